@@ -1,0 +1,34 @@
+/** A mode is the pair (routing, how sessions are kept) that `--mode` picks. */
+export interface Mode {
+  /** Whether the proxy binds a browser to one incarnation of a backend; `--affinity` overrides it. */
+  readonly affinity: boolean;
+  /** How a cookie token becomes a session: a key of the strategy registry. */
+  readonly strategy: 'reference';
+  /** Where the strategy keeps its records: a key of the store registry. */
+  readonly store: 'memory' | 'redis';
+  /** One line for `--help` and the README. */
+  readonly summary: string;
+}
+
+export const modes = {
+  sticky: {
+    affinity: true,
+    strategy: 'reference',
+    store: 'memory',
+    summary: 'cookie affinity; the session lives in the memory of one backend',
+  },
+  redis: {
+    affinity: false,
+    strategy: 'reference',
+    store: 'redis',
+    summary: 'any backend serves anyone; the session lives in Redis',
+  },
+} as const satisfies Record<string, Mode>;
+
+export type ModeName = keyof typeof modes;
+
+export const modeNames = Object.keys(modes) as readonly ModeName[];
+
+export function isModeName(name: string): name is ModeName {
+  return Object.hasOwn(modes, name);
+}

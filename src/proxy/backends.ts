@@ -1,0 +1,23 @@
+import type { Exchange } from './exchange.js';
+
+/**
+ * `ready` takes everything; `draining` keeps the browsers bound to it and takes no new ones; `ejected` is out for a
+ * while after a row of 5xx; `down` failed its health checks (or was put into maintenance).
+ */
+export type BackendState = 'ready' | 'draining' | 'down' | 'ejected';
+
+/** One server process behind the proxy, as the heart, the policies and the engine see it. */
+export interface Backend {
+  /** `backend-1`, `backend-2`, … in the order given: what the operator calls it. */
+  readonly name: string;
+  /** Origin only, for example `http://127.0.0.1:3001`. */
+  readonly url: URL;
+  readonly state: BackendState;
+  /**
+   * One boot of this backend: what it calls itself (header `holdfast-incarnation` of an answer or a health check),
+   * else a count kept by the proxy of its down-to-up edges. A new incarnation has forgotten its in-memory sessions.
+   */
+  readonly incarnation: string;
+  /** Exchanges that wait for this backend or are being answered by it. */
+  readonly inFlight: ReadonlySet<Exchange>;
+}

@@ -1,0 +1,65 @@
+import type { BackendState } from './backends.js';
+import type { EngineLimits } from './exchange.js';
+
+/** Everything that `startProxy` needs. Durations are milliseconds. Defaults: `defaultProxyOptions`. */
+export interface ProxyOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Undefined: no admin API. */
+  readonly admin: { readonly host: string; readonly port: number; readonly token: string | undefined } | undefined;
+  readonly backends: readonly { readonly name: string; readonly url: URL }[];
+  /** A key of `engines/registry.ts`. */
+  readonly engine: string;
+  /** A key of `routing-policies/registry.ts`. */
+  readonly policy: string;
+  /** Undefined: any backend serves anyone. */
+  readonly affinity: AffinityOptions | undefined;
+  readonly health: HealthOptions;
+  /** How long a draining backend keeps the browsers bound to it (sticky: 300 s, others: 30 s). */
+  readonly drainMs: number;
+  readonly limits: EngineLimits;
+  readonly onEvent: (event: ProxyEvent) => void;
+}
+
+export interface AffinityOptions {
+  /** Part of the MAC and, when given, of the cookie's name: two pools under one host do not read each other's. */
+  readonly pool: string;
+  /** The newest first: it signs; the others still verify. Each at least 32 bytes. */
+  readonly keys: readonly { readonly id: string; readonly secret: Buffer }[];
+  readonly idleMs: number;
+  readonly absoluteMs: number;
+  readonly sameSite: 'Lax' | 'Strict' | 'None';
+  readonly onLost: 'rebind' | 'temporary' | 'strict';
+}
+
+export interface HealthOptions {
+  readonly path: string;
+  readonly everyMs: number;
+  /** Between two probes of a backend that is changing sides. */
+  readonly transitionMs: number;
+  readonly timeoutMs: number;
+  readonly fall: number;
+  readonly rise: number;
+}
+
+/** What happened, as edges: one event when a backend goes down, never one per probe. */
+export type ProxyEvent =
+  | {
+      readonly kind: 'backend';
+      readonly backend: string;
+      readonly from: BackendState;
+      readonly to: BackendState;
+      readonly reason: string;
+    }
+  | { readonly kind: 'incarnation'; readonly backend: string; readonly incarnation: string }
+  | { readonly kind: 'drained'; readonly backend: string; readonly reason: 'empty' | 'window' }
+  | { readonly kind: 'listening'; readonly url: string; readonly adminUrl: string | undefined }
+  | { readonly kind: 'closing'; readonly inFlight: number };
+
+export interface RunningProxy {
+  readonly url: string;
+  readonly adminUrl: string | undefined;
+  /** Stops accepting, lets what is in flight finish for at most `graceMs`, stops the probes. Idempotent. */
+  close(graceMs: number): Promise<void>;
+}

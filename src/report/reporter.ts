@@ -1,0 +1,8 @@
+import type { JudgedRun } from '../simulator/verdict.js';
+
+/** Turns the judged runs of one scenario into one text. Pure: no clock, no I/O. `runs` is never empty. */
+export type Reporter = (runs: readonly JudgedRun[], options: ReporterOptions) => string;
+
+export interface ReporterOptions {
+  readonly colour: boolean;
+}

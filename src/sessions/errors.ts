@@ -1,0 +1,44 @@
+/** The named errors of sessions, each with the HTTP status it becomes. */
+export class SessionError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.status = status;
+  }
+}
+
+/** The store cannot be reached, or did not answer within its deadline: 503 with Retry-After. */
+export class StoreUnavailable extends SessionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(503, message, options);
+  }
+}
+
+/** `create` met an id that is taken. With 32 random bytes this means a broken random source. */
+export class SessionExists extends SessionError {
+  constructor() {
+    super(500, 'a session with this id exists already');
+  }
+}
+
+/** Five concurrent changes won in a row. */
+export class SessionConflict extends SessionError {
+  constructor() {
+    super(409, 'the session was changed at the same time; try again');
+  }
+}
+
+/** The session ended while the request was being handled: the write is dropped and the cookie cleared. */
+export class SessionGone extends SessionError {
+  constructor() {
+    super(401, 'the session has ended');
+  }
+}
+
+export class SessionTooLarge extends SessionError {
+  constructor(bytes: number, bytesMax: number) {
+    super(413, `the session would hold ${bytes} bytes; at most ${bytesMax} are kept`);
+  }
+}

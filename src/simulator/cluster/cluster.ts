@@ -1,0 +1,50 @@
+/** The real processes of one run, as the faults and the driver see them. */
+export interface Cluster {
+  /** Origin that users talk to, for example `http://127.0.0.1:41234`. */
+  readonly proxyUrl: string;
+  readonly proxyAdmin: ProxyAdmin;
+  readonly members: readonly Member[];
+  /** Rejects nobody: a target was checked against the scenario before the run. Throws `LabError` all the same. */
+  member(name: string): Member;
+  /** Stops everything, resumes what was stopped with SIGSTOP first, removes the temporary directory. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export type MemberState = 'up' | 'draining' | 'stopped' | 'dead';
+
+/** One process: a backend, a store or the proxy. */
+export interface Member {
+  /** `backend-2`, `redis`, `proxy`. */
+  readonly name: string;
+  readonly role: 'backend' | 'store' | 'proxy';
+  readonly port: number;
+  /** Undefined while it does not run. */
+  readonly pid: number | undefined;
+  readonly state: MemberState;
+  /** Sends the signal to the running process; false when there is none. */
+  signal(name: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): boolean;
+  /** Resolves with how the process ended, or undefined when it still runs after `withinMs`. */
+  waitExit(withinMs: number): Promise<{ readonly code: number | null; readonly signal: string | null } | undefined>;
+  /** Boots it on the same port: a new incarnation. Resolves when it answers its readiness check; rejects with `LabError`. */
+  start(): Promise<void>;
+  /** Asks the process itself (HTTP health, PING) whether it answers within `withinMs`. */
+  answers(withinMs: number): Promise<boolean>;
+  mark(state: MemberState): void;
+}
+
+/** What the simulator asks of the proxy under test, over its admin API. */
+export interface ProxyAdmin {
+  drain(backend: string): Promise<void>;
+  ready(backend: string): Promise<void>;
+  /** The state of each backend as the proxy sees it. */
+  backends(): Promise<readonly ProxyBackend[]>;
+}
+
+export interface ProxyBackend {
+  readonly name: string;
+  readonly state: 'ready' | 'draining' | 'down' | 'ejected';
+  /** A drain has come to its end: nothing in flight, nobody bound (or the window is over). */
+  readonly drained: boolean;
+  readonly inFlight: number;
+  readonly bound: number;
+}

@@ -1,0 +1,18 @@
+/** A scenario file that cannot be run: exit code 3. The message says file, line, what was found and what was expected. */
+export class ScenarioError extends Error {
+  override readonly name = 'ScenarioError';
+}
+
+/** The lab itself failed (a tool is missing, a process did not boot): exit code 4. The message says what to do next. */
+export class LabError extends Error {
+  override readonly name = 'LabError';
+}
+
+/** Interrupted by the user; everything was healed and stopped: exit code 130. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+
+  constructor() {
+    super('interrupted');
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * The history of a run: what every simulated user did and what came of it. It is recorded once; the checker, the
+ * expectations and every report are computed from it. All times are milliseconds since the start of the run.
+ */
+
+/**
+ * `ok`: complete answer, and what the journey expects of it holds. `fail`: certainly not applied (a read that is not
+ * ok is `fail` too). `unknown`: it may or may not have been applied, now or later.
+ */
+export type OperationOutcome = 'ok' | 'fail' | 'unknown';
+
+export type OperationKind =
+  | 'login'
+  /** Puts `token` into the cart, quantity one. */
+  | 'add'
+  /** Takes `token` out of the cart; ok as well when it was not there. */
+  | 'remove'
+  /** Reads the whole cart: `items`. */
+  | 'read'
+  /** Asks who is logged in. */
+  | 'whoami'
+  | 'logout'
+  /** Right after an acknowledged logout: reads with the cookies from before it. Ok when answered as anonymous. */
+  | 'replay';
+
+export interface Operation {
+  readonly type: 'operation';
+  readonly id: number;
+  /** The simulated user, also the name it logs in with. */
+  readonly user: string;
+  readonly kind: OperationKind;
+  /** Which acknowledged login this operation goes by: 0 before the first, 1 after it. A login carries the number it
+   * will have if it succeeds. */
+  readonly session: number;
+  /** The unique item of an `add` or `remove`. */
+  readonly token?: string;
+  /** When the plan wanted it, when it was sent, when it ended. sent >= planned. */
+  readonly plannedMs: number;
+  readonly sentMs: number;
+  readonly doneMs: number;
+  readonly outcome: OperationOutcome;
+  /** HTTP status, when an answer began. */
+  readonly status?: number;
+  /** Why it is not ok: an error code (`ECONNREFUSED`, `timeout`) or a short sentence. */
+  readonly error?: string;
+  /** Whom the answer addressed: a user's name, null for "anonymous", absent when the answer did not say. */
+  readonly identity?: string | null;
+  /** Cart of an ok `read`: token to quantity. */
+  readonly items?: Readonly<Record<string, number>>;
+  /** Which backend answered, and which boot of it, as its headers say. */
+  readonly backend?: string;
+  readonly incarnation?: string;
+  /** The read-back after quiescence. */
+  readonly final?: true;
+}
+
+export const phaseNames = ['warmup', 'baseline', 'faults', 'recovery', 'quiesce', 'readback'] as const;
+export type PhaseName = (typeof phaseNames)[number];
+
+export interface PhaseRecord {
+  readonly type: 'phase';
+  readonly phase: PhaseName;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export interface FaultRecord {
+  readonly type: 'fault';
+  readonly id: string;
+  /** A key of the fault registry. */
+  readonly fault: string;
+  readonly target: string;
+  readonly requestedMs: number;
+  /** Null: never confirmed, and the run is inconclusive. */
+  readonly confirmedMs: number | null;
+  /** Null: not healed before the end. */
+  readonly healedMs: number | null;
+  /** Why it could not be confirmed or healed. */
+  readonly problem?: string;
+}
+
+/** An edge in the life of a process: drawn as the strips of the report. */
+export interface MemberRecord {
+  readonly type: 'member';
+  readonly member: string;
+  readonly atMs: number;
+  readonly state: 'up' | 'draining' | 'stopped' | 'dead';
+}
+
+/** The lab's own health: how late the driver sent what nothing but the clock held back, and what it had to drop. */
+export interface LabRecord {
+  readonly type: 'lab';
+  readonly lagMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** Operations that the plan wanted and that were never sent, because the user was still waiting for earlier ones. */
+  readonly dropped: number;
+}
+
+/** The first line of a run in a history file. */
+export interface RunHeader {
+  readonly type: 'run';
+  readonly schema: 1;
+  readonly scenario: string;
+  readonly why: string;
+  readonly mode: string;
+  readonly seed: number;
+  /** Operations that the plan holds. */
+  readonly planned: number;
+  /** Lines of `expect.any` and of `expect.<mode>`, as written. */
+  readonly expectations: readonly string[];
+  /** The exact version of Holdfast, Node and the store: how to repeat it. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** ISO 8601, when the run began. */
+  readonly startedAt: string;
+}
+
+/** One run, whole: what `simulate` returns, what a history file holds, and all that checker and reports get. */
+export interface RunRecord {
+  readonly header: RunHeader;
+  readonly operations: readonly Operation[];
+  readonly phases: readonly PhaseRecord[];
+  readonly faults: readonly FaultRecord[];
+  readonly members: readonly MemberRecord[];
+  readonly lab: LabRecord;
+}

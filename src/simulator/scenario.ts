@@ -1,0 +1,61 @@
+import type { ModeName } from '../modes.js';
+
+/** A scenario file, checked and with every default filled in. Durations are milliseconds. */
+export interface Scenario {
+  readonly name: string;
+  readonly why: string;
+  readonly seed: number;
+  readonly modes: readonly ModeName[];
+  readonly system: {
+    readonly backends: { readonly count: number; readonly env: Readonly<Record<string, string>> };
+    readonly proxy: {
+      readonly health: {
+        readonly everyMs: number;
+        readonly timeoutMs: number;
+        readonly fall: number;
+        readonly rise: number;
+      };
+      readonly policy: string;
+      /** How long a draining backend keeps the browsers bound to it. */
+      readonly drainMs: number;
+    };
+    readonly redis: { readonly persistence: 'none' };
+  };
+  readonly users: {
+    readonly arrivals: {
+      readonly ratePerSecond: number;
+      readonly forMs: number;
+      readonly process: 'poisson' | 'uniform';
+      readonly maxActive: number;
+    };
+    /** Log-normal think time between two steps of one user. */
+    readonly think: { readonly medianMs: number; readonly p95Ms: number };
+    /** After this an operation is over for its user: a read fails, a write is unknown. */
+    readonly timeoutMs: number;
+    readonly journey: 'shop';
+  };
+  readonly phases: {
+    readonly warmupMs: number;
+    readonly baselineMs: number;
+    readonly faultsMs: number;
+    readonly recoveryMs: number;
+    readonly quiesceMs: number;
+  };
+  readonly faults: readonly FaultSpec[];
+  /** Expectation lines as written; each is known to parse. */
+  readonly expect: { readonly any: readonly string[] } & { readonly [mode in ModeName]?: readonly string[] };
+}
+
+/** When a fault strikes: so long after the faults phase began, or so long after another fault had healed. */
+export type FaultTrigger = { readonly atMs: number } | { readonly afterFault: string; readonly delayMs: number };
+
+export interface FaultSpec {
+  readonly id: string;
+  readonly trigger: FaultTrigger;
+  /** A key of the fault registry. */
+  readonly do: string;
+  /** `backend-2`, `redis`, or `backend-any`: the seed chooses. */
+  readonly target: string;
+  /** From confirmed to healing. */
+  readonly forMs: number;
+}

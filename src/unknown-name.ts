@@ -1,0 +1,19 @@
+import { distance } from 'fastest-levenshtein';
+
+/**
+ * The sentence for a name that is not in its registry: what was given, the nearest known name when one is near,
+ * and the list of all known ones. Used by the command line and by the scenario reader alike.
+ */
+export function unknownName(kind: string, given: string, known: readonly string[]): string {
+  const near = nearest(given, known);
+  const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
+  return `unknown ${kind} "${given}".${hint} Known: ${known.join(', ')}.`;
+}
+
+function nearest(given: string, known: readonly string[]): string | undefined {
+  const ranked = known
+    .map(name => ({ name, steps: distance(given.toLowerCase(), name.toLowerCase()) }))
+    .sort((a, b) => a.steps - b.steps);
+  const best = ranked[0];
+  return best !== undefined && best.steps <= Math.max(2, Math.floor(best.name.length / 3)) ? best.name : undefined;
+}
