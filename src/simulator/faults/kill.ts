@@ -1,0 +1,31 @@
+import { portRefuses, waitReadmitted } from '../cluster/probe.js';
+import type { FaultEntry } from '../fault.js';
+
+const exitWithinMs = 2_000;
+const healWithinMs = 15_000;
+
+/** SIGKILL: the process gets no chance to say or save anything. Healed by a new boot on the same port. */
+export const kill: FaultEntry = {
+  summary: 'SIGKILL; healed by a new start on the same port',
+  targets: ['backend', 'store'],
+  make: target => {
+    /** A process that was dead before proves nothing: only what was alive here can have been killed here. */
+    let struck = false;
+    return {
+      async inject(cluster) {
+        struck = cluster.member(target).signal('SIGKILL');
+      },
+      async confirm(cluster) {
+        const member = cluster.member(target);
+        const exit = struck ? await member.waitExit(exitWithinMs) : undefined;
+        return exit?.signal === 'SIGKILL' && (await portRefuses(member.port));
+      },
+      async heal(cluster) {
+        const member = cluster.member(target);
+        if (struck) await member.waitExit(exitWithinMs);
+        if (member.pid === undefined) await member.start();
+        await waitReadmitted(cluster, member, healWithinMs);
+      },
+    };
+  },
+};

@@ -1,0 +1,11 @@
+import type { FaultEntry } from '../fault.js';
+import { drain } from './drain.js';
+import { hang } from './hang.js';
+import { kill } from './kill.js';
+
+/** Every fault that a scenario can name under `do`. A new one is one file and one line here. */
+export const faults: Readonly<Record<string, FaultEntry>> = {
+  kill,
+  hang,
+  drain,
+};
