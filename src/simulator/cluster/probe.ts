@@ -24,6 +24,7 @@ export function portRefuses(port: number): Promise<boolean> {
     const socket = connect({ host: '127.0.0.1', port });
     socket.once('connect', () => settle(false));
     socket.once('error', () => settle(true));
+    socket.setTimeout(1_000, () => settle(false));
     function settle(refused: boolean): void {
       socket.destroy();
       resolve(refused);
