@@ -1,0 +1,44 @@
+import type { FaultRecord } from '../../simulator/history.js';
+import type { JudgedRun } from '../../simulator/verdict.js';
+import type { Reporter } from '../reporter.js';
+
+/** Schema 1: fields are added, never renamed. The counts come first, the long list of incidents last. */
+export const json: Reporter = runs => {
+  const header = runs[0]?.run.header;
+  const whole = { schema: 1, scenario: header?.scenario, seed: header?.seed, runs: runs.map(runEntry) };
+  return `${JSON.stringify(whole, rounded, 2)}\n`;
+};
+
+function runEntry({ run, findings, verdict }: JudgedRun) {
+  const { incidents, users, writes, requests, latencyMs, recoveryMs, ...more } = findings;
+  const { mode, seed, why, startedAt, versions } = run.header;
+  return {
+    mode,
+    verdict: verdict.word,
+    users,
+    writes,
+    requests,
+    latencyMs,
+    recoveryMs,
+    faults: run.faults.map(faultEntry),
+    expectations: verdict.expectations,
+    reasons: verdict.reasons,
+    ...more,
+    seed,
+    why,
+    startedAt,
+    versions,
+    phases: run.phases.map(({ phase, startMs, endMs }) => ({ phase, startMs, endMs })),
+    lab: { lagMs: run.lab.lagMs, dropped: run.lab.dropped },
+    incidents,
+  };
+}
+
+function faultEntry({ type: _, ...fault }: FaultRecord) {
+  return fault;
+}
+
+/** Microseconds are as fine as any of these clocks. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && Number.isFinite(value) ? Math.round(value * 1000) / 1000 : value;
+}

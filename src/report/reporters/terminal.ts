@@ -1,0 +1,94 @@
+import Table from 'cli-table3';
+import pc from 'picocolors';
+import type { JudgedRun, VerdictWord } from '../../simulator/verdict.js';
+import { type Cell, type Comparison, compare, labels } from '../comparison.js';
+import type { Reporter } from '../reporter.js';
+import { sentence } from '../sentence.js';
+
+/** More modes than this stand one below the other. */
+const columnsMax = 6;
+/** Keeps the whole at 20 lines for two modes; JSON and HTML hold the rest. */
+const remarksMax = 4;
+
+type Colours = ReturnType<typeof pc.createColors>;
+
+export const terminal: Reporter = (runs, { colour }) => {
+  const colours = pc.createColors(colour);
+  const blocks = [heading(runs, colours), table(compare(runs), colours), sentences(runs, colours)];
+  const remarks = limited(remarksOf(runs)).map(clean);
+  return `${[...blocks, ...remarks].join('\n')}\n`;
+};
+
+function heading([first]: readonly JudgedRun[], colours: Colours): string {
+  return first === undefined ? '' : colours.bold(clean(`${first.run.header.scenario}, seed ${first.run.header.seed}`));
+}
+
+function sentences(runs: readonly JudgedRun[], colours: Colours): string {
+  return runs.map(judged => paint(colours, judged.verdict.word)(clean(sentence(judged)))).join('\n');
+}
+
+function table(comparison: Comparison, colours: Colours): string {
+  const cells = (row: readonly Cell[]) => row.map(cell => painted(cell, colours));
+  const { columns, rows } = comparison;
+  if (columns.length <= columnsMax) {
+    return lines(
+      ['', ...columns.map(clean)],
+      rows.map(row => [row.label, ...cells(row.cells)]),
+      colours,
+    );
+  }
+  const head = [
+    'mode',
+    ...rows.map(row => row.label.replace(' / ', ' /\n').replace(/^(users|writes|requests|latency) /, '$1\n')),
+  ];
+  return lines(
+    head,
+    columns.map((column, index) => [clean(column), ...cells(rows.flatMap(row => row.cells[index] ?? []))]),
+    colours,
+  );
+}
+
+function lines(head: string[], rows: string[][], colours: Colours): string {
+  const made = new Table({
+    head: head.map(title => colours.bold(title)),
+    style: { head: [], border: [], compact: true },
+    colAligns: head.map((_, index) => (index === 0 ? 'left' : 'right')),
+  });
+  made.push(...rows);
+  return made.toString();
+}
+
+function painted({ text, tone }: Cell, colours: Colours): string {
+  const shown = clean(text);
+  if (tone === 'plain') return shown;
+  return tone === 'loss' ? colours.bold(shown) : paint(colours, tone)(shown);
+}
+
+function paint(colours: Colours, word: VerdictWord): (text: string) => string {
+  return { pass: colours.green, fail: colours.red, inconclusive: colours.yellow }[word];
+}
+
+/** Why a verdict is no pass: every expectation that was not met, with what was measured, and every other reason. */
+function remarksOf(runs: readonly JudgedRun[]): string[] {
+  const names = labels(runs);
+  return runs.flatMap(({ verdict }, index) => {
+    const unmet = verdict.expectations.filter(({ met }) => !met);
+    const reasons = verdict.word === 'inconclusive' || unmet.length === 0 ? verdict.reasons : [];
+    return [
+      ...reasons.map(reason => `${names[index]}: ${reason}`),
+      ...unmet.map(({ text, actual }) => `${names[index]}: expected ${text}, measured ${actual}`),
+    ];
+  });
+}
+
+function limited(remarks: readonly string[]): readonly string[] {
+  if (remarks.length <= remarksMax) return remarks;
+  const shown = remarks.slice(0, remarksMax - 1);
+  return [...shown, `… and ${remarks.length - shown.length} more: --json or --html shows them all`];
+}
+
+/** What comes from answers and scenario files must not steer the terminal. */
+function clean(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+}
