@@ -1,0 +1,72 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+
+export interface Refusal {
+  readonly status: number;
+  readonly error: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Undefined lets the request pass. */
+export type AdminGuard = (request: IncomingMessage) => Refusal | undefined;
+
+const foreignPage: Refusal = { status: 403, error: 'the admin API answers no web page; ask with curl or a script' };
+const foreignName: Refusal = {
+  status: 403,
+  error: 'the Host header must be an IP address or localhost: another name may have been pointed here by a web page',
+};
+const noToken: Refusal = {
+  status: 401,
+  error: 'expected the header "authorization: Bearer <the admin token>"',
+  headers: { 'www-authenticate': 'Bearer realm="holdfast admin"' },
+};
+
+/**
+ * Who may use the admin API. On loopback every local program may, but no web page that a local browser has open: a
+ * page cannot help naming itself in Origin or Sec-Fetch-Site, or in Host once it has its own name resolve to us.
+ * Elsewhere, and wherever a token is given, the token decides. Throws when one is needed and there is none.
+ */
+export function adminGuard(host: string, token: string | undefined): AdminGuard {
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new TypeError(
+      'the admin token is empty or holds characters that no header can carry: expected visible ASCII',
+    );
+  }
+  const loopback = isLoopback(host);
+  if (token === undefined && !loopback) throw new Error(tokenNeeded(host));
+  const isToken = token === undefined ? () => true : tokenCheck(token);
+  return ({ headers }) => {
+    if (headers.origin !== undefined || headers['sec-fetch-site'] === 'cross-site') return foreignPage;
+    if (loopback && !isLocalName(headers.host)) return foreignName;
+    return isToken(headers.authorization) ? undefined : noToken;
+  };
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+function tokenNeeded(host: string): string {
+  return (
+    `the admin API on ${host} could be reached from other machines and needs a bearer token. ` +
+    "Give one (node -p \"require('node:crypto').randomBytes(24).toString('hex')\" makes one) or bind it to 127.0.0.1."
+  );
+}
+
+/** Compares digests under a key of this process: equal in length, and their bytes tell nothing about the token's. */
+function tokenCheck(token: string): (authorization: string | undefined) => boolean {
+  const key = randomBytes(32);
+  const digest = (text: string) => createHmac('sha256', key).update(text).digest();
+  const expected = digest(token);
+  return authorization => {
+    const [, given] = /^bearer +(\S+) *$/i.exec(authorization ?? '') ?? [];
+    return given !== undefined && timingSafeEqual(digest(given), expected);
+  };
+}
+
+function isLocalName(host: string | undefined): boolean {
+  const name = (host ?? '').replace(/:\d*$/, '');
+  const address = /^\[(.+)\]$/.exec(name)?.[1] ?? name;
+  return name.toLowerCase() === 'localhost' || isIP(address) !== 0;
+}

@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import type { AffinityOptions } from './options.js';
+
+type Keys = AffinityOptions['keys'];
+
+export const secretBytesMin = 32;
+const keysMax = 16;
+const keyId = /^[A-Za-z0-9_-]{1,32}$/;
+const evenHex = /^(?:[0-9a-fA-F]{2})+$/;
+const howTo =
+  'Expected "id:hex,id:hex", the newest first, each secret at least 32 bytes (64 hex digits). ' +
+  `Make one with: node -p "'k1:' + require('node:crypto').randomBytes(32).toString('hex')"`;
+
+/** What is wrong with the keys of a ring, in words that never show a secret. */
+export class KeyRingError extends Error {
+  constructor(problem: string) {
+    super(`the key ring cannot be used: ${problem}. ${howTo}`);
+    this.name = 'KeyRingError';
+  }
+}
+
+/** Reads `id:hex,id:hex`, the newest first. Space around an entry is ignored. Throws `KeyRingError`. */
+export function parseKeyRing(text: string): Keys {
+  return checkedKeys(text.split(',').map((entry, index) => parseKey(entry.trim(), index + 1)));
+}
+
+/** One fresh key, kept in memory only: whoever restarts with another one binds every browser anew. */
+export function generateKeyRing(): Keys {
+  return [{ id: randomBytes(4).toString('hex'), secret: randomBytes(secretBytesMin) }];
+}
+
+/** The inverse of `parseKeyRing`, for the environment of a child process. The text holds the secrets: never log it. */
+export function formatKeyRing(keys: Keys): string {
+  return keys.map(({ id, secret }) => `${id}:${secret.toString('hex')}`).join(',');
+}
+
+/** The same keys, once it is certain that they can sign and be told apart. Throws `KeyRingError`. */
+export function checkedKeys(keys: Keys): Keys {
+  if (keys.length === 0) throw new KeyRingError('it holds no key');
+  if (keys.length > keysMax) throw new KeyRingError(`it holds ${keys.length} keys; at most ${keysMax} are allowed`);
+  const seen = new Set<string>();
+  keys.forEach(({ id, secret }, index) => {
+    const place = `key ${index + 1}`;
+    if (!keyId.test(id)) throw new KeyRingError(`the id of ${place} is not 1 to 32 letters, digits, "_" or "-"`);
+    if (seen.has(id)) throw new KeyRingError(`${place} has an id that an earlier key has already ("${id}")`);
+    if (secret.length < secretBytesMin) {
+      throw new KeyRingError(
+        `the secret of ${place} has ${secret.length} bytes; at least ${secretBytesMin} are needed`,
+      );
+    }
+    seen.add(id);
+  });
+  return keys;
+}
+
+/** The place of an entry is told, never its text: an entry without a colon may well be the secret itself. */
+function parseKey(entry: string, place: number): Keys[number] {
+  const colon = entry.indexOf(':');
+  if (entry === '') throw new KeyRingError(`key ${place} is empty`);
+  if (colon === -1) throw new KeyRingError(`key ${place} has no ":" between its id and its secret`);
+  const hex = entry.slice(colon + 1);
+  if (!evenHex.test(hex)) throw new KeyRingError(`the secret of key ${place} is not an even number of hex digits`);
+  return { id: entry.slice(0, colon), secret: Buffer.from(hex, 'hex') };
+}

@@ -1,0 +1,177 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { BackendView } from './admin.js';
+import type { BackendState } from './backends.js';
+import { DurationHistogram } from './duration-histogram.js';
+import type { Outcome } from './exchange.js';
+
+const prefix = 'holdfast_proxy';
+const states: readonly BackendState[] = ['ready', 'draining', 'down', 'ejected'];
+/** Statuses are three digits (RFC 9110 §15); anything else is counted as 0. */
+const statusEnd = 1000;
+/** Backends whose attempts are counted apart. Far above any pool; names beyond it are counted as `other`. */
+const backendsMax = 1024;
+
+type Sample = readonly [labels: Record<string, string | number>, value: number];
+
+const affinityZero = {
+  bound: 0,
+  none: 0,
+  rebound: 0,
+  forged: 0,
+  expired: 0,
+  unknown: 0,
+  reborn: 0,
+  down: 0,
+  draining: 0,
+};
+const attemptZero = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandoned: 0 } satisfies Record<
+  Outcome['kind'],
+  number
+>;
+
+/**
+ * Counts what the proxy does. The methods of the hot path add one to a plain number; the numbers become Prometheus
+ * samples only when somebody scrapes.
+ */
+export class ProxyMetrics {
+  readonly #registry = new Registry();
+  readonly #durations = new DurationHistogram();
+  readonly #affinity = { ...affinityZero };
+  readonly #attempts = new Map<string, Record<Outcome['kind'], number>>();
+  readonly #retries = { refused: 0, 'broken-off': 0 };
+  readonly #answered = new Float64Array(statusEnd);
+  readonly #own = { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) };
+
+  constructor(list: () => readonly BackendView[]) {
+    this.#counter(
+      'requests_total',
+      'Requests that got an answer, by status and by who gave it.',
+      ['status', 'from'],
+      () => [
+        ...byStatus(this.#answered, { from: 'backend' }),
+        ...byStatus(sum(this.#own['not-sent'], this.#own.unknown), { from: 'proxy' }),
+      ],
+    );
+    this.#counter(
+      'own_answers_total',
+      'Answers of the proxy itself; outcome "unknown" means that a backend may have carried the request out.',
+      ['status', 'outcome'],
+      () => [
+        ...byStatus(this.#own['not-sent'], { outcome: 'not-sent' }),
+        ...byStatus(this.#own.unknown, { outcome: 'unknown' }),
+      ],
+    );
+    this.#counter('affinity_total', 'Requests by what became of their affinity.', ['outcome'], () =>
+      labelled(this.#affinity, 'outcome'),
+    );
+    this.#counter('retries_total', 'Tries on a further backend, by how the one before ended.', ['kind'], () =>
+      labelled(this.#retries, 'kind'),
+    );
+    this.#counter('attempts_total', 'Tries on a backend, by how they ended.', ['backend', 'outcome'], () =>
+      [...this.#attempts].flatMap(([backend, counts]) => labelled(counts, 'outcome', { backend })),
+    );
+    this.#backendGauges(list);
+  }
+
+  /** Once per request that passes the affinity check. */
+  affinity(outcome: keyof typeof affinityZero): void {
+    this.#affinity[outcome] += 1;
+  }
+
+  attempt(backend: string, outcome: Outcome['kind']): void {
+    const counts = this.#attempts.get(backend) ?? this.#newBackend(backend);
+    counts[outcome] += 1;
+  }
+
+  retry(kind: 'refused' | 'broken-off'): void {
+    this.#retries[kind] += 1;
+  }
+
+  /** An answer that a backend gave; the time is from the request's arrival to the answer's end. */
+  answered(status: number, durationMs: number): void {
+    count(this.#answered, status);
+    this.#durations.observe(durationMs);
+  }
+
+  /** An answer that the proxy gave itself. */
+  refusedAnswer(status: number, outcome: 'not-sent' | 'unknown'): void {
+    count(this.#own[outcome], status);
+  }
+
+  /** Everything in the text format of Prometheus (version 0.0.4). */
+  async text(): Promise<string> {
+    const durations = this.#durations.text(
+      `${prefix}_request_duration_seconds`,
+      'From the arrival of a request to the end of the answer that a backend gave.',
+    );
+    return `${await this.#registry.metrics()}\n${durations}`;
+  }
+
+  #newBackend(backend: string): Record<Outcome['kind'], number> {
+    const name = this.#attempts.size < backendsMax ? backend : 'other';
+    const counts = this.#attempts.get(name) ?? { ...attemptZero };
+    this.#attempts.set(name, counts);
+    return counts;
+  }
+
+  #counter(name: string, help: string, labelNames: string[], samples: () => Iterable<Sample>): void {
+    const registers = [this.#registry];
+    new Counter({
+      name: `${prefix}_${name}`,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        for (const [labels, value] of samples()) this.inc(labels, value);
+      },
+    });
+  }
+
+  #gauge(name: string, help: string, labelNames: string[], samples: () => Iterable<Sample>): void {
+    const registers = [this.#registry];
+    new Gauge({
+      name: `${prefix}_${name}`,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        for (const [labels, value] of samples()) this.set(labels, value);
+      },
+    });
+  }
+
+  #backendGauges(list: () => readonly BackendView[]): void {
+    this.#gauge('backend_state', '1 for the state that the backend is in, else 0.', ['backend', 'state'], () =>
+      list().flatMap(({ name, state }) =>
+        states.map((each): Sample => [{ backend: name, state: each }, each === state ? 1 : 0]),
+      ),
+    );
+    this.#gauge('backend_in_flight', 'Requests that the backend is answering.', ['backend'], () =>
+      list().map(({ name, inFlight }): Sample => [{ backend: name }, inFlight]),
+    );
+    this.#gauge('backend_bound_browsers', 'Browsers that are bound to the backend.', ['backend'], () =>
+      list().map(({ name, bound }): Sample => [{ backend: name }, bound]),
+    );
+  }
+}
+
+function count(counts: Float64Array, status: number): void {
+  const slot = status > 99 && status < statusEnd ? status : 0;
+  counts[slot] = (counts[slot] ?? 0) + 1;
+}
+
+function sum(some: Float64Array, others: Float64Array): Float64Array {
+  return some.map((value, slot) => value + (others[slot] ?? 0));
+}
+
+function byStatus(counts: Float64Array, labels: Record<string, string>): Sample[] {
+  return [...counts.entries()]
+    .filter(([, value]) => value > 0)
+    .map(([status, value]) => [{ status, ...labels }, value]);
+}
+
+function labelled(counts: Record<string, number>, label: string, labels: Record<string, string> = {}): Sample[] {
+  return Object.entries(counts).map(([name, value]) => [{ ...labels, [label]: name }, value]);
+}
