@@ -1,5 +1,8 @@
+import { ScenarioError } from './errors.js';
 import type { OperationKind } from './history.js';
-import type { FaultSpec } from './scenario.js';
+import { exponential, pick, type Random, randomStream } from './random.js';
+import type { FaultSpec, Scenario } from './scenario.js';
+import { planShopper } from './shop-journey.js';
 
 /**
  * Everything that chance decides, decided before the run: the same scenario and seed give the same plan, to the byte.
@@ -23,4 +26,65 @@ export interface PlannedStep {
   readonly atMs: number;
   readonly kind: Exclude<OperationKind, 'replay'>;
   readonly token?: string;
+}
+
+export const usersMax = 100_000;
+export const stepsMax = 2_000_000;
+
+/** Pure. Throws `ScenarioError` when the plan would hold more than `usersMax` users or `stepsMax` steps. */
+export function makePlan(scenario: Scenario, seed: number): Plan {
+  const users: PlannedUser[] = [];
+  let steps = 0;
+  for (const [index, atMs] of arrivalTimes(scenario, seed).entries()) {
+    const user = planShopper(`user-${index + 1}`, atMs, planDurationMs(scenario), scenario.users.think, seed);
+    steps += user.steps.length;
+    refuseAbove(steps, stepsMax, 'steps', 'users.arrivals.rate or users.arrivals.for, or raise users.think.median');
+    users.push(user);
+  }
+  return { scenario: scenario.name, seed, users, faults: resolveTargets(scenario, seed) };
+}
+
+/** From the start of the warmup to the end of the recovery: users begin nothing later. Quiescence comes after it. */
+export function planDurationMs({ phases }: Scenario): number {
+  return phases.warmupMs + phases.baselineMs + phases.faultsMs + phases.recoveryMs;
+}
+
+/** Users stay until the end of the recovery, so at most `maxActive` ever come. */
+function arrivalTimes(scenario: Scenario, seed: number): number[] {
+  const { ratePerSecond, forMs, process, maxActive } = scenario.users.arrivals;
+  const random = randomStream(seed, 'arrivals');
+  const meanGapMs = 1000 / ratePerSecond;
+  const nextGapMs = process === 'poisson' ? () => exponential(random, meanGapMs) : () => meanGapMs;
+  const endMs = Math.min(forMs, planDurationMs(scenario));
+  const times: number[] = [];
+  for (let atMs = process === 'poisson' ? nextGapMs() : 0; atMs < endMs && times.length < maxActive; ) {
+    times.push(Math.floor(atMs));
+    refuseAbove(
+      times.length,
+      usersMax,
+      'users',
+      'users.arrivals.rate, users.arrivals.for or users.arrivals.max-active',
+    );
+    atMs += nextGapMs();
+  }
+  return times;
+}
+
+function refuseAbove(count: number, max: number, what: string, lower: string): void {
+  if (count <= max) return;
+  throw new ScenarioError(
+    `the plan holds more than ${max.toLocaleString('en')} ${what}, which is the limit: lower ${lower}.`,
+  );
+}
+
+function resolveTargets(scenario: Scenario, seed: number): FaultSpec[] {
+  return scenario.faults.map(fault => {
+    if (fault.target !== 'backend-any') return fault;
+    return { ...fault, target: anyBackend(scenario, randomStream(seed, `fault/${fault.id}/target`)) };
+  });
+}
+
+function anyBackend({ system }: Scenario, random: Random): string {
+  const numbers = Array.from({ length: system.backends.count }, (_, index) => index + 1);
+  return `backend-${pick(random, numbers) ?? 1}`;
 }

@@ -1,5 +1,6 @@
 import type { Findings } from './checker/findings.js';
-import type { RunRecord } from './history.js';
+import { evaluate, parseExpectation } from './expectations.js';
+import type { FaultRecord, RunRecord } from './history.js';
 
 export type VerdictWord = 'pass' | 'fail' | 'inconclusive';
 
@@ -20,4 +21,95 @@ export interface JudgedRun {
   readonly run: RunRecord;
   readonly findings: Findings;
   readonly verdict: Verdict;
+}
+
+/** Above this the driver was late by itself, and what it measured is its own delay. */
+export const driverLagP99MsMax = 20;
+/** Above this share of the acknowledged writes, too few were looked at again. */
+export const unverifiedPercentMax = 1;
+
+/**
+ * Pure. Whatever makes the evidence doubtful comes first: a run that proves nothing is neither a pass nor a fail.
+ * Throws `ScenarioError` when an expectation of the run's header does not parse.
+ */
+export function judge(run: RunRecord, findings: Findings): Verdict {
+  const expectations = run.header.expectations.map(text => evaluate(parseExpectation(text), findings));
+  const doubts = [
+    ...run.faults.flatMap(faultDoubts),
+    ...observationDoubts(run, findings),
+    ...labDoubts(run),
+    ...(expectations.length === 0 ? [nothingExpected(run)] : []),
+  ];
+  if (doubts.length > 0) return { word: 'inconclusive', reasons: doubts, expectations };
+  const unmet = expectations.filter(({ met }) => !met).map(({ text, actual }) => `Expected ${text}; it was ${actual}.`);
+  return { word: unmet.length > 0 ? 'fail' : 'pass', reasons: unmet, expectations };
+}
+
+/** Pure. The same scenario and mode, run several times: one verdict, inconclusive when the words differ. */
+export function judgeRepeats(verdicts: readonly Verdict[]): Verdict {
+  const [first] = verdicts;
+  if (first === undefined)
+    return { word: 'inconclusive', reasons: ['No run took place: run it at least once.'], expectations: [] };
+  const agree = verdicts.every(({ word }) => word === first.word);
+  const reasons = [...new Set(verdicts.flatMap(verdict => verdict.reasons))];
+  return {
+    word: agree ? first.word : 'inconclusive',
+    reasons: agree ? reasons : [disagreement(verdicts), ...reasons],
+    expectations: first.expectations.map(({ text }) => joined(text, verdicts)),
+  };
+}
+
+function faultDoubts({ id, target, confirmedMs, healedMs, problem }: FaultRecord): string[] {
+  const detail = problem === undefined ? '' : ` (${problem})`;
+  if (confirmedMs === null) {
+    return [
+      `The fault "${id}" on ${target} was never confirmed${detail}, so nothing shows that anything broke: look into the log of ${target}, then run it again.`,
+    ];
+  }
+  if (healedMs !== null) return [];
+  return [
+    `The fault "${id}" on ${target} was not healed before the end${detail}, so the read-back met a broken system: lengthen phases.faults, or shorten "for" of this fault.`,
+  ];
+}
+
+function observationDoubts(run: RunRecord, { writes }: Findings): string[] {
+  if (!run.operations.some(({ kind, outcome }) => kind === 'login' && outcome === 'ok')) {
+    return [
+      'No user logged in, so there was no session to lose: check that the system answers POST /login before the faults.',
+    ];
+  }
+  if (writes.acknowledged === 0) {
+    return [
+      'No write was acknowledged, so there was nothing to lose: give users more time (users.think, phases) before the faults.',
+    ];
+  }
+  const percent = (100 * writes.unverified) / writes.acknowledged;
+  if (percent <= unverifiedPercentMax) return [];
+  return [
+    `${writes.unverified} of ${writes.acknowledged} acknowledged writes (${percent.toFixed(1)} %) were never read again, more than the ${unverifiedPercentMax} % allowed: lengthen phases.recovery and phases.quiesce so that the read-back succeeds.`,
+  ];
+}
+
+function labDoubts({ lab }: RunRecord): string[] {
+  if (lab.lagMs.p99 <= driverLagP99MsMax) return [];
+  return [
+    `The driver itself was late (p99 ${lab.lagMs.p99.toFixed(1)} ms, at most ${driverLagP99MsMax} ms allowed), so its latencies are its own: lower users.arrivals.rate or free the machine, then run it again.`,
+  ];
+}
+
+function nothingExpected({ header }: RunRecord): string {
+  return `The scenario expects nothing in mode ${header.mode}: add lines under expect.any or expect.${header.mode}, for example "writes.lost == 0".`;
+}
+
+function disagreement(verdicts: readonly Verdict[]): string {
+  const counts = (['pass', 'fail', 'inconclusive'] as const)
+    .map(word => ({ word, count: verdicts.filter(verdict => verdict.word === word).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ word, count }) => `${count} ${word}`);
+  return `${verdicts.length} repeats disagree (${counts.join(', ')}), so neither is proven: loosen the expectation that is near its limit, or repeat more often.`;
+}
+
+function joined(text: string, verdicts: readonly Verdict[]): Verdict['expectations'][number] {
+  const all = verdicts.flatMap(({ expectations }) => expectations.filter(expectation => expectation.text === text));
+  return { text, met: all.every(({ met }) => met), actual: [...new Set(all.map(({ actual }) => actual))].join('; ') };
 }

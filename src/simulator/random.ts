@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+
+/** Answers in [0, 1), like `Math.random`. */
+export type Random = () => number;
+
+/**
+ * A stream of chance for one purpose, for example `user-3/think`. Streams of different names have nothing in common:
+ * drawing once more from one, or adding another, shifts none of the others.
+ */
+export function randomStream(seed: number, name: string): Random {
+  const digest = createHash('sha256').update(`${seed}/${name}`).digest();
+  return sfc32(digest.readInt32LE(0), digest.readInt32LE(4), digest.readInt32LE(8), digest.readInt32LE(12));
+}
+
+/** Small Fast Counter (Doty-Humphrey): 128 bits of state, of which 32 are a counter, so that no cycle is short. */
+function sfc32(first: number, second: number, third: number, start: number): Random {
+  let [a, b, c, counter] = [first, second, third, start];
+  return () => {
+    const result = (a + b + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + result) | 0;
+    return (result >>> 0) / 2 ** 32;
+  };
+}
+
+/** Exponentially distributed with this mean: the gaps of a Poisson process. */
+export function exponential(random: Random, mean: number): number {
+  return -Math.log(1 - random()) * mean;
+}
+
+/** The 95th percentile of the standard normal distribution. */
+const normalP95 = 1.6448536269514722;
+
+/** Log-normally distributed with this median and 95th percentile. `median` > 0, `p95` >= `median`. */
+export function logNormal(random: Random, median: number, p95: number): number {
+  const sigma = Math.log(p95 / median) / normalP95;
+  return median * Math.exp(sigma * standardNormal(random));
+}
+
+/** Box and Muller; the second of the pair is thrown away, so that every call draws twice. */
+function standardNormal(random: Random): number {
+  const radius = Math.sqrt(-2 * Math.log(1 - random()));
+  return radius * Math.cos(2 * Math.PI * random());
+}
+
+/** One of `items`, all equally likely; undefined when there are none. */
+export function pick<T>(random: Random, items: readonly T[]): T | undefined {
+  return items[Math.floor(random() * items.length)];
+}
+
+/** One of the keys of `weights`, each as likely as its weight. The weights need not add up to anything. */
+export function pickWeighted<T>(random: Random, weights: readonly (readonly [T, number])[]): T | undefined {
+  const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
+  let left = random() * total;
+  return weights.find(([, weight]) => {
+    left -= weight;
+    return left < 0;
+  })?.[0];
+}

@@ -1,0 +1,122 @@
+import type { z } from 'zod';
+import { unknownName } from '../unknown-name.js';
+import { knownFaults } from './known-faults.js';
+import { type FaultInFile, scenarioParts } from './scenario-schema.js';
+import type { Problem } from './scenario-yaml.js';
+
+/**
+ * What no single value shows: parts that must fit each other. Takes the file as written, and checks what can be read
+ * of it, so that one mistake does not hide the others.
+ */
+export function crossProblems(file: unknown): Problem[] {
+  const written = field(file, 'faults');
+  const faults = Array.isArray(written) ? written : [];
+  return [
+    ...faults.flatMap((fault, index) => idProblems(faults, fault, index)),
+    ...faults.flatMap((fault, index) => targetProblems(file, fault, index)),
+    ...windowProblems(file, faults),
+    ...arrivalProblems(file),
+    ...expectedModeProblems(file),
+  ];
+}
+
+function idProblems(faults: readonly unknown[], fault: unknown, index: number): Problem[] {
+  const earlier = faults.slice(0, index).map(other => field(other, 'id'));
+  const id = field(fault, 'id');
+  const problems: Problem[] = [];
+  if (id !== undefined && earlier.includes(id)) {
+    problems.push({
+      path: ['faults', index, 'id'],
+      message: `found the id "${id}" a second time, expected each id once`,
+    });
+  }
+  const after = read(scenarioParts.fault.shape.after, field(fault, 'after'));
+  if (after !== undefined && !earlier.includes(after.id)) problems.push(afterNobody(after.id, earlier, index));
+  const triggers = ['at', 'after'].filter(key => field(fault, key) !== undefined);
+  if (triggers.length !== 1 && isMap(fault)) {
+    const found = triggers.length === 0 ? 'neither "at" nor "after"' : '"at" and "after"';
+    problems.push({ path: ['faults', index], message: `found ${found}, expected one of the two` });
+  }
+  return problems;
+}
+
+function afterNobody(id: string, earlier: readonly unknown[], index: number): Problem {
+  const ids = earlier.filter(other => typeof other === 'string');
+  const path = ['faults', index, 'after'];
+  if (ids.length > 0) return { path, message: unknownName('earlier fault', id, ids) };
+  return { path, message: `found "${id}", expected the id of an earlier fault, but this is the first: write at: 0s` };
+}
+
+function targetProblems(file: unknown, fault: unknown, index: number): Problem[] {
+  const target = field(fault, 'target');
+  const backends = read(scenarioParts.backends, field(field(file, 'system'), 'backends') ?? {});
+  if (typeof target !== 'string' || backends === undefined) return [];
+  const names = Array.from({ length: backends.count }, (_, number) => `backend-${number + 1}`);
+  const known = [...names, 'backend-any', 'redis'];
+  const path = ['faults', index, 'target'];
+  if (!known.includes(target)) return [{ path, message: unknownName('target', target, known) }];
+  const action = read(scenarioParts.fault.shape.do, field(fault, 'do'));
+  const kinds = action === undefined ? undefined : knownFaults[action]?.targets;
+  const kind = target === 'redis' ? 'store' : 'backend';
+  if (kinds === undefined || kinds.includes(kind)) return [];
+  const message = `found the ${kind} ${target}, expected a ${kinds.join(' or a ')}: nothing else can be struck by "${action}"`;
+  return [{ path, message }];
+}
+
+/** At the earliest: how long it takes to inject, confirm and heal shows only in the run. */
+function windowProblems(file: unknown, faults: readonly unknown[]): Problem[] {
+  const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
+  if (phases === undefined) return [];
+  const endsMs = new Map<string, number>();
+  return faults.flatMap((written, index) => {
+    const fault = read(scenarioParts.fault, written);
+    const startMs = fault === undefined ? undefined : earliestMs(fault, endsMs);
+    if (fault === undefined || startMs === undefined) return [];
+    const endMs = startMs + fault.for;
+    endsMs.set(fault.id, endMs);
+    if (endMs <= phases.faults) return [];
+    const message = `found a fault that heals ${endMs}ms after the faults phase began at the earliest, expected at most ${phases.faults}ms: lengthen phases.faults or shorten "for"`;
+    return [{ path: ['faults', index, 'for'], message }];
+  });
+}
+
+function earliestMs({ at, after }: FaultInFile, endsMs: ReadonlyMap<string, number>): number | undefined {
+  if (at !== undefined) return at;
+  const endMs = endsMs.get(after?.id ?? '');
+  return after === undefined || endMs === undefined ? undefined : endMs + after.delayMs;
+}
+
+function arrivalProblems(file: unknown): Problem[] {
+  const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
+  const forMs = read(scenarioParts.users.shape.arrivals, field(field(file, 'users'), 'arrivals'))?.for;
+  if (phases === undefined || forMs === undefined) return [];
+  const endMs = phases.warmup + phases.baseline + phases.faults + phases.recovery;
+  if (forMs <= endMs) return [];
+  const message = `found arrivals that go on for ${forMs}ms, expected at most the ${endMs}ms from warmup to recovery`;
+  return [{ path: ['users', 'arrivals', 'for'], message }];
+}
+
+function expectedModeProblems(file: unknown): Problem[] {
+  const expect = field(file, 'expect');
+  const modes = read(scenarioParts.modeList, field(file, 'modes'));
+  if (!isMap(expect) || modes === undefined) return [];
+  const listed: readonly string[] = modes;
+  return Object.keys(expect)
+    .filter(key => read(scenarioParts.modeList, [key]) !== undefined && !listed.includes(key))
+    .map(mode => {
+      const message = `found expectations of the mode "${mode}", expected a mode of this scenario: ${modes.join(', ')}. Add it to modes or take them out`;
+      return { path: ['expect', mode], message, at: 'key' };
+    });
+}
+
+function read<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> | undefined {
+  return schema.safeParse(value).data;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function field(value: unknown, key: string): unknown {
+  return isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}

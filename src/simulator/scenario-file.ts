@@ -1,0 +1,115 @@
+import { open } from 'node:fs/promises';
+import type { z } from 'zod';
+import { ScenarioError } from './errors.js';
+import type { FaultSpec, Scenario } from './scenario.js';
+import { crossProblems } from './scenario-checks.js';
+import { type FaultInFile, type ScenarioFile, scenarioFile } from './scenario-schema.js';
+import { type Problem, parseYaml, scenarioBytesMax } from './scenario-yaml.js';
+
+/** Rejects with `ScenarioError` when the file cannot be read, or is no scenario. */
+export async function readScenario(file: string): Promise<Scenario> {
+  return parseScenario(await readText(file), file);
+}
+
+/** Throws `ScenarioError`: a line `file:line:column: what was found, what was expected` per mistake, ten at most. */
+export function parseScenario(text: string, fileName: string): Scenario {
+  const yaml = parseYaml(text, fileName);
+  const shape = scenarioFile.safeParse(yaml.value);
+  const problems = [
+    ...(shape.error?.issues ?? []).flatMap(issue => shapeProblems(issue, yaml.value)),
+    ...crossProblems(yaml.value),
+  ];
+  if (!shape.success || problems.length > 0) throw yaml.refusal(problems);
+  return toScenario(shape.data);
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    const handle = await open(file, 'r');
+    try {
+      const stat = await handle.stat();
+      if (!stat.isFile())
+        throw new ScenarioError(`${file}: found something that is not a file, expected a scenario in YAML`);
+      if (stat.size > scenarioBytesMax) {
+        throw new ScenarioError(`${file}:1:1: found ${stat.size} bytes, expected at most ${scenarioBytesMax}`);
+      }
+      return await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw error instanceof ScenarioError ? error : unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, error: unknown): ScenarioError {
+  const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  const found = missing ? 'found no such file' : `cannot be read (${error instanceof Error ? error.message : error})`;
+  return new ScenarioError(`${file}: ${found}, expected a scenario such as scenarios/kill-one.yaml`);
+}
+
+function shapeProblems(issue: z.core.$ZodIssue, file: unknown): Problem[] {
+  const { path, message } = issue;
+  if (issue.code === 'unrecognized_keys') {
+    const sentences = message.split('\n');
+    return issue.keys.map((key, index) => ({ path: [...path, key], message: sentences[index] ?? message, at: 'key' }));
+  }
+  const missing = path.length > 0 && valueAt(file, path) === undefined;
+  return [{ path, message: missing ? `${nameOf(path)} is missing, ${message}` : message }];
+}
+
+function valueAt(file: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => {
+    const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+    return entries.find(([name]) => name === String(key))?.[1];
+  }, file);
+}
+
+/** `users.arrivals.rate`, `faults[1].id`. */
+function nameOf(path: readonly PropertyKey[]): string {
+  return path
+    .map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('')
+    .replace(/^\./, '');
+}
+
+function toScenario(file: ScenarioFile): Scenario {
+  const { name, why, seed, modes, system, users, phases } = file;
+  const { health, policy, drain } = system.proxy;
+  const { rate, for: forMs, process, 'max-active': maxActive } = users.arrivals;
+  return {
+    name,
+    why: why.trim(),
+    seed,
+    modes,
+    system: {
+      backends: system.backends,
+      proxy: {
+        health: { everyMs: health.every, timeoutMs: health.timeout, fall: health.fall, rise: health.rise },
+        policy,
+        drainMs: drain,
+      },
+      redis: system.redis,
+    },
+    users: {
+      arrivals: { ratePerSecond: rate, forMs, process, maxActive },
+      think: { medianMs: users.think.median, p95Ms: users.think.p95 },
+      timeoutMs: users.timeout,
+      journey: users.journey,
+    },
+    phases: {
+      warmupMs: phases.warmup,
+      baselineMs: phases.baseline,
+      faultsMs: phases.faults,
+      recoveryMs: phases.recovery,
+      quiesceMs: phases.quiesce,
+    },
+    faults: file.faults.map(toFault),
+    expect: file.expect,
+  };
+}
+
+function toFault({ id, at, after, do: action, target, for: forMs }: FaultInFile): FaultSpec {
+  const trigger = after === undefined ? { atMs: at ?? 0 } : { afterFault: after.id, delayMs: after.delayMs };
+  return { id, trigger, do: action, target, forMs };
+}

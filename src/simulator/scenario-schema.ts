@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import { modeNames } from '../modes.js';
+import { unknownName } from '../unknown-name.js';
+import { ScenarioError } from './errors.js';
+import { parseExpectation } from './expectations.js';
+import { knownFaults } from './known-faults.js';
+
+/**
+ * What a scenario file may hold, as written: checked with it, and described by it to editors (`scenarioJsonSchema`).
+ * Its output has durations in milliseconds and every default filled in.
+ */
+
+/** The names that `--policy` of the proxy knows. The simulator sees the proxy only as a process, so they stand here again. */
+export const policyNames = ['round-robin', 'least-connections', 'random'] as const;
+
+const minute = 60_000;
+const durationPattern = String.raw`\d+(?:\.\d+)?(?:ms|s|min)`;
+const idPattern = '[a-z][a-z0-9-]{0,39}';
+
+type Complaint = (issue: { readonly input?: unknown }) => string;
+
+const expected =
+  (what: string): Complaint =>
+  ({ input }) =>
+    input === undefined ? `expected ${what}` : `found ${show(input)}, expected ${what}`;
+
+function show(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+}
+
+/** A map that refuses keys it does not know: one line of the message for each. */
+function map<Shape extends z.ZodRawShape>(where: string, shape: Shape) {
+  const keys = Object.keys(shape);
+  const notAMap = expected(`a map with the keys ${keys.join(', ')}`);
+  return z.strictObject(shape, {
+    error: issue =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map(key => unknownName(`key in ${where}`, key.replaceAll(/\s+/g, ' '), keys)).join('\n')
+        : notAMap(issue),
+  });
+}
+
+function oneOf<const Names extends readonly string[]>(kind: string, names: Names) {
+  const notText = expected(`a ${kind}: ${names.join(', ')}`);
+  return z.enum(names, {
+    error: issue => (typeof issue.input === 'string' ? unknownName(kind, issue.input, names) : notText(issue)),
+  });
+}
+
+function text(what: string, pattern: RegExp) {
+  const error = expected(what);
+  return z.string({ error }).regex(pattern, { error, abort: true });
+}
+
+function wholeNumber(min: number, max: number) {
+  const error = expected(`a whole number from ${min} to ${max}`);
+  return z.number({ error }).int({ error, abort: true }).min(min, { error }).max(max, { error });
+}
+
+function duration(minMs: 0 | 1 = 1) {
+  const what = `a duration from ${minMs}ms to 10min, such as 500ms, 5s or 1min`;
+  return text(what, new RegExp(`^${durationPattern}$`))
+    .refine(written => toMs(written) >= minMs && toMs(written) <= 10 * minute, { error: expected(what) })
+    .transform(toMs);
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: minute };
+
+function toMs(written: string): number {
+  const [, number, unit = ''] = /^([\d.]+)(\w+)$/.exec(written) ?? [];
+  return Math.round(Number(number) * (unitMs[unit] ?? Number.NaN));
+}
+
+const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\d+)?\/s$/)
+  .refine(written => Number.parseFloat(written) >= 0.1 && Number.parseFloat(written) <= 10_000, {
+    error: expected('a rate from 0.1/s to 10000/s, such as 20/s'),
+  })
+  .transform(written => Number.parseFloat(written));
+
+const environment = z
+  .record(
+    text('the name of an environment variable', /^[A-Za-z_][A-Za-z0-9_]*$/),
+    z
+      .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number or true or false') })
+      .transform(String),
+    { error: expected('a map of environment variables') },
+  )
+  .describe('Added to the environment of every backend.');
+
+const health = map('system.proxy.health', {
+  every: duration().prefault('500ms').describe('Time between two probes of one backend.'),
+  timeout: duration().prefault('300ms').describe('A probe that takes longer has failed.'),
+  fall: wholeNumber(1, 20).default(2).describe('So many failed probes in a row take a backend out.'),
+  rise: wholeNumber(1, 20).default(2).describe('So many good probes in a row bring it back.'),
+});
+
+const system = map('system', {
+  backends: map('system.backends', {
+    count: wholeNumber(1, 20).default(3),
+    env: environment.default({}),
+  }).prefault({}),
+  proxy: map('system.proxy', {
+    health: health.prefault({}),
+    policy: oneOf('policy', policyNames).default('round-robin'),
+    drain: duration(0).prefault('1s').describe('How long a draining backend keeps the browsers bound to it.'),
+  }).prefault({}),
+  redis: map('system.redis', { persistence: oneOf('persistence', ['none']).default('none') }).prefault({}),
+});
+
+const users = map('users', {
+  arrivals: map('users.arrivals', {
+    rate: rate.describe('New users per second.'),
+    for: duration().describe('How long new users come, from the start of the run.'),
+    process: oneOf('process', ['poisson', 'uniform']).default('poisson'),
+    'max-active': wholeNumber(1, 100_000)
+      .default(400)
+      .describe('Users at once; they stay, so it is how many ever come.'),
+  }),
+  think: map('users.think', { median: duration(), p95: duration() })
+    .refine(({ median, p95 }) => p95 >= median, { error: 'expected p95 to be at least the median', path: ['p95'] })
+    .prefault({ median: '250ms', p95: '1s' })
+    .describe('Log-normal time between two steps of one user.'),
+  timeout: duration().prefault('5s').describe('A user gives up waiting for an answer after this.'),
+  journey: oneOf('journey', ['shop']).default('shop'),
+});
+
+const phases = map('phases', {
+  warmup: duration(0).prefault('500ms'),
+  baseline: duration(0).prefault('1500ms'),
+  faults: duration(0).prefault('3s'),
+  recovery: duration(0).prefault('1500ms'),
+  quiesce: duration(0).prefault('300ms'),
+});
+
+const fault = map('a fault', {
+  id: text('a name in lower case such as kill-2', new RegExp(`^${idPattern}$`)),
+  at: duration(0).optional().describe('So long after the faults phase began.'),
+  after: text(
+    'an earlier fault and a delay, such as "kill + 500ms"',
+    new RegExp(`^${idPattern}(\\s*\\+\\s*${durationPattern})?$`),
+  )
+    .transform(written => {
+      const [id = '', delay] = written.split('+').map(part => part.trim());
+      return { id, delayMs: delay === undefined ? 0 : toMs(delay) };
+    })
+    .optional()
+    .describe('So long after an earlier fault had healed.'),
+  do: oneOf('fault', Object.keys(knownFaults)),
+  target: text('a target such as backend-1, backend-any or redis', /\S/),
+  for: duration(0).describe('From confirmed to healing.'),
+});
+
+const expectation = z
+  .string({ error: expected('an expectation such as "writes.lost == 0"') })
+  .superRefine((written, context) => {
+    try {
+      parseExpectation(written);
+    } catch (error) {
+      if (!(error instanceof ScenarioError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+    }
+  });
+const expectations = z.array(expectation, { error: expected('a list of expectations') });
+
+const modeList = z
+  .array(oneOf('mode', modeNames), { error: expected('a list of modes') })
+  .min(1, { error: expected(`at least one mode: ${modeNames.join(', ')}`) })
+  .refine(list => new Set(list).size === list.length, { error: 'found a mode twice, expected each once' });
+
+export const scenarioFile = map('the scenario', {
+  name: text('a name in lower case such as kill-one', /^[a-z0-9][a-z0-9-]{0,59}$/),
+  why: text('a sentence that says what this shows', /\S/),
+  seed: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(1),
+  modes: modeList,
+  system: system.prefault({}),
+  users,
+  phases: phases.prefault({}),
+  faults: z.array(fault, { error: expected('a list of faults') }).default([]),
+  expect: map('expect', {
+    any: expectations.default([]).describe('Expected in every mode.'),
+    ...Object.fromEntries(modeNames.map(mode => [mode, expectations.optional()])),
+  }).prefault({}),
+});
+
+/** The parts that are checked against each other. */
+export const scenarioParts = { backends: system.shape.backends, users, phases, fault, modeList };
+
+export type ScenarioFile = z.output<typeof scenarioFile>;
+export type FaultInFile = z.output<typeof fault>;
+
+/** For editors: what `# yaml-language-server: $schema=` points at. */
+export function scenarioJsonSchema(): object {
+  return { ...z.toJSONSchema(scenarioFile, { target: 'draft-7', io: 'input' }), title: 'Holdfast scenario' };
+}

@@ -1,0 +1,111 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml';
+import { ScenarioError } from './errors.js';
+
+/** Something wrong at a place in the file: a key or index per step down from the root. */
+export interface Problem {
+  readonly path: readonly PropertyKey[];
+  /** What was found, what was expected. */
+  readonly message: string;
+  /** Points at the key instead of its value. */
+  readonly at?: 'key';
+}
+
+export interface YamlFile {
+  readonly value: unknown;
+  /** One error for all of them: `file:line:column: message` each, in the order of the file. */
+  refusal(problems: readonly Problem[]): ScenarioError;
+}
+
+/** A scenario is written by hand; anything longer is no scenario. */
+export const scenarioBytesMax = 256 * 1024;
+const problemsShownMax = 10;
+
+type Doc = Document.Parsed<ParsedNode>;
+
+interface Placed {
+  readonly offset: number;
+  readonly message: string;
+}
+
+/** Throws `ScenarioError` when it is not one plain YAML document: syntax, duplicate keys, tabs, aliases, unknown tags. */
+export function parseYaml(text: string, fileName: string): YamlFile {
+  const lines = new LineCounter();
+  if (Buffer.byteLength(text) > scenarioBytesMax) {
+    throw refuse(fileName, lines, [
+      { offset: 0, message: `found ${Buffer.byteLength(text)} bytes, expected at most ${scenarioBytesMax}` },
+    ]);
+  }
+  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true, logLevel: 'silent' });
+  const broken = [...[...doc.errors, ...doc.warnings].map(syntaxProblem), ...aliases(doc)];
+  if (broken.length > 0) throw refuse(fileName, lines, broken);
+  const place = (problem: Problem) => ({ offset: offsetOf(doc, problem), message: problem.message });
+  return { value: doc.toJS(), refusal: problems => refuse(fileName, lines, problems.map(place)) };
+}
+
+function syntaxProblem(error: YAMLError): Placed {
+  return { offset: error.pos[0], message: syntaxMessages[error.code] ?? `found invalid YAML: ${error.message}` };
+}
+
+const syntaxMessages: { readonly [code in YAMLError['code']]?: string } = {
+  DUPLICATE_KEY: 'found a key that stands here already, expected each key once',
+  TAB_AS_INDENT: 'found a tab, expected spaces for indentation',
+  MULTIPLE_DOCS: 'found a second document, expected one scenario per file',
+  TAG_RESOLVE_FAILED: 'found a YAML tag that is not known here, expected a plain value',
+  NON_STRING_KEY: 'found a key that is not text, expected a plain name',
+  RESOURCE_EXHAUSTION: 'found values nested too deep, expected a scenario',
+};
+
+/** A few lines of aliases can stand for gigabytes; a scenario needs none. */
+function aliases(doc: Doc): Placed[] {
+  const found: Placed[] = [];
+  visit(doc, (_key, node) => {
+    if (!isAlias(node)) return;
+    found.push({ offset: node.range?.[0] ?? 0, message: `found the alias *${node.source}, expected the value itself` });
+  });
+  return found;
+}
+
+/** Where the value lies; where its key lies, if asked for; where what should have held it lies, if it is missing. */
+function offsetOf(doc: Doc, { path, at }: Problem): number {
+  let node: unknown = doc.contents;
+  let key: unknown = doc.contents;
+  for (const name of path) {
+    const item: unknown = isMap(node)
+      ? node.items.find(pair => isScalar(pair.key) && pair.key.value === String(name))
+      : isSeq(node) && node.items[Number(name)];
+    if (!isPair(item) && !isNode(item)) return startOf(key);
+    key = isPair(item) ? item.key : item;
+    node = isPair(item) ? item.value : item;
+  }
+  return startOf(at === 'key' ? key : node);
+}
+
+function startOf(node: unknown): number {
+  return isNode(node) ? (node.range?.[0] ?? 0) : 0;
+}
+
+function refuse(fileName: string, lines: LineCounter, problems: readonly Placed[]): ScenarioError {
+  const sorted = problems
+    .toSorted((a, b) => a.offset - b.offset)
+    .map(({ offset, message }) => {
+      const { line, col } = lines.linePos(offset);
+      return `${fileName}:${Math.max(1, line)}:${Math.max(1, col)}: ${message}`;
+    });
+  const distinct = [...new Set(sorted)];
+  const more = distinct.length - problemsShownMax;
+  const shown = distinct.slice(0, problemsShownMax);
+  return new ScenarioError([...shown, ...(more > 0 ? [`... and ${more} more.`] : [])].join('\n'));
+}
