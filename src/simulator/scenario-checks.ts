@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { unknownName } from '../unknown-name.js';
-import { knownFaults } from './known-faults.js';
+import { faults as faultRegistry } from './faults/registry.js';
 import { type FaultInFile, scenarioParts } from './scenario-schema.js';
 import type { Problem } from './scenario-yaml.js';
 
@@ -56,7 +56,7 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   const path = ['faults', index, 'target'];
   if (!known.includes(target)) return [{ path, message: unknownName('target', target, known) }];
   const action = read(scenarioParts.fault.shape.do, field(fault, 'do'));
-  const kinds = action === undefined ? undefined : knownFaults[action]?.targets;
+  const kinds = action === undefined ? undefined : faultRegistry[action]?.targets;
   const kind = target === 'redis' ? 'store' : 'backend';
   if (kinds === undefined || kinds.includes(kind)) return [];
   const message = `found the ${kind} ${target}, expected a ${kinds.join(' or a ')}: nothing else can be struck by "${action}"`;

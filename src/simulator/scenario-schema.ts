@@ -3,7 +3,7 @@ import { modeNames } from '../modes.js';
 import { unknownName } from '../unknown-name.js';
 import { ScenarioError } from './errors.js';
 import { parseExpectation } from './expectations.js';
-import { knownFaults } from './known-faults.js';
+import { faults } from './faults/registry.js';
 
 /**
  * What a scenario file may hold, as written: checked with it, and described by it to editors (`scenarioJsonSchema`).
@@ -149,7 +149,7 @@ const fault = map('a fault', {
     })
     .optional()
     .describe('So long after an earlier fault had healed.'),
-  do: oneOf('fault', Object.keys(knownFaults)),
+  do: oneOf('fault', Object.keys(faults)),
   target: text('a target such as backend-1, backend-any or redis', /\S/),
   for: duration(0).describe('From confirmed to healing.'),
 });

@@ -48,7 +48,12 @@ export function parseYaml(text: string, fileName: string): YamlFile {
       { offset: 0, message: `found ${Buffer.byteLength(text)} bytes, expected at most ${scenarioBytesMax}` },
     ]);
   }
-  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true, logLevel: 'silent' });
+  const doc = parseDocument(text.replace(/^\uFEFF/, ''), {
+    lineCounter: lines,
+    prettyErrors: false,
+    stringKeys: true,
+    logLevel: 'silent',
+  });
   const broken = [...[...doc.errors, ...doc.warnings].map(syntaxProblem), ...aliases(doc)];
   if (broken.length > 0) throw refuse(fileName, lines, broken);
   const place = (problem: Problem) => ({ offset: offsetOf(doc, problem), message: problem.message });
