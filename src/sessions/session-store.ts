@@ -12,13 +12,17 @@ export interface SessionStore {
   read(id: string): Promise<SessionRecord | undefined>;
   /** Rejects with `SessionExists` rather than overwrite. */
   create(id: string, record: SessionRecord): Promise<void>;
-  /** Only over `record.version - 1`, in one atomic step. `gone`: no such session any more; it is never revived. */
+  /** Only over `record.version - 1`, in one atomic step, and only the data: the deadlines stay those of the store, so
+   * that a late write takes back no touch. `gone`: no such session any more; it is never revived. */
   replace(id: string, record: SessionRecord): Promise<'saved' | 'conflict' | 'gone'>;
   /** Moves the idle deadline only, never past the absolute one; false when the session is gone. */
   touch(id: string, idleUntilMs: number): Promise<boolean>;
-  /** Removing what is not there is no error. */
-  remove(id: string): Promise<void>;
+  /** Removing what is not there is no error, it is `gone`. With `onlyVersion` it removes that version or nothing, in
+   * one atomic step: a rotation must not take a change with it that came between. */
+  remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'>;
   listByUser(user: string): Promise<readonly SessionSummary[]>;
+  /** Resolves true as soon as the store can serve, false when it cannot within `withinMs`. Never rejects. */
+  ready(withinMs: number): Promise<boolean>;
   /** Frees connections and timers. A second call is no error. */
   close(): Promise<void>;
 }
@@ -32,11 +36,18 @@ export interface StoreCapabilities {
   readonly dataBytesMax: number;
 }
 
+/** The store was lost (`up: false`, with the reason) or is back. Told once per change, not once per failed call. */
+export interface StoreEdge {
+  readonly up: boolean;
+  readonly why: string;
+}
+
 export interface StoreSettings {
   /** Address of the store server where there is one, for example `redis://127.0.0.1:6379`. */
   readonly url: string | undefined;
   readonly deadlineMs: number;
   readonly now: () => number;
+  readonly onEdge?: ((edge: StoreEdge) => void) | undefined;
 }
 
 export interface StoreEntry {

@@ -1,4 +1,5 @@
-import type { NoSession, Session, SessionData } from './session.js';
+import type { NoSession, Session, SessionData, SessionLimits } from './session.js';
+import type { SessionStore } from './session-store.js';
 
 /** A session together with the token that now names it: the cookie to set. */
 export interface Issued {
@@ -22,4 +23,15 @@ export interface SessionStrategy {
   rotate(session: Session): Promise<Issued | 'gone'>;
   end(session: Session): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface StrategySettings {
+  /** Closed by the strategy that uses it. */
+  readonly store: SessionStore;
+  readonly limits: SessionLimits;
+  readonly now: () => number;
+}
+
+export interface StrategyEntry {
+  open(settings: StrategySettings): SessionStrategy;
 }

@@ -1,4 +1,10 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { send, sendFailure } from './answer.js';
+import { cookieName, readCookie } from './cookie.js';
+import { SessionError } from './errors.js';
+import { LiveVisit } from './live-visit.js';
 import type { NoSession, Session, SessionData } from './session.js';
+import type { SessionStrategy } from './session-strategy.js';
 
 /** What a handler may do with the visitor's session. Every change is committed when its promise resolves. */
 export interface Visit {
@@ -20,3 +26,60 @@ export interface Reply {
 }
 
 export type Handler = (visit: Visit) => Promise<Reply>;
+
+export interface Sessions {
+  /** Never rejects: a `SessionError` becomes its status, anything else 500. Headers set on `response` before are kept. */
+  respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void>;
+  /** How often each thing happened since the start, by name: `opened`, `absent`, `unknown`, `begun`, `StoreUnavailable` … */
+  readonly counts: Readonly<Record<string, number>>;
+  /** True as soon as sessions can be served, false when not within `withinMs`. Never rejects. */
+  ready(withinMs: number): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface SessionsSettings {
+  readonly strategy: SessionStrategy;
+  readonly ready: (withinMs: number) => Promise<boolean>;
+  /** Every request came over TLS, whatever its headers say. */
+  readonly secure: boolean;
+  readonly onError: (error: unknown) => void;
+}
+
+export function serveSessions({ strategy, ready, secure, onError }: SessionsSettings): Sessions {
+  const counts: Record<string, number> = {};
+  const count = (name: string) => {
+    counts[name] = (counts[name] ?? 0) + 1;
+  };
+
+  /** cookie -> token -> session -> handler (commits) -> cookie -> headers and body */
+  async function respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void> {
+    const isSecure = secure || cameOverTls(request);
+    const visit = new LiveVisit(strategy, count);
+    try {
+      await visit.open(readCookie(request.headers.cookie, cookieName(isSecure)));
+      const reply = await handler(visit);
+      await visit.close();
+      send(response, reply, visit.traces, isSecure);
+    } catch (error) {
+      await visit.close().catch(() => undefined);
+      report(error);
+      sendFailure(response, error, visit.traces, isSecure);
+    }
+  }
+
+  function report(error: unknown): void {
+    const isOurs = error instanceof SessionError;
+    count(isOurs ? error.name : 'failed');
+    // An outage is told at its edges by the store; once more for each request would only bury that line.
+    if (!isOurs || error.status === 500) onError(error);
+  }
+
+  return { respond, counts, ready, close: () => strategy.close() };
+}
+
+/** The first word is the browser's side of a chain of proxies. A visitor who forges it harms only the own cookie. */
+function cameOverTls(request: IncomingMessage): boolean {
+  const header = request.headers['x-forwarded-proto'];
+  const [first = ''] = String(header ?? '').split(',');
+  return first.trim().toLowerCase() === 'https';
+}

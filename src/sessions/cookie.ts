@@ -1,0 +1,48 @@
+import { SessionTooLarge } from './errors.js';
+
+/** RFC 6265bis section 5.6: a browser may drop a cookie whose name and value together are longer. */
+export const cookieBytesMax = 4096;
+
+/** `__Host-` makes the browser itself refuse a copy that is not Secure, has a Domain, or comes from a sibling host. */
+export function cookieName(secure: boolean): string {
+  return secure ? '__Host-session' : 'session';
+}
+
+/** What a Cookie header says under one exact name. `malformed`: two copies, or more bytes than we ever set. */
+export interface CookieReading {
+  readonly token: string | undefined;
+  readonly malformed: boolean;
+}
+
+export function readCookie(header: string | undefined, name: string): CookieReading {
+  const values = (header ?? '').split(';').flatMap(pair => valueUnder(name, pair));
+  const [token] = values;
+  const malformed = values.length > 1 || (token !== undefined && sizeOf(name, token) > cookieBytesMax);
+  return malformed ? { token: undefined, malformed } : { token, malformed };
+}
+
+function valueUnder(name: string, pair: string): string[] {
+  const equals = pair.indexOf('=');
+  return equals !== -1 && pair.slice(0, equals).trim() === name ? [pair.slice(equals + 1).trim()] : [];
+}
+
+/** No Domain: this host alone. No Max-Age: gone with the browser, and the server keeps the deadlines anyway.
+ * Rejects with `SessionTooLarge` rather than let the browser drop the cookie in silence. */
+export function setCookie(token: string, secure: boolean): string {
+  const name = cookieName(secure);
+  const bytes = sizeOf(name, token);
+  if (bytes > cookieBytesMax) throw new SessionTooLarge(bytes, cookieBytesMax);
+  return `${name}=${token}; ${attributes(secure)}`;
+}
+
+export function clearCookie(secure: boolean): string {
+  return `${cookieName(secure)}=; Max-Age=0; ${attributes(secure)}`;
+}
+
+function attributes(secure: boolean): string {
+  return `Path=/; HttpOnly; ${secure ? 'Secure; ' : ''}SameSite=Lax`;
+}
+
+function sizeOf(name: string, value: string): number {
+  return Buffer.byteLength(name) + Buffer.byteLength(value);
+}

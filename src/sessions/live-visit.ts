@@ -1,0 +1,115 @@
+import type { CookieReading } from './cookie.js';
+import { SessionGone } from './errors.js';
+import type { NoSession, Session, SessionData } from './session.js';
+import type { SessionStrategy } from './session-strategy.js';
+import type { Visit } from './sessions.js';
+
+/** What a visit leaves in the headers of its answer. */
+export interface Traces {
+  /** `keep`: the browser's cookie is right as it is; `clear`: it names no session. */
+  readonly cookie: 'keep' | 'clear' | { readonly token: string };
+  readonly hadSession: boolean;
+  readonly ended: boolean;
+}
+
+export class LiveVisit implements Visit {
+  readonly #strategy: SessionStrategy;
+  readonly #count: (name: string) => void;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #session: Session | undefined;
+  #why: NoSession | undefined;
+  #traces: Traces = { cookie: 'keep', hadSession: false, ended: false };
+  #isOver = false;
+
+  constructor(strategy: SessionStrategy, count: (name: string) => void) {
+    this.#strategy = strategy;
+    this.#count = count;
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  get why(): NoSession | undefined {
+    return this.#why;
+  }
+
+  get traces(): Traces {
+    return this.#traces;
+  }
+
+  async open({ token, malformed }: CookieReading): Promise<void> {
+    const found = malformed ? 'malformed' : await this.#strategy.open(token);
+    this.#count(typeof found === 'string' ? found : 'opened');
+    if (typeof found !== 'string') this.#enter(found);
+    else this.#leave(found, found === 'absent' ? 'keep' : 'clear');
+  }
+
+  begin(user: string, data: SessionData): Promise<void> {
+    return this.#track(async () => {
+      const former = this.#session;
+      const issued = await this.#strategy.begin(user, data);
+      if (former !== undefined) await this.#strategy.end(former);
+      this.#count('begun');
+      this.#enter(issued.session);
+      this.#trace({ cookie: { token: issued.token } });
+    });
+  }
+
+  change(edit: (data: SessionData) => void): Promise<SessionData> {
+    return this.#track(async () => {
+      if (this.#session === undefined) throw new SessionGone();
+      const changed = await this.#strategy.change(this.#session, edit);
+      if (changed === 'gone') {
+        this.#leave('unknown', 'clear');
+        throw new SessionGone();
+      }
+      const isNewToken = changed.token !== this.#session?.token;
+      this.#count('changed');
+      this.#enter(changed.session);
+      if (isNewToken) this.#trace({ cookie: { token: changed.token } });
+      return changed.session.record.data;
+    });
+  }
+
+  end(): Promise<void> {
+    return this.#track(async () => {
+      if (this.#session !== undefined) await this.#strategy.end(this.#session);
+      this.#count('ended');
+      this.#leave('absent', 'clear');
+      this.#trace({ ended: true });
+    });
+  }
+
+  /**
+   * Called when the handler is done. What it started and did not wait for is waited for here, and fails the answer if
+   * it fails; what it starts later is refused, because the answer that would promise it has gone.
+   */
+  async close(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#underWay);
+  }
+
+  #track<T>(step: () => Promise<T>): Promise<T> {
+    if (this.#isOver) return Promise.reject(new Error('the visit is over: wait for a change before answering'));
+    const running = step().finally(() => this.#underWay.delete(running));
+    this.#underWay.add(running);
+    return running;
+  }
+
+  #enter(session: Session): void {
+    this.#session = session;
+    this.#why = undefined;
+    this.#trace({ hadSession: true });
+  }
+
+  #leave(why: NoSession, cookie: 'keep' | 'clear'): void {
+    this.#session = undefined;
+    this.#why = why;
+    this.#trace({ cookie });
+  }
+
+  #trace(traces: Partial<Traces>): void {
+    this.#traces = { ...this.#traces, ...traces };
+  }
+}

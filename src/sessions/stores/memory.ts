@@ -1,0 +1,108 @@
+import { SessionExists, StoreUnavailable } from '../errors.js';
+import type { SessionRecord, SessionSummary } from '../session.js';
+import { digestOf, handleOf } from '../session-id.js';
+import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
+
+const sweepIntervalMs = 30_000;
+/** Beyond this a new session is refused: evicting another one would log its user out in silence. */
+const sessionsMax = 100_000;
+
+/** The data as text, so that nobody outside holds a reference into the store. */
+interface Kept extends Omit<SessionRecord, 'data'> {
+  readonly json: string;
+}
+
+/** Sessions in the memory of this process: they die with it. */
+class MemoryStore implements SessionStore {
+  readonly #kept = new Map<string, Kept>();
+  readonly #now: () => number;
+  readonly #sweeper: NodeJS.Timeout;
+  #closed = false;
+
+  constructor({ now }: StoreSettings) {
+    this.#now = now;
+    this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs).unref();
+  }
+
+  async read(id: string): Promise<SessionRecord | undefined> {
+    const kept = this.#alive(digestOf(id));
+    if (kept === undefined) return undefined;
+    const { json, ...rest } = kept;
+    return { ...rest, data: JSON.parse(json) };
+  }
+
+  async create(id: string, { data, ...rest }: SessionRecord): Promise<void> {
+    const key = digestOf(id);
+    if (this.#alive(key) !== undefined) throw new SessionExists();
+    if (this.#kept.size >= sessionsMax) this.#sweep();
+    if (this.#kept.size >= sessionsMax) throw new StoreUnavailable(`all ${sessionsMax} places for sessions are taken`);
+    this.#kept.set(key, { ...rest, json: JSON.stringify(data) });
+  }
+
+  async replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
+    const key = digestOf(id);
+    const kept = this.#alive(key);
+    if (kept === undefined) return 'gone';
+    if (kept.version !== version - 1) return 'conflict';
+    this.#kept.set(key, { ...kept, version, json: JSON.stringify(data) });
+    return 'saved';
+  }
+
+  async touch(id: string, idleUntilMs: number): Promise<boolean> {
+    const key = digestOf(id);
+    const kept = this.#alive(key);
+    if (kept === undefined) return false;
+    this.#kept.set(key, { ...kept, idleUntilMs: Math.min(idleUntilMs, kept.absoluteUntilMs) });
+    return true;
+  }
+
+  async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
+    const key = digestOf(id);
+    const kept = this.#alive(key);
+    if (kept === undefined) return 'gone';
+    if (onlyVersion !== undefined && kept.version !== onlyVersion) return 'conflict';
+    this.#kept.delete(key);
+    return 'removed';
+  }
+
+  async listByUser(user: string): Promise<readonly SessionSummary[]> {
+    this.#sweep();
+    return [...this.#kept]
+      .filter(([, kept]) => kept.user === user)
+      .map(([key, { createdAtMs, idleUntilMs }]) => ({ handle: handleOf(key), createdAtMs, idleUntilMs }));
+  }
+
+  async ready(): Promise<boolean> {
+    return !this.#closed;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    this.#kept.clear();
+  }
+
+  /** The record under `key` unless a deadline has passed; one that has is forgotten on the spot. */
+  #alive(key: string): Kept | undefined {
+    if (this.#closed) throw new StoreUnavailable('the session store is closed');
+    const kept = this.#kept.get(key);
+    if (kept === undefined || !isOver(kept, this.#now())) return kept;
+    this.#kept.delete(key);
+    return undefined;
+  }
+
+  #sweep(): void {
+    if (this.#closed) throw new StoreUnavailable('the session store is closed');
+    const nowMs = this.#now();
+    for (const [key, kept] of this.#kept) if (isOver(kept, nowMs)) this.#kept.delete(key);
+  }
+}
+
+function isOver({ idleUntilMs, absoluteUntilMs }: Kept, nowMs: number): boolean {
+  return nowMs >= Math.min(idleUntilMs, absoluteUntilMs);
+}
+
+export const memory: StoreEntry = {
+  capabilities: { compareAndSet: true, durability: 'process', revocationLagMs: 0, dataBytesMax: 512 * 1024 },
+  open: settings => new MemoryStore(settings),
+};

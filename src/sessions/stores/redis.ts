@@ -1,0 +1,232 @@
+import { type ClientContext, Redis, type RedisOptions, type Result } from 'ioredis';
+import { SessionExists, StoreUnavailable } from '../errors.js';
+import type { SessionData, SessionRecord, SessionSummary } from '../session.js';
+import { digestOf, handleOf } from '../session-id.js';
+import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
+import { scripts } from './redis/scripts.js';
+
+declare module 'ioredis' {
+  interface RedisCommander<Context extends ClientContext> {
+    sessionCreate(key: string, nowMs: number, ...record: (string | number)[]): Result<string, Context>;
+    sessionReplace(key: string, nowMs: number, over: number, version: number, json: string): Result<string, Context>;
+    sessionTouch(key: string, nowMs: number, idleUntilMs: number): Result<number, Context>;
+    sessionRemove(key: string, nowMs: number, onlyVersion: number | ''): Result<[string, string?], Context>;
+    sessionIndex(key: string, nowMs: number, absoluteUntilMs: number, digest: string): Result<number, Context>;
+  }
+}
+
+/** Of the hash of one session: version, data (JSON), idle and absolute deadline, user, created (times in ms). */
+const fields = ['v', 'd', 'i', 'a', 'u', 'c'] as const;
+const listedMax = 1000;
+const retryDelayMaxMs = 500;
+
+const sessionKey = (digest: string) => `holdfast:session:${digest}`;
+const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
+
+/** Sessions in Redis, over one connection that comes back by itself. */
+class RedisStore implements SessionStore {
+  readonly #redis: Redis;
+  readonly #settings: StoreSettings;
+  #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
+  #lastError: Error | undefined;
+
+  constructor(url: string, settings: StoreSettings) {
+    this.#settings = settings;
+    this.#redis = new Redis(url, connectionOptions(settings.deadlineMs));
+    for (const [name, lua] of Object.entries(scripts)) this.#redis.defineCommand(name, { lua, numberOfKeys: 1 });
+    this.#redis.on('error', error => {
+      this.#lastError = error;
+    });
+    this.#redis.on('ready', () => this.#wentUp());
+    this.#redis.on('close', () => this.#wentDown());
+  }
+
+  async read(id: string): Promise<SessionRecord | undefined> {
+    const reply = await this.#ask(() => this.#redis.hmget(sessionKey(digestOf(id)), ...fields), []);
+    return readable(reply, this.#settings.now());
+  }
+
+  async create(id: string, record: SessionRecord): Promise<void> {
+    const { user, version, createdAtMs, idleUntilMs, absoluteUntilMs } = record;
+    const digest = digestOf(id);
+    const hash = [version, JSON.stringify(record.data), idleUntilMs, absoluteUntilMs, user, createdAtMs];
+    const nowMs = this.#settings.now();
+    // Two commands written together: one round trip. The list goes first, so that no session is ever missing from it.
+    const ask = () =>
+      Promise.all([
+        this.#redis.sessionIndex(userKey(user), nowMs, absoluteUntilMs, digest),
+        this.#redis.sessionCreate(sessionKey(digest), nowMs, ...hash),
+      ]);
+    const [, outcome] = await this.#ask(ask, [0, 'exists']);
+    if (outcome !== 'created') throw new SessionExists();
+  }
+
+  async replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
+    const key = sessionKey(digestOf(id));
+    const json = JSON.stringify(data);
+    const nowMs = this.#settings.now();
+    const outcome = await this.#ask(() => this.#redis.sessionReplace(key, nowMs, version - 1, version, json), 'gone');
+    return outcome === 'saved' || outcome === 'conflict' ? outcome : 'gone';
+  }
+
+  async touch(id: string, idleUntilMs: number): Promise<boolean> {
+    const key = sessionKey(digestOf(id));
+    return (await this.#ask(() => this.#redis.sessionTouch(key, this.#settings.now(), idleUntilMs), 0)) === 1;
+  }
+
+  async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
+    const digest = digestOf(id);
+    const ask = () => this.#redis.sessionRemove(sessionKey(digest), this.#settings.now(), onlyVersion ?? '');
+    const [outcome, user] = await this.#ask(ask, ['gone']);
+    if (outcome === 'conflict') return outcome;
+    // Nobody waits for this, nor need it succeed: a reader of the list checks every session of it anyway.
+    if (user !== undefined) this.#redis.zrem(userKey(user), digest).catch(() => undefined);
+    return user === undefined ? 'gone' : 'removed';
+  }
+
+  async listByUser(user: string): Promise<readonly SessionSummary[]> {
+    const late = () => new StoreUnavailable('the session store did not list the sessions in time');
+    return withinMs(this.#settings.deadlineMs, this.#list(userKey(user)), late);
+  }
+
+  async ready(waitMs: number): Promise<boolean> {
+    const isUp = this.#becomesUp().then(() => this.#redis.ping());
+    return withinMs(waitMs, isUp, () => new StoreUnavailable('the session store is not up')).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    this.#redis.disconnect();
+  }
+
+  async #list(key: string): Promise<SessionSummary[]> {
+    const nowMs = this.#settings.now();
+    const digests = await this.#ask(
+      () => this.#redis.zrange(key, `(${nowMs}`, '+inf', 'BYSCORE', 'LIMIT', 0, listedMax),
+      [],
+    );
+    const replies = await this.#ask(
+      () => Promise.all(digests.map(digest => this.#redis.hmget(sessionKey(digest), ...fields))),
+      [],
+    );
+    const records = replies.map(reply => readable(reply, nowMs));
+    const dead = digests.filter((_, at) => records[at] === undefined);
+    if (dead.length > 0) this.#redis.zrem(key, ...dead).catch(() => undefined);
+    return digests.flatMap((digest, at) => summary(digest, records[at]));
+  }
+
+  /** A key that holds something else is no session (`unreadable`); every other failure means: the store cannot serve. */
+  async #ask<Answer>(question: () => Promise<Answer>, unreadable: Answer): Promise<Answer> {
+    try {
+      return await question();
+    } catch (error) {
+      if (error instanceof Error && error.message.includes('WRONGTYPE')) return unreadable;
+      throw new StoreUnavailable('the session store does not answer', { cause: error });
+    }
+  }
+
+  #becomesUp(): Promise<void> {
+    return this.#redis.status === 'ready'
+      ? Promise.resolve()
+      : new Promise(resolve => void this.#redis.once('ready', () => resolve()));
+  }
+
+  #wentUp(): void {
+    if (this.#state === 'down') this.#settings.onEdge?.({ up: true, why: 'connected again' });
+    if (this.#state !== 'closed') this.#state = 'up';
+    this.#lastError = undefined;
+  }
+
+  #wentDown(): void {
+    if (this.#state === 'down' || this.#state === 'closed') return;
+    this.#state = 'down';
+    this.#settings.onEdge?.({ up: false, why: reason(this.#lastError) });
+  }
+}
+
+/**
+ * Every way of waiting ends at the deadline or at once:
+ * not connected: refused at once (no offline queue); no reply: `commandTimeout`, and by `socketTimeout` the connection
+ * is given up, so that a hung server gathers no backlog and no late reply can meet another question.
+ * Nothing is sent again by itself: a compare-and-set whose first answer got lost would then conflict with itself, and
+ * the edit would be applied twice. So commands in flight on a lost connection fail at once (`maxRetriesPerRequest: 0`).
+ */
+function connectionOptions(deadlineMs: number) {
+  return {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: deadlineMs,
+    socketTimeout: deadlineMs,
+    connectTimeout: deadlineMs,
+    disconnectTimeout: 100,
+    maxLoadingRetryTime: retryDelayMaxMs,
+    retryStrategy: (times: number) => Math.min(times * 50, retryDelayMaxMs),
+    // After a failover the old master answers so: only a new connection finds the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    disableClientInfo: true,
+  } satisfies RedisOptions;
+}
+
+function readable(reply: readonly (string | null)[], nowMs: number): SessionRecord | undefined {
+  const [version, json, idle, absolute, user, created] = reply;
+  if (user == null || json == null) return undefined;
+  const data = parsed(json);
+  const record = {
+    version: Number(version),
+    createdAtMs: Number(created),
+    idleUntilMs: Number(idle),
+    absoluteUntilMs: Number(absolute),
+  };
+  // A number that cannot be read is NaN, and so is no later than now.
+  const isAlive = nowMs < record.idleUntilMs && nowMs < record.absoluteUntilMs && record.version >= 1;
+  return isAlive && data !== undefined ? { user, data, ...record } : undefined;
+}
+
+function parsed(json: string): SessionData | undefined {
+  try {
+    const data: SessionData | null = JSON.parse(json);
+    return typeof data === 'object' && data !== null && !Array.isArray(data) ? data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function summary(digest: string, record: SessionRecord | undefined): SessionSummary[] {
+  if (record === undefined) return [];
+  return [{ handle: handleOf(digest), createdAtMs: record.createdAtMs, idleUntilMs: record.idleUntilMs }];
+}
+
+async function withinMs<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function reason(error: Error | undefined): string {
+  if (error === undefined) return 'the connection was closed';
+  // Node joins the failures of all addresses of a name into an error without a message, but with a code.
+  return error.message === '' && 'code' in error ? String(error.code) : error.message;
+}
+
+function checked(url: string | undefined): string {
+  const isRedis = url !== undefined && URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol);
+  if (isRedis) return url;
+  throw new Error(
+    `the session store "redis" needs an address such as redis://127.0.0.1:6379, but was given ${url ?? 'none'}`,
+  );
+}
+
+export const redis: StoreEntry = {
+  capabilities: { compareAndSet: true, durability: 'store-process', revocationLagMs: 0, dataBytesMax: 512 * 1024 },
+  open: settings => new RedisStore(checked(settings.url), settings),
+};

@@ -1,0 +1,8 @@
+import type { StoreEntry } from '../session-store.js';
+import { memory } from './memory.js';
+import { redis } from './redis.js';
+
+export const stores: Record<string, StoreEntry> = {
+  memory,
+  redis,
+};

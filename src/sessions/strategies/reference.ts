@@ -1,0 +1,114 @@
+import { SessionConflict, SessionTooLarge } from '../errors.js';
+import type { NoSession, Session, SessionData, SessionLimits, SessionRecord } from '../session.js';
+import { isSessionId, newSessionId } from '../session-id.js';
+import type { SessionStore } from '../session-store.js';
+import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
+
+const triesMax = 5;
+const touchIntervalMinMs = 30_000;
+
+/** The token is a random id into a store. */
+class ReferenceStrategy implements SessionStrategy {
+  readonly #store: SessionStore;
+  readonly #limits: SessionLimits;
+  readonly #now: () => number;
+
+  constructor({ store, limits, now }: StrategySettings) {
+    this.#store = store;
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  async open(token: string | undefined): Promise<Session | NoSession> {
+    if (token === undefined) return 'absent';
+    if (!isSessionId(token)) return 'malformed';
+    const record = await this.#store.read(token);
+    if (record === undefined) return 'unknown';
+    const touched = await this.#touchWhenDue(token, record);
+    return touched === undefined ? 'unknown' : { token, record: touched };
+  }
+
+  async begin(user: string, data: SessionData): Promise<Issued> {
+    const createdAtMs = this.#now();
+    const absoluteUntilMs = createdAtMs + this.#limits.absoluteMs;
+    const idleUntilMs = Math.min(createdAtMs + this.#limits.idleMs, absoluteUntilMs);
+    const { data: plain } = this.#plain(data);
+    return this.#issue({ user, data: plain, version: 1, createdAtMs, idleUntilMs, absoluteUntilMs });
+  }
+
+  async change({ token, record }: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
+    let current: SessionRecord | undefined = record;
+    for (let tries = 0; tries < triesMax && current !== undefined; tries++) {
+      const next = this.#edited(current, edit);
+      const outcome = next === current ? 'saved' : await this.#store.replace(token, next);
+      if (outcome === 'saved') return { token, session: { token, record: next } };
+      if (outcome === 'gone') return 'gone';
+      current = await this.#store.read(token);
+    }
+    if (current === undefined) return 'gone';
+    throw new SessionConflict();
+  }
+
+  /**
+   * The successor exists before the old one is removed, but nobody knows its token until that has succeeded for the
+   * very version that was copied. So a change or a logout in between wins, and is neither lost nor undone.
+   */
+  async rotate({ token }: Session): Promise<Issued | 'gone'> {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const record = await this.#store.read(token);
+      if (record === undefined) return 'gone';
+      const issued = await this.#issue(record);
+      const outcome = await this.#store.remove(token, record.version);
+      if (outcome === 'removed') return issued;
+      await this.#store.remove(issued.token);
+      if (outcome === 'gone') return 'gone';
+    }
+    throw new SessionConflict();
+  }
+
+  async end({ token }: Session): Promise<void> {
+    await this.#store.remove(token);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  async #issue(record: SessionRecord): Promise<Issued> {
+    const token = newSessionId();
+    await this.#store.create(token, record);
+    return { token, session: { token, record } };
+  }
+
+  /** Undefined when the session ended between the read and the touch. */
+  async #touchWhenDue(token: string, record: SessionRecord): Promise<SessionRecord | undefined> {
+    const idleUntilMs = Math.min(this.#now() + this.#limits.idleMs, record.absoluteUntilMs);
+    if (idleUntilMs - record.idleUntilMs < touchIntervalMs(this.#limits.idleMs)) return record;
+    return (await this.#store.touch(token, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
+  }
+
+  /** The next version, or `record` itself when the edit changed nothing. */
+  #edited(record: SessionRecord, edit: (data: SessionData) => void): SessionRecord {
+    const draft = structuredClone(record.data);
+    edit(draft);
+    const { json, data } = this.#plain(draft);
+    return json === JSON.stringify(record.data) ? record : { ...record, data, version: record.version + 1 };
+  }
+
+  /** What a store would give back for `data`: a copy, and only what JSON can say. */
+  #plain(data: SessionData): { json: string; data: SessionData } {
+    const json = JSON.stringify(data);
+    const bytes = Buffer.byteLength(json);
+    if (bytes > this.#limits.dataBytesMax) throw new SessionTooLarge(bytes, this.#limits.dataBytesMax);
+    return { json, data: JSON.parse(json) };
+  }
+}
+
+/** Rarely enough to cost nothing, often enough that an active user never runs out, however short the idle limit is. */
+function touchIntervalMs(idleMs: number): number {
+  return Math.min(Math.max(touchIntervalMinMs, idleMs / 10), idleMs / 2);
+}
+
+export const reference: StrategyEntry = {
+  open: settings => new ReferenceStrategy(settings),
+};
