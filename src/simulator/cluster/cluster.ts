@@ -4,9 +4,12 @@ export interface Cluster {
   readonly proxyUrl: string;
   readonly proxyAdmin: ProxyAdmin;
   readonly members: readonly Member[];
+  /** Of the stores: `{ redis: '7.0.15' }`. */
+  readonly versions: Readonly<Record<string, string>>;
   /** Rejects nobody: a target was checked against the scenario before the run. Throws `LabError` all the same. */
   member(name: string): Member;
-  /** Stops everything, resumes what was stopped with SIGSTOP first, removes the temporary directory. Idempotent. */
+  /** Stops everything, resumes what was stopped with SIGSTOP first, removes the temporary directory. Idempotent. For
+   * the second Ctrl-C, which cannot wait: `killNow` of janitor.ts. */
   stop(): Promise<void>;
 }
 

@@ -1,0 +1,24 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+
+/** The last lines that a process printed, for the message that says why it did not boot. */
+export class LastLines {
+  readonly #lines: string[] = [];
+  readonly #linesMax: number;
+
+  constructor(linesMax: number, streams: readonly Readable[]) {
+    this.#linesMax = linesMax;
+    for (const input of streams) createInterface({ input, crlfDelay: Infinity }).on('line', line => this.#add(line));
+  }
+
+  /** One line each, behind `prefix`; empty when it said nothing. */
+  text(prefix: string): string {
+    return this.#lines.map(line => `${prefix}${line}\n`).join('');
+  }
+
+  #add(line: string): void {
+    if (line.trim() === '') return;
+    this.#lines.push(line.slice(0, 500));
+    if (this.#lines.length > this.#linesMax) this.#lines.shift();
+  }
+}

@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LabError } from '../errors.js';
+import type { Member, MemberState } from './cluster.js';
+import type { Janitor } from './janitor.js';
+import { LastLines } from './last-lines.js';
+
+const readyWithinMs = 10_000;
+const pollMs = 25;
+const answerWithinMs = 1_000;
+const termWithinMs = 2_000;
+const killWithinMs = 5_000;
+
+/** How one process is started and asked. */
+export interface ProcessSpec {
+  readonly name: string;
+  readonly role: Member['role'];
+  readonly port: number;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Asks the process whether it answers within the time; never rejects. */
+  answers(withinMs: number): Promise<boolean>;
+  /** What to try when it does not boot. */
+  readonly remedy: string;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** One boot of the process. */
+interface Boot {
+  readonly child: ChildProcess;
+  readonly lastLines: LastLines;
+  readonly exited: Promise<Exit>;
+  readonly closed: Promise<unknown>;
+  exit: Exit | undefined;
+}
+
+export type OnState = (member: string, state: MemberState) => void;
+
+/** A member that is a child process in a process group of its own, so that a terminal's Ctrl-C does not reach it. */
+export class ProcessMember implements Member {
+  readonly #spec: ProcessSpec;
+  readonly #janitor: Janitor;
+  readonly #onState: OnState;
+  #boot: Boot | undefined;
+  #state: MemberState = 'dead';
+  #retired = false;
+
+  constructor(spec: ProcessSpec, janitor: Janitor, onState: OnState) {
+    this.#spec = spec;
+    this.#janitor = janitor;
+    this.#onState = onState;
+  }
+
+  get name(): string {
+    return this.#spec.name;
+  }
+
+  get role(): Member['role'] {
+    return this.#spec.role;
+  }
+
+  get port(): number {
+    return this.#spec.port;
+  }
+
+  get state(): MemberState {
+    return this.#state;
+  }
+
+  get pid(): number | undefined {
+    return this.#boot?.exit === undefined ? this.#boot?.child.pid : undefined;
+  }
+
+  signal(name: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): boolean {
+    return this.pid !== undefined && this.#boot?.child.kill(name) === true;
+  }
+
+  async waitExit(withinMs: number): Promise<Exit | undefined> {
+    if (this.#boot === undefined) return undefined;
+    const timer = new AbortController();
+    const timeout = sleep(withinMs, undefined, { signal: timer.signal }).catch(() => undefined);
+    const exit = await Promise.race([this.#boot.exited, timeout]);
+    timer.abort();
+    return exit;
+  }
+
+  answers(withinMs: number): Promise<boolean> {
+    return this.#spec.answers(withinMs);
+  }
+
+  mark(state: MemberState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#onState(this.name, state);
+  }
+
+  async start(): Promise<void> {
+    if (this.#retired) throw new LabError(`${this.name} was to be started while the lab was being stopped`);
+    if (this.#boot === undefined || this.#boot.exit !== undefined) this.#boot = this.#spawn();
+    await this.#waitReady(this.#boot);
+    this.mark('up');
+  }
+
+  /** Ends it for good: asks, then forces. Idempotent; resolves when the process is gone. */
+  async end(): Promise<void> {
+    this.#retired = true;
+    this.signal('SIGCONT');
+    if (!this.signal('SIGTERM')) return;
+    if ((await this.waitExit(termWithinMs)) !== undefined) return;
+    this.signal('SIGKILL');
+    await this.waitExit(killWithinMs);
+  }
+
+  #spawn(): Boot {
+    const { command, args, env } = this.#spec;
+    const child = spawn(command, args, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
+    const { pid } = child;
+    if (pid !== undefined) this.#janitor.watchProcess(pid);
+    const boot: Boot = {
+      child,
+      lastLines: new LastLines(20, [child.stdout, child.stderr]),
+      exited: exitOf(child),
+      closed: once(child, 'close').catch(() => undefined),
+      exit: undefined,
+    };
+    void boot.exited.then(exit => {
+      boot.exit = exit;
+      if (pid !== undefined) this.#janitor.forgetProcess(pid);
+      this.mark('dead');
+    });
+    return boot;
+  }
+
+  async #waitReady(boot: Boot): Promise<void> {
+    const deadline = performance.now() + readyWithinMs;
+    while (boot.exit === undefined && performance.now() < deadline) {
+      if ((await this.answers(answerWithinMs)) && boot.exit === undefined) return;
+      await Promise.race([sleep(pollMs), boot.exited]);
+    }
+    throw new LabError(await this.#whyNotReady(boot));
+  }
+
+  async #whyNotReady(boot: Boot): Promise<string> {
+    // The last words may still be in the pipe; a grandchild could hold it open for ever.
+    if (boot.exit !== undefined) await Promise.race([boot.closed, sleep(500)]);
+    const what =
+      boot.exit === undefined
+        ? `did not answer on port ${this.port} within ${readyWithinMs / 1000} s of its start`
+        : `ended with ${inWords(boot.exit)} before it answered on port ${this.port}`;
+    const command = [this.#spec.command, ...this.#spec.args].join(' ');
+    return `${this.name} ${what}.\n  started as: ${command}\n${boot.lastLines.text('  | ')}  try: ${this.#spec.remedy}`;
+  }
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise(resolve => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('error', error => {
+      if (child.pid === undefined) resolve({ code: null, signal: error.message });
+    });
+  });
+}
+
+function inWords({ code, signal }: Exit): string {
+  return code === null ? String(signal) : `code ${code}`;
+}

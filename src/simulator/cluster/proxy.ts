@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import type { ModeName } from '../../modes.js';
+import { answersOk } from './ask.js';
+import type { ProcessSpec } from './process-member.js';
+
+const cli = path.resolve(import.meta.dirname, '../../cli.js');
+
+/** What the proxy under test is started with. Durations are milliseconds. */
+export interface ProxySpec {
+  readonly health: {
+    readonly everyMs: number;
+    readonly timeoutMs: number;
+    readonly fall: number;
+    readonly rise: number;
+  };
+  readonly policy: string;
+  readonly drainMs: number;
+  readonly affinity?: 'on' | 'off';
+  /** Default 127.0.0.1; a port that is absent or 0 is chosen. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly adminPort?: number;
+  readonly engine?: string;
+  /** A Node program that understands the same command line; Holdfast's own when absent. */
+  readonly program?: string;
+}
+
+export interface ProxyPlace {
+  readonly mode: ModeName;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly backendPorts: readonly number[];
+}
+
+export function proxySpec(spec: ProxySpec, place: ProxyPlace): ProcessSpec {
+  return {
+    name: 'proxy',
+    role: 'proxy',
+    port: place.port,
+    command: process.execPath,
+    args: [spec.program ?? cli, 'proxy', ...flags(spec, place)],
+    // The same ring after a restart: cookies that the proxy signed before it died stay valid.
+    env: { HOLDFAST_SECRETS: `lab:${randomBytes(32).toString('hex')}` },
+    answers: withinMs => answersOk(`http://127.0.0.1:${place.adminPort}/backends`, withinMs),
+    remedy: 'the same command by hand, to see what it says',
+  };
+}
+
+function flags({ health, policy, drainMs, affinity, host, engine }: ProxySpec, place: ProxyPlace): string[] {
+  const options: Record<string, string | number | undefined> = {
+    mode: place.mode,
+    host: host ?? '127.0.0.1',
+    port: place.port,
+    'admin-port': place.adminPort,
+    policy,
+    drain: `${drainMs}ms`,
+    'health-interval': `${health.everyMs}ms`,
+    'health-timeout': `${health.timeoutMs}ms`,
+    'health-fall': health.fall,
+    'health-rise': health.rise,
+    affinity,
+    engine,
+  };
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const backends = place.backendPorts.flatMap(port => ['--backend', `http://127.0.0.1:${port}`]);
+  return [...given.flatMap(([name, value]) => [`--${name}`, String(value)]), ...backends];
+}

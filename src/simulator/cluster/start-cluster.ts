@@ -1,0 +1,165 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { ModeName } from '../../modes.js';
+import { LabError } from '../errors.js';
+import { interruptible } from '../interruptible.js';
+import { backendSpec } from './backend.js';
+import type { Cluster, ProxyAdmin } from './cluster.js';
+import { freePort, isFree } from './free-port.js';
+import { Janitor } from './janitor.js';
+import { eventually } from './probe.js';
+import { type OnState, ProcessMember, type ProcessSpec } from './process-member.js';
+import { type ProxySpec, proxySpec } from './proxy.js';
+import { proxyAdmin } from './proxy-admin.js';
+import { findRedis, redisSpec, redisVersion } from './redis-server.js';
+
+const proxyReadyWithinMs = 10_000;
+
+export interface ClusterSpec {
+  readonly mode: ModeName;
+  readonly backends: {
+    readonly count: number;
+    readonly env: Readonly<Record<string, string>>;
+    /** A Node program in place of the toy shop. */
+    readonly program?: string;
+  };
+  /** Without it only backends and stores run, and `proxyUrl` is the first backend's own address. */
+  readonly proxy?: ProxySpec;
+  readonly redis: boolean;
+}
+
+/**
+ * Starts stores, then backends, then the proxy, each a real process on loopback, and resolves when every one answers and
+ * the proxy reports every backend ready. Rejects with `LabError` when one does not boot, with `Interrupted` when
+ * the signal is aborted; whatever had started is then gone.
+ */
+export async function startCluster(spec: ClusterSpec, signal: AbortSignal, onState: OnState): Promise<Cluster> {
+  const lab = new Lab(onState);
+  try {
+    return await interruptible(boot(lab, spec), signal);
+  } catch (error) {
+    await lab.stop();
+    throw error;
+  }
+}
+
+async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
+  const redis = spec.redis ? await bootRedis(lab) : undefined;
+  const ports = await Promise.all(Array.from({ length: spec.backends.count }, freePort));
+  const backends = ports.map((port, index) =>
+    backendSpec({ ...spec.backends, name: `backend-${index + 1}`, port, mode: spec.mode, redisUrl: redis?.url }),
+  );
+  await Promise.all(backends.map(backend => lab.start(backend)));
+  const proxy = spec.proxy && (await bootProxy(lab, spec.proxy, spec.mode, ports));
+  return {
+    proxyUrl: proxy?.url ?? `http://127.0.0.1:${ports[0]}`,
+    proxyAdmin: proxy?.admin ?? noProxy,
+    members: lab.members,
+    versions: redis?.versions ?? {},
+    member: name => lab.member(name),
+    stop: () => lab.stop(),
+  };
+}
+
+async function bootRedis(lab: Lab): Promise<{ url: string; versions: Record<string, string> }> {
+  const program = findRedis();
+  const port = await freePort();
+  const [versions] = await Promise.all([
+    redisVersion(program),
+    lab.directory().then(directory => lab.start(redisSpec(program, port, directory))),
+  ]);
+  return { url: `redis://127.0.0.1:${port}`, versions };
+}
+
+async function bootProxy(lab: Lab, spec: ProxySpec, mode: ModeName, backendPorts: readonly number[]) {
+  const host = spec.host ?? '127.0.0.1';
+  const port = await portFor(spec.port, host, '--port');
+  const adminPort = await portFor(spec.adminPort, '127.0.0.1', '--admin-port');
+  await lab.start(proxySpec(spec, { mode, port, adminPort, backendPorts }));
+  const admin = proxyAdmin(`http://127.0.0.1:${adminPort}`);
+  await waitAllReady(admin);
+  return { url: `http://${host}:${port}`, admin };
+}
+
+async function portFor(wanted: number | undefined, host: string, flag: string): Promise<number> {
+  if (wanted === undefined || wanted === 0) return freePort();
+  if (await isFree(wanted, host)) return wanted;
+  throw new LabError(`port ${wanted} on ${host} is in use; choose another with ${flag}, or 0 for any free one`);
+}
+
+async function waitAllReady(admin: ProxyAdmin): Promise<void> {
+  let seen = 'nothing yet';
+  const allReady = async (): Promise<boolean> => {
+    const backends = await admin.backends();
+    seen = backends.map(({ name, state }) => `${name} ${state}`).join(', ');
+    return backends.every(backend => backend.state === 'ready');
+  };
+  const ready = await eventually(allReady, proxyReadyWithinMs).catch((error: Error) => {
+    throw new LabError(`the proxy came up and then failed: ${error.message}`);
+  });
+  if (!ready) throw new LabError(`the proxy did not report every backend ready in ${proxyReadyWithinMs} ms: ${seen}`);
+}
+
+const noProxy: ProxyAdmin = { drain: refuse, ready: refuse, backends: refuse };
+
+async function refuse(): Promise<never> {
+  throw new LabError('this cluster was started without a proxy');
+}
+
+/** What has been started so far: the one thing that knows how to stop a lab that is half up. */
+class Lab {
+  readonly members: ProcessMember[] = [];
+  readonly #janitor = new Janitor();
+  readonly #onState: OnState;
+  #directory: Promise<string> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(onState: OnState) {
+    this.#onState = onState;
+  }
+
+  member(name: string): ProcessMember {
+    const found = this.members.find(member => member.name === name);
+    if (found !== undefined) return found;
+    throw new LabError(`no member "${name}"; there are ${this.members.map(member => member.name).join(', ')}`);
+  }
+
+  async start(spec: ProcessSpec): Promise<void> {
+    if (this.#stopped !== undefined)
+      throw new LabError(`${spec.name} was to be started while the lab was being stopped`);
+    const member = new ProcessMember(spec, this.#janitor, this.#onState);
+    this.members.push(member);
+    await member.start();
+  }
+
+  /** Its own temporary directory, made at the first call. */
+  directory(): Promise<string> {
+    this.#refuseWhenStopped('a temporary directory');
+    this.#directory ??= mkdtemp(path.join(tmpdir(), 'holdfast-')).then(directory => {
+      this.#janitor.watchDirectory(directory);
+      return directory;
+    });
+    return this.#directory;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopAll();
+    return this.#stopped;
+  }
+
+  /** A boot that was interrupted runs on for a moment: nothing may appear behind the back of `stop`. */
+  #refuseWhenStopped(what: string): void {
+    if (this.#stopped !== undefined) throw new LabError(`${what} was wanted while the lab was being stopped`);
+  }
+
+  async #stopAll(): Promise<void> {
+    await Promise.all(this.members.map(member => member.end()));
+    const directory = await this.#directory;
+    if (directory !== undefined) {
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+      this.#janitor.forgetDirectory(directory);
+    }
+    await this.#janitor.dismiss();
+  }
+}
