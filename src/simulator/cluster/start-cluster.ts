@@ -126,8 +126,7 @@ class Lab {
   }
 
   async start(spec: ProcessSpec): Promise<void> {
-    if (this.#stopped !== undefined)
-      throw new LabError(`${spec.name} was to be started while the lab was being stopped`);
+    this.#refuseWhenStopped(spec.name);
     const member = new ProcessMember(spec, this.#janitor, this.#onState);
     this.members.push(member);
     await member.start();

@@ -1,0 +1,91 @@
+import type { Clock } from '../clock.js';
+import type { LabRecord, Operation } from '../history.js';
+import type { Plan } from '../plan.js';
+import { HttpClient } from './http-client.js';
+import { Scheduler } from './scheduler.js';
+import type { Journey } from './shop-journey.js';
+import { User, type World } from './user.js';
+
+/** Users who read back at the same time. */
+const readBackAtOnce = 64;
+
+export interface DriverOptions {
+  readonly plan: Plan;
+  /** Where the users go, for example `http://127.0.0.1:41234`. Loopback only: `LabError` otherwise. */
+  readonly origin: string;
+  readonly timeoutMs: number;
+  readonly journey: Journey;
+  readonly clock: Clock;
+  /** Ends everything early: what is in flight is broken off. */
+  readonly signal: AbortSignal;
+  /** Exactly once for each operation that was sent, when it has ended. */
+  onOperation(operation: Operation): void;
+}
+
+/**
+ * The simulated users, open loop: they come when the plan says so, whatever the servers do. Only the user's own request
+ * that is still open holds back its next one; what this makes too late is dropped and counted.
+ */
+export class Driver {
+  readonly #options: DriverOptions;
+  readonly #users: readonly User[];
+  readonly #client: HttpClient;
+  readonly #scheduler: Scheduler;
+  readonly #lagsMs: number[] = [];
+  #operations = 0;
+  #dropped = 0;
+
+  constructor(options: DriverOptions) {
+    this.#options = options;
+    this.#client = new HttpClient(options.origin, options.timeoutMs);
+    this.#scheduler = new Scheduler(options.clock);
+    const world = this.#world();
+    this.#users = options.plan.users.map(user => new User(user, world));
+    options.signal.addEventListener('abort', () => void this.close(), { once: true });
+  }
+
+  /** Lives the plan; resolves when every step of it is done or dropped. */
+  async run(): Promise<void> {
+    await Promise.all(this.#users.map(user => user.live()));
+  }
+
+  /** Every user who ever logged in reads its cart; to be called after `run`. */
+  async readBack(): Promise<void> {
+    const waiting = this.#users.values();
+    const readAll = async (): Promise<void> => {
+      for (const user of waiting) if (!this.#options.signal.aborted) await user.readBack();
+    };
+    await Promise.all(Array.from({ length: readBackAtOnce }, readAll));
+  }
+
+  lab(): LabRecord {
+    const sorted = Float64Array.from(this.#lagsMs).sort();
+    const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+    return { type: 'lab', lagMs: { p50: at(0.5), p99: at(0.99), max: at(1) }, dropped: this.#dropped };
+  }
+
+  /** Closes the connections. Idempotent. */
+  async close(): Promise<void> {
+    this.#scheduler.close();
+    await this.#client.close();
+  }
+
+  #world(): World {
+    const { origin, timeoutMs, journey, clock, signal, onOperation } = this.#options;
+    return {
+      origin,
+      timeoutMs,
+      journey,
+      clock,
+      signal,
+      client: this.#client,
+      scheduler: this.#scheduler,
+      nextId: () => ++this.#operations,
+      onOperation,
+      onLag: ms => this.#lagsMs.push(ms),
+      onDropped: () => {
+        this.#dropped += 1;
+      },
+    };
+  }
+}

@@ -1,0 +1,64 @@
+import type { OperationKind, OperationOutcome } from '../history.js';
+import type { Reply } from './http-client.js';
+import type { Journey } from './shop-journey.js';
+
+/** What an operation came to, as far as the reply tells. */
+export interface Judgement {
+  readonly outcome: OperationOutcome;
+  readonly identity?: string | null;
+  readonly items?: Readonly<Record<string, number>>;
+  readonly error?: string;
+}
+
+const writes: ReadonlySet<OperationKind> = new Set(['login', 'add', 'remove', 'logout']);
+
+/**
+ * Pure. `ok`: the whole answer came and is the one that the journey expects. `fail`: certainly not applied. `unknown`:
+ * everything else. Whoever reads has nothing to apply, so a read that is not ok is `fail`.
+ */
+export function judge(kind: OperationKind, reply: Reply, journey: Journey): Judgement {
+  const answer = reply.complete ? journey.parse(reply.body) : undefined;
+  const identity = identityOf(kind, reply, answer, journey);
+  const said = identity === undefined ? {} : { identity };
+  const problem = problemOf(kind, reply, identity, journey);
+  const items = kind === 'read' && problem === undefined ? journey.items(answer) : undefined;
+  if (problem === undefined && (kind !== 'read' || items !== undefined))
+    return { outcome: 'ok', ...said, ...(items === undefined ? {} : { items }) };
+  const outcome = writes.has(kind) && !certainlyNotApplied(reply) ? 'unknown' : 'fail';
+  return { outcome, ...said, error: problem ?? 'the answer holds no cart' };
+}
+
+function identityOf(kind: OperationKind, reply: Reply, answer: unknown, journey: Journey): string | null | undefined {
+  if (!reply.complete || proxyWord(reply) !== undefined) return undefined;
+  if (reply.status === journey.anonymousStatus) return null;
+  // "Now you are nobody" says nothing about who somebody was when the logout arrived.
+  return kind === 'logout' ? undefined : journey.identity(answer);
+}
+
+/** Why it is not ok, undefined when it is. */
+function problemOf(
+  kind: OperationKind,
+  reply: Reply,
+  identity: string | null | undefined,
+  journey: Journey,
+): string | undefined {
+  if (!reply.complete) return reply.error;
+  if (kind === 'replay') return identity === null ? undefined : `status ${reply.status} after the logout`;
+  if (reply.status !== journey.okStatus[kind]) return `status ${reply.status}`;
+  return kind === 'logout' || typeof identity === 'string' ? undefined : 'the answer names no user';
+}
+
+/** The word of Holdfast's proxy about its own answer, RFC 9209: its entry is the only one it lets through. */
+function proxyWord({ headers }: Reply): 'not-sent' | 'unknown' | undefined {
+  const status = headers['proxy-status'];
+  const entry = [status].flat().find(line => line !== undefined && /^holdfast\b/.test(line));
+  if (entry === undefined) return undefined;
+  return /;\s*outcome=not-sent\b/.test(entry) ? 'not-sent' : 'unknown';
+}
+
+function certainlyNotApplied(reply: Reply): boolean {
+  if (!reply.handedOver) return true;
+  const word = proxyWord(reply);
+  if (word !== undefined) return word === 'not-sent';
+  return reply.complete && reply.status !== undefined && reply.status >= 400 && reply.status < 500;
+}

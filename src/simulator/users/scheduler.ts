@@ -1,0 +1,89 @@
+import type { Clock } from '../clock.js';
+
+interface Sleeper {
+  readonly atMs: number;
+  readonly wake: () => void;
+}
+
+/** Wakes thousands of users on time with a single timer: a binary heap of who is next. */
+export class Scheduler {
+  readonly #clock: Clock;
+  readonly #heap: Sleeper[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Resolves at that time of the run, never before it; at once when it has passed, or when all is closed. */
+  until(atMs: number): Promise<void> {
+    if (this.#closed || atMs <= this.#clock.now()) return Promise.resolve();
+    return new Promise(wake => {
+      const sleeper = { atMs, wake };
+      this.#push(sleeper);
+      if (this.#heap[0] === sleeper) this.#arm();
+    });
+  }
+
+  /** Wakes everybody. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const { wake } of this.#heap.splice(0)) wake();
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const next = this.#heap[0];
+    if (next === undefined) return;
+    // Timers are whole milliseconds and may fire a fraction early: then it looks again.
+    this.#timer = setTimeout(() => this.#wakeDue(), Math.max(1, Math.ceil(next.atMs - this.#clock.now())));
+  }
+
+  #wakeDue(): void {
+    const now = this.#clock.now();
+    while (this.#heap[0] !== undefined && this.#heap[0].atMs <= now) this.#pop()?.wake();
+    this.#arm();
+  }
+
+  #push(sleeper: Sleeper): void {
+    const heap = this.#heap;
+    let index = heap.push(sleeper) - 1;
+    while (index > 0) {
+      const above = (index - 1) >> 1;
+      const parent = heap[above];
+      if (parent === undefined || parent.atMs <= sleeper.atMs) break;
+      heap[index] = parent;
+      index = above;
+    }
+    heap[index] = sleeper;
+  }
+
+  #pop(): Sleeper | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (last !== undefined && heap.length > 0) this.#sink(last);
+    return first;
+  }
+
+  #sink(sleeper: Sleeper): void {
+    const heap = this.#heap;
+    let index = 0;
+    for (;;) {
+      const child = this.#earlierChild(index);
+      const below = heap[child];
+      if (below === undefined || below.atMs >= sleeper.atMs) break;
+      heap[index] = below;
+      index = child;
+    }
+    heap[index] = sleeper;
+  }
+
+  #earlierChild(index: number): number {
+    const [left, right] = [2 * index + 1, 2 * index + 2];
+    const [a, b] = [this.#heap[left], this.#heap[right]];
+    return a !== undefined && b !== undefined && b.atMs < a.atMs ? right : left;
+  }
+}

@@ -1,0 +1,178 @@
+import type { Clock } from '../clock.js';
+import type { Operation, OperationKind } from '../history.js';
+import type { PlannedStep, PlannedUser } from '../plan.js';
+import { CookieJar } from './cookie-jar.js';
+import type { HttpClient, Reply } from './http-client.js';
+import { judge } from './outcome.js';
+import type { Scheduler } from './scheduler.js';
+import type { Journey } from './shop-journey.js';
+
+/** What all users of a run share. */
+export interface World {
+  readonly origin: string;
+  readonly journey: Journey;
+  readonly client: HttpClient;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  nextId(): number;
+  /** Exactly once for each operation that was sent, when it has ended. */
+  onOperation(operation: Operation): void;
+  /** How late a planned step was sent, beyond what its own user held it back. */
+  onLag(ms: number): void;
+  /** A planned step that was never sent. */
+  onDropped(): void;
+}
+
+interface Errand {
+  readonly kind: OperationKind;
+  readonly plannedMs: number;
+  readonly token?: string | undefined;
+  readonly final?: true;
+  /** In place of what the jar holds; the answer's cookies are then not kept either. */
+  readonly cookie?: string | undefined;
+}
+
+/** A user logs in again after so many anonymous answers in a row: the first may be a flicker. */
+const anonymousMax = 2;
+const readBackTriesMax = 5;
+const readBackWithinMs = 5_000;
+const readBackPauseMs = 200;
+
+/**
+ * One simulated user: does the planned steps one after the other, each at its time or as soon as the one before is over.
+ * What it does beyond the plan: it logs in (again) before a step when its last login did not end ok or when it was
+ * answered as anonymous twice in a row, and right after an acknowledged logout it tries its old cookies once (`replay`).
+ */
+export class User {
+  readonly #name: string;
+  readonly #steps: readonly PlannedStep[];
+  readonly #world: World;
+  readonly #jar: CookieJar;
+  #session = 0;
+  /** Whether it has reason to believe that it is logged in. */
+  #loggedIn = false;
+  #mustLogIn = false;
+  #anonymousInRow = 0;
+  /** When its last operation ended. */
+  #freeAtMs = 0;
+
+  constructor({ name, steps }: PlannedUser, world: World) {
+    this.#name = name;
+    this.#steps = steps;
+    this.#world = world;
+    this.#jar = new CookieJar(world.origin);
+  }
+
+  /** Resolves when every step is done or dropped, or soon after the signal. */
+  async live(): Promise<void> {
+    for (const step of this.#steps) {
+      await this.#world.scheduler.until(step.atMs);
+      if (this.#world.signal.aborted) return;
+      await this.#take(step);
+    }
+  }
+
+  /** Reads the cart once more, if it ever logged in; again while the answer is neither a cart nor "anonymous". */
+  async readBack(): Promise<void> {
+    if (this.#session === 0) return;
+    const { clock, scheduler, signal } = this.#world;
+    const giveUpAtMs = clock.now() + readBackWithinMs;
+    for (let tries = 1; tries <= readBackTriesMax; tries += 1) {
+      const { outcome, identity } = await this.#do({ kind: 'read', plannedMs: clock.now(), final: true });
+      const nextMs = clock.now() + readBackPauseMs * 2 ** (tries - 1);
+      if (outcome === 'ok' || identity === null || nextMs > giveUpAtMs || signal.aborted) return;
+      await scheduler.until(nextMs);
+    }
+  }
+
+  async #take(step: PlannedStep): Promise<void> {
+    if (this.#tooLate(step)) return this.#drop(step);
+    if (this.#mustLogIn && step.kind !== 'login') {
+      await this.#do({ kind: 'login', plannedMs: step.atMs });
+      if (this.#tooLate(step)) return this.#drop(step);
+    }
+    this.#world.onLag(Math.max(0, this.#world.clock.now() - Math.max(step.atMs, this.#freeAtMs)));
+    if (step.kind === 'logout') await this.#logOut(step);
+    else await this.#do({ kind: step.kind, plannedMs: step.atMs, token: step.token });
+  }
+
+  async #logOut(step: PlannedStep): Promise<void> {
+    const cookie = this.#cookieFor('replay');
+    const { outcome } = await this.#do({ kind: 'logout', plannedMs: step.atMs });
+    if (outcome === 'ok' && cookie !== undefined && !this.#world.signal.aborted)
+      await this.#do({ kind: 'replay', plannedMs: this.#freeAtMs, cookie });
+  }
+
+  #tooLate(step: PlannedStep): boolean {
+    return this.#world.clock.now() - step.atMs > this.#world.timeoutMs;
+  }
+
+  #drop(step: PlannedStep): void {
+    if (step.kind === 'login') this.#mustLogIn = true;
+    this.#world.onDropped();
+  }
+
+  /** One operation, from sending to its record. */
+  async #do(errand: Errand): Promise<Operation> {
+    const { clock, client, journey, timeoutMs } = this.#world;
+    const { kind, token } = errand;
+    const id = this.#world.nextId();
+    const session = kind === 'login' ? this.#session + 1 : this.#session;
+    const request = journey.request(kind, this.#name, token);
+    const cookie = errand.cookie ?? this.#jar.header(request.path);
+    const sentMs = Math.max(errand.plannedMs, clock.now());
+    const reply = await client.send(request, cookie);
+    // A timeout counts at its limit, whenever its timer came to fire.
+    const doneMs = reply.error === 'timeout' ? sentMs + timeoutMs : Math.max(sentMs, clock.now());
+    const operation: Operation = {
+      type: 'operation',
+      id,
+      user: this.#name,
+      kind,
+      session,
+      ...(token === undefined ? {} : { token }),
+      plannedMs: errand.plannedMs,
+      sentMs,
+      doneMs,
+      ...(reply.status === undefined ? {} : { status: reply.status }),
+      ...judge(kind, reply, journey),
+      ...servedBy(reply),
+      ...(errand.final === undefined ? {} : { final: errand.final }),
+    };
+    this.#freeAtMs = doneMs;
+    if (kind !== 'replay') this.#learn(operation, reply);
+    this.#world.onOperation(operation);
+    return operation;
+  }
+
+  #learn({ kind, outcome, identity }: Operation, { headers }: Reply): void {
+    if (headers['set-cookie'] !== undefined) this.#jar.store(headers['set-cookie']);
+    if (kind === 'login') this.#learnLogin(outcome === 'ok');
+    else if (kind === 'logout' && outcome === 'ok') this.#loggedIn = false;
+    else if (typeof identity === 'string') this.#anonymousInRow = 0;
+    else if (identity === null && this.#loggedIn) this.#anonymousInRow += 1;
+    if (this.#anonymousInRow >= anonymousMax) this.#mustLogIn = true;
+  }
+
+  #learnLogin(ok: boolean): void {
+    this.#mustLogIn = !ok;
+    if (!ok) return;
+    this.#session += 1;
+    this.#loggedIn = true;
+    this.#anonymousInRow = 0;
+  }
+
+  #cookieFor(kind: OperationKind): string | undefined {
+    return this.#jar.header(this.#world.journey.request(kind, this.#name, undefined).path);
+  }
+}
+
+function servedBy({ headers }: Reply): { backend?: string; incarnation?: string } {
+  const { 'holdfast-backend': backend, 'holdfast-incarnation': incarnation } = headers;
+  return {
+    ...(typeof backend === 'string' ? { backend } : {}),
+    ...(typeof incarnation === 'string' ? { incarnation } : {}),
+  };
+}
