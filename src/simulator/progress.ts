@@ -1,5 +1,7 @@
 import type { PhaseName } from './history.js';
 
+export type FaultEdge = 'injected' | 'confirmed' | 'not-confirmed' | 'healed' | 'not-healed';
+
 /** What a run tells while it goes on; the command line draws it, tests collect it. */
 export type Progress =
   | { readonly kind: 'starting'; readonly mode: string; readonly members: readonly string[] }
@@ -8,7 +10,7 @@ export type Progress =
       readonly kind: 'fault';
       readonly mode: string;
       readonly id: string;
-      readonly what: 'injected' | 'confirmed' | 'not-confirmed' | 'healed' | 'not-healed';
+      readonly what: FaultEdge;
     }
   | {
       readonly kind: 'tick';

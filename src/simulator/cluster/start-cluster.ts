@@ -44,11 +44,21 @@ export async function startCluster(spec: ClusterSpec, signal: AbortSignal, onSta
   }
 }
 
+/** The names of the members that such a cluster has. */
+export function memberNames({ redis, backends, proxy }: ClusterSpec): string[] {
+  const names = Array.from({ length: backends.count }, (_, index) => backendName(index));
+  return [...(redis ? ['redis'] : []), ...names, ...(proxy === undefined ? [] : ['proxy'])];
+}
+
+function backendName(index: number): string {
+  return `backend-${index + 1}`;
+}
+
 async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   const redis = spec.redis ? await bootRedis(lab) : undefined;
   const ports = await Promise.all(Array.from({ length: spec.backends.count }, freePort));
   const backends = ports.map((port, index) =>
-    backendSpec({ ...spec.backends, name: `backend-${index + 1}`, port, mode: spec.mode, redisUrl: redis?.url }),
+    backendSpec({ ...spec.backends, name: backendName(index), port, mode: spec.mode, redisUrl: redis?.url }),
   );
   await Promise.all(backends.map(backend => lab.start(backend)));
   const proxy = spec.proxy && (await bootProxy(lab, spec.proxy, spec.mode, ports));

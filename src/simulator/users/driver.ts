@@ -1,9 +1,8 @@
-import type { Clock } from '../clock.js';
 import type { LabRecord, Operation } from '../history.js';
 import type { Plan } from '../plan.js';
+import type { RunClock } from '../run-clock.js';
 import { HttpClient } from './http-client.js';
-import { Scheduler } from './scheduler.js';
-import type { Journey } from './shop-journey.js';
+import type { Journey } from './shop-requests.js';
 import { User, type World } from './user.js';
 
 /** Users who read back at the same time. */
@@ -15,9 +14,7 @@ export interface DriverOptions {
   readonly origin: string;
   readonly timeoutMs: number;
   readonly journey: Journey;
-  readonly clock: Clock;
-  /** Ends everything early: what is in flight is broken off. */
-  readonly signal: AbortSignal;
+  readonly clock: RunClock;
   /** Exactly once for each operation that was sent, when it has ended. */
   onOperation(operation: Operation): void;
 }
@@ -30,21 +27,19 @@ export class Driver {
   readonly #options: DriverOptions;
   readonly #users: readonly User[];
   readonly #client: HttpClient;
-  readonly #scheduler: Scheduler;
   readonly #lagsMs: number[] = [];
   #operations = 0;
   #dropped = 0;
+  #closed = false;
 
   constructor(options: DriverOptions) {
     this.#options = options;
     this.#client = new HttpClient(options.origin, options.timeoutMs);
-    this.#scheduler = new Scheduler(options.clock);
     const world = this.#world();
     this.#users = options.plan.users.map(user => new User(user, world));
-    options.signal.addEventListener('abort', () => void this.close(), { once: true });
   }
 
-  /** Lives the plan; resolves when every step of it is done or dropped. */
+  /** Lives the plan; resolves when every step of it is done or dropped, or soon after `close`. */
   async run(): Promise<void> {
     await Promise.all(this.#users.map(user => user.live()));
   }
@@ -53,7 +48,7 @@ export class Driver {
   async readBack(): Promise<void> {
     const waiting = this.#users.values();
     const readAll = async (): Promise<void> => {
-      for (const user of waiting) if (!this.#options.signal.aborted) await user.readBack();
+      for (const user of waiting) if (!this.#closed) await user.readBack();
     };
     await Promise.all(Array.from({ length: readBackAtOnce }, readAll));
   }
@@ -64,22 +59,22 @@ export class Driver {
     return { type: 'lab', lagMs: { p50: at(0.5), p99: at(0.99), max: at(1) }, dropped: this.#dropped };
   }
 
-  /** Closes the connections. Idempotent. */
-  async close(): Promise<void> {
-    this.#scheduler.close();
-    await this.#client.close();
+  /** Users do nothing more, what is in flight is broken off, the clock is closed. Idempotent. */
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#options.clock.close();
+    return this.#client.close();
   }
 
   #world(): World {
-    const { origin, timeoutMs, journey, clock, signal, onOperation } = this.#options;
+    const { origin, timeoutMs, journey, clock, onOperation } = this.#options;
     return {
       origin,
       timeoutMs,
       journey,
       clock,
-      signal,
+      isOver: () => this.#closed,
       client: this.#client,
-      scheduler: this.#scheduler,
       nextId: () => ++this.#operations,
       onOperation,
       onLag: ms => this.#lagsMs.push(ms),

@@ -1,7 +1,7 @@
 import { Pool } from 'undici';
 import { LabError } from '../errors.js';
 import { Deadlines } from './deadlines.js';
-import type { JourneyRequest } from './shop-journey.js';
+import type { JourneyRequest } from './shop-requests.js';
 
 /** What came of one request. Never an exception. */
 export interface Reply {

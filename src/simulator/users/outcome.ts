@@ -1,6 +1,6 @@
 import type { OperationKind, OperationOutcome } from '../history.js';
 import type { Reply } from './http-client.js';
-import type { Journey } from './shop-journey.js';
+import type { Journey } from './shop-requests.js';
 
 /** What an operation came to, as far as the reply tells. */
 export interface Judgement {

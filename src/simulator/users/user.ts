@@ -1,21 +1,20 @@
-import type { Clock } from '../clock.js';
 import type { Operation, OperationKind } from '../history.js';
 import type { PlannedStep, PlannedUser } from '../plan.js';
+import type { RunClock } from '../run-clock.js';
 import { CookieJar } from './cookie-jar.js';
 import type { HttpClient, Reply } from './http-client.js';
 import { judge } from './outcome.js';
-import type { Scheduler } from './scheduler.js';
-import type { Journey } from './shop-journey.js';
+import type { Journey } from './shop-requests.js';
 
 /** What all users of a run share. */
 export interface World {
   readonly origin: string;
   readonly journey: Journey;
   readonly client: HttpClient;
-  readonly clock: Clock;
-  readonly scheduler: Scheduler;
+  readonly clock: RunClock;
   readonly timeoutMs: number;
-  readonly signal: AbortSignal;
+  /** Nothing new is to be begun. */
+  isOver(): boolean;
   nextId(): number;
   /** Exactly once for each operation that was sent, when it has ended. */
   onOperation(operation: Operation): void;
@@ -65,11 +64,11 @@ export class User {
     this.#jar = new CookieJar(world.origin);
   }
 
-  /** Resolves when every step is done or dropped, or soon after the signal. */
+  /** Resolves when every step is done or dropped, or soon after all is over. */
   async live(): Promise<void> {
     for (const step of this.#steps) {
-      await this.#world.scheduler.until(step.atMs);
-      if (this.#world.signal.aborted) return;
+      await this.#world.clock.until(step.atMs);
+      if (this.#world.isOver()) return;
       await this.#take(step);
     }
   }
@@ -77,13 +76,13 @@ export class User {
   /** Reads the cart once more, if it ever logged in; again while the answer is neither a cart nor "anonymous". */
   async readBack(): Promise<void> {
     if (this.#session === 0) return;
-    const { clock, scheduler, signal } = this.#world;
+    const { clock } = this.#world;
     const giveUpAtMs = clock.now() + readBackWithinMs;
     for (let tries = 1; tries <= readBackTriesMax; tries += 1) {
       const { outcome, identity } = await this.#do({ kind: 'read', plannedMs: clock.now(), final: true });
       const nextMs = clock.now() + readBackPauseMs * 2 ** (tries - 1);
-      if (outcome === 'ok' || identity === null || nextMs > giveUpAtMs || signal.aborted) return;
-      await scheduler.until(nextMs);
+      if (outcome === 'ok' || identity === null || nextMs > giveUpAtMs || this.#world.isOver()) return;
+      await clock.until(nextMs);
     }
   }
 
@@ -91,6 +90,7 @@ export class User {
     if (this.#tooLate(step)) return this.#drop(step);
     if (this.#mustLogIn && step.kind !== 'login') {
       await this.#do({ kind: 'login', plannedMs: step.atMs });
+      if (this.#world.isOver()) return;
       if (this.#tooLate(step)) return this.#drop(step);
     }
     this.#world.onLag(Math.max(0, this.#world.clock.now() - Math.max(step.atMs, this.#freeAtMs)));
@@ -101,7 +101,7 @@ export class User {
   async #logOut(step: PlannedStep): Promise<void> {
     const cookie = this.#cookieFor('replay');
     const { outcome } = await this.#do({ kind: 'logout', plannedMs: step.atMs });
-    if (outcome === 'ok' && cookie !== undefined && !this.#world.signal.aborted)
+    if (outcome === 'ok' && cookie !== undefined && !this.#world.isOver())
       await this.#do({ kind: 'replay', plannedMs: this.#freeAtMs, cookie });
   }
 

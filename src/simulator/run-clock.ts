@@ -1,24 +1,24 @@
-import type { Clock } from '../clock.js';
-
 interface Sleeper {
   readonly atMs: number;
   readonly wake: () => void;
 }
 
-/** Wakes thousands of users on time with a single timer: a binary heap of who is next. */
-export class Scheduler {
-  readonly #clock: Clock;
+/** The time of one run: tells it, and wakes thousands of users on it with a single timer. */
+export class RunClock {
+  readonly #startedAt = performance.now();
+  /** A binary heap: the first is the next to wake. */
   readonly #heap: Sleeper[] = [];
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  /** Milliseconds since the start of the run, to the microsecond. */
+  now(): number {
+    return Math.round((performance.now() - this.#startedAt) * 1_000) / 1_000;
   }
 
   /** Resolves at that time of the run, never before it; at once when it has passed, or when all is closed. */
   until(atMs: number): Promise<void> {
-    if (this.#closed || atMs <= this.#clock.now()) return Promise.resolve();
+    if (this.#closed || atMs <= this.now()) return Promise.resolve();
     return new Promise(wake => {
       const sleeper = { atMs, wake };
       this.#push(sleeper);
@@ -38,11 +38,11 @@ export class Scheduler {
     const next = this.#heap[0];
     if (next === undefined) return;
     // Timers are whole milliseconds and may fire a fraction early: then it looks again.
-    this.#timer = setTimeout(() => this.#wakeDue(), Math.max(1, Math.ceil(next.atMs - this.#clock.now())));
+    this.#timer = setTimeout(() => this.#wakeDue(), Math.max(1, Math.ceil(next.atMs - this.now())));
   }
 
   #wakeDue(): void {
-    const now = this.#clock.now();
+    const now = this.now();
     while (this.#heap[0] !== undefined && this.#heap[0].atMs <= now) this.#pop()?.wake();
     this.#arm();
   }

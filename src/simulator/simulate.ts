@@ -1,0 +1,135 @@
+import { type ModeName, modes } from '../modes.js';
+import type { Cluster } from './cluster/cluster.js';
+import { type ClusterSpec, memberNames, startCluster } from './cluster/start-cluster.js';
+import { Interrupted } from './errors.js';
+import { runFaults } from './fault-schedule.js';
+import type { FaultRecord, RunHeader, RunRecord } from './history.js';
+import { Journal } from './journal.js';
+import type { Plan } from './plan.js';
+import type { OnProgress } from './progress.js';
+import { RunClock } from './run-clock.js';
+import type { Scenario } from './scenario.js';
+import { Driver } from './users/driver.js';
+import { shopJourney } from './users/shop-requests.js';
+
+export interface SimulateOptions {
+  readonly onProgress: OnProgress;
+  /** Aborted: everything is healed and stopped, then `simulate` rejects with `Interrupted`. */
+  readonly signal: AbortSignal;
+  /** Of whatever the caller knows, for the header: `{ holdfast: '0.1.0' }`. Node and the stores are added. */
+  readonly versions?: Readonly<Record<string, string>>;
+}
+
+/**
+ * One run of a scenario in one mode, with real processes:
+ *
+ *   start cluster -> warmup -> baseline -> faults -> recovery -> quiesce -> readback -> stop cluster
+ *                    |---- users live their plan ---------|
+ *
+ * It records and judges nothing. Rejects with `LabError` when the lab itself fails, with `Interrupted` when it is
+ * told to end; in every case nothing that it started is left.
+ */
+export async function simulate(
+  scenario: Scenario,
+  mode: ModeName,
+  plan: Plan,
+  options: SimulateOptions,
+): Promise<RunRecord> {
+  const journal = new Journal(mode, options.onProgress);
+  const spec = clusterSpec(scenario, mode, plan);
+  journal.starting(memberNames(spec));
+  const cluster = await startCluster(spec, options.signal, journal.member);
+  try {
+    const header = headerOf(scenario, mode, plan, { ...options.versions, ...cluster.versions });
+    return await drive(scenario, plan, cluster, { journal, header, signal: options.signal });
+  } finally {
+    journal.end();
+    await cluster.stop();
+  }
+}
+
+interface Run {
+  readonly journal: Journal;
+  readonly header: RunHeader;
+  readonly signal: AbortSignal;
+}
+
+async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run): Promise<RunRecord> {
+  const { journal, header, signal } = run;
+  const clock = new RunClock();
+  const driver = new Driver({
+    plan,
+    origin: cluster.proxyUrl,
+    timeoutMs: scenario.users.timeoutMs,
+    journey: shopJourney,
+    clock,
+    onOperation: journal.operation,
+  });
+  // Wakes whoever waits for a later time, faults and phases too: they then see that the signal is aborted.
+  const breakOff = (): void => void driver.close();
+  signal.addEventListener('abort', breakOff);
+  try {
+    const faults = await goThroughPhases(scenario, plan, { cluster, clock, driver, ...run });
+    return journal.record(header, faults, driver.lab());
+  } finally {
+    signal.removeEventListener('abort', breakOff);
+    await driver.close();
+  }
+}
+
+interface Stage extends Run {
+  readonly cluster: Cluster;
+  readonly clock: RunClock;
+  readonly driver: Driver;
+}
+
+async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): Promise<readonly FaultRecord[]> {
+  const { cluster, clock, driver, journal, signal } = stage;
+  const { warmupMs, baselineMs, faultsMs, recoveryMs, quiesceMs } = phases;
+  const phase = async (...args: Parameters<Journal['phase']>): Promise<void> => {
+    if (!signal.aborted) await journal.phase(...args);
+    if (signal.aborted) throw new Interrupted();
+  };
+  journal.begin(clock, warmupMs + baselineMs + faultsMs + recoveryMs + quiesceMs);
+  const usersDone = driver.run();
+  usersDone.catch(() => undefined); // looked at in the recovery phase
+  let faults: readonly FaultRecord[] = [];
+
+  await phase('warmup', warmupMs, () => clock.until(warmupMs));
+  await phase('baseline', baselineMs, () => clock.until(warmupMs + baselineMs));
+  const startMs = warmupMs + baselineMs;
+  await phase('faults', faultsMs, async () => {
+    faults = await runFaults(plan.faults, { cluster, clock, startMs, signal, onEdge: journal.fault });
+    // Longer than planned when the faults are: what the recovery phase measures begins with everything healed.
+    await clock.until(startMs + faultsMs);
+  });
+  await phase('recovery', recoveryMs, () => Promise.all([clock.until(clock.now() + recoveryMs), usersDone]));
+  await phase('quiesce', quiesceMs, () => clock.until(clock.now() + quiesceMs));
+  await phase('readback', 0, () => driver.readBack());
+  return faults;
+}
+
+function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan): ClusterSpec {
+  return {
+    mode,
+    backends: system.backends,
+    proxy: system.proxy,
+    // A fault can strike it in every mode: that it does not matter in some is worth seeing.
+    redis: modes[mode].store === 'redis' || plan.faults.some(fault => fault.target === 'redis'),
+  };
+}
+
+function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Record<string, string>): RunHeader {
+  return {
+    type: 'run',
+    schema: 1,
+    scenario: scenario.name,
+    why: scenario.why,
+    mode,
+    seed: plan.seed,
+    planned: plan.users.reduce((sum, user) => sum + user.steps.length, 0),
+    expectations: [...scenario.expect.any, ...(scenario.expect[mode] ?? [])],
+    versions: { ...versions, node: process.versions.node },
+    startedAt: new Date().toISOString(),
+  };
+}
