@@ -1,1 +1,49 @@
-export {};
+import { BadEnvironment, type Environment, readEnvironment } from './environment.js';
+import { type RunningShop, startShop } from './server.js';
+
+/** Exit codes as everywhere in this project: 0 asked to stop, 3 bad usage, 4 the machine does not let it run. */
+async function main(): Promise<void> {
+  const environment = understood();
+  const shop = await started(environment);
+  // Once: a second signal is not caught, so that it ends the process at once.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(shop));
+  console.log(`${environment.backend} listening on ${shop.url}`);
+}
+
+function understood(): Environment {
+  try {
+    return readEnvironment(process.env);
+  } catch (error) {
+    if (!(error instanceof BadEnvironment)) throw error;
+    return giveUp(3, error.message);
+  }
+}
+
+async function started(environment: Environment): Promise<RunningShop> {
+  try {
+    return await startShop(environment);
+  } catch (error) {
+    return giveUp(4, cannotListen(environment, error));
+  }
+}
+
+function cannotListen({ host, port }: Environment, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') {
+    return `Port ${port} on ${host} is in use: stop the program that has it, or set PORT to another (0 takes a free one).`;
+  }
+  if (code === 'EACCES') return `Port ${port} needs privileges: set PORT to 1024 or higher (0 takes a free one).`;
+  return `Cannot listen on ${host} port ${port}: ${error instanceof Error ? error.message : String(error)}.`;
+}
+
+function giveUp(code: number, sentences: string): never {
+  console.error(sentences);
+  process.exit(code);
+}
+
+async function stop(shop: RunningShop): Promise<void> {
+  await shop.close();
+  process.exit(0);
+}
+
+await main();

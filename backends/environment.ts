@@ -1,0 +1,85 @@
+import { isModeName, type ModeName, modeNames, modes } from '#src/modes.js';
+import { unknownName } from '#src/unknown-name.js';
+import { type DefectName, defectNames, isDefectName } from './defects.js';
+
+/** Everything that the shop is told from outside. Variables and defaults: `readEnvironment`. */
+export interface Environment {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** The name that every answer carries. */
+  readonly backend: string;
+  readonly mode: ModeName;
+  readonly storeUrl: string | undefined;
+  readonly password: string;
+  readonly defects: readonly DefectName[];
+}
+
+/** One sentence per variable that cannot be used. */
+export class BadEnvironment extends Error {
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'BadEnvironment';
+  }
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Throws `BadEnvironment` that names every problem at once. */
+export function readEnvironment(variables: Variables): Environment {
+  const problems: string[] = [];
+  const note = (problem: string) => void problems.push(problem);
+  const mode = readMode(variables['HOLDFAST_MODE'] ?? 'sticky', note);
+  const environment: Environment = {
+    host: variables['HOST'] ?? '127.0.0.1',
+    port: readPort(variables['PORT'] ?? '0', note),
+    backend: readBackend(variables['BACKEND_ID'] ?? 'backend-1', note),
+    mode,
+    storeUrl: readStoreUrl(mode, variables['REDIS_URL'], note),
+    password: readPassword(variables['SHOP_PASSWORD'] ?? 'secret', note),
+    defects: readDefects(variables['SHOP_DEFECT'] ?? '', note),
+  };
+  if (problems.length > 0) throw new BadEnvironment(problems);
+  return environment;
+}
+
+type Note = (problem: string) => void;
+
+function readPort(text: string, note: Note): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) note(`PORT is "${text}": expected a number from 0 (any free port) to 65535.`);
+  return port;
+}
+
+function readBackend(text: string, note: Note): string {
+  if (!/^[A-Za-z0-9_.-]{1,64}$/.test(text)) {
+    note(`BACKEND_ID is "${text}": expected 1 to 64 letters, digits, or any of _ . - (for example backend-1).`);
+  }
+  return text;
+}
+
+function readMode(text: string, note: Note): ModeName {
+  if (isModeName(text)) return text;
+  note(`HOLDFAST_MODE: ${unknownName('mode', text, modeNames)}`);
+  return 'sticky';
+}
+
+function readStoreUrl(mode: ModeName, url: string | undefined, note: Note): string | undefined {
+  if (modes[mode].store !== 'redis') return undefined;
+  const expected = 'expected an address such as redis://127.0.0.1:6379.';
+  if (url === undefined || url === '') note(`REDIS_URL is missing, and mode ${mode} needs it: ${expected}`);
+  else if (!/^rediss?:\/\//.test(url) || !URL.canParse(url)) note(`REDIS_URL is "${url}": ${expected}`);
+  return url;
+}
+
+function readPassword(text: string, note: Note): string {
+  if (text === '') note('SHOP_PASSWORD is empty: expected the password of every user, or leave it unset.');
+  return text;
+}
+
+function readDefects(text: string, note: Note): readonly DefectName[] {
+  const names = text.split(',').map(name => name.trim());
+  const given = names.filter(name => name !== '');
+  for (const name of given) if (!isDefectName(name)) note(`SHOP_DEFECT: ${unknownName('defect', name, defectNames)}`);
+  return given.filter(isDefectName);
+}

@@ -1,0 +1,61 @@
+import type { Result } from './deeds.js';
+import type { Served, Sight } from './story.js';
+
+/** One question to the shop and what became of it; nothing here rejects. */
+export interface Answer {
+  readonly sight: Sight;
+  readonly result: Result;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Longer than the proxy takes to try another backend, shorter than a person's patience. */
+const answerMsMax = 5_000;
+
+export async function ask(method: string, path: string, content?: object): Promise<Answer> {
+  try {
+    const response = await fetch(path, {
+      method,
+      cache: 'no-store',
+      signal: AbortSignal.timeout(answerMsMax),
+      ...(content === undefined
+        ? {}
+        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(content) }),
+    });
+    return response.headers.has('holdfast-backend') ? await fromBackend(response) : fromProxy(response);
+  } catch {
+    return { sight: { kind: 'silence' }, result: { kind: 'unknown' }, body: {} };
+  }
+}
+
+function fromProxy(response: Response): Answer {
+  const notSent = /outcome=not-sent/.test(response.headers.get('proxy-status') ?? '');
+  return { sight: { kind: 'no-backend' }, result: { kind: notSent ? 'not-sent' : 'unknown' }, body: {} };
+}
+
+async function fromBackend(response: Response): Promise<Answer> {
+  const body: Record<string, unknown> = Object(await response.json());
+  if (response.status >= 500) {
+    const sight: Sight = response.status === 503 ? { kind: 'store-down' } : { kind: 'no-backend' };
+    return { sight, result: { kind: 'unknown' }, body };
+  }
+  const quantity = typeof body['quantity'] === 'number' ? body['quantity'] : 0;
+  const done: Result = { kind: 'done', quantity };
+  const refused: Result = { kind: 'refused', error: text(body['error']) ?? `status ${response.status}` };
+  return { sight: servedBy(response, body), result: response.ok ? done : refused, body };
+}
+
+function servedBy({ headers, status }: Response, body: Readonly<Record<string, unknown>>): Served {
+  const why = text(body['why']) ?? (status === 401 ? 'unknown' : null);
+  return {
+    kind: 'served',
+    user: text(body['user']),
+    why,
+    backend: headers.get('holdfast-backend') ?? '',
+    incarnation: headers.get('holdfast-incarnation') ?? '',
+    moved: text(Object(body['affinity']).reason),
+  };
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}

@@ -1,0 +1,39 @@
+/** Tells what came of something that the visitor did. Pure, as the story. */
+
+/** `apple was added`, `you were logged out`: taken apart, so that a "not" fits between. */
+export interface Deed {
+  readonly subject: string;
+  readonly verb: 'was' | 'were';
+  readonly participle: string;
+}
+
+export type Result =
+  | { readonly kind: 'done'; readonly quantity: number }
+  | { readonly kind: 'refused'; readonly error: string }
+  /** No byte of it reached a backend. */
+  | { readonly kind: 'not-sent' }
+  | { readonly kind: 'unknown' };
+
+export function tellDeed({ subject, verb, participle }: Deed, result: Result): string {
+  if (result.kind === 'unknown') {
+    return `It is unknown whether ${subject} ${verb} ${participle}: no answer came back. Look before you try again.`;
+  }
+  if (result.kind === 'not-sent') {
+    return `${capital(subject)} ${verb} not ${participle}: no backend could be reached, and nothing was sent. Try again.`;
+  }
+  if (result.kind === 'refused') return `${capital(subject)} ${verb} not ${participle}: ${result.error}.`;
+  const count = result.quantity > 1 ? `: you have ${result.quantity} now` : '';
+  return `${capital(subject)} ${verb} ${participle}${count}.`;
+}
+
+/** What the cart should hold by all that was answered, and does not. */
+export function tellMissing(expected: readonly string[], shown: readonly string[]): string | undefined {
+  const missing = expected.filter(sku => !shown.includes(sku));
+  if (missing.length === 0) return undefined;
+  const them = missing.length === 1 ? 'it' : 'them';
+  return `Missing from your cart: ${missing.join(', ')}. Unless you removed ${them} in another tab, ${them === 'it' ? 'it was' : 'they were'} acknowledged and lost.`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

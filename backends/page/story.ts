@@ -1,0 +1,206 @@
+/**
+ * Tells in one sentence what just happened to a session, from what was known before and what was seen now.
+ * Pure: no clock, no page, no network. The page shows the sentences, the tests list them.
+ */
+
+/** What one answer, or the lack of one, shows. */
+export type Sight =
+  | Served
+  /** A backend answered that the session store does not. */
+  | { readonly kind: 'store-down' }
+  /** The proxy answered by itself: it has no backend that would. */
+  | { readonly kind: 'no-backend' }
+  | { readonly kind: 'silence' };
+
+export interface Served {
+  readonly kind: 'served';
+  readonly user: string | null;
+  /** Why there is no session: `absent`, `malformed`, `unknown`, `expired`; null when there is one. */
+  readonly why: string | null;
+  readonly backend: string;
+  readonly incarnation: string;
+  /** Why the proxy gave this browser another backend; null when it did not say so. */
+  readonly moved: string | null;
+  /** What the visitor did to get this answer; nothing for a mere look. */
+  readonly deed?: 'login' | 'logout';
+}
+
+/** All that is remembered between two sights. */
+export interface Scene {
+  readonly mode: string;
+  readonly proxied: boolean;
+  readonly kind: Sight['kind'] | 'start';
+  readonly user: string | null;
+  /** How many different items the cart held when it was last seen. */
+  readonly items: number;
+  readonly backend: string;
+  /** True from a store outage until the session is seen again. */
+  readonly storeFailed: boolean;
+  readonly backends: Readonly<Record<string, Known>>;
+}
+
+interface Known {
+  readonly incarnation: string;
+  /** Answers that others gave since this one gave its last. */
+  readonly quietFor: number;
+}
+
+export const opening: Scene = {
+  mode: '',
+  proxied: false,
+  kind: 'start',
+  user: null,
+  items: 0,
+  backend: '',
+  storeFailed: false,
+  backends: {},
+};
+
+export type Mood = 'good' | 'trouble' | 'lost';
+
+export interface Told {
+  readonly scene: Scene;
+  /** Undefined when nothing happened that is worth a word. */
+  readonly sentence: string | undefined;
+  readonly mood: Mood;
+}
+
+export function tell(before: Scene, sight: Sight): Told {
+  if (sight.kind === 'served') {
+    return { scene: afterServed(before, sight), sentence: servedSentence(before, sight), mood: moodOf(before, sight) };
+  }
+  const storeFailed = before.storeFailed || sight.kind === 'store-down';
+  const sentence = sight.kind === before.kind ? undefined : troubleSentence(before, sight.kind);
+  return { scene: { ...before, kind: sight.kind, storeFailed }, sentence, mood: 'trouble' };
+}
+
+function moodOf(before: Scene, now: Served): Mood {
+  return now.deed === undefined && before.user !== null && before.user !== now.user ? 'lost' : 'good';
+}
+
+function afterServed(before: Scene, { kind, user, backend, incarnation }: Served): Scene {
+  const others = Object.entries(before.backends).map(([name, known]): [string, Known] => {
+    return [name, { ...known, quietFor: known.quietFor + 1 }];
+  });
+  const backends = { ...Object.fromEntries(others), [backend]: { incarnation, quietFor: 0 } };
+  const items = user !== null && user === before.user ? before.items : 0;
+  return { ...before, kind, user, items, backend, backends, storeFailed: before.storeFailed && user === null };
+}
+
+function troubleSentence(before: Scene, kind: Exclude<Sight['kind'], 'served'>): string {
+  const cookie = before.user === null ? 'Trying again every second.' : stillCookie;
+  if (kind === 'silence') return `${whoServes(before)} does not answer. ${cookie}`;
+  if (kind === 'no-backend') return `The proxy answers, but no backend does. ${cookie}`;
+  if (before.user === null) return `${sharedStore(before)} does not answer. Nobody can log in for now. Trying again.`;
+  return `${sharedStore(before)} does not answer. You are not logged out: nobody can look right now. Trying again.`;
+}
+
+const stillCookie = 'Your cookie is still in this browser; trying again every second.';
+
+function servedSentence(before: Scene, now: Served): string | undefined {
+  if (now.deed === 'logout') return 'You logged out: the session is gone, and its cookie opens nothing any more.';
+  if (now.deed === 'login') return `You are logged in as ${now.user}. Your session is kept ${home(before, now.backend)}.`;
+  if (before.user !== null && now.user === null) return `${lostSentence(before, now)} Please log in again.`;
+  if (before.user === null) return arrivalSentence(before, now);
+  if (before.user === now.user) return survivedSentence(before, now);
+  return `The shop now calls you ${now.user}, and you were ${before.user}. Unless you logged in as ${now.user} in another tab, this is somebody else's session.`;
+}
+
+/** Somebody known a moment ago is not known any more. */
+function lostSentence(before: Scene, now: Served): string {
+  const cart = lostCart(before);
+  if (now.why === 'absent') return 'This browser has no session cookie any more: you logged out in another tab.';
+  if (now.why === 'expired') return `Your session was too old or unused for too long, and has ended.${cart}`;
+  if (inMemory(before)) return `${lostMemory(before, now)}${cart}`;
+  const store = sharedStore(before);
+  if (before.storeFailed) return `${store} came back empty: your session and cart are lost.${cart}`;
+  return `${store} answers and does not know your session any more: it came back empty, or the session was ended elsewhere.${cart}`;
+}
+
+function lostMemory(before: Scene, now: Served): string {
+  const then = before.backend;
+  if (wasReborn(before, now) || now.moved === 'reborn') {
+    return `${now.moved === 'reborn' ? then : now.backend} was restarted: its memory is empty, and your session was in it.`;
+  }
+  if (now.moved === 'down') return `${then} died and took your session with it: it lived in its memory only.`;
+  if (now.moved === 'draining') return `${then} was taken out of service, and your session stayed behind in its memory.`;
+  if (now.backend !== then) {
+    return `${now.backend} answers instead of ${then} and does not know you: your session is in the memory of ${then} only.`;
+  }
+  return 'Your session was ended elsewhere.';
+}
+
+function lostCart({ items }: Scene): string {
+  if (items === 0) return '';
+  return ` Your cart with ${items === 1 ? '1 item' : `${items} items`} is gone.`;
+}
+
+/** Nobody was logged in before: the page was just opened, something works again, or a lost session is back. */
+function arrivalSentence(before: Scene, now: Served): string | undefined {
+  if (now.user === null) return before.kind === 'start' || before.kind === 'served' ? undefined : worksAgain(before);
+  if (before.kind === 'start') return `You are still logged in as ${now.user}: your session is ${home(before, now.backend)}.`;
+  return `You are logged in as ${now.user} again: ${now.backend} found your session ${home(before, now.backend)}.`;
+}
+
+function worksAgain(before: Scene): string {
+  if (before.kind === 'silence') return `${whoServes(before)} answers again.`;
+  if (before.kind === 'no-backend') return 'A backend answers again.';
+  return `${sharedStore(before)} answers again.`;
+}
+
+function survivedSentence(before: Scene, now: Served): string | undefined {
+  if (before.kind !== 'served') return `${worksAgain(before)} You are still logged in, and nothing is lost.`;
+  const where = home(before, now.backend);
+  if (wasReborn(before, now)) return `${now.backend} was restarted and knows you at once: the session is ${where}.`;
+  if (now.backend === before.backend) return quietSentence(before, now);
+  if (now.moved === 'down') {
+    return `${before.backend} no longer answers; ${now.backend} took over and still knows you: the session is ${where}.`;
+  }
+  if (now.moved !== null) {
+    return `The proxy moved you from ${before.backend} to ${now.backend} (${now.moved}), which still knows you: the session is ${where}.`;
+  }
+  const known = before.backends[now.backend];
+  if (known !== undefined && known.quietFor >= patience(before)) {
+    return `${now.backend} answers again and knows you: the session is ${where}.`;
+  }
+  if (known !== undefined) return quietSentence(before, now);
+  return `${now.backend} answered this time and knows you as well as ${before.backend}: the session is ${where}.`;
+}
+
+/** Where any backend may answer, a dead one is only noticed by its not taking its turn. Said once. */
+function quietSentence(before: Scene, now: Served): string | undefined {
+  const requests = patience(before);
+  const quiet = Object.entries(before.backends).filter(([name, { quietFor }]) => {
+    return name !== now.backend && quietFor === requests - 1;
+  });
+  if (inMemory(before) || quiet.length === 0) return undefined;
+  const names = quiet.map(([name]) => name).join(' and ');
+  return `${names} took no turn in the last ${requests} requests; the others still know you: the session is ${home(before, '')}.`;
+}
+
+/** How many answers by others make a backend one that does not answer any more: three rounds. */
+function patience({ backends }: Scene): number {
+  return 3 * Object.keys(backends).length;
+}
+
+function wasReborn({ backends }: Scene, now: Served): boolean {
+  const known = backends[now.backend];
+  return known !== undefined && known.incarnation !== now.incarnation;
+}
+
+function whoServes({ proxied }: Scene): string {
+  return proxied ? 'The proxy' : 'The server';
+}
+
+function inMemory({ mode }: Scene): boolean {
+  return mode === 'sticky';
+}
+
+function sharedStore({ mode }: Scene): string {
+  return mode === 'redis' ? 'Redis' : 'The session store';
+}
+
+function home({ mode }: Scene, backend: string): string {
+  if (mode === 'sticky') return `in the memory of ${backend}`;
+  return mode === 'redis' ? 'in Redis' : 'in a store that all backends share';
+}

@@ -1,0 +1,20 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { Reply } from '#src/sessions/sessions.js';
+import { Refusal } from './refusal.js';
+
+type Headers = Readonly<Record<string, string>>;
+
+/** Never to be stored: nearly every answer shows what is in a session, and the others change with every request. */
+const jsonHeaders: Headers = {
+  'content-type': 'application/json',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+};
+
+export function json(status: number, value: object, headers: Headers = {}): Reply {
+  return { status, headers: { ...jsonHeaders, ...headers }, body: `${JSON.stringify(value)}\n` };
+}
+
+export function refused(refusal: Refusal): Reply {
+  return json(refusal.status, { error: refusal.message }, refusal.headers);
+}

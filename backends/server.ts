@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { modes } from '#src/modes.js';
+import { openSessions, type Sessions } from '#src/sessions/start-sessions.js';
+import { answer, type Respond, send } from './answer.js';
+import { plant } from './defects.js';
+import { drain } from './drain.js';
+import type { Environment } from './environment.js';
+import { shopPage } from './page.js';
+import { NotMet } from './refusal.js';
+import { refused } from './reply.js';
+import { routesOf, type Self, type Shop } from './routes.js';
+import { Tally } from './tally.js';
+
+export interface RunningShop {
+  readonly url: string;
+  /** Refuses new connections, answers what is in flight (at most 10 s), closes the store. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What changes while the process runs. */
+interface State {
+  draining: boolean;
+  store: 'up' | 'down' | undefined;
+  readonly inFlight: Set<ServerResponse>;
+}
+
+/** Rejects with what `listen` says (`EADDRINUSE`, `EACCES`, ...) when the port cannot be had. */
+export async function startShop(environment: Environment): Promise<RunningShop> {
+  const { backend, mode, host, port } = environment;
+  const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
+  const state: State = { draining: false, store: undefined, inFlight: new Set() };
+  const sessions = openSessions({ ...modes[mode], storeUrl: environment.storeUrl });
+  const server = serve(self, state, environment, sessions);
+  try {
+    await once(server.listen(port, host), 'listening');
+  } catch (error) {
+    await sessions.close();
+    throw error;
+  }
+  let closing: Promise<void> | undefined;
+  return { url: urlOf(server, host), close: () => (closing ??= shut(state, server, sessions)) };
+}
+
+function serve(self: Self, state: State, environment: Environment, sessions: Sessions): Server {
+  const tally = new Tally();
+  const shop: Shop = {
+    self,
+    tally,
+    password: environment.password,
+    page: shopPage(),
+    draining: () => state.draining,
+    store: () => state.store,
+    counts: () => sessions.counts,
+  };
+  const routes = plant(environment.defects, routesOf(shop));
+  const respond = watchingStore(state, modes[environment.mode].store, sessions);
+  const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, (request, response) => {
+    stamp(self, state, response);
+    tally.countRequest();
+    void answer(routes, respond, request, response);
+  });
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    stamp(self, state, response);
+    send(response, refused(new NotMet(request.headers.expect)));
+  });
+  server.on('clientError', (error, socket) => refuseBytes(self, error, socket));
+  return server;
+}
+
+/** Longer than any proxy keeps an idle connection, so that the proxy closes first and never meets a closed one. */
+const keepAliveMs = 75_000;
+
+/** Every answer names the backend and this boot of it. */
+function stamp({ backend, incarnation }: Self, { draining, inFlight }: State, response: ServerResponse): void {
+  response.setHeader('holdfast-backend', backend);
+  response.setHeader('holdfast-incarnation', incarnation);
+  if (draining) response.setHeader('connection', 'close');
+  inFlight.add(response);
+  response.on('close', () => inFlight.delete(response));
+}
+
+/** What is no HTTP gets an answer too, written by hand since there is no response to write it with. */
+function refuseBytes({ backend, incarnation }: Self, error: NodeJS.ErrnoException, socket: Duplex): void {
+  const lines: Record<string, string> = {
+    HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+    ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  };
+  const status = lines[error.code ?? ''] ?? '400 Bad Request';
+  const names = `holdfast-backend: ${backend}\r\nholdfast-incarnation: ${incarnation}`;
+  if (!socket.writable) socket.destroy();
+  else socket.end(`HTTP/1.1 ${status}\r\n${names}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+}
+
+/** Notes how a shared store answered; an anonymous visitor without a token says nothing about it. */
+function watchingStore(state: State, store: string, sessions: Sessions): Respond {
+  if (store === 'memory') return (request, response, action) => sessions.respond(request, response, action);
+  return async (request, response, action) => {
+    await sessions.respond(request, response, visit => {
+      if (visit.why !== 'absent' && visit.why !== 'malformed') state.store = 'up';
+      return action(visit);
+    });
+    if (response.statusCode === 503) state.store = 'down';
+  };
+}
+
+async function shut(state: State, server: Server, sessions: Sessions): Promise<void> {
+  state.draining = true;
+  for (const response of state.inFlight) if (!response.headersSent) response.setHeader('connection', 'close');
+  await drain(server);
+  await sessions.close();
+}
+
+function urlOf(server: Server, host: string): string {
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
