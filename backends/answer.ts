@@ -1,21 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Reply, Visit } from '#src/sessions/sessions.js';
+import type { Reply, Sessions, Visit } from '#src/sessions/sessions.js';
 import { readCall } from './call.js';
 import { NotUnderstood, Refusal } from './refusal.js';
 import { json, refused } from './reply.js';
 import { matchRoute, type Route, type VisitAction } from './route.js';
 
-/** Opens the visitor's session, lets `action` answer, commits, and sends: `Sessions.respond` and whoever watches it. */
-export type Respond = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  action: (visit: Visit) => Promise<Reply>,
-) => Promise<void>;
-
 /** request -> its route -> read and check it whole -> (open the session ->) act (-> commit) -> send */
 export async function answer(
   routes: readonly Route[],
-  respond: Respond,
+  sessions: Sessions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -24,7 +17,7 @@ export async function answer(
     const { route, parameter } = matchRoute(routes, request.method ?? '', path);
     const call = await readCall(request, query, parameter);
     if (route.kind === 'plain') send(response, await route.act(call));
-    else await respond(request, response, visit => actOrRefuse(route.act, visit, call));
+    else await sessions.respond(request, response, visit => actOrRefuse(route.act, visit, call));
   } catch (error) {
     send(response, replyTo(error));
   }

@@ -18,7 +18,7 @@ export function checkedSku(sku: string): string {
 
 export function cartOf(data: SessionData): Cart {
   const cart: Cart = new Map();
-  for (const line of listIn(data['cart'])) {
+  for (const line of listIn(data.cart)) {
     const [sku, quantity] = listIn(line);
     if (typeof sku === 'string' && typeof quantity === 'number') cart.set(sku, quantity);
   }
@@ -29,13 +29,13 @@ export function addOne(data: SessionData, sku: string): void {
   const cart = cartOf(data);
   if (!cart.has(sku) && cart.size >= itemsMax) throw new CartFull(itemsMax);
   cart.set(sku, (cart.get(sku) ?? 0) + 1);
-  data['cart'] = [...cart];
+  data.cart = [...cart];
 }
 
 /** Nothing changes when the item is not there, so that nothing is written either. */
 export function removeAll(data: SessionData, sku: string): void {
   const cart = cartOf(data);
-  if (cart.delete(sku)) data['cart'] = [...cart];
+  if (cart.delete(sku)) data.cart = [...cart];
 }
 
 function listIn(value: Json | undefined): readonly Json[] {

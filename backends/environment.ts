@@ -29,15 +29,15 @@ type Variables = Readonly<Record<string, string | undefined>>;
 export function readEnvironment(variables: Variables): Environment {
   const problems: string[] = [];
   const note = (problem: string) => void problems.push(problem);
-  const mode = readMode(variables['HOLDFAST_MODE'] ?? 'sticky', note);
+  const mode = readMode(variables.HOLDFAST_MODE ?? 'sticky', note);
   const environment: Environment = {
-    host: variables['HOST'] ?? '127.0.0.1',
-    port: readPort(variables['PORT'] ?? '0', note),
-    backend: readBackend(variables['BACKEND_ID'] ?? 'backend-1', note),
+    host: variables.HOST ?? '127.0.0.1',
+    port: readPort(variables.PORT ?? '0', note),
+    backend: readBackend(variables.BACKEND_ID ?? 'backend-1', note),
     mode,
-    storeUrl: readStoreUrl(mode, variables['REDIS_URL'], note),
-    password: readPassword(variables['SHOP_PASSWORD'] ?? 'secret', note),
-    defects: readDefects(variables['SHOP_DEFECT'] ?? '', note),
+    storeUrl: readStoreUrl(mode, variables.REDIS_URL, note),
+    password: readPassword(variables.SHOP_PASSWORD ?? 'secret', note),
+    defects: readDefects(variables.SHOP_DEFECT ?? '', note),
   };
   if (problems.length > 0) throw new BadEnvironment(problems);
   return environment;

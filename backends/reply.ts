@@ -1,6 +1,5 @@
-import type { OutgoingHttpHeaders } from 'node:http';
 import type { Reply } from '#src/sessions/sessions.js';
-import { Refusal } from './refusal.js';
+import type { Refusal } from './refusal.js';
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { modes } from '#src/modes.js';
-import { openSessions, type Sessions } from '#src/sessions/start-sessions.js';
-import { answer, type Respond, send } from './answer.js';
+import type { StoreEdge } from '#src/sessions/session-store.js';
+import type { Sessions } from '#src/sessions/sessions.js';
+import { openSessions } from '#src/sessions/start-sessions.js';
+import { answer, send } from './answer.js';
 import { plant } from './defects.js';
 import { drain } from './drain.js';
 import type { Environment } from './environment.js';
@@ -32,7 +34,7 @@ export async function startShop(environment: Environment): Promise<RunningShop> 
   const { backend, mode, host, port } = environment;
   const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
   const state: State = { draining: false, store: undefined, inFlight: new Set() };
-  const sessions = openSessions({ ...modes[mode], storeUrl: environment.storeUrl });
+  const sessions = await opened(state, environment);
   const server = serve(self, state, environment, sessions);
   try {
     await once(server.listen(port, host), 'listening');
@@ -43,6 +45,23 @@ export async function startShop(environment: Environment): Promise<RunningShop> 
   let closing: Promise<void> | undefined;
   return { url: urlOf(server, host), close: () => (closing ??= shut(state, server, sessions)) };
 }
+
+/**
+ * Waits for the store, so that /health never says ready before a session can be read; but not for long, because a store
+ * that is down must not keep a backend from booting: it serves as soon as the store does.
+ */
+async function opened(state: State, { mode, storeUrl }: Environment): Promise<Sessions> {
+  const onEdge = ({ up, why }: StoreEdge) => {
+    state.store = up ? 'up' : 'down';
+    console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
+  };
+  const sessions = openSessions({ ...modes[mode], storeUrl, onEdge });
+  const ready = await sessions.ready(storeReadyMs);
+  if (modes[mode].store !== 'memory') state.store = ready ? 'up' : 'down';
+  return sessions;
+}
+
+const storeReadyMs = 2_000;
 
 function serve(self: Self, state: State, environment: Environment, sessions: Sessions): Server {
   const tally = new Tally();
@@ -56,11 +75,10 @@ function serve(self: Self, state: State, environment: Environment, sessions: Ses
     counts: () => sessions.counts,
   };
   const routes = plant(environment.defects, routesOf(shop));
-  const respond = watchingStore(state, modes[environment.mode].store, sessions);
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, (request, response) => {
     stamp(self, state, response);
     tally.countRequest();
-    void answer(routes, respond, request, response);
+    void answer(routes, sessions, request, response);
   });
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     stamp(self, state, response);
@@ -92,18 +110,6 @@ function refuseBytes({ backend, incarnation }: Self, error: NodeJS.ErrnoExceptio
   const names = `holdfast-backend: ${backend}\r\nholdfast-incarnation: ${incarnation}`;
   if (!socket.writable) socket.destroy();
   else socket.end(`HTTP/1.1 ${status}\r\n${names}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
-}
-
-/** Notes how a shared store answered; an anonymous visitor without a token says nothing about it. */
-function watchingStore(state: State, store: string, sessions: Sessions): Respond {
-  if (store === 'memory') return (request, response, action) => sessions.respond(request, response, action);
-  return async (request, response, action) => {
-    await sessions.respond(request, response, visit => {
-      if (visit.why !== 'absent' && visit.why !== 'malformed') state.store = 'up';
-      return action(visit);
-    });
-    if (response.statusCode === 503) state.store = 'down';
-  };
 }
 
 async function shut(state: State, server: Server, sessions: Sessions): Promise<void> {

@@ -3,7 +3,8 @@ import type { Served, Sight } from './story.js';
 
 /** One question to the shop and what became of it; nothing here rejects. */
 export interface Answer {
-  readonly sight: Sight;
+  /** Undefined for an answer that says nothing about who is asking, such as 400. */
+  readonly sight: Sight | undefined;
   readonly result: Result;
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -38,21 +39,21 @@ async function fromBackend(response: Response): Promise<Answer> {
     const sight: Sight = response.status === 503 ? { kind: 'store-down' } : { kind: 'no-backend' };
     return { sight, result: { kind: 'unknown' }, body };
   }
-  const quantity = typeof body['quantity'] === 'number' ? body['quantity'] : 0;
+  const quantity = typeof body.quantity === 'number' ? body.quantity : 0;
   const done: Result = { kind: 'done', quantity };
-  const refused: Result = { kind: 'refused', error: text(body['error']) ?? `status ${response.status}` };
-  return { sight: servedBy(response, body), result: response.ok ? done : refused, body };
+  const refused: Result = { kind: 'refused', error: text(body.error) ?? `status ${response.status}` };
+  const tells = response.ok || response.status === 401;
+  return { sight: tells ? servedBy(response, body) : undefined, result: response.ok ? done : refused, body };
 }
 
-function servedBy({ headers, status }: Response, body: Readonly<Record<string, unknown>>): Served {
-  const why = text(body['why']) ?? (status === 401 ? 'unknown' : null);
+function servedBy({ headers }: Response, body: Readonly<Record<string, unknown>>): Served {
   return {
     kind: 'served',
-    user: text(body['user']),
-    why,
+    user: text(body.user),
+    why: text(body.why),
     backend: headers.get('holdfast-backend') ?? '',
     incarnation: headers.get('holdfast-incarnation') ?? '',
-    moved: text(Object(body['affinity']).reason),
+    moved: text(Object(body.affinity).reason),
   };
 }
 

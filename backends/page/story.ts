@@ -99,7 +99,8 @@ const stillCookie = 'Your cookie is still in this browser; trying again every se
 
 function servedSentence(before: Scene, now: Served): string | undefined {
   if (now.deed === 'logout') return 'You logged out: the session is gone, and its cookie opens nothing any more.';
-  if (now.deed === 'login') return `You are logged in as ${now.user}. Your session is kept ${home(before, now.backend)}.`;
+  if (now.deed === 'login')
+    return `You are logged in as ${now.user}. Your session is kept ${home(before, now.backend)}.`;
   if (before.user !== null && now.user === null) return `${lostSentence(before, now)} Please log in again.`;
   if (before.user === null) return arrivalSentence(before, now);
   if (before.user === now.user) return survivedSentence(before, now);
@@ -123,7 +124,8 @@ function lostMemory(before: Scene, now: Served): string {
     return `${now.moved === 'reborn' ? then : now.backend} was restarted: its memory is empty, and your session was in it.`;
   }
   if (now.moved === 'down') return `${then} died and took your session with it: it lived in its memory only.`;
-  if (now.moved === 'draining') return `${then} was taken out of service, and your session stayed behind in its memory.`;
+  if (now.moved === 'draining')
+    return `${then} was taken out of service, and your session stayed behind in its memory.`;
   if (now.backend !== then) {
     return `${now.backend} answers instead of ${then} and does not know you: your session is in the memory of ${then} only.`;
   }
@@ -138,7 +140,8 @@ function lostCart({ items }: Scene): string {
 /** Nobody was logged in before: the page was just opened, something works again, or a lost session is back. */
 function arrivalSentence(before: Scene, now: Served): string | undefined {
   if (now.user === null) return before.kind === 'start' || before.kind === 'served' ? undefined : worksAgain(before);
-  if (before.kind === 'start') return `You are still logged in as ${now.user}: your session is ${home(before, now.backend)}.`;
+  if (before.kind === 'start')
+    return `You are still logged in as ${now.user}: your session is ${home(before, now.backend)}.`;
   return `You are logged in as ${now.user} again: ${now.backend} found your session ${home(before, now.backend)}.`;
 }
 

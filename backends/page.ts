@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Reply } from '#src/sessions/sessions.js';
+import { markup } from './page/markup.js';
+import { style } from './page/style.js';
+
+/** The page's own modules, each after those that it imports. */
+const modules = ['story', 'deeds', 'ask', 'view', 'main'];
+
+/**
+ * One HTML page with everything in it: it must still work when the server behind it is dead, so it can fetch nothing
+ * later. Its policy allows the one script and the one style by their digests, and requests to this origin alone.
+ */
+export function shopPage(): Reply {
+  const script = modules.map(inlined).join('\n');
+  const body = markup.replace('/*style*/', () => style).replace('/*script*/', () => script);
+  const policy = [
+    "default-src 'none'",
+    `script-src ${digest(script)}`,
+    `style-src ${digest(style)}`,
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ];
+  return { status: 200, headers: { ...pageHeaders, 'content-security-policy': policy.join('; ') }, body };
+}
+
+const pageHeaders = {
+  'content-type': 'text/html; charset=utf-8',
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
+/** In one script there is nothing to import: the modules share a scope. A name that two of them declare is an error. */
+function inlined(name: string): string {
+  const code = readFileSync(new URL(`page/${name}.js`, import.meta.url), 'utf8');
+  return code.replaceAll(/^import [^;]*;$/gm, '').replaceAll(/^export (?:\{\};)?/gm, '');
+}
+
+function digest(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+}

@@ -1,0 +1,136 @@
+import { type Answer, ask } from './ask.js';
+import { type Deed, tellDeed, tellMissing } from './deeds.js';
+import { opening, type Scene, type Served, tell } from './story.js';
+import { element, type Line, showCart, showGoods, showScene, showStory, showTurn } from './view.js';
+
+const lookEveryMs = 1_000;
+
+let scene: Scene = opening;
+/** The cart as it was last shown, and what must be in it by all that was acknowledged. */
+let cart: readonly Line[] = [];
+let expected: readonly string[] = [];
+
+/** One question at a time: answers that overtake each other would tell the story backwards. */
+let turn: Promise<void> = Promise.resolve();
+function inTurn(task: () => Promise<void>): Promise<void> {
+  turn = turn.then(task).catch(error => console.error(error));
+  return turn;
+}
+
+/** answer -> what it shows of the session -> sentence -> page */
+function see({ sight, body }: Answer, deed?: Served['deed']): void {
+  if (sight === undefined) return;
+  if (typeof body.mode === 'string') scene = { ...scene, mode: body.mode, proxied: body.proxied === true };
+  const user = scene.user;
+  const told = tell(scene, sight.kind === 'served' && deed !== undefined ? { ...sight, deed } : sight);
+  scene = told.scene;
+  showTurn(sight);
+  if (scene.user !== user) forgetCart();
+  if (sight.kind === 'served') showScene(scene);
+  if (told.sentence !== undefined) showStory(told.sentence, told.mood);
+}
+
+async function look(): Promise<void> {
+  see(await ask('GET', '/me'));
+  await lookIntoCart();
+}
+
+async function lookIntoCart(): Promise<void> {
+  if (scene.user === null || scene.kind !== 'served') return;
+  const answer = await ask('GET', '/cart');
+  see(answer);
+  const lines = answer.body.items;
+  if (answer.result.kind !== 'done' || !Array.isArray(lines)) return;
+  cart = lines.map((line): Line => ({ sku: String(line.sku), quantity: Number(line.quantity) }));
+  const skus = cart.map(({ sku }) => sku);
+  const missing = tellMissing(expected, skus);
+  if (missing !== undefined) showStory(missing, 'lost');
+  expected = skus;
+  scene = { ...scene, items: skus.length };
+  showCart(cart, remove);
+}
+
+function forgetCart(): void {
+  cart = [];
+  expected = [];
+  showCart(cart, remove);
+}
+
+function add(sku: string): void {
+  const deed: Deed = { subject: sku, verb: 'was', participle: 'added' };
+  void change(deed, 'POST', '/cart', { sku }, () => [...expected, sku]);
+}
+
+function remove(sku: string): void {
+  const deed: Deed = { subject: sku, verb: 'was', participle: 'removed' };
+  // Whatever comes of it, the item may be gone: it is not missed any more.
+  expected = expected.filter(other => other !== sku);
+  void change(deed, 'DELETE', `/cart/${encodeURIComponent(sku)}`, undefined, () => expected);
+}
+
+function change(deed: Deed, method: string, path: string, content: object | undefined, after: () => readonly string[]) {
+  return inTurn(async () => {
+    const answer = await ask(method, path, content);
+    const user = scene.user;
+    see(answer);
+    const loggedOut = user !== null && scene.user === null;
+    const good = answer.result.kind === 'done';
+    if (good) expected = after();
+    if (!loggedOut) showStory(tellDeed(deed, answer.result), good ? 'good' : 'trouble');
+    await lookIntoCart();
+  });
+}
+
+function logIn(user: string, password: string): void {
+  void inTurn(async () => {
+    const answer = await ask('POST', '/login', { user, password });
+    const good = answer.result.kind === 'done';
+    see(answer, good ? 'login' : undefined);
+    if (!good) showStory(tellDeed({ subject: 'you', verb: 'were', participle: 'logged in' }, answer.result), 'trouble');
+    else element('login', HTMLFormElement).reset();
+    await lookIntoCart();
+  });
+}
+
+function logOut(): void {
+  void inTurn(async () => {
+    const answer = await ask('POST', '/logout', {});
+    const good = answer.result.kind === 'done';
+    see(answer, good ? 'logout' : undefined);
+    if (!good)
+      showStory(tellDeed({ subject: 'you', verb: 'were', participle: 'logged out' }, answer.result), 'trouble');
+  });
+}
+
+function onSubmit(id: string, act: (fields: FormData) => void): void {
+  const form = element(id, HTMLFormElement);
+  form.addEventListener('submit', event => {
+    event.preventDefault();
+    act(new FormData(form));
+  });
+}
+
+/** Looks every second while somebody sees the page, and at once when it is seen again. */
+async function keepLooking(): Promise<never> {
+  for (;;) {
+    if (!document.hidden) await inTurn(look);
+    await Promise.race([pause(lookEveryMs), once(document, 'visibilitychange')]);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms));
+}
+
+function once(target: EventTarget, event: string): Promise<void> {
+  return new Promise(resolve => target.addEventListener(event, () => resolve(), { once: true }));
+}
+
+onSubmit('login', fields => logIn(String(fields.get('user')), String(fields.get('password'))));
+onSubmit('add', fields => {
+  add(String(fields.get('sku')));
+  element('add', HTMLFormElement).reset();
+});
+element('logout', HTMLButtonElement).addEventListener('click', logOut);
+showGoods(add);
+void keepLooking();

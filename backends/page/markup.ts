@@ -1,0 +1,69 @@
+/** The page without its style and script, which `page.ts` puts in. */
+export const markup = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Holdfast shop</title>
+<link rel="icon" href="data:,">
+<style>/*style*/</style>
+</head>
+<body>
+<header>
+  <h1>Holdfast shop</h1>
+  <p>A shop that shows where your session lives. Kill a server and watch what becomes of it.</p>
+</header>
+<noscript><p class="story" data-mood="trouble">This page needs JavaScript: it asks the shop every second who you are.</p></noscript>
+<main>
+  <p id="story" class="story" role="status" data-mood="good">Asking the shop who you are …</p>
+  <div class="columns">
+    <section aria-labelledby="shop-title">
+      <h2 id="shop-title">Shop</h2>
+      <form id="login" hidden>
+        <label for="user">Name</label>
+        <input id="user" name="user" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="64" pattern="[a-z0-9\\-]+" title="lower-case letters, digits and hyphens" value="anna">
+        <label for="password">Password</label>
+        <input id="password" name="password" type="password" autocomplete="current-password" required>
+        <button class="main" type="submit">Log in</button>
+      </form>
+      <div id="shelf" hidden>
+        <div class="greeting">
+          <p>Logged in as <strong id="name"></strong></p>
+          <button id="logout" type="button">Log out</button>
+        </div>
+        <h3>Cart</h3>
+        <p id="empty" class="faint">Nothing in it yet.</p>
+        <ul id="cart" class="cart"></ul>
+        <h3>Add something</h3>
+        <div id="goods" class="goods"></div>
+        <form id="add">
+          <label for="sku">Something else</label>
+          <div class="row">
+            <input id="sku" name="sku" autocomplete="off" required maxlength="64" pattern="[A-Za-z0-9_.:\\-]+" title="letters, digits, or any of _ . : -">
+            <button type="submit">Add</button>
+          </div>
+        </form>
+      </div>
+    </section>
+    <section aria-labelledby="server-title">
+      <h2 id="server-title">Who answered last</h2>
+      <dl>
+        <dt>Backend</dt><dd><span id="backend" class="badge">–</span></dd>
+        <dt>Boot</dt><dd><code id="boot">–</code></dd>
+        <dt>Mode</dt><dd id="mode">–</dd>
+        <dt>Session</dt><dd id="where">–</dd>
+      </dl>
+      <h3 id="turns-title">The last answers, newest right</h3>
+      <ol id="turns" class="turns" aria-labelledby="turns-title"></ol>
+    </section>
+    <section class="wide" aria-labelledby="log-title">
+      <h2 id="log-title">What happened</h2>
+      <ol id="log" class="log" tabindex="0" aria-labelledby="log-title"></ol>
+    </section>
+  </div>
+</main>
+<script type="module">/*script*/</script>
+</body>
+</html>
+`;

@@ -1,0 +1,102 @@
+import type { Mood, Scene, Sight } from './story.js';
+
+/** Everything that touches the document. What comes from outside goes in as text, never as markup. */
+
+export interface Line {
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+const logLinesMax = 100;
+const turnsMax = 36;
+const goods = ['bread', 'coffee', 'apples', 'rope', 'lantern'];
+
+export function element<T extends HTMLElement>(id: string, kind: new () => T): T {
+  const found = document.getElementById(id);
+  if (found instanceof kind) return found;
+  throw new Error(`the page has no ${kind.name} with the id ${id}`);
+}
+
+export function showStory(sentence: string, mood: Mood): void {
+  const story = element('story', HTMLElement);
+  story.textContent = sentence;
+  story.dataset.mood = mood;
+  const now = new Date();
+  const time = made('time', now.toLocaleTimeString('en-GB'));
+  time.setAttribute('datetime', now.toISOString());
+  const entry = made('li', '', time, made('span', sentence));
+  entry.dataset.mood = mood;
+  const log = element('log', HTMLElement);
+  log.prepend(entry);
+  while (log.children.length > logLinesMax) log.lastElementChild?.remove();
+}
+
+export function showScene({ user, backend, backends, mode }: Scene): void {
+  element('login', HTMLElement).hidden = user !== null;
+  element('shelf', HTMLElement).hidden = user === null;
+  element('name', HTMLElement).textContent = user;
+  element('mode', HTMLElement).textContent = mode;
+  element('where', HTMLElement).textContent = whereabouts(user, mode, backend);
+  const badge = element('backend', HTMLElement);
+  badge.textContent = backend;
+  badge.dataset.hue = hueOf(backend);
+  const boot = element('boot', HTMLElement);
+  boot.textContent = backends[backend]?.incarnation.slice(0, 8) ?? '';
+}
+
+function whereabouts(user: string | null, mode: string, backend: string): string {
+  if (user === null) return 'none: nobody is logged in here';
+  return mode === 'sticky' ? `in the memory of ${backend}, and nowhere else` : 'in a store that all backends share';
+}
+
+/** One mark per answer: whose turn it was, or that there was none. */
+export function showTurn(sight: Sight): void {
+  const name = sight.kind === 'served' ? sight.backend : '';
+  const turn = made('li', name === '' ? '×' : (/\d+$/.exec(name)?.[0] ?? name.slice(0, 3)));
+  turn.title = name === '' ? sight.kind : name;
+  if (name === '') turn.className = 'none';
+  else turn.dataset.hue = hueOf(name);
+  const turns = element('turns', HTMLElement);
+  turns.append(turn);
+  while (turns.children.length > turnsMax) turns.firstElementChild?.remove();
+}
+
+export function showCart(lines: readonly Line[], remove: (sku: string) => void): void {
+  element('empty', HTMLElement).hidden = lines.length > 0;
+  const cart = element('cart', HTMLElement);
+  const shown = JSON.stringify(lines);
+  // Rebuilt only when it differs: a poll must not take the focus from a button.
+  if (cart.dataset.shown === shown) return;
+  cart.dataset.shown = shown;
+  cart.replaceChildren(...lines.map(line => cartLine(line, remove)));
+}
+
+function cartLine({ sku, quantity }: Line, remove: (sku: string) => void): HTMLElement {
+  const button = made('button', 'Remove');
+  button.setAttribute('aria-label', `Remove ${sku}`);
+  button.addEventListener('click', () => remove(sku));
+  return made('li', '', made('span', quantity > 1 ? `${quantity} × ${sku}` : sku), button);
+}
+
+export function showGoods(add: (sku: string) => void): void {
+  const buttons = goods.map(sku => {
+    const button = made('button', sku);
+    button.setAttribute('aria-label', `Add ${sku}`);
+    button.addEventListener('click', () => add(sku));
+    return button;
+  });
+  element('goods', HTMLElement).replaceChildren(...buttons);
+}
+
+function made(tag: string, text: string, ...children: readonly HTMLElement[]): HTMLElement {
+  const node = document.createElement(tag);
+  if (node instanceof HTMLButtonElement) node.type = 'button';
+  node.append(text, ...children);
+  return node;
+}
+
+/** backend-1, backend-2, ... get different colours; the name is always written too. */
+function hueOf(backend: string): string {
+  const number = Number(/\d+$/.exec(backend)?.[0] ?? 1);
+  return String((number + 5) % 6);
+}
