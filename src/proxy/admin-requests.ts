@@ -13,18 +13,19 @@ const windowMsMax = 24 * 60 * 60 * 1000;
 const stateExpected = `expected {"state":"drain"|"maint"|"ready"}, with "drain" also "windowMs" (0 to ${windowMsMax})`;
 const backendExpected = 'expected {"url":"http://host:port"}';
 
-/** The whole body, or `too-large`; a client that is cut off midway rejects. */
+/**
+ * The whole body, or `too-large`; rejects when the client breaks off. The rest of a body that is too large is thrown
+ * away as it comes, for a connection that is closed with bytes unread is reset and may take the answer with it.
+ */
 export async function readBody(request: IncomingMessage): Promise<string | 'too-large'> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  // Left alone on an early return, since destroying the request would take the connection and the answer with it.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+  for await (const chunk of request) {
     const buffer: Buffer = chunk;
     bytes += buffer.length;
-    if (bytes > bodyBytesMax) return 'too-large';
-    chunks.push(buffer);
+    if (bytes <= bodyBytesMax) chunks.push(buffer);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return bytes > bodyBytesMax ? 'too-large' : Buffer.concat(chunks).toString('utf8');
 }
 
 export function parseStateChange(text: string): Parsed<StateChange> {

@@ -161,12 +161,7 @@ function streamEvents({ request, response, events }: Call): void {
   });
 }
 
-/** The rest of the body is not read, so the connection cannot be used again. */
-const tooLarge: Refusal = {
-  status: 413,
-  error: `the body is larger than ${bodyBytesMax} bytes`,
-  headers: { connection: 'close' },
-};
+const tooLarge: Refusal = { status: 413, error: `the body is larger than ${bodyBytesMax} bytes` };
 
 function unknownBackend(control: AdminControl, name: string): Refusal {
   const known = control.list().map(view => view.name);

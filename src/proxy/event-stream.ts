@@ -22,28 +22,36 @@ export class EventStream {
     request.socket.setNoDelay(true);
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     response.write(': holdfast events\n\n');
-    const unsubscribe = this.#subscribe(event => send(response, format(event)));
-    const heartbeat = setInterval(send, heartbeatMs, response, ':\n\n').unref();
+    const unsubscribe = this.#subscribe(event => this.#send(response, format(event)));
+    const heartbeat = setInterval(() => this.#send(response, ':\n\n'), heartbeatMs).unref();
     this.#listeners.set(response, () => {
       clearInterval(heartbeat);
       unsubscribe();
-      this.#listeners.delete(response);
     });
-    response.on('close', () => this.#listeners.get(response)?.());
+    response.on('close', () => this.#leave(response));
     return true;
   }
 
   close(): void {
-    for (const [response, leave] of this.#listeners) {
-      leave();
+    for (const response of [...this.#listeners.keys()]) {
+      this.#leave(response);
       response.end();
     }
   }
-}
 
-function send(response: ServerResponse, text: string): void {
-  if (response.writableLength > waitingBytesMax) response.destroy();
-  else response.write(text);
+  #send(response: ServerResponse, text: string): void {
+    if (response.writableLength <= waitingBytesMax) {
+      response.write(text);
+      return;
+    }
+    this.#leave(response);
+    response.destroy();
+  }
+
+  #leave(response: ServerResponse): void {
+    this.#listeners.get(response)?.();
+    this.#listeners.delete(response);
+  }
 }
 
 function format(event: ProxyEvent): string {

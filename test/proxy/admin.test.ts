@@ -1,0 +1,375 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { expect } from 'chai';
+import { startAdmin } from '#src/proxy/admin.js';
+import { listenersMax } from '#src/proxy/event-stream.js';
+import type { ProxyEvent } from '#src/proxy/options.js';
+import { poolOfTwo, rejection, withAdmin } from './with-admin.js';
+
+const edge: ProxyEvent = { kind: 'backend', backend: 'backend-1', from: 'ready', to: 'down', reason: 'refused' };
+
+describe('admin API', () => {
+  describe('what it does', () => {
+    it('lists the backends', () =>
+      withAdmin(async ({ ask, pool }) => {
+        const answer = await ask('GET', '/backends');
+        expect(answer).to.include({ status: 200, type: 'application/json' });
+        expect(answer.json).to.deep.equal({ backends: pool.views });
+      }));
+
+    const changes: readonly (readonly [body: string, asked: string])[] = [
+      ['{"state":"drain"}', 'backend-2 drain undefined'],
+      ['{"state":"drain","windowMs":0}', 'backend-2 drain 0'],
+      ['{"state":"drain","windowMs":5000}', 'backend-2 drain 5000'],
+      ['{"state":"maint"}', 'backend-2 maint undefined'],
+      [' { "state" : "ready" } ', 'backend-2 ready undefined'],
+    ];
+    for (const [body, asked] of changes) {
+      it(`PUT ${body} asks for: ${asked}`, () =>
+        withAdmin(async ({ ask, pool }) => {
+          const answer = await ask('PUT', '/backends/backend-2', { body });
+          expect(answer.status).to.equal(200);
+          expect(answer.json).to.deep.equal(pool.views[1]);
+          expect(pool.asked).to.deep.equal([asked]);
+        }));
+    }
+
+    it('finds a backend by its percent-encoded name', () =>
+      withAdmin(async ({ ask, pool }) => {
+        expect((await ask('DELETE', '/backends/backend%2D1')).status).to.equal(204);
+        expect(pool.views.map(({ name }) => name)).to.deep.equal(['backend-2']);
+      }));
+
+    it('adds a backend and says where it is, then removes it', () =>
+      withAdmin(async ({ ask, pool }) => {
+        const added = await ask('POST', '/backends', { body: '{"url":"http://127.0.0.1:3009"}' });
+        expect(added).to.include({ status: 201, location: '/backends/backend-3' });
+        expect(added.json).to.include({ name: 'backend-3', url: 'http://127.0.0.1:3009' });
+        expect(await ask('DELETE', '/backends/backend-3')).to.include({ status: 204, text: '' });
+        expect((await ask('DELETE', '/backends/backend-3')).status).to.equal(404);
+        expect(pool.views).to.have.length(2);
+      }));
+
+    it('gives the metrics as Prometheus expects them', () =>
+      withAdmin(async ({ ask }) => {
+        const answer = await ask('GET', '/metrics?format=text');
+        expect(answer).to.include({ status: 200, text: 'up 1\n', type: 'text/plain; version=0.0.4; charset=utf-8' });
+      }));
+  });
+
+  describe('what it refuses, and changes nothing', () => {
+    const badStates = [
+      '',
+      '{',
+      'null',
+      '[]',
+      '"drain"',
+      '{}',
+      '{"state":"down"}',
+      '{"state":"Drain"}',
+      '{"state":["drain"]}',
+      '{"state":"drain","force":true}',
+      '{"state":"drain","windowMs":-1}',
+      '{"state":"drain","windowMs":1.5}',
+      '{"state":"drain","windowMs":"5s"}',
+      '{"state":"drain","windowMs":86400001}',
+      '{"state":"ready","windowMs":5}',
+    ];
+    for (const body of badStates) {
+      it(`PUT ${body || 'without a body'}: 400 with what was expected`, () =>
+        withAdmin(async ({ ask, pool }) => {
+          const answer = await ask('PUT', '/backends/backend-1', { body });
+          expect(answer.status).to.equal(400);
+          expect(answer.text).to.include('expected {\\"state\\":\\"drain\\"|\\"maint\\"|\\"ready\\"}');
+          expect(pool.asked).to.deep.equal([]);
+        }));
+    }
+
+    const badUrls = [
+      'nonsense',
+      '',
+      '127.0.0.1:3001',
+      'ftp://127.0.0.1',
+      'http://127.0.0.1:3001/app',
+      'http://127.0.0.1:3001/?a',
+      'http://u:p@127.0.0.1:3001',
+      'http://127.0.0.1:3001/#a',
+      'http://127.0.0.1:70000',
+    ];
+    for (const url of badUrls) {
+      it(`POST of the url "${url}": 400`, () =>
+        withAdmin(async ({ ask, pool }) => {
+          const answer = await ask('POST', '/backends', { body: JSON.stringify({ url }) });
+          expect(answer.status).to.equal(400);
+          expect(answer.text).to.include('http://host:port');
+          expect(pool.views).to.have.length(2);
+        }));
+    }
+
+    it('a second backend at an address that has one', () =>
+      withAdmin(async ({ ask, pool }) => {
+        const answer = await ask('POST', '/backends', { body: '{"url":"http://127.0.0.1:3001/"}' });
+        expect(answer).to.include({ status: 409, text: '{"error":"backend-1 has this url already"}\n' });
+        expect(pool.views).to.have.length(2);
+      }));
+
+    it('an unknown backend, with the known ones', () =>
+      withAdmin(async ({ ask }) => {
+        for (const answer of [
+          await ask('PUT', '/backends/backend-9', { body: '{"state":"drain"}' }),
+          await ask('DELETE', '/backends/backend-9'),
+          await ask('DELETE', '/backends/%E0%A4%A'),
+        ]) {
+          expect(answer.status).to.equal(404);
+          expect(answer.text).to.include('Known: backend-1, backend-2.');
+        }
+      }));
+
+    it('an unknown path, with the known ones', () =>
+      withAdmin(async ({ ask }) => {
+        for (const path of [
+          '/',
+          '/backend',
+          '/backends/',
+          '/backends/a/b',
+          '/metrics/',
+          '/__proto__',
+          '/backends%2Fa',
+        ]) {
+          const answer = await ask('GET', path);
+          expect(answer.status, path).to.equal(404);
+          expect(answer.text).to.include('/backends, /backends/<name>, /metrics, /events');
+        }
+      }));
+
+    const methods: readonly (readonly [method: string, path: string, allow: string])[] = [
+      ['PUT', '/backends', 'GET, POST'],
+      ['GET', '/backends/backend-1', 'PUT, DELETE'],
+      ['PATCH', '/backends/backend-1', 'PUT, DELETE'],
+      ['POST', '/metrics', 'GET'],
+      ['DELETE', '/events', 'GET'],
+    ];
+    for (const [method, path, allow] of methods) {
+      it(`${method} ${path}: 405, allowed are ${allow}`, () =>
+        withAdmin(async ({ ask, pool }) => {
+          expect(await ask(method, path)).to.include({ status: 405, allow });
+          expect(pool.views).to.have.length(2);
+        }));
+    }
+
+    it('a body over 4 KiB, announced or not, and takes one of exactly 4 KiB', () =>
+      withAdmin(async ({ ask, pool }) => {
+        const padded = (bytes: number) => '{"state":"drain"}'.padEnd(bytes);
+        expect((await ask('PUT', '/backends/backend-1', { body: padded(4097) })).status).to.equal(413);
+        const chunked = { body: padded(100_000), headers: { 'transfer-encoding': 'chunked' } };
+        expect((await ask('PUT', '/backends/backend-1', chunked)).status).to.equal(413);
+        expect(pool.asked).to.deep.equal([]);
+        expect((await ask('PUT', '/backends/backend-1', { body: padded(4096) })).status).to.equal(200);
+      }));
+
+    it('a proxy that fails to answer becomes a 500 that says why, and the next request is served', () =>
+      withAdmin(async ({ ask, pool }) => {
+        pool.metrics = () => Promise.reject(new Error('no numbers today'));
+        expect(await ask('GET', '/metrics')).to.include({ status: 500, text: '{"error":"no numbers today"}\n' });
+        expect((await ask('GET', '/backends')).status).to.equal(200);
+      }));
+  });
+
+  describe('who may ask', () => {
+    const pages: readonly (readonly [what: string, headers: Record<string, string>])[] = [
+      ['a page of another site', { origin: 'https://evil.example' }],
+      ['a page without an origin of its own', { origin: 'null' }],
+      ['a page of another port here', { origin: 'http://127.0.0.1:8090' }],
+      ['an image in a page of another site', { 'sec-fetch-site': 'cross-site' }],
+      ['a name that was pointed at this address', { host: 'evil.example' }],
+      ['such a name with a port', { host: 'evil.example:8081' }],
+      ['a name that only looks like an address', { host: '127.0.0.1.evil.example' }],
+      ['a name that only looks local', { host: 'localhost.evil.example' }],
+    ];
+    for (const [what, headers] of pages) {
+      it(`not ${what}`, () =>
+        withAdmin(async ({ ask, pool }) => {
+          for (const [method, path] of [
+            ['GET', '/backends'],
+            ['GET', '/events'],
+            ['DELETE', '/backends/backend-1'],
+          ] as const) {
+            expect((await ask(method, path, { headers })).status).to.equal(403);
+          }
+          expect(pool.views).to.have.length(2);
+        }));
+    }
+
+    it('not a client too old to say whom it calls, or one that says nothing', () =>
+      withAdmin(async ({ url }) => {
+        for (const head of [
+          'GET /backends HTTP/1.0\r\n\r\n',
+          'GET /backends HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n',
+        ]) {
+          const socket = connect(Number(url.port), url.hostname).setEncoding('latin1');
+          socket.write(head);
+          const answer = (await socket.toArray()).join('');
+          expect(answer).to.match(/^HTTP\/1\.1 403 /);
+        }
+      }));
+
+    for (const host of ['127.0.0.1', '127.0.0.1:8081', 'localhost', 'LOCALHOST:1', '[::1]', '[::1]:8081', '10.0.0.1']) {
+      it(`anyone who calls it ${host}`, () =>
+        withAdmin(async ({ ask }) =>
+          expect((await ask('GET', '/backends', { headers: { host } })).status).to.equal(200),
+        ));
+    }
+
+    for (const host of ['0.0.0.0', '::', '10.1.2.3', 'example.org', '127.evil.example']) {
+      it(`nobody on ${host} without a token: it does not start, and says what to do`, async () => {
+        const start = startAdmin({ host, port: 0, token: undefined }, poolOfTwo());
+        expect(await rejection(start))
+          .to.include('needs a bearer token')
+          .and.include('randomBytes')
+          .and.include('127.0.0.1');
+      });
+    }
+
+    for (const token of ['', 'two words', 'é']) {
+      it(`no start with the token "${token}", which no header can carry`, async () => {
+        expect(await rejection(startAdmin({ host: '127.0.0.1', port: 0, token }, poolOfTwo()))).to.include(
+          'visible ASCII',
+        );
+      });
+    }
+
+    const credentials: readonly (readonly [authorization: string | undefined, status: number])[] = [
+      ['Bearer s3cret', 200],
+      ['bearer  s3cret', 200],
+      [undefined, 401],
+      ['', 401],
+      ['s3cret', 401],
+      ['Basic s3cret', 401],
+      ['Bearer', 401],
+      ['Bearer s3cre', 401],
+      ['Bearer s3crets', 401],
+      ['Bearer S3cret', 401],
+      ['Bearer s3cret s3cret', 401],
+    ];
+    for (const [authorization, status] of credentials) {
+      for (const host of ['0.0.0.0', '127.0.0.1']) {
+        it(`with a token, on ${host}: ${authorization ?? 'no header'} is answered ${status}`, () =>
+          withAdmin(
+            async ({ ask }) => {
+              const answer = await ask(
+                'GET',
+                '/backends',
+                authorization === undefined ? {} : { headers: { authorization } },
+              );
+              expect(answer.status).to.equal(status);
+              expect(answer.challenge).to.equal(status === 401 ? 'Bearer realm="holdfast admin"' : undefined);
+            },
+            { host, token: 's3cret' },
+          ));
+      }
+    }
+
+    it('no web page off loopback either, not even with the token', () =>
+      withAdmin(
+        async ({ ask }) => {
+          const headers = { authorization: 'Bearer s3cret', origin: 'https://evil.example' };
+          expect((await ask('GET', '/backends', { headers })).status).to.equal(403);
+          expect(
+            (await ask('GET', '/backends', { headers: { ...headers, origin: undefined, host: 'lb.example' } })).status,
+          ).to.equal(200);
+        },
+        { host: '0.0.0.0', token: 's3cret' },
+      ));
+  });
+
+  describe('the stream of events', () => {
+    it('tells every listener every event, as it happens', () =>
+      withAdmin(async ({ open, pool }) => {
+        const streams = [await open(), await open()];
+        pool.emit(edge);
+        pool.emit({ kind: 'closing', inFlight: 2 });
+        for (const stream of streams) {
+          expect(stream.head.headers['content-type']).to.equal('text/event-stream');
+          const text = await stream.until('"inFlight":2}\n\n');
+          expect(text).to.equal(
+            `: holdfast events\n\nevent: backend\ndata: ${JSON.stringify(edge)}\n\n` +
+              'event: closing\ndata: {"kind":"closing","inFlight":2}\n\n',
+          );
+        }
+      }));
+
+    it('keeps an event on one line, whatever its text', () =>
+      withAdmin(async ({ open, pool }) => {
+        const stream = await open();
+        pool.emit({ ...edge, reason: 'a\n\ndata: b\r\r' });
+        expect(await stream.until('"}\n\n')).to.include('"reason":"a\\n\\ndata: b\\r\\r"}\n\n');
+      }));
+
+    it('lets go of a listener that leaves', () =>
+      withAdmin(async ({ open, pool }) => {
+        const [staying, leaving] = [await open(), await open()];
+        leaving.head.destroy();
+        await pool.listenersBecome(1);
+        pool.emit(edge);
+        expect(await staying.until('"}\n\n')).to.include('event: backend');
+      }));
+
+    it('takes so many listeners and no more, until one leaves', () =>
+      withAdmin(async ({ open, ask, pool }) => {
+        const streams = await Promise.all(Array.from({ length: listenersMax }, open));
+        expect((await ask('GET', '/events')).status).to.equal(503);
+        expect(pool.listeners.size).to.equal(listenersMax);
+        streams[0]?.head.destroy();
+        await pool.listenersBecome(listenersMax - 1);
+        expect((await open()).head.statusCode).to.equal(200);
+      }));
+
+    it('drops a listener that does not read, instead of keeping events for it', () =>
+      withAdmin(async ({ url, pool }) => {
+        const socket = connect(Number(url.port), url.hostname);
+        socket.write(`GET /events HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`);
+        await once(socket, 'readable');
+        const flood = { ...edge, reason: 'x'.repeat(100_000) };
+        for (let i = 0; i < 1000 && pool.listeners.size > 0; i += 1) {
+          pool.emit(flood);
+          await new Promise(setImmediate);
+        }
+        expect(pool.listeners.size).to.equal(0);
+        socket.destroy();
+      }));
+  });
+
+  describe('closing', () => {
+    it('ends event streams and idle connections at once, lets go of the proxy, and may be asked twice', () =>
+      withAdmin(async ({ open, close, url, pool }) => {
+        const stream = await open();
+        const idle = connect(Number(url.port), url.hostname);
+        await once(idle, 'connect');
+        const ended = [once(stream.head, 'close'), once(idle, 'close')];
+        idle.on('error', () => {});
+        stream.head.on('error', () => {});
+        await Promise.all([close(), close()]);
+        await Promise.all(ended);
+        expect(pool.listeners.size).to.equal(0);
+        await close();
+        const again = connect(Number(url.port), url.hostname);
+        const [error] = await once(again, 'error');
+        expect(error).to.have.property('code', 'ECONNREFUSED');
+      }));
+
+    it('rejects with the error of the system when the port is taken', () =>
+      withAdmin(async ({ url }) => {
+        const second = startAdmin({ host: '127.0.0.1', port: Number(url.port), token: undefined }, poolOfTwo());
+        expect(await rejection(second)).to.include('EADDRINUSE');
+      }));
+
+    it('names itself as it can be reached over IPv6 too', () =>
+      withAdmin(
+        async ({ url, ask }) => {
+          expect(url.hostname).to.equal('[::1]');
+          expect((await ask('GET', '/backends')).status).to.equal(200);
+        },
+        { host: '::1' },
+      ));
+  });
+});

@@ -1,0 +1,123 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Backend } from '#src/proxy/backends.js';
+import type { Exchange } from '#src/proxy/exchange.js';
+import type { RoutingPolicy, RoutingPolicyFactory } from '#src/proxy/routing-policy.js';
+
+/** What every routing policy promises, whatever its idea. */
+export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {
+  it('always answers with one of the candidates', () => {
+    const choices = fc.array(fc.subarray(poolOf(6), { minLength: 1 }), { minLength: 1, maxLength: 50 });
+    fc.assert(
+      fc.property(choices, fc.integer(), (sets, seed) => {
+        const policy = make(chanceFrom(seed));
+        for (const candidates of sets) expect(candidates).to.include(policy(candidates, anExchange()));
+      }),
+    );
+  });
+
+  it('needs no second candidate', () => {
+    const [only] = poolOf(1);
+    const policy = make(chanceFrom(1));
+    for (let i = 0; i < 10; i += 1) expect(policy(only === undefined ? [] : [only], anExchange())).to.equal(only);
+  });
+
+  it('throws rather than answering with nothing', () => {
+    expect(() => make(chanceFrom(1))([], anExchange())).to.throw(RangeError, 'no candidate');
+  });
+
+  it('spreads 10,000 choices evenly over a pool that stays', () => {
+    const pool = poolOf(5);
+    expectEven(
+      tally(make(chanceFrom(7)), 10_000, () => pool),
+      pool,
+      10_000,
+    );
+  });
+
+  it('spreads 10,000 choices evenly over a pool that changes each time', () => {
+    const pool = poolOf(5);
+    const chance = chanceFrom(11);
+    const someOf = (): readonly Backend[] => {
+      const some = pool.filter(() => chance() < 0.7);
+      return some.length > 0 ? some : someOf();
+    };
+    expectEven(tally(make(chanceFrom(13)), 10_000, someOf), pool, 10_000);
+  });
+
+  it('does not care in which order the candidates come', () => {
+    const pool = poolOf(4);
+    let turn = 0;
+    const reversing = () => (turn++ % 2 === 0 ? pool : pool.toReversed());
+    expectEven(tally(make(chanceFrom(17)), 10_000, reversing), pool, 10_000);
+  });
+
+  it('gives the load of one that goes to the others, and starves or floods nobody when it returns', () => {
+    const pool = poolOf(3);
+    const rest = pool.slice(0, 2);
+    const policy = make(chanceFrom(19));
+    tally(policy, 3000, () => pool);
+    const away = tally(policy, 3000, () => rest);
+    expectEven(away, rest, 3000);
+    expect(away.get('backend-3')).to.equal(undefined);
+    const firstBack = tally(policy, 60, () => pool);
+    for (const { name } of pool) expect(firstBack.get(name), name).to.be.within(8, 34);
+    expectEven(
+      tally(policy, 6000, () => pool),
+      pool,
+      6000,
+    );
+  });
+}
+
+export function poolOf(size: number, loads: readonly number[] = []): Backend[] {
+  return Array.from({ length: size }, (_, index) => ({
+    name: `backend-${index + 1}`,
+    url: new URL(`http://127.0.0.1:${3001 + index}`),
+    state: 'ready' as const,
+    incarnation: '1',
+    inFlight: new Set(Array.from({ length: loads[index] ?? 0 }, anExchange)),
+  }));
+}
+
+/** Policies look at nothing of it. */
+export function anExchange(): Exchange {
+  return {
+    method: 'GET',
+    path: '/',
+    clientAddress: '127.0.0.1',
+    secure: false,
+    upgrade: false,
+    replayable: true,
+    cookie: () => undefined,
+    send: () => Promise.resolve({ kind: 'abandoned' }),
+    breakOff() {},
+    refuse() {},
+  };
+}
+
+/** Numbers in [0, 1) that look random and are the same for the same seed (mulberry32). */
+export function chanceFrom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function tally(policy: RoutingPolicy, times: number, next: () => readonly Backend[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (let i = 0; i < times; i += 1) {
+    const { name } = policy(next(), anExchange());
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Within a tenth of an equal share: more than four standard deviations of pure chance at these numbers. */
+export function expectEven(counts: ReadonlyMap<string, number>, pool: readonly Backend[], times: number): void {
+  const share = times / pool.length;
+  for (const { name } of pool) expect(counts.get(name) ?? 0, name).to.be.closeTo(share, share / 10);
+}
