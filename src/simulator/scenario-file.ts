@@ -54,6 +54,7 @@ function shapeProblems(issue: z.core.$ZodIssue, file: unknown): Problem[] {
     const sentences = message.split('\n');
     return issue.keys.map((key, index) => ({ path: [...path, key], message: sentences[index] ?? message, at: 'key' }));
   }
+  if (issue.code === 'invalid_key') return [{ path, message, at: 'key' }];
   const missing = path.length > 0 && valueAt(file, path) === undefined;
   return [{ path, message: missing ? `${nameOf(path)} is missing, ${message}` : message }];
 }

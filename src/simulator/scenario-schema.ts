@@ -81,14 +81,14 @@ const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\d+)?\/s
   })
   .transform(written => Number.parseFloat(written));
 
+const variableName = text('the name of an environment variable', /^[A-Za-z_][A-Za-z0-9_]*$/);
+const variableValue = z
+  .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number, true or false') })
+  .transform(String);
 const environment = z
-  .record(
-    text('the name of an environment variable', /^[A-Za-z_][A-Za-z0-9_]*$/),
-    z
-      .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number or true or false') })
-      .transform(String),
-    { error: expected('a map of environment variables') },
-  )
+  .record(variableName, variableValue, {
+    error: issue => expected(issue.code === 'invalid_key' ? 'the name of a variable' : 'a map of variables')(issue),
+  })
   .describe('Added to the environment of every backend.');
 
 const health = map('system.proxy.health', {

@@ -6,6 +6,7 @@ import {
   isPair,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type ParsedNode,
   parseDocument,
@@ -32,6 +33,9 @@ export interface YamlFile {
 /** A scenario is written by hand; anything longer is no scenario. */
 export const scenarioBytesMax = 256 * 1024;
 const problemsShownMax = 10;
+/** Far more than a scenario needs, far less than what exhausts the stack of the parser. */
+const flowDepthMax = 32;
+const indentation = /^[ \t?:-]{200}/m;
 
 type Doc = Document.Parsed<ParsedNode>;
 
@@ -43,21 +47,49 @@ interface Placed {
 /** Throws `ScenarioError` when it is not one plain YAML document: syntax, duplicate keys, tabs, aliases, unknown tags. */
 export function parseYaml(text: string, fileName: string): YamlFile {
   const lines = new LineCounter();
-  if (Buffer.byteLength(text) > scenarioBytesMax) {
-    throw refuse(fileName, lines, [
-      { offset: 0, message: `found ${Buffer.byteLength(text)} bytes, expected at most ${scenarioBytesMax}` },
-    ]);
-  }
+  const oversized = tooLong(text) ?? tooDeep(text);
+  if (oversized !== undefined) throw refuse(fileName, linesOf(text), [oversized]);
   const doc = parseDocument(text.replace(/^\uFEFF/, ''), {
     lineCounter: lines,
     prettyErrors: false,
     stringKeys: true,
-    logLevel: 'silent',
+    logLevel: 'error',
   });
   const broken = [...[...doc.errors, ...doc.warnings].map(syntaxProblem), ...aliases(doc)];
   if (broken.length > 0) throw refuse(fileName, lines, broken);
   const place = (problem: Problem) => ({ offset: offsetOf(doc, problem), message: problem.message });
   return { value: doc.toJS(), refusal: problems => refuse(fileName, lines, problems.map(place)) };
+}
+
+function tooLong(text: string): Placed | undefined {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= scenarioBytesMax) return undefined;
+  return { offset: 0, message: `found ${bytes} bytes, expected at most ${scenarioBytesMax}` };
+}
+
+/** The parser descends into every level: this looks first, level by level costs nothing here. */
+function tooDeep(text: string): Placed | undefined {
+  const message = 'found values nested too deep, expected a scenario';
+  const indented = indentation.exec(text);
+  if (indented !== null) return { offset: indented.index, message };
+  let depth = 0;
+  let offset = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (token === '[' || token === '{') depth += 1;
+    if (token === ']' || token === '}') depth -= 1;
+    if (depth > flowDepthMax) return { offset, message };
+    if (!markers.has(token)) offset += token.length;
+  }
+  return undefined;
+}
+
+/** What the lexer puts between its tokens without a character of the file behind it. */
+const markers = new Set(['\u0002', '\u0018', '\u001f']);
+
+function linesOf(text: string): LineCounter {
+  const lines = new LineCounter();
+  for (const { index } of text.matchAll(/^/gm)) lines.addNewLine(index);
+  return lines;
 }
 
 function syntaxProblem(error: YAMLError): Placed {
@@ -70,7 +102,6 @@ const syntaxMessages: { readonly [code in YAMLError['code']]?: string } = {
   MULTIPLE_DOCS: 'found a second document, expected one scenario per file',
   TAG_RESOLVE_FAILED: 'found a YAML tag that is not known here, expected a plain value',
   NON_STRING_KEY: 'found a key that is not text, expected a plain name',
-  RESOURCE_EXHAUSTION: 'found values nested too deep, expected a scenario',
 };
 
 /** A few lines of aliases can stand for gigabytes; a scenario needs none. */

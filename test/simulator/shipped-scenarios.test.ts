@@ -1,0 +1,111 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { modeNames } from '#src/modes.js';
+import type { Findings } from '#src/simulator/checker/findings.js';
+import { evaluate, parseExpectation } from '#src/simulator/expectations.js';
+import { makePlan, planDurationMs } from '#src/simulator/plan.js';
+import type { Scenario } from '#src/simulator/scenario.js';
+import { parseScenario } from '#src/simulator/scenario-file.js';
+import { scenarioJsonSchema } from '#src/simulator/scenario-schema.js';
+import { findings } from './judged.js';
+
+const folder = path.resolve(import.meta.dirname, '../../../scenarios');
+const files = readdirSync(folder).filter(name => name.endsWith('.yaml'));
+const textOf = (file: string) => readFileSync(path.join(folder, file), 'utf8');
+
+/** A lab that shows nothing: everybody kept everything. */
+const nothingHappened: Findings = {
+  ...findings,
+  users: { ...findings.users, loggedOut: 0, loggedOutHard: 0, silentlyReset: 0, flickered: 0 },
+  writes: { ...findings.writes, lost: 0, unknown: 0, stale: 0, recovered: 0 },
+  requests: { ...findings.requests, ok: findings.requests.planned, failed: 0, unknown: 0 },
+};
+
+describe('shipped scenarios', () => {
+  it('are those that the documentation names, at least', () => {
+    expect(files).to.include.members([
+      'drain-one.yaml',
+      'hang-one.yaml',
+      'kill-one.yaml',
+      'redis-outage.yaml',
+      'rolling-restart.yaml',
+    ]);
+  });
+
+  for (const file of files) {
+    describe(file, () => {
+      const scenario = parseScenario(textOf(file), file);
+
+      it('is named like its file and points editors to the schema', () => {
+        expect(`${scenario.name}.yaml`).to.equal(file);
+        expect(textOf(file)).to.match(/^# yaml-language-server: \$schema=\.\/scenario\.schema\.json\n/);
+      });
+
+      it('says why', () => {
+        expect(scenario.why.length).to.be.greaterThan(40);
+      });
+
+      it('lasts a few seconds, with a few hundred to a few thousand requests', () => {
+        expect(planDurationMs(scenario) + scenario.phases.quiesceMs).to.be.at.most(9000);
+        const steps = makePlan(scenario, scenario.seed).users.flatMap(user => user.steps).length;
+        expect(steps).to.be.within(500, 3000);
+      });
+
+      it('leaves users time to write before the first fault', () => {
+        const before = scenario.phases.warmupMs + scenario.phases.baselineMs;
+        const written = makePlan(scenario, scenario.seed)
+          .users.flatMap(user => user.steps)
+          .filter(({ atMs, kind }) => kind === 'add' && atMs < before);
+        expect(written.length).to.be.greaterThan(30);
+      });
+
+      it('expects in every mode that nobody sees what is not theirs', () => {
+        expect(scenario.expect.any).to.include.members([
+          'users.identitySwapped == 0',
+          'users.logoutNotHonoured == 0',
+          'writes.phantom == 0',
+          'writes.duplicated == 0',
+          'writes.resurrected == 0',
+        ]);
+      });
+
+      it('expects something of log-outs and of losses in each of its modes', () => {
+        for (const mode of scenario.modes) {
+          expect(scenario.expect[mode]?.join('\n'), mode).to.match(/users\.loggedOut.*\n[\s\S]*writes\.lost/);
+        }
+      });
+
+      it('fails in a mode, if the lab broke nothing', () => {
+        expect(scenario.modes.filter(mode => unmet(scenario, mode, nothingHappened).length > 0)).not.to.deep.equal([]);
+      });
+
+      it('fails in every mode, if everybody is logged out and all is lost, or in none where that must be', () => {
+        const { users, writes } = findings;
+        const allLost: Findings = {
+          ...findings,
+          users: { ...users, loggedOut: users.total },
+          writes: { ...writes, lost: writes.acknowledged },
+        };
+        expect(scenario.modes.filter(mode => unmet(scenario, mode, allLost).length > 0)).not.to.deep.equal([]);
+      });
+    });
+  }
+});
+
+function unmet(scenario: Scenario, mode: (typeof modeNames)[number], measured: Findings): string[] {
+  const lines = [...scenario.expect.any, ...(scenario.expect[mode] ?? [])];
+  return lines.filter(line => !evaluate(parseExpectation(line), measured).met);
+}
+
+describe('scenario.schema.json', () => {
+  it('is what the reader checks', () => {
+    const again = `node -e "import('./dist/simulator/scenario-schema.js').then(s => process.stdout.write(JSON.stringify(s.scenarioJsonSchema())))" > scenarios/scenario.schema.json && npx biome format --write scenarios`;
+    const committed: unknown = JSON.parse(textOf('scenario.schema.json'));
+    expect(committed, `It is out of date. Make it again: ${again}`).to.deep.equal(scenarioJsonSchema());
+  });
+
+  it('offers the modes to editors', () => {
+    expect(JSON.stringify(scenarioJsonSchema())).to.include(JSON.stringify(modeNames));
+  });
+});

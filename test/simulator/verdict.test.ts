@@ -1,0 +1,173 @@
+import { expect } from 'chai';
+import type { Findings } from '#src/simulator/checker/findings.js';
+import { ScenarioError } from '#src/simulator/errors.js';
+import type { FaultRecord, RunRecord } from '#src/simulator/history.js';
+import { judge, judgeRepeats, type Verdict, type VerdictWord } from '#src/simulator/verdict.js';
+import { fault, findings, login, run } from './judged.js';
+
+function expecting(...expectations: string[]): RunRecord {
+  return { ...run, header: { ...run.header, expectations } };
+}
+
+function struckBy(changes: Partial<FaultRecord>): RunRecord {
+  return { ...run, faults: [fault, { ...fault, id: 'second', ...changes }] };
+}
+
+function writing(changes: Partial<Findings['writes']>): Findings {
+  return { ...findings, writes: { ...findings.writes, ...changes } };
+}
+
+function lagging(p99: number): RunRecord {
+  return { ...run, lab: { ...run.lab, lagMs: { ...run.lab.lagMs, p99 } } };
+}
+
+describe('verdict', () => {
+  it('passes when every expectation is met, and says nothing more', () => {
+    expect(judge(run, findings)).to.deep.equal({
+      word: 'pass',
+      reasons: [],
+      expectations: [
+        { text: 'users.loggedOut > 0', met: true, actual: '21' },
+        { text: 'writes.lost > 0', met: true, actual: '300' },
+      ],
+    });
+  });
+
+  it('fails when one is not met, and says what was measured', () => {
+    const verdict = judge(expecting('users.loggedOut > 0', 'writes.lost == 0', 'requests.failed < 0.1 %'), findings);
+    expect(verdict.word).to.equal('fail');
+    expect(verdict.reasons).to.deep.equal([
+      'Expected writes.lost == 0; it was 300.',
+      'Expected requests.failed < 0.1 %; it was 7 of 4000 requests.planned (0.175 %).',
+    ]);
+    expect(verdict.expectations.map(({ met }) => met)).to.deep.equal([true, false, false]);
+  });
+
+  const inconclusive: readonly (readonly [what: string, run: RunRecord, findings: Findings, reason: string])[] = [
+    [
+      'a fault was not confirmed',
+      struckBy({ confirmedMs: null }),
+      findings,
+      'The fault "second" on backend-2 was never confirmed, so',
+    ],
+    [
+      'it says why it was not',
+      struckBy({ confirmedMs: null, problem: 'it still answers' }),
+      findings,
+      'never confirmed (it still answers), so',
+    ],
+    [
+      'a fault was not healed',
+      struckBy({ healedMs: null }),
+      findings,
+      'The fault "second" on backend-2 was not healed before the end',
+    ],
+    [
+      'it says why it was not healed',
+      struckBy({ healedMs: null, problem: 'no boot' }),
+      findings,
+      'before the end (no boot), so',
+    ],
+    ['nobody acted', { ...run, operations: [] }, findings, 'No user logged in'],
+    ['every login failed', { ...run, operations: [{ ...login, outcome: 'fail' }] }, findings, 'No user logged in'],
+    [
+      'every login is in doubt',
+      { ...run, operations: [{ ...login, outcome: 'unknown' }] },
+      findings,
+      'No user logged in',
+    ],
+    [
+      'only other things were ok',
+      { ...run, operations: [{ ...login, kind: 'whoami' }] },
+      findings,
+      'No user logged in',
+    ],
+    ['nothing was written', run, writing({ acknowledged: 0, lost: 0 }), 'No write was acknowledged'],
+    [
+      'too few writes were verified',
+      run,
+      writing({ unverified: 13 }),
+      '13 of 1200 acknowledged writes (1.1 %) were never read again',
+    ],
+    ['the driver was late', lagging(20.1), findings, 'The driver itself was late (p99 20.1 ms, at most 20 ms allowed)'],
+    ['nothing is expected', expecting(), findings, 'The scenario expects nothing in mode sticky'],
+  ];
+
+  for (const [what, record, found, reason] of inconclusive) {
+    it(`is inconclusive when ${what}, whatever the expectations say`, () => {
+      const verdict = judge(record, found);
+      expect(verdict.word).to.equal('inconclusive');
+      expect(verdict.reasons).to.have.length(1);
+      expect(verdict.reasons[0])
+        .to.include(reason)
+        .and.to.match(/: .+\.$/);
+    });
+  }
+
+  it('is inconclusive, not failed, when the evidence is doubtful and an expectation is not met', () => {
+    const doubtful = { ...expecting('writes.lost == 0'), lab: lagging(50).lab };
+    const verdict = judge(doubtful, findings);
+    expect(verdict.word).to.equal('inconclusive');
+    expect(verdict.expectations).to.deep.equal([{ text: 'writes.lost == 0', met: false, actual: '300' }]);
+  });
+
+  it('gives every reason there is', () => {
+    const bad = { ...struckBy({ confirmedMs: null, healedMs: null }), lab: lagging(50).lab };
+    expect(judge(bad, writing({ acknowledged: 0 })).reasons).to.have.length(3);
+  });
+
+  const almost: readonly (readonly [what: string, run: RunRecord, findings: Findings])[] = [
+    ['one percent is not verified', run, writing({ unverified: 12 })],
+    ['the driver is as late as it may be', lagging(20), findings],
+    ['there was no fault', { ...run, faults: [] }, findings],
+    ['one login failed and one did not', { ...run, operations: [{ ...login, outcome: 'fail' }, login] }, findings],
+  ];
+
+  for (const [what, record, found] of almost) {
+    it(`passes still when ${what}`, () => {
+      expect(judge(record, found).word).to.equal('pass');
+    });
+  }
+
+  it('refuses a history whose expectations do not parse', () => {
+    expect(() => judge(expecting('writes.lots == 0'), findings)).to.throw(ScenarioError, 'unknown metric');
+  });
+});
+
+describe('verdict of repeats', () => {
+  const verdict = (word: VerdictWord, actual = '0', ...reasons: string[]): Verdict => ({
+    word,
+    reasons,
+    expectations: [{ text: 'writes.lost == 0', met: word === 'pass', actual }],
+  });
+
+  it('is the verdict itself when there is one', () => {
+    expect(judgeRepeats([verdict('fail', '3', 'Why.')])).to.deep.equal(verdict('fail', '3', 'Why.'));
+  });
+
+  it('is theirs when they agree', () => {
+    expect(judgeRepeats([verdict('pass'), verdict('pass'), verdict('pass')])).to.deep.equal(verdict('pass'));
+    const failed = judgeRepeats([
+      verdict('fail', '3', 'Was 3.'),
+      verdict('fail', '4', 'Was 4.'),
+      verdict('fail', '3', 'Was 3.'),
+    ]);
+    expect(failed).to.deep.equal(verdict('fail', '3; 4', 'Was 3.', 'Was 4.'));
+  });
+
+  it('is inconclusive when one of them differs, and says how many', () => {
+    const mixed = judgeRepeats([verdict('pass'), verdict('fail', '3', 'Was 3.'), verdict('pass')]);
+    expect(mixed.word).to.equal('inconclusive');
+    expect(mixed.reasons[0]).to.include('3 repeats disagree (2 pass, 1 fail)');
+    expect(mixed.reasons[1]).to.equal('Was 3.');
+    expect(mixed.expectations).to.deep.equal([{ text: 'writes.lost == 0', met: false, actual: '0; 3' }]);
+  });
+
+  it('is inconclusive when one of them was', () => {
+    expect(judgeRepeats([verdict('pass'), verdict('inconclusive', '0', 'Why.')]).word).to.equal('inconclusive');
+  });
+
+  it('is inconclusive when nothing was run', () => {
+    expect(judgeRepeats([]).word).to.equal('inconclusive');
+  });
+});
