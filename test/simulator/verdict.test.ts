@@ -51,7 +51,7 @@ describe('verdict', () => {
       'The fault "second" on backend-2 was never confirmed, so',
     ],
     [
-      'it says why it was not',
+      'a fault was not confirmed for a known reason',
       struckBy({ confirmedMs: null, problem: 'it still answers' }),
       findings,
       'never confirmed (it still answers), so',
@@ -63,7 +63,7 @@ describe('verdict', () => {
       'The fault "second" on backend-2 was not healed before the end',
     ],
     [
-      'it says why it was not healed',
+      'a fault was not healed for a known reason',
       struckBy({ healedMs: null, problem: 'no boot' }),
       findings,
       'before the end (no boot), so',
