@@ -1,0 +1,109 @@
+import type { Operation, RunRecord } from '../history.js';
+import { attributed } from './attribution.js';
+import { byUser } from './by-user.js';
+import type { Findings, Incident } from './findings.js';
+import { judgeLogins } from './logins.js';
+import { judgeFates } from './losses.js';
+import { percentilesOf } from './percentiles.js';
+import { judgeReads } from './reads.js';
+import { recoveryOf } from './recovery.js';
+import { storyOf } from './story.js';
+import { newTally, type Tally } from './tally.js';
+
+/**
+ * What a run did to its users: pure, from the history alone. Users cannot affect each other's tokens, so each is judged
+ * by himself, in four steps: put his operations in order, go through his reads, settle the fate of each write, look
+ * whom the answers took him for.
+ *
+ * The words. A *token* is the unique item of one add.
+ *   acknowledged     its add ended ok
+ *   known            acknowledged, or shown by a read: from the earlier of the two on, reads that begin must show it
+ *   visit            from a login to the user's own logout; being logged out without asking does not end it. Nothing is
+ *                    expected of an answer that came after its end
+ *   lost             known, not possibly removed, absent from the last read that had to show it (an anonymous answer
+ *                    to a read counts: it shows nothing)
+ *   stale            absent from a read that had to show it, shown by a later one
+ *   unverified       acknowledged, and no read could be held against it
+ *   recovered        the add ended unknown, and a read showed it: legal
+ *   phantom          shown, never put there by this user: somebody else's
+ *   failed-visible   shown, though the add certainly failed
+ *   duplicated       shown with a quantity above the number of adds that can have happened
+ *   resurrected      shown by a read that began after its removal was acknowledged
+ *   logged out       answered as somebody anonymous during a visit. *hard*: for good; *flicker*: taken for himself again
+ *                    without another login; *silent reset*: taken for himself all along, but all that his session held
+ *                    is gone at once
+ *   identity swapped           an answer names another user
+ *   logout not honoured        taken for himself after his acknowledged logout, or by the cookies from before it
+ *
+ * Two times that are equal count as one after the other: one clock stamps them all.
+ */
+export function check(run: RunRecord): Findings {
+  const tally = newTally();
+  for (const operations of byUser(run.operations)) judgeUser(operations, run, tally);
+  const { users, writes, guarantees, requests } = tally;
+  const incidents = tally.incidents.map(incident => attributed(incident, run.faults)).sort(bySeen);
+  return {
+    users,
+    writes,
+    guarantees,
+    requests: { planned: run.header.planned, ...requests, dropped: run.lab.dropped },
+    ...durationsOf(run.operations),
+    ...recoveryOf(run, timesLoggedOut(incidents)),
+    incidents,
+  };
+}
+
+function judgeUser(operations: readonly Operation[], run: RunRecord, tally: Tally): void {
+  const story = storyOf(operations);
+  countOperations(operations, tally);
+  judgeReads(story, tally);
+  const resets = judgeFates(story, run.faults, tally);
+  judgeLogins(story, resets, tally);
+}
+
+/** Every operation that was sent counts, those that the plan does not hold too: replays and the read-back. */
+function countOperations(operations: readonly Operation[], { users, writes, requests }: Tally): void {
+  users.total += 1;
+  for (const { kind, outcome } of operations) {
+    requests[outcome === 'fail' ? 'failed' : outcome] += 1;
+    if (kind !== 'add') continue;
+    if (outcome === 'ok') writes.acknowledged += 1;
+    else if (outcome === 'unknown') writes.unknown += 1;
+  }
+}
+
+/** Of what users wanted by the plan. The replay and the read-back are the lab's own. */
+function durationsOf(operations: readonly Operation[]): Pick<Findings, 'latencyMs' | 'serviceMs'> {
+  const latencies = new Float64Array(operations.length);
+  const services = new Float64Array(operations.length);
+  let count = 0;
+  for (const { final, kind, plannedMs, sentMs, doneMs } of operations) {
+    if (final || kind === 'replay') continue;
+    latencies[count] = doneMs - plannedMs;
+    services[count] = doneMs - sentMs;
+    count += 1;
+  }
+  return {
+    latencyMs: percentilesOf(latencies.subarray(0, count)),
+    serviceMs: percentilesOf(services.subarray(0, count)),
+  };
+}
+
+function timesLoggedOut(incidents: readonly Incident[]): number[] {
+  return incidents.filter(({ kind }) => kind === 'logged-out').map(({ seenMs }) => seenMs);
+}
+
+/** A total order, whatever the order of the users in the history. */
+function bySeen(a: Incident, b: Incident): number {
+  return (
+    a.seenMs - b.seenMs ||
+    compare(a.user, b.user) ||
+    a.sinceMs - b.sinceMs ||
+    compare(a.kind, b.kind) ||
+    compare(a.token ?? '', b.token ?? '')
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

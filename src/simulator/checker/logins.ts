@@ -1,0 +1,98 @@
+import type { Operation } from '../history.js';
+import { isAccepted, isAnonymous, isSomebodyElse, needsSession } from './answers.js';
+import type { Session } from './sessions.js';
+import type { Story } from './story.js';
+import { incident, type Tally } from './tally.js';
+
+/** Whom the answers took the user for: logged out, somebody else, still logged in after the logout. */
+export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>, tally: Tally): void {
+  for (const operation of story.operations) noteAnswer(operation, story.sessions);
+  judgeLoggedOut(story, resets, tally);
+  judgeSwapped(story, tally);
+  judgeLogouts(story, tally);
+}
+
+function noteAnswer(operation: Operation, sessions: readonly Session[]): void {
+  if (operation.kind === 'login') {
+    const before = sessions[operation.session - 1];
+    if (before?.awayMs !== undefined && operation.outcome !== 'fail') before.givenUp = true;
+    return;
+  }
+  const session = sessions[operation.session];
+  if (session === undefined || !shouldBeLoggedIn(operation, session)) return;
+  if (isAnonymous(operation)) {
+    session.refused ??= operation;
+    session.awayMs = Math.max(session.awayMs ?? 0, operation.doneMs);
+  } else if (isAccepted(operation) && session.awayMs !== undefined && operation.sentMs >= session.awayMs) {
+    session.awayMs = undefined;
+  }
+}
+
+/** An operation still in flight when the user's own logout begins may rightly be answered as anonymous. */
+function shouldBeLoggedIn(operation: Operation, { login, visit }: Session): boolean {
+  return login.doneMs <= operation.sentMs && operation.doneMs <= visit.endMs;
+}
+
+type LoggedOut = 'hard' | 'silent-reset' | 'flicker';
+
+function judgeLoggedOut({ sessions }: Story, resets: ReadonlyMap<number, Operation>, tally: Tally): void {
+  const seen = new Set<LoggedOut>();
+  for (const session of Object.values(sessions)) {
+    const reset = resets.get(session.login.session);
+    const how = howLoggedOut(session, reset);
+    const by = how === 'silent-reset' ? reset : session.refused;
+    if (how === undefined || by === undefined) continue;
+    seen.add(how);
+    tally.incidents.push(incident('logged-out', session.login, by, { loggedOut: how }));
+  }
+  countLoggedOut(seen, tally);
+}
+
+/** Hard: not taken for himself again. Flicker: taken for himself again, in the same session, without another login. */
+function howLoggedOut({ refused, awayMs, givenUp }: Session, reset: Operation | undefined): LoggedOut | undefined {
+  if (refused !== undefined && (givenUp || awayMs !== undefined)) return 'hard';
+  if (reset !== undefined) return 'silent-reset';
+  return refused && 'flicker';
+}
+
+function countLoggedOut(seen: ReadonlySet<LoggedOut>, { users }: Tally): void {
+  if (seen.size > 0) users.loggedOut += 1;
+  if (seen.has('hard')) users.loggedOutHard += 1;
+  else if (seen.has('silent-reset')) users.silentlyReset += 1;
+  else if (seen.has('flicker')) users.flickered += 1;
+}
+
+function judgeSwapped({ operations, sessions }: Story, tally: Tally): void {
+  const swapped = new Set<number>();
+  for (const operation of operations) {
+    if (!isSomebodyElse(operation) || swapped.has(operation.session)) continue;
+    swapped.add(operation.session);
+    tally.incidents.push(incident('identity-swapped', sessions[operation.session]?.login, operation));
+  }
+  if (swapped.size > 0) tally.users.identitySwapped += 1;
+}
+
+/** One incident per logout: from its acknowledgement to the next attempt to log in nobody may be taken for the user. */
+function judgeLogouts({ operations }: Story, tally: Tally): void {
+  const dishonoured = new Set<Operation | undefined>();
+  let logout: Operation | undefined;
+  let isOver = false;
+  for (const operation of operations) {
+    if (operation.kind === 'login') isOver = true;
+    else if (operation.kind === 'logout' && operation.outcome === 'ok') {
+      logout = operation;
+      isOver = false;
+    } else if (!dishonoured.has(logout) && ignoresLogout(operation, isOver ? undefined : logout)) {
+      dishonoured.add(logout);
+      tally.incidents.push(incident('logout-not-honoured', logout, operation));
+    }
+  }
+  if (dishonoured.size > 0) tally.users.logoutNotHonoured += 1;
+}
+
+/** A replay goes by the cookies from before the logout, whatever the user did since. */
+function ignoresLogout(operation: Operation, logout: Operation | undefined): boolean {
+  const asUser = operation.identity === operation.user;
+  if (operation.kind === 'replay') return asUser || Object.keys(operation.items ?? {}).length > 0;
+  return logout !== undefined && asUser && needsSession(operation) && logout.doneMs <= operation.sentMs;
+}

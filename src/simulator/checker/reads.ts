@@ -1,0 +1,133 @@
+import type { Operation } from '../history.js';
+import { isAnonymous, isSomebodyElse } from './answers.js';
+import { breaches } from './guarantees.js';
+import type { Visit } from './sessions.js';
+import type { Story } from './story.js';
+import { incident, type Tally } from './tally.js';
+import { isResurrectedBy, mustShow, type Token } from './tokens.js';
+
+/** One look into the cart. */
+export interface View {
+  readonly read: Operation;
+  /** Counts the user's views from 1; a token that is shown has it in `shownIn`. */
+  readonly number: number;
+  /** Showed a token that an earlier read had missed after its removal, or whose removal was acknowledged. */
+  showsVanished: boolean;
+  showsRemoved: boolean;
+}
+
+/**
+ * Goes through the user's reads in the order of sending. Each is held against what it must show: that is fixed when
+ * the read begins, so overlapping requests need no special case. What is written down in the tokens is their fate so far.
+ */
+export function judgeReads(story: Story, tally: Tally): void {
+  const foreign = new Set<string>();
+  let number = 0;
+  for (const read of story.operations) {
+    if (read.kind !== 'read') continue;
+    const visit = visitJudgedBy(read, story);
+    if (isAnonymous(read)) {
+      if (visit !== undefined) noteNothing(visit, read);
+    } else if (read.items !== undefined) {
+      number += 1;
+      const view: View = { read, number, showsVanished: false, showsRemoved: false };
+      noteShown(view, story, foreign, tally);
+      if (visit !== undefined && !isSomebodyElse(read)) noteMissing(visit, view, tally);
+    }
+  }
+}
+
+/** A read that was still in flight when the visit ended, or was sent after it, may rightly show nothing. */
+function visitJudgedBy(read: Operation, { sessions }: Story): Visit | undefined {
+  const visit = sessions[read.session]?.visit;
+  return visit !== undefined && read.doneMs <= visit.endMs ? visit : undefined;
+}
+
+function noteNothing(visit: Visit, read: Operation): void {
+  for (const token of visit.tokens) {
+    if (!mustShow(read, token)) continue;
+    token.hidden ??= read;
+    token.verified = true;
+  }
+}
+
+/** The cart of somebody else tells nothing about the user's own tokens, but a token that is not his is one too many. */
+function noteShown(view: View, story: Story, foreign: Set<string>, tally: Tally): void {
+  const { read } = view;
+  const own = !isSomebodyElse(read);
+  for (const name in read.items) {
+    const quantity = read.items[name] ?? 0;
+    if (quantity <= 0) continue;
+    const token = story.tokens.get(name);
+    if (token === undefined || token.add.sentMs > read.doneMs) notePhantom(name, read, foreign, tally);
+    else if (own) noteToken(token, quantity, view, tally);
+  }
+}
+
+function notePhantom(name: string, read: Operation, foreign: Set<string>, tally: Tally): void {
+  if (foreign.has(name)) return;
+  foreign.add(name);
+  tally.writes.phantom += 1;
+  tally.incidents.push(incident('phantom', undefined, read, { token: name }));
+}
+
+function noteToken(token: Token, quantity: number, view: View, tally: Tally): void {
+  const { read, number } = view;
+  token.shownIn = number;
+  if (token.adds === 0) {
+    noteFailedVisible(token, read, tally);
+    return;
+  }
+  if (quantity > token.adds) noteDuplicated(token, read, tally);
+  if (token.removal !== undefined && isResurrectedBy(token, read)) {
+    view.showsRemoved = true;
+    noteResurrected(token, read, tally);
+  } else token.cameBackAfter ??= token.missing;
+  if (token.vanishedMs <= read.sentMs) view.showsVanished = true;
+  notePresent(token, read);
+}
+
+function notePresent(token: Token, read: Operation): void {
+  token.missing = undefined;
+  token.hidden = undefined;
+  token.lastShown = read;
+  if (token.knownMs <= read.sentMs) token.verified = true;
+  if (read.doneMs < token.firstShownMs) token.firstShownMs = read.doneMs;
+  if (read.doneMs < token.knownMs) token.knownMs = read.doneMs;
+}
+
+function noteFailedVisible(token: Token, read: Operation, tally: Tally): void {
+  if (token.failedVisible) return;
+  token.failedVisible = true;
+  tally.writes.failedVisible += 1;
+  tally.incidents.push(incident('failed-visible', token.add, read, { token: token.name }));
+}
+
+function noteDuplicated(token: Token, read: Operation, tally: Tally): void {
+  if (token.duplicated) return;
+  token.duplicated = true;
+  tally.writes.duplicated += 1;
+  tally.incidents.push(incident('duplicated', token.add, read, { token: token.name }));
+}
+
+function noteResurrected(token: Token, read: Operation, tally: Tally): void {
+  if (token.resurrected) return;
+  token.resurrected = true;
+  tally.writes.resurrected += 1;
+  tally.incidents.push(incident('resurrected', token.removal, read, { token: token.name }));
+}
+
+function noteMissing(visit: Visit, view: View, tally: Tally): void {
+  const { read, number } = view;
+  const missing: Token[] = [];
+  for (const token of visit.tokens) {
+    if (token.shownIn === number || token.knownMs > read.sentMs) continue;
+    if (mustShow(read, token)) missing.push(token);
+    else token.vanishedMs = Math.min(token.vanishedMs, read.doneMs);
+  }
+  for (const token of missing) {
+    token.missing ??= read;
+    token.verified = true;
+  }
+  if (missing.length > 0 || view.showsVanished || view.showsRemoved) breaches(missing, visit, view, tally);
+}

@@ -1,0 +1,63 @@
+import type { Operation } from '../history.js';
+import { isAccepted, isAnonymous } from './answers.js';
+import type { Token } from './tokens.js';
+
+/**
+ * What the user takes for one stay in the shop: from a login until the user asks for an end of it. Being logged out
+ * without asking, and logging in anew because of it, does not end a visit: what was in the cart is still expected.
+ */
+export interface Visit {
+  /** When the user's own logout was sent (acknowledged or unknown; one that certainly failed ends nothing), or a login
+   * on top of a session that was not found lost. Nothing is expected of an answer that came after it. */
+  endMs: number;
+  /** Those that can have been put into the cart during this visit, in the order of their adds. */
+  readonly tokens: Token[];
+}
+
+/** What follows one acknowledged login. */
+export interface Session {
+  readonly login: Operation;
+  readonly visit: Visit;
+  /** The first answer to somebody anonymous that the user did not ask for. */
+  refused: Operation | undefined;
+  /** When the latest such answer ended, while the user was not taken for himself again since. */
+  awayMs: number | undefined;
+  /** A login was tried while away: nothing that comes later can show that the session had only flickered. */
+  givenUp: boolean;
+}
+
+/** Sessions by their number. Session 0, and one whose login is not in the history, does not exist: nothing is expected. */
+export function sessionsOf(operations: readonly Operation[]): Session[] {
+  const sessions: Session[] = [];
+  let current: Session | undefined;
+  let foundLost = false;
+  for (const operation of operations) {
+    if (current !== undefined && endsVisit(operation, foundLost)) endVisit(current.visit, operation);
+    if (operation.kind === 'login' && operation.outcome === 'ok') {
+      current = newSession(operation, visitAfter(current));
+      sessions[operation.session] = current;
+      foundLost = false;
+    } else if (isAnonymous(operation)) foundLost = true;
+    else if (isAccepted(operation)) foundLost = false;
+  }
+  return sessions;
+}
+
+function newSession(login: Operation, visit: Visit): Session {
+  return { login, visit, refused: undefined, awayMs: undefined, givenUp: false };
+}
+
+function endsVisit(operation: Operation, foundLost: boolean): boolean {
+  if (operation.outcome === 'fail') return false;
+  return operation.kind === 'logout' || (operation.kind === 'login' && !foundLost);
+}
+
+function endVisit(visit: Visit, by: Operation): void {
+  visit.endMs = Math.min(visit.endMs, by.sentMs);
+}
+
+function visitAfter(session: Session | undefined): Visit {
+  return session?.visit.endMs === Number.POSITIVE_INFINITY
+    ? session.visit
+    : { endMs: Number.POSITIVE_INFINITY, tokens: [] };
+}

@@ -1,0 +1,17 @@
+import type { Operation } from '../history.js';
+import { type Session, sessionsOf } from './sessions.js';
+import { type Token, tokensOf } from './tokens.js';
+
+/** All about one user. */
+export interface Story {
+  /** In the order of sending. */
+  readonly operations: readonly Operation[];
+  /** By number. */
+  readonly sessions: readonly Session[];
+  readonly tokens: ReadonlyMap<string, Token>;
+}
+
+export function storyOf(operations: readonly Operation[]): Story {
+  const sessions = sessionsOf(operations);
+  return { operations, sessions, tokens: tokensOf(operations, sessions) };
+}

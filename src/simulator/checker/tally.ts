@@ -1,0 +1,65 @@
+import type { Operation } from '../history.js';
+import type { Findings, Incident, IncidentKind } from './findings.js';
+
+type Counts<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Findings while they are being counted, over all users. */
+export interface Tally {
+  readonly users: Counts<Findings['users']>;
+  readonly writes: Counts<Findings['writes']>;
+  readonly guarantees: Counts<Findings['guarantees']>;
+  readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown'>>;
+  readonly incidents: Incident[];
+}
+
+export function newTally(): Tally {
+  return {
+    users: {
+      total: 0,
+      loggedOut: 0,
+      identitySwapped: 0,
+      loggedOutHard: 0,
+      silentlyReset: 0,
+      flickered: 0,
+      logoutNotHonoured: 0,
+    },
+    writes: {
+      acknowledged: 0,
+      lost: 0,
+      unknown: 0,
+      unverified: 0,
+      duplicated: 0,
+      phantom: 0,
+      resurrected: 0,
+      stale: 0,
+      recovered: 0,
+      failedVisible: 0,
+    },
+    guarantees: { readYourWrites: 0, monotonicReads: 0, monotonicWrites: 0, writesFollowReads: 0 },
+    requests: { ok: 0, failed: 0, unknown: 0 },
+    incidents: [],
+  };
+}
+
+/**
+ * An incident from the two operations that prove it: `since` acknowledged what should have lasted, `seen` shows that
+ * it did not. Without a `since` (a token that nobody put there) `seen` stands for both.
+ */
+export function incident(
+  kind: IncidentKind,
+  since: Operation | undefined,
+  seen: Operation,
+  more: Partial<Incident> = {},
+): Incident {
+  return {
+    kind,
+    user: seen.user,
+    session: (since ?? seen).session,
+    sinceMs: (since ?? seen).doneMs,
+    seenMs: seen.doneMs,
+    operations: since === undefined ? [seen.id] : [since.id, seen.id],
+    ...(since?.backend !== undefined && { ackBackend: since.backend }),
+    ...(seen.backend !== undefined && { seenBackend: seen.backend }),
+    ...more,
+  };
+}
