@@ -1,0 +1,71 @@
+import type { JudgedRun } from '../../../simulator/verdict.js';
+import { labels } from '../../comparison.js';
+import { count, counted, duration } from '../../words.js';
+import { type Content, type Markup, markup } from './markup.js';
+import { scrollable } from './verdicts.js';
+
+/** Above this the driver's own lag makes the run inconclusive. */
+const lagLimitMs = 20;
+
+/** How far the numbers can be trusted, how to get them again, and what they do not say. */
+export function conditionsSection(runs: readonly JudgedRun[]): Markup {
+  return markup`<section aria-labelledby="conditions"><h2 id="conditions">How far to trust this</h2>
+<h3>The lab itself</h3>${scrollable('Health of the lab', labTable(runs))}
+<h3>How to repeat it</h3><pre tabindex="0"><code>${command(runs)}</code></pre><p>${versions(runs)}</p>
+<h3>What was not tested</h3><ul>${limits(runs).map(limit => markup`<li>${limit}</li>`)}</ul>
+</section>
+`;
+}
+
+function labTable(runs: readonly JudgedRun[]): Markup {
+  const rows: [string, (judged: JudgedRun) => Content][] = [
+    [
+      'driver lag p50 / p99 / max',
+      ({ run: { lab } }) => [lab.lagMs.p50, lab.lagMs.p99, lab.lagMs.max].map(duration).join(' / '),
+    ],
+    [
+      `lag p99 within ${lagLimitMs} ms`,
+      ({ run: { lab } }) => (lab.lagMs.p99 <= lagLimitMs ? 'yes' : 'no: latencies are the lab’s own'),
+    ],
+    ['operations planned / sent', ({ run }) => `${count(run.header.planned)} / ${count(run.operations.length)}`],
+    ['dropped by the driver', ({ run: { lab } }) => count(lab.dropped)],
+    [
+      'service time p50 / p99',
+      ({ findings: { serviceMs } }) => `${duration(serviceMs.p50)} / ${duration(serviceMs.p99)}`,
+    ],
+    ['writes never read back', ({ findings: { writes } }) => count(writes.unverified)],
+  ];
+  const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
+  const body = rows.map(
+    ([label, cell]) => markup`<tr><th scope="row">${label}</th>${runs.map(run => markup`<td>${cell(run)}</td>`)}</tr>`,
+  );
+  return markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`;
+}
+
+function command(runs: readonly JudgedRun[]): string {
+  const modes = [...new Set(runs.map(({ run }) => run.header.mode))].join(',');
+  const header = runs[0]?.run.header;
+  return `holdfast run scenarios/${header?.scenario}.yaml --mode ${modes} --seed ${header?.seed}`;
+}
+
+function versions(runs: readonly JudgedRun[]): string {
+  const all = Object.assign({}, ...runs.map(({ run }) => run.header.versions)) as Record<string, string>;
+  return Object.entries(all)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(' · ');
+}
+
+function limits(runs: readonly JudgedRun[]): string[] {
+  const faults = new Set(runs.flatMap(({ run }) => run.faults.map(({ fault, target }) => `${fault} of ${target}`)));
+  const dropped = runs.reduce((total, { run }) => total + run.lab.dropped, 0);
+  const unverified = runs.reduce((total, { findings }) => total + findings.writes.unverified, 0);
+  return [
+    faults.size === 0 ? 'No fault was injected.' : `No fault but ${[...faults].join(', ')}, at these moments.`,
+    'One machine: no loss or delay between machines, no power cut, no clock that runs wrong.',
+    'The seed fixes what the users want and what breaks, not how their requests interleave in the servers.',
+    ...(dropped === 0
+      ? []
+      : [`${counted(dropped, 'operation')} of the plan: the user was still waiting for earlier ones.`]),
+    ...(unverified === 0 ? [] : [`${counted(unverified, 'acknowledged write')}: nothing read the cart afterwards.`]),
+  ];
+}

@@ -1,0 +1,63 @@
+import { type Markup, markup } from './markup.js';
+
+/**
+ * One lane of a timeline: a title with its legend, a gutter with the labels of the vertical axis, and the plot.
+ * Horizontal places are percentages of the run, vertical ones pixels: the plot takes any width and its text keeps its
+ * size. No place is given by a style attribute, which the page's content security policy forbids.
+ */
+export interface Lane {
+  readonly title: string;
+  readonly legend?: readonly Key[];
+  /** What the plot shows, for those who do not see it. */
+  readonly description: string;
+  readonly height: number;
+  readonly labels?: readonly Label[];
+  readonly plot: Markup | readonly Markup[];
+}
+
+export interface Key {
+  readonly className: string;
+  readonly text: string;
+}
+
+export interface Label {
+  readonly y: number;
+  readonly text: string;
+}
+
+export function laneMarkup({ title, legend = [], description, height, labels = [], plot }: Lane): Markup {
+  const keys = legend.map(({ className, text }) => {
+    const swatch = markup`<svg class="key" width="14" height="10" aria-hidden="true"><rect class="${className}" width="14" height="10"/></svg>`;
+    return markup`<li>${swatch}${text}</li>`;
+  });
+  const list = keys.length === 0 ? '' : markup`<ul class="legend">${keys}</ul>`;
+  return markup`<section class="lane">
+<div class="lane-head"><h4>${title}</h4>${list}</div>
+<svg class="gutter" height="${height}" aria-hidden="true">${labels.map(gutterLabel)}</svg>
+<svg class="plot" height="${height}" role="img" aria-label="${description}">${plot}</svg>
+</section>
+`;
+}
+
+function gutterLabel({ y, text }: Label): Markup {
+  return markup`<text x="100%" dx="-8" y="${y}" dy="0.35em" text-anchor="end">${text}</text>`;
+}
+
+/** Says in the middle of an empty plot why it is empty. */
+export function emptyNote(height: number, text: string): Markup {
+  return markup`<text class="note" x="50%" y="${height / 2}" dy="0.35em" text-anchor="middle">${text}</text>`;
+}
+
+/** A drawing in units of its own, stretched over the whole plot; lines keep their width. */
+export function stretched(width: number, height: number, shapes: Markup | readonly Markup[]): Markup {
+  return markup`<svg width="100%" height="100%" viewBox="0 0 ${width} ${height}" preserveAspectRatio="none">${shapes}</svg>`;
+}
+
+/** Where a moment lies between the start and the end of the run. */
+export function across(ms: number, endMs: number): string {
+  return `${round(Math.min(100, Math.max(0, (100 * ms) / endMs)))}%`;
+}
+
+export function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

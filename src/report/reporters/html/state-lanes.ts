@@ -1,0 +1,113 @@
+import type { FaultRecord } from '../../../simulator/history.js';
+import { counted, moment } from '../../words.js';
+import { across, emptyNote, type Lane } from './lane.js';
+import { type Markup, markup } from './markup.js';
+import { timeTicks } from './scale.js';
+import type { MemberLife, Timeline } from './timeline-data.js';
+
+const faultHeight = 24;
+const memberHeight = 18;
+
+export function phasesLane({ phases, endMs }: Timeline): Lane {
+  return {
+    title: 'Phases',
+    description: phases.map(({ phase, startMs }) => `${phase} from ${moment(startMs)}`).join(', '),
+    height: 20,
+    plot: phases.map(({ phase, startMs, endMs: until }) => {
+      const label = markup`<text x="5" y="10" dy="0.35em">${phase}</text>`;
+      return markup`<svg x="${across(startMs, endMs)}" width="${across(until - startMs, endMs)}" height="20"><title>${phase}, ${moment(startMs)} to ${moment(until)}</title><rect class="phase" width="100%" height="100%"/>${label}</svg>`;
+    }),
+  };
+}
+
+/** Hatched from the request to the confirmation, solid from there until it was healed. */
+export function faultsLane({ faults, endMs }: Timeline): Lane {
+  const height = Math.max(1, faults.length) * faultHeight;
+  return {
+    title: 'Faults',
+    legend: [
+      { className: 'requested', text: 'requested' },
+      { className: 'confirmed', text: 'confirmed, until healed' },
+    ],
+    description: faults.length === 0 ? 'No fault was injected.' : faults.map(story).join('; '),
+    height,
+    labels: faults.map(({ id }, row) => ({ y: row * faultHeight + faultHeight / 2, text: id })),
+    plot:
+      faults.length === 0
+        ? emptyNote(height, 'no fault was injected')
+        : faults.map((fault, row) => faultBar(fault, row * faultHeight, endMs)),
+  };
+}
+
+function faultBar(fault: FaultRecord, y: number, endMs: number): Markup {
+  const { requestedMs, confirmedMs, healedMs } = fault;
+  const x = across(requestedMs, endMs);
+  const stop = healedMs ?? endMs;
+  const requested = markup`<rect class="requested" x="${x}" y="${y + 3}" width="${across(stop - requestedMs, endMs)}" height="${faultHeight - 6}"/>`;
+  const confirmed =
+    confirmedMs === null
+      ? ''
+      : markup`<rect class="confirmed" x="${across(confirmedMs, endMs)}" y="${y + 3}" width="${across(stop - confirmedMs, endMs)}" height="${faultHeight - 6}"/>`;
+  // Near the right edge the words end at the bar's start instead of running out of the plot.
+  const late = requestedMs > endMs * 0.6;
+  const words = markup`<text class="on-fault" x="${x}" dx="${late ? -6 : 6}" y="${y + faultHeight / 2}" dy="0.35em" text-anchor="${late ? 'end' : 'start'}">${brief(fault)}</text>`;
+  return markup`<g><title>${story(fault)}</title>${requested}${confirmed}${words}</g>`;
+}
+
+function brief({ fault, target, confirmedMs, healedMs }: FaultRecord): string {
+  const trouble = confirmedMs === null ? ', not confirmed' : healedMs === null ? ', not healed' : '';
+  return `${fault} ${target}${trouble}`;
+}
+
+function story({ fault, target, requestedMs, confirmedMs, healedMs, problem }: FaultRecord): string {
+  const confirmed = confirmedMs === null ? 'never confirmed' : `confirmed at ${moment(confirmedMs)}`;
+  const healed = healedMs === null ? 'not healed' : `healed at ${moment(healedMs)}`;
+  const why = problem === undefined ? '' : ` (${problem})`;
+  return `${fault} ${target}: requested at ${moment(requestedMs)}, ${confirmed}, ${healed}${why}`;
+}
+
+export function membersLane({ members, endMs }: Timeline): Lane {
+  const height = Math.max(1, members.length) * memberHeight;
+  return {
+    title: 'Processes',
+    legend: [
+      { className: 'up', text: 'up' },
+      { className: 'draining', text: 'draining' },
+      { className: 'stopped', text: 'stopped (hangs)' },
+      { className: 'dead', text: 'dead' },
+    ],
+    description: members.map(memberStory).join('; '),
+    height,
+    labels: members.map(({ name }, row) => ({ y: row * memberHeight + memberHeight / 2, text: name })),
+    plot: members.flatMap((member, row) => strip(member, row * memberHeight + 3, endMs)),
+  };
+}
+
+function strip({ name, spans }: MemberLife, y: number, endMs: number): Markup[] {
+  return spans.map(({ state, startMs, endMs: until }) => {
+    const title = `${name} ${state} from ${moment(startMs)} to ${moment(until)}`;
+    return markup`<rect class="${state}" x="${across(startMs, endMs)}" y="${y}" width="${across(until - startMs, endMs)}" height="${memberHeight - 6}"><title>${title}</title></rect>`;
+  });
+}
+
+function memberStory({ name, spans }: MemberLife): string {
+  const states = spans.map(({ state, startMs }) => `${state} at ${moment(startMs)}`);
+  return `${name} ${states.join(', ')}`;
+}
+
+export function axisLane({ endMs, bucketMs, buckets }: Timeline): Lane {
+  const ticks = timeTicks(endMs);
+  return {
+    title: 'Time since the start of the run',
+    description: `${moment(endMs)} in ${counted(buckets.length, 'bucket')} of ${bucketMs} ms`,
+    height: 20,
+    plot: ticks.map((ms, index) => {
+      const anchor = index === 0 ? 'start' : ms > endMs * 0.97 ? 'end' : 'middle';
+      return markup`<text x="${across(ms, endMs)}" y="10" dy="0.35em" text-anchor="${anchor}">${tickText(ms)}</text>`;
+    }),
+  };
+}
+
+function tickText(ms: number): string {
+  return ms % 1000 === 0 || ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`;
+}

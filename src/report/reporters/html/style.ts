@@ -1,0 +1,118 @@
+const light = `
+--page: #ffffff; --panel: #f6f8fa; --ink: #1b2530; --muted: #56636f; --rule: #d8dee4; --grid: #e4e8ec;
+--pass: #1a6b42; --fail: #b3261e; --inconclusive: #855100;
+--ok: #8fb3d9; --planned: #33485e; --failed: #c8402f; --unknown: #d99a20; --p50: #1f6fb2; --p99: #7d3fa6;
+--loss: #c8402f; --band: #fbeedd; --requested: #d9a35c; --confirmed: #e3b06f; --on-fault: #46300c;
+--up: #7fb59a; --draining: #e0bd62; --stopped: #b79bd1; --dead: #b3261e; --phase: #eef1f4; --focus: #1f6fb2;
+`;
+
+const dark = `
+--page: #12171d; --panel: #1a2129; --ink: #e3e8ed; --muted: #9dabb8; --rule: #333e49; --grid: #27313a;
+--pass: #6cc796; --fail: #f28b80; --inconclusive: #e3b25a;
+--ok: #3f6a96; --planned: #b8c7d6; --failed: #e8685a; --unknown: #e0aa3e; --p50: #68aee8; --p99: #c398e6;
+--loss: #f0776a; --band: #2a2418; --requested: #8a6a35; --confirmed: #7a5a28; --on-fault: #f7e7c8;
+--up: #3f7a5c; --draining: #a5842f; --stopped: #7c60a0; --dead: #d4554a; --phase: #1f2831; --focus: #68aee8;
+`;
+
+const text = `
+:root { color-scheme: light dark; ${light} }
+@media screen and (prefers-color-scheme: dark) { :root { ${dark} } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 1080px; padding: 32px 24px 64px; background: var(--page); color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif; overflow-wrap: anywhere; }
+h1, h2, h3, h4, p, figure, ul { margin: 0; padding: 0; }
+h1 { font-size: 30px; line-height: 1.2; letter-spacing: -0.01em; }
+h2 { font-size: 20px; margin: 48px 0 14px; padding-bottom: 8px; border-bottom: 1px solid var(--rule);
+  display: flex; align-items: center; gap: 12px; }
+h3 { font-size: 15px; margin: 28px 0 10px; }
+h4 { font-size: 12.5px; font-weight: 600; }
+.product, .meta, figcaption { color: var(--muted); font-size: 13px; }
+.product { margin-bottom: 4px; }
+.why { margin: 6px 0; max-width: 70ch; }
+section ul:not([class]) { padding-left: 20px; }
+code, pre { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; }
+pre { margin: 0 0 8px; padding: 10px 14px; background: var(--panel); border: 1px solid var(--rule); border-radius: 6px;
+  white-space: pre-wrap; }
+:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
+`;
+
+const verdicts = `
+.badge { flex: none; display: inline-block; min-width: 76px; padding: 1px 10px; border: 1.5px solid; border-radius: 99px;
+  font-size: 13px; font-weight: 600; line-height: 20px; text-align: center; }
+.pass { color: var(--pass); } .fail { color: var(--fail); } .inconclusive { color: var(--inconclusive); }
+.verdicts { list-style: none; }
+.verdicts > li { display: flex; gap: 14px; align-items: flex-start; padding: 8px 0; }
+.verdicts > li > .badge { min-width: 116px; margin-top: 1px; }
+.verdicts p { font-size: 16px; }
+.reasons { padding-left: 20px; color: var(--muted); font-size: 14px; }
+`;
+
+const tables = `
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
+th, td { padding: 6px 14px; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top; }
+th { font-weight: 600; }
+th:first-child, td:first-child { padding-left: 0; }
+tbody th { font-weight: 400; color: var(--muted); }
+.comparison th + th, .comparison td + th, .comparison td { text-align: right; min-width: 110px; }
+td.loss, td.pass, td.fail, td.inconclusive { font-weight: 600; }
+td.pass, td.fail { white-space: nowrap; }
+.incidents { font-size: 13px; }
+.incidents td, .incidents th { padding: 3px 10px; white-space: nowrap; }
+summary { cursor: pointer; margin-bottom: 8px; }
+`;
+
+const timeline = `
+.timeline { --gutter: 84px; }
+.lanes { position: relative; touch-action: pan-y; }
+.lane { position: relative; display: grid; grid-template-columns: var(--gutter) minmax(0, 1fr); }
+.lane-head { grid-column: 2; display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 16px; padding: 9px 0 3px; }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: 0 12px; font-size: 12px; color: var(--muted); }
+.legend li { white-space: nowrap; } .legend .key { margin-right: 5px; vertical-align: -1px; }
+.lane svg, .overlay { display: block; width: 100%; }
+.lane .key { display: inline-block; width: 14px; }
+.lane svg svg { overflow: hidden; }
+.plot { border-bottom: 1px solid var(--rule); overflow: visible; }
+.overlay { position: absolute; top: 0; left: var(--gutter); width: calc(100% - var(--gutter)); height: 100%; pointer-events: none; }
+.lanes text { font-size: 11.5px; fill: var(--muted); font-variant-numeric: tabular-nums; }
+.lanes text.note { font-size: 12.5px; } .lanes text.on-fault { fill: var(--on-fault); font-weight: 600; }
+.reading { display: block; position: sticky; top: 0; z-index: 1; min-height: 38px; padding: 8px 12px; font-size: 13px;
+  background: var(--panel); border: 1px solid var(--rule); border-radius: 6px; font-variant-numeric: tabular-nums; }
+.cursor { stroke: var(--ink); stroke-width: 1; visibility: hidden; } .pointed .cursor { visibility: visible; }
+.slider { display: none; padding-left: var(--gutter); } .live .slider { display: block; }
+.slider input { display: block; width: calc(100% + 16px); margin: 2px -8px 0; accent-color: var(--focus); }
+figure.timeline:not(.live) .reading { display: none; }
+figcaption { margin-top: 8px; padding-left: var(--gutter); }
+.grid { stroke: var(--grid); } .band { fill: var(--band); }
+path { vector-effect: non-scaling-stroke; }
+rect.phase { fill: var(--phase); stroke: var(--page); stroke-width: 2; }
+.ok { fill: var(--ok); } .failed { fill: var(--failed); } .unknown { fill: var(--unknown); }
+.dropped { fill: none; stroke: var(--muted); stroke-dasharray: 2 2; }
+.planned { fill: none; stroke: var(--planned); stroke-width: 1.25; stroke-dasharray: 4 3; }
+.p50, .p99 { fill: none; stroke-width: 1.75; stroke-linejoin: round; } .p50 { stroke: var(--p50); } .p99 { stroke: var(--p99); }
+.timeout { stroke: var(--failed); stroke-width: 4; fill: var(--failed); }
+.key .planned, .key .p50, .key .p99, .key .loss { stroke: none; }
+.key .planned { fill: var(--planned); } .key .p50 { fill: var(--p50); } .key .p99 { fill: var(--p99); }
+.key .timeout { stroke: none; } .key .dropped { stroke-width: 2; }
+g.loss { stroke: var(--loss); } g.loss .join { opacity: 0.28; } .key .loss { fill: var(--loss); }
+g.loss:hover { stroke-width: 3; } g.loss:hover .join { opacity: 1; }
+.logouts { fill: var(--loss); fill-opacity: 0.35; stroke: var(--loss); } .logout { stroke: var(--loss); stroke-width: 1.5; }
+.requested { fill: none; stroke: var(--requested); stroke-width: 1.5; stroke-dasharray: 4 2; } .confirmed { fill: var(--confirmed); }
+.up { fill: var(--up); } .draining { fill: var(--draining); } .stopped { fill: var(--stopped); } .dead { fill: var(--dead); }
+`;
+
+const media = `
+@media (max-width: 600px) {
+  body { padding: 20px 14px 48px; } .timeline { --gutter: 66px; } .lanes text { font-size: 10.5px; }
+  h1 { font-size: 25px; } th, td { padding: 5px 8px; } .comparison th + th, .comparison td + th, .comparison td { min-width: 0; }
+  .verdicts > li { flex-direction: column; gap: 4px; } figcaption { padding-left: 0; }
+}
+@media print {
+  body { max-width: none; padding: 0; font-size: 12px; } .reading, .slider, .cursor { display: none !important; }
+  .scroll { overflow: visible; } .lane, tr, .verdicts > li { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  * { print-color-adjust: exact; }
+}
+`;
+
+/** The style sheet of the report: calm, light and dark, for screen and paper. */
+export const style = [text, verdicts, tables, timeline, media].join('');

@@ -1,0 +1,173 @@
+import type { Incident } from '../../../simulator/checker/findings.js';
+import type { FaultRecord, MemberRecord, Operation, PhaseRecord, RunRecord } from '../../../simulator/history.js';
+import type { JudgedRun } from '../../../simulator/verdict.js';
+
+/** What the timeline of one run draws. Its size depends on neither the number of operations nor that of incidents. */
+export interface Timeline {
+  readonly endMs: number;
+  readonly bucketMs: number;
+  readonly buckets: readonly Bucket[];
+  readonly phases: readonly PhaseRecord[];
+  readonly faults: readonly FaultRecord[];
+  readonly members: readonly MemberLife[];
+  readonly users: number;
+  readonly acknowledged: number;
+  readonly dropped: number;
+  readonly losses: Drawn;
+  readonly logouts: Drawn;
+}
+
+/** Operations are counted where they ended, so that no effect stands before its cause; `planned` where they were due. */
+export interface Bucket {
+  planned: number;
+  ok: number;
+  failed: number;
+  unknown: number;
+  timeouts: number;
+  /** Response times, null where nothing ended. */
+  p50: number | null;
+  p99: number | null;
+  /** From the start of the run to the end of this bucket. */
+  lostSoFar: number;
+  loggedOutSoFar: number;
+}
+
+export interface MemberLife {
+  readonly name: string;
+  readonly spans: readonly {
+    readonly state: MemberRecord['state'];
+    readonly startMs: number;
+    readonly endMs: number;
+  }[];
+}
+
+/** Some of the incidents, evenly chosen, and how many there are. */
+export interface Drawn {
+  readonly incidents: readonly Incident[];
+  readonly total: number;
+}
+
+const bucketsMax = 400;
+const drawnMax = 300;
+const bucketWidthsMs = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
+
+export function timelineOf({ run, findings }: JudgedRun): Timeline {
+  const endMs = lastMoment(run);
+  const bucketMs =
+    bucketWidthsMs.find(width => endMs / width <= bucketsMax) ?? Math.ceil(endMs / bucketsMax / 60_000) * 60_000;
+  const lost = findings.incidents.filter(({ kind }) => kind === 'lost');
+  const loggedOut = firstPerUser(findings.incidents.filter(({ kind }) => kind === 'logged-out'));
+  const buckets = bucketsOf(run.operations, Math.ceil(endMs / bucketMs), bucketMs);
+  accumulate(buckets, 'lostSoFar', lost, bucketMs);
+  accumulate(buckets, 'loggedOutSoFar', loggedOut, bucketMs);
+  return {
+    endMs,
+    bucketMs,
+    buckets,
+    phases: run.phases,
+    faults: run.faults,
+    members: livesOf(run.members, endMs),
+    users: findings.users.total,
+    acknowledged: findings.writes.acknowledged,
+    dropped: findings.requests.dropped,
+    losses: { incidents: thinned(lost, drawnMax), total: findings.writes.lost },
+    logouts: { incidents: thinned(loggedOut, drawnMax), total: findings.users.loggedOut },
+  };
+}
+
+function lastMoment({ operations, phases, members, faults }: RunRecord): number {
+  let last = 1;
+  const see = (ms: number | null) => {
+    if (ms !== null && ms > last) last = ms;
+  };
+  for (const { doneMs } of operations) see(doneMs);
+  for (const { endMs } of phases) see(endMs);
+  for (const { atMs } of members) see(atMs);
+  for (const { requestedMs, healedMs } of faults) see(healedMs ?? requestedMs);
+  return last;
+}
+
+function bucketsOf(operations: readonly Operation[], length: number, bucketMs: number): Bucket[] {
+  const buckets = Array.from({ length }, emptyBucket);
+  const latencies: number[][] = buckets.map(() => []);
+  for (const operation of operations) {
+    const { plannedMs, doneMs } = operation;
+    const due = buckets[place(plannedMs, length, bucketMs)];
+    if (due !== undefined) due.planned += 1;
+    const index = place(doneMs, length, bucketMs);
+    const ended = buckets[index];
+    if (ended !== undefined) tally(ended, operation);
+    latencies[index]?.push(doneMs - plannedMs);
+  }
+  buckets.forEach((bucket, index) => {
+    const sorted = latencies[index]?.sort((a, b) => a - b) ?? [];
+    bucket.p50 = percentile(sorted, 0.5);
+    bucket.p99 = percentile(sorted, 0.99);
+  });
+  return buckets;
+}
+
+function tally(bucket: Bucket, { outcome, error }: Operation): void {
+  bucket[outcome === 'fail' ? 'failed' : outcome] += 1;
+  if (error !== undefined && /time-?d?out/i.test(error)) bucket.timeouts += 1;
+}
+
+function emptyBucket(): Bucket {
+  const counts = { planned: 0, ok: 0, failed: 0, unknown: 0, timeouts: 0 };
+  return { ...counts, p50: null, p99: null, lostSoFar: 0, loggedOutSoFar: 0 };
+}
+
+function place(ms: number, length: number, bucketMs: number): number {
+  return Math.max(0, Math.min(length - 1, Math.floor(ms / bucketMs)));
+}
+
+/** Nearest rank. */
+function percentile(sorted: readonly number[], share: number): number | null {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
+}
+
+function accumulate(
+  buckets: readonly Bucket[],
+  field: 'lostSoFar' | 'loggedOutSoFar',
+  incidents: readonly Incident[],
+  bucketMs: number,
+): void {
+  for (const { seenMs } of incidents) {
+    const bucket = buckets[place(seenMs, buckets.length, bucketMs)];
+    if (bucket !== undefined) bucket[field] += 1;
+  }
+  let sum = 0;
+  for (const bucket of buckets) {
+    sum += bucket[field];
+    bucket[field] = sum;
+  }
+}
+
+function firstPerUser(incidents: readonly Incident[]): Incident[] {
+  const first = new Map<string, Incident>();
+  for (const incident of incidents) {
+    const known = first.get(incident.user);
+    if (known === undefined || incident.seenMs < known.seenMs) first.set(incident.user, incident);
+  }
+  return [...first.values()];
+}
+
+function livesOf(records: readonly MemberRecord[], endMs: number): MemberLife[] {
+  const edges = new Map<string, MemberRecord[]>();
+  for (const record of [...records].sort((a, b) => a.atMs - b.atMs)) {
+    edges.set(record.member, [...(edges.get(record.member) ?? []), record]);
+  }
+  return [...edges].map(([name, lives]) => ({
+    name,
+    spans: lives.map(({ state, atMs }, index) => ({ state, startMs: atMs, endMs: lives[index + 1]?.atMs ?? endMs })),
+  }));
+}
+
+/** At most `max` of them, evenly chosen in the order they were found missing. */
+function thinned(incidents: readonly Incident[], max: number): readonly Incident[] {
+  const ordered = [...incidents].sort((a, b) => a.seenMs - b.seenMs || a.sinceMs - b.sinceMs);
+  if (ordered.length <= max) return ordered;
+  return Array.from({ length: max }, (_, index) => ordered[Math.floor((index * ordered.length) / max)]).filter(
+    incident => incident !== undefined,
+  );
+}

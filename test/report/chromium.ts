@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import { type Browser, chromium } from 'playwright-core';
+
+const usualPlaces = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+const quiet = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Gives `use` a real browser and closes it on every path. */
+export async function withChromium<T>(use: (browser: Browser) => Promise<T>): Promise<T> {
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: quiet });
+  try {
+    return await use(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+function chromiumPath(): string {
+  const wanted = process.env.CHROMIUM_PATH;
+  const found = wanted === undefined ? usualPlaces.find(place => existsSync(place)) : wanted;
+  if (found !== undefined && existsSync(found)) return found;
+  throw new Error(
+    `No Chromium at ${wanted ?? usualPlaces.join(', ')}. Install it (apt-get install chromium, brew install --cask chromium) or set CHROMIUM_PATH to one.`,
+  );
+}
