@@ -1,5 +1,5 @@
 import type { JudgedRun, VerdictWord } from '../simulator/verdict.js';
-import { recovery } from './sentence.js';
+import { recovery, sawNothing } from './sentence.js';
 import { count, duration } from './words.js';
 
 /** How a cell wants to be seen; `loss` is no judgement: a mode may be expected to lose. */
@@ -20,11 +20,7 @@ const measures: Record<string, (judged: JudgedRun) => Cell> = {
   'users logged out': ({ findings: { users } }) => share(users.loggedOut, users.total, 'no users'),
   'writes lost': ({ findings: { writes } }) => share(writes.lost, writes.acknowledged, 'none acknowledged'),
   'requests failed / unknown': ({ findings: { requests } }) =>
-    plain(
-      requests.ok + requests.failed + requests.unknown === 0
-        ? 'none sent'
-        : `${count(requests.failed)} / ${count(requests.unknown)}`,
-    ),
+    plain(sawNothing(requests) ? 'none sent' : `${count(requests.failed)} / ${count(requests.unknown)}`),
   'latency p50 / p99': ({ findings: { latencyMs } }) =>
     plain(`${duration(latencyMs.p50)} / ${duration(latencyMs.p99)}`),
   recovery: judged => plain(recovery(judged).replace(/^recovered /, '')),

@@ -19,7 +19,7 @@ function writesPart({ findings: { writes } }: JudgedRun): string {
 }
 
 function requestsPart({ findings: { requests } }: JudgedRun): string {
-  if (requests.ok + requests.failed + requests.unknown === 0) return 'no request was sent';
+  if (sawNothing(requests)) return 'no request was sent';
   const failed = `${counted(requests.failed, 'request')} failed`;
   return requests.unknown === 0 ? failed : `${failed}, ${count(requests.unknown)} with unknown outcome`;
 }
@@ -44,6 +44,10 @@ export function recovery({ run, findings }: JudgedRun): string {
   if (run.faults.length === 0) return 'no fault injected';
   if (run.faults.every(fault => fault.confirmedMs === null)) return 'no fault confirmed';
   if (!findings.recovered) return 'not recovered';
-  if (findings.recoveryMs === null) return 'recovery not measured';
+  if (findings.recoveryMs === null || sawNothing(findings.requests)) return 'recovery not measured';
   return findings.recoveryMs < 100 ? 'recovered within 0.1 s' : `recovered after ${seconds(findings.recoveryMs)}`;
+}
+
+export function sawNothing({ ok, failed, unknown }: JudgedRun['findings']['requests']): boolean {
+  return ok + failed + unknown === 0;
 }

@@ -1,5 +1,12 @@
 import type { Findings, Incident, Percentiles } from '#src/simulator/checker/findings.js';
-import type { FaultRecord, MemberRecord, Operation, PhaseRecord, RunHeader } from '#src/simulator/history.js';
+import type {
+  FaultRecord,
+  MemberRecord,
+  Operation,
+  PhaseRecord,
+  RunHeader,
+  RunRecord,
+} from '#src/simulator/history.js';
 import type { JudgedRun, Verdict } from '#src/simulator/verdict.js';
 
 /** What a made-up run looks like. Its findings are counted from its operations, so reports can be checked against both. */
@@ -23,10 +30,7 @@ export function sampleRun(sample: Sample): JudgedRun {
   const users = Array.from({ length: sample.users ?? 60 }, (_, index) => `user-${index + 1}`);
   const name = sample.rename ?? (user => user);
   let id = 0;
-  const perUser = users.map((user, index) => {
-    const story = userStory(sample, name(user), index, random, () => ++id);
-    return story;
-  });
+  const perUser = users.map((user, index) => userStory(sample, name(user), index, random, () => ++id));
   const operations = perUser.flatMap(story => story.operations).sort((a, b) => a.doneMs - b.doneMs);
   const incidents = perUser.flatMap(story => story.incidents);
   const findings = findingsOf(operations, incidents, users.length);
@@ -46,6 +50,22 @@ export function sampleRun(sample: Sample): JudgedRun {
 
 export function sampleRuns(): readonly JudgedRun[] {
   return [sampleRun({ mode: 'sticky' }), sampleRun({ mode: 'redis' })];
+}
+
+/** The same run with some of its parts replaced. */
+export function changed(
+  judged: JudgedRun,
+  parts: {
+    readonly run?: Partial<RunRecord>;
+    readonly findings?: Partial<Findings>;
+    readonly verdict?: Partial<Verdict>;
+  },
+): JudgedRun {
+  return {
+    run: { ...judged.run, ...parts.run },
+    findings: { ...judged.findings, ...parts.findings },
+    verdict: { ...judged.verdict, ...parts.verdict },
+  };
 }
 
 interface Story {
@@ -92,7 +112,7 @@ function userStory(sample: Sample, user: string, index: number, random: () => nu
       id,
       user: who,
       kind,
-      session: kind === 'login' ? 1 : 1,
+      session: 1,
       ...(kind === 'add' ? { token: `t-${id}` } : {}),
       plannedMs,
       sentMs: plannedMs + random() * 0.6,

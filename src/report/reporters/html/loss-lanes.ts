@@ -57,8 +57,8 @@ export function logoutLane({ logouts, users, buckets, endMs }: Timeline): Lane {
       logouts.total === 0
         ? []
         : [
-            { y: 6, text: count(top) },
-            { y: height - 6, text: '0' },
+            { y: 0, text: count(top) },
+            { y: height, text: '0' },
           ],
     plot:
       logouts.total === 0

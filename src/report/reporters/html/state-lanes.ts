@@ -2,7 +2,7 @@ import type { FaultRecord } from '../../../simulator/history.js';
 import { counted, moment } from '../../words.js';
 import { across, emptyNote, type Lane } from './lane.js';
 import { type Markup, markup } from './markup.js';
-import { timeTicks } from './scale.js';
+import { tickText, timeTicks } from './scale.js';
 import type { MemberLife, Timeline } from './timeline-data.js';
 
 const faultHeight = 24;
@@ -79,14 +79,16 @@ export function membersLane({ members, endMs }: Timeline): Lane {
     description: members.map(memberStory).join('; '),
     height,
     labels: members.map(({ name }, row) => ({ y: row * memberHeight + memberHeight / 2, text: name })),
-    plot: members.flatMap((member, row) => strip(member, row * memberHeight + 3, endMs)),
+    plot: members.flatMap((member, row) => strip(member, row * memberHeight + 2, endMs)),
   };
 }
 
 function strip({ name, spans }: MemberLife, y: number, endMs: number): Markup[] {
   return spans.map(({ state, startMs, endMs: until }) => {
     const title = `${name} ${state} from ${moment(startMs)} to ${moment(until)}`;
-    return markup`<rect class="${state}" x="${across(startMs, endMs)}" y="${y}" width="${across(until - startMs, endMs)}" height="${memberHeight - 6}"><title>${title}</title></rect>`;
+    // What is not plainly up says so in words too: colour alone is not enough for everyone.
+    const word = state === 'up' ? '' : markup`<text class="on-state" x="4" y="50%" dy="0.35em">${state}</text>`;
+    return markup`<svg x="${across(startMs, endMs)}" y="${y}" width="${across(until - startMs, endMs)}" height="${memberHeight - 4}"><title>${title}</title><rect class="${state}" width="100%" height="100%"/>${word}</svg>`;
   });
 }
 
@@ -106,8 +108,4 @@ export function axisLane({ endMs, bucketMs, buckets }: Timeline): Lane {
       return markup`<text x="${across(ms, endMs)}" y="10" dy="0.35em" text-anchor="${anchor}">${tickText(ms)}</text>`;
     }),
   };
-}
-
-function tickText(ms: number): string {
-  return ms % 1000 === 0 || ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`;
 }

@@ -3,7 +3,7 @@ const light = `
 --pass: #1a6b42; --fail: #b3261e; --inconclusive: #855100;
 --ok: #8fb3d9; --planned: #33485e; --failed: #c8402f; --unknown: #d99a20; --p50: #1f6fb2; --p99: #7d3fa6;
 --loss: #c8402f; --band: #fbeedd; --requested: #d9a35c; --confirmed: #e3b06f; --on-fault: #46300c;
---up: #7fb59a; --draining: #e0bd62; --stopped: #b79bd1; --dead: #b3261e; --phase: #eef1f4; --focus: #1f6fb2;
+--up: #7fb59a; --draining: #96700f; --stopped: #7d5aa0; --dead: #b3261e; --on-state: #ffffff; --phase: #eef1f4; --focus: #1f6fb2;
 `;
 
 const dark = `
@@ -11,7 +11,7 @@ const dark = `
 --pass: #6cc796; --fail: #f28b80; --inconclusive: #e3b25a;
 --ok: #3f6a96; --planned: #b8c7d6; --failed: #e8685a; --unknown: #e0aa3e; --p50: #68aee8; --p99: #c398e6;
 --loss: #f0776a; --band: #2a2418; --requested: #8a6a35; --confirmed: #7a5a28; --on-fault: #f7e7c8;
---up: #3f7a5c; --draining: #a5842f; --stopped: #7c60a0; --dead: #d4554a; --phase: #1f2831; --focus: #68aee8;
+--up: #3f7a5c; --draining: #876a1c; --stopped: #7c60a0; --dead: #b5443a; --on-state: #ffffff; --phase: #1f2831; --focus: #68aee8;
 `;
 
 const text = `
@@ -72,14 +72,14 @@ const timeline = `
 .lane svg, .overlay { display: block; width: 100%; }
 .lane .key { display: inline-block; width: 14px; }
 .lane svg svg { overflow: hidden; }
-.plot { border-bottom: 1px solid var(--rule); overflow: visible; }
+.plot { border-bottom: 1px solid var(--rule); } .plot, .gutter { overflow: visible; }
 .overlay { position: absolute; top: 0; left: var(--gutter); width: calc(100% - var(--gutter)); height: 100%; pointer-events: none; }
 .lanes text { font-size: 11.5px; fill: var(--muted); font-variant-numeric: tabular-nums; }
-.lanes text.note { font-size: 12.5px; } .lanes text.on-fault { fill: var(--on-fault); font-weight: 600; }
+.lanes text.note { font-size: 12.5px; } .lanes text.on-state { font-size: 10.5px; fill: var(--on-state); font-weight: 600; } .lanes text.on-fault { fill: var(--on-fault); font-weight: 600; }
 .reading { display: block; position: sticky; top: 0; z-index: 1; min-height: 38px; padding: 8px 12px; font-size: 13px;
   background: var(--panel); border: 1px solid var(--rule); border-radius: 6px; font-variant-numeric: tabular-nums; }
 .cursor { stroke: var(--ink); stroke-width: 1; visibility: hidden; } .pointed .cursor { visibility: visible; }
-.slider { display: none; padding-left: var(--gutter); } .live .slider { display: block; }
+.slider { position: relative; display: none; padding-left: var(--gutter); } .live .slider { display: block; }
 .slider input { display: block; width: calc(100% + 16px); margin: 2px -8px 0; accent-color: var(--focus); }
 figure.timeline:not(.live) .reading { display: none; }
 figcaption { margin-top: 8px; padding-left: var(--gutter); }
@@ -94,7 +94,7 @@ rect.phase { fill: var(--phase); stroke: var(--page); stroke-width: 2; }
 .key .planned, .key .p50, .key .p99, .key .loss { stroke: none; }
 .key .planned { fill: var(--planned); } .key .p50 { fill: var(--p50); } .key .p99 { fill: var(--p99); }
 .key .timeout { stroke: none; } .key .dropped { stroke-width: 2; }
-g.loss { stroke: var(--loss); } g.loss .join { opacity: 0.28; } .key .loss { fill: var(--loss); }
+g.loss { stroke: var(--loss); } g.loss .join { opacity: 0.2; } .key .loss { fill: var(--loss); }
 g.loss:hover { stroke-width: 3; } g.loss:hover .join { opacity: 1; }
 .logouts { fill: var(--loss); fill-opacity: 0.35; stroke: var(--loss); } .logout { stroke: var(--loss); stroke-width: 1.5; }
 .requested { fill: none; stroke: var(--requested); stroke-width: 1.5; stroke-dasharray: 4 2; } .confirmed { fill: var(--confirmed); }
@@ -103,6 +103,7 @@ g.loss:hover { stroke-width: 3; } g.loss:hover .join { opacity: 1; }
 
 const media = `
 @media (max-width: 600px) {
+  .legend li { white-space: normal; } .reading { min-height: 78px; }
   body { padding: 20px 14px 48px; } .timeline { --gutter: 66px; } .lanes text { font-size: 10.5px; }
   h1 { font-size: 25px; } th, td { padding: 5px 8px; } .comparison th + th, .comparison td + th, .comparison td { min-width: 0; }
   .verdicts > li { flex-direction: column; gap: 4px; } figcaption { padding-left: 0; }

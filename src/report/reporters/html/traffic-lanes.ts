@@ -1,7 +1,7 @@
 import { count, duration } from '../../words.js';
 import { across, emptyNote, type Lane, round, stretched } from './lane.js';
 import { type Markup, markup } from './markup.js';
-import { logScale, roundUp } from './scale.js';
+import { logScale, roundUp, tickText } from './scale.js';
 import type { Bucket, Timeline } from './timeline-data.js';
 
 /** Room above the curves for the marks of what timed out. */
@@ -51,7 +51,7 @@ export function troubleLane({ buckets, bucketMs, dropped }: Timeline): Lane {
     legend: [
       { className: 'failed', text: `failed ${count(failed)}` },
       { className: 'unknown', text: `unknown ${count(unknown)}` },
-      { className: 'dropped', text: `dropped ${count(dropped)} (moment not recorded)` },
+      ...(dropped === 0 ? [] : [{ className: 'dropped', text: `dropped ${count(dropped)}, moments not recorded` }]),
     ],
     description: `${count(failed)} requests failed, ${count(unknown)} ended unknown, at most ${count(both.reduce((a, b) => Math.max(a, b), 0))} in ${duration(bucketMs)}.`,
     height,
@@ -85,7 +85,7 @@ export function latencyLane({ buckets, endMs, bucketMs }: Timeline): Lane {
     ],
     description: `Highest p99 ${duration(largest(buckets, bucket => bucket.p99 ?? 0))}; ${count(timeouts)} requests timed out.`,
     height,
-    labels: scale.ticks.map(tick => ({ y: y(tick), text: duration(tick) })),
+    labels: scale.ticks.map(tick => ({ y: y(tick), text: tickText(tick) })),
     plot: [
       ...grid,
       stretched(buckets.length, height, [
@@ -113,8 +113,8 @@ function timeoutMark({ timeouts }: Bucket, ms: number, endMs: number): Markup[] 
 
 function axis(top: number, height: number) {
   return [
-    { y: 6, text: count(top) },
-    { y: height - 6, text: '0' },
+    { y: 0, text: count(top) },
+    { y: height, text: '0' },
   ];
 }
 

@@ -17,7 +17,8 @@ export function verdictSection(runs: readonly JudgedRun[]): Markup {
       reasons.length === 0 ? '' : markup`<ul class="reasons">${reasons.map(reason => markup`<li>${reason}</li>`)}</ul>`;
     return markup`<li>${badge(word)}<div><p>${sentence(judged).replace(/ — \w+$/, '.')}</p>${because}</div></li>`;
   });
-  return markup`<section aria-labelledby="verdicts"><h2 id="verdicts">What happened</h2><ul class="verdicts">${items}</ul></section>
+  return markup`<section aria-labelledby="verdicts"><h2 id="verdicts">What happened</h2><ul class="verdicts">${items}</ul>
+<p class="meta">pass: all went as the scenario expects, and it may expect losses. inconclusive: too little was seen to say either.</p></section>
 `;
 }
 

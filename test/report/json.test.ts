@@ -1,0 +1,103 @@
+import { expect } from 'chai';
+import { reporters } from '#src/report/reporters/registry.js';
+import { changed, sampleRun, sampleRuns } from './sample-runs.js';
+
+/** Schema 1 as documented: kind of value at each place. Fields may be added, never renamed or dropped. */
+const schema1 = {
+  schema: 'number',
+  scenario: 'string',
+  seed: 'number',
+  runs: [
+    {
+      mode: 'string',
+      verdict: 'string',
+      users: { total: 'number', loggedOut: 'number', identitySwapped: 'number' },
+      writes: {
+        acknowledged: 'number',
+        lost: 'number',
+        unknown: 'number',
+        unverified: 'number',
+        duplicated: 'number',
+        phantom: 'number',
+        resurrected: 'number',
+        stale: 'number',
+      },
+      requests: { planned: 'number', ok: 'number', failed: 'number', unknown: 'number', dropped: 'number' },
+      latencyMs: { p50: 'number', p90: 'number', p99: 'number', max: 'number' },
+      recoveryMs: 'number',
+      faults: [
+        {
+          id: 'string',
+          fault: 'string',
+          target: 'string',
+          requestedMs: 'number',
+          confirmedMs: 'number',
+          healedMs: 'number',
+        },
+      ],
+      expectations: [{ text: 'string', met: 'boolean' }],
+    },
+  ],
+} as const;
+
+const report = (runs = sampleRuns()) => reporters.json.report(runs, { colour: true });
+
+describe('the json reporter', () => {
+  it('has every field of schema 1 in its place and of its kind', () => {
+    const whole: unknown = JSON.parse(report());
+    expect(departures(whole, schema1, '$')).to.deep.equal([]);
+  });
+
+  it('notices a field that is missing or of another kind', () => {
+    const whole = JSON.parse(report());
+    whole.runs[1].writes.lost = '0';
+    delete whole.runs[0].users;
+    expect(departures(whole, schema1, '$')).to.deep.equal([
+      '$.runs[0].users is no object',
+      '$.runs[1].writes.lost is string, expected number',
+    ]);
+  });
+
+  it('carries the numbers of the findings, and one run per mode in their order', () => {
+    const runs = sampleRuns();
+    const whole = JSON.parse(report(runs));
+    expect(whole).to.include({ schema: 1, scenario: 'kill-one', seed: 42 });
+    expect(whole.runs.map((run: { mode: string }) => run.mode)).to.deep.equal(['sticky', 'redis']);
+    for (const [index, { findings }] of runs.entries()) {
+      expect(whole.runs[index].users).to.deep.equal(findings.users);
+      expect(whole.runs[index].writes).to.deep.equal(findings.writes);
+      expect(whole.runs[index].requests).to.deep.equal(findings.requests);
+      expect(whole.runs[index].incidents).to.have.length(findings.incidents.length);
+    }
+  });
+
+  it('says null where there was no recovery, no confirmation and no healing', () => {
+    const sample = sampleRun({ mode: 'sticky', users: 3 });
+    const faults = sample.run.faults.map(fault => ({ ...fault, confirmedMs: null, healedMs: null, problem: 'gone' }));
+    const run = changed(sample, { findings: { recoveryMs: null, recovered: false }, run: { faults } });
+    const [only] = JSON.parse(report([run])).runs;
+    expect(only).to.include({ recoveryMs: null, recovered: false });
+    expect(only.faults[0]).to.include({ confirmedMs: null, healedMs: null, problem: 'gone' });
+  });
+
+  it('is printed for people too, and ends with a line break', () => {
+    expect(report())
+      .to.match(/^\{\n {2}"schema": 1,\n/)
+      .and.match(/\n\}\n$/);
+  });
+});
+
+function departures(value: unknown, shape: unknown, place: string): string[] {
+  if (typeof shape === 'string') {
+    const kind = typeof value;
+    const matches = kind === shape && (kind !== 'number' || Number.isFinite(value));
+    return matches ? [] : [`${place} is ${kind}, expected ${shape}`];
+  }
+  if (Array.isArray(shape)) {
+    if (!Array.isArray(value) || value.length === 0) return [`${place} is no list with anything in it`];
+    return value.flatMap((item, index) => departures(item, shape[0], `${place}[${index}]`));
+  }
+  if (typeof value !== 'object' || value === null) return [`${place} is no object`];
+  const fields = new Map<string, unknown>(Object.entries(value));
+  return Object.entries(shape ?? {}).flatMap(([key, inner]) => departures(fields.get(key), inner, `${place}.${key}`));
+}

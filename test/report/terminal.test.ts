@@ -1,0 +1,93 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect } from 'chai';
+import { reporters } from '#src/report/reporters/registry.js';
+import type { JudgedRun } from '#src/simulator/verdict.js';
+import { changed, sampleRun, sampleRuns } from './sample-runs.js';
+
+const plain = (runs: readonly JudgedRun[]) => reporters.terminal.report(runs, { colour: false });
+const [sticky = sampleRun({ mode: 'sticky' }), redis = sampleRun({ mode: 'redis' })] = sampleRuns();
+const unmet = { text: 'writes.lost == 0', met: false, actual: '362' };
+
+describe('the terminal reporter', () => {
+  it('shows one sentence per mode and every row of the comparison, within 20 lines', () => {
+    const text = plain([sticky, redis]);
+    expect(linesOf(text).length).to.be.at.most(20);
+    const { users, writes } = sticky.findings;
+    expect(text).to.include(`sticky: ${users.loggedOut} of 60 users logged out, ${writes.lost} of`);
+    expect(text).to.include('redis: 0 of 60 users logged out, 0 of');
+    for (const row of [
+      'users logged out',
+      'writes lost',
+      'requests failed / unknown',
+      'p50 / p99',
+      'recovery',
+      'verdict',
+    ]) {
+      expect(text).to.include(row);
+    }
+  });
+
+  it('keeps the table of two modes within 80 columns', () => {
+    const table = linesOf(plain([sticky, redis])).filter(line => /^[┌│├└]/.test(line));
+    expect(table.length).to.equal(10);
+    for (const line of table) expect(line.length).to.be.at.most(80);
+  });
+
+  it('stays within 20 lines however much went wrong, and says how much it left out', () => {
+    const bad = changed(sticky, {
+      verdict: { word: 'fail', reasons: [], expectations: Array.from({ length: 30 }, () => unmet) },
+    });
+    const lines = linesOf(plain([bad, redis]));
+    expect(lines.length).to.be.at.most(20);
+    expect(lines.at(-1)).to.match(/27 more/);
+  });
+
+  it('lists an unmet expectation with what was measured, once, and no met one', () => {
+    const met = { text: 'users.loggedOut > 0', met: true, actual: '20' };
+    const reasons = ['Expected writes.lost == 0, measured 362.'];
+    const text = plain([changed(redis, { verdict: { word: 'fail', reasons, expectations: [unmet, met] } })]);
+    expect(text).to.include('redis: expected writes.lost == 0, measured 362');
+    expect(text.match(/measured/g)).to.have.length(1);
+    expect(text).to.not.include('users.loggedOut > 0');
+  });
+
+  it('gives the reason of an inconclusive run', () => {
+    const reasons = ['The fault kill was not confirmed within 5 s.'];
+    const text = plain([changed(redis, { verdict: { word: 'inconclusive', reasons, expectations: [] } })]);
+    expect(text).to.include('redis: The fault kill was not confirmed within 5 s.');
+  });
+
+  it('says "not recovered" and "none acknowledged" in the table instead of a number', () => {
+    const nothing = { ...redis.findings.writes, acknowledged: 0, lost: 0 };
+    const text = plain([changed(redis, { findings: { recovered: false, recoveryMs: null, writes: nothing } })]);
+    expect(text)
+      .to.match(/recovery +│ +not recovered/)
+      .and.match(/writes lost +│ +none acknowledged/);
+  });
+
+  it('puts more than six modes one below the other, and numbers repeats', () => {
+    const text = plain([sticky, redis, sticky, redis, sticky, redis, sticky]);
+    expect(text).to.match(/^│ sticky #4 +│/m);
+    expect(text).to.match(/^│ redis +│ +0 of 60 │/m);
+    for (const line of linesOf(text).filter(line => line.startsWith('│'))) expect(line.length).to.be.at.most(110);
+  });
+
+  it('colours only when asked to, without changing a word', () => {
+    const coloured = reporters.terminal.report([sticky, redis], { colour: true });
+    expect(coloured).to.include('\u001b[32m');
+    expect(plain([sticky, redis])).to.not.include('\u001b');
+    expect(stripVTControlCharacters(coloured)).to.equal(plain([sticky, redis]));
+  });
+
+  it('lets nothing from a scenario or an answer steer the terminal', () => {
+    const hostile = { text: 'a\u001b[2J\u0007b', met: false, actual: '\u009b31m\nredis: all is well' };
+    const text = plain([changed(redis, { verdict: { word: 'fail', reasons: [], expectations: [hostile] } })]);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not come through
+    expect(text).to.not.match(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    expect(text).to.not.match(/^redis: all is well/m);
+  });
+});
+
+function linesOf(text: string): string[] {
+  return text.trimEnd().split('\n');
+}
