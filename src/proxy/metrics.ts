@@ -61,8 +61,11 @@ export class ProxyMetrics {
         ...byStatus(this.#own.unknown, { outcome: 'unknown' }),
       ],
     );
-    this.#counter('affinity_total', 'Requests by what became of their affinity.', ['outcome'], () =>
-      labelled(this.#affinity, 'outcome'),
+    this.#counter(
+      'affinity_total',
+      'What became of affinities; a loss while a request is served counts beside what its cookie said.',
+      ['outcome'],
+      () => labelled(this.#affinity, 'outcome'),
     );
     this.#counter('retries_total', 'Tries on a further backend, by how the one before ended.', ['kind'], () =>
       labelled(this.#retries, 'kind'),
@@ -73,7 +76,7 @@ export class ProxyMetrics {
     this.#backendGauges(list);
   }
 
-  /** Once per request that passes the affinity check. */
+  /** What became of an affinity. A request that loses its backend while it is being served is counted again for that. */
   affinity(outcome: keyof typeof affinityZero): void {
     this.#affinity[outcome] += 1;
   }
