@@ -1,0 +1,206 @@
+import { expect } from 'chai';
+import { LabError } from '#src/simulator/errors.js';
+import type { Operation } from '#src/simulator/history.js';
+import { CookieJar } from '#src/simulator/users/cookie-jar.js';
+import { HttpClient } from '#src/simulator/users/http-client.js';
+import { drive, type Handler, json, kindOf, shopAnswer, steps, withServer } from './users-scripted.js';
+
+/** kind/outcome/session of each record, in the order of sending. */
+function story(operations: readonly Operation[]): string[] {
+  return [...operations]
+    .sort((a, b) => a.id - b.id)
+    .map(({ kind, outcome, session }) => `${kind} ${outcome} ${session}`);
+}
+
+const anonymous: Handler = (_request, response) => json(response, 401, { error: 'who are you?' });
+
+describe('users: what they do', () => {
+  it('send at the planned time or later, one step after the other, and record each once', async () => {
+    const plan = [
+      { atMs: 0, kind: 'login' },
+      { atMs: 30, kind: 'add', token: 't1' },
+      { atMs: 60, kind: 'read' },
+    ] as const;
+    let open = 0;
+    let openMax = 0;
+    const slow: Handler = (request, response) => {
+      open += 1;
+      openMax = Math.max(openMax, open);
+      setTimeout(() => {
+        open -= 1;
+        shopAnswer(request, response);
+      }, 50);
+    };
+    const { operations } = await withServer(slow, origin => drive(origin, [plan]));
+    expect(story(operations)).to.deep.equal(['login ok 1', 'add ok 1', 'read ok 1']);
+    expect(openMax).to.equal(1);
+    for (const [index, { plannedMs, sentMs, doneMs }] of operations.entries()) {
+      expect(plannedMs).to.equal(plan[index]?.atMs);
+      expect(sentMs).to.be.at.least(Math.max(plannedMs, operations[index - 1]?.doneMs ?? 0));
+      expect(doneMs).to.be.at.least(sentMs + 45);
+    }
+  });
+
+  it('do not wait for each other', async () => {
+    const hangOne: Handler = (request, response) => {
+      let body = '';
+      request
+        .on('data', chunk => (body += chunk))
+        .on('end', () => body.includes('u1') || shopAnswer(request, response, 'u2'));
+    };
+    const { operations } = await withServer(hangOne, origin =>
+      drive(origin, [steps('login'), steps('login', 'read', 'read')], { timeoutMs: 300 }),
+    );
+    const [hung, quick] = ['u1', 'u2'].map(name => operations.filter(({ user }) => user === name));
+    expect(hung?.map(({ outcome }) => outcome)).to.deep.equal(['unknown']);
+    expect(quick?.map(({ outcome }) => outcome)).to.deep.equal(['ok', 'ok', 'ok']);
+    expect(quick?.at(-1)?.doneMs).to.be.below(250);
+  });
+
+  it('drop a step that would start more than the timeout late, and count it', async () => {
+    const late = (['read', 'whoami', 'logout'] as const).map((kind, index) => ({ atMs: 60 + index, kind }));
+    const { operations, lab } = await withServer(
+      (request, response) => kindOf(request) === 'login' && shopAnswer(request, response),
+      origin => drive(origin, [[...steps('login', 'read'), ...late]], { timeoutMs: 100 }),
+    );
+    // The reads time out one after the other; then it is 200 ms and more.
+    expect(story(operations)).to.deep.equal(['login ok 1', 'read fail 1', 'read fail 1']);
+    expect(lab.dropped).to.equal(2);
+  });
+
+  it('do not count as lag what their own open request held back', async () => {
+    const { lab } = await withServer(
+      (request, response) => setTimeout(() => shopAnswer(request, response), 150),
+      origin => drive(origin, [steps('login', 'read', 'read')]),
+    );
+    expect(lab.lagMs.max).to.be.below(100);
+  });
+
+  it('log in again after the second anonymous answer in a row, not after the first', async () => {
+    const script: Handler = (request, response, nth) =>
+      [2, 4, 5].includes(nth) ? anonymous(request, response, nth) : shopAnswer(request, response);
+    const { operations } = await withServer(script, origin =>
+      drive(origin, [steps('login', 'read', 'read', 'read', 'add', 'add', 'read')]),
+    );
+    expect(story(operations)).to.deep.equal([
+      'login ok 1',
+      'read fail 1',
+      'read ok 1',
+      'read fail 1',
+      'add fail 1',
+      'login ok 2',
+      'add ok 2',
+      'read ok 2',
+    ]);
+    expect(operations.find(({ session, kind }) => kind === 'login' && session === 2)?.plannedMs).to.equal(5);
+  });
+
+  it('repeat a login that did not end ok before the next step', async () => {
+    const script: Handler = (request, response, nth) =>
+      nth === 1 ? request.socket.destroy() : shopAnswer(request, response);
+    const { operations } = await withServer(script, origin => drive(origin, [steps('login', 'add', 'read')]));
+    expect(story(operations)).to.deep.equal(['login unknown 1', 'login ok 1', 'add ok 1', 'read ok 1']);
+  });
+
+  it('do not log in by themselves after their own logout', async () => {
+    const script: Handler = (request, response) =>
+      kindOf(request) === 'read' ? anonymous(request, response, 0) : shopAnswer(request, response);
+    const { operations } = await withServer(script, origin =>
+      drive(origin, [steps('login', 'logout', 'read', 'read', 'read')]),
+    );
+    expect(story(operations)).to.deep.equal([
+      'login ok 1',
+      'logout ok 1',
+      'replay ok 1',
+      'read fail 1',
+      'read fail 1',
+      'read fail 1',
+    ]);
+  });
+
+  it('replay the cookies from before an acknowledged logout, and keep none of what that answers', async () => {
+    const seen: (string | undefined)[] = [];
+    const script: Handler = (request, response) => {
+      seen.push(request.headers.cookie);
+      if (kindOf(request) === 'logout')
+        json(response, 200, { user: null }, { 'set-cookie': 'sid=; Path=/; Max-Age=0' });
+      else if (kindOf(request) === 'read')
+        json(response, 200, { user: 'u1', items: [] }, { 'set-cookie': 'sid=revived; Path=/' });
+      else shopAnswer(request, response);
+    };
+    const { operations } = await withServer(script, origin => drive(origin, [steps('login', 'logout', 'whoami')]));
+    expect(seen).to.deep.equal([undefined, 'sid=1', 'sid=1', undefined]);
+    expect(operations.find(({ kind }) => kind === 'replay')).to.include({
+      outcome: 'fail',
+      identity: 'u1',
+      session: 1,
+    });
+  });
+
+  it('replay nothing after a logout that is not acknowledged', async () => {
+    const script: Handler = (request, response) =>
+      kindOf(request) === 'logout' ? response.writeHead(503).end() : shopAnswer(request, response);
+    const { operations } = await withServer(script, origin => drive(origin, [steps('login', 'logout')]));
+    expect(story(operations)).to.deep.equal(['login ok 1', 'logout unknown 1']);
+  });
+});
+
+describe('users: the read-back', () => {
+  it('is repeated while it is neither ok nor anonymous', async () => {
+    const script: Handler = (request, response, nth) =>
+      nth === 2 || nth === 3 ? response.writeHead(503).end() : shopAnswer(request, response);
+    const { operations } = await withServer(script, origin => drive(origin, [steps('login')], { readBack: true }));
+    expect(story(operations)).to.deep.equal(['login ok 1', 'read fail 1', 'read fail 1', 'read ok 1']);
+    expect(operations.map(({ final }) => final)).to.deep.equal([undefined, true, true, true]);
+  });
+
+  it('ends at "anonymous", and is nothing to who never logged in', async () => {
+    const script: Handler = (request, response) =>
+      kindOf(request) === 'login' ? shopAnswer(request, response) : anonymous(request, response, 0);
+    const { operations } = await withServer(script, origin =>
+      drive(origin, [steps('login'), steps('read')], { readBack: true }),
+    );
+    expect(operations.filter(({ final }) => final)).to.have.length(1);
+    expect(operations.find(({ final }) => final)).to.include({ user: 'u1', outcome: 'fail', identity: null });
+  });
+
+  it('is tried five times and not more', async () => {
+    const script: Handler = (request, response) =>
+      kindOf(request) === 'login' ? shopAnswer(request, response) : request.socket.destroy();
+    const { operations } = await withServer(script, origin => drive(origin, [steps('login')], { readBack: true }));
+    expect(operations.filter(({ final }) => final)).to.have.length(5);
+  });
+});
+
+describe('users: cookies and addresses', () => {
+  it('keep a cookie of 4,096 bytes of name and value and refuse one more, as browsers do', () => {
+    const jar = new CookieJar('http://127.0.0.1:1');
+    jar.store([`fits=${'x'.repeat(4_092)}; Path=/; Max-Age=60`, `over=${'x'.repeat(4_093)}; Path=/`, 'small=1']);
+    expect(
+      jar
+        .header('/cart')
+        ?.split('; ')
+        .map(pair => pair.split('=')[0]),
+    ).to.have.members(['fits', 'small']);
+  });
+
+  it('keep the old value of a cookie whose new one is too long', () => {
+    const jar = new CookieJar('http://127.0.0.1:1');
+    jar.store('cart=old');
+    jar.store(`cart=${'x'.repeat(4_100)}`);
+    expect(jar.header('/')).to.equal('cart=old');
+  });
+
+  it('forget what has expired and send by path', () => {
+    const jar = new CookieJar('http://127.0.0.1:1');
+    jar.store(['a=1; Path=/', 'b=1; Path=/cart']);
+    expect(jar.header('/me')).to.equal('a=1');
+    jar.store('a=; Path=/; Max-Age=0');
+    expect(jar.header('/me')).to.equal(undefined);
+  });
+
+  it('go to loopback addresses only', () => {
+    for (const origin of ['http://10.0.0.1:80', 'http://example.com', 'http://127.0.0.1.example.com'])
+      expect(() => new HttpClient(origin, 1_000)).to.throw(LabError, 'loopback');
+  });
+});
