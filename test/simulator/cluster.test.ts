@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import { freePort } from '#src/simulator/cluster/free-port.js';
+import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
+import { startCluster } from '#src/simulator/cluster/start-cluster.js';
+import { Interrupted, LabError } from '#src/simulator/errors.js';
+import { isRunning, leavingNothing, program, quickProxy, withCluster } from './processes.js';
+
+const never = new AbortController().signal;
+const ignore = (): void => undefined;
+
+const stores: ClusterSpec = { mode: 'redis', backends: { count: 2, env: {} }, redis: true };
+
+async function failure(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('it did not reject');
+}
+
+async function withPath<T>(value: string, use: () => Promise<T>): Promise<T> {
+  const { PATH } = process.env;
+  process.env.PATH = value;
+  try {
+    return await use();
+  } finally {
+    process.env.PATH = PATH;
+  }
+}
+
+describe('cluster', () => {
+  it('starts real processes that answer, reports their edges, and leaves nothing when stopped, twice too', () =>
+    leavingNothing(async () => {
+      const edges: string[] = [];
+      const cluster = await startCluster(stores, never, (member, state) => edges.push(`${member} ${state}`));
+      const pids = cluster.members.map(({ pid }) => pid);
+      for (const member of cluster.members) expect(await member.answers(500), member.name).to.equal(true);
+      expect(cluster.members.map(({ name, role }) => `${name} ${role}`)).to.have.members([
+        'redis store',
+        'backend-1 backend',
+        'backend-2 backend',
+      ]);
+      expect(cluster.versions.redis ?? cluster.versions.valkey).to.match(/^\d+\.\d+/);
+      await Promise.all([cluster.stop(), cluster.stop()]);
+      await cluster.stop();
+      for (const pid of pids) expect(isRunning(pid ?? 0)).to.equal(false);
+      expect(edges.slice(0, 3)).to.have.members(['redis up', 'backend-1 up', 'backend-2 up']);
+      expect(edges.slice(3)).to.have.members(['redis dead', 'backend-1 dead', 'backend-2 dead']);
+    }));
+
+  it('stops a process that is stopped by SIGSTOP, and one that takes no SIGTERM', () =>
+    leavingNothing(async () => {
+      const cluster = await startCluster(
+        { ...stores, backends: { count: 2, env: {}, program: program('stubborn-backend') } },
+        never,
+        ignore,
+      );
+      cluster.member('backend-1').signal('SIGSTOP');
+      cluster.member('redis').signal('SIGSTOP');
+      await cluster.stop();
+    }));
+
+  it('starts a member again on the same port, as another process', () =>
+    leavingNothing(() =>
+      withCluster({ ...stores, redis: false, mode: 'sticky' }, async cluster => {
+        const member = cluster.member('backend-1');
+        const { pid, port } = member;
+        member.signal('SIGKILL');
+        expect(await member.waitExit(2_000)).to.deep.equal({ code: null, signal: 'SIGKILL' });
+        expect(member).to.include({ pid: undefined, state: 'dead' });
+        expect(member.signal('SIGTERM')).to.equal(false);
+        await member.start();
+        expect(member).to.include({ port, state: 'up' });
+        expect(member.pid).to.not.equal(pid);
+        expect(await member.waitExit(10)).to.equal(undefined);
+      }),
+    ));
+
+  it('names the members it has when asked for another', () =>
+    leavingNothing(() =>
+      withCluster({ ...stores, redis: false, mode: 'sticky' }, async cluster => {
+        expect(() => cluster.member('backend-9')).to.throw(LabError, 'backend-1');
+      }),
+    ));
+
+  it('says why a backend does not boot, with its last words, and leaves nothing of the others', () =>
+    leavingNothing(async () => {
+      const began = performance.now();
+      const spec = { ...stores, backends: { count: 2, env: {}, program: program('failing-backend') } };
+      const error = await failure(startCluster(spec, never, ignore));
+      expect(error).to.be.instanceOf(LabError);
+      expect(error.message).to.match(/^backend-[12] ended with code 7 before it answered on port \d+/);
+      expect(error.message).to.include('| the database is on holiday').and.include('| line 12\n').and.include('try: ');
+      expect(error.message).to.not.include('| line 11\n');
+      expect(performance.now() - began).to.be.below(8_000);
+    }));
+
+  it('says how to install Redis when there is none', () =>
+    leavingNothing(() =>
+      withPath('', async () => {
+        const error = await failure(startCluster(stores, never, ignore));
+        expect(error).to.be.instanceOf(LabError);
+        expect(error.message).to.include('apt-get install redis-server').and.include('brew install redis');
+      }),
+    ));
+
+  it('says which port is taken', () =>
+    leavingNothing(async () => {
+      const port = await freePort();
+      const taken = createServer().listen(port, '127.0.0.1');
+      await once(taken, 'listening');
+      try {
+        const spec = { ...stores, redis: false, mode: 'sticky', proxy: { ...quickProxy, port } } as const;
+        const error = await failure(startCluster(spec, never, ignore));
+        expect(error).to.be.instanceOf(LabError);
+        expect(error.message).to.include(`port ${port} on 127.0.0.1 is in use`).and.include('--port');
+      } finally {
+        taken.close();
+      }
+    }));
+
+  it('leaves nothing when it is interrupted while it starts, at whatever moment', () =>
+    leavingNothing(async () => {
+      for (const afterMs of [0, 5, 30, 120, 300]) {
+        const interruption = new AbortController();
+        setTimeout(() => interruption.abort(), afterMs);
+        const outcome = await startCluster(stores, interruption.signal, ignore).then(
+          cluster => cluster.stop(),
+          failureOf,
+        );
+        if (outcome !== undefined) expect(outcome).to.be.instanceOf(Interrupted);
+      }
+    }));
+});
+
+function failureOf(error: unknown): unknown {
+  return error;
+}

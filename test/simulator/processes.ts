@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { eventually } from '#src/simulator/cluster/probe.js';
+import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
+
+/** A program of test/simulator/programs. */
+export function program(name: string): string {
+  return path.join(import.meta.dirname, 'programs', `${name}.js`);
+}
+
+interface ProcessLine {
+  readonly pid: number;
+  readonly parent: number;
+  readonly state: string;
+}
+
+/** All processes but zombies, which are only waiting for somebody to read how they ended. */
+export function processes(): ProcessLine[] {
+  const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat='], { encoding: 'utf8' });
+  return table
+    .trim()
+    .split('\n')
+    .map(line => line.trim().split(/\s+/))
+    .map(([pid, parent, state = '']) => ({ pid: Number(pid), parent: Number(parent), state }))
+    .filter(({ state }) => !state.startsWith('Z'));
+}
+
+export function isRunning(pid: number): boolean {
+  return processes().some(line => line.pid === pid);
+}
+
+/**
+ * Runs `use` with a temporary folder of its own and asserts that afterwards nothing is left in it and no child process
+ * that was not there before.
+ */
+export async function leavingNothing<T>(use: () => Promise<T>): Promise<T> {
+  const before = children();
+  const { TMPDIR } = process.env;
+  const folder = mkdtempSync(path.join(tmpdir(), 'lab-test-'));
+  process.env.TMPDIR = folder;
+  try {
+    const result = await use();
+    expect(readdirSync(folder), 'temporary folders left').to.deep.equal([]);
+    const gone = await eventually(async () => children().every(pid => before.includes(pid)), 1_000);
+    expect(gone, `processes left: ${children()}`).to.equal(true);
+    return result;
+  } finally {
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function children(): number[] {
+  // Not the `ps` that prints the list.
+  const mine = processes().filter(({ parent }) => parent === process.pid);
+  return mine.map(({ pid }) => pid).filter(isAlive);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** A running cluster, stopped on every path. */
+export async function withCluster<T>(spec: ClusterSpec, use: (cluster: Cluster) => Promise<T>): Promise<T> {
+  const cluster = await startCluster(spec, new AbortController().signal, () => undefined);
+  try {
+    return await use(cluster);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+export const quickProxy = {
+  health: { everyMs: 200, timeoutMs: 300, fall: 2, rise: 2 },
+  policy: 'round-robin',
+  drainMs: 500,
+} as const;

@@ -1,0 +1,16 @@
+/** Starts a cluster, prints its processes as one JSON line, and lives until somebody kills it. SIGUSR2: `killNow`, exit. */
+import { killNow } from '#src/simulator/cluster/janitor.js';
+import { startCluster } from '#src/simulator/cluster/start-cluster.js';
+
+process.on('SIGINT', () => undefined);
+process.on('SIGUSR2', () => {
+  killNow();
+  process.exit(130);
+});
+
+const spec = { mode: 'redis', backends: { count: 1, env: {} }, redis: true } as const;
+const cluster = await startCluster(spec, new AbortController().signal, () => undefined);
+// A stopped process is the hard case for whoever cleans up.
+cluster.member('backend-1').signal('SIGSTOP');
+console.log(JSON.stringify(cluster.members.map(({ name, pid, port }) => ({ name, pid, port }))));
+setInterval(() => undefined, 1_000);
