@@ -8,7 +8,7 @@ export class LastLines {
 
   constructor(linesMax: number, streams: readonly Readable[]) {
     this.#linesMax = linesMax;
-    for (const input of streams) createInterface({ input, crlfDelay: Infinity }).on('line', line => this.#add(line));
+    for (const stream of streams) onLine(stream, line => this.#add(line));
   }
 
   /** One line each, behind `prefix`; empty when it said nothing. */
@@ -21,4 +21,8 @@ export class LastLines {
     this.#lines.push(line.slice(0, 500));
     if (this.#lines.length > this.#linesMax) this.#lines.shift();
   }
+}
+
+export function onLine(input: Readable, use: (line: string) => void): void {
+  createInterface({ input, crlfDelay: Infinity }).on('line', use);
 }

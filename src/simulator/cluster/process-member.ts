@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../errors.js';
 import type { Member, MemberState } from './cluster.js';
 import type { Janitor } from './janitor.js';
-import { LastLines } from './last-lines.js';
+import { LastLines, onLine } from './last-lines.js';
 
 const readyWithinMs = 10_000;
 const pollMs = 25;
@@ -40,21 +40,26 @@ interface Boot {
   exit: Exit | undefined;
 }
 
-export type OnState = (member: string, state: MemberState) => void;
+/** Who wants to know what. */
+export interface Listeners {
+  readonly onState: (member: string, state: MemberState) => void;
+  /** A line that the process wrote to its standard error. */
+  readonly onLine?: ((line: string, member: string) => void) | undefined;
+}
 
 /** A member that is a child process in a process group of its own, so that a terminal's Ctrl-C does not reach it. */
 export class ProcessMember implements Member {
   readonly #spec: ProcessSpec;
   readonly #janitor: Janitor;
-  readonly #onState: OnState;
+  readonly #listeners: Listeners;
   #boot: Boot | undefined;
   #state: MemberState = 'dead';
   #retired = false;
 
-  constructor(spec: ProcessSpec, janitor: Janitor, onState: OnState) {
+  constructor(spec: ProcessSpec, janitor: Janitor, listeners: Listeners) {
     this.#spec = spec;
     this.#janitor = janitor;
-    this.#onState = onState;
+    this.#listeners = listeners;
   }
 
   get name(): string {
@@ -97,7 +102,7 @@ export class ProcessMember implements Member {
   mark(state: MemberState): void {
     if (state === this.#state) return;
     this.#state = state;
-    this.#onState(this.name, state);
+    this.#listeners.onState(this.name, state);
   }
 
   async start(): Promise<void> {
@@ -126,6 +131,7 @@ export class ProcessMember implements Member {
     });
     const { pid } = child;
     if (pid !== undefined) this.#janitor.watchProcess(pid);
+    if (this.#listeners.onLine !== undefined) onLine(child.stderr, line => this.#listeners.onLine?.(line, this.name));
     const boot: Boot = {
       child,
       lastLines: new LastLines(20, [child.stdout, child.stderr]),

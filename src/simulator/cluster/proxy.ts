@@ -6,22 +6,25 @@ import type { ProcessSpec } from './process-member.js';
 
 const cli = path.resolve(import.meta.dirname, '../../cli.js');
 
-/** What the proxy under test is started with. Durations are milliseconds. */
+/** What the proxy under test is started with; what is absent is left to its own defaults. Durations are milliseconds. */
 export interface ProxySpec {
-  readonly health: {
+  readonly health?: {
+    readonly path?: string;
     readonly everyMs: number;
     readonly timeoutMs: number;
     readonly fall: number;
     readonly rise: number;
   };
-  readonly policy: string;
-  readonly drainMs: number;
+  readonly policy?: string;
+  readonly drainMs?: number;
   readonly affinity?: 'on' | 'off';
   /** Default 127.0.0.1; a port that is absent or 0 is chosen. */
   readonly host?: string;
   readonly port?: number;
   readonly adminPort?: number;
   readonly engine?: string;
+  /** Further flags as they are typed, for example `--pool=shop`. */
+  readonly extra?: readonly string[];
   /** A Node program that understands the same command line; Holdfast's own when absent. */
   readonly program?: string;
 }
@@ -47,22 +50,30 @@ export function proxySpec(spec: ProxySpec, place: ProxyPlace): ProcessSpec {
   };
 }
 
-function flags({ health, policy, drainMs, affinity, host, engine }: ProxySpec, place: ProxyPlace): string[] {
+function flags(
+  { health, policy, drainMs, affinity, host, engine, extra = [] }: ProxySpec,
+  place: ProxyPlace,
+): string[] {
   const options: Record<string, string | number | undefined> = {
     mode: place.mode,
     host: host ?? '127.0.0.1',
     port: place.port,
     'admin-port': place.adminPort,
     policy,
-    drain: `${drainMs}ms`,
-    'health-interval': `${health.everyMs}ms`,
-    'health-timeout': `${health.timeoutMs}ms`,
-    'health-fall': health.fall,
-    'health-rise': health.rise,
+    drain: milliseconds(drainMs),
+    'health-path': health?.path,
+    'health-interval': milliseconds(health?.everyMs),
+    'health-timeout': milliseconds(health?.timeoutMs),
+    'health-fall': health?.fall,
+    'health-rise': health?.rise,
     affinity,
     engine,
   };
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const backends = place.backendPorts.flatMap(port => ['--backend', `http://127.0.0.1:${port}`]);
-  return [...given.flatMap(([name, value]) => [`--${name}`, String(value)]), ...backends];
+  return [...given.flatMap(([name, value]) => [`--${name}`, String(value)]), ...backends, ...extra];
+}
+
+function milliseconds(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : `${value}ms`;
 }

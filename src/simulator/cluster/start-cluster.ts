@@ -9,7 +9,7 @@ import type { Cluster, ProxyAdmin } from './cluster.js';
 import { freePort, isFree } from './free-port.js';
 import { Janitor } from './janitor.js';
 import { eventually } from './probe.js';
-import { type OnState, ProcessMember, type ProcessSpec } from './process-member.js';
+import { type Listeners, ProcessMember, type ProcessSpec } from './process-member.js';
 import { type ProxySpec, proxySpec } from './proxy.js';
 import { proxyAdmin } from './proxy-admin.js';
 import { findRedis, redisSpec, redisVersion } from './redis-server.js';
@@ -34,8 +34,13 @@ export interface ClusterSpec {
  * the proxy reports every backend ready. Rejects with `LabError` when one does not boot, with `Interrupted` when
  * the signal is aborted; whatever had started is then gone.
  */
-export async function startCluster(spec: ClusterSpec, signal: AbortSignal, onState: OnState): Promise<Cluster> {
-  const lab = new Lab(onState);
+export async function startCluster(
+  spec: ClusterSpec,
+  signal: AbortSignal,
+  onState: Listeners['onState'],
+  onLine?: Listeners['onLine'],
+): Promise<Cluster> {
+  const lab = new Lab({ onState, onLine });
   try {
     return await interruptible(boot(lab, spec), signal);
   } catch (error) {
@@ -121,12 +126,12 @@ async function refuse(): Promise<never> {
 class Lab {
   readonly members: ProcessMember[] = [];
   readonly #janitor = new Janitor();
-  readonly #onState: OnState;
+  readonly #listeners: Listeners;
   #directory: Promise<string> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(onState: OnState) {
-    this.#onState = onState;
+  constructor(listeners: Listeners) {
+    this.#listeners = listeners;
   }
 
   member(name: string): ProcessMember {
@@ -137,7 +142,7 @@ class Lab {
 
   async start(spec: ProcessSpec): Promise<void> {
     this.#refuseWhenStopped(spec.name);
-    const member = new ProcessMember(spec, this.#janitor, this.#onState);
+    const member = new ProcessMember(spec, this.#janitor, this.#listeners);
     this.members.push(member);
     await member.start();
   }
