@@ -16,12 +16,17 @@ const quiet = [
 
 /** Gives `use` a real browser and closes it on every path. */
 export async function withChromium<T>(use: (browser: Browser) => Promise<T>): Promise<T> {
-  const browser = await chromium.launch({ executablePath: chromiumPath(), args: quiet });
+  const browser = await launchChromium();
   try {
     return await use(browser);
   } finally {
     await browser.close();
   }
+}
+
+/** For a suite that shares one browser; it closes it in its `after`. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({ executablePath: chromiumPath(), args: quiet });
 }
 
 function chromiumPath(): string {

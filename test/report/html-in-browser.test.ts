@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import type { Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { reporters } from '#src/report/reporters/registry.js';
 import type { JudgedRun } from '#src/simulator/verdict.js';
-import { withChromium } from './chromium.js';
+import { launchChromium } from './chromium.js';
 import { sampleRun, sampleRuns } from './sample-runs.js';
 
 interface Look {
@@ -23,9 +23,15 @@ interface Opened {
 
 describe('the html report in a real browser', function () {
   this.timeout(30_000);
+  let browser: Browser;
+
+  before(async () => {
+    browser = await launchChromium();
+  });
+  after(() => browser?.close());
 
   it('opens from disk, fetches nothing, complains of nothing, and draws every lane', async () => {
-    await withReport({}, async ({ page, trouble }) => {
+    await withReport(browser, {}, async ({ page, trouble }) => {
       expect(trouble).to.deep.equal([]);
       const figures = await page.locator('figure.timeline').count();
       expect(figures).to.equal(2);
@@ -36,7 +42,7 @@ describe('the html report in a real browser', function () {
   });
 
   it('aligns the plots of all lanes', async () => {
-    await withReport({}, async ({ page }) => {
+    await withReport(browser, {}, async ({ page }) => {
       const edges = await page
         .locator('svg.plot')
         .evaluateAll(plots =>
@@ -47,7 +53,7 @@ describe('the html report in a real browser', function () {
   });
 
   it('moves one cursor over all lanes of its figure, by pointer, and says what happened there', async () => {
-    await withReport({}, async ({ page }) => {
+    await withReport(browser, {}, async ({ page }) => {
       const figure = page.locator('figure.timeline').first();
       const losses = figure.getByRole('img', { name: /writes lost/ });
       await losses.hover({ position: { x: 400, y: 30 } });
@@ -62,7 +68,7 @@ describe('the html report in a real browser', function () {
   });
 
   it('moves the cursor by keyboard', async () => {
-    await withReport({}, async ({ page }) => {
+    await withReport(browser, {}, async ({ page }) => {
       const slider = page.getByRole('slider', { name: 'Moment of the run (sticky)' });
       await slider.focus();
       for (let step = 0; step < 26; step += 1) await page.keyboard.press('ArrowRight');
@@ -77,10 +83,10 @@ describe('the html report in a real browser', function () {
 
   it('is light or dark as the reader wishes, and light on paper', async () => {
     const background = (page: Page) => page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
-    await withReport({ colorScheme: 'light' }, async ({ page }) => {
+    await withReport(browser, { colorScheme: 'light' }, async ({ page }) => {
       expect(await background(page)).to.equal('rgb(255, 255, 255)');
     });
-    await withReport({ colorScheme: 'dark' }, async ({ page }) => {
+    await withReport(browser, { colorScheme: 'dark' }, async ({ page }) => {
       expect(await background(page)).to.equal('rgb(18, 23, 29)');
       await page.emulateMedia({ media: 'print' });
       expect(await background(page)).to.equal('rgb(255, 255, 255)');
@@ -88,7 +94,7 @@ describe('the html report in a real browser', function () {
   });
 
   it('fits a narrow screen without scrolling the page sideways', async () => {
-    await withReport({ width: 400 }, async ({ page }) => {
+    await withReport(browser, { width: 400 }, async ({ page }) => {
       await page
         .locator('details')
         .first()
@@ -98,7 +104,7 @@ describe('the html report in a real browser', function () {
   });
 
   it('has headings, tables and names for those who do not see it', async () => {
-    await withReport({}, async ({ page }) => {
+    await withReport(browser, {}, async ({ page }) => {
       expect(await page.getByRole('heading', { level: 1 }).allTextContents()).to.deep.equal(['kill-one']);
       expect(await page.getByRole('heading', { level: 2 }).count()).to.equal(5);
       expect(await page.getByRole('rowheader', { name: 'writes lost' }).count()).to.equal(1);
@@ -109,7 +115,7 @@ describe('the html report in a real browser', function () {
   it('runs nothing that a user name brings along', async () => {
     const name = `</script><img src=x onerror="document.title='taken'"><script>document.title='taken'</script>`;
     const runs = [sampleRun({ mode: 'sticky', users: 6, rename: user => `${user}${name}` })];
-    await withReport({ runs }, async ({ page, trouble }) => {
+    await withReport(browser, { runs }, async ({ page, trouble }) => {
       expect(trouble).to.deep.equal([]);
       expect(await page.title()).to.equal('kill-one – Holdfast');
       expect(await page.locator('img').count()).to.equal(0);
@@ -118,24 +124,26 @@ describe('the html report in a real browser', function () {
   });
 });
 
-async function withReport(look: Look, use: (opened: Opened) => Promise<void>): Promise<void> {
+async function withReport(browser: Browser, look: Look, use: (opened: Opened) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-report-'));
   try {
     const file = path.join(folder, 'report.html');
     await writeFile(file, reporters.html.report(look.runs ?? sampleRuns(), { colour: false }));
-    await withChromium(async browser => {
-      const { colorScheme = 'light', width = 1200 } = look;
-      const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
-      const address = pathToFileURL(file).href;
-      const trouble: string[] = [];
-      page.on('console', message => trouble.push(message.text()));
-      page.on('pageerror', error => trouble.push(error.message));
-      page.on('request', request => {
-        if (request.url() !== address && !request.url().startsWith('data:')) trouble.push(request.url());
-      });
-      await page.goto(address);
-      await use({ page, trouble });
+    const { colorScheme = 'light', width = 1200 } = look;
+    const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
+    const address = pathToFileURL(file).href;
+    const trouble: string[] = [];
+    page.on('console', message => trouble.push(message.text()));
+    page.on('pageerror', error => trouble.push(error.message));
+    page.on('request', request => {
+      if (request.url() !== address && !request.url().startsWith('data:')) trouble.push(request.url());
     });
+    await page.goto(address);
+    try {
+      await use({ page, trouble });
+    } finally {
+      await page.close();
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,11 +1,8 @@
-import type { JudgedRun } from '../../../simulator/verdict.js';
+import { driverLagP99MsMax, type JudgedRun } from '../../../simulator/verdict.js';
 import { labels } from '../../comparison.js';
 import { count, counted, duration } from '../../words.js';
 import { type Content, type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
-
-/** Above this the driver's own lag makes the run inconclusive. */
-const lagLimitMs = 20;
 
 /** How far the numbers can be trusted, how to get them again, and what they do not say. */
 export function conditionsSection(runs: readonly JudgedRun[]): Markup {
@@ -24,8 +21,8 @@ function labTable(runs: readonly JudgedRun[]): Markup {
       ({ run: { lab } }) => [lab.lagMs.p50, lab.lagMs.p99, lab.lagMs.max].map(duration).join(' / '),
     ],
     [
-      `lag p99 within ${lagLimitMs} ms`,
-      ({ run: { lab } }) => (lab.lagMs.p99 <= lagLimitMs ? 'yes' : 'no: latencies are the lab’s own'),
+      `lag p99 within ${driverLagP99MsMax} ms`,
+      ({ run: { lab } }) => (lab.lagMs.p99 <= driverLagP99MsMax ? 'yes' : 'no: latencies are the lab’s own'),
     ],
     ['operations planned / sent', ({ run }) => `${count(run.header.planned)} / ${count(run.operations.length)}`],
     ['dropped by the driver', ({ run: { lab } }) => count(lab.dropped)],

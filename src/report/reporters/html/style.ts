@@ -42,7 +42,7 @@ const verdicts = `
 .pass { color: var(--pass); } .fail { color: var(--fail); } .inconclusive { color: var(--inconclusive); }
 .verdicts { list-style: none; }
 .verdicts > li { display: flex; gap: 14px; align-items: flex-start; padding: 8px 0; }
-.verdicts > li > .badge { min-width: 116px; margin-top: 1px; }
+.verdicts > li > .badge { width: 128px; margin-top: 1px; }
 .verdicts p { font-size: 16px; }
 .reasons { padding-left: 20px; color: var(--muted); font-size: 14px; }
 `;

@@ -34,7 +34,7 @@ ${lanes.map(lane => laneMarkup(lane(timeline)))}
 <svg class="overlay front" aria-hidden="true"><line class="cursor" x1="0" x2="0" y1="0" y2="100%"/></svg>
 <div class="slider"><input type="range" min="0" max="${last}" value="0" step="1" aria-label="Moment of the run (${name})"></div>
 </div>
-<figcaption>Requests are counted when they ended; the dashed line shows when the plan wanted them. Response time counts from the planned moment; a request that timed out counts at its limit. Tinted bands: a fault was in force.</figcaption>
+<figcaption>Requests are counted when they ended; the dashed line shows when the plan wanted them. Response time counts from the planned moment; a request that timed out counts at its limit. Tinted bands: a confirmed fault was in force.</figcaption>
 <script type="application/json" class="readings">${embeddedJson(readingsOf(timeline))}</script>
 </figure>
 `;
@@ -46,9 +46,10 @@ function backdrop({ faults, endMs }: Timeline): Markup {
     const x = across(ms, endMs);
     return markup`<line class="grid" x1="${x}" x2="${x}" y1="0" y2="100%"/>`;
   });
-  const bands = faults.map(({ requestedMs, healedMs }) => {
-    const width = across((healedMs ?? endMs) - requestedMs, endMs);
-    return markup`<rect class="band" x="${across(requestedMs, endMs)}" width="${width}" height="100%"/>`;
+  const bands = faults.map(({ confirmedMs, healedMs }) => {
+    if (confirmedMs === null) return '';
+    const width = across((healedMs ?? endMs) - confirmedMs, endMs);
+    return markup`<rect class="band" x="${across(confirmedMs, endMs)}" width="${width}" height="100%"/>`;
   });
   return markup`<svg class="overlay back" aria-hidden="true">${bands}${grid}</svg>`;
 }
