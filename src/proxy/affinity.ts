@@ -1,0 +1,98 @@
+import type { AffinityCookies, AffinityReading } from './affinity-cookie.js';
+import type { AddedHeader, AnswerHead, Exchange } from './exchange.js';
+import type { Member } from './member.js';
+import type { AffinityOptions } from './options.js';
+import type { BackendPool } from './pool.js';
+
+/** Why a browser's cookie does not lead to a backend. `forged` is as good as no cookie: the backend is not told. */
+export type BrokenReason = 'down' | 'draining' | 'expired' | 'reborn' | 'unknown' | 'forged';
+
+/** What a browser's cookie means for one exchange. */
+export interface Binding {
+  /** What the cookie says; undefined when there is none that counts. */
+  readonly claims: Extract<AffinityReading, { kind: 'bound' }> | undefined;
+  /** The backend of the cookie, usable or not. */
+  readonly owner: Member | undefined;
+  readonly broken: BrokenReason | undefined;
+}
+
+export const unbound: Binding = { claims: undefined, owner: undefined, broken: undefined };
+
+/** Moments of issue may run this far ahead of the clock, to give each binding its own. */
+const aheadMsMax = 1000;
+
+/** Joins the cookies to the backends of the pool. */
+export class Affinity {
+  readonly #cookies: AffinityCookies;
+  readonly #onLost: AffinityOptions['onLost'];
+  readonly #pool: BackendPool;
+  readonly #ids = new WeakMap<Member, string>();
+  #lastIssuedMs = 0;
+
+  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], pool: BackendPool) {
+    this.#cookies = cookies;
+    this.#onLost = onLost;
+    this.#pool = pool;
+  }
+
+  /** Each backend once, before the first exchange that could be bound to it (see `AffinityCookies.backendId`). */
+  join(member: Member): void {
+    this.#ids.set(member, this.#cookies.backendId(member.name));
+  }
+
+  cookieName(exchange: Exchange): string {
+    return this.#cookies.nameFor(exchange.secure);
+  }
+
+  arrive(exchange: Exchange, nowMs: number): Binding {
+    const reading = this.#cookies.read(exchange.cookie(this.cookieName(exchange)), exchange.secure, nowMs);
+    if (reading.kind === 'none') return unbound;
+    if (reading.kind === 'bad') return { ...unbound, broken: reading.reason };
+    const owner = this.#pool.members.find(member => this.#ids.get(member) === reading.backendId);
+    const broken = owner === undefined ? 'unknown' : brokenBy(owner, reading.incarnation);
+    if (broken === undefined) owner?.bound.see(reading.issuedMs, nowMs);
+    return { claims: reading, owner, broken };
+  }
+
+  /**
+   * Strict means waiting for the backend that holds the session. That is worth something only while it is down in the
+   * boot that the cookie names: one that was reborn, removed or drained will never have the session again.
+   */
+  mustWait(binding: Binding): boolean {
+    return this.#onLost === 'strict' && binding.broken === 'down';
+  }
+
+  /** What the answer of `member` gets: a cookie when the binding changed or is to be refreshed, else nothing. */
+  renew(binding: Binding, member: Member, exchange: Exchange, head: AnswerHead, nowMs: number): readonly AddedHeader[] {
+    if (this.#onLost === 'temporary' && binding.broken === 'down') return [];
+    const { claims } = binding;
+    const same = claims !== undefined && binding.owner === member && claims.incarnation === member.incarnation;
+    const backendId = this.#ids.get(member);
+    if (backendId === undefined || (same && !this.#cookies.needsRefresh(claims, nowMs))) return [];
+    if (!same && claims !== undefined) binding.owner?.bound.forget(claims.issuedMs);
+    const issuedMs = same ? claims.issuedMs : this.#momentOfIssue(nowMs);
+    member.bound.see(issuedMs, nowMs);
+    const identity = { backendId, incarnation: member.incarnation, issuedMs };
+    return [['set-cookie', this.#cookies.issue(identity, exchange.secure, nowMs)], ...keptPrivate(head)];
+  }
+
+  #momentOfIssue(nowMs: number): number {
+    const next = this.#lastIssuedMs + 1;
+    this.#lastIssuedMs = next > nowMs && next < nowMs + aheadMsMax ? next : nowMs;
+    return this.#lastIssuedMs;
+  }
+}
+
+function brokenBy(owner: Member, incarnation: string): BrokenReason | undefined {
+  if (incarnation !== owner.incarnation) return 'reborn';
+  if (owner.keepsBound) return undefined;
+  return owner.state === 'draining' ? 'draining' : 'down';
+}
+
+/** A shared cache that kept this answer would hand one browser's binding to everybody (RFC 9111 §5.2.2.7). */
+function keptPrivate(head: AnswerHead): readonly AddedHeader[] {
+  const given = head.header('cache-control') ?? '';
+  if (/(?:^|[\s,])(?:no-store|private)\s*(?:,|$)/i.test(given)) return [];
+  const others = given.split(',').filter(directive => !/^\s*(?:public|s-maxage\s*=.*)?\s*$/i.test(directive));
+  return [['cache-control', ['private', ...others.map(directive => directive.trim())].join(', ')]];
+}

@@ -1,0 +1,29 @@
+/** The raw value of the named cookie in a Cookie header (RFC 6265 §4.2.1); the first one if it came twice. */
+export function cookieValue(header: string | undefined, name: string): string | undefined {
+  if (header === undefined) return undefined;
+  const pair = `${name}=`;
+  for (let at = header.indexOf(pair); at !== -1; at = header.indexOf(pair, at + 1)) {
+    if (startsPair(header, at)) return header.slice(at + pair.length, endOfPair(header, at)).trim();
+  }
+  return undefined;
+}
+
+/** The header without any copy of the named cookie; undefined when nothing is left of it. */
+export function withoutCookie(header: string, name: string): string | undefined {
+  if (!header.includes(`${name}=`)) return header;
+  const kept = header.split(';').filter(pair => !pair.trimStart().startsWith(`${name}=`));
+  const rest = kept.join(';').trim();
+  return rest === '' ? undefined : rest;
+}
+
+/** Only white space stands between a pair and the semicolon before it: `xholdfast=1` is another cookie. */
+function startsPair(header: string, at: number): boolean {
+  let before = at - 1;
+  while (before >= 0 && (header[before] === ' ' || header[before] === '\t')) before -= 1;
+  return before < 0 || header[before] === ';';
+}
+
+function endOfPair(header: string, at: number): number {
+  const end = header.indexOf(';', at);
+  return end === -1 ? header.length : end;
+}

@@ -1,0 +1,128 @@
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import httpProxy from 'http-proxy';
+import type { Engine, EngineFactory, EngineLimits, Exchange } from '../exchange.js';
+import { BackendAgents } from './http-proxy/backend-agent.js';
+import { answerBadHead } from './http-proxy/bad-head.js';
+import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
+import { destination, flawIn } from './http-proxy/request-head.js';
+import { Tunnel } from './http-proxy/tunnel.js';
+
+const nowhere = { target: '/', host: undefined };
+const badTarget = { status: 400, reason: 'The request target is none that is served here.' };
+const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_request_error; outcome=not-sent' };
+/** How long an idle connection of a client is kept: longer than browsers and load balancers keep theirs. */
+const clientIdleMs = 75_000;
+
+export const httpProxyEngine: EngineFactory = (onExchange, limits) => new HttpProxyEngine(onExchange, limits);
+
+/**
+ * Node's HTTP server in front, http-proxy's `web` behind. Of http-proxy only the way out is used: it makes the request
+ * to the backend. The way back is our own, because an outcome must be exact and the library's defaults are not: it
+ * answers nothing on an error, aborts on a timeout without saying so, and writes a head before anybody can add to it.
+ * Upgrades take the same way: its `ws` ends the client's connection when an attempt is refused, so that there is nobody
+ * left to try the next backend for, and it forwards a refusal of the upgrade with its framing broken.
+ */
+class HttpProxyEngine implements Engine, Wiring {
+  readonly limits: EngineLimits;
+  readonly #onExchange: (exchange: Exchange) => void;
+  readonly #agents: BackendAgents;
+  readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
+  readonly #server: Server;
+  /** Connections that were handed to an upgrade: the server no longer knows them. */
+  readonly #upgraded = new Set<Socket>();
+  #closing = false;
+
+  constructor(onExchange: (exchange: Exchange) => void, limits: EngineLimits) {
+    this.limits = limits;
+    this.#onExchange = onExchange;
+    this.#agents = new BackendAgents(limits.connectMs);
+    this.#server = createServer({
+      headersTimeout: limits.clientHeadMs,
+      // A long upload is no offence; one that stalls is, and the exchange watches for that.
+      requestTimeout: 0,
+      connectionsCheckingInterval: Math.min(1000, limits.clientHeadMs / 4),
+      keepAliveTimeout: clientIdleMs,
+      maxHeaderSize: limits.headerBytesMax,
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+    });
+    this.#server.maxHeadersCount = 0;
+    this.#server.on('request', (request, response) => this.#take(request, response, undefined));
+    this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
+    this.#server.on('clientError', answerBadHead);
+  }
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  listen(host: string, port: number): Promise<{ readonly port: number }> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.removeListener('error', reject);
+        resolve({ port: portOf(this.#server.address()) });
+      });
+    });
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#closing = true;
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
+    const timer = setTimeout(() => {
+      this.#server.closeAllConnections();
+      for (const socket of this.#upgraded) socket.destroy();
+    }, graceMs);
+    await closed;
+    clearTimeout(timer);
+    this.#agents.close();
+  }
+
+  forward({ request, response, upload, url, connection, onError }: Parameters<Wiring['forward']>[0]): void {
+    const options = { target: targetOf(url), agent: this.#agents.for(url)[connection], buffer: upload };
+    this.#proxy.web(request, response, options, onError);
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse, tunnel: Tunnel | undefined): void {
+    const to = destination(request);
+    const exchange = new HttpExchange(this, request, response, to ?? nowhere, tunnel);
+    const flaw = to === undefined ? badTarget : flawIn(request, this.limits.headerFieldsMax);
+    // A connection that becomes idle after `close` has looked for idle ones would stay until the grace is over.
+    response.on('close', () => this.#closing && setImmediate(() => this.#server.closeIdleConnections()));
+    if (flaw === undefined) this.#onExchange(exchange);
+    else exchange.refuse(flaw.status, flaw.reason, badRequest);
+  }
+
+  /** Node's server lets go of the connection: a response of our own answers on it, whether the backend agrees or not. */
+  #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (!(socket instanceof Socket)) return void socket.destroy();
+    this.#upgraded.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#upgraded.delete(socket));
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on('finish', () => socket.destroySoon());
+    // Any other protocol is declined by not passing the offer on (RFC 9110 §7.8): `h2c` would be a way around the proxy.
+    const websocket = request.headers.upgrade?.toLowerCase() === 'websocket';
+    this.#take(request, response, websocket ? new Tunnel(socket, head) : undefined);
+  }
+}
+
+const targets = new WeakMap<URL, { protocol: string; host: string; port: number }>();
+
+function targetOf(url: URL): { protocol: string; host: string; port: number } {
+  const known = targets.get(url);
+  if (known !== undefined) return known;
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  const target = { protocol: url.protocol, host: url.hostname.replace(/^\[|\]$/g, ''), port };
+  targets.set(url, target);
+  return target;
+}
+
+function portOf(address: AddressInfo | string | null): number {
+  if (address === null || typeof address === 'string') throw new TypeError(`listening on ${address}, not on a port`);
+  return address.port;
+}

@@ -1,0 +1,230 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
+import { isIdempotent } from '../../retry.js';
+import { answerHead, answerLines } from './answer-head.js';
+import { wasEstablished } from './backend-agent.js';
+import type { Tunnel } from './tunnel.js';
+import type { Upload, UploadListener } from './upload.js';
+
+/** The client's side of an attempt. */
+export interface AttemptClient {
+  readonly method: string;
+  /** Request target for the backend. */
+  readonly target: string;
+  /** The body came in chunks. */
+  readonly chunked: boolean;
+  readonly response: ServerResponse;
+  readonly upload: Upload;
+  readonly limits: EngineLimits;
+  /** Undefined unless the client asked for one. */
+  readonly tunnel: Tunnel | undefined;
+  /** The engine is closing: the client is told to come back on a new connection. */
+  readonly closing: boolean;
+  /** Nobody is there to be answered. */
+  readonly gone: boolean;
+  /** The client stalled in the middle of its body: answers 408. */
+  giveUpOnClient(): void;
+}
+
+/** Sends the request, on a pooled connection or a fresh one, and reports a failure of the connection. */
+export type Dial = (connection: 'pooled' | 'fresh', onError: (error: Error) => void) => void;
+
+const abandoned: Outcome = { kind: 'abandoned' };
+const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
+const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
+const switched: Outcome = { kind: 'answered', status: 101 };
+
+/**
+ * One attempt: a request to one backend, from its first byte to its outcome.
+ *
+ * head awaited -> answering -> over, by way of `settle`, which takes the first outcome and no other.
+ */
+export class Attempt implements UploadListener {
+  readonly #client: AttemptClient;
+  readonly #edits: HeaderEdits;
+  readonly #dial: Dial;
+  readonly #resolve: (outcome: Outcome) => void;
+  #request: ClientRequest | undefined;
+  #answer: IncomingMessage | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** The connection of the first try died of age; this is the one try on a fresh one. */
+  #redialled = false;
+  #over = false;
+
+  constructor(client: AttemptClient, edits: HeaderEdits, dial: Dial, resolve: (outcome: Outcome) => void) {
+    this.#client = client;
+    this.#edits = edits;
+    this.#dial = dial;
+    this.#resolve = resolve;
+  }
+
+  start(): void {
+    this.#client.upload.listen(this);
+    this.#arm(this.#client.upload.complete ? this.#client.limits.responseHeadMs : this.#client.limits.idleBodyMs);
+    this.#dial('pooled', error => this.#failed(error));
+  }
+
+  opened(request: ClientRequest): void {
+    this.#request = request;
+    // http-proxy would fold slashes and parse the target anew; what came is what goes on.
+    request.path = this.#client.target;
+    this.#restoreFraming(request);
+    request.on('response', answer => this.#answered(answer));
+    request.on('upgrade', (answer, socket, head) => this.#upgraded(answer, socket, head));
+  }
+
+  /**
+   * http-proxy gives a DELETE or OPTIONS without a Content-Length one of 0. With a chunked body behind it the backend
+   * would take the body for the next request: request smuggling.
+   */
+  #restoreFraming(request: ClientRequest): void {
+    if (!this.#client.chunked || request.hasHeader('transfer-encoding')) return;
+    request.removeHeader('content-length');
+    request.setHeader('transfer-encoding', 'chunked');
+  }
+
+  progressed(): void {
+    this.#timer?.refresh();
+  }
+
+  sent(): void {
+    if (this.#answer === undefined) this.#arm(this.#client.limits.responseHeadMs);
+  }
+
+  breakOff(): void {
+    if (this.#answer === undefined) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
+  }
+
+  /** The response to the client is over: written whole, or its connection is gone. */
+  clientDone(): void {
+    const status = this.#answer?.statusCode;
+    if (this.#client.response.writableFinished && status !== undefined) this.#settle({ kind: 'answered', status });
+    else this.#settle(abandoned);
+  }
+
+  #failed(error: Error): void {
+    if (this.#over || this.#answer !== undefined) return;
+    if (this.#client.gone) this.#settle(abandoned);
+    else if (this.#wasStale()) this.#redial();
+    else this.#settle(this.#outcomeOf('code' in error ? error.code : undefined));
+  }
+
+  #outcomeOf(code: unknown): Outcome {
+    if (!this.#redialled && !wasEstablished(this.#request?.socket ?? null)) {
+      return { kind: 'refused', reason: code === 'ETIMEDOUT' ? 'connection_timeout' : 'connection_refused' };
+    }
+    const garbled = typeof code === 'string' && code.startsWith('HPE_');
+    return { kind: 'broken-off', reason: garbled ? 'http_protocol_error' : 'connection_terminated' };
+  }
+
+  /**
+   * A backend may close an idle connection at the moment when it is used again (RFC 9112 §9.3.1): that says nothing
+   * about the backend. Once, and only for what may be carried out twice: the request may have arrived all the same.
+   */
+  #wasStale(): boolean {
+    const { method, upload } = this.#client;
+    return this.#request?.reusedSocket === true && !this.#redialled && isIdempotent(method) && upload.replayable;
+  }
+
+  #redial(): void {
+    this.#redialled = true;
+    this.#client.upload.detach();
+    this.#client.upload.listen(this);
+    this.#dial('fresh', error => this.#failed(error));
+  }
+
+  #answered(answer: IncomingMessage): void {
+    if (this.#over) return;
+    if (this.#writeHead(answer)) {
+      this.#answer = answer;
+      this.#arm(this.#client.limits.idleBodyMs);
+      this.#pump(answer, this.#client.response);
+    } else {
+      this.#settle(protocolError);
+    }
+  }
+
+  #writeHead(answer: IncomingMessage, more: readonly string[] = []): boolean {
+    const { response } = this.#client;
+    const head = answerHead(answer);
+    const lines = answerLines(answer, this.#edits.onAnswer(head));
+    for (const part of more) lines.push(part);
+    if (this.#client.closing) response.shouldKeepAlive = false;
+    try {
+      response.writeHead(head.status, answer.statusMessage, lines);
+      return true;
+    } catch {
+      // A reason phrase or a value that Node's parser takes and its writer does not.
+      return false;
+    }
+  }
+
+  #pump(answer: IncomingMessage, response: ServerResponse): void {
+    let begun = false;
+    answer.on('data', chunk => {
+      begun = true;
+      this.#timer?.refresh();
+      if (!response.write(chunk)) answer.pause();
+    });
+    response.on('drain', () => answer.resume());
+    answer.on('end', () => {
+      begun = true;
+      if (answer.rawTrailers.length > 0) response.addTrailers(answer.trailers);
+      response.end();
+    });
+    answer.on('close', () => {
+      if (!answer.complete) this.#cut(cutOff);
+    });
+    answer.on('error', () => this.#cut(cutOff));
+    // A head without a body yet (server-sent events) must not wait for its first byte. What came with the head in one
+    // packet is written by then, and leaves with it in one packet.
+    process.nextTick(() => begun || response.flushHeaders());
+  }
+
+  #upgraded(answer: IncomingMessage, socket: Socket, head: Buffer): void {
+    const { tunnel, response } = this.#client;
+    if (this.#over || tunnel === undefined || !this.#writeHead(answer, ['Connection', 'Upgrade'])) {
+      socket.destroy();
+      this.#settle(protocolError);
+      return;
+    }
+    this.#answer = answer;
+    clearTimeout(this.#timer);
+    tunnel.open(response, socket, head, whole => this.#settle(whole ? switched : cutOff));
+  }
+
+  #cut(outcome: Outcome): void {
+    if (this.#over) return;
+    this.#settle(outcome);
+    // Closing the connection is the only way left to say that this is not all.
+    this.#client.response.destroy();
+  }
+
+  #arm(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#late(), ms);
+  }
+
+  /** Nothing moved for too long: whose fault it is depends on who was waited for. */
+  #late(): void {
+    const { upload, response } = this.#client;
+    if (this.#answer !== undefined) {
+      this.#cut(response.writableNeedDrain ? abandoned : { kind: 'cut', reason: 'http_response_timeout' });
+    } else if (upload.complete || upload.blocked) {
+      this.#settle({ kind: 'broken-off', reason: 'http_response_timeout' });
+    } else {
+      this.#settle(abandoned);
+      this.#client.giveUpOnClient();
+    }
+  }
+
+  #settle(outcome: Outcome): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#client.upload.detach();
+    if (outcome.kind !== 'answered' || this.#request?.writableFinished === false) this.#request?.destroy();
+    this.#resolve(outcome);
+  }
+}

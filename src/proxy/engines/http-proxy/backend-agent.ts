@@ -1,0 +1,89 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { Duplex } from 'node:stream';
+
+/** Connections that were established: whatever failed on one of these may have reached the backend. */
+const established = new WeakSet<Duplex>();
+
+/**
+ * An idle connection is closed after this long. The number must be set for another reason too: without it Node's agent
+ * does not heed a shorter `Keep-Alive: timeout=…` of the backend, and keeps using connections that are about to close.
+ */
+const idleMs = 55_000;
+
+/** The two ways to a backend; one pair for each protocol that a backend may speak. */
+export interface Agents {
+  /** Keeps connections for the next request. */
+  readonly pooled: HttpAgent;
+  /** A connection of its own for each request: for those that met a pooled one just as it died. */
+  readonly fresh: HttpAgent;
+}
+
+export function wasEstablished(socket: Duplex | null): boolean {
+  return socket !== null && established.has(socket);
+}
+
+export class BackendAgents {
+  readonly #plain: Agents;
+  readonly #tls: Agents;
+
+  /** A connection that is not there after `connectMs` is given up with the code `ETIMEDOUT`. */
+  constructor(connectMs: number) {
+    const pooled = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, timeout: idleMs };
+    this.#plain = { pooled: new PlainAgent(pooled, connectMs), fresh: new PlainAgent({}, connectMs) };
+    this.#tls = { pooled: new TlsAgent(pooled, connectMs), fresh: new TlsAgent({}, connectMs) };
+  }
+
+  for(url: URL): Agents {
+    return url.protocol === 'https:' ? this.#tls : this.#plain;
+  }
+
+  close(): void {
+    for (const { pooled, fresh } of [this.#plain, this.#tls]) {
+      pooled.destroy();
+      fresh.destroy();
+    }
+  }
+}
+
+type Made = Duplex | null | undefined;
+
+class PlainAgent extends HttpAgent {
+  readonly #connectMs: number;
+
+  constructor(options: ConstructorParameters<typeof HttpAgent>[0], connectMs: number) {
+    super(options);
+    this.#connectMs = connectMs;
+  }
+
+  override createConnection(...given: Parameters<HttpAgent['createConnection']>): Made {
+    return bounded(super.createConnection(...given), 'connect', this.#connectMs);
+  }
+}
+
+class TlsAgent extends HttpsAgent {
+  readonly #connectMs: number;
+
+  constructor(options: ConstructorParameters<typeof HttpsAgent>[0], connectMs: number) {
+    super(options);
+    this.#connectMs = connectMs;
+  }
+
+  override createConnection(...given: Parameters<HttpsAgent['createConnection']>): Made {
+    return bounded(super.createConnection(...given), 'secureConnect', this.#connectMs);
+  }
+}
+
+function bounded(socket: Made, ready: 'connect' | 'secureConnect', connectMs: number): Made {
+  if (!socket) return socket;
+  const giveUp = () => {
+    socket.destroy(Object.assign(new Error(`no connection within ${connectMs} ms`), { code: 'ETIMEDOUT' }));
+  };
+  const timer = setTimeout(giveUp, connectMs);
+  socket.once('close', () => clearTimeout(timer));
+  socket.once(ready, () => {
+    clearTimeout(timer);
+    established.add(socket);
+  });
+  return socket;
+}

@@ -1,0 +1,150 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Backend } from '../../backends.js';
+import { cookieValue } from '../../cookie-header.js';
+import type { EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
+import { Attempt, type AttemptClient } from './attempt.js';
+import { type Forwarding, forwardedHeaders } from './request-head.js';
+import type { Tunnel } from './tunnel.js';
+import { Upload } from './upload.js';
+
+/** What an exchange needs of its engine. */
+export interface Wiring {
+  readonly limits: EngineLimits;
+  readonly closing: boolean;
+  /** Sends the request with its present headers, the upload as its body. */
+  forward(call: {
+    readonly request: IncomingMessage;
+    readonly response: ServerResponse;
+    readonly upload: Upload;
+    readonly url: URL;
+    readonly connection: 'pooled' | 'fresh';
+    onError(error: Error): void;
+  }): void;
+}
+
+const abandoned: Outcome = { kind: 'abandoned' };
+
+/** A request of Node's HTTP server, as the heart sees it. */
+export class HttpExchange implements Exchange, AttemptClient {
+  readonly method: string;
+  readonly path: string;
+  readonly clientAddress: string;
+  readonly secure: boolean;
+  readonly upgrade: boolean;
+  readonly target: string;
+  readonly chunked: boolean;
+  readonly response: ServerResponse;
+  readonly upload: Upload;
+  readonly tunnel: Tunnel | undefined;
+  readonly #request: IncomingMessage;
+  readonly #given: IncomingHttpHeaders;
+  readonly #host: string | undefined;
+  readonly #wiring: Wiring;
+  #attempt: Attempt | undefined;
+
+  constructor(
+    wiring: Wiring,
+    request: IncomingMessage,
+    response: ServerResponse,
+    destination: { readonly target: string; readonly host: string | undefined },
+    tunnel: Tunnel | undefined,
+  ) {
+    const { socket, headers } = request;
+    this.#wiring = wiring;
+    this.#request = request;
+    this.#given = headers;
+    this.#host = destination.host;
+    this.response = response;
+    this.target = destination.target;
+    this.method = request.method ?? 'GET';
+    this.path = request.url ?? '/';
+    // A dual-stack socket writes an IPv4 peer as an IPv6 address.
+    this.clientAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    this.secure = 'encrypted' in socket;
+    this.tunnel = tunnel;
+    this.upgrade = tunnel !== undefined;
+    this.chunked = headers['transfer-encoding'] !== undefined && !this.upgrade;
+    const length = headers['content-length'];
+    const hasBody = this.chunked || (length !== undefined && length !== '0' && !this.upgrade);
+    this.upload = new Upload(request, hasBody, wiring.limits.replayBytesMax);
+    response.on('close', () => this.#closed());
+  }
+
+  get replayable(): boolean {
+    return this.upload.replayable;
+  }
+
+  get limits(): EngineLimits {
+    return this.#wiring.limits;
+  }
+
+  get closing(): boolean {
+    return this.#wiring.closing;
+  }
+
+  get gone(): boolean {
+    return this.response.closed || this.response.destroyed || this.#request.socket.destroyed;
+  }
+
+  cookie(name: string): string | undefined {
+    return cookieValue(this.#given.cookie, name);
+  }
+
+  send(backend: Backend, edits: HeaderEdits): Promise<Outcome> {
+    if (this.gone) return Promise.resolve(abandoned);
+    const { upload, response } = this;
+    const request = this.#request;
+    // http-proxy forwards what it finds here; the client's own head is kept in `#given` for the next attempt.
+    request.headers = forwardedHeaders(this.#forwarding(), edits);
+    return new Promise(resolve => {
+      this.#attempt = new Attempt(
+        this,
+        edits,
+        (connection, onError) =>
+          this.#wiring.forward({ request, response, upload, url: backend.url, connection, onError }),
+        resolve,
+      );
+      this.#attempt.start();
+    });
+  }
+
+  breakOff(): void {
+    this.#attempt?.breakOff();
+  }
+
+  refuse(status: number, reason: string, headers: Readonly<Record<string, string>>): void {
+    if (this.gone || this.response.headersSent) return;
+    const body = Buffer.from(`${reason}\n`);
+    if (this.closing) this.response.shouldKeepAlive = false;
+    this.response.writeHead(status, {
+      'content-type': 'text/plain; charset=utf-8',
+      'content-length': body.length,
+      'cache-control': 'no-store',
+      ...headers,
+    });
+    this.response.end(this.method === 'HEAD' ? undefined : body);
+  }
+
+  giveUpOnClient(): void {
+    this.refuse(408, 'The request body did not arrive in time.', {
+      connection: 'close',
+      'proxy-status': 'holdfast; error=http_request_error; outcome=unknown',
+    });
+  }
+
+  #forwarding(): Forwarding {
+    return {
+      given: this.#given,
+      httpVersion: this.#request.httpVersion,
+      host: this.#host,
+      clientAddress: this.clientAddress,
+      secure: this.secure,
+      upgrade: this.upgrade ? this.#given.upgrade : undefined,
+    };
+  }
+
+  #closed(): void {
+    this.#attempt?.clientDone();
+    this.upload.drop();
+  }
+}

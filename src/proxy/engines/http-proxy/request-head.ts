@@ -1,0 +1,110 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { withoutCookie } from '../../cookie-header.js';
+import type { HeaderEdits } from '../../exchange.js';
+import { namedInConnection } from './hop-by-hop.js';
+
+/** What the head for a backend is made of, apart from what the heart changes. */
+export interface Forwarding {
+  /** The head as the client sent it. */
+  readonly given: IncomingHttpHeaders;
+  readonly httpVersion: string;
+  readonly host: string | undefined;
+  readonly clientAddress: string;
+  readonly secure: boolean;
+  /** `websocket` for an upgrade, else undefined. */
+  readonly upgrade: string | undefined;
+}
+
+/** Meant for this hop alone, or said by the client about what only a proxy can know: not forwarded as they came. */
+const dropped: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authorization',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  // Node's server has answered it with 100 by itself; the backend gets the body without asking for it.
+  'expect',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-server',
+  'x-forwarded-prefix',
+]);
+
+/** The head for a backend, as a new object: each attempt starts from what the client sent. */
+export function forwardedHeaders(forwarding: Forwarding, edits: HeaderEdits): IncomingHttpHeaders {
+  const { given } = forwarding;
+  const named = namedInConnection(given.connection);
+  const headers: IncomingHttpHeaders = {};
+  for (const name in given) {
+    if (!dropped.has(name) && !named?.has(name)) headers[name] = given[name];
+  }
+  if (edits.stripCookie !== '' && headers.cookie !== undefined) {
+    headers.cookie = withoutCookie(headers.cookie, edits.stripCookie);
+    if (headers.cookie === undefined) delete headers.cookie;
+  }
+  addOurs(headers, forwarding);
+  for (const name in edits.request) {
+    const value = edits.request[name];
+    if (value === undefined) delete headers[name];
+    else headers[name] = value;
+  }
+  return headers;
+}
+
+function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
+  const { given, httpVersion, host, clientAddress, secure, upgrade } = forwarding;
+  const via = `${httpVersion} holdfast`;
+  headers.via = headers.via === undefined ? via : `${headers.via}, ${via}`;
+  headers['x-forwarded-for'] = clientAddress;
+  headers['x-forwarded-proto'] = secure ? 'https' : 'http';
+  if (host !== undefined) {
+    headers.host = host;
+    headers['x-forwarded-host'] = host;
+  }
+  if (upgrade !== undefined) {
+    delete headers['content-length'];
+    headers.connection = 'Upgrade';
+    headers.upgrade = upgrade;
+  } else if (given['transfer-encoding'] !== undefined) {
+    headers['transfer-encoding'] = 'chunked';
+  }
+}
+
+/** What Node's parser lets pass and a proxy must not; undefined when the head is in order. */
+export function flawIn(request: IncomingMessage, fieldsMax: number): { status: 400 | 431; reason: string } | undefined {
+  const { rawHeaders, headers } = request;
+  // Node would drop the fields above its own limit in silence, so that limit is off and this one counts.
+  if (rawHeaders.length > 2 * fieldsMax) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
+  if (hostsIn(rawHeaders) > 1) return { status: 400, reason: 'More than one Host field.' };
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    return { status: 400, reason: 'The only transfer coding that is understood is chunked.' };
+  }
+  return undefined;
+}
+
+function hostsIn(rawHeaders: readonly string[]): number {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts;
+}
+
+/**
+ * Request target and host for the backend; undefined when the target is none that a gateway serves. A target in
+ * absolute form names the host itself, and the Host field counts for nothing then (RFC 9112 §3.2.2).
+ */
+export function destination(request: IncomingMessage): { target: string; host: string | undefined } | undefined {
+  const { url = '', headers } = request;
+  if (url.startsWith('/') || url === '*') return { target: url, host: headers.host };
+  const [, host, rest] = /^https?:\/\/([^/?#@]+)([/?][^#]*)?$/i.exec(url) ?? [];
+  if (host === undefined) return undefined;
+  return { target: rest?.startsWith('/') ? rest : `/${rest ?? ''}`, host };
+}

@@ -1,0 +1,7 @@
+import type { EngineFactory } from '../exchange.js';
+import { httpProxyEngine } from './http-proxy.js';
+
+/** The keys are the names that `--engine` takes. */
+export const engines: Record<string, { readonly summary: string; readonly make: EngineFactory }> = {
+  'http-proxy': { summary: "Node's own HTTP server and the http-proxy library", make: httpProxyEngine },
+};

@@ -1,0 +1,116 @@
+import type { Backend, BackendState } from './backends.js';
+import { BoundBrowsers } from './bound-browsers.js';
+import { Ejection } from './ejection.js';
+import type { Exchange } from './exchange.js';
+import type { ProxyEvent } from './options.js';
+
+/** What the operator wants of a backend. */
+export type Order = 'ready' | 'drain' | 'maint';
+
+/** What a backend may call its boot: it goes into a cookie, and a cookie is short. */
+const incarnationShape = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * One backend of the pool. Its state is never set: it follows from what the health checks say, what the operator wants
+ * and whether it is ejected, so that no order of these can leave a wrong one behind.
+ */
+export class Member implements Backend {
+  readonly name: string;
+  readonly url: URL;
+  readonly inFlight = new Set<Exchange>();
+  readonly bound: BoundBrowsers;
+  readonly ejection = new Ejection();
+  /** A connection was refused or broke, or a probe failed: no new bindings until a probe succeeds. */
+  suspect = false;
+  /** The drain is over: nothing is left, or the window is. */
+  drained = false;
+  #state: BackendState = 'down';
+  #incarnation = '1';
+  /** It says itself which boot it is; otherwise the proxy counts. */
+  #selfNamed = false;
+  #healthy = false;
+  #probed = false;
+  #ejected = false;
+  #order: Order = 'ready';
+  readonly #onEvent: (event: ProxyEvent) => void;
+
+  constructor(name: string, url: URL, boundIdleMs: number, onEvent: (event: ProxyEvent) => void) {
+    this.name = name;
+    this.url = url;
+    this.bound = new BoundBrowsers(boundIdleMs);
+    this.#onEvent = onEvent;
+  }
+
+  get state(): BackendState {
+    return this.#state;
+  }
+
+  get incarnation(): string {
+    return this.#incarnation;
+  }
+
+  get order(): Order {
+    return this.#order;
+  }
+
+  /** Whether the browsers bound to it may go on using it. */
+  get keepsBound(): boolean {
+    return this.#state === 'ready' || (this.#state === 'draining' && !this.drained);
+  }
+
+  obey(order: Order): void {
+    this.#order = order;
+    this.drained = false;
+    this.#settle(order === 'ready' ? 'taken back by the operator' : `${order} by the operator`);
+  }
+
+  /** A probe succeeded often enough. Where no name was given, coming back counts as a new boot. */
+  up(reason: string): void {
+    if (this.#probed && !this.#healthy && !this.#selfNamed) this.#become(String(Number(this.#incarnation) + 1));
+    this.#probed = true;
+    this.#healthy = true;
+    this.suspect = false;
+    this.#settle(reason);
+  }
+
+  down(reason: string): void {
+    this.#probed = true;
+    this.#healthy = false;
+    this.#settle(reason);
+  }
+
+  eject(ejected: boolean, reason: string): void {
+    this.#ejected = ejected;
+    this.#settle(reason);
+  }
+
+  /** `given` is what an answer or a health check called this boot; a name that cannot go into a cookie is ignored. */
+  learn(given: string | undefined): void {
+    if (given === undefined || given === this.#incarnation || !incarnationShape.test(given)) return;
+    const first = !this.#selfNamed;
+    this.#selfNamed = true;
+    if (first) this.#incarnation = given;
+    else this.#become(given);
+  }
+
+  #become(incarnation: string): void {
+    this.#incarnation = incarnation;
+    // Its memory is empty: whoever was bound to the boot before is bound to nothing now.
+    this.bound.clear();
+    this.#onEvent({ kind: 'incarnation', backend: this.name, incarnation });
+  }
+
+  #settle(reason: string): void {
+    const from = this.#state;
+    this.#state = this.#follows();
+    if (from !== this.#state) {
+      this.#onEvent({ kind: 'backend', backend: this.name, from, to: this.#state, reason });
+    }
+  }
+
+  #follows(): BackendState {
+    if (this.#order === 'maint' || !this.#healthy) return 'down';
+    if (this.#order === 'drain') return 'draining';
+    return this.#ejected ? 'ejected' : 'ready';
+  }
+}

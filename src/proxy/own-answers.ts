@@ -1,0 +1,35 @@
+import type { AttemptFailure, Outcome } from './exchange.js';
+
+/** What the proxy answers when no backend did. */
+export interface OwnAnswer {
+  readonly status: 502 | 503 | 504;
+  readonly outcome: 'not-sent' | 'unknown';
+  readonly reason: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const retryAfterS = '1';
+
+/** No backend can be asked, or the last one that was asked took nothing. `sent`: an earlier one may have taken it. */
+export function unavailable(sent: boolean): OwnAnswer {
+  const headers = { ...proxyStatus('destination_unavailable', sent), 'retry-after': retryAfterS };
+  const reason = 'No server can take this request now; try again in a second.';
+  return { status: 503, outcome: sent ? 'unknown' : 'not-sent', reason, headers };
+}
+
+/** A backend got the request, and its answer never began. */
+export function brokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): OwnAnswer {
+  const late = reason === 'http_response_timeout';
+  const what = late ? 'did not answer in time' : 'broke off before it answered';
+  return {
+    status: late ? 504 : 502,
+    outcome: 'unknown',
+    reason: `The server ${what}; the request may have been carried out.`,
+    headers: proxyStatus(reason === 'marked_down' ? 'destination_unavailable' : reason, true),
+  };
+}
+
+/** RFC 9209; `outcome` is an extension parameter (§2.2): whether it is safe to send the request again. */
+function proxyStatus(error: AttemptFailure | 'destination_unavailable', sent: boolean): Record<string, string> {
+  return { 'proxy-status': `holdfast; error=${error}; outcome=${sent ? 'unknown' : 'not-sent'}` };
+}

@@ -1,0 +1,169 @@
+import type { BackendView } from './admin.js';
+import type { Backend } from './backends.js';
+import type { Exchange, Outcome } from './exchange.js';
+import { Member, type Order } from './member.js';
+import type { ProxyEvent } from './options.js';
+import { mayRetry } from './retry.js';
+
+export interface PoolSettings {
+  readonly drainMs: number;
+  /** How long a browser that is not seen counts as bound. */
+  readonly boundIdleMs: number;
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly onEvent: (event: ProxyEvent) => void;
+  /** A backend gave reason to be probed at once. */
+  readonly onSuspect: (member: Member) => void;
+}
+
+/** A browser leaves without telling: while a backend drains, its bound ones are counted this often. */
+const drainLookMs = 1000;
+
+/** All backends: who may be chosen, who is drained, who is ejected. It probes nothing and reads no cookie. */
+export class BackendPool {
+  readonly #settings: PoolSettings;
+  readonly #members: Member[] = [];
+  readonly #draining = new Map<Member, readonly NodeJS.Timeout[]>();
+  readonly #ejected = new Map<Member, NodeJS.Timeout>();
+  #named = 0;
+
+  constructor(settings: PoolSettings) {
+    this.#settings = settings;
+  }
+
+  get members(): readonly Member[] {
+    return this.#members;
+  }
+
+  find(name: string): Member | undefined {
+    return this.#members.find(member => member.name === name);
+  }
+
+  /** Without a name it takes the next one; a name that was removed is never given again. */
+  add(url: URL, name = `backend-${this.#named + 1}`): Member {
+    this.#named += 1;
+    const { boundIdleMs, onEvent } = this.#settings;
+    const member = new Member(name, url, boundIdleMs, onEvent);
+    this.#members.push(member);
+    return member;
+  }
+
+  /** It gets nothing new; what is in flight on it is let finish. */
+  remove(name: string): Member | undefined {
+    const at = this.#members.findIndex(member => member.name === name);
+    const [removed] = at === -1 ? [] : this.#members.splice(at, 1);
+    if (removed !== undefined) this.#stopTimers(removed);
+    return removed;
+  }
+
+  /** Who may take an exchange that is bound to nobody: a suspect only when nobody better is left. */
+  candidates(tried: readonly Backend[]): readonly Member[] {
+    const ready = this.#members.filter(member => member.state === 'ready' && !tried.includes(member));
+    const sound = ready.filter(member => !member.suspect);
+    return sound.length > 0 ? sound : ready;
+  }
+
+  begin(member: Member, exchange: Exchange): void {
+    member.inFlight.add(exchange);
+  }
+
+  end(member: Member, exchange: Exchange, outcome: Outcome): void {
+    member.inFlight.delete(exchange);
+    if (failed(outcome)) this.#countFailure(member);
+    else if (outcome.kind === 'answered') member.ejection.succeeded();
+    if (lostTouch(outcome)) this.suspect(member);
+    if (member.state === 'draining') this.#lookWhetherDrained(member);
+  }
+
+  suspect(member: Member): void {
+    member.suspect = true;
+    this.#settings.onSuspect(member);
+  }
+
+  up(member: Member, reason: string): void {
+    member.up(reason);
+  }
+
+  /**
+   * Nobody knows how long a server that stopped answering will stay so. Whoever waits for the head of an answer and may
+   * be served elsewhere is released, so that a hung server costs its users the time of detection, not the 30 s of the
+   * head timeout. A POST goes on waiting: it may still be answered, and nobody else may carry it out.
+   */
+  down(member: Member, reason: string): void {
+    member.down(reason);
+    const outcome: Outcome = { kind: 'broken-off', reason: 'marked_down' };
+    for (const exchange of [...member.inFlight]) {
+      const { method, replayable } = exchange;
+      if (mayRetry({ method, outcome, triesMade: 1, replayable })) exchange.breakOff();
+    }
+  }
+
+  /** `windowMs`: how long a drain keeps the bound browsers. A second drain begins a new window. */
+  obey(member: Member, order: Order, windowMs = this.#settings.drainMs): void {
+    this.#stopDrain(member);
+    member.obey(order);
+    if (order !== 'drain') return;
+    this.#draining.set(member, [
+      setTimeout(() => this.#endDrain(member, 'window'), windowMs),
+      setInterval(() => this.#lookWhetherDrained(member), drainLookMs),
+    ]);
+    this.#lookWhetherDrained(member);
+  }
+
+  view(member: Member): BackendView {
+    const { name, url, state, incarnation, inFlight, drained } = member;
+    const bound = member.bound.count(this.#settings.now());
+    return { name, url: url.origin, state, incarnation, inFlight: inFlight.size, bound, drained };
+  }
+
+  close(): void {
+    for (const member of this.#members) this.#stopTimers(member);
+  }
+
+  #lookWhetherDrained(member: Member): void {
+    if (member.inFlight.size === 0 && member.bound.count(this.#settings.now()) === 0) this.#endDrain(member, 'empty');
+  }
+
+  /** The state stays `draining`: what comes next is the operator's to say. */
+  #endDrain(member: Member, reason: 'empty' | 'window'): void {
+    if (member.drained || member.order !== 'drain') return;
+    member.drained = true;
+    this.#stopDrain(member);
+    this.#settings.onEvent({ kind: 'drained', backend: member.name, reason });
+  }
+
+  /** An ejection must leave at least half of the pool: five errors in a row everywhere are the app's, not a server's. */
+  #countFailure(member: Member): void {
+    if (!member.ejection.failed() || member.state !== 'ready') return;
+    const ready = this.#members.filter(each => each.state === 'ready').length;
+    if (ready - 1 < this.#members.length / 2) return;
+    const lastsMs = member.ejection.begin(this.#settings.now(), this.#settings.random());
+    member.eject(true, `5 failures in a row: out for ${Math.round(lastsMs / 1000)} s`);
+    this.#ejected.set(
+      member,
+      setTimeout(() => member.eject(false, 'its ejection is over'), lastsMs),
+    );
+  }
+
+  #stopDrain(member: Member): void {
+    for (const timer of this.#draining.get(member) ?? []) clearTimeout(timer);
+    this.#draining.delete(member);
+  }
+
+  #stopTimers(member: Member): void {
+    this.#stopDrain(member);
+    clearTimeout(this.#ejected.get(member));
+    this.#ejected.delete(member);
+  }
+}
+
+function failed(outcome: Outcome): boolean {
+  if (outcome.kind === 'answered') return outcome.status >= 500;
+  return outcome.kind === 'broken-off' && outcome.reason !== 'marked_down';
+}
+
+/** What a process that has just died looks like from here. */
+function lostTouch(outcome: Outcome): boolean {
+  return outcome.kind === 'refused' || (outcome.kind === 'broken-off' && outcome.reason === 'connection_terminated');
+}
