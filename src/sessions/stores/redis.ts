@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ClientContext, Redis, type RedisOptions, type Result } from 'ioredis';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import type { SessionData, SessionRecord, SessionSummary } from '../session.js';
@@ -19,6 +20,7 @@ declare module 'ioredis' {
 const fields = ['v', 'd', 'i', 'a', 'u', 'c'] as const;
 const listedMax = 1000;
 const retryDelayMaxMs = 500;
+const probeIntervalMs = 20;
 
 const sessionKey = (digest: string) => `holdfast:session:${digest}`;
 const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
@@ -90,11 +92,8 @@ class RedisStore implements SessionStore {
   }
 
   async ready(waitMs: number): Promise<boolean> {
-    const isUp = this.#becomesUp().then(() => this.#redis.ping());
-    return withinMs(waitMs, isUp, () => new StoreUnavailable('the session store is not up')).then(
-      () => true,
-      () => false,
-    );
+    const late = () => new StoreUnavailable('the session store is not up yet');
+    return withinMs(waitMs, this.#answersPing(performance.now() + waitMs), late).catch(() => false);
   }
 
   async close(): Promise<void> {
@@ -128,10 +127,14 @@ class RedisStore implements SessionStore {
     }
   }
 
-  #becomesUp(): Promise<void> {
-    return this.#redis.status === 'ready'
-      ? Promise.resolve()
-      : new Promise(resolve => void this.#redis.once('ready', () => resolve()));
+  /** Asks rather than trusts the client's status, which calls a connection ready that was lost this very moment. */
+  async #answersPing(giveUpAtMs: number): Promise<boolean> {
+    while (this.#state !== 'closed' && performance.now() < giveUpAtMs) {
+      const answer = await this.#redis.ping().catch(() => undefined);
+      if (answer !== undefined) return true;
+      await delay(probeIntervalMs);
+    }
+    return false;
   }
 
   #wentUp(): void {

@@ -1,0 +1,47 @@
+import { expect } from 'chai';
+import { clearCookie, cookieName, readCookie, setCookie } from '#src/sessions/cookie.js';
+import { SessionTooLarge } from '#src/sessions/errors.js';
+
+const absent = { token: undefined, malformed: false };
+const malformed = { token: undefined, malformed: true };
+const found = (token: string) => ({ token, malformed: false });
+
+describe('session cookie', () => {
+  it('is written with every attribute that protects it, and no other', () => {
+    expect(setCookie('abc', true)).to.equal('__Host-session=abc; Path=/; HttpOnly; Secure; SameSite=Lax');
+    expect(setCookie('abc', false)).to.equal('session=abc; Path=/; HttpOnly; SameSite=Lax');
+    expect(clearCookie(true)).to.equal('__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax');
+    expect(clearCookie(false)).to.equal('session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax');
+  });
+
+  it('is refused where a browser would drop it', () => {
+    const longest = 'a'.repeat(4_096 - cookieName(false).length);
+    expect(setCookie(longest, false)).to.contain(longest);
+    expect(() => setCookie(`${longest}a`, false)).to.throw(SessionTooLarge, '4097 bytes');
+    expect(readCookie(`session=${longest}`, 'session')).to.deep.equal(found(longest));
+    expect(readCookie(`session=${longest}a`, 'session')).to.deep.equal(malformed);
+  });
+
+  for (const [header, reading] of [
+    [undefined, absent],
+    ['', absent],
+    [';;; =; a', absent],
+    ['session', absent],
+    ['other=1; session=abc; last=2', found('abc')],
+    ['session=abc', found('abc')],
+    ['session=', found('')],
+    [' session = abc ', found('abc')],
+    ['session=a=b', found('a=b')],
+    ['Session=abc', absent],
+    ['__Host-session=abc', absent],
+    ['xsession=abc; session.x=abc; sessionx=abc', absent],
+    ['x="; session=abc', found('abc')],
+    ['session=abc; session=abc', malformed],
+    ['session=abc; other=1; session=planted', malformed],
+    ['session=; session=abc', malformed],
+  ] as const) {
+    it(`is read from ${JSON.stringify(header)}`, () => {
+      expect(readCookie(header, 'session')).to.deep.equal(reading);
+    });
+  }
+});

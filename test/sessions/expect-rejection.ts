@@ -1,0 +1,14 @@
+import { expect } from 'chai';
+
+/** Resolves with the error; fails when `promise` resolves or rejects with something that is no `kind`. */
+export async function expectRejection<E extends Error>(
+  promise: Promise<unknown>,
+  kind: new (...args: never[]) => E,
+): Promise<E> {
+  const outcome = await promise.then(
+    value => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  if ('error' in outcome && outcome.error instanceof kind) return outcome.error;
+  return expect.fail(`expected a ${kind.name}, got ${'error' in outcome ? outcome.error : JSON.stringify(outcome)}`);
+}

@@ -1,0 +1,46 @@
+import { expect } from 'chai';
+import { digestOf, isSessionId, newSessionId } from '#src/sessions/session-id.js';
+
+describe('session ids', () => {
+  const ids = Array.from({ length: 10_000 }, newSessionId);
+
+  it('never repeat and are all well-formed', () => {
+    expect(new Set(ids)).to.have.length(ids.length);
+    expect(ids.filter(id => !isSessionId(id))).to.deep.equal([]);
+  });
+
+  it('have no biased bit', () => {
+    const ones = new Array<number>(256).fill(0);
+    for (const id of ids) {
+      Buffer.from(id, 'base64url').forEach((byte, at) => {
+        for (let bit = 0; bit < 8; bit++) ones[at * 8 + bit] = (ones[at * 8 + bit] ?? 0) + ((byte >> bit) & 1);
+      });
+    }
+    // Fair bits stand at 5000 with a standard deviation of 50; six of them off happens once in two million runs.
+    for (const count of ones) expect(count).to.be.within(4_700, 5_300);
+  });
+
+  it('are spelt in one way only', () => {
+    const [id = ''] = ids;
+    const wrong = [
+      '',
+      'x',
+      id.slice(1),
+      `${id}A`,
+      `${id}=`,
+      ` ${id}`,
+      `${id}\n`,
+      `"${id}"`,
+      `${id.slice(0, -1)}!`,
+      `${id.slice(0, -1)}B`,
+      id.replace(/./, 'é'),
+      '../'.repeat(15),
+      '__proto__',
+    ];
+    expect(wrong.filter(isSessionId)).to.deep.equal([]);
+  });
+
+  it('have a digest from which the id cannot be read', () => {
+    expect(digestOf('abc')).to.equal('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  });
+});

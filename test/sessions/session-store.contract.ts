@@ -1,0 +1,329 @@
+import { expect } from 'chai';
+import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
+import type { SessionData, SessionRecord } from '#src/sessions/session.js';
+import { newSessionId } from '#src/sessions/session-id.js';
+import type { SessionStore, StoreEntry } from '#src/sessions/session-store.js';
+import { expectRejection } from './expect-rejection.js';
+import type { StoreLab } from './store-labs.js';
+
+const deadlineMs = 300;
+/** The machine may be busy with other tests; a call that hangs would be seconds late, not this. */
+const graceMs = 300;
+const idleMs = 1_800_000;
+const absoluteMs = 43_200_000;
+
+/** The one contract of `SessionStore`; run for every entry of the registry. */
+export function sessionStoreContract(entry: StoreEntry, startLab: () => Promise<StoreLab>): void {
+  let lab: StoreLab;
+  let store: SessionStore;
+  let nowMs: number;
+
+  before(async () => {
+    lab = await startLab();
+  });
+  after(() => lab.stop());
+  beforeEach(async () => {
+    nowMs = Date.now();
+    store = await opened();
+  });
+  afterEach(() => store.close());
+
+  async function opened(): Promise<SessionStore> {
+    const another = entry.open({ url: lab.url, deadlineMs, now: () => nowMs });
+    expect(await another.ready(5_000)).to.equal(true);
+    return another;
+  }
+
+  function record(changes: Partial<SessionRecord> = {}): SessionRecord {
+    const times = { createdAtMs: nowMs, idleUntilMs: nowMs + idleMs, absoluteUntilMs: nowMs + absoluteMs };
+    return { user: 'anna', data: { cart: ['tea'], note: 'ü "quoted" \u2028' }, version: 1, ...times, ...changes };
+  }
+
+  async function created(changes: Partial<SessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
+    const id = newSessionId();
+    const made = record(changes);
+    await store.create(id, made);
+    return { id, made };
+  }
+
+  describe('create and read', () => {
+    it('gives back what was created', async () => {
+      const { id, made } = await created();
+      expect(await store.read(id)).to.deep.equal(made);
+    });
+
+    it('rejects a second create and keeps the first', async () => {
+      const { id, made } = await created();
+      await expectRejection(store.create(id, record({ user: 'mallory' })), SessionExists);
+      expect(await store.read(id)).to.deep.equal(made);
+    });
+
+    it('lets exactly one of many parallel creates win', async () => {
+      const id = newSessionId();
+      const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => store.create(id, record())));
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+    });
+
+    it('knows nothing of an unknown id', async () => {
+      expect(await store.read(newSessionId())).to.equal(undefined);
+    });
+
+    it('shares no object with its callers', async () => {
+      const { id, made } = await created({ data: { cart: ['tea'] } });
+      made.data.cart = 'spoiled by the creator';
+      const first = await store.read(id);
+      if (first !== undefined) first.data.cart = 'spoiled by a reader';
+      expect((await store.read(id))?.data).to.deep.equal({ cart: ['tea'] });
+    });
+
+    for (const [limit, changes] of [
+      ['idle', { idleUntilMs: Date.now() + 600_000 }],
+      ['absolute', { absoluteUntilMs: Date.now() + 600_000 }],
+    ] as const) {
+      it(`ends a session at its ${limit} deadline, not before, for every call`, async () => {
+        const { id, made } = await created({ ...changes, user: `user-${newSessionId()}` });
+        nowMs = Math.min(made.idleUntilMs, made.absoluteUntilMs) - 1;
+        expect(await store.read(id)).to.deep.equal(made);
+        nowMs += 1;
+        expect(await store.read(id)).to.equal(undefined);
+        expect(await store.touch(id, nowMs + idleMs)).to.equal(false);
+        expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
+        expect(await store.listByUser(made.user)).to.deep.equal([]);
+        expect(await store.remove(id)).to.equal('gone');
+        nowMs -= 1;
+        expect(await store.read(id)).to.equal(undefined);
+      });
+    }
+  });
+
+  describe('replace', () => {
+    it('saves over the version before, and only the data', async () => {
+      const { id, made } = await created();
+      const data = { cart: [] };
+      const moved = { idleUntilMs: nowMs + 1, absoluteUntilMs: nowMs + 2, createdAtMs: 0 };
+      expect(await store.replace(id, { ...made, ...moved, data, version: 2 })).to.equal('saved');
+      expect(await store.read(id)).to.deep.equal({ ...made, data, version: 2 });
+    });
+
+    it('refuses an old, the same and a future version', async () => {
+      const { id, made } = await created();
+      const second = { ...made, version: 2, data: { second: true } };
+      await store.replace(id, second);
+      for (const version of [1, 2, 4, 30]) {
+        expect(await store.replace(id, { ...made, version }), `version ${version}`).to.equal('conflict');
+      }
+      expect(await store.read(id)).to.deep.equal(second);
+    });
+
+    it('never revives what was removed, nor makes what never was', async () => {
+      const { id, made } = await created();
+      await store.remove(id);
+      expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
+      expect(await store.read(id)).to.equal(undefined);
+      const unknown = newSessionId();
+      expect(await store.replace(unknown, { ...made, version: 1 })).to.equal('gone');
+      expect(await store.read(unknown)).to.equal(undefined);
+    });
+
+    it('loses none of the parallel edits of two clients', async () => {
+      const { id } = await created({ data: { edits: [] } });
+      const others = entry.capabilities.durability === 'process' ? [] : [await opened()];
+      const clients = [store, ...others];
+      const names = Array.from({ length: 24 }, (_, at) => `edit-${at}`);
+      await Promise.all(names.map((name, at) => append(clients[at % clients.length] ?? store, id, name)));
+      await Promise.all(others.map(other => other.close()));
+      const end = await store.read(id);
+      expect(end?.data.edits).to.have.members(names);
+      expect(end?.version).to.equal(1 + names.length);
+    });
+  });
+
+  describe('touch', () => {
+    it('moves the idle deadline and nothing else', async () => {
+      const { id, made } = await created();
+      const idleUntilMs = made.idleUntilMs + 60_000;
+      expect(await store.touch(id, idleUntilMs)).to.equal(true);
+      expect(await store.read(id)).to.deep.equal({ ...made, idleUntilMs });
+    });
+
+    it('never passes the absolute deadline', async () => {
+      const { id, made } = await created();
+      expect(await store.touch(id, made.absoluteUntilMs + 1)).to.equal(true);
+      expect((await store.read(id))?.idleUntilMs).to.equal(made.absoluteUntilMs);
+      nowMs = made.absoluteUntilMs;
+      expect(await store.read(id)).to.equal(undefined);
+    });
+
+    it('takes back no change that came before it', async () => {
+      const { id, made } = await created();
+      await Promise.all([
+        store.replace(id, { ...made, version: 2, data: { n: 2 } }),
+        store.touch(id, nowMs + idleMs + 5),
+      ]);
+      const after = await store.read(id);
+      expect([after?.version, after?.data, after?.idleUntilMs]).to.deep.equal([2, { n: 2 }, nowMs + idleMs + 5]);
+    });
+
+    it('never revives', async () => {
+      const { id } = await created();
+      await store.remove(id);
+      expect(await store.touch(id, nowMs + idleMs)).to.equal(false);
+      expect(await store.read(id)).to.equal(undefined);
+    });
+  });
+
+  describe('remove', () => {
+    it('removes once, and a second time is no error', async () => {
+      const { id } = await created();
+      expect(await store.remove(id)).to.equal('removed');
+      expect(await store.read(id)).to.equal(undefined);
+      expect(await store.remove(id)).to.equal('gone');
+      expect(await store.remove(newSessionId())).to.equal('gone');
+    });
+
+    it('removes only the version it was told', async () => {
+      const { id, made } = await created();
+      await store.replace(id, { ...made, version: 2 });
+      expect(await store.remove(id, 1)).to.equal('conflict');
+      expect((await store.read(id))?.version).to.equal(2);
+      expect(await store.remove(id, 2)).to.equal('removed');
+      expect(await store.remove(id, 2)).to.equal('gone');
+    });
+  });
+
+  describe('listByUser', () => {
+    it('lists the living sessions of that user alone, and shows no id', async () => {
+      const user = `user-${newSessionId()}`;
+      const [kept, touched, removed] = [await created({ user }), await created({ user }), await created({ user })];
+      await created({ user: 'somebody else' });
+      await store.touch(touched.id, nowMs + idleMs + 7);
+      await store.remove(removed.id);
+      const list = await store.listByUser(user);
+      expect(list.map(({ createdAtMs }) => createdAtMs)).to.deep.equal([nowMs, nowMs]);
+      expect(list.map(({ idleUntilMs }) => idleUntilMs)).to.have.members([nowMs + idleMs, nowMs + idleMs + 7]);
+      for (const { handle } of list) expect(handle).to.match(/^[0-9a-f]{16}$/);
+      expect(new Set(list.map(({ handle }) => handle))).to.have.length(2);
+      expect(JSON.stringify(list)).not.to.contain(kept.id);
+    });
+
+    it('is empty for a user without sessions', async () => {
+      expect(await store.listByUser('nobody')).to.deep.equal([]);
+    });
+  });
+
+  /** Every call that a store has, on a session that may not be there. */
+  function everyCall(target: SessionStore, id = newSessionId()): Record<string, () => Promise<unknown>> {
+    return {
+      read: () => target.read(id),
+      create: () => target.create(newSessionId(), record()),
+      replace: () => target.replace(id, record({ version: 2 })),
+      touch: () => target.touch(id, nowMs + idleMs),
+      remove: () => target.remove(id),
+      listByUser: () => target.listByUser('anna'),
+    };
+  }
+
+  async function expectAllUnavailable(target: SessionStore, withinMs: number): Promise<void> {
+    for (const [name, call] of Object.entries(everyCall(target))) {
+      const startedAt = performance.now();
+      await expectRejection(call(), StoreUnavailable);
+      expect(performance.now() - startedAt, `${name} took`).to.be.lessThan(withinMs);
+    }
+  }
+
+  it('answers nothing after close, and closes twice', async () => {
+    const closed = await opened();
+    await closed.close();
+    await closed.close();
+    await expectAllUnavailable(closed, graceMs);
+    expect(await closed.ready(20)).to.equal(false);
+  });
+
+  if (entry.capabilities.durability === 'process') {
+    it('declares that it has no server which could fail apart from the process', () => {
+      expect(lab.server).to.equal(undefined);
+    });
+    return;
+  }
+
+  describe('when its server fails', () => {
+    it('answers late calls with an error at the deadline, and mixes up no answer afterwards', async () => {
+      const made = await Promise.all(Array.from({ length: 5 }, (_, n) => created({ data: { n } })));
+      lab.server?.freeze();
+      try {
+        const startedAt = performance.now();
+        const calls = Object.values(everyCall(store, made[0]?.id)).map(call =>
+          expectRejection(call(), StoreUnavailable),
+        );
+        await Promise.all(calls);
+        expect(performance.now() - startedAt).to.be.within(deadlineMs - 50, deadlineMs + graceMs);
+        await expectAllUnavailable(store, deadlineMs + graceMs);
+        expect(await store.ready(20)).to.equal(false);
+      } finally {
+        lab.server?.thaw();
+      }
+      expect(await store.ready(5_000)).to.equal(true);
+      // The first one may have been removed: what was asked of a frozen server can still be carried out.
+      const later = await Promise.all(made.slice(1).map(({ id }) => store.read(id)));
+      expect(later.map(found => found?.data)).to.deep.equal([1, 2, 3, 4].map(n => ({ n })));
+    });
+
+    it('refuses at once while the server is dead, and serves again after its restart', async () => {
+      const { id } = await created();
+      await lab.server?.kill();
+      try {
+        await expectAllUnavailable(store, graceMs);
+      } finally {
+        await lab.server?.restart();
+      }
+      expect(await store.ready(5_000)).to.equal(true);
+      expect(await store.read(id)).to.equal(undefined);
+      const next = await created();
+      expect(await store.read(next.id)).to.deep.equal(next.made);
+    });
+
+    it('lets no call in flight hang when the server dies', async () => {
+      lab.server?.freeze();
+      const startedAt = performance.now();
+      const calls = Object.values(everyCall(store)).map(call => expectRejection(call(), StoreUnavailable));
+      await lab.server?.kill();
+      try {
+        await Promise.all(calls);
+        expect(performance.now() - startedAt).to.be.lessThan(deadlineMs + graceMs);
+      } finally {
+        await lab.server?.restart();
+      }
+    });
+
+    it('refuses before the server was ever up, tells the edges once, and serves when it comes', async () => {
+      const edges: boolean[] = [];
+      await lab.server?.kill();
+      const early = entry.open({ url: lab.url, deadlineMs, now: () => nowMs, onEdge: ({ up }) => edges.push(up) });
+      try {
+        await expectAllUnavailable(early, graceMs);
+        expect(await early.ready(150)).to.equal(false);
+        await expectAllUnavailable(early, graceMs);
+        await lab.server?.restart();
+        expect(await early.ready(5_000)).to.equal(true);
+        expect(edges).to.deep.equal([false, true]);
+      } finally {
+        await early.close();
+      }
+      expect(edges).to.deep.equal([false, true]);
+    });
+  });
+}
+
+/** One client that will not give up: what it appends must be there in the end. */
+async function append(store: SessionStore, id: string, name: string): Promise<void> {
+  for (;;) {
+    const found = await store.read(id);
+    if (found === undefined) throw new Error('the session is gone');
+    const data: SessionData = { edits: [...editsOf(found.data), name] };
+    if ((await store.replace(id, { ...found, data, version: found.version + 1 })) === 'saved') return;
+  }
+}
+
+function editsOf({ edits }: SessionData): readonly string[] {
+  return Array.isArray(edits) ? edits.map(String) : [];
+}

@@ -1,0 +1,15 @@
+import { expect } from 'chai';
+import { stores } from '#src/sessions/stores/registry.js';
+import { sessionStoreContract } from './session-store.contract.js';
+import { storeLabs } from './store-labs.js';
+
+describe('session stores', () => {
+  it('have a lab each', () => {
+    expect(Object.keys(storeLabs)).to.have.members(Object.keys(stores));
+  });
+
+  for (const [name, entry] of Object.entries(stores)) {
+    const startLab = storeLabs[name];
+    if (startLab !== undefined) describe(name, () => sessionStoreContract(entry, startLab));
+  }
+});

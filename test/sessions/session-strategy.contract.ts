@@ -1,0 +1,267 @@
+import { expect } from 'chai';
+import { SessionConflict, SessionTooLarge, StoreUnavailable } from '#src/sessions/errors.js';
+import { defaultLimits, type NoSession, type Session, type SessionData } from '#src/sessions/session.js';
+import { newSessionId } from '#src/sessions/session-id.js';
+import type { SessionStore, StoreEntry } from '#src/sessions/session-store.js';
+import type { Issued, SessionStrategy, StrategyEntry } from '#src/sessions/session-strategy.js';
+import { expectRejection } from './expect-rejection.js';
+import type { StoreLab } from './store-labs.js';
+import { type WatchedStore, watched } from './watched-store.js';
+
+const { idleMs, absoluteMs } = defaultLimits;
+const touchEveryMs = idleMs / 10;
+
+/** The one contract of `SessionStrategy`; run for every entry of the registry over every store. */
+export function sessionStrategyContract(
+  entry: StrategyEntry,
+  storeEntry: StoreEntry,
+  startLab: () => Promise<StoreLab>,
+): void {
+  let lab: StoreLab;
+  let store: WatchedStore;
+  let strategy: SessionStrategy;
+  let nowMs: number;
+
+  before(async () => {
+    lab = await startLab();
+  });
+  after(() => lab.stop());
+  beforeEach(async () => {
+    nowMs = Date.now();
+    store = watched(storeEntry.open({ url: lab.url, deadlineMs: 1_000, now: () => nowMs }));
+    strategy = entry.open({ store, limits: defaultLimits, now: () => nowMs });
+    expect(await store.ready(5_000)).to.equal(true);
+  });
+  afterEach(() => strategy.close());
+
+  async function reopened({ token }: Issued | Session): Promise<Session> {
+    return living(await strategy.open(token));
+  }
+
+  const begun = (data: SessionData = { cart: [] }) => strategy.begin('anna', data);
+
+  describe('open', () => {
+    it('asks no store about what cannot be a token', async () => {
+      expect(await strategy.open(undefined)).to.equal('absent');
+      for (const token of ['', 'x', '../../etc/passwd', `${newSessionId()}x`, `${newSessionId().slice(0, -1)}é`]) {
+        expect(await strategy.open(token), token).to.equal('malformed');
+      }
+      expect(store.calls).to.deep.equal([]);
+    });
+
+    it('never adopts an unknown token', async () => {
+      const planted = newSessionId();
+      expect(await strategy.open(planted)).to.equal('unknown');
+      const issued = await begun();
+      expect(issued.token).not.to.equal(planted);
+      expect(await strategy.open(planted)).to.equal('unknown');
+    });
+
+    it('takes one store call while no touch is due', async () => {
+      const { token } = await begun();
+      store.calls.length = 0;
+      await strategy.open(token);
+      expect(store.calls).to.deep.equal(['read']);
+    });
+
+    it('says that it could not ask, never that there is no session', async () => {
+      const { token } = await begun();
+      await strategy.close();
+      await expectRejection(strategy.open(token), StoreUnavailable);
+    });
+  });
+
+  describe('deadlines', () => {
+    it('ends an idle session at its limit, not before', async () => {
+      const [early, late] = [await begun(), await begun()];
+      nowMs += idleMs - 1;
+      await reopened(early);
+      nowMs += 1;
+      expect(await strategy.open(late.token)).to.be.oneOf(['unknown', 'expired']);
+      await reopened(early);
+    });
+
+    it('ends an active session at the absolute limit, however often it is used, changed or rotated', async () => {
+      let { token } = await begun({ n: 0 });
+      const untilMs = nowMs + absoluteMs;
+      while (nowMs + idleMs / 2 < untilMs) {
+        nowMs += idleMs / 2;
+        const session = living(await strategy.open(token));
+        if (nowMs % 2 === 0) token = issued(await strategy.rotate(session)).token;
+        else await strategy.change(session, data => void Object.assign(data, { n: nowMs }));
+      }
+      nowMs = untilMs - 1;
+      const session = living(await strategy.open(token));
+      expect(session.record.absoluteUntilMs).to.equal(untilMs);
+      nowMs = untilMs;
+      expect(await strategy.open(token)).to.be.oneOf(['unknown', 'expired']);
+    });
+
+    it('touches at most once per interval', async () => {
+      const { token } = await begun();
+      const startMs = nowMs;
+      store.calls.length = 0;
+      for (; nowMs <= startMs + 4 * touchEveryMs; nowMs += touchEveryMs / 10) await strategy.open(token);
+      expect(store.calls.filter(call => call === 'touch')).to.have.length(4);
+    });
+
+    it('does not answer with a session that ended between the read and the touch', async () => {
+      const { token } = await begun();
+      nowMs += touchEveryMs;
+      store.before('touch', inner => inner.remove(token));
+      expect(await strategy.open(token)).to.equal('unknown');
+    });
+  });
+
+  describe('begin', () => {
+    it('issues a fresh token each time', async () => {
+      const tokens = await Promise.all(Array.from({ length: 20 }, () => begun().then(({ token }) => token)));
+      expect(new Set(tokens)).to.have.length(20);
+    });
+
+    it('keeps a copy of the data', async () => {
+      const data: SessionData = { cart: ['tea'] };
+      const made = await begun(data);
+      data.cart = 'spoiled';
+      expect(made.session.record.data).to.deep.equal({ cart: ['tea'] });
+      expect((await reopened(made)).record).to.deep.equal(made.session.record);
+    });
+
+    it('refuses a megabyte, and says how much is kept', async () => {
+      const error = await expectRejection(begun({ blob: 'x'.repeat(1_000_000) }), SessionTooLarge);
+      expect(error.message).to.match(/would hold 10000\d\d bytes; at most 65536/);
+      expect(store.calls).to.deep.equal([]);
+    });
+  });
+
+  describe('change', () => {
+    it('commits the edit', async () => {
+      const { session } = await begun();
+      const changed = issued(await strategy.change(session, data => void Object.assign(data, { cart: ['tea'] })));
+      expect(changed.session.record.data).to.deep.equal({ cart: ['tea'] });
+      expect((await reopened(changed)).record).to.deep.equal(changed.session.record);
+      expect(session.record.data).to.deep.equal({ cart: [] });
+    });
+
+    it('writes nothing when the edit changed nothing', async () => {
+      const { session } = await begun();
+      store.calls.length = 0;
+      const same = issued(await strategy.change(session, data => void Object.assign(data, { cart: [] })));
+      expect(same.session.record).to.deep.equal(session.record);
+      expect(store.calls).to.deep.equal([]);
+    });
+
+    it('writes nothing when the edit throws', async () => {
+      const made = await begun();
+      const broken = strategy.change(made.session, data => {
+        data.cart = 'half done';
+        throw new RangeError('no such tea');
+      });
+      await expectRejection(broken, RangeError);
+      expect((await reopened(made)).record).to.deep.equal(made.session.record);
+    });
+
+    it('refuses a megabyte and keeps what was there', async () => {
+      const made = await begun();
+      const edit = (data: SessionData) => void Object.assign(data, { blob: 'x'.repeat(1_000_000) });
+      await expectRejection(strategy.change(made.session, edit), SessionTooLarge);
+      expect((await reopened(made)).record).to.deep.equal(made.session.record);
+    });
+
+    it('applies the edit again over what others wrote: none of five parallel edits is lost', async () => {
+      const made = await begun({});
+      const names = ['a', 'b', 'c', 'd', 'e'];
+      const edits = names.map(name => strategy.change(made.session, data => void Object.assign(data, { [name]: 1 })));
+      await Promise.all(edits);
+      expect(Object.keys((await reopened(made)).record.data)).to.have.members(names);
+    });
+
+    it('of many parallel edits loses none that it acknowledged, and acknowledges none that it lost', async () => {
+      const made = await begun({});
+      const names = Array.from({ length: 30 }, (_, at) => `edit-${at}`);
+      const edits = names.map(name => strategy.change(made.session, data => void Object.assign(data, { [name]: 1 })));
+      const outcomes = await Promise.allSettled(edits);
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') expect(outcome.reason).to.be.instanceOf(SessionConflict);
+      }
+      const acknowledged = names.filter((_, at) => outcomes[at]?.status === 'fulfilled');
+      expect(Object.keys((await reopened(made)).record.data)).to.have.members(acknowledged);
+    });
+
+    it('gives up after five tries that others won', async () => {
+      const made = await begun({ n: 0 });
+      store.before('replace', inner => bump(inner, made.token));
+      const edit = (data: SessionData) => void Object.assign(data, { mine: true });
+      await expectRejection(strategy.change(made.session, edit), SessionConflict);
+      expect(store.calls.filter(call => call === 'replace')).to.have.length(5);
+      expect((await reopened(made)).record.data).to.deep.equal({ n: 5 });
+    });
+
+    it('is gone, and revives nothing, when the session ended meanwhile', async () => {
+      const made = await begun();
+      await strategy.end(made.session);
+      expect(await strategy.change(made.session, data => void Object.assign(data, { late: true }))).to.equal('gone');
+      expect(await strategy.open(made.token)).to.equal('unknown');
+    });
+
+    it('is gone when the session ended between two tries', async () => {
+      const made = await begun({ n: 0 });
+      store.before('replace', inner => bump(inner, made.token));
+      store.before('read', inner => inner.remove(made.token));
+      expect(await strategy.change(made.session, data => void Object.assign(data, { late: true }))).to.equal('gone');
+    });
+  });
+
+  describe('rotate', () => {
+    it('gives the same session a new token and kills the old one', async () => {
+      const made = await begun({ cart: ['tea'] });
+      const rotated = issued(await strategy.rotate(made.session));
+      expect(rotated.token).not.to.equal(made.token);
+      expect(await strategy.open(made.token)).to.equal('unknown');
+      expect((await reopened(rotated)).record).to.deep.equal(made.session.record);
+    });
+
+    it('takes a change with it that came in between', async () => {
+      const made = await begun({ n: 0 });
+      let isFirst = true;
+      store.before('remove', async inner => {
+        if (isFirst) await bump(inner, made.token);
+        isFirst = false;
+      });
+      const rotated = issued(await strategy.rotate(made.session));
+      expect((await reopened(rotated)).record.data).to.deep.equal({ n: 1 });
+      expect(await store.listByUser('anna')).to.satisfy((list: readonly unknown[]) => list.length >= 1);
+    });
+
+    it('revives nothing when the session ended before or in between', async () => {
+      const [ended, ending] = [await strategy.begin('ben', {}), await strategy.begin('ben', {})];
+      await strategy.end(ended.session);
+      expect(await strategy.rotate(ended.session)).to.equal('gone');
+      store.before('create', inner => inner.remove(ending.token));
+      expect(await strategy.rotate(ending.session)).to.equal('gone');
+      expect(await store.listByUser('ben')).to.deep.equal([]);
+    });
+  });
+
+  it('ends a session once and for all, and twice is no error', async () => {
+    const made = await begun();
+    await strategy.end(made.session);
+    await strategy.end(made.session);
+    expect(await strategy.open(made.token)).to.equal('unknown');
+  });
+}
+
+function living(found: Session | NoSession): Session {
+  return typeof found === 'string' ? expect.fail(`expected a session, got "${found}"`) : found;
+}
+
+function issued(outcome: Issued | 'gone'): Issued {
+  return outcome === 'gone' ? expect.fail('expected a session, got "gone"') : outcome;
+}
+
+/** Another client's change: one more in `n`. */
+async function bump(store: SessionStore, id: string): Promise<void> {
+  const found = await store.read(id);
+  if (found === undefined) throw new Error('the session is gone');
+  await store.replace(id, { ...found, data: { n: Number(found.data.n) + 1 }, version: found.version + 1 });
+}

@@ -1,0 +1,144 @@
+import { expect } from 'chai';
+import { Redis } from 'ioredis';
+import type { SessionRecord } from '#src/sessions/session.js';
+import { digestOf, newSessionId } from '#src/sessions/session-id.js';
+import type { SessionStore } from '#src/sessions/session-store.js';
+import { redis } from '#src/sessions/stores/redis.js';
+import { type RedisServer, startRedis } from '../with-redis.js';
+
+describe('redis store', () => {
+  let server: RedisServer;
+  let raw: Redis;
+  let store: SessionStore;
+
+  before(async () => {
+    server = await startRedis();
+  });
+  after(() => server.stop());
+  beforeEach(async () => {
+    raw = new Redis(server.url);
+    store = redis.open({ url: server.url, deadlineMs: 1_000, now: Date.now });
+    await store.ready(5_000);
+    await raw.flushall();
+  });
+  afterEach(async () => {
+    raw.disconnect();
+    await store.close();
+  });
+
+  const record = (changes: Partial<SessionRecord> = {}): SessionRecord => {
+    const createdAtMs = Date.now();
+    const deadlines = { idleUntilMs: createdAtMs + 60_000, absoluteUntilMs: createdAtMs + 90_000 };
+    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
+  };
+  const keyOf = (id: string) => `holdfast:session:${digestOf(id)}`;
+
+  it('keeps neither the id nor the name of the user in a key', async () => {
+    const id = newSessionId();
+    await store.create(id, record());
+    const keys = await raw.keys('*');
+    expect(keys).to.have.members([keyOf(id), `holdfast:user:${digestOf('anna')}`]);
+    const everything = JSON.stringify([
+      keys,
+      await raw.hgetall(keyOf(id)),
+      await raw.zrange(keys.sort()[1] ?? '', '0', '-1'),
+    ]);
+    expect(everything).not.to.contain(id);
+  });
+
+  it('lets Redis forget the session at the nearer of the two deadlines, and touch moves that moment', async () => {
+    const [idle, absolute] = [newSessionId(), newSessionId()];
+    const made = record();
+    await store.create(idle, made);
+    await store.create(absolute, record({ absoluteUntilMs: made.createdAtMs + 30_000 }));
+    expect(await raw.pexpiretime(keyOf(idle))).to.equal(made.idleUntilMs);
+    expect(await raw.pexpiretime(keyOf(absolute))).to.equal(made.createdAtMs + 30_000);
+    await store.touch(idle, made.idleUntilMs + 5_000);
+    expect(await raw.pexpiretime(keyOf(idle))).to.equal(made.idleUntilMs + 5_000);
+    await store.touch(idle, made.absoluteUntilMs + 5_000);
+    expect(await raw.pexpiretime(keyOf(idle))).to.equal(made.absoluteUntilMs);
+  });
+
+  it('keeps its TTL through a replace', async () => {
+    const id = newSessionId();
+    const made = record();
+    await store.create(id, made);
+    await store.replace(id, { ...made, version: 2 });
+    expect(await raw.pexpiretime(keyOf(id))).to.equal(made.idleUntilMs);
+  });
+
+  it('reads in one command and writes in one', async () => {
+    const id = newSessionId();
+    const made = record();
+    await store.create(id, made);
+    await store.replace(id, { ...made, version: 2 });
+    const before = await commandsOf(raw);
+    await store.read(id);
+    expect((await commandsOf(raw)) - before - 1, 'read').to.equal(1);
+    const script = await scriptsOf(raw);
+    await store.replace(id, { ...made, version: 3 });
+    expect((await scriptsOf(raw)) - script, 'replace').to.equal(1);
+  });
+
+  for (const [what, plant] of [
+    ['a string', (key: string) => raw.set(key, 'not ours')],
+    ['another hash', (key: string) => raw.hset(key, { name: 'value' })],
+    ['no JSON', (key: string) => raw.hset(key, { v: 1, d: '{"cut', i: 9e15, a: 9e15, u: 'anna', c: 1 })],
+    ['JSON that is no object', (key: string) => raw.hset(key, { v: 1, d: '[1]', i: 9e15, a: 9e15, u: 'anna', c: 1 })],
+    [
+      'a deadline that is no number',
+      (key: string) => raw.hset(key, { v: 1, d: '{}', i: 'x', a: 9e15, u: 'anna', c: 1 }),
+    ],
+  ] as const) {
+    it(`takes ${what} under its key for no session`, async () => {
+      const id = newSessionId();
+      await plant(keyOf(id));
+      expect(await store.read(id)).to.equal(undefined);
+    });
+  }
+
+  it('forgets ended sessions in the list of their user', async () => {
+    const list = `holdfast:user:${digestOf('anna')}`;
+    const [kept, removed, lost] = [newSessionId(), newSessionId(), newSessionId()];
+    for (const id of [kept, removed, lost]) await store.create(id, record());
+    await store.remove(removed);
+    await raw.del(keyOf(lost));
+    expect(await store.listByUser('anna')).to.have.length(1);
+    expect(await raw.zrange(list, '0', '-1')).to.deep.equal([digestOf(kept)]);
+    const past = record({ absoluteUntilMs: Date.now() - 1 });
+    await raw.zadd(list, past.absoluteUntilMs, 'long past');
+    await store.create(newSessionId(), record({ absoluteUntilMs: Date.now() + 120_000 }));
+    expect(await raw.zrange(list, '0', '-1')).not.to.contain('long past');
+    expect(await raw.pttl(list)).to.be.within(110_000, 120_000);
+  });
+
+  it('goes on when the server forgets the scripts', async () => {
+    const id = newSessionId();
+    const made = record();
+    await store.create(id, made);
+    await raw.script('FLUSH');
+    expect(await store.replace(id, { ...made, version: 2 })).to.equal('saved');
+    expect(await store.touch(id, made.idleUntilMs)).to.equal(true);
+    await raw.script('FLUSH');
+    expect(await store.remove(id)).to.equal('removed');
+  });
+
+  it('refuses an address that is none of Redis, and says what one looks like', () => {
+    for (const url of [undefined, '', 'localhost', 'http://127.0.0.1:6379', '127.0.0.1:6379']) {
+      expect(() => redis.open({ url, deadlineMs: 100, now: Date.now })).to.throw('redis://127.0.0.1:6379');
+    }
+  });
+});
+
+async function commandsOf(raw: Redis): Promise<number> {
+  return numberIn(await raw.info('stats'), /total_commands_processed:(\d+)/);
+}
+
+async function scriptsOf(raw: Redis): Promise<number> {
+  return numberIn(await raw.info('commandstats'), /cmdstat_eval(?:sha)?:calls=(\d+)/g);
+}
+
+function numberIn(text: string, pattern: RegExp): number {
+  const matches = pattern.global ? [...text.matchAll(pattern)] : [pattern.exec(text)];
+  return matches.reduce((sum, match) => sum + Number(match?.[1] ?? 0), 0);
+}
