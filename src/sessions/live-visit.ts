@@ -94,6 +94,8 @@ export class LiveVisit implements Visit {
     if (this.#isOver) return Promise.reject(new Error('the visit is over: wait for a change before answering'));
     const running = step().finally(() => this.#underWay.delete(running));
     this.#underWay.add(running);
+    // A handler that forgot to wait must not end the whole process with an unhandled rejection.
+    running.catch(() => undefined);
     return running;
   }
 
