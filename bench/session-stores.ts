@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { SessionRecord } from '#src/sessions/session.js';
+import { newSessionId } from '#src/sessions/session-id.js';
+import type { SessionStore } from '#src/sessions/session-store.js';
+import { stores } from '#src/sessions/stores/registry.js';
+
+/**
+ * What one call of each store costs, with one call in flight (latency) and with 64 (as a busy backend has).
+ * CPU is that of this process: what a backend pays. Run: node dist/bench/session-stores.js
+ */
+const sliceMs = 350;
+const sessionCount = 500;
+const inFlights = [1, 64] as const;
+
+type Step = (id: string, turn: number) => Promise<unknown>;
+
+interface Cost {
+  readonly calls: number;
+  readonly wallUs: number;
+  readonly cpuUs: number;
+}
+
+await withRedis(async url => {
+  console.log(`${sliceMs} ms per line, ${sessionCount} sessions with a cart of 5; µs per call\n`);
+  console.log(row('store', 'call', 'in flight', 'wall', 'CPU', 'calls'));
+  for (const [name, entry] of Object.entries(stores)) {
+    const store = entry.open({ url, deadlineMs: 2_000, now: Date.now });
+    if (!(await store.ready(5_000))) throw new Error(`the store ${name} is not up`);
+    await measureAll(name, store);
+    await store.close();
+  }
+});
+
+async function measureAll(name: string, store: SessionStore): Promise<void> {
+  const ids = Array.from({ length: sessionCount }, newSessionId);
+  await Promise.all(ids.map(id => store.create(id, record(1))));
+  for (const [call, step] of Object.entries(steps(store))) {
+    for (const inFlight of inFlights) {
+      await measure(step, ids, inFlight, sliceMs / 4);
+      const { calls, wallUs, cpuUs } = await measure(step, ids, inFlight, sliceMs);
+      console.log(row(name, call, String(inFlight), wallUs.toFixed(1), cpuUs.toFixed(1), String(calls)));
+    }
+  }
+}
+
+function steps(store: SessionStore): Record<string, Step> {
+  const versions = new Map<string, number>();
+  return {
+    read: id => store.read(id),
+    touch: id => store.touch(id, Date.now() + 1_800_000),
+    write: async id => {
+      const version = (versions.get(id) ?? 1) + 1;
+      versions.set(id, version);
+      const outcome = await store.replace(id, record(version));
+      if (outcome !== 'saved') throw new Error(`a write that nobody contends for was answered "${outcome}"`);
+    },
+  };
+}
+
+async function measure(step: Step, ids: readonly string[], inFlight: number, forMs: number): Promise<Cost> {
+  let calls = 0;
+  const cpu = process.cpuUsage();
+  const startedAt = performance.now();
+  const lane = async () => {
+    while (performance.now() - startedAt < forMs) {
+      const turn = calls++;
+      await step(ids[turn % ids.length] ?? '', turn);
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, lane));
+  const used = process.cpuUsage(cpu);
+  const wallUs = ((performance.now() - startedAt) * 1_000) / calls;
+  return { calls, wallUs, cpuUs: (used.user + used.system) / calls };
+}
+
+function record(version: number): SessionRecord {
+  const createdAtMs = Date.now();
+  const cart = Array.from({ length: 5 }, (_, at) => ({ sku: `sku-${at}`, quantity: version + at }));
+  const deadlines = { idleUntilMs: createdAtMs + 1_800_000, absoluteUntilMs: createdAtMs + 43_200_000 };
+  return { user: 'anna', data: { cart }, version, createdAtMs, ...deadlines };
+}
+
+function row(store: string, call: string, ...numbers: string[]): string {
+  return [store.padEnd(8), call.padEnd(6), ...numbers.map(number => number.padStart(9))].join(' ');
+}
+
+async function withRedis(work: (url: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-'));
+  const port = await freePort();
+  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
+  const child = spawn('redis-server', options, { stdio: 'ignore' });
+  const killOnExit = () => void child.kill('SIGKILL');
+  process.once('exit', killOnExit);
+  try {
+    await Promise.race([work(`redis://127.0.0.1:${port}`), ended(child)]);
+  } finally {
+    killOnExit();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function ended(child: ChildProcess): Promise<never> {
+  const [code] = await once(child, 'exit').catch((error: unknown) => {
+    throw new Error('redis-server cannot be started: install it (apt-get install redis-server)', { cause: error });
+  });
+  throw new Error(`redis-server ended with code ${code} in the middle of the measurement`);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
