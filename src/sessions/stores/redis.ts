@@ -8,7 +8,7 @@ import { scripts } from './redis/scripts.js';
 
 declare module 'ioredis' {
   interface RedisCommander<Context extends ClientContext> {
-    sessionCreate(key: string, nowMs: number, ...record: (string | number)[]): Result<string, Context>;
+    sessionCreate(key: string, nowMs: number, head: string, json: string, untilMs: number): Result<string, Context>;
     sessionReplace(key: string, nowMs: number, over: number, version: number, json: string): Result<string, Context>;
     sessionTouch(key: string, nowMs: number, idleUntilMs: number): Result<number, Context>;
     sessionRemove(key: string, nowMs: number, onlyVersion: number | ''): Result<[string, string?], Context>;
@@ -16,8 +16,9 @@ declare module 'ioredis' {
   }
 }
 
-/** Of the hash of one session: version, data (JSON), idle and absolute deadline, user, created (times in ms). */
-const fields = ['v', 'd', 'i', 'a', 'u', 'c'] as const;
+/** The two fields of a session's hash: everything but the data, and the data. `redis/scripts.ts` says how they look. */
+const fields = ['m', 'd'] as const;
+const headShape = /^(\d+) (\d+) (\d+) (\d+) (.*)$/s;
 const listedMax = 1000;
 const retryDelayMaxMs = 500;
 const probeIntervalMs = 20;
@@ -49,15 +50,16 @@ class RedisStore implements SessionStore {
   }
 
   async create(id: string, record: SessionRecord): Promise<void> {
-    const { user, version, createdAtMs, idleUntilMs, absoluteUntilMs } = record;
+    const { user, idleUntilMs, absoluteUntilMs } = record;
     const digest = digestOf(id);
-    const hash = [version, JSON.stringify(record.data), idleUntilMs, absoluteUntilMs, user, createdAtMs];
+    const json = JSON.stringify(record.data);
+    const untilMs = Math.floor(Math.min(idleUntilMs, absoluteUntilMs));
     const nowMs = this.#settings.now();
     // Two commands written together: one round trip. The list goes first, so that no session is ever missing from it.
     const ask = () =>
       Promise.all([
         this.#redis.sessionIndex(userKey(user), nowMs, absoluteUntilMs, digest),
-        this.#redis.sessionCreate(sessionKey(digest), nowMs, ...hash),
+        this.#redis.sessionCreate(sessionKey(digest), nowMs, headOf(record), json, untilMs),
       ]);
     const [, outcome] = await this.#ask(ask, [0, 'exists']);
     if (outcome !== 'created') throw new SessionExists();
@@ -73,7 +75,8 @@ class RedisStore implements SessionStore {
 
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
     const key = sessionKey(digestOf(id));
-    return (await this.#ask(() => this.#redis.sessionTouch(key, this.#settings.now(), idleUntilMs), 0)) === 1;
+    const untilMs = Math.floor(idleUntilMs);
+    return (await this.#ask(() => this.#redis.sessionTouch(key, this.#settings.now(), untilMs), 0)) === 1;
   }
 
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
@@ -174,19 +177,18 @@ function connectionOptions(deadlineMs: number) {
   } satisfies RedisOptions;
 }
 
-function readable(reply: readonly (string | null)[], nowMs: number): SessionRecord | undefined {
-  const [version, json, idle, absolute, user, created] = reply;
-  if (user == null || json == null) return undefined;
-  const data = parsed(json);
-  const record = {
-    version: Number(version),
-    createdAtMs: Number(created),
-    idleUntilMs: Number(idle),
-    absoluteUntilMs: Number(absolute),
-  };
-  // A number that cannot be read is NaN, and so is no later than now.
-  const isAlive = nowMs < record.idleUntilMs && nowMs < record.absoluteUntilMs && record.version >= 1;
-  return isAlive && data !== undefined ? { user, data, ...record } : undefined;
+function headOf({ version, idleUntilMs, absoluteUntilMs, createdAtMs, user }: SessionRecord): string {
+  return [version, ...[idleUntilMs, absoluteUntilMs, createdAtMs].map(Math.floor), user].join(' ');
+}
+
+function readable([head, json]: readonly (string | null)[], nowMs: number): SessionRecord | undefined {
+  const [, version, idle, absolute, created, user] = headShape.exec(head ?? '') ?? [];
+  if (user === undefined) return undefined;
+  const [idleUntilMs, absoluteUntilMs] = [Number(idle), Number(absolute)];
+  if (nowMs >= idleUntilMs || nowMs >= absoluteUntilMs) return undefined;
+  const data = parsed(json ?? '');
+  if (data === undefined) return undefined;
+  return { user, data, version: Number(version), createdAtMs: Number(created), idleUntilMs, absoluteUntilMs };
 }
 
 function parsed(json: string): SessionData | undefined {

@@ -83,12 +83,10 @@ describe('redis store', () => {
   for (const [what, plant] of [
     ['a string', (key: string) => raw.set(key, 'not ours')],
     ['another hash', (key: string) => raw.hset(key, { name: 'value' })],
-    ['no JSON', (key: string) => raw.hset(key, { v: 1, d: '{"cut', i: 9e15, a: 9e15, u: 'anna', c: 1 })],
-    ['JSON that is no object', (key: string) => raw.hset(key, { v: 1, d: '[1]', i: 9e15, a: 9e15, u: 'anna', c: 1 })],
-    [
-      'a deadline that is no number',
-      (key: string) => raw.hset(key, { v: 1, d: '{}', i: 'x', a: 9e15, u: 'anna', c: 1 }),
-    ],
+    ['no JSON', (key: string) => raw.hset(key, { m: '1 9000000000000000 9000000000000000 1 anna', d: '{"cut' })],
+    ['JSON that is no object', (key: string) => raw.hset(key, { m: '1 9000000000000 9000000000000 1 anna', d: '[1]' })],
+    ['no data', (key: string) => raw.hset(key, { m: '1 9000000000000 9000000000000 1 anna' })],
+    ['a deadline that is no number', (key: string) => raw.hset(key, { m: '1 never 9000000000000 1 anna', d: '{}' })],
   ] as const) {
     it(`takes ${what} under its key for no session`, async () => {
       const id = newSessionId();
@@ -96,6 +94,17 @@ describe('redis store', () => {
       expect(await store.read(id)).to.equal(undefined);
     });
   }
+
+  it('reads back a user whose name has spaces, line breaks and digits', async () => {
+    const id = newSessionId();
+    const made = record({ user: '1 2 3\n4 \u{1f980}' });
+    await store.create(id, made);
+    await store.touch(id, made.idleUntilMs);
+    expect(await store.read(id)).to.deep.equal(made);
+    expect(await store.listByUser(made.user)).to.have.length(1);
+    expect(await store.remove(id)).to.equal('removed');
+    expect(await raw.keys('*')).to.deep.equal([]);
+  });
 
   it('forgets ended sessions in the list of their user', async () => {
     const list = `holdfast:user:${digestOf('anna')}`;

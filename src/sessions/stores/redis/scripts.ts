@@ -1,46 +1,47 @@
 /**
  * Each script uses one key and is the one step in which Redis decides, so nothing can come between.
- * A session is one hash; its fields are listed in `../redis.ts`. Versions and deadlines are fields of their own: the
- * scripts compare them and never decode the data.
+ * A session is a hash of two fields: `m`, "version idleUntil absoluteUntil createdAt user", and `d`, the data as JSON.
+ * The scripts read and rewrite the first and never decode the second.
  *
  * `isAlive` is checked against ARGV[1], the caller's clock: a TTL may fire late, or the two clocks may differ.
  */
-const alive = `
-local at = redis.call('HMGET', KEYS[1], 'v', 'i', 'a', 'u')
+const parsed = `
+local head = redis.call('HGET', KEYS[1], 'm') or ''
+local version, idle, absolute, rest = string.match(head, '^(%d+) (%d+) (%d+) (%d+ .*)$')
 local now = tonumber(ARGV[1])
-local isAlive = at[1] and at[2] and at[3] and now < tonumber(at[2]) and now < tonumber(at[3])
+local isAlive = version and now < tonumber(idle) and now < tonumber(absolute)
 `;
 
 export const scripts = {
-  /** now, v, d, i, a, u, c */
-  sessionCreate: `${alive}
+  /** now, m, d, the nearer deadline */
+  sessionCreate: `${parsed}
 if isAlive then return 'exists' end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'v', ARGV[2], 'd', ARGV[3], 'i', ARGV[4], 'a', ARGV[5], 'u', ARGV[6], 'c', ARGV[7])
-redis.call('PEXPIREAT', KEYS[1], math.min(tonumber(ARGV[4]), tonumber(ARGV[5])))
+redis.call('HSET', KEYS[1], 'm', ARGV[2], 'd', ARGV[3])
+redis.call('PEXPIREAT', KEYS[1], ARGV[4])
 return 'created'`,
 
   /** now, the version that must be there, the next version, d */
-  sessionReplace: `${alive}
+  sessionReplace: `${parsed}
 if not isAlive then return 'gone' end
-if at[1] ~= ARGV[2] then return 'conflict' end
-redis.call('HSET', KEYS[1], 'v', ARGV[3], 'd', ARGV[4])
+if version ~= ARGV[2] then return 'conflict' end
+redis.call('HSET', KEYS[1], 'm', table.concat({ARGV[3], idle, absolute, rest}, ' '), 'd', ARGV[4])
 return 'saved'`,
 
   /** now, the new idle deadline */
-  sessionTouch: `${alive}
+  sessionTouch: `${parsed}
 if not isAlive then return 0 end
-local idle = ARGV[2]
-if tonumber(idle) > tonumber(at[3]) then idle = at[3] end
-redis.call('HSET', KEYS[1], 'i', idle)
+idle = ARGV[2]
+if tonumber(idle) > tonumber(absolute) then idle = absolute end
+redis.call('HSET', KEYS[1], 'm', table.concat({version, idle, absolute, rest}, ' '))
 redis.call('PEXPIREAT', KEYS[1], idle)
 return 1`,
 
   /** now, the only version to remove or '' for any; answers with the user too, whose list must forget it */
-  sessionRemove: `${alive}
-if isAlive and ARGV[2] ~= '' and at[1] ~= ARGV[2] then return {'conflict'} end
+  sessionRemove: `${parsed}
+if isAlive and ARGV[2] ~= '' and version ~= ARGV[2] then return {'conflict'} end
 redis.call('DEL', KEYS[1])
-if isAlive then return {'removed', at[4]} end
+if isAlive then return {'removed', string.match(rest, '^%d+ (.*)$')} end
 return {'gone'}`,
 
   /**
