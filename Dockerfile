@@ -1,0 +1,19 @@
+# One image for the proxy and the toy backends; docker-compose.yml says which of them a container runs.
+FROM node:20-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+RUN node scripts/setup.mjs --build && npm prune --omit=dev
+
+FROM node:20-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY --from=build /app/backends ./backends
+COPY --from=build /app/scenarios ./scenarios
+USER node
+ENTRYPOINT ["node"]
+CMD ["dist/cli.js", "--help"]

@@ -1,0 +1,58 @@
+import pc from 'picocolors';
+import type { Argv } from 'yargs';
+import { Interrupted, LabError, ScenarioError } from '../simulator/errors.js';
+import type { VerdictWord } from '../simulator/verdict.js';
+
+/** Exit codes: a contract with scripts and CI. */
+export const exitCodes = { ok: 0, failed: 1, inconclusive: 2, usage: 3, lab: 4, interrupted: 130 } as const;
+
+/** A command line that cannot be carried out: exit code 3. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** One failed expectation weighs more than an inconclusive run: it was seen, the other was not. */
+export function exitCodeOf(verdicts: readonly VerdictWord[]): number {
+  if (verdicts.includes('fail')) return exitCodes.failed;
+  return verdicts.includes('pass') && !verdicts.includes('inconclusive') ? exitCodes.ok : exitCodes.inconclusive;
+}
+
+/** Turns a command that answers with its exit code into a yargs handler; what it throws becomes a sentence and a code. */
+export function exiting<Args>(command: (args: Args) => Promise<number>): (args: Args) => Promise<void> {
+  return async args => {
+    try {
+      process.exitCode = await command(args);
+    } catch (error) {
+      process.exitCode = explain(error);
+    }
+  };
+}
+
+function explain(error: unknown): number {
+  if (error instanceof Interrupted) return exitCodes.interrupted;
+  const code = codeOfError(error);
+  const expected = error instanceof Error && code !== undefined;
+  process.stderr.write(`${pc.red('holdfast:')} ${expected ? error.message : stackOf(error)}\n`);
+  return code ?? exitCodes.lab;
+}
+
+function codeOfError(error: unknown): number | undefined {
+  if (error instanceof UsageError || error instanceof ScenarioError) return exitCodes.usage;
+  if (error instanceof LabError || (error instanceof Error && 'syscall' in error)) return exitCodes.lab;
+  return undefined;
+}
+
+/** Anything else is a defect of Holdfast itself: the stack helps whoever mends it. */
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** What yargs calls for an unknown flag or command, or a missing one. */
+export function failUsage(message: string | null, error: Error | undefined, parser: Argv): void {
+  if (message === null && error !== undefined) throw error;
+  const command = process.argv[2];
+  const help = command === undefined || command.startsWith('-') ? 'holdfast --help' : `holdfast ${command} --help`;
+  if (command === undefined) parser.showHelp('error');
+  process.stderr.write(`${pc.red('holdfast:')} ${message ?? 'bad usage'}. See: ${help}\n`);
+  process.exit(exitCodes.usage);
+}

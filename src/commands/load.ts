@@ -1,0 +1,87 @@
+import Table from 'cli-table3';
+import type { CommandModule } from 'yargs';
+import { logIn } from '../load/log-in.js';
+import { type Load, measure } from '../load/measure.js';
+import { type ModeName, modeNames, modes } from '../modes.js';
+import type { Cluster } from '../simulator/cluster/cluster.js';
+import { startCluster } from '../simulator/cluster/start-cluster.js';
+import { Interrupted } from '../simulator/errors.js';
+import { exitCodes, exiting } from './exit.js';
+import { interruptible } from './interrupt.js';
+import { parseModes } from './mode-option.js';
+import { checkOutputs, writeWhole } from './output.js';
+import { parseCount } from './registry-option.js';
+
+interface LoadArgs {
+  readonly mode: readonly string[];
+  readonly connections: number;
+  readonly duration: number;
+  readonly json: string | undefined;
+}
+
+/** What was measured: one target of one mode. */
+interface Row extends Load {
+  readonly mode: ModeName;
+  /** `proxy`: through the proxy to three backends. `direct`: one backend, no proxy. */
+  readonly target: 'proxy' | 'direct';
+}
+
+export const load: CommandModule<object, LoadArgs> = {
+  command: 'load',
+  describe: 'peak throughput per mode, beside one backend without the proxy',
+  builder: yargs =>
+    yargs
+      .option('mode', { type: 'string', array: true, default: modeNames, requiresArg: true, describe: 'modes, a,b' })
+      .option('connections', { type: 'number', default: 64, requiresArg: true, describe: 'keep-alive connections, each another user' })
+      .option('duration', { type: 'number', default: 10, requiresArg: true, describe: 'seconds for each measurement' })
+      .option('json', { type: 'string', requiresArg: true, describe: 'write the figures as JSON' })
+      .example('$0 load --mode sticky,redis', 'reads of the cart, in both modes'),
+  handler: exiting(args => interruptible(signal => loadAll(args, signal))),
+};
+
+async function loadAll(args: LoadArgs, signal: AbortSignal): Promise<number> {
+  const names = parseModes(args.mode);
+  const connections = parseCount('connections', args.connections, 1, 10_000);
+  const durationS = parseCount('duration', args.duration, 1, 3600);
+  await checkOutputs({ json: args.json }, undefined, 1);
+  const rows: Row[] = [];
+  for (const mode of names) rows.push(...(await loadMode(mode, connections, durationS, signal)));
+  process.stdout.write(`${table(rows)}\n`);
+  if (args.json !== undefined) await writeWhole(args.json, `${JSON.stringify({ schema: 1, connections, durationS, rows }, null, 2)}\n`);
+  const broken = rows.some(({ errors, non2xx, requests }) => errors > 0 || non2xx > 0 || requests === 0);
+  if (broken) process.stderr.write('Some requests failed: the throughput above is not to be quoted.\n');
+  return broken ? exitCodes.failed : exitCodes.ok;
+}
+
+async function loadMode(mode: ModeName, connections: number, durationS: number, signal: AbortSignal): Promise<Row[]> {
+  const spec = { mode, backends: { count: 3, env: {} }, redis: modes[mode].store === 'redis', proxy: {} };
+  const cluster = await startCluster(spec, signal, () => {});
+  try {
+    const rows: Row[] = [];
+    for (const target of ['direct', 'proxy'] as const) {
+      process.stderr.write(`${mode}, ${target}: ${connections} connections for ${durationS} s\n`);
+      const origin = originOf(cluster, target);
+      const cookies = await logIn(origin, connections);
+      const figures = await measure({ url: `${origin}/cart`, cookies, connections, durationS }, signal);
+      if (signal.aborted) throw new Interrupted();
+      rows.push({ mode, target, ...figures });
+    }
+    return rows;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+function originOf(cluster: Cluster, target: Row['target']): string {
+  return target === 'proxy' ? cluster.proxyUrl : `http://127.0.0.1:${cluster.member('backend-1').port}`;
+}
+
+function table(rows: readonly Row[]): string {
+  const head = ['mode', 'target', 'requests/s', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'not 2xx', 'errors'];
+  const drawn = new Table({ head, style: { head: [], border: [] }, colAligns: ['left', 'left', ...head.slice(2).map(() => 'right' as const)] });
+  for (const { mode, target, requestsPerSecond, latencyMs, non2xx, errors } of rows) {
+    const { p50, p90, p99, max } = latencyMs;
+    drawn.push([mode, target, Math.round(requestsPerSecond).toLocaleString('en'), p50, p90, p99, max, non2xx, errors]);
+  }
+  return drawn.toString();
+}

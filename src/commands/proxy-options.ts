@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { parseDuration } from '../duration.js';
+import { modes } from '../modes.js';
+import { engines } from '../proxy/engines/registry.js';
+import { generateKeyRing, parseKeyRing } from '../proxy/key-ring.js';
+import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../proxy/options.js';
+import { routingPolicies } from '../proxy/routing-policies/registry.js';
+import { defaultProxyOptions } from '../proxy/start-proxy.js';
+import { UsageError } from './exit.js';
+import { parseMode } from './mode-option.js';
+import { parseCount, parseKey } from './registry-option.js';
+
+/** What `holdfast proxy` was given. */
+export interface ProxyArgs {
+  readonly mode: string;
+  readonly backends: number | undefined;
+  readonly backend: readonly string[] | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly engine: string;
+  readonly policy: string;
+  readonly affinity: 'on' | 'off' | undefined;
+  readonly healthPath: string;
+  readonly healthInterval: string;
+  readonly healthTimeout: string;
+  readonly healthFall: number;
+  readonly healthRise: number;
+  readonly drain: string | undefined;
+  readonly onLostAffinity: AffinityOptions['onLost'];
+  readonly pool: string;
+  readonly sameSite: AffinityOptions['sameSite'];
+  readonly secretsFile: string | undefined;
+}
+
+/** Checks every flag and says of the first wrong one what was expected. */
+export function proxyOptions(
+  args: ProxyArgs,
+  backends: readonly string[],
+  onEvent: (event: ProxyEvent) => void,
+): ProxyOptions {
+  const affinity = usesAffinity(args);
+  return {
+    host: args.host,
+    port: parsePort('port', args.port),
+    admin: { host: '127.0.0.1', port: parsePort('admin-port', args.adminPort), token: undefined },
+    backends: backends.map((text, index) => ({ name: `backend-${index + 1}`, url: parseOrigin(text) })),
+    engine: parseKey('engine', args.engine, engines),
+    policy: parseKey('policy', args.policy, routingPolicies),
+    affinity: affinity ? affinityOptions(args) : undefined,
+    health: healthOptions(args),
+    drainMs: args.drain === undefined ? (affinity ? 300_000 : 30_000) : parseSpan('drain', args.drain),
+    limits: defaultProxyOptions.limits,
+    onEvent,
+  };
+}
+
+export function usesAffinity(args: ProxyArgs): boolean {
+  const { affinity } = modes[parseMode(args.mode)];
+  return args.affinity === undefined ? affinity : args.affinity === 'on';
+}
+
+export function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
+  const everyMs = parseSpan('health-interval', args.healthInterval);
+  return {
+    path: args.healthPath,
+    everyMs,
+    transitionMs: Math.min(500, everyMs),
+    timeoutMs: parseSpan('health-timeout', args.healthTimeout),
+    fall: parseCount('health-fall', args.healthFall, 1, 100),
+    rise: parseCount('health-rise', args.healthRise, 1, 100),
+  };
+}
+
+function affinityOptions(args: ProxyArgs): AffinityOptions {
+  return {
+    pool: args.pool,
+    keys: keyRing(args.secretsFile),
+    idleMs: 30 * 60_000,
+    absoluteMs: 8 * 3_600_000,
+    sameSite: args.sameSite,
+    onLost: args.onLostAffinity,
+  };
+}
+
+/** From a file or the environment, never from the command line, where every user of the machine could read it. */
+function keyRing(file: string | undefined): AffinityOptions['keys'] {
+  const text = file === undefined ? process.env['HOLDFAST_SECRETS'] || undefined : readSecrets(file);
+  if (text !== undefined) return usage(() => parseKeyRing(text.trim()));
+  process.stderr.write('no key ring given (--secrets-file or HOLDFAST_SECRETS): made one for this process only; after a restart every browser is bound anew\n');
+  return generateKeyRing();
+}
+
+function readSecrets(file: string): string {
+  return usage(() => readFileSync(file, 'utf8'), `--secrets-file "${file}"`);
+}
+
+function usage<T>(parse: () => T, what = 'key ring'): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new UsageError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+export function parseOrigin(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const plain = url !== undefined && url.protocol === 'http:' && url.hostname !== '' && url.username === '' && url.password === '';
+  if (plain && url.pathname === '/' && url.search === '' && url.hash === '') return url;
+  throw new UsageError(`--backend "${text}": expected an origin such as http://127.0.0.1:3001, without path, query or password.`);
+}
+
+export function parsePort(flag: string, given: number): number {
+  return parseCount(flag, given, 0, 65_535);
+}
+
+export function parseSpan(flag: string, text: string): number {
+  const span = parseDuration(text);
+  if (span === undefined || span < 1) throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1m.`);
+  return span;
+}

@@ -1,0 +1,73 @@
+import type { Argv, CommandModule } from 'yargs';
+import { engines } from '../proxy/engines/registry.js';
+import { routingPolicies } from '../proxy/routing-policies/registry.js';
+import { exiting, UsageError } from './exit.js';
+import { interruptible } from './interrupt.js';
+import { runLab } from './proxy-lab.js';
+import type { ProxyArgs } from './proxy-options.js';
+import { serve } from './proxy-serve.js';
+
+export const proxy: CommandModule<object, ProxyArgs> = {
+  command: 'proxy',
+  describe: 'run the load balancer: before toy backends of its own, or before yours',
+  builder: options,
+  handler: exiting(args =>
+    interruptible(signal => {
+      if (args.backend === undefined) return runLab(args, signal);
+      if (args.backends !== undefined) {
+        throw new UsageError('--backends starts toy backends, --backend names yours: give one of the two.');
+      }
+      return serve(args, args.backend, signal);
+    }, 'stopping: finishing what is in flight (Ctrl-C again: at once)'),
+  ),
+};
+
+function options(yargs: Argv): Argv<ProxyArgs> {
+  return safety(health(where(yargs)))
+    .example('$0 proxy --mode sticky --backends 3', 'three toy backends; open http://127.0.0.1:8080 and kill one')
+    .example('$0 proxy --backend http://127.0.0.1:3001 --backend http://127.0.0.1:3002', 'in front of anything')
+    .example('curl -X PUT -d \'{"state":"drain"}\' http://127.0.0.1:8081/backends/backend-2', 'take one out gently');
+}
+
+function where(yargs: Argv) {
+  return yargs
+    .option('mode', { type: 'string', default: 'sticky', requiresArg: true, describe: 'how sessions are kept' })
+    .option('backends', { type: 'number', requiresArg: true, describe: 'how many toy backends to start (default 3)' })
+    .option('backend', { type: 'string', array: true, nargs: 1, describe: 'origin of one of your backends; repeatable' })
+    .option('host', { type: 'string', default: '127.0.0.1', requiresArg: true, describe: 'address to listen on' })
+    .option('port', { type: 'number', default: 8080, requiresArg: true, describe: '0 takes a free one' })
+    .option('admin-port', { type: 'number', default: 8081, requiresArg: true, describe: 'admin API, loopback only' })
+    .option('engine', { type: 'string', default: 'http-proxy', requiresArg: true, describe: keys(engines) })
+    .option('policy', { type: 'string', default: 'round-robin', requiresArg: true, describe: keys(routingPolicies) })
+    .option('affinity', { choices: ['on', 'off'] as const, describe: 'overrides what the mode says' });
+}
+
+function health<T>(yargs: Argv<T>) {
+  return yargs
+    .option('health-path', { type: 'string', default: '/health', requiresArg: true, describe: 'what the checks ask for' })
+    .option('health-interval', { type: 'string', default: '2s', requiresArg: true, describe: 'between two checks' })
+    .option('health-timeout', { type: 'string', default: '2s', requiresArg: true, describe: 'how long a check may take' })
+    .option('health-fall', { type: 'number', default: 3, requiresArg: true, describe: 'failed checks until down' })
+    .option('health-rise', { type: 'number', default: 2, requiresArg: true, describe: 'good checks until up' });
+}
+
+function safety<T>(yargs: Argv<T>) {
+  return yargs
+    .option('drain', { type: 'string', requiresArg: true, describe: 'how long a drain keeps bound browsers (300s; without affinity 30s)' })
+    .option('on-lost-affinity', {
+      choices: ['rebind', 'temporary', 'strict'] as const,
+      default: 'rebind' as const,
+      describe: 'when the bound backend is gone: another for good, another for now, or 503',
+    })
+    .option('pool', { type: 'string', default: '', requiresArg: true, describe: 'name of this pool, part of the cookie name' })
+    .option('same-site', { choices: ['Lax', 'Strict', 'None'] as const, default: 'Lax' as const, describe: 'of the affinity cookie' })
+    .option('secrets-file', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'key ring of the affinity cookie, id:hex,id:hex, newest first (or HOLDFAST_SECRETS); shared by all proxies',
+    });
+}
+
+function keys(registry: Readonly<Record<string, unknown>>): string {
+  return Object.keys(registry).join(' | ');
+}

@@ -1,0 +1,36 @@
+import type { CommandModule } from 'yargs';
+import { check } from '../simulator/checker/check.js';
+import { readHistory } from '../simulator/history-file.js';
+import { judge } from '../simulator/verdict.js';
+import { exitCodeOf, exiting } from './exit.js';
+import { checkOutputs, printReport, writeOutputs } from './output.js';
+
+interface ReportArgs {
+  readonly history: string;
+  readonly json: string | undefined;
+  readonly html: string | undefined;
+}
+
+export const report: CommandModule<object, ReportArgs> = {
+  command: 'report <history>',
+  describe: 'check and judge a recorded history again',
+  builder: yargs =>
+    yargs
+      .positional('history', { type: 'string', demandOption: true, describe: 'a history.ndjson that a run wrote' })
+      .option('json', { type: 'string', requiresArg: true, describe: 'write the results as JSON (schema 1)' })
+      .option('html', { type: 'string', requiresArg: true, describe: 'write the report as one HTML file' })
+      .example('$0 report reports/kill-one/history.ndjson --html again.html', 'the same findings, from the file alone'),
+  handler: exiting(again),
+};
+
+async function again({ history, json, html }: ReportArgs): Promise<number> {
+  await checkOutputs({ json, html }, undefined, 1);
+  const records = await readHistory(history);
+  const runs = records.map(run => {
+    const findings = check(run);
+    return { run, findings, verdict: judge(run, findings) };
+  });
+  printReport(runs);
+  await writeOutputs({ json, html }, records[0]?.header.scenario ?? '', runs);
+  return exitCodeOf(runs.map(({ verdict }) => verdict.word));
+}

@@ -1,0 +1,79 @@
+import type { CommandModule } from 'yargs';
+import { readScenario } from '../simulator/scenario-file.js';
+import type { Scenario } from '../simulator/scenario.js';
+import { type JudgedRun, judgeRepeats } from '../simulator/verdict.js';
+import { exitCodeOf, exiting, UsageError } from './exit.js';
+import { interruptible } from './interrupt.js';
+import { parseModes } from './mode-option.js';
+import { checkOutputs, printReport, writeFolder, writeOutputs } from './output.js';
+import { showProgress } from './progress-line.js';
+import { parseCount } from './registry-option.js';
+import { runScenario } from './run-scenario.js';
+
+interface RunArgs {
+  readonly scenarios: readonly string[];
+  readonly mode: readonly string[] | undefined;
+  readonly seed: number | undefined;
+  readonly repeat: number;
+  readonly out: string;
+  readonly json: string | undefined;
+  readonly html: string | undefined;
+  readonly history: string | undefined;
+}
+
+export const run: CommandModule<object, RunArgs> = {
+  command: 'run <scenarios..>',
+  describe: 'run failover scenarios and judge them',
+  builder: yargs =>
+    yargs
+      .positional('scenarios', { type: 'string', array: true, demandOption: true, describe: 'scenario files (YAML)' })
+      .option('mode', { type: 'string', array: true, requiresArg: true, describe: 'only these modes, a,b; default: those of the file' })
+      .option('seed', { type: 'number', requiresArg: true, describe: 'another seed than that of the file' })
+      .option('repeat', { type: 'number', default: 1, requiresArg: true, describe: 'how often; repeats that disagree are inconclusive' })
+      .option('out', { type: 'string', default: 'reports', requiresArg: true, describe: 'folder for plan.json, history.ndjson and report.html' })
+      .option('json', { type: 'string', requiresArg: true, describe: 'write the results as JSON (schema 1)' })
+      .option('html', { type: 'string', requiresArg: true, describe: 'write the report as one HTML file' })
+      .option('history', { type: 'string', requiresArg: true, describe: 'write every operation as NDJSON' })
+      .example('$0 run scenarios/kill-one.yaml', 'every mode of the file')
+      .example('$0 run scenarios/*.yaml --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')
+      .example('$0 run scenarios/kill-one.yaml --seed 7 --repeat 10', 'ten times the same plan'),
+  handler: exiting(args => interruptible(signal => runAll(args, signal))),
+};
+
+async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
+  const repeat = parseCount('repeat', args.repeat, 1, 1000);
+  const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
+  const modes = args.mode === undefined ? undefined : parseModes(args.mode);
+  const scenarios = await Promise.all(args.scenarios.map(readScenario));
+  for (const scenario of scenarios) modesOf(scenario, modes);
+  await checkOutputs(args, args.out, scenarios.length);
+  const judged: JudgedRun[][] = [];
+  for (const scenario of scenarios) {
+    const choices = { modes: modesOf(scenario, modes), seed: seed ?? scenario.seed, repeat, signal };
+    const progress = showProgress(scenario.name);
+    const { plan, runs } = await runScenario(scenario, { ...choices, onProgress: progress.show }).finally(progress.end);
+    printReport(runs);
+    await writeOutputs(args, scenario.name, runs);
+    process.stdout.write(`report: ${await writeFolder(args.out, plan, runs)}\n`);
+    judged.push(runs);
+  }
+  return exitCodeOf(judged.flatMap(wordsOf));
+}
+
+function modesOf(scenario: Scenario, asked: Scenario['modes'] | undefined): Scenario['modes'] {
+  const strange = asked?.find(mode => !scenario.modes.includes(mode));
+  if (strange !== undefined) {
+    throw new UsageError(`scenario "${scenario.name}" says nothing of mode "${strange}"; it is written for ${scenario.modes.join(', ')}.`);
+  }
+  return asked ?? scenario.modes;
+}
+
+/** One word per mode; repeats that disagree make theirs inconclusive. */
+function wordsOf(runs: readonly JudgedRun[]) {
+  const modes = [...new Set(runs.map(({ run: { header } }) => header.mode))];
+  return modes.map(mode => {
+    const { word, reasons } = judgeRepeats(runs.filter(({ run: { header } }) => header.mode === mode).map(({ verdict }) => verdict));
+    if (runs.length > modes.length) for (const reason of reasons) process.stdout.write(`${mode}: ${reason}\n`);
+    return word;
+  });
+}

@@ -1,0 +1,35 @@
+import path from 'node:path';
+import type { CommandModule } from 'yargs';
+import { readScenario } from '../simulator/scenario-file.js';
+import { exitCodeOf, exiting } from './exit.js';
+import { interruptible } from './interrupt.js';
+import { checkOutputs, printReport, writeFolder } from './output.js';
+import { showProgress } from './progress-line.js';
+import { runScenario } from './run-scenario.js';
+
+const firstScenario = path.resolve(import.meta.dirname, '../../scenarios/kill-one.yaml');
+
+interface StartArgs {
+  readonly out: string;
+}
+
+export const start: CommandModule<object, StartArgs> = {
+  command: 'start',
+  describe: 'a first look: kill one of three backends in every mode, and compare',
+  builder: yargs =>
+    yargs.option('out', { type: 'string', default: 'reports', requiresArg: true, describe: 'folder for plan.json, history.ndjson and report.html' }),
+  handler: exiting(args => interruptible(signal => firstLook(args.out, signal))),
+};
+
+async function firstLook(folder: string, signal: AbortSignal): Promise<number> {
+  const scenario = await readScenario(firstScenario);
+  await checkOutputs({}, folder, 1);
+  process.stderr.write('Three backends behind the proxy, shoppers filling carts; then one backend is killed.\n');
+  const progress = showProgress(scenario.name);
+  const choices = { modes: scenario.modes, seed: scenario.seed, repeat: 1, signal, onProgress: progress.show };
+  const { plan, runs } = await runScenario(scenario, choices).finally(progress.end);
+  printReport(runs);
+  const report = await writeFolder(folder, plan, runs);
+  process.stdout.write(`\nreport: ${report}\nNext: node dist/cli.js run scenarios/rolling-restart.yaml, or click through it: node dist/cli.js proxy --mode sticky\n`);
+  return exitCodeOf(runs.map(({ verdict }) => verdict.word));
+}

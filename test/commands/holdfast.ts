@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export const root = path.resolve(import.meta.dirname, '../../..');
+
+/** A `holdfast` command that runs for real, in an empty folder, with a temporary folder of its own. */
+export interface Holdfast {
+  readonly child: ChildProcess;
+  /** The working directory of the command. */
+  readonly folder: string;
+  readonly output: { stdout: string; stderr: string };
+  /** Resolves when the text has appeared on stdout or stderr. */
+  sees(text: string | RegExp, withinMs?: number): Promise<void>;
+  /** Resolves with the exit code (128 + signal number is not used: a signal gives null). */
+  ended(): Promise<number | null>;
+  /** Processes that the command started, directly or not, and that are still there. */
+  children(): Promise<string[]>;
+  /** Temporary files that are still there. */
+  temporaryFiles(): Promise<string[]>;
+}
+
+/** Runs `holdfast <args>`; whatever happens, nothing of it is left when the body has ended. */
+export async function withHoldfast<T>(
+  args: readonly string[],
+  body: (holdfast: Holdfast) => Promise<T>,
+  env: NodeJS.ProcessEnv = {},
+): Promise<T> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-'));
+  const temporary = await mkdtemp(path.join(tmpdir(), 'holdfast-test-tmp-'));
+  const mark = randomUUID();
+  const child = spawn(process.execPath, [path.join(root, 'dist/cli.js'), ...args], {
+    cwd: folder,
+    env: { ...process.env, NO_COLOR: '1', TMPDIR: temporary, HOLDFAST_TEST_MARK: mark, ...env },
+  });
+  const holdfast = observe(child, folder, temporary, mark);
+  try {
+    return await body(holdfast);
+  } finally {
+    child.kill('SIGKILL');
+    for (const line of await marked(mark)) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+function observe(child: ChildProcess, folder: string, temporary: string, mark: string): Holdfast {
+  const output = { stdout: '', stderr: '' };
+  child.stdout?.on('data', chunk => {
+    output.stdout += chunk;
+  });
+  child.stderr?.on('data', chunk => {
+    output.stderr += chunk;
+  });
+  const closed = new Promise<number | null>(resolve => child.on('close', code => resolve(code)));
+  return {
+    child,
+    folder,
+    output,
+    sees: (text, withinMs = 15_000) => until(() => found(output, text), withinMs, () => `"${text}" in:\n${output.stdout}${output.stderr}`),
+    ended: () => closed,
+    children: () => settled(() => marked(mark, child.pid)),
+    temporaryFiles: () => settled(() => readdir(temporary)),
+  };
+}
+
+function found({ stdout, stderr }: Holdfast['output'], text: string | RegExp): boolean {
+  return [stdout, stderr].some(stream => (typeof text === 'string' ? stream.includes(text) : text.test(stream)));
+}
+
+/** A child that was just killed may need a moment to disappear: asks again for at most a second. */
+async function settled(look: () => Promise<string[]>): Promise<string[]> {
+  const deadline = Date.now() + 1000;
+  let left = await look();
+  while (left.length > 0 && Date.now() < deadline) {
+    await delay(20);
+    left = await look();
+  }
+  return left;
+}
+
+/** Processes whose environment carries the mark, as `pid command`. */
+async function marked(mark: string, except?: number): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name) && Number(name) !== except);
+  const lines = await Promise.all(pids.map(pid => describeIfMarked(pid, mark)));
+  return lines.filter(line => line !== undefined);
+}
+
+async function describeIfMarked(pid: string, mark: string): Promise<string | undefined> {
+  try {
+    if (!(await readFile(`/proc/${pid}/environ`, 'utf8')).includes(mark)) return undefined;
+    return `${pid} ${(await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')}`;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function until(holds: () => boolean | Promise<boolean>, withinMs: number, what: () => string): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not seen within ${withinMs} ms: ${what()}`);
+    await delay(20);
+  }
+}

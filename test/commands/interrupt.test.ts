@@ -1,0 +1,60 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { expect } from 'chai';
+import { root, withHoldfast } from './holdfast.js';
+
+const scenario = (name: string) => path.join(root, `scenarios/${name}.yaml`);
+
+/** Where in the run the Ctrl-C comes: right when this line of progress is seen. */
+const moments = [
+  { at: 'starting', file: 'kill-one' },
+  { at: 'warmup', file: 'kill-one' },
+  { at: 'fault kill confirmed', file: 'kill-one' },
+  { at: 'fault hang confirmed', file: 'hang-one' },
+  { at: 'recovery', file: 'drain-one' },
+];
+
+describe('Ctrl-C', function () {
+  this.timeout(40_000);
+
+  for (const { at, file } of moments) {
+    it(`at "${at}" of ${file}: exit 130, healed, nothing left`, () =>
+      withHoldfast(['run', scenario(file), '--mode', 'redis'], async holdfast => {
+        await holdfast.sees(at);
+        holdfast.child.kill('SIGINT');
+        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
+        expect(await holdfast.children()).to.deep.equal([]);
+        expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+        expect(await readdir(path.join(holdfast.folder, 'reports'))).to.deep.equal([]);
+      }));
+  }
+
+  it('twice: ends at once, and leaves nothing', () =>
+    withHoldfast(['run', scenario('hang-one'), '--mode', 'redis'], async holdfast => {
+      await holdfast.sees('fault hang confirmed');
+      holdfast.child.kill('SIGINT');
+      await holdfast.sees('stopping');
+      holdfast.child.kill('SIGINT');
+      expect(await holdfast.ended()).to.equal(130);
+      expect(await holdfast.children()).to.deep.equal([]);
+      expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+    }));
+
+  it('kill -9 of the command: its children and its temporary folder go all the same', () =>
+    withHoldfast(['run', scenario('hang-one'), '--mode', 'redis'], async holdfast => {
+      await holdfast.sees('fault hang confirmed');
+      holdfast.child.kill('SIGKILL');
+      await holdfast.ended();
+      expect(await holdfast.children()).to.deep.equal([]);
+      expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+    }));
+
+  it('during a load', () =>
+    withHoldfast(['load', '--mode', 'redis', '--connections', '4', '--duration', '20'], async holdfast => {
+      await holdfast.sees('redis, direct');
+      holdfast.child.kill('SIGINT');
+      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
+      expect(await holdfast.children()).to.deep.equal([]);
+      expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+    }));
+});

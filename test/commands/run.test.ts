@@ -1,0 +1,167 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect } from 'chai';
+import { root, withHoldfast } from './holdfast.js';
+
+/** The part of the JSON contract that these tests read. */
+interface Result {
+  readonly schema: number;
+  readonly runs: readonly {
+    readonly mode: string;
+    readonly verdict: string;
+    readonly users: Record<string, number>;
+    readonly writes: Record<string, number>;
+    readonly requests: Record<string, number>;
+    readonly faults: readonly { readonly confirmedMs: number | null; readonly healedMs: number | null }[];
+    readonly expectations: readonly { readonly text: string; readonly met: boolean }[];
+  }[];
+}
+
+interface Finished {
+  readonly code: number | null;
+  readonly result: Result;
+  readonly text: string;
+  readonly plan: string;
+}
+
+async function runScenario(file: string, ...args: readonly string[]): Promise<Finished> {
+  return withHoldfast(['run', file, '--json', 'out.json', ...args], async holdfast => {
+    const code = await holdfast.ended();
+    const text = holdfast.output.stdout + holdfast.output.stderr;
+    expect(await holdfast.children(), text).to.deep.equal([]);
+    expect(await holdfast.temporaryFiles(), text).to.deep.equal([]);
+    const json = await readFile(path.join(holdfast.folder, 'out.json'), 'utf8').catch(() => '{"runs":[]}');
+    const result: Result = JSON.parse(json);
+    const [, report = ''] = /report: (.*)\n/.exec(holdfast.output.stdout) ?? [];
+    const plan = await readFile(path.join(holdfast.folder, path.dirname(report), 'plan.json'), 'utf8').catch(() => '');
+    return { code, result, text, plan };
+  });
+}
+
+const shipped = ['kill-one', 'hang-one', 'drain-one', 'rolling-restart', 'redis-outage'];
+
+describe('the shipped scenarios', function () {
+  this.timeout(60_000);
+
+  for (const name of shipped) {
+    it(`${name} gives its verdict in both modes`, async () => {
+      const { code, result, text } = await runScenario(path.join(root, `scenarios/${name}.yaml`));
+      expect(code, text).to.equal(0);
+      expect(result.runs.map(({ mode, verdict }) => `${mode} ${verdict}`)).to.deep.equal(['sticky pass', 'redis pass']);
+      for (const run of result.runs) {
+        expect(run.expectations.length).to.be.greaterThan(3);
+        expect(run.writes['acknowledged']).to.be.greaterThan(50);
+        for (const fault of run.faults) expect(fault.healedMs).to.be.greaterThan(fault.confirmedMs ?? Number.POSITIVE_INFINITY);
+      }
+    });
+  }
+});
+
+/** A short run; `extra` goes into the system, `faults` are YAML lines. */
+const short = (env: string, faults: string, expectations: string, think = '80ms') => `
+name: short
+why: a test
+seed: 3
+modes: [sticky, redis]
+system:
+  backends: { count: 2${env === '' ? '' : `, env: { SHOP_DEFECT: ${env} }`} }
+  proxy: { health: { every: 200ms, timeout: 200ms, fall: 2, rise: 2 } }
+users:
+  arrivals: { rate: 40/s, for: 500ms, process: uniform, max-active: 100 }
+  think: { median: ${think}, p95: ${think === '80ms' ? '200ms' : think} }
+  timeout: 2s
+  journey: shop
+phases: { warmup: 200ms, baseline: 800ms, faults: 1500ms, recovery: 500ms, quiesce: 200ms }
+faults: ${faults}
+expect:
+  any:
+${expectations}
+`;
+
+const nothingWrong = [
+  'users.loggedOut == 0',
+  'users.identitySwapped == 0',
+  'users.logoutNotHonoured == 0',
+  'writes.lost == 0',
+  'writes.phantom == 0',
+  'writes.duplicated == 0',
+  'writes.resurrected == 0',
+  'writes.stale == 0',
+  'requests.failed == 0',
+].map(line => `    - ${line}`);
+
+async function runText(text: string, ...args: readonly string[]): Promise<Finished> {
+  const file = path.join(root, 'dist', `short-${process.pid}.yaml`);
+  await writeFile(file, text);
+  return runScenario(file, ...args);
+}
+
+describe('planted defects', function () {
+  this.timeout(60_000);
+
+  it('finds nothing in the correct shop, in both modes', async () => {
+    const { code, text } = await runText(short('', '[]', nothingWrong.join('\n')));
+    expect(code, text).to.equal(0);
+  });
+
+  const planted = [
+    { defect: 'drop-writes', found: (run: Result['runs'][number]) => run.writes['lost'], quiet: ['phantom', 'duplicated', 'resurrected'] },
+    { defect: 'foreign-cart', found: (run: Result['runs'][number]) => run.users['identitySwapped'], quiet: ['duplicated', 'resurrected'] },
+    { defect: 'revive-after-logout', found: (run: Result['runs'][number]) => run.users['logoutNotHonoured'], quiet: ['lost', 'phantom'] },
+  ];
+
+  for (const { defect, found, quiet } of planted) {
+    it(`finds ${defect} under its own name`, async () => {
+      const { code, result, text } = await runText(short(defect, '[]', nothingWrong.join('\n')));
+      expect(code, text).to.equal(1);
+      for (const run of result.runs) {
+        expect(found(run), `${run.mode}\n${text}`).to.be.greaterThan(0);
+        for (const name of quiet) expect(run.writes[name], `${run.mode} ${name}`).to.equal(0);
+      }
+    });
+  }
+});
+
+describe('inconclusive runs', function () {
+  this.timeout(60_000);
+
+  it('a fault that cannot be confirmed: exit 2, and why', async () => {
+    const faults = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 1s }\n  - { id: hang, at: 400ms, do: hang, target: backend-2, for: 200ms }';
+    const { code, result, text } = await runText(short('', faults, '    - writes.phantom == 0'), '--mode', 'redis');
+    expect(code, text).to.equal(2);
+    expect(result.runs[0]?.verdict).to.equal('inconclusive');
+    expect(text).to.match(/hang.*not confirmed/s);
+  });
+
+  it('users who wrote nothing: exit 2', async () => {
+    const { code, text } = await runText(short('', '[]', '    - writes.phantom == 0', '60s'), '--mode', 'redis');
+    expect(code, text).to.equal(2);
+  });
+});
+
+describe('the seed', function () {
+  this.timeout(60_000);
+
+  it('the same gives the same plan to the byte, another one another', async () => {
+    const text = short('', '[]', nothingWrong.join('\n'));
+    const plans = [];
+    for (const seed of ['7', '7', '8']) plans.push((await runText(text, '--mode', 'sticky', '--seed', seed)).plan);
+    expect(plans[0]).to.have.length.greaterThan(1000);
+    expect(plans[1]).to.equal(plans[0]);
+    expect(plans[2]).not.to.equal(plans[0]);
+  });
+});
+
+describe('a recorded history', function () {
+  this.timeout(60_000);
+
+  it('is judged again to the same findings', () =>
+    withHoldfast(['run', path.join(root, 'scenarios/kill-one.yaml'), '--mode', 'sticky', '--json', 'a.json', '--history', 'h.ndjson'], async first => {
+      await first.ended();
+      await withHoldfast(['report', path.join(first.folder, 'h.ndjson'), '--json', 'b.json'], async again => {
+        expect(await again.ended(), again.output.stderr).to.equal(0);
+        const texts = await Promise.all([path.join(first.folder, 'a.json'), path.join(again.folder, 'b.json')].map(file => readFile(file, 'utf8')));
+        expect(JSON.parse(texts[1] ?? '')).to.deep.equal(JSON.parse(texts[0] ?? ''));
+      });
+    }));
+});
