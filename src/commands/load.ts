@@ -32,7 +32,12 @@ export const load: CommandModule<object, LoadArgs> = {
   builder: yargs =>
     yargs
       .option('mode', { type: 'string', array: true, default: modeNames, requiresArg: true, describe: 'modes, a,b' })
-      .option('connections', { type: 'number', default: 64, requiresArg: true, describe: 'keep-alive connections, each another user' })
+      .option('connections', {
+        type: 'number',
+        default: 64,
+        requiresArg: true,
+        describe: 'keep-alive connections, each another user',
+      })
       .option('duration', { type: 'number', default: 10, requiresArg: true, describe: 'seconds for each measurement' })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the figures as JSON' })
       .example('$0 load --mode sticky,redis', 'reads of the cart, in both modes'),
@@ -47,7 +52,8 @@ async function loadAll(args: LoadArgs, signal: AbortSignal): Promise<number> {
   const rows: Row[] = [];
   for (const mode of names) rows.push(...(await loadMode(mode, connections, durationS, signal)));
   process.stdout.write(`${table(rows)}\n`);
-  if (args.json !== undefined) await writeWhole(args.json, `${JSON.stringify({ schema: 1, connections, durationS, rows }, null, 2)}\n`);
+  if (args.json !== undefined)
+    await writeWhole(args.json, `${JSON.stringify({ schema: 1, connections, durationS, rows }, null, 2)}\n`);
   const broken = rows.some(({ errors, non2xx, requests }) => errors > 0 || non2xx > 0 || requests === 0);
   if (broken) process.stderr.write('Some requests failed: the throughput above is not to be quoted.\n');
   return broken ? exitCodes.failed : exitCodes.ok;
@@ -78,7 +84,11 @@ function originOf(cluster: Cluster, target: Row['target']): string {
 
 function table(rows: readonly Row[]): string {
   const head = ['mode', 'target', 'requests/s', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'not 2xx', 'errors'];
-  const drawn = new Table({ head, style: { head: [], border: [] }, colAligns: ['left', 'left', ...head.slice(2).map(() => 'right' as const)] });
+  const drawn = new Table({
+    head,
+    style: { head: [], border: [] },
+    colAligns: ['left', 'left', ...head.slice(2).map(() => 'right' as const)],
+  });
   for (const { mode, target, requestsPerSecond, latencyMs, non2xx, errors } of rows) {
     const { p50, p90, p99, max } = latencyMs;
     drawn.push([mode, target, Math.round(requestsPerSecond).toLocaleString('en'), p50, p90, p99, max, non2xx, errors]);

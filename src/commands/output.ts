@@ -13,12 +13,12 @@ export interface OutputFiles {
   readonly history?: string | undefined;
 }
 
-export function useColour(): boolean {
-  return process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
+export function wantsColour(): boolean {
+  return process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
 }
 
 export function printReport(runs: readonly JudgedRun[]): void {
-  process.stdout.write(`${reporters.terminal.report(runs, { colour: useColour() })}\n`);
+  process.stdout.write(`${reporters.terminal.report(runs, { colour: wantsColour() })}\n`);
 }
 
 /** Looks before a run whether its results can be written after it: a long run must not end in a wrong path. */
@@ -26,7 +26,9 @@ export async function checkOutputs(files: OutputFiles, folder: string | undefine
   for (const [flag, file] of Object.entries(files)) {
     if (file === undefined) continue;
     if (scenarios > 1 && !file.includes('{scenario}')) {
-      throw new UsageError(`--${flag} "${file}": with several scenarios say where the name goes, as in --${flag} "{scenario}.${flag}".`);
+      throw new UsageError(
+        `--${flag} "${file}": with several scenarios say where the name goes, as in --${flag} "{scenario}.${flag}".`,
+      );
     }
     await writableFolder(path.dirname(file), `--${flag}`);
   }
@@ -48,7 +50,11 @@ export async function writeOutputs(files: OutputFiles, scenario: string, runs: r
   const named = (file: string) => file.replaceAll('{scenario}', scenario);
   if (files.json !== undefined) await writeReport('json', named(files.json), runs);
   if (files.html !== undefined) await writeReport('html', named(files.html), runs);
-  if (files.history !== undefined) await writeHistory(named(files.history), runs.map(({ run }) => run));
+  if (files.history !== undefined)
+    await writeHistory(
+      named(files.history),
+      runs.map(({ run }) => run),
+    );
 }
 
 /** The folder of one scenario: the plan, the history, and the report to look at. Answers with the report's path. */

@@ -8,7 +8,7 @@ export interface ProgressLine {
 }
 
 export function showProgress(scenario: string): ProgressLine {
-  const live = process.stderr.isTTY === true && process.env['CI'] === undefined;
+  const live = process.stderr.isTTY === true && process.env.CI === undefined;
   return live ? liveLine(scenario) : plainLines(scenario);
 }
 
@@ -22,13 +22,16 @@ function plainLines(scenario: string): ProgressLine {
 
 function liveLine(scenario: string): ProgressLine {
   let phase = '';
-  const draw = (text: string) => process.stderr.write(`\r\u001b[2K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+  const draw = (text: string) =>
+    process.stderr.write(`\r\u001b[2K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
   const show = (progress: Progress) => {
     if (progress.kind === 'fault') {
       draw('');
       process.stderr.write(`\r${pc.dim(`${scenario}/${progress.mode}:`)} ${sayEdge(progress)}\n`);
     } else if (progress.kind === 'tick') {
-      draw(`${scenario}/${progress.mode} ${bar(progress.atMs / progress.totalMs)} ${phase} · ${progress.requests} requests, ${progress.problems} not ok`);
+      draw(
+        `${scenario}/${progress.mode} ${bar(progress.atMs / progress.totalMs)} ${phase} · ${progress.requests} requests, ${progress.problems} not ok`,
+      );
     } else {
       phase = sayEdge(progress) ?? phase;
       draw(`${scenario}/${progress.mode} ${phase}`);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseDuration } from '../duration.js';
 import { modes } from '../modes.js';
 import { engines } from '../proxy/engines/registry.js';
-import { generateKeyRing, parseKeyRing } from '../proxy/key-ring.js';
+import { parseKeyRing } from '../proxy/key-ring.js';
 import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../proxy/options.js';
 import { routingPolicies } from '../proxy/routing-policies/registry.js';
 import { defaultProxyOptions } from '../proxy/start-proxy.js';
@@ -37,6 +37,7 @@ export interface ProxyArgs {
 export function proxyOptions(
   args: ProxyArgs,
   backends: readonly string[],
+  keys: AffinityOptions['keys'],
   onEvent: (event: ProxyEvent) => void,
 ): ProxyOptions {
   const affinity = usesAffinity(args);
@@ -47,9 +48,9 @@ export function proxyOptions(
     backends: backends.map((text, index) => ({ name: `backend-${index + 1}`, url: parseOrigin(text) })),
     engine: parseKey('engine', args.engine, engines),
     policy: parseKey('policy', args.policy, routingPolicies),
-    affinity: affinity ? affinityOptions(args) : undefined,
+    affinity: affinity ? affinityOptions(args, keys) : undefined,
     health: healthOptions(args),
-    drainMs: args.drain === undefined ? (affinity ? 300_000 : 30_000) : parseSpan('drain', args.drain),
+    drainMs: drainMs(args),
     limits: defaultProxyOptions.limits,
     onEvent,
   };
@@ -72,10 +73,16 @@ export function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
   };
 }
 
-function affinityOptions(args: ProxyArgs): AffinityOptions {
+/** Bound browsers may need minutes to finish; without affinity a drain only waits for what is in flight. */
+export function drainMs(args: ProxyArgs): number {
+  if (args.drain !== undefined) return parseSpan('drain', args.drain);
+  return usesAffinity(args) ? 300_000 : 30_000;
+}
+
+function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): AffinityOptions {
   return {
     pool: args.pool,
-    keys: keyRing(args.secretsFile),
+    keys,
     idleMs: 30 * 60_000,
     absoluteMs: 8 * 3_600_000,
     sameSite: args.sameSite,
@@ -84,11 +91,9 @@ function affinityOptions(args: ProxyArgs): AffinityOptions {
 }
 
 /** From a file or the environment, never from the command line, where every user of the machine could read it. */
-function keyRing(file: string | undefined): AffinityOptions['keys'] {
-  const text = file === undefined ? process.env['HOLDFAST_SECRETS'] || undefined : readSecrets(file);
-  if (text !== undefined) return usage(() => parseKeyRing(text.trim()));
-  process.stderr.write('no key ring given (--secrets-file or HOLDFAST_SECRETS): made one for this process only; after a restart every browser is bound anew\n');
-  return generateKeyRing();
+export function givenKeyRing({ secretsFile }: ProxyArgs): AffinityOptions['keys'] | undefined {
+  const text = secretsFile === undefined ? process.env.HOLDFAST_SECRETS || undefined : readSecrets(secretsFile);
+  return text === undefined ? undefined : usage(() => parseKeyRing(text.trim()));
 }
 
 function readSecrets(file: string): string {
@@ -105,9 +110,12 @@ function usage<T>(parse: () => T, what = 'key ring'): T {
 
 export function parseOrigin(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const plain = url !== undefined && url.protocol === 'http:' && url.hostname !== '' && url.username === '' && url.password === '';
+  const plain =
+    url !== undefined && url.protocol === 'http:' && url.hostname !== '' && url.username === '' && url.password === '';
   if (plain && url.pathname === '/' && url.search === '' && url.hash === '') return url;
-  throw new UsageError(`--backend "${text}": expected an origin such as http://127.0.0.1:3001, without path, query or password.`);
+  throw new UsageError(
+    `--backend "${text}": expected an origin such as http://127.0.0.1:3001, without path, query or password.`,
+  );
 }
 
 export function parsePort(flag: string, given: number): number {
@@ -116,6 +124,7 @@ export function parsePort(flag: string, given: number): number {
 
 export function parseSpan(flag: string, text: string): number {
   const span = parseDuration(text);
-  if (span === undefined || span < 1) throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1m.`);
+  if (span === undefined || span < 1)
+    throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1m.`);
   return span;
 }

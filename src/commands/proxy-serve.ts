@@ -1,14 +1,22 @@
 import pc from 'picocolors';
+import { generateKeyRing } from '../proxy/key-ring.js';
 import type { ProxyEvent } from '../proxy/options.js';
 import { startProxy } from '../proxy/start-proxy.js';
 import { exitCodes } from './exit.js';
-import { type ProxyArgs, proxyOptions } from './proxy-options.js';
+import { givenKeyRing, type ProxyArgs, proxyOptions } from './proxy-options.js';
 
 const graceMs = 30_000;
 
+const ownRing =
+  'no key ring given (--secrets-file or HOLDFAST_SECRETS): made one for this process only; ' +
+  'after a restart, and at another proxy, every browser is bound anew\n';
+
 /** The proxy alone, in this process, before the given backends, until it is told to stop. */
 export async function serve(args: ProxyArgs, backends: readonly string[], signal: AbortSignal): Promise<number> {
-  const proxy = await startProxy(proxyOptions(args, backends, logEvent));
+  const given = givenKeyRing(args);
+  const options = proxyOptions(args, backends, given ?? generateKeyRing(), logEvent);
+  if (options.affinity !== undefined && given === undefined) process.stderr.write(ownRing);
+  const proxy = await startProxy(options);
   if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
   await proxy.close(graceMs);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;

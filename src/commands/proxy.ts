@@ -33,7 +33,12 @@ function where(yargs: Argv) {
   return yargs
     .option('mode', { type: 'string', default: 'sticky', requiresArg: true, describe: 'how sessions are kept' })
     .option('backends', { type: 'number', requiresArg: true, describe: 'how many toy backends to start (default 3)' })
-    .option('backend', { type: 'string', array: true, nargs: 1, describe: 'origin of one of your backends; repeatable' })
+    .option('backend', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      describe: 'origin of one of your backends; repeatable',
+    })
     .option('host', { type: 'string', default: '127.0.0.1', requiresArg: true, describe: 'address to listen on' })
     .option('port', { type: 'number', default: 8080, requiresArg: true, describe: '0 takes a free one' })
     .option('admin-port', { type: 'number', default: 8081, requiresArg: true, describe: 'admin API, loopback only' })
@@ -44,27 +49,51 @@ function where(yargs: Argv) {
 
 function health<T>(yargs: Argv<T>) {
   return yargs
-    .option('health-path', { type: 'string', default: '/health', requiresArg: true, describe: 'what the checks ask for' })
+    .option('health-path', {
+      type: 'string',
+      default: '/health',
+      requiresArg: true,
+      describe: 'what the checks ask for',
+    })
     .option('health-interval', { type: 'string', default: '2s', requiresArg: true, describe: 'between two checks' })
-    .option('health-timeout', { type: 'string', default: '2s', requiresArg: true, describe: 'how long a check may take' })
+    .option('health-timeout', {
+      type: 'string',
+      default: '2s',
+      requiresArg: true,
+      describe: 'how long a check may take',
+    })
     .option('health-fall', { type: 'number', default: 3, requiresArg: true, describe: 'failed checks until down' })
     .option('health-rise', { type: 'number', default: 2, requiresArg: true, describe: 'good checks until up' });
 }
 
 function safety<T>(yargs: Argv<T>) {
   return yargs
-    .option('drain', { type: 'string', requiresArg: true, describe: 'how long a drain keeps bound browsers (300s; without affinity 30s)' })
+    .option('drain', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'how long a drain keeps bound browsers (300s; without affinity 30s)',
+    })
     .option('on-lost-affinity', {
       choices: ['rebind', 'temporary', 'strict'] as const,
       default: 'rebind' as const,
       describe: 'when the bound backend is gone: another for good, another for now, or 503',
     })
-    .option('pool', { type: 'string', default: '', requiresArg: true, describe: 'name of this pool, part of the cookie name' })
-    .option('same-site', { choices: ['Lax', 'Strict', 'None'] as const, default: 'Lax' as const, describe: 'of the affinity cookie' })
+    .option('pool', {
+      type: 'string',
+      default: '',
+      requiresArg: true,
+      describe: 'name of this pool, part of the cookie name',
+    })
+    .option('same-site', {
+      choices: ['Lax', 'Strict', 'None'] as const,
+      default: 'Lax' as const,
+      describe: 'of the affinity cookie',
+    })
     .option('secrets-file', {
       type: 'string',
       requiresArg: true,
-      describe: 'key ring of the affinity cookie, id:hex,id:hex, newest first (or HOLDFAST_SECRETS); shared by all proxies',
+      describe:
+        'key ring of the affinity cookie, id:hex,id:hex, newest first (or HOLDFAST_SECRETS); shared by all proxies',
     });
 }
 

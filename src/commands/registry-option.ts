@@ -3,7 +3,8 @@ import { UsageError } from './exit.js';
 
 /** A flag whose value is a key of a registry. */
 export function parseKey(flag: string, given: string, registry: Readonly<Record<string, unknown>>): string {
-  if (!Object.hasOwn(registry, given)) throw new UsageError(`--${flag}: ${unknownName(flag, given, Object.keys(registry))}`);
+  if (!Object.hasOwn(registry, given))
+    throw new UsageError(`--${flag}: ${unknownName(flag, given, Object.keys(registry))}`);
   return given;
 }
 

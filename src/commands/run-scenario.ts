@@ -1,7 +1,7 @@
 import type { ModeName } from '../modes.js';
 import { check } from '../simulator/checker/check.js';
-import { makePlan } from '../simulator/plan.js';
 import type { Plan } from '../simulator/plan.js';
+import { makePlan } from '../simulator/plan.js';
 import type { OnProgress } from '../simulator/progress.js';
 import type { Scenario } from '../simulator/scenario.js';
 import { simulate } from '../simulator/simulate.js';

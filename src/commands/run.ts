@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
-import { readScenario } from '../simulator/scenario-file.js';
 import type { Scenario } from '../simulator/scenario.js';
+import { readScenario } from '../simulator/scenario-file.js';
 import { type JudgedRun, judgeRepeats } from '../simulator/verdict.js';
 import { exitCodeOf, exiting, UsageError } from './exit.js';
 import { interruptible } from './interrupt.js';
@@ -27,10 +27,25 @@ export const run: CommandModule<object, RunArgs> = {
   builder: yargs =>
     yargs
       .positional('scenarios', { type: 'string', array: true, demandOption: true, describe: 'scenario files (YAML)' })
-      .option('mode', { type: 'string', array: true, requiresArg: true, describe: 'only these modes, a,b; default: those of the file' })
+      .option('mode', {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'only these modes, a,b; default: those of the file',
+      })
       .option('seed', { type: 'number', requiresArg: true, describe: 'another seed than that of the file' })
-      .option('repeat', { type: 'number', default: 1, requiresArg: true, describe: 'how often; repeats that disagree are inconclusive' })
-      .option('out', { type: 'string', default: 'reports', requiresArg: true, describe: 'folder for plan.json, history.ndjson and report.html' })
+      .option('repeat', {
+        type: 'number',
+        default: 1,
+        requiresArg: true,
+        describe: 'how often; repeats that disagree are inconclusive',
+      })
+      .option('out', {
+        type: 'string',
+        default: 'reports',
+        requiresArg: true,
+        describe: 'folder for plan.json, history.ndjson and report.html',
+      })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the results as JSON (schema 1)' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write the report as one HTML file' })
       .option('history', { type: 'string', requiresArg: true, describe: 'write every operation as NDJSON' })
@@ -63,7 +78,9 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
 function modesOf(scenario: Scenario, asked: Scenario['modes'] | undefined): Scenario['modes'] {
   const strange = asked?.find(mode => !scenario.modes.includes(mode));
   if (strange !== undefined) {
-    throw new UsageError(`scenario "${scenario.name}" says nothing of mode "${strange}"; it is written for ${scenario.modes.join(', ')}.`);
+    throw new UsageError(
+      `scenario "${scenario.name}" says nothing of mode "${strange}"; it is written for ${scenario.modes.join(', ')}.`,
+    );
   }
   return asked ?? scenario.modes;
 }
@@ -72,7 +89,9 @@ function modesOf(scenario: Scenario, asked: Scenario['modes'] | undefined): Scen
 function wordsOf(runs: readonly JudgedRun[]) {
   const modes = [...new Set(runs.map(({ run: { header } }) => header.mode))];
   return modes.map(mode => {
-    const { word, reasons } = judgeRepeats(runs.filter(({ run: { header } }) => header.mode === mode).map(({ verdict }) => verdict));
+    const { word, reasons } = judgeRepeats(
+      runs.filter(({ run: { header } }) => header.mode === mode).map(({ verdict }) => verdict),
+    );
     if (runs.length > modes.length) for (const reason of reasons) process.stdout.write(`${mode}: ${reason}\n`);
     return word;
   });

@@ -17,7 +17,12 @@ export const start: CommandModule<object, StartArgs> = {
   command: 'start',
   describe: 'a first look: kill one of three backends in every mode, and compare',
   builder: yargs =>
-    yargs.option('out', { type: 'string', default: 'reports', requiresArg: true, describe: 'folder for plan.json, history.ndjson and report.html' }),
+    yargs.option('out', {
+      type: 'string',
+      default: 'reports',
+      requiresArg: true,
+      describe: 'folder for plan.json, history.ndjson and report.html',
+    }),
   handler: exiting(args => interruptible(signal => firstLook(args.out, signal))),
 };
 
@@ -30,6 +35,8 @@ async function firstLook(folder: string, signal: AbortSignal): Promise<number> {
   const { plan, runs } = await runScenario(scenario, choices).finally(progress.end);
   printReport(runs);
   const report = await writeFolder(folder, plan, runs);
-  process.stdout.write(`\nreport: ${report}\nNext: node dist/cli.js run scenarios/rolling-restart.yaml, or click through it: node dist/cli.js proxy --mode sticky\n`);
+  process.stdout.write(
+    `\nreport: ${report}\nNext: node dist/cli.js run scenarios/rolling-restart.yaml, or click through it: node dist/cli.js proxy --mode sticky\n`,
+  );
   return exitCodeOf(runs.map(({ verdict }) => verdict.word));
 }

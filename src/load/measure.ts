@@ -26,7 +26,8 @@ export interface LoadTarget {
  */
 export async function measure(target: LoadTarget, signal: AbortSignal): Promise<Load> {
   const { hostname } = new URL(target.url);
-  if (!/^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname)) throw new Error(`loads go to loopback only, not to ${hostname}`);
+  if (!/^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname))
+    throw new Error(`loads go to loopback only, not to ${hostname}`);
   let next = 0;
   const running = autocannon({
     url: target.url,

@@ -60,7 +60,12 @@ function observe(child: ChildProcess, folder: string, temporary: string, mark: s
     child,
     folder,
     output,
-    sees: (text, withinMs = 15_000) => until(() => found(output, text), withinMs, () => `"${text}" in:\n${output.stdout}${output.stderr}`),
+    sees: (text, withinMs = 15_000) =>
+      until(
+        () => found(output, text),
+        withinMs,
+        () => `"${text}" in:\n${output.stdout}${output.stderr}`,
+      ),
     ended: () => closed,
     children: () => settled(() => marked(mark, child.pid)),
     temporaryFiles: () => settled(() => readdir(temporary)),
@@ -98,7 +103,11 @@ async function describeIfMarked(pid: string, mark: string): Promise<string | und
   }
 }
 
-export async function until(holds: () => boolean | Promise<boolean>, withinMs: number, what: () => string): Promise<void> {
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  withinMs: number,
+  what: () => string,
+): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`not seen within ${withinMs} ms: ${what()}`);

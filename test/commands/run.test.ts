@@ -50,8 +50,9 @@ describe('the shipped scenarios', function () {
       expect(result.runs.map(({ mode, verdict }) => `${mode} ${verdict}`)).to.deep.equal(['sticky pass', 'redis pass']);
       for (const run of result.runs) {
         expect(run.expectations.length).to.be.greaterThan(3);
-        expect(run.writes['acknowledged']).to.be.greaterThan(50);
-        for (const fault of run.faults) expect(fault.healedMs).to.be.greaterThan(fault.confirmedMs ?? Number.POSITIVE_INFINITY);
+        expect(run.writes.acknowledged).to.be.greaterThan(50);
+        for (const fault of run.faults)
+          expect(fault.healedMs).to.be.greaterThan(fault.confirmedMs ?? Number.POSITIVE_INFINITY);
       }
     });
   }
@@ -105,9 +106,21 @@ describe('planted defects', function () {
   });
 
   const planted = [
-    { defect: 'drop-writes', found: (run: Result['runs'][number]) => run.writes['lost'], quiet: ['phantom', 'duplicated', 'resurrected'] },
-    { defect: 'foreign-cart', found: (run: Result['runs'][number]) => run.users['identitySwapped'], quiet: ['duplicated', 'resurrected'] },
-    { defect: 'revive-after-logout', found: (run: Result['runs'][number]) => run.users['logoutNotHonoured'], quiet: ['lost', 'phantom'] },
+    {
+      defect: 'drop-writes',
+      found: (run: Result['runs'][number]) => run.writes.lost,
+      quiet: ['phantom', 'duplicated', 'resurrected'],
+    },
+    {
+      defect: 'foreign-cart',
+      found: (run: Result['runs'][number]) => run.users.identitySwapped,
+      quiet: ['duplicated', 'resurrected'],
+    },
+    {
+      defect: 'revive-after-logout',
+      found: (run: Result['runs'][number]) => run.users.logoutNotHonoured,
+      quiet: ['lost', 'phantom'],
+    },
   ];
 
   for (const { defect, found, quiet } of planted) {
@@ -126,7 +139,8 @@ describe('inconclusive runs', function () {
   this.timeout(60_000);
 
   it('a fault that cannot be confirmed: exit 2, and why', async () => {
-    const faults = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 1s }\n  - { id: hang, at: 400ms, do: hang, target: backend-2, for: 200ms }';
+    const faults =
+      '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 1s }\n  - { id: hang, at: 400ms, do: hang, target: backend-2, for: 200ms }';
     const { code, result, text } = await runText(short('', faults, '    - writes.phantom == 0'), '--mode', 'redis');
     expect(code, text).to.equal(2);
     expect(result.runs[0]?.verdict).to.equal('inconclusive');
@@ -156,12 +170,26 @@ describe('a recorded history', function () {
   this.timeout(60_000);
 
   it('is judged again to the same findings', () =>
-    withHoldfast(['run', path.join(root, 'scenarios/kill-one.yaml'), '--mode', 'sticky', '--json', 'a.json', '--history', 'h.ndjson'], async first => {
-      await first.ended();
-      await withHoldfast(['report', path.join(first.folder, 'h.ndjson'), '--json', 'b.json'], async again => {
-        expect(await again.ended(), again.output.stderr).to.equal(0);
-        const texts = await Promise.all([path.join(first.folder, 'a.json'), path.join(again.folder, 'b.json')].map(file => readFile(file, 'utf8')));
-        expect(JSON.parse(texts[1] ?? '')).to.deep.equal(JSON.parse(texts[0] ?? ''));
-      });
-    }));
+    withHoldfast(
+      [
+        'run',
+        path.join(root, 'scenarios/kill-one.yaml'),
+        '--mode',
+        'sticky',
+        '--json',
+        'a.json',
+        '--history',
+        'h.ndjson',
+      ],
+      async first => {
+        await first.ended();
+        await withHoldfast(['report', path.join(first.folder, 'h.ndjson'), '--json', 'b.json'], async again => {
+          expect(await again.ended(), again.output.stderr).to.equal(0);
+          const texts = await Promise.all(
+            [path.join(first.folder, 'a.json'), path.join(again.folder, 'b.json')].map(file => readFile(file, 'utf8')),
+          );
+          expect(JSON.parse(texts[1] ?? '')).to.deep.equal(JSON.parse(texts[0] ?? ''));
+        });
+      },
+    ));
 });

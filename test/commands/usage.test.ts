@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { expect } from 'chai';
 import { root, withHoldfast } from './holdfast.js';
@@ -11,26 +11,86 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
   { name: 'no command', args: [], code: 3, says: ['holdfast <command>', 'which command?'] },
   { name: 'an unknown command', args: ['strat'], code: 3, says: ['start'] },
   { name: 'an unknown flag', args: ['run', killOne, '--sede', '7'], code: 3, says: ['sede', 'holdfast run --help'] },
-  { name: 'an unknown mode', args: ['run', killOne, '--mode', 'redsi'], code: 3, says: ['unknown mode "redsi"', 'Did you mean "redis"?'] },
-  { name: 'an unknown mode of the proxy', args: ['proxy', '--mode', 'stiky'], code: 3, says: ['Did you mean "sticky"?'] },
-  { name: 'an unknown mode of the load', args: ['load', '--mode', 'sticky,nothing'], code: 3, says: ['unknown mode "nothing"'] },
-  { name: 'an unknown policy', args: ['proxy', '--policy', 'round-robbin'], code: 3, says: ['Did you mean "round-robin"?'] },
-  { name: 'an unknown engine', args: ['proxy', '--engine', 'wier'], code: 3, says: ['unknown engine "wier"', 'http-proxy'] },
+  {
+    name: 'an unknown mode',
+    args: ['run', killOne, '--mode', 'redsi'],
+    code: 3,
+    says: ['unknown mode "redsi"', 'Did you mean "redis"?'],
+  },
+  {
+    name: 'an unknown mode of the proxy',
+    args: ['proxy', '--mode', 'stiky'],
+    code: 3,
+    says: ['Did you mean "sticky"?'],
+  },
+  {
+    name: 'an unknown mode of the load',
+    args: ['load', '--mode', 'sticky,nothing'],
+    code: 3,
+    says: ['unknown mode "nothing"'],
+  },
+  {
+    name: 'an unknown policy',
+    args: ['proxy', '--policy', 'round-robbin'],
+    code: 3,
+    says: ['Did you mean "round-robin"?'],
+  },
+  {
+    name: 'an unknown engine',
+    args: ['proxy', '--engine', 'wier'],
+    code: 3,
+    says: ['unknown engine "wier"', 'http-proxy'],
+  },
   { name: 'a scenario that is not there', args: ['run', 'no-such.yaml'], code: 3, says: ['no-such.yaml'] },
-  { name: 'a seed that is no number', args: ['run', killOne, '--seed', 'seven'], code: 3, says: ['--seed', 'whole number'] },
+  {
+    name: 'a seed that is no number',
+    args: ['run', killOne, '--seed', 'seven'],
+    code: 3,
+    says: ['--seed', 'whole number'],
+  },
   { name: 'a negative repeat', args: ['run', killOne, '--repeat', '0'], code: 3, says: ['--repeat'] },
-  { name: 'an output folder that is not there', args: ['run', killOne, '--json', 'no/such/out.json'], code: 3, says: ['--json', 'no/such'] },
+  {
+    name: 'an output folder that is not there',
+    args: ['run', killOne, '--json', 'no/such/out.json'],
+    code: 3,
+    says: ['--json', 'no/such'],
+  },
   {
     name: 'two scenarios into one file',
     args: ['run', killOne, path.join(root, 'scenarios/hang-one.yaml'), '--json', 'out.json'],
     code: 3,
     says: ['{scenario}'],
   },
-  { name: 'a backend that is no URL', args: ['proxy', '--backend', 'localhost'], code: 3, says: ['--backend "localhost"', 'http://127.0.0.1:3001'] },
-  { name: 'a backend with a path', args: ['proxy', '--backend', 'http://127.0.0.1:1/x'], code: 3, says: ['without path'] },
-  { name: 'both kinds of backends', args: ['proxy', '--backends', '3', '--backend', 'http://127.0.0.1:1'], code: 3, says: ['give one of the two'] },
-  { name: 'a port out of range', args: ['proxy', '--backend', 'http://127.0.0.1:1', '--port', '70000'], code: 3, says: ['--port', '65535'] },
-  { name: 'a bad interval', args: ['proxy', '--backend', 'http://127.0.0.1:1', '--health-interval', '2'], code: 3, says: ['500ms'] },
+  {
+    name: 'a backend that is no URL',
+    args: ['proxy', '--backend', 'localhost'],
+    code: 3,
+    says: ['--backend "localhost"', 'http://127.0.0.1:3001'],
+  },
+  {
+    name: 'a backend with a path',
+    args: ['proxy', '--backend', 'http://127.0.0.1:1/x'],
+    code: 3,
+    says: ['without path'],
+  },
+  {
+    name: 'both kinds of backends',
+    args: ['proxy', '--backends', '3', '--backend', 'http://127.0.0.1:1'],
+    code: 3,
+    says: ['give one of the two'],
+  },
+  {
+    name: 'a port out of range',
+    args: ['proxy', '--backend', 'http://127.0.0.1:1', '--port', '70000'],
+    code: 3,
+    says: ['--port', '65535'],
+  },
+  {
+    name: 'a bad interval',
+    args: ['proxy', '--backend', 'http://127.0.0.1:1', '--health-interval', '2'],
+    code: 3,
+    says: ['500ms'],
+  },
   { name: 'a history that is not there', args: ['report', 'no-such.ndjson'], code: 3, says: ['no-such.ndjson'] },
   { name: 'no connections', args: ['load', '--connections', '0'], code: 3, says: ['--connections'] },
 ];
@@ -51,10 +111,14 @@ describe('bad command lines', () => {
   }
 
   it('a secrets file whose key is too short: exit 3, and the secret is not repeated', () =>
-    withHoldfast(['proxy', '--backend', 'http://127.0.0.1:1'], async holdfast => {
-      expect(await holdfast.ended()).to.equal(3);
-      expect(holdfast.output.stderr).to.include('32 bytes').and.not.include('c0ffee');
-    }, { HOLDFAST_SECRETS: 'a:c0ffee' }));
+    withHoldfast(
+      ['proxy', '--backend', 'http://127.0.0.1:1'],
+      async holdfast => {
+        expect(await holdfast.ended()).to.equal(3);
+        expect(holdfast.output.stderr).to.include('32 bytes').and.not.include('c0ffee');
+      },
+      { HOLDFAST_SECRETS: 'a:c0ffee' },
+    ));
 
   it('a scenario with a mistake: file, line and what was expected', () =>
     withHoldfast(['--version'], async first => {
@@ -73,10 +137,15 @@ describe('bad command lines', () => {
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     try {
-      for (const backends of [['--backend', 'http://127.0.0.1:1'], ['--backends', '1']]) {
+      for (const backends of [
+        ['--backend', 'http://127.0.0.1:1'],
+        ['--backends', '1'],
+      ]) {
         await withHoldfast(['proxy', ...backends, '--port', String(port), '--admin-port', '0'], async holdfast => {
           expect(await holdfast.ended(), holdfast.output.stderr).to.equal(4);
-          expect(holdfast.output.stderr).to.include(String(port)).and.match(/in use/);
+          expect(holdfast.output.stderr)
+            .to.include(String(port))
+            .and.match(/in use/);
           expect(await holdfast.children()).to.deep.equal([]);
           expect(await holdfast.temporaryFiles()).to.deep.equal([]);
         });
@@ -87,12 +156,16 @@ describe('bad command lines', () => {
   });
 
   it('no redis-server: exit 4 and how to install it', () =>
-    withHoldfast(['run', killOne, '--mode', 'redis'], async holdfast => {
-      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(4);
-      expect(holdfast.output.stderr).to.include('redis-server').and.include('install');
-      expect(await holdfast.children()).to.deep.equal([]);
-      expect(await holdfast.temporaryFiles()).to.deep.equal([]);
-    }, { PATH: '/nowhere' }));
+    withHoldfast(
+      ['run', killOne, '--mode', 'redis'],
+      async holdfast => {
+        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(4);
+        expect(holdfast.output.stderr).to.include('redis-server').and.include('install');
+        expect(await holdfast.children()).to.deep.equal([]);
+        expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+      },
+      { PATH: '/nowhere' },
+    ));
 });
 
 describe('help', () => {

@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import Table from 'cli-table3';
+import { modes } from '../modes.js';
+import { generateKeyRing } from '../proxy/key-ring.js';
+import type { Cluster, Member } from '../simulator/cluster/cluster.js';
+import { type ClusterSpec, startCluster } from '../simulator/cluster/start-cluster.js';
+import { exitCodes } from './exit.js';
+import { parseMode } from './mode-option.js';
+import { givenKeyRing, type ProxyArgs, proxyOptions } from './proxy-options.js';
+import { parseCount } from './registry-option.js';
+
+/** How long a killed process stays away: long enough to see in the browser what its absence means. */
+const awayMs = 3_000;
+
+/**
+ * The proxy before toy backends of its own, each a real process to be killed by hand. What dies is started again on
+ * its port after a while, so that both are seen: the failure and the return.
+ */
+export async function runLab(args: ProxyArgs, signal: AbortSignal): Promise<number> {
+  const cluster = await startCluster(
+    labSpec(args),
+    signal,
+    () => {},
+    line => process.stderr.write(`${line}\n`),
+  );
+  try {
+    process.stdout.write(`${describe(cluster, args.mode)}\n`);
+    for (const member of cluster.members) void keepRunning(member, signal);
+    if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
+  } finally {
+    await cluster.stop();
+  }
+  return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
+}
+
+function labSpec(args: ProxyArgs): ClusterSpec {
+  // Every flag is checked here, where a mistake is a sentence; the proxy's process is given what was typed.
+  const options = proxyOptions(args, [], givenKeyRing(args) ?? generateKeyRing(), () => {});
+  const mode = parseMode(args.mode);
+  return {
+    mode,
+    backends: { count: parseCount('backends', args.backends ?? 3, 1, 100), env: {} },
+    redis: modes[mode].store === 'redis',
+    proxy: {
+      health: options.health,
+      policy: options.policy,
+      drainMs: options.drainMs,
+      host: options.host,
+      port: options.port,
+      adminPort: args.adminPort,
+      engine: options.engine,
+      ...(args.affinity === undefined ? {} : { affinity: args.affinity }),
+      extra: furtherFlags(args),
+    },
+  };
+}
+
+function furtherFlags(args: ProxyArgs): string[] {
+  const flags = [`--on-lost-affinity=${args.onLostAffinity}`, `--pool=${args.pool}`, `--same-site=${args.sameSite}`];
+  return args.secretsFile === undefined ? flags : [...flags, `--secrets-file=${args.secretsFile}`];
+}
+
+async function keepRunning(member: Member, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const exit = await member.waitExit(2 ** 31 - 1);
+    if (signal.aborted) return;
+    if (exit === undefined) continue;
+    say(`${member.name} ended (${exit.signal ?? `code ${exit.code}`}); starting it again in ${awayMs / 1000} s`);
+    await sleep(awayMs, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    await member.start().then(
+      () => say(`${member.name} runs again, process ${member.pid}`),
+      (error: Error) => say(error.message),
+    );
+  }
+}
+
+function describe(cluster: Cluster, mode: string): string {
+  const table = new Table({ head: ['process', 'pid', 'address'], style: { head: [], border: [] } });
+  for (const { name, pid, port } of cluster.members) table.push([name, pid ?? '', `127.0.0.1:${port}`]);
+  return `${table.toString()}
+mode ${mode}: open ${cluster.proxyUrl} in a browser, log in with any name and the password "secret", fill the cart.
+Then kill any of the processes above (kill -9 <pid>) and look at the page. Ctrl-C here stops everything.`;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
