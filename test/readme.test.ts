@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { modeNames } from '#src/modes.js';
+import { engines } from '#src/proxy/engines/registry.js';
+import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
+import { reporters } from '#src/report/reporters/registry.js';
+import { stores } from '#src/sessions/stores/registry.js';
+import { strategies } from '#src/sessions/strategies/registry.js';
+import { faults } from '#src/simulator/faults/registry.js';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+
+/** What prose lists is checked against the registries: nothing is missing, nothing is promised that is not there. */
+const listed: Record<string, readonly string[]> = {
+  Modes: modeNames,
+  'Routing policies': Object.keys(routingPolicies),
+  Engines: Object.keys(engines),
+  Strategies: Object.keys(strategies),
+  Stores: Object.keys(stores),
+  Faults: Object.keys(faults),
+  Reporters: Object.keys(reporters),
+  Scenarios: readdirSync(path.join(root, 'scenarios'))
+    .filter(file => file.endsWith('.yaml'))
+    .map(file => path.basename(file, '.yaml')),
+  Commands: readdirSync(path.join(root, 'src/commands'))
+    .filter(file => readFileSync(path.join(root, 'src/commands', file), 'utf8').includes('CommandModule<'))
+    .map(file => path.basename(file, '.ts')),
+};
+
+describe('README', () => {
+  for (const [title, names] of Object.entries(listed)) {
+    it(`lists exactly the ${title.toLowerCase()} that exist`, () => {
+      const section = readme.split(/^#{2,3} /m).find(text => text.startsWith(`${title}\n`)) ?? '';
+      const rows = [...section.matchAll(/^\| `([^`]+)` /gm)].map(match => match[1]);
+      expect(rows.toSorted()).to.deep.equal([...names].toSorted());
+    });
+  }
+
+  it('has the first command before line 30', () => {
+    expect(readme.split('\n').findIndex(line => line.startsWith('npm start'))).to.be.within(1, 30);
+  });
+
+  it('names no file that does not exist', () => {
+    const named = [...readme.matchAll(/`((?:src|backends|scenarios|test|bench|scripts)\/[\w./-]+)`/g)].map(match => match[1] ?? '');
+    expect(named.length).to.be.greaterThan(15);
+    expect(named.filter(file => !existsSync(path.join(root, file)))).to.deep.equal([]);
+  });
+
+  it('and the lock file name no registry host', () => {
+    const lock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
+    expect(lock).not.to.match(/"resolved"/);
+  });
+});
