@@ -43,7 +43,9 @@ describe('README', () => {
   });
 
   it('names no file that does not exist', () => {
-    const named = [...readme.matchAll(/`((?:src|backends|scenarios|test|bench|scripts)\/[\w./-]+)`/g)].map(match => match[1] ?? '');
+    const named = [...readme.matchAll(/`((?:src|backends|scenarios|test|bench|scripts)\/[\w./-]+)`/g)].map(
+      match => match[1] ?? '',
+    );
     expect(named.length).to.be.greaterThan(15);
     expect(named.filter(file => !existsSync(path.join(root, file)))).to.deep.equal([]);
   });

@@ -47,7 +47,7 @@ function labSpec(args: ProxyArgs): ClusterSpec {
       drainMs: options.drainMs,
       host: options.host,
       port: options.port,
-      adminPort: args.adminPort,
+      adminPort: args['admin-port'],
       engine: options.engine,
       ...(args.affinity === undefined ? {} : { affinity: args.affinity }),
       extra: furtherFlags(args),
@@ -56,8 +56,12 @@ function labSpec(args: ProxyArgs): ClusterSpec {
 }
 
 function furtherFlags(args: ProxyArgs): string[] {
-  const flags = [`--on-lost-affinity=${args.onLostAffinity}`, `--pool=${args.pool}`, `--same-site=${args.sameSite}`];
-  return args.secretsFile === undefined ? flags : [...flags, `--secrets-file=${args.secretsFile}`];
+  const flags = [
+    `--on-lost-affinity=${args['on-lost-affinity']}`,
+    `--pool=${args.pool}`,
+    `--same-site=${args['same-site']}`,
+  ];
+  return args['secrets-file'] === undefined ? flags : [...flags, `--secrets-file=${args['secrets-file']}`];
 }
 
 async function keepRunning(member: Member, signal: AbortSignal): Promise<void> {

@@ -17,20 +17,20 @@ export interface ProxyArgs {
   readonly backend: readonly string[] | undefined;
   readonly host: string;
   readonly port: number;
-  readonly adminPort: number;
+  readonly 'admin-port': number;
   readonly engine: string;
   readonly policy: string;
   readonly affinity: 'on' | 'off' | undefined;
-  readonly healthPath: string;
-  readonly healthInterval: string;
-  readonly healthTimeout: string;
-  readonly healthFall: number;
-  readonly healthRise: number;
+  readonly 'health-path': string;
+  readonly 'health-interval': string;
+  readonly 'health-timeout': string;
+  readonly 'health-fall': number;
+  readonly 'health-rise': number;
   readonly drain: string | undefined;
-  readonly onLostAffinity: AffinityOptions['onLost'];
+  readonly 'on-lost-affinity': AffinityOptions['onLost'];
   readonly pool: string;
-  readonly sameSite: AffinityOptions['sameSite'];
-  readonly secretsFile: string | undefined;
+  readonly 'same-site': AffinityOptions['sameSite'];
+  readonly 'secrets-file': string | undefined;
 }
 
 /** Checks every flag and says of the first wrong one what was expected. */
@@ -44,7 +44,7 @@ export function proxyOptions(
   return {
     host: args.host,
     port: parsePort('port', args.port),
-    admin: { host: '127.0.0.1', port: parsePort('admin-port', args.adminPort), token: undefined },
+    admin: { host: '127.0.0.1', port: parsePort('admin-port', args['admin-port']), token: undefined },
     backends: backends.map((text, index) => ({ name: `backend-${index + 1}`, url: parseOrigin(text) })),
     engine: parseKey('engine', args.engine, engines),
     policy: parseKey('policy', args.policy, routingPolicies),
@@ -62,14 +62,14 @@ export function usesAffinity(args: ProxyArgs): boolean {
 }
 
 export function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
-  const everyMs = parseSpan('health-interval', args.healthInterval);
+  const everyMs = parseSpan('health-interval', args['health-interval']);
   return {
-    path: args.healthPath,
+    path: args['health-path'],
     everyMs,
     transitionMs: Math.min(500, everyMs),
-    timeoutMs: parseSpan('health-timeout', args.healthTimeout),
-    fall: parseCount('health-fall', args.healthFall, 1, 100),
-    rise: parseCount('health-rise', args.healthRise, 1, 100),
+    timeoutMs: parseSpan('health-timeout', args['health-timeout']),
+    fall: parseCount('health-fall', args['health-fall'], 1, 100),
+    rise: parseCount('health-rise', args['health-rise'], 1, 100),
   };
 }
 
@@ -85,14 +85,15 @@ function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): Affini
     keys,
     idleMs: 30 * 60_000,
     absoluteMs: 8 * 3_600_000,
-    sameSite: args.sameSite,
-    onLost: args.onLostAffinity,
+    sameSite: args['same-site'],
+    onLost: args['on-lost-affinity'],
   };
 }
 
 /** From a file or the environment, never from the command line, where every user of the machine could read it. */
-export function givenKeyRing({ secretsFile }: ProxyArgs): AffinityOptions['keys'] | undefined {
-  const text = secretsFile === undefined ? process.env.HOLDFAST_SECRETS || undefined : readSecrets(secretsFile);
+export function givenKeyRing(args: ProxyArgs): AffinityOptions['keys'] | undefined {
+  const file = args['secrets-file'];
+  const text = file === undefined ? process.env.HOLDFAST_SECRETS || undefined : readSecrets(file);
   return text === undefined ? undefined : usage(() => parseKeyRing(text.trim()));
 }
 

@@ -28,20 +28,7 @@ export async function measure(target: LoadTarget, signal: AbortSignal): Promise<
   const { hostname } = new URL(target.url);
   if (!/^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname))
     throw new Error(`loads go to loopback only, not to ${hostname}`);
-  let next = 0;
-  const running = autocannon({
-    url: target.url,
-    connections: target.connections,
-    duration: target.durationS,
-    timeout: 10,
-    setupClient: client => {
-      client.setHeaders({ cookie: target.cookies[next++ % target.cookies.length] });
-    },
-  });
-  const stop = () => running.stop();
-  signal.addEventListener('abort', stop, { once: true });
-  const result = await running;
-  signal.removeEventListener('abort', stop);
+  const result = await run(target, signal);
   return {
     requestsPerSecond: result.requests.average,
     latencyMs: { p50: result.latency.p50, p90: result.latency.p90, p99: result.latency.p99, max: result.latency.max },
@@ -49,4 +36,21 @@ export async function measure(target: LoadTarget, signal: AbortSignal): Promise<
     non2xx: result.non2xx,
     errors: result.errors,
   };
+}
+
+function run({ url, cookies, connections, durationS }: LoadTarget, signal: AbortSignal): Promise<autocannon.Result> {
+  let next = 0;
+  const setupClient = (client: autocannon.Client) => {
+    client.setHeaders({ cookie: cookies[next++ % cookies.length] });
+  };
+  return new Promise((resolve, reject) => {
+    const running = autocannon({ url, connections, duration: durationS, setupClient }, (error, result) => {
+      signal.removeEventListener('abort', stop);
+      if (error) reject(error);
+      else resolve(result);
+    });
+    const stop = () => running.stop();
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+  });
 }
