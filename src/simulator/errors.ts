@@ -3,6 +3,11 @@ export class ScenarioError extends Error {
   override readonly name = 'ScenarioError';
 }
 
+/** A history file that cannot be read: exit code 3. The message says file, line, what was found and what was expected. */
+export class HistoryFileError extends Error {
+  override readonly name = 'HistoryFileError';
+}
+
 /** The lab itself failed (a tool is missing, a process did not boot): exit code 4. The message says what to do next. */
 export class LabError extends Error {
   override readonly name = 'LabError';

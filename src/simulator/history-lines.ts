@@ -1,0 +1,211 @@
+import {
+  type FaultRecord,
+  type LabRecord,
+  type MemberRecord,
+  type Operation,
+  type OperationKind,
+  type OperationOutcome,
+  type PhaseName,
+  type PhaseRecord,
+  phaseNames,
+  type RunHeader,
+} from './history.js';
+
+/** One line of a history file. */
+export type HistoryLine = RunHeader | Operation | PhaseRecord | FaultRecord | MemberRecord | LabRecord;
+
+/** What is wrong with a line: a sentence without file and line number. */
+export class LineProblem extends Error {}
+
+/** A value that a field may have, and how to say so. Written by hand: a million lines go through here. */
+interface Rule<T> {
+  readonly expected: string;
+  readonly accepts: (value: unknown) => value is T;
+}
+
+/** One rule for every field of T: a field that is added to the history and not here does not compile. */
+type Rules<T> = { readonly [Field in keyof T]-?: Rule<T[Field]> };
+
+const kinds: readonly OperationKind[] = ['login', 'add', 'remove', 'read', 'whoami', 'logout', 'replay'];
+const outcomes: readonly OperationOutcome[] = ['ok', 'fail', 'unknown'];
+
+const text = rule('a string', (value): value is string => typeof value === 'string');
+const name = rule('a string that is not empty', (value): value is string => typeof value === 'string' && value !== '');
+const count = rule('an integer from 0', isCount);
+const milliseconds = rule('milliseconds, a number from 0', isMilliseconds);
+const maybeMilliseconds = rule(
+  'milliseconds, a number from 0, or null',
+  (value): value is number | null => value === null || isMilliseconds(value),
+);
+const texts = rule(
+  'a list of strings',
+  (value): value is string[] => Array.isArray(value) && value.every(text.accepts),
+);
+const textsByName = rule(
+  'an object of strings',
+  (value): value is Record<string, string> => isObject(value) && Object.values(value).every(text.accepts),
+);
+const quantities = rule(
+  'an object of integers from 0',
+  (value): value is Record<string, number> => isObject(value) && Object.values(value).every(isCount),
+);
+const whom = rule('a string or null', (value): value is string | null => value === null || typeof value === 'string');
+const lag = rule(
+  'an object of p50, p99 and max in milliseconds',
+  (value): value is LabRecord['lagMs'] => isObject(value) && [value.p50, value.p99, value.max].every(isMilliseconds),
+);
+
+const operationRules: Rules<Operation> = {
+  type: only('operation'),
+  id: count,
+  user: name,
+  kind: oneOf(kinds),
+  session: count,
+  token: optional(name),
+  plannedMs: milliseconds,
+  sentMs: milliseconds,
+  doneMs: milliseconds,
+  outcome: oneOf(outcomes),
+  status: optional(count),
+  error: optional(text),
+  identity: optional(whom),
+  items: optional(quantities),
+  backend: optional(text),
+  incarnation: optional(text),
+  final: optional(only(true)),
+};
+
+const headerRules: Rules<RunHeader> = {
+  type: only('run'),
+  schema: only(1),
+  scenario: text,
+  why: text,
+  mode: name,
+  seed: rule('a number', (value): value is number => Number.isFinite(value)),
+  planned: count,
+  expectations: texts,
+  versions: textsByName,
+  startedAt: text,
+};
+
+const phaseRules: Rules<PhaseRecord> = {
+  type: only('phase'),
+  phase: oneOf<PhaseName>(phaseNames),
+  startMs: milliseconds,
+  endMs: milliseconds,
+};
+
+const faultRules: Rules<FaultRecord> = {
+  type: only('fault'),
+  id: name,
+  fault: name,
+  target: name,
+  requestedMs: milliseconds,
+  confirmedMs: maybeMilliseconds,
+  healedMs: maybeMilliseconds,
+  problem: optional(text),
+};
+
+const memberRules: Rules<MemberRecord> = {
+  type: only('member'),
+  member: name,
+  atMs: milliseconds,
+  state: oneOf(['up', 'draining', 'stopped', 'dead']),
+};
+
+const labRules: Rules<LabRecord> = { type: only('lab'), lagMs: lag, dropped: count };
+
+/** Takes one line of JSON for what it says it is. Throws a LineProblem that says what was expected instead. */
+export function lineOf(json: string): HistoryLine {
+  const value = parsed(json);
+  switch (value.type) {
+    case 'operation':
+      obey(value, operationRules);
+      beSound(value);
+      return value;
+    case 'run':
+      obey(value, headerRules);
+      return value;
+    case 'phase':
+      obey(value, phaseRules);
+      return value;
+    case 'fault':
+      obey(value, faultRules);
+      return value;
+    case 'member':
+      obey(value, memberRules);
+      return value;
+    case 'lab':
+      obey(value, labRules);
+      return value;
+    default:
+      throw new LineProblem(`unknown type ${shown(value.type)}, expected run, phase, fault, member, operation or lab`);
+  }
+}
+
+function parsed(json: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (isObject(value)) return value;
+  } catch {
+    throw new LineProblem(`no JSON, or cut off: ${shown(json)}`);
+  }
+  throw new LineProblem(`expected an object, found ${shown(json)}`);
+}
+
+function obey<T extends object>(
+  value: Record<string, unknown>,
+  rules: Rules<T>,
+): asserts value is Record<string, unknown> & T {
+  for (const field in rules) {
+    if (rules[field].accepts(value[field])) continue;
+    throw new LineProblem(`${field}: expected ${rules[field].expected}, found ${shown(value[field])}`);
+  }
+}
+
+/** What the checker takes for granted beyond the fields. */
+function beSound({ kind, outcome, token, items, plannedMs, sentMs, doneMs }: Operation): void {
+  if (sentMs < plannedMs) throw new LineProblem(`sentMs ${sentMs} is before plannedMs ${plannedMs}`);
+  if (doneMs < sentMs) throw new LineProblem(`doneMs ${doneMs} is before sentMs ${sentMs}`);
+  const isWrite = kind === 'add' || kind === 'remove';
+  if (isWrite && token === undefined)
+    throw new LineProblem(`token: expected one, since this is an operation "${kind}"`);
+  if (kind === 'read' && outcome === 'ok' && items === undefined) {
+    throw new LineProblem('items: expected the cart, since this is a read that ended ok');
+  }
+}
+
+function rule<T>(expected: string, accepts: (value: unknown) => value is T): Rule<T> {
+  return { expected, accepts };
+}
+
+function only<T extends string | number | boolean>(wanted: T): Rule<T> {
+  return rule(JSON.stringify(wanted), (value): value is T => value === wanted);
+}
+
+function oneOf<T extends string>(wanted: readonly T[]): Rule<T> {
+  const known: ReadonlySet<unknown> = new Set(wanted);
+  return rule(`one of ${wanted.join(', ')}`, (value): value is T => known.has(value));
+}
+
+function optional<T>({ expected, accepts }: Rule<T>): Rule<T | undefined> {
+  return rule(`${expected}, or nothing`, (value): value is T | undefined => value === undefined || accepts(value));
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isMilliseconds(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function shown(value: unknown): string {
+  const json = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
+  const start = json.length > 60 ? `${json.slice(0, 60)}...` : json;
+  return typeof value === 'string' ? `"${start}"` : start;
+}
