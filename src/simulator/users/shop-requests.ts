@@ -42,7 +42,7 @@ export const shopJourney: Journey = {
       case 'whoami':
         return { method: 'GET', path: '/me' };
       case 'logout':
-        return { method: 'POST', path: '/logout' };
+        return { method: 'POST', path: '/logout', body: '{}' };
     }
   },
   okStatus: { login: 200, add: 201, remove: 200, read: 200, whoami: 200, logout: 200, replay: 200 },
