@@ -73,9 +73,12 @@ export class User {
     }
   }
 
-  /** Reads the cart once more, if it ever logged in; again while the answer is neither a cart nor "anonymous". */
+  /**
+   * Reads the cart once more; again while the answer is neither a cart nor "anonymous". Who never logged in, or logged
+   * out and did not come back, has nothing to read.
+   */
   async readBack(): Promise<void> {
-    if (this.#session === 0) return;
+    if (!this.#loggedIn) return;
     const { clock } = this.#world;
     const giveUpAtMs = clock.now() + readBackWithinMs;
     for (let tries = 1; tries <= readBackTriesMax; tries += 1) {
