@@ -36,7 +36,11 @@ export async function withRedis<T>(work: (server: RedisServer) => Promise<T>): P
 export async function startRedis(): Promise<RedisServer> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-redis-'));
   const port = await freePort();
-  let child = await boot(port, folder);
+  const removeFolder = () => rm(folder, { recursive: true, force: true });
+  let child = await boot(port, folder).catch(async error => {
+    await removeFolder();
+    throw error;
+  });
   return {
     url: `redis://127.0.0.1:${port}`,
     freeze: () => void child.kill('SIGSTOP'),
@@ -47,7 +51,7 @@ export async function startRedis(): Promise<RedisServer> {
     },
     stop: async () => {
       await killed(child);
-      await rm(folder, { recursive: true, force: true });
+      await removeFolder();
     },
   };
 }
@@ -57,7 +61,7 @@ async function boot(port: number, folder: string): Promise<ChildProcess> {
   const child = spawn('redis-server', ['--port', String(port), ...config], { stdio: 'ignore' });
   const failed = once(child, 'exit').then(
     ([code]) => new Error(`redis-server on port ${port} ended with code ${code} instead of serving`),
-    error => new Error('redis-server cannot be started: install it (apt-get install redis-server)', { cause: error }),
+    error => new Error('redis-server cannot be started; install it: apt-get install redis-server', { cause: error }),
   );
   const killOnExit = () => void child.kill('SIGKILL');
   process.once('exit', killOnExit);

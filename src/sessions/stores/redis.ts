@@ -170,7 +170,8 @@ function connectionOptions(deadlineMs: number) {
     connectTimeout: deadlineMs,
     disconnectTimeout: 100,
     maxLoadingRetryTime: retryDelayMaxMs,
-    retryStrategy: (times: number) => Math.min(times * 50, retryDelayMaxMs),
+    // At once the first time: a connection given up because this process itself was stopped for a while is back at once.
+    retryStrategy: (times: number) => Math.min((times - 1) * 50, retryDelayMaxMs),
     // After a failover the old master answers so: only a new connection finds the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
     disableClientInfo: true,
