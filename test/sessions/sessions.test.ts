@@ -351,6 +351,7 @@ for (const [store, entry] of Object.entries(stores)) {
             await expectUnavailable(ask, cookie, 300);
             expect((await ask('/')).status, 'anonymous').to.equal(401);
             expect((await ask('/login')).setCookies).to.deep.equal([]);
+            expect((await ask('/login', { cookie: 'session=hello' })).setCookies).to.deep.equal([]);
             expect(errors).to.deep.equal([]);
           } finally {
             await lab.server?.restart();

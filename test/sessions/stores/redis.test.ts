@@ -1,10 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
+import { StoreUnavailable } from '#src/sessions/errors.js';
 import type { SessionRecord } from '#src/sessions/session.js';
 import { digestOf, newSessionId } from '#src/sessions/session-id.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { redis } from '#src/sessions/stores/redis.js';
+import { expectRejection } from '../expect-rejection.js';
 import { type RedisServer, startRedis } from '../with-redis.js';
+import { withRelay } from '../with-relay.js';
 
 describe('redis store', () => {
   let server: RedisServer;
@@ -130,6 +134,31 @@ describe('redis store', () => {
     expect(await store.touch(id, made.idleUntilMs)).to.equal(true);
     await raw.script('FLUSH');
     expect(await store.remove(id)).to.equal('removed');
+  });
+
+  it('never sends a write again whose answer was lost: it fails at once and was carried out once', async () => {
+    const id = newSessionId();
+    const made = record();
+    await store.create(id, made);
+    await withRelay(Number(new URL(server.url).port), async relay => {
+      const far = redis.open({ url: `redis://127.0.0.1:${relay.port}`, deadlineMs: 2_000, now: Date.now });
+      try {
+        expect(await far.ready(5_000)).to.equal(true);
+        relay.loseAnswers();
+        const lost = expectRejection(far.replace(id, { ...made, version: 2 }), StoreUnavailable);
+        while ((await store.read(id))?.version !== 2) await delay(5);
+        const scripts = await scriptsOf(raw);
+        const cutAt = performance.now();
+        relay.cut();
+        await lost;
+        expect(performance.now() - cutAt).to.be.lessThan(500);
+        expect(await far.ready(5_000)).to.equal(true);
+        expect((await far.read(id))?.version).to.equal(2);
+        expect(await scriptsOf(raw)).to.equal(scripts);
+      } finally {
+        await far.close();
+      }
+    });
   });
 
   it('refuses an address that is none of Redis, and says what one looks like', () => {
