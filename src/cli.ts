@@ -1,29 +1,36 @@
 #!/usr/bin/env node
-import yargs from 'yargs';
+import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { failUsage } from './commands/exit.js';
-import { load } from './commands/load.js';
-import { proxy } from './commands/proxy.js';
-import { report } from './commands/report.js';
-import { run } from './commands/run.js';
-import { start } from './commands/start.js';
+import { exitCodes, failUsage } from './commands/exit.js';
 
-await yargs(hideBin(process.argv))
+// biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
+type Command = CommandModule<object, any>;
+
+/** Loaded when asked for: the proxy that serves a site carries no simulator in its memory. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  start: async () => (await import('./commands/start.js')).start,
+  proxy: async () => (await import('./commands/proxy.js')).proxy,
+  run: async () => (await import('./commands/run.js')).run,
+  load: async () => (await import('./commands/load.js')).load,
+  report: async () => (await import('./commands/report.js')).report,
+};
+
+const args = hideBin(process.argv);
+const one = commands[args[0] ?? ''];
+const loaded = await Promise.all((one === undefined ? Object.values(commands) : [one]).map(load => load()));
+
+await yargs(args)
   .scriptName('holdfast')
   .usage('$0 <command>\n\nShows what happens to users’ sessions when a server dies.')
-  .command(start)
-  .command(proxy)
-  .command(run)
-  .command(load)
-  .command(report)
+  .command(loaded)
   .demandCommand(1, 'which command? For a first look: holdfast start')
   .strict()
   .recommendCommands()
-  .parserConfiguration({ 'duplicate-arguments-array': true })
   .fail(failUsage)
   .epilogue(
-    'Exit codes: 0 all expectations met · 1 one failed · 2 inconclusive · 3 bad usage or scenario · ' +
-      '4 the lab failed · 130 interrupted',
+    `Exit codes: ${exitCodes.ok} all expectations met · ${exitCodes.failed} one failed · ` +
+      `${exitCodes.inconclusive} inconclusive · ${exitCodes.usage} bad usage or scenario · ` +
+      `${exitCodes.lab} the lab failed · ${exitCodes.interrupted} interrupted`,
   )
   .wrap(Math.min(110, process.stdout.columns ?? 100))
   .parseAsync();

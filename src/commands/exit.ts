@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { Argv } from 'yargs';
-import { Interrupted, LabError, ScenarioError } from '../simulator/errors.js';
+import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../simulator/errors.js';
 import type { VerdictWord } from '../simulator/verdict.js';
 
 /** Exit codes: a contract with scripts and CI. */
@@ -37,7 +37,7 @@ function explain(error: unknown): number {
 }
 
 function codeOfError(error: unknown): number | undefined {
-  if (error instanceof UsageError || error instanceof ScenarioError) return exitCodes.usage;
+  if ([UsageError, ScenarioError, HistoryFileError].some(kind => error instanceof kind)) return exitCodes.usage;
   if (error instanceof LabError || (error instanceof Error && 'syscall' in error)) return exitCodes.lab;
   return undefined;
 }

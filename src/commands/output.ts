@@ -50,11 +50,15 @@ export async function writeOutputs(files: OutputFiles, scenario: string, runs: r
   const named = (file: string) => file.replaceAll('{scenario}', scenario);
   if (files.json !== undefined) await writeReport('json', named(files.json), runs);
   if (files.html !== undefined) await writeReport('html', named(files.html), runs);
-  if (files.history !== undefined)
-    await writeHistory(
-      named(files.history),
-      runs.map(({ run }) => run),
-    );
+  if (files.history !== undefined) await writeWholeHistory(named(files.history), runs);
+}
+
+async function writeWholeHistory(file: string, runs: readonly JudgedRun[]): Promise<void> {
+  await writeHistory(
+    `${file}.part`,
+    runs.map(({ run }) => run),
+  );
+  await rename(`${file}.part`, file);
 }
 
 /** The folder of one scenario: the plan, the history, and the report to look at. Answers with the report's path. */

@@ -126,6 +126,6 @@ export function parsePort(flag: string, given: number): number {
 export function parseSpan(flag: string, text: string): number {
   const span = parseDuration(text);
   if (span === undefined || span < 1)
-    throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1m.`);
+    throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1min.`);
   return span;
 }

@@ -61,14 +61,15 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
   const modes = args.mode === undefined ? undefined : parseModes(args.mode);
   const scenarios = await Promise.all(args.scenarios.map(readScenario));
   for (const scenario of scenarios) modesOf(scenario, modes);
-  await checkOutputs(args, args.out, scenarios.length);
+  const files = { json: args.json, html: args.html, history: args.history };
+  await checkOutputs(files, args.out, scenarios.length);
   const judged: JudgedRun[][] = [];
   for (const scenario of scenarios) {
     const choices = { modes: modesOf(scenario, modes), seed: seed ?? scenario.seed, repeat, signal };
     const progress = showProgress(scenario.name);
     const { plan, runs } = await runScenario(scenario, { ...choices, onProgress: progress.show }).finally(progress.end);
     printReport(runs);
-    await writeOutputs(args, scenario.name, runs);
+    await writeOutputs(files, scenario.name, runs);
     process.stdout.write(`report: ${await writeFolder(args.out, plan, runs)}\n`);
     judged.push(runs);
   }

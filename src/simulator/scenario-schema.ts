@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { durationPattern, parseDuration } from '../duration.js';
 import { modeNames } from '../modes.js';
 import { unknownName } from '../unknown-name.js';
 import { ScenarioError } from './errors.js';
@@ -14,7 +15,6 @@ import { faults } from './faults/registry.js';
 export const policyNames = ['round-robin', 'least-connections', 'random'] as const;
 
 const minute = 60_000;
-const durationPattern = String.raw`\d+(?:\.\d+)?(?:ms|s|min)`;
 const idPattern = '[a-z][a-z0-9-]{0,39}';
 
 type Complaint = (issue: { readonly input?: unknown }) => string;
@@ -64,15 +64,12 @@ function wholeNumber(min: number, max: number) {
 function duration(minMs: 0 | 1 = 1) {
   const what = `a duration from ${minMs}ms to 10min, such as 500ms, 5s or 1min`;
   return text(what, new RegExp(`^${durationPattern}$`))
-    .refine(written => toMs(written) >= minMs && toMs(written) <= 10 * minute, { error: expected(what) })
-    .transform(toMs);
+    .refine(written => within(parseDuration(written), minMs), { error: expected(what) })
+    .transform(written => parseDuration(written) ?? 0);
 }
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: minute };
-
-function toMs(written: string): number {
-  const [, number, unit = ''] = /^([\d.]+)(\w+)$/.exec(written) ?? [];
-  return Math.round(Number(number) * (unitMs[unit] ?? Number.NaN));
+function within(durationMs: number | undefined, minMs: number): boolean {
+  return durationMs !== undefined && durationMs >= minMs && durationMs <= 10 * minute;
 }
 
 const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\d+)?\/s$/)
@@ -145,7 +142,7 @@ const fault = map('a fault', {
   )
     .transform(written => {
       const [id = '', delay] = written.split('+').map(part => part.trim());
-      return { id, delayMs: delay === undefined ? 0 : toMs(delay) };
+      return { id, delayMs: delay === undefined ? 0 : (parseDuration(delay) ?? 0) };
     })
     .optional()
     .describe('So long after an earlier fault had healed.'),
