@@ -1,0 +1,131 @@
+import { expect } from 'chai';
+import type { Browser, Page } from 'playwright-core';
+import { withRedis } from '../sessions/with-redis.js';
+import { Visitor } from './visitor.js';
+import { startBrowser, withPage } from './with-browser.js';
+import { withShop } from './with-shop.js';
+
+const patienceMs = 8_000;
+
+describe('shop: the page', () => {
+  let browser: Browser;
+
+  before(async function () {
+    this.timeout(30_000);
+    browser = await startBrowser();
+  });
+
+  after(() => browser.close());
+
+  it('logs in, adds, removes and logs out', () =>
+    withShop({ BACKEND_ID: 'backend-2' }, ({ url }) =>
+      withPage(browser, url, async ({ page, complaints }) => {
+        await logIn(page);
+        await story(page, /^You are logged in as anna. Your session is kept in the memory of backend-2\.$/);
+        await page.getByRole('button', { name: 'Add bread' }).click();
+        await story(page, /^Bread was added\.$/);
+        await page.getByRole('button', { name: 'Add bread' }).click();
+        await story(page, /^Bread was added: you have 2 now\.$/);
+        await page.getByLabel('Something else').fill('__proto__');
+        await page.getByLabel('Something else').press('Enter');
+        await story(page, /^__proto__ was added\.$/);
+        expect(await page.locator('#cart li span').allTextContents()).to.deep.equal(['2 × bread', '__proto__']);
+        await page.getByRole('button', { name: 'Remove bread' }).click();
+        await story(page, /^Bread was removed\.$/);
+        expect(await page.locator('#cart li span').allTextContents()).to.deep.equal(['__proto__']);
+        expect(await page.locator('#backend').textContent()).to.equal('backend-2');
+        expect(await page.locator('#mode').textContent()).to.equal('sticky');
+        const { headers } = await new Visitor(url).get('/health');
+        expect(headers.get('holdfast-incarnation')).to.contain(await page.locator('#boot').textContent());
+        await page.getByRole('button', { name: 'Log out' }).click();
+        await story(page, /^You logged out/);
+        await page.getByRole('button', { name: 'Log in' }).waitFor();
+        expect(await page.locator('#log li').count()).to.be.at.least(6);
+        expect(complaints).to.deep.equal([]);
+      }),
+    ));
+
+  it('says what is wrong with a login', () =>
+    withShop({}, ({ url }) =>
+      withPage(browser, url, async ({ page }) => {
+        await logIn(page, 'wrong');
+        await story(page, /^You were not logged in: wrong name or password\.$/);
+      }),
+    ));
+
+  it('sticky: tells of a server that is gone, and of the session that its restart has lost', () =>
+    withShop({ BACKEND_ID: 'backend-2' }, shop =>
+      withPage(browser, shop.url, async ({ page, complaints }) => {
+        await logIn(page);
+        await page.getByRole('button', { name: 'Add bread' }).click();
+        await story(page, /^Bread was added/);
+        shop.signal('SIGKILL');
+        await story(page, /^The server does not answer\. Your cookie is still in this browser/);
+        await page.getByRole('button', { name: 'Add rope' }).click();
+        await story(page, /^It is unknown whether rope was added/);
+        await withShop({ BACKEND_ID: 'backend-2', PORT: String(shop.port) }, async () => {
+          await story(
+            page,
+            /^backend-2 was restarted: its memory is empty.* Your cart with 1 item is gone\. Please log in again\.$/,
+          );
+          await page.getByRole('button', { name: 'Log in' }).waitFor();
+          expect(complaints).to.deep.equal([]);
+        });
+      }),
+    ));
+
+  it('redis: tells that a restarted server still knows the session, and of a Redis that is gone and comes back empty', function () {
+    this.timeout(40_000);
+    return withRedis(async redis => {
+      const settings = { HOLDFAST_MODE: 'redis', REDIS_URL: redis.url };
+      await withShop(settings, shop =>
+        withPage(browser, shop.url, async ({ page, complaints }) => {
+          await logIn(page);
+          await story(page, /Your session is kept in Redis\.$/);
+          await page.getByRole('button', { name: 'Add bread' }).click();
+          await story(page, /^Bread was added/);
+          shop.signal('SIGKILL');
+          await story(page, /^The server does not answer/);
+          await withShop({ ...settings, PORT: String(shop.port) }, async () => {
+            await story(page, /^The server answers again\. You are still logged in, and nothing is lost\.$/);
+            expect(await page.locator('#cart li span').allTextContents()).to.deep.equal(['bread']);
+            await redis.kill();
+            await story(page, /^Redis does not answer\. You are not logged out/);
+            await redis.restart();
+            await story(page, /^Redis came back empty: your session and cart are lost\. .*Please log in again\.$/);
+            expect(complaints).to.deep.equal([]);
+          });
+        }),
+      );
+    });
+  });
+
+  it('tells of a cart that is somebody else’s', () =>
+    withShop({ SHOP_DEFECT: 'foreign-cart' }, async ({ url }) => {
+      const berta = await new Visitor(url).logIn('berta');
+      await berta.add('lantern');
+      await berta.skus();
+      await withPage(browser, url, async ({ page }) => {
+        await logIn(page);
+        await page.getByRole('button', { name: 'Add bread' }).click();
+        await page
+          .getByText(/The shop now calls you berta, and you were anna\./)
+          .first()
+          .waitFor();
+      });
+    }));
+});
+
+async function logIn(page: Page, password = 'secret'): Promise<void> {
+  await page.getByLabel('Name').fill('anna');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+}
+
+/** Resolves when the page's one sentence is this. */
+async function story(page: Page, sentence: RegExp): Promise<void> {
+  const place = page.locator('#story').filter({ hasText: sentence });
+  await place.waitFor({ timeout: patienceMs }).catch(async () => {
+    expect(await page.locator('#story').textContent()).to.match(sentence);
+  });
+}

@@ -1,0 +1,249 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { expect } from 'chai';
+import { sessionsOpened, until, Visitor } from './visitor.js';
+import { type ShopProcess, startShop } from './with-shop.js';
+
+describe('shop: JSON API', () => {
+  let shop: ShopProcess;
+  const visitor = () => new Visitor(shop.url);
+  const anna = () => visitor().logIn('anna');
+
+  before(async () => {
+    shop = await startShop({ BACKEND_ID: 'backend-7' });
+  });
+
+  after(async () => {
+    shop.signal('SIGKILL');
+    await shop.ended;
+  });
+
+  it('logs in, fills and empties a cart, logs out', async () => {
+    const someone = visitor();
+    expect((await someone.post('/login', { user: 'anna', password: 'secret' })).json).to.deep.equal({ user: 'anna' });
+    expect((await someone.get('/me')).json).to.include({ user: 'anna', why: null, mode: 'sticky', affinity: null });
+    expect((await someone.get('/cart')).json).to.deep.equal({ user: 'anna', items: [] });
+    const added = await someone.post('/cart', { sku: 'tea' });
+    expect(added.status).to.equal(201);
+    expect(added.json).to.deep.equal({ user: 'anna', sku: 'tea', quantity: 1 });
+    expect((await someone.post('/cart', { sku: 'tea' })).json).to.include({ quantity: 2 });
+    await someone.add('rope');
+    expect((await someone.get('/cart')).json).to.deep.equal({
+      user: 'anna',
+      items: [
+        { sku: 'tea', quantity: 2 },
+        { sku: 'rope', quantity: 1 },
+      ],
+    });
+    expect((await someone.delete('/cart/tea')).json).to.deep.equal({ user: 'anna', sku: 'tea', quantity: 0 });
+    expect(await someone.skus()).to.deep.equal(['rope']);
+    expect((await someone.post('/logout', {})).json).to.deep.equal({ user: null });
+    expect(someone.cookie).to.equal(undefined);
+    expect((await someone.get('/me')).json).to.include({ user: null, why: 'absent' });
+  });
+
+  it('removes what is not there without complaint', async () => {
+    const { status, json } = await (await anna()).delete('/cart/never');
+    expect(status).to.equal(200);
+    expect(json).to.deep.equal({ user: 'anna', sku: 'never', quantity: 0 });
+  });
+
+  it('logs out whoever is not logged in', async () => {
+    const { status, json } = await visitor().send('POST', '/logout', {
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(status).to.equal(200);
+    expect(json).to.deep.equal({ user: null });
+  });
+
+  it('starts a new session with an empty cart at each login, and the old token opens nothing', async () => {
+    const someone = await anna();
+    await someone.add('tea');
+    const former = new Visitor(shop.url, someone.cookie);
+    await someone.logIn('anna');
+    expect(await someone.skus()).to.deep.equal([]);
+    expect((await former.get('/me')).json).to.include({ user: null, why: 'unknown' });
+  });
+
+  it('keeps a cart of skus that an object would stumble over', async () => {
+    const someone = await anna();
+    const skus = ['__proto__', 'constructor', 'toString', '..', '-', 'a:b.c_d'];
+    for (const sku of skus) await someone.add(sku);
+    expect(await someone.skus()).to.deep.equal(skus);
+    await someone.delete('/cart/__proto__');
+    await someone.delete('/cart/constructor');
+    expect(await someone.skus()).to.deep.equal(['toString', '..', '-', 'a:b.c_d']);
+  });
+
+  it('keeps concurrent adds of one session all', async () => {
+    const someone = await anna();
+    await Promise.all([1, 2, 3, 4].map(number => someone.add(`tea-${number}`)));
+    expect([...(await someone.skus())].sort()).to.deep.equal(['tea-1', 'tea-2', 'tea-3', 'tea-4']);
+  });
+
+  it('names backend and incarnation in every answer', async () => {
+    const { headers } = await visitor().get('/health');
+    const incarnation = headers.get('holdfast-incarnation');
+    expect(incarnation).to.match(/^[0-9a-f]{16}$/);
+    const answers = [
+      await visitor().get('/'),
+      await visitor().get('/cart'),
+      await visitor().get('/nowhere'),
+      await visitor().send('PUT', '/cart', {}),
+      await visitor().post('/login', 7),
+    ];
+    expect(answers.map(({ status }) => status)).to.deep.equal([200, 401, 404, 405, 400]);
+    for (const answer of answers) {
+      expect(answer.headers.get('holdfast-backend')).to.equal('backend-7');
+      expect(answer.headers.get('holdfast-incarnation')).to.equal(incarnation);
+    }
+  });
+
+  it('names them even where Node answers by itself', async () => {
+    const bad = ['NONSENSE\r\n\r\n', 'GET / HTTP/1.1\r\n\r\n', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: gold\r\n\r\n'];
+    const big = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`;
+    const answers = await Promise.all([...bad, big].map(text => rawAnswer(shop.port, text)));
+    expect(answers.map(text => text.split(' ')[1])).to.deep.equal(['400', '400', '417', '431']);
+    for (const text of answers) expect(text).to.match(/holdfast-backend: backend-7\r\nholdfast-incarnation: [0-9a-f]+/);
+  });
+
+  it('tells the proxy that it is ready, and tells what the proxy told it', async () => {
+    const { json } = await visitor().get('/health');
+    expect(json).to.include({ status: 'ready', backend: 'backend-7' }).and.not.to.have.property('store');
+    const broken = { 'holdfast-affinity': 'broken; reason=down', 'x-forwarded-for': '10.0.0.1' };
+    const me = await visitor().get('/me', broken);
+    expect(me.json).to.deep.include({ affinity: { state: 'broken', reason: 'down' }, proxied: true });
+    expect((await visitor().get('/cart', broken)).json).to.deep.include({
+      affinity: { state: 'broken', reason: 'down' },
+    });
+    expect((await visitor().get('/me', { 'holdfast-affinity': 'nonsense' })).json).to.include({ affinity: null });
+  });
+
+  it('answers HEAD as GET without a body, and takes the absolute form of a target', async () => {
+    const head = await visitor().send('HEAD', '/health', {});
+    expect(head.status).to.equal(200);
+    expect(await rawAnswer(shop.port, 'GET http://shop/health HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n'))
+      .to.match(/^HTTP\/1.1 200 /)
+      .and.to.contain('"ready"');
+  });
+
+  it('counts what it carried out, and what it carried out twice', async () => {
+    const someone = await anna();
+    await someone.add('once-only');
+    await someone.add('twice');
+    const { json: before } = await someone.get('/stats');
+    await someone.add('twice');
+    const { json: after } = await someone.get('/stats');
+    expect(Number(after.writes) - Number(before.writes)).to.equal(1);
+    expect(after.uniqueTokens).to.equal(before.uniqueTokens);
+    expect(after.duplicateTokens).to.include('twice').and.not.to.include('once-only');
+    expect(after).to.deep.include({ complete: true });
+  });
+
+  it('takes its time when asked to', async () => {
+    const begunMs = performance.now();
+    expect((await visitor().get('/slow?ms=60')).json).to.deep.equal({ ms: 60 });
+    expect(performance.now() - begunMs).to.be.at.least(55);
+  });
+
+  it('does not revive a session that is logged out while a slow write is in flight', async () => {
+    const someone = await anna();
+    const sameTab = new Visitor(shop.url, someone.cookie);
+    const otherTab = new Visitor(shop.url, someone.cookie);
+    const opened = await sessionsOpened(shop.url);
+    const write = sameTab.post('/cart?delayMs=150', { sku: 'late' });
+    await until(async () => (await sessionsOpened(shop.url)) > opened);
+    expect((await otherTab.post('/logout', {})).status).to.equal(200);
+    expect((await write).status).to.equal(401);
+    expect((await someone.get('/me')).json).to.include({ user: null });
+  });
+
+  describe('refuses', () => {
+    const type = { 'content-type': 'application/json' };
+    const wrong = { error: 'wrong name or password' };
+    const refusals: readonly [string, () => Promise<{ status: number; json: object }>, number, object | RegExp][] = [
+      ['a wrong password', () => visitor().post('/login', { user: 'anna', password: 'Secret' }), 401, wrong],
+      ['a name it does not take', () => visitor().post('/login', { user: 'Anna!', password: 'secret' }), 401, wrong],
+      ['an empty name', () => visitor().post('/login', { user: '', password: 'secret' }), 401, wrong],
+      ['a login without a name', () => visitor().post('/login', { password: 'secret' }), 400, /"user": "\.\.\."/],
+      ['a login with a number', () => visitor().post('/login', { user: 1, password: 'secret' }), 400, /expected/],
+      ['more than it asked for', async () => (await anna()).post('/cart', { sku: 'a', n: 'b' }), 400, /nothing else/],
+      ['a list', async () => (await anna()).post('/cart', ['sku']), 400, /"sku": "\.\.\."/],
+      ['no body', async () => (await anna()).send('POST', '/cart', { headers: type }), 400, /"sku"/],
+      ['half a JSON', async () => (await anna()).send('POST', '/cart', { headers: type, body: '{' }), 400, /not JSON/],
+      ['an empty sku', async () => (await anna()).post('/cart', { sku: '' }), 400, /1 to 64/],
+      ['a sku with a blank', async () => (await anna()).post('/cart', { sku: 'a b' }), 400, /1 to 64/],
+      ['a sku of 65 letters', async () => (await anna()).post('/cart', { sku: 'x'.repeat(65) }), 400, /1 to 64/],
+      ['a path of nonsense', async () => (await anna()).delete('/cart/%ff'), 400, /percent-encoded/],
+      ['to add for nobody', () => visitor().post('/cart', { sku: 'a' }), 401, /please log in/],
+      ['to remove for nobody', () => visitor().delete('/cart/a'), 401, /please log in/],
+      ['an invented cookie', () => new Visitor(shop.url, 'session=abc').get('/cart'), 401, /please log in/],
+      ['a form', () => visitor().send('POST', '/login', { body: 'user=anna' }), 415, /application\/json/],
+      ['17 KiB', () => visitor().post('/login', { user: 'x'.repeat(17 * 1024), password: '' }), 413, /16384 bytes/],
+      ['a delay past the limit', () => visitor().get('/slow?ms=10001'), 400, /from 0 to 10000/],
+      ['a negative delay', () => visitor().get('/slow?ms=-1'), 400, /from 0 to 10000/],
+      ['no path', () => visitor().get('/cart/a/b'), 404, /Known: .*\/cart\/:sku/],
+    ];
+    for (const [name, attempt, status, said] of refusals) {
+      it(`${name}: ${status}`, async () => {
+        const answer = await attempt();
+        expect(answer.status).to.equal(status);
+        if (said instanceof RegExp) expect(JSON.stringify(answer.json).replaceAll('\\"', '"')).to.match(said);
+        else expect(answer.json).to.deep.equal(said);
+      });
+    }
+
+    it('a wrong method, and says which are right', async () => {
+      const onCart = await visitor().send('PATCH', '/cart', {});
+      expect(onCart.status).to.equal(405);
+      expect(onCart.headers.get('allow')).to.equal('GET, HEAD, POST');
+      expect((await visitor().get('/cart/tea')).headers.get('allow')).to.equal('DELETE');
+      expect((await visitor().get('/logout')).status).to.equal(405);
+    });
+
+    it('a change that another site asks for, and not one of its own page', async () => {
+      const someone = await anna();
+      const from = (site: string) => {
+        const headers = { ...type, 'sec-fetch-site': site };
+        return someone.send('POST', '/cart', { headers, body: '{"sku":"bait"}' });
+      };
+      expect((await from('cross-site')).status).to.equal(403);
+      expect((await from('same-site')).status).to.equal(403);
+      expect(await someone.skus()).to.deep.equal([]);
+      expect((await from('same-origin')).status).to.equal(201);
+      const deletion = await someone.send('DELETE', '/cart/bait', { headers: { 'sec-fetch-site': 'cross-site' } });
+      expect(deletion.status).to.equal(403);
+      expect((await someone.get('/cart', { 'sec-fetch-site': 'cross-site' })).status).to.equal(200);
+    });
+
+    it('a body without a declared length as soon as it is too long', async () => {
+      const chunk = `1000\r\n${'x'.repeat(0x1000)}\r\n`;
+      const head = 'POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
+      const answer = await rawAnswer(shop.port, `${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(5)}`);
+      expect(answer).to.match(/^HTTP\/1.1 413 /);
+    });
+
+    it('the 501st different item, while more of those it has are welcome', async () => {
+      const someone = await anna();
+      for (let number = 1; number <= 500; number++) await someone.add(`item-${number}`);
+      const { status, json } = await someone.post('/cart', { sku: 'item-501' });
+      expect(status).to.equal(413);
+      expect(json.error).to.match(/500 different items/);
+      expect((await someone.post('/cart', { sku: 'item-500' })).json).to.include({ quantity: 2 });
+      expect(await someone.skus()).to.have.length(500);
+    });
+  });
+});
+
+async function rawAnswer(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  let answer = '';
+  socket.on('data', chunk => {
+    answer += String(chunk);
+    socket.end();
+  });
+  socket.write(text);
+  await once(socket, 'close');
+  return answer;
+}

@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { expect } from 'chai';
+import { sessionsOpened, until, Visitor } from './visitor.js';
+import { runShop, withShop } from './with-shop.js';
+
+describe('shop: the process', () => {
+  it('takes a free port and says in one line where it listens', () =>
+    withShop({ PORT: '0', BACKEND_ID: 'backend-3' }, async shop => {
+      expect(shop.output()).to.match(/^backend-3 listening on http:\/\/127\.0\.0\.1:\d+\n$/);
+      expect((await new Visitor(shop.url).get('/health')).status).to.equal(200);
+    }));
+
+  it('is another incarnation after each boot', async () => {
+    const incarnation = () =>
+      withShop({}, async ({ url }) => (await new Visitor(url).get('/health')).headers.get('holdfast-incarnation'));
+    expect(await incarnation()).not.to.equal(await incarnation());
+  });
+
+  it('takes the password from the environment', () =>
+    withShop({ SHOP_PASSWORD: 'other' }, async ({ url }) => {
+      const login = (password: string) => new Visitor(url).post('/login', { user: 'anna', password });
+      expect((await login('secret')).status).to.equal(401);
+      expect((await login('other')).status).to.equal(200);
+    }));
+
+  it('says that its port is in use, and exits with 4', () =>
+    withShop({}, async shop => {
+      const { code, output } = await runShop({ PORT: String(shop.port) });
+      expect(code).to.equal(4);
+      expect(output).to.match(new RegExp(`^Port ${shop.port} on 127.0.0.1 is in use: .*set PORT.*\\n$`));
+    }));
+
+  const bad: readonly [string, Record<string, string>, RegExp][] = [
+    ['a port that is no number', { PORT: 'http' }, /^PORT is "http": expected a number from 0/],
+    ['a port out of range', { PORT: '65536' }, /^PORT is "65536"/],
+    ['an empty port', { PORT: '' }, /^PORT is ""/],
+    [
+      'an unknown mode',
+      { HOLDFAST_MODE: 'rediss' },
+      /unknown mode "rediss"\. Did you mean "redis"\? Known: sticky, redis/,
+    ],
+    ['redis without an address', { HOLDFAST_MODE: 'redis' }, /^REDIS_URL is missing, and mode redis needs it/],
+    [
+      'an address that is none',
+      { HOLDFAST_MODE: 'redis', REDIS_URL: 'localhost:6379' },
+      /^REDIS_URL is "localhost:6379"/,
+    ],
+    ['a backend name with a line break', { BACKEND_ID: 'a\nb' }, /^BACKEND_ID/],
+    ['an empty password', { SHOP_PASSWORD: '' }, /^SHOP_PASSWORD is empty/],
+    [
+      'an unknown defect',
+      { SHOP_DEFECT: 'drop-writes,drop-write' },
+      /unknown defect "drop-write"\. Did you mean "drop-writes"\?/,
+    ],
+    [
+      'several at once',
+      { PORT: 'x', HOLDFAST_MODE: 'y' },
+      /PORT is "x"[\s\S]*unknown mode "y"|unknown mode "y"[\s\S]*PORT is "x"/,
+    ],
+  ];
+  for (const [name, settings, said] of bad) {
+    it(`refuses ${name} and exits with 3`, async () => {
+      const { code, output } = await runShop(settings);
+      expect(output).to.match(said).and.not.to.contain('    at ');
+      expect(code).to.equal(3);
+    });
+  }
+
+  it('SIGTERM: /health says draining, no new connection, what is in flight is finished, exit 0', () =>
+    withShop({}, async shop => {
+      const anna = await new Visitor(shop.url).logIn('anna');
+      const opened = await sessionsOpened(shop.url);
+      const write = anna.post('/cart?delayMs=400', { sku: 'late' });
+      await until(async () => (await sessionsOpened(shop.url)) > opened);
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      expect(await health(shop.url, agent)).to.deep.equal({ status: 200, connection: 'keep-alive' });
+      shop.signal('SIGTERM');
+      await until(() => refused(shop.url));
+      expect(await health(shop.url, agent)).to.deep.equal({ status: 503, connection: 'close' });
+      expect((await write).status).to.equal(201);
+      expect((await write).headers.get('connection')).to.equal('close');
+      expect(await shop.ended).to.deep.equal({ code: 0, signal: null });
+    }));
+
+  it('SIGINT: the same, at once when nothing is in flight', () =>
+    withShop({}, async shop => {
+      shop.signal('SIGINT');
+      expect(await shop.ended).to.deep.equal({ code: 0, signal: null });
+    }));
+
+  it('ends at once on a second signal', () =>
+    withShop({}, async shop => {
+      const slow = new Visitor(shop.url).get('/slow?ms=9000').catch(() => 'broken off');
+      await until(async () => Number((await new Visitor(shop.url).get('/stats')).json.requests) >= 2);
+      shop.signal('SIGINT');
+      await until(() => refused(shop.url));
+      shop.signal('SIGINT');
+      expect(await shop.ended).to.deep.equal({ code: null, signal: 'SIGINT' });
+      expect(await slow).to.equal('broken off');
+    }));
+});
+
+async function refused(url: string): Promise<boolean> {
+  const error: unknown = await fetch(`${url}/health`).then(
+    () => undefined,
+    failure => failure.cause,
+  );
+  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+}
+
+/** Over the agent's one connection, which stays open between two calls. */
+async function health(url: string, agent: Agent) {
+  const sent = request(`${url}/health`, { agent }).end();
+  const [response] = await once(sent, 'response');
+  response.resume();
+  await once(response, 'end');
+  return { status: response.statusCode, connection: response.headers.connection };
+}
