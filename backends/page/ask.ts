@@ -23,8 +23,9 @@ export async function ask(method: string, path: string, content?: object): Promi
         : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(content) }),
     });
     return response.headers.has('holdfast-backend') ? await fromBackend(response) : fromProxy(response);
-  } catch {
-    return { sight: { kind: 'silence' }, result: { kind: 'unknown' }, body: {} };
+  } catch (error) {
+    const isLate = error instanceof DOMException && error.name === 'TimeoutError';
+    return { sight: { kind: isLate ? 'hang' : 'silence' }, result: { kind: 'unknown' }, body: {} };
   }
 }
 

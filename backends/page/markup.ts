@@ -26,6 +26,7 @@ export const markup = `<!doctype html>
         <label for="password">Password</label>
         <input id="password" name="password" type="password" autocomplete="current-password" required>
         <button class="main" type="submit">Log in</button>
+        <p class="faint hint">Any name will do. The password is <code>secret</code>, unless SHOP_PASSWORD says otherwise.</p>
       </form>
       <div id="shelf" hidden>
         <div class="greeting">

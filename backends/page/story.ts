@@ -10,6 +10,8 @@ export type Sight =
   | { readonly kind: 'store-down' }
   /** The proxy answered by itself: it has no backend that would. */
   | { readonly kind: 'no-backend' }
+  /** The request was taken, and no answer came in time. */
+  | { readonly kind: 'hang' }
   | { readonly kind: 'silence' };
 
 export interface Served {
@@ -90,6 +92,7 @@ function afterServed(before: Scene, { kind, user, backend, incarnation }: Served
 function troubleSentence(before: Scene, kind: Exclude<Sight['kind'], 'served'>): string {
   const cookie = before.user === null ? 'Trying again every second.' : stillCookie;
   if (kind === 'silence') return `${whoServes(before)} does not answer. ${cookie}`;
+  if (kind === 'hang') return `No answer came in time: ${hanging(before)} hangs. ${cookie}`;
   if (kind === 'no-backend') return `The proxy answers, but no backend does. ${cookie}`;
   if (before.user === null) return `${sharedStore(before)} does not answer. Nobody can log in for now. Trying again.`;
   return `${sharedStore(before)} does not answer. You are not logged out: nobody can look right now. Trying again.`;
@@ -114,7 +117,7 @@ function lostSentence(before: Scene, now: Served): string {
   if (now.why === 'expired') return `Your session was too old or unused for too long, and has ended.${cart}`;
   if (inMemory(before)) return `${lostMemory(before, now)}${cart}`;
   const store = sharedStore(before);
-  if (before.storeFailed) return `${store} came back empty: your session and cart are lost.${cart}`;
+  if (before.storeFailed) return `${store} came back empty: your session ${andCart(before)} lost.`;
   return `${store} answers and does not know your session any more: it came back empty, or the session was ended elsewhere.${cart}`;
 }
 
@@ -122,6 +125,9 @@ function lostMemory(before: Scene, now: Served): string {
   const then = before.backend;
   if (wasReborn(before, now) || now.moved === 'reborn') {
     return `${now.moved === 'reborn' ? then : now.backend} was restarted: its memory is empty, and your session was in it.`;
+  }
+  if (now.moved === 'down' && before.kind === 'hang') {
+    return `${then} hangs, and your session with it: it lives in its memory only.`;
   }
   if (now.moved === 'down') return `${then} died and took your session with it: it lived in its memory only.`;
   if (now.moved === 'draining')
@@ -133,20 +139,36 @@ function lostMemory(before: Scene, now: Served): string {
 }
 
 function lostCart({ items }: Scene): string {
-  if (items === 0) return '';
-  return ` Your cart with ${items === 1 ? '1 item' : `${items} items`} is gone.`;
+  return items === 0 ? '' : ` Your cart with ${counted(items)} is gone.`;
+}
+
+function andCart({ items }: Scene): string {
+  return items === 0 ? 'is' : `and your cart with ${counted(items)} are`;
+}
+
+function counted(items: number): string {
+  return items === 1 ? '1 item' : `${items} items`;
 }
 
 /** Nobody was logged in before: the page was just opened, something works again, or a lost session is back. */
 function arrivalSentence(before: Scene, now: Served): string | undefined {
-  if (now.user === null) return before.kind === 'start' || before.kind === 'served' ? undefined : worksAgain(before);
-  if (before.kind === 'start')
-    return `You are still logged in as ${now.user}: your session is ${home(before, now.backend)}.`;
-  return `You are logged in as ${now.user} again: ${now.backend} found your session ${home(before, now.backend)}.`;
+  const isFirst = before.kind === 'start';
+  if (now.user === null)
+    return isFirst ? strangerSentence(now) : before.kind === 'served' ? undefined : worksAgain(before);
+  const where = home(before, now.backend);
+  if (isFirst) return `You are still logged in as ${now.user}: your session is ${where}.`;
+  return `You are logged in as ${now.user} again: ${now.backend} found your session ${where}.`;
+}
+
+function strangerSentence({ why, backend }: Served): string {
+  if (why === 'unknown')
+    return `This browser came with the cookie of a session that ${backend} does not know. Please log in again.`;
+  if (why === 'expired') return 'Your session has ended since you were here. Please log in again.';
+  return 'You are not logged in. Log in, put something into the cart, and then kill a server.';
 }
 
 function worksAgain(before: Scene): string {
-  if (before.kind === 'silence') return `${whoServes(before)} answers again.`;
+  if (before.kind === 'silence' || before.kind === 'hang') return `${whoServes(before)} answers again.`;
   if (before.kind === 'no-backend') return 'A backend answers again.';
   return `${sharedStore(before)} answers again.`;
 }
@@ -193,6 +215,19 @@ function wasReborn({ backends }: Scene, now: Served): boolean {
 
 function whoServes({ proxied }: Scene): string {
   return proxied ? 'The proxy' : 'The server';
+}
+
+function hanging(before: Scene): string {
+  if (!before.proxied) return 'the server';
+  return inMemory(before) && before.backend !== ''
+    ? `the proxy, or ${before.backend} behind it,`
+    : 'the proxy, or a backend behind it,';
+}
+
+/** Where the session is, for the panel that shows it all the time. */
+export function whereabouts(scene: Scene): string {
+  if (scene.user === null) return 'none: nobody is logged in here';
+  return `${home(scene, scene.backend)}${inMemory(scene) ? ', and nowhere else' : ', which every backend asks'}`;
 }
 
 function inMemory({ mode }: Scene): boolean {

@@ -28,10 +28,11 @@ header p { margin: .2rem 0 1.2rem; color: var(--faint); }
 [data-mood=good] { --tint: var(--good); --edge: var(--good-edge); }
 [data-mood=trouble] { --tint: var(--trouble); --edge: var(--trouble-edge); }
 [data-mood=lost] { --tint: var(--lost); --edge: var(--lost-edge); }
-.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; align-items: start; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1.1rem 1.2rem 1.3rem; min-width: 0; }
 .wide { grid-column: 1 / -1; }
 .faint { color: var(--faint); margin: 0; }
+.hint { margin: .8rem 0 0; font-size: .85rem; }
 label { display: block; margin: .7rem 0 .2rem; font-size: .85rem; color: var(--faint); }
 input { width: 100%; min-width: 0; padding: .5rem .6rem; font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--faint); border-radius: .4rem; }
 button { padding: .5rem .9rem; font: inherit; color: var(--accent); background: transparent; border: 1px solid currentColor; border-radius: .4rem; cursor: pointer; }

@@ -1,4 +1,4 @@
-import type { Mood, Scene, Sight } from './story.js';
+import { type Mood, type Scene, type Sight, whereabouts } from './story.js';
 
 /** Everything that touches the document. What comes from outside goes in as text, never as markup. */
 
@@ -31,22 +31,18 @@ export function showStory(sentence: string, mood: Mood): void {
   while (log.children.length > logLinesMax) log.lastElementChild?.remove();
 }
 
-export function showScene({ user, backend, backends, mode }: Scene): void {
+export function showScene(scene: Scene): void {
+  const { user, backend, backends, mode } = scene;
   element('login', HTMLElement).hidden = user !== null;
   element('shelf', HTMLElement).hidden = user === null;
   element('name', HTMLElement).textContent = user;
   element('mode', HTMLElement).textContent = mode;
-  element('where', HTMLElement).textContent = whereabouts(user, mode, backend);
+  element('where', HTMLElement).textContent = whereabouts(scene);
   const badge = element('backend', HTMLElement);
   badge.textContent = backend;
   badge.dataset.hue = hueOf(backend);
   const boot = element('boot', HTMLElement);
   boot.textContent = backends[backend]?.incarnation.slice(0, 8) ?? '';
-}
-
-function whereabouts(user: string | null, mode: string, backend: string): string {
-  if (user === null) return 'none: nobody is logged in here';
-  return mode === 'sticky' ? `in the memory of ${backend}, and nowhere else` : 'in a store that all backends share';
 }
 
 /** One mark per answer: whose turn it was, or that there was none. */
