@@ -81,12 +81,18 @@ function moodOf(before: Scene, now: Served): Mood {
 }
 
 function afterServed(before: Scene, { kind, user, backend, incarnation }: Served): Scene {
-  const others = Object.entries(before.backends).map(([name, known]): [string, Known] => {
-    return [name, { ...known, quietFor: known.quietFor + 1 }];
-  });
-  const backends = { ...Object.fromEntries(others), [backend]: { incarnation, quietFor: 0 } };
-  const items = user !== null && user === before.user ? before.items : 0;
+  const isSame = user === before.user;
+  const backends = { ...(isSame ? quieter(before) : {}), [backend]: { incarnation, quietFor: 0 } };
+  const items = user !== null && isSame ? before.items : 0;
   return { ...before, kind, user, items, backend, backends, storeFailed: before.storeFailed && user === null };
+}
+
+/** A new session is new to every backend: who knew the former one is of no interest. */
+function quieter({ backends }: Scene): Scene['backends'] {
+  const entries = Object.entries(backends).map(([name, { incarnation, quietFor }]): [string, Known] => {
+    return [name, { incarnation, quietFor: quietFor + 1 }];
+  });
+  return Object.fromEntries(entries);
 }
 
 function troubleSentence(before: Scene, kind: Exclude<Sight['kind'], 'served'>): string {

@@ -1,11 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { withRedis } from '../sessions/with-redis.js';
-import { Visitor } from './visitor.js';
-import { startBrowser, withPage } from './with-browser.js';
+import { until, Visitor } from './visitor.js';
+import { hide, logIn, startBrowser, story, withPage } from './with-browser.js';
 import { withShop } from './with-shop.js';
-
-const patienceMs = 8_000;
 
 describe('shop: the page', () => {
   let browser: Browser;
@@ -103,6 +102,21 @@ describe('shop: the page', () => {
     });
   });
 
+  it('looks every second, does not while it is hidden, and does at once when it is seen again', () =>
+    withShop({}, ({ url }) =>
+      withPage(browser, url, async ({ page }) => {
+        const looks = () => page.locator('#turns li').count();
+        await until(async () => (await looks()) >= 3);
+        await hide(page, true);
+        const before = await looks();
+        await delay(2_200);
+        expect(await looks()).to.be.at.most(before + 1);
+        const hidden = await looks();
+        await hide(page, false);
+        await until(async () => (await looks()) > hidden);
+      }),
+    ));
+
   it('tells of a cart that is somebody else’s', () =>
     withShop({ SHOP_DEFECT: 'foreign-cart' }, async ({ url }) => {
       const berta = await new Visitor(url).logIn('berta');
@@ -118,17 +132,3 @@ describe('shop: the page', () => {
       });
     }));
 });
-
-async function logIn(page: Page, password = 'secret'): Promise<void> {
-  await page.getByLabel('Name').fill('anna');
-  await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Log in' }).click();
-}
-
-/** Resolves when the page's one sentence is this. */
-async function story(page: Page, sentence: RegExp): Promise<void> {
-  const place = page.locator('#story').filter({ hasText: sentence });
-  await place.waitFor({ timeout: patienceMs }).catch(async () => {
-    expect(await page.locator('#story').textContent()).to.match(sentence);
-  });
-}

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { expect } from 'chai';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -53,4 +54,28 @@ export async function withPage<T>(
   } finally {
     await context.close();
   }
+}
+
+export async function logIn(page: Page, password = 'secret'): Promise<void> {
+  await page.getByLabel('Name').fill('anna');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+}
+
+const patienceMs = 12_000;
+
+/** Resolves when the page's one sentence is this. */
+export async function story(page: Page, sentence: RegExp): Promise<void> {
+  const place = page.locator('#story').filter({ hasText: sentence });
+  await place.waitFor({ timeout: patienceMs }).catch(async () => {
+    expect(await page.locator('#story').textContent()).to.match(sentence);
+  });
+}
+
+/** As if another tab lay over this one, or no longer did. */
+export async function hide(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate(`
+    Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  `);
 }

@@ -1,0 +1,318 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { tellDeed, tellMissing } from '#backends/page/deeds.js';
+import { type Mood, opening, type Scene, type Served, type Sight, tell } from '#backends/page/story.js';
+
+const anna = (backend: number, more: Partial<Served> = {}): Served => ({
+  kind: 'served',
+  user: 'anna',
+  why: null,
+  backend: `backend-${backend}`,
+  incarnation: `boot-of-${backend}`,
+  moved: null,
+  ...more,
+});
+
+const nobody = (backend: number, why: string, more: Partial<Served> = {}): Served =>
+  anna(backend, { user: null, why, ...more });
+
+const silence: Sight = { kind: 'silence' };
+const hang: Sight = { kind: 'hang' };
+const noBackend: Sight = { kind: 'no-backend' };
+const storeDown: Sight = { kind: 'store-down' };
+const reborn = { incarnation: 'another-boot' };
+const turns = (...backends: readonly number[]) => backends.map(backend => anna(backend));
+
+/** What was seen, in this order; what is said of the last of it. */
+type Row = readonly [name: string, seen: readonly Sight[], said: string | undefined, mood?: Mood];
+
+const sticky: readonly Row[] = [
+  [
+    'nobody yet',
+    [nobody(1, 'absent')],
+    'You are not logged in. Log in, put something into the cart, and then kill a server.',
+  ],
+  [
+    'a cookie of old',
+    [nobody(1, 'unknown')],
+    'This browser came with the cookie of a session that backend-1 does not know. Please log in again.',
+  ],
+  ['an old session', [nobody(1, 'expired')], 'Your session has ended since you were here. Please log in again.'],
+  ['still there', [anna(2)], 'You are still logged in as anna: your session is in the memory of backend-2.'],
+  [
+    'login',
+    [nobody(1, 'absent'), anna(2, { deed: 'login' })],
+    'You are logged in as anna. Your session is kept in the memory of backend-2.',
+  ],
+  [
+    'logout',
+    [anna(2), nobody(2, 'absent', { deed: 'logout' })],
+    'You logged out: the session is gone, and its cookie opens nothing any more.',
+  ],
+  ['nothing new', [anna(2), anna(2)], undefined],
+  ['still nobody', [nobody(1, 'absent'), nobody(2, 'absent')], undefined],
+  [
+    'died',
+    [anna(2), nobody(1, 'unknown', { moved: 'down' })],
+    'backend-2 died and took your session with it: it lived in its memory only. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'hangs',
+    [anna(2), hang, nobody(1, 'unknown', { moved: 'down' })],
+    'backend-2 hangs, and your session with it: it lives in its memory only. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'drained',
+    [anna(2), nobody(1, 'unknown', { moved: 'draining' })],
+    'backend-2 was taken out of service, and your session stayed behind in its memory. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'restarted',
+    [anna(2), nobody(2, 'unknown', reborn)],
+    'backend-2 was restarted: its memory is empty, and your session was in it. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'restarted, says the proxy',
+    [anna(2), nobody(1, 'unknown', { moved: 'reborn' })],
+    'backend-2 was restarted: its memory is empty, and your session was in it. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'restarted after a silence',
+    [anna(2), silence, nobody(2, 'unknown', reborn)],
+    'backend-2 was restarted: its memory is empty, and your session was in it. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'led astray',
+    [anna(2), nobody(1, 'unknown')],
+    'backend-1 answers instead of backend-2 and does not know you: your session is in the memory of backend-2 only. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'ended elsewhere',
+    [anna(2), nobody(2, 'unknown')],
+    'Your session was ended elsewhere. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'expired',
+    [anna(2), nobody(2, 'expired')],
+    'Your session was too old or unused for too long, and has ended. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'another tab',
+    [anna(2), nobody(2, 'absent')],
+    'This browser has no session cookie any more: you logged out in another tab. Please log in again.',
+    'lost',
+  ],
+  [
+    'somebody else',
+    [anna(2), anna(2, { user: 'berta' })],
+    "The shop now calls you berta, and you were anna. Unless you logged in as berta in another tab, this is somebody else's session.",
+    'lost',
+  ],
+  [
+    'back again',
+    [anna(2), nobody(1, 'unknown'), anna(2)],
+    'You are logged in as anna again: backend-2 found your session in the memory of backend-2.',
+  ],
+  [
+    'proxy gone',
+    [anna(2), silence],
+    'The proxy does not answer. Your cookie is still in this browser; trying again every second.',
+    'trouble',
+  ],
+  ['proxy still gone', [anna(2), silence, silence], undefined, 'trouble'],
+  [
+    'proxy gone for nobody',
+    [nobody(1, 'absent'), silence],
+    'The proxy does not answer. Trying again every second.',
+    'trouble',
+  ],
+  ['proxy back', [anna(2), silence, anna(2)], 'The proxy answers again. You are still logged in, and nothing is lost.'],
+  ['proxy back for nobody', [nobody(1, 'absent'), silence, nobody(1, 'absent')], 'The proxy answers again.'],
+  [
+    'stuck',
+    [anna(2), hang],
+    'No answer came in time: the proxy, or backend-2 behind it, hangs. Your cookie is still in this browser; trying again every second.',
+    'trouble',
+  ],
+  [
+    'no backend',
+    [anna(2), noBackend],
+    'The proxy answers, but no backend does. Your cookie is still in this browser; trying again every second.',
+    'trouble',
+  ],
+  [
+    'a backend again',
+    [anna(2), noBackend, anna(2)],
+    'A backend answers again. You are still logged in, and nothing is lost.',
+  ],
+];
+
+const redis: readonly Row[] = [
+  [
+    'login',
+    [nobody(1, 'absent'), anna(2, { deed: 'login' })],
+    'You are logged in as anna. Your session is kept in Redis.',
+  ],
+  [
+    'another backend',
+    turns(1, 2),
+    'backend-2 answered this time and knows you as well as backend-1: the session is in Redis.',
+  ],
+  ['the same two again', turns(1, 2, 1), undefined],
+  [
+    'taken over',
+    [anna(2), anna(1, { moved: 'down' })],
+    'backend-2 no longer answers; backend-1 took over and still knows you: the session is in Redis.',
+  ],
+  [
+    'moved',
+    [anna(2), anna(1, { moved: 'draining' })],
+    'The proxy moved you from backend-2 to backend-1 (draining), which still knows you: the session is in Redis.',
+  ],
+  ['restarted', [anna(2), anna(2, reborn)], 'backend-2 was restarted and knows you at once: the session is in Redis.'],
+  [
+    'restarted while another answered',
+    [...turns(2, 1), anna(2, reborn)],
+    'backend-2 was restarted and knows you at once: the session is in Redis.',
+  ],
+  ['quiet for less than three rounds', turns(1, 2, 1, 1, 1, 1, 1), undefined],
+  [
+    'quiet for three rounds',
+    turns(1, 2, 1, 1, 1, 1, 1, 1),
+    'backend-2 took no turn in the last 6 requests; the others still know you: the session is in Redis.',
+  ],
+  ['quiet for longer', turns(1, 2, 1, 1, 1, 1, 1, 1, 1), undefined],
+  [
+    'back from quiet',
+    turns(1, 2, 1, 1, 1, 1, 1, 1, 2),
+    'backend-2 answers again and knows you: the session is in Redis.',
+  ],
+  [
+    'store down',
+    [anna(2), storeDown],
+    'Redis does not answer. You are not logged out: nobody can look right now. Trying again.',
+    'trouble',
+  ],
+  [
+    'store down for nobody',
+    [nobody(2, 'absent'), storeDown],
+    'Redis does not answer. Nobody can log in for now. Trying again.',
+    'trouble',
+  ],
+  ['store back', [anna(2), storeDown, anna(1)], 'Redis answers again. You are still logged in, and nothing is lost.'],
+  [
+    'store back, empty',
+    [anna(2), storeDown, nobody(1, 'unknown')],
+    'Redis came back empty: your session and your cart with 3 items are lost. Please log in again.',
+    'lost',
+  ],
+  [
+    'store back, empty, after a silence',
+    [anna(2), storeDown, silence, nobody(1, 'unknown')],
+    'Redis came back empty: your session and your cart with 3 items are lost. Please log in again.',
+    'lost',
+  ],
+  [
+    'store empty, unseen',
+    [anna(2), nobody(1, 'unknown')],
+    'Redis answers and does not know your session any more: it came back empty, or the session was ended elsewhere. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'an outage long past is no cause',
+    [anna(2), storeDown, anna(2), nobody(2, 'unknown')],
+    'Redis answers and does not know your session any more: it came back empty, or the session was ended elsewhere. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+];
+
+describe('shop: the story of a session', () => {
+  for (const [mode, rows] of Object.entries({ sticky, redis })) {
+    describe(mode, () => {
+      for (const [name, seen, said, mood = 'good'] of rows) {
+        it(name, () => {
+          const told = play(mode, seen);
+          expect(told.sentence).to.equal(said);
+          expect(told.mood).to.equal(mood);
+        });
+      }
+    });
+  }
+
+  it('speaks of the server where there is no proxy', () => {
+    const { scene } = tell({ ...opening, mode: 'sticky' }, anna(1));
+    expect(tell(scene, silence).sentence).to.match(/^The server does not answer\./);
+    expect(tell(scene, hang).sentence).to.match(/: the server hangs\./);
+  });
+
+  it('counts one item as one', () => {
+    const { scene } = tell({ ...opening, mode: 'sticky' }, anna(1));
+    expect(tell({ ...scene, items: 1 }, nobody(1, 'unknown')).sentence).to.contain('Your cart with 1 item is gone.');
+    expect(tell({ ...scene, items: 0 }, nobody(1, 'unknown')).sentence).not.to.contain('cart');
+  });
+
+  it('says nothing twice: the same sight again is no news', () => {
+    const sights = fc.constantFrom(
+      anna(1),
+      anna(2),
+      nobody(1, 'unknown'),
+      nobody(2, 'absent'),
+      silence,
+      hang,
+      storeDown,
+    );
+    fc.assert(
+      fc.property(fc.array(sights, { minLength: 1, maxLength: 12 }), seen => {
+        const last = seen.at(-1) ?? silence;
+        const { scene } = play('sticky', seen);
+        expect(tell(scene, last).sentence).to.equal(undefined);
+      }),
+    );
+  });
+});
+
+describe('shop: what came of a deed', () => {
+  const added = { subject: 'tea', verb: 'was', participle: 'added' } as const;
+
+  it('is done, not done, or unknown', () => {
+    expect(tellDeed(added, { kind: 'done', quantity: 1 })).to.equal('Tea was added.');
+    expect(tellDeed(added, { kind: 'done', quantity: 3 })).to.equal('Tea was added: you have 3 now.');
+    expect(tellDeed(added, { kind: 'refused', error: 'the cart is full' })).to.equal(
+      'Tea was not added: the cart is full.',
+    );
+    expect(tellDeed(added, { kind: 'not-sent' })).to.match(/^Tea was not added: .* nothing was sent\. Try again\.$/);
+    expect(tellDeed(added, { kind: 'unknown' })).to.match(
+      /^It is unknown whether tea was added: .*Look before you try again\.$/,
+    );
+  });
+
+  it('is missed when it was acknowledged and is not there', () => {
+    expect(tellMissing(['tea'], ['tea', 'rope'])).to.equal(undefined);
+    expect(tellMissing([], ['tea'])).to.equal(undefined);
+    expect(tellMissing(['tea', 'rope'], ['tea'])).to.match(
+      /^Missing from your cart: rope\. .* it was acknowledged and lost\.$/,
+    );
+    expect(tellMissing(['tea', 'rope'], [])).to.match(/^Missing from your cart: tea, rope\. .* they were acknowledged/);
+  });
+});
+
+/** Plays the sights to a visitor behind a proxy who put three items into the cart after the first. */
+function play(mode: string, seen: readonly Sight[]) {
+  let scene: Scene = { ...opening, mode, proxied: true };
+  let told = tell(scene, seen[0] ?? silence);
+  scene = { ...told.scene, items: told.scene.user === null ? 0 : 3 };
+  for (const sight of seen.slice(1)) {
+    told = tell(scene, sight);
+    scene = told.scene;
+  }
+  return told;
+}

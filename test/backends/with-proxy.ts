@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto';
+import type { RunningProxy } from '#src/proxy/options.js';
+import { defaultProxyOptions, startProxy } from '#src/proxy/start-proxy.js';
+import type { ShopProcess } from './with-shop.js';
+
+/** One key for all of them: a proxy that is started again reads the cookies of the one before. */
+const keys = [{ id: 'test', secret: randomBytes(32) }];
+
+/** A proxy that finds out within a second what is wrong with the shops behind it: backend-1, backend-2, ... */
+export async function withProxy<T>(
+  shops: readonly ShopProcess[],
+  { sticky, port = 0 }: { readonly sticky: boolean; readonly port?: number },
+  work: (proxy: RunningProxy) => Promise<T>,
+): Promise<T> {
+  const affinity = {
+    pool: 'shop',
+    keys,
+    idleMs: 60_000,
+    absoluteMs: 60_000,
+    sameSite: 'Lax',
+    onLost: 'rebind',
+  } as const;
+  const proxy = await startProxy({
+    ...defaultProxyOptions,
+    port,
+    admin: undefined,
+    backends: shops.map(({ url }, index) => ({ name: `backend-${index + 1}`, url: new URL(url) })),
+    affinity: sticky ? affinity : undefined,
+    health: { ...defaultProxyOptions.health, everyMs: 250, transitionMs: 100, timeoutMs: 500, fall: 2 },
+    onEvent: () => undefined,
+  });
+  try {
+    return await work(proxy);
+  } finally {
+    await proxy.close(0);
+  }
+}
