@@ -1,0 +1,52 @@
+import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
+import { connect } from 'node:net';
+import { buffer, text } from 'node:stream/consumers';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
+  readonly trailers: NodeJS.Dict<string>;
+  readonly body: Buffer;
+  readonly text: string;
+}
+
+export interface Asked {
+  readonly method?: string;
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: Buffer | string | readonly Buffer[];
+  readonly agent?: Agent;
+}
+
+/** One request on a connection of its own unless an agent is given; rejects when the answer does not end in order. */
+export function ask(
+  url: string,
+  path: string,
+  { method = 'GET', headers = {}, body, agent }: Asked = {},
+): Promise<Answer> {
+  const own = agent ?? new Agent();
+  const { hostname, port } = new URL(url);
+  return new Promise<Answer>((resolve, reject) => {
+    const asked = request({ host: hostname, port, path, method, headers, agent: own }, answer => {
+      buffer(answer).then(body => {
+        const { statusCode: status = 0, headers, rawHeaders, trailers } = answer;
+        resolve({ status, headers, rawHeaders, trailers, body, text: body.toString() });
+      }, reject);
+    });
+    asked.on('error', reject);
+    for (const chunk of Array.isArray(body) ? body : []) asked.write(chunk);
+    asked.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : undefined);
+  });
+}
+
+/** The bytes that come back for these bytes, until the other side closes. */
+export function raw(url: string, bytes: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.write(bytes, 'latin1');
+  return text(socket);
+}
+
+export function cookieOf(answer: Answer): string | undefined {
+  return answer.headers['set-cookie']?.find(line => line.startsWith('holdfast='))?.split(';')[0];
+}

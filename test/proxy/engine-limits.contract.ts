@@ -1,0 +1,116 @@
+import { Agent, type RequestListener } from 'node:http';
+import { expect } from 'chai';
+import type { EngineFactory } from '#src/proxy/exchange.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
+import { ask, raw } from './ask.js';
+import { throughWith, withEngine } from './with-engine.js';
+
+/** What an engine takes from clients, and how it ends. */
+export function itKeepsLimits(make: EngineFactory): void {
+  const through = throughWith(make);
+
+  describe('limits', () => {
+    const ok: RequestListener = (_, response) => response.end('ok');
+    const get = (fields: string) => `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${fields}\r\n`;
+    const bad: Record<string, string> = {
+      'both a length and chunks':
+        'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      'two lengths': 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd',
+      'a coding besides chunked': 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+      'a space before the colon': get('X-Y : 1\r\n'),
+      'a folded line': get('X-Y: 1\r\n 2\r\n'),
+      'a bare line feed': 'GET / HTTP/1.1\nHost: x\n\n',
+      'no Host': 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n',
+      'two Hosts': get('Host: y\r\n'),
+      'a target that is no path': 'GET x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      'no HTTP': 'hello\r\n\r\n',
+    };
+    for (const [what, bytes] of Object.entries(bad)) {
+      it(`400 and the end for ${what}; nothing is forwarded`, () =>
+        through(ok, async ({ url, exchanges }) => {
+          expect(await raw(url, bytes)).to.match(/^HTTP\/1\.1 400 /);
+          expect(exchanges).to.deep.equal([]);
+        }));
+    }
+
+    it('431 for a head that is too long or has too many fields; one less passes', () =>
+      through(ok, async ({ url, exchanges }) => {
+        expect(await raw(url, get(`X: ${'x'.repeat(17_000)}\r\n`))).to.match(/^HTTP\/1\.1 431 /);
+        expect(await raw(url, get('X: 1\r\n'.repeat(99)))).to.match(/^HTTP\/1\.1 431 /);
+        expect(exchanges).to.deep.equal([]);
+        expect(await raw(url, get('X: 1\r\n'.repeat(98)))).to.match(/^HTTP\/1\.1 200 /);
+      }));
+
+    it('408 for a head that does not arrive', () =>
+      through(
+        ok,
+        async ({ url }) => {
+          expect(await raw(url, 'GET / HT')).to.match(/^HTTP\/1\.1 408 /);
+        },
+        { limits: { clientHeadMs: 100 } },
+      ));
+
+    it('408 for a body that stops arriving; the backend is not to blame', () =>
+      through(
+        (request, response) => request.on('end', () => response.end()).resume(),
+        async ({ url, settled }) => {
+          const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf';
+          expect(await raw(url, head)).to.match(/^HTTP\/1\.1 408 /);
+          expect(await settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+        },
+        { limits: { idleBodyMs: 50 } },
+      ));
+
+    it('refused with connection_timeout when nobody accepts', async () => {
+      // An address of TEST-NET-1 (RFC 5737) that routes nowhere; where the system knows so at once, there is no waiting.
+      await withEngine(
+        make,
+        [new URL('http://192.0.2.1:81')],
+        async ({ url, outcomes }) => {
+          await ask(url, '/');
+          expect(outcomes[0]?.kind).to.equal('refused');
+        },
+        { limits: { connectMs: 100 } },
+      );
+    });
+  });
+
+  describe('close', () => {
+    it('finishes what is in flight, tells the client to leave, and accepts nothing more', () =>
+      through(
+        (_, response) => setTimeout(() => response.end('done'), 100),
+        async ({ url, close, arrived }) => {
+          const agent = new Agent({ keepAlive: true });
+          const answer = ask(url, '/', { agent });
+          await arrived(1);
+          const closed = close(5000);
+          expect(await answer).to.include({ status: 200, text: 'done' });
+          expect((await answer).headers.connection).to.equal('close');
+          await closed;
+          const refused = await ask(url, '/').catch(error => error.code);
+          expect(refused).to.equal('ECONNREFUSED');
+        },
+      ));
+
+    it('ends what is not finished after the grace', () =>
+      through(
+        () => {},
+        async ({ url, close, arrived }) => {
+          const answer = ask(url, '/').catch(() => 'ended');
+          await arrived(1);
+          await close(20);
+          expect(await answer).to.equal('ended');
+        },
+      ));
+
+    it('rejects when the port is taken', () =>
+      through(
+        () => {},
+        async ({ url }) => {
+          const other = make(() => {}, defaultProxyOptions.limits);
+          const error = await other.listen('127.0.0.1', Number(new URL(url).port)).catch(error => error);
+          expect(error).to.include({ code: 'EADDRINUSE' });
+        },
+      ));
+  });
+}

@@ -1,0 +1,92 @@
+import type { RequestListener } from 'node:http';
+import type { Backend } from '#src/proxy/backends.js';
+import type { EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
+import { withToys } from './toy-backend.js';
+
+export const noEdits: HeaderEdits = { request: {}, stripCookie: '', onAnswer: () => [] };
+
+export interface RunningEngine {
+  readonly url: string;
+  readonly outcomes: Outcome[];
+  /** Resolves when `count` attempts are over. */
+  settled(count: number): Promise<Outcome[]>;
+  /** The exchanges, as they arrive. */
+  readonly exchanges: Exchange[];
+  arrived(count: number): Promise<Exchange[]>;
+  close(graceMs: number): Promise<void>;
+}
+
+function backendAt(url: URL): Backend {
+  return { name: 'backend-1', url, state: 'ready', incarnation: '1', inFlight: new Set() };
+}
+
+/** Tries one URL after the other as long as attempts are refused or broken off; refuses with 502 after the last. */
+export async function withEngine(
+  make: EngineFactory,
+  urls: readonly URL[],
+  use: (engine: RunningEngine) => Promise<void>,
+  { edits = noEdits, limits = {} }: { edits?: HeaderEdits; limits?: Partial<EngineLimits> } = {},
+): Promise<void> {
+  const outcomes: Outcome[] = [];
+  const exchanges: Exchange[] = [];
+  const waiting: (() => void)[] = [];
+  const told = (): void => {
+    for (const look of waiting) look();
+  };
+  const until = <T>(list: T[], count: number): Promise<T[]> =>
+    new Promise(resolve => {
+      const look = () => list.length >= count && resolve(list);
+      waiting.push(look);
+      look();
+    });
+  const serve = async (exchange: Exchange): Promise<void> => {
+    exchanges.push(exchange);
+    told();
+    for (const url of urls) {
+      const outcome = await exchange.send(backendAt(url), edits);
+      outcomes.push(outcome);
+      told();
+      if (outcome.kind !== 'refused' && outcome.kind !== 'broken-off') return;
+    }
+    exchange.refuse(502, 'nobody answered', { 'x-own': 'yes' });
+  };
+  const engine = make(exchange => void serve(exchange), { ...defaultProxyOptions.limits, ...limits });
+  const { port } = await engine.listen('127.0.0.1', 0);
+  try {
+    await use({
+      url: `http://127.0.0.1:${port}`,
+      outcomes,
+      exchanges,
+      settled: count => until(outcomes, count),
+      arrived: count => until(exchanges, count),
+      close: graceMs => engine.close(graceMs),
+    });
+  } finally {
+    await engine.close(0);
+  }
+}
+
+export interface EngineTest {
+  readonly edits?: HeaderEdits;
+  readonly limits?: Partial<EngineLimits>;
+}
+
+/** The engine in front of one backend that does what `handle` says. */
+export type Through = (
+  handle: RequestListener,
+  use: (engine: RunningEngine) => Promise<void>,
+  options?: EngineTest,
+) => Promise<void>;
+
+export function throughWith(make: EngineFactory): Through {
+  return (handle, use, options) =>
+    withToys([handle], async (...toys) => {
+      await withEngine(
+        make,
+        toys.map(toy => toy.url),
+        use,
+        options,
+      );
+    });
+}
