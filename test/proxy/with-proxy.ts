@@ -1,0 +1,127 @@
+import type { RequestListener } from 'node:http';
+import type { AffinityOptions, HealthOptions, ProxyEvent, ProxyOptions } from '#src/proxy/options.js';
+import { defaultProxyOptions, startProxy } from '#src/proxy/start-proxy.js';
+import { type Answer, type Asked, ask } from './ask.js';
+import { type Toy, withToys } from './toy-backend.js';
+
+export const affinity: AffinityOptions = {
+  pool: 'default',
+  keys: [{ id: 'k1', secret: Buffer.alloc(32, 1) }],
+  idleMs: 30 * 60_000,
+  absoluteMs: 8 * 60 * 60_000,
+  sameSite: 'Lax',
+  onLost: 'rebind',
+};
+
+/** Fast, so that an edge is a matter of a tenth of a second. */
+export const quickHealth: HealthOptions = {
+  path: '/health',
+  everyMs: 50,
+  transitionMs: 20,
+  timeoutMs: 200,
+  fall: 2,
+  rise: 2,
+};
+
+/** Slow: nothing but the requests of the test tells the proxy anything. */
+export const blindHealth: HealthOptions = { ...quickHealth, everyMs: 60_000, transitionMs: 60_000, fall: 1000 };
+
+export interface TestProxy {
+  readonly url: string;
+  readonly events: readonly ProxyEvent[];
+  ask(path: string, asked?: Asked): Promise<Answer>;
+  /** With one cookie. */
+  as(cookie: string | undefined, path?: string, asked?: Asked): Promise<Answer>;
+  /** Resolves with the first event, past or to come, that fits. */
+  event(fits: (event: ProxyEvent) => boolean): Promise<ProxyEvent>;
+  /** Events up to now count no more. */
+  forget(): void;
+  goes(backend: string, to: string): Promise<ProxyEvent>;
+  admin(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** What `GET /backends` says of one. */
+  view(backend: string): Promise<Record<string, unknown>>;
+  /** The value of a metric with these labels; 0 when there is none. */
+  metric(name: string): Promise<number>;
+  close(graceMs: number): Promise<void>;
+}
+
+export async function withProxy(
+  toys: readonly Pick<Toy, 'name' | 'url'>[],
+  options: Partial<ProxyOptions>,
+  use: (proxy: TestProxy) => Promise<void>,
+): Promise<void> {
+  const log = new EventLog();
+  const running = await startProxy({
+    ...defaultProxyOptions,
+    port: 0,
+    admin: { host: '127.0.0.1', port: 0, token: undefined },
+    backends: toys.map(({ name, url }) => ({ name, url })),
+    affinity,
+    health: quickHealth,
+    ...options,
+    onEvent: event => log.add(event),
+  });
+  const { url, adminUrl = '' } = running;
+  const admin: TestProxy['admin'] = (method, path, body) =>
+    ask(adminUrl, path, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  try {
+    await use({
+      url,
+      events: log.events,
+      ask: (path, asked) => ask(url, path, asked),
+      as: (cookie = '', path = '/', asked = {}) => ask(url, path, { ...asked, headers: { ...asked.headers, cookie } }),
+      event: fits => log.find(fits),
+      forget: () => log.events.splice(0),
+      goes: (backend, to) =>
+        log.find(event => event.kind === 'backend' && event.backend === backend && event.to === to),
+      admin,
+      view: async backend => {
+        const { backends } = JSON.parse((await admin('GET', '/backends')).text);
+        return backends.find(({ name }: { name: string }) => name === backend);
+      },
+      metric: async name => {
+        const line = (await admin('GET', '/metrics')).text.split('\n').find(line => line.startsWith(`${name} `));
+        return Number(line?.slice(name.length + 1) ?? 0);
+      },
+      close: running.close,
+    });
+  } finally {
+    await running.close(0);
+  }
+}
+
+/** The proxy in front of backends that run for as long as `use` does. */
+export function withPool(
+  handles: readonly (RequestListener | undefined)[],
+  options: Partial<ProxyOptions>,
+  use: (proxy: TestProxy, ...toys: Toy[]) => Promise<void>,
+): Promise<void> {
+  return withToys(handles, (...toys) => withProxy(toys, options, proxy => use(proxy, ...toys)));
+}
+
+class EventLog {
+  readonly events: ProxyEvent[] = [];
+  readonly #looks = new Set<() => void>();
+
+  add(event: ProxyEvent): void {
+    this.events.push(event);
+    for (const look of this.#looks) look();
+  }
+
+  find(fits: (event: ProxyEvent) => boolean): Promise<ProxyEvent> {
+    return new Promise(resolve => {
+      const look = (): void => {
+        const found = this.events.find(fits);
+        if (found === undefined) return;
+        this.#looks.delete(look);
+        resolve(found);
+      };
+      this.#looks.add(look);
+      look();
+    });
+  }
+}
