@@ -39,6 +39,7 @@ export async function startToy(name: string, handle?: RequestListener, port = 0)
 }
 
 async function stop(server: Server): Promise<void> {
+  if (!server.listening) return;
   const closed = new Promise<void>(resolve => server.close(() => resolve()));
   server.closeAllConnections();
   await closed;

@@ -6,11 +6,13 @@ import type { Engine, EngineFactory, EngineLimits, Exchange } from '../exchange.
 import { BackendAgents } from './http-proxy/backend-agent.js';
 import { answerBadHead } from './http-proxy/bad-head.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
-import { destination, flawIn } from './http-proxy/request-head.js';
+import { destination, type Flaw, flawIn, hasBody } from './http-proxy/request-head.js';
 import { Tunnel } from './http-proxy/tunnel.js';
 
 const nowhere = { target: '/', host: undefined };
-const badTarget = { status: 400, reason: 'The request target is none that is served here.' };
+const badTarget: Flaw = { status: 400, reason: 'The request target is none that is served here.' };
+/** Node reads no body behind an upgrade: what follows the head would be neither body nor tunnel. */
+const bodyOnUpgrade: Flaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
 const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_request_error; outcome=not-sent' };
 /** How long an idle connection of a client is kept: longer than browsers and load balancers keep theirs. */
 const clientIdleMs = 75_000;
@@ -48,8 +50,9 @@ class HttpProxyEngine implements Engine, Wiring {
       insecureHTTPParser: false,
       requireHostHeader: true,
     });
+    const fieldsMax = limits.headerFieldsMax;
     this.#server.maxHeadersCount = 0;
-    this.#server.on('request', (request, response) => this.#take(request, response, undefined));
+    this.#server.on('request', (request, response) => this.#take(request, response, flawIn(request, fieldsMax)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
     this.#server.on('clientError', answerBadHead);
   }
@@ -85,10 +88,10 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#proxy.web(request, response, options, onError);
   }
 
-  #take(request: IncomingMessage, response: ServerResponse, tunnel: Tunnel | undefined): void {
+  #take(request: IncomingMessage, response: ServerResponse, headFlaw: Flaw | undefined, tunnel?: Tunnel): void {
     const to = destination(request);
+    const flaw = headFlaw ?? (to === undefined ? badTarget : undefined);
     const exchange = new HttpExchange(this, request, response, to ?? nowhere, tunnel);
-    const flaw = to === undefined ? badTarget : flawIn(request, this.limits.headerFieldsMax);
     // A connection that becomes idle after `close` has looked for idle ones would stay until the grace is over.
     response.on('close', () => this.#closing && setImmediate(() => this.#server.closeIdleConnections()));
     if (flaw === undefined) this.#onExchange(exchange);
@@ -107,7 +110,8 @@ class HttpProxyEngine implements Engine, Wiring {
     response.on('finish', () => socket.destroySoon());
     // Any other protocol is declined by not passing the offer on (RFC 9110 §7.8): `h2c` would be a way around the proxy.
     const websocket = request.headers.upgrade?.toLowerCase() === 'websocket';
-    this.#take(request, response, websocket ? new Tunnel(socket, head) : undefined);
+    const flaw = flawIn(request, this.limits.headerFieldsMax) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
+    this.#take(request, response, flaw, websocket ? new Tunnel(socket, head) : undefined);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Backend } from '../../backends.js';
 import { cookieValue } from '../../cookie-header.js';
 import type { EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
 import { Attempt, type AttemptClient } from './attempt.js';
-import { type Forwarding, forwardedHeaders } from './request-head.js';
+import { type Forwarding, forwardedHeaders, hasBody } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import { Upload } from './upload.js';
 
@@ -63,10 +63,8 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.secure = 'encrypted' in socket;
     this.tunnel = tunnel;
     this.upgrade = tunnel !== undefined;
-    this.chunked = headers['transfer-encoding'] !== undefined && !this.upgrade;
-    const length = headers['content-length'];
-    const hasBody = this.chunked || (length !== undefined && length !== '0' && !this.upgrade);
-    this.upload = new Upload(request, hasBody, wiring.limits.replayBytesMax);
+    this.chunked = headers['transfer-encoding'] !== undefined;
+    this.upload = new Upload(request, hasBody(request), wiring.limits.replayBytesMax);
     response.on('close', () => this.#closed());
   }
 

@@ -75,8 +75,19 @@ function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
   }
 }
 
+export interface Flaw {
+  readonly status: 400 | 431;
+  readonly reason: string;
+}
+
+/** RFC 9112 §6.3: a request has a body when, and only when, its head frames one. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length'];
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) > 0);
+}
+
 /** What Node's parser lets pass and a proxy must not; undefined when the head is in order. */
-export function flawIn(request: IncomingMessage, fieldsMax: number): { status: 400 | 431; reason: string } | undefined {
+export function flawIn(request: IncomingMessage, fieldsMax: number): Flaw | undefined {
   const { rawHeaders, headers } = request;
   // Node would drop the fields above its own limit in silence, so that limit is off and this one counts.
   if (rawHeaders.length > 2 * fieldsMax) return { status: 431, reason: `More than ${fieldsMax} header fields.` };

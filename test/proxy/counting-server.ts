@@ -1,0 +1,25 @@
+/*
+ * A backend in a process of its own, to be killed: counts each request in a file as it carries it out, before it
+ * answers. The file is written synchronously, so that it tells the truth even after a SIGKILL.
+ */
+import { appendFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+
+const [file = '', name = ''] = process.argv.slice(2);
+
+const server = createServer(async (request, response) => {
+  if (request.url !== '/health') {
+    for await (const _ of request);
+    appendFileSync(file, `${request.headers['x-id']}\n`);
+    await wait(5);
+  }
+  response.setHeader('holdfast-incarnation', `${name}-${process.pid}`);
+  response.end(name);
+});
+server.listen(0, '127.0.0.1', () => {
+  const address = server.address();
+  if (address !== null && typeof address === 'object') process.send?.({ port: address.port });
+});
+// The test is over, however it ended.
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,117 @@
+import type { ServerResponse } from 'node:http';
+import { expect } from 'chai';
+import { cookieOf } from './ask.js';
+import type { Toy } from './toy-backend.js';
+import { affinity, type TestProxy, withPool } from './with-proxy.js';
+
+const three = [undefined, undefined, undefined];
+const drain = (proxy: TestProxy, name: string) => proxy.admin('PUT', `/backends/${name}`, { state: 'drain' });
+const toldTo = (toys: readonly Toy[], name: string) =>
+  toys.find(toy => toy.name === name)?.seen.at(-1)?.headers['holdfast-affinity'];
+
+/** The cookie of a browser that is bound to that backend. */
+async function boundTo(proxy: TestProxy, name: string): Promise<string | undefined> {
+  for (let i = 0; i < 10; i += 1) {
+    const answer = await proxy.ask('/');
+    if (answer.text === name) return cookieOf(answer);
+  }
+  throw new Error(`nobody was bound to ${name} in ten tries`);
+}
+
+describe('proxy: drain', () => {
+  it('keeps who is bound and takes nobody new', () =>
+    withPool(three, {}, async proxy => {
+      const cookie = await boundTo(proxy, 'backend-2');
+      await drain(proxy, 'backend-2');
+      for (let i = 0; i < 6; i += 1) expect((await proxy.ask('/')).text).to.not.equal('backend-2');
+      const again = await proxy.as(cookie);
+      expect(again.text).to.equal('backend-2');
+      expect(again.headers).to.not.have.property('set-cookie');
+      expect(await proxy.view('backend-2')).to.include({ state: 'draining', drained: false, bound: 1 });
+    }));
+
+  it('after the window moves the bound on, and tells where they went', () =>
+    withPool(three, { drainMs: 50 }, async (proxy, ...toys) => {
+      const cookie = await boundTo(proxy, 'backend-2');
+      await drain(proxy, 'backend-2');
+      expect(await proxy.event(({ kind }) => kind === 'drained')).to.include({
+        backend: 'backend-2',
+        reason: 'window',
+      });
+      const moved = await proxy.as(cookie);
+      expect(moved.text).to.not.equal('backend-2');
+      expect(moved.headers['set-cookie']).to.have.length(1);
+      expect(toldTo(toys, moved.text)).to.equal('broken; reason=draining');
+      expect(await proxy.view('backend-2')).to.include({ state: 'draining', drained: true, bound: 0 });
+      expect(await proxy.view(moved.text)).to.include({ state: 'ready' });
+    }));
+
+  it('is over at once where nobody is bound and nothing in flight', () =>
+    withPool(three, {}, async proxy => {
+      await drain(proxy, 'backend-1');
+      expect(proxy.events.at(-1)).to.deep.equal({ kind: 'drained', backend: 'backend-1', reason: 'empty' });
+    }));
+
+  it('is over when the last browser has been idle for too long', () =>
+    withPool(three, { affinity: { ...affinity, idleMs: 100 } }, async proxy => {
+      await boundTo(proxy, 'backend-1');
+      await drain(proxy, 'backend-1');
+      expect(await proxy.event(({ kind }) => kind === 'drained')).to.include({ reason: 'empty' });
+    }));
+
+  it('waits for what is in flight', () => {
+    let answer = (): void => {};
+    const slow = (_: unknown, response: ServerResponse): void => {
+      answer = () => response.end('done');
+    };
+    return withPool([slow], { affinity: undefined }, async (proxy, toy) => {
+      const waiting = proxy.ask('/');
+      while (toy?.seen.length === 0) await proxy.view('backend-1');
+      await drain(proxy, 'backend-1');
+      expect(await proxy.view('backend-1')).to.include({ drained: false, inFlight: 1 });
+      answer();
+      expect((await waiting).text).to.equal('done');
+      await proxy.event(({ kind }) => kind === 'drained');
+    });
+  });
+
+  it('without affinity gives a draining backend nothing new at once', () =>
+    withPool(three, { affinity: undefined }, async (proxy, ...toys) => {
+      await drain(proxy, 'backend-3');
+      for (let i = 0; i < 9; i += 1) await proxy.ask('/');
+      expect(toys.map(toy => toy.seen.length > 0)).to.deep.equal([true, true, false]);
+    }));
+
+  it('ends with ready, and can be begun again', () =>
+    withPool(three, { affinity: undefined }, async (proxy, ...toys) => {
+      await drain(proxy, 'backend-3');
+      await proxy.admin('PUT', '/backends/backend-3', { state: 'ready' });
+      expect(await proxy.view('backend-3')).to.include({ state: 'ready', drained: false });
+      for (let i = 0; i < 3; i += 1) await proxy.ask('/');
+      expect(toys[2]?.seen).to.have.length(1);
+      await drain(proxy, 'backend-3');
+      expect(await proxy.view('backend-3')).to.include({ state: 'draining', drained: true });
+    }));
+
+  it('maintenance takes a backend out at once, whoever is bound; ready brings it back', () =>
+    withPool(three, {}, async (proxy, ...toys) => {
+      const cookie = await boundTo(proxy, 'backend-1');
+      await proxy.admin('PUT', '/backends/backend-1', { state: 'maint' });
+      expect(await proxy.view('backend-1')).to.include({ state: 'down' });
+      const moved = await proxy.as(cookie);
+      expect(toldTo(toys, moved.text)).to.equal('broken; reason=down');
+      await proxy.admin('PUT', '/backends/backend-1', { state: 'ready' });
+      expect(await proxy.view('backend-1')).to.include({ state: 'ready' });
+    }));
+
+  it('a backend that joins gets its share after its first health check', () =>
+    withPool([undefined, undefined], { affinity: undefined }, async (proxy, _one, other) => {
+      await proxy.admin('DELETE', '/backends/backend-2');
+      const added = await proxy.admin('POST', '/backends', { url: other?.url.origin });
+      expect(JSON.parse(added.text)).to.include({ name: 'backend-3' });
+      await proxy.goes('backend-3', 'ready');
+      const names = new Set<string>();
+      for (let i = 0; i < 4; i += 1) names.add((await proxy.ask('/')).text);
+      expect([...names].sort()).to.deep.equal(['backend-1', 'backend-2']);
+    }));
+});

@@ -1,0 +1,155 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { Agent } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import { type Answer, ask } from './ask.js';
+import { quickHealth, type TestProxy, withProxy } from './with-proxy.js';
+
+const connections = 64;
+
+interface Child {
+  readonly name: string;
+  readonly url: URL;
+  readonly process: ChildProcess;
+  /** The ids of the requests that it carried out. */
+  executed(): Promise<string[]>;
+}
+
+async function withChildren(use: (children: Child[], victim: Child) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-kill-'));
+  const children: Child[] = [];
+  try {
+    for (const name of ['backend-1', 'backend-2', 'backend-3']) children.push(await child(name, folder));
+    const [, victim] = children;
+    if (victim !== undefined) await use(children, victim);
+  } finally {
+    for (const { process } of children) {
+      const gone = once(process, 'exit');
+      if (process.exitCode === null && process.signalCode === null && process.kill('SIGKILL')) await gone;
+    }
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function child(name: string, folder: string): Promise<Child> {
+  const file = path.join(folder, name);
+  const process = fork(path.join(import.meta.dirname, 'counting-server.js'), [file, name], { execArgv: [] });
+  const [{ port }] = await once(process, 'message');
+  const executed = async () => (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(id => id !== '');
+  return { name, url: new URL(`http://127.0.0.1:${port}`), process, executed };
+}
+
+interface Shot {
+  readonly id: string;
+  readonly answer: Answer;
+  readonly endedMs: number;
+}
+
+/** `connections` clients, each asking again as soon as it was answered, until `stop` resolves. */
+async function load(proxy: TestProxy, method: string, stop: Promise<unknown>): Promise<Shot[]> {
+  const shots: Shot[] = [];
+  let stopped = false;
+  void stop.then(() => {
+    stopped = true;
+  });
+  const client = async (name: number): Promise<void> => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let i = 0; !stopped; i += 1) {
+      const id = `${name}-${i}`;
+      const body = method === 'POST' ? { body: id } : {};
+      const answer = await ask(proxy.url, '/', { method, agent, headers: { 'x-id': id }, ...body });
+      shots.push({ id, answer, endedMs: performance.now() });
+    }
+    agent.destroy();
+  };
+  await Promise.all(Array.from({ length: connections }, (_, name) => client(name)));
+  return shots;
+}
+
+const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
+
+describe('proxy: a backend process dies under load', () => {
+  for (const affinity of ['on', 'off']) {
+    const mode = affinity === 'off' ? { affinity: undefined } : {};
+
+    it(`SIGKILL, 64 connections of GET, affinity ${affinity}: no answer but 200`, () =>
+      withChildren((children, victim) =>
+        withProxy(children, { health: quickHealth, ...mode }, async proxy => {
+          const story = async (): Promise<void> => {
+            await pause(400);
+            victim.process.kill('SIGKILL');
+            await proxy.goes(victim.name, 'down');
+            await pause(400);
+          };
+          const shots = await load(proxy, 'GET', story());
+          expect(shots.length).to.be.greaterThan(500);
+          expect(shots.filter(({ answer }) => answer.status !== 200)).to.deep.equal([]);
+          // Without retries the test would prove nothing.
+          const retried =
+            (await proxy.metric('holdfast_proxy_retries_total{kind="broken-off"}')) +
+            (await proxy.metric('holdfast_proxy_retries_total{kind="refused"}'));
+          expect(retried).to.be.greaterThan(0);
+        }),
+      ));
+  }
+
+  it('SIGKILL, 64 connections of POST: an honest 502 for what was in flight there, nothing carried out twice', () =>
+    withChildren((children, victim) =>
+      withProxy(children, { health: quickHealth, affinity: undefined }, async proxy => {
+        let killedMs = 0;
+        let inFlight = 0;
+        const story = async (): Promise<void> => {
+          await pause(400);
+          inFlight = Number((await proxy.view(victim.name)).inFlight);
+          killedMs = performance.now();
+          victim.process.kill('SIGKILL');
+          await proxy.goes(victim.name, 'down');
+          await pause(400);
+        };
+        const shots = await load(proxy, 'POST', story());
+        const failed = shots.filter(({ answer }) => answer.status !== 200);
+        expect(shots.length).to.be.greaterThan(500);
+        expect(inFlight).to.be.greaterThan(0);
+        // What is in flight changes between the look and the kill: a third of the clients, give or take.
+        expect(failed.length).to.be.within(1, connections / 2);
+        for (const { answer, endedMs } of failed) {
+          expect(answer.status).to.equal(502);
+          expect(answer.headers['proxy-status']).to.match(/^holdfast; error=\w+; outcome=unknown$/);
+          expect(endedMs - killedMs).to.be.lessThan(1000);
+        }
+        const executed = (await Promise.all(children.map(each => each.executed()))).flat();
+        expect(new Set(executed).size).to.equal(executed.length);
+        const survivors = new Set(
+          (await Promise.all(children.filter(each => each !== victim).map(each => each.executed()))).flat(),
+        );
+        expect(failed.filter(({ id }) => survivors.has(id))).to.deep.equal([]);
+        const acknowledged = shots.filter(({ answer }) => answer.status === 200);
+        expect(acknowledged.filter(({ id }) => !executed.includes(id))).to.deep.equal([]);
+      }),
+    ));
+
+  it('SIGSTOP: it hangs, and GETs go on elsewhere as soon as that is known', () =>
+    withChildren((children, victim) =>
+      withProxy(children, { health: quickHealth }, async proxy => {
+        const story = async (): Promise<void> => {
+          await pause(200);
+          victim.process.kill('SIGSTOP');
+          await proxy.goes(victim.name, 'down');
+          await pause(300);
+        };
+        const shots = await load(proxy, 'GET', story());
+        expect(shots.filter(({ answer }) => answer.status !== 200)).to.deep.equal([]);
+        const brokenOff = await proxy.metric(
+          `holdfast_proxy_attempts_total{backend="${victim.name}",outcome="broken-off"}`,
+        );
+        expect(brokenOff).to.be.greaterThan(0);
+        victim.process.kill('SIGCONT');
+        await proxy.goes(victim.name, 'ready');
+        // The same boot with the same memory: who was bound to it still is.
+        expect((await proxy.view(victim.name)).incarnation).to.equal(`${victim.name}-${victim.process.pid}`);
+      }),
+    ));
+});

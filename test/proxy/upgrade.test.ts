@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import { expect } from 'chai';
+import { WebSocket, WebSocketServer } from 'ws';
+import { ask, cookieOf, raw } from './ask.js';
+import { deadUrl, type Toy, withToys } from './toy-backend.js';
+import { blindHealth, withProxy } from './with-proxy.js';
+
+/** Toys that also echo on WebSockets, each message behind the name of the toy. */
+async function withSockets(
+  count: number,
+  use: (toys: Toy[], sockets: WebSocketServer[]) => Promise<void>,
+): Promise<void> {
+  await withToys(Array.from({ length: count }), async (...toys) => {
+    const sockets = toys.map(toy => {
+      const sockets = new WebSocketServer({ noServer: true });
+      sockets.on('connection', (socket, request) => {
+        socket.on('error', () => {});
+        socket.on('message', (data, binary) => {
+          if (binary) socket.send(data);
+          else socket.send(`${toy.name} ${request.headers['x-forwarded-for']} ${data}`);
+        });
+      });
+      toy.server.on('upgrade', (request, socket, head) => {
+        toy.seen.push(request);
+        if (request.url === '/no') {
+          socket.end('HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nnope\r\n0\r\n\r\n');
+        } else sockets.handleUpgrade(request, socket, head, client => sockets.emit('connection', client, request));
+      });
+      return sockets;
+    });
+    try {
+      await use(toys, sockets);
+    } finally {
+      for (const server of sockets) for (const client of server.clients) client.terminate();
+    }
+  });
+}
+
+async function open(url: string, cookie?: string): Promise<{ socket: WebSocket; cookie: string | undefined }> {
+  const socket = new WebSocket(url.replace('http', 'ws'), cookie === undefined ? {} : { headers: { cookie } });
+  let issued: string | undefined;
+  socket.on('upgrade', answer => {
+    issued = answer.headers['set-cookie']?.[0]?.split(';')[0];
+  });
+  await once(socket, 'open');
+  return { socket, cookie: issued };
+}
+
+async function echo(socket: WebSocket, text: string): Promise<string> {
+  const answer = once(socket, 'message');
+  socket.send(text);
+  return String((await answer)[0]);
+}
+
+describe('proxy: upgrades', () => {
+  it('tunnels a WebSocket to the backend that the cookie names, and binds one that came without', () =>
+    withSockets(3, toys =>
+      withProxy(toys, {}, async proxy => {
+        const bound = await ask(proxy.url, '/');
+        for (let i = 0; i < 3; i += 1) {
+          const { socket, cookie } = await open(proxy.url, cookieOf(bound));
+          expect(await echo(socket, 'hello')).to.equal(`${bound.text} 127.0.0.1 hello`);
+          expect(cookie).to.equal(undefined);
+          socket.close();
+        }
+        const fresh = await open(proxy.url);
+        const who = (await echo(fresh.socket, '')).split(' ')[0];
+        expect((await proxy.as(fresh.cookie)).text).to.equal(who);
+        fresh.socket.close();
+      }),
+    ));
+
+  it('carries a megabyte each way', () =>
+    withSockets(1, toys =>
+      withProxy(toys, {}, async proxy => {
+        const { socket } = await open(proxy.url);
+        const body = Buffer.alloc(1024 * 1024, 'holdfast');
+        const answer = once(socket, 'message');
+        socket.send(body);
+        expect(body.equals((await answer)[0])).to.equal(true);
+        socket.close();
+      }),
+    ));
+
+  it('tries the next backend when one refuses', () =>
+    withSockets(2, toys =>
+      withProxy(toys, { health: blindHealth, affinity: undefined }, async proxy => {
+        await toys[0]?.stop();
+        for (let i = 0; i < 3; i += 1) {
+          const { socket } = await open(proxy.url);
+          expect(await echo(socket, 'x')).to.equal('backend-2 127.0.0.1 x');
+          socket.close();
+        }
+        expect(await proxy.metric('holdfast_proxy_retries_total{kind="refused"}')).to.equal(1);
+      }),
+    ));
+
+  it('counts an open tunnel as in flight, and no longer when either side closes', () =>
+    withSockets(1, (toys, sockets) =>
+      withProxy(toys, {}, async proxy => {
+        for (const closeIt of [
+          (client: WebSocket) => client.terminate(),
+          () =>
+            sockets[0]?.clients.forEach(c => {
+              c.terminate();
+            }),
+        ]) {
+          const { socket } = await open(proxy.url);
+          expect((await proxy.view('backend-1')).inFlight).to.equal(1);
+          const closed = once(socket, 'close');
+          closeIt(socket);
+          await closed;
+          while ((await proxy.view('backend-1')).inFlight !== 0);
+        }
+      }),
+    ));
+
+  it('passes a refusal on as a proper answer', () =>
+    withSockets(1, toys =>
+      withProxy(toys, {}, async proxy => {
+        const head =
+          'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==';
+        const answer = await raw(proxy.url, `GET /no HTTP/1.1\r\n${head}\r\n\r\n`);
+        expect(answer).to.match(/^HTTP\/1\.1 401 Unauthorized\r\n/);
+        expect(answer).to.match(/\r\n4\r\nnope\r\n0\r\n\r\n$/);
+      }),
+    ));
+
+  it('answers 503 when nobody is there', async () => {
+    const url = await deadUrl();
+    await withProxy([{ name: 'dead', url }], {}, async proxy => {
+      const head =
+        'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==';
+      expect(await raw(proxy.url, `GET / HTTP/1.1\r\n${head}\r\n\r\n`)).to.match(/^HTTP\/1\.1 503 /);
+    });
+  });
+
+  it('does not pass on an offer of any other protocol', () =>
+    withSockets(1, toys =>
+      withProxy(toys, {}, async proxy => {
+        const head =
+          'Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__';
+        expect(await raw(proxy.url, `GET / HTTP/1.1\r\n${head}\r\n\r\n`)).to.match(/^HTTP\/1\.1 200 /);
+        expect(toys[0]?.seen.at(-1)?.headers).to.not.have.any.keys('upgrade', 'http2-settings');
+        const body = `POST / HTTP/1.1\r\n${head}\r\nContent-Length: 3\r\n\r\nabc`;
+        expect(await raw(proxy.url, body)).to.match(/^HTTP\/1\.1 400 /);
+      }),
+    ));
+
+  it('ends the tunnels when the proxy closes', () =>
+    withSockets(1, toys =>
+      withProxy(toys, {}, async proxy => {
+        const { socket } = await open(proxy.url);
+        const closed = once(socket, 'close');
+        await proxy.close(20);
+        await closed;
+      }),
+    ));
+});
