@@ -67,7 +67,7 @@ function withinLimit(line: string): string {
 }
 
 function explained(error: unknown, file: string, line: number): unknown {
-  if (error instanceof LineProblem) return new HistoryFileError(`${file}:${line}: ${error.message}`);
+  if (error instanceof LineProblem) return new HistoryFileError(`${file}:${Math.max(1, line)}: ${error.message}`);
   if (error instanceof Error && 'code' in error) {
     return new HistoryFileError(`cannot read the history ${file}: ${error.message}`, { cause: error });
   }

@@ -2,6 +2,7 @@ import type { Operation, RunRecord } from '../history.js';
 import { attributed } from './attribution.js';
 import { byUser } from './by-user.js';
 import type { Findings, Incident } from './findings.js';
+import { loadOf } from './load.js';
 import { judgeLogins } from './logins.js';
 import { judgeFates } from './losses.js';
 import { percentilesOf } from './percentiles.js';
@@ -41,14 +42,16 @@ export function check(run: RunRecord): Findings {
   const tally = newTally();
   for (const operations of byUser(run.operations)) judgeUser(operations, run, tally);
   const { users, writes, guarantees, requests } = tally;
+  const load = loadOf(run.operations);
   const incidents = tally.incidents.map(incident => attributed(incident, run.faults)).sort(bySeen);
   return {
     users,
     writes,
     guarantees,
     requests: { planned: run.header.planned, ...requests, dropped: run.lab.dropped },
-    ...durationsOf(run.operations),
-    ...recoveryOf(run, timesLoggedOut(incidents)),
+    latencyMs: percentilesOf(load.latencyMs),
+    serviceMs: percentilesOf(load.serviceMs),
+    ...recoveryOf(run, load, timesLoggedOut(incidents)),
     incidents,
   };
 }
@@ -70,23 +73,6 @@ function countOperations(operations: readonly Operation[], { users, writes, requ
     if (outcome === 'ok') writes.acknowledged += 1;
     else if (outcome === 'unknown') writes.unknown += 1;
   }
-}
-
-/** Of what users wanted by the plan. The replay and the read-back are the lab's own. */
-function durationsOf(operations: readonly Operation[]): Pick<Findings, 'latencyMs' | 'serviceMs'> {
-  const latencies = new Float64Array(operations.length);
-  const services = new Float64Array(operations.length);
-  let count = 0;
-  for (const { final, kind, plannedMs, sentMs, doneMs } of operations) {
-    if (final || kind === 'replay') continue;
-    latencies[count] = doneMs - plannedMs;
-    services[count] = doneMs - sentMs;
-    count += 1;
-  }
-  return {
-    latencyMs: percentilesOf(latencies.subarray(0, count)),
-    serviceMs: percentilesOf(services.subarray(0, count)),
-  };
 }
 
 function timesLoggedOut(incidents: readonly Incident[]): number[] {

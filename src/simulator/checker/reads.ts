@@ -54,9 +54,10 @@ function noteNothing(visit: Visit, read: Operation): void {
 /** The cart of somebody else tells nothing about the user's own tokens, but a token that is not his is one too many. */
 function noteShown(view: View, story: Story, foreign: Set<string>, tally: Tally): void {
   const { read } = view;
+  const { items = {} } = read;
   const own = !isSomebodyElse(read);
-  for (const name in read.items) {
-    const quantity = read.items[name] ?? 0;
+  for (const name in items) {
+    const quantity = items[name] ?? 0;
     if (quantity <= 0) continue;
     const token = story.tokens.get(name);
     if (token === undefined || token.add.sentMs > read.doneMs) notePhantom(name, read, foreign, tally);

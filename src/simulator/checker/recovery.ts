@@ -1,4 +1,6 @@
-import type { FaultRecord, Operation, RunRecord } from '../history.js';
+import type { FaultRecord, RunRecord } from '../history.js';
+import type { Load } from './load.js';
+import { percentilesOf } from './percentiles.js';
 
 const windowMs = 2000;
 const stepMs = 100;
@@ -16,48 +18,46 @@ export interface Recovery {
  * confirmed fault or the end of the load; where that is less than four seconds, the window is half of it.
  * Recovered: the first window from which on all are inside the band of the baseline; 0 when none ever left it.
  */
-export function recoveryOf(run: RunRecord, loggedOutMs: readonly number[]): Recovery {
+export function recoveryOf(run: RunRecord, load: Load, loggedOutMs: readonly number[]): Recovery {
   const [first, next] = run.faults.filter(fault => fault.confirmedMs !== null).sort((a, b) => startOf(a) - startOf(b));
   if (first === undefined) return { recoveryMs: null, recovered: true };
-  const load = run.operations.filter(isLoad);
-  const band = bandBefore(first.requestedMs, run, load, loggedOutMs);
-  const startMs = startOf(first);
-  const endMs = next === undefined ? endOfLoad(load) : next.requestedMs;
-  return firstGoodWindow(stepsOf(startMs, endMs, load, loggedOutMs, band), band);
+  const band = bandOf(load, loggedOutMs, normalTime(run, first));
+  const fromMs = startOf(first);
+  const untilMs = next?.requestedMs ?? load.plannedMs.reduce((latest, ms) => Math.max(latest, ms), 0);
+  return firstGoodWindow(stepsOf(load, loggedOutMs, { fromMs, untilMs }, band), band);
 }
 
-/** What the plan wanted: not the read-back, nor the replay of old cookies. */
-function isLoad(operation: Operation): boolean {
-  return operation.final === undefined && operation.kind !== 'replay';
+interface Span {
+  readonly fromMs: number;
+  readonly untilMs: number;
 }
 
 function startOf(fault: FaultRecord): number {
   return fault.confirmedMs ?? fault.requestedMs;
 }
 
-function endOfLoad(load: readonly Operation[]): number {
-  return load.reduce((ms, operation) => Math.max(ms, operation.plannedMs), 0);
+/** The baseline phase; without one, all that came before the fault. */
+function normalTime({ phases }: RunRecord, { requestedMs }: FaultRecord): Span {
+  const baseline = phases.find(({ phase }) => phase === 'baseline');
+  return { fromMs: baseline?.startMs ?? 0, untilMs: Math.min(baseline?.endMs ?? requestedMs, requestedMs) };
 }
 
-/** What is normal. Allowed: as many errors as chance makes of the baseline's share, the doubled latency, the same rate
- * of log-outs. */
+/** What is normal. Allowed: as many errors as chance makes of the baseline's share, twice its latency and a little more
+ * (timers, the machine), the same rate of log-outs. */
 interface Band {
   readonly errorShare: number;
   readonly slowMs: number;
   readonly loggedOutPerMs: number;
 }
 
-/** The baseline phase; without one, all that came before the fault. */
-function bandBefore(faultMs: number, run: RunRecord, load: readonly Operation[], loggedOutMs: readonly number[]): Band {
-  const phase = run.phases.find(({ phase }) => phase === 'baseline') ?? { startMs: 0, endMs: faultMs };
-  const isWithin = (ms: number) => ms >= phase.startMs && ms < Math.min(phase.endMs, faultMs);
-  const normal = load.filter(operation => isWithin(operation.plannedMs));
-  const latencies = Float64Array.from(normal, operation => operation.doneMs - operation.plannedMs).sort();
-  const p90 = latencies[Math.ceil(0.9 * latencies.length) - 1] ?? Number.POSITIVE_INFINITY;
+function bandOf(load: Load, loggedOutMs: readonly number[], normal: Span): Band {
+  const isNormal = (ms: number) => ms >= normal.fromMs && ms < normal.untilMs;
+  const latencies = load.latencyMs.filter((_, i) => isNormal(load.plannedMs[i] ?? 0));
+  const failed = load.failed.filter((isFailed, i) => isFailed === 1 && isNormal(load.plannedMs[i] ?? 0));
   return {
-    errorShare: normal.filter(({ outcome }) => outcome !== 'ok').length / Math.max(1, normal.length),
-    slowMs: p90 * 2 + 10,
-    loggedOutPerMs: loggedOutMs.filter(isWithin).length / Math.max(1, phase.endMs - phase.startMs),
+    errorShare: failed.length / Math.max(1, latencies.length),
+    slowMs: latencies.length === 0 ? Number.POSITIVE_INFINITY : 2 * percentilesOf(latencies).p90 + 10,
+    loggedOutPerMs: loggedOutMs.filter(isNormal).length / Math.max(1, normal.untilMs - normal.fromMs),
   };
 }
 
@@ -70,26 +70,19 @@ interface Steps {
   readonly loggedOut: Float64Array;
 }
 
-function stepsOf(
-  startMs: number,
-  endMs: number,
-  load: readonly Operation[],
-  loggedOutMs: readonly number[],
-  band: Band,
-): Steps {
-  const count = Math.max(1, Math.ceil((endMs - startMs) / stepMs));
+function stepsOf(load: Load, loggedOutMs: readonly number[], span: Span, { slowMs }: Band): Steps {
+  const count = Math.max(1, Math.ceil((span.untilMs - span.fromMs) / stepMs));
   const totals = () => new Float64Array(count + 1);
   const steps = { count, operations: totals(), errors: totals(), slow: totals(), loggedOut: totals() };
   const add = (to: Float64Array, ms: number) => {
-    const step = Math.floor((ms - startMs) / stepMs) + 1;
+    const step = Math.floor((ms - span.fromMs) / stepMs) + 1;
     if (step >= 1 && step <= count) to[step] = (to[step] ?? 0) + 1;
   };
-  for (const { plannedMs, doneMs, outcome } of load) {
-    if (plannedMs < startMs || plannedMs > endMs) continue;
-    add(steps.operations, plannedMs);
-    if (outcome !== 'ok') add(steps.errors, plannedMs);
-    if (doneMs - plannedMs > band.slowMs) add(steps.slow, plannedMs);
-  }
+  load.plannedMs.forEach((ms, i) => {
+    add(steps.operations, ms);
+    if (load.failed[i] === 1) add(steps.errors, ms);
+    if ((load.latencyMs[i] ?? 0) > slowMs) add(steps.slow, ms);
+  });
   for (const ms of loggedOutMs) add(steps.loggedOut, ms);
   for (const total of [steps.operations, steps.errors, steps.slow, steps.loggedOut]) accumulate(total);
   return steps;

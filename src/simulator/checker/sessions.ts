@@ -30,26 +30,31 @@ export interface Session {
 export function sessionsOf(operations: readonly Operation[]): Session[] {
   const sessions: Session[] = [];
   let current: Session | undefined;
-  let foundLost = false;
+  /** Since when the user knows that the current session is lost. */
+  let foundLostMs = Number.POSITIVE_INFINITY;
   for (const operation of operations) {
-    if (current !== undefined && endsVisit(operation, foundLost)) endVisit(current.visit, operation);
+    if (current !== undefined && endsVisit(operation, foundLostMs)) endVisit(current.visit, operation);
     if (operation.kind === 'login' && operation.outcome === 'ok') {
       current = newSession(operation, visitAfter(current));
       sessions[operation.session] = current;
-      foundLost = false;
-    } else if (isAnonymous(operation)) foundLost = true;
-    else if (isAccepted(operation)) foundLost = false;
+      foundLostMs = Number.POSITIVE_INFINITY;
+    } else if (operation.session === current?.login.session) foundLostMs = foundLostAfter(operation, foundLostMs);
   }
   return sessions;
+}
+
+function foundLostAfter(operation: Operation, foundLostMs: number): number {
+  if (isAnonymous(operation)) return Math.min(foundLostMs, operation.doneMs);
+  return isAccepted(operation) && operation.sentMs >= foundLostMs ? Number.POSITIVE_INFINITY : foundLostMs;
 }
 
 function newSession(login: Operation, visit: Visit): Session {
   return { login, visit, refused: undefined, awayMs: undefined, givenUp: false };
 }
 
-function endsVisit(operation: Operation, foundLost: boolean): boolean {
-  if (operation.outcome === 'fail') return false;
-  return operation.kind === 'logout' || (operation.kind === 'login' && !foundLost);
+function endsVisit({ kind, outcome, sentMs }: Operation, foundLostMs: number): boolean {
+  if (outcome === 'fail') return false;
+  return kind === 'logout' || (kind === 'login' && sentMs < foundLostMs);
 }
 
 function endVisit(visit: Visit, by: Operation): void {

@@ -35,7 +35,7 @@ interface Words {
 }
 
 const phrasePattern =
-  /^(?:@(?<sent>\d+)-(?<done>\d+) )?(?<final>final )?(?<kind>login|add|remove|read|whoami|logout|replay)(?<items>(?: (?!as |anonymous)[\w*]+)*)(?: (?<anonymous>anonymous)| as (?<as>\w+))?(?<end>[?!])?$/;
+  /^(?:@(?<sent>\d+)-(?<done>\d+) )?(?<final>final )?(?<kind>login|add|remove|read|whoami|logout|replay)(?<items>(?: (?!as |anonymous)[\p{L}\d*]+)*)(?: (?<anonymous>anonymous)| as (?<as>\w+))?(?<end>[?!])?$/u;
 
 function wordsOf(phrase: string): Words {
   const groups = phrasePattern.exec(phrase.trim())?.groups;

@@ -95,6 +95,7 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
   ['not logged out: in flight at the logout', 'login, @20-60 whoami anonymous, @30-40 logout', {}],
   ['not logged out: after the logout', 'login, logout, whoami anonymous', {}],
   ['not logged out: after a logout that may have happened', 'login, logout?, whoami anonymous', {}],
+  ['not logged out: in flight at a login on top', 'login, @20-40 whoami anonymous, @25-30 login, add x, read x', {}],
   ['logged out: the logout failed', 'login, logout!, whoami anonymous', hard()],
   ['not logged out: before the login', 'whoami anonymous, login, whoami', {}],
   ['not logged out: the login may not have happened', 'login?, whoami anonymous', {}],

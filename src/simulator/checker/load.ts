@@ -1,0 +1,35 @@
+import type { Operation } from '../history.js';
+
+/** What users wanted by the plan, as columns: recovery and percentiles go over it several times. */
+export interface Load {
+  readonly plannedMs: Float64Array;
+  /** Response time: done - planned. */
+  readonly latencyMs: Float64Array;
+  /** Service time: done - sent. */
+  readonly serviceMs: Float64Array;
+  /** 1 where the outcome is not ok. */
+  readonly failed: Uint8Array;
+}
+
+/** The replay of old cookies and the read-back are left out: they are the lab's own. */
+export function loadOf(operations: readonly Operation[]): Load {
+  const plannedMs = new Float64Array(operations.length);
+  const latencyMs = new Float64Array(operations.length);
+  const serviceMs = new Float64Array(operations.length);
+  const failed = new Uint8Array(operations.length);
+  let count = 0;
+  for (const operation of operations) {
+    if (operation.final || operation.kind === 'replay') continue;
+    plannedMs[count] = operation.plannedMs;
+    latencyMs[count] = operation.doneMs - operation.plannedMs;
+    serviceMs[count] = operation.doneMs - operation.sentMs;
+    failed[count] = Number(operation.outcome !== 'ok');
+    count += 1;
+  }
+  return {
+    plannedMs: plannedMs.subarray(0, count),
+    latencyMs: latencyMs.subarray(0, count),
+    serviceMs: serviceMs.subarray(0, count),
+    failed: failed.subarray(0, count),
+  };
+}

@@ -1,0 +1,152 @@
+import { expect } from 'chai';
+import { check } from '#src/simulator/checker/check.js';
+import type { Incident } from '#src/simulator/checker/findings.js';
+import type { FaultRecord, Operation } from '#src/simulator/history.js';
+import { fault, runOf, user } from './histories.js';
+
+function incidentsOf(history: string, faults: readonly FaultRecord[] = []): readonly Incident[] {
+  return check(runOf(user('ann', history), { faults })).incidents;
+}
+
+describe('shapes of losses', () => {
+  const cases: readonly (readonly [name: string, history: string, expected: Record<string, string>])[] = [
+    ['suffix', 'login, add a, add b, add x, add y, final read a b', { x: 'suffix', y: 'suffix' }],
+    ['suffix: the newest only', 'login, add a, add x, final read a', { x: 'suffix' }],
+    ['suffix: the only write, never seen', 'login, add x, final read', { x: 'suffix' }],
+    ['hole: something newer survived', 'login, add a, add x, add b, final read a b', { x: 'hole' }],
+    ['hole: two of them', 'login, add a, add x, add b, add y, add c, final read a b c', { x: 'hole', y: 'hole' }],
+    ['hole: the oldest write, never seen', 'login, add x, add b, final read b', { x: 'hole' }],
+    ['reset', 'login, add x, add y, final read', { x: 'reset', y: 'reset' }],
+    [
+      'reset: what came after it is there',
+      'login, add x, add y, read x y, add b, final read b',
+      { x: 'reset', y: 'reset' },
+    ],
+    ['reset: the only write, seen before', 'login, add x, read x, final read', { x: 'reset' }],
+    ['reset: with the session', 'login, add x, read anonymous, login, add b, final read b', { x: 'reset' }],
+    ['no reset: one that was seen beside what survived', 'login, add x, add b, read x b, final read b', { x: 'hole' }],
+    ['comes back: stale', 'login, add a, add x, read a x, read a, final read a x', { x: 'comes-back' }],
+    ['comes back: and goes again', 'login, add a, add x, read a, read a x, final read a', { x: 'comes-back' }],
+    [
+      'not together: one gone after the other',
+      'login, add a, add b, add x, add y, read a b x, final read a b',
+      { x: 'suffix', y: 'suffix' },
+    ],
+    [
+      'not together: what went later survived the first time',
+      'login, add a, add x, add b, read a b, final read b',
+      { x: 'hole', a: 'hole' },
+    ],
+  ];
+  for (const [name, history, expected] of cases) {
+    it(name, () => {
+      const shapes = incidentsOf(history).flatMap(({ token, shape }) => (shape ? [[token ?? '', shape]] : []));
+      expect(Object.fromEntries(shapes)).to.deep.equal(expected);
+    });
+  }
+
+  const struck = 'login, add a, add x, add y, @50-55 add b, final read a b';
+  it('suffix: what was begun after a fault that struck between does not count', () => {
+    const shapes = incidentsOf(struck, [fault('kill', 46, 48, 60)]).map(({ shape }) => shape);
+    expect(shapes).to.deep.equal(['suffix', 'suffix']);
+  });
+
+  for (const [name, faults] of [
+    ['before', [fault('kill', 5, 6, 9)]],
+    ['after', [fault('kill', 56, 57, 58)]],
+    ['between but is not confirmed', [fault('kill', 46, null, null)]],
+  ] as const) {
+    it(`hole: the fault struck ${name}`, () => {
+      expect(incidentsOf(struck, faults).map(({ shape }) => shape)).to.deep.equal(['hole', 'hole']);
+    });
+  }
+});
+
+describe('incidents', () => {
+  it('name what proves them, and who answered', () => {
+    const operations = user('ann', 'login, add a, add x, read a x, final read a').map(
+      (operation, i): Operation => ({ ...operation, backend: `backend-${i + 1}` }),
+    );
+    expect(check(runOf(operations)).incidents).to.deep.equal([
+      {
+        kind: 'lost',
+        user: 'ann',
+        session: 1,
+        token: 'x',
+        sinceMs: 35,
+        seenMs: 55,
+        operations: [3, 5],
+        ackBackend: 'backend-3',
+        seenBackend: 'backend-5',
+        shape: 'suffix',
+      },
+    ]);
+  });
+
+  it('of a log-out name the login and the first answer to nobody', () => {
+    expect(incidentsOf('login, whoami, whoami anonymous, whoami anonymous')).to.deep.equal([
+      { kind: 'logged-out', user: 'ann', session: 1, sinceMs: 15, seenMs: 35, operations: [1, 3], loggedOut: 'hard' },
+    ]);
+  });
+
+  it('of a phantom have one operation only', () => {
+    expect(incidentsOf('login, read z')).to.deep.equal([
+      { kind: 'phantom', user: 'ann', session: 1, token: 'z', sinceMs: 25, seenMs: 25, operations: [2] },
+    ]);
+  });
+
+  it('are one for each session that was lost', () => {
+    const kinds = incidentsOf('login, whoami anonymous, login, whoami anonymous, whoami').map(
+      ({ session, loggedOut }) => `${session} ${loggedOut}`,
+    );
+    expect(kinds).to.deep.equal(['1 hard', '2 flicker']);
+  });
+
+  it('are seen by the first read since the last that showed it', () => {
+    const [lost] = incidentsOf('login, add a, add x, read a x, read a, read a, final read a');
+    expect(lost?.seenMs).to.equal(55);
+  });
+
+  it('stand in the order in which users saw them', () => {
+    const ann = user('ann', 'login, @200-205 whoami anonymous');
+    const bob = user('bob', 'login, @100-105 whoami anonymous');
+    const { incidents } = check(runOf([...ann, ...bob]));
+    expect(incidents.map(incident => incident.user)).to.deep.equal(['bob', 'ann']);
+  });
+
+  describe('name the fault that covers them', () => {
+    const history = 'login, @20000-20010 whoami anonymous';
+    const cases: readonly (readonly [name: string, faults: readonly FaultRecord[], expected: string | undefined])[] = [
+      ['no fault at all', [], undefined],
+      ['the latest', [fault('a', 1000, 1001, 15000), fault('b', 2000, 2001, 15000)], 'b'],
+      ['whatever their order', [fault('b', 2000, 2001, 15000), fault('a', 1000, 1001, 15000)], 'b'],
+      ['not one that was healed long before', [fault('a', 1000, 1001, 9000)], undefined],
+      ['one that was not healed', [fault('a', 1000, 1001, null)], 'a'],
+      ['one that was confirmed only later', [fault('a', 19000, 20020, 21000)], 'a'],
+      ['not one that struck later', [fault('a', 20011, 20012, 21000)], undefined],
+      ['not one that was never confirmed', [fault('a', 1000, null, null)], undefined],
+    ];
+    for (const [name, faults, expected] of cases) {
+      it(name, () => {
+        expect(incidentsOf(history, faults).map(incident => incident.fault)).to.deep.equal([expected]);
+      });
+    }
+  });
+});
+
+describe('requests', () => {
+  it('count every operation by its outcome, replays and the read-back too', () => {
+    const operations = user('ann', 'login, add x?, add y!, read!, logout, replay, login, final read');
+    const run = runOf(operations, { lab: { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 9 } });
+    expect(check(run).requests).to.deep.equal({ planned: 8, ok: 5, failed: 2, unknown: 1, dropped: 9 });
+  });
+
+  it('are timed from the plan and from their sending, without replays and the read-back', () => {
+    const [login, ...others] = user('ann', 'login, logout, replay, final read');
+    const late = { ...(login as Operation), plannedMs: 2 };
+    const slow = others.map(operation => (operation.kind === 'logout' ? operation : { ...operation, doneMs: 9999 }));
+    const { latencyMs, serviceMs } = check(runOf([late, ...slow]));
+    expect(latencyMs).to.deep.equal({ p50: 5, p90: 13, p99: 13, max: 13 });
+    expect(serviceMs).to.deep.equal({ p50: 5, p90: 5, p99: 5, max: 5 });
+  });
+});

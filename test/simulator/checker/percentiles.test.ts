@@ -1,0 +1,28 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { percentilesOf } from '#src/simulator/checker/percentiles.js';
+
+describe('percentiles', () => {
+  it('are values that were measured, by nearest rank', () => {
+    const hundred = Float64Array.from({ length: 100 }, (_, i) => 100 - i);
+    expect(percentilesOf(hundred)).to.deep.equal({ p50: 50, p90: 90, p99: 99, max: 100 });
+    expect(percentilesOf(Float64Array.of(7))).to.deep.equal({ p50: 7, p90: 7, p99: 7, max: 7 });
+  });
+
+  it('are 0 when nothing was measured', () => {
+    expect(percentilesOf(new Float64Array())).to.deep.equal({ p50: 0, p90: 0, p99: 0, max: 0 });
+  });
+
+  it('are what sorting gives, and leave the values as they are', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 300 }), numbers => {
+        const values = Float64Array.from(numbers);
+        const { p50, p90, p99, max } = percentilesOf(values);
+        const sorted = values.toSorted();
+        const ranks = [0.5, 0.9, 0.99, 1].map(share => sorted[Math.ceil(share * sorted.length) - 1]);
+        expect([p50, p90, p99, max]).to.deep.equal(ranks);
+        expect([...values]).to.deep.equal(numbers);
+      }),
+    );
+  });
+});

@@ -1,0 +1,100 @@
+import { expect } from 'chai';
+import { check } from '#src/simulator/checker/check.js';
+import type { FaultRecord, Operation, PhaseRecord } from '#src/simulator/history.js';
+import { fault, runOf } from './histories.js';
+
+/** One operation every 10 ms, as `make` has it from the moment for which it was planned. */
+function load(untilMs: number, make: (atMs: number) => Partial<Operation>): Operation[] {
+  return Array.from({ length: untilMs / 10 }, (_, i): Operation => {
+    const atMs = i * 10;
+    return {
+      type: 'operation',
+      id: i,
+      user: `user-${i % 7}`,
+      kind: 'whoami',
+      session: 0,
+      plannedMs: atMs,
+      sentMs: atMs,
+      doneMs: atMs + 5,
+      outcome: 'ok',
+      ...make(atMs),
+    };
+  });
+}
+
+const baseline: PhaseRecord = { type: 'phase', phase: 'baseline', startMs: 0, endMs: 4000 };
+const kill = fault('kill', 3990, 4000, 6000);
+
+function recovery(operations: readonly Operation[], faults: readonly FaultRecord[] = [kill], phases = [baseline]) {
+  const { recoveryMs, recovered } = check(runOf(operations, { faults, phases }));
+  return { recoveryMs, recovered };
+}
+
+function failing(...spans: readonly (readonly [number, number])[]) {
+  return (atMs: number): Partial<Operation> =>
+    spans.some(([from, until]) => atMs >= from && atMs < until) ? { outcome: 'fail' } : {};
+}
+
+describe('recovery', () => {
+  const cases: readonly (readonly [name: string, make: (atMs: number) => Partial<Operation>, ms: number | null])[] = [
+    ['at once: nothing ever left the band', () => ({}), 0],
+    ['at once: errors came before the fault only', failing([3000, 3100]), 0],
+    ['after the last error', failing([4000, 4700]), 700],
+    ['not before a relapse', failing([4000, 4300], [7000, 7100]), 3100],
+    ['never: errors to the end', failing([4000, 10_000]), null],
+    ['never: a relapse at the end', failing([9900, 10_000]), null],
+    // A window whose slowest tenth is slow is inside: the 90th percentile is not.
+    ['after the latency', atMs => (atMs >= 4000 && atMs < 5000 ? { doneMs: atMs + 100 } : {}), 800],
+    ['at once: not slower than the baseline allows', atMs => (atMs >= 4000 ? { doneMs: atMs + 19 } : {}), 0],
+    ['at once: few are slow', atMs => (atMs % 200 === 0 && atMs >= 4000 ? { doneMs: atMs + 500 } : {}), 0],
+    ['at once: no more errors than in the baseline', atMs => (atMs % 100 === 0 ? { outcome: 'unknown' } : {}), 0],
+    ['unknown outcomes are errors too', atMs => (atMs >= 4000 && atMs < 4200 ? { outcome: 'unknown' } : {}), 200],
+  ];
+  for (const [name, make, ms] of cases) {
+    it(name, () => {
+      expect(recovery(load(10_000, make))).to.deep.equal({ recoveryMs: ms, recovered: ms !== null });
+    });
+  }
+
+  it('is nothing to speak of without a fault', () => {
+    expect(recovery(load(10_000, failing([4000, 9990])), [])).to.deep.equal({ recoveryMs: null, recovered: true });
+  });
+
+  it('does not begin with a fault that was not confirmed', () => {
+    const faults = [fault('nothing', 1000, null, null), kill];
+    expect(recovery(load(10_000, failing([4000, 4500])), faults)).to.deep.equal({ recoveryMs: 500, recovered: true });
+  });
+
+  it('ends at the next fault', () => {
+    const faults = [fault('next', 7000, 7100, 8000), kill];
+    const found = recovery(load(10_000, failing([4000, 4500], [7000, 10_000])), faults);
+    expect(found).to.deep.equal({ recoveryMs: 500, recovered: true });
+  });
+
+  it('is judged by smaller windows where the run is short', () => {
+    expect(recovery(load(5000, failing([4000, 4300])))).to.deep.equal({ recoveryMs: 300, recovered: true });
+    expect(recovery(load(5000, failing([4000, 4900])))).to.deep.equal({ recoveryMs: null, recovered: false });
+  });
+
+  it('takes what came before the fault where there is no baseline', () => {
+    expect(recovery(load(10_000, failing([4000, 4300])), [kill], [])).to.deep.equal({
+      recoveryMs: 300,
+      recovered: true,
+    });
+  });
+
+  it('waits for the last user to find himself logged out', () => {
+    const operations = load(10_000, () => ({}));
+    const login = { ...operations[0], user: 'ann', kind: 'login', session: 1, identity: 'ann' } as Operation;
+    const nobody = {
+      ...login,
+      kind: 'whoami',
+      identity: null,
+      plannedMs: 4000,
+      sentMs: 4000,
+      doneMs: 4890,
+    } as Operation;
+    const found = recovery([login, ...operations, nobody]);
+    expect(found).to.deep.equal({ recoveryMs: 900, recovered: true });
+  });
+});
