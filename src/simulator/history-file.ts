@@ -77,7 +77,8 @@ function explained(error: unknown, file: string, line: number): unknown {
 async function* batchesIn(file: string): AsyncGenerator<readonly string[]> {
   let unfinished = '';
   for await (const chunk of createReadStream(file, { encoding: 'utf8', highWaterMark: 256 * 1024 })) {
-    const lines = `${unfinished}${chunk}`.split('\n');
+    const lines = String(chunk).split('\n');
+    lines[0] = unfinished + (lines[0] ?? '');
     unfinished = lines.pop() ?? '';
     yield unfinished.length > lineLengthMax ? [...lines, unfinished] : lines;
   }
