@@ -31,7 +31,7 @@ export function readEnvironment(variables: Variables): Environment {
   const note = (problem: string) => void problems.push(problem);
   const mode = readMode(variables.HOLDFAST_MODE ?? 'sticky', note);
   const environment: Environment = {
-    host: variables.HOST ?? '127.0.0.1',
+    host: readHost(variables.HOST ?? '127.0.0.1', note),
     port: readPort(variables.PORT ?? '0', note),
     backend: readBackend(variables.BACKEND_ID ?? 'backend-1', note),
     mode,
@@ -44,6 +44,11 @@ export function readEnvironment(variables: Variables): Environment {
 }
 
 type Note = (problem: string) => void;
+
+function readHost(text: string, note: Note): string {
+  if (text === '') note('HOST is empty: expected an address such as 127.0.0.1, or 0.0.0.0 for every interface.');
+  return text;
+}
 
 function readPort(text: string, note: Note): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
@@ -68,8 +73,13 @@ function readStoreUrl(mode: ModeName, url: string | undefined, note: Note): stri
   if (modes[mode].store !== 'redis') return undefined;
   const expected = 'expected an address such as redis://127.0.0.1:6379.';
   if (url === undefined || url === '') note(`REDIS_URL is missing, and mode ${mode} needs it: ${expected}`);
-  else if (!/^rediss?:\/\//.test(url) || !URL.canParse(url)) note(`REDIS_URL is "${url}": ${expected}`);
+  else if (!/^rediss?:\/\//.test(url) || !hasHost(url)) note(`REDIS_URL is "${url}": ${expected}`);
   return url;
+}
+
+/** An empty host would mean this machine's Redis, which nobody asked for. */
+function hasHost(url: string): boolean {
+  return URL.canParse(url) && new URL(url).hostname !== '';
 }
 
 function readPassword(text: string, note: Note): string {

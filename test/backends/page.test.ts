@@ -102,6 +102,18 @@ describe('shop: the page', () => {
     });
   });
 
+  it('tells a server that hangs from one that is gone', () =>
+    withShop({}, shop =>
+      withPage(browser, shop.url, async ({ page }) => {
+        await logIn(page);
+        await story(page, /^You are logged in/);
+        shop.signal('SIGSTOP');
+        await story(page, /^No answer came in time: the server hangs\. Your cookie is still in this browser/);
+        shop.signal('SIGCONT');
+        await story(page, /^The server answers again\. You are still logged in, and nothing is lost\.$/);
+      }),
+    ));
+
   it('looks every second, does not while it is hidden, and does at once when it is seen again', () =>
     withShop({}, ({ url }) =>
       withPage(browser, url, async ({ page }) => {

@@ -31,6 +31,12 @@ describe('shop: the process', () => {
       expect(output).to.match(new RegExp(`^Port ${shop.port} on 127.0.0.1 is in use: .*set PORT.*\\n$`));
     }));
 
+  it('says which address it cannot listen on, and exits with 4', async () => {
+    const { code, output } = await runShop({ HOST: '192.0.2.1' });
+    expect(code).to.equal(4);
+    expect(output).to.match(/^Cannot listen on 192\.0\.2\.1 port 0: .*EADDRNOTAVAIL/);
+  });
+
   const bad: readonly [string, Record<string, string>, RegExp][] = [
     ['a port that is no number', { PORT: 'http' }, /^PORT is "http": expected a number from 0/],
     ['a port out of range', { PORT: '65536' }, /^PORT is "65536"/],
@@ -46,6 +52,8 @@ describe('shop: the process', () => {
       { HOLDFAST_MODE: 'redis', REDIS_URL: 'localhost:6379' },
       /^REDIS_URL is "localhost:6379"/,
     ],
+    ['an address without a host', { HOLDFAST_MODE: 'redis', REDIS_URL: 'redis://' }, /^REDIS_URL is "redis:\/\/"/],
+    ['an empty host', { HOST: '' }, /^HOST is empty/],
     ['a backend name with a line break', { BACKEND_ID: 'a\nb' }, /^BACKEND_ID/],
     ['an empty password', { SHOP_PASSWORD: '' }, /^SHOP_PASSWORD is empty/],
     [
