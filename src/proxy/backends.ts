@@ -19,5 +19,5 @@ export interface Backend {
    */
   readonly incarnation: string;
   /** Exchanges that wait for this backend or are being answered by it. */
-  readonly inFlight: ReadonlySet<Exchange>;
+  readonly inFlight: Iterable<Exchange> & { readonly size: number };
 }

@@ -15,7 +15,10 @@ export class BoundBrowsers {
     this.#idleMs = idleMs;
   }
 
+  /** To the hundredth of the idle time: that is close enough, and spares a busy browser the work. */
   see(issuedMs: number, nowMs: number): void {
+    const seenMs = this.#seen.get(issuedMs);
+    if (seenMs !== undefined && nowMs - seenMs < this.#idleMs / 100) return;
     this.#seen.delete(issuedMs);
     this.#seen.set(issuedMs, nowMs);
     if (this.#seen.size > browsersMax) this.#dropFirst();

@@ -1,7 +1,7 @@
 import type { Backend, BackendState } from './backends.js';
 import { BoundBrowsers } from './bound-browsers.js';
 import { Ejection } from './ejection.js';
-import type { Exchange } from './exchange.js';
+import { InFlight } from './in-flight.js';
 import type { ProxyEvent } from './options.js';
 
 /** What the operator wants of a backend. */
@@ -17,7 +17,7 @@ const incarnationShape = /^[\x21-\x7e]{1,128}$/;
 export class Member implements Backend {
   readonly name: string;
   readonly url: URL;
-  readonly inFlight = new Set<Exchange>();
+  readonly inFlight = new InFlight();
   readonly bound: BoundBrowsers;
   readonly ejection = new Ejection();
   /** A connection was refused or broke, or a probe failed: no new bindings until a probe succeeds. */

@@ -64,12 +64,13 @@ export class BackendPool {
     return sound.length > 0 ? sound : ready;
   }
 
-  begin(member: Member, exchange: Exchange): void {
-    member.inFlight.add(exchange);
+  /** Answers with the slot to give back to `end`. */
+  begin(member: Member, exchange: Exchange): number {
+    return member.inFlight.add(exchange);
   }
 
-  end(member: Member, exchange: Exchange, outcome: Outcome): void {
-    member.inFlight.delete(exchange);
+  end(member: Member, slot: number, outcome: Outcome): void {
+    member.inFlight.delete(slot);
     if (failed(outcome)) this.#countFailure(member);
     else if (outcome.kind === 'answered') member.ejection.succeeded();
     if (lostTouch(outcome)) this.suspect(member);

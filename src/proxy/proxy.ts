@@ -73,9 +73,9 @@ export class Heart {
 
   async #attempt(exchange: Exchange, member: Member, binding: Binding): Promise<Outcome> {
     const { pool, metrics } = this.#parts;
-    pool.begin(member, exchange);
+    const slot = pool.begin(member, exchange);
     const outcome = await exchange.send(member, this.#edits(exchange, member, binding));
-    pool.end(member, exchange, outcome);
+    pool.end(member, slot, outcome);
     metrics.attempt(member.name, outcome.kind);
     return outcome;
   }

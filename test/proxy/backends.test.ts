@@ -58,8 +58,7 @@ function end(pool: BackendPool, member: Member | undefined, ...outcomes: Outcome
   for (const outcome of outcomes) {
     const each = exchange('GET');
     if (member === undefined) return;
-    pool.begin(member, each);
-    pool.end(member, each, outcome);
+    pool.end(member, pool.begin(member, each), outcome);
   }
 }
 

@@ -48,6 +48,7 @@ export class Attempt implements UploadListener {
   #request: ClientRequest | undefined;
   #answer: IncomingMessage | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #timerMs = 0;
   /** The connection of the first try died of age; this is the one try on a fresh one. */
   #redialled = false;
   #over = false;
@@ -202,7 +203,12 @@ export class Attempt implements UploadListener {
   }
 
   #arm(ms: number): void {
+    if (this.#timer !== undefined && this.#timerMs === ms) {
+      this.#timer.refresh();
+      return;
+    }
     clearTimeout(this.#timer);
+    this.#timerMs = ms;
     this.#timer = setTimeout(() => this.#late(), ms);
   }
 
