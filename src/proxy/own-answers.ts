@@ -10,15 +10,24 @@ export interface OwnAnswer {
 
 const retryAfterS = '1';
 
+/**
+ * The answer for how the last attempt ended; undefined when there is nobody to answer, or an answer had begun.
+ * `last` is undefined when no backend could be asked; `sent`: one of them may have carried the request out.
+ */
+export function ownAnswer(last: Outcome | undefined, sent: boolean): OwnAnswer | undefined {
+  if (last === undefined || last.kind === 'refused') return unavailable(sent);
+  return last.kind === 'broken-off' ? brokenOff(last) : undefined;
+}
+
 /** No backend can be asked, or the last one that was asked took nothing. `sent`: an earlier one may have taken it. */
-export function unavailable(sent: boolean): OwnAnswer {
+function unavailable(sent: boolean): OwnAnswer {
   const headers = { ...proxyStatus('destination_unavailable', sent), 'retry-after': retryAfterS };
   const reason = 'No server can take this request now; try again in a second.';
   return { status: 503, outcome: sent ? 'unknown' : 'not-sent', reason, headers };
 }
 
 /** A backend got the request, and its answer never began. */
-export function brokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): OwnAnswer {
+function brokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): OwnAnswer {
   const late = reason === 'http_response_timeout';
   const what = late ? 'did not answer in time' : 'broke off before it answered';
   return {

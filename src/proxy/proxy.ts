@@ -2,7 +2,7 @@ import { type Affinity, type Binding, unbound } from './affinity.js';
 import type { AddedHeader, AnswerHead, Exchange, HeaderEdits, Outcome } from './exchange.js';
 import type { Member } from './member.js';
 import type { ProxyMetrics } from './metrics.js';
-import { brokenOff, type OwnAnswer, unavailable } from './own-answers.js';
+import { type OwnAnswer, ownAnswer } from './own-answers.js';
 import type { BackendPool } from './pool.js';
 import { mayRetry } from './retry.js';
 import type { RoutingPolicy } from './routing-policy.js';
@@ -37,19 +37,18 @@ export class Heart {
     let binding = this.#arrive(exchange);
     let member = this.#choose(exchange, binding, tried);
     let sent = false;
+    let last: Outcome | undefined;
     while (member !== undefined) {
-      const outcome = await this.#attempt(exchange, member, binding);
-      sent ||= outcome.kind === 'broken-off';
+      if (last !== undefined) this.#countRetry(last);
+      last = await this.#attempt(exchange, member, binding);
+      sent ||= last.kind === 'broken-off';
       tried.push(member);
-      if (!mayGoOn(exchange, outcome, tried)) {
-        this.#end(exchange, outcome, sent, arrivedMs);
-        return;
-      }
+      if (!mayGoOn(exchange, last, tried)) break;
       binding = this.#lose(binding, member);
       member = this.#choose(exchange, binding, tried);
-      if (member !== undefined) this.#parts.metrics.retry(outcome.kind);
     }
-    this.#refuse(exchange, unavailable(sent));
+    if (last?.kind === 'answered') this.#countAnswer(last.status, performance.now() - arrivedMs);
+    else this.#refuse(exchange, ownAnswer(this.#mustWait(binding) ? undefined : last, sent));
   }
 
   #arrive(exchange: Exchange): Binding {
@@ -62,9 +61,9 @@ export class Heart {
 
   /** The browser's own backend if it has one; the policy is asked only about browsers that have none. */
   #choose(exchange: Exchange, binding: Binding, tried: readonly Member[]): Member | undefined {
-    const { affinity, pool, policy } = this.#parts;
+    const { pool, policy } = this.#parts;
     if (binding.owner !== undefined && binding.broken === undefined) return binding.owner;
-    if (affinity?.mustWait(binding)) return undefined;
+    if (this.#mustWait(binding)) return undefined;
     const candidates = pool.candidates(tried);
     if (candidates.length === 0) return undefined;
     const chosen = policy(candidates, exchange);
@@ -106,27 +105,27 @@ export class Heart {
     return { ...binding, broken: 'down' };
   }
 
-  #end(exchange: Exchange, outcome: Outcome, sent: boolean, arrivedMs: number): void {
-    if (outcome.kind === 'answered') {
-      // A tunnel lasts as long as its two ends like: that is no time to answer.
-      if (outcome.status !== 101) this.#parts.metrics.answered(outcome.status, performance.now() - arrivedMs);
-    } else if (outcome.kind === 'refused') {
-      this.#refuse(exchange, unavailable(sent));
-    } else if (outcome.kind === 'broken-off') {
-      this.#refuse(exchange, brokenOff(outcome));
-    }
+  #mustWait(binding: Binding): boolean {
+    return this.#parts.affinity?.mustWait(binding) ?? false;
   }
 
-  #refuse(exchange: Exchange, { status, reason, headers, outcome }: OwnAnswer): void {
-    this.#parts.metrics.refusedAnswer(status, outcome);
-    exchange.refuse(status, reason, headers);
+  #countRetry(before: Outcome): void {
+    if (before.kind === 'refused' || before.kind === 'broken-off') this.#parts.metrics.retry(before.kind);
+  }
+
+  #countAnswer(status: number, durationMs: number): void {
+    // A tunnel lasts as long as its two ends like: that is no time to answer.
+    if (status !== 101) this.#parts.metrics.answered(status, durationMs);
+  }
+
+  #refuse(exchange: Exchange, answer: OwnAnswer | undefined): void {
+    if (answer === undefined) return;
+    this.#parts.metrics.refusedAnswer(answer.status, answer.outcome);
+    exchange.refuse(answer.status, answer.reason, answer.headers);
   }
 }
 
-/** Only these two leave the client without an answer. */
-type Unanswered = Extract<Outcome, { kind: 'refused' | 'broken-off' }>;
-
-function mayGoOn(exchange: Exchange, outcome: Outcome, tried: readonly Member[]): outcome is Unanswered {
+function mayGoOn(exchange: Exchange, outcome: Outcome, tried: readonly Member[]): boolean {
   const { method, replayable } = exchange;
   return mayRetry({ method, outcome, triesMade: tried.length, replayable });
 }

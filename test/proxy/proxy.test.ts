@@ -305,6 +305,18 @@ describe('proxy: its own answers', () => {
         ),
     ));
 
+  it('502 for a GET that broke off everywhere', () =>
+    withTcp(
+      failing(socket => socket.resetAndDestroy()),
+      url =>
+        withProxy([{ name: 'bad', url }], { health: blindHealth }, async proxy => {
+          const answer = await proxy.ask('/');
+          expect(answer.status).to.equal(502);
+          expect(answer.headers['proxy-status']).to.equal('holdfast; error=connection_terminated; outcome=unknown');
+          expect(answer.headers).to.not.have.property('set-cookie');
+        }),
+    ));
+
   it('while a GET that broke off is answered by another one', () =>
     withTcp(
       failing(socket => socket.resetAndDestroy()),
