@@ -32,7 +32,7 @@ export interface Exchange {
 export interface HeaderEdits {
   /** Set on the request; `undefined` removes every copy that the client sent. */
   readonly request: Readonly<Record<string, string | undefined>>;
-  /** The cookie that is taken out of the request's Cookie header (the affinity cookie is not the app's business). */
+  /** The cookie that is taken out of the request's Cookie header (affinity is not the app's business); empty: none. */
   readonly stripCookie: string;
   /** Called once, when the head of the answer has arrived; what it returns is added to the answer's header lines. */
   onAnswer(head: AnswerHead): readonly AddedHeader[];
