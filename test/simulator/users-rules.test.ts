@@ -164,6 +164,14 @@ describe('users: the read-back', () => {
     expect(operations.find(({ final }) => final)).to.include({ user: 'u1', outcome: 'fail', identity: null });
   });
 
+  it('is nothing to who logged out itself', async () => {
+    const { operations } = await withServer(
+      (request, response) => shopAnswer(request, response),
+      origin => drive(origin, [steps('login', 'logout')], { readBack: true }),
+    );
+    expect(operations.some(({ final }) => final)).to.equal(false);
+  });
+
   it('is tried five times and not more', async () => {
     const script: Handler = (request, response) =>
       kindOf(request) === 'login' ? shopAnswer(request, response) : request.socket.destroy();

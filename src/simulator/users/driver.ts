@@ -44,7 +44,7 @@ export class Driver {
     await Promise.all(this.#users.map(user => user.live()));
   }
 
-  /** Every user who ever logged in reads its cart; to be called after `run`. */
+  /** Every user who is logged in, as far as it knows, reads its cart; to be called after `run`. */
   async readBack(): Promise<void> {
     const waiting = this.#users.values();
     const readAll = async (): Promise<void> => {

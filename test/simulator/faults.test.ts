@@ -1,0 +1,232 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { eventually, isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
+import { LabError } from '#src/simulator/errors.js';
+import type { Fault } from '#src/simulator/fault.js';
+import { runFaults } from '#src/simulator/fault-schedule.js';
+import { faults } from '#src/simulator/faults/registry.js';
+import type { FaultEdge } from '#src/simulator/progress.js';
+import { RunClock } from '#src/simulator/run-clock.js';
+import type { FaultSpec } from '#src/simulator/scenario.js';
+import { leavingNothing, quickProxy, withCluster } from './processes.js';
+
+const spec = { mode: 'redis', backends: { count: 2, env: {} }, redis: true, proxy: quickProxy } as const;
+const targets = { backend: 'backend-2', store: 'redis' } as const;
+
+/** One cluster for the whole of a test; nothing of it is left. */
+function lab(use: (cluster: Cluster) => Promise<void>): () => Promise<void> {
+  return () => leavingNothing(() => withCluster(spec, use));
+}
+
+function faultOf(name: string, target: string): Fault {
+  const entry = faults[name];
+  if (entry === undefined) throw new Error(`no fault ${name}`);
+  return entry.make(target);
+}
+
+async function expectWhole(cluster: Cluster): Promise<void> {
+  for (const member of cluster.members) {
+    expect(await member.answers(1_000), member.name).to.equal(true);
+    expect(member.state, member.name).to.equal('up');
+  }
+  const states = (await cluster.proxyAdmin.backends()).map(({ name, state }) => `${name} ${state}`);
+  expect(states).to.have.members(['backend-1 ready', 'backend-2 ready']);
+}
+
+describe('faults: every one of the registry', () => {
+  for (const [name, entry] of Object.entries(faults))
+    for (const role of entry.targets)
+      it(
+        `${name} of a ${role} is confirmed, healed, and healed again without harm`,
+        lab(async cluster => {
+          const fault = entry.make(targets[role]);
+          const { port } = cluster.member(targets[role]);
+          await fault.heal(cluster); // never injected: nothing to undo
+          await fault.inject(cluster);
+          expect(await fault.confirm(cluster)).to.equal(true);
+          expect(await cluster.member(targets[role]).answers(200)).to.equal(false);
+          await fault.heal(cluster);
+          await expectWhole(cluster);
+          await fault.heal(cluster);
+          await expectWhole(cluster);
+          expect(cluster.member(targets[role]).port).to.equal(port);
+        }),
+      );
+
+  it('say in one line what they do', () => {
+    for (const { summary, targets: roles } of Object.values(faults)) {
+      expect(summary).to.match(/^[^\n]{10,100}$/);
+      expect(roles).to.not.be.empty;
+    }
+  });
+});
+
+describe('faults: what must not be confirmed', () => {
+  for (const name of ['kill', 'hang'])
+    it(
+      `a ${name} of what was dead before`,
+      lab(async cluster => {
+        const member = cluster.member('redis');
+        member.signal('SIGKILL');
+        await member.waitExit(2_000);
+        const fault = faultOf(name, 'redis');
+        await fault.inject(cluster);
+        expect(await fault.confirm(cluster)).to.equal(false);
+        await fault.heal(cluster);
+        await expectWhole(cluster);
+      }),
+    );
+
+  it(
+    'a kill without the kill',
+    lab(async cluster => {
+      expect(await faultOf('kill', 'redis').confirm(cluster)).to.equal(false);
+    }),
+  );
+
+  it(
+    'a hang that somebody undid',
+    lab(async cluster => {
+      const fault = faultOf('hang', 'backend-1');
+      await fault.inject(cluster);
+      cluster.member('backend-1').signal('SIGCONT');
+      expect(await fault.confirm(cluster)).to.equal(false);
+      await fault.heal(cluster);
+      await expectWhole(cluster);
+    }),
+  );
+
+  it(
+    'a drain whose process was killed instead of ending by itself',
+    lab(async cluster => {
+      const fault = faultOf('drain', 'backend-2');
+      const injected = fault.inject(cluster);
+      await eventually(async () => cluster.member('backend-2').state === 'draining', 5_000);
+      cluster.member('backend-2').signal('SIGKILL');
+      await injected;
+      expect(await fault.confirm(cluster)).to.equal(false);
+      await fault.heal(cluster);
+      await expectWhole(cluster);
+    }),
+  );
+});
+
+describe('faults: what they leave while they last', () => {
+  it(
+    'a kill leaves a port that refuses, then another process',
+    lab(async cluster => {
+      const member = cluster.member('backend-2');
+      const { pid, port } = member;
+      const fault = faultOf('kill', 'backend-2');
+      await fault.inject(cluster);
+      await fault.confirm(cluster);
+      expect(await portRefuses(port)).to.equal(true);
+      await fault.heal(cluster);
+      expect(member.pid).to.not.equal(pid);
+    }),
+  );
+
+  it(
+    'a hang leaves the same process, stopped, on a port that accepts',
+    lab(async cluster => {
+      const member = cluster.member('backend-2');
+      const pid = member.pid ?? 0;
+      const fault = faultOf('hang', 'backend-2');
+      await fault.inject(cluster);
+      await fault.confirm(cluster);
+      expect(await isStopped(pid)).to.equal(true);
+      expect(await portRefuses(member.port)).to.equal(false);
+      expect(member.state).to.equal('stopped');
+      await fault.heal(cluster);
+      expect(member.pid).to.equal(pid);
+      expect(await isStopped(pid)).to.equal(false);
+    }),
+  );
+});
+
+describe('faults: their schedule', () => {
+  const kill = { id: 'one', trigger: { atMs: 50 }, do: 'kill', target: 'backend-1', forMs: 100 } satisfies FaultSpec;
+
+  function stage(cluster: Cluster, edges: string[], onEdge: (edge: string) => void = () => undefined) {
+    const interruption = new AbortController();
+    const note = (id: string, what: FaultEdge): void => {
+      edges.push(`${id} ${what}`);
+      onEdge(`${id} ${what}`);
+    };
+    return {
+      interruption,
+      stage: { cluster, clock: new RunClock(), startMs: 0, signal: interruption.signal, onEdge: note },
+    };
+  }
+
+  it(
+    'strikes at its time, or so long after another was healed',
+    lab(async cluster => {
+      const edges: string[] = [];
+      const after = { ...kill, id: 'two', trigger: { afterFault: 'one', delayMs: 50 }, target: 'redis' };
+      const [one, two] = await runFaults([kill, after], stage(cluster, edges).stage);
+      expect(edges).to.deep.equal(
+        ['one', 'two'].flatMap(id => ['injected', 'confirmed', 'healed'].map(what => `${id} ${what}`)),
+      );
+      expect(one?.requestedMs).to.be.within(50, 150);
+      expect(Number(one?.healedMs) - Number(one?.confirmedMs)).to.be.at.least(100);
+      expect(two?.requestedMs).to.be.at.least(Number(one?.healedMs) + 50);
+      expect(one).to.not.have.property('problem');
+      await expectWhole(cluster);
+    }),
+  );
+
+  it(
+    'notes a fault that is not confirmed, heals it, and goes on',
+    lab(async cluster => {
+      cluster.member('redis').signal('SIGKILL');
+      await cluster.member('redis').waitExit(2_000);
+      const edges: string[] = [];
+      const [record] = await runFaults([{ ...kill, target: 'redis' }], stage(cluster, edges).stage);
+      expect(record).to.include({ id: 'one', fault: 'kill', target: 'redis', confirmedMs: null });
+      expect(record?.problem).to.include('kill of redis was not confirmed');
+      expect(record?.healedMs).to.be.a('number');
+      expect(edges).to.deep.equal(['one injected', 'one not-confirmed', 'one healed']);
+      await expectWhole(cluster);
+    }),
+  );
+
+  it(
+    'heals at once when it is interrupted, and begins nothing more',
+    lab(async cluster => {
+      const edges: string[] = [];
+      const later = { ...kill, id: 'later', trigger: { afterFault: 'one', delayMs: 0 } };
+      const staged = stage(cluster, edges, edge => {
+        if (edge !== 'one confirmed') return;
+        staged.interruption.abort();
+        staged.stage.clock.close();
+      });
+      const records = await runFaults([{ ...kill, forMs: 60_000 }, later], staged.stage);
+      expect(records.map(({ id }) => id)).to.deep.equal(['one']);
+      expect(edges).to.deep.equal(['one injected', 'one confirmed', 'one healed']);
+      await expectWhole(cluster);
+    }),
+  );
+
+  it(
+    'rejects with the reason when a process does not boot again',
+    lab(async cluster => {
+      const { port } = cluster.member('backend-1');
+      const squatter = createServer();
+      const edges: string[] = [];
+      const squat = (edge: string): void => {
+        if (edge === 'one confirmed') squatter.listen(port, '127.0.0.1');
+      };
+      const error = await runFaults([{ ...kill, forMs: 200 }], stage(cluster, edges, squat).stage).catch(
+        (reason: Error) => reason,
+      );
+      squatter.close();
+      await once(squatter, 'close');
+      expect(error).to.be.instanceOf(LabError);
+      expect(String(error)).to.include('backend-1 ended with code').and.include(String(port));
+      expect(edges.at(-1)).to.equal('one not-healed');
+    }),
+  );
+});
