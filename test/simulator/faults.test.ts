@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { eventually, isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
+import { isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
 import { LabError } from '#src/simulator/errors.js';
 import type { Fault } from '#src/simulator/fault.js';
 import { runFaults } from '#src/simulator/fault-schedule.js';
@@ -102,10 +102,10 @@ describe('faults: what must not be confirmed', () => {
     'a drain whose process was killed instead of ending by itself',
     lab(async cluster => {
       const fault = faultOf('drain', 'backend-2');
-      const injected = fault.inject(cluster);
-      await eventually(async () => cluster.member('backend-2').state === 'draining', 5_000);
-      cluster.member('backend-2').signal('SIGKILL');
-      await injected;
+      const member = cluster.member('backend-2');
+      member.signal('SIGSTOP'); // so that SIGTERM cannot end it first
+      await fault.inject(cluster);
+      member.signal('SIGKILL');
       expect(await fault.confirm(cluster)).to.equal(false);
       await fault.heal(cluster);
       await expectWhole(cluster);
@@ -214,7 +214,7 @@ describe('faults: their schedule', () => {
     'rejects with the reason when a process does not boot again',
     lab(async cluster => {
       const { port } = cluster.member('backend-1');
-      const squatter = createServer();
+      const squatter = createServer(socket => socket.destroy());
       const edges: string[] = [];
       const squat = (edge: string): void => {
         if (edge === 'one confirmed') squatter.listen(port, '127.0.0.1');

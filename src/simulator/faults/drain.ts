@@ -30,9 +30,12 @@ export const drain: FaultEntry = {
       },
       async heal(cluster) {
         const member = cluster.member(target);
-        // It was asked to go and hangs on: a deploy tool would pull the plug as well.
-        if (asked && (await member.waitExit(exitWithinMs)) === undefined) member.signal('SIGKILL');
-        if (asked) await member.waitExit(exitWithinMs);
+        if (asked && (await member.waitExit(exitWithinMs)) === undefined) {
+          // It was asked to go and hangs on: a deploy tool would pull the plug as well.
+          member.signal('SIGKILL');
+          await member.waitExit(exitWithinMs);
+        }
+        asked = false;
         if (member.pid === undefined) await member.start();
         await cluster.proxyAdmin.ready(target);
         await waitReadmitted(cluster, member, healWithinMs);

@@ -23,6 +23,7 @@ export const kill: FaultEntry = {
       async heal(cluster) {
         const member = cluster.member(target);
         if (struck) await member.waitExit(exitWithinMs);
+        struck = false;
         if (member.pid === undefined) await member.start();
         await waitReadmitted(cluster, member, healWithinMs);
       },

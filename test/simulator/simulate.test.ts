@@ -1,0 +1,146 @@
+import { expect } from 'chai';
+import { Interrupted } from '#src/simulator/errors.js';
+import { phaseNames, type RunRecord } from '#src/simulator/history.js';
+import { makePlan } from '#src/simulator/plan.js';
+import type { Progress } from '#src/simulator/progress.js';
+import { parseScenario } from '#src/simulator/scenario-file.js';
+import { simulate } from '#src/simulator/simulate.js';
+import { leavingNothing } from './processes.js';
+
+const short = `
+name: short
+why: Small enough for a test.
+modes: [sticky, redis]
+system:
+  backends: { count: 2 }
+  proxy: { health: { every: 150ms, timeout: 200ms, fall: 2, rise: 2 } }
+users:
+  arrivals: { rate: 20/s, for: 500ms }
+  think: { median: 100ms, p95: 300ms }
+  timeout: 1s
+phases: { warmup: 300ms, baseline: 300ms, faults: 600ms, recovery: 400ms, quiesce: 100ms }
+faults:
+  - { id: first, at: 50ms, do: kill, target: backend-2, for: 300ms }
+expect:
+  any: [users.identitySwapped == 0]
+  sticky: [writes.lost > 0]
+`;
+
+interface Ran {
+  readonly run: RunRecord;
+  readonly progress: readonly Progress[];
+}
+
+async function runShort(mode: 'sticky' | 'redis', text = short): Promise<Ran> {
+  const scenario = parseScenario(text, 'short.yaml');
+  const progress: Progress[] = [];
+  const options = {
+    onProgress: (step: Progress) => progress.push(step),
+    signal: new AbortController().signal,
+    versions: { holdfast: '9' },
+  };
+  const run = await leavingNothing(() => simulate(scenario, mode, makePlan(scenario, 7), options));
+  return { run, progress };
+}
+
+describe('simulate', () => {
+  it('records a whole run: phases, users, the fault, the members, the lab', async () => {
+    const { run, progress } = await runShort('sticky');
+    const { header, operations, phases, faults, members, lab } = run;
+
+    expect(header).to.include({ scenario: 'short', mode: 'sticky', seed: 7, schema: 1 });
+    expect(header.expectations).to.deep.equal(['users.identitySwapped == 0', 'writes.lost > 0']);
+    expect(header.versions).to.include({ holdfast: '9', node: process.versions.node });
+
+    expect(phases.map(({ phase }) => phase)).to.deep.equal([...phaseNames]);
+    for (const [index, { startMs, endMs }] of phases.entries()) {
+      expect(endMs).to.be.at.least(startMs);
+      expect(startMs).to.be.closeTo(phases[index - 1]?.endMs ?? 0, 50);
+    }
+
+    const extra = operations.filter(({ kind, final }) => final || kind === 'replay' || kind === 'login').length;
+    const plannedLogins = makePlan(parseScenario(short, 'short.yaml'), 7)
+      .users.flatMap(({ steps }) => steps)
+      .filter(({ kind }) => kind === 'login');
+    expect(operations.length - extra + plannedLogins.length + lab.dropped).to.equal(header.planned);
+    expect(new Set(operations.map(({ id }) => id)).size).to.equal(operations.length);
+    for (const { plannedMs, sentMs, doneMs } of operations) {
+      expect(sentMs).to.be.at.least(plannedMs);
+      expect(doneMs).to.be.at.least(sentMs);
+    }
+    expect(operations.some(({ final }) => final)).to.equal(true);
+    expect(operations.filter(({ final, backend }) => final && backend !== undefined).length).to.be.greaterThan(0);
+
+    const [fault] = faults;
+    expect(fault).to.include({ id: 'first', fault: 'kill', target: 'backend-2' });
+    expect(fault?.requestedMs).to.be.at.least(650);
+    expect(fault?.confirmedMs).to.be.at.least(Number(fault?.requestedMs));
+    expect(fault?.healedMs).to.be.at.least(Number(fault?.confirmedMs) + 300);
+    const faultsPhase = phases.find(({ phase }) => phase === 'faults');
+    expect(faultsPhase?.endMs, 'the phase lasts until all is healed').to.be.at.least(Number(fault?.healedMs));
+
+    const edges = members.map(({ member, state }) => `${member} ${state}`);
+    expect(edges.slice(0, 3)).to.have.members(['backend-1 up', 'backend-2 up', 'proxy up']);
+    expect(edges.slice(3)).to.deep.equal(['backend-2 dead', 'backend-2 up']);
+
+    const told = progress.flatMap(step => (step.kind === 'fault' ? [step.what] : []));
+    expect(told).to.deep.equal(['injected', 'confirmed', 'healed']);
+    expect(progress.flatMap(step => (step.kind === 'phase' ? [step.phase] : []))).to.deep.equal([...phaseNames]);
+    expect(progress.some(({ kind }) => kind === 'tick')).to.equal(true);
+  });
+
+  it('starts a Redis in a mode that does not use it when a fault is to strike it', async () => {
+    const { run } = await runShort('sticky', short.replace('target: backend-2', 'target: redis'));
+    expect(run.faults[0]?.confirmedMs).to.be.a('number');
+    expect(run.operations.filter(({ outcome }) => outcome !== 'ok')).to.deep.equal([]);
+  });
+
+  it('goes on when a fault cannot be confirmed, and says so in the record', async () => {
+    const second = '  - { id: second, at: 200ms, do: kill, target: backend-2, for: 100ms }\n';
+    const { run } = await runShort('redis', short.replace('expect:', `${second}expect:`));
+    expect(run.faults.map(({ id }) => id)).to.deep.equal(['first', 'second']);
+    expect(run.faults[0]?.problem).to.equal(undefined);
+    expect(run.faults[1]).to.include({ confirmedMs: null });
+    expect(run.faults[1]?.problem).to.include('kill of backend-2 was not confirmed');
+    expect(run.phases).to.have.length(phaseNames.length);
+  });
+});
+
+describe('simulate, interrupted', () => {
+  const moments: Record<string, (step: Progress) => boolean> = {
+    'while it starts': ({ kind }) => kind === 'starting',
+    'while a fault lasts': step => step.kind === 'fault' && step.what === 'confirmed',
+    'while a fault is injected': step => step.kind === 'fault' && step.what === 'injected',
+    ...Object.fromEntries(
+      phaseNames.map(name => [
+        `in the phase ${name}`,
+        (step: Progress) => step.kind === 'phase' && step.phase === name,
+      ]),
+    ),
+  };
+
+  for (const [when, isNow] of Object.entries(moments))
+    it(`${when}: heals, stops, leaves nothing`, () =>
+      leavingNothing(async () => {
+        const scenario = parseScenario(short, 'short.yaml');
+        const plan = makePlan(scenario, 7);
+        const longer = plan.faults.map(fault => ({ ...fault, forMs: when.includes('a fault') ? 30_000 : 100 }));
+        const interruption = new AbortController();
+        const healed: string[] = [];
+        const onProgress = (step: Progress): void => {
+          if (isNow(step)) setTimeout(() => interruption.abort(), 20);
+          if (step.kind === 'fault') healed.push(step.what);
+        };
+        const began = performance.now();
+        const outcome = await simulate(
+          scenario,
+          'sticky',
+          { ...plan, faults: longer },
+          { onProgress, signal: interruption.signal },
+        ).catch((error: unknown) => error);
+        // The read-back may be over within the 20 ms.
+        if (when !== 'in the phase readback') expect(outcome).to.be.instanceOf(Interrupted);
+        if (healed.includes('injected')) expect(healed.at(-1)).to.equal('healed');
+        expect(performance.now() - began).to.be.below(15_000);
+      }));
+});
