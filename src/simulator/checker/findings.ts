@@ -24,7 +24,7 @@ export interface Findings {
     readonly failedVisible: number;
   };
   readonly guarantees: {
-    /** Violations of the session guarantees (Terry et al. 1994). */
+    /** Reads that violate the session guarantees (Terry et al. 1994): a read counts once under each that it breaks. */
     readonly readYourWrites: number;
     readonly monotonicReads: number;
     readonly monotonicWrites: number;
@@ -84,6 +84,6 @@ export interface Incident {
   readonly seenBackend?: string;
   readonly shape?: LossShape;
   readonly loggedOut?: 'hard' | 'silent-reset' | 'flicker';
-  /** Id of the latest fault confirmed before `seenMs` and not healed long before it. */
+  /** Id of the latest confirmed fault that was requested before `seenMs` and not healed long before it. */
   readonly fault?: string;
 }

@@ -16,7 +16,7 @@ export interface Loss {
 
 /**
  * After the last read: what became of each token. It has one fate only; who is lost was not merely stale.
- * Answers with the reads that saw a whole session reset while the user was still taken for himself, by session.
+ * Answers with the reads that saw all that a session held gone at once while the user was taken for himself, by session.
  */
 export function judgeFates(story: Story, faults: readonly FaultRecord[], tally: Tally): Map<number, Operation> {
   for (const token of story.tokens.values()) countFate(token, tally);
@@ -75,7 +75,7 @@ function judgeLoss(
 ): void {
   const shape = shapeOf(loss, survivorsOf(loss, visit), faults);
   const { seen, session } = loss;
-  if (shape === 'reset' && seen.session === session && !isAnonymous(seen) && !resets.has(session)) {
+  if (shape === 'reset' && !isAnonymous(seen) && !resets.has(session)) {
     resets.set(session, seen);
   }
   for (const token of loss.tokens.filter(isLost)) {

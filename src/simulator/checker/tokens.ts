@@ -57,7 +57,7 @@ function noteAdd(tokens: Map<string, Token>, name: string, add: Operation, visit
     visit?.tokens.push(token);
   }
   token.adds += 1;
-  if (add.outcome === 'ok' && add.doneMs < token.acknowledgedMs) token.acknowledgedMs = add.doneMs;
+  if (add.outcome === 'ok') token.acknowledgedMs = Math.min(token.acknowledgedMs, add.doneMs);
   token.knownMs = token.acknowledgedMs;
 }
 

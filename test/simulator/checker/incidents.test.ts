@@ -34,8 +34,8 @@ describe('shapes of losses', () => {
     ],
     [
       'not together: what went later survived the first time',
-      'login, add a, add x, add b, read a b, final read b',
-      { x: 'hole', a: 'hole' },
+      'login, add a, add x, add y, add b, read a b, final read b',
+      { x: 'hole', y: 'hole', a: 'hole' },
     ],
   ];
   for (const [name, history, expected] of cases) {
@@ -100,6 +100,21 @@ describe('incidents', () => {
       ({ session, loggedOut }) => `${session} ${loggedOut}`,
     );
     expect(kinds).to.deep.equal(['1 hard', '2 flicker']);
+  });
+
+  it('of two sessions found lost by the same read tell which was lost how', () => {
+    const kinds = incidentsOf('login, add a, add b, whoami anonymous, login, add x, add y, read')
+      .filter(({ kind }) => kind === 'logged-out')
+      .map(({ session, loggedOut }) => `${session} ${loggedOut}`);
+    expect(kinds).to.deep.equal(['1 hard', '2 silent-reset']);
+  });
+
+  it('are seen by the first read that missed it, or by an earlier answer to nobody', () => {
+    const [first, second] = incidentsOf('login, add a, add x, read a, read anonymous').filter(
+      ({ kind }) => kind === 'lost',
+    );
+    expect([first?.token, first?.seenMs]).to.deep.equal(['x', 45]);
+    expect([second?.token, second?.seenMs]).to.deep.equal(['a', 55]);
   });
 
   it('are seen by the first read since the last that showed it', () => {

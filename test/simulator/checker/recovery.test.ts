@@ -48,6 +48,11 @@ describe('recovery', () => {
     ['at once: not slower than the baseline allows', atMs => (atMs >= 4000 ? { doneMs: atMs + 19 } : {}), 0],
     ['at once: few are slow', atMs => (atMs % 200 === 0 && atMs >= 4000 ? { doneMs: atMs + 500 } : {}), 0],
     ['at once: no more errors than in the baseline', atMs => (atMs % 100 === 0 ? { outcome: 'unknown' } : {}), 0],
+    [
+      'at once: a few more, as chance has it',
+      atMs => (atMs % (atMs < 4000 ? 100 : 90) === 0 ? { outcome: 'fail' } : {}),
+      0,
+    ],
     ['unknown outcomes are errors too', atMs => (atMs >= 4000 && atMs < 4200 ? { outcome: 'unknown' } : {}), 200],
   ];
   for (const [name, make, ms] of cases) {

@@ -22,6 +22,16 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
   ['not lost: an unknown add that nobody saw', 'login, add x?, final read', {}],
   ['not lost: gone after the own logout', 'login, add x, read x, logout, login, final read', {}],
   ['not lost: gone after a logout that may have happened', 'login, add x, read x, logout?, read, final read', {}],
+  [
+    'not lost: in a session replaced while an answer to the one before was in flight',
+    'login, @30-50 whoami anonymous, @20-40 login, @41-45 add x, @60-65 login, final read',
+    { unverified: 1 },
+  ],
+  [
+    'lost: in a session that was found lost while others were in flight',
+    'login, add x, add y, @50-80 whoami anonymous, @55-60 whoami, @90-95 login, final read',
+    lostWithSession(),
+  ],
   ['not lost: gone after a login on top of it', 'login, add x, read x, login, final read', {}],
   ['not lost: read in flight at the logout', 'login, add x, read x, @50-80 read, @60-70 logout', {}],
   ['lost: a logout that failed ends nothing', 'login, add a, add x, read a x, logout!, final read a', seenThenLost()],
@@ -92,6 +102,11 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
     hard(),
   ],
   ['not flicker: in flight together', 'login, @20-60 whoami anonymous, @30-40 whoami', hard()],
+  [
+    'not flicker: in flight with one of two',
+    'login, @20-60 whoami anonymous, @30-40 whoami anonymous, @50-55 whoami',
+    hard(),
+  ],
   ['not logged out: in flight at the logout', 'login, @20-60 whoami anonymous, @30-40 logout', {}],
   ['not logged out: after the logout', 'login, logout, whoami anonymous', {}],
   ['not logged out: after a logout that may have happened', 'login, logout?, whoami anonymous', {}],
