@@ -42,6 +42,11 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
   ],
   ['lost: judged by the reads before the logout', 'login, add a, add x, read a x, read a, logout', seenThenLost()],
 
+  [
+    'stale: known since the earlier of two acknowledgements',
+    'login, @20-30 add x, @25-80 add x, @40-50 read, @90-95 read x',
+    { stale: 1, readYourWrites: 1 },
+  ],
   ['stale', 'login, add x, read, read x', { stale: 1, readYourWrites: 1 }],
   [
     'stale: had been seen',
