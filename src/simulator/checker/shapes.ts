@@ -14,7 +14,8 @@ import type { Token } from './tokens.js';
  *     hole         a [x] c d      anything else
  *
  * One write that no read ever showed, gone from an otherwise empty cart, is no reset: a single dropped write looks the
- * same. A reset is two writes at least, or one that had been seen, or an answer to somebody anonymous.
+ * same. A reset is two writes at least, or one that had been seen, or whatever went with its session: missed by an
+ * answer to somebody anonymous, or after another login.
  */
 export function shapeOf(loss: Loss, survivors: readonly Token[], faults: readonly FaultRecord[]): LossShape {
   if (loss.tokens.some(token => token.cameBackAfter !== undefined)) return 'comes-back';
@@ -33,8 +34,9 @@ function surelyThereMs({ lastShown, acknowledgedMs, knownMs }: Token): number {
   return Math.max(writtenMs, lastShown?.sentMs ?? 0);
 }
 
-function isMoreThanOneWrite({ tokens, seen }: Loss): boolean {
-  return tokens.length > 1 || isAnonymous(seen) || tokens.some(token => token.lastShown !== undefined);
+function isMoreThanOneWrite({ tokens, session, seen }: Loss): boolean {
+  const wentWithSession = isAnonymous(seen) || seen.session !== session;
+  return wentWithSession || tokens.length > 1 || tokens.some(token => token.lastShown !== undefined);
 }
 
 function struckBetween({ tokens }: Loss, newer: readonly Token[], faults: readonly FaultRecord[]): boolean {

@@ -23,6 +23,7 @@ describe('shapes of losses', () => {
       { x: 'reset', y: 'reset' },
     ],
     ['reset: the only write, seen before', 'login, add x, read x, final read', { x: 'reset' }],
+    ['reset: with the session, seen in the next', 'login, add x, whoami anonymous, login, final read', { x: 'reset' }],
     ['reset: with the session', 'login, add x, read anonymous, login, add b, final read b', { x: 'reset' }],
     ['no reset: one that was seen beside what survived', 'login, add x, add b, read x b, final read b', { x: 'hole' }],
     ['comes back: stale', 'login, add a, add x, read a x, read a, final read a x', { x: 'comes-back' }],
