@@ -103,4 +103,14 @@ describe('import arrows', () => {
     });
     expect(wrong.map(({ file, to }) => `${file} -> ${to}`)).to.deep.equal([]);
   });
+
+  it('keeps what decides pure: no I/O, no clock, no chance', () => {
+    const deciding =
+      /^src\/(simulator\/(checker\/|plan\.ts|expectations\.ts|verdict\.ts)|report\/reporters\/|proxy\/(retry\.ts|routing-policies\/))/;
+    const files = sources('src').filter(file => deciding.test(file));
+    expect(files.length).to.be.greaterThan(15);
+    const impure = /from 'node:(fs|net|http|child_process|timers)|Date\.now\(|performance\.now\(|Math\.random\(|process\./;
+    const wrong = files.filter(file => impure.test(readFileSync(path.join(root, file), 'utf8')));
+    expect(wrong).to.deep.equal([]);
+  });
 });
