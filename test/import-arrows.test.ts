@@ -109,7 +109,8 @@ describe('import arrows', () => {
       /^src\/(simulator\/(checker\/|plan\.ts|expectations\.ts|verdict\.ts)|report\/reporters\/|proxy\/(retry\.ts|routing-policies\/))/;
     const files = sources('src').filter(file => deciding.test(file));
     expect(files.length).to.be.greaterThan(15);
-    const impure = /from 'node:(fs|net|http|child_process|timers)|Date\.now\(|performance\.now\(|Math\.random\(|process\./;
+    const impure =
+      /from 'node:(fs|net|http|child_process|timers)|Date\.now\(|performance\.now\(|Math\.random\(|process\./;
     const wrong = files.filter(file => impure.test(readFileSync(path.join(root, file), 'utf8')));
     expect(wrong).to.deep.equal([]);
   });

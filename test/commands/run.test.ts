@@ -182,7 +182,7 @@ describe('a recorded history', function () {
         'h.ndjson',
       ],
       async first => {
-        await first.ended();
+        const code = await first.ended();
         await withHoldfast(['report', path.join(first.folder, 'h.ndjson'), '--json', 'b.json'], async again => {
           expect(await again.ended(), again.output.stderr).to.equal(0);
           const texts = await Promise.all(
