@@ -184,7 +184,7 @@ describe('a recorded history', function () {
       async first => {
         const code = await first.ended();
         await withHoldfast(['report', path.join(first.folder, 'h.ndjson'), '--json', 'b.json'], async again => {
-          expect(await again.ended(), again.output.stderr).to.equal(0);
+          expect(await again.ended(), again.output.stderr).to.equal(code);
           const texts = await Promise.all(
             [path.join(first.folder, 'a.json'), path.join(again.folder, 'b.json')].map(file => readFile(file, 'utf8')),
           );
