@@ -91,7 +91,8 @@ export interface MemberRecord {
 export interface LabRecord {
   readonly type: 'lab';
   readonly lagMs: { readonly p50: number; readonly p99: number; readonly max: number };
-  /** Operations that the plan wanted and that were never sent, because the user was still waiting for earlier ones. */
+  /** Operations that the plan wanted and that were never sent: the user was still waiting for earlier ones, or put off a
+   * logout because it could not see its cart. */
   readonly dropped: number;
 }
 

@@ -137,6 +137,23 @@ describe('users: what they do', () => {
     });
   });
 
+  it('put off a logout, and the login after it, when an error stood in place of the cart', async () => {
+    const script: Handler = (request, response, nth) =>
+      nth === 2 ? response.writeHead(503).end() : shopAnswer(request, response);
+    const plan = steps('login', 'read', 'logout', 'login', 'whoami', 'read', 'logout', 'login');
+    const { operations, lab } = await withServer(script, origin => drive(origin, [plan]));
+    expect(story(operations)).to.deep.equal([
+      'login ok 1',
+      'read fail 1',
+      'whoami ok 1',
+      'read ok 1',
+      'logout ok 1',
+      'replay fail 1',
+      'login ok 2',
+    ]);
+    expect(lab.dropped).to.equal(2);
+  });
+
   it('replay nothing after a logout that is not acknowledged', async () => {
     const script: Handler = (request, response) =>
       kindOf(request) === 'logout' ? response.writeHead(503).end() : shopAnswer(request, response);

@@ -43,6 +43,7 @@ const readBackPauseMs = 200;
  * One simulated user: does the planned steps one after the other, each at its time or as soon as the one before is over.
  * What it does beyond the plan: it logs in (again) before a step when its last login did not end ok or when it was
  * answered as anonymous twice in a row, and right after an acknowledged logout it tries its old cookies once (`replay`).
+ * What it leaves out: steps that come too late, and a logout when it could not see its cart right before.
  */
 export class User {
   readonly #name: string;
@@ -54,6 +55,10 @@ export class User {
   #loggedIn = false;
   #mustLogIn = false;
   #anonymousInRow = 0;
+  /** Its last step was to read the cart, and it saw none: an error, or no time. */
+  #missedCart = false;
+  /** It has put off a planned logout, and with it the login that follows. */
+  #staysIn = false;
   /** When its last operation ended. */
   #freeAtMs = 0;
 
@@ -90,6 +95,7 @@ export class User {
   }
 
   async #take(step: PlannedStep): Promise<void> {
+    if (this.#putsOff(step)) return this.#world.onDropped();
     if (this.#tooLate(step)) return this.#drop(step);
     if (this.#mustLogIn && step.kind !== 'login') {
       await this.#do({ kind: 'login', plannedMs: step.atMs });
@@ -99,6 +105,17 @@ export class User {
     this.#world.onLag(Math.max(0, this.#world.clock.now() - Math.max(step.atMs, this.#freeAtMs)));
     if (step.kind === 'logout') await this.#logOut(step);
     else await this.#do({ kind: step.kind, plannedMs: step.atMs, token: step.token });
+  }
+
+  /**
+   * Who met an error page in place of its cart does not log out. For the evidence: what was written could not be looked
+   * at any more after it.
+   */
+  #putsOff({ kind }: PlannedStep): boolean {
+    if (kind === 'logout') this.#staysIn = this.#missedCart;
+    const putOff = this.#staysIn && (kind === 'logout' || kind === 'login');
+    if (kind === 'login') this.#staysIn = false;
+    return putOff;
   }
 
   async #logOut(step: PlannedStep): Promise<void> {
@@ -114,6 +131,7 @@ export class User {
 
   #drop(step: PlannedStep): void {
     if (step.kind === 'login') this.#mustLogIn = true;
+    this.#missedCart = step.kind === 'read';
     this.#world.onDropped();
   }
 
@@ -152,6 +170,7 @@ export class User {
 
   #learn({ kind, outcome, identity }: Operation, { headers }: Reply): void {
     if (headers['set-cookie'] !== undefined) this.#jar.store(headers['set-cookie']);
+    this.#missedCart = kind === 'read' && outcome !== 'ok' && identity !== null;
     if (kind === 'login') this.#learnLogin(outcome === 'ok');
     else if (kind === 'logout' && outcome === 'ok') this.#loggedIn = false;
     else if (typeof identity === 'string') this.#anonymousInRow = 0;
