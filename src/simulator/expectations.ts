@@ -87,6 +87,20 @@ export function evaluate(expectation: Expectation, findings: Findings): Evaluate
   return { text, met: operators[operator](share, number), actual };
 }
 
+/** What nothing can explain but a defect of the system: no late driver, no fault that was not healed. */
+const defects = [
+  'users.identitySwapped',
+  'users.logoutNotHonoured',
+  'writes.phantom',
+  'writes.duplicated',
+  'writes.resurrected',
+];
+
+/** Pure. Whether the expectation sets an upper limit on a defect: more of it than allowed was seen, whatever else was not. */
+export function limitsDefect({ metric, operator }: Expectation): boolean {
+  return defects.includes(metric) && ['==', '<', '<='].includes(operator);
+}
+
 function isOperator(text: string): text is Operator {
   return Object.hasOwn(operators, text);
 }

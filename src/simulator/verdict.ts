@@ -1,5 +1,5 @@
 import type { Findings } from './checker/findings.js';
-import { evaluate, parseExpectation } from './expectations.js';
+import { evaluate, limitsDefect, parseExpectation } from './expectations.js';
 import type { FaultRecord, RunRecord } from './history.js';
 
 export type VerdictWord = 'pass' | 'fail' | 'inconclusive';
@@ -29,20 +29,27 @@ export const driverLagP99MsMax = 20;
 export const unverifiedPercentMax = 1;
 
 /**
- * Pure. Whatever makes the evidence doubtful comes first: a run that proves nothing is neither a pass nor a fail.
+ * Pure. Whatever makes the evidence doubtful comes first: a run that proves nothing is neither a pass nor a fail. But
+ * a defect that was seen was seen: somebody else's cart is a fail in a run that is doubtful otherwise, too.
  * Throws `ScenarioError` when an expectation of the run's header does not parse.
  */
 export function judge(run: RunRecord, findings: Findings): Verdict {
-  const expectations = run.header.expectations.map(text => evaluate(parseExpectation(text), findings));
+  const parsed = run.header.expectations.map(parseExpectation);
+  const judged = parsed.map(expectation => ({ expectation, result: evaluate(expectation, findings) }));
+  const expectations = judged.map(({ result }) => result);
+  const unmet = judged.filter(({ result }) => !result.met);
+  const defects = unmet.filter(({ expectation }) => limitsDefect(expectation));
   const doubts = [
     ...run.faults.flatMap(faultDoubts),
     ...observationDoubts(run, findings),
     ...labDoubts(run),
     ...(expectations.length === 0 ? [nothingExpected(run)] : []),
   ];
-  if (doubts.length > 0) return { word: 'inconclusive', reasons: doubts, expectations };
-  const unmet = expectations.filter(({ met }) => !met).map(({ text, actual }) => `Expected ${text}; it was ${actual}.`);
-  return { word: unmet.length > 0 ? 'fail' : 'pass', reasons: unmet, expectations };
+  if (doubts.length > 0 && defects.length === 0) return { word: 'inconclusive', reasons: doubts, expectations };
+  const failures = (doubts.length > 0 ? defects : unmet).map(
+    ({ result }) => `Expected ${result.text}; it was ${result.actual}.`,
+  );
+  return { word: failures.length > 0 ? 'fail' : 'pass', reasons: [...failures, ...doubts], expectations };
 }
 
 /** Pure. The same scenario and mode, run several times: one verdict, inconclusive when the words differ. */

@@ -111,6 +111,16 @@ describe('verdict', () => {
     expect(verdict.expectations).to.deep.equal([{ text: 'writes.lost == 0', met: false, actual: '300' }]);
   });
 
+  it('fails for a defect that was seen, however doubtful the rest, and tells both', () => {
+    const doubtful = { ...expecting('writes.phantom == 0', 'writes.lost == 0'), lab: lagging(50).lab };
+    const verdict = judge(doubtful, writing({ phantom: 1 }));
+    expect(verdict.word).to.equal('fail');
+    expect(verdict.reasons[0]).to.equal('Expected writes.phantom == 0; it was 1.');
+    expect(verdict.reasons[1]).to.include('The driver itself was late');
+    expect(verdict.reasons).to.have.length(2);
+    expect(judge(doubtful, writing({ phantom: 0 })).word).to.equal('inconclusive');
+  });
+
   it('gives every reason there is', () => {
     const bad = { ...struckBy({ confirmedMs: null, healedMs: null }), lab: lagging(50).lab };
     expect(judge(bad, writing({ acknowledged: 0 })).reasons).to.have.length(3);

@@ -79,7 +79,7 @@ export class User {
   }
 
   /**
-   * Reads the cart once more; again while the answer is neither a cart nor "anonymous". Who never logged in, or logged
+   * Reads the cart once more; again while the answer is neither its cart nor "anonymous". Who never logged in, or logged
    * out and did not come back, has nothing to read.
    */
   async readBack(): Promise<void> {
@@ -89,7 +89,8 @@ export class User {
     for (let tries = 1; tries <= readBackTriesMax; tries += 1) {
       const { outcome, identity } = await this.#do({ kind: 'read', plannedMs: clock.now(), final: true });
       const nextMs = clock.now() + readBackPauseMs * 2 ** (tries - 1);
-      if (outcome === 'ok' || identity === null || nextMs > giveUpAtMs || this.#world.isOver()) return;
+      const itsOwn = outcome === 'ok' && (identity === undefined || identity === this.#name);
+      if (itsOwn || identity === null || nextMs > giveUpAtMs || this.#world.isOver()) return;
       await clock.until(nextMs);
     }
   }
