@@ -31,8 +31,9 @@ export interface SessionSummary {
   readonly idleUntilMs: number;
 }
 
-/** Why a request has no session. All the same to the handler; each counted and shown under its own name. */
-export type NoSession = 'absent' | 'malformed' | 'unknown' | 'expired';
+/** Why a request has no session. All the same to the handler; each counted and shown under its own name. A session past
+ * its deadline is `unknown`: at that very moment its store forgets it, and with it that it ever was. */
+export type NoSession = 'absent' | 'malformed' | 'unknown';
 
 /** Idle and absolute limits, and the store call deadline; every duration in milliseconds. */
 export interface SessionLimits {
