@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ClientContext, Redis, type RedisOptions, type Result } from 'ioredis';
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import type { SessionData, SessionRecord, SessionSummary } from '../session.js';
+import type { SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
+import { fields, headOf, readable } from './redis/record-text.js';
 import { scripts } from './redis/scripts.js';
 
 declare module 'ioredis' {
@@ -16,12 +17,11 @@ declare module 'ioredis' {
   }
 }
 
-/** The two fields of a session's hash: everything but the data, and the data. `redis/scripts.ts` says how they look. */
-const fields = ['m', 'd'] as const;
-const headShape = /^(\d+) (\d+) (\d+) (\d+) (.*)$/s;
 const listedMax = 1000;
 const retryDelayMaxMs = 500;
 const probeIntervalMs = 20;
+
+type Kind = 'reads' | 'writes';
 
 const sessionKey = (digest: string) => `holdfast:session:${digest}`;
 const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
@@ -32,6 +32,8 @@ class RedisStore implements SessionStore {
   readonly #settings: StoreSettings;
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   #lastError: Error | undefined;
+  /** What the server refused when it was last asked for it. */
+  readonly #refused = new Set<Kind>();
 
   constructor(url: string, settings: StoreSettings) {
     this.#settings = settings;
@@ -45,8 +47,7 @@ class RedisStore implements SessionStore {
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    const reply = await this.#ask(() => this.#redis.hmget(sessionKey(digestOf(id)), ...fields), []);
-    return readable(reply, this.#settings.now());
+    return readable(await this.#fieldsOf(digestOf(id)), this.#settings.now());
   }
 
   async create(id: string, record: SessionRecord): Promise<void> {
@@ -61,7 +62,7 @@ class RedisStore implements SessionStore {
         this.#redis.sessionIndex(userKey(user), nowMs, absoluteUntilMs, digest),
         this.#redis.sessionCreate(sessionKey(digest), nowMs, headOf(record), json, untilMs),
       ]);
-    const [, outcome] = await this.#ask(ask, [0, 'exists']);
+    const [, outcome] = await this.#ask('writes', ask);
     if (outcome !== 'created') throw new SessionExists();
   }
 
@@ -69,20 +70,22 @@ class RedisStore implements SessionStore {
     const key = sessionKey(digestOf(id));
     const json = JSON.stringify(data);
     const nowMs = this.#settings.now();
-    const outcome = await this.#ask(() => this.#redis.sessionReplace(key, nowMs, version - 1, version, json), 'gone');
+    const ask = () => this.#redis.sessionReplace(key, nowMs, version - 1, version, json);
+    const outcome = await this.#ask('writes', ask);
     return outcome === 'saved' || outcome === 'conflict' ? outcome : 'gone';
   }
 
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
     const key = sessionKey(digestOf(id));
     const untilMs = Math.floor(idleUntilMs);
-    return (await this.#ask(() => this.#redis.sessionTouch(key, this.#settings.now(), untilMs), 0)) === 1;
+    const ask = () => this.#redis.sessionTouch(key, this.#settings.now(), untilMs);
+    return (await this.#ask('writes', ask)) === 1;
   }
 
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const digest = digestOf(id);
     const ask = () => this.#redis.sessionRemove(sessionKey(digest), this.#settings.now(), onlyVersion ?? '');
-    const [outcome, user] = await this.#ask(ask, ['gone']);
+    const [outcome, user] = await this.#ask('writes', ask);
     if (outcome === 'conflict') return outcome;
     // Nobody waits for this, nor need it succeed: a reader of the list checks every session of it anyway.
     if (user !== undefined) this.#redis.zrem(userKey(user), digest).catch(() => undefined);
@@ -106,28 +109,40 @@ class RedisStore implements SessionStore {
 
   async #list(key: string): Promise<SessionSummary[]> {
     const nowMs = this.#settings.now();
-    const digests = await this.#ask(
-      () => this.#redis.zrange(key, `(${nowMs}`, '+inf', 'BYSCORE', 'LIMIT', 0, listedMax),
-      [],
-    );
-    const replies = await this.#ask(
-      () => Promise.all(digests.map(digest => this.#redis.hmget(sessionKey(digest), ...fields))),
-      [],
-    );
+    const ask = () => this.#redis.zrange(key, `(${nowMs}`, '+inf', 'BYSCORE', 'LIMIT', 0, listedMax);
+    const digests = await this.#ask('reads', ask, []);
+    const replies = await Promise.all(digests.map(digest => this.#fieldsOf(digest)));
     const records = replies.map(reply => readable(reply, nowMs));
     const dead = digests.filter((_, at) => records[at] === undefined);
     if (dead.length > 0) this.#redis.zrem(key, ...dead).catch(() => undefined);
     return digests.flatMap((digest, at) => summary(digest, records[at]));
   }
 
-  /** A key that holds something else is no session (`unreadable`); every other failure means: the store cannot serve. */
-  async #ask<Answer>(question: () => Promise<Answer>, unreadable: Answer): Promise<Answer> {
+  #fieldsOf(digest: string): Promise<readonly (string | null)[]> {
+    return this.#ask('reads', () => this.#redis.hmget(sessionKey(digest), ...fields), []);
+  }
+
+  /** Every failure means that the store cannot serve, but one: a key of another type is `foreign` where that is given. */
+  async #ask<Answer>(kind: Kind, question: () => Promise<Answer>, foreign?: Answer): Promise<Answer> {
+    this.#gather();
     try {
-      return await question();
+      const answer = await question();
+      this.#tellServed(kind);
+      return answer;
     } catch (error) {
-      if (error instanceof Error && error.message.includes('WRONGTYPE')) return unreadable;
+      if (foreign !== undefined && hasCode(error, 'WRONGTYPE')) return foreign;
+      this.#tellRefused(kind, error);
       throw new StoreUnavailable('the session store does not answer', { cause: error });
     }
+  }
+
+  /** What is asked within one turn of the event loop leaves in one write: for a busy backend the system call is the
+   * dearest part of a question. */
+  #gather(): void {
+    const { stream } = this.#redis;
+    if (stream === undefined || stream.writableCorked > 0) return;
+    stream.cork();
+    setImmediate(() => stream.uncork());
   }
 
   /** Asks rather than trusts the client's status, which calls a connection ready that was lost this very moment. */
@@ -140,10 +155,26 @@ class RedisStore implements SessionStore {
     return false;
   }
 
+  /** A server that answers and says no (no memory left, cannot save, no right to) loses no connection: told here. */
+  #tellRefused(kind: Kind, error: unknown): void {
+    if (!(error instanceof Error) || error.name !== 'ReplyError') return;
+    if (isReadOnly(error)) this.#lastError = error;
+    else if (!this.#refused.has(kind)) {
+      this.#refused.add(kind);
+      this.#settings.onEdge?.({ up: false, why: `it refuses ${kind}: ${error.message}` });
+    }
+  }
+
+  #tellServed(kind: Kind): void {
+    if (this.#refused.size === 0 || !this.#refused.delete(kind) || this.#refused.size > 0) return;
+    this.#settings.onEdge?.({ up: true, why: `it takes ${kind} again` });
+  }
+
   #wentUp(): void {
     if (this.#state === 'down') this.#settings.onEdge?.({ up: true, why: 'connected again' });
     if (this.#state !== 'closed') this.#state = 'up';
     this.#lastError = undefined;
+    this.#refused.clear();
   }
 
   #wentDown(): void {
@@ -173,32 +204,18 @@ function connectionOptions(deadlineMs: number) {
     // At once the first time: a connection given up because this process itself was stopped for a while is back at once.
     retryStrategy: (times: number) => Math.min((times - 1) * 50, retryDelayMaxMs),
     // After a failover the old master answers so: only a new connection finds the new one.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError: isReadOnly,
     disableClientInfo: true,
   } satisfies RedisOptions;
 }
 
-function headOf({ version, idleUntilMs, absoluteUntilMs, createdAtMs, user }: SessionRecord): string {
-  return [version, ...[idleUntilMs, absoluteUntilMs, createdAtMs].map(Math.floor), user].join(' ');
+function isReadOnly(error: Error): boolean {
+  return hasCode(error, 'READONLY');
 }
 
-function readable([head, json]: readonly (string | null)[], nowMs: number): SessionRecord | undefined {
-  const [, version, idle, absolute, created, user] = headShape.exec(head ?? '') ?? [];
-  if (user === undefined) return undefined;
-  const [idleUntilMs, absoluteUntilMs] = [Number(idle), Number(absolute)];
-  if (nowMs >= idleUntilMs || nowMs >= absoluteUntilMs) return undefined;
-  const data = parsed(json ?? '');
-  if (data === undefined) return undefined;
-  return { user, data, version: Number(version), createdAtMs: Number(created), idleUntilMs, absoluteUntilMs };
-}
-
-function parsed(json: string): SessionData | undefined {
-  try {
-    const data: SessionData | null = JSON.parse(json);
-    return typeof data === 'object' && data !== null && !Array.isArray(data) ? data : undefined;
-  } catch {
-    return undefined;
-  }
+/** Anywhere in the text: up to Redis 6 a script's failure begins with a sentence of its own. */
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && error.message.includes(code);
 }
 
 function summary(digest: string, record: SessionRecord | undefined): SessionSummary[] {

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import type { SessionRecord } from '#src/sessions/session.js';
 import { digestOf, newSessionId } from '#src/sessions/session-id.js';
-import type { SessionStore } from '#src/sessions/session-store.js';
+import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { expectRejection } from '../expect-rejection.js';
 import { type RedisServer, startRedis } from '../with-redis.js';
@@ -84,6 +84,13 @@ describe('redis store', () => {
     expect((await scriptsOf(raw)) - script, 'replace').to.equal(1);
   });
 
+  it('sends what is asked at the same time in one write', async () => {
+    const before = await eventsOf(raw);
+    await Promise.all(Array.from({ length: 40 }, () => store.read(newSessionId())));
+    // One for the forty, one for this count, and one to spare.
+    expect((await eventsOf(raw)) - before).to.be.lessThan(4);
+  });
+
   for (const [what, plant] of [
     ['a string', (key: string) => raw.set(key, 'not ours')],
     ['another hash', (key: string) => raw.hset(key, { name: 'value' })],
@@ -98,6 +105,30 @@ describe('redis store', () => {
       expect(await store.read(id)).to.equal(undefined);
     });
   }
+
+  it('takes a foreign key for no session in its writes too, and puts a new session in its place', async () => {
+    const [id, made] = [newSessionId(), record()];
+    await raw.set(keyOf(id), 'not ours');
+    expect(await store.touch(id, made.idleUntilMs)).to.equal(false);
+    expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
+    await store.create(id, made);
+    expect(await store.read(id)).to.deep.equal(made);
+  });
+
+  it('lists the others when one key of them is foreign, and forgets none of them', async () => {
+    const ids = [newSessionId(), newSessionId(), newSessionId()];
+    for (const id of ids) await store.create(id, record());
+    await raw.set(keyOf(ids[1] ?? ''), 'not ours');
+    expect(await store.listByUser('anna')).to.have.length(2);
+    expect(await store.listByUser('anna')).to.have.length(2);
+  });
+
+  it('begins a list anew where something else has its key', async () => {
+    await raw.set(`holdfast:user:${digestOf('anna')}`, 'not ours');
+    expect(await store.listByUser('anna')).to.deep.equal([]);
+    await store.create(newSessionId(), record());
+    expect(await store.listByUser('anna')).to.have.length(1);
+  });
 
   it('reads back a user whose name has spaces, line breaks and digits', async () => {
     const id = newSessionId();
@@ -161,6 +192,60 @@ describe('redis store', () => {
     });
   });
 
+  it('says once that the server refuses writes, reads on meanwhile, and says once that it is over', async () => {
+    const edges: string[] = [];
+    const told = redis.open({
+      url: server.url,
+      deadlineMs: 1_000,
+      now: Date.now,
+      onEdge: edge => edges.push(line(edge)),
+    });
+    try {
+      expect(await told.ready(5_000)).to.equal(true);
+      const [id, made] = [newSessionId(), record()];
+      await told.create(id, made);
+      await raw.config('SET', 'maxmemory', '1');
+      for (const _ of [1, 2, 3]) {
+        await expectRejection(told.replace(id, { ...made, version: 2 }), StoreUnavailable);
+        expect(await told.read(id)).to.deep.equal(made);
+      }
+      expect(edges).to.have.length(1);
+      expect(edges[0]).to.match(/^down: it refuses writes: OOM /);
+      expect(await told.remove(id), 'a logout needs no memory').to.equal('removed');
+      await raw.config('SET', 'maxmemory', '0');
+      await told.create(newSessionId(), made);
+      expect(edges.slice(1)).to.deep.equal(['up: it takes writes again']);
+    } finally {
+      await raw.config('SET', 'maxmemory', '0');
+      await told.close();
+    }
+  });
+
+  it('leaves a server that has become a replica, and says why', async () => {
+    const edges: string[] = [];
+    const told = redis.open({
+      url: server.url,
+      deadlineMs: 1_000,
+      now: Date.now,
+      onEdge: edge => edges.push(line(edge)),
+    });
+    try {
+      expect(await told.ready(5_000)).to.equal(true);
+      const [id, made] = [newSessionId(), record()];
+      await told.create(id, made);
+      await raw.replicaof('127.0.0.1', 1);
+      await expectRejection(told.replace(id, { ...made, version: 2 }), StoreUnavailable);
+      await raw.replicaof('NO', 'ONE');
+      expect(await told.ready(5_000)).to.equal(true);
+      expect(await told.replace(id, { ...made, version: 2 })).to.equal('saved');
+      expect(edges[0]).to.match(/^down: READONLY /);
+      expect(edges.slice(1)).to.deep.equal(['up: connected again']);
+    } finally {
+      await raw.replicaof('NO', 'ONE');
+      await told.close();
+    }
+  });
+
   it('refuses an address that is none of Redis, and says what one looks like', () => {
     for (const url of [undefined, '', 'localhost', 'http://127.0.0.1:6379', '127.0.0.1:6379']) {
       expect(() => redis.open({ url, deadlineMs: 100, now: Date.now })).to.throw('redis://127.0.0.1:6379');
@@ -168,8 +253,17 @@ describe('redis store', () => {
   });
 });
 
+function line({ up, why }: StoreEdge): string {
+  return `${up ? 'up' : 'down'}: ${why}`;
+}
+
 async function commandsOf(raw: Redis): Promise<number> {
   return numberIn(await raw.info('stats'), /total_commands_processed:(\d+)/);
+}
+
+/** How often the server found something to read. */
+async function eventsOf(raw: Redis): Promise<number> {
+  return numberIn(await raw.info('stats'), /total_reads_processed:(\d+)/);
 }
 
 async function scriptsOf(raw: Redis): Promise<number> {

@@ -3,11 +3,13 @@
  * A session is a hash of two fields: `m`, "version idleUntil absoluteUntil createdAt user", and `d`, the data as JSON.
  * The scripts read and rewrite the first and never decode the second.
  *
+ * A key that holds something else holds no session: `pcall`, because `call` would end the script with WRONGTYPE.
  * `isAlive` is checked against ARGV[1], the caller's clock: a TTL may fire late, or the two clocks may differ.
  */
 const parsed = `
-local head = redis.call('HGET', KEYS[1], 'm') or ''
-local version, idle, absolute, rest = string.match(head, '^(%d+) (%d+) (%d+) (%d+ .*)$')
+local head = redis.pcall('HGET', KEYS[1], 'm')
+local text = type(head) == 'string' and head or ''
+local version, idle, absolute, rest = string.match(text, '^(%d+) (%d+) (%d+) (%d+ .*)$')
 local now = tonumber(ARGV[1])
 local isAlive = version and now < tonumber(idle) and now < tonumber(absolute)
 `;
@@ -49,6 +51,7 @@ return {'gone'}`,
    * deadline, which no touch ever moves. What is past it is pruned here, what ended sooner when the list is read.
    */
   sessionIndex: `
+if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
