@@ -1,4 +1,4 @@
-import { SessionConflict, SessionTooLarge } from '../errors.js';
+import { SessionConflict, SessionTooLarge, StoreUnavailable } from '../errors.js';
 import type { NoSession, Session, SessionData, SessionLimits, SessionRecord } from '../session.js';
 import { isSessionId, newSessionId } from '../session-id.js';
 import type { SessionStore } from '../session-store.js';
@@ -80,19 +80,26 @@ class ReferenceStrategy implements SessionStrategy {
     return { token, session: { token, record } };
   }
 
-  /** Undefined when the session ended between the read and the touch. */
+  /** Undefined when the session ended between the read and the touch. A store that gives and does not take (no memory
+   * left, a replica) has still given the session; a later request will touch it. */
   async #touchWhenDue(token: string, record: SessionRecord): Promise<SessionRecord | undefined> {
     const idleUntilMs = Math.min(this.#now() + this.#limits.idleMs, record.absoluteUntilMs);
     if (idleUntilMs - record.idleUntilMs < touchIntervalMs(this.#limits.idleMs)) return record;
-    return (await this.#store.touch(token, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
+    try {
+      return (await this.#store.touch(token, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return record;
+      throw error;
+    }
   }
 
   /** The next version, or `record` itself when the edit changed nothing. */
   #edited(record: SessionRecord, edit: (data: SessionData) => void): SessionRecord {
-    const draft = structuredClone(record.data);
+    const before = JSON.stringify(record.data);
+    const draft: SessionData = JSON.parse(before);
     edit(draft);
     const { json, data } = this.#plain(draft);
-    return json === JSON.stringify(record.data) ? record : { ...record, data, version: record.version + 1 };
+    return json === before ? record : { ...record, data, version: record.version + 1 };
   }
 
   /** What a store would give back for `data`: a copy, and only what JSON can say. */
