@@ -31,24 +31,23 @@ export interface Match {
 
 /** Throws `NotFound` for a path that no route has, `WrongMethod` for one that has others. HEAD goes where GET goes. */
 export function matchRoute(routes: readonly Route[], method: string, path: string): Match {
-  const here = routes.flatMap(route => {
-    const parameter = parameterOf(route.path, path);
-    return parameter === undefined ? [] : [{ route, parameter }];
-  });
-  if (here.length === 0) throw new NotFound(path, [...new Set(routes.map(route => route.path))]);
   const wanted = method === 'HEAD' ? 'GET' : method;
-  const match = here.find(({ route }) => route.method === wanted);
-  if (match === undefined) throw new WrongMethod(method, path, here.flatMap(allowedBy));
-  return match;
+  for (const route of routes) {
+    const parameter = route.method === wanted ? parameterOf(route.path, path) : undefined;
+    if (parameter !== undefined) return { route, parameter };
+  }
+  const here = routes.filter(route => parameterOf(route.path, path) !== undefined);
+  if (here.length === 0) throw new NotFound(path, [...new Set(routes.map(route => route.path))]);
+  throw new WrongMethod(method, path, here.flatMap(allowedBy));
 }
 
 function parameterOf(pattern: string, path: string): string | undefined {
-  const [fixed = '', name] = pattern.split(':');
-  if (name === undefined) return path === pattern ? '' : undefined;
-  const rest = path.startsWith(fixed) ? path.slice(fixed.length) : '';
+  const nameAt = pattern.indexOf(':');
+  if (nameAt === -1) return path === pattern ? '' : undefined;
+  const rest = path.startsWith(pattern.slice(0, nameAt)) ? path.slice(nameAt) : '';
   return rest === '' || rest.includes('/') ? undefined : rest;
 }
 
-function allowedBy({ route }: Match): string[] {
-  return route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];
+function allowedBy({ method }: Route): string[] {
+  return method === 'GET' ? ['GET', 'HEAD'] : [method];
 }
