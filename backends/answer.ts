@@ -51,5 +51,5 @@ function targetOf(request: IncomingMessage): { readonly path: string; readonly q
 function replyTo(error: unknown): Reply {
   if (error instanceof Refusal) return refused(error);
   console.error(error);
-  return json(500, { error: 'the shop made a mistake; its log says which' });
+  return json(500, { error: 'the shop made a mistake; its log says which', why: 'internal' });
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { BodyTooLarge, CrossSite, NotJson, NotUnderstood } from './refusal.js';
 
 /** One request, read whole and checked as far as every route wants it checked. */
@@ -37,10 +37,19 @@ function changesSomething(request: IncomingMessage): boolean {
   return request.method !== 'GET' && request.method !== 'HEAD';
 }
 
-/** Browsers say where a request comes from (W3C Fetch Metadata); programs say nothing and are not what this is about. */
-function refuseOtherSites(request: IncomingMessage): void {
-  const site = request.headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') throw new CrossSite();
+/**
+ * Browsers say where a request comes from: in Sec-Fetch-Site (W3C Fetch Metadata), but only over TLS and to localhost,
+ * and everywhere in Origin. Programs say neither and are not what this is about.
+ */
+function refuseOtherSites({ headers }: IncomingMessage): void {
+  const site = headers['sec-fetch-site'];
+  const isOwn = site === undefined ? isOwnOrigin(headers) : site === 'same-origin' || site === 'none';
+  if (!isOwn) throw new CrossSite();
+}
+
+/** Without the scheme: who ends TLS in front of this server need not tell. `null` is what a sandboxed frame sends. */
+function isOwnOrigin({ origin, host }: IncomingHttpHeaders): boolean {
+  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host?.toLowerCase());
 }
 
 /**
@@ -57,14 +66,18 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 async function readBody(request: IncomingMessage): Promise<Buffer> {
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > bodyBytesMax) throw new BodyTooLarge(bodyBytesMax);
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    length += chunk.length;
-    if (length > bodyBytesMax) throw new BodyTooLarge(bodyBytesMax);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= bodyBytesMax) return void chunks.push(chunk);
+      request.pause();
+      reject(new BodyTooLarge(bodyBytesMax));
+    });
+    request.on('end', () => resolve(Buffer.concat(chunks)));
+    request.on('error', () => reject(new NotUnderstood('the connection ended in the middle of the body')));
+  });
 }
 
 function parseJson(bytes: Buffer): unknown {

@@ -1,3 +1,4 @@
+import { wordFor } from '#src/sessions/errors.js';
 import type { Reply } from '#src/sessions/sessions.js';
 import type { Refusal } from './refusal.js';
 
@@ -14,6 +15,7 @@ export function json(status: number, value: object, headers: Headers = {}): Repl
   return { status, headers: { ...jsonHeaders, ...headers }, body: `${JSON.stringify(value)}\n` };
 }
 
+/** As every error here and in the sessions: a sentence for people, and one word for programs. */
 export function refused(refusal: Refusal): Reply {
-  return json(refusal.status, { error: refusal.message }, refusal.headers);
+  return json(refusal.status, { error: refusal.message, why: wordFor(refusal) }, refusal.headers);
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { clearCookie, setCookie } from './cookie.js';
-import { SessionError, StoreUnavailable } from './errors.js';
+import { SessionError, StoreUnavailable, wordFor } from './errors.js';
 import type { Traces } from './live-visit.js';
 import type { Reply } from './sessions.js';
 
@@ -17,8 +17,8 @@ function failureReply(error: unknown): Failure {
   const isOurs = error instanceof SessionError && error.status !== 500;
   const status = isOurs ? error.status : 500;
   const said = isOurs
-    ? { error: kebab(error.name), why: error.message }
-    : { error: 'internal', why: 'the request could not be handled' };
+    ? { error: error.message, why: wordFor(error) }
+    : { error: 'the request could not be handled', why: 'internal' };
   return {
     status,
     headers: status === 503 ? { ...headers, 'retry-after': String(retryAfterSeconds) } : headers,
@@ -58,8 +58,4 @@ function cookieHeader({ cookie }: Traces, secure: boolean, blind: boolean): stri
 
 function isFinalStatus(status: number): boolean {
   return Number.isInteger(status) && status >= 200 && status <= 599;
-}
-
-function kebab(name: string): string {
-  return name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
 }

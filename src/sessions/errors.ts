@@ -42,3 +42,8 @@ export class SessionTooLarge extends SessionError {
     super(413, `the session would hold ${bytes} bytes; at most ${bytesMax} are kept`);
   }
 }
+
+/** The `why` of an answer, for programs: a `SessionGone` is `session-gone`. Its `error` is the sentence for people. */
+export function wordFor({ name }: Error): string {
+  return name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
+}

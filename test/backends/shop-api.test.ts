@@ -160,7 +160,7 @@ describe('shop: JSON API', () => {
 
   describe('refuses', () => {
     const type = { 'content-type': 'application/json' };
-    const wrong = { error: 'wrong name or password' };
+    const wrong = { error: 'wrong name or password', why: 'wrong-login' };
     const refusals: readonly [string, () => Promise<{ status: number; json: object }>, number, object | RegExp][] = [
       ['a wrong password', () => visitor().post('/login', { user: 'anna', password: 'Secret' }), 401, wrong],
       ['a name it does not take', () => visitor().post('/login', { user: 'Anna!', password: 'secret' }), 401, wrong],
@@ -214,6 +214,42 @@ describe('shop: JSON API', () => {
       const deletion = await someone.send('DELETE', '/cart/bait', { headers: { 'sec-fetch-site': 'cross-site' } });
       expect(deletion.status).to.equal(403);
       expect((await someone.get('/cart', { 'sec-fetch-site': 'cross-site' })).status).to.equal(200);
+    });
+
+    it('the same of a browser that says only its origin, as browsers do over plain HTTP', async () => {
+      const someone = await anna();
+      const from = (origin: string) => {
+        const headers = { ...type, origin };
+        return someone.send('POST', '/cart', { headers, body: '{"sku":"bait"}' });
+      };
+      for (const origin of [
+        'https://evil.example',
+        `http://evil.localhost:${shop.port}`,
+        'http://127.0.0.1',
+        'null',
+        '',
+      ]) {
+        const { status, json } = await from(origin);
+        expect([status, json.why], origin).to.deep.equal([403, 'cross-site']);
+      }
+      expect(await someone.skus()).to.deep.equal([]);
+      expect((await from(shop.url)).status).to.equal(201);
+      expect((await from(shop.url.replace('http:', 'https:'))).status).to.equal(201);
+      expect((await someone.get('/cart', { origin: 'https://evil.example' })).status).to.equal(200);
+    });
+
+    it('a body that ends in the middle, without calling it a mistake of the shop', async () => {
+      const said = shop.output();
+      const head = 'POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
+      const socket = connect(shop.port, '127.0.0.1').resume();
+      await once(socket, 'connect');
+      const { json: before } = await visitor().get('/stats');
+      socket.end(`${head}Content-Length: 100\r\n\r\n{"user"`);
+      await once(socket, 'close');
+      expect(await rawAnswer(shop.port, `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n`)).to.match(/^HTTP\/1.1 400 /);
+      const { json: after } = await visitor().get('/stats');
+      expect(Number(after.requests) - Number(before.requests)).to.equal(3);
+      expect(shop.output()).to.equal(said);
     });
 
     it('a body without a declared length as soon as it is too long', async () => {
