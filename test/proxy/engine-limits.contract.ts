@@ -24,6 +24,11 @@ export function itKeepsLimits(make: EngineFactory): void {
       'two Hosts': get('Host: y\r\n'),
       'a target that is no path': 'GET x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
       'no HTTP': 'hello\r\n\r\n',
+      'a request of HTTP/0.9': 'GET /\r\n\r\n',
+      'a version that is spoken otherwise': 'GET / HTTP/2.0\r\nHost: x\r\n\r\n',
+      'chunks in HTTP/1.0': 'POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      'a Host that is none': 'GET / HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n',
+      'an empty Host': 'GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n',
     };
     for (const [what, bytes] of Object.entries(bad)) {
       it(`400 and the end for ${what}; nothing is forwarded`, () =>
@@ -40,6 +45,51 @@ export function itKeepsLimits(make: EngineFactory): void {
         expect(exchanges).to.deep.equal([]);
         expect(await raw(url, get('X: 1\r\n'.repeat(98)))).to.match(/^HTTP\/1\.1 200 /);
       }));
+
+    it('414 for a target that alone is too long', () =>
+      through(ok, async ({ url, exchanges }) => {
+        expect(await raw(url, `GET /${'x'.repeat(17_000)} HTTP/1.1\r\nHost: x\r\n\r\n`)).to.match(/^HTTP\/1\.1 414 /);
+        expect(exchanges).to.deep.equal([]);
+      }));
+
+    it('takes every kind of Host that there is', () =>
+      through(ok, async ({ url }) => {
+        for (const host of ['a_b.example', 'x:80', '127.0.0.1:8080', '[::1]', '[::1]:8080', 'x%20y']) {
+          const answer = await raw(url, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+          expect(answer, host).to.match(/^HTTP\/1\.1 200 /);
+        }
+      }));
+
+    it('what is malformed behind a request in flight does not become its answer', () =>
+      through(
+        (request, response) => request.on('end', () => response.end('done')).resume(),
+        async ({ url }) => {
+          const post = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx';
+          const answers = await raw(url, `${post}NO HTTP\r\n\r\n`);
+          expect(answers).to.match(/^HTTP\/1\.1 200 [\s\S]*connection: close[\s\S]*done$/i);
+        },
+      ));
+
+    it('400 for a malformed body, which may have been passed on in part', () =>
+      through(
+        () => {},
+        async ({ url, settled }) => {
+          const head = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n';
+          expect(await raw(url, `${head}no size\r\n`)).to.match(/^HTTP\/1\.1 400 [\s\S]*outcome=unknown/);
+          expect(await settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+        },
+      ));
+
+    it('closes the connection of a client that got its answer and does not send the rest of its body', () =>
+      through(
+        (_, response) => response.writeHead(413).end('too large'),
+        async ({ url, settled }) => {
+          const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf';
+          expect(await raw(url, head)).to.match(/^HTTP\/1\.1 413 /);
+          expect(await settled(1)).to.deep.equal([{ kind: 'answered', status: 413 }]);
+        },
+        { limits: { idleBodyMs: 50 } },
+      ));
 
     it('408 for a head that does not arrive', () =>
       through(

@@ -75,6 +75,14 @@ export function itCarriesMessages(make: EngineFactory): void {
         },
       ));
 
+    it('passes on no offer of another protocol, which is meant for one hop too', () =>
+      through(
+        (_, response) => response.writeHead(200, { connection: 'Upgrade', upgrade: 'h2,h2c' }).end(),
+        async ({ url }) => {
+          expect((await ask(url, '/')).headers).to.not.have.property('upgrade');
+        },
+      ));
+
     it('says who forwarded for whom, and believes no client that says so', () =>
       through(
         (request, response) => response.end(JSON.stringify(request.headers)),
@@ -202,6 +210,59 @@ export function itCarriesMessages(make: EngineFactory): void {
             expect([answer.status, answer.headers.etag, answer.body.length]).to.deep.equal([status, '"1"', 0]);
           }
           agent.destroy();
+        },
+      ));
+
+    it('drops a length that a 204 must not have', () =>
+      withTcp(
+        socket => socket.once('data', () => socket.end('HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n')),
+        url =>
+          withEngine(make, [url], async engine => {
+            expect((await ask(engine.url, '/')).headers).to.not.have.property('content-length');
+          }),
+      ));
+
+    it('passes on an interim answer, but not to a client of HTTP/1.0', () => {
+      const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nKeep-Alive: timeout=1\r\n\r\n';
+      return withTcp(
+        socket => socket.on('data', () => socket.write(`${hints}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`)),
+        url =>
+          withEngine(make, [url], async engine => {
+            const get = (version: string) => `GET / HTTP/${version}\r\nHost: x\r\nConnection: close\r\n\r\n`;
+            expect(await raw(engine.url, get('1.1'))).to.match(
+              /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a\.css>; rel=preload\r\n\r\nHTTP\/1\.1 200 OK\r\n/,
+            );
+            expect(await raw(engine.url, get('1.0'))).to.match(/^HTTP\/1\.1 200 OK\r\n/);
+          }),
+      );
+    });
+
+    it('carries out pipelined requests one after the other', () => {
+      let open = 0;
+      return through(
+        (_, response) => {
+          open += 1;
+          setTimeout(() => response.end(`${open--} open`), 30);
+        },
+        async ({ url }) => {
+          const get = (last: string) => `GET / HTTP/1.1\r\nHost: x\r\n${last}\r\n`;
+          const answers = await raw(url, get('') + get('') + get('Connection: close\r\n'));
+          expect(answers.match(/\d open/g)).to.deep.equal(['1 open', '1 open', '1 open']);
+        },
+      );
+    });
+
+    it('begins nothing for a client that is gone before its turn', () =>
+      through(
+        () => {},
+        async ({ url, arrived, settled, exchanges }) => {
+          const { hostname, port } = new URL(url);
+          const socket = connect(Number(port), hostname);
+          socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
+          await arrived(1);
+          socket.destroy();
+          expect(await settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+          expect(exchanges).to.have.length(1);
         },
       ));
 

@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import type { EngineFactory, Outcome } from '#src/proxy/exchange.js';
-import { ask } from './ask.js';
+import { ask, raw } from './ask.js';
 import { deadUrl, startToy, withTcp, withToys } from './toy-backend.js';
 import { throughWith, withEngine } from './with-engine.js';
 
@@ -122,6 +122,36 @@ export function itReportsOutcomes(make: EngineFactory): void {
               () => 'cut',
             );
             expect(outcome).to.equal('cut');
+            expect(await engine.settled(1)).to.deep.equal([{ kind: 'cut', reason: 'connection_terminated' }]);
+          }),
+      ));
+
+    it('cut: an answer that would have ended with its connection, which was reset', () =>
+      withTcp(
+        socket =>
+          socket.once('data', () =>
+            socket.write('HTTP/1.1 200 OK\r\n\r\nhalf', () => setTimeout(() => socket.resetAndDestroy(), 20)),
+          ),
+        url =>
+          withEngine(make, [url], async engine => {
+            const answer = await raw(engine.url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+            expect(answer).to.match(/half\r\n$/);
+            expect(await engine.settled(1)).to.deep.equal([{ kind: 'cut', reason: 'connection_terminated' }]);
+          }),
+      ));
+
+    it('cut: a client of HTTP/1.0, for which any end is the end of the body, is reset', () =>
+      withTcp(
+        socket =>
+          socket.once('data', () =>
+            socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n', () => {
+              setTimeout(() => socket.destroy(), 20);
+            }),
+          ),
+        url =>
+          withEngine(make, [url], async engine => {
+            const error = await raw(engine.url, 'GET / HTTP/1.0\r\n\r\n').catch(error => error);
+            expect(error).to.include({ code: 'ECONNRESET' });
             expect(await engine.settled(1)).to.deep.equal([{ kind: 'cut', reason: 'connection_terminated' }]);
           }),
       ));

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect } from 'chai';
 import { WebSocket, WebSocketServer } from 'ws';
 import { ask, cookieOf, raw } from './ask.js';
@@ -144,6 +145,36 @@ describe('proxy: upgrades', () => {
         expect(toys[0]?.seen.at(-1)?.headers).to.not.have.any.keys('upgrade', 'http2-settings');
         const body = `POST / HTTP/1.1\r\n${head}\r\nContent-Length: 3\r\n\r\nabc`;
         expect(await raw(proxy.url, body)).to.match(/^HTTP\/1\.1 400 /);
+      }),
+    ));
+
+  it('names the protocol also when the backend names more in its Connection field, which goes no further', () =>
+    withToys([undefined], toy =>
+      withProxy([toy], {}, async proxy => {
+        const fields = 'Connection: Upgrade, X-Hop\r\nX-Hop: 1\r\nUpgrade: websocket';
+        toy.server.on('upgrade', (_, socket) => {
+          socket.on('error', () => {});
+          socket.end(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n\r\nhi`);
+        });
+        const { hostname, port } = new URL(proxy.url);
+        const client = connect(Number(port), hostname, () => {
+          client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+        });
+        let answer = '';
+        for await (const chunk of client) answer += chunk;
+        expect(answer).to.match(/^HTTP\/1\.1 101 Switching Protocols\r\n(?:.+\r\n)*Upgrade: websocket\r\n[\s\S]*hi$/);
+        expect(answer).to.not.match(/x-hop/i);
+      }),
+    ));
+
+  it('closes the connection on one that is pipelined behind a request without an answer yet', () =>
+    withToys([() => {}], toy =>
+      withProxy([toy], {}, async proxy => {
+        const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+        const get = (fields: string) => `GET / HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
+        expect(await raw(proxy.url, get('') + get(upgrade))).to.equal('');
+        expect(await proxy.metric('holdfast_proxy_attempts_total{backend="backend-1",outcome="answered"}')).to.equal(0);
+        while ((await proxy.view('backend-1')).inFlight !== 0);
       }),
     ));
 

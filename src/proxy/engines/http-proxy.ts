@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { Engine, EngineFactory, EngineLimits, Exchange } from '../exchange.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
-import { answerBadHead } from './http-proxy/bad-head.js';
+import { answerBadHead, responseOn } from './http-proxy/bad-head.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
 import { destination, type Flaw, flawIn, hasBody } from './http-proxy/request-head.js';
 import { Tunnel } from './http-proxy/tunnel.js';
@@ -94,8 +94,11 @@ class HttpProxyEngine implements Engine, Wiring {
     const exchange = new HttpExchange(this, request, response, to ?? nowhere, tunnel);
     // A connection that becomes idle after `close` has looked for idle ones would stay until the grace is over.
     response.on('close', () => this.#closing && setImmediate(() => this.#server.closeIdleConnections()));
-    if (flaw === undefined) this.#onExchange(exchange);
-    else exchange.refuse(flaw.status, flaw.reason, badRequest);
+    if (flaw !== undefined) exchange.refuse(flaw.status, flaw.reason, badRequest);
+    else if (response.socket !== null) this.#onExchange(exchange);
+    // Pipelined: it is served when the one before it is answered. The two must not be carried out side by side
+    // (RFC 9112 §9.3.2), and when the client leaves, what was never begun needs no end.
+    else response.once('socket', () => this.#onExchange(exchange));
   }
 
   /** Node's server lets go of the connection: a response of our own answers on it, whether the backend agrees or not. */
@@ -104,6 +107,8 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#upgraded.add(socket);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#upgraded.delete(socket));
+    // Pipelined behind a request that is not answered yet: its answer and the tunnel would share the connection.
+    if (responseOn(socket) !== undefined) return void socket.destroy();
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
 import { namedInConnection } from './hop-by-hop.js';
 
@@ -8,6 +8,7 @@ const dropped: ReadonlySet<string> = new Set([
   'proxy-connection',
   'proxy-authenticate',
   'transfer-encoding',
+  'upgrade',
 ]);
 
 export function answerHead(answer: IncomingMessage): AnswerHead {
@@ -24,11 +25,15 @@ export function answerHead(answer: IncomingMessage): AnswerHead {
 export function answerLines(answer: IncomingMessage, added: readonly AddedHeader[]): string[] {
   const { rawHeaders } = answer;
   const named = namedInConnection(answer.headers.connection);
+  // RFC 9110 §8.6: whoever believed it would wait for a body that does not come.
+  const noLength = answer.statusCode === 204;
   const lines: string[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? '';
     const value = rawHeaders[at + 1] ?? '';
-    if (passes(name.toLowerCase(), value, named, added)) lines.push(name, value);
+    const lowerCase = name.toLowerCase();
+    if (noLength && lowerCase === 'content-length') continue;
+    if (passes(lowerCase, value, named, added)) lines.push(name, value);
   }
   for (const [name, value] of added) lines.push(name, value);
   return lines;
@@ -44,4 +49,14 @@ function passes(
   // Only the proxy speaks for itself: a backend's word on what this hop did would be taken for ours.
   if (name === 'proxy-status' && /(?:^|,)\s*holdfast\b/i.test(value)) return false;
   return name === 'set-cookie' || !added.some(([replaced]) => replaced === name);
+}
+
+/** A head of the 1xx kind, which Node's server cannot be asked to write (RFC 9110 §15.2: a proxy passes it on). */
+export function interimHead({ statusCode, statusMessage, rawHeaders }: InformationEvent): string {
+  let head = `HTTP/1.1 ${statusCode} ${statusMessage}\r\n`;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    if (!dropped.has(name.toLowerCase())) head += `${name}: ${rawHeaders[at + 1] ?? ''}\r\n`;
+  }
+  return `${head}\r\n`;
 }

@@ -1,8 +1,8 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
-import { answerHead, answerLines } from './answer-head.js';
+import { answerHead, answerLines, interimHead } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import type { Tunnel } from './tunnel.js';
 import type { Upload, UploadListener } from './upload.js';
@@ -71,6 +71,7 @@ export class Attempt implements UploadListener {
     // http-proxy would fold slashes and parse the target anew; what came is what goes on.
     request.path = this.#client.target;
     this.#restoreFraming(request);
+    request.on('information', interim => this.#pass(interim));
     request.on('response', answer => this.#answered(answer));
     request.on('upgrade', (answer, socket, head) => this.#upgraded(answer, socket, head));
   }
@@ -105,8 +106,10 @@ export class Attempt implements UploadListener {
   }
 
   #failed(error: Error): void {
-    if (this.#over || this.#answer !== undefined) return;
+    if (this.#over || this.#answer?.complete) return;
     if (this.#client.gone) this.#settle(abandoned);
+    // Node calls an answer that ends with its connection whole even when that connection was reset.
+    else if (this.#answer !== undefined) this.#cut(cutOff);
     else if (this.#wasStale()) this.#redial();
     else this.#settle(this.#outcomeOf('code' in error ? error.code : undefined));
   }
@@ -133,6 +136,14 @@ export class Attempt implements UploadListener {
     this.#client.upload.detach();
     this.#client.upload.listen(this);
     this.#dial('fresh', error => this.#failed(error));
+  }
+
+  /** To a 1.0 client a 1xx would be the answer itself; 100 has been answered already (see `request-head.ts`). */
+  #pass(interim: InformationEvent): void {
+    const { response } = this.#client;
+    const { socket } = response;
+    if (this.#over || socket === null || socket.writableNeedDrain || response.req.httpVersion === '1.0') return;
+    if (interim.statusCode !== 100) socket.write(interimHead(interim), 'latin1');
   }
 
   #answered(answer: IncomingMessage): void {
@@ -185,7 +196,7 @@ export class Attempt implements UploadListener {
 
   #upgraded(answer: IncomingMessage, socket: Socket, head: Buffer): void {
     const { tunnel, response } = this.#client;
-    if (this.#over || tunnel === undefined || !this.#writeHead(answer, ['Connection', 'Upgrade'])) {
+    if (this.#over || tunnel === undefined || !this.#writeHead(answer, upgradeLines(answer))) {
       socket.destroy();
       this.#settle(protocolError);
       return;
@@ -199,7 +210,14 @@ export class Attempt implements UploadListener {
     if (this.#over) return;
     this.#settle(outcome);
     // Closing the connection is the only way left to say that this is not all.
-    this.#client.response.destroy();
+    const { response } = this.#client;
+    if (this.#framed) response.destroy();
+    else response.socket?.resetAndDestroy();
+  }
+
+  /** Otherwise the answer ends with the client's connection (HTTP/1.0), and an orderly end would say that this is all. */
+  get #framed(): boolean {
+    return this.#client.response.chunkedEncoding || this.#answer?.headers['content-length'] !== undefined;
   }
 
   #arm(ms: number): void {
@@ -233,4 +251,8 @@ export class Attempt implements UploadListener {
     if (outcome.kind !== 'answered' || this.#request?.writableFinished === false) this.#request?.destroy();
     this.#resolve(outcome);
   }
+}
+
+function upgradeLines(answer: IncomingMessage): string[] {
+  return ['Connection', 'Upgrade', 'Upgrade', answer.headers.upgrade ?? 'websocket'];
 }

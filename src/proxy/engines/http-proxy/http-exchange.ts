@@ -143,6 +143,6 @@ export class HttpExchange implements Exchange, AttemptClient {
 
   #closed(): void {
     this.#attempt?.clientDone();
-    this.upload.drop();
+    this.upload.drop(this.limits.idleBodyMs);
   }
 }

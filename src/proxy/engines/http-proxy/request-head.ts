@@ -86,14 +86,24 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) > 0);
 }
 
+/** Node's parser takes 0.9 and 2.0 too. */
+const versions: ReadonlySet<string> = new Set(['1.1', '1.0']);
+/** RFC 3986 §3.2.2, and a port. */
+const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
+
 /** What Node's parser lets pass and a proxy must not; undefined when the head is in order. */
 export function flawIn(request: IncomingMessage, fieldsMax: number): Flaw | undefined {
   const { rawHeaders, headers } = request;
   // Node would drop the fields above its own limit in silence, so that limit is off and this one counts.
   if (rawHeaders.length > 2 * fieldsMax) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
+  if (!versions.has(request.httpVersion)) return { status: 400, reason: 'Only HTTP/1.0 and HTTP/1.1 are spoken here.' };
   if (hostsIn(rawHeaders) > 1) return { status: 400, reason: 'More than one Host field.' };
+  if (headers.host !== undefined && !hostShape.test(headers.host)) {
+    return { status: 400, reason: 'The Host field names no host.' };
+  }
   const coding = headers['transfer-encoding'];
-  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+  // RFC 9112 §6.1: in HTTP/1.0 there are no chunks, and whoever stands in front may have read the body otherwise.
+  if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || request.httpVersion === '1.0')) {
     return { status: 400, reason: 'The only transfer coding that is understood is chunked.' };
   }
   return undefined;

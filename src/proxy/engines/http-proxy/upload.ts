@@ -65,9 +65,16 @@ export class Upload extends Stream {
     if (!this.#complete) this.#source.pause();
   }
 
-  /** The exchange is over: the rest of the body is read and dropped, so that the connection can carry the next request. */
-  drop(): void {
-    if (!this.#complete) this.#source.resume();
+  /**
+   * The exchange is over: the rest of the body is read and dropped, so that the connection can carry the next request.
+   * What has not come after `withinMs` is not worth the wait: the connection is closed.
+   */
+  drop(withinMs: number): void {
+    if (this.#complete) return;
+    const source = this.#source;
+    const timer = setTimeout(() => source.destroy(), withinMs);
+    source.once('close', () => clearTimeout(timer));
+    source.resume();
   }
 
   override pipe<T extends NodeJS.WritableStream>(request: T): T {
