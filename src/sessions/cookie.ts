@@ -1,7 +1,7 @@
 import { SessionTooLarge } from './errors.js';
 
 /** RFC 6265bis section 5.6: a browser may drop a cookie whose name and value together are longer. */
-export const cookieBytesMax = 4096;
+const cookieBytesMax = 4096;
 
 /** `__Host-` makes the browser itself refuse a copy that is not Secure, has a Domain, or comes from a sibling host. */
 export function cookieName(secure: boolean): string {
