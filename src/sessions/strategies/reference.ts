@@ -84,7 +84,10 @@ class ReferenceStrategy implements SessionStrategy {
    * left, a replica) has still given the session; a later request will touch it. */
   async #touchWhenDue(token: string, record: SessionRecord): Promise<SessionRecord | undefined> {
     const idleUntilMs = Math.min(this.#now() + this.#limits.idleMs, record.absoluteUntilMs);
-    if (idleUntilMs - record.idleUntilMs < touchIntervalMs(this.#limits.idleMs)) return record;
+    const gainMs = idleUntilMs - record.idleUntilMs;
+    // The last touch gains less than an interval, and without it an active session would end that much too early.
+    const isLast = idleUntilMs === record.absoluteUntilMs && gainMs > 0;
+    if (gainMs < touchIntervalMs(this.#limits.idleMs) && !isLast) return record;
     try {
       return (await this.#store.touch(token, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
     } catch (error) {
