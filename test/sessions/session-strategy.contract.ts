@@ -105,6 +105,39 @@ export function sessionStrategyContract(
       expect(store.calls.filter(call => call === 'touch')).to.have.length(4);
     });
 
+    for (const { limits, every, touches, what } of [
+      { what: 'a short idle limit', limits: { idleMs: 10_000 }, every: 1_000, touches: 8 },
+      { what: 'an idle limit of some minutes', limits: { idleMs: 200_000 }, every: 5_000, touches: 6 },
+      {
+        what: 'the last idle span before the absolute limit',
+        limits: { absoluteMs: idleMs + 1 },
+        every: 60_000,
+        touches: 1,
+      },
+      { what: 'an idle limit beyond the absolute one', limits: { absoluteMs: idleMs / 2 }, every: 10_000, touches: 0 },
+    ]) {
+      it(`keeps an active session, with no touch too many: ${what}`, async () => {
+        const own = entry.open({ store, limits: { ...defaultLimits, ...limits }, now: () => nowMs });
+        const { token, session } = await own.begin('anna', {});
+        expect(session.record.idleUntilMs).to.be.at.most(session.record.absoluteUntilMs);
+        store.calls.length = 0;
+        for (let count = 0; count < 40 && nowMs + every < session.record.absoluteUntilMs; count++) {
+          nowMs += every;
+          const { record } = living(await own.open(token));
+          expect(record.idleUntilMs).to.be.at.most(record.absoluteUntilMs);
+        }
+        expect(store.calls.filter(call => call === 'touch')).to.have.length(touches);
+      });
+    }
+
+    it('takes nothing from a session when the clock goes back, nor gives it more than its limits from then on', async () => {
+      const { token, session } = await begun();
+      nowMs -= 3_600_000;
+      expect(living(await strategy.open(token)).record).to.deep.equal(session.record);
+      nowMs = session.record.idleUntilMs;
+      expect(await strategy.open(token)).to.equal('unknown');
+    });
+
     it('does not answer with a session that ended between the read and the touch', async () => {
       const { token } = await begun();
       nowMs += touchEveryMs;
@@ -177,6 +210,14 @@ export function sessionStrategyContract(
       });
       await expectRejection(broken, RangeError);
       expect((await reopened(made)).record).to.deep.equal(made.session.record);
+    });
+
+    it('keeps what just fits, and refuses one byte more', async () => {
+      const { session } = await begun();
+      const fill = (bytes: number) => (data: SessionData) =>
+        void Object.assign(data, { cart: 'x'.repeat(bytes - '{"cart":""}'.length) });
+      issued(await strategy.change(session, fill(defaultLimits.dataBytesMax)));
+      await expectRejection(strategy.change(session, fill(defaultLimits.dataBytesMax + 1)), SessionTooLarge);
     });
 
     it('refuses a megabyte and keeps what was there', async () => {

@@ -238,6 +238,7 @@ for (const [store, entry] of Object.entries(stores)) {
           await slow.entered;
           const bye = await askOther('/logout', { cookie });
           expect(bye.setCookies).to.deep.equal([cleared]);
+          expect(bye.headers.get('clear-site-data'), 'a browser heeds it over TLS alone').to.equal(null);
           slow.release();
           const answer = await inFlight;
           expect(answer.status).to.equal(401);

@@ -192,6 +192,24 @@ describe('redis store', () => {
     });
   });
 
+  it('asks a server that hangs once: what comes after the first deadline is refused at once', async () => {
+    const deadlineMs = 300;
+    const hasty = redis.open({ url: server.url, deadlineMs, now: Date.now });
+    try {
+      expect(await hasty.ready(5_000)).to.equal(true);
+      server.freeze();
+      await expectRejection(hasty.read(newSessionId()), StoreUnavailable);
+      for (const _ of [1, 2, 3]) {
+        const startedAt = performance.now();
+        await expectRejection(hasty.read(newSessionId()), StoreUnavailable);
+        expect(performance.now() - startedAt).to.be.lessThan(deadlineMs / 2);
+      }
+    } finally {
+      server.thaw();
+      await hasty.close();
+    }
+  });
+
   it('says once that the server refuses writes, reads on meanwhile, and says once that it is over', async () => {
     const edges: string[] = [];
     const told = redis.open({

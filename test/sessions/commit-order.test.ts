@@ -1,0 +1,133 @@
+import { expect } from 'chai';
+import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
+import { defaultLimits } from '#src/sessions/session.js';
+import type { SessionStore } from '#src/sessions/session-store.js';
+import { type Handler, serveSessions } from '#src/sessions/sessions.js';
+import { memory } from '#src/sessions/stores/memory.js';
+import { reference } from '#src/sessions/strategies/reference.js';
+import { type WatchedStore, watched } from './watched-store.js';
+import { type Ask, withServer } from './with-server.js';
+
+const handlers: Record<string, Handler> = {
+  '/login': async visit => {
+    await visit.begin('anna', { cart: [] });
+    return { status: 200 };
+  },
+  '/buy': async visit => {
+    await visit.change(data => void Object.assign(data, { cart: ['tea'] }));
+    return { status: 201 };
+  },
+  '/logout': async visit => {
+    await visit.end();
+    return { status: 200 };
+  },
+  '/careless': async visit => {
+    void visit.change(data => void Object.assign(data, { cart: ['tea'] }));
+    return { status: 200 };
+  },
+  '/begin-and-throw-at-once': async visit => {
+    void visit.begin('ben', {});
+    throw new Error('on purpose');
+  },
+  '/fail-unheard': async visit => {
+    void visit.change(() => undefined);
+    await new Promise(setImmediate);
+    return { status: 200 };
+  },
+};
+
+/** Holds the next calls of one name until it is released. */
+function hold(store: WatchedStore, call: Parameters<WatchedStore['before']>[0]) {
+  const waiting: (() => void)[] = [];
+  let enter: () => void = () => undefined;
+  const entered = new Promise<void>(resolve => {
+    enter = resolve;
+  });
+  store.before(call, () => {
+    enter();
+    return new Promise<void>(resolve => waiting.push(resolve));
+  });
+  const release = () => {
+    store.before(call, async () => undefined);
+    for (const go of waiting) go();
+  };
+  return { entered, release };
+}
+
+describe('what is committed before the headers', () => {
+  async function serving(work: (ask: Ask, store: WatchedStore) => Promise<void>): Promise<void> {
+    const inner: SessionStore = memory.open({ url: undefined, deadlineMs: 100, now: Date.now });
+    const store = watched(inner);
+    const strategy = reference.open({ store, limits: defaultLimits, now: Date.now });
+    const sessions = serveSessions({ strategy, ready: inner.ready, secure: false, onError: () => undefined });
+    try {
+      await withServer(sessions, handlers, ask => work(ask, store));
+    } finally {
+      await sessions.close();
+    }
+  }
+
+  const loggedIn = async (ask: Ask) => (await ask('/login')).cookie ?? expect.fail('no cookie');
+
+  for (const [what, path, call] of [
+    ['a new session', '/login', 'create'],
+    ['the end of the session before', '/login', 'remove'],
+    ['a change', '/buy', 'replace'],
+    ['a change that the handler did not wait for', '/careless', 'replace'],
+    ['a logout', '/logout', 'remove'],
+    ['what is begun by a handler that fails', '/begin-and-throw-at-once', 'create'],
+  ] as const) {
+    it(`${what}: no answer comes while the store has not done it`, () =>
+      serving(async (ask, store) => {
+        const cookie = await loggedIn(ask);
+        const held = hold(store, call);
+        let answered = false;
+        const answer = ask(path, { cookie }).finally(() => {
+          answered = true;
+        });
+        await held.entered;
+        // Whatever could have been sent too early has come before the answers to these.
+        for (const _ of [1, 2, 3]) await ask('/');
+        expect(answered).to.equal(false);
+        held.release();
+        expect((await answer).status).to.be.oneOf([200, 201, 500]);
+      }));
+  }
+
+  it('names the session that a failing handler has begun and not waited for', () =>
+    serving(async ask => {
+      const { status, cookie = '' } = await ask('/begin-and-throw-at-once');
+      expect(status).to.equal(500);
+      expect((await ask('/', { cookie })).text).to.contain('ben');
+    }));
+
+  it('keeps the former session when the store takes no new one', () =>
+    serving(async (ask, store) => {
+      const cookie = await loggedIn(ask);
+      store.before('create', () => Promise.reject(new StoreUnavailable('no memory left')));
+      const refused = await ask('/login', { cookie });
+      expect([refused.status, refused.setCookies]).to.deep.equal([503, []]);
+      expect((await ask('/', { cookie })).status).to.equal(200);
+    }));
+
+  it('lets a change that failed unheard end no process', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      await serving(async ask => {
+        expect((await ask('/fail-unheard')).status).to.equal(200);
+      });
+      expect(unhandled).to.deep.equal([]);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+  });
+
+  it('tells nobody that an id was taken', () =>
+    serving(async (ask, store) => {
+      store.before('create', () => Promise.reject(new SessionExists()));
+      const { status, text } = await ask('/login');
+      expect([status, text]).to.deep.equal([500, '{"error":"the request could not be handled","why":"internal"}']);
+    }));
+});
