@@ -26,6 +26,7 @@ export class Member implements Backend {
   drained = false;
   #state: BackendState = 'down';
   #incarnation = '1';
+  #boot = 1;
   /** It says itself which boot it is; otherwise the proxy counts. */
   #selfNamed = false;
   #healthy = false;
@@ -49,6 +50,11 @@ export class Member implements Backend {
     return this.#incarnation;
   }
 
+  /** How many boots were seen, for `learn`. */
+  get boot(): number {
+    return this.#boot;
+  }
+
   get order(): Order {
     return this.#order;
   }
@@ -70,6 +76,7 @@ export class Member implements Backend {
     this.#probed = true;
     this.#healthy = true;
     this.suspect = false;
+    this.#pardon();
     this.#settle(reason);
   }
 
@@ -84,9 +91,14 @@ export class Member implements Backend {
     this.#settle(reason);
   }
 
-  /** `given` is what an answer or a health check called this boot; a name that cannot go into a cookie is ignored. */
-  learn(given: string | undefined): void {
+  /**
+   * `given` is what an answer or a health check called this boot; a name that cannot go into a cookie is ignored.
+   * `asked` is the boot that was known when it was asked: a process that finishes its last answers while its successor
+   * has the port already must not pass for the newest boot again.
+   */
+  learn(given: string | undefined, asked = this.#boot): void {
     if (given === undefined || given === this.#incarnation || !incarnationShape.test(given)) return;
+    if (asked !== this.#boot) return;
     const first = !this.#selfNamed;
     this.#selfNamed = true;
     if (first) this.#incarnation = given;
@@ -95,9 +107,18 @@ export class Member implements Backend {
 
   #become(incarnation: string): void {
     this.#incarnation = incarnation;
+    this.#boot += 1;
     // Its memory is empty: whoever was bound to the boot before is bound to nothing now.
     this.bound.clear();
     this.#onEvent({ kind: 'incarnation', backend: this.name, incarnation });
+    this.#pardon();
+    this.#settle('a new boot');
+  }
+
+  /** What failed was the process before it. */
+  #pardon(): void {
+    this.ejection.succeeded();
+    this.#ejected = false;
   }
 
   #settle(reason: string): void {

@@ -71,6 +71,8 @@ export class BackendPool {
 
   end(member: Member, slot: number, outcome: Outcome): void {
     member.inFlight.delete(slot);
+    // Removed meanwhile: there is nobody left to eject, to probe or to tell of.
+    if (!this.#members.includes(member)) return;
     if (failed(outcome)) this.#countFailure(member);
     else if (outcome.kind === 'answered') member.ejection.succeeded();
     if (lostTouch(outcome)) this.suspect(member);
@@ -141,6 +143,7 @@ export class BackendPool {
     if (ready - 1 < this.#members.length / 2) return;
     const lastsMs = member.ejection.begin(this.#settings.now(), this.#settings.random());
     member.eject(true, `5 failures in a row: out for ${Math.round(lastsMs / 1000)} s`);
+    clearTimeout(this.#ejected.get(member));
     this.#ejected.set(
       member,
       setTimeout(() => member.eject(false, 'its ejection is over'), lastsMs),

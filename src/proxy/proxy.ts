@@ -81,17 +81,20 @@ export class Heart {
 
   #edits(exchange: Exchange, member: Member, binding: Binding): HeaderEdits {
     const told = binding.broken !== undefined && binding.broken !== 'forged';
+    const { boot } = member;
     return {
       request: { 'holdfast-affinity': told ? `broken; reason=${binding.broken}` : undefined },
       stripCookie: this.#parts.affinity?.cookieName(exchange) ?? '',
-      onAnswer: head => this.#onAnswer(exchange, member, binding, head),
+      onAnswer: head => {
+        member.learn(head.header('holdfast-incarnation'), boot);
+        return this.#onAnswer(exchange, member, binding, head);
+      },
     };
   }
 
   /** The answer may be the first to tell that this is another boot than the one that the cookie names. */
   #onAnswer(exchange: Exchange, member: Member, binding: Binding, head: AnswerHead): readonly AddedHeader[] {
     const { affinity, metrics, now } = this.#parts;
-    member.learn(head.header('holdfast-incarnation'));
     if (affinity === undefined) return nothingAdded;
     const bound = binding.owner === member && binding.broken === undefined;
     if (bound && binding.claims?.incarnation !== member.incarnation) metrics.affinity('reborn');

@@ -103,6 +103,30 @@ describe('pool: failures', () => {
       ]);
     }));
 
+  it('of the process before are forgiven to a new one', () =>
+    withPoolOf(3, (pool, [one, two]) => {
+      const bad = Array.from({ length: 5 }, () => answered(500));
+      for (const member of [one, two]) member?.learn('first');
+      end(pool, one, ...bad);
+      one?.learn('second');
+      expect(one?.state).to.equal('ready');
+      end(pool, two, ...bad);
+      if (two === undefined) return;
+      pool.down(two, 'test');
+      pool.up(two, 'test');
+      expect(two.state).to.equal('ready');
+    }));
+
+  it('of a backend that was removed count no more', () =>
+    withPoolOf(3, (pool, [one], log) => {
+      if (one === undefined) return;
+      const slots = [1, 2, 3, 4, 5].map(() => pool.begin(one, exchange('POST')));
+      pool.remove(one.name);
+      for (const slot of slots) pool.end(one, slot, { kind: 'broken-off', reason: 'connection_terminated' });
+      expect(log).to.deep.equal({ events: [], suspects: [] });
+      expect(one.inFlight.size).to.equal(0);
+    }));
+
   it('never eject below half of the pool', () => {
     const bad = Array.from({ length: 6 }, () => answered(500));
     for (const [size, stay] of [

@@ -133,6 +133,25 @@ describe('proxy: affinity', () => {
       expect(reasonTold(named(toys, other.text))).to.equal('broken; reason=reborn');
     }));
 
+  it('is not led back by the last answers of a process whose successor has the port already', () => {
+    let finish = (): void => {};
+    const slow: RequestListener = (request, response) => {
+      if (request.url !== '/slow') return void response.end();
+      finish = () => response.end('old');
+    };
+    return withPool([slow], { health: blindHealth }, async (proxy, toy) => {
+      const old = proxy.ask('/slow');
+      while (toy.seen.length === 0) await new Promise(resolve => setImmediate(resolve));
+      toy.incarnation = 'second-boot';
+      const first = await proxy.ask('/');
+      finish();
+      expect((await old).headers['holdfast-incarnation']).to.equal('backend-1-boot-1');
+      expect((await proxy.view('backend-1')).incarnation).to.equal('second-boot');
+      expect((await proxy.as(cookieOf(first))).headers).to.not.have.property('set-cookie');
+      expect(proxy.events.filter(event => event.kind === 'incarnation')).to.have.length(1);
+    });
+  });
+
   it('a restart on the same port of a backend that does not name its boot counts as reborn', async () => {
     const toy = await startToy('backend-1');
     toy.incarnation = undefined;
