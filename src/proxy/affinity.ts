@@ -21,6 +21,9 @@ export const unbound: Binding = { claims: undefined, owner: undefined, broken: u
 /** Moments of issue may run this far ahead of the clock, to give each binding its own. */
 const aheadMsMax = 1000;
 
+/** Copies of the cookie in one request that are looked at. */
+const copiesMax = 3;
+
 /** Joins the cookies to the backends of the pool. */
 export class Affinity {
   readonly #cookies: AffinityCookies;
@@ -45,13 +48,28 @@ export class Affinity {
   }
 
   arrive(exchange: Exchange, nowMs: number): Binding {
-    const reading = this.#cookies.read(exchange.cookie(this.cookieName(exchange)), exchange.secure, nowMs);
+    const reading = this.#read(exchange, nowMs);
     if (reading.kind === 'none') return unbound;
     if (reading.kind === 'bad') return { ...unbound, broken: reading.reason };
     const owner = this.#pool.members.find(member => this.#ids.get(member) === reading.backendId);
     const broken = owner === undefined ? 'unknown' : brokenBy(owner, reading.incarnation);
     if (broken === undefined) owner?.bound.see(reading.issuedMs, nowMs);
     return { claims: reading, owner, broken };
+  }
+
+  /**
+   * The first good one: a stray copy for a longer path or another domain comes along with each request of the browser,
+   * and no new cookie could ever replace it. When all are bad, what the first one is counts.
+   */
+  #read(exchange: Exchange, nowMs: number): AffinityReading {
+    const name = this.cookieName(exchange);
+    const { secure } = exchange;
+    const first = this.#cookies.read(exchange.cookie(name), secure, nowMs);
+    for (let nth = 1; first.kind === 'bad' && nth < copiesMax; nth += 1) {
+      const other = this.#cookies.read(exchange.cookie(name, nth), secure, nowMs);
+      if (other.kind === 'bound') return other;
+    }
+    return first;
   }
 
   /**

@@ -1,9 +1,10 @@
-/** The raw value of the named cookie in a Cookie header (RFC 6265 §4.2.1); the first one if it came twice. */
-export function cookieValue(header: string | undefined, name: string): string | undefined {
+/** The raw value of the named cookie in a Cookie header (RFC 6265 §4.2.1); of its copy number `nth` if it came often. */
+export function cookieValue(header: string | undefined, name: string, nth: number): string | undefined {
   if (header === undefined) return undefined;
   const pair = `${name}=`;
+  let skip = nth;
   for (let at = header.indexOf(pair); at !== -1; at = header.indexOf(pair, at + 1)) {
-    if (startsPair(header, at)) return header.slice(at + pair.length, endOfPair(header, at)).trim();
+    if (startsPair(header, at) && skip-- === 0) return header.slice(at + pair.length, endOfPair(header, at)).trim();
   }
   return undefined;
 }

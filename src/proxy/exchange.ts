@@ -18,8 +18,8 @@ export interface Exchange {
   readonly upgrade: boolean;
   /** Whether the request body is still whole in the replay buffer (no body counts as whole). */
   readonly replayable: boolean;
-  /** The raw value of the named request cookie; undefined when absent. */
-  cookie(name: string): string | undefined;
+  /** The raw value of the named request cookie, or of its copy number `nth` from 0; undefined when there is none. */
+  cookie(name: string, nth?: number): string | undefined;
   /** One attempt. Resolves when the answer is complete, or as soon as it is certain that there will be none. */
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome>;
   /** Ends the attempt that waits for the head of an answer as `broken-off`. No effect once the answer has begun. */
@@ -32,8 +32,11 @@ export interface Exchange {
 export interface HeaderEdits {
   /** Set on the request; `undefined` removes every copy that the client sent. */
   readonly request: Readonly<Record<string, string | undefined>>;
-  /** The cookie that is taken out of the request's Cookie header (affinity is not the app's business); empty: none. */
-  readonly stripCookie: string;
+  /**
+   * Affinity is not the app's business: this cookie is taken out of the request's Cookie header, and out of the answer
+   * where the app sets it itself. Empty: none.
+   */
+  readonly ownCookie: string;
   /** Called once, when the head of the answer has arrived; what it returns is added to the answer's header lines. */
   onAnswer(head: AnswerHead): readonly AddedHeader[];
 }

@@ -84,7 +84,7 @@ export class Heart {
     const { boot } = member;
     return {
       request: { 'holdfast-affinity': told ? `broken; reason=${binding.broken}` : undefined },
-      stripCookie: this.#parts.affinity?.cookieName(exchange) ?? '',
+      ownCookie: this.#parts.affinity?.cookieName(exchange) ?? '',
       onAnswer: head => {
         member.learn(head.header('holdfast-incarnation'), boot);
         return this.#onAnswer(exchange, member, binding, head);

@@ -130,7 +130,7 @@ export function itCarriesMessages(make: EngineFactory): void {
           const alone = JSON.parse((await ask(url, '/', { headers: { cookie: 'mine=1' } })).text);
           expect(alone).to.not.have.property('cookie');
         },
-        { edits: { ...noEdits, request: { 'x-set': 'yes', 'x-gone': undefined }, stripCookie: 'mine' } },
+        { edits: { ...noEdits, request: { 'x-set': 'yes', 'x-gone': undefined }, ownCookie: 'mine' } },
       ));
 
     it('removes a proxy-status in which a backend speaks for the proxy, and no other', () =>

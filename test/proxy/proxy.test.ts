@@ -49,6 +49,31 @@ describe('proxy: affinity', () => {
       expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="forged"}')).to.equal(bad.length);
     }));
 
+  it('finds the good one beside a stray copy that the browser sends with it', () =>
+    withPool(three, {}, async proxy => {
+      const first = await proxy.ask('/');
+      for (const cookies of [`holdfast=stray; ${cookieOf(first)}`, `${cookieOf(first)}; holdfast=stray`]) {
+        for (let i = 0; i < 3; i += 1) {
+          const again = await proxy.as(cookies);
+          expect(again.text).to.equal(first.text);
+          expect(again.headers).to.not.have.property('set-cookie');
+        }
+      }
+      const bad = await proxy.as('holdfast=1; holdfast=2; holdfast=3; holdfast=4');
+      expect(bad.headers['set-cookie']).to.have.length(1);
+    }));
+
+  it('an app that sets a cookie of the same name does not undo the binding; its other cookies pass', () => {
+    const app: RequestListener = (_, response) =>
+      response.setHeader('set-cookie', ['holdfast=app', 'holdfastly=1; Path=/']).end();
+    return withPool([app], {}, async proxy => {
+      const first = await proxy.ask('/');
+      expect(first.headers['set-cookie']?.[0]).to.equal('holdfastly=1; Path=/');
+      expect(first.headers['set-cookie']).to.have.length(2);
+      expect((await proxy.as(cookieOf(first))).headers['set-cookie']).to.deep.equal(['holdfastly=1; Path=/']);
+    });
+  });
+
   it('an expired cookie is replaced, and the backend is told', () =>
     withPool(three, { affinity: { ...affinity, idleMs: 1 } }, async (proxy, ...toys) => {
       const cookie = cookieOf(await proxy.ask('/'));

@@ -4,7 +4,7 @@ import type { EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { withToys } from './toy-backend.js';
 
-export const noEdits: HeaderEdits = { request: {}, stripCookie: '', onAnswer: () => [] };
+export const noEdits: HeaderEdits = { request: {}, ownCookie: '', onAnswer: () => [] };
 
 export interface RunningEngine {
   readonly url: string;

@@ -21,8 +21,11 @@ export function answerHead(answer: IncomingMessage): AnswerHead {
   };
 }
 
-/** Names and values in turn, in the order and spelling of the backend, so that lines of one name stay apart. */
-export function answerLines(answer: IncomingMessage, added: readonly AddedHeader[]): string[] {
+/**
+ * Names and values in turn, in the order and spelling of the backend, so that lines of one name stay apart. The backend
+ * cannot set the cookie `ownCookie`: its browser would lose its way back.
+ */
+export function answerLines(answer: IncomingMessage, added: readonly AddedHeader[], ownCookie: string): string[] {
   const { rawHeaders } = answer;
   const named = namedInConnection(answer.headers.connection);
   // RFC 9110 §8.6: whoever believed it would wait for a body that does not come.
@@ -33,6 +36,7 @@ export function answerLines(answer: IncomingMessage, added: readonly AddedHeader
     const value = rawHeaders[at + 1] ?? '';
     const lowerCase = name.toLowerCase();
     if (noLength && lowerCase === 'content-length') continue;
+    if (ownCookie !== '' && lowerCase === 'set-cookie' && value.startsWith(`${ownCookie}=`)) continue;
     if (passes(lowerCase, value, named, added)) lines.push(name, value);
   }
   for (const [name, value] of added) lines.push(name, value);

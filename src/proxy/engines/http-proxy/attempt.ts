@@ -160,7 +160,7 @@ export class Attempt implements UploadListener {
   #writeHead(answer: IncomingMessage, more: readonly string[] = []): boolean {
     const { response } = this.#client;
     const head = answerHead(answer);
-    const lines = answerLines(answer, this.#edits.onAnswer(head));
+    const lines = answerLines(answer, this.#edits.onAnswer(head), this.#edits.ownCookie);
     for (const part of more) lines.push(part);
     if (this.#client.closing) response.shouldKeepAlive = false;
     try {

@@ -84,8 +84,8 @@ export class HttpExchange implements Exchange, AttemptClient {
     return this.response.closed || this.response.destroyed || this.#request.socket.destroyed;
   }
 
-  cookie(name: string): string | undefined {
-    return cookieValue(this.#given.cookie, name);
+  cookie(name: string, nth = 0): string | undefined {
+    return cookieValue(this.#given.cookie, name, nth);
   }
 
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome> {

@@ -43,8 +43,8 @@ export function forwardedHeaders(forwarding: Forwarding, edits: HeaderEdits): In
   for (const name in given) {
     if (!dropped.has(name) && !named?.has(name)) headers[name] = given[name];
   }
-  if (edits.stripCookie !== '' && headers.cookie !== undefined) {
-    headers.cookie = withoutCookie(headers.cookie, edits.stripCookie);
+  if (edits.ownCookie !== '' && headers.cookie !== undefined) {
+    headers.cookie = withoutCookie(headers.cookie, edits.ownCookie);
     if (headers.cookie === undefined) delete headers.cookie;
   }
   addOurs(headers, forwarding);
