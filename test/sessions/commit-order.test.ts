@@ -55,11 +55,21 @@ function hold(store: WatchedStore, call: Parameters<WatchedStore['before']>[0]) 
 }
 
 describe('what is committed before the headers', () => {
+  let errors: unknown[];
+  beforeEach(() => {
+    errors = [];
+  });
+
   async function serving(work: (ask: Ask, store: WatchedStore) => Promise<void>): Promise<void> {
     const inner: SessionStore = memory.open({ url: undefined, deadlineMs: 100, now: Date.now });
     const store = watched(inner);
     const strategy = reference.open({ store, limits: defaultLimits, now: Date.now });
-    const sessions = serveSessions({ strategy, ready: inner.ready, secure: false, onError: () => undefined });
+    const sessions = serveSessions({
+      strategy,
+      ready: inner.ready,
+      secure: false,
+      onError: error => errors.push(error),
+    });
     try {
       await withServer(sessions, handlers, ask => work(ask, store));
     } finally {
@@ -124,10 +134,11 @@ describe('what is committed before the headers', () => {
     }
   });
 
-  it('tells nobody that an id was taken', () =>
+  it('tells no visitor that an id was taken, and its own log at once', () =>
     serving(async (ask, store) => {
       store.before('create', () => Promise.reject(new SessionExists()));
       const { status, text } = await ask('/login');
       expect([status, text]).to.deep.equal([500, '{"error":"the request could not be handled","why":"internal"}']);
+      expect(errors.map(String)).to.deep.equal(['SessionExists: a session with this id exists already']);
     }));
 });
