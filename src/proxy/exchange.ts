@@ -24,6 +24,8 @@ export interface Exchange {
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome>;
   /** Ends the attempt that waits for the head of an answer as `broken-off`. No effect once the answer has begun. */
   breakOff(): void;
+  /** Closes the tunnel of an upgrade on both sides, in order. No effect as long as there is none. */
+  endTunnel(): void;
   /** The proxy's own answer: `text/plain`, with the given headers. Never after an attempt whose answer had begun. */
   refuse(status: number, reason: string, headers: Readonly<Record<string, string>>): void;
 }

@@ -102,12 +102,18 @@ export class BackendPool {
     }
   }
 
-  /** `windowMs`: how long a drain keeps the bound browsers. A second drain begins a new window. */
+  /**
+   * `windowMs`: how long a drain keeps the bound browsers. A second drain begins a new window. Tunnels would outlast any
+   * window; they are closed one after the other, so that their clients do not all come back at one moment.
+   */
   obey(member: Member, order: Order, windowMs = this.#settings.drainMs): void {
     this.#stopDrain(member);
     member.obey(order);
     if (order !== 'drain') return;
+    const tunnels = tunnelsOf(member);
+    const apartMs = windowMs / (tunnels.length + 1);
     this.#draining.set(member, [
+      ...tunnels.map((tunnel, at) => setTimeout(() => tunnel.endTunnel(), apartMs * (at + 1))),
       setTimeout(() => this.#endDrain(member, 'window'), windowMs),
       setInterval(() => this.#lookWhetherDrained(member), drainLookMs),
     ]);
@@ -133,6 +139,8 @@ export class BackendPool {
     if (member.drained || member.order !== 'drain') return;
     member.drained = true;
     this.#stopDrain(member);
+    // Those that were opened meanwhile, by browsers that were bound.
+    for (const tunnel of tunnelsOf(member)) tunnel.endTunnel();
     this.#settings.onEvent({ kind: 'drained', backend: member.name, reason });
   }
 
@@ -160,6 +168,10 @@ export class BackendPool {
     clearTimeout(this.#ejected.get(member));
     this.#ejected.delete(member);
   }
+}
+
+function tunnelsOf(member: Member): readonly Exchange[] {
+  return [...member.inFlight].filter(exchange => exchange.upgrade);
 }
 
 function failed(outcome: Outcome): boolean {

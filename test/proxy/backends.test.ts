@@ -25,6 +25,7 @@ function exchange(method: string, replayable = true): Exchange & { readonly brok
     breakOff: () => {
       brokenOff = true;
     },
+    endTunnel: () => {},
     refuse: () => {},
   };
 }

@@ -15,6 +15,7 @@ const exchange: Exchange = {
   cookie: () => undefined,
   send: () => Promise.reject(new Error('not sent here')),
   breakOff: () => {},
+  endTunnel: () => {},
   refuse: () => {},
 };
 

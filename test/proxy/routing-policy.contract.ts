@@ -91,6 +91,7 @@ export function anExchange(): Exchange {
     replayable: true,
     cookie: () => undefined,
     send: () => Promise.resolve({ kind: 'abandoned' }),
+    endTunnel() {},
     breakOff() {},
     refuse() {},
   };

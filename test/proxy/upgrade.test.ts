@@ -178,6 +178,25 @@ describe('proxy: upgrades', () => {
       }),
     ));
 
+  it('ends the tunnels of a draining backend one after the other, and those opened meanwhile with the window', () =>
+    withSockets(2, toys =>
+      withProxy(toys, {}, async proxy => {
+        const bound = cookieOf(await ask(proxy.url, '/')) ?? '';
+        const name = (await proxy.as(bound)).text;
+        const first = await Promise.all([1, 2, 3].map(() => open(proxy.url, bound)));
+        const startedMs = performance.now();
+        const closings = first.map(({ socket }) => once(socket, 'close').then(() => performance.now() - startedMs));
+        await proxy.admin('PUT', `/backends/${name}`, { state: 'drain', windowMs: 800 });
+        const late = await open(proxy.url, bound);
+        const lateClosed = once(late.socket, 'close');
+        const closedMs = (await Promise.all(closings)).sort((a, b) => a - b);
+        for (const [at, ms] of closedMs.entries()) expect(ms).to.be.at.least(200 * (at + 1) - 5);
+        expect(await proxy.event(({ kind }) => kind === 'drained')).to.include({ backend: name, reason: 'window' });
+        await lateClosed;
+        while ((await proxy.view(name)).inFlight !== 0);
+      }),
+    ));
+
   it('ends the tunnels when the proxy closes', () =>
     withSockets(1, toys =>
       withProxy(toys, {}, async proxy => {

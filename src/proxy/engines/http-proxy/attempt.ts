@@ -234,7 +234,8 @@ export class Attempt implements UploadListener {
   #late(): void {
     const { upload, response } = this.#client;
     if (this.#answer !== undefined) {
-      this.#cut(response.writableNeedDrain ? abandoned : { kind: 'cut', reason: 'http_response_timeout' });
+      const unread = this.#answer.complete || response.writableNeedDrain;
+      this.#cut(unread ? abandoned : { kind: 'cut', reason: 'http_response_timeout' });
     } else if (upload.complete || upload.blocked) {
       this.#settle({ kind: 'broken-off', reason: 'http_response_timeout' });
     } else {

@@ -110,6 +110,10 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.#attempt?.breakOff();
   }
 
+  endTunnel(): void {
+    this.tunnel?.end();
+  }
+
   refuse(status: number, reason: string, headers: Readonly<Record<string, string>>): void {
     if (this.gone || this.response.headersSent) return;
     const body = Buffer.from(`${reason}\n`);

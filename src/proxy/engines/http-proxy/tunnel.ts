@@ -8,6 +8,7 @@ const keepAliveMs = 30_000;
 export class Tunnel {
   readonly #client: Socket;
   readonly #early: Buffer;
+  #open = false;
 
   /** `early`: what the client sent behind its request in the same packet. */
   constructor(client: Socket, early: Buffer) {
@@ -20,6 +21,7 @@ export class Tunnel {
    * Tells once that both sides are closed, and whether the backend's did so in order.
    */
   open(response: ServerResponse, backend: Socket, early: Buffer, ended: (whole: boolean) => void): void {
+    this.#open = true;
     response.flushHeaders();
     response.detachSocket(this.#client);
     // The agent's sockets close their half when the other does; a tunnel leaves that to its ends.
@@ -33,6 +35,11 @@ export class Tunnel {
     if (this.#early.length > 0) backend.write(this.#early);
     this.#joinEnds(backend, ended);
     backend.pipe(this.#client).pipe(backend);
+  }
+
+  /** What was passed on already still arrives; the backend's side follows. */
+  end(): void {
+    if (this.#open) this.#client.destroySoon();
   }
 
   #joinEnds(backend: Socket, ended: (whole: boolean) => void): void {
