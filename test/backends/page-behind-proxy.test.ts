@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
+import { launchChromium } from '../chromium.js';
 import { withRedis } from '../sessions/with-redis.js';
-import { hide, logIn, startBrowser, story, withPage } from './with-browser.js';
+import { hide, logIn, story, withPage } from './with-browser.js';
 import { withProxy } from './with-proxy.js';
 import { type Settings, type ShopProcess, withShop } from './with-shop.js';
 
@@ -10,7 +11,7 @@ describe('shop: the page behind the proxy', () => {
 
   before(async function () {
     this.timeout(30_000);
-    browser = await startBrowser();
+    browser = await launchChromium();
   });
 
   after(() => browser.close());

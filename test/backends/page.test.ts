@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
+import { launchChromium } from '../chromium.js';
 import { withRedis } from '../sessions/with-redis.js';
 import { until, Visitor } from './visitor.js';
-import { hide, logIn, startBrowser, story, withPage } from './with-browser.js';
+import { hide, logIn, story, withPage } from './with-browser.js';
 import { withShop } from './with-shop.js';
 
 describe('shop: the page', () => {
@@ -11,7 +12,7 @@ describe('shop: the page', () => {
 
   before(async function () {
     this.timeout(30_000);
-    browser = await startBrowser();
+    browser = await launchChromium();
   });
 
   after(() => browser.close());

@@ -1,29 +1,5 @@
-import { existsSync } from 'node:fs';
 import { expect } from 'chai';
-import { type Browser, chromium, type Page } from 'playwright-core';
-
-const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const quiet = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-/** For `before`; whoever calls it closes the browser in `after`. */
-export async function startBrowser(): Promise<Browser> {
-  const executablePath = process.env.CHROMIUM_PATH ?? places.find(place => existsSync(place));
-  if (executablePath === undefined) {
-    throw new Error(
-      `no Chromium at ${places.join(', ')}: install it (apt-get install chromium) or set CHROMIUM_PATH to yours`,
-    );
-  }
-  return chromium.launch({ executablePath, args: quiet });
-}
+import type { Browser, Page } from 'playwright-core';
 
 /** A page, and everything about it that should not be: errors in its console, requests to anybody else. */
 export interface WatchedPage {

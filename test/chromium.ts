@@ -14,18 +14,8 @@ const quiet = [
   '--disable-sync',
 ];
 
-/** Gives `use` a real browser and closes it on every path. */
-export async function withChromium<T>(use: (browser: Browser) => Promise<T>): Promise<T> {
-  const browser = await launchChromium();
-  try {
-    return await use(browser);
-  } finally {
-    await browser.close();
-  }
-}
-
-/** For a suite that shares one browser; it closes it in its `after`. */
-export function launchChromium(): Promise<Browser> {
+/** For `before`; whoever calls it closes the browser in `after`. */
+export async function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath: chromiumPath(), args: quiet });
 }
 
