@@ -21,7 +21,8 @@ const listedMax = 1000;
 const retryDelayMaxMs = 500;
 const probeIntervalMs = 20;
 
-type Kind = 'reads' | 'writes';
+/** What a server can refuse by itself: one without memory takes no writes, and still removals. */
+type Kind = 'reads' | 'writes' | 'removals';
 
 const sessionKey = (digest: string) => `holdfast:session:${digest}`;
 const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
@@ -85,7 +86,7 @@ class RedisStore implements SessionStore {
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const digest = digestOf(id);
     const ask = () => this.#redis.sessionRemove(sessionKey(digest), this.#settings.now(), onlyVersion ?? '');
-    const [outcome, user] = await this.#ask('writes', ask);
+    const [outcome, user] = await this.#ask('removals', ask);
     if (outcome === 'conflict') return outcome;
     // Nobody waits for this, nor need it succeed: a reader of the list checks every session of it anyway.
     if (user !== undefined) this.#redis.zrem(userKey(user), digest).catch(() => undefined);

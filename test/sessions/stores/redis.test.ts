@@ -210,16 +210,23 @@ describe('redis store', () => {
     }
   });
 
-  it('says once that the server refuses writes, reads on meanwhile, and says once that it is over', async () => {
+  /** A store that writes down its edges, on a server that is as it was afterwards. */
+  async function withEdges(work: (told: SessionStore, edges: readonly string[]) => Promise<void>): Promise<void> {
     const edges: string[] = [];
-    const told = redis.open({
-      url: server.url,
-      deadlineMs: 1_000,
-      now: Date.now,
-      onEdge: edge => edges.push(line(edge)),
-    });
+    const onEdge = ({ up, why }: StoreEdge) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+    const told = redis.open({ url: server.url, deadlineMs: 1_000, now: Date.now, onEdge });
     try {
       expect(await told.ready(5_000)).to.equal(true);
+      await work(told, edges);
+    } finally {
+      await raw.config('SET', 'maxmemory', '0');
+      await raw.replicaof('NO', 'ONE');
+      await told.close();
+    }
+  }
+
+  it('says once that the server refuses writes, reads on meanwhile, and says once that it is over', () =>
+    withEdges(async (told, edges) => {
       const [id, made] = [newSessionId(), record()];
       await told.create(id, made);
       await raw.config('SET', 'maxmemory', '1');
@@ -230,25 +237,14 @@ describe('redis store', () => {
       expect(edges).to.have.length(1);
       expect(edges[0]).to.match(/^down: it refuses writes: OOM /);
       expect(await told.remove(id), 'a logout needs no memory').to.equal('removed');
+      expect(edges).to.have.length(1);
       await raw.config('SET', 'maxmemory', '0');
       await told.create(newSessionId(), made);
       expect(edges.slice(1)).to.deep.equal(['up: it takes writes again']);
-    } finally {
-      await raw.config('SET', 'maxmemory', '0');
-      await told.close();
-    }
-  });
+    }));
 
-  it('leaves a server that has become a replica, and says why', async () => {
-    const edges: string[] = [];
-    const told = redis.open({
-      url: server.url,
-      deadlineMs: 1_000,
-      now: Date.now,
-      onEdge: edge => edges.push(line(edge)),
-    });
-    try {
-      expect(await told.ready(5_000)).to.equal(true);
+  it('leaves a server that has become a replica, and says why', () =>
+    withEdges(async (told, edges) => {
       const [id, made] = [newSessionId(), record()];
       await told.create(id, made);
       await raw.replicaof('127.0.0.1', 1);
@@ -258,11 +254,7 @@ describe('redis store', () => {
       expect(await told.replace(id, { ...made, version: 2 })).to.equal('saved');
       expect(edges[0]).to.match(/^down: READONLY /);
       expect(edges.slice(1)).to.deep.equal(['up: connected again']);
-    } finally {
-      await raw.replicaof('NO', 'ONE');
-      await told.close();
-    }
-  });
+    }));
 
   it('refuses an address that is none of Redis, and says what one looks like', () => {
     for (const url of [undefined, '', 'localhost', 'http://127.0.0.1:6379', '127.0.0.1:6379']) {
@@ -270,10 +262,6 @@ describe('redis store', () => {
     }
   });
 });
-
-function line({ up, why }: StoreEdge): string {
-  return `${up ? 'up' : 'down'}: ${why}`;
-}
 
 async function commandsOf(raw: Redis): Promise<number> {
   return numberIn(await raw.info('stats'), /total_commands_processed:(\d+)/);
