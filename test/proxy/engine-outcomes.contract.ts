@@ -85,6 +85,17 @@ export function itReportsOutcomes(make: EngineFactory): void {
           }),
       ));
 
+    it('broken-off: a reason phrase that cannot be passed on, and the own answer has its own', () =>
+      withTcp(
+        socket => socket.on('data', () => socket.write('HTTP/1.1 200 O\x01K\r\nContent-Length: 2\r\n\r\nok')),
+        url =>
+          withEngine(make, [url], async engine => {
+            const answer = await raw(engine.url, 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+            expect(answer).to.match(/^HTTP\/1\.1 502 Bad Gateway\r\n/);
+            expect(engine.outcomes).to.deep.equal([{ kind: 'broken-off', reason: 'http_protocol_error' }]);
+          }),
+      ));
+
     it('broken-off on demand while the head is awaited, and no other time', () =>
       withTcp(
         (socket, nth) =>

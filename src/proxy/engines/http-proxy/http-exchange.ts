@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Backend } from '../../backends.js';
 import { cookieValue } from '../../cookie-header.js';
 import type { EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
@@ -118,7 +118,8 @@ export class HttpExchange implements Exchange, AttemptClient {
     if (this.gone || this.response.headersSent) return;
     const body = Buffer.from(`${reason}\n`);
     if (this.closing) this.response.shouldKeepAlive = false;
-    this.response.writeHead(status, {
+    // Without a phrase of its own it would get the one of an answer that could not be written.
+    this.response.writeHead(status, STATUS_CODES[status] ?? '', {
       'content-type': 'text/plain; charset=utf-8',
       'content-length': body.length,
       'cache-control': 'no-store',
