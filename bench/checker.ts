@@ -103,6 +103,7 @@ function header(): RunRecord['header'] {
     mode: 'redis',
     seed: 1,
     planned: users * operationsPerUser,
+    faults: [fault.id],
     expectations: [],
     versions: {},
     startedAt: '2026-01-01T00:00:00.000Z',

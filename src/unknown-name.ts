@@ -7,7 +7,8 @@ import { distance } from 'fastest-levenshtein';
 export function unknownName(kind: string, given: string, known: readonly string[]): string {
   const near = nearest(given, known);
   const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
-  return `unknown ${kind} "${given}".${hint} Known: ${known.join(', ')}.`;
+  const shown = given.length > 60 ? `${given.slice(0, 60)}...` : given;
+  return `unknown ${kind} "${shown}".${hint} Known: ${known.join(', ')}.`;
 }
 
 function nearest(given: string, known: readonly string[]): string | undefined {

@@ -113,7 +113,7 @@ function measured(metric: string, findings: Findings): number | null {
   const [group, name = ''] = metric.split('.');
   const values = Object.entries(findings).find(([key]) => key === group)?.[1];
   const value = name === '' ? values : Object.entries(values ?? {}).find(([key]) => key === name)?.[1];
-  return typeof value === 'number' ? value : null;
+  return Number.isFinite(value) ? Number(value) : null;
 }
 
 function withoutValue(findings: Findings): string {

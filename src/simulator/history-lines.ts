@@ -83,6 +83,7 @@ const headerRules: Rules<RunHeader> = {
   mode: name,
   seed: rule('a number', (value): value is number => Number.isFinite(value)),
   planned: count,
+  faults: texts,
   expectations: texts,
   versions: textsByName,
   startedAt: text,

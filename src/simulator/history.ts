@@ -106,6 +106,8 @@ export interface RunHeader {
   readonly seed: number;
   /** Operations that the plan holds. */
   readonly planned: number;
+  /** Ids of the faults that the plan holds: one without a record of its own never struck. */
+  readonly faults: readonly string[];
   /** Lines of `expect.any` and of `expect.<mode>`, as written. */
   readonly expectations: readonly string[];
   /** The exact version of Holdfast, Node and the store: how to repeat it. */

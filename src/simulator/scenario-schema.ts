@@ -78,13 +78,18 @@ const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\d+)?\/s
   })
   .transform(written => Number.parseFloat(written));
 
-const variableName = text('the name of an environment variable', /^[A-Za-z_][A-Za-z0-9_]*$/);
+/** What the lab itself sets for every backend. */
+export const labVariables = ['PORT', 'HOST', 'BACKEND_ID', 'HOLDFAST_MODE', 'REDIS_URL'] as const;
+const variableName = text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/).refine(
+  name => !labVariables.some(own => own === name),
+  { error: ({ input }) => `found ${show(input)}, which the lab sets itself: take it out, or give it another name` },
+);
 const variableValue = z
   .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number, true or false') })
   .transform(String);
 const environment = z
   .record(variableName, variableValue, {
-    error: issue => expected(issue.code === 'invalid_key' ? 'the name of a variable' : 'a map of variables')(issue),
+    error: issue => (issue.code === 'invalid_key' ? issue.issues[0]?.message : expected('a map of variables')(issue)),
   })
   .describe('Added to the environment of every backend.');
 

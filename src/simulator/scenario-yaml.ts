@@ -35,6 +35,8 @@ export const scenarioBytesMax = 256 * 1024;
 const problemsShownMax = 10;
 /** Far more than a scenario needs, far less than what exhausts the stack of the parser. */
 const flowDepthMax = 32;
+/** More entries of one list or map than any scenario needs; what checks them need not be quick for more. */
+const entriesMax = 200;
 const indentation = /^[ \t?:-]{200}/m;
 
 type Doc = Document.Parsed<ParsedNode>;
@@ -53,9 +55,10 @@ export function parseYaml(text: string, fileName: string): YamlFile {
     lineCounter: lines,
     prettyErrors: false,
     stringKeys: true,
+    uniqueKeys: false, // compares each key with each: see `duplicates`
     logLevel: 'error',
   });
-  const broken = [...[...doc.errors, ...doc.warnings].map(syntaxProblem), ...aliases(doc)];
+  const broken = [...[...doc.errors, ...doc.warnings].map(syntaxProblem), ...aliases(doc), ...collectionProblems(doc)];
   if (broken.length > 0) throw refuse(fileName, lines, broken);
   const place = (problem: Problem) => ({ offset: offsetOf(doc, problem), message: problem.message });
   return { value: doc.toJS(), refusal: problems => refuse(fileName, lines, problems.map(place)) };
@@ -97,7 +100,6 @@ function syntaxProblem(error: YAMLError): Placed {
 }
 
 const syntaxMessages: { readonly [code in YAMLError['code']]?: string } = {
-  DUPLICATE_KEY: 'found a key that stands here already, expected each key once',
   TAB_AS_INDENT: 'found a tab, expected spaces for indentation',
   MULTIPLE_DOCS: 'found a second document, expected one scenario per file',
   TAG_RESOLVE_FAILED: 'found a YAML tag that is not known here, expected a plain value',
@@ -112,6 +114,31 @@ function aliases(doc: Doc): Placed[] {
     found.push({ offset: node.range?.[0] ?? 0, message: `found the alias *${node.source}, expected the value itself` });
   });
   return found;
+}
+
+function collectionProblems(doc: Doc): Placed[] {
+  const found: Placed[] = [];
+  visit(doc, {
+    Collection(_key, { items, range }) {
+      if (items.length > entriesMax) {
+        const message = `found ${items.length} entries, expected at most ${entriesMax} in one list or map`;
+        found.push({ offset: range?.[0] ?? 0, message });
+      } else found.push(...duplicates(items));
+    },
+  });
+  return found;
+}
+
+function duplicates(items: readonly unknown[]): Placed[] {
+  const seen = new Set<unknown>();
+  return items.flatMap(item => {
+    if (!isPair(item) || !isScalar(item.key)) return [];
+    const { value } = item.key;
+    const message = 'found a key that stands here already, expected each key once';
+    if (seen.has(value)) return [{ offset: startOf(item.key), message }];
+    seen.add(value);
+    return [];
+  });
 }
 
 /** Where the value lies; where its key lies, if asked for; where what should have held it lies, if it is missing. */
@@ -138,10 +165,16 @@ function refuse(fileName: string, lines: LineCounter, problems: readonly Placed[
     .toSorted((a, b) => a.offset - b.offset)
     .map(({ offset, message }) => {
       const { line, col } = lines.linePos(offset);
-      return `${fileName}:${Math.max(1, line)}:${Math.max(1, col)}: ${message}`;
+      return `${fileName}:${Math.max(1, line)}:${Math.max(1, col)}: ${clean(message)}`;
     });
   const distinct = [...new Set(sorted)];
   const more = distinct.length - problemsShownMax;
   const shown = distinct.slice(0, problemsShownMax);
   return new ScenarioError([...shown, ...(more > 0 ? [`... and ${more} more.`] : [])].join('\n'));
+}
+
+/** What a file holds must not steer the terminal that shows what is wrong with it. */
+function clean(message: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  return message.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }

@@ -128,6 +128,7 @@ function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Reco
     mode,
     seed: plan.seed,
     planned: plan.users.reduce((sum, user) => sum + user.steps.length, 0),
+    faults: plan.faults.map(({ id }) => id),
     expectations: [...scenario.expect.any, ...(scenario.expect[mode] ?? [])],
     versions: { ...versions, node: process.versions.node },
     startedAt: new Date().toISOString(),

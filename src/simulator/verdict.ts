@@ -40,6 +40,7 @@ export function judge(run: RunRecord, findings: Findings): Verdict {
   const unmet = judged.filter(({ result }) => !result.met);
   const defects = unmet.filter(({ expectation }) => limitsDefect(expectation));
   const doubts = [
+    ...neverStruck(run),
     ...run.faults.flatMap(faultDoubts),
     ...observationDoubts(run, findings),
     ...labDoubts(run),
@@ -64,6 +65,14 @@ export function judgeRepeats(verdicts: readonly Verdict[]): Verdict {
     reasons: agree ? reasons : [disagreement(verdicts), ...reasons],
     expectations: first.expectations.map(({ text }) => joined(text, verdicts)),
   };
+}
+
+function neverStruck({ header, faults }: RunRecord): string[] {
+  const missing = header.faults.filter(planned => !faults.some(({ id }) => id === planned));
+  return missing.map(
+    id =>
+      `The fault "${id}" was planned and never struck, so nothing was broken that the scenario wanted broken: run it again, to its end.`,
+  );
 }
 
 function faultDoubts({ id, target, confirmedMs, healedMs, problem }: FaultRecord): string[] {

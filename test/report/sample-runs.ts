@@ -251,6 +251,7 @@ function headerOf(sample: Sample, planned: number): RunHeader {
     mode: sample.mode,
     seed: sample.seed ?? 42,
     planned,
+    faults: [],
     expectations: [],
     versions: { holdfast: '0.1.0', node: '20.19.4', ...(sample.mode === 'redis' ? { redis: '7.4.1' } : {}) },
     startedAt: '2025-03-01T12:00:00.000Z',

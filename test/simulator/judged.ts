@@ -66,6 +66,7 @@ export const run: RunRecord = {
     mode: 'sticky',
     seed: 42,
     planned: 4000,
+    faults: [fault.id],
     expectations: ['users.loggedOut > 0', 'writes.lost > 0'],
     versions: {},
     startedAt: '2025-01-01T00:00:00.000Z',

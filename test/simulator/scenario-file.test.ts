@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { parseScenario, readScenario } from '#src/simulator/scenario-file.js';
-import { policyNames } from '#src/simulator/scenario-schema.js';
+import { labVariables, policyNames } from '#src/simulator/scenario-schema.js';
 
 /** Every place that a test breaks stands on a line of its own. */
 const good = `name: test
@@ -253,6 +253,12 @@ describe('a broken scenario file', () => {
       '13:7',
       'unknown metric "writes.losst". Did you mean "writes.lost"?',
     ],
+    ...labVariables.map((name): (typeof cases)[number] => [
+      `a variable that the lab sets itself: ${name}`,
+      broken('users:\n', `system: { backends: { env: { SHOP: x, ${name}: 1 } } }\nusers:\n`),
+      '4:39',
+      `found "${name}", which the lab sets itself`,
+    ]),
     ['an expectation that is no text', broken('- writes.lost == 0', '- 3'), '13:7', 'found 3, expected an expectation'],
     [
       'expectations without a list',
@@ -338,6 +344,14 @@ describe('a broken scenario file', () => {
 
   it('keeps control characters of the file out of the message', () => {
     expect(complaint(broken('rate: 20/s', 'rate: "\\e[31m"'))).to.include('found "\\u001b[31m"');
+    for (const text of [broken('sticky', '"\\e[31m"'), broken('backend-2', '"\\e[31m"'), broken('why', '"\\e[31m"')])
+      expect(complaint(text)).to.include('[31m"').and.not.include('\u001b');
+  });
+
+  it('shows the beginning of a long name only', () => {
+    expect(complaint(broken('sticky', 'x'.repeat(5_000))))
+      .to.include(`"${'x'.repeat(60)}..."`)
+      .and.have.length.below(200);
   });
 });
 

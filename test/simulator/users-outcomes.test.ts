@@ -78,6 +78,31 @@ const rows: readonly Row[] = [
     read: 'fail',
     error: /^status 503$/,
   },
+  ...[
+    'holdfast-not; error=x; outcome=not-sent',
+    'holdfast.example; outcome=not-sent',
+    'other; error=x, another; outcome=not-sent',
+    'holdfast; error=x; outcome=unknown, other; outcome=not-sent',
+    'holdfast; error=x; outcome=not-sent-at-all',
+    'holdfast; error=x; outcome=unknown; details="; outcome=not-sent"',
+    'other; details="a, holdfast; outcome=not-sent"',
+    'other; details="a, holdfast; outcome=not-sent',
+  ].map(
+    (claim): Row => ({
+      what: `a 502 that says ${claim}`,
+      answer: plain(502, { 'proxy-status': claim }),
+      write: 'unknown',
+      read: 'fail',
+      error: /^status 502$/,
+    }),
+  ),
+  {
+    what: 'the word of the proxy among others',
+    answer: plain(503, { 'proxy-status': 'other; details="a, \\"b", holdfast;error=x;outcome=not-sent' }),
+    write: 'fail',
+    read: 'fail',
+    error: /^status 503$/,
+  },
   {
     what: 'anonymous',
     answer: (_q, response) => json(response, 401, { error: 'x' }),
@@ -131,11 +156,19 @@ describe('users: what an answer means', () => {
       { sku: 'a', quantity: 1 },
     ];
     const { items: seen } = await only('read', (_q, response) => json(response, 200, { user: 'u1', items }));
-    expect(seen).to.deep.equal({ a: 2, b: 2 });
+    expect({ ...seen }).to.deep.equal({ a: 2, b: 2 });
+  });
+
+  it('a cart of tokens that objects know under another meaning: none is hidden', async () => {
+    const items = ['__proto__', 'constructor', 'toString'].map(sku => ({ sku, quantity: 1 }));
+    const { items: seen = {} } = await only('read', (_q, response) => json(response, 200, { user: 'u1', items }));
+    expect(Object.entries(seen)).to.deep.equal(items.map(({ sku, quantity }) => [sku, quantity]));
   });
 
   it('a cart that is none, or of nobody: no ok', async () => {
-    for (const body of [{ user: 'u1' }, { user: 'u1', items: [{ sku: 1 }] }, { user: null, items: [] }]) {
+    const noCounts = [-1, 0.5, 1e300].map(quantity => ({ user: 'u1', items: [{ sku: 'a', quantity }] }));
+    const noCarts = [{ user: 'u1' }, { user: 'u1', items: [{ sku: 1 }] }, { user: null, items: [] }];
+    for (const body of [...noCarts, ...noCounts]) {
       const operation = await only('read', (_q, response) => json(response, 200, body));
       expect(operation, JSON.stringify(body)).to.include({ outcome: 'fail' });
       expect(operation).to.not.have.property('items');

@@ -57,6 +57,13 @@ describe('verdict', () => {
       'never confirmed (it still answers), so',
     ],
     [
+      'a planned fault left no record',
+      { ...run, header: { ...run.header, faults: [fault.id, 'second'] } },
+      findings,
+      'The fault "second" was planned and never struck',
+    ],
+    ['the only fault left no record', { ...run, faults: [] }, findings, `The fault "${fault.id}" was planned`],
+    [
       'a fault was not healed',
       struckBy({ healedMs: null }),
       findings,
@@ -129,7 +136,7 @@ describe('verdict', () => {
   const almost: readonly (readonly [what: string, run: RunRecord, findings: Findings])[] = [
     ['one percent is not verified', run, writing({ unverified: 12 })],
     ['the driver is as late as it may be', lagging(20), findings],
-    ['there was no fault', { ...run, faults: [] }, findings],
+    ['no fault was planned', { ...run, header: { ...run.header, faults: [] }, faults: [] }, findings],
     ['one login failed and one did not', { ...run, operations: [{ ...login, outcome: 'fail' }, login] }, findings],
   ];
 

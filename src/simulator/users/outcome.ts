@@ -48,12 +48,21 @@ function problemOf(
   return kind === 'logout' || typeof identity === 'string' ? undefined : 'the answer names no user';
 }
 
-/** The word of Holdfast's proxy about its own answer, RFC 9209: its entry is the only one it lets through. */
+/**
+ * The word of Holdfast's proxy about its own answer (RFC 9209). It lets nobody else speak under its name; what a backend
+ * says under a similar one, or in a quoted text, must not turn "unknown" into "certainly not applied".
+ */
 function proxyWord({ headers }: Reply): 'not-sent' | 'unknown' | undefined {
-  const status = headers['proxy-status'];
-  const entry = [status].flat().find(line => line !== undefined && /^holdfast\b/.test(line));
-  if (entry === undefined) return undefined;
-  return /;\s*outcome=not-sent\b/.test(entry) ? 'not-sent' : 'unknown';
+  const lines = [headers['proxy-status'] ?? []].flat();
+  const own = lines.flatMap(entriesOf).filter(([name]) => name === 'holdfast');
+  if (own.length === 0) return undefined;
+  return own.every(([, ...parameters]) => parameters.includes('outcome=not-sent')) ? 'not-sent' : 'unknown';
+}
+
+/** The entries of a list of RFC 9651, each its name and its parameters; quoted texts are left out. */
+function entriesOf(line: string): string[][] {
+  const unquoted = line.replaceAll(/"(?:[^"\\]|\\.)*(?:"|$)/g, '');
+  return unquoted.split(',').map(entry => entry.split(';').map(part => part.trim()));
 }
 
 function certainlyNotApplied(reply: Reply): boolean {

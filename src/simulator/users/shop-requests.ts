@@ -70,12 +70,13 @@ interface CartLine {
 }
 
 function isCartLine(line: unknown): line is CartLine {
-  return isObject(line) && typeof line.sku === 'string' && typeof line.quantity === 'number';
+  if (!isObject(line) || typeof line.sku !== 'string' || line.sku === '') return false;
+  return Number.isSafeInteger(line.quantity) && Number(line.quantity) >= 0;
 }
 
-/** A token on two lines counts with both: a cart must not hide a duplicate. */
+/** A token on two lines counts with both: a cart must not hide a duplicate, nor a token called `__proto__`. */
 function cart(lines: readonly CartLine[]): Record<string, number> {
-  const items: Record<string, number> = {};
+  const items: Record<string, number> = Object.create(null);
   for (const { sku, quantity } of lines) items[sku] = (items[sku] ?? 0) + quantity;
   return items;
 }

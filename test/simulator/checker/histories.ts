@@ -98,6 +98,7 @@ export function runOf(operations: readonly Operation[], parts: Partial<RunRecord
       mode: 'redis',
       seed: 1,
       planned: operations.length,
+      faults: [],
       expectations: [],
       versions: {},
       startedAt: '2026-01-01T00:00:00.000Z',
