@@ -13,11 +13,12 @@ export function byUser(operations: readonly Operation[]): Operation[][] {
 
 /** A recorded history is nearly always in order already: looking is far cheaper than sorting. */
 function inSendingOrder(operations: Operation[]): Operation[] {
-  const inOrder = operations.every((operation, i) => {
-    const before = operations[i - 1];
-    return before === undefined || bySending(before, operation) <= 0;
-  });
-  return inOrder ? operations : operations.sort(bySending);
+  let before = operations[0];
+  for (const operation of operations) {
+    if (before !== undefined && bySending(before, operation) > 0) return operations.sort(bySending);
+    before = operation;
+  }
+  return operations;
 }
 
 function bySending(a: Operation, b: Operation): number {

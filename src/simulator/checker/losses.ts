@@ -73,7 +73,7 @@ function judgeLoss(
   resets: Map<number, Operation>,
   tally: Tally,
 ): void {
-  const shape = shapeOf(loss, survivorsOf(loss, visit), faults);
+  const shape = shapeOf(loss, { atOnce: survivorsOf(loss, visit), later: stayedAfter(loss, visit) }, faults);
   const { seen, session } = loss;
   if (shape === 'reset' && !isAnonymous(seen) && !resets.has(session)) {
     resets.set(session, seen);
@@ -89,4 +89,9 @@ function survivorsOf({ seen }: Loss, visit: Visit): Token[] {
     const goneMs = firstAbsence(token)?.sentMs ?? Number.POSITIVE_INFINITY;
     return goneMs > seen.sentMs && mustShow(seen, token);
   });
+}
+
+/** What was written after the read that found the loss, and seen to stay. */
+function stayedAfter({ seen }: Loss, visit: Visit): Token[] {
+  return visit.tokens.filter(token => token.add.sentMs >= seen.doneMs && token.verified && !isAway(token));
 }

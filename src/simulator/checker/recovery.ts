@@ -52,11 +52,16 @@ interface Band {
 
 function bandOf(load: Load, loggedOutMs: readonly number[], normal: Span): Band {
   const isNormal = (ms: number) => ms >= normal.fromMs && ms < normal.untilMs;
-  const latencies = load.latencyMs.filter((_, i) => isNormal(load.plannedMs[i] ?? 0));
-  const failed = load.failed.filter((isFailed, i) => isFailed === 1 && isNormal(load.plannedMs[i] ?? 0));
+  const latencies = new Float64Array(load.latencyMs.length);
+  let [count, failed] = [0, 0];
+  for (let i = 0; i < latencies.length; i += 1) {
+    if (!isNormal(load.plannedMs[i] ?? 0)) continue;
+    latencies[count++] = load.latencyMs[i] ?? 0;
+    failed += load.failed[i] ?? 0;
+  }
   return {
-    errorShare: failed.length / Math.max(1, latencies.length),
-    slowMs: latencies.length === 0 ? Number.POSITIVE_INFINITY : 2 * percentilesOf(latencies).p90 + 10,
+    errorShare: failed / Math.max(1, count),
+    slowMs: count === 0 ? Number.POSITIVE_INFINITY : 2 * percentilesOf(latencies.subarray(0, count)).p90 + 10,
     loggedOutPerMs: loggedOutMs.filter(isNormal).length / Math.max(1, normal.untilMs - normal.fromMs),
   };
 }

@@ -13,19 +13,27 @@ import type { Token } from './tokens.js';
  *                  a b [x x] ! e  between does not count as surviving it
  *     hole         a [x] c d      anything else
  *
- * One write that no read ever showed, gone from an otherwise empty cart, is no reset: a single dropped write looks the
- * same. A reset is two writes at least, or one that had been seen, or whatever went with its session: missed by an
+ * One write that no read ever showed may be a single dropped one: it is no reset when the cart was otherwise empty, and a
+ * hole when what was written after that read stayed, unless a fault struck between. A reset is two writes at least, or one that had been seen, or whatever went with its session: missed by an
  * answer to somebody anonymous, or after another login.
  */
-export function shapeOf(loss: Loss, survivors: readonly Token[], faults: readonly FaultRecord[]): LossShape {
+export function shapeOf(loss: Loss, { atOnce, later }: Survivors, faults: readonly FaultRecord[]): LossShape {
   if (loss.tokens.some(token => token.cameBackAfter !== undefined)) return 'comes-back';
   const lastSureMs = Math.max(...loss.tokens.map(surelyThereMs));
-  const older = survivors.filter(token => token.add.sentMs < lastSureMs);
-  const newer = survivors.filter(token => token.add.sentMs >= lastSureMs);
-  if (older.length === 0 && isMoreThanOneWrite(loss)) return 'reset';
+  const older = atOnce.filter(token => token.add.sentMs < lastSureMs);
+  const newer = atOnce.filter(token => token.add.sentMs >= lastSureMs);
+  const together = isMoreThanOneWrite(loss);
+  if (older.length === 0 && together) return 'reset';
   const firstLostMs = Math.min(...loss.tokens.map(token => token.add.sentMs));
   const isTail = older.every(token => token.add.sentMs < firstLostMs);
-  return isTail && (newer.length === 0 || struckBetween(loss, newer, faults)) ? 'suffix' : 'hole';
+  const after = together ? newer : [...newer, ...later];
+  return isTail && (after.length === 0 || struckBetween(loss, after, faults)) ? 'suffix' : 'hole';
+}
+
+/** What was there when the loss was found, and what was written after it and stayed. */
+interface Survivors {
+  readonly atOnce: readonly Token[];
+  readonly later: readonly Token[];
 }
 
 /** The latest moment of which it is certain that the token was in the cart. */

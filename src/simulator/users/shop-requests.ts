@@ -76,9 +76,9 @@ function isCartLine(line: unknown): line is CartLine {
 
 /** A token on two lines counts with both: a cart must not hide a duplicate, nor a token called `__proto__`. */
 function cart(lines: readonly CartLine[]): Record<string, number> {
-  const items: Record<string, number> = Object.create(null);
-  for (const { sku, quantity } of lines) items[sku] = (items[sku] ?? 0) + quantity;
-  return items;
+  const items = new Map<string, number>();
+  for (const { sku, quantity } of lines) items.set(sku, (items.get(sku) ?? 0) + quantity);
+  return Object.fromEntries(items);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -14,6 +14,18 @@ describe('shapes of losses', () => {
     ['suffix: the newest only', 'login, add a, add x, final read a', { x: 'suffix' }],
     ['suffix: the only write, never seen', 'login, add x, final read', { x: 'suffix' }],
     ['hole: something newer survived', 'login, add a, add x, add b, final read a b', { x: 'hole' }],
+    [
+      'hole: the newest only, but what came later stayed',
+      'login, add a, add x, read a, add b, final read a b',
+      { x: 'hole' },
+    ],
+    ['hole: the only write, but what came later stayed', 'login, add x, read, add b, final read b', { x: 'hole' }],
+    ['suffix: what came later was never looked at', 'login, add a, add x, final read a, add b', { x: 'suffix' }],
+    [
+      'suffix: two at once, whatever came later',
+      'login, add a, add x, add y, read a, add b, final read a b',
+      { x: 'suffix', y: 'suffix' },
+    ],
     ['hole: two of them', 'login, add a, add x, add b, add y, add c, final read a b c', { x: 'hole', y: 'hole' }],
     ['hole: the oldest write, never seen', 'login, add x, add b, final read b', { x: 'hole' }],
     ['reset', 'login, add x, add y, final read', { x: 'reset', y: 'reset' }],
@@ -50,6 +62,12 @@ describe('shapes of losses', () => {
   it('suffix: what was begun after a fault that struck between does not count', () => {
     const shapes = incidentsOf(struck, [fault('kill', 46, 48, 60)]).map(({ shape }) => shape);
     expect(shapes).to.deep.equal(['suffix', 'suffix']);
+  });
+
+  it('suffix: the newest only, when a fault struck before what came later', () => {
+    const history = 'login, add a, add x, read a, @60-65 add b, final read a b';
+    expect(incidentsOf(history, [fault('kill', 36, 38, 60)]).map(({ shape }) => shape)).to.deep.equal(['suffix']);
+    expect(incidentsOf(history, [fault('kill', 5, 6, 9)]).map(({ shape }) => shape)).to.deep.equal(['hole']);
   });
 
   for (const [name, faults] of [
