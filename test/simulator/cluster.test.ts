@@ -98,6 +98,16 @@ describe('cluster', () => {
       expect(performance.now() - began).to.be.below(8_000);
     }));
 
+  it('does not take for running what ended right after it had answered', () =>
+    leavingNothing(async () => {
+      const backends = { count: 1, env: {}, program: program('short-lived-backend') };
+      const spec = { mode: 'sticky', backends, redis: false, proxy: quickProxy } as const;
+      const error = await failure(startCluster(spec, never, ignore));
+      expect(error).to.be.instanceOf(LabError);
+      expect(error.message).to.match(/^backend-1 ended with code 1 before the lab was up/);
+      expect(error.message).to.include('| the port is not mine');
+    }));
+
   it('says how to install Redis when there is none', () =>
     leavingNothing(() =>
       withPath('', async () => {

@@ -112,6 +112,12 @@ export class ProcessMember implements Member {
     this.mark('up');
   }
 
+  /** Rejects with `LabError` when it has ended. Another server on its port may answer in its place. */
+  async mustRun(): Promise<void> {
+    if (this.#boot?.exit !== undefined)
+      throw new LabError(await this.#whyNotReady(this.#boot, 'the lab was up; it was'));
+  }
+
   /** Ends it for good: asks, then forces. Idempotent; resolves when the process is gone. */
   async end(): Promise<void> {
     this.#retired = true;
@@ -156,13 +162,13 @@ export class ProcessMember implements Member {
     throw new LabError(await this.#whyNotReady(boot));
   }
 
-  async #whyNotReady(boot: Boot): Promise<string> {
+  async #whyNotReady(boot: Boot, beforeWhat = 'it answered'): Promise<string> {
     // The last words may still be in the pipe; a grandchild could hold it open for ever.
     if (boot.exit !== undefined) await Promise.race([boot.closed, sleep(500)]);
     const what =
       boot.exit === undefined
         ? `did not answer on port ${this.port} within ${readyWithinMs / 1000} s of its start`
-        : `ended with ${inWords(boot.exit)} before it answered on port ${this.port}`;
+        : `ended with ${inWords(boot.exit)} before ${beforeWhat} on port ${this.port}`;
     const command = [this.#spec.command, ...this.#spec.args].join(' ');
     return `${this.name} ${what}.\n  started as: ${command}\n${boot.lastLines.text('  | ')}  try: ${this.#spec.remedy}`;
   }

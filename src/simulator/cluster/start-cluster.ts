@@ -67,6 +67,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   );
   await Promise.all(backends.map(backend => lab.start(backend)));
   const proxy = spec.proxy && (await bootProxy(lab, spec.proxy, spec.mode, ports));
+  await lab.mustRun();
   return {
     proxyUrl: proxy?.url ?? `http://127.0.0.1:${ports[0]}`,
     proxyAdmin: proxy?.admin ?? noProxy,
@@ -93,7 +94,7 @@ async function bootProxy(lab: Lab, spec: ProxySpec, mode: ModeName, backendPorts
   const adminPort = await portFor(spec.adminPort, '127.0.0.1', '--admin-port');
   await lab.start(proxySpec(spec, { mode, port, adminPort, backendPorts }));
   const admin = proxyAdmin(`http://127.0.0.1:${adminPort}`);
-  await waitAllReady(admin);
+  await waitAllReady(admin, lab);
   return { url: `http://${host}:${port}`, admin };
 }
 
@@ -103,14 +104,16 @@ async function portFor(wanted: number | undefined, host: string, flag: string): 
   throw new LabError(`port ${wanted} on ${host} is in use; choose another with ${flag}, or 0 for any free one`);
 }
 
-async function waitAllReady(admin: ProxyAdmin): Promise<void> {
+async function waitAllReady(admin: ProxyAdmin, lab: Lab): Promise<void> {
   let seen = 'nothing yet';
   const allReady = async (): Promise<boolean> => {
+    await lab.mustRun();
     const backends = await admin.backends();
     seen = backends.map(({ name, state }) => `${name} ${state}`).join(', ');
     return backends.every(backend => backend.state === 'ready');
   };
   const ready = await eventually(allReady, proxyReadyWithinMs).catch((error: Error) => {
+    if (error instanceof LabError) throw error;
     throw new LabError(`the proxy came up and then failed: ${error.message}`);
   });
   if (!ready) throw new LabError(`the proxy did not report every backend ready in ${proxyReadyWithinMs} ms: ${seen}`);
@@ -145,6 +148,10 @@ class Lab {
     const member = new ProcessMember(spec, this.#janitor, this.#listeners);
     this.members.push(member);
     await member.start();
+  }
+
+  async mustRun(): Promise<void> {
+    for (const member of this.members) await member.mustRun();
   }
 
   /** Its own temporary directory, made at the first call. */
