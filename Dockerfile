@@ -12,7 +12,6 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-COPY --from=build /app/backends ./backends
 COPY --from=build /app/scenarios ./scenarios
 USER node
 ENTRYPOINT ["node"]

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { exitCodes, failUsage } from './commands/exit.js';
+import { endWith, exitCodes, failUsage } from './commands/exit.js';
+import { surviveClosedPipes } from './commands/streams.js';
+import { checkWords } from './commands/words.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
 type Command = CommandModule<object, any>;
@@ -15,7 +17,13 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   report: async () => (await import('./commands/report.js')).report,
 };
 
+surviveClosedPipes();
 const args = hideBin(process.argv);
+try {
+  checkWords(args, Object.keys(commands));
+} catch (error) {
+  endWith(error);
+}
 const one = commands[args[0] ?? ''];
 const loaded = await Promise.all((one === undefined ? Object.values(commands) : [one]).map(load => load()));
 
@@ -25,7 +33,6 @@ await yargs(args)
   .command(loaded)
   .demandCommand(1, 'which command? For a first look: holdfast start')
   .strict()
-  .recommendCommands()
   .fail(failUsage)
   .epilogue(
     `Exit codes: ${exitCodes.ok} all expectations met · ${exitCodes.failed} one failed · ` +

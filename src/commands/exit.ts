@@ -1,7 +1,7 @@
-import pc from 'picocolors';
 import type { Argv } from 'yargs';
 import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../simulator/errors.js';
 import type { VerdictWord } from '../simulator/verdict.js';
+import { errorColours } from './streams.js';
 
 /** Exit codes: a contract with scripts and CI. */
 export const exitCodes = { ok: 0, failed: 1, inconclusive: 2, usage: 3, lab: 4, interrupted: 130 } as const;
@@ -28,11 +28,16 @@ export function exiting<Args>(command: (args: Args) => Promise<number>): (args: 
   };
 }
 
+/** For what goes wrong before there is a command. */
+export function endWith(error: unknown): never {
+  process.exit(explain(error));
+}
+
 function explain(error: unknown): number {
   if (error instanceof Interrupted) return exitCodes.interrupted;
   const code = codeOfError(error);
   const expected = error instanceof Error && code !== undefined;
-  process.stderr.write(`${pc.red('holdfast:')} ${expected ? error.message : stackOf(error)}\n`);
+  process.stderr.write(`${errorColours().red('holdfast:')} ${expected ? error.message : stackOf(error)}\n`);
   return code ?? exitCodes.lab;
 }
 
@@ -53,6 +58,6 @@ export function failUsage(message: string | null, error: Error | undefined, pars
   const command = process.argv[2];
   const help = command === undefined || command.startsWith('-') ? 'holdfast --help' : `holdfast ${command} --help`;
   if (command === undefined) parser.showHelp('error');
-  process.stderr.write(`${pc.red('holdfast:')} ${message ?? 'bad usage'}. See: ${help}\n`);
+  process.stderr.write(`${errorColours().red('holdfast:')} ${message ?? 'bad usage'}. See: ${help}\n`);
   process.exit(exitCodes.usage);
 }

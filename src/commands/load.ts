@@ -48,7 +48,7 @@ async function loadAll(args: LoadArgs, signal: AbortSignal): Promise<number> {
   const names = parseModes(args.mode);
   const connections = parseCount('connections', args.connections, 1, 10_000);
   const durationS = parseCount('duration', args.duration, 1, 3600);
-  await checkOutputs({ json: args.json }, undefined, 1);
+  await checkOutputs({ json: args.json }, undefined, ['load']);
   const rows: Row[] = [];
   for (const mode of names) rows.push(...(await loadMode(mode, connections, durationS, signal)));
   process.stdout.write(`${table(rows)}\n`);

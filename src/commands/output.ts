@@ -1,10 +1,12 @@
-import { access, constants, mkdir, rename, writeFile } from 'node:fs/promises';
+import { rmSync, type Stats } from 'node:fs';
+import { access, constants, lstat, mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ReporterName, reporters } from '../report/reporters/registry.js';
 import { writeHistory } from '../simulator/history-file.js';
 import type { Plan } from '../simulator/plan.js';
 import type { JudgedRun } from '../simulator/verdict.js';
 import { UsageError } from './exit.js';
+import { wantsColour } from './streams.js';
 
 /** Files that the user asked for by name; `{scenario}` stands for the scenario's name. */
 export interface OutputFiles {
@@ -13,26 +15,49 @@ export interface OutputFiles {
   readonly history?: string | undefined;
 }
 
-export function wantsColour(): boolean {
-  return process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
-}
-
 export function printReport(runs: readonly JudgedRun[]): void {
-  process.stdout.write(`${reporters.terminal.report(runs, { colour: wantsColour() })}\n`);
+  process.stdout.write(`${reporters.terminal.report(runs, { colour: wantsColour(process.stdout) })}\n`);
 }
 
-/** Looks before a run whether its results can be written after it: a long run must not end in a wrong path. */
-export async function checkOutputs(files: OutputFiles, folder: string | undefined, scenarios: number): Promise<void> {
+/**
+ * Looks before a run whether its results can be written after it: a long run must not end in a wrong path.
+ * `scenarios` are the names that stand for `{scenario}`.
+ */
+export async function checkOutputs(
+  files: OutputFiles,
+  folder: string | undefined,
+  scenarios: readonly string[],
+): Promise<void> {
+  const taken = new Map<string, string>();
   for (const [flag, file] of Object.entries(files)) {
     if (file === undefined) continue;
-    if (scenarios > 1 && !file.includes('{scenario}')) {
+    if (scenarios.length > 1 && !file.includes('{scenario}')) {
       throw new UsageError(
         `--${flag} "${file}": with several scenarios say where the name goes, as in --${flag} "{scenario}.${flag}".`,
       );
     }
-    await writableFolder(path.dirname(file), `--${flag}`);
+    for (const name of scenarios) await checkTarget(`--${flag}`, named(file, name), taken);
   }
   if (folder !== undefined) await writableFolder(folder, '--out', true);
+}
+
+async function checkTarget(flag: string, file: string, taken: Map<string, string>): Promise<void> {
+  const place = path.resolve(file);
+  const other = taken.get(place);
+  if (other !== undefined) throw new UsageError(`${other} and ${flag} both name "${file}": give each its own file.`);
+  taken.set(place, flag);
+  await writableFolder(path.dirname(file), flag);
+  if ((await lookAt(file))?.isDirectory()) {
+    throw new UsageError(`${flag} "${file}" is a folder: expected a file, such as ${path.join(file, 'out')}.`);
+  }
+}
+
+function lookAt(file: string): Promise<Stats | undefined> {
+  return stat(file).catch(() => undefined);
+}
+
+function named(file: string, scenario: string): string {
+  return file.replaceAll('{scenario}', scenario);
 }
 
 async function writableFolder(folder: string, flag: string, make = false): Promise<void> {
@@ -47,18 +72,14 @@ async function writableFolder(folder: string, flag: string, make = false): Promi
 
 /** Writes the files asked for. Each appears whole or not at all. */
 export async function writeOutputs(files: OutputFiles, scenario: string, runs: readonly JudgedRun[]): Promise<void> {
-  const named = (file: string) => file.replaceAll('{scenario}', scenario);
-  if (files.json !== undefined) await writeReport('json', named(files.json), runs);
-  if (files.html !== undefined) await writeReport('html', named(files.html), runs);
-  if (files.history !== undefined) await writeWholeHistory(named(files.history), runs);
+  if (files.json !== undefined) await writeReport('json', named(files.json, scenario), runs);
+  if (files.html !== undefined) await writeReport('html', named(files.html, scenario), runs);
+  if (files.history !== undefined) await writeWholeHistory(named(files.history, scenario), runs);
 }
 
 async function writeWholeHistory(file: string, runs: readonly JudgedRun[]): Promise<void> {
-  await writeHistory(
-    `${file}.part`,
-    runs.map(({ run }) => run),
-  );
-  await rename(`${file}.part`, file);
+  const records = runs.map(({ run }) => run);
+  await whole(file, part => writeHistory(part, records));
 }
 
 /** The folder of one scenario: the plan, the history, and the report to look at. Answers with the report's path. */
@@ -76,6 +97,24 @@ async function writeReport(name: ReporterName, file: string, runs: readonly Judg
 }
 
 export async function writeWhole(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.part`, text);
-  await rename(`${file}.part`, file);
+  await whole(file, part => writeFile(part, text));
+}
+
+/** Writes beside the file and renames; what is half written goes when that fails, and when the process exits meanwhile. */
+async function whole(file: string, write: (file: string) => Promise<void>): Promise<void> {
+  // A device, a pipe or a link, such as /dev/stdout, is written to and never replaced.
+  const there = await lstat(file).catch(() => undefined);
+  if (there !== undefined && !there.isFile()) return write(file);
+  const part = `${file}.part`;
+  const discard = () => rmSync(part, { force: true });
+  process.once('exit', discard);
+  try {
+    await write(part);
+    await rename(part, file);
+  } catch (error) {
+    discard();
+    throw error;
+  } finally {
+    process.off('exit', discard);
+  }
 }

@@ -1,5 +1,5 @@
-import pc from 'picocolors';
 import type { Progress } from '../simulator/progress.js';
+import { errorColours } from './streams.js';
 
 /** Draws a run while it goes on: one live line on a terminal, plain lines per phase and fault elsewhere. On stderr. */
 export interface ProgressLine {
@@ -27,7 +27,7 @@ function liveLine(scenario: string): ProgressLine {
   const show = (progress: Progress) => {
     if (progress.kind === 'fault') {
       draw('');
-      process.stderr.write(`\r${pc.dim(`${scenario}/${progress.mode}:`)} ${sayEdge(progress)}\n`);
+      process.stderr.write(`\r${errorColours().dim(`${scenario}/${progress.mode}:`)} ${sayEdge(progress)}\n`);
     } else if (progress.kind === 'tick') {
       draw(
         `${scenario}/${progress.mode} ${bar(progress.atMs / progress.totalMs)} ${phase} · ${progress.requests} requests, ${progress.problems} not ok`,

@@ -24,7 +24,7 @@ export async function runLab(args: ProxyArgs, signal: AbortSignal): Promise<numb
     line => process.stderr.write(`${line}\n`),
   );
   try {
-    process.stdout.write(`${describe(cluster, args.mode)}\n`);
+    process.stdout.write(`${describe(cluster, args)}\n`);
     for (const member of cluster.members) void keepRunning(member, signal);
     if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
   } finally {
@@ -56,11 +56,8 @@ function labSpec(args: ProxyArgs): ClusterSpec {
 }
 
 function furtherFlags(args: ProxyArgs): string[] {
-  const flags = [
-    `--on-lost-affinity=${args['on-lost-affinity']}`,
-    `--pool=${args.pool}`,
-    `--same-site=${args['same-site']}`,
-  ];
+  const flags = [`--on-lost-affinity=${args['on-lost-affinity']}`, `--same-site=${args['same-site']}`];
+  if (args.pool !== '') flags.push(`--pool=${args.pool}`);
   return args['secrets-file'] === undefined ? flags : [...flags, `--secrets-file=${args['secrets-file']}`];
 }
 
@@ -79,12 +76,18 @@ async function keepRunning(member: Member, signal: AbortSignal): Promise<void> {
   }
 }
 
-function describe(cluster: Cluster, mode: string): string {
+function describe(cluster: Cluster, { mode, host }: ProxyArgs): string {
   const table = new Table({ head: ['process', 'pid', 'address'], style: { head: [], border: [] } });
   for (const { name, pid, port } of cluster.members) table.push([name, pid ?? '', `127.0.0.1:${port}`]);
   return `${table.toString()}
-mode ${mode}: open ${cluster.proxyUrl} in a browser, log in with any name and the password "secret", fill the cart.
+mode ${mode}: open ${urlToOpen(host, cluster.member('proxy').port)} in a browser, log in with any name and the password "secret", fill the cart.
 Then kill any of the processes above (kill -9 <pid>) and look at the page. Ctrl-C here stops everything.`;
+}
+
+/** Where "every interface" can be reached from a browser on this machine. */
+function urlToOpen(host: string, port: number): string {
+  if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function say(text: string): void {

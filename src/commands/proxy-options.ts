@@ -10,6 +10,9 @@ import { UsageError } from './exit.js';
 import { parseMode } from './mode-option.js';
 import { parseCount, parseKey } from './registry-option.js';
 
+/** Node's timers take 24 days; beyond that they fire at once, and a check a day late is none. */
+const spanMsMax = 24 * 3_600_000;
+
 /** What `holdfast proxy` was given. */
 export interface ProxyArgs {
   readonly mode: string;
@@ -41,6 +44,8 @@ export function proxyOptions(
   onEvent: (event: ProxyEvent) => void,
 ): ProxyOptions {
   const affinity = usesAffinity(args);
+  checkPorts(args);
+  checkDistinct(backends);
   return {
     host: args.host,
     port: parsePort('port', args.port),
@@ -56,6 +61,17 @@ export function proxyOptions(
   };
 }
 
+function checkPorts({ port, 'admin-port': adminPort }: ProxyArgs): void {
+  if (port === adminPort && port !== 0)
+    throw new UsageError(`--port and --admin-port are both ${port}: the admin API needs a port of its own.`);
+}
+
+function checkDistinct(backends: readonly string[]): void {
+  const origins = backends.map(text => parseOrigin(text).origin);
+  const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
+  if (twice !== undefined) throw new UsageError(`--backend ${twice} is given twice: give each backend once.`);
+}
+
 export function usesAffinity(args: ProxyArgs): boolean {
   const { affinity } = modes[parseMode(args.mode)];
   return args.affinity === undefined ? affinity : args.affinity === 'on';
@@ -64,7 +80,7 @@ export function usesAffinity(args: ProxyArgs): boolean {
 export function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
   const everyMs = parseSpan('health-interval', args['health-interval']);
   return {
-    path: args['health-path'],
+    path: parsePath(args['health-path']),
     everyMs,
     transitionMs: Math.min(500, everyMs),
     timeoutMs: parseSpan('health-timeout', args['health-timeout']),
@@ -81,7 +97,7 @@ export function drainMs(args: ProxyArgs): number {
 
 function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): AffinityOptions {
   return {
-    pool: args.pool,
+    pool: parsePool(args.pool),
     keys,
     idleMs: 30 * 60_000,
     absoluteMs: 8 * 3_600_000,
@@ -119,13 +135,23 @@ export function parseOrigin(text: string): URL {
   );
 }
 
+function parsePath(text: string): string {
+  if (/^\/[\x21-\x7e]*$/.test(text)) return text;
+  throw new UsageError(`--health-path "${text}": expected a path such as /health.`);
+}
+
+function parsePool(text: string): string {
+  if (/^[A-Za-z0-9_-]{0,32}$/.test(text)) return text;
+  throw new UsageError(`--pool "${text}": expected at most 32 of A-Z a-z 0-9 _ - (it becomes part of a cookie name).`);
+}
+
 export function parsePort(flag: string, given: number): number {
   return parseCount(flag, given, 0, 65_535);
 }
 
 export function parseSpan(flag: string, text: string): number {
   const span = parseDuration(text);
-  if (span === undefined || span < 1)
-    throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1min.`);
+  if (span === undefined || span < 1 || span > spanMsMax)
+    throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1min, at most 24h.`);
   return span;
 }

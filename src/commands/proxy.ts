@@ -44,7 +44,11 @@ function where(yargs: Argv) {
     .option('admin-port', { type: 'number', default: 8081, requiresArg: true, describe: 'admin API, loopback only' })
     .option('engine', { type: 'string', default: 'http-proxy', requiresArg: true, describe: keys(engines) })
     .option('policy', { type: 'string', default: 'round-robin', requiresArg: true, describe: keys(routingPolicies) })
-    .option('affinity', { choices: ['on', 'off'] as const, describe: 'overrides what the mode says' });
+    .option('affinity', {
+      choices: ['on', 'off'] as const,
+      requiresArg: true,
+      describe: 'overrides what the mode says',
+    });
 }
 
 function health<T>(yargs: Argv<T>) {
@@ -76,6 +80,7 @@ function safety<T>(yargs: Argv<T>) {
     .option('on-lost-affinity', {
       choices: ['rebind', 'temporary', 'strict'] as const,
       default: 'rebind' as const,
+      requiresArg: true,
       describe: 'when the bound backend is gone: another for good, another for now, or 503',
     })
     .option('pool', {
@@ -87,6 +92,7 @@ function safety<T>(yargs: Argv<T>) {
     .option('same-site', {
       choices: ['Lax', 'Strict', 'None'] as const,
       default: 'Lax' as const,
+      requiresArg: true,
       describe: 'of the affinity cookie',
     })
     .option('secrets-file', {

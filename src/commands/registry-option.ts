@@ -11,5 +11,6 @@ export function parseKey(flag: string, given: string, registry: Readonly<Record<
 /** A whole number within bounds. */
 export function parseCount(flag: string, given: number, least: number, most: number): number {
   if (Number.isInteger(given) && given >= least && given <= most) return given;
-  throw new UsageError(`--${flag}: expected a whole number from ${least} to ${most}, not "${given}".`);
+  const found = Number.isNaN(given) ? '' : `, not "${given}"`;
+  throw new UsageError(`--${flag}: expected a whole number from ${least} to ${most}${found}.`);
 }

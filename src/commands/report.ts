@@ -24,13 +24,14 @@ export const report: CommandModule<object, ReportArgs> = {
 };
 
 async function again({ history, json, html }: ReportArgs): Promise<number> {
-  await checkOutputs({ json, html }, undefined, 1);
   const records = await readHistory(history);
+  const scenario = records[0]?.header.scenario ?? '';
+  await checkOutputs({ json, html }, undefined, [scenario]);
   const runs = records.map(run => {
     const findings = check(run);
     return { run, findings, verdict: judge(run, findings) };
   });
   printReport(runs);
-  await writeOutputs({ json, html }, records[0]?.header.scenario ?? '', runs);
+  await writeOutputs({ json, html }, scenario, runs);
   return exitCodeOf(runs.map(({ verdict }) => verdict.word));
 }

@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs';
+import { Interrupted } from '../simulator/errors.js';
 import type { Scenario } from '../simulator/scenario.js';
 import { readScenario } from '../simulator/scenario-file.js';
 import { type JudgedRun, judgeRepeats } from '../simulator/verdict.js';
@@ -62,7 +63,9 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
   const scenarios = await Promise.all(args.scenarios.map(readScenario));
   for (const scenario of scenarios) modesOf(scenario, modes);
   const files = { json: args.json, html: args.html, history: args.history };
-  await checkOutputs(files, args.out, scenarios.length);
+  const names = scenarios.map(({ name }) => name);
+  checkDistinct(names);
+  await checkOutputs(files, args.out, names);
   const judged: JudgedRun[][] = [];
   for (const scenario of scenarios) {
     const choices = { modes: modesOf(scenario, modes), seed: seed ?? scenario.seed, repeat, signal };
@@ -71,9 +74,17 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
     printReport(runs);
     await writeOutputs(files, scenario.name, runs);
     process.stdout.write(`report: ${await writeFolder(args.out, plan, runs)}\n`);
+    if (signal.aborted) throw new Interrupted();
     judged.push(runs);
   }
   return exitCodeOf(judged.flatMap(wordsOf));
+}
+
+/** Two of one name would write over each other's results. */
+function checkDistinct(names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return;
+  throw new UsageError(`two of the files hold a scenario named "${twice}": give it once; --repeat runs it again.`);
 }
 
 function modesOf(scenario: Scenario, asked: Scenario['modes'] | undefined): Scenario['modes'] {

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
+import { Interrupted } from '../simulator/errors.js';
 import { readScenario } from '../simulator/scenario-file.js';
 import { exitCodeOf, exiting } from './exit.js';
 import { interruptible } from './interrupt.js';
@@ -28,13 +29,14 @@ export const start: CommandModule<object, StartArgs> = {
 
 async function firstLook(folder: string, signal: AbortSignal): Promise<number> {
   const scenario = await readScenario(firstScenario);
-  await checkOutputs({}, folder, 1);
+  await checkOutputs({}, folder, []);
   process.stderr.write('Three backends behind the proxy, shoppers filling carts; then one backend is killed.\n');
   const progress = showProgress(scenario.name);
   const choices = { modes: scenario.modes, seed: scenario.seed, repeat: 1, signal, onProgress: progress.show };
   const { plan, runs } = await runScenario(scenario, choices).finally(progress.end);
   printReport(runs);
   const report = await writeFolder(folder, plan, runs);
+  if (signal.aborted) throw new Interrupted();
   process.stdout.write(
     `\nreport: ${report}\nNext: node dist/cli.js run scenarios/rolling-restart.yaml, or click through it: node dist/cli.js proxy --mode sticky\n`,
   );

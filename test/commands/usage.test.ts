@@ -92,6 +92,68 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
     says: ['500ms'],
   },
   { name: 'a history that is not there', args: ['report', 'no-such.ndjson'], code: 3, says: ['no-such.ndjson'] },
+  {
+    name: 'another unknown command',
+    args: ['nonsense'],
+    code: 3,
+    says: ['unknown command "nonsense"', 'holdfast --help'],
+  },
+  { name: 'a seed that is empty', args: ['run', killOne, '--seed', ''], code: 3, says: ['--seed: its value is empty'] },
+  { name: 'a file that is empty', args: ['run', killOne, '--json='], code: 3, says: ['--json: its value is empty'] },
+  { name: 'an empty host', args: ['proxy', '--host', ''], code: 3, says: ['--host: its value is empty'] },
+  {
+    name: 'a flag twice',
+    args: ['run', killOne, '--json', 'a', '--json', 'b'],
+    code: 3,
+    says: ['--json is given more than once'],
+  },
+  {
+    name: 'two modes of one proxy',
+    args: ['proxy', '--mode', 'sticky', '--mode', 'redis'],
+    code: 3,
+    says: ['--mode is given more than once'],
+  },
+  { name: 'results into a folder', args: ['run', killOne, '--json', '.'], code: 3, says: ['--json "." is a folder'] },
+  { name: 'figures into a folder', args: ['load', '--json', '.'], code: 3, says: ['is a folder'] },
+  {
+    name: 'two kinds of results into one file',
+    args: ['run', killOne, '--json', 'a', '--html', './a'],
+    code: 3,
+    says: ['--json and --html both name'],
+  },
+  {
+    name: 'one scenario twice',
+    args: ['run', killOne, killOne, '--json', '{scenario}.json'],
+    code: 3,
+    says: ['"kill-one"', '--repeat'],
+  },
+  { name: 'a pool that is no name', args: ['proxy', '--pool', 'a b'], code: 3, says: ['--pool "a b"'] },
+  {
+    name: 'a health path that is none',
+    args: ['proxy', '--health-path', 'health'],
+    code: 3,
+    says: ['such as /health'],
+  },
+  { name: 'an interval of years', args: ['proxy', '--health-interval', '99999h'], code: 3, says: ['at most 24h'] },
+  {
+    name: 'one port for both',
+    args: ['proxy', '--port', '18080', '--admin-port', '18080'],
+    code: 3,
+    says: ['both 18080'],
+  },
+  {
+    name: 'the same backend twice',
+    args: ['proxy', '--backend', 'http://127.0.0.1:1', '--backend', 'http://127.0.0.1:1/'],
+    code: 3,
+    says: ['given twice'],
+  },
+  { name: 'an affinity that is not said', args: ['proxy', '--affinity'], code: 3, says: ['affinity'] },
+  {
+    name: 'a host that is not here',
+    args: ['proxy', '--backend', 'http://127.0.0.1:1', '--host', 'nohost.invalid', '--port', '0', '--admin-port', '0'],
+    code: 3,
+    says: ['--host "nohost.invalid"'],
+  },
   { name: 'no connections', args: ['load', '--connections', '0'], code: 3, says: ['--connections'] },
 ];
 
@@ -154,6 +216,49 @@ describe('bad command lines', () => {
       server.close();
     }
   });
+
+  it('an admin port in use: exit 4 and which flag', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise(resolve => server.once('listening', resolve));
+    const address = server.address();
+    const port = String(typeof address === 'object' && address !== null ? address.port : 0);
+    try {
+      const args = ['proxy', '--backend', 'http://127.0.0.1:1', '--port', '0', '--admin-port', port];
+      await withHoldfast(args, async holdfast => {
+        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(4);
+        expect(holdfast.output.stderr).to.include(
+          `port ${port} on 127.0.0.1 is in use; choose another with --admin-port`,
+        );
+      });
+    } finally {
+      server.close();
+    }
+  });
+
+  it('a backend that is down from the start is named, with what was asked; SIGTERM: exit 0', () =>
+    withHoldfast(['proxy', '--backend', 'http://127.0.0.1:1', '--port', '0', '--admin-port', '0'], async holdfast => {
+      await holdfast.sees('backend-1: down from the start; GET http://127.0.0.1:1/health');
+      holdfast.child.kill('SIGTERM');
+      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(0);
+    }));
+
+  it('in CI, without a terminal: no colour', () =>
+    withHoldfast(
+      ['run', 'no-such.yaml'],
+      async holdfast => {
+        await holdfast.ended();
+        expect(holdfast.output.stderr).to.include('holdfast: no-such.yaml').and.not.include('\u001b');
+      },
+      { CI: '1', NO_COLOR: '' },
+    ));
+
+  it('nobody reads what it says: the exit code is that of the run all the same', () =>
+    withHoldfast(['proxy', '--backend', 'http://127.0.0.1:1', '--port', '0', '--admin-port', '0'], async holdfast => {
+      await holdfast.sees('down from the start');
+      holdfast.child.stderr?.destroy();
+      holdfast.child.kill('SIGTERM');
+      expect(await holdfast.ended()).to.equal(0);
+    }));
 
   it('no redis-server: exit 4 and how to install it', () =>
     withHoldfast(

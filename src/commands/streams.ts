@@ -1,0 +1,22 @@
+import pc from 'picocolors';
+
+/** Colours for a person at a terminal, never for a pipe or a file; `NO_COLOR` (any value but the empty one) forbids them. */
+export function wantsColour(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+}
+
+export function errorColours(): ReturnType<typeof pc.createColors> {
+  return pc.createColors(wantsColour(process.stderr));
+}
+
+/**
+ * Whoever read our output has gone (`holdfast run … | head`). The run goes on: its files and its exit code still count,
+ * and an unhandled error would end it with the code of a failed expectation.
+ */
+export function surviveClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}
