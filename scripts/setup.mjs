@@ -41,7 +41,7 @@ checkNode();
 installPackages();
 build();
 if (!needs.includes('--build')) provide(tools.redis);
-if (needs.includes('--test')) provide(tools.chromium);
+if (needs.includes('--test') && !existsSync(process.env.CHROMIUM_PATH ?? '')) provide(tools.chromium);
 
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
