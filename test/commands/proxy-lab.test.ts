@@ -1,7 +1,8 @@
 /** `holdfast proxy` as a person uses it: a browser on the page, `kill -9` by the process ids of the printed table. */
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
-import { logIn, startBrowser, withPage } from '../backends/with-browser.js';
+import { logIn, withPage } from '../backends/with-browser.js';
+import { launchChromium } from '../chromium.js';
 import { type Holdfast, until, withHoldfast } from './holdfast.js';
 
 describe('holdfast proxy: a lab to kill by hand', function () {
@@ -9,7 +10,7 @@ describe('holdfast proxy: a lab to kill by hand', function () {
   let browser: Browser;
 
   before(async () => {
-    browser = await startBrowser();
+    browser = await launchChromium();
   });
 
   after(() => browser.close());
