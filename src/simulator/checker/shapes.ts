@@ -47,10 +47,11 @@ function isMoreThanOneWrite({ tokens, session, seen }: Loss): boolean {
   return wentWithSession || tokens.length > 1 || tokens.some(token => token.lastShown !== undefined);
 }
 
-function struckBetween({ tokens }: Loss, newer: readonly Token[], faults: readonly FaultRecord[]): boolean {
+/** No fault explains what a read had missed before it. */
+function struckBetween({ tokens, seen }: Loss, newer: readonly Token[], faults: readonly FaultRecord[]): boolean {
   const lastLostMs = Math.max(...tokens.map(token => token.add.sentMs));
-  const firstNewMs = Math.min(...newer.map(token => token.add.sentMs));
+  const untilMs = Math.min(seen.doneMs, ...newer.map(token => token.add.sentMs));
   return faults.some(
-    ({ requestedMs, confirmedMs }) => confirmedMs !== null && lastLostMs <= confirmedMs && requestedMs <= firstNewMs,
+    ({ requestedMs, confirmedMs }) => confirmedMs !== null && lastLostMs <= confirmedMs && requestedMs <= untilMs,
   );
 }

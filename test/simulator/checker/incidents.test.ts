@@ -67,6 +67,7 @@ describe('shapes of losses', () => {
   it('suffix: the newest only, when a fault struck before what came later', () => {
     const history = 'login, add a, add x, read a, @60-65 add b, final read a b';
     expect(incidentsOf(history, [fault('kill', 36, 38, 60)]).map(({ shape }) => shape)).to.deep.equal(['suffix']);
+    expect(incidentsOf(history, [fault('kill', 51, 52, 55)]).map(({ shape }) => shape)).to.deep.equal(['hole']);
     expect(incidentsOf(history, [fault('kill', 5, 6, 9)]).map(({ shape }) => shape)).to.deep.equal(['hole']);
   });
 
