@@ -6,6 +6,7 @@ import { parseKeyRing } from '../proxy/key-ring.js';
 import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../proxy/options.js';
 import { routingPolicies } from '../proxy/routing-policies/registry.js';
 import { defaultProxyOptions } from '../proxy/start-proxy.js';
+import { trustedPeers } from '../proxy/trusted-peers.js';
 import { UsageError } from './exit.js';
 import { parseMode } from './mode-option.js';
 import { parseCount, parseKey } from './registry-option.js';
@@ -34,6 +35,7 @@ export interface ProxyArgs {
   readonly pool: string;
   readonly 'same-site': AffinityOptions['sameSite'];
   readonly 'secrets-file': string | undefined;
+  readonly trust: readonly string[];
 }
 
 /** Checks every flag and says of the first wrong one what was expected. */
@@ -57,6 +59,7 @@ export function proxyOptions(
     health: healthOptions(args),
     drainMs: drainMs(args),
     limits: defaultProxyOptions.limits,
+    trusted: trustedAddresses(args),
     onEvent,
   };
 }
@@ -93,6 +96,13 @@ export function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
 export function drainMs(args: ProxyArgs): number {
   if (args.drain !== undefined) return parseSpan('drain', args.drain);
   return usesAffinity(args) ? 300_000 : 30_000;
+}
+
+/** `--trust a,b`: checked here, where a mistake is a sentence. */
+function trustedAddresses({ trust }: ProxyArgs): readonly string[] {
+  const entries = trust.flatMap(text => text.split(',').map(entry => entry.trim()));
+  usage(() => trustedPeers(entries), '--trust');
+  return entries;
 }
 
 function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): AffinityOptions {

@@ -95,6 +95,13 @@ function safety<T>(yargs: Argv<T>) {
       requiresArg: true,
       describe: 'of the affinity cookie',
     })
+    .option('trust', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      default: [],
+      describe: 'addresses or networks of TLS terminators in front, whose X-Forwarded-For and -Proto are believed',
+    })
     .option('secrets-file', {
       type: 'string',
       requiresArg: true,

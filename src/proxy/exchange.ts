@@ -1,4 +1,5 @@
 import type { Backend } from './backends.js';
+import type { IsTrusted } from './trusted-peers.js';
 
 /**
  * One request as an engine offers it to the heart (`proxy.ts`). Head only: bodies stream inside the engine.
@@ -12,7 +13,7 @@ export interface Exchange {
   readonly path: string;
   /** The peer's IP address, without the port. */
   readonly clientAddress: string;
-  /** The client came over TLS. */
+  /** The client came over TLS: to this proxy, or to a trusted one in front that says so (X-Forwarded-Proto). */
   readonly secure: boolean;
   /** A protocol upgrade (WebSocket): after a 101 the engine tunnels, and the attempt is over when the tunnel is. */
   readonly upgrade: boolean;
@@ -93,4 +94,8 @@ export interface EngineLimits {
   readonly replayBytesMax: number;
 }
 
-export type EngineFactory = (onExchange: (exchange: Exchange) => void, limits: EngineLimits) => Engine;
+export type EngineFactory = (
+  onExchange: (exchange: Exchange) => void,
+  limits: EngineLimits,
+  isTrusted: IsTrusted,
+) => Engine;

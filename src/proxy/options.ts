@@ -19,6 +19,8 @@ export interface ProxyOptions {
   /** How long a draining backend keeps the browsers bound to it (sticky: 300 s, others: 30 s). */
   readonly drainMs: number;
   readonly limits: EngineLimits;
+  /** Addresses and networks of the proxies in front whose X-Forwarded-For and -Proto are believed. */
+  readonly trusted: readonly string[];
   readonly onEvent: (event: ProxyEvent) => void;
 }
 

@@ -11,6 +11,7 @@ import type { ProxyEvent, ProxyOptions, RunningProxy } from './options.js';
 import { BackendPool } from './pool.js';
 import { Heart } from './proxy.js';
 import { routingPolicies } from './routing-policies/registry.js';
+import { trustedPeers } from './trusted-peers.js';
 
 /** Where each default comes from stands beside it; the caller adds backends, affinity and what it does with events. */
 export const defaultProxyOptions = {
@@ -23,6 +24,7 @@ export const defaultProxyOptions = {
   health: { path: '/health', everyMs: 2000, transitionMs: 500, timeoutMs: 2000, fall: 3, rise: 2 },
   // AWS ALB: 300 s for a target whose sessions are sticky.
   drainMs: 300_000,
+  trusted: [],
   limits: {
     connectMs: 1000,
     responseHeadMs: 30_000,
@@ -74,7 +76,7 @@ class Running implements AdminControl {
     this.#affinity = affinity;
     const heart = new Heart({ pool: this.#pool, policy, affinity, metrics: this.#metrics, now: Date.now });
     const { make } = named('engine', options.engine, engines);
-    this.#engine = make(exchange => void heart.serve(exchange), options.limits);
+    this.#engine = make(exchange => void heart.serve(exchange), options.limits, trustedPeers(options.trusted));
   }
 
   async start(): Promise<RunningProxy> {

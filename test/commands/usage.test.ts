@@ -86,6 +86,12 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
     says: ['--port', '65535'],
   },
   {
+    name: 'trust in no address',
+    args: ['proxy', '--backend', 'http://127.0.0.1:1', '--trust', 'localhost'],
+    code: 3,
+    says: ['--trust', '"localhost"', '10.0.0.0/8'],
+  },
+  {
     name: 'a bad interval',
     args: ['proxy', '--backend', 'http://127.0.0.1:1', '--health-interval', '2'],
     code: 3,

@@ -107,6 +107,28 @@ export function itCarriesMessages(make: EngineFactory): void {
         },
       ));
 
+    it('believes a trusted proxy in front about its client, and takes over nothing else of it', () =>
+      through(
+        (request, response) => response.end(JSON.stringify(request.headers)),
+        async ({ url, exchanges }) => {
+          const asked = async (proto: string) => {
+            const headers = { host: 'shop.example', 'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': proto };
+            return JSON.parse(
+              (await ask(url, '/', { headers: { ...headers, 'x-forwarded-host': 'evil.example' } })).text,
+            );
+          };
+          expect(await asked('https')).to.include({
+            'x-forwarded-for': '6.6.6.6, 127.0.0.1',
+            'x-forwarded-host': 'shop.example',
+            'x-forwarded-proto': 'https',
+          });
+          expect(await asked('http')).to.include({ 'x-forwarded-proto': 'http' });
+          expect(await asked('https, http')).to.include({ 'x-forwarded-proto': 'http' });
+          expect(exchanges.map(({ secure }) => secure)).to.deep.equal([true, false, false]);
+        },
+        { trusted: ['127.0.0.0/8'] },
+      ));
+
     it('takes the host from a target in absolute form, and not from the Host field', () =>
       through(
         (request, response) => response.end(`${request.headers.host} ${request.url}`),

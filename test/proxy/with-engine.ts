@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import type { Backend } from '#src/proxy/backends.js';
 import type { EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
+import { trustedPeers } from '#src/proxy/trusted-peers.js';
 import { withToys } from './toy-backend.js';
 
 export const noEdits: HeaderEdits = { request: {}, ownCookie: '', onAnswer: () => [] };
@@ -26,7 +27,7 @@ export async function withEngine(
   make: EngineFactory,
   urls: readonly URL[],
   use: (engine: RunningEngine) => Promise<void>,
-  { edits = noEdits, limits = {} }: { edits?: HeaderEdits; limits?: Partial<EngineLimits> } = {},
+  { edits = noEdits, limits = {}, trusted = [] }: EngineTest = {},
 ): Promise<void> {
   const outcomes: Outcome[] = [];
   const exchanges: Exchange[] = [];
@@ -51,7 +52,11 @@ export async function withEngine(
     }
     exchange.refuse(502, 'nobody answered', { 'x-own': 'yes' });
   };
-  const engine = make(exchange => void serve(exchange), { ...defaultProxyOptions.limits, ...limits });
+  const engine = make(
+    exchange => void serve(exchange),
+    { ...defaultProxyOptions.limits, ...limits },
+    trustedPeers(trusted),
+  );
   const { port } = await engine.listen('127.0.0.1', 0);
   try {
     await use({
@@ -68,6 +73,7 @@ export async function withEngine(
 }
 
 export interface EngineTest {
+  readonly trusted?: readonly string[];
   readonly edits?: HeaderEdits;
   readonly limits?: Partial<EngineLimits>;
 }

@@ -3,6 +3,7 @@ import { type AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { Engine, EngineFactory, EngineLimits, Exchange } from '../exchange.js';
+import type { IsTrusted } from '../trusted-peers.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
 import { answerBadHead, responseOn } from './http-proxy/bad-head.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
@@ -17,7 +18,8 @@ const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_
 /** How long an idle connection of a client is kept: longer than browsers and load balancers keep theirs. */
 const clientIdleMs = 75_000;
 
-export const httpProxyEngine: EngineFactory = (onExchange, limits) => new HttpProxyEngine(onExchange, limits);
+export const httpProxyEngine: EngineFactory = (onExchange, limits, isTrusted) =>
+  new HttpProxyEngine(onExchange, limits, isTrusted);
 
 /**
  * Node's HTTP server in front, http-proxy's `web` behind. Of http-proxy only the way out is used: it makes the request
@@ -28,6 +30,7 @@ export const httpProxyEngine: EngineFactory = (onExchange, limits) => new HttpPr
  */
 class HttpProxyEngine implements Engine, Wiring {
   readonly limits: EngineLimits;
+  readonly isTrusted: IsTrusted;
   readonly #onExchange: (exchange: Exchange) => void;
   readonly #agents: BackendAgents;
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
@@ -36,8 +39,9 @@ class HttpProxyEngine implements Engine, Wiring {
   readonly #upgraded = new Set<Socket>();
   #closing = false;
 
-  constructor(onExchange: (exchange: Exchange) => void, limits: EngineLimits) {
+  constructor(onExchange: (exchange: Exchange) => void, limits: EngineLimits, isTrusted: IsTrusted) {
     this.limits = limits;
+    this.isTrusted = isTrusted;
     this.#onExchange = onExchange;
     this.#agents = new BackendAgents(limits.connectMs);
     this.#server = createServer({

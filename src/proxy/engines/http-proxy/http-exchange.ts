@@ -2,14 +2,16 @@ import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, ST
 import type { Backend } from '../../backends.js';
 import { cookieValue } from '../../cookie-header.js';
 import type { EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
+import type { IsTrusted } from '../../trusted-peers.js';
 import { Attempt, type AttemptClient } from './attempt.js';
-import { type Forwarding, forwardedHeaders, hasBody } from './request-head.js';
+import { type Forwarding, forwardedHeaders, hasBody, saysHttps } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import { Upload } from './upload.js';
 
 /** What an exchange needs of its engine. */
 export interface Wiring {
   readonly limits: EngineLimits;
+  readonly isTrusted: IsTrusted;
   readonly closing: boolean;
   /** Sends the request with its present headers, the upload as its body. */
   forward(call: {
@@ -40,6 +42,7 @@ export class HttpExchange implements Exchange, AttemptClient {
   readonly #given: IncomingHttpHeaders;
   readonly #host: string | undefined;
   readonly #wiring: Wiring;
+  readonly #trusted: boolean;
   #attempt: Attempt | undefined;
 
   constructor(
@@ -60,7 +63,8 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.path = request.url ?? '/';
     // A dual-stack socket writes an IPv4 peer as an IPv6 address.
     this.clientAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-    this.secure = 'encrypted' in socket;
+    this.#trusted = wiring.isTrusted(this.clientAddress);
+    this.secure = 'encrypted' in socket || (this.#trusted && saysHttps(headers));
     this.tunnel = tunnel;
     this.upgrade = tunnel !== undefined;
     this.chunked = headers['transfer-encoding'] !== undefined;
@@ -140,6 +144,7 @@ export class HttpExchange implements Exchange, AttemptClient {
       given: this.#given,
       httpVersion: this.#request.httpVersion,
       host: this.#host,
+      forwardedFor: this.#trusted ? this.#given['x-forwarded-for'] : undefined,
       clientAddress: this.clientAddress,
       secure: this.secure,
       upgrade: this.upgrade ? this.#given.upgrade : undefined,

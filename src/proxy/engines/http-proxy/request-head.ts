@@ -9,6 +9,8 @@ export interface Forwarding {
   readonly given: IncomingHttpHeaders;
   readonly httpVersion: string;
   readonly host: string | undefined;
+  /** What a trusted proxy in front says of the way before it. */
+  readonly forwardedFor: string | readonly string[] | undefined;
   readonly clientAddress: string;
   readonly secure: boolean;
   /** `websocket` for an upgrade, else undefined. */
@@ -57,10 +59,10 @@ export function forwardedHeaders(forwarding: Forwarding, edits: HeaderEdits): In
 }
 
 function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
-  const { given, httpVersion, host, clientAddress, secure, upgrade } = forwarding;
+  const { given, httpVersion, host, forwardedFor, clientAddress, secure, upgrade } = forwarding;
   const via = `${httpVersion} holdfast`;
   headers.via = headers.via === undefined ? via : `${headers.via}, ${via}`;
-  headers['x-forwarded-for'] = clientAddress;
+  headers['x-forwarded-for'] = forwardedFor === undefined ? clientAddress : `${forwardedFor}, ${clientAddress}`;
   headers['x-forwarded-proto'] = secure ? 'https' : 'http';
   if (host !== undefined) {
     headers.host = host;
@@ -73,6 +75,12 @@ function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
   } else if (given['transfer-encoding'] !== undefined) {
     headers['transfer-encoding'] = 'chunked';
   }
+}
+
+/** Several proxies in front each add a word; the last one was added by the one that is trusted. */
+export function saysHttps(given: IncomingHttpHeaders): boolean {
+  const words = String(given['x-forwarded-proto'] ?? '').split(',');
+  return words.at(-1)?.trim().toLowerCase() === 'https';
 }
 
 export interface Flaw {
