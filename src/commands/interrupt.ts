@@ -21,7 +21,7 @@ export async function interruptible<T>(
     if (performance.now() - firstMs < oneKeyPressMs) return;
     if (controller.signal.aborted) leaveAtOnce();
     firstMs = performance.now();
-    process.stderr.write(`\n${notice}\n`);
+    if (name === 'SIGINT') process.stderr.write(`\n${notice}\n`);
     controller.abort(name);
   };
   for (const name of stopSignals) process.on(name, onSignal);

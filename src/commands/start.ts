@@ -38,7 +38,9 @@ async function firstLook(folder: string, signal: AbortSignal): Promise<number> {
   const report = await writeFolder(folder, plan, runs);
   if (signal.aborted) throw new Interrupted();
   process.stdout.write(
-    `\nreport: ${report}\nNext: node dist/cli.js run scenarios/rolling-restart.yaml, or click through it: node dist/cli.js proxy --mode sticky\n`,
+    `\npass: it went as the scenario expects, and in sticky it expects losses.\nreport: ${report}\n` +
+      'next: node dist/cli.js run scenarios/rolling-restart.yaml\n' +
+      '      node dist/cli.js proxy --mode sticky     (click through it, and kill what you like)\n',
   );
   return exitCodeOf(runs.map(({ verdict }) => verdict.word));
 }
