@@ -76,7 +76,8 @@ describe('shop: the page behind the proxy', () => {
 
   it('says of a write that nobody can answer for that it is unknown, and of one that was never sent that it was not', () =>
     withShop({}, shop =>
-      withProxy([shop], { sticky: true }, ({ url }) =>
+      // The write must be on its way before the health checks have found out, however slow the browser is today.
+      withProxy([shop], { sticky: true, probeMs: 2000 }, ({ url }) =>
         withPage(browser, url, async ({ page, complaints }) => {
           await logIn(page);
           // Nobody looks meanwhile: a look that meets the stopped shop first would tell the proxy before the write does.

@@ -6,10 +6,13 @@ import type { ShopProcess } from './with-shop.js';
 /** One key for all of them: a proxy that is started again reads the cookies of the one before. */
 const keys = [{ id: 'test', secret: randomBytes(32) }];
 
-/** A proxy that finds out within a second what is wrong with the shops behind it: backend-1, backend-2, ... */
+/**
+ * A proxy before backend-1, backend-2, ... It finds out within a second what is wrong with them, or within two `probeMs`
+ * when the test needs the time in between.
+ */
 export async function withProxy<T>(
   shops: readonly ShopProcess[],
-  { sticky, port = 0 }: { readonly sticky: boolean; readonly port?: number },
+  { sticky, port = 0, probeMs = 500 }: { readonly sticky: boolean; readonly port?: number; readonly probeMs?: number },
   work: (proxy: RunningProxy) => Promise<T>,
 ): Promise<T> {
   const affinity = {
@@ -26,7 +29,7 @@ export async function withProxy<T>(
     admin: undefined,
     backends: shops.map(({ url }, index) => ({ name: `backend-${index + 1}`, url: new URL(url) })),
     affinity: sticky ? affinity : undefined,
-    health: { ...defaultProxyOptions.health, everyMs: 250, transitionMs: 100, timeoutMs: 500, fall: 2 },
+    health: { ...defaultProxyOptions.health, everyMs: 250, transitionMs: 100, timeoutMs: probeMs, fall: 2 },
     onEvent: () => undefined,
   });
   try {
