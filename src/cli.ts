@@ -8,7 +8,7 @@ import { checkWords } from './commands/words.js';
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
 type Command = CommandModule<object, any>;
 
-/** Loaded when asked for: the proxy that serves a site carries no simulator in its memory. */
+/** Loaded when asked for: each draws in libraries that the others do not need. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('./commands/start.js')).start,
   proxy: async () => (await import('./commands/proxy.js')).proxy,

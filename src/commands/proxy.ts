@@ -3,24 +3,25 @@ import { engines } from '../proxy/engines/registry.js';
 import { routingPolicies } from '../proxy/routing-policies/registry.js';
 import { exiting, UsageError } from './exit.js';
 import { interruptible } from './interrupt.js';
-import { runLab } from './proxy-lab.js';
 import type { ProxyArgs } from './proxy-options.js';
-import { serve } from './proxy-serve.js';
 
 export const proxy: CommandModule<object, ProxyArgs> = {
   command: 'proxy',
   describe: 'run the load balancer: before toy backends of its own, or before yours',
   builder: options,
   handler: exiting(args =>
-    interruptible(signal => {
-      if (args.backend === undefined) return runLab(args, signal);
-      if (args.backends !== undefined) {
-        throw new UsageError('--backends starts toy backends, --backend names yours: give one of the two.');
-      }
-      return serve(args, args.backend, signal);
-    }, 'stopping: finishing what is in flight (Ctrl-C again: at once)'),
+    interruptible(signal => serveOrLab(args, signal), 'stopping: finishing what is in flight (Ctrl-C again: at once)'),
   ),
 };
+
+/** Each is loaded when it is the one: the proxy that serves a site carries no simulator in its memory. */
+async function serveOrLab(args: ProxyArgs, signal: AbortSignal): Promise<number> {
+  if (args.backend === undefined) return (await import('./proxy-lab.js')).runLab(args, signal);
+  if (args.backends !== undefined) {
+    throw new UsageError('--backends starts toy backends, --backend names yours: give one of the two.');
+  }
+  return (await import('./proxy-serve.js')).serve(args, args.backend, signal);
+}
 
 function options(yargs: Argv): Argv<ProxyArgs> {
   return safety(health(where(yargs)))
