@@ -29,9 +29,11 @@ describe('shop: the page', () => {
         await page.getByLabel('Something else').fill('__proto__');
         await page.getByLabel('Something else').press('Enter');
         await story(page, /^__proto__ was added\.$/);
+        await page.getByRole('button', { name: 'Remove __proto__' }).waitFor();
         expect(await page.locator('#cart li span').allTextContents()).to.deep.equal(['2 × bread', '__proto__']);
         await page.getByRole('button', { name: 'Remove bread' }).click();
         await story(page, /^Bread was removed\.$/);
+        await page.getByRole('button', { name: 'Remove bread' }).waitFor({ state: 'detached' });
         expect(await page.locator('#cart li span').allTextContents()).to.deep.equal(['__proto__']);
         expect(await page.locator('#backend').textContent()).to.equal('backend-2');
         expect(await page.locator('#mode').textContent()).to.equal('sticky');
