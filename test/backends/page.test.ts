@@ -90,6 +90,7 @@ describe('shop: the page', () => {
           await story(page, /^The server does not answer/);
           await withShop({ ...settings, PORT: String(shop.port) }, async () => {
             await story(page, /^The server answers again\. You are still logged in, and nothing is lost\.$/);
+            await page.getByRole('button', { name: 'Remove bread' }).waitFor();
             expect(await page.locator('#cart li span').allTextContents()).to.deep.equal(['bread']);
             await redis.kill();
             await story(page, /^Redis does not answer\. You are not logged out/);
