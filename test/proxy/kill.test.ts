@@ -105,7 +105,9 @@ describe('proxy: a backend process dies under load', () => {
         let inFlight = 0;
         const story = async (): Promise<void> => {
           await pause(400);
-          inFlight = Number((await proxy.view(victim.name)).inFlight);
+          // Stopped first: what it holds then is certainly unanswered when it dies.
+          victim.process.kill('SIGSTOP');
+          while (inFlight === 0) inFlight = Number((await proxy.view(victim.name)).inFlight);
           killedMs = performance.now();
           victim.process.kill('SIGKILL');
           await proxy.goes(victim.name, 'down');
@@ -114,9 +116,9 @@ describe('proxy: a backend process dies under load', () => {
         const shots = await load(proxy, 'POST', story());
         const failed = shots.filter(({ answer }) => answer.status !== 200);
         expect(shots.length).to.be.greaterThan(200);
+        // More may have joined between the look and the kill; an answer that was already in the pipe counts as given.
         expect(inFlight).to.be.greaterThan(0);
-        // What is in flight changes between the look and the kill; it is about a third of the clients, never all of them.
-        expect(failed.length).to.be.within(1, connections - 1);
+        expect(failed.length).to.be.within(1, connections);
         for (const { answer, endedMs } of failed) {
           expect(answer.status).to.equal(502);
           expect(answer.headers['proxy-status']).to.match(/^holdfast; error=\w+; outcome=unknown$/);

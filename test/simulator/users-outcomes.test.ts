@@ -119,7 +119,8 @@ describe('users: what an answer means', () => {
   for (const { what, answer, write, read, error, identity } of rows)
     it(`${what}: a write is ${write}, a read is ${read}`, async () => {
       for (const kind of [...writes, ...reads]) {
-        const operation = await only(kind, answer);
+        // Short only where the limit is what comes: elsewhere a busy machine must not bring it about.
+        const operation = await only(kind, answer, error?.source === '^timeout$' ? 80 : 5_000);
         expect(operation.outcome, kind).to.equal(writes.includes(kind) ? write : read);
         expect(operation.error, kind).to.match(error);
         expect(operation.identity, kind).to.equal(identity);
@@ -181,18 +182,18 @@ describe('users: what an answer means', () => {
   });
 
   it('a timeout counts at its limit, to the microsecond', async () => {
-    const operation = await only('read', () => undefined);
+    const operation = await only('read', () => undefined, 80);
     expect(operation.doneMs - operation.sentMs).to.be.closeTo(80, 0.001);
   });
 });
 
 /** The one record of a single step; after a login that a script spoils nothing else comes. */
-async function only(kind: Kind, answer: Handler) {
+async function only(kind: Kind, answer: Handler, timeoutMs = 5_000) {
   return withServer(
     (request, response, nth) =>
       kindOf(request) === kind ? answer(request, response, nth) : shopAnswer(request, response),
     async origin => {
-      const { operations } = await drive(origin, [steps(kind)], { timeoutMs: 80 });
+      const { operations } = await drive(origin, [steps(kind)], { timeoutMs });
       expect(operations).to.have.length(1);
       const [operation] = operations;
       if (operation === undefined) throw new Error('no record');
