@@ -75,12 +75,12 @@ function checkDistinct(backends: readonly string[]): void {
   if (twice !== undefined) throw new UsageError(`--backend ${twice} is given twice: give each backend once.`);
 }
 
-export function usesAffinity(args: ProxyArgs): boolean {
+function usesAffinity(args: ProxyArgs): boolean {
   const { affinity } = modes[parseMode(args.mode)];
   return args.affinity === undefined ? affinity : args.affinity === 'on';
 }
 
-export function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
+function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
   const everyMs = parseSpan('health-interval', args['health-interval']);
   return {
     path: parsePath(args['health-path']),
@@ -135,7 +135,7 @@ function usage<T>(parse: () => T, what = 'key ring'): T {
   }
 }
 
-export function parseOrigin(text: string): URL {
+function parseOrigin(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const plain =
     url !== undefined && url.protocol === 'http:' && url.hostname !== '' && url.username === '' && url.password === '';
@@ -155,11 +155,11 @@ function parsePool(text: string): string {
   throw new UsageError(`--pool "${text}": expected at most 32 of A-Z a-z 0-9 _ - (it becomes part of a cookie name).`);
 }
 
-export function parsePort(flag: string, given: number): number {
+function parsePort(flag: string, given: number): number {
   return parseCount(flag, given, 0, 65_535);
 }
 
-export function parseSpan(flag: string, text: string): number {
+function parseSpan(flag: string, text: string): number {
   const span = parseDuration(text);
   if (span === undefined || span < 1 || span > spanMsMax)
     throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1min, at most 24h.`);

@@ -1,8 +1,7 @@
 import type { CommandModule } from 'yargs';
-import { check } from '../simulator/checker/check.js';
 import { readHistory } from '../simulator/history-file.js';
-import { judge } from '../simulator/verdict.js';
 import { exitCodeOf, exiting } from './exit.js';
+import { judgeRun } from './judge-run.js';
 import { checkOutputs, printReport, writeOutputs } from './output.js';
 
 interface ReportArgs {
@@ -27,10 +26,7 @@ async function again({ history, json, html }: ReportArgs): Promise<number> {
   const records = await readHistory(history);
   const scenario = records[0]?.header.scenario ?? '';
   await checkOutputs({ json, html }, undefined, [scenario]);
-  const runs = records.map(run => {
-    const findings = check(run);
-    return { run, findings, verdict: judge(run, findings) };
-  });
+  const runs = records.map(judgeRun);
   printReport(runs);
   await writeOutputs({ json, html }, scenario, runs);
   return exitCodeOf(runs.map(({ verdict }) => verdict.word));

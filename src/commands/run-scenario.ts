@@ -1,11 +1,11 @@
 import type { ModeName } from '../modes.js';
-import { check } from '../simulator/checker/check.js';
 import type { Plan } from '../simulator/plan.js';
 import { makePlan } from '../simulator/plan.js';
 import type { OnProgress } from '../simulator/progress.js';
 import type { Scenario } from '../simulator/scenario.js';
 import { simulate } from '../simulator/simulate.js';
-import { type JudgedRun, judge } from '../simulator/verdict.js';
+import type { JudgedRun } from '../simulator/verdict.js';
+import { judgeRun } from './judge-run.js';
 
 export interface RunChoices {
   readonly modes: readonly ModeName[];
@@ -22,8 +22,7 @@ export async function runScenario(scenario: Scenario, choices: RunChoices): Prom
   for (const mode of choices.modes) {
     for (let turn = 0; turn < choices.repeat; turn += 1) {
       const run = await simulate(scenario, mode, plan, { onProgress: choices.onProgress, signal: choices.signal });
-      const findings = check(run);
-      runs.push({ run, findings, verdict: judge(run, findings) });
+      runs.push(judgeRun(run));
     }
   }
   return { plan, runs };

@@ -1,0 +1,9 @@
+import { check } from '../simulator/checker/check.js';
+import type { RunRecord } from '../simulator/history.js';
+import { type JudgedRun, judge } from '../simulator/verdict.js';
+
+/** A run just made, or one read from a file: checked and judged in the same way. */
+export function judgeRun(run: RunRecord): JudgedRun {
+  const findings = check(run);
+  return { run, findings, verdict: judge(run, findings) };
+}
