@@ -94,6 +94,8 @@ function plainCopy(visit: Visit): Visit {
     why: visit.why,
     begin: (user, data) => visit.begin(user, data),
     change: edit => visit.change(edit),
+    rotate: edit => visit.rotate(edit),
     end: () => visit.end(),
+    handle: visit.handle,
   };
 }

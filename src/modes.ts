@@ -3,9 +3,12 @@ export interface Mode {
   /** Whether the proxy binds a browser to one incarnation of a backend; `--affinity` overrides it. */
   readonly affinity: boolean;
   /** How a cookie token becomes a session: a key of the strategy registry. */
-  readonly strategy: 'reference';
-  /** Where the strategy keeps its records: a key of the store registry. */
-  readonly store: 'memory' | 'redis';
+  readonly strategy: 'reference' | 'jwt' | 'sealed';
+  /** Where the strategy keeps its records: a key of the store registry. `jwt` and `sealed` keep only a registry of
+   * sessions there, never their data. */
+  readonly store: 'memory' | 'redis' | 'memcached' | 'postgres';
+  /** For so long an ended session may still be honoured elsewhere. */
+  readonly revocationLagMs: number;
   /** One line for `--help` and the README. */
   readonly summary: string;
 }
@@ -15,12 +18,14 @@ export const modes = {
     affinity: true,
     strategy: 'reference',
     store: 'memory',
+    revocationLagMs: 0,
     summary: 'cookie affinity; the session lives in the memory of one backend',
   },
   redis: {
     affinity: false,
     strategy: 'reference',
     store: 'redis',
+    revocationLagMs: 0,
     summary: 'any backend serves anyone; the session lives in Redis',
   },
 } as const satisfies Record<string, Mode>;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
+import { generateKeyRing } from '../key-ring.js';
 import { modes } from '../modes.js';
-import { generateKeyRing } from '../proxy/key-ring.js';
 import type { Cluster, Member } from '../simulator/cluster/cluster.js';
 import { type ClusterSpec, startCluster } from '../simulator/cluster/start-cluster.js';
 import { exitCodes } from './exit.js';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { parseDuration } from '../duration.js';
+import { parseKeyRing } from '../key-ring.js';
 import { modes } from '../modes.js';
 import { engines } from '../proxy/engines/registry.js';
-import { parseKeyRing } from '../proxy/key-ring.js';
 import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../proxy/options.js';
 import { routingPolicies } from '../proxy/routing-policies/registry.js';
 import { defaultProxyOptions } from '../proxy/start-proxy.js';

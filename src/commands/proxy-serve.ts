@@ -1,4 +1,4 @@
-import { generateKeyRing } from '../proxy/key-ring.js';
+import { generateKeyRing } from '../key-ring.js';
 import type { ProxyEvent, ProxyOptions } from '../proxy/options.js';
 import { startProxy } from '../proxy/start-proxy.js';
 import { LabError } from '../simulator/errors.js';

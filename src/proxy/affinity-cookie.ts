@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { checkedKeys } from './key-ring.js';
+import { checkedKeys } from '../key-ring.js';
 import type { AffinityOptions } from './options.js';
 import { RecentlyUsed } from './recently-used.js';
 

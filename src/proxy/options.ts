@@ -1,3 +1,4 @@
+import type { KeyRing } from '../key-ring.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
 
@@ -28,7 +29,7 @@ export interface AffinityOptions {
   /** Part of the MAC and, when given, of the cookie's name: two pools under one host do not read each other's. */
   readonly pool: string;
   /** The newest first: it signs; the others still verify. Each at least 32 bytes. */
-  readonly keys: readonly { readonly id: string; readonly secret: Buffer }[];
+  readonly keys: KeyRing;
   readonly idleMs: number;
   readonly absoluteMs: number;
   readonly sameSite: 'Lax' | 'Strict' | 'None';

@@ -1,7 +1,7 @@
 import type { CookieReading } from './cookie.js';
 import { SessionGone } from './errors.js';
 import type { NoSession, Session, SessionData } from './session.js';
-import type { SessionStrategy } from './session-strategy.js';
+import type { Issued, SessionStrategy } from './session-strategy.js';
 import type { Visit } from './sessions.js';
 
 /** What a visit leaves in the headers of its answer. */
@@ -34,6 +34,10 @@ export class LiveVisit implements Visit {
     return this.#why;
   }
 
+  get handle(): string | undefined {
+    return this.#session && this.#strategy.handleOf(this.#session);
+  }
+
   get traces(): Traces {
     return this.#traces;
   }
@@ -41,8 +45,9 @@ export class LiveVisit implements Visit {
   async open({ token, malformed }: CookieReading): Promise<void> {
     const found = malformed ? 'malformed' : await this.#strategy.open(token);
     this.#count(typeof found === 'string' ? found : 'opened');
-    if (typeof found !== 'string') this.#enter(found);
-    else this.#leave(found, found === 'absent' ? 'keep' : 'clear');
+    if (typeof found === 'string') return this.#leave(found, found === 'absent' ? 'keep' : 'clear');
+    this.#enter(found);
+    if (found.token !== token) this.#trace({ cookie: { token: found.token } });
   }
 
   begin(user: string, data: SessionData): Promise<void> {
@@ -59,16 +64,25 @@ export class LiveVisit implements Visit {
   change(edit: (data: SessionData) => void): Promise<SessionData> {
     return this.#track(async () => {
       if (this.#session === undefined) throw new SessionGone();
-      const changed = await this.#strategy.change(this.#session, edit);
-      if (changed === 'gone') {
-        this.#leave('unknown', 'clear');
-        throw new SessionGone();
-      }
+      const changed = this.#present(await this.#strategy.change(this.#session, edit));
       const isNewToken = changed.token !== this.#session?.token;
       this.#count('changed');
       this.#enter(changed.session);
       if (isNewToken) this.#trace({ cookie: { token: changed.token } });
       return changed.session.record.data;
+    });
+  }
+
+  rotate(edit: (data: SessionData) => void = () => undefined): Promise<void> {
+    return this.#track(async () => {
+      if (this.#session === undefined) throw new SessionGone();
+      const rotated = this.#present(await this.#strategy.rotate(this.#session));
+      this.#count('rotated');
+      this.#enter(rotated.session);
+      this.#trace({ cookie: { token: rotated.token } });
+      const edited = this.#present(await this.#strategy.change(rotated.session, edit));
+      this.#enter(edited.session);
+      this.#trace({ cookie: { token: edited.token } });
     });
   }
 
@@ -88,6 +102,12 @@ export class LiveVisit implements Visit {
   async close(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#underWay);
+  }
+
+  #present(outcome: Issued | 'gone'): Issued {
+    if (outcome !== 'gone') return outcome;
+    this.#leave('unknown', 'clear');
+    throw new SessionGone();
   }
 
   #track<T>(step: () => Promise<T>): Promise<T> {

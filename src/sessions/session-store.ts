@@ -1,3 +1,4 @@
+import type { RevocationFeed } from './revocation-feed.js';
 import type { SessionRecord, SessionSummary } from './session.js';
 
 /**
@@ -21,6 +22,10 @@ export interface SessionStore {
    * one atomic step: a rotation must not take a change with it that came between. */
   remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'>;
   listByUser(user: string): Promise<readonly SessionSummary[]>;
+  /** Removes the session of `user` with this handle; false when there is none. Somebody else's session is none. */
+  removeByHandle(user: string, handle: string): Promise<boolean>;
+  /** Removes every session of everyone. */
+  clear(): Promise<void>;
   /** Resolves true as soon as the store can serve, false when it cannot within `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
   /** Frees connections and timers. A second call is no error. */
@@ -53,4 +58,6 @@ export interface StoreSettings {
 export interface StoreEntry {
   readonly capabilities: StoreCapabilities;
   open(settings: StoreSettings): SessionStore;
+  /** Where the store's server can also tell every backend of revoked tokens: how to listen to it. */
+  openFeed?(settings: StoreSettings): RevocationFeed;
 }

@@ -31,9 +31,13 @@ export interface SessionSummary {
   readonly idleUntilMs: number;
 }
 
-/** Why a request has no session. All the same to the handler; each counted and shown under its own name. A session past
- * its deadline is `unknown`: at that very moment its store forgets it, and with it that it ever was. */
-export type NoSession = 'absent' | 'malformed' | 'unknown';
+/**
+ * Why a request has no session. All the same to the handler; each counted and shown under its own name.
+ * With a store a session past its deadline is `unknown`: at that very moment the store forgets it, and with it that it
+ * ever was. The last three are said only where the token itself carries the session: past a deadline, not made by any
+ * key of the ring, ended before its time.
+ */
+export type NoSession = 'absent' | 'malformed' | 'unknown' | 'expired' | 'forged' | 'revoked';
 
 /** Idle and absolute limits, and the store call deadline; every duration in milliseconds. */
 export interface SessionLimits {

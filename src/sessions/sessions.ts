@@ -15,7 +15,11 @@ export interface Visit {
   begin(user: string, data: SessionData): Promise<void>;
   /** Rejects with `SessionGone` when the session ended meanwhile (or there is none); resolves with the new data. */
   change(edit: (data: SessionData) => void): Promise<SessionData>;
+  /** The same session under a fresh token, with `edit` applied; the old token is dead. Rejects as `change` does. */
+  rotate(edit?: (data: SessionData) => void): Promise<void>;
   end(): Promise<void>;
+  /** How `Sessions.list` names the present session. */
+  readonly handle: string | undefined;
 }
 
 /** What a handler answers: a value, so that no header can leave before the session is committed. */
@@ -34,6 +38,11 @@ export interface Sessions {
   readonly counts: Readonly<Record<string, number>>;
   /** True as soon as sessions can be served, false when not within `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
+  /** Of any user's sessions, as `SessionStrategy` has it. */
+  readonly list: SessionStrategy['list'];
+  readonly endOne: SessionStrategy['endOne'];
+  readonly endAll: SessionStrategy['endAll'];
+  readonly endEveryone: SessionStrategy['endEveryone'];
   close(): Promise<void>;
 }
 
@@ -74,7 +83,16 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
     if (!isOurs || error.status === 500) onError(error);
   }
 
-  return { respond, counts, ready, close: () => strategy.close() };
+  return {
+    respond,
+    counts,
+    ready,
+    list: user => strategy.list(user),
+    endOne: (user, handle) => strategy.endOne(user, handle),
+    endAll: (user, except) => strategy.endAll(user, except),
+    endEveryone: () => strategy.endEveryone(),
+    close: () => strategy.close(),
+  };
 }
 
 /** The first word is the browser's side of a chain of proxies. A visitor who forges it harms only the own cookie. */

@@ -1,6 +1,8 @@
+import { generateKeyRing, type KeyRing } from '../key-ring.js';
 import { unknownName } from '../unknown-name.js';
+import type { RevocationFeed } from './revocation-feed.js';
 import { defaultLimits, type SessionLimits } from './session.js';
-import type { StoreEdge } from './session-store.js';
+import type { SessionStore, StoreEdge, StoreEntry, StoreSettings } from './session-store.js';
 import { type Sessions, serveSessions } from './sessions.js';
 import { stores } from './stores/registry.js';
 import { strategies } from './strategies/registry.js';
@@ -12,6 +14,12 @@ export interface OpenOptions {
   readonly store: string;
   readonly storeUrl: string | undefined;
   readonly limits?: Partial<SessionLimits>;
+  /** For tokens that are signed or sealed; asked anew each time. By default one fresh key, known to this process only. */
+  readonly keys?: () => KeyRing;
+  /** False: tokens cannot be ended before their time. For comparison only. */
+  readonly revocation?: boolean;
+  /** Puts something between the strategy and its store: for weaknesses planted on purpose. */
+  readonly decorateStore?: (store: SessionStore) => SessionStore;
   readonly now?: () => number;
   /** Whether every request came over TLS; otherwise `X-Forwarded-Proto: https` says so request by request. */
   readonly secure?: boolean;
@@ -28,13 +36,29 @@ export function openSessions(options: OpenOptions): Sessions {
   const { now = Date.now, secure = false, onError = console.error, onEdge, storeUrl: url } = options;
   const wanted = { ...defaultLimits, ...options.limits };
   const limits = { ...wanted, dataBytesMax: Math.min(wanted.dataBytesMax, entry.capabilities.dataBytesMax) };
-  const store = entry.open({ url, deadlineMs: limits.storeDeadlineMs, now, onEdge });
+  const settings: StoreSettings = { url, deadlineMs: limits.storeDeadlineMs, now, onEdge };
+  const { keys = onceGenerated(), revocation = true, decorateStore = store => store } = options;
+  const store = decorateStore(entry.open(settings));
+  const feed = revocation && strategy.needsFeed ? feedOf(options, entry, settings) : undefined;
+  const parts = feed === undefined ? [store] : [store, feed];
   return serveSessions({
-    strategy: strategy.open({ store, limits, now }),
-    ready: withinMs => store.ready(withinMs),
+    strategy: strategy.open({ store, feed, keys, limits, now }),
+    ready: async withinMs => (await Promise.all(parts.map(part => part.ready(withinMs)))).every(Boolean),
     secure,
     onError,
   });
+}
+
+/** It tells no edges: those of the store, on the same server, say it all. */
+function feedOf({ strategy, store }: OpenOptions, entry: StoreEntry, settings: StoreSettings): RevocationFeed {
+  const feed = entry.openFeed?.({ ...settings, onEdge: undefined });
+  if (feed !== undefined) return feed;
+  throw new Error(`the strategy "${strategy}" needs a store that tells of revoked tokens; "${store}" does not`);
+}
+
+function onceGenerated(): () => KeyRing {
+  const ring = generateKeyRing();
+  return () => ring;
 }
 
 function pick<Entry>(kind: string, name: string, registry: Record<string, Entry>): Entry {

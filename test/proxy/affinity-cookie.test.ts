@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { generateKeyRing, KeyRingError } from '#src/key-ring.js';
 import { AffinityCookies, type AffinityReading, incarnationBytesMax } from '#src/proxy/affinity-cookie.js';
-import { generateKeyRing, KeyRingError } from '#src/proxy/key-ring.js';
 import type { AffinityOptions } from '#src/proxy/options.js';
 
 const minuteMs = 60_000;

@@ -63,7 +63,8 @@ describe('what is committed before the headers', () => {
   async function serving(work: (ask: Ask, store: WatchedStore) => Promise<void>): Promise<void> {
     const inner: SessionStore = memory.open({ url: undefined, deadlineMs: 100, now: Date.now });
     const store = watched(inner);
-    const strategy = reference.open({ store, limits: defaultLimits, now: Date.now });
+    const unused = { feed: undefined, keys: () => [] };
+    const strategy = reference.open({ store, ...unused, limits: defaultLimits, now: Date.now });
     const sessions = serveSessions({
       strategy,
       ready: inner.ready,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
 import type { SessionData, SessionRecord } from '#src/sessions/session.js';
-import { newSessionId } from '#src/sessions/session-id.js';
+import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
 import type { SessionStore, StoreEntry } from '#src/sessions/session-store.js';
 import { expectRejection } from './expect-rejection.js';
 import type { StoreLab } from './store-labs.js';
@@ -211,7 +211,32 @@ export function sessionStoreContract(entry: StoreEntry, startLab: () => Promise<
     });
   });
 
-  /** Every call that a store has, on a session that may not be there. */
+  describe('removeByHandle and clear', () => {
+    it('removes the one session of that user', async () => {
+      const user = `user-${newSessionId()}`;
+      const [one, two] = [await created({ user }), await created({ user })];
+      const handle = handleOf(digestOf(one.id));
+      expect(await store.removeByHandle('somebody else', handle)).to.equal(false);
+      expect(await store.removeByHandle(user, 'f'.repeat(16))).to.equal(false);
+      expect(await store.removeByHandle(user, handle)).to.equal(true);
+      expect(await store.removeByHandle(user, handle)).to.equal(false);
+      expect(await store.read(one.id)).to.equal(undefined);
+      expect(await store.read(two.id)).to.deep.equal(two.made);
+      expect(await store.listByUser(user)).to.have.length(1);
+    });
+
+    it('clears away everything, and what is made afterwards stays', async () => {
+      const made = await Promise.all(Array.from({ length: 20 }, (_, at) => created({ user: `user-${at % 3}` })));
+      await store.clear();
+      for (const { id } of made) expect(await store.read(id)).to.equal(undefined);
+      expect(await store.listByUser('user-1')).to.deep.equal([]);
+      const next = await created();
+      expect(await store.read(next.id)).to.deep.equal(next.made);
+    });
+  });
+
+  /** Every call that a store has but `clear`, on a session that may not be there. A frozen server may still do later
+   * what it was asked. */
   function everyCall(target: SessionStore, id = newSessionId()): Record<string, () => Promise<unknown>> {
     return {
       read: () => target.read(id),
@@ -220,6 +245,7 @@ export function sessionStoreContract(entry: StoreEntry, startLab: () => Promise<
       touch: () => target.touch(id, nowMs + idleMs),
       remove: () => target.remove(id),
       listByUser: () => target.listByUser('anna'),
+      removeByHandle: () => target.removeByHandle('anna', 'f'.repeat(16)),
     };
   }
 
@@ -236,6 +262,7 @@ export function sessionStoreContract(entry: StoreEntry, startLab: () => Promise<
     await closed.close();
     await closed.close();
     await expectAllUnavailable(closed, graceMs);
+    await expectRejection(closed.clear(), StoreUnavailable);
     expect(await closed.ready(20)).to.equal(false);
   });
 
@@ -273,6 +300,7 @@ export function sessionStoreContract(entry: StoreEntry, startLab: () => Promise<
       await lab.server?.kill();
       try {
         await expectAllUnavailable(store, graceMs);
+        await expectRejection(store.clear(), StoreUnavailable);
       } finally {
         await lab.server?.restart();
       }

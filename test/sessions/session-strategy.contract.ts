@@ -1,6 +1,13 @@
 import { expect } from 'chai';
+import { generateKeyRing } from '#src/key-ring.js';
 import { SessionConflict, SessionTooLarge, StoreUnavailable } from '#src/sessions/errors.js';
-import { defaultLimits, type NoSession, type Session, type SessionData } from '#src/sessions/session.js';
+import {
+  defaultLimits,
+  type NoSession,
+  type Session,
+  type SessionData,
+  type SessionLimits,
+} from '#src/sessions/session.js';
 import { newSessionId } from '#src/sessions/session-id.js';
 import type { SessionStore, StoreEntry } from '#src/sessions/session-store.js';
 import type { Issued, SessionStrategy, StrategyEntry } from '#src/sessions/session-strategy.js';
@@ -21,6 +28,7 @@ export function sessionStrategyContract(
   let store: WatchedStore;
   let strategy: SessionStrategy;
   let nowMs: number;
+  const ring = generateKeyRing();
 
   before(async () => {
     lab = await startLab();
@@ -29,10 +37,15 @@ export function sessionStrategyContract(
   beforeEach(async () => {
     nowMs = Date.now();
     store = watched(storeEntry.open({ url: lab.url, deadlineMs: 1_000, now: () => nowMs }));
-    strategy = entry.open({ store, limits: defaultLimits, now: () => nowMs });
+    strategy = open();
     expect(await store.ready(5_000)).to.equal(true);
   });
   afterEach(() => strategy.close());
+
+  function open(limits: Partial<SessionLimits> = {}): SessionStrategy {
+    const given = { ...defaultLimits, ...limits };
+    return entry.open({ store, feed: undefined, keys: () => ring, limits: given, now: () => nowMs });
+  }
 
   async function reopened({ token }: Issued | Session): Promise<Session> {
     return living(await strategy.open(token));
@@ -117,7 +130,7 @@ export function sessionStrategyContract(
       { what: 'an idle limit beyond the absolute one', limits: { absoluteMs: idleMs / 2 }, every: 10_000, touches: 0 },
     ]) {
       it(`keeps an active session, with no touch too many: ${what}`, async () => {
-        const own = entry.open({ store, limits: { ...defaultLimits, ...limits }, now: () => nowMs });
+        const own = open(limits);
         const { token, session } = await own.begin('anna', {});
         expect(session.record.idleUntilMs).to.be.at.most(session.record.absoluteUntilMs);
         store.calls.length = 0;
@@ -299,6 +312,42 @@ export function sessionStrategyContract(
       store.before('create', inner => inner.remove(ending.token));
       expect(await strategy.rotate(ending.session)).to.equal('gone');
       expect(await store.listByUser('ben')).to.deep.equal([]);
+    });
+  });
+
+  describe('the sessions of a user', () => {
+    it('are listed under the handle of each, and the present one can be told', async () => {
+      const [one, two] = [await strategy.begin('cara', {}), await strategy.begin('cara', {})];
+      const handles = (await strategy.list('cara')).map(({ handle }) => handle);
+      expect(handles).to.have.members([one, two].map(({ session }) => strategy.handleOf(session)));
+    });
+
+    it('are ended one by one, and only by their own user', async () => {
+      const [mine, other] = [await strategy.begin('cara', {}), await strategy.begin('dora', {})];
+      expect(await strategy.endOne('cara', strategy.handleOf(other.session))).to.equal(false);
+      await reopened(other);
+      expect(await strategy.endOne('cara', strategy.handleOf(mine.session))).to.equal(true);
+      expect(await strategy.open(mine.token)).to.be.oneOf(['unknown', 'revoked']);
+      expect(await strategy.endOne('cara', strategy.handleOf(mine.session))).to.equal(false);
+    });
+
+    it('are ended all but one, and all', async () => {
+      const sessions = await Promise.all(Array.from({ length: 5 }, () => strategy.begin('edda', {})));
+      const [kept, ...ended] = sessions;
+      if (kept === undefined) throw new Error('five were begun');
+      expect(await strategy.endAll('edda', strategy.handleOf(kept.session))).to.equal(4);
+      await reopened(kept);
+      for (const { token } of ended) expect(await strategy.open(token)).to.be.oneOf(['unknown', 'revoked']);
+      expect(await strategy.endAll('edda')).to.equal(1);
+      expect(await strategy.list('edda')).to.deep.equal([]);
+    });
+
+    it('are all ended when everyone is', async () => {
+      const [one, two] = [await strategy.begin('cara', {}), await strategy.begin('fred', {})];
+      await strategy.endEveryone();
+      for (const { token } of [one, two]) expect(await strategy.open(token)).to.be.oneOf(['unknown', 'revoked']);
+      nowMs += 1;
+      await reopened(await strategy.begin('cara', {}));
     });
   });
 

@@ -27,6 +27,8 @@ export function watched(store: SessionStore): WatchedStore {
     touch: (id, untilMs) => watch('touch', () => store.touch(id, untilMs)),
     remove: (id, onlyVersion) => watch('remove', () => store.remove(id, onlyVersion)),
     listByUser: user => watch('listByUser', () => store.listByUser(user)),
+    removeByHandle: (user, handle) => watch('removeByHandle', () => store.removeByHandle(user, handle)),
+    clear: () => watch('clear', () => store.clear()),
     ready: withinMs => store.ready(withinMs),
     close: () => store.close(),
   };

@@ -72,6 +72,19 @@ class MemoryStore implements SessionStore {
       .map(([key, { createdAtMs, idleUntilMs }]) => ({ handle: handleOf(key), createdAtMs, idleUntilMs }));
   }
 
+  async removeByHandle(user: string, handle: string): Promise<boolean> {
+    this.#sweep();
+    for (const [key, kept] of this.#kept) {
+      if (kept.user === user && handleOf(key) === handle) return this.#kept.delete(key);
+    }
+    return false;
+  }
+
+  async clear(): Promise<void> {
+    this.#sweep();
+    this.#kept.clear();
+  }
+
   async ready(): Promise<boolean> {
     return !this.#closed;
   }

@@ -18,6 +18,7 @@ declare module 'ioredis' {
 }
 
 const listedMax = 1000;
+const scannedAtOnce = 1000;
 const retryDelayMaxMs = 500;
 const probeIntervalMs = 20;
 
@@ -98,6 +99,28 @@ class RedisStore implements SessionStore {
     return withinMs(this.#settings.deadlineMs, this.#list(userKey(user)), late);
   }
 
+  async removeByHandle(user: string, handle: string): Promise<boolean> {
+    const nowMs = this.#settings.now();
+    const digests = await this.#digestsOf(userKey(user), nowMs);
+    const digest = digests.find(each => handleOf(each) === handle);
+    if (digest === undefined) return false;
+    const ask = () => this.#redis.sessionRemove(sessionKey(digest), nowMs, '');
+    const [, owner] = await this.#ask('removals', ask);
+    this.#redis.zrem(userKey(user), digest).catch(() => undefined);
+    return owner === user;
+  }
+
+  /** Key by key, since the server may be somebody else's as well. What is created meanwhile may be spared. */
+  async clear(): Promise<void> {
+    for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
+      const from = cursor;
+      const ask = () => this.#redis.scan(from, 'MATCH', sessionKey('*'), 'COUNT', scannedAtOnce);
+      const [next, keys] = await this.#ask('reads', ask);
+      if (keys.length > 0) await this.#ask('removals', () => this.#redis.unlink(...keys));
+      cursor = next;
+    }
+  }
+
   async ready(waitMs: number): Promise<boolean> {
     const late = () => new StoreUnavailable('the session store is not up yet');
     return withinMs(waitMs, this.#answersPing(performance.now() + waitMs), late).catch(() => false);
@@ -110,13 +133,17 @@ class RedisStore implements SessionStore {
 
   async #list(key: string): Promise<SessionSummary[]> {
     const nowMs = this.#settings.now();
-    const ask = () => this.#redis.zrange(key, `(${nowMs}`, '+inf', 'BYSCORE', 'LIMIT', 0, listedMax);
-    const digests = await this.#ask('reads', ask, []);
+    const digests = await this.#digestsOf(key, nowMs);
     const replies = await Promise.all(digests.map(digest => this.#fieldsOf(digest)));
     const records = replies.map(reply => readable(reply, nowMs));
     const dead = digests.filter((_, at) => records[at] === undefined);
     if (dead.length > 0) this.#redis.zrem(key, ...dead).catch(() => undefined);
     return digests.flatMap((digest, at) => summary(digest, records[at]));
+  }
+
+  #digestsOf(key: string, nowMs: number): Promise<readonly string[]> {
+    const ask = () => this.#redis.zrange(key, `(${nowMs}`, '+inf', 'BYSCORE', 'LIMIT', 0, listedMax);
+    return this.#ask('reads', ask, []);
   }
 
   #fieldsOf(digest: string): Promise<readonly (string | null)[]> {

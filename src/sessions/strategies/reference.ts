@@ -1,11 +1,12 @@
 import { SessionConflict, SessionTooLarge, StoreUnavailable } from '../errors.js';
-import type { NoSession, Session, SessionData, SessionLimits, SessionRecord } from '../session.js';
-import { isSessionId, newSessionId } from '../session-id.js';
+import type { NoSession, Session, SessionData, SessionLimits, SessionRecord, SessionSummary } from '../session.js';
+import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
 import type { SessionStore } from '../session-store.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 
 const triesMax = 5;
 const touchIntervalMinMs = 30_000;
+const endAllRoundsMax = 100;
 
 /** The token is a random id into a store. */
 class ReferenceStrategy implements SessionStrategy {
@@ -70,6 +71,35 @@ class ReferenceStrategy implements SessionStrategy {
     await this.#store.remove(token);
   }
 
+  handleOf({ token }: Session): string {
+    return handleOf(digestOf(token));
+  }
+
+  list(user: string): Promise<readonly SessionSummary[]> {
+    return this.#store.listByUser(user);
+  }
+
+  endOne(user: string, handle: string): Promise<boolean> {
+    return this.#store.removeByHandle(user, handle);
+  }
+
+  /** Again until the list is empty: it may be longer than what is listed at once. */
+  async endAll(user: string, except?: string): Promise<number> {
+    let ended = 0;
+    for (let rounds = 0; rounds < endAllRoundsMax; rounds++) {
+      const listed = await this.#store.listByUser(user);
+      const handles = listed.map(({ handle }) => handle).filter(handle => handle !== except);
+      if (handles.length === 0) return ended;
+      const removed = await Promise.all(handles.map(handle => this.#store.removeByHandle(user, handle)));
+      ended += removed.filter(Boolean).length;
+    }
+    throw new SessionConflict();
+  }
+
+  endEveryone(): Promise<void> {
+    return this.#store.clear();
+  }
+
   close(): Promise<void> {
     return this.#store.close();
   }
@@ -120,5 +150,6 @@ function touchIntervalMs(idleMs: number): number {
 }
 
 export const reference: StrategyEntry = {
+  needsFeed: false,
   open: settings => new ReferenceStrategy(settings),
 };

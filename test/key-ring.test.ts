@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { formatKeyRing, generateKeyRing, KeyRingError, parseKeyRing } from '#src/proxy/key-ring.js';
+import { formatKeyRing, generateKeyRing, KeyRingError, parseKeyRing } from '#src/key-ring.js';
 
 const secretA = 'a1'.repeat(32);
 const secretB = 'B2'.repeat(40);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { AffinityOptions } from './options.js';
 
-type Keys = AffinityOptions['keys'];
+/** Secrets that sign or seal: the first one does so, all of them verify or open. */
+export type KeyRing = readonly { readonly id: string; readonly secret: Buffer }[];
 
 export const secretBytesMin = 32;
 const keysMax = 16;
@@ -20,22 +20,22 @@ export class KeyRingError extends Error {
 }
 
 /** Reads `id:hex,id:hex`, the newest first. Space around an entry is ignored. Throws `KeyRingError`. */
-export function parseKeyRing(text: string): Keys {
+export function parseKeyRing(text: string): KeyRing {
   return checkedKeys(text.split(',').map((entry, index) => parseKey(entry.trim(), index + 1)));
 }
 
 /** One fresh key, kept in memory only: whoever restarts with another one binds every browser anew. */
-export function generateKeyRing(): Keys {
+export function generateKeyRing(): KeyRing {
   return [{ id: randomBytes(4).toString('hex'), secret: randomBytes(secretBytesMin) }];
 }
 
 /** The inverse of `parseKeyRing`, for the environment of a child process. The text holds the secrets: never log it. */
-export function formatKeyRing(keys: Keys): string {
+export function formatKeyRing(keys: KeyRing): string {
   return keys.map(({ id, secret }) => `${id}:${secret.toString('hex')}`).join(',');
 }
 
 /** The same keys, once it is certain that they can sign and be told apart. Throws `KeyRingError`. */
-export function checkedKeys(keys: Keys): Keys {
+export function checkedKeys(keys: KeyRing): KeyRing {
   if (keys.length === 0) throw new KeyRingError('it holds no key');
   if (keys.length > keysMax) throw new KeyRingError(`it holds ${keys.length} keys; at most ${keysMax} are allowed`);
   const seen = new Set<string>();
@@ -54,7 +54,7 @@ export function checkedKeys(keys: Keys): Keys {
 }
 
 /** The place of an entry is told, never its text: an entry without a colon may well be the secret itself. */
-function parseKey(entry: string, place: number): Keys[number] {
+function parseKey(entry: string, place: number): KeyRing[number] {
   const colon = entry.indexOf(':');
   if (entry === '') throw new KeyRingError(`key ${place} is empty`);
   if (colon === -1) throw new KeyRingError(`key ${place} has no ":" between its id and its secret`);
