@@ -28,6 +28,7 @@ async function row(ratePerSecond: number): Promise<string> {
   const driver = new Driver({
     plan: evenPlan(ratePerSecond),
     origin,
+    revocationLagMs: 0,
     timeoutMs: 2_000,
     journey: shopJourney,
     clock,

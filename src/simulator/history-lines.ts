@@ -82,6 +82,7 @@ const headerRules: Rules<RunHeader> = {
   why: text,
   mode: name,
   seed: rule('a number', (value): value is number => Number.isFinite(value)),
+  revocationLagMs: optional(milliseconds),
   planned: count,
   faults: texts,
   expectations: texts,

@@ -20,7 +20,8 @@ export type OperationKind =
   /** Asks who is logged in. */
   | 'whoami'
   | 'logout'
-  /** Right after an acknowledged logout: reads with the cookies from before it. Ok when answered as anonymous. */
+  /** So long after an acknowledged logout as the mode says that one may still be honoured elsewhere: reads with the
+   * cookies from before it, beside whatever the user does meanwhile. Ok when answered as anonymous. */
   | 'replay';
 
 export interface Operation {
@@ -30,7 +31,7 @@ export interface Operation {
   readonly user: string;
   readonly kind: OperationKind;
   /** Which acknowledged login this operation goes by: 0 before the first, 1 after it. A login carries the number it
-   * will have if it succeeds. */
+   * will have if it succeeds, a replay that of its logout. */
   readonly session: number;
   /** The unique item of an `add` or `remove`. */
   readonly token?: string;
@@ -104,6 +105,8 @@ export interface RunHeader {
   readonly why: string;
   readonly mode: string;
   readonly seed: number;
+  /** For so long after its acknowledgement a logout need not be known everywhere. Absent: at once. */
+  readonly revocationLagMs?: number;
   /** Operations that the plan holds. */
   readonly planned: number;
   /** Ids of the faults that the plan holds: one without a record of its own never struck. */

@@ -51,7 +51,9 @@ function fullRun(): RunRecord {
 describe('history file', () => {
   it('gives back what was written, several runs too', () =>
     withFile(async file => {
-      const runs = [fullRun(), runOf([]), fullRun()];
+      const bare = runOf([]);
+      const lagging = { ...bare, header: { ...bare.header, revocationLagMs: 1000 } };
+      const runs = [fullRun(), bare, lagging];
       await writeHistory(file, runs);
       expect(await readHistory(file)).to.deep.equal(runs);
     }));

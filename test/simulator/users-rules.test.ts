@@ -137,6 +137,27 @@ describe('users: what they do', () => {
     });
   });
 
+  it('replay as soon as the logout must be known everywhere, beside their further steps', async () => {
+    const slowReplay: Handler = (request, response) =>
+      kindOf(request) === 'read'
+        ? setTimeout(() => anonymous(request, response, 0), 50)
+        : shopAnswer(request, response);
+    const plan = [...steps('login', 'logout', 'login', 'add'), { atMs: 320, kind: 'whoami' } as const];
+    const { operations, lab } = await withServer(slowReplay, origin => drive(origin, [plan], { revocationLagMs: 300 }));
+    const { kind: _, ...replay } = operations.find(({ kind }) => kind === 'replay') ?? { kind: 'none' };
+    const logout = operations.find(({ kind }) => kind === 'logout');
+    expect(replay).to.include({ session: 1, outcome: 'ok', plannedMs: Number(logout?.doneMs) + 300 });
+    expect(story(operations)).to.include.members([
+      'login ok 1',
+      'logout ok 1',
+      'login ok 2',
+      'add ok 2',
+      'whoami ok 2',
+    ]);
+    expect(operations).to.have.length(6);
+    expect(lab.dropped).to.equal(0);
+  });
+
   it('put off a logout, and the login after it, when an error stood in place of the cart', async () => {
     const script: Handler = (request, response, nth) =>
       nth === 2 ? response.writeHead(503).end() : shopAnswer(request, response);

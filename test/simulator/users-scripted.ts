@@ -35,7 +35,7 @@ export interface Driven {
 export async function drive(
   origin: string,
   users: readonly (readonly PlannedStep[])[],
-  { timeoutMs = 2_000, readBack = false } = {},
+  { timeoutMs = 2_000, readBack = false, revocationLagMs = 0 } = {},
 ): Promise<Driven> {
   const operations: Operation[] = [];
   const plan = {
@@ -45,7 +45,8 @@ export async function drive(
     users: users.map((steps, n) => ({ name: `u${n + 1}`, steps })),
   };
   const onOperation = (operation: Operation): number => operations.push(operation);
-  const driver = new Driver({ plan, origin, timeoutMs, journey: shopJourney, clock: new RunClock(), onOperation });
+  const clock = new RunClock();
+  const driver = new Driver({ plan, origin, timeoutMs, revocationLagMs, journey: shopJourney, clock, onOperation });
   try {
     await driver.run();
     if (readBack) await driver.readBack();

@@ -34,7 +34,8 @@ import { newTally, type Tally } from './tally.js';
  *                    without another login; *silent reset*: taken for himself all along, but all that his session held
  *                    is gone at once
  *   identity swapped           an answer names another user
- *   logout not honoured        taken for himself after his acknowledged logout, or by the cookies from before it
+ *   logout not honoured        taken for himself after his acknowledged logout, or by the cookies from before it, by a
+ *                              request that began when the mode's revocation lag had passed
  *
  * Two times that are equal count as one after the other: one clock stamps them all.
  */
@@ -61,7 +62,7 @@ function judgeUser(operations: readonly Operation[], run: RunRecord, tally: Tall
   countOperations(operations, tally);
   judgeReads(story, tally);
   const resets = judgeFates(story, run.faults, tally);
-  judgeLogins(story, resets, tally);
+  judgeLogins(story, resets, run.header.revocationLagMs ?? 0, tally);
 }
 
 /** Every operation that was sent counts, those that the plan does not hold too: replays and the read-back. */

@@ -4,12 +4,15 @@ import type { Session } from './sessions.js';
 import type { Story } from './story.js';
 import { incident, type Tally } from './tally.js';
 
-/** Whom the answers took the user for: logged out, somebody else, still logged in after the logout. */
-export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>, tally: Tally): void {
+/**
+ * Whom the answers took the user for: logged out, somebody else, still logged in after the logout. `lagMs`: for so long
+ * a logout need not be known everywhere.
+ */
+export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>, lagMs: number, tally: Tally): void {
   for (const operation of story.operations) noteAnswer(operation, story.sessions);
   judgeLoggedOut(story, resets, tally);
   judgeSwapped(story, tally);
-  judgeLogouts(story, tally);
+  judgeLogouts(story, lagMs, tally);
 }
 
 function noteAnswer(operation: Operation, sessions: readonly Session[]): void {
@@ -73,16 +76,21 @@ function judgeSwapped({ operations, sessions }: Story, tally: Tally): void {
 }
 
 /** One incident per logout: from its acknowledgement to the next attempt to log in nobody may be taken for the user. */
-function judgeLogouts({ operations }: Story, tally: Tally): void {
+function judgeLogouts({ operations }: Story, lagMs: number, tally: Tally): void {
   const dishonoured = new Set<Operation | undefined>();
-  let logout: Operation | undefined;
+  const bySession = new Map<number, Operation>();
+  let latest: Operation | undefined;
   let isOver = false;
   for (const operation of operations) {
     if (operation.kind === 'login') isOver = true;
     else if (operation.kind === 'logout' && operation.outcome === 'ok') {
-      logout = operation;
+      latest = operation;
+      bySession.set(operation.session, operation);
       isOver = false;
-    } else if (!dishonoured.has(logout) && ignoresLogout(operation, isOver ? undefined : logout)) {
+    } else {
+      const isReplay = operation.kind === 'replay';
+      const logout = isReplay ? (bySession.get(operation.session) ?? latest) : isOver ? undefined : latest;
+      if (dishonoured.has(logout) || !ignoresLogout(operation, logout, lagMs)) continue;
       dishonoured.add(logout);
       tally.incidents.push(incident('logout-not-honoured', logout, operation));
     }
@@ -90,9 +98,10 @@ function judgeLogouts({ operations }: Story, tally: Tally): void {
   if (dishonoured.size > 0) tally.users.logoutNotHonoured += 1;
 }
 
-/** A replay goes by the cookies from before the logout, whatever the user did since. */
-function ignoresLogout(operation: Operation, logout: Operation | undefined): boolean {
+/** A replay goes by the cookies from before its logout, whatever the user did since. */
+function ignoresLogout(operation: Operation, logout: Operation | undefined, lagMs: number): boolean {
+  if (logout !== undefined && operation.sentMs < logout.doneMs + lagMs) return false;
   const asUser = operation.identity === operation.user;
   if (operation.kind === 'replay') return asUser || Object.keys(operation.items ?? {}).length > 0;
-  return logout !== undefined && asUser && needsSession(operation) && logout.doneMs <= operation.sentMs;
+  return logout !== undefined && asUser && needsSession(operation);
 }

@@ -13,6 +13,8 @@ export interface DriverOptions {
   /** Where the users go, for example `http://127.0.0.1:41234`. Loopback only: `LabError` otherwise. */
   readonly origin: string;
   readonly timeoutMs: number;
+  /** For so long an ended session may still be honoured elsewhere: old cookies are tried no earlier. */
+  readonly revocationLagMs: number;
   readonly journey: Journey;
   readonly clock: RunClock;
   /** Exactly once for each operation that was sent, when it has ended. */
@@ -67,10 +69,11 @@ export class Driver {
   }
 
   #world(): World {
-    const { origin, timeoutMs, journey, clock, onOperation } = this.#options;
+    const { origin, timeoutMs, revocationLagMs, journey, clock, onOperation } = this.#options;
     return {
       origin,
       timeoutMs,
+      revocationLagMs,
       journey,
       clock,
       isOver: () => this.#closed,

@@ -13,6 +13,7 @@ export interface World {
   readonly client: HttpClient;
   readonly clock: RunClock;
   readonly timeoutMs: number;
+  readonly revocationLagMs: number;
   /** Nothing new is to be begun. */
   isOver(): boolean;
   nextId(): number;
@@ -29,8 +30,12 @@ interface Errand {
   readonly plannedMs: number;
   readonly token?: string | undefined;
   readonly final?: true;
-  /** In place of what the jar holds; the answer's cookies are then not kept either. */
-  readonly cookie?: string | undefined;
+}
+
+/** What a user held before a logout: tried once more after it, and nothing of the answer is kept. */
+interface OldSession {
+  readonly session: number;
+  readonly cookie: string;
 }
 
 /** A user logs in again after so many anonymous answers in a row: the first may be a flicker. */
@@ -42,7 +47,8 @@ const readBackPauseMs = 200;
 /**
  * One simulated user: does the planned steps one after the other, each at its time or as soon as the one before is over.
  * What it does beyond the plan: it logs in (again) before a step when its last login did not end ok or when it was
- * answered as anonymous twice in a row, and right after an acknowledged logout it tries its old cookies once (`replay`).
+ * answered as anonymous twice in a row, and after an acknowledged logout, as soon as that must be known everywhere, it
+ * tries its old cookies once (`replay`), beside its further steps: none of them waits for it.
  * What it leaves out: steps that come too late, and a logout when it could not see its cart right before.
  */
 export class User {
@@ -61,6 +67,7 @@ export class User {
   #staysIn = false;
   /** When its last operation ended. */
   #freeAtMs = 0;
+  readonly #replays: Promise<void>[] = [];
 
   constructor({ name, steps }: PlannedUser, world: World) {
     this.#name = name;
@@ -73,9 +80,10 @@ export class User {
   async live(): Promise<void> {
     for (const step of this.#steps) {
       await this.#world.clock.until(step.atMs);
-      if (this.#world.isOver()) return;
+      if (this.#world.isOver()) break;
       await this.#take(step);
     }
+    await Promise.all(this.#replays);
   }
 
   /**
@@ -121,9 +129,14 @@ export class User {
 
   async #logOut(step: PlannedStep): Promise<void> {
     const cookie = this.#cookieFor('replay');
-    const { outcome } = await this.#do({ kind: 'logout', plannedMs: step.atMs });
-    if (outcome === 'ok' && cookie !== undefined && !this.#world.isOver())
-      await this.#do({ kind: 'replay', plannedMs: this.#freeAtMs, cookie });
+    const { outcome, session, doneMs } = await this.#do({ kind: 'logout', plannedMs: step.atMs });
+    if (outcome === 'ok' && cookie !== undefined) this.#replays.push(this.#replay({ session, cookie }, doneMs));
+  }
+
+  async #replay(old: OldSession, loggedOutMs: number): Promise<void> {
+    const plannedMs = loggedOutMs + this.#world.revocationLagMs;
+    await this.#world.clock.until(plannedMs);
+    if (!this.#world.isOver()) await this.#do({ kind: 'replay', plannedMs }, old);
   }
 
   #tooLate(step: PlannedStep): boolean {
@@ -137,13 +150,13 @@ export class User {
   }
 
   /** One operation, from sending to its record. */
-  async #do(errand: Errand): Promise<Operation> {
+  async #do(errand: Errand, old?: OldSession): Promise<Operation> {
     const { clock, client, journey, timeoutMs } = this.#world;
     const { kind, token } = errand;
     const id = this.#world.nextId();
-    const session = kind === 'login' ? this.#session + 1 : this.#session;
+    const session = old?.session ?? (kind === 'login' ? this.#session + 1 : this.#session);
     const request = journey.request(kind, this.#name, token);
-    const cookie = errand.cookie ?? this.#jar.header(request.path);
+    const cookie = old?.cookie ?? this.#jar.header(request.path);
     const sentMs = Math.max(errand.plannedMs, clock.now());
     const reply = await client.send(request, cookie);
     // A timeout counts at its limit, whenever its timer came to fire.
@@ -163,13 +176,13 @@ export class User {
       ...servedBy(reply),
       ...(errand.final === undefined ? {} : { final: errand.final }),
     };
-    this.#freeAtMs = doneMs;
-    if (kind !== 'replay') this.#learn(operation, reply);
+    if (old === undefined) this.#learn(operation, reply);
     this.#world.onOperation(operation);
     return operation;
   }
 
-  #learn({ kind, outcome, identity }: Operation, { headers }: Reply): void {
+  #learn({ kind, outcome, identity, doneMs }: Operation, { headers }: Reply): void {
+    this.#freeAtMs = doneMs;
     if (headers['set-cookie'] !== undefined) this.#jar.store(headers['set-cookie']);
     this.#missedCart = kind === 'read' && outcome !== 'ok' && identity !== null;
     if (kind === 'login') this.#learnLogin(outcome === 'ok');

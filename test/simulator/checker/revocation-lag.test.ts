@@ -1,0 +1,52 @@
+import { expect } from 'chai';
+import { check } from '#src/simulator/checker/check.js';
+import { runOf, user } from './histories.js';
+
+const lagMs = 1000;
+
+/** The number of users whose logout was not honoured, when an ended session may be honoured elsewhere for a second. */
+function notHonoured(history: string, replaySession = 1, lag: number | 'none' = lagMs): number {
+  const operations = user('ann', history).map(operation =>
+    operation.kind === 'replay' ? { ...operation, session: replaySession } : operation,
+  );
+  const { header } = runOf(operations);
+  const headed = lag === 'none' ? header : { ...header, revocationLagMs: lag };
+  return check(runOf(operations, { header: headed })).users.logoutNotHonoured;
+}
+
+describe('the checker and the revocation lag of a mode', () => {
+  const cases: readonly (readonly [what: string, history: string, users: number])[] = [
+    ['honours an ended session within the lag', 'login, @100-200 logout, @1199-1210 replay as ann', 0],
+    ['not when the lag has just passed', 'login, @100-200 logout, @1200-1210 replay as ann', 1],
+    ['nor by its cart', 'login, add x, @100-200 logout, @1200-1210 replay x', 1],
+    ['counts what began within it and ended after it to it', 'login, @100-200 logout, @1100-1900 replay as ann', 0],
+    ['holds for the browser itself, too', 'login, @100-200 logout, @1100-1110 whoami, @1200-1210 whoami', 1],
+    ['counts from the answer, not from the question', 'login, @100-900 logout, @1500-1510 replay as ann', 0],
+  ];
+  for (const [what, history, users] of cases) {
+    it(what, () => expect(notHonoured(history)).to.equal(users));
+  }
+
+  it('is nothing where the header names none', () => {
+    expect(notHonoured('login, @100-200 logout, @201-210 replay as ann', 1, 'none')).to.equal(1);
+  });
+
+  it('is counted from the logout of the very session that is replayed, though others came since', () => {
+    const twice = 'login, @100-200 logout, @300-310 login, @1150-1160 logout, @1201-1210 replay as ann';
+    expect(notHonoured(twice, 1)).to.equal(1);
+    expect(notHonoured(twice, 2)).to.equal(0);
+  });
+
+  it('makes two incidents of two logouts that were not honoured', () => {
+    const history = 'login, logout, login, logout, @1500-1510 replay as ann, @1520-1530 replay as ann';
+    const [first, second] = [1, 2];
+    const operations = user('ann', history).map((operation, index) =>
+      operation.kind === 'replay' ? { ...operation, session: index === 4 ? first : second } : operation,
+    );
+    const { incidents } = check(runOf(operations));
+    expect(incidents.map(({ kind, session }) => `${kind} ${session}`)).to.deep.equal([
+      'logout-not-honoured 1',
+      'logout-not-honoured 2',
+    ]);
+  });
+});
