@@ -1,0 +1,138 @@
+/**
+ * What keeping a session costs a backend: CPU of its process per request, for a read of the cart and for a write, in
+ * every mode and in the usual session libraries, one after the other in one run. What counts are the ratios.
+ *
+ *   node dist/bench/sessions.js [seconds per figure, default 4]
+ */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import autocannon from 'autocannon';
+import { type ModeName, modeNames, modes } from '#src/modes.js';
+import { startCluster } from '#src/simulator/cluster/start-cluster.js';
+
+const durationS = Number(process.argv[2] ?? 4);
+const connections = 64;
+/** USER_HZ of Linux, in which /proc counts. */
+const tickMs = 10;
+const skus = ['tea', 'rope', 'lamp', 'salt', 'soap'];
+
+const program = (name: string) => path.join(import.meta.dirname, `sessions/${name}.js`);
+
+const contestants: readonly { readonly name: string; readonly mode: ModeName; readonly program?: string }[] = [
+  { name: '@fastify/session 11, connect-redis', mode: 'redis', program: program('fastify') },
+  { name: 'express-session 1.19, connect-redis', mode: 'redis', program: program('express') },
+  ...modeNames.map(mode => ({ name: `Holdfast sessions, ${mode}`, mode, program: program('holdfast') })),
+  ...modeNames.map(mode => ({ name: `toy shop, ${mode}`, mode })),
+];
+
+interface Row {
+  readonly name: string;
+  readonly readMicros: number;
+  readonly writeMicros: number;
+  readonly readsPerSecond: number;
+  readonly cookieBytes: number;
+  readonly bad: number;
+}
+
+const rows: Row[] = [];
+for (const contestant of contestants) {
+  process.stderr.write(`${contestant.name}\n`);
+  rows.push(await measure(contestant));
+}
+print(rows);
+
+async function measure({ name, mode, program }: (typeof contestants)[number]): Promise<Row> {
+  const backends = { count: 1, env: {}, ...(program === undefined ? {} : { program }) };
+  const spec = { mode, backends, redis: modes[mode].store === 'redis' };
+  const cluster = await startCluster(spec, new AbortController().signal, () => {});
+  try {
+    const { pid, port } = cluster.member('backend-1');
+    const origin = `http://127.0.0.1:${port}`;
+    const cookies = await Promise.all(Array.from({ length: connections }, (_, index) => logIn(origin, index)));
+    const read = await load({ origin, cookies, pid, method: 'GET' });
+    const write = await load({ origin, cookies, pid, method: 'POST' });
+    return {
+      name,
+      readMicros: read.cpuMicros,
+      writeMicros: write.cpuMicros,
+      readsPerSecond: read.requestsPerSecond,
+      cookieBytes: cookies[0]?.length ?? 0,
+      bad: read.bad + write.bad,
+    };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** Logs in and puts five things into the cart; resolves with the Cookie header. */
+async function logIn(origin: string, index: number): Promise<string> {
+  let cookie = await post(`${origin}/login`, { user: `bench-${index}`, password: 'secret' }, '');
+  for (const sku of skus) cookie = await post(`${origin}/cart`, { sku }, cookie);
+  return cookie;
+}
+
+async function post(url: string, body: object, cookie: string): Promise<string> {
+  const headers = { 'content-type': 'application/json', cookie };
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`POST ${url} answered ${response.status}`);
+  return response.headers.getSetCookie()[0]?.split(';')[0] ?? cookie;
+}
+
+interface Target {
+  readonly origin: string;
+  readonly cookies: readonly string[];
+  readonly pid: number | undefined;
+  readonly method: 'GET' | 'POST';
+}
+
+/** A second to warm up, then the measurement. */
+async function load(target: Target): Promise<{ cpuMicros: number; requestsPerSecond: number; bad: number }> {
+  await fire(target, 1);
+  const before = await cpuMs(target.pid);
+  const result = await fire(target, durationS);
+  const spentMs = (await cpuMs(target.pid)) - before;
+  return {
+    cpuMicros: (1000 * spentMs) / result.requests.total,
+    requestsPerSecond: result.requests.average,
+    bad: result.non2xx + result.errors,
+  };
+}
+
+/** Each connection is another user, who puts the same five things into the cart again and again. */
+function fire({ origin, cookies, method }: Target, duration: number): Promise<autocannon.Result> {
+  let next = 0;
+  const setupClient = (client: autocannon.Client) => {
+    const headers = { cookie: cookies[next++ % cookies.length] ?? '', 'content-type': 'application/json' };
+    const bodies = method === 'GET' ? [{}] : skus.map(sku => ({ body: JSON.stringify({ sku }) }));
+    client.setRequests(bodies.map(body => ({ method, path: '/cart', headers, ...body })));
+  };
+  return autocannon({ url: origin, connections, duration, setupClient });
+}
+
+/** User and system time of a process; fields 14 and 15 of its stat, counted behind the name in parentheses. */
+async function cpuMs(pid: number | undefined): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * tickMs;
+}
+
+function print(rows: readonly Row[]): void {
+  const [base] = rows;
+  console.log(`${connections} connections, ${durationS} s for each figure; ratios to ${base?.name}`);
+  console.log(`${'backend'.padEnd(38)}read µs  ratio  write µs  ratio    reads/s  cookie  not 2xx`);
+  for (const { name, readMicros, writeMicros, readsPerSecond, cookieBytes, bad } of rows) {
+    const ratio = (micros: number, of = 1) => (micros / of).toFixed(2);
+    console.log(
+      [
+        name.padEnd(36),
+        readMicros.toFixed(1).padStart(9),
+        ratio(readMicros, base?.readMicros).padStart(7),
+        writeMicros.toFixed(1).padStart(10),
+        ratio(writeMicros, base?.writeMicros).padStart(7),
+        Math.round(readsPerSecond).toLocaleString('en').padStart(11),
+        String(cookieBytes).padStart(8),
+        String(bad).padStart(9),
+      ].join(''),
+    );
+  }
+}
