@@ -1,4 +1,6 @@
+import { parseDuration } from '#src/duration.js';
 import { isModeName, type ModeName, modeNames, modes } from '#src/modes.js';
+import type { SessionLimits } from '#src/sessions/session.js';
 import { unknownName } from '#src/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
 
@@ -12,6 +14,8 @@ export interface Environment {
   readonly mode: ModeName;
   readonly storeUrl: string | undefined;
   readonly password: string;
+  /** Of a session; what is absent is left to the sessions' own defaults. */
+  readonly limits: Partial<SessionLimits>;
   readonly defects: readonly DefectName[];
 }
 
@@ -37,6 +41,10 @@ export function readEnvironment(variables: Variables): Environment {
     mode,
     storeUrl: readStoreUrl(mode, variables.REDIS_URL, note),
     password: readPassword(variables.SHOP_PASSWORD ?? 'secret', note),
+    limits: {
+      ...readLimit('SHOP_IDLE', 'idleMs', variables, note),
+      ...readLimit('SHOP_ABSOLUTE', 'absoluteMs', variables, note),
+    },
     defects: readDefects(variables.SHOP_DEFECT ?? '', note),
   };
   if (problems.length > 0) throw new BadEnvironment(problems);
@@ -85,6 +93,20 @@ function hasHost(url: string): boolean {
 function readPassword(text: string, note: Note): string {
   if (text === '') note('SHOP_PASSWORD is empty: expected the password of every user, or leave it unset.');
   return text;
+}
+
+function readLimit(
+  name: string,
+  limit: 'idleMs' | 'absoluteMs',
+  variables: Variables,
+  note: Note,
+): Partial<SessionLimits> {
+  const text = variables[name];
+  if (text === undefined) return {};
+  const durationMs = parseDuration(text) ?? 0;
+  if (durationMs > 0) return { [limit]: durationMs };
+  note(`${name} is "${text}": expected a duration such as 30min or 12h.`);
+  return {};
 }
 
 function readDefects(text: string, note: Note): readonly DefectName[] {

@@ -24,6 +24,12 @@ describe('shop: the process', () => {
       expect((await login('other')).status).to.equal(200);
     }));
 
+  it('takes the limits of a session from the environment', () =>
+    withShop({ SHOP_IDLE: '1h', SHOP_ABSOLUTE: '300ms' }, async ({ url }) => {
+      const anna = await new Visitor(url).logIn('anna');
+      await until(async () => (await anna.get('/cart')).status === 401);
+    }));
+
   it('says that its port is in use, and exits with 4', () =>
     withShop({}, async shop => {
       const { code, output } = await runShop({ PORT: String(shop.port) });
@@ -61,6 +67,8 @@ describe('shop: the process', () => {
       { SHOP_DEFECT: 'drop-writes,drop-write' },
       /unknown defect "drop-write"\. Did you mean "drop-writes"\?/,
     ],
+    ['a limit without a unit', { SHOP_IDLE: '30' }, /^SHOP_IDLE is "30": expected a duration such as 30min or 12h\./],
+    ['a limit of nothing', { SHOP_ABSOLUTE: '0s' }, /^SHOP_ABSOLUTE is "0s"/],
     [
       'several at once',
       { PORT: 'x', HOLDFAST_MODE: 'y' },
