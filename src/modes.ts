@@ -37,3 +37,9 @@ export const modeNames = Object.keys(modes) as readonly ModeName[];
 export function isModeName(name: string): name is ModeName {
   return Object.hasOwn(modes, name);
 }
+
+/** Names for several modes at once, in scenario files. `shared`: any backend serves anyone, whatever keeps the session. */
+export const modeGroups: Readonly<Record<'all' | 'shared', readonly ModeName[]>> = {
+  all: modeNames,
+  shared: modeNames.filter(name => !modes[name].affinity),
+};

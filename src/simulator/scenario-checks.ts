@@ -100,9 +100,8 @@ function expectedModeProblems(file: unknown): Problem[] {
   const expect = field(file, 'expect');
   const modes = read(scenarioParts.modeList, field(file, 'modes'));
   if (!isMap(expect) || modes === undefined) return [];
-  const listed: readonly string[] = modes;
   return Object.keys(expect)
-    .filter(key => read(scenarioParts.modeList, [key]) !== undefined && !listed.includes(key))
+    .filter(key => read(scenarioParts.modeList, [key])?.some(mode => modes.includes(mode)) === false)
     .map(mode => {
       const message = `found expectations of the mode "${mode}", expected a mode of this scenario: ${modes.join(', ')}. Add it to modes or take them out`;
       return { path: ['expect', mode], message, at: 'key' };

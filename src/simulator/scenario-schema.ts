@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { durationPattern, parseDuration } from '../duration.js';
-import { modeNames } from '../modes.js';
+import { type ModeName, modeGroups, modeNames } from '../modes.js';
 import { unknownName } from '../unknown-name.js';
 import { ScenarioError } from './errors.js';
 import { parseExpectation } from './expectations.js';
@@ -168,22 +168,26 @@ const expectation = z
   });
 const expectations = z.array(expectation, { error: expected('a list of expectations') });
 
+const groupNames = Object.keys(modeGroups) as (keyof typeof modeGroups)[];
+const isGroup = (name: string): name is keyof typeof modeGroups => Object.hasOwn(modeGroups, name);
 const modeList = z
-  .array(oneOf('mode', modeNames), { error: expected('a list of modes') })
+  .array(oneOf('mode', [...modeNames, ...groupNames]), { error: expected('a list of modes') })
   .min(1, { error: expected(`at least one mode: ${modeNames.join(', ')}`) })
+  .transform(names => names.flatMap((name): readonly ModeName[] => (isGroup(name) ? modeGroups[name] : [name])))
   .refine(list => new Set(list).size === list.length, { error: 'found a mode twice, expected each once' });
 
 export const scenarioFile = map('the scenario', {
   name: text('a name in lower case such as kill-one', /^[a-z0-9][a-z0-9-]{0,59}$/),
   why: text('a sentence that says what this shows', /\S/),
   seed: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(1),
-  modes: modeList,
+  modes: modeList.describe('Names of modes; "all" stands for every mode, "shared" for those without affinity.'),
   system: system.prefault({}),
   users,
   phases: phases.prefault({}),
   faults: z.array(fault, { error: expected('a list of faults') }).default([]),
   expect: map('expect', {
     any: expectations.default([]).describe('Expected in every mode.'),
+    shared: expectations.optional().describe('Expected in every mode without affinity.'),
     ...Object.fromEntries(modeNames.map(mode => [mode, expectations.optional()])),
   }).prefault({}),
 });

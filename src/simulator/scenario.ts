@@ -1,4 +1,4 @@
-import type { ModeName } from '../modes.js';
+import { type ModeName, modeGroups } from '../modes.js';
 
 /** A scenario file, checked and with every default filled in. Durations are milliseconds. */
 export interface Scenario {
@@ -42,8 +42,16 @@ export interface Scenario {
     readonly quiesceMs: number;
   };
   readonly faults: readonly FaultSpec[];
-  /** Expectation lines as written; each is known to parse. */
-  readonly expect: { readonly any: readonly string[] } & { readonly [mode in ModeName]?: readonly string[] };
+  /** Expectation lines as written, of every mode, of the modes without affinity, of one; each is known to parse. */
+  readonly expect: { readonly any: readonly string[] } & {
+    readonly [name in ModeName | 'shared']?: readonly string[] | undefined;
+  };
+}
+
+/** All that the scenario expects of one mode. */
+export function expectationsOf({ expect }: Scenario, mode: ModeName): readonly string[] {
+  const shared = modeGroups.shared.includes(mode) ? expect.shared : [];
+  return [...expect.any, ...(shared ?? []), ...(expect[mode] ?? [])];
 }
 
 /** When a fault strikes: so long after the faults phase began, or so long after another fault had healed. */

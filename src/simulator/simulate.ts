@@ -8,7 +8,7 @@ import { Journal } from './journal.js';
 import type { Plan } from './plan.js';
 import type { OnProgress } from './progress.js';
 import { RunClock } from './run-clock.js';
-import type { Scenario } from './scenario.js';
+import { expectationsOf, type Scenario } from './scenario.js';
 import { Driver } from './users/driver.js';
 import { shopJourney } from './users/shop-requests.js';
 
@@ -131,7 +131,7 @@ function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Reco
     revocationLagMs: modes[mode].revocationLagMs,
     planned: plan.users.reduce((sum, user) => sum + user.steps.length, 0),
     faults: plan.faults.map(({ id }) => id),
-    expectations: [...scenario.expect.any, ...(scenario.expect[mode] ?? [])],
+    expectations: expectationsOf(scenario, mode),
     versions: { ...versions, node: process.versions.node },
     startedAt: new Date().toISOString(),
   };

@@ -2,8 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
+import { modeGroups, modeNames } from '#src/modes.js';
 import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
 import { ScenarioError } from '#src/simulator/errors.js';
+import { expectationsOf } from '#src/simulator/scenario.js';
 import { parseScenario, readScenario } from '#src/simulator/scenario-file.js';
 import { labVariables, policyNames } from '#src/simulator/scenario-schema.js';
 
@@ -40,6 +42,23 @@ function complaint(text: string): string {
 }
 
 describe('scenario file', () => {
+  it('names groups of modes in place of a list that grows', () => {
+    expect(parseScenario(broken('[sticky, redis]', '[all]'), 'test.yaml').modes).to.deep.equal(modeNames);
+    expect(parseScenario(broken('[sticky, redis]', '[shared]'), 'test.yaml').modes).to.deep.equal(modeGroups.shared);
+    expect(parseScenario(broken('[sticky, redis]', '[sticky, shared]'), 'test.yaml').modes).to.have.members(modeNames);
+    expect(modeGroups.shared).to.include('redis').and.not.include('sticky');
+  });
+
+  it('expects of a mode what all are to do, then what shared modes are, then what it alone is', () => {
+    const scenario = parseScenario(`${good}  shared: [writes.stale == 0]\n`, 'test.yaml');
+    expect(expectationsOf(scenario, 'sticky')).to.deep.equal(['users.identitySwapped == 0']);
+    expect(expectationsOf(scenario, 'redis')).to.deep.equal([
+      'users.identitySwapped == 0',
+      'writes.stale == 0',
+      'writes.lost == 0',
+    ]);
+  });
+
   it('fills in every default', () => {
     const scenario = parseScenario(
       'name: a\nwhy: b\nmodes: [redis]\nusers: { arrivals: { rate: 0.5/s, for: 1min } }\nphases: { recovery: 1min }',
@@ -154,7 +173,7 @@ describe('a broken scenario file', () => {
       'an unknown mode',
       broken('[sticky, redis]', '[stiky, redis]'),
       '3:9',
-      'unknown mode "stiky". Did you mean "sticky"? Known: sticky, redis.',
+      `unknown mode "stiky". Did you mean "sticky"? Known: ${[...modeNames, 'all', 'shared'].join(', ')}.`,
     ],
     ['a mode twice', broken('[sticky, redis]', '[redis, redis]'), '3:8', 'found a mode twice'],
     ['no mode', broken('[sticky, redis]', '[]'), '3:8', 'at least one mode: sticky, redis'],
@@ -278,6 +297,13 @@ describe('a broken scenario file', () => {
       '12:3',
       'found expectations of the mode "redis", expected a mode of this scenario: sticky',
     ],
+    [
+      'expectations of shared modes where none is run',
+      broken('[sticky, redis]', '[sticky]').replace('  redis:', '  shared:'),
+      '12:3',
+      'found expectations of the mode "shared", expected a mode of this scenario: sticky',
+    ],
+    ['a mode alone and in its group', broken('[sticky, redis]', '[shared, redis]'), '3:8', 'found a mode twice'],
   ];
 
   for (const [what, text, place, message] of cases) {
