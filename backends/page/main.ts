@@ -1,7 +1,8 @@
+import { AccountPanel, codeIn } from './account.js';
 import { type Answer, ask } from './ask.js';
 import { type Deed, tellDeed, tellMissing } from './deeds.js';
 import { opening, type Scene, type Served, tell } from './story.js';
-import { element, type Line, showCart, showGoods, showScene, showStory, showTurn } from './view.js';
+import { element, type Line, onSubmit, showCart, showGoods, showScene, showStory, showTurn } from './view.js';
 
 const lookEveryMs = 1_000;
 
@@ -25,7 +26,7 @@ function see({ sight, body }: Answer, deed?: Served['deed']): void {
   const told = tell(scene, sight.kind === 'served' && deed !== undefined ? { ...sight, deed } : sight);
   scene = told.scene;
   showTurn(sight);
-  if (scene.user !== user) forgetCart();
+  if (scene.user !== user) forgetUser();
   if (sight.kind === 'served') showScene(scene);
   if (told.sentence !== undefined) showStory(told.sentence, told.mood);
 }
@@ -55,7 +56,10 @@ function expect(skus: readonly string[]): void {
   scene = { ...scene, items: expected.length };
 }
 
-function forgetCart(): void {
+/** Another one, or nobody any more. */
+function forgetUser(): void {
+  if (scene.user !== null) element('code', HTMLElement).hidden = true;
+  void inTurn(() => account.refresh(scene.user));
   cart = [];
   expected = [];
   showCart(cart, remove);
@@ -86,15 +90,23 @@ function change(deed: Deed, method: string, path: string, content: object | unde
   });
 }
 
-function logIn(user: string, password: string): void {
+function logIn(path: '/login' | '/login/totp', content: object): void {
   void inTurn(async () => {
-    const answer = await ask('POST', '/login', { user, password });
+    const answer = await ask('POST', path, content);
+    if (answer.body.next === 'totp') return askForCode();
     const good = answer.result.kind === 'done';
     see(answer, good ? 'login' : undefined);
     if (!good) showStory(tellDeed({ subject: 'you', verb: 'were', participle: 'logged in' }, answer.result), 'trouble');
-    else element('login', HTMLFormElement).reset();
+    else for (const form of ['login', 'code']) element(form, HTMLFormElement).reset();
     await lookIntoCart();
   });
+}
+
+/** The password was right, and is not enough: there is no session yet. */
+function askForCode(): void {
+  element('code', HTMLElement).hidden = false;
+  element('login-code', HTMLInputElement).focus();
+  showStory('The password is right. Now the code of your authenticator: until then you are not logged in.', 'good');
 }
 
 function logOut(): void {
@@ -104,14 +116,6 @@ function logOut(): void {
     see(answer, good ? 'logout' : undefined);
     if (!good)
       showStory(tellDeed({ subject: 'you', verb: 'were', participle: 'logged out' }, answer.result), 'trouble');
-  });
-}
-
-function onSubmit(id: string, act: (fields: FormData) => void): void {
-  const form = element(id, HTMLFormElement);
-  form.addEventListener('submit', event => {
-    event.preventDefault();
-    act(new FormData(form));
   });
 }
 
@@ -131,7 +135,11 @@ function once(target: EventTarget, event: string): Promise<void> {
   return new Promise(resolve => target.addEventListener(event, () => resolve(), { once: true }));
 }
 
-onSubmit('login', fields => logIn(String(fields.get('user')), String(fields.get('password'))));
+const account = new AccountPanel({ inTurn, see });
+onSubmit('login', fields =>
+  logIn('/login', { user: String(fields.get('user')), password: String(fields.get('password')) }),
+);
+onSubmit('code', fields => logIn('/login/totp', { code: codeIn(fields) }));
 onSubmit('add', fields => {
   add(String(fields.get('sku')));
   element('add', HTMLFormElement).reset();

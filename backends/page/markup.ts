@@ -28,6 +28,13 @@ export const markup = `<!doctype html>
         <button class="main" type="submit">Log in</button>
         <p class="faint hint">Any name will do. The password is <code>secret</code>, unless SHOP_PASSWORD says otherwise.</p>
       </form>
+      <form id="code" hidden>
+        <label for="login-code">Code of your authenticator</label>
+        <div class="row">
+          <input id="login-code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="7" pattern="[0-9 ]+" title="six digits">
+          <button type="submit">Go on</button>
+        </div>
+      </form>
       <div id="shelf" hidden>
         <div class="greeting">
           <p>Logged in as <strong id="name"></strong></p>
@@ -57,6 +64,62 @@ export const markup = `<!doctype html>
       </dl>
       <h3 id="turns-title">The last answers, newest right</h3>
       <ol id="turns" class="turns" aria-labelledby="turns-title"></ol>
+    </section>
+    <section id="account" class="wide" aria-labelledby="account-title" hidden>
+      <h2 id="account-title">Your account</h2>
+      <div class="columns">
+        <div>
+          <h3>Your sessions</h3>
+          <ul id="sessions" class="cart"></ul>
+          <div class="goods spaced">
+            <button id="end-others" type="button">Log out my other sessions</button>
+            <button id="end-all" type="button">Log out everywhere</button>
+          </div>
+        </div>
+        <div>
+          <h3>What follows asks for your password once more, each time</h3>
+          <form id="proof">
+            <label for="proof-password">Your password</label>
+            <input id="proof-password" name="password" type="password" autocomplete="current-password">
+            <div id="proof-code" hidden>
+              <label for="proof-code-field">Code of your authenticator</label>
+              <input id="proof-code-field" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="7">
+            </div>
+          </form>
+          <form id="new-password">
+            <label for="new-password-field">New password</label>
+            <div class="row">
+              <input id="new-password-field" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="128">
+              <button type="submit">Change</button>
+            </div>
+            <label class="choice"><input type="checkbox" name="others" checked> and log out my other sessions</label>
+          </form>
+          <div class="goods spaced">
+            <button id="totp-on" type="button">Turn on two-factor</button>
+            <button id="totp-off" type="button" hidden>Turn off two-factor</button>
+          </div>
+          <form id="enrolment" hidden>
+            <img id="picture" width="180" height="180" alt="QR code of the key, for your authenticator">
+            <p class="faint hint"><code id="uri"></code></p>
+            <label for="enrol-code">The code that it shows now</label>
+            <div class="row">
+              <input id="enrol-code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="7">
+              <button type="submit">Turn it on</button>
+            </div>
+          </form>
+        </div>
+        <div id="administration" hidden>
+          <h3>Administration, with your password as well</h3>
+          <label for="whom">User</label>
+          <input id="whom" autocomplete="off" maxlength="64">
+          <div class="goods spaced">
+            <button id="disable" type="button">Disable</button>
+            <button id="enable" type="button">Enable</button>
+            <button id="end-sessions" type="button">Log out everywhere</button>
+            <button id="end-everyone" type="button">Log out everybody</button>
+          </div>
+        </div>
+      </div>
     </section>
     <section class="wide" aria-labelledby="log-title">
       <h2 id="log-title">What happened</h2>

@@ -3,6 +3,8 @@
  * Pure: no clock, no page, no network. The page shows the sentences, the tests list them.
  */
 
+import { home, inBrowser, inMemory, sharedStore } from './places.js';
+
 /** What one answer, or the lack of one, shows. */
 export type Sight =
   | Served
@@ -17,7 +19,7 @@ export type Sight =
 export interface Served {
   readonly kind: 'served';
   readonly user: string | null;
-  /** Why there is no session: `absent`, `malformed`, `unknown`, `expired`; null when there is one. */
+  /** Why there is no session: `absent`, `unknown`, `forged`, ... (`NoSession` of the sessions); null when there is one. */
   readonly why: string | null;
   readonly backend: string;
   readonly incarnation: string;
@@ -121,10 +123,19 @@ function lostSentence(before: Scene, now: Served): string {
   const cart = lostCart(before);
   if (now.why === 'absent') return 'This browser has no session cookie any more: you logged out in another tab.';
   if (now.why === 'expired') return `Your session was too old or unused for too long, and has ended.${cart}`;
+  if (now.why === 'revoked') return `Your session was ended elsewhere.${cart}`;
+  if (inBrowser(before)) return `${lostToken(now)}${cart}`;
   if (inMemory(before)) return `${lostMemory(before, now)}${cart}`;
   const store = sharedStore(before);
   if (before.storeFailed) return `${store} came back empty: your session ${andCart(before)} lost.`;
   return `${store} answers and does not know your session any more: it came back empty, or the session was ended elsewhere.${cart}`;
+}
+
+/** The browser still has it, and the shop does not take it. */
+function lostToken({ why, backend }: Served): string {
+  if (why === 'forged')
+    return `${backend} knows no key that made your session's cookie: the keys were exchanged, or somebody changed the cookie.`;
+  return `${backend} no longer takes your session's cookie.`;
 }
 
 function lostMemory(before: Scene, now: Served): string {
@@ -169,7 +180,9 @@ function arrivalSentence(before: Scene, now: Served): string | undefined {
 function strangerSentence({ why, backend }: Served): string {
   if (why === 'unknown')
     return `This browser came with the cookie of a session that ${backend} does not know. Please log in again.`;
-  if (why === 'expired') return 'Your session has ended since you were here. Please log in again.';
+  if (why === 'expired' || why === 'revoked') return 'Your session has ended since you were here. Please log in again.';
+  if (why === 'forged')
+    return `This browser came with a cookie that was made with no key of ${backend}. Please log in again.`;
   return 'You are not logged in. Log in, put something into the cart, and then kill a server.';
 }
 
@@ -228,23 +241,4 @@ function hanging(before: Scene): string {
   return inMemory(before) && before.backend !== ''
     ? `the proxy, or ${before.backend} behind it,`
     : 'the proxy, or a backend behind it,';
-}
-
-/** Where the session is, for the panel that shows it all the time. */
-export function whereabouts(scene: Scene): string {
-  if (scene.user === null) return 'none: nobody is logged in here';
-  return `${home(scene, scene.backend)}${inMemory(scene) ? ', and nowhere else' : ', which every backend asks'}`;
-}
-
-function inMemory({ mode }: Scene): boolean {
-  return mode === 'sticky';
-}
-
-function sharedStore({ mode }: Scene): string {
-  return mode === 'redis' ? 'Redis' : 'The session store';
-}
-
-function home({ mode }: Scene, backend: string): string {
-  if (mode === 'sticky') return `in the memory of ${backend}`;
-  return mode === 'redis' ? 'in Redis' : 'in a store that all backends share';
 }

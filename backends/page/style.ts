@@ -47,6 +47,10 @@ button:disabled { color: var(--faint); cursor: progress; }
 .cart li { padding: .3rem 0; border-bottom: 1px solid var(--line); }
 .cart span { overflow-wrap: anywhere; min-width: 0; }
 .cart button { padding: .2rem .6rem; font-size: .9rem; }
+.spaced { margin-top: .8rem; }
+.choice { display: flex; align-items: center; gap: .4rem; }
+.choice input { width: auto; }
+#picture { background: #fff; border-radius: .4rem; margin-top: .8rem; }
 .goods { display: flex; flex-wrap: wrap; gap: .5rem; }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .45rem 1.2rem; margin: 0; align-items: baseline; }
 dt { color: var(--faint); font-size: .9rem; }

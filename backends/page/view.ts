@@ -1,4 +1,5 @@
-import { type Mood, type Scene, type Sight, whereabouts } from './story.js';
+import { whereabouts } from './places.js';
+import type { Mood, Scene, Sight } from './story.js';
 
 /** Everything that touches the document. What comes from outside goes in as text, never as markup. */
 
@@ -15,6 +16,14 @@ export function element<T extends HTMLElement>(id: string, kind: new () => T): T
   const found = document.getElementById(id);
   if (found instanceof kind) return found;
   throw new Error(`the page has no ${kind.name} with the id ${id}`);
+}
+
+export function onSubmit(id: string, act: (fields: FormData) => void): void {
+  const form = element(id, HTMLFormElement);
+  form.addEventListener('submit', event => {
+    event.preventDefault();
+    act(new FormData(form));
+  });
 }
 
 export function showStory(sentence: string, mood: Mood): void {
@@ -84,7 +93,7 @@ export function showGoods(add: (sku: string) => void): void {
   element('goods', HTMLElement).replaceChildren(...buttons);
 }
 
-function made(tag: string, text: string, ...children: readonly HTMLElement[]): HTMLElement {
+export function made(tag: string, text: string, ...children: readonly HTMLElement[]): HTMLElement {
   const node = document.createElement(tag);
   if (node instanceof HTMLButtonElement) node.type = 'button';
   node.append(text, ...children);

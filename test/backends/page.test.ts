@@ -39,7 +39,7 @@ describe('shop: the page', () => {
         expect(await page.locator('#mode').textContent()).to.equal('sticky');
         const { headers } = await new Visitor(url).get('/health');
         expect(headers.get('holdfast-incarnation')).to.contain(await page.locator('#boot').textContent());
-        await page.getByRole('button', { name: 'Log out' }).click();
+        await page.getByRole('button', { name: 'Log out', exact: true }).click();
         await story(page, /^You logged out/);
         await page.getByRole('button', { name: 'Log in' }).waitFor();
         expect(await page.locator('#log li').count()).to.be.at.least(6);

@@ -34,7 +34,7 @@ export async function withPage<T>(
 
 export async function logIn(page: Page, password = 'secret'): Promise<void> {
   await page.getByLabel('Name').fill('anna');
-  await page.getByLabel('Password').fill(password);
+  await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
 }
 

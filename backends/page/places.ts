@@ -1,0 +1,68 @@
+import type { Scene } from './story.js';
+
+/** Where each mode keeps a session, in words. Pure, as the story. */
+interface Place {
+  /** Goes on after "your session is kept" and "the session is". */
+  home(backend: string): string;
+  /** Who can read it, for the panel. */
+  readonly reach: string;
+  /** Whom the backends ask, for sentences about an outage. */
+  readonly store: string;
+}
+
+function stored(name: string): Place {
+  return { home: () => `in ${name}`, reach: 'which every backend asks', store: name };
+}
+
+const places: Readonly<Record<string, Place>> = {
+  sticky: {
+    home: backend => `in the memory of ${backend}`,
+    reach: 'and nowhere else',
+    store: 'The session store',
+  },
+  redis: stored('Redis'),
+  memcached: stored('Memcached'),
+  postgres: stored('PostgreSQL'),
+  jwt: {
+    home: () => 'in this browser, signed by the shop',
+    reach: 'and every backend with the key can check it',
+    store: 'Redis, which knows who was logged out,',
+  },
+  sealed: {
+    home: () => 'in this browser, sealed by the shop',
+    reach: 'and every backend with the key can open it',
+    store: 'Redis, which knows who was logged out,',
+  },
+};
+
+const elsewhere: Place = {
+  home: () => 'in a store that all backends share',
+  reach: 'which every backend asks',
+  store: 'The session store',
+};
+
+function placeOf({ mode }: Scene): Place {
+  return (Object.hasOwn(places, mode) ? places[mode] : undefined) ?? elsewhere;
+}
+
+export function home(scene: Scene, backend: string): string {
+  return placeOf(scene).home(backend);
+}
+
+export function sharedStore(scene: Scene): string {
+  return placeOf(scene).store;
+}
+
+export function inMemory({ mode }: Scene): boolean {
+  return mode === 'sticky';
+}
+
+export function inBrowser({ mode }: Scene): boolean {
+  return mode === 'jwt' || mode === 'sealed';
+}
+
+/** Where the session is, for the panel that shows it all the time. */
+export function whereabouts(scene: Scene): string {
+  if (scene.user === null) return 'none: nobody is logged in here';
+  return `${home(scene, scene.backend)}, ${placeOf(scene).reach}`;
+}
