@@ -28,7 +28,7 @@ const mayImport: Record<string, readonly string[]> = {
 const homes: Record<string, RegExp> = {
   yargs: /^src\/(cli\.ts|commands\/)/,
   'http-proxy': /^src\/proxy\/engines\/http-proxy\.ts$/,
-  ioredis: /^src\/(sessions\/stores\/redis\.ts|simulator\/)/,
+  ioredis: /^src\/(sessions\/stores\/redis(\.ts|\/)|simulator\/)/,
   'node:child_process': /^src\/simulator\/cluster\//,
   autocannon: /^src\/load\//,
   undici: /^src\/(simulator|proxy\/health)/,

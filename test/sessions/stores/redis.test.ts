@@ -138,7 +138,7 @@ describe('redis store', () => {
     expect(await store.read(id)).to.deep.equal(made);
     expect(await store.listByUser(made.user)).to.have.length(1);
     expect(await store.remove(id)).to.equal('removed');
-    expect(await raw.keys('*')).to.deep.equal([]);
+    while ((await raw.dbsize()) > 0) await delay(5);
   });
 
   it('forgets ended sessions in the list of their user', async () => {
@@ -148,6 +148,7 @@ describe('redis store', () => {
     await store.remove(removed);
     await raw.del(keyOf(lost));
     expect(await store.listByUser('anna')).to.have.length(1);
+    while ((await raw.zcard(list)) > 1) await delay(5);
     expect(await raw.zrange(list, '0', '-1')).to.deep.equal([digestOf(kept)]);
     const past = record({ absoluteUntilMs: Date.now() - 1 });
     await raw.zadd(list, past.absoluteUntilMs, 'long past');

@@ -1,3 +1,15 @@
+import type { ClientContext, Result } from 'ioredis';
+
+declare module 'ioredis' {
+  interface RedisCommander<Context extends ClientContext> {
+    sessionCreate(key: string, nowMs: number, head: string, json: string, untilMs: number): Result<string, Context>;
+    sessionReplace(key: string, nowMs: number, over: number, version: number, json: string): Result<string, Context>;
+    sessionTouch(key: string, nowMs: number, idleUntilMs: number): Result<number, Context>;
+    sessionRemove(key: string, nowMs: number, onlyVersion: number | ''): Result<[string, string?], Context>;
+    sessionIndex(key: string, nowMs: number, absoluteUntilMs: number, digest: string): Result<number, Context>;
+  }
+}
+
 /**
  * Each script uses one key and is the one step in which Redis decides, so nothing can come between.
  * A session is a hash of two fields: `m`, "version idleUntil absoluteUntil createdAt user", and `d`, the data as JSON.

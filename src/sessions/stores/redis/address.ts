@@ -1,0 +1,145 @@
+/** Where a host listens. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What `--redis-url` and REDIS_URL say. */
+export interface RedisAddress {
+  /** One server; the primary that Sentinel names; the nodes of a cluster. */
+  readonly kind: 'single' | 'sentinel' | 'cluster';
+  /** The server, or whom to ask first: some of the sentinels, some of the nodes. */
+  readonly places: readonly [Place, ...Place[]];
+  /** The name under which Sentinel watches the primary. */
+  readonly primary: string | undefined;
+  readonly tls: boolean;
+  /** For the servers themselves; sentinels are asked without. */
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly database: number;
+  /** How many replicas must have a login or a logout before it is acknowledged. */
+  readonly replicas: number;
+}
+
+interface Scheme {
+  readonly kind: RedisAddress['kind'];
+  readonly tls: boolean;
+  readonly portDefault: number;
+  readonly example: string;
+  readonly path: RegExp;
+}
+
+const schemes: Readonly<Record<string, Scheme>> = {
+  redis: {
+    kind: 'single',
+    tls: false,
+    portDefault: 6379,
+    example: 'redis://127.0.0.1:6379/0',
+    path: /^\/?(?<database>\d{1,4})?$/,
+  },
+  rediss: {
+    kind: 'single',
+    tls: true,
+    portDefault: 6379,
+    example: 'rediss://redis.example:6379/0',
+    path: /^\/?(?<database>\d{1,4})?$/,
+  },
+  'redis+sentinel': {
+    kind: 'sentinel',
+    tls: false,
+    portDefault: 26_379,
+    example: 'redis+sentinel://h1:26379,h2:26379,h3:26379/<name of the primary>',
+    path: /^\/(?<primary>[A-Za-z0-9._-]+)(?:\/(?<database>\d{1,4})?)?$/,
+  },
+  'redis+cluster': {
+    kind: 'cluster',
+    tls: false,
+    portDefault: 6379,
+    example: 'redis+cluster://h1:6379,h2:6379,h3:6379',
+    path: /^\/?$/,
+  },
+};
+
+/** No `@` but the one before the hosts, so that no part of a password can be taken for something that may be shown. */
+const shape =
+  /^(?<scheme>[a-z+]+):\/\/(?:(?<user>[^:@/?#\s]*)(?::(?<password>[^@/?#\s]*))?@)?(?<hosts>[^@/?#]*)(?<path>\/[^@?#]*)?(?:\?(?<query>[^@#]*))?$/;
+const hostShape = /^(?<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?<port>\d{1,5}))?$/;
+const replicasMax = 100;
+
+/** Throws an error that says what is wrong and what is expected, and never shows a password. */
+export function parseAddress(url: string | undefined): RedisAddress {
+  if (url === undefined || url === '') throw wrong('none was given', undefined);
+  const { scheme: name = '', hosts = '', path = '', query, ...login } = shape.exec(url)?.groups ?? {};
+  const scheme = Object.hasOwn(schemes, name) ? schemes[name] : undefined;
+  if (scheme === undefined) throw wrong(`"${shownUrl(url)}" is none`, undefined);
+  const refuse = (problem: string) => wrong(`${problem} in "${shownUrl(url)}"`, scheme);
+  const parts = scheme.path.exec(path);
+  if (parts === null) throw refuse(pathProblem(scheme, path));
+  if (login.user && !login.password) throw refuse('a user without a password');
+  return {
+    kind: scheme.kind,
+    tls: scheme.tls,
+    places: placesOf(hosts, scheme, refuse),
+    primary: parts.groups?.primary,
+    username: decoded(login.user, refuse),
+    password: decoded(login.password, refuse),
+    database: Number(parts.groups?.database ?? 0),
+    replicas: replicasOf(query, refuse),
+  };
+}
+
+/** The address for logs and messages. Whatever stands before an `@` may be a password, in the worst of typing too. */
+export function shownUrl(url: string): string {
+  return url.replace(/^([a-z+]+:\/\/)?.*@/s, '$1***@');
+}
+
+type Refuse = (problem: string) => Error;
+
+function placesOf(text: string, { kind, portDefault }: Scheme, refuse: Refuse): [Place, ...Place[]] {
+  const [first, ...others] = text.split(',').map(part => placeOf(part, portDefault, refuse));
+  if (first === undefined) throw refuse('no host');
+  if (kind === 'single' && others.length > 0) {
+    throw refuse('more than one host, which only redis+sentinel:// and redis+cluster:// take,');
+  }
+  return [first, ...others];
+}
+
+/** An empty host would mean this machine, which nobody asked for. */
+function placeOf(text: string, portDefault: number, refuse: Refuse): Place {
+  const { host, port } = hostShape.exec(text)?.groups ?? {};
+  if (host === undefined) throw refuse(text === '' ? 'an empty host' : `"${text}" is no host:port`);
+  const number = port === undefined ? portDefault : Number(port);
+  if (number < 1 || number > 65_535) throw refuse(`port ${port} is not within 1 and 65535`);
+  return { host: host.replace(/^\[|\]$/g, ''), port: number };
+}
+
+function pathProblem({ kind }: Scheme, path: string): string {
+  if (kind === 'cluster') return `"${path}": a cluster has no databases,`;
+  if (kind === 'single') return `"${path}" is no number of a database`;
+  return path.length > 1 ? `"${path}" is no name of a primary` : 'the name of the primary is missing';
+}
+
+function decoded(text: string | undefined, refuse: Refuse): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw refuse('user and password must be percent-encoded');
+  }
+}
+
+function replicasOf(query: string | undefined, refuse: Refuse): number {
+  if (query === undefined) return 0;
+  const [pair = '', ...others] = query.split('&');
+  const [name, value = ''] = pair.split(/=(.*)/s);
+  if (name !== 'replicas') throw refuse(`"${name}": the only option is ?replicas=<number>,`);
+  if (others.length > 0) throw refuse('more than the one option ?replicas=<number>');
+  const number = /^\d{1,3}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number <= replicasMax)) throw refuse(`replicas=${value} is no number from 0 to ${replicasMax}`);
+  return number;
+}
+
+function wrong(problem: string, scheme: Scheme | undefined): Error {
+  const examples = scheme === undefined ? Object.values(schemes).map(({ example }) => example) : [scheme.example];
+  return new Error(`expected an address of Redis such as ${examples.join(', ')}; ${problem}`);
+}
