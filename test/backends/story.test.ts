@@ -37,7 +37,6 @@ const sticky: readonly Row[] = [
     [nobody(1, 'unknown')],
     'This browser came with the cookie of a session that backend-1 does not know. Please log in again.',
   ],
-  ['an old session', [nobody(1, 'expired')], 'Your session has ended since you were here. Please log in again.'],
   ['still there', [anna(2)], 'You are still logged in as anna: your session is in the memory of backend-2.'],
   [
     'login',
@@ -97,12 +96,6 @@ const sticky: readonly Row[] = [
     'ended elsewhere',
     [anna(2), nobody(2, 'unknown')],
     'Your session was ended elsewhere. Your cart with 3 items is gone. Please log in again.',
-    'lost',
-  ],
-  [
-    'expired',
-    [anna(2), nobody(2, 'expired')],
-    'Your session was too old or unused for too long, and has ended. Your cart with 3 items is gone. Please log in again.',
     'lost',
   ],
   [
@@ -235,8 +228,65 @@ const redis: readonly Row[] = [
   ],
 ];
 
+const sealed: readonly Row[] = [
+  [
+    'login',
+    [nobody(1, 'absent'), anna(2, { deed: 'login' })],
+    'You are logged in as anna. Your session is kept in this browser, sealed by the shop.',
+  ],
+  [
+    'another backend',
+    turns(1, 2),
+    'backend-2 answered this time and knows you as well as backend-1: the session is in this browser, sealed by the shop.',
+  ],
+  ['an old session', [nobody(1, 'expired')], 'Your session has ended since you were here. Please log in again.'],
+  [
+    'a cookie of another shop',
+    [nobody(1, 'forged')],
+    'This browser came with a cookie that was made with no key of backend-1. Please log in again.',
+  ],
+  [
+    'expired',
+    [anna(2), nobody(2, 'expired')],
+    'Your session was too old or unused for too long, and has ended. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'ended elsewhere',
+    [anna(2), nobody(1, 'revoked')],
+    'Your session was ended elsewhere. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+  [
+    'keys exchanged',
+    [anna(2), nobody(2, 'forged')],
+    "backend-2 knows no key that made your session's cookie: the keys were exchanged, or somebody changed the cookie. Your cart with 3 items is gone. Please log in again.",
+    'lost',
+  ],
+  [
+    'store down',
+    [anna(2), storeDown],
+    'Redis, which knows who was logged out, does not answer. You are not logged out: nobody can look right now. Trying again.',
+    'trouble',
+  ],
+];
+
+const memcached: readonly Row[] = [
+  [
+    'login',
+    [nobody(1, 'absent'), anna(2, { deed: 'login' })],
+    'You are logged in as anna. Your session is kept in Memcached.',
+  ],
+  [
+    'evicted',
+    [anna(2), nobody(1, 'unknown')],
+    'Memcached answers and does not know your session any more: it came back empty, or the session was ended elsewhere. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
+];
+
 describe('shop: the story of a session', () => {
-  for (const [mode, rows] of Object.entries({ sticky, redis })) {
+  for (const [mode, rows] of Object.entries({ sticky, redis, sealed, memcached })) {
     describe(mode, () => {
       for (const [name, seen, said, mood = 'good'] of rows) {
         it(name, () => {
