@@ -24,6 +24,44 @@ export class WrongLogin extends Refusal {
   }
 }
 
+export class WrongCode extends Refusal {
+  constructor() {
+    super(401, 'wrong code, or one that was used already: wait for the next one');
+  }
+}
+
+/** A token that was copied into another browser looks like this; so does a user who has changed the browser. */
+export class BrowserChanged extends Refusal {
+  constructor() {
+    super(401, 'this session was begun in another browser; give the password again at /account/reauthenticate');
+  }
+}
+
+export class UnfitPassword extends Refusal {
+  constructor(message: string) {
+    super(400, message);
+  }
+}
+
+/** Said only after the right password: everybody else learns nothing of the account. */
+export class AccountDisabled extends Refusal {
+  constructor() {
+    super(403, 'this account is disabled');
+  }
+}
+
+export class FreshAuthenticationNeeded extends Refusal {
+  constructor() {
+    super(403, 'give the password again at /account/reauthenticate, and send the nonce that it answers with');
+  }
+}
+
+export class NotAllowed extends Refusal {
+  constructor(message = 'only an administrator may do this') {
+    super(403, message);
+  }
+}
+
 export class CrossSite extends Refusal {
   constructor() {
     super(403, 'another site may not change anything here: send the request from a page of this shop');
@@ -36,9 +74,21 @@ export class NotFound extends Refusal {
   }
 }
 
+export class NoSuchSession extends Refusal {
+  constructor() {
+    super(404, 'you have no session with this handle');
+  }
+}
+
 export class WrongMethod extends Refusal {
   constructor(method: string, path: string, allowed: readonly string[]) {
     super(405, `${method} is not possible on ${path}; use ${allowed.join(' or ')}`, { allow: allowed.join(', ') });
+  }
+}
+
+export class NothingToConfirm extends Refusal {
+  constructor() {
+    super(409, 'no second factor waits for its first code: begin at POST /account/totp');
   }
 }
 
@@ -63,5 +113,30 @@ export class NotJson extends Refusal {
 export class NotMet extends Refusal {
   constructor(expectation: string | undefined) {
     super(417, `the expectation "${expectation ?? ''}" cannot be met; 100-continue can`);
+  }
+}
+
+export class TooManyTries extends Refusal {
+  constructor(seconds: number) {
+    super(429, `too many wrong tries; the next one is possible in ${seconds} s`, { 'retry-after': String(seconds) });
+  }
+}
+
+export class TooBusy extends Refusal {
+  constructor() {
+    super(503, 'too many passwords are being checked at once; try again', { 'retry-after': '1' });
+  }
+}
+
+export class AccountsUnavailable extends Refusal {
+  constructor() {
+    super(503, 'the accounts cannot be read or changed at the moment; try again', { 'retry-after': '1' });
+  }
+}
+
+/** Its key has left the key ring, or this backend was started with another one. */
+export class SecretUnreadable extends Refusal {
+  constructor() {
+    super(503, 'the second factor of this account cannot be checked here', { 'retry-after': '1' });
   }
 }

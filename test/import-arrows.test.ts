@@ -36,6 +36,8 @@ const homes: Record<string, RegExp> = {
   yaml: /^src\/simulator\/scenario/,
   zod: /^src\/simulator\/scenario/,
   'prom-client': /^src\/proxy\/metrics\.ts$/,
+  otplib: /^backends\/accounts\/totp\.ts$/,
+  qrcode: /^backends\/accounts\/totp\.ts$/,
   'cli-table3': /^src\/(report\/reporters|commands)\//,
 };
 

@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { AccountsUnavailable } from '../refusal.js';
+import { type Account, freshAccount, parseAccount } from './account.js';
+import { type Accounts, checkedName } from './accounts.js';
+
+/**
+ * How many versions of an account stay. A version is removed only when one that is newer by this much is there, so
+ * whoever has just made a version and sees none that new knows that its name was free because nobody had made it, and
+ * not because it had been removed already. It also means that hardly a reader finds its version gone.
+ */
+const versionsKept = 8;
+const readsMax = 5;
+
+/**
+ * Accounts in a directory that several processes share: `<user>/<version>`, the highest version counts.
+ * A version is written under another name and then linked: link(2) fails when the name is taken, so exactly one of
+ * several processes wins, and nobody ever reads half a file.
+ */
+export class DirectoryAccounts implements Accounts {
+  readonly #root: string;
+
+  /** Throws what the file system says when there can be no such directory. */
+  constructor(root: string) {
+    this.#root = path.resolve(root);
+    mkdirSync(this.#root, { recursive: true, mode: 0o700 });
+  }
+
+  read(user: string): Promise<Account> {
+    const folder = this.#folder(user);
+    return available(async () => {
+      for (let reads = 0; reads < readsMax; reads++) {
+        const newest = newestOf(await namesIn(folder));
+        if (newest === 0) return freshAccount;
+        const text = await unlessCode('ENOENT', readFile(path.join(folder, String(newest)), 'utf8'));
+        if (text !== undefined) return parseAccount(text);
+      }
+      throw new Error('every version was replaced before it could be read');
+    });
+  }
+
+  save(user: string, account: Account): Promise<'saved' | 'conflict'> {
+    const folder = this.#folder(user);
+    return available(async () => {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      if (newestOf(await namesIn(folder)) !== account.version - 1) return 'conflict';
+      return (await publish(folder, account)) ? settle(folder, account.version) : 'conflict';
+    });
+  }
+
+  #folder(user: string): string {
+    return path.join(this.#root, checkedName(user));
+  }
+}
+
+/** False when somebody else has made this version, or many newer ones. */
+async function publish(folder: string, account: Account): Promise<boolean> {
+  const draft = path.join(folder, `${account.version}.${randomBytes(8).toString('hex')}`);
+  try {
+    await writeFile(draft, JSON.stringify(account), { flag: 'wx', mode: 0o600, flush: true });
+    await link(draft, path.join(folder, String(account.version)));
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOENT') return false;
+    throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** Removes what is old, drafts of processes that died included; and the version just made when it came too late. */
+async function settle(folder: string, made: number): Promise<'saved' | 'conflict'> {
+  const names = await namesIn(folder);
+  const oldest = newestOf(names) - versionsKept;
+  const old = names.filter(name => Number.parseInt(name, 10) <= oldest);
+  await Promise.all(old.map(name => rm(path.join(folder, name), { force: true })));
+  return made <= oldest ? 'conflict' : 'saved';
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  return (await unlessCode('ENOENT', readdir(folder))) ?? [];
+}
+
+function newestOf(names: readonly string[]): number {
+  return names.reduce((newest, name) => (/^\d{1,15}$/.test(name) ? Math.max(newest, Number(name)) : newest), 0);
+}
+
+async function available<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    console.error(`accounts: ${error instanceof Error ? error.message : String(error)}`);
+    throw new AccountsUnavailable();
+  }
+}
+
+async function unlessCode<T>(code: string, work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (codeOf(error) === code) return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}

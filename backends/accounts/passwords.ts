@@ -1,0 +1,103 @@
+import { createHash, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import { UnfitPassword } from '../refusal.js';
+import type { Account } from './account.js';
+import { Turns } from './turns.js';
+
+/**
+ * One of the equally strong sets of the OWASP Password Storage Cheat Sheet (N=2^17 r=8 p=1 is another); this one takes
+ * 32 MiB instead of 128, so that two at a time fit into a small machine.
+ */
+const cost = { ln: 15, r: 8, p: 3 };
+const saltBytes = 16;
+const hashBytes = 32;
+const atOnceMax = 2;
+const waitingMax = 32;
+
+export const charsMin = 8;
+export const charsMax = 128;
+
+export const administrator = 'admin';
+
+const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
+
+/**
+ * Who has never chosen a password has the common one, which is no secret: it is compared, but never derived, so that
+ * the logins of a load test cost nothing. It takes no care to hide from the clock who has chosen one.
+ */
+export class Passwords {
+  readonly #common: string;
+  readonly #administrators: string | undefined;
+  readonly #turns = new Turns(atOnceMax, waitingMax);
+
+  constructor(common: string, administrators: string | undefined) {
+    this.#common = common;
+    this.#administrators = administrators;
+  }
+
+  /** Only with a password of its own is `admin` more than a name like any other. */
+  isAdministrator(user: string): boolean {
+    return user === administrator && this.#administrators !== undefined;
+  }
+
+  /** Rejects with `TooBusy` when too many wait for their turn already. */
+  async isRight(user: string, { password }: Account, given: string): Promise<boolean> {
+    const text = given.normalize('NFC');
+    if (password !== null) return this.#matches(password, text);
+    const expected = this.isAdministrator(user) ? this.#administrators : this.#common;
+    return sameText(text, (expected ?? this.#common).normalize('NFC'));
+  }
+
+  /** A PHC string: the parameters stand beside salt and hash, so that they can be raised one day. */
+  async hash(password: string): Promise<string> {
+    const salt = randomBytes(saltBytes);
+    const { ln, r, p } = cost;
+    const hash = await this.#derive(password.normalize('NFC'), salt, ln, r, p);
+    return `$scrypt$ln=${ln},r=${r},p=${p}$${salt.toString('base64url')}$${hash.toString('base64url')}`;
+  }
+
+  async #matches(kept: string, given: string): Promise<boolean> {
+    const parts = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w-]+)\$([\w-]+)$/.exec(kept);
+    if (parts === null) throw new Error('a password hash that cannot be read');
+    const [, ln, r, p, salt = '', hash = ''] = parts;
+    if (charsOf(given) > charsMax) return false;
+    const derived = await this.#derive(given, Buffer.from(salt, 'base64url'), Number(ln), Number(r), Number(p));
+    const expected = Buffer.from(hash, 'base64url');
+    return expected.length === derived.length && timingSafeEqual(derived, expected);
+  }
+
+  #derive(text: string, salt: Buffer, ln: number, r: number, p: number): Promise<Buffer> {
+    const N = 2 ** ln;
+    // What it takes is 128 * N * r and a little; the default limit is just too small for that.
+    const maxmem = 2 * 128 * N * r;
+    return this.#turns.take(() => derive(text, salt, hashBytes, { N, r, p, maxmem }));
+  }
+}
+
+/**
+ * Length and nothing else: rules of composition make passwords worse (NIST SP 800-63B-4). Counted in code points of the
+ * composed form, in which it is also hashed: the same password typed on another keyboard is the same.
+ */
+export function checkedPassword(user: string, password: string): string {
+  const text = password.normalize('NFC');
+  const chars = charsOf(text);
+  if (chars < charsMin || chars > charsMax) {
+    throw new UnfitPassword(`a password has ${charsMin} to ${charsMax} characters; this one has ${chars}`);
+  }
+  if (/\p{Surrogate}/u.test(text)) throw new UnfitPassword('a password is Unicode text; this one is not');
+  if (text.toLowerCase() === user) throw new UnfitPassword('a password is not the name of its user');
+  return text;
+}
+
+function charsOf(text: string): number {
+  return [...text].length;
+}
+
+/** Compares digests, so that neither the length nor the common beginning shows in the time it takes. */
+function sameText(given: string, expected: string): boolean {
+  return timingSafeEqual(sha256(given), sha256(expected));
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

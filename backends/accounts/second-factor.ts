@@ -1,0 +1,74 @@
+import type { KeyRing } from '#src/key-ring.js';
+import { seal, unseal } from '#src/sessions/seal.js';
+import { NothingToConfirm, SecretUnreadable } from '../refusal.js';
+import type { Account } from './account.js';
+import type { Edited } from './change-account.js';
+import { stepOf } from './totp.js';
+import { refuseLocked, withoutTries, withTry } from './tries.js';
+
+const purpose = 'totp';
+export const pendingMs = 10 * 60_000;
+
+/** The name is sealed in: a secret that is copied into another account opens nothing there. */
+interface Kept {
+  readonly user: string;
+  readonly secret: string;
+  /** 0 once it is confirmed. */
+  readonly pendingUntilMs: number;
+}
+
+/** What an edit of the second factor needs to know. */
+export interface Attempt {
+  readonly user: string;
+  readonly code: string;
+  readonly keys: KeyRing;
+  readonly nowMs: number;
+}
+
+export function withPending(account: Account, { user, keys, nowMs }: Omit<Attempt, 'code'>, secret: string): Account {
+  const kept: Kept = { user, secret, pendingUntilMs: nowMs + pendingMs };
+  return { ...account, pendingTotp: seal(keys, purpose, JSON.stringify(kept)) };
+}
+
+/**
+ * Checks a code and uses its step up: a step counts once, whatever it was used for. Since the account is saved by
+ * compare-and-set, that holds for two backends at the same moment too. A wrong code is a try; throws `TooManyTries`.
+ * The secret is sealed again with the newest key, so that an old key can be given up one day.
+ */
+export function withCode(account: Account, attempt: Attempt): Edited<boolean> {
+  const { user, code, keys, nowMs } = attempt;
+  refuseLocked(account, nowMs);
+  const kept = unsealed(account.totp, user, keys);
+  const step = stepOf(kept.secret, code, nowMs);
+  if (step === undefined || step <= account.lastStep) return { next: withTry(account, nowMs), answer: false };
+  const totp = seal(keys, purpose, JSON.stringify(kept));
+  return { next: { ...withoutTries(account), totp, lastStep: step }, answer: true };
+}
+
+/**
+ * The pending second factor becomes the one that counts. Its step may be one that the factor before it has used: the
+ * codes of another secret are others. Throws `NothingToConfirm` when none is pending, or for too long.
+ */
+export function withConfirmed(account: Account, attempt: Attempt): Edited<boolean> {
+  const { user, code, keys, nowMs } = attempt;
+  refuseLocked(account, nowMs);
+  if (account.pendingTotp === null) throw new NothingToConfirm();
+  const { secret, pendingUntilMs } = unsealed(account.pendingTotp, user, keys);
+  if (nowMs >= pendingUntilMs) throw new NothingToConfirm();
+  const step = stepOf(secret, code, nowMs);
+  if (step === undefined) return { next: withTry(account, nowMs), answer: false };
+  const kept: Kept = { user, secret, pendingUntilMs: 0 };
+  const totp = seal(keys, purpose, JSON.stringify(kept));
+  const lastStep = Math.max(step, account.lastStep);
+  const next = { ...withoutTries(account), totp, pendingTotp: null, lastStep, epoch: account.epoch + 1 };
+  return { next, answer: true };
+}
+
+/** Never "no second factor": what cannot be checked is refused. */
+function unsealed(sealed: string | null, user: string, keys: KeyRing): Kept {
+  const opened = sealed === null ? 'malformed' : unseal(keys, purpose, sealed);
+  if (typeof opened === 'string') throw new SecretUnreadable();
+  const kept: Kept = JSON.parse(opened.text);
+  if (kept.user !== user) throw new SecretUnreadable();
+  return kept;
+}

@@ -1,0 +1,104 @@
+import { expect } from 'chai';
+import { freshAccount } from '#backends/accounts/account.js';
+import { checkedPassword, Passwords } from '#backends/accounts/passwords.js';
+import { Turns } from '#backends/accounts/turns.js';
+import { TooBusy, UnfitPassword } from '#backends/refusal.js';
+import { expectRejection } from '../../sessions/expect-rejection.js';
+
+describe('passwords', () => {
+  const passwords = new Passwords('secret', 'root-secret');
+
+  it('lets everybody in with the common one until they choose their own', async () => {
+    const hash = await passwords.hash('correct horse');
+    const chosen = { ...freshAccount, password: hash };
+    expect(hash).to.match(/^\$scrypt\$ln=15,r=8,p=3\$[\w-]{22}\$[\w-]{43}$/);
+    expect(await passwords.isRight('anna', freshAccount, 'secret')).to.equal(true);
+    expect(await passwords.isRight('anna', freshAccount, 'Secret')).to.equal(false);
+    expect(await passwords.isRight('anna', chosen, 'correct horse')).to.equal(true);
+    for (const wrong of ['secret', 'correct hors', 'correct horse ', '', hash]) {
+      expect(await passwords.isRight('anna', chosen, wrong), wrong).to.equal(false);
+    }
+  });
+
+  it('makes another hash of the same password each time', async () => {
+    expect(await passwords.hash('correct horse')).not.to.equal(await passwords.hash('correct horse'));
+  });
+
+  it('takes the parameters from the hash, and the composed and the decomposed spelling for one', async () => {
+    // scrypt("pässword", salt of 16 zero bytes, N=2^4 r=1 p=1), by another implementation: Python's hashlib.
+    const foreign = {
+      ...freshAccount,
+      password: '$scrypt$ln=4,r=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$Okb1DV6bxM3jgLz9u0MrGtQqNklt0faCHihWM15aBIA',
+    };
+    expect(await passwords.isRight('anna', foreign, 'p\u00e4ssword')).to.equal(true);
+    expect(await passwords.isRight('anna', foreign, 'pa\u0308ssword')).to.equal(true);
+    expect(await passwords.isRight('anna', foreign, 'password')).to.equal(false);
+  });
+
+  it('knows the administrator only where there is a password for one', async () => {
+    expect(passwords.isAdministrator('admin')).to.equal(true);
+    expect(passwords.isAdministrator('anna')).to.equal(false);
+    expect(await passwords.isRight('admin', freshAccount, 'root-secret')).to.equal(true);
+    expect(await passwords.isRight('admin', freshAccount, 'secret')).to.equal(false);
+    expect(await passwords.isRight('anna', freshAccount, 'root-secret')).to.equal(false);
+    const without = new Passwords('secret', undefined);
+    expect(without.isAdministrator('admin')).to.equal(false);
+    expect(await without.isRight('admin', freshAccount, 'secret')).to.equal(true);
+  });
+
+  for (const [what, password] of [
+    ['of 8 characters', 'abcdefgh'],
+    ['of 128', 'x'.repeat(128)],
+    ['of 8 that take 32 bytes', '😀'.repeat(8)],
+    ['of words and spaces', 'correct horse battery'],
+  ] as const) {
+    it(`takes one ${what}`, () => {
+      expect(checkedPassword('anna', password)).to.equal(password);
+    });
+  }
+
+  for (const [what, password, said] of [
+    ['of 7 characters', 'abcdefg', /8 to 128 characters; this one has 7/],
+    ['of 129', 'x'.repeat(129), /this one has 129/],
+    ['that has 8 only while it is decomposed', 'a\u0308bcdefg', /has 7/],
+    ['that is the name', 'Anna-Maria', /name of its user/],
+    ['that is no Unicode', '\ud800abcdefgh', /Unicode/],
+    ['of nothing', '', /has 0/],
+  ] as const) {
+    it(`takes none ${what}`, () => {
+      expect(() => checkedPassword('anna-maria', password)).to.throw(UnfitPassword, said);
+    });
+  }
+
+  it('derives two at once, lets some wait in order, and turns the rest away', async () => {
+    const turns = new Turns(2, 3);
+    const open: (() => void)[] = [];
+    const begun: number[] = [];
+    const work = (number: number) => () => {
+      begun.push(number);
+      return new Promise<number>(resolve => open.push(() => resolve(number)));
+    };
+    const all = [1, 2, 3, 4, 5].map(number => turns.take(work(number)));
+    await expectRejection(turns.take(work(6)), TooBusy);
+    expect(begun).to.deep.equal([1, 2]);
+    const first = open.shift();
+    first?.();
+    await all[0];
+    expect(begun).to.deep.equal([1, 2, 3]);
+    while (begun.length < 5 || open.length > 0) {
+      open.shift()?.();
+      await new Promise(setImmediate);
+    }
+    expect(await Promise.all(all)).to.deep.equal([1, 2, 3, 4, 5]);
+    expect(await turns.take(async () => 'a place again')).to.equal('a place again');
+  });
+
+  it('gives the place back when the work fails', async () => {
+    const turns = new Turns(1, 0);
+    await expectRejection(
+      turns.take(() => Promise.reject(new RangeError('no'))),
+      RangeError,
+    );
+    expect(await turns.take(async () => 1)).to.equal(1);
+  });
+});

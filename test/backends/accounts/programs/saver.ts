@@ -1,0 +1,11 @@
+import { DirectoryAccounts } from '#backends/accounts/directory.js';
+
+/** Saves so many versions of one account, each over whatever is there, and counts the tries it has saved in it. */
+const [root = '', user = '', count = ''] = process.argv.slice(2);
+const accounts = new DirectoryAccounts(root);
+let saved = 0;
+while (saved < Number(count)) {
+  const account = await accounts.read(user);
+  const next = { ...account, version: account.version + 1, tries: account.tries + 1 };
+  if ((await accounts.save(user, next)) === 'saved') saved++;
+}

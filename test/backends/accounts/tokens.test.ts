@@ -1,0 +1,115 @@
+import { expect } from 'chai';
+import { freshAccount } from '#backends/accounts/account.js';
+import { keepNonce, newNonce, nonceMs, refuseWithoutNonce, spendNonce } from '#backends/accounts/nonce.js';
+import {
+  clearPreLogin,
+  openPreLogin,
+  preLoginMs,
+  preLoginToken,
+  readPreLogin,
+  setPreLogin,
+} from '#backends/accounts/pre-login.js';
+import { browserFamily } from '#backends/browser-family.js';
+import { FreshAuthenticationNeeded } from '#backends/refusal.js';
+import { generateKeyRing } from '#src/key-ring.js';
+import { seal } from '#src/sessions/seal.js';
+import type { SessionData } from '#src/sessions/session.js';
+
+const nowMs = 1_800_000_000_000;
+const keys = generateKeyRing();
+const account = { ...freshAccount, epoch: 3, lastStep: 41 };
+
+describe('pre-login token', () => {
+  const token = preLoginToken(keys, 'anna', account, nowMs);
+
+  it('opens for five minutes', () => {
+    expect(openPreLogin(keys, token, nowMs + preLoginMs - 1)?.user).to.equal('anna');
+    expect(openPreLogin(keys, token, nowMs + preLoginMs)).to.equal(undefined);
+  });
+
+  it('holds until a code was accepted, the password changed or the account was disabled; wrong codes do not end it', () => {
+    const opened = openPreLogin(keys, token, nowMs);
+    expect(opened?.holdsFor({ ...account, version: 9, tries: 4 })).to.equal(true);
+    expect(opened?.holdsFor({ ...account, lastStep: 42 })).to.equal(false);
+    expect(opened?.holdsFor({ ...account, epoch: 4 })).to.equal(false);
+  });
+
+  for (const [what, given] of [
+    ['nothing', undefined],
+    ['an empty one', ''],
+    ['one that is cut off', token.slice(0, -1)],
+    ['one of another key', preLoginToken(generateKeyRing(), 'anna', account, nowMs)],
+    ['what is sealed for another purpose', seal(keys, 'totp', JSON.stringify(['anna', 3, 41, nowMs + 1000]))],
+  ] as const) {
+    it(`does not take ${what}`, () => {
+      expect(openPreLogin(keys, given, nowMs)).to.equal(undefined);
+    });
+  }
+
+  it('travels in a cookie of its own, which TLS makes a __Host- one', () => {
+    expect(setPreLogin('t', false)).to.equal('pre-login=t; Max-Age=300; Path=/; HttpOnly; SameSite=Strict');
+    expect(setPreLogin('t', true)).to.equal(
+      '__Host-pre-login=t; Max-Age=300; Path=/; HttpOnly; Secure; SameSite=Strict',
+    );
+    expect(clearPreLogin(true)).to.match(/^__Host-pre-login=; Max-Age=0; .*Secure/);
+    expect(readPreLogin('session=s; pre-login=t', false)).to.equal('t');
+    expect(readPreLogin('session=s; pre-login=t', true)).to.equal(undefined);
+    expect(readPreLogin('pre-login=t; pre-login=u', false)).to.equal(undefined);
+  });
+});
+
+describe('nonce', () => {
+  const given = newNonce(nowMs);
+  const holding = (): SessionData => {
+    const data: SessionData = { cart: [] };
+    keepNonce(data, given);
+    return data;
+  };
+
+  it('is not in the session, only its hash', () => {
+    expect(JSON.stringify(holding())).not.to.contain(given.nonce);
+  });
+
+  it('is good once', () => {
+    const data = holding();
+    spendNonce(data, given.nonce, nowMs);
+    expect(data).to.deep.equal({ cart: [] });
+    expect(() => spendNonce(data, given.nonce, nowMs)).to.throw(FreshAuthenticationNeeded);
+  });
+
+  it('is good for five minutes', () => {
+    refuseWithoutNonce(holding(), given.nonce, nowMs + nonceMs - 1);
+    expect(() => refuseWithoutNonce(holding(), given.nonce, nowMs + nonceMs)).to.throw(FreshAuthenticationNeeded);
+  });
+
+  it('is good in the session that it was given to, and only the newest', () => {
+    const other = holding();
+    keepNonce(other, newNonce(nowMs));
+    for (const data of [{}, { nonce: null }, { nonce: given.nonce }, { nonce: [given.nonce, nowMs + 1] }, other]) {
+      expect(() => spendNonce(data, given.nonce, nowMs)).to.throw(FreshAuthenticationNeeded);
+    }
+  });
+});
+
+describe('browser family', () => {
+  const engine = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)';
+  for (const [agent, family] of [
+    [`${engine} Chrome/126.0.0.0 Safari/537.36`, 'chrome'],
+    [`${engine} HeadlessChrome/126.0.0.0 Safari/537.36`, 'chrome'],
+    [`${engine} Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0`, 'edge'],
+    [`${engine} Chrome/126.0.0.0 Safari/537.36 OPR/111.0.0.0`, 'opera'],
+    [`${engine} SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36`, 'samsung'],
+    ['Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0', 'firefox'],
+    [`${engine} FxiOS/127.0 Mobile/15E148 Safari/605.1.15`, 'firefox'],
+    [`${engine} CriOS/126.0.0.0 Mobile/15E148 Safari/604.1`, 'chrome'],
+    [`${engine} Version/17.5 Safari/605.1.15`, 'safari'],
+    ['curl/8.5.0', undefined],
+    ['node', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ] as const) {
+    it(`${String(agent).slice(-60)}: ${family ?? 'none'}`, () => {
+      expect(browserFamily(agent)).to.equal(family);
+    });
+  }
+});
