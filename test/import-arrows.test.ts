@@ -39,6 +39,7 @@ const homes: Record<string, RegExp> = {
   otplib: /^backends\/accounts\/totp\.ts$/,
   qrcode: /^backends\/accounts\/totp\.ts$/,
   'cli-table3': /^src\/(report\/reporters|commands)\//,
+  jose: /^src\/sessions\/strategies\/jwt/,
 };
 
 /** The only modules of Node that what decides may import; of the last one the digests, not the chance. */

@@ -37,9 +37,11 @@ export class SessionGone extends SessionError {
   }
 }
 
+/** `largest` is named where it is known: whoever must make room has to know where it went. */
 export class SessionTooLarge extends SessionError {
-  constructor(bytes: number, bytesMax: number) {
-    super(413, `the session would hold ${bytes} bytes; at most ${bytesMax} are kept`);
+  constructor(bytes: number, bytesMax: number, largest?: { readonly name: string; readonly bytes: number }) {
+    const where = largest === undefined ? '' : `, and "${largest.name}" alone takes ${largest.bytes}`;
+    super(413, `the session would hold ${bytes} bytes; at most ${bytesMax} are kept${where}`);
   }
 }
 

@@ -1,0 +1,129 @@
+import type { Json, SessionData, SessionRecord } from '../../session.js';
+import { digestOf, handleOf, isSessionId } from '../../session-id.js';
+
+const issuer = 'holdfast';
+/** Whoever reads a session. A token for anybody else is none for us, though the same key signed it. */
+const audience = 'holdfast:session';
+
+/** What an access token says. */
+export interface Claims {
+  readonly sid: string;
+  /** How the lists of sessions, and that of the revoked ones, name `sid`. */
+  readonly handle: string;
+  readonly jti: string;
+  readonly issuedAtMs: number;
+  readonly notBeforeMs: number;
+  readonly expiresAtMs: number;
+  /** Of the refresh token that it was issued with: the two halves of a cookie are one, and cannot be recombined. */
+  readonly refreshHash: string;
+  readonly record: Omit<SessionRecord, 'data'>;
+  /** As text, so that nobody can change what a remembered token says. */
+  readonly dataJson: string;
+}
+
+/** The same as JSON. `iat`, `exp` and `nbf` count seconds, with thousandths (RFC 7519 section 2 allows them): a session
+ * begun just after everyone's were revoked is none of them. Our own times are milliseconds. */
+interface Said {
+  readonly iss: string;
+  readonly aud: string;
+  readonly sub: string;
+  readonly sid: string;
+  readonly jti: string;
+  readonly iat: number;
+  readonly exp: number;
+  readonly refresh: string;
+  readonly version: number;
+  readonly created: number;
+  readonly absolute: number;
+  readonly idle: number;
+  readonly data: SessionData;
+}
+
+/** Every claim there must be, and what it must be. */
+const expected: Readonly<Record<keyof Said, (value: unknown) => boolean>> = {
+  iss: value => value === issuer,
+  aud: value => value === audience,
+  sub: isText,
+  sid: value => isText(value) && isSessionId(value),
+  jti: isText,
+  iat: Number.isFinite,
+  exp: Number.isFinite,
+  refresh: isText,
+  version: Number.isSafeInteger,
+  created: Number.isFinite,
+  absolute: Number.isFinite,
+  idle: Number.isFinite,
+  data: isObject,
+};
+
+export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, record, dataJson }: Claims): string {
+  const said: Omit<Said, 'data'> = {
+    iss: issuer,
+    aud: audience,
+    sub: record.user,
+    sid,
+    jti,
+    iat: issuedAtMs / 1000,
+    exp: expiresAtMs / 1000,
+    refresh: refreshHash,
+    version: record.version,
+    created: record.createdAtMs,
+    absolute: record.absoluteUntilMs,
+    idle: record.idleUntilMs,
+  };
+  return `${JSON.stringify(said).slice(0, -1)},"data":${dataJson}}`;
+}
+
+/** Undefined when a claim is missing, is not what it must be, or when the token would live longer than `lifeMs`. */
+export function readClaims(text: string, lifeMs: number): Claims | undefined {
+  const said = parsed(text);
+  if (!isSaid(said)) return undefined;
+  const { nbf = said.iat } = said;
+  const [issuedAtMs, expiresAtMs, notBeforeMs] = [said.iat, said.exp, nbf].map(toMs);
+  if (issuedAtMs === undefined || expiresAtMs === undefined || notBeforeMs === undefined) return undefined;
+  if (!(expiresAtMs > issuedAtMs && expiresAtMs - issuedAtMs <= lifeMs)) return undefined;
+  return {
+    sid: said.sid,
+    handle: handleOf(digestOf(said.sid)),
+    jti: said.jti,
+    issuedAtMs,
+    notBeforeMs: Math.max(notBeforeMs, issuedAtMs),
+    expiresAtMs,
+    refreshHash: said.refresh,
+    record: {
+      user: said.sub,
+      version: said.version,
+      createdAtMs: said.created,
+      idleUntilMs: said.idle,
+      absoluteUntilMs: said.absolute,
+    },
+    dataJson: JSON.stringify(said.data),
+  };
+}
+
+function isSaid(value: unknown): value is Said & { readonly nbf?: number } {
+  if (!isObject(value)) return false;
+  const said = new Map(Object.entries(value));
+  const fits = Object.entries(expected).every(([name, isRight]) => isRight(said.get(name)));
+  return fits && (!said.has('nbf') || Number.isFinite(said.get('nbf')));
+}
+
+function parsed(text: string): Json | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function toMs(seconds: number): number {
+  return Math.round(seconds * 1000);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
