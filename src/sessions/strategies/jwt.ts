@@ -1,0 +1,223 @@
+import { randomBytes } from 'node:crypto';
+import { SessionConflict, StoreUnavailable } from '../errors.js';
+import type { RevocationFeed } from '../revocation-feed.js';
+import type { NoSession, Session, SessionData, SessionLimits, SessionRecord, SessionSummary } from '../session.js';
+import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
+import type { SessionStore } from '../session-store.js';
+import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
+import { AccessTokens } from './jwt/access-tokens.js';
+import { claimBytesMax, claimsWithin } from './jwt/claim-budget.js';
+import type { Claims } from './jwt/claims.js';
+import { hashOf, RefreshFamilies } from './jwt/refresh-families.js';
+
+const accessLifeMaxMs = 5 * 60_000;
+/** How far the clocks of two backends may be apart. */
+const toleranceMs = 5_000;
+const jtiBytes = 16;
+const endAllRoundsMax = 100;
+
+/** As it was read from, or written into, a cookie: `<access token>~<refresh token>`. */
+class JwtSession implements Session {
+  constructor(
+    readonly token: string,
+    readonly claims: Claims,
+    readonly record: SessionRecord,
+  ) {}
+}
+
+/**
+ * The session travels in the token. The store keeps no data, only who has a session, and the family of its refresh
+ * tokens; it is asked when an access token has run out, and when a session begins or ends.
+ *
+ * access token genuine, and issued with this very refresh token? -> not revoked? -> in time: open
+ *                                                                                -> late: exchange the refresh token
+ */
+class JwtStrategy implements SessionStrategy {
+  readonly #store: SessionStore;
+  readonly #feed: RevocationFeed | undefined;
+  readonly #limits: SessionLimits;
+  readonly #now: () => number;
+  readonly #tokens: AccessTokens;
+  readonly #families: RefreshFamilies;
+  readonly #lifeMs: number;
+
+  constructor({ store, feed, keys, limits, now }: StrategySettings) {
+    this.#store = store;
+    this.#feed = feed;
+    this.#limits = limits;
+    this.#now = now;
+    this.#lifeMs = Math.min(accessLifeMaxMs, Math.floor(limits.idleMs / 3));
+    this.#tokens = new AccessTokens(keys, this.#lifeMs);
+    this.#families = new RefreshFamilies(store, limits.idleMs, now);
+  }
+
+  async open(token: string | undefined): Promise<Session | NoSession> {
+    if (token === undefined) return 'absent';
+    const [access = '', refresh = '', ...more] = token.split('~');
+    if (!isSessionId(refresh) || more.length > 0) return 'malformed';
+    const claims = await this.#tokens.verify(access);
+    if (typeof claims === 'string') return claims;
+    if (claims.refreshHash !== hashOf(refresh)) return 'forged';
+    const nowMs = this.#now();
+    if (nowMs >= claims.record.absoluteUntilMs) return 'expired';
+    if (this.#isRevoked(claims)) return 'revoked';
+    const isEarly = nowMs < claims.notBeforeMs - toleranceMs;
+    if (!isEarly && nowMs < claims.expiresAtMs) return opened(token, claims);
+    return this.#refreshed(opened(token, claims), refresh, nowMs);
+  }
+
+  async begin(user: string, data: SessionData): Promise<Issued> {
+    const dataJson = this.#within(data);
+    const createdAtMs = this.#now();
+    const absoluteUntilMs = createdAtMs + this.#limits.absoluteMs;
+    const idleUntilMs = Math.min(createdAtMs + this.#limits.idleMs, absoluteUntilMs);
+    return this.#found({ user, version: 1, createdAtMs, idleUntilMs, absoluteUntilMs }, dataJson);
+  }
+
+  /** Neither the time of issue nor the end moves: an edit gives no token more life than it had, nor takes it out of
+   * reach of a revocation that came in between. */
+  async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
+    const { token, claims, record } = ours(session);
+    if (this.#isRevoked(claims)) return 'gone';
+    const draft: SessionData = JSON.parse(JSON.stringify(record.data));
+    edit(draft);
+    const dataJson = this.#within(draft);
+    if (dataJson === JSON.stringify(record.data)) return { token, session };
+    const [, refresh = ''] = token.split('~');
+    const next = { ...claims, jti: newJti(), dataJson, record: { ...claims.record, version: record.version + 1 } };
+    return this.#issue(next, refresh);
+  }
+
+  /** The successor exists before the old one is removed, but nobody knows its token until that has succeeded: a logout
+   * in between wins. */
+  async rotate(session: Session): Promise<Issued | 'gone'> {
+    const { claims } = ours(session);
+    if (this.#isRevoked(claims)) return 'gone';
+    const issued = await this.#found(claims.record, claims.dataJson);
+    const outcome = await this.#store.remove(claims.sid);
+    if (outcome !== 'removed') {
+      await this.#store.remove(ours(issued.session).claims.sid);
+      return 'gone';
+    }
+    await this.#feed?.revoke([claims.handle], claims.record.absoluteUntilMs);
+    return issued;
+  }
+
+  /** Revoked first: the removal alone would leave the access token in force, and could not be tried again. */
+  async end(session: Session): Promise<void> {
+    const { claims } = ours(session);
+    await this.#feed?.revoke([claims.handle], claims.record.absoluteUntilMs);
+    await this.#store.remove(claims.sid);
+  }
+
+  handleOf(session: Session): string {
+    return ours(session).claims.handle;
+  }
+
+  list(user: string): Promise<readonly SessionSummary[]> {
+    return this.#store.listByUser(user);
+  }
+
+  async endOne(user: string, handle: string): Promise<boolean> {
+    const listed = await this.#store.listByUser(user);
+    const isListed = listed.some(each => each.handle === handle);
+    return isListed && (await this.#endAll(user, [handle])) > 0;
+  }
+
+  /** Again until the list is empty: it may be longer than what is listed at once. */
+  async endAll(user: string, except?: string): Promise<number> {
+    let ended = 0;
+    for (let rounds = 0; rounds < endAllRoundsMax; rounds++) {
+      const listed = await this.#store.listByUser(user);
+      const handles = listed.map(({ handle }) => handle).filter(handle => handle !== except);
+      if (handles.length === 0) return ended;
+      ended += await this.#endAll(user, handles);
+    }
+    throw new SessionConflict();
+  }
+
+  async endEveryone(): Promise<void> {
+    await this.#feed?.revokeEveryone(this.#latestEndMs());
+    await this.#store.clear();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#store.close(), this.#feed?.close()]);
+  }
+
+  /** A new family under a new id, and its first pair of tokens. What cannot be issued is not registered either. */
+  async #found(record: Claims['record'], dataJson: string): Promise<Issued> {
+    const [sid, refresh] = [newSessionId(), newSessionId()];
+    const issued = await this.#issue(this.#claims(sid, record, dataJson, this.#now()), refresh);
+    await this.#families.begin(sid, record, refresh);
+    return issued;
+  }
+
+  /** While the store is away nothing is exchanged, and nobody logged out: within the tolerance the old token does. */
+  async #refreshed(session: JwtSession, refresh: string, nowMs: number): Promise<Session | NoSession> {
+    const { claims } = session;
+    const outcome = await this.#families.exchange(claims.sid, refresh).catch((error: unknown) => {
+      const isNearlyInTime = nowMs < Math.min(claims.expiresAtMs + toleranceMs, claims.record.idleUntilMs);
+      if (error instanceof StoreUnavailable && isNearlyInTime) return 'in-time' as const;
+      throw error;
+    });
+    if (outcome === 'in-time') return session;
+    if (outcome === 'unknown') return nowMs >= claims.record.idleUntilMs ? 'expired' : 'unknown';
+    if (outcome === 'reused') {
+      await this.end(session);
+      return 'revoked';
+    }
+    const record = { ...claims.record, idleUntilMs: outcome.idleUntilMs };
+    const issued = await this.#issue(this.#claims(claims.sid, record, claims.dataJson, nowMs), outcome.refresh);
+    return issued.session;
+  }
+
+  #claims(sid: string, record: Claims['record'], dataJson: string, issuedAtMs: number): Omit<Claims, 'refreshHash'> {
+    const expiresAtMs = Math.min(issuedAtMs + this.#lifeMs, record.absoluteUntilMs);
+    const handle = handleOf(digestOf(sid));
+    return { sid, handle, jti: newJti(), issuedAtMs, notBeforeMs: issuedAtMs, expiresAtMs, record, dataJson };
+  }
+
+  async #issue(unbound: Omit<Claims, 'refreshHash'>, refresh: string): Promise<Issued> {
+    const claims = { ...unbound, refreshHash: hashOf(refresh) };
+    const token = `${await this.#tokens.sign(claims)}~${refresh}`;
+    return { token, session: opened(token, claims) };
+  }
+
+  async #endAll(user: string, handles: readonly string[]): Promise<number> {
+    await this.#feed?.revoke(handles, this.#latestEndMs());
+    const removed = await Promise.all(handles.map(handle => this.#store.removeByHandle(user, handle)));
+    return removed.filter(Boolean).length;
+  }
+
+  #isRevoked({ handle, issuedAtMs }: Claims): boolean {
+    return this.#feed?.isRevoked(handle, issuedAtMs) === true;
+  }
+
+  /** No session that there is now lives longer. */
+  #latestEndMs(): number {
+    return this.#now() + this.#limits.absoluteMs;
+  }
+
+  #within(data: SessionData): string {
+    return claimsWithin(data, Math.min(claimBytesMax, this.#limits.dataBytesMax));
+  }
+}
+
+function opened(token: string, claims: Claims): JwtSession {
+  return new JwtSession(token, claims, { ...claims.record, data: JSON.parse(claims.dataJson) });
+}
+
+function ours(session: Session): JwtSession {
+  if (session instanceof JwtSession) return session;
+  throw new TypeError('this session was opened by another strategy');
+}
+
+function newJti(): string {
+  return randomBytes(jtiBytes).toString('base64url');
+}
+
+export const jwt: StrategyEntry = {
+  needsFeed: true,
+  open: settings => new JwtStrategy(settings),
+};

@@ -1,0 +1,106 @@
+import { hash } from 'node:crypto';
+import { SessionConflict } from '../../errors.js';
+import { seal, unseal } from '../../seal.js';
+import type { SessionData, SessionRecord } from '../../session.js';
+import { newSessionId } from '../../session-id.js';
+import type { SessionStore } from '../../session-store.js';
+
+/** For so long a refresh token that was just exchanged gets its successor again: the answer with it may have been lost,
+ * or several requests of one page may have carried the same token. */
+export const graceMs = 10_000;
+const triesMax = 5;
+const purpose = 'holdfast:jwt:successor';
+
+/** What the store keeps of the refresh tokens of one session. None of it opens anything: hashes, and a successor that
+ * only its predecessor can unseal. */
+interface Family {
+  readonly current: string;
+  readonly previous: string;
+  readonly rotatedAtMs: number;
+  readonly successor: string;
+}
+
+export interface Exchanged {
+  readonly refresh: string;
+  readonly idleUntilMs: number;
+}
+
+/** The record of a session in the store, without what only the token carries. */
+export type Registered = Omit<SessionRecord, 'data' | 'version'>;
+
+/**
+ * Refresh tokens. Each can be exchanged once, for the next one: all that descend from one login are a family, one record
+ * in the store under the session's id. A token that was retired and comes again was copied by somebody, and nobody can
+ * say who of the two is the thief (RFC 9700, section 4.14.2).
+ */
+export class RefreshFamilies {
+  readonly #store: SessionStore;
+  readonly #idleMs: number;
+  readonly #now: () => number;
+
+  constructor(store: SessionStore, idleMs: number, now: () => number) {
+    this.#store = store;
+    this.#idleMs = idleMs;
+    this.#now = now;
+  }
+
+  /** `first` is the token that it begins with. */
+  begin(sid: string, registered: Registered, first: string): Promise<void> {
+    const family: Family = { current: hashOf(first), previous: '', rotatedAtMs: 0, successor: '' };
+    return this.#store.create(sid, { ...registered, version: 1, data: { ...family } });
+  }
+
+  /** Exactly one of several that exchange the same token at the same time makes the successor; all get that one.
+   * `reused`: it was retired before. The idle deadline moves with each rotation. */
+  async exchange(sid: string, refresh: string): Promise<Exchanged | 'unknown' | 'reused'> {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const record = await this.#store.read(sid);
+      const family = record && familyIn(record.data);
+      if (record === undefined || family === undefined) return 'unknown';
+      const hashed = hashOf(refresh);
+      if (hashed !== family.current) return this.#again(record, family, refresh);
+      const outcome = await this.#rotate(sid, record, refresh);
+      if (outcome !== 'conflict') return outcome;
+    }
+    throw new SessionConflict();
+  }
+
+  #again(record: SessionRecord, family: Family, refresh: string): Exchanged | 'reused' {
+    const isLate = this.#now() >= family.rotatedAtMs + graceMs;
+    if (hashOf(refresh) !== family.previous || isLate) return 'reused';
+    const successor = unseal(ringOf(refresh), purpose, family.successor);
+    if (typeof successor === 'string') return 'reused';
+    return { refresh: successor.text, idleUntilMs: record.idleUntilMs };
+  }
+
+  /** The idle deadline first: were it second and failed, the browser would have to come again before its grace ends. */
+  async #rotate(sid: string, record: SessionRecord, refresh: string): Promise<Exchanged | 'unknown' | 'conflict'> {
+    const nowMs = this.#now();
+    const idleUntilMs = Math.max(record.idleUntilMs, Math.min(nowMs + this.#idleMs, record.absoluteUntilMs));
+    if (!(await this.#store.touch(sid, idleUntilMs))) return 'unknown';
+    const next = newSessionId();
+    const family: Family = {
+      current: hashOf(next),
+      previous: hashOf(refresh),
+      rotatedAtMs: nowMs,
+      successor: seal(ringOf(refresh), purpose, next),
+    };
+    const version = record.version + 1;
+    const outcome = await this.#store.replace(sid, { ...record, version, data: { ...family } });
+    if (outcome === 'saved') return { refresh: next, idleUntilMs };
+    return outcome === 'gone' ? 'unknown' : outcome;
+  }
+}
+
+export function hashOf(refresh: string): string {
+  return hash('sha256', refresh, 'base64url');
+}
+
+function ringOf(refresh: string) {
+  return [{ id: 'refresh', secret: Buffer.from(refresh, 'base64url') }];
+}
+
+function familyIn({ current, previous, rotatedAtMs, successor }: SessionData): Family | undefined {
+  const isFamily = typeof current === 'string' && typeof previous === 'string' && typeof successor === 'string';
+  return isFamily && typeof rotatedAtMs === 'number' ? { current, previous, rotatedAtMs, successor } : undefined;
+}
