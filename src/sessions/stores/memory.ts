@@ -2,6 +2,7 @@ import { SessionExists, StoreUnavailable } from '../errors.js';
 import type { SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
+import { RevocationList } from './memory/revocation-list.js';
 
 const sweepIntervalMs = 30_000;
 /** Beyond this a new session is refused: evicting another one would log its user out in silence. */
@@ -118,4 +119,5 @@ function isOver({ idleUntilMs, absoluteUntilMs }: Kept, nowMs: number): boolean 
 export const memory: StoreEntry = {
   capabilities: { compareAndSet: true, durability: 'process', revocationLagMs: 0, dataBytesMax: 512 * 1024 },
   open: settings => new MemoryStore(settings),
+  openFeed: ({ now }) => new RevocationList(now),
 };

@@ -8,6 +8,7 @@ import { parseAddress, type RedisAddress } from './redis/address.js';
 import { hasCode, isReadOnly, type RedisConnection, withinMs } from './redis/connection.js';
 import { connectionTo } from './redis/open-connection.js';
 import { fields, headOf, readable } from './redis/record-text.js';
+import { RevocationStream } from './redis/revocation-stream.js';
 
 const listedMax = 1000;
 const scannedAtOnce = 1000;
@@ -222,4 +223,5 @@ function summary(digest: string, record: SessionRecord | undefined): SessionSumm
 export const redis: StoreEntry = {
   capabilities: { compareAndSet: true, durability: 'store-process', revocationLagMs: 0, dataBytesMax: 512 * 1024 },
   open: settings => new RedisStore(parseAddress(settings.url), settings),
+  openFeed: settings => new RevocationStream(settings),
 };

@@ -1,0 +1,178 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { StoreUnavailable } from '../../errors.js';
+import type { RevocationFeed } from '../../revocation-feed.js';
+import { RevokedTokens } from '../../revoked-tokens.js';
+import type { StoreSettings } from '../../session-store.js';
+import type { RedisConnection } from './connection.js';
+import { openConnection } from './open-connection.js';
+
+const streamKey = 'holdfast:revoked';
+const readAtOnce = 1_000;
+const writtenAtOnce = 500;
+const probeIntervalMs = 20;
+const retryMs = 200;
+const sweepIntervalMs = 30_000;
+/** How long the server may stay silent when there is nothing to say: so soon a dead connection is noticed. */
+const blockMs = 500;
+
+/**
+ * The key is one stream; an entry is `until`, the moment at which it may be forgotten, and either `handles` or
+ * `everyone`, the moment until which tokens were issued. Each new entry takes with it the oldest ones that are over.
+ * now, until, what, value
+ */
+const lua = `
+if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then redis.call('DEL', KEYS[1]) end
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 16)) do
+  if tonumber(entry[2][2]) <= tonumber(ARGV[1]) then redis.call('XDEL', KEYS[1], entry[1]) end
+end
+redis.call('XADD', KEYS[1], '*', 'until', ARGV[2], ARGV[3], ARGV[4])
+local lifeMs = ARGV[2] - ARGV[1]
+if redis.call('PTTL', KEYS[1]) < lifeMs then redis.call('PEXPIRE', KEYS[1], lifeMs) end
+return 1`;
+
+type Entries = readonly [id: string, fields: string[]][];
+
+/**
+ * Revocations in a Redis stream. Every process reads it from the beginning when it connects, and then waits for the
+ * next entry: push, not polling. From the beginning and not from the last id, because a server that came back empty,
+ * or another one after a failover, may count anew; reading an entry twice changes nothing.
+ *
+ * What a server that came back empty no longer knows, whoever still knows it tells it again: a process that boots
+ * later must learn it from somewhere.
+ */
+export class RevocationStream implements RevocationFeed {
+  /** Of its own: a blocked reader answers nobody else. */
+  readonly #reader: RedisConnection;
+  readonly #writer: RedisConnection;
+  readonly #now: () => number;
+  readonly #tokens = new RevokedTokens();
+  readonly #sweeper: NodeJS.Timeout;
+  /** Which connection is being read from: a loop over an earlier one ends. */
+  #connection = 0;
+  #state: 'unread' | 'read' | 'closed' = 'unread';
+
+  constructor({ url, deadlineMs, now }: StoreSettings) {
+    this.#now = now;
+    this.#sweeper = setInterval(() => this.#tokens.sweep(now()), sweepIntervalMs).unref();
+    this.#writer = openConnection(url, { deadlineMs });
+    this.#reader = openConnection(url, {
+      deadlineMs: blockMs + deadlineMs,
+      onUp: () => void this.#follow(++this.#connection),
+      onDown: () => void ++this.#connection,
+    });
+  }
+
+  isRevoked(handle: string, issuedAtMs: number): boolean {
+    if (this.#state === 'read') return this.#tokens.has(handle, issuedAtMs, this.#now());
+    throw new StoreUnavailable('the list of revoked sessions could not be read yet');
+  }
+
+  async revoke(handles: readonly string[], untilMs: number): Promise<void> {
+    if (!this.#tokens.hasRoomFor(handles.length)) throw new StoreUnavailable('the list of revoked sessions is full');
+    for (let at = 0; at < handles.length; at += writtenAtOnce) {
+      const some = handles.slice(at, at + writtenAtOnce);
+      await this.#append(untilMs, 'handles', some.join(' '));
+      this.#tokens.add(some, untilMs);
+    }
+  }
+
+  async revokeEveryone(untilMs: number): Promise<void> {
+    const issuedUntilMs = this.#now();
+    await this.#append(untilMs, 'everyone', String(issuedUntilMs));
+    this.#tokens.addEveryone(issuedUntilMs, untilMs);
+  }
+
+  async ready(withinMs: number): Promise<boolean> {
+    const giveUpAtMs = performance.now() + withinMs;
+    while (this.#state === 'unread' && performance.now() < giveUpAtMs) await delay(probeIntervalMs);
+    return this.#state === 'read';
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    this.#connection++;
+    clearInterval(this.#sweeper);
+    for (const connection of [this.#reader, this.#writer]) connection.close();
+  }
+
+  async #append(untilMs: number, what: 'handles' | 'everyone', value: string): Promise<void> {
+    const said = [Math.floor(this.#now()), Math.ceil(untilMs), what, value];
+    try {
+      await this.#writer.at(streamKey, server => server.eval(lua, 1, streamKey, ...said));
+    } catch (cause) {
+      throw new StoreUnavailable('the list of revoked sessions takes nothing now', { cause });
+    }
+  }
+
+  /** Reads over one connection until that one ends. */
+  async #follow(connection: number): Promise<void> {
+    const seen = new Set<string>();
+    let isCaughtUp = false;
+    let after = '0';
+    while (connection === this.#connection) {
+      const entries = await this.#next(after, isCaughtUp);
+      if (entries === undefined) await delay(retryMs);
+      for (const [id, fields] of entries ?? []) {
+        const taken = this.#take(fields);
+        if (!isCaughtUp) for (const name of taken) seen.add(name);
+        after = id;
+      }
+      if (isCaughtUp || entries === undefined || entries.length === readAtOnce) continue;
+      isCaughtUp = true;
+      this.#caughtUp(seen);
+    }
+  }
+
+  /** Undefined when the server did not say: the connection is lost, or the key is none of ours. */
+  async #next(after: string, isCaughtUp: boolean): Promise<Entries | undefined> {
+    const from = ['STREAMS', streamKey, after] as const;
+    try {
+      const [stream] =
+        (await this.#reader.at(streamKey, server =>
+          isCaughtUp
+            ? server.xread('COUNT', readAtOnce, 'BLOCK', blockMs, ...from)
+            : server.xread('COUNT', readAtOnce, ...from),
+        )) ?? [];
+      return stream?.[1] ?? [];
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Answers with what the entry revokes, in words of its own. */
+  #take([, until, what, value = '']: readonly string[]): readonly string[] {
+    const untilMs = Number(until);
+    if (!(untilMs > this.#now())) return [];
+    if (what === 'everyone') {
+      this.#tokens.addEveryone(Number(value), untilMs);
+      return [everyoneUntil(Number(value))];
+    }
+    const handles = what === 'handles' ? value.split(' ') : [];
+    this.#tokens.add(handles, untilMs);
+    return handles;
+  }
+
+  #caughtUp(seen: ReadonlySet<string>): void {
+    if (this.#state === 'unread') this.#state = 'read';
+    // Whoever connects next tries it again.
+    this.#tellAgain(seen).catch(() => undefined);
+  }
+
+  async #tellAgain(seen: ReadonlySet<string>): Promise<void> {
+    const nowMs = this.#now();
+    const { issuedUntilMs, untilMs } = this.#tokens.everyone;
+    if (untilMs > nowMs && !seen.has(everyoneUntil(issuedUntilMs))) {
+      await this.#append(untilMs, 'everyone', String(issuedUntilMs));
+    }
+    const lost = [...this.#tokens.entries()].filter(([handle, until]) => until > nowMs && !seen.has(handle));
+    for (let at = 0; at < lost.length; at += writtenAtOnce) {
+      const some = lost.slice(at, at + writtenAtOnce);
+      const latestMs = Math.max(...some.map(([, until]) => until));
+      await this.#append(latestMs, 'handles', some.map(([handle]) => handle).join(' '));
+    }
+  }
+}
+
+function everyoneUntil(issuedUntilMs: number): string {
+  return `everyone until ${issuedUntilMs}`;
+}

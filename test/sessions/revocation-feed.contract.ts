@@ -1,0 +1,224 @@
+import { expect } from 'chai';
+import { StoreUnavailable } from '#src/sessions/errors.js';
+import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
+import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
+import type { StoreEntry } from '#src/sessions/session-store.js';
+import { expectRejection } from './expect-rejection.js';
+import type { StoreLab } from './store-labs.js';
+import { until } from './until.js';
+import { withRelay } from './with-relay.js';
+
+const deadlineMs = 300;
+/** What every mode that depends on a feed promises: so soon every process knows. */
+const lagMs = 1_000;
+const lifeMs = 600_000;
+
+const newHandle = () => handleOf(digestOf(newSessionId()));
+
+/** The one contract of `RevocationFeed`; run for every store entry that offers one. */
+export function revocationFeedContract(entry: StoreEntry, startLab: () => Promise<StoreLab>): void {
+  let lab: StoreLab;
+  let feed: RevocationFeed;
+  let nowMs: number;
+  const running: RevocationFeed[] = [];
+
+  before(async () => {
+    lab = await startLab();
+  });
+  after(() => lab.stop());
+  beforeEach(async () => {
+    nowMs = Date.now();
+    feed = await opened();
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map(each => each.close()));
+  });
+
+  function start(url = lab.url): RevocationFeed {
+    const another = entry.openFeed?.({ url, deadlineMs, now: () => nowMs });
+    if (another === undefined) return expect.fail('the entry offers no feed');
+    running.push(another);
+    return another;
+  }
+
+  async function opened(url = lab.url): Promise<RevocationFeed> {
+    const another = start(url);
+    expect(await another.ready(5_000)).to.equal(true);
+    return another;
+  }
+
+  const knows = (who: RevocationFeed, handle: string) => who.isRevoked(handle, nowMs);
+
+  it('knows at once what it revoked, and nothing else', async () => {
+    const [one, two, other] = [newHandle(), newHandle(), newHandle()];
+    await feed.revoke([one, two], nowMs + lifeMs);
+    expect([one, two, other].map(handle => knows(feed, handle))).to.deep.equal([true, true, false]);
+  });
+
+  it('revokes a session whenever its tokens were issued: clocks differ', async () => {
+    const handle = newHandle();
+    await feed.revoke([handle], nowMs + lifeMs);
+    for (const issuedAtMs of [0, nowMs - 1, nowMs, nowMs + 60_000]) {
+      expect(feed.isRevoked(handle, issuedAtMs)).to.equal(true);
+    }
+  });
+
+  it('takes the same one twice, the later end in force, and none at all', async () => {
+    const handle = newHandle();
+    await feed.revoke([handle], nowMs + lifeMs);
+    await feed.revoke([handle], nowMs + 1_000);
+    await feed.revoke([], nowMs + lifeMs);
+    nowMs += lifeMs - 1;
+    expect(knows(feed, handle)).to.equal(true);
+    nowMs += 1;
+    expect(knows(feed, handle)).to.equal(false);
+  });
+
+  it('revokes everyone issued until now, nobody issued later', async () => {
+    const [one, other] = [newHandle(), newHandle()];
+    const issuedAtMs = nowMs;
+    await feed.revokeEveryone(nowMs + lifeMs);
+    nowMs += 1;
+    expect(feed.isRevoked(one, issuedAtMs)).to.equal(true);
+    expect(feed.isRevoked(other, 0)).to.equal(true);
+    expect(feed.isRevoked(one, nowMs)).to.equal(false);
+    await feed.revokeEveryone(nowMs + lifeMs);
+    expect(feed.isRevoked(one, nowMs), 'a second time').to.equal(true);
+    expect(feed.isRevoked(other, issuedAtMs)).to.equal(true);
+  });
+
+  it('takes thousands at once', async () => {
+    const handles = Array.from({ length: 3_000 }, newHandle);
+    await feed.revoke(handles, nowMs + lifeMs);
+    expect(handles.every(handle => knows(feed, handle))).to.equal(true);
+  });
+
+  it('answers nothing after close, and closes twice', async () => {
+    await feed.close();
+    await feed.close();
+    expect(() => knows(feed, newHandle())).to.throw(StoreUnavailable);
+    await expectRejection(feed.revoke([newHandle()], nowMs + lifeMs), StoreUnavailable);
+    await expectRejection(feed.revokeEveryone(nowMs + lifeMs), StoreUnavailable);
+    expect(await feed.ready(20)).to.equal(false);
+  });
+
+  if (entry.capabilities.durability === 'process') {
+    it('declares that no other process could learn of it', () => {
+      expect(lab.server).to.equal(undefined);
+    });
+    return;
+  }
+
+  describe('between two processes', () => {
+    it('is pushed: the other one knows long before anybody would ask again', async () => {
+      const other = await opened();
+      const lags: number[] = [];
+      for (let turn = 0; turn < 20; turn++) {
+        const handle = newHandle();
+        await feed.revoke([handle], nowMs + lifeMs);
+        const startedAt = performance.now();
+        await until(() => knows(other, handle));
+        lags.push(performance.now() - startedAt);
+      }
+      const [, , , , , , , , , , median = lagMs] = lags.sort((a, b) => a - b);
+      expect(Math.max(...lags)).to.be.lessThan(lagMs);
+      expect(median).to.be.lessThan(100);
+    });
+
+    it('tells of everyone too', async () => {
+      const other = await opened();
+      const handle = newHandle();
+      await feed.revokeEveryone(nowMs + lifeMs);
+      await until(() => knows(other, handle));
+      nowMs += 1;
+      expect(knows(other, handle)).to.equal(false);
+      const late = await opened();
+      expect(late.isRevoked(handle, nowMs - 1), 'a process that boots later').to.equal(true);
+    });
+
+    it('tells a process that boots later all that is in force, however much, and nothing that is over', async () => {
+      const [short, ...long] = Array.from({ length: 2_501 }, newHandle);
+      await feed.revoke([short ?? ''], nowMs + 1_000);
+      for (let at = 0; at < 2_500; at += 2) await feed.revoke(long.slice(at, at + 2), nowMs + lifeMs);
+      nowMs += 1_000;
+      const late = await opened();
+      expect(long.filter(handle => !knows(late, handle))).to.deep.equal([]);
+      nowMs -= 1_000;
+      expect(knows(late, short ?? '')).to.equal(false);
+    });
+
+    it('reaches a process whose connection was cut when it is back', () =>
+      withRelay(Number(new URL(lab.url ?? '').port), async relay => {
+        const far = await opened(`redis://127.0.0.1:${relay.port}`);
+        const [before, meanwhile, after] = [newHandle(), newHandle(), newHandle()];
+        await feed.revoke([before], nowMs + lifeMs);
+        await until(() => knows(far, before));
+        relay.loseAnswers();
+        await feed.revoke([meanwhile], nowMs + lifeMs);
+        expect(knows(far, before), 'the own copy stays in force').to.equal(true);
+        relay.cut();
+        await until(() => knows(far, meanwhile));
+        await feed.revoke([after], nowMs + lifeMs);
+        await until(() => knows(far, after));
+      }));
+  });
+
+  describe('when its server fails', () => {
+    async function expectNothingPromised(): Promise<void> {
+      const startedAt = performance.now();
+      const handle = newHandle();
+      await expectRejection(feed.revoke([handle], nowMs + lifeMs), StoreUnavailable);
+      await expectRejection(feed.revokeEveryone(nowMs + lifeMs), StoreUnavailable);
+      expect(performance.now() - startedAt).to.be.lessThan(2 * deadlineMs + 600);
+      expect(knows(feed, handle)).to.equal(false);
+    }
+
+    it('hangs: nothing is promised, what is known stays in force, and it goes on afterwards', async () => {
+      const other = await opened();
+      const [before, after] = [newHandle(), newHandle()];
+      await feed.revoke([before], nowMs + lifeMs);
+      await until(() => knows(other, before));
+      lab.server?.freeze();
+      try {
+        await expectRejection(feed.revoke([newHandle()], nowMs + lifeMs), StoreUnavailable);
+        for (const each of [feed, other]) expect(knows(each, before)).to.equal(true);
+      } finally {
+        lab.server?.thaw();
+      }
+      await until(() => succeeds(feed.revoke([after], nowMs + lifeMs)));
+      await until(() => knows(other, after));
+    });
+
+    it('dies and comes back empty: what is known stays in force, and who boots then is told it again', async () => {
+      const other = await opened();
+      const [before, after] = [newHandle(), newHandle()];
+      const issuedAtMs = nowMs - 60_000;
+      await feed.revoke([before], nowMs + lifeMs);
+      await feed.revokeEveryone(nowMs + lifeMs);
+      await until(() => knows(other, before) && other.isRevoked('0'.repeat(16), issuedAtMs));
+      nowMs += 1;
+      await lab.server?.kill();
+      const early = start();
+      try {
+        await expectNothingPromised();
+        for (const each of [feed, other]) expect(knows(each, before)).to.equal(true);
+        expect(await early.ready(100)).to.equal(false);
+        expect(() => knows(early, before)).to.throw(StoreUnavailable);
+      } finally {
+        await lab.server?.restart();
+      }
+      expect(await early.ready(5_000)).to.equal(true);
+      await until(() => knows(early, before) && early.isRevoked('0'.repeat(16), issuedAtMs));
+      await until(() => succeeds(feed.revoke([after], nowMs + lifeMs)));
+      for (const each of [early, other]) await until(() => knows(each, after));
+      expect(early.isRevoked('0'.repeat(16), nowMs)).to.equal(false);
+    });
+  });
+}
+
+function succeeds(promise: Promise<unknown>): Promise<boolean> {
+  return promise.then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,54 @@
+import { expect } from 'chai';
+import { RevokedTokens } from '#src/sessions/revoked-tokens.js';
+import { stores } from '#src/sessions/stores/registry.js';
+import { revocationFeedContract } from './revocation-feed.contract.js';
+import { storeLabs } from './store-labs.js';
+
+describe('revocation feeds', () => {
+  for (const [name, entry] of Object.entries(stores)) {
+    const startLab = storeLabs[name];
+    if (entry.openFeed !== undefined && startLab !== undefined) {
+      describe(name, () => revocationFeedContract(entry, startLab));
+    }
+  }
+});
+
+describe('what a process keeps of revocations', () => {
+  const minuteMs = 60_000;
+
+  it('is forgotten when it is over, and not sooner', () => {
+    const tokens = new RevokedTokens();
+    for (let at = 0; at < 1_000; at++) tokens.add([`handle-${at}`], at * 600);
+    for (const nowMs of [0, 1, minuteMs, 3 * minuteMs + 1, 7 * minuteMs]) {
+      tokens.sweep(nowMs);
+      const inForce = Array.from({ length: 1_000 }, (_, at) => at).filter(at => tokens.has(`handle-${at}`, 0, nowMs));
+      expect(inForce).to.have.length(1_000 - Math.floor(nowMs / 600) - 1);
+      expect(tokens.size).to.be.within(inForce.length, inForce.length + 101);
+    }
+    tokens.sweep(11 * minuteMs);
+    expect(tokens.size).to.equal(0);
+  });
+
+  it('is kept as long as the longest revocation of the same session', () => {
+    const tokens = new RevokedTokens();
+    tokens.add(['a'], 5 * minuteMs);
+    tokens.add(['a'], minuteMs);
+    tokens.add(['b'], minuteMs);
+    tokens.add(['b'], 5 * minuteMs);
+    tokens.sweep(2 * minuteMs);
+    expect(['a', 'b'].map(handle => tokens.has(handle, 0, 2 * minuteMs))).to.deep.equal([true, true]);
+    tokens.sweep(5 * minuteMs);
+    expect(tokens.size).to.equal(0);
+  });
+
+  it('has a limit', () => {
+    const tokens = new RevokedTokens(1_000);
+    tokens.add(
+      Array.from({ length: 999 }, (_, at) => `handle-${at}`),
+      minuteMs,
+    );
+    expect([1, 2].map(count => tokens.hasRoomFor(count))).to.deep.equal([true, false]);
+    tokens.sweep(minuteMs);
+    expect(tokens.hasRoomFor(1_000)).to.equal(true);
+  });
+});
