@@ -1,8 +1,10 @@
 import { parseDuration } from '#src/duration.js';
+import { KeyRingError } from '#src/key-ring.js';
 import { isModeName, type ModeName, modeNames, modes } from '#src/modes.js';
 import type { SessionLimits } from '#src/sessions/session.js';
 import { unknownName } from '#src/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
+import { Keys } from './keys.js';
 
 /** Everything that the shop is told from outside. Variables and defaults: `readEnvironment`. */
 export interface Environment {
@@ -14,6 +16,11 @@ export interface Environment {
   readonly mode: ModeName;
   readonly storeUrl: string | undefined;
   readonly password: string;
+  /** Of the user `admin`; undefined: that name is one like any other. */
+  readonly administratorPassword: string | undefined;
+  /** Undefined: accounts are kept in the memory of this process. */
+  readonly accountsDirectory: string | undefined;
+  readonly keys: Keys;
   /** Of a session; what is absent is left to the sessions' own defaults. */
   readonly limits: Partial<SessionLimits>;
   readonly defects: readonly DefectName[];
@@ -41,6 +48,9 @@ export function readEnvironment(variables: Variables): Environment {
     mode,
     storeUrl: readStoreUrl(mode, variables.REDIS_URL, note),
     password: readPassword(variables.SHOP_PASSWORD ?? 'secret', note),
+    administratorPassword: filled('SHOP_ADMIN_PASSWORD', 'the password of the user admin', variables, note),
+    accountsDirectory: filled('SHOP_ACCOUNTS', 'a directory that all backends share', variables, note),
+    keys: readKeys(variables, note),
     limits: {
       ...readLimit('SHOP_IDLE', 'idleMs', variables, note),
       ...readLimit('SHOP_ABSOLUTE', 'absoluteMs', variables, note),
@@ -107,6 +117,24 @@ function readLimit(
   if (durationMs > 0) return { [limit]: durationMs };
   note(`${name} is "${text}": expected a duration such as 30min or 12h.`);
   return {};
+}
+
+function filled(name: string, expected: string, variables: Variables, note: Note): string | undefined {
+  const text = variables[name];
+  if (text === '') note(`${name} is empty: expected ${expected}, or leave it unset.`);
+  return text;
+}
+
+function readKeys({ SHOP_SECRETS: text, SHOP_SECRETS_FILE: file }: Variables, note: Note): Keys {
+  if (text !== undefined && file !== undefined) note('SHOP_SECRETS and SHOP_SECRETS_FILE are both set: expected one.');
+  try {
+    if (file !== undefined) return Keys.fromFile(file);
+    if (text !== undefined) return Keys.fromText(text);
+  } catch (error) {
+    if (!(error instanceof KeyRingError)) throw error;
+    note(`${file === undefined ? 'SHOP_SECRETS' : 'SHOP_SECRETS_FILE'}: ${error.message}`);
+  }
+  return Keys.fresh();
 }
 
 function readDefects(text: string, note: Note): readonly DefectName[] {

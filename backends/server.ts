@@ -50,12 +50,12 @@ export async function startShop(environment: Environment): Promise<RunningShop> 
  * Waits for the store, so that /health never says ready before a session can be read; but not for long, because a store
  * that is down must not keep a backend from booting: it serves as soon as the store does.
  */
-async function opened(state: State, { mode, storeUrl, limits }: Environment): Promise<Sessions> {
+async function opened(state: State, { mode, storeUrl, limits, keys }: Environment): Promise<Sessions> {
   const onEdge = ({ up, why }: StoreEdge) => {
     state.store = up ? 'up' : 'down';
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
   };
-  const sessions = openSessions({ ...modes[mode], storeUrl, limits, onEdge });
+  const sessions = openSessions({ ...modes[mode], storeUrl, limits, keys: keys.ring, onEdge });
   const ready = await sessions.ready(storeReadyMs);
   if (modes[mode].store !== 'memory') state.store = ready ? 'up' : 'down';
   return sessions;

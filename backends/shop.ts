@@ -1,4 +1,5 @@
 import { BadEnvironment, type Environment, readEnvironment } from './environment.js';
+import type { Keys } from './keys.js';
 import { type RunningShop, startShop } from './server.js';
 
 /** Exit codes as everywhere in this project: 0 asked to stop, 3 bad usage, 4 the machine does not let it run. */
@@ -7,6 +8,7 @@ async function main(): Promise<void> {
   const shop = await started(environment);
   // Once: a second signal is not caught, so that it ends the process at once.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(shop));
+  if (environment.keys.isFromFile) process.on('SIGHUP', () => reload(environment.keys));
   console.log(`${environment.backend} listening on ${shop.url}`);
 }
 
@@ -34,6 +36,20 @@ function cannotListen({ host, port }: Environment, error: unknown): string {
   }
   if (code === 'EACCES') return `Port ${port} needs privileges: set PORT to 1024 or higher (0 takes a free one).`;
   return `Cannot listen on ${host} port ${port}: ${error instanceof Error ? error.message : String(error)}.`;
+}
+
+function reload(keys: Keys): void {
+  try {
+    keys.reload();
+    console.error(
+      `the key ring was read again: ${keys
+        .ring()
+        .map(({ id }) => id)
+        .join(', ')}`,
+    );
+  } catch (error) {
+    console.error(`the key ring stays as it was: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function giveUp(code: number, sentences: string): never {

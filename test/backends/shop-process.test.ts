@@ -1,6 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
+import path from 'node:path';
 import { expect } from 'chai';
+import { withDirectory } from './accounts/with-directory.js';
 import { sessionsOpened, until, Visitor } from './visitor.js';
 import { runShop, withShop } from './with-shop.js';
 
@@ -61,6 +65,11 @@ describe('shop: the process', () => {
     ['an address without a host', { HOLDFAST_MODE: 'redis', REDIS_URL: 'redis://' }, /^REDIS_URL is "redis:\/\/"/],
     ['an empty host', { HOST: '' }, /^HOST is empty/],
     ['a backend name with a line break', { BACKEND_ID: 'a\nb' }, /^BACKEND_ID/],
+    ['an empty name of the accounts', { SHOP_ACCOUNTS: '' }, /^SHOP_ACCOUNTS is empty: expected a directory/],
+    ['an administrator without a password', { SHOP_ADMIN_PASSWORD: '' }, /^SHOP_ADMIN_PASSWORD is empty/],
+    ['a key ring that is none', { SHOP_SECRETS: 'k1:abcd' }, /^SHOP_SECRETS: the key ring cannot be used: .*2 bytes/],
+    ['a key ring that is not there', { SHOP_SECRETS_FILE: '/nowhere/keys' }, /^SHOP_SECRETS_FILE: .*ENOENT/],
+    ['two key rings', { SHOP_SECRETS: `a:${'0f'.repeat(32)}`, SHOP_SECRETS_FILE: '/dev/null' }, /are both set/],
     ['an empty password', { SHOP_PASSWORD: '' }, /^SHOP_PASSWORD is empty/],
     [
       'an unknown defect',
@@ -97,6 +106,23 @@ describe('shop: the process', () => {
       expect((await write).status).to.equal(201);
       expect((await write).headers.get('connection')).to.equal('close');
       expect(await shop.ended).to.deep.equal({ code: 0, signal: null });
+    }));
+
+  it('SIGHUP: reads its key ring again, and keeps the one it has when the new one cannot be used', () =>
+    withDirectory(async directory => {
+      const file = path.join(directory, 'keys');
+      const secret = () => randomBytes(32).toString('hex');
+      const [old, young] = [`old:${secret()}`, `young:${secret()}`];
+      await writeFile(file, `${old}\n`);
+      await withShop({ SHOP_SECRETS_FILE: file }, async shop => {
+        await writeFile(file, 'half:');
+        shop.signal('SIGHUP');
+        await until(async () => shop.output().includes('the key ring stays as it was'));
+        await writeFile(file, `${young},${old}\n`);
+        shop.signal('SIGHUP');
+        await until(async () => shop.output().includes('the key ring was read again: young, old\n'));
+        for (const key of [old, young]) expect(shop.output()).not.to.contain(key.split(':')[1]);
+      });
     }));
 
   it('SIGINT: the same, at once when nothing is in flight', () =>

@@ -14,7 +14,7 @@ export interface Ending {
 export interface ShopProcess {
   readonly url: string;
   readonly port: number;
-  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
+  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
   /** How it ended; resolves when it has. */
   readonly ended: Promise<Ending>;
   /** Everything it wrote so far, to either stream. */
