@@ -1,4 +1,5 @@
 import type { JudgedRun } from '../simulator/verdict.js';
+import { refusals, timesOf } from './no-session.js';
 import { count, counted, seconds } from './words.js';
 
 /** The verdict on one mode: who was logged out, what was lost, what failed, whether it came back. */
@@ -8,9 +9,16 @@ export function sentence(judged: JudgedRun): string {
   return `${run.header.mode}: ${parts.join(', ')} — ${verdict.word}`;
 }
 
-function usersPart({ findings: { users } }: JudgedRun): string {
+function usersPart({ run, findings: { users } }: JudgedRun): string {
   if (users.total === 0) return 'no user was seen';
-  return `${count(users.loggedOut)} of ${counted(users.total, 'user')} logged out`;
+  const loggedOut = `${count(users.loggedOut)} of ${counted(users.total, 'user')} logged out`;
+  const refused = users.loggedOut === 0 ? '' : refusals(run);
+  const evicted = timesOf('evictions', run) ?? 0;
+  const why = [
+    ...(refused === '' ? [] : [`why no session: ${refused}`]),
+    ...(evicted === 0 ? [] : [counted(evicted, 'eviction')]),
+  ];
+  return why.length === 0 ? loggedOut : `${loggedOut} (${why.join('; ')})`;
 }
 
 function writesPart({ findings: { writes } }: JudgedRun): string {

@@ -49,6 +49,11 @@ const quantities = rule(
   'an object of integers from 0',
   (value): value is Record<string, number> => isObject(value) && Object.values(value).every(isCount),
 );
+const countsByName = rule(
+  'an object of objects of integers from 0',
+  (value): value is Record<string, Record<string, number>> =>
+    isObject(value) && Object.values(value).every(quantities.accepts),
+);
 const whom = rule('a string or null', (value): value is string | null => value === null || typeof value === 'string');
 const lag = rule(
   'an object of p50, p99 and max in milliseconds',
@@ -115,7 +120,7 @@ const memberRules: Rules<MemberRecord> = {
   state: oneOf(['up', 'draining', 'stopped', 'dead']),
 };
 
-const labRules: Rules<LabRecord> = { type: only('lab'), lagMs: lag, dropped: count };
+const labRules: Rules<LabRecord> = { type: only('lab'), lagMs: lag, dropped: count, counts: optional(countsByName) };
 
 /** Takes one line of JSON for what it says it is. Throws a LineProblem that says what was expected instead. */
 export function lineOf(json: string): HistoryLine {

@@ -95,6 +95,9 @@ export interface LabRecord {
   /** Operations that the plan wanted and that were never sent: the user was still waiting for earlier ones, or put off a
    * logout because it could not see its cart. */
   readonly dropped: number;
+  /** What a process counted since its last boot and said when the run was over, by member and by its own names: of a
+   * backend `opened`, `absent`, `unknown`, `forged` …, of a store `evictions`. Who did not answer is not there. */
+  readonly counts?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 /** The first line of a run in a history file. */

@@ -1,5 +1,5 @@
 import { type ModeName, modes } from '../modes.js';
-import type { Cluster } from './cluster/cluster.js';
+import type { Cluster, Counts } from './cluster/cluster.js';
 import { type ClusterSpec, memberNames, startCluster } from './cluster/start-cluster.js';
 import { Interrupted } from './errors.js';
 import { runFaults } from './fault-schedule.js';
@@ -71,11 +71,17 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   signal.addEventListener('abort', breakOff);
   try {
     const faults = await goThroughPhases(scenario, plan, { cluster, clock, driver, ...run });
-    return journal.record(header, faults, driver.lab());
+    return journal.record(header, faults, { ...driver.lab(), counts: await countsOf(cluster) });
   } finally {
     signal.removeEventListener('abort', breakOff);
     await driver.close();
   }
+}
+
+/** Asked when all is over: no request of the run waits for it. */
+async function countsOf({ members }: Cluster): Promise<Record<string, Counts>> {
+  const asked = await Promise.all(members.map(async member => ({ name: member.name, counts: await member.counts() })));
+  return Object.fromEntries(asked.flatMap(({ name, counts }) => (counts === undefined ? [] : [[name, counts]])));
 }
 
 interface Stage extends Run {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { reporters } from '#src/report/reporters/registry.js';
+import type { JudgedRun } from '#src/simulator/verdict.js';
 import { changed, sampleRun, sampleRuns } from './sample-runs.js';
 
 const report = (runs = sampleRuns()) => reporters.html.report(runs, { colour: false });
@@ -82,5 +83,27 @@ describe('the html reporter', () => {
     const expectations = [{ text: 'writes.lost == 0', met: false, actual: '17 lost' }];
     const text = report([changed(sample, { verdict: { word: 'fail', reasons: [], expectations } })]);
     expect(text).to.match(/✗ not met<\/td><td><code>writes\.lost == 0<\/code><\/td><td>17 lost/);
+  });
+});
+
+describe('the html reporter: why no session', () => {
+  const counting = (judged: JudgedRun, counts: NonNullable<JudgedRun['run']['lab']['counts']>) =>
+    changed(judged, { run: { lab: { ...judged.run.lab, counts } } });
+
+  it('shows the reasons that were met, by mode, and evictions', () => {
+    const [sticky = sampleRun({ mode: 'sticky' }), redis = sampleRun({ mode: 'redis' })] = sampleRuns();
+    const text = report([
+      counting(sticky, { 'backend-1': { absent: 60, forged: 1000 }, 'backend-2': { forged: 118 } }),
+      counting(redis, { 'backend-1': { absent: 61 }, memcached: { evictions: 7 } }),
+    ]);
+    const table = text.slice(text.indexOf('id="no-session"'));
+    expect(table).to.match(/<b>absent<\/b>[^<]*<\/th><td>60<\/td><td>61<\/td>/);
+    expect(table).to.match(/<b>forged<\/b>[^<]*<\/th><td>1,118<\/td><td>0<\/td>/);
+    expect(table).to.match(/<b>evictions<\/b>[^<]*<\/th><td>0<\/td><td>7<\/td>/);
+    expect(table).to.not.include('<b>revoked</b>');
+  });
+
+  it('is not there where no backend said', () => {
+    expect(report()).to.not.include('Why no session');
   });
 });

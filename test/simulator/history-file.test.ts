@@ -45,6 +45,7 @@ function fullRun(): RunRecord {
     phases: [{ type: 'phase', phase: 'baseline', startMs: 0, endMs: 1000.5 }],
     faults: [fault('kill', 10, 11, null), { ...fault('hang', 10, null, null), problem: 'nothing to hang' }],
     members: [{ type: 'member', member: 'backend-1', atMs: 3, state: 'dead' }],
+    lab: { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0, counts: { 'backend-1': { forged: 2 } } },
   });
 }
 

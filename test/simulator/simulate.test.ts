@@ -83,6 +83,9 @@ describe('simulate', () => {
     expect(edges.slice(0, 3)).to.have.members(['backend-1 up', 'backend-2 up', 'proxy up']);
     expect(edges.slice(3)).to.deep.equal(['backend-2 dead', 'backend-2 up']);
 
+    expect(lab.counts?.['backend-1']).to.include.keys('begun', 'opened', 'absent', 'unknown');
+    expect(lab.counts, 'who boots anew counts anew').to.include.keys('backend-2').and.not.include.keys('proxy');
+
     const told = progress.flatMap(step => (step.kind === 'fault' ? [step.what] : []));
     expect(told).to.deep.equal(['injected', 'confirmed', 'healed']);
     expect(progress.flatMap(step => (step.kind === 'phase' ? [step.phase] : []))).to.deep.equal([...phaseNames]);

@@ -5,6 +5,7 @@ import type { Reporter } from '../reporter.js';
 import { conditionsSection } from './html/conditions.js';
 import { incidentsList } from './html/incidents.js';
 import { type Markup, markup } from './html/markup.js';
+import { noSessionSection } from './html/no-session.js';
 import { page } from './html/page.js';
 import { style } from './html/style.js';
 import { timelineFigure } from './html/timeline-figure.js';
@@ -17,6 +18,7 @@ export const html: Reporter = runs => {
 <main>
 ${verdictSection(runs)}
 ${comparisonSection(runs)}
+${noSessionSection(runs)}
 ${runs.map((judged, index) => runSection(runs, judged, index, names[index] ?? ''))}
 ${conditionsSection(runs)}
 </main>`;

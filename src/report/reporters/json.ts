@@ -29,7 +29,7 @@ function runEntry({ run, findings, verdict }: JudgedRun) {
     startedAt,
     versions,
     phases: run.phases.map(({ phase, startMs, endMs }) => ({ phase, startMs, endMs })),
-    lab: { lagMs: run.lab.lagMs, dropped: run.lab.dropped },
+    lab: { lagMs: run.lab.lagMs, dropped: run.lab.dropped, counts: run.lab.counts },
     incidents,
   };
 }

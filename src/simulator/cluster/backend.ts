@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { answersOk } from './ask.js';
+import { answersOk, ask } from './ask.js';
+import type { Counts } from './cluster.js';
 import type { ProcessSpec } from './process-member.js';
 
 const shop = path.resolve(import.meta.dirname, '../../backends/shop.js');
@@ -30,6 +31,23 @@ export function backendSpec({ name, port, mode, redisUrl, env, program = shop }:
       ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
     },
     answers: withinMs => answersOk(`http://127.0.0.1:${port}/health`, withinMs),
+    counts: () => sessionCounts(port),
     remedy: `PORT=${port} HOLDFAST_MODE=${mode} node ${program}   (by hand, to see what it says)`,
   };
+}
+
+const countsWithinMs = 1_000;
+
+async function sessionCounts(port: number): Promise<Counts> {
+  const { json } = await ask('GET', `http://127.0.0.1:${port}/stats`, countsWithinMs);
+  return numbersIn(isObject(json) ? json.sessions : undefined);
+}
+
+function numbersIn(value: unknown): Counts {
+  const entries = isObject(value) ? Object.entries(value) : [];
+  return Object.fromEntries(entries.filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }

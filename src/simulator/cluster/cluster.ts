@@ -15,6 +15,9 @@ export interface Cluster {
 
 export type MemberState = 'up' | 'draining' | 'stopped' | 'dead';
 
+/** For example `{ opened: 321, absent: 64, forged: 2 }`. */
+export type Counts = Readonly<Record<string, number>>;
+
 /** One process: a backend, a store or the proxy. */
 export interface Member {
   /** `backend-2`, `redis`, `proxy`. */
@@ -32,6 +35,8 @@ export interface Member {
   start(): Promise<void>;
   /** Asks the process itself (HTTP health, PING) whether it answers within `withinMs`. */
   answers(withinMs: number): Promise<boolean>;
+  /** What it has counted since it booted, by its own names; undefined when it counts nothing or does not answer. */
+  counts(): Promise<Counts | undefined>;
   mark(state: MemberState): void;
 }
 

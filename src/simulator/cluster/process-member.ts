@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../errors.js';
-import type { Member, MemberState } from './cluster.js';
+import type { Counts, Member, MemberState } from './cluster.js';
 import type { Janitor } from './janitor.js';
 import { LastLines, onLine } from './last-lines.js';
 
@@ -22,6 +22,8 @@ export interface ProcessSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Asks the process whether it answers within the time; never rejects. */
   answers(withinMs: number): Promise<boolean>;
+  /** Asks it what it has counted; rejects when it does not answer. */
+  counts?(): Promise<Counts>;
   /** What to try when it does not boot. */
   readonly remedy: string;
 }
@@ -97,6 +99,10 @@ export class ProcessMember implements Member {
 
   answers(withinMs: number): Promise<boolean> {
     return this.#spec.answers(withinMs);
+  }
+
+  async counts(): Promise<Counts | undefined> {
+    return this.#spec.counts?.().catch(() => undefined);
   }
 
   mark(state: MemberState): void {
