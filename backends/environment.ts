@@ -1,7 +1,8 @@
 import { parseDuration } from '#src/duration.js';
 import { KeyRingError } from '#src/key-ring.js';
-import { isModeName, type ModeName, modeNames, modes } from '#src/modes.js';
+import { isModeName, type ModeName, modeNames, storesOf } from '#src/modes.js';
 import type { SessionLimits } from '#src/sessions/session.js';
+import { storeAddresses, withoutPassword } from '#src/store-addresses.js';
 import { unknownName } from '#src/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
 import { Keys } from './keys.js';
@@ -46,7 +47,7 @@ export function readEnvironment(variables: Variables): Environment {
     port: readPort(variables.PORT ?? '0', note),
     backend: readBackend(variables.BACKEND_ID ?? 'backend-1', note),
     mode,
-    storeUrl: readStoreUrl(mode, variables.REDIS_URL, note),
+    storeUrl: readStoreUrl(mode, variables, note),
     password: readPassword(variables.SHOP_PASSWORD ?? 'secret', note),
     administratorPassword: filled('SHOP_ADMIN_PASSWORD', 'the password of the user admin', variables, note),
     accountsDirectory: filled('SHOP_ACCOUNTS', 'a directory that all backends share', variables, note),
@@ -87,17 +88,16 @@ function readMode(text: string, note: Note): ModeName {
   return 'sticky';
 }
 
-function readStoreUrl(mode: ModeName, url: string | undefined, note: Note): string | undefined {
-  if (modes[mode].store !== 'redis') return undefined;
-  const expected = 'expected an address such as redis://127.0.0.1:6379.';
-  if (url === undefined || url === '') note(`REDIS_URL is missing, and mode ${mode} needs it: ${expected}`);
-  else if (!/^rediss?:\/\//.test(url) || !hasHost(url)) note(`REDIS_URL is "${url}": ${expected}`);
+function readStoreUrl(mode: ModeName, variables: Variables, note: Note): string | undefined {
+  const [store] = storesOf(mode);
+  if (store === undefined) return undefined;
+  const { variable, shape, example } = storeAddresses[store];
+  const url = variables[variable];
+  const expected = `expected an address such as ${example}.`;
+  if (url === undefined || url === '') note(`${variable} is missing, and mode ${mode} needs it: ${expected}`);
+  // An empty host would mean a server of this machine that nobody asked for.
+  else if (!shape.test(url)) note(`${variable} is "${withoutPassword(url)}": ${expected}`);
   return url;
-}
-
-/** An empty host would mean this machine's Redis, which nobody asked for. */
-function hasHost(url: string): boolean {
-  return URL.canParse(url) && new URL(url).hostname !== '';
 }
 
 function readPassword(text: string, note: Note): string {

@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import autocannon from 'autocannon';
-import { type ModeName, modeNames, modes } from '#src/modes.js';
+import { type ModeName, modeNames, storesOf } from '#src/modes.js';
 import { startCluster } from '#src/simulator/cluster/start-cluster.js';
 
 const durationS = Number(process.argv[2] ?? 4);
@@ -43,7 +43,7 @@ print(rows);
 
 async function measure({ name, mode, program }: (typeof contestants)[number]): Promise<Row> {
   const backends = { count: 1, env: {}, ...(program === undefined ? {} : { program }) };
-  const spec = { mode, backends, redis: modes[mode].store === 'redis' };
+  const spec = { mode, backends, stores: storesOf(mode) };
   const cluster = await startCluster(spec, new AbortController().signal, () => {});
   try {
     const { pid, port } = cluster.member('backend-1');

@@ -30,6 +30,12 @@ export const modes = {
   },
 } as const satisfies Record<string, Mode>;
 
+/** The store servers that a mode needs. */
+export function storesOf(mode: ModeName): readonly Exclude<Mode['store'], 'memory'>[] {
+  const { store }: Mode = modes[mode];
+  return store === 'memory' ? [] : [store];
+}
+
 export type ModeName = keyof typeof modes;
 
 export const modeNames = Object.keys(modes) as readonly ModeName[];

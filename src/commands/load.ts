@@ -2,17 +2,19 @@ import Table from 'cli-table3';
 import type { CommandModule } from 'yargs';
 import { logIn } from '../load/log-in.js';
 import { type Load, measure } from '../load/measure.js';
-import { type ModeName, modeNames, modes } from '../modes.js';
+import { type ModeName, modeNames, storesOf } from '../modes.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted } from '../simulator/errors.js';
+import type { StoreUrls } from '../store-addresses.js';
 import { exitCodes, exiting } from './exit.js';
 import { interruptible } from './interrupt.js';
 import { parseModes } from './mode-option.js';
 import { checkOutputs, writeWhole } from './output.js';
 import { parseCount } from './registry-option.js';
+import { parseStoreUrls, type StoreArgs, storeOptions } from './store-options.js';
 
-interface LoadArgs {
+interface LoadArgs extends StoreArgs {
   readonly mode: readonly string[];
   readonly connections: number;
   readonly duration: number;
@@ -30,7 +32,7 @@ export const load: CommandModule<object, LoadArgs> = {
   command: 'load',
   describe: 'peak throughput per mode, beside one backend without the proxy',
   builder: yargs =>
-    yargs
+    storeOptions(yargs)
       .option('mode', { type: 'string', array: true, default: modeNames, requiresArg: true, describe: 'modes, a,b' })
       .option('connections', {
         type: 'number',
@@ -48,9 +50,10 @@ async function loadAll(args: LoadArgs, signal: AbortSignal): Promise<number> {
   const names = parseModes(args.mode);
   const connections = parseCount('connections', args.connections, 1, 10_000);
   const durationS = parseCount('duration', args.duration, 1, 3600);
+  const choices = { connections, durationS, storeUrls: parseStoreUrls(args), signal };
   await checkOutputs({ json: args.json }, undefined, ['load']);
   const rows: Row[] = [];
-  for (const mode of names) rows.push(...(await loadMode(mode, connections, durationS, signal)));
+  for (const mode of names) rows.push(...(await loadMode(mode, choices)));
   process.stdout.write(`${table(rows)}\n`);
   if (args.json !== undefined)
     await writeWhole(args.json, `${JSON.stringify({ schema: 1, connections, durationS, rows }, null, 2)}\n`);
@@ -59,8 +62,16 @@ async function loadAll(args: LoadArgs, signal: AbortSignal): Promise<number> {
   return broken ? exitCodes.failed : exitCodes.ok;
 }
 
-async function loadMode(mode: ModeName, connections: number, durationS: number, signal: AbortSignal): Promise<Row[]> {
-  const spec = { mode, backends: { count: 3, env: {} }, redis: modes[mode].store === 'redis', proxy: {} };
+interface Choices {
+  readonly connections: number;
+  readonly durationS: number;
+  readonly storeUrls: StoreUrls;
+  readonly signal: AbortSignal;
+}
+
+async function loadMode(mode: ModeName, choices: Choices): Promise<Row[]> {
+  const { connections, durationS, storeUrls, signal } = choices;
+  const spec = { mode, backends: { count: 3, env: {} }, stores: storesOf(mode), storeUrls, proxy: {} };
   const cluster = await startCluster(spec, signal, () => {});
   try {
     const rows: Row[] = [];

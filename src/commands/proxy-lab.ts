@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { generateKeyRing } from '../key-ring.js';
-import { modes } from '../modes.js';
+import { storesOf } from '../modes.js';
 import type { Cluster, Member } from '../simulator/cluster/cluster.js';
 import { type ClusterSpec, startCluster } from '../simulator/cluster/start-cluster.js';
 import { exitCodes } from './exit.js';
 import { parseMode } from './mode-option.js';
 import { givenKeyRing, type ProxyArgs, proxyOptions } from './proxy-options.js';
 import { parseCount } from './registry-option.js';
+import { parseStoreUrls } from './store-options.js';
 
 /** How long a killed process stays away: long enough to see in the browser what its absence means. */
 const awayMs = 3_000;
@@ -40,7 +41,8 @@ function labSpec(args: ProxyArgs): ClusterSpec {
   return {
     mode,
     backends: { count: parseCount('backends', args.backends ?? 3, 1, 100), env: {} },
-    redis: modes[mode].store === 'redis',
+    stores: storesOf(mode),
+    storeUrls: parseStoreUrls(args),
     proxy: {
       health: options.health,
       policy: options.policy,

@@ -10,12 +10,13 @@ import { trustedPeers } from '../proxy/trusted-peers.js';
 import { UsageError } from './exit.js';
 import { parseMode } from './mode-option.js';
 import { parseCount, parseKey } from './registry-option.js';
+import type { StoreArgs } from './store-options.js';
 
 /** Node's timers take 24 days; beyond that they fire at once, and a check a day late is none. */
 const spanMsMax = 24 * 3_600_000;
 
 /** What `holdfast proxy` was given. */
-export interface ProxyArgs {
+export interface ProxyArgs extends StoreArgs {
   readonly mode: string;
   readonly backends: number | undefined;
   readonly backend: readonly string[] | undefined;

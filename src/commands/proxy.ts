@@ -4,6 +4,7 @@ import { routingPolicies } from '../proxy/routing-policies/registry.js';
 import { exiting, UsageError } from './exit.js';
 import { interruptible } from './interrupt.js';
 import type { ProxyArgs } from './proxy-options.js';
+import { refuseStoreUrls, storeOptions } from './store-options.js';
 
 export const proxy: CommandModule<object, ProxyArgs> = {
   command: 'proxy',
@@ -20,11 +21,12 @@ async function serveOrLab(args: ProxyArgs, signal: AbortSignal): Promise<number>
   if (args.backends !== undefined) {
     throw new UsageError('--backends starts toy backends, --backend names yours: give one of the two.');
   }
+  refuseStoreUrls(args);
   return (await import('./proxy-serve.js')).serve(args, args.backend, signal);
 }
 
 function options(yargs: Argv): Argv<ProxyArgs> {
-  return safety(health(where(yargs)))
+  return storeOptions(safety(health(where(yargs))))
     .example('$0 proxy --mode sticky --backends 3', 'three toy backends; open http://127.0.0.1:8080 and kill one')
     .example('$0 proxy --backend http://127.0.0.1:3001 --backend http://127.0.0.1:3002', 'in front of anything')
     .example('curl -X PUT -d \'{"state":"drain"}\' http://127.0.0.1:8081/backends/backend-2', 'take one out gently');

@@ -10,8 +10,9 @@ import { checkOutputs, printReport, writeFolder, writeOutputs } from './output.j
 import { showProgress } from './progress-line.js';
 import { parseCount } from './registry-option.js';
 import { runScenario } from './run-scenario.js';
+import { checkTargets, parseStoreUrls, type StoreArgs, storeOptions } from './store-options.js';
 
-interface RunArgs {
+interface RunArgs extends StoreArgs {
   readonly scenarios: readonly string[];
   readonly mode: readonly string[] | undefined;
   readonly seed: number | undefined;
@@ -26,7 +27,7 @@ export const run: CommandModule<object, RunArgs> = {
   command: 'run <scenarios..>',
   describe: 'run failover scenarios and judge them',
   builder: yargs =>
-    yargs
+    storeOptions(yargs)
       .positional('scenarios', { type: 'string', array: true, demandOption: true, describe: 'scenario files (YAML)' })
       .option('mode', {
         type: 'string',
@@ -61,14 +62,18 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const modes = args.mode === undefined ? undefined : parseModes(args.mode);
   const scenarios = await Promise.all(args.scenarios.map(readScenario));
-  for (const scenario of scenarios) modesOf(scenario, modes);
+  const storeUrls = parseStoreUrls(args);
+  for (const scenario of scenarios) {
+    modesOf(scenario, modes);
+    checkTargets(scenario, storeUrls);
+  }
   const files = { json: args.json, html: args.html, history: args.history };
   const names = scenarios.map(({ name }) => name);
   checkDistinct(names);
   await checkOutputs(files, args.out, names);
   const judged: JudgedRun[][] = [];
   for (const scenario of scenarios) {
-    const choices = { modes: modesOf(scenario, modes), seed: seed ?? scenario.seed, repeat, signal };
+    const choices = { modes: modesOf(scenario, modes), seed: seed ?? scenario.seed, repeat, storeUrls, signal };
     const progress = showProgress(scenario.name);
     const { plan, runs } = await runScenario(scenario, { ...choices, onProgress: progress.show }).finally(progress.end);
     printReport(runs);

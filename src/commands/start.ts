@@ -7,10 +7,11 @@ import { interruptible } from './interrupt.js';
 import { checkOutputs, printReport, writeFolder } from './output.js';
 import { showProgress } from './progress-line.js';
 import { runScenario } from './run-scenario.js';
+import { checkTargets, parseStoreUrls, type StoreArgs, storeOptions } from './store-options.js';
 
 const firstScenario = path.resolve(import.meta.dirname, '../../scenarios/kill-one.yaml');
 
-interface StartArgs {
+interface StartArgs extends StoreArgs {
   readonly out: string;
 }
 
@@ -18,22 +19,25 @@ export const start: CommandModule<object, StartArgs> = {
   command: 'start',
   describe: 'a first look: kill one of three backends in every mode, and compare',
   builder: yargs =>
-    yargs.option('out', {
+    storeOptions(yargs).option('out', {
       type: 'string',
       default: 'reports',
       requiresArg: true,
       describe: 'folder for plan.json, history.ndjson and report.html',
     }),
-  handler: exiting(args => interruptible(signal => firstLook(args.out, signal))),
+  handler: exiting(args => interruptible(signal => firstLook(args, signal))),
 };
 
-async function firstLook(folder: string, signal: AbortSignal): Promise<number> {
+async function firstLook(args: StartArgs, signal: AbortSignal): Promise<number> {
+  const { out: folder } = args;
+  const storeUrls = parseStoreUrls(args);
   const scenario = await readScenario(firstScenario);
+  checkTargets(scenario, storeUrls);
   await checkOutputs({}, folder, []);
   process.stderr.write('Three backends behind the proxy, shoppers filling carts; then one backend is killed.\n');
   const progress = showProgress(scenario.name);
-  const choices = { modes: scenario.modes, seed: scenario.seed, repeat: 1, signal, onProgress: progress.show };
-  const { plan, runs } = await runScenario(scenario, choices).finally(progress.end);
+  const choices = { modes: scenario.modes, seed: scenario.seed, repeat: 1, storeUrls, signal };
+  const { plan, runs } = await runScenario(scenario, { ...choices, onProgress: progress.show }).finally(progress.end);
   printReport(runs);
   const report = await writeFolder(folder, plan, runs);
   if (signal.aborted) throw new Interrupted();

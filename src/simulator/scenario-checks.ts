@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { unknownName } from '../unknown-name.js';
+import { isStoreServer, storeServerNames } from './cluster/stores/registry.js';
 import { faults as faultRegistry } from './faults/registry.js';
 import { type FaultInFile, scenarioParts } from './scenario-schema.js';
 import type { Problem } from './scenario-yaml.js';
@@ -52,12 +53,12 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   const backends = read(scenarioParts.backends, field(field(file, 'system'), 'backends') ?? {});
   if (typeof target !== 'string' || backends === undefined) return [];
   const names = Array.from({ length: backends.count }, (_, number) => `backend-${number + 1}`);
-  const known = [...names, 'backend-any', 'redis'];
+  const known = [...names, 'backend-any', ...storeServerNames];
   const path = ['faults', index, 'target'];
   if (!known.includes(target)) return [{ path, message: unknownName('target', target, known) }];
   const action = read(scenarioParts.fault.shape.do, field(fault, 'do'));
   const kinds = action === undefined ? undefined : faultRegistry[action]?.targets;
-  const kind = target === 'redis' ? 'store' : 'backend';
+  const kind = isStoreServer(target) ? 'store' : 'backend';
   if (kinds === undefined || kinds.includes(kind)) return [];
   const message = `found the ${kind} ${target}, expected a ${kinds.join(' or a ')}: nothing else can be struck by "${action}"`;
   return [{ path, message }];

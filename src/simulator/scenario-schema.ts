@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { durationPattern, parseDuration } from '../duration.js';
 import { type ModeName, modeGroups, modeNames } from '../modes.js';
+import { storeAddresses } from '../store-addresses.js';
 import { unknownName } from '../unknown-name.js';
 import { ScenarioError } from './errors.js';
 import { parseExpectation } from './expectations.js';
@@ -79,7 +80,10 @@ const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\d+)?\/s
   .transform(written => Number.parseFloat(written));
 
 /** What the lab itself sets for every backend. */
-export const labVariables = ['PORT', 'HOST', 'BACKEND_ID', 'HOLDFAST_MODE', 'REDIS_URL'] as const;
+export const labVariables: readonly string[] = [
+  ...['PORT', 'HOST', 'BACKEND_ID', 'HOLDFAST_MODE'],
+  ...Object.values(storeAddresses).map(({ variable }) => variable),
+];
 const variableName = text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/).refine(
   name => !labVariables.some(own => own === name),
   { error: ({ input }) => `found ${show(input)}, which the lab sets itself: take it out, or give it another name` },

@@ -1,6 +1,8 @@
-import { type ModeName, modes } from '../modes.js';
+import { type ModeName, modes, storesOf } from '../modes.js';
+import type { StoreUrls } from '../store-addresses.js';
 import type { Cluster, Counts } from './cluster/cluster.js';
 import { type ClusterSpec, memberNames, startCluster } from './cluster/start-cluster.js';
+import { isStoreServer } from './cluster/stores/registry.js';
 import { Interrupted } from './errors.js';
 import { runFaults } from './fault-schedule.js';
 import type { FaultRecord, RunHeader, RunRecord } from './history.js';
@@ -18,6 +20,8 @@ export interface SimulateOptions {
   readonly signal: AbortSignal;
   /** Of whatever the caller knows, for the header: `{ holdfast: '0.1.0' }`. Node and the stores are added. */
   readonly versions?: Readonly<Record<string, string>>;
+  /** Store servers of the user's own. No fault may strike one: it is no member of the lab. */
+  readonly storeUrls?: StoreUrls;
 }
 
 /**
@@ -36,7 +40,7 @@ export async function simulate(
   options: SimulateOptions,
 ): Promise<RunRecord> {
   const journal = new Journal(mode, options.onProgress);
-  const spec = clusterSpec(scenario, mode, plan);
+  const spec = clusterSpec(scenario, mode, plan, options.storeUrls);
   journal.starting(memberNames(spec));
   const cluster = await startCluster(spec, options.signal, journal.member);
   try {
@@ -116,14 +120,11 @@ async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): 
   return faults;
 }
 
-function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan): ClusterSpec {
-  return {
-    mode,
-    backends: system.backends,
-    proxy: system.proxy,
-    // A fault can strike it in every mode: that it does not matter in some is worth seeing.
-    redis: modes[mode].store === 'redis' || plan.faults.some(fault => fault.target === 'redis'),
-  };
+function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls: StoreUrls = {}): ClusterSpec {
+  // A fault can strike a store in every mode: that it does not matter in some is worth seeing.
+  const struck = plan.faults.map(fault => fault.target).filter(isStoreServer);
+  const stores = [...new Set([...storesOf(mode), ...struck])];
+  return { mode, backends: system.backends, proxy: system.proxy, stores, storeUrls };
 }
 
 function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Record<string, string>): RunHeader {

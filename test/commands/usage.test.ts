@@ -119,6 +119,30 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
     code: 3,
     says: ['--mode is given more than once'],
   },
+  {
+    name: 'an address that is none, without the password in the answer',
+    args: ['run', killOne, '--redis-url', 'http://me:hush@127.0.0.1:6379'],
+    code: 3,
+    says: ['--redis-url "http://***@127.0.0.1:6379"', 'such as redis://127.0.0.1:6379'],
+  },
+  {
+    name: "another store's address",
+    args: ['load', '--postgres-url', 'redis://127.0.0.1:6379'],
+    code: 3,
+    says: ['--postgres-url', 'such as postgresql://user@127.0.0.1:5432/db'],
+  },
+  {
+    name: 'a fault that would strike a server of one’s own',
+    args: ['run', path.join(root, 'scenarios/redis-outage.yaml'), '--redis-url', 'redis://127.0.0.1:6379'],
+    code: 3,
+    says: ['--redis-url names a server of yours', '"redis-outage"', 'never touched'],
+  },
+  {
+    name: 'a store for backends that are not started',
+    args: ['proxy', '--backend', 'http://127.0.0.1:1', '--memcached', 'memcached://127.0.0.1:11211'],
+    code: 3,
+    says: ['--memcached', '--backend names yours'],
+  },
   { name: 'results into a folder', args: ['run', killOne, '--json', '.'], code: 3, says: ['--json "." is a folder'] },
   { name: 'figures into a folder', args: ['load', '--json', '.'], code: 3, says: ['is a folder'] },
   {

@@ -1,16 +1,21 @@
 import { once } from 'node:events';
+import { readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
+import { Redis } from 'ioredis';
+import { parseKeyRing } from '#src/key-ring.js';
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { freePort } from '#src/simulator/cluster/free-port.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
 import { startCluster } from '#src/simulator/cluster/start-cluster.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
+import { withRedis } from '../sessions/with-redis.js';
 import { isRunning, leavingNothing, program, quickProxy, withCluster } from './processes.js';
 
 const never = new AbortController().signal;
 const ignore = (): void => undefined;
 
-const stores: ClusterSpec = { mode: 'redis', backends: { count: 2, env: {} }, redis: true };
+const stores: ClusterSpec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'] };
 
 async function failure(work: Promise<unknown>): Promise<Error> {
   try {
@@ -65,7 +70,7 @@ describe('cluster', () => {
 
   it('starts a member again on the same port, as another process', () =>
     leavingNothing(() =>
-      withCluster({ ...stores, redis: false, mode: 'sticky' }, async cluster => {
+      withCluster({ ...stores, stores: [], mode: 'sticky' }, async cluster => {
         const member = cluster.member('backend-1');
         const { pid, port } = member;
         member.signal('SIGKILL');
@@ -81,7 +86,7 @@ describe('cluster', () => {
 
   it('names the members it has when asked for another', () =>
     leavingNothing(() =>
-      withCluster({ ...stores, redis: false, mode: 'sticky' }, async cluster => {
+      withCluster({ ...stores, stores: [], mode: 'sticky' }, async cluster => {
         expect(() => cluster.member('backend-9')).to.throw(LabError, 'backend-1');
       }),
     ));
@@ -101,12 +106,56 @@ describe('cluster', () => {
   it('does not take for running what ended right after it had answered', () =>
     leavingNothing(async () => {
       const backends = { count: 1, env: {}, program: program('short-lived-backend') };
-      const spec = { mode: 'sticky', backends, redis: false, proxy: quickProxy } as const;
+      const spec = { mode: 'sticky', backends, stores: [], proxy: quickProxy } as const;
       const error = await failure(startCluster(spec, never, ignore));
       expect(error).to.be.instanceOf(LabError);
       expect(error.message).to.match(/^backend-1 ended with code 1 before the lab was up/);
       expect(error.message).to.include('| the port is not mine');
     }));
+
+  it('tells the backends of a server that it did not start, has no such member, and leaves it running', () =>
+    withRedis(redis =>
+      leavingNothing(async () => {
+        const spec = { ...stores, storeUrls: { redis: redis.url } };
+        await withCluster(spec, async cluster => {
+          expect(cluster.members.map(({ name }) => name)).to.deep.equal(['backend-1', 'backend-2']);
+          expect(environmentOf(cluster, 'backend-1')).to.include({ REDIS_URL: redis.url });
+        });
+        await withCluster(spec, async cluster => expect(cluster.versions).to.deep.equal({}));
+        const client = new Redis(redis.url);
+        expect(await client.ping()).to.equal('PONG');
+        client.disconnect();
+      }),
+    ));
+
+  it('gives all backends one key ring in a file of its own and one directory for accounts', () =>
+    leavingNothing(() =>
+      withCluster({ ...stores, stores: [], mode: 'sticky' }, async cluster => {
+        const [one, two] = ['backend-1', 'backend-2'].map(name => environmentOf(cluster, name));
+        expect(one?.SHOP_SECRETS_FILE).to.equal(cluster.secretsFile).and.equal(two?.SHOP_SECRETS_FILE);
+        expect(one?.SHOP_ACCOUNTS)
+          .to.equal(two?.SHOP_ACCOUNTS)
+          .and.satisfy((folder: string) => statSync(folder).isDirectory());
+        const file = cluster.secretsFile ?? '';
+        expect(statSync(file).mode & 0o777).to.equal(0o600);
+        expect(parseKeyRing(readFileSync(file, 'utf8'))).to.have.length(1);
+      }),
+    ));
+
+  it('leaves keys and accounts to a scenario that sets them', () =>
+    leavingNothing(async () => {
+      const env = { SHOP_SECRETS: `k1:${'ab'.repeat(32)}`, SHOP_ACCOUNTS: '/nowhere' };
+      await withCluster({ ...stores, stores: [], mode: 'sticky', backends: { count: 1, env } }, async cluster => {
+        expect(cluster.secretsFile).to.equal(undefined);
+        expect(environmentOf(cluster, 'backend-1')).to.include(env).and.not.have.property('SHOP_SECRETS_FILE');
+      });
+    }));
+
+  it('names the store servers that there are when asked for another', async () => {
+    const error = await failure(startCluster({ ...stores, stores: ['rediss'] }, never, ignore));
+    expect(error).to.be.instanceOf(LabError);
+    expect(error.message).to.include('unknown store server "rediss"').and.include('redis');
+  });
 
   it('says how to install Redis when there is none', () =>
     leavingNothing(() =>
@@ -123,7 +172,7 @@ describe('cluster', () => {
       const taken = createServer().listen(port, '127.0.0.1');
       await once(taken, 'listening');
       try {
-        const spec = { ...stores, redis: false, mode: 'sticky', proxy: { ...quickProxy, port } } as const;
+        const spec = { ...stores, stores: [], mode: 'sticky', proxy: { ...quickProxy, port } } as const;
         const error = await failure(startCluster(spec, never, ignore));
         expect(error).to.be.instanceOf(LabError);
         expect(error.message).to.include(`port ${port} on 127.0.0.1 is in use`).and.include('--port');
@@ -145,6 +194,12 @@ describe('cluster', () => {
       }
     }));
 });
+
+/** What a member was started with, as the kernel keeps it. */
+function environmentOf(cluster: Cluster, name: string): Record<string, string> {
+  const lines = readFileSync(`/proc/${cluster.member(name).pid}/environ`, 'utf8').split('\0');
+  return Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+}
 
 function failureOf(error: unknown): unknown {
   return error;

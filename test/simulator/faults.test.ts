@@ -12,7 +12,7 @@ import { RunClock } from '#src/simulator/run-clock.js';
 import type { FaultSpec } from '#src/simulator/scenario.js';
 import { leavingNothing, quickProxy, withCluster } from './processes.js';
 
-const spec = { mode: 'redis', backends: { count: 2, env: {} }, redis: true, proxy: quickProxy } as const;
+const spec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], proxy: quickProxy } as const;
 const targets = { backend: 'backend-2', store: 'redis' } as const;
 
 /** One cluster for the whole of a test; nothing of it is left. */

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { request } from 'undici';
 
 export interface Answer {
@@ -29,6 +30,35 @@ export async function answersOk(url: string, withinMs: number): Promise<boolean>
   } catch {
     return false;
   }
+}
+
+/**
+ * Writes `question` to a loopback port, and gives what comes back to `verdict`, from the first byte on, until that says
+ * yes or no. False when the time is over or the connection ends. Spares the lab a client for each kind of server.
+ */
+export function answersWith(
+  port: number,
+  question: string | Uint8Array,
+  verdict: (answer: Buffer) => boolean | undefined,
+  withinMs: number,
+): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ host: '127.0.0.1', port }, () => socket.write(question));
+    const timer = setTimeout(() => settle(false), withinMs);
+    let answer: Buffer = Buffer.alloc(0);
+    socket.on('data', chunk => {
+      answer = Buffer.concat([answer, chunk]);
+      settle(verdict(answer));
+    });
+    socket.once('error', () => settle(false));
+    socket.once('close', () => settle(false));
+    function settle(answered: boolean | undefined): void {
+      if (answered === undefined) return;
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answered);
+    }
+  });
 }
 
 function parsed(text: string): unknown {

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { type StoreUrls, storeAddresses, storeAddressNames } from '../../store-addresses.js';
 import { answersOk, ask } from './ask.js';
 import type { Counts } from './cluster.js';
 import type { ProcessSpec } from './process-member.js';
@@ -9,13 +10,13 @@ export interface BackendOptions {
   readonly name: string;
   readonly port: number;
   readonly mode: string;
-  readonly redisUrl: string | undefined;
+  readonly storeUrls: StoreUrls;
   readonly env: Readonly<Record<string, string>>;
   /** A Node program that obeys the same environment; the toy shop when absent. */
   readonly program?: string;
 }
 
-export function backendSpec({ name, port, mode, redisUrl, env, program = shop }: BackendOptions): ProcessSpec {
+export function backendSpec({ name, port, mode, storeUrls, env, program = shop }: BackendOptions): ProcessSpec {
   return {
     name,
     role: 'backend',
@@ -28,12 +29,21 @@ export function backendSpec({ name, port, mode, redisUrl, env, program = shop }:
       PORT: String(port),
       BACKEND_ID: name,
       HOLDFAST_MODE: mode,
-      ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
+      ...storeVariables(storeUrls),
     },
     answers: withinMs => answersOk(`http://127.0.0.1:${port}/health`, withinMs),
     counts: () => sessionCounts(port),
     remedy: `PORT=${port} HOLDFAST_MODE=${mode} node ${program}   (by hand, to see what it says)`,
   };
+}
+
+function storeVariables(storeUrls: StoreUrls): Record<string, string> {
+  return Object.fromEntries(
+    storeAddressNames.flatMap(name => {
+      const url = storeUrls[name];
+      return url === undefined ? [] : [[storeAddresses[name].variable, url]];
+    }),
+  );
 }
 
 const countsWithinMs = 1_000;

@@ -6,6 +6,8 @@ export interface Cluster {
   readonly members: readonly Member[];
   /** Of the stores: `{ redis: '7.0.15' }`. */
   readonly versions: Readonly<Record<string, string>>;
+  /** The key ring that all backends read, mode 0600; they read it again on SIGHUP. Undefined when the scenario gives its own. */
+  readonly secretsFile: string | undefined;
   /** Rejects nobody: a target was checked against the scenario before the run. Throws `LabError` all the same. */
   member(name: string): Member;
   /** Stops everything, resumes what was stopped with SIGSTOP first, removes the temporary directory. Idempotent. For

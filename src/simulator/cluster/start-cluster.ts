@@ -1,7 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ModeName } from '../../modes.js';
+import type { StoreServerName, StoreUrls } from '../../store-addresses.js';
+import { unknownName } from '../../unknown-name.js';
 import { LabError } from '../errors.js';
 import { interruptible } from '../interruptible.js';
 import { backendSpec } from './backend.js';
@@ -12,7 +14,8 @@ import { eventually } from './probe.js';
 import { type Listeners, ProcessMember, type ProcessSpec } from './process-member.js';
 import { type ProxySpec, proxySpec } from './proxy.js';
 import { proxyAdmin } from './proxy-admin.js';
-import { findRedis, redisSpec, redisVersion } from './redis-server.js';
+import { makeSharedFiles } from './shared-files.js';
+import { isStoreServer, storeServerNames, storeServers } from './stores/registry.js';
 
 const proxyReadyWithinMs = 10_000;
 
@@ -26,7 +29,10 @@ export interface ClusterSpec {
   };
   /** Without it only backends and stores run, and `proxyUrl` is the first backend's own address. */
   readonly proxy?: ProxySpec;
-  readonly redis: boolean;
+  /** The store servers that are wanted: names of `stores/registry.ts`. */
+  readonly stores: readonly string[];
+  /** Servers of the user's own: told to the backends, never started, never struck. */
+  readonly storeUrls?: StoreUrls;
 }
 
 /**
@@ -50,9 +56,16 @@ export async function startCluster(
 }
 
 /** The names of the members that such a cluster has. */
-export function memberNames({ redis, backends, proxy }: ClusterSpec): string[] {
-  const names = Array.from({ length: backends.count }, (_, index) => backendName(index));
-  return [...(redis ? ['redis'] : []), ...names, ...(proxy === undefined ? [] : ['proxy'])];
+export function memberNames(spec: ClusterSpec): string[] {
+  const names = Array.from({ length: spec.backends.count }, (_, index) => backendName(index));
+  return [...ownStores(spec), ...names, ...(spec.proxy === undefined ? [] : ['proxy'])];
+}
+
+/** The stores that the lab starts itself. */
+function ownStores({ stores, storeUrls = {} }: ClusterSpec): StoreServerName[] {
+  const unknown = stores.find(name => !isStoreServer(name));
+  if (unknown !== undefined) throw new LabError(unknownName('store server', unknown, storeServerNames));
+  return stores.filter(isStoreServer).filter(name => storeUrls[name] === undefined);
 }
 
 function backendName(index: number): string {
@@ -60,10 +73,19 @@ function backendName(index: number): string {
 }
 
 async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
-  const redis = spec.redis ? await bootRedis(lab) : undefined;
+  const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name)));
+  const shared = await makeSharedFiles(await lab.directory(), spec.backends.env);
+  const storeUrls = Object.assign({}, spec.storeUrls, ...stores.map(({ url }) => url));
   const ports = await Promise.all(Array.from({ length: spec.backends.count }, freePort));
   const backends = ports.map((port, index) =>
-    backendSpec({ ...spec.backends, name: backendName(index), port, mode: spec.mode, redisUrl: redis?.url }),
+    backendSpec({
+      ...spec.backends,
+      env: { ...shared.env, ...spec.backends.env },
+      name: backendName(index),
+      port,
+      mode: spec.mode,
+      storeUrls,
+    }),
   );
   await Promise.all(backends.map(backend => lab.start(backend)));
   const proxy = spec.proxy && (await bootProxy(lab, spec.proxy, spec.mode, ports));
@@ -72,20 +94,20 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
     proxyUrl: proxy?.url ?? `http://127.0.0.1:${ports[0]}`,
     proxyAdmin: proxy?.admin ?? noProxy,
     members: lab.members,
-    versions: redis?.versions ?? {},
+    versions: Object.assign({}, ...stores.map(({ versions }) => versions)),
+    secretsFile: shared.secretsFile,
     member: name => lab.member(name),
     stop: () => lab.stop(),
   };
 }
 
-async function bootRedis(lab: Lab): Promise<{ url: string; versions: Record<string, string> }> {
-  const program = findRedis();
-  const port = await freePort();
-  const [versions] = await Promise.all([
-    redisVersion(program),
-    lab.directory().then(directory => lab.start(redisSpec(program, port, directory))),
-  ]);
-  return { url: `redis://127.0.0.1:${port}`, versions };
+async function bootStore(lab: Lab, name: StoreServerName) {
+  const directory = path.join(await lab.directory(), name);
+  await mkdir(directory, { mode: 0o700 });
+  const prepared = await storeServers[name]?.prepare({ port: await freePort(), directory });
+  if (prepared === undefined) throw new LabError(unknownName('store server', name, storeServerNames));
+  await lab.start(prepared.spec);
+  return { url: { [name]: prepared.url }, versions: prepared.versions };
 }
 
 async function bootProxy(lab: Lab, spec: ProxySpec, mode: ModeName, backendPorts: readonly number[]) {

@@ -8,7 +8,7 @@ process.on('SIGUSR2', () => {
   process.exit(130);
 });
 
-const spec = { mode: 'redis', backends: { count: 1, env: {} }, redis: true } as const;
+const spec = { mode: 'redis', backends: { count: 1, env: {} }, stores: ['redis'] } as const;
 const cluster = await startCluster(spec, new AbortController().signal, () => undefined);
 // A stopped process is the hard case for whoever cleans up.
 cluster.member('backend-1').signal('SIGSTOP');

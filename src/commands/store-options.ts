@@ -1,0 +1,63 @@
+import type { Argv } from 'yargs';
+import type { Scenario } from '../simulator/scenario.js';
+import {
+  type StoreServerName,
+  type StoreUrls,
+  storeAddresses,
+  storeAddressNames,
+  withoutPassword,
+} from '../store-addresses.js';
+import { UsageError } from './exit.js';
+
+/** What the commands that start a lab are given of store servers of the user's own. */
+export interface StoreArgs {
+  readonly 'redis-url': string | undefined;
+  readonly memcached: string | undefined;
+  readonly 'postgres-url': string | undefined;
+}
+
+export function storeOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .option('redis-url', ownServer('redis', 'Redis'))
+    .option('memcached', ownServer('memcached', 'Memcached'))
+    .option('postgres-url', ownServer('postgres', 'PostgreSQL'));
+}
+
+function ownServer(store: StoreServerName, product: string) {
+  const describe = `a ${product} of yours, such as ${storeAddresses[store].example}; default: one is started`;
+  return { type: 'string', requiresArg: true, describe } as const;
+}
+
+/** The addresses that were given, each of a known shape. */
+export function parseStoreUrls(args: StoreArgs): StoreUrls {
+  const given: { [store in StoreServerName]?: string } = {};
+  for (const store of storeAddressNames) {
+    const { flag, shape, example } = storeAddresses[store];
+    const url = args[flag];
+    if (url === undefined) continue;
+    if (!shape.test(url)) throw new UsageError(`--${flag} "${withoutPassword(url)}": expected such as ${example}.`);
+    given[store] = url;
+  }
+  return given;
+}
+
+/** Holdfast breaks only what it has started itself. */
+export function checkTargets({ name, faults }: Scenario, storeUrls: StoreUrls): void {
+  for (const store of storeAddressNames) {
+    const fault = faults.find(({ target }) => target === store);
+    if (fault === undefined || storeUrls[store] === undefined) continue;
+    throw new UsageError(
+      `--${storeAddresses[store].flag} names a server of yours, and the fault "${fault.id}" of scenario "${name}" would ` +
+        `strike ${store}: a server that Holdfast did not start is never touched. Leave out the flag, or the scenario.`,
+    );
+  }
+}
+
+/** With backends of the user's own there is nobody to tell the address. */
+export function refuseStoreUrls(args: StoreArgs): void {
+  const [store] = storeAddressNames.filter(name => args[storeAddresses[name].flag] !== undefined);
+  if (store === undefined) return;
+  throw new UsageError(
+    `--${storeAddresses[store].flag} is told to the toy backends, --backend names yours: give one of the two.`,
+  );
+}

@@ -1,0 +1,14 @@
+import type { StoreServerName } from '../../../store-addresses.js';
+import type { StoreServer } from '../store-server.js';
+import { redis } from './redis.js';
+
+/** Every store server that the lab can start, and that a fault can name as its target. */
+export const storeServers: { readonly [name in StoreServerName]?: StoreServer } = {
+  redis,
+};
+
+export const storeServerNames: readonly string[] = Object.keys(storeServers);
+
+export function isStoreServer(name: string): name is StoreServerName {
+  return Object.hasOwn(storeServers, name);
+}
