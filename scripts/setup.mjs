@@ -1,6 +1,6 @@
 /**
  * What `npm start` and `npm test` run first: looks what is missing, installs it, says what it did.
- * Packages (npm ci), the build (tsc), redis-server, and with --test a Chromium for the browser tests.
+ * Packages (npm ci), the build (tsc), redis-server, memcached, and with --test a Chromium for the browser tests.
  * With nothing missing it only looks, which takes well under a second. Exit code 4: something is missing that it may
  * not install; the last line then is what to type.
  *
@@ -22,6 +22,11 @@ const tools = {
     why: 'a real Redis for the redis mode',
     packages: { 'apt-get': 'redis-server', brew: 'redis', dnf: 'valkey', apk: 'redis' },
   },
+  memcached: {
+    commands: ['memcached'],
+    why: 'a real memcached for the memcached mode',
+    packages: { 'apt-get': 'memcached', brew: 'memcached', dnf: 'memcached', apk: 'memcached' },
+  },
   chromium: {
     commands: ['chromium', 'chromium-browser', 'google-chrome'],
     why: 'a real browser for the page and report tests',
@@ -40,7 +45,7 @@ const managers = {
 checkNode();
 installPackages();
 build();
-if (!needs.includes('--build')) provide(tools.redis);
+if (!needs.includes('--build')) for (const tool of [tools.redis, tools.memcached]) provide(tool);
 if (needs.includes('--test') && !existsSync(process.env.CHROMIUM_PATH ?? '')) provide(tools.chromium);
 
 function checkNode() {
@@ -99,7 +104,14 @@ function provide(tool) {
   say(`installing ${name}: ${line}`);
   if (prepare !== undefined) run(manager, prepare, line);
   run(manager, words, line);
+  if (manager === 'apt-get') leaveOff(tool.packages[manager]);
   if (!tool.commands.some(onPath)) stop(`${name} is still missing after "${line}".`, `install ${name}`);
+}
+
+/** Where systemd runs, Debian's packages start their service whatever RUNLEVEL says, and at every boot. Nobody asked for
+ * that: Holdfast starts its own servers. A package without a service makes this fail, which is as good. */
+function leaveOff(service) {
+  if (existsSync('/run/systemd/system')) spawnSync('systemctl', ['disable', '--now', service], { stdio: 'ignore' });
 }
 
 function onPath(command) {
