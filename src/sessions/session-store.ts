@@ -26,6 +26,8 @@ export interface SessionStore {
   removeByHandle(user: string, handle: string): Promise<boolean>;
   /** Removes every session of everyone. */
   clear(): Promise<void>;
+  /** What the store's server counts of itself and a user would feel, such as `evictions`; at most a second old. */
+  statistics?(): Promise<Readonly<Record<string, number>>>;
   /** Resolves true as soon as the store can serve, false when it cannot within `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
   /** Frees connections and timers. A second call is no error. */

@@ -1,3 +1,4 @@
+import { startMemcached } from './with-memcached.js';
 import { type RedisServer, startRedis } from './with-redis.js';
 
 /** What the contract needs of the world around a store, under the store's name in the registry. */
@@ -12,6 +13,10 @@ export const storeLabs: Record<string, () => Promise<StoreLab>> = {
   memory: async () => ({ server: undefined, url: undefined, stop: async () => undefined }),
   redis: async () => {
     const server = await startRedis();
+    return { server, url: server.url, stop: server.stop };
+  },
+  memcached: async () => {
+    const server = await startMemcached();
     return { server, url: server.url, stop: server.stop };
   },
 };

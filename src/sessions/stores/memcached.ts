@@ -1,0 +1,306 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SessionExists, StoreUnavailable } from '../errors.js';
+import type { SessionRecord, SessionSummary } from '../session.js';
+import { digestOf, handleOf } from '../session-id.js';
+import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
+import type { Answer } from './memcached/answers.js';
+import { Connection, Refused } from './memcached/connection.js';
+import { Edges, type Kind } from './memcached/edges.js';
+import * as questions from './memcached/questions.js';
+import { aliveIn, type Kept, keptOf, recordOf, textOf } from './memcached/record-text.js';
+import { UserLists } from './memcached/user-lists.js';
+
+const triesMax = 5;
+const listedMax = 1_000;
+/** A line of questions should stay below 2 KiB. */
+const keysPerQuestion = 20;
+const probeIntervalMs = 20;
+const statisticsAgeMaxMs = 1_000;
+
+const sessionKey = (digest: string) => `holdfast:session:${digest}`;
+/**
+ * Which generation of sessions is in force: a random word, which every session carries and which is read together with
+ * it. A new word ends the sessions of everyone; `flush_all` would end what others keep in the same memcached too. When
+ * the word is lost all sessions are: rather that than that ended ones come back. It is read with every session, so it is
+ * the last thing that memcached would evict.
+ */
+const generationKey = 'holdfast:generation';
+const generationShape = /^[\w-]{12}$/;
+
+interface Looked {
+  readonly kept: Kept | undefined;
+  /** Names what was read to `cas`; empty when nothing was there. */
+  readonly cas: string;
+}
+
+interface Next {
+  readonly text: string;
+  readonly expiry: number;
+}
+
+/** Sessions in one memcached, over one connection that comes back by itself. */
+class MemcachedStore implements SessionStore {
+  readonly #settings: StoreSettings;
+  readonly #edges: Edges;
+  readonly #connection: Connection;
+  readonly #lists: UserLists;
+  #statistics: { readonly atMs: number; readonly asked: Promise<Answer> } | undefined;
+
+  constructor(address: { host: string; port: number }, settings: StoreSettings) {
+    const { deadlineMs, now, onEdge } = settings;
+    this.#settings = settings;
+    const edges = new Edges(onEdge);
+    this.#edges = edges;
+    this.#lists = new UserLists((...asked) => this.#ask(...asked), now);
+    const [onUp, onDown] = [() => edges.wentUp(), (why: string) => edges.wentDown(why)];
+    this.#connection = new Connection({ ...address, deadlineMs, onUp, onDown });
+  }
+
+  async read(id: string): Promise<SessionRecord | undefined> {
+    const { kept } = await this.#look(questions.get, sessionKey(digestOf(id)), this.#untilMs());
+    return kept && recordOf(kept);
+  }
+
+  create(id: string, record: SessionRecord): Promise<void> {
+    return this.#inTime(async untilMs => {
+      const digest = digestOf(id);
+      const generation = await this.#generation(untilMs);
+      // In this order on one connection: a reader of the list forgets in it what it finds no session for.
+      await Promise.all([
+        this.#createOnly(sessionKey(digest), keptOf(record, generation), untilMs),
+        this.#lists.add(record.user, digest, record.absoluteUntilMs, untilMs),
+      ]);
+      if (isTimeToTidy(digest)) this.#list(record.user, this.#untilMs()).catch(() => undefined);
+    });
+  }
+
+  replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
+    const dataJson = JSON.stringify(data);
+    const next = (kept: Kept) =>
+      kept.version === version - 1 ? this.#next({ ...kept, version, dataJson }) : undefined;
+    return this.#inTime(untilMs => this.#swap(sessionKey(digestOf(id)), next, untilMs));
+  }
+
+  async touch(id: string, idleUntilMs: number): Promise<boolean> {
+    const next = (kept: Kept) =>
+      this.#next({ ...kept, idleUntilMs: Math.floor(Math.min(idleUntilMs, kept.absoluteUntilMs)) });
+    const outcome = await this.#inTime(untilMs => this.#swap(sessionKey(digestOf(id)), next, untilMs));
+    if (outcome === 'conflict') throw new StoreUnavailable('the session is changed too often to be touched');
+    return outcome === 'saved';
+  }
+
+  /**
+   * Of one version only: by a `cas` that puts in its place what has expired already, since memcached's `delete` cannot be
+   * told what to delete. It is one step: a change that comes first makes it fail, a change that comes later finds
+   * nothing to change.
+   */
+  async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
+    const key = sessionKey(digestOf(id));
+    if (onlyVersion === undefined) return (await this.#removeAny(key)) ? 'removed' : 'gone';
+    const nothing = { text: '', expiry: questions.expiredAlready };
+    const next = (kept: Kept) => (kept.version === onlyVersion ? nothing : undefined);
+    const outcome = await this.#inTime(untilMs => this.#swap(key, next, untilMs));
+    return outcome === 'saved' ? 'removed' : outcome;
+  }
+
+  listByUser(user: string): Promise<readonly SessionSummary[]> {
+    return this.#inTime(untilMs => this.#list(user, untilMs));
+  }
+
+  removeByHandle(user: string, handle: string): Promise<boolean> {
+    return this.#inTime(async untilMs => {
+      const { digests } = await this.#lists.read(user, untilMs);
+      const digest = digests.find(each => handleOf(each) === handle);
+      if (digest === undefined) return false;
+      const [found] = await this.#living(user, [digest], untilMs);
+      if (found === undefined) return false;
+      const { end } = await this.#ask('removals', questions.forget(sessionKey(digest)), untilMs);
+      return end === 'DELETED';
+    });
+  }
+
+  /** A session that is being begun meanwhile may be of the generation that ends: over before it was used. */
+  async clear(): Promise<void> {
+    await this.#ask('writes', questions.put(generationKey, newGeneration()), this.#untilMs());
+  }
+
+  /** `evictions`: items that this memcached threw away to make room, since it was started; each may have been a session. */
+  async statistics(): Promise<Readonly<Record<string, number>>> {
+    const nowMs = performance.now();
+    if (this.#statistics === undefined || nowMs - this.#statistics.atMs > statisticsAgeMaxMs) {
+      this.#statistics = { atMs: nowMs, asked: this.#ask('reads', questions.stats, this.#untilMs()) };
+    }
+    const { statistics } = await this.#statistics.asked;
+    return { evictions: Number(statistics.get('evictions') ?? 0) };
+  }
+
+  async ready(waitMs: number): Promise<boolean> {
+    const late = delay(waitMs, false, { ref: false });
+    return Promise.race([this.#answers(performance.now() + waitMs), late]);
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
+
+  async #createOnly(key: string, kept: Kept, untilMs: number): Promise<void> {
+    const { text, expiry } = this.#next(kept);
+    if ((await this.#ask('writes', questions.add(key, text, expiry), untilMs)).end === 'STORED') return;
+    // What is there may be over, foreign, or of an earlier generation: no session then.
+    const there = await this.#look(questions.gets, key, untilMs);
+    if (there.kept !== undefined || there.cas === '') throw new SessionExists();
+    const { end } = await this.#ask('writes', questions.swap(key, text, expiry, there.cas), untilMs);
+    if (end !== 'STORED') throw new SessionExists();
+  }
+
+  async #removeAny(key: string): Promise<boolean> {
+    const untilMs = this.#untilMs();
+    const [{ kept }, { end }] = await Promise.all([
+      this.#look(questions.get, key, untilMs),
+      this.#ask('removals', questions.forget(key), untilMs),
+    ]);
+    return kept !== undefined && end === 'DELETED';
+  }
+
+  /** Looks, decides and writes over exactly what it saw; again when somebody else was faster. */
+  async #swap(
+    key: string,
+    decide: (kept: Kept) => Next | undefined,
+    untilMs: number,
+  ): Promise<'saved' | 'conflict' | 'gone'> {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const { kept, cas } = await this.#look(questions.gets, key, untilMs);
+      if (kept === undefined) return 'gone';
+      const next = decide(kept);
+      if (next === undefined) return 'conflict';
+      const { end } = await this.#ask('writes', questions.swap(key, next.text, next.expiry, cas), untilMs);
+      if (end === 'STORED') return 'saved';
+      if (end === 'NOT_FOUND') return 'gone';
+    }
+    return 'conflict';
+  }
+
+  #next(kept: Kept): Next {
+    const endsAtMs = Math.min(kept.idleUntilMs, kept.absoluteUntilMs);
+    return { text: textOf(kept), expiry: questions.expiryAt(endsAtMs, this.#settings.now()) };
+  }
+
+  /** The session and the generation in force, in one question. */
+  async #look(how: (...keys: string[]) => questions.Question, key: string, untilMs: number): Promise<Looked> {
+    const { items } = await this.#ask('reads', how(key, generationKey), untilMs);
+    const [item, generation] = [items.get(key), items.get(generationKey)];
+    return { kept: aliveIn(item?.text, generation?.text, this.#settings.now()), cas: item?.cas ?? '' };
+  }
+
+  async #generation(untilMs: number): Promise<string> {
+    for (;;) {
+      const { items } = await this.#ask('reads', questions.gets(generationKey), untilMs);
+      const { text, cas = '' } = items.get(generationKey) ?? {};
+      if (text !== undefined && generationShape.test(text)) return text;
+      const [key, fresh] = [generationKey, newGeneration()];
+      const question =
+        text === undefined ? questions.add(key, fresh) : questions.swap(key, fresh, questions.never, cas);
+      await this.#ask('writes', question, untilMs);
+    }
+  }
+
+  async #list(user: string, untilMs: number): Promise<SessionSummary[]> {
+    const list = await this.#lists.read(user, untilMs);
+    const living: [string, Kept][] = [];
+    let looked = 0;
+    for (; looked < list.digests.length && living.length < listedMax; looked += listedMax) {
+      living.push(...(await this.#living(user, list.digests.slice(looked, looked + listedMax), untilMs)));
+    }
+    const remaining = [...living.map(([digest]) => digest), ...list.digests.slice(looked)];
+    // Nobody waits for this, nor need it succeed: a reader of the list checks every session of it anyway.
+    if (remaining.length < list.digests.length)
+      this.#lists.shrink(user, list, remaining, untilMs).catch(() => undefined);
+    return living.map(([digest, { createdAtMs, idleUntilMs }]) => {
+      return { handle: handleOf(digest), createdAtMs, idleUntilMs };
+    });
+  }
+
+  async #living(user: string, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
+    const [userJson, nowMs] = [JSON.stringify(user), this.#settings.now()];
+    const asked: Promise<Answer>[] = [];
+    for (let at = 0; at < digests.length; at += keysPerQuestion) {
+      const keys = digests.slice(at, at + keysPerQuestion).map(sessionKey);
+      asked.push(this.#ask('reads', questions.get(...keys, generationKey), untilMs));
+    }
+    const answers = await Promise.all(asked);
+    return digests.flatMap((digest, at): [string, Kept][] => {
+      const items = answers[Math.floor(at / keysPerQuestion)]?.items;
+      const kept = aliveIn(items?.get(sessionKey(digest))?.text, items?.get(generationKey)?.text, nowMs);
+      return kept?.userJson === userJson ? [[digest, kept]] : [];
+    });
+  }
+
+  #untilMs(): number {
+    return performance.now() + this.#settings.deadlineMs;
+  }
+
+  async #ask(kind: Kind, question: questions.Question, untilMs: number): Promise<Answer> {
+    try {
+      if (performance.now() > untilMs) throw new Error(`it took more than ${this.#settings.deadlineMs} ms`);
+      const answer = await this.#connection.ask(question);
+      this.#edges.served(kind);
+      return answer;
+    } catch (error) {
+      if (error instanceof Refused) this.#edges.refused(kind, error.message);
+      throw new StoreUnavailable('the session store does not answer', { cause: error });
+    }
+  }
+
+  /** For what takes more than one question: each may be in time, and all together late. */
+  async #inTime<T>(work: (untilMs: number) => Promise<T>): Promise<T> {
+    const { deadlineMs } = this.#settings;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new StoreUnavailable(`the session store took more than ${deadlineMs} ms`);
+      timer = setTimeout(() => reject(error), deadlineMs);
+    });
+    try {
+      return await Promise.race([work(this.#untilMs()), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #answers(untilMs: number): Promise<boolean> {
+    while (performance.now() < untilMs) {
+      const answer = await this.#connection.ask(questions.version).catch(() => undefined);
+      if (answer !== undefined) return true;
+      if (this.#connection.isClosed) return false;
+      await delay(probeIntervalMs);
+    }
+    return false;
+  }
+}
+
+function newGeneration(): string {
+  return randomBytes(9).toString('base64url');
+}
+
+/** One login in 256, by the chance that is in every digest: a user who always logs in and never looks at the list would
+ * otherwise fill it with what is over. */
+function isTimeToTidy(digest: string): boolean {
+  return digest.startsWith('00');
+}
+
+function checked(url: string | undefined): { host: string; port: number } {
+  const { protocol, hostname, port, username } = url !== undefined && URL.canParse(url) ? new URL(url) : notAnAddress;
+  if (protocol === 'memcached:' && hostname !== '' && username === '') {
+    return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 11_211) };
+  }
+  throw new Error(
+    `the session store "memcached" needs an address such as memcached://127.0.0.1:11211, but was given ${url ?? 'none'}`,
+  );
+}
+
+const notAnAddress = { protocol: '', hostname: '', port: '', username: '' };
+
+export const memcached: StoreEntry = {
+  capabilities: { compareAndSet: true, durability: 'store-process', revocationLagMs: 0, dataBytesMax: 512 * 1024 },
+  open: settings => new MemcachedStore(checked(settings.url), settings),
+};

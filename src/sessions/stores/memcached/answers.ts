@@ -1,0 +1,78 @@
+export interface Item {
+  readonly text: string;
+  /** Names this very content of the item to `cas`; empty when `get` and not `gets` was asked. */
+  readonly cas: string;
+}
+
+/** All that memcached says to one question. */
+export interface Answer {
+  /** The line that ends it, such as `STORED`, `END` or `SERVER_ERROR out of memory storing object`. */
+  readonly end: string;
+  readonly items: ReadonlyMap<string, Item>;
+  readonly statistics: ReadonlyMap<string, string>;
+}
+
+const lineBytesMax = 2_048;
+/** An item is at most 1 MB, if the server was not told otherwise. */
+const itemBytesMax = 8 * 1024 * 1024;
+const crlf = '\r\n';
+const none = new Map<string, never>();
+
+/**
+ * Cuts what a connection brings into answers (memcached's doc/protocol.txt): any number of items and statistics, and one
+ * line that ends the answer. Throws at anything that does not read like this: then nobody knows any more which answer
+ * belongs to which question, and the connection must be given up.
+ */
+export class AnswerReader {
+  #rest: Buffer = Buffer.alloc(0);
+  #items = new Map<string, Item>();
+  #statistics = new Map<string, string>();
+
+  read(chunk: Buffer): Answer[] {
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const answers: Answer[] = [];
+    let at = 0;
+    for (let lineEnd = this.#lineEnd(at); lineEnd >= 0; lineEnd = this.#lineEnd(at)) {
+      const line = this.#rest.toString('latin1', at, lineEnd);
+      const after = lineEnd + crlf.length;
+      const next = line.startsWith('VALUE ') ? this.#takeItem(line, after) : after;
+      if (next === undefined) break;
+      at = next;
+      if (line.startsWith('STAT ')) this.#takeStatistic(line);
+      else if (!line.startsWith('VALUE ')) answers.push(this.#ended(line));
+    }
+    this.#rest = this.#rest.subarray(at);
+    return answers;
+  }
+
+  #lineEnd(from: number): number {
+    const end = this.#rest.indexOf(crlf, from, 'latin1');
+    if (end < 0 && this.#rest.length - from > lineBytesMax) throw new Error('a line of an answer has no end');
+    return end;
+  }
+
+  /** `VALUE <key> <flags> <bytes> [<cas>]` and the bytes. Where the item ends, or undefined while it is not all here. */
+  #takeItem(line: string, from: number): number | undefined {
+    const [, key = '', , length = '', cas = ''] = line.split(' ');
+    const to = from + Number(length);
+    if (!/^\d+$/.test(length) || to - from > itemBytesMax) throw new Error(`an item of ${length} bytes is none`);
+    if (this.#rest.length < to + crlf.length) return undefined;
+    if (this.#rest.toString('latin1', to, to + crlf.length) !== crlf)
+      throw new Error('an item is longer than was said');
+    this.#items.set(key, { text: this.#rest.toString('utf8', from, to), cas });
+    return to + crlf.length;
+  }
+
+  #takeStatistic(line: string): void {
+    const [, name = '', value = ''] = line.split(' ');
+    this.#statistics.set(name, value);
+  }
+
+  #ended(end: string): Answer {
+    const [items, statistics] = [this.#items, this.#statistics];
+    // Most answers have neither: a map is made only when the last one was given away.
+    if (items.size > 0) this.#items = new Map();
+    if (statistics.size > 0) this.#statistics = new Map();
+    return { end, items: items.size > 0 ? items : none, statistics: statistics.size > 0 ? statistics : none };
+  }
+}
