@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { SessionRecord } from '#src/sessions/session.js';
 import { newSessionId } from '#src/sessions/session-id.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { stores } from '#src/sessions/stores/registry.js';
+import { freePort } from '#src/simulator/cluster/free-port.js';
+import { isStoreServer, storeServers } from '#src/simulator/cluster/stores/registry.js';
 
 /**
  * What one call of each store costs, with one call in flight (latency) and with 64 (as a busy backend has).
@@ -25,16 +26,16 @@ interface Cost {
   readonly cpuUs: number;
 }
 
-await withRedis(async url => {
-  console.log(`${sliceMs} ms per line, ${sessionCount} sessions with a cart of 5; µs per call\n`);
-  console.log(row('store', 'call', 'in flight', 'wall', 'CPU', 'calls'));
-  for (const [name, entry] of Object.entries(stores)) {
+console.log(`${sliceMs} ms per line, ${sessionCount} sessions with a cart of 5; µs per call\n`);
+console.log(row('store', 'call', 'in flight', 'wall', 'CPU', 'calls'));
+for (const [name, entry] of Object.entries(stores)) {
+  await withServer(name, async url => {
     const store = entry.open({ url, deadlineMs: 2_000, now: Date.now });
     if (!(await store.ready(5_000))) throw new Error(`the store ${name} is not up`);
     await measureAll(name, store);
     await store.close();
-  }
-});
+  });
+}
 
 async function measureAll(name: string, store: SessionStore): Promise<void> {
   const ids = Array.from({ length: sessionCount }, newSessionId);
@@ -86,36 +87,27 @@ function record(version: number): SessionRecord {
 }
 
 function row(store: string, call: string, ...numbers: string[]): string {
-  return [store.padEnd(8), call.padEnd(6), ...numbers.map(number => number.padStart(9))].join(' ');
+  return [store.padEnd(9), call.padEnd(6), ...numbers.map(number => number.padStart(9))].join(' ');
 }
 
-async function withRedis(work: (url: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-'));
-  const port = await freePort();
-  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
-  const child = spawn('redis-server', options, { stdio: 'ignore' });
+/** The store's own server, as the lab starts it, where it has one. */
+async function withServer(name: string, work: (url?: string) => Promise<void>): Promise<void> {
+  const server = isStoreServer(name) ? storeServers[name] : undefined;
+  if (server === undefined) return work();
+  const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-'));
+  const { spec, url } = await server.prepare({ port: await freePort(), directory });
+  const child = spawn(spec.command, spec.args, { stdio: 'ignore', env: { ...process.env, ...spec.env } });
   const killOnExit = () => void child.kill('SIGKILL');
   process.once('exit', killOnExit);
   try {
-    await Promise.race([work(`redis://127.0.0.1:${port}`), ended(child)]);
+    await Promise.race([work(url), ended(name, child)]);
   } finally {
     killOnExit();
-    await rm(folder, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function ended(child: ChildProcess): Promise<never> {
-  const [code] = await once(child, 'exit').catch((error: unknown) => {
-    throw new Error('redis-server cannot be started: install it (apt-get install redis-server)', { cause: error });
-  });
-  throw new Error(`redis-server ended with code ${code} in the middle of the measurement`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
+async function ended(name: string, child: ChildProcess): Promise<never> {
+  const [code] = await once(child, 'exit');
+  throw new Error(`${name} ended with code ${code} in the middle of the measurement`);
 }
