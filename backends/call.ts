@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { cameOverTls } from '#src/sessions/cookie.js';
 import { BodyTooLarge, CrossSite, NotJson, NotUnderstood } from './refusal.js';
 
 /** One request, read whole and checked as far as every route wants it checked. */
@@ -8,6 +9,12 @@ export interface Call {
   readonly parameter: string;
   /** The parsed JSON of a POST; undefined when there is none. */
   readonly body: unknown;
+  /** The header `Cookie`, for what is no session. */
+  readonly cookies: string | undefined;
+  /** The header `User-Agent`. */
+  readonly agent: string | undefined;
+  /** Whether the browser came over TLS. */
+  readonly secure: boolean;
   /** Why the proxy had to break this browser's affinity, where it did. */
   readonly affinity: BrokenAffinity | null;
   /** Whether the request came through a proxy, as far as its headers tell. */
@@ -28,6 +35,9 @@ export async function readCall(request: IncomingMessage, query: URLSearchParams,
     query,
     parameter,
     body: request.method === 'POST' ? await readJson(request) : undefined,
+    cookies: request.headers.cookie,
+    agent: request.headers['user-agent'],
+    secure: cameOverTls(request.headers),
     affinity: parseAffinity(request.headers['holdfast-affinity']),
     proxied: ['x-forwarded-for', 'forwarded', 'via'].some(name => request.headers[name] !== undefined),
   };
@@ -103,6 +113,11 @@ export function stringsOf(call: Call, ...names: readonly string[]): readonly str
   if (values.length === names.length && body.size === names.length) return values;
   const shape = names.map(name => `"${name}": "..."`).join(', ');
   throw new NotUnderstood(`expected the JSON object {${shape}} and nothing else`);
+}
+
+/** For a body in which a name may be missing: then `stringsOf` is asked for the others. */
+export function hasField({ body }: Call, name: string): boolean {
+  return isObject(body) && Object.hasOwn(body, name);
 }
 
 /** A whole number of milliseconds from the query, 0 when it is not given. */

@@ -19,8 +19,8 @@ export class NotUnderstood extends Refusal {
 
 /** The same words for an unknown name and for a wrong password: which of the two it was is nobody's business. */
 export class WrongLogin extends Refusal {
-  constructor() {
-    super(401, 'wrong name or password');
+  constructor(message = 'wrong name or password') {
+    super(401, message);
   }
 }
 

@@ -1,11 +1,16 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Reply, Visit } from '#src/sessions/sessions.js';
+import * as account from './account-routes.js';
+import * as admin from './admin-routes.js';
 import { type Call, millisecondsOf, stringsOf } from './call.js';
 import { addOne, type Cart, cartOf, checkedSku, removeAll } from './cart.js';
-import { NotUnderstood, WrongLogin } from './refusal.js';
+import { logIn, logInWithCode, logOut } from './login.js';
+import type { Members } from './members.js';
+import { reauthenticate } from './reauthentication.js';
+import { NotUnderstood } from './refusal.js';
 import { json } from './reply.js';
-import type { PlainRoute, Route, VisitAction, VisitRoute } from './route.js';
+import type { Route } from './route.js';
+import { fromAnyBrowser, member, membersOnly, plain, visit } from './route-kinds.js';
 import type { Tally } from './tally.js';
 
 /** Which process this is; `incarnation` is a random name for this boot of it. */
@@ -18,7 +23,7 @@ export interface Self {
 /** What the routes need to know of the process that they run in. */
 export interface Shop {
   readonly self: Self;
-  readonly password: string;
+  readonly members: Members;
   readonly tally: Tally;
   readonly page: Reply;
   readonly draining: () => boolean;
@@ -29,40 +34,45 @@ export interface Shop {
 }
 
 export function routesOf(shop: Shop): readonly Route[] {
+  const { members } = shop;
   return [
     plain('GET', '/', () => shop.page),
     plain('GET', '/health', () => health(shop)),
     plain('GET', '/stats', () => json(200, { ...shop.tally.report(), sessions: shop.counts() })),
     plain('GET', '/slow', slow),
+
     visit('GET', '/me', (call, visit) => whoAmI(shop, call, visit)),
-    visit('POST', '/login', (call, visit) => logIn(shop, call, visit)),
-    visit('POST', '/logout', logOut),
+    fromAnyBrowser('POST', '/login', (call, visit) => logIn(members, call, visit)),
+    fromAnyBrowser('POST', '/login/totp', (call, visit) => logInWithCode(members, call, visit)),
+    fromAnyBrowser('POST', '/logout', logOut),
+    member('POST', '/logout-everywhere', (...request) => account.logOutEverywhere(members, ...request)),
+
     member('GET', '/cart', readCart),
     member('POST', '/cart', (call, visit, user) => add(shop.tally, call, visit, user)),
     member('DELETE', '/cart/:sku', remove),
+
+    member('GET', '/account', (_call, visit, user) => account.showAccount(members, visit, user)),
+    member('GET', '/account/sessions', (_call, visit, user) => account.listSessions(members, visit, user)),
+    member('DELETE', '/account/sessions/:handle', (...request) => account.endSession(members, ...request)),
+    member('POST', '/account/sessions/end-others', (...request) => account.endOthers(members, ...request)),
+    fromAnyBrowser(
+      'POST',
+      '/account/reauthenticate',
+      membersOnly((...request) => reauthenticate(members, ...request)),
+    ),
+    member('POST', '/account/password', (...request) => account.changePassword(members, ...request)),
+    member('POST', '/account/totp', (...request) => account.beginTotp(members, ...request)),
+    member('POST', '/account/totp/confirm', (...request) => account.confirmTotp(members, ...request)),
+    member('POST', '/account/totp/remove', (...request) => account.removeTotp(members, ...request)),
+
+    member('POST', '/admin/disable', (...request) => admin.disable(members, ...request)),
+    member('POST', '/admin/enable', (...request) => admin.enable(members, ...request)),
+    member('POST', '/admin/end-sessions', (...request) => admin.endSessionsOf(members, ...request)),
+    member('POST', '/admin/end-everyone', (...request) => admin.endEveryone(members, ...request)),
   ];
 }
 
 const slowMsMax = 10_000;
-
-function plain(method: PlainRoute['method'], path: string, act: PlainRoute['act']): PlainRoute {
-  return { kind: 'plain', method, path, act };
-}
-
-function visit(method: VisitRoute['method'], path: string, act: VisitAction): VisitRoute {
-  return { kind: 'visit', method, path, act };
-}
-
-type MemberAction = (call: Call, visit: Visit, user: string) => Promise<Reply>;
-
-/** A route for those who are logged in; the others learn that they are not, and why. */
-function member(method: VisitRoute['method'], path: string, act: MemberAction): VisitRoute {
-  return visit(method, path, async (call, visit) => {
-    const user = visit.session?.record.user;
-    if (user !== undefined) return act(call, visit, user);
-    return json(401, { error: 'please log in', why: visit.why ?? null, affinity: call.affinity });
-  });
-}
 
 /**
  * A store that is down is said, and is no reason to answer other than 200: every backend shares it, so the proxy would
@@ -83,31 +93,6 @@ async function slow(call: Call): Promise<Reply> {
 async function whoAmI({ self }: Shop, { affinity, proxied }: Call, visit: Visit): Promise<Reply> {
   const user = visit.session?.record.user ?? null;
   return json(200, { user, ...self, affinity, proxied, why: visit.why ?? null });
-}
-
-const userShape = /^[a-z0-9-]{1,64}$/;
-
-async function logIn(shop: Shop, call: Call, visit: Visit): Promise<Reply> {
-  const [user = '', password = ''] = stringsOf(call, 'user', 'password');
-  const right = sameText(password, shop.password);
-  if (!userShape.test(user) || !right) throw new WrongLogin();
-  await visit.begin(user, { cart: [] });
-  return json(200, { user });
-}
-
-/** Compares digests, so that neither the length nor the common beginning shows in the time it takes. */
-function sameText(given: string, expected: string): boolean {
-  return timingSafeEqual(sha256(given), sha256(expected));
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
-
-async function logOut(call: Call, visit: Visit): Promise<Reply> {
-  stringsOf(call);
-  await visit.end();
-  return json(200, { user: null });
 }
 
 async function readCart(_call: Call, visit: Visit, user: string): Promise<Reply> {

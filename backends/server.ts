@@ -6,6 +6,8 @@ import { modes } from '#src/modes.js';
 import type { StoreEdge } from '#src/sessions/session-store.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
+import type { Accounts } from './accounts/accounts.js';
+import { Passwords } from './accounts/passwords.js';
 import { answer, send } from './answer.js';
 import { plant } from './defects.js';
 import { drain } from './drain.js';
@@ -30,12 +32,12 @@ interface State {
 }
 
 /** Rejects with what `listen` says (`EADDRINUSE`, `EACCES`, ...) when the port cannot be had. */
-export async function startShop(environment: Environment): Promise<RunningShop> {
+export async function startShop(environment: Environment, accounts: Accounts): Promise<RunningShop> {
   const { backend, mode, host, port } = environment;
   const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
   const state: State = { draining: false, store: undefined, inFlight: new Set() };
   const sessions = await opened(state, environment);
-  const server = serve(self, state, environment, sessions);
+  const server = serve(self, state, environment, accounts, sessions);
   try {
     await once(server.listen(port, host), 'listening');
   } catch (error) {
@@ -63,12 +65,14 @@ async function opened(state: State, { mode, storeUrl, limits, keys }: Environmen
 
 const storeReadyMs = 2_000;
 
-function serve(self: Self, state: State, environment: Environment, sessions: Sessions): Server {
+function serve(self: Self, state: State, environment: Environment, accounts: Accounts, sessions: Sessions): Server {
   const tally = new Tally();
+  const { password, administratorPassword, keys } = environment;
+  const passwords = new Passwords(password, administratorPassword);
   const shop: Shop = {
     self,
     tally,
-    password: environment.password,
+    members: { accounts, passwords, keys: keys.ring, sessions },
     page: shopPage(),
     draining: () => state.draining,
     store: () => state.store,

@@ -1,3 +1,6 @@
+import type { Accounts } from './accounts/accounts.js';
+import { DirectoryAccounts } from './accounts/directory.js';
+import { MemoryAccounts } from './accounts/memory.js';
 import { BadEnvironment, type Environment, readEnvironment } from './environment.js';
 import type { Keys } from './keys.js';
 import { type RunningShop, startShop } from './server.js';
@@ -5,7 +8,7 @@ import { type RunningShop, startShop } from './server.js';
 /** Exit codes as everywhere in this project: 0 asked to stop, 3 bad usage, 4 the machine does not let it run. */
 async function main(): Promise<void> {
   const environment = understood();
-  const shop = await started(environment);
+  const shop = await started(environment, openAccounts(environment));
   // Once: a second signal is not caught, so that it ends the process at once.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(shop));
   if (environment.keys.isFromFile) process.on('SIGHUP', () => reload(environment.keys));
@@ -21,9 +24,18 @@ function understood(): Environment {
   }
 }
 
-async function started(environment: Environment): Promise<RunningShop> {
+function openAccounts({ accountsDirectory: directory }: Environment): Accounts {
+  if (directory === undefined) return new MemoryAccounts();
   try {
-    return await startShop(environment);
+    return new DirectoryAccounts(directory);
+  } catch (error) {
+    return giveUp(4, `SHOP_ACCOUNTS cannot be used: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+async function started(environment: Environment, accounts: Accounts): Promise<RunningShop> {
+  try {
+    return await startShop(environment, accounts);
   } catch (error) {
     return giveUp(4, cannotListen(environment, error));
   }
@@ -41,12 +53,8 @@ function cannotListen({ host, port }: Environment, error: unknown): string {
 function reload(keys: Keys): void {
   try {
     keys.reload();
-    console.error(
-      `the key ring was read again: ${keys
-        .ring()
-        .map(({ id }) => id)
-        .join(', ')}`,
-    );
+    const ids = keys.ring().map(({ id }) => id);
+    console.error(`the key ring was read again: ${ids.join(', ')}`);
   } catch (error) {
     console.error(`the key ring stays as it was: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -30,19 +30,25 @@ export function withPending(account: Account, { user, keys, nowMs }: Omit<Attemp
   return { ...account, pendingTotp: seal(keys, purpose, JSON.stringify(kept)) };
 }
 
-/**
- * Checks a code and uses its step up: a step counts once, whatever it was used for. Since the account is saved by
- * compare-and-set, that holds for two backends at the same moment too. A wrong code is a try; throws `TooManyTries`.
- * The secret is sealed again with the newest key, so that an old key can be given up one day.
- */
+/** A wrong code is a try; throws `TooManyTries`. */
 export function withCode(account: Account, attempt: Attempt): Edited<boolean> {
-  const { user, code, keys, nowMs } = attempt;
-  refuseLocked(account, nowMs);
+  refuseLocked(account, attempt.nowMs);
+  const next = withStepUsed(account, attempt);
+  return next === undefined
+    ? { next: withTry(account, attempt.nowMs), answer: false }
+    : { next: withoutTries(next), answer: true };
+}
+
+/**
+ * Undefined for a wrong code. A step counts once, whatever it was used for; since the account is saved by
+ * compare-and-set, that holds for two backends at the same moment too. The secret is sealed again with the newest key,
+ * so that an old key can be given up one day.
+ */
+export function withStepUsed(account: Account, { user, code, keys, nowMs }: Attempt): Account | undefined {
   const kept = unsealed(account.totp, user, keys);
   const step = stepOf(kept.secret, code, nowMs);
-  if (step === undefined || step <= account.lastStep) return { next: withTry(account, nowMs), answer: false };
-  const totp = seal(keys, purpose, JSON.stringify(kept));
-  return { next: { ...withoutTries(account), totp, lastStep: step }, answer: true };
+  if (step === undefined || step <= account.lastStep) return undefined;
+  return { ...account, totp: seal(keys, purpose, JSON.stringify(kept)), lastStep: step };
 }
 
 /**

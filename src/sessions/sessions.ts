@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { send, sendFailure } from './answer.js';
-import { cookieName, readCookie } from './cookie.js';
+import { cameOverTls, cookieName, readCookie } from './cookie.js';
 import { SessionError } from './errors.js';
 import { LiveVisit } from './live-visit.js';
 import type { NoSession, Session, SessionData } from './session.js';
@@ -62,7 +62,7 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
 
   /** cookie -> token -> session -> handler (commits) -> cookie -> headers and body */
   async function respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void> {
-    const isSecure = secure || cameOverTls(request);
+    const isSecure = secure || cameOverTls(request.headers);
     const visit = new LiveVisit(strategy, count);
     try {
       await visit.open(readCookie(request.headers.cookie, cookieName(isSecure)));
@@ -93,11 +93,4 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
     endEveryone: () => strategy.endEveryone(),
     close: () => strategy.close(),
   };
-}
-
-/** The first word is the browser's side of a chain of proxies. A visitor who forges it harms only the own cookie. */
-function cameOverTls(request: IncomingMessage): boolean {
-  const header = request.headers['x-forwarded-proto'];
-  const [first = ''] = String(header ?? '').split(',');
-  return first.trim().toLowerCase() === 'https';
 }

@@ -1,0 +1,66 @@
+import type { Reply, Visit } from '#src/sessions/sessions.js';
+import type { Account } from './accounts/account.js';
+import { changeAccount } from './accounts/change-account.js';
+import { keepNonce, newNonce, refuseWithoutNonce, spendNonce } from './accounts/nonce.js';
+import { withStepUsed } from './accounts/second-factor.js';
+import { refuseLocked, withoutTries, withTry } from './accounts/tries.js';
+import { keepFamily } from './browser-family.js';
+import { type Call, hasField, stringsOf } from './call.js';
+import { type Members, refuseFallen, whileStanding } from './members.js';
+import { WrongCode, WrongLogin } from './refusal.js';
+import { json } from './reply.js';
+
+/** The password again, and the code where there is a second factor: a fresh token, and a nonce for one change. */
+export async function reauthenticate(members: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
+  const names = hasField(call, 'code') ? ['password', 'code'] : ['password'];
+  const [password = '', code = ''] = stringsOf(call, ...names);
+  const nowMs = Date.now();
+  const account = await countTry(members, user, nowMs);
+  if (!(await members.passwords.isRight(user, account, password))) throw new WrongLogin('wrong password');
+  await accept(members, user, account, code, nowMs);
+  const nonce = newNonce(nowMs);
+  const renew = () =>
+    visit.rotate(data => {
+      keepNonce(data, nonce);
+      keepFamily(data, call.agent);
+      data.authenticatedAtMs = nowMs;
+    });
+  await whileStanding(members, user, account, visit, renew);
+  return json(200, nonce);
+}
+
+/** Before the password is looked at: it takes a while, and a thousand guesses at the same moment must not all be free. */
+async function countTry({ accounts }: Members, user: string, nowMs: number): Promise<Account> {
+  const { next } = await changeAccount(accounts, user, account => {
+    refuseLocked(account, nowMs);
+    return { next: withTry(account, nowMs), answer: undefined };
+  });
+  return next;
+}
+
+async function accept(members: Members, user: string, was: Account, code: string, nowMs: number): Promise<void> {
+  const { accounts, keys } = members;
+  await changeAccount(accounts, user, account => {
+    refuseFallen(account, was.epoch);
+    const next = account.totp === null ? account : withStepUsed(account, { user, code, keys: keys(), nowMs });
+    if (next === undefined) throw new WrongCode();
+    return { next: withoutTries(next), answer: undefined };
+  });
+}
+
+/** Throws `FreshAuthenticationNeeded`. For what is expensive: `spend` checks as well. */
+export function refuseStale({ session }: Visit, nonce: string): void {
+  refuseWithoutNonce(session?.record.data ?? {}, nonce, Date.now());
+}
+
+/**
+ * Uses the nonce up and gives the session a fresh token. Of two requests with the same nonce one finds its token dead.
+ * Resolves with the account; what follows must find it in the same epoch.
+ */
+export async function spend(members: Members, visit: Visit, user: string, nonce: string): Promise<Account> {
+  refuseStale(visit, nonce);
+  const account = await members.accounts.read(user);
+  const renew = () => visit.rotate(data => spendNonce(data, nonce, Date.now()));
+  await whileStanding(members, user, account, visit, renew);
+  return account;
+}
