@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { SessionTooLarge } from './errors.js';
 
 /** RFC 6265bis section 5.6: a browser may drop a cookie whose name and value together are longer. */
-const cookieBytesMax = 4096;
+export const cookieBytesMax = 4096;
 
 /** The first word is the browser's side of a chain of proxies. A visitor who forges it harms only the own cookie. */
 export function cameOverTls(headers: IncomingHttpHeaders): boolean {

@@ -39,9 +39,14 @@ export class SessionGone extends SessionError {
 
 /** `largest` is named where it is known: whoever must make room has to know where it went. */
 export class SessionTooLarge extends SessionError {
-  constructor(bytes: number, bytesMax: number, largest?: { readonly name: string; readonly bytes: number }) {
+  constructor(
+    bytes: number,
+    bytesMax: number,
+    largest?: { readonly name: string; readonly bytes: number },
+    holder = 'the session',
+  ) {
     const where = largest === undefined ? '' : `, and "${largest.name}" alone takes ${largest.bytes}`;
-    super(413, `the session would hold ${bytes} bytes; at most ${bytesMax} are kept${where}`);
+    super(413, `${holder} would hold ${bytes} bytes; at most ${bytesMax} are kept${where}`);
   }
 }
 

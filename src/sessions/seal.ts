@@ -16,6 +16,7 @@ const algorithm = 'aes-256-gcm';
 const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
+const keyIdCharsMax = 32;
 
 /** Longer than any cookie may be. Checked before any other work, so that a huge token costs its sender more than us. */
 export const sealedCharsMax = 4096;
@@ -32,9 +33,10 @@ export interface Unsealed {
 /** With the newest key. Throws a `RangeError` for text that would give more than `sealedCharsMax` characters. */
 export function seal(ring: KeyRing, purpose: string, text: string): string {
   const newest = newestOf(ring);
-  const chars = sealedCharsOf(ring, text);
-  if (chars > sealedCharsMax)
-    throw new RangeError(`sealed, this would be ${chars} characters; at most ${sealedCharsMax}`);
+  const length = sealedCharsOf(ring, text);
+  if (length > sealedCharsMax) {
+    throw new RangeError(`sealed, this would be ${length} characters; at most ${sealedCharsMax}`);
+  }
   const header = `${version}.${newest.id}`;
   const nonce = randomBytes(nonceBytes);
   const cipher = createCipheriv(algorithm, derivedKey(newest, purpose), nonce, { authTagLength: tagBytes });
@@ -46,8 +48,16 @@ export function seal(ring: KeyRing, purpose: string, text: string): string {
 
 /** How long `text` will be once it is sealed, without sealing it. */
 export function sealedCharsOf(ring: KeyRing, text: string): number {
-  const bytes = nonceBytes + Buffer.byteLength(text) + tagBytes;
-  return `${version}.${newestOf(ring).id}.`.length + Math.ceil((bytes * 4) / 3);
+  return chars(newestOf(ring).id.length, Buffer.byteLength(text));
+}
+
+/** The same for any text of so many bytes, and any key that there may be one day. */
+export function sealedCharsAtMost(textBytes: number): number {
+  return chars(keyIdCharsMax, textBytes);
+}
+
+function chars(keyIdChars: number, textBytes: number): number {
+  return `${version}..`.length + keyIdChars + Math.ceil(((nonceBytes + textBytes + tagBytes) * 4) / 3);
 }
 
 /** `malformed`: no sealed token at all. `forged`: one of another version, of an unknown key, or not as it was sealed. */

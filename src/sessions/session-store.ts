@@ -41,6 +41,13 @@ export interface StoreCapabilities {
   readonly durability: 'process' | 'store-process' | 'disk';
   readonly revocationLagMs: number;
   readonly dataBytesMax: number;
+  /** One each where nothing else is said; none where the store is in the process itself. */
+  readonly roundTrips?: RoundTrips;
+}
+
+export interface RoundTrips {
+  readonly read: number;
+  readonly write: number;
 }
 
 /** The store was lost (`up: false`, with the reason) or is back. Told once per change, not once per failed call. */

@@ -1,7 +1,7 @@
 import type { KeyRing } from '../key-ring.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import type { NoSession, Session, SessionData, SessionLimits, SessionSummary } from './session.js';
-import type { SessionStore } from './session-store.js';
+import type { RoundTrips, SessionStore, StoreCapabilities } from './session-store.js';
 
 /** A session together with the token that now names it: the cookie to set. */
 export interface Issued {
@@ -50,8 +50,26 @@ export interface StrategySettings {
   readonly now: () => number;
 }
 
+/** What a strategy can promise over a given store; printed by the comparison, used by the contract suite. */
+export interface StrategyCapabilities {
+  /** False: of edits that meet, the one answered last is kept and the others are lost, although acknowledged. */
+  readonly compareAndSet: boolean;
+  /** Which death costs an acknowledged write. */
+  readonly durability: StoreCapabilities['durability'] | 'browser';
+  /** For so long a session that was ended on one backend may still be honoured on another. */
+  readonly revocationLagMs: number;
+  /** So many bytes of JSON are certain to fit. */
+  readonly dataBytesMax: number;
+  readonly dataIn: 'store' | 'browser';
+  /** Of a request that needs nothing but the session: one that reads it, one that changes it. */
+  readonly roundTrips: RoundTrips;
+  /** So far a clock may go back (or be behind the one of another backend) before sessions are refused. */
+  readonly clockBackMs: number;
+}
+
 export interface StrategyEntry {
   /** Its tokens carry the session themselves, so that ending one early takes a list of revoked ones. */
   readonly needsFeed: boolean;
+  capabilities(store: StoreCapabilities): StrategyCapabilities;
   open(settings: StrategySettings): SessionStrategy;
 }

@@ -219,5 +219,14 @@ function newJti(): string {
 
 export const jwt: StrategyEntry = {
   needsFeed: true,
+  capabilities: () => ({
+    compareAndSet: false,
+    durability: 'browser',
+    revocationLagMs: 1_000,
+    dataBytesMax: claimBytesMax,
+    dataIn: 'browser',
+    roundTrips: { read: 0, write: 0 },
+    clockBackMs: Number.POSITIVE_INFINITY,
+  }),
   open: settings => new JwtStrategy(settings),
 };

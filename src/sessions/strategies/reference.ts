@@ -1,11 +1,12 @@
-import { SessionConflict, SessionTooLarge, StoreUnavailable } from '../errors.js';
+import { firstDeadlines, touchedIdleUntilMs } from '../deadlines.js';
+import { SessionConflict, StoreUnavailable } from '../errors.js';
+import { editedData, plainData } from '../plain-data.js';
 import type { NoSession, Session, SessionData, SessionLimits, SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
 import type { SessionStore } from '../session-store.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 
 const triesMax = 5;
-const touchIntervalMinMs = 30_000;
 const endAllRoundsMax = 100;
 
 /** The token is a random id into a store. */
@@ -30,11 +31,8 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   async begin(user: string, data: SessionData): Promise<Issued> {
-    const createdAtMs = this.#now();
-    const absoluteUntilMs = createdAtMs + this.#limits.absoluteMs;
-    const idleUntilMs = Math.min(createdAtMs + this.#limits.idleMs, absoluteUntilMs);
-    const { data: plain } = this.#plain(data);
-    return this.#issue({ user, data: plain, version: 1, createdAtMs, idleUntilMs, absoluteUntilMs });
+    const plain = plainData(data, this.#limits.dataBytesMax);
+    return this.#issue({ user, data: plain.data, version: 1, ...firstDeadlines(this.#limits, this.#now()) });
   }
 
   async change({ token, record }: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
@@ -113,11 +111,8 @@ class ReferenceStrategy implements SessionStrategy {
   /** Undefined when the session ended between the read and the touch. A store that gives and does not take (no memory
    * left, a replica) has still given the session; a later request will touch it. */
   async #touchWhenDue(token: string, record: SessionRecord): Promise<SessionRecord | undefined> {
-    const idleUntilMs = Math.min(this.#now() + this.#limits.idleMs, record.absoluteUntilMs);
-    const gainMs = idleUntilMs - record.idleUntilMs;
-    // The last touch gains less than an interval, and without it an active session would end that much too early.
-    const isLast = idleUntilMs === record.absoluteUntilMs && gainMs > 0;
-    if (gainMs < touchIntervalMs(this.#limits.idleMs) && !isLast) return record;
+    const idleUntilMs = touchedIdleUntilMs(record, this.#limits, this.#now());
+    if (idleUntilMs === undefined) return record;
     try {
       return (await this.#store.touch(token, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
     } catch (error) {
@@ -128,28 +123,21 @@ class ReferenceStrategy implements SessionStrategy {
 
   /** The next version, or `record` itself when the edit changed nothing. */
   #edited(record: SessionRecord, edit: (data: SessionData) => void): SessionRecord {
-    const before = JSON.stringify(record.data);
-    const draft: SessionData = JSON.parse(before);
-    edit(draft);
-    const { json, data } = this.#plain(draft);
-    return json === before ? record : { ...record, data, version: record.version + 1 };
+    const next = editedData(record.data, edit, this.#limits.dataBytesMax);
+    return next === undefined ? record : { ...record, data: next.data, version: record.version + 1 };
   }
-
-  /** What a store would give back for `data`: a copy, and only what JSON can say. */
-  #plain(data: SessionData): { json: string; data: SessionData } {
-    const json = JSON.stringify(data);
-    const bytes = Buffer.byteLength(json);
-    if (bytes > this.#limits.dataBytesMax) throw new SessionTooLarge(bytes, this.#limits.dataBytesMax);
-    return { json, data: JSON.parse(json) };
-  }
-}
-
-/** Rarely enough to cost nothing, often enough that an active user never runs out, however short the idle limit is. */
-function touchIntervalMs(idleMs: number): number {
-  return Math.min(Math.max(touchIntervalMinMs, idleMs / 10), idleMs / 2);
 }
 
 export const reference: StrategyEntry = {
   needsFeed: false,
+  capabilities: ({ compareAndSet, durability, revocationLagMs, dataBytesMax, roundTrips }) => ({
+    compareAndSet,
+    durability,
+    revocationLagMs,
+    dataBytesMax,
+    dataIn: 'store',
+    roundTrips: roundTrips ?? (durability === 'process' ? { read: 0, write: 0 } : { read: 1, write: 1 }),
+    clockBackMs: Number.POSITIVE_INFINITY,
+  }),
   open: settings => new ReferenceStrategy(settings),
 };

@@ -1,6 +1,8 @@
 import type { StrategyEntry } from '../session-strategy.js';
 import { reference } from './reference.js';
+import { sealed } from './sealed.js';
 
 export const strategies: Record<string, StrategyEntry> = {
   reference,
+  sealed,
 };

@@ -1,0 +1,73 @@
+import { SessionConflict } from './errors.js';
+import type { RevocationFeed } from './revocation-feed.js';
+import type { SessionLimits, SessionSummary } from './session.js';
+import { digestOf, handleOf } from './session-id.js';
+import type { SessionStore } from './session-store.js';
+import type { StrategySettings } from './session-strategy.js';
+
+const endAllRoundsMax = 100;
+
+/**
+ * The sessions whose tokens say everything themselves: the store only lists them, and ending one means to revoke it.
+ * It is revoked before it is removed: what is still listed can be tried again, what is not could not even be found.
+ */
+export class RegisteredSessions {
+  readonly #store: SessionStore;
+  readonly #feed: RevocationFeed | undefined;
+  readonly #limits: SessionLimits;
+  readonly #now: () => number;
+
+  constructor({ store, feed, limits, now }: StrategySettings) {
+    this.#store = store;
+    this.#feed = feed;
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  list(user: string): Promise<readonly SessionSummary[]> {
+    return this.#store.listByUser(user);
+  }
+
+  async end(id: string, untilMs: number): Promise<void> {
+    await this.#feed?.revoke([handleOf(digestOf(id))], untilMs);
+    await this.#store.remove(id);
+  }
+
+  async endOne(user: string, handle: string): Promise<boolean> {
+    const listed = await this.#store.listByUser(user);
+    const isListed = listed.some(each => each.handle === handle);
+    return isListed && (await this.#endThese(user, [handle])) > 0;
+  }
+
+  /** Again until the list is empty: it may be longer than what is listed at once. */
+  async endAll(user: string, except?: string): Promise<number> {
+    let ended = 0;
+    for (let rounds = 0; rounds < endAllRoundsMax; rounds++) {
+      const listed = await this.#store.listByUser(user);
+      const handles = listed.map(({ handle }) => handle).filter(handle => handle !== except);
+      if (handles.length === 0) return ended;
+      ended += await this.#endThese(user, handles);
+    }
+    throw new SessionConflict();
+  }
+
+  async endEveryone(): Promise<void> {
+    await this.#feed?.revokeEveryone(this.#latestEndMs());
+    await this.#store.clear();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#store.close(), this.#feed?.close()]);
+  }
+
+  async #endThese(user: string, handles: readonly string[]): Promise<number> {
+    await this.#feed?.revoke(handles, this.#latestEndMs());
+    const removed = await Promise.all(handles.map(handle => this.#store.removeByHandle(user, handle)));
+    return removed.filter(Boolean).length;
+  }
+
+  /** No session that there is now lives longer. */
+  #latestEndMs(): number {
+    return this.#now() + this.#limits.absoluteMs;
+  }
+}

@@ -1,0 +1,191 @@
+import { cookieBytesMax, cookieName } from '../cookie.js';
+import { firstDeadlines, touchedIdleUntilMs } from '../deadlines.js';
+import { SessionTooLarge } from '../errors.js';
+import { editedData, plainData } from '../plain-data.js';
+import { RegisteredSessions } from '../registered-sessions.js';
+import { seal, sealedCharsAtMost, unseal } from '../seal.js';
+import type { NoSession, Session, SessionData, SessionRecord, SessionSummary } from '../session.js';
+import { digestOf, handleOf, newSessionId } from '../session-id.js';
+import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
+import { type Payload, payloadBytesMax, payloadOf, payloadText } from './sealed/payload.js';
+
+const purpose = 'session';
+/** How far the clocks of two backends may be apart. */
+const toleranceMs = 5_000;
+
+/** As it was read from, or written into, a cookie. */
+class SealedSession implements Session {
+  readonly record: SessionRecord;
+
+  constructor(
+    readonly token: string,
+    readonly payload: Payload,
+  ) {
+    this.record = payload.record;
+  }
+}
+
+/**
+ * The session travels in the token, which nobody else can read or make. Opening and changing it asks nobody; a store
+ * only lists who has a session, and is asked when one begins or ends.
+ *
+ * genuine? -> not from the future? -> within its deadlines? -> not revoked? -> sealed anew where that is due: open
+ *
+ * The price: what a browser answers with last is its session. Of two requests under way at the same time one may bring
+ * back a token without the change of the other. The capabilities say so.
+ */
+class SealedStrategy implements SessionStrategy {
+  readonly #settings: StrategySettings;
+  readonly #registered: RegisteredSessions;
+
+  constructor(settings: StrategySettings) {
+    this.#settings = settings;
+    this.#registered = new RegisteredSessions(settings);
+  }
+
+  async open(token: string | undefined): Promise<Session | NoSession> {
+    if (token === undefined) return 'absent';
+    const [newest] = this.#settings.keys();
+    const unsealed = unseal(this.#settings.keys(), purpose, token);
+    if (typeof unsealed === 'string') return unsealed;
+    const payload = payloadOf(unsealed.text);
+    if (payload === undefined) return 'malformed';
+    if (payload.issuedAtMs > this.#settings.now() + toleranceMs) return 'forged';
+    if (this.#isOver(payload)) return 'expired';
+    if (this.#isRevoked(payload)) return 'revoked';
+    return this.#renewedWhenDue(new SealedSession(token, payload), unsealed.keyId !== newest?.id);
+  }
+
+  async begin(user: string, data: SessionData): Promise<Issued> {
+    const { limits, now } = this.#settings;
+    const plain = plainData(data, limits.dataBytesMax);
+    return this.#found({ user, data: plain.data, version: 1, ...firstDeadlines(limits, now()) });
+  }
+
+  /** The idle deadline stays: only the touch of an opening moves it, and the one in the registry with it. */
+  async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
+    const { payload, token } = ours(session);
+    if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
+    const { sid, record } = payload;
+    const edited = editedData(record.data, edit, this.#settings.limits.dataBytesMax);
+    if (edited === undefined) return { token, session };
+    return issued(this.#sealed(sid, { ...record, data: edited.data, version: record.version + 1 }));
+  }
+
+  /** The successor is registered before the old one is removed, but nobody has its token until that has succeeded: so
+   * a logout in between wins, on whichever backend it was, and is not undone. */
+  async rotate(session: Session): Promise<Issued | 'gone'> {
+    const { payload } = ours(session);
+    if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
+    const { store, feed } = this.#settings;
+    const successor = await this.#found(payload.record);
+    if ((await store.remove(payload.sid)) !== 'removed') {
+      await store.remove(ours(successor.session).payload.sid);
+      return 'gone';
+    }
+    await feed?.revoke([handleOf(digestOf(payload.sid))], payload.record.absoluteUntilMs);
+    return successor;
+  }
+
+  end(session: Session): Promise<void> {
+    const { sid, record } = ours(session).payload;
+    return this.#registered.end(sid, record.absoluteUntilMs);
+  }
+
+  handleOf(session: Session): string {
+    return handleOf(digestOf(ours(session).payload.sid));
+  }
+
+  list(user: string): Promise<readonly SessionSummary[]> {
+    return this.#registered.list(user);
+  }
+
+  endOne(user: string, handle: string): Promise<boolean> {
+    return this.#registered.endOne(user, handle);
+  }
+
+  endAll(user: string, except?: string): Promise<number> {
+    return this.#registered.endAll(user, except);
+  }
+
+  endEveryone(): Promise<void> {
+    return this.#registered.endEveryone();
+  }
+
+  close(): Promise<void> {
+    return this.#registered.close();
+  }
+
+  async #found(record: SessionRecord): Promise<Issued> {
+    const sid = newSessionId();
+    const session = this.#sealed(sid, record);
+    await this.#settings.store.create(sid, registryRecord(record));
+    return issued(session);
+  }
+
+  #renewedWhenDue(session: SealedSession, hasOldKey: boolean): SealedSession {
+    const { limits, now } = this.#settings;
+    const { sid, record } = session.payload;
+    const idleUntilMs = touchedIdleUntilMs(record, limits, now());
+    if (idleUntilMs === undefined && !hasOldKey) return session;
+    const renewed = { ...record, idleUntilMs: idleUntilMs ?? record.idleUntilMs };
+    // Nobody waits for the registry, nor need it be there: the session is good without.
+    if (idleUntilMs !== undefined) this.#touchRegistry(sid, renewed).catch(() => undefined);
+    return this.#sealed(sid, renewed);
+  }
+
+  /** A store that came back empty learns again of a session that is used, so that it can be listed and ended. */
+  async #touchRegistry(sid: string, record: SessionRecord): Promise<void> {
+    const { store } = this.#settings;
+    if (!(await store.touch(sid, record.idleUntilMs))) await store.create(sid, registryRecord(record));
+  }
+
+  /** Throws `SessionTooLarge` for what no browser is certain to keep, whichever key or prefix it will have one day. */
+  #sealed(sid: string, record: SessionRecord): SealedSession {
+    const chars = sealedCharsAtMost(payloadBytesMax(record.user, JSON.stringify(record.data)));
+    const bytes = cookieName(true).length + chars;
+    if (bytes > cookieBytesMax) throw new SessionTooLarge(bytes, cookieBytesMax, undefined, 'the sealed cookie');
+    const payload = { sid, issuedAtMs: this.#settings.now(), record };
+    return new SealedSession(seal(this.#settings.keys(), purpose, payloadText(payload)), payload);
+  }
+
+  /** By the present absolute limit too: nothing that is revoked for that long may outlive its revocation. */
+  #isOver({ record }: Payload): boolean {
+    const { limits, now } = this.#settings;
+    const capMs = record.createdAtMs + limits.absoluteMs;
+    return now() >= Math.min(record.idleUntilMs, record.absoluteUntilMs, capMs);
+  }
+
+  /** By the time of login, which no sealing or rotation moves: one on a backend that does not know yet must not carry
+   * the session past the end of everyone's. */
+  #isRevoked({ sid, record }: Payload): boolean {
+    return this.#settings.feed?.isRevoked(handleOf(digestOf(sid)), record.createdAtMs) === true;
+  }
+}
+
+function ours(session: Session): SealedSession {
+  if (session instanceof SealedSession) return session;
+  throw new TypeError('this session was opened by another strategy');
+}
+
+function issued(session: SealedSession): Issued {
+  return { token: session.token, session };
+}
+
+function registryRecord(record: SessionRecord): SessionRecord {
+  return { ...record, data: {}, version: 1 };
+}
+
+export const sealed: StrategyEntry = {
+  needsFeed: true,
+  capabilities: () => ({
+    compareAndSet: false,
+    durability: 'browser',
+    revocationLagMs: 1_000,
+    dataBytesMax: 2_816,
+    dataIn: 'browser',
+    roundTrips: { read: 0, write: 0 },
+    clockBackMs: toleranceMs,
+  }),
+  open: settings => new SealedStrategy(settings),
+};
