@@ -411,6 +411,6 @@ describe('openSessions', () => {
     expect(open('referense', 'memory')).to.throw('unknown strategy "referense". Did you mean "reference"? Known: ');
     expect(open('reference', 'rediss')).to.throw('unknown session store "rediss". Did you mean "redis"? Known: ');
     expect(open('reference', 'constructor')).to.throw('unknown session store "constructor"');
-    expect(open('reference', 'redis')).to.throw('redis://127.0.0.1:6379, but was given none');
+    expect(open('reference', 'redis')).to.throw('expected an address of Redis');
   });
 });
