@@ -31,6 +31,8 @@ export interface Shop {
   readonly store: () => 'up' | 'down' | undefined;
   /** How often each reason for having no session was seen, and the like. */
   readonly counts: () => object;
+  /** The ids of the keys of this process, the newest first. */
+  readonly keys: () => readonly string[];
 }
 
 export function routesOf(shop: Shop): readonly Route[] {
@@ -38,7 +40,7 @@ export function routesOf(shop: Shop): readonly Route[] {
   return [
     plain('GET', '/', () => shop.page),
     plain('GET', '/health', () => health(shop)),
-    plain('GET', '/stats', () => json(200, { ...shop.tally.report(), sessions: shop.counts() })),
+    plain('GET', '/stats', () => json(200, { ...shop.tally.report(), sessions: shop.counts(), keys: shop.keys() })),
     plain('GET', '/slow', slow),
 
     visit('GET', '/me', (call, visit) => whoAmI(shop, call, visit)),

@@ -77,6 +77,7 @@ function serve(self: Self, state: State, environment: Environment, accounts: Acc
     draining: () => state.draining,
     store: () => state.store,
     counts: () => sessions.counts,
+    keys: () => environment.keys.ring().map(({ id }) => id),
   };
   const routes = plant(environment.defects, routesOf(shop));
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, (request, response) => {

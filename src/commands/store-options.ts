@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import type { Scenario } from '../simulator/scenario.js';
+import { type Scenario, targetIn } from '../simulator/scenario.js';
 import {
   type StoreServerName,
   type StoreUrls,
@@ -42,9 +42,9 @@ export function parseStoreUrls(args: StoreArgs): StoreUrls {
 }
 
 /** Holdfast breaks only what it has started itself. */
-export function checkTargets({ name, faults }: Scenario, storeUrls: StoreUrls): void {
+export function checkTargets({ name, faults, modes }: Scenario, storeUrls: StoreUrls): void {
   for (const store of storeAddressNames) {
-    const fault = faults.find(({ target }) => target === store);
+    const fault = faults.find(({ target }) => modes.some(mode => targetIn(mode, target) === store));
     if (fault === undefined || storeUrls[store] === undefined) continue;
     throw new UsageError(
       `--${storeAddresses[store].flag} names a server of yours, and the fault "${fault.id}" of scenario "${name}" would ` +

@@ -11,10 +11,12 @@ export interface Fault {
   heal(cluster: Cluster): Promise<void>;
 }
 
+export type FaultTarget = 'backend' | 'store' | 'secrets';
+
 export interface FaultEntry {
   /** One line for `--help` and the README. */
   readonly summary: string;
-  /** Which kinds of members it can strike. */
-  readonly targets: readonly ('backend' | 'store')[];
+  /** What it can strike: kinds of members, or the key ring that all backends share. */
+  readonly targets: readonly FaultTarget[];
   make(target: string): Fault;
 }

@@ -12,7 +12,7 @@ export interface Plan {
   readonly scenario: string;
   readonly seed: number;
   readonly users: readonly PlannedUser[];
-  /** Targets resolved: no `backend-any` is left. */
+  /** Targets resolved: no `backend-any` is left; `store` is, since every mode has its own. */
   readonly faults: readonly FaultSpec[];
 }
 

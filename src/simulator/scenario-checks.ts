@@ -1,7 +1,10 @@
 import type { z } from 'zod';
+import { isModeName, type ModeName } from '../modes.js';
 import { unknownName } from '../unknown-name.js';
 import { isStoreServer, storeServerNames } from './cluster/stores/registry.js';
+import type { FaultTarget } from './fault.js';
 import { faults as faultRegistry } from './faults/registry.js';
+import { targetIn } from './scenario.js';
 import { type FaultInFile, scenarioParts } from './scenario-schema.js';
 import type { Problem } from './scenario-yaml.js';
 
@@ -53,15 +56,35 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   const backends = read(scenarioParts.backends, field(field(file, 'system'), 'backends') ?? {});
   if (typeof target !== 'string' || backends === undefined) return [];
   const names = Array.from({ length: backends.count }, (_, number) => `backend-${number + 1}`);
-  const known = [...names, 'backend-any', ...storeServerNames];
+  const known = [...names, 'backend-any', 'store', ...storeServerNames, 'secrets'];
   const path = ['faults', index, 'target'];
   if (!known.includes(target)) return [{ path, message: unknownName('target', target, known) }];
+  const storeless = target === 'store' ? modesIn(file).filter(mode => targetIn(mode, target) === undefined) : [];
+  if (storeless.length > 0) return [{ path, message: noServer(storeless) }];
   const action = read(scenarioParts.fault.shape.do, field(fault, 'do'));
   const kinds = action === undefined ? undefined : faultRegistry[action]?.targets;
-  const kind = isStoreServer(target) ? 'store' : 'backend';
+  const kind = kindOf(target);
   if (kinds === undefined || kinds.includes(kind)) return [];
-  const message = `found the ${kind} ${target}, expected a ${kinds.join(' or a ')}: nothing else can be struck by "${action}"`;
+  const found = kind === target ? target : `${kind} ${target}`;
+  const message = `found the ${found}, expected ${kinds.map(inWords).join(' or ')}: nothing else can be struck by "${action}"`;
   return [{ path, message }];
+}
+
+function inWords(kind: FaultTarget): string {
+  return kind === 'secrets' ? 'the target "secrets"' : `a ${kind}`;
+}
+
+function kindOf(target: string): FaultTarget {
+  if (target === 'secrets') return 'secrets';
+  return target === 'store' || isStoreServer(target) ? 'store' : 'backend';
+}
+
+function noServer(modes: readonly ModeName[]): string {
+  return `found "store", but mode ${modes.join(', ')} has no store server to strike: take it out of modes, for example modes: [shared]`;
+}
+
+function modesIn(file: unknown): readonly ModeName[] {
+  return read(scenarioParts.modeList, field(file, 'modes')) ?? [];
 }
 
 /** At the earliest: how long it takes to inject, confirm and heal shows only in the run. */
@@ -99,10 +122,15 @@ function arrivalProblems(file: unknown): Problem[] {
 
 function expectedModeProblems(file: unknown): Problem[] {
   const expect = field(file, 'expect');
-  const modes = read(scenarioParts.modeList, field(file, 'modes'));
-  if (!isMap(expect) || modes === undefined) return [];
+  const modes = modesIn(file);
+  if (!isMap(expect) || modes.length === 0) return [];
+  const others = modes.filter(mode => !Object.hasOwn(expect, mode));
+  if (Object.hasOwn(expect, 'others') && others.length === 0) {
+    const message = 'found expectations of other modes, but every mode of this scenario has a list of its own';
+    return [{ path: ['expect', 'others'], message, at: 'key' }];
+  }
   return Object.keys(expect)
-    .filter(key => read(scenarioParts.modeList, [key])?.some(mode => modes.includes(mode)) === false)
+    .filter(key => isModeName(key) && !modes.includes(key))
     .map(mode => {
       const message = `found expectations of the mode "${mode}", expected a mode of this scenario: ${modes.join(', ')}. Add it to modes or take them out`;
       return { path: ['expect', mode], message, at: 'key' };

@@ -156,7 +156,9 @@ const fault = map('a fault', {
     .optional()
     .describe('So long after an earlier fault had healed.'),
   do: oneOf('fault', Object.keys(faults)),
-  target: text('a target such as backend-1, backend-any or redis', /\S/),
+  target: text('a target such as backend-1, backend-any, redis, store or secrets', /\S/).describe(
+    'A backend, a store server, "store" for the one of the mode, or "secrets" for the key ring of all backends.',
+  ),
   for: duration(0).describe('From confirmed to healing.'),
 });
 
@@ -191,8 +193,8 @@ export const scenarioFile = map('the scenario', {
   faults: z.array(fault, { error: expected('a list of faults') }).default([]),
   expect: map('expect', {
     any: expectations.default([]).describe('Expected in every mode.'),
-    shared: expectations.optional().describe('Expected in every mode without affinity.'),
     ...Object.fromEntries(modeNames.map(mode => [mode, expectations.optional()])),
+    others: expectations.optional().describe('Expected in every mode that has no list of its own here.'),
   }).prefault({}),
 });
 

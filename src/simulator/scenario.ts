@@ -1,4 +1,4 @@
-import { type ModeName, modeGroups } from '../modes.js';
+import { type ModeName, storesOf } from '../modes.js';
 
 /** A scenario file, checked and with every default filled in. Durations are milliseconds. */
 export interface Scenario {
@@ -42,16 +42,20 @@ export interface Scenario {
     readonly quiesceMs: number;
   };
   readonly faults: readonly FaultSpec[];
-  /** Expectation lines as written, of every mode, of the modes without affinity, of one; each is known to parse. */
+  /** Expectation lines as written: of every mode, of one, of those that have none of their own; each is known to parse. */
   readonly expect: { readonly any: readonly string[] } & {
-    readonly [name in ModeName | 'shared']?: readonly string[] | undefined;
+    readonly [name in ModeName | 'others']?: readonly string[] | undefined;
   };
 }
 
 /** All that the scenario expects of one mode. */
 export function expectationsOf({ expect }: Scenario, mode: ModeName): readonly string[] {
-  const shared = modeGroups.shared.includes(mode) ? expect.shared : [];
-  return [...expect.any, ...(shared ?? []), ...(expect[mode] ?? [])];
+  return [...expect.any, ...(expect[mode] ?? expect.others ?? [])];
+}
+
+/** What a target is in one mode: `store` is the server that keeps its sessions, undefined where there is none. */
+export function targetIn(mode: ModeName, target: string): string | undefined {
+  return target === 'store' ? storesOf(mode)[0] : target;
 }
 
 /** When a fault strikes: so long after the faults phase began, or so long after another fault had healed. */
@@ -62,7 +66,7 @@ export interface FaultSpec {
   readonly trigger: FaultTrigger;
   /** A key of the fault registry. */
   readonly do: string;
-  /** `backend-2`, `redis`, or `backend-any`: the seed chooses. */
+  /** `backend-2`, or `backend-any`: the seed chooses; `redis`, or `store`: the mode chooses; or `secrets`. */
   readonly target: string;
   /** From confirmed to healing. */
   readonly forMs: number;

@@ -3,14 +3,14 @@ import type { StoreUrls } from '../store-addresses.js';
 import type { Cluster, Counts } from './cluster/cluster.js';
 import { type ClusterSpec, memberNames, startCluster } from './cluster/start-cluster.js';
 import { isStoreServer } from './cluster/stores/registry.js';
-import { Interrupted } from './errors.js';
+import { Interrupted, LabError } from './errors.js';
 import { runFaults } from './fault-schedule.js';
 import type { FaultRecord, RunHeader, RunRecord } from './history.js';
 import { Journal } from './journal.js';
 import type { Plan } from './plan.js';
 import type { OnProgress } from './progress.js';
 import { RunClock } from './run-clock.js';
-import { expectationsOf, type Scenario } from './scenario.js';
+import { expectationsOf, type FaultSpec, type Scenario, targetIn } from './scenario.js';
 import { Driver } from './users/driver.js';
 import { shopJourney } from './users/shop-requests.js';
 
@@ -36,9 +36,10 @@ export interface SimulateOptions {
 export async function simulate(
   scenario: Scenario,
   mode: ModeName,
-  plan: Plan,
+  planned: Plan,
   options: SimulateOptions,
 ): Promise<RunRecord> {
+  const plan = { ...planned, faults: planned.faults.map(fault => strikingIn(mode, fault)) };
   const journal = new Journal(mode, options.onProgress);
   const spec = clusterSpec(scenario, mode, plan, options.storeUrls);
   journal.starting(memberNames(spec));
@@ -50,6 +51,12 @@ export async function simulate(
     journal.end();
     await cluster.stop();
   }
+}
+
+function strikingIn(mode: ModeName, fault: FaultSpec): FaultSpec {
+  const target = targetIn(mode, fault.target);
+  if (target !== undefined) return { ...fault, target };
+  throw new LabError(`fault ${fault.id} strikes the store of mode ${mode}, which has no server of its own`);
 }
 
 interface Run {

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { modeGroups, modeNames } from '#src/modes.js';
 import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
 import { ScenarioError } from '#src/simulator/errors.js';
+import { faults } from '#src/simulator/faults/registry.js';
 import { expectationsOf } from '#src/simulator/scenario.js';
 import { parseScenario, readScenario } from '#src/simulator/scenario-file.js';
 import { labVariables, policyNames } from '#src/simulator/scenario-schema.js';
@@ -49,14 +50,10 @@ describe('scenario file', () => {
     expect(modeGroups.shared).to.include('redis').and.not.include('sticky');
   });
 
-  it('expects of a mode what all are to do, then what shared modes are, then what it alone is', () => {
-    const scenario = parseScenario(`${good}  shared: [writes.stale == 0]\n`, 'test.yaml');
-    expect(expectationsOf(scenario, 'sticky')).to.deep.equal(['users.identitySwapped == 0']);
-    expect(expectationsOf(scenario, 'redis')).to.deep.equal([
-      'users.identitySwapped == 0',
-      'writes.stale == 0',
-      'writes.lost == 0',
-    ]);
+  it('expects of a mode what all are to do, then what it alone is, or else what the others are', () => {
+    const scenario = parseScenario(`${good}  others: [writes.stale == 0]\n`, 'test.yaml');
+    expect(expectationsOf(scenario, 'sticky')).to.deep.equal(['users.identitySwapped == 0', 'writes.stale == 0']);
+    expect(expectationsOf(scenario, 'redis')).to.deep.equal(['users.identitySwapped == 0', 'writes.lost == 0']);
   });
 
   it('fills in every default', () => {
@@ -227,7 +224,7 @@ describe('a broken scenario file', () => {
       'an unknown fault',
       broken('do: kill', 'do: kil'),
       '8:29',
-      'unknown fault "kil". Did you mean "kill"? Known: kill, hang, drain.',
+      `unknown fault "kil". Did you mean "kill"? Known: ${Object.keys(faults).join(', ')}.`,
     ],
     ['a backend too many', broken('backend-2', 'backend-4'), '8:43', 'unknown target "backend-4"'],
     [
@@ -298,10 +295,28 @@ describe('a broken scenario file', () => {
       'found expectations of the mode "redis", expected a mode of this scenario: sticky',
     ],
     [
-      'expectations of shared modes where none is run',
-      broken('[sticky, redis]', '[sticky]').replace('  redis:', '  shared:'),
-      '12:3',
-      'found expectations of the mode "shared", expected a mode of this scenario: sticky',
+      'expectations of others where there are none',
+      `${broken('[sticky, redis]', '[redis]')}  others: [writes.stale == 0]\n`,
+      '14:3',
+      'found expectations of other modes, but every mode of this scenario has a list of its own',
+    ],
+    [
+      'the store of a mode that has none',
+      broken('target: redis', 'target: store'),
+      '9:56',
+      'found "store", but mode sticky has no store server to strike',
+    ],
+    [
+      'a kill of the secrets',
+      broken('target: backend-2', 'target: secrets'),
+      '8:43',
+      'found the secrets, expected a backend or a store',
+    ],
+    [
+      'a rotation of a backend',
+      broken('do: kill, target: backend-2', 'do: rotate-secrets, target: backend-2'),
+      '8:53',
+      'found the backend backend-2, expected the target "secrets": nothing else can be struck by "rotate-secrets"',
     ],
     ['a mode alone and in its group', broken('[sticky, redis]', '[shared, redis]'), '3:8', 'found a mode twice'],
   ];

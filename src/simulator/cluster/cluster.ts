@@ -30,7 +30,7 @@ export interface Member {
   readonly pid: number | undefined;
   readonly state: MemberState;
   /** Sends the signal to the running process; false when there is none. */
-  signal(name: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): boolean;
+  signal(name: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'): boolean;
   /** Resolves with how the process ended, or undefined when it still runs after `withinMs`. */
   waitExit(withinMs: number): Promise<{ readonly code: number | null; readonly signal: string | null } | undefined>;
   /** Boots it on the same port: a new incarnation. Resolves when it answers its readiness check; rejects with `LabError`. */

@@ -84,7 +84,7 @@ export class ProcessMember implements Member {
     return this.#boot?.exit === undefined ? this.#boot?.child.pid : undefined;
   }
 
-  signal(name: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): boolean {
+  signal(name: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'): boolean {
     return this.pid !== undefined && this.#boot?.child.kill(name) === true;
   }
 

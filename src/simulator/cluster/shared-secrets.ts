@@ -1,0 +1,48 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { formatKeyRing, type KeyRing, parseKeyRing } from '../../key-ring.js';
+import { ask } from './ask.js';
+import type { Cluster, Member } from './cluster.js';
+import { eventually } from './probe.js';
+
+const knownWithinMs = 3_000;
+const answerWithinMs = 1_000;
+
+/** The key ring that all backends of the lab share. Rejects when the scenario gives them one of its own. */
+export async function sharedRing({ secretsFile }: Cluster): Promise<KeyRing> {
+  return parseKeyRing((await readFile(fileOf(secretsFile), 'utf8')).trim());
+}
+
+/** Gives every running backend another ring, whole (by renaming, so that none reads half of it), and waits until each
+ * says that it has it; false when one does not. */
+export async function shareRing(cluster: Cluster, ring: KeyRing): Promise<boolean> {
+  const file = fileOf(cluster.secretsFile);
+  await writeFile(`${file}.new`, formatKeyRing(ring), { mode: 0o600 });
+  await rename(`${file}.new`, file);
+  for (const backend of backendsOf(cluster)) backend.signal('SIGHUP');
+  return eventually(() => allHave(cluster, ring), knownWithinMs);
+}
+
+/** Whether every backend that runs goes by exactly this ring, as it says itself. One that is dead reads it when it boots. */
+export async function allHave(cluster: Cluster, ring: KeyRing): Promise<boolean> {
+  const wanted = ring.map(({ id }) => id).join();
+  const running = backendsOf(cluster).filter(({ pid }) => pid !== undefined);
+  const said = await Promise.all(running.map(backend => keysOf(backend).catch(() => '')));
+  return said.length > 0 && said.every(keys => keys === wanted);
+}
+
+function fileOf(secretsFile: string | undefined): string {
+  if (secretsFile !== undefined) return secretsFile;
+  throw new Error('the scenario gives the backends secrets of its own: take them out of system.backends.env');
+}
+
+function backendsOf({ members }: Cluster): Member[] {
+  return members.filter(({ role }) => role === 'backend');
+}
+
+/** The ids of its keys, the newest first. */
+async function keysOf({ port }: Member): Promise<string> {
+  const { json } = await ask('GET', `http://127.0.0.1:${port}/stats`, answerWithinMs);
+  return typeof json === 'object' && json !== null && 'keys' in json && Array.isArray(json.keys)
+    ? json.keys.join()
+    : '';
+}
