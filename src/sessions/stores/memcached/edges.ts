@@ -3,12 +3,15 @@ import type { StoreEdge } from '../../session-store.js';
 /** What a server can refuse by itself: one without memory takes no writes, and still removals. */
 export type Kind = 'reads' | 'writes' | 'removals';
 
+/** A server that is nearly full takes a small item right after it refused a large one: no news. */
+const quietMs = 1_000;
+
 /** Tells each change for the worse or the better once. */
 export class Edges {
   readonly #tell: (edge: StoreEdge) => void;
   #connection: 'starting' | 'up' | 'down' = 'starting';
-  /** What the server refused when it was last asked for it. */
-  readonly #refused = new Set<Kind>();
+  /** What the server refuses, and when it last did. */
+  readonly #refusedAtMs = new Map<Kind, number>();
 
   constructor(tell: ((edge: StoreEdge) => void) | undefined) {
     this.#tell = tell ?? (() => undefined);
@@ -17,7 +20,7 @@ export class Edges {
   wentUp(): void {
     if (this.#connection === 'down') this.#tell({ up: true, why: 'connected again' });
     this.#connection = 'up';
-    this.#refused.clear();
+    this.#refusedAtMs.clear();
   }
 
   wentDown(why: string): void {
@@ -27,13 +30,19 @@ export class Edges {
   }
 
   refused(kind: Kind, why: string): void {
-    if (this.#refused.has(kind)) return;
-    this.#refused.add(kind);
-    this.#tell({ up: false, why: `it refuses ${kind}: ${why}` });
+    const isNews = !this.#refusedAtMs.has(kind);
+    this.#refusedAtMs.set(kind, performance.now());
+    if (isNews) this.#tell({ up: false, why: `it refuses ${kind}: ${why}` });
   }
 
   served(kind: Kind): void {
-    if (this.#refused.size === 0 || !this.#refused.delete(kind) || this.#refused.size > 0) return;
-    this.#tell({ up: true, why: `it takes ${kind} again` });
+    if (this.#refusedAtMs.size === 0 || !this.#isQuiet(kind)) return;
+    this.#refusedAtMs.delete(kind);
+    if (this.#refusedAtMs.size === 0) this.#tell({ up: true, why: `it takes ${kind} again` });
+  }
+
+  #isQuiet(kind: Kind): boolean {
+    const refusedAtMs = this.#refusedAtMs.get(kind);
+    return refusedAtMs !== undefined && performance.now() - refusedAtMs > quietMs;
   }
 }
