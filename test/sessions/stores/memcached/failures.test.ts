@@ -1,0 +1,262 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'chai';
+import { StoreUnavailable } from '#src/sessions/errors.js';
+import type { SessionRecord } from '#src/sessions/session.js';
+import { newSessionId } from '#src/sessions/session-id.js';
+import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
+import { memcached } from '#src/sessions/stores/memcached.js';
+import { expectRejection } from '../../expect-rejection.js';
+import { type MemcachedServer, startMemcached, tell } from '../../with-memcached.js';
+import { withRelay } from '../../with-relay.js';
+
+interface Told {
+  readonly store: SessionStore;
+  readonly edges: readonly string[];
+}
+
+function record(changes: Partial<SessionRecord> = {}): SessionRecord {
+  const createdAtMs = Date.now();
+  const deadlines = { idleUntilMs: createdAtMs + 60_000, absoluteUntilMs: createdAtMs + 90_000 };
+  return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
+}
+
+const big = () => record({ user: newSessionId(), data: { blob: 'x'.repeat(20_000) } });
+
+/** A store that writes down its edges. */
+async function withStore(url: string, deadlineMs: number, work: (told: Told) => Promise<void>): Promise<void> {
+  const edges: string[] = [];
+  const onEdge = ({ up, why }: StoreEdge) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const store = memcached.open({ url, deadlineMs, now: Date.now, onEdge });
+  try {
+    await work({ store, edges });
+  } finally {
+    await store.close();
+  }
+}
+
+async function withServer(options: readonly string[], work: (server: MemcachedServer) => Promise<void>): Promise<void> {
+  const server = await startMemcached(...options);
+  try {
+    await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+describe('memcached store and a server without room', () => {
+  it('logs out whom memcached evicts, counts it, and keeps whom it saw last', () =>
+    withServer(['-m', '2'], server =>
+      withStore(server.url, 2_000, async ({ store }) => {
+        expect(await store.ready(5_000)).to.equal(true);
+        expect(await store.statistics?.()).to.deep.equal({ evictions: 0 });
+        const ids: string[] = [];
+        let evictions = 0;
+        while (evictions < 20) {
+          const id = newSessionId();
+          await store.create(id, big());
+          ids.push(id);
+          // The generation must outlive all that is evicted around it, or else nobody would be left.
+          if (ids.length % 50 === 0)
+            evictions = Number(/evictions (\d+)/.exec(await tell(server, 'stats\r\n', 'END\r\n'))?.[1]);
+        }
+        const [first = '', last = ''] = [ids[0], ids.at(-1)];
+        expect(await store.read(last)).not.to.equal(undefined);
+        const found = await Promise.all(ids.map(id => store.read(id)));
+        const lost = ids.filter((_, at) => found[at] === undefined);
+        expect(lost.length).to.be.within(1, ids.length - 1);
+        expect(await store.touch(lost[0] ?? first, Date.now() + 60_000)).to.equal(false);
+        expect(await store.replace(lost[0] ?? first, record({ version: 2 }))).to.equal('gone');
+        while ((await store.statistics?.())?.evictions === 0) await delay(50);
+        expect((await store.statistics?.())?.evictions).to.be.at.least(20);
+      }),
+    ));
+
+  it('says once that a server that evicts nothing refuses writes, reads on, removes, and says that it is over', () =>
+    withServer(['-m', '2', '-M'], server =>
+      withStore(server.url, 2_000, async ({ store, edges }) => {
+        expect(await store.ready(5_000)).to.equal(true);
+        const ids: string[] = [];
+        const fill = async () => {
+          for (;;) {
+            const id = newSessionId();
+            await store.create(id, big());
+            ids.push(id);
+          }
+        };
+        await expectRejection(fill(), StoreUnavailable);
+        await expectRejection(fill(), StoreUnavailable);
+        expect(edges).to.have.length(1);
+        expect(edges[0]).to.match(/^down: it refuses writes: SERVER_ERROR out of memory/);
+        expect((await store.read(ids[0] ?? ''))?.version).to.equal(1);
+        for (const id of ids) expect(await store.remove(id), 'a logout needs no memory').to.equal('removed');
+        while (edges.length === 1) await store.create(newSessionId(), big()).then(() => delay(50));
+        expect(edges.slice(1)).to.deep.equal(['up: it takes writes again']);
+      }),
+    ));
+
+  it('is told of no room for a connection, and comes in when there is', () =>
+    withServer(['-c', '16'], async server => {
+      const port = Number(new URL(server.url).port);
+      const others: Socket[] = [];
+      try {
+        for (let open = true; open && others.length < 40; ) {
+          const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+          others.push(socket);
+          socket.write('version\r\n');
+          const answer = await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+          open = String(answer[0]).startsWith('VERSION ');
+        }
+        await withStore(server.url, 1_000, async ({ store, edges }) => {
+          expect(await store.ready(150)).to.equal(false);
+          await expectRejection(store.read(newSessionId()), StoreUnavailable);
+          expect(edges).to.have.length(1);
+          expect(edges[0]).to.match(/^down: .*(Too many open connections|closed|ECONNRESET)/);
+          for (const socket of others) socket.destroy();
+          expect(await store.ready(5_000)).to.equal(true);
+          expect(edges.slice(1)).to.deep.equal(['up: connected again']);
+        });
+      } finally {
+        for (const socket of others) socket.destroy();
+      }
+    }));
+});
+
+describe('memcached store and a connection that fails', () => {
+  let server: MemcachedServer;
+
+  before(async () => {
+    server = await startMemcached();
+  });
+  after(() => server.stop());
+
+  it('never sends a write again whose answer was lost: it fails at once and was carried out once', () =>
+    withStore(server.url, 2_000, async ({ store: near }) => {
+      await near.ready(5_000);
+      const [id, made] = [newSessionId(), record()];
+      await near.create(id, made);
+      await withRelay(Number(new URL(server.url).port), relay =>
+        withStore(`memcached://127.0.0.1:${relay.port}`, 2_000, async ({ store: far }) => {
+          expect(await far.ready(5_000)).to.equal(true);
+          const before = Number(/cmd_set (\d+)/.exec(await tell(server, 'stats\r\n', 'END\r\n'))?.[1]);
+          const list = expectRejection(far.create(newSessionId(), made), StoreUnavailable);
+          relay.loseAnswers();
+          const lost = expectRejection(far.clear(), StoreUnavailable);
+          while ((await near.read(id)) !== undefined) await delay(5);
+          const cutAt = performance.now();
+          relay.cut();
+          await Promise.all([lost, list]);
+          expect(performance.now() - cutAt).to.be.lessThan(500);
+          expect(await far.ready(5_000)).to.equal(true);
+          expect(await far.read(id)).to.equal(undefined);
+          const after = Number(/cmd_set (\d+)/.exec(await tell(server, 'stats\r\n', 'END\r\n'))?.[1]);
+          expect(after - before, 'writes').to.equal(1);
+        }),
+      );
+    }));
+
+  it('asks a server that hangs once: what comes after the first deadline is refused at once', () =>
+    withStore(server.url, 300, async ({ store, edges }) => {
+      expect(await store.ready(5_000)).to.equal(true);
+      server.freeze();
+      try {
+        await expectRejection(store.read(newSessionId()), StoreUnavailable);
+        for (const _ of [1, 2, 3]) {
+          const startedAt = performance.now();
+          await expectRejection(store.touch(newSessionId(), Date.now()), StoreUnavailable);
+          expect(performance.now() - startedAt).to.be.lessThan(150);
+        }
+        expect(edges).to.deep.equal(['down: no answer within 300 ms']);
+      } finally {
+        server.thaw();
+      }
+    }));
+
+  it('takes no answer for late that lay there while this process was busy', () =>
+    withStore(server.url, 300, async ({ store, edges }) => {
+      expect(await store.ready(5_000)).to.equal(true);
+      const found = store.read(newSessionId());
+      // Long enough for the question to leave, and for no longer.
+      await new Promise(resolve => setImmediate(resolve));
+      const busyUntilMs = performance.now() + 400;
+      while (performance.now() < busyUntilMs);
+      expect(await found).to.equal(undefined);
+      expect(edges).to.deep.equal([]);
+    }));
+
+  it('comes to its end when each answer is in time and all together are not', async () => {
+    await withSlowRelay(Number(new URL(server.url).port), 200, port =>
+      withStore(`memcached://127.0.0.1:${port}`, 300, async ({ store, edges }) => {
+        expect(await store.ready(5_000)).to.equal(true);
+        const startedAt = performance.now();
+        await expectRejection(store.create(newSessionId(), record()), StoreUnavailable);
+        expect(performance.now() - startedAt).to.be.within(280, 500);
+        expect(await store.read(newSessionId())).to.equal(undefined);
+        expect(edges).to.deep.equal([]);
+      }),
+    );
+  });
+
+  for (const [what, answer] of [
+    ['belongs to another question', 'STORED\r\n'],
+    ['names an item that nobody asked for', 'VALUE holdfast:session:other 0 2\r\n{}\r\nEND\r\n'],
+    ['is an error of the protocol', 'ERROR\r\n'],
+    ['is none', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+    ['is followed by one too many', 'END\r\nSTORED\r\nEND\r\n'],
+  ] as const) {
+    it(`gives up a connection on which an answer ${what}, and everything in flight on it`, () =>
+      withLiar(answer, port =>
+        withStore(`memcached://127.0.0.1:${port}`, 2_000, async ({ store, edges }) => {
+          expect(await store.ready(5_000)).to.equal(true);
+          const outcomes = await Promise.allSettled([store.read(newSessionId()), store.read(newSessionId())]);
+          expect(outcomes[1]?.status).to.equal('rejected');
+          for (const outcome of outcomes) {
+            if (outcome.status === 'rejected') expect(outcome.reason).to.be.instanceOf(StoreUnavailable);
+            else expect(outcome.value).to.equal(undefined);
+          }
+          expect(await store.ready(5_000)).to.equal(true);
+          expect(edges).to.have.length(2);
+        }),
+      ));
+  }
+});
+
+/** A server that tells its version, and to all else says once per connection what it should not. */
+async function withLiar(answer: string, work: (port: number) => Promise<void>): Promise<void> {
+  let hasLied = false;
+  await withTcpServer(client => {
+    client.on('data', question => {
+      if (String(question) === 'version\r\n') return void client.write('VERSION 1.6.18\r\n');
+      client.write(hasLied ? 'END\r\n' : answer);
+      hasLied = true;
+    });
+  }, work);
+}
+
+/** A relay in front of a server that keeps each answer back for a while. */
+async function withSlowRelay(toPort: number, delayMs: number, work: (port: number) => Promise<void>): Promise<void> {
+  await withTcpServer(client => {
+    const upstream = connect(toPort, '127.0.0.1').on('error', () => undefined);
+    client.pipe(upstream);
+    client.on('close', () => upstream.destroy());
+    upstream.on('data', answer => void setTimeout(() => client.write(answer), delayMs));
+  }, work);
+}
+
+async function withTcpServer(serve: (client: Socket) => void, work: (port: number) => Promise<void>): Promise<void> {
+  const clients = new Set<Socket>();
+  const server = createServer(client => {
+    clients.add(client.on('error', () => undefined));
+    serve(client);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  try {
+    await work(typeof address === 'object' && address !== null ? address.port : 0);
+  } finally {
+    for (const client of clients) client.destroy();
+    server.close();
+    await once(server, 'close');
+  }
+}
