@@ -28,6 +28,27 @@ export const modes = {
     revocationLagMs: 0,
     summary: 'any backend serves anyone; the session lives in Redis',
   },
+  memcached: {
+    affinity: false,
+    strategy: 'reference',
+    store: 'memcached',
+    revocationLagMs: 0,
+    summary: 'any backend serves anyone; the session lives in memcached, until it is evicted',
+  },
+  jwt: {
+    affinity: false,
+    strategy: 'jwt',
+    store: 'redis',
+    revocationLagMs: 1_000,
+    summary: 'any backend serves anyone; the session is a signed token in the browser, Redis lists who has one',
+  },
+  sealed: {
+    affinity: false,
+    strategy: 'sealed',
+    store: 'redis',
+    revocationLagMs: 1_000,
+    summary: 'any backend serves anyone; the session is an encrypted cookie, Redis lists who has one',
+  },
 } as const satisfies Record<string, Mode>;
 
 /** The store servers that a mode needs. */

@@ -5,7 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import { modeNames } from '#src/modes.js';
+import { type ModeName, modeNames } from '#src/modes.js';
 import { root, withHoldfast } from './holdfast.js';
 
 /** The part of the JSON contract that these tests read. */
@@ -43,17 +43,25 @@ async function runScenario(file: string, ...args: readonly string[]): Promise<Fi
   });
 }
 
-const shipped = ['kill-one', 'hang-one', 'drain-one', 'rolling-restart', 'redis-outage'];
+/** What they are for is shown by two modes each; all modes of all scenarios would take longer than anybody waits. */
+const shipped: Readonly<Record<string, readonly ModeName[]>> = {
+  'kill-one': modeNames,
+  'hang-one': ['sticky', 'redis'],
+  'drain-one': ['sticky', 'memcached'],
+  'rolling-restart': ['sticky', 'jwt'],
+  'redis-outage': ['redis', 'sealed'],
+};
 
 describe('the shipped scenarios', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
-  for (const name of shipped) {
-    it(`${name} gives its verdict in every mode`, async () => {
-      const { code, result, text } = await runScenario(path.join(root, `scenarios/${name}.yaml`));
+  for (const [name, modes] of Object.entries(shipped)) {
+    it(`${name} gives its verdict in ${modes.join(', ')}`, async () => {
+      const file = path.join(root, `scenarios/${name}.yaml`);
+      const { code, result, text } = await runScenario(file, '--mode', modes.join(','));
       expect(code, text).to.equal(0);
       expect(result.runs.map(({ mode, verdict }) => `${mode} ${verdict}`)).to.deep.equal(
-        modeNames.map(mode => `${mode} pass`),
+        modes.map(mode => `${mode} pass`),
       );
       for (const run of result.runs) {
         expect(run.expectations.length).to.be.greaterThan(3);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { SessionConflict, StoreUnavailable } from '../errors.js';
+import { StoreUnavailable } from '../errors.js';
+import { RegisteredSessions } from '../registered-sessions.js';
 import type { RevocationFeed } from '../revocation-feed.js';
 import type { NoSession, Session, SessionData, SessionLimits, SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
@@ -14,7 +15,6 @@ const accessLifeMaxMs = 5 * 60_000;
 /** How far the clocks of two backends may be apart. */
 const toleranceMs = 5_000;
 const jtiBytes = 16;
-const endAllRoundsMax = 100;
 
 /** As it was read from, or written into, a cookie: `<access token>~<refresh token>`. */
 class JwtSession implements Session {
@@ -33,6 +33,7 @@ class JwtSession implements Session {
  *                                                                                -> late: exchange the refresh token
  */
 class JwtStrategy implements SessionStrategy {
+  readonly #registered: RegisteredSessions;
   readonly #store: SessionStore;
   readonly #feed: RevocationFeed | undefined;
   readonly #limits: SessionLimits;
@@ -41,7 +42,9 @@ class JwtStrategy implements SessionStrategy {
   readonly #families: RefreshFamilies;
   readonly #lifeMs: number;
 
-  constructor({ store, feed, keys, limits, now }: StrategySettings) {
+  constructor(settings: StrategySettings) {
+    const { store, feed, keys, limits, now } = settings;
+    this.#registered = new RegisteredSessions(settings);
     this.#store = store;
     this.#feed = feed;
     this.#limits = limits;
@@ -78,7 +81,7 @@ class JwtStrategy implements SessionStrategy {
    * reach of a revocation that came in between. */
   async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
     const { token, claims, record } = ours(session);
-    if (this.#isRevoked(claims)) return 'gone';
+    if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
     const draft: SessionData = JSON.parse(JSON.stringify(record.data));
     edit(draft);
     const dataJson = this.#within(draft);
@@ -92,7 +95,7 @@ class JwtStrategy implements SessionStrategy {
    * in between wins. */
   async rotate(session: Session): Promise<Issued | 'gone'> {
     const { claims } = ours(session);
-    if (this.#isRevoked(claims)) return 'gone';
+    if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
     const issued = await this.#found(claims.record, claims.dataJson);
     const outcome = await this.#store.remove(claims.sid);
     if (outcome !== 'removed') {
@@ -103,11 +106,9 @@ class JwtStrategy implements SessionStrategy {
     return issued;
   }
 
-  /** Revoked first: the removal alone would leave the access token in force, and could not be tried again. */
-  async end(session: Session): Promise<void> {
+  end(session: Session): Promise<void> {
     const { claims } = ours(session);
-    await this.#feed?.revoke([claims.handle], claims.record.absoluteUntilMs);
-    await this.#store.remove(claims.sid);
+    return this.#registered.end(claims.sid, claims.record.absoluteUntilMs);
   }
 
   handleOf(session: Session): string {
@@ -115,34 +116,23 @@ class JwtStrategy implements SessionStrategy {
   }
 
   list(user: string): Promise<readonly SessionSummary[]> {
-    return this.#store.listByUser(user);
+    return this.#registered.list(user);
   }
 
-  async endOne(user: string, handle: string): Promise<boolean> {
-    const listed = await this.#store.listByUser(user);
-    const isListed = listed.some(each => each.handle === handle);
-    return isListed && (await this.#endAll(user, [handle])) > 0;
+  endOne(user: string, handle: string): Promise<boolean> {
+    return this.#registered.endOne(user, handle);
   }
 
-  /** Again until the list is empty: it may be longer than what is listed at once. */
-  async endAll(user: string, except?: string): Promise<number> {
-    let ended = 0;
-    for (let rounds = 0; rounds < endAllRoundsMax; rounds++) {
-      const listed = await this.#store.listByUser(user);
-      const handles = listed.map(({ handle }) => handle).filter(handle => handle !== except);
-      if (handles.length === 0) return ended;
-      ended += await this.#endAll(user, handles);
-    }
-    throw new SessionConflict();
+  endAll(user: string, except?: string): Promise<number> {
+    return this.#registered.endAll(user, except);
   }
 
-  async endEveryone(): Promise<void> {
-    await this.#feed?.revokeEveryone(this.#latestEndMs());
-    await this.#store.clear();
+  endEveryone(): Promise<void> {
+    return this.#registered.endEveryone();
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.#store.close(), this.#feed?.close()]);
+  close(): Promise<void> {
+    return this.#registered.close();
   }
 
   /** A new family under a new id, and its first pair of tokens. What cannot be issued is not registered either. */
@@ -184,19 +174,12 @@ class JwtStrategy implements SessionStrategy {
     return { token, session: opened(token, claims) };
   }
 
-  async #endAll(user: string, handles: readonly string[]): Promise<number> {
-    await this.#feed?.revoke(handles, this.#latestEndMs());
-    const removed = await Promise.all(handles.map(handle => this.#store.removeByHandle(user, handle)));
-    return removed.filter(Boolean).length;
+  #isOver({ record }: Claims): boolean {
+    return this.#now() >= Math.min(record.idleUntilMs, record.absoluteUntilMs);
   }
 
   #isRevoked({ handle, issuedAtMs }: Claims): boolean {
     return this.#feed?.isRevoked(handle, issuedAtMs) === true;
-  }
-
-  /** No session that there is now lives longer. */
-  #latestEndMs(): number {
-    return this.#now() + this.#limits.absoluteMs;
   }
 
   #within(data: SessionData): string {
