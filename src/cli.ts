@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   proxy: async () => (await import('./commands/proxy.js')).proxy,
   run: async () => (await import('./commands/run.js')).run,
   load: async () => (await import('./commands/load.js')).load,
+  attack: async () => (await import('./commands/attack.js')).attack,
   report: async () => (await import('./commands/report.js')).report,
 };
 

@@ -11,10 +11,11 @@ const shared = ['modes.ts', 'unknown-name.ts', 'duration.ts', 'key-ring.ts', 'st
 
 const mayImport: Record<string, readonly string[]> = {
   'cli.ts': ['commands'],
-  commands: ['simulator', 'proxy', 'sessions', 'load', 'report', ...shared],
+  commands: ['simulator', 'proxy', 'sessions', 'attacks', 'load', 'report', ...shared],
   proxy: [...shared],
   sessions: ['unknown-name.ts', 'key-ring.ts'],
   simulator: [...shared],
+  attacks: ['simulator', ...shared],
   report: ['simulator'],
   load: [],
   backends: ['sessions', ...shared],
@@ -131,7 +132,8 @@ describe('import arrows', () => {
 
   /** Its folder and its name: an implementation is one file, with a folder of the same name where one is too small. */
   function plugIn(file: string): { folder: string; name: string } | undefined {
-    const place = /^(src\/.*\/(?:engines|routing-policies|strategies|stores|faults|reporters))\/([^/]+?)(?:\.ts$|\/)/;
+    const place =
+      /^(src\/.*\/(?:engines|routing-policies|strategies|stores|faults|reporters|attacks))\/([^/]+?)(?:\.ts$|\/)/;
     const [, folder, name] = place.exec(file) ?? [];
     return folder === undefined || name === undefined ? undefined : { folder, name };
   }
@@ -146,9 +148,18 @@ describe('import arrows', () => {
     expect(wrong.map(({ file, to }) => `${file} -> ${to}`)).to.deep.equal([]);
   });
 
+  it('lets attacks see the system only from outside: the lab that runs it, and nothing but HTTP in an attack itself', () => {
+    const wrong = arrows.filter(({ file, from, to }) => {
+      if (from !== 'attacks' || !/^(src|backends)\//.test(to)) return false;
+      if (/^src\/attacks\/attacks\//.test(file)) return area(to) !== 'attacks';
+      return area(to) === 'simulator' && !/^src\/simulator\/(cluster\/|errors\.ts$|interruptible\.ts$)/.test(to);
+    });
+    expect(wrong.map(({ file, to }) => `${file} -> ${to}`)).to.deep.equal([]);
+  });
+
   it('keeps what decides pure: no I/O, no clock, no chance', () => {
     const deciding =
-      /^src\/(simulator\/(checker\/|plan\.ts|expectations\.ts|verdict\.ts)|report\/reporters\/|proxy\/(retry\.ts|routing-policies\/))/;
+      /^src\/(simulator\/(checker\/|plan\.ts|expectations\.ts|verdict\.ts)|report\/reporters\/|attacks\/(plan|finding|attack-json|evidence|exchange|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
     const files = sources('src').filter(file => deciding.test(file));
     expect(files.length).to.be.greaterThan(15);
     const impure =

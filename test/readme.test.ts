@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
+import { attacks } from '#src/attacks/attacks/registry.js';
+import { weakVariantNames } from '#src/attacks/weak-variants.js';
 import { modeNames } from '#src/modes.js';
 import { engines } from '#src/proxy/engines/registry.js';
 import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
@@ -20,6 +22,8 @@ const listed: Record<string, readonly string[]> = {
   Strategies: Object.keys(strategies),
   Stores: Object.keys(stores),
   Faults: Object.keys(faults),
+  Attacks: Object.keys(attacks),
+  'Weak variants': weakVariantNames,
   Reporters: Object.keys(reporters),
   Scenarios: readdirSync(path.join(root, 'scenarios'))
     .filter(file => file.endsWith('.yaml'))

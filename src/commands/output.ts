@@ -24,7 +24,7 @@ export function printReport(runs: readonly JudgedRun[]): void {
  * `scenarios` are the names that stand for `{scenario}`.
  */
 export async function checkOutputs(
-  files: OutputFiles,
+  files: OutputFiles & { readonly markdown?: string | undefined },
   folder: string | undefined,
   scenarios: readonly string[],
 ): Promise<void> {

@@ -2,7 +2,12 @@ import { unknownName } from '../unknown-name.js';
 import { UsageError } from './exit.js';
 
 /** The flags that may be given more than once. */
-const lists: Readonly<Record<string, readonly string[]>> = { proxy: ['backend'], run: ['mode'], load: ['mode'] };
+const lists: Readonly<Record<string, readonly string[]>> = {
+  proxy: ['backend'],
+  run: ['mode'],
+  load: ['mode'],
+  attack: ['mode', 'attack'],
+};
 
 /**
  * What yargs lets pass. A flag without a value is most often a variable of a script that is not set: `--json "$OUT"`

@@ -1,0 +1,79 @@
+import type { Answer } from './browser.js';
+import { Inconclusive } from './errors.js';
+import type { Exchange } from './exchange.js';
+import type { Target } from './target.js';
+import type { WeakVariantName } from './weak-variants.js';
+
+/**
+ * One way to break into the sessions of a running system. It sees the system over HTTP alone, and can kill a backend.
+ * Implementations: `attacks/registry.ts`.
+ *
+ * `run` shows first that the honest user can do the thing (a dead system resists everything), then tries. What it cannot
+ * carry out it rejects with `Inconclusive`; that is never taken for resistance. It uses users of its own
+ * (`target.freshUser()`), since others run beside it.
+ */
+export interface Attack {
+  /** One line, for the table and the evidence. */
+  readonly title: string;
+  /** Requirements of OWASP ASVS 5.0.0 that it is evidence for, such as `7.4.1`; or `RFC 9700`. */
+  readonly asvs: readonly string[];
+  /** The weak variants in which it must be seen to succeed, at least one: what cannot succeed proves nothing. */
+  readonly weak: readonly WeakVariantName[];
+  /** It needs sessions that end while it waits: a system with the limits of `shortLimits`. */
+  readonly shortLimits?: true;
+  /** It strikes everyone (kills a backend, ends everyone's sessions), so nothing else runs beside it. */
+  readonly alone?: true;
+  run(target: Target): Promise<AttackResult>;
+}
+
+export type AttackResult =
+  | {
+      readonly outcome: 'resisted';
+      /** How many times the system was tried; never 0. */
+      readonly tries: number;
+      /** For so long what had been ended was still honoured; at most what the mode states. */
+      readonly lagMs?: number;
+    }
+  | {
+      readonly outcome: 'succeeded';
+      readonly tries: number;
+      /** What went through that should not have. */
+      readonly reason: string;
+      /** What proves it. */
+      readonly exchanges: readonly Exchange[];
+    }
+  | { readonly outcome: 'not applicable'; readonly reason: string };
+
+export function notApplicable(reason: string): AttackResult {
+  return { outcome: 'not applicable', reason };
+}
+
+/** What an attack has tried so far. The first try that went through is the one that is shown. */
+export class Tries {
+  #count = 0;
+  #lagMs: number | undefined;
+  #success: { readonly reason: string; readonly exchanges: readonly Exchange[] } | undefined;
+
+  /** One try: what was attempted, whether it went through, and the exchanges that show it. */
+  add(what: string, wentThrough: boolean, ...answers: readonly Pick<Answer, 'exchange'>[]): void {
+    this.#count += 1;
+    if (wentThrough) this.#success ??= { reason: what, exchanges: answers.map(({ exchange }) => exchange) };
+  }
+
+  /** For so long after its end something was still honoured. */
+  noteLag(lagMs: number): void {
+    this.#lagMs = Math.max(this.#lagMs ?? 0, Math.round(lagMs));
+  }
+
+  get succeeded(): boolean {
+    return this.#success !== undefined;
+  }
+
+  /** Throws `Inconclusive` when nothing was tried: observing nothing is not a pass. */
+  result(): AttackResult {
+    if (this.#count === 0) throw new Inconclusive('nothing was tried');
+    const tries = this.#count;
+    if (this.#success !== undefined) return { outcome: 'succeeded', tries, ...this.#success };
+    return { outcome: 'resisted', tries, ...(this.#lagMs === undefined ? {} : { lagMs: this.#lagMs }) };
+  }
+}

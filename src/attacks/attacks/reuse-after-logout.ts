@@ -1,0 +1,23 @@
+import { type Attack, Tries } from '../attack.js';
+import { tryEnded } from '../ended-session.js';
+import { loggedIn, logOut } from '../shop.js';
+import type { Target } from '../target.js';
+
+export const reuseAfterLogout: Attack = {
+  title: 'use a token after its logout, through the proxy and on every backend',
+  asvs: ['7.4.1'],
+  weak: ['logout-undone'],
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const { user, browser } = await loggedIn(target);
+  const kept = browser.copy();
+  await logOut(browser);
+  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  await tryEnded(tries, 'the token was honoured through the proxy after its logout', kept, ended);
+  for (const { name, url } of target.backends)
+    await tryEnded(tries, `the token was honoured by ${name} after its logout`, kept.copy(url), ended);
+  return tries.result();
+}

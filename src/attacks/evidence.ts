@@ -1,0 +1,101 @@
+import { modeNames } from '../modes.js';
+import type { Attack } from './attack.js';
+import type { Finding } from './finding.js';
+import { type WeakVariantName, weakVariants } from './weak-variants.js';
+
+type Attacks = Readonly<Record<string, Attack>>;
+
+/** Requirement -> attack -> result per mode, then what each weak variant fell to, as Markdown: the same findings give
+ * the same text. */
+export function evidence(attacks: Attacks, findings: readonly Finding[]): string {
+  const modes = modeNames.filter(mode => findings.some(finding => finding.mode === mode));
+  const rows = requirementsOf(attacks).flatMap(([id, names]) =>
+    names.map(name => [id, `\`${name}\``, ...modes.map(mode => strongCell(findings, name, mode))]),
+  );
+  const weak = findings
+    .filter(({ variant }) => variant !== undefined)
+    .map(finding => [
+      `\`${finding.variant}\``,
+      `\`${finding.mode}\``,
+      summaryOf(finding),
+      `\`${finding.attack}\``,
+      weakCell(finding),
+    ]);
+  return [
+    '# Evidence',
+    '',
+    'Written by `holdfast attack --markdown`. Requirements are those of OWASP ASVS 5.0.0 where nothing else is said; each',
+    'attack runs black-box over HTTP, through the proxy and past it. In brackets: how often it tried.',
+    '',
+    ...tableOf(['requirement', 'attack', ...modes.map(mode => `\`${mode}\``)], rows),
+    '',
+    '## What each attack does',
+    '',
+    ...tableOf(
+      ['attack', 'what it does'],
+      namesOf(findings).map(name => [`\`${name}\``, attacks[name]?.title ?? '']),
+    ),
+    '',
+    '## Seen to succeed',
+    '',
+    'An attack that cannot succeed proves nothing: each falls upon a system with one weakness planted.',
+    '',
+    ...tableOf(['weak variant', 'mode', 'what is wrong with it', 'attack', 'result'], weak),
+    ...reasonsOf(findings),
+    '',
+  ].join('\n');
+}
+
+/** In the order of the numbers; what is no number of ASVS comes last. */
+function requirementsOf(attacks: Attacks): [string, string[]][] {
+  const byId = new Map<string, string[]>();
+  for (const [name, { asvs }] of Object.entries(attacks)) {
+    for (const id of asvs.length === 0 ? ['–'] : asvs) byId.set(id, [...(byId.get(id) ?? []), name]);
+  }
+  return [...byId].sort(([a], [b]) => compareIds(a, b));
+}
+
+function compareIds(a: string, b: string): number {
+  const isNumber = (id: string) => /^\d/.test(id);
+  if (isNumber(a) !== isNumber(b)) return isNumber(a) ? -1 : 1;
+  return a.localeCompare(b, 'en', { numeric: true });
+}
+
+function strongCell(findings: readonly Finding[], attack: string, mode: string): string {
+  const found = findings.find(each => each.attack === attack && each.mode === mode && each.variant === undefined);
+  return found === undefined ? 'not run' : cell(found);
+}
+
+function cell({ result }: Finding): string {
+  if (result.outcome === 'not applicable') return 'n/a';
+  if (result.outcome === 'inconclusive') return '**inconclusive**';
+  return result.outcome === 'resisted' ? `resisted (${result.tries})` : '**SUCCEEDED**';
+}
+
+function weakCell({ result }: Finding): string {
+  return result.outcome === 'succeeded' ? `succeeded: ${escaped(result.reason)}` : `**${result.outcome}**`;
+}
+
+function summaryOf({ variant }: Finding): string {
+  return variant === undefined ? '' : escaped(weakVariants[variant satisfies WeakVariantName].summary);
+}
+
+function namesOf(findings: readonly Finding[]): string[] {
+  return [...new Set(findings.map(({ attack }) => attack))];
+}
+
+function reasonsOf(findings: readonly Finding[]): string[] {
+  const lines = findings.flatMap(({ attack, mode, result }) =>
+    result.outcome === 'not applicable' ? [`- \`${attack}\` in \`${mode}\`: ${result.reason}`] : [],
+  );
+  return lines.length === 0 ? [] : ['', '## Not applicable', '', ...new Set(lines)];
+}
+
+function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)];
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
+}

@@ -1,0 +1,36 @@
+/** One request and its answer, as they are shown to prove something: no body of a request, no whole secret. */
+export interface Exchange {
+  /** Request line and headers, one string each. */
+  readonly request: readonly string[];
+  /** Status line and headers, one string each. */
+  readonly response: readonly string[];
+  /** The beginning of the answer's body. */
+  readonly body: string;
+}
+
+const bodyCharsMax = 200;
+const secretCharsShown = 10;
+
+/** `headers` are pairs in the order in which they went over the wire. */
+export function shownExchange(
+  request: { readonly line: string; readonly headers: readonly (readonly [string, string])[] },
+  response: { readonly line: string; readonly headers: readonly (readonly [string, string])[] },
+  body: string,
+): Exchange {
+  return {
+    request: [request.line, ...request.headers.map(shownHeader)],
+    response: [response.line, ...response.headers.map(shownHeader)],
+    body: body.length > bodyCharsMax ? `${body.slice(0, bodyCharsMax)}…` : body.trim(),
+  };
+}
+
+function shownHeader([name, value]: readonly [string, string]): string {
+  return `${name}: ${/^(set-)?cookie$/i.test(name) ? shownCookies(value) : value}`;
+}
+
+/** Enough of each value to tell two apart, and its length. */
+export function shownCookies(header: string): string {
+  return header.replace(/=([^;\s]+)/g, (whole, value: string) =>
+    value.length <= secretCharsShown * 2 ? whole : `=${value.slice(0, secretCharsShown)}…(${value.length} characters)`,
+  );
+}

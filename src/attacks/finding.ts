@@ -1,0 +1,26 @@
+import type { ModeName } from '../modes.js';
+import type { AttackResult } from './attack.js';
+import type { WeakVariantName } from './weak-variants.js';
+
+/** What came of one attack on one system. */
+export interface Finding {
+  /** A key of the registry. */
+  readonly attack: string;
+  readonly mode: ModeName;
+  /** Undefined: the mode at full strength. */
+  readonly variant: WeakVariantName | undefined;
+  readonly result: AttackResult | InconclusiveResult;
+}
+
+export interface InconclusiveResult {
+  readonly outcome: 'inconclusive';
+  readonly reason: string;
+}
+
+export type FindingWord = 'as it should be' | 'not as it should be' | 'inconclusive';
+
+/** At full strength nothing may succeed; in a weak variant what is run there must. */
+export function judge({ variant, result: { outcome } }: Finding): FindingWord {
+  if (outcome === 'inconclusive') return 'inconclusive';
+  return (outcome === 'succeeded') === (variant !== undefined) ? 'as it should be' : 'not as it should be';
+}

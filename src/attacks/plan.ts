@@ -1,0 +1,40 @@
+import { type ModeName, modeNames } from '../modes.js';
+import type { Attack } from './attack.js';
+import type { SystemSpec } from './start-system.js';
+import { type WeakVariant, type WeakVariantName, weakVariantNames, weakVariants } from './weak-variants.js';
+
+/** One system to start, and the attacks to run on it: keys of the registry. */
+export interface PlannedSystem extends SystemSpec {
+  readonly variantName: WeakVariantName | undefined;
+  readonly attacks: readonly string[];
+}
+
+type Attacks = Readonly<Record<string, Attack>>;
+
+/**
+ * Every mode at full strength against every attack, then each weak variant of these modes against the attacks that must
+ * succeed there. Attacks that need short limits have a system of their own.
+ */
+export function planSystems(modes: readonly ModeName[], attacks: Attacks): readonly PlannedSystem[] {
+  const strong = modes.map(mode => ({ mode, variantName: undefined, variant: undefined, names: Object.keys(attacks) }));
+  const weak = weakVariantNames.map(variantName => {
+    const variant: WeakVariant = weakVariants[variantName];
+    return { mode: variant.mode, variantName, variant, names: fallingIn(variantName, attacks) };
+  });
+  return [...strong, ...weak.filter(({ mode }) => modes.includes(mode))].flatMap(({ names, ...system }) =>
+    [false, true].flatMap(shortLimits => {
+      const wanted = names.filter(name => (attacks[name]?.shortLimits ?? false) === shortLimits);
+      return wanted.length === 0 ? [] : [{ ...system, shortLimits, attacks: wanted }];
+    }),
+  );
+}
+
+function fallingIn(variant: WeakVariantName, attacks: Attacks): string[] {
+  return Object.entries(attacks).flatMap(([name, { weak }]) => (weak.includes(variant) ? [name] : []));
+}
+
+/** The modes to give so that this attack is also seen to succeed. */
+export function weakModesOf({ weak }: Attack): readonly ModeName[] {
+  const wanted = weak.map((name): ModeName => weakVariants[name].mode);
+  return modeNames.filter(mode => wanted.includes(mode));
+}

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Interrupted } from '../simulator/errors.js';
+import { interruptible } from '../simulator/interruptible.js';
+import type { Attack } from './attack.js';
+import { Inconclusive } from './errors.js';
+import type { Finding } from './finding.js';
+import type { PlannedSystem } from './plan.js';
+import type { System } from './start-system.js';
+import type { Target } from './target.js';
+
+/** Systems that run at once: one boots while another is attacked. */
+const systemsAtOnce = 2;
+/** Attacks at once on one system; more would make every answer late. */
+const attacksAtOnce = 4;
+export const attackWithinMs = 60_000;
+
+export interface AttackRun {
+  readonly attacks: Readonly<Record<string, Attack>>;
+  readonly systems: readonly PlannedSystem[];
+  readonly start: (system: PlannedSystem) => Promise<System>;
+  readonly signal: AbortSignal;
+  /** When a system is about to start, and with everything that was found on it when it has been stopped. */
+  readonly onProgress: (system: PlannedSystem, findings: readonly Finding[] | undefined) => void;
+}
+
+/**
+ * start a system -> attacks beside each other -> those that strike everyone, one by one, healing after each -> stop
+ *
+ * Findings come in the order of the plan. Rejects with `LabError` when a system does not start, with `Interrupted` when
+ * the signal is aborted; every system is stopped first. An attack that fails is a finding, `inconclusive`.
+ */
+export async function runAttacks(run: AttackRun): Promise<readonly Finding[]> {
+  const found = await someAtOnce(run.systems, systemsAtOnce, async system => {
+    if (run.signal.aborted) throw new Interrupted();
+    run.onProgress(system, undefined);
+    const findings = await runOn(system, run);
+    run.onProgress(system, findings);
+    return findings;
+  });
+  return found.flat();
+}
+
+async function runOn(planned: PlannedSystem, run: AttackRun): Promise<readonly Finding[]> {
+  const system = await run.start(planned);
+  try {
+    return await interruptible(attackAll(planned, system, run), run.signal);
+  } finally {
+    await system.stop();
+  }
+}
+
+async function attackAll(planned: PlannedSystem, system: System, { attacks }: AttackRun): Promise<Finding[]> {
+  const chosen = planned.attacks.flatMap(name => {
+    const attack = attacks[name];
+    return attack === undefined ? [] : [{ name, attack }];
+  });
+  const found = new Map<string, Finding['result']>();
+  const beside = chosen.filter(({ attack }) => attack.alone !== true);
+  await someAtOnce(beside, attacksAtOnce, async ({ name, attack }) => {
+    found.set(name, await resultOf(attack, system.target));
+  });
+  for (const { name, attack } of chosen.filter(({ attack }) => attack.alone === true)) {
+    found.set(name, await resultOf(attack, system.target));
+    await system.heal();
+  }
+  const { mode, variantName: variant } = planned;
+  return [...chosen].flatMap(({ name }) => {
+    const result = found.get(name);
+    return result === undefined ? [] : [{ attack: name, mode, variant, result }];
+  });
+}
+
+async function resultOf(attack: Attack, target: Target): Promise<Finding['result']> {
+  const timer = new AbortController();
+  const limit = sleep(attackWithinMs, undefined, { signal: timer.signal }).then(() => {
+    throw new Inconclusive(`it was not over after ${attackWithinMs / 1000} s`);
+  });
+  try {
+    return await Promise.race([attack.run(target), limit]);
+  } catch (error) {
+    return { outcome: 'inconclusive', reason: whyNot(error) };
+  } finally {
+    limit.catch(() => undefined);
+    timer.abort();
+  }
+}
+
+/** What is no `Inconclusive` is a mistake of the attack itself: the stack helps whoever mends it. */
+function whyNot(error: unknown): string {
+  if (error instanceof Inconclusive) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** In the order of the items. When one rejects no further one is begun, those under way are waited for. */
+async function someAtOnce<Item, T>(
+  items: readonly Item[],
+  max: number,
+  work: (item: Item) => Promise<T>,
+): Promise<T[]> {
+  const results: T[] = [];
+  let next = 0;
+  let failed = false;
+  const worker = async () => {
+    while (next < items.length && !failed) {
+      const at = next++;
+      const item = items[at];
+      if (item === undefined) continue;
+      try {
+        results[at] = await work(item);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: max }, worker));
+  const broken = ends.find(end => end.status === 'rejected');
+  if (broken !== undefined) throw broken.reason;
+  return results;
+}

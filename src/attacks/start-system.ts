@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
+import type { Cluster } from '../simulator/cluster/cluster.js';
+import { waitReadmitted } from '../simulator/cluster/probe.js';
+import { startCluster } from '../simulator/cluster/start-cluster.js';
+import type { StoreUrls } from '../store-addresses.js';
+import { Browser, Wires } from './browser.js';
+import { Inconclusive } from './errors.js';
+import type { Limits, Target } from './target.js';
+import type { WeakVariant } from './weak-variants.js';
+
+/** What one running system is: every attack on it wants the same. */
+export interface SystemSpec {
+  readonly mode: ModeName;
+  /** Undefined: at full strength. */
+  readonly variant: WeakVariant | undefined;
+  readonly shortLimits: boolean;
+}
+
+/** A running system, and how its operator puts it right again and stops it. */
+export interface System {
+  readonly target: Target;
+  /** Starts what an attack has killed; resolves when the proxy sends users there again. */
+  heal(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const backendCount = 3;
+const password = 'secret';
+const exitWithinMs = 5_000;
+const healWithinMs = 15_000;
+
+/** Long enough to log in and look, short enough to wait for. */
+export const shortLimits: Limits = { idleMs: 2_000, absoluteMs: 5_000 };
+export const ordinaryLimits: Limits = { idleMs: 30 * 60_000, absoluteMs: 12 * 3_600_000 };
+
+/** On a busy machine a healthy backend may be slow; it must not be taken for dead, which would cost `sticky` its users. */
+const health = { everyMs: 250, timeoutMs: 3_000, fall: 3, rise: 1 };
+
+/** Real processes on loopback. Rejects as `startCluster` does. */
+export async function startSystem(spec: SystemSpec, storeUrls: StoreUrls, signal: AbortSignal): Promise<System> {
+  const administratorPassword = randomBytes(16).toString('base64url');
+  const cluster = await startCluster(
+    {
+      mode: spec.mode,
+      backends: { count: backendCount, env: environment(spec, administratorPassword) },
+      stores: storesOf(spec.mode),
+      storeUrls,
+      proxy: { health, ...(spec.variant?.proxyProgram === undefined ? {} : { program: spec.variant.proxyProgram }) },
+    },
+    signal,
+    () => {},
+  );
+  const wires = new Wires();
+  const stop = async () => {
+    wires.close();
+    await cluster.stop();
+  };
+  return { target: targetOf(spec, cluster, wires, administratorPassword), heal: () => heal(cluster), stop };
+}
+
+function environment({ variant, shortLimits: isShort }: SystemSpec, administratorPassword: string) {
+  return {
+    SHOP_PASSWORD: password,
+    SHOP_ADMIN_PASSWORD: administratorPassword,
+    ...(isShort ? { SHOP_IDLE: `${shortLimits.idleMs}ms`, SHOP_ABSOLUTE: `${shortLimits.absoluteMs}ms` } : {}),
+    ...(variant?.defect === undefined ? {} : { SHOP_DEFECT: variant.defect }),
+  };
+}
+
+function targetOf(spec: SystemSpec, cluster: Cluster, wires: Wires, administratorPassword: string): Target {
+  const { affinity, strategy, revocationLagMs }: Mode = modes[spec.mode];
+  let users = 0;
+  let turn: Promise<unknown> = Promise.resolve();
+  return {
+    mode: spec.mode,
+    strategy,
+    affinity,
+    proxyUrl: cluster.proxyUrl,
+    backends: backendsOf(cluster).map(({ name, port }) => ({ name, url: `http://127.0.0.1:${port}` })),
+    revocationLagMs,
+    limits: spec.shortLimits ? shortLimits : ordinaryLimits,
+    password,
+    administratorPassword,
+    freshUser: () => `user-${++users}`,
+    browser: (origin = cluster.proxyUrl) => new Browser(wires, origin),
+    kill: name => kill(cluster, name),
+    inTurn: work => {
+      const mine = turn.then(work);
+      turn = mine.catch(() => undefined);
+      return mine;
+    },
+  };
+}
+
+function backendsOf({ members }: Cluster) {
+  return members.filter(({ role }) => role === 'backend');
+}
+
+async function kill(cluster: Cluster, name: string): Promise<void> {
+  const member = cluster.member(name);
+  const isSent = member.signal('SIGKILL');
+  if (!isSent || (await member.waitExit(exitWithinMs)) === undefined)
+    throw new Inconclusive(`${name} could not be killed`);
+}
+
+async function heal(cluster: Cluster): Promise<void> {
+  for (const member of backendsOf(cluster).filter(({ pid }) => pid === undefined)) {
+    await member.start();
+    await waitReadmitted(cluster, member, healWithinMs);
+  }
+}

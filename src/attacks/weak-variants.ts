@@ -1,0 +1,25 @@
+import type { ModeName } from '../modes.js';
+
+/** A system with one weakness planted, in which certain attacks must be seen to succeed. */
+export interface WeakVariant {
+  /** One line: what is wrong with it. */
+  readonly summary: string;
+  /** Where it is run. */
+  readonly mode: ModeName;
+  /** `SHOP_DEFECT` of every backend. */
+  readonly defect?: string;
+  /** A Node program in place of the proxy, with the same command line; absolute path. */
+  readonly proxyProgram?: string;
+}
+
+export const weakVariants = {
+  'logout-undone': {
+    summary: 'the logout clears the cookie, and the session lives on under its token',
+    mode: 'redis',
+    defect: 'revive-after-logout',
+  },
+} as const satisfies Record<string, WeakVariant>;
+
+export type WeakVariantName = keyof typeof weakVariants;
+
+export const weakVariantNames = Object.keys(weakVariants) as readonly WeakVariantName[];

@@ -1,0 +1,99 @@
+import Table from 'cli-table3';
+import pc from 'picocolors';
+import type { Attack } from '../attacks/attack.js';
+import type { Exchange } from '../attacks/exchange.js';
+import { type Finding, judge } from '../attacks/finding.js';
+import { weakModesOf } from '../attacks/plan.js';
+import { weakVariants } from '../attacks/weak-variants.js';
+
+type Colours = ReturnType<typeof pc.createColors>;
+type Attacks = Readonly<Record<string, Attack>>;
+
+/** The table attack × mode, what each weak variant fell to, then reasons and proofs: text for the terminal. */
+export function attackReport(attacks: Attacks, findings: readonly Finding[], colour: boolean): string {
+  const colours = pc.createColors(colour);
+  const strong = findings.filter(({ variant }) => variant === undefined);
+  const weak = findings.filter(({ variant }) => variant !== undefined);
+  return [
+    table(strong, colours),
+    ...weakLines(weak, colours),
+    ...unseenLines(attacks, findings),
+    ...lagLines(strong),
+    ...reasons(findings),
+    ...proofs(strong, colours),
+  ].join('\n');
+}
+
+function table(findings: readonly Finding[], colours: Colours): string {
+  const modes = [...new Set(findings.map(({ mode }) => mode))];
+  const drawn = new Table({
+    head: ['attack', ...modes].map(title => colours.bold(title)),
+    style: { head: [], border: [], compact: true },
+  });
+  for (const attack of new Set(findings.map(finding => finding.attack))) {
+    const cells = modes.map(mode => findings.find(each => each.attack === attack && each.mode === mode));
+    drawn.push([attack, ...cells.map(cell => (cell === undefined ? '' : word(cell, colours)))]);
+  }
+  return drawn.toString();
+}
+
+function word(finding: Finding, colours: Colours): string {
+  const { outcome } = finding.result;
+  const said = { resisted: 'resisted', succeeded: 'SUCCEEDED', 'not applicable': 'n/a', inconclusive: 'inconclusive' };
+  const paint = { 'as it should be': colours.green, 'not as it should be': colours.red, inconclusive: colours.yellow };
+  return outcome === 'not applicable' ? colours.dim('n/a') : paint[judge(finding)](said[outcome]);
+}
+
+function weakLines(findings: readonly Finding[], colours: Colours): string[] {
+  return [...new Set(findings.map(({ variant }) => variant))].flatMap(variant => {
+    if (variant === undefined) return [];
+    const mine = findings.filter(finding => finding.variant === variant);
+    const fell = mine.filter(({ result }) => result.outcome === 'succeeded').map(({ attack }) => attack);
+    const stood = mine.filter(({ result }) => result.outcome !== 'succeeded');
+    const { mode, summary } = weakVariants[variant];
+    const falls = fell.length === 0 ? [] : [`falls to ${fell.join(', ')}`];
+    const stands = stood.map(({ attack, result }) => colours.red(`does not fall to ${attack} (${result.outcome})`));
+    return [`weak: ${mode}, ${variant} (${summary}): ${[...falls, ...stands].join('; ')}`];
+  });
+}
+
+/** With `--mode` the weak variant of an attack may not have been run: its resistance is then worth less. */
+function unseenLines(attacks: Attacks, findings: readonly Finding[]): string[] {
+  const run = new Set(findings.map(({ attack }) => attack));
+  const seen = new Set(findings.filter(({ variant }) => variant !== undefined).map(({ attack }) => attack));
+  return Object.entries(attacks).flatMap(([name, attack]) =>
+    run.has(name) && !seen.has(name)
+      ? [`note: ${name} was not seen to succeed; its weak variant runs with --mode ${weakModesOf(attack).join(',')}`]
+      : [],
+  );
+}
+
+function lagLines(findings: readonly Finding[]): string[] {
+  const modes = [...new Set(findings.map(({ mode }) => mode))];
+  return modes.flatMap(mode => {
+    const lags = findings.flatMap(finding =>
+      finding.mode === mode && finding.result.outcome === 'resisted' ? (finding.result.lagMs ?? []) : [],
+    );
+    return lags.length === 0 ? [] : [`${mode}: what was ended was honoured for at most ${Math.max(...lags)} ms more`];
+  });
+}
+
+function reasons(findings: readonly Finding[]): string[] {
+  return findings.flatMap(({ attack, mode, variant, result }) => {
+    if (result.outcome !== 'not applicable' && result.outcome !== 'inconclusive') return [];
+    return [`${result.outcome}: ${attack} in ${[mode, variant].filter(Boolean).join(', ')}: ${result.reason}`];
+  });
+}
+
+/** Only of what should not have been: what a weak variant falls to is in the JSON. */
+function proofs(findings: readonly Finding[], colours: Colours): string[] {
+  return findings.flatMap(({ attack, mode, result }) =>
+    result.outcome === 'succeeded'
+      ? [colours.red(`\nSUCCEEDED: ${attack} in ${mode}: ${result.reason}`), ...result.exchanges.flatMap(proof)]
+      : [],
+  );
+}
+
+function proof({ request, response, body }: Exchange): string[] {
+  return [...request.map(line => `  > ${line}`), ...response.map(line => `  < ${line}`), `  < ${body}`, ''];
+}
