@@ -9,7 +9,7 @@ import { openSessions } from '#src/sessions/start-sessions.js';
 import type { Accounts } from './accounts/accounts.js';
 import { Passwords } from './accounts/passwords.js';
 import { answer, send } from './answer.js';
-import { plant } from './defects.js';
+import { type Planted, plant } from './defects.js';
 import { drain } from './drain.js';
 import type { Environment } from './environment.js';
 import { shopPage } from './page.js';
@@ -36,8 +36,9 @@ export async function startShop(environment: Environment, accounts: Accounts): P
   const { backend, mode, host, port } = environment;
   const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
   const state: State = { draining: false, store: undefined, inFlight: new Set() };
-  const sessions = await opened(state, environment);
-  const server = serve(self, state, environment, accounts, sessions);
+  const planted = plant(environment.defects);
+  const sessions = await opened(state, environment, planted);
+  const server = serve(self, state, environment, planted, accounts, sessions);
   try {
     await once(server.listen(port, host), 'listening');
   } catch (error) {
@@ -52,12 +53,13 @@ export async function startShop(environment: Environment, accounts: Accounts): P
  * Waits for the store, so that /health never says ready before a session can be read; but not for long, because a store
  * that is down must not keep a backend from booting: it serves as soon as the store does.
  */
-async function opened(state: State, { mode, storeUrl, limits, keys }: Environment): Promise<Sessions> {
+async function opened(state: State, environment: Environment, planted: Planted): Promise<Sessions> {
+  const { mode, storeUrl, limits, keys } = environment;
   const onEdge = ({ up, why }: StoreEdge) => {
     state.store = up ? 'up' : 'down';
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
   };
-  const sessions = openSessions({ ...modes[mode], storeUrl, limits, keys: keys.ring, onEdge });
+  const sessions = openSessions({ ...modes[mode], storeUrl, limits, keys: keys.ring, onEdge, ...planted.sessions });
   const ready = await sessions.ready(storeReadyMs);
   if (modes[mode].store !== 'memory') state.store = ready ? 'up' : 'down';
   return sessions;
@@ -65,26 +67,34 @@ async function opened(state: State, { mode, storeUrl, limits, keys }: Environmen
 
 const storeReadyMs = 2_000;
 
-function serve(self: Self, state: State, environment: Environment, accounts: Accounts, sessions: Sessions): Server {
+function serve(
+  self: Self,
+  state: State,
+  environment: Environment,
+  planted: Planted,
+  accounts: Accounts,
+  sessions: Sessions,
+): Server {
   const tally = new Tally();
   const { password, administratorPassword, keys } = environment;
   const passwords = new Passwords(password, administratorPassword);
   const shop: Shop = {
     self,
     tally,
-    members: { accounts, passwords, keys: keys.ring, sessions },
+    members: { accounts: planted.accounts(accounts), passwords, keys: keys.ring, sessions },
     page: shopPage(),
     draining: () => state.draining,
     store: () => state.store,
     counts: () => sessions.counts,
     keys: () => environment.keys.ring().map(({ id }) => id),
   };
-  const routes = plant(environment.defects, routesOf(shop));
-  const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, (request, response) => {
+  const routes = planted.routes(routesOf(shop));
+  const listener = planted.listener((request, response) => {
     stamp(self, state, response);
     tally.countRequest();
     void answer(routes, sessions, request, response);
   });
+  const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, listener);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     stamp(self, state, response);
     send(response, refused(new NotMet(request.headers.expect)));

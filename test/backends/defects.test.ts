@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { defectNames } from '#backends/defects.js';
+import { type WeakVariant, weakVariantNames, weakVariants } from '#src/attacks/weak-variants.js';
 import { Visitor } from './visitor.js';
 import { withShop } from './with-shop.js';
 
@@ -19,8 +20,17 @@ const symptoms: Record<string, { look(url: string): Promise<unknown>; sound: unk
 };
 
 describe('shop: planted defects', () => {
-  it('has a symptom here for each', () => {
-    expect(Object.keys(symptoms).sort()).to.deep.equal([...defectNames].sort());
+  it('has a symptom here for each, or a weak variant that an attack must break', () => {
+    const weak = weakVariantNames.map((name): WeakVariant => weakVariants[name]).map(({ defect }) => defect);
+    const shown = new Set([...Object.keys(symptoms), ...weak.filter(defect => defect !== undefined)]);
+    expect([...shown].sort()).to.deep.equal([...defectNames].sort());
+  });
+
+  it('says loudly what is planted, and nothing where nothing is', async () => {
+    await withShop({ SHOP_DEFECT: 'drop-writes, foreign-cart' }, async ({ output }) => {
+      expect(output()).to.match(/DEFECT PLANTED: drop-writes: .*\nDEFECT PLANTED: foreign-cart: /);
+    });
+    await withShop({}, async ({ output }) => expect(output()).not.to.include('DEFECT'));
   });
 
   it('shows none of them when none is planted', () =>
@@ -42,7 +52,7 @@ describe('shop: planted defects', () => {
   }
 
   it('plants several at once', () =>
-    withShop({ SHOP_DEFECT: defectNames.join(', ') }, async ({ url }) => {
+    withShop({ SHOP_DEFECT: Object.keys(symptoms).join(', ') }, async ({ url }) => {
       expect(await twoCarts(url)).to.deep.equal(symptoms['foreign-cart']?.spoilt);
       expect(await afterLogout(url)).to.deep.equal(symptoms['revive-after-logout']?.spoilt);
     }));
