@@ -18,6 +18,21 @@ export const weakVariants = {
     mode: 'redis',
     defect: 'revive-after-logout',
   },
+  'jwt-without-denylist': {
+    summary: 'nobody can end a token before its time: there is no list of revoked ones',
+    mode: 'jwt',
+    defect: 'no-revocation',
+  },
+  'sealed-without-denylist': {
+    summary: 'nobody can end a token before its time: there is no list of revoked ones',
+    mode: 'sealed',
+    defect: 'no-revocation',
+  },
+  'blind-overwrite': {
+    summary: 'a session is written back whole, whatever the store holds by now: no compare-and-set',
+    mode: 'redis',
+    defect: 'blind-overwrite',
+  },
 } as const satisfies Record<string, WeakVariant>;
 
 export type WeakVariantName = keyof typeof weakVariants;

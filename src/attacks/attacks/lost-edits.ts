@@ -1,0 +1,39 @@
+import { type Attack, notApplicable, Tries } from '../attack.js';
+import type { Browser } from '../browser.js';
+import { expectStatus, loggedIn, unexpected } from '../shop.js';
+import type { Target } from '../target.js';
+
+const rounds = 25;
+/** With four at once even five tries of a compare-and-set are enough for each. */
+const atOnce = 4;
+
+export const lostEdits: Attack = {
+  title: 'change one session from several tabs at once, and make an acknowledged change disappear',
+  asvs: [],
+  weak: ['blind-overwrite'],
+  run,
+};
+
+async function run(target: Target) {
+  if (target.strategy !== 'reference')
+    return notApplicable('the session is in the cookie: of answers that cross the browser keeps the last one');
+  const { browser } = await loggedIn(target);
+  const acknowledged: string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const skus = Array.from({ length: atOnce }, (_, tab) => `item-${round}-${tab}`);
+    const kept = await Promise.all(skus.map(sku => isAcknowledged(browser.copy(), sku)));
+    acknowledged.push(...skus.filter((_, tab) => kept[tab]));
+  }
+  const answer = expectStatus(await browser.get('/cart'), 200, 'GET /cart');
+  const tries = new Tries();
+  for (const sku of acknowledged)
+    tries.add(`${sku} was acknowledged, and is not in the cart`, !answer.text.includes(`"${sku}"`), answer);
+  return tries.result();
+}
+
+/** 409 is an honest refusal. */
+async function isAcknowledged(browser: Browser, sku: string): Promise<boolean> {
+  const answer = await browser.post('/cart', { sku });
+  if (answer.status === 201 || answer.status === 409) return answer.status === 201;
+  throw unexpected(answer, 'POST /cart', '201 or 409');
+}

@@ -1,0 +1,23 @@
+import { expect } from 'chai';
+import { isDefectName } from '#backends/defects.js';
+import { attacks } from '#src/attacks/attacks/registry.js';
+import { weakVariantNames, weakVariants } from '#src/attacks/weak-variants.js';
+
+describe('attacks: the registry', () => {
+  for (const [name, { title, asvs, weak }] of Object.entries(attacks)) {
+    it(`${name} says what it does, for which requirement, and where it must succeed`, () => {
+      expect(title).to.match(/^[a-z].{20,}[^.]$/);
+      for (const id of asvs) expect(id).to.match(/^(\d+\.\d+\.\d+|RFC \d+)$/);
+      expect(weak).not.to.deep.equal([]);
+    });
+  }
+
+  for (const name of weakVariantNames) {
+    it(`the weak variant ${name} has an attack that it must fall to, and a defect that the shop knows`, () => {
+      expect(Object.values(attacks).some(({ weak }) => weak.includes(name))).to.equal(true);
+      const variant: { readonly defect?: string; readonly proxyProgram?: string } = weakVariants[name];
+      expect(variant.defect === undefined || isDefectName(variant.defect)).to.equal(true);
+      expect(variant.defect ?? variant.proxyProgram).not.to.equal(undefined);
+    });
+  }
+});
