@@ -6,16 +6,19 @@ import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { parseAddress, type RedisAddress } from './redis/address.js';
 import { hasCode, isReadOnly, type RedisConnection, withinMs } from './redis/connection.js';
-import { connectionTo } from './redis/open-connection.js';
+import { connectionTo, replicatedConnectionTo } from './redis/open-connection.js';
 import { fields, headOf, readable } from './redis/record-text.js';
+import { TooFewReplicas } from './redis/replicated.js';
 import { RevocationStream } from './redis/revocation-stream.js';
 
 const listedMax = 1000;
 const scannedAtOnce = 1000;
 const probeIntervalMs = 20;
 
-/** What a server can refuse by itself: one without memory takes no writes, and still removals. */
-type Kind = 'reads' | 'writes' | 'removals';
+/** What a server can refuse by itself: one without memory takes no writes, and still removals; one without replicas
+ * takes what need not be replicated. */
+type Kind = 'reads' | Write | `replicated ${Write}`;
+type Write = 'writes' | 'removals';
 
 const sessionKey = (digest: string) => `holdfast:session:${digest}`;
 const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
@@ -23,9 +26,17 @@ const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
 /**
  * Sessions in Redis, over a connection that comes back by itself. What is behind it (one server, a primary that Sentinel
  * names, a cluster) is none of its concern: every question names the key whose server is to be asked.
+ *
+ * Where the address asks for replicas, what begins or ends a session waits for them, and is `StoreUnavailable` when too
+ * few acknowledge in time. It may have been carried out all the same: after `create` some server may keep a session
+ * until it ends idle, but nobody has its token; after a removal the session has ended here, and only a failover could
+ * bring it back. A change of data does not wait: it would be answered as failed and be there for everybody to see, and
+ * whoever tried it again would apply it twice. Nor does a touch: without it a session only ends sooner.
  */
 class RedisStore implements SessionStore {
   readonly #redis: RedisConnection;
+  /** For what begins and ends sessions; the same one where the address asks for no replicas. */
+  readonly #replicated: RedisConnection;
   readonly #settings: StoreSettings;
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   /** What the server refused when it was last asked for it. */
@@ -38,6 +49,8 @@ class RedisStore implements SessionStore {
       onUp: () => this.#wentUp(),
       onDown: why => this.#wentDown(why),
     });
+    const { deadlineMs } = settings;
+    this.#replicated = address.replicas === 0 ? this.#redis : replicatedConnectionTo(address, { deadlineMs });
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
@@ -45,18 +58,8 @@ class RedisStore implements SessionStore {
   }
 
   async create(id: string, record: SessionRecord): Promise<void> {
-    const { user, idleUntilMs, absoluteUntilMs } = record;
-    const digest = digestOf(id);
-    const json = JSON.stringify(record.data);
-    const untilMs = Math.floor(Math.min(idleUntilMs, absoluteUntilMs));
-    const nowMs = this.#settings.now();
-    const [list, session] = [userKey(user), sessionKey(digest)];
-    // Written together: one round trip. The list goes first, so that no session is ever missing from it.
-    const [, outcome] = await Promise.all([
-      this.#ask('writes', list, server => server.sessionIndex(list, nowMs, absoluteUntilMs, digest)),
-      this.#ask('writes', session, server => server.sessionCreate(session, nowMs, headOf(record), json, untilMs)),
-    ]);
-    if (outcome !== 'created') throw new SessionExists();
+    const late = () => new StoreUnavailable('the session store did not keep the session in time');
+    await withinMs(this.#settings.deadlineMs, this.#create(digestOf(id), record), late);
   }
 
   async replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
@@ -112,6 +115,29 @@ class RedisStore implements SessionStore {
   async close(): Promise<void> {
     this.#state = 'closed';
     this.#redis.close();
+    this.#replicated.close();
+  }
+
+  /**
+   * The session, then its entry in the list of its user, which another server may have: what is listed has been there,
+   * so a reader of the list may strike what it does not find. Between the two, and for good when this process dies
+   * there, it is in no list; but nobody has its token yet.
+   */
+  async #create(digest: string, record: SessionRecord): Promise<void> {
+    const { user, idleUntilMs, absoluteUntilMs } = record;
+    const [session, list] = [sessionKey(digest), userKey(user)];
+    const [head, json] = [headOf(record), JSON.stringify(record.data)];
+    const untilMs = Math.floor(Math.min(idleUntilMs, absoluteUntilMs));
+    const nowMs = this.#settings.now();
+    const create = (server: Redis) => server.sessionCreate(session, nowMs, head, json, untilMs);
+    if ((await this.#askReplicated('writes', session, create)) !== 'created') throw new SessionExists();
+    try {
+      const enlist = (server: Redis) => server.sessionIndex(list, nowMs, absoluteUntilMs, digest);
+      await this.#askReplicated('writes', list, enlist);
+    } catch (error) {
+      this.#takeBack(digest, list);
+      throw error;
+    }
   }
 
   async #list(key: string): Promise<SessionSummary[]> {
@@ -137,7 +163,14 @@ class RedisStore implements SessionStore {
   #removed(digest: string, onlyVersion?: number): Promise<[string, string?]> {
     const key = sessionKey(digest);
     const nowMs = this.#settings.now();
-    return this.#ask('removals', key, server => server.sessionRemove(key, nowMs, onlyVersion ?? ''));
+    return this.#askReplicated('removals', key, server => server.sessionRemove(key, nowMs, onlyVersion ?? ''));
+  }
+
+  /** A session that nobody has the token of. Nobody waits for this either, nor need it succeed: it ends when idle. */
+  #takeBack(digest: string, list: string): void {
+    const session = sessionKey(digest);
+    this.#redis.at(session, server => server.unlink(session)).catch(() => undefined);
+    this.#unlist(list, [digest]);
   }
 
   /** Nobody waits for this, nor need it succeed: a reader of the list checks every session of it anyway. */
@@ -150,7 +183,7 @@ class RedisStore implements SessionStore {
       const from = cursor;
       const ask = () => server.scan(from, 'MATCH', sessionKey('*'), 'COUNT', scannedAtOnce);
       const [next, keys] = await this.#settled('reads', ask);
-      await Promise.all(keys.map(key => this.#ask('removals', key, owner => owner.unlink(key))));
+      await Promise.all(keys.map(key => this.#askReplicated('removals', key, owner => owner.unlink(key))));
       cursor = next;
     }
   }
@@ -162,6 +195,11 @@ class RedisStore implements SessionStore {
     foreign?: Answer,
   ): Promise<Answer> {
     return this.#settled(kind, () => this.#redis.at(key, question), foreign);
+  }
+
+  #askReplicated<Answer>(kind: Write, key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
+    const isReplicated = this.#replicated !== this.#redis;
+    return this.#settled(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
   }
 
   /** Every failure means that the store cannot serve, but one: a key of another type is `foreign` where that is given. */
@@ -180,8 +218,8 @@ class RedisStore implements SessionStore {
   /** Asks rather than trusts the client's status, which calls a connection ready that was lost this very moment. */
   async #answerPings(giveUpAtMs: number): Promise<boolean> {
     while (this.#state !== 'closed' && performance.now() < giveUpAtMs) {
-      const pings = async () => Promise.all(this.#redis.servers().map(server => server.ping()));
-      const answers = await pings().catch(() => undefined);
+      const checks = Promise.all([this.#redis.check(), this.#replicated.check()]);
+      const answers = await checks.catch(() => undefined);
       if (answers !== undefined) return true;
       await delay(probeIntervalMs);
     }
@@ -190,9 +228,10 @@ class RedisStore implements SessionStore {
 
   /** A server that answers and says no (no memory left, cannot save, no right to) loses no connection: told here. */
   #tellRefused(kind: Kind, error: unknown): void {
-    if (!(error instanceof Error) || error.name !== 'ReplyError') return;
-    // That one loses its connection, and tells with it.
-    if (isReadOnly(error) || this.#refused.has(kind)) return;
+    if (!(error instanceof Error) || this.#refused.has(kind)) return;
+    if (error.name !== 'ReplyError' && !(error instanceof TooFewReplicas)) return;
+    // These two mean that a server was lost, which its connection tells.
+    if (isReadOnly(error) || hasCode(error, 'CLUSTERDOWN')) return;
     this.#refused.add(kind);
     this.#settings.onEdge?.({ up: false, why: `it refuses ${kind}: ${error.message}` });
   }

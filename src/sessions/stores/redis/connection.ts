@@ -1,7 +1,8 @@
 import type { Redis, RedisOptions } from 'ioredis';
+import type { RedisAddress } from './address.js';
 import { scripts } from './scripts.js';
 
-/** The servers behind one address, whatever their topology. Made by `openConnection`. */
+/** The servers behind one address, whatever their topology. Made by `connectionTo`. */
 export interface RedisConnection {
   /**
    * Asks the server that serves `key`. Settles within the deadline: with what `question` says, or with the failure.
@@ -11,6 +12,8 @@ export interface RedisConnection {
   at<Answer>(key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer>;
   /** One server for each share of the keys, for what concerns all keys. Throws when a share has none. */
   servers(): readonly Redis[];
+  /** Rejects unless every server that is needed serves now. */
+  check(): Promise<void>;
   /** Ends every connection; whatever is asked from then on is rejected at once. */
   close(): void;
 }
@@ -18,6 +21,8 @@ export interface RedisConnection {
 export interface ConnectionOptions {
   /** Of every question. Questions that a server answers late on purpose (BLOCK, WAIT) need a connection of their own. */
   readonly deadlineMs: number;
+  /** The only key that will be asked for: then no other server is needed. */
+  readonly key?: string | undefined;
   /** Every server that is needed answers. */
   readonly onUp?: (() => void) | undefined;
   /** One that is needed was lost, or is still away: told again with every try to get it back. */
@@ -53,6 +58,10 @@ export function serverOptions(deadlineMs: number) {
     disableClientInfo: true,
     scripts: commands,
   } satisfies RedisOptions;
+}
+
+export function loginIn({ username, password }: RedisAddress) {
+  return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
 }
 
 /** What is asked of a server within one turn of the event loop leaves in one write: for a busy backend the system call

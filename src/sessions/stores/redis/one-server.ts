@@ -4,6 +4,7 @@ import {
   type ConnectionOptions,
   gather,
   isReadOnly,
+  loginIn,
   type RedisConnection,
   reason,
   retryDelayMs,
@@ -43,6 +44,10 @@ export class OneServer implements RedisConnection {
     return [this.#server];
   }
 
+  async check(): Promise<void> {
+    await this.#server.ping();
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#server.disconnect();
@@ -67,8 +72,8 @@ export class OneServer implements RedisConnection {
  * from us goes on acknowledging what will be lost; `replicas` is against that.
  */
 function placeOptions(address: RedisAddress, deadlineMs: number) {
-  const { places, username, password, database: db, tls } = address;
-  const login = { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
+  const { places, database: db, tls } = address;
+  const login = loginIn(address);
   const [{ host, port }] = places;
   if (address.kind === 'single') return { host, port, db, ...login, ...(tls ? { tls: {} } : {}) };
   return {

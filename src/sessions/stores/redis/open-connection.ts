@@ -1,13 +1,18 @@
-import { parseAddress, type RedisAddress } from './address.js';
+import type { RedisAddress } from './address.js';
+import { Cluster } from './cluster.js';
 import type { ConnectionOptions, RedisConnection } from './connection.js';
 import { OneServer } from './one-server.js';
+import { ReplicatedWrites, slackMs } from './replicated.js';
 
-/** Connects, and comes back by itself, until it is closed. Throws for an address that cannot be used. */
-export function openConnection(url: string | undefined, options: ConnectionOptions): RedisConnection {
-  return connectionTo(parseAddress(url), options);
+/** Connects, and comes back by itself, until it is closed. */
+export function connectionTo(address: RedisAddress, options: ConnectionOptions): RedisConnection {
+  return address.kind === 'cluster' ? new Cluster(address, options) : new OneServer(address, options);
 }
 
-export function connectionTo(address: RedisAddress, options: ConnectionOptions): RedisConnection {
-  if (address.kind === 'cluster') throw new Error('redis+cluster:// is not served yet');
-  return new OneServer(address, options);
+/** For writes that are acknowledged only when as many replicas have them as the address asks for. */
+export function replicatedConnectionTo(address: RedisAddress, options: ConnectionOptions): RedisConnection {
+  const { deadlineMs } = options;
+  if (address.replicas === 0) return connectionTo(address, options);
+  const inner = connectionTo(address, { ...options, deadlineMs: deadlineMs + slackMs });
+  return new ReplicatedWrites(inner, address.replicas, deadlineMs);
 }

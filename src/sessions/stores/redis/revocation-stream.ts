@@ -3,8 +3,9 @@ import { StoreUnavailable } from '../../errors.js';
 import type { RevocationFeed } from '../../revocation-feed.js';
 import { RevokedTokens } from '../../revoked-tokens.js';
 import type { StoreSettings } from '../../session-store.js';
+import { parseAddress } from './address.js';
 import type { RedisConnection } from './connection.js';
-import { openConnection } from './open-connection.js';
+import { connectionTo, replicatedConnectionTo } from './open-connection.js';
 
 const streamKey = 'holdfast:revoked';
 const readAtOnce = 1_000;
@@ -54,9 +55,11 @@ export class RevocationStream implements RevocationFeed {
   constructor({ url, deadlineMs, now }: StoreSettings) {
     this.#now = now;
     this.#sweeper = setInterval(() => this.#tokens.sweep(now()), sweepIntervalMs).unref();
-    this.#writer = openConnection(url, { deadlineMs });
-    this.#reader = openConnection(url, {
+    const address = parseAddress(url);
+    this.#writer = replicatedConnectionTo(address, { deadlineMs, key: streamKey });
+    this.#reader = connectionTo(address, {
       deadlineMs: blockMs + deadlineMs,
+      key: streamKey,
       onUp: () => void this.#follow(++this.#connection),
       onDown: () => void ++this.#connection,
     });

@@ -1,0 +1,223 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import type { Place, RedisAddress } from './address.js';
+import {
+  type ConnectionOptions,
+  gather,
+  hasCode,
+  loginIn,
+  type RedisConnection,
+  reason,
+  retryDelayMs,
+  serverOptions,
+  withinMs,
+} from './connection.js';
+import { emptyMap, nameOf, type Redirection, redirectionIn, type SlotMap, slotMapIn, slotOf } from './slots.js';
+
+/**
+ * One connection to each primary of a Redis Cluster: a node that is lost costs the keys that it served, and no others.
+ *
+ * key -> slot -> the node that serves it -> asked -> "not here" (MOVED, ASK): the node that is named, once
+ *                                                -> any other failure: the failure, and the map is made anew
+ *
+ * The client's own class for clusters queues and sends again by itself, and does not tell which node served a command,
+ * which a WAIT after it must know.
+ */
+export class Cluster implements RedisConnection {
+  readonly #address: RedisAddress;
+  readonly #options: ConnectionOptions;
+  readonly #closing = new AbortController();
+  readonly #nodes = new Map<string, Redis>();
+  #map: SlotMap = emptyMap;
+  #isRestoring = false;
+  /** How often something made the map doubtful. */
+  #doubts = 0;
+
+  constructor(address: RedisAddress, options: ConnectionOptions) {
+    this.#address = address;
+    this.#options = options;
+    void this.#restore();
+  }
+
+  async at<Answer>(key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
+    const startedAtMs = performance.now();
+    const slot = slotOf(key);
+    const { node, place } = this.#serverOf(slot);
+    try {
+      gather(node);
+      return await question(node);
+    } catch (error) {
+      if (hasCode(error, 'CLUSTERDOWN')) this.#lost(`${nameOf(place)} serves nothing now: CLUSTERDOWN`);
+      const elsewhere = redirectionIn(error, place);
+      if (elsewhere === undefined) throw error;
+      if (elsewhere.isMoved) this.#moved(slot, elsewhere.place);
+      const leftMs = this.#options.deadlineMs - (performance.now() - startedAtMs);
+      const late = () => new Error(`${nameOf(elsewhere.place)}, which serves the key now, did not answer in time`);
+      return withinMs(leftMs, this.#askAt(elsewhere, leftMs, question), late);
+    }
+  }
+
+  servers(): readonly Redis[] {
+    return this.#needed().map(name => this.#nodeAt(this.#placeOf(name)));
+  }
+
+  async check(): Promise<void> {
+    await Promise.all(this.servers().map(node => expectServing(node)));
+  }
+
+  close(): void {
+    this.#closing.abort();
+    for (const node of this.#nodes.values()) node.disconnect();
+  }
+
+  #serverOf(slot: number): { node: Redis; place: Place } {
+    const name = this.#map.owners[slot];
+    if (name === undefined) throw new Error(`no server is known that serves slot ${slot}`);
+    const place = this.#placeOf(name);
+    return { node: this.#nodeAt(place), place };
+  }
+
+  /** The names of all servers that will be asked. Throws when there is none for some of the keys. */
+  #needed(): readonly string[] {
+    const { key } = this.#options;
+    const names = new Set(key === undefined ? this.#map.owners : [this.#map.owners[slotOf(key)]]);
+    return [...names].map(name => {
+      if (name === undefined) throw new Error('no server is known for some of the slots');
+      return name;
+    });
+  }
+
+  #placeOf(name: string): Place {
+    const at = name.lastIndexOf(':');
+    return this.#map.places.get(name) ?? { host: name.slice(0, at), port: Number(name.slice(at + 1)) };
+  }
+
+  #nodeAt(place: Place): Redis {
+    const name = nameOf(place);
+    const known = this.#nodes.get(name);
+    if (known !== undefined) return known;
+    const node = new Redis({ ...serverOptions(this.#options.deadlineMs), ...loginIn(this.#address), ...place });
+    if (this.#closing.signal.aborted) node.disconnect();
+    this.#nodes.set(name, node);
+    let lastError: Error | undefined;
+    node.on('error', error => {
+      lastError = error;
+    });
+    node.on('close', () => {
+      if (this.#nodes.get(name) === node) this.#lost(`${name}: ${reason(lastError)}`);
+    });
+    return node;
+  }
+
+  async #askAt<Answer>(
+    { place, isMoved }: Redirection,
+    leftMs: number,
+    question: (server: Redis) => Promise<Answer>,
+  ): Promise<Answer> {
+    const node = this.#nodeAt(place);
+    if (node.status !== 'ready') await once(node, 'ready', { signal: AbortSignal.timeout(Math.max(1, leftMs)) });
+    gather(node);
+    // Right before the question, for which it holds alone.
+    if (!isMoved) node.asking().catch(() => undefined);
+    return question(node);
+  }
+
+  #moved(slot: number, place: Place): void {
+    this.#map.owners[slot] = nameOf(place);
+    this.#doubt();
+  }
+
+  #lost(why: string): void {
+    if (this.#closing.signal.aborted) return;
+    this.#options.onDown?.(why);
+    this.#doubt();
+  }
+
+  #doubt(): void {
+    this.#doubts++;
+    void this.#restore();
+  }
+
+  /** Until every server that is needed answers, by a map that nothing made doubtful meanwhile. */
+  async #restore(): Promise<void> {
+    if (this.#isRestoring) return;
+    this.#isRestoring = true;
+    const { signal } = this.#closing;
+    for (let times = 1; !signal.aborted; times++) {
+      const doubts = this.#doubts;
+      const why = await this.#connectAnew().catch((error: Error) => error);
+      if (signal.aborted) return;
+      if (why === undefined && doubts === this.#doubts) break;
+      if (why !== undefined) this.#options.onDown?.(reason(why));
+      await delay(retryDelayMs(times + 1), undefined, { signal }).catch(() => undefined);
+    }
+    this.#isRestoring = false;
+    this.#options.onUp?.();
+  }
+
+  async #connectAnew(): Promise<undefined> {
+    this.#map = await this.#newMap();
+    const owners = new Set(this.#map.owners);
+    for (const [name, node] of this.#nodes) {
+      if (owners.has(name)) continue;
+      this.#nodes.delete(name);
+      node.disconnect();
+    }
+    await Promise.all(this.servers().map(node => this.#answers(node)));
+  }
+
+  async #answers(node: Redis): Promise<void> {
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#options.deadlineMs)]);
+    if (node.status !== 'ready') await once(node, 'ready', { signal });
+    await expectServing(node);
+  }
+
+  /** From the first node that serves: those that we are connected to; if they all fail, whoever was ever named. */
+  async #newMap(): Promise<SlotMap> {
+    const connected = [...this.#nodes].filter(([, { status }]) => status === 'ready');
+    const asks = connected.map(([name, node]) => mapFrom(node, this.#placeOf(name)));
+    return firstOf(asks).catch(() => {
+      const places = new Map([...this.#address.places, ...this.#map.places.values()].map(each => [nameOf(each), each]));
+      return firstOf([...places.values()].map(place => this.#askStranger(place)));
+    });
+  }
+
+  async #askStranger(place: Place): Promise<SlotMap> {
+    const options = { ...serverOptions(this.#options.deadlineMs), ...loginIn(this.#address), ...place };
+    const node = new Redis({ ...options, lazyConnect: true, retryStrategy: () => null });
+    let lastError: Error | undefined;
+    node.on('error', error => {
+      lastError = error;
+    });
+    try {
+      await node.connect();
+      return await mapFrom(node, place);
+    } catch (error) {
+      throw new Error(`${nameOf(place)}: ${reason(lastError ?? (error instanceof Error ? error : undefined))}`);
+    } finally {
+      node.disconnect();
+    }
+  }
+}
+
+/** A node without the others (it was cut off, it just booted) has an old map, and says that it serves nothing. */
+async function mapFrom(node: Redis, place: Place): Promise<SlotMap> {
+  const [slots] = await Promise.all([node.cluster('SLOTS'), expectServing(node)]);
+  return slotMapIn(slots, place);
+}
+
+async function expectServing(node: Redis): Promise<void> {
+  if (String(await node.cluster('INFO')).includes('cluster_state:ok')) return;
+  throw new Error(
+    `${node.options.host}:${node.options.port} serves nothing now: it is without the others, or a slot is`,
+  );
+}
+
+async function firstOf<T>(promises: readonly Promise<T>[]): Promise<T> {
+  try {
+    return await Promise.any(promises);
+  } catch (error) {
+    throw error instanceof AggregateError ? (error.errors[0] ?? error) : error;
+  }
+}

@@ -1,0 +1,67 @@
+import type { Place } from './address.js';
+
+const slotCount = 16_384;
+const polynomial = 0x1021;
+const table = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ polynomial : crc << 1;
+  return crc;
+});
+
+/** Where the key belongs, by the CRC-16 of the Redis Cluster specification. Hash tags need no care: no key of ours has
+ * a brace. */
+export function slotOf(key: string): number {
+  let crc = 0;
+  for (const byte of Buffer.from(key)) crc = ((crc << 8) & 0xffff) ^ (table[(crc >> 8) ^ byte] ?? 0);
+  return crc % slotCount;
+}
+
+/** Who serves what, as one node of the cluster sees it. */
+export interface SlotMap {
+  /** By slot, the name of the primary that serves it; undefined where none does. */
+  readonly owners: (string | undefined)[];
+  /** Every node by its name: primaries, and replicas, which know their way about as well. */
+  readonly places: ReadonlyMap<string, Place>;
+}
+
+export const emptyMap: SlotMap = { owners: Array.from({ length: slotCount }, () => undefined), places: new Map() };
+
+export function nameOf({ host, port }: Place): string {
+  return `${host}:${port}`;
+}
+
+/** From the answer to CLUSTER SLOTS: `[first, last, [host, port, …] of the primary, … of its replicas]`, repeated. */
+export function slotMapIn(reply: unknown, asked: Place): SlotMap {
+  const owners = [...emptyMap.owners];
+  const places = new Map<string, Place>();
+  for (const [first, last, ...nodes] of lists(reply)) {
+    const found = lists(nodes).map(([host, port]) => ({ host: hostIn(host, asked), port: Number(port) }));
+    for (const place of found) places.set(nameOf(place), place);
+    const [primary] = found;
+    if (primary !== undefined) owners.fill(nameOf(primary), Number(first), Number(last) + 1);
+  }
+  return { owners, places };
+}
+
+/** What a node answers whose slot is (MOVED) or may already be (ASK) served by another one. It has done nothing. */
+export interface Redirection {
+  readonly isMoved: boolean;
+  readonly place: Place;
+}
+
+export function redirectionIn(error: unknown, asked: Place): Redirection | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const [, word, host, port] = /^(MOVED|ASK) \d+ (\S*):(\d+)$/.exec(error.message) ?? [];
+  return word === undefined
+    ? undefined
+    : { isMoved: word === 'MOVED', place: { host: hostIn(host, asked), port: Number(port) } };
+}
+
+/** A node that knows no name for itself means the host at which it was asked. */
+function hostIn(host: unknown, asked: Place): string {
+  return typeof host === 'string' && host !== '' ? host : asked.host;
+}
+
+function lists(reply: unknown): readonly (readonly unknown[])[] {
+  return Array.isArray(reply) ? reply.filter(Array.isArray) : [];
+}
