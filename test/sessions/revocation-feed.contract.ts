@@ -148,7 +148,7 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
     });
 
     it('reaches a process whose connection was cut when it is back', () =>
-      withRelay(Number(new URL(lab.url ?? '').port), async relay => {
+      withRelay(lab.feedPort ?? 0, async relay => {
         const far = await opened(`redis://127.0.0.1:${relay.port}`);
         const [before, meanwhile, after] = [newHandle(), newHandle(), newHandle()];
         await feed.revoke([before], nowMs + lifeMs);

@@ -9,9 +9,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 const bootTimeoutMs = 5_000;
 const probeIntervalMs = 10;
 
-/** A redis-server of our own, on a free port of the loopback, without persistence. */
-export interface RedisServer {
-  readonly url: string;
+/** A redis-server or sentinel of our own. */
+export interface RedisProcess {
+  readonly port: number;
   /** SIGSTOP: connections stay open, writes to them succeed, no answer comes. */
   freeze(): void;
   thaw(): void;
@@ -19,6 +19,11 @@ export interface RedisServer {
   kill(): Promise<void>;
   /** Boots it again on the same port, empty. */
   restart(): Promise<void>;
+}
+
+/** What sessions are kept in, on free ports of the loopback, without persistence. */
+export interface RedisServer extends Omit<RedisProcess, 'port'> {
+  readonly url: string;
   /** Kills it and removes its directory. */
   stop(): Promise<void>;
 }
@@ -34,31 +39,46 @@ export async function withRedis<T>(work: (server: RedisServer) => Promise<T>): P
 
 /** For `before`; whoever calls it calls `stop` in `after`. */
 export async function startRedis(): Promise<RedisServer> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-redis-'));
-  const port = await freePort();
+  return startIn('holdfast-redis-', async folder => {
+    const server = await startProcess(await freePort(), serverArguments(folder));
+    return { ...server, url: `redis://127.0.0.1:${server.port}`, stop: server.kill };
+  });
+}
+
+/** `start` in a temporary directory, which is removed after its `stop`, or when it fails. */
+export async function startIn<Server extends { stop(): Promise<void> }>(
+  prefix: string,
+  start: (folder: string) => Promise<Server>,
+): Promise<Server> {
+  const folder = await mkdtemp(path.join(tmpdir(), prefix));
   const removeFolder = () => rm(folder, { recursive: true, force: true });
-  let child = await boot(port, folder).catch(async error => {
+  const server = await start(folder).catch(async error => {
     await removeFolder();
     throw error;
   });
+  return { ...server, stop: () => server.stop().finally(removeFolder) };
+}
+
+export function serverArguments(folder: string): readonly string[] {
+  return ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
+}
+
+/** `args` of redis-server beside the port. Resolves when it answers; after a failure nothing is left. */
+export async function startProcess(port: number, args: readonly string[]): Promise<RedisProcess> {
+  let child = await boot(port, args);
   return {
-    url: `redis://127.0.0.1:${port}`,
+    port,
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
     kill: () => killed(child),
     restart: async () => {
-      child = await boot(port, folder);
-    },
-    stop: async () => {
-      await killed(child);
-      await removeFolder();
+      child = await boot(port, args);
     },
   };
 }
 
-async function boot(port: number, folder: string): Promise<ChildProcess> {
-  const config = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
-  const child = spawn('redis-server', ['--port', String(port), ...config], { stdio: 'ignore' });
+async function boot(port: number, args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn('redis-server', [...args, '--port', String(port)], { stdio: 'ignore' });
   const failed = once(child, 'exit').then(
     ([code]) => new Error(`redis-server on port ${port} ended with code ${code} instead of serving`),
     error => new Error('redis-server cannot be started; install it: apt-get install redis-server', { cause: error }),
