@@ -4,9 +4,10 @@ import { SessionExists, StoreUnavailable } from '../errors.js';
 import type { SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
+import { Edges, type Kind } from '../store-edges.js';
 import type { Answer } from './memcached/answers.js';
 import { Connection, Refused } from './memcached/connection.js';
-import { Edges, type Kind } from './memcached/edges.js';
+
 import * as questions from './memcached/questions.js';
 import { aliveIn, type Kept, keptOf, recordOf, textOf } from './memcached/record-text.js';
 import { UserLists } from './memcached/user-lists.js';

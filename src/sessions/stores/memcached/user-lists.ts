@@ -1,7 +1,7 @@
 import { StoreUnavailable } from '../../errors.js';
 import { digestOf } from '../../session-id.js';
+import type { Kind } from '../../store-edges.js';
 import type { Answer } from './answers.js';
-import type { Kind } from './edges.js';
 import { add, append, expiredAlready, expiryAt, extend, gets, type Question, swap } from './questions.js';
 
 export type Ask = (kind: Kind, question: Question, untilMs: number) => Promise<Answer>;

@@ -1,4 +1,4 @@
-import type { StoreEdge } from '../../session-store.js';
+import type { StoreEdge } from './session-store.js';
 
 /** What a server can refuse by itself: one without memory takes no writes, and still removals. */
 export type Kind = 'reads' | 'writes' | 'removals';
