@@ -8,6 +8,7 @@ import { newSessionId } from '#src/sessions/session-id.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { freePort } from '#src/simulator/cluster/free-port.js';
+import { type ProgramRun, runProgram } from '#src/simulator/cluster/run-program.js';
 import { isStoreServer, storeServers } from '#src/simulator/cluster/stores/registry.js';
 
 /**
@@ -95,14 +96,17 @@ async function withServer(name: string, work: (url?: string) => Promise<void>): 
   const server = isStoreServer(name) ? storeServers[name] : undefined;
   if (server === undefined) return work();
   const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-'));
-  const { spec, url } = await server.prepare({ port: await freePort(), directory });
-  const child = spawn(spec.command, spec.args, { stdio: 'ignore', env: { ...process.env, ...spec.env } });
-  const killOnExit = () => void child.kill('SIGKILL');
+  const run = (program: ProgramRun) => runProgram(program, new AbortController().signal);
+  const { spec, url } = await server.prepare({ port: await freePort(), directory, run });
+  const child = spawn(spec.command, spec.args, { stdio: 'ignore', env: { ...process.env, ...spec.env }, ...spec.user });
+  const killOnExit = () => void child.kill(spec.forks ? 'SIGQUIT' : 'SIGKILL');
   process.once('exit', killOnExit);
   try {
     await Promise.race([work(url), ended(name, child)]);
   } finally {
+    const gone = once(child, 'exit');
     killOnExit();
+    await gone;
     await rm(directory, { recursive: true, force: true });
   }
 }

@@ -29,7 +29,8 @@ export interface Member {
   /** Undefined while it does not run. */
   readonly pid: number | undefined;
   readonly state: MemberState;
-  /** Sends the signal to the running process; false when there is none. */
+  /** Sends the signal to the running process, and what kills, stops or resumes it to the children too that serve for it;
+   * false when there is none. */
   signal(name: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'): boolean;
   /** Resolves with how the process ended, or undefined when it still runs after `withinMs`. */
   waitExit(withinMs: number): Promise<{ readonly code: number | null; readonly signal: string | null } | undefined>;

@@ -4,31 +4,37 @@
  */
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { quitFamily, signalFamily, strike } from './process-family.js';
 
-const left = { process: new Set<string>(), directory: new Set<string>() };
+/** As long as a family may take to end by itself. */
+const quitWithinMs = 500;
+const pollMs = 10;
+
+const left = { process: new Set<string>(), family: new Set<string>(), directory: new Set<string>() };
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
 createInterface({ input: process.stdin }).on('line', note).on('close', clean);
 
 function note(line: string): void {
-  const [, sign, kind, what] = /^([+-])(process|directory) (.+)$/.exec(line) ?? [];
-  if (what === undefined || (kind !== 'process' && kind !== 'directory')) return;
+  const [, sign, kind, what] = /^([+-])(process|family|directory) (.+)$/.exec(line) ?? [];
+  if (what === undefined || (kind !== 'process' && kind !== 'family' && kind !== 'directory')) return;
   if (sign === '+') left[kind].add(what);
   else left[kind].delete(what);
 }
 
-function clean(): void {
-  for (const pid of left.process) end(Number(pid));
+async function clean(): Promise<void> {
+  // SIGKILL also ends a process that is stopped by SIGSTOP.
+  for (const pid of left.process) strike(Number(pid), 'SIGKILL');
+  await Promise.all([...left.family].map(pid => endFamily(Number(pid))));
   for (const directory of left.directory) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   process.exit(0);
 }
 
-/** SIGKILL also ends a process that is stopped by SIGSTOP. */
-function end(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended by itself.
-  }
+/** Gently first: killed hard, it would leave what it holds of the system (shared memory) to nobody. */
+async function endFamily(pid: number): Promise<void> {
+  quitFamily(pid);
+  for (let waitedMs = 0; strike(pid, 0) && waitedMs < quitWithinMs; waitedMs += pollMs) await sleep(pollMs);
+  signalFamily(pid, 'SIGKILL');
 }

@@ -2,27 +2,22 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
+import { quitFamily, strike } from './process-family.js';
 
 const program = path.join(import.meta.dirname, 'janitor-process.js');
 
-/** Everything that this process has started or made and not yet ended or removed. */
-const live = { pids: new Set<number>(), directories: new Set<string>() };
+/** Everything that this process has started or made and not yet ended or removed. A family is a process whose children
+ * serve too, and which ends with them at SIGQUIT. */
+const live = { process: new Set<number>(), family: new Set<number>(), directory: new Set<string>() };
 
 /**
  * Ends every lab process and removes every temporary directory, at once and without waiting: for a second Ctrl-C,
- * right before `process.exit`.
+ * right before `process.exit`. Families are asked to end at once; should one not, the janitor sees to it.
  */
 export function killNow(): void {
-  for (const pid of live.pids) killHard(pid);
-  for (const directory of live.directories) rmSync(directory, { recursive: true, force: true });
-}
-
-function killHard(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended by itself a moment ago.
-  }
+  for (const pid of live.process) strike(pid, 'SIGKILL');
+  for (const pid of live.family) quitFamily(pid);
+  for (const directory of live.directory) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
 /**
@@ -44,23 +39,23 @@ export class Janitor {
     this.#helper.stdin?.on('error', () => undefined);
   }
 
-  watchProcess(pid: number): void {
-    live.pids.add(pid);
-    this.#tell(`+process ${pid}`);
+  watch(kind: 'process' | 'family', pid: number): void {
+    live[kind].add(pid);
+    this.#tell(`+${kind} ${pid}`);
   }
 
-  forgetProcess(pid: number): void {
-    live.pids.delete(pid);
-    this.#tell(`-process ${pid}`);
+  forget(kind: 'process' | 'family', pid: number): void {
+    live[kind].delete(pid);
+    this.#tell(`-${kind} ${pid}`);
   }
 
   watchDirectory(directory: string): void {
-    live.directories.add(directory);
+    live.directory.add(directory);
     this.#tell(`+directory ${directory}`);
   }
 
   forgetDirectory(directory: string): void {
-    live.directories.delete(directory);
+    live.directory.delete(directory);
     this.#tell(`-directory ${directory}`);
   }
 

@@ -37,6 +37,11 @@ export async function isStopped(pid: number): Promise<boolean> {
   return /^T/i.test(await processState(pid));
 }
 
+/** A zombie is gone: it only waits for somebody to read how it ended. */
+export async function isGone(pid: number): Promise<boolean> {
+  return /^(?:Z|X|$)/.test(await processState(pid));
+}
+
 async function processState(pid: number): Promise<string> {
   try {
     // The name in parentheses may itself hold parentheses and blanks: the state follows the last one.

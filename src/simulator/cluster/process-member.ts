@@ -5,6 +5,8 @@ import { LabError } from '../errors.js';
 import type { Counts, Member, MemberState } from './cluster.js';
 import type { Janitor } from './janitor.js';
 import { LastLines, onLine } from './last-lines.js';
+import { eventually, isGone } from './probe.js';
+import { type Signal, signalFamily } from './process-family.js';
 
 const readyWithinMs = 10_000;
 const pollMs = 25;
@@ -26,6 +28,18 @@ export interface ProcessSpec {
   counts?(): Promise<Counts>;
   /** What to try when it does not boot. */
   readonly remedy: string;
+  /**
+   * Its children serve too, as PostgreSQL's do: what kills or stops it strikes them all. Such a process must end at once,
+   * with them, at SIGQUIT.
+   */
+  readonly forks?: true;
+  /** Who it runs as, for a server that refuses to be root. */
+  readonly user?: SystemUser | undefined;
+}
+
+export interface SystemUser {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 export interface Exit {
@@ -40,6 +54,8 @@ interface Boot {
   readonly exited: Promise<Exit>;
   readonly closed: Promise<unknown>;
   exit: Exit | undefined;
+  /** The children that were killed with it: the next boot waits until they are gone. */
+  killed: readonly number[];
 }
 
 /** Who wants to know what. */
@@ -48,6 +64,8 @@ export interface Listeners {
   /** A line that the process wrote to its standard error. */
   readonly onLine?: ((line: string, member: string) => void) | undefined;
 }
+
+const ofFamilies: ReadonlySet<Signal> = new Set(['SIGKILL', 'SIGSTOP', 'SIGCONT']);
 
 /** A member that is a child process in a process group of its own, so that a terminal's Ctrl-C does not reach it. */
 export class ProcessMember implements Member {
@@ -84,8 +102,13 @@ export class ProcessMember implements Member {
     return this.#boot?.exit === undefined ? this.#boot?.child.pid : undefined;
   }
 
-  signal(name: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'): boolean {
-    return this.pid !== undefined && this.#boot?.child.kill(name) === true;
+  signal(name: Signal): boolean {
+    const { pid } = this;
+    if (pid === undefined || this.#boot === undefined) return false;
+    if (this.#spec.forks === undefined || !ofFamilies.has(name)) return this.#boot.child.kill(name);
+    const reached = signalFamily(pid, name);
+    if (name === 'SIGKILL') this.#boot.killed = reached;
+    return reached.length > 0;
   }
 
   async waitExit(withinMs: number): Promise<Exit | undefined> {
@@ -113,7 +136,10 @@ export class ProcessMember implements Member {
 
   async start(): Promise<void> {
     if (this.#retired) throw new LabError(`${this.name} was to be started while the lab was being stopped`);
-    if (this.#boot === undefined || this.#boot.exit !== undefined) this.#boot = this.#spawn();
+    if (this.#boot === undefined || this.#boot.exit !== undefined) {
+      await allGone(this.#boot?.killed ?? []);
+      this.#boot = this.#spawn();
+    }
     await this.#waitReady(this.#boot);
     this.mark('up');
   }
@@ -128,21 +154,22 @@ export class ProcessMember implements Member {
   async end(): Promise<void> {
     this.#retired = true;
     this.signal('SIGCONT');
-    if (!this.signal('SIGTERM')) return;
+    if (!this.signal(this.#spec.forks ? 'SIGQUIT' : 'SIGTERM')) return;
     if ((await this.waitExit(termWithinMs)) !== undefined) return;
     this.signal('SIGKILL');
     await this.waitExit(killWithinMs);
   }
 
   #spawn(): Boot {
-    const { command, args, env } = this.#spec;
+    const { command, args, env, forks, user } = this.#spec;
     const child = spawn(command, args, {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
+      ...user,
     });
     const { pid } = child;
-    if (pid !== undefined) this.#janitor.watchProcess(pid);
+    if (pid !== undefined) this.#janitor.watch(forks ? 'family' : 'process', pid);
     if (this.#listeners.onLine !== undefined) onLine(child.stderr, line => this.#listeners.onLine?.(line, this.name));
     const boot: Boot = {
       child,
@@ -150,10 +177,11 @@ export class ProcessMember implements Member {
       exited: exitOf(child),
       closed: once(child, 'close').catch(() => undefined),
       exit: undefined,
+      killed: [],
     };
     void boot.exited.then(exit => {
       boot.exit = exit;
-      if (pid !== undefined) this.#janitor.forgetProcess(pid);
+      if (pid !== undefined) this.#janitor.forget(forks ? 'family' : 'process', pid);
       this.mark('dead');
     });
     return boot;
@@ -178,6 +206,11 @@ export class ProcessMember implements Member {
     const command = [this.#spec.command, ...this.#spec.args].join(' ');
     return `${this.name} ${what}.\n  started as: ${command}\n${boot.lastLines.text('  | ')}  try: ${this.#spec.remedy}`;
   }
+}
+
+/** Killed children hold what they shared until they are gone, and the next boot would find it taken. */
+async function allGone(pids: readonly number[]): Promise<void> {
+  await eventually(async () => (await Promise.all(pids.map(isGone))).every(Boolean), killWithinMs);
 }
 
 function exitOf(child: ChildProcess): Promise<Exit> {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ModeName } from '../../modes.js';
@@ -14,6 +14,7 @@ import { eventually } from './probe.js';
 import { type Listeners, ProcessMember, type ProcessSpec } from './process-member.js';
 import { type ProxySpec, proxySpec } from './proxy.js';
 import { proxyAdmin } from './proxy-admin.js';
+import { type ProgramRun, runProgram } from './run-program.js';
 import { makeSharedFiles } from './shared-files.js';
 import { isStoreServer, storeServerNames, storeServers } from './stores/registry.js';
 
@@ -104,7 +105,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
 async function bootStore(lab: Lab, name: StoreServerName) {
   const directory = path.join(await lab.directory(), name);
   await mkdir(directory, { mode: 0o700 });
-  const prepared = await storeServers[name]?.prepare({ port: await freePort(), directory });
+  const prepared = await storeServers[name]?.prepare({ port: await freePort(), directory, run: spec => lab.run(spec) });
   if (prepared === undefined) throw new LabError(unknownName('store server', name, storeServerNames));
   await lab.start(prepared.spec);
   return { url: { [name]: prepared.url }, versions: prepared.versions };
@@ -152,6 +153,8 @@ class Lab {
   readonly members: ProcessMember[] = [];
   readonly #janitor = new Janitor();
   readonly #listeners: Listeners;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>[] = [];
   #directory: Promise<string> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -172,6 +175,12 @@ class Lab {
     await member.start();
   }
 
+  run(program: ProgramRun): Promise<void> {
+    const running = runProgram(program, this.#stopping.signal, this.#janitor);
+    this.#running.push(running);
+    return running;
+  }
+
   async mustRun(): Promise<void> {
     for (const member of this.members) await member.mustRun();
   }
@@ -179,8 +188,10 @@ class Lab {
   /** Its own temporary directory, made at the first call. */
   directory(): Promise<string> {
     this.#refuseWhenStopped('a temporary directory');
-    this.#directory ??= mkdtemp(path.join(tmpdir(), 'holdfast-')).then(directory => {
+    this.#directory ??= mkdtemp(path.join(tmpdir(), 'holdfast-')).then(async directory => {
       this.#janitor.watchDirectory(directory);
+      // A server that may not be root must get through to its own folder; nobody can look around.
+      await chmod(directory, 0o711);
       return directory;
     });
     return this.#directory;
@@ -197,6 +208,8 @@ class Lab {
   }
 
   async #stopAll(): Promise<void> {
+    this.#stopping.abort(new LabError('the lab is being stopped'));
+    await Promise.allSettled(this.#running);
     await Promise.all(this.members.map(member => member.end()));
     const directory = await this.#directory;
     if (directory !== undefined) {

@@ -1,4 +1,5 @@
 import type { ProcessSpec } from './process-member.js';
+import type { RunProgram } from './run-program.js';
 
 /** A store server that the lab can start as a member of its own name. Implementations: `stores/registry.ts`. */
 export interface StoreServer {
@@ -10,6 +11,8 @@ export interface StorePlace {
   readonly port: number;
   /** For its files: empty, its own, and removed with the lab. */
   readonly directory: string;
+  /** For what must be done before the server can start. */
+  readonly run: RunProgram;
 }
 
 export interface PreparedStore {

@@ -1,12 +1,14 @@
 import type { StoreServerName } from '../../../store-addresses.js';
 import type { StoreServer } from '../store-server.js';
 import { memcached } from './memcached.js';
+import { postgres } from './postgres.js';
 import { redis } from './redis.js';
 
 /** Every store server that the lab can start, and that a fault can name as its target. */
 export const storeServers: { readonly [name in StoreServerName]?: StoreServer } = {
   redis,
   memcached,
+  postgres,
 };
 
 export const storeServerNames: readonly string[] = Object.keys(storeServers);

@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { LabError } from '../errors.js';
+import type { Janitor } from './janitor.js';
+import { LastLines } from './last-lines.js';
+import { signalFamily } from './process-family.js';
+import type { SystemUser } from './process-member.js';
+
+/** A program that does something and ends. */
+export interface ProgramRun {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly directory: string;
+  readonly user: SystemUser | undefined;
+}
+
+/** Resolves when it ended well; rejects with `LabError` and its last words when not, or when it was stopped. */
+export type RunProgram = (run: ProgramRun) => Promise<void>;
+
+/** Runs it as guarded as a member of the lab: it outlives neither `stop` nor, with a janitor, this process. */
+export async function runProgram(run: ProgramRun, stop: AbortSignal, janitor?: Janitor): Promise<void> {
+  const { command, args, env, directory, user } = run;
+  stop.throwIfAborted();
+  const child = spawn(command, args, {
+    ...user,
+    cwd: directory,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  const lastLines = new LastLines(10, [child.stdout, child.stderr]);
+  const { pid } = child;
+  const end = () => pid !== undefined && signalFamily(pid, 'SIGKILL');
+  if (pid !== undefined) janitor?.watch('family', pid);
+  stop.addEventListener('abort', end);
+  const ending = await once(child, 'close').catch((error: Error) => [error.message]);
+  stop.removeEventListener('abort', end);
+  if (pid !== undefined) janitor?.forget('family', pid);
+  if (ending[0] === 0) return;
+  const how = ending.find(word => word !== null) ?? 'no code';
+  throw new LabError(`${path.basename(command)} ended with ${how}.\n${lastLines.text('  | ')}  run as: ${command}`);
+}

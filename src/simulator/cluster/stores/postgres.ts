@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { LabError } from '../../errors.js';
+import { answersWith } from '../ask.js';
+import type { ProcessSpec, SystemUser } from '../process-member.js';
+import type { StorePlace, StoreServer } from '../store-server.js';
+import { findPrograms, isOpenToAll, type Programs, userForPostgres } from './postgres/programs.js';
+
+const role = 'holdfast';
+/** Its messages in English and its times in no zone of ours, whatever the user's own settings are. */
+const env = { LC_ALL: 'C', TZ: 'UTC' };
+
+/**
+ * What differs from the defaults. Everything that makes it durable is on: a transaction that was acknowledged survives
+ * SIGKILL. It leaves nothing outside its folder: no Unix socket, and what its processes share beside the main segment
+ * lies in files of that folder.
+ */
+const settings = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  dynamic_shared_memory_type: 'mmap',
+  // Each backend of the lab may have eleven connections.
+  max_connections: '400',
+  shared_buffers: '32MB',
+  io_method: 'sync',
+  log_min_messages: 'fatal',
+};
+
+/** Makes an empty database. Its only role has a random password: who may log in as it may run programs. */
+async function initialise(programs: Programs, place: StorePlace, password: string, user: SystemUser | undefined) {
+  const { directory } = place;
+  const passwordFile = path.join(directory, 'password');
+  await writeFile(passwordFile, password, { mode: 0o600 });
+  if (user !== undefined) await Promise.all([directory, passwordFile].map(each => chown(each, user.uid, user.gid)));
+  const args = [
+    ...['--pgdata', path.join(directory, 'data'), '--username', role, '--pwfile', passwordFile],
+    ...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions'],
+    ...Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`]),
+  ];
+  await place.run({ command: path.join(programs, 'bin/initdb'), args, env, directory, user });
+  await rm(passwordFile);
+}
+
+/** For example `{ postgres: '18.4' }`, from "postgres (PostgreSQL) 18.4". */
+async function versionOf(programs: Programs): Promise<Record<string, string>> {
+  const { stdout } = await promisify(execFile)(path.join(programs, 'bin/postgres'), ['--version'], { timeout: 5_000 });
+  return { postgres: /\d[\d.]*/.exec(stdout)?.[0] ?? stdout.trim() };
+}
+
+function specOf(programs: Programs, { port, directory }: StorePlace, user: SystemUser | undefined): ProcessSpec {
+  const [command, data] = [path.join(programs, 'bin/postgres'), path.join(directory, 'data')];
+  return {
+    name: 'postgres',
+    role: 'store',
+    port,
+    command,
+    args: ['-D', data, '-p', String(port)],
+    env,
+    forks: true,
+    user,
+    answers: withinMs => answersWith(port, hello, wantsPassword, withinMs),
+    remedy: `${command} -D ${data} -p ${port}   (by hand, to see what it says)`,
+  };
+}
+
+/** The start of a connection (protocol 3.0): length, version, names and values each ended by a zero, a zero. */
+const hello = startup(['user', role, 'database', 'postgres']);
+
+function startup(words: readonly string[]): Buffer {
+  const text = Buffer.from(`${words.join('\0')}\0\0`);
+  const head = Buffer.alloc(8);
+  head.writeInt32BE(head.length + text.length, 0);
+  head.writeInt32BE(3 << 16, 4);
+  return Buffer.concat([head, text]);
+}
+
+/** While it starts or recovers it answers too, with an error: `E`. */
+function wantsPassword(answer: Buffer): boolean {
+  return answer.toString('latin1', 0, 1) === 'R';
+}
+
+/** On disk: what it has acknowledged is there again after its death. */
+export const postgres: StoreServer = {
+  async prepare(place) {
+    const user = userForPostgres();
+    if (user !== undefined && !isOpenToAll(path.dirname(place.directory))) {
+      const why = 'PostgreSQL refuses to run as root and cannot enter it as "nobody"; set TMPDIR to a folder like /tmp';
+      throw new LabError(`${path.dirname(place.directory)}: ${why}`);
+    }
+    const programs = await findPrograms(user, place.directory);
+    const password = randomBytes(24).toString('base64url');
+    const [versions] = await Promise.all([versionOf(programs), initialise(programs, place, password, user)]);
+    const url = `postgresql://${role}:${password}@127.0.0.1:${place.port}/postgres`;
+    return { spec: specOf(programs, place, user), url, versions };
+  },
+};

