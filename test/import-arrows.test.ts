@@ -31,6 +31,7 @@ const homes: Record<string, RegExp> = {
   yargs: /^src\/(cli\.ts|commands\/)/,
   'http-proxy': /^src\/proxy\/engines\/http-proxy\.ts$/,
   ioredis: /^src\/(sessions\/stores\/redis(\.ts|\/)|simulator\/)/,
+  pg: /^src\/sessions\/stores\/postgres(\.ts|\/)/,
   'node:child_process': /^src\/simulator\/cluster\//,
   autocannon: /^src\/load\//,
   undici: /^src\/(simulator|proxy\/health)/,

@@ -295,8 +295,8 @@ export function sessionStoreContract(entry: StoreEntry, startLab: () => Promise<
       expect(later.map(found => found?.data)).to.deep.equal([1, 2, 3, 4].map(n => ({ n })));
     });
 
-    it('refuses at once while the server is dead, and serves again after its restart', async () => {
-      const { id } = await created();
+    it('refuses at once while the server is dead, and serves again after its restart, with what it promises', async () => {
+      const { id, made } = await created();
       await lab.server?.kill();
       try {
         await expectAllUnavailable(store, graceMs);
@@ -305,7 +305,8 @@ export function sessionStoreContract(entry: StoreEntry, startLab: () => Promise<
         await lab.server?.restart();
       }
       expect(await store.ready(5_000)).to.equal(true);
-      expect(await store.read(id)).to.equal(undefined);
+      const survives = entry.capabilities.durability === 'disk';
+      expect(await store.read(id)).to.deep.equal(survives ? made : undefined);
       const next = await created();
       expect(await store.read(next.id)).to.deep.equal(next.made);
     });

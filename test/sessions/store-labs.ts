@@ -1,5 +1,6 @@
 import { startCluster } from './with-cluster.js';
 import { startMemcached } from './with-memcached.js';
+import { startPostgres } from './with-postgres.js';
 import { type RedisServer, startRedis } from './with-redis.js';
 import { startSentinel } from './with-sentinel.js';
 
@@ -45,6 +46,10 @@ export const storeLabs: Record<string, () => Promise<StoreLab>> = {
   redis: async () => startTopology(),
   memcached: async () => {
     const server = await startMemcached();
+    return { server, url: server.url, stop: server.stop };
+  },
+  postgres: async () => {
+    const server = await startPostgres();
     return { server, url: server.url, stop: server.stop };
   },
 };

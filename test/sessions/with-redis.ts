@@ -17,7 +17,7 @@ export interface RedisProcess {
   thaw(): void;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
-  /** Boots it again on the same port, empty. */
+  /** Boots it again on the same port, with what it has on disk: nothing, for most. */
   restart(): Promise<void>;
 }
 

@@ -1,0 +1,71 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Edges } from '../../store-edges.js';
+import { messageOf } from './connections.js';
+
+const retryStepMs = 50;
+const retryDelayMaxMs = 500;
+
+/**
+ * Whether the server can serve. One call that fails proves little: it may have waited for a lock, or for its turn in a
+ * crowd. So a failure only raises a doubt; then the server itself is asked, and its answer counts for everybody. While it
+ * is down it is asked again and again.
+ */
+export class Watch {
+  readonly #probe: () => Promise<void>;
+  readonly #edges: Edges;
+  #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
+  #asking: Promise<boolean> | undefined;
+  #isLooking = false;
+  #isInDoubt = false;
+
+  /** `probe` rejects when the server cannot serve, within a bounded time. */
+  constructor(probe: () => Promise<void>, edges: Edges) {
+    this.#probe = probe;
+    this.#edges = edges;
+  }
+
+  get isUp(): boolean {
+    return this.#state === 'up';
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  doubt(): void {
+    this.#isInDoubt = true;
+    if (!this.#isLooking) void this.#look();
+  }
+
+  /** Asks the server now, once for all who want to know. */
+  ask(): Promise<boolean> {
+    this.#asking ??= this.#answer().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  close(): void {
+    this.#state = 'closed';
+  }
+
+  /** At once the first time: a server that was restarted is mostly back. */
+  async #look(): Promise<void> {
+    this.#isLooking = true;
+    for (let tries = 0; this.#isInDoubt && !this.isClosed; tries++) {
+      if (tries > 0) await delay(Math.min(tries * retryStepMs, retryDelayMaxMs), undefined, { ref: false });
+      this.#isInDoubt = false;
+      if (!(await this.ask())) this.#isInDoubt = true;
+    }
+    this.#isLooking = false;
+  }
+
+  async #answer(): Promise<boolean> {
+    const why = await this.#probe().then(() => undefined, messageOf);
+    if (this.isClosed) return false;
+    this.#state = why === undefined ? 'up' : 'down';
+    if (why === undefined) this.#edges.wentUp();
+    else this.#edges.wentDown(why);
+    return why === undefined;
+  }
+}

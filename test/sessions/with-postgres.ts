@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { quitFamily, type Signal, signalFamily } from '#src/simulator/cluster/process-family.js';
+import type { ProcessSpec } from '#src/simulator/cluster/process-member.js';
+import { runProgram } from '#src/simulator/cluster/run-program.js';
+import { postgres } from '#src/simulator/cluster/stores/postgres.js';
+import { freePort, type RedisServer } from './with-redis.js';
+
+const bootTimeoutMs = 10_000;
+const probeIntervalMs = 10;
+
+/** A PostgreSQL of our own, on a free port of the loopback: what it can do is what the other servers can, but after a
+ * restart it has what it had. */
+export type PostgresServer = RedisServer;
+
+export async function withPostgres<T>(work: (server: PostgresServer) => Promise<T>): Promise<T> {
+  const server = await startPostgres();
+  try {
+    return await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** For `before`; whoever calls it calls `stop` in `after`. The very server of the lab, without the lab. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-postgres-'));
+  const removeDirectory = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
+  const run = (program: Parameters<typeof runProgram>[0]) => runProgram(program, new AbortController().signal);
+  const { spec, url } = await postgres.prepare({ port: await freePort(), directory, run });
+  let child = await boot(spec).catch(async error => {
+    await removeDirectory();
+    throw error;
+  });
+  const strike = (name: Signal) => signalFamily(child.pid ?? 0, name);
+  return {
+    url,
+    freeze: () => void strike('SIGSTOP'),
+    thaw: () => void strike('SIGCONT'),
+    kill: () => ended(child, () => strike('SIGKILL')),
+    restart: async () => {
+      child = await boot(spec);
+    },
+    stop: async () => {
+      await ended(child, () => quitFamily(child.pid ?? 0));
+      await removeDirectory();
+    },
+  };
+}
+
+/** One question in SQL, on a connection of its own. */
+export async function sql(server: { readonly url: string }, text: string, values: unknown[] = []) {
+  return withClient(server, async client => (await client.query<Record<string, unknown>>(text, values)).rows);
+}
+
+export async function withClient<T>({ url }: { readonly url: string }, work: (client: pg.Client) => Promise<T>) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function boot(spec: ProcessSpec): Promise<ChildProcess> {
+  const env = { ...process.env, ...spec.env };
+  const child = spawn(spec.command, spec.args, { stdio: 'ignore', env, ...spec.user });
+  const endOnExit = () => void quitFamily(child.pid ?? 0);
+  process.once('exit', endOnExit);
+  child.once('exit', () => process.off('exit', endOnExit));
+  const giveUpAtMs = Date.now() + bootTimeoutMs;
+  while (child.exitCode === null && child.signalCode === null && Date.now() < giveUpAtMs) {
+    if (await spec.answers(bootTimeoutMs)) return child;
+    await delay(probeIntervalMs);
+  }
+  await ended(child, () => signalFamily(child.pid ?? 0, 'SIGKILL'));
+  throw new Error(`PostgreSQL did not come up on port ${spec.port}`);
+}
+
+async function ended(child: ChildProcess, end: () => unknown): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  end();
+  await gone;
+}
