@@ -4,7 +4,7 @@ export function cookieValue(header: string | undefined, name: string, nth: numbe
   const pair = `${name}=`;
   let skip = nth;
   for (let at = header.indexOf(pair); at !== -1; at = header.indexOf(pair, at + 1)) {
-    if (startsPair(header, at) && skip-- === 0) return header.slice(at + pair.length, endOfPair(header, at)).trim();
+    if (startsPair(header, at) && skip-- === 0) return trimmed(header.slice(at + pair.length, endOfPair(header, at)));
   }
   return undefined;
 }
@@ -12,15 +12,28 @@ export function cookieValue(header: string | undefined, name: string, nth: numbe
 /** The header without any copy of the named cookie; undefined when nothing is left of it. */
 export function withoutCookie(header: string, name: string): string | undefined {
   if (!header.includes(`${name}=`)) return header;
-  const kept = header.split(';').filter(pair => !pair.trimStart().startsWith(`${name}=`));
-  const rest = kept.join(';').trim();
+  const kept = header.split(';').filter(pair => !trimmed(pair).startsWith(`${name}=`));
+  const rest = trimmed(kept.join(';'));
   return rest === '' ? undefined : rest;
+}
+
+/** Blanks and tabs only. Byte A0, which `trim` removes, is part of a name to a browser, and without it the name may be
+ * that of a cookie which only the server can set (`__Host-`). */
+function trimmed(text: string): string {
+  let [from, to] = [0, text.length];
+  while (from < to && isBlank(text[from])) from += 1;
+  while (to > from && isBlank(text[to - 1])) to -= 1;
+  return text.slice(from, to);
+}
+
+function isBlank(char: string | undefined): boolean {
+  return char === ' ' || char === '\t';
 }
 
 /** Only white space stands between a pair and the semicolon before it: `xholdfast=1` is another cookie. */
 function startsPair(header: string, at: number): boolean {
   let before = at - 1;
-  while (before >= 0 && (header[before] === ' ' || header[before] === '\t')) before -= 1;
+  while (before >= 0 && isBlank(header[before])) before -= 1;
   return before < 0 || header[before] === ';';
 }
 

@@ -36,6 +36,11 @@ describe('session cookie', () => {
     ['__Host-session=abc', absent],
     ['xsession=abc; session.x=abc; sessionx=abc', absent],
     ['x="; session=abc', found('abc')],
+    ['\tsession\t=\tabc\t', found('abc')],
+    // Byte A0 is part of the name to a browser, which therefore does not ask who may set a cookie with that prefix.
+    ['\u00a0session=abc; session\u00a0=abc; \u0085session=abc', absent],
+    ['\u00a0session=planted; session=abc', found('abc')],
+    ['session=\u00a0abc', found('\u00a0abc')],
     ['session=abc; session=abc', malformed],
     ['session=abc; other=1; session=planted', malformed],
     ['session=; session=abc', malformed],
