@@ -1,3 +1,4 @@
+import type { KeyRing } from '#src/key-ring.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { Accounts } from './accounts/accounts.js';
 import type { Defect, Listener } from './defects/defect.js';
@@ -17,7 +18,7 @@ export interface Planted {
   routes(sound: readonly Route[]): readonly Route[];
   readonly sessions: Required<NonNullable<Defect['sessions']>>;
   accounts(sound: Accounts): Accounts;
-  listener(sound: Listener): Listener;
+  listener(sound: Listener, keys: () => KeyRing): Listener;
 }
 
 /** Says loudly on stderr which are planted. */
@@ -33,7 +34,7 @@ export function plant(names: readonly DefectName[]): Planted {
         planted.reduce((store: SessionStore, { sessions }) => sessions?.decorateStore?.(store) ?? store, sound),
     },
     accounts: sound => planted.reduce((accounts: Accounts, defect) => defect.accounts?.(accounts) ?? accounts, sound),
-    listener: sound => planted.reduce((next: Listener, defect) => defect.listener?.(next) ?? next, sound),
+    listener: (sound, keys) => planted.reduce((next: Listener, defect) => defect.listener?.(next, keys) ?? next, sound),
   };
 }
 

@@ -93,7 +93,7 @@ function serve(
     stamp(self, state, response);
     tally.countRequest();
     void answer(routes, sessions, request, response);
-  });
+  }, keys.ring);
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, listener);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     stamp(self, state, response);

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { KeyRing } from '#src/key-ring.js';
 import type { OpenOptions } from '#src/sessions/start-sessions.js';
 import type { Accounts } from '../accounts/accounts.js';
 import type { VisitAction } from '../route.js';
@@ -19,6 +20,6 @@ export interface Defect {
   readonly sessions?: Pick<OpenOptions, 'revocation' | 'decorateStore'>;
   /** Stands between the shop and its accounts. */
   readonly accounts?: (accounts: Accounts) => Accounts;
-  /** Stands before everything: may rewrite the headers of a request, and those of its answer before they leave. */
-  readonly listener?: (next: Listener) => Listener;
+  /** Stands before everything: may rewrite the headers of a request and its answer before it leaves, or answer itself. */
+  readonly listener?: (next: Listener, keys: () => KeyRing) => Listener;
 }

@@ -1,9 +1,16 @@
+import { anyOrigin } from './any-origin.js';
+import { bareCookies } from './bare-cookies.js';
 import { blindOverwrite } from './blind-overwrite.js';
+import { cartInCookie } from './cart-in-cookie.js';
 import type { Defect } from './defect.js';
 import { dropWrites } from './drop-writes.js';
 import { foreignCart } from './foreign-cart.js';
+import { forgetfulAccounts } from './forgetful-accounts.js';
+import { getLogsIn } from './get-logs-in.js';
 import { noRevocation } from './no-revocation.js';
 import { reviveAfterLogout } from './revive-after-logout.js';
+import { trustingJwt } from './trusting-jwt.js';
+import { userHeader } from './user-header.js';
 
 export const defects = {
   'drop-writes': dropWrites,
@@ -11,4 +18,11 @@ export const defects = {
   'revive-after-logout': reviveAfterLogout,
   'no-revocation': noRevocation,
   'blind-overwrite': blindOverwrite,
+  'any-origin': anyOrigin,
+  'bare-cookies': bareCookies,
+  'cart-in-cookie': cartInCookie,
+  'get-logs-in': getLogsIn,
+  'user-header': userHeader,
+  'forgetful-accounts': forgetfulAccounts,
+  'trusting-jwt': trustingJwt,
 } as const satisfies Record<string, Defect>;
