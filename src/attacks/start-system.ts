@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { waitReadmitted } from '../simulator/cluster/probe.js';
+import { sharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import type { StoreUrls } from '../store-addresses.js';
 import { Browser, Wires } from './browser.js';
@@ -37,6 +38,9 @@ export const ordinaryLimits: Limits = { idleMs: 30 * 60_000, absoluteMs: 12 * 3_
 /** On a busy machine a healthy backend may be slow; it must not be taken for dead, which would cost `sticky` its users. */
 const health = { everyMs: 250, timeoutMs: 3_000, fall: 3, rise: 1 };
 
+/** So that an attack can come as if through a TLS terminator. */
+const trusting = ['--trust', '127.0.0.1'];
+
 /** Real processes on loopback. Rejects as `startCluster` does. */
 export async function startSystem(spec: SystemSpec, storeUrls: StoreUrls, signal: AbortSignal): Promise<System> {
   const administratorPassword = randomBytes(16).toString('base64url');
@@ -46,7 +50,11 @@ export async function startSystem(spec: SystemSpec, storeUrls: StoreUrls, signal
       backends: { count: backendCount, env: environment(spec, administratorPassword) },
       stores: storesOf(spec.mode),
       storeUrls,
-      proxy: { health, ...(spec.variant?.proxyProgram === undefined ? {} : { program: spec.variant.proxyProgram }) },
+      proxy: {
+        health,
+        extra: trusting,
+        ...(spec.variant?.proxyProgram === undefined ? {} : { program: spec.variant.proxyProgram }),
+      },
     },
     signal,
     () => {},
@@ -82,6 +90,7 @@ function targetOf(spec: SystemSpec, cluster: Cluster, wires: Wires, administrato
     limits: spec.shortLimits ? shortLimits : ordinaryLimits,
     password,
     administratorPassword,
+    keyRing: () => sharedRing(cluster),
     freshUser: () => `user-${++users}`,
     browser: (origin = cluster.proxyUrl) => new Browser(wires, origin),
     kill: name => kill(cluster, name),

@@ -1,3 +1,4 @@
+import type { KeyRing } from '../key-ring.js';
 import type { Mode, ModeName } from '../modes.js';
 import type { Browser } from './browser.js';
 
@@ -18,6 +19,8 @@ export interface Target {
   readonly password: string;
   /** Of the user `admin`. */
   readonly administratorPassword: string;
+  /** What the shop signs and seals with. No outsider has it: for tokens that are well signed, and wrong for another reason. */
+  keyRing(): Promise<KeyRing>;
   /** A name that nobody else has. */
   freshUser(): string;
   /** Without any cookie; asks the proxy unless an origin is given. */

@@ -6,7 +6,7 @@ export interface WeakVariant {
   readonly summary: string;
   /** Where it is run. */
   readonly mode: ModeName;
-  /** `SHOP_DEFECT` of every backend. */
+  /** `SHOP_DEFECT` of every backend: one, or several with commas. */
   readonly defect?: string;
   /** A Node program in place of the proxy, with the same command line; absolute path. */
   readonly proxyProgram?: string;
@@ -32,6 +32,16 @@ export const weakVariants = {
     summary: 'a session is written back whole, whatever the store holds by now: no compare-and-set',
     mode: 'redis',
     defect: 'blind-overwrite',
+  },
+  'jwt-trusting': {
+    summary: 'a token chooses how it is verified, and its claims are believed',
+    mode: 'jwt',
+    defect: 'trusting-jwt',
+  },
+  'careless-shop': {
+    summary: 'cookies, origins, one-time codes, GET, a cart in a cookie, headers of proxies: each treated carelessly',
+    mode: 'redis',
+    defect: 'any-origin,bare-cookies,cart-in-cookie,get-logs-in,user-header,forgetful-accounts',
   },
 } as const satisfies Record<string, WeakVariant>;
 

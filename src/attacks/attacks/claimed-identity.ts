@@ -1,0 +1,69 @@
+import { type Attack, Tries } from '../attack.js';
+import { type Browser, sessionCookie } from '../browser.js';
+import { loggedIn, type Member } from '../shop.js';
+import type { Target } from '../target.js';
+
+/** Who somebody is follows from the token alone: not from a header that a proxy might have set, not from a backend. */
+export const claimedIdentity: Attack = {
+  title: "be somebody else by a header that proxies set, or with one's own token and the other's affinity cookie",
+  asvs: ['7.2.1'],
+  weak: ['careless-shop'],
+  run,
+};
+
+const headerNames = [
+  'x-user',
+  'x-username',
+  'x-user-id',
+  'x-forwarded-user',
+  'x-forwarded-preferred-username',
+  'x-auth-user',
+  'x-auth-request-user',
+  'x-authenticated-user',
+  'x-authenticated-userid',
+  'x-remote-user',
+  'remote-user',
+  'x-real-user',
+  'x-original-user',
+  'x-webauth-user',
+  'x-session',
+  'x-session-user',
+  'x-consumer-username',
+  'x-ms-client-principal-name',
+  'cf-access-authenticated-user-email',
+  'from',
+  'authorization',
+  'session',
+  'user',
+];
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const victim = await loggedIn(target);
+  const attacker = await loggedIn(target);
+  for (const origin of [target.proxyUrl, ...target.backends.map(({ url }) => url)]) {
+    for (const browser of [target.browser(origin), attacker.browser.copy(origin)])
+      await tryHeaders(tries, browser, victim.user);
+  }
+  await tryAffinity(tries, attacker.browser, victim);
+  return tries.result();
+}
+
+async function tryHeaders(tries: Tries, browser: Browser, user: string): Promise<void> {
+  for (const name of headerNames) {
+    const value = name === 'authorization' ? `Bearer ${user}` : user;
+    const answer = await browser.copy().get('/me', { headers: { [name]: value } });
+    tries.add(`the header ${name} made somebody ${user}`, answer.json.user === user, answer);
+  }
+}
+
+/** The victim's cookies but for the session, and the attacker's session. */
+async function tryAffinity(tries: Tries, attacker: Browser, victim: Member): Promise<void> {
+  const affinity = [...victim.browser.cookies].filter(([name]) => name !== sessionCookie);
+  for (const path of ['/me', '/cart', '/account']) {
+    const mixed = attacker.copy();
+    for (const [name, value] of affinity) mixed.cookies.set(name, value);
+    const answer = await mixed.get(path);
+    tries.add(`${path} with the affinity cookie of ${victim.user}`, answer.json.user === victim.user, answer);
+  }
+}

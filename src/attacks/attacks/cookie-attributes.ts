@@ -1,0 +1,112 @@
+import { type Attack, Tries } from '../attack.js';
+import type { Answer } from '../browser.js';
+import { Inconclusive } from '../errors.js';
+import { enrolled, preLoginOf } from '../second-factor.js';
+import { readSetCookie, type SetCookie, sessionCookies } from '../set-cookies.js';
+import type { Target } from '../target.js';
+
+/**
+ * Reads every cookie that the system sets on the way through a visit, over plain HTTP and as it does behind a TLS
+ * terminator, against RFC 6265bis. Then tries the cookie of TLS under the name of plain HTTP, which anybody on the way,
+ * or another host of the domain, could set.
+ */
+export const cookieAttributes: Attack = {
+  title:
+    'find a cookie without HttpOnly, SameSite, Path, Secure or __Host-, or with a Domain; and use one without its prefix',
+  asvs: ['3.3.1', '3.3.2', '3.3.3', '3.3.4'],
+  weak: ['careless-shop'],
+  run,
+};
+
+const tls = { 'x-forwarded-proto': 'https' };
+
+async function run(target: Target) {
+  const tries = new Tries();
+  for (const headers of [{}, tls]) {
+    const secure = headers === tls;
+    const answers = await visit(target, headers);
+    const set = answers.flatMap(answer => answer.setCookies.map(line => ({ cookie: readSetCookie(line), answer })));
+    if (set.every(({ cookie }) => !sessionCookies.has(cookie.name)))
+      throw new Inconclusive('a login set no session cookie that could be looked at');
+    for (const { cookie, answer } of set) {
+      const flaws = flawsOf(cookie, secure);
+      tries.add(`${cookie.name} over ${secure ? 'TLS' : 'plain HTTP'}: ${flaws.join(', ')}`, flaws.length > 0, answer);
+    }
+  }
+  // Where a cookie was set without the prefix there is none to do without.
+  if (!tries.succeeded) await tryWithoutPrefix(target, tries);
+  return tries.result();
+}
+
+/** Login, change, the password of someone with a second factor, logout: whatever sets or clears a cookie. */
+async function visit(target: Target, headers: Readonly<Record<string, string>>): Promise<readonly Answer[]> {
+  const { user, browser: first } = await enrolled(target);
+  const login = { user: target.freshUser(), password: target.password };
+  const browser = target.browser();
+  return [
+    await browser.post('/login', login, { headers }),
+    await browser.post('/cart', { sku: 'tea' }, { headers }),
+    await browser.get('/me', { headers: { ...headers, cookie: 'session=unknown; __Host-session=unknown' } }),
+    await (await preLoginOf(target, user)).post('/login', { user, password: target.password }, { headers }),
+    await first.get('/cart', { headers }),
+    await browser.post('/logout', {}, { headers }),
+  ];
+}
+
+function flawsOf({ name, value, attributes }: SetCookie, secure: boolean): readonly string[] {
+  const sameSite = attributes.get('samesite')?.toLowerCase();
+  const findings: readonly (readonly [string, boolean])[] = [
+    ['no HttpOnly', !attributes.has('httponly')],
+    ['SameSite is not Lax or Strict', sameSite !== 'lax' && sameSite !== 'strict'],
+    ['Path is not /', attributes.get('path') !== '/'],
+    ['has a Domain', attributes.has('domain')],
+    ['no Secure', secure && !attributes.has('secure')],
+    ['no __Host-', secure && !name.startsWith('__Host-')],
+    ['__Host- that no browser takes', !secure && name.startsWith('__')],
+    [
+      'outlives the browser',
+      value !== '' && sessionCookies.has(name) && (attributes.has('max-age') || attributes.has('expires')),
+    ],
+  ];
+  return findings.flatMap(([flaw, isFound]) => (isFound ? [flaw] : []));
+}
+
+/**
+ * Names that a browser keeps without the checks of the prefix, and that a careless server takes for the one that it set:
+ * byte A0 and its like are white space to many a `trim`, and part of the name to a browser.
+ */
+const bareNames = [
+  'session',
+  '__Secure-session',
+  '__Host_session',
+  '__host-session',
+  '__HOST-SESSION',
+  '$__Host-session',
+  '"__Host-session"',
+  '\u00a0__Host-session',
+  '__Host-session\u00a0',
+  '\u00c2\u00a0__Host-session',
+  '\u0085__Host-session',
+  '\u00e2\u0080\u0080__Host-session',
+];
+
+async function tryWithoutPrefix(target: Target, tries: Tries): Promise<void> {
+  const user = target.freshUser();
+  const browser = target.browser();
+  await browser.post('/login', { user, password: target.password }, { headers: tls });
+  const genuine = [...browser.cookies].find(([name]) => sessionCookies.has(name));
+  const [name = '', token = ''] = genuine ?? [];
+  const honoured = await browser.get('/me', { headers: tls });
+  if (honoured.json.user !== user) throw new Inconclusive('a login behind TLS gives no session there');
+  const others = [...browser.cookies].filter(([each]) => each !== name).map(([each, value]) => `${each}=${value}`);
+  for (const bare of bareNames) {
+    if (bare === name) continue;
+    const cookie = [...others, `${bare}=${token}`].join('; ');
+    const answer = await target.browser().get('/me', { headers: { ...tls, cookie } });
+    tries.add(
+      `the token of TLS was honoured under the name ${JSON.stringify(bare)}`,
+      answer.json.user === user,
+      answer,
+    );
+  }
+}

@@ -1,0 +1,34 @@
+import { type Attack, Tries } from '../attack.js';
+import { guises } from '../cross-site.js';
+import { enrolled, preLoginOf } from '../second-factor.js';
+import { sessionIn } from '../set-cookies.js';
+import { expectStatus } from '../shop.js';
+import type { Target } from '../target.js';
+
+/** The victim's browser is logged in under the attacker's name, and what the victim then types is the attacker's. */
+export const loginCsrf: Attack = {
+  title: "log a visitor in under the attacker's name from a page of another site, with and without a second factor",
+  asvs: ['3.5.1'],
+  weak: ['careless-shop'],
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const { host, origin } = new URL(target.proxyUrl);
+  const login = { user: target.freshUser(), password: target.password };
+  const own = await target.browser().post('/login', login, { headers: { origin, 'sec-fetch-site': 'same-origin' } });
+  expectStatus(own, 200, 'a login from a page of the shop itself');
+  const attacker = await enrolled(target);
+  const halfway = await preLoginOf(target, attacker.user);
+  const code = attacker.code(attacker.usedStep + 1);
+  for (const { what, headers } of guises(host)) {
+    const whole = await target.browser().post('/login', login, { headers });
+    tries.add(`${what}: logged in`, sessionIn(whole) !== undefined, whole);
+    const first = await target.browser().post('/login', { ...login, user: attacker.user }, { headers });
+    tries.add(`${what}: the first half of a login`, first.status < 400, first);
+    const second = await halfway.copy().post('/login/totp', { code }, { headers });
+    tries.add(`${what}: the second half of a login`, sessionIn(second) !== undefined, second);
+  }
+  return tries.result();
+}

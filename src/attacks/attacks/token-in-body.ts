@@ -1,0 +1,58 @@
+import { type Attack, Tries } from '../attack.js';
+import type { Answer, Browser } from '../browser.js';
+import { Inconclusive } from '../errors.js';
+import { shopPaths } from '../shop-paths.js';
+import type { Target } from '../target.js';
+
+/** A script in the page cannot read the cookie; it must not find the token anywhere else either. */
+export const tokenInBody: Attack = {
+  title: 'find the token, or a part of it, in the body or in another header of any answer of any route',
+  asvs: ['3.3.4'],
+  weak: ['careless-shop'],
+  run,
+};
+
+/** Shorter ones, such as the id of a key, are no secret. */
+const partCharsMin = 20;
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const browser = target.browser();
+  const parts = new Set<string>();
+  for await (const { what, answer } of visit(target, browser)) {
+    for (const part of partsOf(browser)) parts.add(part);
+    const shown = `${answer.text}\n${JSON.stringify({ ...answer.headers, 'set-cookie': undefined })}`;
+    const leaked = [...parts].some(part => shown.includes(part));
+    tries.add(`the answer of ${what} shows the token`, leaked, answer);
+  }
+  return tries.result();
+}
+
+/** Every route, as a member: read, asked for what it does not do, and used. */
+async function* visit(target: Target, browser: Browser): AsyncGenerator<{ what: string; answer: Answer }> {
+  const { password } = target;
+  const login = await browser.post('/login', { user: target.freshUser(), password });
+  if (!login.setCookies.some(line => line.includes(browser.token)))
+    throw new Inconclusive('the token is not where it must be, so that it could be found nowhere else');
+  yield { what: 'the login', answer: login };
+  const paths = await shopPaths(target.browser());
+  for (const path of ['/no-such-path', ...paths]) {
+    yield { what: `GET ${path}`, answer: await browser.get(path) };
+    yield { what: `POST ${path} with nonsense`, answer: await browser.post(path, { non: 'sense' }) };
+  }
+  for (const [path, body] of [
+    ['/cart', { sku: 'tea' }],
+    ['/account/reauthenticate', { password }],
+    ['/account/sessions/end-others', {}],
+    ['/logout', {}],
+  ] as const)
+    yield { what: `POST ${path}`, answer: await browser.post(path, body) };
+}
+
+function partsOf({ cookies }: Browser): readonly string[] {
+  return [...cookies.values()].flatMap(value => [value, ...value.split(/[.~]/)]).filter(isTelling);
+}
+
+function isTelling({ length }: string): boolean {
+  return length >= partCharsMin;
+}

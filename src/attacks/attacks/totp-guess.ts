@@ -1,0 +1,93 @@
+import { type Attack, Tries } from '../attack.js';
+import type { Answer } from '../browser.js';
+import { type Enrolled, enrolled, preLoginOf } from '../second-factor.js';
+import { sessionIn } from '../set-cookies.js';
+import { expectStatus, unexpected } from '../shop.js';
+import type { Target } from '../target.js';
+import { stepAt } from '../totp-code.js';
+
+/**
+ * Three codes of a million are right at any time. Whoever has the password may guess five times and then wait; a new
+ * pre-authentication token, another backend or guesses at the same moment must not begin the counting anew.
+ */
+export const totpGuess: Attack = {
+  title: 'guess one-time codes: one after the other on every backend, all at once, and at the fresh authentication',
+  asvs: ['6.3.1'],
+  weak: ['careless-shop'],
+  run,
+};
+
+/** What the shop states; the wrong code after so many is not looked at. */
+const guessesMax = 5;
+const guesses = 12;
+
+async function run(target: Target) {
+  const tries = new Tries();
+  await showFewAreForgiven(target);
+  await tryInTurn(target, tries);
+  await tryAtOnce(target, tries);
+  await tryReauthentication(target, tries);
+  return tries.result();
+}
+
+/** Else anybody could lock everybody out, and that the right code is refused would show nothing. */
+async function showFewAreForgiven(target: Target): Promise<void> {
+  const member = await enrolled(target);
+  for (const code of wrongCodes(member, guessesMax - 1))
+    expectStatus(await guess(target, member, code), 401, 'a wrong code');
+  expectStatus(
+    await guess(target, member, member.code(member.usedStep + 1)),
+    200,
+    'the right code after a few wrong ones',
+  );
+}
+
+async function tryInTurn(target: Target, tries: Tries): Promise<void> {
+  const member = await enrolled(target);
+  const answers: Answer[] = [];
+  for (const [index, code] of wrongCodes(member, guesses).entries())
+    answers.push(await guess(target, member, code, originAt(target, index)));
+  note(tries, answers, 'one after the other');
+  const right = await guess(target, member, member.code(member.usedStep + 1));
+  tries.add(`the right code was taken after ${guesses} guesses`, sessionIn(right) !== undefined, right);
+}
+
+async function tryAtOnce(target: Target, tries: Tries): Promise<void> {
+  const member = await enrolled(target);
+  const guessed = wrongCodes(member, guesses).map((code, index) =>
+    guess(target, member, code, originAt(target, index)),
+  );
+  note(tries, await Promise.all(guessed), 'at once');
+}
+
+async function tryReauthentication(target: Target, tries: Tries): Promise<void> {
+  const member = await enrolled(target);
+  const answers: Answer[] = [];
+  for (const code of wrongCodes(member, guesses))
+    answers.push(await member.browser.post('/account/reauthenticate', { password: target.password, code }));
+  note(tries, answers, 'at the fresh authentication');
+}
+
+function note(tries: Tries, answers: readonly Answer[], how: string): void {
+  const odd = answers.find(({ status }) => ![401, 429, 503].includes(status));
+  if (odd !== undefined) throw unexpected(odd, 'a wrong code', '401, 429 or 503');
+  const taken = answers.filter(({ status }) => status === 401);
+  for (const answer of answers)
+    tries.add(`${taken.length} guesses were looked at, ${how}`, taken.length > guessesMax, answer);
+}
+
+async function guess(target: Target, { user }: Enrolled, code: string, origin?: string): Promise<Answer> {
+  return (await preLoginOf(target, user, origin)).post('/login/totp', { code });
+}
+
+function originAt({ proxyUrl, backends }: Target, index: number): string {
+  const origins = [proxyUrl, ...backends.map(({ url }) => url)];
+  return origins[index % origins.length] ?? proxyUrl;
+}
+
+function wrongCodes({ code }: Enrolled, count: number): readonly string[] {
+  const now = stepAt(Date.now());
+  const right = [-3, -2, -1, 0, 1, 2, 3].map(ahead => code(now + ahead));
+  const all = Array.from({ length: count + right.length }, (_, number) => String(number).padStart(6, '0'));
+  return all.filter(each => !right.includes(each)).slice(0, count);
+}

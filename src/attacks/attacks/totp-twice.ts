@@ -1,0 +1,72 @@
+import { type Attack, Tries } from '../attack.js';
+import { Inconclusive } from '../errors.js';
+import { type Enrolled, enrolled, preLoginOf } from '../second-factor.js';
+import { sessionIn } from '../set-cookies.js';
+import { expectStatus } from '../shop.js';
+import type { Target } from '../target.js';
+import { stepAt } from '../totp-code.js';
+
+/** A code that somebody has watched being typed must be worth nothing, even at the same moment, even on another backend. */
+export const totpTwice: Attack = {
+  title: 'use a one-time code twice, at the same moment on every backend and afterwards; and one whose time is not now',
+  asvs: ['6.5.1', '6.5.5'],
+  weak: ['careless-shop'],
+  run,
+};
+
+const rounds = 4;
+const atOncePerBackend = 2;
+/** One step of tolerance to either side is documented; the clock may move on by one more meanwhile. Four at a time: the
+ * fifth wrong code would lock the account, and then the lock would answer and not the code. */
+const otherTimes = [
+  [-20, -10, -4, -3],
+  [3, 4, 10, 20],
+];
+
+async function run(target: Target) {
+  const tries = new Tries();
+  for (let round = 0; round < rounds; round++) {
+    const member = await enrolled(target);
+    await tryAtOnce(target, member, tries);
+    await tryAgain(target, member, tries);
+  }
+  for (const steps of otherTimes) {
+    const member = await enrolled(target);
+    for (const ahead of steps)
+      await tryCode(target, member, tries, stepAt(Date.now()) + ahead, `${ahead} steps from now`);
+    const right = await withCode(target, member, member.usedStep + 1);
+    expectStatus(right, 200, 'the code of now');
+  }
+  return tries.result();
+}
+
+/** Everybody has given the password, and sends the one right code. */
+async function tryAtOnce(target: Target, member: Enrolled, tries: Tries): Promise<void> {
+  const origins = target.backends.flatMap(({ url }) => Array<string>(atOncePerBackend).fill(url));
+  const halfway = await Promise.all(origins.map(origin => preLoginOf(target, member.user, origin)));
+  const code = member.code(member.usedStep + 1);
+  const answers = await Promise.all(halfway.map(browser => browser.post('/login/totp', { code })));
+  const within = answers.filter(answer => sessionIn(answer) !== undefined);
+  if (within.length === 0) throw new Inconclusive('the right code was refused everywhere');
+  tries.add(`one code logged in ${within.length} browsers at once`, within.length > 1, ...within);
+}
+
+async function tryAgain(target: Target, member: Enrolled, tries: Tries): Promise<void> {
+  const { browser, usedStep, code } = member;
+  await tryCode(target, member, tries, usedStep + 1, 'used to log in');
+  await tryCode(target, member, tries, usedStep, 'used to enrol');
+  const fields = { password: target.password, code: code(usedStep + 1) };
+  const again = await browser.post('/account/reauthenticate', fields);
+  tries.add('a code that was used to log in gave a fresh authentication', again.status === 200, again);
+}
+
+async function tryCode(target: Target, member: Enrolled, tries: Tries, step: number, which: string): Promise<void> {
+  const answer = await withCode(target, member, step);
+  const wentThrough = sessionIn(answer) !== undefined;
+  if (!wentThrough) expectStatus(answer, 401, 'a code that is not right');
+  tries.add(`a code ${which} logged in`, wentThrough, answer);
+}
+
+async function withCode(target: Target, { user, code }: Enrolled, step: number) {
+  return (await preLoginOf(target, user)).post('/login/totp', { code: code(step) });
+}
