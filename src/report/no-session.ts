@@ -1,4 +1,4 @@
-import type { RunRecord } from '../simulator/history.js';
+import type { Findings, NoSessionReason } from '../simulator/checker/findings.js';
 import { count } from './words.js';
 
 /** Why a request had no session, in the words that the backends count by. */
@@ -9,23 +9,15 @@ export const reasons = {
   expired: 'past its own deadline',
   forged: 'sealed or signed with a key that is not in the ring, or altered',
   revoked: 'ended on purpose, and refused for it',
-} as const;
+} as const satisfies Record<NoSessionReason, string>;
 
-export type Reason = keyof typeof reasons;
-
-export const reasonNames = Object.keys(reasons) as readonly Reason[];
-
-/** How often the backends of a run met a reason, since the last boot of each; undefined when none of them said. */
-export function timesOf(reason: Reason | 'evictions', { lab }: RunRecord): number | undefined {
-  const members = Object.values(lab.counts ?? {});
-  return members.length === 0 ? undefined : members.reduce((sum, counts) => sum + (counts[reason] ?? 0), 0);
-}
+export const reasonNames = Object.keys(reasons) as readonly NoSessionReason[];
 
 /** `118 forged, 4 unknown`: what a token that came was refused for, the most frequent first; empty when none was. */
-export function refusals(run: RunRecord): string {
+export function refusals({ noSession }: Findings): string {
   return reasonNames
     .filter(reason => reason !== 'absent')
-    .map(reason => ({ reason, times: timesOf(reason, run) ?? 0 }))
+    .map(reason => ({ reason, times: noSession[reason] ?? 0 }))
     .filter(({ times }) => times > 0)
     .sort((a, b) => b.times - a.times)
     .map(({ reason, times }) => `${count(times)} ${reason}`)

@@ -1,5 +1,5 @@
 import type { JudgedRun } from '../simulator/verdict.js';
-import { refusals, timesOf } from './no-session.js';
+import { refusals } from './no-session.js';
 import { count, counted, seconds } from './words.js';
 
 /** The verdict on one mode: who was logged out, what was lost, what failed, whether it came back. */
@@ -9,11 +9,12 @@ export function sentence(judged: JudgedRun): string {
   return `${run.header.mode}: ${parts.join(', ')} — ${verdict.word}`;
 }
 
-function usersPart({ run, findings: { users } }: JudgedRun): string {
+function usersPart({ findings }: JudgedRun): string {
+  const { users, stores } = findings;
   if (users.total === 0) return 'no user was seen';
   const loggedOut = `${count(users.loggedOut)} of ${counted(users.total, 'user')} logged out`;
-  const refused = users.loggedOut === 0 ? '' : refusals(run);
-  const evicted = timesOf('evictions', run) ?? 0;
+  const refused = users.loggedOut === 0 ? '' : refusals(findings);
+  const evicted = stores.evictions ?? 0;
   const why = [
     ...(refused === '' ? [] : [`why no session: ${refused}`]),
     ...(evicted === 0 ? [] : [counted(evicted, 'eviction')]),

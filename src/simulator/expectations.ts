@@ -41,6 +41,8 @@ const groups = {
   guarantees: ['readYourWrites', 'monotonicReads', 'monotonicWrites', 'writesFollowReads'],
   latencyMs: percentiles,
   serviceMs: percentiles,
+  noSession: ['absent', 'malformed', 'unknown', 'expired', 'forged', 'revoked'],
+  stores: ['evictions'],
 } as const satisfies { readonly [G in keyof Findings]?: readonly (keyof Findings[G])[] };
 
 /** What 100 % is, for the groups where a share makes sense. */
@@ -73,11 +75,12 @@ export function parseExpectation(text: string): Expectation {
   return { text, metric, operator, number: Number(number), percent: percent !== undefined };
 }
 
-/** Pure. A metric without a value (`recoveryMs` of a system that did not recover) meets nothing but `!=`. */
+/** Pure. A metric without a value (`recoveryMs` of a system that did not recover, a count that nobody kept) meets nothing
+ * but `!=`. */
 export function evaluate(expectation: Expectation, findings: Findings): EvaluatedExpectation {
   const { text, metric, operator, number, percent } = expectation;
   const value = measured(metric, findings);
-  if (value === null) return { text, met: operator === '!=', actual: withoutValue(findings) };
+  if (value === null) return { text, met: operator === '!=', actual: withoutValue(metric, findings) };
   if (!percent) return { text, met: operators[operator](value, number), actual: rounded(value) };
   const totalName = totalOf(metric) ?? metric;
   const total = measured(totalName, findings) ?? 0;
@@ -116,7 +119,8 @@ function measured(metric: string, findings: Findings): number | null {
   return Number.isFinite(value) ? Number(value) : null;
 }
 
-function withoutValue(findings: Findings): string {
+function withoutValue(metric: string, findings: Findings): string {
+  if (metric !== 'recoveryMs') return 'not counted';
   return findings.recovered ? 'no fault struck, so there was nothing to recover from' : 'not recovered';
 }
 

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { reporters } from '#src/report/reporters/registry.js';
-import type { JudgedRun } from '#src/simulator/verdict.js';
-import { changed, sampleRun, sampleRuns } from './sample-runs.js';
+import { changed, counting, sampleRun, sampleRuns } from './sample-runs.js';
 
 const report = (runs = sampleRuns()) => reporters.html.report(runs, { colour: false });
 const hostile = `</script><img src=x onerror="document.title='taken'">\u2028<!--`;
@@ -87,9 +86,6 @@ describe('the html reporter', () => {
 });
 
 describe('the html reporter: why no session', () => {
-  const counting = (judged: JudgedRun, counts: NonNullable<JudgedRun['run']['lab']['counts']>) =>
-    changed(judged, { run: { lab: { ...judged.run.lab, counts } } });
-
   it('shows the reasons that were met, by mode, and evictions', () => {
     const [sticky = sampleRun({ mode: 'sticky' }), redis = sampleRun({ mode: 'redis' })] = sampleRuns();
     const text = report([
@@ -99,7 +95,7 @@ describe('the html reporter: why no session', () => {
     const table = text.slice(text.indexOf('id="no-session"'));
     expect(table).to.match(/<b>absent<\/b>[^<]*<\/th><td>60<\/td><td>61<\/td>/);
     expect(table).to.match(/<b>forged<\/b>[^<]*<\/th><td>1,118<\/td><td>0<\/td>/);
-    expect(table).to.match(/<b>evictions<\/b>[^<]*<\/th><td>0<\/td><td>7<\/td>/);
+    expect(table).to.match(/<b>evictions<\/b>[^<]*<\/th><td>–<\/td><td>7<\/td>/);
     expect(table).to.not.include('<b>revoked</b>');
   });
 

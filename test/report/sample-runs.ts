@@ -1,6 +1,8 @@
+import { countsOf } from '#src/simulator/checker/counts.js';
 import type { Findings, Incident, Percentiles } from '#src/simulator/checker/findings.js';
 import type {
   FaultRecord,
+  LabRecord,
   MemberRecord,
   Operation,
   PhaseRecord,
@@ -196,10 +198,17 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
     },
     latencyMs: percentiles(operations.map(one => one.doneMs - one.plannedMs)),
     serviceMs: percentiles(operations.map(one => one.doneMs - one.sentMs)),
+    ...countsOf({ lab: { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 } }),
     recoveryMs: 312,
     recovered: true,
     incidents,
   };
+}
+
+/** The same run, had its members counted so. */
+export function counting(judged: JudgedRun, counts: NonNullable<LabRecord['counts']>): JudgedRun {
+  const lab = { ...judged.run.lab, counts };
+  return changed(judged, { run: { lab }, findings: countsOf({ lab }) });
 }
 
 function verdictOf(mode: Sample['mode'], findings: Findings): Verdict {

@@ -4,7 +4,7 @@ import { count, counted, duration, seconds } from '#src/report/words.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import type { FaultRecord } from '#src/simulator/history.js';
 import type { JudgedRun } from '#src/simulator/verdict.js';
-import { changed, sampleRun } from './sample-runs.js';
+import { changed, counting, sampleRun } from './sample-runs.js';
 
 const sample = sampleRun({ mode: 'redis', users: 3 });
 
@@ -115,22 +115,21 @@ function saying({ users, writes, requests }: Changes): JudgedRun {
 describe('the sentence, where the backends say why', () => {
   const sticky = sampleRun({ mode: 'sticky' });
   const redis = sampleRun({ mode: 'redis' });
-  const counting = (judged: JudgedRun, counts: NonNullable<JudgedRun['run']['lab']['counts']>) =>
-    sentence(changed(judged, { run: { lab: { ...judged.run.lab, counts } } }));
+  const told = (...counted: Parameters<typeof counting>) => sentence(counting(...counted));
 
   it('adds up what every backend refused, the most frequent first', () => {
     const counts = { 'backend-1': { absent: 60, unknown: 4, opened: 900 }, 'backend-2': { forged: 1118, unknown: 1 } };
-    expect(counting(sticky, counts)).to.include(' logged out (why no session: 1,118 forged, 5 unknown), ');
+    expect(told(sticky, counts)).to.include(' logged out (why no session: 1,118 forged, 5 unknown), ');
   });
 
   it('says nothing where nobody was logged out, nor where nothing was refused', () => {
-    expect(counting(redis, { 'backend-1': { unknown: 4 } })).to.include(' logged out, ');
-    expect(counting(sticky, { 'backend-1': { absent: 4 } })).to.include(' logged out, ');
-    expect(counting(sticky, {})).to.include(' logged out, ');
+    expect(told(redis, { 'backend-1': { unknown: 4 } })).to.include(' logged out, ');
+    expect(told(sticky, { 'backend-1': { absent: 4 } })).to.include(' logged out, ');
+    expect(told(sticky, {})).to.include(' logged out, ');
   });
 
   it('tells evictions wherever there were any', () => {
-    expect(counting(redis, { memcached: { evictions: 1203 } })).to.include(' logged out (1,203 evictions), ');
-    expect(counting(redis, { memcached: { evictions: 0 } })).to.include(' logged out, ');
+    expect(told(redis, { memcached: { evictions: 1203 } })).to.include(' logged out (1,203 evictions), ');
+    expect(told(redis, { memcached: { evictions: 0 } })).to.include(' logged out, ');
   });
 });

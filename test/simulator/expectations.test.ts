@@ -6,6 +6,7 @@ import { findings } from './judged.js';
 
 const notRecovered: Findings = { ...findings, recoveryMs: null, recovered: false };
 const nothingBroke: Findings = { ...findings, recoveryMs: null, recovered: true };
+const notCounted: Findings = { ...findings, stores: { evictions: null } };
 const nothingWritten: Findings = { ...findings, writes: { ...findings.writes, acknowledged: 0, lost: 0 } };
 
 describe('expectations', () => {
@@ -24,6 +25,10 @@ describe('expectations', () => {
     ['guarantees.monotonicReads == 7', true, '7'],
     ['latencyMs.p99 < 14.3', true, '14.2'],
     ['serviceMs.max <= 80', true, '80'],
+
+    ['noSession.forged > 2', false, '2'],
+    ['stores.evictions > 0', true, '12'],
+    ['stores.evictions == 0', false, 'not counted', notCounted],
 
     ['users.loggedOut >= 35 %', true, '21 of 60 users.total (35 %)'],
     ['users.loggedOut > 35%', false, '21 of 60 users.total (35 %)'],

@@ -1,6 +1,7 @@
 import type { Operation, RunRecord } from '../history.js';
 import { attributed } from './attribution.js';
 import { byUser } from './by-user.js';
+import { countsOf } from './counts.js';
 import type { Findings, Incident } from './findings.js';
 import { loadOf } from './load.js';
 import { judgeLogins } from './logins.js';
@@ -52,6 +53,7 @@ export function check(run: RunRecord): Findings {
     requests: { planned: run.header.planned, ...requests, dropped: run.lab.dropped },
     latencyMs: percentilesOf(load.latencyMs),
     serviceMs: percentilesOf(load.serviceMs),
+    ...countsOf(run),
     ...recoveryOf(run, load, timesLoggedOut(incidents)),
     incidents,
   };

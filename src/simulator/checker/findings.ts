@@ -41,11 +41,19 @@ export interface Findings {
   readonly latencyMs: Percentiles;
   /** Service time: done - sent. */
   readonly serviceMs: Percentiles;
+  /** Why requests had no session, as the backends counted it since the last boot of each; null where none of them said. */
+  readonly noSession: Readonly<Record<NoSessionReason, number | null>>;
+  readonly stores: {
+    /** What the store servers threw out to make room; null where none of them counts it. */
+    readonly evictions: number | null;
+  };
   /** From the first confirmed fault; null when there was none, or the system did not recover (then `recovered` is false). */
   readonly recoveryMs: number | null;
   readonly recovered: boolean;
   readonly incidents: readonly Incident[];
 }
+
+export type NoSessionReason = 'absent' | 'malformed' | 'unknown' | 'expired' | 'forged' | 'revoked';
 
 export interface Percentiles {
   readonly p50: number;

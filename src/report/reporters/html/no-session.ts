@@ -1,22 +1,22 @@
 import type { JudgedRun } from '../../../simulator/verdict.js';
 import { labels } from '../../comparison.js';
-import { reasonNames, reasons, timesOf } from '../../no-session.js';
+import { reasonNames, reasons } from '../../no-session.js';
 import { count } from '../../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
 /** What the backends themselves counted: the other side of "logged out". Nothing, where no run says it. */
 export function noSessionSection(runs: readonly JudgedRun[]): Markup | string {
-  if (runs.every(({ run }) => timesOf('absent', run) === undefined)) return '';
-  const seen = reasonNames.filter(reason => runs.some(({ run }) => (timesOf(reason, run) ?? 0) > 0));
+  if (runs.every(({ findings }) => findings.noSession.absent === null)) return '';
+  const seen = reasonNames.filter(reason => runs.some(({ findings }) => (findings.noSession[reason] ?? 0) > 0));
   const rows = seen.map(reason =>
     row(
       reason,
       reasons[reason],
-      runs.map(({ run }) => timesOf(reason, run)),
+      runs.map(({ findings }) => findings.noSession[reason]),
     ),
   );
-  const evicted = runs.map(({ run }) => timesOf('evictions', run));
+  const evicted = runs.map(({ findings }) => findings.stores.evictions);
   if (evicted.some(times => times)) rows.push(row('evictions', 'the store threw out what nobody had ended', evicted));
   const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
   const table = markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
@@ -25,7 +25,7 @@ export function noSessionSection(runs: readonly JudgedRun[]): Markup | string {
 `;
 }
 
-function row(name: string, what: string, times: readonly (number | undefined)[]): Markup {
-  const cells = times.map(value => markup`<td>${value === undefined ? '–' : count(value)}</td>`);
+function row(name: string, what: string, times: readonly (number | null)[]): Markup {
+  const cells = times.map(value => markup`<td>${value === null ? '–' : count(value)}</td>`);
   return markup`<tr><th scope="row"><b>${name}</b> ${what}</th>${cells}</tr>`;
 }

@@ -1,0 +1,22 @@
+import type { RunRecord } from '../history.js';
+import type { Findings } from './findings.js';
+
+/** What the members of the lab counted by themselves, since the last boot of each, all together. */
+export function countsOf({ lab }: Pick<RunRecord, 'lab'>): Pick<Findings, 'noSession' | 'stores'> {
+  const counted = Object.values(lab.counts ?? {});
+  const total = (name: string): number => counted.reduce((sum, counts) => sum + (counts[name] ?? 0), 0);
+  // A store counts too, but no sessions: without anybody who does, "forged 0 times" would be a claim.
+  const isSaid = counted.some(counts => Object.keys(counts).some(name => name !== 'evictions'));
+  const times = (name: string): number | null => (isSaid ? total(name) : null);
+  return {
+    noSession: {
+      absent: times('absent'),
+      malformed: times('malformed'),
+      unknown: times('unknown'),
+      expired: times('expired'),
+      forged: times('forged'),
+      revoked: times('revoked'),
+    },
+    stores: { evictions: counted.some(counts => 'evictions' in counts) ? total('evictions') : null },
+  };
+}

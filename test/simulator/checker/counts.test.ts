@@ -1,0 +1,24 @@
+import { expect } from 'chai';
+import { countsOf } from '#src/simulator/checker/counts.js';
+import type { LabRecord } from '#src/simulator/history.js';
+import { run } from '../judged.js';
+
+const counted = (counts: LabRecord['counts']) => countsOf({ lab: { ...run.lab, ...(counts && { counts }) } });
+
+describe('what the members counted', () => {
+  it('is added up, reason by reason', () => {
+    const { noSession, stores } = counted({
+      'backend-1': { opened: 40, absent: 3, forged: 2 },
+      'backend-2': { opened: 50, absent: 4, unknown: 9 },
+      memcached: { evictions: 7 },
+    });
+    expect(noSession).to.include({ absent: 7, forged: 2, unknown: 9, expired: 0 });
+    expect(stores).to.deep.equal({ evictions: 7 });
+  });
+
+  it('is null, not nought, where nobody said it', () => {
+    expect(counted(undefined).noSession.forged).to.equal(null);
+    expect(counted({ memcached: { evictions: 7 } }).noSession.forged).to.equal(null);
+    expect(counted({ 'backend-1': { absent: 3 } }).stores.evictions).to.equal(null);
+  });
+});
