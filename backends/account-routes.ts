@@ -68,7 +68,7 @@ export async function beginTotp(members: Members, call: Call, visit: Visit, user
 /** The one sensitive route without a nonce: what it confirms was begun with one, and only who saw it has the code. */
 export async function confirmTotp(members: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
   const [code = ''] = stringsOf(call, 'code');
-  const attempt = { user, code, keys: members.keys(), nowMs: Date.now() };
+  const attempt = { user, code, from: 'known', keys: members.keys(), nowMs: Date.now() } as const;
   const edit = (account: Account) => withConfirmed(account, attempt);
   const { next, answer: isRight } = await changeAccount(members.accounts, user, edit);
   if (!isRight) throw new WrongCode();

@@ -1,12 +1,11 @@
 import type { Reply, Visit } from '#src/sessions/sessions.js';
 import type { Account } from './accounts/account.js';
-import { isUserName } from './accounts/accounts.js';
 import { changeAccount } from './accounts/change-account.js';
 import { withoutTries } from './accounts/tries.js';
-import { type Call, stringsOf } from './call.js';
+import { type Call, checkedUser, stringsOf } from './call.js';
 import { endSessions, fallen, type Members } from './members.js';
 import { spend } from './reauthentication.js';
-import { NotAllowed, NotUnderstood } from './refusal.js';
+import { NotAllowed } from './refusal.js';
 import { json } from './reply.js';
 
 export type Role = 'user' | 'administrator';
@@ -25,11 +24,13 @@ export async function disable(members: Members, call: Call, visit: Visit, admini
   return json(200, { user, ended: await members.sessions.endAll(user) });
 }
 
-/** Takes a lock off as well: it is what somebody asks for who cannot log in. */
+/** Takes the locks off as well: it is what somebody asks for who cannot log in. */
 export async function enable(members: Members, call: Call, visit: Visit, administrator: string): Promise<Reply> {
   const { user, nonce } = demanded(members, call, visit);
   await spend(members, visit, administrator, nonce);
-  await change(members, user, account => withoutTries({ ...account, disabled: false }));
+  await change(members, user, account => {
+    return withoutTries(withoutTries({ ...account, disabled: false }, 'known'), 'stranger');
+  });
   return json(200, { user });
 }
 
@@ -55,8 +56,7 @@ export async function endEveryone(members: Members, call: Call, visit: Visit, ad
 function demanded(members: Members, call: Call, visit: Visit): { readonly user: string; readonly nonce: string } {
   refuseOthers(members, visit);
   const [user = '', nonce = ''] = stringsOf(call, 'user', 'nonce');
-  if (!isUserName(user)) throw new NotUnderstood('expected a user of 1 to 64 lower-case letters, digits or -');
-  return { user, nonce };
+  return { user: checkedUser(user), nonce };
 }
 
 function refuseOthers(members: Members, visit: Visit): void {

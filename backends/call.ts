@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { cameOverTls } from '#src/sessions/cookie.js';
+import { isUserName } from './accounts/accounts.js';
 import { BodyTooLarge, CrossSite, NotJson, NotUnderstood } from './refusal.js';
 
 /** One request, read whole and checked as far as every route wants it checked. */
@@ -113,6 +114,12 @@ export function stringsOf(call: Call, ...names: readonly string[]): readonly str
   if (values.length === names.length && body.size === names.length) return values;
   const shape = names.map(name => `"${name}": "..."`).join(', ');
   throw new NotUnderstood(`expected the JSON object {${shape}} and nothing else`);
+}
+
+/** Before anything is looked up: no user can have another name, and everybody may know that. */
+export function checkedUser(text: string): string {
+  if (isUserName(text)) return text;
+  throw new NotUnderstood('expected a user of 1 to 64 lower-case letters, digits or -');
 }
 
 /** For a body in which a name may be missing: then `stringsOf` is asked for the others. */

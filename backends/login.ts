@@ -1,57 +1,98 @@
 import type { SessionData } from '#src/sessions/session.js';
 import type { Reply, Visit } from '#src/sessions/sessions.js';
 import type { Account } from './accounts/account.js';
-import { isUserName } from './accounts/accounts.js';
 import { changeAccount } from './accounts/change-account.js';
-import { clearPreLogin, openPreLogin, preLoginToken, readPreLogin, setPreLogin } from './accounts/pre-login.js';
+import { guesserOf, knownBrowser } from './accounts/known-browser.js';
+import { openPreLogin, preLoginCookie, preLoginToken } from './accounts/pre-login.js';
 import { withCode } from './accounts/second-factor.js';
+import { type Guesser, withoutTries, withTryBack } from './accounts/tries.js';
 import { keepFamily } from './browser-family.js';
-import { type Call, stringsOf } from './call.js';
-import { type Members, whileStanding } from './members.js';
-import { AccountDisabled, WrongCode, WrongLogin } from './refusal.js';
+import { type Call, checkedUser, stringsOf } from './call.js';
+import { type Members, refuseFallen, whileStanding } from './members.js';
+import { tryPassword } from './password-try.js';
+import { WrongCode, WrongLogin } from './refusal.js';
 import { json } from './reply.js';
 
 /** password -> session; with a second factor: password -> pre-login token, pre-login token and code -> session */
 export async function logIn(members: Members, call: Call, visit: Visit): Promise<Reply> {
-  const [user = '', password = ''] = stringsOf(call, 'user', 'password');
-  if (!isUserName(user)) throw new WrongLogin();
-  const account = await members.accounts.read(user);
-  if (!(await members.passwords.isRight(user, account, password))) throw new WrongLogin();
-  if (account.disabled) throw new AccountDisabled();
+  const [name = '', password = ''] = stringsOf(call, 'user', 'password');
+  const user = checkedUser(name);
+  const found = await members.accounts.read(user);
+  const isOwn = members.passwords.isOwn(user, found);
+  const account = isOwn
+    ? await provenByOwn(members, call, user, password)
+    : await provenByCommon(members, user, found, password);
   if (account.totp !== null) return askForCode(members, call, user, account);
-  await enter(members, call, visit, user, account);
-  return json(200, { user });
+  return welcome(members, call, visit, user, account, isOwn ? [knownBrowserOf(members, call, user)] : []);
+}
+
+/** Not counted: that password is no secret, and anybody can log in here under any name. */
+async function provenByCommon({ passwords }: Members, user: string, account: Account, password: string) {
+  const isRight = await passwords.isRight(user, account, password);
+  if (isRight && !account.disabled) return account;
+  throw new WrongLogin();
+}
+
+async function provenByOwn(members: Members, call: Call, user: string, password: string): Promise<Account> {
+  const guesser = guesserOf(members.keys(), user, call, Date.now());
+  const account = await tryPassword(members, user, password, guesser);
+  // As a wrong password, and the try stays counted: nobody learns that the password was right.
+  if (account.disabled) throw new WrongLogin();
+  await settleTries(members, user, account, guesser);
+  return account;
+}
+
+/** A right password takes back its own try only, where wrong codes are counted too: it is but half of a login. */
+async function settleTries({ accounts }: Members, user: string, was: Account, guesser: Guesser): Promise<void> {
+  await changeAccount(accounts, user, account => {
+    refuseFallen(account, was.epoch);
+    const settled = account.totp === null ? withoutTries : withTryBack;
+    return { next: settled(account, guesser), answer: undefined };
+  });
 }
 
 function askForCode({ keys }: Members, { secure }: Call, user: string, account: Account): Reply {
   const token = preLoginToken(keys(), user, account, Date.now());
-  return json(202, { next: 'totp' }, { 'set-cookie': setPreLogin(token, secure) });
+  return json(202, { next: 'totp' }, { 'set-cookie': preLoginCookie.set(token, secure) });
 }
 
 export async function logInWithCode(members: Members, call: Call, visit: Visit): Promise<Reply> {
   const [code = ''] = stringsOf(call, 'code');
   const { keys, accounts } = members;
   const nowMs = Date.now();
-  const preLogin = openPreLogin(keys(), readPreLogin(call.cookies, call.secure), nowMs);
+  const preLogin = openPreLogin(keys(), preLoginCookie.read(call.cookies, call.secure), nowMs);
   if (preLogin === undefined) throw new WrongLogin(passwordFirst);
   const { user } = preLogin;
+  const from = guesserOf(keys(), user, call, nowMs);
   const { next, answer: isRight } = await changeAccount(accounts, user, account => {
     if (!preLogin.holdsFor(account) || account.totp === null) throw new WrongLogin(passwordFirst);
-    return withCode(account, { user, code, keys: keys(), nowMs });
+    return withCode(account, { user, code, from, keys: keys(), nowMs });
   });
   if (!isRight) throw new WrongCode();
-  await enter(members, call, visit, user, next);
-  return json(200, { user }, { 'set-cookie': clearPreLogin(call.secure) });
+  const cookies = [preLoginCookie.clear(call.secure), knownBrowserOf(members, call, user)];
+  return welcome(members, call, visit, user, next, cookies);
 }
 
 const passwordFirst = 'log in with name and password first; the code belongs to the five minutes after that';
 
-function enter(members: Members, call: Call, visit: Visit, user: string, account: Account): Promise<void> {
+function knownBrowserOf({ keys }: Members, { secure }: Call, user: string): string {
+  return knownBrowser(keys(), user, secure, Date.now());
+}
+
+async function welcome(
+  members: Members,
+  call: Call,
+  visit: Visit,
+  user: string,
+  account: Account,
+  cookies: readonly string[] = [],
+): Promise<Reply> {
   const data: SessionData = { cart: [], authenticatedAtMs: Date.now() };
   keepFamily(data, call.agent);
   // In the session, since it was this password that the role was given for.
   if (members.passwords.isAdministrator(user)) data.role = 'administrator';
-  return whileStanding(members, user, account, visit, () => visit.begin(user, data));
+  await whileStanding(members, user, account, visit, () => visit.begin(user, data));
+  return json(200, { user }, { 'set-cookie': cookies });
 }
 
 export async function logOut(call: Call, visit: Visit): Promise<Reply> {

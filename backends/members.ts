@@ -5,7 +5,6 @@ import type { Account } from './accounts/account.js';
 import type { Accounts } from './accounts/accounts.js';
 import { changeAccount } from './accounts/change-account.js';
 import type { Passwords } from './accounts/passwords.js';
-import { AccountDisabled } from './refusal.js';
 
 /** What the routes about accounts and logins work with. */
 export interface Members {
@@ -38,8 +37,7 @@ export async function whileStanding(
 
 /** Throws when the sessions of this user were ended since the account had this epoch. */
 export function refuseFallen(account: Account, epoch: number): void {
-  if (account.disabled) throw new AccountDisabled();
-  if (account.epoch !== epoch) throw new SessionGone();
+  if (account.disabled || account.epoch !== epoch) throw new SessionGone();
 }
 
 /** Ends the user's sessions but the one with the handle `except`, and whatever login is under way. */

@@ -1,13 +1,15 @@
 import type { Reply, Visit } from '#src/sessions/sessions.js';
 import type { Account } from './accounts/account.js';
 import { changeAccount } from './accounts/change-account.js';
+import { knownBrowser } from './accounts/known-browser.js';
 import { keepNonce, newNonce, refuseWithoutNonce, spendNonce } from './accounts/nonce.js';
 import { withStepUsed } from './accounts/second-factor.js';
-import { refuseLocked, withoutTries, withTry } from './accounts/tries.js';
+import { withoutTries } from './accounts/tries.js';
 import { keepFamily } from './browser-family.js';
 import { type Call, hasField, stringsOf } from './call.js';
 import { type Members, refuseFallen, whileStanding } from './members.js';
-import { WrongCode, WrongLogin } from './refusal.js';
+import { tryPassword } from './password-try.js';
+import { WrongCode } from './refusal.js';
 import { json } from './reply.js';
 
 /** The password again, and the code where there is a second factor: a fresh token, and a nonce for one change. */
@@ -15,8 +17,7 @@ export async function reauthenticate(members: Members, call: Call, visit: Visit,
   const names = hasField(call, 'code') ? ['password', 'code'] : ['password'];
   const [password = '', code = ''] = stringsOf(call, ...names);
   const nowMs = Date.now();
-  const account = await countTry(members, user, nowMs);
-  if (!(await members.passwords.isRight(user, account, password))) throw new WrongLogin('wrong password');
+  const account = await tryPassword(members, user, password, 'known');
   await accept(members, user, account, code, nowMs);
   const nonce = newNonce(nowMs);
   const renew = () =>
@@ -26,16 +27,7 @@ export async function reauthenticate(members: Members, call: Call, visit: Visit,
       data.authenticatedAtMs = nowMs;
     });
   await whileStanding(members, user, account, visit, renew);
-  return json(200, nonce);
-}
-
-/** Before the password is looked at: it takes a while, and a thousand guesses at the same moment must not all be free. */
-async function countTry({ accounts }: Members, user: string, nowMs: number): Promise<Account> {
-  const { next } = await changeAccount(accounts, user, account => {
-    refuseLocked(account, nowMs);
-    return { next: withTry(account, nowMs), answer: undefined };
-  });
-  return next;
+  return json(200, nonce, { 'set-cookie': knownBrowser(members.keys(), user, call.secure, nowMs) });
 }
 
 async function accept(members: Members, user: string, was: Account, code: string, nowMs: number): Promise<void> {
@@ -44,7 +36,7 @@ async function accept(members: Members, user: string, was: Account, code: string
     refuseFallen(account, was.epoch);
     const next = account.totp === null ? account : withStepUsed(account, { user, code, keys: keys(), nowMs });
     if (next === undefined) throw new WrongCode();
-    return { next: withoutTries(next), answer: undefined };
+    return { next: withoutTries(next, 'known'), answer: undefined };
   });
 }
 

@@ -17,7 +17,7 @@ export class NotUnderstood extends Refusal {
   }
 }
 
-/** The same words for an unknown name and for a wrong password: which of the two it was is nobody's business. */
+/** The same words for a wrong password and for a disabled account: which of the two it was is nobody's business. */
 export class WrongLogin extends Refusal {
   constructor(message = 'wrong name or password') {
     super(401, message);
@@ -40,13 +40,6 @@ export class BrowserChanged extends Refusal {
 export class UnfitPassword extends Refusal {
   constructor(message: string) {
     super(400, message);
-  }
-}
-
-/** Said only after the right password: everybody else learns nothing of the account. */
-export class AccountDisabled extends Refusal {
-  constructor() {
-    super(403, 'this account is disabled');
   }
 }
 

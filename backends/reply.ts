@@ -2,7 +2,7 @@ import { wordFor } from '#src/sessions/errors.js';
 import type { Reply } from '#src/sessions/sessions.js';
 import type { Refusal } from './refusal.js';
 
-type Headers = Readonly<Record<string, string>>;
+type Headers = NonNullable<Reply['headers']>;
 
 /** Never to be stored: nearly every answer shows what is in a session, and the others change with every request. */
 const jsonHeaders: Headers = {

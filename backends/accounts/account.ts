@@ -14,9 +14,12 @@ export interface Account {
   readonly pendingTotp: string | null;
   /** The newest time step (RFC 6238) of which a code was accepted. */
   readonly lastStep: number;
-  /** Wrong passwords and codes in a row. */
+  /** Wrong passwords and codes in a row, from browsers that have given the right one before. */
   readonly tries: number;
   readonly lockedUntilMs: number;
+  /** The same from all others. */
+  readonly strangerTries: number;
+  readonly strangersLockedUntilMs: number;
 }
 
 /** Of whoever was never saved: anybody can log in here under any name, and that is all there is to know. */
@@ -30,6 +33,8 @@ export const freshAccount: Account = {
   lastStep: 0,
   tries: 0,
   lockedUntilMs: 0,
+  strangerTries: 0,
+  strangersLockedUntilMs: 0,
 };
 
 /** Throws for text that is no account: an account that cannot be read must not become one without a password. */

@@ -40,6 +40,11 @@ export class Passwords {
     return user === administrator && this.#administrators !== undefined;
   }
 
+  /** Whether the account has a password that is not everybody's. */
+  isOwn(user: string, { password }: Account): boolean {
+    return password !== null || this.isAdministrator(user);
+  }
+
   /** Rejects with `TooBusy` when too many wait for their turn already. */
   async isRight(user: string, { password }: Account, given: string): Promise<boolean> {
     const text = given.normalize('NFC');

@@ -1,7 +1,7 @@
 import type { KeyRing } from '#src/key-ring.js';
-import { readCookie } from '#src/sessions/cookie.js';
 import { seal, unseal } from '#src/sessions/seal.js';
 import type { Account } from './account.js';
+import { SmallCookie } from './small-cookie.js';
 
 /**
  * What a browser holds between the password and the code. It is no session and opens nothing but POST /login/totp.
@@ -12,6 +12,7 @@ import type { Account } from './account.js';
  */
 const purpose = 'pre-login';
 export const preLoginMs = 5 * 60_000;
+export const preLoginCookie = new SmallCookie('pre-login', preLoginMs);
 
 type Bound = Pick<Account, 'epoch' | 'lastStep'>;
 
@@ -32,25 +33,4 @@ export function openPreLogin(keys: KeyRing, token: string | undefined, nowMs: nu
   const [user, epoch, lastStep, untilMs]: [string, number, number, number] = JSON.parse(opened.text);
   if (nowMs >= untilMs) return undefined;
   return { user, holdsFor: account => account.epoch === epoch && account.lastStep === lastStep };
-}
-
-export function readPreLogin(cookies: string | undefined, secure: boolean): string | undefined {
-  return readCookie(cookies, nameOf(secure)).token;
-}
-
-export function setPreLogin(token: string, secure: boolean): string {
-  return `${nameOf(secure)}=${token}; Max-Age=${preLoginMs / 1000}; ${attributes(secure)}`;
-}
-
-export function clearPreLogin(secure: boolean): string {
-  return `${nameOf(secure)}=; Max-Age=0; ${attributes(secure)}`;
-}
-
-function nameOf(secure: boolean): string {
-  return secure ? '__Host-pre-login' : 'pre-login';
-}
-
-/** No link from elsewhere leads to where it is needed, so it need not come along with one. */
-function attributes(secure: boolean): string {
-  return `Path=/; HttpOnly; ${secure ? 'Secure; ' : ''}SameSite=Strict`;
 }

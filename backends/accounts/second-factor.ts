@@ -4,7 +4,7 @@ import { NothingToConfirm, SecretUnreadable } from '../refusal.js';
 import type { Account } from './account.js';
 import type { Edited } from './change-account.js';
 import { stepOf } from './totp.js';
-import { refuseLocked, withoutTries, withTry } from './tries.js';
+import { type Guesser, refuseLocked, withoutTries, withTry } from './tries.js';
 
 const purpose = 'totp';
 export const pendingMs = 10 * 60_000;
@@ -21,22 +21,27 @@ interface Kept {
 export interface Attempt {
   readonly user: string;
   readonly code: string;
+  readonly from: Guesser;
   readonly keys: KeyRing;
   readonly nowMs: number;
 }
 
-export function withPending(account: Account, { user, keys, nowMs }: Omit<Attempt, 'code'>, secret: string): Account {
+export function withPending(
+  account: Account,
+  { user, keys, nowMs }: Omit<Attempt, 'code' | 'from'>,
+  secret: string,
+): Account {
   const kept: Kept = { user, secret, pendingUntilMs: nowMs + pendingMs };
   return { ...account, pendingTotp: seal(keys, purpose, JSON.stringify(kept)) };
 }
 
 /** A wrong code is a try; throws `TooManyTries`. */
 export function withCode(account: Account, attempt: Attempt): Edited<boolean> {
-  refuseLocked(account, attempt.nowMs);
+  refuseLocked(account, attempt.from, attempt.nowMs);
   const next = withStepUsed(account, attempt);
   return next === undefined
-    ? { next: withTry(account, attempt.nowMs), answer: false }
-    : { next: withoutTries(next), answer: true };
+    ? { next: withTry(account, attempt.from, attempt.nowMs), answer: false }
+    : { next: withoutTries(next, attempt.from), answer: true };
 }
 
 /**
@@ -44,7 +49,10 @@ export function withCode(account: Account, attempt: Attempt): Edited<boolean> {
  * compare-and-set, that holds for two backends at the same moment too. The secret is sealed again with the newest key,
  * so that an old key can be given up one day.
  */
-export function withStepUsed(account: Account, { user, code, keys, nowMs }: Attempt): Account | undefined {
+export function withStepUsed(
+  account: Account,
+  { user, code, keys, nowMs }: Omit<Attempt, 'from'>,
+): Account | undefined {
   const kept = unsealed(account.totp, user, keys);
   const step = stepOf(kept.secret, code, nowMs);
   if (step === undefined || step <= account.lastStep) return undefined;
@@ -56,17 +64,17 @@ export function withStepUsed(account: Account, { user, code, keys, nowMs }: Atte
  * codes of another secret are others. Throws `NothingToConfirm` when none is pending, or for too long.
  */
 export function withConfirmed(account: Account, attempt: Attempt): Edited<boolean> {
-  const { user, code, keys, nowMs } = attempt;
-  refuseLocked(account, nowMs);
+  const { user, code, from, keys, nowMs } = attempt;
+  refuseLocked(account, from, nowMs);
   if (account.pendingTotp === null) throw new NothingToConfirm();
   const { secret, pendingUntilMs } = unsealed(account.pendingTotp, user, keys);
   if (nowMs >= pendingUntilMs) throw new NothingToConfirm();
   const step = stepOf(secret, code, nowMs);
-  if (step === undefined) return { next: withTry(account, nowMs), answer: false };
+  if (step === undefined) return { next: withTry(account, from, nowMs), answer: false };
   const kept: Kept = { user, secret, pendingUntilMs: 0 };
   const totp = seal(keys, purpose, JSON.stringify(kept));
   const lastStep = Math.max(step, account.lastStep);
-  const next = { ...withoutTries(account), totp, pendingTotp: null, lastStep, epoch: account.epoch + 1 };
+  const next = { ...withoutTries(account, from), totp, pendingTotp: null, lastStep, epoch: account.epoch + 1 };
   return { next, answer: true };
 }
 

@@ -25,7 +25,7 @@ export interface Visit {
 /** What a handler answers: a value, so that no header can leave before the session is committed. */
 export interface Reply {
   readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string;
 }
 

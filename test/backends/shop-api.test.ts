@@ -163,8 +163,20 @@ describe('shop: JSON API', () => {
     const wrong = { error: 'wrong name or password', why: 'wrong-login' };
     const refusals: readonly [string, () => Promise<{ status: number; json: object }>, number, object | RegExp][] = [
       ['a wrong password', () => visitor().post('/login', { user: 'anna', password: 'Secret' }), 401, wrong],
-      ['a name it does not take', () => visitor().post('/login', { user: 'Anna!', password: 'secret' }), 401, wrong],
-      ['an empty name', () => visitor().post('/login', { user: '', password: 'secret' }), 401, wrong],
+      [
+        'a name it does not take',
+        () => visitor().post('/login', { user: 'Anna!', password: 'secret' }),
+        400,
+        /1 to 64/,
+      ],
+      [
+        'a name of control characters',
+        () => visitor().post('/login', { user: 'a\0\r\n', password: '' }),
+        400,
+        /1 to 64/,
+      ],
+      ['a name of 65', () => visitor().post('/login', { user: 'x'.repeat(65), password: 'secret' }), 400, /1 to 64/],
+      ['an empty name', () => visitor().post('/login', { user: '', password: 'secret' }), 400, /1 to 64/],
       ['a login without a name', () => visitor().post('/login', { password: 'secret' }), 400, /"user": "\.\.\."/],
       ['a login with a number', () => visitor().post('/login', { user: 1, password: 'secret' }), 400, /expected/],
       ['more than it asked for', async () => (await anna()).post('/cart', { sku: 'a', n: 'b' }), 400, /nothing else/],
@@ -179,6 +191,7 @@ describe('shop: JSON API', () => {
       ['to remove for nobody', () => visitor().delete('/cart/a'), 401, /please log in/],
       ['an invented cookie', () => new Visitor(shop.url, 'session=abc').get('/cart'), 401, /please log in/],
       ['a form', () => visitor().send('POST', '/login', { body: 'user=anna' }), 415, /application\/json/],
+      ['a name of 1 MB', () => visitor().post('/login', { user: 'x'.repeat(1e6), password: '' }), 413, /16384 bytes/],
       ['17 KiB', () => visitor().post('/login', { user: 'x'.repeat(17 * 1024), password: '' }), 413, /16384 bytes/],
       ['a delay past the limit', () => visitor().get('/slow?ms=10001'), 400, /from 0 to 10000/],
       ['a negative delay', () => visitor().get('/slow?ms=-1'), 400, /from 0 to 10000/],

@@ -22,12 +22,12 @@ function enrolled(user = 'anna', ring = keys): { account: Account; secret: strin
   const pending = withPending(freshAccount, { user, keys: ring, nowMs: nowMs - 10 * stepMs }, secret);
   const confirmedMs = nowMs - 9 * stepMs;
   const code = codeAt(secret, confirmedMs);
-  const { next, answer } = withConfirmed(pending, { user, code, keys: ring, nowMs: confirmedMs });
+  const { next, answer } = withConfirmed(pending, { user, code, from: 'known', keys: ring, nowMs: confirmedMs });
   expect(answer).to.equal(true);
   return { account: next, secret };
 }
 
-const attempt = (code: string, ms = nowMs) => ({ user: 'anna', code, keys, nowMs: ms });
+const attempt = (code: string, ms = nowMs) => ({ user: 'anna', code, from: 'known' as const, keys, nowMs: ms });
 
 describe('second factor', () => {
   it('gives the codes of RFC 6238, appendix B', () => {

@@ -1,14 +1,7 @@
 import { expect } from 'chai';
 import { freshAccount } from '#backends/accounts/account.js';
 import { keepNonce, newNonce, nonceMs, refuseWithoutNonce, spendNonce } from '#backends/accounts/nonce.js';
-import {
-  clearPreLogin,
-  openPreLogin,
-  preLoginMs,
-  preLoginToken,
-  readPreLogin,
-  setPreLogin,
-} from '#backends/accounts/pre-login.js';
+import { openPreLogin, preLoginCookie, preLoginMs, preLoginToken } from '#backends/accounts/pre-login.js';
 import { browserFamily } from '#backends/browser-family.js';
 import { FreshAuthenticationNeeded } from '#backends/refusal.js';
 import { generateKeyRing } from '#src/key-ring.js';
@@ -47,14 +40,14 @@ describe('pre-login token', () => {
   }
 
   it('travels in a cookie of its own, which TLS makes a __Host- one', () => {
-    expect(setPreLogin('t', false)).to.equal('pre-login=t; Max-Age=300; Path=/; HttpOnly; SameSite=Strict');
-    expect(setPreLogin('t', true)).to.equal(
+    expect(preLoginCookie.set('t', false)).to.equal('pre-login=t; Max-Age=300; Path=/; HttpOnly; SameSite=Strict');
+    expect(preLoginCookie.set('t', true)).to.equal(
       '__Host-pre-login=t; Max-Age=300; Path=/; HttpOnly; Secure; SameSite=Strict',
     );
-    expect(clearPreLogin(true)).to.match(/^__Host-pre-login=; Max-Age=0; .*Secure/);
-    expect(readPreLogin('session=s; pre-login=t', false)).to.equal('t');
-    expect(readPreLogin('session=s; pre-login=t', true)).to.equal(undefined);
-    expect(readPreLogin('pre-login=t; pre-login=u', false)).to.equal(undefined);
+    expect(preLoginCookie.clear(true)).to.match(/^__Host-pre-login=; Max-Age=0; .*Secure/);
+    expect(preLoginCookie.read('session=s; pre-login=t', false)).to.equal('t');
+    expect(preLoginCookie.read('session=s; pre-login=t', true)).to.equal(undefined);
+    expect(preLoginCookie.read('pre-login=t; pre-login=u', false)).to.equal(undefined);
   });
 });
 

@@ -1,0 +1,46 @@
+import type { Account } from './accounts/account.js';
+import { changeAccount } from './accounts/change-account.js';
+import { type Guesser, refuseLocked, withTry, withTryBack } from './accounts/tries.js';
+import type { Members } from './members.js';
+import { WrongLogin } from './refusal.js';
+
+/**
+ * Resolves with the account, in which a try is counted, when the password is right. Throws `WrongLogin` and
+ * `TooManyTries`.
+ *
+ * The try is counted before the password is looked at: that takes a while, and a thousand guesses at the same moment
+ * must not all be free. One that could not be looked at is given back, or whoever keeps the shop busy would lock people
+ * out with their own right passwords.
+ */
+export async function tryPassword(
+  members: Members,
+  user: string,
+  password: string,
+  guesser: Guesser,
+): Promise<Account> {
+  const account = await countTry(members, user, guesser);
+  if (await looked(members, user, account, password, guesser)) return account;
+  throw new WrongLogin();
+}
+
+async function looked(members: Members, user: string, account: Account, password: string, guesser: Guesser) {
+  try {
+    return await members.passwords.isRight(user, account, password);
+  } catch (error) {
+    await giveTryBack(members, user, guesser);
+    throw error;
+  }
+}
+
+async function countTry({ accounts }: Members, user: string, guesser: Guesser): Promise<Account> {
+  const nowMs = Date.now();
+  const { next } = await changeAccount(accounts, user, account => {
+    refuseLocked(account, guesser, nowMs);
+    return { next: withTry(account, guesser, nowMs), answer: undefined };
+  });
+  return next;
+}
+
+async function giveTryBack({ accounts }: Members, user: string, guesser: Guesser): Promise<void> {
+  await changeAccount(accounts, user, account => ({ next: withTryBack(account, guesser), answer: undefined }));
+}
