@@ -2,7 +2,7 @@ import type { Reply, Visit } from '#src/sessions/sessions.js';
 import type { Account } from './accounts/account.js';
 import { changeAccount } from './accounts/change-account.js';
 import { knownBrowser } from './accounts/known-browser.js';
-import { keepNonce, newNonce, refuseWithoutNonce, spendNonce } from './accounts/nonce.js';
+import { keepNonce, newNonce, nonceUntilMs, withNonceSpent } from './accounts/nonce.js';
 import { withStepUsed } from './accounts/second-factor.js';
 import { withoutTries } from './accounts/tries.js';
 import { keepFamily } from './browser-family.js';
@@ -41,18 +41,20 @@ async function accept(members: Members, user: string, was: Account, code: string
 }
 
 /** Throws `FreshAuthenticationNeeded`. For what is expensive: `spend` checks as well. */
-export function refuseStale({ session }: Visit, nonce: string): void {
-  refuseWithoutNonce(session?.record.data ?? {}, nonce, Date.now());
+export function refuseStale({ session }: Visit, nonce: string): number {
+  return nonceUntilMs(session?.record.data ?? {}, nonce, Date.now());
 }
 
 /**
- * Uses the nonce up and gives the session a fresh token. Of two requests with the same nonce one finds its token dead.
+ * Uses the nonce up and gives the session a fresh token; of two requests with the same nonce one is refused.
  * Resolves with the account; what follows must find it in the same epoch.
  */
 export async function spend(members: Members, visit: Visit, user: string, nonce: string): Promise<Account> {
-  refuseStale(visit, nonce);
-  const account = await members.accounts.read(user);
-  const renew = () => visit.rotate(data => spendNonce(data, nonce, Date.now()));
-  await whileStanding(members, user, account, visit, renew);
-  return account;
+  const untilMs = refuseStale(visit, nonce);
+  const spent = await changeAccount(members.accounts, user, account => {
+    return { next: withNonceSpent(account, untilMs), answer: undefined };
+  });
+  const renew = () => visit.rotate(data => void delete data.nonce);
+  await whileStanding(members, user, spent.next, visit, renew);
+  return spent.next;
 }

@@ -14,6 +14,8 @@ export interface Account {
   readonly pendingTotp: string | null;
   /** The newest time step (RFC 6238) of which a code was accepted. */
   readonly lastStep: number;
+  /** How long the newest nonce that was spent would have been good. */
+  readonly nonceSpentUntilMs: number;
   /** Wrong passwords and codes in a row, from browsers that have given the right one before. */
   readonly tries: number;
   readonly lockedUntilMs: number;
@@ -31,6 +33,7 @@ export const freshAccount: Account = {
   totp: null,
   pendingTotp: null,
   lastStep: 0,
+  nonceSpentUntilMs: 0,
   tries: 0,
   lockedUntilMs: 0,
   strangerTries: 0,

@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { SessionData } from '#src/sessions/session.js';
 import { FreshAuthenticationNeeded } from '../refusal.js';
+import type { Account } from './account.js';
 
 /** Proves that the password was given a moment ago, in this session, and is good for one sensitive change. */
 export interface Nonce {
@@ -19,16 +20,24 @@ export function keepNonce(data: SessionData, { nonce, untilMs }: Nonce): void {
   data.nonce = [digest(nonce), untilMs];
 }
 
-/** Throws `FreshAuthenticationNeeded` when the session keeps no such nonce, or has kept it for too long. */
-export function refuseWithoutNonce(data: SessionData, nonce: string, nowMs: number): void {
+/**
+ * Throws `FreshAuthenticationNeeded` when the session keeps no such nonce, or has kept it for too long; else answers how
+ * long it is good.
+ */
+export function nonceUntilMs(data: SessionData, nonce: string, nowMs: number): number {
   const [kept, untilMs] = Array.isArray(data.nonce) ? data.nonce : [];
-  const holds = typeof untilMs === 'number' && nowMs < untilMs && kept === digest(nonce);
-  if (!holds) throw new FreshAuthenticationNeeded();
+  if (typeof untilMs === 'number' && nowMs < untilMs && kept === digest(nonce)) return untilMs;
+  throw new FreshAuthenticationNeeded();
 }
 
-export function spendNonce(data: SessionData, nonce: string, nowMs: number): void {
-  refuseWithoutNonce(data, nonce, nowMs);
-  delete data.nonce;
+/**
+ * Throws `FreshAuthenticationNeeded` for a nonce that was spent before. In some modes the session lies in the browser,
+ * and an old copy of it holds the nonce still; the account does not. One that is older than the last one spent is taken
+ * for spent too, as a step of the second factor is, so that the account need not remember them all.
+ */
+export function withNonceSpent(account: Account, untilMs: number): Account {
+  if (untilMs <= account.nonceSpentUntilMs) throw new FreshAuthenticationNeeded();
+  return { ...account, nonceSpentUntilMs: untilMs };
 }
 
 function digest(nonce: string): string {

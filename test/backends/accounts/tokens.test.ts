@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { freshAccount } from '#backends/accounts/account.js';
-import { keepNonce, newNonce, nonceMs, refuseWithoutNonce, spendNonce } from '#backends/accounts/nonce.js';
+import { keepNonce, newNonce, nonceMs, nonceUntilMs, withNonceSpent } from '#backends/accounts/nonce.js';
 import { openPreLogin, preLoginCookie, preLoginMs, preLoginToken } from '#backends/accounts/pre-login.js';
 import { browserFamily } from '#backends/browser-family.js';
 import { FreshAuthenticationNeeded } from '#backends/refusal.js';
@@ -63,23 +63,24 @@ describe('nonce', () => {
     expect(JSON.stringify(holding())).not.to.contain(given.nonce);
   });
 
-  it('is good once', () => {
-    const data = holding();
-    spendNonce(data, given.nonce, nowMs);
-    expect(data).to.deep.equal({ cart: [] });
-    expect(() => spendNonce(data, given.nonce, nowMs)).to.throw(FreshAuthenticationNeeded);
+  it('is good once, whatever an old copy of the session says, and so is none before it', () => {
+    const untilMs = nonceUntilMs(holding(), given.nonce, nowMs);
+    const spent = withNonceSpent(account, untilMs);
+    for (const late of [untilMs, untilMs - 1])
+      expect(() => withNonceSpent(spent, late)).to.throw(FreshAuthenticationNeeded);
+    expect(withNonceSpent(spent, untilMs + 1).nonceSpentUntilMs).to.equal(untilMs + 1);
   });
 
   it('is good for five minutes', () => {
-    refuseWithoutNonce(holding(), given.nonce, nowMs + nonceMs - 1);
-    expect(() => refuseWithoutNonce(holding(), given.nonce, nowMs + nonceMs)).to.throw(FreshAuthenticationNeeded);
+    expect(nonceUntilMs(holding(), given.nonce, nowMs + nonceMs - 1)).to.equal(nowMs + nonceMs);
+    expect(() => nonceUntilMs(holding(), given.nonce, nowMs + nonceMs)).to.throw(FreshAuthenticationNeeded);
   });
 
   it('is good in the session that it was given to, and only the newest', () => {
     const other = holding();
     keepNonce(other, newNonce(nowMs));
     for (const data of [{}, { nonce: null }, { nonce: given.nonce }, { nonce: [given.nonce, nowMs + 1] }, other]) {
-      expect(() => spendNonce(data, given.nonce, nowMs)).to.throw(FreshAuthenticationNeeded);
+      expect(() => nonceUntilMs(data, given.nonce, nowMs)).to.throw(FreshAuthenticationNeeded);
     }
   });
 });
