@@ -4,6 +4,8 @@ import { type Guesser, refuseLocked, withTry, withTryBack } from './accounts/tri
 import type { Members } from './members.js';
 import { WrongLogin } from './refusal.js';
 
+type Gate = Pick<Members, 'accounts' | 'passwords'>;
+
 /**
  * Resolves with the account, in which a try is counted, when the password is right. Throws `WrongLogin` and
  * `TooManyTries`.
@@ -12,18 +14,13 @@ import { WrongLogin } from './refusal.js';
  * must not all be free. One that could not be looked at is given back, or whoever keeps the shop busy would lock people
  * out with their own right passwords.
  */
-export async function tryPassword(
-  members: Members,
-  user: string,
-  password: string,
-  guesser: Guesser,
-): Promise<Account> {
+export async function tryPassword(members: Gate, user: string, password: string, guesser: Guesser): Promise<Account> {
   const account = await countTry(members, user, guesser);
   if (await looked(members, user, account, password, guesser)) return account;
   throw new WrongLogin();
 }
 
-async function looked(members: Members, user: string, account: Account, password: string, guesser: Guesser) {
+async function looked(members: Gate, user: string, account: Account, password: string, guesser: Guesser) {
   try {
     return await members.passwords.isRight(user, account, password);
   } catch (error) {
@@ -32,7 +29,7 @@ async function looked(members: Members, user: string, account: Account, password
   }
 }
 
-async function countTry({ accounts }: Members, user: string, guesser: Guesser): Promise<Account> {
+async function countTry({ accounts }: Gate, user: string, guesser: Guesser): Promise<Account> {
   const nowMs = Date.now();
   const { next } = await changeAccount(accounts, user, account => {
     refuseLocked(account, guesser, nowMs);
@@ -41,6 +38,6 @@ async function countTry({ accounts }: Members, user: string, guesser: Guesser): 
   return next;
 }
 
-async function giveTryBack({ accounts }: Members, user: string, guesser: Guesser): Promise<void> {
+async function giveTryBack({ accounts }: Gate, user: string, guesser: Guesser): Promise<void> {
   await changeAccount(accounts, user, account => ({ next: withTryBack(account, guesser), answer: undefined }));
 }

@@ -28,9 +28,10 @@ const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 export class Passwords {
   readonly #common: string;
   readonly #administrators: string | undefined;
-  readonly #turns = new Turns(atOnceMax, waitingMax);
+  readonly #turns: Turns;
 
-  constructor(common: string, administrators: string | undefined) {
+  constructor(common: string, administrators: string | undefined, turns = new Turns(atOnceMax, waitingMax)) {
+    this.#turns = turns;
     this.#common = common;
     this.#administrators = administrators;
   }

@@ -1,8 +1,5 @@
 import { expect } from 'chai';
 import { generateSync } from 'otplib';
-import type { Account } from '#backends/accounts/account.js';
-import type { Accounts } from '#backends/accounts/accounts.js';
-import { changeAccount } from '#backends/accounts/change-account.js';
 import type { Member } from './member.js';
 
 const stepMs = 30_000;
@@ -41,9 +38,4 @@ export async function enrol(member: Member): Promise<Authenticator> {
   const confirmed = await member.post('/account/totp/confirm', { code: authenticator.code() });
   expect([confirmed.status, confirmed.json]).to.deep.equal([200, { totp: true }]);
   return authenticator;
-}
-
-/** As if time had passed: no step of this user counts as used, or no lock is on any more. */
-export async function rewrite(accounts: Accounts, user: string, changes: Partial<Account>): Promise<void> {
-  await changeAccount(accounts, user, account => ({ next: { ...account, ...changes }, answer: undefined }));
 }

@@ -1,8 +1,11 @@
+import { EventEmitter, once } from 'node:events';
 import { expect } from 'chai';
 import { freshAccount } from '#backends/accounts/account.js';
+import { MemoryAccounts } from '#backends/accounts/memory.js';
 import { checkedPassword, Passwords } from '#backends/accounts/passwords.js';
 import { Turns } from '#backends/accounts/turns.js';
-import { TooBusy, UnfitPassword } from '#backends/refusal.js';
+import { tryPassword } from '#backends/password-try.js';
+import { TooBusy, UnfitPassword, WrongLogin } from '#backends/refusal.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 
 describe('passwords', () => {
@@ -91,6 +94,24 @@ describe('passwords', () => {
     }
     expect(await Promise.all(all)).to.deep.equal([1, 2, 3, 4, 5]);
     expect(await turns.take(async () => 'a place again')).to.equal('a place again');
+  });
+
+  it('counts no try for a password that it was too busy to look at', async () => {
+    const accounts = new MemoryAccounts();
+    const account = { ...freshAccount, version: 1, password: await passwords.hash('correct horse') };
+    await accounts.save('anna', account);
+    const turns = new Turns(1, 0);
+    const busy = { accounts, passwords: new Passwords('secret', undefined, turns) };
+    const door = new EventEmitter();
+    const before = turns.take(() => once(door, 'open'));
+    for (let tries = 0; tries < 6; tries++) {
+      await expectRejection(tryPassword(busy, 'anna', 'correct horse', 'known'), TooBusy);
+    }
+    expect(await accounts.read('anna')).to.include({ tries: 0, lockedUntilMs: 0 });
+    door.emit('open');
+    await before;
+    await expectRejection(tryPassword(busy, 'anna', 'wrong', 'known'), WrongLogin);
+    expect(await accounts.read('anna')).to.include({ tries: 1, strangerTries: 0 });
   });
 
   it('gives the place back when the work fails', async () => {

@@ -4,7 +4,8 @@ import { expect } from 'chai';
 import { preLoginMs, preLoginToken } from '#backends/accounts/pre-login.js';
 import { formatKeyRing, generateKeyRing } from '#src/key-ring.js';
 import { until } from '../visitor.js';
-import { Authenticator, enrol, rewrite } from './authenticator.js';
+import { Authenticator, enrol } from './authenticator.js';
+import { choose, rewrite } from './shortcuts.js';
 import { startTwoShops, type TwoShops } from './two-shops.js';
 
 describe('shop: the second factor, on two backends', () => {
@@ -177,7 +178,7 @@ describe('shop: the second factor, on two backends', () => {
   });
 
   it('counts a wrong password and a wrong code together: the right password takes back no guess', async () => {
-    const owner = await (await shops.member('both').logIn()).changePassword('correct horse');
+    const owner = await choose(shops.accounts, await shops.member('both').logIn(), 'correct horse');
     const app = await enrol(owner);
     const thief = shops.member('both');
     thief.password = owner.password;

@@ -1,0 +1,141 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect } from 'chai';
+import { changeAccount } from '#backends/accounts/change-account.js';
+import { withPending } from '#backends/accounts/second-factor.js';
+import { choose, rewrite } from './shortcuts.js';
+import { startTwoShops, type TwoShops } from './two-shops.js';
+
+const chosen = 'correct horse';
+
+describe('shop: a password of one’s own, on two backends', () => {
+  let shops: TwoShops;
+
+  before(async () => {
+    shops = await startTwoShops();
+  });
+
+  after(() => shops.stop());
+
+  it('takes the place of the common one, and is kept as a hash with its parameters', async () => {
+    const [anna, berta] = await Promise.all(
+      ['anna', 'berta'].map(async user => (await shops.member(user).logIn()).changePassword(chosen)),
+    );
+    const kept = await Promise.all(['anna', 'berta'].map(newest));
+    for (const text of kept) {
+      expect(text)
+        .to.match(/"password":"\$scrypt\$ln=\d+,r=\d+,p=\d+\$[\w-]{22}\$[\w-]{43}"/)
+        .and.not.to.contain(chosen);
+    }
+    expect(JSON.parse(kept[0] ?? '').password).not.to.equal(JSON.parse(kept[1] ?? '').password);
+    expect(shops.one.output() + shops.two.output()).not.to.contain(chosen);
+    const there = shops.member('anna');
+    there.url = shops.two.url;
+    expect((await there.tryLogin('secret')).status).to.equal(401);
+    expect((await there.tryLogin(chosen)).status).to.equal(200);
+    expect(await Promise.all([anna?.isIn(), berta?.isIn()])).to.deep.equal([true, true]);
+  });
+
+  for (const [others, stay] of [
+    ['keep', true],
+    ['end', false],
+  ] as const) {
+    it(`gives a fresh token; with others: ${others} the other sessions ${stay ? 'stay' : 'are ended'}`, async () => {
+      const user = `others-${others}`;
+      const anna = await shops.member(user).logIn();
+      const other = Object.assign(shops.member(user), { url: shops.two.url });
+      await other.logIn();
+      const nonce = await anna.nonce();
+      const former = anna.copy(shops.two.url);
+      const answer = await anna.post('/account/password', { nonce, password: chosen, others });
+      expect(answer.json).to.deep.equal({ ended: stay ? 0 : 1 });
+      expect(await Promise.all([anna, former, other].map(one => one.isIn()))).to.deep.equal([true, false, stay]);
+    });
+  }
+
+  it('is refused without a fresh one, when it is unfit, and when it is not said what becomes of the others', async () => {
+    const anna = await shops.member('carla').logIn();
+    const nonce = await anna.nonce();
+    for (const [content, status] of [
+      [{ nonce: 'x', password: chosen, others: 'end' }, 403],
+      [{ nonce, password: 'short', others: 'end' }, 400],
+      [{ nonce, password: 'x'.repeat(129), others: 'end' }, 400],
+      [{ nonce, password: chosen, others: 'maybe' }, 400],
+      [{ nonce, password: chosen }, 400],
+    ] as const) {
+      expect((await anna.post('/account/password', content)).status).to.equal(status);
+    }
+    expect((await anna.post('/account/password', { nonce, password: chosen, others: 'end' })).status).to.equal(200);
+  });
+
+  it('that strangers guess at is locked for strangers after five, for the right one too, and not for its owner', async () => {
+    const owner = await choose(shops.accounts, await shops.member('guessed').logIn(), chosen);
+    const thief = shops.member('guessed');
+    for (let tries = 1; tries <= 5; tries++) {
+      thief.url = tries % 2 === 0 ? shops.one.url : shops.two.url;
+      expect((await thief.tryLogin('guess')).json).to.deep.equal({
+        error: 'wrong name or password',
+        why: 'wrong-login',
+      });
+    }
+    const locked = await thief.tryLogin(chosen);
+    expect([locked.status, locked.json.why]).to.deep.equal([429, 'too-many-tries']);
+    expect(Number(locked.headers.get('retry-after'))).to.be.within(290, 300);
+    expect(await owner.isIn()).to.equal(true);
+    await owner.nonce();
+    await owner.post('/logout');
+    owner.url = shops.two.url;
+    await owner.logIn();
+    await rewrite(shops.accounts, 'guessed', { strangersLockedUntilMs: Date.now() - 1 });
+    expect((await thief.tryLogin(chosen)).status).to.equal(200);
+    expect(await shops.accounts.read('guessed')).to.include({ strangerTries: 0, strangersLockedUntilMs: 0 });
+  });
+
+  it('guessed at from a browser that its owner has used: that is the owner’s counter, and nobody else’s', async () => {
+    const owner = await choose(shops.accounts, shops.member('known'), chosen);
+    await owner.logIn();
+    await owner.post('/logout');
+    for (let tries = 1; tries <= 5; tries++) expect((await owner.tryLogin('guess')).status).to.equal(401);
+    expect((await owner.tryLogin(chosen)).status).to.equal(429);
+    const elsewhere = shops.member('known');
+    elsewhere.password = chosen;
+    await elsewhere.logIn();
+    const berta = await choose(shops.accounts, await shops.member('unknown').logIn(), chosen);
+    await berta.post('/logout');
+    berta.cookies.set('known-browser', owner.cookies.get('known-browser') ?? '');
+    for (let tries = 1; tries <= 5; tries++) expect((await berta.tryLogin('guess')).status).to.equal(401);
+    expect(await shops.accounts.read('unknown')).to.include({ tries: 0, strangerTries: 5 });
+  });
+
+  it('of the administrator is guessed at no more than five times, however many come at once', async () => {
+    const guesses = Array.from({ length: 24 }, (_, index) => {
+      const thief = shops.member('admin');
+      thief.url = index % 2 === 0 ? shops.one.url : shops.two.url;
+      return thief.tryLogin(`guess ${index}`);
+    });
+    const statuses = (await Promise.all(guesses)).map(({ status }) => status);
+    expect(statuses.filter(status => status === 401).length, statuses.join()).to.be.within(1, 5);
+    expect(statuses.filter(status => status === 200)).to.have.length(0);
+    await rewrite(shops.accounts, 'admin', { strangerTries: 0, strangersLockedUntilMs: 0 });
+    await shops.administrator().logIn();
+  });
+
+  it('that is changed ends a login that was waiting for its code', async () => {
+    const anna = await shops.member('waiting').logIn();
+    const context = { user: 'waiting', keys: shops.keys, nowMs: Date.now() };
+    await changeAccount(shops.accounts, 'waiting', account => {
+      const totp = withPending(account, context, 'A'.repeat(32)).pendingTotp;
+      return { next: { ...account, totp }, answer: undefined };
+    });
+    const waiting = shops.member('waiting');
+    expect((await waiting.tryLogin()).status).to.equal(202);
+    expect((await anna.post('/account/sessions/end-others')).status).to.equal(200);
+    expect((await waiting.post('/login/totp', { code: '123456' })).json.why).to.equal('wrong-login');
+  });
+
+  async function newest(user: string): Promise<string> {
+    const folder = path.join(shops.directory, user);
+    const versions = (await readdir(folder)).map(Number);
+    return readFile(path.join(folder, String(Math.max(...versions))), 'utf8');
+  }
+});

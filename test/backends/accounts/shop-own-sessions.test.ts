@@ -1,0 +1,272 @@
+import { expect } from 'chai';
+import { nonceMs } from '#backends/accounts/nonce.js';
+import { redis } from '#src/sessions/stores/redis.js';
+import type { Member } from './member.js';
+import { rewrite } from './shortcuts.js';
+import { startTwoShops, type TwoShops } from './two-shops.js';
+
+const chrome = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36';
+const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0';
+
+describe('shop: my sessions, on two backends', () => {
+  let shops: TwoShops;
+
+  before(async () => {
+    shops = await startTwoShops();
+  });
+
+  after(() => shops.stop());
+
+  /** So many browsers of one user, the first at the first backend, the next at the second, ... */
+  const browsers = async (user: string, count: number): Promise<Member[]> => {
+    const urls = Array.from({ length: count }, (_, index) => (index % 2 === 0 ? shops.one.url : shops.two.url));
+    return Promise.all(urls.map(url => Object.assign(shops.member(user), { url }).logIn()));
+  };
+
+  const whoIsIn = (members: readonly Member[]) => Promise.all(members.map(member => member.isIn()));
+
+  it('are listed without anything that opens one, and this one is marked', async () => {
+    const [here, there] = await pair('anna');
+    const list = await here.sessions();
+    expect(list).to.have.length(2);
+    expect(list.filter(({ current }) => current)).to.have.length(1);
+    for (const line of list) {
+      expect(line).to.have.all.keys('handle', 'createdAtMs', 'idleUntilMs', 'current');
+      expect(line.handle).to.match(/^[0-9a-f]{16}$/);
+      expect(await Object.assign(here.copy(), { cookies: new Map([['session', line.handle]]) }).isIn()).to.equal(false);
+    }
+    expect(JSON.stringify(list)).not.to.contain(here.token).and.not.to.contain(there.token);
+  });
+
+  it('are ended one by one, on whichever backend they are used', async () => {
+    const [here, there] = await pair('berta');
+    const other = (await here.sessions()).find(({ current }) => !current)?.handle;
+    expect((await here.delete(`/account/sessions/${other}`)).json).to.deep.equal({ ended: other });
+    expect(await whoIsIn([here, there])).to.deep.equal([true, false]);
+    const again = await here.delete(`/account/sessions/${other}`);
+    expect([again.status, again.json.why]).to.deep.equal([404, 'no-such-session']);
+  });
+
+  it('are ended by nobody else', async () => {
+    const [victim, thief] = [await shops.member('cara').logIn(), await shops.member('carl').logIn()];
+    const [{ handle } = { handle: '' }] = await victim.sessions();
+    for (const wanted of [handle, '*', '%2A', `${handle}%00`, handle.toUpperCase(), 'x'.repeat(4_000)]) {
+      expect((await thief.delete(`/account/sessions/${wanted}`)).status, wanted).to.equal(404);
+    }
+    expect(await whoIsIn([victim, thief])).to.deep.equal([true, true]);
+  });
+
+  it('end with this one when its own handle is given: the cookie is cleared too', async () => {
+    const anna = await shops.member('dora').logIn();
+    const [{ handle } = { handle: '' }] = await anna.sessions();
+    expect((await anna.delete(`/account/sessions/${handle}`)).status).to.equal(200);
+    expect(anna.cookies.has('session')).to.equal(false);
+  });
+
+  it('all but this one end at once', async () => {
+    const all = await browsers('edda', 4);
+    expect((await first(all).post('/account/sessions/end-others')).json).to.deep.equal({ ended: 3 });
+    expect(await whoIsIn(all)).to.deep.equal([true, false, false, false]);
+  });
+
+  it('all end at once; over TLS the browser is told to forget the rest', async () => {
+    const all = await browsers('fred', 3);
+    const one = first(all);
+    one.cookies.set('__Host-session', one.token);
+    const { json, headers, setCookies } = await one.post('/logout-everywhere', {}, { 'x-forwarded-proto': 'https' });
+    expect(json).to.deep.equal({ ended: 3 });
+    expect(headers.get('clear-site-data')).to.equal('"cache", "storage"');
+    expect(headers.get('cache-control')).to.equal('no-store');
+    expect(setCookies).to.deep.equal(['__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax']);
+    expect(await whoIsIn(all)).to.deep.equal([false, false, false]);
+  });
+
+  it('a logout ends one, and its token is dead on the other backend', async () => {
+    const [here, there] = await pair('gina');
+    const thief = here.copy(shops.two.url);
+    expect((await here.post('/logout')).headers.get('clear-site-data')).to.equal(null);
+    expect(await whoIsIn([thief, there])).to.deep.equal([false, true]);
+  });
+
+  it('a login ends the one before, and takes no token that somebody has planted', async () => {
+    const planted = await shops.member('mallory').logIn();
+    const victim = shops.member('hans');
+    victim.cookies.set('session', planted.token);
+    await victim.logIn();
+    expect(victim.token).not.to.equal(planted.token);
+    expect(await planted.isIn()).to.equal(false);
+    victim.cookies.set('session', 'A'.repeat(43));
+    await victim.logIn();
+    expect(victim.token).not.to.equal('A'.repeat(43));
+  });
+
+  describe('the proof of a fresh password', () => {
+    const endOthers = { password: 'correct horse', others: 'keep' };
+    const change = (member: Member, nonce: string) => member.post('/account/password', { nonce, ...endOthers });
+
+    it('comes with a fresh token; the one before is dead on the other backend', async () => {
+      const anna = await shops.member('ida').logIn();
+      const former = anna.copy(shops.two.url);
+      await anna.nonce();
+      expect(await whoIsIn([anna, former])).to.deep.equal([true, false]);
+      expect((await anna.get('/account')).json.authenticatedAtMs).to.be.closeTo(Date.now(), 10_000);
+    });
+
+    it('is good once, also for two at the same moment on two backends', async () => {
+      const anna = await shops.member('jana').logIn();
+      const nonce = await anna.nonce();
+      const other = anna.copy(shops.two.url);
+      const answers = await Promise.all([anna, other].map(one => one.post('/account/totp', { nonce })));
+      const statuses = answers.map(({ status }) => status).sort();
+      // The later one is refused, or its token is dead already.
+      expect([...statuses]).to.be.deep.oneOf([
+        [201, 401],
+        [201, 403],
+      ]);
+      const winner = answers[0]?.status === 201 ? anna : other;
+      expect((await winner.post('/account/totp', { nonce })).json.why).to.equal('fresh-authentication-needed');
+    });
+
+    it('is good in its own session only', async () => {
+      const [here, there] = await pair('kira');
+      const stranger = await shops.member('karl').logIn();
+      const nonce = await here.nonce();
+      await there.nonce();
+      await stranger.nonce();
+      for (const thief of [there, stranger]) expect((await change(thief, nonce)).status).to.equal(403);
+    });
+
+    it('is good for five minutes', async () => {
+      const anna = await shops.member('lena').logIn();
+      const nonce = await anna.nonce();
+      await age(anna.token, nonceMs);
+      const late = await change(anna, nonce);
+      expect([late.status, late.json.why]).to.deep.equal([403, 'fresh-authentication-needed']);
+      expect(await anna.isIn()).to.equal(true);
+    });
+
+    it('takes the right password: five wrong ones lock it, and end no session', async () => {
+      const anna = await shops.member('mona').logIn();
+      for (let tries = 1; tries <= 5; tries++) {
+        const { status, json } = await anna.post('/account/reauthenticate', { password: 'wrong' });
+        expect([status, json.why]).to.deep.equal([401, 'wrong-login']);
+      }
+      expect((await anna.post('/account/reauthenticate', { password: 'secret' })).status).to.equal(429);
+      expect(await anna.isIn()).to.equal(true);
+      await shops.member('mona').logIn();
+      await rewrite(shops.accounts, 'mona', { lockedUntilMs: Date.now() - 1 });
+      await anna.nonce();
+    });
+
+    /** As if it had been given so much earlier: the record in Redis says so. */
+    async function age(token: string, ms: number): Promise<void> {
+      const store = redis.open({ url: shops.redis.url, deadlineMs: 1_000, now: Date.now });
+      try {
+        await store.ready(2_000);
+        const record = (await store.read(token)) ?? expect.fail('no such session');
+        const [digest, untilMs] = Array.isArray(record.data.nonce) ? record.data.nonce : [];
+        const data = { ...record.data, nonce: [digest ?? '', Number(untilMs) - ms] };
+        expect(await store.replace(token, { ...record, data, version: record.version + 1 })).to.equal('saved');
+      } finally {
+        await store.close();
+      }
+    }
+  });
+
+  describe('in another browser', () => {
+    it('one asks for the password again, and then belongs to that browser', async () => {
+      const anna = shops.member('nora');
+      anna.agent = chrome;
+      await anna.logIn();
+      const moved = anna.copy(shops.two.url);
+      moved.agent = firefox;
+      for (const attempt of [moved.get('/me'), moved.get('/cart'), moved.post('/account/sessions/end-others')]) {
+        const { status, json, setCookies } = await attempt;
+        expect([status, json.why, setCookies]).to.deep.equal([401, 'browser-changed', []]);
+      }
+      expect(await anna.isIn()).to.equal(true);
+      expect((await moved.post('/account/reauthenticate', { password: 'wrong' })).status).to.equal(401);
+      await moved.nonce();
+      expect(await moved.isIn()).to.equal(true);
+      expect(await anna.isIn()).to.equal(false);
+      const back = moved.copy();
+      back.agent = chrome;
+      expect((await back.get('/me')).json.why).to.equal('browser-changed');
+    });
+
+    it('an update of the same one is no other, and the way out stays open', async () => {
+      const anna = shops.member('olga');
+      anna.agent = chrome;
+      await anna.logIn();
+      anna.agent = chrome.replace('126', '127');
+      expect(await anna.isIn()).to.equal(true);
+      anna.agent = firefox;
+      expect((await anna.post('/logout')).status).to.equal(200);
+    });
+  });
+
+  describe('from another site', () => {
+    const unsafe: readonly (readonly [string, string])[] = [
+      ['POST', '/login'],
+      ['POST', '/login/totp'],
+      ['POST', '/logout'],
+      ['POST', '/logout-everywhere'],
+      ['POST', '/account/sessions/end-others'],
+      ['DELETE', '/account/sessions/x'],
+      ['POST', '/account/reauthenticate'],
+      ['POST', '/account/password'],
+      ['POST', '/account/totp'],
+      ['POST', '/account/totp/confirm'],
+      ['POST', '/account/totp/remove'],
+      ['POST', '/admin/disable'],
+      ['POST', '/admin/enable'],
+      ['POST', '/admin/end-sessions'],
+      ['POST', '/admin/end-everyone'],
+    ];
+
+    it('nothing can be asked for, and nobody can be logged in', async () => {
+      const anna = await shops.member('paula').logIn();
+      for (const [method, path] of unsafe) {
+        for (const headers of [
+          { origin: 'https://evil.example' },
+          { origin: 'null' },
+          { 'sec-fetch-site': 'cross-site' },
+        ]) {
+          const content = method === 'POST' ? { user: 'mallory', password: 'secret' } : undefined;
+          const { status, json, setCookies } = await anna.send(method, path, content, headers);
+          expect([status, json.why, setCookies], `${method} ${path}`).to.deep.equal([403, 'cross-site', []]);
+        }
+        if (method === 'POST') {
+          const form = { 'content-type': 'text/plain' };
+          expect((await anna.send(method, path, { user: 'mallory' }, form)).status, path).to.equal(415);
+        }
+        if (path !== '/account/totp') expect((await anna.get(path)).status, path).to.equal(405);
+      }
+      expect(await anna.isIn()).to.equal(true);
+    });
+
+    it('and no answer may be stored', async () => {
+      const anna = await shops.member('quinn').logIn();
+      const answers = [
+        await anna.get('/account'),
+        await anna.get('/account/sessions'),
+        await anna.get('/me'),
+        await anna.post('/account/reauthenticate', { password: 'secret' }),
+        await anna.post('/account/totp', { nonce: await anna.nonce() }),
+        await anna.post('/account/totp', { nonce: 'x' }),
+        await anna.post('/login', { user: 'quinn', password: 'wrong' }),
+        await anna.get('/stats'),
+      ];
+      for (const { headers } of answers) expect(headers.get('cache-control')).to.equal('no-store');
+    });
+  });
+
+  async function pair(user: string): Promise<readonly [Member, Member]> {
+    const [here, there] = await browsers(user, 2);
+    return here === undefined || there === undefined ? expect.fail('two were asked for') : [here, there];
+  }
+});
+
+function first(members: readonly Member[]): Member {
+  return members[0] ?? expect.fail('nobody');
+}

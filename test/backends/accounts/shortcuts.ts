@@ -1,0 +1,23 @@
+import { scryptSync } from 'node:crypto';
+import type { Account } from '#backends/accounts/account.js';
+import type { Accounts } from '#backends/accounts/accounts.js';
+import { changeAccount } from '#backends/accounts/change-account.js';
+import type { Member } from './member.js';
+
+/** As if time had passed: no step of this user counts as used, or no lock is on any more. */
+export async function rewrite(accounts: Accounts, user: string, changes: Partial<Account>): Promise<void> {
+  await changeAccount(accounts, user, account => ({ next: { ...account, ...changes }, answer: undefined }));
+}
+
+/** As if the member had chosen this password, in times when hashing was cheap. */
+export async function choose(accounts: Accounts, member: Member, password: string): Promise<Member> {
+  await rewrite(accounts, member.user, { password: cheapHash(password) });
+  member.password = password;
+  return member;
+}
+
+function cheapHash(password: string): string {
+  const salt = Buffer.alloc(16, 7);
+  const hash = scryptSync(password, salt, 32, { N: 2 ** 4, r: 1, p: 1 });
+  return `$scrypt$ln=4,r=1,p=1$${salt.toString('base64url')}$${hash.toString('base64url')}`;
+}
