@@ -29,7 +29,7 @@ const mayImport: Record<string, readonly string[]> = {
 /** Where a dependency is at home: no other file imports it. */
 const homes: Record<string, RegExp> = {
   yargs: /^src\/(cli\.ts|commands\/)/,
-  'http-proxy': /^src\/proxy\/engines\/http-proxy\.ts$/,
+  'http-proxy': /^src\/(proxy\/engines\/http-proxy|attacks\/weak\/unsigned-affinity)\.ts$/,
   ioredis: /^src\/(sessions\/stores\/redis(\.ts|\/)|simulator\/)/,
   pg: /^src\/sessions\/stores\/postgres(\.ts|\/)/,
   'node:child_process': /^src\/simulator\/cluster\//,

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { ModeName } from '../modes.js';
 
 /** A system with one weakness planted, in which certain attacks must be seen to succeed. */
@@ -42,6 +43,11 @@ export const weakVariants = {
     summary: 'cookies, origins, one-time codes, GET, a cart in a cookie, headers of proxies: each treated carelessly',
     mode: 'redis',
     defect: 'any-origin,bare-cookies,cart-in-cookie,get-logs-in,user-header,forgetful-accounts',
+  },
+  'unsigned-affinity': {
+    summary: 'the affinity cookie names the backend in plain words, with its address, and whatever it says is believed',
+    mode: 'sticky',
+    proxyProgram: path.resolve(import.meta.dirname, 'weak/unsigned-affinity.js'),
   },
 } as const satisfies Record<string, WeakVariant>;
 

@@ -1,4 +1,7 @@
 import type { Attack } from '../attack.js';
+import { affinityAddress } from './affinity-address.js';
+import { affinityChosen } from './affinity-chosen.js';
+import { affinityForged } from './affinity-forged.js';
 import { claimedIdentity } from './claimed-identity.js';
 import { cookieAttributes } from './cookie-attributes.js';
 import { cookieSize } from './cookie-size.js';
@@ -14,6 +17,7 @@ import { loginByGet } from './login-by-get.js';
 import { loginCsrf } from './login-csrf.js';
 import { logoutInFlight } from './logout-in-flight.js';
 import { lostEdits } from './lost-edits.js';
+import { refreshStolen } from './refresh-stolen.js';
 import { reuseAfterLogout } from './reuse-after-logout.js';
 import { sessionByCrawling } from './session-by-crawling.js';
 import { tokenInBody } from './token-in-body.js';
@@ -41,4 +45,8 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'totp-twice': totpTwice,
   'totp-guess': totpGuess,
   'claimed-identity': claimedIdentity,
+  'affinity-forged': affinityForged,
+  'affinity-chosen': affinityChosen,
+  'affinity-address': affinityAddress,
+  'refresh-stolen': refreshStolen,
 };

@@ -1,0 +1,66 @@
+import { hash } from 'node:crypto';
+import { type Binding, bindingsToAll, noAffinity } from '../affinity.js';
+import { type Attack, notApplicable, Tries } from '../attack.js';
+import type { BackendAddress, Target } from '../target.js';
+
+/** An affinity cookie is no place for a map of the network behind the proxy (F5's, for one, holds address and port). */
+export const affinityAddress: Attack = {
+  title: 'read the name, address or port of a backend out of an affinity cookie, plain, encoded or as a plain digest',
+  asvs: [],
+  weak: ['unsigned-affinity'],
+  run,
+};
+
+async function run(target: Target) {
+  if (!target.affinity) return notApplicable(noAffinity);
+  const tries = new Tries();
+  for (const binding of await bindingsToAll(target)) {
+    const readings = readingsOf(binding);
+    for (const [what, needle] of target.backends.flatMap(needlesOf)) {
+      const shown = readings.some(text => needle.test(text));
+      tries.add(`${binding.name}=${binding.value} shows ${what}`, shown, proof(binding));
+    }
+  }
+  return tries.result();
+}
+
+/** The value and each part of it, as text, as Base64 and as hexadecimal. */
+function readingsOf({ value }: Binding): readonly string[] {
+  const texts = [value, decodeURIComponent(value), ...value.split('.')];
+  return texts.flatMap(text => [
+    text,
+    Buffer.from(text, 'base64url').toString('latin1'),
+    Buffer.from(text, 'hex').toString('latin1'),
+  ]);
+}
+
+function needlesOf({ name, url }: BackendAddress): readonly (readonly [what: string, needle: RegExp])[] {
+  const { host, hostname, port } = new URL(url);
+  const bytes = hostname.split('.').map(Number);
+  const [low, high] = [Number(port) & 0xff, Number(port) >> 8];
+  const number = (from: readonly number[]) => from.reduce((sum, byte) => sum * 256 + byte, 0);
+  const plain = [name, host, hostname, url, String.fromCharCode(...bytes), String.fromCharCode(...bytes.toReversed())];
+  const numbers = [port, number(bytes), number(bytes.toReversed()), low * 256 + high].map(String);
+  return [
+    ...plain.map(text => [JSON.stringify(text), literal(text)] as const),
+    ...numbers.map(text => [`the number ${text}`, new RegExp(`(?<!\\d)${text}(?!\\d)`)] as const),
+    ...[name, host, url, port].flatMap(text => digestsOf(text)),
+  ];
+}
+
+/** Anybody could make it of every address there is, and compare. The beginning is enough. */
+function digestsOf(text: string): readonly (readonly [what: string, needle: RegExp])[] {
+  return ['md5', 'sha1', 'sha256', 'sha512'].flatMap(digest =>
+    (['hex', 'base64url'] as const).map(
+      form => [`the ${digest} of ${text}`, literal(hash(digest, text, form).slice(0, 16))] as const,
+    ),
+  );
+}
+
+function literal(text: string): RegExp {
+  return new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+}
+
+function proof({ name, value, backend }: Binding) {
+  return { exchange: { request: ['GET /me HTTP/1.1'], response: [`set-cookie: ${name}=${value}`, backend], body: '' } };
+}

@@ -1,0 +1,87 @@
+import { randomInt } from 'node:crypto';
+import { type Binding, backendOf, freshBinding, noAffinity } from '../affinity.js';
+import { type Attack, notApplicable, Tries } from '../attack.js';
+import type { BackendAddress, Target } from '../target.js';
+
+/** Who can choose can wear one backend out while the others rest, or reach the one that is weak. */
+export const affinityChosen: Attack = {
+  title: 'choose the backend: by its name, number or address in a cookie as other proxies have it, or in a header',
+  asvs: [],
+  weak: ['unsigned-affinity'],
+  run,
+};
+
+/** In a row, each time another one at random: by chance that is 1 in 3^10. */
+const choices = 10;
+
+/** The headers with which somebody would ask for this backend. */
+type Way = (backend: BackendAddress, number: number) => Readonly<Record<string, string>>;
+
+async function run(target: Target) {
+  if (!target.affinity) return notApplicable(noAffinity);
+  const tries = new Tries();
+  const own = await freshBinding(target);
+  for (const [what, way] of ways(own)) {
+    const { answer, wentThrough } = await chooses(target, way);
+    tries.add(`the backend was chosen by ${what}`, wentThrough, answer);
+  }
+  return tries.result();
+}
+
+async function chooses(target: Target, way: Way) {
+  for (let left = choices; ; left--) {
+    const at = randomInt(target.backends.length);
+    const wanted = target.backends[at] ?? { name: '', url: '' };
+    const answer = await target.browser().get('/me', { headers: way(wanted, at + 1) });
+    const isMet = backendOf(answer) === wanted.name;
+    if (!isMet || left === 0) return { answer, wentThrough: isMet };
+  }
+}
+
+function ways(own: Binding): readonly (readonly [what: string, way: Way])[] {
+  const cookies = [own.name, 'backend', 'route', 'ROUTEID', 'SERVERID', 'SRV', 'AWSALB', 'sticky', 'lb', 'JSESSIONID'];
+  const headers = [
+    'x-backend',
+    'x-upstream',
+    'x-target',
+    'x-server',
+    'x-route',
+    'x-forwarded-server',
+    'holdfast-backend',
+  ];
+  const inCookies = cookies.flatMap(name =>
+    spellings.map(([form, spell]) => [`${form} in the cookie ${name}`, cookie(name, spell)] as const),
+  );
+  const inHeaders = headers.flatMap(name =>
+    spellings.map(([form, spell]) => [`${form} in the header ${name}`, header(name, spell)] as const),
+  );
+  const edited = (_backend: BackendAddress, number: number) => own.value.replace(/\d+/, String(number));
+  return [
+    ['the number in the own cookie', cookie(own.name, edited)],
+    ['the last number in the own cookie', cookie(own.name, (_, number) => own.value.replace(/\d+$/, String(number)))],
+    ...inCookies,
+    ...inHeaders,
+    ['the host', ({ url }) => ({ host: new URL(url).host })],
+  ];
+}
+
+type Spell = (backend: BackendAddress, number: number) => string;
+
+const spellings: readonly (readonly [form: string, spell: Spell])[] = [
+  ['its name', ({ name }) => name],
+  ['its number', (_backend, number) => String(number)],
+  ['its number from zero', (_backend, number) => String(number - 1)],
+  ['its address', ({ url }) => new URL(url).host],
+  ['its URL', ({ url }) => url],
+  ['its name in Base64', ({ name }) => Buffer.from(name).toString('base64url')],
+  ['its address in Base64', ({ url }) => Buffer.from(new URL(url).host).toString('base64url')],
+  ['its name behind a dot', ({ name }) => `x.${name}`],
+];
+
+function cookie(name: string, spell: Spell): Way {
+  return (backend, number) => ({ cookie: `${name}=${spell(backend, number)}` });
+}
+
+function header(name: string, spell: Spell): Way {
+  return (backend, number) => ({ [name]: spell(backend, number) });
+}

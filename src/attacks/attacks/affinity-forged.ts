@@ -1,0 +1,87 @@
+import { type Binding, bindingsToAll, isFollowed, noAffinity } from '../affinity.js';
+import { type Attack, notApplicable, Tries } from '../attack.js';
+import { Inconclusive } from '../errors.js';
+import type { Target } from '../target.js';
+
+/** Whoever can make such cookies can send many browsers to one backend, or learn what it answers alone. */
+export const affinityForged: Attack = {
+  title: 'change an affinity cookie byte by byte, cut it, put two together, use the one of plain HTTP behind TLS',
+  asvs: [],
+  weak: ['unsigned-affinity'],
+  run,
+};
+
+async function run(target: Target) {
+  if (!target.affinity) return notApplicable(noAffinity);
+  const tries = new Tries();
+  const bindings = await bindingsToAll(target);
+  const [own, other] = bindings;
+  if (own === undefined || other === undefined) throw new Inconclusive('there is but one backend to be bound to');
+  const genuine = await isFollowed(target, own);
+  if (!genuine.isFollowed) throw new Inconclusive('the proxy does not follow the cookie that it has just set');
+  for (const value of new Set([...changed(own.value), ...cut(own.value), ...mixed(own, other)])) {
+    if (value === own.value || value === other.value) continue;
+    const { answer, isFollowed: wentThrough } = await isFollowed(target, { ...own, value });
+    tries.add(`the proxy followed ${own.name}=${value}`, wentThrough, answer);
+  }
+  await tryBehindTls(target, own, tries);
+  await tryReplay(target, own, tries);
+  return tries.result();
+}
+
+/** Each character by two others of its kind. */
+function changed(value: string): readonly string[] {
+  return [...value].flatMap((char, at) =>
+    neighbours(char).map(next => `${value.slice(0, at)}${next}${value.slice(at + 1)}`),
+  );
+}
+
+function neighbours(char: string): readonly string[] {
+  const kinds = ['0123456789', 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
+  const kind = kinds.find(letters => letters.includes(char));
+  if (kind === undefined) return ['A', '0'];
+  const at = kind.indexOf(char);
+  return [kind.at(at - 1) ?? '', kind[(at + 1) % kind.length] ?? ''];
+}
+
+function cut(value: string): readonly string[] {
+  const parts = value.split('.');
+  return [
+    '',
+    value.slice(1),
+    value.slice(0, -1),
+    `${value}A`,
+    `${value}=`,
+    `${value}.`,
+    value + value,
+    value.toLowerCase(),
+    ...parts.map((_part, at) => parts.toSpliced(at, 1).join('.')),
+    ...parts.map((_part, at) => parts.slice(0, at).join('.')),
+  ];
+}
+
+/** Each part of one in the place of the other's. */
+function mixed(own: Binding, other: Binding): readonly string[] {
+  const [mine, theirs] = [own.value.split('.'), other.value.split('.')];
+  return mine.flatMap((_part, at) => [
+    mine.with(at, theirs[at] ?? '').join('.'),
+    [...mine.slice(0, at), ...theirs.slice(at)].join('.'),
+  ]);
+}
+
+/** Over plain HTTP anybody on the way can read and set it; behind TLS it is worth nothing. */
+async function tryBehindTls(target: Target, { name, value }: Binding, tries: Tries): Promise<void> {
+  for (const named of [name, `__Host-${name}`, `__Secure-${name}`]) {
+    const headers = { 'x-forwarded-proto': 'https', cookie: `${named}=${value}` };
+    const answer = await target.browser().get('/me', { headers });
+    tries.add(`behind TLS the proxy followed ${named} of plain HTTP`, answer.setCookies.length === 0, answer);
+  }
+}
+
+/** It may lead to the same backend, and is not to open anything there. */
+async function tryReplay(target: Target, { name, value }: Binding, tries: Tries): Promise<void> {
+  for (const path of ['/me', '/cart', '/account']) {
+    const answer = await target.browser().get(path, { headers: { cookie: `${name}=${value}` } });
+    tries.add(`${path} opened a session for an affinity cookie alone`, typeof answer.json.user === 'string', answer);
+  }
+}
