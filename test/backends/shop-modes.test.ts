@@ -1,28 +1,11 @@
 import { expect } from 'chai';
-import { withRedis } from '../sessions/with-redis.js';
-import { until, Visitor } from './visitor.js';
-import { withShop } from './with-shop.js';
-
-const redisShop = (url: string, name: string) => ({ HOLDFAST_MODE: 'redis', REDIS_URL: url, BACKEND_ID: name });
+import { type ModeName, modes } from '#src/modes.js';
+import { type ModeLab, sharedModes, startModeLab } from './mode-lab.js';
+import { sessionsOpened, until, Visitor } from './visitor.js';
+import { type ShopProcess, startShop, withShop } from './with-shop.js';
 
 describe('shop: where the session lives', () => {
-  it('redis: a second backend knows the session, its cart and its end', () =>
-    withRedis(redis =>
-      withShop(redisShop(redis.url, 'backend-1'), one =>
-        withShop(redisShop(redis.url, 'backend-2'), async two => {
-          const anna = await new Visitor(one.url).logIn('anna');
-          await anna.add('tea');
-          anna.url = two.url;
-          expect((await anna.get('/me')).json).to.include({ user: 'anna', backend: 'backend-2', mode: 'redis' });
-          await anna.add('rope');
-          one.signal('SIGKILL');
-          expect(await anna.skus()).to.deep.equal(['tea', 'rope']);
-          const replay = new Visitor(two.url, anna.cookie);
-          await anna.post('/logout', {});
-          expect((await replay.get('/me')).json).to.include({ user: null, why: 'unknown' });
-        }),
-      ),
-    ));
+  for (const mode of sharedModes) describe(mode, () => twoBackends(mode));
 
   it('sticky: a second backend knows nothing of it', () =>
     withShop({ BACKEND_ID: 'backend-1' }, one =>
@@ -35,37 +18,88 @@ describe('shop: where the session lives', () => {
         expect(await anna.skus()).to.deep.equal(['tea']);
       }),
     ));
-
-  it('redis down: 503 with Retry-After and the cookie kept, still healthy; back again: served without a restart', () =>
-    withRedis(redis =>
-      withShop(redisShop(redis.url, 'backend-1'), async shop => {
-        const anna = await new Visitor(shop.url).logIn('anna');
-        expect((await anna.get('/health')).json).to.include({ status: 'ready', store: 'up' });
-        await redis.kill();
-        for (const attempt of [anna.get('/me'), anna.get('/cart'), anna.post('/cart', { sku: 'tea' })]) {
-          const { status, headers } = await attempt;
-          expect(status).to.equal(503);
-          expect(Number(headers.get('retry-after'))).to.be.at.least(1);
-          expect(headers.get('set-cookie')).to.equal(null);
-        }
-        const { status, json } = await anna.get('/health');
-        expect(status).to.equal(200);
-        expect(json).to.include({ status: 'ready', store: 'down' });
-        await redis.restart();
-        await until(async () => (await new Visitor(shop.url, anna.cookie).get('/me')).status === 200);
-        expect((await anna.get('/me')).json).to.include({ user: null, why: 'unknown' });
-        await anna.logIn('anna');
-        expect((await anna.get('/health')).json).to.include({ store: 'up' });
-      }),
-    ));
-
-  it('redis not there at boot: it boots all the same and says so', () =>
-    withShop(redisShop('redis://127.0.0.1:1', 'backend-1'), async shop => {
-      const { status, json } = await new Visitor(shop.url).get('/health');
-      expect(status).to.equal(200);
-      expect(json).to.include({ store: 'down' });
-      expect((await new Visitor(shop.url).post('/login', { user: 'anna', password: 'secret' })).status).to.equal(503);
-      shop.signal('SIGTERM');
-      expect((await shop.ended).code).to.equal(0);
-    }));
 });
+
+/** What any backend must do that serves anyone; what was ended on one may live on another for as long as is declared. */
+function twoBackends(mode: ModeName): void {
+  const { revocationLagMs } = modes[mode];
+  let lab: ModeLab;
+  let one: ShopProcess;
+  let two: ShopProcess;
+
+  before(async () => {
+    lab = await startModeLab(mode);
+    [one, two] = await Promise.all([startShop(lab.settings('backend-1')), startShop(lab.settings('backend-2'))]);
+  });
+
+  after(async () => {
+    for (const shop of [one, two]) shop.signal('SIGKILL');
+    await Promise.all([one.ended, two.ended]);
+    await lab.stop();
+  });
+
+  async function expectEnded(url: string, cookie: string | undefined): Promise<void> {
+    const latestMs = performance.now() + revocationLagMs;
+    for (;;) {
+      const askedAtMs = performance.now();
+      const { json } = await new Visitor(url, cookie).get('/me');
+      if (json.user === null) return;
+      expect(askedAtMs, 'still honoured').to.be.below(latestMs);
+    }
+  }
+
+  it('a second backend knows the session, its cart and its end', async () => {
+    const anna = await new Visitor(one.url).logIn('anna');
+    await anna.add('tea');
+    anna.url = two.url;
+    expect((await anna.get('/me')).json).to.include({ user: 'anna', backend: 'backend-2', mode });
+    await anna.add('rope');
+    anna.url = one.url;
+    expect(await anna.skus()).to.deep.equal(['tea', 'rope']);
+    const { cookie } = anna;
+    await anna.post('/logout', {});
+    expect(anna.cookie).to.equal(undefined);
+    expect((await new Visitor(one.url, cookie).get('/me')).json.user).to.equal(null);
+    await expectEnded(two.url, cookie);
+  });
+
+  it('SIGKILL of the backend that has done everything so far costs neither a session nor its end', () =>
+    withShop(lab.settings('backend-3'), async three => {
+      const anna = await new Visitor(three.url).logIn('anna');
+      await anna.add('tea');
+      const berta = await new Visitor(three.url).logIn('berta');
+      const { cookie } = berta;
+      await berta.post('/logout', {});
+      three.signal('SIGKILL');
+      anna.url = two.url;
+      expect(await anna.skus()).to.deep.equal(['tea']);
+      await expectEnded(two.url, cookie);
+    }));
+
+  it('a backend that boots later knows what was ended before', async () => {
+    const anna = await new Visitor(one.url).logIn('anna');
+    const { cookie } = anna;
+    await anna.post('/logout', {});
+    await withShop(lab.settings('backend-3'), async ({ url }) => {
+      expect((await new Visitor(url, cookie).get('/me')).json.user).to.equal(null);
+    });
+  });
+
+  for (const [where, logoutAt] of [
+    ['on the same backend', () => one],
+    ['on another backend', () => two],
+  ] as const) {
+    it(`a logout ${where} during a slow write stays one, and the answer of the write brings no cookie back`, async () => {
+      const slow = await new Visitor(one.url).logIn('anna');
+      const quick = new Visitor(logoutAt().url, slow.cookie);
+      const opened = await sessionsOpened(one.url);
+      const write = slow.post('/cart?delayMs=150', { sku: 'late' });
+      await until(async () => (await sessionsOpened(one.url)) > opened);
+      expect((await quick.post('/logout', {})).status).to.equal(200);
+      const { status } = await write;
+      expect(status).to.be.oneOf(logoutAt() === one || revocationLagMs === 0 ? [401] : [401, 201]);
+      expect(slow.cookie === undefined).to.equal(status === 401);
+      for (const { url } of [one, two]) await expectEnded(url, slow.cookie);
+    });
+  }
+}

@@ -9,13 +9,28 @@ export interface Answer {
 
 /** A browser as far as the shop can tell: it keeps the one cookie and sends JSON. */
 export class Visitor {
-  cookie: string | undefined;
   /** The shop that is asked: another address is another backend with the same cookie. */
   url: string;
+  #jar: { cookie: string | undefined };
 
   constructor(url: string, cookie?: string) {
     this.url = url;
-    this.cookie = cookie;
+    this.#jar = { cookie };
+  }
+
+  get cookie(): string | undefined {
+    return this.#jar.cookie;
+  }
+
+  set cookie(cookie: string | undefined) {
+    this.#jar.cookie = cookie;
+  }
+
+  /** Another connection of the same browser: what either is told to keep, both send. */
+  beside(url: string): Visitor {
+    const other = new Visitor(url);
+    other.#jar = this.#jar;
+    return other;
   }
 
   get(path: string, headers: Record<string, string> = {}): Promise<Answer> {

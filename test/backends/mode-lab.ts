@@ -1,0 +1,51 @@
+import { formatKeyRing, generateKeyRing } from '#src/key-ring.js';
+import { type Mode, type ModeName, modeNames, modes } from '#src/modes.js';
+import type { StoreCapabilities } from '#src/sessions/session-store.js';
+import type { StrategyCapabilities } from '#src/sessions/session-strategy.js';
+import { stores } from '#src/sessions/stores/registry.js';
+import { strategies } from '#src/sessions/strategies/registry.js';
+import { storeAddresses } from '#src/store-addresses.js';
+import { storeLabs } from '../sessions/store-labs.js';
+import type { RedisServer } from '../sessions/with-redis.js';
+import type { Settings } from './with-shop.js';
+
+/** A mode with the server that it needs, and what shops must be told so that they are backends of one pool. */
+export interface ModeLab {
+  readonly mode: ModeName;
+  /** Undefined where the session lives in the memory of a backend. */
+  readonly server: RedisServer | undefined;
+  settings(backend: string): Settings;
+  stop(): Promise<void>;
+}
+
+/** Any backend serves anyone. */
+export const sharedModes: readonly ModeName[] = modeNames.filter(mode => !modes[mode].affinity);
+
+/** What the strategy of a mode promises on the store of that mode. */
+export function promisedBy(mode: ModeName): StrategyCapabilities {
+  return registered(strategies, modes[mode].strategy).capabilities(promisedByStore(mode));
+}
+
+export function promisedByStore(mode: ModeName): StoreCapabilities {
+  return registered(stores, modes[mode].store).capabilities;
+}
+
+/** For `before`; whoever calls it calls `stop` in `after`. */
+export async function startModeLab(mode: ModeName): Promise<ModeLab> {
+  const { store }: Mode = modes[mode];
+  const { server, url, stop } = await registered(storeLabs, store)();
+  const address: Settings = store === 'memory' ? {} : { [storeAddresses[store].variable]: url ?? '' };
+  const SHOP_SECRETS = formatKeyRing(generateKeyRing());
+  return {
+    mode,
+    server,
+    settings: backend => ({ HOLDFAST_MODE: mode, BACKEND_ID: backend, SHOP_SECRETS, ...address }),
+    stop,
+  };
+}
+
+function registered<Entry>(registry: Readonly<Record<string, Entry>>, name: string): Entry {
+  const entry = registry[name];
+  if (entry === undefined) throw new Error(`nothing is registered as ${name}`);
+  return entry;
+}

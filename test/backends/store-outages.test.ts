@@ -1,0 +1,160 @@
+import { expect } from 'chai';
+import { type ModeName, modeNames, modes } from '#src/modes.js';
+import type { RedisServer } from '../sessions/with-redis.js';
+import { promisedBy, promisedByStore, startModeLab } from './mode-lab.js';
+import { type Answer, until, Visitor } from './visitor.js';
+import { type ShopProcess, withShop } from './with-shop.js';
+
+const hangMs = 3_000;
+const answerMsMax = 1_000;
+
+interface Outage {
+  readonly shop: ShopProcess;
+  readonly server: RedisServer;
+  readonly anna: Visitor;
+  /** Tries to log out meanwhile. Whether that counts is nobody's to say: what was sent to a server that hangs may still
+   * be carried out when it goes on. */
+  readonly cara: Visitor;
+}
+
+describe('shop: the store of the sessions is out', () => {
+  const concerned = modeNames.filter(mode => modes[mode].store !== 'memory');
+
+  for (const mode of concerned) {
+    it(`${mode}: down: ${said(mode)}; back again: served without a restart`, () => withOutage(mode, diesAndComesBack));
+  }
+
+  describe(`hangs for ${hangMs / 1_000} s, every answer comes within ${answerMsMax / 1_000}, and it resumes by itself`, () =>
+    allAtOnce(concerned, said, mode => withOutage(mode, hangsAndResumes)));
+
+  describe('not there at boot', () =>
+    allAtOnce(concerned, () => 'boots all the same, says so, and ends when asked to', bootsWithout));
+});
+
+/** One test for each, all begun at the same time: most of it is waiting, and takes each as long. Tried again alone. */
+function allAtOnce(
+  names: readonly ModeName[],
+  title: (mode: ModeName) => string,
+  work: (mode: ModeName) => Promise<void>,
+) {
+  const underWay = new Map<ModeName, Promise<void>>();
+
+  before(() => {
+    for (const mode of names) {
+      const running = work(mode);
+      underWay.set(mode, running);
+      // It is told by its own test, which may come later.
+      running.catch(() => undefined);
+    }
+  });
+
+  for (const mode of names) {
+    it(`${mode}: ${title(mode)}`, () => {
+      const begun = underWay.get(mode);
+      underWay.delete(mode);
+      return begun ?? work(mode);
+    });
+  }
+}
+
+function isInStore(mode: ModeName): boolean {
+  return promisedBy(mode).dataIn === 'store';
+}
+
+function said(mode: ModeName): string {
+  return isInStore(mode) ? '503 and the cookie kept' : 'sessions go on, logging in and out is a 503';
+}
+
+async function withOutage(mode: ModeName, work: (outage: Outage, mode: ModeName) => Promise<void>): Promise<void> {
+  const lab = await startModeLab(mode);
+  const { server } = lab;
+  try {
+    if (server === undefined) throw new Error(`mode ${mode} has no server that could be out`);
+    await withShop(lab.settings('backend-1'), async shop => {
+      const anna = await new Visitor(shop.url).logIn('anna');
+      await anna.add('tea');
+      const cara = await new Visitor(shop.url).logIn('cara');
+      await work({ shop, server, anna, cara }, mode);
+    });
+  } finally {
+    await lab.stop();
+  }
+}
+
+async function bootsWithout(mode: ModeName): Promise<void> {
+  const lab = await startModeLab(mode);
+  await lab.stop();
+  await withShop(lab.settings('backend-1'), async shop => {
+    expect((await new Visitor(shop.url).get('/health')).json).to.include({ status: 'ready', store: 'down' });
+    expectUnavailable(await logIn(shop));
+    shop.signal('SIGTERM');
+    expect((await shop.ended).code).to.equal(0);
+  });
+}
+
+async function diesAndComesBack(outage: Outage, mode: ModeName): Promise<void> {
+  const { shop, server, anna } = outage;
+  expect((await anna.get('/health')).json).to.include({ status: 'ready', store: 'up' });
+  const { cookie } = anna;
+  await server.kill();
+  await expectOutage(outage, mode);
+  await until(async () => (await anna.get('/health')).json.store === 'down');
+  expect((await anna.get('/health')).json).to.include({ status: 'ready' });
+  await server.restart();
+  await until(async () => (await logIn(shop)).status === 200);
+  expect((await anna.get('/health')).json).to.include({ store: 'up' });
+  const isKept = !isInStore(mode) || promisedByStore(mode).durability === 'disk';
+  const { json } = await new Visitor(shop.url, cookie).get('/me');
+  expect(json).to.include(isKept ? { user: 'anna', why: null } : { user: null, why: 'unknown' });
+  await expectLoggedOut(shop, anna);
+}
+
+async function hangsAndResumes(outage: Outage, mode: ModeName): Promise<void> {
+  const { shop, server, anna } = outage;
+  server.freeze();
+  const untilMs = performance.now() + hangMs;
+  while (performance.now() < untilMs) await expectOutage(outage, mode);
+  server.thaw();
+  await until(async () => (await anna.get('/cart')).status === 200 && (await logIn(shop)).status === 200);
+  expect(await anna.skus()).to.include('tea');
+  await expectLoggedOut(shop, anna);
+}
+
+/** What has the session at hand goes on; what must be known to every backend cannot be promised. */
+async function expectOutage({ shop, anna, cara }: Outage, mode: ModeName): Promise<void> {
+  const { cookie } = anna;
+  const uses = [anna.get('/me'), anna.get('/cart'), anna.post('/cart', { sku: 'tea' })].map(inTime);
+  const ends = [cara.post('/logout', {}), logIn(shop)].map(inTime);
+  for (const answer of await Promise.all(ends)) expectUnavailable(answer);
+  for (const answer of await Promise.all(uses)) {
+    if (isInStore(mode)) expectUnavailable(answer);
+    else expect(answer.status).to.be.oneOf([200, 201]);
+  }
+  expect(cara.cookie).not.to.equal(undefined);
+  expect(anna.cookie).not.to.equal(undefined);
+  if (isInStore(mode)) expect(anna.cookie).to.equal(cookie);
+}
+
+async function inTime(attempt: Promise<Answer>): Promise<Answer> {
+  const askedAtMs = performance.now();
+  const answer = await attempt;
+  expect(performance.now() - askedAtMs).to.be.below(answerMsMax);
+  return answer;
+}
+
+function expectUnavailable({ status, headers }: Answer): void {
+  expect(status).to.equal(503);
+  expect(Number(headers.get('retry-after'))).to.be.at.least(1);
+  expect(headers.get('set-cookie')).to.equal(null);
+}
+
+async function expectLoggedOut(shop: ShopProcess, anna: Visitor): Promise<void> {
+  const { cookie } = anna;
+  // The list of revoked sessions has a connection of its own, which may take longer to come back.
+  await until(async () => (await anna.post('/logout', {})).status === 200);
+  expect((await new Visitor(shop.url, cookie).get('/me')).json.user).to.equal(null);
+}
+
+function logIn({ url }: ShopProcess): Promise<Answer> {
+  return new Visitor(url).post('/login', { user: 'berta', password: 'secret' });
+}
