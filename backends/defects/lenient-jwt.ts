@@ -31,7 +31,7 @@ async function isAsItSays(header: Header, text: string, signature: string): Prom
   const key = jwkIn(header.jwk) ?? (await fetchedKey(header.jku ?? header.x5u));
   if (alg === 'HS256')
     return signature === hmacOf(key?.k ? Buffer.from(key.k, 'base64url') : keyFile(header.kid), text);
-  return key !== undefined && isSignedBy(key, alg, text, signature);
+  return key !== undefined && key.kty !== 'oct' && isSignedBy(key, alg, text, signature);
 }
 
 function isSignedBy(key: JsonWebKey, alg: string, text: string, signature: string): boolean {

@@ -67,7 +67,15 @@ export interface OwnPair {
   readonly signer: Signer;
 }
 
+let made: readonly OwnPair[] | undefined;
+
+/** Made once: that of RSA takes a while. */
 export function ownPairs(): readonly OwnPair[] {
+  made ??= makePairs();
+  return made;
+}
+
+function makePairs(): readonly OwnPair[] {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ed = generateKeyPairSync('ed25519');
