@@ -24,6 +24,8 @@ export interface Environment {
   readonly keys: Keys;
   /** Of a session; what is absent is left to the sessions' own defaults. */
   readonly limits: Partial<SessionLimits>;
+  /** So much is kept in every session beside what the shop needs: other applications keep more. */
+  readonly ballastBytes: number;
   readonly defects: readonly DefectName[];
 }
 
@@ -56,6 +58,7 @@ export function readEnvironment(variables: Variables): Environment {
       ...readLimit('SHOP_IDLE', 'idleMs', variables, note),
       ...readLimit('SHOP_ABSOLUTE', 'absoluteMs', variables, note),
     },
+    ballastBytes: readBallast(variables.SHOP_BALLAST_BYTES ?? '0', note),
     defects: readDefects(variables.SHOP_DEFECT ?? '', note),
   };
   if (problems.length > 0) throw new BadEnvironment(problems);
@@ -117,6 +120,12 @@ function readLimit(
   if (durationMs > 0) return { [limit]: durationMs };
   note(`${name} is "${text}": expected a duration such as 30min or 12h.`);
   return {};
+}
+
+function readBallast(text: string, note: Note): number {
+  if (/^\d{1,7}$/.test(text)) return Number(text);
+  note(`SHOP_BALLAST_BYTES is "${text}": expected a whole number of bytes, such as 24000.`);
+  return 0;
 }
 
 function filled(name: string, expected: string, variables: Variables, note: Note): string | undefined {

@@ -89,6 +89,7 @@ async function welcome(
 ): Promise<Reply> {
   const data: SessionData = { cart: [], authenticatedAtMs: Date.now() };
   keepFamily(data, call.agent);
+  if (members.ballast !== '') data.ballast = members.ballast;
   // In the session, since it was this password that the role was given for.
   if (members.passwords.isAdministrator(user)) data.role = 'administrator';
   await whileStanding(members, user, account, visit, () => visit.begin(user, data));

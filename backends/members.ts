@@ -11,6 +11,8 @@ export interface Members {
   readonly accounts: Accounts;
   readonly passwords: Passwords;
   readonly keys: () => KeyRing;
+  /** What every session holds beside all that is needed. */
+  readonly ballast: string;
   readonly sessions: Pick<Sessions, 'list' | 'endOne' | 'endAll' | 'endEveryone'>;
 }
 

@@ -76,12 +76,18 @@ function serve(
   sessions: Sessions,
 ): Server {
   const tally = new Tally();
-  const { password, administratorPassword, keys } = environment;
+  const { password, administratorPassword, keys, ballastBytes } = environment;
   const passwords = new Passwords(password, administratorPassword);
   const shop: Shop = {
     self,
     tally,
-    members: { accounts: planted.accounts(accounts), passwords, keys: keys.ring, sessions },
+    members: {
+      accounts: planted.accounts(accounts),
+      passwords,
+      keys: keys.ring,
+      ballast: 'x'.repeat(ballastBytes),
+      sessions,
+    },
     page: shopPage(),
     draining: () => state.draining,
     store: () => state.store,

@@ -41,8 +41,14 @@ export function parseStoreUrls(args: StoreArgs): StoreUrls {
   return given;
 }
 
-/** Holdfast breaks only what it has started itself. */
-export function checkTargets({ name, faults, modes }: Scenario, storeUrls: StoreUrls): void {
+/** Holdfast breaks only what it has started itself, and gives its memory to nothing else. */
+export function checkTargets({ name, faults, modes, system }: Scenario, storeUrls: StoreUrls): void {
+  const { memoryMb } = system.memcached;
+  if (storeUrls.memcached !== undefined && memoryMb !== undefined) {
+    throw new UsageError(
+      `--memcached names a server of yours, and scenario "${name}" wants one of ${memoryMb} MB: leave out the flag, or the scenario.`,
+    );
+  }
   for (const store of storeAddressNames) {
     const fault = faults.find(({ target }) => modes.some(mode => targetIn(mode, target) === store));
     if (fault === undefined || storeUrls[store] === undefined) continue;

@@ -91,6 +91,7 @@ function toScenario(file: ScenarioFile): Scenario {
         drainMs: drain,
       },
       redis: system.redis,
+      memcached: { memoryMb: system.memcached.memory },
     },
     users: {
       arrivals: { ratePerSecond: rate, forMs, process, maxActive },

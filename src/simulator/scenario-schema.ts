@@ -73,6 +73,10 @@ function within(durationMs: number | undefined, minMs: number): boolean {
   return durationMs !== undefined && durationMs >= minMs && durationMs <= 10 * minute;
 }
 
+const megabytes = text('a size from 1MB to 9999MB, such as 64MB', /^[1-9]\d{0,3}MB$/).transform(written =>
+  Number.parseInt(written, 10),
+);
+
 const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\d+)?\/s$/)
   .refine(written => Number.parseFloat(written) >= 0.1 && Number.parseFloat(written) <= 10_000, {
     error: expected('a rate from 0.1/s to 10000/s, such as 20/s'),
@@ -113,6 +117,9 @@ const system = map('system', {
     health: health.prefault({}),
     policy: oneOf('policy', policyNames).default('round-robin'),
     drain: duration(0).prefault('1s').describe('How long a draining backend keeps the browsers bound to it.'),
+  }).prefault({}),
+  memcached: map('system.memcached', {
+    memory: megabytes.optional().describe('So much for what it keeps, 64MB by default: what does not fit is evicted.'),
   }).prefault({}),
   redis: map('system.redis', { persistence: oneOf('persistence', ['none']).default('none') }).prefault({}),
 });

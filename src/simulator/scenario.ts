@@ -20,6 +20,8 @@ export interface Scenario {
       readonly drainMs: number;
     };
     readonly redis: { readonly persistence: 'none' };
+    /** Undefined: its own default, 64. */
+    readonly memcached: { readonly memoryMb: number | undefined };
   };
   readonly users: {
     readonly arrivals: {

@@ -131,7 +131,8 @@ function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls
   // A fault can strike a store in every mode: that it does not matter in some is worth seeing.
   const struck = plan.faults.map(fault => fault.target).filter(isStoreServer);
   const stores = [...new Set([...storesOf(mode), ...struck])];
-  return { mode, backends: system.backends, proxy: system.proxy, stores, storeUrls };
+  const memoryMb = { memcached: system.memcached.memoryMb };
+  return { mode, backends: system.backends, proxy: system.proxy, stores, storeUrls, memoryMb };
 }
 
 function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Record<string, string>): RunHeader {

@@ -28,6 +28,12 @@ describe('shop: the process', () => {
       expect((await login('other')).status).to.equal(200);
     }));
 
+  it('keeps in every session what it is told to keep beside the cart, even when that is too much', () =>
+    withShop({ SHOP_BALLAST_BYTES: '600000' }, async ({ url }) => {
+      const answer = await new Visitor(url).post('/login', { user: 'anna', password: 'secret' });
+      expect(answer.status).to.equal(413);
+    }));
+
   it('takes the limits of a session from the environment', () =>
     withShop({ SHOP_IDLE: '1h', SHOP_ABSOLUTE: '300ms' }, async ({ url }) => {
       const anna = await new Visitor(url).logIn('anna');
@@ -76,6 +82,7 @@ describe('shop: the process', () => {
       { SHOP_DEFECT: 'drop-writes,drop-write' },
       /unknown defect "drop-write"\. Did you mean "drop-writes"\?/,
     ],
+    ['a weight that is no number', { SHOP_BALLAST_BYTES: '16KB' }, /^SHOP_BALLAST_BYTES is "16KB": expected a whole/],
     ['a limit without a unit', { SHOP_IDLE: '30' }, /^SHOP_IDLE is "30": expected a duration such as 30min or 12h\./],
     ['a limit of nothing', { SHOP_ABSOLUTE: '0s' }, /^SHOP_ABSOLUTE is "0s"/],
     [

@@ -138,6 +138,12 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
     says: ['--redis-url names a server of yours', '"redis-outage"', 'never touched'],
   },
   {
+    name: 'a memory for a server of one’s own',
+    args: ['run', path.join(root, 'scenarios/eviction.yaml'), '--memcached', 'memcached://127.0.0.1:11211'],
+    code: 3,
+    says: ['--memcached names a server of yours', '"eviction" wants one of 1 MB'],
+  },
+  {
     name: 'a store for backends that are not started',
     args: ['proxy', '--backend', 'http://127.0.0.1:1', '--memcached', 'memcached://127.0.0.1:11211'],
     code: 3,

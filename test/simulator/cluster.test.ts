@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { parseKeyRing } from '#src/key-ring.js';
+import { answersWith } from '#src/simulator/cluster/ask.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { freePort } from '#src/simulator/cluster/free-port.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
@@ -82,6 +83,26 @@ describe('cluster', () => {
         expect(member.pid).to.not.equal(pid);
         expect(await member.waitExit(10)).to.equal(undefined);
       }),
+    ));
+
+  it('gives memcached no more memory than it is told, and asks it what it evicted', () =>
+    leavingNothing(() =>
+      withCluster(
+        { ...stores, stores: ['memcached'], mode: 'memcached', memoryMb: { memcached: 1 } },
+        async cluster => {
+          const member = cluster.member('memcached');
+          expect(await member.counts()).to.deep.equal({ evictions: 0 });
+          const fill = (key: number) => `set ${key} 0 0 20000 noreply\r\n${'x'.repeat(20_000)}\r\n`;
+          const lines = Array.from({ length: 60 }, (_, key) => fill(key)).join('');
+          await answersWith(
+            member.port,
+            `${lines}version\r\n`,
+            answer => String(answer).endsWith('\r\n') || undefined,
+            2_000,
+          );
+          expect((await member.counts())?.evictions).to.be.within(1, 40);
+        },
+      ),
     ));
 
   it('names the members it has when asked for another', () =>

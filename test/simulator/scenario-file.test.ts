@@ -70,6 +70,7 @@ describe('scenario file', () => {
         backends: { count: 3, env: {} },
         proxy: { health: { everyMs: 500, timeoutMs: 300, fall: 2, rise: 2 }, policy: 'round-robin', drainMs: 1000 },
         redis: { persistence: 'none' },
+        memcached: { memoryMb: undefined },
       },
       users: {
         arrivals: { ratePerSecond: 0.5, forMs: 60_000, process: 'poisson', maxActive: 400 },
@@ -100,6 +101,7 @@ describe('scenario file', () => {
 system:
   backends: { count: 5, env: { SHOP_DEFECT: drop-writes, EVERY: 50, ON: true } }
   proxy: { health: { every: 1.5s, timeout: 0.2s, fall: 3, rise: 1 }, policy: random, drain: 0ms }
+  memcached: { memory: 2MB }
 users:
   think: { median: 100ms, p95: 500ms }
   timeout: 1s
@@ -112,6 +114,7 @@ users:
       backends: { count: 5, env: { SHOP_DEFECT: 'drop-writes', EVERY: '50', ON: 'true' } },
       proxy: { health: { everyMs: 1500, timeoutMs: 200, fall: 3, rise: 1 }, policy: 'random', drainMs: 0 },
       redis: { persistence: 'none' },
+      memcached: { memoryMb: 2 },
     });
     expect(scenario.users).to.deep.equal({
       arrivals: { ratePerSecond: 20, forMs: 2000, process: 'uniform', maxActive: 9 },
@@ -345,6 +348,10 @@ describe('a broken scenario file', () => {
     [
       broken('users:\n', 'system: { redis: { persistence: aof } }\nusers:\n'),
       'unknown persistence "aof". Known: none.',
+    ],
+    [
+      broken('users:\n', 'system: { memcached: { memory: 0MB } }\nusers:\n'),
+      'found "0MB", expected a size from 1MB to 9999MB, such as 64MB',
     ],
     [broken('users:\n', 'users:\n  journey: { login: {} }\n'), 'found a map, expected a journey: shop'],
     [broken('target: redis', 'target: redis.primary'), 'unknown target "redis.primary"'],

@@ -34,6 +34,8 @@ export interface ClusterSpec {
   readonly stores: readonly string[];
   /** Servers of the user's own: told to the backends, never started, never struck. */
   readonly storeUrls?: StoreUrls;
+  /** What the stores that are started here may keep, where it is not theirs to say. */
+  readonly memoryMb?: { readonly [store in StoreServerName]?: number | undefined };
 }
 
 /**
@@ -74,7 +76,7 @@ function backendName(index: number): string {
 }
 
 async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
-  const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name)));
+  const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, spec.memoryMb?.[name])));
   const shared = await makeSharedFiles(await lab.directory(), spec.backends.env);
   const storeUrls = Object.assign({}, spec.storeUrls, ...stores.map(({ url }) => url));
   const ports = await Promise.all(Array.from({ length: spec.backends.count }, freePort));
@@ -102,10 +104,11 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   };
 }
 
-async function bootStore(lab: Lab, name: StoreServerName) {
+async function bootStore(lab: Lab, name: StoreServerName, memoryMb: number | undefined) {
   const directory = path.join(await lab.directory(), name);
   await mkdir(directory, { mode: 0o700 });
-  const prepared = await storeServers[name]?.prepare({ port: await freePort(), directory, run: spec => lab.run(spec) });
+  const place = { port: await freePort(), directory, memoryMb, run: (program: ProgramRun) => lab.run(program) };
+  const prepared = await storeServers[name]?.prepare(place);
   if (prepared === undefined) throw new LabError(unknownName('store server', name, storeServerNames));
   await lab.start(prepared.spec);
   return { url: { [name]: prepared.url }, versions: prepared.versions };

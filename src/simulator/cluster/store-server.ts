@@ -11,6 +11,8 @@ export interface StorePlace {
   readonly port: number;
   /** For its files: empty, its own, and removed with the lab. */
   readonly directory: string;
+  /** So much for what it keeps; undefined leaves it to the server. Only a store that can be bounded looks at it. */
+  readonly memoryMb?: number | undefined;
   /** For what must be done before the server can start. */
   readonly run: RunProgram;
 }

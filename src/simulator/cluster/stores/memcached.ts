@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { LabError } from '../../errors.js';
 import { answersWith } from '../ask.js';
+import type { Counts } from '../cluster.js';
 import type { ProcessSpec } from '../process-member.js';
 import { findProgram } from '../program-path.js';
 import type { StorePlace, StoreServer } from '../store-server.js';
@@ -26,7 +27,26 @@ async function versionOf(program: string): Promise<Record<string, string>> {
   return { memcached: stdout.trim().split(' ').at(-1) ?? '' };
 }
 
-function specOf(program: string, { port }: StorePlace): ProcessSpec {
+/** An item may take half of the memory at most, and by default may be 1 MB. */
+function memoryOptions(memoryMb: number | undefined): string[] {
+  if (memoryMb === undefined) return [];
+  return ['-m', String(memoryMb), '-I', memoryMb < 2 ? '512k' : '1m'];
+}
+
+const countsWithinMs = 1_000;
+
+async function evictionsOf(port: number): Promise<Counts> {
+  let said = '';
+  const isWhole = (answer: Buffer) => {
+    said = answer.toString();
+    return said.endsWith('END\r\n') || undefined;
+  };
+  if (!(await answersWith(port, 'stats\r\n', isWhole, countsWithinMs)))
+    throw new Error('memcached tells no statistics');
+  return { evictions: Number(/^STAT evictions (\d+)/m.exec(said)?.[1]) };
+}
+
+function specOf(program: string, { port, memoryMb }: StorePlace): ProcessSpec {
   // Memcached refuses to be root, and asks for the name of somebody who is not.
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   return {
@@ -34,9 +54,10 @@ function specOf(program: string, { port }: StorePlace): ProcessSpec {
     role: 'store',
     port,
     command: program,
-    args: ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user],
+    args: ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...memoryOptions(memoryMb), ...user],
     env: {},
     answers: withinMs => answersWith(port, 'version\r\n', answer => answer.toString().startsWith('VERSION '), withinMs),
+    counts: () => evictionsOf(port),
     remedy: `${program} -p ${port}   (by hand, to see what it says)`,
   };
 }
