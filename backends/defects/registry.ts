@@ -2,14 +2,22 @@ import { anyOrigin } from './any-origin.js';
 import { bareCookies } from './bare-cookies.js';
 import { blindOverwrite } from './blind-overwrite.js';
 import { cartInCookie } from './cart-in-cookie.js';
+import { countingIds } from './counting-ids.js';
 import type { Defect } from './defect.js';
 import { dropWrites } from './drop-writes.js';
+import { endlessIdle } from './endless-idle.js';
+import { endlessRotation } from './endless-rotation.js';
 import { foreignCart } from './foreign-cart.js';
+import { foreignHandles } from './foreign-handles.js';
 import { forgetfulAccounts } from './forgetful-accounts.js';
 import { getLogsIn } from './get-logs-in.js';
+import { keepIdAtLogin } from './keep-id-at-login.js';
+import { noNonce } from './no-nonce.js';
 import { noRevocation } from './no-revocation.js';
 import { reviveAfterLogout } from './revive-after-logout.js';
+import { shortIds } from './short-ids.js';
 import { trustingJwt } from './trusting-jwt.js';
+import { unlistedSessions } from './unlisted-sessions.js';
 import { userHeader } from './user-header.js';
 
 export const defects = {
@@ -25,4 +33,12 @@ export const defects = {
   'user-header': userHeader,
   'forgetful-accounts': forgetfulAccounts,
   'trusting-jwt': trustingJwt,
+  'keep-id-at-login': keepIdAtLogin,
+  'short-ids': shortIds,
+  'counting-ids': countingIds,
+  'endless-idle': endlessIdle,
+  'endless-rotation': endlessRotation,
+  'unlisted-sessions': unlistedSessions,
+  'no-nonce': noNonce,
+  'foreign-handles': foreignHandles,
 } as const satisfies Record<string, Defect>;

@@ -56,7 +56,12 @@ export class Tries {
 
   /** One try: what was attempted, whether it went through, and the exchanges that show it. */
   add(what: string, wentThrough: boolean, ...answers: readonly Pick<Answer, 'exchange'>[]): void {
-    this.#count += 1;
+    this.addMany(1, what, wentThrough, ...answers);
+  }
+
+  /** As many tries of one kind, looked at together. */
+  addMany(times: number, what: string, wentThrough: boolean, ...answers: readonly Pick<Answer, 'exchange'>[]): void {
+    this.#count += times;
     if (wentThrough) this.#success ??= { reason: what, exchanges: answers.map(({ exchange }) => exchange) };
   }
 

@@ -2,16 +2,45 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { Inconclusive } from './errors.js';
 import { type Exchange, shownExchange } from './exchange.js';
 
-export interface Answer {
+/** One answer, and the exchange that it came in. What few ask for is worked out when it is asked for. */
+export class Answer {
   readonly status: number;
-  /** Names in lower case; of several with one name all values, joined by a comma. */
-  readonly headers: Readonly<Record<string, string>>;
   /** The Set-Cookie lines as they came. */
   readonly setCookies: readonly string[];
   readonly text: string;
+  readonly #line: string;
+  readonly #sent: Readonly<Record<string, string>>;
+  readonly #incoming: IncomingMessage;
+
+  constructor(line: string, sent: Readonly<Record<string, string>>, incoming: IncomingMessage, text: string) {
+    this.status = incoming.statusCode ?? 0;
+    this.setCookies = incoming.headers['set-cookie'] ?? [];
+    this.text = text;
+    this.#line = line;
+    this.#sent = sent;
+    this.#incoming = incoming;
+  }
+
+  /** Names in lower case; of several with one name all values, joined by a comma. */
+  get headers(): Readonly<Record<string, string>> {
+    const entries = Object.entries(this.#incoming.headersDistinct);
+    return Object.fromEntries(entries.map(([name, values]) => [name, (values ?? []).join(', ')]));
+  }
+
   /** Empty when the body is no JSON object. */
-  readonly json: Readonly<Record<string, unknown>>;
-  readonly exchange: Exchange;
+  get json(): Readonly<Record<string, unknown>> {
+    return parsed(this.text);
+  }
+
+  get exchange(): Exchange {
+    const { rawHeaders, statusMessage = '' } = this.#incoming;
+    const pairs = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? ''] as const] : []));
+    return shownExchange(
+      { line: this.#line, headers: Object.entries(this.#sent) },
+      { line: `HTTP/1.1 ${this.status} ${statusMessage}`.trim(), headers: pairs },
+      this.text,
+    );
+  }
 }
 
 export interface RequestOptions {
@@ -104,13 +133,13 @@ export class Browser {
         reject(new Inconclusive(`${method} ${this.origin}${path} was not answered: ${error.message}`));
       const { hostname, port } = new URL(this.origin);
       const { agent } = this.#wires;
-      const signal = AbortSignal.timeout(answerWithinMs);
-      const outgoing = request({ method, host: hostname, port, path, headers, agent, signal }, incoming => {
-        readWhole(incoming).then(
-          text => resolve(answerOf(`${method} ${path} HTTP/1.1`, headers, incoming, text)),
-          fail,
-        );
+      const outgoing = request({ method, host: hostname, port, path, headers, agent }, incoming => {
+        const line = `${method} ${path} HTTP/1.1`;
+        readWhole(incoming).then(text => resolve(new Answer(line, headers, incoming, text)), fail);
       });
+      const late = () => outgoing.destroy(new Error(`not within ${answerWithinMs / 1000} s`));
+      const timer = setTimeout(late, answerWithinMs);
+      outgoing.once('close', () => clearTimeout(timer));
       outgoing.once('error', fail);
       outgoing.end(body);
     });
@@ -125,29 +154,13 @@ export class Browser {
   }
 }
 
-async function readWhole(incoming: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
-}
-
-function answerOf(line: string, headers: Record<string, string>, incoming: IncomingMessage, text: string): Answer {
-  const { statusCode: status = 0, statusMessage = '', rawHeaders } = incoming;
-  const pairs = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? ''] as const] : []));
-  return {
-    status,
-    headers: Object.fromEntries(
-      Object.entries(incoming.headersDistinct).map(([name, values]) => [name, (values ?? []).join(', ')]),
-    ),
-    setCookies: incoming.headers['set-cookie'] ?? [],
-    text,
-    json: parsed(text),
-    exchange: shownExchange(
-      { line, headers: Object.entries(headers) },
-      { line: `HTTP/1.1 ${status} ${statusMessage}`.trim(), headers: pairs },
-      text,
-    ),
-  };
+function readWhole(incoming: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    incoming.on('data', chunk => chunks.push(chunk));
+    incoming.once('end', () => resolve(Buffer.concat(chunks).toString()));
+    incoming.once('error', reject);
+  });
 }
 
 function parsed(text: string): Readonly<Record<string, unknown>> {

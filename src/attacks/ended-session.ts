@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tries } from './attack.js';
 import type { Browser } from './browser.js';
 import { userOf } from './shop.js';
+import type { Target } from './target.js';
 
 const pollMs = 20;
 
@@ -29,4 +30,17 @@ export async function tryEnded(tries: Tries, what: string, thief: Browser, ended
     if (!honoured || isLate) return;
     await sleep(pollMs);
   }
+}
+
+/** The same through the proxy and on every backend. */
+export async function tryEndedEverywhere(
+  target: Target,
+  tries: Tries,
+  which: string,
+  thief: Browser,
+  ended: Ended,
+): Promise<void> {
+  await tryEnded(tries, `a session was honoured through the proxy ${which}`, thief, ended);
+  for (const { name, url } of target.backends)
+    await tryEnded(tries, `a session was honoured by ${name} ${which}`, thief.copy(url), ended);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted } from '../simulator/errors.js';
 import { interruptible } from '../simulator/interruptible.js';
+import { someAtOnce } from './at-once.js';
 import type { Attack } from './attack.js';
 import { Inconclusive } from './errors.js';
 import type { Finding } from './finding.js';
@@ -89,32 +90,4 @@ async function resultOf(attack: Attack, target: Target): Promise<Finding['result
 function whyNot(error: unknown): string {
   if (error instanceof Inconclusive) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-/** In the order of the items. When one rejects no further one is begun, those under way are waited for. */
-async function someAtOnce<Item, T>(
-  items: readonly Item[],
-  max: number,
-  work: (item: Item) => Promise<T>,
-): Promise<T[]> {
-  const results: T[] = [];
-  let next = 0;
-  let failed = false;
-  const worker = async () => {
-    while (next < items.length && !failed) {
-      const at = next++;
-      const item = items[at];
-      if (item === undefined) continue;
-      try {
-        results[at] = await work(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const ends = await Promise.allSettled(Array.from({ length: max }, worker));
-  const broken = ends.find(end => end.status === 'rejected');
-  if (broken !== undefined) throw broken.reason;
-  return results;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
-import type { Cluster } from '../simulator/cluster/cluster.js';
+import type { Cluster, Member } from '../simulator/cluster/cluster.js';
 import { waitReadmitted } from '../simulator/cluster/probe.js';
 import { sharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
@@ -94,6 +94,7 @@ function targetOf(spec: SystemSpec, cluster: Cluster, wires: Wires, administrato
     freshUser: () => `user-${++users}`,
     browser: (origin = cluster.proxyUrl) => new Browser(wires, origin),
     kill: name => kill(cluster, name),
+    restart: name => restart(cluster, cluster.member(name)),
     inTurn: work => {
       const mine = turn.then(work);
       turn = mine.catch(() => undefined);
@@ -114,8 +115,10 @@ async function kill(cluster: Cluster, name: string): Promise<void> {
 }
 
 async function heal(cluster: Cluster): Promise<void> {
-  for (const member of backendsOf(cluster).filter(({ pid }) => pid === undefined)) {
-    await member.start();
-    await waitReadmitted(cluster, member, healWithinMs);
-  }
+  for (const member of backendsOf(cluster).filter(({ pid }) => pid === undefined)) await restart(cluster, member);
+}
+
+async function restart(cluster: Cluster, member: Member): Promise<void> {
+  await member.start();
+  await waitReadmitted(cluster, member, healWithinMs);
 }

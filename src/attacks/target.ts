@@ -27,6 +27,8 @@ export interface Target {
   browser(origin?: string): Browser;
   /** SIGKILL; resolves when the process is gone. It is started again when the attack is over. */
   kill(backend: string): Promise<void>;
+  /** Starts what was killed: another incarnation. Resolves when the proxy sends users there again. */
+  restart(backend: string): Promise<void>;
   /** For what two attacks must not do at the same moment: one after the other, in the order of the calls. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
 }

@@ -49,6 +49,46 @@ export const weakVariants = {
     mode: 'sticky',
     proxyProgram: path.resolve(import.meta.dirname, 'weak/unsigned-affinity.js'),
   },
+  'keep-id-at-login': {
+    summary: 'a session keeps whatever id the browser came with: none is made anew at login',
+    mode: 'sticky',
+    defect: 'keep-id-at-login',
+  },
+  'short-ids': {
+    summary: 'the store looks at the first 32 characters of an id only',
+    mode: 'redis',
+    defect: 'short-ids',
+  },
+  'counting-ids': {
+    summary: 'session ids are a number that counts up behind a prefix',
+    mode: 'redis',
+    defect: 'counting-ids',
+  },
+  'endless-idle': {
+    summary: 'nobody looks at how long a session has not been used',
+    mode: 'redis',
+    defect: 'endless-idle',
+  },
+  'endless-rotation': {
+    summary: 'with every new token the absolute limit of a session begins anew',
+    mode: 'redis',
+    defect: 'endless-rotation',
+  },
+  'unlisted-sessions': {
+    summary: 'nobody knows whose sessions there are, so those of a user cannot be found to end them',
+    mode: 'redis',
+    defect: 'unlisted-sessions',
+  },
+  'no-nonce': {
+    summary: 'a change of the password takes any nonce',
+    mode: 'redis',
+    defect: 'no-nonce',
+  },
+  'foreign-handles': {
+    summary: 'who ends a session by its handle is not asked whose it is',
+    mode: 'redis',
+    defect: 'foreign-handles',
+  },
 } as const satisfies Record<string, WeakVariant>;
 
 export type WeakVariantName = keyof typeof weakVariants;

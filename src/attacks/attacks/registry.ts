@@ -1,4 +1,5 @@
 import type { Attack } from '../attack.js';
+import { absoluteLimit } from './absolute-limit.js';
 import { affinityAddress } from './affinity-address.js';
 import { affinityChosen } from './affinity-chosen.js';
 import { affinityForged } from './affinity-forged.js';
@@ -6,6 +7,12 @@ import { claimedIdentity } from './claimed-identity.js';
 import { cookieAttributes } from './cookie-attributes.js';
 import { cookieSize } from './cookie-size.js';
 import { crossSitePost } from './cross-site-post.js';
+import { disabledUser } from './disabled-user.js';
+import { endedByAdministrator } from './ended-by-administrator.js';
+import { everyoneEnded } from './everyone-ended.js';
+import { fixation } from './fixation.js';
+import { foreignSessions } from './foreign-sessions.js';
+import { idleLimit } from './idle-limit.js';
 import { jwtAlgorithm } from './jwt-algorithm.js';
 import { jwtAudience } from './jwt-audience.js';
 import { jwtKeyAddress } from './jwt-key-address.js';
@@ -17,16 +24,25 @@ import { loginByGet } from './login-by-get.js';
 import { loginCsrf } from './login-csrf.js';
 import { logoutInFlight } from './logout-in-flight.js';
 import { lostEdits } from './lost-edits.js';
+import { passwordChanged } from './password-changed.js';
+import { predictedIds } from './predicted-ids.js';
 import { refreshStolen } from './refresh-stolen.js';
+import { reuseAfterFailover } from './reuse-after-failover.js';
 import { reuseAfterLogout } from './reuse-after-logout.js';
 import { sessionByCrawling } from './session-by-crawling.js';
+import { staleAuthentication } from './stale-authentication.js';
+import { tamperedToken } from './tampered-token.js';
 import { tokenInBody } from './token-in-body.js';
 import { totpGuess } from './totp-guess.js';
 import { totpTwice } from './totp-twice.js';
 
 export const attacks: Readonly<Record<string, Attack>> = {
+  'tampered-token': tamperedToken,
+  'predicted-ids': predictedIds,
+  fixation,
   'reuse-after-logout': reuseAfterLogout,
   'logout-in-flight': logoutInFlight,
+  'reuse-after-failover': reuseAfterFailover,
   'lost-edits': lostEdits,
   'login-by-get': loginByGet,
   'session-by-crawling': sessionByCrawling,
@@ -49,4 +65,12 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'affinity-chosen': affinityChosen,
   'affinity-address': affinityAddress,
   'refresh-stolen': refreshStolen,
+  'idle-limit': idleLimit,
+  'absolute-limit': absoluteLimit,
+  'disabled-user': disabledUser,
+  'password-changed': passwordChanged,
+  'ended-by-administrator': endedByAdministrator,
+  'everyone-ended': everyoneEnded,
+  'stale-authentication': staleAuthentication,
+  'foreign-sessions': foreignSessions,
 };

@@ -1,0 +1,27 @@
+/** In the order of the items, so many at once. When one rejects no further one is begun, those under way are waited for. */
+export async function someAtOnce<Item, T>(
+  items: readonly Item[],
+  max: number,
+  work: (item: Item) => Promise<T>,
+): Promise<T[]> {
+  const results: T[] = [];
+  let next = 0;
+  let failed = false;
+  const worker = async () => {
+    while (next < items.length && !failed) {
+      const at = next++;
+      const item = items[at];
+      if (item === undefined) continue;
+      try {
+        results[at] = await work(item);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: max }, worker));
+  const broken = ends.find(end => end.status === 'rejected');
+  if (broken !== undefined) throw broken.reason;
+  return results;
+}

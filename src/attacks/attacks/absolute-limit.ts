@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Attack, Tries } from '../attack.js';
+import type { Browser } from '../browser.js';
+import { Inconclusive } from '../errors.js';
+import { isHonoured, logIn, reauthenticated, userOf } from '../shop.js';
+import type { Target } from '../target.js';
+
+const marginMs = 30;
+/** So often, and a fifth as often, a session is used and renewed. */
+const useEveryMs = 250;
+const renewEvery = 3;
+
+export const absoluteLimit: Attack = {
+  title:
+    'keep a session past its absolute limit: by using it all the time, by having its token renewed again and again',
+  asvs: ['7.3.2'],
+  weak: ['endless-rotation'],
+  shortLimits: true,
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const use = async () => undefined;
+  const renew = (browser: Browser) => reauthenticated(browser, target.password);
+  await Promise.all([
+    tryKept(target, tries, 'by being used all the time', use),
+    tryKept(target, tries, 'by having its token renewed', renew),
+  ]);
+  return tries.result();
+}
+
+async function tryKept(target: Target, tries: Tries, how: string, renew: (browser: Browser) => Promise<unknown>) {
+  const { idleMs, absoluteMs } = target.limits;
+  const [user, browser] = [target.freshUser(), target.browser()];
+  await logIn(browser, user, target.password);
+  const beganMs = performance.now();
+  const ageMs = () => performance.now() - beganMs;
+  let honouredAtMs = 0;
+  for (let uses = 1; ageMs() < absoluteMs - useEveryMs; uses++) {
+    await sleep(useEveryMs);
+    if (uses % renewEvery === 0 && ageMs() < absoluteMs - 2 * useEveryMs) await renew(browser);
+    if (await isHonoured(browser, user)) honouredAtMs = ageMs();
+  }
+  if (honouredAtMs <= idleMs) throw new Inconclusive(`the session was not kept ${how}, not even past the idle limit`);
+  await sleep(Math.max(0, absoluteMs - ageMs()) + marginMs);
+  for (const origin of [target.proxyUrl, ...target.backends.map(({ url }) => url)]) {
+    const answer = await browser.copy(origin).get('/me');
+    tries.add(`a session was kept past its absolute limit ${how}`, userOf(answer) === user, answer);
+  }
+}

@@ -1,0 +1,26 @@
+import { type Attack, Tries } from '../attack.js';
+import { tryEndedEverywhere } from '../ended-session.js';
+import { asAdministrator, logIn } from '../shop.js';
+import type { Target } from '../target.js';
+
+const sessions = 5;
+
+export const disabledUser: Attack = {
+  title: 'go on with the five sessions of a user whom the administrator has disabled, or log in again',
+  asvs: ['7.4.2'],
+  weak: ['unlisted-sessions'],
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const user = target.freshUser();
+  const browsers = Array.from({ length: sessions }, () => target.browser());
+  for (const browser of browsers) await logIn(browser, user, target.password);
+  await asAdministrator(target, '/admin/disable', { user });
+  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  for (const browser of browsers) await tryEndedEverywhere(target, tries, 'of a user who was disabled', browser, ended);
+  const again = await target.browser().post('/login', { user, password: target.password });
+  tries.add('a disabled user could log in', again.status < 400, again);
+  return tries.result();
+}

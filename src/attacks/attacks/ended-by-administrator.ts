@@ -1,0 +1,29 @@
+import { type Attack, Tries } from '../attack.js';
+import { tryEndedEverywhere } from '../ended-session.js';
+import { Inconclusive } from '../errors.js';
+import { asAdministrator, isHonoured, loggedIn, logIn } from '../shop.js';
+import type { Target } from '../target.js';
+
+const sessions = 3;
+
+export const endedByAdministrator: Attack = {
+  title: 'go on with the sessions of a user whose sessions the administrator has ended',
+  asvs: ['7.4.5'],
+  weak: ['unlisted-sessions'],
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const bystander = await loggedIn(target);
+  const user = target.freshUser();
+  const browsers = Array.from({ length: sessions }, () => target.browser());
+  for (const browser of browsers) await logIn(browser, user, target.password);
+  await asAdministrator(target, '/admin/end-sessions', { user });
+  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  for (const browser of browsers)
+    await tryEndedEverywhere(target, tries, 'whose user the administrator had logged out', browser, ended);
+  if (!(await isHonoured(bystander.browser, bystander.user)))
+    throw new Inconclusive('the session of another user was ended too');
+  return tries.result();
+}

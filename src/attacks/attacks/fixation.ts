@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { type Attack, Tries } from '../attack.js';
+import { type Browser, sessionCookie } from '../browser.js';
+import { tryEndedEverywhere } from '../ended-session.js';
+import { loggedIn, logIn, reauthenticated, userOf } from '../shop.js';
+import type { Target } from '../target.js';
+
+export const fixation: Attack = {
+  title:
+    'plant a token before the login, or keep one from before a login or a fresh authentication, and use it afterwards',
+  asvs: ['7.2.4'],
+  weak: ['keep-id-at-login'],
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  await tryPlanted(target, tries, 'an invented id', async browser => {
+    browser.cookies.set(sessionCookie, randomBytes(32).toString('base64url'));
+  });
+  await tryPlanted(target, tries, "the attacker's own token", browser =>
+    logIn(browser, target.freshUser(), target.password),
+  );
+  await tryPlanted(target, tries, 'whatever a visit leaves behind', browser => browser.get('/'));
+  await tryKept(target, tries, 'a second login', ({ user, browser }) => logIn(browser, user, target.password));
+  await tryKept(target, tries, 'a fresh authentication', ({ browser }) => reauthenticated(browser, target.password));
+  return tries.result();
+}
+
+/** The attacker readies a browser, the victim logs in with it; the attacker has kept a copy of its cookies. */
+async function tryPlanted(target: Target, tries: Tries, what: string, plant: (browser: Browser) => Promise<unknown>) {
+  const browser = target.browser();
+  // The affinity cookie goes with the copy: both browsers are then served by the same backend.
+  await browser.get('/me');
+  await plant(browser);
+  const attacker = browser.copy();
+  const victim = target.freshUser();
+  await logIn(browser, victim, target.password);
+  for (const origin of [target.proxyUrl, ...target.backends.map(({ url }) => url)]) {
+    const answer = await attacker.copy(origin).get('/me');
+    tries.add(`${what}, planted before the login, opened the session after it`, userOf(answer) === victim, answer);
+  }
+}
+
+/** The token from before a step that makes a new one; it may be honoured for as long as the mode states. */
+async function tryKept(
+  target: Target,
+  tries: Tries,
+  step: string,
+  renew: (member: Awaited<ReturnType<typeof loggedIn>>) => Promise<unknown>,
+) {
+  const member = await loggedIn(target);
+  const kept = member.browser.copy();
+  await renew(member);
+  const ended = { user: member.user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  await tryEndedEverywhere(target, tries, `with the token from before ${step}`, kept, ended);
+}

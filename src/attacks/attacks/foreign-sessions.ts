@@ -1,0 +1,63 @@
+import { type Attack, Tries } from '../attack.js';
+import { type Answer, type Browser, sessionCookie } from '../browser.js';
+import { tryEndedEverywhere } from '../ended-session.js';
+import { expectStatus, isHonoured, loggedIn, logIn, unexpected } from '../shop.js';
+import type { Target } from '../target.js';
+
+export const foreignSessions: Attack = {
+  title: "see or end another user's sessions by their handles; go on with one of one's own that was ended in the list",
+  asvs: ['7.5.2'],
+  weak: ['foreign-handles'],
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  await tryOwn(target, tries);
+  const [victim, attacker] = [await loggedIn(target), await loggedIn(target)];
+  const [handle = ''] = handlesIn(await victim.browser.get('/account/sessions'));
+  const seen = await attacker.browser.get('/account/sessions');
+  tries.add("another user's session is in the list", handlesIn(seen).includes(handle), seen);
+  for (const origin of [target.proxyUrl, ...target.backends.map(({ url }) => url)]) {
+    const answer = await attacker.browser.copy(origin).delete(`/account/sessions/${handle}`);
+    const isOver = !(await isHonoured(victim.browser, victim.user));
+    tries.add("another user's session was ended by its handle", answer.status < 400 || isOver, answer);
+  }
+  const thief = attacker.browser.copy();
+  thief.cookies.set(sessionCookie, handle);
+  const answer = await thief.get('/me');
+  tries.add('a handle opens the session that it names', answer.json.user === victim.user, answer);
+  return tries.result();
+}
+
+/** Two sessions of one user; from one the other is found in the list, and ended. */
+async function tryOwn(target: Target, tries: Tries): Promise<void> {
+  const { user, browser } = await loggedIn(target);
+  const other = target.browser();
+  await logIn(other, user, target.password);
+  const handle = await handleOf(other);
+  const seen = await browser.get('/account/sessions');
+  const isListed = handlesIn(seen).includes(handle);
+  tries.add("a session of one's own is not in the list, and so cannot be ended", !isListed, seen);
+  if (!isListed) return;
+  expectStatus(await browser.delete(`/account/sessions/${handle}`), 200, "the end of another session of one's own");
+  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  await tryEndedEverywhere(target, tries, 'that its user had ended in the list', other, ended);
+}
+
+async function handleOf(browser: Browser): Promise<string> {
+  const answer = await browser.get('/account/sessions');
+  const current = linesOf(answer).find(({ current }) => current === true);
+  if (typeof current?.handle === 'string') return current.handle;
+  throw unexpected(answer, 'GET /account/sessions', 'a list with the current session');
+}
+
+function handlesIn(answer: Answer): string[] {
+  return linesOf(answer).flatMap(({ handle }) => (typeof handle === 'string' ? [handle] : []));
+}
+
+function linesOf(answer: Answer): readonly Readonly<Record<string, unknown>>[] {
+  const { sessions } = expectStatus(answer, 200, 'GET /account/sessions').json;
+  if (Array.isArray(sessions)) return sessions.map(line => Object(line));
+  throw unexpected(answer, 'GET /account/sessions', 'a list');
+}

@@ -1,0 +1,33 @@
+import { type Attack, Tries } from '../attack.js';
+import { tryEndedEverywhere } from '../ended-session.js';
+import { Inconclusive } from '../errors.js';
+import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated } from '../shop.js';
+import type { Target } from '../target.js';
+
+const others = 3;
+const newPassword = 'correct horse battery staple';
+
+export const passwordChanged: Attack = {
+  title: 'go on with other sessions of a user, or the old password, after a password change that ends the others',
+  asvs: ['7.4.3'],
+  weak: ['unlisted-sessions'],
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const { user, browser } = await loggedIn(target);
+  const stolen = Array.from({ length: others }, () => target.browser());
+  for (const thief of stolen) await logIn(thief, user, target.password);
+  const nonce = await reauthenticated(browser, target.password);
+  const before = browser.copy();
+  const body = { nonce, password: newPassword, others: 'end' };
+  expectStatus(await browser.post('/account/password', body), 200, 'the change of the password');
+  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  if (!(await isHonoured(browser, user))) throw new Inconclusive('who changed the password was logged out too');
+  for (const thief of [...stolen, before])
+    await tryEndedEverywhere(target, tries, 'from before a change of the password', thief, ended);
+  const again = await target.browser().post('/login', { user, password: target.password });
+  tries.add('the old password still opens the account', again.status < 400, again);
+  return tries.result();
+}

@@ -1,0 +1,70 @@
+import { type Attack, Tries } from '../attack.js';
+import type { Browser } from '../browser.js';
+import { tryEnded } from '../ended-session.js';
+import { Inconclusive } from '../errors.js';
+import { isHonoured, loggedIn, logIn, logOut } from '../shop.js';
+import type { Target } from '../target.js';
+
+export const reuseAfterFailover: Attack = {
+  title:
+    'use a token after its logout when the backend that knew of the logout dies, and when one that did not comes back',
+  asvs: ['7.4.1'],
+  weak: ['logout-undone'],
+  alone: true,
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const killed = await dieAfterLogout(target, tries);
+  await target.restart(killed);
+  await comeBackAfterLogout(target, tries);
+  return tries.result();
+}
+
+/** The backend that took the logout dies as soon as it has answered. */
+async function dieAfterLogout(target: Target, tries: Tries): Promise<string> {
+  const { user, browser } = await loggedIn(target);
+  const kept = browser.copy();
+  const name = backendOf(await logOut(browser));
+  const atMs = performance.now();
+  await target.kill(name);
+  await tryAll(target, tries, kept, { user, atMs }, 'after its logout and the death of the backend that took it', name);
+  return name;
+}
+
+/** The user's backend dies, the user logs out elsewhere, and the backend comes back. */
+async function comeBackAfterLogout(target: Target, tries: Tries): Promise<void> {
+  const { user, browser } = await loggedIn(target);
+  const kept = browser.copy();
+  const name = backendOf(await browser.get('/me'));
+  await target.kill(name);
+  // In the memory of one backend the session died with it.
+  if (!(await isHonoured(browser, user))) await logIn(browser, user, target.password);
+  const later = browser.copy();
+  await logOut(browser);
+  const atMs = performance.now();
+  await target.restart(name);
+  for (const thief of [kept, later])
+    await tryAll(target, tries, thief, { user, atMs }, `after its logout, when ${name} had come back`);
+}
+
+async function tryAll(
+  target: Target,
+  tries: Tries,
+  thief: Browser,
+  ended: { readonly user: string; readonly atMs: number },
+  when: string,
+  dead?: string,
+): Promise<void> {
+  const { revocationLagMs: lagMs } = target;
+  await tryEnded(tries, `a token was honoured through the proxy ${when}`, thief, { ...ended, lagMs });
+  for (const { name, url } of target.backends.filter(backend => backend.name !== dead))
+    await tryEnded(tries, `a token was honoured by ${name} ${when}`, thief.copy(url), { ...ended, lagMs });
+}
+
+function backendOf({ headers }: { readonly headers: Readonly<Record<string, string>> }): string {
+  const name = headers['holdfast-backend'];
+  if (name === undefined) throw new Inconclusive('an answer does not say which backend it is from');
+  return name;
+}

@@ -1,0 +1,76 @@
+import { type Attack, Tries } from '../attack.js';
+import type { Browser } from '../browser.js';
+import { expectStatus, loggedIn, logIn, reauthenticated } from '../shop.js';
+import type { Target } from '../target.js';
+
+const invented = 'A'.repeat(43);
+const newPassword = 'correct horse battery staple';
+
+export const staleAuthentication: Attack = {
+  title: 'make a sensitive change without giving the password again: no nonce, an invented, a foreign, a used one',
+  asvs: ['7.5.1', '7.5.3'],
+  weak: ['no-nonce'],
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const [victim, attacker] = [await loggedIn(target), await loggedIn(target)];
+  const elsewhere = target.browser();
+  await logIn(elsewhere, victim.user, target.password);
+  const nonces = {
+    'without a nonce': undefined,
+    'with an empty nonce': '',
+    'with an invented nonce': invented,
+    'with the nonce of another user': await reauthenticated(attacker.browser, target.password),
+    'with a nonce of another session of the same user': await reauthenticated(elsewhere, target.password),
+  };
+  for (const [how, nonce] of Object.entries(nonces)) await trySensitive(tries, victim.browser, how, nonce);
+  // The password may be another one by now: what follows would be no honest attempt.
+  if (tries.succeeded) return tries.result();
+  await tryWrongPassword(tries, victim.browser);
+  await tryAdministration(target, tries, attacker.browser, victim.user);
+  await tryTwice(target, tries, victim.browser);
+  return tries.result();
+}
+
+/** Each sensitive request as it would be right, but for the nonce. */
+async function trySensitive(tries: Tries, browser: Browser, how: string, nonce: string | undefined): Promise<void> {
+  const requests = [
+    ['/account/password', { password: newPassword, others: 'keep' }],
+    ['/account/totp', {}],
+    ['/account/totp/remove', {}],
+  ] as const;
+  for (const [path, fields] of requests) {
+    const answer = await browser.post(path, { ...fields, ...(nonce === undefined ? {} : { nonce }) });
+    tries.add(`POST ${path} was carried out ${how}`, answer.status < 400, answer);
+  }
+}
+
+async function tryWrongPassword(tries: Tries, browser: Browser): Promise<void> {
+  const answer = await browser.post('/account/reauthenticate', { password: 'not the password' });
+  tries.add('a wrong password was taken for a fresh authentication', answer.status < 400, answer);
+}
+
+/** A nonce of one's own makes nobody an administrator. */
+async function tryAdministration(target: Target, tries: Tries, browser: Browser, user: string): Promise<void> {
+  const nonce = await reauthenticated(browser, target.password);
+  const requests = [
+    ['/admin/disable', { user }],
+    ['/admin/end-sessions', { user }],
+    ['/admin/enable', { user }],
+  ] as const;
+  for (const [path, fields] of requests) {
+    const answer = await browser.post(path, { ...fields, nonce });
+    tries.add(`POST ${path} was carried out for a user who is no administrator`, answer.status < 400, answer);
+  }
+}
+
+/** The right nonce once, which shows that the change is possible at all; then a second time. */
+async function tryTwice(target: Target, tries: Tries, browser: Browser): Promise<void> {
+  const nonce = await reauthenticated(browser, target.password);
+  const body = { nonce, password: newPassword, others: 'keep' };
+  expectStatus(await browser.post('/account/password', body), 200, 'the change of the password');
+  const again = await browser.post('/account/password', { ...body, password: target.password.repeat(2) });
+  tries.add('one nonce was good for two changes', again.status < 400, again);
+}

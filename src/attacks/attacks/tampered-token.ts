@@ -1,0 +1,68 @@
+import { someAtOnce } from '../at-once.js';
+import { type Attack, Tries } from '../attack.js';
+import { sessionCookie } from '../browser.js';
+import { Inconclusive } from '../errors.js';
+import { relabelled } from '../relabelled-token.js';
+import { isHonoured, loggedIn, userOf } from '../shop.js';
+import type { Target } from '../target.js';
+
+const atOnce = 16;
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+export const tamperedToken: Attack = {
+  title: 'change each character of a token, cut it at every length, lengthen it, give it another version or key id',
+  asvs: ['7.2.1', '9.1.1'],
+  weak: ['short-ids'],
+  run,
+};
+
+async function run(target: Target) {
+  const tries = new Tries();
+  const { user, browser } = await loggedIn(target);
+  const { token } = browser;
+  const forgeries = [...flipped(token), ...cut(token), ...lengthened(token), ...relabelled(target.strategy, token)];
+  await someAtOnce(forgeries, atOnce, async ([what, forged]) => {
+    // The affinity cookie stays, so that the forgery reaches the very backend that would honour the token.
+    const forger = browser.copy();
+    forger.cookies.set(sessionCookie, forged);
+    const answer = await forger.get('/me');
+    tries.add(`a token was honoured with ${what}`, userOf(answer) === user, answer);
+  });
+  if (!(await isHonoured(browser, user))) throw new Inconclusive('the honest session did not outlast the forgeries');
+  return tries.result();
+}
+
+/** What was done, and what came of it. */
+type Forgery = readonly [what: string, forged: string];
+
+/** The lowest and the highest of the six bits of each character: the lowest of the last may carry nothing. */
+function flipped(token: string): Forgery[] {
+  return [...token].flatMap((letter, at) =>
+    otherLetters(letter).map(
+      other =>
+        [`character ${at + 1} of ${token.length} changed`, token.slice(0, at) + other + token.slice(at + 1)] as const,
+    ),
+  );
+}
+
+function otherLetters(letter: string): string[] {
+  const value = alphabet.indexOf(letter);
+  return value === -1 ? ['A', '_'] : [alphabet.charAt(value ^ 1), alphabet.charAt(value ^ 32)];
+}
+
+function cut(token: string): Forgery[] {
+  return Array.from({ length: token.length }, (_, length) => [
+    `only its first ${length} characters`,
+    token.slice(0, length),
+  ]);
+}
+
+function lengthened(token: string): Forgery[] {
+  const ends = ['A', '=', '.', '~', '%00', '%20', `.${token}`, `~${token}`];
+  return [
+    ...ends.map(end => [`"${end.slice(0, 3)}" after it`, token + end] as const),
+    ['"A" before it', `A${token}`],
+    ['quotes around it', `"${token}"`],
+    ['its first character percent-encoded', `%${token.charCodeAt(0).toString(16)}${token.slice(1)}`],
+  ];
+}
