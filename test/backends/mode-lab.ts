@@ -14,7 +14,8 @@ export interface ModeLab {
   readonly mode: ModeName;
   /** Undefined where the session lives in the memory of a backend. */
   readonly server: RedisServer | undefined;
-  settings(backend: string): Settings;
+  /** With one key ring for all of them, unless `keys` says where theirs is. */
+  settings(backend: string, keys?: Settings): Settings;
   stop(): Promise<void>;
 }
 
@@ -35,11 +36,11 @@ export async function startModeLab(mode: ModeName): Promise<ModeLab> {
   const { store }: Mode = modes[mode];
   const { server, url, stop } = await registered(storeLabs, store)();
   const address: Settings = store === 'memory' ? {} : { [storeAddresses[store].variable]: url ?? '' };
-  const SHOP_SECRETS = formatKeyRing(generateKeyRing());
+  const ownRing = { SHOP_SECRETS: formatKeyRing(generateKeyRing()) };
   return {
     mode,
     server,
-    settings: backend => ({ HOLDFAST_MODE: mode, BACKEND_ID: backend, SHOP_SECRETS, ...address }),
+    settings: (backend, keys = ownRing) => ({ HOLDFAST_MODE: mode, BACKEND_ID: backend, ...keys, ...address }),
     stop,
   };
 }

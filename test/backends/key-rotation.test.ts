@@ -1,0 +1,175 @@
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect } from 'chai';
+import { formatKeyRing, generateKeyRing, type KeyRing } from '#src/key-ring.js';
+import { type ModeName, modeNames, modes } from '#src/modes.js';
+import { freshDirectory } from './accounts/with-directory.js';
+import { type ModeLab, promisedBy, startModeLab } from './mode-lab.js';
+import { itemsOf, until, Visitor } from './visitor.js';
+import { type ShopProcess, startShop } from './with-shop.js';
+
+/** A shop that has its key ring from a file of its own. */
+interface Keyed {
+  readonly shop: ShopProcess;
+  readonly file: string;
+}
+
+const shopperCount = 4;
+
+describe('shop: the key ring', () => {
+  for (const mode of modeNames) describe(mode, () => keyRing(mode));
+});
+
+function keyRing(mode: ModeName): void {
+  let lab: ModeLab;
+  let keys: Awaited<ReturnType<typeof freshDirectory>>;
+  let one: Keyed;
+  let two: Keyed;
+
+  before(async () => {
+    [lab, keys] = await Promise.all([startModeLab(mode), freshDirectory()]);
+    [one, two] = await Promise.all([start('backend-1'), start('backend-2')]);
+  });
+
+  after(async () => {
+    for (const { shop } of [one, two]) shop.signal('SIGKILL');
+    await Promise.all([one.shop.ended, two.shop.ended]);
+    await Promise.all([lab.stop(), keys.remove()]);
+  });
+
+  async function start(name: string): Promise<Keyed> {
+    const file = path.join(keys.directory, name);
+    await writeFile(file, formatKeyRing(fresh(1)));
+    return { file, shop: await startShop(lab.settings(name, { SHOP_SECRETS_FILE: file })) };
+  }
+
+  it('shows the ids of its keys and no key, and takes another ring at SIGHUP', async () => {
+    const ring = fresh(3);
+    await give(one, ring);
+    const { json } = await new Visitor(one.shop.url).get('/stats');
+    expect(json.keys).to.deep.equal(idsOf(ring));
+    for (const { secret } of ring) {
+      expect(JSON.stringify(json) + one.shop.output()).not.to.contain(secret.toString('hex'));
+    }
+  });
+
+  it('keeps the ring that it has while the file holds no other, and says so in one line', async () => {
+    const ring = fresh(1);
+    await give(one, ring);
+    const anna = await new Visitor(one.shop.url).logIn('anna');
+    for (const spoil of [() => rm(one.file), () => writeFile(one.file, 'k1:'), () => writeFile(one.file, '')]) {
+      await spoil();
+      const said = one.shop.output();
+      one.shop.signal('SIGHUP');
+      await until(async () => one.shop.output() !== said);
+      expect(one.shop.output().slice(said.length)).to.match(/^the key ring stays as it was: .+\n$/);
+      expect((await anna.get('/stats')).json.keys).to.deep.equal(idsOf(ring));
+      expect((await anna.get('/me')).json.user).to.equal('anna');
+    }
+  });
+
+  it(`another ring: ${isSigned(mode) ? 'every cookie is forged, and cleared' : 'nobody notices'}`, async () => {
+    const anna = await new Visitor(one.shop.url).logIn('anna');
+    await anna.add('tea');
+    const former = new Visitor(one.shop.url, anna.cookie);
+    await give(one, fresh(1));
+    if (!isSigned(mode)) return expect(await anna.skus()).to.deep.equal(['tea']);
+    const before = await forged(one);
+    const { status, json } = await anna.get('/cart');
+    expect([status, json.why, anna.cookie]).to.deep.equal([401, 'forged', undefined]);
+    expect((await former.post('/cart', { sku: 'tea' })).status).to.equal(401);
+    expect(await forged(one)).to.equal(before + 2);
+    await anna.logIn('anna');
+    expect(await anna.skus()).to.deep.equal([]);
+  });
+
+  if (isSigned(mode)) {
+    it('a key that writes before every backend can read it logs out whoever is served by another one', async () => {
+      const old = fresh(1);
+      await give(two, old);
+      await give(one, [...fresh(1), ...old]);
+      const anna = await new Visitor(one.shop.url).logIn('anna');
+      anna.url = two.shop.url;
+      expect((await anna.get('/me')).json).to.include({ user: null, why: 'forged' });
+    });
+  }
+
+  if (modes[mode].affinity) return;
+
+  for (const isReversed of [false, true]) {
+    it(`rotation under load, backend-${isReversed ? 2 : 1} first: nobody is logged out, nothing is lost`, async () => {
+      const backends = isReversed ? [two, one] : [one, two];
+      const [old, next] = [fresh(1), fresh(1)];
+      for (const backend of backends) await give(backend, old);
+      await whileShopping(backends, async everyoneWrites => {
+        // First every backend can read what the new key makes, then every one makes it, and only then the old one goes.
+        for (const ring of [[...old, ...next], [...next, ...old], next]) {
+          for (const backend of backends) {
+            await give(backend, ring);
+            await everyoneWrites();
+          }
+        }
+      });
+    });
+  }
+}
+
+/** Whether the cookie is only as good as the key that made it. */
+function isSigned(mode: ModeName): boolean {
+  return promisedBy(mode).dataIn === 'browser';
+}
+
+function fresh(count: number): KeyRing {
+  return Array.from({ length: count }, generateKeyRing).flat();
+}
+
+function idsOf(ring: KeyRing): readonly string[] {
+  return ring.map(({ id }) => id);
+}
+
+/** Resolves when the shop says that it has it. */
+async function give({ shop, file }: Keyed, ring: KeyRing): Promise<void> {
+  await writeFile(file, formatKeyRing(ring));
+  shop.signal('SIGHUP');
+  const wanted = idsOf(ring).join();
+  await until(async () => String((await new Visitor(shop.url).get('/stats')).json.keys) === wanted);
+}
+
+async function forged({ shop }: Keyed): Promise<number> {
+  const { json } = await new Visitor(shop.url).get('/stats');
+  return Number(Object(json.sessions).forged ?? 0);
+}
+
+/**
+ * Shoppers that never rest, each now on this backend, now on that one; `everyoneWrites` resolves when all of them have
+ * written twice more on both. Whoever is logged out, or misses something in the end, fails it.
+ */
+async function whileShopping(
+  backends: readonly Keyed[],
+  work: (everyoneWrites: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const written = Array.from({ length: shopperCount }, () => 0);
+  let isOver = false;
+  const shopping = Promise.all(
+    written.map(async (_, at) => {
+      const shopper = await new Visitor(backends[0]?.shop.url ?? '').logIn(`shopper-${at}`);
+      for (let turn = 0; !isOver; turn++) {
+        shopper.url = backends[turn % backends.length]?.shop.url ?? '';
+        await shopper.add('tea');
+        written[at] = turn + 1;
+      }
+      expect(itemsOf((await shopper.get('/cart')).json)).to.deep.equal([{ sku: 'tea', quantity: written[at] }]);
+    }),
+  );
+  const everyoneWrites = async () => {
+    const enough = written.map(count => count + 2 * backends.length);
+    const holds = async () => isOver || written.every((count, at) => count >= (enough[at] ?? 0));
+    await Promise.race([until(holds), shopping]);
+  };
+  try {
+    await Promise.race([work(everyoneWrites), shopping]);
+  } finally {
+    isOver = true;
+    await shopping;
+  }
+}
