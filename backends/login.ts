@@ -37,7 +37,7 @@ async function provenByOwn(members: Members, call: Call, user: string, password:
   const guesser = guesserOf(members.keys(), user, call, Date.now());
   const account = await tryPassword(members, user, password, guesser);
   // As a wrong password, and the try stays counted: nobody learns that the password was right.
-  if (account.disabled) throw new WrongLogin();
+  if (account === undefined || account.disabled) throw new WrongLogin();
   await settleTries(members, user, account, guesser);
   return account;
 }

@@ -2,22 +2,25 @@ import type { Account } from './accounts/account.js';
 import { changeAccount } from './accounts/change-account.js';
 import { type Guesser, refuseLocked, withTry, withTryBack } from './accounts/tries.js';
 import type { Members } from './members.js';
-import { WrongLogin } from './refusal.js';
 
 type Gate = Pick<Members, 'accounts' | 'passwords'>;
 
 /**
- * Resolves with the account, in which a try is counted, when the password is right. Throws `WrongLogin` and
- * `TooManyTries`.
+ * Resolves with the account, in which a try is counted, when the password is right; with nothing when it is wrong.
+ * Throws `TooManyTries`.
  *
  * The try is counted before the password is looked at: that takes a while, and a thousand guesses at the same moment
  * must not all be free. One that could not be looked at is given back, or whoever keeps the shop busy would lock people
  * out with their own right passwords.
  */
-export async function tryPassword(members: Gate, user: string, password: string, guesser: Guesser): Promise<Account> {
+export async function tryPassword(
+  members: Gate,
+  user: string,
+  password: string,
+  guesser: Guesser,
+): Promise<Account | undefined> {
   const account = await countTry(members, user, guesser);
-  if (await looked(members, user, account, password, guesser)) return account;
-  throw new WrongLogin();
+  return (await looked(members, user, account, password, guesser)) ? account : undefined;
 }
 
 async function looked(members: Gate, user: string, account: Account, password: string, guesser: Guesser) {

@@ -9,7 +9,7 @@ import { keepFamily } from './browser-family.js';
 import { type Call, hasField, stringsOf } from './call.js';
 import { type Members, refuseFallen, whileStanding } from './members.js';
 import { tryPassword } from './password-try.js';
-import { WrongCode } from './refusal.js';
+import { WrongCode, WrongLogin } from './refusal.js';
 import { json } from './reply.js';
 
 /** The password again, and the code where there is a second factor: a fresh token, and a nonce for one change. */
@@ -18,6 +18,7 @@ export async function reauthenticate(members: Members, call: Call, visit: Visit,
   const [password = '', code = ''] = stringsOf(call, ...names);
   const nowMs = Date.now();
   const account = await tryPassword(members, user, password, 'known');
+  if (account === undefined) throw new WrongLogin('wrong password');
   await accept(members, user, account, code, nowMs);
   const nonce = newNonce(nowMs);
   const renew = () =>

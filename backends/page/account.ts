@@ -1,18 +1,21 @@
+import {
+  focusCode,
+  forgetAccount,
+  type Listed,
+  proofGiven,
+  resetForm,
+  showAccount,
+  showEnrolment,
+  showSessions,
+} from './account-view.js';
 import { type Answer, ask } from './ask.js';
 import { type Deed, tellDeed } from './deeds.js';
-import { element, made, onSubmit, showStory } from './view.js';
+import { element, onClick, onSubmit, showStory } from './view.js';
 
 /** What the account's panel needs of the page: one question at a time, and every answer seen. */
 export interface Desk {
   inTurn(task: () => Promise<void>): void;
   see(answer: Answer, deed?: 'logout'): void;
-}
-
-interface Listed {
-  readonly handle: string;
-  readonly createdAtMs: number;
-  readonly idleUntilMs: number;
-  readonly current: boolean;
 }
 
 /** The account of whoever is logged in: sessions, password, second factor; for an administrator those of others too. */
@@ -24,35 +27,24 @@ export class AccountPanel {
     onClick('end-others', () => this.#do(loggedOut('your other sessions', 'were'), '/account/sessions/end-others'));
     onClick('end-all', () => this.#logOutEverywhere());
     onSubmit('new-password', fields => this.#changePassword(fields));
-    onClick('totp-on', () => this.#sensitive(turned('on', 'shown'), '/account/totp', {}, showEnrolment));
-    onClick('totp-off', () => this.#sensitive(turned('off', 'turned off'), '/account/totp/remove', {}));
+    onClick('totp-on', () => this.#sensitive(keyShown, '/account/totp', {}, ({ body }) => showEnrolment(body)));
+    onClick('totp-off', () => this.#sensitive(turned('off'), '/account/totp/remove', {}));
     onSubmit('enrolment', fields => this.#confirm(fields));
+    onSubmit('administration', () => undefined);
     for (const [id, participle] of Object.entries(administrations)) onClick(id, () => this.#administer(id, participle));
   }
 
-  /** Shows the account anew; called when somebody has logged in, and after every change. */
+  /** Shows the account anew; called when somebody has logged in, after every change, and now and then. */
   async refresh(user: string | null): Promise<void> {
     element('account', HTMLElement).hidden = user === null;
-    if (user === null) return forget();
+    if (user === null) return forgetAccount();
     const account = await this.#ask('GET', '/account');
     const sessions = await this.#ask('GET', '/account/sessions');
     if (account.result.kind === 'done') showAccount(account.body);
-    if (sessions.result.kind === 'done') this.#showSessions(sessions.body.sessions);
+    if (sessions.result.kind === 'done') showSessions(sessions.body.sessions, session => this.#end(session));
   }
 
-  #showSessions(sessions: unknown): void {
-    const lines = (Array.isArray(sessions) ? sessions : []).map((each: Listed) => {
-      const button = made('button', 'End');
-      button.setAttribute('aria-label', `End session ${each.handle}`);
-      button.addEventListener('click', () => this.#end(each.handle));
-      const since = new Date(each.createdAtMs).toLocaleTimeString('en-GB');
-      const text = `${each.handle.slice(0, 6)}, since ${since}${each.current ? ': this one' : ''}`;
-      return made('li', '', made('span', text), ...(each.current ? [] : [button]));
-    });
-    element('sessions', HTMLElement).replaceChildren(...lines);
-  }
-
-  #end(handle: string): void {
+  #end({ handle }: Listed): void {
     this.#do(loggedOut(`session ${handle.slice(0, 6)}`, 'was'), `/account/sessions/${handle}`, 'DELETE');
   }
 
@@ -68,22 +60,23 @@ export class AccountPanel {
     const password = String(fields.get('password'));
     const others = fields.get('others') === null ? 'keep' : 'end';
     const deed: Deed = { subject: 'your password', verb: 'was', participle: 'changed' };
-    this.#sensitive(deed, '/account/password', { password, others }, () => reset('new-password'));
+    this.#sensitive(deed, '/account/password', { password, others }, () => resetForm('new-password'));
   }
 
   #confirm(fields: FormData): void {
     this.#desk.inTurn(async () => {
       const answer = await this.#ask('POST', '/account/totp/confirm', { code: codeIn(fields) });
-      await this.#tell(turned('on', 'turned on'), answer);
-      if (answer.result.kind === 'done') hideEnrolment();
+      await this.#tell(turned('on'), answer);
+      if (answer.result.kind !== 'done') focusCode();
     });
   }
 
   #administer(id: string, participle: string): void {
+    const isAboutAll = id === 'end-everyone';
+    if (!isAboutAll && !element('administration', HTMLFormElement).reportValidity()) return;
     const user = element('whom', HTMLInputElement).value;
-    const subject = id === 'end-everyone' ? 'everybody' : user;
-    const content = id === 'end-everyone' ? {} : { user };
-    this.#sensitive({ subject, verb: 'was', participle }, `/admin/${id}`, content);
+    const subject = isAboutAll ? 'everybody' : user;
+    this.#sensitive({ subject, verb: 'was', participle }, `/admin/${id}`, isAboutAll ? {} : { user });
   }
 
   #do(deed: Deed, path: string, method = 'POST'): void {
@@ -94,17 +87,19 @@ export class AccountPanel {
 
   /** Who asks for something sensitive says the password once more, and gets a nonce for this one time. */
   #sensitive(deed: Deed, path: string, content: object, then: (answer: Answer) => void = () => undefined): void {
+    const given = proofGiven();
+    if (given === undefined) return;
     this.#desk.inTurn(async () => {
-      const proof = await this.#ask('POST', '/account/reauthenticate', freshProof());
+      const proof = await this.#ask('POST', '/account/reauthenticate', given);
       if (proof.result.kind !== 'done') return this.#tell(deed, proof);
       const answer = await this.#ask('POST', path, { ...content, nonce: proof.body.nonce });
-      if (answer.result.kind === 'done') then(answer);
       await this.#tell(deed, answer);
+      if (answer.result.kind === 'done') then(answer);
     });
   }
 
   async #tell(deed: Deed, { result }: Answer): Promise<void> {
-    reset('proof');
+    resetForm('proof');
     showStory(tellDeed(deed, result), result.kind === 'done' ? 'good' : 'trouble');
     await this.refresh(element('account', HTMLElement).hidden ? null : '');
   }
@@ -127,56 +122,16 @@ const administrations: Readonly<Record<string, string>> = {
   'end-everyone': 'logged out',
 };
 
+const keyShown: Deed = { subject: 'the key for your authenticator', verb: 'was', participle: 'made' };
+
 function loggedOut(subject: string, verb: Deed['verb']): Deed {
   return { subject, verb, participle: 'logged out' };
 }
 
-function turned(word: 'on' | 'off', participle: string): Deed {
-  const subject = participle === 'shown' ? 'the key for your authenticator' : `two-factor (${word})`;
-  return { subject, verb: 'was', participle };
-}
-
-function freshProof(): object {
-  const fields = new FormData(element('proof', HTMLFormElement));
-  const code = codeIn(fields);
-  return { password: String(fields.get('password')), ...(code === '' ? {} : { code }) };
+function turned(word: 'on' | 'off'): Deed {
+  return { subject: 'two-factor', verb: 'was', participle: `turned ${word}` };
 }
 
 export function codeIn(fields: FormData): string {
   return String(fields.get('code') ?? '').replaceAll(' ', '');
-}
-
-function showAccount({ role, totp }: Answer['body']): void {
-  element('administration', HTMLElement).hidden = role !== 'administrator';
-  element('totp-on', HTMLElement).hidden = totp === true;
-  element('totp-off', HTMLElement).hidden = totp !== true;
-  element('proof-code', HTMLElement).hidden = totp !== true;
-}
-
-function showEnrolment({ body }: Answer): void {
-  element('picture', HTMLImageElement).src = String(body.picture);
-  element('uri', HTMLElement).textContent = String(body.uri);
-  element('enrolment', HTMLElement).hidden = false;
-}
-
-function hideEnrolment(): void {
-  reset('enrolment');
-  element('picture', HTMLImageElement).removeAttribute('src');
-  element('uri', HTMLElement).textContent = '';
-  element('enrolment', HTMLElement).hidden = true;
-}
-
-function forget(): void {
-  hideEnrolment();
-  reset('proof');
-  reset('new-password');
-  element('sessions', HTMLElement).replaceChildren();
-}
-
-function reset(form: string): void {
-  element(form, HTMLFormElement).reset();
-}
-
-function onClick(id: string, act: () => void): void {
-  element(id, HTMLButtonElement).addEventListener('click', act);
 }

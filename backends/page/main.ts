@@ -2,9 +2,12 @@ import { AccountPanel, codeIn } from './account.js';
 import { type Answer, ask } from './ask.js';
 import { type Deed, tellDeed, tellMissing } from './deeds.js';
 import { opening, type Scene, type Served, tell } from './story.js';
-import { element, type Line, onSubmit, showCart, showGoods, showScene, showStory, showTurn } from './view.js';
+import { element, type Line, onClick, onSubmit, showCart, showGoods, showScene, showStory, showTurn } from './view.js';
 
 const lookEveryMs = 1_000;
+/** The list of sessions changes by what is done elsewhere. */
+const looksPerRefresh = 3;
+let looks = 0;
 
 let scene: Scene = opening;
 /** The cart as it was last shown, and what must be in it by all that was acknowledged. */
@@ -34,6 +37,9 @@ function see({ sight, body }: Answer, deed?: Served['deed']): void {
 async function look(): Promise<void> {
   see(await ask('GET', '/me'));
   await lookIntoCart();
+  looks++;
+  if (looks % looksPerRefresh === 0 && scene.user !== null && scene.kind === 'served')
+    await account.refresh(scene.user);
 }
 
 async function lookIntoCart(): Promise<void> {
@@ -58,7 +64,6 @@ function expect(skus: readonly string[]): void {
 
 /** Another one, or nobody any more. */
 function forgetUser(): void {
-  if (scene.user !== null) element('code', HTMLElement).hidden = true;
   void inTurn(() => account.refresh(scene.user));
   cart = [];
   expected = [];
@@ -97,12 +102,14 @@ function logIn(path: '/login' | '/login/totp', content: object): void {
     const good = answer.result.kind === 'done';
     see(answer, good ? 'login' : undefined);
     if (!good) showStory(tellDeed({ subject: 'you', verb: 'were', participle: 'logged in' }, answer.result), 'trouble');
-    else for (const form of ['login', 'code']) element(form, HTMLFormElement).reset();
+    if (good) element('login', HTMLFormElement).reset();
+    // The time for the code is over, or it is no longer asked for.
+    if (good || answer.body.why === 'wrong-login') element('code', HTMLFormElement).reset();
     await lookIntoCart();
   });
 }
 
-/** The password was right, and is not enough: there is no session yet. */
+/** The password was right, and is not enough: there is no session yet. The form hides the other one. */
 function askForCode(): void {
   element('code', HTMLElement).hidden = false;
   element('login-code', HTMLInputElement).focus();
@@ -139,11 +146,14 @@ const account = new AccountPanel({ inTurn, see });
 onSubmit('login', fields =>
   logIn('/login', { user: String(fields.get('user')), password: String(fields.get('password')) }),
 );
+element('code', HTMLFormElement).addEventListener('reset', () => {
+  element('code', HTMLElement).hidden = true;
+});
 onSubmit('code', fields => logIn('/login/totp', { code: codeIn(fields) }));
 onSubmit('add', fields => {
   add(String(fields.get('sku')));
   element('add', HTMLFormElement).reset();
 });
-element('logout', HTMLButtonElement).addEventListener('click', logOut);
+onClick('logout', logOut);
 showGoods(add);
 void keepLooking();

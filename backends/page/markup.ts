@@ -20,20 +20,19 @@ export const markup = `<!doctype html>
   <div class="columns">
     <section aria-labelledby="shop-title">
       <h2 id="shop-title">Shop</h2>
+      <form id="code" hidden>
+        <label for="login-code">Code of your authenticator</label>
+        <input id="login-code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="7" pattern="[0-9 ]+" title="six digits">
+        <button class="main" type="submit">Go on</button>
+        <button class="spaced" type="reset">Start over</button>
+      </form>
       <form id="login" hidden>
         <label for="user">Name</label>
         <input id="user" name="user" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="64" pattern="[a-z0-9\\-]+" title="lower-case letters, digits and hyphens" value="anna">
         <label for="password">Password</label>
         <input id="password" name="password" type="password" autocomplete="current-password" required>
         <button class="main" type="submit">Log in</button>
-        <p class="faint hint">Any name will do. The password is <code>secret</code>, unless SHOP_PASSWORD says otherwise.</p>
-      </form>
-      <form id="code" hidden>
-        <label for="login-code">Code of your authenticator</label>
-        <div class="row">
-          <input id="login-code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="7" pattern="[0-9 ]+" title="six digits">
-          <button type="submit">Go on</button>
-        </div>
+        <p class="faint hint">Any name will do. The password is <code>secret</code>, unless SHOP_PASSWORD says otherwise or you have chosen your own.</p>
       </form>
       <div id="shelf" hidden>
         <div class="greeting">
@@ -67,7 +66,7 @@ export const markup = `<!doctype html>
     </section>
     <section id="account" class="wide" aria-labelledby="account-title" hidden>
       <h2 id="account-title">Your account</h2>
-      <div class="columns">
+      <div class="columns apart">
         <div>
           <h3>Your sessions</h3>
           <ul id="sessions" class="cart"></ul>
@@ -77,16 +76,20 @@ export const markup = `<!doctype html>
           </div>
         </div>
         <div>
-          <h3>What follows asks for your password once more, each time</h3>
+          <h3>Is it still you?</h3>
+          <p class="faint">All that follows asks once more, each time.</p>
           <form id="proof">
+            <input id="proof-user" name="user" autocomplete="username" hidden>
             <label for="proof-password">Your password</label>
-            <input id="proof-password" name="password" type="password" autocomplete="current-password">
+            <input id="proof-password" name="password" type="password" autocomplete="current-password" required>
             <div id="proof-code" hidden>
               <label for="proof-code-field">Code of your authenticator</label>
-              <input id="proof-code-field" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="7">
+              <input id="proof-code-field" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="7" pattern="[0-9 ]+" title="six digits">
             </div>
           </form>
+          <h3>Password</h3>
           <form id="new-password">
+            <input id="new-password-user" name="user" autocomplete="username" hidden>
             <label for="new-password-field">New password</label>
             <div class="row">
               <input id="new-password-field" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="128">
@@ -94,30 +97,30 @@ export const markup = `<!doctype html>
             </div>
             <label class="choice"><input type="checkbox" name="others" checked> and log out my other sessions</label>
           </form>
-          <div class="goods spaced">
-            <button id="totp-on" type="button">Turn on two-factor</button>
-            <button id="totp-off" type="button" hidden>Turn off two-factor</button>
-          </div>
+          <h3>Two-factor</h3>
+          <button id="totp-on" type="button">Turn on two-factor</button>
+          <button id="totp-off" type="button" hidden>Turn off two-factor</button>
           <form id="enrolment" hidden>
+            <p class="faint spaced">Scan this with your authenticator, or <a id="uri">open it</a> on this device, or type the key:</p>
             <img id="picture" width="180" height="180" alt="QR code of the key, for your authenticator">
-            <p class="faint hint"><code id="uri"></code></p>
+            <p><code id="key"></code></p>
             <label for="enrol-code">The code that it shows now</label>
             <div class="row">
-              <input id="enrol-code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="7">
+              <input id="enrol-code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="7" pattern="[0-9 ]+" title="six digits">
               <button type="submit">Turn it on</button>
             </div>
           </form>
-        </div>
-        <div id="administration" hidden>
-          <h3>Administration, with your password as well</h3>
-          <label for="whom">User</label>
-          <input id="whom" autocomplete="off" maxlength="64">
-          <div class="goods spaced">
-            <button id="disable" type="button">Disable</button>
-            <button id="enable" type="button">Enable</button>
-            <button id="end-sessions" type="button">Log out everywhere</button>
-            <button id="end-everyone" type="button">Log out everybody</button>
-          </div>
+          <form id="administration" hidden>
+            <h3>Administration</h3>
+            <label for="whom">User</label>
+            <input id="whom" autocomplete="off" autocapitalize="none" spellcheck="false" required maxlength="64" pattern="[a-z0-9\\-]+" title="lower-case letters, digits and hyphens">
+            <div class="goods spaced">
+              <button id="disable" type="button">Disable</button>
+              <button id="enable" type="button">Enable</button>
+              <button id="end-sessions" type="button">End their sessions</button>
+              <button id="end-everyone" type="button">End everybody’s sessions</button>
+            </div>
+          </form>
         </div>
       </div>
     </section>

@@ -124,12 +124,15 @@ function lostSentence(before: Scene, now: Served): string {
   if (now.why === 'absent') return 'This browser has no session cookie any more: you logged out in another tab.';
   if (now.why === 'expired') return `Your session was too old or unused for too long, and has ended.${cart}`;
   if (now.why === 'revoked') return `Your session was ended elsewhere.${cart}`;
+  if (now.why === 'browser-changed') return otherBrowser;
   if (inBrowser(before)) return `${lostToken(now)}${cart}`;
   if (inMemory(before)) return `${lostMemory(before, now)}${cart}`;
   const store = sharedStore(before);
   if (before.storeFailed) return `${store} came back empty: your session ${andCart(before)} lost.`;
   return `${store} answers and does not know your session any more: it came back empty, or the session was ended elsewhere.${cart}`;
 }
+
+const otherBrowser = 'Your session was begun in another browser than this one: it might have been stolen.';
 
 /** The browser still has it, and the shop does not take it. */
 function lostToken({ why, backend }: Served): string {
@@ -180,6 +183,7 @@ function arrivalSentence(before: Scene, now: Served): string | undefined {
 function strangerSentence({ why, backend }: Served): string {
   if (why === 'unknown')
     return `This browser came with the cookie of a session that ${backend} does not know. Please log in again.`;
+  if (why === 'browser-changed') return `${otherBrowser} Please log in again.`;
   if (why === 'expired' || why === 'revoked') return 'Your session has ended since you were here. Please log in again.';
   if (why === 'forged')
     return `This browser came with a cookie that was made with no key of ${backend}. Please log in again.`;

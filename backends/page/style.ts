@@ -31,11 +31,15 @@ header p { margin: .2rem 0 1.2rem; color: var(--faint); }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1.1rem 1.2rem 1.3rem; min-width: 0; }
 .wide { grid-column: 1 / -1; }
+.apart { column-gap: 2.5rem; }
+.apart > div { min-width: 0; }
+.apart > div > h3:first-child { margin-top: 0; }
+a { color: var(--accent); }
 .faint { color: var(--faint); margin: 0; }
 .hint { margin: .8rem 0 0; font-size: .85rem; }
 label { display: block; margin: .7rem 0 .2rem; font-size: .85rem; color: var(--faint); }
 input { width: 100%; min-width: 0; padding: .5rem .6rem; font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--faint); border-radius: .4rem; }
-button { padding: .5rem .9rem; font: inherit; color: var(--accent); background: transparent; border: 1px solid currentColor; border-radius: .4rem; cursor: pointer; }
+button { white-space: nowrap; padding: .5rem .9rem; font: inherit; color: var(--accent); background: transparent; border: 1px solid currentColor; border-radius: .4rem; cursor: pointer; }
 button:hover { background: color-mix(in srgb, var(--accent) 12%, transparent); }
 button:disabled { color: var(--faint); cursor: progress; }
 .main { margin-top: 1rem; width: 100%; background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
@@ -46,11 +50,16 @@ button:disabled { color: var(--faint); cursor: progress; }
 .cart, .goods, .turns, .log { list-style: none; margin: 0; padding: 0; }
 .cart li { padding: .3rem 0; border-bottom: 1px solid var(--line); }
 .cart span { overflow-wrap: anywhere; min-width: 0; }
+.cart small { margin-left: .6rem; color: var(--faint); }
+.cart button, .cart strong { flex: none; }
+.cart strong { font-size: .85rem; }
 .cart button { padding: .2rem .6rem; font-size: .9rem; }
 .spaced { margin-top: .8rem; }
 .choice { display: flex; align-items: center; gap: .4rem; }
 .choice input { width: auto; }
-#picture { background: #fff; border-radius: .4rem; margin-top: .8rem; }
+#picture { display: block; background: #fff; border: 1px solid var(--line); border-radius: .4rem; margin-top: .8rem; }
+#key { font-size: 1.05rem; overflow-wrap: anywhere; }
+#code:not([hidden]) + #login { display: none; }
 .goods { display: flex; flex-wrap: wrap; gap: .5rem; }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .45rem 1.2rem; margin: 0; align-items: baseline; }
 dt { color: var(--faint); font-size: .9rem; }

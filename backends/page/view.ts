@@ -26,6 +26,10 @@ export function onSubmit(id: string, act: (fields: FormData) => void): void {
   });
 }
 
+export function onClick(id: string, act: () => void): void {
+  element(id, HTMLButtonElement).addEventListener('click', act);
+}
+
 export function showStory(sentence: string, mood: Mood): void {
   const story = element('story', HTMLElement);
   story.textContent = sentence;

@@ -37,6 +37,17 @@ const sticky: readonly Row[] = [
     [nobody(1, 'unknown')],
     'This browser came with the cookie of a session that backend-1 does not know. Please log in again.',
   ],
+  [
+    'one who has copied the cookie, or changed the browser',
+    [anna(2), nobody(2, 'browser-changed')],
+    'Your session was begun in another browser than this one: it might have been stolen. Please log in again.',
+    'lost',
+  ],
+  [
+    'the same, first of all',
+    [nobody(2, 'browser-changed')],
+    'Your session was begun in another browser than this one: it might have been stolen. Please log in again.',
+  ],
   ['still there', [anna(2)], 'You are still logged in as anna: your session is in the memory of backend-2.'],
   [
     'login',

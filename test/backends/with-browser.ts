@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
 /** A page, and everything about it that should not be: errors in its console, requests to anybody else. */
 export interface WatchedPage {
@@ -11,8 +11,9 @@ export async function withPage<T>(
   browser: Browser,
   url: string,
   work: (watched: WatchedPage) => Promise<T>,
+  options: BrowserContextOptions = {},
 ): Promise<T> {
-  const context = await browser.newContext();
+  const context = await browser.newContext(options);
   try {
     const page = await context.newPage();
     const complaints: string[] = [];
@@ -32,8 +33,8 @@ export async function withPage<T>(
   }
 }
 
-export async function logIn(page: Page, password = 'secret'): Promise<void> {
-  await page.getByLabel('Name').fill('anna');
+export async function logIn(page: Page, password = 'secret', user = 'anna'): Promise<void> {
+  await page.getByLabel('Name').fill(user);
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
 }

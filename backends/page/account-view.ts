@@ -1,0 +1,92 @@
+import type { Answer } from './ask.js';
+import { element, made } from './view.js';
+
+/** The part of the document that shows an account. */
+
+export interface Listed {
+  readonly handle: string;
+  readonly createdAtMs: number;
+  readonly current: boolean;
+}
+
+export function showAccount({ user, role, totp }: Answer['body']): void {
+  element('administration', HTMLElement).hidden = role !== 'administrator';
+  element('totp-on', HTMLElement).hidden = totp === true;
+  element('totp-off', HTMLElement).hidden = totp !== true;
+  element('proof-code', HTMLElement).hidden = totp !== true;
+  element('proof-code-field', HTMLInputElement).required = totp === true;
+  // A password manager wants to know whose password it is.
+  for (const id of ['proof-user', 'new-password-user']) element(id, HTMLInputElement).value = String(user);
+  if (totp === true) hideEnrolment();
+}
+
+export function showSessions(sessions: unknown, end: (session: Listed) => void): void {
+  const listed: readonly Listed[] = Array.isArray(sessions) ? sessions : [];
+  const list = element('sessions', HTMLElement);
+  const shown = JSON.stringify(listed.map(({ handle, current }) => [handle, current]));
+  // Rebuilt only when it differs, as the cart; what had the focus may be gone then.
+  if (list.dataset.shown === shown) return;
+  const hadFocus = list.contains(document.activeElement);
+  list.dataset.shown = shown;
+  list.replaceChildren(...listed.toSorted(byAge).map(session => sessionLine(session, end)));
+  if (hadFocus) element('end-others', HTMLElement).focus();
+}
+
+/** This one first, then the newest. */
+function byAge(one: Listed, other: Listed): number {
+  return Number(other.current) - Number(one.current) || other.createdAtMs - one.createdAtMs;
+}
+
+function sessionLine(session: Listed, end: (session: Listed) => void): HTMLElement {
+  const { handle, createdAtMs, current } = session;
+  const since = new Date(createdAtMs).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+  const name = made('span', '', made('code', handle.slice(0, 6)), made('small', ` since ${since}`));
+  if (current) return made('li', '', name, made('strong', 'this browser'));
+  const button = made('button', 'End');
+  button.setAttribute('aria-label', `End session ${handle.slice(0, 6)}`);
+  button.addEventListener('click', () => end(session));
+  return made('li', '', name, button);
+}
+
+export function showEnrolment({ picture, uri }: Answer['body']): void {
+  element('picture', HTMLImageElement).src = String(picture);
+  const key = new URL(String(uri)).searchParams.get('secret') ?? '';
+  element('key', HTMLElement).textContent = key.replaceAll(/.{4}(?=.)/g, '$& ');
+  element('uri', HTMLAnchorElement).href = String(uri);
+  element('enrolment', HTMLElement).hidden = false;
+  focusCode();
+}
+
+export function focusCode(): void {
+  element('enrol-code', HTMLInputElement).focus();
+}
+
+function hideEnrolment(): void {
+  resetForm('enrolment');
+  element('picture', HTMLImageElement).removeAttribute('src');
+  element('key', HTMLElement).textContent = '';
+  element('uri', HTMLAnchorElement).removeAttribute('href');
+  element('enrolment', HTMLElement).hidden = true;
+}
+
+/** Nothing of an account stays in the page of whoever comes next. */
+export function forgetAccount(): void {
+  hideEnrolment();
+  for (const form of ['proof', 'new-password', 'administration']) resetForm(form);
+  const list = element('sessions', HTMLElement);
+  delete list.dataset.shown;
+  list.replaceChildren();
+}
+
+/** What a re-authentication asks for; undefined, and the browser says what is missing, when it is not all there. */
+export function proofGiven(): object | undefined {
+  const form = element('proof', HTMLFormElement);
+  if (!form.reportValidity()) return undefined;
+  const fields = new FormData(form);
+  const code = String(fields.get('code') ?? '').replaceAll(' ', '');
+  return { password: String(fields.get('password')), ...(code === '' ? {} : { code }) };
+}
+
+export function resetForm(id: string): void {
+  element(id, HTMLFormElement).reset();
+}
