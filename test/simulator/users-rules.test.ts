@@ -181,6 +181,23 @@ describe('users: what they do', () => {
     const { operations } = await withServer(script, origin => drive(origin, [steps('login', 'logout')]));
     expect(story(operations)).to.deep.equal(['login ok 1', 'logout unknown 1']);
   });
+
+  it('after such a logout do nothing with the old session, until they are logged in again', async () => {
+    const script: Handler = (request, response, nth) =>
+      nth >= 2 && nth <= 4 ? response.writeHead(503).end() : shopAnswer(request, response);
+    const plan = steps('login', 'logout', 'login', 'whoami', 'read', 'whoami');
+    const { operations, lab } = await withServer(script, origin => drive(origin, [plan]));
+    expect(story(operations)).to.deep.equal([
+      'login ok 1',
+      'logout unknown 1',
+      'login unknown 2',
+      'login unknown 2',
+      'login ok 2',
+      'read ok 2',
+      'whoami ok 2',
+    ]);
+    expect(lab.dropped).to.equal(1);
+  });
 });
 
 describe('users: the read-back', () => {

@@ -1,4 +1,4 @@
-import type { Operation, OperationKind } from '../history.js';
+import type { Operation, OperationKind, OperationOutcome } from '../history.js';
 import type { PlannedStep, PlannedUser } from '../plan.js';
 import type { RunClock } from '../run-clock.js';
 import { CookieJar } from './cookie-jar.js';
@@ -49,7 +49,8 @@ const readBackPauseMs = 200;
  * What it does beyond the plan: it logs in (again) before a step when its last login did not end ok or when it was
  * answered as anonymous twice in a row, and after an acknowledged logout, as soon as that must be known everywhere, it
  * tries its old cookies once (`replay`), beside its further steps: none of them waits for it.
- * What it leaves out: steps that come too late, and a logout when it could not see its cart right before.
+ * What it leaves out: steps that come too late, a logout when it could not see its cart right before, and, when nobody
+ * acknowledged its logout, everything until it is logged in again.
  */
 export class User {
   readonly #name: string;
@@ -63,6 +64,8 @@ export class User {
   #anonymousInRow = 0;
   /** Its last step was to read the cart, and it saw none: an error, or no time. */
   #missedCart = false;
+  /** It asked to be logged out, and was told neither yes nor no. */
+  #inDoubt = false;
   /** It has put off a planned logout, and with it the login that follows. */
   #staysIn = false;
   /** When its last operation ended. */
@@ -109,7 +112,8 @@ export class User {
     if (this.#mustLogIn && step.kind !== 'login') {
       await this.#do({ kind: 'login', plannedMs: step.atMs });
       if (this.#world.isOver()) return;
-      if (this.#tooLate(step)) return this.#drop(step);
+      // What it did with a session that may have ended could never be held against anybody.
+      if (this.#inDoubt || this.#tooLate(step)) return this.#drop(step);
     }
     this.#world.onLag(Math.max(0, this.#world.clock.now() - Math.max(step.atMs, this.#freeAtMs)));
     if (step.kind === 'logout') await this.#logOut(step);
@@ -186,7 +190,7 @@ export class User {
     if (headers['set-cookie'] !== undefined) this.#jar.store(headers['set-cookie']);
     this.#missedCart = kind === 'read' && outcome !== 'ok' && identity !== null;
     if (kind === 'login') this.#learnLogin(outcome === 'ok');
-    else if (kind === 'logout' && outcome === 'ok') this.#loggedIn = false;
+    else if (kind === 'logout' && outcome !== 'fail') this.#learnLogout(outcome);
     else if (typeof identity === 'string') this.#anonymousInRow = 0;
     else if (identity === null && this.#loggedIn) this.#anonymousInRow += 1;
     if (this.#anonymousInRow >= anonymousMax) this.#mustLogIn = true;
@@ -195,9 +199,15 @@ export class User {
   #learnLogin(ok: boolean): void {
     this.#mustLogIn = !ok;
     if (!ok) return;
+    this.#inDoubt = false;
     this.#session += 1;
     this.#loggedIn = true;
     this.#anonymousInRow = 0;
+  }
+
+  #learnLogout(outcome: OperationOutcome): void {
+    if (outcome === 'ok') this.#loggedIn = false;
+    this.#inDoubt = outcome === 'unknown';
   }
 
   #cookieFor(kind: OperationKind): string | undefined {
