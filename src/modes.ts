@@ -35,6 +35,13 @@ export const modes = {
     revocationLagMs: 0,
     summary: 'any backend serves anyone; the session lives in memcached, until it is evicted',
   },
+  postgres: {
+    affinity: false,
+    strategy: 'reference',
+    store: 'postgres',
+    revocationLagMs: 0,
+    summary: 'any backend serves anyone; the session lives in PostgreSQL, on disk',
+  },
   jwt: {
     affinity: false,
     strategy: 'jwt',
