@@ -12,8 +12,13 @@ const graceMs = 300;
 const idleMs = 1_800_000;
 const absoluteMs = 43_200_000;
 
-/** The one contract of `SessionStore`; run for every entry of the registry. */
-export function sessionStoreContract(entry: StoreEntry, startLab: () => Promise<StoreLab>): void {
+/** The one contract of `SessionStore`; run for every entry of the registry. Without `outages` nothing is done to its
+ * server. */
+export function sessionStoreContract(
+  entry: StoreEntry,
+  startLab: () => Promise<StoreLab>,
+  { outages = true }: { readonly outages?: boolean } = {},
+): void {
   let lab: StoreLab;
   let store: SessionStore;
   let nowMs: number;
@@ -272,6 +277,8 @@ export function sessionStoreContract(entry: StoreEntry, startLab: () => Promise<
     });
     return;
   }
+
+  if (!outages) return;
 
   describe('when its server fails', () => {
     it('answers late calls with an error at the deadline, and mixes up no answer afterwards', async () => {

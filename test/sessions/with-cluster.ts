@@ -1,8 +1,7 @@
 import path from 'node:path';
 import { freePort, isFree } from '#src/simulator/cluster/free-port.js';
 import { until } from './until.js';
-import { type RedisProcess, type RedisServer, serverArguments, startIn, startProcess } from './with-redis.js';
-import { told } from './with-sentinel.js';
+import { type RedisProcess, type RedisServer, serverArguments, startIn, startProcess, told } from './with-redis.js';
 
 const slotCount = 16_384;
 const primaryCount = 3;

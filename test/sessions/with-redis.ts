@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 
 const bootTimeoutMs = 5_000;
 const probeIntervalMs = 10;
@@ -75,6 +76,16 @@ export async function startProcess(port: number, args: readonly string[]): Promi
       child = await boot(port, args);
     },
   };
+}
+
+/** One question on a connection of its own; the answer as text. */
+export async function told(port: number, command: string, ...args: readonly (string | number)[]): Promise<string> {
+  const client = new Redis(port, '127.0.0.1', { enableReadyCheck: false, retryStrategy: () => null });
+  try {
+    return String(await client.call(command, ...args));
+  } finally {
+    client.disconnect();
+  }
 }
 
 async function boot(port: number, args: readonly string[]): Promise<ChildProcess> {

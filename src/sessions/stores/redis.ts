@@ -58,7 +58,7 @@ class RedisStore implements SessionStore {
   }
 
   async create(id: string, record: SessionRecord): Promise<void> {
-    const late = () => new StoreUnavailable('the session store did not keep the session in time');
+    const late = () => new StoreUnavailable('the session store does not answer');
     await withinMs(this.#settings.deadlineMs, this.#create(digestOf(id), record), late);
   }
 

@@ -116,7 +116,8 @@ export class Cluster implements RedisConnection {
     question: (server: Redis) => Promise<Answer>,
   ): Promise<Answer> {
     const node = this.#nodeAt(place);
-    if (node.status !== 'ready') await once(node, 'ready', { signal: AbortSignal.timeout(Math.max(1, leftMs)) });
+    if (node.status !== 'ready')
+      await once(node, 'ready', { signal: AbortSignal.timeout(Math.max(1, Math.ceil(leftMs))) });
     gather(node);
     // Right before the question, for which it holds alone.
     if (!isMoved) node.asking().catch(() => undefined);

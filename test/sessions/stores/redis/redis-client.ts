@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
+import type { SessionRecord } from '#src/sessions/session.js';
+import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
+import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
+import { redis } from '#src/sessions/stores/redis.js';
+import { until } from '../../until.js';
+
+/** The machine may be busy with other tests; a call that hangs would be seconds late, not this. */
+const graceMs = 300;
+export const deadlineMs = 400;
+
+/** What a backend has of Redis: a store and a feed, and what it is told of them. */
+export interface RedisClient {
+  readonly store: SessionStore;
+  readonly feed: RevocationFeed;
+  readonly edges: readonly string[];
+}
+
+export async function withClient<T>(url: string, work: (client: RedisClient) => Promise<T>): Promise<T> {
+  const edges: string[] = [];
+  const onEdge = ({ up, why }: StoreEdge) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const store = redis.open({ url, deadlineMs, now: Date.now, onEdge });
+  const feed = redis.openFeed?.({ url, deadlineMs, now: Date.now });
+  if (feed === undefined) throw new Error('redis offers a feed');
+  try {
+    expect(await store.ready(5_000)).to.equal(true);
+    expect(await feed.ready(5_000)).to.equal(true);
+    return await work({ store, feed, edges });
+  } finally {
+    await Promise.all([store.close(), feed.close()]);
+  }
+}
+
+export const newHandle = () => handleOf(digestOf(newSessionId()));
+export const sessionKey = (id: string) => `holdfast:session:${digestOf(id)}`;
+
+export function record(changes: Partial<SessionRecord> = {}): SessionRecord {
+  const createdAtMs = Date.now();
+  const deadlines = { idleUntilMs: createdAtMs + 600_000, absoluteUntilMs: createdAtMs + 900_000 };
+  return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
+}
+
+/** Nobody has to wait longer for the answer, whatever it is. */
+export async function inTime<T>(promise: Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  try {
+    return await promise;
+  } finally {
+    expect(performance.now() - startedAt).to.be.lessThan(deadlineMs + graceMs);
+  }
+}
+
+export async function succeeds(call: () => Promise<unknown>): Promise<void> {
+  await until(() =>
+    call().then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
+export async function expectPushed(from: RevocationFeed, to: RevocationFeed): Promise<void> {
+  const handle = newHandle();
+  await from.revoke([handle], Date.now() + 600_000);
+  await until(() => to.isRevoked(handle, 0));
+}

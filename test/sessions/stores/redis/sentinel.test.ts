@@ -1,0 +1,136 @@
+import { expect } from 'chai';
+import { StoreUnavailable } from '#src/sessions/errors.js';
+import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
+import type { Handler } from '#src/sessions/sessions.js';
+import { openSessions } from '#src/sessions/start-sessions.js';
+import { redis } from '#src/sessions/stores/redis.js';
+import { expectRejection } from '../../expect-rejection.js';
+import { sessionStoreContract } from '../../session-store.contract.js';
+import { until } from '../../until.js';
+import { type SentinelGroup, startSentinel } from '../../with-sentinel.js';
+import { withServer } from '../../with-server.js';
+import { expectPushed, inTime, newHandle, record, succeeds, withClient } from './redis-client.js';
+
+const downAfterMs = 500;
+
+const begin: Handler = async visit => {
+  await visit.begin('anna', {});
+  return { status: 200, body: 'welcome' };
+};
+
+describe('redis behind Sentinel', () => {
+  let group: SentinelGroup;
+
+  before(async () => {
+    group = await startSentinel(downAfterMs);
+  });
+  after(() => group.stop());
+
+  const replicated = () => `${group.url}?replicas=1`;
+
+  for (const query of ['', '?replicas=1']) {
+    describe(`with "${query}"`, () => {
+      const lab = async () => ({ server: undefined, url: `${group.url}${query}`, stop: async () => undefined });
+      sessionStoreContract(redis, lab, { outages: false });
+    });
+  }
+
+  // The last one ends the group as it was: after the contract, so within a block of its own.
+  describe('and its replica', () => {
+    it('tells every process of revocations', () =>
+      withClient(group.url, one => withClient(replicated(), other => expectPushed(other.feed, one.feed))));
+
+    it('while the replica hangs: no session begins or ends unreplicated; reads, changes and touches go on', () =>
+      withClient(replicated(), async ({ store, feed, edges }) => {
+        const [id, made] = [newSessionId(), record({ user: 'ben' })];
+        await store.create(id, made);
+        group.replica.freeze();
+        try {
+          const unkept = newSessionId();
+          await expectRejection(inTime(store.create(unkept, made)), StoreUnavailable);
+          await expectRejection(inTime(store.remove(newSessionId())), StoreUnavailable);
+          await expectRejection(inTime(feed.revoke([newHandle()], Date.now() + 60_000)), StoreUnavailable);
+          expect(await store.listByUser('ben'), 'of the other one nothing is seen').to.have.length(1);
+          expect(await store.replace(id, { ...made, version: 2 })).to.equal('saved');
+          expect(await store.touch(id, made.idleUntilMs)).to.equal(true);
+          expect(await store.read(id)).to.deep.equal({ ...made, version: 2 });
+          await withClient(group.url, async unreplicated => {
+            await unreplicated.store.create(newSessionId(), record());
+            expect(unreplicated.edges).to.deep.equal([]);
+          });
+        } finally {
+          group.replica.thaw();
+        }
+        await succeeds(() => store.create(newSessionId(), record()));
+        expect(await store.remove(id)).to.equal('removed');
+        expect(edges).to.have.length(3);
+        expect(edges[0]).to.match(/^down: it refuses replicated writes: 0 of the 1 replicas .* within 300 ms$/);
+        expect(edges[1]).to.match(/^down: it refuses replicated removals: /);
+        expect(edges[2]).to.equal('up: it takes replicated removals again');
+      }));
+
+    it('counts for many at once, with one that is late among them', () =>
+      withClient(replicated(), async ({ store }) => {
+        const ids = Array.from({ length: 50 }, newSessionId);
+        await Promise.all(ids.map(id => store.create(id, record())));
+        group.replica.freeze();
+        const outcomes = await Promise.allSettled(ids.map(id => inTime(store.remove(id)))).finally(group.replica.thaw);
+        expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.deep.equal([]);
+        await succeeds(() => store.create(newSessionId(), record()));
+      }));
+
+    it('answers a login that is not replicated with 503, and sets no cookie; without ?replicas it succeeds', async () => {
+      const login = async (url: string) => {
+        const sessions = openSessions({ strategy: 'reference', store: 'redis', storeUrl: url });
+        try {
+          expect(await sessions.ready(5_000)).to.equal(true);
+          return await withServer(sessions, { '/login': begin }, ask => ask('/login'));
+        } finally {
+          await sessions.close();
+        }
+      };
+      group.replica.freeze();
+      try {
+        const refused = await login(replicated());
+        expect([refused.status, refused.headers.get('retry-after'), refused.cookie]).to.deep.equal([
+          503,
+          '1',
+          undefined,
+        ]);
+        expect((await login(group.url)).status).to.equal(200);
+      } finally {
+        group.replica.thaw();
+      }
+      await until(async () => (await login(replicated())).status === 200);
+    });
+
+    it('goes on by itself after a failover: what was acknowledged with a replica is there, what was ended stays so', () =>
+      withClient(replicated(), async ({ store, feed }) =>
+        withClient(group.url, async other => {
+          const [kept, ended] = [newSessionId(), newSessionId()];
+          const made = record({ user: 'cara' });
+          for (const id of [kept, ended]) await store.create(id, made);
+          await store.remove(ended);
+          const revoked = newHandle();
+          await feed.revoke([revoked], Date.now() + 60_000);
+          await group.primary.kill();
+          for (const each of [store, other.store]) await expectRejection(inTime(each.read(kept)), StoreUnavailable);
+          await group.failedOver();
+          for (const each of [store, other.store]) expect(await each.ready(5_000)).to.equal(true);
+          expect(await store.read(kept)).to.deep.equal(made);
+          expect(await store.read(ended)).to.equal(undefined);
+          expect((await store.listByUser('cara')).map(({ handle }) => handle)).to.deep.equal([
+            handleOf(digestOf(kept)),
+          ]);
+          await other.store.create(newSessionId(), record());
+          await withClient(group.url, async late => {
+            expect(late.feed.isRevoked(revoked, 0), 'who boots now is told').to.equal(true);
+            await succeeds(() => expectPushed(late.feed, other.feed));
+          });
+          await expectRejection(store.create(newSessionId(), made), StoreUnavailable);
+          expect(other.edges[0]).to.match(/^down: /);
+          expect(other.edges.slice(1)).to.deep.equal(['up: connected again']);
+        }),
+      ));
+  });
+});
