@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { Interrupted } from '../simulator/errors.js';
 import { readScenario } from '../simulator/scenario-file.js';
+import { closing } from './closing.js';
 import { exitCodeOf, exiting } from './exit.js';
 import { interruptible } from './interrupt.js';
 import { checkOutputs, printReport, writeFolder } from './output.js';
@@ -41,10 +42,6 @@ async function firstLook(args: StartArgs, signal: AbortSignal): Promise<number> 
   printReport(runs);
   const report = await writeFolder(folder, plan, runs);
   if (signal.aborted) throw new Interrupted();
-  process.stdout.write(
-    `\npass: it went as the scenario expects, and in sticky it expects losses.\nreport: ${report}\n` +
-      'next: node dist/cli.js run scenarios/rolling-restart.yaml\n' +
-      '      node dist/cli.js proxy --mode sticky     (click through it, and kill what you like)\n',
-  );
+  process.stdout.write(closing(runs, report));
   return exitCodeOf(runs.map(({ verdict }) => verdict.word));
 }

@@ -1,11 +1,14 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
+import { modeNames } from '#src/modes.js';
 import { reporters } from '#src/report/reporters/registry.js';
 import type { JudgedRun } from '#src/simulator/verdict.js';
 import { changed, sampleRun, sampleRuns } from './sample-runs.js';
 
 const plain = (runs: readonly JudgedRun[]) => reporters.terminal.report(runs, { colour: false });
 const [sticky = sampleRun({ mode: 'sticky' }), redis = sampleRun({ mode: 'redis' })] = sampleRuns();
+/** Of the widest line of the table. */
+const widthOf = (text: string) => Math.max(...linesOf(text).map(line => (/^[┌│├└]/.test(line) ? line.length : 0)));
 const unmet = { text: 'writes.lost == 0', met: false, actual: '362' };
 
 describe('the terminal reporter', () => {
@@ -65,11 +68,24 @@ describe('the terminal reporter', () => {
       .and.match(/writes lost +│ +none acknowledged/);
   });
 
-  it('puts more than six modes one below the other, and numbers repeats', () => {
+  it('puts modes that do not fit side by side one below the other, within 100 columns, and numbers repeats', () => {
     const text = plain([sticky, redis, sticky, redis, sticky, redis, sticky]);
     expect(text).to.match(/^│ sticky #4 +│/m);
     expect(text).to.match(/^│ redis +│ +0 of 60 │/m);
-    for (const line of linesOf(text).filter(line => line.startsWith('│'))) expect(line.length).to.be.at.most(110);
+    expect(widthOf(text)).to.be.at.most(100);
+  });
+
+  it('shows every mode within 100 columns, whatever the verdicts, and a reason for each', () => {
+    const reasons = ['The driver itself was late.'];
+    const runs = modeNames.map(mode =>
+      changed(sampleRun({ mode: 'sticky' }), {
+        run: { header: { ...sticky.run.header, mode } },
+        verdict: { word: 'inconclusive', reasons, expectations: [] },
+      }),
+    );
+    const text = plain(runs);
+    expect(widthOf(text)).to.be.at.most(100);
+    for (const mode of modeNames) expect(text).to.match(new RegExp(`^${mode}: The driver itself was late`, 'm'));
   });
 
   it('colours only when asked to, without changing a word', () => {

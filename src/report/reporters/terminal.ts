@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { JudgedRun, VerdictWord } from '../../simulator/verdict.js';
@@ -5,17 +6,17 @@ import { type Cell, type Comparison, compare, labels } from '../comparison.js';
 import type { Reporter } from '../reporter.js';
 import { sentence } from '../sentence.js';
 
-/** More modes than this stand one below the other. */
-const columnsMax = 6;
-/** Keeps the whole at 20 lines for two modes; JSON and HTML hold the rest. */
-const remarksMax = 4;
+/** What is wider with the modes side by side has them one below the other. */
+const tableColumnsMax = 100;
+/** One for each mode, and at least so many: that keeps the whole at 20 lines for two modes. JSON and HTML hold the rest. */
+const remarksMin = 4;
 
 type Colours = ReturnType<typeof pc.createColors>;
 
 export const terminal: Reporter = (runs, { colour }) => {
   const colours = pc.createColors(colour);
   const blocks = [heading(runs, colours), table(compare(runs), colours), sentences(runs, colours)];
-  const remarks = limited(remarksOf(runs)).map(clean);
+  const remarks = limited(remarksOf(runs), Math.max(remarksMin, runs.length)).map(clean);
   return `${[...blocks, ...remarks].join('\n')}\n`;
 };
 
@@ -28,22 +29,27 @@ function sentences(runs: readonly JudgedRun[], colours: Colours): string {
 }
 
 function table(comparison: Comparison, colours: Colours): string {
-  const cells = (row: readonly Cell[]) => row.map(cell => painted(cell, colours));
-  const { columns, rows } = comparison;
-  if (columns.length <= columnsMax) {
-    return lines(
-      ['', ...columns.map(clean)],
-      rows.map(row => [row.label, ...cells(row.cells)]),
-      colours,
-    );
-  }
-  const head = [
-    'mode',
-    ...rows.map(row => row.label.replace(' / ', ' /\n').replace(/^(users|writes|requests|latency) /, '$1\n')),
-  ];
+  const wide = sideBySide(comparison, colours);
+  const width = Math.max(...wide.split('\n').map(line => stripVTControlCharacters(line).length));
+  return width <= tableColumnsMax ? wide : oneBelowTheOther(comparison, colours);
+}
+
+function sideBySide({ columns, rows }: Comparison, colours: Colours): string {
   return lines(
-    head,
-    columns.map((column, index) => [clean(column), ...cells(rows.flatMap(row => row.cells[index] ?? []))]),
+    ['', ...columns.map(clean)],
+    rows.map(({ label, cells }) => [label, ...cells.map(cell => painted(cell, colours))]),
+    colours,
+  );
+}
+
+function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours): string {
+  const titles = rows.map(({ label }) =>
+    label.replace(' / ', ' /\n').replace(/^(users|writes|requests|latency) /, '$1\n'),
+  );
+  const cellsOf = (index: number) => rows.flatMap(({ cells }) => cells[index] ?? []);
+  return lines(
+    ['mode', ...titles],
+    columns.map((column, index) => [clean(column), ...cellsOf(index).map(cell => painted(cell, colours))]),
     colours,
   );
 }
@@ -81,7 +87,7 @@ function remarksOf(runs: readonly JudgedRun[]): string[] {
   });
 }
 
-function limited(remarks: readonly string[]): readonly string[] {
+function limited(remarks: readonly string[], remarksMax: number): readonly string[] {
   if (remarks.length <= remarksMax) return remarks;
   const shown = remarks.slice(0, remarksMax - 1);
   return [...shown, `… and ${remarks.length - shown.length} more: --json or --html shows them all`];

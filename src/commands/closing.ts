@@ -1,0 +1,30 @@
+import type { JudgedRun, VerdictWord } from '../simulator/verdict.js';
+
+const summaries: Record<VerdictWord, (modes: string) => string> = {
+  pass: () => 'pass: it went as the scenario expects, and in sticky it expects losses.',
+  fail: modes =>
+    `fail: in ${modes} it did not go as the scenario expects; above stands what was expected and measured.`,
+  inconclusive: modes => `inconclusive: in ${modes} too little was seen to say either; the reason stands above.`,
+};
+
+const nextSteps = [
+  'node dist/cli.js run scenarios/rolling-restart.yaml',
+  'node dist/cli.js proxy --mode sticky     (click through it, and kill what you like)',
+];
+
+/** The last words of the first look: how it went, from the verdicts themselves, where to read on, what to type next. */
+export function closing(runs: readonly JudgedRun[], report: string): string {
+  const word = worst(runs);
+  const modes = runs.filter(({ verdict }) => verdict.word === word).map(({ run }) => run.header.mode);
+  const again = `node dist/cli.js run scenarios/kill-one.yaml --mode ${modes.join(',')}     (on a machine with nothing else to do)`;
+  const [next = '', ...more] = word === 'pass' ? nextSteps : [again];
+  const lines = [summaries[word](modes.join(', ')), `report: ${report}`, `next: ${next}`];
+  return [...lines, ...more.map(step => `      ${step}`)].map(line => `${line}\n`).join('');
+}
+
+/** Of a run that proves nothing nobody can say that it passed. */
+function worst(runs: readonly JudgedRun[]): VerdictWord {
+  const words = runs.map(({ verdict }) => verdict.word);
+  if (words.includes('fail')) return 'fail';
+  return words.includes('inconclusive') || words.length === 0 ? 'inconclusive' : 'pass';
+}

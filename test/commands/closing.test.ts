@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import { closing } from '#src/commands/closing.js';
+import type { VerdictWord } from '#src/simulator/verdict.js';
+import { changed, sampleRun } from '../report/sample-runs.js';
+
+const runs = (...words: readonly VerdictWord[]) =>
+  words.map((word, index) => {
+    const mode = index === 0 ? 'sticky' : 'redis';
+    return changed(sampleRun({ mode }), { verdict: { word } });
+  });
+const linesOf = (...words: readonly VerdictWord[]) => closing(runs(...words), 'reports/a.html').split('\n');
+
+describe('the last words of the first look', () => {
+  it('say pass only when every mode passed, and where to go from there', () => {
+    const [said, report, next] = linesOf('pass', 'pass');
+    expect(said).to.match(/^pass: /);
+    expect(report).to.equal('report: reports/a.html');
+    expect(next).to.match(/^next: node dist\/cli\.js run scenarios\/rolling-restart\.yaml/);
+  });
+
+  it('name the modes that failed, before those that showed nothing, and how to run them again', () => {
+    for (const words of [['pass', 'fail'] as const, ['inconclusive', 'fail'] as const]) {
+      const [said, , next] = linesOf(...words);
+      expect(said).to.match(/^fail: in redis it did not go/);
+      expect(next).to.include('run scenarios/kill-one.yaml --mode redis ');
+    }
+  });
+
+  it('do not call a pass what showed nothing', () => {
+    const [said, , next] = linesOf('inconclusive', 'pass');
+    expect(said).to.match(/^inconclusive: in sticky too little was seen/);
+    expect(next).to.include('--mode sticky ');
+  });
+});
