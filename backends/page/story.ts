@@ -125,7 +125,7 @@ function lostSentence(before: Scene, now: Served): string {
   if (now.why === 'expired') return `Your session was too old or unused for too long, and has ended.${cart}`;
   if (now.why === 'revoked') return `Your session was ended elsewhere.${cart}`;
   if (now.why === 'browser-changed') return otherBrowser;
-  if (inBrowser(before)) return `${lostToken(now)}${cart}`;
+  if (inBrowser(before)) return `${lostToken(before, now)}${cart}`;
   if (inMemory(before)) return `${lostMemory(before, now)}${cart}`;
   const store = sharedStore(before);
   if (before.storeFailed) return `${store} came back empty: your session ${andCart(before)} lost.`;
@@ -135,9 +135,11 @@ function lostSentence(before: Scene, now: Served): string {
 const otherBrowser = 'Your session was begun in another browser than this one: it might have been stolen.';
 
 /** The browser still has it, and the shop does not take it. */
-function lostToken({ why, backend }: Served): string {
+function lostToken(before: Scene, { why, backend }: Served): string {
   if (why === 'forged')
     return `${backend} knows no key that made your session's cookie: the keys were exchanged, or somebody changed the cookie.`;
+  if (why === 'unknown')
+    return `${sharedStore(before)} does not list your session any more: it came back empty, or the session was ended elsewhere.`;
   return `${backend} no longer takes your session's cookie.`;
 }
 
@@ -173,11 +175,16 @@ function counted(items: number): string {
 /** Nobody was logged in before: the page was just opened, something works again, or a lost session is back. */
 function arrivalSentence(before: Scene, now: Served): string | undefined {
   const isFirst = before.kind === 'start';
-  if (now.user === null)
-    return isFirst ? strangerSentence(now) : before.kind === 'served' ? undefined : worksAgain(before);
+  if (isFirst && now.user === null) return strangerSentence(now);
+  if (now.user === null) return before.kind === 'served' || askedNoStore(before, now) ? undefined : worksAgain(before);
   const where = home(before, now.backend);
   if (isFirst) return `You are still logged in as ${now.user}: your session is ${where}.`;
   return `You are logged in as ${now.user} again: ${now.backend} found your session ${where}.`;
+}
+
+/** Who comes without a cookie is answered whether the store is there or not, and so is who brings the whole session. */
+function askedNoStore(before: Scene, now: Served): boolean {
+  return before.kind === 'store-down' && (now.why === 'absent' || inBrowser(before));
 }
 
 function strangerSentence({ why, backend }: Served): string {
@@ -197,8 +204,9 @@ function worksAgain(before: Scene): string {
 }
 
 function survivedSentence(before: Scene, now: Served): string | undefined {
-  if (before.kind !== 'served') return `${worksAgain(before)} You are still logged in, and nothing is lost.`;
   const where = home(before, now.backend);
+  if (askedNoStore(before, now)) return `You are still logged in, and nothing is lost: the session is ${where}.`;
+  if (before.kind !== 'served') return `${worksAgain(before)} You are still logged in, and nothing is lost.`;
   if (wasReborn(before, now)) return `${now.backend} was restarted and knows you at once: the session is ${where}.`;
   if (now.backend === before.backend) return quietSentence(before, now);
   if (now.moved === 'down') {

@@ -212,6 +212,8 @@ const redis: readonly Row[] = [
     'Redis does not answer. Nobody can log in for now. Trying again.',
     'trouble',
   ],
+  ['store down for nobody, whose next look asks no store', [storeDown, nobody(2, 'absent')], undefined],
+  ['store back for a cookie of old', [nobody(2, 'unknown'), storeDown, nobody(2, 'unknown')], 'Redis answers again.'],
   ['store back', [anna(2), storeDown, anna(1)], 'Redis answers again. You are still logged in, and nothing is lost.'],
   [
     'store back, empty',
@@ -280,6 +282,30 @@ const sealed: readonly Row[] = [
     'Redis, which knows who was logged out, does not answer. You are not logged out: nobody can look right now. Trying again.',
     'trouble',
   ],
+  [
+    'store down for a logout, and not asked by the next look',
+    [anna(2), storeDown, anna(2)],
+    'You are still logged in, and nothing is lost: the session is in this browser, sealed by the shop.',
+  ],
+  [
+    'store down for a login, and not asked by the next look',
+    [nobody(1, 'absent'), storeDown, nobody(1, 'absent')],
+    undefined,
+  ],
+];
+
+const jwt: readonly Row[] = [
+  [
+    'login',
+    [nobody(1, 'absent'), anna(2, { deed: 'login' })],
+    'You are logged in as anna. Your session is kept in this browser, signed by the shop.',
+  ],
+  [
+    'not renewed',
+    [anna(2), nobody(1, 'unknown')],
+    'Redis, which knows who was logged out, does not list your session any more: it came back empty, or the session was ended elsewhere. Your cart with 3 items is gone. Please log in again.',
+    'lost',
+  ],
 ];
 
 const memcached: readonly Row[] = [
@@ -297,7 +323,7 @@ const memcached: readonly Row[] = [
 ];
 
 describe('shop: the story of a session', () => {
-  for (const [mode, rows] of Object.entries({ sticky, redis, sealed, memcached })) {
+  for (const [mode, rows] of Object.entries({ sticky, redis, sealed, jwt, memcached })) {
     describe(mode, () => {
       for (const [name, seen, said, mood = 'good'] of rows) {
         it(name, () => {
