@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { finished } from 'node:stream/promises';
 import type { Reply, Sessions, Visit } from '#src/sessions/sessions.js';
 import { readCall } from './call.js';
-import { NotUnderstood, Refusal } from './refusal.js';
+import { BodyTooLarge, NotUnderstood, Refusal } from './refusal.js';
 import { json, refused } from './reply.js';
 import { matchRoute, type Route, type VisitAction } from './route.js';
 
@@ -19,8 +20,25 @@ export async function answer(
     if (route.kind === 'plain') send(response, await route.act(call));
     else await sessions.respond(request, response, visit => actOrRefuse(route.act, visit, call));
   } catch (error) {
-    send(response, replyTo(error));
+    if (error instanceof BodyTooLarge) await sendAndDrop(request, response, replyTo(error));
+    else send(response, replyTo(error));
   }
+}
+
+/** For so long the rest of a body that is too large is read and dropped. */
+const lingerMs = 1_000;
+
+/**
+ * Whoever closes a connection with bytes of the request unread resets it, and the answer is lost on the way, at a proxy
+ * too. So the whole answer leaves first, and the connection ends when the body has, or has had its time.
+ */
+async function sendAndDrop(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(reply.status, { ...reply.headers, 'content-length': Buffer.byteLength(reply.body ?? '') });
+  response.write(reply.body);
+  request.resume();
+  await finished(request, { signal: AbortSignal.timeout(lingerMs) }).catch(() => undefined);
+  response.end();
 }
 
 export function send(response: ServerResponse, reply: Reply): void {

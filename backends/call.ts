@@ -80,10 +80,10 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    request.on('data', (chunk: Buffer) => {
+    request.on('data', function take(chunk: Buffer) {
       length += chunk.length;
       if (length <= bodyBytesMax) return void chunks.push(chunk);
-      request.pause();
+      request.off('data', take).pause();
       reject(new BodyTooLarge(bodyBytesMax));
     });
     request.on('end', () => resolve(Buffer.concat(chunks)));
