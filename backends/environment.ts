@@ -94,12 +94,12 @@ function readMode(text: string, note: Note): ModeName {
 function readStoreUrl(mode: ModeName, variables: Variables, note: Note): string | undefined {
   const [store] = storesOf(mode);
   if (store === undefined) return undefined;
-  const { variable, shape, example } = storeAddresses[store];
+  const { variable, problem, example } = storeAddresses[store];
   const url = variables[variable];
-  const expected = `expected an address such as ${example}.`;
-  if (url === undefined || url === '') note(`${variable} is missing, and mode ${mode} needs it: ${expected}`);
-  // An empty host would mean a server of this machine that nobody asked for.
-  else if (!shape.test(url)) note(`${variable} is "${withoutPassword(url)}": ${expected}`);
+  const isMissing = url === undefined || url === '';
+  if (isMissing) note(`${variable} is missing, and mode ${mode} needs it: expected an address such as ${example}.`);
+  const wrong = isMissing ? undefined : problem(url);
+  if (wrong !== undefined) note(`${variable} is "${withoutPassword(url ?? '')}": ${wrong}.`);
   return url;
 }
 

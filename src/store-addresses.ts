@@ -1,34 +1,39 @@
+import { parseAddress, shownUrl } from './redis-address.js';
+
 /** How the address of a store server is told: the variable of a backend, the flag of a command, and what it looks like. */
 export interface StoreAddress {
   readonly variable: string;
   readonly flag: string;
-  readonly shape: RegExp;
   readonly example: string;
+  /** What was expected instead of this address, without a password; undefined for one that can be used. */
+  readonly problem: (url: string) => string | undefined;
 }
 
 const host = String.raw`(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?`;
 const credentials = String.raw`(?:[^\s/?#@]*@)?`;
-const hosts = `${host}(?:,${host})*`;
 const rest = String.raw`(?:[/?]\S*)?`;
 
 export const storeAddresses = {
   redis: {
     variable: 'REDIS_URL',
     flag: 'redis-url',
-    shape: new RegExp(`^(?:rediss?|redis\\+(?:sentinel|cluster))://${credentials}${hosts}${rest}$`, 'i'),
     example: 'redis://127.0.0.1:6379',
+    problem: redisProblem,
   },
   memcached: {
     variable: 'MEMCACHED_URL',
     flag: 'memcached',
-    shape: new RegExp(`^memcached://${host}/?$`, 'i'),
     example: 'memcached://127.0.0.1:11211',
+    problem: shaped(new RegExp(`^memcached://${host}/?$`, 'i'), 'memcached://127.0.0.1:11211'),
   },
   postgres: {
     variable: 'POSTGRES_URL',
     flag: 'postgres-url',
-    shape: new RegExp(`^postgres(?:ql)?://${credentials}${host}${rest}$`, 'i'),
     example: 'postgresql://user@127.0.0.1:5432/db',
+    problem: shaped(
+      new RegExp(`^postgres(?:ql)?://${credentials}${host}${rest}$`, 'i'),
+      'postgresql://user@127.0.0.1:5432/db',
+    ),
   },
 } as const satisfies Record<string, StoreAddress>;
 
@@ -41,5 +46,18 @@ export type StoreUrls = { readonly [store in StoreServerName]?: string };
 
 /** For a message: a mistyped address may still hold a password. */
 export function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^/?#]*@/, '//***@');
+  return shownUrl(url);
+}
+
+function shaped(shape: RegExp, example: string): StoreAddress['problem'] {
+  return url => (shape.test(url) ? undefined : `expected an address such as ${example}`);
+}
+
+function redisProblem(url: string): string | undefined {
+  try {
+    parseAddress(url);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }

@@ -28,14 +28,15 @@ function ownServer(store: StoreServerName, product: string) {
   return { type: 'string', requiresArg: true, describe } as const;
 }
 
-/** The addresses that were given, each of a known shape. */
+/** The addresses that were given, each of which can be used. */
 export function parseStoreUrls(args: StoreArgs): StoreUrls {
   const given: { [store in StoreServerName]?: string } = {};
   for (const store of storeAddressNames) {
-    const { flag, shape, example } = storeAddresses[store];
+    const { flag, problem } = storeAddresses[store];
     const url = args[flag];
     if (url === undefined) continue;
-    if (!shape.test(url)) throw new UsageError(`--${flag} "${withoutPassword(url)}": expected such as ${example}.`);
+    const wrong = problem(url);
+    if (wrong !== undefined) throw new UsageError(`--${flag} "${withoutPassword(url)}": ${wrong}.`);
     given[store] = url;
   }
   return given;

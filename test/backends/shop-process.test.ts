@@ -69,6 +69,11 @@ describe('shop: the process', () => {
       /^REDIS_URL is "localhost:6379"/,
     ],
     ['an address without a host', { HOLDFAST_MODE: 'redis', REDIS_URL: 'redis://' }, /^REDIS_URL is "redis:\/\/"/],
+    [
+      'a Cluster with a database',
+      { HOLDFAST_MODE: 'redis', REDIS_URL: 'redis+cluster://h:1/0' },
+      /^REDIS_URL is "redis\+cluster:\/\/h:1\/0": expected an address of Redis .*; "\/0": a cluster has no databases/,
+    ],
     ['an empty host', { HOST: '' }, /^HOST is empty/],
     ['a backend name with a line break', { BACKEND_ID: 'a\nb' }, /^BACKEND_ID/],
     ['an empty name of the accounts', { SHOP_ACCOUNTS: '' }, /^SHOP_ACCOUNTS is empty: expected a directory/],

@@ -126,6 +126,24 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
     says: ['--redis-url "http://***@127.0.0.1:6379"', 'such as redis://127.0.0.1:6379'],
   },
   {
+    name: 'a Sentinel group without the name of its primary',
+    args: ['run', killOne, '--redis-url', 'redis+sentinel://:hush@h1:1,h2:2'],
+    code: 3,
+    says: ['--redis-url "redis+sentinel://***@h1:1,h2:2"', 'the name of the primary is missing'],
+  },
+  {
+    name: 'a database in a Cluster',
+    args: ['proxy', '--mode', 'redis', '--redis-url', 'redis+cluster://h1:1/2'],
+    code: 3,
+    says: ['--redis-url "redis+cluster://h1:1/2"', '"/2": a cluster has no databases'],
+  },
+  {
+    name: 'replicas that are no number',
+    args: ['load', '--redis-url', 'redis://h1:1?replicas=one'],
+    code: 3,
+    says: ['replicas=one is no number from 0 to 100'],
+  },
+  {
     name: "another store's address",
     args: ['load', '--postgres-url', 'redis://127.0.0.1:6379'],
     code: 3,

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { parseAddress, type RedisAddress } from '../../redis-address.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import type { SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
-import { parseAddress, type RedisAddress } from './redis/address.js';
 import { hasCode, isReadOnly, type RedisConnection, withinMs } from './redis/connection.js';
 import { connectionTo, replicatedConnectionTo } from './redis/open-connection.js';
 import { fields, headOf, readable } from './redis/record-text.js';

@@ -1,4 +1,4 @@
-import type { RedisAddress } from './address.js';
+import type { RedisAddress } from '../../../redis-address.js';
 import { Cluster } from './cluster.js';
 import type { ConnectionOptions, RedisConnection } from './connection.js';
 import { OneServer } from './one-server.js';

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseAddress } from '../../../redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
 import type { RevocationFeed } from '../../revocation-feed.js';
 import { RevokedTokens } from '../../revoked-tokens.js';
 import type { StoreSettings } from '../../session-store.js';
-import { parseAddress } from './address.js';
 import type { RedisConnection } from './connection.js';
 import { connectionTo, replicatedConnectionTo } from './open-connection.js';
 

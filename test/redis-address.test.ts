@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseAddress, shownUrl } from '#src/sessions/stores/redis/address.js';
+import { parseAddress, shownUrl } from '#src/redis-address.js';
 
 const plain = {
   kind: 'single',
