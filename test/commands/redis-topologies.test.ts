@@ -1,0 +1,61 @@
+import { expect } from 'chai';
+import { Visitor } from '../backends/visitor.js';
+import { until } from '../sessions/until.js';
+import { withCluster } from '../sessions/with-cluster.js';
+import { withSentinel } from '../sessions/with-sentinel.js';
+import { type Holdfast, withHoldfast } from './holdfast.js';
+
+const downAfterMs = 500;
+
+describe('holdfast proxy --redis-url', function () {
+  this.timeout(60_000);
+
+  it('keeps the sessions of its backends in a Cluster: any of them dies, and nobody notices', () =>
+    withCluster({}, cluster =>
+      withLab(cluster.url, async (url, lab) => {
+        const users = await Promise.all(['anna', 'ben', 'cara', 'dora'].map(user => new Visitor(url).logIn(user)));
+        for (const user of users) await user.add('tea');
+        for (const name of ['backend-1', 'backend-2']) {
+          process.kill(pidOf(lab, name), 'SIGKILL');
+          await lab.sees(`${name} runs again, process`);
+          for (const user of users) expect(await user.skus()).to.deep.equal(['tea']);
+        }
+        const [anna] = users;
+        await anna?.post('/logout', {});
+        expect((await anna?.get('/cart'))?.status).to.equal(401);
+      }),
+    ));
+
+  it('keeps them behind Sentinel: after a failover the backends go on, and who logged in with ?replicas=1 still is', () =>
+    withSentinel(downAfterMs, group =>
+      withLab(`${group.url}?replicas=1`, async url => {
+        const anna = await new Visitor(url).logIn('anna');
+        const { cookie } = anna;
+        await group.kill();
+        expect((await anna.get('/cart')).status).to.equal(503);
+        expect(anna.cookie, 'an outage logs nobody out').to.equal(cookie);
+        await group.failedOver();
+        await until(async () => (await anna.get('/cart')).status === 200);
+        await anna.add('tea');
+        expect(await anna.skus()).to.deep.equal(['tea']);
+        const unreplicated = await new Visitor(url).post('/login', { user: 'ben', password: 'secret' });
+        expect(unreplicated.status, 'no replica is left').to.equal(503);
+      }),
+    ));
+});
+
+async function withLab(redisUrl: string, work: (url: string, lab: Holdfast) => Promise<void>): Promise<void> {
+  const args = ['proxy', '--mode', 'redis', '--backends', '2', '--port', '0', '--admin-port', '0'];
+  await withHoldfast([...args, '--redis-url', redisUrl, '--health-interval', '300ms'], async lab => {
+    await lab.sees('Ctrl-C here stops everything');
+    const [, url = ''] = /open (http:\S+) in a browser/.exec(lab.output.stdout) ?? [];
+    await work(url, lab);
+    lab.child.kill('SIGINT');
+    expect(await lab.ended(), lab.output.stderr).to.equal(130);
+    expect(await lab.children()).to.deep.equal([]);
+  });
+}
+
+function pidOf({ output }: Holdfast, name: string): number {
+  return Number(new RegExp(`${name}\\s+│\\s+(\\d+)`).exec(output.stdout)?.[1] ?? Number.NaN);
+}
