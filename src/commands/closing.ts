@@ -16,9 +16,11 @@ const nextSteps = [
 export function closing(runs: readonly JudgedRun[], report: string): string {
   const word = worst(runs);
   const modes = runs.filter(({ verdict }) => verdict.word === word).map(({ run }) => run.header.mode);
-  const again = `node dist/cli.js run scenarios/kill-one.yaml --mode ${modes.join(',')}     (on a machine with nothing else to do)`;
+  const isEvery = modes.length === runs.length;
+  const only = isEvery ? '' : ` --mode ${modes.join(',')}`;
+  const again = `node dist/cli.js run scenarios/kill-one.yaml${only}     (on a machine with nothing else to do)`;
   const [next = '', ...more] = word === 'pass' ? nextSteps : [again];
-  const lines = [summaries[word](modes.join(', ')), `report: ${report}`, `next: ${next}`];
+  const lines = [summaries[word](isEvery ? 'every mode' : modes.join(', ')), `report: ${report}`, `next: ${next}`];
   return [...lines, ...more.map(step => `      ${step}`)].map(line => `${line}\n`).join('');
 }
 

@@ -30,5 +30,8 @@ describe('the last words of the first look', () => {
     const [said, , next] = linesOf('inconclusive', 'pass');
     expect(said).to.match(/^inconclusive: in sticky too little was seen/);
     expect(next).to.include('--mode sticky ');
+    const [all, , again] = linesOf('inconclusive', 'inconclusive');
+    expect(all).to.match(/^inconclusive: in every mode too little was seen/);
+    expect(again).to.not.include('--mode');
   });
 });

@@ -1,7 +1,7 @@
 import { driverLagP99MsMax, type JudgedRun } from '../../../simulator/verdict.js';
 import { labels } from '../../comparison.js';
 import { count, counted, duration } from '../../words.js';
-import { type Content, type Markup, markup } from './markup.js';
+import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
 /** How far the numbers can be trusted, how to get them again, and what they do not say. */
@@ -15,7 +15,7 @@ export function conditionsSection(runs: readonly JudgedRun[]): Markup {
 }
 
 function labTable(runs: readonly JudgedRun[]): Markup {
-  const rows: [string, (judged: JudgedRun) => Content][] = [
+  const rows: [string, (judged: JudgedRun) => string][] = [
     [
       'driver lag p50 / p99 / max',
       ({ run: { lab } }) => [lab.lagMs.p50, lab.lagMs.p99, lab.lagMs.max].map(duration).join(' / '),
@@ -34,9 +34,15 @@ function labTable(runs: readonly JudgedRun[]): Markup {
   ];
   const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
   const body = rows.map(
-    ([label, cell]) => markup`<tr><th scope="row">${label}</th>${runs.map(run => markup`<td>${cell(run)}</td>`)}</tr>`,
+    ([label, cell]) =>
+      markup`<tr><th scope="row">${label}</th>${runs.map(run => markup`<td>${inPieces(cell(run))}</td>`)}</tr>`,
   );
   return markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`;
+}
+
+/** Where a narrow column breaks it: between the figures, not before a unit. */
+function inPieces(text: string): string {
+  return text.replaceAll(/(?<=\d) (?=[a-z])/g, '\u00a0').replaceAll(' /', '\u00a0/');
 }
 
 function command(runs: readonly JudgedRun[]): string {

@@ -53,6 +53,7 @@ table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabula
 th, td { padding: 6px 14px; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top; }
 th { font-weight: 600; }
 th:first-child, td:first-child { padding-left: 0; }
+th a { color: inherit; text-decoration-color: var(--rule); text-underline-offset: 3px; } th a:hover { text-decoration-color: currentcolor; }
 tbody th { font-weight: 400; color: var(--muted); }
 .comparison th + th, .comparison td + th, .comparison td { text-align: right; min-width: 110px; }
 td.loss, td.pass, td.fail, td.inconclusive { font-weight: 600; }

@@ -24,7 +24,7 @@ export function verdictSection(runs: readonly JudgedRun[]): Markup {
 
 export function comparisonSection(runs: readonly JudgedRun[]): Markup {
   const { columns, rows } = compare(runs);
-  const head = columns.map(column => markup`<th scope="col">${column}</th>`);
+  const head = columns.map((column, index) => markup`<th scope="col"><a href="#run-${index + 1}">${column}</a></th>`);
   const body = rows.map(
     ({ label, cells }) =>
       markup`<tr><th scope="row">${label}</th>${cells.map(({ text, tone }) => markup`<td class="${tone}">${text}</td>`)}</tr>`,
