@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { modes } from '#src/modes.js';
-import type { StoreEdge } from '#src/sessions/session-store.js';
+import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
 import type { Sessions } from '#src/sessions/sessions.js';
+import { SharedList } from '#src/sessions/shared-list.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import type { Accounts } from './accounts/accounts.js';
 import { Passwords } from './accounts/passwords.js';
@@ -59,13 +61,25 @@ async function opened(state: State, environment: Environment, planted: Planted):
     state.store = up ? 'up' : 'down';
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
   };
-  const sessions = openSessions({ ...modes[mode], storeUrl, limits, keys: keys.ring, onEdge, ...planted.sessions });
+  const { revocation, decorateStore } = planted.sessions;
+  const sessions = openSessions({
+    ...modes[mode],
+    ...{ storeUrl, limits, keys: keys.ring, onEdge, revocation },
+    decorateStore: store => decorateStore(listed(store, environment)),
+  });
   const ready = await sessions.ready(storeReadyMs);
   if (modes[mode].store !== 'memory') state.store = ready ? 'up' : 'down';
   return sessions;
 }
 
 const storeReadyMs = 2_000;
+
+/** Backends that each keep sessions of their own can list and end those of the others where they share a directory. The
+ * name is none that a user can have. */
+function listed(store: SessionStore, { mode, backend: name, accountsDirectory }: Environment): SessionStore {
+  if (modes[mode].store !== 'memory' || accountsDirectory === undefined) return store;
+  return new SharedList(store, { directory: path.join(accountsDirectory, '.sessions'), name, now: Date.now });
+}
 
 function serve(
   self: Self,

@@ -18,7 +18,7 @@ export interface OpenOptions {
   readonly keys?: () => KeyRing;
   /** False: tokens cannot be ended before their time. For comparison only. */
   readonly revocation?: boolean;
-  /** Puts something between the strategy and its store: for weaknesses planted on purpose. */
+  /** Puts something between the strategy and its store: a list that processes share, a weakness planted on purpose. */
   readonly decorateStore?: (store: SessionStore) => SessionStore;
   readonly now?: () => number;
   /** Whether every request came over TLS; otherwise `X-Forwarded-Proto: https` says so request by request. */

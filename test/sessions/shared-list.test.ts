@@ -1,0 +1,130 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import { StoreUnavailable } from '#src/sessions/errors.js';
+import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
+import type { SessionStore, StoreEntry } from '#src/sessions/session-store.js';
+import { SharedList } from '#src/sessions/shared-list.js';
+import { memory } from '#src/sessions/stores/memory.js';
+import { expectRejection } from './expect-rejection.js';
+import { sessionStoreContract } from './session-store.contract.js';
+
+describe('memory store with a shared list', () => {
+  let directory: string;
+
+  before(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), 'holdfast-list-'));
+  });
+
+  after(() => rm(directory, { recursive: true, force: true }));
+
+  let processes = 0;
+  const entry: StoreEntry = {
+    ...memory,
+    open: settings => new SharedList(memory.open(settings), { ...settings, directory, name: `process-${++processes}` }),
+  };
+  sessionStoreContract(entry, async () => ({ server: undefined, url: undefined, stop: async () => undefined }));
+
+  describe('of two processes', () => {
+    let nowMs: number;
+    let one: SessionStore;
+    let two: SessionStore;
+    const opened = (name: string) =>
+      new SharedList(memory.open({ url: undefined, deadlineMs: 100, now: () => nowMs }), {
+        ...{ directory, name },
+        now: () => nowMs,
+      });
+
+    beforeEach(() => {
+      nowMs = Date.now();
+      [one, two] = [opened('one'), opened('two')];
+    });
+    afterEach(() => Promise.all([one, two].map(store => store.close())));
+
+    async function created(store: SessionStore): Promise<string> {
+      const id = newSessionId();
+      const deadlines = { createdAtMs: nowMs, idleUntilMs: nowMs + 60_000, absoluteUntilMs: nowMs + 90_000 };
+      await store.create(id, { user: 'anna', data: { in: 'memory' }, version: 1, ...deadlines });
+      return id;
+    }
+
+    const handle = (id: string) => handleOf(digestOf(id));
+
+    it('lists the sessions of both, and keeps them where they are', async () => {
+      const [here, there] = [await created(one), await created(two)];
+      for (const store of [one, two]) {
+        const handles = (await store.listByUser('anna')).map(each => each.handle);
+        expect(handles).to.have.members([here, there].map(handle));
+      }
+      expect(await one.read(there)).to.equal(undefined);
+      expect((await two.read(there))?.data).to.deep.equal({ in: 'memory' });
+    });
+
+    it('ends a session of the other at once, for every call, and once', async () => {
+      const id = await created(two);
+      expect(await one.removeByHandle('berta', handle(id))).to.equal(false);
+      expect(await one.removeByHandle('anna', '../two')).to.equal(false);
+      const record = await two.read(id);
+      expect(record).not.to.equal(undefined);
+      expect(await one.removeByHandle('anna', handle(id))).to.equal(true);
+      expect(await one.removeByHandle('anna', handle(id))).to.equal(false);
+      if (record !== undefined) expect(await two.replace(id, { ...record, version: 2 })).to.equal('gone');
+      expect(await two.touch(id, nowMs + 61_000)).to.equal(false);
+      expect(await two.read(id)).to.equal(undefined);
+    });
+
+    it('says to a rotation that the other has ended what it rotates', async () => {
+      const id = await created(two);
+      await one.removeByHandle('anna', handle(id));
+      expect(await two.remove(id, 1)).to.equal('gone');
+    });
+
+    it('is ended by exactly one of several', async () => {
+      const id = await created(two);
+      const ends = await Promise.all([
+        one.removeByHandle('anna', handle(id)),
+        two.remove(id).then(outcome => outcome === 'removed'),
+        one.removeByHandle('anna', handle(id)),
+      ]);
+      expect(ends.filter(Boolean)).to.have.length(1);
+    });
+
+    it('ends everyone’s, and forgets what is past its deadline', async () => {
+      const made = [await created(one), await created(two)];
+      await one.clear();
+      expect(await Promise.all([one.read(made[0] ?? ''), two.read(made[1] ?? '')])).to.deep.equal([
+        undefined,
+        undefined,
+      ]);
+      await created(two);
+      nowMs += 60_000;
+      expect(await one.listByUser('anna')).to.deep.equal([]);
+    });
+
+    it('a touch moves the deadline in the list, and brings back nothing', async () => {
+      const id = await created(two);
+      expect(await two.touch(id, nowMs + 99_000)).to.equal(true);
+      expect((await one.listByUser('anna')).map(each => each.idleUntilMs)).to.deep.equal([nowMs + 90_000]);
+    });
+
+    it('loses what was in the memory of a process that was killed, when one of its name comes', async () => {
+      await created(two);
+      const again = opened('two');
+      expect(await one.listByUser('anna')).to.deep.equal([]);
+      const id = await created(again);
+      await two.close();
+      expect(await again.read(id), 'the former one is slow to end').not.to.equal(undefined);
+      await again.close();
+      expect((await readdir(directory)).filter(name => name.startsWith('two'))).to.deep.equal([]);
+    });
+
+    it('refuses a session that it cannot list', async () => {
+      await rm(directory, { recursive: true });
+      await writeFile(directory, 'a file where the directory was');
+      const error = await expectRejection(created(one), StoreUnavailable);
+      expect(error.message).to.match(/list of sessions/);
+      await rm(directory);
+    });
+  });
+});
