@@ -11,8 +11,8 @@ export const affinityChosen: Attack = {
   run,
 };
 
-/** In a row, each time another one at random: by chance that is 1 in 3^10. */
-const choices = 10;
+/** In a row, each time another one at random: by chance that is 1 in 3^15, for each of some 140 ways. */
+const choices = 15;
 
 /** The headers with which somebody would ask for this backend. */
 type Way = (backend: BackendAddress, number: number) => Readonly<Record<string, string>>;
@@ -29,7 +29,7 @@ async function run(target: Target) {
 }
 
 async function chooses(target: Target, way: Way) {
-  for (let left = choices; ; left--) {
+  for (let left = choices - 1; ; left--) {
     const at = randomInt(target.backends.length);
     const wanted = target.backends[at] ?? { name: '', url: '' };
     const answer = await target.browser().get('/me', { headers: way(wanted, at + 1) });
