@@ -6,11 +6,12 @@ export interface PlainData {
   readonly data: SessionData;
 }
 
-/** What would be read back of `data`: a copy, and only what JSON can say. */
+/** What would be read back of `data`: a copy, and only what JSON can say. Throws `SessionTooLarge` that names the part
+ * which takes the most. */
 export function plainData(data: SessionData, bytesMax: number): PlainData {
   const json = JSON.stringify(data);
   const bytes = Buffer.byteLength(json);
-  if (bytes > bytesMax) throw new SessionTooLarge(bytes, bytesMax);
+  if (bytes > bytesMax) throw new SessionTooLarge(bytes, bytesMax, largestOf(Object.entries(data)));
   return { json, data: JSON.parse(json) };
 }
 
@@ -25,4 +26,11 @@ export function editedData(
   edit(draft);
   const after = plainData(draft, bytesMax);
   return after.json === before ? undefined : after;
+}
+
+/** Undefined when there is none. */
+export function largestOf(parts: readonly (readonly [name: string, value: unknown])[]) {
+  return parts
+    .map(([name, value]) => ({ name, bytes: Buffer.byteLength(JSON.stringify(value) ?? '') }))
+    .toSorted((one, other) => other.bytes - one.bytes)[0];
 }

@@ -1,6 +1,6 @@
 import { SessionConflict } from './errors.js';
 import type { RevocationFeed } from './revocation-feed.js';
-import type { SessionLimits, SessionSummary } from './session.js';
+import type { SessionLimits, SessionRecord, SessionSummary } from './session.js';
 import { digestOf, handleOf } from './session-id.js';
 import type { SessionStore } from './session-store.js';
 import type { StrategySettings } from './session-strategy.js';
@@ -24,6 +24,12 @@ export class RegisteredSessions {
     this.#now = now;
   }
 
+  /** By the time of login, which nothing moves: a token that is issued on a backend which does not know yet must not
+   * carry the session past the end of everyone's. */
+  isRevoked(handle: string, { createdAtMs }: Pick<SessionRecord, 'createdAtMs'>): boolean {
+    return this.#feed?.isRevoked(handle, createdAtMs) === true;
+  }
+
   list(user: string): Promise<readonly SessionSummary[]> {
     return this.#store.listByUser(user);
   }
@@ -31,6 +37,19 @@ export class RegisteredSessions {
   async end(id: string, untilMs: number): Promise<void> {
     await this.#feed?.revoke([handleOf(digestOf(id))], untilMs);
     await this.#store.remove(id);
+  }
+
+  /**
+   * Ends a session whose `successor` is in the list already, though nobody has a token of it yet: a logout that came
+   * before, on whichever backend, wins. False when it did, and then there is no successor either.
+   */
+  async supersede(id: string, successor: string, untilMs: number): Promise<boolean> {
+    if ((await this.#store.remove(id)) !== 'removed') {
+      await this.#store.remove(successor);
+      return false;
+    }
+    await this.#feed?.revoke([handleOf(digestOf(id))], untilMs);
+    return true;
   }
 
   async endOne(user: string, handle: string): Promise<boolean> {

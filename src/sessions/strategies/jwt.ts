@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
+import { firstDeadlines } from '../deadlines.js';
 import { StoreUnavailable } from '../errors.js';
+import { editedData, plainData } from '../plain-data.js';
 import { RegisteredSessions } from '../registered-sessions.js';
-import type { RevocationFeed } from '../revocation-feed.js';
 import type { NoSession, Session, SessionData, SessionLimits, SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
-import type { SessionStore } from '../session-store.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 import { AccessTokens } from './jwt/access-tokens.js';
-import { claimBytesMax, claimsWithin } from './jwt/claim-budget.js';
 import type { Claims } from './jwt/claims.js';
 import { hashOf, RefreshFamilies } from './jwt/refresh-families.js';
 
+/** Of the data of a session, which every request carries twice over: there as a cookie, and back when it changes. */
+const claimBytesMax = 1024;
 const accessLifeMaxMs = 5 * 60_000;
 /** How far the clocks of two backends may be apart. */
 const toleranceMs = 5_000;
@@ -34,22 +35,20 @@ class JwtSession implements Session {
  */
 class JwtStrategy implements SessionStrategy {
   readonly #registered: RegisteredSessions;
-  readonly #store: SessionStore;
-  readonly #feed: RevocationFeed | undefined;
   readonly #limits: SessionLimits;
   readonly #now: () => number;
   readonly #tokens: AccessTokens;
   readonly #families: RefreshFamilies;
   readonly #lifeMs: number;
+  readonly #dataBytesMax: number;
 
   constructor(settings: StrategySettings) {
-    const { store, feed, keys, limits, now } = settings;
+    const { store, keys, limits, now } = settings;
     this.#registered = new RegisteredSessions(settings);
-    this.#store = store;
-    this.#feed = feed;
     this.#limits = limits;
     this.#now = now;
     this.#lifeMs = Math.min(accessLifeMaxMs, Math.floor(limits.idleMs / 3));
+    this.#dataBytesMax = Math.min(claimBytesMax, limits.dataBytesMax);
     this.#tokens = new AccessTokens(keys, this.#lifeMs);
     this.#families = new RefreshFamilies(store, limits.idleMs, now);
   }
@@ -70,40 +69,28 @@ class JwtStrategy implements SessionStrategy {
   }
 
   async begin(user: string, data: SessionData): Promise<Issued> {
-    const dataJson = this.#within(data);
-    const createdAtMs = this.#now();
-    const absoluteUntilMs = createdAtMs + this.#limits.absoluteMs;
-    const idleUntilMs = Math.min(createdAtMs + this.#limits.idleMs, absoluteUntilMs);
-    return this.#found({ user, version: 1, createdAtMs, idleUntilMs, absoluteUntilMs }, dataJson);
+    const { json } = plainData(data, this.#dataBytesMax);
+    return this.#found({ user, version: 1, ...firstDeadlines(this.#limits, this.#now()) }, json);
   }
 
-  /** Neither the time of issue nor the end moves: an edit gives no token more life than it had, nor takes it out of
-   * reach of a revocation that came in between. */
+  /** Neither the time of issue nor the end moves: an edit gives no token more life than it had. */
   async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
     const { token, claims, record } = ours(session);
     if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
-    const draft: SessionData = JSON.parse(JSON.stringify(record.data));
-    edit(draft);
-    const dataJson = this.#within(draft);
-    if (dataJson === JSON.stringify(record.data)) return { token, session };
+    const edited = editedData(record.data, edit, this.#dataBytesMax);
+    if (edited === undefined) return { token, session };
     const [, refresh = ''] = token.split('~');
-    const next = { ...claims, jti: newJti(), dataJson, record: { ...claims.record, version: record.version + 1 } };
+    const versioned = { ...claims.record, version: record.version + 1 };
+    const next = { ...claims, jti: newJti(), dataJson: edited.json, record: versioned };
     return this.#issue(next, refresh);
   }
 
-  /** The successor exists before the old one is removed, but nobody knows its token until that has succeeded: a logout
-   * in between wins. */
   async rotate(session: Session): Promise<Issued | 'gone'> {
     const { claims } = ours(session);
     if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
     const issued = await this.#found(claims.record, claims.dataJson);
-    const outcome = await this.#store.remove(claims.sid);
-    if (outcome !== 'removed') {
-      await this.#store.remove(ours(issued.session).claims.sid);
-      return 'gone';
-    }
-    await this.#feed?.revoke([claims.handle], claims.record.absoluteUntilMs);
-    return issued;
+    const { sid: next } = ours(issued.session).claims;
+    return (await this.#registered.supersede(claims.sid, next, claims.record.absoluteUntilMs)) ? issued : 'gone';
   }
 
   end(session: Session): Promise<void> {
@@ -178,12 +165,8 @@ class JwtStrategy implements SessionStrategy {
     return this.#now() >= Math.min(record.idleUntilMs, record.absoluteUntilMs);
   }
 
-  #isRevoked({ handle, issuedAtMs }: Claims): boolean {
-    return this.#feed?.isRevoked(handle, issuedAtMs) === true;
-  }
-
-  #within(data: SessionData): string {
-    return claimsWithin(data, Math.min(claimBytesMax, this.#limits.dataBytesMax));
+  #isRevoked({ handle, record }: Claims): boolean {
+    return this.#registered.isRevoked(handle, record);
   }
 }
 

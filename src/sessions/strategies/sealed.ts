@@ -72,19 +72,13 @@ class SealedStrategy implements SessionStrategy {
     return issued(this.#sealed(sid, { ...record, data: edited.data, version: record.version + 1 }));
   }
 
-  /** The successor is registered before the old one is removed, but nobody has its token until that has succeeded: so
-   * a logout in between wins, on whichever backend it was, and is not undone. */
   async rotate(session: Session): Promise<Issued | 'gone'> {
     const { payload } = ours(session);
     if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
-    const { store, feed } = this.#settings;
-    const successor = await this.#found(payload.record);
-    if ((await store.remove(payload.sid)) !== 'removed') {
-      await store.remove(ours(successor.session).payload.sid);
-      return 'gone';
-    }
-    await feed?.revoke([handleOf(digestOf(payload.sid))], payload.record.absoluteUntilMs);
-    return successor;
+    const { sid, record } = payload;
+    const successor = await this.#found(record);
+    const { sid: next } = ours(successor.session).payload;
+    return (await this.#registered.supersede(sid, next, record.absoluteUntilMs)) ? successor : 'gone';
   }
 
   end(session: Session): Promise<void> {
@@ -156,10 +150,8 @@ class SealedStrategy implements SessionStrategy {
     return now() >= Math.min(record.idleUntilMs, record.absoluteUntilMs, capMs);
   }
 
-  /** By the time of login, which no sealing or rotation moves: one on a backend that does not know yet must not carry
-   * the session past the end of everyone's. */
   #isRevoked({ sid, record }: Payload): boolean {
-    return this.#settings.feed?.isRevoked(handleOf(digestOf(sid)), record.createdAtMs) === true;
+    return this.#registered.isRevoked(handleOf(digestOf(sid)), record);
   }
 }
 

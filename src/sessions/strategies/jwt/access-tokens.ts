@@ -1,7 +1,7 @@
 import { CompactSign, compactVerify, errors } from 'jose';
 import type { KeyRing } from '../../../key-ring.js';
 import { SessionTooLarge } from '../../errors.js';
-import { largestOf } from './claim-budget.js';
+import { largestOf } from '../../plain-data.js';
 import { type Claims, claimsText, readClaims } from './claims.js';
 import { algorithm, type SigningKey, SigningKeys } from './signing-keys.js';
 

@@ -1,0 +1,59 @@
+import { expect } from 'chai';
+import { generateKeyRing } from '#src/key-ring.js';
+import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
+import { RevokedTokens } from '#src/sessions/revoked-tokens.js';
+import { defaultLimits } from '#src/sessions/session.js';
+import { RevocationList } from '#src/sessions/stores/memory/revocation-list.js';
+import { memory } from '#src/sessions/stores/memory.js';
+import { strategies } from '#src/sessions/strategies/registry.js';
+import { issued, living } from './session-endings.contract.js';
+import { watched } from './watched-store.js';
+
+/** Longer than an access token lives, and than a touch waits. */
+const laterMs = 6 * 60_000;
+
+describe('sessions: a backend that learns late that everyone was logged out', () => {
+  const concerned = Object.entries(strategies).filter(([, { needsFeed }]) => needsFeed);
+
+  for (const [name, entry] of concerned) {
+    for (const step of ['renews', 'rotates'] as const) {
+      it(`${name}: ${step} a token meanwhile, and that one is dead too`, async () => {
+        let nowMs = Date.now();
+        const now = () => nowMs;
+        const store = watched(memory.open({ url: undefined, deadlineMs: 400, now }));
+        const ring = generateKeyRing();
+        const settings = { store, keys: () => ring, limits: defaultLimits, now };
+        const learned = new RevokedTokens();
+        const one = entry.open({ ...settings, feed: new RevocationList(now) });
+        const two = entry.open({ ...settings, feed: lateFeed(learned, now) });
+        const begun = await one.begin('anna', {});
+        nowMs += laterMs;
+        const endedAtMs = nowMs;
+        let token = '';
+        store.before('clear', async () => {
+          nowMs += 10;
+          const session = living(await two.open(begun.token));
+          token = step === 'renews' ? session.token : issued(await two.rotate(session)).token;
+          living(await two.open(token));
+        });
+        await one.endEveryone();
+        expect(token).not.to.equal(begun.token);
+        learned.addEveryone(endedAtMs, endedAtMs + defaultLimits.absoluteMs);
+        for (const strategy of [one, two]) expect(await strategy.open(token)).to.equal('revoked');
+        living(await one.open((await one.begin('anna', {})).token));
+        await Promise.all([one.close(), two.close()]);
+      });
+    }
+  }
+});
+
+/** Knows what it is told, and tells nobody. */
+function lateFeed(learned: RevokedTokens, now: () => number): RevocationFeed {
+  return {
+    isRevoked: (handle, issuedAtMs) => learned.has(handle, issuedAtMs, now()),
+    revoke: async (handles, untilMs) => learned.add(handles, untilMs),
+    revokeEveryone: async untilMs => learned.addEveryone(now(), untilMs),
+    ready: async () => true,
+    close: async () => undefined,
+  };
+}
