@@ -100,6 +100,8 @@ export class Cluster implements RedisConnection {
     const node = new Redis({ ...serverOptions(this.#options.deadlineMs), ...loginIn(this.#address), ...place });
     if (this.#closing.signal.aborted) node.disconnect();
     this.#nodes.set(name, node);
+    // Every question that was sent on to it while it connects listens.
+    node.setMaxListeners(0);
     let lastError: Error | undefined;
     node.on('error', error => {
       lastError = error;
