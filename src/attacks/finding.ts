@@ -17,10 +17,11 @@ export interface InconclusiveResult {
   readonly reason: string;
 }
 
-export type FindingWord = 'as it should be' | 'not as it should be' | 'inconclusive';
+/** As the verdict of a scenario. */
+export type FindingWord = 'pass' | 'fail' | 'inconclusive';
 
 /** At full strength nothing may succeed; in a weak variant what is run there must. */
 export function judge({ variant, result: { outcome } }: Finding): FindingWord {
   if (outcome === 'inconclusive') return 'inconclusive';
-  return (outcome === 'succeeded') === (variant !== undefined) ? 'as it should be' : 'not as it should be';
+  return (outcome === 'succeeded') === (variant !== undefined) ? 'pass' : 'fail';
 }

@@ -64,30 +64,20 @@ export const weakVariants = {
     mode: 'redis',
     defect: 'counting-ids',
   },
-  'endless-idle': {
-    summary: 'nobody looks at how long a session has not been used',
-    mode: 'redis',
-    defect: 'endless-idle',
-  },
-  'endless-rotation': {
-    summary: 'with every new token the absolute limit of a session begins anew',
-    mode: 'redis',
-    defect: 'endless-rotation',
-  },
   'unlisted-sessions': {
     summary: 'nobody knows whose sessions there are, so those of a user cannot be found to end them',
     mode: 'redis',
     defect: 'unlisted-sessions',
   },
-  'no-nonce': {
-    summary: 'a change of the password takes any nonce',
+  'endless-sessions': {
+    summary: 'nobody looks at how long a session is not used, and with every new token its absolute limit begins anew',
     mode: 'redis',
-    defect: 'no-nonce',
+    defect: 'endless-idle,endless-rotation',
   },
-  'foreign-handles': {
-    summary: 'who ends a session by its handle is not asked whose it is',
+  'careless-accounts': {
+    summary: 'a change of the password takes any nonce; who ends a session by its handle is not asked whose it is',
     mode: 'redis',
-    defect: 'foreign-handles',
+    defect: 'no-nonce,foreign-handles',
   },
 } as const satisfies Record<string, WeakVariant>;
 

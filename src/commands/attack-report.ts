@@ -40,7 +40,7 @@ function table(findings: readonly Finding[], colours: Colours): string {
 function word(finding: Finding, colours: Colours): string {
   const { outcome } = finding.result;
   const said = { resisted: 'resisted', succeeded: 'SUCCEEDED', 'not applicable': 'n/a', inconclusive: 'inconclusive' };
-  const paint = { 'as it should be': colours.green, 'not as it should be': colours.red, inconclusive: colours.yellow };
+  const paint = { pass: colours.green, fail: colours.red, inconclusive: colours.yellow };
   return outcome === 'not applicable' ? colours.dim('n/a') : paint[judge(finding)](said[outcome]);
 }
 
@@ -61,10 +61,10 @@ function weakLines(findings: readonly Finding[], colours: Colours): string[] {
 function unseenLines(attacks: Attacks, findings: readonly Finding[]): string[] {
   const run = new Set(findings.map(({ attack }) => attack));
   const seen = new Set(findings.filter(({ variant }) => variant !== undefined).map(({ attack }) => attack));
-  return Object.entries(attacks).flatMap(([name, attack]) =>
-    run.has(name) && !seen.has(name)
-      ? [`note: ${name} was not seen to succeed; its weak variant runs with --mode ${weakModesOf(attack).join(',')}`]
-      : [],
+  const unseen = Object.entries(attacks).filter(([name]) => run.has(name) && !seen.has(name));
+  return grouped(
+    unseen.map(([name, attack]) => [weakModesOf(attack).join(','), name]),
+    (modes, names) => `not seen to succeed here (that takes --mode ${modes}): ${names}`,
   );
 }
 
@@ -79,10 +79,25 @@ function lagLines(findings: readonly Finding[]): string[] {
 }
 
 function reasons(findings: readonly Finding[]): string[] {
-  return findings.flatMap(({ attack, mode, variant, result }) => {
+  const why = findings.flatMap(({ attack, mode, variant, result }) => {
     if (result.outcome !== 'not applicable' && result.outcome !== 'inconclusive') return [];
-    return [`${result.outcome}: ${attack} in ${[mode, variant].filter(Boolean).join(', ')}: ${result.reason}`];
+    return { attack, place: [mode, variant].filter(Boolean).join('/'), said: `${result.outcome}: ${result.reason}` };
   });
+  const lines = why.map(({ attack, said }): [string, string] => {
+    const same = why.filter(other => other.attack === attack && other.said === said);
+    return [`${same.map(({ place }) => place).join(', ')}: ${said}`, attack];
+  });
+  return grouped(lines, (line, names) => `${line} (${names})`);
+}
+
+/** One line per key, in the order of their first appearance. */
+function grouped(
+  pairs: readonly (readonly [string, string])[],
+  say: (key: string, values: string) => string,
+): string[] {
+  const byKey = new Map<string, Set<string>>();
+  for (const [key, value] of pairs) byKey.set(key, (byKey.get(key) ?? new Set()).add(value));
+  return [...byKey].map(([key, values]) => say(key, [...values].join(', ')));
 }
 
 /** Only of what should not have been: what a weak variant falls to is in the JSON. */

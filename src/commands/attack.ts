@@ -8,7 +8,7 @@ import { runAttacks } from '../attacks/run-attacks.js';
 import { startSystem } from '../attacks/start-system.js';
 import { modeNames } from '../modes.js';
 import { attackReport } from './attack-report.js';
-import { exitCodes, exiting } from './exit.js';
+import { exitCodeOf, exiting } from './exit.js';
 import { interruptible } from './interrupt.js';
 import { parseModes } from './mode-option.js';
 import { checkOutputs, writeWhole } from './output.js';
@@ -55,7 +55,7 @@ async function attackAll(args: AttackArgs, signal: AbortSignal): Promise<number>
   process.stdout.write(`${attackReport(chosen, findings, wantsColour(process.stdout))}\n`);
   if (args.json !== undefined) await writeWhole(args.json, attackJson(chosen, findings));
   if (args.markdown !== undefined) await writeWhole(args.markdown, evidence(chosen, findings));
-  return exitCodeOfFindings(findings);
+  return exitCodeOf(findings.map(judge));
 }
 
 function parseAttacks(given: readonly string[] | undefined): typeof attacks {
@@ -66,14 +66,9 @@ function parseAttacks(given: readonly string[] | undefined): typeof attacks {
 
 function onProgress({ mode, variantName, shortLimits, attacks }: PlannedSystem, findings?: readonly Finding[]): void {
   const name = [mode, variantName, shortLimits ? 'short limits' : undefined].filter(Boolean).join(', ');
-  const wrong = findings?.filter(finding => judge(finding) !== 'as it should be').length ?? 0;
+  const wrong = findings?.filter(finding => judge(finding) !== 'pass').length ?? 0;
   const said = wrong === 0 ? 'as it should be' : `${wrong} not as it should be`;
-  process.stderr.write(`${name}: ${findings === undefined ? `${attacks.length} attacks` : said}\n`);
-}
-
-/** What was seen to be wrong weighs more than what was not seen. */
-function exitCodeOfFindings(findings: readonly Finding[]): number {
-  const words = findings.map(judge);
-  if (words.includes('not as it should be')) return exitCodes.failed;
-  return words.length === 0 || words.includes('inconclusive') ? exitCodes.inconclusive : exitCodes.ok;
+  process.stderr.write(
+    `${name}: ${findings === undefined ? `${attacks.length} ${attacks.length === 1 ? 'attack' : 'attacks'}` : said}\n`,
+  );
 }

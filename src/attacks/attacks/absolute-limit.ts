@@ -14,7 +14,7 @@ export const absoluteLimit: Attack = {
   title:
     'keep a session past its absolute limit: by using it all the time, by having its token renewed again and again',
   asvs: ['7.3.2'],
-  weak: ['endless-rotation'],
+  weak: ['endless-sessions'],
   shortLimits: true,
   run,
 };

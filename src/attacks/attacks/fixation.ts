@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { type Attack, Tries } from '../attack.js';
-import { type Browser, sessionCookie } from '../browser.js';
+import { type Browser, preLoginCookie, sessionCookie } from '../browser.js';
 import { tryEndedEverywhere } from '../ended-session.js';
-import { loggedIn, logIn, reauthenticated, userOf } from '../shop.js';
+import { Inconclusive } from '../errors.js';
+import { enrolled, preLoginOf } from '../second-factor.js';
+import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated, userOf } from '../shop.js';
 import type { Target } from '../target.js';
 
 export const fixation: Attack = {
-  title:
-    'plant a token before the login, or keep one from before a login or a fresh authentication, and use it afterwards',
+  title: 'plant a token before the login, or keep one from before a login, a code or a fresh authentication',
   asvs: ['7.2.4'],
   weak: ['keep-id-at-login'],
   run,
@@ -24,6 +25,7 @@ async function run(target: Target) {
   await tryPlanted(target, tries, 'whatever a visit leaves behind', browser => browser.get('/'));
   await tryKept(target, tries, 'a second login', ({ user, browser }) => logIn(browser, user, target.password));
   await tryKept(target, tries, 'a fresh authentication', ({ browser }) => reauthenticated(browser, target.password));
+  await tryHalfLoggedIn(target, tries);
   return tries.result();
 }
 
@@ -54,4 +56,27 @@ async function tryKept(
   await renew(member);
   const ended = { user: member.user, atMs: performance.now(), lagMs: target.revocationLagMs };
   await tryEndedEverywhere(target, tries, `with the token from before ${step}`, kept, ended);
+}
+
+/** What a browser holds between the password and the code: before the code it opens nothing, nor after it. */
+async function tryHalfLoggedIn(target: Target, tries: Tries): Promise<void> {
+  const { user, code, usedStep } = await enrolled(target);
+  const browser = await preLoginOf(target, user);
+  const [kept, asSession] = [browser.copy(), browser.copy()];
+  const preLogin = browser.cookies.get(preLoginCookie);
+  if (preLogin === undefined) throw new Inconclusive('the password gave no cookie to go on with to the code');
+  asSession.cookies.set(sessionCookie, preLogin);
+  const tryBoth = async (when: string) => {
+    for (const [what, thief] of Object.entries({
+      'the cookies': kept,
+      'the pre-login token as a session': asSession,
+    })) {
+      const answer = await thief.copy().get('/me');
+      tries.add(`${what} from before the code opened the session ${when}`, userOf(answer) === user, answer);
+    }
+  };
+  await tryBoth('without it');
+  expectStatus(await browser.post('/login/totp', { code: code(usedStep + 1) }), 200, 'the code');
+  if (!(await isHonoured(browser, user))) throw new Inconclusive('the honest user is not logged in after the code');
+  await tryBoth('after it');
 }

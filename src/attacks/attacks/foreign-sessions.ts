@@ -7,7 +7,7 @@ import type { Target } from '../target.js';
 export const foreignSessions: Attack = {
   title: "see or end another user's sessions by their handles; go on with one of one's own that was ended in the list",
   asvs: ['7.5.2'],
-  weak: ['foreign-handles'],
+  weak: ['careless-accounts'],
   run,
 };
 

@@ -12,7 +12,7 @@ const roundsMax = 4;
 export const idleLimit: Attack = {
   title: 'use a session that nobody has used for longer than the idle limit, after login and after some use',
   asvs: ['7.3.1'],
-  weak: ['endless-idle'],
+  weak: ['endless-sessions'],
   shortLimits: true,
   run,
 };
