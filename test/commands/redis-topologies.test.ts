@@ -10,16 +10,15 @@ const downAfterMs = 500;
 describe('holdfast proxy --redis-url', function () {
   this.timeout(60_000);
 
-  it('keeps the sessions of its backends in a Cluster: any of them dies, and nobody notices', () =>
+  it('keeps the sessions of its backends in a Cluster: one of them dies, and takes no session with it', () =>
     withCluster({}, cluster =>
       withLab(cluster.url, async (url, lab) => {
         const users = await Promise.all(['anna', 'ben', 'cara', 'dora'].map(user => new Visitor(url).logIn(user)));
         for (const user of users) await user.add('tea');
-        for (const name of ['backend-1', 'backend-2']) {
-          process.kill(pidOf(lab, name), 'SIGKILL');
-          await lab.sees(`${name} runs again, process`);
-          for (const user of users) expect(await user.skus()).to.deep.equal(['tea']);
-        }
+        process.kill(pidOf(lab, 'backend-1'), 'SIGKILL');
+        await lab.sees('backend-1 ended');
+        await lab.sees('backend-1 runs again, process');
+        for (const user of users) expect(await user.skus()).to.deep.equal(['tea']);
         const [anna] = users;
         await anna?.post('/logout', {});
         expect((await anna?.get('/cart'))?.status).to.equal(401);
