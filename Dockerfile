@@ -13,6 +13,8 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY --from=build /app/scenarios ./scenarios
+# A volume that is mounted here for the first time belongs to whom this directory belongs to.
+RUN install -d -o node -g node -m 700 /shared
 USER node
 ENTRYPOINT ["node"]
 CMD ["dist/cli.js", "--help"]
