@@ -9,7 +9,7 @@ import { keepFamily } from './browser-family.js';
 import { type Call, hasField, stringsOf } from './call.js';
 import { type Members, refuseFallen, whileStanding } from './members.js';
 import { tryPassword } from './password-try.js';
-import { WrongCode, WrongLogin } from './refusal.js';
+import { NotAllowed, WrongCode, WrongLogin } from './refusal.js';
 import { json } from './reply.js';
 
 /** The password again, and the code where there is a second factor: a fresh token, and a nonce for one change. */
@@ -17,6 +17,7 @@ export async function reauthenticate(members: Members, call: Call, visit: Visit,
   const names = hasField(call, 'code') ? ['password', 'code'] : ['password'];
   const [password = '', code = ''] = stringsOf(call, ...names);
   const nowMs = Date.now();
+  if (members.passwords.isReserved(user)) throw new NotAllowed(noAdministrator);
   const account = await tryPassword(members, user, password, 'known');
   if (account === undefined) throw new WrongLogin('wrong password');
   await accept(members, user, account, code, nowMs);
@@ -30,6 +31,8 @@ export async function reauthenticate(members: Members, call: Call, visit: Visit,
   await whileStanding(members, user, account, visit, renew);
   return json(200, nonce, { 'set-cookie': knownBrowser(members.keys(), user, call.secure, nowMs) });
 }
+
+const noAdministrator = 'the name is kept for an administrator, and SHOP_ADMIN_PASSWORD says that there is none';
 
 async function accept(members: Members, user: string, was: Account, code: string, nowMs: number): Promise<void> {
   const { accounts, keys } = members;

@@ -41,6 +41,11 @@ export class Passwords {
     return user === administrator && this.#administrators !== undefined;
   }
 
+  /** Whoever had this name and changed its account before there was an administrator would be the administrator then. */
+  isReserved(user: string): boolean {
+    return user === administrator && this.#administrators === undefined;
+  }
+
   /** Whether the account has a password that is not everybody's. */
   isOwn(user: string, { password }: Account): boolean {
     return password !== null || this.isAdministrator(user);

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { withShop } from '../with-shop.js';
 import { enrol } from './authenticator.js';
-import type { Member } from './member.js';
+import { Member } from './member.js';
 import { choose } from './shortcuts.js';
 import { startTwoShops, type TwoShops } from './two-shops.js';
+import { withDirectory } from './with-directory.js';
 
 describe('shop: the administrator, on two backends', () => {
   let shops: TwoShops;
@@ -40,6 +42,21 @@ describe('shop: the administrator, on two backends', () => {
       expect((await shops.member('nobody').post(`/admin/${route}`, target)).status).to.equal(401);
     }
   });
+
+  it('is nobody who took the name before there was one', () =>
+    withDirectory(async directory => {
+      const settings = { SHOP_ACCOUNTS: directory };
+      await withShop(settings, async ({ url }) => {
+        const squatter = await new Member(url, 'admin').logIn();
+        expect((await squatter.get('/account')).json).to.include({ role: 'user' });
+        const { status, json } = await squatter.post('/account/reauthenticate', { password: 'secret' });
+        expect([status, json.why]).to.deep.equal([403, 'not-allowed']);
+      });
+      await withShop({ ...settings, SHOP_ADMIN_PASSWORD: 'now there is one' }, async ({ url }) => {
+        expect((await new Member(url, 'admin').tryLogin('secret')).status).to.equal(401);
+        expect((await new Member(url, 'admin').tryLogin('now there is one')).status).to.equal(200);
+      });
+    }));
 
   it('needs a fresh password for each deed', async () => {
     const [berta] = await browsers('berta', 1);
