@@ -10,6 +10,8 @@ import { reporters } from '#src/report/reporters/registry.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
 import { faults } from '#src/simulator/faults/registry.js';
+import { storeAddresses } from '#src/store-addresses.js';
+import { withShop } from './backends/with-shop.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
@@ -36,14 +38,34 @@ const listed: Record<string, readonly string[]> = {
 describe('README', () => {
   for (const [title, names] of Object.entries(listed)) {
     it(`lists exactly the ${title.toLowerCase()} that exist`, () => {
-      const section = readme.split(/^#{2,3} /m).find(text => text.startsWith(`${title}\n`)) ?? '';
-      const rows = [...section.matchAll(/^\| `([^`]+)` /gm)].map(match => match[1]);
+      const rows = [...sectionOf(title).matchAll(/^\| `([^`]+)` /gm)].map(match => match[1]);
       expect(rows.toSorted()).to.deep.equal([...names].toSorted());
     });
   }
 
   it('has the first command before line 30', () => {
     expect(readme.split('\n').findIndex(line => line.startsWith('npm start'))).to.be.within(1, 30);
+  });
+
+  it('lists the requests about accounts that the shop answers', () =>
+    withShop({}, async ({ url }) => {
+      const { error } = Object(await (await fetch(`${url}/no-such-path`)).json());
+      const known = String(error)
+        .replace(/.*Known: /, '')
+        .split(', ');
+      const wanted = known.filter(place => /^\/(?:log|account|admin)/.test(place));
+      const rows = [...sectionOf('Accounts').matchAll(/^\| `[A-Z]+ (\/[^`]+)` /gm)].map(match => match[1]);
+      expect(wanted).to.have.length.greaterThan(10);
+      expect(rows.toSorted()).to.deep.equal(wanted.toSorted());
+    }));
+
+  it('lists the variables that a backend reads', () => {
+    const source = readFileSync(path.join(root, 'backends/environment.ts'), 'utf8');
+    const read = source.matchAll(/variables\.([A-Z_]+)|'(SHOP_[A-Z_]+)'|\{ (SHOP_\w+): \w+, (SHOP_\w+): \w+ \}/g);
+    const names = [...read].flatMap(([, ...found]) => found.filter(name => name !== undefined));
+    const stores = Object.values(storeAddresses).map(({ variable }) => variable);
+    const rows = [...sectionOf('Environment of a backend').matchAll(/^\| `([A-Z_]+)` /gm)].map(match => match[1]);
+    expect(rows.toSorted()).to.deep.equal([...new Set([...names, ...stores])].toSorted());
   });
 
   it('names no file that does not exist', () => {
@@ -59,3 +81,7 @@ describe('README', () => {
     expect(lock).not.to.match(/"resolved"/);
   });
 });
+
+function sectionOf(title: string): string {
+  return readme.split(/^#{2,3} /m).find(text => text.startsWith(`${title}\n`)) ?? '';
+}
