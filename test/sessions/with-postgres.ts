@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { eventually, isGone } from '#src/simulator/cluster/probe.js';
 import { quitFamily, type Signal, signalFamily } from '#src/simulator/cluster/process-family.js';
 import type { ProcessSpec } from '#src/simulator/cluster/process-member.js';
 import { runProgram } from '#src/simulator/cluster/run-program.js';
@@ -42,7 +43,14 @@ export async function startPostgres(): Promise<PostgresServer> {
     url,
     freeze: () => void strike('SIGSTOP'),
     thaw: () => void strike('SIGCONT'),
-    kill: () => ended(child, () => strike('SIGKILL')),
+    kill: async () => {
+      let struck: readonly number[] = [];
+      await ended(child, () => {
+        struck = strike('SIGKILL');
+      });
+      // What its children share is free for the next boot when the last of them is gone.
+      await eventually(async () => (await Promise.all(struck.map(isGone))).every(Boolean), bootTimeoutMs);
+    },
     restart: async () => {
       child = await boot(spec);
     },

@@ -63,9 +63,11 @@ export class Watch {
   async #answer(): Promise<boolean> {
     const why = await this.#probe().then(() => undefined, messageOf);
     if (this.isClosed) return false;
-    this.#state = why === undefined ? 'up' : 'down';
-    if (why === undefined) this.#edges.wentUp();
-    else this.#edges.wentDown(why);
-    return why === undefined;
+    const [before, now] = [this.#state, why === undefined ? 'up' : 'down'] as const;
+    this.#state = now;
+    if (why !== undefined) this.#edges.wentDown(why);
+    // Only then: a server that was up all the time may still refuse what it refused before.
+    else if (before !== 'up') this.#edges.wentUp();
+    return now === 'up';
   }
 }

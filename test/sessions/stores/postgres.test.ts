@@ -1,0 +1,295 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { expect } from 'chai';
+import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
+import type { SessionRecord } from '#src/sessions/session.js';
+import { digestOf, newSessionId } from '#src/sessions/session-id.js';
+import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
+import { postgres } from '#src/sessions/stores/postgres.js';
+import { expectRejection } from '../expect-rejection.js';
+import { until } from '../until.js';
+import { type PostgresServer, sql, startPostgres, withClient } from '../with-postgres.js';
+
+const table = 'holdfast_sessions';
+
+describe('postgres store', () => {
+  let server: PostgresServer;
+  let store: SessionStore;
+  let edges: string[];
+  let nowMs: number;
+
+  before(async () => {
+    server = await startPostgres();
+  });
+  after(() => server.stop());
+  beforeEach(async () => {
+    nowMs = Date.now();
+    edges = [];
+    store = await opened();
+    await sql(server, `TRUNCATE ${table}`);
+  });
+  afterEach(() => store.close());
+
+  const onEdge = ({ up, why }: StoreEdge) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+
+  async function opened(url = server.url, deadlineMs = 2_000): Promise<SessionStore> {
+    const another = postgres.open({ url, deadlineMs, now: () => nowMs, onEdge });
+    expect(await another.ready(5_000)).to.equal(true);
+    return another;
+  }
+
+  function record(changes: Partial<SessionRecord> = {}): SessionRecord {
+    const deadlines = { idleUntilMs: nowMs + 60_000, absoluteUntilMs: nowMs + 90_000 };
+    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs: nowMs, ...deadlines, ...changes };
+  }
+
+  async function created(changes: Partial<SessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
+    const [id, made] = [newSessionId(), record(changes)];
+    await store.create(id, made);
+    return { id, made };
+  }
+
+  async function rows(): Promise<number> {
+    return Number((await sql(server, `SELECT count(*) AS n FROM ${table}`))[0]?.n);
+  }
+
+  describe('what lies in the table', () => {
+    it('is keyed by the SHA-256 of the id, and holds the id nowhere', async () => {
+      const { id } = await created();
+      const [row] = await sql(server, `SELECT encode(key, 'hex') AS key, t::text AS whole FROM ${table} t`);
+      expect(row?.key).to.equal(digestOf(id));
+      expect(String(row?.whole)).not.to.contain(id);
+    });
+
+    for (const [what, changes] of [
+      ['a name with control characters', { user: 'a\0nna\n\u001b[31m' }],
+      ['a name with half a character', { user: 'a\ud800' }],
+      ['a name too long for an index', { user: 'ä'.repeat(20_000) }],
+      ['data with a NUL', { data: { note: 'a\0b' } }],
+      ['half a megabyte of data', { data: { blob: 'x'.repeat(500_000) } }],
+    ] as const) {
+      it(`may be ${what}`, async () => {
+        const { id, made } = await created(changes);
+        expect(await store.read(id)).to.deep.equal(made);
+        expect(await store.listByUser(made.user)).to.have.length(1);
+      });
+    }
+
+    for (const [what, change] of [
+      ['data that is no JSON', `data_json = '{'`],
+      ['data that is a list', `data_json = '[1]'`],
+      ['data that is nothing', `data_json = 'null'`],
+      ['a user that is no JSON', `user_json = 'anna'`],
+      ['a user that is a number', `user_json = '5'`],
+    ] as const) {
+      it(`is no session when it is ${what}`, async () => {
+        const { id } = await created();
+        await sql(server, `UPDATE ${table} SET ${change}`);
+        expect(await store.read(id)).to.equal(undefined);
+      });
+    }
+
+    it('is found by index, and listed up to a thousand, the newest first', async () => {
+      await sql(
+        server,
+        `INSERT INTO ${table} SELECT sha256(n::text::bytea), sha256(('user-' || n % 3)::bytea), '"user-' || n % 3 || '"',
+           1, $1::bigint + n, $1::bigint + 60000, $1::bigint + 90000, '{}' FROM generate_series(1, 3300) n`,
+        [nowMs],
+      );
+      const listed = await store.listByUser('user-1');
+      expect(listed).to.have.length(1_000);
+      expect(listed[0]?.createdAtMs).to.equal(nowMs + 3_298);
+      const plan = await sql(
+        server,
+        `EXPLAIN SELECT key FROM ${table} WHERE user_key = sha256('nobody') ORDER BY created_at_ms DESC LIMIT 1000`,
+      );
+      expect(JSON.stringify(plan)).to.contain(`${table}_of_user`);
+    });
+  });
+
+  describe('writes', () => {
+    it('never make a row that is not there', async () => {
+      const { id, made } = await created();
+      await store.remove(id);
+      expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
+      expect(await store.touch(id, nowMs + 1)).to.equal(false);
+      expect(await rows()).to.equal(0);
+    });
+
+    it('never make a second row, nor overwrite one that is over', async () => {
+      const { id, made } = await created();
+      nowMs = made.absoluteUntilMs;
+      await expectRejection(store.create(id, record({ user: 'mallory' })), SessionExists);
+      nowMs -= 40_000;
+      expect((await store.read(id))?.user).to.equal('anna');
+      expect(await rows()).to.equal(1);
+    });
+
+    /** What a call says that had to wait for somebody else's transaction. */
+    async function afterWaiting<T>(change: string, call: () => Promise<T>): Promise<T> {
+      return withClient(server, async other => {
+        await other.query('BEGIN');
+        await other.query(change);
+        const outcome = call();
+        await until(async () => (await waiting()) === 1);
+        await other.query('COMMIT');
+        return outcome;
+      });
+    }
+
+    async function waiting(): Promise<number> {
+      const text = `SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'holdfast' AND wait_event_type = 'Lock'`;
+      return Number((await sql(server, text))[0]?.n);
+    }
+
+    for (const [change, outcome] of [
+      [`UPDATE ${table} SET version = version + 1`, 'conflict'],
+      [`DELETE FROM ${table}`, 'gone'],
+    ] as const) {
+      it(`that waited for somebody's ${change.slice(0, 6)} say ${outcome}`, async () => {
+        const { id, made } = await created();
+        expect(await afterWaiting(change, () => store.replace(id, { ...made, version: 2 }))).to.equal(outcome);
+        await store.clear();
+        await store.create(id, made);
+        expect(await afterWaiting(change, () => store.remove(id, 1))).to.equal(outcome);
+      });
+    }
+
+    it('keep what a touch does not know of, when it had to wait', async () => {
+      const { id } = await created();
+      const change = `UPDATE ${table} SET version = 2, data_json = '{"n":2}'`;
+      expect(await afterWaiting(change, () => store.touch(id, nowMs + 61_000))).to.equal(true);
+      const after = await store.read(id);
+      expect([after?.version, after?.data, after?.idleUntilMs]).to.deep.equal([2, { n: 2 }, nowMs + 61_000]);
+    });
+  });
+
+  describe('statements', () => {
+    it('are prepared once for each connection', () =>
+      withRecorder(server.url, async (url, sent) => {
+        const far = await opened(url);
+        try {
+          for (let n = 0; n < 20; n++) await far.read(newSessionId());
+          expect([...sent().matchAll(/P.{4}holdfast_read\0/gs)], 'prepared').to.have.length(1);
+          expect([...sent().matchAll(/B.{4}\0holdfast_read\0/gs)], 'used').to.have.length(20);
+        } finally {
+          await far.close();
+        }
+      }));
+
+    it('go over ten connections at most, and wait for their turn', async () => {
+      const { id } = await created();
+      const found = await Promise.all(Array.from({ length: 400 }, () => store.read(id)));
+      expect(found.every(each => each?.user === 'anna')).to.equal(true);
+      const text = `SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'holdfast'`;
+      expect(Number((await sql(server, text))[0]?.n)).to.be.within(2, 10);
+    });
+
+    it('are refused at once when too many wait, and those that wait fail in time; nobody calls the server lost', async () => {
+      const hasty = await opened(server.url, 1_000);
+      await withClient(server, async other => {
+        await other.query('BEGIN');
+        await other.query(`LOCK ${table}`);
+        const calls = Array.from({ length: 2_100 }, () =>
+          expectRejection(hasty.read(newSessionId()), StoreUnavailable),
+        );
+        const causes = (await Promise.all(calls)).map(({ cause }) => String(cause));
+        expect(causes.filter(cause => cause === 'Error: 2000 questions wait already')).to.have.length(90);
+        await other.query('COMMIT');
+      });
+      expect(await hasty.read(newSessionId())).to.equal(undefined);
+      // What nobody waits for any more does not go on waiting in the server either.
+      const text = `SELECT FROM pg_stat_activity WHERE application_name = 'holdfast' AND state = 'active'`;
+      await until(async () => (await sql(server, text)).length === 0);
+      await hasty.close();
+      expect(edges).to.deep.equal([]);
+    });
+  });
+
+  describe('the table', () => {
+    it('is made once by many backends that start at the same moment', async () => {
+      for (let round = 0; round < 4; round++) {
+        await sql(server, `DROP TABLE ${table}`);
+        const many = await Promise.all(Array.from({ length: 8 }, () => opened()));
+        const ids = await Promise.all(many.map(each => createdBy(each)));
+        expect(await rows()).to.equal(ids.length);
+        await Promise.all(many.map(each => each.close()));
+      }
+      expect(edges).to.deep.equal([]);
+    });
+
+    async function createdBy(another: SessionStore): Promise<string> {
+      const id = newSessionId();
+      await another.create(id, record());
+      return id;
+    }
+
+    it('is made again when somebody dropped it', async () => {
+      await sql(server, `DROP TABLE ${table}`);
+      await expectRejection(created(), StoreUnavailable);
+      await until(() => store.ready(100));
+      const { id, made } = await created();
+      expect(await store.read(id)).to.deep.equal(made);
+      expect(edges).to.deep.equal([]);
+    });
+
+    it('may belong to somebody else, who lets us use it', async () => {
+      await sql(server, `CREATE ROLE shop LOGIN PASSWORD 'p'`);
+      await sql(server, `GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ${table} TO shop`);
+      const { host, pathname } = new URL(server.url);
+      const guest = await opened(`postgresql://shop:p@${host}${pathname}`);
+      const id = await createdBy(guest);
+      expect(await guest.remove(id)).to.equal('removed');
+      await guest.clear();
+      await guest.close();
+    });
+  });
+
+  it('says once that the server takes no writes, reads on, and says when it does again', async () => {
+    const { id, made } = await created();
+    const readOnly = async (isOn: boolean) => {
+      await sql(server, `ALTER DATABASE postgres SET default_transaction_read_only = ${isOn}`);
+      await sql(server, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`);
+    };
+    await readOnly(true);
+    await until(async () => (await store.read(id).catch(() => undefined))?.version === 1);
+    for (const _ of [1, 2, 3]) await expectRejection(store.replace(id, { ...made, version: 2 }), StoreUnavailable);
+    expect((await store.read(id))?.version).to.equal(1);
+    expect(edges.join()).to.match(/^down: it refuses writes: cannot execute [^,]* in a read-only transaction$/);
+    await withClient(server, async other => {
+      await other.query('SET default_transaction_read_only = off');
+      await other.query('ALTER DATABASE postgres RESET default_transaction_read_only');
+    });
+    // Its connections are those that were refused, and gone: new ones may write.
+    await sql(server, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`);
+    while (edges.length === 1) await store.touch(id, nowMs + 60_000).catch(() => undefined);
+    expect(edges.slice(1)).to.deep.equal(['up: it takes writes again']);
+  });
+
+  it('refuses an address that is none of PostgreSQL, says what one looks like, and repeats no password', () => {
+    for (const url of [undefined, '', 'localhost', 'redis://a:hush@h:6379', 'postgres:hush', 'postgresql://']) {
+      const open = () => postgres.open({ url, deadlineMs: 100, now: Date.now });
+      expect(open).to.throw(/postgresql:\/\/user@127\.0\.0\.1:5432\/db(?!.*hush)/);
+    }
+  });
+});
+
+/** A relay that writes down what is sent to the server. */
+async function withRecorder(url: string, work: (url: string, sent: () => string) => Promise<void>): Promise<void> {
+  const target = new URL(url);
+  const port = Number(target.port);
+  const chunks: Buffer[] = [];
+  const recorder = createServer(client => {
+    const upstream = connect(port, '127.0.0.1').on('error', () => undefined);
+    client.on('error', () => undefined).on('data', chunk => void chunks.push(chunk));
+    client.pipe(upstream).pipe(client);
+  });
+  await once(recorder.listen(0, '127.0.0.1'), 'listening');
+  const address = recorder.address();
+  target.port = String(typeof address === 'object' ? address?.port : 0);
+  try {
+    await work(target.href, () => Buffer.concat(chunks).toString('latin1'));
+  } finally {
+    recorder.close();
+  }
+}
