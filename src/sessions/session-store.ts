@@ -41,7 +41,7 @@ export interface StoreCapabilities {
   readonly durability: 'process' | 'store-process' | 'disk';
   readonly revocationLagMs: number;
   readonly dataBytesMax: number;
-  /** One each where nothing else is said; none where the store is in the process itself. */
+  /** Of `read` and of `replace`. One each where nothing else is said; none where the store is in the process itself. */
   readonly roundTrips?: RoundTrips;
 }
 

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** A TCP relay in front of a server that can lose answers, as a network does. */
+/** A TCP relay in front of a server that can lose answers, as a network does, and counts. */
 export interface Relay {
   readonly port: number;
   /** From now on what the server answers is swallowed. */
   loseAnswers(): void;
+  /** How often a client has spoken, on any connection, that was not waiting for an answer there. */
+  roundTrips(): number;
   /** Cuts every connection; the next ones pass again. */
   cut(): void;
 }
@@ -13,6 +15,7 @@ export interface Relay {
 export async function withRelay<T>(toPort: number, work: (relay: Relay) => Promise<T>): Promise<T> {
   const sockets = new Set<Socket>();
   let losesAnswers = false;
+  let roundTrips = 0;
   const server = createServer(client => {
     const upstream = connect(toPort, '127.0.0.1');
     for (const socket of [client, upstream]) {
@@ -24,8 +27,16 @@ export async function withRelay<T>(toPort: number, work: (relay: Relay) => Promi
         upstream.destroy();
       });
     }
+    let isWaiting = false;
+    client.on('data', () => {
+      if (!isWaiting) roundTrips += 1;
+      isWaiting = true;
+    });
     client.pipe(upstream);
-    upstream.on('data', answer => void (losesAnswers || client.write(answer)));
+    upstream.on('data', answer => {
+      isWaiting = false;
+      if (!losesAnswers) client.write(answer);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -38,7 +49,12 @@ export async function withRelay<T>(toPort: number, work: (relay: Relay) => Promi
     losesAnswers = true;
   };
   try {
-    return await work({ port: typeof address === 'object' ? (address?.port ?? 0) : 0, loseAnswers, cut });
+    return await work({
+      port: typeof address === 'object' ? (address?.port ?? 0) : 0,
+      loseAnswers,
+      roundTrips: () => roundTrips,
+      cut,
+    });
   } finally {
     cut();
     server.close();

@@ -302,6 +302,13 @@ function checked(url: string | undefined): { host: string; port: number } {
 const notAnAddress = { protocol: '', hostname: '', port: '', username: '' };
 
 export const memcached: StoreEntry = {
-  capabilities: { compareAndSet: true, durability: 'store-process', revocationLagMs: 0, dataBytesMax: 512 * 1024 },
+  capabilities: {
+    compareAndSet: true,
+    durability: 'store-process',
+    revocationLagMs: 0,
+    dataBytesMax: 512 * 1024,
+    // It has no scripts: what is replaced must be read for its `cas` first.
+    roundTrips: { read: 1, write: 2 },
+  },
   open: settings => new MemcachedStore(checked(settings.url), settings),
 };

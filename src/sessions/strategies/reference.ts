@@ -3,7 +3,7 @@ import { SessionConflict, StoreUnavailable } from '../errors.js';
 import { editedData, plainData } from '../plain-data.js';
 import type { NoSession, Session, SessionData, SessionLimits, SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
-import type { SessionStore } from '../session-store.js';
+import type { RoundTrips, SessionStore } from '../session-store.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 
 const triesMax = 5;
@@ -128,6 +128,11 @@ class ReferenceStrategy implements SessionStrategy {
   }
 }
 
+/** Whoever changes a session has opened it. */
+function readFirst({ read, write }: RoundTrips): RoundTrips {
+  return { read, write: read + write };
+}
+
 export const reference: StrategyEntry = {
   needsFeed: false,
   capabilities: ({ compareAndSet, durability, revocationLagMs, dataBytesMax, roundTrips }) => ({
@@ -136,7 +141,7 @@ export const reference: StrategyEntry = {
     revocationLagMs,
     dataBytesMax,
     dataIn: 'store',
-    roundTrips: roundTrips ?? (durability === 'process' ? { read: 0, write: 0 } : { read: 1, write: 1 }),
+    roundTrips: readFirst(roundTrips ?? (durability === 'process' ? { read: 0, write: 0 } : { read: 1, write: 1 })),
     clockBackMs: Number.POSITIVE_INFINITY,
   }),
   open: settings => new ReferenceStrategy(settings),

@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect } from 'chai';
+import { cookieBytesOf, factsOf } from '#src/commands/mode-facts.js';
+import { type Mode, type ModeName, modeNames, modes } from '#src/modes.js';
+import type { SessionData } from '#src/sessions/session.js';
+import { storeAddresses } from '#src/store-addresses.js';
+import { Visitor } from '../backends/visitor.js';
+import { type Settings, withShop } from '../backends/with-shop.js';
+import { startMemcached } from '../sessions/with-memcached.js';
+import { startPostgres } from '../sessions/with-postgres.js';
+import { startRedis } from '../sessions/with-redis.js';
+import { withRelay } from '../sessions/with-relay.js';
+import { withHoldfast } from './holdfast.js';
+
+const servers = { redis: startRedis, memcached: startMemcached, postgres: startPostgres };
+
+describe('holdfast modes', function () {
+  this.timeout(60_000);
+
+  it('prints every mode within 100 columns, and writes the same as JSON', () =>
+    withHoldfast(['modes', '--json', 'modes.json'], async holdfast => {
+      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(0);
+      const lines = holdfast.output.stdout.split('\n');
+      for (const line of lines) expect(line.length).to.be.at.most(120);
+      for (const line of lines.filter(text => /^[┌│├└]/.test(text))) expect(line.length).to.be.at.most(100);
+      for (const mode of modeNames) expect(holdfast.output.stdout).to.match(new RegExp(`^│ ${mode} `, 'm'));
+      const written = JSON.parse(await readFile(path.join(holdfast.folder, 'modes.json'), 'utf8'));
+      expect(written.schema).to.equal(1);
+      expect(written.modes.map(({ mode }: { mode: string }) => mode)).to.deep.equal(modeNames);
+    }));
+
+  for (const mode of modeNames) {
+    it(`${mode}: says how long its cookie is and how many round trips a request takes, as a shop has it`, () =>
+      withStore(mode, (settings, roundTrips) =>
+        withShop(settings, async ({ url }) => {
+          const anna = await new Visitor(url).logIn('anna');
+          await anna.add('tea');
+          await expectCookie(mode, anna);
+          await expectTrips(mode, anna, roundTrips);
+        }),
+      ));
+
+    it(`${mode}: says when an ended session is refused elsewhere, as the lab takes it to be`, async () => {
+      expect((await factsOf(mode)).revocationLagMs).to.equal(modes[mode].revocationLagMs);
+    });
+  }
+});
+
+/** With the settings of a shop in this mode, and a count of its round trips to the store. */
+async function withStore(
+  mode: ModeName,
+  work: (settings: Settings, roundTrips: () => number) => Promise<void>,
+): Promise<void> {
+  const { store }: Mode = modes[mode];
+  if (store === 'memory') return work({ HOLDFAST_MODE: mode }, () => 0);
+  const server = await servers[store]();
+  try {
+    await withRelay(Number(new URL(server.url).port), async relay => {
+      const address = server.url.replace(/:\d+(?=\/|$)/, `:${relay.port}`);
+      await work({ HOLDFAST_MODE: mode, [storeAddresses[store].variable]: address }, relay.roundTrips);
+    });
+  } finally {
+    await server.stop();
+  }
+}
+
+async function expectCookie(mode: ModeName, anna: Visitor): Promise<void> {
+  const [, value = ''] = anna.cookie?.split('=') ?? [];
+  const sameData: SessionData = { cart: [['tea', 1]], authenticatedAtMs: Date.now() };
+  // Trailing zeros of a time are not written.
+  expect(value.length).to.be.closeTo(await cookieBytesOf(mode, 'anna', sameData), 8);
+  const { cookieBytes } = await factsOf(mode);
+  expect(value.length).to.be.within(cookieBytes.empty, cookieBytes.full);
+}
+
+const requests = 40;
+
+/** What is prepared once was prepared by an earlier write. What else goes to and fro (the list of revoked sessions) is far
+ * less than one trip in four requests. */
+async function expectTrips(mode: ModeName, anna: Visitor, roundTrips: () => number): Promise<void> {
+  const tripsOf = async (ask: (nth: number) => Promise<unknown>) => {
+    const before = roundTrips();
+    for (let nth = 0; nth < requests; nth += 1) await ask(nth);
+    return (roundTrips() - before) / requests;
+  };
+  const { read, write } = (await factsOf(mode)).roundTrips;
+  expect(await tripsOf(() => anna.skus()), 'read').to.be.within(read, read + 0.25);
+  expect(await tripsOf(nth => anna.add(`tea-${nth}`)), 'write').to.be.within(write, write + 0.25);
+}
