@@ -1,8 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Probes until it holds; the test's own time limit ends what never does. */
+/** Probes until it holds. What never does is given up, or its probes would keep the process alive after the test. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await delay(probeEveryMs);
+  const lateAtMs = performance.now() + withinMs;
+  while (!(await holds())) {
+    if (performance.now() > lateAtMs) throw new Error(`it does not hold after ${withinMs / 1000} s`);
+    await delay(probeEveryMs);
+  }
 }
 
 const probeEveryMs = 2;
+const withinMs = 60_000;

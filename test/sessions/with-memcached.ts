@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freeze } from './freeze.js';
 import { freePort, type RedisServer } from './with-redis.js';
 
 const bootTimeoutMs = 5_000;
@@ -17,7 +18,7 @@ export async function startMemcached(...options: readonly string[]): Promise<Mem
   let child = await boot(port, options);
   return {
     url: `memcached://127.0.0.1:${port}`,
-    freeze: () => void child.kill('SIGSTOP'),
+    freeze: () => freeze(child),
     thaw: () => void child.kill('SIGCONT'),
     kill: () => killed(child),
     restart: async () => {

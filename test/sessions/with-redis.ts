@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { freeze } from './freeze.js';
 
 const bootTimeoutMs = 5_000;
 const probeIntervalMs = 10;
@@ -69,7 +70,7 @@ export async function startProcess(port: number, args: readonly string[]): Promi
   let child = await boot(port, args);
   return {
     port,
-    freeze: () => void child.kill('SIGSTOP'),
+    freeze: () => freeze(child),
     thaw: () => void child.kill('SIGCONT'),
     kill: () => killed(child),
     restart: async () => {

@@ -140,14 +140,21 @@ class RedisStore implements SessionStore {
     }
   }
 
+  /** Page by page, as long as a page holds none but sessions that ended by idling: the living may stand behind them. */
   async #list(key: string): Promise<SessionSummary[]> {
-    const nowMs = this.#settings.now();
-    const digests = await this.#digestsOf(key, nowMs);
-    const replies = await Promise.all(digests.map(digest => this.#fieldsOf(digest)));
-    const records = replies.map(reply => readable(reply, nowMs));
-    const dead = digests.filter((_, at) => records[at] === undefined);
-    if (dead.length > 0) this.#unlist(key, dead);
-    return digests.flatMap((digest, at) => summary(digest, records[at]));
+    for (;;) {
+      const nowMs = this.#settings.now();
+      const digests = await this.#digestsOf(key, nowMs);
+      const replies = await Promise.all(digests.map(digest => this.#fieldsOf(digest)));
+      const records = replies.map(reply => readable(reply, nowMs));
+      const dead = digests.filter((_, at) => records[at] === undefined);
+      if (dead.length === listedMax) {
+        await this.#ask('writes', key, server => server.zrem(key, ...dead));
+        continue;
+      }
+      if (dead.length > 0) this.#unlist(key, dead);
+      return digests.flatMap((digest, at) => summary(digest, records[at]));
+    }
   }
 
   #digestsOf(key: string, nowMs: number): Promise<readonly string[]> {

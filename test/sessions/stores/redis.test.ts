@@ -50,6 +50,15 @@ describe('redis store', () => {
     expect(everything).not.to.contain(id);
   });
 
+  it('lists the living behind a thousand that ended by idling', async () => {
+    const list = `holdfast:user:${digestOf('anna')}`;
+    const soon = Date.now() + 60_000;
+    await raw.zadd(list, ...Array.from({ length: 1_000 }, (_, n) => [soon, `dead-${n}`]).flat());
+    await store.create(newSessionId(), record());
+    expect(await store.listByUser('anna')).to.have.length(1);
+    expect(await raw.zcard(list)).to.equal(1);
+  });
+
   it('lets Redis forget the session at the nearer of the two deadlines, and touch moves that moment', async () => {
     const [idle, absolute] = [newSessionId(), newSessionId()];
     const made = record();
