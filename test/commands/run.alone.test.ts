@@ -50,6 +50,7 @@ const shipped: Readonly<Record<string, readonly ModeName[]>> = {
   'hang-one': ['sticky', 'redis'],
   'rolling-restart': ['sticky', 'jwt'],
   'redis-outage': ['redis', 'sealed'],
+  'postgres-outage': ['postgres'],
   'memcached-outage': ['memcached', 'redis'],
   'replace-secrets': ['jwt', 'redis'],
   eviction: ['memcached'],

@@ -32,6 +32,7 @@ describe('shipped scenarios', () => {
       'hang-one.yaml',
       'kill-one.yaml',
       'memcached-outage.yaml',
+      'postgres-outage.yaml',
       'redis-outage.yaml',
       'replace-secrets.yaml',
       'rolling-restart.yaml',
