@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { readdirSync, rmSync } from 'node:fs';
 import { expect } from 'chai';
 import { eventually } from '#src/simulator/cluster/probe.js';
-import { isRunning, processes, program } from './processes.js';
+import { isRunning, processes, program, sharedSegmentsOf, temporaryFolder } from './processes.js';
 
 interface Held {
   readonly holder: ChildProcess;
@@ -14,9 +12,9 @@ interface Held {
 }
 
 /** A process that holds a cluster, in a process group and with a temporary folder of its own. */
-async function withHolder(use: (held: Held) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'lab-test-'));
-  const holder = spawn(process.execPath, [program('cluster-holder')], {
+async function withHolder(use: (held: Held) => Promise<void>, mode = 'redis'): Promise<void> {
+  const folder = temporaryFolder();
+  const holder = spawn(process.execPath, [program('cluster-holder'), mode], {
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, TMPDIR: folder },
@@ -63,4 +61,23 @@ describe('cluster: what is left when the command dies', () => {
       expect(readdirSync(folder)).to.deep.equal([]);
       expect(await eventually(async () => !pids.some(isRunning), 1_000), 'processes left').to.equal(true);
     }));
+
+  for (const [what, signal] of [
+    ['kill -9', 'SIGKILL'],
+    ['killNow', 'SIGUSR2'],
+  ] as const) {
+    it(`nothing of a PostgreSQL that is stopped with all its children, after ${what}`, () =>
+      withHolder(async ({ holder, pids, folder }) => {
+        const all = processes();
+        const family = [...pids, ...all.filter(({ parent }) => pids.includes(parent)).map(({ pid }) => pid)];
+        expect(family.length).to.be.greaterThan(6); // a backend, the janitor, PostgreSQL and at least four children
+        const gone = once(holder, 'exit');
+        holder.kill(signal);
+        await gone;
+        const noneRuns = async () => !processes().some(({ pid }) => family.includes(pid));
+        expect(await eventually(noneRuns, 5_000), 'processes left').to.equal(true);
+        expect(readdirSync(folder)).to.deep.equal([]);
+        expect(pids.flatMap(sharedSegmentsOf)).to.deep.equal([]);
+      }, 'postgres'));
+  }
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
@@ -29,6 +29,13 @@ export function processes(): ProcessLine[] {
     .filter(({ state }) => !state.startsWith('Z'));
 }
 
+/** The System V segments that a process has made and that nobody has removed, in the kernel's words. */
+export function sharedSegmentsOf(pid: number): string[] {
+  const lines = readFileSync('/proc/sysvipc/shm', 'utf8').trim().split('\n').slice(1);
+  // key shmid perms size cpid: the fifth is who made it.
+  return lines.filter(line => Number(line.trim().split(/\s+/)[4]) === pid);
+}
+
 export function isRunning(pid: number): boolean {
   return processes().some(line => line.pid === pid);
 }
@@ -40,7 +47,7 @@ export function isRunning(pid: number): boolean {
 export async function leavingNothing<T>(use: () => Promise<T>): Promise<T> {
   const before = children();
   const { TMPDIR } = process.env;
-  const folder = mkdtempSync(path.join(tmpdir(), 'lab-test-'));
+  const folder = temporaryFolder();
   process.env.TMPDIR = folder;
   try {
     const result = await use();
@@ -53,6 +60,13 @@ export async function leavingNothing<T>(use: () => Promise<T>): Promise<T> {
     else process.env.TMPDIR = TMPDIR;
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** As /tmp is, to be entered by everybody: some servers refuse to be root. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lab-test-'));
+  chmodSync(folder, 0o711);
+  return folder;
 }
 
 function children(): number[] {

@@ -1,4 +1,4 @@
-/** Starts a cluster, prints its processes as one JSON line, and lives until somebody kills it. SIGUSR2: `killNow`, exit. */
+/** Starts a cluster in the mode that it is told, prints its processes as one JSON line, and lives until somebody kills it. SIGUSR2: `killNow`, exit. */
 import { killNow } from '#src/simulator/cluster/janitor.js';
 import { startCluster } from '#src/simulator/cluster/start-cluster.js';
 
@@ -8,9 +8,11 @@ process.on('SIGUSR2', () => {
   process.exit(130);
 });
 
-const spec = { mode: 'redis', backends: { count: 1, env: {} }, stores: ['redis'] } as const;
+const mode = process.argv[2] === 'postgres' ? 'postgres' : 'redis';
+const spec = { mode, backends: { count: 1, env: {} }, stores: [mode] } as const;
 const cluster = await startCluster(spec, new AbortController().signal, () => undefined);
 // A stopped process is the hard case for whoever cleans up.
 cluster.member('backend-1').signal('SIGSTOP');
+if (mode === 'postgres') cluster.member('postgres').signal('SIGSTOP');
 console.log(JSON.stringify(cluster.members.map(({ name, pid, port }) => ({ name, pid, port }))));
 setInterval(() => undefined, 1_000);

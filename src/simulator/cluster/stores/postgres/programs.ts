@@ -12,8 +12,11 @@ export type Programs = string;
  * The programs of the npm package for this system, ready to be run as `user`. Rejects with `LabError` when the package is
  * not there: it is an optional dependency, and there is none for some systems.
  */
-export async function findPrograms(user: SystemUser | undefined, directory: string): Promise<Programs> {
-  const programs = installed();
+export async function findPrograms(
+  user: SystemUser | undefined,
+  directory: string,
+  programs: Programs = installed(),
+): Promise<Programs> {
   await completeLinks(programs);
   if (user === undefined || isOpenToAll(path.join(programs, 'bin/postgres'))) return programs;
   const copy = path.join(directory, 'programs');
