@@ -88,16 +88,16 @@ class PostgresStore implements SessionStore {
 
   /** Refused at once while the server is away. */
   async #ask(statement: statements.Statement, values: readonly Value[]): Promise<readonly Row[]> {
-    if (!this.#watch.isUp) throw new StoreUnavailable('the session store cannot be reached');
     try {
+      if (!this.#watch.isUp) throw new Error('the server is away');
       const rows = await this.#connections.ask(statement, values);
       this.#edges.served(statement.kind);
       return rows;
     } catch (error) {
       if (isTaken(error)) throw new SessionExists();
       const refusal = refusalOf(error);
-      if (refusal === undefined) this.#watch.doubt();
-      else this.#edges.refused(statement.kind, refusal);
+      if (refusal !== undefined) this.#edges.refused(statement.kind, refusal);
+      else if (this.#watch.isUp) this.#watch.doubt();
       throw new StoreUnavailable('the session store does not answer', { cause: error });
     }
   }
