@@ -124,8 +124,11 @@ export class Member {
     return Array.isArray(json.sessions) ? json.sessions : expect.fail('no list of sessions');
   }
 
+  /** Asked again while the store is too busy to say: a 503 is neither. */
   async isIn(): Promise<boolean> {
-    const { json } = await this.get('/me');
-    return json.user === this.user;
+    for (;;) {
+      const { status, json } = await this.get('/me');
+      if (status !== 503) return json.user === this.user;
+    }
   }
 }
