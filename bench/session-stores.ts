@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { SessionRecord } from '#src/sessions/session.js';
 import { newSessionId } from '#src/sessions/session-id.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { freePort } from '#src/simulator/cluster/free-port.js';
+import { temporaryBase } from '#src/simulator/cluster/open-to-all.js';
 import { type ProgramRun, runProgram } from '#src/simulator/cluster/run-program.js';
 import { isStoreServer, storeServers } from '#src/simulator/cluster/stores/registry.js';
 
@@ -95,7 +95,7 @@ function row(store: string, call: string, ...numbers: string[]): string {
 async function withServer(name: string, work: (url?: string) => Promise<void>): Promise<void> {
   const server = isStoreServer(name) ? storeServers[name] : undefined;
   if (server === undefined) return work();
-  const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-'));
+  const directory = await mkdtemp(path.join(temporaryBase(), 'holdfast-bench-'));
   const run = (program: ProgramRun) => runProgram(program, new AbortController().signal);
   const { spec, url } = await server.prepare({ port: await freePort(), directory, run });
   const child = spawn(spec.command, spec.args, { stdio: 'ignore', env: { ...process.env, ...spec.env }, ...spec.user });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -31,6 +31,8 @@ export async function withHoldfast<T>(
 ): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-'));
   const temporary = await mkdtemp(path.join(tmpdir(), 'holdfast-test-tmp-'));
+  // As /tmp is, to be entered by everybody: some servers refuse to be root.
+  await chmod(temporary, 0o711);
   const mark = randomUUID();
   const child = spawn(process.execPath, [path.join(root, 'dist/cli.js'), ...args], {
     cwd: folder,

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { temporaryBase } from '#src/simulator/cluster/open-to-all.js';
 import { eventually, isGone } from '#src/simulator/cluster/probe.js';
 import { quitFamily, type Signal, signalFamily } from '#src/simulator/cluster/process-family.js';
 import type { ProcessSpec } from '#src/simulator/cluster/process-member.js';
@@ -30,7 +30,7 @@ export async function withPostgres<T>(work: (server: PostgresServer) => Promise<
 
 /** For `before`; whoever calls it calls `stop` in `after`. The very server of the lab, without the lab. */
 export async function startPostgres(): Promise<PostgresServer> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-postgres-'));
+  const directory = await mkdtemp(path.join(temporaryBase(), 'holdfast-postgres-'));
   const removeDirectory = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
   const run = (program: Parameters<typeof runProgram>[0]) => runProgram(program, new AbortController().signal);
   const { spec, url } = await postgres.prepare({ port: await freePort(), directory, run });

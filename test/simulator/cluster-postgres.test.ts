@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { isOpenToAll, temporaryBase } from '#src/simulator/cluster/open-to-all.js';
 import { eventually, isGone, isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
 import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
 import { findPrograms, userForPostgres } from '#src/simulator/cluster/stores/postgres/programs.js';
@@ -129,6 +130,26 @@ describe('cluster: a PostgreSQL', () => {
         expect(readdirSync(tmpdir())).to.deep.equal([]);
       }
     }));
+});
+
+describe('cluster: temporary folders', () => {
+  it('are where the system says, and for root only where others can enter', () => {
+    const { TMPDIR } = process.env;
+    const shut = mkdtempSync(path.join(tmpdir(), 'holdfast-shut-'));
+    try {
+      expect(isOpenToAll(temporaryBase())).to.equal(true);
+      process.env.TMPDIR = shut;
+      expect(isOpenToAll(shut)).to.equal(false);
+      const isRoot = process.getuid?.() === 0;
+      expect(temporaryBase()).to.equal(isRoot ? '/tmp' : shut);
+      chmodSync(shut, 0o711);
+      expect(temporaryBase()).to.equal(shut);
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+      rmSync(shut, { recursive: true });
+    }
+  });
 });
 
 describe('cluster: the programs of PostgreSQL', () => {

@@ -1,5 +1,4 @@
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ModeName } from '../../modes.js';
 import type { StoreServerName, StoreUrls } from '../../store-addresses.js';
@@ -10,6 +9,7 @@ import { backendSpec } from './backend.js';
 import type { Cluster, ProxyAdmin } from './cluster.js';
 import { freePort, isFree } from './free-port.js';
 import { Janitor } from './janitor.js';
+import { temporaryBase } from './open-to-all.js';
 import { eventually } from './probe.js';
 import { type Listeners, ProcessMember, type ProcessSpec } from './process-member.js';
 import { type ProxySpec, proxySpec } from './proxy.js';
@@ -191,7 +191,7 @@ class Lab {
   /** Its own temporary directory, made at the first call. */
   directory(): Promise<string> {
     this.#refuseWhenStopped('a temporary directory');
-    this.#directory ??= mkdtemp(path.join(tmpdir(), 'holdfast-')).then(async directory => {
+    this.#directory ??= mkdtemp(path.join(temporaryBase(), 'holdfast-')).then(async directory => {
       this.#janitor.watchDirectory(directory);
       // A server that may not be root must get through to its own folder; nobody can look around.
       await chmod(directory, 0o711);

@@ -5,9 +5,10 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { LabError } from '../../errors.js';
 import { answersWith } from '../ask.js';
+import { isOpenToAll } from '../open-to-all.js';
 import type { ProcessSpec, SystemUser } from '../process-member.js';
 import type { StorePlace, StoreServer } from '../store-server.js';
-import { findPrograms, isOpenToAll, type Programs, userForPostgres } from './postgres/programs.js';
+import { findPrograms, type Programs, userForPostgres } from './postgres/programs.js';
 
 const role = 'holdfast';
 /** Its messages in English and its times in no zone of ours, whatever the user's own settings are. */
@@ -88,9 +89,10 @@ function wantsPassword(answer: Buffer): boolean {
 export const postgres: StoreServer = {
   async prepare(place) {
     const user = userForPostgres();
-    if (user !== undefined && !isOpenToAll(path.dirname(place.directory))) {
-      const why = 'PostgreSQL refuses to run as root and cannot enter it as "nobody"; set TMPDIR to a folder like /tmp';
-      throw new LabError(`${path.dirname(place.directory)}: ${why}`);
+    const above = path.dirname(place.directory);
+    if (user !== undefined && !isOpenToAll(above)) {
+      const why = 'PostgreSQL refuses to run as root and cannot enter it as "nobody"; set TMPDIR to one that it can';
+      throw new LabError(`${above}: ${why}`);
     }
     const programs = await findPrograms(user, place.directory);
     const password = randomBytes(24).toString('base64url');

@@ -1,8 +1,9 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { chown, cp, readdir, readFile, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LabError } from '../../../errors.js';
+import { isOpenToAll } from '../../open-to-all.js';
 import type { SystemUser } from '../../process-member.js';
 
 /** Where the programs lie, under `bin`. */
@@ -31,12 +32,6 @@ export function userForPostgres(): SystemUser | undefined {
   const [, uid, gid] = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
   if (uid !== undefined) return { uid: Number(uid), gid: Number(gid) };
   throw new LabError('PostgreSQL refuses to run as root, and there is no user "nobody" to run it as; be somebody else');
-}
-
-/** Whether everybody may use what lies there, the folders above it included. */
-export function isOpenToAll(file: string): boolean {
-  const folders = file.split(path.sep).map((_, at, parts) => parts.slice(0, at + 1).join(path.sep) || path.sep);
-  return folders.every(each => (statSync(each).mode & 0o001) !== 0);
 }
 
 /** Gives the user a folder with all that is in it. */
