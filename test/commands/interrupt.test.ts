@@ -13,14 +13,16 @@ const moments = [
   { at: 'fault kill confirmed', file: 'kill-one' },
   { at: 'fault hang confirmed', file: 'hang-one' },
   { at: 'recovery', file: 'drain-one' },
+  { at: 'starting', file: 'postgres-outage', mode: 'postgres' },
+  { at: 'fault outage confirmed', file: 'postgres-outage', mode: 'postgres' },
 ];
 
 describe('Ctrl-C', function () {
   this.timeout(40_000);
 
-  for (const { at, file } of moments) {
+  for (const { at, file, mode = 'redis' } of moments) {
     it(`at "${at}" of ${file}: exit 130, healed, nothing left`, () =>
-      withHoldfast(['run', scenario(file), '--mode', 'redis'], async holdfast => {
+      withHoldfast(['run', scenario(file), '--mode', mode], async holdfast => {
         await holdfast.sees(at);
         holdfast.child.kill('SIGINT');
         expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
