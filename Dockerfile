@@ -4,7 +4,8 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
-RUN node scripts/setup.mjs --build && npm prune --omit=dev
+# The optional packages are the programs of PostgreSQL, which has a container of its own.
+RUN node scripts/setup.mjs --build && npm prune --omit=dev --omit=optional
 
 FROM node:20-slim
 ENV NODE_ENV=production

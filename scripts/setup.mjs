@@ -62,7 +62,7 @@ function installPackages() {
   const wanted = path.join(root, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
   say('installing npm packages (npm ci)');
-  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], 'npm ci');
+  run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'], 'npm ci');
 }
 
 /** Rebuilds all when any source differs from the last build, and from nothing, so that no deleted file lives on. */

@@ -49,7 +49,13 @@ async function initialise(programs: Programs, place: StorePlace, password: strin
 
 /** For example `{ postgres: '18.4' }`, from "postgres (PostgreSQL) 18.4". */
 async function versionOf(programs: Programs): Promise<Record<string, string>> {
-  const { stdout } = await promisify(execFile)(path.join(programs, 'bin/postgres'), ['--version'], { timeout: 5_000 });
+  const asked = promisify(execFile)(path.join(programs, 'bin/postgres'), ['--version'], { timeout: 5_000 });
+  const { stdout } = await asked.catch(({ message }: Error) => {
+    // They are linked to the GNU C library: where there is another one, they cannot even be loaded.
+    throw new LabError(
+      `The programs of PostgreSQL do not run here; --postgres-url names a server of yours.\n${message}`,
+    );
+  });
   return { postgres: /\d[\d.]*/.exec(stdout)?.[0] ?? stdout.trim() };
 }
 
@@ -96,7 +102,8 @@ export const postgres: StoreServer = {
     }
     const programs = await findPrograms(user, place.directory);
     const password = randomBytes(24).toString('base64url');
-    const [versions] = await Promise.all([versionOf(programs), initialise(programs, place, password, user)]);
+    const versions = await versionOf(programs);
+    await initialise(programs, place, password, user);
     const url = `postgresql://${role}:${password}@127.0.0.1:${place.port}/postgres`;
     return { spec: specOf(programs, place, user), url, versions };
   },
