@@ -1,6 +1,7 @@
 import type { Answer } from './browser.js';
 import { Inconclusive } from './errors.js';
 import { readSetCookie, sessionCookies } from './set-cookies.js';
+import { expectStatus } from './shop.js';
 import type { Target } from './target.js';
 
 /** Why an attack on affinity cookies does not apply. */
@@ -37,7 +38,11 @@ const visitsMax = 100;
 
 /** Whether the proxy goes by this cookie: the one that it takes for none of its own it replaces at once. */
 export async function isFollowed(target: Target, { name, value }: Pick<Binding, 'name' | 'value'>) {
-  const answer = await target.browser().get('/me', { headers: { cookie: `${name}=${value}` } });
+  const answer = expectStatus(
+    await target.browser().get('/me', { headers: { cookie: `${name}=${value}` } }),
+    200,
+    'GET /me',
+  );
   return { answer, isFollowed: answer.setCookies.every(line => readSetCookie(line).name !== name) };
 }
 

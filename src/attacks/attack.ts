@@ -48,21 +48,42 @@ export function notApplicable(reason: string): AttackResult {
   return { outcome: 'not applicable', reason };
 }
 
-/** What an attack has tried so far. The first try that went through is the one that is shown. */
+/** What shows a try: an answer, or an exchange that is put together. */
+type Shown = Pick<Answer, 'exchange'> & { readonly status?: number };
+
+/**
+ * What an attack has tried so far. The first try that went through is the one that is shown. A try that was not refused
+ * as it should be, because the system was down or looked at something else, is no resistance: unless another went
+ * through, the whole attack is inconclusive then.
+ */
 export class Tries {
   #count = 0;
   #lagMs: number | undefined;
+  #unclear: string | undefined;
   #success: { readonly reason: string; readonly exchanges: readonly Exchange[] } | undefined;
 
   /** One try: what was attempted, whether it went through, and the exchanges that show it. */
-  add(what: string, wentThrough: boolean, ...answers: readonly Pick<Answer, 'exchange'>[]): void {
+  add(what: string, wentThrough: boolean, ...answers: readonly Shown[]): void {
     this.addMany(1, what, wentThrough, ...answers);
   }
 
   /** As many tries of one kind, looked at together. */
-  addMany(times: number, what: string, wentThrough: boolean, ...answers: readonly Pick<Answer, 'exchange'>[]): void {
+  addMany(times: number, what: string, wentThrough: boolean, ...answers: readonly Shown[]): void {
     this.#count += times;
     if (wentThrough) this.#success ??= { reason: what, exchanges: answers.map(({ exchange }) => exchange) };
+    const failed = answers.find(({ status = 0 }) => status >= 500);
+    if (!wentThrough && failed !== undefined) this.#note(failed, 'which refuses nothing');
+  }
+
+  /** One try of something that is refused with one of these statuses, or done: another refusal is about something else. */
+  addRequest(what: string, answer: Required<Shown>, ...refusals: readonly number[]): void {
+    const { status } = answer;
+    this.add(what, status < 400, answer);
+    if (status >= 400 && !refusals.includes(status)) this.#note(answer, `expected ${refusals.join(' or ')}`);
+  }
+
+  #note({ exchange, status }: Shown, why: string): void {
+    this.#unclear ??= `${exchange.request[0]} was answered ${status} ${exchange.body}; ${why}`;
   }
 
   /** For so long after its end something was still honoured. */
@@ -74,11 +95,12 @@ export class Tries {
     return this.#success !== undefined;
   }
 
-  /** Throws `Inconclusive` when nothing was tried: observing nothing is not a pass. */
+  /** Throws `Inconclusive` when nothing was tried, or a try was unclear: observing nothing is not a pass. */
   result(): AttackResult {
     if (this.#count === 0) throw new Inconclusive('nothing was tried');
     const tries = this.#count;
     if (this.#success !== undefined) return { outcome: 'succeeded', tries, ...this.#success };
+    if (this.#unclear !== undefined) throw new Inconclusive(this.#unclear);
     return { outcome: 'resisted', tries, ...(this.#lagMs === undefined ? {} : { lagMs: this.#lagMs }) };
   }
 }

@@ -4,6 +4,9 @@ export interface Guise {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** How the shop refuses them: another site; a body of a type that a form can have. */
+export const refusals = [403, 415];
+
 /** `host`: of the system under attack. */
 export function guises(host: string): readonly Guise[] {
   const [name = '', port = ''] = host.split(':');

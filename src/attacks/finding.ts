@@ -25,3 +25,10 @@ export function judge({ variant, result: { outcome } }: Finding): FindingWord {
   if (outcome === 'inconclusive') return 'inconclusive';
   return (outcome === 'succeeded') === (variant !== undefined) ? 'pass' : 'fail';
 }
+
+/** As `judge`, without what does not apply: of a run in which nothing applied nobody can say that it passed. */
+export function judgeAll(findings: readonly Finding[]): FindingWord[] {
+  return findings
+    .filter(({ variant, result }) => variant !== undefined || result.outcome !== 'not applicable')
+    .map(judge);
+}

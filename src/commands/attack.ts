@@ -2,7 +2,7 @@ import type { CommandModule } from 'yargs';
 import { attackJson } from '../attacks/attack-json.js';
 import { attacks } from '../attacks/attacks/registry.js';
 import { evidence } from '../attacks/evidence.js';
-import { type Finding, judge } from '../attacks/finding.js';
+import { type Finding, judge, judgeAll } from '../attacks/finding.js';
 import { type PlannedSystem, planSystems } from '../attacks/plan.js';
 import { runAttacks } from '../attacks/run-attacks.js';
 import { startSystem } from '../attacks/start-system.js';
@@ -55,7 +55,7 @@ async function attackAll(args: AttackArgs, signal: AbortSignal): Promise<number>
   process.stdout.write(`${attackReport(chosen, findings, wantsColour(process.stdout))}\n`);
   if (args.json !== undefined) await writeWhole(args.json, attackJson(chosen, findings));
   if (args.markdown !== undefined) await writeWhole(args.markdown, evidence(chosen, findings));
-  return exitCodeOf(findings.map(judge));
+  return exitCodeOf(judgeAll(findings));
 }
 
 function parseAttacks(given: readonly string[] | undefined): typeof attacks {

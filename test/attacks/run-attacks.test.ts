@@ -3,7 +3,7 @@ import { type Attack, type AttackResult, notApplicable, Tries } from '#src/attac
 import { attackJson } from '#src/attacks/attack-json.js';
 import { Inconclusive } from '#src/attacks/errors.js';
 import { evidence } from '#src/attacks/evidence.js';
-import { type Finding, judge } from '#src/attacks/finding.js';
+import { type Finding, judge, judgeAll } from '#src/attacks/finding.js';
 import { type PlannedSystem, planSystems } from '#src/attacks/plan.js';
 import { runAttacks } from '#src/attacks/run-attacks.js';
 import type { System } from '#src/attacks/start-system.js';
@@ -75,6 +75,30 @@ describe('attacks: tries', () => {
       reason: 'the second',
       exchanges: [exchange],
     });
+  });
+});
+
+describe('attacks: what is no refusal', () => {
+  const answered = (status: number) => ({ exchange, status });
+
+  it('a 503 is none, nor one for another reason than expected: inconclusive, with what was expected', () => {
+    const down = new Tries();
+    down.add('anything', false, answered(200), answered(503));
+    expect(() => down.result()).to.throw(
+      Inconclusive,
+      /^GET \/me HTTP\/1\.1 was answered 503 .*; which refuses nothing$/,
+    );
+    const gone = new Tries();
+    gone.addRequest('a change', answered(403), 403);
+    gone.addRequest('a change', answered(404), 401, 403);
+    expect(() => gone.result()).to.throw(Inconclusive, /was answered 404 .*; expected 401 or 403$/);
+  });
+
+  it('what went through counts all the same', () => {
+    const tries = new Tries();
+    tries.addRequest('a change', answered(503), 403);
+    tries.addRequest('another', answered(201), 403);
+    expect(tries.result()).to.include({ outcome: 'succeeded', tries: 2, reason: 'another' });
   });
 });
 
@@ -245,7 +269,11 @@ describe('attacks: what is told of them', () => {
     expect(evidence(numbered, findings)).to.equal(text);
   });
 
+  const outside: Finding['result'] = { outcome: 'not applicable', reason: 'there is no token' };
   const codes: [string, readonly Finding[], number][] = [
+    ['nothing of what was asked for applies', [found('isOutside', outside)], 2],
+    ['what does not apply beside what was resisted', [found('isOutside', outside), found('resists', resisted)], 0],
+    ['a weak variant to which its attack does not apply', [found('isOutside', outside, 'logout-undone')], 1],
     ['all as it should be', [found('resists', resisted), found('succeeds', proof, 'logout-undone')], 0],
     ['one succeeded that should not', [found('resists', resisted), found('succeeds', proof)], 1],
     ['a weak variant that did not fall', [found('resists', resisted, 'logout-undone')], 1],
@@ -254,6 +282,6 @@ describe('attacks: what is told of them', () => {
     ['nothing', [], 2],
   ];
   for (const [what, which, code] of codes) {
-    it(`exit code ${code}: ${what}`, () => expect(exitCodeOf(which.map(judge))).to.equal(code));
+    it(`exit code ${code}: ${what}`, () => expect(exitCodeOf(judgeAll(which))).to.equal(code));
   }
 });

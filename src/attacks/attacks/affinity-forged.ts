@@ -1,6 +1,7 @@
 import { type Binding, bindingsToAll, isFollowed, noAffinity } from '../affinity.js';
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
+import { expectStatus } from '../shop.js';
 import type { Target } from '../target.js';
 
 /** Whoever can make such cookies can send many browsers to one backend, or learn what it answers alone. */
@@ -73,7 +74,7 @@ function mixed(own: Binding, other: Binding): readonly string[] {
 async function tryBehindTls(target: Target, { name, value }: Binding, tries: Tries): Promise<void> {
   for (const named of [name, `__Host-${name}`, `__Secure-${name}`]) {
     const headers = { 'x-forwarded-proto': 'https', cookie: `${named}=${value}` };
-    const answer = await target.browser().get('/me', { headers });
+    const answer = expectStatus(await target.browser().get('/me', { headers }), 200, 'GET /me behind TLS');
     tries.add(`behind TLS the proxy followed ${named} of plain HTTP`, answer.setCookies.length === 0, answer);
   }
 }

@@ -1,7 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
-import { guises } from '../cross-site.js';
+import { guises, refusals } from '../cross-site.js';
 import { enrolled, preLoginOf } from '../second-factor.js';
-import { sessionIn } from '../set-cookies.js';
 import { expectStatus } from '../shop.js';
 import type { Target } from '../target.js';
 
@@ -24,11 +23,11 @@ async function run(target: Target) {
   const code = attacker.code(attacker.usedStep + 1);
   for (const { what, headers } of guises(host)) {
     const whole = await target.browser().post('/login', login, { headers });
-    tries.add(`${what}: logged in`, sessionIn(whole) !== undefined, whole);
+    tries.addRequest(`${what}: logged in`, whole, ...refusals);
     const first = await target.browser().post('/login', { ...login, user: attacker.user }, { headers });
-    tries.add(`${what}: the first half of a login`, first.status < 400, first);
+    tries.addRequest(`${what}: the first half of a login`, first, ...refusals);
     const second = await halfway.copy().post('/login/totp', { code }, { headers });
-    tries.add(`${what}: the second half of a login`, sessionIn(second) !== undefined, second);
+    tries.addRequest(`${what}: the second half of a login`, second, ...refusals);
   }
   return tries.result();
 }

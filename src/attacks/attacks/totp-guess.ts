@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
 import type { Answer } from '../browser.js';
+import { Inconclusive } from '../errors.js';
 import { type Enrolled, enrolled, preLoginOf } from '../second-factor.js';
-import { sessionIn } from '../set-cookies.js';
 import { expectStatus, unexpected } from '../shop.js';
 import type { Target } from '../target.js';
 import { stepAt } from '../totp-code.js';
@@ -49,7 +49,7 @@ async function tryInTurn(target: Target, tries: Tries): Promise<void> {
     answers.push(await guess(target, member, code, originAt(target, index)));
   note(tries, answers, 'one after the other');
   const right = await guess(target, member, member.code(member.usedStep + 1));
-  tries.add(`the right code was taken after ${guesses} guesses`, sessionIn(right) !== undefined, right);
+  tries.addRequest(`the right code was taken after ${guesses} guesses`, right, 429);
 }
 
 async function tryAtOnce(target: Target, tries: Tries): Promise<void> {
@@ -69,9 +69,10 @@ async function tryReauthentication(target: Target, tries: Tries): Promise<void> 
 }
 
 function note(tries: Tries, answers: readonly Answer[], how: string): void {
-  const odd = answers.find(({ status }) => ![401, 429, 503].includes(status));
-  if (odd !== undefined) throw unexpected(odd, 'a wrong code', '401, 429 or 503');
+  const odd = answers.find(({ status }) => ![401, 429].includes(status));
+  if (odd !== undefined) throw unexpected(odd, 'a wrong code', '401 or 429');
   const taken = answers.filter(({ status }) => status === 401);
+  if (taken.length === 0) throw new Inconclusive(`not one wrong code was looked at, ${how}`);
   for (const answer of answers)
     tries.add(`${taken.length} guesses were looked at, ${how}`, taken.length > guessesMax, answer);
 }

@@ -1,0 +1,63 @@
+import { expect } from 'chai';
+import { Tries } from '#src/attacks/attack.js';
+import { attacks } from '#src/attacks/attacks/registry.js';
+import { Inconclusive } from '#src/attacks/errors.js';
+import { type System, startSystem } from '#src/attacks/start-system.js';
+import type { ModeName } from '#src/modes.js';
+import { withBreakingRelays } from './with-breaking-relays.js';
+
+/** What cannot be shown here: it looks when everything has been asked already, or waits for sessions to run out. */
+const lookAtTheEnd = new Set(['predicted-ids', 'lost-edits', 'affinity-address', 'idle-limit', 'absolute-limit']);
+/** Their last try is of another kind than their first. */
+const endOtherwise = new Set(['affinity-forged', 'disabled-user', 'password-changed', 'stale-authentication']);
+const names = Object.keys(attacks).filter(name => !lookAtTheEnd.has(name));
+const systems: readonly (readonly [ModeName, readonly string[]])[] = [
+  ['sticky', names.filter(name => name.startsWith('affinity-'))],
+  ['jwt', names.filter(name => !name.startsWith('affinity-'))],
+];
+
+for (const [mode, here] of systems) {
+  describe(`attacks on a system that answers nothing but 503 any more: mode ${mode}`, function () {
+    this.timeout(30_000);
+    let system: System;
+
+    before(async () => {
+      const { signal } = new AbortController();
+      system = await startSystem({ mode, variant: undefined, shortLimits: false }, {}, signal);
+    });
+    after(() => system.stop());
+    afterEach(() => system.heal());
+
+    for (const name of here)
+      it(`${name} was neither resisted nor has it succeeded, when that begins with its first try`, async () => {
+        expect((await brokenOff(name, system, 1)).outcome).to.equal('inconclusive');
+      });
+
+    for (const name of here.filter(each => endOtherwise.has(each)))
+      it(`${name}: the same, when that begins with its last try`, async () => {
+        const { outcome, tries } = await brokenOff(name, system, Number.POSITIVE_INFINITY);
+        expect(outcome, 'of the sound system').to.equal('resisted');
+        expect((await brokenOff(name, system, tries - 1)).outcome).to.equal('inconclusive');
+      });
+  });
+}
+
+/** The outcome when the system fails once so many tries were noted, and how many there were. */
+async function brokenOff(name: string, system: System, afterTries: number) {
+  const { addMany } = Tries.prototype;
+  let tries = 0;
+  return withBreakingRelays(system.target, async ({ target, breakOff }) => {
+    Tries.prototype.addMany = function (...given) {
+      if (++tries === afterTries) breakOff();
+      return addMany.apply(this, given);
+    };
+    try {
+      return { outcome: (await attacks[name]?.run(target))?.outcome, tries };
+    } catch (error) {
+      if (error instanceof Inconclusive) return { outcome: 'inconclusive', tries };
+      throw error;
+    } finally {
+      Tries.prototype.addMany = addMany;
+    }
+  });
+}
