@@ -6,6 +6,7 @@ import { countingIds } from './counting-ids.js';
 import type { Defect } from './defect.js';
 import { dropWrites } from './drop-writes.js';
 import { endlessIdle } from './endless-idle.js';
+import { endlessRefresh } from './endless-refresh.js';
 import { endlessRotation } from './endless-rotation.js';
 import { foreignCart } from './foreign-cart.js';
 import { foreignHandles } from './foreign-handles.js';
@@ -15,6 +16,7 @@ import { keepIdAtLogin } from './keep-id-at-login.js';
 import { noNonce } from './no-nonce.js';
 import { noRevocation } from './no-revocation.js';
 import { reviveAfterLogout } from './revive-after-logout.js';
+import { sessionsOnDisk } from './sessions-on-disk.js';
 import { shortIds } from './short-ids.js';
 import { trustingJwt } from './trusting-jwt.js';
 import { unlistedSessions } from './unlisted-sessions.js';
@@ -41,4 +43,6 @@ export const defects = {
   'unlisted-sessions': unlistedSessions,
   'no-nonce': noNonce,
   'foreign-handles': foreignHandles,
+  'endless-refresh': endlessRefresh,
+  'sessions-on-disk': sessionsOnDisk,
 } as const satisfies Record<string, Defect>;

@@ -35,9 +35,9 @@ export const weakVariants = {
     defect: 'blind-overwrite',
   },
   'jwt-trusting': {
-    summary: 'a token chooses how it is verified, and its claims are believed',
+    summary: 'a token chooses how it is verified, its claims are believed, and a refresh token is good again and again',
     mode: 'jwt',
-    defect: 'trusting-jwt',
+    defect: 'trusting-jwt,endless-refresh',
   },
   'careless-shop': {
     summary: 'cookies, origins, one-time codes, GET, a cart in a cookie, headers of proxies: each treated carelessly',
@@ -53,6 +53,11 @@ export const weakVariants = {
     summary: 'a session keeps whatever id the browser came with: none is made anew at login',
     mode: 'sticky',
     defect: 'keep-id-at-login',
+  },
+  'sessions-on-disk': {
+    summary: 'a backend that starts again believes the sessions that it had, whatever has become of them meanwhile',
+    mode: 'sticky',
+    defect: 'sessions-on-disk',
   },
   'short-ids': {
     summary: 'the store looks at the first 32 characters of an id only',

@@ -9,7 +9,7 @@ export const reuseAfterFailover: Attack = {
   title:
     'use a token after its logout when the backend that knew of the logout dies, and when one that did not comes back',
   asvs: ['7.4.1'],
-  weak: ['logout-undone'],
+  weak: ['sessions-on-disk'],
   alone: true,
   run,
 };
