@@ -25,7 +25,8 @@ export function evidence(attacks: Attacks, findings: readonly Finding[]): string
     '# Evidence',
     '',
     'Written by `holdfast attack --markdown`. Requirements are those of OWASP ASVS 5.0.0 where nothing else is said; each',
-    'attack runs black-box over HTTP, through the proxy and past it. In brackets: how often it tried.',
+    'attack comes over HTTP, through the proxy and past it, with what an outsider knows; where a token has to be well signed',
+    "and wrong in another way, with the shop's key too. In brackets: how often it tried.",
     '',
     ...tableOf(['requirement', 'attack', ...modes.map(mode => `\`${mode}\``)], rows),
     '',
@@ -84,11 +85,24 @@ function namesOf(findings: readonly Finding[]): string[] {
   return [...new Set(findings.map(({ attack }) => attack))];
 }
 
+/** What did not apply, and what could not be carried out: each reason once. */
 function reasonsOf(findings: readonly Finding[]): string[] {
-  const lines = findings.flatMap(({ attack, mode, result }) =>
-    result.outcome === 'not applicable' ? [`- \`${attack}\` in \`${mode}\`: ${result.reason}`] : [],
-  );
-  return lines.length === 0 ? [] : ['', '## Not applicable', '', ...new Set(lines)];
+  return (['not applicable', 'inconclusive'] as const).flatMap(outcome => {
+    const lines = findings.flatMap(({ attack, mode, variant, result }) =>
+      result.outcome === outcome ? [{ reason: result.reason, attack, place: variant ?? mode }] : [],
+    );
+    const reasons = [...new Set(lines.map(({ reason }) => reason))].map(reason => {
+      const same = lines.filter(line => line.reason === reason);
+      return `- ${named(same.map(({ attack }) => attack))} in ${named(same.map(({ place }) => place))}: ${reason}`;
+    });
+    return reasons.length === 0 ? [] : ['', `## ${titles[outcome]}`, '', ...reasons];
+  });
+}
+
+const titles = { 'not applicable': 'Not applicable', inconclusive: 'Inconclusive' };
+
+function named(names: readonly string[]): string {
+  return [...new Set(names)].map(name => `\`${name}\``).join(', ');
 }
 
 function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

@@ -266,6 +266,7 @@ describe('attacks: what is told of them', () => {
       `| ${weakVariants['logout-undone'].summary} | \`succeeds\` | succeeded: it went \\| through |`,
     );
     expect(text).to.include('- `isOutside` in `redis`: there is no token');
+    expect(text).to.include('## Inconclusive\n\n- `cannot` in `redis`: nobody answered\n');
     expect(evidence(numbered, findings)).to.equal(text);
   });
 
