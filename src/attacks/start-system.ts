@@ -4,7 +4,6 @@ import type { Cluster, Member } from '../simulator/cluster/cluster.js';
 import { waitReadmitted } from '../simulator/cluster/probe.js';
 import { sharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
-import type { StoreUrls } from '../store-addresses.js';
 import { Browser, Wires } from './browser.js';
 import { Inconclusive } from './errors.js';
 import type { Limits, Target } from './target.js';
@@ -41,15 +40,14 @@ const health = { everyMs: 250, timeoutMs: 3_000, fall: 3, rise: 1 };
 /** So that an attack can come as if through a TLS terminator. */
 const trusting = ['--trust', '127.0.0.1'];
 
-/** Real processes on loopback. Rejects as `startCluster` does. */
-export async function startSystem(spec: SystemSpec, storeUrls: StoreUrls, signal: AbortSignal): Promise<System> {
+/** Real processes on loopback, the stores too: what is attacked is filled, and everyone in it logged out. Rejects as `startCluster` does. */
+export async function startSystem(spec: SystemSpec, signal: AbortSignal): Promise<System> {
   const administratorPassword = randomBytes(16).toString('base64url');
   const cluster = await startCluster(
     {
       mode: spec.mode,
       backends: { count: backendCount, env: environment(spec, administratorPassword) },
       stores: storesOf(spec.mode),
-      storeUrls,
       proxy: {
         health,
         extra: trusting,

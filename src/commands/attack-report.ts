@@ -1,47 +1,55 @@
-import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { Attack } from '../attacks/attack.js';
 import type { Exchange } from '../attacks/exchange.js';
-import { type Finding, judge } from '../attacks/finding.js';
+import { type Finding, type FindingWord, judge, judgeAll } from '../attacks/finding.js';
 import { weakModesOf } from '../attacks/plan.js';
 import { weakVariants } from '../attacks/weak-variants.js';
+import { fittedTable } from '../report/fitted-table.js';
+import { worstOf } from './exit.js';
 
 type Colours = ReturnType<typeof pc.createColors>;
 type Attacks = Readonly<Record<string, Attack>>;
 
-/** The table attack × mode, what each weak variant fell to, then reasons and proofs: text for the terminal. */
-export function attackReport(attacks: Attacks, findings: readonly Finding[], colour: boolean): string {
+/** The table attack × mode, what each weak variant fell to, reasons, proofs, and the whole in one sentence: text for a
+ * terminal of so many columns. */
+export function attackReport(
+  attacks: Attacks,
+  findings: readonly Finding[],
+  { colour, columns }: { readonly colour: boolean; readonly columns: number },
+): string {
   const colours = pc.createColors(colour);
   const strong = findings.filter(({ variant }) => variant === undefined);
   const weak = findings.filter(({ variant }) => variant !== undefined);
   return [
-    table(strong, colours),
+    table(strong, colours, columns),
     ...weakLines(weak, colours),
     ...unseenLines(attacks, findings),
     ...lagLines(strong),
     ...reasons(findings),
     ...proofs(strong, colours),
+    '',
+    closing(strong, weak, colours),
   ].join('\n');
 }
 
-function table(findings: readonly Finding[], colours: Colours): string {
+function table(findings: readonly Finding[], colours: Colours, columns: number): string {
   const modes = [...new Set(findings.map(({ mode }) => mode))];
-  const drawn = new Table({
-    head: ['attack', ...modes].map(title => colours.bold(title)),
-    style: { head: [], border: [], compact: true },
-  });
-  for (const attack of new Set(findings.map(finding => finding.attack))) {
+  const head = ['attack', ...modes].map(title => colours.bold(title));
+  const rows = [...new Set(findings.map(finding => finding.attack))].map(attack => {
     const cells = modes.map(mode => findings.find(each => each.attack === attack && each.mode === mode));
-    drawn.push([attack, ...cells.map(cell => (cell === undefined ? '' : word(cell, colours)))]);
-  }
-  return drawn.toString();
+    return [attack, ...cells.map(cell => (cell === undefined ? '' : word(cell, colours)))];
+  });
+  return fittedTable({ head, rows, aligns: head.map(() => 'left') }, columns);
 }
 
 function word(finding: Finding, colours: Colours): string {
   const { outcome } = finding.result;
   const said = { resisted: 'resisted', succeeded: 'SUCCEEDED', 'not applicable': 'n/a', inconclusive: 'inconclusive' };
-  const paint = { pass: colours.green, fail: colours.red, inconclusive: colours.yellow };
-  return outcome === 'not applicable' ? colours.dim('n/a') : paint[judge(finding)](said[outcome]);
+  return outcome === 'not applicable' ? colours.dim('n/a') : paint(judge(finding), colours)(said[outcome]);
+}
+
+function paint(word: FindingWord, colours: Colours): (text: string) => string {
+  return { pass: colours.green, fail: colours.red, inconclusive: colours.yellow }[word];
 }
 
 function weakLines(findings: readonly Finding[], colours: Colours): string[] {
@@ -111,4 +119,18 @@ function proofs(findings: readonly Finding[], colours: Colours): string[] {
 
 function proof({ request, response, body }: Exchange): string[] {
   return [...request.map(line => `  > ${line}`), ...response.map(line => `  < ${line}`), `  < ${body}`, ''];
+}
+
+/** What the exit code says, in figures. */
+function closing(strong: readonly Finding[], weak: readonly Finding[], colours: Colours): string {
+  const count = (findings: readonly Finding[], outcome: Finding['result']['outcome']) =>
+    findings.filter(({ result }) => result.outcome === outcome).length;
+  const unclear = count([...strong, ...weak], 'inconclusive');
+  const said = [
+    `at full strength ${count(strong, 'succeeded')} succeeded and ${count(strong, 'resisted')} were resisted`,
+    `of ${weak.length} on weak variants ${count(weak, 'succeeded')} succeeded, as all of them must`,
+    ...(unclear === 0 ? [] : [`${unclear} could not be carried out`]),
+  ];
+  const verdict = worstOf(judgeAll([...strong, ...weak]));
+  return paint(verdict, colours)(`${verdict}: ${said.join('; ')}`);
 }

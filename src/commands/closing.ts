@@ -1,4 +1,5 @@
 import type { JudgedRun, VerdictWord } from '../simulator/verdict.js';
+import { worstOf } from './exit.js';
 
 const summaries: Record<VerdictWord, (modes: string) => string> = {
   pass: () => 'pass: it went as the scenario expects, and in sticky it expects losses.',
@@ -14,7 +15,7 @@ const nextSteps = [
 
 /** The last words of the first look: how it went, from the verdicts themselves, where to read on, what to type next. */
 export function closing(runs: readonly JudgedRun[], report: string): string {
-  const word = worst(runs);
+  const word = worstOf(runs.map(({ verdict }) => verdict.word));
   const modes = runs.filter(({ verdict }) => verdict.word === word).map(({ run }) => run.header.mode);
   const isEvery = modes.length === runs.length;
   const only = isEvery ? '' : ` --mode ${modes.join(',')}`;
@@ -22,11 +23,4 @@ export function closing(runs: readonly JudgedRun[], report: string): string {
   const [next = '', ...more] = word === 'pass' ? nextSteps : [again];
   const lines = [summaries[word](isEvery ? 'every mode' : modes.join(', ')), `report: ${report}`, `next: ${next}`];
   return [...lines, ...more.map(step => `      ${step}`)].map(line => `${line}\n`).join('');
-}
-
-/** Of a run that proves nothing nobody can say that it passed. */
-function worst(runs: readonly JudgedRun[]): VerdictWord {
-  const words = runs.map(({ verdict }) => verdict.word);
-  if (words.includes('fail')) return 'fail';
-  return words.includes('inconclusive') || words.length === 0 ? 'inconclusive' : 'pass';
 }

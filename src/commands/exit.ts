@@ -11,10 +11,14 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** One failed expectation weighs more than an inconclusive run: it was seen, the other was not. */
+/** One failed expectation weighs more than an inconclusive run: it was seen, the other was not. Nothing is no pass. */
+export function worstOf(verdicts: readonly VerdictWord[]): VerdictWord {
+  if (verdicts.includes('fail')) return 'fail';
+  return verdicts.includes('inconclusive') || verdicts.length === 0 ? 'inconclusive' : 'pass';
+}
+
 export function exitCodeOf(verdicts: readonly VerdictWord[]): number {
-  if (verdicts.includes('fail')) return exitCodes.failed;
-  return verdicts.includes('pass') && !verdicts.includes('inconclusive') ? exitCodes.ok : exitCodes.inconclusive;
+  return { pass: exitCodes.ok, fail: exitCodes.failed, inconclusive: exitCodes.inconclusive }[worstOf(verdicts)];
 }
 
 /** Turns a command that answers with its exit code into a yargs handler; what it throws becomes a sentence and a code. */

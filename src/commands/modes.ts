@@ -1,9 +1,10 @@
-import Table from 'cli-table3';
 import type { CommandModule } from 'yargs';
 import { modeNames } from '../modes.js';
+import { fittedTable } from '../report/fitted-table.js';
 import { exitCodes, exiting } from './exit.js';
 import { factsOf, type ModeFacts } from './mode-facts.js';
 import { checkOutputs, writeWhole } from './output.js';
+import { columnsOf } from './streams.js';
 
 interface ModesArgs {
   readonly json: string | undefined;
@@ -58,13 +59,10 @@ trips r / w     to the store and back for a request that reads the session, for 
 parallel edits  last wins: of two edits at the same time one is lost, although acknowledged`;
 
 function table(facts: readonly ModeFacts[]): string {
-  const drawn = new Table({
-    head: Object.keys(columns),
-    style: { head: [], border: [], compact: true },
-    colAligns: Object.keys(columns).map(title => (/bytes|trips/.test(title) ? 'right' : 'left')),
-  });
-  drawn.push(...facts.map(each => Object.values(columns).map(cell => cell(each))));
-  return drawn.toString();
+  const head = Object.keys(columns);
+  const rows = facts.map(each => Object.values(columns).map(cell => cell(each)));
+  const aligns = head.map(title => (/bytes|trips/.test(title) ? 'right' : 'left'));
+  return fittedTable({ head, rows, aligns }, columnsOf(process.stdout));
 }
 
 function count(value: number): string {

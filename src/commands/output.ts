@@ -6,7 +6,7 @@ import { writeHistory } from '../simulator/history-file.js';
 import type { Plan } from '../simulator/plan.js';
 import type { JudgedRun } from '../simulator/verdict.js';
 import { UsageError } from './exit.js';
-import { wantsColour } from './streams.js';
+import { columnsOf, wantsColour } from './streams.js';
 
 /** Files that the user asked for by name; `{scenario}` stands for the scenario's name. */
 export interface OutputFiles {
@@ -16,7 +16,8 @@ export interface OutputFiles {
 }
 
 export function printReport(runs: readonly JudgedRun[]): void {
-  process.stdout.write(`${reporters.terminal.report(runs, { colour: wantsColour(process.stdout) })}\n`);
+  const { stdout } = process;
+  stdout.write(`${reporters.terminal.report(runs, { colour: wantsColour(stdout), columns: columnsOf(stdout) })}\n`);
 }
 
 /**

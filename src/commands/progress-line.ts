@@ -1,4 +1,5 @@
 import type { Progress } from '../simulator/progress.js';
+import { bar, drawLine, isLive } from './live-line.js';
 import { errorColours } from './streams.js';
 
 /** Draws a run while it goes on: one live line on a terminal, plain lines per phase and fault elsewhere. On stderr. */
@@ -8,8 +9,7 @@ export interface ProgressLine {
 }
 
 export function showProgress(scenario: string): ProgressLine {
-  const live = process.stderr.isTTY === true && process.env.CI === undefined;
-  return live ? liveLine(scenario) : plainLines(scenario);
+  return isLive() ? liveLine(scenario) : plainLines(scenario);
 }
 
 function plainLines(scenario: string): ProgressLine {
@@ -22,22 +22,20 @@ function plainLines(scenario: string): ProgressLine {
 
 function liveLine(scenario: string): ProgressLine {
   let phase = '';
-  const draw = (text: string) =>
-    process.stderr.write(`\r\u001b[2K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
   const show = (progress: Progress) => {
     if (progress.kind === 'fault') {
-      draw('');
+      drawLine('');
       process.stderr.write(`\r${errorColours().dim(`${scenario}/${progress.mode}:`)} ${sayEdge(progress)}\n`);
     } else if (progress.kind === 'tick') {
-      draw(
+      drawLine(
         `${scenario}/${progress.mode} ${bar(progress.atMs / progress.totalMs)} ${phase} · ${progress.requests} requests, ${progress.problems} not ok`,
       );
     } else {
       phase = sayEdge(progress) ?? phase;
-      draw(`${scenario}/${progress.mode} ${phase}`);
+      drawLine(`${scenario}/${progress.mode} ${phase}`);
     }
   };
-  return { show, end: () => draw('') };
+  return { show, end: () => drawLine('') };
 }
 
 function sayEdge(progress: Progress): string | undefined {
@@ -51,9 +49,4 @@ function sayEdge(progress: Progress): string | undefined {
     case 'tick':
       return undefined;
   }
-}
-
-function bar(share: number): string {
-  const filled = Math.round(Math.min(1, Math.max(0, share)) * 16);
-  return '█'.repeat(filled) + '░'.repeat(16 - filled);
 }

@@ -5,6 +5,12 @@ export function wantsColour(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 }
 
+/** How wide a table may be: as the terminal is, or as `COLUMNS` says of a pipe; else as wide as it likes. */
+export function columnsOf(stream: NodeJS.WriteStream): number {
+  const told = Number(process.env.COLUMNS);
+  return stream.columns ?? (told > 0 ? told : Number.POSITIVE_INFINITY);
+}
+
 export function errorColours(): ReturnType<typeof pc.createColors> {
   return pc.createColors(wantsColour(process.stderr));
 }

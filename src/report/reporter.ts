@@ -5,4 +5,6 @@ export type Reporter = (runs: readonly JudgedRun[], options: ReporterOptions) =>
 
 export interface ReporterOptions {
   readonly colour: boolean;
+  /** How wide a table may be; by default as wide as it likes. */
+  readonly columns?: number;
 }

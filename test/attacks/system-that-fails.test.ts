@@ -23,7 +23,7 @@ for (const [mode, here] of systems) {
 
     before(async () => {
       const { signal } = new AbortController();
-      system = await startSystem({ mode, variant: undefined, shortLimits: false }, {}, signal);
+      system = await startSystem({ mode, variant: undefined, shortLimits: false }, signal);
     });
     after(() => system.stop());
     afterEach(() => system.heal());

@@ -65,7 +65,7 @@ describe('attacks on tokens, cookies and what surrounds them', () => {
   before(async function () {
     this.timeout(90_000);
     const { signal } = new AbortController();
-    const start = (system: PlannedSystem) => startSystem(system, {}, signal);
+    const start = (system: PlannedSystem) => startSystem(system, signal);
     findings = await runAttacks({ attacks, systems, start, signal, onProgress: () => undefined });
   });
 

@@ -30,6 +30,18 @@ describe('holdfast modes', function () {
       expect(written.modes.map(({ mode }: { mode: string }) => mode)).to.deep.equal(modeNames);
     }));
 
+  it('fits into a terminal of 60 columns', () =>
+    withHoldfast(
+      ['modes'],
+      async holdfast => {
+        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(0);
+        const table = holdfast.output.stdout.split('\n').filter(text => /^[┌│├└]/.test(text));
+        for (const line of table) expect(line.length).to.be.at.most(60);
+        for (const title of ['kept in', 'parallel']) expect(table.join()).to.include(title);
+      },
+      { COLUMNS: '60' },
+    ));
+
   for (const mode of modeNames) {
     it(`${mode}: says how long its cookie is and how many round trips a request takes, as a shop has it`, () =>
       withStore(mode, (settings, roundTrips) =>

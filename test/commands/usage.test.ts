@@ -41,6 +41,12 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
     code: 3,
     says: ['unknown engine "wier"', 'http-proxy'],
   },
+  {
+    name: "a Redis of one's own to be attacked",
+    args: ['attack', '--redis-url', 'redis://127.0.0.1:6379'],
+    code: 3,
+    says: ['redis-url', 'holdfast attack --help'],
+  },
   { name: 'a scenario that is not there', args: ['run', 'no-such.yaml'], code: 3, says: ['no-such.yaml'] },
   {
     name: 'a seed that is no number',

@@ -36,6 +36,17 @@ describe('the terminal reporter', () => {
     for (const line of table) expect(line.length).to.be.at.most(80);
   });
 
+  it('fits six modes into a narrow terminal: several tables, each with the names of the modes', () => {
+    const runs = modeNames.map(mode => changed(sticky, { run: { header: { ...sticky.run.header, mode } } }));
+    for (const columns of [60, 80]) {
+      const text = reporters.terminal.report(runs, { colour: true, columns });
+      expect(widthOf(stripVTControlCharacters(text))).to.be.at.most(columns);
+      expect(linesOf(text).filter(line => line.includes('┌')).length).to.be.greaterThan(1);
+      expect(text.match(/│ memcached /g)?.length).to.equal(linesOf(text).filter(line => line.includes('┌')).length);
+      expect(text).to.include('verdict').and.to.include('p99');
+    }
+  });
+
   it('stays within 20 lines however much went wrong, and says how much it left out', () => {
     const bad = changed(sticky, {
       verdict: { word: 'fail', reasons: [], expectations: Array.from({ length: 30 }, () => unmet) },

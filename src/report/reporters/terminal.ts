@@ -1,8 +1,7 @@
-import { stripVTControlCharacters } from 'node:util';
-import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { JudgedRun, VerdictWord } from '../../simulator/verdict.js';
 import { type Cell, type Comparison, compare, labels } from '../comparison.js';
+import { type FittedTable, fittedTable, tableWidth } from '../fitted-table.js';
 import type { Reporter } from '../reporter.js';
 import { sentence } from '../sentence.js';
 
@@ -13,9 +12,9 @@ const remarksMin = 4;
 
 type Colours = ReturnType<typeof pc.createColors>;
 
-export const terminal: Reporter = (runs, { colour }) => {
+export const terminal: Reporter = (runs, { colour, columns = Number.POSITIVE_INFINITY }) => {
   const colours = pc.createColors(colour);
-  const blocks = [heading(runs, colours), table(compare(runs), colours), sentences(runs, colours)];
+  const blocks = [heading(runs, colours), table(compare(runs), colours, columns), sentences(runs, colours)];
   const remarks = limited(remarksOf(runs), Math.max(remarksMin, runs.length)).map(clean);
   return `${[...blocks, ...remarks].join('\n')}\n`;
 };
@@ -28,13 +27,14 @@ function sentences(runs: readonly JudgedRun[], colours: Colours): string {
   return runs.map(judged => paint(colours, judged.verdict.word)(clean(sentence(judged)))).join('\n');
 }
 
-function table(comparison: Comparison, colours: Colours): string {
+function table(comparison: Comparison, colours: Colours, columns: number): string {
   const wide = sideBySide(comparison, colours);
-  const width = Math.max(...wide.split('\n').map(line => stripVTControlCharacters(line).length));
-  return width <= tableColumnsMax ? wide : oneBelowTheOther(comparison, colours);
+  const columnsMax = Math.min(tableColumnsMax, columns);
+  const text = fittedTable(wide, Number.POSITIVE_INFINITY);
+  return tableWidth(text) <= columnsMax ? text : fittedTable(oneBelowTheOther(comparison, colours), columnsMax);
 }
 
-function sideBySide({ columns, rows }: Comparison, colours: Colours): string {
+function sideBySide({ columns, rows }: Comparison, colours: Colours): FittedTable {
   return lines(
     ['', ...columns.map(clean)],
     rows.map(({ label, cells }) => [label, ...cells.map(cell => painted(cell, colours))]),
@@ -42,7 +42,7 @@ function sideBySide({ columns, rows }: Comparison, colours: Colours): string {
   );
 }
 
-function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours): string {
+function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours): FittedTable {
   const titles = rows.map(({ label }) =>
     label.replace(' / ', ' /\n').replace(/^(users|writes|requests|latency) /, '$1\n'),
   );
@@ -54,14 +54,12 @@ function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours): stri
   );
 }
 
-function lines(head: string[], rows: string[][], colours: Colours): string {
-  const made = new Table({
+function lines(head: string[], rows: string[][], colours: Colours): FittedTable {
+  return {
     head: head.map(title => colours.bold(title)),
-    style: { head: [], border: [], compact: true },
-    colAligns: head.map((_, index) => (index === 0 ? 'left' : 'right')),
-  });
-  made.push(...rows);
-  return made.toString();
+    rows,
+    aligns: head.map((_, index) => (index === 0 ? 'left' : 'right')),
+  };
 }
 
 function painted({ text, tone }: Cell, colours: Colours): string {

@@ -1,0 +1,39 @@
+import { stripVTControlCharacters } from 'node:util';
+import Table from 'cli-table3';
+
+export interface FittedTable {
+  /** The first column names the row. Texts may hold colours. */
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** One for each column. */
+  readonly aligns: readonly ('left' | 'right')[];
+}
+
+/** For the terminal. What is wider than `columns` becomes several tables, one below the other, each with the first column. */
+export function fittedTable(table: FittedTable, columns: number): string {
+  const text = drawn(table);
+  const count = table.head.length;
+  if (tableWidth(text) <= columns || count <= 2) return text;
+  const middle = 1 + Math.ceil((count - 1) / 2);
+  return [part(table, 1, middle), part(table, middle, count)].map(half => fittedTable(half, columns)).join('\n');
+}
+
+/** Columns of the widest line. */
+export function tableWidth(text: string): number {
+  return Math.max(...text.split('\n').map(line => stripVTControlCharacters(line).length));
+}
+
+function part({ head, rows, aligns }: FittedTable, from: number, to: number): FittedTable {
+  const cut = <T>(cells: readonly T[]): T[] => [...cells.slice(0, 1), ...cells.slice(from, to)];
+  return { head: cut(head), rows: rows.map(cut), aligns: cut(aligns) };
+}
+
+function drawn({ head, rows, aligns }: FittedTable): string {
+  const made = new Table({
+    head: [...head],
+    style: { head: [], border: [], compact: true },
+    colAligns: [...aligns],
+  });
+  made.push(...rows.map(cells => [...cells]));
+  return made.toString();
+}
