@@ -9,7 +9,7 @@ export interface StoreAddress {
   readonly problem: (url: string) => string | undefined;
 }
 
-const host = String.raw`(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?`;
+const host = String.raw`(?:[\w.-]+|\[[\da-f:.]+\])(?::(?<port>\d{1,5}))?`;
 const credentials = String.raw`(?:[^\s/?#@]*@)?`;
 const rest = String.raw`(?:[/?]\S*)?`;
 
@@ -50,7 +50,12 @@ export function withoutPassword(url: string): string {
 }
 
 function shaped(shape: RegExp, example: string): StoreAddress['problem'] {
-  return url => (shape.test(url) ? undefined : `expected an address such as ${example}`);
+  return url => {
+    const found = shape.exec(url);
+    if (found === null) return `expected an address such as ${example}`;
+    const { port = 1 } = found.groups ?? {};
+    return Number(port) >= 1 && Number(port) <= 65_535 ? undefined : `port ${port} is not within 1 and 65535`;
+  };
 }
 
 function redisProblem(url: string): string | undefined {

@@ -5,7 +5,7 @@ import { type Load, measure } from '../load/measure.js';
 import { type ModeName, modeNames, storesOf } from '../modes.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
-import { Interrupted } from '../simulator/errors.js';
+import { Interrupted, LabError } from '../simulator/errors.js';
 import type { StoreUrls } from '../store-addresses.js';
 import { exitCodes, exiting } from './exit.js';
 import { interruptible } from './interrupt.js';
@@ -78,7 +78,7 @@ async function loadMode(mode: ModeName, choices: Choices): Promise<Row[]> {
     for (const target of ['direct', 'proxy'] as const) {
       process.stderr.write(`${mode}, ${target}: ${connections} connections for ${durationS} s\n`);
       const origin = originOf(cluster, target);
-      const cookies = await logIn(origin, connections);
+      const cookies = await logIn(origin, connections).catch(noLogin);
       const figures = await measure({ url: `${origin}/cart`, cookies, connections, durationS }, signal);
       if (signal.aborted) throw new Interrupted();
       rows.push({ mode, target, ...figures });
@@ -87,6 +87,11 @@ async function loadMode(mode: ModeName, choices: Choices): Promise<Row[]> {
   } finally {
     await cluster.stop();
   }
+}
+
+/** Nearly always the store: what was started here answers, or its start had failed. */
+function noLogin(error: Error): never {
+  throw new LabError(`nobody could log in: ${error.message} If the store is one of yours: is it up?`);
 }
 
 function originOf(cluster: Cluster, target: Row['target']): string {

@@ -1,5 +1,5 @@
 import { rmSync, type Stats } from 'node:fs';
-import { access, constants, lstat, mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { access, constants, lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ReporterName, reporters } from '../report/reporters/registry.js';
 import { writeHistory } from '../simulator/history-file.js';
@@ -48,8 +48,20 @@ async function checkTarget(flag: string, file: string, taken: Map<string, string
   if (other !== undefined) throw new UsageError(`${other} and ${flag} both name "${file}": give each its own file.`);
   taken.set(place, flag);
   await writableFolder(path.dirname(file), flag);
-  if ((await lookAt(file))?.isDirectory()) {
+  const there = await lookAt(file);
+  if (there?.isDirectory()) {
     throw new UsageError(`${flag} "${file}" is a folder: expected a file, such as ${path.join(file, 'out')}.`);
+  }
+  if (there === undefined || there.isFile()) await tryToWrite(flag, file);
+}
+
+/** What a folder says of itself is not all: a name may be too long, a file system may take no files. */
+async function tryToWrite(flag: string, file: string): Promise<void> {
+  try {
+    await writeFile(partOf(file), '');
+    await rm(partOf(file));
+  } catch (error) {
+    throw new UsageError(`${flag} "${file}" cannot be written (${reasonOf(error)}).`);
   }
 }
 
@@ -66,9 +78,12 @@ async function writableFolder(folder: string, flag: string, make = false): Promi
     if (make) await mkdir(folder, { recursive: true });
     await access(folder, constants.W_OK);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${flag}: nothing can be written to the folder "${folder}" (${reason}).`);
+    throw new UsageError(`${flag}: nothing can be written to the folder "${folder}" (${reasonOf(error)}).`);
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Writes the files asked for. Each appears whole or not at all. */
@@ -101,12 +116,17 @@ export async function writeWhole(file: string, text: string): Promise<void> {
   await whole(file, part => writeFile(part, text));
 }
 
+/** What is being written until it is whole. */
+function partOf(file: string): string {
+  return `${file}.part`;
+}
+
 /** Writes beside the file and renames; what is half written goes when that fails, and when the process exits meanwhile. */
 async function whole(file: string, write: (file: string) => Promise<void>): Promise<void> {
   // A device, a pipe or a link, such as /dev/stdout, is written to and never replaced.
   const there = await lstat(file).catch(() => undefined);
   if (there !== undefined && !there.isFile()) return write(file);
-  const part = `${file}.part`;
+  const part = partOf(file);
   const discard = () => rmSync(part, { force: true });
   process.once('exit', discard);
   try {

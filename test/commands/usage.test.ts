@@ -150,6 +150,30 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
     says: ['replicas=one is no number from 0 to 100'],
   },
   {
+    name: 'a file name that is too long',
+    args: ['attack', '--json', `${'a'.repeat(300)}.json`],
+    code: 3,
+    says: ['--json', 'cannot be written', 'ENAMETOOLONG'],
+  },
+  {
+    name: 'a port of PostgreSQL that is none',
+    args: ['load', '--postgres-url', 'postgresql://me:hush@127.0.0.1:99999/db'],
+    code: 3,
+    says: ['--postgres-url "postgresql://***@127.0.0.1:99999/db"', 'port 99999 is not within 1 and 65535'],
+  },
+  {
+    name: 'a port of memcached that is none',
+    args: ['load', '--memcached', 'memcached://127.0.0.1:0'],
+    code: 3,
+    says: ['--memcached', 'port 0 is not within 1 and 65535'],
+  },
+  {
+    name: 'a store that is not there',
+    args: ['load', '--mode', 'memcached', '--duration', '1', '--memcached', 'memcached://127.0.0.1:1'],
+    code: 4,
+    says: [/^holdfast: nobody could log in: .* answered 503 .* is it up\?$/m],
+  },
+  {
     name: "another store's address",
     args: ['load', '--postgres-url', 'redis://127.0.0.1:6379'],
     code: 3,
