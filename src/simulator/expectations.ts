@@ -121,7 +121,9 @@ function measured(metric: string, findings: Findings): number | null {
 
 function withoutValue(metric: string, findings: Findings): string {
   if (metric !== 'recoveryMs') return 'not counted';
-  return findings.recovered ? 'no fault struck, so there was nothing to recover from' : 'not recovered';
+  return findings.recovered
+    ? 'no fault struck, or nothing worked before: there was nothing to recover'
+    : 'not recovered';
 }
 
 /** For people: three decimals at most; the comparison itself is exact. */

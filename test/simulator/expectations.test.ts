@@ -43,7 +43,12 @@ describe('expectations', () => {
     ['recoveryMs >= 0', false, 'not recovered', notRecovered],
     ['recoveryMs == 0', false, 'not recovered', notRecovered],
     ['recoveryMs != 0', true, 'not recovered', notRecovered],
-    ['recoveryMs < 1000', false, 'no fault struck, so there was nothing to recover from', nothingBroke],
+    [
+      'recoveryMs < 1000',
+      false,
+      'no fault struck, or nothing worked before: there was nothing to recover',
+      nothingBroke,
+    ],
   ];
 
   for (const [text, met, actual, measured = findings] of table) {

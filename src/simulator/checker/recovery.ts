@@ -6,6 +6,8 @@ const windowMs = 2000;
 const stepMs = 100;
 /** Share of slow operations at which the 90th percentile lies outside the band. */
 const slowShare = 0.1;
+/** Where more than half fails before anything was broken there is nothing to come back to: no recovery is measured. */
+const errorShareMax = 0.5;
 
 export interface Recovery {
   readonly recoveryMs: number | null;
@@ -22,6 +24,7 @@ export function recoveryOf(run: RunRecord, load: Load, loggedOutMs: readonly num
   const [first, next] = run.faults.filter(fault => fault.confirmedMs !== null).sort((a, b) => startOf(a) - startOf(b));
   if (first === undefined) return { recoveryMs: null, recovered: true };
   const band = bandOf(load, loggedOutMs, normalTime(run, first));
+  if (band.errorShare > errorShareMax) return { recoveryMs: null, recovered: true };
   const fromMs = startOf(first);
   const untilMs = next?.requestedMs ?? load.plannedMs.reduce((latest, ms) => Math.max(latest, ms), 0);
   return firstGoodWindow(stepsOf(load, loggedOutMs, { fromMs, untilMs }, band), band);

@@ -61,6 +61,10 @@ describe('recovery', () => {
     });
   }
 
+  it('is not measured where nothing worked before the fault either', () => {
+    expect(recovery(load(10_000, failing([0, 10_000])))).to.deep.equal({ recoveryMs: null, recovered: true });
+  });
+
   it('is nothing to speak of without a fault', () => {
     expect(recovery(load(10_000, failing([4000, 9990])), [])).to.deep.equal({ recoveryMs: null, recovered: true });
   });
