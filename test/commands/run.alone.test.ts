@@ -43,31 +43,41 @@ async function runScenario(file: string, ...args: readonly string[]): Promise<Fi
   });
 }
 
-/** What they are for is shown by two modes each; all modes of all scenarios would take longer than anybody waits. What
- * drain-one does, rolling-restart does three times; each mode under a store that hangs is in store-outages.test.ts. */
+/** Where there is something to see; all modes of all scenarios would take longer than anybody waits. What drain-one
+ * does, rolling-restart does three times; each mode under a store that hangs is in store-outages.test.ts. */
 const shipped: Readonly<Record<string, readonly ModeName[]>> = {
   'kill-one': modeNames,
   'hang-one': ['sticky', 'redis'],
-  'rolling-restart': ['sticky', 'jwt'],
-  'redis-outage': ['redis', 'sealed'],
+  'rolling-restart': ['sticky'],
+  'redis-outage': ['redis'],
   'postgres-outage': ['postgres'],
-  'memcached-outage': ['memcached', 'redis'],
-  'replace-secrets': ['jwt', 'redis'],
+  'memcached-outage': ['memcached'],
+  'replace-secrets': ['jwt'],
   eviction: ['memcached'],
 };
+
+/** A mode whose run is inconclusive since something else wanted the machine for a moment is run once more, and counts as
+ * it is then. */
+async function runsOf(file: string, modes: readonly ModeName[]): Promise<Result['runs']> {
+  const { code, result, text } = await runScenario(file, '--mode', modes.join(','));
+  const late = result.runs.filter(({ verdict }) => verdict === 'inconclusive').map(({ mode }) => mode);
+  if (late.length === 0 || !text.includes('The driver itself was late')) {
+    expect(code, text).to.equal(0);
+    return result.runs;
+  }
+  const again = await runScenario(file, '--mode', late.join(','));
+  expect(again.code, again.text).to.equal(0);
+  return result.runs.map(run => again.result.runs.find(({ mode }) => mode === run.mode) ?? run);
+}
 
 describe('the shipped scenarios', function () {
   this.timeout(120_000);
 
   for (const [name, modes] of Object.entries(shipped)) {
     it(`${name} gives its verdict in ${modes.join(', ')}`, async () => {
-      const file = path.join(root, `scenarios/${name}.yaml`);
-      const { code, result, text } = await runScenario(file, '--mode', modes.join(','));
-      expect(code, text).to.equal(0);
-      expect(result.runs.map(({ mode, verdict }) => `${mode} ${verdict}`)).to.deep.equal(
-        modes.map(mode => `${mode} pass`),
-      );
-      for (const run of result.runs) {
+      const runs = await runsOf(path.join(root, `scenarios/${name}.yaml`), modes);
+      expect(runs.map(({ mode, verdict }) => `${mode} ${verdict}`)).to.deep.equal(modes.map(mode => `${mode} pass`));
+      for (const run of runs) {
         expect(run.expectations.length).to.be.greaterThan(3);
         expect(run.writes.acknowledged).to.be.greaterThan(50);
         for (const fault of run.faults)
@@ -124,8 +134,8 @@ describe('planted defects', function () {
   this.timeout(60_000);
 
   it('finds nothing in the correct shop, in both modes', async () => {
-    const { code, text } = await runText(short('', '[]', nothingWrong.join('\n')));
-    expect(code, text).to.equal(0);
+    const runs = await runsOf(await written(short('', '[]', nothingWrong.join('\n'))), ['sticky', 'redis']);
+    expect(runs.map(({ verdict }) => verdict)).to.deep.equal(['pass', 'pass']);
   });
 
   const planted = [
