@@ -11,7 +11,7 @@ export class Edges {
   readonly #tell: (edge: StoreEdge) => void;
   #connection: 'starting' | 'up' | 'down' = 'starting';
   /** What the server refuses, and when it last did. */
-  readonly #refusedAtMs = new Map<Kind, number>();
+  readonly #refusedAtMs = new Map<string, number>();
 
   constructor(tell: ((edge: StoreEdge) => void) | undefined) {
     this.#tell = tell ?? (() => undefined);
@@ -29,19 +29,19 @@ export class Edges {
     this.#tell({ up: false, why });
   }
 
-  refused(kind: Kind, why: string): void {
+  refused(kind: string, why: string): void {
     const isNews = !this.#refusedAtMs.has(kind);
     this.#refusedAtMs.set(kind, performance.now());
     if (isNews) this.#tell({ up: false, why: `it refuses ${kind}: ${why}` });
   }
 
-  served(kind: Kind): void {
+  served(kind: string): void {
     if (this.#refusedAtMs.size === 0 || !this.#isQuiet(kind)) return;
     this.#refusedAtMs.delete(kind);
     if (this.#refusedAtMs.size === 0) this.#tell({ up: true, why: `it takes ${kind} again` });
   }
 
-  #isQuiet(kind: Kind): boolean {
+  #isQuiet(kind: string): boolean {
     const refusedAtMs = this.#refusedAtMs.get(kind);
     return refusedAtMs !== undefined && performance.now() - refusedAtMs > quietMs;
   }

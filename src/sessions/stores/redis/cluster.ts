@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Place, RedisAddress } from '../../../redis-address.js';
+import { withinMs } from '../../in-time.js';
 import {
   type ConnectionOptions,
   gather,
@@ -11,7 +12,6 @@ import {
   reason,
   retryDelayMs,
   serverOptions,
-  withinMs,
 } from './connection.js';
 import { emptyMap, nameOf, type Redirection, redirectionIn, type SlotMap, slotMapIn, slotOf } from './slots.js';
 

@@ -86,15 +86,3 @@ export function reason(error: Error | undefined): string {
   // Node joins the failures of all addresses of a name into an error without a message, but with a code.
   return error.message === '' && 'code' in error ? String(error.code) : error.message;
 }
-
-export async function withinMs<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), ms);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { type RedisConnection, withinMs } from './connection.js';
+import { withinMs } from '../../in-time.js';
+import type { RedisConnection } from './connection.js';
 
 /** So much sooner than its caller gives up the server has to say how many replicas there are. */
 const marginMs = 100;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseAddress } from '../../../redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
+import { readyWithin } from '../../in-time.js';
 import type { RevocationFeed } from '../../revocation-feed.js';
 import { RevokedTokens } from '../../revoked-tokens.js';
 import type { StoreSettings } from '../../session-store.js';
@@ -10,7 +11,6 @@ import { connectionTo, replicatedConnectionTo } from './open-connection.js';
 const streamKey = 'holdfast:revoked';
 const readAtOnce = 1_000;
 const writtenAtOnce = 500;
-const probeIntervalMs = 20;
 const retryMs = 200;
 const sweepIntervalMs = 30_000;
 /** How long the server may stay silent when there is nothing to say: so soon a dead connection is noticed. */
@@ -85,10 +85,9 @@ export class RevocationStream implements RevocationFeed {
     this.#tokens.addEveryone(issuedUntilMs, untilMs);
   }
 
-  async ready(withinMs: number): Promise<boolean> {
-    const giveUpAtMs = performance.now() + withinMs;
-    while (this.#state === 'unread' && performance.now() < giveUpAtMs) await delay(probeIntervalMs);
-    return this.#state === 'read';
+  ready(withinMs: number): Promise<boolean> {
+    const serves = async () => this.#state === 'read';
+    return readyWithin(withinMs, { serves, isOver: () => this.#state === 'closed' });
   }
 
   async close(): Promise<void> {

@@ -16,7 +16,8 @@ declare module 'ioredis' {
  * The scripts read and rewrite the first and never decode the second.
  *
  * A key that holds something else holds no session: `pcall`, because `call` would end the script with WRONGTYPE.
- * `isAlive` is checked against ARGV[1], the caller's clock: a TTL may fire late, or the two clocks may differ.
+ * `isAlive` is checked against ARGV[1], the caller's clock: a TTL may fire late, or the two clocks may differ. For that
+ * a TTL is a span too: by the clock of a server that is ahead, a moment may be over before it is there.
  */
 const parsed = `
 local head = redis.pcall('HGET', KEYS[1], 'm')
@@ -32,7 +33,7 @@ export const scripts = {
 if isAlive then return 'exists' end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'm', ARGV[2], 'd', ARGV[3])
-redis.call('PEXPIREAT', KEYS[1], ARGV[4])
+redis.call('PEXPIRE', KEYS[1], math.ceil(ARGV[4] - now))
 return 'created'`,
 
   /** now, the version that must be there, the next version, d */
@@ -48,7 +49,7 @@ if not isAlive then return 0 end
 idle = ARGV[2]
 if tonumber(idle) > tonumber(absolute) then idle = absolute end
 redis.call('HSET', KEYS[1], 'm', table.concat({version, idle, absolute, rest}, ' '))
-redis.call('PEXPIREAT', KEYS[1], idle)
+redis.call('PEXPIRE', KEYS[1], math.ceil(idle - now))
 return 1`,
 
   /** now, the only version to remove or '' for any; answers with the user too, whose list must forget it */
@@ -67,6 +68,6 @@ if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[1], last[2])
+redis.call('PEXPIRE', KEYS[1], math.ceil(last[2] - ARGV[1]))
 return 1`,
 } as const;

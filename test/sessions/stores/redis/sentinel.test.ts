@@ -63,10 +63,14 @@ describe('redis behind Sentinel', () => {
         }
         await succeeds(() => store.create(newSessionId(), record()));
         expect(await store.remove(id)).to.equal('removed');
-        expect(edges).to.have.length(3);
+        await until(async () => {
+          await store.create(newSessionId(), record());
+          await store.remove(newSessionId());
+          return edges.length > 2;
+        });
         expect(edges[0]).to.match(/^down: it refuses replicated writes: 0 of the 1 replicas .* within 300 ms$/);
         expect(edges[1]).to.match(/^down: it refuses replicated removals: /);
-        expect(edges[2]).to.equal('up: it takes replicated removals again');
+        expect(edges.slice(2).join()).to.match(/^up: it takes replicated (?:writes|removals) again$/);
       }));
 
     it('counts for many at once, with one that is late among them', () =>

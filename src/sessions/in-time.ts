@@ -1,0 +1,33 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const probeIntervalMs = 20;
+
+/** Rejects with `late()` when the promise does not settle in time. */
+export async function withinMs<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Asks again and again: true as soon as `serves` says so, false when it does not within `waitMs` or when it is over. A
+ * rejection is a no. Never rejects. */
+export async function readyWithin(
+  waitMs: number,
+  { serves, isOver }: { serves(): Promise<boolean>; isOver(): boolean },
+): Promise<boolean> {
+  const giveUpAtMs = performance.now() + waitMs;
+  const asking = async () => {
+    while (!isOver() && performance.now() < giveUpAtMs) {
+      if (await serves().catch(() => false)) return true;
+      await delay(probeIntervalMs);
+    }
+    return false;
+  };
+  return Promise.race([asking(), delay(waitMs, false, { ref: false })]);
+}

@@ -1,0 +1,92 @@
+import type { Redis } from 'ioredis';
+import type { RedisAddress } from '../../../redis-address.js';
+import { StoreUnavailable } from '../../errors.js';
+import { readyWithin } from '../../in-time.js';
+import type { StoreSettings } from '../../session-store.js';
+import { Edges } from '../../store-edges.js';
+import { hasCode, isReadOnly, type RedisConnection } from './connection.js';
+import { connectionTo, replicatedConnectionTo } from './open-connection.js';
+import { TooFewReplicas } from './replicated.js';
+
+/** What a server can refuse by itself: one without memory takes no writes, and still removals; one without replicas
+ * takes what need not be replicated. */
+type Kind = 'reads' | Write | `replicated ${Write}`;
+type Write = 'writes' | 'removals';
+
+export type Question<Answer> = (server: Redis) => Promise<Answer>;
+
+/**
+ * What the store asks: of the server of a key, over a connection that comes back by itself. What is behind it (one
+ * server, a primary that Sentinel names, a cluster) is none of its concern. Whatever fails is `StoreUnavailable`.
+ */
+export class Servers {
+  readonly #plain: RedisConnection;
+  /** The same one where the address asks for no replicas. */
+  readonly #replicated: RedisConnection;
+  readonly #edges: Edges;
+  #isClosed = false;
+
+  constructor(address: RedisAddress, { deadlineMs, onEdge }: StoreSettings) {
+    const edges = new Edges(onEdge);
+    this.#edges = edges;
+    this.#plain = connectionTo(address, {
+      deadlineMs,
+      onUp: () => edges.wentUp(),
+      onDown: why => this.#isClosed || edges.wentDown(why),
+    });
+    this.#replicated = address.replicas === 0 ? this.#plain : replicatedConnectionTo(address, { deadlineMs });
+  }
+
+  /** A key of another type is `foreign` where that is given. */
+  ask<Answer>(kind: 'reads' | Write, key: string, question: Question<Answer>, foreign?: Answer): Promise<Answer> {
+    return this.#settled(kind, () => this.#plain.at(key, question), foreign);
+  }
+
+  /** Waits for as many replicas as the address asks for. */
+  askReplicated<Answer>(kind: Write, key: string, question: Question<Answer>): Promise<Answer> {
+    const isReplicated = this.#replicated !== this.#plain;
+    return this.#settled(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
+  }
+
+  /** Nobody waits for this, nor need it succeed. */
+  tell(key: string, question: Question<unknown>): void {
+    this.#plain.at(key, question).catch(() => undefined);
+  }
+
+  /** For what concerns all keys: each server with its share of them, asked one after the other. */
+  async each(work: (ask: <Answer>(question: Question<Answer>) => Promise<Answer>) => Promise<void>): Promise<void> {
+    const servers = await this.#settled('reads', async () => this.#plain.servers());
+    await Promise.all(servers.map(server => work(question => this.#settled('reads', () => question(server)))));
+  }
+
+  /** Asks rather than trusts the client's status, which calls a connection ready that was lost this very moment. */
+  ready(waitMs: number): Promise<boolean> {
+    const serves = () => Promise.all([this.#plain.check(), this.#replicated.check()]).then(() => true);
+    return readyWithin(waitMs, { serves, isOver: () => this.#isClosed });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#plain.close();
+    this.#replicated.close();
+  }
+
+  async #settled<Answer>(kind: Kind, question: () => Promise<Answer>, foreign?: Answer): Promise<Answer> {
+    try {
+      const answer = await question();
+      this.#edges.served(kind);
+      return answer;
+    } catch (error) {
+      if (foreign !== undefined && hasCode(error, 'WRONGTYPE')) return foreign;
+      if (isRefusal(error)) this.#edges.refused(kind, error.message);
+      throw new StoreUnavailable('the session store does not answer', { cause: error });
+    }
+  }
+}
+
+/** A server that answers and says no (no memory left, cannot save, no right to) loses no connection. These two codes
+ * mean that a server was lost, which its connection tells. */
+function isRefusal(error: unknown): error is Error {
+  if (!(error instanceof Error) || isReadOnly(error) || hasCode(error, 'CLUSTERDOWN')) return false;
+  return error.name === 'ReplyError' || error instanceof TooFewReplicas;
+}
