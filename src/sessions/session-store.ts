@@ -7,7 +7,8 @@ import type { SessionRecord, SessionSummary } from './session.js';
  * `id` is the secret of the cookie; a store keys on its SHA-256 only, so that a leaked dump opens no session.
  * Every call settles within the deadline that the store was made with and rejects with `StoreUnavailable` when the
  * store cannot be reached or is late; after `close` every call rejects with it. Records past either of their two
- * deadlines are not there. A record that cannot be read (foreign bytes, another format) is not there either.
+ * deadlines, by the clock of the caller and no other, are not there. A record that cannot be read (foreign bytes, another
+ * format) is not there either.
  */
 export interface SessionStore {
   read(id: string): Promise<SessionRecord | undefined>;
@@ -21,8 +22,10 @@ export interface SessionStore {
   /** Removing what is not there is no error, it is `gone`. With `onlyVersion` it removes that version or nothing, in
    * one atomic step: a rotation must not take a change with it that came between. */
   remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'>;
+  /** At most 1,000 of the living. Who ends those and lists again comes to all of them. */
   listByUser(user: string): Promise<readonly SessionSummary[]>;
-  /** Removes the session of `user` with this handle; false when there is none. Somebody else's session is none. */
+  /** Removes the session of `user` with this handle; false when there is none. Somebody else's session is none. A
+   * thousand calls at the same time are in time as well: so many are ended at once. */
   removeByHandle(user: string, handle: string): Promise<boolean>;
   /** Removes every session of everyone. */
   clear(): Promise<void>;

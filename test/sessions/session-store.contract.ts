@@ -81,6 +81,17 @@ export function sessionStoreContract(
       expect((await store.read(id))?.data).to.deep.equal({ cart: ['tea'] });
     });
 
+    for (const hours of [-5, 5]) {
+      it(`goes by the clock of its callers, were it ${hours} h off`, async () => {
+        nowMs += hours * 3_600_000;
+        const { id, made } = await created({ user: `user-${newSessionId()}` });
+        expect(await store.read(id)).to.deep.equal(made);
+        expect(await store.touch(id, made.idleUntilMs + 60_000)).to.equal(true);
+        expect(await store.read(id)).to.deep.equal({ ...made, idleUntilMs: made.idleUntilMs + 60_000 });
+        expect(await store.listByUser(made.user)).to.have.length(1);
+      });
+    }
+
     for (const [limit, changes] of [
       ['idle', { idleUntilMs: Date.now() + 600_000 }],
       ['absolute', { absoluteUntilMs: Date.now() + 600_000 }],
@@ -228,6 +239,23 @@ export function sessionStoreContract(
       expect(await store.read(one.id)).to.equal(undefined);
       expect(await store.read(two.id)).to.deep.equal(two.made);
       expect(await store.listByUser(user)).to.have.length(1);
+    });
+
+    it('lists a thousand sessions of a user at once, and ends more', async () => {
+      const user = `user-${newSessionId()}`;
+      const handles: string[] = [];
+      for (let rounds = 0; rounds < 21; rounds++) {
+        const made = await Promise.all(Array.from({ length: 50 }, () => created({ user })));
+        handles.push(...made.map(({ id }) => handleOf(digestOf(id))));
+      }
+      const listed = (await store.listByUser(user)).map(({ handle }) => handle);
+      expect(new Set(listed).size).to.equal(1_000);
+      const others = handles.filter(handle => !listed.includes(handle));
+      for (const some of [others, listed]) {
+        const removed = await Promise.all(some.map(handle => store.removeByHandle(user, handle)));
+        expect(removed).not.to.include(false);
+      }
+      expect(await store.listByUser(user)).to.deep.equal([]);
     });
 
     it('clears away everything, and what is made afterwards stays', async () => {

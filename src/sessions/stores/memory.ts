@@ -7,6 +7,7 @@ import { RevocationList } from './memory/revocation-list.js';
 const sweepIntervalMs = 30_000;
 /** Beyond this a new session is refused: evicting another one would log its user out in silence. */
 const sessionsMax = 100_000;
+const listedMax = 1_000;
 
 /** The data as text, so that nobody outside holds a reference into the store. */
 interface Kept extends Omit<SessionRecord, 'data'> {
@@ -16,6 +17,8 @@ interface Kept extends Omit<SessionRecord, 'data'> {
 /** Sessions in the memory of this process: they die with it. */
 class MemoryStore implements SessionStore {
   readonly #kept = new Map<string, Kept>();
+  /** By user and handle, the keys of their sessions. */
+  readonly #keysOf = new Map<string, Map<string, string>>();
   readonly #now: () => number;
   readonly #sweeper: NodeJS.Timeout;
   #closed = false;
@@ -38,6 +41,8 @@ class MemoryStore implements SessionStore {
     if (this.#kept.size >= sessionsMax) this.#sweep();
     if (this.#kept.size >= sessionsMax) throw new StoreUnavailable(`all ${sessionsMax} places for sessions are taken`);
     this.#kept.set(key, { ...rest, json: JSON.stringify(data) });
+    const keys = this.#keysOf.get(rest.user) ?? new Map<string, string>();
+    this.#keysOf.set(rest.user, keys.set(handleOf(key), key));
   }
 
   async replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
@@ -62,28 +67,34 @@ class MemoryStore implements SessionStore {
     const kept = this.#alive(key);
     if (kept === undefined) return 'gone';
     if (onlyVersion !== undefined && kept.version !== onlyVersion) return 'conflict';
-    this.#kept.delete(key);
+    this.#forget(key, kept);
     return 'removed';
   }
 
   async listByUser(user: string): Promise<readonly SessionSummary[]> {
-    this.#sweep();
-    return [...this.#kept]
-      .filter(([, kept]) => kept.user === user)
-      .map(([key, { createdAtMs, idleUntilMs }]) => ({ handle: handleOf(key), createdAtMs, idleUntilMs }));
+    this.#checkOpen();
+    const listed: SessionSummary[] = [];
+    for (const [handle, key] of this.#keysOf.get(user) ?? []) {
+      const kept = this.#alive(key);
+      if (kept !== undefined) listed.push({ handle, createdAtMs: kept.createdAtMs, idleUntilMs: kept.idleUntilMs });
+      if (listed.length === listedMax) break;
+    }
+    return listed;
   }
 
   async removeByHandle(user: string, handle: string): Promise<boolean> {
-    this.#sweep();
-    for (const [key, kept] of this.#kept) {
-      if (kept.user === user && handleOf(key) === handle) return this.#kept.delete(key);
-    }
-    return false;
+    this.#checkOpen();
+    const key = this.#keysOf.get(user)?.get(handle);
+    const kept = key === undefined ? undefined : this.#alive(key);
+    if (key === undefined || kept === undefined) return false;
+    this.#forget(key, kept);
+    return true;
   }
 
   async clear(): Promise<void> {
-    this.#sweep();
+    this.#checkOpen();
     this.#kept.clear();
+    this.#keysOf.clear();
   }
 
   async ready(): Promise<boolean> {
@@ -94,21 +105,31 @@ class MemoryStore implements SessionStore {
     this.#closed = true;
     clearInterval(this.#sweeper);
     this.#kept.clear();
+    this.#keysOf.clear();
   }
 
   /** The record under `key` unless a deadline has passed; one that has is forgotten on the spot. */
   #alive(key: string): Kept | undefined {
-    if (this.#closed) throw new StoreUnavailable('the session store is closed');
+    this.#checkOpen();
     const kept = this.#kept.get(key);
     if (kept === undefined || !isOver(kept, this.#now())) return kept;
-    this.#kept.delete(key);
+    this.#forget(key, kept);
     return undefined;
   }
 
   #sweep(): void {
+    for (const key of this.#kept.keys()) this.#alive(key);
+  }
+
+  #forget(key: string, { user }: Kept): void {
+    this.#kept.delete(key);
+    const keys = this.#keysOf.get(user);
+    keys?.delete(handleOf(key));
+    if (keys?.size === 0) this.#keysOf.delete(user);
+  }
+
+  #checkOpen(): void {
     if (this.#closed) throw new StoreUnavailable('the session store is closed');
-    const nowMs = this.#now();
-    for (const [key, kept] of this.#kept) if (isOver(kept, nowMs)) this.#kept.delete(key);
   }
 }
 
