@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { modes } from '#src/modes.js';
-import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
+import type { StoreEdge } from '#src/sessions/session-store.js';
 import type { Sessions } from '#src/sessions/sessions.js';
+import type { Place } from '#src/sessions/shared-list/place.js';
 import { SharedList } from '#src/sessions/shared-list.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import type { Accounts } from './accounts/accounts.js';
@@ -33,13 +33,18 @@ interface State {
   readonly inFlight: Set<ServerResponse>;
 }
 
-/** Rejects with what `listen` says (`EADDRINUSE`, `EACCES`, ...) when the port cannot be had. */
-export async function startShop(environment: Environment, accounts: Accounts): Promise<RunningShop> {
+/** `place`: where it lists its sessions for the other backends, if it does. Rejects with what `listen` says
+ * (`EADDRINUSE`, `EACCES`, ...) when the port cannot be had. */
+export async function startShop(
+  environment: Environment,
+  accounts: Accounts,
+  place: Place | undefined,
+): Promise<RunningShop> {
   const { backend, mode, host, port } = environment;
   const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
   const state: State = { draining: false, store: undefined, inFlight: new Set() };
   const planted = plant(environment.defects);
-  const sessions = await opened(state, environment, planted);
+  const sessions = await opened(state, environment, planted, place);
   const server = serve(self, state, environment, planted, accounts, sessions);
   try {
     await once(server.listen(port, host), 'listening');
@@ -55,7 +60,12 @@ export async function startShop(environment: Environment, accounts: Accounts): P
  * Waits for the store, so that /health never says ready before a session can be read; but not for long, because a store
  * that is down must not keep a backend from booting: it serves as soon as the store does.
  */
-async function opened(state: State, environment: Environment, planted: Planted): Promise<Sessions> {
+async function opened(
+  state: State,
+  environment: Environment,
+  planted: Planted,
+  place: Place | undefined,
+): Promise<Sessions> {
   const { mode, storeUrl, limits, keys } = environment;
   const onEdge = ({ up, why }: StoreEdge) => {
     state.store = up ? 'up' : 'down';
@@ -65,7 +75,7 @@ async function opened(state: State, environment: Environment, planted: Planted):
   const sessions = openSessions({
     ...modes[mode],
     ...{ storeUrl, limits, keys: keys.ring, onEdge, revocation },
-    decorateStore: store => decorateStore(listed(store, environment)),
+    decorateStore: store => decorateStore(place === undefined ? store : new SharedList(store, place, Date.now)),
   });
   const ready = await sessions.ready(storeReadyMs);
   if (modes[mode].store !== 'memory') state.store = ready ? 'up' : 'down';
@@ -73,13 +83,6 @@ async function opened(state: State, environment: Environment, planted: Planted):
 }
 
 const storeReadyMs = 2_000;
-
-/** Backends that each keep sessions of their own can list and end those of the others where they share a directory. The
- * name is none that a user can have. */
-function listed(store: SessionStore, { mode, backend: name, accountsDirectory }: Environment): SessionStore {
-  if (modes[mode].store !== 'memory' || accountsDirectory === undefined) return store;
-  return new SharedList(store, { directory: path.join(accountsDirectory, '.sessions'), name, now: Date.now });
-}
 
 function serve(
   self: Self,

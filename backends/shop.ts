@@ -1,3 +1,6 @@
+import path from 'node:path';
+import { modes } from '#src/modes.js';
+import { type Place, PlaceTaken, takePlace } from '#src/sessions/shared-list/place.js';
 import type { Accounts } from './accounts/accounts.js';
 import { DirectoryAccounts } from './accounts/directory.js';
 import { MemoryAccounts } from './accounts/memory.js';
@@ -8,7 +11,7 @@ import { type RunningShop, startShop } from './server.js';
 /** Exit codes as everywhere in this project: 0 asked to stop, 3 bad usage, 4 the machine does not let it run. */
 async function main(): Promise<void> {
   const environment = understood();
-  const shop = await started(environment, openAccounts(environment));
+  const shop = await started(environment, openAccounts(environment), await takenPlace(environment));
   // Once: a second signal is not caught, so that it ends the process at once.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(shop));
   if (environment.keys.isFromFile) process.on('SIGHUP', () => reload(environment.keys));
@@ -33,9 +36,26 @@ function openAccounts({ accountsDirectory: directory }: Environment): Accounts {
   }
 }
 
-async function started(environment: Environment, accounts: Accounts): Promise<RunningShop> {
+/** Backends that each keep sessions of their own can list and end those of the others where they share a directory. The
+ * name of the folder is none that a user can have. */
+async function takenPlace({ mode, backend, accountsDirectory: directory }: Environment): Promise<Place | undefined> {
+  if (modes[mode].store !== 'memory' || directory === undefined) return undefined;
   try {
-    return await startShop(environment, accounts);
+    return await takePlace(path.join(directory, '.sessions'), backend);
+  } catch (error) {
+    if (error instanceof PlaceTaken) return giveUp(4, namesake(backend, directory));
+    return giveUp(4, `SHOP_ACCOUNTS cannot be used: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+function namesake(backend: string, directory: string): string {
+  const what = `Another backend with BACKEND_ID ${backend} and SHOP_ACCOUNTS ${directory} is running`;
+  return `${what}: give each backend its own BACKEND_ID, or stop that one first.`;
+}
+
+async function started(environment: Environment, accounts: Accounts, place: Place | undefined): Promise<RunningShop> {
+  try {
+    return await startShop(environment, accounts, place);
   } catch (error) {
     return giveUp(4, cannotListen(environment, error));
   }

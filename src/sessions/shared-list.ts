@@ -1,66 +1,55 @@
-import { hash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { StoreUnavailable } from './errors.js';
 import type { SessionRecord, SessionSummary } from './session.js';
 import { digestOf, handleOf } from './session-id.js';
 import type { SessionStore } from './session-store.js';
+import type { Place } from './shared-list/place.js';
 
 const listedMax = 1_000;
+/** So few at the same time that a process never runs out of descriptors. */
+const filesAtOnce = 64;
 const handleShape = /^[0-9a-f]{16}$/;
-
-export interface SharedListSettings {
-  /** Shared by all processes. */
-  readonly directory: string;
-  /** Which of them this is, without `~`. No two that run at the same time have the same name. */
-  readonly name: string;
-  readonly now: () => number;
-}
 
 /**
  * Who has a session in the memory of which process, in a directory that all of them share, so that each can list and end
- * the sessions of them all: `<name>~<boot>/<digest of the user>/<handle>`. What a session holds stays in the memory of its
- * process. A session without its file has been ended by somebody else.
+ * the sessions of them all: `<place>/<digest of the user>/<handle>`. What a session holds stays in the memory of its
+ * process. A session without its file has been ended by somebody else; while nobody can tell whether it has its file,
+ * the store is `StoreUnavailable`.
  *
  * unlink(2) decides who has ended a session: exactly one of several succeeds.
  */
 export class SharedList implements SessionStore {
   readonly #inner: SessionStore;
-  readonly #root: string;
-  readonly #own: string;
+  readonly #place: Place;
   readonly #now: () => number;
 
-  /** The process before this one of the same name has lost its memory: its list goes too. Throws what the file system
-   * says when there can be no such directory. */
-  constructor(inner: SessionStore, { directory, name, now }: SharedListSettings) {
+  /** Leaves the place when it is closed. */
+  constructor(inner: SessionStore, place: Place, now: () => number) {
     this.#inner = inner;
-    this.#root = directory;
-    this.#own = path.join(directory, `${name}~${randomBytes(8).toString('hex')}`);
+    this.#place = place;
     this.#now = now;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const former = readdirSync(directory).filter(each => each.startsWith(`${name}~`));
-    for (const each of former) rmSync(path.join(directory, each), { recursive: true, force: true });
-    mkdirSync(this.#own, { recursive: true, mode: 0o700 });
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
     const record = await this.#inner.read(id);
-    if (record === undefined || existsSync(this.#file(record.user, id))) return record;
+    if (record === undefined || isThere(this.#file(record.user, id))) return record;
     await this.#inner.remove(id);
     return undefined;
   }
 
   async create(id: string, record: SessionRecord): Promise<void> {
     await this.#inner.create(id, record);
+    const file = this.#file(record.user, id);
     try {
-      const file = this.#file(record.user, id);
       await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
       await writeFile(`${file}.new`, line(record.createdAtMs, record), { mode: 0o600 });
       // Nobody may see it while it is empty: it would look like one that is past its deadline.
       await rename(`${file}.new`, file);
     } catch (error) {
-      await this.#inner.remove(id);
+      await Promise.all([this.#inner.remove(id), rm(`${file}.new`, { force: true }).catch(() => undefined)]);
       throw unavailable(error);
     }
   }
@@ -87,20 +76,30 @@ export class SharedList implements SessionStore {
   async listByUser(user: string): Promise<readonly SessionSummary[]> {
     // The inner store answers nothing when it is closed.
     await this.#inner.listByUser(user);
-    const listed = await this.#listed(user);
-    return listed.map(({ summary }) => summary).slice(0, listedMax);
+    const files = (await Promise.all((await this.#foldersOf(user)).map(filesIn))).flat();
+    const living: SessionSummary[] = [];
+    for (let at = 0; at < files.length && living.length < listedMax; at += filesAtOnce) {
+      const found = await Promise.all(files.slice(at, at + filesAtOnce).map(file => this.#living(file)));
+      living.push(...found.filter(each => each !== undefined));
+    }
+    return living.slice(0, listedMax);
   }
 
   async removeByHandle(user: string, handle: string): Promise<boolean> {
     await this.#inner.removeByHandle(user, handle);
-    const found = (await this.#listed(user)).find(({ summary }) => summary.handle === handle);
-    return found !== undefined && unlinked(found.file);
+    if (!handleShape.test(handle)) return false;
+    const files = (await this.#foldersOf(user)).map(folder => path.join(folder, handle));
+    const removed = await Promise.all(files.map(async file => (await this.#living(file)) && unlinked(file)));
+    return removed.includes(true);
   }
 
   async clear(): Promise<void> {
     await this.#inner.clear();
-    const users = (await this.#folders()).map(folder => filesIn(folder));
-    await Promise.all((await Promise.all(users)).flat().map(unlinked));
+    for (const folder of await this.#folders()) {
+      const files = await filesIn(folder);
+      for (let at = 0; at < files.length; at += filesAtOnce)
+        await Promise.all(files.slice(at, at + filesAtOnce).map(unlinked));
+    }
   }
 
   ready(withinMs: number): Promise<boolean> {
@@ -109,41 +108,36 @@ export class SharedList implements SessionStore {
 
   async close(): Promise<void> {
     await this.#inner.close();
-    rmSync(this.#own, { recursive: true, force: true });
+    this.#place.leave();
   }
 
   #file(user: string, id: string): string {
-    return path.join(this.#own, folderOf(user), handleOf(digestOf(id)));
+    return path.join(this.#place.own, folderOf(user), handleOf(digestOf(id)));
   }
 
-  async #listed(user: string): Promise<readonly Listed[]> {
-    const owners = await namesIn(this.#root);
-    const folders = owners.map(owner => path.join(this.#root, owner, folderOf(user)));
-    const files = (await Promise.all(folders.map(filesIn))).flat();
-    const listed = await Promise.all(files.map(file => this.#living(file)));
-    return listed.filter(each => each !== undefined);
+  /** One of each process. */
+  async #foldersOf(user: string): Promise<readonly string[]> {
+    const { directory } = this.#place;
+    return (await namesIn(directory)).map(owner => path.join(directory, owner, folderOf(user)));
   }
 
   /** Undefined for what is past its deadline, and for what is gone by now. */
-  async #living(file: string): Promise<Listed | undefined> {
-    const text = await readFile(file, 'utf8').catch(() => '');
+  async #living(file: string): Promise<SessionSummary | undefined> {
+    const text = await readFile(file, 'utf8').catch(error => unlessMissing(error, undefined));
+    if (text === undefined) return undefined;
     const [createdAtMs = 0, idleUntilMs = 0] = text.split(' ').map(Number);
-    if (this.#now() < idleUntilMs) return { file, summary: { handle: path.basename(file), createdAtMs, idleUntilMs } };
+    if (this.#now() < idleUntilMs) return { handle: path.basename(file), createdAtMs, idleUntilMs };
     await unlinked(file);
     return undefined;
   }
 
   /** One for each user of each process. */
   async #folders(): Promise<readonly string[]> {
-    const owners = (await namesIn(this.#root)).map(owner => path.join(this.#root, owner));
+    const { directory } = this.#place;
+    const owners = (await namesIn(directory)).map(owner => path.join(directory, owner));
     const users = owners.map(async owner => (await namesIn(owner)).map(user => path.join(owner, user)));
     return (await Promise.all(users)).flat();
   }
-}
-
-interface Listed {
-  readonly file: string;
-  readonly summary: SessionSummary;
 }
 
 /** No name from outside becomes a path. */
@@ -161,8 +155,20 @@ function line(
 
 /** In place and only if it is there: one that was ended meanwhile must not come back. */
 async function rewrite(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'r+').catch(() => undefined);
-  await handle?.write(text, 0).finally(() => handle.close());
+  try {
+    const handle = await open(file, 'r+');
+    await handle.write(text, 0).finally(() => handle.close());
+  } catch (error) {
+    unlessMissing(error, undefined);
+  }
+}
+
+function isThere(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw unavailable(error);
+  }
 }
 
 async function filesIn(folder: string): Promise<readonly string[]> {

@@ -1,10 +1,12 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
 import type { SessionStore, StoreEntry } from '#src/sessions/session-store.js';
+import { type Place, PlaceTaken, takePlace } from '#src/sessions/shared-list/place.js';
 import { SharedList } from '#src/sessions/shared-list.js';
 import { memory } from '#src/sessions/stores/memory.js';
 import { expectRejection } from './expect-rejection.js';
@@ -22,23 +24,30 @@ describe('memory store with a shared list', () => {
   let processes = 0;
   const entry: StoreEntry = {
     ...memory,
-    open: settings => new SharedList(memory.open(settings), { ...settings, directory, name: `process-${++processes}` }),
+    open: settings => new SharedList(memory.open(settings), somewhere(), settings.now),
   };
+
+  /** The contract opens its stores at once. */
+  function somewhere(): Place {
+    const own = path.join(directory, `process-${++processes}`);
+    mkdirSync(own);
+    return { directory, own, leave: () => rmSync(own, { recursive: true, force: true }) };
+  }
+
   sessionStoreContract(entry, async () => ({ server: undefined, url: undefined, stop: async () => undefined }));
 
   describe('of two processes', () => {
     let nowMs: number;
     let one: SessionStore;
     let two: SessionStore;
-    const opened = (name: string) =>
-      new SharedList(memory.open({ url: undefined, deadlineMs: 100, now: () => nowMs }), {
-        ...{ directory, name },
-        now: () => nowMs,
-      });
+    let place: Place;
+    const opened = (at: Place) =>
+      new SharedList(memory.open({ url: undefined, deadlineMs: 100, now: () => nowMs }), at, () => nowMs);
 
-    beforeEach(() => {
+    beforeEach(async () => {
       nowMs = Date.now();
-      [one, two] = [opened('one'), opened('two')];
+      place = await takePlace(directory, 'two');
+      [one, two] = [opened(await takePlace(directory, 'one')), opened(place)];
     });
     afterEach(() => Promise.all([one, two].map(store => store.close())));
 
@@ -47,6 +56,12 @@ describe('memory store with a shared list', () => {
       const deadlines = { createdAtMs: nowMs, idleUntilMs: nowMs + 60_000, absoluteUntilMs: nowMs + 90_000 };
       await store.create(id, { user: 'anna', data: { in: 'memory' }, version: 1, ...deadlines });
       return id;
+    }
+
+    /** The only one that it has, beside its socket. */
+    async function folderOf({ own }: Place): Promise<string> {
+      const entries = await readdir(own, { withFileTypes: true });
+      return entries.find(entry => entry.isDirectory())?.name ?? expect.fail('no folder');
     }
 
     const handle = (id: string) => handleOf(digestOf(id));
@@ -108,15 +123,55 @@ describe('memory store with a shared list', () => {
       expect((await one.listByUser('anna')).map(each => each.idleUntilMs)).to.deep.equal([nowMs + 90_000]);
     });
 
-    it('loses what was in the memory of a process that was killed, when one of its name comes', async () => {
-      await created(two);
-      const again = opened('two');
-      expect(await one.listByUser('anna')).to.deep.equal([]);
-      const id = await created(again);
+    it('is of two processes of the same name the one that lives already', async () => {
+      const id = await created(two);
+      await expectRejection(takePlace(directory, 'two'), PlaceTaken);
+      expect(await two.read(id)).not.to.equal(undefined);
       await two.close();
-      expect(await again.read(id), 'the former one is slow to end').not.to.equal(undefined);
+      const again = opened(await takePlace(directory, 'two'));
       await again.close();
       expect((await readdir(directory)).filter(name => name.startsWith('two'))).to.deep.equal([]);
+    });
+
+    it('of several that start at the same time with one name lets at most one in', async () => {
+      const starts = await Promise.allSettled(Array.from({ length: 5 }, () => takePlace(directory, 'three')));
+      const places = starts.flatMap(start => (start.status === 'fulfilled' ? [start.value] : []));
+      for (const { leave } of places) leave();
+      expect(places.length).to.be.at.most(1);
+      (await takePlace(directory, 'three')).leave();
+    });
+
+    it('loses what was in the memory of a process that was killed, whatever its name, when another one comes', async () => {
+      const id = await created(two);
+      const user = await folderOf(place);
+      const dead = path.join(directory, 'five~0123456789abcdef');
+      await mkdir(dead);
+      await rename(path.join(place.own, user), path.join(dead, user));
+      expect(await one.listByUser('anna')).to.have.length(1);
+      (await takePlace(directory, 'four')).leave();
+      expect(await one.listByUser('anna')).to.deep.equal([]);
+      expect(await two.read(id)).to.equal(undefined);
+    });
+
+    it('takes a path longer than that of any socket', async () => {
+      const deep = path.join(directory, ...Array.from({ length: 9 }, () => 'a name of twenty char'));
+      const taken = await takePlace(deep, 'two');
+      await expectRejection(takePlace(deep, 'two'), PlaceTaken);
+      taken.leave();
+      await rm(path.join(directory, 'a name of twenty char'), { recursive: true });
+    });
+
+    it('ends no session because its file cannot be looked at', async () => {
+      const id = await created(two);
+      const user = await folderOf(place);
+      const file = path.join(place.own, user, handle(id));
+      await rename(file, `${file}.aside`);
+      await symlink(file, file);
+      for (const call of [() => two.read(id), () => two.touch(id, nowMs + 1), () => one.listByUser('anna')]) {
+        await expectRejection(call(), StoreUnavailable);
+      }
+      await rename(`${file}.aside`, file);
+      expect(await two.read(id)).not.to.equal(undefined);
     });
 
     it('refuses a session that it cannot list', async () => {

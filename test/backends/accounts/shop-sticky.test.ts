@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type ShopProcess, startShop } from '../with-shop.js';
+import { runShop, type ShopProcess, startShop } from '../with-shop.js';
 import { Member } from './member.js';
 import { freshDirectory } from './with-directory.js';
 
@@ -58,6 +58,27 @@ describe('shop: sessions in the memory of two backends', () => {
     expect(await whoIsIn([...carla, ...dora])).to.deep.equal([false, false, false, false, false, true, true]);
     expect((await admin.post('/admin/end-everyone', { nonce: await admin.nonce() })).status).to.equal(200);
     expect(await whoIsIn(dora)).to.deep.equal([false, false]);
+  });
+
+  it('belong to the first of two backends of one name; the second says so and exits with 4', async () => {
+    const [here] = await browsers('fred', 1);
+    const settings = { BACKEND_ID: 'backend-1', SHOP_ACCOUNTS: directory.directory };
+    const expectRefused = async () => {
+      const { code, output } = await runShop(settings);
+      expect(code).to.equal(4);
+      expect(output).to.match(
+        /^Another backend with BACKEND_ID backend-1 and SHOP_ACCOUNTS \S+ is running: give each .*\n$/,
+      );
+    };
+    await expectRefused();
+    one.signal('SIGSTOP');
+    try {
+      await expectRefused();
+    } finally {
+      one.signal('SIGCONT');
+    }
+    expect(await here?.sessions()).to.have.length(1);
+    expect(await here?.isIn()).to.equal(true);
   });
 
   it('are listed no more when the backend that had them is back', async () => {
