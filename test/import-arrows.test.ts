@@ -42,7 +42,7 @@ const homes: Record<string, RegExp> = {
   'prom-client': /^src\/proxy\/metrics\.ts$/,
   otplib: /^backends\/accounts\/totp\.ts$/,
   qrcode: /^backends\/accounts\/totp\.ts$/,
-  'cli-table3': /^src\/(report\/reporters|commands)\//,
+  'cli-table3': /^src\/(report\/(reporters\/|fitted-table\.ts)|commands\/)/,
   jose: /^src\/sessions\/strategies\/jwt/,
 };
 

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { hash } from 'node:crypto';
 import { cookieName, readCookie } from '#src/sessions/cookie.js';
 import type { SessionRecord } from '#src/sessions/session.js';
-import { hashOf } from '#src/sessions/strategies/jwt/refresh-families.js';
 import type { Defect } from './defect.js';
 import { storeWith } from './store-with.js';
 
@@ -21,5 +21,7 @@ export const endlessRefresh: Defect = {
 
 /** Whichever refresh token comes is the one that was not exchanged yet. */
 function asIfNew(record: SessionRecord | undefined): SessionRecord | undefined {
-  return record && { ...record, data: { ...record.data, current: hashOf(presented.getStore() ?? '') } };
+  return (
+    record && { ...record, data: { ...record.data, current: hash('sha256', presented.getStore() ?? '', 'base64url') } }
+  );
 }
