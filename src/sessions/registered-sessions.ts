@@ -1,11 +1,9 @@
-import { SessionConflict } from './errors.js';
+import { endAll, removeThese } from './end-sessions.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import type { SessionLimits, SessionRecord, SessionSummary } from './session.js';
 import { digestOf, handleOf } from './session-id.js';
 import type { SessionStore } from './session-store.js';
 import type { StrategySettings } from './session-strategy.js';
-
-const endAllRoundsMax = 100;
 
 /**
  * The sessions whose tokens say everything themselves: the store only lists them, and ending one means to revoke it.
@@ -58,16 +56,8 @@ export class RegisteredSessions {
     return isListed && (await this.#endThese(user, [handle])) > 0;
   }
 
-  /** Again until the list is empty: it may be longer than what is listed at once. */
-  async endAll(user: string, except?: string): Promise<number> {
-    let ended = 0;
-    for (let rounds = 0; rounds < endAllRoundsMax; rounds++) {
-      const listed = await this.#store.listByUser(user);
-      const handles = listed.map(({ handle }) => handle).filter(handle => handle !== except);
-      if (handles.length === 0) return ended;
-      ended += await this.#endThese(user, handles);
-    }
-    throw new SessionConflict();
+  endAll(user: string, except?: string): Promise<number> {
+    return endAll(this.#store, user, except, handles => this.#endThese(user, handles));
   }
 
   async endEveryone(): Promise<void> {
@@ -81,8 +71,7 @@ export class RegisteredSessions {
 
   async #endThese(user: string, handles: readonly string[]): Promise<number> {
     await this.#feed?.revoke(handles, this.#latestEndMs());
-    const removed = await Promise.all(handles.map(handle => this.#store.removeByHandle(user, handle)));
-    return removed.filter(Boolean).length;
+    return removeThese(this.#store, user, handles);
   }
 
   /** No session that there is now lives longer. */

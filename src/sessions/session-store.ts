@@ -25,7 +25,7 @@ export interface SessionStore {
   /** At most 1,000 of the living. Who ends those and lists again comes to all of them. */
   listByUser(user: string): Promise<readonly SessionSummary[]>;
   /** Removes the session of `user` with this handle; false when there is none. Somebody else's session is none. A
-   * thousand calls at the same time are in time as well: so many are ended at once. */
+   * hundred calls at the same time are in time as well. */
   removeByHandle(user: string, handle: string): Promise<boolean>;
   /** Removes every session of everyone. */
   clear(): Promise<void>;

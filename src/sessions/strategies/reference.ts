@@ -1,4 +1,5 @@
 import { firstDeadlines, touchedIdleUntilMs } from '../deadlines.js';
+import { endAll, removeThese } from '../end-sessions.js';
 import { SessionConflict, StoreUnavailable } from '../errors.js';
 import { editedData, plainData } from '../plain-data.js';
 import type { NoSession, Session, SessionData, SessionLimits, SessionRecord, SessionSummary } from '../session.js';
@@ -7,7 +8,6 @@ import type { RoundTrips, SessionStore } from '../session-store.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 
 const triesMax = 5;
-const endAllRoundsMax = 100;
 
 /** The token is a random id into a store. */
 class ReferenceStrategy implements SessionStrategy {
@@ -81,17 +81,8 @@ class ReferenceStrategy implements SessionStrategy {
     return this.#store.removeByHandle(user, handle);
   }
 
-  /** Again until the list is empty: it may be longer than what is listed at once. */
-  async endAll(user: string, except?: string): Promise<number> {
-    let ended = 0;
-    for (let rounds = 0; rounds < endAllRoundsMax; rounds++) {
-      const listed = await this.#store.listByUser(user);
-      const handles = listed.map(({ handle }) => handle).filter(handle => handle !== except);
-      if (handles.length === 0) return ended;
-      const removed = await Promise.all(handles.map(handle => this.#store.removeByHandle(user, handle)));
-      ended += removed.filter(Boolean).length;
-    }
-    throw new SessionConflict();
+  endAll(user: string, except?: string): Promise<number> {
+    return endAll(this.#store, user, except, handles => removeThese(this.#store, user, handles));
   }
 
   endEveryone(): Promise<void> {
