@@ -16,6 +16,7 @@ export class LiveVisit implements Visit {
   readonly #strategy: SessionStrategy;
   readonly #count: (name: string) => void;
   readonly #underWay = new Set<Promise<unknown>>();
+  #last: Promise<unknown> = Promise.resolve();
   #session: Session | undefined;
   #why: NoSession | undefined;
   #traces: Traces = { cookie: 'keep', hadSession: false, ended: false };
@@ -101,7 +102,9 @@ export class LiveVisit implements Visit {
    */
   async close(): Promise<void> {
     this.#isOver = true;
-    await Promise.all(this.#underWay);
+    const steps = await Promise.allSettled(this.#underWay);
+    const failed = steps.find(step => step.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   #present(outcome: Issued | 'gone'): Issued {
@@ -110,12 +113,14 @@ export class LiveVisit implements Visit {
     throw new SessionGone();
   }
 
+  /** One step after the other, also where the handler does not wait: each begins with the session, and with the token,
+   * that the one before has left. */
   #track<T>(step: () => Promise<T>): Promise<T> {
     if (this.#isOver) return Promise.reject(new Error('the visit is over: wait for a change before answering'));
-    const running = step().finally(() => this.#underWay.delete(running));
+    const running = this.#last.then(step).finally(() => this.#underWay.delete(running));
     this.#underWay.add(running);
     // A handler that forgot to wait must not end the whole process with an unhandled rejection.
-    running.catch(() => undefined);
+    this.#last = running.catch(() => undefined);
     return running;
   }
 

@@ -6,7 +6,8 @@ import { LiveVisit } from './live-visit.js';
 import type { NoSession, Session, SessionData } from './session.js';
 import type { SessionStrategy } from './session-strategy.js';
 
-/** What a handler may do with the visitor's session. Every change is committed when its promise resolves. */
+/** What a handler may do with the visitor's session. Every change is committed when its promise resolves; those that are
+ * asked for at the same time are made one after the other. */
 export interface Visit {
   /** Undefined for an anonymous visitor; then `why` says which kind. */
   readonly session: Session | undefined;
