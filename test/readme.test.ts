@@ -15,6 +15,8 @@ import { withShop } from './backends/with-shop.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+const pages = readdirSync(path.join(root, 'docs')).map(file => readFileSync(path.join(root, 'docs', file), 'utf8'));
+const prose = [readme, ...pages].join('\n');
 
 /** What prose lists is checked against the registries: nothing is missing, nothing is promised that is not there. */
 const listed: Record<string, readonly string[]> = {
@@ -69,11 +71,17 @@ describe('README', () => {
   });
 
   it('names no file that does not exist', () => {
-    const named = [...readme.matchAll(/`((?:src|backends|scenarios|test|bench|scripts)\/[\w./-]+)`/g)].map(
+    const named = [...prose.matchAll(/`((?:src|backends|scenarios|test|bench|scripts)\/[\w./-]+)`/g)].map(
       match => match[1] ?? '',
     );
     expect(named.length).to.be.greaterThan(15);
     expect(named.filter(file => !existsSync(path.join(root, file)))).to.deep.equal([]);
+  });
+
+  it('leads to no page that does not exist, and to every page that does', () => {
+    const links = [...readme.matchAll(/\]\((docs\/[\w.-]+)\)/g)].map(match => match[1]);
+    const files = readdirSync(path.join(root, 'docs')).map(file => `docs/${file}`);
+    expect([...new Set(links)].toSorted()).to.deep.equal(files.toSorted());
   });
 
   it('and the lock file name no registry host', () => {
@@ -83,5 +91,5 @@ describe('README', () => {
 });
 
 function sectionOf(title: string): string {
-  return readme.split(/^#{2,3} /m).find(text => text.startsWith(`${title}\n`)) ?? '';
+  return prose.split(/^#{2,3} /m).find(text => text.startsWith(`${title}\n`)) ?? '';
 }
