@@ -84,6 +84,17 @@ describe('README', () => {
     expect([...new Set(links)].toSorted()).to.deep.equal(files.toSorted());
   });
 
+  it('shows evidence of every attack and every weak variant there is, from a run in which all went as it must', () => {
+    const evidence = readFileSync(path.join(root, 'docs/evidence.md'), 'utf8');
+    const missing = [...Object.keys(attacks), ...weakVariantNames].filter(name => !evidence.includes(`\`${name}\``));
+    const again = 'Make it again: node dist/cli.js attack --markdown docs/evidence.md';
+    expect(missing, again).to.deep.equal([]);
+    expect(evidence, again).not.to.match(/SUCCEEDED|\*\*|not run/);
+    expect(/^\| requirement .*$/m.exec(evidence)?.[0]).to.equal(
+      `| requirement | attack | ${modeNames.map(mode => `\`${mode}\``).join(' | ')} |`,
+    );
+  });
+
   it('and the lock file name no registry host', () => {
     const lock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
     expect(lock).not.to.match(/"resolved"/);
