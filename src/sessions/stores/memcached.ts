@@ -1,33 +1,20 @@
-import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import type { SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
-import { Edges, type Kind } from '../store-edges.js';
 import type { Answer } from './memcached/answers.js';
-import { Connection, Refused } from './memcached/connection.js';
-
+import { beginGeneration, generationKey, generationOf } from './memcached/generation.js';
 import * as questions from './memcached/questions.js';
 import { aliveIn, type Kept, keptOf, recordOf, textOf } from './memcached/record-text.js';
+import { Server } from './memcached/server.js';
 import { UserLists } from './memcached/user-lists.js';
 
 const triesMax = 5;
 const listedMax = 1_000;
 /** A line of questions should stay below 2 KiB. */
 const keysPerQuestion = 20;
-const probeIntervalMs = 20;
-const statisticsAgeMaxMs = 1_000;
 
 const sessionKey = (digest: string) => `holdfast:session:${digest}`;
-/**
- * Which generation of sessions is in force: a random word, which every session carries and which is read together with
- * it. A new word ends the sessions of everyone; `flush_all` would end what others keep in the same memcached too. When
- * the word is lost all sessions are: rather that than that ended ones come back. It is read with every session, so it is
- * the last thing that memcached would evict.
- */
-const generationKey = 'holdfast:generation';
-const generationShape = /^[\w-]{12}$/;
 
 interface Looked {
   readonly kept: Kept | undefined;
@@ -40,39 +27,33 @@ interface Next {
   readonly expiry: number;
 }
 
-/** Sessions in one memcached, over one connection that comes back by itself. */
+/** Sessions in one memcached. */
 class MemcachedStore implements SessionStore {
-  readonly #settings: StoreSettings;
-  readonly #edges: Edges;
-  readonly #connection: Connection;
+  readonly #now: () => number;
+  readonly #server: Server;
   readonly #lists: UserLists;
-  #statistics: { readonly atMs: number; readonly asked: Promise<Answer> } | undefined;
 
-  constructor(address: { host: string; port: number }, settings: StoreSettings) {
-    const { deadlineMs, now, onEdge } = settings;
-    this.#settings = settings;
-    const edges = new Edges(onEdge);
-    this.#edges = edges;
-    this.#lists = new UserLists((...asked) => this.#ask(...asked), now);
-    const [onUp, onDown] = [() => edges.wentUp(), (why: string) => edges.wentDown(why)];
-    this.#connection = new Connection({ ...address, deadlineMs, onUp, onDown });
+  constructor(address: { readonly host: string; readonly port: number }, settings: StoreSettings) {
+    this.#now = settings.now;
+    this.#server = new Server(address, settings);
+    this.#lists = new UserLists(this.#server, settings.now);
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    const { kept } = await this.#look(questions.get, sessionKey(digestOf(id)), this.#untilMs());
+    const { kept } = await this.#look(questions.get, sessionKey(digestOf(id)), this.#server.untilMs());
     return kept && recordOf(kept);
   }
 
   create(id: string, record: SessionRecord): Promise<void> {
-    return this.#inTime(async untilMs => {
+    return this.#server.inTime(async untilMs => {
       const digest = digestOf(id);
-      const generation = await this.#generation(untilMs);
+      const generation = await generationOf(this.#server, untilMs);
       // In this order on one connection: a reader of the list forgets in it what it finds no session for.
       await Promise.all([
         this.#createOnly(sessionKey(digest), keptOf(record, generation), untilMs),
         this.#lists.add(record.user, digest, record.absoluteUntilMs, untilMs),
       ]);
-      if (isTimeToTidy(digest)) this.#list(record.user, this.#untilMs()).catch(() => undefined);
+      if (isTimeToTidy(digest)) this.#list(record.user, this.#server.untilMs()).catch(() => undefined);
     });
   }
 
@@ -80,13 +61,13 @@ class MemcachedStore implements SessionStore {
     const dataJson = JSON.stringify(data);
     const next = (kept: Kept) =>
       kept.version === version - 1 ? this.#next({ ...kept, version, dataJson }) : undefined;
-    return this.#inTime(untilMs => this.#swap(sessionKey(digestOf(id)), next, untilMs));
+    return this.#server.inTime(untilMs => this.#swap(sessionKey(digestOf(id)), next, untilMs));
   }
 
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
     const next = (kept: Kept) =>
       this.#next({ ...kept, idleUntilMs: Math.floor(Math.min(idleUntilMs, kept.absoluteUntilMs)) });
-    const outcome = await this.#inTime(untilMs => this.#swap(sessionKey(digestOf(id)), next, untilMs));
+    const outcome = await this.#server.inTime(untilMs => this.#swap(sessionKey(digestOf(id)), next, untilMs));
     if (outcome === 'conflict') throw new StoreUnavailable('the session is changed too often to be touched');
     return outcome === 'saved';
   }
@@ -101,65 +82,59 @@ class MemcachedStore implements SessionStore {
     if (onlyVersion === undefined) return (await this.#removeAny(key)) ? 'removed' : 'gone';
     const nothing = { text: '', expiry: questions.expiredAlready };
     const next = (kept: Kept) => (kept.version === onlyVersion ? nothing : undefined);
-    const outcome = await this.#inTime(untilMs => this.#swap(key, next, untilMs));
+    const outcome = await this.#server.inTime(untilMs => this.#swap(key, next, untilMs));
     return outcome === 'saved' ? 'removed' : outcome;
   }
 
   listByUser(user: string): Promise<readonly SessionSummary[]> {
-    return this.#inTime(untilMs => this.#list(user, untilMs));
+    return this.#server.inTime(untilMs => this.#list(user, untilMs));
   }
 
   removeByHandle(user: string, handle: string): Promise<boolean> {
-    return this.#inTime(async untilMs => {
+    return this.#server.inTime(async untilMs => {
       const { digests } = await this.#lists.read(user, untilMs);
       const digest = digests.find(each => handleOf(each) === handle);
       if (digest === undefined) return false;
       const [found] = await this.#living(user, [digest], untilMs);
       if (found === undefined) return false;
-      const { end } = await this.#ask('removals', questions.forget(sessionKey(digest)), untilMs);
+      const { end } = await this.#server.ask('removals', questions.forget(sessionKey(digest)), untilMs);
       return end === 'DELETED';
     });
   }
 
   /** A session that is being begun meanwhile may be of the generation that ends: over before it was used. */
-  async clear(): Promise<void> {
-    await this.#ask('writes', questions.put(generationKey, newGeneration()), this.#untilMs());
+  clear(): Promise<void> {
+    return beginGeneration(this.#server);
   }
 
   /** `evictions`: items that this memcached threw away to make room, since it was started; each may have been a session. */
   async statistics(): Promise<Readonly<Record<string, number>>> {
-    const nowMs = performance.now();
-    if (this.#statistics === undefined || nowMs - this.#statistics.atMs > statisticsAgeMaxMs) {
-      this.#statistics = { atMs: nowMs, asked: this.#ask('reads', questions.stats, this.#untilMs()) };
-    }
-    const { statistics } = await this.#statistics.asked;
-    return { evictions: Number(statistics.get('evictions') ?? 0) };
+    return { evictions: Number((await this.#server.statistics()).get('evictions') ?? 0) };
   }
 
-  async ready(waitMs: number): Promise<boolean> {
-    const late = delay(waitMs, false, { ref: false });
-    return Promise.race([this.#answers(performance.now() + waitMs), late]);
+  ready(withinMs: number): Promise<boolean> {
+    return this.#server.ready(withinMs);
   }
 
   async close(): Promise<void> {
-    this.#connection.close();
+    this.#server.close();
   }
 
   async #createOnly(key: string, kept: Kept, untilMs: number): Promise<void> {
     const { text, expiry } = this.#next(kept);
-    if ((await this.#ask('writes', questions.add(key, text, expiry), untilMs)).end === 'STORED') return;
+    if ((await this.#server.ask('writes', questions.add(key, text, expiry), untilMs)).end === 'STORED') return;
     // What is there may be over, foreign, or of an earlier generation: no session then.
     const there = await this.#look(questions.gets, key, untilMs);
     if (there.kept !== undefined || there.cas === '') throw new SessionExists();
-    const { end } = await this.#ask('writes', questions.swap(key, text, expiry, there.cas), untilMs);
+    const { end } = await this.#server.ask('writes', questions.swap(key, text, expiry, there.cas), untilMs);
     if (end !== 'STORED') throw new SessionExists();
   }
 
   async #removeAny(key: string): Promise<boolean> {
-    const untilMs = this.#untilMs();
+    const untilMs = this.#server.untilMs();
     const [{ kept }, { end }] = await Promise.all([
       this.#look(questions.get, key, untilMs),
-      this.#ask('removals', questions.forget(key), untilMs),
+      this.#server.ask('removals', questions.forget(key), untilMs),
     ]);
     return kept !== undefined && end === 'DELETED';
   }
@@ -175,7 +150,7 @@ class MemcachedStore implements SessionStore {
       if (kept === undefined) return 'gone';
       const next = decide(kept);
       if (next === undefined) return 'conflict';
-      const { end } = await this.#ask('writes', questions.swap(key, next.text, next.expiry, cas), untilMs);
+      const { end } = await this.#server.ask('writes', questions.swap(key, next.text, next.expiry, cas), untilMs);
       if (end === 'STORED') return 'saved';
       if (end === 'NOT_FOUND') return 'gone';
     }
@@ -184,26 +159,14 @@ class MemcachedStore implements SessionStore {
 
   #next(kept: Kept): Next {
     const endsAtMs = Math.min(kept.idleUntilMs, kept.absoluteUntilMs);
-    return { text: textOf(kept), expiry: questions.expiryAt(endsAtMs, this.#settings.now()) };
+    return { text: textOf(kept), expiry: questions.expiryAt(endsAtMs, this.#now()) };
   }
 
   /** The session and the generation in force, in one question. */
   async #look(how: (...keys: string[]) => questions.Question, key: string, untilMs: number): Promise<Looked> {
-    const { items } = await this.#ask('reads', how(key, generationKey), untilMs);
+    const { items } = await this.#server.ask('reads', how(key, generationKey), untilMs);
     const [item, generation] = [items.get(key), items.get(generationKey)];
-    return { kept: aliveIn(item?.text, generation?.text, this.#settings.now()), cas: item?.cas ?? '' };
-  }
-
-  async #generation(untilMs: number): Promise<string> {
-    for (;;) {
-      const { items } = await this.#ask('reads', questions.gets(generationKey), untilMs);
-      const { text, cas = '' } = items.get(generationKey) ?? {};
-      if (text !== undefined && generationShape.test(text)) return text;
-      const [key, fresh] = [generationKey, newGeneration()];
-      const question =
-        text === undefined ? questions.add(key, fresh) : questions.swap(key, fresh, questions.never, cas);
-      await this.#ask('writes', question, untilMs);
-    }
+    return { kept: aliveIn(item?.text, generation?.text, this.#now()), cas: item?.cas ?? '' };
   }
 
   async #list(user: string, untilMs: number): Promise<SessionSummary[]> {
@@ -223,11 +186,11 @@ class MemcachedStore implements SessionStore {
   }
 
   async #living(user: string, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
-    const [userJson, nowMs] = [JSON.stringify(user), this.#settings.now()];
+    const [userJson, nowMs] = [JSON.stringify(user), this.#now()];
     const asked: Promise<Answer>[] = [];
     for (let at = 0; at < digests.length; at += keysPerQuestion) {
       const keys = digests.slice(at, at + keysPerQuestion).map(sessionKey);
-      asked.push(this.#ask('reads', questions.get(...keys, generationKey), untilMs));
+      asked.push(this.#server.ask('reads', questions.get(...keys, generationKey), untilMs));
     }
     const answers = await Promise.all(asked);
     return digests.flatMap((digest, at): [string, Kept][] => {
@@ -236,51 +199,6 @@ class MemcachedStore implements SessionStore {
       return kept?.userJson === userJson ? [[digest, kept]] : [];
     });
   }
-
-  #untilMs(): number {
-    return performance.now() + this.#settings.deadlineMs;
-  }
-
-  async #ask(kind: Kind, question: questions.Question, untilMs: number): Promise<Answer> {
-    try {
-      if (performance.now() > untilMs) throw new Error(`it took more than ${this.#settings.deadlineMs} ms`);
-      const answer = await this.#connection.ask(question);
-      this.#edges.served(kind);
-      return answer;
-    } catch (error) {
-      if (error instanceof Refused) this.#edges.refused(kind, error.message);
-      throw new StoreUnavailable('the session store does not answer', { cause: error });
-    }
-  }
-
-  /** For what takes more than one question: each may be in time, and all together late. */
-  async #inTime<T>(work: (untilMs: number) => Promise<T>): Promise<T> {
-    const { deadlineMs } = this.#settings;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new StoreUnavailable(`the session store took more than ${deadlineMs} ms`);
-      timer = setTimeout(() => reject(error), deadlineMs);
-    });
-    try {
-      return await Promise.race([work(this.#untilMs()), late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #answers(untilMs: number): Promise<boolean> {
-    while (performance.now() < untilMs) {
-      const answer = await this.#connection.ask(questions.version).catch(() => undefined);
-      if (answer !== undefined) return true;
-      if (this.#connection.isClosed) return false;
-      await delay(probeIntervalMs);
-    }
-    return false;
-  }
-}
-
-function newGeneration(): string {
-  return randomBytes(9).toString('base64url');
 }
 
 /** One login in 256, by the chance that is in every digest: a user who always logs in and never looks at the list would

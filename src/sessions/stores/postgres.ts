@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { SessionExists, StoreUnavailable } from '../errors.js';
+import { readyWithin } from '../in-time.js';
 import type { SessionRecord, SessionSummary } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { Edges } from '../store-edges.js';
@@ -10,7 +10,6 @@ import * as statements from './postgres/statements.js';
 import { Watch } from './postgres/watch.js';
 
 const listedMax = 1_000;
-const probeIntervalMs = 20;
 const pruneIntervalMs = 60_000;
 /** The clocks of backends differ: for so long nobody's row is pruned that is over by ours. */
 const pruneAfterMs = 60_000;
@@ -75,9 +74,8 @@ class PostgresStore implements SessionStore {
     await this.#ask(statements.clear, []);
   }
 
-  async ready(waitMs: number): Promise<boolean> {
-    const late = delay(waitMs, false, { ref: false });
-    return Promise.race([this.#answers(performance.now() + waitMs), late]);
+  ready(withinMs: number): Promise<boolean> {
+    return readyWithin(withinMs, { serves: () => this.#watch.ask(), isOver: () => this.#watch.isClosed });
   }
 
   async close(): Promise<void> {
@@ -100,14 +98,6 @@ class PostgresStore implements SessionStore {
       else if (this.#watch.isUp) this.#watch.doubt();
       throw new StoreUnavailable('the session store does not answer', { cause: error });
     }
-  }
-
-  async #answers(untilMs: number): Promise<boolean> {
-    while (!this.#watch.isClosed && performance.now() < untilMs) {
-      if (await this.#watch.ask()) return true;
-      await delay(probeIntervalMs);
-    }
-    return false;
   }
 
   async #prune(rowsMax: number): Promise<number> {

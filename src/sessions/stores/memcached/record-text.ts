@@ -10,7 +10,7 @@ export interface Kept {
   readonly idleUntilMs: number;
   readonly absoluteUntilMs: number;
   readonly createdAtMs: number;
-  /** Which of everyone's sessions it is one of; see `generation` in `memcached.ts`. */
+  /** Which of everyone's sessions it is one of; see `generation.ts`. */
   readonly generation: string;
   readonly userJson: string;
   readonly dataJson: string;

@@ -1,10 +1,7 @@
 import { StoreUnavailable } from '../../errors.js';
 import { digestOf } from '../../session-id.js';
-import type { Kind } from '../../store-edges.js';
-import type { Answer } from './answers.js';
-import { add, append, expiredAlready, expiryAt, extend, gets, type Question, swap } from './questions.js';
-
-export type Ask = (kind: Kind, question: Question, untilMs: number) => Promise<Answer>;
+import { add, append, expiredAlready, expiryAt, extend, gets, swap } from './questions.js';
+import type { Server } from './server.js';
 
 export interface UserList {
   readonly digests: readonly string[];
@@ -23,12 +20,12 @@ const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
  * user begins another one nobody can list them or end them all: a lost list is an empty list.
  */
 export class UserLists {
-  readonly #ask: Ask;
+  readonly #server: Server;
   readonly #now: () => number;
   readonly #shared = new Map<string, Promise<UserList>>();
 
-  constructor(ask: Ask, now: () => number) {
-    this.#ask = ask;
+  constructor(server: Server, now: () => number) {
+    this.#server = server;
     this.#now = now;
   }
 
@@ -36,11 +33,11 @@ export class UserLists {
     const [key, line, expiry] = [userKey(user), `${digest}\n`, this.#expiry(absoluteUntilMs)];
     for (let tries = 0; tries < triesMax; tries++) {
       const [appended] = await Promise.all([
-        this.#ask('writes', append(key, line), untilMs),
-        this.#ask('writes', extend(key, expiry), untilMs),
+        this.#server.ask('writes', append(key, line), untilMs),
+        this.#server.ask('writes', extend(key, expiry), untilMs),
       ]);
       if (appended.end === 'STORED') return;
-      if ((await this.#ask('writes', add(key, line, expiry), untilMs)).end === 'STORED') return;
+      if ((await this.#server.ask('writes', add(key, line, expiry), untilMs)).end === 'STORED') return;
     }
     throw new StoreUnavailable('the list of the sessions of this user came and went');
   }
@@ -58,11 +55,11 @@ export class UserLists {
   async shrink(user: string, { cas }: UserList, digests: readonly string[], untilMs: number): Promise<void> {
     const text = digests.map(digest => `${digest}\n`).join('');
     const expiry = digests.length === 0 ? expiredAlready : this.#expiry(0);
-    await this.#ask('writes', swap(userKey(user), text, expiry, cas), untilMs);
+    await this.#server.ask('writes', swap(userKey(user), text, expiry, cas), untilMs);
   }
 
   async #read(key: string, untilMs: number): Promise<UserList> {
-    const { items } = await this.#ask('reads', gets(key), untilMs);
+    const { items } = await this.#server.ask('reads', gets(key), untilMs);
     const { text = '', cas = '' } = items.get(key) ?? {};
     return { digests: [...new Set(text.split('\n').filter(isDigest))], cas };
   }

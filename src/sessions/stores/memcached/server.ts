@@ -1,0 +1,66 @@
+import { StoreUnavailable } from '../../errors.js';
+import { readyWithin, withinMs } from '../../in-time.js';
+import type { StoreSettings } from '../../session-store.js';
+import { Edges, type Kind } from '../../store-edges.js';
+import type { Answer } from './answers.js';
+import { Connection, Refused } from './connection.js';
+import { type Question, stats, version } from './questions.js';
+
+const statisticsAgeMaxMs = 1_000;
+
+/** What the store asks, over a connection that comes back by itself. Whatever fails is `StoreUnavailable`. */
+export class Server {
+  readonly #deadlineMs: number;
+  readonly #edges: Edges;
+  readonly #connection: Connection;
+  #statistics: { readonly atMs: number; readonly asked: Promise<Answer> } | undefined;
+
+  constructor(address: { readonly host: string; readonly port: number }, { deadlineMs, onEdge }: StoreSettings) {
+    const edges = new Edges(onEdge);
+    this.#deadlineMs = deadlineMs;
+    this.#edges = edges;
+    const [onUp, onDown] = [() => edges.wentUp(), (why: string) => edges.wentDown(why)];
+    this.#connection = new Connection({ ...address, deadlineMs, onUp, onDown });
+  }
+
+  /** When what is begun now must be done. */
+  untilMs(): number {
+    return performance.now() + this.#deadlineMs;
+  }
+
+  async ask(kind: Kind, question: Question, untilMs: number): Promise<Answer> {
+    try {
+      if (performance.now() > untilMs) throw new Error(`it took more than ${this.#deadlineMs} ms`);
+      const answer = await this.#connection.ask(question);
+      this.#edges.served(kind);
+      return answer;
+    } catch (error) {
+      if (error instanceof Refused) this.#edges.refused(kind, error.message);
+      throw new StoreUnavailable('the session store does not answer', { cause: error });
+    }
+  }
+
+  /** For what takes more than one question: each may be in time, and all together late. */
+  inTime<T>(work: (untilMs: number) => Promise<T>): Promise<T> {
+    const late = () => new StoreUnavailable(`the session store took more than ${this.#deadlineMs} ms`);
+    return withinMs(this.#deadlineMs, work(this.untilMs()), late);
+  }
+
+  /** At most a second old. */
+  async statistics(): Promise<ReadonlyMap<string, string>> {
+    const nowMs = performance.now();
+    if (this.#statistics === undefined || nowMs - this.#statistics.atMs > statisticsAgeMaxMs) {
+      this.#statistics = { atMs: nowMs, asked: this.ask('reads', stats, this.untilMs()) };
+    }
+    return (await this.#statistics.asked).statistics;
+  }
+
+  ready(waitMs: number): Promise<boolean> {
+    const serves = () => this.#connection.ask(version).then(() => true);
+    return readyWithin(waitMs, { serves, isOver: () => this.#connection.isClosed });
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+}
