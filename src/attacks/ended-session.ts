@@ -14,6 +14,11 @@ export interface Ended {
   readonly lagMs: number;
 }
 
+/** Of a user whose session has this moment been ended. */
+export function endedNow({ revocationLagMs: lagMs }: Target, user: string): Ended {
+  return { user, atMs: performance.now(), lagMs };
+}
+
 /**
  * Uses a token that was ended, again and again until it is refused. A use that begins when the stated lag is over and is
  * honoured all the same has gone through; one before that is only noted.

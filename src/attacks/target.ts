@@ -33,6 +33,11 @@ export interface Target {
   inTurn<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/** Wherever it can be asked: the proxy first, then each backend past it. */
+export function originsOf({ proxyUrl, backends }: Target): readonly string[] {
+  return [proxyUrl, ...backends.map(({ url }) => url)];
+}
+
 export interface BackendAddress {
   readonly name: string;
   readonly url: string;

@@ -127,7 +127,8 @@ function closing(strong: readonly Finding[], weak: readonly Finding[], colours: 
     findings.filter(({ result }) => result.outcome === outcome).length;
   const unclear = count([...strong, ...weak], 'inconclusive');
   const said = [
-    `at full strength ${count(strong, 'succeeded')} succeeded and ${count(strong, 'resisted')} were resisted`,
+    `at full strength ${count(strong, 'succeeded')} succeeded, ${count(strong, 'resisted')} were resisted`,
+    `${count(strong, 'not applicable')} do not apply`,
     `of ${weak.length} on weak variants ${count(weak, 'succeeded')} succeeded, as all of them must`,
     ...(unclear === 0 ? [] : [`${unclear} could not be carried out`]),
   ];

@@ -8,8 +8,8 @@ import { withBreakingRelays } from './with-breaking-relays.js';
 
 /** What cannot be shown here: it looks when everything has been asked already, or waits for sessions to run out. */
 const lookAtTheEnd = new Set(['predicted-ids', 'lost-edits', 'affinity-address', 'idle-limit', 'absolute-limit']);
-/** Their last try is of another kind than their first. */
-const endOtherwise = new Set(['affinity-forged', 'disabled-user', 'password-changed', 'stale-authentication']);
+/** Their last try is of another kind than their first, and they try as often each time. */
+const endOtherwise = new Set(['disabled-user', 'password-changed', 'stale-authentication']);
 const names = Object.keys(attacks).filter(name => !lookAtTheEnd.has(name));
 const systems: readonly (readonly [ModeName, readonly string[]])[] = [
   ['sticky', names.filter(name => name.startsWith('affinity-'))],

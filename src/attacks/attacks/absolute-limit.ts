@@ -3,7 +3,7 @@ import { type Attack, Tries } from '../attack.js';
 import type { Browser } from '../browser.js';
 import { Inconclusive } from '../errors.js';
 import { isHonoured, logIn, reauthenticated, userOf } from '../shop.js';
-import type { Target } from '../target.js';
+import { originsOf, type Target } from '../target.js';
 
 const marginMs = 30;
 /** So often, and a fifth as often, a session is used and renewed. */
@@ -44,7 +44,7 @@ async function tryKept(target: Target, tries: Tries, how: string, renew: (browse
   }
   if (honouredAtMs <= idleMs) throw new Inconclusive(`the session was not kept ${how}, not even past the idle limit`);
   await sleep(Math.max(0, absoluteMs - ageMs()) + marginMs);
-  for (const origin of [target.proxyUrl, ...target.backends.map(({ url }) => url)]) {
+  for (const origin of originsOf(target)) {
     const answer = await browser.copy(origin).get('/me');
     tries.add(`a session was kept past its absolute limit ${how}`, userOf(answer) === user, answer);
   }

@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
 import { type Browser, sessionCookie } from '../browser.js';
 import { loggedIn, type Member } from '../shop.js';
-import type { Target } from '../target.js';
+import { originsOf, type Target } from '../target.js';
 
 /** Who somebody is follows from the token alone: not from a header that a proxy might have set, not from a backend. */
 export const claimedIdentity: Attack = {
@@ -41,7 +41,7 @@ async function run(target: Target) {
   const tries = new Tries();
   const victim = await loggedIn(target);
   const attacker = await loggedIn(target);
-  for (const origin of [target.proxyUrl, ...target.backends.map(({ url }) => url)]) {
+  for (const origin of originsOf(target)) {
     for (const browser of [target.browser(origin), attacker.browser.copy(origin)])
       await tryHeaders(tries, browser, victim.user);
   }

@@ -1,5 +1,5 @@
 import { type Attack, Tries } from '../attack.js';
-import { tryEndedEverywhere } from '../ended-session.js';
+import { endedNow, tryEndedEverywhere } from '../ended-session.js';
 import { asAdministrator, logIn } from '../shop.js';
 import type { Target } from '../target.js';
 
@@ -18,7 +18,7 @@ async function run(target: Target) {
   const browsers = Array.from({ length: sessions }, () => target.browser());
   for (const browser of browsers) await logIn(browser, user, target.password);
   await asAdministrator(target, '/admin/disable', { user });
-  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  const ended = endedNow(target, user);
   for (const browser of browsers) await tryEndedEverywhere(target, tries, 'of a user who was disabled', browser, ended);
   const again = await target.browser().post('/login', { user, password: target.password });
   tries.addRequest('a disabled user could log in', again, 401);

@@ -1,5 +1,5 @@
 import { type Attack, Tries } from '../attack.js';
-import { tryEndedEverywhere } from '../ended-session.js';
+import { endedNow, tryEndedEverywhere } from '../ended-session.js';
 import { Inconclusive } from '../errors.js';
 import { asAdministrator, isHonoured, loggedIn, logIn } from '../shop.js';
 import type { Target } from '../target.js';
@@ -20,7 +20,7 @@ async function run(target: Target) {
   const browsers = Array.from({ length: sessions }, () => target.browser());
   for (const browser of browsers) await logIn(browser, user, target.password);
   await asAdministrator(target, '/admin/end-sessions', { user });
-  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  const ended = endedNow(target, user);
   for (const browser of browsers)
     await tryEndedEverywhere(target, tries, 'whose user the administrator had logged out', browser, ended);
   if (!(await isHonoured(bystander.browser, bystander.user)))

@@ -1,5 +1,5 @@
 import { type Attack, Tries } from '../attack.js';
-import { tryEndedEverywhere } from '../ended-session.js';
+import { endedNow, tryEndedEverywhere } from '../ended-session.js';
 import { asAdministrator, loggedIn } from '../shop.js';
 import type { Target } from '../target.js';
 
@@ -17,11 +17,9 @@ async function run(target: Target) {
   const tries = new Tries();
   const members = await Promise.all(Array.from({ length: users }, () => loggedIn(target)));
   await asAdministrator(target, '/admin/end-everyone', {});
-  const atMs = performance.now();
-  for (const { user, browser } of members) {
-    const ended = { user, atMs, lagMs: target.revocationLagMs };
-    await tryEndedEverywhere(target, tries, 'after those of everyone were ended', browser, ended);
-  }
+  const ended = members.map(({ user, browser }) => ({ browser, ...endedNow(target, user) }));
+  for (const { browser, ...each } of ended)
+    await tryEndedEverywhere(target, tries, 'after those of everyone were ended', browser, each);
   // Whoever logs in afterwards must be let in again: a system that refuses everybody has not ended sessions.
   await loggedIn(target);
   return tries.result();

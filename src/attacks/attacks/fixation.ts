@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type Attack, Tries } from '../attack.js';
 import { type Browser, preLoginCookie, sessionCookie } from '../browser.js';
-import { tryEndedEverywhere } from '../ended-session.js';
+import { endedNow, tryEndedEverywhere } from '../ended-session.js';
 import { Inconclusive } from '../errors.js';
 import { enrolled, preLoginOf } from '../second-factor.js';
 import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated, userOf } from '../shop.js';
-import type { Target } from '../target.js';
+import { originsOf, type Target } from '../target.js';
 
 export const fixation: Attack = {
   title: 'plant a token before the login, or keep one from before a login, a code or a fresh authentication',
@@ -38,7 +38,7 @@ async function tryPlanted(target: Target, tries: Tries, what: string, plant: (br
   const attacker = browser.copy();
   const victim = target.freshUser();
   await logIn(browser, victim, target.password);
-  for (const origin of [target.proxyUrl, ...target.backends.map(({ url }) => url)]) {
+  for (const origin of originsOf(target)) {
     const answer = await attacker.copy(origin).get('/me');
     tries.add(`${what}, planted before the login, opened the session after it`, userOf(answer) === victim, answer);
   }
@@ -54,7 +54,7 @@ async function tryKept(
   const member = await loggedIn(target);
   const kept = member.browser.copy();
   await renew(member);
-  const ended = { user: member.user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  const ended = endedNow(target, member.user);
   await tryEndedEverywhere(target, tries, `with the token from before ${step}`, kept, ended);
 }
 

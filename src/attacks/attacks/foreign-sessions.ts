@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
 import { type Answer, type Browser, sessionCookie } from '../browser.js';
-import { tryEndedEverywhere } from '../ended-session.js';
+import { endedNow, tryEndedEverywhere } from '../ended-session.js';
 import { expectStatus, isHonoured, loggedIn, logIn, unexpected } from '../shop.js';
-import type { Target } from '../target.js';
+import { originsOf, type Target } from '../target.js';
 
 export const foreignSessions: Attack = {
   title: "see or end another user's sessions by their handles; go on with one of one's own that was ended in the list",
@@ -21,7 +21,7 @@ async function run(target: Target) {
   const [handle = ''] = handlesIn(await victim.browser.get('/account/sessions'));
   const seen = await attacker.browser.get('/account/sessions');
   tries.add("another user's session is in the list", handlesIn(seen).includes(handle), seen);
-  for (const origin of [target.proxyUrl, ...target.backends.map(({ url }) => url)]) {
+  for (const origin of originsOf(target)) {
     const answer = await attacker.browser.copy(origin).delete(`/account/sessions/${handle}`);
     const isOver = !(await isHonoured(victim.browser, victim.user));
     tries.addRequest("another user's session was ended by its handle", answer, ...refusals);
@@ -45,7 +45,7 @@ async function tryOwn(target: Target, tries: Tries): Promise<void> {
   tries.add("a session of one's own is not in the list, and so cannot be ended", !isListed, seen);
   if (!isListed) return;
   expectStatus(await browser.delete(`/account/sessions/${handle}`), 200, "the end of another session of one's own");
-  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  const ended = endedNow(target, user);
   await tryEndedEverywhere(target, tries, 'that its user had ended in the list', other, ended);
 }
 

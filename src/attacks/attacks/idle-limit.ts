@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { isHonoured, loggedIn, userOf } from '../shop.js';
-import type { Target } from '../target.js';
+import { originsOf, type Target } from '../target.js';
 
 /** After the limit; before it a share of the limit is waited. */
 const marginMs = 30;
@@ -26,7 +26,7 @@ async function run(target: Target) {
 async function tryUnused(target: Target, tries: Tries): Promise<void> {
   const { user, browser } = await loggedIn(target);
   await sleep(target.limits.idleMs + marginMs);
-  for (const origin of [target.proxyUrl, ...target.backends.map(({ url }) => url)]) {
+  for (const origin of originsOf(target)) {
     const answer = await browser.copy(origin).get('/me');
     tries.add('a session was honoured that was not used since its login', userOf(answer) === user, answer);
   }

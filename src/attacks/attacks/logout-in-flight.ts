@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
 import type { Answer, Browser } from '../browser.js';
-import { tryEnded } from '../ended-session.js';
+import { endedNow, tryEnded } from '../ended-session.js';
 import { Inconclusive } from '../errors.js';
 import { loggedIn, logOut, unexpected } from '../shop.js';
 import type { Target } from '../target.js';
@@ -32,7 +32,7 @@ async function tryOnce(target: Target, tries: Tries): Promise<boolean> {
   const [before, slow] = [browser.copy(), browser.copy()];
   const answered = slow.post(`/cart?delayMs=${slowMs}`, { sku: 'late' });
   await logOut(await underWay(browser));
-  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  const ended = endedNow(target, user);
   if (!hadSession(await answered)) return false;
   await tryEnded(tries, 'the token from before the logout was honoured after a slow request had ended', before, ended);
   if (slow.cookies.size > 0)

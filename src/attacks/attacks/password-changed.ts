@@ -1,5 +1,5 @@
 import { type Attack, Tries } from '../attack.js';
-import { tryEndedEverywhere } from '../ended-session.js';
+import { endedNow, tryEndedEverywhere } from '../ended-session.js';
 import { Inconclusive } from '../errors.js';
 import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated } from '../shop.js';
 import type { Target } from '../target.js';
@@ -23,7 +23,7 @@ async function run(target: Target) {
   const before = browser.copy();
   const body = { nonce, password: newPassword, others: 'end' };
   expectStatus(await browser.post('/account/password', body), 200, 'the change of the password');
-  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  const ended = endedNow(target, user);
   if (!(await isHonoured(browser, user))) throw new Inconclusive('who changed the password was logged out too');
   for (const thief of [...stolen, before])
     await tryEndedEverywhere(target, tries, 'from before a change of the password', thief, ended);

@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
 import type { Browser } from '../browser.js';
-import { tryEnded } from '../ended-session.js';
+import { type Ended, endedNow, tryEnded } from '../ended-session.js';
 import { Inconclusive } from '../errors.js';
 import { isHonoured, loggedIn, logIn, logOut } from '../shop.js';
 import type { Target } from '../target.js';
@@ -27,9 +27,9 @@ async function dieAfterLogout(target: Target, tries: Tries): Promise<string> {
   const { user, browser } = await loggedIn(target);
   const kept = browser.copy();
   const name = backendOf(await logOut(browser));
-  const atMs = performance.now();
+  const ended = endedNow(target, user);
   await target.kill(name);
-  await tryAll(target, tries, kept, { user, atMs }, 'after its logout and the death of the backend that took it', name);
+  await tryAll(target, tries, kept, ended, 'after its logout and the death of the backend that took it', name);
   return name;
 }
 
@@ -43,24 +43,23 @@ async function comeBackAfterLogout(target: Target, tries: Tries): Promise<void> 
   if (!(await isHonoured(browser, user))) await logIn(browser, user, target.password);
   const later = browser.copy();
   await logOut(browser);
-  const atMs = performance.now();
+  const ended = endedNow(target, user);
   await target.restart(name);
   for (const thief of [kept, later])
-    await tryAll(target, tries, thief, { user, atMs }, `after its logout, when ${name} had come back`);
+    await tryAll(target, tries, thief, ended, `after its logout, when ${name} had come back`);
 }
 
 async function tryAll(
   target: Target,
   tries: Tries,
   thief: Browser,
-  ended: { readonly user: string; readonly atMs: number },
+  ended: Ended,
   when: string,
   dead?: string,
 ): Promise<void> {
-  const { revocationLagMs: lagMs } = target;
-  await tryEnded(tries, `a token was honoured through the proxy ${when}`, thief, { ...ended, lagMs });
+  await tryEnded(tries, `a token was honoured through the proxy ${when}`, thief, ended);
   for (const { name, url } of target.backends.filter(backend => backend.name !== dead))
-    await tryEnded(tries, `a token was honoured by ${name} ${when}`, thief.copy(url), { ...ended, lagMs });
+    await tryEnded(tries, `a token was honoured by ${name} ${when}`, thief.copy(url), ended);
 }
 
 function backendOf({ headers }: { readonly headers: Readonly<Record<string, string>> }): string {

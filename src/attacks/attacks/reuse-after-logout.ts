@@ -1,5 +1,5 @@
 import { type Attack, Tries } from '../attack.js';
-import { tryEnded } from '../ended-session.js';
+import { endedNow, tryEnded } from '../ended-session.js';
 import { loggedIn, logOut } from '../shop.js';
 import type { Target } from '../target.js';
 
@@ -15,7 +15,7 @@ async function run(target: Target) {
   const { user, browser } = await loggedIn(target);
   const kept = browser.copy();
   await logOut(browser);
-  const ended = { user, atMs: performance.now(), lagMs: target.revocationLagMs };
+  const ended = endedNow(target, user);
   await tryEnded(tries, 'the token was honoured through the proxy after its logout', kept, ended);
   for (const { name, url } of target.backends)
     await tryEnded(tries, `the token was honoured by ${name} after its logout`, kept.copy(url), ended);

@@ -3,7 +3,7 @@ import type { Answer } from '../browser.js';
 import { Inconclusive } from '../errors.js';
 import { type Enrolled, enrolled, preLoginOf } from '../second-factor.js';
 import { expectStatus, unexpected } from '../shop.js';
-import type { Target } from '../target.js';
+import { originsOf, type Target } from '../target.js';
 import { stepAt } from '../totp-code.js';
 
 /**
@@ -81,9 +81,9 @@ async function guess(target: Target, { user }: Enrolled, code: string, origin?: 
   return (await preLoginOf(target, user, origin)).post('/login/totp', { code });
 }
 
-function originAt({ proxyUrl, backends }: Target, index: number): string {
-  const origins = [proxyUrl, ...backends.map(({ url }) => url)];
-  return origins[index % origins.length] ?? proxyUrl;
+function originAt(target: Target, index: number): string {
+  const origins = originsOf(target);
+  return origins[index % origins.length] ?? target.proxyUrl;
 }
 
 function wrongCodes({ code }: Enrolled, count: number): readonly string[] {
