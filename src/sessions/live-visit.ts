@@ -43,6 +43,11 @@ export class LiveVisit implements Visit {
     return this.#traces;
   }
 
+  /**
+   * A cookie that names no session is cleared, or every request would bring it along and have it looked up. The price: a
+   * request that overlaps a rotation comes with the former token, and if its answer is the last one it clears the new
+   * cookie too. Nobody can tell: which cookie the browser holds by then is known to the browser alone.
+   */
   async open({ token, malformed }: CookieReading): Promise<void> {
     const found = malformed ? 'malformed' : await this.#strategy.open(token);
     this.#count(typeof found === 'string' ? found : 'opened');

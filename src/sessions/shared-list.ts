@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { StoreUnavailable } from './errors.js';
 import type { SessionRecord, SessionSummary } from './session.js';
@@ -9,6 +9,7 @@ import type { SessionStore } from './session-store.js';
 import type { Place } from './shared-list/place.js';
 
 const listedMax = 1_000;
+const tidyIntervalMs = 10 * 60_000;
 /** So few at the same time that a process never runs out of descriptors. */
 const filesAtOnce = 64;
 const handleShape = /^[0-9a-f]{16}$/;
@@ -25,12 +26,14 @@ export class SharedList implements SessionStore {
   readonly #inner: SessionStore;
   readonly #place: Place;
   readonly #now: () => number;
+  readonly #tidier: NodeJS.Timeout;
 
   /** Leaves the place when it is closed. */
   constructor(inner: SessionStore, place: Place, now: () => number) {
     this.#inner = inner;
     this.#place = place;
     this.#now = now;
+    this.#tidier = setInterval(() => void this.tidy().catch(() => undefined), tidyIntervalMs).unref();
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
@@ -44,9 +47,8 @@ export class SharedList implements SessionStore {
     await this.#inner.create(id, record);
     const file = this.#file(record.user, id);
     try {
-      await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-      await writeFile(`${file}.new`, line(record.createdAtMs, record), { mode: 0o600 });
       // Nobody may see it while it is empty: it would look like one that is past its deadline.
+      await draft(`${file}.new`, line(record.createdAtMs, record));
       await rename(`${file}.new`, file);
     } catch (error) {
       await Promise.all([this.#inner.remove(id), rm(`${file}.new`, { force: true }).catch(() => undefined)]);
@@ -102,11 +104,22 @@ export class SharedList implements SessionStore {
     }
   }
 
+  /** Removes from the own list what ended by itself and was never listed since; by itself every ten minutes. */
+  async tidy(): Promise<void> {
+    for (const user of await namesIn(this.#place.own)) {
+      const folder = path.join(this.#place.own, user);
+      for (const file of await filesIn(folder)) await this.#living(file);
+      // Most are not empty.
+      await rmdir(folder).catch(() => undefined);
+    }
+  }
+
   ready(withinMs: number): Promise<boolean> {
     return this.#inner.ready(withinMs);
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#tidier);
     await this.#inner.close();
     this.#place.leave();
   }
@@ -151,6 +164,18 @@ function line(
   { idleUntilMs, absoluteUntilMs }: Pick<SessionRecord, 'idleUntilMs' | 'absoluteUntilMs'>,
 ): string {
   return `${createdAtMs} ${Math.min(idleUntilMs, absoluteUntilMs)}`;
+}
+
+/** Again when the folder was empty and tidied away just before. */
+async function draft(file: string, text: string): Promise<void> {
+  const write = async () => {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(file, text, { mode: 0o600 });
+  };
+  await write().catch(error => {
+    unlessMissing(error, undefined);
+    return write();
+  });
 }
 
 /** In place and only if it is there: one that was ended meanwhile must not come back. */

@@ -39,7 +39,7 @@ describe('memory store with a shared list', () => {
   describe('of two processes', () => {
     let nowMs: number;
     let one: SessionStore;
-    let two: SessionStore;
+    let two: SharedList;
     let place: Place;
     const opened = (at: Place) =>
       new SharedList(memory.open({ url: undefined, deadlineMs: 100, now: () => nowMs }), at, () => nowMs);
@@ -159,6 +159,19 @@ describe('memory store with a shared list', () => {
       await expectRejection(takePlace(deep, 'two'), PlaceTaken);
       taken.leave();
       await rm(path.join(directory, 'a name of twenty char'), { recursive: true });
+    });
+
+    it('tidies away what ended by itself, and nothing that is begun at the same time', async () => {
+      await created(two);
+      expect(await readdir(place.own)).to.have.length(2);
+      nowMs += 60_000;
+      await two.tidy();
+      expect(await readdir(place.own)).to.deep.equal(['s']);
+      for (let rounds = 0; rounds < 50; rounds++) {
+        const [id] = await Promise.all([created(two), two.tidy()]);
+        expect(await two.read(id)).not.to.equal(undefined);
+        await two.remove(id);
+      }
     });
 
     it('ends no session because its file cannot be looked at', async () => {
