@@ -57,7 +57,7 @@ class JwtStrategy implements SessionStrategy {
     if (token === undefined) return 'absent';
     const [access = '', refresh = '', ...more] = token.split('~');
     if (!isSessionId(refresh) || more.length > 0) return 'malformed';
-    const claims = await this.#tokens.verify(access);
+    const claims = this.#tokens.verify(access);
     if (typeof claims === 'string') return claims;
     if (claims.refreshHash !== hashOf(refresh)) return 'forged';
     const nowMs = this.#now();

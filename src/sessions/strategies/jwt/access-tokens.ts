@@ -1,15 +1,16 @@
-import { CompactSign, compactVerify, errors } from 'jose';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { CompactSign } from 'jose';
 import type { KeyRing } from '../../../key-ring.js';
 import { SessionTooLarge } from '../../errors.js';
 import { largestOf } from '../../plain-data.js';
 import { type Claims, claimsText, readClaims } from './claims.js';
-import { algorithm, type SigningKey, SigningKeys } from './signing-keys.js';
+import { type SigningKey, SigningKeys } from './signing-keys.js';
 
 export const tokenBytesMax = 2048;
 const rememberedMax = 2000;
 
 /** The last character of a signature carries four bits; with the two others free it would have four spellings. */
-const shape = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
+const shape = /^(([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$/;
 
 interface Verified {
   readonly header: string;
@@ -50,17 +51,17 @@ export class AccessTokens {
     throw new SessionTooLarge(token.length, tokenBytesMax, largestOf(parts));
   }
 
-  async verify(token: string): Promise<Claims | 'malformed' | 'forged'> {
+  verify(token: string): Claims | 'malformed' | 'forged' {
     const known = this.#verified.get(token);
     // A key that left the ring takes with it what it signed.
     if (known !== undefined && this.#keys.under(known.header) === known.key) return known.claims;
     if (token.length > tokenBytesMax) return 'malformed';
-    const [, header] = shape.exec(token) ?? [];
-    if (header === undefined) return 'malformed';
+    const [, signed = '', header = '', payload = '', signature = ''] = shape.exec(token) ?? [];
+    if (signed === '') return 'malformed';
     const key = this.#keys.under(header);
-    const text = key && (await signedText(token, key));
-    const claims = text === undefined ? undefined : readClaims(text, this.#lifeMs);
-    if (key === undefined || claims === undefined) return 'forged';
+    if (key === undefined || !isSignature(signature, signed, key)) return 'forged';
+    const claims = readClaims(Buffer.from(payload, 'base64url').toString('utf8'), this.#lifeMs);
+    if (claims === undefined) return 'forged';
     this.#remember(token, { header, key, claims });
     return claims;
   }
@@ -72,14 +73,12 @@ export class AccessTokens {
   }
 }
 
-async function signedText(token: string, { key }: SigningKey): Promise<string | undefined> {
-  try {
-    const { payload } = await compactVerify(token, await key, { algorithms: [algorithm] });
-    return Buffer.from(payload).toString('utf8');
-  } catch (error) {
-    if (error instanceof errors.JOSEError) return undefined;
-    throw error;
-  }
+/**
+ * HS256 (RFC 7518 section 3.2), and nothing else: by now the header is known to be one of ours. Done here because every
+ * request pays for it, and the library's way through WebCrypto and its threads costs ten times as much.
+ */
+function isSignature(signature: string, signed: string, { secret }: SigningKey): boolean {
+  return timingSafeEqual(Buffer.from(signature, 'base64url'), createHmac('sha256', secret).update(signed).digest());
 }
 
 /** A copy: a piece cut out of a head would keep the whole head in memory. */
