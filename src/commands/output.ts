@@ -12,6 +12,7 @@ import { columnsOf, wantsColour } from './streams.js';
 export interface OutputFiles {
   readonly json?: string | undefined;
   readonly html?: string | undefined;
+  readonly junit?: string | undefined;
   readonly history?: string | undefined;
 }
 
@@ -90,6 +91,7 @@ function reasonOf(error: unknown): string {
 export async function writeOutputs(files: OutputFiles, scenario: string, runs: readonly JudgedRun[]): Promise<void> {
   if (files.json !== undefined) await writeReport('json', named(files.json, scenario), runs);
   if (files.html !== undefined) await writeReport('html', named(files.html, scenario), runs);
+  if (files.junit !== undefined) await writeReport('junit', named(files.junit, scenario), runs);
   if (files.history !== undefined) await writeWholeHistory(named(files.history, scenario), runs);
 }
 

@@ -4,6 +4,7 @@ import type { Scenario } from '../simulator/scenario.js';
 import { readScenario } from '../simulator/scenario-file.js';
 import { type JudgedRun, judgeRepeats } from '../simulator/verdict.js';
 import { exitCodeOf, exiting, UsageError } from './exit.js';
+import { tellGitHub } from './github.js';
 import { interruptible } from './interrupt.js';
 import { parseModes } from './mode-option.js';
 import { checkOutputs, printReport, writeFolder, writeOutputs } from './output.js';
@@ -20,6 +21,7 @@ interface RunArgs extends StoreArgs {
   readonly out: string;
   readonly json: string | undefined;
   readonly html: string | undefined;
+  readonly junit: string | undefined;
   readonly history: string | undefined;
 }
 
@@ -50,6 +52,7 @@ export const run: CommandModule<object, RunArgs> = {
       })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the results as JSON (schema 1)' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write the report as one HTML file' })
+      .option('junit', { type: 'string', requiresArg: true, describe: 'write the expectations as JUnit XML, for CI' })
       .option('history', { type: 'string', requiresArg: true, describe: 'write every operation as NDJSON' })
       .example('$0 run scenarios/kill-one.yaml', 'every mode of the file')
       .example('$0 run scenarios/*.yaml --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')
@@ -67,7 +70,7 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
     modesOf(scenario, modes);
     checkTargets(scenario, storeUrls);
   }
-  const files = { json: args.json, html: args.html, history: args.history };
+  const files = { json: args.json, html: args.html, junit: args.junit, history: args.history };
   const names = scenarios.map(({ name }) => name);
   checkDistinct(names);
   await checkOutputs(files, args.out, names);
@@ -77,6 +80,7 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
     const progress = showProgress(scenario.name);
     const { plan, runs } = await runScenario(scenario, { ...choices, onProgress: progress.show }).finally(progress.end);
     printReport(runs);
+    await tellGitHub(runs);
     await writeOutputs(files, scenario.name, runs);
     process.stdout.write(`report: ${await writeFolder(args.out, plan, runs)}\n`);
     if (signal.aborted) throw new Interrupted();

@@ -1,0 +1,71 @@
+import type { JudgedRun } from '../../simulator/verdict.js';
+import { labels } from '../comparison.js';
+import type { Reporter } from '../reporter.js';
+
+type Verdict = JudgedRun['verdict'];
+
+/**
+ * JUnit XML as CI servers read it: a suite per scenario and mode, a case per expectation. What was not met is a
+ * `<failure>`. A run that proves nothing is an `<error>`, and its expectations are `<skipped>`: neither met nor not.
+ */
+export const junit: Reporter = runs => {
+  const names = labels(runs);
+  const suites = runs.map((judged, index) => suite(judged, names[index] ?? judged.run.header.mode));
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="holdfast">\n${suites.join('\n')}\n</testsuites>\n`;
+};
+
+function suite({ run, verdict }: JudgedRun, label: string): string {
+  const { scenario, startedAt } = run.header;
+  const name = `${scenario} ${label}`;
+  const cases = [...verdictCase(verdict), ...verdict.expectations.map(each => expectationCase(verdict, each))];
+  const counts = {
+    tests: cases.length,
+    failures: cases.filter(({ outcome }) => outcome === 'failure').length,
+    errors: cases.filter(({ outcome }) => outcome === 'error').length,
+    skipped: cases.filter(({ outcome }) => outcome === 'skipped').length,
+  };
+  const seconds = Math.max(0, ...run.phases.map(({ endMs }) => endMs)) / 1000;
+  const head = attributes({ name, ...counts, time: seconds.toFixed(3), timestamp: startedAt });
+  return [`  <testsuite ${head}>`, ...cases.map(each => element(name, each)), '  </testsuite>'].join('\n');
+}
+
+interface Case {
+  readonly name: string;
+  readonly outcome: 'passed' | 'failure' | 'error' | 'skipped';
+  readonly message: string;
+}
+
+/** Only where there is no pass: what stands in the way of one. */
+function verdictCase({ word, reasons }: Verdict): Case[] {
+  if (word === 'pass') return [];
+  const outcome = word === 'inconclusive' ? 'error' : 'failure';
+  return [{ name: `verdict: ${word}`, outcome, message: reasons.join('\n') }];
+}
+
+function expectationCase({ word }: Verdict, { text, met, actual }: Verdict['expectations'][number]): Case {
+  if (word === 'inconclusive') return { name: text, outcome: 'skipped', message: 'the run is inconclusive' };
+  return { name: text, outcome: met ? 'passed' : 'failure', message: `it was ${actual}` };
+}
+
+function element(suiteName: string, { name, outcome, message }: Case): string {
+  const head = `    <testcase ${attributes({ classname: suiteName, name })}`;
+  if (outcome === 'passed') return `${head}/>`;
+  return `${head}>\n      <${outcome} ${attributes({ message })}/>\n    </testcase>`;
+}
+
+function attributes(values: Readonly<Record<string, string | number>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}="${escaped(String(value))}"`)
+    .join(' ');
+}
+
+/** Line breaks as references, or an attribute would lose them; what XML 1.0 has no place for is replaced. */
+function escaped(text: string): string {
+  return (
+    text
+      .replace(/\p{Surrogate}/gu, '\ufffd')
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/g, '\ufffd')
+      .replace(/[&<>"'\t\n\r]/g, character => `&#${character.charCodeAt(0)};`)
+  );
+}

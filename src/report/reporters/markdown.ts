@@ -1,0 +1,30 @@
+import type { JudgedRun } from '../../simulator/verdict.js';
+import { compare } from '../comparison.js';
+import type { Reporter } from '../reporter.js';
+
+/** The comparison as a table of GitHub's Markdown, for the summary of a step; then what was not met, or not proven. */
+export const markdown: Reporter = runs => {
+  const [first] = runs;
+  const { columns, rows } = compare(runs);
+  const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
+  return [
+    `### ${escaped(first?.run.header.scenario ?? '')}, seed ${first?.run.header.seed}`,
+    '',
+    line(['', ...columns]),
+    `|${'---|'.repeat(columns.length + 1)}`,
+    ...rows.map(({ label, cells }) => line([label, ...cells.map(({ text }) => text)])),
+    '',
+    ...runs.flatMap((judged, index) => reasonsOf(judged, columns[index] ?? '')),
+    '',
+  ].join('\n');
+};
+
+function reasonsOf({ verdict }: JudgedRun, column: string): string[] {
+  if (verdict.word === 'pass') return [];
+  return verdict.reasons.map(reason => `- ${escaped(`${column}: ${reason}`)}`);
+}
+
+/** What comes from answers and scenario files must stay text. */
+function escaped(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').replaceAll(/[\\`*_{}[\]<>()#|&~]/g, character => `&#${character.charCodeAt(0)};`);
+}

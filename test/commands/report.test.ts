@@ -1,0 +1,76 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import type { Operation, RunRecord } from '#src/simulator/history.js';
+import { writeHistory } from '#src/simulator/history-file.js';
+import { sampleRun } from '../report/sample-runs.js';
+import { type Holdfast, withHoldfast } from './holdfast.js';
+
+/** In sticky every cart was empty whenever somebody looked; in redis nobody looked at one again. */
+async function recorded(folder: string): Promise<string> {
+  const records = (['sticky', 'redis'] as const).map((mode): RunRecord => {
+    const { run } = sampleRun({ mode });
+    const header = { ...run.header, expectations: ['writes.lost == 0'] };
+    return { ...run, header, operations: mode === 'sticky' ? emptied(run.operations) : unseen(run.operations) };
+  });
+  const file = path.join(folder, 'history.ndjson');
+  await writeHistory(file, records);
+  return file;
+}
+
+/** Each story ends with a look at the cart, so that nothing stays unverified. */
+function emptied(operations: readonly Operation[]): Operation[] {
+  const looks = operations.filter(({ kind, outcome }) => kind === 'read' && outcome === 'ok');
+  const lastLook = new Map(looks.map(({ user, sentMs }) => [user, sentMs]));
+  return operations
+    .filter(({ kind, user, doneMs }) => kind !== 'add' || doneMs < (lastLook.get(user) ?? 0))
+    .map(each => (each.kind === 'read' && each.outcome === 'ok' ? { ...each, items: {} } : each));
+}
+
+function unseen(operations: readonly Operation[]): Operation[] {
+  return operations.filter(({ kind }) => kind !== 'read');
+}
+
+async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-report-'));
+  await work(folder).finally(() => rm(folder, { recursive: true, force: true }));
+}
+
+/** `holdfast report` of it, away from any runner of GitHub but the one of `env`. */
+function reported(args: readonly string[], env: NodeJS.ProcessEnv, look: (holdfast: Holdfast) => Promise<void>) {
+  const elsewhere = { GITHUB_ACTIONS: '', GITHUB_STEP_SUMMARY: '' };
+  return withFolder(async folder =>
+    withHoldfast(['report', await recorded(folder), ...args], look, { ...elsewhere, ...env }),
+  );
+}
+
+describe('holdfast report, in CI', () => {
+  it('writes JUnit XML, and says nothing to GitHub elsewhere', () =>
+    reported(['--junit', 'junit.xml'], {}, async holdfast => {
+      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(1);
+      const xml = await readFile(path.join(holdfast.folder, 'junit.xml'), 'utf8');
+      expect(xml).to.match(/<testsuite name="kill-one sticky" tests="2" failures="2" errors="0"/);
+      expect(xml).to.match(/<testsuite name="kill-one redis" tests="2" failures="0" errors="1" skipped="1"/);
+      expect(holdfast.output.stdout).not.to.contain('::error');
+    }));
+
+  it('annotates on GitHub and adds to the summary of the step', () =>
+    withFolder(async folder => {
+      const summary = path.join(folder, 'summary.md');
+      await writeFile(summary, 'before\n');
+      await reported([], { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary }, async holdfast => {
+        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(1);
+        expect(holdfast.output.stdout.match(/^::error title=kill-one%2C sticky%3A fail::.*$/gm)).to.have.length(1);
+        expect(holdfast.output.stdout.match(/^::warning .*$/gm)).to.have.length(1);
+        const text = await readFile(summary, 'utf8');
+        expect(text).to.match(/^before\n### kill-one, seed 42\n[\s\S]*\| verdict \| fail \| inconclusive \|/);
+      });
+    }));
+
+  it('gives its verdict all the same where the summary cannot be written', () =>
+    reported([], { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: '/no/such/folder/summary.md' }, async holdfast => {
+      expect(await holdfast.ended(), holdfast.output.stdout).to.equal(1);
+      expect(holdfast.output.stderr).to.contain('GITHUB_STEP_SUMMARY cannot be written');
+    }));
+});
