@@ -34,6 +34,7 @@ describe('shipped scenarios', () => {
       'memcached-outage.yaml',
       'postgres-outage.yaml',
       'redis-outage.yaml',
+      'refresh-outage.yaml',
       'replace-secrets.yaml',
       'rolling-restart.yaml',
       'rotate-secrets.yaml',
