@@ -39,7 +39,10 @@ const lostWith: Record<ModeFacts['durability'], string> = {
 const columns: Record<string, (facts: ModeFacts) => string> = {
   mode: ({ mode }) => mode,
   'data\nkept in': ({ dataIn, store }) => (dataIn === 'browser' ? 'browser' : store),
-  'lost\nwith its': ({ durability }) => lostWith[durability],
+  'lost\nwith its': ({ durability, withoutStoreMs }) =>
+    durability === 'browser' && withoutStoreMs < Number.POSITIVE_INFINITY
+      ? `${lostWith[durability]}*`
+      : lostWith[durability],
   'served\nby': ({ affinity }) => (affinity ? 'its own' : 'any'),
   'ended\nelsewhere': ({ revocationLagMs: lagMs }) => (lagMs === 0 ? 'at once' : `in ${lagMs / 1000} s`),
   'data\nbytes': ({ dataBytesMax }) => count(dataBytesMax),
@@ -51,6 +54,7 @@ const columns: Record<string, (facts: ModeFacts) => string> = {
 
 const legend = `
 lost with its   what takes acknowledged writes with it: the backend’s process, the store’s process, the disk, the keys
+                * and, within 5 min, the store of the refresh tokens
 served by       any backend, or its own: the one to which a cookie binds the browser
 ended elsewhere how soon a session that was ended on one backend is refused by the others
 data bytes      of JSON, certain to fit into one session; more is refused

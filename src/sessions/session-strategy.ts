@@ -56,6 +56,8 @@ export interface StrategyCapabilities {
   readonly compareAndSet: boolean;
   /** Which death costs an acknowledged write. */
   readonly durability: StoreCapabilities['durability'] | 'browser';
+  /** For so long a session goes on when its store has come back empty; none, or no end to it, are numbers too. */
+  readonly withoutStoreMs: number;
   /** For so long a session that was ended on one backend may still be honoured on another. */
   readonly revocationLagMs: number;
   /** So many bytes of JSON are certain to fit. */

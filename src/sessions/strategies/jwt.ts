@@ -188,6 +188,8 @@ export const jwt: StrategyEntry = {
   capabilities: () => ({
     compareAndSet: false,
     durability: 'browser',
+    // Then the refresh token is due, and nobody knows it.
+    withoutStoreMs: accessLifeMaxMs,
     revocationLagMs: 1_000,
     dataBytesMax: claimBytesMax,
     dataIn: 'browser',

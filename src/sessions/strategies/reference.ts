@@ -129,6 +129,7 @@ export const reference: StrategyEntry = {
   capabilities: ({ compareAndSet, durability, revocationLagMs, dataBytesMax, roundTrips }) => ({
     compareAndSet,
     durability,
+    withoutStoreMs: 0,
     revocationLagMs,
     dataBytesMax,
     dataIn: 'store',

@@ -173,6 +173,7 @@ export const sealed: StrategyEntry = {
   capabilities: () => ({
     compareAndSet: false,
     durability: 'browser',
+    withoutStoreMs: Number.POSITIVE_INFINITY,
     revocationLagMs: 1_000,
     dataBytesMax: 2_816,
     dataIn: 'browser',
