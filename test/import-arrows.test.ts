@@ -12,8 +12,8 @@ const shared = ['modes.ts', 'unknown-name.ts', 'duration.ts', 'key-ring.ts', 'st
 const mayImport: Record<string, readonly string[]> = {
   'cli.ts': ['commands'],
   commands: ['simulator', 'proxy', 'sessions', 'attacks', 'load', 'report', ...shared],
-  proxy: [...shared],
-  sessions: ['unknown-name.ts', 'key-ring.ts', 'redis-address.ts'],
+  proxy: [...shared, 'white-space.ts'],
+  sessions: ['unknown-name.ts', 'key-ring.ts', 'redis-address.ts', 'white-space.ts'],
   simulator: [...shared],
   attacks: ['simulator', ...shared],
   report: ['simulator'],
@@ -25,6 +25,7 @@ const mayImport: Record<string, readonly string[]> = {
   'key-ring.ts': [],
   'store-addresses.ts': ['redis-address.ts'],
   'redis-address.ts': [],
+  'white-space.ts': [],
 };
 
 /** Where a dependency is at home: no other file imports it. */

@@ -1,3 +1,5 @@
+import { isBlank, trimmed } from '../white-space.js';
+
 /** The raw value of the named cookie in a Cookie header (RFC 6265 §4.2.1); of its copy number `nth` if it came often. */
 export function cookieValue(header: string | undefined, name: string, nth: number): string | undefined {
   if (header === undefined) return undefined;
@@ -15,19 +17,6 @@ export function withoutCookie(header: string, name: string): string | undefined 
   const kept = header.split(';').filter(pair => !trimmed(pair).startsWith(`${name}=`));
   const rest = trimmed(kept.join(';'));
   return rest === '' ? undefined : rest;
-}
-
-/** Blanks and tabs only. Byte A0, which `trim` removes, is part of a name to a browser, and without it the name may be
- * that of a cookie which only the server can set (`__Host-`). */
-function trimmed(text: string): string {
-  let [from, to] = [0, text.length];
-  while (from < to && isBlank(text[from])) from += 1;
-  while (to > from && isBlank(text[to - 1])) to -= 1;
-  return text.slice(from, to);
-}
-
-function isBlank(char: string | undefined): boolean {
-  return char === ' ' || char === '\t';
 }
 
 /** Only white space stands between a pair and the semicolon before it: `xholdfast=1` is another cookie. */

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { trimmed } from '../white-space.js';
 import { SessionTooLarge } from './errors.js';
 
 /** RFC 6265bis section 5.6: a browser may drop a cookie whose name and value together are longer. */
@@ -31,19 +32,6 @@ export function readCookie(header: string | undefined, name: string): CookieRead
 function valueUnder(name: string, pair: string): string[] {
   const equals = pair.indexOf('=');
   return equals !== -1 && trimmed(pair.slice(0, equals)) === name ? [trimmed(pair.slice(equals + 1))] : [];
-}
-
-/** What browsers take for white space (RFC 6265bis section 5.7), and no more: they let anybody set a cookie whose name is
- * byte A0 and then `__Host-session`, and `trim` would make the one out of it that only this host can set. */
-function trimmed(text: string): string {
-  let [from, to] = [0, text.length];
-  while (from < to && isBlank(text[from])) from += 1;
-  while (to > from && isBlank(text[to - 1])) to -= 1;
-  return text.slice(from, to);
-}
-
-function isBlank(char: string | undefined): boolean {
-  return char === ' ' || char === '\t';
 }
 
 /** No Domain: this host alone. No Max-Age: gone with the browser, and the server keeps the deadlines anyway.

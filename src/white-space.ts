@@ -1,0 +1,15 @@
+/**
+ * What browsers take for white space around a cookie (RFC 6265bis section 5.7), blanks and tabs, and no more: they let
+ * anybody set a cookie whose name is byte A0 and then `__Host-session`, and `trim` would make the one out of it that only
+ * this host can set.
+ */
+export function trimmed(text: string): string {
+  let [from, to] = [0, text.length];
+  while (from < to && isBlank(text[from])) from += 1;
+  while (to > from && isBlank(text[to - 1])) to -= 1;
+  return text.slice(from, to);
+}
+
+export function isBlank(char: string | undefined): boolean {
+  return char === ' ' || char === '\t';
+}
