@@ -89,9 +89,10 @@ function reasonOf(error: unknown): string {
 
 /** Writes the files asked for. Each appears whole or not at all. */
 export async function writeOutputs(files: OutputFiles, scenario: string, runs: readonly JudgedRun[]): Promise<void> {
-  if (files.json !== undefined) await writeReport('json', named(files.json, scenario), runs);
-  if (files.html !== undefined) await writeReport('html', named(files.html, scenario), runs);
-  if (files.junit !== undefined) await writeReport('junit', named(files.junit, scenario), runs);
+  for (const reporter of ['json', 'html', 'junit'] as const) {
+    const file = files[reporter];
+    if (file !== undefined) await writeReport(reporter, named(file, scenario), runs);
+  }
   if (files.history !== undefined) await writeWholeHistory(named(files.history, scenario), runs);
 }
 

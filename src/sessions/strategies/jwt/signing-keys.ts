@@ -4,7 +4,7 @@ import type { KeyRing } from '../../../key-ring.js';
 type CryptoKey = webcrypto.CryptoKey;
 
 /** The one algorithm there is, for signing and for verifying: no token is ever asked for it. */
-export const algorithm = 'HS256';
+const algorithm = 'HS256';
 /** RFC 9068 gives access tokens a type of their own, so that no other signed text passes for one. */
 export const tokenType = 'at+jwt';
 
