@@ -1,12 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { freeze } from './freeze.js';
+import { bootServer, killed } from './server-process.js';
 import { freePort, type RedisServer } from './with-redis.js';
 
-const bootTimeoutMs = 5_000;
-const probeIntervalMs = 10;
 const megabytes = 64;
 
 /** A memcached of our own, on a free port of the loopback: what it can do is what the other servers can. */
@@ -42,7 +40,7 @@ export async function tell(server: MemcachedServer, question: string, end = '\r\
   }
 }
 
-async function boot(port: number, options: readonly string[]): Promise<ChildProcess> {
+function boot(port: number, options: readonly string[]): Promise<ChildProcess> {
   // Memcached refuses to be root, and asks for the name of somebody who is not.
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const args = [
@@ -59,46 +57,11 @@ async function boot(port: number, options: readonly string[]): Promise<ChildProc
     ...user,
     ...options,
   ];
-  const child = spawn('memcached', args, { stdio: 'ignore' });
-  const failed = once(child, 'exit').then(
-    ([code]) => new Error(`memcached on port ${port} ended with code ${code} instead of serving`),
-    error => new Error('memcached cannot be started; install it: apt-get install memcached', { cause: error }),
-  );
-  const killOnExit = () => void child.kill('SIGKILL');
-  process.once('exit', killOnExit);
-  void failed.then(() => process.off('exit', killOnExit));
-  const failure = await Promise.race([answersVersion(port), failed]);
-  if (failure === undefined) return child;
-  await killed(child);
-  throw failure;
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-}
-
-async function answersVersion(port: number): Promise<Error | undefined> {
-  const giveUpAtMs = Date.now() + bootTimeoutMs;
-  while (Date.now() < giveUpAtMs) {
-    if (await saysVersion(port)) return undefined;
-    await delay(probeIntervalMs);
-  }
-  return new Error(`memcached on port ${port} told no version within ${bootTimeoutMs} ms`);
-}
-
-async function saysVersion(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    socket.write('version\r\n');
-    const [reply] = await once(socket, 'data');
-    return String(reply).startsWith('VERSION ');
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
+  return bootServer({
+    name: 'memcached',
+    port,
+    args,
+    question: 'version\r\n',
+    answers: reply => reply.startsWith('VERSION '),
+  });
 }

@@ -1,15 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { freeze } from './freeze.js';
-
-const bootTimeoutMs = 5_000;
-const probeIntervalMs = 10;
+import { bootServer, killed } from './server-process.js';
 
 /** A redis-server or sentinel of our own. */
 export interface RedisProcess {
@@ -89,49 +86,14 @@ export async function told(port: number, command: string, ...args: readonly (str
   }
 }
 
-async function boot(port: number, args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn('redis-server', [...args, '--port', String(port)], { stdio: 'ignore' });
-  const failed = once(child, 'exit').then(
-    ([code]) => new Error(`redis-server on port ${port} ended with code ${code} instead of serving`),
-    error => new Error('redis-server cannot be started; install it: apt-get install redis-server', { cause: error }),
-  );
-  const killOnExit = () => void child.kill('SIGKILL');
-  process.once('exit', killOnExit);
-  void failed.then(() => process.off('exit', killOnExit));
-  const failure = await Promise.race([answersPing(port), failed]);
-  if (failure === undefined) return child;
-  await killed(child);
-  throw failure;
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-}
-
-async function answersPing(port: number): Promise<Error | undefined> {
-  const giveUpAtMs = Date.now() + bootTimeoutMs;
-  while (Date.now() < giveUpAtMs) {
-    if (await pings(port)) return undefined;
-    await delay(probeIntervalMs);
-  }
-  return new Error(`redis-server on port ${port} answered no PING within ${bootTimeoutMs} ms`);
-}
-
-async function pings(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    socket.write('PING\r\n');
-    const [reply] = await once(socket, 'data');
-    return String(reply) === '+PONG\r\n';
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
+function boot(port: number, args: readonly string[]): Promise<ChildProcess> {
+  return bootServer({
+    name: 'redis-server',
+    port,
+    args: [...args, '--port', String(port)],
+    question: 'PING\r\n',
+    answers: reply => reply === '+PONG\r\n',
+  });
 }
 
 export async function freePort(): Promise<number> {
