@@ -23,6 +23,12 @@ export class CookieJar {
     }
   }
 
+  /** What the cookie of this name holds that goes to `/`; undefined when there is none. */
+  value(name: string): string | undefined {
+    if (this.#empty) return undefined;
+    return this.#jar.getCookiesSync(`${this.#origin}/`).find(({ key }) => key === name)?.value;
+  }
+
   /** The Cookie header for this path; undefined when there is none to send. */
   header(path: string): string | undefined {
     if (this.#empty) return undefined;

@@ -56,11 +56,11 @@ export class HttpClient {
   }
 }
 
-function payload({ body }: JourneyRequest, cookie: string | undefined) {
+function payload({ body, headers: own }: JourneyRequest, cookie: string | undefined) {
   const headers: string[] = cookie === undefined ? [] : ['cookie', cookie];
-  if (body === undefined) return { headers };
-  headers.push('content-type', 'application/json');
-  return { headers, body };
+  if (own !== undefined) headers.push(...own);
+  else if (body !== undefined) headers.push('content-type', 'application/json');
+  return body === undefined ? { headers } : { headers, body };
 }
 
 type Controller = Parameters<NonNullable<Parameters<Pool['dispatch']>[1]['onRequestStart']>>[0];

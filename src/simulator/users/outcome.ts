@@ -17,22 +17,22 @@ const writes: ReadonlySet<OperationKind> = new Set(['login', 'add', 'remove', 'l
  * everything else. Whoever reads has nothing to apply, so a read that is not ok is `fail`.
  */
 export function judge(kind: OperationKind, reply: Reply, journey: Journey): Judgement {
-  const answer = reply.complete ? journey.parse(reply.body) : undefined;
+  const answer = reply.complete ? journey.parse(reply) : undefined;
   const identity = identityOf(kind, reply, answer, journey);
   const said = identity === undefined ? {} : { identity };
   const problem = problemOf(kind, reply, identity, journey);
   const items = kind === 'read' && problem === undefined ? journey.items(answer) : undefined;
   if (problem === undefined && (kind !== 'read' || items !== undefined))
     return { outcome: 'ok', ...said, ...(items === undefined ? {} : { items }) };
-  const outcome = writes.has(kind) && !certainlyNotApplied(reply) ? 'unknown' : 'fail';
+  const outcome = writes.has(kind) && !certainlyNotApplied(kind, reply, journey) ? 'unknown' : 'fail';
   return { outcome, ...said, error: problem ?? 'the answer holds no cart' };
 }
 
 function identityOf(kind: OperationKind, reply: Reply, answer: unknown, journey: Journey): string | null | undefined {
   if (!reply.complete || proxyWord(reply) !== undefined) return undefined;
-  if (reply.status === journey.anonymousStatus) return null;
+  if (journey.isAnonymous(kind, reply)) return null;
   // "Now you are nobody" says nothing about who somebody was when the logout arrived.
-  return kind === 'logout' ? undefined : journey.identity(answer);
+  return kind === 'logout' ? undefined : journey.identity(kind, answer);
 }
 
 /** Why it is not ok, undefined when it is. */
@@ -43,9 +43,14 @@ function problemOf(
   journey: Journey,
 ): string | undefined {
   if (!reply.complete) return reply.error;
-  if (kind === 'replay') return identity === null ? undefined : `status ${reply.status} after the logout`;
-  if (reply.status !== journey.okStatus[kind]) return `status ${reply.status}`;
-  return kind === 'logout' || typeof identity === 'string' ? undefined : 'the answer names no user';
+  if (kind === 'replay') return identity === null ? undefined : `${statusOf(reply)} after the logout`;
+  if (!journey.isOk(kind, reply)) return statusOf(reply);
+  if (typeof identity === 'string' || (identity === undefined && !journey.naming.has(kind))) return undefined;
+  return kind === 'logout' || identity === undefined ? 'the answer names no user' : 'answered as anonymous';
+}
+
+function statusOf({ status, headers }: Reply): string {
+  return typeof headers.location === 'string' ? `status ${status} to ${headers.location}` : `status ${status}`;
 }
 
 /**
@@ -65,9 +70,11 @@ function entriesOf(line: string): string[][] {
   return unquoted.split(',').map(entry => entry.split(';').map(part => part.trim()));
 }
 
-function certainlyNotApplied(reply: Reply): boolean {
+function certainlyNotApplied(kind: OperationKind, reply: Reply, journey: Journey): boolean {
   if (!reply.handedOver) return true;
   const word = proxyWord(reply);
   if (word !== undefined) return word === 'not-sent';
-  return reply.complete && reply.status !== undefined && reply.status >= 400 && reply.status < 500;
+  if (!reply.complete || reply.status === undefined) return false;
+  // Who is sent to log in has changed nothing, whatever the status.
+  return journey.isAnonymous(kind, reply) || (reply.status >= 400 && reply.status < 500);
 }

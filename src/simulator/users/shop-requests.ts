@@ -1,30 +1,47 @@
 import type { OperationKind } from '../history.js';
+import type { Reply } from './http-client.js';
 
 /** One request of a journey, without the cookies. */
 export interface JourneyRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
-  /** JSON text. */
   readonly body?: string;
+  /** Name, value, name, value; absent, a body is JSON text. */
+  readonly headers?: readonly string[];
 }
 
-/** The adapter between the simulated users and one app: what they ask, and how its answers are read. */
+/** What earlier answers gave a user to bring along, by its name in the journey: the hidden field of a form. */
+export type Carried = ReadonlyMap<string, string>;
+
+/** The adapter between the simulated users and one app: what they ask, and how its answers are read. All of it is pure. */
 export interface Journey {
-  /** `token` is given for `add` and `remove`. */
-  request(kind: OperationKind, user: string, token: string | undefined): JourneyRequest;
-  /** Status of an answer that means the operation was done. */
-  readonly okStatus: Readonly<Record<OperationKind, number>>;
-  /** Status of an answer to somebody who is not logged in. */
-  readonly anonymousStatus: number;
-  /** The body as data, undefined when it is none. Pure, like all below. */
-  parse(body: string): unknown;
+  /** `token` is given for `add` and `remove`. A text in place of a request says what is not there to be carried yet. */
+  request(kind: OperationKind, user: string, token: string | undefined, carried: Carried): JourneyRequest | string;
+  /** The page that is asked for right before, whose form holds what the request then carries; of few apps. */
+  before?(
+    kind: OperationKind,
+    user: string,
+    token: string | undefined,
+    carried: Carried,
+  ): JourneyRequest | string | undefined;
+  /** What an answer gives to carry; `cookie` reads what the user holds after it. Of few apps. */
+  carry?(kind: OperationKind, reply: Reply, cookie: (name: string) => string | undefined): Iterable<[string, string]>;
+  /** Whether the head of an answer means that the operation was done. */
+  isOk(kind: OperationKind, reply: Reply): boolean;
+  /** Whether the head of an answer is one to somebody who is not logged in. */
+  isAnonymous(kind: OperationKind, reply: Reply): boolean;
+  /** The body as data, undefined when it is none. */
+  parse(reply: Reply): unknown;
+  /** The operations whose answers are no good when they do not say whom they addressed. */
+  readonly naming: ReadonlySet<OperationKind>;
   /** Whom an answer addressed: a name, null for anonymous, undefined when it does not say. */
-  identity(answer: unknown): string | null | undefined;
+  identity(kind: OperationKind, answer: unknown): string | null | undefined;
   /** The whole cart, token to quantity; undefined when the answer holds none. */
   items(answer: unknown): Readonly<Record<string, number>> | undefined;
 }
 
 const password = 'secret';
+const okStatus = { login: 200, add: 201, remove: 200, read: 200, whoami: 200, logout: 200, replay: 200 };
 
 /** The JSON API of the toy shop. */
 export const shopJourney: Journey = {
@@ -45,16 +62,17 @@ export const shopJourney: Journey = {
         return { method: 'POST', path: '/logout', body: '{}' };
     }
   },
-  okStatus: { login: 200, add: 201, remove: 200, read: 200, whoami: 200, logout: 200, replay: 200 },
-  anonymousStatus: 401,
-  parse(body) {
+  isOk: (kind, { status }) => status === okStatus[kind],
+  isAnonymous: (_kind, { status }) => status === 401,
+  naming: new Set<OperationKind>(['login', 'add', 'remove', 'read', 'whoami']),
+  parse({ body }) {
     try {
       return JSON.parse(body);
     } catch {
       return undefined;
     }
   },
-  identity(answer) {
+  identity(_kind, answer) {
     const user = isObject(answer) ? answer.user : undefined;
     return typeof user === 'string' || user === null ? user : undefined;
   },

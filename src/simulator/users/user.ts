@@ -1,7 +1,7 @@
 import type { Operation, OperationKind, OperationOutcome } from '../history.js';
 import type { PlannedStep, PlannedUser } from '../plan.js';
 import type { RunClock } from '../run-clock.js';
-import { CookieJar } from './cookie-jar.js';
+import { Browser } from './browser.js';
 import type { HttpClient, Reply } from './http-client.js';
 import { judge } from './outcome.js';
 import type { Journey } from './shop-requests.js';
@@ -56,7 +56,7 @@ export class User {
   readonly #name: string;
   readonly #steps: readonly PlannedStep[];
   readonly #world: World;
-  readonly #jar: CookieJar;
+  readonly #browser: Browser;
   #session = 0;
   /** Whether it has reason to believe that it is logged in. */
   #loggedIn = false;
@@ -76,7 +76,7 @@ export class User {
     this.#name = name;
     this.#steps = steps;
     this.#world = world;
-    this.#jar = new CookieJar(world.origin);
+    this.#browser = new Browser(name, world.origin, world.journey, world.client);
   }
 
   /** Resolves when every step is done or dropped, or soon after all is over. */
@@ -132,7 +132,7 @@ export class User {
   }
 
   async #logOut(step: PlannedStep): Promise<void> {
-    const cookie = this.#cookieFor('replay');
+    const cookie = this.#browser.cookieFor('replay');
     const { outcome, session, doneMs } = await this.#do({ kind: 'logout', plannedMs: step.atMs });
     if (outcome === 'ok' && cookie !== undefined) this.#replays.push(this.#replay({ session, cookie }, doneMs));
   }
@@ -155,14 +155,13 @@ export class User {
 
   /** One operation, from sending to its record. */
   async #do(errand: Errand, old?: OldSession): Promise<Operation> {
-    const { clock, client, journey, timeoutMs } = this.#world;
+    const { clock, journey, timeoutMs } = this.#world;
     const { kind, token } = errand;
     const id = this.#world.nextId();
     const session = old?.session ?? (kind === 'login' ? this.#session + 1 : this.#session);
-    const request = journey.request(kind, this.#name, token);
-    const cookie = old?.cookie ?? this.#jar.header(request.path);
     const sentMs = Math.max(errand.plannedMs, clock.now());
-    const reply = await client.send(request, cookie);
+    const asked = old === undefined ? this.#browser.ask(kind, token) : this.#browser.askAgain(kind, old.cookie);
+    const reply = await asked;
     // A timeout counts at its limit, whenever its timer came to fire.
     const doneMs = reply.error === 'timeout' ? sentMs + timeoutMs : Math.max(sentMs, clock.now());
     const operation: Operation = {
@@ -180,14 +179,13 @@ export class User {
       ...servedBy(reply),
       ...(errand.final === undefined ? {} : { final: errand.final }),
     };
-    if (old === undefined) this.#learn(operation, reply);
+    if (old === undefined) this.#learn(operation);
     this.#world.onOperation(operation);
     return operation;
   }
 
-  #learn({ kind, outcome, identity, doneMs }: Operation, { headers }: Reply): void {
+  #learn({ kind, outcome, identity, doneMs }: Operation): void {
     this.#freeAtMs = doneMs;
-    if (headers['set-cookie'] !== undefined) this.#jar.store(headers['set-cookie']);
     this.#missedCart = kind === 'read' && outcome !== 'ok' && identity !== null;
     if (kind === 'login') this.#learnLogin(outcome === 'ok');
     else if (kind === 'logout' && outcome !== 'fail') this.#learnLogout(outcome);
@@ -208,10 +206,6 @@ export class User {
   #learnLogout(outcome: OperationOutcome): void {
     if (outcome === 'ok') this.#loggedIn = false;
     this.#inDoubt = outcome === 'unknown';
-  }
-
-  #cookieFor(kind: OperationKind): string | undefined {
-    return this.#jar.header(this.#world.journey.request(kind, this.#name, undefined).path);
   }
 }
 

@@ -1,0 +1,66 @@
+import type { OperationKind } from '../history.js';
+import { CookieJar } from './cookie-jar.js';
+import type { HttpClient, Reply } from './http-client.js';
+import type { Journey, JourneyRequest } from './shop-requests.js';
+
+/**
+ * What one simulated user holds of the app, as a browser does: its cookies, and what pages gave it to carry. It knows no
+ * plan and judges nothing.
+ */
+export class Browser {
+  readonly #user: string;
+  readonly #journey: Journey;
+  readonly #client: Pick<HttpClient, 'send'>;
+  readonly #jar: CookieJar;
+  readonly #carried = new Map<string, string>();
+
+  constructor(user: string, origin: string, journey: Journey, client: Pick<HttpClient, 'send'>) {
+    this.#user = user;
+    this.#journey = journey;
+    this.#client = client;
+    this.#jar = new CookieJar(origin);
+  }
+
+  /**
+   * One operation: the page before it where the journey has one, then its request. When that page is not to be had, the
+   * request is not sent, and the reply is that of the page; when there is nothing to carry, it says so.
+   */
+  async ask(kind: OperationKind, token: string | undefined): Promise<Reply> {
+    const before = this.#journey.before?.(kind, this.#user, token, this.#carried);
+    const page = before === undefined ? undefined : await this.#send(kind, before);
+    if (page !== undefined && !this.#isPage(kind, page)) return { ...page, handedOver: false };
+    return this.#send(kind, this.#journey.request(kind, this.#user, token, this.#carried));
+  }
+
+  /** The same request with a cookie from earlier; nothing of the answer is kept. */
+  askAgain(kind: OperationKind, cookie: string): Promise<Reply> {
+    const request = this.#journey.request(kind, this.#user, undefined, this.#carried);
+    return typeof request === 'string' ? notSent(request) : this.#client.send(request, cookie);
+  }
+
+  /** The Cookie header that such an operation would be sent with now. */
+  cookieFor(kind: OperationKind): string | undefined {
+    const request = this.#journey.request(kind, this.#user, undefined, this.#carried);
+    return typeof request === 'string' ? undefined : this.#jar.header(request.path);
+  }
+
+  async #send(kind: OperationKind, request: JourneyRequest | string): Promise<Reply> {
+    if (typeof request === 'string') return notSent(request);
+    const reply = await this.#client.send(request, this.#jar.header(request.path));
+    const cookies = reply.headers['set-cookie'];
+    if (cookies !== undefined) this.#jar.store(cookies);
+    for (const [name, value] of this.#journey.carry?.(kind, reply, name => this.#jar.value(name)) ?? [])
+      this.#carried.set(name, value);
+    return reply;
+  }
+
+  /** Before its login everybody is a stranger. */
+  #isPage(kind: OperationKind, page: Reply): boolean {
+    if (!page.complete || page.status === undefined || page.status >= 500) return false;
+    return kind === 'login' || !this.#journey.isAnonymous(kind, page);
+  }
+}
+
+async function notSent(error: string): Promise<Reply> {
+  return { handedOver: false, complete: false, headers: {}, body: '', error };
+}
