@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
-import { type Scenario, targetIn } from '../simulator/scenario.js';
+import type { Scenario } from '../simulator/scenario.js';
+import { membersIn, targetIn } from '../simulator/targets.js';
 import {
   type StoreServerName,
   type StoreUrls,
@@ -51,7 +52,9 @@ export function checkTargets({ name, faults, modes, system }: Scenario, storeUrl
     );
   }
   for (const store of storeAddressNames) {
-    const fault = faults.find(({ target }) => modes.some(mode => targetIn(mode, target) === store));
+    const fault = faults.find(({ target }) =>
+      modes.some(mode => membersIn(targetIn(mode, target) ?? '').includes(store)),
+    );
     if (fault === undefined || storeUrls[store] === undefined) continue;
     throw new UsageError(
       `--${storeAddresses[store].flag} names a server of yours, and the fault "${fault.id}" of scenario "${name}" would ` +

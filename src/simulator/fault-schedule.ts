@@ -57,7 +57,7 @@ async function triggered(
 
 async function strike(spec: FaultSpec, stage: FaultStage): Promise<FaultRecord> {
   const { clock } = stage;
-  const fault = registry[spec.do]?.make(spec.target);
+  const fault = registry[spec.do]?.make(spec.target, spec.options);
   if (fault === undefined) throw new LabError(`no fault "${spec.do}"; there are ${Object.keys(registry).join(', ')}`);
   const record: Draft = {
     type: 'fault',
@@ -81,8 +81,10 @@ async function breaks(fault: Fault, record: Draft, { cluster, clock, signal, onE
   try {
     await interruptible(fault.inject(cluster), signal);
     onEdge(record.id, 'injected');
-    if (await interruptible(fault.confirm(cluster), signal)) record.confirmedMs = clock.now();
-    else
+    const seen = await interruptible(fault.confirm(cluster), signal);
+    if (seen !== false) record.confirmedMs = clock.now();
+    if (typeof seen === 'string') record.evidence = seen;
+    if (seen === false)
       record.problem = `${record.fault} of ${record.target} was not confirmed: the system does not look broken that way`;
   } catch (error) {
     if (error instanceof Interrupted) return false;

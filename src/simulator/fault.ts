@@ -1,22 +1,37 @@
 import type { Cluster } from './cluster/cluster.js';
+import { type Options, type OptionsRead, readerOf } from './scenario-values.js';
+import type { TargetKind } from './targets.js';
 
 /** One thing that breaks. Implementations: `faults/registry.ts`. Unconfirmed means the run is inconclusive. */
 export interface Fault {
   /** Breaks it. Returns as soon as it is done, without looking whether it worked. */
   inject(cluster: Cluster): Promise<void>;
-  /** Looks at the system itself, not at what `inject` did: true when it is broken as intended. Bounded in time. */
-  confirm(cluster: Cluster): Promise<boolean>;
+  /** Looks at the system itself, not at what `inject` did: true, or what it saw in words, when it is broken as intended.
+   * Bounded in time. */
+  confirm(cluster: Cluster): Promise<boolean | string>;
   /** Undoes it and waits until the system has it back; rejects when it does not come back in time. Idempotent, and
    * safe when `inject` never ran or failed half-way. */
   heal(cluster: Cluster): Promise<void>;
 }
 
-export type FaultTarget = 'backend' | 'store' | 'secrets';
-
 export interface FaultEntry {
   /** One line for `--help` and the README. */
   readonly summary: string;
-  /** What it can strike: kinds of members, or the key ring that all backends share. */
-  readonly targets: readonly FaultTarget[];
-  make(target: string): Fault;
+  /** What it can strike. */
+  readonly targets: readonly TargetKind[];
+  /** What may stand beside `do` in a scenario file, for its schema. */
+  readonly options: Options;
+  /** `options` as written there. */
+  make(target: string, options?: Readonly<Record<string, unknown>>): Fault;
+}
+
+/** A fault with what it may be told: `options` are values of `scenario-values.ts`, and `make` gets them read. */
+export function defineFault<Own extends Options>(fault: {
+  readonly summary: string;
+  readonly targets: readonly TargetKind[];
+  readonly options: Own;
+  make(target: string, options: OptionsRead<Own>): Fault;
+}): FaultEntry {
+  const read = readerOf(fault.options);
+  return { ...fault, make: (target, options = {}) => fault.make(target, read(options)) };
 }

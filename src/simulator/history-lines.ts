@@ -110,6 +110,7 @@ const faultRules: Rules<FaultRecord> = {
   requestedMs: milliseconds,
   confirmedMs: maybeMilliseconds,
   healedMs: maybeMilliseconds,
+  evidence: optional(text),
   problem: optional(text),
 };
 

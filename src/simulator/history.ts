@@ -76,6 +76,8 @@ export interface FaultRecord {
   readonly confirmedMs: number | null;
   /** Null: not healed before the end. */
   readonly healedMs: number | null;
+  /** What was seen that confirmed it. */
+  readonly evidence?: string;
   /** Why it could not be confirmed or healed. */
   readonly problem?: string;
 }

@@ -79,8 +79,9 @@ function refuseAbove(count: number, max: number, what: string, lower: string): v
 
 function resolveTargets(scenario: Scenario, seed: number): FaultSpec[] {
   return scenario.faults.map(fault => {
-    if (fault.target !== 'backend-any') return fault;
-    return { ...fault, target: anyBackend(scenario, randomStream(seed, `fault/${fault.id}/target`)) };
+    if (!fault.target.includes('backend-any')) return fault;
+    const chosen = anyBackend(scenario, randomStream(seed, `fault/${fault.id}/target`));
+    return { ...fault, target: fault.target.replace('backend-any', chosen) };
   });
 }
 

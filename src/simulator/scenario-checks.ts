@@ -1,12 +1,10 @@
 import type { z } from 'zod';
 import { isModeName, type ModeName } from '../modes.js';
 import { unknownName } from '../unknown-name.js';
-import { isStoreServer, storeServerNames } from './cluster/stores/registry.js';
-import type { FaultTarget } from './fault.js';
 import { faults as faultRegistry } from './faults/registry.js';
-import { targetIn } from './scenario.js';
 import { type FaultInFile, scenarioParts } from './scenario-schema.js';
 import type { Problem } from './scenario-yaml.js';
+import { kindOf, strangeIn, type TargetKind, targetIn, targetsOf } from './targets.js';
 
 /**
  * What no single value shows: parts that must fit each other. Takes the file as written, and checks what can be read
@@ -34,7 +32,7 @@ function idProblems(faults: readonly unknown[], fault: unknown, index: number): 
       message: `found the id "${id}" a second time, expected each id once`,
     });
   }
-  const after = read(scenarioParts.fault.shape.after, field(fault, 'after'));
+  const after = read(scenarioParts.after, field(fault, 'after'));
   if (after !== undefined && !earlier.includes(after.id)) problems.push(afterNobody(after.id, earlier, index));
   const triggers = ['at', 'after'].filter(key => field(fault, key) !== undefined);
   if (triggers.length !== 1 && isMap(fault)) {
@@ -55,13 +53,13 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   const target = field(fault, 'target');
   const backends = read(scenarioParts.backends, field(field(file, 'system'), 'backends') ?? {});
   if (typeof target !== 'string' || backends === undefined) return [];
-  const names = Array.from({ length: backends.count }, (_, number) => `backend-${number + 1}`);
-  const known = [...names, 'backend-any', 'store', ...storeServerNames, 'secrets'];
+  const known = targetsOf({ backends });
   const path = ['faults', index, 'target'];
-  if (!known.includes(target)) return [{ path, message: unknownName('target', target, known) }];
-  const storeless = target === 'store' ? modesIn(file).filter(mode => targetIn(mode, target) === undefined) : [];
-  if (storeless.length > 0) return [{ path, message: noServer(storeless) }];
-  const action = read(scenarioParts.fault.shape.do, field(fault, 'do'));
+  const strange = strangeIn(target, known);
+  if (strange !== undefined) return [{ path, message: strange }];
+  const storeless = modesIn(file).filter(mode => targetIn(mode, target) === undefined);
+  if (storeless.length > 0) return [{ path, message: noServer(target, storeless) }];
+  const action = read(scenarioParts.action, field(fault, 'do'));
   const kinds = action === undefined ? undefined : faultRegistry[action]?.targets;
   const kind = kindOf(target);
   if (kinds === undefined || kinds.includes(kind)) return [];
@@ -70,17 +68,18 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   return [{ path, message }];
 }
 
-function inWords(kind: FaultTarget): string {
-  return kind === 'secrets' ? 'the target "secrets"' : `a ${kind}`;
+const words: Partial<Record<TargetKind, string>> = {
+  secrets: 'the target "secrets"',
+  proxy: 'the target "proxy"',
+  link: 'a link such as proxy->backend-1',
+};
+
+function inWords(kind: TargetKind): string {
+  return words[kind] ?? `a ${kind}`;
 }
 
-function kindOf(target: string): FaultTarget {
-  if (target === 'secrets') return 'secrets';
-  return target === 'store' || isStoreServer(target) ? 'store' : 'backend';
-}
-
-function noServer(modes: readonly ModeName[]): string {
-  return `found "store", but mode ${modes.join(', ')} has no store server to strike: take it out of modes, for example modes: [shared]`;
+function noServer(target: string, modes: readonly ModeName[]): string {
+  return `found "${target}", but mode ${modes.join(', ')} has no store server to strike: take it out of modes, for example modes: [shared]`;
 }
 
 function modesIn(file: unknown): readonly ModeName[] {

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { z } from 'zod';
 import { ScenarioError } from './errors.js';
+import { faults } from './faults/registry.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { crossProblems } from './scenario-checks.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './scenario-schema.js';
@@ -20,7 +21,7 @@ export function parseScenario(text: string, fileName: string): Scenario {
     ...crossProblems(yaml.value),
   ];
   if (!shape.success || problems.length > 0) throw yaml.refusal(problems);
-  return toScenario(shape.data);
+  return toScenario(shape.data, yaml.value);
 }
 
 async function readText(file: string): Promise<string> {
@@ -74,7 +75,8 @@ function nameOf(path: readonly PropertyKey[]): string {
     .replace(/^\./, '');
 }
 
-function toScenario(file: ScenarioFile): Scenario {
+/** `written`: the same file before its values were read. */
+function toScenario(file: ScenarioFile, written: unknown): Scenario {
   const { name, why, seed, modes, system, users, phases } = file;
   const { health, policy, drain } = system.proxy;
   const { rate, for: forMs, process, 'max-active': maxActive } = users.arrivals;
@@ -106,12 +108,14 @@ function toScenario(file: ScenarioFile): Scenario {
       recoveryMs: phases.recovery,
       quiesceMs: phases.quiesce,
     },
-    faults: file.faults.map(toFault),
+    faults: file.faults.map((fault, index) => toFault(fault, valueAt(written, ['faults', index]))),
     expect: file.expect,
   };
 }
 
-function toFault({ id, at, after, do: action, target, for: forMs }: FaultInFile): FaultSpec {
+function toFault({ id, at, after, do: action, target, for: forMs }: FaultInFile, written: unknown): FaultSpec {
   const trigger = after === undefined ? { atMs: at ?? 0 } : { afterFault: after.id, delayMs: after.delayMs };
-  return { id, trigger, do: action, target, forMs };
+  const names = Object.keys(faults[action]?.options ?? {}).filter(name => valueAt(written, [name]) !== undefined);
+  const options = Object.fromEntries(names.map(name => [name, valueAt(written, [name])]));
+  return { id, trigger, do: action, target, ...(names.length === 0 ? {} : { options }), forMs };
 }

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { durationPattern, parseDuration } from '../duration.js';
 import { type ModeName, modeGroups, modeNames } from '../modes.js';
 import { storeAddresses } from '../store-addresses.js';
-import { unknownName } from '../unknown-name.js';
 import { ScenarioError } from './errors.js';
 import { parseExpectation } from './expectations.js';
 import { faults } from './faults/registry.js';
+import { duration, expected, map, megabytes, oneOf, rate, show, text, wholeNumber } from './scenario-values.js';
 
 /**
  * What a scenario file may hold, as written: checked with it, and described by it to editors (`scenarioJsonSchema`).
@@ -15,73 +15,7 @@ import { faults } from './faults/registry.js';
 /** The names that `--policy` of the proxy knows. The simulator sees the proxy only as a process, so they stand here again. */
 export const policyNames = ['round-robin', 'least-connections', 'random'] as const;
 
-const minute = 60_000;
 const idPattern = '[a-z][a-z0-9-]{0,39}';
-
-type Complaint = (issue: { readonly input?: unknown }) => string;
-
-const expected =
-  (what: string): Complaint =>
-  ({ input }) =>
-    input === undefined ? `expected ${what}` : `found ${show(input)}, expected ${what}`;
-
-function show(value: unknown): string {
-  if (value === null) return 'nothing';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a map';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
-}
-
-/** A map that refuses keys it does not know: one line of the message for each. */
-function map<Shape extends z.ZodRawShape>(where: string, shape: Shape) {
-  const keys = Object.keys(shape);
-  const notAMap = expected(`a map with the keys ${keys.join(', ')}`);
-  return z.strictObject(shape, {
-    error: issue =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map(key => unknownName(`key in ${where}`, key.replaceAll(/\s+/g, ' '), keys)).join('\n')
-        : notAMap(issue),
-  });
-}
-
-function oneOf<const Names extends readonly string[]>(kind: string, names: Names) {
-  const notText = expected(`a ${kind}: ${names.join(', ')}`);
-  return z.enum(names, {
-    error: issue => (typeof issue.input === 'string' ? unknownName(kind, issue.input, names) : notText(issue)),
-  });
-}
-
-function text(what: string, pattern: RegExp) {
-  const error = expected(what);
-  return z.string({ error }).regex(pattern, { error, abort: true });
-}
-
-function wholeNumber(min: number, max: number) {
-  const error = expected(`a whole number from ${min} to ${max}`);
-  return z.number({ error }).int({ error, abort: true }).min(min, { error }).max(max, { error });
-}
-
-function duration(minMs: 0 | 1 = 1) {
-  const what = `a duration from ${minMs}ms to 10min, such as 500ms, 5s or 1min`;
-  return text(what, new RegExp(`^${durationPattern}$`))
-    .refine(written => within(parseDuration(written), minMs), { error: expected(what) })
-    .transform(written => parseDuration(written) ?? 0);
-}
-
-function within(durationMs: number | undefined, minMs: number): boolean {
-  return durationMs !== undefined && durationMs >= minMs && durationMs <= 10 * minute;
-}
-
-const megabytes = text('a size from 1MB to 9999MB, such as 64MB', /^[1-9]\d{0,3}MB$/).transform(written =>
-  Number.parseInt(written, 10),
-);
-
-const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\d+)?\/s$/)
-  .refine(written => Number.parseFloat(written) >= 0.1 && Number.parseFloat(written) <= 10_000, {
-    error: expected('a rate from 0.1/s to 10000/s, such as 20/s'),
-  })
-  .transform(written => Number.parseFloat(written));
 
 /** What the lab itself sets for every backend. */
 export const labVariables: readonly string[] = [
@@ -149,7 +83,7 @@ const phases = map('phases', {
   quiesce: duration(0).prefault('300ms'),
 });
 
-const fault = map('a fault', {
+const faultKeys = {
   id: text('a name in lower case such as kill-2', new RegExp(`^${idPattern}$`)),
   at: duration(0).optional().describe('So long after the faults phase began.'),
   after: text(
@@ -163,11 +97,36 @@ const fault = map('a fault', {
     .optional()
     .describe('So long after an earlier fault had healed.'),
   do: oneOf('fault', Object.keys(faults)),
-  target: text('a target such as backend-1, backend-any, redis, store or secrets', /\S/).describe(
-    'A backend, a store server, "store" for the one of the mode, or "secrets" for the key ring of all backends.',
+  target: text('a target such as backend-1, backend-any, redis, store, proxy->backend-1 or secrets', /\S/).describe(
+    'A backend, the proxy, a store server, "store" for the one of the mode, "from->to" for the link between two of them, or "secrets" for the key ring of all backends.',
   ),
   for: duration(0).describe('From confirmed to healing.'),
+};
+
+/** One shape for each fault, with the options of its own. */
+const faultShapes = Object.entries(faults).map(([name, entry]) => {
+  // What it is in detail only the fault itself knows, which reads its options once more (`defineFault`).
+  const options: object = entry.options;
+  return map(`a ${name} fault`, { ...faultKeys, do: z.literal(name), ...options });
 });
+const notAFault = expected(`a map with the keys ${Object.keys(faultKeys).join(', ')}`);
+const fault = z.discriminatedUnion('do', atLeastOne(faultShapes), {
+  error: issue => (isMap(issue.input) ? messageOf(faultKeys.do.safeParse(issue.input.do)) : notAFault(issue)),
+});
+
+function atLeastOne<T>(list: readonly T[]): [T, ...T[]] {
+  const [first, ...others] = list;
+  if (first === undefined) throw new Error('a registry is empty');
+  return [first, ...others];
+}
+
+function messageOf({ error }: { readonly error?: z.ZodError | undefined }): string | undefined {
+  return error?.issues[0]?.message;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 const expectation = z
   .string({ error: expected('an expectation such as "writes.lost == 0"') })
@@ -206,7 +165,15 @@ export const scenarioFile = map('the scenario', {
 });
 
 /** The parts that are checked against each other. */
-export const scenarioParts = { backends: system.shape.backends, users, phases, fault, modeList };
+export const scenarioParts = {
+  backends: system.shape.backends,
+  users,
+  phases,
+  fault,
+  action: faultKeys.do,
+  after: faultKeys.after,
+  modeList,
+};
 
 export type ScenarioFile = z.output<typeof scenarioFile>;
 export type FaultInFile = z.output<typeof fault>;

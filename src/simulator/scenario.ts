@@ -1,4 +1,4 @@
-import { type ModeName, storesOf } from '../modes.js';
+import type { ModeName } from '../modes.js';
 
 /** A scenario file, checked and with every default filled in. Durations are milliseconds. */
 export interface Scenario {
@@ -55,11 +55,6 @@ export function expectationsOf({ expect }: Scenario, mode: ModeName): readonly s
   return [...expect.any, ...(expect[mode] ?? expect.others ?? [])];
 }
 
-/** What a target is in one mode: `store` is the server that keeps its sessions, undefined where there is none. */
-export function targetIn(mode: ModeName, target: string): string | undefined {
-  return target === 'store' ? storesOf(mode)[0] : target;
-}
-
 /** When a fault strikes: so long after the faults phase began, or so long after another fault had healed. */
 export type FaultTrigger = { readonly atMs: number } | { readonly afterFault: string; readonly delayMs: number };
 
@@ -68,8 +63,11 @@ export interface FaultSpec {
   readonly trigger: FaultTrigger;
   /** A key of the fault registry. */
   readonly do: string;
-  /** `backend-2`, or `backend-any`: the seed chooses; `redis`, or `store`: the mode chooses; or `secrets`. */
+  /** `backend-2`, or `backend-any`: the seed chooses; `redis`, or `store`: the mode chooses; `secrets`; or a link
+   * between two of them, `proxy->backend-2`. */
   readonly target: string;
+  /** What stands beside `do` in the file, as written there: the fault reads it. */
+  readonly options?: Readonly<Record<string, unknown>>;
   /** From confirmed to healing. */
   readonly forMs: number;
 }

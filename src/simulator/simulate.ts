@@ -10,7 +10,8 @@ import { Journal } from './journal.js';
 import type { Plan } from './plan.js';
 import type { OnProgress } from './progress.js';
 import { RunClock } from './run-clock.js';
-import { expectationsOf, type FaultSpec, type Scenario, targetIn } from './scenario.js';
+import { expectationsOf, type FaultSpec, type Scenario } from './scenario.js';
+import { endsOf, membersIn, targetIn } from './targets.js';
 import { Driver } from './users/driver.js';
 import { shopJourney } from './users/shop-requests.js';
 
@@ -129,10 +130,12 @@ async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): 
 
 function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls: StoreUrls = {}): ClusterSpec {
   // A fault can strike a store in every mode: that it does not matter in some is worth seeing.
-  const struck = plan.faults.map(fault => fault.target).filter(isStoreServer);
+  const targets = plan.faults.map(({ target }) => target);
+  const struck = targets.flatMap(membersIn).filter(isStoreServer);
   const stores = [...new Set([...storesOf(mode), ...struck])];
+  const links = [...new Set(targets.filter(target => endsOf(target) !== undefined))];
   const memoryMb = { memcached: system.memcached.memoryMb };
-  return { mode, backends: system.backends, proxy: system.proxy, stores, storeUrls, memoryMb };
+  return { mode, backends: system.backends, proxy: system.proxy, stores, storeUrls, memoryMb, links };
 }
 
 function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Record<string, string>): RunHeader {

@@ -4,19 +4,20 @@ import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
 import { LabError } from '#src/simulator/errors.js';
-import type { Fault, FaultTarget } from '#src/simulator/fault.js';
+import type { Fault } from '#src/simulator/fault.js';
 import { runFaults } from '#src/simulator/fault-schedule.js';
 import { faults } from '#src/simulator/faults/registry.js';
 import type { FaultEdge } from '#src/simulator/progress.js';
 import { RunClock } from '#src/simulator/run-clock.js';
 import type { FaultSpec } from '#src/simulator/scenario.js';
+import type { TargetKind } from '#src/simulator/targets.js';
 import { leavingNothing, quickProxy, withCluster } from './processes.js';
 
 const spec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], proxy: quickProxy } as const;
 const targets = { backend: 'backend-2', store: 'redis' } as const;
 /** Of the faults that end or stop a process. */
 type Role = keyof typeof targets;
-const isRole = (kind: FaultTarget): kind is Role => Object.hasOwn(targets, kind);
+const isRole = (kind: TargetKind): kind is Role => Object.hasOwn(targets, kind);
 
 /** One cluster for the whole of a test; nothing of it is left. */
 function lab(use: (cluster: Cluster) => Promise<void>): () => Promise<void> {

@@ -334,7 +334,7 @@ describe('a broken scenario file', () => {
 
   /** Written in plans for later, or in other tools: a key that is not built must not be ignored. */
   const notBuilt: readonly (readonly [text: string, message: string])[] = [
-    [broken('at: 1s', 'when: writes.acknowledged >= 50'), 'unknown key in a fault "when"'],
+    [broken('at: 1s', 'when: writes.acknowledged >= 50'), 'unknown key in a kill fault "when"'],
     [
       broken('- writes.lost == 0', '- requests.failed during recovery < 1 %'),
       'found "requests.failed during recovery < 1 %", expected',

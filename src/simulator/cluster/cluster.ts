@@ -10,9 +10,19 @@ export interface Cluster {
   readonly secretsFile: string | undefined;
   /** Rejects nobody: a target was checked against the scenario before the run. Throws `LabError` all the same. */
   member(name: string): Member;
+  /** The link `from->to`, which is there when the spec asked for it. Throws `LabError` otherwise. */
+  link(name: string): Link;
   /** Stops everything, resumes what was stopped with SIGSTOP first, removes the temporary directory. Idempotent. For
    * the second Ctrl-C, which cannot wait: `killNow` of janitor.ts. */
   stop(): Promise<void>;
+}
+
+/** All that one member says to another and hears from it, over TCP: it passes through here and can be disturbed. */
+export interface Link {
+  /** `proxy->backend-2`. */
+  readonly name: string;
+  /** Where the one end connects; from here it goes on to the other end. */
+  readonly port: number;
 }
 
 export type MemberState = 'up' | 'draining' | 'stopped' | 'dead';

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { ModeName } from '../../modes.js';
 import type { StoreServerName, StoreUrls } from '../../store-addresses.js';
@@ -8,13 +8,12 @@ import { interruptible } from '../interruptible.js';
 import { backendSpec } from './backend.js';
 import type { Cluster, ProxyAdmin } from './cluster.js';
 import { freePort, isFree } from './free-port.js';
-import { Janitor } from './janitor.js';
-import { temporaryBase } from './open-to-all.js';
+import { Lab } from './lab.js';
 import { eventually } from './probe.js';
-import { type Listeners, ProcessMember, type ProcessSpec } from './process-member.js';
+import type { Listeners } from './process-member.js';
 import { type ProxySpec, proxySpec } from './proxy.js';
 import { proxyAdmin } from './proxy-admin.js';
-import { type ProgramRun, runProgram } from './run-program.js';
+import type { ProgramRun } from './run-program.js';
 import { makeSharedFiles } from './shared-files.js';
 import { isStoreServer, storeServerNames, storeServers } from './stores/registry.js';
 
@@ -36,6 +35,8 @@ export interface ClusterSpec {
   readonly storeUrls?: StoreUrls;
   /** What the stores that are started here may keep, where it is not theirs to say. */
   readonly memoryMb?: { readonly [store in StoreServerName]?: number | undefined };
+  /** The links that are wanted, `proxy->backend-1`, `backend-1->redis`: what they join then goes through them. */
+  readonly links?: readonly string[];
 }
 
 /**
@@ -80,6 +81,8 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   const shared = await makeSharedFiles(await lab.directory(), spec.backends.env);
   const storeUrls = Object.assign({}, spec.storeUrls, ...stores.map(({ url }) => url));
   const ports = await Promise.all(Array.from({ length: spec.backends.count }, freePort));
+  const portOf = portsByName(stores, ports);
+  for (const link of spec.links ?? []) await lab.link(link, portOf);
   const backends = ports.map((port, index) =>
     backendSpec({
       ...spec.backends,
@@ -87,11 +90,12 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
       name: backendName(index),
       port,
       mode: spec.mode,
-      storeUrls,
+      storeUrls: lab.urlsSeenBy(backendName(index), storeUrls),
     }),
   );
   await Promise.all(backends.map(backend => lab.start(backend)));
-  const proxy = spec.proxy && (await bootProxy(lab, spec.proxy, spec.mode, ports));
+  const seen = ports.map((port, index) => lab.portSeenBy('proxy', backendName(index)) ?? port);
+  const proxy = spec.proxy && (await bootProxy(lab, spec.proxy, spec.mode, seen));
   await lab.mustRun();
   return {
     proxyUrl: proxy?.url ?? `http://127.0.0.1:${ports[0]}`,
@@ -100,6 +104,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
     versions: Object.assign({}, ...stores.map(({ versions }) => versions)),
     secretsFile: shared.secretsFile,
     member: name => lab.member(name),
+    link: name => lab.linkOf(name),
     stop: () => lab.stop(),
   };
 }
@@ -111,7 +116,15 @@ async function bootStore(lab: Lab, name: StoreServerName, memoryMb: number | und
   const prepared = await storeServers[name]?.prepare(place);
   if (prepared === undefined) throw new LabError(unknownName('store server', name, storeServerNames));
   await lab.start(prepared.spec);
-  return { url: { [name]: prepared.url }, versions: prepared.versions };
+  return { name, port: place.port, url: { [name]: prepared.url }, versions: prepared.versions };
+}
+
+function portsByName(
+  stores: readonly { readonly name: string; readonly port: number }[],
+  backendPorts: readonly number[],
+): ReadonlyMap<string, number> {
+  const backends = backendPorts.map((port, index) => [backendName(index), port] as const);
+  return new Map([...stores.map(({ name, port }) => [name, port] as const), ...backends]);
 }
 
 async function bootProxy(lab: Lab, spec: ProxySpec, mode: ModeName, backendPorts: readonly number[]) {
@@ -149,76 +162,4 @@ const noProxy: ProxyAdmin = { drain: refuse, ready: refuse, backends: refuse };
 
 async function refuse(): Promise<never> {
   throw new LabError('this cluster was started without a proxy');
-}
-
-/** What has been started so far: the one thing that knows how to stop a lab that is half up. */
-class Lab {
-  readonly members: ProcessMember[] = [];
-  readonly #janitor = new Janitor();
-  readonly #listeners: Listeners;
-  readonly #stopping = new AbortController();
-  readonly #running: Promise<void>[] = [];
-  #directory: Promise<string> | undefined;
-  #stopped: Promise<void> | undefined;
-
-  constructor(listeners: Listeners) {
-    this.#listeners = listeners;
-  }
-
-  member(name: string): ProcessMember {
-    const found = this.members.find(member => member.name === name);
-    if (found !== undefined) return found;
-    throw new LabError(`no member "${name}"; there are ${this.members.map(member => member.name).join(', ')}`);
-  }
-
-  async start(spec: ProcessSpec): Promise<void> {
-    this.#refuseWhenStopped(spec.name);
-    const member = new ProcessMember(spec, this.#janitor, this.#listeners);
-    this.members.push(member);
-    await member.start();
-  }
-
-  run(program: ProgramRun): Promise<void> {
-    const running = runProgram(program, this.#stopping.signal, this.#janitor);
-    this.#running.push(running);
-    return running;
-  }
-
-  async mustRun(): Promise<void> {
-    for (const member of this.members) await member.mustRun();
-  }
-
-  /** Its own temporary directory, made at the first call. */
-  directory(): Promise<string> {
-    this.#refuseWhenStopped('a temporary directory');
-    this.#directory ??= mkdtemp(path.join(temporaryBase(), 'holdfast-')).then(async directory => {
-      this.#janitor.watchDirectory(directory);
-      // A server that may not be root must get through to its own folder; nobody can look around.
-      await chmod(directory, 0o711);
-      return directory;
-    });
-    return this.#directory;
-  }
-
-  stop(): Promise<void> {
-    this.#stopped ??= this.#stopAll();
-    return this.#stopped;
-  }
-
-  /** A boot that was interrupted runs on for a moment: nothing may appear behind the back of `stop`. */
-  #refuseWhenStopped(what: string): void {
-    if (this.#stopped !== undefined) throw new LabError(`${what} was wanted while the lab was being stopped`);
-  }
-
-  async #stopAll(): Promise<void> {
-    this.#stopping.abort(new LabError('the lab is being stopped'));
-    await Promise.allSettled(this.#running);
-    await Promise.all(this.members.map(member => member.end()));
-    const directory = await this.#directory;
-    if (directory !== undefined) {
-      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
-      this.#janitor.forgetDirectory(directory);
-    }
-    await this.#janitor.dismiss();
-  }
 }

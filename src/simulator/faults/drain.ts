@@ -10,6 +10,7 @@ const healWithinMs = 15_000;
 export const drain: FaultEntry = {
   summary: 'drained by the proxy, then SIGTERM; healed by a new start and "ready"',
   targets: ['backend'],
+  options: {},
   make: target => {
     let drained = false;
     let asked = false;

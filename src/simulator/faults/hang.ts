@@ -10,6 +10,7 @@ const healWithinMs = 15_000;
 export const hang: FaultEntry = {
   summary: 'SIGSTOP, later SIGCONT: accepts connections and answers nothing',
   targets: ['backend', 'store'],
+  options: {},
   make: target => ({
     async inject(cluster) {
       cluster.member(target).signal('SIGSTOP');

@@ -8,6 +8,7 @@ const healWithinMs = 15_000;
 export const kill: FaultEntry = {
   summary: 'SIGKILL; healed by a new start on the same port',
   targets: ['backend', 'store'],
+  options: {},
   make: target => {
     /** A process that was dead before proves nothing: only what was alive here can have been killed here. */
     let struck = false;

@@ -6,6 +6,7 @@ import type { FaultEntry } from '../fault.js';
 export const replaceSecrets: FaultEntry = {
   summary: 'a new key alone in the ring, SIGHUP for each: what the old keys signed is refused',
   targets: ['secrets'],
+  options: {},
   make: () => {
     let ring: KeyRing | undefined;
     return {

@@ -9,6 +9,7 @@ import type { FaultEntry } from '../fault.js';
 export const rotateSecrets: FaultEntry = {
   summary: 'a new key at the end of the ring, then at its head, SIGHUP for each; the old one stays',
   targets: ['secrets'],
+  options: {},
   make: () => {
     let ring: KeyRing | undefined;
     return {

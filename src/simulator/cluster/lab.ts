@@ -1,0 +1,115 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { StoreUrls } from '../../store-addresses.js';
+import { LabError } from '../errors.js';
+import { endsOf } from '../targets.js';
+import { Janitor } from './janitor.js';
+import { TcpLink } from './links.js';
+import { temporaryBase } from './open-to-all.js';
+import { type Listeners, ProcessMember, type ProcessSpec } from './process-member.js';
+import { type ProgramRun, runProgram } from './run-program.js';
+
+/** What has been started so far: the one thing that knows how to stop a lab that is half up. */
+export class Lab {
+  readonly members: ProcessMember[] = [];
+  readonly #links: TcpLink[] = [];
+  readonly #janitor = new Janitor();
+  readonly #listeners: Listeners;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>[] = [];
+  #directory: Promise<string> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(listeners: Listeners) {
+    this.#listeners = listeners;
+  }
+
+  member(name: string): ProcessMember {
+    const found = this.members.find(member => member.name === name);
+    if (found !== undefined) return found;
+    throw new LabError(`no member "${name}"; there are ${this.members.map(member => member.name).join(', ')}`);
+  }
+
+  async start(spec: ProcessSpec): Promise<void> {
+    this.#refuseWhenStopped(spec.name);
+    const member = new ProcessMember(spec, this.#janitor, this.#listeners);
+    this.members.push(member);
+    await member.start();
+  }
+
+  async link(name: string, portOf: ReadonlyMap<string, number>): Promise<void> {
+    this.#refuseWhenStopped(name);
+    const port = portOf.get(endsOf(name)?.[1] ?? '');
+    if (port === undefined) throw new LabError(`the link ${name} leads to nobody; there are ${[...portOf.keys()]}`);
+    this.#links.push(await TcpLink.listen(name, port));
+  }
+
+  linkOf(name: string): TcpLink {
+    const found = this.#links.find(link => link.name === name);
+    if (found !== undefined) return found;
+    throw new LabError(`no link "${name}"; there are ${this.#links.map(link => link.name).join(', ') || 'none'}`);
+  }
+
+  /** Where `from` connects to reach `to`, when there is a link between them. */
+  portSeenBy(from: string, to: string): number | undefined {
+    return this.#links.find(({ name }) => name === `${from}->${to}`)?.port;
+  }
+
+  /** The addresses of the stores as this member must see them: through its links, where it has some. */
+  urlsSeenBy(from: string, urls: StoreUrls): StoreUrls {
+    const entries = Object.entries(urls).map(([store, url]) => [store, atPort(url, this.portSeenBy(from, store))]);
+    return Object.fromEntries(entries);
+  }
+
+  run(program: ProgramRun): Promise<void> {
+    const running = runProgram(program, this.#stopping.signal, this.#janitor);
+    this.#running.push(running);
+    return running;
+  }
+
+  async mustRun(): Promise<void> {
+    for (const member of this.members) await member.mustRun();
+  }
+
+  /** Its own temporary directory, made at the first call. */
+  directory(): Promise<string> {
+    this.#refuseWhenStopped('a temporary directory');
+    this.#directory ??= mkdtemp(path.join(temporaryBase(), 'holdfast-')).then(async directory => {
+      this.#janitor.watchDirectory(directory);
+      // A server that may not be root must get through to its own folder; nobody can look around.
+      await chmod(directory, 0o711);
+      return directory;
+    });
+    return this.#directory;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopAll();
+    return this.#stopped;
+  }
+
+  /** A boot that was interrupted runs on for a moment: nothing may appear behind the back of `stop`. */
+  #refuseWhenStopped(what: string): void {
+    if (this.#stopped !== undefined) throw new LabError(`${what} was wanted while the lab was being stopped`);
+  }
+
+  async #stopAll(): Promise<void> {
+    this.#stopping.abort(new LabError('the lab is being stopped'));
+    await Promise.allSettled(this.#running);
+    await Promise.all(this.members.map(member => member.end()));
+    await Promise.all(this.#links.map(link => link.close()));
+    const directory = await this.#directory;
+    if (directory !== undefined) {
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+      this.#janitor.forgetDirectory(directory);
+    }
+    await this.#janitor.dismiss();
+  }
+}
+
+function atPort(url: string, port: number | undefined): string {
+  if (port === undefined) return url;
+  const there = new URL(url);
+  there.port = String(port);
+  return there.href;
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { durationPattern, parseDuration } from '../duration.js';
+import { unknownName } from '../unknown-name.js';
+
+/**
+ * The values of a scenario file: each checked where it stands, and each with a message that says what was found and what
+ * was expected. Durations come out in milliseconds.
+ */
+
+const minute = 60_000;
+
+type Complaint = (issue: { readonly input?: unknown }) => string;
+
+export const expected =
+  (what: string): Complaint =>
+  ({ input }) =>
+    input === undefined ? `expected ${what}` : `found ${show(input)}, expected ${what}`;
+
+export function show(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+}
+
+/** A map that refuses keys it does not know: one line of the message for each. */
+export function map<Shape extends z.ZodRawShape>(where: string, shape: Shape) {
+  const keys = Object.keys(shape);
+  const notAMap = expected(`a map with the keys ${keys.join(', ')}`);
+  return z.strictObject(shape, {
+    error: issue =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map(key => unknownName(`key in ${where}`, key.replaceAll(/\s+/g, ' '), keys)).join('\n')
+        : notAMap(issue),
+  });
+}
+
+export function oneOf<const Names extends readonly string[]>(kind: string, names: Names) {
+  const notText = expected(`a ${kind}: ${names.join(', ')}`);
+  return z.enum(names, {
+    error: issue => (typeof issue.input === 'string' ? unknownName(kind, issue.input, names) : notText(issue)),
+  });
+}
+
+export function text(what: string, pattern: RegExp) {
+  const error = expected(what);
+  return z.string({ error }).regex(pattern, { error, abort: true });
+}
+
+export function wholeNumber(min: number, max: number) {
+  const error = expected(`a whole number from ${min} to ${max}`);
+  return z.number({ error }).int({ error, abort: true }).min(min, { error }).max(max, { error });
+}
+
+export function duration(minMs: 0 | 1 = 1) {
+  const what = `a duration from ${minMs}ms to 10min, such as 500ms, 5s or 1min`;
+  return text(what, new RegExp(`^${durationPattern}$`))
+    .refine(written => within(parseDuration(written), minMs), { error: expected(what) })
+    .transform(written => parseDuration(written) ?? 0);
+}
+
+function within(durationMs: number | undefined, minMs: number): boolean {
+  return durationMs !== undefined && durationMs >= minMs && durationMs <= 10 * minute;
+}
+
+export const megabytes = text('a size from 1MB to 9999MB, such as 64MB', /^[1-9]\d{0,3}MB$/).transform(written =>
+  Number.parseInt(written, 10),
+);
+
+export const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\d+)?\/s$/)
+  .refine(written => Number.parseFloat(written) >= 0.1 && Number.parseFloat(written) <= 10_000, {
+    error: expected('a rate from 0.1/s to 10000/s, such as 20/s'),
+  })
+  .transform(written => Number.parseFloat(written));
+
+/** The options of a fault: their names, and what may be written for each. */
+export type Options = z.ZodRawShape;
+export type OptionsRead<Own extends Options> = z.output<z.ZodObject<Own>>;
+
+/** Reads options as they were written; they have been checked with the file. */
+export function readerOf<Own extends Options>(options: Own): (written: unknown) => OptionsRead<Own> {
+  const shape = z.object(options);
+  return written => shape.parse(written);
+}
