@@ -1,11 +1,15 @@
-import type { JudgedRun } from '../simulator/verdict.js';
+import { type JudgedRun, warningsOf } from '../simulator/verdict.js';
 import { refusals } from './no-session.js';
 import { count, counted, seconds } from './words.js';
 
 /** The verdict on one mode: who was logged out, what was lost, what failed, whether it came back. */
 export function sentence(judged: JudgedRun): string {
   const { run, verdict } = judged;
-  const parts = [usersPart(judged), writesPart(judged), requestsPart(judged), ...alarms(judged), recovery(judged)];
+  const warnings = warningsOf(verdict).length;
+  const parts = [
+    ...[usersPart(judged), writesPart(judged), requestsPart(judged), ...alarms(judged), recovery(judged)],
+    ...(warnings === 0 ? [] : [counted(warnings, 'warning')]),
+  ];
   return `${run.header.mode}: ${parts.join(', ')} — ${verdict.word}`;
 }
 

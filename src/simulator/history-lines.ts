@@ -1,3 +1,4 @@
+import type { ExpectationLine } from './expectations.js';
 import {
   type FaultRecord,
   type LabRecord,
@@ -41,9 +42,17 @@ const texts = rule(
   'a list of strings',
   (value): value is string[] => Array.isArray(value) && value.every(text.accepts),
 );
+const expectations = rule(
+  'a list of strings and of objects such as {"warn":"writes.stale == 0"}',
+  (value): value is ExpectationLine[] => Array.isArray(value) && value.every(isExpectationLine),
+);
 const textsByName = rule(
   'an object of strings',
   (value): value is Record<string, string> => isObject(value) && Object.values(value).every(text.accepts),
+);
+const moments = rule(
+  'a list of milliseconds',
+  (value): value is number[] => Array.isArray(value) && value.every(isMilliseconds),
 );
 const quantities = rule(
   'an object of integers from 0',
@@ -78,6 +87,7 @@ const operationRules: Rules<Operation> = {
   backend: optional(text),
   incarnation: optional(text),
   final: optional(only(true)),
+  extra: optional(only(true)),
 };
 
 const headerRules: Rules<RunHeader> = {
@@ -90,7 +100,7 @@ const headerRules: Rules<RunHeader> = {
   revocationLagMs: optional(milliseconds),
   planned: count,
   faults: texts,
-  expectations: texts,
+  expectations,
   versions: textsByName,
   startedAt: text,
 };
@@ -121,7 +131,13 @@ const memberRules: Rules<MemberRecord> = {
   state: oneOf(['up', 'draining', 'stopped', 'dead']),
 };
 
-const labRules: Rules<LabRecord> = { type: only('lab'), lagMs: lag, dropped: count, counts: optional(countsByName) };
+const labRules: Rules<LabRecord> = {
+  type: only('lab'),
+  lagMs: lag,
+  dropped: count,
+  droppedMs: optional(moments),
+  counts: optional(countsByName),
+};
 
 /** Takes one line of JSON for what it says it is. Throws a LineProblem that says what was expected instead. */
 export function lineOf(json: string): HistoryLine {
@@ -202,6 +218,10 @@ function optional<T>({ expected, accepts }: Rule<T>): Rule<T | undefined> {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isExpectationLine(value: unknown): value is ExpectationLine {
+  return text.accepts(isObject(value) && Object.keys(value).length === 1 ? value.warn : value);
 }
 
 function isCount(value: unknown): value is number {

@@ -1,3 +1,5 @@
+import type { ExpectationLine } from './expectations.js';
+
 /**
  * The history of a run: what every simulated user did and what came of it. It is recorded once; the checker, the
  * expectations and every report are computed from it. All times are milliseconds since the start of the run.
@@ -53,6 +55,8 @@ export interface Operation {
   readonly incarnation?: string;
   /** The read-back after quiescence. */
   readonly final?: true;
+  /** A login that the plan does not hold: the one before it was lost, or did not end ok. */
+  readonly extra?: true;
 }
 
 export const phaseNames = ['warmup', 'baseline', 'faults', 'recovery', 'quiesce', 'readback'] as const;
@@ -97,6 +101,8 @@ export interface LabRecord {
   /** Operations that the plan wanted and that were never sent: the user was still waiting for earlier ones, or put off a
    * logout because it could not see its cart. */
   readonly dropped: number;
+  /** For when each of them was planned, in the order in which they were dropped. */
+  readonly droppedMs?: readonly number[];
   /** What a process counted since its last boot and said when the run was over, by member and by its own names: of a
    * backend `opened`, `absent`, `unknown`, `forged` …, of a store `evictions`. Who did not answer is not there. */
   readonly counts?: Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -117,7 +123,7 @@ export interface RunHeader {
   /** Ids of the faults that the plan holds: one without a record of its own never struck. */
   readonly faults: readonly string[];
   /** Lines of `expect.any` and of `expect.<mode>`, as written. */
-  readonly expectations: readonly string[];
+  readonly expectations: readonly ExpectationLine[];
   /** The exact version of Holdfast, Node and the store: how to repeat it. */
   readonly versions: Readonly<Record<string, string>>;
   /** ISO 8601, when the run began. */

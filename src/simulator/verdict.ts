@@ -1,6 +1,8 @@
 import type { Findings } from './checker/findings.js';
-import { evaluate, limitsDefect, parseExpectation } from './expectations.js';
+import { findingsWithin } from './checker/within.js';
+import { type EvaluatedExpectation, type Expectation, evaluate, limitsDefect, parseLine } from './expectations.js';
 import type { FaultRecord, RunRecord } from './history.js';
+import { knownWindow, type Span, spanOf } from './windows.js';
 
 export type VerdictWord = 'pass' | 'fail' | 'inconclusive';
 
@@ -8,12 +10,7 @@ export interface Verdict {
   readonly word: VerdictWord;
   /** Why it is inconclusive, or which expectations were not met: whole sentences. */
   readonly reasons: readonly string[];
-  readonly expectations: readonly {
-    readonly text: string;
-    readonly met: boolean;
-    /** What was measured, for the message. */
-    readonly actual: string;
-  }[];
+  readonly expectations: readonly EvaluatedExpectation[];
 }
 
 /** A run with all that was computed from it: what reporters get. */
@@ -31,26 +28,58 @@ export const unverifiedPercentMax = 1;
 /**
  * Pure. Whatever makes the evidence doubtful comes first: a run that proves nothing is neither a pass nor a fail. But
  * a defect that was seen was seen: somebody else's cart is a fail in a run that is doubtful otherwise, too.
+ * What is only a warning decides nothing.
  * Throws `ScenarioError` when an expectation of the run's header does not parse.
  */
 export function judge(run: RunRecord, findings: Findings): Verdict {
-  const parsed = run.header.expectations.map(parseExpectation);
-  const judged = parsed.map(expectation => ({ expectation, result: evaluate(expectation, findings) }));
-  const expectations = judged.map(({ result }) => result);
+  const all = run.header.expectations.map(line => compared(parseLine(line), run, findings));
+  const expectations = all.map(({ result }) => result);
+  const judged = all.filter(({ result }) => result.level !== 'warn');
   const unmet = judged.filter(({ result }) => !result.met);
   const defects = unmet.filter(({ expectation }) => limitsDefect(expectation));
   const doubts = [
     ...neverStruck(run),
     ...run.faults.flatMap(faultDoubts),
     ...observationDoubts(run, findings),
+    ...new Set(judged.flatMap(({ doubts }) => doubts)),
     ...labDoubts(run),
-    ...(expectations.length === 0 ? [nothingExpected(run)] : []),
+    ...(judged.length === 0 ? [nothingExpected(run)] : []),
   ];
   if (doubts.length > 0 && defects.length === 0) return { word: 'inconclusive', reasons: doubts, expectations };
-  const failures = (doubts.length > 0 ? defects : unmet).map(
-    ({ result }) => `Expected ${result.text}; it was ${result.actual}.`,
-  );
+  const failures = (doubts.length > 0 ? defects : unmet).map(({ result }) => unmetSentence(result));
   return { word: failures.length > 0 ? 'fail' : 'pass', reasons: [...failures, ...doubts], expectations };
+}
+
+/** Pure. A sentence for each warning that was not heeded. */
+export function warningsOf({ expectations }: Verdict): string[] {
+  return expectations.filter(({ level, met }) => level === 'warn' && !met).map(unmetSentence);
+}
+
+function unmetSentence({ text, actual }: EvaluatedExpectation): string {
+  return `Expected ${text}; it was ${actual}.`;
+}
+
+interface Compared {
+  readonly expectation: Expectation;
+  readonly result: EvaluatedExpectation;
+  /** Why it shows nothing, whether it is met or not. */
+  readonly doubts: readonly string[];
+}
+
+function compared(expectation: Expectation, run: RunRecord, findings: Findings): Compared {
+  const { during, text } = expectation;
+  if (during === undefined) return { expectation, result: evaluate(expectation, findings), doubts: [] };
+  knownWindow(during, run.header.faults);
+  const span = spanOf(during, run);
+  const within = span && findingsWithin(run, findings, span);
+  // A fault that never struck is a doubt of its own.
+  const doubts = span !== undefined && within === undefined ? [emptyWindow(text, span)] : [];
+  return { expectation, result: evaluate(expectation, within), doubts };
+}
+
+function emptyWindow(text: string, { fromMs, untilMs }: Span): string {
+  const end = Number.isFinite(untilMs) ? `${Math.round(untilMs)} ms` : 'the end';
+  return `Nothing was planned from ${Math.round(fromMs)} ms to ${end}, so nothing shows whether ${text}: let users be there (users.arrivals, phases), or choose another window.`;
 }
 
 /** Pure. The same scenario and mode, run several times: one verdict, inconclusive when the words differ. */
@@ -63,7 +92,7 @@ export function judgeRepeats(verdicts: readonly Verdict[]): Verdict {
   return {
     word: agree ? first.word : 'inconclusive',
     reasons: agree ? reasons : [disagreement(verdicts), ...reasons],
-    expectations: first.expectations.map(({ text }) => joined(text, verdicts)),
+    expectations: first.expectations.map(expectation => joined(expectation, verdicts)),
   };
 }
 
@@ -125,7 +154,9 @@ function disagreement(verdicts: readonly Verdict[]): string {
   return `${verdicts.length} repeats disagree (${counts.join(', ')}), so neither is proven: loosen the expectation that is near its limit, or repeat more often.`;
 }
 
-function joined(text: string, verdicts: readonly Verdict[]): Verdict['expectations'][number] {
-  const all = verdicts.flatMap(({ expectations }) => expectations.filter(expectation => expectation.text === text));
-  return { text, met: all.every(({ met }) => met), actual: [...new Set(all.map(({ actual }) => actual))].join('; ') };
+function joined(first: EvaluatedExpectation, verdicts: readonly Verdict[]): EvaluatedExpectation {
+  const isSame = ({ text, level }: EvaluatedExpectation): boolean => text === first.text && level === first.level;
+  const all = verdicts.flatMap(({ expectations }) => expectations.filter(isSame));
+  const actual = [...new Set(all.map(one => one.actual))].join('; ');
+  return { ...first, met: all.every(({ met }) => met), actual };
 }

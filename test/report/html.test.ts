@@ -77,6 +77,14 @@ describe('the html reporter', () => {
     expect(text).to.not.match(/NaN|Infinity|undefined/);
   });
 
+  it('shows a warning as one, beside a verdict that it does not change', () => {
+    const warned = { text: 'writes.lost == 0', level: 'warn', met: false, actual: '362' } as const;
+    const verdict = { word: 'pass', reasons: [], expectations: [warned] } as const;
+    const text = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
+    expect(text).to.include('<li>Warning: Expected writes.lost == 0; it was 362.</li>');
+    expect(text).to.include('<td class="inconclusive">! warning</td>').and.not.include('✗');
+  });
+
   it('marks an expectation that was not met, with what was measured', () => {
     const sample = sampleRun({ mode: 'redis', users: 3 });
     const expectations = [{ text: 'writes.lost == 0', met: false, actual: '17 lost' }];

@@ -22,7 +22,14 @@ const schema1 = {
         resurrected: 'number',
         stale: 'number',
       },
-      requests: { planned: 'number', ok: 'number', failed: 'number', unknown: 'number', dropped: 'number' },
+      requests: {
+        planned: 'number',
+        ok: 'number',
+        failed: 'number',
+        unknown: 'number',
+        dropped: 'number',
+        bad: 'number',
+      },
       latencyMs: { p50: 'number', p90: 'number', p99: 'number', max: 'number' },
       recoveryMs: 'number',
       faults: [
@@ -46,6 +53,14 @@ describe('the json reporter', () => {
   it('has every field of schema 1 in its place and of its kind', () => {
     const whole: unknown = JSON.parse(report());
     expect(departures(whole, schema1, '$')).to.deep.equal([]);
+  });
+
+  it('says of an expectation that it is a warning', () => {
+    const warned = { text: 'writes.stale == 0', level: 'warn', met: false, actual: '3' } as const;
+    const run = changed(sampleRun({ mode: 'redis', users: 3 }), {
+      verdict: { word: 'pass', reasons: [], expectations: [warned] },
+    });
+    expect(JSON.parse(report([run])).runs[0].expectations).to.deep.equal([warned]);
   });
 
   it('notices a field that is missing or of another kind', () => {

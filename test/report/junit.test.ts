@@ -14,7 +14,7 @@ const expectations = [
 function tagsOf(xml: string): string[] {
   const open: string[] = [];
   const seen: string[] = [];
-  for (const [, slash, name = '', rest = ''] of xml.matchAll(/<(\/?)([a-z]+)((?:\s+[a-z]+="[^"<]*")*\/?)>/g)) {
+  for (const [, slash, name = '', rest = ''] of xml.matchAll(/<(\/?)([a-z-]+)((?:\s+[a-z]+="[^"<]*")*\/?)>/g)) {
     if (slash === '/') expect(open.pop()).to.equal(name);
     else if (!rest.endsWith('/')) open.push(name);
     if (slash !== '/') seen.push(name);
@@ -57,6 +57,17 @@ describe('the junit reporter', () => {
       .and.contain('failures="0" errors="1" skipped="2"');
   });
 
+  it('calls a warning no failure, and says what it was', () => {
+    const warned = [{ text: 'writes.stale == 0', level: 'warn', met: false, actual: '<3>' }] as const;
+    const verdict = { word: 'pass', reasons: [], expectations: [...warned] } as const;
+    const xml = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
+    expect(tagsOf(xml)).to.deep.equal(['testsuites', 'testsuite', 'testcase', 'system-out']);
+    expect(xml)
+      .to.contain('name="warn: writes.stale == 0"')
+      .and.contain('<system-out>warning: it was &#60;3&#62;</system-out>')
+      .and.contain('tests="1" failures="0" errors="0" skipped="0"');
+  });
+
   it('is well-formed whatever is in it', () => {
     const text = 'a < b & "c" \'d\' ]]> \n\u0000\u001b\ud800';
     const verdict = { word: 'fail', reasons: [text], expectations: [{ text, met: false, actual: text }] } as const;
@@ -83,6 +94,17 @@ describe('the reporters for GitHub', () => {
     expect(text)
       .to.match(/^::error title=kill-one%2C redis #2%3A fail::redis: /)
       .and.contain('100 %25 lost: 3,%0A4');
+  });
+
+  it('annotate a warning as one, in a run that passed too, and write it below the table', () => {
+    const unheeded = { text: 'requests.bad < 1 %', level: 'warn', met: false, actual: '3' } as const;
+    const met = { ...unheeded, text: 'writes.stale == 0', met: true };
+    const passed = { word: 'pass', reasons: [], expectations: [unheeded, met] } as const;
+    const run = changed(sampleRun({ mode: 'redis', users: 3 }), { verdict: passed });
+    expect(reporters.annotations.report([run], { colour: true })).to.equal(
+      '::warning title=kill-one%2C redis%3A warning::Expected requests.bad < 1 %25; it was 3.\n',
+    );
+    expect(reporters.markdown.report([run], { colour: true })).to.match(/^- redis: warning: Expected requests.bad/m);
   });
 
   it('write a table whose cells stay cells', () => {

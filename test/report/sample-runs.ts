@@ -195,6 +195,7 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
       failed: outcomes('fail'),
       unknown: outcomes('unknown'),
       dropped: 0,
+      bad: operations.filter(({ outcome }) => outcome !== 'ok').length,
     },
     latencyMs: percentiles(operations.map(one => one.doneMs - one.plannedMs)),
     serviceMs: percentiles(operations.map(one => one.doneMs - one.sentMs)),

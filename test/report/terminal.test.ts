@@ -65,6 +65,15 @@ describe('the terminal reporter', () => {
     expect(text).to.not.include('users.loggedOut > 0');
   });
 
+  it('counts warnings in the sentence and lists each that was not heeded, in a run that passed', () => {
+    const warned = { ...unmet, level: 'warn' } as const;
+    const heeded = { text: 'writes.stale == 0', level: 'warn', met: true, actual: '0' } as const;
+    const text = plain([changed(redis, { verdict: { word: 'pass', reasons: [], expectations: [warned, heeded] } })]);
+    expect(text).to.match(/^redis: .*, 1 warning — pass$/m);
+    expect(text).to.include('redis: warning: Expected writes.lost == 0; it was 362.').and.not.include('writes.stale');
+    expect(text).not.to.include('measured');
+  });
+
   it('gives the reason of an inconclusive run', () => {
     const reasons = ['The fault kill was not confirmed within 5 s.'];
     const text = plain([changed(redis, { verdict: { word: 'inconclusive', reasons, expectations: [] } })]);

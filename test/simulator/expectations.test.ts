@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import { ScenarioError } from '#src/simulator/errors.js';
-import { evaluate, metricNames, parseExpectation } from '#src/simulator/expectations.js';
+import { evaluate, metricNames, parseExpectation, parseLine, windowMetricNames } from '#src/simulator/expectations.js';
 import { findings } from './judged.js';
 
 const notRecovered: Findings = { ...findings, recoveryMs: null, recovered: false };
@@ -36,6 +36,8 @@ describe('expectations', () => {
     ['requests.failed < 0.1 %', false, '7 of 4000 requests.planned (0.175 %)'],
     ['writes.lost == 0 %', false, '0, and writes.acknowledged is 0', nothingWritten],
     ['writes.lost != 0 %', true, '0, and writes.acknowledged is 0', nothingWritten],
+
+    ['requests.bad < 0.25 %', true, '9 of 4000 requests.planned (0.225 %)'],
 
     ['recoveryMs < 1000', true, '312'],
     ['recoveryMs < 1000', false, 'not recovered', notRecovered],
@@ -78,6 +80,20 @@ describe('expectations', () => {
     ['latencyMs.p99 < 5 %', 'a percentage of latencyMs.p99 has no meaning'],
     ['recoveryMs < 5 %', 'a percentage of recoveryMs has no meaning'],
     ['guarantees.monotonicReads == 0 %', 'a percentage of guarantees.monotonicReads has no meaning'],
+
+    ['requests.failed during < 1', 'expected <metric>'],
+    ['requests.failed during the faults < 1', 'expected <metric>'],
+    ['during recovery requests.failed < 1', 'expected <metric>'],
+    ['requests.failed duringrecovery < 1', 'expected <metric>'],
+    ['requests.faild during recovery < 1', 'unknown metric "requests.faild". Did you mean "requests.failed"?'],
+    ['writes.stale during recovery == 0', 'writes.stale is a matter of the whole run: take "during recovery" out'],
+    ['recoveryMs during recovery < 1', 'Within a window count users.total, users.loggedOut, writes.acknowledged'],
+    ['latencyMs.p99 during recovery < 5 %', 'a percentage of latencyMs.p99 has no meaning'],
+    ['requests.failed during quiesce == 0', 'found the window quiesce, in which nobody does what the plan holds'],
+    ['requests.failed during 5s..2s == 0', 'found the window 5s..2s, expected its end after its beginning'],
+    ['requests.failed during 2s..2s == 0', 'found the window 2s..2s, expected its end after its beginning'],
+    ['requests.failed during 2..5s == 0', 'found the window 2..5s, expected two moments of the run'],
+    ['requests.failed during 2s.. == 0', 'found the window 2s.., expected two moments of the run'],
   ];
 
   for (const [text, message] of refused) {
@@ -92,6 +108,41 @@ describe('expectations', () => {
       return Object.keys(Array.isArray(value) ? {} : Object(value)).map(name => `${group}.${name}`);
     });
     expect([...metricNames].sort()).to.deep.equal(numbers.sort());
+  });
+
+  const windows: readonly (readonly [text: string, during: unknown])[] = [
+    ['requests.failed during recovery < 1 %', { phase: 'recovery' }],
+    [' requests.failed  during faults<1% ', { phase: 'faults' }],
+    ['requests.failed during kill-2 < 1 %', { fault: 'kill-2' }],
+    ['requests.failed during 2s..5s < 1 %', { fromMs: 2000, untilMs: 5000 }],
+    ['requests.failed during 500ms..1.5s < 1 %', { fromMs: 500, untilMs: 1500 }],
+  ];
+  for (const [text, during] of windows) {
+    it(`knows the window of ${text.trim()}`, () => {
+      expect(parseExpectation(text).during).to.deep.equal(during);
+    });
+  }
+
+  it('meets nothing in a window for which nothing was planned', () => {
+    for (const comparison of ['== 0', '!= 0', '>= 0', '< 1 %']) {
+      const text = `requests.failed during recovery ${comparison}`;
+      const actual = 'nothing planned in this window';
+      expect(evaluate(parseExpectation(text), undefined)).to.deep.equal({ text, met: false, actual });
+    }
+  });
+
+  it('keeps the level of a line', () => {
+    expect(parseLine('writes.lost == 0')).not.to.have.property('level');
+    expect(parseLine({ warn: 'writes.lost == 0' })).to.include({ level: 'warn', text: 'writes.lost == 0' });
+    expect(evaluate(parseLine({ warn: 'writes.lost == 0' }), findings)).to.include({ level: 'warn', met: false });
+    expect(() => parseLine({ warn: 'writes.lots == 0' })).to.throw(ScenarioError, 'unknown metric');
+  });
+
+  it('counts within a window what is a part of the findings, and measures each of it', () => {
+    expect(metricNames).to.include.members([...windowMetricNames]);
+    for (const metric of windowMetricNames) {
+      expect(evaluate(parseExpectation(`${metric} during faults >= 0`), findings).actual, metric).to.match(/^[\d.]+$/);
+    }
   });
 
   it('measures every metric it knows', () => {

@@ -45,7 +45,13 @@ function fullRun(): RunRecord {
     phases: [{ type: 'phase', phase: 'baseline', startMs: 0, endMs: 1000.5 }],
     faults: [fault('kill', 10, 11, null), { ...fault('hang', 10, null, null), problem: 'nothing to hang' }],
     members: [{ type: 'member', member: 'backend-1', atMs: 3, state: 'dead' }],
-    lab: { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0, counts: { 'backend-1': { forged: 2 } } },
+    lab: {
+      type: 'lab',
+      lagMs: { p50: 0, p99: 0, max: 0 },
+      dropped: 2,
+      droppedMs: [7, 7.5],
+      counts: { 'backend-1': { forged: 2 } },
+    },
   });
 }
 
@@ -53,7 +59,8 @@ describe('history file', () => {
   it('gives back what was written, several runs too', () =>
     withFile(async file => {
       const bare = runOf([]);
-      const lagging = { ...bare, header: { ...bare.header, revocationLagMs: 1000 } };
+      const expectations = ['writes.lost == 0', { warn: 'writes.stale == 0' }];
+      const lagging = { ...bare, header: { ...bare.header, revocationLagMs: 1000, expectations } };
       const runs = [fullRun(), bare, lagging];
       await writeHistory(file, runs);
       expect(await readHistory(file)).to.deep.equal(runs);
@@ -119,6 +126,11 @@ describe('history file', () => {
         'an unknown type',
         replaced('"type":"operation"', '"type":"operations"'),
         'history.ndjson:2: unknown type "operations", expected run, phase, fault, member, operation or lab',
+      ],
+      [
+        'an expectation of an unknown level',
+        replaced('"expectations":[]', '"expectations":[{"hint":"x"}]'),
+        'history.ndjson:1: expectations: expected a list of strings and of objects such as {"warn":"writes.stale == 0"}, found [{"hint":"x"}]',
       ],
       ['another schema', replaced('"schema":1', '"schema":2'), 'history.ndjson:1: schema: expected 1, found 2'],
       [

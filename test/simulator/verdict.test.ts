@@ -1,11 +1,12 @@
 import { expect } from 'chai';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import { ScenarioError } from '#src/simulator/errors.js';
+import type { ExpectationLine } from '#src/simulator/expectations.js';
 import type { FaultRecord, RunRecord } from '#src/simulator/history.js';
-import { judge, judgeRepeats, type Verdict, type VerdictWord } from '#src/simulator/verdict.js';
+import { judge, judgeRepeats, type Verdict, type VerdictWord, warningsOf } from '#src/simulator/verdict.js';
 import { fault, findings, login, run } from './judged.js';
 
-function expecting(...expectations: string[]): RunRecord {
+function expecting(...expectations: ExpectationLine[]): RunRecord {
   return { ...run, header: { ...run.header, expectations } };
 }
 
@@ -98,6 +99,18 @@ describe('verdict', () => {
     ],
     ['the driver was late', lagging(20.1), findings, 'The driver itself was late (p99 20.1 ms, at most 20 ms allowed)'],
     ['nothing is expected', expecting(), findings, 'The scenario expects nothing in mode sticky'],
+    [
+      'nothing more than warnings is expected',
+      expecting({ warn: 'writes.lost > 0' }),
+      findings,
+      'The scenario expects nothing in mode sticky',
+    ],
+    [
+      'nothing was planned for a window',
+      expecting('requests.failed during recovery == 0', 'requests.failed during 0s..1s == 0'),
+      findings,
+      'Nothing was planned from 5000 ms to 6000 ms, so nothing shows whether requests.failed during recovery == 0',
+    ],
   ];
 
   for (const [what, record, found, reason] of inconclusive) {
@@ -146,8 +159,61 @@ describe('verdict', () => {
     });
   }
 
-  it('refuses a history whose expectations do not parse', () => {
+  it('compares what stands in the window of an expectation', () => {
+    const verdict = judge(
+      expecting('requests.ok during warmup == 1', 'requests.ok during 5ms..9s == 1', 'requests.ok during kill == 2'),
+      findings,
+    );
+    expect(verdict.word).to.equal('inconclusive');
+    expect(verdict.expectations.map(({ met, actual }) => `${met} ${actual}`)).to.deep.equal([
+      'true 1',
+      'false nothing planned in this window',
+      'false nothing planned in this window',
+    ]);
+    expect(verdict.reasons).to.have.length(2);
+  });
+
+  it('says once that a fault never struck, of its window too', () => {
+    const never = { ...expecting('requests.ok during kill == 1', 'requests.ok == 3990'), faults: [] };
+    const verdict = judge(never, findings);
+    expect(verdict.word).to.equal('inconclusive');
+    expect(verdict.reasons).to.have.length(1);
+    expect(verdict.reasons[0]).to.include('planned and never struck');
+  });
+
+  it('does not depend on warnings, and tells those that were not heeded', () => {
+    const warned = expecting('users.loggedOut > 0', { warn: 'writes.lost == 0' }, { warn: 'writes.lost > 0' });
+    const verdict = judge(warned, findings);
+    expect(verdict).to.deep.equal({
+      word: 'pass',
+      reasons: [],
+      expectations: [
+        { text: 'users.loggedOut > 0', met: true, actual: '21' },
+        { text: 'writes.lost == 0', level: 'warn', met: false, actual: '300' },
+        { text: 'writes.lost > 0', level: 'warn', met: true, actual: '300' },
+      ],
+    });
+    expect(warningsOf(verdict)).to.deep.equal(['Expected writes.lost == 0; it was 300.']);
+  });
+
+  it('is not in doubt when nothing was planned for the window of a warning', () => {
+    const verdict = judge(expecting('users.loggedOut > 0', { warn: 'requests.bad during recovery == 0' }), findings);
+    expect(verdict.word).to.equal('pass');
+    expect(warningsOf(verdict)[0]).to.include('nothing planned in this window');
+  });
+
+  it('is no fail for a defect that is only warned of', () => {
+    expect(judge(expecting('writes.lost > 0', { warn: 'writes.phantom == 0' }), writing({ phantom: 1 })).word).to.equal(
+      'pass',
+    );
+  });
+
+  it('refuses a history whose expectations do not parse, or name a window that is not there', () => {
     expect(() => judge(expecting('writes.lots == 0'), findings)).to.throw(ScenarioError, 'unknown metric');
+    expect(() => judge(expecting('requests.ok during kil == 0'), findings)).to.throw(
+      ScenarioError,
+      'unknown window "kil". Did you mean "kill"? Known: warmup, baseline, faults, recovery, kill',
+    );
   });
 });
 
@@ -178,6 +244,21 @@ describe('verdict of repeats', () => {
     expect(mixed.reasons[0]).to.include('3 repeats disagree (2 pass, 1 fail)');
     expect(mixed.reasons[1]).to.equal('Was 3.');
     expect(mixed.expectations).to.deep.equal([{ text: 'writes.lost == 0', met: false, actual: '0; 3' }]);
+  });
+
+  it('keeps a warning a warning, apart from an expectation of the same text', () => {
+    const twice = (met: boolean): Verdict => ({
+      word: 'pass',
+      reasons: [],
+      expectations: [
+        { text: 'writes.lost == 0', met: true, actual: '0' },
+        { text: 'writes.lost == 0', level: 'warn', met, actual: met ? '0' : '1' },
+      ],
+    });
+    expect(judgeRepeats([twice(true), twice(false)]).expectations).to.deep.equal([
+      { text: 'writes.lost == 0', met: true, actual: '0' },
+      { text: 'writes.lost == 0', level: 'warn', met: false, actual: '0; 1' },
+    ]);
   });
 
   it('is inconclusive when one of them was', () => {

@@ -6,7 +6,8 @@ type Verdict = JudgedRun['verdict'];
 
 /**
  * JUnit XML as CI servers read it: a suite per scenario and mode, a case per expectation. What was not met is a
- * `<failure>`. A run that proves nothing is an `<error>`, and its expectations are `<skipped>`: neither met nor not.
+ * `<failure>`, or, where it is a warning, `<system-out>`. A run that proves nothing is an `<error>`, and its expectations
+ * are `<skipped>`: neither met nor not.
  */
 export const junit: Reporter = runs => {
   const names = labels(runs);
@@ -31,7 +32,7 @@ function suite({ run, verdict }: JudgedRun, label: string): string {
 
 interface Case {
   readonly name: string;
-  readonly outcome: 'passed' | 'failure' | 'error' | 'skipped';
+  readonly outcome: 'passed' | 'warning' | 'failure' | 'error' | 'skipped';
   readonly message: string;
 }
 
@@ -42,14 +43,18 @@ function verdictCase({ word, reasons }: Verdict): Case[] {
   return [{ name: `verdict: ${word}`, outcome, message: reasons.join('\n') }];
 }
 
-function expectationCase({ word }: Verdict, { text, met, actual }: Verdict['expectations'][number]): Case {
-  if (word === 'inconclusive') return { name: text, outcome: 'skipped', message: 'the run is inconclusive' };
-  return { name: text, outcome: met ? 'passed' : 'failure', message: `it was ${actual}` };
+function expectationCase({ word }: Verdict, { text, level, met, actual }: Verdict['expectations'][number]): Case {
+  const name = level === undefined ? text : `${level}: ${text}`;
+  if (word === 'inconclusive') return { name, outcome: 'skipped', message: 'the run is inconclusive' };
+  const unmet = level === 'warn' ? 'warning' : 'failure';
+  return { name, outcome: met ? 'passed' : unmet, message: `it was ${actual}` };
 }
 
 function element(suiteName: string, { name, outcome, message }: Case): string {
   const head = `    <testcase ${attributes({ classname: suiteName, name })}`;
   if (outcome === 'passed') return `${head}/>`;
+  if (outcome === 'warning')
+    return `${head}>\n      <system-out>${escaped(`warning: ${message}`)}</system-out>\n    </testcase>`;
   return `${head}>\n      <${outcome} ${attributes({ message })}/>\n    </testcase>`;
 }
 

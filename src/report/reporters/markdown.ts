@@ -1,8 +1,8 @@
-import type { JudgedRun } from '../../simulator/verdict.js';
+import { type JudgedRun, warningsOf } from '../../simulator/verdict.js';
 import { compare } from '../comparison.js';
 import type { Reporter } from '../reporter.js';
 
-/** The comparison as a table of GitHub's Markdown, for the summary of a step; then what was not met, or not proven. */
+/** The comparison as a table of GitHub's Markdown, for the summary of a step; then what was not met, or not proven, and the warnings. */
 export const markdown: Reporter = runs => {
   const [first] = runs;
   const { columns, rows } = compare(runs);
@@ -20,8 +20,9 @@ export const markdown: Reporter = runs => {
 };
 
 function reasonsOf({ verdict }: JudgedRun, column: string): string[] {
-  if (verdict.word === 'pass') return [];
-  return verdict.reasons.map(reason => `- ${escaped(`${column}: ${reason}`)}`);
+  const reasons = verdict.word === 'pass' ? [] : verdict.reasons;
+  const warnings = warningsOf(verdict).map(warning => `warning: ${warning}`);
+  return [...reasons, ...warnings].map(line => `- ${escaped(`${column}: ${line}`)}`);
 }
 
 /** What comes from answers and scenario files must stay text. */

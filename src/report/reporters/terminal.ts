@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import type { JudgedRun, VerdictWord } from '../../simulator/verdict.js';
+import { type JudgedRun, type VerdictWord, warningsOf } from '../../simulator/verdict.js';
 import { type Cell, type Comparison, compare, labels } from '../comparison.js';
 import { type FittedTable, fittedTable, tableWidth } from '../fitted-table.js';
 import type { Reporter } from '../reporter.js';
@@ -72,15 +72,17 @@ function paint(colours: Colours, word: VerdictWord): (text: string) => string {
   return { pass: colours.green, fail: colours.red, inconclusive: colours.yellow }[word];
 }
 
-/** Why a verdict is no pass: every expectation that was not met, with what was measured, and every other reason. */
+/** Why a verdict is no pass: every expectation that was not met, with what was measured, and every other reason. Warnings
+ * are shown with every verdict. */
 function remarksOf(runs: readonly JudgedRun[]): string[] {
   const names = labels(runs);
   return runs.flatMap(({ verdict }, index) => {
-    const unmet = verdict.expectations.filter(({ met }) => !met);
+    const unmet = verdict.expectations.filter(({ met, level }) => !met && level !== 'warn');
     const reasons = verdict.word === 'inconclusive' || unmet.length === 0 ? verdict.reasons : [];
     return [
       ...reasons.map(reason => `${names[index]}: ${reason}`),
       ...unmet.map(({ text, actual }) => `${names[index]}: expected ${text}, measured ${actual}`),
+      ...warningsOf(verdict).map(warning => `${names[index]}: warning: ${warning}`),
     ];
   });
 }

@@ -3,7 +3,7 @@ import { attributed } from './attribution.js';
 import { byUser } from './by-user.js';
 import { countsOf } from './counts.js';
 import type { Findings, Incident } from './findings.js';
-import { loadOf } from './load.js';
+import { isOfPlan, loadOf } from './load.js';
 import { judgeLogins } from './logins.js';
 import { judgeFates } from './losses.js';
 import { percentilesOf } from './percentiles.js';
@@ -50,13 +50,17 @@ export function check(run: RunRecord): Findings {
     users,
     writes,
     guarantees,
-    requests: { planned: run.header.planned, ...requests, dropped: run.lab.dropped },
+    requests: requestsOf(run, requests),
     latencyMs: percentilesOf(load.latencyMs),
     serviceMs: percentilesOf(load.serviceMs),
     ...countsOf(run),
     ...recoveryOf(run, load, timesLoggedOut(incidents)),
     incidents,
   };
+}
+
+function requestsOf({ header, lab }: RunRecord, { bad, ...sent }: Tally['requests']): Findings['requests'] {
+  return { planned: header.planned, ...sent, dropped: lab.dropped, bad: bad + lab.dropped };
 }
 
 function judgeUser(operations: readonly Operation[], run: RunRecord, tally: Tally): void {
@@ -70,8 +74,10 @@ function judgeUser(operations: readonly Operation[], run: RunRecord, tally: Tall
 /** Every operation that was sent counts, those that the plan does not hold too: replays and the read-back. */
 function countOperations(operations: readonly Operation[], { users, writes, requests }: Tally): void {
   users.total += 1;
-  for (const { kind, outcome } of operations) {
+  for (const operation of operations) {
+    const { kind, outcome } = operation;
     requests[outcome === 'fail' ? 'failed' : outcome] += 1;
+    if (outcome !== 'ok' && isOfPlan(operation)) requests.bad += 1;
     if (kind !== 'add') continue;
     if (outcome === 'ok') writes.acknowledged += 1;
     else if (outcome === 'unknown') writes.unknown += 1;

@@ -36,6 +36,8 @@ export interface Findings {
     readonly failed: number;
     readonly unknown: number;
     readonly dropped: number;
+    /** The error budget that was spent: planned, and without a good answer in time (failed, unknown or dropped). */
+    readonly bad: number;
   };
   /** Response time: done - planned. Timeouts count at their limit. */
   readonly latencyMs: Percentiles;

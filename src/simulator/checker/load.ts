@@ -11,6 +11,11 @@ export interface Load {
   readonly failed: Uint8Array;
 }
 
+/** Whether the plan holds it, and not the lab or the user added it: a replay, the read-back, a login anew. */
+export function isOfPlan({ kind, final, extra }: Operation): boolean {
+  return !(final || extra) && kind !== 'replay';
+}
+
 /** The replay of old cookies and the read-back are left out: they are the lab's own. */
 export function loadOf(operations: readonly Operation[]): Load {
   const plannedMs = new Float64Array(operations.length);

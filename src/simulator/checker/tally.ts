@@ -8,7 +8,7 @@ export interface Tally {
   readonly users: Counts<Findings['users']>;
   readonly writes: Counts<Findings['writes']>;
   readonly guarantees: Counts<Findings['guarantees']>;
-  readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown'>>;
+  readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown' | 'bad'>>;
   readonly incidents: Incident[];
 }
 
@@ -36,7 +36,7 @@ export function newTally(): Tally {
       failedVisible: 0,
     },
     guarantees: { readYourWrites: 0, monotonicReads: 0, monotonicWrites: 0, writesFollowReads: 0 },
-    requests: { ok: 0, failed: 0, unknown: 0 },
+    requests: { ok: 0, failed: 0, unknown: 0, bad: 0 },
     incidents: [],
   };
 }

@@ -31,7 +31,7 @@ export class Driver {
   readonly #client: HttpClient;
   readonly #lagsMs: number[] = [];
   #operations = 0;
-  #dropped = 0;
+  readonly #droppedMs: number[] = [];
   #closed = false;
 
   constructor(options: DriverOptions) {
@@ -58,7 +58,8 @@ export class Driver {
   lab(): LabRecord {
     const sorted = Float64Array.from(this.#lagsMs).sort();
     const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
-    return { type: 'lab', lagMs: { p50: at(0.5), p99: at(0.99), max: at(1) }, dropped: this.#dropped };
+    const [dropped, droppedMs] = [this.#droppedMs.length, [...this.#droppedMs]];
+    return { type: 'lab', lagMs: { p50: at(0.5), p99: at(0.99), max: at(1) }, dropped, droppedMs };
   }
 
   /** Users do nothing more, what is in flight is broken off, the clock is closed. Idempotent. */
@@ -81,9 +82,7 @@ export class Driver {
       nextId: () => ++this.#operations,
       onOperation,
       onLag: ms => this.#lagsMs.push(ms),
-      onDropped: () => {
-        this.#dropped += 1;
-      },
+      onDropped: ms => this.#droppedMs.push(ms),
     };
   }
 }

@@ -21,8 +21,8 @@ export interface World {
   onOperation(operation: Operation): void;
   /** How late a planned step was sent, beyond what its own user held it back. */
   onLag(ms: number): void;
-  /** A planned step that was never sent. */
-  onDropped(): void;
+  /** A step, planned for then, that was never sent. */
+  onDropped(plannedMs: number): void;
 }
 
 interface Errand {
@@ -30,6 +30,7 @@ interface Errand {
   readonly plannedMs: number;
   readonly token?: string | undefined;
   readonly final?: true;
+  readonly extra?: true;
 }
 
 /** What a user held before a logout: tried once more after it, and nothing of the answer is kept. */
@@ -107,10 +108,10 @@ export class User {
   }
 
   async #take(step: PlannedStep): Promise<void> {
-    if (this.#putsOff(step)) return this.#world.onDropped();
+    if (this.#putsOff(step)) return this.#world.onDropped(step.atMs);
     if (this.#tooLate(step)) return this.#drop(step);
     if (this.#mustLogIn && step.kind !== 'login') {
-      await this.#do({ kind: 'login', plannedMs: step.atMs });
+      await this.#do({ kind: 'login', plannedMs: step.atMs, extra: true });
       if (this.#world.isOver()) return;
       // What it did with a session that may have ended could never be held against anybody.
       if (this.#inDoubt || this.#tooLate(step)) return this.#drop(step);
@@ -150,7 +151,7 @@ export class User {
   #drop(step: PlannedStep): void {
     if (step.kind === 'login') this.#mustLogIn = true;
     this.#missedCart = step.kind === 'read';
-    this.#world.onDropped();
+    this.#world.onDropped(step.atMs);
   }
 
   /** One operation, from sending to its record. */
@@ -178,6 +179,7 @@ export class User {
       ...judge(kind, reply, journey),
       ...servedBy(reply),
       ...(errand.final === undefined ? {} : { final: errand.final }),
+      ...(errand.extra === undefined ? {} : { extra: errand.extra }),
     };
     if (old === undefined) this.#learn(operation);
     this.#world.onOperation(operation);

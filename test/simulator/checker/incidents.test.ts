@@ -173,7 +173,14 @@ describe('requests', () => {
   it('count every operation by its outcome, replays and the read-back too', () => {
     const operations = user('ann', 'login, add x?, add y!, read!, logout, replay, login, final read');
     const run = runOf(operations, { lab: { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 9 } });
-    expect(check(run).requests).to.deep.equal({ planned: 8, ok: 5, failed: 2, unknown: 1, dropped: 9 });
+    expect(check(run).requests).to.deep.equal({ planned: 8, ok: 5, failed: 2, unknown: 1, dropped: 9, bad: 12 });
+  });
+
+  it('are bad when the plan holds them and they got no good answer: dropped ones too, no replay, no read-back, no login anew', () => {
+    const operations = user('ann', 'login, add x?, add y!, login!, replay as ann!, final read!');
+    const anew = operations.map(operation => (operation.id === 4 ? { ...operation, extra: true as const } : operation));
+    const lab = { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 3 } as const;
+    expect(check(runOf(anew, { lab })).requests).to.include({ failed: 4, unknown: 1, dropped: 3, bad: 5 });
   });
 
   it('are timed from the plan and from their sending, without replays and the read-back', () => {

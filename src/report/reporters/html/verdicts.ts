@@ -1,4 +1,4 @@
-import type { JudgedRun, VerdictWord } from '../../../simulator/verdict.js';
+import { type JudgedRun, type VerdictWord, warningsOf } from '../../../simulator/verdict.js';
 import { compare, labels } from '../../comparison.js';
 import { sentence } from '../../sentence.js';
 import { type Markup, markup } from './markup.js';
@@ -9,12 +9,13 @@ export function badge(word: VerdictWord): Markup {
   return markup`<span class="badge ${word}"><span aria-hidden="true">${signs[word]}</span> ${word}</span>`;
 }
 
-/** What happened, one sentence per mode, with the reasons wherever it is not a pass. */
+/** What happened, one sentence per mode, with the reasons wherever it is not a pass, and with the warnings. */
 export function verdictSection(runs: readonly JudgedRun[]): Markup {
   const items = runs.map(judged => {
     const { word, reasons } = judged.verdict;
+    const lines = [...reasons, ...warningsOf(judged.verdict).map(warning => `Warning: ${warning}`)];
     const because =
-      reasons.length === 0 ? '' : markup`<ul class="reasons">${reasons.map(reason => markup`<li>${reason}</li>`)}</ul>`;
+      lines.length === 0 ? '' : markup`<ul class="reasons">${lines.map(line => markup`<li>${line}</li>`)}</ul>`;
     return markup`<li>${badge(word)}<div><p>${sentence(judged).replace(/ — \w+$/, '.')}</p>${because}</div></li>`;
   });
   return markup`<section aria-labelledby="verdicts"><h2 id="verdicts">What happened</h2><ul class="verdicts">${items}</ul>
@@ -37,11 +38,16 @@ export function comparisonSection(runs: readonly JudgedRun[]): Markup {
 export function expectationsTable({ verdict }: JudgedRun): Markup {
   if (verdict.expectations.length === 0) return markup`<p>The scenario expects nothing of this mode.</p>`;
   const rows = verdict.expectations.map(
-    ({ text, met, actual }) =>
-      markup`<tr><td class="${met ? 'pass' : 'fail'}">${met ? '✓ met' : '✗ not met'}</td><td><code>${text}</code></td><td>${actual}</td></tr>`,
+    ({ text, level, met, actual }) =>
+      markup`<tr>${resultCell(met, level)}<td><code>${text}</code></td><td>${actual}</td></tr>`,
   );
   const head = markup`<tr><th scope="col">result</th><th scope="col">expected</th><th scope="col">measured</th></tr>`;
   return scrollable('Expectations', markup`<table><thead>${head}</thead><tbody>${rows}</tbody></table>`);
+}
+
+function resultCell(met: boolean, level: 'warn' | undefined): Markup {
+  if (met) return markup`<td class="pass">✓ met</td>`;
+  return level === 'warn' ? markup`<td class="inconclusive">! warning</td>` : markup`<td class="fail">✗ not met</td>`;
 }
 
 /** A wide table scrolls by itself, by keyboard too, and the page does not. */
