@@ -1,8 +1,10 @@
-import type { z } from 'zod';
-import { isModeName, type ModeName } from '../modes.js';
+import type { ModeName } from '../modes.js';
 import { unknownName } from '../unknown-name.js';
 import { faults as faultRegistry } from './faults/registry.js';
+import { phaseNames } from './history.js';
+import { expectationProblems } from './scenario-expectation-checks.js';
 import { type FaultInFile, scenarioParts } from './scenario-schema.js';
+import { field, isMap, listIn, read } from './scenario-written.js';
 import type { Problem } from './scenario-yaml.js';
 import { kindOf, strangeIn, type TargetKind, targetIn, targetsOf } from './targets.js';
 
@@ -11,14 +13,13 @@ import { kindOf, strangeIn, type TargetKind, targetIn, targetsOf } from './targe
  * of it, so that one mistake does not hide the others.
  */
 export function crossProblems(file: unknown): Problem[] {
-  const written = field(file, 'faults');
-  const faults = Array.isArray(written) ? written : [];
+  const faults = listIn(file, 'faults');
   return [
     ...faults.flatMap((fault, index) => idProblems(faults, fault, index)),
     ...faults.flatMap((fault, index) => targetProblems(file, fault, index)),
     ...windowProblems(file, faults),
     ...arrivalProblems(file),
-    ...expectedModeProblems(file),
+    ...expectationProblems(file),
   ];
 }
 
@@ -26,11 +27,13 @@ function idProblems(faults: readonly unknown[], fault: unknown, index: number): 
   const earlier = faults.slice(0, index).map(other => field(other, 'id'));
   const id = field(fault, 'id');
   const problems: Problem[] = [];
+  const path = ['faults', index, 'id'];
   if (id !== undefined && earlier.includes(id)) {
-    problems.push({
-      path: ['faults', index, 'id'],
-      message: `found the id "${id}" a second time, expected each id once`,
-    });
+    problems.push({ path, message: `found the id "${id}" a second time, expected each id once` });
+  }
+  if (phaseNames.some(name => name === id)) {
+    const message = `found the id "${id}", which is the name of a phase, expected another: "during ${id}" would have two meanings`;
+    problems.push({ path, message });
   }
   const after = read(scenarioParts.after, field(fault, 'after'));
   if (after !== undefined && !earlier.includes(after.id)) problems.push(afterNobody(after.id, earlier, index));
@@ -117,33 +120,4 @@ function arrivalProblems(file: unknown): Problem[] {
   if (forMs <= endMs) return [];
   const message = `found arrivals that go on for ${forMs}ms, expected at most the ${endMs}ms from warmup to recovery`;
   return [{ path: ['users', 'arrivals', 'for'], message }];
-}
-
-function expectedModeProblems(file: unknown): Problem[] {
-  const expect = field(file, 'expect');
-  const modes = modesIn(file);
-  if (!isMap(expect) || modes.length === 0) return [];
-  const others = modes.filter(mode => !Object.hasOwn(expect, mode));
-  if (Object.hasOwn(expect, 'others') && others.length === 0) {
-    const message = 'found expectations of other modes, but every mode of this scenario has a list of its own';
-    return [{ path: ['expect', 'others'], message, at: 'key' }];
-  }
-  return Object.keys(expect)
-    .filter(key => isModeName(key) && !modes.includes(key))
-    .map(mode => {
-      const message = `found expectations of the mode "${mode}", expected a mode of this scenario: ${modes.join(', ')}. Add it to modes or take them out`;
-      return { path: ['expect', mode], message, at: 'key' };
-    });
-}
-
-function read<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> | undefined {
-  return schema.safeParse(value).data;
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function field(value: unknown, key: string): unknown {
-  return isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }

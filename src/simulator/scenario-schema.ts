@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { durationPattern, parseDuration } from '../duration.js';
 import { type ModeName, modeGroups, modeNames } from '../modes.js';
 import { storeAddresses } from '../store-addresses.js';
-import { ScenarioError } from './errors.js';
-import { parseExpectation } from './expectations.js';
 import { faults } from './faults/registry.js';
+import { expectations } from './scenario-expectations.js';
 import { duration, expected, map, megabytes, oneOf, rate, show, text, wholeNumber } from './scenario-values.js';
+import { isMap } from './scenario-written.js';
 
 /**
  * What a scenario file may hold, as written: checked with it, and described by it to editors (`scenarioJsonSchema`).
@@ -123,22 +123,6 @@ function atLeastOne<T>(list: readonly T[]): [T, ...T[]] {
 function messageOf({ error }: { readonly error?: z.ZodError | undefined }): string | undefined {
   return error?.issues[0]?.message;
 }
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-const expectation = z
-  .string({ error: expected('an expectation such as "writes.lost == 0"') })
-  .superRefine((written, context) => {
-    try {
-      parseExpectation(written);
-    } catch (error) {
-      if (!(error instanceof ScenarioError)) throw error;
-      context.addIssue({ code: 'custom', message: error.message });
-    }
-  });
-const expectations = z.array(expectation, { error: expected('a list of expectations') });
 
 const groupNames = Object.keys(modeGroups) as (keyof typeof modeGroups)[];
 const isGroup = (name: string): name is keyof typeof modeGroups => Object.hasOwn(modeGroups, name);

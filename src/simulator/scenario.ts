@@ -1,4 +1,5 @@
 import type { ModeName } from '../modes.js';
+import type { ExpectationLine } from './expectations.js';
 
 /** A scenario file, checked and with every default filled in. Durations are milliseconds. */
 export interface Scenario {
@@ -45,13 +46,13 @@ export interface Scenario {
   };
   readonly faults: readonly FaultSpec[];
   /** Expectation lines as written: of every mode, of one, of those that have none of their own; each is known to parse. */
-  readonly expect: { readonly any: readonly string[] } & {
-    readonly [name in ModeName | 'others']?: readonly string[] | undefined;
+  readonly expect: { readonly any: readonly ExpectationLine[] } & {
+    readonly [name in ModeName | 'others']?: readonly ExpectationLine[] | undefined;
   };
 }
 
 /** All that the scenario expects of one mode. */
-export function expectationsOf({ expect }: Scenario, mode: ModeName): readonly string[] {
+export function expectationsOf({ expect }: Scenario, mode: ModeName): readonly ExpectationLine[] {
   return [...expect.any, ...(expect[mode] ?? expect.others ?? [])];
 }
 

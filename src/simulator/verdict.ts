@@ -1,8 +1,9 @@
 import type { Findings } from './checker/findings.js';
 import { findingsWithin } from './checker/within.js';
+import { ScenarioError } from './errors.js';
 import { type EvaluatedExpectation, type Expectation, evaluate, limitsDefect, parseLine } from './expectations.js';
 import type { FaultRecord, RunRecord } from './history.js';
-import { knownWindow, type Span, spanOf } from './windows.js';
+import { type Span, spanOf, strangeWindow } from './windows.js';
 
 export type VerdictWord = 'pass' | 'fail' | 'inconclusive';
 
@@ -29,7 +30,7 @@ export const unverifiedPercentMax = 1;
  * Pure. Whatever makes the evidence doubtful comes first: a run that proves nothing is neither a pass nor a fail. But
  * a defect that was seen was seen: somebody else's cart is a fail in a run that is doubtful otherwise, too.
  * What is only a warning decides nothing.
- * Throws `ScenarioError` when an expectation of the run's header does not parse.
+ * Throws `ScenarioError` when an expectation of the run's header does not parse, or is of a window that there is not.
  */
 export function judge(run: RunRecord, findings: Findings): Verdict {
   const all = run.header.expectations.map(line => compared(parseLine(line), run, findings));
@@ -69,7 +70,8 @@ interface Compared {
 function compared(expectation: Expectation, run: RunRecord, findings: Findings): Compared {
   const { during, text } = expectation;
   if (during === undefined) return { expectation, result: evaluate(expectation, findings), doubts: [] };
-  knownWindow(during, run.header.faults);
+  const strange = strangeWindow(during, run.header.faults);
+  if (strange !== undefined) throw new ScenarioError(strange);
   const span = spanOf(during, run);
   const within = span && findingsWithin(run, findings, span);
   // A fault that never struck is a doubt of its own.

@@ -5,7 +5,7 @@ import { type PhaseName, phaseNames, type RunRecord } from './history.js';
 
 /** The part of a run that an expectation is about, as written behind `during`. */
 export type Window =
-  | { readonly phase: PhaseName }
+  | { readonly phase: (typeof windowPhases)[number] }
   /** From when the fault was requested until it was healed. */
   | { readonly fault: string }
   /** Time of the run. */
@@ -26,7 +26,7 @@ export const windowPattern = '[a-z0-9][a-z0-9.-]*';
 const betweenMoments = new RegExp(`^(?<from>${durationPattern})\\.\\.(?<until>${durationPattern})$`);
 
 /** Throws `ScenarioError` when it is a span that goes backwards or a phase without users. Whether there is such a fault is
- * not known here: see `knownWindow`. */
+ * not known here: see `strangeWindow`. */
 export function parseWindow(text: string): Window {
   const { from = '', until = '' } = betweenMoments.exec(text)?.groups ?? {};
   const [fromMs, untilMs] = [parseDuration(from), parseDuration(until)];
@@ -37,18 +37,18 @@ export function parseWindow(text: string): Window {
   if (text.includes('..')) {
     throw new ScenarioError(`found the window ${text}, expected two moments of the run, such as 2s..5s`);
   }
-  const phase = phaseNames.find(name => name === text);
-  if (phase === undefined) return { fault: text };
-  if (windowPhases.some(name => name === phase)) return { phase };
+  const phase = windowPhases.find(name => name === text);
+  if (phase !== undefined) return { phase };
+  if (!phaseNames.some(name => name === text)) return { fault: text };
   throw new ScenarioError(
     `found the window ${text}, in which nobody does what the plan holds, expected ${windowPhases.join(', ')}, the id of a fault, or moments such as 2s..5s`,
   );
 }
 
-/** Throws `ScenarioError` when it is named after a fault that is none of these. */
-export function knownWindow(window: Window, faultIds: readonly string[]): void {
-  if (!('fault' in window) || faultIds.includes(window.fault)) return;
-  throw new ScenarioError(unknownName('window', window.fault, [...windowPhases, ...faultIds, '<from>..<until>']));
+/** What is wrong with one that is named after a fault, and none of these. */
+export function strangeWindow(window: Window, faultIds: readonly string[]): string | undefined {
+  if (!('fault' in window) || faultIds.includes(window.fault)) return undefined;
+  return unknownName('window', window.fault, [...windowPhases, ...faultIds, '<from>..<until>']);
 }
 
 /** Pure. Undefined when the run never came to it: a fault that never struck. One that was never healed lasts to the end. */
