@@ -31,7 +31,7 @@ export function backendSpec({ name, port, mode, storeUrls, env, program = shop }
       HOLDFAST_MODE: mode,
       ...storeVariables(storeUrls),
     },
-    answers: withinMs => answersOk(`http://127.0.0.1:${port}/health`, withinMs),
+    answers: (withinMs, at = port) => answersOk(`http://127.0.0.1:${at}/health`, withinMs),
     counts: () => sessionCounts(port),
     remedy: `PORT=${port} HOLDFAST_MODE=${mode} node ${program}   (by hand, to see what it says)`,
   };

@@ -23,6 +23,8 @@ export interface Link {
   readonly name: string;
   /** Where the one end connects; from here it goes on to the other end. */
   readonly port: number;
+  /** New connections go to this port from now on, and open ones are reset: as when a name or an address moves. */
+  retarget(port: number): void;
 }
 
 export type MemberState = 'up' | 'draining' | 'stopped' | 'dead';
@@ -46,8 +48,9 @@ export interface Member {
   waitExit(withinMs: number): Promise<{ readonly code: number | null; readonly signal: string | null } | undefined>;
   /** Boots it on the same port: a new incarnation. Resolves when it answers its readiness check; rejects with `LabError`. */
   start(): Promise<void>;
-  /** Asks the process itself (HTTP health, PING) whether it answers within `withinMs`. */
-  answers(withinMs: number): Promise<boolean>;
+  /** Asks the process itself (HTTP health, PING) whether it answers within `withinMs`, or `at` the port of a link that
+   * leads to it. */
+  answers(withinMs: number, at?: number): Promise<boolean>;
   /** What it has counted since it booted, by its own names; undefined when it counts nothing or does not answer. */
   counts(): Promise<Counts | undefined>;
   mark(state: MemberState): void;

@@ -13,7 +13,7 @@ import { freePort } from './free-port.js';
 export class TcpLink implements Link {
   readonly name: string;
   readonly port: number;
-  readonly #toPort: number;
+  #toPort: number;
   readonly #server: Server;
   readonly #open = new Set<Socket>();
 
@@ -29,6 +29,11 @@ export class TcpLink implements Link {
     this.port = port;
     this.#toPort = toPort;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, near => this.#join(near));
+  }
+
+  retarget(port: number): void {
+    this.#toPort = port;
+    for (const socket of this.#open) socket.resetAndDestroy();
   }
 
   async close(): Promise<void> {

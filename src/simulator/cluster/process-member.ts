@@ -22,8 +22,8 @@ export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Asks the process whether it answers within the time; never rejects. */
-  answers(withinMs: number): Promise<boolean>;
+  /** Asks the process whether it answers within the time, at its own port or through a link at another; never rejects. */
+  answers(withinMs: number, at?: number): Promise<boolean>;
   /** Asks it what it has counted; rejects when it does not answer. */
   counts?(): Promise<Counts>;
   /** What to try when it does not boot. */
@@ -120,8 +120,8 @@ export class ProcessMember implements Member {
     return exit;
   }
 
-  answers(withinMs: number): Promise<boolean> {
-    return this.#spec.answers(withinMs);
+  answers(withinMs: number, at?: number): Promise<boolean> {
+    return this.#spec.answers(withinMs, at);
   }
 
   async counts(): Promise<Counts | undefined> {

@@ -56,7 +56,8 @@ function specOf(program: string, { port, memoryMb }: StorePlace): ProcessSpec {
     command: program,
     args: ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...memoryOptions(memoryMb), ...user],
     env: {},
-    answers: withinMs => answersWith(port, 'version\r\n', answer => answer.toString().startsWith('VERSION '), withinMs),
+    answers: (withinMs, at = port) =>
+      answersWith(at, 'version\r\n', answer => answer.toString().startsWith('VERSION '), withinMs),
     counts: () => evictionsOf(port),
     remedy: `${program} -p ${port}   (by hand, to see what it says)`,
   };

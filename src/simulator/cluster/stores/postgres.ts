@@ -72,7 +72,7 @@ function specOf(programs: Programs, { port, directory }: StorePlace, user: Syste
     env,
     forks: true,
     user,
-    answers: withinMs => answersWith(port, hello, wantsPassword, withinMs),
+    answers: (withinMs, at = port) => answersWith(at, hello, wantsPassword, withinMs),
     remedy: `${command} -D ${data} -p ${port}   (by hand, to see what it says)`,
   };
 }

@@ -37,7 +37,8 @@ function specOf(program: string, { port, directory }: StorePlace): ProcessSpec {
     args: Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]),
     env: {},
     // PING as an inline command, which spares the lab a client.
-    answers: withinMs => answersWith(port, 'PING\r\n', answer => answer.toString().startsWith('+PONG'), withinMs),
+    answers: (withinMs, at = port) =>
+      answersWith(at, 'PING\r\n', answer => answer.toString().startsWith('+PONG'), withinMs),
     remedy: `${program} --port ${port}   (by hand, to see what it says)`,
   };
 }
