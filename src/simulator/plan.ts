@@ -1,5 +1,6 @@
 import { ScenarioError } from './errors.js';
 import type { OperationKind } from './history.js';
+import { stepOf } from './journey-mapping.js';
 import { exponential, pick, type Random, randomStream } from './random.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { planShopper } from './shop-journey.js';
@@ -35,8 +36,10 @@ export const stepsMax = 2_000_000;
 export function makePlan(scenario: Scenario, seed: number): Plan {
   const users: PlannedUser[] = [];
   let steps = 0;
+  const { think, journey } = scenario.users;
+  const can = (kind: OperationKind) => journey === 'shop' || stepOf(journey, kind) !== undefined;
   for (const [index, atMs] of arrivalTimes(scenario, seed).entries()) {
-    const user = planShopper(`user-${index + 1}`, atMs, planDurationMs(scenario), scenario.users.think, seed);
+    const user = planShopper(`user-${index + 1}`, atMs, planDurationMs(scenario), { ...think, can }, seed);
     steps += user.steps.length;
     refuseAbove(steps, stepsMax, 'steps', 'users.arrivals.rate or users.arrivals.for, or raise users.think.median');
     users.push(user);

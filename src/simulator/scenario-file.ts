@@ -51,6 +51,10 @@ function unreadable(file: string, error: unknown): ScenarioError {
 
 function shapeProblems(issue: z.core.$ZodIssue, file: unknown): Problem[] {
   const { path, message } = issue;
+  // A union without words of its own leaves them to the one of its ways that is meant.
+  const meant = issue.code === 'invalid_union' && message === '' ? issue.errors.find(isMeant) : undefined;
+  if (meant !== undefined)
+    return meant.flatMap(inner => shapeProblems({ ...inner, path: [...path, ...inner.path] }, file));
   if (issue.code === 'unrecognized_keys') {
     const sentences = message.split('\n');
     return issue.keys.map((key, index) => ({ path: [...path, key], message: sentences[index] ?? message, at: 'key' }));
@@ -58,6 +62,11 @@ function shapeProblems(issue: z.core.$ZodIssue, file: unknown): Problem[] {
   if (issue.code === 'invalid_key') return [{ path, message, at: 'key' }];
   const missing = path.length > 0 && valueAt(file, path) === undefined;
   return [{ path, message: missing ? `${nameOf(path)} is missing, ${message}` : message }];
+}
+
+/** Of several ways to write a value, the one that is wrong only in a part of it. */
+function isMeant(errors: readonly z.core.$ZodIssue[]): boolean {
+  return errors.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys' || code === 'custom');
 }
 
 function valueAt(file: unknown, path: readonly PropertyKey[]): unknown {

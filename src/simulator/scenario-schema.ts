@@ -4,6 +4,7 @@ import { type ModeName, modeGroups, modeNames } from '../modes.js';
 import { storeAddresses } from '../store-addresses.js';
 import { faults } from './faults/registry.js';
 import { expectations } from './scenario-expectations.js';
+import { journey } from './scenario-journey.js';
 import { duration, expected, map, megabytes, oneOf, rate, show, text, wholeNumber } from './scenario-values.js';
 import { isMap } from './scenario-written.js';
 
@@ -72,7 +73,7 @@ const users = map('users', {
     .prefault({ median: '250ms', p95: '1s' })
     .describe('Log-normal time between two steps of one user.'),
   timeout: duration().prefault('5s').describe('A user gives up waiting for an answer after this.'),
-  journey: oneOf('journey', ['shop']).default('shop'),
+  journey: journey.default('shop').describe('"shop" for the toy shop, or the requests of an app of your own.'),
 });
 
 const phases = map('phases', {

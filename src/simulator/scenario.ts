@@ -1,5 +1,6 @@
 import type { ModeName } from '../modes.js';
 import type { ExpectationLine } from './expectations.js';
+import type { JourneyMapping } from './journey-mapping.js';
 
 /** A scenario file, checked and with every default filled in. Durations are milliseconds. */
 export interface Scenario {
@@ -35,7 +36,8 @@ export interface Scenario {
     readonly think: { readonly medianMs: number; readonly p95Ms: number };
     /** After this an operation is over for its user: a read fails, a write is unknown. */
     readonly timeoutMs: number;
-    readonly journey: 'shop';
+    /** The toy shop's, or that of an app spelled out in the file. */
+    readonly journey: 'shop' | JourneyMapping;
   };
   readonly phases: {
     readonly warmupMs: number;

@@ -13,7 +13,8 @@ import { RunClock } from './run-clock.js';
 import { expectationsOf, type FaultSpec, type Scenario } from './scenario.js';
 import { endsOf, membersIn, targetIn } from './targets.js';
 import { Driver } from './users/driver.js';
-import { shopJourney } from './users/shop-requests.js';
+import { mappedJourney } from './users/mapped-journey.js';
+import { type Journey, shopJourney } from './users/shop-requests.js';
 
 export interface SimulateOptions {
   readonly onProgress: OnProgress;
@@ -74,7 +75,7 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
     origin: cluster.proxyUrl,
     timeoutMs: scenario.users.timeoutMs,
     revocationLagMs: header.revocationLagMs ?? 0,
-    journey: shopJourney,
+    journey: journeyOf(scenario),
     clock,
     onOperation: journal.operation,
   });
@@ -88,6 +89,10 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
     signal.removeEventListener('abort', breakOff);
     await driver.close();
   }
+}
+
+function journeyOf({ users: { journey } }: Scenario): Journey {
+  return journey === 'shop' ? shopJourney : mappedJourney(journey);
 }
 
 /** Asked when all is over: no request of the run waits for it. */

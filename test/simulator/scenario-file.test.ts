@@ -318,7 +318,6 @@ describe('a broken scenario file', () => {
       broken('users:\n', 'system: { memcached: { memory: 0MB } }\nusers:\n'),
       'found "0MB", expected a size from 1MB to 9999MB, such as 64MB',
     ],
-    [broken('users:\n', 'users:\n  journey: { login: {} }\n'), 'found a map, expected a journey: shop'],
     [broken('target: redis', 'target: redis.primary'), 'unknown target "redis.primary"'],
     [broken('do: kill', 'do: cut-link'), 'unknown fault "cut-link"'],
   ];

@@ -35,7 +35,7 @@ export interface Driven {
 export async function drive(
   origin: string,
   users: readonly (readonly PlannedStep[])[],
-  { timeoutMs = 2_000, readBack = false, revocationLagMs = 0 } = {},
+  { timeoutMs = 2_000, readBack = false, revocationLagMs = 0, journey = shopJourney } = {},
 ): Promise<Driven> {
   const operations: Operation[] = [];
   const plan = {
@@ -46,7 +46,7 @@ export async function drive(
   };
   const onOperation = (operation: Operation): number => operations.push(operation);
   const clock = new RunClock();
-  const driver = new Driver({ plan, origin, timeoutMs, revocationLagMs, journey: shopJourney, clock, onOperation });
+  const driver = new Driver({ plan, origin, timeoutMs, revocationLagMs, journey, clock, onOperation });
   try {
     await driver.run();
     if (readBack) await driver.readBack();

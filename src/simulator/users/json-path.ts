@@ -1,0 +1,46 @@
+/** One step of a path: a key, an index, or every element. */
+type Step = { readonly key: string } | { readonly index: number } | 'all';
+
+/** A small part of JSONPath (RFC 9535): `$`, `.name`, `['any name']`, `[0]`, `[*]`. */
+export type JsonPath = readonly Step[];
+
+const piece = /\.([A-Za-z_$][\w$-]*)|\['([^'\\]+)'\]|\["([^"\\]+)"\]|\[(\d{1,6})\]|\[(\*)\]|\.(\*)/y;
+
+/** Undefined for what is no such path. */
+export function parseJsonPath(text: string): JsonPath | undefined {
+  if (!text.startsWith('$')) return undefined;
+  const steps: Step[] = [];
+  piece.lastIndex = 1;
+  for (let at = 1; at < text.length; at = piece.lastIndex) {
+    piece.lastIndex = at;
+    const found = piece.exec(text);
+    if (found === null) return undefined;
+    const [, dotted, quoted, doubleQuoted, index] = found;
+    const key = dotted ?? quoted ?? doubleQuoted;
+    if (key !== undefined) steps.push({ key });
+    else steps.push(index === undefined ? 'all' : { index: Number(index) });
+  }
+  return steps;
+}
+
+/**
+ * What lies there, in order; an empty list that `[*]` looks into gives an empty list. Undefined when the path leads to
+ * nothing somewhere: what is not there must not pass for an empty cart.
+ */
+export function valuesAt(value: unknown, path: JsonPath): readonly unknown[] | undefined {
+  let found: unknown[] = [value];
+  for (const step of path) {
+    const next = found.map(each => below(each, step));
+    if (next.some(each => each === undefined)) return undefined;
+    found = next.flatMap(each => each ?? []);
+  }
+  return found;
+}
+
+/** The values one step below; undefined when there is no such step. */
+function below(value: unknown, step: Step): readonly unknown[] | undefined {
+  if (step === 'all') return Array.isArray(value) ? value : undefined;
+  if ('index' in step) return Array.isArray(value) && step.index < value.length ? [value[step.index]] : undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  return Object.hasOwn(value, step.key) ? [Reflect.get(value, step.key)] : undefined;
+}

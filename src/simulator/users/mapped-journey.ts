@@ -1,0 +1,232 @@
+import type { OperationKind } from '../history.js';
+import {
+  type CarriedPlace,
+  filled,
+  type ItemsPlace,
+  type JourneyMapping,
+  type MappedRequest,
+  placeholdersIn,
+  stepKinds,
+  stepOf,
+  type TextPlace,
+  textsOf,
+  type WhoPlace,
+} from '../journey-mapping.js';
+import type { Reply } from './http-client.js';
+import { type JsonPath, parseJsonPath, valuesAt } from './json-path.js';
+import { compilePattern, matchesIn } from './page-pattern.js';
+import type { Carried, Journey, JourneyRequest } from './shop-requests.js';
+
+/** The body of an answer: as text, and as JSON when somebody asks for it. */
+interface Body {
+  readonly text: string;
+  readonly json: unknown;
+}
+
+/** Finds what a place leads to: one entry per find, its groups or its value; undefined when it leads to nothing. */
+type Finder = (body: Body) => readonly unknown[] | undefined;
+
+/** The journey that a mapping describes; the mapping is known to be right (`scenario-journey.ts`). */
+export function mappedJourney(mapping: JourneyMapping): Journey {
+  const finders = new Map(stepKinds.map(kind => [kind, whoFinder(mapping[kind]?.who)]));
+  const findItems = itemsFinder(mapping.read.items);
+  const carry = Object.entries(mapping.carry).map(([name, place]) => ({ name, place, find: valueFinder(place) }));
+  const whoOf = (kind: OperationKind) => finders.get(kind === 'replay' ? 'read' : kind);
+  return {
+    request: (kind, user, token, carried) => filledRequest(stepOf(mapping, kind)?.request, user, token, carried),
+    before(kind, user, token, carried) {
+      const before = stepOf(mapping, kind)?.before;
+      return before && filledRequest(before, user, token, carried);
+    },
+    *carry(kind, reply, cookie) {
+      if (!reply.complete) return;
+      const body = bodyOf(reply);
+      for (const { name, place, find } of carry) {
+        if (place.from !== undefined && place.from !== kind) continue;
+        const value = place.cookie === undefined ? find(body) : uriDecoded(cookie(place.cookie));
+        if (value !== undefined) yield [name, value];
+      }
+    },
+    isOk: (kind, reply) => isOk(mapping, kind, reply),
+    isAnonymous: (kind, reply) => isAnonymous(mapping, reply) && !(kind === 'logout' && isOk(mapping, kind, reply)),
+    parse: bodyOf,
+    naming: new Set(stepKinds.filter(kind => finders.get(kind) !== undefined)),
+    identity: (kind, answer) => (isBody(answer) ? whoOf(kind)?.(answer) : undefined),
+    items: answer => (isBody(answer) ? findItems(answer) : undefined),
+  };
+}
+
+/** Whether the head is that of a step done; without `ok`, any status from 200 to 399 that is not anonymous. */
+export function isOk(mapping: JourneyMapping, kind: OperationKind, reply: Reply): boolean {
+  const { status = 0 } = reply;
+  const { status: wanted, 'redirect-to': target } = stepOf(mapping, kind)?.ok ?? {};
+  const fits = wanted === undefined ? status >= 200 && status < 400 : wanted.includes(status);
+  return fits && (target === undefined || leadsTo(reply, target));
+}
+
+export function isAnonymous({ anonymous }: JourneyMapping, reply: Reply): boolean {
+  if (reply.status !== undefined && anonymous.status?.includes(reply.status)) return true;
+  const target = anonymous['or-redirect-to'];
+  return target !== undefined && leadsTo(reply, target);
+}
+
+/** Whether it is a redirect to this path; its query counts only where the mapping gives one. */
+function leadsTo({ status = 0, headers }: Reply, target: string): boolean {
+  if (status < 300 || status >= 400 || typeof headers.location !== 'string') return false;
+  if (!URL.canParse(headers.location, 'http://app/')) return false;
+  const { pathname, search } = new URL(headers.location, 'http://app/');
+  return (target.includes('?') ? pathname + search : pathname) === target;
+}
+
+function filledRequest(
+  request: MappedRequest | undefined,
+  user: string,
+  token: string | undefined,
+  carried: Carried,
+): JourneyRequest | string {
+  if (request === undefined) return 'the journey has no such step';
+  // What names no item now, a request that is only asked for its path, is filled all the same.
+  const values = new Map([...carried, ['user', user], ['token', token ?? '']]);
+  const missing = textsOf(request)
+    .flatMap(placeholdersIn)
+    .find(name => !values.has(name));
+  if (missing !== undefined) return `no answer gave a {${missing}} to carry`;
+  const query = request.query === undefined ? '' : `?${encodedForm(request.query, values)}`;
+  const { body, type } = bodyToSend(request, values);
+  return {
+    method: request.method,
+    path: filled(request.path, values, encodeURIComponent) + query,
+    headers: headersToSend(request, type, values),
+    ...(body === undefined ? {} : { body }),
+  };
+}
+
+function bodyToSend({ form, json }: MappedRequest, values: ReadonlyMap<string, string>) {
+  if (form !== undefined) return { body: encodedForm(form, values), type: 'application/x-www-form-urlencoded' };
+  return json === undefined ? {} : { body: JSON.stringify(filledJson(json, values)), type: 'application/json' };
+}
+
+function encodedForm(fields: Readonly<Record<string, string>>, values: ReadonlyMap<string, string>): string {
+  const entries = Object.entries(fields).map(([name, text]): [string, string] => [name, filled(text, values)]);
+  return new URLSearchParams(entries).toString();
+}
+
+function filledJson(value: unknown, values: ReadonlyMap<string, string>): unknown {
+  if (typeof value === 'string') return filled(value, values);
+  if (Array.isArray(value)) return value.map(each => filledJson(each, values));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, filledJson(each, values)]));
+}
+
+function headersToSend(
+  { headers = {} }: MappedRequest,
+  type: string | undefined,
+  values: ReadonlyMap<string, string>,
+): string[] {
+  // What a page gave must not begin a header of its own.
+  const clean = (value: string) => value.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '');
+  const own = Object.entries(headers).flatMap(([name, text]) => [name.toLowerCase(), filled(text, values, clean)]);
+  return type === undefined || own.includes('content-type') ? own : ['content-type', type, ...own];
+}
+
+function bodyOf({ body }: Reply): Body {
+  let parsed: { readonly json: unknown } | undefined;
+  return {
+    text: body,
+    get json() {
+      parsed ??= { json: parseJson(body) };
+      return parsed.json;
+    },
+  };
+}
+
+function isBody(answer: unknown): answer is Body {
+  return typeof answer === 'object' && answer !== null && 'text' in answer && 'json' in answer;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function finder({ path, regexp }: TextPlace): Finder {
+  if (regexp !== undefined) {
+    const pattern = compilePattern(regexp);
+    return ({ text }) => matchesIn(text, pattern);
+  }
+  const steps = pathOf(path);
+  return ({ json }) => valuesAt(json, steps);
+}
+
+function pathOf(text: string | undefined): JsonPath {
+  return parseJsonPath(text ?? '$') ?? [];
+}
+
+/** A name, null where JSON says that there is none, undefined where nothing is said. */
+function whoFinder(place: WhoPlace | undefined): ((body: Body) => string | null | undefined) | undefined {
+  if (place === undefined) return undefined;
+  const find = finder(place);
+  const [before = '', after = ''] = (place.as ?? '{user}').split('{user}');
+  return body => {
+    const found = [find(body)?.[0]].flat()[0];
+    if (found === null) return null;
+    const name = textOf(found);
+    if (name === undefined || name === '') return undefined;
+    const fits = name.length > before.length + after.length && name.startsWith(before) && name.endsWith(after);
+    return fits ? name.slice(before.length, name.length - after.length) : name;
+  };
+}
+
+function valueFinder(place: CarriedPlace): (body: Body) => string | undefined {
+  if (place.cookie !== undefined) return () => undefined;
+  const find = finder(place);
+  return body => textOf([find(body)?.[0]].flat()[0]);
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
+function uriDecoded(value: string | undefined): string | undefined {
+  try {
+    return value === undefined ? undefined : decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
+type FindItems = (body: Body) => Record<string, number> | undefined;
+
+function itemsFinder(place: ItemsPlace): FindItems {
+  const find = finder(place);
+  if (place.regexp !== undefined) return body => cart(find(body)?.map(groups => [groups].flat()));
+  const quantities = place.quantity === undefined ? undefined : finder({ path: place.quantity });
+  if (!place.path?.includes('*')) return body => mapOrList(find(body)?.[0]);
+  return body => {
+    const items = find(body);
+    const counts = quantities?.(body);
+    if (quantities !== undefined && counts?.length !== items?.length) return undefined;
+    return cart(items?.map((item, index) => [item, counts?.[index] ?? 1]));
+  };
+}
+
+/** A path without `[*]` leads to the whole cart: `{ "apple": 2 }`, or `["apple"]`. */
+function mapOrList(value: unknown): Record<string, number> | undefined {
+  if (Array.isArray(value)) return cart(value.map(item => [item]));
+  return typeof value === 'object' && value !== null ? cart(Object.entries(value)) : undefined;
+}
+
+/** An item on two lines counts with both: a cart must not hide a duplicate. One without a name, or a quantity, is no cart. */
+function cart(lines: readonly (readonly unknown[])[] | undefined): Record<string, number> | undefined {
+  const items = new Map<string, number>();
+  for (const [item, quantity = 1] of lines ?? []) {
+    const name = textOf(item);
+    const count = quantity === '' ? Number.NaN : Number(quantity);
+    if (name === undefined || name === '' || !Number.isSafeInteger(count) || count < 0) return undefined;
+    items.set(name, (items.get(name) ?? 0) + count);
+  }
+  return lines === undefined ? undefined : Object.fromEntries(items);
+}
