@@ -19,7 +19,7 @@ export interface Plan {
 
 export interface PlannedUser {
   readonly name: string;
-  /** In the order of `atMs`; the first is a login. Milliseconds since the start of the run. */
+  /** In the order of `atMs`; the first is a login. Only steps in several tabs share an instant. Milliseconds since the start of the run. */
   readonly steps: readonly PlannedStep[];
 }
 
@@ -27,6 +27,10 @@ export interface PlannedStep {
   readonly atMs: number;
   readonly kind: Exclude<OperationKind, 'replay'>;
   readonly token?: string;
+  /** The next step does not wait for its answer: it is taken in another tab of the same browser. */
+  readonly beside?: true;
+  /** The app is asked to take so long over it, between opening the session and changing it. */
+  readonly slowMs?: number;
 }
 
 export const usersMax = 100_000;
@@ -36,10 +40,10 @@ export const stepsMax = 2_000_000;
 export function makePlan(scenario: Scenario, seed: number): Plan {
   const users: PlannedUser[] = [];
   let steps = 0;
-  const { think, journey } = scenario.users;
+  const { journey } = scenario.users;
   const can = (kind: OperationKind) => journey === 'shop' || stepOf(journey, kind) !== undefined;
   for (const [index, atMs] of arrivalTimes(scenario, seed).entries()) {
-    const user = planShopper(`user-${index + 1}`, atMs, planDurationMs(scenario), { ...think, can }, seed);
+    const user = planShopper(`user-${index + 1}`, atMs, planDurationMs(scenario), { ...scenario.users, can }, seed);
     steps += user.steps.length;
     refuseAbove(steps, stepsMax, 'steps', 'users.arrivals.rate or users.arrivals.for, or raise users.think.median');
     users.push(user);

@@ -107,6 +107,8 @@ function toScenario(file: ScenarioFile, written: unknown): Scenario {
     users: {
       arrivals: { ratePerSecond: rate, forMs, process, maxActive },
       think: { medianMs: users.think.median, p95Ms: users.think.p95 },
+      tabs: users.tabs,
+      slowAtLogoutMs: users['slow-at-logout'],
       timeoutMs: users.timeout,
       journey: users.journey,
     },

@@ -59,6 +59,9 @@ const system = map('system', {
   redis: map('system.redis', { persistence: oneOf('persistence', ['none']).default('none') }).prefault({}),
 });
 
+/** So many connections a browser opens to one server. */
+const tabsMax = 6;
+
 const users = map('users', {
   arrivals: map('users.arrivals', {
     rate: rate.describe('New users per second.'),
@@ -72,6 +75,12 @@ const users = map('users', {
     .refine(({ median, p95 }) => p95 >= median, { error: 'expected p95 to be at least the median', path: ['p95'] })
     .prefault({ median: '250ms', p95: '1s' })
     .describe('Log-normal time between two steps of one user.'),
+  tabs: wholeNumber(1, tabsMax)
+    .default(1)
+    .describe('Tabs that a browser has open: with several, now and then all of them add something at once.'),
+  'slow-at-logout': duration()
+    .optional()
+    .describe('At every logout another tab has an add under way, over which the toy shop takes so long.'),
   timeout: duration().prefault('5s').describe('A user gives up waiting for an answer after this.'),
   journey: journey.default('shop').describe('"shop" for the toy shop, or the requests of an app of your own.'),
 });

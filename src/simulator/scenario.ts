@@ -34,6 +34,10 @@ export interface Scenario {
     };
     /** Log-normal think time between two steps of one user. */
     readonly think: { readonly medianMs: number; readonly p95Ms: number };
+    /** So many tabs a browser has open; above one, now and then all of them add something at once. */
+    readonly tabs: number;
+    /** So long an add takes that is under way in another tab at every logout. Undefined: there is none. */
+    readonly slowAtLogoutMs: number | undefined;
     /** After this an operation is over for its user: a read fails, a write is unknown. */
     readonly timeoutMs: number;
     /** The toy shop's, or that of an app spelled out in the file. */

@@ -144,6 +144,63 @@ describe('plan', () => {
   });
 });
 
+describe('a plan with several tabs', () => {
+  const tabs = (count: number, slowAtLogoutMs?: number): Scenario => ({
+    ...base,
+    users: { ...base.users, tabs: count, slowAtLogoutMs },
+  });
+  const users = (scenario: Scenario, seed = 42) => makePlan(scenario, seed).users;
+
+  it('is the same to the byte as one without, when there is one', () => {
+    expect(JSON.stringify(users(base)))
+      .to.not.include('beside')
+      .and.not.include('slowMs');
+    expect(users(tabs(1))).to.deep.equal(users(base));
+  });
+
+  it('has now and then an add in each of them, at one instant, of which the last is waited for', () => {
+    const groups = users(tabs(3)).flatMap(({ steps }) =>
+      [...new Set(steps.map(({ atMs }) => atMs))].map(instant => steps.filter(({ atMs }) => atMs === instant)),
+    );
+    const [alone, together] = [1, 3].map(size => groups.filter(group => group.length === size));
+    expect(Number(alone?.length) + Number(together?.length)).to.equal(groups.length);
+    expect(together?.length).to.be.greaterThan(30);
+    for (const group of together ?? []) {
+      expect(group.map(({ kind, beside }) => [kind, beside])).to.deep.equal([
+        ['add', true],
+        ['add', true],
+        ['add', undefined],
+      ]);
+    }
+    expect(alone?.flat().some(({ beside }) => beside)).to.equal(false);
+    const added = users(tabs(3)).flatMap(user => tokens(user, 'add'));
+    expect(new Set(added).size).to.equal(added.length);
+  });
+
+  it('wants the same things at the same times with two tabs as with five, apart from the adds beside', () => {
+    const wishes = (count: number) =>
+      users(tabs(count)).map(({ steps }) =>
+        steps.filter(({ beside }) => !beside).map(({ atMs, kind }) => (kind === 'remove' ? [atMs] : [atMs, kind])),
+      );
+    expect(wishes(5)).to.deep.equal(wishes(2));
+  });
+
+  it('meets every logout in the middle of a slow add, when it is told to', () => {
+    const met = users(tabs(1, 400)).flatMap(({ steps }) =>
+      pairs(steps)
+        .filter(([, { kind }]) => kind === 'logout')
+        .map(([slow, logout]) => ({ slow, logout })),
+    );
+    expect(met.length).to.be.greaterThan(10);
+    for (const { slow, logout } of met) {
+      expect(slow).to.include({ kind: 'add', beside: true, slowMs: 400, atMs: logout.atMs - 200 });
+    }
+    expect(
+      users(tabs(1, 400)).flatMap(({ steps }) => steps.filter(({ slowMs }) => slowMs === undefined)),
+    ).to.not.satisfy((steps: PlannedStep[]) => steps.some(({ beside }) => beside));
+  });
+});
+
 describe('arrivals of a plan', () => {
   it('come evenly when they are uniform', () => {
     const { users } = makePlan(arriving({ process: 'uniform', ratePerSecond: 4 }), 1);

@@ -44,6 +44,8 @@ describe('scenario file', () => {
       users: {
         arrivals: { ratePerSecond: 0.5, forMs: 60_000, process: 'poisson', maxActive: 400 },
         think: { medianMs: 250, p95Ms: 1000 },
+        tabs: 1,
+        slowAtLogoutMs: undefined,
         timeoutMs: 5000,
         journey: 'shop',
       },
@@ -73,6 +75,8 @@ system:
   memcached: { memory: 2MB }
 users:
   think: { median: 100ms, p95: 500ms }
+  tabs: 4
+  slow-at-logout: 400ms
   timeout: 1s
 `,
       ).replace('for: 2s }', 'for: 2s, process: uniform, max-active: 9 }'),
@@ -88,6 +92,8 @@ users:
     expect(scenario.users).to.deep.equal({
       arrivals: { ratePerSecond: 20, forMs: 2000, process: 'uniform', maxActive: 9 },
       think: { medianMs: 100, p95Ms: 500 },
+      tabs: 4,
+      slowAtLogoutMs: 400,
       timeoutMs: 1000,
       journey: 'shop',
     });

@@ -32,6 +32,7 @@ describe('shipped scenarios', () => {
       'hang-one.yaml',
       'kill-one.yaml',
       'memcached-outage.yaml',
+      'parallel-tabs.yaml',
       'postgres-outage.yaml',
       'redis-outage.yaml',
       'refresh-outage.yaml',

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { check } from '#src/simulator/checker/check.js';
 import { Interrupted } from '#src/simulator/errors.js';
 import { phaseNames, type RunRecord } from '#src/simulator/history.js';
 import { makePlan } from '#src/simulator/plan.js';
@@ -31,7 +32,7 @@ interface Ran {
   readonly progress: readonly Progress[];
 }
 
-async function runShort(mode: 'sticky' | 'redis', text = short): Promise<Ran> {
+async function runShort(mode: 'sticky' | 'redis' | 'jwt', text = short): Promise<Ran> {
   const scenario = parseScenario(text, 'short.yaml');
   const progress: Progress[] = [];
   const options = {
@@ -107,6 +108,23 @@ describe('simulate', () => {
     expect(run.faults[1]?.problem).to.include('kill of backend-2 was not confirmed');
     expect(run.phases).to.have.length(phaseNames.length);
   });
+});
+
+describe('simulate, with several tabs', () => {
+  const tabs = short.replace('  timeout: 1s', '  tabs: 4\n  timeout: 1s').replace(/^faults:\n.*$/m, 'faults: []');
+
+  for (const mode of ['redis', 'jwt'] as const)
+    it(`${mode} ${mode === 'redis' ? 'keeps what all of them write' : 'keeps what was answered last'}`, async () => {
+      const { run } = await runShort(
+        mode,
+        tabs.replace('[sticky, redis]', `[${mode}]`).replace(/^ {2}sticky:.*$/m, ''),
+      );
+      const { users, writes, requests } = check(run);
+      expect(writes.acknowledged).to.be.greaterThan(50);
+      if (mode === 'redis') expect(writes.lost).to.equal(0);
+      else expect(writes.lost).to.be.greaterThan(10);
+      expect([users.loggedOut, writes.phantom, requests.failed, requests.unknown]).to.deep.equal([0, 0, 0, 0]);
+    });
 });
 
 describe('simulate, interrupted', () => {

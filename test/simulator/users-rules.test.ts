@@ -209,6 +209,91 @@ describe('users: what they do', () => {
   });
 });
 
+describe('users: several tabs', () => {
+  const tab = (atMs: number, token: string) => ({ atMs, kind: 'add', token, beside: true }) as const;
+  const login = { atMs: 0, kind: 'login' } as const;
+
+  it('send side by side, each its own operation, and go on when all are answered; the last cookie counts', async () => {
+    const answeredAfterMs: Record<string, number> = { t1: 120, t2: 60, t3: 0 };
+    const seen: (string | undefined)[] = [];
+    const script: Handler = (request, response) => {
+      if (kindOf(request) !== 'add') {
+        seen.push(request.headers.cookie);
+        return shopAnswer(request, response);
+      }
+      let body = '';
+      request.on('data', chunk => (body += chunk));
+      request.on('end', () => {
+        const token: string = JSON.parse(body).sku;
+        seen.push(`${token} with ${request.headers.cookie}`);
+        const cookie = { 'set-cookie': `sid=after-${token}; Path=/` };
+        setTimeout(() => json(response, 201, { user: 'u1' }, cookie), answeredAfterMs[token]);
+      });
+    };
+    const plan = [
+      login,
+      tab(5, 't1'),
+      tab(5, 't2'),
+      { atMs: 5, kind: 'add', token: 't3' },
+      { atMs: 6, kind: 'read' },
+    ] as const;
+    const { operations, lab } = await withServer(script, origin => drive(origin, [plan]));
+    expect(seen.slice(1, 4)).to.have.members(['t1 with sid=1', 't2 with sid=1', 't3 with sid=1']);
+    expect([seen[0], ...seen.slice(4)]).to.deep.equal([undefined, 'sid=after-t1']);
+    expect(story(operations)).to.deep.equal(['login ok 1', 'add ok 1', 'add ok 1', 'add ok 1', 'read ok 1']);
+    expect(operations.map(({ token }) => token)).to.deep.equal([undefined, 't3', 't2', 't1', undefined]);
+    expect(operations.at(-1)?.sentMs).to.be.at.least(operations.at(-2)?.doneMs ?? Number.NaN);
+    expect(lab.lagMs.max, 'what the slow tab held back is no lag').to.be.below(60);
+  });
+
+  it('log in once for all of them, when two answers were anonymous', async () => {
+    const script: Handler = (request, response, nth) =>
+      nth === 2 || nth === 3 ? anonymous(request, response, nth) : shopAnswer(request, response);
+    const plan = [...steps('login', 'read', 'read'), tab(50, 't1'), tab(50, 't2'), { atMs: 60, kind: 'read' } as const];
+    const { operations } = await withServer(script, origin => drive(origin, [plan]));
+    expect(story(operations).slice(3)).to.deep.equal(['login ok 2', 'add ok 2', 'add ok 2', 'read ok 2']);
+  });
+
+  it('log out beside a slow add, wait for it, and replay both what was there and what it brought back', async () => {
+    const replayed: (string | undefined)[] = [];
+    const script: Handler = (request, response) => {
+      if (request.url === '/cart?delayMs=80')
+        setTimeout(() => json(response, 201, { user: 'u1' }, { 'set-cookie': 'sid=revived; Path=/' }), 80);
+      else if (kindOf(request) === 'logout')
+        json(response, 200, { user: null }, { 'set-cookie': 'sid=; Path=/; Max-Age=0' });
+      else if (kindOf(request) === 'read' && request.headers.cookie !== undefined) {
+        replayed.push(request.headers.cookie);
+        shopAnswer(request, response);
+      } else shopAnswer(request, response);
+    };
+    const slow = { ...tab(5, 't1'), slowMs: 80 };
+    const plan = [login, slow, { atMs: 30, kind: 'logout' } as const, { atMs: 40, kind: 'login' } as const];
+    const { operations } = await withServer(script, origin => drive(origin, [plan]));
+    expect(replayed).to.have.members(['sid=1', 'sid=revived']);
+    expect(story(operations)).to.have.members([
+      'login ok 1',
+      'add ok 1',
+      'logout ok 1',
+      'replay fail 1',
+      'replay fail 1',
+      'login ok 2',
+    ]);
+    const [add, logout, again] = ['add', 'logout', 'login'].map(kind => operations.findLast(one => one.kind === kind));
+    expect(logout?.doneMs).to.be.below(add?.doneMs ?? 0);
+    expect(again?.sentMs).to.be.at.least(add?.doneMs ?? Number.NaN);
+  });
+
+  it('begin no slow add for a logout that is put off', async () => {
+    const script: Handler = (request, response, nth) =>
+      nth === 2 ? response.writeHead(503).end() : shopAnswer(request, response);
+    const slow = { ...tab(5, 't1'), slowMs: 80 };
+    const plan = [...steps('login', 'read'), slow, { atMs: 30, kind: 'logout' } as const];
+    const { operations, lab } = await withServer(script, origin => drive(origin, [plan]));
+    expect(story(operations)).to.deep.equal(['login ok 1', 'read fail 1']);
+    expect(lab.dropped).to.equal(2);
+  });
+});
+
 describe('users: the read-back', () => {
   it('is repeated while it is neither ok nor anonymous', async () => {
     const script: Handler = (request, response, nth) =>

@@ -23,13 +23,16 @@ export class Browser {
 
   /**
    * One operation: the page before it where the journey has one, then its request. When that page is not to be had, the
-   * request is not sent, and the reply is that of the page; when there is nothing to carry, it says so.
+   * request is not sent, and the reply is that of the page; when there is nothing to carry, it says so. `slowMs`: the app
+   * is to take so long over it, if it can.
    */
-  async ask(kind: OperationKind, token: string | undefined): Promise<Reply> {
+  async ask(kind: OperationKind, token: string | undefined, slowMs?: number): Promise<Reply> {
     const before = this.#journey.before?.(kind, this.#user, token, this.#carried);
     const page = before === undefined ? undefined : await this.#send(kind, before);
     if (page !== undefined && !this.#isPage(kind, page)) return { ...page, handedOver: false };
-    return this.#send(kind, this.#journey.request(kind, this.#user, token, this.#carried));
+    const request = this.#journey.request(kind, this.#user, token, this.#carried);
+    const isSlowed = slowMs !== undefined && typeof request !== 'string';
+    return this.#send(kind, isSlowed ? (this.#journey.slowed?.(request, slowMs) ?? request) : request);
   }
 
   /** The same request with a cookie from earlier; nothing of the answer is kept. */

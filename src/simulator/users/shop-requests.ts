@@ -17,6 +17,8 @@ export type Carried = ReadonlyMap<string, string>;
 export interface Journey {
   /** `token` is given for `add` and `remove`. A text in place of a request says what is not there to be carried yet. */
   request(kind: OperationKind, user: string, token: string | undefined, carried: Carried): JourneyRequest | string;
+  /** The same request, over which the app then takes so long between opening the session and changing it. Of the toy shop. */
+  slowed?(request: JourneyRequest, slowMs: number): JourneyRequest;
   /** The page that is asked for right before, whose form holds what the request then carries; of few apps. */
   before?(
     kind: OperationKind,
@@ -62,6 +64,7 @@ export const shopJourney: Journey = {
         return { method: 'POST', path: '/logout', body: '{}' };
     }
   },
+  slowed: (request, slowMs) => ({ ...request, path: `${request.path}?delayMs=${slowMs}` }),
   isOk: (kind, { status }) => status === okStatus[kind],
   isAnonymous: (_kind, { status }) => status === 401,
   naming: new Set<OperationKind>(['login', 'add', 'remove', 'read', 'whoami']),

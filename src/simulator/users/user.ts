@@ -1,10 +1,11 @@
-import type { Operation, OperationKind, OperationOutcome } from '../history.js';
+import type { Operation, OperationKind } from '../history.js';
 import type { PlannedStep, PlannedUser } from '../plan.js';
 import type { RunClock } from '../run-clock.js';
 import { Browser } from './browser.js';
 import type { HttpClient, Reply } from './http-client.js';
 import { judge } from './outcome.js';
 import type { Journey } from './shop-requests.js';
+import { Standing } from './standing.js';
 
 /** What all users of a run share. */
 export interface World {
@@ -29,6 +30,7 @@ interface Errand {
   readonly kind: OperationKind;
   readonly plannedMs: number;
   readonly token?: string | undefined;
+  readonly slowMs?: number | undefined;
   readonly final?: true;
   readonly extra?: true;
 }
@@ -39,14 +41,14 @@ interface OldSession {
   readonly cookie: string;
 }
 
-/** A user logs in again after so many anonymous answers in a row: the first may be a flicker. */
-const anonymousMax = 2;
 const readBackTriesMax = 5;
 const readBackWithinMs = 5_000;
 const readBackPauseMs = 200;
 
 /**
  * One simulated user: does the planned steps one after the other, each at its time or as soon as the one before is over.
+ * A step `beside` holds back nobody: what comes after it is done meanwhile, as in another tab of the same browser, until
+ * a step that is not has been done; then the user waits for them all.
  * What it does beyond the plan: it logs in (again) before a step when its last login did not end ok or when it was
  * answered as anonymous twice in a row, and after an acknowledged logout, as soon as that must be known everywhere, it
  * tries its old cookies once (`replay`), beside its further steps: none of them waits for it.
@@ -58,19 +60,11 @@ export class User {
   readonly #steps: readonly PlannedStep[];
   readonly #world: World;
   readonly #browser: Browser;
-  #session = 0;
-  /** Whether it has reason to believe that it is logged in. */
-  #loggedIn = false;
-  #mustLogIn = false;
-  #anonymousInRow = 0;
-  /** Its last step was to read the cart, and it saw none: an error, or no time. */
-  #missedCart = false;
-  /** It asked to be logged out, and was told neither yes nor no. */
-  #inDoubt = false;
-  /** It has put off a planned logout, and with it the login that follows. */
-  #staysIn = false;
+  readonly #standing = new Standing();
   /** When its last operation ended. */
   #freeAtMs = 0;
+  /** What other tabs are still waiting for. */
+  #beside: Promise<unknown>[] = [];
   readonly #replays: Promise<void>[] = [];
 
   constructor({ name, steps }: PlannedUser, world: World) {
@@ -87,6 +81,7 @@ export class User {
       if (this.#world.isOver()) break;
       await this.#take(step);
     }
+    await this.#waitForTabs();
     await Promise.all(this.#replays);
   }
 
@@ -95,7 +90,7 @@ export class User {
    * out and did not come back, has nothing to read.
    */
   async readBack(): Promise<void> {
-    if (!this.#loggedIn) return;
+    if (!this.#standing.loggedIn) return;
     const { clock } = this.#world;
     const giveUpAtMs = clock.now() + readBackWithinMs;
     for (let tries = 1; tries <= readBackTriesMax; tries += 1) {
@@ -108,38 +103,48 @@ export class User {
   }
 
   async #take(step: PlannedStep): Promise<void> {
-    if (this.#putsOff(step)) return this.#world.onDropped(step.atMs);
-    if (this.#tooLate(step)) return this.#drop(step);
-    if (this.#mustLogIn && step.kind !== 'login') {
-      await this.#do({ kind: 'login', plannedMs: step.atMs, extra: true });
-      if (this.#world.isOver()) return;
-      // What it did with a session that may have ended could never be held against anybody.
-      if (this.#inDoubt || this.#tooLate(step)) return this.#drop(step);
+    if (await this.#isReadyFor(step)) {
+      this.#world.onLag(Math.max(0, this.#world.clock.now() - Math.max(step.atMs, this.#freeAtMs)));
+      const done = step.kind === 'logout' ? this.#logOut(step) : this.#do({ ...step, plannedMs: step.atMs });
+      if (step.beside) this.#beside.push(done);
+      else await done;
     }
-    this.#world.onLag(Math.max(0, this.#world.clock.now() - Math.max(step.atMs, this.#freeAtMs)));
-    if (step.kind === 'logout') await this.#logOut(step);
-    else await this.#do({ kind: step.kind, plannedMs: step.atMs, token: step.token });
+    if (!step.beside) await this.#waitForTabs();
   }
 
-  /**
-   * Who met an error page in place of its cart does not log out. For the evidence: what was written could not be looked
-   * at any more after it.
-   */
-  #putsOff({ kind }: PlannedStep): boolean {
-    if (kind === 'logout') this.#staysIn = this.#missedCart;
-    const putOff = this.#staysIn && (kind === 'logout' || kind === 'login');
-    if (kind === 'login') this.#staysIn = false;
-    return putOff;
+  /** False when the step is left out. */
+  async #isReadyFor(step: PlannedStep): Promise<boolean> {
+    if (this.#standing.putsOff(step)) {
+      this.#world.onDropped(step.atMs);
+      return false;
+    }
+    if (this.#tooLate(step)) return this.#drop(step);
+    if (!this.#standing.mustLogIn || step.kind === 'login') return true;
+    await this.#waitForTabs();
+    await this.#do({ kind: 'login', plannedMs: step.atMs, extra: true });
+    if (this.#world.isOver()) return false;
+    return this.#standing.inDoubt || this.#tooLate(step) ? this.#drop(step) : true;
   }
 
-  async #logOut(step: PlannedStep): Promise<void> {
-    const cookie = this.#browser.cookieFor('replay');
-    const { outcome, session, doneMs } = await this.#do({ kind: 'logout', plannedMs: step.atMs });
-    if (outcome === 'ok' && cookie !== undefined) this.#replays.push(this.#replay({ session, cookie }, doneMs));
+  async #waitForTabs(): Promise<void> {
+    await Promise.all(this.#beside.splice(0));
+  }
+
+  /** When something else was under way, what that brought back is tried as well. */
+  async #logOut({ atMs }: PlannedStep): Promise<void> {
+    const cookies = new Set([this.#browser.cookieFor('replay')]);
+    const { outcome, session, doneMs } = await this.#do({ kind: 'logout', plannedMs: atMs });
+    if (this.#beside.length > 0) {
+      await this.#waitForTabs();
+      cookies.add(this.#browser.cookieFor('replay'));
+    }
+    if (outcome !== 'ok') return;
+    for (const cookie of cookies)
+      if (cookie !== undefined) this.#replays.push(this.#replay({ session, cookie }, doneMs));
   }
 
   async #replay(old: OldSession, loggedOutMs: number): Promise<void> {
-    const plannedMs = loggedOutMs + this.#world.revocationLagMs;
+    const plannedMs = Math.max(loggedOutMs + this.#world.revocationLagMs, this.#freeAtMs);
     await this.#world.clock.until(plannedMs);
     if (!this.#world.isOver()) await this.#do({ kind: 'replay', plannedMs }, old);
   }
@@ -148,20 +153,20 @@ export class User {
     return this.#world.clock.now() - step.atMs > this.#world.timeoutMs;
   }
 
-  #drop(step: PlannedStep): void {
-    if (step.kind === 'login') this.#mustLogIn = true;
-    this.#missedCart = step.kind === 'read';
+  #drop(step: PlannedStep): false {
+    this.#standing.missed(step);
     this.#world.onDropped(step.atMs);
+    return false;
   }
 
   /** One operation, from sending to its record. */
   async #do(errand: Errand, old?: OldSession): Promise<Operation> {
     const { clock, journey, timeoutMs } = this.#world;
-    const { kind, token } = errand;
+    const { kind, token, slowMs } = errand;
     const id = this.#world.nextId();
-    const session = old?.session ?? (kind === 'login' ? this.#session + 1 : this.#session);
+    const session = old?.session ?? this.#standing.session + (kind === 'login' ? 1 : 0);
     const sentMs = Math.max(errand.plannedMs, clock.now());
-    const asked = old === undefined ? this.#browser.ask(kind, token) : this.#browser.askAgain(kind, old.cookie);
+    const asked = old === undefined ? this.#browser.ask(kind, token, slowMs) : this.#browser.askAgain(kind, old.cookie);
     const reply = await asked;
     // A timeout counts at its limit, whenever its timer came to fire.
     const doneMs = reply.error === 'timeout' ? sentMs + timeoutMs : Math.max(sentMs, clock.now());
@@ -186,28 +191,9 @@ export class User {
     return operation;
   }
 
-  #learn({ kind, outcome, identity, doneMs }: Operation): void {
-    this.#freeAtMs = doneMs;
-    this.#missedCart = kind === 'read' && outcome !== 'ok' && identity !== null;
-    if (kind === 'login') this.#learnLogin(outcome === 'ok');
-    else if (kind === 'logout' && outcome !== 'fail') this.#learnLogout(outcome);
-    else if (typeof identity === 'string') this.#anonymousInRow = 0;
-    else if (identity === null && this.#loggedIn) this.#anonymousInRow += 1;
-    if (this.#anonymousInRow >= anonymousMax) this.#mustLogIn = true;
-  }
-
-  #learnLogin(ok: boolean): void {
-    this.#mustLogIn = !ok;
-    if (!ok) return;
-    this.#inDoubt = false;
-    this.#session += 1;
-    this.#loggedIn = true;
-    this.#anonymousInRow = 0;
-  }
-
-  #learnLogout(outcome: OperationOutcome): void {
-    if (outcome === 'ok') this.#loggedIn = false;
-    this.#inDoubt = outcome === 'unknown';
+  #learn(operation: Operation): void {
+    this.#freeAtMs = operation.doneMs;
+    this.#standing.learn(operation);
   }
 }
 

@@ -1,0 +1,78 @@
+import type { Operation, OperationOutcome } from '../history.js';
+import type { PlannedStep } from '../plan.js';
+
+/** A user logs in again after so many anonymous answers in a row: the first may be a flicker. */
+const anonymousMax = 2;
+
+/** What a user makes of the answers so far: whether it is logged in, and what it had better leave out. Does no I/O. */
+export class Standing {
+  #session = 0;
+  /** Whether it has reason to believe that it is logged in. */
+  #loggedIn = false;
+  #mustLogIn = false;
+  #anonymousInRow = 0;
+  /** When it last wanted to read the cart it saw none: an error, or no time. */
+  #missedCart = false;
+  /** It asked to be logged out, and was told neither yes nor no. */
+  #inDoubt = false;
+  /** It has put off a planned logout, and with it the login that follows. */
+  #staysIn = false;
+
+  /** How many logins were acknowledged. */
+  get session(): number {
+    return this.#session;
+  }
+
+  get loggedIn(): boolean {
+    return this.#loggedIn;
+  }
+
+  get mustLogIn(): boolean {
+    return this.#mustLogIn;
+  }
+
+  /** What it did with a session that may have ended could never be held against anybody. */
+  get inDoubt(): boolean {
+    return this.#inDoubt;
+  }
+
+  /**
+   * Who met an error page in place of its cart does not log out. For the evidence: what was written could not be looked
+   * at any more after it. A slow add that was begun for the sake of the logout is put off with it.
+   */
+  putsOff({ kind, slowMs }: PlannedStep): boolean {
+    if (kind === 'logout') this.#staysIn = this.#missedCart;
+    const putOff = slowMs === undefined ? this.#staysIn && (kind === 'logout' || kind === 'login') : this.#missedCart;
+    if (kind === 'login') this.#staysIn = false;
+    return putOff;
+  }
+
+  /** There was no time for it. */
+  missed({ kind }: PlannedStep): void {
+    if (kind === 'login') this.#mustLogIn = true;
+    if (kind === 'read') this.#missedCart = true;
+  }
+
+  learn({ kind, outcome, identity }: Operation): void {
+    if (kind === 'read') this.#missedCart = outcome !== 'ok' && identity !== null;
+    if (kind === 'login') this.#learnLogin(outcome === 'ok');
+    else if (kind === 'logout' && outcome !== 'fail') this.#learnLogout(outcome);
+    else if (typeof identity === 'string') this.#anonymousInRow = 0;
+    else if (identity === null && this.#loggedIn) this.#anonymousInRow += 1;
+    if (this.#anonymousInRow >= anonymousMax) this.#mustLogIn = true;
+  }
+
+  #learnLogin(ok: boolean): void {
+    this.#mustLogIn = !ok;
+    if (!ok) return;
+    this.#inDoubt = false;
+    this.#session += 1;
+    this.#loggedIn = true;
+    this.#anonymousInRow = 0;
+  }
+
+  #learnLogout(outcome: OperationOutcome): void {
+    if (outcome === 'ok') this.#loggedIn = false;
+    this.#inDoubt = outcome === 'unknown';
+  }
+}
