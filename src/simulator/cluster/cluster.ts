@@ -1,3 +1,6 @@
+import type { Flow } from './link-pipe.js';
+import type { Toxic } from './toxics.js';
+
 /** The real processes of one run, as the faults and the driver see them. */
 export interface Cluster {
   /** Origin that users talk to, for example `http://127.0.0.1:41234`. */
@@ -23,8 +26,23 @@ export interface Link {
   readonly name: string;
   /** Where the one end connects; from here it goes on to the other end. */
   readonly port: number;
+  /** What has gone through it so far. */
+  readonly traffic: Traffic;
+  /** From now on something is wrong with it, for open connections and new ones. What it resolves with takes that away
+   * again, and only that; safe twice. */
+  disturb(toxic: Toxic): Promise<() => Promise<void>>;
   /** New connections go to this port from now on, and open ones are reset: as when a name or an address moves. */
   retarget(port: number): void;
+}
+
+export interface Traffic {
+  /** Accepted, and those of them that led nowhere. */
+  readonly connections: number;
+  readonly swallowedConnections: number;
+  /** Answers that were broken off. */
+  readonly brokenAnswers: number;
+  readonly forward: Readonly<Flow>;
+  readonly back: Readonly<Flow>;
 }
 
 export type MemberState = 'up' | 'draining' | 'stopped' | 'dead';

@@ -1,26 +1,46 @@
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Link } from './cluster.js';
+import { connect, createServer, type Server, Socket } from 'node:net';
+import type { Link, Traffic } from './cluster.js';
 import { freePort } from './free-port.js';
+import { Pipe } from './link-pipe.js';
+import type { Toxic, Way } from './toxics.js';
+
+/** Beyond it the kernel's answer is a reset. */
+const connectionsMax = 10_000;
+/** Who finds bytes and a reset at once takes it for an end in good order (libuv does): it comes a little after them. */
+const resetAfterMs = 5;
 
 /**
- * A TCP link from one member to another, in this process:
+ * A TCP link from one member to another, in this process, one for each directed pair, only where a scenario asks for it:
  *
- *     from --connects--> port  [ this link ]  --connects--> toPort  of the other end
+ *     from --connects--> port [ near ==== forward: hold, cut? =========> far ] --connects--> toPort of the other end
+ *                             [ near <=== back: hold, cut?, break? ===== far ]
  *
- * One for each directed pair, put in place only where a scenario asks for it.
+ * It carries bytes and knows no protocol. What differs from a cable:
+ * - The kernel accepts at once. While `forward` is cut, a new connection leads nowhere and hears nothing, where a real
+ *   one would never be set up; while only `back` is cut, what is said on it arrives, where a real one would not be
+ *   set up either; and who is refused at the other end is reset here.
+ * - What a cut swallows is not sent again: when the cut is healed, a connection that lost something is reset, as one whose
+ *   kernel has given up. The others go on.
  */
 export class TcpLink implements Link {
   readonly name: string;
   readonly port: number;
+  readonly traffic = {
+    connections: 0,
+    swallowedConnections: 0,
+    brokenAnswers: 0,
+    forward: { bytes: 0, swallowedBytes: 0 },
+    back: { bytes: 0, swallowedBytes: 0 },
+  } satisfies Traffic;
   #toPort: number;
   readonly #server: Server;
-  readonly #open = new Set<Socket>();
+  readonly #toxics: Toxic[] = [];
+  readonly #open = new Set<Connection>();
 
   static async listen(name: string, toPort: number): Promise<TcpLink> {
     const link = new TcpLink(name, await freePort(), toPort);
-    link.#server.listen({ host: '127.0.0.1', port: link.port });
-    await once(link.#server, 'listening');
+    await link.#listen();
     return link;
   }
 
@@ -29,31 +49,134 @@ export class TcpLink implements Link {
     this.port = port;
     this.#toPort = toPort;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, near => this.#join(near));
+    this.#server.maxConnections = connectionsMax;
+  }
+
+  async disturb(toxic: Toxic): Promise<() => Promise<void>> {
+    this.#toxics.push(toxic);
+    if (toxic.refuses && this.#server.listening) this.#server.close();
+    return () => this.#relieve(toxic);
   }
 
   retarget(port: number): void {
     this.#toPort = port;
-    for (const socket of this.#open) socket.resetAndDestroy();
+    for (const connection of this.#open) connection.reset();
   }
 
   async close(): Promise<void> {
-    this.#server.close();
-    for (const socket of this.#open) socket.destroy();
+    const closed = new Promise(resolve => this.#server.close(resolve));
+    for (const connection of this.#open) connection.destroy();
+    await closed;
+  }
+
+  async #listen(): Promise<void> {
+    this.#server.listen({ host: '127.0.0.1', port: this.port });
+    await once(this.#server, 'listening');
+  }
+
+  async #relieve(toxic: Toxic): Promise<void> {
+    const index = this.#toxics.indexOf(toxic);
+    if (index < 0) return;
+    this.#toxics.splice(index, 1);
+    for (const connection of this.#open) connection.relieve(way => this.#isCut(way));
+    if (toxic.refuses && !this.#toxics.some(({ refuses }) => refuses)) await this.#listen();
+  }
+
+  #isCut(way: Way): boolean {
+    return this.#toxics.some(({ cuts }) => cuts?.(way));
   }
 
   #join(near: Socket): void {
-    const far = connect({ host: '127.0.0.1', port: this.#toPort, allowHalfOpen: true, noDelay: true });
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      this.#open.add(socket);
-      socket.on('error', () => other.resetAndDestroy());
-      socket.on('close', () => {
-        this.#open.delete(socket);
-        other.destroySoon();
-      });
-      socket.pipe(other);
+    const nowhere = this.#isCut('forward');
+    const options = { allowHalfOpen: true, noDelay: true };
+    const far = nowhere ? new Socket(options) : connect({ ...options, host: '127.0.0.1', port: this.#toPort });
+    this.traffic.connections += 1;
+    if (nowhere) this.traffic.swallowedConnections += 1;
+    const connection = new Connection(near, far, this.#toxics, this.traffic);
+    connection.forward.lost = nowhere;
+    this.#open.add(connection);
+    void connection.closed.then(() => this.#open.delete(connection));
+  }
+}
+
+class Connection {
+  readonly forward: Pipe;
+  readonly back: Pipe;
+  /** Both of its sockets are. */
+  readonly closed: Promise<unknown>;
+  readonly #near: Socket;
+  readonly #far: Socket;
+  readonly #toxics: readonly Toxic[];
+  /** Of the answer: what has come back since something was said last. */
+  #answeredBytes = 0;
+  #breaksBy: 'reset' | 'end' = 'reset';
+
+  constructor(near: Socket, far: Socket, toxics: readonly Toxic[], traffic: TcpLink['traffic']) {
+    this.#near = near;
+    this.#far = far;
+    this.#toxics = toxics;
+    this.closed = Promise.all([near, far].map(socket => new Promise(resolve => socket.once('close', resolve))));
+    this.forward = new Pipe('forward', near, far, {
+      toxics,
+      flow: traffic.forward,
+      passing: bytes => this.#ask(bytes),
+    });
+    this.back = new Pipe('back', far, near, {
+      toxics,
+      flow: traffic.back,
+      passing: bytes => this.#answer(bytes),
+      onBroken: () => {
+        traffic.brokenAnswers += 1;
+        this.#break();
+      },
+    });
+  }
+
+  reset(): void {
+    this.#near.resetAndDestroy();
+    this.#far.resetAndDestroy();
+  }
+
+  destroy(): void {
+    this.#near.destroy();
+    this.#far.destroy();
+  }
+
+  /** Something that was wrong with the link is no more. */
+  relieve(isCut: (way: Way) => boolean): void {
+    const stays = (this.forward.lost && isCut('forward')) || (this.back.lost && isCut('back'));
+    if (stays) return;
+    if (this.forward.lost || this.back.lost) {
+      this.reset();
+    } else {
+      this.forward.flush();
+      this.back.flush();
+    }
+  }
+
+  #ask(bytes: number): number {
+    this.#answeredBytes = 0;
+    return bytes;
+  }
+
+  #answer(bytes: number): number {
+    let passing = bytes;
+    for (const { breaks } of this.#toxics) {
+      const left = breaks === undefined ? bytes : Math.max(0, breaks.afterBytes - this.#answeredBytes);
+      if (left >= passing) continue;
+      passing = left;
+      this.#breaksBy = breaks?.by ?? 'reset';
+    }
+    this.#answeredBytes += bytes;
+    return passing;
+  }
+
+  #break(): void {
+    if (this.#breaksBy === 'reset') {
+      setTimeout(() => this.reset(), resetAfterMs);
+    } else {
+      this.#near.destroySoon();
+      this.#far.destroy();
     }
   }
 }
