@@ -19,6 +19,7 @@ export function crossProblems(file: unknown): Problem[] {
     ...faults.flatMap((fault, index) => targetProblems(file, fault, index)),
     ...windowProblems(file, faults),
     ...arrivalProblems(file),
+    ...slowProblems(file),
     ...expectationProblems(file),
   ];
 }
@@ -110,6 +111,15 @@ function earliestMs({ at, after }: FaultInFile, endsMs: ReadonlyMap<string, numb
   if (at !== undefined) return at;
   const endMs = endsMs.get(after?.id ?? '');
   return after === undefined || endMs === undefined ? undefined : endMs + after.delayMs;
+}
+
+/** Only the toy shop can be asked to take its time. */
+function slowProblems(file: unknown): Problem[] {
+  const users = field(file, 'users');
+  if (field(users, 'slow-at-logout') === undefined || !isMap(field(users, 'journey'))) return [];
+  const message =
+    'found slow-at-logout beside the journey of an app of your own, expected the journey shop: take it out';
+  return [{ path: ['users', 'slow-at-logout'], message, at: 'key' }];
 }
 
 function arrivalProblems(file: unknown): Problem[] {

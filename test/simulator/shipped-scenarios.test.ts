@@ -27,10 +27,12 @@ const nothingHappened: Findings = {
 describe('shipped scenarios', () => {
   it('are those that the documentation names, at least', () => {
     expect(files).to.include.members([
+      'cookie-overflow.yaml',
       'drain-one.yaml',
       'eviction.yaml',
       'hang-one.yaml',
       'kill-one.yaml',
+      'logout-race.yaml',
       'memcached-outage.yaml',
       'parallel-tabs.yaml',
       'postgres-outage.yaml',
