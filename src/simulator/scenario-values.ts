@@ -68,6 +68,10 @@ export const megabytes = text('a size from 1MB to 9999MB, such as 64MB', /^[1-9]
   Number.parseInt(written, 10),
 );
 
+export const byteRate = text('a rate from 1KB/s to 999KB/s, such as 10KB/s', /^[1-9]\d{0,2}KB\/s$/).transform(
+  written => Number.parseInt(written, 10) * 1_000,
+);
+
 export const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\d+)?\/s$/)
   .refine(written => Number.parseFloat(written) >= 0.1 && Number.parseFloat(written) <= 10_000, {
     error: expected('a rate from 0.1/s to 10000/s, such as 20/s'),

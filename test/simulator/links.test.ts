@@ -114,8 +114,8 @@ describe('links: in order', () => {
       await client.ends('end');
       expect(client.heard === answer).to.equal(true);
       expect(link.traffic).to.deep.include({ connections: 1, swallowedConnections: 0, brokenAnswers: 0 });
-      expect(link.traffic.forward).to.deep.equal({ bytes: question.length, swallowedBytes: 0 });
-      expect(link.traffic.back).to.deep.equal({ bytes: answer.length, swallowedBytes: 0 });
+      expect(link.traffic.forward).to.deep.equal({ bytes: question.length, swallowedBytes: 0, heldBytes: 0 });
+      expect(link.traffic.back).to.deep.equal({ bytes: answer.length, swallowedBytes: 0, heldBytes: 0 });
     }),
   );
 
@@ -305,6 +305,7 @@ describe('links: slow', () => {
       await heal();
       await other.hears('later');
       await eventually(async () => client.heard.length === 20_000, 100);
+      expect(link.traffic.back.heldBytes).to.equal(20_000 + 'later'.length);
       expect(client.heard === bytes(20_000)).to.equal(true);
       expect(performance.now() - began).to.be.below(900);
     }),

@@ -331,7 +331,7 @@ describe('a broken scenario file', () => {
       'found "0MB", expected a size from 1MB to 9999MB, such as 64MB',
     ],
     [broken('target: redis', 'target: redis.primary'), 'unknown target "redis.primary"'],
-    [broken('do: kill', 'do: cut-link'), 'unknown fault "cut-link"'],
+    [broken('do: kill', 'do: explode'), 'unknown fault "explode"'],
   ];
 
   for (const [text, message] of notBuilt) {

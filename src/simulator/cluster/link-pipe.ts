@@ -7,6 +7,8 @@ export interface Flow {
   bytes: number;
   /** Said and never heard. */
   swallowedBytes: number;
+  /** Made to leave later than they were said. */
+  heldBytes: number;
 }
 
 /** What a pipe knows of the link that it is a part of. */
@@ -87,7 +89,9 @@ export class Pipe {
   #hold(said: Said): void {
     const earliestMs = this.#held.at(-1)?.leavesMs ?? 0;
     const leave = (atMs: number, { leavesMs }: Toxic) => leavesMs?.(this.#way, bytesOf(said), atMs) ?? atMs;
-    const leavesMs = Math.max(earliestMs, this.#line.toxics.reduce(leave, performance.now()));
+    const nowMs = performance.now();
+    const leavesMs = Math.max(earliestMs, this.#line.toxics.reduce(leave, nowMs));
+    if (leavesMs > nowMs) this.#line.flow.heldBytes += bytesOf(said);
     this.#held.push({ said, leavesMs });
     this.#heldBytes += bytesOf(said);
   }

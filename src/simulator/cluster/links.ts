@@ -30,8 +30,8 @@ export class TcpLink implements Link {
     connections: 0,
     swallowedConnections: 0,
     brokenAnswers: 0,
-    forward: { bytes: 0, swallowedBytes: 0 },
-    back: { bytes: 0, swallowedBytes: 0 },
+    forward: { bytes: 0, swallowedBytes: 0, heldBytes: 0 },
+    back: { bytes: 0, swallowedBytes: 0, heldBytes: 0 },
   } satisfies Traffic;
   #toPort: number;
   readonly #server: Server;

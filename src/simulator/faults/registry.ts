@@ -1,15 +1,25 @@
 import type { FaultEntry } from '../fault.js';
+import { cutLink } from './cut-link.js';
 import { drain } from './drain.js';
 import { hang } from './hang.js';
 import { kill } from './kill.js';
 import { replaceSecrets } from './replace-secrets.js';
+import { reset } from './reset.js';
 import { rotateSecrets } from './rotate-secrets.js';
+import { slow } from './slow.js';
+import { throttle } from './throttle.js';
+import { truncate } from './truncate.js';
 
 /** Every fault that a scenario can name under `do`. A new one is one file and one line here. */
 export const faults: Readonly<Record<string, FaultEntry>> = {
   kill,
   hang,
   drain,
+  'cut-link': cutLink,
+  slow,
+  throttle,
+  reset,
+  truncate,
   'rotate-secrets': rotateSecrets,
   'replace-secrets': replaceSecrets,
 };

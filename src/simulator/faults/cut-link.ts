@@ -1,0 +1,37 @@
+import { cut, type Way } from '../cluster/toxics.js';
+import { defineFault } from '../fault.js';
+import { askThrough, linkFault } from '../link-fault.js';
+import { oneOf } from '../scenario-values.js';
+
+const directions = ['both', 'forward', 'back'] as const;
+/** Who is alive answers on loopback within a few milliseconds. */
+const silentForMs = 250;
+
+/** A partition: both ends are well, and one does not hear the other, or neither does. */
+export const cutLink = defineFault({
+  summary: 'a link swallows all that is said on it, both ways or one; healed, who lost bytes is reset',
+  targets: ['link'],
+  options: {
+    direction: oneOf('direction', directions)
+      .default('both')
+      .describe('forward: what the first end says is swallowed; back: what the other answers.'),
+  },
+  make: (target, { direction }) =>
+    linkFault(target, {
+      toxic: () => cut(direction),
+      async confirm(end) {
+        const before = swallowedBytes(end.link.traffic, direction);
+        if ((await askThrough(end, silentForMs)).answered) return false;
+        const bytes = swallowedBytes(end.link.traffic, direction) - before;
+        return bytes > 0 && `no answer through it within ${silentForMs} ms, ${bytes} bytes swallowed`;
+      },
+    }),
+});
+
+function swallowedBytes(
+  traffic: Readonly<Record<Way, { readonly swallowedBytes: number }>>,
+  direction: (typeof directions)[number],
+): number {
+  const ways: readonly Way[] = direction === 'both' ? ['forward', 'back'] : [direction];
+  return ways.reduce((sum, way) => sum + traffic[way].swallowedBytes, 0);
+}

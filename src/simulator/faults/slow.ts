@@ -1,0 +1,26 @@
+import { latency } from '../cluster/toxics.js';
+import { defineFault } from '../fault.js';
+import { askThrough, linkFault } from '../link-fault.js';
+import { randomStream } from '../random.js';
+import { duration } from '../scenario-values.js';
+
+/** Beyond what the link adds. */
+const answerWithinMs = 2_000;
+
+/** As if one end were far away: everything arrives, only later. */
+export const slow = defineFault({
+  summary: 'all that goes over a link takes longer, with a jitter that is the same in every run',
+  targets: ['link'],
+  options: {
+    latency: duration().describe('So much longer a question and its answer take together, half of it each way.'),
+    jitter: duration(0).prefault('0ms').describe('So much more or less than the latency, by chance.'),
+  },
+  make: (target, { latency: latencyMs, jitter: jitterMs }) =>
+    linkFault(target, {
+      toxic: () => latency(latencyMs, jitterMs, randomStream(1, target)),
+      async confirm(end) {
+        const { answered, tookMs } = await askThrough(end, latencyMs + jitterMs + answerWithinMs);
+        return answered && tookMs >= latencyMs - jitterMs && `an answer through it took ${tookMs} ms`;
+      },
+    }),
+});

@@ -1,0 +1,12 @@
+import { breakAnswers } from '../cluster/toxics.js';
+import { defineFault } from '../fault.js';
+import { answerBytes, answersBroken, linkFault } from '../link-fault.js';
+
+/** The end comes in good order, as after a whole answer: only who counts the bytes knows that some are missing. */
+export const truncate = defineFault({
+  summary: 'answers over a link end after so many bytes, in good order; shorter ones pass',
+  targets: ['link'],
+  options: { bytes: answerBytes },
+  make: (target, { bytes }) =>
+    linkFault(target, { toxic: () => breakAnswers(bytes, 'end'), confirm: end => answersBroken(end, bytes) }),
+});

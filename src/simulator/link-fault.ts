@@ -1,0 +1,78 @@
+import type { Cluster, Link, Member } from './cluster/cluster.js';
+import { eventually, waitReadmitted } from './cluster/probe.js';
+import type { Toxic } from './cluster/toxics.js';
+import { LabError } from './errors.js';
+import type { Fault } from './fault.js';
+import { wholeNumber } from './scenario-values.js';
+import { endsOf } from './targets.js';
+
+/** Who is alive answers on loopback within a few milliseconds. */
+const answerWithinMs = 1_000;
+const healWithinMs = 15_000;
+/** Until somebody asks for an answer that is long enough to be broken off. */
+const breakWithinMs = 3_000;
+
+/** A link, and who is to be asked through it. */
+export interface LinkEnd {
+  readonly link: Link;
+  readonly member: Member;
+}
+
+export interface LinkFault {
+  toxic(): Toxic;
+  /** Looks at the link alone: that its end is well has been seen right before. Otherwise as `Fault.confirm`. */
+  confirm(end: LinkEnd): Promise<boolean | string>;
+}
+
+/** A fault of a link: something is wrong with what it carries, nothing with its ends. */
+export function linkFault(target: string, { toxic, confirm }: LinkFault): Fault {
+  let relieve: (() => Promise<void>) | undefined;
+  return {
+    async inject(cluster) {
+      relieve = await cluster.link(target).disturb(toxic());
+    },
+    async confirm(cluster) {
+      const end = endIn(cluster, target);
+      return (await end.member.answers(answerWithinMs)) && confirm(end);
+    },
+    async heal(cluster) {
+      await relieve?.();
+      relieve = undefined;
+      await waitThrough(cluster, endIn(cluster, target));
+    },
+  };
+}
+
+/** Asks for a sign of life through the link, and looks at the clock. */
+export async function askThrough({ link, member }: LinkEnd, withinMs: number) {
+  const askedMs = performance.now();
+  const answered = await member.answers(withinMs, link.port);
+  return { answered, tookMs: Math.round(performance.now() - askedMs) };
+}
+
+/** The option of faults that break answers off. */
+export const answerBytes = wholeNumber(0, 1_000_000).describe('So much of an answer arrives, its head included.');
+
+/** Whether one is broken off; a sign of life may be too short for it, and then those of the users count. */
+export async function answersBroken(end: LinkEnd, bytes: number): Promise<false | string> {
+  const { traffic } = end.link;
+  const before = traffic.brokenAnswers;
+  await end.member.answers(answerWithinMs, end.link.port);
+  const broken = await eventually(async () => traffic.brokenAnswers > before, breakWithinMs);
+  return broken && `an answer was broken off after ${bytes} bytes`;
+}
+
+function endIn(cluster: Cluster, target: string): LinkEnd {
+  const to = endsOf(target)?.[1];
+  if (to === undefined) throw new LabError(`"${target}" is no link; expected two members, such as proxy->backend-1`);
+  return { link: cluster.link(target), member: cluster.member(to) };
+}
+
+/** Until its end answers through it. When another fault holds that one down, there is nobody to answer. */
+async function waitThrough(cluster: Cluster, end: LinkEnd): Promise<void> {
+  const { link, member } = end;
+  if (member.state === 'dead' || member.state === 'stopped') return;
+  if (!(await eventually(() => member.answers(answerWithinMs, link.port), healWithinMs)))
+    throw new Error(`${member.name} did not answer through ${link.name} within ${healWithinMs} ms of its healing`);
+  await waitReadmitted(cluster, member, healWithinMs);
+}
