@@ -37,6 +37,7 @@ export interface ProxyArgs extends StoreArgs {
   readonly 'same-site': AffinityOptions['sameSite'];
   readonly 'secrets-file': string | undefined;
   readonly trust: readonly string[];
+  readonly 'name-backends': boolean;
 }
 
 /** Checks every flag and says of the first wrong one what was expected. */
@@ -61,6 +62,7 @@ export function proxyOptions(
     drainMs: drainMs(args),
     limits: defaultProxyOptions.limits,
     trusted: trustedAddresses(args),
+    namesBackends: args['name-backends'],
     onEvent,
   };
 }

@@ -98,6 +98,11 @@ function safety<T>(yargs: Argv<T>) {
       requiresArg: true,
       describe: 'of the affinity cookie',
     })
+    .option('name-backends', {
+      type: 'boolean',
+      default: false,
+      describe: 'each answer says which backend gave it (holdfast-backend, holdfast-incarnation)',
+    })
     .option('trust', {
       type: 'string',
       array: true,

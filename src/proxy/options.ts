@@ -22,6 +22,8 @@ export interface ProxyOptions {
   readonly limits: EngineLimits;
   /** Addresses and networks of the proxies in front whose X-Forwarded-For and -Proto are believed. */
   readonly trusted: readonly string[];
+  /** Each answer says which backend gave it, and which boot of it, in place of what it may have said itself. */
+  readonly namesBackends?: boolean;
   readonly onEvent: (event: ProxyEvent) => void;
 }
 

@@ -13,6 +13,8 @@ export interface ProxyParts {
   /** Undefined: any backend serves anyone, and no cookie is looked at. */
   readonly affinity: Affinity | undefined;
   readonly metrics: ProxyMetrics;
+  /** Whether an answer says which backend gave it. */
+  readonly namesBackends: boolean;
   readonly now: () => number;
 }
 
@@ -87,7 +89,8 @@ export class Heart {
       ownCookie: this.#parts.affinity?.cookieName(exchange) ?? '',
       onAnswer: head => {
         member.learn(head.header('holdfast-incarnation'), boot);
-        return this.#onAnswer(exchange, member, binding, head);
+        const added = this.#onAnswer(exchange, member, binding, head);
+        return this.#parts.namesBackends ? [...added, ...nameOf(member)] : added;
       },
     };
   }
@@ -126,6 +129,13 @@ export class Heart {
     this.#parts.metrics.refusedAnswer(answer.status, answer.outcome);
     exchange.refuse(answer.status, answer.reason, answer.headers);
   }
+}
+
+function nameOf({ name, incarnation }: Member): readonly AddedHeader[] {
+  return [
+    ['holdfast-backend', name],
+    ['holdfast-incarnation', incarnation],
+  ];
 }
 
 function mayGoOn(exchange: Exchange, outcome: Outcome, tried: readonly Member[]): boolean {

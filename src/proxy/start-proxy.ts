@@ -74,7 +74,15 @@ class Running implements AdminControl {
     const policy = named('routing policy', options.policy, routingPolicies).make(Math.random);
     const affinity = affinityOf(options, this.#pool);
     this.#affinity = affinity;
-    const heart = new Heart({ pool: this.#pool, policy, affinity, metrics: this.#metrics, now: Date.now });
+    const namesBackends = options.namesBackends ?? false;
+    const heart = new Heart({
+      pool: this.#pool,
+      policy,
+      affinity,
+      metrics: this.#metrics,
+      namesBackends,
+      now: Date.now,
+    });
     const { make } = named('engine', options.engine, engines);
     this.#engine = make(exchange => void heart.serve(exchange), options.limits, trustedPeers(options.trusted));
   }

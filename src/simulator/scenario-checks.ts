@@ -3,7 +3,8 @@ import { unknownName } from '../unknown-name.js';
 import { faults as faultRegistry } from './faults/registry.js';
 import { phaseNames } from './history.js';
 import { expectationProblems } from './scenario-expectation-checks.js';
-import { type FaultInFile, scenarioParts } from './scenario-schema.js';
+import { ownAppProblems } from './scenario-own-app.js';
+import { type FaultInFile, labVariables, scenarioParts } from './scenario-schema.js';
 import { field, isMap, listIn, read } from './scenario-written.js';
 import type { Problem } from './scenario-yaml.js';
 import { kindOf, strangeIn, type TargetKind, targetIn, targetsOf } from './targets.js';
@@ -21,6 +22,7 @@ export function crossProblems(file: unknown): Problem[] {
     ...arrivalProblems(file),
     ...slowProblems(file),
     ...expectationProblems(file),
+    ...ownAppProblems(file, labVariables),
   ];
 }
 
@@ -59,7 +61,7 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   if (typeof target !== 'string' || backends === undefined) return [];
   const known = targetsOf({ backends });
   const path = ['faults', index, 'target'];
-  const strange = strangeIn(target, known);
+  const strange = strangeIn(target, known) ?? notOurs(file, target);
   if (strange !== undefined) return [{ path, message: strange }];
   const storeless = modesIn(file).filter(mode => targetIn(mode, target) === undefined);
   if (storeless.length > 0) return [{ path, message: noServer(target, storeless) }];
@@ -72,8 +74,21 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   return [{ path, message }];
 }
 
+/** What is no part of the lab cannot be struck by it. */
+function notOurs(file: unknown, target: string): string | undefined {
+  const system = field(file, 'system');
+  const kind = kindOf(target);
+  if (kind === 'system') return undefined;
+  if (field(system, 'target') !== undefined)
+    return `found "${target}", but system.target runs already and has no member that the lab could strike: break it by "do: exec"`;
+  if (kind === 'secrets' && field(field(system, 'backends'), 'command') !== undefined)
+    return 'found "secrets", but a program of your own does not read the key ring of the lab: break it by "do: exec"';
+  return undefined;
+}
+
 const words: Partial<Record<TargetKind, string>> = {
   secrets: 'the target "secrets"',
+  system: 'the target "system"',
   proxy: 'the target "proxy"',
   link: 'a link such as proxy->backend-1',
 };

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import path from 'node:path';
 import type { z } from 'zod';
 import { ScenarioError } from './errors.js';
 import { faults } from './faults/registry.js';
@@ -21,7 +22,7 @@ export function parseScenario(text: string, fileName: string): Scenario {
     ...crossProblems(yaml.value),
   ];
   if (!shape.success || problems.length > 0) throw yaml.refusal(problems);
-  return toScenario(shape.data, yaml.value);
+  return toScenario(shape.data, yaml.value, path.dirname(fileName));
 }
 
 async function readText(file: string): Promise<string> {
@@ -84,8 +85,17 @@ function nameOf(path: readonly PropertyKey[]): string {
     .replace(/^\./, '');
 }
 
-/** `written`: the same file before its values were read. */
-function toScenario(file: ScenarioFile, written: unknown): Scenario {
+function toBackends(
+  { count, env, command, directory = '.', ready }: ScenarioFile['system']['backends'],
+  folder: string,
+): Scenario['system']['backends'] {
+  if (command === undefined) return { count, env };
+  const { http, within: withinMs } = { http: '/', within: 10_000, ...ready };
+  return { count, env, own: { command, directory: path.resolve(folder, directory), ready: { http, withinMs } } };
+}
+
+/** `written`: the same file before its values were read. `folder`: where it lies. */
+function toScenario(file: ScenarioFile, written: unknown, folder: string): Scenario {
   const { name, why, seed, modes, system, users, phases } = file;
   const { health, policy, drain } = system.proxy;
   const { rate, for: forMs, process, 'max-active': maxActive } = users.arrivals;
@@ -95,7 +105,8 @@ function toScenario(file: ScenarioFile, written: unknown): Scenario {
     seed,
     modes,
     system: {
-      backends: system.backends,
+      ...(system.target === undefined ? {} : { target: system.target }),
+      backends: toBackends(system.backends, folder),
       proxy: {
         health: { everyMs: health.every, timeoutMs: health.timeout, fall: health.fall, rise: health.rise },
         policy,

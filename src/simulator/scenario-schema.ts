@@ -5,7 +5,8 @@ import { storeAddresses } from '../store-addresses.js';
 import { faults } from './faults/registry.js';
 import { expectations } from './scenario-expectations.js';
 import { journey } from './scenario-journey.js';
-import { duration, expected, map, megabytes, oneOf, rate, show, text, wholeNumber } from './scenario-values.js';
+import { ownBackendKeys, target } from './scenario-own-app.js';
+import { duration, expected, map, megabytes, oneOf, rate, text, wholeNumber } from './scenario-values.js';
 import { isMap } from './scenario-written.js';
 
 /**
@@ -23,10 +24,7 @@ export const labVariables: readonly string[] = [
   ...['PORT', 'HOST', 'BACKEND_ID', 'HOLDFAST_MODE'],
   ...Object.values(storeAddresses).map(({ variable }) => variable),
 ];
-const variableName = text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/).refine(
-  name => !labVariables.some(own => own === name),
-  { error: ({ input }) => `found ${show(input)}, which the lab sets itself: take it out, or give it another name` },
-);
+const variableName = text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/);
 const variableValue = z
   .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number, true or false') })
   .transform(String);
@@ -44,9 +42,11 @@ const health = map('system.proxy.health', {
 });
 
 const system = map('system', {
+  target,
   backends: map('system.backends', {
     count: wholeNumber(1, 20).default(3),
     env: environment.default({}),
+    ...ownBackendKeys,
   }).prefault({}),
   proxy: map('system.proxy', {
     health: health.prefault({}),

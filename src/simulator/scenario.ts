@@ -1,4 +1,5 @@
 import type { ModeName } from '../modes.js';
+import type { OwnBackend } from './cluster/own-backend.js';
 import type { ExpectationLine } from './expectations.js';
 import type { JourneyMapping } from './journey-mapping.js';
 
@@ -9,7 +10,14 @@ export interface Scenario {
   readonly seed: number;
   readonly modes: readonly ModeName[];
   readonly system: {
-    readonly backends: { readonly count: number; readonly env: Readonly<Record<string, string>> };
+    /** A system that runs already; nothing of all below is then started. */
+    readonly target?: string;
+    readonly backends: {
+      readonly count: number;
+      readonly env: Readonly<Record<string, string>>;
+      /** Absent: the toy shop. */
+      readonly own?: OwnBackend;
+    };
     readonly proxy: {
       readonly health: {
         readonly everyMs: number;

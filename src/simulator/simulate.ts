@@ -1,6 +1,7 @@
 import { type ModeName, modes, storesOf } from '../modes.js';
 import type { StoreUrls } from '../store-addresses.js';
 import type { Cluster, Counts } from './cluster/cluster.js';
+import type { ProxySpec } from './cluster/proxy.js';
 import { type ClusterSpec, memberNames, startCluster } from './cluster/start-cluster.js';
 import { isStoreServer } from './cluster/stores/registry.js';
 import { Interrupted, LabError } from './errors.js';
@@ -140,7 +141,14 @@ function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls
   const stores = [...new Set([...storesOf(mode), ...struck])];
   const links = [...new Set(targets.filter(target => endsOf(target) !== undefined))];
   const memoryMb = { memcached: system.memcached.memoryMb };
-  return { mode, backends: system.backends, proxy: system.proxy, stores, storeUrls, memoryMb, links };
+  const { target, backends } = system;
+  return { mode, target, backends, proxy: proxyBefore(system), stores, storeUrls, memoryMb, links };
+}
+
+/** Before programs of the user's own it asks what they answer, and says itself which of them has answered. */
+function proxyBefore({ proxy, backends: { own } }: Scenario['system']): ProxySpec {
+  if (own === undefined) return proxy;
+  return { ...proxy, health: { ...proxy.health, path: own.ready.http }, extra: ['--name-backends'] };
 }
 
 function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Record<string, string>): RunHeader {

@@ -4,13 +4,14 @@ import { isStoreServer, storeServerNames } from './cluster/stores/registry.js';
 
 /**
  * What a fault can strike, by name: a member of the lab (`backend-2`, `redis`, `proxy`), `secrets`, the key ring that all
- * backends share, or a link, `from->to`: all that one member says to another and hears from it.
+ * backends share, a link, `from->to`: all that one member says to another and hears from it, or `system`: whatever a
+ * command of the user's strikes.
  */
-export type TargetKind = 'backend' | 'store' | 'proxy' | 'link' | 'secrets';
+export type TargetKind = 'backend' | 'store' | 'proxy' | 'link' | 'secrets' | 'system';
 
 export function kindOf(target: string): TargetKind {
   if (endsOf(target) !== undefined) return 'link';
-  if (target === 'secrets' || target === 'proxy') return target;
+  if (target === 'secrets' || target === 'proxy' || target === 'system') return target;
   return target === 'store' || isStoreServer(target) ? 'store' : 'backend';
 }
 
@@ -40,7 +41,7 @@ export function targetsOf(system: { readonly backends: { readonly count: number 
 export function strangeIn(target: string, { backends, stores, proxies }: KnownTargets): string | undefined {
   const ends = endsOf(target);
   if (ends === undefined) {
-    const known = [...backends, ...stores, ...proxies, 'secrets'];
+    const known = [...backends, ...stores, ...proxies, 'secrets', 'system'];
     return known.includes(target) ? undefined : unknownName('target', target, known);
   }
   const [from, to] = ends;

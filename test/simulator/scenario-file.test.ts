@@ -317,8 +317,8 @@ describe('a broken scenario file', () => {
   const notBuilt: readonly (readonly [text: string, message: string])[] = [
     [broken('at: 1s', 'when: writes.acknowledged >= 50'), 'unknown key in a kill fault "when"'],
     [
-      broken('users:\n', 'system: { backends: { command: node server.js } }\nusers:\n'),
-      'unknown key in system.backends "command"',
+      broken('users:\n', 'system: { backends: { comand: node server.js } }\nusers:\n'),
+      'unknown key in system.backends "comand"',
     ],
     [broken('users:\n', 'system: { redis: { replicas: 1 } }\nusers:\n'), 'unknown key in system.redis "replicas"'],
     [broken('users:\n', 'system: { redis: { links: proxied } }\nusers:\n'), 'unknown key in system.redis "links"'],

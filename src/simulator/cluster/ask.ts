@@ -32,6 +32,16 @@ export async function answersOk(url: string, withinMs: number): Promise<boolean>
   }
 }
 
+/** Whether GET of this address is answered with a status from 200 to 299, which is what the proxy calls healthy. */
+export async function respondsWell(url: string, withinMs: number): Promise<boolean> {
+  try {
+    const { status } = await ask('GET', url, withinMs);
+    return status >= 200 && status < 300;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Writes `question` to a loopback port, and gives what comes back to `verdict`, from the first byte on, until that says
  * yes or no. False when the time is over or the connection ends. Spares the lab a client for each kind of server.

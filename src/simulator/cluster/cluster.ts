@@ -1,4 +1,5 @@
 import type { Flow } from './link-pipe.js';
+import type { RunShell } from './shell.js';
 import type { Toxic } from './toxics.js';
 
 /** The real processes of one run, as the faults and the driver see them. */
@@ -15,6 +16,8 @@ export interface Cluster {
   member(name: string): Member;
   /** The link `from->to`, which is there when the spec asked for it. Throws `LabError` otherwise. */
   link(name: string): Link;
+  /** Runs a command of the user's by `sh -c`; see `RunShell`. */
+  readonly shell: RunShell;
   /** Stops everything, resumes what was stopped with SIGSTOP first, removes the temporary directory. Idempotent. For
    * the second Ctrl-C, which cannot wait: `killNow` of janitor.ts. */
   stop(): Promise<void>;

@@ -5,28 +5,36 @@
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { quitFamily, signalFamily, strike } from './process-family.js';
+import { quitFamily, signalFamily, signalGroup, strike } from './process-family.js';
 
 /** As long as a family may take to end by itself. */
 const quitWithinMs = 500;
 const pollMs = 10;
 
-const left = { process: new Set<string>(), family: new Set<string>(), directory: new Set<string>() };
+const left = {
+  ...{ process: new Set<string>(), family: new Set<string>(), group: new Set<string>() },
+  directory: new Set<string>(),
+};
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
 createInterface({ input: process.stdin }).on('line', note).on('close', clean);
 
 function note(line: string): void {
-  const [, sign, kind, what] = /^([+-])(process|family|directory) (.+)$/.exec(line) ?? [];
-  if (what === undefined || (kind !== 'process' && kind !== 'family' && kind !== 'directory')) return;
+  const [, sign, kind, what] = /^([+-])(process|family|group|directory) (.+)$/.exec(line) ?? [];
+  if (what === undefined || !isWatched(kind)) return;
   if (sign === '+') left[kind].add(what);
   else left[kind].delete(what);
+}
+
+function isWatched(kind: string | undefined): kind is keyof typeof left {
+  return kind !== undefined && Object.hasOwn(left, kind);
 }
 
 async function clean(): Promise<void> {
   // SIGKILL also ends a process that is stopped by SIGSTOP.
   for (const pid of left.process) strike(Number(pid), 'SIGKILL');
+  for (const leader of left.group) signalGroup(Number(leader), 'SIGKILL');
   await Promise.all([...left.family].map(pid => endFamily(Number(pid))));
   for (const directory of left.directory) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   process.exit(0);

@@ -2,13 +2,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { quitFamily, strike } from './process-family.js';
+import { quitFamily, signalGroup, strike } from './process-family.js';
 
 const program = path.join(import.meta.dirname, 'janitor-process.js');
 
 /** Everything that this process has started or made and not yet ended or removed. A family is a process whose children
- * serve too, and which ends with them at SIGQUIT. */
-const live = { process: new Set<number>(), family: new Set<number>(), directory: new Set<string>() };
+ * serve too, and which ends with them at SIGQUIT; a group is whatever a command has started. */
+const live = {
+  ...{ process: new Set<number>(), family: new Set<number>(), group: new Set<number>() },
+  directory: new Set<string>(),
+};
+
+export type Watched = 'process' | 'family' | 'group';
 
 /**
  * Ends every lab process and removes every temporary directory, at once and without waiting: for a second Ctrl-C,
@@ -17,6 +22,7 @@ const live = { process: new Set<number>(), family: new Set<number>(), directory:
 export function killNow(): void {
   for (const pid of live.process) strike(pid, 'SIGKILL');
   for (const pid of live.family) quitFamily(pid);
+  for (const leader of live.group) signalGroup(leader, 'SIGKILL');
   for (const directory of live.directory) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
@@ -27,6 +33,7 @@ export function killNow(): void {
 export class Janitor {
   readonly #helper: ChildProcess;
   readonly #gone: Promise<unknown>;
+  readonly #groups = new Set<number>();
 
   constructor() {
     this.#helper = spawn(process.execPath, [program], {
@@ -39,13 +46,15 @@ export class Janitor {
     this.#helper.stdin?.on('error', () => undefined);
   }
 
-  watch(kind: 'process' | 'family', pid: number): void {
+  watch(kind: Watched, pid: number): void {
     live[kind].add(pid);
+    if (kind === 'group') this.#groups.add(pid);
     this.#tell(`+${kind} ${pid}`);
   }
 
-  forget(kind: 'process' | 'family', pid: number): void {
+  forget(kind: Watched, pid: number): void {
     live[kind].delete(pid);
+    if (kind === 'group') this.#groups.delete(pid);
     this.#tell(`-${kind} ${pid}`);
   }
 
@@ -57,6 +66,14 @@ export class Janitor {
   forgetDirectory(directory: string): void {
     live.directory.delete(directory);
     this.#tell(`-directory ${directory}`);
+  }
+
+  /** Ends what commands have left in the background. */
+  endGroups(): void {
+    for (const leader of this.#groups) {
+      signalGroup(leader, 'SIGKILL');
+      this.forget('group', leader);
+    }
   }
 
   /** Sends it home: it cleans what it still knows of (nothing, after an orderly stop) and exits. */

@@ -8,6 +8,7 @@ import { TcpLink } from './links.js';
 import { temporaryBase } from './open-to-all.js';
 import { type Listeners, ProcessMember, type ProcessSpec } from './process-member.js';
 import { type ProgramRun, runProgram } from './run-program.js';
+import { type RunShell, runShell } from './shell.js';
 
 /** What has been started so far: the one thing that knows how to stop a lab that is half up. */
 export class Lab {
@@ -16,7 +17,7 @@ export class Lab {
   readonly #janitor = new Janitor();
   readonly #listeners: Listeners;
   readonly #stopping = new AbortController();
-  readonly #running: Promise<void>[] = [];
+  readonly #running: Promise<unknown>[] = [];
   #directory: Promise<string> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -67,6 +68,14 @@ export class Lab {
     return running;
   }
 
+  /** Runs a command of the user's; ended with the lab, with all that it has started. */
+  shell(...[command, withinMs, signal]: Parameters<RunShell>): ReturnType<RunShell> {
+    const either = AbortSignal.any([signal, this.#stopping.signal]);
+    const running = runShell(command, withinMs, either, this.#janitor);
+    this.#running.push(running);
+    return running;
+  }
+
   async mustRun(): Promise<void> {
     for (const member of this.members) await member.mustRun();
   }
@@ -97,6 +106,7 @@ export class Lab {
     this.#stopping.abort(new LabError('the lab is being stopped'));
     await Promise.allSettled(this.#running);
     await Promise.all(this.members.map(member => member.end()));
+    this.#janitor.endGroups();
     await Promise.all(this.#links.map(link => link.close()));
     const directory = await this.#directory;
     if (directory !== undefined) {

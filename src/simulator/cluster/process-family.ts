@@ -16,6 +16,21 @@ export function signalFamily(pid: number, name: Signal): readonly number[] {
   return [pid, ...children.filter(child => strike(child, name))];
 }
 
+/**
+ * Strikes everything that a process has started, however deep, as long as it has kept to the group of that process: what
+ * a shell, `npm start` and the like run. The process is the leader of its group. False when nobody is left in it.
+ */
+export function signalGroup(leader: number, name: Signal | 0): boolean {
+  return strike(-leader, name);
+}
+
+/** Whether somebody of the group still runs; a zombie only waits for somebody to read how it ended. */
+export function groupRuns(leader: number): boolean {
+  if (!signalGroup(leader, 0)) return false;
+  const table = execFileSync('ps', ['-A', '-o', 'pgid=,stat='], { encoding: 'utf8', timeout: 2_000 });
+  return table.split('\n').some(line => new RegExp(`^\\s*${leader}\\s+[^ZX\\s]`).test(line));
+}
+
 /** Asks it to end at once, with its children. They may be stopped, and whoever is stopped takes no leave. */
 export function quitFamily(pid: number): void {
   signalFamily(pid, 'SIGCONT');

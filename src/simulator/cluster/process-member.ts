@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../errors.js';
 import type { Counts, Member, MemberState } from './cluster.js';
-import type { Janitor } from './janitor.js';
+import type { Janitor, Watched } from './janitor.js';
 import { LastLines, onLine } from './last-lines.js';
 import { eventually, isGone } from './probe.js';
-import { type Signal, signalFamily } from './process-family.js';
+import { groupRuns, type Signal, signalFamily, signalGroup } from './process-family.js';
 
-const readyWithinMs = 10_000;
+const readyByDefaultWithinMs = 10_000;
 const pollMs = 25;
 const answerWithinMs = 1_000;
 const termWithinMs = 2_000;
@@ -33,6 +33,12 @@ export interface ProcessSpec {
    * with them, at SIGQUIT.
    */
   readonly forks?: true;
+  /** A command of the user's, which may start others that serve for it: every signal goes to its whole group. */
+  readonly group?: true;
+  /** Where it is run; the current directory when absent. */
+  readonly directory?: string;
+  /** How long it may take to answer; 10 s when absent. */
+  readonly readyWithinMs?: number;
   /** Who it runs as, for a server that refuses to be root. */
   readonly user?: SystemUser | undefined;
 }
@@ -105,6 +111,7 @@ export class ProcessMember implements Member {
   signal(name: Signal): boolean {
     const { pid } = this;
     if (pid === undefined || this.#boot === undefined) return false;
+    if (this.#spec.group) return signalGroup(pid, name);
     if (this.#spec.forks === undefined || !ofFamilies.has(name)) return this.#boot.child.kill(name);
     const reached = signalFamily(pid, name);
     if (name === 'SIGKILL') this.#boot.killed = reached;
@@ -161,34 +168,45 @@ export class ProcessMember implements Member {
   }
 
   #spawn(): Boot {
-    const { command, args, env, forks, user } = this.#spec;
+    const { command, args, env, directory, user } = this.#spec;
+    const kind = this.#kind();
     const child = spawn(command, args, {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
+      ...(directory === undefined ? {} : { cwd: directory }),
       ...user,
     });
     const { pid } = child;
-    if (pid !== undefined) this.#janitor.watch(forks ? 'family' : 'process', pid);
+    if (pid !== undefined) this.#janitor.watch(kind, pid);
     if (this.#listeners.onLine !== undefined) onLine(child.stderr, line => this.#listeners.onLine?.(line, this.name));
     const boot: Boot = {
       child,
       lastLines: new LastLines(20, [child.stdout, child.stderr]),
-      exited: exitOf(child),
+      exited: kind === 'group' ? exitOf(child).then(exit => endOfGroup(child, exit)) : exitOf(child),
       closed: once(child, 'close').catch(() => undefined),
       exit: undefined,
       killed: [],
     };
     void boot.exited.then(exit => {
       boot.exit = exit;
-      if (pid !== undefined) this.#janitor.forget(forks ? 'family' : 'process', pid);
+      if (pid !== undefined) this.#janitor.forget(kind, pid);
       this.mark('dead');
     });
     return boot;
   }
 
+  #kind(): Watched {
+    if (this.#spec.group) return 'group';
+    return this.#spec.forks ? 'family' : 'process';
+  }
+
+  get #readyWithinMs(): number {
+    return this.#spec.readyWithinMs ?? readyByDefaultWithinMs;
+  }
+
   async #waitReady(boot: Boot): Promise<void> {
-    const deadline = performance.now() + readyWithinMs;
+    const deadline = performance.now() + this.#readyWithinMs;
     while (boot.exit === undefined && performance.now() < deadline) {
       if ((await this.answers(answerWithinMs)) && boot.exit === undefined) return;
       await Promise.race([sleep(pollMs), boot.exited]);
@@ -201,7 +219,7 @@ export class ProcessMember implements Member {
     if (boot.exit !== undefined) await Promise.race([boot.closed, sleep(500)]);
     const what =
       boot.exit === undefined
-        ? `did not answer on port ${this.port} within ${readyWithinMs / 1000} s of its start`
+        ? `did not answer on port ${this.port} within ${this.#readyWithinMs / 1000} s of its start`
         : `ended with ${inWords(boot.exit)} before ${beforeWhat} on port ${this.port}`;
     const command = [this.#spec.command, ...this.#spec.args].join(' ');
     return `${this.name} ${what}.\n  started as: ${command}\n${boot.lastLines.text('  | ')}  try: ${this.#spec.remedy}`;
@@ -211,6 +229,14 @@ export class ProcessMember implements Member {
 /** Killed children hold what they shared until they are gone, and the next boot would find it taken. */
 async function allGone(pids: readonly number[]): Promise<void> {
   await eventually(async () => (await Promise.all(pids.map(isGone))).every(Boolean), killWithinMs);
+}
+
+/** What a command leaves behind goes with it: its port is wanted again. */
+async function endOfGroup({ pid }: ChildProcess, exit: Exit): Promise<Exit> {
+  if (pid === undefined) return exit;
+  signalGroup(pid, 'SIGKILL');
+  await eventually(async () => !groupRuns(pid), killWithinMs);
+  return exit;
 }
 
 function exitOf(child: ChildProcess): Promise<Exit> {

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { ModeName } from '../../modes.js';
+import { type ModeName, storesOf } from '../../modes.js';
 import type { StoreServerName, StoreUrls } from '../../store-addresses.js';
 import { unknownName } from '../../unknown-name.js';
 import { LabError } from '../errors.js';
@@ -9,6 +9,7 @@ import { backendSpec } from './backend.js';
 import type { Cluster, ProxyAdmin } from './cluster.js';
 import { freePort, isFree } from './free-port.js';
 import { Lab } from './lab.js';
+import { type OwnBackend, ownBackendSpec } from './own-backend.js';
 import { eventually } from './probe.js';
 import type { Listeners } from './process-member.js';
 import { type ProxySpec, proxySpec } from './proxy.js';
@@ -21,11 +22,15 @@ const proxyReadyWithinMs = 10_000;
 
 export interface ClusterSpec {
   readonly mode: ModeName;
+  /** The address of a system that runs already: then nothing of all below is started. */
+  readonly target?: string | undefined;
   readonly backends: {
     readonly count: number;
     readonly env: Readonly<Record<string, string>>;
     /** A Node program in place of the toy shop. */
     readonly program?: string;
+    /** A program of the user's own in place of it. */
+    readonly own?: OwnBackend | undefined;
   };
   /** Without it only backends and stores run, and `proxyUrl` is the first backend's own address. */
   readonly proxy?: ProxySpec;
@@ -61,6 +66,7 @@ export async function startCluster(
 
 /** The names of the members that such a cluster has. */
 export function memberNames(spec: ClusterSpec): string[] {
+  if (spec.target !== undefined) return [];
   const names = Array.from({ length: spec.backends.count }, (_, index) => backendName(index));
   return [...ownStores(spec), ...names, ...(spec.proxy === undefined ? [] : ['proxy'])];
 }
@@ -77,35 +83,44 @@ function backendName(index: number): string {
 }
 
 async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
+  if (spec.target !== undefined) return clusterOf(lab, { proxyUrl: spec.target });
   const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, spec.memoryMb?.[name])));
   const shared = await makeSharedFiles(await lab.directory(), spec.backends.env);
   const storeUrls = Object.assign({}, spec.storeUrls, ...stores.map(({ url }) => url));
   const ports = await Promise.all(Array.from({ length: spec.backends.count }, freePort));
   const portOf = portsByName(stores, ports);
   for (const link of spec.links ?? []) await lab.link(link, portOf);
-  const backends = ports.map((port, index) =>
-    backendSpec({
-      ...spec.backends,
-      env: { ...shared.env, ...spec.backends.env },
-      name: backendName(index),
-      port,
-      mode: spec.mode,
-      storeUrls: lab.urlsSeenBy(backendName(index), storeUrls),
-    }),
-  );
+  const backends = ports.map((port, index) => {
+    const name = backendName(index);
+    const place = { name, port, storeUrls: lab.urlsSeenBy(name, storeUrls) };
+    const { own, env } = spec.backends;
+    if (own !== undefined) return ownBackendSpec(own, { ...place, env, store: storesOf(spec.mode)[0] });
+    return backendSpec({ ...spec.backends, ...place, env: { ...shared.env, ...env }, mode: spec.mode });
+  });
   await Promise.all(backends.map(backend => lab.start(backend)));
   const seen = ports.map((port, index) => lab.portSeenBy('proxy', backendName(index)) ?? port);
   const proxy = spec.proxy && (await bootProxy(lab, spec.proxy, spec.mode, seen));
   await lab.mustRun();
-  return {
+  return clusterOf(lab, {
     proxyUrl: proxy?.url ?? `http://127.0.0.1:${ports[0]}`,
-    proxyAdmin: proxy?.admin ?? noProxy,
-    members: lab.members,
+    ...(proxy === undefined ? {} : { proxyAdmin: proxy.admin }),
     versions: Object.assign({}, ...stores.map(({ versions }) => versions)),
-    secretsFile: shared.secretsFile,
+    // The user's own program knows nothing of it.
+    secretsFile: spec.backends.own === undefined ? shared.secretsFile : undefined,
+  });
+}
+
+function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrl'> & Partial<Cluster>): Cluster {
+  return {
+    proxyAdmin: noProxy,
+    members: lab.members,
+    versions: {},
+    secretsFile: undefined,
     member: name => lab.member(name),
     link: name => lab.linkOf(name),
+    shell: (command, withinMs, signal) => lab.shell(command, withinMs, signal),
     stop: () => lab.stop(),
+    ...known,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { FaultEntry } from '../fault.js';
 import { cutLink } from './cut-link.js';
 import { drain } from './drain.js';
+import { exec } from './exec.js';
 import { hang } from './hang.js';
 import { kill } from './kill.js';
 import { replaceSecrets } from './replace-secrets.js';
@@ -22,4 +23,5 @@ export const faults: Readonly<Record<string, FaultEntry>> = {
   truncate,
   'rotate-secrets': rotateSecrets,
   'replace-secrets': replaceSecrets,
+  exec,
 };

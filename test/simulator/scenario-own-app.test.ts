@@ -1,0 +1,123 @@
+import path from 'node:path';
+import { expect } from 'chai';
+import { ScenarioError } from '#src/simulator/errors.js';
+import { parseScenario } from '#src/simulator/scenario-file.js';
+
+const withSystem = (system: string, fault = 'do: kill, target: backend-1'): string => `name: own
+why: To be broken.
+modes: [redis]
+system: ${system}
+users: { arrivals: { rate: 20/s, for: 1s } }
+faults:
+  - { id: f, at: 1s, for: 1s, ${fault} }
+`;
+
+function complaint(text: string): string {
+  try {
+    parseScenario(text, 'own.yaml');
+  } catch (error) {
+    if (error instanceof ScenarioError) return error.message;
+    throw error;
+  }
+  return expect.fail('the file was accepted');
+}
+
+const exec = 'do: exec, inject: "docker kill a", confirm: "true"';
+
+describe('scenario file: an app of one’s own', () => {
+  it('is a command, run where the file lies or from there, with variables that the lab would set itself elsewhere', () => {
+    const { backends } = parseScenario(
+      withSystem(
+        '{ backends: { command: "npm start", directory: app, env: { PORT: "{port}", REDIS_URL: "{store}" } } }',
+      ),
+      '/work/tests/own.yaml',
+    ).system;
+    expect(backends).to.deep.equal({
+      count: 3,
+      env: { PORT: '{port}', REDIS_URL: '{store}' },
+      own: { command: 'npm start', directory: '/work/tests/app', ready: { http: '/', withinMs: 10_000 } },
+    });
+    const here = parseScenario(
+      withSystem('{ backends: { command: a, ready: { http: /up, within: 30s } } }'),
+      'own.yaml',
+    );
+    expect(here.system.backends.own).to.deep.include({
+      directory: path.resolve('.'),
+      ready: { http: '/up', withinMs: 30_000 },
+    });
+  });
+
+  it('or an address, with exec alone to break it', () => {
+    const { system, faults } = parseScenario(withSystem('{ target: "http://127.0.0.1:8080/" }', exec), 'own.yaml');
+    expect(system.target).to.equal('http://127.0.0.1:8080');
+    expect(faults[0]).to.deep.include({ target: 'system', options: { inject: 'docker kill a', confirm: 'true' } });
+  });
+
+  for (const [what, text, at, said] of [
+    [
+      'an address of somebody else',
+      withSystem('{ target: "http://example.com" }', exec),
+      4,
+      'a loopback address such as',
+    ],
+    ['an address without a scheme', withSystem('{ target: "127.0.0.1:80" }', exec), 4, 'a loopback address such as'],
+    [
+      'a member of what nobody started here',
+      withSystem('{ target: "http://localhost:1" }'),
+      7,
+      'has no member that the lab could strike: break it by "do: exec"',
+    ],
+    [
+      'backends beside an address',
+      withSystem('{ target: "http://localhost:1", backends: { count: 2 } }', exec),
+      4,
+      'found backends beside target',
+    ],
+    [
+      'a placeholder that nobody fills',
+      withSystem('{ backends: { command: "node {prot}" } }'),
+      4,
+      'found {prot}, expected one of {port}, {name}',
+    ],
+    [
+      'the address of a store in a command',
+      withSystem('{ backends: { command: "node {redis}" } }'),
+      4,
+      'found {redis}, expected one of {port}, {name}',
+    ],
+    [
+      'one in a variable',
+      withSystem('{ backends: { command: a, env: { A: "{stroe}" } } }'),
+      4,
+      'found {stroe}, expected one of {port}, {name}, {store}',
+    ],
+    ['a folder of nothing', withSystem('{ backends: { directory: app } }'), 4, 'found directory without a command'],
+    [
+      'a health check of nothing',
+      withSystem('{ backends: { ready: { http: /up } } }'),
+      4,
+      'found ready without a command',
+    ],
+    [
+      'the key ring of a program that reads none',
+      withSystem('{ backends: { command: a } }', 'do: rotate-secrets, target: secrets'),
+      7,
+      'a program of your own does not read the key ring of the lab',
+    ],
+    ['exec of a backend', withSystem('{}', `${exec}, target: backend-1`), 7, 'expected the target "system"'],
+    ['exec of nothing', withSystem('{}', 'do: exec'), 7, 'inject is missing, expected a command such as'],
+  ] as const)
+    it(`refuses ${what}`, () => {
+      const lines = complaint(text).split('\n');
+      expect(
+        lines.filter(line => line.startsWith(`own.yaml:${at}:`) && line.includes(said)),
+        lines.join('\n'),
+      ).to.have.length(1);
+    });
+
+  it('leaves the shell its own variables', () => {
+    const command = `node $${'{app}'} {port}`;
+    const text = withSystem(`{ backends: { command: "${command}" } }`);
+    expect(parseScenario(text, 'own.yaml').system.backends.own?.command).to.equal(command);
+  });
+});
