@@ -1,111 +1,144 @@
-import type { Cluster } from './cluster/cluster.js';
-import { Interrupted, LabError } from './errors.js';
-import type { Fault } from './fault.js';
-import { faults as registry } from './faults/registry.js';
+import { LabError } from './errors.js';
+import { Strike, type StrikeStage } from './fault-strike.js';
+import { type AfterTrigger, type WhenTrigger, whenInWords } from './fault-trigger.js';
 import type { FaultRecord } from './history.js';
-import { interruptible } from './interruptible.js';
-import type { FaultEdge } from './progress.js';
-import type { RunClock } from './run-clock.js';
+import type { LiveCountsNow } from './live-counts.js';
 import type { FaultSpec } from './scenario.js';
 
-export interface FaultStage {
-  readonly cluster: Cluster;
-  readonly clock: RunClock;
+export interface FaultStage extends StrikeStage {
   /** When the faults phase began: `at` counts from here. */
   readonly startMs: number;
-  /** Aborted: nothing new is broken, what is broken is healed at once. */
-  readonly signal: AbortSignal;
-  onEdge(id: string, what: FaultEdge): void;
+  /** When it is planned to end: who waits for a count gives up, and what has no length of its own is healed. */
+  readonly endMs: number;
 }
 
-type Draft = { -readonly [key in keyof FaultRecord]: FaultRecord[key] };
+export interface FaultsOver {
+  /** In the order in which they were requested. */
+  readonly records: readonly FaultRecord[];
+  /** Why a fault did not strike, by its id. */
+  readonly neverStruck: Readonly<Record<string, string>>;
+}
 
 /**
- * Runs every fault by its trigger: inject, confirm, wait, heal. Resolves when all are over and healed, or could not be; what
- * went wrong is in the records and the run goes on. Rejects with `LabError` when a process did not boot again.
+ * Runs every fault by its trigger: inject, confirm, wait, heal. Those without a length are healed when the phase ends and
+ * all others are over, the last first. Resolves when all are over and healed, or could not be; what went wrong is in the
+ * records and the run goes on. Rejects with `LabError` when a process did not boot again. When the signal is aborted
+ * (and with it the clock closed) nothing new is broken, and what is broken is healed at once.
  */
-export async function runFaults(specs: readonly FaultSpec[], stage: FaultStage): Promise<readonly FaultRecord[]> {
-  const over = new Map<string, Promise<FaultRecord | undefined>>();
-  const overOf = (spec: FaultSpec): Promise<FaultRecord | undefined> => {
-    const known = over.get(spec.id) ?? whenTriggered(spec);
-    over.set(spec.id, known);
-    return known;
-  };
-  const whenTriggered = async (spec: FaultSpec): Promise<FaultRecord | undefined> => {
-    await triggered(spec, specs, stage, overOf);
-    return stage.signal.aborted ? undefined : strike(spec, stage);
-  };
-  // All of them end, also when one fails: none may be left broken.
-  const results = await Promise.allSettled(specs.map(overOf));
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
-  const records = results.flatMap(result => (result.status === 'fulfilled' && result.value ? [result.value] : []));
-  return records.sort((a, b) => a.requestedMs - b.requestedMs);
+export function runFaults(specs: readonly FaultSpec[], stage: FaultStage): Promise<FaultsOver> {
+  return new Schedule(specs, stage).run();
 }
 
-async function triggered(
-  { id, trigger }: FaultSpec,
-  specs: readonly FaultSpec[],
-  { clock, startMs }: FaultStage,
-  overOf: (spec: FaultSpec) => Promise<unknown>,
-): Promise<void> {
-  if ('atMs' in trigger) return clock.until(startMs + trigger.atMs);
-  const before = specs.find(spec => spec.id === trigger.afterFault);
-  if (before === undefined) throw new LabError(`fault ${id} comes after "${trigger.afterFault}", which is no fault`);
-  await overOf(before).catch(() => undefined);
-  return clock.until(clock.now() + trigger.delayMs);
+/** What became of a trigger: a strike, with the counts of the moment in which it was confirmed, or why there was none. */
+type Struck = { readonly strike: Strike; readonly confirmedAt: LiveCountsNow | undefined } | { readonly why: string };
+
+interface Course {
+  readonly struck: Promise<Struck>;
+  /** Healed too, if it has a length of its own. */
+  readonly over: Promise<void>;
 }
 
-async function strike(spec: FaultSpec, stage: FaultStage): Promise<FaultRecord> {
-  const { clock } = stage;
-  const fault = registry[spec.do]?.make(spec.target, spec.options);
-  if (fault === undefined) throw new LabError(`no fault "${spec.do}"; there are ${Object.keys(registry).join(', ')}`);
-  const record: Draft = {
-    type: 'fault',
-    id: spec.id,
-    fault: spec.do,
-    target: spec.target,
-    requestedMs: clock.now(),
-    confirmedMs: null,
-    healedMs: null,
-  };
-  try {
-    if (await breaks(fault, record, stage)) await clock.until(clock.now() + spec.forMs);
-  } finally {
-    await heal(fault, record, stage);
+class Schedule {
+  readonly #specs: readonly FaultSpec[];
+  readonly #stage: FaultStage;
+  readonly #courses = new Map<string, Course>();
+  readonly #strikes: Strike[] = [];
+  /** Confirmed, and to be healed at the end of the phase. */
+  readonly #standing: Strike[] = [];
+  readonly #neverStruck: Record<string, string> = {};
+
+  constructor(specs: readonly FaultSpec[], stage: FaultStage) {
+    this.#specs = specs;
+    this.#stage = stage;
   }
-  return record;
-}
 
-/** Whether it is confirmed broken; why not is noted in the record. */
-async function breaks(fault: Fault, record: Draft, { cluster, clock, signal, onEdge }: FaultStage): Promise<boolean> {
-  try {
-    await interruptible(fault.inject(cluster), signal);
-    onEdge(record.id, 'injected');
-    const seen = await interruptible(fault.confirm(cluster), signal);
-    if (seen !== false) record.confirmedMs = clock.now();
-    if (typeof seen === 'string') record.evidence = seen;
-    if (seen === false)
-      record.problem = `${record.fault} of ${record.target} was not confirmed: the system does not look broken that way`;
-  } catch (error) {
-    if (error instanceof Interrupted) return false;
-    record.problem = `${record.fault} of ${record.target} could not be done: ${messageOf(error)}`;
+  async run(): Promise<FaultsOver> {
+    // All of them end, also when one fails: none may be left broken.
+    const results = await Promise.allSettled(this.#specs.map(spec => this.#courseOf(spec).over));
+    if (this.#standing.length > 0) await this.#stage.clock.until(this.#stage.endMs);
+    for (const strike of this.#standing.toReversed()) results.push(...(await Promise.allSettled([strike.heal()])));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    const records = this.#strikes.map(({ record }) => record).sort((a, b) => a.requestedMs - b.requestedMs);
+    return { records, neverStruck: this.#neverStruck };
   }
-  onEdge(record.id, record.confirmedMs === null ? 'not-confirmed' : 'confirmed');
-  return record.confirmedMs !== null;
-}
 
-async function heal(fault: Fault, record: Draft, { cluster, clock, onEdge }: FaultStage): Promise<void> {
-  try {
-    await fault.heal(cluster);
-    record.healedMs = clock.now();
-    onEdge(record.id, 'healed');
-  } catch (error) {
-    onEdge(record.id, 'not-healed');
-    if (error instanceof LabError) throw error;
-    record.problem = [record.problem, `not healed: ${messageOf(error)}`].filter(Boolean).join('; ');
+  #courseOf(spec: FaultSpec): Course {
+    const known = this.#courses.get(spec.id);
+    if (known !== undefined) return known;
+    const struck = this.#strike(spec);
+    const course = { struck, over: struck.then(fate => this.#last(spec, fate)) };
+    this.#courses.set(spec.id, course);
+    return course;
   }
-}
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  async #strike(spec: FaultSpec): Promise<Struck> {
+    const why = await this.#triggered(spec);
+    if (this.#stage.signal.aborted) return { why: 'it was interrupted' };
+    if (why !== undefined) {
+      this.#neverStruck[spec.id] = why;
+      this.#stage.onEdge(spec.id, 'never-struck');
+      return { why };
+    }
+    const strike = new Strike(spec, this.#stage);
+    this.#strikes.push(strike);
+    return { strike, confirmedAt: await strike.breaks() };
+  }
+
+  async #last({ forMs }: FaultSpec, fate: Struck): Promise<void> {
+    if ('why' in fate) return;
+    const { strike, confirmedAt } = fate;
+    if (confirmedAt !== undefined && forMs === undefined) {
+      this.#standing.push(strike);
+      return;
+    }
+    const { clock } = this.#stage;
+    if (confirmedAt !== undefined && forMs !== undefined) await clock.until(clock.now() + forMs);
+    await strike.heal();
+  }
+
+  /** Waits for its moment. Answers with why that does not come. */
+  async #triggered({ id, trigger }: FaultSpec): Promise<string | undefined> {
+    if ('counter' in trigger) return this.#counted(id, trigger);
+    if ('afterFault' in trigger) return this.#after(id, trigger);
+    await this.#stage.clock.until(this.#stage.startMs + trigger.atMs);
+    return undefined;
+  }
+
+  async #after(id: string, { afterFault, delayMs }: AfterTrigger): Promise<string | undefined> {
+    const { clock } = this.#stage;
+    const before = this.#named(id, afterFault);
+    const { struck, over } = this.#courseOf(before);
+    const fate = await struck;
+    if ('why' in fate) return `it comes after "${afterFault}", which never struck`;
+    await over.catch(() => undefined);
+    const { confirmedMs } = fate.strike.record;
+    if (before.forMs === undefined && confirmedMs === null) {
+      return `it comes after "${afterFault}", which was never confirmed`;
+    }
+    await clock.until((before.forMs === undefined ? Number(confirmedMs) : clock.now()) + delayMs);
+    return undefined;
+  }
+
+  async #counted(id: string, trigger: WhenTrigger): Promise<string | undefined> {
+    const { clock, counts, startMs, endMs } = this.#stage;
+    const { counter, sinceFault, atLeast } = trigger;
+    const fate = sinceFault === undefined ? undefined : await this.#courseOf(this.#named(id, sinceFault)).struck;
+    if (fate !== undefined && 'why' in fate) return `it counts since "${sinceFault}", which never struck`;
+    if (fate !== undefined && fate.confirmedAt === undefined) {
+      return `it counts since "${sinceFault}", which was never confirmed`;
+    }
+    const from = fate?.confirmedAt?.[counter] ?? 0;
+    const wait = counts.until(counter, from + atLeast);
+    await Promise.race([wait.reached, clock.until(endMs)]);
+    wait.forget();
+    const reached = counts.now()[counter] - from;
+    if (reached >= atLeast) return undefined;
+    return `it waited for ${whenInWords(trigger)}, and ${reached} were reached when the faults phase had lasted its planned ${Math.round(endMs - startMs)} ms`;
+  }
+
+  #named(id: string, other: string): FaultSpec {
+    const spec = this.#specs.find(one => one.id === other);
+    if (spec === undefined) throw new LabError(`fault ${id} waits for "${other}", which is no fault`);
+    return spec;
+  }
 }

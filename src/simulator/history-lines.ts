@@ -136,6 +136,7 @@ const labRules: Rules<LabRecord> = {
   lagMs: lag,
   dropped: count,
   droppedMs: optional(moments),
+  neverStruck: optional(textsByName),
   counts: optional(countsByName),
 };
 

@@ -103,6 +103,8 @@ export interface LabRecord {
   readonly dropped: number;
   /** For when each of them was planned, in the order in which they were dropped. */
   readonly droppedMs?: readonly number[];
+  /** Why a fault of the plan did not strike, by its id. */
+  readonly neverStruck?: Readonly<Record<string, string>>;
   /** What a process counted since its last boot and said when the run was over, by member and by its own names: of a
    * backend `opened`, `absent`, `unknown`, `forged` …, of a store `evictions`. Who did not answer is not there. */
   readonly counts?: Readonly<Record<string, Readonly<Record<string, number>>>>;

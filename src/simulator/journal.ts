@@ -1,5 +1,6 @@
 import type { MemberState } from './cluster/cluster.js';
 import type { FaultRecord, LabRecord, MemberRecord, Operation, PhaseRecord, RunHeader, RunRecord } from './history.js';
+import { LiveCounts } from './live-counts.js';
 import type { FaultEdge, OnProgress, Progress } from './progress.js';
 import type { RunClock } from './run-clock.js';
 
@@ -14,6 +15,8 @@ export class Journal {
   readonly #operations: Operation[] = [];
   readonly #phases: PhaseRecord[] = [];
   readonly #members: MemberRecord[] = [];
+  /** Of the operations so far: faults wait for them. */
+  readonly counts = new LiveCounts();
   #clock: RunClock | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #problems = 0;
@@ -43,6 +46,7 @@ export class Journal {
 
   readonly operation = (operation: Operation): void => {
     this.#operations.push(operation);
+    this.counts.note(operation);
     if (operation.outcome !== 'ok') this.#problems += 1;
   };
 

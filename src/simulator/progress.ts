@@ -1,6 +1,6 @@
 import type { PhaseName } from './history.js';
 
-export type FaultEdge = 'injected' | 'confirmed' | 'not-confirmed' | 'healed' | 'not-healed';
+export type FaultEdge = 'injected' | 'confirmed' | 'not-confirmed' | 'healed' | 'not-healed' | 'never-struck';
 
 /** What a run tells while it goes on; the command line draws it, tests collect it. */
 export type Progress =

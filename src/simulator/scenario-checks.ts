@@ -1,10 +1,9 @@
 import type { ModeName } from '../modes.js';
-import { unknownName } from '../unknown-name.js';
 import { faults as faultRegistry } from './faults/registry.js';
-import { phaseNames } from './history.js';
 import { expectationProblems } from './scenario-expectation-checks.js';
 import { ownAppProblems } from './scenario-own-app.js';
-import { type FaultInFile, labVariables, scenarioParts } from './scenario-schema.js';
+import { labVariables, scenarioParts } from './scenario-schema.js';
+import { triggerProblems } from './scenario-trigger-checks.js';
 import { field, isMap, listIn, read } from './scenario-written.js';
 import type { Problem } from './scenario-yaml.js';
 import { kindOf, strangeIn, type TargetKind, targetIn, targetsOf } from './targets.js';
@@ -16,43 +15,13 @@ import { kindOf, strangeIn, type TargetKind, targetIn, targetsOf } from './targe
 export function crossProblems(file: unknown): Problem[] {
   const faults = listIn(file, 'faults');
   return [
-    ...faults.flatMap((fault, index) => idProblems(faults, fault, index)),
+    ...triggerProblems(file),
     ...faults.flatMap((fault, index) => targetProblems(file, fault, index)),
-    ...windowProblems(file, faults),
     ...arrivalProblems(file),
     ...slowProblems(file),
     ...expectationProblems(file),
     ...ownAppProblems(file, labVariables),
   ];
-}
-
-function idProblems(faults: readonly unknown[], fault: unknown, index: number): Problem[] {
-  const earlier = faults.slice(0, index).map(other => field(other, 'id'));
-  const id = field(fault, 'id');
-  const problems: Problem[] = [];
-  const path = ['faults', index, 'id'];
-  if (id !== undefined && earlier.includes(id)) {
-    problems.push({ path, message: `found the id "${id}" a second time, expected each id once` });
-  }
-  if (phaseNames.some(name => name === id)) {
-    const message = `found the id "${id}", which is the name of a phase, expected another: "during ${id}" would have two meanings`;
-    problems.push({ path, message });
-  }
-  const after = read(scenarioParts.after, field(fault, 'after'));
-  if (after !== undefined && !earlier.includes(after.id)) problems.push(afterNobody(after.id, earlier, index));
-  const triggers = ['at', 'after'].filter(key => field(fault, key) !== undefined);
-  if (triggers.length !== 1 && isMap(fault)) {
-    const found = triggers.length === 0 ? 'neither "at" nor "after"' : '"at" and "after"';
-    problems.push({ path: ['faults', index], message: `found ${found}, expected one of the two` });
-  }
-  return problems;
-}
-
-function afterNobody(id: string, earlier: readonly unknown[], index: number): Problem {
-  const ids = earlier.filter(other => typeof other === 'string');
-  const path = ['faults', index, 'after'];
-  if (ids.length > 0) return { path, message: unknownName('earlier fault', id, ids) };
-  return { path, message: `found "${id}", expected the id of an earlier fault, but this is the first: write at: 0s` };
 }
 
 function targetProblems(file: unknown, fault: unknown, index: number): Problem[] {
@@ -103,29 +72,6 @@ function noServer(target: string, modes: readonly ModeName[]): string {
 
 function modesIn(file: unknown): readonly ModeName[] {
   return read(scenarioParts.modeList, field(file, 'modes')) ?? [];
-}
-
-/** At the earliest: how long it takes to inject, confirm and heal shows only in the run. */
-function windowProblems(file: unknown, faults: readonly unknown[]): Problem[] {
-  const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
-  if (phases === undefined) return [];
-  const endsMs = new Map<string, number>();
-  return faults.flatMap((written, index) => {
-    const fault = read(scenarioParts.fault, written);
-    const startMs = fault === undefined ? undefined : earliestMs(fault, endsMs);
-    if (fault === undefined || startMs === undefined) return [];
-    const endMs = startMs + fault.for;
-    endsMs.set(fault.id, endMs);
-    if (endMs <= phases.faults) return [];
-    const message = `found a fault that heals ${endMs}ms after the faults phase began at the earliest, expected at most ${phases.faults}ms: lengthen phases.faults or shorten "for"`;
-    return [{ path: ['faults', index, 'for'], message }];
-  });
-}
-
-function earliestMs({ at, after }: FaultInFile, endsMs: ReadonlyMap<string, number>): number | undefined {
-  if (at !== undefined) return at;
-  const endMs = endsMs.get(after?.id ?? '');
-  return after === undefined || endMs === undefined ? undefined : endMs + after.delayMs;
 }
 
 /** Only the toy shop can be asked to take its time. */

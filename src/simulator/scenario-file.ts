@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
 import { ScenarioError } from './errors.js';
+import type { FaultTrigger } from './fault-trigger.js';
 import { faults } from './faults/registry.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { crossProblems } from './scenario-checks.js';
@@ -135,9 +136,22 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
   };
 }
 
-function toFault({ id, at, after, do: action, target, for: forMs }: FaultInFile, written: unknown): FaultSpec {
-  const trigger = after === undefined ? { atMs: at ?? 0 } : { afterFault: after.id, delayMs: after.delayMs };
+/** `written`: the same fault before its values were read. */
+export function toFault(fault: FaultInFile, written: unknown): FaultSpec {
+  const { id, do: action, target, for: forMs } = fault;
   const names = Object.keys(faults[action]?.options ?? {}).filter(name => valueAt(written, [name]) !== undefined);
   const options = Object.fromEntries(names.map(name => [name, valueAt(written, [name])]));
-  return { id, trigger, do: action, target, ...(names.length === 0 ? {} : { options }), forMs };
+  return {
+    id,
+    trigger: triggerOf(fault),
+    do: action,
+    target,
+    ...(names.length > 0 && { options }),
+    ...(forMs !== undefined && { forMs }),
+  };
+}
+
+function triggerOf({ at, after, when }: FaultInFile): FaultTrigger {
+  if (when !== undefined) return when;
+  return after === undefined ? { atMs: at ?? 0 } : { afterFault: after.id, delayMs: after.delayMs };
 }

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { durationPattern, parseDuration } from '../duration.js';
 import { type ModeName, modeGroups, modeNames } from '../modes.js';
 import { storeAddresses } from '../store-addresses.js';
+import { ScenarioError } from './errors.js';
+import { faultIdPattern as idPattern, parseWhen, whenPattern } from './fault-trigger.js';
 import { faults } from './faults/registry.js';
 import { expectations } from './scenario-expectations.js';
 import { journey } from './scenario-journey.js';
@@ -16,8 +18,6 @@ import { isMap } from './scenario-written.js';
 
 /** The names that `--policy` of the proxy knows. The simulator sees the proxy only as a process, so they stand here again. */
 export const policyNames = ['round-robin', 'least-connections', 'random'] as const;
-
-const idPattern = '[a-z][a-z0-9-]{0,39}';
 
 /** What the lab itself sets for every backend. */
 export const labVariables: readonly string[] = [
@@ -105,12 +105,24 @@ const faultKeys = {
       return { id, delayMs: delay === undefined ? 0 : (parseDuration(delay) ?? 0) };
     })
     .optional()
-    .describe('So long after an earlier fault had healed.'),
+    .describe('So long after an earlier fault had healed; after one without "for": so long after it was confirmed.'),
+  when: text('a count such as "writes.acknowledged since cut >= 50"', whenPattern)
+    .transform((written, context) => {
+      try {
+        return parseWhen(written);
+      } catch (error) {
+        if (!(error instanceof ScenarioError)) throw error;
+        context.addIssue({ code: 'custom', message: error.message });
+        return z.NEVER;
+      }
+    })
+    .optional()
+    .describe('As soon as so much has happened, in the whole run or since an earlier fault was confirmed.'),
   do: oneOf('fault', Object.keys(faults)),
   target: text('a target such as backend-1, backend-any, redis, store, proxy->backend-1 or secrets', /\S/).describe(
     'A backend, the proxy, a store server, "store" for the one of the mode, "from->to" for the link between two of them, or "secrets" for the key ring of all backends.',
   ),
-  for: duration(0).describe('From confirmed to healing.'),
+  for: duration(0).optional().describe('From confirmed to healing. Without it: until the faults phase ends.'),
 };
 
 /** One shape for each fault, with the options of its own. */
@@ -166,6 +178,7 @@ export const scenarioParts = {
   fault,
   action: faultKeys.do,
   after: faultKeys.after,
+  when: faultKeys.when,
   modeList,
 };
 

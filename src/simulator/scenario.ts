@@ -1,6 +1,7 @@
 import type { ModeName } from '../modes.js';
 import type { OwnBackend } from './cluster/own-backend.js';
 import type { ExpectationLine } from './expectations.js';
+import type { FaultTrigger } from './fault-trigger.js';
 import type { JourneyMapping } from './journey-mapping.js';
 
 /** A scenario file, checked and with every default filled in. Durations are milliseconds. */
@@ -70,9 +71,6 @@ export function expectationsOf({ expect }: Scenario, mode: ModeName): readonly E
   return [...expect.any, ...(expect[mode] ?? expect.others ?? [])];
 }
 
-/** When a fault strikes: so long after the faults phase began, or so long after another fault had healed. */
-export type FaultTrigger = { readonly atMs: number } | { readonly afterFault: string; readonly delayMs: number };
-
 export interface FaultSpec {
   readonly id: string;
   readonly trigger: FaultTrigger;
@@ -83,6 +81,6 @@ export interface FaultSpec {
   readonly target: string;
   /** What stands beside `do` in the file, as written there: the fault reads it. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** From confirmed to healing. */
-  readonly forMs: number;
+  /** From confirmed to healing. Absent: it is healed when the faults phase ends. */
+  readonly forMs?: number;
 }

@@ -5,8 +5,8 @@ import type { ProxySpec } from './cluster/proxy.js';
 import { type ClusterSpec, memberNames, startCluster } from './cluster/start-cluster.js';
 import { isStoreServer } from './cluster/stores/registry.js';
 import { Interrupted, LabError } from './errors.js';
-import { runFaults } from './fault-schedule.js';
-import type { FaultRecord, RunHeader, RunRecord } from './history.js';
+import { type FaultsOver, runFaults } from './fault-schedule.js';
+import type { RunHeader, RunRecord } from './history.js';
 import { Journal } from './journal.js';
 import type { Plan } from './plan.js';
 import type { OnProgress } from './progress.js';
@@ -84,8 +84,8 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   const breakOff = (): void => void driver.close();
   signal.addEventListener('abort', breakOff);
   try {
-    const faults = await goThroughPhases(scenario, plan, { cluster, clock, driver, ...run });
-    return journal.record(header, faults, { ...driver.lab(), counts: await countsOf(cluster) });
+    const { records, neverStruck } = await goThroughPhases(scenario, plan, { cluster, clock, driver, ...run });
+    return journal.record(header, records, { ...driver.lab(), neverStruck, counts: await countsOf(cluster) });
   } finally {
     signal.removeEventListener('abort', breakOff);
     await driver.close();
@@ -108,7 +108,7 @@ interface Stage extends Run {
   readonly driver: Driver;
 }
 
-async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): Promise<readonly FaultRecord[]> {
+async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): Promise<FaultsOver> {
   const { cluster, clock, driver, journal, signal } = stage;
   const { warmupMs, baselineMs, faultsMs, recoveryMs, quiesceMs } = phases;
   const phase = async (...args: Parameters<Journal['phase']>): Promise<void> => {
@@ -118,15 +118,16 @@ async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): 
   journal.begin(clock, warmupMs + baselineMs + faultsMs + recoveryMs + quiesceMs);
   const usersDone = driver.run();
   usersDone.catch(() => undefined); // looked at in the recovery phase
-  let faults: readonly FaultRecord[] = [];
+  let faults: FaultsOver = { records: [], neverStruck: {} };
 
   await phase('warmup', warmupMs, () => clock.until(warmupMs));
   await phase('baseline', baselineMs, () => clock.until(warmupMs + baselineMs));
   const startMs = warmupMs + baselineMs;
   await phase('faults', faultsMs, async () => {
-    faults = await runFaults(plan.faults, { cluster, clock, startMs, signal, onEdge: journal.fault });
+    const [endMs, { counts, fault: onEdge }] = [startMs + faultsMs, journal];
+    faults = await runFaults(plan.faults, { cluster, clock, counts, startMs, endMs, signal, onEdge });
     // Longer than planned when the faults are: what the recovery phase measures begins with everything healed.
-    await clock.until(startMs + faultsMs);
+    await clock.until(endMs);
   });
   await phase('recovery', recoveryMs, () => Promise.all([clock.until(clock.now() + recoveryMs), usersDone]));
   await phase('quiesce', quiesceMs, () => clock.until(clock.now() + quiesceMs));

@@ -98,12 +98,14 @@ export function judgeRepeats(verdicts: readonly Verdict[]): Verdict {
   };
 }
 
-function neverStruck({ header, faults }: RunRecord): string[] {
+function neverStruck({ header, faults, lab }: RunRecord): string[] {
   const missing = header.faults.filter(planned => !faults.some(({ id }) => id === planned));
-  return missing.map(
-    id =>
-      `The fault "${id}" was planned and never struck, so nothing was broken that the scenario wanted broken: run it again, to its end.`,
-  );
+  return missing.map(id => {
+    const why = lab.neverStruck?.[id];
+    return why === undefined
+      ? `The fault "${id}" was planned and never struck, so nothing was broken that the scenario wanted broken: run it again, to its end.`
+      : `The fault "${id}" never struck, since ${why}: lengthen phases.faults, let more users come, or let it wait for less.`;
+  });
 }
 
 function faultDoubts({ id, target, confirmedMs, healedMs, problem }: FaultRecord): string[] {

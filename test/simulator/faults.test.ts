@@ -7,10 +7,9 @@ import { LabError } from '#src/simulator/errors.js';
 import type { Fault } from '#src/simulator/fault.js';
 import { runFaults } from '#src/simulator/fault-schedule.js';
 import { faults } from '#src/simulator/faults/registry.js';
-import type { FaultEdge } from '#src/simulator/progress.js';
-import { RunClock } from '#src/simulator/run-clock.js';
 import type { FaultSpec } from '#src/simulator/scenario.js';
 import type { TargetKind } from '#src/simulator/targets.js';
+import { stage } from './fault-stage.js';
 import { leavingNothing, quickProxy, withCluster } from './processes.js';
 
 const spec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], proxy: quickProxy } as const;
@@ -153,24 +152,12 @@ describe('faults: what they leave while they last', () => {
 describe('faults: their schedule', () => {
   const kill = { id: 'one', trigger: { atMs: 50 }, do: 'kill', target: 'backend-1', forMs: 100 } satisfies FaultSpec;
 
-  function stage(cluster: Cluster, edges: string[], onEdge: (edge: string) => void = () => undefined) {
-    const interruption = new AbortController();
-    const note = (id: string, what: FaultEdge): void => {
-      edges.push(`${id} ${what}`);
-      onEdge(`${id} ${what}`);
-    };
-    return {
-      interruption,
-      stage: { cluster, clock: new RunClock(), startMs: 0, signal: interruption.signal, onEdge: note },
-    };
-  }
-
   it(
     'strikes at its time, or so long after another was healed',
     lab(async cluster => {
       const edges: string[] = [];
       const after = { ...kill, id: 'two', trigger: { afterFault: 'one', delayMs: 50 }, target: 'redis' };
-      const [one, two] = await runFaults([kill, after], stage(cluster, edges).stage);
+      const [one, two] = (await runFaults([kill, after], stage(cluster, edges).stage)).records;
       expect(edges).to.deep.equal(
         ['one', 'two'].flatMap(id => ['injected', 'confirmed', 'healed'].map(what => `${id} ${what}`)),
       );
@@ -188,7 +175,7 @@ describe('faults: their schedule', () => {
       cluster.member('redis').signal('SIGKILL');
       await cluster.member('redis').waitExit(2_000);
       const edges: string[] = [];
-      const [record] = await runFaults([{ ...kill, target: 'redis' }], stage(cluster, edges).stage);
+      const [record] = (await runFaults([{ ...kill, target: 'redis' }], stage(cluster, edges).stage)).records;
       expect(record).to.include({ id: 'one', fault: 'kill', target: 'redis', confirmedMs: null });
       expect(record?.problem).to.include('kill of redis was not confirmed');
       expect(record?.healedMs).to.be.a('number');
@@ -203,11 +190,9 @@ describe('faults: their schedule', () => {
       const edges: string[] = [];
       const later = { ...kill, id: 'later', trigger: { afterFault: 'one', delayMs: 0 } };
       const staged = stage(cluster, edges, edge => {
-        if (edge !== 'one confirmed') return;
-        staged.interruption.abort();
-        staged.stage.clock.close();
+        if (edge === 'one confirmed') staged.interrupt();
       });
-      const records = await runFaults([{ ...kill, forMs: 60_000 }, later], staged.stage);
+      const { records } = await runFaults([{ ...kill, forMs: 60_000 }, later], staged.stage);
       expect(records.map(({ id }) => id)).to.deep.equal(['one']);
       expect(edges).to.deep.equal(['one injected', 'one confirmed', 'one healed']);
       await expectWhole(cluster);

@@ -50,6 +50,7 @@ function fullRun(): RunRecord {
       lagMs: { p50: 0, p99: 0, max: 0 },
       dropped: 2,
       droppedMs: [7, 7.5],
+      neverStruck: { later: 'it waited' },
       counts: { 'backend-1': { forged: 2 } },
     },
   });

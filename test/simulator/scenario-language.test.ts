@@ -16,7 +16,80 @@ describe('the language of a scenario', () => {
     ]);
   });
 
+  it('reads faults that wait for a count, and faults that last to the end of the phase', () => {
+    const text = broken('target: backend-2, for: 1s', 'target: backend-2').replace(
+      'after: kill + 500ms',
+      'when: writes.acknowledged since kill >= 50',
+    );
+    expect(parseScenario(text, 'test.yaml').faults).to.deep.equal([
+      { id: 'kill', trigger: { atMs: 1000 }, do: 'kill', target: 'backend-2' },
+      {
+        id: 'then',
+        trigger: { counter: 'writes.acknowledged', sinceFault: 'kill', atLeast: 50 },
+        do: 'hang',
+        target: 'redis',
+        forMs: 1000,
+      },
+    ]);
+    expect(parseScenario(broken('at: 1s', 'when: requests.ok >= 9'), 'test.yaml').faults[0]?.trigger).to.deep.equal({
+      counter: 'requests.ok',
+      atLeast: 9,
+    });
+  });
+
   const refused: readonly (readonly [what: string, text: string, place: string, message: string])[] = [
+    [
+      'two triggers, one of them a count',
+      broken('at: 1s', 'at: 1s, when: requests.ok >= 9'),
+      '8:5',
+      'found "at" and "when", expected one of the three',
+    ],
+    [
+      'an unknown count',
+      broken('at: 1s', 'when: writes.acknowledge >= 9'),
+      '8:23',
+      'unknown count "writes.acknowledge". Did you mean "writes.acknowledged"? Known: writes.acknowledged,',
+    ],
+    [
+      'a count in prose',
+      broken('at: 1s', 'when: enough was written'),
+      '8:23',
+      'found "enough was written", expected a count such as "writes.acknowledged since cut >= 50"',
+    ],
+    [
+      'a count that is reached from the start',
+      broken('at: 1s', 'when: requests.ok >= 0'),
+      '8:23',
+      'expected a count such',
+    ],
+    ['a count below', broken('at: 1s', 'when: requests.ok < 9'), '8:23', 'expected a count such as'],
+    [
+      'a count since nobody',
+      broken('after: kill + 500ms', 'when: requests.ok since kil >= 9'),
+      '9:23',
+      'unknown earlier fault "kil". Did you mean "kill"?',
+    ],
+    [
+      'a count since a later fault',
+      broken('at: 1s', 'when: requests.ok since then >= 9'),
+      '8:23',
+      'found "then", expected the id of an earlier fault, but this is the first: take "since then" out',
+    ],
+    [
+      'a fault without a length that strikes too late',
+      broken('at: 1s', 'at: 4001ms').replace('backend-2, for: 1s', 'backend-2'),
+      '8:21',
+      'strikes 4001ms after the faults phase began at the earliest, expected at most 4000ms',
+    ],
+    [
+      'a length that does not fit behind a count',
+      broken('after: kill + 500ms', 'when: requests.ok since kill >= 9').replace(
+        'target: redis, for: 1s',
+        'target: redis, for: 3001ms',
+      ),
+      '9:',
+      'heals 4001ms after the faults phase began at the earliest',
+    ],
     [
       'a window that is no phase and no fault',
       broken('- writes.lost == 0', '- writes.lost during kil == 0'),
@@ -66,7 +139,7 @@ describe('the language of a scenario', () => {
   for (const [what, text, place, message] of refused) {
     it(`is refused at its place: ${what}`, () => {
       const first = complaint(text).split('\n')[0] ?? '';
-      expect(first).to.match(new RegExp(`^test\\.yaml:${place}:`));
+      expect(first).to.match(new RegExp(`^test\\.yaml:${place}`));
       expect(first).to.include(message);
     });
   }

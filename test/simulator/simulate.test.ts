@@ -93,15 +93,26 @@ describe('simulate', () => {
     expect(progress.some(({ kind }) => kind === 'tick')).to.equal(true);
   });
 
-  it('starts a Redis in a mode that does not use it when a fault is to strike it', async () => {
-    const { run } = await runShort('sticky', short.replace('target: backend-2', 'target: redis'));
+  it('starts a Redis in a mode that does not use it when a fault is to strike it, as soon as enough has been written', async () => {
+    const text = short
+      .replace('target: backend-2', 'target: redis')
+      .replace('at: 50ms', 'when: writes.acknowledged >= 5');
+    const { run } = await runShort('sticky', text);
     expect(run.faults[0]?.confirmedMs).to.be.a('number');
+    const written = run.operations.filter(({ kind, outcome }) => kind === 'add' && outcome === 'ok');
+    const before = written.filter(({ doneMs }) => doneMs <= Number(run.faults[0]?.requestedMs));
+    expect(before.length).to.be.at.least(5).and.below(written.length);
     expect(run.operations.filter(({ outcome }) => outcome !== 'ok')).to.deep.equal([]);
   });
 
   it('goes on when a fault cannot be confirmed, and says so in the record', async () => {
     const second = '  - { id: second, at: 200ms, do: kill, target: backend-2, for: 100ms }\n';
-    const { run } = await runShort('redis', short.replace('expect:', `${second}expect:`));
+    const third = '  - { id: third, when: requests.ok >= 99999, do: kill, target: redis, for: 100ms }\n';
+    const { run } = await runShort('redis', short.replace('expect:', `${second}${third}expect:`));
+    expect(run.header.faults).to.deep.equal(['first', 'second', 'third']);
+    expect(run.lab.neverStruck?.third).to.match(
+      /^it waited for requests.ok >= 99999, and \d+ were reached when .* 600 ms$/,
+    );
     expect(run.faults.map(({ id }) => id)).to.deep.equal(['first', 'second']);
     expect(run.faults[0]?.problem).to.equal(undefined);
     expect(run.faults[1]).to.include({ confirmedMs: null });

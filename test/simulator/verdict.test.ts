@@ -63,6 +63,16 @@ describe('verdict', () => {
       findings,
       'The fault "second" was planned and never struck',
     ],
+    [
+      'what a fault waited for did not come',
+      {
+        ...run,
+        header: { ...run.header, faults: [fault.id, 'second'] },
+        lab: { ...run.lab, neverStruck: { second: 'it waited for requests.ok >= 9, and 7 were reached' } },
+      },
+      findings,
+      'The fault "second" never struck, since it waited for requests.ok >= 9, and 7 were reached: lengthen phases.faults',
+    ],
     ['the only fault left no record', { ...run, faults: [] }, findings, `The fault "${fault.id}" was planned`],
     [
       'a fault was not healed',
