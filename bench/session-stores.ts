@@ -10,6 +10,7 @@ import { freePort } from '#src/simulator/cluster/free-port.js';
 import { temporaryBase } from '#src/simulator/cluster/open-to-all.js';
 import { type ProgramRun, runProgram } from '#src/simulator/cluster/run-program.js';
 import { isStoreServer, storeServers } from '#src/simulator/cluster/stores/registry.js';
+import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 
 /**
  * What one call of each store costs, with one call in flight (latency) and with 64 (as a busy backend has).
@@ -97,12 +98,22 @@ async function withServer(name: string, work: (url?: string) => Promise<void>): 
   if (server === undefined) return work();
   const directory = await mkdtemp(path.join(temporaryBase(), 'holdfast-bench-'));
   const run = (program: ProgramRun) => runProgram(program, new AbortController().signal);
-  const { spec, url } = await server.prepare({ port: await freePort(), directory, run });
+  const port = await freePort();
+  const place = {
+    spec: plainStores,
+    portOf: () => port,
+    feedPort: () => port,
+    directoryOf: async () => directory,
+    run,
+  };
+  const { steps, url } = await server.prepare(place);
+  const [[spec] = []] = steps;
+  if (spec === undefined) throw new Error('a server without a process');
   const child = spawn(spec.command, spec.args, { stdio: 'ignore', env: { ...process.env, ...spec.env }, ...spec.user });
   const killOnExit = () => void child.kill(spec.forks ? 'SIGQUIT' : 'SIGKILL');
   process.once('exit', killOnExit);
   try {
-    await Promise.race([work(url), ended(name, child)]);
+    await Promise.race([work(url(() => port)), ended(name, child)]);
   } finally {
     const gone = once(child, 'exit');
     killOnExit();

@@ -1,4 +1,6 @@
 import type { Argv } from 'yargs';
+import { serverOf } from '../simulator/cluster/stores/registry.js';
+import { plainStores } from '../simulator/cluster/stores-spec.js';
 import type { Scenario } from '../simulator/scenario.js';
 import { membersIn, targetIn } from '../simulator/targets.js';
 import {
@@ -45,15 +47,16 @@ export function parseStoreUrls(args: StoreArgs): StoreUrls {
 
 /** Holdfast breaks only what it has started itself, and gives its memory to nothing else. */
 export function checkTargets({ name, faults, modes, system }: Scenario, storeUrls: StoreUrls): void {
-  const { memoryMb } = system.memcached;
-  if (storeUrls.memcached !== undefined && memoryMb !== undefined) {
+  for (const store of storeAddressNames) {
+    const wanted = wishes(system[store], plainStores[store]);
+    if (storeUrls[store] === undefined || wanted.length === 0) continue;
     throw new UsageError(
-      `--memcached names a server of yours, and scenario "${name}" wants one of ${memoryMb} MB: leave out the flag, or the scenario.`,
+      `--${storeAddresses[store].flag} names a server of yours, and scenario "${name}" wants one with ${wanted.join(', ')}: leave out the flag, or the scenario.`,
     );
   }
   for (const store of storeAddressNames) {
     const fault = faults.find(({ target }) =>
-      modes.some(mode => membersIn(targetIn(mode, target) ?? '').includes(store)),
+      modes.some(mode => membersIn(targetIn(mode, target, system) ?? '').some(member => serverOf(member) === store)),
     );
     if (fault === undefined || storeUrls[store] === undefined) continue;
     throw new UsageError(
@@ -61,6 +64,13 @@ export function checkTargets({ name, faults, modes, system }: Scenario, storeUrl
         `strike ${store}: a server that Holdfast did not start is never touched. Leave out the flag, or the scenario.`,
     );
   }
+}
+
+/** What a server is to be that it is not by default, in words: `replicas 1`. */
+function wishes(wanted: object, plain: object): readonly string[] {
+  const usual = new Map(Object.entries(plain));
+  const other = Object.entries(wanted).filter(([key, value]) => usual.get(key) !== value);
+  return other.map(([key, value]) => (key === 'memoryMb' ? `${value} MB` : `${key} ${value}`));
 }
 
 /** With backends of the user's own there is nobody to tell the address. */

@@ -1,6 +1,6 @@
 import type { Cluster } from './cluster/cluster.js';
 import { type Options, type OptionsRead, readerOf } from './scenario-values.js';
-import type { TargetKind } from './targets.js';
+import type { TargetKind, TargetSystem } from './targets.js';
 
 /** One thing that breaks. Implementations: `faults/registry.ts`. Unconfirmed means the run is inconclusive. */
 export interface Fault {
@@ -21,6 +21,9 @@ export interface FaultEntry {
   readonly targets: readonly TargetKind[];
   /** What may stand beside `do` in a scenario file, for its schema. */
   readonly options: Options;
+  /** What the system must have for it and has not, in words; undefined when it has all. `target` is a member or a link,
+   * `options` are as written. */
+  lacking?(target: string, system: TargetSystem, options: unknown): string | undefined;
   /** `options` as written there. */
   make(target: string, options?: Readonly<Record<string, unknown>>): Fault;
 }
@@ -30,8 +33,14 @@ export function defineFault<Own extends Options>(fault: {
   readonly summary: string;
   readonly targets: readonly TargetKind[];
   readonly options: Own;
+  lacking?(target: string, system: TargetSystem, options: OptionsRead<Own>): string | undefined;
   make(target: string, options: OptionsRead<Own>): Fault;
 }): FaultEntry {
   const read = readerOf(fault.options);
-  return { ...fault, make: (target, options = {}) => fault.make(target, read(options)) };
+  const { lacking, make, ...rest } = fault;
+  return {
+    ...rest,
+    lacking: (target, system, options) => lacking?.(target, system, read(options)),
+    make: (target, options = {}) => make(target, read(options)),
+  };
 }

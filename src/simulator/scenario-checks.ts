@@ -3,10 +3,11 @@ import { faults as faultRegistry } from './faults/registry.js';
 import { expectationProblems } from './scenario-expectation-checks.js';
 import { ownAppProblems } from './scenario-own-app.js';
 import { labVariables, scenarioParts } from './scenario-schema.js';
+import { storesIn } from './scenario-stores.js';
 import { triggerProblems } from './scenario-trigger-checks.js';
 import { field, isMap, listIn, read } from './scenario-written.js';
 import type { Problem } from './scenario-yaml.js';
-import { kindOf, strangeIn, type TargetKind, targetIn, targetsOf } from './targets.js';
+import { kindOf, strangeIn, type TargetKind, type TargetSystem, targetIn, targetsOf } from './targets.js';
 
 /**
  * What no single value shows: parts that must fit each other. Takes the file as written, and checks what can be read
@@ -26,21 +27,33 @@ export function crossProblems(file: unknown): Problem[] {
 
 function targetProblems(file: unknown, fault: unknown, index: number): Problem[] {
   const target = field(fault, 'target');
-  const backends = read(scenarioParts.backends, field(field(file, 'system'), 'backends') ?? {});
-  if (typeof target !== 'string' || backends === undefined) return [];
-  const known = targetsOf({ backends });
+  const system = systemIn(file);
+  if (typeof target !== 'string' || system === undefined) return [];
   const path = ['faults', index, 'target'];
-  const strange = strangeIn(target, known) ?? notOurs(file, target);
+  const strange = strangeIn(target, targetsOf(system)) ?? notOurs(file, target);
   if (strange !== undefined) return [{ path, message: strange }];
-  const storeless = modesIn(file).filter(mode => targetIn(mode, target) === undefined);
+  const modes = modesIn(file);
+  const storeless = modes.filter(mode => targetIn(mode, target, system) === undefined);
   if (storeless.length > 0) return [{ path, message: noServer(target, storeless) }];
   const action = read(scenarioParts.action, field(fault, 'do'));
-  const kinds = action === undefined ? undefined : faultRegistry[action]?.targets;
+  const entry = action === undefined ? undefined : faultRegistry[action];
+  if (action === undefined || entry === undefined) return [];
   const kind = kindOf(target);
-  if (kinds === undefined || kinds.includes(kind)) return [];
+  if (!entry.targets.includes(kind)) return [{ path, message: otherKind(target, kind, action, entry.targets) }];
+  // What is wrong with the fault itself is told elsewhere.
+  if (read(scenarioParts.fault, fault) === undefined) return [];
+  const lacking = modes.map(mode => entry.lacking?.(targetIn(mode, target, system) ?? target, system, fault));
+  return lacking.flatMap(message => (message === undefined ? [] : [{ path, message }])).slice(0, 1);
+}
+
+function systemIn(file: unknown): TargetSystem | undefined {
+  const system = read(scenarioParts.targetSystem, field(file, 'system') ?? {});
+  return system && { backends: system.backends, ...storesIn(system) };
+}
+
+function otherKind(target: string, kind: TargetKind, action: string, kinds: readonly TargetKind[]): string {
   const found = kind === target ? target : `${kind} ${target}`;
-  const message = `found the ${found}, expected ${kinds.map(inWords).join(' or ')}: nothing else can be struck by "${action}"`;
-  return [{ path, message }];
+  return `found the ${found}, expected ${kinds.map(inWords).join(' or ')}: nothing else can be struck by "${action}"`;
 }
 
 /** What is no part of the lab cannot be struck by it. */

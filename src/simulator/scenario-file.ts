@@ -7,6 +7,7 @@ import { faults } from './faults/registry.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { crossProblems } from './scenario-checks.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './scenario-schema.js';
+import { storesIn } from './scenario-stores.js';
 import { type Problem, parseYaml, scenarioBytesMax } from './scenario-yaml.js';
 
 /** Rejects with `ScenarioError` when the file cannot be read, or is no scenario. */
@@ -98,7 +99,7 @@ function toBackends(
 /** `written`: the same file before its values were read. `folder`: where it lies. */
 function toScenario(file: ScenarioFile, written: unknown, folder: string): Scenario {
   const { name, why, seed, modes, system, users, phases } = file;
-  const { health, policy, drain } = system.proxy;
+  const { health, policy, affinity, drain } = system.proxy;
   const { rate, for: forMs, process, 'max-active': maxActive } = users.arrivals;
   return {
     name,
@@ -111,10 +112,10 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
       proxy: {
         health: { everyMs: health.every, timeoutMs: health.timeout, fall: health.fall, rise: health.rise },
         policy,
+        ...(affinity === undefined ? {} : { affinity }),
         drainMs: drain,
       },
-      redis: system.redis,
-      memcached: { memoryMb: system.memcached.memory },
+      ...storesIn(system),
     },
     users: {
       arrivals: { ratePerSecond: rate, forMs, process, maxActive },

@@ -8,7 +8,8 @@ import { faults } from './faults/registry.js';
 import { expectations } from './scenario-expectations.js';
 import { journey } from './scenario-journey.js';
 import { ownBackendKeys, target } from './scenario-own-app.js';
-import { duration, expected, map, megabytes, oneOf, rate, text, wholeNumber } from './scenario-values.js';
+import { storesInFile } from './scenario-stores.js';
+import { duration, expected, map, oneOf, rate, text, wholeNumber } from './scenario-values.js';
 import { isMap } from './scenario-written.js';
 
 /**
@@ -51,12 +52,12 @@ const system = map('system', {
   proxy: map('system.proxy', {
     health: health.prefault({}),
     policy: oneOf('policy', policyNames).default('round-robin'),
+    affinity: oneOf('affinity', ['on', 'off'])
+      .optional()
+      .describe('Whether a browser is bound to one backend, whatever the mode; by default as the mode says.'),
     drain: duration(0).prefault('1s').describe('How long a draining backend keeps the browsers bound to it.'),
   }).prefault({}),
-  memcached: map('system.memcached', {
-    memory: megabytes.optional().describe('So much for what it keeps, 64MB by default: what does not fit is evicted.'),
-  }).prefault({}),
-  redis: map('system.redis', { persistence: oneOf('persistence', ['none']).default('none') }).prefault({}),
+  ...storesInFile,
 });
 
 /** So many connections a browser opens to one server. */
@@ -172,7 +173,8 @@ export const scenarioFile = map('the scenario', {
 
 /** The parts that are checked against each other. */
 export const scenarioParts = {
-  backends: system.shape.backends,
+  /** Of the system what its members follow from. */
+  targetSystem: z.object({ backends: system.shape.backends, ...storesInFile }),
   users,
   phases,
   fault,

@@ -53,6 +53,11 @@ export function wholeNumber(min: number, max: number) {
   return z.number({ error }).int({ error, abort: true }).min(min, { error }).max(max, { error });
 }
 
+/** One of a few whole numbers. */
+export function amongNumbers<const Numbers extends readonly number[]>(...numbers: Numbers) {
+  return z.literal([...numbers], { error: expected(`one of ${numbers.join(', ')}`) });
+}
+
 export function duration(minMs: 0 | 1 = 1) {
   const what = `a duration from ${minMs}ms to 10min, such as 500ms, 5s or 1min`;
   return text(what, new RegExp(`^${durationPattern}$`))

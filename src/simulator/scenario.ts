@@ -1,5 +1,6 @@
 import type { ModeName } from '../modes.js';
 import type { OwnBackend } from './cluster/own-backend.js';
+import type { StoresSpec } from './cluster/stores-spec.js';
 import type { ExpectationLine } from './expectations.js';
 import type { FaultTrigger } from './fault-trigger.js';
 import type { JourneyMapping } from './journey-mapping.js';
@@ -10,7 +11,7 @@ export interface Scenario {
   readonly why: string;
   readonly seed: number;
   readonly modes: readonly ModeName[];
-  readonly system: {
+  readonly system: StoresSpec & {
     /** A system that runs already; nothing of all below is then started. */
     readonly target?: string;
     readonly backends: {
@@ -27,12 +28,11 @@ export interface Scenario {
         readonly rise: number;
       };
       readonly policy: string;
+      /** Whether a browser is bound to one backend; undefined: as the mode says. */
+      readonly affinity?: 'on' | 'off';
       /** How long a draining backend keeps the browsers bound to it. */
       readonly drainMs: number;
     };
-    readonly redis: { readonly persistence: 'none' };
-    /** Undefined: its own default, 64. */
-    readonly memcached: { readonly memoryMb: number | undefined };
   };
   readonly users: {
     readonly arrivals: {

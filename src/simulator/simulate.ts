@@ -3,7 +3,7 @@ import type { StoreUrls } from '../store-addresses.js';
 import type { Cluster, Counts } from './cluster/cluster.js';
 import type { ProxySpec } from './cluster/proxy.js';
 import { type ClusterSpec, memberNames, startCluster } from './cluster/start-cluster.js';
-import { isStoreServer } from './cluster/stores/registry.js';
+import { isStoreServer, serverOf } from './cluster/stores/registry.js';
 import { Interrupted, LabError } from './errors.js';
 import { type FaultsOver, runFaults } from './fault-schedule.js';
 import type { RunHeader, RunRecord } from './history.js';
@@ -42,7 +42,7 @@ export async function simulate(
   planned: Plan,
   options: SimulateOptions,
 ): Promise<RunRecord> {
-  const plan = { ...planned, faults: planned.faults.map(fault => strikingIn(mode, fault)) };
+  const plan = { ...planned, faults: planned.faults.map(fault => strikingIn(mode, fault, scenario)) };
   const journal = new Journal(mode, options.onProgress);
   const spec = clusterSpec(scenario, mode, plan, options.storeUrls);
   journal.starting(memberNames(spec));
@@ -56,8 +56,8 @@ export async function simulate(
   }
 }
 
-function strikingIn(mode: ModeName, fault: FaultSpec): FaultSpec {
-  const target = targetIn(mode, fault.target);
+function strikingIn(mode: ModeName, fault: FaultSpec, { system }: Scenario): FaultSpec {
+  const target = targetIn(mode, fault.target, system);
   if (target !== undefined) return { ...fault, target };
   throw new LabError(`fault ${fault.id} strikes the store of mode ${mode}, which has no server of its own`);
 }
@@ -138,12 +138,11 @@ async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): 
 function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls: StoreUrls = {}): ClusterSpec {
   // A fault can strike a store in every mode: that it does not matter in some is worth seeing.
   const targets = plan.faults.map(({ target }) => target);
-  const struck = targets.flatMap(membersIn).filter(isStoreServer);
+  const struck = targets.flatMap(membersIn).map(serverOf).filter(isStoreServer);
   const stores = [...new Set([...storesOf(mode), ...struck])];
   const links = [...new Set(targets.filter(target => endsOf(target) !== undefined))];
-  const memoryMb = { memcached: system.memcached.memoryMb };
   const { target, backends } = system;
-  return { mode, target, backends, proxy: proxyBefore(system), stores, storeUrls, memoryMb, links };
+  return { mode, target, backends, proxy: proxyBefore(system), stores, storeUrls, storesSpec: system, links };
 }
 
 /** Before programs of the user's own it asks what they answer, and says itself which of them has answered. */

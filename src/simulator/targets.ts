@@ -1,18 +1,19 @@
 import { type ModeName, storesOf } from '../modes.js';
 import { unknownName } from '../unknown-name.js';
-import { isStoreServer, storeServerNames } from './cluster/stores/registry.js';
+import { isStoreServer, serverOf, storeServerNames, storeServers } from './cluster/stores/registry.js';
+import type { StoresSpec } from './cluster/stores-spec.js';
 
 /**
- * What a fault can strike, by name: a member of the lab (`backend-2`, `redis`, `proxy`), `secrets`, the key ring that all
- * backends share, a link, `from->to`: all that one member says to another and hears from it, or `system`: whatever a
- * command of the user's strikes.
+ * What a fault can strike, by name: a member of the lab (`backend-2`, `redis`, `redis.replica-1`, `proxy`), `secrets`,
+ * the key ring that all backends share, a link, `from->to`: all that one member says to another and hears from it, or
+ * `system`: whatever a command of the user's strikes.
  */
 export type TargetKind = 'backend' | 'store' | 'proxy' | 'link' | 'secrets' | 'system';
 
 export function kindOf(target: string): TargetKind {
   if (endsOf(target) !== undefined) return 'link';
   if (target === 'secrets' || target === 'proxy' || target === 'system') return target;
-  return target === 'store' || isStoreServer(target) ? 'store' : 'backend';
+  return target === 'store' || isStoreServer(serverOf(target)) ? 'store' : 'backend';
 }
 
 /** The two ends of a link, undefined for what is none. */
@@ -21,42 +22,69 @@ export function endsOf(target: string): readonly [from: string, to: string] | un
   return from !== undefined && to !== undefined && more.length === 0 ? [from, to] : undefined;
 }
 
-/** The names that a system of this size gives its members, and those that stand for one of them. */
+/** The names that a system like this gives its members, and those that stand for one of them. */
 export interface KnownTargets {
   readonly backends: readonly string[];
   readonly stores: readonly string[];
   readonly proxies: readonly string[];
+  /** Where each kind of link leads, by where it begins. */
+  readonly links: ReadonlyMap<string, readonly string[]>;
 }
 
-export function targetsOf(system: { readonly backends: { readonly count: number } }): KnownTargets {
-  const backends = Array.from({ length: system.backends.count }, (_, index) => `backend-${index + 1}`);
-  return {
-    backends: [...backends, 'backend-any'],
-    stores: ['store', ...storeServerNames],
-    proxies: ['proxy'],
-  };
+export interface TargetSystem extends StoresSpec {
+  readonly backends: { readonly count: number };
+}
+
+export function targetsOf(system: TargetSystem): KnownTargets {
+  const numbers = Array.from({ length: system.backends.count }, (_, index) => `backend-${index + 1}`);
+  const [backends, proxies] = [[...numbers, 'backend-any'], ['proxy']];
+  const shapes = storeServerNames.filter(isStoreServer).map(name => ({ name, ...storeServers[name].shape(system) }));
+  const members = shapes.flatMap(shape => [shape.name, ...shape.members]);
+  // Where a backend learns only at run time where to go, no link can stand in its way.
+  const addresses = shapes.flatMap(({ name, addresses: some }) => (some.length === 0 ? [] : [name, ...some]));
+  const seen = shapes.every(shape => shape.addresses.length > 0) ? ['store', ...addresses] : addresses;
+  const links = new Map<string, readonly string[]>([
+    ...proxies.map(proxy => [proxy, backends] as const),
+    ...backends.map(backend => [backend, [...new Set(seen)]] as const),
+    ...fedBy(shapes.flatMap(({ feeds }) => feeds)),
+  ]);
+  return { backends, stores: ['store', ...new Set(members)], proxies, links };
+}
+
+function fedBy(feeds: readonly (readonly [from: string, to: string])[]): Map<string, readonly string[]> {
+  const fed = new Map<string, readonly string[]>();
+  for (const [from, to] of feeds) fed.set(from, [...(fed.get(from) ?? []), to]);
+  return fed;
 }
 
 /** What is wrong with a target, undefined when it is one. */
-export function strangeIn(target: string, { backends, stores, proxies }: KnownTargets): string | undefined {
+export function strangeIn(target: string, { backends, stores, proxies, links }: KnownTargets): string | undefined {
   const ends = endsOf(target);
   if (ends === undefined) {
     const known = [...backends, ...stores, ...proxies, 'secrets', 'system'];
     return known.includes(target) ? undefined : unknownName('target', target, known);
   }
   const [from, to] = ends;
-  const heads = [...proxies, ...backends];
-  if (!heads.includes(from)) return unknownName('start of a link', from, heads);
-  const tails = proxies.includes(from) ? backends : stores;
+  const tails = links.get(from);
+  if (tails === undefined) return unknownName('start of a link', from, [...links.keys()]);
   return tails.includes(to) ? undefined : unknownName(`end of a link from ${from}`, to, tails);
 }
 
-/** What a target is in one mode: `store` is the server that keeps its sessions, undefined where there is none. */
-export function targetIn(mode: ModeName, target: string): string | undefined {
-  const ends = endsOf(target);
-  if (ends === undefined) return target === 'store' ? storesOf(mode)[0] : target;
-  const to = targetIn(mode, ends[1]);
-  return to === undefined ? undefined : `${ends[0]}->${to}`;
+/**
+ * What a target is in one mode of such a system: `store` is the server that keeps its sessions, undefined where there is
+ * none, and a server of several members is the first of them.
+ */
+export function targetIn(mode: ModeName, target: string, system: StoresSpec): string | undefined {
+  const named = (name: string) => (name === 'store' ? storesOf(mode)[0] : name);
+  const [from, end = from] = endsOf(target) ?? [target];
+  const name = named(end);
+  if (name === undefined) return undefined;
+  if (end === from) return firstOf(name, isStoreServer(name) ? storeServers[name].shape(system).members : []);
+  return `${from}->${firstOf(name, isStoreServer(name) ? storeServers[name].shape(system).addresses : [])}`;
+}
+
+function firstOf(name: string, names: readonly string[]): string {
+  return names.includes(name) ? name : (names[0] ?? name);
 }
 
 /** The members that a fault with this target has to do with: itself, or both ends. */

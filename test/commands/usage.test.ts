@@ -189,7 +189,7 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
     name: 'a memory for a server of one’s own',
     args: ['run', path.join(root, 'scenarios/eviction.yaml'), '--memcached', 'memcached://127.0.0.1:11211'],
     code: 3,
-    says: ['--memcached names a server of yours', '"eviction" wants one of 1 MB'],
+    says: ['--memcached names a server of yours', '"eviction" wants one with 1 MB'],
   },
   {
     name: 'a store for backends that are not started',

@@ -10,6 +10,7 @@ import { quitFamily, type Signal, signalFamily } from '#src/simulator/cluster/pr
 import type { ProcessSpec } from '#src/simulator/cluster/process-member.js';
 import { runProgram } from '#src/simulator/cluster/run-program.js';
 import { postgres } from '#src/simulator/cluster/stores/postgres.js';
+import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { freePort, type RedisServer } from './with-redis.js';
 
 const bootTimeoutMs = 10_000;
@@ -33,14 +34,24 @@ export async function startPostgres(): Promise<PostgresServer> {
   const directory = await mkdtemp(path.join(temporaryBase(), 'holdfast-postgres-'));
   const removeDirectory = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
   const run = (program: Parameters<typeof runProgram>[0]) => runProgram(program, new AbortController().signal);
-  const { spec, url } = await postgres.prepare({ port: await freePort(), directory, run });
+  const port = await freePort();
+  const place = {
+    spec: plainStores,
+    portOf: () => port,
+    feedPort: () => port,
+    directoryOf: async () => directory,
+    run,
+  };
+  const { steps, url } = await postgres.prepare(place);
+  const [[spec] = []] = steps;
+  if (spec === undefined) throw new Error('a server without a process');
   let child = await boot(spec).catch(async error => {
     await removeDirectory();
     throw error;
   });
   const strike = (name: Signal) => signalFamily(child.pid ?? 0, name);
   return {
-    url,
+    url: url(() => port),
     freeze: () => void strike('SIGSTOP'),
     thaw: () => void strike('SIGCONT'),
     kill: async () => {

@@ -9,6 +9,7 @@ import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { freePort } from '#src/simulator/cluster/free-port.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
 import { startCluster } from '#src/simulator/cluster/start-cluster.js';
+import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { withRedis } from '../sessions/with-redis.js';
 import { isRunning, leavingNothing, program, quickProxy, withCluster } from './processes.js';
@@ -88,7 +89,12 @@ describe('cluster', () => {
   it('gives memcached no more memory than it is told, and asks it what it evicted', () =>
     leavingNothing(() =>
       withCluster(
-        { ...stores, stores: ['memcached'], mode: 'memcached', memoryMb: { memcached: 1 } },
+        {
+          ...stores,
+          stores: ['memcached'],
+          mode: 'memcached',
+          storesSpec: { ...plainStores, memcached: { nodes: 1, memoryMb: 1 } },
+        },
         async cluster => {
           const member = cluster.member('memcached');
           expect(await member.counts()).to.deep.equal({ evictions: 0 });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { modeGroups, modeNames } from '#src/modes.js';
 import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
+import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { faults } from '#src/simulator/faults/registry.js';
 import { expectationsOf } from '#src/simulator/scenario.js';
@@ -38,8 +39,7 @@ describe('scenario file', () => {
       system: {
         backends: { count: 3, env: {} },
         proxy: { health: { everyMs: 500, timeoutMs: 300, fall: 2, rise: 2 }, policy: 'round-robin', drainMs: 1000 },
-        redis: { persistence: 'none' },
-        memcached: { memoryMb: undefined },
+        ...plainStores,
       },
       users: {
         arrivals: { ratePerSecond: 0.5, forMs: 60_000, process: 'poisson', maxActive: 400 },
@@ -71,8 +71,10 @@ describe('scenario file', () => {
         `seed: 7
 system:
   backends: { count: 5, env: { SHOP_DEFECT: drop-writes, EVERY: 50, ON: true } }
-  proxy: { health: { every: 1.5s, timeout: 0.2s, fall: 3, rise: 1 }, policy: random, drain: 0ms }
-  memcached: { memory: 2MB }
+  proxy: { health: { every: 1.5s, timeout: 0.2s, fall: 3, rise: 1 }, policy: random, affinity: on, drain: 0ms }
+  redis: { replicas: 1, sentinels: 3, persistence: aof, memory: 9MB, eviction: allkeys-lru }
+  memcached: { nodes: 2, memory: 2MB }
+  postgres: { commit: asynchronous }
 users:
   think: { median: 100ms, p95: 500ms }
   tabs: 4
@@ -85,9 +87,15 @@ users:
     expect(scenario.seed).to.equal(7);
     expect(scenario.system).to.deep.equal({
       backends: { count: 5, env: { SHOP_DEFECT: 'drop-writes', EVERY: '50', ON: 'true' } },
-      proxy: { health: { everyMs: 1500, timeoutMs: 200, fall: 3, rise: 1 }, policy: 'random', drainMs: 0 },
-      redis: { persistence: 'none' },
-      memcached: { memoryMb: 2 },
+      proxy: {
+        health: { everyMs: 1500, timeoutMs: 200, fall: 3, rise: 1 },
+        policy: 'random',
+        affinity: 'on',
+        drainMs: 0,
+      },
+      redis: { replicas: 1, sentinels: 3, persistence: 'aof', memoryMb: 9, eviction: 'allkeys-lru' },
+      memcached: { nodes: 2, memoryMb: 2 },
+      postgres: { commit: 'asynchronous' },
     });
     expect(scenario.users).to.deep.equal({
       arrivals: { ratePerSecond: 20, forMs: 2000, process: 'uniform', maxActive: 9 },
@@ -324,12 +332,7 @@ describe('a broken scenario file', () => {
       broken('users:\n', 'system: { backends: { comand: node server.js } }\nusers:\n'),
       'unknown key in system.backends "comand"',
     ],
-    [broken('users:\n', 'system: { redis: { replicas: 1 } }\nusers:\n'), 'unknown key in system.redis "replicas"'],
     [broken('users:\n', 'system: { redis: { links: proxied } }\nusers:\n'), 'unknown key in system.redis "links"'],
-    [
-      broken('users:\n', 'system: { redis: { persistence: aof } }\nusers:\n'),
-      'unknown persistence "aof". Known: none.',
-    ],
     [
       broken('users:\n', 'system: { memcached: { memory: 0MB } }\nusers:\n'),
       'found "0MB", expected a size from 1MB to 9999MB, such as 64MB',

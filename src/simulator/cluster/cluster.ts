@@ -55,10 +55,12 @@ export type Counts = Readonly<Record<string, number>>;
 
 /** One process: a backend, a store or the proxy. */
 export interface Member {
-  /** `backend-2`, `redis`, `proxy`. */
+  /** `backend-2`, `redis`, `redis.replica-1`, `proxy`. */
   readonly name: string;
   readonly role: 'backend' | 'store' | 'proxy';
   readonly port: number;
+  /** Where it is run, and keeps its files if it has some; undefined for the current directory. */
+  readonly directory: string | undefined;
   /** Undefined while it does not run. */
   readonly pid: number | undefined;
   readonly state: MemberState;

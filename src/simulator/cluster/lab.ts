@@ -1,8 +1,6 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { StoreUrls } from '../../store-addresses.js';
 import { LabError } from '../errors.js';
-import { endsOf } from '../targets.js';
 import { Janitor } from './janitor.js';
 import { TcpLink } from './links.js';
 import { temporaryBase } from './open-to-all.js';
@@ -38,11 +36,9 @@ export class Lab {
     await member.start();
   }
 
-  async link(name: string, portOf: ReadonlyMap<string, number>): Promise<void> {
+  async link(name: string, toPort: number): Promise<void> {
     this.#refuseWhenStopped(name);
-    const port = portOf.get(endsOf(name)?.[1] ?? '');
-    if (port === undefined) throw new LabError(`the link ${name} leads to nobody; there are ${[...portOf.keys()]}`);
-    this.#links.push(await TcpLink.listen(name, port));
+    this.#links.push(await TcpLink.listen(name, toPort));
   }
 
   linkOf(name: string): TcpLink {
@@ -54,12 +50,6 @@ export class Lab {
   /** Where `from` connects to reach `to`, when there is a link between them. */
   portSeenBy(from: string, to: string): number | undefined {
     return this.#links.find(({ name }) => name === `${from}->${to}`)?.port;
-  }
-
-  /** The addresses of the stores as this member must see them: through its links, where it has some. */
-  urlsSeenBy(from: string, urls: StoreUrls): StoreUrls {
-    const entries = Object.entries(urls).map(([store, url]) => [store, atPort(url, this.portSeenBy(from, store))]);
-    return Object.fromEntries(entries);
   }
 
   run(program: ProgramRun): Promise<void> {
@@ -115,11 +105,4 @@ export class Lab {
     }
     await this.#janitor.dismiss();
   }
-}
-
-function atPort(url: string, port: number | undefined): string {
-  if (port === undefined) return url;
-  const there = new URL(url);
-  there.port = String(port);
-  return there.href;
 }

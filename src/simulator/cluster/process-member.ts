@@ -35,7 +35,7 @@ export interface ProcessSpec {
   readonly forks?: true;
   /** A command of the user's, which may start others that serve for it: every signal goes to its whole group. */
   readonly group?: true;
-  /** Where it is run; the current directory when absent. */
+  /** Where it is run, and keeps its files if it has some; the current directory when absent. */
   readonly directory?: string;
   /** How long it may take to answer; 10 s when absent. */
   readonly readyWithinMs?: number;
@@ -98,6 +98,10 @@ export class ProcessMember implements Member {
 
   get port(): number {
     return this.#spec.port;
+  }
+
+  get directory(): string | undefined {
+    return this.#spec.directory;
   }
 
   get state(): MemberState {

@@ -1,11 +1,11 @@
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import { type ModeName, storesOf } from '../../modes.js';
 import type { StoreServerName, StoreUrls } from '../../store-addresses.js';
 import { unknownName } from '../../unknown-name.js';
 import { LabError } from '../errors.js';
 import { interruptible } from '../interruptible.js';
+import { endsOf } from '../targets.js';
 import { backendSpec } from './backend.js';
+import { type BootedStore, bootStore } from './boot-stores.js';
 import type { Cluster, ProxyAdmin } from './cluster.js';
 import { freePort, isFree } from './free-port.js';
 import { Lab } from './lab.js';
@@ -14,9 +14,9 @@ import { eventually } from './probe.js';
 import type { Listeners } from './process-member.js';
 import { type ProxySpec, proxySpec } from './proxy.js';
 import { proxyAdmin } from './proxy-admin.js';
-import type { ProgramRun } from './run-program.js';
 import { makeSharedFiles } from './shared-files.js';
 import { isStoreServer, storeServerNames, storeServers } from './stores/registry.js';
+import { plainStores, type StoresSpec } from './stores-spec.js';
 
 const proxyReadyWithinMs = 10_000;
 
@@ -38,8 +38,8 @@ export interface ClusterSpec {
   readonly stores: readonly string[];
   /** Servers of the user's own: told to the backends, never started, never struck. */
   readonly storeUrls?: StoreUrls;
-  /** What the stores that are started here may keep, where it is not theirs to say. */
-  readonly memoryMb?: { readonly [store in StoreServerName]?: number | undefined };
+  /** How those are run that are started here; each by itself and with its defaults when absent. */
+  readonly storesSpec?: StoresSpec;
   /** The links that are wanted, `proxy->backend-1`, `backend-1->redis`: what they join then goes through them. */
   readonly links?: readonly string[];
 }
@@ -68,7 +68,10 @@ export async function startCluster(
 export function memberNames(spec: ClusterSpec): string[] {
   if (spec.target !== undefined) return [];
   const names = Array.from({ length: spec.backends.count }, (_, index) => backendName(index));
-  return [...ownStores(spec), ...names, ...(spec.proxy === undefined ? [] : ['proxy'])];
+  const stores = ownStores(spec).flatMap(
+    name => storeServers[name]?.shape(spec.storesSpec ?? plainStores).members ?? [],
+  );
+  return [...stores, ...names, ...(spec.proxy === undefined ? [] : ['proxy'])];
 }
 
 /** The stores that the lab starts itself. */
@@ -83,16 +86,16 @@ function backendName(index: number): string {
 }
 
 async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
-  if (spec.target !== undefined) return clusterOf(lab, { proxyUrl: spec.target });
-  const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, spec.memoryMb?.[name])));
+  const { links = [], storesSpec = plainStores, target } = spec;
+  if (target !== undefined) return clusterOf(lab, { proxyUrl: target });
+  const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, { spec: storesSpec, links })));
   const shared = await makeSharedFiles(await lab.directory(), spec.backends.env);
-  const storeUrls = Object.assign({}, spec.storeUrls, ...stores.map(({ url }) => url));
   const ports = await Promise.all(Array.from({ length: spec.backends.count }, freePort));
   const portOf = portsByName(stores, ports);
-  for (const link of spec.links ?? []) await lab.link(link, portOf);
+  await putLinks(lab, linksWanted(spec, stores), portOf);
   const backends = ports.map((port, index) => {
     const name = backendName(index);
-    const place = { name, port, storeUrls: lab.urlsSeenBy(name, storeUrls) };
+    const place = { name, port, storeUrls: { ...spec.storeUrls, ...urlsSeenBy(lab, name, stores) } };
     const { own, env } = spec.backends;
     if (own !== undefined) return ownBackendSpec(own, { ...place, env, store: storesOf(spec.mode)[0] });
     return backendSpec({ ...spec.backends, ...place, env: { ...shared.env, ...env }, mode: spec.mode });
@@ -124,22 +127,33 @@ function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrl'> & Partial<Cluster>
   };
 }
 
-async function bootStore(lab: Lab, name: StoreServerName, memoryMb: number | undefined) {
-  const directory = path.join(await lab.directory(), name);
-  await mkdir(directory, { mode: 0o700 });
-  const place = { port: await freePort(), directory, memoryMb, run: (program: ProgramRun) => lab.run(program) };
-  const prepared = await storeServers[name]?.prepare(place);
-  if (prepared === undefined) throw new LabError(unknownName('store server', name, storeServerNames));
-  await lab.start(prepared.spec);
-  return { name, port: place.port, url: { [name]: prepared.url }, versions: prepared.versions };
+/** Those that were asked for, and those without which nobody could be led to a primary that moves. */
+function linksWanted({ links = [], backends }: ClusterSpec, stores: readonly BootedStore[]): ReadonlySet<string> {
+  const moving = stores.flatMap(store => store.movingAddresses);
+  const names = Array.from({ length: backends.count }, (_, index) => backendName(index));
+  return new Set([...links, ...names.flatMap(name => moving.map(address => `${name}->${address}`))]);
 }
 
-function portsByName(
-  stores: readonly { readonly name: string; readonly port: number }[],
-  backendPorts: readonly number[],
-): ReadonlyMap<string, number> {
+/** All but those between members of a store, which were there before these. */
+async function putLinks(lab: Lab, links: ReadonlySet<string>, portOf: ReadonlyMap<string, number>): Promise<void> {
+  for (const link of links) {
+    const [from = '', to = ''] = endsOf(link) ?? [];
+    if (lab.portSeenBy(from, to) !== undefined) continue;
+    const port = portOf.get(to);
+    if (port === undefined) throw new LabError(`the link ${link} leads to nobody; there are ${[...portOf.keys()]}`);
+    await lab.link(link, port);
+  }
+}
+
+/** The addresses of the stores as this member must see them: through its links, where it has some. */
+function urlsSeenBy(lab: Lab, from: string, stores: readonly BootedStore[]): StoreUrls {
+  const urls = stores.map(store => store.url(name => lab.portSeenBy(from, name) ?? store.ports.get(name) ?? 0));
+  return Object.assign({}, ...urls);
+}
+
+function portsByName(stores: readonly BootedStore[], backendPorts: readonly number[]): ReadonlyMap<string, number> {
   const backends = backendPorts.map((port, index) => [backendName(index), port] as const);
-  return new Map([...stores.map(({ name, port }) => [name, port] as const), ...backends]);
+  return new Map([...stores.flatMap(({ ports }) => [...ports]), ...backends]);
 }
 
 async function bootProxy(lab: Lab, spec: ProxySpec, mode: ModeName, backendPorts: readonly number[]) {

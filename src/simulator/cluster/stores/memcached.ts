@@ -5,7 +5,7 @@ import { answersWith } from '../ask.js';
 import type { Counts } from '../cluster.js';
 import type { ProcessSpec } from '../process-member.js';
 import { findProgram } from '../program-path.js';
-import type { StorePlace, StoreServer } from '../store-server.js';
+import { alone, type StoreServer, type StoreShape } from '../store-server.js';
 
 function findMemcached(): string {
   const found = findProgram(['memcached']);
@@ -46,11 +46,11 @@ async function evictionsOf(port: number): Promise<Counts> {
   return { evictions: Number(/^STAT evictions (\d+)/m.exec(said)?.[1]) };
 }
 
-function specOf(program: string, { port, memoryMb }: StorePlace): ProcessSpec {
+function specOf(program: string, name: string, port: number, memoryMb: number | undefined): ProcessSpec {
   // Memcached refuses to be root, and asks for the name of somebody who is not.
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   return {
-    name: 'memcached',
+    name,
     role: 'store',
     port,
     command: program,
@@ -63,13 +63,21 @@ function specOf(program: string, { port, memoryMb }: StorePlace): ProcessSpec {
   };
 }
 
+/** They do not know each other: it is the backends that spread the keys over them. */
+function nodes(count: number): StoreShape {
+  const [first = '', ...others] = Array.from({ length: count }, (_, index) => `memcached.node-${index + 1}`);
+  return { members: [first, ...others], addresses: [first, ...others], feeds: [], moves: false };
+}
+
 /** All in memory: what it held is gone when it dies. */
 export const memcached: StoreServer = {
-  async prepare(place) {
+  shape: ({ memcached: { nodes: count } }) => (count === 1 ? alone('memcached') : nodes(count)),
+  async prepare({ spec, portOf }) {
     const program = findMemcached();
+    const { members } = memcached.shape(spec);
     return {
-      spec: specOf(program, place),
-      url: `memcached://127.0.0.1:${place.port}`,
+      steps: [members.map(name => specOf(program, name, portOf(name), spec.memcached.memoryMb))],
+      url: seen => `memcached://${members.map(name => `127.0.0.1:${seen(name)}`).join(',')}`,
       versions: await versionOf(program),
     };
   },

@@ -7,7 +7,9 @@ import { LabError } from '../../errors.js';
 import { answersWith } from '../ask.js';
 import { isOpenToAll } from '../open-to-all.js';
 import type { ProcessSpec, SystemUser } from '../process-member.js';
-import type { StorePlace, StoreServer } from '../store-server.js';
+import type { RunProgram } from '../run-program.js';
+import { alone, type StorePlace, type StoreServer } from '../store-server.js';
+import type { PostgresSpec } from '../stores-spec.js';
 import { findPrograms, type Programs, userForPostgres } from './postgres/programs.js';
 
 const role = 'holdfast';
@@ -34,18 +36,32 @@ const settings = {
   ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 };
 
+/**
+ * What is acknowledged is on its way to the disk for a second, three at the most: by default it would be for a fifth of
+ * that, and whether a death finds anything on its way would be chance. Nothing but the clock makes it hurry.
+ */
+const asynchronous = { synchronous_commit: 'off', wal_writer_delay: '1s', wal_writer_flush_after: '64MB' };
+
+interface Home {
+  readonly directory: string;
+  readonly user: SystemUser | undefined;
+  readonly commit: PostgresSpec['commit'];
+}
+
 /** Makes an empty database. Its only role has a random password: who may log in as it may run programs. */
-async function initialise(programs: Programs, place: StorePlace, password: string, user: SystemUser | undefined) {
-  const { directory } = place;
+async function initialise(programs: Programs, { directory, user, commit }: Home, password: string, run: RunProgram) {
   const passwordFile = path.join(directory, 'password');
   await writeFile(passwordFile, password, { mode: 0o600 });
   if (user !== undefined) await Promise.all([directory, passwordFile].map(each => chown(each, user.uid, user.gid)));
   const args = [
     ...['--pgdata', path.join(directory, 'data'), '--username', role, '--pwfile', passwordFile],
     ...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions'],
-    ...Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`]),
+    ...Object.entries({ ...settings, ...(commit === 'asynchronous' ? asynchronous : {}) }).flatMap(([name, value]) => [
+      '--set',
+      `${name}=${value}`,
+    ]),
   ];
-  await place.run({ command: path.join(programs, 'bin/initdb'), args, env, directory, user });
+  await run({ command: path.join(programs, 'bin/initdb'), args, env, directory, user });
   await rm(passwordFile);
 }
 
@@ -61,7 +77,7 @@ async function versionOf(programs: Programs): Promise<Record<string, string>> {
   return { postgres: /\d[\d.]*/.exec(stdout)?.[0] ?? stdout.trim() };
 }
 
-function specOf(programs: Programs, { port, directory }: StorePlace, user: SystemUser | undefined): ProcessSpec {
+function specOf(programs: Programs, port: number, directory: string, user: SystemUser | undefined): ProcessSpec {
   const [command, data] = [path.join(programs, 'bin/postgres'), path.join(directory, 'data')];
   return {
     name: 'postgres',
@@ -95,18 +111,20 @@ function wantsPassword(answer: Buffer): boolean {
 
 /** On disk: what it has acknowledged is there again after its death. */
 export const postgres: StoreServer = {
-  async prepare(place) {
+  shape: () => alone('postgres'),
+  async prepare({ spec, portOf, directoryOf, run }: StorePlace) {
     const user = userForPostgres();
-    const above = path.dirname(place.directory);
+    const [port, directory] = [portOf('postgres'), await directoryOf('postgres')];
+    const above = path.dirname(directory);
     if (user !== undefined && !isOpenToAll(above)) {
       const why = 'PostgreSQL refuses to run as root and cannot enter it as "nobody"; set TMPDIR to one that it can';
       throw new LabError(`${above}: ${why}`);
     }
-    const programs = await findPrograms(user, place.directory);
+    const programs = await findPrograms(user, directory);
     const password = randomBytes(24).toString('base64url');
     const versions = await versionOf(programs);
-    await initialise(programs, place, password, user);
-    const url = `postgresql://${role}:${password}@127.0.0.1:${place.port}/postgres`;
-    return { spec: specOf(programs, place, user), url, versions };
+    await initialise(programs, { directory, user, commit: spec.postgres.commit }, password, run);
+    const url = (seen: typeof portOf) => `postgresql://${role}:${password}@127.0.0.1:${seen('postgres')}/postgres`;
+    return { steps: [[specOf(programs, port, directory, user)]], url, versions };
   },
 };

@@ -5,7 +5,7 @@ import { postgres } from './postgres.js';
 import { redis } from './redis.js';
 
 /** Every store server that the lab can start, and that a fault can name as its target. */
-export const storeServers: { readonly [name in StoreServerName]?: StoreServer } = {
+export const storeServers: { readonly [name in StoreServerName]: StoreServer } = {
   redis,
   memcached,
   postgres,
@@ -15,4 +15,9 @@ export const storeServerNames: readonly string[] = Object.keys(storeServers);
 
 export function isStoreServer(name: string): name is StoreServerName {
   return Object.hasOwn(storeServers, name);
+}
+
+/** Of a member such as `redis.replica-1` the server that it belongs to. */
+export function serverOf(member: string): string {
+  return member.split('.')[0] ?? member;
 }

@@ -1,0 +1,78 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { StoreServerName, StoreUrls } from '../../store-addresses.js';
+import { unknownName } from '../../unknown-name.js';
+import { LabError } from '../errors.js';
+import { freePort } from './free-port.js';
+import type { Lab } from './lab.js';
+import { eventually } from './probe.js';
+import type { PreparedStore, StorePlace, StoreShape } from './store-server.js';
+import { storeServerNames, storeServers } from './stores/registry.js';
+import type { StoresSpec } from './stores-spec.js';
+
+const wholeWithinMs = 10_000;
+
+export interface BootedStore {
+  /** Of its members and of its addresses. */
+  readonly ports: ReadonlyMap<string, number>;
+  /** Its address moves: every backend needs links that can be led elsewhere. */
+  readonly movingAddresses: readonly string[];
+  /** As a member sees it that connects to each address at this port. */
+  url(portOf: (name: string) => number): StoreUrls;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface StoresWanted {
+  readonly spec: StoresSpec;
+  /** Links between members are put in place before these boot; all others are left out here. */
+  readonly links: readonly string[];
+}
+
+/** Starts all members of a store server and resolves when they answer and have found each other. */
+export async function bootStore(lab: Lab, name: StoreServerName, wanted: StoresWanted): Promise<BootedStore> {
+  const server = storeServers[name];
+  if (server === undefined) throw new LabError(unknownName('store server', name, storeServerNames));
+  const shape = server.shape(wanted.spec);
+  const ports = await portsOf(name, shape);
+  const place = await placeIn(lab, wanted, shape, ports);
+  const prepared = await server.prepare(place);
+  for (const specs of prepared.steps) await Promise.all(specs.map(spec => lab.start(spec)));
+  await allWhole(name, prepared);
+  const { versions } = prepared;
+  const url: BootedStore['url'] = portOf => ({ [name]: prepared.url(portOf) });
+  return { ports, movingAddresses: shape.moves ? shape.addresses : [], url, versions };
+}
+
+async function portsOf(name: string, { members }: StoreShape): Promise<ReadonlyMap<string, number>> {
+  const ports = new Map<string, number>();
+  for (const member of members) ports.set(member, await freePort());
+  // By the name of the server alone the first is meant.
+  return new Map([[name, ports.get(members[0]) ?? 0], ...ports]);
+}
+
+async function placeIn(
+  lab: Lab,
+  { spec, links }: StoresWanted,
+  { feeds }: StoreShape,
+  ports: ReadonlyMap<string, number>,
+): Promise<StorePlace> {
+  const portOf = (member: string) => ports.get(member) ?? 0;
+  for (const [from, to] of feeds) if (links.includes(`${from}->${to}`)) await lab.link(`${from}->${to}`, portOf(from));
+  const directory = await lab.directory();
+  return {
+    spec,
+    portOf,
+    feedPort: (from, to) => lab.portSeenBy(from, to) ?? portOf(from),
+    directoryOf: async member => {
+      const its = path.join(directory, member);
+      await mkdir(its, { mode: 0o700 });
+      return its;
+    },
+    run: program => lab.run(program),
+  };
+}
+
+async function allWhole(name: string, { isWhole }: PreparedStore): Promise<void> {
+  if (isWhole === undefined || (await eventually(isWhole, wholeWithinMs))) return;
+  throw new LabError(`the members of ${name} did not find each other within ${wholeWithinMs / 1000} s of their start`);
+}

@@ -1,0 +1,50 @@
+/** Whatever a Redis of the lab is asked by the simulator itself, beyond a PING. */
+import type { Redis } from 'ioredis';
+
+export const answerWithinMs = 1_000;
+
+/** `use` with a connection of its own, to a port of the loopback; rejects when an answer takes longer than a second. */
+export async function withRedis<T>(port: number, use: (redis: Redis) => Promise<T>): Promise<T> {
+  // Only when it is wanted: it is by far the largest thing that this part of the program would load.
+  const { Redis: Client } = await import('ioredis');
+  const redis = new Client(port, '127.0.0.1', {
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    connectTimeout: answerWithinMs,
+    commandTimeout: answerWithinMs,
+    disableClientInfo: true,
+  });
+  // What fails is told to whoever asked.
+  redis.on('error', () => undefined);
+  try {
+    return await use(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** One field of `INFO`, undefined when it is not there. */
+export function infoField(info: string, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
+}
+
+/** `master` or `slave`, as it says itself. */
+export async function roleOf(port: number): Promise<string> {
+  const [role] = await withRedis(port, redis => redis.role());
+  return String(role);
+}
+
+/** Makes it follow the one at `primaryPort`, also after its next start. What it has beyond that one is gone. */
+export async function follow(port: number, primaryPort: number): Promise<void> {
+  await withRedis(port, async redis => {
+    await redis.replicaof('127.0.0.1', primaryPort);
+    await redis.config('REWRITE');
+  });
+}
+
+/** Whether it follows another, and hears from it. */
+export async function isFed(port: number): Promise<boolean> {
+  const info = await withRedis(port, redis => redis.info('replication')).catch(() => '');
+  return infoField(info, 'master_link_status') === 'up';
+}
