@@ -37,3 +37,9 @@ function drawn({ head, rows, aligns }: FittedTable): string {
   made.push(...rows.map(cells => [...cells]));
   return made.toString();
 }
+
+/** One line of plain text: what comes from a scenario or an answer must not steer the terminal. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+}

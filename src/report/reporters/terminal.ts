@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import { type JudgedRun, type VerdictWord, warningsOf } from '../../simulator/verdict.js';
 import { type Cell, type Comparison, compare, labels } from '../comparison.js';
-import { type FittedTable, fittedTable, tableWidth } from '../fitted-table.js';
+import { type FittedTable, fittedTable, printable, tableWidth } from '../fitted-table.js';
 import type { Reporter } from '../reporter.js';
 import { sentence } from '../sentence.js';
 
@@ -15,16 +15,18 @@ type Colours = ReturnType<typeof pc.createColors>;
 export const terminal: Reporter = (runs, { colour, columns = Number.POSITIVE_INFINITY }) => {
   const colours = pc.createColors(colour);
   const blocks = [heading(runs, colours), table(compare(runs), colours, columns), sentences(runs, colours)];
-  const remarks = limited(remarksOf(runs), Math.max(remarksMin, runs.length)).map(clean);
+  const remarks = limited(remarksOf(runs), Math.max(remarksMin, runs.length)).map(printable);
   return `${[...blocks, ...remarks].join('\n')}\n`;
 };
 
 function heading([first]: readonly JudgedRun[], colours: Colours): string {
-  return first === undefined ? '' : colours.bold(clean(`${first.run.header.scenario}, seed ${first.run.header.seed}`));
+  return first === undefined
+    ? ''
+    : colours.bold(printable(`${first.run.header.scenario}, seed ${first.run.header.seed}`));
 }
 
 function sentences(runs: readonly JudgedRun[], colours: Colours): string {
-  return runs.map(judged => paint(colours, judged.verdict.word)(clean(sentence(judged)))).join('\n');
+  return runs.map(judged => paint(colours, judged.verdict.word)(printable(sentence(judged)))).join('\n');
 }
 
 function table(comparison: Comparison, colours: Colours, columns: number): string {
@@ -36,7 +38,7 @@ function table(comparison: Comparison, colours: Colours, columns: number): strin
 
 function sideBySide({ columns, rows }: Comparison, colours: Colours): FittedTable {
   return lines(
-    ['', ...columns.map(clean)],
+    ['', ...columns.map(printable)],
     rows.map(({ label, cells }) => [label, ...cells.map(cell => painted(cell, colours))]),
     colours,
   );
@@ -49,7 +51,7 @@ function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours): Fitt
   const cellsOf = (index: number) => rows.flatMap(({ cells }) => cells[index] ?? []);
   return lines(
     ['mode', ...titles],
-    columns.map((column, index) => [clean(column), ...cellsOf(index).map(cell => painted(cell, colours))]),
+    columns.map((column, index) => [printable(column), ...cellsOf(index).map(cell => painted(cell, colours))]),
     colours,
   );
 }
@@ -63,7 +65,7 @@ function lines(head: string[], rows: string[][], colours: Colours): FittedTable 
 }
 
 function painted({ text, tone }: Cell, colours: Colours): string {
-  const shown = clean(text);
+  const shown = printable(text);
   if (tone === 'plain') return shown;
   return tone === 'loss' ? colours.bold(shown) : paint(colours, tone)(shown);
 }
@@ -91,10 +93,4 @@ function limited(remarks: readonly string[], remarksMax: number): readonly strin
   if (remarks.length <= remarksMax) return remarks;
   const shown = remarks.slice(0, remarksMax - 1);
   return [...shown, `… and ${remarks.length - shown.length} more: --json or --html shows them all`];
-}
-
-/** What comes from answers and scenario files must not steer the terminal. */
-function clean(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }

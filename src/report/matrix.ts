@@ -1,0 +1,104 @@
+import { type Expectation, parseLine } from '../simulator/expectations.js';
+import type { JudgedRun, VerdictWord } from '../simulator/verdict.js';
+
+/** What one fault did to one mode: a cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
+export interface MatrixCell {
+  readonly scenario: string;
+  readonly mode: string;
+  readonly loggedOut: number;
+  readonly users: number;
+  readonly writesLost: number;
+  readonly acknowledged: number;
+  readonly requestsFailed: number;
+  readonly planned: number;
+  /** Null: not measured, or not recovered. */
+  readonly recoveryMs: number | null;
+  readonly recovered: boolean;
+  /** Null: it was not run. */
+  readonly word: VerdictWord | null;
+  /** Whether the scenario demands that something is lost in this mode. */
+  readonly expectedLoss: boolean;
+  readonly outcome: MatrixOutcome;
+}
+
+/**
+ * `expected-loss`: the scenario demands a loss here, or allows this one. `missing-loss`: it demands one, and none was
+ * seen: then the lab is broken, not the system good. `inconclusive` comes before all of them.
+ */
+export type MatrixOutcome = 'kept' | 'expected-loss' | 'unexpected-loss' | 'missing-loss' | 'inconclusive' | 'not-run';
+
+export interface MatrixRow {
+  readonly scenario: string;
+  /** One for each column of the matrix, in its order. */
+  readonly cells: readonly MatrixCell[];
+}
+
+export interface Matrix {
+  /** The modes. */
+  readonly columns: readonly string[];
+  readonly rows: readonly MatrixRow[];
+}
+
+export function matrixCell({ run, findings, verdict }: JudgedRun): MatrixCell {
+  const { users, writes, requests, recoveryMs, recovered } = findings;
+  const expectations = run.header.expectations.map(parseLine).filter(({ level }) => level !== 'warn');
+  const lost = users.loggedOut > 0 || writes.lost > 0;
+  const expectedLoss = expectations.some(demandsLoss);
+  const allowed = verdict.word === 'pass' && expectations.some(allowsLoss);
+  return {
+    scenario: run.header.scenario,
+    mode: run.header.mode,
+    loggedOut: users.loggedOut,
+    users: users.total,
+    writesLost: writes.lost,
+    acknowledged: writes.acknowledged,
+    requestsFailed: requests.failed,
+    planned: requests.planned,
+    recoveryMs,
+    recovered,
+    word: verdict.word,
+    expectedLoss,
+    outcome: verdict.word === 'inconclusive' ? 'inconclusive' : outcomeOf(lost, expectedLoss, allowed),
+  };
+}
+
+function outcomeOf(lost: boolean, demanded: boolean, allowed: boolean): MatrixOutcome {
+  if (!lost) return demanded ? 'missing-loss' : 'kept';
+  return demanded || allowed ? 'expected-loss' : 'unexpected-loss';
+}
+
+/** For a mode that the scenario does not name, or that was left out. */
+export function notRun(scenario: string, mode: string): MatrixCell {
+  const nothing = { loggedOut: 0, users: 0, writesLost: 0, acknowledged: 0, requestsFailed: 0, planned: 0 };
+  const unknown = { recoveryMs: null, recovered: false, word: null, expectedLoss: false } as const;
+  return { scenario, mode, ...nothing, ...unknown, outcome: 'not-run' };
+}
+
+/** Rows and columns in the order in which their names first come; what no cell is given for was not run. */
+export function matrixOf(cells: readonly MatrixCell[]): Matrix {
+  const columns = [...new Set(cells.map(({ mode }) => mode))];
+  const scenarios = [...new Set(cells.map(({ scenario }) => scenario))];
+  const rows = scenarios.map(scenario => ({
+    scenario,
+    cells: columns.map(
+      mode => cells.find(cell => cell.scenario === scenario && cell.mode === mode) ?? notRun(scenario, mode),
+    ),
+  }));
+  return { columns, rows };
+}
+
+/** The metrics that are a loss of a session or of what was in it. */
+const losses = ['users.loggedOut', 'users.loggedOutHard', 'users.silentlyReset', 'users.flickered', 'writes.lost'];
+
+/** Whether a run that lost nothing cannot meet it: `users.loggedOut > 0`, `writes.lost >= 5 %`. */
+function demandsLoss({ metric, operator, number }: Expectation): boolean {
+  if (!losses.includes(metric)) return false;
+  if (operator === '>') return true;
+  return operator === '!=' ? number === 0 : ['>=', '=='].includes(operator) && number > 0;
+}
+
+/** Whether it speaks of a loss, and one that is not zero can meet it: `writes.lost < 50 %`. */
+function allowsLoss(expectation: Expectation): boolean {
+  const { metric, operator, number } = expectation;
+  return losses.includes(metric) && (demandsLoss(expectation) || (['<', '<='].includes(operator) && number > 0));
+}
