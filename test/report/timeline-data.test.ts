@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { logScale, roundUp, timeTicks } from '#src/report/reporters/html/scale.js';
-import { timelineOf } from '#src/report/reporters/html/timeline-data.js';
+import { decades, logRange, roundUp, timeTicks } from '#src/report/browser/scales.js';
+import { type Timeline, timelinesOf } from '#src/report/html/timeline-data.js';
 import type { Operation, RunRecord } from '#src/simulator/history.js';
+import type { JudgedRun } from '#src/simulator/verdict.js';
 import { changed, sampleRun } from './sample-runs.js';
 
 const sticky = sampleRun({ mode: 'sticky' });
@@ -20,9 +21,16 @@ describe('the data of a timeline', () => {
   it('puts an operation that hung where it ended, with its whole response time', () => {
     const late = operation({ plannedMs: 120, sentMs: 121, doneMs: 2120, outcome: 'unknown', error: 'timeout' });
     const { buckets } = timelineOf(only([late, operation({ plannedMs: 110, doneMs: 130 })]));
-    expect(buckets[1]).to.include({ planned: 2, ok: 1, unknown: 0, p50: 20, p99: 20 });
+    expect(buckets[1]).to.include({ planned: 2, ok: 1, unknown: 0, p50: 20, p99: 20, max: 20 });
     expect(buckets[21]).to.include({ planned: 0, unknown: 1, timeouts: 1, p50: 2000 });
     expect(buckets[10]).to.include({ ok: 0, p50: null, p99: null });
+  });
+
+  it('puts what was dropped where it was due', () => {
+    const lab = { ...sticky.run.lab, dropped: 3, droppedMs: [120, 199, 7400] };
+    const { buckets } = timelineOf(changed(sticky, { run: { lab } }));
+    expect(buckets[1]?.dropped).to.equal(2);
+    expect(buckets.reduce((all, { dropped }) => all + dropped, 0)).to.equal(3);
   });
 
   it('counts a user who was logged out once, however often', () => {
@@ -49,6 +57,14 @@ describe('the data of a timeline', () => {
     expect(timelineOf(only([operation({ doneMs: 9e7 })])).buckets.length).to.be.at.most(400);
   });
 
+  it('puts all runs on one clock, and lets a process live to the end of its own run', () => {
+    const longer = only([operation({ doneMs: 30_000 })]);
+    const [short, long] = timelinesOf([sticky, longer]);
+    expect(short?.endMs).to.equal(30_000).and.equal(long?.endMs);
+    expect(short?.buckets.length).to.equal(long?.buckets.length);
+    expect(short?.members[0]?.spans.at(-1)?.endMs).to.equal(7500).and.equal(short?.ownEndMs);
+  });
+
   it('lets each state of a process last until the next one', () => {
     const backend = timelineOf(sticky).members.find(({ name }) => name === 'backend-2');
     expect(backend?.spans).to.deep.equal([
@@ -73,12 +89,18 @@ describe('the scales', () => {
   });
 
   it('span whole decades, two at least', () => {
-    expect(logScale([3, 900]).ticks).to.deep.equal([1, 10, 100, 1000]);
-    expect(logScale([]).ticks).to.deep.equal([1, 10, 100]);
-    const { at } = logScale([1, 100]);
-    expect([0, 1, 10, 100, 1e6].map(at)).to.deep.equal([0, 0, 0.5, 1, 1]);
+    expect(logRange(3, 900)).to.deep.equal([1, 1000]);
+    expect(logRange(0.2, 4)).to.deep.equal([0.1, 10]);
+    expect(logRange(null, null)).to.deep.equal([1, 100]);
+    expect(decades(0.1, 100).map(tick => tick.toPrecision(1))).to.deep.equal(['0.1', '1', '1e+1', '1e+2']);
   });
 });
+
+function timelineOf(judged: JudgedRun): Timeline {
+  const [timeline] = timelinesOf([judged]);
+  if (timeline === undefined) throw new Error('one run has one timeline');
+  return timeline;
+}
 
 function operation(parts: Partial<Operation>): Operation {
   const times = { plannedMs: 0, sentMs: 0, doneMs: 0 };

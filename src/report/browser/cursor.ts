@@ -1,40 +1,100 @@
+import type UPlot from 'uplot';
+import { count, duration, seconds } from '../words.js';
+import type { RunColumns, TimelineColumns } from './columns.js';
+
 /**
- * Moves one cursor across all lanes of each timeline, by pointer and by keyboard, and says what happened there.
- * Runs in the page: its source text is written into the report, so it may use nothing from outside its own body.
+ * One cursor across all lanes of all modes, by pointer and by keyboard, and a table that says what happened there, mode
+ * by mode.
  */
-export function shareCursors(): void {
-  for (const figure of document.querySelectorAll('figure.timeline')) connect(figure);
+export function shareCursor(figure: HTMLElement, timeline: TimelineColumns, plots: readonly UPlot[]): void {
+  const lanes = figure.querySelector('.lanes');
+  const plot = figure.querySelector('.overlay.front');
+  const line = figure.querySelector('.cursor');
+  const slider = figure.querySelector('input');
+  const reading = figure.querySelector<HTMLElement>('.reading');
+  if (!lanes || !plot || !line || !slider || !reading) return;
+  const say = readingTable(reading, timeline);
+  const { bucketMs, endMs } = timeline;
 
-  function connect(figure: Element): void {
-    const lanes = figure.querySelector('.lanes');
-    const plot = figure.querySelector('.overlay.front');
-    const cursor = figure.querySelector('.cursor');
-    const slider = figure.querySelector('input');
-    const output = figure.querySelector('output');
-    const data = figure.querySelector('.readings')?.textContent;
-    if (!lanes || !plot || !cursor || !slider || !output || !data) return;
-    const readings: string[] = JSON.parse(data);
+  const show = (index: number): void => {
+    const x = `${Math.min(100, (100 * (index + 0.5) * bucketMs) / endMs)}%`;
+    line.setAttribute('x1', x);
+    line.setAttribute('x2', x);
+    for (const plot of plots) plot.setCursor({ left: plot.valToPos(plot.data[0][index] ?? 0, 'x'), top: 0 }, false);
+    slider.value = String(index);
+    slider.setAttribute('aria-valuetext', say(index));
+  };
+  const follow = (event: Event): void => {
+    if (!(event instanceof PointerEvent) || event.target === slider) return;
+    const { left, width } = plot.getBoundingClientRect();
+    const index = Math.floor(((event.clientX - left) / width) * (endMs / bucketMs));
+    show(Math.max(0, Math.min(Number(slider.max), index)));
+  };
+  lanes.addEventListener('pointermove', follow);
+  lanes.addEventListener('pointerdown', follow);
+  slider.addEventListener('input', () => show(slider.valueAsNumber));
+  slider.addEventListener('focus', () => show(slider.valueAsNumber));
+  show(Math.min(Number(slider.max), Math.floor(firstTrouble(timeline) / bucketMs)));
+}
 
-    const show = (index: number): void => {
-      const x = `${(100 * (index + 0.5)) / readings.length}%`;
-      cursor.setAttribute('x1', x);
-      cursor.setAttribute('x2', x);
-      figure.classList.add('pointed');
-      output.textContent = readings[index] ?? '';
-      slider.value = String(index);
-      slider.setAttribute('aria-valuetext', readings[index] ?? '');
-    };
-    const follow = (event: Event): void => {
-      if (!(event instanceof PointerEvent) || event.target === slider) return;
-      const { left, width } = plot.getBoundingClientRect();
-      const index = Math.floor(((event.clientX - left) / width) * readings.length);
-      show(Math.max(0, Math.min(readings.length - 1, index)));
-    };
-    lanes.addEventListener('pointermove', follow);
-    lanes.addEventListener('pointerdown', follow);
-    slider.addEventListener('input', () => show(slider.valueAsNumber));
-    slider.addEventListener('focus', () => show(slider.valueAsNumber));
-    output.textContent = 'Point at the timeline, or focus the slider below it and use the arrow keys.';
-    figure.classList.add('live');
-  }
+/** Where most readers look first. */
+function firstTrouble({ runs }: TimelineColumns): number {
+  const moments = runs.flatMap(({ spans }) => spans.map(([, from]) => from));
+  return moments.length === 0 ? 0 : Math.min(...moments);
+}
+
+const readingTitles = ['ok', 'failed', 'unknown', 'dropped', 'p50', 'p99', 'max', 'lost', 'logged out', 'in force'];
+
+/** Made once; each move only changes its texts. Answers with what says a moment in one sentence. */
+function readingTable(place: HTMLElement, timeline: TimelineColumns): (index: number) => string {
+  const table = document.createElement('table');
+  const head = table.createTHead().insertRow();
+  const body = table.createTBody();
+  const at = headCell(head, '');
+  for (const title of readingTitles) headCell(head, title);
+  const rows = timeline.runs.map(run => {
+    const row = body.insertRow();
+    headCell(row, run.name).scope = 'row';
+    return { run, cells: readingTitles.map(() => row.insertCell()) };
+  });
+  place.replaceChildren(table);
+  return index => {
+    at.textContent = `at ${seconds(index * timeline.bucketMs)}`;
+    const sentences = rows.map(({ run, cells }) => {
+      const texts = readingsAt(run, index, timeline.bucketMs);
+      cells.forEach((cell, column) => {
+        cell.textContent = texts[column] ?? '';
+      });
+      return `${run.name}: ${texts.map((text, column) => `${readingTitles[column]} ${text}`).join(', ')}`;
+    });
+    return `${at.textContent}; ${sentences.join('; ')}`;
+  };
+}
+
+function headCell(row: HTMLTableRowElement, text: string): HTMLTableCellElement {
+  const cell = document.createElement('th');
+  cell.scope = 'col';
+  cell.textContent = text;
+  row.append(cell);
+  return cell;
+}
+
+/** In the order of the titles. */
+export function readingsAt(run: RunColumns, index: number, bucketMs: number): string[] {
+  const number = (column: readonly number[]) => count(column[index] ?? 0);
+  const time = (column: readonly (number | null)[]) => duration(column[index] ?? Number.NaN);
+  const [from, to] = [index * bucketMs, (index + 1) * bucketMs];
+  const spans = run.spans.filter(([, start, end]) => start < to && end > from).map(([words]) => words);
+  return [
+    number(run.ok),
+    number(run.failed),
+    number(run.unknown),
+    number(run.dropped),
+    time(run.p50),
+    time(run.p99),
+    time(run.max),
+    number(run.lostSoFar),
+    number(run.loggedOutSoFar),
+    spans.join(', ') || '–',
+  ];
 }

@@ -1,29 +1,45 @@
 import type { JudgedRun } from '../../simulator/verdict.js';
-import { shareCursors } from '../browser/cursor.js';
 import { labels } from '../comparison.js';
+import { type Cases, casesOf } from '../html/case-file.js';
+import { conditionsSections } from '../html/conditions.js';
+import { faultsTable } from '../html/faults-table.js';
+import { incidentsPart } from '../html/incident-tables.js';
+import { type Markup, markup } from '../html/markup.js';
+import { matrixTable } from '../html/matrix-table.js';
+import { noSessionSection } from '../html/no-session.js';
+import { page } from '../html/page.js';
+import { timelinesOf } from '../html/timeline-data.js';
+import { timelineFigure } from '../html/timeline-figure.js';
+import { badge, verdictSection } from '../html/verdicts.js';
+import { windowsSection } from '../html/windows.js';
+import { matrixCell, matrixOf } from '../matrix.js';
+import { pageScript } from '../page-script.js';
 import type { Reporter } from '../reporter.js';
-import { conditionsSection } from './html/conditions.js';
-import { incidentsList } from './html/incidents.js';
-import { type Markup, markup } from './html/markup.js';
-import { noSessionSection } from './html/no-session.js';
-import { page } from './html/page.js';
-import { style } from './html/style.js';
-import { timelineFigure } from './html/timeline-figure.js';
-import { comparisonSection, expectationsTable, modeHeading, verdictSection } from './html/verdicts.js';
 
-/** One file, whole in itself: drawn here, so that it can be read and printed without its script, which only moves the cursor. */
+/** Of all runs together: what keeps a file of many losses small enough to open at once. */
+const storyOperationsMax = 250_000;
+
+/**
+ * One file, whole in itself. What can be read or printed is written here; its script draws the plots, moves the cursor
+ * and opens the stories.
+ */
 export const html: Reporter = runs => {
   const names = labels(runs);
+  const perRun = Math.floor(storyOperationsMax / Math.max(1, runs.length));
+  const cases = runs.map(judged => casesOf(judged, perRun));
   const body = markup`${pageHeader(runs)}
 <main>
 ${verdictSection(runs)}
-${comparisonSection(runs)}
+${matrixSection(runs, names)}
+${timelineSection(runs, names, cases)}
+${lossesSection(runs, names, cases)}
+${windowsSection(runs)}
 ${noSessionSection(runs)}
-${runs.map((judged, index) => runSection(runs, judged, index, names[index] ?? ''))}
-${conditionsSection(runs)}
-</main>`;
+${conditionsSections(runs)}
+</main>
+<dialog aria-labelledby="story-title"></dialog>`;
   const scenario = runs[0]?.run.header.scenario ?? '';
-  return page(`${scenario} – Holdfast`, style, `(${shareCursors.toString()})();`, body);
+  return page({ title: `${scenario} – Holdfast`, script: pageScript, body });
 };
 
 function pageHeader([first]: readonly JudgedRun[]): Markup {
@@ -33,11 +49,31 @@ function pageHeader([first]: readonly JudgedRun[]): Markup {
 <p class="meta">seed ${seed} · <time datetime="${startedAt}">${startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time></p></header>`;
 }
 
-function runSection(runs: readonly JudgedRun[], judged: JudgedRun, index: number, name: string): Markup {
-  return markup`<section aria-labelledby="run-${index + 1}">${modeHeading(runs, index)}
-<h3>Timeline</h3>${timelineFigure(judged, name)}
-<h3>Expectations</h3>${expectationsTable(judged)}
-<h3>Incidents</h3>${incidentsList(judged)}
-</section>
-`;
+/** A mode that ran more than once has a column for each run. */
+function matrixSection(runs: readonly JudgedRun[], names: readonly string[]): Markup {
+  const cells = runs.map((judged, index) => ({ ...matrixCell(judged), mode: names[index] ?? '' }));
+  const table = matrixTable(matrixOf(cells), { ofColumn: column => `#run-${column + 1}` });
+  return markup`<section aria-labelledby="matrix"><h2 id="matrix">Side by side</h2>${table}</section>`;
+}
+
+function timelineSection(runs: readonly JudgedRun[], names: readonly string[], cases: readonly Cases[]): Markup {
+  const timelines = timelinesOf(runs);
+  const parts = runs.flatMap(({ verdict }, index) => {
+    const timeline = timelines[index];
+    const places = new Map(cases[index]?.incidents.map((incident, place) => [incident, place]));
+    return timeline === undefined
+      ? []
+      : { name: names[index] ?? '', badge: badge(verdict.word), timeline, placeOf: places.get.bind(places) };
+  });
+  return markup`<section aria-labelledby="timeline"><h2 id="timeline">Timeline</h2>${timelineFigure(parts)}
+<h3>Faults</h3>${faultsTable(runs)}</section>`;
+}
+
+function lossesSection(runs: readonly JudgedRun[], names: readonly string[], cases: readonly Cases[]): Markup {
+  const parts = runs.map((judged, index) => {
+    const own = cases[index];
+    return own === undefined ? '' : incidentsPart(judged, own, index, names[index] ?? '');
+  });
+  return markup`<section aria-labelledby="losses"><h2 id="losses">What was lost</h2>
+<p class="meta">A click on a row, or Enter on its user, opens the whole story of that user with every request.</p>${parts}</section>`;
 }

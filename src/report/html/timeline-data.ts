@@ -1,10 +1,13 @@
-import type { Incident } from '../../../simulator/checker/findings.js';
-import type { FaultRecord, MemberRecord, Operation, PhaseRecord, RunRecord } from '../../../simulator/history.js';
-import type { JudgedRun } from '../../../simulator/verdict.js';
+import type { Incident } from '../../simulator/checker/findings.js';
+import type { FaultRecord, MemberRecord, Operation, PhaseRecord, RunRecord } from '../../simulator/history.js';
+import type { JudgedRun } from '../../simulator/verdict.js';
 
 /** What the timeline of one run draws. Its size depends on neither the number of operations nor that of incidents. */
 export interface Timeline {
+  /** The end of the longest run. */
   readonly endMs: number;
+  /** The end of this one. */
+  readonly ownEndMs: number;
   readonly bucketMs: number;
   readonly buckets: readonly Bucket[];
   readonly phases: readonly PhaseRecord[];
@@ -24,9 +27,12 @@ export interface Bucket {
   failed: number;
   unknown: number;
   timeouts: number;
+  /** What the plan wanted and the driver never sent, where it was due. */
+  dropped: number;
   /** Response times, null where nothing ended. */
   p50: number | null;
   p99: number | null;
+  max: number | null;
   /** From the start of the run to the end of this bucket. */
   lostSoFar: number;
   loggedOutSoFar: number;
@@ -51,22 +57,33 @@ const bucketsMax = 400;
 const drawnMax = 300;
 const bucketWidthsMs = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
-export function timelineOf({ run, findings }: JudgedRun): Timeline {
-  const endMs = lastMoment(run);
+/** All runs on one clock: as long as the longest, in buckets of one width. */
+export function timelinesOf(runs: readonly JudgedRun[]): readonly Timeline[] {
+  const endMs = runs.reduce((last, { run }) => Math.max(last, lastMoment(run)), 1);
   const bucketMs =
     bucketWidthsMs.find(width => endMs / width <= bucketsMax) ?? Math.ceil(endMs / bucketsMax / 60_000) * 60_000;
+  return runs.map(judged => timelineOf(judged, endMs, bucketMs));
+}
+
+function timelineOf({ run, findings }: JudgedRun, endMs: number, bucketMs: number): Timeline {
+  const ownEndMs = lastMoment(run);
   const lost = findings.incidents.filter(({ kind }) => kind === 'lost');
   const loggedOut = firstPerUser(findings.incidents.filter(({ kind }) => kind === 'logged-out'));
   const buckets = bucketsOf(run.operations, Math.ceil(endMs / bucketMs), bucketMs);
+  for (const ms of run.lab.droppedMs ?? []) {
+    const bucket = buckets[place(ms, buckets.length, bucketMs)];
+    if (bucket !== undefined) bucket.dropped += 1;
+  }
   accumulate(buckets, 'lostSoFar', lost, bucketMs);
   accumulate(buckets, 'loggedOutSoFar', loggedOut, bucketMs);
   return {
     endMs,
+    ownEndMs,
     bucketMs,
     buckets,
     phases: run.phases,
     faults: run.faults,
-    members: livesOf(run.members, endMs),
+    members: livesOf(run.members, ownEndMs),
     users: findings.users.total,
     acknowledged: findings.writes.acknowledged,
     dropped: findings.requests.dropped,
@@ -100,9 +117,10 @@ function bucketsOf(operations: readonly Operation[], length: number, bucketMs: n
     latencies[index]?.push(doneMs - plannedMs);
   }
   buckets.forEach((bucket, index) => {
-    const sorted = latencies[index]?.sort((a, b) => a - b) ?? [];
+    const sorted = Float64Array.from(latencies[index] ?? []).sort();
     bucket.p50 = percentile(sorted, 0.5);
     bucket.p99 = percentile(sorted, 0.99);
+    bucket.max = sorted.at(-1) ?? null;
   });
   return buckets;
 }
@@ -113,8 +131,8 @@ function tally(bucket: Bucket, { outcome, error }: Operation): void {
 }
 
 function emptyBucket(): Bucket {
-  const counts = { planned: 0, ok: 0, failed: 0, unknown: 0, timeouts: 0 };
-  return { ...counts, p50: null, p99: null, lostSoFar: 0, loggedOutSoFar: 0 };
+  const counts = { planned: 0, ok: 0, failed: 0, unknown: 0, timeouts: 0, dropped: 0 };
+  return { ...counts, p50: null, p99: null, max: null, lostSoFar: 0, loggedOutSoFar: 0 };
 }
 
 function place(ms: number, length: number, bucketMs: number): number {
@@ -122,7 +140,7 @@ function place(ms: number, length: number, bucketMs: number): number {
 }
 
 /** Nearest rank. */
-function percentile(sorted: readonly number[], share: number): number | null {
+function percentile(sorted: Float64Array, share: number): number | null {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
 }
 

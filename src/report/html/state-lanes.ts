@@ -1,8 +1,8 @@
-import type { FaultRecord } from '../../../simulator/history.js';
-import { counted, moment } from '../../words.js';
+import type { FaultRecord } from '../../simulator/history.js';
+import { tickText, timeTicks } from '../browser/scales.js';
+import { counted, moment } from '../words.js';
 import { across, emptyNote, type Lane } from './lane.js';
 import { type Markup, markup } from './markup.js';
-import { tickText, timeTicks } from './scale.js';
 import type { MemberLife, Timeline } from './timeline-data.js';
 
 const faultHeight = 24;
@@ -73,6 +73,7 @@ export function membersLane({ members, endMs }: Timeline): Lane {
     legend: [
       { className: 'up', text: 'up' },
       { className: 'draining', text: 'draining' },
+      { className: 'ejected', text: 'ejected' },
       { className: 'stopped', text: 'stopped (hangs)' },
       { className: 'dead', text: 'dead' },
     ],

@@ -20,19 +20,14 @@ export function tickText(ms: number): string {
   return ms >= 1000 || ms === 0 ? `${ms / 1000} s` : `${ms} ms`;
 }
 
-/** A logarithmic axis over whole decades, at least two, that holds all values. */
-export interface LogScale {
-  readonly ticks: readonly number[];
-  /** 0 at the lowest tick, 1 at the highest; values below are drawn at the edge. */
-  at(value: number): number;
+/** The ends of a logarithmic axis: whole decades, at least two, that hold all values. */
+export function logRange(least: number | null, most: number | null): [number, number] {
+  const low = Math.floor(Math.log10(Math.min(least || 1, 1)));
+  const high = Math.max(low + 2, Math.ceil(Math.log10(Math.max(most || 1, 1))));
+  return [10 ** low, 10 ** high];
 }
 
-export function logScale(values: readonly number[]): LogScale {
-  const positive = values.filter(value => value > 0);
-  const low = Math.floor(Math.log10(positive.reduce((a, b) => Math.min(a, b), 1)));
-  const high = Math.max(low + 2, Math.ceil(Math.log10(positive.reduce((a, b) => Math.max(a, b), 1))));
-  return {
-    ticks: Array.from({ length: high - low + 1 }, (_, index) => 10 ** (low + index)),
-    at: value => Math.min(1, Math.max(0, (Math.log10(Math.max(value, 1e-9)) - low) / (high - low))),
-  };
+export function decades(least: number, most: number): number[] {
+  const low = Math.round(Math.log10(least));
+  return Array.from({ length: Math.round(Math.log10(most)) - low + 1 }, (_, index) => 10 ** (low + index));
 }

@@ -1,17 +1,33 @@
-import { driverLagP99MsMax, type JudgedRun } from '../../../simulator/verdict.js';
-import { labels } from '../../comparison.js';
-import { count, counted, duration } from '../../words.js';
+import { driverLagP99MsMax, type JudgedRun } from '../../simulator/verdict.js';
+import { labels } from '../comparison.js';
+import { count, counted, duration } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
-/** How far the numbers can be trusted, how to get them again, and what they do not say. */
-export function conditionsSection(runs: readonly JudgedRun[]): Markup {
-  return markup`<section aria-labelledby="conditions"><h2 id="conditions">How far to trust this</h2>
-<h3>The lab itself</h3>${scrollable('Health of the lab', labTable(runs))}
-<h3>How to repeat it</h3><pre tabindex="0"><code>${command(runs)}</code></pre><p>${versions(runs)}</p>
+/** The lab's own health, how to get the numbers again, and what they do not say. */
+export function conditionsSections(runs: readonly JudgedRun[]): Markup {
+  return markup`<section aria-labelledby="lab"><h2 id="lab">The lab itself</h2>${scrollable('Health of the lab', labTable(runs))}
+${countsTable(runs)}<p>${versions(runs)}</p></section>
+<section aria-labelledby="repeat"><h2 id="repeat">How to repeat it</h2>
+<pre tabindex="0"><code>${command(runs)}</code></pre><p>The seed is ${runs[0]?.run.header.seed ?? ''}: the same plan, to the byte. The history file gives this report again: <code>holdfast report history.ndjson --html again.html</code></p>
 <h3>What was not tested</h3><ul>${limits(runs).map(limit => markup`<li>${limit}</li>`)}</ul>
 </section>
 `;
+}
+
+/** What each process counted by itself, one line each: no column fits them all. */
+function countsTable(runs: readonly JudgedRun[]): Markup | string {
+  const names = labels(runs);
+  const rows = runs.flatMap(({ run }, index) =>
+    Object.entries(run.lab.counts ?? {}).map(([member, counts]) => {
+      const texts = Object.entries(counts).map(([name, value]) => `${name} ${count(value)}`);
+      return markup`<tr><td>${names[index] ?? ''}</td><td>${member}</td><td>${texts.join(', ') || '–'}</td></tr>`;
+    }),
+  );
+  if (rows.length === 0) return '';
+  const head = ['mode', 'process', 'counted since its last boot'].map(title => markup`<th scope="col">${title}</th>`);
+  const table = markup`<table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>`;
+  return markup`<details><summary>What the backends and stores counted themselves</summary>${scrollable('Counts', table)}</details>`;
 }
 
 function labTable(runs: readonly JudgedRun[]): Markup {

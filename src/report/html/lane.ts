@@ -5,14 +5,22 @@ import { type Markup, markup } from './markup.js';
  * Horizontal places are percentages of the run, vertical ones pixels: the plot takes any width and its text keeps its
  * size. No place is given by a style attribute, which the page's content security policy forbids.
  */
-export interface Lane {
+export interface Lane extends LaneHead {
+  readonly height: number;
+  readonly labels?: readonly Label[];
+  readonly plot: Markup | readonly Markup[];
+}
+
+interface LaneHead {
   readonly title: string;
   readonly legend?: readonly Key[];
   /** What the plot shows, for those who do not see it. */
   readonly description: string;
-  readonly height: number;
-  readonly labels?: readonly Label[];
-  readonly plot: Markup | readonly Markup[];
+}
+
+/** A lane that the page's script draws. Without it the description is what stands there. */
+export interface ChartLane extends LaneHead {
+  readonly chart: 'requests' | 'trouble' | 'latency';
 }
 
 export interface Key {
@@ -25,18 +33,31 @@ export interface Label {
   readonly text: string;
 }
 
-export function laneMarkup({ title, legend = [], description, height, labels = [], plot }: Lane): Markup {
+export function laneMarkup(lane: Lane | ChartLane, run: number): Markup {
+  return markup`<section class="lane">
+${laneHead(lane)}
+${'chart' in lane ? chartPlace(lane, run) : drawing(lane)}
+</section>
+`;
+}
+
+function laneHead({ title, legend = [] }: LaneHead): Markup {
   const keys = legend.map(({ className, text }) => {
     const swatch = markup`<svg class="key" width="14" height="10" aria-hidden="true"><rect class="${className}" width="14" height="10"/></svg>`;
     return markup`<li>${swatch}${text}</li>`;
   });
   const list = keys.length === 0 ? '' : markup`<ul class="legend">${keys}</ul>`;
-  return markup`<section class="lane">
-<div class="lane-head"><h4>${title}</h4>${list}</div>
-<svg class="gutter" height="${height}" aria-hidden="true">${labels.map(gutterLabel)}</svg>
-<svg class="plot" height="${height}" role="img" aria-label="${description}">${plot}</svg>
-</section>
-`;
+  return markup`<div class="lane-head"><h4>${title}</h4>${list}</div>`;
+}
+
+function chartPlace({ chart, description }: ChartLane, run: number): Markup {
+  return markup`<div class="chart ${chart}" data-chart="${chart}" data-run="${run}" role="img" aria-label="${description}"></div>
+<noscript><p class="chart-words">${description}</p></noscript>`;
+}
+
+function drawing({ description, height, labels = [], plot }: Lane): Markup {
+  return markup`<svg class="gutter" height="${height}" aria-hidden="true">${labels.map(gutterLabel)}</svg>
+<svg class="plot" height="${height}" role="img" aria-label="${description}">${plot}</svg>`;
 }
 
 function gutterLabel({ y, text }: Label): Markup {
@@ -58,6 +79,6 @@ export function across(ms: number, endMs: number): string {
   return `${round(Math.min(100, Math.max(0, (100 * ms) / endMs)))}%`;
 }
 
-export function round(value: number): number {
+function round(value: number): number {
   return Math.round(value * 100) / 100;
 }

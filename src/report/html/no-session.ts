@@ -1,7 +1,7 @@
-import type { JudgedRun } from '../../../simulator/verdict.js';
-import { labels } from '../../comparison.js';
-import { reasonNames, reasons } from '../../no-session.js';
-import { count } from '../../words.js';
+import type { JudgedRun } from '../../simulator/verdict.js';
+import { labels } from '../comparison.js';
+import { reasonNames, reasons } from '../no-session.js';
+import { count } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 

@@ -1,0 +1,51 @@
+import type { CaseFile } from './columns.js';
+import { incidentCells, userColumn } from './incident-cells.js';
+import { addRow, textElement } from './stories.js';
+
+const moreRows = 200;
+
+/** Makes the rows of a table open stories, and lets it grow: the file shows only the first of many. */
+export function enliven(table: HTMLTableElement, file: () => CaseFile, open: (incident: number) => void): void {
+  for (const row of table.tBodies[0]?.rows ?? []) connectRow(row, open);
+  const [next, end] = [Number(table.dataset.next), Number(table.dataset.end)];
+  if (next >= end) return;
+  const withKind = table.dataset.withKind === 'yes';
+  const buttons = document.createElement('p');
+  let from = next;
+  const grow = (to: number): void => {
+    for (; from < Math.min(to, end); from += 1) {
+      const cells = incidentCells(file(), from);
+      const row = addRow(table, withKind ? cells : cells.slice(1));
+      row.dataset.incident = String(from);
+      connectRow(row, open);
+    }
+    if (from >= end) buttons.remove();
+  };
+  buttons.append(button(`Show ${Math.min(moreRows, end - from)} more`, () => grow(from + moreRows)));
+  buttons.append(
+    ' ',
+    button(`Show all ${end - from}`, () => grow(end)),
+  );
+  buttons.className = 'more';
+  table.parentElement?.after(buttons);
+}
+
+/** The whole row takes a click; for the keyboard its user is a button. */
+function connectRow(row: HTMLTableRowElement, open: (incident: number) => void): void {
+  const incident = Number(row.dataset.incident);
+  const column = row.closest('table')?.dataset.withKind === 'yes' ? userColumn : userColumn - 1;
+  const cell = row.cells[column];
+  if (cell === undefined || row.dataset.incident === undefined) return;
+  const opener = document.createElement('button');
+  opener.type = 'button';
+  opener.className = 'opener';
+  opener.append(...cell.childNodes);
+  cell.replaceChildren(opener);
+  row.addEventListener('click', () => open(incident));
+}
+
+function button(text: string, act: () => void): HTMLElement {
+  const element = textElement('button', text);
+  element.addEventListener('click', act);
+  return element;
+}

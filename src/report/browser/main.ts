@@ -1,0 +1,78 @@
+import { type ChartKind, drawChart } from './charts.js';
+import type { CaseFile, TimelineColumns } from './columns.js';
+import { shareCursor } from './cursor.js';
+import { enliven } from './incident-tables.js';
+import { enlivenMarks } from './loss-marks.js';
+import { openStory } from './stories.js';
+
+/** The report is whole without this script but for its plots. It draws them, and moves what can be moved. */
+function start(): void {
+  const figure = document.querySelector<HTMLElement>('figure.timeline');
+  const text = document.querySelector('#timeline-data')?.textContent;
+  if (figure === null || !text) return;
+  const timeline: TimelineColumns = JSON.parse(text);
+  figure.classList.add('live');
+  const plots = [...figure.querySelectorAll<HTMLElement>('[data-chart]')].flatMap(place => plotIn(place, timeline));
+  keepInShape(figure, plots);
+  // uPlot draws in a microtask: this one comes after it, when the axes are known.
+  queueMicrotask(() => {
+    performance.mark('holdfast-drawn');
+    shareCursor(
+      figure,
+      timeline,
+      plots.map(({ plot }) => plot),
+    );
+  });
+  for (const part of document.querySelectorAll<HTMLElement>('[data-cases]')) connectCases(part, timeline);
+}
+
+interface Placed {
+  readonly place: HTMLElement;
+  readonly plot: ReturnType<typeof drawChart>;
+}
+
+function plotIn(place: HTMLElement, timeline: TimelineColumns): Placed[] {
+  const run = timeline.runs[Number(place.dataset.run)];
+  const kind = place.dataset.chart;
+  if (run === undefined || !isChart(kind)) return [];
+  return [{ place, plot: drawChart(place, kind, run, timeline) }];
+}
+
+function isChart(kind: string | undefined): kind is ChartKind {
+  return kind === 'requests' || kind === 'trouble' || kind === 'latency';
+}
+
+/** Another width, other colours, paper: a canvas follows none of them by itself. */
+function keepInShape(figure: HTMLElement, plots: readonly Placed[]): void {
+  const redraw = (): void => {
+    for (const { place, plot } of plots) plot.setSize({ width: place.clientWidth, height: place.clientHeight });
+    // The points of the cursor go to their new places.
+    queueMicrotask(() => figure.querySelector('input')?.dispatchEvent(new Event('input')));
+  };
+  let width = figure.clientWidth;
+  new ResizeObserver(() => {
+    if (figure.clientWidth === width) return;
+    width = figure.clientWidth;
+    redraw();
+  }).observe(figure);
+  for (const query of ['print', '(prefers-color-scheme: dark)', '(max-width: 600px)']) {
+    matchMedia(query).addEventListener('change', redraw);
+  }
+}
+
+/** The stories are parsed when the first of them is asked for: most readers look at one or two, of one run. */
+function connectCases(part: HTMLElement, timeline: TimelineColumns): void {
+  const run = Number(part.dataset.cases);
+  let parsed: CaseFile | undefined;
+  const file = (): CaseFile => {
+    parsed ??= JSON.parse(document.querySelector(`#cases-${run}`)?.textContent ?? '');
+    if (parsed === undefined) throw new Error(`the stories of run ${run} are not in the page`);
+    return parsed;
+  };
+  const open = (incident: number): void => openStory(file(), timeline.runs[run]?.name ?? '', incident);
+  for (const table of part.querySelectorAll<HTMLTableElement>('table[data-next]')) enliven(table, file, open);
+  const lanes = document.querySelectorAll(`[data-lanes="${run}"] .plot`);
+  for (const lane of lanes) enlivenMarks(lane, open);
+}
+
+start();

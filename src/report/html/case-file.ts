@@ -1,0 +1,133 @@
+import type { Incident, IncidentKind } from '../../simulator/checker/findings.js';
+import type { Operation } from '../../simulator/history.js';
+import type { JudgedRun } from '../../simulator/verdict.js';
+import { type CaseFile, type IncidentColumns, none, type StoryColumns } from '../browser/columns.js';
+import { WordList } from './word-list.js';
+
+/** The worst first: a hundred stale reads must not hide the one user who saw a stranger's cart. Lost writes have a table. */
+const order: readonly IncidentKind[] = [
+  'identity-swapped',
+  'phantom',
+  'logout-not-honoured',
+  'logged-out',
+  'resurrected',
+  'duplicated',
+  'failed-visible',
+  'stale',
+  'lost',
+];
+
+/** What stands behind the tables of one run, in their order, and how much of it the report holds. */
+export interface Cases {
+  readonly file: CaseFile;
+  readonly incidents: readonly Incident[];
+  /** Users with an incident whose story would have made the file too large. */
+  readonly untold: number;
+}
+
+/** Whole stories, the worst first, as long as `operationsMax` operations hold them. */
+export function casesOf({ run, findings }: JudgedRun, operationsMax: number): Cases {
+  const incidents = [...findings.incidents].sort(
+    (a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || a.seenMs - b.seenMs,
+  );
+  const byUser = operationsOf(new Set(incidents.map(({ user }) => user)), run.operations);
+  const told = withinLimit(byUser, operationsMax);
+  const words = new WordList();
+  const file = {
+    incidents: incidentColumns(incidents, lastSeenOf(incidents, byUser), words),
+    stories: storyColumns(told, words),
+    words: words.all,
+  };
+  return { file, incidents, untold: byUser.size - told.length };
+}
+
+/** In the order of the set. */
+function operationsOf(users: ReadonlySet<string>, operations: readonly Operation[]): Map<string, Operation[]> {
+  const byUser = new Map([...users].map((user): [string, Operation[]] => [user, []]));
+  for (const operation of operations) byUser.get(operation.user)?.push(operation);
+  for (const own of byUser.values()) own.sort((a, b) => a.sentMs - b.sentMs);
+  return byUser;
+}
+
+function withinLimit(byUser: ReadonlyMap<string, Operation[]>, max: number): [string, Operation[]][] {
+  let sum = 0;
+  return [...byUser].filter(([, operations]) => {
+    sum += operations.length;
+    return sum <= max;
+  });
+}
+
+/** When a read that is over had shown the lost write for the last time. */
+function lastSeenOf(
+  incidents: readonly Incident[],
+  byUser: ReadonlyMap<string, readonly Operation[]>,
+): ReadonlyMap<Incident, number> {
+  const last = new Map<Incident, number>();
+  for (const loss of incidents) {
+    if (loss.kind !== 'lost' || loss.token === undefined) continue;
+    for (const { items, doneMs } of byUser.get(loss.user) ?? []) {
+      if (items === undefined || !Object.hasOwn(items, loss.token)) continue;
+      last.set(loss, Math.max(doneMs, last.get(loss) ?? 0));
+    }
+  }
+  return last;
+}
+
+function incidentColumns(
+  incidents: readonly Incident[],
+  lastSeen: ReadonlyMap<Incident, number>,
+  words: WordList,
+): IncidentColumns {
+  const lostFrom = incidents.findIndex(({ kind }) => kind === 'lost');
+  const word = (of: (incident: Incident) => string | undefined) => incidents.map(each => words.place(of(each)));
+  return {
+    lostFrom: lostFrom < 0 ? incidents.length : lostFrom,
+    kind: word(({ kind }) => kind),
+    user: word(({ user }) => user),
+    token: word(({ token }) => token),
+    since: incidents.map(({ sinceMs }) => microseconds(sinceMs)),
+    ackBackend: word(({ ackBackend }) => ackBackend),
+    lastSeen: incidents.map(incident => microseconds(lastSeen.get(incident))),
+    seen: incidents.map(({ seenMs }) => microseconds(seenMs)),
+    seenBackend: word(({ seenBackend }) => seenBackend),
+    shape: word(({ shape, loggedOut }) => shape ?? loggedOut),
+    fault: word(({ fault }) => fault),
+    proof: incidents.map(({ operations }) => operations),
+  };
+}
+
+function storyColumns(told: readonly (readonly [string, readonly Operation[]])[], words: WordList): StoryColumns {
+  const all = told.flatMap(([, operations]) => operations);
+  const first: number[] = [];
+  let length = 0;
+  for (const [, operations] of told) {
+    first.push(length);
+    length += operations.length;
+  }
+  const word = (of: (operation: Operation) => string | undefined) => all.map(each => words.place(of(each)));
+  return {
+    user: told.map(([user]) => words.place(user)),
+    first,
+    operations: {
+      id: all.map(({ id }) => id),
+      kind: word(({ kind }) => kind),
+      session: all.map(({ session }) => session),
+      token: word(({ token }) => token),
+      planned: all.map(({ plannedMs }) => microseconds(plannedMs)),
+      waited: all.map(({ plannedMs, sentMs }) => microseconds(sentMs - plannedMs)),
+      took: all.map(({ sentMs, doneMs }) => microseconds(doneMs - sentMs)),
+      outcome: word(({ outcome }) => outcome),
+      status: all.map(({ status }) => status ?? none),
+      error: word(({ error }) => error),
+      identity: word(({ identity }) => (identity === null ? '' : identity)),
+      backend: word(({ backend }) => backend),
+      incarnation: word(({ incarnation }) => incarnation),
+      items: all.map(({ items }) => (items === undefined ? none : Object.keys(items).length)),
+      remark: word(({ final, extra }) => (final ? 'read-back' : extra ? 'not in the plan' : undefined)),
+    },
+  };
+}
+
+function microseconds(ms: number | undefined): number {
+  return ms === undefined ? none : Math.round(ms * 1000);
+}

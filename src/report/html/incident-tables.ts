@@ -1,0 +1,59 @@
+import type { JudgedRun } from '../../simulator/verdict.js';
+import type { CaseFile } from '../browser/columns.js';
+import { incidentCells, incidentTitles } from '../browser/incident-cells.js';
+import { count, counted } from '../words.js';
+import type { Cases } from './case-file.js';
+import { embeddedJson } from './embedded-json.js';
+import { type Markup, markup } from './markup.js';
+import { scrollable } from './verdicts.js';
+
+/** Rows of each table that stand in the page; its script adds the others. */
+const shownMax = 50;
+
+/** What one run lost, write by write, and whatever else went wrong in it; with the stories behind the rows. */
+export function incidentsPart(judged: JudgedRun, { file, untold }: Cases, run: number, name: string): Markup {
+  const limit =
+    untold === 0
+      ? ''
+      : markup`<p class="meta">The stories of ${counted(untold, 'user')} are left out, for the size of this file; the history file holds them.</p>`;
+  return markup`<section data-cases="${run}"><h3>${name}</h3>
+${file.incidents.user.length === 0 ? nothing(judged) : markup`${losses(judged, file, name)}${others(file, name)}`}${limit}
+<script type="application/json" id="cases-${run}">${embeddedJson(file)}</script></section>
+`;
+}
+
+function nothing({ findings: { writes } }: JudgedRun): Markup {
+  if (writes.acknowledged === 0) return markup`<p>No write was acknowledged: there was nothing to lose.</p>`;
+  return markup`<p>None of ${counted(writes.acknowledged, 'acknowledged write')} was lost, and nothing else that a user could call wrong was found.</p>`;
+}
+
+function losses({ findings: { writes } }: JudgedRun, file: CaseFile, name: string): Markup {
+  const { lostFrom, user } = file.incidents;
+  const of = counted(writes.acknowledged, 'acknowledged write');
+  if (user.length === lostFrom) return markup`<p>None of ${of} was lost.</p>`;
+  return markup`<p>${count(writes.lost)} of ${of} lost.</p>${table(file, lostFrom, user.length, `Lost writes, ${name}`)}`;
+}
+
+function others(file: CaseFile, name: string): Markup {
+  const { lostFrom } = file.incidents;
+  if (lostFrom === 0) return markup`<p>Nothing else that a user could call wrong was found.</p>`;
+  return markup`<p>What else went wrong: ${counted(lostFrom, 'incident')}, the worst first.</p>${table(file, 0, lostFrom, `Incidents, ${name}`)}`;
+}
+
+/** Rows `from` to `to` of all incidents. Only a table of several kinds says what each is. */
+function table(file: CaseFile, from: number, to: number, title: string): Markup {
+  const withKind = from === 0 && file.incidents.lostFrom > 0;
+  const skipped = withKind ? 0 : 1;
+  const shown = Math.min(to, from + shownMax);
+  const head = incidentTitles.slice(skipped).map(name => markup`<th scope="col">${name}</th>`);
+  const rows = Array.from({ length: shown - from }, (_, index) => row(file, from + index, skipped));
+  const rest = to - shown;
+  const more = rest === 0 ? '' : markup`<p class="meta">and ${count(rest)} more</p>`;
+  const whole = markup`<table class="incidents" data-next="${shown}" data-end="${to}" data-with-kind="${withKind ? 'yes' : 'no'}"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>`;
+  return markup`${scrollable(title, whole)}${more}`;
+}
+
+function row(file: CaseFile, incident: number, skipped: number): Markup {
+  const cells = incidentCells(file, incident).slice(skipped);
+  return markup`<tr data-incident="${incident}">${cells.map(cell => markup`<td><bdi>${cell}</bdi></td>`)}</tr>`;
+}

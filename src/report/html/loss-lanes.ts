@@ -1,0 +1,102 @@
+import type { Incident } from '../../simulator/checker/findings.js';
+import { roundUp } from '../browser/scales.js';
+import { count, counted, moment } from '../words.js';
+import { across, emptyNote, type Lane, stretched } from './lane.js';
+import { type Markup, markup } from './markup.js';
+import type { Drawn, Timeline } from './timeline-data.js';
+
+const writtenY = 12;
+const missingY = 60;
+const emptyHeight = 26;
+
+/** The place of an incident in the tables: a click on its mark opens what a click on its row does. */
+export type PlaceOf = (incident: Incident) => number | undefined;
+
+/** Each lost write: a tick where it was acknowledged, joined to a tick where its user first missed it. */
+export function lossLane({ losses, acknowledged, endMs }: Timeline, placeOf: PlaceOf): Lane {
+  const height = losses.total === 0 ? emptyHeight : 72;
+  const of = counted(acknowledged, 'acknowledged write');
+  const none = acknowledged === 0 ? 'no write was acknowledged: there was nothing to lose' : `none of ${of} lost`;
+  return {
+    title: 'Lost writes',
+    legend: losses.total === 0 ? [] : [{ className: 'loss', text: `${count(losses.total)} of ${of}${partly(losses)}` }],
+    description: losses.total === 0 ? none : `${count(losses.total)} of ${of} lost.`,
+    height,
+    labels:
+      losses.total === 0
+        ? []
+        : [
+            { y: writtenY, text: 'written' },
+            { y: missingY, text: 'missing' },
+          ],
+    plot:
+      losses.total === 0
+        ? emptyNote(height, none)
+        : losses.incidents.map(incident => lossMark(incident, endMs, placeOf)),
+  };
+}
+
+function lossMark(incident: Incident, endMs: number, placeOf: PlaceOf): Markup {
+  const { user, token, sinceMs, seenMs, ackBackend = 'an unknown backend', shape } = incident;
+  const since = across(sinceMs, endMs);
+  const seen = across(seenMs, endMs);
+  const kind = shape === undefined ? '' : ` (${shape})`;
+  const story = `${isolated(user)}: ${isolated(token ?? 'a write')} acknowledged at ${moment(sinceMs)} by ${ackBackend}, missing at ${moment(seenMs)}${kind}`;
+  const join = markup`<line class="join" x1="${since}" x2="${seen}" y1="${writtenY}" y2="${missingY}"/>`;
+  const ticks = [tick(since, writtenY - 8), tick(seen, missingY)];
+  return markup`<g class="loss" data-incident="${placeOf(incident) ?? ''}"><title>${story}</title>${join}${ticks}</g>`;
+}
+
+const tickHeight = 8;
+
+/** A hair's breadth, with room around it for a finger. */
+function tick(x: string, y: number): Markup {
+  return markup`<line x1="${x}" x2="${x}" y1="${y}" y2="${y + tickHeight}"/><rect class="reach" x="${x}" width="9" y="${y}" height="${tickHeight}" transform="translate(-4.5)"/>`;
+}
+
+/** Where there is no markup to do it: what is written from right to left turns nothing around but itself. */
+function isolated(text: string): string {
+  return `\u2068${text}\u2069`;
+}
+
+/** How many users had been logged out by then, and a tick for each. */
+export function logoutLane({ logouts, users, buckets, bucketMs, ownEndMs, endMs }: Timeline, placeOf: PlaceOf): Lane {
+  const height = logouts.total === 0 ? emptyHeight : 48;
+  const none = users === 0 ? 'no user was seen' : `none of ${counted(users, 'user')} logged out`;
+  const top = roundUp(Math.max(logouts.total, 1));
+  const own = buckets.slice(0, Math.ceil(ownEndMs / bucketMs));
+  const rise = own.map(({ loggedOutSoFar }, index) => `V${top - loggedOutSoFar}H${index + 1}`).join('');
+  const ticks = logouts.incidents.map(incident => logoutMark(incident, height, endMs, placeOf));
+  return {
+    title: 'Users logged out so far',
+    legend:
+      logouts.total === 0
+        ? []
+        : [{ className: 'logouts', text: `${count(logouts.total)} of ${counted(users, 'user')}${partly(logouts)}` }],
+    description: logouts.total === 0 ? none : `${count(logouts.total)} of ${counted(users, 'user')} logged out.`,
+    height,
+    labels:
+      logouts.total === 0
+        ? []
+        : [
+            { y: 0, text: count(top) },
+            { y: height, text: '0' },
+          ],
+    plot:
+      logouts.total === 0
+        ? emptyNote(height, none)
+        : [stretched(buckets.length, top, markup`<path class="logouts" d="M0,${top}${rise}V${top}Z"/>`), ...ticks],
+  };
+}
+
+function logoutMark(incident: Incident, height: number, endMs: number, placeOf: PlaceOf): Markup {
+  const { user, seenMs, loggedOut = 'hard' } = incident;
+  const story = `${isolated(user)}: logged out at ${moment(seenMs)} (${loggedOut})`;
+  const mark = tick(across(seenMs, endMs), height - tickHeight - 1);
+  return markup`<g class="logout" data-incident="${placeOf(incident) ?? ''}"><title>${story}</title>${mark}</g>`;
+}
+
+/** A drawing that leaves some out says so. */
+function partly({ incidents, total }: Drawn): string {
+  return incidents.length < total ? `, ${count(incidents.length)} of them drawn` : '';
+}

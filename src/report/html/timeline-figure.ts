@@ -1,0 +1,110 @@
+import type { RunColumns, TimelineColumns } from '../browser/columns.js';
+import { timeTicks } from '../browser/scales.js';
+import { embeddedJson } from './embedded-json.js';
+import { across, laneMarkup } from './lane.js';
+import { logoutLane, lossLane, type PlaceOf } from './loss-lanes.js';
+import { type Markup, markup } from './markup.js';
+import { axisLane, faultsLane, membersLane, phasesLane } from './state-lanes.js';
+import type { Bucket, Timeline } from './timeline-data.js';
+import { latencyLane, requestsLane, troubleLane } from './traffic-lanes.js';
+
+/** In the order of cause and effect: what broke, what became of requests, what users lost, who was down. */
+const lanes = [
+  phasesLane,
+  faultsLane,
+  requestsLane,
+  troubleLane,
+  latencyLane,
+  lossLane,
+  logoutLane,
+  membersLane,
+  axisLane,
+] as const;
+
+/** One run in the timeline. */
+export interface Part {
+  readonly name: string;
+  readonly badge: Markup;
+  readonly timeline: Timeline;
+  readonly placeOf: PlaceOf;
+}
+
+/** One timeline: the lanes of each run over its own backdrop, all on one clock, and one cursor across all of them. */
+export function timelineFigure(parts: readonly Part[]): Markup {
+  const columns = columnsOf(parts);
+  const last = (columns.runs[0]?.planned.length ?? 1) - 1;
+  return markup`<figure class="timeline" aria-label="Timeline of all modes">
+<div class="reading scroll" role="region" aria-label="What happened at the cursor" tabindex="0"></div>
+<div class="lanes">
+${parts.map(partMarkup)}
+<svg class="overlay front" aria-hidden="true"><line class="cursor" x1="0" x2="0" y1="0" y2="100%"/></svg>
+<div class="slider"><input type="range" min="0" max="${last}" value="0" step="1" aria-label="Moment of the run"></div>
+</div>
+<figcaption>Requests are counted when they ended; the dashed line shows when the plan wanted them. Response time counts from the planned moment; a request that timed out counts at its limit. Tinted bands: a confirmed fault was in force. The cursor follows the pointer, and the slider below takes the arrow keys. A click on the mark of a lost write or of a logged-out user opens that user’s whole story.</figcaption>
+<script type="application/json" id="timeline-data">${embeddedJson(columns)}</script>
+</figure>
+`;
+}
+
+function partMarkup({ name, badge, timeline, placeOf }: Part, run: number): Markup {
+  return markup`<section class="run" data-lanes="${run}" aria-labelledby="run-${run + 1}">
+${backdrop(timeline)}
+<h3 id="run-${run + 1}">${name} ${badge}</h3>
+${lanes.map(lane => laneMarkup(lane(timeline, placeOf), run))}
+</section>
+`;
+}
+
+/** Behind all lanes of a run at once: the time grid and the faults, so that the eye can follow them down. */
+function backdrop({ faults, endMs }: Timeline): Markup {
+  const grid = timeTicks(endMs).map(ms => {
+    const x = across(ms, endMs);
+    return markup`<line class="grid" x1="${x}" x2="${x}" y1="0" y2="100%"/>`;
+  });
+  const bands = faults.map(({ confirmedMs, healedMs }) => {
+    if (confirmedMs === null) return '';
+    const width = across((healedMs ?? endMs) - confirmedMs, endMs);
+    return markup`<rect class="band" x="${across(confirmedMs, endMs)}" width="${width}" height="100%"/>`;
+  });
+  return markup`<svg class="overlay back" aria-hidden="true">${bands}${grid}</svg>`;
+}
+
+function columnsOf(parts: readonly Part[]): TimelineColumns {
+  const { bucketMs = 1, endMs = 1 } = parts[0]?.timeline ?? {};
+  return { bucketMs, endMs, runs: parts.map(({ name, timeline }) => runColumns(name, timeline)) };
+}
+
+function runColumns(name: string, { buckets, faults, members, endMs }: Timeline): RunColumns {
+  const column = (of: (bucket: Bucket) => number) => buckets.map(of);
+  const times = (of: (bucket: Bucket) => number | null) =>
+    buckets.map(bucket => {
+      const value = of(bucket);
+      return value === null ? null : Math.round(value * 100) / 100;
+    });
+  return {
+    name,
+    planned: column(({ planned }) => planned),
+    ok: column(({ ok }) => ok),
+    failed: column(({ failed }) => failed),
+    unknown: column(({ unknown }) => unknown),
+    timeouts: column(({ timeouts }) => timeouts),
+    dropped: column(({ dropped }) => dropped),
+    p50: times(({ p50 }) => p50),
+    p99: times(({ p99 }) => p99),
+    max: times(({ max }) => max),
+    lostSoFar: column(({ lostSoFar }) => lostSoFar),
+    loggedOutSoFar: column(({ loggedOutSoFar }) => loggedOutSoFar),
+    spans: [
+      ...faults.map(({ fault, target, requestedMs, healedMs }): [string, number, number] => [
+        `${fault} ${target}`,
+        requestedMs,
+        healedMs ?? endMs,
+      ]),
+      ...members.flatMap(member =>
+        member.spans
+          .filter(({ state }) => state !== 'up')
+          .map((span): [string, number, number] => [`${member.name} ${span.state}`, span.startMs, span.endMs]),
+      ),
+    ],
+  };
+}

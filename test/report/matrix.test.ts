@@ -1,0 +1,108 @@
+import { expect } from 'chai';
+import { matrixPage } from '#src/report/html/matrix-page.js';
+import { type MatrixOutcome, matrixCell, matrixOf } from '#src/report/matrix.js';
+import { matrixText } from '#src/report/matrix-text.js';
+import type { ExpectationLine } from '#src/simulator/expectations.js';
+import type { JudgedRun, VerdictWord } from '#src/simulator/verdict.js';
+import { changed, sampleRun } from './sample-runs.js';
+
+const sticky = sampleRun({ mode: 'sticky' });
+const redis = sampleRun({ mode: 'redis' });
+
+function judged(
+  run: JudgedRun,
+  word: VerdictWord,
+  expectations: readonly ExpectationLine[],
+  scenario = 'kill-one',
+): JudgedRun {
+  const header = { ...run.run.header, expectations, scenario };
+  return changed(run, { run: { header }, verdict: { word, reasons: [], expectations: [] } });
+}
+
+describe('a cell of the survival matrix', () => {
+  const table: readonly [MatrixOutcome, JudgedRun, VerdictWord, readonly ExpectationLine[]][] = [
+    ['kept', redis, 'pass', ['writes.lost == 0']],
+    ['kept', redis, 'pass', ['writes.lost < 50 %']],
+    ['kept', redis, 'pass', ['users.identitySwapped > 0']],
+    ['expected-loss', sticky, 'pass', ['users.loggedOut > 0']],
+    ['expected-loss', sticky, 'pass', ['writes.lost >= 5 %']],
+    ['expected-loss', sticky, 'pass', ['writes.lost != 0']],
+    ['expected-loss', sticky, 'pass', ['writes.lost < 90 %']],
+    ['unexpected-loss', sticky, 'fail', ['writes.lost < 90 %']],
+    ['unexpected-loss', sticky, 'fail', ['writes.lost == 0', 'users.loggedOut == 0', 'writes.lost >= 0']],
+    ['unexpected-loss', sticky, 'pass', ['requests.failed < 90 %']],
+    ['missing-loss', redis, 'fail', ['users.loggedOut > 0']],
+    ['kept', redis, 'pass', [{ warn: 'users.loggedOut > 0' }]],
+    ['missing-loss', redis, 'fail', ['writes.lost during faults > 0']],
+    ['inconclusive', redis, 'inconclusive', ['users.loggedOut > 0']],
+    ['inconclusive', sticky, 'inconclusive', []],
+  ];
+  for (const [outcome, run, word, expectations] of table) {
+    it(`${outcome}: ${run.run.header.mode}, ${word}, ${expectations.map(line => (typeof line === 'string' ? line : `warn ${line.warn}`)).join(' and ') || 'nothing'}`, () => {
+      expect(matrixCell(judged(run, word, expectations)).outcome).to.equal(outcome);
+    });
+  }
+
+  it('holds the counts of its run', () => {
+    const { users, writes, requests } = sticky.findings;
+    expect(matrixCell(judged(sticky, 'pass', ['writes.lost > 0']))).to.include({
+      scenario: 'kill-one',
+      mode: 'sticky',
+      loggedOut: users.loggedOut,
+      writesLost: writes.lost,
+      acknowledged: writes.acknowledged,
+      requestsFailed: requests.failed,
+      recoveryMs: 312,
+      expectedLoss: true,
+      word: 'pass',
+    });
+  });
+});
+
+describe('the survival matrix', () => {
+  const hostile = `</td><img src=x onerror="1">\u001b[2J`;
+  const matrix = matrixOf(
+    [
+      judged(sticky, 'pass', ['writes.lost > 0']),
+      judged(redis, 'pass', ['writes.lost == 0']),
+      judged(sticky, 'inconclusive', [], hostile),
+    ].map(matrixCell),
+  );
+
+  it('has a row for each scenario and a column for each mode, and says what was not run', () => {
+    expect(matrix.columns).to.deep.equal(['sticky', 'redis']);
+    expect(matrix.rows.map(({ cells }) => cells.map(({ outcome }) => outcome))).to.deep.equal([
+      ['expected-loss', 'kept'],
+      ['inconclusive', 'not-run'],
+    ]);
+  });
+
+  it('marks each outcome on a terminal without a colour', () => {
+    const text = matrixText(matrix, { colour: false });
+    const { users, writes } = sticky.findings;
+    expect(text).to.match(new RegExp(`▼ ${users.loggedOut} / ${writes.lost} `));
+    expect(text)
+      .to.match(/✓ 0 \/ 0 .*/)
+      .and.match(/\? \d+ \/ \d+/)
+      .and.match(/– │/);
+    expect(text).to.match(/▼ loss, as expected · ✗ loss, not expected, or no loss where there must be one/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it must not come through
+    expect(text).to.not.match(/\u001b/);
+    for (const line of matrixText(matrix, { colour: false, columns: 60 }).split('\n').slice(0, -3)) {
+      expect(line.length).to.be.at.most(60);
+    }
+  });
+
+  it('never lets a run that failed look like one that kept all', () => {
+    const failed = matrixOf([matrixCell(judged(redis, 'fail', ['writes.lost == 0']))]);
+    expect(matrixText(failed, { colour: false })).to.include('✗ 0 / 0');
+    expect(matrixPage(failed)).to.include('kept, but another expectation fails');
+  });
+
+  it('is a page of its own, with links where there are reports, and lets nothing hostile out of its place', () => {
+    const page = matrixPage(matrix, { ofScenario: name => (name === 'kill-one' ? 'kill-one/report.html' : undefined) });
+    expect(page).to.include('<a href="kill-one/report.html">kill-one</a>').and.not.include('<img');
+    expect(page.match(/loss, as expected/g)).to.have.length(2);
+    expect(page).to.include('script-src &#39;none&#39;').and.not.include('<script');
+  });
+});
