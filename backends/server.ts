@@ -72,7 +72,7 @@ async function opened(
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
   };
   const { revocation, decorateStore } = planted.sessions;
-  const sessions = openSessions({
+  const sessions = await openSessions({
     ...modes[mode],
     ...{ storeUrl, limits, keys: keys.ring, onEdge, revocation },
     decorateStore: store => decorateStore(place === undefined ? store : new SharedList(store, place, Date.now)),

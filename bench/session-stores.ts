@@ -30,7 +30,8 @@ interface Cost {
 
 console.log(`${sliceMs} ms per line, ${sessionCount} sessions with a cart of 5; µs per call\n`);
 console.log(row('store', 'call', 'in flight', 'wall', 'CPU', 'calls'));
-for (const [name, entry] of Object.entries(stores)) {
+for (const [name, load] of Object.entries(stores)) {
+  const entry = await load();
   await withServer(name, async url => {
     const store = entry.open({ url, deadlineMs: 2_000, now: Date.now });
     if (!(await store.ready(5_000))) throw new Error(`the store ${name} is not up`);

@@ -79,10 +79,10 @@ interface Issued {
 /** As a backend has it, with the lists of sessions and of revoked ones in memory: neither is asked here. */
 async function issuedBy(name: 'jwt' | 'sealed', bytes: number): Promise<Issued> {
   const now = Date.now;
-  const store = stores.memory?.open({ url: undefined, deadlineMs: 1_000, now });
+  const store = (await stores.memory?.())?.open({ url: undefined, deadlineMs: 1_000, now });
   if (store === undefined) throw new Error('there is no store in memory');
   const feed = new RevocationList(now);
-  const strategy = strategies[name]?.open({ store, feed, keys: () => ring, limits: defaultLimits, now });
+  const strategy = (await strategies[name]?.())?.open({ store, feed, keys: () => ring, limits: defaultLimits, now });
   if (strategy === undefined) throw new Error(`there is no strategy ${name}`);
   const { session } = await strategy.begin('anna', dataOf(bytes));
   const change: Act = turn => strategy.change(session, data => void Object.assign(data, { turn }));

@@ -10,7 +10,7 @@ const { HOLDFAST_MODE: mode = '', REDIS_URL, MEMCACHED_URL, POSTGRES_URL } = pro
 if (!isModeName(mode)) throw new Error(`no mode "${mode}"`);
 const { strategy, store } = modes[mode];
 const storeUrl = { memory: undefined, redis: REDIS_URL, memcached: MEMCACHED_URL, postgres: POSTGRES_URL }[store];
-const sessions = openSessions({ strategy, store, storeUrl });
+const sessions = await openSessions({ strategy, store, storeUrl });
 if (!(await sessions.ready(5_000))) throw new Error('the session store is not up');
 
 const headers = { 'content-type': 'application/json' };

@@ -14,7 +14,7 @@ export interface ModeFacts extends Mode, StrategyCapabilities {
 }
 
 export async function factsOf(mode: ModeName): Promise<ModeFacts> {
-  const promised = promisedBy(mode);
+  const promised = await promisedBy(mode);
   const dataBytesMax = Math.min(defaultLimits.dataBytesMax, promised.dataBytesMax);
   const [empty, full] = await Promise.all([
     cookieBytesOf(mode, 'anna', {}),
@@ -24,12 +24,12 @@ export async function factsOf(mode: ModeName): Promise<ModeFacts> {
 }
 
 /** What the strategy of a mode promises on the store of that mode. */
-export function promisedBy(mode: ModeName): StrategyCapabilities {
-  return strategyOf(mode).capabilities(promisedByStore(mode));
+export async function promisedBy(mode: ModeName): Promise<StrategyCapabilities> {
+  return (await strategyOf(mode)).capabilities(await promisedByStore(mode));
 }
 
-export function promisedByStore(mode: ModeName): StoreCapabilities {
-  return registered(stores, modes[mode].store).capabilities;
+export async function promisedByStore(mode: ModeName): Promise<StoreCapabilities> {
+  return (await registered(stores, modes[mode].store)).capabilities;
 }
 
 /**
@@ -38,8 +38,8 @@ export function promisedByStore(mode: ModeName): StoreCapabilities {
  */
 export async function cookieBytesOf(mode: ModeName, user: string, data: SessionData): Promise<number> {
   const ring = generateKeyRing();
-  const strategy = strategyOf(mode).open({
-    store: storeInProcess(),
+  const strategy = (await strategyOf(mode)).open({
+    store: await storeInProcess(),
     feed: undefined,
     keys: () => ring,
     limits: defaultLimits,
@@ -52,12 +52,12 @@ export async function cookieBytesOf(mode: ModeName, user: string, data: SessionD
   }
 }
 
-function storeInProcess(): SessionStore {
+async function storeInProcess(): Promise<SessionStore> {
   const { storeDeadlineMs: deadlineMs } = defaultLimits;
-  return registered(stores, 'memory').open({ url: undefined, deadlineMs, now: Date.now });
+  return (await registered(stores, 'memory')).open({ url: undefined, deadlineMs, now: Date.now });
 }
 
-function strategyOf(mode: ModeName): StrategyEntry {
+function strategyOf(mode: ModeName): Promise<StrategyEntry> {
   return registered(strategies, modes[mode].strategy);
 }
 
@@ -67,8 +67,11 @@ function dataOf(bytes: number): SessionData {
   return { cart: 'x'.repeat(bytes - around) };
 }
 
-function registered<Entry>(registry: Readonly<Record<string, Entry>>, name: string): Entry {
-  const entry = registry[name];
-  if (entry === undefined) throw new Error(`nothing is registered as ${name}`);
-  return entry;
+async function registered<Entry>(
+  registry: Readonly<Record<string, () => Promise<Entry>>>,
+  name: string,
+): Promise<Entry> {
+  const load = registry[name];
+  if (load === undefined) throw new Error(`nothing is registered as ${name}`);
+  return load();
 }

@@ -29,10 +29,12 @@ export interface OpenOptions {
   readonly onEdge?: (edge: StoreEdge) => void;
 }
 
-/** Throws for an unknown name and for an address that the store cannot use. */
-export function openSessions(options: OpenOptions): Sessions {
-  const strategy = pick('strategy', options.strategy, strategies);
-  const entry = pick('session store', options.store, stores);
+/** Rejects for an unknown name and for an address that the store cannot use. */
+export async function openSessions(options: OpenOptions): Promise<Sessions> {
+  const [strategy, entry] = await Promise.all([
+    pick('strategy', options.strategy, strategies),
+    pick('session store', options.store, stores),
+  ]);
   const { now = Date.now, secure = false, onError = console.error, onEdge, storeUrl: url } = options;
   const wanted = { ...defaultLimits, ...options.limits };
   const limits = { ...wanted, dataBytesMax: Math.min(wanted.dataBytesMax, entry.capabilities.dataBytesMax) };
@@ -61,8 +63,12 @@ function onceGenerated(): () => KeyRing {
   return () => ring;
 }
 
-function pick<Entry>(kind: string, name: string, registry: Record<string, Entry>): Entry {
-  const entry = Object.hasOwn(registry, name) ? registry[name] : undefined;
-  if (entry === undefined) throw new Error(unknownName(kind, name, Object.keys(registry)));
-  return entry;
+async function pick<Entry>(
+  kind: string,
+  name: string,
+  registry: Readonly<Record<string, () => Promise<Entry>>>,
+): Promise<Entry> {
+  const load = Object.hasOwn(registry, name) ? registry[name] : undefined;
+  if (load === undefined) throw new Error(unknownName(kind, name, Object.keys(registry)));
+  return load();
 }

@@ -5,9 +5,13 @@ import type { StrategyCapabilities } from '#src/sessions/session-strategy.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
 import { storeAddresses } from '#src/store-addresses.js';
+import { loaded } from '../sessions/loaded.js';
 import { storeLabs } from '../sessions/store-labs.js';
 import type { RedisServer } from '../sessions/with-redis.js';
 import type { Settings } from './with-shop.js';
+
+const strategyEntries = await loaded(strategies);
+const storeEntries = await loaded(stores);
 
 /** A mode with the server that it needs, and what shops must be told so that they are backends of one pool. */
 export interface ModeLab {
@@ -24,11 +28,11 @@ export const sharedModes: readonly ModeName[] = modeNames.filter(mode => !modes[
 
 /** What the strategy of a mode promises on the store of that mode. */
 export function promisedBy(mode: ModeName): StrategyCapabilities {
-  return registered(strategies, modes[mode].strategy).capabilities(promisedByStore(mode));
+  return registered(strategyEntries, modes[mode].strategy).capabilities(promisedByStore(mode));
 }
 
 export function promisedByStore(mode: ModeName): StoreCapabilities {
-  return registered(stores, modes[mode].store).capabilities;
+  return registered(storeEntries, modes[mode].store).capabilities;
 }
 
 /** For `before`; whoever calls it calls `stop` in `after`. */

@@ -6,14 +6,17 @@ import { defaultLimits } from '#src/sessions/session.js';
 import { RevocationList } from '#src/sessions/stores/memory/revocation-list.js';
 import { memory } from '#src/sessions/stores/memory.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
+import { loaded } from './loaded.js';
 import { issued, living } from './session-endings.contract.js';
 import { watched } from './watched-store.js';
 
 /** Longer than an access token lives, and than a touch waits. */
 const laterMs = 6 * 60_000;
 
+const entries = Object.entries(await loaded(strategies));
+
 describe('sessions: a backend that learns late that everyone was logged out', () => {
-  const concerned = Object.entries(strategies).filter(([, { needsFeed }]) => needsFeed);
+  const concerned = entries.filter(([, { needsFeed }]) => needsFeed);
 
   for (const [name, entry] of concerned) {
     for (const step of ['renews', 'rotates'] as const) {

@@ -1,11 +1,14 @@
 import { expect } from 'chai';
 import { RevokedTokens } from '#src/sessions/revoked-tokens.js';
 import { stores } from '#src/sessions/stores/registry.js';
+import { loaded } from './loaded.js';
 import { revocationFeedContract } from './revocation-feed.contract.js';
 import { storeLabs } from './store-labs.js';
 
+const entries = Object.entries(await loaded(stores));
+
 describe('revocation feeds', () => {
-  for (const [name, entry] of Object.entries(stores)) {
+  for (const [name, entry] of entries) {
     const startLab = storeLabs[name];
     if (entry.openFeed !== undefined && startLab !== undefined) {
       describe(name, () => revocationFeedContract(entry, startLab));

@@ -35,7 +35,7 @@ function one(data: { n?: unknown }): void {
 for (const strategy of Object.keys(strategies)) {
   describe(`steps of one visit at the same time: ${strategy}`, () => {
     async function visiting(path: string): Promise<readonly [status: number, shown: string]> {
-      const sessions = openSessions({ strategy, store: 'memory', storeUrl: undefined });
+      const sessions = await openSessions({ strategy, store: 'memory', storeUrl: undefined });
       const handlers = { '/login': login, '/3': addThree, '/rotate': rotateAndAdd, '/fail': failAndAdd, '/show': show };
       const work = async (ask: Ask) => {
         const { cookie: first = '' } = await ask('/login');

@@ -1,10 +1,8 @@
 import type { StrategyEntry } from '../session-strategy.js';
-import { jwt } from './jwt.js';
-import { reference } from './reference.js';
-import { sealed } from './sealed.js';
 
-export const strategies: Record<string, StrategyEntry> = {
-  reference,
-  jwt,
-  sealed,
+/** Each is loaded when it is the one. */
+export const strategies: Readonly<Record<string, () => Promise<StrategyEntry>>> = {
+  reference: async () => (await import('./reference.js')).reference,
+  jwt: async () => (await import('./jwt.js')).jwt,
+  sealed: async () => (await import('./sealed.js')).sealed,
 };

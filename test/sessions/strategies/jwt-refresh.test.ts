@@ -7,10 +7,12 @@ import type { Issued, SessionStrategy } from '#src/sessions/session-strategy.js'
 import { stores } from '#src/sessions/stores/registry.js';
 import { jwt } from '#src/sessions/strategies/jwt.js';
 import { expectRejection } from '../expect-rejection.js';
+import { loaded } from '../loaded.js';
 import { type StoreLab, storeLabs } from '../store-labs.js';
 import { type WatchedStore, watched } from '../watched-store.js';
 import { decoded } from './jwt-forgery.js';
 
+const entries = await loaded(stores);
 const { idleMs, absoluteMs } = defaultLimits;
 const lifeMs = 5 * 60_000;
 const graceMs = 10_000;
@@ -43,7 +45,7 @@ for (const name of ['memory', 'redis'] as const) {
     afterEach(() => Promise.all([one.strategy.close(), two.strategy.close()]));
 
     function opened(): SessionStore {
-      const store = stores[name]?.open({ url: lab.url, deadlineMs: 400, now: () => nowMs });
+      const store = entries[name]?.open({ url: lab.url, deadlineMs: 400, now: () => nowMs });
       return store ?? expect.fail(`no store ${name}`);
     }
 

@@ -85,7 +85,7 @@ describe('redis behind Sentinel', () => {
 
     it('answers a login that is not replicated with 503, and sets no cookie; without ?replicas it succeeds', async () => {
       const login = async (url: string) => {
-        const sessions = openSessions({ strategy: 'reference', store: 'redis', storeUrl: url });
+        const sessions = await openSessions({ strategy: 'reference', store: 'redis', storeUrl: url });
         try {
           expect(await sessions.ready(5_000)).to.equal(true);
           return await withServer(sessions, { '/login': begin }, ask => ask('/login'));
