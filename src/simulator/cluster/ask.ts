@@ -1,5 +1,4 @@
 import { connect } from 'node:net';
-import { request } from 'undici';
 
 export interface Answer {
   readonly status: number;
@@ -12,6 +11,8 @@ export interface Answer {
  * rejected. A connection kept for later would hold up the graceful end of that process.
  */
 export async function ask(method: 'GET' | 'PUT', url: string, withinMs: number, body?: unknown): Promise<Answer> {
+  // Loaded here: whoever only wants the names of the members, as every command line does, needs no client.
+  const { request } = await import('undici');
   const response = await request(url, {
     method,
     reset: true,
