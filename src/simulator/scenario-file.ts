@@ -88,12 +88,12 @@ function nameOf(path: readonly PropertyKey[]): string {
 }
 
 function toBackends(
-  { count, env, command, directory = '.', ready }: ScenarioFile['system']['backends'],
+  { count, spare, env, command, directory = '.', ready }: ScenarioFile['system']['backends'],
   folder: string,
 ): Scenario['system']['backends'] {
-  if (command === undefined) return { count, env };
+  if (command === undefined) return { count, spare, env };
   const { http, within: withinMs } = { http: '/', within: 10_000, ...ready };
-  return { count, env, own: { command, directory: path.resolve(folder, directory), ready: { http, withinMs } } };
+  return { count, spare, env, own: { command, directory: path.resolve(folder, directory), ready: { http, withinMs } } };
 }
 
 /** `written`: the same file before its values were read. `folder`: where it lies. */

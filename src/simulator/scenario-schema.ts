@@ -46,6 +46,9 @@ const system = map('system', {
   target,
   backends: map('system.backends', {
     count: wholeNumber(1, 20).default(3),
+    spare: wholeNumber(0, 10)
+      .default(0)
+      .describe('More that the proxy knows and that are not started: "scale-out" does it.'),
     env: environment.default({}),
     ...ownBackendKeys,
   }).prefault({}),

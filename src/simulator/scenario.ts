@@ -16,6 +16,8 @@ export interface Scenario {
     readonly target?: string;
     readonly backends: {
       readonly count: number;
+      /** So many more that the proxy knows from the start and that `scale-out` starts. */
+      readonly spare: number;
       readonly env: Readonly<Record<string, string>>;
       /** Absent: the toy shop. */
       readonly own?: OwnBackend;

@@ -32,11 +32,12 @@ export interface KnownTargets {
 }
 
 export interface TargetSystem extends StoresSpec {
-  readonly backends: { readonly count: number };
+  readonly backends: { readonly count: number; readonly spare?: number };
 }
 
 export function targetsOf(system: TargetSystem): KnownTargets {
-  const numbers = Array.from({ length: system.backends.count }, (_, index) => `backend-${index + 1}`);
+  const { count, spare = 0 } = system.backends;
+  const numbers = Array.from({ length: count + spare }, (_, index) => `backend-${index + 1}`);
   const [backends, proxies] = [[...numbers, 'backend-any'], ['proxy']];
   const shapes = storeServerNames.filter(isStoreServer).map(name => ({ name, ...storeServers[name].shape(system) }));
   const members = shapes.flatMap(shape => [shape.name, ...shape.members]);

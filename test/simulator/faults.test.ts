@@ -18,6 +18,9 @@ const targets = { backend: 'backend-2', store: 'redis' } as const;
 type Role = keyof typeof targets;
 const isRole = (kind: TargetKind): kind is Role => Object.hasOwn(targets, kind);
 
+/** They change the pool and stay: what they do is another test. */
+const resizes = ['scale-out', 'scale-in'];
+
 /** One cluster for the whole of a test; nothing of it is left. */
 function lab(use: (cluster: Cluster) => Promise<void>): () => Promise<void> {
   return () => leavingNothing(() => withCluster(spec, use));
@@ -39,7 +42,7 @@ async function expectWhole(cluster: Cluster): Promise<void> {
 }
 
 describe('faults: every one of the registry', () => {
-  for (const [name, entry] of Object.entries(faults))
+  for (const [name, entry] of Object.entries(faults).filter(([name]) => !resizes.includes(name)))
     for (const role of entry.targets.filter(isRole))
       it(
         `${name} of a ${role} is confirmed, healed, and healed again without harm`,
@@ -114,6 +117,40 @@ describe('faults: what must not be confirmed', () => {
       await expectWhole(cluster);
     }),
   );
+});
+
+describe('faults: a pool that grows and shrinks', () => {
+  it('has a spare that nobody runs, starts it, ends another for good, and brings that back', () =>
+    leavingNothing(() =>
+      withCluster({ ...spec, backends: { count: 2, spare: 1, env: {} } }, async cluster => {
+        const [running, spare] = ['backend-1', 'backend-3'].map(name => cluster.member(name));
+        const ready = async () =>
+          (await cluster.proxyAdmin.backends()).flatMap(({ name, state }) => (state === 'ready' ? [name] : []));
+        expect(spare?.pid).to.equal(undefined);
+        expect(await ready()).to.deep.equal(['backend-1', 'backend-2']);
+
+        await strike(cluster, 'scale-out', 'backend-3', 'the proxy has backend-3 ready');
+        expect(await ready()).to.deep.equal(['backend-1', 'backend-2', 'backend-3']);
+        await strike(cluster, 'scale-in', 'backend-1', true);
+        expect(running?.pid).to.equal(undefined);
+        expect(await ready()).to.deep.equal(['backend-2', 'backend-3']);
+        await strike(cluster, 'scale-out', 'backend-1', 'the proxy has backend-1 ready');
+        expect(await ready()).to.deep.equal(['backend-1', 'backend-2', 'backend-3']);
+
+        const again = faultOf('scale-out', 'backend-1');
+        const refused = await again.inject(cluster).catch((error: Error) => error.message);
+        expect(refused).to.include('backend-1 is running already');
+        expect(await again.confirm(cluster)).to.equal(false);
+      }),
+    ));
+
+  async function strike(cluster: Cluster, name: string, target: string, seen: unknown): Promise<void> {
+    const fault = faultOf(name, target);
+    expect(await fault.confirm(cluster)).to.equal(false);
+    await fault.inject(cluster);
+    expect(await fault.confirm(cluster)).to.equal(seen);
+    await fault.heal(cluster);
+  }
 });
 
 describe('faults: what they leave while they last', () => {

@@ -37,7 +37,7 @@ describe('scenario file', () => {
       seed: 1,
       modes: ['redis'],
       system: {
-        backends: { count: 3, env: {} },
+        backends: { count: 3, spare: 0, env: {} },
         proxy: { health: { everyMs: 500, timeoutMs: 300, fall: 2, rise: 2 }, policy: 'round-robin', drainMs: 1000 },
         ...plainStores,
       },
@@ -70,7 +70,7 @@ describe('scenario file', () => {
         'users:\n',
         `seed: 7
 system:
-  backends: { count: 5, env: { SHOP_DEFECT: drop-writes, EVERY: 50, ON: true } }
+  backends: { count: 5, spare: 2, env: { SHOP_DEFECT: drop-writes, EVERY: 50, ON: true } }
   proxy: { health: { every: 1.5s, timeout: 0.2s, fall: 3, rise: 1 }, policy: random, affinity: on, drain: 0ms }
   redis: { replicas: 1, sentinels: 3, persistence: aof, memory: 9MB, eviction: allkeys-lru }
   memcached: { nodes: 2, memory: 2MB }
@@ -86,7 +86,7 @@ users:
     );
     expect(scenario.seed).to.equal(7);
     expect(scenario.system).to.deep.equal({
-      backends: { count: 5, env: { SHOP_DEFECT: 'drop-writes', EVERY: '50', ON: 'true' } },
+      backends: { count: 5, spare: 2, env: { SHOP_DEFECT: 'drop-writes', EVERY: '50', ON: 'true' } },
       proxy: {
         health: { everyMs: 1500, timeoutMs: 200, fall: 3, rise: 1 },
         policy: 'random',

@@ -30,10 +30,15 @@ export class Lab {
   }
 
   async start(spec: ProcessSpec): Promise<void> {
+    await this.add(spec).start();
+  }
+
+  /** One that somebody else will start, or nobody. */
+  add(spec: ProcessSpec): ProcessMember {
     this.#refuseWhenStopped(spec.name);
     const member = new ProcessMember(spec, this.#janitor, this.#listeners);
     this.members.push(member);
-    await member.start();
+    return member;
   }
 
   async link(name: string, toPort: number): Promise<void> {

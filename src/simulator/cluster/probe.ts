@@ -63,7 +63,7 @@ export async function waitReadmitted(cluster: Cluster, member: Member, withinMs:
     throw new Error(`the proxy did not report ${member.name} ready within ${withinMs} ms of its healing`);
 }
 
-async function proxyStateIs(cluster: Cluster, backend: string, state: string): Promise<boolean> {
+export async function proxyStateIs(cluster: Cluster, backend: string, state: string): Promise<boolean> {
   const backends = await cluster.proxyAdmin.backends();
   return backends.some(candidate => candidate.name === backend && candidate.state === state);
 }

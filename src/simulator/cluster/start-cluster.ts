@@ -26,6 +26,8 @@ export interface ClusterSpec {
   readonly target?: string | undefined;
   readonly backends: {
     readonly count: number;
+    /** So many more that the proxy knows and nobody has started: `backend-<count + 1>` and so on. */
+    readonly spare?: number;
     readonly env: Readonly<Record<string, string>>;
     /** A Node program in place of the toy shop. */
     readonly program?: string;
@@ -64,7 +66,7 @@ export async function startCluster(
   }
 }
 
-/** The names of the members that such a cluster has. */
+/** The names of the members that such a cluster starts. */
 export function memberNames(spec: ClusterSpec): string[] {
   if (spec.target !== undefined) return [];
   const names = Array.from({ length: spec.backends.count }, (_, index) => backendName(index));
@@ -90,7 +92,8 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   if (target !== undefined) return clusterOf(lab, { proxyUrl: target });
   const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, { spec: storesSpec, links })));
   const shared = await makeSharedFiles(await lab.directory(), spec.backends.env);
-  const ports = await Promise.all(Array.from({ length: spec.backends.count }, freePort));
+  const { count, spare = 0 } = spec.backends;
+  const ports = await Promise.all(Array.from({ length: count + spare }, freePort));
   const portOf = portsByName(stores, ports);
   await putLinks(lab, linksWanted(spec, stores), portOf);
   const backends = ports.map((port, index) => {
@@ -100,7 +103,8 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
     if (own !== undefined) return ownBackendSpec(own, { ...place, env, store: storesOf(spec.mode)[0] });
     return backendSpec({ ...spec.backends, ...place, env: { ...shared.env, ...env }, mode: spec.mode });
   });
-  await Promise.all(backends.map(backend => lab.start(backend)));
+  const members = backends.map(backend => lab.add(backend));
+  await Promise.all(members.slice(0, count).map(member => member.start()));
   const seen = ports.map((port, index) => lab.portSeenBy('proxy', backendName(index)) ?? port);
   const proxy = spec.proxy && (await bootProxy(lab, spec.proxy, spec.mode, seen));
   await lab.mustRun();
@@ -130,7 +134,8 @@ function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrl'> & Partial<Cluster>
 /** Those that were asked for, and those without which nobody could be led to a primary that moves. */
 function linksWanted({ links = [], backends }: ClusterSpec, stores: readonly BootedStore[]): ReadonlySet<string> {
   const moving = stores.flatMap(store => store.movingAddresses);
-  const names = Array.from({ length: backends.count }, (_, index) => backendName(index));
+  const { count, spare = 0 } = backends;
+  const names = Array.from({ length: count + spare }, (_, index) => backendName(index));
   return new Set([...links, ...names.flatMap(name => moving.map(address => `${name}->${address}`))]);
 }
 
@@ -176,7 +181,7 @@ async function waitAllReady(admin: ProxyAdmin, lab: Lab): Promise<void> {
   let seen = 'nothing yet';
   const allReady = async (): Promise<boolean> => {
     await lab.mustRun();
-    const backends = await admin.backends();
+    const backends = (await admin.backends()).filter(({ name }) => !isSpare(lab, name));
     seen = backends.map(({ name, state }) => `${name} ${state}`).join(', ');
     return backends.every(backend => backend.state === 'ready');
   };
@@ -185,6 +190,11 @@ async function waitAllReady(admin: ProxyAdmin, lab: Lab): Promise<void> {
     throw new LabError(`the proxy came up and then failed: ${error.message}`);
   });
   if (!ready) throw new LabError(`the proxy did not report every backend ready in ${proxyReadyWithinMs} ms: ${seen}`);
+}
+
+/** The proxy may have its own names for them. */
+function isSpare({ members }: Lab, backend: string): boolean {
+  return members.some(({ name, pid }) => name === backend && pid === undefined);
 }
 
 const noProxy: ProxyAdmin = { drain: refuse, ready: refuse, backends: refuse };

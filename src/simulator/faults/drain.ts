@@ -1,8 +1,7 @@
-import { eventually, waitReadmitted } from '../cluster/probe.js';
+import { waitReadmitted } from '../cluster/probe.js';
+import { hasLeft, type TakenOut, takeOut } from '../cluster/take-out.js';
 import type { FaultEntry } from '../fault.js';
 
-/** Beyond any drain window that a scenario of a few seconds would set. */
-const drainWithinMs = 30_000;
 const exitWithinMs = 5_000;
 const healWithinMs = 15_000;
 
@@ -12,31 +11,20 @@ export const drain: FaultEntry = {
   targets: ['backend'],
   options: {},
   make: target => {
-    let drained = false;
-    let asked = false;
+    let taken: TakenOut = { drained: false, asked: false };
     return {
       async inject(cluster) {
-        const member = cluster.member(target);
-        await cluster.proxyAdmin.drain(target);
-        member.mark('draining');
-        drained = await eventually(async () => {
-          const backends = await cluster.proxyAdmin.backends();
-          return backends.some(backend => backend.name === target && backend.drained);
-        }, drainWithinMs);
-        asked = member.signal('SIGTERM');
+        taken = await takeOut(cluster, target);
       },
-      async confirm(cluster) {
-        const exit = drained && asked ? await cluster.member(target).waitExit(exitWithinMs) : undefined;
-        return exit?.code === 0;
-      },
+      confirm: cluster => hasLeft(cluster, target, taken),
       async heal(cluster) {
         const member = cluster.member(target);
-        if (asked && (await member.waitExit(exitWithinMs)) === undefined) {
+        if (taken.asked && (await member.waitExit(exitWithinMs)) === undefined) {
           // It was asked to go and hangs on: a deploy tool would pull the plug as well.
           member.signal('SIGKILL');
           await member.waitExit(exitWithinMs);
         }
-        asked = false;
+        taken = { drained: false, asked: false };
         if (member.pid === undefined) await member.start();
         await cluster.proxyAdmin.ready(target);
         await waitReadmitted(cluster, member, healWithinMs);

@@ -7,6 +7,8 @@ import { kill } from './kill.js';
 import { replaceSecrets } from './replace-secrets.js';
 import { reset } from './reset.js';
 import { rotateSecrets } from './rotate-secrets.js';
+import { scaleIn } from './scale-in.js';
+import { scaleOut } from './scale-out.js';
 import { slow } from './slow.js';
 import { throttle } from './throttle.js';
 import { truncate } from './truncate.js';
@@ -21,6 +23,8 @@ export const faults: Readonly<Record<string, FaultEntry>> = {
   throttle,
   reset,
   truncate,
+  'scale-out': scaleOut,
+  'scale-in': scaleIn,
   'rotate-secrets': rotateSecrets,
   'replace-secrets': replaceSecrets,
   exec,

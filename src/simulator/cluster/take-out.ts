@@ -1,0 +1,31 @@
+import type { Cluster } from './cluster.js';
+import { eventually } from './probe.js';
+
+/** Beyond any drain window that a scenario of a few seconds would set. */
+const drainWithinMs = 30_000;
+const exitWithinMs = 5_000;
+
+export interface TakenOut {
+  /** The proxy said that nobody is bound to it any more and nothing in flight. */
+  readonly drained: boolean;
+  /** SIGTERM reached it. */
+  readonly asked: boolean;
+}
+
+/** As a good deploy takes a backend out: the proxy sends nobody new, then the process is asked to end. */
+export async function takeOut(cluster: Cluster, backend: string): Promise<TakenOut> {
+  const member = cluster.member(backend);
+  await cluster.proxyAdmin.drain(backend);
+  member.mark('draining');
+  const drained = await eventually(async () => {
+    const backends = await cluster.proxyAdmin.backends();
+    return backends.some(({ name, drained }) => name === backend && drained);
+  }, drainWithinMs);
+  return { drained, asked: member.signal('SIGTERM') };
+}
+
+/** Whether it was taken out as it should be, and then ended by itself. */
+export async function hasLeft(cluster: Cluster, backend: string, { drained, asked }: TakenOut): Promise<boolean> {
+  const exit = drained && asked ? await cluster.member(backend).waitExit(exitWithinMs) : undefined;
+  return exit?.code === 0;
+}
