@@ -27,7 +27,7 @@ async function row(ratePerSecond: number): Promise<string> {
   const operations: Operation[] = [];
   const driver = new Driver({
     plan: evenPlan(ratePerSecond),
-    origin,
+    origins: [origin],
     revocationLagMs: 0,
     timeoutMs: 2_000,
     journey: shopJourney,

@@ -48,7 +48,7 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
 
 function systemIn(file: unknown): TargetSystem | undefined {
   const system = read(scenarioParts.targetSystem, field(file, 'system') ?? {});
-  return system && { backends: system.backends, ...storesIn(system) };
+  return system && { backends: system.backends, proxy: system.proxy, ...storesIn(system) };
 }
 
 function otherKind(target: string, kind: TargetKind, action: string, kinds: readonly TargetKind[]): string {

@@ -110,6 +110,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
       ...(system.target === undefined ? {} : { target: system.target }),
       backends: toBackends(system.backends, folder),
       proxy: {
+        count: system.proxy.count,
         health: { everyMs: health.every, timeoutMs: health.timeout, fall: health.fall, rise: health.rise },
         policy,
         ...(affinity === undefined ? {} : { affinity }),

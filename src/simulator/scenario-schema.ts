@@ -53,6 +53,7 @@ const system = map('system', {
     ...ownBackendKeys,
   }).prefault({}),
   proxy: map('system.proxy', {
+    count: wholeNumber(1, 2).default(1).describe('Two share one key ring; users come in by either of them.'),
     health: health.prefault({}),
     policy: oneOf('policy', policyNames).default('round-robin'),
     affinity: oneOf('affinity', ['on', 'off'])
@@ -177,7 +178,7 @@ export const scenarioFile = map('the scenario', {
 /** The parts that are checked against each other. */
 export const scenarioParts = {
   /** Of the system what its members follow from. */
-  targetSystem: z.object({ backends: system.shape.backends, ...storesInFile }),
+  targetSystem: z.object({ backends: system.shape.backends, proxy: system.shape.proxy, ...storesInFile }),
   users,
   phases,
   fault,

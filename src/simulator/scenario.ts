@@ -23,6 +23,8 @@ export interface Scenario {
       readonly own?: OwnBackend;
     };
     readonly proxy: {
+      /** Two are two addresses of one host; they share one key ring. */
+      readonly count: number;
       readonly health: {
         readonly everyMs: number;
         readonly timeoutMs: number;

@@ -73,7 +73,7 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   const clock = new RunClock();
   const driver = new Driver({
     plan,
-    origin: cluster.proxyUrl,
+    origins: cluster.proxyUrls,
     timeoutMs: scenario.users.timeoutMs,
     revocationLagMs: header.revocationLagMs ?? 0,
     journey: journeyOf(scenario),

@@ -1,5 +1,6 @@
 import { type ModeName, storesOf } from '../modes.js';
 import { unknownName } from '../unknown-name.js';
+import { proxyNames } from './cluster/proxy.js';
 import { isStoreServer, serverOf, storeServerNames, storeServers } from './cluster/stores/registry.js';
 import type { StoresSpec } from './cluster/stores-spec.js';
 
@@ -12,7 +13,8 @@ export type TargetKind = 'backend' | 'store' | 'proxy' | 'link' | 'secrets' | 's
 
 export function kindOf(target: string): TargetKind {
   if (endsOf(target) !== undefined) return 'link';
-  if (target === 'secrets' || target === 'proxy' || target === 'system') return target;
+  if (target === 'secrets' || target === 'system') return target;
+  if (/^proxy(-\d+)?$/.test(target)) return 'proxy';
   return target === 'store' || isStoreServer(serverOf(target)) ? 'store' : 'backend';
 }
 
@@ -33,12 +35,13 @@ export interface KnownTargets {
 
 export interface TargetSystem extends StoresSpec {
   readonly backends: { readonly count: number; readonly spare?: number };
+  readonly proxy?: { readonly count: number };
 }
 
 export function targetsOf(system: TargetSystem): KnownTargets {
   const { count, spare = 0 } = system.backends;
   const numbers = Array.from({ length: count + spare }, (_, index) => `backend-${index + 1}`);
-  const [backends, proxies] = [[...numbers, 'backend-any'], ['proxy']];
+  const [backends, proxies] = [[...numbers, 'backend-any'], proxyNames(system.proxy ?? {})];
   const shapes = storeServerNames.filter(isStoreServer).map(name => ({ name, ...storeServers[name].shape(system) }));
   const members = shapes.flatMap(shape => [shape.name, ...shape.members]);
   // Where a backend learns only at run time where to go, no link can stand in its way.

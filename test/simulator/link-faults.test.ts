@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { answersOk } from '#src/simulator/cluster/ask.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { eventually } from '#src/simulator/cluster/probe.js';
 import { faults } from '#src/simulator/faults/registry.js';
@@ -6,7 +8,7 @@ import { endsOf } from '#src/simulator/targets.js';
 import { leavingNothing, quickProxy, withCluster } from './processes.js';
 
 /** One for each protocol that is spoken in a lab. */
-const links = ['proxy->backend-1', 'backend-1->redis', 'backend-2->memcached', 'backend-2->postgres'];
+const links = ['proxy-1->backend-1', 'backend-1->redis', 'backend-2->memcached', 'backend-2->postgres'];
 
 const table = [
   { name: 'cut-link', options: {}, seen: /^no answer through it within 250 ms, \d+ bytes swallowed$/ },
@@ -20,6 +22,11 @@ const table = [
 
 async function stateOf(cluster: Cluster, name: string): Promise<string | undefined> {
   return (await cluster.proxyAdmin.backends()).find(backend => backend.name === name)?.state;
+}
+
+function secretsOf(cluster: Cluster, name: string): string | undefined {
+  const environment = readFileSync(`/proc/${cluster.member(name).pid}/environ`, 'utf8').split('\0');
+  return environment.find(variable => variable.startsWith('HOLDFAST_SECRETS='));
 }
 
 async function goThrough(cluster: Cluster, link: string, { name, options, seen }: (typeof table)[number]) {
@@ -36,13 +43,13 @@ async function goThrough(cluster: Cluster, link: string, { name, options, seen }
   await fault.heal(cluster);
 }
 
-describe('faults of links', function () {
+describe('faults of links and proxies', function () {
   this.timeout(60_000);
   const spec = {
     mode: 'redis',
     backends: { count: 2, env: {} },
     stores: ['redis', 'memcached', 'postgres'],
-    proxy: quickProxy,
+    proxy: { ...quickProxy, count: 2 },
     links,
   } as const;
 
@@ -51,10 +58,14 @@ describe('faults of links', function () {
       withCluster(spec, async cluster => {
         for (const row of table) await Promise.all(links.map(link => goThrough(cluster, link, row)));
 
-        const cut = faults['cut-link']?.make('proxy->backend-1', {}) ?? expect.fail();
+        const cut = faults['cut-link']?.make('proxy-1->backend-1', {}) ?? expect.fail();
         await cut.inject(cluster);
         expect(await eventually(async () => (await stateOf(cluster, 'backend-1')) === 'down', 5_000)).to.equal(true);
         expect(await stateOf(cluster, 'backend-2')).to.equal('ready');
+        // The other proxy has no part in it.
+        cluster.member('proxy-1').mark('stopped');
+        expect(await stateOf(cluster, 'backend-1')).to.equal('ready');
+        cluster.member('proxy-1').mark('up');
         await cut.heal(cluster);
         expect(await stateOf(cluster, 'backend-1')).to.equal('ready');
 
@@ -63,6 +74,23 @@ describe('faults of links', function () {
           const idle = faults[name]?.make('backend-1->redis', options);
           expect(await idle?.confirm(cluster), `${name} that was not done`).to.equal(false);
         }
+        expect(cluster.proxyUrls).to.have.length(2).and.include(cluster.proxyUrl);
+        expect(secretsOf(cluster, 'proxy-1'))
+          .to.match(/^HOLDFAST_SECRETS=lab:/)
+          .and.equal(secretsOf(cluster, 'proxy-2'));
+        const secrets = secretsOf(cluster, 'proxy-1');
+        for (const name of ['kill', 'hang']) {
+          const fault = faults[name]?.make('proxy-1') ?? expect.fail();
+          await fault.inject(cluster);
+          expect(await fault.confirm(cluster), name).to.equal(true);
+          expect(await answersOk(`${cluster.proxyUrls[0]}/health`, 200)).to.equal(false);
+          expect(await answersOk(`${cluster.proxyUrls[1]}/health`, 1_000)).to.equal(true);
+          expect(await stateOf(cluster, 'backend-1'), 'the other is asked').to.equal('ready');
+          await fault.heal(cluster);
+          expect(await answersOk(`${cluster.proxyUrls[0]}/health`, 1_000)).to.equal(true);
+          expect(secretsOf(cluster, 'proxy-1')).to.equal(secrets);
+        }
+
         const long = faults.reset?.make('backend-1->redis', { bytes: 100_000 });
         await long?.inject(cluster);
         expect(await long?.confirm(cluster), 'no answer is that long').to.equal(false);

@@ -31,9 +31,9 @@ export interface Driven {
   readonly lab: LabRecord;
 }
 
-/** Drives one user per list of steps against the origin and gives back every record. */
+/** Drives one user per list of steps against the origin, or the several of one host, and gives back every record. */
 export async function drive(
-  origin: string,
+  origin: string | readonly string[],
   users: readonly (readonly PlannedStep[])[],
   { timeoutMs = 2_000, readBack = false, revocationLagMs = 0, journey = shopJourney } = {},
 ): Promise<Driven> {
@@ -46,7 +46,15 @@ export async function drive(
   };
   const onOperation = (operation: Operation): number => operations.push(operation);
   const clock = new RunClock();
-  const driver = new Driver({ plan, origin, timeoutMs, revocationLagMs, journey, clock, onOperation });
+  const driver = new Driver({
+    plan,
+    origins: [origin].flat(),
+    timeoutMs,
+    revocationLagMs,
+    journey,
+    clock,
+    onOperation,
+  });
   try {
     await driver.run();
     if (readBack) await driver.readBack();

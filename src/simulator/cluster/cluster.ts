@@ -6,6 +6,9 @@ import type { Toxic } from './toxics.js';
 export interface Cluster {
   /** Origin that users talk to, for example `http://127.0.0.1:41234`. */
   readonly proxyUrl: string;
+  /** All of them, one for each proxy: users may come in by any. */
+  readonly proxyUrls: readonly string[];
+  /** Of all proxies at once. */
   readonly proxyAdmin: ProxyAdmin;
   readonly members: readonly Member[];
   /** Of the stores: `{ redis: '7.0.15' }`. */
@@ -79,7 +82,7 @@ export interface Member {
   mark(state: MemberState): void;
 }
 
-/** What the simulator asks of the proxy under test, over its admin API. */
+/** What the simulator asks of the proxy under test, over its admin API; of several, what holds for all that are up. */
 export interface ProxyAdmin {
   drain(backend: string): Promise<void>;
   ready(backend: string): Promise<void>;

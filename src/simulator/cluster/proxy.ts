@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { ModeName } from '../../modes.js';
 import { answersOk } from './ask.js';
@@ -8,6 +7,8 @@ const cli = path.resolve(import.meta.dirname, '../../cli.js');
 
 /** What the proxy under test is started with; what is absent is left to its own defaults. Durations are milliseconds. */
 export interface ProxySpec {
+  /** So many, with one key ring: 1 when absent. */
+  readonly count?: number;
   readonly health?: {
     readonly path?: string;
     readonly everyMs: number;
@@ -30,6 +31,9 @@ export interface ProxySpec {
 }
 
 export interface ProxyPlace {
+  readonly name: string;
+  /** Shared by all proxies, and the same after a restart: each reads the cookies of the others, and of its own past. */
+  readonly secrets: string;
   readonly mode: ModeName;
   readonly port: number;
   readonly adminPort: number;
@@ -38,16 +42,20 @@ export interface ProxyPlace {
 
 export function proxySpec(spec: ProxySpec, place: ProxyPlace): ProcessSpec {
   return {
-    name: 'proxy',
+    name: place.name,
     role: 'proxy',
     port: place.port,
     command: process.execPath,
     args: [spec.program ?? cli, 'proxy', ...flags(spec, place)],
-    // The same ring after a restart: cookies that the proxy signed before it died stay valid.
-    env: { HOLDFAST_SECRETS: `lab:${randomBytes(32).toString('hex')}` },
+    env: { HOLDFAST_SECRETS: place.secrets },
     answers: withinMs => answersOk(`http://127.0.0.1:${place.adminPort}/backends`, withinMs),
     remedy: 'the same command by hand, to see what it says',
   };
+}
+
+/** `proxy`, or `proxy-1` and `proxy-2`. */
+export function proxyNames({ count = 1 }: Pick<ProxySpec, 'count'>): readonly string[] {
+  return count === 1 ? ['proxy'] : Array.from({ length: count }, (_, index) => `proxy-${index + 1}`);
 }
 
 function flags(

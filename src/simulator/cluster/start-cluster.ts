@@ -5,20 +5,17 @@ import { LabError } from '../errors.js';
 import { interruptible } from '../interruptible.js';
 import { endsOf } from '../targets.js';
 import { backendSpec } from './backend.js';
+import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
-import type { Cluster, ProxyAdmin } from './cluster.js';
-import { freePort, isFree } from './free-port.js';
+import type { Cluster } from './cluster.js';
+import { freePort } from './free-port.js';
 import { Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
-import { eventually } from './probe.js';
 import type { Listeners } from './process-member.js';
-import { type ProxySpec, proxySpec } from './proxy.js';
-import { proxyAdmin } from './proxy-admin.js';
+import { type ProxySpec, proxyNames } from './proxy.js';
 import { makeSharedFiles } from './shared-files.js';
 import { isStoreServer, storeServerNames, storeServers } from './stores/registry.js';
 import { plainStores, type StoresSpec } from './stores-spec.js';
-
-const proxyReadyWithinMs = 10_000;
 
 export interface ClusterSpec {
   readonly mode: ModeName;
@@ -73,7 +70,7 @@ export function memberNames(spec: ClusterSpec): string[] {
   const stores = ownStores(spec).flatMap(
     name => storeServers[name]?.shape(spec.storesSpec ?? plainStores).members ?? [],
   );
-  return [...stores, ...names, ...(spec.proxy === undefined ? [] : ['proxy'])];
+  return [...stores, ...names, ...(spec.proxy === undefined ? [] : proxyNames(spec.proxy))];
 }
 
 /** The stores that the lab starts itself. */
@@ -89,7 +86,7 @@ function backendName(index: number): string {
 
 async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   const { links = [], storesSpec = plainStores, target } = spec;
-  if (target !== undefined) return clusterOf(lab, { proxyUrl: target });
+  if (target !== undefined) return clusterOf(lab, { proxyUrls: [target] });
   const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, { spec: storesSpec, links })));
   const shared = await makeSharedFiles(await lab.directory(), spec.backends.env);
   const { count, spare = 0 } = spec.backends;
@@ -105,20 +102,21 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   });
   const members = backends.map(backend => lab.add(backend));
   await Promise.all(members.slice(0, count).map(member => member.start()));
-  const seen = ports.map((port, index) => lab.portSeenBy('proxy', backendName(index)) ?? port);
-  const proxy = spec.proxy && (await bootProxy(lab, spec.proxy, spec.mode, seen));
+  const seenBy = (from: string) => ports.map((port, index) => lab.portSeenBy(from, backendName(index)) ?? port);
+  const proxies = spec.proxy && (await bootProxies(lab, spec.proxy, spec.mode, seenBy));
   await lab.mustRun();
   return clusterOf(lab, {
-    proxyUrl: proxy?.url ?? `http://127.0.0.1:${ports[0]}`,
-    ...(proxy === undefined ? {} : { proxyAdmin: proxy.admin }),
+    proxyUrls: proxies?.urls ?? [`http://127.0.0.1:${ports[0]}`],
+    ...(proxies === undefined ? {} : { proxyAdmin: proxies.admin }),
     versions: Object.assign({}, ...stores.map(({ versions }) => versions)),
     // The user's own program knows nothing of it.
     secretsFile: spec.backends.own === undefined ? shared.secretsFile : undefined,
   });
 }
 
-function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrl'> & Partial<Cluster>): Cluster {
+function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrls'> & Partial<Cluster>): Cluster {
   return {
+    proxyUrl: known.proxyUrls[0] ?? '',
     proxyAdmin: noProxy,
     members: lab.members,
     versions: {},
@@ -159,46 +157,4 @@ function urlsSeenBy(lab: Lab, from: string, stores: readonly BootedStore[]): Sto
 function portsByName(stores: readonly BootedStore[], backendPorts: readonly number[]): ReadonlyMap<string, number> {
   const backends = backendPorts.map((port, index) => [backendName(index), port] as const);
   return new Map([...stores.flatMap(({ ports }) => [...ports]), ...backends]);
-}
-
-async function bootProxy(lab: Lab, spec: ProxySpec, mode: ModeName, backendPorts: readonly number[]) {
-  const host = spec.host ?? '127.0.0.1';
-  const port = await portFor(spec.port, host, '--port');
-  const adminPort = await portFor(spec.adminPort, '127.0.0.1', '--admin-port');
-  await lab.start(proxySpec(spec, { mode, port, adminPort, backendPorts }));
-  const admin = proxyAdmin(`http://127.0.0.1:${adminPort}`);
-  await waitAllReady(admin, lab);
-  return { url: `http://${host}:${port}`, admin };
-}
-
-async function portFor(wanted: number | undefined, host: string, flag: string): Promise<number> {
-  if (wanted === undefined || wanted === 0) return freePort();
-  if (await isFree(wanted, host)) return wanted;
-  throw new LabError(`port ${wanted} on ${host} is in use; choose another with ${flag}, or 0 for any free one`);
-}
-
-async function waitAllReady(admin: ProxyAdmin, lab: Lab): Promise<void> {
-  let seen = 'nothing yet';
-  const allReady = async (): Promise<boolean> => {
-    await lab.mustRun();
-    const backends = (await admin.backends()).filter(({ name }) => !isSpare(lab, name));
-    seen = backends.map(({ name, state }) => `${name} ${state}`).join(', ');
-    return backends.every(backend => backend.state === 'ready');
-  };
-  const ready = await eventually(allReady, proxyReadyWithinMs).catch((error: Error) => {
-    if (error instanceof LabError) throw error;
-    throw new LabError(`the proxy came up and then failed: ${error.message}`);
-  });
-  if (!ready) throw new LabError(`the proxy did not report every backend ready in ${proxyReadyWithinMs} ms: ${seen}`);
-}
-
-/** The proxy may have its own names for them. */
-function isSpare({ members }: Lab, backend: string): boolean {
-  return members.some(({ name, pid }) => name === backend && pid === undefined);
-}
-
-const noProxy: ProxyAdmin = { drain: refuse, ready: refuse, backends: refuse };
-
-async function refuse(): Promise<never> {
-  throw new LabError('this cluster was started without a proxy');
 }

@@ -9,7 +9,7 @@ const healWithinMs = 15_000;
 /** SIGSTOP: the kernel goes on accepting connections for it, so a check that only connects sees nothing. */
 export const hang: FaultEntry = {
   summary: 'SIGSTOP, later SIGCONT: accepts connections and answers nothing',
-  targets: ['backend', 'store'],
+  targets: ['backend', 'store', 'proxy'],
   options: {},
   make: target => ({
     async inject(cluster) {

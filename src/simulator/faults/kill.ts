@@ -7,7 +7,7 @@ const healWithinMs = 15_000;
 /** SIGKILL: the process gets no chance to say or save anything. Healed by a new boot on the same port. */
 export const kill: FaultEntry = {
   summary: 'SIGKILL; healed by a new start on the same port',
-  targets: ['backend', 'store'],
+  targets: ['backend', 'store', 'proxy'],
   options: {},
   make: target => {
     /** A process that was dead before proves nothing: only what was alive here can have been killed here. */

@@ -1,6 +1,7 @@
 import type { LabRecord, Operation } from '../history.js';
 import type { Plan } from '../plan.js';
 import type { RunClock } from '../run-clock.js';
+import { clientFrom } from './fallback-client.js';
 import { HttpClient } from './http-client.js';
 import type { Journey } from './shop-requests.js';
 import { User, type World } from './user.js';
@@ -10,8 +11,9 @@ const readBackAtOnce = 64;
 
 export interface DriverOptions {
   readonly plan: Plan;
-  /** Where the users go, for example `http://127.0.0.1:41234`. Loopback only: `LabError` otherwise. */
-  readonly origin: string;
+  /** Where the users go, for example `http://127.0.0.1:41234`; several are the addresses of one host, over which they are
+   * spread. Loopback only: `LabError` otherwise. */
+  readonly origins: readonly string[];
   readonly timeoutMs: number;
   /** For so long an ended session may still be honoured elsewhere: old cookies are tried no earlier. */
   readonly revocationLagMs: number;
@@ -28,7 +30,7 @@ export interface DriverOptions {
 export class Driver {
   readonly #options: DriverOptions;
   readonly #users: readonly User[];
-  readonly #client: HttpClient;
+  readonly #clients: readonly HttpClient[];
   readonly #lagsMs: number[] = [];
   #operations = 0;
   readonly #droppedMs: number[] = [];
@@ -36,9 +38,9 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.#options = options;
-    this.#client = new HttpClient(options.origin, options.timeoutMs);
+    this.#clients = options.origins.map(origin => new HttpClient(origin, options.timeoutMs));
     const world = this.#world();
-    this.#users = options.plan.users.map(user => new User(user, world));
+    this.#users = options.plan.users.map((user, index) => new User(user, world, clientFrom(this.#clients, index)));
   }
 
   /** Lives the plan; resolves when every step of it is done or dropped, or soon after `close`. */
@@ -63,22 +65,21 @@ export class Driver {
   }
 
   /** Users do nothing more, what is in flight is broken off, the clock is closed. Idempotent. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closed = true;
     this.#options.clock.close();
-    return this.#client.close();
+    await Promise.all(this.#clients.map(client => client.close()));
   }
 
   #world(): World {
-    const { origin, timeoutMs, revocationLagMs, journey, clock, onOperation } = this.#options;
+    const { origins, timeoutMs, revocationLagMs, journey, clock, onOperation } = this.#options;
     return {
-      origin,
+      origin: origins[0] ?? '',
       timeoutMs,
       revocationLagMs,
       journey,
       clock,
       isOver: () => this.#closed,
-      client: this.#client,
       nextId: () => ++this.#operations,
       onOperation,
       onLag: ms => this.#lagsMs.push(ms),

@@ -9,9 +9,9 @@ import { Standing } from './standing.js';
 
 /** What all users of a run share. */
 export interface World {
+  /** Of the cookies. */
   readonly origin: string;
   readonly journey: Journey;
-  readonly client: HttpClient;
   readonly clock: RunClock;
   readonly timeoutMs: number;
   readonly revocationLagMs: number;
@@ -67,11 +67,11 @@ export class User {
   #beside: Promise<unknown>[] = [];
   readonly #replays: Promise<void>[] = [];
 
-  constructor({ name, steps }: PlannedUser, world: World) {
+  constructor({ name, steps }: PlannedUser, world: World, client: Pick<HttpClient, 'send'>) {
     this.#name = name;
     this.#steps = steps;
     this.#world = world;
-    this.#browser = new Browser(name, world.origin, world.journey, world.client);
+    this.#browser = new Browser(name, world.origin, world.journey, client);
   }
 
   /** Resolves when every step is done or dropped, or soon after all is over. */

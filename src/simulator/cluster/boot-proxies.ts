@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import type { ModeName } from '../../modes.js';
+import { LabError } from '../errors.js';
+import type { ProxyAdmin } from './cluster.js';
+import { freePort, isFree } from './free-port.js';
+import type { Lab } from './lab.js';
+import { eventually } from './probe.js';
+import { type ProxyPlace, type ProxySpec, proxyNames, proxySpec } from './proxy.js';
+import { adminOfAll, proxyAdmin } from './proxy-admin.js';
+
+const proxyReadyWithinMs = 10_000;
+
+/** Resolves when each answers and reports every backend ready. `portsSeenBy`: where it finds the backends. */
+export async function bootProxies(
+  lab: Lab,
+  spec: ProxySpec,
+  mode: ModeName,
+  portsSeenBy: (proxy: string) => readonly number[],
+): Promise<{ readonly urls: readonly string[]; readonly admin: ProxyAdmin }> {
+  const secrets = `lab:${randomBytes(32).toString('hex')}`;
+  const places = await Promise.all(
+    proxyNames(spec).map(async (name, index) => {
+      const ports = await portsFor(spec, index);
+      return { name, secrets, mode, ...ports, backendPorts: portsSeenBy(name) };
+    }),
+  );
+  const admins = await Promise.all(places.map(place => bootProxy(lab, spec, place)));
+  const urls = places.map(({ port }) => `http://${spec.host ?? '127.0.0.1'}:${port}`);
+  const known = places.map(({ name }, index) => ({ member: lab.member(name), admin: admins[index] ?? noProxy }));
+  return { urls, admin: adminOfAll(known) };
+}
+
+async function bootProxy(lab: Lab, spec: ProxySpec, place: ProxyPlace): Promise<ProxyAdmin> {
+  await lab.start(proxySpec(spec, place));
+  const admin = proxyAdmin(`http://127.0.0.1:${place.adminPort}`);
+  await waitAllReady(admin, lab);
+  return admin;
+}
+
+/** Those that were wanted are the first one's. */
+async function portsFor(spec: ProxySpec, index: number): Promise<{ port: number; adminPort: number }> {
+  const { host = '127.0.0.1', port, adminPort } = index === 0 ? spec : {};
+  return {
+    port: await portFor(port, host, '--port'),
+    adminPort: await portFor(adminPort, '127.0.0.1', '--admin-port'),
+  };
+}
+
+async function portFor(wanted: number | undefined, host: string, flag: string): Promise<number> {
+  if (wanted === undefined || wanted === 0) return freePort();
+  if (await isFree(wanted, host)) return wanted;
+  throw new LabError(`port ${wanted} on ${host} is in use; choose another with ${flag}, or 0 for any free one`);
+}
+
+async function waitAllReady(admin: ProxyAdmin, lab: Lab): Promise<void> {
+  let seen = 'nothing yet';
+  const allReady = async (): Promise<boolean> => {
+    await lab.mustRun();
+    const backends = (await admin.backends()).filter(({ name }) => !isSpare(lab, name));
+    seen = backends.map(({ name, state }) => `${name} ${state}`).join(', ');
+    return backends.every(backend => backend.state === 'ready');
+  };
+  const ready = await eventually(allReady, proxyReadyWithinMs).catch((error: Error) => {
+    if (error instanceof LabError) throw error;
+    throw new LabError(`the proxy came up and then failed: ${error.message}`);
+  });
+  if (!ready) throw new LabError(`the proxy did not report every backend ready in ${proxyReadyWithinMs} ms: ${seen}`);
+}
+
+/** The proxy may have its own names for them. */
+function isSpare({ members }: Lab, backend: string): boolean {
+  return members.some(({ name, pid }) => name === backend && pid === undefined);
+}
+
+export const noProxy: ProxyAdmin = { drain: refuse, ready: refuse, backends: refuse };
+
+async function refuse(): Promise<never> {
+  throw new LabError('this cluster was started without a proxy');
+}
