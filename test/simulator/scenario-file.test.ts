@@ -38,7 +38,12 @@ describe('scenario file', () => {
       modes: ['redis'],
       system: {
         backends: { count: 3, spare: 0, env: {} },
-        proxy: { health: { everyMs: 500, timeoutMs: 300, fall: 2, rise: 2 }, policy: 'round-robin', drainMs: 1000 },
+        proxy: {
+          count: 1,
+          health: { everyMs: 500, timeoutMs: 300, fall: 2, rise: 2 },
+          policy: 'round-robin',
+          drainMs: 1000,
+        },
         ...plainStores,
       },
       users: {
@@ -71,7 +76,7 @@ describe('scenario file', () => {
         `seed: 7
 system:
   backends: { count: 5, spare: 2, env: { SHOP_DEFECT: drop-writes, EVERY: 50, ON: true } }
-  proxy: { health: { every: 1.5s, timeout: 0.2s, fall: 3, rise: 1 }, policy: random, affinity: on, drain: 0ms }
+  proxy: { count: 2, health: { every: 1.5s, timeout: 0.2s, fall: 3, rise: 1 }, policy: random, affinity: on, drain: 0ms }
   redis: { replicas: 1, sentinels: 3, persistence: aof, memory: 9MB, eviction: allkeys-lru }
   memcached: { nodes: 2, memory: 2MB }
   postgres: { commit: asynchronous }
@@ -88,6 +93,7 @@ users:
     expect(scenario.system).to.deep.equal({
       backends: { count: 5, spare: 2, env: { SHOP_DEFECT: 'drop-writes', EVERY: '50', ON: 'true' } },
       proxy: {
+        count: 2,
         health: { everyMs: 1500, timeoutMs: 200, fall: 3, rise: 1 },
         policy: 'random',
         affinity: 'on',
@@ -332,13 +338,11 @@ describe('a broken scenario file', () => {
       broken('users:\n', 'system: { backends: { comand: node server.js } }\nusers:\n'),
       'unknown key in system.backends "comand"',
     ],
-    [broken('users:\n', 'system: { redis: { links: proxied } }\nusers:\n'), 'unknown key in system.redis "links"'],
     [
       broken('users:\n', 'system: { memcached: { memory: 0MB } }\nusers:\n'),
       'found "0MB", expected a size from 1MB to 9999MB, such as 64MB',
     ],
     [broken('target: redis', 'target: redis.primary'), 'unknown target "redis.primary"'],
-    [broken('do: kill', 'do: explode'), 'unknown fault "explode"'],
   ];
 
   for (const [text, message] of notBuilt) {

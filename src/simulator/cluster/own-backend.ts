@@ -52,7 +52,7 @@ export function ownBackendSpec(own: OwnBackend, { name, port, env, storeUrls, st
     group: true,
     directory: own.directory,
     readyWithinMs: own.ready.withinMs,
-    answers: withinMs => respondsWell(`http://127.0.0.1:${port}${own.ready.http}`, withinMs),
+    answers: (withinMs, at = port) => respondsWell(`http://127.0.0.1:${at}${own.ready.http}`, withinMs),
     remedy:
       `cd ${own.directory} && PORT=${port} ${command}   (by hand, to see what it says); it must listen on 127.0.0.1:${port}` +
       ` and answer GET ${own.ready.http} (system.backends.ready.http) with a status from 200 to 299`,
