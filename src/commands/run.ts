@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { Interrupted } from '../simulator/errors.js';
+import { readReplay } from '../simulator/plan-file.js';
 import type { Scenario } from '../simulator/scenario.js';
 import { readScenario } from '../simulator/scenario-file.js';
 import { type JudgedRun, judgeRepeats } from '../simulator/verdict.js';
@@ -17,6 +18,7 @@ interface RunArgs extends StoreArgs {
   readonly scenarios: readonly string[];
   readonly mode: readonly string[] | undefined;
   readonly seed: number | undefined;
+  readonly plan: string | undefined;
   readonly repeat: number;
   readonly out: string;
   readonly json: string | undefined;
@@ -38,6 +40,11 @@ export const run: CommandModule<object, RunArgs> = {
         describe: 'only these modes, a,b; default: those of the file',
       })
       .option('seed', { type: 'number', requiresArg: true, describe: 'another seed than that of the file' })
+      .option('plan', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'run the plan.json of an earlier run again: its users and its faults, not those of a seed',
+      })
       .option('repeat', {
         type: 'number',
         default: 1,
@@ -56,7 +63,8 @@ export const run: CommandModule<object, RunArgs> = {
       .option('history', { type: 'string', requiresArg: true, describe: 'write every operation as NDJSON' })
       .example('$0 run scenarios/kill-one.yaml', 'every mode of the file')
       .example('$0 run scenarios/*.yaml --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')
-      .example('$0 run scenarios/kill-one.yaml --seed 7 --repeat 10', 'ten times the same plan'),
+      .example('$0 run scenarios/kill-one.yaml --seed 7 --repeat 10', 'ten times the same plan')
+      .example('$0 run scenarios/kill-one.yaml --plan plan.json', 'a plan that was kept'),
   handler: exiting(args => interruptible(signal => runAll(args, signal))),
 };
 
@@ -64,7 +72,8 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
   const repeat = parseCount('repeat', args.repeat, 1, 1000);
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const modes = args.mode === undefined ? undefined : parseModes(args.mode);
-  const scenarios = await Promise.all(args.scenarios.map(readScenario));
+  const replay = args.plan === undefined ? undefined : await readReplay(onlyScenario(args), args.plan);
+  const scenarios = replay === undefined ? await Promise.all(args.scenarios.map(readScenario)) : [replay.scenario];
   const storeUrls = parseStoreUrls(args);
   for (const scenario of scenarios) {
     modesOf(scenario, modes);
@@ -76,7 +85,8 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
   await checkOutputs(files, args.out, names);
   const judged: JudgedRun[][] = [];
   for (const scenario of scenarios) {
-    const choices = { modes: modesOf(scenario, modes), seed: seed ?? scenario.seed, repeat, storeUrls, signal };
+    const planned = { seed: seed ?? scenario.seed, ...(replay && { plan: replay.plan }) };
+    const choices = { modes: modesOf(scenario, modes), ...planned, repeat, storeUrls, signal };
     const progress = showProgress(scenario.name);
     const { plan, runs } = await runScenario(scenario, { ...choices, onProgress: progress.show }).finally(progress.end);
     printReport(runs);
@@ -87,6 +97,15 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
     judged.push(runs);
   }
   return exitCodeOf(judged.flatMap(wordsOf));
+}
+
+function onlyScenario({ scenarios, seed }: RunArgs): string {
+  const [file, ...others] = scenarios;
+  if (file === undefined || others.length > 0) {
+    throw new UsageError('--plan is the plan of one scenario: name that file alone.');
+  }
+  if (seed === undefined) return file;
+  throw new UsageError('--plan and --seed: a plan holds what its seed gave. Take one of the two out.');
 }
 
 /** Two of one name would write over each other's results. */

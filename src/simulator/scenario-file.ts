@@ -1,7 +1,5 @@
-import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
-import { ScenarioError } from './errors.js';
 import type { FaultTrigger } from './fault-trigger.js';
 import { faults } from './faults/registry.js';
 import type { FaultSpec, Scenario } from './scenario.js';
@@ -9,47 +7,38 @@ import { crossProblems } from './scenario-checks.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './scenario-schema.js';
 import { storesIn } from './scenario-stores.js';
 import { type Problem, parseYaml, scenarioBytesMax } from './scenario-yaml.js';
+import { readTextFile } from './text-file.js';
 
 /** Rejects with `ScenarioError` when the file cannot be read, or is no scenario. */
 export async function readScenario(file: string): Promise<Scenario> {
-  return parseScenario(await readText(file), file);
+  return parseScenario(await readScenarioText(file), file);
+}
+
+export function readScenarioText(file: string): Promise<string> {
+  const example = 'a scenario such as scenarios/kill-one.yaml';
+  return readTextFile(file, { bytesMax: scenarioBytesMax, what: 'a scenario in YAML', example });
 }
 
 /** Throws `ScenarioError`: a line `file:line:column: what was found, what was expected` per mistake, ten at most. */
 export function parseScenario(text: string, fileName: string): Scenario {
   const yaml = parseYaml(text, fileName);
-  const shape = scenarioFile.safeParse(yaml.value);
+  const read = scenarioIn(yaml.value, path.dirname(fileName));
+  if ('problems' in read) throw yaml.refusal(read.problems);
+  return read.scenario;
+}
+
+/** Pure. What is written in a file that lies in `folder`: a scenario, or all that is wrong with it. */
+export function scenarioIn(
+  written: unknown,
+  folder: string,
+): { readonly scenario: Scenario } | { readonly problems: readonly Problem[] } {
+  const shape = scenarioFile.safeParse(written);
   const problems = [
-    ...(shape.error?.issues ?? []).flatMap(issue => shapeProblems(issue, yaml.value)),
-    ...crossProblems(yaml.value),
+    ...(shape.error?.issues ?? []).flatMap(issue => shapeProblems(issue, written)),
+    ...crossProblems(written),
   ];
-  if (!shape.success || problems.length > 0) throw yaml.refusal(problems);
-  return toScenario(shape.data, yaml.value, path.dirname(fileName));
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    const handle = await open(file, 'r');
-    try {
-      const stat = await handle.stat();
-      if (!stat.isFile())
-        throw new ScenarioError(`${file}: found something that is not a file, expected a scenario in YAML`);
-      if (stat.size > scenarioBytesMax) {
-        throw new ScenarioError(`${file}:1:1: found ${stat.size} bytes, expected at most ${scenarioBytesMax}`);
-      }
-      return await handle.readFile('utf8');
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw error instanceof ScenarioError ? error : unreadable(file, error);
-  }
-}
-
-function unreadable(file: string, error: unknown): ScenarioError {
-  const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-  const found = missing ? 'found no such file' : `cannot be read (${error instanceof Error ? error.message : error})`;
-  return new ScenarioError(`${file}: ${found}, expected a scenario such as scenarios/kill-one.yaml`);
+  if (!shape.success || problems.length > 0) return { problems };
+  return { scenario: toScenario(shape.data, written, folder) };
 }
 
 function shapeProblems(issue: z.core.$ZodIssue, file: unknown): Problem[] {
@@ -80,7 +69,7 @@ function valueAt(file: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 /** `users.arrivals.rate`, `faults[1].id`. */
-function nameOf(path: readonly PropertyKey[]): string {
+export function nameOf(path: readonly PropertyKey[]): string {
   return path
     .map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
     .join('')
@@ -139,7 +128,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
 }
 
 /** `written`: the same fault before its values were read. */
-export function toFault(fault: FaultInFile, written: unknown): FaultSpec {
+function toFault(fault: FaultInFile, written: unknown): FaultSpec {
   const { id, do: action, target, for: forMs } = fault;
   const names = Object.keys(faults[action]?.options ?? {}).filter(name => valueAt(written, [name]) !== undefined);
   const options = Object.fromEntries(names.map(name => [name, valueAt(written, [name])]));

@@ -6,6 +6,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import { type ModeName, modeNames } from '#src/modes.js';
+import { makePlan } from '#src/simulator/plan.js';
+import { parseScenario } from '#src/simulator/scenario-file.js';
 import { root, withHoldfast } from './holdfast.js';
 
 /** The part of the JSON contract that these tests read. */
@@ -180,9 +182,15 @@ describe('inconclusive runs', function () {
     expect(text).to.match(/hang.*not confirmed/s);
   });
 
-  it('users who wrote nothing: exit 2', async () => {
-    const { code, text } = await runText(short('', '[]', '    - writes.phantom == 0', '60s'), '--mode', 'redis');
+  it('users who wrote nothing: exit 2; by a plan that was kept, which is written again to the byte', async () => {
+    const yaml = short('', '[]', '    - writes.phantom == 0', '60s');
+    const kept = `${JSON.stringify(makePlan(parseScenario(yaml, 'short.yaml'), 99))}\n`;
+    const file = path.join(root, 'dist', `short-${process.pid}.json`);
+    await writeFile(file, kept);
+    const { code, text, plan, result } = await runText(yaml, '--mode', 'redis', '--plan', file);
     expect(code, text).to.equal(2);
+    expect(plan).to.equal(kept);
+    expect(result).to.include({ seed: 99 });
   });
 });
 

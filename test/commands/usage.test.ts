@@ -54,6 +54,24 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
     code: 3,
     says: ['--seed', 'whole number'],
   },
+  {
+    name: 'a plan of two scenarios',
+    args: ['run', killOne, path.join(root, 'scenarios/hang-one.yaml'), '--plan', 'plan.json'],
+    code: 3,
+    says: ['--plan is the plan of one scenario'],
+  },
+  {
+    name: 'a plan beside a seed',
+    args: ['run', killOne, '--plan', 'plan.json', '--seed', '7'],
+    code: 3,
+    says: ['--plan and --seed'],
+  },
+  {
+    name: 'a plan that is none',
+    args: ['run', killOne, '--plan', killOne],
+    code: 3,
+    says: ['kill-one.yaml: found no JSON', 'expected a plan'],
+  },
   { name: 'a negative repeat', args: ['run', killOne, '--repeat', '0'], code: 3, says: ['--repeat'] },
   {
     name: 'an output folder that is not there',
