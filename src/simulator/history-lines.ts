@@ -128,7 +128,8 @@ const memberRules: Rules<MemberRecord> = {
   type: only('member'),
   member: name,
   atMs: milliseconds,
-  state: oneOf(['up', 'draining', 'stopped', 'dead']),
+  state: oneOf(['up', 'draining', 'ejected', 'stopped', 'dead']),
+  role: optional(name),
 };
 
 const labRules: Rules<LabRecord> = {

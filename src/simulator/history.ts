@@ -91,7 +91,10 @@ export interface MemberRecord {
   readonly type: 'member';
   readonly member: string;
   readonly atMs: number;
-  readonly state: 'up' | 'draining' | 'stopped' | 'dead';
+  /** `ejected`: it lives, and the proxy sends it nothing. */
+  readonly state: 'up' | 'draining' | 'ejected' | 'stopped' | 'dead';
+  /** What it is among its like from then on: `primary`, `replica`. */
+  readonly role?: string;
 }
 
 /** The lab's own health: how late the driver sent what nothing but the clock held back, and what it had to drop. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { pageScript } from '#src/report/page-script.js';
 import { reporters } from '#src/report/reporters/registry.js';
+import type { MemberRecord } from '#src/simulator/history.js';
 import { changed, counting, sampleRun, sampleRuns } from './sample-runs.js';
 
 const report = (runs = sampleRuns()) => reporters.html.report(runs, { colour: false });
@@ -45,7 +46,10 @@ describe('the html reporter', () => {
   it('shows the evidence of a fault, and what it was like before, during and after', () => {
     const sample = sampleRun({ mode: 'sticky', users: 3 });
     const faults = sample.run.faults.map(fault => ({ ...fault, evidence: 'WAIT 1 100 answered 0' }));
-    const text = report([changed(sample, { run: { faults } })]);
+    const header = { ...sample.run.header, faults: ['kill', 'late'] };
+    const lab = { ...sample.run.lab, neverStruck: { late: 'its moment never came' } };
+    const text = report([changed(sample, { run: { faults, header, lab } })]);
+    expect(text).to.include('<td>late</td><td colspan="6">never struck: its moment never came</td>');
     expect(text).to.match(/<td>kill<\/td><td>backend-2<\/td><td>2\.500 s<\/td>.*<td>WAIT 1 100 answered 0<\/td>/);
     for (const window of ['before', 'during', 'after']) expect(text).to.include(`<th scope="row">${window}</th>`);
   });
@@ -113,6 +117,25 @@ describe('the html reporter', () => {
     const text = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
     expect(text).to.include('<li>Warning: Expected writes.lost == 0; it was 362.</li>');
     expect(text).to.include('<td class="inconclusive">! warning</td>').and.not.include('✗ not met');
+  });
+
+  it('says of each process in words when it is not up, and what its role is', () => {
+    const sample = sampleRun({ mode: 'redis', users: 3 });
+    const member = (name: string, atMs: number, rest: Pick<MemberRecord, 'state' | 'role'>): MemberRecord => ({
+      type: 'member',
+      member: name,
+      atMs,
+      ...rest,
+    });
+    const members = [
+      member('redis.replica-1', 0, { state: 'up', role: 'replica' }),
+      member('redis.replica-1', 3000, { state: 'up', role: 'primary' }),
+      member('backend-1', 0, { state: 'up' }),
+      member('backend-1', 2500, { state: 'ejected' }),
+    ];
+    const text = report([changed(sample, { run: { members } })]);
+    expect(text).to.include('redis.replica-1 up, replica from 0.000 s to 3.000 s').and.include('>primary</text>');
+    expect(text).to.include('<rect class="ejected"').and.include('>ejected</text>');
   });
 
   it('marks an expectation that was not met, with what was measured', () => {

@@ -85,17 +85,22 @@ export function membersLane({ members, endMs }: Timeline): Lane {
 }
 
 function strip({ name, spans }: MemberLife, y: number, endMs: number): Markup[] {
-  return spans.map(({ state, startMs, endMs: until }) => {
-    const title = `${name} ${state} from ${moment(startMs)} to ${moment(until)}`;
+  return spans.map(span => {
+    const { state, role, startMs, endMs: until } = span;
+    const title = `${name} ${stateWords(span)} from ${moment(startMs)} to ${moment(until)}`;
     // What is not plainly up says so in words too: colour alone is not enough for everyone.
-    const word = state === 'up' ? '' : markup`<text class="on-state" x="4" y="50%" dy="0.35em">${state}</text>`;
-    return markup`<svg x="${across(startMs, endMs)}" y="${y}" width="${across(until - startMs, endMs)}" height="${memberHeight - 4}"><title>${title}</title><rect class="${state}" width="100%" height="100%"/>${word}</svg>`;
+    const word = state === 'up' ? (role ?? '') : stateWords(span);
+    const text = markup`<text class="on-${state === 'up' ? 'up' : 'state'}" x="4" y="50%" dy="0.35em">${word}</text>`;
+    return markup`<svg x="${across(startMs, endMs)}" y="${y}" width="${across(until - startMs, endMs)}" height="${memberHeight - 4}"><title>${title}</title><rect class="${state}" width="100%" height="100%"/>${word === '' ? '' : text}</svg>`;
   });
 }
 
+function stateWords({ state, role }: MemberLife['spans'][number]): string {
+  return role === undefined ? state : `${state}, ${role}`;
+}
+
 function memberStory({ name, spans }: MemberLife): string {
-  const states = spans.map(({ state, startMs }) => `${state} at ${moment(startMs)}`);
-  return `${name} ${states.join(', ')}`;
+  return `${name} ${spans.map(span => `${stateWords(span)} at ${moment(span.startMs)}`).join(', ')}`;
 }
 
 export function axisLane({ endMs, bucketMs, buckets }: Timeline): Lane {

@@ -60,8 +60,8 @@ th:first-child, td:first-child { padding-left: 0; }
 th a { color: inherit; text-decoration-color: var(--rule); text-underline-offset: 3px; } th a:hover { text-decoration-color: currentcolor; }
 tbody th { font-weight: 400; color: var(--muted); }
 .comparison th + th, .comparison td + th, .comparison td { text-align: right; min-width: 110px; }
-.matrix { margin-bottom: 8px; } .matrix td, .matrix th { min-width: 118px; } .matrix td span { display: block; font-size: 13px; } .matrix td > b { display: block; line-height: 1.35; margin-bottom: 2px; }
-.matrix td b span { display: inline; font-size: inherit; } td.cell-fail { box-shadow: inset 3px 0 var(--fail); } .matrix td.cell-fail { padding-left: 11px; }
+.matrix { margin-bottom: 8px; } .matrix td, .matrix th { min-width: 118px; } .matrix td, .matrix th { padding: 6px 9px; } .matrix td span { display: block; font-size: 13px; white-space: nowrap; } .matrix td > b { display: block; line-height: 1.35; margin-bottom: 2px; }
+.matrix td b span { display: inline; font-size: inherit; } .matrix th:first-child { padding-left: 0; } td.cell-fail { box-shadow: inset 3px 0 var(--fail); } 
 td.not-run b { font-weight: 400; color: var(--muted); }
 .windows td, .windows th { text-align: right; } .windows tr > th[scope=row], .windows thead th:nth-child(2) { text-align: left; padding-left: 14px; } .windows th[scope=rowgroup] { text-align: left; color: var(--ink); font-weight: 600; }
 td.loss, td.pass, td.fail, td.inconclusive { font-weight: 600; }
@@ -92,7 +92,7 @@ figure:not(.live) .chart { display: none; }
 .plot { border-bottom: 1px solid var(--rule); } .plot, .gutter { overflow: visible; }
 .overlay { position: absolute; top: 0; left: var(--gutter); width: calc(100% - var(--gutter)); height: 100%; pointer-events: none; }
 .lanes text { font-size: 11.5px; fill: var(--muted); font-variant-numeric: tabular-nums; }
-.lanes text.note { font-size: 12.5px; } .lanes text.on-state { font-size: 10.5px; fill: var(--on-state); font-weight: 600; } .lanes text.on-fault { fill: var(--on-fault); font-weight: 600; }
+.lanes text.note { font-size: 12.5px; } .lanes text.on-state { font-size: 10.5px; fill: var(--on-state); font-weight: 600; } .lanes text.on-up { font-size: 10.5px; fill: var(--ink); } .lanes text.on-fault { fill: var(--on-fault); font-weight: 600; }
 .reading { display: none; position: sticky; top: 0; z-index: 1; padding: 4px 12px; background: var(--panel); border: 1px solid var(--rule); border-radius: 6px; }
 .live .reading { display: block; } .reading table { width: 100%; font-size: 13px; } .reading td, .reading th { padding: 2px 8px; text-align: right; white-space: nowrap; border: 0; }
 .reading tr > :first-child { text-align: left; padding-left: 0; min-width: 96px; } .reading tr > :last-child { text-align: left; width: 40%; }
@@ -112,7 +112,7 @@ g.loss { stroke: var(--loss); } g.loss .join { opacity: 0.2; } .key .loss { fill
 .live g[data-incident] { cursor: pointer; } .reach { fill: transparent; stroke: none; } g[data-incident]:is(:hover, :focus) > line { stroke-width: 3; opacity: 1; } g[data-incident]:focus { outline: none; } g[data-incident]:focus .reach { stroke: var(--focus); stroke-width: 2; }
 .logouts { fill: var(--loss); fill-opacity: 0.35; stroke: var(--loss); } g.logout { stroke: var(--loss); stroke-width: 1.5; }
 .requested { fill: none; stroke: var(--requested); stroke-width: 1.5; stroke-dasharray: 4 2; } .confirmed { fill: var(--confirmed); }
-.up { fill: var(--up); } .draining { fill: var(--draining); } .ejected { fill: var(--ejected); } .stopped { fill: var(--stopped); } .role { fill: none; } .dead { fill: var(--dead); }
+.up { fill: var(--up); } .draining { fill: var(--draining); } .ejected { fill: var(--ejected); } .stopped { fill: var(--stopped); }  .dead { fill: var(--dead); }
 `;
 
 const story = `
@@ -140,7 +140,7 @@ const media = `
   .reading, .slider, .cursor, .u-cursor-pt, button:not(.opener), dialog { display: none !important; }
   button.opener { text-decoration: none; }
   .scroll { overflow: visible; } .lane, tr, .verdicts > li { break-inside: avoid; } h2, h3 { break-after: avoid; }
-  table { font-size: 11px; } .incidents { font-size: 9px; } th, td { padding: 3px 6px; } .incidents td, .incidents th { padding: 2px 5px; white-space: normal; } .matrix td, .matrix th, .comparison th + th, .comparison td + th, .comparison td { min-width: 0; } .matrix td span { font-size: 11px; }
+  table { font-size: 11px; } .incidents { font-size: 9px; } th, td { padding: 3px 6px; } .incidents td, .incidents th { padding: 2px 5px; white-space: normal; } .matrix td, .matrix th, .comparison th + th, .comparison td + th, .comparison td { min-width: 0; } .matrix td span { font-size: 11px; white-space: normal; }
   * { print-color-adjust: exact; }
 }
 `;

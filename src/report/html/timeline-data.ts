@@ -42,6 +42,7 @@ export interface MemberLife {
   readonly name: string;
   readonly spans: readonly {
     readonly state: MemberRecord['state'];
+    readonly role?: string;
     readonly startMs: number;
     readonly endMs: number;
   }[];
@@ -177,7 +178,12 @@ function livesOf(records: readonly MemberRecord[], endMs: number): MemberLife[] 
   }
   return [...edges].map(([name, lives]) => ({
     name,
-    spans: lives.map(({ state, atMs }, index) => ({ state, startMs: atMs, endMs: lives[index + 1]?.atMs ?? endMs })),
+    spans: lives.map(({ state, role, atMs }, index) => ({
+      state,
+      ...(role === undefined ? {} : { role }),
+      startMs: atMs,
+      endMs: lives[index + 1]?.atMs ?? endMs,
+    })),
   }));
 }
 
