@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('./commands/start.js')).start,
   proxy: async () => (await import('./commands/proxy.js')).proxy,
   run: async () => (await import('./commands/run.js')).run,
+  matrix: async () => (await import('./commands/matrix.js')).matrix,
   modes: async () => (await import('./commands/modes.js')).modes,
   load: async () => (await import('./commands/load.js')).load,
   attack: async () => (await import('./commands/attack.js')).attack,

@@ -7,6 +7,7 @@ const lists: Readonly<Record<string, readonly string[]>> = {
   run: ['mode'],
   load: ['mode'],
   attack: ['mode', 'attack'],
+  matrix: ['modes', 'faults'],
 };
 
 /**

@@ -1,4 +1,4 @@
-import { type Expectation, parseLine } from '../simulator/expectations.js';
+import { demandsLoss, type Expectation, isLossMetric, parseLine } from '../simulator/expectations.js';
 import type { JudgedRun, VerdictWord } from '../simulator/verdict.js';
 
 /** What one fault did to one mode: a cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
@@ -74,9 +74,12 @@ export function notRun(scenario: string, mode: string): MatrixCell {
   return { scenario, mode, ...nothing, ...unknown, outcome: 'not-run' };
 }
 
-/** Rows and columns in the order in which their names first come; what no cell is given for was not run. */
-export function matrixOf(cells: readonly MatrixCell[]): Matrix {
-  const columns = [...new Set(cells.map(({ mode }) => mode))];
+/** Rows, and columns if they are not given, in the order in which their names first come; what no cell is given for was
+ * not run. */
+export function matrixOf(
+  cells: readonly MatrixCell[],
+  columns: readonly string[] = [...new Set(cells.map(({ mode }) => mode))],
+): Matrix {
   const scenarios = [...new Set(cells.map(({ scenario }) => scenario))];
   const rows = scenarios.map(scenario => ({
     scenario,
@@ -87,18 +90,8 @@ export function matrixOf(cells: readonly MatrixCell[]): Matrix {
   return { columns, rows };
 }
 
-/** The metrics that are a loss of a session or of what was in it. */
-const losses = ['users.loggedOut', 'users.loggedOutHard', 'users.silentlyReset', 'users.flickered', 'writes.lost'];
-
-/** Whether a run that lost nothing cannot meet it: `users.loggedOut > 0`, `writes.lost >= 5 %`. */
-function demandsLoss({ metric, operator, number }: Expectation): boolean {
-  if (!losses.includes(metric)) return false;
-  if (operator === '>') return true;
-  return operator === '!=' ? number === 0 : ['>=', '=='].includes(operator) && number > 0;
-}
-
 /** Whether it speaks of a loss, and one that is not zero can meet it: `writes.lost < 50 %`. */
 function allowsLoss(expectation: Expectation): boolean {
   const { metric, operator, number } = expectation;
-  return losses.includes(metric) && (demandsLoss(expectation) || (['<', '<='].includes(operator) && number > 0));
+  return isLossMetric(metric) && (demandsLoss(expectation) || (['<', '<='].includes(operator) && number > 0));
 }

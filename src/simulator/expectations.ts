@@ -150,6 +150,20 @@ export function limitsDefect({ metric, operator }: Expectation): boolean {
   return defects.includes(metric) && ['==', '<', '<='].includes(operator);
 }
 
+/** The metrics that are a loss of a session or of what was in it. */
+const losses = ['users.loggedOut', 'users.loggedOutHard', 'users.silentlyReset', 'users.flickered', 'writes.lost'];
+
+export function isLossMetric(metric: string): boolean {
+  return losses.includes(metric);
+}
+
+/** Pure. Whether a run that lost nothing cannot meet it: `users.loggedOut > 0`, `writes.lost >= 5 %`. */
+export function demandsLoss({ metric, operator, number }: Expectation): boolean {
+  if (!isLossMetric(metric)) return false;
+  if (operator === '>') return true;
+  return operator === '!=' ? number === 0 : ['>=', '=='].includes(operator) && number > 0;
+}
+
 function namesIn(of: Readonly<Record<string, readonly string[]>>): string[] {
   return Object.entries(of).flatMap(([group, names]) => names.map(name => `${group}.${name}`));
 }

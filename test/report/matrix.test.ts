@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { matrixPage } from '#src/report/html/matrix-page.js';
 import { type MatrixOutcome, matrixCell, matrixOf } from '#src/report/matrix.js';
+import { matrixJson } from '#src/report/matrix-json.js';
 import { matrixText } from '#src/report/matrix-text.js';
 import type { ExpectationLine } from '#src/simulator/expectations.js';
 import type { JudgedRun, VerdictWord } from '#src/simulator/verdict.js';
@@ -96,13 +97,28 @@ describe('the survival matrix', () => {
   it('never lets a run that failed look like one that kept all', () => {
     const failed = matrixOf([matrixCell(judged(redis, 'fail', ['writes.lost == 0']))]);
     expect(matrixText(failed, { colour: false })).to.include('✗ 0 / 0');
-    expect(matrixPage(failed)).to.include('kept, but another expectation fails');
+    expect(matrixPage(failed, [], '')).to.include('kept, but another expectation fails');
   });
 
-  it('is a page of its own, with links where there are reports, and lets nothing hostile out of its place', () => {
-    const page = matrixPage(matrix, { ofScenario: name => (name === 'kill-one' ? 'kill-one/report.html' : undefined) });
-    expect(page).to.include('<a href="kill-one/report.html">kill-one</a>').and.not.include('<img');
+  it('is a page of its own that says what is wrong and how to draw it again, and lets nothing hostile out of its place', () => {
+    const problem = {
+      scenario: hostile,
+      mode: 'sticky',
+      word: 'inconclusive',
+      reasons: ['The driver was late.'],
+    } as const;
+    const page = matrixPage(matrix, [problem], 'node dist/cli.js matrix --modes sticky');
+    expect(page).to.include('in sticky: inconclusive. The driver was late.').and.include('matrix --modes sticky');
     expect(page.match(/loss, as expected/g)).to.have.length(2);
-    expect(page).to.include('script-src &#39;none&#39;').and.not.include('<script');
+    expect(page).to.include('script-src &#39;none&#39;').and.not.include('<script').and.not.include('<img');
+  });
+
+  it('is JSON with a cell for each column, and why each run that is no pass is none', () => {
+    const runs = [judged(sticky, 'pass', ['writes.lost > 0']), judged(redis, 'fail', ['writes.lost == 0'])];
+    const { schema, modes, rows, problems } = JSON.parse(matrixJson(matrixOf(runs.map(matrixCell)), runs));
+    expect({ schema, modes }).to.deep.equal({ schema: 1, modes: ['sticky', 'redis'] });
+    expect(rows[0].cells.map(({ outcome }: { outcome: string }) => outcome)).to.deep.equal(['expected-loss', 'kept']);
+    expect(problems).to.have.length(1);
+    expect(problems[0]).to.include({ mode: 'redis', word: 'fail' });
   });
 });

@@ -1,11 +1,27 @@
 import type { Matrix } from '../matrix.js';
-import { markup } from './markup.js';
-import { type MatrixLinks, matrixTable } from './matrix-table.js';
+import type { problemsOf } from '../matrix-json.js';
+import { type Markup, markup } from './markup.js';
+import { matrixTable } from './matrix-table.js';
 import { page } from './page.js';
 
-/** The matrix of many scenarios as a page of its own. `links.ofScenario` leads to the report of each, if there is one. */
-export function matrixPage(matrix: Matrix, links: Pick<MatrixLinks, 'ofScenario'> = {}): string {
+type Problem = ReturnType<typeof problemsOf>[number];
+
+/** The matrix of many scenarios as a page of its own. `again` is the command that draws it once more. */
+export function matrixPage(matrix: Matrix, problems: readonly Problem[], again: string): string {
   const body = markup`<header><p class="product">Holdfast · survival matrix</p><h1>Who survives what</h1></header>
-<main><section aria-label="Matrix">${matrixTable(matrix, links)}</section></main>`;
+<main><section aria-label="Matrix">${matrixTable(matrix)}</section>
+${problemsSection(problems)}
+<section aria-labelledby="again"><h2 id="again">Again</h2><p><code>${again}</code></p>
+<p class="meta">Each cell is one run in short form, with some thirty users. One scenario whole, with all that it expects and
+its timeline: <code>node dist/cli.js run scenarios/NAME.yaml</code></p></section></main>`;
   return page({ title: 'Survival matrix – Holdfast', body });
+}
+
+function problemsSection(problems: readonly Problem[]): Markup {
+  if (problems.length === 0) return markup``;
+  const items = problems.map(
+    ({ scenario, mode, word, reasons }) =>
+      markup`<li><strong>${scenario}</strong> in ${mode}: ${word}. ${reasons.join(' ')}</li>\n`,
+  );
+  return markup`<section aria-labelledby="problems"><h2 id="problems">Not as it should be</h2><ul>${items}</ul></section>`;
 }

@@ -4,22 +4,16 @@ import { count } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
-/** Where the heads of the table lead to, if anywhere: `column` is a place in `columns`. */
-export interface MatrixLinks {
-  readonly ofColumn?: (column: number) => string;
-  readonly ofScenario?: (scenario: string) => string | undefined;
-}
-
-/** The survival matrix, mode × fault. */
-export function matrixTable({ columns, rows }: Matrix, links: MatrixLinks = {}): Markup {
-  const head = columns.map((column, index) => markup`<th scope="col">${linked(column, links.ofColumn?.(index))}</th>`);
-  const body = rows.map(row => matrixRow(row, links));
+/** The survival matrix, mode × fault. `linkOf` says where the head of a column leads to, by its place in `columns`. */
+export function matrixTable({ columns, rows }: Matrix, linkOf?: (column: number) => string): Markup {
+  const head = columns.map((column, index) => markup`<th scope="col">${linked(column, linkOf?.(index))}</th>`);
+  const body = rows.map(matrixRow);
   const table = markup`<table class="matrix"><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`;
   return markup`${scrollable('Survival matrix, mode × fault', table)}${legend()}`;
 }
 
-function matrixRow({ scenario, cells }: MatrixRow, { ofScenario }: MatrixLinks): Markup {
-  return markup`<tr><th scope="row">${linked(scenario, ofScenario?.(scenario))}</th>${cells.map(matrixCell)}</tr>`;
+function matrixRow({ scenario, cells }: MatrixRow): Markup {
+  return markup`<tr><th scope="row">${scenario}</th>${cells.map(matrixCell)}</tr>`;
 }
 
 function matrixCell(cell: MatrixCell): Markup {

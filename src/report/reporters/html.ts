@@ -52,7 +52,7 @@ function pageHeader([first]: readonly JudgedRun[]): Markup {
 /** A mode that ran more than once has a column for each run. */
 function matrixSection(runs: readonly JudgedRun[], names: readonly string[]): Markup {
   const cells = runs.map((judged, index) => ({ ...matrixCell(judged), mode: names[index] ?? '' }));
-  const table = matrixTable(matrixOf(cells), { ofColumn: column => `#run-${column + 1}` });
+  const table = matrixTable(matrixOf(cells), column => `#run-${column + 1}`);
   return markup`<section aria-labelledby="matrix"><h2 id="matrix">Side by side</h2>${table}</section>`;
 }
 

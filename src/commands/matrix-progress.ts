@@ -1,0 +1,29 @@
+import type { JudgedRun } from '../simulator/verdict.js';
+import { bar, drawLine, isLive } from './live-line.js';
+import type { MatrixProgress } from './run-matrix.js';
+
+/** Tells of a matrix while it is run: one live line on a terminal, a plain line per cell elsewhere. On stderr. */
+export function showMatrix(): { readonly show: (progress: MatrixProgress) => void; readonly end: () => void } {
+  if (!isLive()) return { show: plainLine, end: () => {} };
+  return { show: liveLine, end: () => drawLine('') };
+}
+
+function plainLine({ done, total, leftMs, judged }: MatrixProgress): void {
+  const what = judged === undefined ? 'begun' : saidOf(judged);
+  process.stderr.write(`matrix ${done} of ${total}${leftOf(leftMs)}: ${what}\n`);
+}
+
+function liveLine({ done, total, leftMs, judged }: MatrixProgress): void {
+  const what = judged === undefined ? '' : ` · ${saidOf(judged)}`;
+  drawLine(`matrix ${bar(done / Math.max(1, total))} ${done} of ${total}${leftOf(leftMs)}${what}`);
+}
+
+function saidOf({ run: { header }, findings: { users, writes } }: JudgedRun): string {
+  return `${header.scenario} in ${header.mode}: ${users.loggedOut} of ${users.total} logged out, ${writes.lost} of ${writes.acknowledged} writes lost`;
+}
+
+function leftOf(leftMs: number | undefined): string {
+  if (leftMs === undefined) return '';
+  const seconds = Math.round(leftMs / 1000);
+  return seconds < 60 ? `, about ${seconds} s left` : `, about ${Math.floor(seconds / 60)} min ${seconds % 60} s left`;
+}

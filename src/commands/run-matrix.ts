@@ -1,0 +1,137 @@
+import type { ModeName } from '../modes.js';
+import { makePlan, planDurationMs } from '../simulator/plan.js';
+import type { Scenario } from '../simulator/scenario.js';
+import { shortForm } from '../simulator/short-form.js';
+import { simulate } from '../simulator/simulate.js';
+import type { JudgedRun } from '../simulator/verdict.js';
+import { judgeRun } from './judge-run.js';
+
+/** One scenario in one mode. */
+export interface Cell {
+  readonly scenario: Scenario;
+  readonly mode: ModeName;
+}
+
+export interface MatrixChoices {
+  /** Undefined: the scenario's own. */
+  readonly seed: number | undefined;
+  /** So many labs run side by side. */
+  readonly atOnce: number;
+  readonly signal: AbortSignal;
+  readonly versions?: Readonly<Record<string, string>>;
+  onProgress(progress: MatrixProgress): void;
+}
+
+export interface MatrixProgress {
+  readonly done: number;
+  readonly total: number;
+  /** Undefined until something is known to estimate it by. */
+  readonly leftMs: number | undefined;
+  /** What has just come to its end; undefined at the start. */
+  readonly judged?: JudgedRun;
+}
+
+/** The cells of a matrix: each scenario in those of the modes that it is written for. */
+export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName[]): Cell[] {
+  return scenarios.flatMap(scenario => {
+    const short = shortForm(scenario);
+    return modes.filter(mode => scenario.modes.includes(mode)).map(mode => ({ scenario: short, mode }));
+  });
+}
+
+/** Where more cells than this share are inconclusive, something is wrong with the machine and not with a moment. */
+const againShareMax = 1 / 6;
+
+/**
+ * Runs each cell once, several labs side by side: most of a run is waiting. Where that made the driver late for a moment,
+ * or a cell was inconclusive for another reason, it is run once more at the end, alone. In the order of `cells`.
+ * Rejects like `simulate`; then all labs have been stopped.
+ */
+export async function runMatrix(cells: readonly Cell[], choices: MatrixChoices): Promise<JudgedRun[]> {
+  const estimate = new Estimate(cells, choices);
+  const judged = await eachOf(cells, choices.atOnce, choices, estimate);
+  const doubtful = cells.filter((_, index) => judged[index]?.verdict.word === 'inconclusive');
+  const again = doubtful.length <= Math.max(1, cells.length * againShareMax) ? doubtful : [];
+  estimate.expect(again);
+  const second = await eachOf(again, 1, choices, estimate);
+  return cells.map((cell, index) => second[again.indexOf(cell)] ?? judged[index]).filter(run => run !== undefined);
+}
+
+async function eachOf(cells: readonly Cell[], atOnce: number, choices: MatrixChoices, estimate: Estimate) {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([choices.signal, failed.signal]);
+  const results: JudgedRun[] = [];
+  const waiting = cells.entries();
+  const work = async (): Promise<void> => {
+    for (const [index, cell] of waiting) {
+      const judged = await runCell(cell, { ...choices, signal });
+      results[index] = judged;
+      estimate.done(cell, judged);
+    }
+  };
+  // All of them end, also when one fails: no lab may be left.
+  const workers = Array.from({ length: Math.min(atOnce, cells.length) }, () =>
+    work().catch(error => {
+      failed.abort();
+      throw error;
+    }),
+  );
+  const ends = await Promise.allSettled(workers);
+  const first = ends.find(end => end.status === 'rejected' && !(choices.signal.aborted || isInterrupted(end.reason)));
+  const any = first ?? ends.find(end => end.status === 'rejected');
+  if (any?.status === 'rejected') throw any.reason;
+  return results;
+}
+
+async function runCell({ scenario, mode }: Cell, { seed, signal, versions }: MatrixChoices): Promise<JudgedRun> {
+  const plan = makePlan(scenario, seed ?? scenario.seed);
+  return judgeRun(
+    await simulate(scenario, mode, plan, { signal, onProgress: () => {}, ...(versions && { versions }) }),
+  );
+}
+
+function isInterrupted(error: unknown): boolean {
+  return error instanceof Error && error.name === 'Interrupted';
+}
+
+/** How much is done and how long the rest will take, by how long the same amount of planned time has taken so far. */
+class Estimate {
+  readonly #startedAt = performance.now();
+  readonly #onProgress: MatrixChoices['onProgress'];
+  #plannedMs: number;
+  #doneMs = 0;
+  #total: number;
+  #done = 0;
+
+  constructor(cells: readonly Cell[], { onProgress }: MatrixChoices) {
+    this.#onProgress = onProgress;
+    this.#plannedMs = plannedMs(cells);
+    this.#total = cells.length;
+    this.#tell();
+  }
+
+  /** More than was known before. */
+  expect(cells: readonly Cell[]): void {
+    this.#plannedMs += plannedMs(cells);
+    this.#total += cells.length;
+  }
+
+  done(cell: Cell, judged: JudgedRun): void {
+    this.#doneMs += plannedMs([cell]);
+    this.#done += 1;
+    this.#tell(judged);
+  }
+
+  #tell(judged?: JudgedRun): void {
+    const elapsedMs = performance.now() - this.#startedAt;
+    const leftMs = this.#doneMs === 0 ? undefined : (elapsedMs / this.#doneMs) * (this.#plannedMs - this.#doneMs);
+    this.#onProgress({ done: this.#done, total: this.#total, leftMs, ...(judged && { judged }) });
+  }
+}
+
+/** Booting and stopping a lab, about. */
+const aroundMs = 2_000;
+
+function plannedMs(cells: readonly Cell[]): number {
+  return cells.reduce((sum, { scenario }) => sum + planDurationMs(scenario) + aroundMs, 0);
+}

@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect } from 'chai';
+import { withHoldfast } from './holdfast.js';
+
+describe('holdfast matrix', function () {
+  this.timeout(60_000);
+
+  it('draws rows and columns, tells how long it will take, writes JSON and HTML, and leaves nothing', () =>
+    withHoldfast(
+      ['matrix', '--modes', 'sticky,jwt', '--faults', 'kill-one', '--json', 'm.json', '--html', 'm.html'],
+      async holdfast => {
+        const code = await holdfast.ended();
+        const { stdout, stderr } = holdfast.output;
+        const { modes, rows, problems } = JSON.parse(await readFile(path.join(holdfast.folder, 'm.json'), 'utf8'));
+        expect(modes).to.deep.equal(['sticky', 'jwt']);
+        expect(rows).to.have.length(1);
+        const [sticky, jwt] = rows[0].cells;
+        // Beside other tests a driver may be late: then the cell says so, and the command too.
+        expect(sticky.outcome).to.be.oneOf(['expected-loss', 'inconclusive']);
+        expect(jwt.outcome).to.be.oneOf(['kept', 'inconclusive']);
+        expect(code, stderr).to.equal(problems.length === 0 ? 0 : 2);
+        expect(sticky.loggedOut).to.be.greaterThan(0);
+        expect(jwt.loggedOut).to.equal(0);
+        expect(stderr)
+          .to.match(/matrix 0 of 2: begun/)
+          .and.match(/matrix 1 of 2, about \d+ s left: kill-one in/);
+        expect(stdout).to.match(/kill-one.*(▼|\?) \d+ \/ \d+/);
+        expect(await readFile(path.join(holdfast.folder, 'm.html'), 'utf8')).to.include('kill-one');
+        expect(await holdfast.children()).to.deep.equal([]);
+        expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+      },
+    ));
+
+  for (const [args, message] of [
+    [['--faults', 'kil-one'], 'unknown scenario or fault "kil-one". Did you mean "kill-one"?'],
+    [['--modes', 'stiky'], 'unknown mode "stiky". Did you mean "sticky"?'],
+    [['--at-once', '0'], 'expected a whole number from 1 to 32'],
+    [['--faults', 'eviction', '--modes', 'jwt'], 'is written for jwt'],
+  ] as const) {
+    it(`${args.join(' ')}: exit 3, and why`, () =>
+      withHoldfast(['matrix', ...args], async holdfast => {
+        expect(await holdfast.ended()).to.equal(3);
+        expect(holdfast.output.stderr).to.include(message);
+      }));
+  }
+});
