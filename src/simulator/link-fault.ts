@@ -4,7 +4,6 @@ import type { Toxic } from './cluster/toxics.js';
 import { LabError } from './errors.js';
 import type { Fault } from './fault.js';
 import { wholeNumber } from './scenario-values.js';
-import { endsOf } from './targets.js';
 
 /** Who is alive answers on loopback within a few milliseconds. */
 const answerWithinMs = 1_000;
@@ -21,7 +20,7 @@ export interface LinkEnd {
 export interface LinkFault {
   toxic(): Toxic;
   /** Looks at the link alone: that its end is well has been seen right before. Otherwise as `Fault.confirm`. */
-  confirm(end: LinkEnd): Promise<boolean | string>;
+  confirm(end: LinkEnd, cluster: Cluster): Promise<boolean | string>;
 }
 
 /** A fault of a link: something is wrong with what it carries, nothing with its ends. */
@@ -33,7 +32,7 @@ export function linkFault(target: string, { toxic, confirm }: LinkFault): Fault 
     },
     async confirm(cluster) {
       const end = endIn(cluster, target);
-      return (await end.member.answers(answerWithinMs)) && confirm(end);
+      return (await end.member.answers(answerWithinMs)) && confirm(end, cluster);
     },
     async heal(cluster) {
       await relieve?.();
@@ -62,10 +61,12 @@ export async function answersBroken(end: LinkEnd, bytes: number): Promise<false 
   return broken && `an answer was broken off after ${bytes} bytes`;
 }
 
+/** Who answers through it: its second end mostly, of a link that feeds a replica the first one. */
 function endIn(cluster: Cluster, target: string): LinkEnd {
-  const to = endsOf(target)?.[1];
-  if (to === undefined) throw new LabError(`"${target}" is no link; expected two members, such as proxy->backend-1`);
-  return { link: cluster.link(target), member: cluster.member(to) };
+  const link = cluster.link(target);
+  const member = cluster.members.find(({ port }) => port === link.toPort);
+  if (member === undefined) throw new LabError(`nobody is at port ${link.toPort}, where ${target} leads`);
+  return { link, member };
 }
 
 /** Until its end answers through it. When another fault holds that one down, there is nobody to answer. */

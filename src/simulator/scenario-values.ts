@@ -53,6 +53,14 @@ export function wholeNumber(min: number, max: number) {
   return z.number({ error }).int({ error, abort: true }).min(min, { error }).max(max, { error });
 }
 
+/** A list of names of one kind, none of them twice. */
+export function names(kind: string, pattern: RegExp) {
+  return z
+    .array(text(`the name of a ${kind}`, pattern), { error: expected(`a list of names of a ${kind}`) })
+    .min(1, { error: expected(`at least one name of a ${kind}`) })
+    .refine(list => new Set(list).size === list.length, { error: `found a ${kind} twice, expected each once` });
+}
+
 /** One of a few whole numbers. */
 export function amongNumbers<const Numbers extends readonly number[]>(...numbers: Numbers) {
   return z.literal([...numbers], { error: expected(`one of ${numbers.join(', ')}`) });

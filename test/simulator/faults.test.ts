@@ -3,8 +3,9 @@ import { createServer } from 'node:net';
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
+import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { LabError } from '#src/simulator/errors.js';
-import type { Fault } from '#src/simulator/fault.js';
+import type { Fault, FaultEntry } from '#src/simulator/fault.js';
 import { runFaults } from '#src/simulator/fault-schedule.js';
 import { faults } from '#src/simulator/faults/registry.js';
 import type { FaultSpec } from '#src/simulator/scenario.js';
@@ -20,6 +21,11 @@ const isRole = (kind: TargetKind): kind is Role => Object.hasOwn(targets, kind);
 
 /** They change the pool and stay: what they do is another test. */
 const resizes = ['scale-out', 'scale-in'];
+
+/** Some strike only what this lab has not: store-clusters.test.ts. */
+function lacks(entry: FaultEntry, target: string): boolean {
+  return entry.lacking?.(target, { backends: spec.backends, ...plainStores }, {}) !== undefined;
+}
 
 /** One cluster for the whole of a test; nothing of it is left. */
 function lab(use: (cluster: Cluster) => Promise<void>): () => Promise<void> {
@@ -43,7 +49,7 @@ async function expectWhole(cluster: Cluster): Promise<void> {
 
 describe('faults: every one of the registry', () => {
   for (const [name, entry] of Object.entries(faults).filter(([name]) => !resizes.includes(name)))
-    for (const role of entry.targets.filter(isRole))
+    for (const role of entry.targets.filter(isRole).filter(each => !lacks(entry, targets[each])))
       it(
         `${name} of a ${role} is confirmed, healed, and healed again without harm`,
         lab(async cluster => {

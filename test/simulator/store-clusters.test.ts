@@ -3,6 +3,8 @@ import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { infoField, isFed, roleOf, withRedis } from '#src/simulator/cluster/redis-client.js';
 import { memberNames } from '#src/simulator/cluster/start-cluster.js';
 import { plainStores, type StoresSpec } from '#src/simulator/cluster/stores-spec.js';
+import type { Fault } from '#src/simulator/fault.js';
+import { faults } from '#src/simulator/faults/registry.js';
 import { parseScenario } from '#src/simulator/scenario-file.js';
 import { strangeIn, targetIn, targetsOf } from '#src/simulator/targets.js';
 import { broken, complaint } from './broken-scenario.js';
@@ -98,6 +100,37 @@ describe('store clusters: their members as targets', () => {
     it(`${target} in ${mode} is ${meant}`, () => expect(targetIn(mode, target, stores)).to.equal(meant));
 });
 
+describe('store clusters: what a fault needs', () => {
+  const aof: StoresSpec = { ...plainStores, redis: { ...plainRedis, persistence: 'aof' } };
+
+  for (const [fault, target, stores, message] of [
+    ['promote', 'redis.replica-1', pair, undefined],
+    ['promote', 'redis', plainStores, 'expected a replica such as redis.replica-1'],
+    ['promote', 'redis.replica-1', watched, 'found sentinels, which promote by themselves'],
+    ['power-cut', 'redis', aof, undefined],
+    ['power-cut', 'redis', plainStores, 'system.redis.persistence: aof'],
+    ['power-cut', 'postgres', aof, 'expected a Redis with an append-only file'],
+    ['pause', 'redis.replica-2', watched, undefined],
+    ['pause', 'redis.sentinel-1', watched, 'expected a Redis that keeps something'],
+    ['pause', 'memcached', plainStores, 'expected a Redis that keeps something'],
+    ['stop', 'memcached', plainStores, undefined],
+    ['stop', 'postgres', plainStores, 'which waits at SIGTERM'],
+  ] as const)
+    it(`${fault} of ${target}: ${message ?? 'there'}`, () => {
+      const said = faults[fault]?.lacking?.(target, { backends: { count: 2 }, ...stores }, {});
+      if (message === undefined) expect(said).to.equal(undefined);
+      else expect(said).to.include(message);
+    });
+
+  it('backends that are to be led elsewhere, of those that there are', () => {
+    const text = broken('users:\n', 'system: { redis: { replicas: 1 } }\nusers:\n').replace(
+      'do: hang, target: redis',
+      'do: promote, for-backends: [backend-4], target: redis.replica-1',
+    );
+    expect(complaint(text)).to.include('found "backend-4" in for-backends, expected one of 3 backends');
+  });
+});
+
 describe('store clusters: real servers', function () {
   this.timeout(20_000);
 
@@ -118,7 +151,73 @@ describe('store clusters: real servers', function () {
         expect(await sentinelsSee(cluster)).to.equal(cluster.member('redis.primary').port);
       });
     }));
+
+  it('a promotion that some follow, its healing, and a power cut', () =>
+    leavingNothing(async () => {
+      const storesSpec = { ...pair, redis: { ...pair.redis, persistence: 'aof' } } as const;
+      const wanted = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], storesSpec } as const;
+      await withCluster(wanted, async cluster => {
+        await hangIsSeen(cluster);
+        await splitIsHealed(cluster);
+        await powerCutIsSeen(cluster);
+      });
+    }));
 });
+
+async function hangIsSeen(cluster: Cluster): Promise<void> {
+  const hang = faultOf('hang', 'redis.replica-1');
+  await hang.inject(cluster);
+  expect(await hang.confirm(cluster)).to.equal('WAIT 1 100 answered 0');
+  await hang.heal(cluster);
+}
+
+/** What was written on the losing side is gone, and whoever was there is led to the other. */
+async function splitIsHealed(cluster: Cluster): Promise<void> {
+  const [old, fresh] = [cluster.member('redis.primary'), cluster.member('redis.replica-1')];
+  const split = faultOf('promote', 'redis.replica-1', { 'for-backends': ['backend-2'] });
+  await split.heal(cluster); // never injected: nothing to undo
+  expect(await roleOf(fresh.port)).to.equal('slave');
+  expect(await split.confirm(cluster)).to.equal(false);
+  await split.inject(cluster);
+  expect(await split.confirm(cluster)).to.equal('ROLE answered master, a write through backend-2->redis reached it');
+  await withRedis(cluster.link('backend-1->redis').port, redis => redis.set('side', 'losing'));
+  expect(await withRedis(cluster.link('backend-2->redis').port, redis => redis.get('side'))).to.equal(null);
+  await split.heal(cluster);
+  expect(await withRedis(cluster.link('backend-1->redis').port, redis => redis.get('side'))).to.equal(null);
+  old.signal('SIGKILL');
+  await old.waitExit(2_000);
+  await old.start();
+  expect(await roleOf(old.port)).to.equal('slave');
+  await split.heal(cluster);
+}
+
+async function powerCutIsSeen(cluster: Cluster): Promise<void> {
+  const { port } = cluster.member('redis.replica-1');
+  const cut = faultOf('power-cut', 'redis.replica-1');
+  expect(await cut.confirm(cluster)).to.equal(false);
+  const cutting = cut.inject(cluster);
+  const counted = await countUntilItDies(port);
+  await cutting;
+  expect(await cut.confirm(cluster)).to.match(/^the last fsync had [1-9]\d* of the [1-9]\d* bytes/);
+  await cut.heal(cluster);
+  const kept = Number(await withRedis(port, redis => redis.get('counted')));
+  expect(kept).to.be.within(1, counted - 1);
+  expect(await withRedis(port, redis => redis.get('holdfast-lab:promoted'))).to.equal('redis.replica-1');
+}
+
+/** Answers with the last number that was acknowledged. */
+async function countUntilItDies(port: number): Promise<number> {
+  let counted = 0;
+  await withRedis(port, async redis => {
+    for (;;) counted = await redis.incr('counted');
+  }).catch(() => undefined);
+  return counted;
+}
+
+function faultOf(name: string, target: string, options = {}): Fault {
+  const fault = faults[name]?.make(target, options);
+  return fault ?? expect.fail(`no fault ${name}`);
+}
 
 async function feederOf(cluster: Cluster, name: string): Promise<number> {
   const { port } = cluster.member(name);

@@ -57,7 +57,10 @@ async function placeIn(
   ports: ReadonlyMap<string, number>,
 ): Promise<StorePlace> {
   const portOf = (member: string) => ports.get(member) ?? 0;
-  for (const [from, to] of feeds) if (links.includes(`${from}->${to}`)) await lab.link(`${from}->${to}`, portOf(from));
+  for (const [from, to] of feeds) {
+    const link = `${from}->${to}`;
+    if (links.includes(link)) await lab.link(link, portOf(from), 'back');
+  }
   const directory = await lab.directory();
   return {
     spec,

@@ -32,6 +32,8 @@ export interface Link {
   readonly name: string;
   /** Where the one end connects; from here it goes on to the other end. */
   readonly port: number;
+  /** The port of the other end, which answers through it. */
+  readonly toPort: number;
   /** What has gone through it so far. */
   readonly traffic: Traffic;
   /** From now on something is wrong with it, for open connections and new ones. What it resolves with takes that away

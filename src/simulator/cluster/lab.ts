@@ -7,6 +7,7 @@ import { temporaryBase } from './open-to-all.js';
 import { type Listeners, ProcessMember, type ProcessSpec } from './process-member.js';
 import { type ProgramRun, runProgram } from './run-program.js';
 import { type RunShell, runShell } from './shell.js';
+import type { Way } from './toxics.js';
 
 /** What has been started so far: the one thing that knows how to stop a lab that is half up. */
 export class Lab {
@@ -41,9 +42,10 @@ export class Lab {
     return member;
   }
 
-  async link(name: string, toPort: number): Promise<void> {
+  /** `asking`: the way of what is said first, by the end that connects. */
+  async link(name: string, toPort: number, asking?: Way): Promise<void> {
     this.#refuseWhenStopped(name);
-    this.#links.push(await TcpLink.listen(name, toPort));
+    this.#links.push(await TcpLink.listen(name, toPort, asking));
   }
 
   linkOf(name: string): TcpLink {

@@ -39,7 +39,7 @@ const pieceBytesMax = 1_460;
 export class Pipe {
   /** Something was swallowed: the stream has a hole and cannot go on. */
   lost = false;
-  readonly #way: Way;
+  readonly way: Way;
   readonly #source: Socket;
   readonly #sink: Socket;
   readonly #line: Line;
@@ -51,7 +51,7 @@ export class Pipe {
   #broken = false;
 
   constructor(way: Way, source: Socket, sink: Socket, line: Line) {
-    this.#way = way;
+    this.way = way;
     this.#source = source;
     this.#sink = sink;
     this.#line = line;
@@ -88,7 +88,7 @@ export class Pipe {
 
   #hold(said: Said): void {
     const earliestMs = this.#held.at(-1)?.leavesMs ?? 0;
-    const leave = (atMs: number, { leavesMs }: Toxic) => leavesMs?.(this.#way, bytesOf(said), atMs) ?? atMs;
+    const leave = (atMs: number, { leavesMs }: Toxic) => leavesMs?.(this.way, bytesOf(said), atMs) ?? atMs;
     const nowMs = performance.now();
     const leavesMs = Math.max(earliestMs, this.#line.toxics.reduce(leave, nowMs));
     if (leavesMs > nowMs) this.#line.flow.heldBytes += bytesOf(said);
@@ -113,7 +113,7 @@ export class Pipe {
   }
 
   #deliver(said: Said): void {
-    if (this.#line.toxics.some(({ cuts }) => cuts?.(this.#way))) this.#swallow(said);
+    if (this.#line.toxics.some(({ cuts }) => cuts?.(this.way))) this.#swallow(said);
     else if (said === 'end') this.#sink.end();
     else if (said === 'reset') this.#sink.resetAndDestroy();
     else this.#write(said);

@@ -16,7 +16,8 @@ const resetAfterMs = 5;
  *     from --connects--> port [ near ==== forward: hold, cut? =========> far ] --connects--> toPort of the other end
  *                             [ near <=== back: hold, cut?, break? ===== far ]
  *
- * It carries bytes and knows no protocol. What differs from a cable:
+ * The end that is named second may be the one that connects, as a replica does to the primary that feeds it: then `back`
+ * goes from near to far. It carries bytes and knows no protocol. What differs from a cable:
  * - The kernel accepts at once. While `forward` is cut, a new connection leads nowhere and hears nothing, where a real
  *   one would never be set up; while only `back` is cut, what is said on it arrives, where a real one would not be
  *   set up either; and who is refused at the other end is reset here.
@@ -34,22 +35,29 @@ export class TcpLink implements Link {
     back: { bytes: 0, swallowedBytes: 0, heldBytes: 0 },
   } satisfies Traffic;
   #toPort: number;
+  /** The way of what is said first, by whoever connects. */
+  readonly #asking: Way;
   readonly #server: Server;
   readonly #toxics: Toxic[] = [];
   readonly #open = new Set<Connection>();
 
-  static async listen(name: string, toPort: number): Promise<TcpLink> {
-    const link = new TcpLink(name, await freePort(), toPort);
+  static async listen(name: string, toPort: number, asking: Way = 'forward'): Promise<TcpLink> {
+    const link = new TcpLink(name, await freePort(), toPort, asking);
     await link.#listen();
     return link;
   }
 
-  private constructor(name: string, port: number, toPort: number) {
+  private constructor(name: string, port: number, toPort: number, asking: Way) {
     this.name = name;
     this.port = port;
     this.#toPort = toPort;
+    this.#asking = asking;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, near => this.#join(near));
     this.#server.maxConnections = connectionsMax;
+  }
+
+  get toPort(): number {
+    return this.#toPort;
   }
 
   async disturb(toxic: Toxic): Promise<() => Promise<void>> {
@@ -87,21 +95,21 @@ export class TcpLink implements Link {
   }
 
   #join(near: Socket): void {
-    const nowhere = this.#isCut('forward');
+    const nowhere = this.#isCut(this.#asking);
     const options = { allowHalfOpen: true, noDelay: true };
     const far = nowhere ? new Socket(options) : connect({ ...options, host: '127.0.0.1', port: this.#toPort });
     this.traffic.connections += 1;
     if (nowhere) this.traffic.swallowedConnections += 1;
-    const connection = new Connection(near, far, this.#toxics, this.traffic);
-    connection.forward.lost = nowhere;
+    const connection = new Connection([near, far], this.#asking, this.#toxics, this.traffic);
+    connection.asking.lost = nowhere;
     this.#open.add(connection);
     void connection.closed.then(() => this.#open.delete(connection));
   }
 }
 
 class Connection {
-  readonly forward: Pipe;
-  readonly back: Pipe;
+  readonly asking: Pipe;
+  readonly #answering: Pipe;
   /** Both of its sockets are. */
   readonly closed: Promise<unknown>;
   readonly #near: Socket;
@@ -111,19 +119,20 @@ class Connection {
   #answeredBytes = 0;
   #breaksBy: 'reset' | 'end' = 'reset';
 
-  constructor(near: Socket, far: Socket, toxics: readonly Toxic[], traffic: TcpLink['traffic']) {
+  constructor([near, far]: [Socket, Socket], asking: Way, toxics: readonly Toxic[], traffic: TcpLink['traffic']) {
     this.#near = near;
     this.#far = far;
     this.#toxics = toxics;
     this.closed = Promise.all([near, far].map(socket => new Promise(resolve => socket.once('close', resolve))));
-    this.forward = new Pipe('forward', near, far, {
+    this.asking = new Pipe(asking, near, far, {
       toxics,
-      flow: traffic.forward,
+      flow: traffic[asking],
       passing: bytes => this.#ask(bytes),
     });
-    this.back = new Pipe('back', far, near, {
+    const answering = asking === 'forward' ? 'back' : 'forward';
+    this.#answering = new Pipe(answering, far, near, {
       toxics,
-      flow: traffic.back,
+      flow: traffic[answering],
       passing: bytes => this.#answer(bytes),
       onBroken: () => {
         traffic.brokenAnswers += 1;
@@ -144,14 +153,10 @@ class Connection {
 
   /** Something that was wrong with the link is no more. */
   relieve(isCut: (way: Way) => boolean): void {
-    const stays = (this.forward.lost && isCut('forward')) || (this.back.lost && isCut('back'));
-    if (stays) return;
-    if (this.forward.lost || this.back.lost) {
-      this.reset();
-    } else {
-      this.forward.flush();
-      this.back.flush();
-    }
+    const pipes = [this.asking, this.#answering];
+    if (pipes.some(pipe => pipe.lost && isCut(pipe.way))) return;
+    if (pipes.some(pipe => pipe.lost)) this.reset();
+    else for (const pipe of pipes) pipe.flush();
   }
 
   #ask(bytes: number): number {

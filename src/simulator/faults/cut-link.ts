@@ -1,7 +1,9 @@
+import { feederOf, unreplicated } from '../cluster/replication.js';
 import { cut, type Way } from '../cluster/toxics.js';
 import { defineFault } from '../fault.js';
 import { askThrough, linkFault } from '../link-fault.js';
 import { oneOf } from '../scenario-values.js';
+import { endsOf } from '../targets.js';
 
 const directions = ['both', 'forward', 'back'] as const;
 /** Who is alive answers on loopback within a few milliseconds. */
@@ -19,11 +21,16 @@ export const cutLink = defineFault({
   make: (target, { direction }) =>
     linkFault(target, {
       toxic: () => cut(direction),
-      async confirm(end) {
+      async confirm(end, cluster) {
         const before = swallowedBytes(end.link.traffic, direction);
         if ((await askThrough(end, silentForMs)).answered) return false;
         const bytes = swallowedBytes(end.link.traffic, direction) - before;
-        return bytes > 0 && `no answer through it within ${silentForMs} ms, ${bytes} bytes swallowed`;
+        if (bytes === 0) return false;
+        const seen = `no answer through it within ${silentForMs} ms, ${bytes} bytes swallowed`;
+        const replica = endsOf(target)?.[1] ?? '';
+        if (feederOf(replica) === undefined) return seen;
+        const waited = await unreplicated(cluster, replica);
+        return waited && `${seen}, ${waited}`;
       },
     }),
 });

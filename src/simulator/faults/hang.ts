@@ -1,4 +1,5 @@
 import { eventually, isStopped, waitReadmitted } from '../cluster/probe.js';
+import { feederOf, unreplicated } from '../cluster/replication.js';
 import type { FaultEntry } from '../fault.js';
 
 const stopWithinMs = 1_000;
@@ -20,7 +21,8 @@ export const hang: FaultEntry = {
       const { pid } = member;
       if (pid === undefined || !(await eventually(() => isStopped(pid), stopWithinMs))) return false;
       member.mark('stopped');
-      return !(await member.answers(silentForMs));
+      if (await member.answers(silentForMs)) return false;
+      return feederOf(target) === undefined ? true : unreplicated(cluster, target);
     },
     async heal(cluster) {
       const member = cluster.member(target);

@@ -4,12 +4,16 @@ import { drain } from './drain.js';
 import { exec } from './exec.js';
 import { hang } from './hang.js';
 import { kill } from './kill.js';
+import { pause } from './pause.js';
+import { powerCut } from './power-cut.js';
+import { promote } from './promote.js';
 import { replaceSecrets } from './replace-secrets.js';
 import { reset } from './reset.js';
 import { rotateSecrets } from './rotate-secrets.js';
 import { scaleIn } from './scale-in.js';
 import { scaleOut } from './scale-out.js';
 import { slow } from './slow.js';
+import { stop } from './stop.js';
 import { throttle } from './throttle.js';
 import { truncate } from './truncate.js';
 
@@ -25,6 +29,10 @@ export const faults: Readonly<Record<string, FaultEntry>> = {
   truncate,
   'scale-out': scaleOut,
   'scale-in': scaleIn,
+  stop,
+  'power-cut': powerCut,
+  pause,
+  promote,
   'rotate-secrets': rotateSecrets,
   'replace-secrets': replaceSecrets,
   exec,

@@ -1,0 +1,23 @@
+import type { Cluster } from './cluster.js';
+import { infoField, withRedis } from './redis-client.js';
+
+const waitMs = 100;
+
+/** Of a member that is fed, who feeds it as the lab was started; undefined for any other. */
+export function feederOf(member: string): string | undefined {
+  return /^redis\.replica-\d+$/.test(member) ? 'redis.primary' : undefined;
+}
+
+/**
+ * Whether the feeder of this replica acknowledges a write that not all of its replicas have: what it says when it is
+ * asked to WAIT for them. False when all have it.
+ */
+export async function unreplicated(cluster: Cluster, replica: string): Promise<string | false> {
+  const { port } = cluster.member(feederOf(replica) ?? replica);
+  return withRedis(port, async redis => {
+    const replicas = Number(infoField(await redis.info('replication'), 'connected_slaves')) || 1;
+    await redis.set('holdfast-lab:wait', replica, 'EX', 60);
+    const count = await redis.wait(replicas, waitMs);
+    return count < replicas && `WAIT ${replicas} ${waitMs} answered ${count}`;
+  });
+}

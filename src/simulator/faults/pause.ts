@@ -1,0 +1,38 @@
+import { eventually } from '../cluster/probe.js';
+import { withRedis } from '../cluster/redis-client.js';
+import { serverOf } from '../cluster/stores/registry.js';
+import { defineFault } from '../fault.js';
+import { duration } from '../scenario-values.js';
+
+/** A live server on loopback answers within a few milliseconds. */
+const silentForMs = 250;
+const slackMs = 5_000;
+
+/** The server's own way of standing still: connections and memory stay, nobody is answered. */
+export const pause = defineFault({
+  summary: 'CLIENT PAUSE: Redis answers nobody for a while, and then everybody',
+  targets: ['store'],
+  options: {
+    length: duration()
+      .prefault('1s')
+      .describe(
+        'It ends by itself: a paused Redis takes not even the command that would end it. Healed is when it answers.',
+      ),
+  },
+  lacking: target =>
+    serverOf(target) === 'redis' && !target.includes('sentinel')
+      ? undefined
+      : `found "${target}", expected a Redis that keeps something: nothing else has a CLIENT PAUSE`,
+  make: (target, { length: lengthMs }) => ({
+    async inject(cluster) {
+      await withRedis(cluster.member(target).port, redis => redis.client('PAUSE', lengthMs, 'ALL'));
+    },
+    confirm: async cluster => !(await cluster.member(target).answers(silentForMs)),
+    async heal(cluster) {
+      const member = cluster.member(target);
+      const withinMs = lengthMs + slackMs;
+      if (!(await eventually(() => member.answers(silentForMs), withinMs)))
+        throw new Error(`${target} did not answer within ${withinMs} ms of its healing`);
+    },
+  }),
+});

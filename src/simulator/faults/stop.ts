@@ -1,0 +1,40 @@
+import { portRefuses, waitReadmitted } from '../cluster/probe.js';
+import { serverOf } from '../cluster/stores/registry.js';
+import { defineFault } from '../fault.js';
+
+const exitWithinMs = 5_000;
+const healWithinMs = 15_000;
+
+/** SIGTERM, as by a restart in good order: what saves itself at the end does so. */
+export const stop = defineFault({
+  summary: 'SIGTERM of a store; healed by a new start on the same port, in the role it had',
+  targets: ['store'],
+  options: {},
+  lacking: target =>
+    serverOf(target) === 'postgres'
+      ? 'found postgres, which waits at SIGTERM until its clients have gone, and backends never go: take "kill"'
+      : undefined,
+  make: target => {
+    let asked = false;
+    return {
+      async inject(cluster) {
+        asked = cluster.member(target).signal('SIGTERM');
+      },
+      async confirm(cluster) {
+        const member = cluster.member(target);
+        const exit = asked ? await member.waitExit(exitWithinMs) : undefined;
+        return exit?.code === 0 && (await portRefuses(member.port));
+      },
+      async heal(cluster) {
+        const member = cluster.member(target);
+        if (asked && (await member.waitExit(exitWithinMs)) === undefined) {
+          member.signal('SIGKILL');
+          await member.waitExit(exitWithinMs);
+        }
+        asked = false;
+        if (member.pid === undefined) await member.start();
+        await waitReadmitted(cluster, member, healWithinMs);
+      },
+    };
+  },
+});
