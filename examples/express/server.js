@@ -1,0 +1,105 @@
+/**
+ * A small shop as it is often written: Express, express-session, pages with forms and a CSRF field, the cart in the
+ * session. Without REDIS_URL the sessions are in its memory (the default of express-session), with it in Redis.
+ */
+import { randomBytes } from 'node:crypto';
+import { RedisStore } from 'connect-redis';
+import express from 'express';
+import session from 'express-session';
+import { createClient } from 'redis';
+
+const { PORT = '3000', REDIS_URL, SESSION_SECRET = 'keyboard cat' } = process.env;
+
+const client = REDIS_URL && createClient({ url: REDIS_URL }).on('error', error => console.error(error.message));
+if (client) await client.connect();
+
+const app = express();
+app.get('/health', (_request, response) => response.send('ok'));
+app.use(
+  session({
+    secret: SESSION_SECRET,
+    resave: false,
+    saveUninitialized: false,
+    ...(client ? { store: new RedisStore({ client }) } : {}),
+  }),
+);
+app.use(express.urlencoded({ extended: false }));
+
+/** Every form carries the token of its session; who posts another one is refused. */
+app.use((request, response, next) => {
+  request.session.csrf ??= randomBytes(16).toString('base64');
+  if (request.method === 'POST' && request.body._csrf !== request.session.csrf) {
+    response.status(403).send('invalid csrf token');
+  } else next();
+});
+
+app.get('/login', (request, response) => {
+  response.send(page('Log in', form(request, '/login', `${input('user')}${input('password', 'password')}`)));
+});
+
+app.post('/login', (request, response, next) => {
+  if (request.body.password !== 'secret') return response.redirect('/login?wrong');
+  const { user } = request.body;
+  request.session.regenerate(error => {
+    if (error) return next(error);
+    request.session.user = user;
+    request.session.cart = [];
+    response.redirect('/cart');
+  });
+});
+
+app.use((request, response, next) => {
+  if (request.session.user === undefined) response.redirect('/login');
+  else next();
+});
+
+app.get('/cart', (request, response) => {
+  const items = request.session.cart.map(
+    sku => `<li data-sku="${escaped(sku)}">${escaped(sku)} ${form(request, '/cart/remove', hidden('sku', sku))}</li>`,
+  );
+  const add = form(request, '/cart', input('sku'));
+  const out = form(request, '/logout', '');
+  response.send(
+    page(`Cart of <b id="user">${escaped(request.session.user)}</b>`, `<ul>${items.join('')}</ul>${add}${out}`),
+  );
+});
+
+app.post('/cart', (request, response) => {
+  request.session.cart.push(request.body.sku);
+  response.redirect('/cart');
+});
+
+app.post('/cart/remove', (request, response) => {
+  request.session.cart = request.session.cart.filter(sku => sku !== request.body.sku);
+  response.redirect('/cart');
+});
+
+app.post('/logout', (request, response, next) => {
+  request.session.destroy(error => (error ? next(error) : response.redirect('/login')));
+});
+
+function page(title, body) {
+  return `<!doctype html><title>Shop</title><h1>${title}</h1>${body}`;
+}
+
+function form(request, action, fields) {
+  return `<form method="post" action="${action}">${hidden('_csrf', request.session.csrf)}${fields}<button>OK</button></form>`;
+}
+
+function hidden(name, value) {
+  return `<input type="hidden" name="${name}" value="${escaped(value)}">`;
+}
+
+function input(name, type = 'text') {
+  return `<input name="${name}" type="${type}">`;
+}
+
+function escaped(text) {
+  return String(text).replace(/[&<>"'=]/g, character => `&#${character.charCodeAt(0)};`);
+}
+
+const server = app.listen(Number(PORT), '127.0.0.1');
+process.once('SIGTERM', () => {
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+});
