@@ -14,6 +14,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   proxy: async () => (await import('./commands/proxy.js')).proxy,
   run: async () => (await import('./commands/run.js')).run,
   matrix: async () => (await import('./commands/matrix.js')).matrix,
+  init: async () => (await import('./commands/init.js')).init,
+  check: async () => (await import('./commands/check.js')).check,
   modes: async () => (await import('./commands/modes.js')).modes,
   load: async () => (await import('./commands/load.js')).load,
   attack: async () => (await import('./commands/attack.js')).attack,

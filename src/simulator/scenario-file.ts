@@ -6,7 +6,7 @@ import type { FaultSpec, Scenario } from './scenario.js';
 import { crossProblems } from './scenario-checks.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './scenario-schema.js';
 import { storesIn } from './scenario-stores.js';
-import { type Problem, parseYaml, scenarioBytesMax } from './scenario-yaml.js';
+import { type Problem, parseYaml, scenarioBytesMax, type YamlFile } from './scenario-yaml.js';
 import { readTextFile } from './text-file.js';
 
 /** Rejects with `ScenarioError` when the file cannot be read, or is no scenario. */
@@ -19,12 +19,25 @@ export function readScenarioText(file: string): Promise<string> {
   return readTextFile(file, { bytesMax: scenarioBytesMax, what: 'a scenario in YAML', example });
 }
 
+export interface PlacedScenario extends Pick<YamlFile, 'placeOf'> {
+  readonly scenario: Scenario;
+}
+
+/** The same, and where in the file its parts stand. */
+export async function readPlacedScenario(file: string): Promise<PlacedScenario> {
+  return parsePlaced(await readScenarioText(file), file);
+}
+
 /** Throws `ScenarioError`: a line `file:line:column: what was found, what was expected` per mistake, ten at most. */
 export function parseScenario(text: string, fileName: string): Scenario {
+  return parsePlaced(text, fileName).scenario;
+}
+
+function parsePlaced(text: string, fileName: string): PlacedScenario {
   const yaml = parseYaml(text, fileName);
   const read = scenarioIn(yaml.value, path.dirname(fileName));
   if ('problems' in read) throw yaml.refusal(read.problems);
-  return read.scenario;
+  return { scenario: read.scenario, placeOf: yaml.placeOf };
 }
 
 /** Pure. What is written in a file that lies in `folder`: a scenario, or all that is wrong with it. */

@@ -28,6 +28,8 @@ export interface YamlFile {
   readonly value: unknown;
   /** One error for all of them: `file:line:column: message` each, in the order of the file. */
   refusal(problems: readonly Problem[]): ScenarioError;
+  /** `file:line` of what lies there; of what should hold it, when it is not there. */
+  placeOf(path: readonly string[]): string;
 }
 
 /** A scenario is written by hand; anything longer is no scenario. */
@@ -61,7 +63,11 @@ export function parseYaml(text: string, fileName: string): YamlFile {
   const broken = [...[...doc.errors, ...doc.warnings].map(syntaxProblem), ...aliases(doc), ...collectionProblems(doc)];
   if (broken.length > 0) throw refuse(fileName, lines, broken);
   const place = (problem: Problem) => ({ offset: offsetOf(doc, problem), message: problem.message });
-  return { value: doc.toJS(), refusal: problems => refuse(fileName, lines, problems.map(place)) };
+  return {
+    value: doc.toJS(),
+    refusal: problems => refuse(fileName, lines, problems.map(place)),
+    placeOf: path => `${fileName}:${lines.linePos(offsetOf(doc, { path, message: '', at: 'key' })).line}`,
+  };
 }
 
 function tooLong(text: string): Placed | undefined {

@@ -33,7 +33,7 @@ describe('scenario file: an app of one’s own', () => {
       '/work/tests/own.yaml',
     ).system;
     expect(backends).to.deep.equal({
-      count: 3,
+      ...{ count: 3, spare: 0 },
       env: { PORT: '{port}', REDIS_URL: '{store}' },
       own: { command: 'npm start', directory: '/work/tests/app', ready: { http: '/', withinMs: 10_000 } },
     });

@@ -44,3 +44,28 @@ function below(value: unknown, step: Step): readonly unknown[] | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   return Object.hasOwn(value, step.key) ? [Reflect.get(value, step.key)] : undefined;
 }
+
+/** In words, how far into this value the path leads; undefined when it leads to the end. */
+export function missingAt(value: unknown, path: JsonPath): string | undefined {
+  let found: unknown[] = [value];
+  let walked = '$';
+  for (const step of path) {
+    for (const each of found) {
+      if (below(each, step) === undefined) return `${walked} is ${kindOf(each)}, which has no ${nameOf(step)}`;
+    }
+    found = found.flatMap(each => below(each, step) ?? []);
+    walked += nameOf(step);
+  }
+  return undefined;
+}
+
+function nameOf(step: Step): string {
+  if (step === 'all') return '[*]';
+  return 'index' in step ? `[${step.index}]` : `.${step.key}`;
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value !== 'object' || value === null) return `${value === null ? 'null' : typeof value}`;
+  return `a map with the keys ${Object.keys(value).slice(0, 10).join(', ') || '(none)'}`;
+}

@@ -1,0 +1,57 @@
+import pc from 'picocolors';
+import { type Exchange, headOf } from '../simulator/journey-advice.js';
+import type { JourneyMapping } from '../simulator/journey-mapping.js';
+import { secretsIn, type TriedStep } from '../simulator/journey-trial.js';
+
+export interface Context {
+  readonly mapping: JourneyMapping;
+  /** `file:line` of a part of the journey. */
+  place(at: readonly string[]): string;
+  readonly colour: boolean;
+}
+
+const bodyCharactersShown = 300;
+
+/** A line for what fits; for what does not, also what was expected, where it stands, and what came back instead. */
+export function describeStep(step: TriedStep, context: Context): string {
+  const { green, red, yellow } = pc.createColors(context.colour);
+  const { advice, note } = step;
+  const mark = advice !== undefined ? red('✗') : note !== undefined ? yellow('!') : green('✓');
+  const lines = [`${mark} ${step.what.padEnd(34)} ${inShort(step.exchange)}`];
+  if (note !== undefined) lines.push(`    ${note}`);
+  if (advice !== undefined) {
+    lines.push(`    ${masked(advice.problem, context.mapping, step.exchange)}`);
+    lines.push(`    ${context.place(advice.at)}: users.journey.${advice.at.join('.')}`);
+    if (advice.hint !== undefined) lines.push(`    hint: ${masked(advice.hint, context.mapping, step.exchange)}`);
+    lines.push(...cameBack(step.exchange, context.mapping));
+  }
+  return lines.map(line => `${line}\n`).join('');
+}
+
+function inShort(exchange: Exchange | undefined): string {
+  if (exchange?.request === undefined) return 'not sent';
+  const { request, reply } = exchange;
+  const answer = reply.status === undefined ? String(reply.error) : headOf(reply);
+  return `${request.method} ${request.path} -> ${answer}`;
+}
+
+function cameBack(exchange: Exchange | undefined, mapping: JourneyMapping): string[] {
+  if (exchange === undefined || exchange.reply.status === undefined) return [];
+  const { reply } = exchange;
+  const cookies = [reply.headers['set-cookie'] ?? []].flat().map(line => `${line.split('=')[0]}=...`);
+  const body = masked(reply.body.slice(0, bodyCharactersShown), mapping, exchange).trim();
+  const cut = reply.body.length > bodyCharactersShown ? ' ...' : '';
+  return [
+    `    what came back: ${headOf(reply)}${cookies.length === 0 ? '' : `, set-cookie: ${cookies.join(', ')}`}`,
+    ...(body === '' ? ['    | (an empty body)'] : body.split(/\r?\n/).map(line => `    | ${line}`)).slice(0, 12),
+    ...(cut === '' ? [] : [`    |${cut}`]),
+  ];
+}
+
+/** What comes from the app must neither show a secret nor steer the terminal. */
+function masked(text: string, mapping: JourneyMapping, exchange: Exchange | undefined): string {
+  const secrets = exchange === undefined ? [] : secretsIn(mapping, exchange);
+  const hidden = secrets.reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  return hidden.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]+/g, ' ');
+}

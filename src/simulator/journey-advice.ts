@@ -1,0 +1,241 @@
+import type { OperationKind } from './history.js';
+import { type JourneyMapping, type MappedRequest, stepOf, type TextPlace } from './journey-mapping.js';
+import type { Reply } from './users/http-client.js';
+import { missingAt, parseJsonPath } from './users/json-path.js';
+import type { Judgement } from './users/outcome.js';
+import { pageCharactersMax } from './users/page-pattern.js';
+import type { JourneyRequest } from './users/shop-requests.js';
+
+/** A request and what came back. `request` is absent when there was none to send. */
+export interface Exchange {
+  readonly request?: JourneyRequest;
+  readonly reply: Reply;
+}
+
+/** What does not fit between a mapping and an app, for people. Pure. */
+export interface Advice {
+  /** The part of the mapping that does not fit: `['add', 'ok']`. */
+  readonly at: readonly string[];
+  /** What came, and what was expected. */
+  readonly problem: string;
+  /** What to look at, or to write instead. */
+  readonly hint?: string;
+}
+
+export interface Known {
+  readonly user: string;
+  readonly token: string;
+  readonly mapping: JourneyMapping;
+  /** What was sent last for this step: the page before it, when that gave nothing to carry. */
+  readonly last: Exchange | undefined;
+  readonly reply: Reply;
+  readonly judged: Judgement;
+}
+
+/** Undefined when it fits. */
+export function adviceOn(kind: OperationKind, known: Known): Advice | undefined {
+  const { judged, user, mapping } = known;
+  const { outcome, identity, error = '' } = judged;
+  if (outcome === 'ok')
+    return typeof identity === 'string' && identity !== user ? otherName(kind, identity, user) : undefined;
+  const carried = /^no answer gave a \{(.+)\} to carry$/.exec(error)?.[1];
+  if (carried !== undefined) return nothingToCarry(carried, known);
+  if (!known.reply.complete) return { at: [kind, 'request'], problem: `no whole answer came: ${error}` };
+  if (identity === null) return takenForNobody(kind, known);
+  if (error === 'the answer names no user')
+    return { at: [kind, 'who'], ...notFound(stepOf(mapping, kind)?.who, user, known) };
+  if (error === 'the answer holds no cart')
+    return { at: ['read', 'items'], ...notFound(mapping.read.items, undefined, known) };
+  return wrongHead(kind, known);
+}
+
+/** Of somebody who never logged in, and was not answered as such. */
+export function anonymousAdvice(reply: Reply): Advice {
+  const at = ['anonymous'];
+  if (!reply.complete) return { at, problem: `no whole answer came: ${reply.error}` };
+  const problem = `somebody who is not logged in was answered with ${headOf(reply)}, which is not what anonymous says`;
+  const place = locationOf(reply);
+  if (place !== undefined)
+    return { at, problem, hint: `if that is the login page: anonymous: { or-redirect-to: ${place} }` };
+  if (reply.status === 404 || reply.status === 405)
+    return { at: ['read', 'request'], problem, hint: 'is the path of read right?' };
+  if ((reply.status ?? 0) >= 400) return { at, problem, hint: `anonymous: { status: ${reply.status} }` };
+  return { at, problem, hint: 'read something that only somebody who is logged in can see' };
+}
+
+/** Of a cart that was read: whether it holds the item that was added, or no longer. */
+export function itemAdvice({ judged, token, mapping, reply }: Known, wanted: boolean): Advice | undefined {
+  const has = Object.hasOwn(judged.items ?? {}, token);
+  if (has === wanted) return undefined;
+  if (has) return { at: ['remove', 'request'], problem: `the item ${token} is still there after its removal` };
+  const others = Object.keys(judged.items ?? {}).slice(0, 3);
+  const found = others.length === 0 ? 'no item' : `other items (${others.join(', ')})`;
+  const around = contextOf(reply.body, token);
+  const hint =
+    around === undefined
+      ? 'the answer does not hold it anywhere: does add take it from this field, and does read show it as it was sent?'
+      : `it stands in the answer, here: ${around}`;
+  return {
+    at: around === undefined ? ['add', 'request'] : ['read', 'items'],
+    problem: `${placeOf(mapping.read.items)} finds ${found}, and not ${token}, which was added`,
+    hint,
+  };
+}
+
+function otherName(kind: OperationKind, found: string, user: string): Advice {
+  const problem = `who finds the name "${found}", expected "${user}", who is logged in`;
+  const hint = found.includes(user) ? { hint: `write it as the app does: as: "${found.replace(user, '{user}')}"` } : {};
+  return { at: [kind, 'who'], problem, ...hint };
+}
+
+function nothingToCarry(name: string, { mapping, last }: Known): Advice {
+  const place = mapping.carry[name];
+  const by = place?.cookie === undefined ? placeOf(place ?? {}) : `the cookie ${place.cookie}`;
+  const page =
+    last?.request === undefined
+      ? 'no page was asked for before it: name one under before'
+      : `${last.request.method} ${last.request.path} did not give it`;
+  const field = hiddenFieldIn(last?.reply.body ?? '');
+  return {
+    at: ['carry', name],
+    problem: `{${name}} was found nowhere by ${by}; ${page}`,
+    ...(field === undefined ? {} : { hint: `a hidden field of that page: ${field}` }),
+  };
+}
+
+function takenForNobody(kind: OperationKind, { reply, mapping }: Known): Advice {
+  const problem = `answered as to somebody who is not logged in: ${headOf(reply)}`;
+  if (kind !== 'login') {
+    return {
+      at: [kind, 'request'],
+      problem,
+      hint: 'the login fits, but what it gave was not taken along: a cookie is kept by itself, a token of an answer is named under carry and sent under headers',
+    };
+  }
+  const { form, json } = mapping.login.request;
+  const sent = form ?? json;
+  const fields = typeof sent === 'object' && sent !== null ? Object.keys(sent).join(', ') : 'nothing';
+  return {
+    at: ['login', 'request'],
+    problem,
+    hint: `does the app know the user user-1 with this password? It was sent: ${fields}`,
+  };
+}
+
+function wrongHead(kind: OperationKind, { mapping, reply }: Known): Advice {
+  const step = kind === 'replay' ? 'read' : kind;
+  const { status = 0, body } = reply;
+  const problem = `${headOf(reply)}, expected ${okInWords(stepOf(mapping, kind)?.ok)}`;
+  const place = locationOf(reply);
+  if (place !== undefined) return redirected(step, problem, status, place);
+  const request = stepOf(mapping, kind)?.request;
+  if (status === 404 || status === 405)
+    return {
+      at: [step, 'request'],
+      problem,
+      hint: `the app has no ${request?.method} ${request?.path}: is the path right, and the method?`,
+    };
+  if (status === 403 || status === 419 || /csrf|xsrf/i.test(body))
+    return {
+      at: [step, 'request'],
+      problem,
+      hint: 'is there a hidden field (CSRF) in its form? Name it under carry, ask for the page under before, and send it along',
+    };
+  if (status === 401)
+    return {
+      at: ['anonymous'],
+      problem,
+      hint: `if that is how it answers who is not logged in: anonymous: { status: ${status} }`,
+    };
+  if (status >= 400 && status < 500) return { at: [step, 'request'], problem, hint: bodyHint(request) };
+  if (status >= 500) return { at: [step, 'request'], problem, hint: 'the app itself failed: its own output says more' };
+  return { at: [step, 'ok'], problem, hint: `if that is how it says that it is done: ok: { status: ${status} }` };
+}
+
+function redirected(step: string, problem: string, status: number, place: string): Advice {
+  if (/log-?in|sign-?in|auth|session/i.test(place))
+    return {
+      at: ['anonymous'],
+      problem,
+      hint: `the answer is a redirect to ${place}: is it "anonymous"? Then: anonymous: { or-redirect-to: ${place} }`,
+    };
+  return {
+    at: [step, 'ok'],
+    problem,
+    hint: `if that is how it says that it is done: ok: { status: ${status}, redirect-to: ${place} }`,
+  };
+}
+
+function bodyHint(request: MappedRequest | undefined): string {
+  if (request?.json !== undefined)
+    return 'it was sent as JSON: does the app want a form (form: instead of json:), or other names of fields?';
+  if (request?.form !== undefined)
+    return 'it was sent as a form: does the app want JSON (json: instead of form:), or other names of fields?';
+  return 'it was sent without a body: does the app want json: or form:?';
+}
+
+/** `wanted`: a text that should stand where the place leads. */
+function notFound(
+  place: TextPlace | undefined,
+  wanted: string | undefined,
+  { reply, token }: Known,
+): Omit<Advice, 'at'> {
+  const problem = `${placeOf(place ?? {})} leads to nothing in the answer, ${headOf(reply)}`;
+  const around = contextOf(reply.body, wanted ?? token);
+  if (reply.body.length > pageCharactersMax && place?.regexp !== undefined)
+    return {
+      problem,
+      hint: `the page has ${reply.body.length} characters, and only ${pageCharactersMax} are searched`,
+    };
+  const missing = place?.path === undefined ? undefined : missingInJson(reply.body, place.path);
+  const hints = [missing, around === undefined ? undefined : `what is wanted stands here: ${around}`];
+  const hint = hints.filter(each => each !== undefined).join('; ');
+  return { problem, ...(hint === '' ? {} : { hint }) };
+}
+
+function missingInJson(body: string, path: string): string {
+  try {
+    return missingAt(JSON.parse(body), parseJsonPath(path) ?? []) ?? 'it leads to values that are no items';
+  } catch {
+    return 'the answer is no JSON, and a path looks into JSON: a page is read by regexp';
+  }
+}
+
+function placeOf({ path, regexp }: TextPlace): string {
+  return path ?? (regexp === undefined ? 'nothing' : `the pattern ${regexp}`);
+}
+
+function okInWords(
+  ok: { readonly status?: readonly number[] | undefined; readonly 'redirect-to'?: string | undefined } = {},
+): string {
+  const status = ok.status === undefined ? 'a status from 200 to 399' : `status ${ok.status.join(' or ')}`;
+  return ok['redirect-to'] === undefined ? status : `${status} to ${ok['redirect-to']}`;
+}
+
+/** `status 302 to /login`, `status 200 (text/html)`. */
+export function headOf({ status, headers }: Reply): string {
+  const [type] = String(headers['content-type'] ?? '').split(';');
+  const more = typeof headers.location === 'string' ? ` to ${headers.location}` : type === '' ? '' : ` (${type})`;
+  return `status ${status}${more}`;
+}
+
+function locationOf({ status = 0, headers }: Reply): string | undefined {
+  const { location } = headers;
+  if (status < 300 || status >= 400 || typeof location !== 'string' || !URL.canParse(location, 'http://app/'))
+    return undefined;
+  return new URL(location, 'http://app/').pathname;
+}
+
+const contextCharacters = 40;
+
+function contextOf(body: string, text: string): string | undefined {
+  const at = body.indexOf(text);
+  if (at === -1) return undefined;
+  return body.slice(Math.max(0, at - contextCharacters), at + text.length + contextCharacters).replaceAll(/\s+/g, ' ');
+}
+
+/** Its name, never its value. */
+function hiddenFieldIn(body: string): string | undefined {
+  const tag = /<input\b[^>]{0,400}\btype=["']?hidden\b[^>]{0,400}>/i.exec(body)?.[0];
+  return tag?.replace(/(\bvalue=)(["'])[^"']*\2/i, '$1$2...$2');
+}

@@ -1,0 +1,140 @@
+import type { OperationKind } from './history.js';
+import { type Advice, adviceOn, anonymousAdvice, type Exchange, itemAdvice } from './journey-advice.js';
+import { type JourneyMapping, stepOf } from './journey-mapping.js';
+import { Browser } from './users/browser.js';
+import { HttpClient, type Reply } from './users/http-client.js';
+import { mappedJourney } from './users/mapped-journey.js';
+import { type Judgement, judge } from './users/outcome.js';
+
+/** One step, tried once. */
+export interface TriedStep {
+  /** `login`, or in words what was tried: `read, without a login`. */
+  readonly what: string;
+  readonly exchange: Exchange | undefined;
+  /** Undefined: it fits. */
+  readonly advice?: Advice;
+  /** It fits, and there is something to know about it. */
+  readonly note?: string;
+}
+
+/** The name of the first simulated user of every run: an app with accounts must know it. */
+const user = 'user-1';
+
+/**
+ * Each step of a journey once, as one user does it, and what does not fit. Ends early when the login does not: the rest
+ * would say nothing new.
+ */
+export async function tryJourney(origin: string, mapping: JourneyMapping, timeoutMs: number): Promise<TriedStep[]> {
+  const client = new HttpClient(origin, timeoutMs);
+  try {
+    return await new Trial(origin, mapping, client).run();
+  } finally {
+    await client.close();
+  }
+}
+
+class Trial {
+  readonly #mapping: JourneyMapping;
+  readonly #journey: ReturnType<typeof mappedJourney>;
+  readonly #client: HttpClient;
+  readonly #origin: string;
+  readonly #token = `${user}.${Date.now().toString(36)}`;
+  readonly #steps: TriedStep[] = [];
+  #exchange: Exchange | undefined;
+
+  constructor(origin: string, mapping: JourneyMapping, client: HttpClient) {
+    this.#origin = origin;
+    this.#mapping = mapping;
+    this.#client = client;
+    this.#journey = mappedJourney(mapping);
+  }
+
+  async run(): Promise<TriedStep[]> {
+    await this.#asStranger();
+    const browser = this.#browser();
+    if ((await this.#step(browser, 'login')) === undefined) return this.#steps;
+    await this.#step(browser, 'add');
+    await this.#read(browser, 'read', true);
+    if (this.#mapping.whoami !== undefined) await this.#step(browser, 'whoami');
+    if (this.#mapping.remove !== undefined && (await this.#step(browser, 'remove')) !== undefined)
+      await this.#read(browser, 'read, after remove', false);
+    if (this.#mapping.logout !== undefined) await this.#logOut(browser);
+    return this.#steps;
+  }
+
+  #browser(): Browser {
+    const send: HttpClient['send'] = async (request, cookie) => {
+      const reply = await this.#client.send(request, cookie);
+      this.#exchange = { request, reply };
+      return reply;
+    };
+    return new Browser(user, this.#origin, this.#journey, { send });
+  }
+
+  async #asStranger(): Promise<void> {
+    const reply = await this.#browser().ask('read', undefined);
+    const { identity } = judge('read', reply, this.#journey);
+    const advice = identity === null ? undefined : anonymousAdvice(reply);
+    this.#note('read, without a login', reply, advice);
+  }
+
+  /** What it was judged, undefined when it does not fit. */
+  async #step(browser: Browser, kind: OperationKind): Promise<Judgement | undefined> {
+    this.#exchange = undefined;
+    const needsToken = kind === 'add' || kind === 'remove';
+    const reply = await browser.ask(kind, needsToken ? this.#token : undefined);
+    const judged = judge(kind, reply, this.#journey);
+    const advice = adviceOn(kind, { ...this.#known(reply), judged });
+    this.#note(kind, reply, advice);
+    return advice === undefined ? judged : undefined;
+  }
+
+  async #read(browser: Browser, what: string, wanted: boolean): Promise<void> {
+    this.#exchange = undefined;
+    const reply = await browser.ask('read', undefined);
+    const judged = judge('read', reply, this.#journey);
+    const known = { ...this.#known(reply), judged };
+    this.#note(what, reply, adviceOn('read', known) ?? itemAdvice(known, wanted));
+  }
+
+  async #logOut(browser: Browser): Promise<void> {
+    const cookie = browser.cookieFor('replay');
+    if ((await this.#step(browser, 'logout')) === undefined || cookie === undefined) return;
+    const reply = await browser.askAgain('replay', cookie);
+    const honoured = judge('replay', reply, this.#journey).outcome === 'ok';
+    const note = honoured
+      ? {}
+      : { note: 'the cookie from before the logout is still accepted: a run counts it as users.logoutNotHonoured' };
+    this.#steps.push({ what: 'read, with the cookie from before', exchange: this.#exchange, ...note });
+  }
+
+  #known(reply: Reply) {
+    return { user, token: this.#token, mapping: this.#mapping, reply, last: this.#exchange };
+  }
+
+  /** What was not sent has no exchange of its own: then the one before it, the page, is shown. */
+  #note(what: string, reply: Reply, advice: Advice | undefined): void {
+    const exchange = this.#exchange ?? { reply };
+    this.#steps.push({ what, exchange, ...(advice === undefined ? {} : { advice }) });
+  }
+}
+
+/** Values that must not be shown: what a request carried under a name such as `password`, and every cookie. */
+export function secretsIn(mapping: JourneyMapping, exchange: Exchange): string[] {
+  const fields = (['login', 'add', 'remove', 'logout'] as const).flatMap(kind => {
+    const request = stepOf(mapping, kind)?.request;
+    return [...Object.entries(request?.form ?? {}), ...jsonFields(request?.json)];
+  });
+  const named = fields.filter(([name]) => /pass|secret|pin\b|otp|api.?key/i.test(name)).map(([, value]) => value);
+  const cookies = [exchange.reply.headers['set-cookie'] ?? []]
+    .flat()
+    .map(line => /^[^=]*=([^;]*)/.exec(line)?.[1] ?? '');
+  return [...named, ...cookies].filter(value => value.length >= 4 && !value.includes('{'));
+}
+
+function jsonFields(value: unknown): [string, string][] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, each]): [string, string][] =>
+    typeof each === 'string' ? [[name, each]] : jsonFields(each),
+  );
+}
