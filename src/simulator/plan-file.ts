@@ -6,7 +6,7 @@ import { checkUsers, faultsAsWritten, type PlanLimits, PlanProblem, partsOf } fr
 import type { Scenario } from './scenario.js';
 import { nameOf, parseScenario, readScenarioText, scenarioIn } from './scenario-file.js';
 import { isMap } from './scenario-written.js';
-import { parseYaml } from './scenario-yaml.js';
+import { clean, parseYaml } from './scenario-yaml.js';
 import { readTextFile } from './text-file.js';
 
 /** Of a plan with as many steps as there may be. */
@@ -69,10 +69,4 @@ function limitsOf(scenario: Scenario): PlanLimits {
   const { journey } = scenario.users;
   const can: PlanLimits['can'] = kind => journey === 'shop' || stepOf(journey, kind) !== undefined;
   return { endMs: planDurationMs(scenario), can, canBeSlow: journey === 'shop' };
-}
-
-/** What a file holds must not steer the terminal that shows what is wrong with it. */
-function clean(message: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
-  return message.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }

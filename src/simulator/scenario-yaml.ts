@@ -180,7 +180,7 @@ function refuse(fileName: string, lines: LineCounter, problems: readonly Placed[
 }
 
 /** What a file holds must not steer the terminal that shows what is wrong with it. */
-function clean(message: string): string {
+export function clean(message: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
   return message.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }
