@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import type { CommandModule } from 'yargs';
 import { logIn } from '../load/log-in.js';
-import { type Load, measure } from '../load/measure.js';
+import type { Load } from '../load/measure.js';
 import { type ModeName, modeNames, storesOf } from '../modes.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
@@ -72,6 +72,8 @@ interface Choices {
 async function loadMode(mode: ModeName, choices: Choices): Promise<Row[]> {
   const { connections, durationS, storeUrls, signal } = choices;
   const spec = { mode, backends: { count: 3, env: {} }, stores: storesOf(mode), storeUrls, proxy: {} };
+  // Not before the command line has proved good.
+  const { measure } = await import('../load/measure.js');
   const cluster = await startCluster(spec, signal, () => {});
   try {
     const rows: Row[] = [];

@@ -11,7 +11,6 @@ import { parseModes } from './mode-option.js';
 import { checkOutputs, printReport, writeFolder, writeOutputs } from './output.js';
 import { showProgress } from './progress-line.js';
 import { parseCount } from './registry-option.js';
-import { runScenario } from './run-scenario.js';
 import { checkTargets, parseStoreUrls, type StoreArgs, storeOptions } from './store-options.js';
 
 interface RunArgs extends StoreArgs {
@@ -83,6 +82,8 @@ async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
   const names = scenarios.map(({ name }) => name);
   checkDistinct(names);
   await checkOutputs(files, args.out, names);
+  // Not before the command line has proved good: the lab is most of what there is to load.
+  const { runScenario } = await import('./run-scenario.js');
   const judged: JudgedRun[][] = [];
   for (const scenario of scenarios) {
     const planned = { seed: seed ?? scenario.seed, ...(replay && { plan: replay.plan }) };

@@ -7,7 +7,6 @@ import { exitCodeOf, exiting } from './exit.js';
 import { interruptible } from './interrupt.js';
 import { checkOutputs, printReport, writeFolder } from './output.js';
 import { showProgress } from './progress-line.js';
-import { runScenario } from './run-scenario.js';
 import { checkTargets, parseStoreUrls, type StoreArgs, storeOptions } from './store-options.js';
 
 const firstScenario = path.resolve(import.meta.dirname, '../../scenarios/kill-one.yaml');
@@ -36,6 +35,8 @@ async function firstLook(args: StartArgs, signal: AbortSignal): Promise<number> 
   checkTargets(scenario, storeUrls);
   await checkOutputs({}, folder, []);
   process.stderr.write('Three backends behind the proxy, shoppers filling carts; then one backend is killed.\n');
+  // Not before the command line has proved good: the lab is most of what there is to load.
+  const { runScenario } = await import('./run-scenario.js');
   const progress = showProgress(scenario.name);
   const choices = { modes: scenario.modes, seed: scenario.seed, repeat: 1, storeUrls, signal };
   const { plan, runs } = await runScenario(scenario, { ...choices, onProgress: progress.show }).finally(progress.end);
