@@ -47,9 +47,9 @@ async function runScenario(file: string, ...args: readonly string[]): Promise<Fi
 
 /** Where there is something to see; all modes of all scenarios would take longer than anybody waits. What drain-one
  * does, rolling-restart does three times; each mode under a store that hangs or comes back empty is in
- * store-outages.test.ts. */
+ * store-outages.test.ts; that no shared mode loses a session to a killed backend is in shop-modes.test.ts. */
 const shipped: Readonly<Record<string, readonly ModeName[]>> = {
-  'kill-one': modeNames,
+  'kill-one': ['sticky', 'redis', 'sealed'],
   'hang-one': ['redis'],
   'rolling-restart': ['sticky'],
   'redis-outage': ['redis'],
@@ -74,6 +74,10 @@ async function runsOf(file: string, modes: readonly ModeName[]): Promise<Result[
 
 describe('the shipped scenarios', function () {
   this.timeout(120_000);
+
+  it('are run in every mode between them', () => {
+    expect([...new Set(Object.values(shipped).flat())]).to.have.members(modeNames);
+  });
 
   for (const [name, modes] of Object.entries(shipped)) {
     it(`${name} gives its verdict in ${modes.join(', ')}`, async () => {
