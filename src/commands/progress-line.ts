@@ -41,7 +41,7 @@ function liveLine(scenario: string): ProgressLine {
 function sayEdge(progress: Progress): string | undefined {
   switch (progress.kind) {
     case 'starting':
-      return `starting ${progress.members.join(', ')}`;
+      return progress.members.length === 0 ? 'it runs already' : `starting ${progress.members.join(', ')}`;
     case 'phase':
       return `${progress.phase} (${(progress.lastsMs / 1000).toFixed(1)} s)`;
     case 'fault':
