@@ -24,9 +24,9 @@ export function broken(piece: string, by: string): string {
   return good.replace(piece, by);
 }
 
-export function complaint(text: string): string {
+export function complaint(text: string, fileName = 'test.yaml'): string {
   try {
-    parseScenario(text, 'test.yaml');
+    parseScenario(text, fileName);
   } catch (error) {
     if (error instanceof ScenarioError) return error.message;
     throw error;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { ScenarioError } from '#src/simulator/errors.js';
 import { makePlan } from '#src/simulator/plan.js';
 import { parseScenario } from '#src/simulator/scenario-file.js';
+import { complaint } from './broken-scenario.js';
 
 /** Every place that a test breaks stands on a line of its own. */
 const good = `name: own-app
@@ -25,16 +25,6 @@ users:
 function broken(piece: string, by: string): string {
   expect(good).to.include(piece);
   return good.replace(piece, by);
-}
-
-function complaint(text: string): string {
-  try {
-    parseScenario(text, 'own.yaml');
-  } catch (error) {
-    if (error instanceof ScenarioError) return error.message;
-    throw error;
-  }
-  return expect.fail('the file was accepted');
 }
 
 const wrong: readonly (readonly [what: string, piece: string, by: string, line: number, said: RegExp])[] = [
@@ -166,7 +156,7 @@ describe('scenario file: the journey of an app of one’s own', () => {
 
   for (const [what, piece, by, line, said] of wrong)
     it(`refuses ${what}, and says where`, () => {
-      const message = complaint(broken(piece, by));
+      const message = complaint(broken(piece, by), 'own.yaml');
       expect(message).to.match(said);
       expect(message).to.match(new RegExp(`^own\\.yaml:${line}:`, 'm'));
     });

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { expect } from 'chai';
-import { ScenarioError } from '#src/simulator/errors.js';
 import { parseScenario } from '#src/simulator/scenario-file.js';
+import { complaint } from './broken-scenario.js';
 
 const withSystem = (system: string, fault = 'do: kill, target: backend-1'): string => `name: own
 why: To be broken.
@@ -11,16 +11,6 @@ users: { arrivals: { rate: 20/s, for: 1s } }
 faults:
   - { id: f, at: 1s, for: 1s, ${fault} }
 `;
-
-function complaint(text: string): string {
-  try {
-    parseScenario(text, 'own.yaml');
-  } catch (error) {
-    if (error instanceof ScenarioError) return error.message;
-    throw error;
-  }
-  return expect.fail('the file was accepted');
-}
 
 const exec = 'do: exec, inject: "docker kill a", confirm: "true"';
 
@@ -108,7 +98,7 @@ describe('scenario file: an app of one’s own', () => {
     ['exec of nothing', withSystem('{}', 'do: exec'), 7, 'inject is missing, expected a command such as'],
   ] as const)
     it(`refuses ${what}`, () => {
-      const lines = complaint(text).split('\n');
+      const lines = complaint(text, 'own.yaml').split('\n');
       expect(
         lines.filter(line => line.startsWith(`own.yaml:${at}:`) && line.includes(said)),
         lines.join('\n'),
