@@ -75,5 +75,6 @@ async function waitThrough(cluster: Cluster, end: LinkEnd): Promise<void> {
   if (member.state === 'dead' || member.state === 'stopped') return;
   if (!(await eventually(() => member.answers(answerWithinMs, link.port), healWithinMs)))
     throw new Error(`${member.name} did not answer through ${link.name} within ${healWithinMs} ms of its healing`);
-  await waitReadmitted(cluster, member, healWithinMs);
+  // An ejection for errors in a row has its own length: the proxy's answer to the fault, and no part of it.
+  await waitReadmitted(cluster, member, healWithinMs, ['ready', 'ejected']);
 }

@@ -56,6 +56,7 @@ const shipped: Readonly<Record<string, readonly ModeName[]>> = {
   'postgres-outage': ['postgres'],
   'replace-secrets': ['jwt'],
   eviction: ['memcached'],
+  'two-proxies': ['sticky'],
 };
 
 /** A mode whose run is inconclusive since something else wanted the machine for a moment is run once more, and counts as

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Cluster, Member } from './cluster.js';
+import type { Cluster, Member, ProxyBackend } from './cluster.js';
 
 /** How often a condition is looked at again. */
 const pollMs = 25;
@@ -52,18 +52,30 @@ async function processState(pid: number): Promise<string> {
   }
 }
 
-/** Waits until the member answers and, for a backend, until the proxy sends users to it again. Rejects when it does not. */
-export async function waitReadmitted(cluster: Cluster, member: Member, withinMs: number): Promise<void> {
+/**
+ * Waits until the member answers and, for a backend, until the proxy sends users to it again, or is in one of these
+ * states. Rejects when it does not.
+ */
+export async function waitReadmitted(
+  cluster: Cluster,
+  member: Member,
+  withinMs: number,
+  states: readonly ProxyBackend['state'][] = ['ready'],
+): Promise<void> {
   const deadline = performance.now() + withinMs;
   if (!(await eventually(() => member.answers(500), withinMs)))
     throw new Error(`${member.name} did not answer within ${withinMs} ms of its healing`);
   if (member.role !== 'backend') return;
   const left = Math.max(0, deadline - performance.now());
-  if (!(await eventually(() => proxyStateIs(cluster, member.name, 'ready'), left)))
+  if (!(await eventually(() => proxyStateIs(cluster, member.name, ...states), left)))
     throw new Error(`the proxy did not report ${member.name} ready within ${withinMs} ms of its healing`);
 }
 
-export async function proxyStateIs(cluster: Cluster, backend: string, state: string): Promise<boolean> {
+export async function proxyStateIs(
+  cluster: Cluster,
+  backend: string,
+  ...states: readonly ProxyBackend['state'][]
+): Promise<boolean> {
   const backends = await cluster.proxyAdmin.backends();
-  return backends.some(candidate => candidate.name === backend && candidate.state === state);
+  return backends.some(candidate => candidate.name === backend && states.includes(candidate.state));
 }
