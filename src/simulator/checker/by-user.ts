@@ -1,14 +1,47 @@
 import type { Operation } from '../history.js';
 
-/** Each user's operations, in the order in which they were sent. Users in the order in which they first appear. */
-export function byUser(operations: readonly Operation[]): Operation[][] {
-  const groups = new Map<string, Operation[]>();
-  for (const operation of operations) {
-    const group = groups.get(operation.user);
-    if (group === undefined) groups.set(operation.user, [operation]);
-    else group.push(operation);
+/**
+ * Each user's operations, in the order in which they were sent. Users in the order in which they first appear. Sorted by
+ * counting: one list of the right length a user, none of which has to grow while a million others do.
+ */
+export function* byUser(operations: readonly Operation[]): Generator<Operation[]> {
+  const { numberOf, sizes } = numbered(operations);
+  const ends = new Int32Array(sizes.length);
+  for (let user = 1; user < ends.length; user += 1) ends[user] = (ends[user - 1] ?? 0) + (sizes[user - 1] ?? 0);
+  const places = new Int32Array(operations.length);
+  numberOf.forEach((user, i) => {
+    const place = ends[user] ?? 0;
+    places[place] = i;
+    ends[user] = place + 1;
+  });
+  let from = 0;
+  for (const to of ends) {
+    yield inSendingOrder(pickedFrom(operations, places.subarray(from, to)));
+    from = to;
   }
-  return [...groups.values()].map(inSendingOrder);
+}
+
+/** Users by number: whose each operation is, and how many each has. */
+function numbered(operations: readonly Operation[]) {
+  const numbers = new Map<string, number>();
+  const numberOf = new Int32Array(operations.length);
+  const sizes: number[] = [];
+  operations.forEach(({ user }, i) => {
+    const number = numbers.get(user) ?? numbers.size;
+    if (number === numbers.size) numbers.set(user, number);
+    numberOf[i] = number;
+    sizes[number] = (sizes[number] ?? 0) + 1;
+  });
+  return { numberOf, sizes };
+}
+
+function pickedFrom(operations: readonly Operation[], places: Int32Array): Operation[] {
+  const picked: Operation[] = [];
+  for (const place of places) {
+    const operation = operations[place];
+    if (operation !== undefined) picked.push(operation);
+  }
+  return picked;
 }
 
 /** A recorded history is nearly always in order already: looking is far cheaper than sorting. */
