@@ -42,6 +42,7 @@ function alarms({ findings: { users, writes } }: JudgedRun): string[] {
   const found: [number, string][] = [
     [users.identitySwapped, `${counted(users.identitySwapped, 'user')} taken for somebody else`],
     [users.logoutNotHonoured, `${counted(users.logoutNotHonoured, 'logout')} not honoured`],
+    [users.sessionKept, `${counted(users.sessionKept, 'user')} logged in under the cookie from before`],
     [writes.phantom, `${counted(writes.phantom, 'item')} of somebody else shown`],
     [writes.duplicated, `${counted(writes.duplicated, 'write')} duplicated`],
     [writes.resurrected, `${counted(writes.resurrected, 'removed item')} shown again`],

@@ -42,7 +42,10 @@ const percentiles = ['p50', 'p90', 'p99', 'max'] as const;
 
 /** The numbers of `Findings`, group by group. */
 const groups = {
-  users: ['total', 'loggedOut', 'identitySwapped', 'loggedOutHard', 'silentlyReset', 'flickered', 'logoutNotHonoured'],
+  users: [
+    ...(['total', 'loggedOut', 'identitySwapped', 'loggedOutHard', 'silentlyReset', 'flickered'] as const),
+    ...(['logoutNotHonoured', 'sessionKept'] as const),
+  ],
   writes: [
     ...(['acknowledged', 'lost', 'unknown', 'unverified', 'duplicated', 'phantom', 'resurrected'] as const),
     ...(['stale', 'recovered', 'failedVisible'] as const),
@@ -140,6 +143,7 @@ function comparison(
 const defects = [
   'users.identitySwapped',
   'users.logoutNotHonoured',
+  'users.sessionKept',
   'writes.phantom',
   'writes.duplicated',
   'writes.resurrected',

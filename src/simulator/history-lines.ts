@@ -88,6 +88,7 @@ const operationRules: Rules<Operation> = {
   incarnation: optional(text),
   final: optional(only(true)),
   extra: optional(only(true)),
+  keptId: optional(only(true)),
 };
 
 const headerRules: Rules<RunHeader> = {

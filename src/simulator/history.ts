@@ -53,6 +53,8 @@ export interface Operation {
   /** Which backend answered, and which boot of it, as its headers say. */
   readonly backend?: string;
   readonly incarnation?: string;
+  /** Of a login that ended ok: the browser came with a session cookie from before it, and holds the same one after it: kept, or not replaced. */
+  readonly keptId?: true;
   /** The read-back after quiescence. */
   readonly final?: true;
   /** A login that the plan does not hold: the one before it was lost, or did not end ok. */

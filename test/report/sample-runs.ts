@@ -181,6 +181,7 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
       silentlyReset: 0,
       flickered: 0,
       logoutNotHonoured: 0,
+      sessionKept: 0,
     },
     writes: {
       acknowledged: adds.filter(one => one.outcome === 'ok').length,

@@ -11,6 +11,7 @@ export const findings: Findings = {
     silentlyReset: 4,
     flickered: 2,
     logoutNotHonoured: 0,
+    sessionKept: 0,
   },
   writes: {
     acknowledged: 1200,

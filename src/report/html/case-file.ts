@@ -9,6 +9,7 @@ const order: readonly IncidentKind[] = [
   'identity-swapped',
   'phantom',
   'logout-not-honoured',
+  'session-kept',
   'logged-out',
   'resurrected',
   'duplicated',

@@ -37,6 +37,8 @@ import { newTally, type Tally } from './tally.js';
  *   identity swapped           an answer names another user
  *   logout not honoured        taken for himself after his acknowledged logout, or by the cookies from before it, by a
  *                              request that began when the mode's revocation lag had passed
+ *   session kept               after an acknowledged login the browser holds the session cookie that it came with (OWASP:
+ *                              session fixation), and is taken for the user by it; looked at only where it came with one
  *
  * Two times that are equal count as one after the other: one clock stamps them all.
  */

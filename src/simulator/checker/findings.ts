@@ -10,6 +10,8 @@ export interface Findings {
     readonly silentlyReset: number;
     readonly flickered: number;
     readonly logoutNotHonoured: number;
+    /** Users whose session cookie was the same before and after a login: whoever had planted it is logged in, too. */
+    readonly sessionKept: number;
   };
   readonly writes: {
     readonly acknowledged: number;
@@ -73,7 +75,8 @@ export type IncidentKind =
   | 'resurrected'
   | 'logged-out'
   | 'identity-swapped'
-  | 'logout-not-honoured';
+  | 'logout-not-honoured'
+  | 'session-kept';
 
 /** The shape of a loss names its likely cause (shared by the writes that one session lost together). */
 export type LossShape = 'suffix' | 'reset' | 'hole' | 'comes-back';

@@ -13,6 +13,7 @@ export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>
   judgeLoggedOut(story, resets, tally);
   judgeSwapped(story, tally);
   judgeLogouts(story, lagMs, tally);
+  judgeCookies(story, tally);
 }
 
 function noteAnswer(operation: Operation, sessions: readonly Session[]): void {
@@ -73,6 +74,16 @@ function judgeSwapped({ operations, sessions }: Story, tally: Tally): void {
     tally.incidents.push(incident('identity-swapped', sessions[operation.session]?.login, operation));
   }
   if (swapped.size > 0) tally.users.identitySwapped += 1;
+}
+
+/** Whoever knew the cookie before the login, or had planted it, is taken for the user now: if the user himself is. */
+function judgeCookies({ operations }: Story, { users, incidents }: Tally): void {
+  const logins = operations.filter(({ keptId, outcome }) => keptId && outcome === 'ok');
+  const isGood = ({ session }: Operation) =>
+    operations.some(operation => operation.session === session && isAccepted(operation));
+  const kept = logins.filter(isGood);
+  for (const login of kept) incidents.push(incident('session-kept', undefined, login));
+  if (kept.length > 0) users.sessionKept += 1;
 }
 
 /** One incident per logout: from its acknowledgement to the next attempt to log in nobody may be taken for the user. */

@@ -22,6 +22,7 @@ export function newTally(): Tally {
       silentlyReset: 0,
       flickered: 0,
       logoutNotHonoured: 0,
+      sessionKept: 0,
     },
     writes: {
       acknowledged: 0,

@@ -41,6 +41,23 @@ export class Browser {
     return typeof request === 'string' ? notSent(request) : this.#client.send(request, cookie);
   }
 
+  /** The session cookie; undefined when there is none, or when nobody knows which it is. */
+  get session(): string | undefined {
+    const values = this.#journey.sessionCookies?.map(name => this.#jar.value(name));
+    return values?.find(value => value !== undefined);
+  }
+
+  /**
+   * Takes the session cookie out of an earlier Cookie header, unless it has one: as if it had not obeyed the logout that
+   * cleared it, or somebody had planted it. A sound app believes it no more, and gives another at the next login.
+   */
+  takeBack(header: string): void {
+    if (this.session !== undefined) return;
+    const pairs = header.split('; ').map(pair => [pair.slice(0, pair.indexOf('=')), pair] as const);
+    const found = pairs.find(([name]) => this.#journey.sessionCookies?.includes(name));
+    if (found !== undefined) this.#jar.store(`${found[1]}; Path=/`);
+  }
+
   /** The Cookie header that such an operation would be sent with now. */
   cookieFor(kind: OperationKind): string | undefined {
     const request = this.#journey.request(kind, this.#user, undefined, this.#carried);

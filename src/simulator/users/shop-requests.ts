@@ -28,6 +28,8 @@ export interface Journey {
   ): JourneyRequest | string | undefined;
   /** What an answer gives to carry; `cookie` reads what the user holds after it. Of few apps. */
   carry?(kind: OperationKind, reply: Reply, cookie: (name: string) => string | undefined): Iterable<[string, string]>;
+  /** The names under which the app keeps its session in the browser, where they are known: one of them is there at most. */
+  readonly sessionCookies?: readonly string[];
   /** Whether the head of an answer means that the operation was done. */
   isOk(kind: OperationKind, reply: Reply): boolean;
   /** Whether the head of an answer is one to somebody who is not logged in. */
@@ -65,6 +67,7 @@ export const shopJourney: Journey = {
     }
   },
   slowed: (request, slowMs) => ({ ...request, path: `${request.path}?delayMs=${slowMs}` }),
+  sessionCookies: ['session', '__Host-session'],
   isOk: (kind, { status }) => status === okStatus[kind],
   isAnonymous: (_kind, { status }) => status === 401,
   naming: new Set<OperationKind>(['login', 'add', 'remove', 'read', 'whoami']),

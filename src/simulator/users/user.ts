@@ -51,7 +51,8 @@ const readBackPauseMs = 200;
  * a step that is not has been done; then the user waits for them all.
  * What it does beyond the plan: it logs in (again) before a step when its last login did not end ok or when it was
  * answered as anonymous twice in a row, and after an acknowledged logout, as soon as that must be known everywhere, it
- * tries its old cookies once (`replay`), beside its further steps: none of them waits for it.
+ * tries its old cookies once (`replay`), beside its further steps: none of them waits for it. When it is not logged in
+ * again by then, its next login comes with the old session cookie, and notes whether it had to give it up.
  * What it leaves out: steps that come too late, a logout when it could not see its cart right before, and, when nobody
  * acknowledged its logout, everything until it is logged in again.
  */
@@ -146,7 +147,9 @@ export class User {
   async #replay(old: OldSession, loggedOutMs: number): Promise<void> {
     const plannedMs = Math.max(loggedOutMs + this.#world.revocationLagMs, this.#freeAtMs);
     await this.#world.clock.until(plannedMs);
-    if (!this.#world.isOver()) await this.#do({ kind: 'replay', plannedMs }, old);
+    if (this.#world.isOver()) return;
+    await this.#do({ kind: 'replay', plannedMs }, old);
+    this.#browser.takeBack(old.cookie);
   }
 
   #tooLate(step: PlannedStep): boolean {
@@ -166,10 +169,13 @@ export class User {
     const id = this.#world.nextId();
     const session = old?.session ?? this.#standing.session + (kind === 'login' ? 1 : 0);
     const sentMs = Math.max(errand.plannedMs, clock.now());
+    const cookieBefore = kind === 'login' ? this.#browser.session : undefined;
     const asked = old === undefined ? this.#browser.ask(kind, token, slowMs) : this.#browser.askAgain(kind, old.cookie);
     const reply = await asked;
     // A timeout counts at its limit, whenever its timer came to fire.
     const doneMs = reply.error === 'timeout' ? sentMs + timeoutMs : Math.max(sentMs, clock.now());
+    const judgement = judge(kind, reply, journey);
+    const isKept = cookieBefore !== undefined && judgement.outcome === 'ok' && this.#browser.session === cookieBefore;
     const operation: Operation = {
       type: 'operation',
       id,
@@ -181,10 +187,11 @@ export class User {
       sentMs,
       doneMs,
       ...(reply.status === undefined ? {} : { status: reply.status }),
-      ...judge(kind, reply, journey),
+      ...judgement,
       ...servedBy(reply),
       ...(errand.final === undefined ? {} : { final: errand.final }),
       ...(errand.extra === undefined ? {} : { extra: errand.extra }),
+      ...(isKept ? { keptId: true } : {}),
     };
     if (old === undefined) this.#learn(operation);
     this.#world.onOperation(operation);

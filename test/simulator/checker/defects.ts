@@ -53,6 +53,11 @@ export const defects: Readonly<Record<string, Defect>> = {
     const replay = pick(operations.filter(isAcknowledged('replay')), choice);
     return replay && change(operations, { ...replay, outcome: 'fail', identity: replay.user });
   },
+  sessionKept: (operations, choice) => {
+    const logins = operations.filter(isAcknowledged('login')).filter(one => readsAfter(one, operations).length > 0);
+    const login = pick(logins, choice);
+    return login && change(operations, { ...login, keptId: true });
+  },
 };
 
 function isPossible(kind: Operation['kind']): (operation: Operation) => boolean {

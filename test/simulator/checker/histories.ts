@@ -8,7 +8,7 @@ import type { FaultRecord, Operation, OperationKind, OperationOutcome, RunRecord
  *     login, add x, add y?, add z!, read x y*2, final read x, remove x, whoami, logout, replay
  *
  * `?` ends it unknown, `!` certainly failed. Items of a read: `x`, or `x*2` for two of them.
- * `read anonymous`, `whoami as bob`, `replay as ann`: whom the answer takes the user for (else the user himself, and
+ * `login kept`: the browser came with a session cookie and has it still. `read anonymous`, `whoami as bob`, `replay as ann`: whom the answer takes the user for (else the user himself, and
  * nobody for a replay). `@12-40 read x` sets when it is sent and done; later ones go on from there.
  */
 export function user(name: string, text: string): Operation[] {
@@ -68,6 +68,7 @@ function operationOf(name: string, id: number, words: Words, sentMs: number, ses
     ...((kind === 'add' || kind === 'remove') && token !== undefined && { token }),
     ...(kind === 'read' && outcome === 'ok' && { items: cart(items) }),
     ...(kind === 'replay' && items.length > 0 && { items: cart(items) }),
+    ...(kind === 'login' && token === 'kept' && { keptId: true as const }),
     ...identity(name, kind, outcome, as),
     ...(final && { final: true as const }),
   };

@@ -176,6 +176,13 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
   ['not ignored: not acknowledged', 'login, logout?, whoami', {}],
   ['not ignored: old cookies are refused', 'login, logout, replay, login, whoami', {}],
 
+  ['session kept', 'login, logout, login kept, whoami', { sessionKept: 1 }],
+  ['session kept: from before the first login', 'login kept, whoami', { sessionKept: 1 }],
+  ['session kept: counts users', 'login kept, whoami, logout, login kept, whoami', { sessionKept: 1 }],
+  ['not kept: the login may not have happened', 'login, logout, login kept?, login, whoami', {}],
+  ['not kept: the login was refused', 'login, logout, login kept!, login, whoami', {}],
+  ['not kept but logged out: the cookie is good for nothing', 'login, logout, login kept, whoami anonymous', hard()],
+
   ['read your writes: not what was in flight', 'login, @20-50 add x, @30-60 read, @70-80 read x', {}],
   [
     'monotonic writes: not without a later one',
