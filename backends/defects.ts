@@ -16,7 +16,7 @@ export function isDefectName(name: string): name is DefectName {
 /** What several defects come to together: each takes what the one before has left. */
 export interface Planted {
   routes(sound: readonly Route[]): readonly Route[];
-  readonly sessions: Required<NonNullable<Defect['sessions']>>;
+  sessions(store: string): Required<NonNullable<Defect['sessions']>>;
   accounts(sound: Accounts): Accounts;
   listener(sound: Listener, keys: () => KeyRing): Listener;
 }
@@ -28,11 +28,12 @@ export function plant(names: readonly DefectName[]): Planted {
   return {
     routes: sound =>
       planted.reduce((routes, { routes: spoils = {} }) => routes.map(route => spoilt(route, spoils)), sound),
-    sessions: {
+    sessions: store => ({
+      store: planted.reduce((name, { sessions }) => sessions?.store ?? name, store),
       revocation: planted.every(({ sessions }) => sessions?.revocation !== false),
       decorateStore: sound =>
         planted.reduce((store: SessionStore, { sessions }) => sessions?.decorateStore?.(store) ?? store, sound),
-    },
+    }),
     accounts: sound => planted.reduce((accounts: Accounts, defect) => defect.accounts?.(accounts) ?? accounts, sound),
     listener: (sound, keys) => planted.reduce((next: Listener, defect) => defect.listener?.(next, keys) ?? next, sound),
   };

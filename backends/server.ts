@@ -71,11 +71,11 @@ async function opened(
     state.store = up ? 'up' : 'down';
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
   };
-  const { revocation, decorateStore } = planted.sessions;
+  const { store, revocation, decorateStore } = planted.sessions(modes[mode].store);
   const sessions = await openSessions({
     ...modes[mode],
-    ...{ storeUrl, limits, keys: keys.ring, onEdge, revocation },
-    decorateStore: store => decorateStore(place === undefined ? store : new SharedList(store, place, Date.now)),
+    ...{ store, storeUrl, limits, keys: keys.ring, onEdge, revocation },
+    decorateStore: sound => decorateStore(place === undefined ? sound : new SharedList(sound, place, Date.now)),
   });
   const ready = await sessions.ready(storeReadyMs);
   if (modes[mode].store !== 'memory') state.store = ready ? 'up' : 'down';

@@ -17,7 +17,7 @@ export interface Defect {
   /** Wraps what a visitor's route does: `METHOD path` of the route. */
   readonly routes?: Readonly<Record<string, (act: VisitAction) => VisitAction>>;
   /** Other choices than the shop's own when sessions are opened. */
-  readonly sessions?: Pick<OpenOptions, 'revocation' | 'decorateStore'>;
+  readonly sessions?: Partial<Pick<OpenOptions, 'store' | 'revocation' | 'decorateStore'>>;
   /** Stands between the shop and its accounts. */
   readonly accounts?: (accounts: Accounts) => Accounts;
   /** Stands before everything: may rewrite the headers of a request and its answer before it leaves, or answer itself. */

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { defectNames } from '#backends/defects.js';
 import { type WeakVariant, weakVariantNames, weakVariants } from '#src/attacks/weak-variants.js';
+import { plantedDefects } from '../simulator/planted-defects.js';
 import { Visitor } from './visitor.js';
 import { withShop } from './with-shop.js';
 
@@ -20,9 +21,10 @@ const symptoms: Record<string, { look(url: string): Promise<unknown>; sound: unk
 };
 
 describe('shop: planted defects', () => {
-  it('has a symptom here for each, or a weak variant that an attack must break', () => {
+  it('has a symptom here for each, or a weak variant that an attack must break, or a name in the simulator', () => {
     const weak = weakVariantNames.map((name): WeakVariant => weakVariants[name]).map(({ defect }) => defect);
     const shown = new Set([...Object.keys(symptoms), ...weak.flatMap(defect => defect?.split(',') ?? [])]);
+    for (const name of Object.keys(plantedDefects)) shown.add(name);
     expect([...shown].sort()).to.deep.equal([...defectNames].sort());
   });
 

@@ -151,16 +151,6 @@ describe('planted defects', function () {
       found: (run: Result['runs'][number]) => run.writes.lost,
       quiet: ['phantom', 'duplicated', 'resurrected'],
     },
-    {
-      defect: 'foreign-cart',
-      found: (run: Result['runs'][number]) => run.users.identitySwapped,
-      quiet: ['duplicated', 'resurrected'],
-    },
-    {
-      defect: 'revive-after-logout',
-      found: (run: Result['runs'][number]) => run.users.logoutNotHonoured,
-      quiet: ['lost', 'phantom'],
-    },
   ];
 
   for (const { defect, found, quiet } of planted) {

@@ -1,0 +1,68 @@
+import type { ModeName } from '#src/modes.js';
+import type { Findings, LossShape } from '#src/simulator/checker/findings.js';
+
+type Wrong<Group extends 'users' | 'writes'> = `${Group}.${Extract<keyof Findings[Group], string>}`;
+
+/** One defect of the toy shop, and under which name the simulator finds it. `docs/defects.md` says the same in prose. */
+export interface PlantedDefect {
+  readonly mode: ModeName;
+  readonly finding: Wrong<'users'> | Wrong<'writes'>;
+  /** Of at least one of the writes that were found lost or stale. */
+  readonly shape?: LossShape;
+  /** What the same defect causes beside it; everything else must be zero. */
+  readonly also?: readonly PlantedDefect['finding'][];
+  /** One unless said otherwise. */
+  readonly backends?: number;
+  readonly tabs?: number;
+  /** Users think longer: an old cookie must have been tried before the next login, or that comes without one. */
+  readonly calm?: true;
+  /** As in a scenario file; its id is the name of what it does. */
+  readonly fault?: string;
+}
+
+const hard = 'users.loggedOutHard';
+
+export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
+  'blind-overwrite': {
+    mode: 'redis',
+    finding: 'writes.lost',
+    shape: 'hole',
+    also: ['users.logoutNotHonoured'],
+    tabs: 3,
+  },
+  'ack-before-save': {
+    mode: 'redis',
+    finding: 'writes.lost',
+    shape: 'suffix',
+    also: ['writes.resurrected', 'users.silentlyReset'],
+    fault: '{ id: kill, at: 400ms, do: kill, target: backend-1, for: 200ms }',
+  },
+  // Where the last look before a logout was a late one, what it missed counts as lost.
+  'stale-replica': {
+    mode: 'redis',
+    finding: 'writes.stale',
+    shape: 'comes-back',
+    also: ['writes.resurrected', 'writes.lost'],
+  },
+  'revive-after-logout': { mode: 'redis', finding: 'users.logoutNotHonoured' },
+  'foreign-cart': { mode: 'redis', finding: 'users.identitySwapped', also: ['writes.phantom'] },
+  'cart-after-fail-back': {
+    mode: 'redis',
+    finding: 'writes.stale',
+    shape: 'comes-back',
+    also: ['writes.resurrected', 'writes.lost'],
+    backends: 2,
+    fault: '{ id: hang, at: 100ms, do: hang, target: backend-1, for: 900ms }',
+  },
+  'drop-set-cookie': { mode: 'sticky', finding: hard },
+  'short-ttl': { mode: 'redis', finding: hard, also: ['writes.lost'] },
+  'keep-id-at-login': { mode: 'sticky', finding: 'users.sessionKept', also: ['users.logoutNotHonoured'], calm: true },
+  'duplicate-on-retry': { mode: 'sticky', finding: 'writes.duplicated' },
+  'tabs-overwrite': { mode: 'redis', finding: 'writes.lost', shape: 'hole', tabs: 3 },
+  'memory-behind-store': {
+    mode: 'redis',
+    finding: hard,
+    also: ['writes.lost', 'users.logoutNotHonoured'],
+    backends: 2,
+  },
+};
