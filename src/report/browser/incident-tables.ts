@@ -2,7 +2,9 @@ import type { CaseFile } from './columns.js';
 import { incidentCells, userColumn } from './incident-cells.js';
 import { addRow, textElement } from './stories.js';
 
-const moreRows = 200;
+const fewRows = 200;
+/** A browser takes a second to lay out so many. */
+const manyRows = 5_000;
 
 /** Makes the rows of a table open stories, and lets it grow: the file shows only the first of many. */
 export function enliven(table: HTMLTableElement, file: () => CaseFile, open: (incident: number) => void): void {
@@ -19,13 +21,18 @@ export function enliven(table: HTMLTableElement, file: () => CaseFile, open: (in
       row.dataset.incident = String(from);
       connectRow(row, open);
     }
-    if (from >= end) buttons.remove();
+    offer();
   };
-  buttons.append(button(`Show ${Math.min(moreRows, end - from)} more`, () => grow(from + moreRows)));
-  buttons.append(
-    ' ',
-    button(`Show all ${end - from}`, () => grow(end)),
-  );
+  const offer = (): void => {
+    const rest = end - from;
+    const all = rest <= manyRows;
+    const steps = [
+      ...(rest > fewRows ? [button(`Show ${fewRows} more`, () => grow(from + fewRows))] : []),
+      ...(rest > 0 ? [button(all ? `Show all ${rest}` : `Show ${manyRows} more`, () => grow(from + manyRows))] : []),
+    ];
+    buttons.replaceChildren(...steps);
+  };
+  offer();
   buttons.className = 'more';
   table.parentElement?.after(buttons);
 }

@@ -5,7 +5,7 @@ const light = `
 --pass: #1a6b42; --fail: #b3261e; --inconclusive: #855100;
 --ok: #8fb3d9; --planned: #33485e; --failed: #c8402f; --unknown: #d99a20; --p50: #1f6fb2; --p99: #7d3fa6; --max: #7a6a86; --unknown-fill: #f6dfae;
 --loss: #c8402f; --band: #fbeedd; --requested: #d9a35c; --confirmed: #e3b06f; --on-fault: #46300c;
---up: #7fb59a; --draining: #96700f; --ejected: #566878; --stopped: #7d5aa0; --dead: #b3261e; --on-state: #ffffff; --phase: #eef1f4; --focus: #1f6fb2; --control: #7b8793; --chosen: #fff3d6;
+--up: #7fb59a; --draining: #96700f; --ejected: #566878; --stopped: #7d5aa0; --dead: #b3261e; --on-state: #ffffff; --on-up: #1b2530; --phase: #eef1f4; --focus: #1f6fb2; --control: #7b8793; --chosen: #fff3d6;
 `;
 
 const dark = `
@@ -13,7 +13,7 @@ const dark = `
 --pass: #6cc796; --fail: #f28b80; --inconclusive: #e3b25a;
 --ok: #3f6a96; --planned: #b8c7d6; --failed: #e8685a; --unknown: #e0aa3e; --p50: #68aee8; --p99: #c398e6; --max: #9d90a8; --unknown-fill: #4d3d18;
 --loss: #f0776a; --band: #2a2418; --requested: #8a6a35; --confirmed: #7a5a28; --on-fault: #f7e7c8;
---up: #3f7a5c; --draining: #876a1c; --ejected: #5a6c7c; --stopped: #7c60a0; --dead: #b5443a; --on-state: #ffffff; --phase: #1f2831; --focus: #68aee8; --control: #76838f; --chosen: #3a3016;
+--up: #3f7a5c; --draining: #876a1c; --ejected: #5a6c7c; --stopped: #7c60a0; --dead: #b5443a; --on-state: #ffffff; --on-up: #ffffff; --phase: #1f2831; --focus: #68aee8; --control: #76838f; --chosen: #3a3016;
 `;
 
 const text = `
@@ -72,7 +72,7 @@ td.pass, td.fail { white-space: nowrap; }
 summary { cursor: pointer; margin-bottom: 8px; }
 button { font: inherit; font-size: 13px; color: inherit; background: var(--panel); border: 1px solid var(--control); border-radius: 6px; padding: 3px 12px; cursor: pointer; }
 button.opener { font-size: inherit; padding: 0; background: none; border: 0; text-decoration: underline; text-decoration-color: var(--muted); text-underline-offset: 3px; }
-.more { margin: 8px 0 0; } .more + .meta { display: none; }
+.more { display: flex; gap: 8px; margin: 8px 0 0; } .more + .meta { display: none; }
 `;
 
 const timeline = `
@@ -92,7 +92,7 @@ figure:not(.live) .chart { display: none; }
 .plot { border-bottom: 1px solid var(--rule); } .plot, .gutter { overflow: visible; }
 .overlay { position: absolute; top: 0; left: var(--gutter); width: calc(100% - var(--gutter)); height: 100%; pointer-events: none; }
 .lanes text { font-size: 11.5px; fill: var(--muted); font-variant-numeric: tabular-nums; }
-.lanes text.note { font-size: 12.5px; } .lanes text.on-state { font-size: 10.5px; fill: var(--on-state); font-weight: 600; } .lanes text.on-up { font-size: 10.5px; fill: var(--ink); } .lanes text.on-fault { fill: var(--on-fault); font-weight: 600; }
+.lanes text.note { font-size: 12.5px; } .lanes text.on-state { font-size: 10.5px; fill: var(--on-state); font-weight: 600; } .lanes text.on-up { font-size: 10.5px; fill: var(--on-up); } .lanes text.on-fault { fill: var(--on-fault); font-weight: 600; }
 .reading { display: none; position: sticky; top: 0; z-index: 1; padding: 4px 12px; background: var(--panel); border: 1px solid var(--rule); border-radius: 6px; }
 .live .reading { display: block; } .reading table { width: 100%; font-size: 13px; } .reading td, .reading th { padding: 2px 8px; text-align: right; white-space: nowrap; border: 0; }
 .reading tr > :first-child { text-align: left; padding-left: 0; min-width: 96px; } .reading tr > :last-child { text-align: left; width: 40%; }
