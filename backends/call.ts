@@ -135,6 +135,6 @@ export function millisecondsOf(call: Call, name: string, max: number): number {
   throw new NotUnderstood(`expected ${name} to be a whole number of milliseconds from 0 to ${max}`);
 }
 
-function isObject(value: unknown): value is object {
+export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

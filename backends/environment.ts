@@ -27,6 +27,8 @@ export interface Environment {
   /** So much is kept in every session beside what the shop needs: other applications keep more. */
   readonly ballastBytes: number;
   readonly defects: readonly DefectName[];
+  /** Whether the failover simulator may make it worse while it runs: `lab-switches.ts`. */
+  readonly lab: boolean;
 }
 
 /** One sentence per variable that cannot be used. */
@@ -60,6 +62,7 @@ export function readEnvironment(variables: Variables): Environment {
     },
     ballastBytes: readBallast(variables.SHOP_BALLAST_BYTES ?? '0', note),
     defects: readDefects(variables.SHOP_DEFECT ?? '', note),
+    lab: readLab(variables.SHOP_LAB ?? '0', variables.HOST ?? '127.0.0.1', note),
   };
   if (problems.length > 0) throw new BadEnvironment(problems);
   return environment;
@@ -70,6 +73,15 @@ type Note = (problem: string) => void;
 function readHost(text: string, note: Note): string {
   if (text === '') note('HOST is empty: expected an address such as 127.0.0.1, or 0.0.0.0 for every interface.');
   return text;
+}
+
+const loopback = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
+
+function readLab(text: string, host: string, note: Note): boolean {
+  if (text !== '0' && text !== '1') note(`SHOP_LAB is "${text}": expected 1, or leave it unset.`);
+  if (text === '1' && !loopback.test(host))
+    note(`SHOP_LAB is set, and HOST is "${host}": expected 127.0.0.1, since whoever reaches it can break it.`);
+  return text === '1';
 }
 
 function readPort(text: string, note: Note): number {

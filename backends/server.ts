@@ -14,6 +14,7 @@ import { answer, send } from './answer.js';
 import { type Planted, plant } from './defects.js';
 import { drain } from './drain.js';
 import type { Environment } from './environment.js';
+import { switchable } from './lab-switches.js';
 import { shopPage } from './page.js';
 import { NotMet } from './refusal.js';
 import { refused } from './reply.js';
@@ -43,7 +44,9 @@ export async function startShop(
   const { backend, mode, host, port } = environment;
   const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
   const state: State = { draining: false, store: undefined, inFlight: new Set() };
-  const planted = plant(environment.defects);
+  const sound = plant(environment.defects);
+  // Before anybody keeps `Date.now`.
+  const planted = environment.lab ? switchable(sound) : sound;
   const sessions = await opened(state, environment, planted, place);
   const server = serve(self, state, environment, planted, accounts, sessions);
   try {

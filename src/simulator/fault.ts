@@ -24,6 +24,8 @@ export interface FaultEntry {
   /** What the system must have for it and has not, in words; undefined when it has all. `target` is a member or a link,
    * `options` are as written. */
   lacking?(target: string, system: TargetSystem, options: unknown): string | undefined;
+  /** It is made by a switch of the toy shop, which is there only where it is asked for (SHOP_LAB). */
+  readonly bySwitch?: true;
   /** `options` as written there. */
   make(target: string, options?: Readonly<Record<string, unknown>>): Fault;
 }
@@ -34,6 +36,7 @@ export function defineFault<Own extends Options>(fault: {
   readonly targets: readonly TargetKind[];
   readonly options: Own;
   lacking?(target: string, system: TargetSystem, options: OptionsRead<Own>): string | undefined;
+  readonly bySwitch?: true;
   make(target: string, options: OptionsRead<Own>): Fault;
 }): FaultEntry {
   const read = readerOf(fault.options);

@@ -73,6 +73,16 @@ export function duration(minMs: 0 | 1 = 1) {
     .transform(written => parseDuration(written) ?? 0);
 }
 
+/** A duration with a sign before it, or none. */
+export const signedDuration = text(
+  'a duration with a sign, from -10min to 10min, such as -90s or +5s',
+  new RegExp(`^[+-]?${durationPattern}$`),
+)
+  .transform(written => (written.startsWith('-') ? -1 : 1) * (parseDuration(written.replace(/^[+-]/, '')) ?? 0))
+  .refine(ms => Math.abs(ms) <= 10 * minute && ms !== 0, {
+    error: 'expected a duration with a sign, from -10min to 10min and not 0, such as -90s or +5s',
+  });
+
 function within(durationMs: number | undefined, minMs: number): boolean {
   return durationMs !== undefined && durationMs >= minMs && durationMs <= 10 * minute;
 }

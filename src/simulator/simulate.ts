@@ -6,6 +6,7 @@ import { type ClusterSpec, memberNames, startCluster } from './cluster/start-clu
 import { isStoreServer, serverOf } from './cluster/stores/registry.js';
 import { Interrupted, LabError } from './errors.js';
 import { type FaultsOver, runFaults } from './fault-schedule.js';
+import { faults } from './faults/registry.js';
 import type { RunHeader, RunRecord } from './history.js';
 import { Journal } from './journal.js';
 import type { Plan } from './plan.js';
@@ -142,7 +143,22 @@ function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls
   const stores = [...new Set([...storesOf(mode), ...struck])];
   const links = [...new Set(targets.filter(target => endsOf(target) !== undefined))];
   const { target, backends } = system;
-  return { mode, target, backends, proxy: proxyBefore(system), stores, storeUrls, storesSpec: system, links };
+  return {
+    mode,
+    target,
+    backends: withSwitches(backends, plan),
+    proxy: proxyBefore(system),
+    stores,
+    storeUrls,
+    storesSpec: system,
+    links,
+  };
+}
+
+/** Who can be told to misbehave has such switches only where somebody is to use them. */
+function withSwitches(backends: Scenario['system']['backends'], plan: Plan): ClusterSpec['backends'] {
+  if (!plan.faults.some(({ do: action }) => faults[action]?.bySwitch)) return backends;
+  return { ...backends, env: { ...backends.env, SHOP_LAB: '1' } };
 }
 
 /** Before programs of the user's own it asks what they answer, and says itself which of them has answered. */

@@ -34,7 +34,7 @@ export interface KnownTargets {
 }
 
 export interface TargetSystem extends StoresSpec {
-  readonly backends: { readonly count: number; readonly spare?: number };
+  readonly backends: { readonly count: number; readonly spare?: number; readonly command?: string | undefined };
   readonly proxy?: { readonly count: number };
 }
 

@@ -34,6 +34,21 @@ describe('shop: the process', () => {
       expect(answer.status).to.equal(413);
     }));
 
+  it('has no switches for a lab unless it is told to, and then on loopback only', async () => {
+    await withShop({}, async ({ url }) => expect((await new Visitor(url).get('/lab')).status).to.equal(404));
+    await withShop({ SHOP_LAB: '1' }, async ({ url }) => {
+      const visitor = new Visitor(url);
+      for (const body of [{ errorPercent: 101 }, { clockMs: 0.5 }, { other: 1 }, []])
+        expect((await visitor.post('/lab', body)).status, JSON.stringify(body)).to.equal(400);
+      expect((await visitor.get('/me')).status).to.equal(200);
+    });
+    const { code, output } = await runShop({ SHOP_LAB: '1', HOST: '0.0.0.0' });
+    expect([code, output]).to.deep.equal([
+      3,
+      'SHOP_LAB is set, and HOST is "0.0.0.0": expected 127.0.0.1, since whoever reaches it can break it.\n',
+    ]);
+  });
+
   it('takes the limits of a session from the environment', () =>
     withShop({ SHOP_IDLE: '1h', SHOP_ABSOLUTE: '300ms' }, async ({ url }) => {
       const anna = await new Visitor(url).logIn('anna');

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
+import { ask } from '#src/simulator/cluster/ask.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
+import { eventually, isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
 import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { LabError } from '#src/simulator/errors.js';
 import type { Fault, FaultEntry } from '#src/simulator/fault.js';
@@ -19,8 +20,8 @@ const targets = { backend: 'backend-2', store: 'redis' } as const;
 type Role = keyof typeof targets;
 const isRole = (kind: TargetKind): kind is Role => Object.hasOwn(targets, kind);
 
-/** They change the pool and stay: what they do is another test. */
-const resizes = ['scale-out', 'scale-in'];
+/** They leave a process that answers, or come more than once: what they do is another test. */
+const apart = ['scale-out', 'scale-in', 'flap', 'errors', 'block', 'clock-skew'];
 
 /** Some strike only what this lab has not: store-clusters.test.ts. */
 function lacks(entry: FaultEntry, target: string): boolean {
@@ -32,10 +33,10 @@ function lab(use: (cluster: Cluster) => Promise<void>): () => Promise<void> {
   return () => leavingNothing(() => withCluster(spec, use));
 }
 
-function faultOf(name: string, target: string): Fault {
+function faultOf(name: string, target: string, options: Readonly<Record<string, unknown>> = {}): Fault {
   const entry = faults[name];
   if (entry === undefined) throw new Error(`no fault ${name}`);
-  return entry.make(target);
+  return entry.make(target, options);
 }
 
 async function expectWhole(cluster: Cluster): Promise<void> {
@@ -48,7 +49,7 @@ async function expectWhole(cluster: Cluster): Promise<void> {
 }
 
 describe('faults: every one of the registry', () => {
-  for (const [name, entry] of Object.entries(faults).filter(([name]) => !resizes.includes(name)))
+  for (const [name, entry] of Object.entries(faults).filter(([name]) => !apart.includes(name)))
     for (const role of entry.targets.filter(isRole).filter(each => !lacks(entry, targets[each])))
       it(
         `${name} of a ${role} is confirmed, healed, and healed again without harm`,
@@ -121,6 +122,91 @@ describe('faults: what must not be confirmed', () => {
       expect(await fault.confirm(cluster)).to.equal(false);
       await fault.heal(cluster);
       await expectWhole(cluster);
+    }),
+  );
+});
+
+describe('faults: a backend that goes on, badly', () => {
+  const wide = { ...spec, backends: { count: 2, env: { SHOP_LAB: '1' } } };
+  const me = async (cluster: Cluster) =>
+    (await ask('GET', `http://127.0.0.1:${cluster.member('backend-2').port}/me`, 2_000)).status;
+  /** Not confirmed before, seen while it lasts, healed twice, not seen after it. */
+  async function comesAndGoes(
+    cluster: Cluster,
+    fault: Fault,
+    seen: RegExp,
+    suffers: () => Promise<boolean>,
+  ): Promise<void> {
+    await fault.heal(cluster);
+    expect(await fault.confirm(cluster)).to.equal(false);
+    await fault.inject(cluster);
+    expect(await fault.confirm(cluster)).to.match(seen);
+    expect(await eventually(suffers, 5_000)).to.equal(true);
+    await fault.heal(cluster);
+    await fault.heal(cluster);
+    expect(await suffers()).to.equal(false);
+    await expectWhole(cluster);
+  }
+
+  it('answers errors, stands still, or has another clock, until it is healed', () =>
+    leavingNothing(() =>
+      withCluster(wide, async cluster => {
+        const errors = faultOf('errors', 'backend-2', { percent: 100 });
+        await comesAndGoes(
+          cluster,
+          errors,
+          /^GET \/me answered 500 at try 1$/,
+          async () => (await me(cluster)) === 500,
+        );
+
+        const block = faultOf('block', 'backend-2', { stall: '120ms', every: '200ms' });
+        await comesAndGoes(cluster, block, /^GET \/health took \d+ ms$/, async () => {
+          const began = performance.now();
+          for (let tries = 0; tries < 3; tries += 1) await cluster.member('backend-2').answers(2_000);
+          return performance.now() - began > 100;
+        });
+
+        const skew = faultOf('clock-skew', 'backend-2', { by: '-90s' });
+        const clock = async () =>
+          Object(await ask('GET', `http://127.0.0.1:${cluster.member('backend-2').port}/lab`, 2_000)).json.nowMs;
+        await comesAndGoes(
+          cluster,
+          skew,
+          /^its clock is -90 s off$/,
+          async () => (await clock()) < Date.now() - 80_000,
+        );
+
+        const throughProxy = await ask('POST', `${cluster.proxyUrl}/lab`, 2_000, { errorPercent: 100 });
+        expect(throughProxy.status).to.equal(403);
+        expect(await me(cluster)).to.equal(200);
+      }),
+    ));
+
+  it(
+    'is no more than asked for: without the switches none of it can be done, and the pool stays whole',
+    lab(async cluster => {
+      const fault = faultOf('errors', 'backend-2', { percent: 100 });
+      const refused = await fault.inject(cluster).catch((error: Error) => error.message);
+      expect(refused).to.include('answered 404 to POST /lab').and.include('SHOP_LAB');
+      expect(await me(cluster)).to.equal(200);
+    }),
+  );
+
+  it(
+    'dies and comes back more than once, and stays when it is healed',
+    lab(async cluster => {
+      const member = cluster.member('backend-2');
+      const pids = new Set([member.pid]);
+      const fault = faultOf('flap', 'backend-2', { up: '100ms', down: '100ms' });
+      expect(await fault.confirm(cluster)).to.equal(false);
+      await fault.inject(cluster);
+      expect(await fault.confirm(cluster)).to.equal(true);
+      expect(await eventually(async () => pids.add(member.pid).size > 4, 8_000), 'boots').to.equal(true);
+      await fault.heal(cluster);
+      const { pid } = member;
+      await fault.heal(cluster);
+      await expectWhole(cluster);
+      expect(member.pid).to.equal(pid);
     }),
   );
 });

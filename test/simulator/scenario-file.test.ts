@@ -122,12 +122,6 @@ describe('a broken scenario file', () => {
   const cases: readonly (readonly [what: string, text: string, place: string, message: string])[] = [
     ['nothing at all', '', '1:1', 'found nothing, expected a map'],
     ['only comments', '# name: x\n', '1:1', 'found nothing, expected a map'],
-    [
-      'a slow add in an app that cannot be asked for it',
-      broken('phases:', '  slow-at-logout: 400ms\n  journey: {}\nphases:'),
-      '6:3',
-      'beside the journey of an app of your own',
-    ],
     ['a list', '- name: x\n', '1:1', 'found a list, expected a map'],
     ['a key twice', broken('why: To', 'name: again\nwhy: To'), '2:1', 'a key that stands here already'],
     ['a key twice in braces', broken('at: 1s, do', 'at: 1s, at: 2s, do'), '8:25', 'a key that stands here already'],

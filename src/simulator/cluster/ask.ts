@@ -10,7 +10,12 @@ export interface Answer {
  * One small request to a process of the lab, on a connection of its own, answered completely within `withinMs` or
  * rejected. A connection kept for later would hold up the graceful end of that process.
  */
-export async function ask(method: 'GET' | 'PUT', url: string, withinMs: number, body?: unknown): Promise<Answer> {
+export async function ask(
+  method: 'GET' | 'PUT' | 'POST',
+  url: string,
+  withinMs: number,
+  body?: unknown,
+): Promise<Answer> {
   // Loaded here: whoever only wants the names of the members, as every command line does, needs no client.
   const { request } = await import('undici');
   const response = await request(url, {

@@ -1,7 +1,11 @@
 import type { FaultEntry } from '../fault.js';
+import { block } from './block.js';
+import { clockSkew } from './clock-skew.js';
 import { cutLink } from './cut-link.js';
 import { drain } from './drain.js';
+import { errors } from './errors.js';
 import { exec } from './exec.js';
+import { flap } from './flap.js';
 import { hang } from './hang.js';
 import { kill } from './kill.js';
 import { pause } from './pause.js';
@@ -22,6 +26,10 @@ export const faults: Readonly<Record<string, FaultEntry>> = {
   kill,
   hang,
   drain,
+  flap,
+  errors,
+  block,
+  'clock-skew': clockSkew,
   'cut-link': cutLink,
   slow,
   throttle,

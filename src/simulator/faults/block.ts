@@ -1,0 +1,31 @@
+import { defineFault } from '../fault.js';
+import { duration } from '../scenario-values.js';
+import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
+
+/** As a long computation or a garbage collection in a server of one thread: nobody is answered meanwhile. */
+export const block = defineFault({
+  summary: 'the event loop of a backend stands still, again and again: all its users wait',
+  targets: ['backend'],
+  bySwitch: true,
+  options: {
+    stall: duration().describe('So long it stands still each time.'),
+    every: duration().describe('So often, and longer than that.'),
+  },
+  lacking: (_target, system, { stall, every }) =>
+    lacksSwitches(system, 'stalls') ??
+    (stall > stallMsMax ? `found a stall of ${stall}ms, expected at most ${stallMsMax}ms` : undefined) ??
+    (stall >= every
+      ? `found a stall of ${stall}ms every ${every}ms, expected every to be longer than stall`
+      : undefined),
+  make: (target, { stall, every }) =>
+    shopSwitchFault(target, {
+      on: { blockMs: stall, blockEveryMs: every },
+      off: { blockMs: 0 },
+      confirm: member =>
+        askUntil(member, '/health', 5 * every, ({ tookMs }) =>
+          tookMs >= stall / 2 ? `GET /health took ${tookMs} ms` : undefined,
+        ),
+    }),
+});
+
+const stallMsMax = 10_000;

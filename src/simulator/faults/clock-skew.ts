@@ -1,0 +1,33 @@
+import { defineFault } from '../fault.js';
+import { signedDuration } from '../scenario-values.js';
+import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
+
+const seenWithinMs = 2_000;
+/** Between the two looks at the two clocks. */
+const toleranceMs = 500;
+
+/** As a machine whose time service has died: deadlines, and the times in tokens, are not those of the others. */
+export const clockSkew = defineFault({
+  summary: 'the clock of one backend goes before or after that of the others',
+  targets: ['backend'],
+  bySwitch: true,
+  options: {
+    by: signedDuration.describe('So much before the others, or with a minus after them.'),
+  },
+  lacking: (_target, system) => lacksSwitches(system, 'another clock'),
+  make: (target, { by }) =>
+    shopSwitchFault(target, {
+      on: { clockMs: by },
+      off: { clockMs: 0 },
+      confirm: member =>
+        askUntil(member, '/lab', seenWithinMs, ({ json }) => {
+          const skewMs = nowIn(json) - Date.now();
+          if (Math.abs(skewMs - by) > Math.min(toleranceMs, Math.abs(by) / 2)) return undefined;
+          return `its clock is ${Math.round(skewMs / 100) / 10} s off`;
+        }),
+    }),
+});
+
+function nowIn(json: unknown): number {
+  return typeof json === 'object' && json !== null && 'nowMs' in json ? Number(json.nowMs) : Number.NaN;
+}

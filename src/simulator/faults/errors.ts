@@ -1,0 +1,29 @@
+import { defineFault } from '../fault.js';
+import { wholeNumber } from '../scenario-values.js';
+import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
+
+/** At one percent the first error of seven hundred requests is all but certain. */
+const seenWithinMs = 10_000;
+
+/** As a bad release: it is up, its health check is fine, and some requests end in an error, half of them after the work. */
+export const errors = defineFault({
+  summary: 'a backend answers 500 to so many of a hundred requests, to half of those after all was done',
+  targets: ['backend'],
+  bySwitch: true,
+  options: {
+    percent: wholeNumber(1, 100).describe('So many of a hundred requests that look at a session.'),
+  },
+  lacking: (_target, system) => lacksSwitches(system, 'errors'),
+  make(target, { percent }) {
+    let asked = 0;
+    return shopSwitchFault(target, {
+      on: { errorPercent: percent },
+      off: { errorPercent: 0 },
+      confirm: member =>
+        askUntil(member, '/me', seenWithinMs, ({ status }) => {
+          asked += 1;
+          return status === 500 ? `GET /me answered 500 at try ${asked}` : undefined;
+        }),
+    });
+  },
+});

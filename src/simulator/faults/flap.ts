@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster, Member } from '../cluster/cluster.js';
+import { portRefuses, waitReadmitted } from '../cluster/probe.js';
+import { defineFault } from '../fault.js';
+import { type Random, randomStream } from '../random.js';
+import { duration } from '../scenario-values.js';
+
+const exitWithinMs = 2_000;
+const healWithinMs = 15_000;
+
+/** As a process that its supervisor starts again and again: SIGKILL, a while down, a boot, a while up, SIGKILL. */
+export const flap = defineFault({
+  summary: 'SIGKILL and a new start in turn, on a schedule that is the same in every run',
+  targets: ['backend'],
+  options: {
+    up: duration().describe('So long it runs between two kills, half as much more or less by chance.'),
+    down: duration().describe('So long it stays dead each time, half as much more or less by chance.'),
+  },
+  make(target, { up, down }) {
+    let stopping = new AbortController();
+    let flapping: Promise<void> | undefined;
+    let struck = false;
+    return {
+      async inject(cluster) {
+        const member = cluster.member(target);
+        struck = member.signal('SIGKILL');
+        await member.waitExit(exitWithinMs);
+        stopping = new AbortController();
+        const pause = pauses(randomStream(1, `${target}/flap`), stopping.signal);
+        flapping = goOn(member, { up: () => pause(up), down: () => pause(down) });
+        // Looked at when it is healed.
+        flapping.catch(() => undefined);
+      },
+      async confirm(cluster) {
+        const member = cluster.member(target);
+        const exit = struck ? await member.waitExit(exitWithinMs) : undefined;
+        return exit?.signal === 'SIGKILL' && (await portRefuses(member.port));
+      },
+      async heal(cluster: Cluster) {
+        stopping.abort();
+        const ended = flapping;
+        flapping = undefined;
+        await ended;
+        const member = cluster.member(target);
+        if (member.pid === undefined) await member.start();
+        await waitReadmitted(cluster, member, healWithinMs);
+      },
+    };
+  },
+});
+
+/** It begins dead. `down` and `up` answer false when it is over. */
+async function goOn(member: Member, wait: { up(): Promise<boolean>; down(): Promise<boolean> }): Promise<void> {
+  while (await wait.down()) {
+    await member.start();
+    if (!(await wait.up())) return;
+    member.signal('SIGKILL');
+    await member.waitExit(exitWithinMs);
+  }
+}
+
+function pauses(random: Random, signal: AbortSignal): (ms: number) => Promise<boolean> {
+  return ms =>
+    sleep(ms * (0.5 + random()), undefined, { signal }).then(
+      () => true,
+      () => false,
+    );
+}

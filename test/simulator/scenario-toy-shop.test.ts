@@ -1,0 +1,57 @@
+import { expect } from 'chai';
+import { ScenarioError } from '#src/simulator/errors.js';
+import { parseScenario } from '#src/simulator/scenario-file.js';
+
+/** `what` replaces a piece of a scenario of the toy shop. */
+function scenario(piece = '', what = ''): string {
+  const good = `name: test
+why: To be broken.
+modes: [redis]
+users:
+  arrivals: { rate: 20/s, for: 2s }
+faults:
+  - { id: one, at: 1s, do: errors, percent: 5, target: backend-2, for: 1s }
+`;
+  expect(good).to.include(piece);
+  return good.replace(piece, what);
+}
+
+const command = 'system: { backends: { command: node own.js } }\nfaults:';
+const cases: readonly (readonly [what: string, text: string, message: string])[] = [
+  [
+    'errors of a program of your own',
+    scenario('faults:', command),
+    '8:56: found a backend of your own (system.backends.command), expected the toy shop: nothing else can be told to have errors. Break yours by "do: exec"',
+  ],
+  [
+    'a stall that never ends',
+    scenario('errors, percent: 5', 'block, stall: 2s, every: 1s'),
+    'found a stall of 2000ms every 1000ms, expected every to be longer than stall',
+  ],
+  [
+    'a stall beyond what it can be told',
+    scenario('errors, percent: 5', 'block, stall: 1min, every: 2min'),
+    'found a stall of 60000ms, expected at most 10000ms',
+  ],
+  ['no skew', scenario('errors, percent: 5', 'clock-skew, by: -0s'), 'and not 0, such as -90s'],
+  ['a skew in words', scenario('errors, percent: 5', 'clock-skew, by: late'), 'expected a duration with a sign'],
+  ['more errors than requests', scenario('percent: 5', 'percent: 101'), 'expected a whole number from 1 to 100'],
+  [
+    'a slow add in an app that cannot be asked for it',
+    scenario('faults:', '  slow-at-logout: 400ms\n  journey: {}\nfaults:'),
+    'found slow-at-logout beside the journey of an app of your own',
+  ],
+];
+
+describe('a scenario of what only the toy shop can do', () => {
+  it('is read', () => {
+    const skewed = scenario('errors, percent: 5', 'clock-skew, by: -90s');
+    for (const text of [scenario(), skewed, scenario('errors, percent: 5', 'flap, up: 1s, down: 200ms')])
+      expect(parseScenario(text, 'test.yaml').faults).to.have.length(1);
+  });
+
+  for (const [what, text, message] of cases)
+    it(`refuses ${what}`, () => {
+      expect(() => parseScenario(text, 'test.yaml')).to.throw(ScenarioError, message);
+    });
+});
