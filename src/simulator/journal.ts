@@ -1,4 +1,3 @@
-import type { MemberState } from './cluster/cluster.js';
 import type { FaultRecord, LabRecord, MemberRecord, Operation, PhaseRecord, RunHeader, RunRecord } from './history.js';
 import { LiveCounts } from './live-counts.js';
 import type { FaultEdge, OnProgress, Progress } from './progress.js';
@@ -15,6 +14,7 @@ export class Journal {
   readonly #operations: Operation[] = [];
   readonly #phases: PhaseRecord[] = [];
   readonly #members: MemberRecord[] = [];
+  readonly #roles = new Map<string, string>();
   /** Of the operations so far: faults wait for them. */
   readonly counts = new LiveCounts();
   #clock: RunClock | undefined;
@@ -50,8 +50,14 @@ export class Journal {
     if (operation.outcome !== 'ok') this.#problems += 1;
   };
 
-  readonly member = (member: string, state: MemberState): void => {
-    this.#members.push({ type: 'member', member, atMs: this.#now(), state });
+  /** A role stays until another is told. */
+  readonly member = (
+    member: string,
+    state: MemberRecord['state'],
+    role: string | undefined = this.#roles.get(member),
+  ): void => {
+    if (role !== undefined) this.#roles.set(member, role);
+    this.#members.push({ type: 'member', member, atMs: this.#now(), state, ...(role && { role }) });
   };
 
   readonly fault = (id: string, what: FaultEdge): void => this.#tell({ kind: 'fault', id, what });

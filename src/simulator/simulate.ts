@@ -17,6 +17,7 @@ import { endsOf, membersIn, targetIn } from './targets.js';
 import { Driver } from './users/driver.js';
 import { mappedJourney } from './users/mapped-journey.js';
 import { type Journey, shopJourney } from './users/shop-requests.js';
+import { watchMembers } from './watch-members.js';
 
 export interface SimulateOptions {
   readonly onProgress: OnProgress;
@@ -84,10 +85,12 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   // Wakes whoever waits for a later time, faults and phases too: they then see that the signal is aborted.
   const breakOff = (): void => void driver.close();
   signal.addEventListener('abort', breakOff);
+  const stopWatching = watchMembers(cluster, (member, { state, role }) => journal.member(member, state, role));
   try {
     const { records, neverStruck } = await goThroughPhases(scenario, plan, { cluster, clock, driver, ...run });
     return journal.record(header, records, { ...driver.lab(), neverStruck, counts: await countsOf(cluster) });
   } finally {
+    stopWatching();
     signal.removeEventListener('abort', breakOff);
     await driver.close();
   }
