@@ -24,7 +24,7 @@ export const storeAddresses = {
     variable: 'MEMCACHED_URL',
     flag: 'memcached',
     example: 'memcached://127.0.0.1:11211',
-    problem: shaped(new RegExp(`^memcached://${host}/?$`, 'i'), 'memcached://127.0.0.1:11211'),
+    problem: memcachedProblem,
   },
   postgres: {
     variable: 'POSTGRES_URL',
@@ -56,6 +56,14 @@ function shaped(shape: RegExp, example: string): StoreAddress['problem'] {
     const { port = 1 } = found.groups ?? {};
     return Number(port) >= 1 && Number(port) <= 65_535 ? undefined : `port ${port} is not within 1 and 65535`;
   };
+}
+
+/** Several are told apart by a comma. */
+function memcachedProblem(url: string): string | undefined {
+  const problem = shaped(new RegExp(`^memcached://${host}/?$`, 'i'), storeAddresses.memcached.example);
+  const [first = '', ...others] = url.split(',');
+  const problems = [first, ...others.map(other => `memcached://${other}`)].map(problem);
+  return problems.find(each => each !== undefined);
 }
 
 function redisProblem(url: string): string | undefined {

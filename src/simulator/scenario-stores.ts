@@ -10,7 +10,7 @@ const redis = map('system.redis', {
     .describe('With some the members are redis.primary, redis.replica-1, redis.replica-2.'),
   sentinels: amongNumbers(0, 3)
     .default(0)
-    .describe('Three promote a replica by themselves when the primary is away for half a second.'),
+    .describe('Three promote a replica by themselves when the primary has been away for half a second.'),
   persistence: oneOf('persistence', ['none', 'aof', 'rdb'])
     .default('none')
     .describe('aof: an fsync each second; rdb: saved at the times that Redis has by default, and when it is stopped.'),

@@ -2,11 +2,11 @@ import { SessionExists, StoreUnavailable } from '../errors.js';
 import type { SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
-import type { Answer } from './memcached/answers.js';
 import { beginGeneration, generationKey, generationOf } from './memcached/generation.js';
+import { type Address, Nodes } from './memcached/nodes.js';
 import * as questions from './memcached/questions.js';
 import { aliveIn, type Kept, keptOf, recordOf, textOf } from './memcached/record-text.js';
-import { Server } from './memcached/server.js';
+import type { Server } from './memcached/server.js';
 import { UserLists } from './memcached/user-lists.js';
 
 const triesMax = 5;
@@ -27,33 +27,32 @@ interface Next {
   readonly expiry: number;
 }
 
-/** Sessions in one memcached. */
+/** Sessions in one memcached, or spread over several: a session and the generation that it is of are at the same one. */
 class MemcachedStore implements SessionStore {
   readonly #now: () => number;
-  readonly #server: Server;
+  readonly #nodes: Nodes;
   readonly #lists: UserLists;
 
-  constructor(address: { readonly host: string; readonly port: number }, settings: StoreSettings) {
+  constructor(addresses: readonly [Address, ...Address[]], settings: StoreSettings) {
     this.#now = settings.now;
-    this.#server = new Server(address, settings);
-    this.#lists = new UserLists(this.#server, settings.now);
+    this.#nodes = new Nodes(addresses, settings);
+    this.#lists = new UserLists(this.#nodes, settings.now);
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    const { kept } = await this.#look(questions.get, sessionKey(digestOf(id)), this.#server.untilMs());
+    const { kept } = await this.#look(questions.get, digestOf(id), this.#nodes.untilMs());
     return kept && recordOf(kept);
   }
 
   create(id: string, record: SessionRecord): Promise<void> {
-    return this.#server.inTime(async untilMs => {
+    return this.#nodes.inTime(async untilMs => {
       const digest = digestOf(id);
-      const generation = await generationOf(this.#server, untilMs);
-      // In this order on one connection: a reader of the list forgets in it what it finds no session for.
-      await Promise.all([
-        this.#createOnly(sessionKey(digest), keptOf(record, generation), untilMs),
-        this.#lists.add(record.user, digest, record.absoluteUntilMs, untilMs),
-      ]);
-      if (isTimeToTidy(digest)) this.#list(record.user, this.#server.untilMs()).catch(() => undefined);
+      const server = this.#nodes.of(digest);
+      const creating = this.#createOnly(digest, keptOf(record, await generationOf(server, untilMs)), untilMs);
+      // In this order: a reader of the list forgets in it what it finds no session for. One connection keeps it by itself.
+      if (this.#lists.serverOf(record.user) !== server) await creating;
+      await Promise.all([creating, this.#lists.add(record.user, digest, record.absoluteUntilMs, untilMs)]);
+      if (isTimeToTidy(digest)) this.#list(record.user, this.#nodes.untilMs()).catch(() => undefined);
     });
   }
 
@@ -61,13 +60,13 @@ class MemcachedStore implements SessionStore {
     const dataJson = JSON.stringify(data);
     const next = (kept: Kept) =>
       kept.version === version - 1 ? this.#next({ ...kept, version, dataJson }) : undefined;
-    return this.#server.inTime(untilMs => this.#swap(sessionKey(digestOf(id)), next, untilMs));
+    return this.#nodes.inTime(untilMs => this.#swap(digestOf(id), next, untilMs));
   }
 
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
     const next = (kept: Kept) =>
       this.#next({ ...kept, idleUntilMs: Math.floor(Math.min(idleUntilMs, kept.absoluteUntilMs)) });
-    const outcome = await this.#server.inTime(untilMs => this.#swap(sessionKey(digestOf(id)), next, untilMs));
+    const outcome = await this.#nodes.inTime(untilMs => this.#swap(digestOf(id), next, untilMs));
     if (outcome === 'conflict') throw new StoreUnavailable('the session is changed too often to be touched');
     return outcome === 'saved';
   }
@@ -78,79 +77,82 @@ class MemcachedStore implements SessionStore {
    * nothing to change.
    */
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
-    const key = sessionKey(digestOf(id));
-    if (onlyVersion === undefined) return (await this.#removeAny(key)) ? 'removed' : 'gone';
+    const digest = digestOf(id);
+    if (onlyVersion === undefined) return (await this.#removeAny(digest)) ? 'removed' : 'gone';
     const nothing = { text: '', expiry: questions.expiredAlready };
     const next = (kept: Kept) => (kept.version === onlyVersion ? nothing : undefined);
-    const outcome = await this.#server.inTime(untilMs => this.#swap(key, next, untilMs));
+    const outcome = await this.#nodes.inTime(untilMs => this.#swap(digest, next, untilMs));
     return outcome === 'saved' ? 'removed' : outcome;
   }
 
   listByUser(user: string): Promise<readonly SessionSummary[]> {
-    return this.#server.inTime(untilMs => this.#list(user, untilMs));
+    return this.#nodes.inTime(untilMs => this.#list(user, untilMs));
   }
 
   removeByHandle(user: string, handle: string): Promise<boolean> {
-    return this.#server.inTime(async untilMs => {
+    return this.#nodes.inTime(async untilMs => {
       const { digests } = await this.#lists.read(user, untilMs);
       const digest = digests.find(each => handleOf(each) === handle);
       if (digest === undefined) return false;
       const [found] = await this.#living(user, [digest], untilMs);
       if (found === undefined) return false;
-      const { end } = await this.#server.ask('removals', questions.forget(sessionKey(digest)), untilMs);
+      const { end } = await this.#nodes.of(digest).ask('removals', questions.forget(sessionKey(digest)), untilMs);
       return end === 'DELETED';
     });
   }
 
   /** A session that is being begun meanwhile may be of the generation that ends: over before it was used. */
-  clear(): Promise<void> {
-    return beginGeneration(this.#server);
+  async clear(): Promise<void> {
+    await Promise.all(this.#nodes.all.map(beginGeneration));
   }
 
-  /** `evictions`: items that this memcached threw away to make room, since it was started; each may have been a session. */
+  /** `evictions`: items that memcached threw away to make room, since it was started; each may have been a session. */
   async statistics(): Promise<Readonly<Record<string, number>>> {
-    return { evictions: Number((await this.#server.statistics()).get('evictions') ?? 0) };
+    const all = await Promise.all(this.#nodes.all.map(server => server.statistics()));
+    return { evictions: all.reduce((sum, statistics) => sum + Number(statistics.get('evictions') ?? 0), 0) };
   }
 
   ready(withinMs: number): Promise<boolean> {
-    return this.#server.ready(withinMs);
+    return this.#nodes.ready(withinMs);
   }
 
   async close(): Promise<void> {
-    this.#server.close();
+    this.#nodes.close();
   }
 
-  async #createOnly(key: string, kept: Kept, untilMs: number): Promise<void> {
+  async #createOnly(digest: string, kept: Kept, untilMs: number): Promise<void> {
+    const [key, server] = [sessionKey(digest), this.#nodes.of(digest)];
     const { text, expiry } = this.#next(kept);
-    if ((await this.#server.ask('writes', questions.add(key, text, expiry), untilMs)).end === 'STORED') return;
+    if ((await server.ask('writes', questions.add(key, text, expiry), untilMs)).end === 'STORED') return;
     // What is there may be over, foreign, or of an earlier generation: no session then.
-    const there = await this.#look(questions.gets, key, untilMs);
+    const there = await this.#look(questions.gets, digest, untilMs);
     if (there.kept !== undefined || there.cas === '') throw new SessionExists();
-    const { end } = await this.#server.ask('writes', questions.swap(key, text, expiry, there.cas), untilMs);
+    const { end } = await server.ask('writes', questions.swap(key, text, expiry, there.cas), untilMs);
     if (end !== 'STORED') throw new SessionExists();
   }
 
-  async #removeAny(key: string): Promise<boolean> {
-    const untilMs = this.#server.untilMs();
+  async #removeAny(digest: string): Promise<boolean> {
+    const untilMs = this.#nodes.untilMs();
     const [{ kept }, { end }] = await Promise.all([
-      this.#look(questions.get, key, untilMs),
-      this.#server.ask('removals', questions.forget(key), untilMs),
+      this.#look(questions.get, digest, untilMs),
+      this.#nodes.of(digest).ask('removals', questions.forget(sessionKey(digest)), untilMs),
     ]);
     return kept !== undefined && end === 'DELETED';
   }
 
   /** Looks, decides and writes over exactly what it saw; again when somebody else was faster. */
   async #swap(
-    key: string,
+    digest: string,
     decide: (kept: Kept) => Next | undefined,
     untilMs: number,
   ): Promise<'saved' | 'conflict' | 'gone'> {
+    const [key, server] = [sessionKey(digest), this.#nodes.of(digest)];
     for (let tries = 0; tries < triesMax; tries++) {
-      const { kept, cas } = await this.#look(questions.gets, key, untilMs);
+      const { kept, cas } = await this.#look(questions.gets, digest, untilMs);
       if (kept === undefined) return 'gone';
       const next = decide(kept);
       if (next === undefined) return 'conflict';
-      const { end } = await this.#server.ask('writes', questions.swap(key, next.text, next.expiry, cas), untilMs);
+      const { end } = await server.ask('writes', questions.swap(key, next.text, next.expiry, cas), untilMs);
       if (end === 'STORED') return 'saved';
       if (end === 'NOT_FOUND') return 'gone';
     }
@@ -163,8 +165,9 @@ class MemcachedStore implements SessionStore {
   }
 
   /** The session and the generation in force, in one question. */
-  async #look(how: (...keys: string[]) => questions.Question, key: string, untilMs: number): Promise<Looked> {
-    const { items } = await this.#server.ask('reads', how(key, generationKey), untilMs);
+  async #look(how: (...keys: string[]) => questions.Question, digest: string, untilMs: number): Promise<Looked> {
+    const key = sessionKey(digest);
+    const { items } = await this.#nodes.of(digest).ask('reads', how(key, generationKey), untilMs);
     const [item, generation] = [items.get(key), items.get(generationKey)];
     return { kept: aliveIn(item?.text, generation?.text, this.#now()), cas: item?.cas ?? '' };
   }
@@ -186,19 +189,31 @@ class MemcachedStore implements SessionStore {
   }
 
   async #living(user: string, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
-    const [userJson, nowMs] = [JSON.stringify(user), this.#now()];
-    const asked: Promise<Answer>[] = [];
-    for (let at = 0; at < digests.length; at += keysPerQuestion) {
-      const keys = digests.slice(at, at + keysPerQuestion).map(sessionKey);
-      asked.push(this.#server.ask('reads', questions.get(...keys, generationKey), untilMs));
-    }
-    const answers = await Promise.all(asked);
-    return digests.flatMap((digest, at): [string, Kept][] => {
-      const items = answers[Math.floor(at / keysPerQuestion)]?.items;
-      const kept = aliveIn(items?.get(sessionKey(digest))?.text, items?.get(generationKey)?.text, nowMs);
+    const userJson = JSON.stringify(user);
+    const asked = this.#nodes.all.flatMap(server => {
+      const its = digests.filter(digest => this.#nodes.of(digest) === server);
+      return pagesOf(its).map(page => this.#livingAt(server, page, untilMs));
+    });
+    const found = new Map((await Promise.all(asked)).flat());
+    return digests.flatMap((digest): [string, Kept][] => {
+      const kept = found.get(digest);
       return kept?.userJson === userJson ? [[digest, kept]] : [];
     });
   }
+
+  async #livingAt(server: Server, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
+    const nowMs = this.#now();
+    const { items } = await server.ask('reads', questions.get(...digests.map(sessionKey), generationKey), untilMs);
+    return digests.flatMap((digest): [string, Kept][] => {
+      const kept = aliveIn(items.get(sessionKey(digest))?.text, items.get(generationKey)?.text, nowMs);
+      return kept === undefined ? [] : [[digest, kept]];
+    });
+  }
+}
+
+function pagesOf(digests: readonly string[]): string[][] {
+  const count = Math.ceil(digests.length / keysPerQuestion);
+  return Array.from({ length: count }, (_, at) => digests.slice(at * keysPerQuestion, (at + 1) * keysPerQuestion));
 }
 
 /** One login in 256, by the chance that is in every digest: a user who always logs in and never looks at the list would
@@ -207,17 +222,25 @@ function isTimeToTidy(digest: string): boolean {
   return digest.startsWith('00');
 }
 
-function checked(url: string | undefined): { host: string; port: number } {
-  const { protocol, hostname, port, username } = url !== undefined && URL.canParse(url) ? new URL(url) : notAnAddress;
-  if (protocol === 'memcached:' && hostname !== '' && username === '') {
-    return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 11_211) };
-  }
+/** `memcached://h1:11211,h2:11211`: each backend must have them in the same order. */
+function checked(url: string | undefined): [Address, ...Address[]] {
+  const [first, ...others] = (/^memcached:\/\/([^/@?#]+)\/?$/i.exec(url ?? '')?.[1] ?? '').split(',').map(addressIn);
+  if (first !== undefined) return [first, ...others.map(other => other ?? refuse(url))];
+  return refuse(url);
+}
+
+function addressIn(text: string): Address | undefined {
+  const url = `memcached://${text}`;
+  if (text === '' || !URL.canParse(url)) return undefined;
+  const { hostname, port } = new URL(url);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 11_211) };
+}
+
+function refuse(url: string | undefined): never {
   throw new Error(
     `the session store "memcached" needs an address such as memcached://127.0.0.1:11211, but was given ${url ?? 'none'}`,
   );
 }
-
-const notAnAddress = { protocol: '', hostname: '', port: '', username: '' };
 
 export const memcached: StoreEntry = {
   capabilities: {

@@ -1,5 +1,6 @@
 import { StoreUnavailable } from '../../errors.js';
 import { digestOf } from '../../session-id.js';
+import type { Nodes } from './nodes.js';
 import { add, append, expiredAlready, expiryAt, extend, gets, swap } from './questions.js';
 import type { Server } from './server.js';
 
@@ -20,24 +21,30 @@ const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
  * user begins another one nobody can list them or end them all: a lost list is an empty list.
  */
 export class UserLists {
-  readonly #server: Server;
+  readonly #nodes: Nodes;
   readonly #now: () => number;
   readonly #shared = new Map<string, Promise<UserList>>();
 
-  constructor(server: Server, now: () => number) {
-    this.#server = server;
+  constructor(nodes: Nodes, now: () => number) {
+    this.#nodes = nodes;
     this.#now = now;
+  }
+
+  /** Who keeps the list of this user. */
+  serverOf(user: string): Server {
+    return this.#nodes.of(digestOf(user));
   }
 
   async add(user: string, digest: string, absoluteUntilMs: number, untilMs: number): Promise<void> {
     const [key, line, expiry] = [userKey(user), `${digest}\n`, this.#expiry(absoluteUntilMs)];
+    const server = this.serverOf(user);
     for (let tries = 0; tries < triesMax; tries++) {
       const [appended] = await Promise.all([
-        this.#server.ask('writes', append(key, line), untilMs),
-        this.#server.ask('writes', extend(key, expiry), untilMs),
+        server.ask('writes', append(key, line), untilMs),
+        server.ask('writes', extend(key, expiry), untilMs),
       ]);
       if (appended.end === 'STORED') return;
-      if ((await this.#server.ask('writes', add(key, line, expiry), untilMs)).end === 'STORED') return;
+      if ((await server.ask('writes', add(key, line, expiry), untilMs)).end === 'STORED') return;
     }
     throw new StoreUnavailable('the list of the sessions of this user came and went');
   }
@@ -45,7 +52,7 @@ export class UserLists {
   /** Once for all who ask within the same turn: whoever ends a thousand sessions of a user asks a thousand times. */
   read(user: string, untilMs: number): Promise<UserList> {
     const key = userKey(user);
-    const shared = this.#shared.get(key) ?? this.#read(key, untilMs);
+    const shared = this.#shared.get(key) ?? this.#read(user, untilMs);
     if (!this.#shared.has(key)) setImmediate(() => this.#shared.delete(key));
     this.#shared.set(key, shared);
     return shared;
@@ -55,11 +62,12 @@ export class UserLists {
   async shrink(user: string, { cas }: UserList, digests: readonly string[], untilMs: number): Promise<void> {
     const text = digests.map(digest => `${digest}\n`).join('');
     const expiry = digests.length === 0 ? expiredAlready : this.#expiry(0);
-    await this.#server.ask('writes', swap(userKey(user), text, expiry, cas), untilMs);
+    await this.serverOf(user).ask('writes', swap(userKey(user), text, expiry, cas), untilMs);
   }
 
-  async #read(key: string, untilMs: number): Promise<UserList> {
-    const { items } = await this.#server.ask('reads', gets(key), untilMs);
+  async #read(user: string, untilMs: number): Promise<UserList> {
+    const key = userKey(user);
+    const { items } = await this.serverOf(user).ask('reads', gets(key), untilMs);
     const { text = '', cas = '' } = items.get(key) ?? {};
     return { digests: [...new Set(text.split('\n').filter(isDigest))], cas };
   }

@@ -5,12 +5,14 @@ import type { RedisSpec } from '../../stores-spec.js';
 /** By this name the sentinels know the primary, and backends ask them for it. */
 export const primaryName = 'main';
 const quorum = 2;
+/** One after the other, or they might all stand for election at the same moment, and none be elected. */
 const downAfterMs = 500;
+const apartMs = 150;
 /**
- * After so long the sentinels lead a replica to the primary itself, past any link between the two, and try once more
- * after a failover that failed: longer than what a scenario of a few seconds does with the link.
+ * After so long the sentinels lead a replica to the primary itself, past any link between the two: no scenario lasts
+ * that long. It is also when they try again after a failover that failed.
  */
-const failoverTimeoutMs = 10_000;
+const failoverTimeoutMs = 60_000;
 
 export interface RedisPlace {
   readonly directory: string;
@@ -52,10 +54,11 @@ export interface SentinelGroup {
 /** They are told of each other and of the replicas, what they would find out within seconds. */
 export function watching(group: SentinelGroup, id: string): readonly string[] {
   const others = group.sentinels.filter(sentinel => sentinel.id !== id);
+  const nth = group.sentinels.findIndex(sentinel => sentinel.id === id);
   return [
     `sentinel myid ${id}`,
     `sentinel monitor ${primaryName} 127.0.0.1 ${group.primaryPort} ${quorum}`,
-    `sentinel down-after-milliseconds ${primaryName} ${downAfterMs}`,
+    `sentinel down-after-milliseconds ${primaryName} ${downAfterMs + nth * apartMs}`,
     `sentinel failover-timeout ${primaryName} ${failoverTimeoutMs}`,
     ...group.replicaPorts.map(port => `sentinel known-replica ${primaryName} 127.0.0.1 ${port}`),
     ...others.map(other => `sentinel known-sentinel ${primaryName} 127.0.0.1 ${other.port} ${other.id}`),
