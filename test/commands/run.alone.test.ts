@@ -53,6 +53,7 @@ const shipped: Readonly<Record<string, readonly ModeName[]>> = {
   'hang-one': ['redis'],
   'rolling-restart': ['sticky'],
   'redis-outage': ['redis'],
+  'redis-failover': ['redis'],
   'postgres-outage': ['postgres'],
   'replace-secrets': ['jwt'],
   eviction: ['memcached'],
