@@ -3,6 +3,13 @@ import { infoField, withRedis } from './redis-client.js';
 
 const waitMs = 100;
 
+/** In the directory of each Redis: what it reads when it is started, its role too. */
+export const configFile = 'redis.conf';
+
+export function following(primaryPort: number): string {
+  return `replicaof 127.0.0.1 ${primaryPort}`;
+}
+
 /** Of a member that is fed, who feeds it as the lab was started; undefined for any other. */
 export function feederOf(member: string): string | undefined {
   return /^redis\.replica-\d+$/.test(member) ? 'redis.primary' : undefined;

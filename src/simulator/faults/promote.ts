@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Cluster, Member } from '../cluster/cluster.js';
 import { eventually } from '../cluster/probe.js';
 import { answerWithinMs, follow, isFed, roleOf, withRedis } from '../cluster/redis-client.js';
-import { feederOf } from '../cluster/replication.js';
+import { configFile, feederOf, following } from '../cluster/replication.js';
 import { defineFault } from '../fault.js';
 import { names } from '../scenario-values.js';
 
@@ -82,7 +82,7 @@ function others(cluster: Cluster, target: string): Member[] {
 /** At once if it runs, or else by what it reads when it is started. */
 async function lead(member: Member, primaryPort: number): Promise<void> {
   if (member.pid !== undefined) return follow(member.port, primaryPort);
-  await appendFile(path.join(member.directory ?? '', 'redis.conf'), `replicaof 127.0.0.1 ${primaryPort}\n`);
+  await appendFile(path.join(member.directory ?? '', configFile), `${following(primaryPort)}\n`);
 }
 
 function linksOf(cluster: Cluster) {

@@ -8,9 +8,10 @@ import type { Counts } from '../cluster.js';
 import type { ProcessSpec } from '../process-member.js';
 import { findProgram } from '../program-path.js';
 import { infoField, isFed, withRedis } from '../redis-client.js';
+import { following } from '../replication.js';
 import { alone, type StorePlace, type StoreServer, type StoreShape } from '../store-server.js';
 import type { RedisSpec } from '../stores-spec.js';
-import { following, keeping, primaryName, watching, writeConfig } from './redis/config-file.js';
+import { keeping, primaryName, watching, writeConfig } from './redis/config-file.js';
 
 const primary = 'redis.primary';
 

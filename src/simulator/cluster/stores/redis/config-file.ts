@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { configFile } from '../../replication.js';
 import type { RedisSpec } from '../../stores-spec.js';
 
 /** By this name the sentinels know the primary, and backends ask them for it. */
@@ -24,7 +25,7 @@ export interface RedisPlace {
  * sentinels or by whoever promotes, and it is started again with it. Answers with the file.
  */
 export async function writeConfig({ directory, port }: RedisPlace, lines: readonly string[]): Promise<string> {
-  const file = path.join(directory, 'redis.conf');
+  const file = path.join(directory, configFile);
   const common = ['bind 127.0.0.1', 'protected-mode yes', `port ${port}`, `dir "${directory}"`];
   await writeFile(file, `${[...common, ...lines].join('\n')}\n`, { mode: 0o600 });
   return file;
@@ -39,10 +40,6 @@ export function keeping({ persistence, memoryMb, eviction }: RedisSpec): readonl
     // Otherwise it waits five seconds for further replicas that want the same.
     'repl-diskless-sync-delay 0',
   ];
-}
-
-export function following(primaryPort: number): string {
-  return `replicaof 127.0.0.1 ${primaryPort}`;
 }
 
 export interface SentinelGroup {
