@@ -4,7 +4,6 @@ import { expect } from 'chai';
 import { ask } from '#src/simulator/cluster/ask.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { eventually, isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
-import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { LabError } from '#src/simulator/errors.js';
 import type { Fault, FaultEntry } from '#src/simulator/fault.js';
 import { runFaults } from '#src/simulator/fault-schedule.js';
@@ -23,10 +22,8 @@ const isRole = (kind: TargetKind): kind is Role => Object.hasOwn(targets, kind);
 /** They leave a process that answers, or come more than once: what they do is another test. */
 const apart = ['scale-out', 'scale-in', 'flap', 'errors', 'block', 'clock-skew'];
 
-/** Some strike only what this lab has not: store-clusters.test.ts. */
-function lacks(entry: FaultEntry, target: string): boolean {
-  return entry.lacking?.(target, { backends: spec.backends, ...plainStores }, {}) !== undefined;
-}
+/** Those of stores alone have a lab of their own: store-clusters.test.ts. */
+const ofStores = ({ targets: kinds }: FaultEntry) => kinds.every(kind => kind === 'store');
 
 /** One cluster for the whole of a test; nothing of it is left. */
 function lab(use: (cluster: Cluster) => Promise<void>): () => Promise<void> {
@@ -50,7 +47,7 @@ async function expectWhole(cluster: Cluster): Promise<void> {
 
 describe('faults: every one of the registry', () => {
   for (const [name, entry] of Object.entries(faults).filter(([name]) => !apart.includes(name)))
-    for (const role of entry.targets.filter(isRole).filter(each => !lacks(entry, targets[each])))
+    for (const role of ofStores(entry) ? [] : entry.targets.filter(isRole))
       it(
         `${name} of a ${role} is confirmed, healed, and healed again without harm`,
         lab(async cluster => {

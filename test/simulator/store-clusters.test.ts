@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { eventually } from '#src/simulator/cluster/probe.js';
 import { infoField, isFed, roleOf, withRedis } from '#src/simulator/cluster/redis-client.js';
 import { memberNames } from '#src/simulator/cluster/start-cluster.js';
 import { plainStores, type StoresSpec } from '#src/simulator/cluster/stores-spec.js';
@@ -152,17 +153,37 @@ describe('store clusters: real servers', function () {
       });
     }));
 
-  it('a promotion that some follow, its healing, and a power cut', () =>
+  it('stopped, paused, hung, promoted for some, cut from its power: each seen and healed', () =>
     leavingNothing(async () => {
       const storesSpec = { ...pair, redis: { ...pair.redis, persistence: 'aof' } } as const;
       const wanted = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], storesSpec } as const;
       await withCluster(wanted, async cluster => {
+        await standStills(cluster);
         await hangIsSeen(cluster);
         await splitIsHealed(cluster);
         await powerCutIsSeen(cluster);
       });
     }));
 });
+
+async function standStills(cluster: Cluster): Promise<void> {
+  const replica = cluster.member('redis.replica-1');
+  for (const [name, options] of [
+    ['stop', {}],
+    ['pause', { length: '400ms' }],
+  ] as const) {
+    const fault = faultOf(name, replica.name, options);
+    await fault.heal(cluster); // never injected: nothing to undo
+    expect(await fault.confirm(cluster), name).to.equal(false);
+    await fault.inject(cluster);
+    expect(await fault.confirm(cluster), name).to.equal(true);
+    expect(await replica.answers(50), name).to.equal(false);
+    await fault.heal(cluster);
+    await fault.heal(cluster);
+    expect(await replica.answers(1_000), name).to.equal(true);
+  }
+  expect(await eventually(() => isFed(replica.port), 5_000), 'the role it had').to.equal(true);
+}
 
 async function hangIsSeen(cluster: Cluster): Promise<void> {
   const hang = faultOf('hang', 'redis.replica-1');
