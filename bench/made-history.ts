@@ -29,23 +29,23 @@ function* lifeOf(
   losesSession: boolean,
   losesWrite: boolean,
 ): Generator<Partial<Operation>> {
-  let cart = new Map<string, number>();
+  let cart = new Set<string>();
   let session = 1;
   for (let i = 0; i < operationsPerUser; i += 1) {
     if (i === 0) yield { kind: 'login', session };
     else if (losesSession && i === operationsPerUser / 2) {
       yield { kind: 'whoami', session, outcome: 'fail', status: 401, identity: null };
-      cart = new Map();
+      cart = new Set();
       session += 1;
     } else if (losesSession && i === operationsPerUser / 2 + 1) yield { kind: 'login', session };
     else yield step(index, i, session, cart, losesWrite && i === 20);
   }
 }
 
-function step(index: number, i: number, session: number, cart: Map<string, number>, isDropped: boolean) {
+function step(index: number, i: number, session: number, cart: Set<string>, isDropped: boolean) {
   if (i % 5 < 2) {
     const token = `user-${index}-${i}`;
-    if (!isDropped) cart.set(token, 1);
+    if (!isDropped) cart.add(token);
     return { kind: 'add' as const, session, token };
   }
   if (i % 5 > 2) return { kind: 'read' as const, session, items: itemsOf(cart) };
@@ -56,8 +56,8 @@ function step(index: number, i: number, session: number, cart: Map<string, numbe
 }
 
 /** As it comes from the network: parsed, with strings of its own. */
-function itemsOf(cart: Map<string, number>): Record<string, number> {
-  return JSON.parse(JSON.stringify(Object.fromEntries(cart)));
+function itemsOf(cart: ReadonlySet<string>): string[] {
+  return JSON.parse(JSON.stringify([...cart]));
 }
 
 /** So many users, each doing so many things, in the order of sending as a driver records it: the users interleaved. */

@@ -54,14 +54,10 @@ const moments = rule(
   'a list of milliseconds',
   (value): value is number[] => Array.isArray(value) && value.every(isMilliseconds),
 );
-const quantities = rule(
-  'an object of integers from 0',
-  (value): value is Record<string, number> => isObject(value) && Object.values(value).every(isCount),
-);
 const countsByName = rule(
   'an object of objects of integers from 0',
   (value): value is Record<string, Record<string, number>> =>
-    isObject(value) && Object.values(value).every(quantities.accepts),
+    isObject(value) && Object.values(value).every(each => isObject(each) && Object.values(each).every(isCount)),
 );
 const whom = rule('a string or null', (value): value is string | null => value === null || typeof value === 'string');
 const lag = rule(
@@ -83,7 +79,7 @@ const operationRules: Rules<Operation> = {
   status: optional(count),
   error: optional(text),
   identity: optional(whom),
-  items: optional(quantities),
+  items: optional(texts),
   backend: optional(text),
   incarnation: optional(text),
   final: optional(only(true)),

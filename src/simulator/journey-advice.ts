@@ -1,5 +1,6 @@
 import type { OperationKind } from './history.js';
 import { type JourneyMapping, type MappedRequest, stepOf, type TextPlace } from './journey-mapping.js';
+import { cartTooLarge, noCart } from './users/cart.js';
 import type { Reply } from './users/http-client.js';
 import { missingAt, parseJsonPath } from './users/json-path.js';
 import type { Judgement } from './users/outcome.js';
@@ -44,8 +45,8 @@ export function adviceOn(kind: OperationKind, known: Known): Advice | undefined 
   if (identity === null) return takenForNobody(kind, known);
   if (error === 'the answer names no user')
     return { at: [kind, 'who'], ...notFound(stepOf(mapping, kind)?.who, user, known) };
-  if (error === 'the answer holds no cart')
-    return { at: ['read', 'items'], ...notFound(mapping.read.items, undefined, known) };
+  if (error === cartTooLarge) return { at: ['read', 'items'], problem: error, hint: 'is quantity a number of items?' };
+  if (error === noCart) return { at: ['read', 'items'], ...notFound(mapping.read.items, undefined, known) };
   return wrongHead(kind, known);
 }
 
@@ -65,10 +66,10 @@ export function anonymousAdvice(reply: Reply): Advice {
 
 /** Of a cart that was read: whether it holds the item that was added, or no longer. */
 export function itemAdvice({ judged, token, mapping, reply }: Known, wanted: boolean): Advice | undefined {
-  const has = Object.hasOwn(judged.items ?? {}, token);
+  const has = judged.items?.includes(token) ?? false;
   if (has === wanted) return undefined;
   if (has) return { at: ['remove', 'request'], problem: `the item ${token} is still there after its removal` };
-  const others = Object.keys(judged.items ?? {}).slice(0, 3);
+  const others = [...new Set(judged.items)].slice(0, 3);
   const found = others.length === 0 ? 'no item' : `other items (${others.join(', ')})`;
   const around = contextOf(reply.body, token);
   const hint =

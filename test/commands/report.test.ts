@@ -25,7 +25,7 @@ function emptied(operations: readonly Operation[]): Operation[] {
   const lastLook = new Map(looks.map(({ user, sentMs }) => [user, sentMs]));
   return operations
     .filter(({ kind, user, doneMs }) => kind !== 'add' || doneMs < (lastLook.get(user) ?? 0))
-    .map(each => (each.kind === 'read' && each.outcome === 'ok' ? { ...each, items: {} } : each));
+    .map(each => (each.kind === 'read' && each.outcome === 'ok' ? { ...each, items: [] } : each));
 }
 
 function unseen(operations: readonly Operation[]): Operation[] {

@@ -58,7 +58,7 @@ describe('the stories in a report', () => {
       doneMs,
       ...(items === undefined ? {} : { items }),
     });
-    const reads = [shown(1000, { [token]: 1 }), shown(1400, { [token]: 1, other: 2 }), shown(1500, { other: 1 })];
+    const reads = [shown(1000, [token]), shown(1400, [token, 'other', 'other']), shown(1500, ['other'])];
     const run = changed(sticky, { run: { operations: [...sticky.run.operations, ...reads] } });
     const cells = incidentCells(casesOf(run, 100_000).file, lost);
     expect(cells.slice(0, 3)).to.deep.equal(['lost', user, token]);

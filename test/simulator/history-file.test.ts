@@ -156,13 +156,13 @@ describe('history file', () => {
         'history.ndjson:2: sentMs 9 is before plannedMs 10',
       ],
       [
-        'a negative quantity',
-        replaced('"items":{"x":1}', '"items":{"x":-1}'),
-        'history.ndjson:3: items: expected an object of integers from 0, or nothing, found {"x":-1}',
+        'a cart that is no list',
+        replaced('"items":["x"]', '"items":{"x":1}'),
+        'history.ndjson:3: items: expected a list of strings, or nothing, found {"x":1}',
       ],
       [
         'a read without a cart',
-        replaced('"items":{"x":1},', ''),
+        replaced('"items":["x"],', ''),
         'history.ndjson:3: items: expected the cart, since this is a read that ended ok',
       ],
       [

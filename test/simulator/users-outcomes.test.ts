@@ -150,20 +150,20 @@ describe('users: what an answer means', () => {
     }
   });
 
-  it('a cart: quantities by token, two lines of one token added up', async () => {
+  it('a cart: each token as often as its quantity says, two lines of one token counted both', async () => {
     const items = [
       { sku: 'a', quantity: 1 },
       { sku: 'b', quantity: 2 },
       { sku: 'a', quantity: 1 },
     ];
     const { items: seen } = await only('read', (_q, response) => json(response, 200, { user: 'u1', items }));
-    expect(seen).to.deep.equal({ a: 2, b: 2 });
+    expect(seen).to.deep.equal(['a', 'b', 'b', 'a']);
   });
 
   it('a cart of tokens that objects know under another meaning: none is hidden', async () => {
     const items = ['__proto__', 'constructor', 'toString'].map(sku => ({ sku, quantity: 1 }));
-    const { items: seen = {} } = await only('read', (_q, response) => json(response, 200, { user: 'u1', items }));
-    expect(Object.entries(seen)).to.deep.equal(items.map(({ sku, quantity }) => [sku, quantity]));
+    const { items: seen } = await only('read', (_q, response) => json(response, 200, { user: 'u1', items }));
+    expect(seen).to.deep.equal(items.map(({ sku }) => sku));
   });
 
   it('a cart that is none, or of nobody: no ok', async () => {

@@ -64,14 +64,26 @@ function lastSeenOf(
   byUser: ReadonlyMap<string, readonly Operation[]>,
 ): ReadonlyMap<Incident, number> {
   const last = new Map<Incident, number>();
-  for (const loss of incidents) {
-    if (loss.kind !== 'lost' || loss.token === undefined) continue;
-    for (const { items, doneMs } of byUser.get(loss.user) ?? []) {
-      if (items === undefined || !Object.hasOwn(items, loss.token)) continue;
-      last.set(loss, Math.max(doneMs, last.get(loss) ?? 0));
+  for (const [user, losses] of lossesByUser(incidents)) {
+    for (const { items = [], doneMs } of byUser.get(user) ?? []) {
+      for (const token of items) {
+        const loss = losses.get(token);
+        if (loss !== undefined) last.set(loss, Math.max(doneMs, last.get(loss) ?? 0));
+      }
     }
   }
   return last;
+}
+
+/** The lost writes of each user, by token: each is lost once at most. */
+function lossesByUser(incidents: readonly Incident[]): ReadonlyMap<string, ReadonlyMap<string, Incident>> {
+  const byUser = new Map<string, Map<string, Incident>>();
+  for (const loss of incidents) {
+    if (loss.kind !== 'lost' || loss.token === undefined) continue;
+    const own = byUser.get(loss.user) ?? new Map<string, Incident>();
+    byUser.set(loss.user, own.set(loss.token, loss));
+  }
+  return byUser;
 }
 
 function incidentColumns(
@@ -123,7 +135,7 @@ function storyColumns(told: readonly (readonly [string, readonly Operation[]])[]
       identity: word(({ identity }) => (identity === null ? '' : identity)),
       backend: word(({ backend }) => backend),
       incarnation: word(({ incarnation }) => incarnation),
-      items: all.map(({ items }) => (items === undefined ? none : Object.keys(items).length)),
+      items: all.map(({ items }) => (items === undefined ? none : items.length)),
       remark: word(({ final, extra }) => (final ? 'read-back' : extra ? 'not in the plan' : undefined)),
     },
   };

@@ -113,6 +113,6 @@ function judgeLogouts({ operations }: Story, lagMs: number, tally: Tally): void 
 function ignoresLogout(operation: Operation, logout: Operation | undefined, lagMs: number): boolean {
   if (logout !== undefined && operation.sentMs < logout.doneMs + lagMs) return false;
   const asUser = operation.identity === operation.user;
-  if (operation.kind === 'replay') return asUser || Object.keys(operation.items ?? {}).length > 0;
+  if (operation.kind === 'replay') return asUser || (operation.items ?? []).length > 0;
   return logout !== undefined && asUser && needsSession(operation);
 }

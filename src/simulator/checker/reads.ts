@@ -54,14 +54,12 @@ function noteNothing(visit: Visit, read: Operation): void {
 /** The cart of somebody else tells nothing about the user's own tokens, but a token that is not his is one too many. */
 function noteShown(view: View, story: Story, foreign: Set<string>, tally: Tally): void {
   const { read } = view;
-  const { items = {} } = read;
+  const { items = [] } = read;
   const own = !isSomebodyElse(read);
-  for (const name in items) {
-    const quantity = items[name] ?? 0;
-    if (quantity <= 0) continue;
+  for (const name of items) {
     const token = story.tokens.get(name);
     if (token === undefined || token.add.sentMs > read.doneMs) notePhantom(name, read, foreign, tally);
-    else if (own) noteToken(token, quantity, view, tally);
+    else if (own) noteToken(token, view, tally);
   }
 }
 
@@ -72,20 +70,29 @@ function notePhantom(name: string, read: Operation, foreign: Set<string>, tally:
   tally.incidents.push(incident('phantom', undefined, read, { token: name }));
 }
 
-function noteToken(token: Token, quantity: number, view: View, tally: Tally): void {
+function noteToken(token: Token, view: View, tally: Tally): void {
   const { read, number } = view;
+  if (token.shownIn === number) {
+    noteAgain(token, read, tally);
+    return;
+  }
   token.shownIn = number;
+  token.shownTimes = 1;
   if (token.adds === 0) {
     noteFailedVisible(token, read, tally);
     return;
   }
-  if (quantity > token.adds) noteDuplicated(token, read, tally);
   if (token.removal !== undefined && isResurrectedBy(token, read)) {
     view.showsRemoved = true;
     noteResurrected(token, read, tally);
   } else token.cameBackAfter ??= token.missing;
   if (token.vanishedMs <= read.sentMs) view.showsVanished = true;
   notePresent(token, read);
+}
+
+function noteAgain(token: Token, read: Operation, tally: Tally): void {
+  token.shownTimes += 1;
+  if (token.adds > 0 && token.shownTimes > token.adds) noteDuplicated(token, read, tally);
 }
 
 function notePresent(token: Token, read: Operation): void {

@@ -19,6 +19,8 @@ export interface Token {
 
   /** The read that showed it last, as its number within the user's reads: a set that needs no clearing. */
   shownIn: number;
+  /** How often that read showed it. */
+  shownTimes: number;
   firstShownMs: number;
   lastShown: Operation | undefined;
   /** The first read since `lastShown` that should have shown it and did not. */
@@ -72,6 +74,7 @@ function newToken(name: string, add: Operation): Token {
     removalSentMs: never,
     removal: undefined,
     shownIn: 0,
+    shownTimes: 0,
     firstShownMs: never,
     lastShown: undefined,
     missing: undefined,

@@ -12,6 +12,7 @@ import {
   textsOf,
   type WhoPlace,
 } from '../journey-mapping.js';
+import { cartOf, noCart } from './cart.js';
 import type { Reply } from './http-client.js';
 import { type JsonPath, parseJsonPath, valuesAt } from './json-path.js';
 import { compilePattern, matchesIn } from './page-pattern.js';
@@ -52,7 +53,7 @@ export function mappedJourney(mapping: JourneyMapping): Journey {
     parse: bodyOf,
     naming: new Set(stepKinds.filter(kind => finders.get(kind) !== undefined)),
     identity: (kind, answer) => (isBody(answer) ? whoOf(kind)?.(answer) : undefined),
-    items: answer => (isBody(answer) ? findItems(answer) : undefined),
+    items: answer => (isBody(answer) ? findItems(answer) : noCart),
   };
 }
 
@@ -198,7 +199,7 @@ function uriDecoded(value: string | undefined): string | undefined {
   }
 }
 
-type FindItems = (body: Body) => Record<string, number> | undefined;
+type FindItems = (body: Body) => readonly string[] | string;
 
 function itemsFinder(place: ItemsPlace): FindItems {
   const find = finder(place);
@@ -208,25 +209,19 @@ function itemsFinder(place: ItemsPlace): FindItems {
   return body => {
     const items = find(body);
     const counts = quantities?.(body);
-    if (quantities !== undefined && counts?.length !== items?.length) return undefined;
+    if (quantities !== undefined && counts?.length !== items?.length) return noCart;
     return cart(items?.map((item, index) => [item, counts?.[index] ?? 1]));
   };
 }
 
 /** A path without `[*]` leads to the whole cart: `{ "apple": 2 }`, or `["apple"]`. */
-function mapOrList(value: unknown): Record<string, number> | undefined {
+function mapOrList(value: unknown): readonly string[] | string {
   if (Array.isArray(value)) return cart(value.map(item => [item]));
-  return typeof value === 'object' && value !== null ? cart(Object.entries(value)) : undefined;
+  return typeof value === 'object' && value !== null ? cart(Object.entries(value)) : noCart;
 }
 
-/** An item on two lines counts with both: a cart must not hide a duplicate. One without a name, or a quantity, is no cart. */
-function cart(lines: readonly (readonly unknown[])[] | undefined): Record<string, number> | undefined {
-  const items = new Map<string, number>();
-  for (const [item, quantity = 1] of lines ?? []) {
-    const name = textOf(item);
-    const count = quantity === '' ? Number.NaN : Number(quantity);
-    if (name === undefined || name === '' || !Number.isSafeInteger(count) || count < 0) return undefined;
-    items.set(name, (items.get(name) ?? 0) + count);
-  }
-  return lines === undefined ? undefined : Object.fromEntries(items);
+/** An item without a quantity is there once; one whose quantity was looked for and is none makes it no cart. */
+function cart(lines: readonly (readonly unknown[])[] | undefined): readonly string[] | string {
+  const counted = lines?.map(([item, quantity = 1]) => [textOf(item), quantity === '' ? undefined : Number(quantity)]);
+  return counted === undefined ? noCart : cartOf(counted);
 }

@@ -6,7 +6,7 @@ import type { Journey } from './shop-requests.js';
 export interface Judgement {
   readonly outcome: OperationOutcome;
   readonly identity?: string | null;
-  readonly items?: Readonly<Record<string, number>>;
+  readonly items?: readonly string[];
   readonly error?: string;
 }
 
@@ -20,12 +20,12 @@ export function judge(kind: OperationKind, reply: Reply, journey: Journey): Judg
   const answer = reply.complete ? journey.parse(reply) : undefined;
   const identity = identityOf(kind, reply, answer, journey);
   const said = identity === undefined ? {} : { identity };
-  const problem = problemOf(kind, reply, identity, journey);
-  const items = kind === 'read' && problem === undefined ? journey.items(answer) : undefined;
-  if (problem === undefined && (kind !== 'read' || items !== undefined))
-    return { outcome: 'ok', ...said, ...(items === undefined ? {} : { items }) };
+  const wrong = problemOf(kind, reply, identity, journey);
+  const cart = kind === 'read' && wrong === undefined ? journey.items(answer) : undefined;
+  const problem = typeof cart === 'string' ? cart : wrong;
+  if (problem === undefined) return { outcome: 'ok', ...said, ...(typeof cart === 'object' && { items: cart }) };
   const outcome = writes.has(kind) && !certainlyNotApplied(kind, reply, journey) ? 'unknown' : 'fail';
-  return { outcome, ...said, error: problem ?? 'the answer holds no cart' };
+  return { outcome, ...said, error: problem };
 }
 
 function identityOf(kind: OperationKind, reply: Reply, answer: unknown, journey: Journey): string | null | undefined {

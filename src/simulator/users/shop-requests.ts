@@ -1,4 +1,5 @@
 import type { OperationKind } from '../history.js';
+import { cartOf, noCart } from './cart.js';
 import type { Reply } from './http-client.js';
 
 /** One request of a journey, without the cookies. */
@@ -40,8 +41,8 @@ export interface Journey {
   readonly naming: ReadonlySet<OperationKind>;
   /** Whom an answer addressed: a name, null for anonymous, undefined when it does not say. */
   identity(kind: OperationKind, answer: unknown): string | null | undefined;
-  /** The whole cart, token to quantity; undefined when the answer holds none. */
-  items(answer: unknown): Readonly<Record<string, number>> | undefined;
+  /** The whole cart, a token with quantity k k times; a text when the answer holds none: why. */
+  items(answer: unknown): readonly string[] | string;
 }
 
 const password = 'secret';
@@ -83,27 +84,10 @@ export const shopJourney: Journey = {
     return typeof user === 'string' || user === null ? user : undefined;
   },
   items(answer) {
-    const lines = isObject(answer) && Array.isArray(answer.items) ? answer.items : undefined;
-    return lines?.every(isCartLine) ? cart(lines) : undefined;
+    if (!isObject(answer) || !Array.isArray(answer.items)) return noCart;
+    return cartOf(answer.items.map(line => (isObject(line) ? [line.sku, line.quantity] : [])));
   },
 };
-
-interface CartLine {
-  readonly sku: string;
-  readonly quantity: number;
-}
-
-function isCartLine(line: unknown): line is CartLine {
-  if (!isObject(line) || typeof line.sku !== 'string' || line.sku === '') return false;
-  return Number.isSafeInteger(line.quantity) && Number(line.quantity) >= 0;
-}
-
-/** A token on two lines counts with both: a cart must not hide a duplicate, nor a token called `__proto__`. */
-function cart(lines: readonly CartLine[]): Record<string, number> {
-  const items = new Map<string, number>();
-  for (const { sku, quantity } of lines) items.set(sku, (items.get(sku) ?? 0) + quantity);
-  return Object.fromEntries(items);
-}
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;

@@ -131,7 +131,7 @@ class System {
     if (wish.kind === 'logout' || cart === undefined) return { identity: null };
     if (wish.kind === 'add') cart.set(token, (cart.get(token) ?? 0) + 1);
     if (wish.kind === 'remove') cart.delete(token);
-    return { identity: this.user, ...(wish.kind === 'read' && { items: Object.fromEntries(cart) }) };
+    return { identity: this.user, ...(wish.kind === 'read' && { items: itemsOf(cart) }) };
   }
 
   /** The cookie travels as `incarnation`, which the checker does not look at. */
@@ -142,6 +142,10 @@ class System {
     this.#carts.set(cookie, new Map());
     return { identity: this.user, incarnation: cookie };
   }
+}
+
+function itemsOf(cart: ReadonlyMap<string, number>): string[] {
+  return [...cart].flatMap(([token, quantity]) => Array<string>(quantity).fill(token));
 }
 
 function wasSent({ wish, token, cookie }: Request): boolean {

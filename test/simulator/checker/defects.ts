@@ -15,7 +15,7 @@ export const defects: Readonly<Record<string, Defect>> = {
   },
   phantom: (operations, choice) => {
     const read = pick(operations.filter(isAcknowledged('read')), choice);
-    return read && change(operations, { ...read, items: { ...read.items, somebodyElses: 1 } });
+    return read && change(operations, { ...read, items: [...(read.items ?? []), 'somebodyElses'] });
   },
   resurrected: (operations, choice) => {
     const reads = operations.filter(isAcknowledged('read')).filter(read => removedBefore(read, operations).length > 0);
@@ -24,13 +24,11 @@ export const defects: Readonly<Record<string, Defect>> = {
     return read && add && change(operations, withItem(read, add, 1));
   },
   duplicated: (operations, choice) => {
-    const read = pick(
-      operations.filter(({ items }) => Object.keys(items ?? {}).length > 0),
-      choice,
-    );
-    const token = pick(Object.keys(read?.items ?? {}), choice);
+    const reads = operations.filter(({ items = [] }) => items.length > 0);
+    const read = pick(reads, choice);
+    const token = pick(read?.items ?? [], choice);
     if (read === undefined || token === undefined) return undefined;
-    return change(operations, { ...read, items: { ...read.items, [token]: 2 } });
+    return change(operations, { ...read, items: [...(read.items ?? []), token] });
   },
   flickered: (operations, choice) => {
     const answers = operations.filter(
@@ -95,8 +93,8 @@ function removedBefore(read: Operation, operations: readonly Operation[]): Opera
 function withItem(operation: Operation, add: Operation, quantity: number): Operation {
   const { items } = operation;
   if (items === undefined || add.token === undefined || operation.user !== add.user) return operation;
-  const { [add.token]: _before, ...others } = items;
-  return { ...operation, items: quantity === 0 ? others : { ...others, [add.token]: quantity } };
+  const others = items.filter(token => token !== add.token);
+  return { ...operation, items: [...others, ...Array<string>(quantity).fill(add.token)] };
 }
 
 function change(operations: readonly Operation[], changed: Operation): Operation[] {

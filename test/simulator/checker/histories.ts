@@ -74,13 +74,11 @@ function operationOf(name: string, id: number, words: Words, sentMs: number, ses
   };
 }
 
-function cart(items: readonly string[]): Record<string, number> {
-  return Object.fromEntries(
-    items.map(item => {
-      const [token = '', quantity = '1'] = item.split('*');
-      return [token, Number(quantity)];
-    }),
-  );
+function cart(items: readonly string[]): string[] {
+  return items.flatMap(item => {
+    const [token = '', quantity = '1'] = item.split('*');
+    return Array<string>(Number(quantity)).fill(token);
+  });
 }
 
 function identity(name: string, kind: OperationKind, outcome: OperationOutcome, as: string | undefined) {
