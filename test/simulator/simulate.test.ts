@@ -83,7 +83,10 @@ describe('simulate', () => {
     const edges = members.map(({ member, state }) => `${member} ${state}`);
     expect(edges.slice(0, 3)).to.have.members(['backend-1 up', 'backend-2 up', 'proxy up']);
     // Back up, the proxy may still send it nothing for a moment.
-    const lives = edges.slice(3).join(', ').replace(/, backend-2 ejected, backend-2 up$/, '');
+    const lives = edges
+      .slice(3)
+      .join(', ')
+      .replace(/, backend-2 ejected, backend-2 up$/, '');
     expect(lives).to.equal('backend-2 dead, backend-2 up');
 
     expect(lab.counts?.['backend-1']).to.include.keys('begun', 'opened', 'absent', 'unknown');
