@@ -74,6 +74,8 @@ describe('faults of links and proxies', function () {
           const idle = faults[name]?.make('backend-1->redis', options);
           expect(await idle?.confirm(cluster), `${name} that was not done`).to.equal(false);
         }
+        const vague = faults.slow?.make('backend-1->redis', { latency: '5ms', jitter: '5ms' });
+        expect(await vague?.confirm(cluster), 'any time would do').to.equal(false);
         expect(cluster.proxyUrls).to.have.length(2).and.include(cluster.proxyUrl);
         expect(secretsOf(cluster, 'proxy-1'))
           .to.match(/^HOLDFAST_SECRETS=lab:/)

@@ -24,7 +24,6 @@ export const flap = defineFault({
       async inject(cluster) {
         const member = cluster.member(target);
         struck = member.signal('SIGKILL');
-        await member.waitExit(exitWithinMs);
         stopping = new AbortController();
         const pause = pauses(randomStream(1, `${target}/flap`), stopping.signal);
         flapping = goOn(member, { up: () => pause(up), down: () => pause(down) });
@@ -49,8 +48,9 @@ export const flap = defineFault({
   },
 });
 
-/** It begins dead. `down` and `up` answer false when it is over. */
+/** It begins with the end of the first. `down` and `up` answer false when it is over. */
 async function goOn(member: Member, wait: { up(): Promise<boolean>; down(): Promise<boolean> }): Promise<void> {
+  await member.waitExit(exitWithinMs);
   while (await wait.down()) {
     await member.start();
     if (!(await wait.up())) return;

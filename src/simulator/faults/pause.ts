@@ -1,4 +1,4 @@
-import { eventually } from '../cluster/probe.js';
+import { eventually, portRefuses } from '../cluster/probe.js';
 import { withRedis } from '../cluster/redis-client.js';
 import { serverOf } from '../cluster/stores/registry.js';
 import { defineFault } from '../fault.js';
@@ -27,7 +27,12 @@ export const pause = defineFault({
     async inject(cluster) {
       await withRedis(cluster.member(target).port, redis => redis.client('PAUSE', lengthMs, 'ALL'));
     },
-    confirm: async cluster => !(await cluster.member(target).answers(silentForMs)),
+    async confirm(cluster) {
+      const member = cluster.member(target);
+      // One that has died is silent too, and takes no connection.
+      if ((await member.answers(silentForMs)) || (await portRefuses(member.port))) return false;
+      return `no answer within ${silentForMs} ms on a port that takes connections`;
+    },
     async heal(cluster) {
       const member = cluster.member(target);
       const withinMs = lengthMs + slackMs;

@@ -47,7 +47,7 @@ export const powerCut = defineFault({
         if (!struck || cut === undefined || !(await portRefuses(member.port))) return false;
         const { file, fromBytes, toBytes } = cut;
         if (fromBytes === toBytes || (await stat(file)).size !== toBytes) return false;
-        return `the last fsync had ${toBytes} of the ${fromBytes} bytes that were acknowledged`;
+        return `of the ${fromBytes} bytes of its file the ${toBytes} are left that were there at the last full second`;
       },
       async heal(cluster) {
         const member = cluster.member(target);

@@ -49,11 +49,14 @@ export const promote = defineFault({
       async confirm(cluster) {
         const { port } = cluster.member(target);
         const role = await roleOf(port);
-        const link = linksTo(cluster, port)[0];
-        if (role !== 'master' || link === undefined) return false;
-        await withRedis(link.port, redis => redis.set(sign, target, 'EX', 60));
-        const seen = await withRedis(port, redis => redis.get(sign));
-        return seen === target && `ROLE answered ${role}, a write through ${link.name} reached it`;
+        const links = linksOf(cluster).filter(({ backend }) => led === undefined || led.includes(backend));
+        if (role !== 'master' || links.length === 0) return false;
+        for (const { link } of links) {
+          await withRedis(link.port, redis => redis.set(sign, link.name, 'EX', 60));
+          if ((await withRedis(port, redis => redis.get(sign))) !== link.name) return false;
+        }
+        const names = links.map(({ link }) => link.name).join(', ');
+        return `ROLE answered ${role}, a write through ${names} reached it`;
       },
       async heal(cluster) {
         if (!done) return;
@@ -88,10 +91,6 @@ async function lead(member: Member, primaryPort: number): Promise<void> {
 function linksOf(cluster: Cluster) {
   const backends = cluster.members.filter(({ role }) => role === 'backend');
   return backends.map(({ name }) => ({ backend: name, link: cluster.link(`${name}->redis`) }));
-}
-
-function linksTo(cluster: Cluster, port: number) {
-  return linksOf(cluster).flatMap(({ link }) => (link.toPort === port ? [link] : []));
 }
 
 function leadBackends(cluster: Cluster, port: number, led: readonly string[] | undefined): void {

@@ -19,8 +19,12 @@ export const slow = defineFault({
     linkFault(target, {
       toxic: () => latency(latencyMs, jitterMs, randomStream(1, target)),
       async confirm(end) {
+        const { forward, back } = end.link.traffic;
+        const before = forward.heldBytes + back.heldBytes;
         const { answered, tookMs } = await askThrough(end, latencyMs + jitterMs + answerWithinMs);
-        return answered && tookMs >= latencyMs - jitterMs && `an answer through it took ${tookMs} ms`;
+        // With as much jitter as latency any time would do: then it counts that something had to wait.
+        const held = forward.heldBytes + back.heldBytes > before;
+        return answered && held && tookMs >= latencyMs - jitterMs && `an answer through it took ${tookMs} ms`;
       },
     }),
 });
