@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { commandPlaceholders, ownPlaceholders, strangePlaceholder } from './cluster/own-backend.js';
-import { duration, map, show, text } from './scenario-values.js';
+import { duration, expected, map, show, text } from './scenario-values.js';
 import { field, isMap } from './scenario-written.js';
 import type { Problem } from './scenario-yaml.js';
 
@@ -27,6 +27,10 @@ export const target = text(
   'a loopback address such as http://127.0.0.1:8080; only such are driven',
   /^http:\/\/(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d{1,5})?\/?$/,
 )
+  .refine(written => URL.canParse(written), {
+    error: expected('a loopback address such as http://127.0.0.1:8080'),
+    abort: true,
+  })
   .transform(written => new URL(written).origin)
   .optional()
   .describe('A system that runs already: nothing is started, and exec alone can break something.');

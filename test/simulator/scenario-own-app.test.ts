@@ -50,6 +50,7 @@ describe('scenario file: an app of one’s own', () => {
       4,
       'a loopback address such as',
     ],
+    ['a port that there cannot be', withSystem('{ target: "http://127.0.0.1:99999" }', exec), 4, 'a loopback address'],
     ['an address without a scheme', withSystem('{ target: "127.0.0.1:80" }', exec), 4, 'a loopback address such as'],
     [
       'a member of what nobody started here',

@@ -246,6 +246,12 @@ describe('page pattern', () => {
   ])
     it(`takes ${source}`, () => expect(patternProblem(source, 2)).to.equal(undefined));
 
+  it('gives up a search that comes to no end', () => {
+    expect(patternProblem('((?:a|a)*)b', 1), 'which one cannot see').to.equal(undefined);
+    expect(matchesIn('a'.repeat(60), /((?:a|a)*)b/g)).to.equal(undefined);
+    expect(matchesIn('aab', /((?:a|a)*)b/g), 'and goes on with the next').to.deep.equal([['aa']]);
+  });
+
   it('searches no page of more than a million characters', () => {
     const page = `<a>${' '.repeat(pageCharactersMax)}`;
     expect(matchesIn(page, /(<a>)/g)).to.equal(undefined);

@@ -1,7 +1,12 @@
+import { types } from 'node:util';
+import { createContext, Script } from 'node:vm';
+
 /** Longer pages are not searched: a pattern takes time for each character. */
 export const pageCharactersMax = 1_000_000;
 export const patternCharactersMax = 500;
 const matchesMax = 100_000;
+/** All users wait while one page is searched. */
+export const searchMsMax = 1_000;
 
 /** What is wrong with a pattern of a scenario file; undefined when it can be used. `groups`: how many it may have. */
 export function patternProblem(source: string, groups: 1 | 2): string | undefined {
@@ -23,15 +28,39 @@ export function compilePattern(source: string): RegExp {
   return new RegExp(source, 'g');
 }
 
-/** The groups of every match; undefined when the page is too long to be searched. */
+/** The groups of every match; undefined when the page is too long to be searched, or the search too long for it. */
 export function matchesIn(page: string, pattern: RegExp): string[][] | undefined {
   if (page.length > pageCharactersMax) return undefined;
+  return inTime(() => allMatches(page, pattern));
+}
+
+function allMatches(page: string, pattern: RegExp): string[][] | undefined {
   const found: string[][] = [];
   for (const [, ...groups] of page.matchAll(pattern)) {
     found.push(groups.map(group => decodeEntities(group ?? '')));
     if (found.length > matchesMax) return undefined;
   }
   return found;
+}
+
+const stage = createContext({ search: (): void => undefined });
+const search = new Script('search()');
+
+/** Nothing but the engine itself can stop a pattern that has met a page on which it finds no end. */
+function inTime<T>(work: () => T): T | undefined {
+  let result: T | undefined;
+  stage.search = () => {
+    result = work();
+  };
+  try {
+    search.runInContext(stage, { timeout: searchMsMax });
+    return result;
+  } catch (error) {
+    // Of another realm, and so no `instanceof Error` here.
+    if (types.isNativeError(error) && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
+      return undefined;
+    throw error;
+  }
 }
 
 /** An empty alternative matches always, and then tells how many groups there are. */
@@ -45,7 +74,7 @@ function groupsIn(source: string): number | string {
 
 /**
  * Whether something that repeats without end holds something that does: the usual way to a pattern whose time grows
- * exponentially. Two of them side by side cost the square of the length at most, which its limit bounds.
+ * exponentially, said before the run. There are others, which the limit of a search ends.
  */
 function repeatsRepetition(source: string): boolean {
   const open: boolean[] = [];
