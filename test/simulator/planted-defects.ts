@@ -23,6 +23,7 @@ export interface PlantedDefect {
 const hard = 'users.loggedOutHard';
 
 export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
+  // The add of another tab, under way at the logout, writes its session back: there it is again.
   'blind-overwrite': {
     mode: 'redis',
     finding: 'writes.lost',
@@ -30,6 +31,7 @@ export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
     also: ['users.logoutNotHonoured'],
     tabs: 3,
   },
+  // Removals die unsaved as adds do; with a young session that is all it held, and the user is still logged in.
   'ack-before-save': {
     mode: 'redis',
     finding: 'writes.lost',
@@ -37,7 +39,8 @@ export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
     also: ['writes.resurrected', 'users.silentlyReset'],
     fault: '{ id: kill, at: 400ms, do: kill, target: backend-1, for: 200ms }',
   },
-  // Where the last look before a logout was a late one, what it missed counts as lost.
+  // A late copy misses adds and shows what was removed. Where the last look before a logout was a late one, what it missed
+  // counts as lost.
   'stale-replica': {
     mode: 'redis',
     finding: 'writes.stale',
@@ -45,7 +48,9 @@ export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
     also: ['writes.resurrected', 'writes.lost'],
   },
   'revive-after-logout': { mode: 'redis', finding: 'users.logoutNotHonoured' },
+  // Somebody else's cart is full of items that this user never put there.
   'foreign-cart': { mode: 'redis', finding: 'users.identitySwapped', also: ['writes.phantom'] },
+  // As with the late copy, as long as what is remembered is believed.
   'cart-after-fail-back': {
     mode: 'redis',
     finding: 'writes.stale',
@@ -55,10 +60,13 @@ export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
     fault: '{ id: hang, at: 100ms, do: hang, target: backend-1, for: 900ms }',
   },
   'drop-set-cookie': { mode: 'sticky', finding: hard },
+  // The cart is over with the session.
   'short-ttl': { mode: 'redis', finding: hard, also: ['writes.lost'] },
+  // The next login gives life to the id that the logout before it had ended: the old cookie is good again.
   'keep-id-at-login': { mode: 'sticky', finding: 'users.sessionKept', also: ['users.logoutNotHonoured'], calm: true },
   'duplicate-on-retry': { mode: 'sticky', finding: 'writes.duplicated' },
   'tabs-overwrite': { mode: 'redis', finding: 'writes.lost', shape: 'hole', tabs: 3 },
+  // Each cart is in one of two memories; a logout at the one is nothing to the other.
   'memory-behind-store': {
     mode: 'redis',
     finding: hard,
