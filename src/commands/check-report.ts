@@ -17,13 +17,14 @@ export function describeStep(step: TriedStep, context: Context): string {
   const { green, red, yellow } = pc.createColors(context.colour);
   const { advice, note } = step;
   const mark = advice !== undefined ? red('✗') : note !== undefined ? yellow('!') : green('✓');
-  const lines = [`${mark} ${step.what.padEnd(34)} ${inShort(step.exchange)}`];
+  const shown = (text: string): string => masked(text, context.mapping, step.exchange);
+  const lines = [`${mark} ${step.what.padEnd(34)} ${shown(inShort(step.exchange))}`];
   if (note !== undefined) lines.push(`    ${note}`);
   if (advice !== undefined) {
-    lines.push(`    ${masked(advice.problem, context.mapping, step.exchange)}`);
+    lines.push(`    ${shown(advice.problem)}`);
     lines.push(`    ${context.place(advice.at)}: users.journey.${advice.at.join('.')}`);
-    if (advice.hint !== undefined) lines.push(`    hint: ${masked(advice.hint, context.mapping, step.exchange)}`);
-    lines.push(...cameBack(step.exchange, context.mapping));
+    if (advice.hint !== undefined) lines.push(`    hint: ${shown(advice.hint)}`);
+    lines.push(...cameBack(step.exchange, shown));
   }
   return lines.map(line => `${line}\n`).join('');
 }
@@ -35,14 +36,14 @@ function inShort(exchange: Exchange | undefined): string {
   return `${request.method} ${request.path} -> ${answer}`;
 }
 
-function cameBack(exchange: Exchange | undefined, mapping: JourneyMapping): string[] {
+function cameBack(exchange: Exchange | undefined, shown: (text: string) => string): string[] {
   if (exchange === undefined || exchange.reply.status === undefined) return [];
   const { reply } = exchange;
   const cookies = [reply.headers['set-cookie'] ?? []].flat().map(line => `${line.split('=')[0]}=...`);
-  const body = masked(reply.body.slice(0, bodyCharactersShown), mapping, exchange).trim();
+  const body = shown(reply.body).slice(0, bodyCharactersShown).trim();
   const cut = reply.body.length > bodyCharactersShown ? ' ...' : '';
   return [
-    `    what came back: ${headOf(reply)}${cookies.length === 0 ? '' : `, set-cookie: ${cookies.join(', ')}`}`,
+    `    what came back: ${shown(headOf(reply))}${cookies.length === 0 ? '' : `, set-cookie: ${cookies.join(', ')}`}`,
     ...(body === '' ? ['    | (an empty body)'] : body.split(/\r?\n/).map(line => `    | ${line}`)).slice(0, 12),
     ...(cut === '' ? [] : [`    |${cut}`]),
   ];

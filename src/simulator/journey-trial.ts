@@ -119,17 +119,31 @@ class Trial {
   }
 }
 
-/** Values that must not be shown: what a request carried under a name such as `password`, and every cookie. */
+/** Values that must not be shown: what a request carried under a name such as `password`, what an answer tells under a name
+ * such as `accessToken` (an item that was added may be called so too), and every cookie. */
 export function secretsIn(mapping: JourneyMapping, exchange: Exchange): string[] {
   const fields = (['login', 'add', 'remove', 'logout'] as const).flatMap(kind => {
     const request = stepOf(mapping, kind)?.request;
     return [...Object.entries(request?.form ?? {}), ...jsonFields(request?.json)];
   });
   const named = fields.filter(([name]) => /pass|secret|pin\b|otp|api.?key/i.test(name)).map(([, value]) => value);
+  const told = jsonFields(parsed(exchange.reply.body)).filter(
+    ([name, value]) => /token|jwt|pass|secret|session/i.test(name) && !value.includes(user),
+  );
   const cookies = [exchange.reply.headers['set-cookie'] ?? []]
     .flat()
     .map(line => /^[^=]*=([^;]*)/.exec(line)?.[1] ?? '');
-  return [...named, ...cookies].filter(value => value.length >= 4 && !value.includes('{'));
+  return [...named, ...told.map(([, value]) => value), ...cookies].filter(
+    value => value.length >= 4 && !value.includes('{'),
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function jsonFields(value: unknown): [string, string][] {

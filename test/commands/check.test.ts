@@ -241,21 +241,28 @@ describe('holdfast check', () => {
   it('shows what came back, at most 300 characters of it, and neither passwords nor cookies nor escape sequences', () => {
     const mapping = parseScenario(file('http://127.0.0.1:1'), 'app.yaml').users.journey;
     if (mapping === 'shop') return expect.fail('the shop');
-    const body = `s1d-value and correct-horse \u001b[31m${'x'.repeat(400)}`;
-    const headers = { 'content-type': 'text/html', 'set-cookie': 'sid=s1d-value; Path=/' };
-    const exchange = {
-      request: { method: 'GET', path: '/cart' },
-      reply: { handedOver: true, complete: true, status: 200, headers, body },
-    } as const;
-    const advice = { at: ['add', 'ok'], problem: 'status 200', hint: 'ok: { status: 200 }' };
-    const text = describeStep(
-      { what: 'add', exchange, advice },
-      { mapping, place: at => `app.yaml:7 ${at}`, colour: false },
-    );
+    const told = (body: string): string => {
+      const location = '/in?s1d-value\u009b31m';
+      const headers = { 'content-type': 'text/html', 'set-cookie': 'sid=s1d-value; Path=/', location };
+      const exchange = {
+        request: { method: 'GET', path: '/cart' },
+        reply: { handedOver: true, complete: true, status: 200, headers, body },
+      } as const;
+      const advice = { at: ['add', 'ok'], problem: 'status 200', hint: 'ok: { status: 200 }' };
+      return describeStep(
+        { what: 'add', exchange, advice },
+        { mapping, place: at => `app.yaml:7 ${at}`, colour: false },
+      );
+    };
+    const text = told(`s1d-value and correct-horse \u001b[31m${'x'.repeat(400)}`);
     expect(text).to.include('*** and *** ').and.include('set-cookie: sid=...').and.include('app.yaml:7 add,ok');
-    for (const hidden of ['correct-horse', 's1d-value', '\u001b']) expect(text).not.to.include(hidden);
+    for (const hidden of ['correct-horse', 's1d-value', '\u001b', '\u009b']) expect(text).not.to.include(hidden);
     expect(text.match(/x+/g)?.at(-1)?.length).to.be.lessThan(300);
     expect(text).to.include('| ...');
+    expect(told('{"auth":{"accessToken":"ey.J.x"},"token":"user-1.milk"}')).to.include(
+      '{"auth":{"accessToken":"***"},"token":"user-1.milk"}',
+    );
+    expect(told(`${'x'.repeat(295)}correct-horse`), 'not half of it either').not.to.include('corr');
   });
 
   it('says all of it on the command line, with file and line, and answers with its exit code', () =>
