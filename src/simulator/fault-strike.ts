@@ -8,6 +8,7 @@ import type { LiveCounts, LiveCountsNow } from './live-counts.js';
 import type { FaultEdge } from './progress.js';
 import type { RunClock } from './run-clock.js';
 import type { FaultSpec } from './scenario.js';
+import { membersIn } from './targets.js';
 
 export interface StrikeStage {
   readonly cluster: Cluster;
@@ -46,6 +47,7 @@ export class Strike {
     const record = this.#record;
     let confirmedAt: LiveCountsNow | undefined;
     try {
+      const dead = deadIn(cluster, record.target);
       await interruptible(this.#fault.inject(cluster), signal);
       onEdge(record.id, 'injected');
       const seen = await interruptible(this.#fault.confirm(cluster), signal);
@@ -55,7 +57,7 @@ export class Strike {
       }
       if (typeof seen === 'string') record.evidence = seen;
       if (seen === false)
-        record.problem = `${record.fault} of ${record.target} was not confirmed: the system does not look broken that way`;
+        record.problem = `${record.fault} of ${record.target} was not confirmed: ${dead ?? 'the system does not look broken that way'}`;
     } catch (error) {
       if (error instanceof Interrupted) return undefined;
       record.problem = `${record.fault} of ${record.target} could not be done: ${messageOf(error)}`;
@@ -78,6 +80,12 @@ export class Strike {
       record.problem = [record.problem, `not healed: ${messageOf(error)}`].filter(Boolean).join('; ');
     }
   }
+}
+
+/** Who was not there to be struck, in words. */
+function deadIn({ members }: Cluster, target: string): string | undefined {
+  const dead = membersIn(target).filter(name => members.some(one => one.name === name && one.pid === undefined));
+  return dead.length === 0 ? undefined : `${dead.join(' and ')} was not running when it struck`;
 }
 
 function messageOf(error: unknown): string {

@@ -66,10 +66,12 @@ export function amongNumbers<const Numbers extends readonly number[]>(...numbers
   return z.literal([...numbers], { error: expected(`one of ${numbers.join(', ')}`) });
 }
 
-export function duration(minMs: 0 | 1 = 1) {
-  const what = `a duration from ${minMs}ms to 10min, such as 500ms, 5s or 1min`;
+export function duration(minMs: 0 | 1 = 1, max = '10min') {
+  const what = `a duration from ${minMs}ms to ${max}, such as 500ms${max.endsWith('min') ? ', 5s or 1min' : ' or 5s'}`;
+  const maxMs = parseDuration(max) ?? 0;
+  const fits = (ms: number | undefined) => ms !== undefined && ms >= minMs && ms <= maxMs;
   return text(what, new RegExp(`^${durationPattern}$`))
-    .refine(written => within(parseDuration(written), minMs), { error: expected(what) })
+    .refine(written => fits(parseDuration(written)), { error: expected(what) })
     .transform(written => parseDuration(written) ?? 0);
 }
 
@@ -82,10 +84,6 @@ export const signedDuration = text(
   .refine(ms => Math.abs(ms) <= 10 * minute && ms !== 0, {
     error: 'expected a duration with a sign, from -10min to 10min and not 0, such as -90s or +5s',
   });
-
-function within(durationMs: number | undefined, minMs: number): boolean {
-  return durationMs !== undefined && durationMs >= minMs && durationMs <= 10 * minute;
-}
 
 export const megabytes = text('a size from 1MB to 9999MB, such as 64MB', /^[1-9]\d{0,3}MB$/).transform(written =>
   Number.parseInt(written, 10),

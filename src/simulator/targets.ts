@@ -66,12 +66,32 @@ export function strangeIn(target: string, { backends, stores, proxies, links }: 
   const ends = endsOf(target);
   if (ends === undefined) {
     const known = [...backends, ...stores, ...proxies, 'secrets', 'system'];
-    return known.includes(target) ? undefined : unknownName('target', target, known);
+    return known.includes(target) ? undefined : unknownName('target', target, known) + wayTo(target);
   }
   const [from, to] = ends;
   const tails = links.get(from);
-  if (tails === undefined) return unknownName('start of a link', from, [...links.keys()]);
-  return tails.includes(to) ? undefined : unknownName(`end of a link from ${from}`, to, tails);
+  if (tails === undefined) return unknownName('start of a link', from, [...links.keys()]) + wayTo(from);
+  if (tails.includes(to)) return undefined;
+  // Where it leads to the store of the mode and yet cannot be named, Sentinels stand between.
+  const asked =
+    backends.includes(from) && stores.includes(to)
+      ? ' Sentinels tell backends where to go: no link can stand in the way.'
+      : '';
+  return unknownName(`end of a link from ${from}`, to, tails) + (asked === '' ? wayTo(to) : asked);
+}
+
+const ways: readonly (readonly [members: RegExp, key: string])[] = [
+  [/^backend-\d+$/, 'backends.count'],
+  [/^proxy-\d+$/, 'proxy.count'],
+  [/^redis\.(?:primary|replica-\d+)$/, 'redis.replicas'],
+  [/^redis\.sentinel-\d+$/, 'redis.sentinels'],
+  [/^memcached\.node-\d+$/, 'memcached.nodes'],
+];
+
+/** What in the file would make a member of that name, in words; nothing when there is never such a one. */
+function wayTo(name: string): string {
+  const key = ways.find(([members]) => members.test(name))?.[1];
+  return key === undefined ? '' : ` system.${key} says how many there are.`;
 }
 
 /**

@@ -112,13 +112,17 @@ function faultDoubts({ id, target, confirmedMs, healedMs, problem }: FaultRecord
   const detail = problem === undefined ? '' : ` (${problem})`;
   if (confirmedMs === null) {
     return [
-      `The fault "${id}" on ${target} was never confirmed${detail}, so nothing shows that anything broke: look into the log of ${target}, then run it again.`,
+      `The fault "${id}" on ${target} was never confirmed${detail}, so nothing shows that anything broke: ${toSeeWhy(target)}, then run it again.`,
     ];
   }
   if (healedMs !== null) return [];
   return [
     `The fault "${id}" on ${target} was not healed before the end${detail}, so the read-back met a broken system: lengthen phases.faults, or shorten "for" of this fault.`,
   ];
+}
+
+function toSeeWhy(target: string): string {
+  return target === 'system' ? 'try its commands by hand' : `look at what else strikes ${target}, and when`;
 }
 
 function observationDoubts(run: RunRecord, { writes }: Findings): string[] {

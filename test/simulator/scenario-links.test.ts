@@ -55,6 +55,16 @@ describe('links and proxies in a scenario file', () => {
     ['do: reset, target: proxy->backend-1', '{}', 'expected a whole number from 0 to 1000000'],
     ['do: truncate, target: proxy->backend-1, bytes: -1', '{}', 'found -1'],
     ['do: reset, target: proxy->backend-1, bytes: 1, latency: 1s', '{}', 'unknown key in a reset fault "latency"'],
+    ['do: slow, target: proxy->backend-1, latency: 10min', '{}', 'expected a duration from 1ms to 30s'],
+    ['do: slow, target: proxy->backend-1, latency: 1s, jitter: 1s', '{}', 'expected it to be less than the latency'],
+    ['do: kill, target: redis.replica-1', '{}', 'system.redis.replicas says how many there are'],
+    ['do: cut-link, target: redis.primary->redis.replica-1', '{}', 'system.redis.replicas says how many there are'],
+    ['do: kill, target: proxy-2', '{}', 'system.proxy.count says how many there are'],
+    [
+      'do: cut-link, target: backend-1->store',
+      '{ redis: { replicas: 1, sentinels: 3 } }',
+      'Sentinels tell backends where to go: no link can stand in the way',
+    ],
     ['do: explode, target: backend-1', '{}', 'unknown fault "explode"'],
     ['do: kill, target: redis', '{ redis: { links: proxied } }', 'unknown key in system.redis "links"'],
   ] as const;

@@ -13,7 +13,7 @@ export const pause = defineFault({
   summary: 'CLIENT PAUSE: Redis answers nobody for a while, and then everybody',
   targets: ['store'],
   options: {
-    length: duration()
+    length: duration(1, '30s')
       .prefault('1s')
       .describe(
         'It ends by itself: a paused Redis takes not even the command that would end it. Healed is when it answers.',

@@ -12,9 +12,16 @@ export const slow = defineFault({
   summary: 'all that goes over a link takes longer, with a jitter that is the same in every run',
   targets: ['link'],
   options: {
-    latency: duration().describe('So much longer a question and its answer take together, half of it each way.'),
-    jitter: duration(0).prefault('0ms').describe('So much more or less than the latency, by chance.'),
+    latency: duration(1, '30s').describe(
+      'So much longer a question and its answer take together, half of it each way.',
+    ),
+    jitter: duration(0, '30s').prefault('0ms').describe('So much more or less than the latency, by chance.'),
   },
+  // What may be no delay at all cannot be confirmed.
+  lacking: (_target, _system, { latency: latencyMs, jitter: jitterMs }) =>
+    jitterMs < latencyMs
+      ? undefined
+      : `found a jitter of ${jitterMs}ms around a latency of ${latencyMs}ms, expected it to be less than the latency`,
   make: (target, { latency: latencyMs, jitter: jitterMs }) =>
     linkFault(target, {
       toxic: () => latency(latencyMs, jitterMs, randomStream(1, target)),
