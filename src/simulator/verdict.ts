@@ -128,7 +128,7 @@ function toSeeWhy(target: string): string {
 function observationDoubts(run: RunRecord, { writes }: Findings): string[] {
   if (!run.operations.some(({ kind, outcome }) => kind === 'login' && outcome === 'ok')) {
     return [
-      'No user logged in, so there was no session to lose: check that the system answers POST /login before the faults.',
+      'No user logged in, so there was no session to lose: check that the system answers its logins; for an app of your own `holdfast check` says why not.',
     ];
   }
   if (writes.acknowledged === 0) {

@@ -116,7 +116,8 @@ describe('faults: what must not be confirmed', () => {
       member.signal('SIGSTOP'); // so that SIGTERM cannot end it first
       await fault.inject(cluster);
       member.signal('SIGKILL');
-      expect(await fault.confirm(cluster)).to.equal(false);
+      const refused = await fault.confirm(cluster).catch((error: Error) => error.message);
+      expect(refused).to.equal('backend-2 ended with SIGKILL, expected it to end by itself at SIGTERM, with code 0');
       await fault.heal(cluster);
       await expectWhole(cluster);
     }),
@@ -254,6 +255,13 @@ describe('faults: what they leave while they last', () => {
       expect(await portRefuses(port)).to.equal(true);
       await fault.heal(cluster);
       expect(member.pid).to.not.equal(pid);
+      await fault.inject(cluster);
+      await fault.confirm(cluster);
+      const healed = fault.heal(cluster).catch((error: unknown) => error);
+      await eventually(async () => member.signal('SIGKILL'), 2_000);
+      const struck = await healed;
+      expect(struck).to.be.an('error').and.not.an.instanceOf(LabError);
+      expect(String(struck)).to.include('was killed by another fault while it was being started');
     }),
   );
 
@@ -268,6 +276,12 @@ describe('faults: what they leave while they last', () => {
       expect(await isStopped(pid)).to.equal(true);
       expect(await portRefuses(member.port)).to.equal(false);
       expect(member.state).to.equal('stopped');
+
+      const again = faultOf('hang', 'backend-2');
+      const refused = await again.inject(cluster).catch((error: Error) => error.message);
+      expect(refused).to.include('stands still already');
+      await again.heal(cluster);
+      expect(await isStopped(pid), 'still').to.equal(true);
       await fault.heal(cluster);
       expect(member.pid).to.equal(pid);
       expect(await isStopped(pid)).to.equal(false);
@@ -303,7 +317,7 @@ describe('faults: their schedule', () => {
       const edges: string[] = [];
       const [record] = (await runFaults([{ ...kill, target: 'redis' }], stage(cluster, edges).stage)).records;
       expect(record).to.include({ id: 'one', fault: 'kill', target: 'redis', confirmedMs: null });
-      expect(record?.problem).to.include('kill of redis was not confirmed');
+      expect(record?.problem).to.equal('kill of redis was not confirmed: redis was not running when it struck');
       expect(record?.healedMs).to.be.a('number');
       expect(edges).to.deep.equal(['one injected', 'one not-confirmed', 'one healed']);
       await expectWhole(cluster);

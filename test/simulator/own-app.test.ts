@@ -64,6 +64,12 @@ describe('an app of one’s own', () => {
       expect(error.message).to.match(/backend-1 did not answer on port \d+ within 0.7 s of its start/);
       expect(error.message).to.include('| started backend-1');
       expect(error.message).to.include('answer GET / (system.backends.ready.http) with a status from 200 to 299');
+
+      const lost = await withCluster(spec({ directory: `${folder}/lost` }), async () => undefined).catch(
+        reason => reason,
+      );
+      expect(lost).to.be.instanceOf(LabError);
+      expect(lost.message).to.include('lost" is no folder').and.include('system.backends.directory');
     }));
 });
 

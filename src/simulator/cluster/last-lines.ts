@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 
 /** The last lines that a process printed, for the message that says why it did not boot. */
@@ -23,6 +23,28 @@ export class LastLines {
   }
 }
 
+/** What a process prints without ever ending a line is cut here: it may go on for gigabytes. */
+const lineCharactersMax = 10_000;
+
 export function onLine(input: Readable, use: (line: string) => void): void {
-  createInterface({ input, crlfDelay: Infinity }).on('line', use);
+  let begun = '';
+  const end = () => {
+    if (begun !== '') use(begun.replace(/\r$/, ''));
+    begun = '';
+  };
+  input.setEncoding('utf8');
+  input.on('data', (text: string) => {
+    const [first = '', ...others] = text.split('\n');
+    begun = (begun + first).slice(0, lineCharactersMax);
+    for (const line of others) {
+      end();
+      begun = line.slice(0, lineCharactersMax);
+    }
+  });
+  input.once('end', end);
+}
+
+/** Who has ended may leave others behind that hold what it wrote to: it is still read, and nobody waits for its end. */
+export function waitNoMore(streams: readonly Readable[]): void {
+  for (const stream of streams) if (stream instanceof Socket) stream.unref();
 }

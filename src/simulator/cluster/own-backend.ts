@@ -1,4 +1,6 @@
+import { statSync } from 'node:fs';
 import type { StoreUrls } from '../../store-addresses.js';
+import { LabError } from '../errors.js';
 import { respondsWell } from './ask.js';
 import type { ProcessSpec } from './process-member.js';
 
@@ -36,7 +38,12 @@ export interface OwnBackendPlace {
   readonly store: keyof StoreUrls | undefined;
 }
 
+/** Throws `LabError` when its folder is not there: all that the system would say is that there is no shell. */
 export function ownBackendSpec(own: OwnBackend, { name, port, env, storeUrls, store }: OwnBackendPlace): ProcessSpec {
+  if (statSync(own.directory, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new LabError(
+      `"${own.directory}" is no folder, expected the one in which ${name} is run: see system.backends.directory.`,
+    );
   const { redis = '', memcached = '', postgres = '' } = storeUrls;
   const url = store === undefined ? '' : (storeUrls[store] ?? '');
   const values = { name, port: String(port), store: url, redis, memcached, postgres };

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../errors.js';
 import type { Counts, Member, MemberState } from './cluster.js';
 import type { Janitor, Watched } from './janitor.js';
-import { LastLines, onLine } from './last-lines.js';
+import { LastLines, onLine, waitNoMore } from './last-lines.js';
 import { eventually, isGone } from './probe.js';
 import { groupRuns, type Signal, signalFamily, signalGroup } from './process-family.js';
 
@@ -62,6 +62,8 @@ interface Boot {
   exit: Exit | undefined;
   /** The children that were killed with it: the next boot waits until they are gone. */
   killed: readonly number[];
+  /** It was killed from here, by one fault while another was starting it perhaps. */
+  struck: boolean;
 }
 
 /** Who wants to know what. */
@@ -115,6 +117,7 @@ export class ProcessMember implements Member {
   signal(name: Signal): boolean {
     const { pid } = this;
     if (pid === undefined || this.#boot === undefined) return false;
+    if (name === 'SIGKILL') this.#boot.struck = true;
     if (this.#spec.group) return signalGroup(pid, name);
     if (this.#spec.forks === undefined || !ofFamilies.has(name)) return this.#boot.child.kill(name);
     const reached = signalFamily(pid, name);
@@ -191,9 +194,11 @@ export class ProcessMember implements Member {
       closed: once(child, 'close').catch(() => undefined),
       exit: undefined,
       killed: [],
+      struck: false,
     };
     void boot.exited.then(exit => {
       boot.exit = exit;
+      waitNoMore([child.stdout, child.stderr]);
       if (pid !== undefined) this.#janitor.forget(kind, pid);
       this.mark('dead');
     });
@@ -215,6 +220,8 @@ export class ProcessMember implements Member {
       if ((await this.answers(answerWithinMs)) && boot.exit === undefined) return;
       await Promise.race([sleep(pollMs), boot.exited]);
     }
+    // Two faults in each other's way are no failure of the lab: who struck it heals it too.
+    if (boot.struck) throw new Error(`${this.name} was killed by another fault while it was being started`);
     throw new LabError(await this.#whyNotReady(boot));
   }
 
@@ -252,6 +259,6 @@ function exitOf(child: ChildProcess): Promise<Exit> {
   });
 }
 
-function inWords({ code, signal }: Exit): string {
+export function inWords({ code, signal }: Exit): string {
   return code === null ? String(signal) : `code ${code}`;
 }

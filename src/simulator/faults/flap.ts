@@ -48,11 +48,14 @@ export const flap = defineFault({
   },
 });
 
-/** It begins with the end of the first. `down` and `up` answer false when it is over. */
+/**
+ * It begins with the end of the first. `down` and `up` answer false when it is over. A start that fails, since another
+ * fault kills it then, is tried again: whether it boots is decided when it is healed.
+ */
 async function goOn(member: Member, wait: { up(): Promise<boolean>; down(): Promise<boolean> }): Promise<void> {
   await member.waitExit(exitWithinMs);
   while (await wait.down()) {
-    await member.start();
+    await member.start().catch(() => undefined);
     if (!(await wait.up())) return;
     member.signal('SIGKILL');
     await member.waitExit(exitWithinMs);

@@ -12,23 +12,31 @@ export const hang: FaultEntry = {
   summary: 'SIGSTOP, later SIGCONT: accepts connections and answers nothing',
   targets: ['backend', 'store', 'proxy'],
   options: {},
-  make: target => ({
-    async inject(cluster) {
-      cluster.member(target).signal('SIGSTOP');
-    },
-    async confirm(cluster) {
-      const member = cluster.member(target);
-      const { pid } = member;
-      if (pid === undefined || !(await eventually(() => isStopped(pid), stopWithinMs))) return false;
-      member.mark('stopped');
-      if (await member.answers(silentForMs)) return false;
-      return feederOf(target) === undefined ? true : unreplicated(cluster, target);
-    },
-    async heal(cluster) {
-      const member = cluster.member(target);
-      if (!member.signal('SIGCONT')) await member.start();
-      await waitReadmitted(cluster, member, healWithinMs);
-      member.mark('up');
-    },
-  }),
+  make: target => {
+    /** One that another fault has stopped is left to it: to be let go twice would cut that one short. */
+    let foreign = false;
+    return {
+      async inject(cluster) {
+        const { pid } = cluster.member(target);
+        foreign = pid !== undefined && (await isStopped(pid));
+        if (foreign) throw new Error(`${target} stands still already: another fault has stopped it`);
+        cluster.member(target).signal('SIGSTOP');
+      },
+      async confirm(cluster) {
+        const member = cluster.member(target);
+        const { pid } = member;
+        if (pid === undefined || !(await eventually(() => isStopped(pid), stopWithinMs))) return false;
+        member.mark('stopped');
+        if (await member.answers(silentForMs)) return false;
+        return feederOf(target) === undefined ? true : unreplicated(cluster, target);
+      },
+      async heal(cluster) {
+        if (foreign) return;
+        const member = cluster.member(target);
+        if (!member.signal('SIGCONT')) await member.start();
+        await waitReadmitted(cluster, member, healWithinMs);
+        member.mark('up');
+      },
+    };
+  },
 };
