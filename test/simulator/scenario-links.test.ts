@@ -56,7 +56,6 @@ describe('links and proxies in a scenario file', () => {
     ['do: truncate, target: proxy->backend-1, bytes: -1', '{}', 'found -1'],
     ['do: reset, target: proxy->backend-1, bytes: 1, latency: 1s', '{}', 'unknown key in a reset fault "latency"'],
     ['do: slow, target: proxy->backend-1, latency: 10min', '{}', 'expected a duration from 1ms to 30s'],
-    ['do: slow, target: proxy->backend-1, latency: 1s, jitter: 1s', '{}', 'expected it to be less than the latency'],
     ['do: kill, target: redis.replica-1', '{}', 'system.redis.replicas says how many there are'],
     ['do: cut-link, target: redis.primary->redis.replica-1', '{}', 'system.redis.replicas says how many there are'],
     ['do: kill, target: proxy-2', '{}', 'system.proxy.count says how many there are'],

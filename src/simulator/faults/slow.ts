@@ -17,11 +17,6 @@ export const slow = defineFault({
     ),
     jitter: duration(0, '30s').prefault('0ms').describe('So much more or less than the latency, by chance.'),
   },
-  // What may be no delay at all cannot be confirmed.
-  lacking: (_target, _system, { latency: latencyMs, jitter: jitterMs }) =>
-    jitterMs < latencyMs
-      ? undefined
-      : `found a jitter of ${jitterMs}ms around a latency of ${latencyMs}ms, expected it to be less than the latency`,
   make: (target, { latency: latencyMs, jitter: jitterMs }) =>
     linkFault(target, {
       toxic: () => latency(latencyMs, jitterMs, randomStream(1, target)),
