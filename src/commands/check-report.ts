@@ -29,6 +29,20 @@ export function describeStep(step: TriedStep, context: Context): string {
   return lines.map(line => `${line}\n`).join('');
 }
 
+const outputLinesShown = 10;
+
+/** The end of what the app wrote to its standard error, where somebody has to look for what went wrong. */
+export function describeOutput(lines: readonly string[], steps: readonly TriedStep[], mapping: JourneyMapping): string {
+  if (lines.length === 0 || steps.every(({ advice }) => advice === undefined)) return '';
+  const shown = steps.reduce(
+    (text, { exchange }) => masked(text, mapping, exchange),
+    lines.slice(-outputLinesShown).join('\n'),
+  );
+  return ['what the app wrote to its standard error:', ...shown.split('\n').map(line => `| ${line}`)]
+    .map(line => `    ${line}\n`)
+    .join('');
+}
+
 function inShort(exchange: Exchange | undefined): string {
   if (exchange?.request === undefined) return 'not sent';
   const { request, reply } = exchange;

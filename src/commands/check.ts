@@ -5,7 +5,7 @@ import { interruptible as whileNot } from '../simulator/interruptible.js';
 import { tryJourney } from '../simulator/journey-trial.js';
 import type { Scenario } from '../simulator/scenario.js';
 import { readPlacedScenario } from '../simulator/scenario-file.js';
-import { describeStep } from './check-report.js';
+import { describeOutput, describeStep } from './check-report.js';
 import { exitCodes, exiting, UsageError } from './exit.js';
 import { interruptible } from './interrupt.js';
 import { parseMode } from './mode-option.js';
@@ -35,12 +35,15 @@ async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: 
   const mode = asked === undefined ? scenario.modes[0] : parseMode(asked);
   if (mode === undefined || !scenario.modes.includes(mode))
     throw new UsageError(`"${file}" says nothing of mode "${asked}"; it is written for ${scenario.modes.join(', ')}.`);
-  const cluster = await startCluster(oneBackend(scenario, mode), signal, () => {});
+  const said: string[] = [];
+  const listen = (line: string, member: string) => member.startsWith('backend') && said.push(line.slice(0, 500));
+  const cluster = await startCluster(oneBackend(scenario, mode), signal, () => {}, listen);
   try {
     const steps = await whileNot(tryJourney(cluster.proxyUrl, journey, timeoutMs), signal);
     const place = (at: readonly string[]) => placeOf(['users', 'journey', ...at]);
     for (const step of steps)
       process.stdout.write(describeStep(step, { mapping: journey, place, colour: wantsColour(process.stdout) }));
+    process.stdout.write(describeOutput(said, steps, journey));
     const wrong = steps.filter(({ advice }) => advice !== undefined).length;
     process.stdout.write(closing(file, wrong));
     return wrong === 0 ? exitCodes.ok : exitCodes.failed;

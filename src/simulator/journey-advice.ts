@@ -1,3 +1,5 @@
+import { brokenOff } from './broken-off.js';
+import { hiddenFieldIn } from './hidden-field.js';
 import type { OperationKind } from './history.js';
 import { type JourneyMapping, type MappedRequest, stepOf, type TextPlace } from './journey-mapping.js';
 import { cartTooLarge, noCart } from './users/cart.js';
@@ -12,6 +14,8 @@ export interface Exchange {
   readonly request?: JourneyRequest;
   readonly reply: Reply;
 }
+
+const appFailed = 'the app itself failed: what it wrote to its standard error says more';
 
 /** What does not fit between a mapping and an app, for people. Pure. */
 export interface Advice {
@@ -41,7 +45,7 @@ export function adviceOn(kind: OperationKind, known: Known): Advice | undefined 
     return typeof identity === 'string' && identity !== user ? otherName(kind, identity, user) : undefined;
   const carried = /^no answer gave a \{(.+)\} to carry$/.exec(error)?.[1];
   if (carried !== undefined) return nothingToCarry(carried, known);
-  if (!known.reply.complete) return { at: [kind, 'request'], problem: `no whole answer came: ${error}` };
+  if (!known.reply.complete) return { at: [kind, 'request'], ...brokenOff(known.reply) };
   if (identity === null) return takenForNobody(kind, known);
   if (error === 'the answer names no user')
     return { at: [kind, 'who'], ...notFound(stepOf(mapping, kind)?.who, user, known) };
@@ -53,13 +57,14 @@ export function adviceOn(kind: OperationKind, known: Known): Advice | undefined 
 /** Of somebody who never logged in, and was not answered as such. */
 export function anonymousAdvice(reply: Reply): Advice {
   const at = ['anonymous'];
-  if (!reply.complete) return { at, problem: `no whole answer came: ${reply.error}` };
+  if (!reply.complete) return { at: ['read', 'request'], ...brokenOff(reply) };
   const problem = `somebody who is not logged in was answered with ${headOf(reply)}, which is not what anonymous says`;
   const place = locationOf(reply);
   if (place !== undefined)
     return { at, problem, hint: `if that is the login page: anonymous: { or-redirect-to: ${place} }` };
   if (reply.status === 404 || reply.status === 405)
     return { at: ['read', 'request'], problem, hint: 'is the path of read right?' };
+  if ((reply.status ?? 0) >= 500) return { at: ['read', 'request'], problem, hint: appFailed };
   if ((reply.status ?? 0) >= 400) return { at, problem, hint: `anonymous: { status: ${reply.status} }` };
   return { at, problem, hint: 'read something that only somebody who is logged in can see' };
 }
@@ -85,8 +90,10 @@ export function itemAdvice({ judged, token, mapping, reply }: Known, wanted: boo
 
 function otherName(kind: OperationKind, found: string, user: string): Advice {
   const problem = `who finds the name "${found}", expected "${user}", who is logged in`;
-  const hint = found.includes(user) ? { hint: `write it as the app does: as: "${found.replace(user, '{user}')}"` } : {};
-  return { at: [kind, 'who'], problem, ...hint };
+  const hint = found.includes(user)
+    ? `write it as the app does: as: "${found.replace(user, '{user}')}"`
+    : 'it must be what the user logged in with, or hold it: name another field, or leave who out (mixed-up users are then not seen)';
+  return { at: [kind, 'who'], problem, hint };
 }
 
 function nothingToCarry(name: string, { mapping, last }: Known): Advice {
@@ -100,7 +107,7 @@ function nothingToCarry(name: string, { mapping, last }: Known): Advice {
   return {
     at: ['carry', name],
     problem: `{${name}} was found nowhere by ${by}; ${page}`,
-    ...(field === undefined ? {} : { hint: `a hidden field of that page: ${field}` }),
+    ...(field === undefined ? {} : { hint: `that page has ${field}` }),
   };
 }
 
@@ -149,7 +156,7 @@ function wrongHead(kind: OperationKind, { mapping, reply }: Known): Advice {
       hint: `if that is how it answers who is not logged in: anonymous: { status: ${status} }`,
     };
   if (status >= 400 && status < 500) return { at: [step, 'request'], problem, hint: bodyHint(request) };
-  if (status >= 500) return { at: [step, 'request'], problem, hint: 'the app itself failed: its own output says more' };
+  if (status >= 500) return { at: [step, 'request'], problem, hint: appFailed };
   return { at: [step, 'ok'], problem, hint: `if that is how it says that it is done: ok: { status: ${status} }` };
 }
 
@@ -182,6 +189,12 @@ function notFound(
   { reply, token }: Known,
 ): Omit<Advice, 'at'> {
   const problem = `${placeOf(place ?? {})} leads to nothing in the answer, ${headOf(reply)}`;
+  const packed = reply.headers['content-encoding'];
+  if (packed !== undefined && packed !== 'identity')
+    return {
+      problem,
+      hint: `it came compressed (${packed}), though nobody had asked for that: switch it off in the app`,
+    };
   const around = contextOf(reply.body, wanted ?? token);
   if (reply.body.length > pageCharactersMax && place?.regexp !== undefined)
     return {
@@ -233,10 +246,4 @@ function contextOf(body: string, text: string): string | undefined {
   const at = body.indexOf(text);
   if (at === -1) return undefined;
   return body.slice(Math.max(0, at - contextCharacters), at + text.length + contextCharacters).replaceAll(/\s+/g, ' ');
-}
-
-/** Its name, never its value. */
-function hiddenFieldIn(body: string): string | undefined {
-  const tag = /<input\b[^>]{0,400}\btype=["']?hidden\b[^>]{0,400}>/i.exec(body)?.[0];
-  return tag?.replace(/(\bvalue=)(["'])[^"']*\2/i, '$1$2...$2');
 }

@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { describeStep } from '#src/commands/check-report.js';
+import { describeOutput, describeStep } from '#src/commands/check-report.js';
+import { hiddenFieldIn } from '#src/simulator/hidden-field.js';
 import { type TriedStep, tryJourney } from '#src/simulator/journey-trial.js';
 import { parseScenario } from '#src/simulator/scenario-file.js';
 import { withServer } from '../simulator/users-scripted.js';
@@ -206,6 +209,15 @@ const wrong: readonly (readonly [
   ],
 ];
 
+/** Whoever connects hears this, whatever it asks, and that is all. */
+async function withSocketServer(answer: string, use: (origin: string) => Promise<void>): Promise<void> {
+  const server = createServer(socket => socket.once('data', () => socket.end(answer.trim() === '' ? '' : answer)));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  await use(`http://127.0.0.1:${port}`).finally(() => server.close());
+}
+
 async function tried(origin: string, journey: string): Promise<TriedStep[]> {
   const mapping = parseScenario(file(origin, journey), 'app.yaml').users.journey;
   return mapping === 'shop' ? expect.fail('the shop') : tryJourney(origin, mapping, 1_000);
@@ -263,6 +275,43 @@ describe('holdfast check', () => {
       '{"auth":{"accessToken":"***"},"token":"user-1.milk"}',
     );
     expect(told(`${'x'.repeat(295)}correct-horse`), 'not half of it either').not.to.include('corr');
+  });
+
+  const unwell: readonly (readonly [what: string, answer: string, problem: RegExp, hint: RegExp])[] = [
+    ['fails', 'HTTP/1.1 500 No\r\ncontent-length: 0', /status 500/, /the app itself failed/],
+    ['speaks no HTTP', 'SSH-2.0-x', /no whole answer came: .*HTTP/, /speaks no HTTP/],
+    ['closes the connection', '', /no whole answer came: UND_ERR_SOCKET/, /closed the connection/],
+  ];
+
+  for (const [what, answer, problem, hint] of unwell)
+    it(`explains an app that ${what}`, () =>
+      withSocketServer(`${answer}\r\n\r\n`, async origin => {
+        const advice = (await tried(origin, good)).flatMap(step => step.advice ?? []);
+        expect(advice[0]?.at.join('.')).to.equal('read.request');
+        expect(advice[0]?.problem).to.match(problem);
+        expect(advice[0]?.hint).to.match(hint);
+      }));
+
+  it('finds where a page holds a token, and shows its name and never its value', () => {
+    const meta = '<head><meta name="csrf-token" content="t0p"></head>';
+    expect(hiddenFieldIn(meta)).to.equal('a token in its head: <meta name="csrf-token" content="...">');
+    const field = '<form><input type="hidden" name="_csrf" value="t0p">';
+    expect(hiddenFieldIn(meta + field)).to.equal('a hidden field: <input type="hidden" name="_csrf" value="...">');
+    expect(hiddenFieldIn('<meta name="viewport" content="x"><input name="user">')).to.equal(undefined);
+  });
+
+  it('shows the end of what the app wrote, masked, where a step does not fit', () => {
+    const mapping = parseScenario(file('http://127.0.0.1:1'), 'app.yaml').users.journey;
+    if (mapping === 'shop') return expect.fail('the shop');
+    const step = { what: 'login', exchange: { reply: { handedOver: true, complete: true, headers: {}, body: '' } } };
+    const lines = [
+      ...Array.from({ length: 12 }, (_, index) => `line ${index}.`),
+      'no such user: correct-horse \u001b[31m',
+    ];
+    expect(describeOutput(lines, [step], mapping)).to.equal('');
+    const text = describeOutput(lines, [{ ...step, advice: { at: ['login'], problem: 'status 500' } }], mapping);
+    expect(text).to.include('| line 11.').and.include('| no such user: *** ').and.not.include('line 2.');
+    expect(text).not.to.include('\u001b');
   });
 
   it('says all of it on the command line, with file and line, and answers with its exit code', () =>

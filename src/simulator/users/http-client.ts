@@ -100,7 +100,7 @@ class Pending {
   }
 
   onResponseError(_controller: Controller, error: Error): void {
-    this.#end('code' in error ? String(error.code) : error.message);
+    this.#end('code' in error && error.code !== undefined ? String(error.code) : error.message);
   }
 
   expire(): void {
