@@ -17,7 +17,7 @@ import { parseKey } from './registry-option.js';
 import { columnsOf, wantsColour } from './streams.js';
 
 interface AttackArgs {
-  readonly mode: readonly string[];
+  readonly mode: readonly string[] | undefined;
   readonly attack: readonly string[] | undefined;
   readonly json: string | undefined;
   readonly markdown: string | undefined;
@@ -28,7 +28,13 @@ export const attack: CommandModule<object, AttackArgs> = {
   describe: 'attack the sessions of each mode; each attack must fail, and succeed against a system made weak for it',
   builder: yargs =>
     yargs
-      .option('mode', { type: 'string', array: true, default: modeNames, requiresArg: true, describe: 'modes, a,b' })
+      .option('mode', {
+        type: 'string',
+        array: true,
+        defaultDescription: 'all',
+        requiresArg: true,
+        describe: 'modes, a,b',
+      })
       .option('attack', { type: 'string', array: true, requiresArg: true, describe: 'only these attacks, a,b' })
       .option('json', { type: 'string', requiresArg: true, describe: 'write what was found as JSON (schema 1)' })
       .option('markdown', { type: 'string', requiresArg: true, describe: 'write the evidence, ASVS id by ASVS id' })
@@ -42,7 +48,7 @@ export const attack: CommandModule<object, AttackArgs> = {
 };
 
 async function attackAll(args: AttackArgs, signal: AbortSignal): Promise<number> {
-  const modes = parseModes(args.mode);
+  const modes = parseModes(args.mode ?? modeNames);
   const chosen = parseAttacks(args.attack);
   await checkOutputs({ json: args.json, markdown: args.markdown }, undefined, ['attack']);
   const systems = planSystems(modes, chosen);

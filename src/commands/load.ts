@@ -15,7 +15,7 @@ import { parseCount } from './registry-option.js';
 import { parseStoreUrls, type StoreArgs, storeOptions } from './store-options.js';
 
 interface LoadArgs extends StoreArgs {
-  readonly mode: readonly string[];
+  readonly mode: readonly string[] | undefined;
   readonly connections: number;
   readonly duration: number;
   readonly json: string | undefined;
@@ -33,7 +33,13 @@ export const load: CommandModule<object, LoadArgs> = {
   describe: 'peak throughput per mode, beside one backend without the proxy',
   builder: yargs =>
     storeOptions(yargs)
-      .option('mode', { type: 'string', array: true, default: modeNames, requiresArg: true, describe: 'modes, a,b' })
+      .option('mode', {
+        type: 'string',
+        array: true,
+        defaultDescription: 'all',
+        requiresArg: true,
+        describe: 'modes, a,b',
+      })
       .option('connections', {
         type: 'number',
         default: 64,
@@ -47,7 +53,7 @@ export const load: CommandModule<object, LoadArgs> = {
 };
 
 async function loadAll(args: LoadArgs, signal: AbortSignal): Promise<number> {
-  const names = parseModes(args.mode);
+  const names = parseModes(args.mode ?? modeNames);
   const connections = parseCount('connections', args.connections, 1, 10_000);
   const durationS = parseCount('duration', args.duration, 1, 3600);
   const choices = { connections, durationS, storeUrls: parseStoreUrls(args), signal };

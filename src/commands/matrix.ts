@@ -21,7 +21,7 @@ import { columnsOf, wantsColour } from './streams.js';
 const folder = path.resolve(import.meta.dirname, '../../scenarios');
 
 interface MatrixArgs {
-  readonly modes: readonly string[];
+  readonly modes: readonly string[] | undefined;
   readonly faults: readonly string[] | undefined;
   readonly seed: number | undefined;
   readonly 'at-once': number;
@@ -34,7 +34,13 @@ export const matrix: CommandModule<object, MatrixArgs> = {
   describe: 'every fault against every mode, in short form: who survives what',
   builder: yargs =>
     yargs
-      .option('modes', { type: 'string', array: true, default: modeNames, requiresArg: true, describe: 'modes, a,b' })
+      .option('modes', {
+        type: 'string',
+        array: true,
+        defaultDescription: 'all',
+        requiresArg: true,
+        describe: 'modes, a,b',
+      })
       .option('faults', {
         type: 'string',
         array: true,
@@ -60,7 +66,7 @@ export const matrix: CommandModule<object, MatrixArgs> = {
 };
 
 async function drawMatrix(args: MatrixArgs, signal: AbortSignal): Promise<number> {
-  const modes = parseModes(args.modes);
+  const modes = parseModes(args.modes ?? modeNames);
   const atOnce = parseCount('at-once', args['at-once'], 1, 32);
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const scenarios = rowsOf(await shippedScenarios(), args.faults);
@@ -82,7 +88,7 @@ async function drawMatrix(args: MatrixArgs, signal: AbortSignal): Promise<number
 
 /** How to draw the same again. */
 function commandOf({ modes, faults, seed }: MatrixArgs): string {
-  const flags = [['modes', modes.join(',')] as const, ['faults', faults?.join(',')] as const, ['seed', seed] as const];
+  const flags = [['modes', modes?.join(',')] as const, ['faults', faults?.join(',')] as const, ['seed', seed] as const];
   const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${value}`]));
   return ['node dist/cli.js matrix', ...given].join(' ');
 }
