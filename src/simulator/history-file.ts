@@ -1,8 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { HistoryFileError } from './errors.js';
+import { HistoryFileError, ScenarioError } from './errors.js';
+import { type Expectation, type ExpectationLine, parseLine } from './expectations.js';
 import type { FaultRecord, LabRecord, MemberRecord, Operation, PhaseRecord, RunHeader, RunRecord } from './history.js';
 import { type HistoryLine, LineProblem, lineOf } from './history-lines.js';
+import { strangeWindow } from './windows.js';
 
 /**
  * A history file: one JSON object a line, each with its `type`. A run begins with its `run` line and ends with its `lab`
@@ -106,12 +108,30 @@ class RunsInFile {
 
   #begin(header: RunHeader, lineNumber: number): void {
     if (this.#current !== undefined) throw new LineProblem(this.#current.howItIsCutOff());
+    beJudgeable(header);
     this.#current = new OpenRun(header, lineNumber);
   }
 
   #end(run: OpenRun, lab: LabRecord): void {
     this.#done.push(run.closedBy(lab));
     this.#current = undefined;
+  }
+}
+
+/** What is wrong with an expectation is told where it stands. */
+function beJudgeable({ expectations, faults }: RunHeader): void {
+  for (const line of expectations) {
+    const { during } = understood(line);
+    const strange = during === undefined ? undefined : strangeWindow(during, faults);
+    if (strange !== undefined) throw new LineProblem(`expectations: ${strange}`);
+  }
+}
+
+function understood(line: ExpectationLine): Expectation {
+  try {
+    return parseLine(line);
+  } catch (error) {
+    throw error instanceof ScenarioError ? new LineProblem(`expectations: ${error.message}`) : error;
   }
 }
 

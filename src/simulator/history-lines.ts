@@ -30,12 +30,15 @@ type Rules<T> = { readonly [Field in keyof T]-?: Rule<T[Field]> };
 const kinds: readonly OperationKind[] = ['login', 'add', 'remove', 'read', 'whoami', 'logout', 'replay'];
 const outcomes: readonly OperationOutcome[] = ['ok', 'fail', 'unknown'];
 
+/** Eleven days: no run is that long, and no plot shows what is beyond. */
+const millisecondsMax = 1_000_000_000;
+
 const text = rule('a string', (value): value is string => typeof value === 'string');
 const name = rule('a string that is not empty', (value): value is string => typeof value === 'string' && value !== '');
 const count = rule('an integer from 0', isCount);
-const milliseconds = rule('milliseconds, a number from 0', isMilliseconds);
+const milliseconds = rule('milliseconds, a number from 0 to 1000000000', isMilliseconds);
 const maybeMilliseconds = rule(
-  'milliseconds, a number from 0, or null',
+  'milliseconds, a number from 0 to 1000000000, or null',
   (value): value is number | null => value === null || isMilliseconds(value),
 );
 const texts = rule(
@@ -228,7 +231,7 @@ function isCount(value: unknown): value is number {
 }
 
 function isMilliseconds(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+  return typeof value === 'number' && value >= 0 && value <= millisecondsMax;
 }
 
 function shown(value: unknown): string {

@@ -147,7 +147,22 @@ describe('history file', () => {
       [
         'no time',
         replaced('"doneMs":15', '"doneMs":null'),
-        'history.ndjson:2: doneMs: expected milliseconds, a number from 0, found null',
+        'history.ndjson:2: doneMs: expected milliseconds, a number from 0 to 1000000000, found null',
+      ],
+      [
+        'a time beyond any run',
+        replaced('"doneMs":15', '"doneMs":1e308'),
+        'history.ndjson:2: doneMs: expected milliseconds, a number from 0 to 1000000000, found 1e+308',
+      ],
+      [
+        'an expectation that is none',
+        replaced('"expectations":[]', '"expectations":["writes.lost = 0"]'),
+        'history.ndjson:1: expectations: unknown operator "=". Did you mean "=="? Known: ==, !=, <, <=, >, >=.',
+      ],
+      [
+        'an expectation of a part of the run that is not there',
+        replaced('"expectations":[]', '"expectations":["writes.lost during nowhere == 0"]'),
+        'history.ndjson:1: expectations: unknown window "nowhere". Known: warmup, baseline, faults, recovery, <from>..<until>.',
       ],
       ['done before sent', replaced('"doneMs":15', '"doneMs":9'), 'history.ndjson:2: doneMs 9 is before sentMs 10'],
       [
