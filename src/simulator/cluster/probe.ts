@@ -7,6 +7,7 @@ import type { Cluster, Member, ProxyBackend } from './cluster.js';
 
 /** How often a condition is looked at again. */
 const pollMs = 25;
+const backWithinMs = 15_000;
 
 /** Polls until `holds` says true; false when it never did within `withinMs`. A rejection of `holds` is passed on. */
 export async function eventually(holds: () => Promise<boolean>, withinMs: number): Promise<boolean> {
@@ -69,6 +70,12 @@ export async function waitReadmitted(
   const left = Math.max(0, deadline - performance.now());
   if (!(await eventually(() => proxyStateIs(cluster, member.name, ...states), left)))
     throw new Error(`the proxy did not report ${member.name} ready within ${withinMs} ms of its healing`);
+}
+
+/** Starts it unless it runs, and waits until the system has it back; rejects when it has not within 15 s. */
+export async function bringBack(cluster: Cluster, member: Member): Promise<void> {
+  if (member.pid === undefined) await member.start();
+  await waitReadmitted(cluster, member, backWithinMs);
 }
 
 export async function proxyStateIs(

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Member } from '../cluster/cluster.js';
-import { portRefuses, waitReadmitted } from '../cluster/probe.js';
+import { bringBack, portRefuses } from '../cluster/probe.js';
 import { defineFault } from '../fault.js';
 import { type Random, randomStream } from '../random.js';
 import { duration } from '../scenario-values.js';
 
 const exitWithinMs = 2_000;
-const healWithinMs = 15_000;
 
 /** As a process that its supervisor starts again and again: SIGKILL, a while down, a boot, a while up, SIGKILL. */
 export const flap = defineFault({
@@ -40,9 +39,7 @@ export const flap = defineFault({
         const ended = flapping;
         flapping = undefined;
         await ended;
-        const member = cluster.member(target);
-        if (member.pid === undefined) await member.start();
-        await waitReadmitted(cluster, member, healWithinMs);
+        await bringBack(cluster, cluster.member(target));
       },
     };
   },

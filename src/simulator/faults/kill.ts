@@ -1,8 +1,7 @@
-import { portRefuses, waitReadmitted } from '../cluster/probe.js';
+import { bringBack, portRefuses } from '../cluster/probe.js';
 import type { FaultEntry } from '../fault.js';
 
 const exitWithinMs = 2_000;
-const healWithinMs = 15_000;
 
 /** SIGKILL: the process gets no chance to say or save anything. Healed by a new boot on the same port. */
 export const kill: FaultEntry = {
@@ -25,8 +24,7 @@ export const kill: FaultEntry = {
         const member = cluster.member(target);
         if (struck) await member.waitExit(exitWithinMs);
         struck = false;
-        if (member.pid === undefined) await member.start();
-        await waitReadmitted(cluster, member, healWithinMs);
+        await bringBack(cluster, member);
       },
     };
   },

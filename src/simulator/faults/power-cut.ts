@@ -2,12 +2,11 @@ import { readdir, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Member } from '../cluster/cluster.js';
-import { portRefuses, waitReadmitted } from '../cluster/probe.js';
+import { bringBack, portRefuses } from '../cluster/probe.js';
 import { serverOf } from '../cluster/stores/registry.js';
 import { defineFault } from '../fault.js';
 
 const exitWithinMs = 2_000;
-const healWithinMs = 15_000;
 /** Redis looks at the clock ten times a second, and calls fsync with the first write after each full second. */
 const secondMs = 1_000;
 const strikesAfterMs = 900;
@@ -53,8 +52,7 @@ export const powerCut = defineFault({
         const member = cluster.member(target);
         if (struck) await member.waitExit(exitWithinMs);
         struck = false;
-        if (member.pid === undefined) await member.start();
-        await waitReadmitted(cluster, member, healWithinMs);
+        await bringBack(cluster, member);
       },
     };
   },

@@ -1,9 +1,8 @@
-import { portRefuses, waitReadmitted } from '../cluster/probe.js';
+import { bringBack, portRefuses } from '../cluster/probe.js';
 import { serverOf } from '../cluster/stores/registry.js';
 import { defineFault } from '../fault.js';
 
 const exitWithinMs = 5_000;
-const healWithinMs = 15_000;
 
 /** SIGTERM, as by a restart in good order: what saves itself at the end does so. */
 export const stop = defineFault({
@@ -32,8 +31,7 @@ export const stop = defineFault({
           await member.waitExit(exitWithinMs);
         }
         asked = false;
-        if (member.pid === undefined) await member.start();
-        await waitReadmitted(cluster, member, healWithinMs);
+        await bringBack(cluster, member);
       },
     };
   },
