@@ -30,6 +30,30 @@ function lab(use: (cluster: Cluster) => Promise<void>): () => Promise<void> {
   return () => leavingNothing(() => withCluster(spec, use));
 }
 
+/** One cluster for all tests of a suite, each of which leaves it whole; nothing of it is left after the last. */
+function oneLab(): typeof lab {
+  let cluster: Cluster | undefined;
+  let release = (): void => undefined;
+  let whole: Promise<void> | undefined;
+  before(
+    () =>
+      new Promise<void>((up, failed) => {
+        const untilReleased = (started: Cluster) =>
+          new Promise<void>(resolve => {
+            [cluster, release] = [started, resolve];
+            up();
+          });
+        whole = leavingNothing(() => withCluster(spec, untilReleased));
+        whole.catch(failed);
+      }),
+  );
+  after(() => {
+    release();
+    return whole;
+  });
+  return use => () => use(cluster ?? expect.fail('it did not start'));
+}
+
 function faultOf(name: string, target: string, options: Readonly<Record<string, unknown>> = {}): Fault {
   const entry = faults[name];
   if (entry === undefined) throw new Error(`no fault ${name}`);
@@ -46,6 +70,8 @@ async function expectWhole(cluster: Cluster): Promise<void> {
 }
 
 describe('faults: every one of the registry', () => {
+  const lab = oneLab();
+
   for (const [name, entry] of Object.entries(faults).filter(([name]) => !apart.includes(name)))
     for (const role of ofStores(entry) ? [] : entry.targets.filter(isRole))
       it(
@@ -74,6 +100,8 @@ describe('faults: every one of the registry', () => {
 });
 
 describe('faults: what must not be confirmed', () => {
+  const lab = oneLab();
+
   for (const name of ['kill', 'hang'])
     it(
       `a ${name} of what was dead before`,
@@ -244,6 +272,8 @@ describe('faults: a pool that grows and shrinks', () => {
 });
 
 describe('faults: what they leave while they last', () => {
+  const lab = oneLab();
+
   it(
     'a kill leaves a port that refuses, then another process',
     lab(async cluster => {
@@ -262,6 +292,8 @@ describe('faults: what they leave while they last', () => {
       const struck = await healed;
       expect(struck).to.be.an('error').and.not.an.instanceOf(LabError);
       expect(String(struck)).to.include('was killed by another fault while it was being started');
+      await fault.heal(cluster);
+      await expectWhole(cluster);
     }),
   );
 
@@ -290,6 +322,8 @@ describe('faults: what they leave while they last', () => {
 });
 
 describe('faults: their schedule', () => {
+  const lab = oneLab();
+
   const kill = { id: 'one', trigger: { atMs: 50 }, do: 'kill', target: 'backend-1', forMs: 100 } satisfies FaultSpec;
 
   it(
