@@ -1,6 +1,6 @@
 import type { Cluster, Link, Member } from './cluster/cluster.js';
+import type { Toxic } from './cluster/links/toxics.js';
 import { eventually, waitReadmitted } from './cluster/probe.js';
-import type { Toxic } from './cluster/toxics.js';
 import { LabError } from './errors.js';
 import type { Fault } from './fault.js';
 import { wholeNumber } from './scenario-values.js';

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { freePort } from '#src/simulator/cluster/free-port.js';
+import { bandwidth, breakAnswers, cut, latency, refuseNew, type Toxic } from '#src/simulator/cluster/links/toxics.js';
 import { TcpLink } from '#src/simulator/cluster/links.js';
 import { eventually, portRefuses } from '#src/simulator/cluster/probe.js';
-import { bandwidth, breakAnswers, cut, latency, refuseNew, type Toxic } from '#src/simulator/cluster/toxics.js';
 import { randomStream } from '#src/simulator/random.js';
 
 /** A side of a connection: all that it has heard, and how the other side ended. */

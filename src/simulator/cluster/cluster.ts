@@ -1,6 +1,6 @@
-import type { Flow } from './link-pipe.js';
+import type { Flow } from './links/pipe.js';
+import type { Toxic } from './links/toxics.js';
 import type { RunShell } from './shell.js';
-import type { Toxic } from './toxics.js';
 
 /** The real processes of one run, as the faults and the driver see them. */
 export interface Cluster {

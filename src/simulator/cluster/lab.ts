@@ -2,12 +2,12 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError } from '../errors.js';
 import { Janitor } from './janitor.js';
+import type { Way } from './links/toxics.js';
 import { TcpLink } from './links.js';
 import { temporaryBase } from './open-to-all.js';
 import { type Listeners, ProcessMember, type ProcessSpec } from './process-member.js';
 import { type ProgramRun, runProgram } from './run-program.js';
 import { type RunShell, runShell } from './shell.js';
-import type { Way } from './toxics.js';
 
 /** What has been started so far: the one thing that knows how to stop a lab that is half up. */
 export class Lab {

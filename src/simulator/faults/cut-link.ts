@@ -1,5 +1,5 @@
+import { cut, type Way } from '../cluster/links/toxics.js';
 import { feederOf, unreplicated } from '../cluster/replication.js';
-import { cut, type Way } from '../cluster/toxics.js';
 import { defineFault } from '../fault.js';
 import { askThrough, linkFault } from '../link-fault.js';
 import { oneOf } from '../scenario-values.js';

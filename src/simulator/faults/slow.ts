@@ -1,4 +1,4 @@
-import { latency } from '../cluster/toxics.js';
+import { latency } from '../cluster/links/toxics.js';
 import { defineFault } from '../fault.js';
 import { askThrough, linkFault } from '../link-fault.js';
 import { randomStream } from '../random.js';

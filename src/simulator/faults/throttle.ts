@@ -1,4 +1,4 @@
-import { bandwidth } from '../cluster/toxics.js';
+import { bandwidth } from '../cluster/links/toxics.js';
 import { defineFault } from '../fault.js';
 import { askThrough, linkFault } from '../link-fault.js';
 import { byteRate } from '../scenario-values.js';

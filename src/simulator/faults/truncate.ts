@@ -1,4 +1,4 @@
-import { breakAnswers } from '../cluster/toxics.js';
+import { breakAnswers } from '../cluster/links/toxics.js';
 import { defineFault } from '../fault.js';
 import { answerBytes, answersBroken, linkFault } from '../link-fault.js';
 
