@@ -37,6 +37,7 @@ export function parseReplay(scenarioText: string, scenarioFile: string, planText
     const parts = partsOf(parsed(planText));
     if (parts.scenario !== original.name) throw otherScenario(parts.scenario, original.name);
     const scenario = withFaults(written, faultsAsWritten(parts.faults), path.dirname(scenarioFile));
+    if (scenario.faults.length === 0 && original.faults.length > 0) throw nothingBreaks(original);
     const { users } = parts;
     checkUsers(users, limitsOf(scenario));
     return { scenario, plan: { scenario: scenario.name, seed: Number(parts.seed), users, faults: scenario.faults } };
@@ -55,6 +56,13 @@ function parsed(text: string): unknown {
 
 function otherScenario(found: unknown, name: string): PlanProblem {
   return new PlanProblem(`scenario: found a plan of ${JSON.stringify(found)}, expected one of "${name}"`);
+}
+
+/** It would meet what is expected of those who survive a fault, and prove nothing. */
+function nothingBreaks({ faults }: Scenario): PlanProblem {
+  return new PlanProblem(
+    `faults: found none, expected one at least of those of the scenario: ${faults.map(({ id }) => id).join(', ')}`,
+  );
 }
 
 function withFaults(written: unknown, faults: readonly object[], folder: string): Scenario {

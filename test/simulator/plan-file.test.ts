@@ -209,6 +209,14 @@ describe('a plan that was written', () => {
     });
   }
 
+  it('is refused when nothing breaks any more', () => {
+    const unbroken = JSON.stringify({ ...plan, faults: [] });
+    const anyhow = yaml.replace(' during kill', '');
+    expect(() => parseReplay(anyhow, 'test.yaml', unbroken, 'plan.json')).to.throw(
+      'plan.json: faults: found none, expected one at least of those of the scenario: cut, kill, then',
+    );
+  });
+
   it('is refused when it is no JSON, without what would steer the terminal', () => {
     expect(() => parseReplay(yaml, 'test.yaml', '{"a\u001b[2J', 'plan.json'))
       .to.throw(ScenarioError)
