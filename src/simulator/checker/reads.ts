@@ -56,8 +56,11 @@ function noteShown(view: View, story: Story, foreign: Set<string>, tally: Tally)
   const { read } = view;
   const { items = [] } = read;
   const own = !isSomebodyElse(read);
+  let next: Token | undefined;
   for (const name of items) {
-    const token = story.tokens.get(name);
+    // Most carts keep the order of their adds: comparing two names is cheaper than looking one up.
+    const token = next?.name === name ? next : story.tokens.get(name);
+    next = token?.next;
     if (token === undefined || token.add.sentMs > read.doneMs) notePhantom(name, read, foreign, tally);
     else if (own) noteToken(token, view, tally);
   }

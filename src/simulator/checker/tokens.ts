@@ -4,6 +4,8 @@ import type { Session, Visit } from './sessions.js';
 /** One unique item of one user: when it came and went, and what the reads so far showed of it. Never = Infinity. */
 export interface Token {
   readonly name: string;
+  /** The one that was put there first after it. */
+  next: Token | undefined;
   /** The first attempt to add it that did not certainly fail; the first of all when all failed. */
   add: Operation;
   /** Adds that can have happened: those that did not certainly fail. */
@@ -42,17 +44,25 @@ export interface Token {
 /** The user's tokens by name, with all that does not depend on reads; each is entered in the visit of its add. */
 export function tokensOf(operations: readonly Operation[], sessions: readonly Session[]): Map<string, Token> {
   const tokens = new Map<string, Token>();
+  let last: Token | undefined;
   for (const operation of operations) {
-    if (operation.token === undefined) continue;
-    if (operation.kind === 'add') noteAdd(tokens, operation.token, operation, sessions[operation.session]?.visit);
-    else if (operation.kind === 'remove') noteRemoval(tokens.get(operation.token), operation);
+    const { kind, token: name } = operation;
+    if (name === undefined) continue;
+    let token = tokens.get(name);
+    if (kind === 'remove') noteRemoval(token, operation);
+    if (kind !== 'add') continue;
+    if (token === undefined) {
+      token = newToken(name, operation);
+      tokens.set(name, token);
+      if (last !== undefined) last.next = token;
+      last = token;
+    }
+    noteAdd(token, operation, sessions[operation.session]?.visit);
   }
   return tokens;
 }
 
-function noteAdd(tokens: Map<string, Token>, name: string, add: Operation, visit: Visit | undefined): void {
-  const token = tokens.get(name) ?? newToken(name, add);
-  tokens.set(name, token);
+function noteAdd(token: Token, add: Operation, visit: Visit | undefined): void {
   if (add.outcome === 'fail') return;
   if (token.adds === 0) {
     token.add = add;
@@ -67,6 +77,7 @@ function newToken(name: string, add: Operation): Token {
   const never = Number.POSITIVE_INFINITY;
   return {
     name,
+    next: undefined,
     add,
     adds: 0,
     acknowledgedMs: never,
