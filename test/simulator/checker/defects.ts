@@ -6,12 +6,18 @@ export type Defect = (operations: readonly Operation[], choice: number) => Opera
 /** By the word under which it must be found. */
 export const defects: Readonly<Record<string, Defect>> = {
   lost: (operations, choice) => {
-    const removed = new Set(operations.filter(isPossible('remove')).map(({ token }) => token));
-    const adds = operations.filter(
-      add => isAcknowledged('add')(add) && !removed.has(add.token) && readsAfter(add, operations).length > 0,
-    );
+    const adds = neverRemoved(operations).filter(add => readsAfter(add, operations).length > 0);
     const add = pick(adds, choice);
     return add && operations.map(operation => withItem(operation, add, 0));
+  },
+  stale: (operations, choice) => {
+    const places = neverRemoved(operations).flatMap(add =>
+      readsAfter(add, operations)
+        .filter(read => operations.some(later => later.items?.includes(add.token ?? '') && isSentBefore(read, later)))
+        .map(read => ({ add, read })),
+    );
+    const place = pick(places, choice);
+    return place && change(operations, withItem(place.read, place.add, 0));
   },
   phantom: (operations, choice) => {
     const read = pick(operations.filter(isAcknowledged('read')), choice);
@@ -22,6 +28,17 @@ export const defects: Readonly<Record<string, Defect>> = {
     const read = pick(reads, choice);
     const add = read && pick(removedBefore(read, operations), choice);
     return read && add && change(operations, withItem(read, add, 1));
+  },
+  failedVisible: (operations, choice) => {
+    const failed = operations.filter(({ kind, outcome }) => kind === 'add' && outcome === 'fail');
+    const places = failed.flatMap(add =>
+      operations
+        .filter(isAcknowledged('read'))
+        .filter(({ user, sentMs }) => user === add.user && sentMs >= add.doneMs)
+        .map(read => withItem(read, add, 1)),
+    );
+    const read = pick(places, choice);
+    return read && change(operations, read);
   },
   duplicated: (operations, choice) => {
     const reads = operations.filter(({ items = [] }) => items.length > 0);
@@ -57,6 +74,50 @@ export const defects: Readonly<Record<string, Defect>> = {
     return login && change(operations, { ...login, keptId: true });
   },
 };
+
+/** All that a session held is gone at once, and stays away, while the user is taken for himself. `lost`: so many writes. */
+export function plantSilentReset(operations: readonly Operation[], choice: number) {
+  const places = operations
+    .filter(isAcknowledged('login'))
+    .flatMap(login => readsAfter(login, operations))
+    .filter(read => operations.every(other => !isSentBefore(other, read) || other.doneMs <= read.sentMs))
+    .map(read => ({ read, ...heldBefore(read, operations) }));
+  const place = pick(
+    places.filter(({ lost }) => lost > 1),
+    choice,
+  );
+  if (place === undefined) return undefined;
+  const { read, held, lost } = place;
+  const emptied = operations.map(operation => {
+    const isBefore = operation.user !== read.user || isSentBefore(operation, read);
+    if (isBefore || operation.items === undefined) return operation;
+    return { ...operation, items: operation.items.filter(token => !held.has(token)) };
+  });
+  return { operations: emptied, lost };
+}
+
+/** What the read's session was known to hold when it began, and how much of it the user never wanted away. */
+function heldBefore(read: Operation, operations: readonly Operation[]) {
+  const before = operations.filter(other => isSentBefore(other, read) && other.session === read.session);
+  const added = before.filter(isAcknowledged('add')).map(({ token = '' }) => token);
+  const held = new Set([...added, ...before.flatMap(({ items = [] }) => items)]);
+  const removed = removedTokens(operations);
+  return { held, lost: [...held].filter(token => !removed.has(token)).length };
+}
+
+/** By the same user. */
+function isSentBefore(one: Operation, other: Operation): boolean {
+  return one.user === other.user && (one.sentMs - other.sentMs || one.id - other.id) < 0;
+}
+
+function neverRemoved(operations: readonly Operation[]): Operation[] {
+  const removed = removedTokens(operations);
+  return operations.filter(isAcknowledged('add')).filter(({ token = '' }) => !removed.has(token));
+}
+
+function removedTokens(operations: readonly Operation[]): ReadonlySet<string> {
+  return new Set(operations.filter(isPossible('remove')).map(({ token = '' }) => token));
+}
 
 function isPossible(kind: Operation['kind']): (operation: Operation) => boolean {
   return operation => operation.kind === kind && operation.outcome !== 'fail';

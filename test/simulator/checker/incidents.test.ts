@@ -156,8 +156,12 @@ describe('incidents', () => {
       ['the latest', [fault('a', 1000, 1001, 15000), fault('b', 2000, 2001, 15000)], 'b'],
       ['whatever their order', [fault('b', 2000, 2001, 15000), fault('a', 1000, 1001, 15000)], 'b'],
       ['not one that was healed long before', [fault('a', 1000, 1001, 9000)], undefined],
+      ['one that was healed ten seconds before', [fault('a', 1000, 1001, 10_010)], 'a'],
+      ['not one that was healed a little longer before', [fault('a', 1000, 1001, 10_009)], undefined],
+      ['an earlier one, when the latest was healed long before', [fault('a', 1, 2, null), fault('b', 3, 4, 5)], 'a'],
       ['one that was not healed', [fault('a', 1000, 1001, null)], 'a'],
       ['one that was confirmed only later', [fault('a', 19000, 20020, 21000)], 'a'],
+      ['one that struck at that moment', [fault('a', 20_010, 20_012, 21000)], 'a'],
       ['not one that struck later', [fault('a', 20011, 20012, 21000)], undefined],
       ['not one that was never confirmed', [fault('a', 1000, null, null)], undefined],
     ];

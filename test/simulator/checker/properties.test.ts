@@ -4,7 +4,7 @@ import { check } from '#src/simulator/checker/check.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import type { Operation } from '#src/simulator/history.js';
 import { correctHistory } from './correct-system.js';
-import { defects } from './defects.js';
+import { defects, plantSilentReset } from './defects.js';
 import { fault, runOf, wrongs } from './histories.js';
 
 /** Facts that a correct system causes as well. */
@@ -56,6 +56,24 @@ describe('properties of the checker', () => {
       expect(planted).to.be.greaterThan(10);
     });
   }
+
+  it('finds a session that was silently reset as exactly that, and what it held as lost by a reset', () => {
+    let planted = 0;
+    fc.assert(
+      fc.property(correctHistory, fc.nat(1000), (operations, choice) => {
+        const defective = plantSilentReset(operations, choice);
+        if (defective === undefined) return;
+        planted += 1;
+        const findings = check(runOf(defective.operations));
+        const { lost } = defective;
+        expect(without([...legal, ...guarantees], findings)).to.deep.equal({ loggedOut: 1, silentlyReset: 1, lost });
+        const shapes = findings.incidents.filter(({ kind }) => kind === 'lost').map(({ shape }) => shape);
+        expect(shapes).to.deep.equal(Array(lost).fill('reset'));
+      }),
+      { numRuns: 300 },
+    );
+    expect(planted).to.be.greaterThan(10);
+  });
 
   it('finds the same whatever the order of users and operations, and twice the same', () => {
     const faults = [fault('kill', 20, 21, 50)];

@@ -35,12 +35,22 @@ function failing(...spans: readonly (readonly [number, number])[]) {
     spans.some(([from, until]) => atMs >= from && atMs < until) ? { outcome: 'fail' } : {};
 }
 
+/** Of the errors that are always there, one operation in ten, chance may make 32 in a window of 200. */
+function relapsing(untilMs: number) {
+  return (atMs: number): Partial<Operation> =>
+    atMs % 100 === 0 || (atMs >= 7000 && atMs < untilMs) ? { outcome: 'fail' } : {};
+}
+
 describe('recovery', () => {
   const cases: readonly (readonly [name: string, make: (atMs: number) => Partial<Operation>, ms: number | null])[] = [
     ['at once: nothing ever left the band', () => ({}), 0],
     ['at once: errors came before the fault only', failing([3000, 3100]), 0],
     ['after the last error', failing([4000, 4700]), 700],
     ['not before a relapse', failing([4000, 4300], [7000, 7100]), 3100],
+    ['at once: what came back is no more than chance makes of the errors before', relapsing(7140), 0],
+    ['not before a relapse: one error more than that', relapsing(7150), 3100],
+    ['just in time: all is well in the last window', failing([4000, 8000]), 4000],
+    ['never: one error in the last window', failing([4000, 8010]), null],
     ['never: errors to the end', failing([4000, 10_000]), null],
     ['never: a relapse at the end', failing([9900, 10_000]), null],
     // A window whose slowest tenth is slow is inside: the 90th percentile is not.
@@ -78,6 +88,14 @@ describe('recovery', () => {
     const faults = [fault('next', 7000, 7100, 8000), kill];
     const found = recovery(load(10_000, failing([4000, 4500], [7000, 10_000])), faults);
     expect(found).to.deep.equal({ recoveryMs: 500, recovered: true });
+  });
+
+  it('does not end at a fault that was not confirmed, and takes what came right before the next one', () => {
+    const late = failing([7000, 10_000]);
+    const never = { recoveryMs: null, recovered: false };
+    expect(recovery(load(10_000, late), [fault('next', 7000, null, null), kill])).to.deep.equal(never);
+    expect(recovery(load(10_000, late), [fault('next', 7000, 7100, 8000), kill])).to.include({ recovered: true });
+    expect(recovery(load(10_000, late), [fault('next', 7010, 7100, 8000), kill])).to.deep.equal(never);
   });
 
   it('is judged by smaller windows where the run is short', () => {
