@@ -28,9 +28,16 @@ export function exiting<Args>(command: (args: Args) => Promise<number>): (args: 
       process.exitCode = await command(args);
     } catch (error) {
       process.exitCode = explain(error);
+      if (error instanceof Interrupted) leaveSoon();
     }
   };
 }
+
+/** What was broken off may go on looking for what does not come any more: nobody waits for that. */
+function leaveSoon(): void {
+  setTimeout(() => process.exit(), strayMs).unref();
+}
+const strayMs = 500;
 
 /** For what goes wrong before there is a command. */
 export function endWith(error: unknown): never {

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { OwnBackend } from '#src/simulator/cluster/own-backend.js';
@@ -137,6 +138,19 @@ describe('exec', () => {
           new AbortController().signal,
         );
         expect(said).to.equal('yes\n');
+
+        const looking = exec.make('system', {
+          inject: 'true',
+          confirm: `echo look >> ${mark}; sleep 304`,
+          within: '20s',
+        });
+        await looking.inject(cluster);
+        const confirmed = looking.confirm(cluster);
+        expect(await eventually(async () => below().length >= 2, 2_000)).to.equal(true);
+        await looking.heal(cluster);
+        expect(await confirmed, 'not tried again').to.equal(false);
+        expect(await readFile(mark, 'utf8')).to.equal('look\n');
+        await rm(mark);
       }),
     ));
 });

@@ -31,6 +31,7 @@ export const exec = defineFault({
         const deadline = performance.now() + withinMs;
         let last: ShellEnd | undefined;
         const isSeen = async () => {
+          if (interrupted.signal.aborted) return true;
           running = cluster.shell(confirm, Math.max(1, deadline - performance.now()), interrupted.signal);
           const end = await running;
           // The last try may have been cut short: the one before it says more.
@@ -38,6 +39,7 @@ export const exec = defineFault({
           return end.ok;
         };
         const seen = await eventually(isSeen, withinMs);
+        if (interrupted.signal.aborted) return false;
         if (last !== undefined && !seen) mustBeOk('confirm', confirm, last);
         return seen ? last?.said.trim() || true : false;
       },
