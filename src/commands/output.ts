@@ -98,7 +98,7 @@ export async function writeOutputs(files: OutputFiles, scenario: string, runs: r
 
 async function writeWholeHistory(file: string, runs: readonly JudgedRun[]): Promise<void> {
   const records = runs.map(({ run }) => run);
-  await whole(file, part => writeHistory(part, records));
+  await whole(file, (part, flag) => writeHistory(part, records, flag));
 }
 
 /** The folder of one scenario: the plan, the history, and the report to look at. Answers with the report's path. */
@@ -116,7 +116,7 @@ async function writeReport(name: ReporterName, file: string, runs: readonly Judg
 }
 
 export async function writeWhole(file: string, text: string): Promise<void> {
-  await whole(file, part => writeFile(part, text));
+  await whole(file, (part, flag) => writeFile(part, text, { flag }));
 }
 
 /** What is being written until it is whole. */
@@ -125,15 +125,16 @@ function partOf(file: string): string {
 }
 
 /** Writes beside the file and renames; what is half written goes when that fails, and when the process exits meanwhile. */
-async function whole(file: string, write: (file: string) => Promise<void>): Promise<void> {
+async function whole(file: string, write: (file: string, flag: 'a' | 'w') => Promise<void>): Promise<void> {
   // A device, a pipe or a link, such as /dev/stdout, is written to and never replaced.
   const there = await lstat(file).catch(() => undefined);
-  if (there !== undefined && !there.isFile()) return write(file);
+  // Where stdout is a file it is /dev/stdout too, and what was printed before must stay.
+  if (there !== undefined && !there.isFile()) return write(file, file.startsWith('/dev/') ? 'a' : 'w');
   const part = partOf(file);
   const discard = () => rmSync(part, { force: true });
   process.once('exit', discard);
   try {
-    await write(part);
+    await write(part, 'w');
     await rename(part, file);
   } catch (error) {
     discard();

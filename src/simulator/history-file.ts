@@ -19,9 +19,9 @@ import { strangeWindow } from './windows.js';
 const lineLengthMax = 16 * 1024 * 1024;
 const batchLengthMin = 64 * 1024;
 
-/** Overwrites `file`. Rejects with the error of the file system. */
-export async function writeHistory(file: string, runs: readonly RunRecord[]): Promise<void> {
-  await writeFile(file, batchesOf(runs));
+/** Overwrites `file`, or adds to it. Rejects with the error of the file system. */
+export async function writeHistory(file: string, runs: readonly RunRecord[], flag: 'a' | 'w' = 'w'): Promise<void> {
+  await writeFile(file, batchesOf(runs), { flag });
 }
 
 function* batchesOf(runs: readonly RunRecord[]): Generator<string> {

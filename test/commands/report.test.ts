@@ -1,6 +1,8 @@
+import { exec } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Operation, RunRecord } from '#src/simulator/history.js';
 import { writeHistory } from '#src/simulator/history-file.js';
@@ -53,6 +55,18 @@ describe('holdfast report, in CI', () => {
       expect(xml).to.match(/<testsuite name="kill-one sticky" tests="2" failures="2" errors="0"/);
       expect(xml).to.match(/<testsuite name="kill-one redis" tests="2" failures="0" errors="1" skipped="1"/);
       expect(holdfast.output.stdout).not.to.contain('::error');
+    }));
+
+  it('writes to /dev/stdout after what is printed there, also where that is a file', () =>
+    withFolder(async folder => {
+      const [history, out] = [await recorded(folder), path.join(folder, 'out.txt')];
+      const cli = path.resolve(import.meta.dirname, '../../cli.js');
+      await promisify(exec)(`"${process.execPath}" "${cli}" report "${history}" --json /dev/stdout > "${out}"`).catch(
+        ({ code }) => expect(code).to.equal(1),
+      );
+      const [table, json] = (await readFile(out, 'utf8')).split(/^(?=\{$)/m);
+      expect(table).to.match(/^kill-one, seed/);
+      expect(JSON.parse(json ?? '')).to.include({ schema: 1 });
     }));
 
   it('annotates on GitHub and adds to the summary of the step', () =>
