@@ -12,6 +12,7 @@ export function triggerProblems(file: unknown): Problem[] {
       ...idProblems(faults, fault, index),
       ...triggerCountProblems(fault, index),
       ...waitingProblems(faults, fault, index),
+      ...beyondProblems(file, fault, index),
     ]),
     ...timeProblems(file, faults),
   ];
@@ -50,6 +51,15 @@ function waitingProblems(faults: readonly unknown[], fault: unknown, index: numb
     if (id === undefined || earlier.includes(id)) return [];
     return [{ path: ['faults', index, key], message: noEarlierFault(id, earlier, key) }];
   });
+}
+
+/** More users than ever come cannot be waited for; how much they do shows only in the run. */
+function beyondProblems(file: unknown, fault: unknown, index: number): Problem[] {
+  const when = read(scenarioParts.when, field(fault, 'when'));
+  const most = read(scenarioParts.users.shape.arrivals, field(field(file, 'users'), 'arrivals'))?.['max-active'];
+  if (when?.counter !== 'users.total' || most === undefined || when.atLeast <= most) return [];
+  const message = `found ${when.atLeast} users, expected at most the ${most} that ever come: users.arrivals.max-active`;
+  return [{ path: ['faults', index, 'when'], message }];
 }
 
 function noEarlierFault(id: string, earlier: readonly unknown[], key: string): string {

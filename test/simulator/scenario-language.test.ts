@@ -51,6 +51,12 @@ describe('the language of a scenario', () => {
       'unknown count "writes.acknowledge". Did you mean "writes.acknowledged"? Known: writes.acknowledged,',
     ],
     [
+      'more users than ever come',
+      broken('at: 1s', 'when: users.total >= 401'),
+      '8:23',
+      'found 401 users, expected at most the 400 that ever come: users.arrivals.max-active',
+    ],
+    [
       'a count in prose',
       broken('at: 1s', 'when: enough was written'),
       '8:23',
