@@ -11,6 +11,7 @@ import type { Findings } from '#src/simulator/checker/findings.js';
 import { makePlan } from '#src/simulator/plan.js';
 import { parseScenario } from '#src/simulator/scenario-file.js';
 import { simulate } from '#src/simulator/simulate.js';
+import { fewAtOnce } from '../few-at-once.js';
 import { type PlantedDefect, plantedDefects } from './planted-defects.js';
 import { leavingNothing } from './processes.js';
 
@@ -53,16 +54,6 @@ function wrongs({ users, writes }: Findings): Record<string, number> {
   return Object.fromEntries(named.filter(([, count]) => count > 0));
 }
 
-/** Each begins when one of the others is over; in the order given. */
-function fewAtOnce<T>(works: readonly (() => Promise<T>)[]): Promise<T>[] {
-  const lanes: Promise<unknown>[] = Array.from({ length: labsAtOnce }, () => Promise.resolve());
-  return works.map((work, i) => {
-    const running = (lanes[i % labsAtOnce] ?? Promise.resolve()).then(work);
-    lanes[i % labsAtOnce] = running.catch(() => undefined);
-    return running;
-  });
-}
-
 const rows = Object.entries(plantedDefects);
 
 describe('planted defects of the shop', function () {
@@ -82,7 +73,7 @@ describe('planted defects of the shop', function () {
       return () => (row === undefined ? expect.fail('no row') : findingsOf(row, '', i + 1));
     });
     nothingLeft = leavingNothing(async () => {
-      const running = fewAtOnce([...planted, ...sound]);
+      const running = fewAtOnce(labsAtOnce, [...planted, ...sound]);
       [found, silent] = [running.slice(0, rows.length), running.slice(rows.length)];
       await Promise.allSettled(running);
     });
