@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { modeNames } from '../modes.js';
@@ -45,19 +46,21 @@ export const matrix: CommandModule<object, MatrixArgs> = {
         type: 'string',
         array: true,
         requiresArg: true,
-        describe: 'only these rows, a,b: names of shipped scenarios, or of faults that they use',
+        describe:
+          'rows, a,b: names of shipped scenarios, or of faults that they use; default: what breaks something in every mode; all',
       })
       .option('seed', { type: 'number', requiresArg: true, describe: 'another seed than those of the scenarios' })
       .option('at-once', {
         type: 'number',
-        default: 3,
+        default: 2 * availableParallelism(),
         requiresArg: true,
         describe: 'labs side by side; fewer on a slow machine, where the driver would be late',
       })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the matrix as JSON (schema 1)' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write the matrix as one HTML file' })
       .epilogue('A scenario whole, with all that it expects: holdfast run scenarios/<name>.yaml')
-      .example('$0 matrix', 'every shipped scenario in every mode: some minutes')
+      .example('$0 matrix', 'all that breaks something in every mode: some minutes')
+      .example('$0 matrix --faults all', 'every shipped scenario, each in the modes that it is written for')
       .example(
         '$0 matrix --modes sticky,redis --faults kill --html matrix.html',
         'all that kills something, two modes',
@@ -100,9 +103,10 @@ async function shippedScenarios(): Promise<Scenario[]> {
 
 /** By the name of a scenario, or by a fault: then every scenario that uses it. */
 function rowsOf(scenarios: readonly Scenario[], given: readonly string[] | undefined): Scenario[] {
-  if (given === undefined) return [...scenarios];
+  if (given === undefined)
+    return scenarios.filter(({ modes, faults }) => modes.length === modeNames.length && faults.length > 0);
   const wanted = given.flatMap(text => text.split(',').map(name => name.trim()));
-  const namesIn = ({ name, faults }: Scenario): string[] => [name, ...faults.map(fault => fault.do)];
+  const namesIn = ({ name, faults }: Scenario): string[] => ['all', name, ...faults.map(fault => fault.do)];
   const known = [...new Set(scenarios.flatMap(namesIn))].sort();
   const strange = wanted.find(name => !known.includes(name));
   if (strange !== undefined) throw new UsageError(`--faults: ${unknownName('scenario or fault', strange, known)}`);

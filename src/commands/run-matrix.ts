@@ -86,7 +86,12 @@ async function eachOf(cells: readonly Cell[], atOnce: number, choices: MatrixCho
 async function runCell({ scenario, mode }: Cell, { seed, signal, versions }: MatrixChoices): Promise<JudgedRun> {
   const plan = makePlan(scenario, seed ?? scenario.seed);
   return judgeRun(
-    await simulate(scenario, mode, plan, { signal, onProgress: () => {}, ...(versions && { versions }) }),
+    await simulate(scenario, mode, plan, {
+      signal,
+      sideBySide: true,
+      onProgress: () => {},
+      ...(versions && { versions }),
+    }),
   );
 }
 

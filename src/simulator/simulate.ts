@@ -27,7 +27,12 @@ export interface SimulateOptions {
   readonly versions?: Readonly<Record<string, string>>;
   /** Store servers of the user's own. No fault may strike one: it is no member of the lab. */
   readonly storeUrls?: StoreUrls;
+  /** Other labs run beside this one: their processes let the users go first, so that these are on time. */
+  readonly sideBySide?: boolean;
 }
+
+/** The weight of a process falls by a fifth with each step. */
+const sideBySideNiceness = 10;
 
 /**
  * One run of a scenario in one mode, with real processes:
@@ -46,7 +51,8 @@ export async function simulate(
 ): Promise<RunRecord> {
   const plan = { ...planned, faults: planned.faults.map(fault => strikingIn(mode, fault, scenario)) };
   const journal = new Journal(mode, options.onProgress);
-  const spec = clusterSpec(scenario, mode, plan, options.storeUrls);
+  const niceness = options.sideBySide ? sideBySideNiceness : 0;
+  const spec = { ...clusterSpec(scenario, mode, plan, options.storeUrls), niceness };
   journal.starting(memberNames(spec));
   const cluster = await startCluster(spec, options.signal, journal.member);
   try {

@@ -15,12 +15,14 @@ export class Lab {
   readonly #links: TcpLink[] = [];
   readonly #janitor = new Janitor();
   readonly #listeners: Listeners;
+  readonly #niceness: number;
   readonly #stopping = new AbortController();
   readonly #running: Promise<unknown>[] = [];
   #directory: Promise<string> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(listeners: Listeners) {
+  constructor(listeners: Listeners, niceness = 0) {
+    this.#niceness = niceness;
     this.#listeners = listeners;
   }
 
@@ -37,7 +39,7 @@ export class Lab {
   /** One that somebody else will start, or nobody. */
   add(spec: ProcessSpec): ProcessMember {
     this.#refuseWhenStopped(spec.name);
-    const member = new ProcessMember(spec, this.#janitor, this.#listeners);
+    const member = new ProcessMember(spec, this.#janitor, this.#listeners, this.#niceness);
     this.members.push(member);
     return member;
   }

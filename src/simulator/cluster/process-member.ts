@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../errors.js';
 import type { Counts, Member, MemberState } from './cluster.js';
@@ -80,11 +82,13 @@ export class ProcessMember implements Member {
   readonly #spec: ProcessSpec;
   readonly #janitor: Janitor;
   readonly #listeners: Listeners;
+  readonly #niceness: number;
   #boot: Boot | undefined;
   #state: MemberState = 'dead';
   #retired = false;
 
-  constructor(spec: ProcessSpec, janitor: Janitor, listeners: Listeners) {
+  constructor(spec: ProcessSpec, janitor: Janitor, listeners: Listeners, niceness = 0) {
+    this.#niceness = niceness;
     this.#spec = spec;
     this.#janitor = janitor;
     this.#listeners = listeners;
@@ -186,6 +190,7 @@ export class ProcessMember implements Member {
     });
     const { pid } = child;
     if (pid !== undefined) this.#janitor.watch(kind, pid);
+    if (pid !== undefined && this.#niceness > 0) yieldTo(pid, this.#niceness);
     if (this.#listeners.onLine !== undefined) onLine(child.stderr, line => this.#listeners.onLine?.(line, this.name));
     const boot: Boot = {
       child,
@@ -261,4 +266,15 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 
 export function inWords({ code, signal }: Exit): string {
   return code === null ? String(signal) : `code ${code}`;
+}
+
+/** One that has ended at once, or has gone to another user, stays as it is. */
+function yieldTo(pid: number, niceness: number): void {
+  try {
+    setPriority(pid, getPriority() + niceness);
+    // On Linux each session is a group by itself, and between groups only their own niceness counts (sched(7)).
+    if (process.platform === 'linux') writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
+  } catch {
+    // It is a courtesy: the lag of the driver is measured all the same.
+  }
 }

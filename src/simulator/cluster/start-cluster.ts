@@ -41,6 +41,8 @@ export interface ClusterSpec {
   readonly storesSpec?: StoresSpec;
   /** The links that are wanted, `proxy->backend-1`, `backend-1->redis`: what they join then goes through them. */
   readonly links?: readonly string[];
+  /** Added to the niceness of every process (0 to 19): what drives the users then goes first. */
+  readonly niceness?: number;
 }
 
 /**
@@ -54,7 +56,7 @@ export async function startCluster(
   onState: Listeners['onState'],
   onLine?: Listeners['onLine'],
 ): Promise<Cluster> {
-  const lab = new Lab({ onState, onLine });
+  const lab = new Lab({ onState, onLine }, spec.niceness);
   try {
     return await interruptible(boot(lab, spec), signal);
   } catch (error) {
