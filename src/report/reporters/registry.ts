@@ -13,7 +13,7 @@ export const reporters = {
     report: terminal,
   },
   json: { summary: 'everything that was counted, for scripts (schema 1)', report: json },
-  html: { summary: 'one file with a timeline per mode; opens from disk, needs no network', report: html },
+  html: { summary: 'one file with one timeline for all modes; opens from disk, needs no network', report: html },
   junit: { summary: 'a suite per mode and a case per expectation, for CI servers', report: junit },
   annotations: { summary: 'a line of GitHub Actions for each run that is no pass', report: annotations },
   markdown: { summary: 'the comparison as a table of Markdown, for the summary of a step', report: markdown },
