@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { strike } from '#src/simulator/cluster/process-family.js';
 
 export const root = path.resolve(import.meta.dirname, '../../..');
 
@@ -43,7 +44,8 @@ export async function withHoldfast<T>(
     return await body(holdfast);
   } finally {
     child.kill('SIGKILL');
-    for (const line of await marked(mark)) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+    // Its janitor ends what it has left; who kills the janitor as well leaves it to nobody.
+    for (const line of await settled(() => marked(mark, temporary))) strike(Number(line.split(' ')[0]), 'SIGKILL');
     await rm(folder, { recursive: true, force: true });
     await rm(temporary, { recursive: true, force: true });
   }
@@ -69,7 +71,7 @@ function observe(child: ChildProcess, folder: string, temporary: string, mark: s
         () => `"${text}" in:\n${output.stdout}${output.stderr}`,
       ),
     ended: () => closed,
-    children: () => settled(() => marked(mark, child.pid)),
+    children: () => settled(() => marked(mark, temporary, child.pid)),
     temporaryFiles: () => settled(() => readdir(temporary)),
   };
 }
@@ -89,16 +91,18 @@ async function settled(look: () => Promise<string[]>): Promise<string[]> {
   return left;
 }
 
-/** Processes whose environment carries the mark, as `pid command`. */
-async function marked(mark: string, except?: number): Promise<string[]> {
+/** Processes of a command, as `pid command`: their environment carries its mark, or they stand in its temporary folder.
+ * Redis writes its title over its environment. */
+async function marked(mark: string, temporary: string, except?: number): Promise<string[]> {
   const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name) && Number(name) !== except);
-  const lines = await Promise.all(pids.map(pid => describeIfMarked(pid, mark)));
+  const lines = await Promise.all(pids.map(pid => describeIfMarked(pid, mark, temporary)));
   return lines.filter(line => line !== undefined);
 }
 
-async function describeIfMarked(pid: string, mark: string): Promise<string | undefined> {
+async function describeIfMarked(pid: string, mark: string, temporary: string): Promise<string | undefined> {
   try {
-    if (!(await readFile(`/proc/${pid}/environ`, 'utf8')).includes(mark)) return undefined;
+    const isInside = (await readlink(`/proc/${pid}/cwd`)).startsWith(`${temporary}/`);
+    if (!isInside && !(await readFile(`/proc/${pid}/environ`, 'utf8')).includes(mark)) return undefined;
     return `${pid} ${(await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')}`;
   } catch {
     return undefined;
