@@ -1,4 +1,5 @@
 import type { ModeName } from '../modes.js';
+import { Interrupted } from '../simulator/errors.js';
 import { makePlan, planDurationMs } from '../simulator/plan.js';
 import type { Scenario } from '../simulator/scenario.js';
 import { shortForm } from '../simulator/short-form.js';
@@ -18,7 +19,6 @@ export interface MatrixChoices {
   /** So many labs run side by side. */
   readonly atOnce: number;
   readonly signal: AbortSignal;
-  readonly versions?: Readonly<Record<string, string>>;
   onProgress(progress: MatrixProgress): void;
 }
 
@@ -77,26 +77,23 @@ async function eachOf(cells: readonly Cell[], atOnce: number, choices: MatrixCho
     }),
   );
   const ends = await Promise.allSettled(workers);
-  const first = ends.find(end => end.status === 'rejected' && !(choices.signal.aborted || isInterrupted(end.reason)));
+  const first = ends.find(
+    end => end.status === 'rejected' && !(choices.signal.aborted || end.reason instanceof Interrupted),
+  );
   const any = first ?? ends.find(end => end.status === 'rejected');
   if (any?.status === 'rejected') throw any.reason;
   return results;
 }
 
-async function runCell({ scenario, mode }: Cell, { seed, signal, versions }: MatrixChoices): Promise<JudgedRun> {
+async function runCell({ scenario, mode }: Cell, { seed, signal }: MatrixChoices): Promise<JudgedRun> {
   const plan = makePlan(scenario, seed ?? scenario.seed);
   return judgeRun(
     await simulate(scenario, mode, plan, {
       signal,
       sideBySide: true,
       onProgress: () => {},
-      ...(versions && { versions }),
     }),
   );
-}
-
-function isInterrupted(error: unknown): boolean {
-  return error instanceof Error && error.name === 'Interrupted';
 }
 
 /** How much is done and how long the rest will take, by how long the same amount of planned time has taken so far. */

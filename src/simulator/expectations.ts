@@ -150,8 +150,12 @@ const defects = [
 ];
 
 /** Pure. Whether the expectation sets an upper limit on a defect: more of it than allowed was seen, whatever else was not. */
-export function limitsDefect({ metric, operator }: Expectation): boolean {
-  return defects.includes(metric) && ['==', '<', '<='].includes(operator);
+export function limitsDefect(expectation: Expectation): boolean {
+  return defects.includes(expectation.metric) && isUpperLimit(expectation);
+}
+
+export function isUpperLimit({ operator }: Expectation): boolean {
+  return ['==', '<', '<='].includes(operator);
 }
 
 /** The metrics that are a loss of a session or of what was in it. */

@@ -1,4 +1,4 @@
-import { demandsLoss, type ExpectationLine, parseLine } from './expectations.js';
+import { demandsLoss, type ExpectationLine, isUpperLimit, parseLine } from './expectations.js';
 import type { Scenario } from './scenario.js';
 
 /** So much is enough to see whether somebody is logged out, or something lost. */
@@ -48,9 +48,8 @@ function mapped(expect: Scenario['expect']): Record<string, ExpectationLine[]> {
 /** A demand of loss becomes "some", a limit stays; what is about requests and time says nothing of so few. */
 function ofSoFew(line: ExpectationLine): ExpectationLine[] {
   const expectation = parseLine(line);
-  const { metric, operator, level, during } = expectation;
+  const { metric, level, during } = expectation;
   if (level !== undefined || during !== undefined) return [];
   if (demandsLoss(expectation)) return [`${metric} > 0`];
-  const isLimit = ['==', '<', '<='].includes(operator);
-  return isLimit && /^(?:users|writes)\./.test(metric) ? [line] : [];
+  return isUpperLimit(expectation) && /^(?:users|writes)\./.test(metric) ? [line] : [];
 }
