@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Backend } from './backends.js';
 import type { IsTrusted } from './trusted-peers.js';
 
@@ -74,11 +75,21 @@ export type AttemptFailure =
   | 'http_protocol_error'
   | 'marked_down';
 
+/** A client's connection as the front door (`front.ts`) hands it over: accepted, and out of any TLS. */
+export interface Connection {
+  /** A `TLSSocket` gives plain bytes as any other does. Nothing was read from it that is not there to be read. */
+  readonly socket: Socket;
+  /** The client's IP address, without the port; IPv4 in its own notation. */
+  readonly clientAddress: string;
+  /** It came over TLS. */
+  readonly secure: boolean;
+}
+
 /** How the proxy speaks HTTP. An engine decides nothing: it offers exchanges and carries out what the heart says. */
 export interface Engine {
-  /** Resolves when the port is bound; rejects with the system's error (`EADDRINUSE`, `EACCES`). */
-  listen(host: string, port: number): Promise<{ readonly port: number }>;
-  /** Stops accepting, lets what is in flight finish for at most `graceMs`, then closes everything. */
+  /** From here on the connection is the engine's, which closes it. After `close` it is closed at once. */
+  take(connection: Connection): void;
+  /** Lets what is in flight finish for at most `graceMs`, then closes everything. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -94,8 +105,13 @@ export interface EngineLimits {
   readonly replayBytesMax: number;
 }
 
-export type EngineFactory = (
-  onExchange: (exchange: Exchange) => void,
-  limits: EngineLimits,
-  isTrusted: IsTrusted,
-) => Engine;
+/** What an engine is made of. */
+export interface EngineParts {
+  /** Called once for each request, when its head is in. */
+  readonly onExchange: (exchange: Exchange) => void;
+  readonly limits: EngineLimits;
+  /** Whose X-Forwarded-For and -Proto are believed. */
+  readonly isTrusted: IsTrusted;
+}
+
+export type EngineFactory = (parts: EngineParts) => Engine;

@@ -3,7 +3,8 @@ import { type AdminControl, type BackendView, startAdmin } from './admin.js';
 import { Affinity } from './affinity.js';
 import { AffinityCookies } from './affinity-cookie.js';
 import { engines } from './engines/registry.js';
-import type { Engine } from './exchange.js';
+import type { Engine, Exchange } from './exchange.js';
+import { Front } from './front.js';
 import { HealthWatch, type OnProbe } from './health.js';
 import type { Member } from './member.js';
 import { ProxyMetrics } from './metrics.js';
@@ -58,6 +59,7 @@ class Running implements AdminControl {
   readonly #metrics: ProxyMetrics;
   readonly #affinity: Affinity | undefined;
   readonly #engine: Engine;
+  readonly #front: Front;
   #listening = false;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
   #closed: Promise<void> | undefined;
@@ -84,13 +86,15 @@ class Running implements AdminControl {
       now: Date.now,
     });
     const { make } = named('engine', options.engine, engines);
-    this.#engine = make(exchange => void heart.serve(exchange), options.limits, trustedPeers(options.trusted));
+    const onExchange = (exchange: Exchange) => void heart.serve(exchange);
+    this.#engine = make({ onExchange, limits: options.limits, isTrusted: trustedPeers(options.trusted) });
+    this.#front = new Front(connection => this.#engine.take(connection));
   }
 
   async start(): Promise<RunningProxy> {
     const { backends, host, port, admin } = this.#options;
     await Promise.all(backends.map(({ name, url }) => this.#join(this.#pool.add(url, name))));
-    const bound = await this.#engine.listen(host, port);
+    const bound = await this.#front.listen(host, port);
     this.#listening = true;
     if (admin !== undefined) this.#admin = await startAdmin(admin, this);
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
@@ -108,6 +112,7 @@ class Running implements AdminControl {
     const inFlight = this.#pool.members.reduce((sum, member) => sum + member.inFlight.size, 0);
     if (this.#listening) {
       this.#tell({ kind: 'closing', inFlight });
+      this.#front.close();
       await this.#engine.close(graceMs);
     }
     await this.#admin?.close();

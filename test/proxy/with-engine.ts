@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { Backend } from '#src/proxy/backends.js';
 import type { EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
+import { Front } from '#src/proxy/front.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { trustedPeers } from '#src/proxy/trusted-peers.js';
 import { withToys } from './toy-backend.js';
@@ -52,12 +53,17 @@ export async function withEngine(
     }
     exchange.refuse(502, 'nobody answered', { 'x-own': 'yes' });
   };
-  const engine = make(
-    exchange => void serve(exchange),
-    { ...defaultProxyOptions.limits, ...limits },
-    trustedPeers(trusted),
-  );
-  const { port } = await engine.listen('127.0.0.1', 0);
+  const engine = make({
+    onExchange: exchange => void serve(exchange),
+    limits: { ...defaultProxyOptions.limits, ...limits },
+    isTrusted: trustedPeers(trusted),
+  });
+  const front = new Front(connection => engine.take(connection));
+  const { port } = await front.listen('127.0.0.1', 0);
+  const close = (graceMs: number): Promise<void> => {
+    front.close();
+    return engine.close(graceMs);
+  };
   try {
     await use({
       url: `http://127.0.0.1:${port}`,
@@ -65,10 +71,10 @@ export async function withEngine(
       exchanges,
       settled: count => until(outcomes, count),
       arrived: count => until(exchanges, count),
-      close: graceMs => engine.close(graceMs),
+      close,
     });
   } finally {
-    await engine.close(0);
+    await close(0);
   }
 }
 

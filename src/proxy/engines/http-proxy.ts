@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
-import { type AddressInfo, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
-import type { Engine, EngineFactory, EngineLimits, Exchange } from '../exchange.js';
+import type { Connection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
 import type { IsTrusted } from '../trusted-peers.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
 import { answerBadHead, responseOn } from './http-proxy/bad-head.js';
@@ -18,8 +18,7 @@ const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_
 /** How long an idle connection of a client is kept: longer than browsers and load balancers keep theirs. */
 const clientIdleMs = 75_000;
 
-export const httpProxyEngine: EngineFactory = (onExchange, limits, isTrusted) =>
-  new HttpProxyEngine(onExchange, limits, isTrusted);
+export const httpProxyEngine: EngineFactory = parts => new HttpProxyEngine(parts);
 
 /**
  * Node's HTTP server in front, http-proxy's `web` behind. Of http-proxy only the way out is used: it makes the request
@@ -35,11 +34,11 @@ class HttpProxyEngine implements Engine, Wiring {
   readonly #agents: BackendAgents;
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
   readonly #server: Server;
-  /** Connections that were handed to an upgrade: the server no longer knows them. */
-  readonly #upgraded = new Set<Socket>();
+  readonly #connections = new Map<Socket, Connection>();
   #closing = false;
+  #onEmpty = (): void => {};
 
-  constructor(onExchange: (exchange: Exchange) => void, limits: EngineLimits, isTrusted: IsTrusted) {
+  constructor({ onExchange, limits, isTrusted }: EngineParts) {
     this.limits = limits;
     this.isTrusted = isTrusted;
     this.#onExchange = onExchange;
@@ -59,30 +58,37 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#server.on('request', (request, response) => this.#take(request, response, flawIn(request, fieldsMax)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
     this.#server.on('clientError', answerBadHead);
+    // It never listens itself, and only then begins to look for heads that do not arrive.
+    this.#server.emit('listening');
   }
 
   get closing(): boolean {
     return this.#closing;
   }
 
-  listen(host: string, port: number): Promise<{ readonly port: number }> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.removeListener('error', reject);
-        resolve({ port: portOf(this.#server.address()) });
-      });
+  take(connection: Connection): void {
+    const { socket } = connection;
+    if (this.#closing) return void socket.destroy();
+    this.#connections.set(socket, connection);
+    socket.on('close', () => {
+      this.#connections.delete(socket);
+      if (this.#connections.size === 0) this.#onEmpty();
     });
+    this.#server.emit('connection', socket);
+  }
+
+  of(socket: Socket): Pick<Connection, 'clientAddress' | 'secure'> {
+    return this.#connections.get(socket) ?? { clientAddress: '', secure: false };
   }
 
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
+    // Closes what is idle; that it does not listen is no news.
+    this.#server.close(() => {});
     const timer = setTimeout(() => {
-      this.#server.closeAllConnections();
-      for (const socket of this.#upgraded) socket.destroy();
+      for (const socket of this.#connections.keys()) socket.destroy();
     }, graceMs);
-    await closed;
+    if (this.#connections.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve));
     clearTimeout(timer);
     this.#agents.close();
   }
@@ -108,9 +114,7 @@ class HttpProxyEngine implements Engine, Wiring {
   /** Node's server lets go of the connection: a response of our own answers on it, whether the backend agrees or not. */
   #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (!(socket instanceof Socket)) return void socket.destroy();
-    this.#upgraded.add(socket);
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#upgraded.delete(socket));
     // Pipelined behind a request that is not answered yet: its answer and the tunnel would share the connection.
     if (responseOn(socket) !== undefined) return void socket.destroy();
     const response = new ServerResponse(request);
@@ -133,9 +137,4 @@ function targetOf(url: URL): { protocol: string; host: string; port: number } {
   const target = { protocol: url.protocol, host: url.hostname.replace(/^\[|\]$/g, ''), port };
   targets.set(url, target);
   return target;
-}
-
-function portOf(address: AddressInfo | string | null): number {
-  if (address === null || typeof address === 'string') throw new TypeError(`listening on ${address}, not on a port`);
-  return address.port;
 }

@@ -1,7 +1,8 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
 import { cookieValue } from '../../cookie-header.js';
-import type { EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
+import type { Connection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
 import type { IsTrusted } from '../../trusted-peers.js';
 import { Attempt, type AttemptClient } from './attempt.js';
 import { type Forwarding, forwardedHeaders, hasBody, saysHttps } from './request-head.js';
@@ -13,6 +14,8 @@ export interface Wiring {
   readonly limits: EngineLimits;
   readonly isTrusted: IsTrusted;
   readonly closing: boolean;
+  /** What the front door knows of a connection. */
+  of(socket: Socket): Pick<Connection, 'clientAddress' | 'secure'>;
   /** Sends the request with its present headers, the upload as its body. */
   forward(call: {
     readonly request: IncomingMessage;
@@ -61,10 +64,10 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.target = destination.target;
     this.method = request.method ?? 'GET';
     this.path = request.url ?? '/';
-    // A dual-stack socket writes an IPv4 peer as an IPv6 address.
-    this.clientAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-    this.#trusted = wiring.isTrusted(this.clientAddress);
-    this.secure = 'encrypted' in socket || (this.#trusted && saysHttps(headers));
+    const { clientAddress, secure } = wiring.of(socket);
+    this.clientAddress = clientAddress;
+    this.#trusted = wiring.isTrusted(clientAddress);
+    this.secure = secure || (this.#trusted && saysHttps(headers));
     this.tunnel = tunnel;
     this.upgrade = tunnel !== undefined;
     this.chunked = headers['transfer-encoding'] !== undefined;
