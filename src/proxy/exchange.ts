@@ -22,6 +22,8 @@ export interface Exchange {
   readonly replayable: boolean;
   /** The raw value of the named request cookie, or of its copy number `nth` from 0; undefined when there is none. */
   cookie(name: string, nth?: number): string | undefined;
+  /** The value of the named request header (lower case), several lines joined by `, `; undefined when there is none. */
+  header(name: string): string | undefined;
   /** One attempt. Resolves when the answer is complete, or as soon as it is certain that there will be none. */
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome>;
   /** Ends the attempt that waits for the head of an answer as `broken-off`. No effect once the answer has begun. */

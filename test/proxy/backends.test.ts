@@ -21,6 +21,7 @@ function exchange(method: string, replayable = true): Exchange & { readonly brok
       return brokenOff;
     },
     cookie: () => undefined,
+    header: () => undefined,
     send: () => Promise.resolve(answered(200)),
     breakOff: () => {
       brokenOff = true;

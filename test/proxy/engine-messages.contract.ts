@@ -178,6 +178,16 @@ export function itCarriesMessages(make: EngineFactory): void {
           expect(exchange?.upgrade).to.equal(false);
         },
       ));
+
+    it('shows any header of the request, several lines as one', () =>
+      withEngine(make, [], async ({ url, arrived }) => {
+        await ask(url, '/', { headers: { 'X-Shard': ['a', 'b, c'], 'user-agent': 'it', constructor: '1' } });
+        const [exchange] = await arrived(1);
+        expect(exchange?.header('x-shard')).to.equal('a, b, c');
+        expect(exchange?.header('user-agent')).to.equal('it');
+        expect(exchange?.header('constructor')).to.equal('1');
+        for (const name of ['x-shar', 'tostring', '__proto__']) expect(exchange?.header(name)).to.equal(undefined);
+      }));
   });
 
   describe('bodies', () => {

@@ -13,6 +13,7 @@ const exchange: Exchange = {
   upgrade: false,
   replayable: true,
   cookie: () => undefined,
+  header: () => undefined,
   send: () => Promise.reject(new Error('not sent here')),
   breakOff: () => {},
   endTunnel: () => {},

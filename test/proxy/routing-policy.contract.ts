@@ -90,6 +90,7 @@ export function anExchange(): Exchange {
     upgrade: false,
     replayable: true,
     cookie: () => undefined,
+    header: () => undefined,
     send: () => Promise.resolve({ kind: 'abandoned' }),
     endTunnel() {},
     breakOff() {},

@@ -95,6 +95,12 @@ export class HttpExchange implements Exchange, AttemptClient {
     return cookieValue(this.#given.cookie, name, nth);
   }
 
+  /** From the lines as they came: in `headers` Node keeps only the first of some. */
+  header(name: string): string | undefined {
+    const { headersDistinct } = this.#request;
+    return Object.hasOwn(headersDistinct, name) ? headersDistinct[name]?.join(', ') : undefined;
+  }
+
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome> {
     if (this.gone) return Promise.resolve(abandoned);
     const { upload, response } = this;
