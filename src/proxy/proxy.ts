@@ -6,6 +6,7 @@ import { type OwnAnswer, ownAnswer } from './own-answers.js';
 import type { BackendPool } from './pool.js';
 import { mayRetry } from './retry.js';
 import type { RoutingPolicy } from './routing-policy.js';
+import { RequestTrace, type ServedRequest } from './served-request.js';
 
 export interface ProxyParts {
   readonly pool: BackendPool;
@@ -16,6 +17,8 @@ export interface ProxyParts {
   /** Whether an answer says which backend gave it. */
   readonly namesBackends: boolean;
   readonly now: () => number;
+  /** Told of each request when all is over. Without it nothing is collected. */
+  readonly onServed?: ((request: ServedRequest) => void) | undefined;
 }
 
 const nothingAdded: readonly AddedHeader[] = [];
@@ -34,30 +37,33 @@ export class Heart {
 
   /** One exchange from arrival to reply. Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
+    const { onServed } = this.#parts;
     const arrivedMs = performance.now();
+    const trace = onServed === undefined ? undefined : new RequestTrace(exchange, arrivedMs);
     const tried: Member[] = [];
-    let binding = this.#arrive(exchange);
+    let binding = this.#arrive(exchange, trace);
     let member = this.#choose(exchange, binding, tried);
     let sent = false;
     let last: Outcome | undefined;
     while (member !== undefined) {
       if (last !== undefined) this.#countRetry(last);
-      last = await this.#attempt(exchange, member, binding);
+      last = await this.#attempt(exchange, member, binding, trace);
       sent ||= last.kind === 'broken-off';
       tried.push(member);
       if (!mayGoOn(exchange, last, tried)) break;
-      binding = this.#lose(binding, member);
+      binding = this.#lose(binding, member, trace);
       member = this.#choose(exchange, binding, tried);
     }
     if (last?.kind === 'answered') this.#countAnswer(last.status, performance.now() - arrivedMs);
-    else this.#refuse(exchange, ownAnswer(this.#mustWait(binding) ? undefined : last, sent));
+    else this.#refuse(exchange, ownAnswer(this.#mustWait(binding) ? undefined : last, sent), trace);
+    if (trace !== undefined) onServed?.(trace.served(performance.now()));
   }
 
-  #arrive(exchange: Exchange): Binding {
-    const { affinity, metrics, now } = this.#parts;
+  #arrive(exchange: Exchange, trace: RequestTrace | undefined): Binding {
+    const { affinity, now } = this.#parts;
     if (affinity === undefined) return unbound;
     const binding = affinity.arrive(exchange, now());
-    metrics.affinity(binding.broken ?? (binding.owner === undefined ? 'none' : 'bound'));
+    this.#countAffinity(binding.broken ?? (binding.owner === undefined ? 'none' : 'bound'), trace);
     return binding;
   }
 
@@ -72,16 +78,22 @@ export class Heart {
     return candidates.find(member => member === chosen);
   }
 
-  async #attempt(exchange: Exchange, member: Member, binding: Binding): Promise<Outcome> {
+  async #attempt(
+    exchange: Exchange,
+    member: Member,
+    binding: Binding,
+    trace: RequestTrace | undefined,
+  ): Promise<Outcome> {
     const { pool, metrics } = this.#parts;
     const slot = pool.begin(member, exchange);
-    const outcome = await exchange.send(member, this.#edits(exchange, member, binding));
+    const outcome = await exchange.send(member, this.#edits(exchange, member, binding, trace));
     pool.end(member, slot, outcome);
     metrics.attempt(member.name, outcome.kind);
+    trace?.tried(member.name, outcome);
     return outcome;
   }
 
-  #edits(exchange: Exchange, member: Member, binding: Binding): HeaderEdits {
+  #edits(exchange: Exchange, member: Member, binding: Binding, trace: RequestTrace | undefined): HeaderEdits {
     const told = binding.broken !== undefined && binding.broken !== 'forged';
     const { boot } = member;
     return {
@@ -89,30 +101,42 @@ export class Heart {
       ownCookie: this.#parts.affinity?.cookieName(exchange) ?? '',
       onAnswer: head => {
         member.learn(head.header('holdfast-incarnation'), boot);
-        const added = this.#onAnswer(exchange, member, binding, head);
+        trace?.head(head.status, performance.now());
+        const added = this.#onAnswer(exchange, member, binding, head, trace);
         return this.#parts.namesBackends ? [...added, ...nameOf(member)] : added;
       },
     };
   }
 
   /** The answer may be the first to tell that this is another boot than the one that the cookie names. */
-  #onAnswer(exchange: Exchange, member: Member, binding: Binding, head: AnswerHead): readonly AddedHeader[] {
-    const { affinity, metrics, now } = this.#parts;
+  #onAnswer(
+    exchange: Exchange,
+    member: Member,
+    binding: Binding,
+    head: AnswerHead,
+    trace: RequestTrace | undefined,
+  ): readonly AddedHeader[] {
+    const { affinity, now } = this.#parts;
     if (affinity === undefined) return nothingAdded;
     const bound = binding.owner === member && binding.broken === undefined;
-    if (bound && binding.claims?.incarnation !== member.incarnation) metrics.affinity('reborn');
+    if (bound && binding.claims?.incarnation !== member.incarnation) this.#countAffinity('reborn', trace);
     return affinity.renew(binding, member, exchange, head, now());
   }
 
   /** The browser's backend failed it just now: from here on its binding is broken. */
-  #lose(binding: Binding, member: Member): Binding {
+  #lose(binding: Binding, member: Member, trace: RequestTrace | undefined): Binding {
     if (binding.owner !== member || binding.broken !== undefined) return binding;
-    this.#parts.metrics.affinity('rebound');
+    this.#countAffinity('rebound', trace);
     return { ...binding, broken: 'down' };
   }
 
   #mustWait(binding: Binding): boolean {
     return this.#parts.affinity?.mustWait(binding) ?? false;
+  }
+
+  #countAffinity(outcome: Parameters<ProxyMetrics['affinity']>[0], trace: RequestTrace | undefined): void {
+    this.#parts.metrics.affinity(outcome);
+    if (trace !== undefined) trace.affinity = outcome;
   }
 
   #countRetry(before: Outcome): void {
@@ -124,8 +148,9 @@ export class Heart {
     if (status !== 101) this.#parts.metrics.answered(status, durationMs);
   }
 
-  #refuse(exchange: Exchange, answer: OwnAnswer | undefined): void {
+  #refuse(exchange: Exchange, answer: OwnAnswer | undefined, trace: RequestTrace | undefined): void {
     if (answer === undefined) return;
+    if (trace !== undefined) trace.own = answer;
     this.#parts.metrics.refusedAnswer(answer.status, answer.outcome);
     exchange.refuse(answer.status, answer.reason, answer.headers);
   }
