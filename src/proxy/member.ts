@@ -20,11 +20,10 @@ export class Member implements Backend {
   readonly inFlight = new InFlight();
   readonly bound: BoundBrowsers;
   readonly ejection = new Ejection();
-  /** A connection was refused or broke, or a probe failed: no new bindings until a probe succeeds. */
-  suspect = false;
   /** The drain is over: nothing is left, or the window is. */
   drained = false;
   #state: BackendState = 'down';
+  #suspect = false;
   #incarnation = '1';
   #boot = 1;
   /** It says itself which boot it is; otherwise the proxy counts. */
@@ -34,16 +33,36 @@ export class Member implements Backend {
   #ejected = false;
   #order: Order = 'ready';
   readonly #onEvent: (event: ProxyEvent) => void;
+  readonly #onStanding: () => void;
 
-  constructor(name: string, url: URL, boundIdleMs: number, onEvent: (event: ProxyEvent) => void) {
+  /** `onStanding`: who may take what has changed, by its state or by a suspicion. */
+  constructor(
+    name: string,
+    url: URL,
+    boundIdleMs: number,
+    onEvent: (event: ProxyEvent) => void,
+    onStanding: () => void,
+  ) {
     this.name = name;
     this.url = url;
     this.bound = new BoundBrowsers(boundIdleMs);
     this.#onEvent = onEvent;
+    this.#onStanding = onStanding;
   }
 
   get state(): BackendState {
     return this.#state;
+  }
+
+  /** A connection was refused or broke, or a probe failed: no new bindings until a probe succeeds. */
+  get suspect(): boolean {
+    return this.#suspect;
+  }
+
+  set suspect(suspect: boolean) {
+    if (suspect === this.#suspect) return;
+    this.#suspect = suspect;
+    this.#onStanding();
   }
 
   get incarnation(): string {
@@ -124,9 +143,9 @@ export class Member implements Backend {
   #settle(reason: string): void {
     const from = this.#state;
     this.#state = this.#follows();
-    if (from !== this.#state) {
-      this.#onEvent({ kind: 'backend', backend: this.name, from, to: this.#state, reason });
-    }
+    if (from === this.#state) return;
+    this.#onStanding();
+    this.#onEvent({ kind: 'backend', backend: this.name, from, to: this.#state, reason });
   }
 
   #follows(): BackendState {

@@ -26,6 +26,8 @@ export class BackendPool {
   readonly #members: Member[] = [];
   readonly #draining = new Map<Member, readonly NodeJS.Timeout[]>();
   readonly #ejected = new Map<Member, NodeJS.Timeout>();
+  /** Whoever may take an exchange that was tried nowhere yet; undefined when that has changed. */
+  #untried: readonly Member[] | undefined;
   #named = 0;
 
   constructor(settings: PoolSettings) {
@@ -44,7 +46,7 @@ export class BackendPool {
   add(url: URL, name = `backend-${this.#named + 1}`): Member {
     this.#named += 1;
     const { boundIdleMs, onEvent } = this.#settings;
-    const member = new Member(name, url, boundIdleMs, onEvent);
+    const member = new Member(name, url, boundIdleMs, onEvent, () => (this.#untried = undefined));
     this.#members.push(member);
     return member;
   }
@@ -53,15 +55,16 @@ export class BackendPool {
   remove(name: string): Member | undefined {
     const at = this.#members.findIndex(member => member.name === name);
     const [removed] = at === -1 ? [] : this.#members.splice(at, 1);
+    this.#untried = undefined;
     if (removed !== undefined) this.#stopTimers(removed);
     return removed;
   }
 
   /** Who may take an exchange that is bound to nobody: a suspect only when nobody better is left. */
   candidates(tried: readonly Backend[]): readonly Member[] {
-    const ready = this.#members.filter(member => member.state === 'ready' && !tried.includes(member));
-    const sound = ready.filter(member => !member.suspect);
-    return sound.length > 0 ? sound : ready;
+    if (tried.length > 0) return fitAmong(this.#members.filter(member => !tried.includes(member)));
+    this.#untried ??= fitAmong(this.#members);
+    return this.#untried;
   }
 
   /** Answers with the slot to give back to `end`. */
@@ -168,6 +171,12 @@ export class BackendPool {
     clearTimeout(this.#ejected.get(member));
     this.#ejected.delete(member);
   }
+}
+
+function fitAmong(members: readonly Member[]): readonly Member[] {
+  const ready = members.filter(({ state }) => state === 'ready');
+  const sound = ready.filter(({ suspect }) => !suspect);
+  return sound.length > 0 ? sound : ready;
 }
 
 function tunnelsOf(member: Member): readonly Exchange[] {
