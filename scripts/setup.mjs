@@ -1,6 +1,6 @@
 /**
  * What `npm start` and `npm test` run first: looks what is missing, installs it, says what it did.
- * Packages (npm ci), the build (tsc), redis-server, memcached, and with --test a Chromium for the browser tests.
+ * Packages (npm ci), the build (tsc), redis-server, memcached, and with --test a Chromium and a curl.
  * With nothing missing it only looks, which takes well under a second. Exit code 4: something is missing that it may
  * not install; the last line then is what to type.
  *
@@ -32,6 +32,11 @@ const tools = {
     why: 'a real browser for the page and report tests',
     packages: { 'apt-get': 'chromium', brew: '--cask chromium', dnf: 'chromium', apk: 'chromium' },
   },
+  curl: {
+    commands: ['curl'],
+    why: 'a real client for the proxy tests',
+    packages: { 'apt-get': 'curl', brew: 'curl', dnf: 'curl', apk: 'curl' },
+  },
 };
 
 /** How each package manager is called, and whether it must be root to install. */
@@ -47,6 +52,7 @@ installPackages();
 build();
 if (!needs.includes('--build')) for (const tool of [tools.redis, tools.memcached]) provide(tool);
 if (needs.includes('--test') && !existsSync(process.env.CHROMIUM_PATH ?? '')) provide(tools.chromium);
+if (needs.includes('--test')) provide(tools.curl);
 
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
