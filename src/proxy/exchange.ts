@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
+import type { BackendTls } from './backend-tls.js';
 import type { Backend } from './backends.js';
-import type { IsTrusted } from './trusted-peers.js';
 
 /**
  * One request as an engine offers it to the heart (`proxy.ts`). Head only: bodies stream inside the engine.
@@ -75,6 +75,9 @@ export type AttemptFailure =
   | 'connection_terminated'
   | 'http_response_timeout'
   | 'http_protocol_error'
+  /** Found before a byte of the request was sent: always `refused`. */
+  | 'tls_certificate_error'
+  | 'tls_protocol_error'
   | 'marked_down';
 
 /** A client's connection as the front door (`front.ts`) hands it over: accepted, and out of any TLS. */
@@ -85,6 +88,8 @@ export interface Connection {
   readonly clientAddress: string;
   /** It came over TLS. */
   readonly secure: boolean;
+  /** The client is on the trust list: its X-Forwarded-For, -Proto and Forwarded are believed. */
+  readonly trusted: boolean;
 }
 
 /** How the proxy speaks HTTP. An engine decides nothing: it offers exchanges and carries out what the heart says. */
@@ -112,8 +117,10 @@ export interface EngineParts {
   /** Called once for each request, when its head is in. */
   readonly onExchange: (exchange: Exchange) => void;
   readonly limits: EngineLimits;
-  /** Whose X-Forwarded-For and -Proto are believed. */
-  readonly isTrusted: IsTrusted;
+  /** For backends with `https:` URLs (see `backendTlsOptions`); undefined: verified as Node does by itself. */
+  readonly backendTls: BackendTls | undefined;
+  /** Backends are told the way in a `Forwarded` field too (RFC 7239). */
+  readonly forwarded: boolean;
 }
 
 export type EngineFactory = (parts: EngineParts) => Engine;

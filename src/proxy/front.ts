@@ -1,8 +1,14 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Connection } from './exchange.js';
+import { type IsTrusted, nobodyTrusted } from './trusted-peers.js';
 
 /** A flood of connections must not take the proxy's memory: what comes above this is closed at once. */
 const connectionsMax = 65_536;
+
+export interface FrontSettings {
+  /** Whose word on its own client is believed; nobody's unless given. */
+  readonly isTrusted?: IsTrusted;
+}
 
 /**
  * The front door: listens, accepts, and hands each connection on with what is known of its client. Engines see the
@@ -10,9 +16,11 @@ const connectionsMax = 65_536;
  */
 export class Front {
   readonly #server: Server;
+  readonly #isTrusted: IsTrusted;
 
-  constructor(onConnection: (connection: Connection) => void) {
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => onConnection(facts(socket)));
+  constructor(onConnection: (connection: Connection) => void, { isTrusted = nobodyTrusted }: FrontSettings = {}) {
+    this.#isTrusted = isTrusted;
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => onConnection(this.#facts(socket)));
     this.#server.maxConnections = connectionsMax;
   }
 
@@ -31,11 +39,17 @@ export class Front {
   close(): void {
     this.#server.close();
   }
+
+  /** Whom to trust is settled once per connection, not per request. */
+  #facts(socket: Socket): Connection {
+    const clientAddress = addressOf(socket);
+    return { socket, clientAddress, secure: false, trusted: this.#isTrusted(clientAddress) };
+  }
 }
 
 /** A dual-stack socket writes an IPv4 peer as an IPv6 address. */
-function facts(socket: Socket): Connection {
-  return { socket, clientAddress: (socket.remoteAddress ?? '').replace(/^::ffff:/, ''), secure: false };
+function addressOf({ remoteAddress = '' }: Socket): string {
+  return remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress;
 }
 
 function portOf(address: AddressInfo | string | null): number {

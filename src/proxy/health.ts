@@ -1,3 +1,4 @@
+import type { BackendTls } from './backend-tls.js';
 import type { HealthOptions } from './options.js';
 import { type ProbeResult, probe } from './probe.js';
 
@@ -27,16 +28,18 @@ export class HealthWatch {
   readonly #url: URL;
   readonly #options: HealthOptions;
   readonly #onProbe: OnProbe;
+  readonly #backendTls: BackendTls | undefined;
   #abort: AbortController | undefined;
   #stopped = false;
   #standing: Standing | undefined;
   #timer: NodeJS.Timeout | undefined;
   #again = false;
 
-  constructor(url: URL, options: HealthOptions, onProbe: OnProbe) {
+  constructor(url: URL, options: HealthOptions, onProbe: OnProbe, backendTls?: BackendTls) {
     this.#url = url;
     this.#options = options;
     this.#onProbe = onProbe;
+    this.#backendTls = backendTls;
   }
 
   /** Begins; resolves after the first probe, whatever it said. */
@@ -60,7 +63,7 @@ export class HealthWatch {
     clearTimeout(this.#timer);
     this.#again = false;
     this.#abort = new AbortController();
-    const result = await probe(this.#url, this.#options, this.#abort);
+    const result = await probe(this.#url, this.#options, this.#abort, this.#backendTls);
     this.#abort = undefined;
     if (this.#stopped) return;
     this.#tell(result);

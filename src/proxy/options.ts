@@ -1,4 +1,5 @@
 import type { KeyRing } from '../key-ring.js';
+import type { BackendTls } from './backend-tls.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
 
@@ -22,6 +23,10 @@ export interface ProxyOptions {
   readonly limits: EngineLimits;
   /** Addresses and networks of the proxies in front whose X-Forwarded-For and -Proto are believed. */
   readonly trusted: readonly string[];
+  /** For backends with `https:` URLs; undefined: verified against the authorities that Node knows. */
+  readonly backendTls?: BackendTls | undefined;
+  /** Backends are told the way in a `Forwarded` field too (RFC 7239). */
+  readonly forwarded?: boolean;
   /** Each answer says which backend gave it, and which boot of it, in place of what it may have said itself. */
   readonly namesBackends?: boolean;
   readonly onEvent: (event: ProxyEvent) => void;

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { type BackendTls, backendTlsOptions, hostOf } from './backend-tls.js';
 import type { HealthOptions } from './options.js';
 
 export interface ProbeResult {
@@ -21,6 +22,7 @@ export async function probe(
   url: URL,
   { path, timeoutMs }: Pick<HealthOptions, 'path' | 'timeoutMs'>,
   abort: AbortController,
+  backendTls?: BackendTls,
 ): Promise<ProbeResult> {
   let late = false;
   const timer = setTimeout(() => {
@@ -28,7 +30,7 @@ export async function probe(
     abort.abort();
   }, timeoutMs);
   try {
-    return await ask(new URL(path, url), abort.signal);
+    return await ask(new URL(path, url), abort.signal, backendTls);
   } catch (error) {
     return { ok: false, reason: late ? `no answer within ${timeoutMs} ms` : reasonOf(error), incarnation: undefined };
   } finally {
@@ -36,8 +38,8 @@ export async function probe(
   }
 }
 
-async function ask(url: URL, signal: AbortSignal): Promise<ProbeResult> {
-  const answer = await get(url, signal);
+async function ask(url: URL, signal: AbortSignal, backendTls: BackendTls | undefined): Promise<ProbeResult> {
+  const answer = await get(url, signal, backendTls);
   const status = answer.statusCode ?? 0;
   const body = await beginningOf(answer);
   const named = answer.headers['holdfast-incarnation'];
@@ -48,10 +50,12 @@ async function ask(url: URL, signal: AbortSignal): Promise<ProbeResult> {
   };
 }
 
-function get(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
+function get(url: URL, signal: AbortSignal, backendTls: BackendTls | undefined): Promise<IncomingMessage> {
+  const overTls = url.protocol === 'https:';
+  const request = overTls ? httpsRequest : httpRequest;
+  const tls = overTls ? backendTlsOptions(hostOf(url), backendTls) : {};
   return new Promise((resolve, reject) => {
-    request(url, { agent: false, signal, headers: { 'user-agent': 'holdfast-health' } }, resolve)
+    request(url, { ...tls, agent: false, signal, headers: { 'user-agent': 'holdfast-health' } }, resolve)
       .on('error', reject)
       .end();
   });

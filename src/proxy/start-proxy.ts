@@ -87,8 +87,9 @@ class Running implements AdminControl {
     });
     const { make } = named('engine', options.engine, engines);
     const onExchange = (exchange: Exchange) => void heart.serve(exchange);
-    this.#engine = make({ onExchange, limits: options.limits, isTrusted: trustedPeers(options.trusted) });
-    this.#front = new Front(connection => this.#engine.take(connection));
+    const { limits, backendTls, forwarded = false } = options;
+    this.#engine = make({ onExchange, limits, backendTls, forwarded });
+    this.#front = new Front(connection => this.#engine.take(connection), { isTrusted: trustedPeers(options.trusted) });
   }
 
   async start(): Promise<RunningProxy> {
@@ -167,7 +168,7 @@ class Running implements AdminControl {
       if (edge && standing.up) this.#pool.up(member, reason);
       else if (edge) this.#pool.down(member, reason);
     };
-    const watch = new HealthWatch(member.url, this.#options.health, onProbe);
+    const watch = new HealthWatch(member.url, this.#options.health, onProbe, this.#options.backendTls);
     this.#watches.set(member, watch);
     return watch.start();
   }

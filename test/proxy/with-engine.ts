@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import type { BackendTls } from '#src/proxy/backend-tls.js';
 import type { Backend } from '#src/proxy/backends.js';
 import type { EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
 import { Front } from '#src/proxy/front.js';
@@ -28,7 +29,7 @@ export async function withEngine(
   make: EngineFactory,
   urls: readonly URL[],
   use: (engine: RunningEngine) => Promise<void>,
-  { edits = noEdits, limits = {}, trusted = [] }: EngineTest = {},
+  { edits = noEdits, limits = {}, trusted = [], backendTls, forwarded = false }: EngineTest = {},
 ): Promise<void> {
   const outcomes: Outcome[] = [];
   const exchanges: Exchange[] = [];
@@ -56,9 +57,10 @@ export async function withEngine(
   const engine = make({
     onExchange: exchange => void serve(exchange),
     limits: { ...defaultProxyOptions.limits, ...limits },
-    isTrusted: trustedPeers(trusted),
+    backendTls,
+    forwarded,
   });
-  const front = new Front(connection => engine.take(connection));
+  const front = new Front(connection => engine.take(connection), { isTrusted: trustedPeers(trusted) });
   const { port } = await front.listen('127.0.0.1', 0);
   const close = (graceMs: number): Promise<void> => {
     front.close();
@@ -79,6 +81,8 @@ export async function withEngine(
 }
 
 export interface EngineTest {
+  readonly backendTls?: BackendTls;
+  readonly forwarded?: boolean;
   readonly trusted?: readonly string[];
   readonly edits?: HeaderEdits;
   readonly limits?: Partial<EngineLimits>;

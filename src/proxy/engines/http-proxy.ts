@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
+import { hostOf } from '../backend-tls.js';
 import type { Connection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
-import type { IsTrusted } from '../trusted-peers.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
 import { answerBadHead, responseOn } from './http-proxy/bad-head.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
@@ -14,6 +14,8 @@ const nowhere = { target: '/', host: undefined };
 const badTarget: Flaw = { status: 400, reason: 'The request target is none that is served here.' };
 /** Node reads no body behind an upgrade: what follows the head would be neither body nor tunnel. */
 const bodyOnUpgrade: Flaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
+/** Of a connection that is gone. */
+const nobody = { clientAddress: '', secure: false, trusted: false };
 const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_request_error; outcome=not-sent' };
 /** How long an idle connection of a client is kept: longer than browsers and load balancers keep theirs. */
 const clientIdleMs = 75_000;
@@ -29,7 +31,7 @@ export const httpProxyEngine: EngineFactory = parts => new HttpProxyEngine(parts
  */
 class HttpProxyEngine implements Engine, Wiring {
   readonly limits: EngineLimits;
-  readonly isTrusted: IsTrusted;
+  readonly forwarded: boolean;
   readonly #onExchange: (exchange: Exchange) => void;
   readonly #agents: BackendAgents;
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
@@ -38,11 +40,11 @@ class HttpProxyEngine implements Engine, Wiring {
   #closing = false;
   #onEmpty = (): void => {};
 
-  constructor({ onExchange, limits, isTrusted }: EngineParts) {
+  constructor({ onExchange, limits, backendTls, forwarded }: EngineParts) {
     this.limits = limits;
-    this.isTrusted = isTrusted;
+    this.forwarded = forwarded;
     this.#onExchange = onExchange;
-    this.#agents = new BackendAgents(limits.connectMs);
+    this.#agents = new BackendAgents(limits.connectMs, backendTls);
     this.#server = createServer({
       headersTimeout: limits.clientHeadMs,
       // A long upload is no offence; one that stalls is, and the exchange watches for that.
@@ -77,8 +79,8 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#server.emit('connection', socket);
   }
 
-  of(socket: Socket): Pick<Connection, 'clientAddress' | 'secure'> {
-    return this.#connections.get(socket) ?? { clientAddress: '', secure: false };
+  of(socket: Socket): Pick<Connection, 'clientAddress' | 'secure' | 'trusted'> {
+    return this.#connections.get(socket) ?? nobody;
   }
 
   async close(graceMs: number): Promise<void> {
@@ -134,7 +136,7 @@ function targetOf(url: URL): { protocol: string; host: string; port: number } {
   const known = targets.get(url);
   if (known !== undefined) return known;
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
-  const target = { protocol: url.protocol, host: url.hostname.replace(/^\[|\]$/g, ''), port };
+  const target = { protocol: url.protocol, host: hostOf(url), port };
   targets.set(url, target);
   return target;
 }

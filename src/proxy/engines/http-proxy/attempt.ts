@@ -1,5 +1,7 @@
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { closeAbruptly } from '../../abrupt-close.js';
+import { tlsFailure } from '../../backend-tls.js';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
 import { answerHead, answerLines, interimHead } from './answer-head.js';
@@ -116,7 +118,8 @@ export class Attempt implements UploadListener {
 
   #outcomeOf(code: unknown): Outcome {
     if (!this.#redialled && !wasEstablished(this.#request?.socket ?? null)) {
-      return { kind: 'refused', reason: code === 'ETIMEDOUT' ? 'connection_timeout' : 'connection_refused' };
+      const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : (tlsFailure(code) ?? 'connection_refused');
+      return { kind: 'refused', reason };
     }
     const garbled = typeof code === 'string' && code.startsWith('HPE_');
     return { kind: 'broken-off', reason: garbled ? 'http_protocol_error' : 'connection_terminated' };
@@ -211,8 +214,8 @@ export class Attempt implements UploadListener {
     this.#settle(outcome);
     // Closing the connection is the only way left to say that this is not all.
     const { response } = this.#client;
-    if (this.#framed) response.destroy();
-    else response.socket?.resetAndDestroy();
+    if (this.#framed || response.socket === null) response.destroy();
+    else closeAbruptly(response.socket);
   }
 
   /** Otherwise the answer ends with the client's connection (HTTP/1.0), and an orderly end would say that this is all. */

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { type BackendTls, backendTlsOptions } from '../../backend-tls.js';
 
 /** Connections that were established: whatever failed on one of these may have reached the backend. */
 const established = new WeakSet<Duplex>();
@@ -28,10 +29,13 @@ export class BackendAgents {
   readonly #tls: Agents;
 
   /** A connection that is not there after `connectMs` is given up with the code `ETIMEDOUT`. */
-  constructor(connectMs: number) {
+  constructor(connectMs: number, backendTls: BackendTls | undefined) {
     const pooled = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, timeout: idleMs };
     this.#plain = { pooled: new PlainAgent(pooled, connectMs), fresh: new PlainAgent({}, connectMs) };
-    this.#tls = { pooled: new TlsAgent(pooled, connectMs), fresh: new TlsAgent({}, connectMs) };
+    this.#tls = {
+      pooled: new TlsAgent(pooled, connectMs, backendTls),
+      fresh: new TlsAgent({}, connectMs, backendTls),
+    };
   }
 
   for(url: URL): Agents {
@@ -63,14 +67,22 @@ class PlainAgent extends HttpAgent {
 
 class TlsAgent extends HttpsAgent {
   readonly #connectMs: number;
+  readonly #backendTls: BackendTls | undefined;
 
-  constructor(options: ConstructorParameters<typeof HttpsAgent>[0], connectMs: number) {
-    super(options);
+  constructor(
+    options: ConstructorParameters<typeof HttpsAgent>[0],
+    connectMs: number,
+    backendTls: BackendTls | undefined,
+  ) {
+    // Without a name here Node takes the request's Host field, and has a pool of connections for each of those.
+    super({ ...options, servername: '' });
     this.#connectMs = connectMs;
+    this.#backendTls = backendTls;
   }
 
-  override createConnection(...given: Parameters<HttpsAgent['createConnection']>): Made {
-    return bounded(super.createConnection(...given), 'secureConnect', this.#connectMs);
+  override createConnection(...[options, made]: Parameters<HttpsAgent['createConnection']>): Made {
+    const tls = backendTlsOptions(options.host ?? '', this.#backendTls);
+    return bounded(super.createConnection({ ...options, ...tls }, made), 'secureConnect', this.#connectMs);
   }
 }
 

@@ -3,19 +3,19 @@ import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
 import { cookieValue } from '../../cookie-header.js';
 import type { Connection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
-import type { IsTrusted } from '../../trusted-peers.js';
+import { cameSecure } from '../../forwarding.js';
 import { Attempt, type AttemptClient } from './attempt.js';
-import { type Forwarding, forwardedHeaders, hasBody, saysHttps } from './request-head.js';
+import { type Forwarding, forwardedHeaders, hasBody, saidProto } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import { Upload } from './upload.js';
 
 /** What an exchange needs of its engine. */
 export interface Wiring {
   readonly limits: EngineLimits;
-  readonly isTrusted: IsTrusted;
+  readonly forwarded: boolean;
   readonly closing: boolean;
   /** What the front door knows of a connection. */
-  of(socket: Socket): Pick<Connection, 'clientAddress' | 'secure'>;
+  of(socket: Socket): Pick<Connection, 'clientAddress' | 'secure' | 'trusted'>;
   /** Sends the request with its present headers, the upload as its body. */
   forward(call: {
     readonly request: IncomingMessage;
@@ -64,10 +64,10 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.target = destination.target;
     this.method = request.method ?? 'GET';
     this.path = request.url ?? '/';
-    const { clientAddress, secure } = wiring.of(socket);
+    const { clientAddress, secure, trusted } = wiring.of(socket);
     this.clientAddress = clientAddress;
-    this.#trusted = wiring.isTrusted(clientAddress);
-    this.secure = secure || (this.#trusted && saysHttps(headers));
+    this.#trusted = trusted;
+    this.secure = cameSecure(secure, trusted ? saidProto(headers) : undefined);
     this.tunnel = tunnel;
     this.upgrade = tunnel !== undefined;
     this.chunked = headers['transfer-encoding'] !== undefined;
@@ -153,7 +153,8 @@ export class HttpExchange implements Exchange, AttemptClient {
       given: this.#given,
       httpVersion: this.#request.httpVersion,
       host: this.#host,
-      forwardedFor: this.#trusted ? this.#given['x-forwarded-for'] : undefined,
+      trusted: this.#trusted,
+      forwarded: this.#wiring.forwarded,
       clientAddress: this.clientAddress,
       secure: this.secure,
       upgrade: this.upgrade ? this.#given.upgrade : undefined,

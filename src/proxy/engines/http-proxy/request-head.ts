@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { withoutCookie } from '../../cookie-header.js';
 import type { HeaderEdits } from '../../exchange.js';
+import { appended, forwardedElement } from '../../forwarding.js';
 import { namedInConnection } from './hop-by-hop.js';
 
 /** What the head for a backend is made of, apart from what the heart changes. */
@@ -9,8 +10,10 @@ export interface Forwarding {
   readonly given: IncomingHttpHeaders;
   readonly httpVersion: string;
   readonly host: string | undefined;
-  /** What a trusted proxy in front says of the way before it. */
-  readonly forwardedFor: string | readonly string[] | undefined;
+  /** What the peer says of the way before it is believed. */
+  readonly trusted: boolean;
+  /** By option: a `Forwarded` field too. */
+  readonly forwarded: boolean;
   readonly clientAddress: string;
   readonly secure: boolean;
   /** `websocket` for an upgrade, else undefined. */
@@ -59,10 +62,13 @@ export function forwardedHeaders(forwarding: Forwarding, edits: HeaderEdits): In
 }
 
 function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
-  const { given, httpVersion, host, forwardedFor, clientAddress, secure, upgrade } = forwarding;
+  const { given, httpVersion, host, trusted, clientAddress, secure, upgrade } = forwarding;
   const via = `${httpVersion} holdfast`;
   headers.via = headers.via === undefined ? via : `${headers.via}, ${via}`;
-  headers['x-forwarded-for'] = forwardedFor === undefined ? clientAddress : `${forwardedFor}, ${clientAddress}`;
+  headers['x-forwarded-for'] = appended(trusted ? one(given['x-forwarded-for']) : undefined, clientAddress);
+  if (forwarding.forwarded) {
+    headers.forwarded = appended(trusted ? given.forwarded : undefined, forwardedElement(clientAddress, host, secure));
+  }
   headers['x-forwarded-proto'] = secure ? 'https' : 'http';
   if (host !== undefined) {
     headers.host = host;
@@ -77,10 +83,13 @@ function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
   }
 }
 
-/** Several proxies in front each add a word; the last one was added by the one that is trusted. */
-export function saysHttps(given: IncomingHttpHeaders): boolean {
-  const words = String(given['x-forwarded-proto'] ?? '').split(',');
-  return words.at(-1)?.trim().toLowerCase() === 'https';
+export function saidProto(given: IncomingHttpHeaders): string | undefined {
+  return one(given['x-forwarded-proto']);
+}
+
+/** Node joins the lines of these fields; its types do not know. */
+function one(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value;
 }
 
 export interface Flaw {

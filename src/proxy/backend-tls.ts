@@ -1,0 +1,68 @@
+import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+
+/** How the certificates of `https:` backends are judged. */
+export interface BackendTls {
+  /** PEM; takes the place of the authorities that Node knows. */
+  readonly ca: string | undefined;
+  /** False: any certificate will do. */
+  readonly rejectUnauthorized: boolean;
+  /** The name that is asked for (SNI) and that the certificate must be for; undefined: the host of the backend's URL. */
+  readonly servername: string | undefined;
+}
+
+/** As sockets want it: an IPv6 address without its brackets. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
+/**
+ * What engines and health checks add to `tls.connect`. `host` is the backend's, without brackets. The name never comes
+ * from the request's Host field, as it would by Node's own rule: what is to be verified is not the client's to say.
+ * An address is no name (RFC 6066 §3): none is asked for then, and the certificate must be for the address.
+ */
+export function backendTlsOptions(host: string, tls: BackendTls | undefined): ConnectionOptions {
+  return {
+    servername: tls?.servername ?? (isIP(host) === 0 ? host : ''),
+    rejectUnauthorized: tls?.rejectUnauthorized ?? true,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
+  };
+}
+
+/** What went wrong before a byte of a request could be sent, by the names of RFC 9209 §2.3; undefined: not TLS. */
+export function tlsFailure(code: unknown): 'tls_certificate_error' | 'tls_protocol_error' | undefined {
+  if (typeof code !== 'string') return undefined;
+  if (certificateCodes.has(code)) return 'tls_certificate_error';
+  return code === 'EPROTO' || code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')
+    ? 'tls_protocol_error'
+    : undefined;
+}
+
+/** OpenSSL's names, as Node gives them, and Node's own for a certificate that is for somebody else. */
+const certificateCodes: ReadonlySet<string> = new Set([
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'ERR_TLS_CERT_ALTNAME_FORMAT',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_CRL',
+  'UNABLE_TO_DECRYPT_CERT_SIGNATURE',
+  'UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_NOT_YET_VALID',
+  'CERT_HAS_EXPIRED',
+  'ERROR_IN_CERT_NOT_BEFORE_FIELD',
+  'ERROR_IN_CERT_NOT_AFTER_FIELD',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_CHAIN_TOO_LONG',
+  'CERT_REVOKED',
+  'INVALID_CA',
+  'PATH_LENGTH_EXCEEDED',
+  'INVALID_PURPOSE',
+  'CERT_UNTRUSTED',
+  'CERT_REJECTED',
+  'HOSTNAME_MISMATCH',
+]);
