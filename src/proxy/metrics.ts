@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { BackendView } from './admin.js';
 import type { BackendState } from './backends.js';
-import { DurationHistogram } from './duration-histogram.js';
+import { type DurationCounts, DurationHistogram } from './duration-histogram.js';
 import type { Outcome } from './exchange.js';
 
 const prefix = 'holdfast_proxy';
@@ -24,10 +24,20 @@ const affinityZero = {
   down: 0,
   draining: 0,
 };
-const attemptZero = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandoned: 0 } satisfies Record<
-  Outcome['kind'],
-  number
->;
+type AttemptCounts = Record<Outcome['kind'], number>;
+const attemptZero: AttemptCounts = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandoned: 0 };
+const retryZero = { refused: 0, 'broken-off': 0 };
+
+/** Everything that is counted, as plain data: it can be sent to another process. */
+export interface ProxyCounts {
+  readonly affinity: typeof affinityZero;
+  readonly attempts: Map<string, AttemptCounts>;
+  readonly retries: typeof retryZero;
+  /** By status. */
+  readonly answered: Float64Array;
+  readonly own: Readonly<Record<'not-sent' | 'unknown', Float64Array>>;
+  readonly durations: DurationCounts;
+}
 
 /**
  * Counts what the proxy does. The methods of the hot path add one to a plain number; the numbers become Prometheus
@@ -36,69 +46,83 @@ const attemptZero = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandone
 export class ProxyMetrics {
   readonly #registry = new Registry();
   readonly #durations = new DurationHistogram();
-  readonly #affinity = { ...affinityZero };
-  readonly #attempts = new Map<string, Record<Outcome['kind'], number>>();
-  readonly #retries = { refused: 0, 'broken-off': 0 };
-  readonly #answered = new Float64Array(statusEnd);
-  readonly #own = { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) };
+  readonly counts: ProxyCounts = {
+    affinity: { ...affinityZero },
+    attempts: new Map(),
+    retries: { ...retryZero },
+    answered: new Float64Array(statusEnd),
+    own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
+    durations: this.#durations.counts,
+  };
 
-  constructor(list: () => readonly BackendView[]) {
+  /** `list`: the backends to show beside what is counted. */
+  constructor(list: () => readonly BackendView[] = () => []) {
+    const { affinity, attempts, retries, answered, own } = this.counts;
     this.#counter(
       'requests_total',
       'Requests that got an answer, by status and by who gave it.',
       ['status', 'from'],
       () => [
-        ...byStatus(this.#answered, { from: 'backend' }),
-        ...byStatus(sum(this.#own['not-sent'], this.#own.unknown), { from: 'proxy' }),
+        ...byStatus(answered, { from: 'backend' }),
+        ...byStatus(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
       ],
     );
     this.#counter(
       'own_answers_total',
       'Answers of the proxy itself; outcome "unknown" means that a backend may have carried the request out.',
       ['status', 'outcome'],
-      () => [
-        ...byStatus(this.#own['not-sent'], { outcome: 'not-sent' }),
-        ...byStatus(this.#own.unknown, { outcome: 'unknown' }),
-      ],
+      () => [...byStatus(own['not-sent'], { outcome: 'not-sent' }), ...byStatus(own.unknown, { outcome: 'unknown' })],
     );
     this.#counter(
       'affinity_total',
       'What became of affinities; a loss while a request is served counts beside what its cookie said.',
       ['outcome'],
-      () => labelled(this.#affinity, 'outcome'),
+      () => labelled(affinity, 'outcome'),
     );
     this.#counter('retries_total', 'Tries on a further backend, by how the one before ended.', ['kind'], () =>
-      labelled(this.#retries, 'kind'),
+      labelled(retries, 'kind'),
     );
     this.#counter('attempts_total', 'Tries on a backend, by how they ended.', ['backend', 'outcome'], () =>
-      [...this.#attempts].flatMap(([backend, counts]) => labelled(counts, 'outcome', { backend })),
+      [...attempts].flatMap(([backend, counts]) => labelled(counts, 'outcome', { backend })),
     );
     this.#backendGauges(list);
   }
 
   /** What became of an affinity. A request that loses its backend while it is being served is counted again for that. */
   affinity(outcome: keyof typeof affinityZero): void {
-    this.#affinity[outcome] += 1;
+    this.counts.affinity[outcome] += 1;
   }
 
   attempt(backend: string, outcome: Outcome['kind']): void {
-    const counts = this.#attempts.get(backend) ?? this.#newBackend(backend);
-    counts[outcome] += 1;
+    this.#attemptsOn(backend)[outcome] += 1;
   }
 
   retry(kind: 'refused' | 'broken-off'): void {
-    this.#retries[kind] += 1;
+    this.counts.retries[kind] += 1;
   }
 
   /** An answer that a backend gave; the time is from the request's arrival to the answer's end. */
   answered(status: number, durationMs: number): void {
-    count(this.#answered, status);
+    count(this.counts.answered, status);
     this.#durations.observe(durationMs);
   }
 
   /** An answer that the proxy gave itself. */
   refusedAnswer(status: number, outcome: 'not-sent' | 'unknown'): void {
-    count(this.#own[outcome], status);
+    count(this.counts.own[outcome], status);
+  }
+
+  /** Counts on from what was counted elsewhere. */
+  add({ affinity, attempts, retries, answered, own, durations }: ProxyCounts): void {
+    const { counts } = this;
+    addEach(counts.affinity, affinity);
+    for (const [backend, ended] of attempts) addEach(this.#attemptsOn(backend), ended);
+    addEach(counts.retries, retries);
+    addSlots(counts.answered, answered);
+    addSlots(counts.own['not-sent'], own['not-sent']);
+    addSlots(counts.own.unknown, own.unknown);
+    addSlots(counts.durations.buckets, durations.buckets);
+    counts.durations.sumMs += durations.sumMs;
   }
 
   /** Everything in the text format of Prometheus (version 0.0.4). */
@@ -110,10 +134,15 @@ export class ProxyMetrics {
     return `${await this.#registry.metrics()}\n${durations}`;
   }
 
-  #newBackend(backend: string): Record<Outcome['kind'], number> {
-    const name = this.#attempts.size < backendsMax ? backend : 'other';
-    const counts = this.#attempts.get(name) ?? { ...attemptZero };
-    this.#attempts.set(name, counts);
+  #attemptsOn(backend: string): AttemptCounts {
+    return this.counts.attempts.get(backend) ?? this.#newBackend(backend);
+  }
+
+  #newBackend(backend: string): AttemptCounts {
+    const { attempts } = this.counts;
+    const name = attempts.size < backendsMax ? backend : 'other';
+    const counts = attempts.get(name) ?? { ...attemptZero };
+    attempts.set(name, counts);
     return counts;
   }
 
@@ -163,6 +192,14 @@ export class ProxyMetrics {
 function count(counts: Float64Array, status: number): void {
   const slot = status > 99 && status < statusEnd ? status : 0;
   counts[slot] = (counts[slot] ?? 0) + 1;
+}
+
+function addEach(counts: Record<string, number>, others: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(others)) counts[name] = (counts[name] ?? 0) + value;
+}
+
+function addSlots(counts: Float64Array, others: Float64Array): void {
+  counts.set(sum(counts, others));
 }
 
 function sum(some: Float64Array, others: Float64Array): Float64Array {

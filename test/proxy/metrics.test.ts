@@ -127,6 +127,37 @@ describe('proxy metrics', () => {
   });
 });
 
+describe('proxy metrics of several processes', () => {
+  it('are added, each of them, whatever is counted', async () => {
+    const [one, other, sum] = [new ProxyMetrics(), new ProxyMetrics(), new ProxyMetrics()];
+    one.attempt('backend-1', 'answered');
+    other.attempt('backend-1', 'answered');
+    for (const metrics of [one, other]) setEach(metrics.counts, 7);
+    for (const { counts } of [one, other]) sum.add(structuredClone(counts));
+    const leaves = numbersIn(sum.counts);
+    expect(leaves.length).to.be.greaterThan(3000);
+    expect(new Set(leaves)).to.deep.equal(new Set([14]));
+    expect(await sum.text()).to.include('attempts_total{backend="backend-1",outcome="answered"} 14\n');
+  });
+});
+
+/** What a metric that is added later brings along is met here too. */
+function setEach(counts: object, value: number): void {
+  if (counts instanceof Map) for (const each of counts.values()) setEach(each, value);
+  else if (counts instanceof Float64Array) counts.fill(value);
+  else
+    for (const [name, each] of Object.entries(counts)) {
+      if (typeof each === 'number') Object.assign(counts, { [name]: value });
+      else setEach(each, value);
+    }
+}
+
+function numbersIn(counts: unknown): number[] {
+  if (typeof counts === 'number') return [counts];
+  if (counts instanceof Float64Array) return [...counts];
+  return Object.values(counts instanceof Map ? Object.fromEntries(counts) : Object(counts)).flatMap(numbersIn);
+}
+
 /** The samples that are not zero, without the common prefix and the histogram, sorted. */
 function counted(text: string): string[] {
   return text

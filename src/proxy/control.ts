@@ -1,0 +1,111 @@
+import { type AdminControl, type BackendView, startAdmin } from './admin.js';
+import type { Crew } from './crew.js';
+import { HealthWatch, type OnProbe } from './health.js';
+import type { Member } from './member.js';
+import { ProxyMetrics } from './metrics.js';
+import type { ProxyEvent, ProxyOptions, RunningProxy } from './options.js';
+import { BackendPool } from './pool.js';
+
+/** Decides, once for whatever serves: health checks, orders of the operator, events, admin API. It serves nobody. */
+export class Control implements AdminControl {
+  readonly #options: ProxyOptions;
+  readonly #listeners = new Set<(event: ProxyEvent) => void>();
+  readonly #watches = new Map<Member, HealthWatch>();
+  readonly #pool: BackendPool;
+  readonly #crew: Crew;
+  #listening = false;
+  #admin: { readonly url: string; close(): Promise<void> } | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** Throws what `makeCrew` throws. */
+  constructor(options: ProxyOptions, makeCrew: (pool: BackendPool) => Crew) {
+    this.#options = options;
+    this.#listeners.add(options.onEvent);
+    const onEvent = (event: ProxyEvent) => this.#tell(event);
+    const boundIdleMs = options.affinity?.idleMs ?? 0;
+    const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
+    const { drainMs } = options;
+    this.#pool = new BackendPool({ drainMs, boundIdleMs, now: Date.now, random: Math.random, onEvent, onSuspect });
+    this.#crew = makeCrew(this.#pool);
+  }
+
+  async start(): Promise<RunningProxy> {
+    const { backends, host, admin } = this.#options;
+    await Promise.all(backends.map(({ name, url }) => this.#join(this.#pool.add(url, name))));
+    const bound = await this.#crew.listen();
+    this.#listening = true;
+    if (admin !== undefined) this.#admin = await startAdmin(admin, this);
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
+    const adminUrl = this.#admin?.url;
+    this.#tell({ kind: 'listening', url, adminUrl });
+    return { url, adminUrl, close: graceMs => this.close(graceMs) };
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closed ??= this.#close(graceMs);
+    return this.#closed;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const inFlight = this.#pool.members.reduce((sum, member) => sum + member.inFlight.size, 0);
+    if (this.#listening) this.#tell({ kind: 'closing', inFlight });
+    await this.#crew.close(graceMs);
+    await this.#admin?.close();
+    for (const watch of this.#watches.values()) watch.stop();
+    this.#pool.close();
+  }
+
+  list(): BackendView[] {
+    return this.#pool.members.map(member => this.#pool.view(member));
+  }
+
+  setState(name: string, state: 'drain' | 'maint' | 'ready', windowMs?: number): 'done' | 'unknown' {
+    const member = this.#pool.find(name);
+    if (member === undefined) return 'unknown';
+    this.#pool.obey(member, state, windowMs);
+    return 'done';
+  }
+
+  add(url: URL): BackendView {
+    const member = this.#pool.add(url);
+    void this.#join(member);
+    return this.#pool.view(member);
+  }
+
+  remove(name: string): 'done' | 'unknown' {
+    const member = this.#pool.remove(name);
+    if (member === undefined) return 'unknown';
+    this.#watches.get(member)?.stop();
+    this.#watches.delete(member);
+    return 'done';
+  }
+
+  async metrics(): Promise<string> {
+    const all = new ProxyMetrics(() => this.list());
+    for (const counts of await this.#crew.counts()) all.add(counts);
+    return all.text();
+  }
+
+  onEvent(listener: (event: ProxyEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #tell(event: ProxyEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Resolves when it was probed once: before that it is down. */
+  #join(member: Member): Promise<void> {
+    this.#crew.join(member);
+    const onProbe: OnProbe = ({ ok, reason, incarnation }, standing, edge) => {
+      member.learn(incarnation);
+      member.suspect = !ok;
+      if (edge && standing.up) this.#pool.up(member, reason);
+      else if (edge) this.#pool.down(member, reason);
+    };
+    const watch = new HealthWatch(member.url, this.#options.health, onProbe, this.#options.backendTls);
+    this.#watches.set(member, watch);
+    return watch.start();
+  }
+}

@@ -1,0 +1,17 @@
+import type { Member } from './member.js';
+import type { ProxyCounts } from './metrics.js';
+
+/**
+ * What serves, as whoever decides (`control.ts`) sees it: this process itself (`serving.ts`), which shares the members
+ * of the pool, or its workers, which are told of them.
+ */
+export interface Crew {
+  /** Resolves when the port is bound; rejects with the system's error (`EADDRINUSE`, `EACCES`). */
+  listen(): Promise<{ readonly port: number }>;
+  /** A backend joined the pool: before the first exchange that could be for it. */
+  join(member: Member): void;
+  /** What was counted so far, one for each process that serves. */
+  counts(): Promise<readonly ProxyCounts[]>;
+  /** Accepts nothing more; resolves when what was in flight is finished, at most `graceMs` later. */
+  close(graceMs: number): Promise<void>;
+}
