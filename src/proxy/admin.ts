@@ -21,6 +21,8 @@ export interface BackendView {
 
 /** What the admin API can ask of the proxy. `unknown`: there is no backend of that name. */
 export interface AdminControl {
+  /** Resolves when what was asked for before holds everywhere, and the counts of `list` are those of now. */
+  refresh(): Promise<void>;
   list(): readonly BackendView[];
   setState(name: string, state: 'drain' | 'maint' | 'ready', windowMs?: number): 'done' | 'unknown';
   add(url: URL): BackendView;
@@ -117,7 +119,8 @@ function decoded(name = ''): string {
   }
 }
 
-function listBackends({ response, control }: Call): void {
+async function listBackends({ response, control }: Call): Promise<void> {
+  await control.refresh();
   answer(response, 200, { backends: control.list() });
 }
 
@@ -139,12 +142,14 @@ async function changeState({ request, response, control, name }: Call): Promise<
   if (!parsed.ok) return refuse(response, { status: 400, error: parsed.error });
   const { state, windowMs } = parsed.value;
   if (control.setState(name, state, windowMs) === 'unknown') return refuse(response, unknownBackend(control, name));
+  await control.refresh();
   answer(response, 200, control.list().find(view => view.name === name) ?? {});
 }
 
-function removeBackend({ response, control, name }: Call): void {
-  if (control.remove(name) === 'unknown') refuse(response, unknownBackend(control, name));
-  else response.writeHead(204).end();
+async function removeBackend({ response, control, name }: Call): Promise<void> {
+  if (control.remove(name) === 'unknown') return refuse(response, unknownBackend(control, name));
+  await control.refresh();
+  response.writeHead(204).end();
 }
 
 async function writeMetrics({ response, control }: Call): Promise<void> {

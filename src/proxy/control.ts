@@ -6,6 +6,8 @@ import { ProxyMetrics } from './metrics.js';
 import type { ProxyEvent, ProxyOptions, RunningProxy } from './options.js';
 import { BackendPool } from './pool.js';
 
+type MakeCrew = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => Crew;
+
 /** Decides, once for whatever serves: health checks, orders of the operator, events, admin API. It serves nobody. */
 export class Control implements AdminControl {
   readonly #options: ProxyOptions;
@@ -18,15 +20,23 @@ export class Control implements AdminControl {
   #closed: Promise<void> | undefined;
 
   /** Throws what `makeCrew` throws. */
-  constructor(options: ProxyOptions, makeCrew: (pool: BackendPool) => Crew) {
+  constructor(options: ProxyOptions, makeCrew: MakeCrew) {
     this.#options = options;
     this.#listeners.add(options.onEvent);
     const onEvent = (event: ProxyEvent) => this.#tell(event);
     const boundIdleMs = options.affinity?.idleMs ?? 0;
     const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
-    const { drainMs } = options;
-    this.#pool = new BackendPool({ drainMs, boundIdleMs, now: Date.now, random: Math.random, onEvent, onSuspect });
-    this.#crew = makeCrew(this.#pool);
+    this.#pool = new BackendPool({
+      drainMs: options.drainMs,
+      boundIdleMs,
+      now: Date.now,
+      random: Math.random,
+      onEvent,
+      onSuspect,
+      onFacts: member => this.#crew.tell(member),
+      refresh: () => this.refresh(),
+    });
+    this.#crew = makeCrew(this.#pool, onEvent);
   }
 
   async start(): Promise<RunningProxy> {
@@ -47,12 +57,17 @@ export class Control implements AdminControl {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const inFlight = this.#pool.members.reduce((sum, member) => sum + member.inFlight.size, 0);
+    await this.refresh();
+    const inFlight = this.list().reduce((sum, view) => sum + view.inFlight, 0);
     if (this.#listening) this.#tell({ kind: 'closing', inFlight });
     await this.#crew.close(graceMs);
     await this.#admin?.close();
     for (const watch of this.#watches.values()) watch.stop();
     this.#pool.close();
+  }
+
+  refresh(): Promise<void> {
+    return this.#crew.refresh();
   }
 
   list(): BackendView[] {
@@ -75,14 +90,16 @@ export class Control implements AdminControl {
   remove(name: string): 'done' | 'unknown' {
     const member = this.#pool.remove(name);
     if (member === undefined) return 'unknown';
+    this.#crew.leave(member);
     this.#watches.get(member)?.stop();
     this.#watches.delete(member);
     return 'done';
   }
 
   async metrics(): Promise<string> {
+    await this.refresh();
     const all = new ProxyMetrics(() => this.list());
-    for (const counts of await this.#crew.counts()) all.add(counts);
+    for (const counts of this.#crew.counts()) all.add(counts);
     return all.text();
   }
 

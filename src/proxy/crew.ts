@@ -10,8 +10,17 @@ export interface Crew {
   listen(): Promise<{ readonly port: number }>;
   /** A backend joined the pool: before the first exchange that could be for it. */
   join(member: Member): void;
-  /** What was counted so far, one for each process that serves. */
-  counts(): Promise<readonly ProxyCounts[]>;
+  /** It is now as its `facts` say. */
+  tell(member: Member): void;
+  /** It left the pool: its browsers are bound to nobody. */
+  leave(member: Member): void;
+  /**
+   * Brings `inFlightElsewhere` and the bound browsers of every member up to date. What was told before holds everywhere
+   * when it resolves.
+   */
+  refresh(): Promise<void>;
+  /** What was counted, as of the last `refresh`, by each process that serves or served. */
+  counts(): readonly ProxyCounts[];
   /** Accepts nothing more; resolves when what was in flight is finished, at most `graceMs` later. */
   close(graceMs: number): Promise<void>;
 }

@@ -7,6 +7,22 @@ import type { ProxyEvent } from './options.js';
 /** What the operator wants of a backend. */
 export type Order = 'ready' | 'drain' | 'maint';
 
+/** Everything that a member's state and identity follow from, as plain data: a worker's member is made equal by it. */
+export interface MemberFacts {
+  readonly name: string;
+  readonly url: string;
+  readonly incarnation: string;
+  readonly boot: number;
+  readonly selfNamed: boolean;
+  readonly probed: boolean;
+  readonly healthy: boolean;
+  readonly suspect: boolean;
+  readonly ejected: boolean;
+  readonly order: Order;
+  readonly drained: boolean;
+  readonly drainEndsMs: number;
+}
+
 /** What a backend may call its boot: it goes into a cookie, and a cookie is short. */
 const incarnationShape = /^[\x21-\x7e]{1,128}$/;
 
@@ -22,6 +38,10 @@ export class Member implements Backend {
   readonly ejection = new Ejection();
   /** The drain is over: nothing is left, or the window is. */
   drained = false;
+  /** When the window of its drain is over, by the wall clock. */
+  drainEndsMs = 0;
+  /** What other processes have in flight on it. */
+  inFlightElsewhere = 0;
   #state: BackendState = 'down';
   #suspect = false;
   #incarnation = '1';
@@ -34,20 +54,26 @@ export class Member implements Backend {
   #order: Order = 'ready';
   readonly #onEvent: (event: ProxyEvent) => void;
   readonly #onStanding: () => void;
+  readonly #onLearnt: ((incarnation: string, asked: number) => void) | undefined;
 
-  /** `onStanding`: who may take what has changed, by its state or by a suspicion. */
+  /**
+   * `onStanding`: who may take what may have changed, and any of its facts. `onLearnt`: an answer told the name of a
+   * boot, and others are to hear of it.
+   */
   constructor(
     name: string,
     url: URL,
     boundIdleMs: number,
     onEvent: (event: ProxyEvent) => void,
     onStanding: () => void,
+    onLearnt?: (incarnation: string, asked: number) => void,
   ) {
     this.name = name;
     this.url = url;
-    this.bound = new BoundBrowsers(boundIdleMs);
+    this.bound = new BoundBrowsers(boundIdleMs, onLearnt !== undefined);
     this.#onEvent = onEvent;
     this.#onStanding = onStanding;
+    this.#onLearnt = onLearnt;
   }
 
   get state(): BackendState {
@@ -122,6 +148,46 @@ export class Member implements Backend {
     this.#selfNamed = true;
     if (first) this.#incarnation = given;
     else this.#become(given);
+    this.#onStanding();
+    this.#onLearnt?.(given, asked);
+  }
+
+  get facts(): MemberFacts {
+    const { name, url, suspect, drained, drainEndsMs } = this;
+    return {
+      name,
+      url: url.origin,
+      incarnation: this.#incarnation,
+      boot: this.#boot,
+      selfNamed: this.#selfNamed,
+      probed: this.#probed,
+      healthy: this.#healthy,
+      suspect,
+      ejected: this.#ejected,
+      order: this.#order,
+      drained,
+      drainEndsMs,
+    };
+  }
+
+  /** Takes over what another process knows. Facts of a boot before the one that is known here are on their way since before. */
+  adopt(facts: MemberFacts): void {
+    if (facts.boot > this.#boot) this.bound.clear();
+    if (facts.boot >= this.#boot) {
+      this.#boot = facts.boot;
+      this.#incarnation = facts.incarnation;
+      this.#selfNamed = facts.selfNamed;
+    }
+    this.#probed = facts.probed;
+    this.#healthy = facts.healthy;
+    this.#ejected = facts.ejected;
+    this.#order = facts.order;
+    this.suspect = facts.suspect;
+    this.drained = facts.drained;
+    this.drainEndsMs = facts.drainEndsMs;
+    // The row that led to an ejection is not counted on when it is over.
+    if (facts.ejected) this.ejection.succeeded();
+    this.#settle('as the primary says');
   }
 
   #become(incarnation: string): void {
@@ -143,8 +209,8 @@ export class Member implements Backend {
   #settle(reason: string): void {
     const from = this.#state;
     this.#state = this.#follows();
-    if (from === this.#state) return;
     this.#onStanding();
+    if (from === this.#state) return;
     this.#onEvent({ kind: 'backend', backend: this.name, from, to: this.#state, reason });
   }
 

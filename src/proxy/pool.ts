@@ -1,7 +1,7 @@
 import type { BackendView } from './admin.js';
 import type { Backend } from './backends.js';
 import type { Exchange, Outcome } from './exchange.js';
-import { Member, type Order } from './member.js';
+import { Member, type MemberFacts, type Order } from './member.js';
 import type { ProxyEvent } from './options.js';
 import { mayRetry } from './retry.js';
 
@@ -15,6 +15,19 @@ export interface PoolSettings {
   readonly onEvent: (event: ProxyEvent) => void;
   /** A backend gave reason to be probed at once. */
   readonly onSuspect: (member: Member) => void;
+  /** Some of a member's facts may have changed. */
+  readonly onFacts?: (member: Member) => void;
+  /** Where others serve: brings `inFlightElsewhere` and the bound browsers of every member up to date. */
+  readonly refresh?: () => Promise<void>;
+  /** In a worker: what must be decided once for all workers is left to the primary. */
+  readonly primary?: Primary;
+}
+
+export interface Primary {
+  /** A row of failures that should eject the member if the pool can spare it. */
+  failures(member: Member): void;
+  /** An answer told the name of a boot (see `Member.learn`). */
+  learnt(member: Member, incarnation: string, asked: number): void;
 }
 
 /** A browser leaves without telling: while a backend drains, its bound ones are counted this often. */
@@ -25,6 +38,7 @@ export class BackendPool {
   readonly #settings: PoolSettings;
   readonly #members: Member[] = [];
   readonly #draining = new Map<Member, readonly NodeJS.Timeout[]>();
+  readonly #tunnelsEnding = new Map<Member, readonly NodeJS.Timeout[]>();
   readonly #ejected = new Map<Member, NodeJS.Timeout>();
   /** Whoever may take an exchange that was tried nowhere yet; undefined when that has changed. */
   #untried: readonly Member[] | undefined;
@@ -45,8 +59,10 @@ export class BackendPool {
   /** Without a name it takes the next one; a name that was removed is never given again. */
   add(url: URL, name = `backend-${this.#named + 1}`): Member {
     this.#named += 1;
-    const { boundIdleMs, onEvent } = this.#settings;
-    const member = new Member(name, url, boundIdleMs, onEvent, () => (this.#untried = undefined));
+    const { boundIdleMs, onEvent, primary } = this.#settings;
+    const onStanding = () => this.#changed(member);
+    const onLearnt = primary && ((given: string, asked: number) => primary.learnt(member, given, asked));
+    const member: Member = new Member(name, url, boundIdleMs, onEvent, onStanding, onLearnt);
     this.#members.push(member);
     return member;
   }
@@ -98,6 +114,10 @@ export class BackendPool {
    */
   down(member: Member, reason: string): void {
     member.down(reason);
+    this.#release(member);
+  }
+
+  #release(member: Member): void {
     const outcome: Outcome = { kind: 'broken-off', reason: 'marked_down' };
     for (const exchange of [...member.inFlight]) {
       const { method, replayable } = exchange;
@@ -113,20 +133,30 @@ export class BackendPool {
     this.#stopDrain(member);
     member.obey(order);
     if (order !== 'drain') return;
-    const tunnels = tunnelsOf(member);
-    const apartMs = windowMs / (tunnels.length + 1);
+    member.drainEndsMs = this.#settings.now() + windowMs;
+    this.#changed(member);
+    this.#endTunnels(member, windowMs);
     this.#draining.set(member, [
-      ...tunnels.map((tunnel, at) => setTimeout(() => tunnel.endTunnel(), apartMs * (at + 1))),
       setTimeout(() => this.#endDrain(member, 'window'), windowMs),
       setInterval(() => this.#lookWhetherDrained(member), drainLookMs),
     ]);
     this.#lookWhetherDrained(member);
   }
 
+  /** In a worker: the member becomes what it is in the primary, and what is in flight on it here is dealt with. */
+  adopt(member: Member, facts: MemberFacts): void {
+    const { healthy, drained, drainEndsMs } = member.facts;
+    member.adopt(facts);
+    if (healthy && !facts.healthy) this.#release(member);
+    if (facts.order !== 'drain') this.#stopDrain(member);
+    else if (facts.drained && !drained) this.#endTunnels(member, 0);
+    else if (facts.drainEndsMs !== drainEndsMs) this.#endTunnels(member, facts.drainEndsMs - this.#settings.now());
+  }
+
   view(member: Member): BackendView {
-    const { name, url, state, incarnation, inFlight, drained } = member;
+    const { name, url, state, incarnation, drained } = member;
     const bound = member.bound.count(this.#settings.now());
-    return { name, url: url.origin, state, incarnation, inFlight: inFlight.size, bound, drained };
+    return { name, url: url.origin, state, incarnation, inFlight: inFlightOn(member), bound, drained };
   }
 
   close(): void {
@@ -134,7 +164,23 @@ export class BackendPool {
   }
 
   #lookWhetherDrained(member: Member): void {
-    if (member.inFlight.size === 0 && member.bound.count(this.#settings.now()) === 0) this.#endDrain(member, 'empty');
+    const { refresh } = this.#settings;
+    const drain = this.#draining.get(member);
+    if (refresh === undefined || drain === undefined) this.#endIfEmpty(member);
+    else void refresh().then(() => this.#draining.get(member) === drain && this.#endIfEmpty(member));
+  }
+
+  #endIfEmpty(member: Member): void {
+    if (!this.#draining.has(member)) return;
+    if (inFlightOn(member) === 0 && member.bound.count(this.#settings.now()) === 0) this.#endDrain(member, 'empty');
+  }
+
+  #endTunnels(member: Member, windowMs: number): void {
+    const tunnels = tunnelsOf(member);
+    const apartMs = windowMs / (tunnels.length + 1);
+    for (const timer of this.#tunnelsEnding.get(member) ?? []) clearTimeout(timer);
+    const timers = tunnels.map((tunnel, at) => setTimeout(() => tunnel.endTunnel(), apartMs * (at + 1)));
+    this.#tunnelsEnding.set(member, timers);
   }
 
   /** The state stays `draining`: what comes next is the operator's to say. */
@@ -142,14 +188,27 @@ export class BackendPool {
     if (member.drained || member.order !== 'drain') return;
     member.drained = true;
     this.#stopDrain(member);
+    this.#changed(member);
     // Those that were opened meanwhile, by browsers that were bound.
     for (const tunnel of tunnelsOf(member)) tunnel.endTunnel();
     this.#settings.onEvent({ kind: 'drained', backend: member.name, reason });
   }
 
-  /** An ejection must leave at least half of the pool: five errors in a row everywhere are the app's, not a server's. */
   #countFailure(member: Member): void {
     if (!member.ejection.failed() || member.state !== 'ready') return;
+    const { primary } = this.#settings;
+    if (primary === undefined) {
+      this.ejectIfSpared(member);
+    } else {
+      primary.failures(member);
+      // Told once for each row, however long the pool cannot spare the backend.
+      member.ejection.succeeded();
+    }
+  }
+
+  /** An ejection must leave at least half of the pool: five errors in a row everywhere are the app's, not a server's. */
+  ejectIfSpared(member: Member): void {
+    if (member.state !== 'ready') return;
     const ready = this.#members.filter(each => each.state === 'ready').length;
     if (ready - 1 < this.#members.length / 2) return;
     const lastsMs = member.ejection.begin(this.#settings.now(), this.#settings.random());
@@ -162,8 +221,15 @@ export class BackendPool {
   }
 
   #stopDrain(member: Member): void {
-    for (const timer of this.#draining.get(member) ?? []) clearTimeout(timer);
-    this.#draining.delete(member);
+    for (const timers of [this.#draining, this.#tunnelsEnding]) {
+      for (const timer of timers.get(member) ?? []) clearTimeout(timer);
+      timers.delete(member);
+    }
+  }
+
+  #changed(member: Member): void {
+    this.#untried = undefined;
+    this.#settings.onFacts?.(member);
   }
 
   #stopTimers(member: Member): void {
@@ -177,6 +243,10 @@ function fitAmong(members: readonly Member[]): readonly Member[] {
   const ready = members.filter(({ state }) => state === 'ready');
   const sound = ready.filter(({ suspect }) => !suspect);
   return sound.length > 0 ? sound : ready;
+}
+
+function inFlightOn({ inFlight, inFlightElsewhere }: Member): number {
+  return inFlight.size + inFlightElsewhere;
 }
 
 function tunnelsOf(member: Member): readonly Exchange[] {

@@ -50,8 +50,17 @@ export class Serving implements Crew {
     this.#affinity?.join(member);
   }
 
-  counts(): Promise<readonly ProxyCounts[]> {
-    return Promise.resolve([this.#metrics.counts]);
+  /** Who decides in the same process shares the members. */
+  tell(): void {}
+
+  leave(): void {}
+
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  counts(): readonly ProxyCounts[] {
+    return [this.#metrics.counts];
   }
 
   async close(graceMs: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Exchange, Outcome } from '#src/proxy/exchange.js';
-import type { Member } from '#src/proxy/member.js';
+import type { Member, MemberFacts } from '#src/proxy/member.js';
 import type { ProxyEvent } from '#src/proxy/options.js';
 import { BackendPool } from '#src/proxy/pool.js';
 
@@ -45,7 +45,22 @@ class Scene {
     random: () => 0,
     onEvent: event => this.events.push(event),
     onSuspect: () => {},
+    onFacts: ({ facts }) => this.follow(structuredClone(facts)),
   });
+  /** As in a worker: knows nothing but the facts it is told. */
+  readonly follower = new BackendPool({
+    drainMs: 0,
+    boundIdleMs: 1000,
+    now: () => this.nowMs,
+    random: () => 0,
+    onEvent: () => {},
+    onSuspect: () => {},
+  });
+
+  follow(facts: MemberFacts): void {
+    const { name, url } = facts;
+    this.follower.adopt(this.follower.find(name) ?? this.follower.add(new URL(url), name), facts);
+  }
 }
 
 type Step = (scene: Scene, member: Member) => void;
@@ -85,7 +100,7 @@ function timers(): number {
   return process.getActiveResourcesInfo().filter(resource => resource === 'Timeout').length;
 }
 
-function check({ pool, open }: Scene): void {
+function check({ pool, follower, open }: Scene): void {
   const ready = pool.members.filter(({ state }) => state === 'ready');
   const sound = ready.filter(({ suspect }) => !suspect);
   expect(pool.candidates([])).to.deep.equal(sound.length > 0 ? sound : ready);
@@ -93,6 +108,11 @@ function check({ pool, open }: Scene): void {
     expect(member.keepsBound).to.equal(['ready', 'draining'].includes(member.state) && !member.drained);
     if (member.drained) expect(member.order).to.equal('drain');
     if (member.state === 'draining') expect(member.order).to.equal('drain');
+    const twin = follower.find(member.name);
+    if (twin !== undefined) {
+      expect(twin.facts).to.deep.equal(member.facts);
+      expect([twin.state, twin.keepsBound]).to.deep.equal([member.state, member.keepsBound]);
+    }
     expect(member.inFlight.size).to.equal(open.filter(each => each.member === member).length);
   }
 }
@@ -111,7 +131,7 @@ function checkEvents(events: readonly ProxyEvent[]): void {
 describe('pool: any order of what can happen', () => {
   const step = fc.record({ what: fc.constantFrom(...Object.keys(steps)), whom: fc.nat(5) });
 
-  it('offers nobody who is not ready, tells edges only, keeps a drain over, and leaves no timer', () => {
+  it('leaves a worker that is told of it with the same pool; offers nobody who is not ready, tells edges only, keeps a drain over, and leaves no timer', () => {
     const before = timers();
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), course => {
@@ -127,6 +147,7 @@ describe('pool: any order of what can happen', () => {
         }
         checkEvents(scene.events);
         scene.pool.close();
+        scene.follower.close();
         expect(timers()).to.equal(before);
       }),
       { numRuns: 500 },

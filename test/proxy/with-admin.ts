@@ -115,6 +115,7 @@ export function poolOfTwo(): Pool {
     views,
     asked,
     listeners,
+    refresh: () => Promise.resolve(),
     list: () => views,
     setState(name, state, windowMs) {
       if (!views.some(each => each.name === name)) return 'unknown';
