@@ -40,6 +40,7 @@ const homes: Record<string, RegExp> = {
   'tough-cookie': /^src\/simulator\/users\//,
   yaml: /^src\/simulator\/scenario/,
   zod: /^src\/simulator\/scenario/,
+  pino: /^src\/proxy\/access-log\.ts$/,
   'prom-client': /^src\/proxy\/metrics\.ts$/,
   otplib: /^backends\/accounts\/totp\.ts$/,
   qrcode: /^backends\/accounts\/totp\.ts$/,

@@ -69,5 +69,14 @@ function sentenceOf(event: ProxyEvent): string {
       return `${event.backend}: drained (${event.reason === 'empty' ? 'nobody left' : 'the window is over'})`;
     case 'closing':
       return `closing; ${event.inFlight} in flight`;
+    case 'reloaded':
+      return reloadedSentence(event);
+    case 'reload-refused':
+      return `not reloaded, nothing has changed: ${event.reason}`;
   }
+}
+
+function reloadedSentence({ changes, needsRestart }: Extract<ProxyEvent, { kind: 'reloaded' }>): string {
+  const restart = needsRestart.length === 0 ? '' : `; only a restart would change ${needsRestart.join(', ')}`;
+  return `reloaded: ${changes.length === 0 ? 'nothing new' : changes.join(', ')}${restart}`;
 }

@@ -5,12 +5,13 @@ import type { Member } from './member.js';
 import { ProxyMetrics } from './metrics.js';
 import type { ProxyEvent, ProxyOptions, RunningProxy } from './options.js';
 import { BackendPool } from './pool.js';
+import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
 type MakeCrew = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => Crew;
 
 /** Decides, once for whatever serves: health checks, orders of the operator, events, admin API. It serves nobody. */
 export class Control implements AdminControl {
-  readonly #options: ProxyOptions;
+  #options: ProxyOptions;
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
   readonly #watches = new Map<Member, HealthWatch>();
   readonly #pool: BackendPool;
@@ -18,6 +19,7 @@ export class Control implements AdminControl {
   #listening = false;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
   #closed: Promise<void> | undefined;
+  #reloaded: Promise<void> = Promise.resolve();
 
   /** Throws what `makeCrew` throws. */
   constructor(options: ProxyOptions, makeCrew: MakeCrew) {
@@ -48,7 +50,12 @@ export class Control implements AdminControl {
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
     const adminUrl = this.#admin?.url;
     this.#tell({ kind: 'listening', url, adminUrl });
-    return { url, adminUrl, close: graceMs => this.close(graceMs) };
+    return { url, adminUrl, reload: read => this.reload(read), close: graceMs => this.close(graceMs) };
+  }
+
+  reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void> {
+    this.#reloaded = this.#reloaded.then(() => this.#reload(read));
+    return this.#reloaded;
   }
 
   close(graceMs: number): Promise<void> {
@@ -68,6 +75,42 @@ export class Control implements AdminControl {
 
   refresh(): Promise<void> {
     return this.#crew.refresh();
+  }
+
+  async #reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void> {
+    try {
+      const plan = planReload(this.#options, await read());
+      const wanted = plan.added.filter(backend => !this.#isHere(backend, plan));
+      if (this.#closed !== undefined) return;
+      await this.#crew.reload(plan.options);
+      await this.#apply(plan, wanted);
+      this.#tell({ kind: 'reloaded', changes: plan.changes, needsRestart: plan.needsRestart });
+    } catch (error) {
+      this.#tell({ kind: 'reload-refused', reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** The new ones are there, and probed, before the old ones go: all may be exchanged and nobody finds none. */
+  async #apply({ options, removed }: ReloadPlan, wanted: ProxyOptions['backends']): Promise<void> {
+    if (this.#closed !== undefined) return;
+    this.#options = options;
+    this.#pool.change({ drainMs: options.drainMs, boundIdleMs: options.affinity?.idleMs ?? 0 });
+    for (const watch of this.#watches.values()) watch.change(options.health);
+    await Promise.all(wanted.map(({ name, url }) => this.#join(this.#pool.add(url, name))));
+    for (const { name, url } of removed) if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
+  }
+
+  /** The admin API may have added it before. Throws when it has given the name to another. */
+  #isHere({ name, url }: ProxyOptions['backends'][number], { removed }: ReloadPlan): boolean {
+    const staying = this.#pool.members.filter(member => !hasBackend(removed, member));
+    const twin = staying.find(other => other.url.origin === url.origin);
+    const namesake = staying.find(other => other.name === name);
+    if (namesake !== undefined && namesake !== twin) {
+      throw new TypeError(
+        `${name} is the name of ${namesake.url.origin}, which the admin API added: give ${url.origin} another one`,
+      );
+    }
+    return twin !== undefined;
   }
 
   list(): BackendView[] {

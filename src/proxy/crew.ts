@@ -1,5 +1,6 @@
 import type { Member } from './member.js';
 import type { ProxyCounts } from './metrics.js';
+import type { ServingOptions } from './serving.js';
 
 /**
  * What serves, as whoever decides (`control.ts`) sees it: this process itself (`serving.ts`), which shares the members
@@ -21,6 +22,8 @@ export interface Crew {
   refresh(): Promise<void>;
   /** What was counted, as of the last `refresh`, by each process that serves or served. */
   counts(): readonly ProxyCounts[];
+  /** These hold for every request that arrives from here on. Rejects when they cannot be used: nothing has changed then. */
+  reload(options: ServingOptions): Promise<void>;
   /** Accepts nothing more; resolves when what was in flight is finished, at most `graceMs` later. */
   close(graceMs: number): Promise<void>;
 }

@@ -26,7 +26,7 @@ export type OnProbe = (result: ProbeResult, standing: Standing, edge: boolean) =
 /** Probes one backend until stopped. */
 export class HealthWatch {
   readonly #url: URL;
-  readonly #options: HealthOptions;
+  #options: HealthOptions;
   readonly #onProbe: OnProbe;
   readonly #backendTls: BackendTls | undefined;
   #abort: AbortController | undefined;
@@ -51,6 +51,12 @@ export class HealthWatch {
   probeNow(): void {
     if (this.#abort !== undefined) this.#again = true;
     else if (!this.#stopped) void this.#probe();
+  }
+
+  /** Holds from the next probe on; what the earlier ones said still counts. */
+  change(options: HealthOptions): void {
+    this.#options = options;
+    this.probeNow();
   }
 
   stop(): void {

@@ -100,6 +100,12 @@ export class Member implements Backend {
     return this.#boot;
   }
 
+  /** Where nobody names its boots they are counted from here. Before anything was learnt of it. */
+  countFrom(boot: number): void {
+    this.#boot = boot;
+    this.#incarnation = String(boot);
+  }
+
   get order(): Order {
     return this.#order;
   }

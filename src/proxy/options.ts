@@ -29,6 +29,8 @@ export interface ProxyOptions {
   readonly forwarded?: boolean;
   /** Each answer says which backend gave it, and which boot of it, in place of what it may have said itself. */
   readonly namesBackends?: boolean;
+  /** A file that gets one line of JSON for each request (`access-log.ts`); `-` is stdout. Undefined: none. */
+  readonly accessLog?: string | undefined;
   readonly onEvent: (event: ProxyEvent) => void;
 }
 
@@ -65,11 +67,21 @@ export type ProxyEvent =
   | { readonly kind: 'incarnation'; readonly backend: string; readonly incarnation: string }
   | { readonly kind: 'drained'; readonly backend: string; readonly reason: 'empty' | 'window' }
   | { readonly kind: 'listening'; readonly url: string; readonly adminUrl: string | undefined }
-  | { readonly kind: 'closing'; readonly inFlight: number };
+  | { readonly kind: 'closing'; readonly inFlight: number }
+  /** Other options hold now, but for those that need a restart. Both are words for the log: see `reload.ts`. */
+  | { readonly kind: 'reloaded'; readonly changes: readonly string[]; readonly needsRestart: readonly string[] }
+  /** They could not be read or used: nothing has changed. */
+  | { readonly kind: 'reload-refused'; readonly reason: string };
 
 export interface RunningProxy {
   readonly url: string;
   readonly adminUrl: string | undefined;
+  /**
+   * Goes on with the options that `read` gives, without letting go of a connection; when it throws, or they cannot be
+   * used, nothing changes. Either way it is told as an event. A log file is opened anew even if nothing has changed.
+   * Resolves when all is done; calls are carried out one after the other.
+   */
+  reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void>;
   /** Stops accepting, lets what is in flight finish for at most `graceMs`, stops the probes. Idempotent. */
   close(graceMs: number): Promise<void>;
 }

@@ -33,10 +33,14 @@ export interface Primary {
 /** A browser leaves without telling: while a backend drains, its bound ones are counted this often. */
 const drainLookMs = 1000;
 
+/** Names of backends that have left are remembered, with how often each had booted. Far above any pool. */
+const leftMax = 1024;
+
 /** All backends: who may be chosen, who is drained, who is ejected. It probes nothing and reads no cookie. */
 export class BackendPool {
-  readonly #settings: PoolSettings;
+  #settings: PoolSettings;
   readonly #members: Member[] = [];
+  readonly #left = new Map<string, number>();
   readonly #draining = new Map<Member, readonly NodeJS.Timeout[]>();
   readonly #tunnelsEnding = new Map<Member, readonly NodeJS.Timeout[]>();
   readonly #ejected = new Map<Member, NodeJS.Timeout>();
@@ -56,13 +60,20 @@ export class BackendPool {
     return this.#members.find(member => member.name === name);
   }
 
-  /** Without a name it takes the next one; a name that was removed is never given again. */
-  add(url: URL, name = `backend-${this.#named + 1}`): Member {
-    this.#named += 1;
+  /** Holds for what begins from here on: a drain that is under way keeps its window. */
+  change(settings: Pick<PoolSettings, 'drainMs' | 'boundIdleMs'>): void {
+    this.#settings = { ...this.#settings, ...settings };
+  }
+
+  /** Without a name it takes the next one that nobody here has or had. */
+  add(url: URL, name = this.#nextName()): Member {
     const { boundIdleMs, onEvent, primary } = this.#settings;
     const onStanding = () => this.#changed(member);
     const onLearnt = primary && ((given: string, asked: number) => primary.learnt(member, given, asked));
     const member: Member = new Member(name, url, boundIdleMs, onEvent, onStanding, onLearnt);
+    // Nobody watched it meanwhile: whoever was bound to the boot that was counted last may not pass for bound.
+    const boots = this.find(name)?.boot ?? this.#left.get(name);
+    if (boots !== undefined) member.countFrom(boots + 1);
     this.#members.push(member);
     return member;
   }
@@ -72,7 +83,10 @@ export class BackendPool {
     const at = this.#members.findIndex(member => member.name === name);
     const [removed] = at === -1 ? [] : this.#members.splice(at, 1);
     this.#untried = undefined;
-    if (removed !== undefined) this.#stopTimers(removed);
+    if (removed === undefined) return undefined;
+    this.#stopTimers(removed);
+    this.#left.set(name, removed.boot);
+    if (this.#left.size > leftMax) this.#left.delete(this.#left.keys().next().value ?? '');
     return removed;
   }
 
@@ -218,6 +232,12 @@ export class BackendPool {
       member,
       setTimeout(() => member.eject(false, 'its ejection is over'), lastsMs),
     );
+  }
+
+  #nextName(): string {
+    do this.#named += 1;
+    while (this.find(`backend-${this.#named}`) !== undefined || this.#left.has(`backend-${this.#named}`));
+    return `backend-${this.#named}`;
   }
 
   #stopDrain(member: Member): void {

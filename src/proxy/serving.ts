@@ -1,4 +1,5 @@
 import { unknownName } from '../unknown-name.js';
+import type { AccessLog } from './access-log.js';
 import { Affinity } from './affinity.js';
 import { AffinityCookies } from './affinity-cookie.js';
 import type { Crew } from './crew.js';
@@ -11,16 +12,25 @@ import type { ProxyOptions } from './options.js';
 import type { BackendPool } from './pool.js';
 import { Heart } from './proxy.js';
 import { routingPolicies } from './routing-policies/registry.js';
-import { trustedPeers } from './trusted-peers.js';
+import { type IsTrusted, trustedPeers } from './trusted-peers.js';
 
 /** What serving needs to know. Plain data: it can be sent to another process. */
 export type ServingOptions = Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'onEvent'>;
 
+/** What decides about a request; exchanged as a whole. */
+interface Conduct {
+  readonly heart: Heart;
+  readonly affinity: Affinity | undefined;
+  readonly isTrusted: IsTrusted;
+}
+
 /** Serves: front door, engine, heart, affinity. It probes nothing and obeys nobody; it reads the states of the pool. */
 export class Serving implements Crew {
   readonly #options: ServingOptions;
+  readonly #pool: BackendPool;
   readonly #metrics = new ProxyMetrics();
-  readonly #affinity: Affinity | undefined;
+  #conduct: Conduct;
+  #log: AccessLog | undefined;
   readonly #engine: Engine;
   readonly #front: Front;
   #listening = false;
@@ -28,26 +38,36 @@ export class Serving implements Crew {
   /** Throws for an unknown engine or policy and for an unusable key ring. */
   constructor(options: ServingOptions, pool: BackendPool) {
     this.#options = options;
-    const policy = named('routing policy', options.policy, routingPolicies).make(Math.random);
-    const affinity = affinityOf(options, pool);
-    this.#affinity = affinity;
-    const namesBackends = options.namesBackends ?? false;
-    const heart = new Heart({ pool, policy, affinity, metrics: this.#metrics, namesBackends, now: Date.now });
+    this.#pool = pool;
+    this.#conduct = this.#conductOf(options);
     const { make } = named('engine', options.engine, engines);
-    const onExchange = (exchange: Exchange) => void heart.serve(exchange);
+    const onExchange = (exchange: Exchange) => void this.#conduct.heart.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
     this.#engine = make({ onExchange, limits, backendTls, forwarded });
-    this.#front = new Front(connection => this.#engine.take(connection), { isTrusted: trustedPeers(options.trusted) });
+    const isTrusted = (address: string) => this.#conduct.isTrusted(address);
+    this.#front = new Front(connection => this.#engine.take(connection), { isTrusted });
   }
 
   async listen(): Promise<{ readonly port: number }> {
+    this.#log = await openLog(this.#options);
     const bound = await this.#front.listen(this.#options.host, this.#options.port);
     this.#listening = true;
     return bound;
   }
 
   join(member: Member): void {
-    this.#affinity?.join(member);
+    this.#conduct.affinity?.join(member);
+  }
+
+  /** Requests that are under way are finished by the rules that they came in under. */
+  async reload(options: ServingOptions): Promise<void> {
+    const conduct = this.#conductOf(options);
+    const log = await openLog(options);
+    const before = this.#log;
+    for (const member of this.#pool.members) conduct.affinity?.join(member);
+    this.#conduct = conduct;
+    this.#log = log;
+    await before?.close();
   }
 
   /** Who decides in the same process shares the members. */
@@ -67,7 +87,30 @@ export class Serving implements Crew {
     if (!this.#listening) return;
     this.#front.close();
     await this.#engine.close(graceMs);
+    await this.#log?.close();
   }
+
+  #conductOf(options: ServingOptions): Conduct {
+    const policy = named('routing policy', options.policy, routingPolicies).make(Math.random);
+    const affinity = affinityOf(options, this.#pool);
+    const heart = new Heart({
+      pool: this.#pool,
+      policy,
+      affinity,
+      metrics: this.#metrics,
+      namesBackends: options.namesBackends ?? false,
+      now: Date.now,
+      onServed: options.accessLog === undefined ? undefined : request => this.#log?.write(request),
+    });
+    return { heart, affinity, isTrusted: trustedPeers(options.trusted) };
+  }
+}
+
+/** Only a proxy that keeps a log carries in memory what writes it. */
+async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undefined> {
+  if (accessLog === undefined) return undefined;
+  const { AccessLog } = await import('./access-log.js');
+  return AccessLog.open(accessLog);
 }
 
 function affinityOf({ affinity }: ServingOptions, pool: BackendPool): Affinity | undefined {

@@ -42,6 +42,8 @@ export interface TestProxy {
   view(backend: string): Promise<Record<string, unknown>>;
   /** The value of a metric with these labels; 0 when there is none. */
   metric(name: string): Promise<number>;
+  /** Goes on with these options beside those that it was started with. */
+  reload(changed: Partial<ProxyOptions>): Promise<void>;
   close(graceMs: number): Promise<void>;
 }
 
@@ -51,7 +53,7 @@ export async function withProxy(
   use: (proxy: TestProxy) => Promise<void>,
 ): Promise<void> {
   const log = new EventLog();
-  const running = await startProxy({
+  const given: ProxyOptions = {
     ...defaultProxyOptions,
     port: 0,
     admin: { host: '127.0.0.1', port: 0, token: undefined },
@@ -60,7 +62,8 @@ export async function withProxy(
     health: quickHealth,
     ...options,
     onEvent: event => log.add(event),
-  });
+  };
+  const running = await startProxy(given);
   const { url, adminUrl = '' } = running;
   const admin: TestProxy['admin'] = (method, path, body) =>
     ask(adminUrl, path, {
@@ -87,6 +90,7 @@ export async function withProxy(
         const line = (await admin('GET', '/metrics')).text.split('\n').find(line => line.startsWith(`${name} `));
         return Number(line?.slice(name.length + 1) ?? 0);
       },
+      reload: changed => running.reload(() => ({ ...given, ...changed })),
       close: running.close,
     });
   } finally {

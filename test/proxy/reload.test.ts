@@ -1,0 +1,288 @@
+import { once } from 'node:events';
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { Agent, get, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
+import { expect } from 'chai';
+import type { ProxyOptions } from '#src/proxy/options.js';
+import { planReload } from '#src/proxy/reload.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
+import { cookieOf } from './ask.js';
+import { type Toy, withToys } from './toy-backend.js';
+import { affinity, quickHealth, type TestProxy, withPool, withProxy } from './with-proxy.js';
+
+const a = { name: 'a', url: new URL('http://a:1') };
+const b = { name: 'b', url: new URL('http://b:1') };
+const c = { name: 'c', url: new URL('http://c:1') };
+const onEvent = () => {};
+const now: ProxyOptions = { ...defaultProxyOptions, backends: [a, b], affinity, onEvent };
+const otherKeys = [{ id: 'k2', secret: Buffer.alloc(32, 2) }, ...affinity.keys];
+
+/** What is different, the words for what changes, and for what only a restart would change. */
+const rows: readonly [
+  name: string,
+  next: Partial<ProxyOptions>,
+  changes: readonly string[],
+  needsRestart: readonly string[],
+][] = [
+  ['nothing', {}, [], []],
+  ['an equal list in another order', { backends: [b, { ...a, url: new URL('http://a:1/') }] }, [], []],
+  ['equal options in other objects', { affinity: { ...affinity, keys: [...affinity.keys] }, trusted: [] }, [], []],
+  ['one more', { backends: [a, b, c] }, ['c (http://c:1) added'], []],
+  ['one less', { backends: [b] }, ['a (http://a:1) removed'], []],
+  ['another', { backends: [a, c] }, ['c (http://c:1) added', 'b (http://b:1) removed'], []],
+  [
+    'a name at another address',
+    { backends: [a, { name: 'b', url: c.url }] },
+    ['b (http://c:1) added', 'b (http://b:1) removed'],
+    [],
+  ],
+  ['all live ones', live(), ['--policy', '--health-*', '--drain', '--trust', '--name-backends', '--access-log'], []],
+  ['the key ring', { affinity: { ...affinity, keys: otherKeys } }, ['the key ring'], []],
+  ['no affinity', { affinity: undefined }, ['--affinity'], []],
+  ['a pool', { affinity: { ...affinity, pool: 'x', onLost: 'strict' } }, ['--pool', '--on-lost-affinity'], []],
+  ['a port', { port: 1, host: '::1', drainMs: 1 }, ['--drain'], ['--host', '--port']],
+  ['an engine', { engine: 'other', admin: undefined }, [], ['--admin-port', '--engine']],
+];
+
+function live(): Partial<ProxyOptions> {
+  const health = { ...now.health, fall: 9 };
+  return { policy: 'random', health, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+}
+
+describe('plan of a reload', () => {
+  for (const [name, next, changes, needsRestart] of rows) {
+    it(name, () => {
+      const plan = planReload(now, { ...now, ...next });
+      const told = plan.changes.map(text => text.replace(/ changed$/, ''));
+      expect(told).to.have.members(changes);
+      expect(plan.needsRestart).to.have.members(needsRestart);
+      expect(JSON.stringify(plan.changes)).not.to.match(/0202|AgIC/);
+    });
+  }
+
+  it('keeps what only a restart can change, and takes all the rest', () => {
+    const next = { ...now, ...live(), backends: [c], affinity: undefined, port: 1, engine: 'other', onEvent: () => {} };
+    const { options } = planReload(now, next);
+    expect(options).to.deep.include({ ...next, port: now.port, engine: now.engine, onEvent });
+  });
+});
+
+describe('proxy: reload', () => {
+  it('keeps state, incarnation and bound browsers of the backends that stay', () =>
+    withPool([undefined, undefined, undefined], {}, async (proxy, one, two, three) => {
+      const cookie = await boundTo(proxy, 'backend-3');
+      await proxy.admin('PUT', '/backends/backend-1', { state: 'drain' });
+      const before = [await proxy.view('backend-1'), await proxy.view('backend-3')];
+      await proxy.reload({ backends: [three, one] });
+      expect([await proxy.view('backend-1'), await proxy.view('backend-3')]).to.deep.equal(before);
+      expect((await proxy.as(cookie)).text).to.equal('backend-3');
+      expect((await proxy.as(cookie)).headers).not.to.have.property('set-cookie');
+      expect(proxy.events.filter(({ kind }) => kind === 'reloaded')).to.deep.equal([
+        { kind: 'reloaded', changes: [`backend-2 (${two.url.origin}) removed`], needsRestart: [] },
+      ]);
+    }));
+
+  it('a backend that was removed finishes what is in flight and gets nothing more', () => {
+    const held: ServerResponse[] = [];
+    const hold = (_request: unknown, response: ServerResponse) => void held.push(response);
+    return withPool([hold, undefined], {}, async (proxy, one, two) => {
+      const waiting = [proxy.ask('/a'), proxy.ask('/b')];
+      while (held.length === 0) await setImmediate();
+      await proxy.reload({ backends: [two] });
+      const seen = one.seen.length;
+      for (let i = 0; i < 4; i += 1) expect((await proxy.ask('/')).text).to.equal('backend-2');
+      expect(one.seen).to.have.lengthOf(seen);
+      for (const response of held) response.end('late');
+      const answers = await Promise.all(waiting);
+      expect(answers.map(({ text }) => text)).to.include('late');
+    });
+  });
+
+  it('who was bound to it is told once that it is unknown here, and bound anew', () =>
+    withPool([undefined, undefined], {}, async (proxy, _one, two) => {
+      const cookie = await boundTo(proxy, 'backend-1');
+      await proxy.reload({ backends: [two] });
+      const answer = await proxy.as(cookie);
+      expect(answer.text).to.equal('backend-2');
+      expect(two.seen.at(-1)?.headers['holdfast-affinity']).to.equal('broken; reason=unknown');
+      expect((await proxy.as(cookieOf(answer))).headers).not.to.have.property('set-cookie');
+    }));
+
+  it('one that comes back under its name has booted anew, where only the proxy counts its boots', () =>
+    withPool([undefined, undefined], {}, async (proxy, one, two) => {
+      one.incarnation = undefined;
+      await proxy.reload({ backends: [two] });
+      await proxy.reload({ backends: [one, two] });
+      const cookie = await boundTo(proxy, 'backend-1');
+      await proxy.reload({ backends: [two] });
+      await proxy.reload({ backends: [one, two] });
+      const { text } = await proxy.as(cookie);
+      const told = [one, two].find(({ name }) => name === text)?.seen.at(-1)?.headers;
+      expect(told).to.include({ 'holdfast-affinity': 'broken; reason=reborn' });
+    }));
+
+  it('a new key ring signs, the old keys still count, and without them they do not', () =>
+    withPool([undefined, undefined], {}, async (proxy, one) => {
+      const cookie = await boundTo(proxy, 'backend-1');
+      await proxy.reload({ affinity: { ...affinity, keys: otherKeys } });
+      expect((await proxy.as(cookie)).text).to.equal('backend-1');
+      expect((await proxy.ask('/')).headers['set-cookie']?.[0]).to.match(/^holdfast=1\.k2\./);
+      await proxy.reload({ affinity: { ...affinity, keys: otherKeys.slice(0, 1) } });
+      const seen = one.seen.length;
+      expect((await proxy.as(cookie)).headers['set-cookie']).to.have.length(1);
+      if (one.seen.length > seen) {
+        expect(one.seen.at(-1)?.headers['holdfast-affinity']).to.equal('broken; reason=unknown');
+      }
+    }));
+
+  it('health settings hold for the backends that are there', () =>
+    withPool([undefined], { health: { ...quickHealth, everyMs: 60_000, fall: 1 } }, async (proxy, one) => {
+      one.healthy = false;
+      await proxy.reload({ health: { ...quickHealth, fall: 1 } });
+      await proxy.goes('backend-1', 'down');
+    }));
+
+  for (const [what, changed, says] of [
+    ['a policy', { policy: 'nonsense' }, 'unknown routing policy "nonsense"'],
+    ['a key ring', { affinity: { ...affinity, keys: [] } }, 'it holds no key'],
+    ['an address', { trusted: ['nowhere'] }, '"nowhere"'],
+    ['a log file', { accessLog: '/nowhere/at/all' }, "ENOENT: no such file or directory, open '/nowhere/at/all'"],
+  ] as const) {
+    it(`${what} that cannot be used changes nothing of all the rest`, () =>
+      withPool([undefined, undefined], { policy: 'round-robin' }, async (proxy, _one, two) => {
+        const cookie = await boundTo(proxy, 'backend-1');
+        await proxy.reload({ backends: [two], namesBackends: true, ...changed });
+        const refused = await proxy.event(({ kind }) => kind === 'reload-refused');
+        expect(refused).to.have.property('reason').that.includes(says);
+        const answer = await proxy.as(cookie);
+        expect(answer.text).to.equal('backend-1');
+        expect(answer.headers).not.to.have.any.keys('set-cookie', 'holdfast-backend');
+        expect(proxy.events.map(({ kind }) => kind)).not.to.include('reloaded');
+      }));
+  }
+
+  it('what the admin API added stays; its name cannot be given to another', () =>
+    withToys([undefined, undefined, undefined], (one, two, three) =>
+      withProxy([one], {}, async proxy => {
+        await proxy.admin('POST', '/backends', { url: two.url.origin });
+        await proxy.reload({ backends: [one], policy: 'random' });
+        expect(await proxy.view('backend-2')).to.include({ url: two.url.origin });
+        await proxy.reload({ backends: [one, { name: 'backend-2', url: three.url }] });
+        const refused = await proxy.event(({ kind }) => kind === 'reload-refused');
+        expect(refused).to.have.property('reason').that.includes(`backend-2 is the name of ${two.url.origin}`);
+        await proxy.reload({ backends: [one, { name: 'backend-2', url: two.url }] });
+        expect(JSON.parse((await proxy.admin('GET', '/backends')).text).backends).to.have.lengthOf(2);
+      }),
+    ));
+
+  it('drops nothing: a download, a tunnel and a stream of requests while every backend is exchanged three times', () =>
+    withToys(Array(6).fill(slowly), (...toys) => {
+      toys.forEach(echoUpgrades);
+      return withProxy(toys.slice(0, 2), {}, async proxy => {
+        const download = new Promise<Buffer>((resolve, reject) => {
+          get(`${proxy.url}/slow`, answer => buffer(answer).then(resolve, reject)).on('error', reject);
+        });
+        const tunnel = await openTunnel(proxy);
+        const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+        const load = { on: true, statuses: new Set<number>(), servers: new Set<string>() };
+        const loading = Promise.all([askOn(proxy, load, agent), askOn(proxy, load), askOn(proxy, load)]);
+        for (const at of [2, 4, 0]) {
+          await proxy.reload({
+            backends: toys.slice(at, at + 2).map(({ url }, nth) => ({ name: `t${at + nth}`, url })),
+          });
+          load.servers = new Set();
+          while (load.servers.size < 2) await setImmediate();
+          const present = toys.slice(at, at + 2).map(({ name }) => name);
+          expect([...load.servers]).to.have.members(present);
+          expect(await tunnel.echo(`after ${at}`)).to.equal(`after ${at}`);
+        }
+        load.on = false;
+        await loading;
+        agent.destroy();
+        for (const response of slow) response.end('...end');
+        expect((await download).toString()).to.equal('begin...end');
+        expect([...load.statuses]).to.deep.equal([200]);
+        expect(proxy.events.filter(({ kind }) => kind === 'reloaded')).to.have.lengthOf(3);
+        tunnel.close();
+      });
+    }));
+
+  it('opens its log file anew, so that one that was moved away gets nothing more', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-log-'));
+    const accessLog = path.join(folder, 'access.log');
+    try {
+      await withPool([undefined], { accessLog }, async proxy => {
+        await proxy.ask('/first');
+        await rename(accessLog, `${accessLog}.1`);
+        await proxy.reload({ accessLog });
+        await proxy.ask('/second');
+        await proxy.close(0);
+      });
+      expect(await readFile(`${accessLog}.1`, 'utf8')).to.match(/^\{[^\n]*"\/first"[^\n]*\}\n$/);
+      expect(await readFile(accessLog, 'utf8')).to.match(/^\{[^\n]*"\/second"[^\n]*\}\n$/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+async function boundTo(proxy: TestProxy, backend: string): Promise<string | undefined> {
+  for (let i = 0; i < 10; i += 1) {
+    const answer = await proxy.ask('/');
+    if (answer.text === backend) return cookieOf(answer);
+  }
+  throw new Error(`nobody was bound to ${backend} in ten tries`);
+}
+
+/** Answers with the backend's name; `/slow` begins, and ends when the test says so. */
+function slowly(request: IncomingMessage, response: ServerResponse): void {
+  if (request.url !== '/slow') return void response.end(nameOf(response));
+  response.write('begin');
+  slow.add(response);
+}
+const slow = new Set<ServerResponse>();
+
+function nameOf(response: ServerResponse): string {
+  return String(response.getHeader('holdfast-incarnation')).replace(/-boot-.*/, '');
+}
+
+interface Load {
+  on: boolean;
+  readonly statuses: Set<number>;
+  /** Who has answered what was asked since this set is there. */
+  servers: Set<string>;
+}
+
+async function askOn(proxy: TestProxy, load: Load, agent?: Agent): Promise<void> {
+  while (load.on) {
+    const { servers } = load;
+    const answer = await proxy.ask('/', agent === undefined ? {} : { agent });
+    load.statuses.add(answer.status);
+    servers.add(answer.text);
+  }
+}
+
+function echoUpgrades(toy: Toy): void {
+  toy.server.on('upgrade', (_request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+    socket.on('error', () => {});
+    socket.pipe(socket);
+  });
+}
+
+async function openTunnel(proxy: TestProxy): Promise<{ echo(text: string): Promise<string>; close(): void }> {
+  const { hostname, port } = new URL(proxy.url);
+  const socket = connect(Number(port), hostname);
+  const head = 'GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
+  const say = async (text: string) => {
+    socket.write(text);
+    const [chunk] = await once(socket, 'data');
+    return String(chunk);
+  };
+  expect(await say(head)).to.match(/^HTTP\/1\.1 101 /);
+  return { echo: say, close: () => socket.destroy() };
+}
