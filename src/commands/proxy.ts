@@ -45,7 +45,7 @@ function where(yargs: Argv) {
     .option('host', { type: 'string', default: '127.0.0.1', requiresArg: true, describe: 'address to listen on' })
     .option('port', { type: 'number', default: 8080, requiresArg: true, describe: '0 takes a free one' })
     .option('admin-port', { type: 'number', default: 8081, requiresArg: true, describe: 'admin API, loopback only' })
-    .option('engine', { type: 'string', default: 'http-proxy', requiresArg: true, describe: keys(engines) })
+    .option('engine', { type: 'string', default: 'wire', requiresArg: true, describe: keys(engines) })
     .option('policy', { type: 'string', default: 'round-robin', requiresArg: true, describe: keys(routingPolicies) })
     .option('affinity', {
       choices: ['on', 'off'] as const,

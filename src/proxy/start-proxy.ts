@@ -7,7 +7,7 @@ export const defaultProxyOptions = {
   host: '127.0.0.1',
   port: 8080,
   admin: { host: '127.0.0.1', port: 8081, token: undefined },
-  engine: 'http-proxy',
+  engine: 'wire',
   policy: 'round-robin',
   // HAProxy: inter 2000, fall 3, rise 2.
   health: { path: '/health', everyMs: 2000, transitionMs: 500, timeoutMs: 2000, fall: 3, rise: 2 },

@@ -65,7 +65,10 @@ export function itKeepsLimits(make: EngineFactory): void {
         async ({ url }) => {
           const post = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx';
           const answers = await raw(url, `${post}NO HTTP\r\n\r\n`);
-          expect(answers).to.match(/^HTTP\/1\.1 200 [\s\S]*connection: close[\s\S]*done$/i);
+          // It may have an answer of its own, behind the other; then the connection ends.
+          expect(answers).to.match(
+            /^HTTP\/1\.1 200 (?:(?!HTTP\/1)[\s\S])*done(?:HTTP\/1\.1 400 [\s\S]*close[\s\S]*)?$/i,
+          );
         },
       ));
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
-import { namedInConnection } from './hop-by-hop.js';
+import { namedInConnection } from '../../hop-by-hop.js';
 
 const dropped: ReadonlySet<string> = new Set([
   'connection',

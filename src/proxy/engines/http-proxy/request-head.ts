@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { withoutCookie } from '../../cookie-header.js';
 import type { HeaderEdits } from '../../exchange.js';
 import { appended, forwardedElement } from '../../forwarding.js';
-import { namedInConnection } from './hop-by-hop.js';
+import { namedInConnection } from '../../hop-by-hop.js';
 
 /** What the head for a backend is made of, apart from what the heart changes. */
 export interface Forwarding {

@@ -1,10 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { joinTunnel } from '../../tunnel.js';
 
-/** Finds peers that vanished without a word: nothing else ends an idle tunnel. */
-const keepAliveMs = 30_000;
-
-/** After a 101: bytes pass both ways, each side may close its half in its own time, and both end together. */
+/** The client's side of a tunnel that may come to be. */
 export class Tunnel {
   readonly #client: Socket;
   readonly #early: Buffer;
@@ -24,37 +22,13 @@ export class Tunnel {
     this.#open = true;
     response.flushHeaders();
     response.detachSocket(this.#client);
-    // The agent's sockets close their half when the other does; a tunnel leaves that to its ends.
-    backend.allowHalfOpen = true;
-    for (const side of [backend, this.#client]) {
-      side.setTimeout(0);
-      side.setNoDelay(true);
-      side.setKeepAlive(true, keepAliveMs);
-    }
     if (early.length > 0) this.#client.write(early);
     if (this.#early.length > 0) backend.write(this.#early);
-    this.#joinEnds(backend, ended);
-    backend.pipe(this.#client).pipe(backend);
+    joinTunnel(this.#client, backend, ended);
   }
 
   /** What was passed on already still arrives; the backend's side follows. */
   end(): void {
     if (this.#open) this.#client.destroySoon();
-  }
-
-  #joinEnds(backend: Socket, ended: (whole: boolean) => void): void {
-    const client = this.#client;
-    let whole = true;
-    backend.on('error', () => {
-      whole = false;
-    });
-    backend.on('close', () => {
-      if (client.closed) ended(whole);
-      else client.destroySoon();
-    });
-    client.on('close', () => {
-      if (backend.closed) ended(whole);
-      else backend.destroySoon();
-    });
   }
 }

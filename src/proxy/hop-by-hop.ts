@@ -5,5 +5,5 @@ const kept: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-e
 export function namedInConnection(connection: string | undefined): ReadonlySet<string> | undefined {
   if (connection === undefined || /^(?:keep-alive|close|upgrade)$/i.test(connection)) return undefined;
   const names = connection.split(',').map(name => name.trim().toLowerCase());
-  return new Set(names.filter(name => !kept.has(name)));
+  return new Set(names.filter(name => name !== '' && !kept.has(name)));
 }

@@ -1,0 +1,60 @@
+import type { Connection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
+import { Client } from './wire/client.js';
+import { Deadlines } from './wire/deadlines.js';
+import { Upstreams } from './wire/upstream.js';
+import type { Wire } from './wire/wire.js';
+
+export const wireEngine: EngineFactory = parts => new WireEngine(parts);
+
+/**
+ * HTTP/1.1 on sockets, without a server or a client of a library. A head is checked in one pass and passed on as text; a
+ * body is passed on without being looked at beyond its framing; there is one timer for all deadlines, one set of
+ * listeners for the life of a connection, and one read and one write for each direction of a small exchange.
+ *
+ *   Client: head -> WireExchange -> the heart -> Attempt: head out, Upload out, answer back -> Client: next head
+ */
+class WireEngine implements Engine, Wire {
+  readonly onExchange: (exchange: Exchange) => void;
+  readonly limits: EngineLimits;
+  readonly forwarded: boolean;
+  readonly deadlines: Deadlines;
+  readonly upstreams: Upstreams;
+  readonly #clients = new Set<Client>();
+  #closing = false;
+  #onEmpty = (): void => {};
+
+  constructor({ onExchange, limits, backendTls, forwarded }: EngineParts) {
+    const { connectMs, responseHeadMs, idleBodyMs, clientHeadMs } = limits;
+    this.onExchange = onExchange;
+    this.limits = limits;
+    this.forwarded = forwarded;
+    this.deadlines = new Deadlines(Math.min(connectMs, responseHeadMs, idleBodyMs, clientHeadMs));
+    this.upstreams = new Upstreams(this.deadlines, connectMs, backendTls);
+  }
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  take(connection: Connection): void {
+    if (this.#closing) return void connection.socket.destroy();
+    this.#clients.add(new Client(this, connection));
+  }
+
+  onClosed(client: Client): void {
+    this.#clients.delete(client);
+    if (this.#clients.size === 0) this.#onEmpty();
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#closing = true;
+    for (const client of this.#clients) client.closing();
+    const timer = setTimeout(() => {
+      for (const client of this.#clients) client.destroy();
+    }, graceMs);
+    if (this.#clients.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve));
+    clearTimeout(timer);
+    this.upstreams.close();
+    this.deadlines.close();
+  }
+}

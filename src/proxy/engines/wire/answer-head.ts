@@ -1,0 +1,120 @@
+import type { AddedHeader, AnswerHead } from '../../exchange.js';
+import { namedInConnection } from '../../hop-by-hop.js';
+import { fieldOf, withoutField } from './fields.js';
+import { answerShape, trimmedEnd } from './grammar.js';
+
+/** What a proxy must look at in an answer. */
+const watched =
+  /\r\n(connection|keep-alive|proxy-connection|proxy-authenticate|transfer-encoding|content-length|upgrade|set-cookie|proxy-status|date):[ \t]*([^\r]*)/gi;
+
+/** The head of one answer that is in order. */
+export class WireAnswerHead implements AnswerHead {
+  readonly status: number;
+  readonly minor: number;
+  readonly reason: string;
+  readonly text: string;
+  /** -1: none given. */
+  length = -1;
+  chunked = false;
+  connection: string | undefined;
+  keepAlive: string | undefined;
+  upgrade: string | undefined;
+  dated = false;
+  /** The lines that are passed on as they came, each with its line end. */
+  kept = '';
+
+  constructor(text: string, status: number, minor: number, reason: string) {
+    this.text = text;
+    this.status = status;
+    this.minor = minor;
+    this.reason = reason;
+  }
+
+  header(name: string): string | undefined {
+    return fieldOf(this.text, name);
+  }
+
+  /** The backend takes another request on this connection. */
+  get persistent(): boolean {
+    const { connection } = this;
+    if (connection === undefined) return this.minor === 1;
+    if (/(?:^|[ \t,])close(?:$|[ \t,])/i.test(connection)) return false;
+    return this.minor === 1 || /(?:^|[ \t,])keep-alive(?:$|[ \t,])/i.test(connection);
+  }
+}
+
+/**
+ * Undefined for what is no answer that can be passed on: malformed, or framed in two ways. `text` ends with the line end
+ * of the last field line. The backend cannot set the cookie `ownCookie`: its browser would lose its way back.
+ */
+export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead | undefined {
+  const line = answerShape.exec(text);
+  if (line === null) return undefined;
+  const [, minor, status, reason = ''] = line;
+  const head = new WireAnswerHead(text, Number(status), minor === '1' ? 1 : 0, reason);
+  let from = text.indexOf('\r\n') + 2;
+  watched.lastIndex = 0;
+  for (let found = watched.exec(text); found !== null; found = watched.exec(text)) {
+    const read = readField(head, (found[1] ?? '').toLowerCase(), trimmedEnd(found[2] ?? ''), ownCookie);
+    if (read === 'flaw') return undefined;
+    if (read === 'keep') continue;
+    head.kept += text.slice(from, found.index + 2);
+    from = watched.lastIndex + 2;
+  }
+  head.kept += text.slice(from);
+  return head.chunked && head.length !== -1 ? undefined : withoutNamed(head);
+}
+
+function readField(head: WireAnswerHead, name: string, value: string, ownCookie: string): 'keep' | 'drop' | 'flaw' {
+  switch (name) {
+    case 'content-length':
+      if (head.length !== -1 || !/^\d{1,15}$/.test(value)) return 'flaw';
+      head.length = Number(value);
+      // RFC 9110 §8.6: whoever believed it would wait for a body that does not come.
+      return head.status === 204 ? 'drop' : 'keep';
+    case 'transfer-encoding':
+      if (head.chunked || head.minor === 0 || value.toLowerCase() !== 'chunked') return 'flaw';
+      head.chunked = true;
+      return 'drop';
+    case 'date':
+      head.dated = true;
+      return 'keep';
+    case 'set-cookie':
+      return ownCookie !== '' && value.startsWith(`${ownCookie}=`) ? 'drop' : 'keep';
+    case 'proxy-status':
+      // Only the proxy speaks for itself: a backend's word on what this hop did would be taken for ours.
+      return /(?:^|,)\s*holdfast\b/i.test(value) ? 'drop' : 'keep';
+    default:
+      return readHop(head, name, value);
+  }
+}
+
+function readHop(head: WireAnswerHead, name: string, value: string): 'drop' {
+  if (name === 'connection') head.connection = head.connection === undefined ? value : `${head.connection}, ${value}`;
+  else if (name === 'keep-alive') head.keepAlive = value;
+  else if (name === 'upgrade') head.upgrade = value;
+  return 'drop';
+}
+
+function withoutNamed(head: WireAnswerHead): WireAnswerHead {
+  for (const name of namedInConnection(head.connection) ?? []) head.kept = withoutField(head.kept, name);
+  return head;
+}
+
+/** The head for the client up to the lines that frame its body, without the empty line. */
+export function answerHeadFor(head: WireAnswerHead, added: readonly AddedHeader[], nowDate: string): string {
+  let { kept } = head;
+  let more = '';
+  for (const [name, value] of added) {
+    if (name !== 'set-cookie') kept = withoutField(kept, name);
+    more += `${name}: ${value}\r\n`;
+  }
+  // RFC 9110 §6.6.1: whoever forwards an answer without a date gives it one.
+  const date = head.dated ? '' : nowDate;
+  return `HTTP/1.1 ${head.status} ${head.reason}\r\n${kept}${more}${date}`;
+}
+
+/** A head of the 1xx kind (RFC 9110 §15.2: a proxy passes it on). */
+export function interimHead({ status, reason, kept }: WireAnswerHead): string {
+  return `HTTP/1.1 ${status} ${reason}\r\n${kept}\r\n`;
+}

@@ -1,0 +1,343 @@
+import { tlsFailure } from '../../backend-tls.js';
+import type { Backend } from '../../backends.js';
+import type { HeaderEdits, Outcome } from '../../exchange.js';
+import { isIdempotent } from '../../retry.js';
+import { answerHeadFor, interimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
+import { answerBody, type Body, noBody } from './body.js';
+import type { Client } from './client.js';
+import { headEnd, neverAHead } from './grammar.js';
+import { dateLine } from './http-date.js';
+import type { RequestHead } from './request-head.js';
+import type { Upload } from './upload.js';
+import type { Upstream, UpstreamUser } from './upstream.js';
+import type { Wire } from './wire.js';
+
+/** A body up to this length that came with its head leaves with its head, as one text. */
+const togetherBytesMax = 8 * 1024;
+/** Interim answers to one request: whoever sends more has something else in mind. */
+const interimsMax = 64;
+
+const abandoned: Outcome = { kind: 'abandoned' };
+const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
+const garbled: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
+const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
+const switched: Outcome = { kind: 'answered', status: 101 };
+
+/** What an attempt is made of. */
+export interface AttemptParts {
+  readonly wire: Wire;
+  readonly client: Client;
+  readonly head: RequestHead;
+  readonly upload: Upload;
+}
+
+/**
+ * One attempt: a request to one backend, from its first byte to its outcome.
+ *
+ * head awaited -> answering -> over, by way of `#settle`, which takes the first outcome and no other.
+ */
+export class Attempt implements UpstreamUser {
+  readonly #parts: AttemptParts;
+  readonly #backend: Backend;
+  readonly #edits: HeaderEdits;
+  readonly #text: string;
+  readonly #resolve: (outcome: Outcome) => void;
+  #upstream: Upstream | undefined;
+  #held: Buffer | undefined;
+  #answer: WireAnswerHead | undefined;
+  #body: Body = noBody;
+  /** The client can tell from the answer itself where it ends. */
+  #framed = true;
+  #keep = true;
+  /** Only that the client reads the rest is waited for. */
+  #handedOver = false;
+  #interims = 0;
+  /** The connection of the first try died of age; this is the one try on a fresh one. */
+  #redialled = false;
+  #over = false;
+
+  constructor(
+    parts: AttemptParts,
+    backend: Backend,
+    edits: HeaderEdits,
+    text: string,
+    resolve: (outcome: Outcome) => void,
+  ) {
+    this.#parts = parts;
+    this.#backend = backend;
+    this.#edits = edits;
+    this.#text = text;
+    this.#resolve = resolve;
+  }
+
+  start(): void {
+    this.#send(this.#parts.wire.upstreams.take(this.#backend.url));
+  }
+
+  #send(upstream: Upstream): void {
+    const { head } = this.#parts;
+    const { socket, established } = upstream;
+    this.#upstream = upstream;
+    upstream.use(this);
+    if (!established || !head.hasBody) {
+      socket.write(this.#text, 'latin1');
+      if (established) this.#arm();
+      return;
+    }
+    socket.cork();
+    socket.write(this.#text, 'latin1');
+    this.#pourBody();
+    socket.uncork();
+  }
+
+  connected(): void {
+    if (this.#parts.head.hasBody) this.#pourBody();
+    else this.#arm();
+  }
+
+  /** The body is read only when a backend is connected, so that a refused connection costs nothing of it. */
+  #pourBody(): void {
+    this.#arm();
+    this.#parts.upload.pour((parts, complete) => this.#pass(parts, complete));
+    if (!this.#parts.upload.complete) this.#parts.client.readBody();
+  }
+
+  #pass(parts: readonly Buffer[], complete: boolean): void {
+    const socket = this.#upstream?.socket;
+    if (socket === undefined) return;
+    for (const part of parts) socket.write(part);
+    if (!complete && socket.writableNeedDrain) this.#parts.client.pauseBody();
+    if (this.#answer === undefined) this.#arm();
+  }
+
+  drained(): void {
+    if (this.#parts.upload.complete) return;
+    this.#arm();
+    this.#parts.client.resumeBody();
+  }
+
+  received(bytes: Buffer): void {
+    if (this.#over) return;
+    if (this.#answer === undefined) this.#readHead(bytes);
+    else this.#readBody(bytes);
+  }
+
+  #readHead(bytes: Buffer): void {
+    let rest = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes]);
+    while (!this.#over) {
+      const end = rest.indexOf(headEnd);
+      if (end === -1) return void this.#hold(rest);
+      const head =
+        end > this.#parts.wire.limits.headerBytesMax
+          ? undefined
+          : parseAnswerHead(rest.toString('latin1', 0, end + 2), this.#edits.ownCookie);
+      if (head === undefined) return void this.#settle(protocolError);
+      if (head.status === 101) return void this.#switch(head, rest.subarray(end + headEnd.length));
+      if (head.status >= 200) return void this.#begin(head, rest, end + headEnd.length);
+      this.#passInterim(head);
+      rest = rest.subarray(end + headEnd.length);
+      if (rest.length === 0) return void this.#hold(undefined);
+    }
+  }
+
+  #hold(rest: Buffer | undefined): void {
+    this.#held = rest;
+    if (rest === undefined) return;
+    const text = rest.toString('latin1', 0, 256);
+    const other = !text.startsWith('HTTP/1.'.slice(0, text.length)) || neverAHead.test(text);
+    if (other || rest.length > this.#parts.wire.limits.headerBytesMax) this.#settle(protocolError);
+  }
+
+  /** To a 1.0 client a 1xx would be the answer itself; 100 has been answered already (see `Client.readBody`). */
+  #passInterim(head: WireAnswerHead): void {
+    const { client, head: request } = this.#parts;
+    this.#interims += 1;
+    if (this.#interims > interimsMax) this.#settle(protocolError);
+    else if (head.status !== 100 && request.minor === 1 && !client.blocked) client.write(interimHead(head));
+  }
+
+  #begin(head: WireAnswerHead, bytes: Buffer, at: number): void {
+    const { client, head: request } = this.#parts;
+    const bodyless = request.method === 'HEAD' || head.status === 204 || head.status === 304;
+    const how = request.minor === 1 ? 'chunks' : 'closing';
+    this.#body = bodyless ? noBody : answerBody(head, how);
+    this.#framed = bodyless || head.length !== -1 || how === 'chunks';
+    const out: Buffer[] = [];
+    const next = this.#body.read(bytes, at, out);
+    if (next === -1) return void this.#settle(protocolError);
+    this.#answer = head;
+    this.#keep = client.mayStay && this.#framed;
+    const chunked = !bodyless && head.length === -1 && how === 'chunks';
+    this.#write(this.#headText(head, chunked), out);
+    this.#go(next < bytes.length);
+  }
+
+  #headText(head: WireAnswerHead, chunked: boolean): string {
+    const framing = chunked ? 'transfer-encoding: chunked\r\n' : '';
+    const text = answerHeadFor(head, this.#edits.onAnswer(head), dateLine(Date.now()));
+    return `${text}${framing}${this.#parts.client.connectionLine(this.#keep)}\r\n`;
+  }
+
+  #write(head: string, body: readonly Buffer[]): void {
+    const { client } = this.#parts;
+    const [first] = body;
+    if (first === undefined) client.write(head);
+    else if (body.length === 1 && first.length <= togetherBytesMax) client.write(head + first.toString('latin1'));
+    else client.writeAll(head, body);
+  }
+
+  #readBody(bytes: Buffer): void {
+    const out: Buffer[] = [];
+    const next = this.#body.read(bytes, 0, out);
+    if (next === -1) return void this.#cut(garbled);
+    const [first] = out;
+    if (out.length === 1 && first !== undefined) this.#parts.client.write(first);
+    else if (out.length > 1) this.#parts.client.writeAll('', out);
+    this.#go(next < bytes.length);
+  }
+
+  /** After a part of the answer. `more`: the backend sent something behind it, which nobody asked for. */
+  #go(more: boolean): void {
+    if (this.#body.done) return void this.#whole(!more);
+    this.#arm();
+    if (this.#parts.client.blocked) this.#upstream?.socket.pause();
+  }
+
+  /** The client takes more. */
+  clientDrained(): void {
+    if (this.#handedOver) return void this.#finish();
+    this.#upstream?.socket.resume();
+    this.#arm();
+  }
+
+  #whole(clean: boolean): void {
+    const { wire, client, upload } = this.#parts;
+    const upstream = this.#upstream;
+    this.#upstream = undefined;
+    if (clean && this.#answer?.persistent && upload.complete) {
+      if (upstream !== undefined) wire.upstreams.give(this.#backend.url, upstream, promisedMs(this.#answer));
+    } else upstream?.destroy();
+    this.#handedOver = true;
+    if (client.blocked) client.deadlineMs = wire.deadlines.in(wire.limits.idleBodyMs);
+    else this.#finish();
+  }
+
+  #finish(): void {
+    const keep = this.#keep;
+    this.#settle({ kind: 'answered', status: this.#answer?.status ?? 0 });
+    this.#parts.client.answered(keep);
+  }
+
+  ended(): void {
+    if (this.#answer === undefined) return void this.failed(undefined);
+    if (this.#answer.length !== -1 || this.#answer.chunked) return void this.#cut(cutOff);
+    if (this.#framed) this.#parts.client.write('0\r\n\r\n');
+    this.#whole(false);
+  }
+
+  failed(error: Error | undefined): void {
+    if (this.#over) return;
+    if (this.#answer !== undefined) this.#cut(cutOff);
+    else if (this.#wasStale()) this.#redial();
+    else this.#settle(this.#outcomeOf(error));
+  }
+
+  #outcomeOf(error: Error | undefined): Outcome {
+    if (!this.#redialled && this.#upstream?.established === false) {
+      const code = error !== undefined && 'code' in error ? error.code : undefined;
+      const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : 'connection_refused';
+      return { kind: 'refused', reason: tlsFailure(code) ?? reason };
+    }
+    return { kind: 'broken-off', reason: 'connection_terminated' };
+  }
+
+  /**
+   * A backend may close an idle connection at the moment when it is used again (RFC 9112 §9.3.1): that says nothing
+   * about the backend. Once, and only for what may be carried out twice: the request may have arrived all the same.
+   */
+  #wasStale(): boolean {
+    const { head, upload } = this.#parts;
+    const reused = this.#upstream?.reused === true && !this.#redialled && this.#held === undefined;
+    return reused && isIdempotent(head.method) && upload.replayable;
+  }
+
+  #redial(): void {
+    this.#redialled = true;
+    this.#parts.upload.stop();
+    this.#parts.client.pauseBody();
+    this.#upstream?.destroy();
+    this.#send(this.#parts.wire.upstreams.dial(this.#backend.url));
+  }
+
+  /** Nothing moved for too long: whose fault it is depends on who was waited for. */
+  late(): void {
+    const { client, upload } = this.#parts;
+    if (this.#answer !== undefined) {
+      this.#cut(client.blocked ? abandoned : { kind: 'cut', reason: 'http_response_timeout' });
+    } else if (this.#upstream?.established === false) {
+      this.#settle({ kind: this.#redialled ? 'broken-off' : 'refused', reason: 'connection_timeout' });
+    } else if (upload.complete || this.#upstream?.socket.writableNeedDrain) {
+      this.#settle({ kind: 'broken-off', reason: 'http_response_timeout' });
+    } else {
+      this.#settle(abandoned);
+      client.bodyIsLate();
+    }
+  }
+
+  breakOff(): void {
+    if (this.#answer === undefined) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
+  }
+
+  clientGone(): void {
+    this.#settle(abandoned);
+  }
+
+  /** Whether something of the answer may have reached the client. */
+  get begun(): boolean {
+    return this.#answer !== undefined;
+  }
+
+  #switch(head: WireAnswerHead, early: Buffer): void {
+    const { client, head: request } = this.#parts;
+    const upstream = this.#upstream;
+    if (!request.upgrade || upstream === undefined) return void this.#settle(protocolError);
+    this.#answer = head;
+    this.#upstream = undefined;
+    const text = answerHeadFor(head, this.#edits.onAnswer(head), dateLine(Date.now()));
+    const line = `${text}Connection: Upgrade\r\nUpgrade: ${head.upgrade ?? 'websocket'}\r\n\r\n`;
+    client.becomeTunnel(line, upstream.release(), early, whole => this.#settle(whole ? switched : cutOff));
+  }
+
+  #cut(outcome: Outcome): void {
+    if (this.#over) return;
+    this.#settle(outcome);
+    // Closing the connection is the only way left to say that this is not all. Where the answer ends with it, an orderly
+    // end would say that this is all (HTTP/1.0).
+    if (this.#framed) this.#parts.client.destroy();
+    else this.#parts.client.reset();
+  }
+
+  #arm(): void {
+    if (this.#upstream === undefined) return;
+    const { wire, upload } = this.#parts;
+    const headAwaited = this.#answer === undefined && upload.complete;
+    const { responseHeadMs, idleBodyMs } = wire.limits;
+    this.#upstream.deadlineMs = wire.deadlines.in(headAwaited ? responseHeadMs : idleBodyMs);
+  }
+
+  #settle(outcome: Outcome): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#upstream?.destroy();
+    this.#upstream = undefined;
+    this.#parts.upload.stop();
+    this.#parts.client.pauseBody();
+    this.#resolve(outcome);
+  }
+}
+
+function promisedMs({ keepAlive }: WireAnswerHead): number | undefined {
+  if (keepAlive === undefined) return undefined;
+  const [, seconds] = /(?:^|[\s,])timeout=(\d{1,6})/i.exec(keepAlive) ?? [];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
+}

@@ -1,0 +1,67 @@
+import { Chunks } from './chunks.js';
+
+/** How much of a connection is the body of one message (RFC 9112 §6.3). */
+export interface Body {
+  readonly done: boolean;
+  /**
+   * Reads from `at` on and adds to `out` what is to be passed on. Answers with where the body ends or the bytes do, -1
+   * when they are malformed.
+   */
+  read(bytes: Buffer, at: number, out: Buffer[]): number;
+}
+
+export const noBody: Body = { done: true, read: (_, at) => at };
+
+class Counted implements Body {
+  #left: number;
+
+  constructor(length: number) {
+    this.#left = length;
+  }
+
+  get done(): boolean {
+    return this.#left === 0;
+  }
+
+  read(bytes: Buffer, at: number, out: Buffer[]): number {
+    const to = Math.min(bytes.length, at + this.#left);
+    this.#left -= to - at;
+    if (to > at) out.push(at === 0 && to === bytes.length ? bytes : bytes.subarray(at, to));
+    return to;
+  }
+}
+
+/** A body that ends with its connection, for a client that is to be told its end: in chunks, or as it comes. */
+class UntilTheEnd implements Body {
+  readonly done = false;
+  readonly #chunked: boolean;
+
+  constructor(chunked: boolean) {
+    this.#chunked = chunked;
+  }
+
+  read(bytes: Buffer, at: number, out: Buffer[]): number {
+    const data = bytes.subarray(at);
+    if (data.length === 0) return bytes.length;
+    if (this.#chunked) out.push(Buffer.from(`${data.length.toString(16)}\r\n`), data, lineEnd);
+    else out.push(data);
+    return bytes.length;
+  }
+}
+
+const lineEnd = Buffer.from('\r\n');
+
+export function requestBody({ chunked, length }: { readonly chunked: boolean; readonly length: number }): Body {
+  if (chunked) return new Chunks(false);
+  return length > 0 ? new Counted(length) : noBody;
+}
+
+/** `how` the client is told where the body ends. */
+export function answerBody(
+  { chunked, length }: { readonly chunked: boolean; readonly length: number },
+  how: 'chunks' | 'closing',
+): Body {
+  if (chunked) return new Chunks(how === 'closing');
+  if (length === 0) return noBody;
+  return length > 0 ? new Counted(length) : new UntilTheEnd(how === 'chunks');
+}

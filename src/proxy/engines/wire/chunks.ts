@@ -1,0 +1,138 @@
+import { notInTrailers, trailerShape } from './grammar.js';
+
+const cr = 13;
+const lf = 10;
+/** Up to 2^48 bytes in one chunk; what is longer is an attack on somebody's arithmetic. */
+const digitsMax = 12;
+/** Extensions and trailers of one body, together. */
+const extraBytesMax = 16 * 1024;
+
+type State = 'size' | 'extension' | 'size end' | 'data' | 'data cr' | 'data lf' | 'trailer' | 'done';
+
+/**
+ * Reads a body in chunks (RFC 9112 §7.1) as it arrives, split anywhere. What is passed on is what came, byte for byte,
+ * with two exceptions: extensions, which are for one hop and which nobody uses but to make two readers disagree, are cut
+ * out; and with `plain` only the data is passed on, without its chunks.
+ */
+export class Chunks {
+  readonly #plain: boolean;
+  #state: State = 'size';
+  #digits = 0;
+  #size = 0;
+  #extraBytes = 0;
+  #trailer = '';
+
+  constructor(plain: boolean) {
+    this.#plain = plain;
+  }
+
+  get done(): boolean {
+    return this.#state === 'done';
+  }
+
+  /**
+   * Reads from `at` on and adds to `out` what is to be passed on. Answers with where the body ends or the bytes do; -1
+   * when they are malformed: nothing of this call may be passed on then.
+   */
+  read(bytes: Buffer, at: number, out: Buffer[]): number {
+    // What is passed on begins here; -1 inside of what is not.
+    let from = this.#state === 'extension' || this.#trailer !== '' ? -1 : at;
+    let next = at;
+    while (next < bytes.length && this.#state !== 'done') {
+      if (this.#state === 'data') {
+        next = this.#readData(bytes, next, out);
+        continue;
+      }
+      if (this.#state === 'trailer') {
+        if (this.#trailer === '' && bytes[next] === cr && bytes[next + 1] === lf) {
+          this.#state = 'done';
+          next += 2;
+          continue;
+        }
+        if (from !== -1) this.#pass(bytes, from, next, out);
+        from = -1;
+        next = this.#readTrailer(bytes, next, out);
+        if (next === -1) return -1;
+        continue;
+      }
+      const before = this.#state;
+      if (!this.#readFraming(bytes[next] ?? 0)) return -1;
+      if (this.#state === 'extension' && from !== -1) {
+        this.#pass(bytes, from, next, out);
+        from = -1;
+      } else if (before === 'extension' && this.#state === 'size end') from = next;
+      next += 1;
+    }
+    if (from !== -1) this.#pass(bytes, from, next, out);
+    return next;
+  }
+
+  #pass(bytes: Buffer, from: number, to: number, out: Buffer[]): void {
+    if (!this.#plain && to > from) out.push(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
+  }
+
+  #readData(bytes: Buffer, at: number, out: Buffer[]): number {
+    const to = Math.min(bytes.length, at + this.#size);
+    if (this.#plain) out.push(bytes.subarray(at, to));
+    this.#size -= to - at;
+    if (this.#size === 0) this.#state = 'data cr';
+    return to;
+  }
+
+  /** One byte of what stands around the data; false when it must not stand there. */
+  #readFraming(byte: number): boolean {
+    switch (this.#state) {
+      case 'size':
+        return this.#readSize(byte);
+      case 'extension':
+        this.#extraBytes += 1;
+        if (byte === cr) this.#state = 'size end';
+        return this.#extraBytes <= extraBytesMax && (byte === cr || byte === 9 || (byte >= 32 && byte !== 127));
+      case 'size end':
+        this.#state = this.#size === 0 ? 'trailer' : 'data';
+        this.#digits = 0;
+        return byte === lf;
+      case 'data cr':
+        this.#state = 'data lf';
+        return byte === cr;
+      default:
+        this.#state = 'size';
+        return byte === lf;
+    }
+  }
+
+  #readSize(byte: number): boolean {
+    const digit = hexDigit(byte);
+    if (digit !== -1) {
+      this.#digits += 1;
+      this.#size = this.#size * 16 + digit;
+      return this.#digits <= digitsMax;
+    }
+    if (this.#digits === 0) return false;
+    if (byte === cr) this.#state = 'size end';
+    else if (byte === 59) this.#state = 'extension';
+    else return false;
+    return true;
+  }
+
+  /** Held back until it is whole: only then is it certain what it says. */
+  #readTrailer(bytes: Buffer, at: number, out: Buffer[]): number {
+    const text = this.#trailer + bytes.toString('latin1', at);
+    const end = text.startsWith('\r\n') ? 2 : text.indexOf('\r\n\r\n') + 4;
+    if (end === 3) {
+      this.#trailer = text;
+      return text.length > extraBytesMax ? -1 : bytes.length;
+    }
+    const section = text.slice(0, end);
+    if (section.length > extraBytesMax || !trailerShape.test(section) || notInTrailers.test(section)) return -1;
+    if (!this.#plain) out.push(Buffer.from(section, 'latin1'));
+    this.#state = 'done';
+    return at + end - this.#trailer.length;
+  }
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const letter = byte | 32;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}

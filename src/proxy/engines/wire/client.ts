@@ -1,0 +1,360 @@
+import type { Socket } from 'node:net';
+import { closeAbruptly } from '../../abrupt-close.js';
+import type { Connection } from '../../exchange.js';
+import { appended, cameSecure, forwardedElement } from '../../forwarding.js';
+import { joinTunnel } from '../../tunnel.js';
+import { type Body, noBody, requestBody } from './body.js';
+import type { Timed } from './deadlines.js';
+import { headEnd, neverAHead } from './grammar.js';
+import { ownAnswerText } from './own-answer.js';
+import { parseRequestHead, RequestHead } from './request-head.js';
+import type { Wire } from './wire.js';
+import { WireExchange } from './wire-exchange.js';
+
+/** How long an idle connection of a client is kept: longer than browsers and load balancers keep theirs. */
+const idleMs = 75_000;
+/** How long a client that was told to go may take to do so: closing earlier could take the answer from it. */
+const lingerMs = 2_000;
+/** What a client may send ahead while it waits for an answer. */
+const aheadBytesMax = 64 * 1024;
+/** A head that became too long, and whose first line alone made this much of it. */
+const targetBytesMax = 8 * 1024;
+
+const cr = 13;
+const lf = 10;
+const badRequest = (outcome: 'not-sent' | 'unknown') => ({
+  'proxy-status': `holdfast; error=http_request_error; outcome=${outcome}`,
+});
+
+/**
+ * One client's connection: requests one after the other, each with its body and its answer.
+ *
+ * head -> serving (its body is read when a backend asks for it) -> the rest of the body dropped -> head -> ... -> leaving
+ */
+export class Client implements Timed {
+  readonly address: string;
+  deadlineMs: number;
+  readonly #wire: Wire;
+  readonly #socket: Socket;
+  readonly #secure: boolean;
+  readonly #trusted: boolean;
+  /** What a backend is told of the way when nobody trusted is on it, by minor version. */
+  readonly #lines: readonly [string, string];
+  #exchange: WireExchange | undefined;
+  #body: Body = noBody;
+  /** Bytes that nobody has read yet. */
+  #rest: Buffer | undefined;
+  #searchedTo = 0;
+  #reading = false;
+  #dropping = false;
+  #leaving = false;
+  #taking = false;
+  #tunnel = false;
+  #gone = false;
+  #owes100 = false;
+
+  constructor(wire: Wire, { socket, clientAddress, secure, trusted }: Connection) {
+    this.#wire = wire;
+    this.#socket = socket;
+    this.address = clientAddress;
+    this.#secure = secure;
+    this.#trusted = trusted;
+    this.#lines = [linesOf(0, clientAddress, secure), linesOf(1, clientAddress, secure)];
+    this.deadlineMs = wire.deadlines.in(wire.limits.clientHeadMs);
+    wire.deadlines.add(this);
+    socket.on('data', bytes => this.#received(bytes));
+    socket.on('drain', () => this.#exchange?.attempt?.clientDrained());
+    socket.on('end', () => this.#ended());
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#closed());
+  }
+
+  /** Nobody is there to be answered. */
+  get gone(): boolean {
+    return this.#gone || this.#leaving;
+  }
+
+  /** It takes no more of an answer for now. */
+  get blocked(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  /** It may send another request after this answer. */
+  get mayStay(): boolean {
+    return !this.#wire.closing && (this.#exchange?.head.persistent ?? false) && !this.#exchange?.upgrade;
+  }
+
+  isSecure(head: RequestHead): boolean {
+    return this.#trusted ? cameSecure(this.#secure, head.forwardedProto) : this.#secure;
+  }
+
+  /** What the backend is told of the way so far. */
+  forwardedLines(head: RequestHead): string {
+    const plain = this.#lines[head.minor === 1 ? 1 : 0];
+    if (!this.#trusted && !this.#wire.forwarded) return plain;
+    const secure = this.isSecure(head);
+    const lines = this.#trusted ? linesOf(head.minor, appended(head.forwardedFor, this.address), secure) : plain;
+    if (!this.#wire.forwarded) return lines;
+    const own = forwardedElement(this.address, head.host, secure);
+    return `${lines}forwarded: ${appended(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
+  }
+
+  connectionLine(keep: boolean): string {
+    if (!keep) return 'connection: close\r\n';
+    return this.#exchange?.head.minor === 0 ? 'connection: keep-alive\r\n' : '';
+  }
+
+  write(data: string | Buffer): void {
+    if (typeof data === 'string') this.#socket.write(data, 'latin1');
+    else this.#socket.write(data);
+  }
+
+  /** In one system call. */
+  writeAll(head: string, parts: readonly Buffer[]): void {
+    this.#socket.cork();
+    if (head !== '') this.#socket.write(head, 'latin1');
+    for (const part of parts) this.#socket.write(part);
+    this.#socket.uncork();
+  }
+
+  /** The body goes to a backend from here on. */
+  readBody(): void {
+    this.#reading = true;
+    if (this.#owes100 && this.#rest === undefined) this.write('HTTP/1.1 100 Continue\r\n\r\n');
+    this.#owes100 = false;
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) this.#readBody(rest);
+    if (this.#reading) this.#socket.resume();
+  }
+
+  /** The backend takes no more for now, or there is none. */
+  pauseBody(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    this.#socket.pause();
+  }
+
+  resumeBody(): void {
+    if (!this.#body.done) this.readBody();
+  }
+
+  /** The answer is whole. */
+  answered(keep: boolean): void {
+    this.#exchange = undefined;
+    this.#reading = false;
+    if (!keep || this.#wire.closing || this.#gone) this.#leave();
+    else if (this.#body.done) this.#next();
+    else this.#drop();
+  }
+
+  /** The proxy's own answer to the request that is being served. */
+  refuse(status: number, reason: string, headers: Readonly<Record<string, string>>, head: RequestHead): void {
+    const keep = this.mayStay && headers.connection !== 'close' && !this.#owes100;
+    const connection = this.connectionLine(keep);
+    this.write(ownAnswerText(status, reason, headers, { bodyless: head.method === 'HEAD', connection }));
+    this.answered(keep);
+  }
+
+  bodyIsLate(): void {
+    this.#reject(408, 'The request body did not arrive in time.', 'unknown');
+  }
+
+  becomeTunnel(head: string, backend: Socket, early: Buffer, ended: (whole: boolean) => void): void {
+    const client = this.#socket;
+    this.#tunnel = true;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    client.removeAllListeners('data');
+    client.removeAllListeners('drain');
+    client.removeAllListeners('end');
+    this.write(head);
+    if (early.length > 0) client.write(early);
+    if (this.#rest !== undefined) backend.write(this.#rest);
+    this.#rest = undefined;
+    joinTunnel(client, backend, ended);
+  }
+
+  /** What was passed on already still arrives; the backend's side follows. */
+  endTunnel(): void {
+    if (this.#tunnel) this.#socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  reset(): void {
+    closeAbruptly(this.#socket);
+  }
+
+  /** The engine closes: whoever is not being served leaves now, the others after their answer. */
+  closing(): void {
+    if (this.#exchange === undefined && !this.#dropping) this.#leave();
+  }
+
+  late(): void {
+    if (this.#exchange === undefined && !this.#leaving && !this.#dropping && this.#rest !== undefined) {
+      this.#reject(408, 'The request head did not arrive in time.', 'not-sent');
+    } else this.destroy();
+  }
+
+  #received(bytes: Buffer): void {
+    if (this.#reading) this.#readBody(bytes);
+    else if (this.#dropping) this.#dropBody(bytes);
+    else if (!this.#leaving) this.#hold(bytes);
+  }
+
+  #hold(bytes: Buffer): void {
+    const first = this.#rest === undefined;
+    this.#rest = this.#rest === undefined ? bytes : Buffer.concat([this.#rest, bytes]);
+    if (this.#exchange === undefined) this.#takeHeads(first);
+    else if (this.#rest.length > aheadBytesMax) this.#socket.pause();
+  }
+
+  /** One after the other: the two must not be carried out side by side (RFC 9112 §9.3.2). */
+  #takeHeads(first: boolean): void {
+    if (this.#taking) return;
+    this.#taking = true;
+    while (this.#exchange === undefined && this.#rest !== undefined && !this.gone && !this.#dropping) {
+      if (this.#takeHead(this.#rest)) continue;
+      if (first) this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
+      break;
+    }
+    this.#taking = false;
+  }
+
+  /** False when it is not there yet. */
+  #takeHead(bytes: Buffer): boolean {
+    // RFC 9112 §2.2: an empty line before a request is somebody's mistake about the body before it.
+    let start = 0;
+    while (bytes[start] === cr && bytes[start + 1] === lf) start += 2;
+    const end = bytes.indexOf(headEnd, Math.max(start, this.#searchedTo - headEnd.length));
+    if (end === -1) return this.#waitForHead(bytes, start);
+    this.#searchedTo = 0;
+    const { headerBytesMax, headerFieldsMax } = this.#wire.limits;
+    if (end - start > headerBytesMax) return this.#refuseLong(bytes, start);
+    const head = parseRequestHead(bytes.toString('latin1', start, end + 2), headerFieldsMax);
+    const next = end + headEnd.length;
+    this.#rest = next === bytes.length ? undefined : bytes.subarray(next);
+    if (head instanceof RequestHead) this.#serve(head);
+    else this.#reject(head.status, head.reason, 'not-sent');
+    return true;
+  }
+
+  #waitForHead(bytes: Buffer, start: number): boolean {
+    this.#searchedTo = bytes.length;
+    if (bytes.length - start > this.#wire.limits.headerBytesMax) return this.#refuseLong(bytes, start);
+    if (start === bytes.length) this.#rest = undefined;
+    else if (neverAHead.test(bytes.toString('latin1', start))) {
+      this.#reject(400, 'This is not well-formed HTTP/1.1.', 'not-sent');
+      return true;
+    }
+    return false;
+  }
+
+  #refuseLong(bytes: Buffer, start: number): boolean {
+    const line = bytes.indexOf('\r\n', start);
+    if (line === -1 || line - start > targetBytesMax) this.#reject(414, 'The request target is too long.', 'not-sent');
+    else this.#reject(431, 'The request head is too long.', 'not-sent');
+    return true;
+  }
+
+  #serve(head: RequestHead): void {
+    this.#body = requestBody(head);
+    this.#owes100 = head.expectsContinue && head.hasBody;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    const exchange = new WireExchange(this.#wire, this, head);
+    this.#exchange = exchange;
+    this.#wire.onExchange(exchange);
+  }
+
+  #readBody(bytes: Buffer): void {
+    const out: Buffer[] = [];
+    const next = this.#body.read(bytes, 0, out);
+    if (next === -1) return void this.#badBody();
+    const { done } = this.#body;
+    if (done) this.#reading = false;
+    if (next < bytes.length) this.#rest = bytes.subarray(next);
+    this.#exchange?.upload.pass(out, done);
+  }
+
+  /** What is malformed is the body of a request that may have been passed on in part. */
+  #badBody(): void {
+    const begun = this.#exchange?.attempt?.begun ?? false;
+    this.#exchange?.attempt?.clientGone();
+    // A second head must not be written into the middle of an answer.
+    if (begun) this.destroy();
+    else this.#reject(400, 'The request body is not well-formed.', 'unknown');
+  }
+
+  /**
+   * The exchange is over: the rest of the body is read and dropped, so that the connection can carry the next request.
+   * What has not come in time is not worth the wait.
+   */
+  #drop(): void {
+    this.#dropping = true;
+    this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.idleBodyMs);
+    const rest = this.#rest;
+    this.#rest = undefined;
+    this.#socket.resume();
+    if (rest !== undefined) this.#dropBody(rest);
+  }
+
+  #dropBody(bytes: Buffer): void {
+    const next = this.#body.read(bytes, 0, []);
+    if (next === -1) return void this.#leave();
+    if (next < bytes.length) this.#rest = bytes.subarray(next);
+    if (!this.#body.done) return;
+    this.#dropping = false;
+    this.#next();
+  }
+
+  #next(): void {
+    const { deadlines, limits } = this.#wire;
+    this.deadlineMs = deadlines.in(this.#rest === undefined ? idleMs : limits.clientHeadMs);
+    if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.#rest !== undefined) this.#takeHeads(true);
+  }
+
+  /** Answers what never became a request, or whose body is no body, and ends: what follows is anybody's guess. */
+  #reject(status: number, reason: string, outcome: 'not-sent' | 'unknown'): void {
+    this.#exchange = undefined;
+    this.write(
+      ownAnswerText(status, reason, badRequest(outcome), { bodyless: false, connection: 'connection: close\r\n' }),
+    );
+    this.#leave();
+  }
+
+  /** The answer still arrives; what the client still sends is not looked at. */
+  #leave(): void {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    this.#reading = false;
+    this.#rest = undefined;
+    this.deadlineMs = this.#wire.deadlines.in(lingerMs);
+    this.#socket.end();
+    this.#socket.resume();
+  }
+
+  /** The client closes its side: whoever does that before its answer does not wait for it. */
+  #ended(): void {
+    if (this.#leaving) return;
+    this.#exchange?.attempt?.clientGone();
+    this.#gone = true;
+    this.#socket.end();
+    if (this.#exchange !== undefined) this.#socket.destroy();
+  }
+
+  #closed(): void {
+    this.#gone = true;
+    this.#wire.deadlines.delete(this);
+    this.#wire.onClosed(this);
+    if (!this.#tunnel) this.#exchange?.attempt?.clientGone();
+    this.#exchange = undefined;
+  }
+}
+
+/** Field lines that tell the backend of the way so far. */
+function linesOf(minor: number, forwardedFor: string, secure: boolean): string {
+  return `via: 1.${minor} holdfast\r\nx-forwarded-for: ${forwardedFor}\r\nx-forwarded-proto: ${secure ? 'https' : 'http'}\r\n`;
+}

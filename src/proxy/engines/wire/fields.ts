@@ -1,0 +1,35 @@
+import { trimmedEnd } from './grammar.js';
+
+const shapes = new Map<string, RegExp>();
+/** Names come from the heart and from Connection fields: the latter are the client's choice, and there is no end of them. */
+const shapesMax = 256;
+
+/** Matches each line of the field with the line end before it. */
+function shapeOf(name: string): RegExp {
+  const known = shapes.get(name);
+  if (known !== undefined) return known;
+  const shape = new RegExp(`\\r\\n${name.replace(/[^\w-]/g, '\\$&')}:[ \\t]*([^\\r]*)`, 'gi');
+  if (shapes.size < shapesMax) shapes.set(name, shape);
+  return shape;
+}
+
+/** The value of a field of a head; of several lines one behind the other, as RFC 9110 §5.3 joins them. */
+export function fieldOf(head: string, name: string): string | undefined {
+  const shape = shapeOf(name);
+  shape.lastIndex = 0;
+  let joined: string | undefined;
+  for (let found = shape.exec(head); found !== null; found = shape.exec(head)) {
+    const value = trimmedEnd(found[1] ?? '');
+    joined = joined === undefined ? value : `${joined}, ${value}`;
+  }
+  return joined;
+}
+
+/** Field lines, each with its line end, without those of one name. */
+export function withoutField(lines: string, name: string): string {
+  const shape = shapeOf(name);
+  shape.lastIndex = 0;
+  // The line end of the first line's predecessor is not part of `lines`.
+  const whole = `\r\n${lines}`;
+  return shape.test(whole) ? whole.replace(shape, '').slice(2) : lines;
+}

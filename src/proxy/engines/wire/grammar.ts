@@ -1,0 +1,36 @@
+/*
+ * What a head may look like, as RFC 9112 writes it, in one expression each. Nothing lenient is in them: a bare line feed,
+ * a folded line, a space before a colon or a control character in a value is no head, and is never passed on. Each reads
+ * a head in one pass: nothing in it can be read in two ways, so there is nothing to try twice.
+ */
+
+/** RFC 9110 §5.6.2. */
+const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+/** RFC 9110 §5.5; bytes above 127 are opaque and stay what they are. */
+const text = '[\\t\\x20-\\x7e\\x80-\\xff]*';
+const fieldLine = `${token}:${text}\\r\\n`;
+
+/** Method, target, minor version; the text ends with the line end of its last line. */
+export const requestShape = new RegExp(
+  `^(${token}) ([\\x21\\x22\\x24-\\x7e]+) HTTP/1\\.([01])\\r\\n(?:${fieldLine})*$`,
+);
+/** Minor version, status, reason. */
+export const answerShape = new RegExp(`^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: (${text}))?\\r\\n(?:${fieldLine})*$`);
+/** RFC 9112 §7.1.2: the fields behind the last chunk, and the empty line that ends them. */
+export const trailerShape = new RegExp(`^(?:${fieldLine})*\\r\\n$`);
+/** RFC 9110 §6.5.1: what frames or routes a message has no business behind it. */
+export const notInTrailers =
+  /^(?:content-length|transfer-encoding|host|trailer|te|connection|cookie|set-cookie|authorization|content-encoding|content-type|content-range|holdfast-[^:]*|x-forwarded-[^:]*|forwarded|via|proxy-[^:]*):/im;
+const controls = '\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f';
+/** In the beginning of a head that has not arrived whole: it will be none, however it goes on. */
+export const neverAHead = new RegExp(`^\\n|[^\\r]\\n|\\r[^\\n]|[${controls}]`);
+
+/** What stands between a head and what follows it. */
+export const headEnd = '\r\n\r\n';
+
+/** Without the optional white space at its end (RFC 9112 §5.1); that at the beginning the expressions leave out. */
+export function trimmedEnd(value: string): string {
+  let end = value.length;
+  while (end > 0 && (value.charCodeAt(end - 1) === 32 || value.charCodeAt(end - 1) === 9)) end -= 1;
+  return end === value.length ? value : value.slice(0, end);
+}

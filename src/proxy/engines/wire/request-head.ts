@@ -1,0 +1,199 @@
+import { METHODS } from 'node:http';
+import { namedInConnection } from '../../hop-by-hop.js';
+import { fieldOf, withoutField } from './fields.js';
+import { requestShape, trimmedEnd } from './grammar.js';
+
+export interface Flaw {
+  readonly status: 400 | 414 | 417 | 431 | 501;
+  readonly reason: string;
+}
+
+/**
+ * The fields that a proxy must look at. All of them are taken out of the lines that are passed on: some come back, made
+ * anew; the others are meant for this hop alone, or say what only a proxy can know.
+ */
+const watched =
+  /\r\n(host|content-length|transfer-encoding|connection|cookie|upgrade|expect|forwarded|x-forwarded-(?:for|proto|host|port|server|prefix)|te|keep-alive|proxy-connection|proxy-authorization|http2-settings|holdfast-affinity):[ \t]*([^\r]*)/gi;
+/** What `watched` takes out whatever the heart says. */
+export const alwaysDropped: ReadonlySet<string> = new Set(['holdfast-affinity']);
+
+const methods: ReadonlySet<string> = new Set(METHODS);
+/** RFC 3986 §3.2.2, and a port. */
+const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
+const plainConnection = /^(?:keep-alive|close|upgrade)$/i;
+/** Too short to hold more fields than are allowed. */
+const fieldBytesMin = 4;
+
+const malformed: Flaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
+const unknownMethod: Flaw = { status: 501, reason: 'This method is not known here.' };
+const badTarget: Flaw = { status: 400, reason: 'The request target is none that is served here.' };
+const badHost: Flaw = { status: 400, reason: 'Exactly one Host field with the name of a host is expected.' };
+const badLength: Flaw = { status: 400, reason: 'One Content-Length, of digits alone, is expected.' };
+const badCoding: Flaw = { status: 400, reason: 'The only transfer coding that is understood is chunked.' };
+const bothFramings: Flaw = { status: 400, reason: 'Content-Length and Transfer-Encoding exclude each other.' };
+const badExpectation: Flaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
+/** What follows the head would be neither body nor tunnel. */
+const bodyOnUpgrade: Flaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
+
+/** One request head that is in order. */
+export class RequestHead {
+  /** As it came, for fields that nobody asked about yet. */
+  readonly text: string;
+  readonly method: string;
+  /** As it came: for the heart. */
+  readonly target: string;
+  /** For the backend: path and query. */
+  path: string;
+  /** 0 or 1. */
+  readonly minor: number;
+  host: string | undefined;
+  /** -1: none given. */
+  length = -1;
+  chunked = false;
+  connection: string | undefined;
+  cookie: string | undefined;
+  offered: string | undefined;
+  expectsContinue = false;
+  forwarded: string | undefined;
+  forwardedFor: string | undefined;
+  forwardedProto: string | undefined;
+  /** The lines that are passed on as they came, each with its line end. */
+  kept = '';
+
+  constructor(text: string, method: string, target: string, minor: number) {
+    this.text = text;
+    this.method = method;
+    this.target = target;
+    this.path = target;
+    this.minor = minor;
+  }
+
+  get hasBody(): boolean {
+    return this.chunked || this.length > 0;
+  }
+
+  /** Asked to become a WebSocket. Any other offer is declined by not passing it on (RFC 9110 §7.8). */
+  get upgrade(): boolean {
+    if (this.offered === undefined || this.minor === 0) return false;
+    return this.offered.toLowerCase() === 'websocket' && /(?:^|[ \t,])upgrade(?:$|[ \t,])/i.test(this.connection ?? '');
+  }
+
+  /** The client takes another answer on this connection. */
+  get persistent(): boolean {
+    const { connection } = this;
+    if (connection === undefined) return this.minor === 1;
+    if (/(?:^|[ \t,])close(?:$|[ \t,])/i.test(connection)) return false;
+    return this.minor === 1 || /(?:^|[ \t,])keep-alive(?:$|[ \t,])/i.test(connection);
+  }
+
+  field(name: string): string | undefined {
+    return fieldOf(this.text, name);
+  }
+}
+
+/** `text` ends with the line end of the last field line. */
+export function parseRequestHead(text: string, fieldsMax: number): RequestHead | Flaw {
+  const line = requestShape.exec(text);
+  if (line === null) return malformed;
+  if (tooMany(text, fieldsMax)) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
+  const [, method = '', target = '', minor = ''] = line;
+  if (!methods.has(method)) return unknownMethod;
+  const head = new RequestHead(text, method, target, minor === '1' ? 1 : 0);
+  return readFields(head) ?? flawIn(head) ?? head;
+}
+
+function tooMany(text: string, fieldsMax: number): boolean {
+  if (text.length < fieldsMax * fieldBytesMin) return false;
+  let lines = 0;
+  for (let at = text.indexOf('\r\n'); at !== -1; at = text.indexOf('\r\n', at + 2)) lines += 1;
+  return lines - 1 > fieldsMax;
+}
+
+function readFields(head: RequestHead): Flaw | undefined {
+  const { text } = head;
+  let from = text.indexOf('\r\n') + 2;
+  watched.lastIndex = 0;
+  for (let found = watched.exec(text); found !== null; found = watched.exec(text)) {
+    const flaw = readField(head, found[1] ?? '', trimmedEnd(found[2] ?? ''));
+    if (flaw !== undefined) return flaw;
+    head.kept += text.slice(from, found.index + 2);
+    from = watched.lastIndex + 2;
+  }
+  head.kept += text.slice(from);
+  return undefined;
+}
+
+function readField(head: RequestHead, name: string, value: string): Flaw | undefined {
+  switch (name.toLowerCase()) {
+    case 'host':
+      if (head.host !== undefined || !hostShape.test(value)) return badHost;
+      head.host = value;
+      return undefined;
+    case 'cookie':
+      // RFC 9113 §8.2.3 splits it, and whatever translated that may have left it so.
+      head.cookie = head.cookie === undefined ? value : `${head.cookie}; ${value}`;
+      return undefined;
+    case 'connection':
+      head.connection = joined(head.connection, value);
+      return undefined;
+    case 'content-length':
+      if (head.length !== -1 || !/^\d{1,15}$/.test(value)) return badLength;
+      head.length = Number(value);
+      return undefined;
+    case 'transfer-encoding':
+      // RFC 9112 §6.1: in HTTP/1.0 there are no chunks, and whoever stands in front may have read the body otherwise.
+      if (head.chunked || head.minor === 0 || value.toLowerCase() !== 'chunked') return badCoding;
+      head.chunked = true;
+      return undefined;
+    default:
+      return readRarer(head, name.toLowerCase(), value);
+  }
+}
+
+function readRarer(head: RequestHead, name: string, value: string): Flaw | undefined {
+  switch (name) {
+    case 'expect':
+      if (value.toLowerCase() !== '100-continue') return badExpectation;
+      head.expectsContinue = head.minor === 1;
+      break;
+    case 'upgrade':
+      head.offered = joined(head.offered, value);
+      break;
+    case 'forwarded':
+      head.forwarded = joined(head.forwarded, value);
+      break;
+    case 'x-forwarded-for':
+      head.forwardedFor = joined(head.forwardedFor, value);
+      break;
+    case 'x-forwarded-proto':
+      head.forwardedProto = joined(head.forwardedProto, value);
+      break;
+  }
+  return undefined;
+}
+
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`;
+}
+
+function flawIn(head: RequestHead): Flaw | undefined {
+  if (head.chunked && head.length !== -1) return bothFramings;
+  if (head.host === undefined && head.minor === 1) return badHost;
+  if (head.connection !== undefined && !plainConnection.test(head.connection)) dropNamed(head, head.connection);
+  if (head.target.charCodeAt(0) !== 47 && !readOtherTarget(head)) return badTarget;
+  return head.hasBody && head.upgrade ? bodyOnUpgrade : undefined;
+}
+
+function dropNamed(head: RequestHead, connection: string): void {
+  for (const name of namedInConnection(connection) ?? []) head.kept = withoutField(head.kept, name);
+}
+
+/** A target in absolute form names the host itself, and the Host field counts for nothing then (RFC 9112 §3.2.2). */
+function readOtherTarget(head: RequestHead): boolean {
+  if (head.target === '*') return head.method === 'OPTIONS';
+  const [, host, rest] = /^https?:\/\/([^/?#@]+)([/?][^#]*)?$/i.exec(head.target) ?? [];
+  if (host === undefined || !hostShape.test(host)) return false;
+  head.host = host;
+  head.path = rest?.startsWith('/') ? rest : `/${rest ?? ''}`;
+  return true;
+}

@@ -1,0 +1,51 @@
+/** Where the body of a request goes for now. Answers with whether it takes more. */
+export type Sink = (parts: readonly Buffer[], complete: boolean) => void;
+
+/**
+ * The body of one request, on its way to one backend after the other. What was read is kept up to a limit, in the form
+ * in which it is sent, and sent again to the next.
+ */
+export class Upload {
+  readonly #keepBytesMax: number;
+  #kept: Buffer[] | undefined = [];
+  #keptBytes = 0;
+  #complete: boolean;
+  #sink: Sink | undefined;
+
+  constructor(complete: boolean, keepBytesMax: number) {
+    this.#complete = complete;
+    this.#keepBytesMax = keepBytesMax;
+  }
+
+  /** The client has sent everything. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** What was read can be sent again, from the beginning. */
+  get replayable(): boolean {
+    return this.#kept !== undefined;
+  }
+
+  /** From here on to `sink`, beginning with what was read already. */
+  pour(sink: Sink): void {
+    this.#sink = sink;
+    if (this.#keptBytes > 0) sink(this.#kept ?? [], this.#complete);
+  }
+
+  stop(): void {
+    this.#sink = undefined;
+  }
+
+  pass(parts: readonly Buffer[], complete: boolean): void {
+    this.#complete = complete;
+    for (const part of parts) this.#keep(part);
+    this.#sink?.(parts, complete);
+  }
+
+  #keep(part: Buffer): void {
+    this.#keptBytes += part.length;
+    if (this.#keptBytes > this.#keepBytesMax) this.#kept = undefined;
+    else this.#kept?.push(part);
+  }
+}

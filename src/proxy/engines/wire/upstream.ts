@@ -1,0 +1,182 @@
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { type BackendTls, backendTlsOptions, hostOf } from '../../backend-tls.js';
+import type { Deadlines, Timed } from './deadlines.js';
+
+/** An idle connection is kept this long: a little less than the peers of a data centre usually keep theirs. */
+const idleMs = 55_000;
+/** Left of what the backend promises in `Keep-Alive: timeout=…`: its word and a request may pass each other. */
+const idleMarginMs = 1000;
+
+/** Who uses a connection to a backend. Nothing is told after `failed` or `ended`. */
+export interface UpstreamUser {
+  connected(): void;
+  received(bytes: Buffer): void;
+  /** The backend takes more. */
+  drained(): void;
+  /** The backend has sent everything, in order. */
+  ended(): void;
+  failed(error: Error | undefined): void;
+  /** The deadline of the connection has passed. */
+  late(): void;
+}
+
+/** One connection to a backend: from hand to hand, as long as it lives. */
+export class Upstream implements Timed {
+  readonly socket: Socket;
+  deadlineMs: number;
+  /** Whatever failed after this may have reached the backend. */
+  established = false;
+  /** It carried an exchange before. */
+  reused = false;
+  #user: UpstreamUser | undefined;
+  #error: Error | undefined;
+  #idleMs = idleMs;
+  readonly #deadlines: Deadlines;
+  readonly #onLost: (upstream: Upstream) => void;
+
+  constructor(socket: Socket, deadlines: Deadlines, connectMs: number, onLost: (upstream: Upstream) => void) {
+    this.socket = socket;
+    this.#deadlines = deadlines;
+    this.#onLost = onLost;
+    this.deadlineMs = deadlines.in(connectMs);
+    deadlines.add(this);
+    socket.on('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#connected());
+    socket.on('data', bytes => this.#received(bytes));
+    socket.on('drain', () => this.#user?.drained());
+    socket.on('end', () => this.#ended());
+    socket.on('error', error => this.#failed(error));
+    socket.on('close', () => this.#closed());
+  }
+
+  use(user: UpstreamUser): void {
+    this.#user = user;
+  }
+
+  /** It is idle from here on. `promisedMs`: how long the backend says that it keeps it. */
+  rest(promisedMs: number | undefined): void {
+    this.#user = undefined;
+    this.reused = true;
+    if (promisedMs !== undefined) this.#idleMs = Math.min(idleMs, promisedMs - idleMarginMs);
+    this.deadlineMs = this.#deadlines.in(this.#idleMs);
+  }
+
+  /** Nobody is told any more. */
+  destroy(): void {
+    this.#user = undefined;
+    this.socket.destroy();
+  }
+
+  /** For a tunnel: the socket alone is left, without anybody who listens to it. */
+  release(): Socket {
+    this.#user = undefined;
+    this.#deadlines.delete(this);
+    for (const event of ['data', 'drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
+    return this.socket;
+  }
+
+  late(): void {
+    if (this.#user !== undefined) this.#user.late();
+    else this.destroy();
+  }
+
+  #connected(): void {
+    this.established = true;
+    this.#user?.connected();
+  }
+
+  /** A backend that speaks without being asked is not listened to: it would answer somebody else. */
+  #received(bytes: Buffer): void {
+    if (this.#user !== undefined) this.#user.received(bytes);
+    else this.destroy();
+  }
+
+  #ended(): void {
+    if (this.#user !== undefined) this.#user.ended();
+    else this.destroy();
+  }
+
+  /** Told at once: an answer that ends with its connection would be called whole otherwise. */
+  #failed(error: Error): void {
+    this.#error = error;
+    this.#tell();
+  }
+
+  #closed(): void {
+    this.#deadlines.delete(this);
+    this.#onLost(this);
+    this.#tell();
+  }
+
+  #tell(): void {
+    const user = this.#user;
+    this.#user = undefined;
+    user?.failed(this.#error);
+  }
+}
+
+/** Where a backend is, taken apart once. */
+interface Place {
+  readonly tls: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly idle: Upstream[];
+}
+
+/** The connections to all backends. The one that was used last is used next: the others may grow old and be closed. */
+export class Upstreams {
+  readonly #deadlines: Deadlines;
+  readonly #connectMs: number;
+  readonly #tls: BackendTls | undefined;
+  readonly #places = new WeakMap<URL, Place>();
+  readonly #all = new Set<Upstream>();
+
+  constructor(deadlines: Deadlines, connectMs: number, tls: BackendTls | undefined) {
+    this.#deadlines = deadlines;
+    this.#connectMs = connectMs;
+    this.#tls = tls;
+  }
+
+  /** An idle connection, or a new one. */
+  take(url: URL): Upstream {
+    return this.#place(url).idle.pop() ?? this.dial(url);
+  }
+
+  /** A new connection, which is not there yet. */
+  dial(url: URL): Upstream {
+    const place = this.#place(url);
+    const socket = place.tls ? this.#connectTls(place) : connect({ host: place.host, port: place.port, noDelay: true });
+    const upstream = new Upstream(socket, this.#deadlines, this.#connectMs, lost => {
+      this.#all.delete(lost);
+      const at = place.idle.indexOf(lost);
+      if (at !== -1) place.idle.splice(at, 1);
+    });
+    this.#all.add(upstream);
+    return upstream;
+  }
+
+  /** It may carry the next exchange. */
+  give(url: URL, upstream: Upstream, promisedMs: number | undefined): void {
+    if (upstream.socket.destroyed) return;
+    upstream.rest(promisedMs);
+    this.#place(url).idle.push(upstream);
+  }
+
+  close(): void {
+    for (const upstream of this.#all) upstream.destroy();
+  }
+
+  #connectTls({ host, port }: Place): Socket {
+    return connectTls({ host, port, ...backendTlsOptions(host, this.#tls) }).setNoDelay(true);
+  }
+
+  #place(url: URL): Place {
+    const known = this.#places.get(url);
+    if (known !== undefined) return known;
+    const tls = url.protocol === 'https:';
+    const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
+    const place: Place = { tls, host: hostOf(url), port, idle: [] };
+    this.#places.set(url, place);
+    return place;
+  }
+}

@@ -1,0 +1,17 @@
+import type { EngineLimits, Exchange } from '../../exchange.js';
+import type { Client } from './client.js';
+import type { Deadlines } from './deadlines.js';
+import type { Upstreams } from './upstream.js';
+
+/** What the connections of one engine share. */
+export interface Wire {
+  readonly onExchange: (exchange: Exchange) => void;
+  readonly limits: EngineLimits;
+  /** Backends are told the way in a `Forwarded` field too. */
+  readonly forwarded: boolean;
+  readonly deadlines: Deadlines;
+  readonly upstreams: Upstreams;
+  /** Clients are told to come back on a new connection. */
+  readonly closing: boolean;
+  onClosed(client: Client): void;
+}
