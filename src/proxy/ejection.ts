@@ -1,7 +1,7 @@
 const failuresMax = 5;
 const ejectionMs = 10_000;
 const ejectionMsMax = 300_000;
-/** Part of an ejection that chance adds, so that several proxies do not all try the backend again at one moment. */
+/** Part of an ejection that chance may add, so that several proxies do not all try the backend again at one moment. */
 const jitter = 0.1;
 
 /**
@@ -27,7 +27,8 @@ export class Ejection {
   begin(nowMs: number, chance: number): number {
     this.#times = nowMs - this.#endedMs > ejectionMsMax ? 1 : this.#times + 1;
     this.#failures = 0;
-    const lastsMs = Math.min(ejectionMs * this.#times, ejectionMsMax) * (1 + jitter * chance);
+    const shortestMs = Math.min(ejectionMs * this.#times, ejectionMsMax / (1 + jitter));
+    const lastsMs = shortestMs * (1 + jitter * chance);
     this.#endedMs = nowMs + lastsMs;
     return lastsMs;
   }
