@@ -15,7 +15,7 @@ export interface BackendView {
   readonly inFlight: number;
   /** Browsers that are bound to it. */
   readonly bound: number;
-  /** It was draining and nothing is left: it can be stopped without anybody noticing. */
+  /** It was draining, and nobody is left or the window is over; once nothing is in flight it can be stopped. */
   readonly drained: boolean;
 }
 

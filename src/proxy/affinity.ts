@@ -1,16 +1,17 @@
 import type { AffinityCookies, AffinityReading } from './affinity-cookie.js';
-import type { AddedHeader, AnswerHead, Exchange } from './exchange.js';
+import { type AddedHeader, type AnswerHead, type Exchange, nothingAdded } from './exchange.js';
 import type { Member } from './member.js';
 import type { AffinityOptions } from './options.js';
-import type { BackendPool } from './pool.js';
 
 /** Why a browser's cookie does not lead to a backend. `forged` is as good as no cookie: the backend is not told. */
 export type BrokenReason = 'down' | 'draining' | 'expired' | 'reborn' | 'unknown' | 'forged';
 
+type Claims = Extract<AffinityReading, { kind: 'bound' }>;
+
 /** What a browser's cookie means for one exchange. */
 export interface Binding {
   /** What the cookie says; undefined when there is none that counts. */
-  readonly claims: Extract<AffinityReading, { kind: 'bound' }> | undefined;
+  readonly claims: Claims | undefined;
   /** The backend of the cookie, usable or not. */
   readonly owner: Member | undefined;
   readonly broken: BrokenReason | undefined;
@@ -28,19 +29,21 @@ const copiesMax = 3;
 export class Affinity {
   readonly #cookies: AffinityCookies;
   readonly #onLost: AffinityOptions['onLost'];
-  readonly #pool: BackendPool;
   readonly #ids = new WeakMap<Member, string>();
+  readonly #members = new Map<string, Member>();
   #lastIssuedMs = 0;
 
-  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], pool: BackendPool) {
+  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost']) {
     this.#cookies = cookies;
     this.#onLost = onLost;
-    this.#pool = pool;
   }
 
   /** Each backend once, before the first exchange that could be bound to it (see `AffinityCookies.backendId`). */
   join(member: Member): void {
-    this.#ids.set(member, this.#cookies.backendId(member.name));
+    for (const [id, other] of this.#members) if (other.removed) this.#members.delete(id);
+    const id = this.#cookies.backendId(member.name);
+    this.#ids.set(member, id);
+    this.#members.set(id, member);
   }
 
   cookieName(exchange: Exchange): string {
@@ -51,8 +54,8 @@ export class Affinity {
     const reading = this.#read(exchange, nowMs);
     if (reading.kind === 'none') return unbound;
     if (reading.kind === 'bad') return { ...unbound, broken: reading.reason };
-    const owner = this.#pool.members.find(member => this.#ids.get(member) === reading.backendId);
-    const broken = owner === undefined ? 'unknown' : brokenBy(owner, reading.incarnation);
+    const owner = this.#members.get(reading.backendId);
+    const broken = owner === undefined || owner.removed ? 'unknown' : brokenBy(owner, reading);
     if (broken === undefined) owner?.bound.see(reading.issuedMs, nowMs);
     return { claims: reading, owner, broken };
   }
@@ -82,15 +85,18 @@ export class Affinity {
 
   /** What the answer of `member` gets: a cookie when the binding changed or is to be refreshed, else nothing. */
   renew(binding: Binding, member: Member, exchange: Exchange, head: AnswerHead, nowMs: number): readonly AddedHeader[] {
-    if (this.#onLost === 'temporary' && binding.broken === 'down') return [];
     const { claims } = binding;
-    const same = claims !== undefined && binding.owner === member && claims.incarnation === member.incarnation;
+    const same = claims !== undefined && binding.owner === member && member.isBoot(claims.incarnation, claims.issuedMs);
+    if (same && !this.#cookies.needsRefresh(claims, nowMs)) return nothingAdded;
+    if (this.#onLost === 'temporary' && binding.broken === 'down') return nothingAdded;
     const backendId = this.#ids.get(member);
-    if (backendId === undefined || (same && !this.#cookies.needsRefresh(claims, nowMs))) return [];
+    if (backendId === undefined) return nothingAdded;
     if (!same && claims !== undefined) binding.owner?.bound.forget(claims.issuedMs);
     const issuedMs = same ? claims.issuedMs : this.#momentOfIssue(nowMs);
     member.bound.see(issuedMs, nowMs);
-    const identity = { backendId, incarnation: member.incarnation, issuedMs };
+    // Another proxy may have known a newer boot when it wrote the name into the cookie.
+    const incarnation = (same && claims.incarnation) || member.bootName;
+    const identity = { backendId, incarnation, issuedMs };
     return [['set-cookie', this.#cookies.issue(identity, exchange.secure, nowMs)], ...keptPrivate(head)];
   }
 
@@ -101,8 +107,8 @@ export class Affinity {
   }
 }
 
-function brokenBy(owner: Member, incarnation: string): BrokenReason | undefined {
-  if (incarnation !== owner.incarnation) return 'reborn';
+function brokenBy(owner: Member, { incarnation, issuedMs }: Claims): BrokenReason | undefined {
+  if (!owner.isBoot(incarnation, issuedMs)) return 'reborn';
   if (owner.keepsBound) return undefined;
   return owner.state === 'draining' ? 'draining' : 'down';
 }

@@ -55,6 +55,8 @@ export interface AnswerHead {
 /** `set-cookie` is appended beside the backend's own; any other name replaces. */
 export type AddedHeader = readonly [name: string, value: string];
 
+export const nothingAdded: readonly AddedHeader[] = [];
+
 /** How one attempt ended. */
 export type Outcome =
   /** The answer reached the client whole (a HEAD, 204 or 304 without a body; an upgrade after its tunnel closed). */

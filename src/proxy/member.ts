@@ -14,6 +14,8 @@ export interface MemberFacts {
   readonly incarnation: string;
   readonly boot: number;
   readonly selfNamed: boolean;
+  readonly namedMs: number;
+  readonly bornMs: number;
   readonly probed: boolean;
   readonly healthy: boolean;
   readonly suspect: boolean;
@@ -21,6 +23,17 @@ export interface MemberFacts {
   readonly order: Order;
   readonly drained: boolean;
   readonly drainEndsMs: number;
+}
+
+export interface MemberSettings {
+  /** How long a browser that is not seen counts as bound. */
+  readonly boundIdleMs: number;
+  readonly now: () => number;
+  readonly onEvent: (event: ProxyEvent) => void;
+  /** Who may take what may have changed, and any of its facts. */
+  readonly onStanding: () => void;
+  /** An answer told the name of a boot, and others are to hear of it. */
+  readonly onLearnt?: ((incarnation: string, asked: number) => void) | undefined;
 }
 
 /** What a backend may call its boot: it goes into a cookie, and a cookie is short. */
@@ -38,6 +51,8 @@ export class Member implements Backend {
   readonly ejection = new Ejection();
   /** The drain is over: nothing is left, or the window is. */
   drained = false;
+  /** Taken out of the pool: nobody asks any more how it does. */
+  removed = false;
   /** When the window of its drain is over, by the wall clock. */
   drainEndsMs = 0;
   /** What other processes have in flight on it. */
@@ -48,32 +63,22 @@ export class Member implements Backend {
   #boot = 1;
   /** It says itself which boot it is; otherwise the proxy counts. */
   #selfNamed = false;
+  /** When it said the name of this boot for the first time. */
+  #namedMs = 0;
+  #downMs = 0;
+  /** Who was bound earlier was bound to a boot before this one. */
+  #bornMs = 0;
   #healthy = false;
   #probed = false;
   #ejected = false;
   #order: Order = 'ready';
-  readonly #onEvent: (event: ProxyEvent) => void;
-  readonly #onStanding: () => void;
-  readonly #onLearnt: ((incarnation: string, asked: number) => void) | undefined;
+  readonly #settings: MemberSettings;
 
-  /**
-   * `onStanding`: who may take what may have changed, and any of its facts. `onLearnt`: an answer told the name of a
-   * boot, and others are to hear of it.
-   */
-  constructor(
-    name: string,
-    url: URL,
-    boundIdleMs: number,
-    onEvent: (event: ProxyEvent) => void,
-    onStanding: () => void,
-    onLearnt?: (incarnation: string, asked: number) => void,
-  ) {
+  constructor(name: string, url: URL, settings: MemberSettings) {
     this.name = name;
     this.url = url;
-    this.bound = new BoundBrowsers(boundIdleMs, onLearnt !== undefined);
-    this.#onEvent = onEvent;
-    this.#onStanding = onStanding;
-    this.#onLearnt = onLearnt;
+    this.bound = new BoundBrowsers(settings.boundIdleMs, settings.onLearnt !== undefined);
+    this.#settings = settings;
   }
 
   get state(): BackendState {
@@ -88,7 +93,7 @@ export class Member implements Backend {
   set suspect(suspect: boolean) {
     if (suspect === this.#suspect) return;
     this.#suspect = suspect;
-    this.#onStanding();
+    this.#settings.onStanding();
   }
 
   get incarnation(): string {
@@ -104,6 +109,22 @@ export class Member implements Backend {
   countFrom(boot: number): void {
     this.#boot = boot;
     this.#incarnation = String(boot);
+    this.#bornMs = this.#settings.now();
+  }
+
+  /** What a cookie says of this boot. Empty without a name of its own: another proxy counts other edges. */
+  get bootName(): string {
+    return this.#selfNamed ? this.#incarnation : '';
+  }
+
+  /**
+   * Whether a browser that was bound to `bootName` at that moment, maybe by another proxy, was bound to the boot that
+   * is there now. A boot without a name is told from the one before it by the clock. So is a name that is not the
+   * present one: bound after this proxy heard of the present one, it is of a boot that only the other proxy knows yet.
+   */
+  isBoot(bootName: string, issuedMs: number): boolean {
+    if (bootName === '' || !this.#selfNamed) return issuedMs > this.#bornMs;
+    return bootName === this.#incarnation || issuedMs > this.#namedMs;
   }
 
   get order(): Order {
@@ -123,7 +144,10 @@ export class Member implements Backend {
 
   /** A probe succeeded often enough. Where no name was given, coming back counts as a new boot. */
   up(reason: string): void {
-    if (this.#probed && !this.#healthy && !this.#selfNamed) this.#become(String(Number(this.#incarnation) + 1));
+    if (this.#probed && !this.#healthy && !this.#selfNamed) {
+      // Nobody was bound while it was down, except by a proxy that knew it to be up again already.
+      this.#become(String(Number(this.#incarnation) + 1), this.#downMs);
+    }
     this.#probed = true;
     this.#healthy = true;
     this.suspect = false;
@@ -132,6 +156,7 @@ export class Member implements Backend {
   }
 
   down(reason: string): void {
+    this.#downMs = this.#settings.now();
     this.#probed = true;
     this.#healthy = false;
     this.#settle(reason);
@@ -150,12 +175,13 @@ export class Member implements Backend {
   learn(given: string | undefined, asked = this.#boot): void {
     if (given === undefined || given === this.#incarnation || !incarnationShape.test(given)) return;
     if (asked !== this.#boot) return;
+    this.#namedMs = this.#settings.now();
     const first = !this.#selfNamed;
     this.#selfNamed = true;
     if (first) this.#incarnation = given;
-    else this.#become(given);
-    this.#onStanding();
-    this.#onLearnt?.(given, asked);
+    else this.#become(given, this.#namedMs);
+    this.#settings.onStanding();
+    this.#settings.onLearnt?.(given, asked);
   }
 
   get facts(): MemberFacts {
@@ -166,6 +192,8 @@ export class Member implements Backend {
       incarnation: this.#incarnation,
       boot: this.#boot,
       selfNamed: this.#selfNamed,
+      namedMs: this.#namedMs,
+      bornMs: this.#bornMs,
       probed: this.#probed,
       healthy: this.#healthy,
       suspect,
@@ -183,6 +211,8 @@ export class Member implements Backend {
       this.#boot = facts.boot;
       this.#incarnation = facts.incarnation;
       this.#selfNamed = facts.selfNamed;
+      this.#namedMs = facts.namedMs;
+      this.#bornMs = facts.bornMs;
     }
     this.#probed = facts.probed;
     this.#healthy = facts.healthy;
@@ -196,12 +226,13 @@ export class Member implements Backend {
     this.#settle('as the primary says');
   }
 
-  #become(incarnation: string): void {
+  #become(incarnation: string, bornMs: number): void {
     this.#incarnation = incarnation;
+    this.#bornMs = bornMs;
     this.#boot += 1;
     // Its memory is empty: whoever was bound to the boot before is bound to nothing now.
     this.bound.clear();
-    this.#onEvent({ kind: 'incarnation', backend: this.name, incarnation });
+    this.#settings.onEvent({ kind: 'incarnation', backend: this.name, incarnation });
     this.#pardon();
     this.#settle('a new boot');
   }
@@ -215,9 +246,9 @@ export class Member implements Backend {
   #settle(reason: string): void {
     const from = this.#state;
     this.#state = this.#follows();
-    this.#onStanding();
+    this.#settings.onStanding();
     if (from === this.#state) return;
-    this.#onEvent({ kind: 'backend', backend: this.name, from, to: this.#state, reason });
+    this.#settings.onEvent({ kind: 'backend', backend: this.name, from, to: this.#state, reason });
   }
 
   #follows(): BackendState {

@@ -1,18 +1,13 @@
 import type { BackendView } from './admin.js';
 import type { Backend } from './backends.js';
 import type { Exchange, Outcome } from './exchange.js';
-import { Member, type MemberFacts, type Order } from './member.js';
-import type { ProxyEvent } from './options.js';
+import { Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
 import { mayRetry } from './retry.js';
 
-export interface PoolSettings {
+export interface PoolSettings extends Omit<MemberSettings, 'onStanding' | 'onLearnt'> {
   readonly drainMs: number;
-  /** How long a browser that is not seen counts as bound. */
-  readonly boundIdleMs: number;
-  readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  readonly onEvent: (event: ProxyEvent) => void;
   /** A backend gave reason to be probed at once. */
   readonly onSuspect: (member: Member) => void;
   /** Some of a member's facts may have changed. */
@@ -67,14 +62,15 @@ export class BackendPool {
 
   /** Without a name it takes the next one that nobody here has or had. */
   add(url: URL, name = this.#nextName()): Member {
-    const { boundIdleMs, onEvent, primary } = this.#settings;
+    const { primary } = this.#settings;
     const onStanding = () => this.#changed(member);
     const onLearnt = primary && ((given: string, asked: number) => primary.learnt(member, given, asked));
-    const member: Member = new Member(name, url, boundIdleMs, onEvent, onStanding, onLearnt);
+    const member: Member = new Member(name, url, { ...this.#settings, onStanding, onLearnt });
     // Nobody watched it meanwhile: whoever was bound to the boot that was counted last may not pass for bound.
     const boots = this.find(name)?.boot ?? this.#left.get(name);
     if (boots !== undefined) member.countFrom(boots + 1);
     this.#members.push(member);
+    this.#keepHalf();
     return member;
   }
 
@@ -84,7 +80,9 @@ export class BackendPool {
     const [removed] = at === -1 ? [] : this.#members.splice(at, 1);
     this.#untried = undefined;
     if (removed === undefined) return undefined;
+    removed.removed = true;
     this.#stopTimers(removed);
+    this.#keepHalf();
     this.#left.set(name, removed.boot);
     if (this.#left.size > leftMax) this.#left.delete(this.#left.keys().next().value ?? '');
     return removed;
@@ -104,8 +102,8 @@ export class BackendPool {
 
   end(member: Member, slot: number, outcome: Outcome): void {
     member.inFlight.delete(slot);
-    // Removed meanwhile: there is nobody left to eject, to probe or to tell of.
-    if (!this.#members.includes(member)) return;
+    // There is nobody left to eject, to probe or to tell of.
+    if (member.removed) return;
     if (failed(outcome)) this.#countFailure(member);
     else if (outcome.kind === 'answered') member.ejection.succeeded();
     if (lostTouch(outcome)) this.suspect(member);
@@ -128,6 +126,7 @@ export class BackendPool {
    */
   down(member: Member, reason: string): void {
     member.down(reason);
+    this.#keepHalf();
     this.#release(member);
   }
 
@@ -140,14 +139,17 @@ export class BackendPool {
   }
 
   /**
-   * `windowMs`: how long a drain keeps the bound browsers. A second drain begins a new window. Tunnels would outlast any
-   * window; they are closed one after the other, so that their clients do not all come back at one moment.
+   * `windowMs`: how long a drain keeps the bound browsers; 0 moves them at once. A second drain begins a new window.
+   * Tunnels would outlast any window; they are closed one after the other, so that their clients do not all come back
+   * at one moment.
    */
   obey(member: Member, order: Order, windowMs = this.#settings.drainMs): void {
     this.#stopDrain(member);
     member.obey(order);
+    this.#keepHalf();
     if (order !== 'drain') return;
     member.drainEndsMs = this.#settings.now() + windowMs;
+    if (windowMs === 0) return void this.#endDrain(member, 'window');
     this.#changed(member);
     this.#endTunnels(member, windowMs);
     this.#draining.set(member, [
@@ -223,15 +225,40 @@ export class BackendPool {
   /** An ejection must leave at least half of the pool: five errors in a row everywhere are the app's, not a server's. */
   ejectIfSpared(member: Member): void {
     if (member.state !== 'ready') return;
-    const ready = this.#members.filter(each => each.state === 'ready').length;
-    if (ready - 1 < this.#members.length / 2) return;
+    if (!this.#hasHalf(this.#ready() - 1)) return;
     const lastsMs = member.ejection.begin(this.#settings.now(), this.#settings.random());
     member.eject(true, `5 failures in a row: out for ${Math.round(lastsMs / 1000)} s`);
-    clearTimeout(this.#ejected.get(member));
+    this.#forgetEjection(member);
     this.#ejected.set(
       member,
-      setTimeout(() => member.eject(false, 'its ejection is over'), lastsMs),
+      setTimeout(() => this.#takeBack(member, 'its ejection is over'), lastsMs),
     );
+  }
+
+  #takeBack(member: Member, reason: string): void {
+    this.#forgetEjection(member);
+    member.eject(false, reason);
+  }
+
+  #forgetEjection(member: Member): void {
+    clearTimeout(this.#ejected.get(member));
+    this.#ejected.delete(member);
+  }
+
+  /** What else leaves the pool must not leave it below half either: the ejected come back, the longest out first. */
+  #keepHalf(): void {
+    for (const member of this.#ejected.keys()) {
+      if (this.#hasHalf(this.#ready())) return;
+      this.#takeBack(member, 'too few others are left');
+    }
+  }
+
+  #ready(): number {
+    return this.#members.reduce((sum, { state }) => (state === 'ready' ? sum + 1 : sum), 0);
+  }
+
+  #hasHalf(ready: number): boolean {
+    return ready >= this.#members.length / 2;
   }
 
   #nextName(): string {
@@ -254,8 +281,7 @@ export class BackendPool {
 
   #stopTimers(member: Member): void {
     this.#stopDrain(member);
-    clearTimeout(this.#ejected.get(member));
-    this.#ejected.delete(member);
+    this.#forgetEjection(member);
   }
 }
 

@@ -1,5 +1,12 @@
 import { type Affinity, type Binding, unbound } from './affinity.js';
-import type { AddedHeader, AnswerHead, Exchange, HeaderEdits, Outcome } from './exchange.js';
+import {
+  type AddedHeader,
+  type AnswerHead,
+  type Exchange,
+  type HeaderEdits,
+  nothingAdded,
+  type Outcome,
+} from './exchange.js';
 import type { Member } from './member.js';
 import type { ProxyMetrics } from './metrics.js';
 import { type OwnAnswer, ownAnswer } from './own-answers.js';
@@ -20,8 +27,6 @@ export interface ProxyParts {
   /** Told of each request when all is over. Without it nothing is collected. */
   readonly onServed?: ((request: ServedRequest) => void) | undefined;
 }
-
-const nothingAdded: readonly AddedHeader[] = [];
 
 /*
  * arrival -> cookie? -> usable? -> that backend  -> send -> outcome -> retry? -> own answer, if nobody answered
@@ -118,8 +123,9 @@ export class Heart {
   ): readonly AddedHeader[] {
     const { affinity, now } = this.#parts;
     if (affinity === undefined) return nothingAdded;
-    const bound = binding.owner === member && binding.broken === undefined;
-    if (bound && binding.claims?.incarnation !== member.incarnation) this.#countAffinity('reborn', trace);
+    const { owner, broken, claims } = binding;
+    const bound = claims !== undefined && owner === member && broken === undefined;
+    if (bound && !member.isBoot(claims.incarnation, claims.issuedMs)) this.#countAffinity('reborn', trace);
     return affinity.renew(binding, member, exchange, head, now());
   }
 

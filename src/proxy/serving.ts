@@ -92,7 +92,7 @@ export class Serving implements Crew {
 
   #conductOf(options: ServingOptions): Conduct {
     const policy = named('routing policy', options.policy, routingPolicies).make(Math.random);
-    const affinity = affinityOf(options, this.#pool);
+    const affinity = affinityOf(options);
     const heart = new Heart({
       pool: this.#pool,
       policy,
@@ -113,8 +113,8 @@ async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undef
   return AccessLog.open(accessLog);
 }
 
-function affinityOf({ affinity }: ServingOptions, pool: BackendPool): Affinity | undefined {
-  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost, pool);
+function affinityOf({ affinity }: ServingOptions): Affinity | undefined {
+  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost);
 }
 
 function named<T>(kind: string, name: string, registry: Record<string, T>): T {

@@ -46,6 +46,19 @@ describe('proxy: drain', () => {
       expect(await proxy.view(moved.text)).to.include({ state: 'ready' });
     }));
 
+  it('with a window of 0 moves the bound on at once', () =>
+    withPool(three, {}, async (proxy, ...toys) => {
+      const cookie = await boundTo(proxy, 'backend-2');
+      const answer = await proxy.admin('PUT', '/backends/backend-2', { state: 'drain', windowMs: 0 });
+      expect(JSON.parse(answer.text)).to.include({ state: 'draining', drained: true });
+      expect(proxy.events.at(-1)).to.deep.equal({ kind: 'drained', backend: 'backend-2', reason: 'window' });
+      const moved = await proxy.as(cookie);
+      expect(toldTo(toys, moved.text)).to.equal('broken; reason=draining');
+      expect((await proxy.as(cookieOf(moved))).text)
+        .to.equal(moved.text)
+        .and.not.equal('backend-2');
+    }));
+
   it('is over at once where nobody is bound and nothing in flight', () =>
     withPool(three, {}, async proxy => {
       await drain(proxy, 'backend-1');

@@ -104,6 +104,8 @@ function check({ pool, follower, open }: Scene): void {
   const ready = pool.members.filter(({ state }) => state === 'ready');
   const sound = ready.filter(({ suspect }) => !suspect);
   expect(pool.candidates([])).to.deep.equal(sound.length > 0 ? sound : ready);
+  const someEjected = pool.members.some(({ state }) => state === 'ejected');
+  if (someEjected) expect(ready.length).to.be.at.least(pool.members.length / 2);
   for (const member of pool.members) {
     expect(member.keepsBound).to.equal(['ready', 'draining'].includes(member.state) && !member.drained);
     if (member.drained) expect(member.order).to.equal('drain');
