@@ -27,12 +27,14 @@ const affinityZero = {
 type AttemptCounts = Record<Outcome['kind'], number>;
 const attemptZero: AttemptCounts = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandoned: 0 };
 const retryZero = { refused: 0, 'broken-off': 0 };
+const withheldZero = { timeout: 0 };
 
 /** Everything that is counted, as plain data: it can be sent to another process. */
 export interface ProxyCounts {
   readonly affinity: typeof affinityZero;
   readonly attempts: Map<string, AttemptCounts>;
   readonly retries: typeof retryZero;
+  readonly withheld: typeof withheldZero;
   /** By status. */
   readonly answered: Float64Array;
   readonly own: Readonly<Record<'not-sent' | 'unknown', Float64Array>>;
@@ -50,6 +52,7 @@ export class ProxyMetrics {
     affinity: { ...affinityZero },
     attempts: new Map(),
     retries: { ...retryZero },
+    withheld: { ...withheldZero },
     answered: new Float64Array(statusEnd),
     own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
     durations: this.#durations.counts,
@@ -57,7 +60,7 @@ export class ProxyMetrics {
 
   /** `list`: the backends to show beside what is counted. */
   constructor(list: () => readonly BackendView[] = () => []) {
-    const { affinity, attempts, retries, answered, own } = this.counts;
+    const { affinity, attempts, retries, withheld, answered, own } = this.counts;
     this.#counter(
       'requests_total',
       'Requests that got an answer, by status and by who gave it.',
@@ -82,6 +85,12 @@ export class ProxyMetrics {
     this.#counter('retries_total', 'Tries on a further backend, by how the one before ended.', ['kind'], () =>
       labelled(retries, 'kind'),
     );
+    this.#counter(
+      'retries_withheld_total',
+      'Retries that did not fit the budget, by what they followed.',
+      ['after'],
+      () => labelled(withheld, 'after'),
+    );
     this.#counter('attempts_total', 'Tries on a backend, by how they ended.', ['backend', 'outcome'], () =>
       [...attempts].flatMap(([backend, counts]) => labelled(counts, 'outcome', { backend })),
     );
@@ -101,6 +110,10 @@ export class ProxyMetrics {
     this.counts.retries[kind] += 1;
   }
 
+  withheldRetry(): void {
+    this.counts.withheld.timeout += 1;
+  }
+
   /** An answer that a backend gave; the time is from the request's arrival to the answer's end. */
   answered(status: number, durationMs: number): void {
     count(this.counts.answered, status);
@@ -113,11 +126,12 @@ export class ProxyMetrics {
   }
 
   /** Counts on from what was counted elsewhere. */
-  add({ affinity, attempts, retries, answered, own, durations }: ProxyCounts): void {
+  add({ affinity, attempts, retries, withheld, answered, own, durations }: ProxyCounts): void {
     const { counts } = this;
     addEach(counts.affinity, affinity);
     for (const [backend, ended] of attempts) addEach(this.#attemptsOn(backend), ended);
     addEach(counts.retries, retries);
+    addEach(counts.withheld, withheld);
     addSlots(counts.answered, answered);
     addSlots(counts.own['not-sent'], own['not-sent']);
     addSlots(counts.own.unknown, own.unknown);

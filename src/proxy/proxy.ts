@@ -1,4 +1,4 @@
-import { type Affinity, type Binding, unbound } from './affinity.js';
+import { type Affinity, type Binding, type BrokenReason, unbound } from './affinity.js';
 import {
   type AddedHeader,
   type AnswerHead,
@@ -11,7 +11,7 @@ import type { Member } from './member.js';
 import type { ProxyMetrics } from './metrics.js';
 import { type OwnAnswer, ownAnswer } from './own-answers.js';
 import type { BackendPool } from './pool.js';
-import { mayRetry } from './retry.js';
+import { fitsBudget, isRationed, mayRetry } from './retry.js';
 import type { RoutingPolicy } from './routing-policy.js';
 import { RequestTrace, type ServedRequest } from './served-request.js';
 
@@ -28,6 +28,18 @@ export interface ProxyParts {
   readonly onServed?: ((request: ServedRequest) => void) | undefined;
 }
 
+/** What a request for a backend is given: most are told nothing. Made once, for a head is built for every request. */
+const tellsNothing: HeaderEdits['request'] = { 'holdfast-affinity': undefined };
+const tells: Readonly<Record<BrokenReason, HeaderEdits['request']>> = {
+  down: telling('down'),
+  draining: telling('draining'),
+  expired: telling('expired'),
+  reborn: telling('reborn'),
+  unknown: telling('unknown'),
+  // As good as no cookie.
+  forged: tellsNothing,
+};
+
 /*
  * arrival -> cookie? -> usable? -> that backend  -> send -> outcome -> retry? -> own answer, if nobody answered
  *                         else  -> policy among ready ------^             |
@@ -35,6 +47,8 @@ export interface ProxyParts {
  */
 export class Heart {
   readonly #parts: ProxyParts;
+  /** Tunnels left out: they last for hours, and a budget that grew with them would be none. */
+  readonly #inFlight = { requests: 0, retries: 0 };
 
   constructor(parts: ProxyParts) {
     this.#parts = parts;
@@ -42,38 +56,35 @@ export class Heart {
 
   /** One exchange from arrival to reply. Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
-    const { onServed } = this.#parts;
-    const arrivedMs = performance.now();
-    const trace = onServed === undefined ? undefined : new RequestTrace(exchange, arrivedMs);
-    const tried: Member[] = [];
-    let binding = this.#arrive(exchange, trace);
-    let member = this.#choose(exchange, binding, tried);
-    let sent = false;
-    let last: Outcome | undefined;
+    const { pool, metrics, onServed } = this.#parts;
+    const course = new Course(exchange, onServed !== undefined);
+    course.binding = this.#arrive(course);
+    if (!exchange.upgrade) this.#inFlight.requests += 1;
+    let member = this.#choose(course);
     while (member !== undefined) {
-      if (last !== undefined) this.#countRetry(last);
-      last = await this.#attempt(exchange, member, binding, trace);
-      sent ||= last.kind === 'broken-off';
-      tried.push(member);
-      if (!mayGoOn(exchange, last, tried)) break;
-      binding = this.#lose(binding, member, trace);
-      member = this.#choose(exchange, binding, tried);
+      const slot = pool.begin(member, exchange);
+      const outcome = await exchange.send(member, new Attempt(this.#parts, course, member));
+      pool.end(member, slot, outcome);
+      metrics.attempt(member.name, outcome.kind);
+      course.ended(member, outcome);
+      member = this.#mayGoOn(course, outcome) ? this.#another(course, member, outcome) : undefined;
     }
-    if (last?.kind === 'answered') this.#countAnswer(last.status, performance.now() - arrivedMs);
-    else this.#refuse(exchange, ownAnswer(this.#mustWait(binding) ? undefined : last, sent), trace);
-    if (trace !== undefined) onServed?.(trace.served(performance.now()));
+    if (!exchange.upgrade) this.#inFlight.requests -= 1;
+    if (course.rationed) this.#inFlight.retries -= 1;
+    this.#finish(course);
+    if (course.trace !== undefined) onServed?.(course.trace.served(performance.now()));
   }
 
-  #arrive(exchange: Exchange, trace: RequestTrace | undefined): Binding {
-    const { affinity, now } = this.#parts;
+  #arrive({ exchange, trace }: Course): Binding {
+    const { affinity, metrics, now } = this.#parts;
     if (affinity === undefined) return unbound;
     const binding = affinity.arrive(exchange, now());
-    this.#countAffinity(binding.broken ?? (binding.owner === undefined ? 'none' : 'bound'), trace);
+    countAffinity(metrics, trace, binding.broken ?? (binding.owner === undefined ? 'none' : 'bound'));
     return binding;
   }
 
   /** The browser's own backend if it has one; the policy is asked only about browsers that have none. */
-  #choose(exchange: Exchange, binding: Binding, tried: readonly Member[]): Member | undefined {
+  #choose({ exchange, binding, tried }: Course): Member | undefined {
     const { pool, policy } = this.#parts;
     if (binding.owner !== undefined && binding.broken === undefined) return binding.owner;
     if (this.#mustWait(binding)) return undefined;
@@ -83,56 +94,31 @@ export class Heart {
     return candidates.find(member => member === chosen);
   }
 
-  async #attempt(
-    exchange: Exchange,
-    member: Member,
-    binding: Binding,
-    trace: RequestTrace | undefined,
-  ): Promise<Outcome> {
-    const { pool, metrics } = this.#parts;
-    const slot = pool.begin(member, exchange);
-    const outcome = await exchange.send(member, this.#edits(exchange, member, binding, trace));
-    pool.end(member, slot, outcome);
-    metrics.attempt(member.name, outcome.kind);
-    trace?.tried(member.name, outcome);
-    return outcome;
+  #mayGoOn({ exchange, tried, rationed }: Course, outcome: Outcome): boolean {
+    if (outcome.kind === 'answered') return false;
+    const { method, replayable } = exchange;
+    if (!mayRetry({ method, outcome, triesMade: tried.length, replayable })) return false;
+    if (rationed || !isRationed(outcome) || fitsBudget(this.#inFlight)) return true;
+    this.#parts.metrics.withheldRetry();
+    return false;
   }
 
-  #edits(exchange: Exchange, member: Member, binding: Binding, trace: RequestTrace | undefined): HeaderEdits {
-    const told = binding.broken !== undefined && binding.broken !== 'forged';
-    const { boot } = member;
-    return {
-      request: { 'holdfast-affinity': told ? `broken; reason=${binding.broken}` : undefined },
-      ownCookie: this.#parts.affinity?.cookieName(exchange) ?? '',
-      onAnswer: head => {
-        member.learn(head.header('holdfast-incarnation'), boot);
-        trace?.head(head.status, performance.now());
-        const added = this.#onAnswer(exchange, member, binding, head, trace);
-        return this.#parts.namesBackends ? [...added, ...nameOf(member)] : added;
-      },
-    };
-  }
-
-  /** The answer may be the first to tell that this is another boot than the one that the cookie names. */
-  #onAnswer(
-    exchange: Exchange,
-    member: Member,
-    binding: Binding,
-    head: AnswerHead,
-    trace: RequestTrace | undefined,
-  ): readonly AddedHeader[] {
-    const { affinity, now } = this.#parts;
-    if (affinity === undefined) return nothingAdded;
-    const { owner, broken, claims } = binding;
-    const bound = claims !== undefined && owner === member && broken === undefined;
-    if (bound && !member.isBoot(claims.incarnation, claims.issuedMs)) this.#countAffinity('reborn', trace);
-    return affinity.renew(binding, member, exchange, head, now());
+  #another(course: Course, failed: Member, outcome: Outcome): Member | undefined {
+    course.binding = this.#lose(course, failed);
+    const member = this.#choose(course);
+    if (member === undefined) return undefined;
+    if (outcome.kind === 'refused' || outcome.kind === 'broken-off') this.#parts.metrics.retry(outcome.kind);
+    if (isRationed(outcome) && !course.rationed) {
+      course.rationed = true;
+      this.#inFlight.retries += 1;
+    }
+    return member;
   }
 
   /** The browser's backend failed it just now: from here on its binding is broken. */
-  #lose(binding: Binding, member: Member, trace: RequestTrace | undefined): Binding {
+  #lose({ binding, trace }: Course, member: Member): Binding {
     if (binding.owner !== member || binding.broken !== undefined) return binding;
-    this.#countAffinity('rebound', trace);
+    countAffinity(this.#parts.metrics, trace, 'rebound');
     return { ...binding, broken: 'down' };
   }
 
@@ -140,25 +126,86 @@ export class Heart {
     return this.#parts.affinity?.mustWait(binding) ?? false;
   }
 
-  #countAffinity(outcome: Parameters<ProxyMetrics['affinity']>[0], trace: RequestTrace | undefined): void {
-    this.#parts.metrics.affinity(outcome);
-    if (trace !== undefined) trace.affinity = outcome;
-  }
-
-  #countRetry(before: Outcome): void {
-    if (before.kind === 'refused' || before.kind === 'broken-off') this.#parts.metrics.retry(before.kind);
-  }
-
-  #countAnswer(status: number, durationMs: number): void {
+  #finish(course: Course): void {
+    const { binding, last, sent, arrivedMs } = course;
+    if (last?.kind !== 'answered') this.#refuse(course, ownAnswer(this.#mustWait(binding) ? undefined : last, sent));
     // A tunnel lasts as long as its two ends like: that is no time to answer.
-    if (status !== 101) this.#parts.metrics.answered(status, durationMs);
+    else if (last.status !== 101) this.#parts.metrics.answered(last.status, performance.now() - arrivedMs);
   }
 
-  #refuse(exchange: Exchange, answer: OwnAnswer | undefined, trace: RequestTrace | undefined): void {
+  #refuse({ exchange, trace }: Course, answer: OwnAnswer | undefined): void {
     if (answer === undefined) return;
     if (trace !== undefined) trace.own = answer;
     this.#parts.metrics.refusedAnswer(answer.status, answer.outcome);
     exchange.refuse(answer.status, answer.reason, answer.headers);
+  }
+}
+
+/** How far one exchange has come. */
+class Course {
+  readonly exchange: Exchange;
+  readonly arrivedMs = performance.now();
+  readonly tried: Member[] = [];
+  readonly trace: RequestTrace | undefined;
+  binding = unbound;
+  last: Outcome | undefined = undefined;
+  /** One of the backends may have carried the request out. */
+  sent = false;
+  /** One of its retries is on the budget. */
+  rationed = false;
+
+  constructor(exchange: Exchange, traced: boolean) {
+    this.exchange = exchange;
+    this.trace = traced ? new RequestTrace(exchange, this.arrivedMs) : undefined;
+  }
+
+  ended(member: Member, outcome: Outcome): void {
+    this.last = outcome;
+    this.sent ||= outcome.kind === 'broken-off';
+    this.tried.push(member);
+    this.trace?.tried(member.name, outcome);
+  }
+}
+
+/** What one attempt changes in the heads. */
+class Attempt implements HeaderEdits {
+  readonly request: HeaderEdits['request'];
+  readonly ownCookie: string;
+  readonly #parts: ProxyParts;
+  readonly #course: Course;
+  readonly #member: Member;
+  readonly #binding: Binding;
+  /** The boot that was known when it was asked. */
+  readonly #boot: number;
+
+  constructor(parts: ProxyParts, course: Course, member: Member) {
+    const { exchange, binding } = course;
+    this.request = binding.broken === undefined ? tellsNothing : tells[binding.broken];
+    this.ownCookie = parts.affinity?.cookieName(exchange) ?? '';
+    this.#parts = parts;
+    this.#course = course;
+    this.#member = member;
+    this.#binding = binding;
+    this.#boot = member.boot;
+  }
+
+  /** The answer may be the first to tell that this is another boot than the one that the cookie names. */
+  onAnswer(head: AnswerHead): readonly AddedHeader[] {
+    const member = this.#member;
+    member.learn(head.header('holdfast-incarnation'), this.#boot);
+    this.#course.trace?.head(head.status, performance.now());
+    const added = this.#renew(head);
+    return this.#parts.namesBackends ? [...added, ...nameOf(member)] : added;
+  }
+
+  #renew(head: AnswerHead): readonly AddedHeader[] {
+    const { affinity, metrics, now } = this.#parts;
+    if (affinity === undefined) return nothingAdded;
+    const { owner, broken, claims } = this.#binding;
+    const bound = claims !== undefined && owner === this.#member && broken === undefined;
+    const { exchange, trace } = this.#course;
+    if (bound && !owner.isBoot(claims.incarnation, claims.issuedMs)) countAffinity(metrics, trace, 'reborn');
+    return affinity.renew(this.#binding, this.#member, exchange, head, now());
   }
 }
 
@@ -169,7 +216,15 @@ function nameOf({ name, incarnation }: Member): readonly AddedHeader[] {
   ];
 }
 
-function mayGoOn(exchange: Exchange, outcome: Outcome, tried: readonly Member[]): boolean {
-  const { method, replayable } = exchange;
-  return mayRetry({ method, outcome, triesMade: tried.length, replayable });
+function countAffinity(
+  metrics: ProxyMetrics,
+  trace: RequestTrace | undefined,
+  outcome: Parameters<ProxyMetrics['affinity']>[0],
+): void {
+  metrics.affinity(outcome);
+  if (trace !== undefined) trace.affinity = outcome;
+}
+
+function telling(reason: BrokenReason): HeaderEdits['request'] {
+  return { 'holdfast-affinity': `broken; reason=${reason}` };
 }

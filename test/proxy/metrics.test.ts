@@ -12,6 +12,7 @@ describe('proxy metrics', () => {
     metrics.attempt('backend-1', 'broken-off');
     metrics.attempt('backend-2', 'broken-off');
     metrics.retry('refused');
+    metrics.withheldRetry();
     metrics.answered(200, 4);
     metrics.answered(404, 4);
     metrics.refusedAnswer(502, 'unknown');
@@ -31,6 +32,7 @@ describe('proxy metrics', () => {
       'requests_total{status="502",from="proxy"} 2',
       'requests_total{status="503",from="proxy"} 1',
       'retries_total{kind="refused"} 1',
+      'retries_withheld_total{after="timeout"} 1',
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Outcome } from '#src/proxy/exchange.js';
-import { isIdempotent, mayRetry, triesMax } from '#src/proxy/retry.js';
+import { fitsBudget, isIdempotent, isRationed, mayRetry, triesMax } from '#src/proxy/retry.js';
 
 const refused: Outcome = { kind: 'refused', reason: 'connection_refused' };
 const brokenOff: Outcome = { kind: 'broken-off', reason: 'connection_terminated' };
@@ -47,6 +47,22 @@ describe('retry', () => {
     for (const outcome of over) {
       expect(mayRetry({ method: 'GET', outcome, triesMade: 1, replayable: true }), outcome.kind).to.equal(false);
     }
+  });
+
+  it('rations what follows a timeout, and nothing that follows a lost server', () => {
+    const reasons = ['http_response_timeout', 'marked_down', 'connection_terminated', 'http_protocol_error'] as const;
+    const rationed = reasons.filter(reason => isRationed({ kind: 'broken-off', reason }));
+    expect(rationed).to.deep.equal(['http_response_timeout']);
+    expect(isRationed({ kind: 'refused', reason: 'connection_timeout' })).to.equal(false);
+  });
+
+  it('has a budget of a fifth of the requests in flight, and of 3 at least', () => {
+    const allowed = [1, 3, 15, 19, 20, 100].map(requests => {
+      let retries = 0;
+      while (fitsBudget({ retries, requests })) retries += 1;
+      return retries;
+    });
+    expect(allowed).to.deep.equal([3, 3, 3, 3, 4, 20]);
   });
 
   it('knows the idempotent methods by their exact spelling', () => {
