@@ -1,135 +1,104 @@
 /**
- * Reverse proxies side by side in one run: the same three backends, the same load, one after the other, with an affinity
- * cookie where the proxy knows one. What counts are the ratios: CPU of the proxy process per request, requests/s, p99,
- * resident memory. A peer that is not on PATH is left out and said so.
+ * Reverse proxies side by side in one run: the same three backends, the same load, a core for each, in turns, with an
+ * affinity cookie where the proxy knows one. What counts are the ratios. A peer that is not on PATH is left out and said
+ * so.
  *
- *   node dist/bench/proxies.js [seconds per proxy, default 5]
+ *   node dist/bench/proxies.js --help
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import autocannon from 'autocannon';
-import { type Peer, peers } from './proxies/peers.js';
+import yargs from 'yargs';
+import { unknownName } from '#src/unknown-name.js';
+import { backendKind, startBackends } from './proxies/backends.js';
+import { loadKind } from './proxies/measure.js';
+import type { Peer } from './proxies/peer.js';
+import { peers } from './proxies/peers/registry.js';
+import { canPin, freePorts, stopAll, tellAllToStop } from './proxies/processes.js';
+import { type Results, reportOf } from './proxies/report.js';
+import { run } from './proxies/run.js';
+import { workloads } from './proxies/workloads.js';
 
-const durationS = Number(process.argv[2] ?? 5);
-const connections = 64;
 const backendCount = 3;
-/** USER_HZ of Linux, in which /proc counts. */
-const tickMs = 10;
 
-interface Row {
-  readonly name: string;
-  readonly cpuMicros: number;
-  readonly requestsPerSecond: number;
-  readonly p99Ms: number;
-  readonly residentMb: number;
-  readonly bad: number;
+const args = await yargs(process.argv.slice(2))
+  .usage('$0 [--peers a,b] [--workloads a,b] [--rounds N] [--seconds N] [--json FILE]')
+  .option('peers', names('which proxies', peers))
+  .option('workloads', names('which loads', workloads))
+  .option('rounds', { type: 'number', default: 5, requiresArg: true, describe: 'turns of each; the median counts' })
+  .option('seconds', { type: 'number', default: 3, requiresArg: true, describe: 'how long a turn lasts' })
+  .option('json', { type: 'string', requiresArg: true, describe: 'writes every round to this file' })
+  .example('$0 --peers "haproxy,holdfast wire" --workloads small', 'one comparison, in a minute')
+  .epilogue(
+    Object.entries(workloads)
+      .map(([name, { summary }]) => `${name}: ${summary}`)
+      .join('\n'),
+  )
+  .strict()
+  .parse();
+
+function names(describe: string, registry: Readonly<Record<string, unknown>>) {
+  const known = Object.keys(registry).join(',');
+  return { type: 'string', default: known, requiresArg: true, describe: `${describe}, by comma` } as const;
 }
 
+function chosen<T>(kind: string, text: string, registry: Readonly<Record<string, T>>): [string, T][] {
+  return text.split(',').map(each => {
+    const entry = registry[each.trim()];
+    if (entry !== undefined) return [each.trim(), entry];
+    process.stderr.write(`${unknownName(kind, each.trim(), Object.keys(registry))}\n`);
+    return process.exit(3);
+  });
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function present(): Map<string, Peer> {
+  const found = new Map<string, Peer>();
+  for (const [name, find] of chosen('peer', args.peers, peers)) {
+    const peer = find();
+    if ('leftOut' in peer) say(`${name}: left out, ${peer.leftOut}`);
+    else found.set(name, peer);
+  }
+  return found;
+}
+
+if (!existsSync('/proc/self/stat')) {
+  say('What a proxy uses is read from /proc: this bench needs Linux.');
+  process.exit(4);
+}
+const machine = {
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  kernel: release(),
+  node: process.version,
+  load: loadKind,
+  backends: backendKind,
+  pinned: canPin && cpus().length > 1,
+};
+say(
+  `load: ${loadKind}; backends: ${backendKind}; ${canPin ? 'one core for the proxy, one for the rest' : 'taskset is not there: not pinned'}`,
+);
 const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-'));
-const backends = Array.from({ length: backendCount }, () => fork(path.join(import.meta.dirname, 'proxies/backend.js')));
-const started: ChildProcess[] = [...backends];
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+process.once('exit', tellAllToStop);
+const all: Record<string, Results> = {};
 try {
-  const ports = await Promise.all(backends.map(async backend => Number((await once(backend, 'message'))[0])));
-  const rows: Row[] = [];
-  for (const [name, peer] of Object.entries(peers)) {
-    const row = await measure(name, peer, ports);
-    if (row === undefined) console.log(`${name}: not on PATH, left out`);
-    else rows.push(row);
+  const backendPorts = await freePorts(backendCount);
+  await startBackends(backendPorts, folder);
+  const plan = { peers: present(), rounds: args.rounds, seconds: args.seconds, folder, backendPorts, say };
+  for (const [name, workload] of chosen('workload', args.workloads, workloads)) {
+    const results = await run(name, workload, plan);
+    all[name] = results;
+    const turns = workload.kind === 'load' ? `; median of ${args.rounds} turns of ${args.seconds} s` : '';
+    console.log(`\n${name}: ${workload.summary}${turns}\n${reportOf(results)}`);
   }
-  print(rows);
+  if (args.json !== undefined)
+    await writeFile(args.json, `${JSON.stringify({ machine, workloads: all }, undefined, 2)}\n`);
 } finally {
-  for (const child of started) child.kill('SIGKILL');
+  await stopAll();
   await rm(folder, { recursive: true, force: true });
-}
-
-async function measure(name: string, peer: Peer, backendPorts: readonly number[]): Promise<Row | undefined> {
-  const port = await freePort();
-  const { command, args } = await peer({ port, backendPorts, folder });
-  const child = spawn(command, args, { stdio: 'ignore' });
-  started.push(child);
-  const failed = once(child, 'error').then(() => true);
-  if (await Promise.race([failed, answers(port)])) return undefined;
-  const cookie = await affinityCookie(port);
-  await load(port, cookie, 1);
-  const before = await cpuMs(child.pid);
-  const result = await load(port, cookie, durationS);
-  const spent = (await cpuMs(child.pid)) - before;
-  const residentMb = await residentMbOf(child.pid);
-  child.kill('SIGTERM');
-  await once(child, 'exit');
-  return {
-    name,
-    cpuMicros: (1000 * spent) / result.requests.total,
-    requestsPerSecond: result.requests.average,
-    p99Ms: result.latency.p99,
-    residentMb,
-    bad: result.non2xx + result.errors,
-  };
-}
-
-/** Resolves with false once it answers 200; a proxy may need a health check first. */
-async function answers(port: number): Promise<false> {
-  for (;;) {
-    const response = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
-    if (response?.ok === true) return false;
-    await sleep(50);
-  }
-}
-
-async function affinityCookie(port: number): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${port}/`);
-  return response.headers
-    .getSetCookie()
-    .map(line => line.split(';')[0])
-    .join('; ');
-}
-
-function load(port: number, cookie: string, duration: number): Promise<autocannon.Result> {
-  const headers = cookie === '' ? {} : { cookie };
-  return autocannon({ url: `http://127.0.0.1:${port}/`, connections, duration, headers });
-}
-
-/** User and system time of a process; fields 14 and 15 of its stat, counted behind the name in parentheses. */
-async function cpuMs(pid: number | undefined): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * tickMs;
-}
-
-async function residentMbOf(pid: number | undefined): Promise<number> {
-  const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kilobytes) / 1024;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-function print(rows: readonly Row[]): void {
-  const base = rows.find(({ name }) => name === 'http-proxy') ?? rows[0];
-  console.log(`${connections} connections, ${durationS} s each; ratios to ${base?.name}`);
-  console.log('proxy             µs CPU/request  ratio  requests/s  ratio  p99 ms  resident MB  not 2xx');
-  for (const { name, cpuMicros, requestsPerSecond, p99Ms, residentMb, bad } of rows) {
-    console.log(
-      [
-        name.padEnd(18),
-        cpuMicros.toFixed(1).padStart(14),
-        (cpuMicros / (base?.cpuMicros ?? 1)).toFixed(2).padStart(7),
-        Math.round(requestsPerSecond).toLocaleString('en').padStart(12),
-        (requestsPerSecond / (base?.requestsPerSecond ?? 1)).toFixed(2).padStart(7),
-        String(p99Ms).padStart(8),
-        residentMb.toFixed(0).padStart(13),
-        String(bad).padStart(9),
-      ].join(''),
-    );
-  }
 }

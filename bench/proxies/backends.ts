@@ -1,0 +1,29 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { bigBody, smallBody } from './answers.js';
+import { runNginx } from './peers/nginx.js';
+import { cores, isOnPath, start } from './processes.js';
+
+/** nginx answers for less than any program of ours could: what is behind the proxies must not be what is measured. */
+export const backendKind = isOnPath('nginx') ? 'nginx' : 'raw sockets in Node';
+
+/** One process that answers on all ports. */
+export async function startBackends(ports: readonly number[], folder: string): Promise<void> {
+  const script = path.join(import.meta.dirname, 'backend.js');
+  if (backendKind === 'nginx') start(cores.others, await nginxBackend(ports, folder));
+  else start(cores.others, { command: process.execPath, args: [script, ports.join(',')] });
+}
+
+async function nginxBackend(ports: readonly number[], folder: string) {
+  await writeFile(path.join(folder, 'big'), bigBody);
+  return runNginx(
+    'backend',
+    folder,
+    `sendfile on; tcp_nopush on; types { } default_type application/json;
+server {
+  ${ports.map(port => `listen 127.0.0.1:${port} backlog=4096;`).join(' ')}
+  location / { return 200 '${smallBody}'; }
+  location = /big { root ${folder}; open_file_cache max=10; }
+}`,
+  );
+}

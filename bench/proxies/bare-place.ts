@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+
+/** The command line of every bench/proxies/bare-*.ts: port, ports of the backends, and the files for TLS. */
+const [port = '', backends = '', certFile, keyFile] = process.argv.slice(2);
+
+export const listenPort = Number(port);
+export const backendPorts = backends.split(',').map(Number);
+export const tls =
+  certFile === undefined || keyFile === undefined
+    ? undefined
+    : { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+
+/** One after the other. */
+export function turns<T>(all: readonly T[]): () => T {
+  let turn = 0;
+  return () => {
+    turn = (turn + 1) % all.length;
+    const next = all[turn];
+    if (next === undefined) throw new RangeError('no backend was given');
+    return next;
+  };
+}
+
+export function httpServer(onRequest: RequestListener): Server {
+  return tls === undefined ? createServer(onRequest) : createSecureServer(tls, onRequest);
+}
+
+export function serveHttp(onRequest: RequestListener): void {
+  httpServer(onRequest).listen({ port: listenPort, host: '127.0.0.1', backlog: 4096 });
+}
