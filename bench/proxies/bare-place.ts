@@ -30,3 +30,6 @@ export function httpServer(onRequest: RequestListener): Server {
 export function serveHttp(onRequest: RequestListener): void {
   httpServer(onRequest).listen({ port: listenPort, host: '127.0.0.1', backlog: 4096 });
 }
+
+// Asked to stop, it exits as any program does: a profile is written then.
+process.once('SIGTERM', () => process.exit());

@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, release, tmpdir } from 'node:os';
+import path from 'node:path';
+import { unknownName } from '#src/unknown-name.js';
+import { backendKind, startBackends } from './backends.js';
+import { loadKind } from './measure.js';
+import { canPin, freePorts, stopAll, tellAllToStop } from './processes.js';
+
+const backendCount = 3;
+
+export interface Lab {
+  /** For the files of a run; removed afterwards. */
+  readonly folder: string;
+  readonly backendPorts: readonly number[];
+}
+
+/** Where a run took place, for its results. */
+export const machine = {
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  kernel: release(),
+  node: process.version,
+  load: loadKind,
+  backends: backendKind,
+  pinned: canPin && cpus().length > 1,
+};
+
+/** On stderr: results alone are on stdout. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Backends that answer, and in the end nothing that was started is left. */
+export async function withLab(use: (lab: Lab) => Promise<void>): Promise<void> {
+  if (!existsSync('/proc/self/stat')) {
+    say('What a proxy uses is read from /proc: this bench needs Linux.');
+    process.exit(4);
+  }
+  say(`load: ${loadKind}; backends: ${backendKind}; ${pinning()}`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  process.once('exit', tellAllToStop);
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-'));
+  try {
+    const backendPorts = await freePorts(backendCount);
+    await startBackends(backendPorts, folder);
+    await use({ folder, backendPorts });
+  } finally {
+    await stopAll();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function pinning(): string {
+  if (machine.pinned) return 'a core for the proxy, one for the rest';
+  return canPin ? 'not pinned: there is one core' : 'not pinned: taskset is not on PATH';
+}
+
+/** A flag that takes names out of a registry. */
+export function namesOf(describe: string, registry: Readonly<Record<string, unknown>>, given?: string) {
+  const known = Object.keys(registry).join(',');
+  return { type: 'string', default: given ?? known, requiresArg: true, describe: `${describe}: ${known}` } as const;
+}
+
+/** Ends the process, with the nearest name, at one that is not known. */
+export function chosen<T>(kind: string, text: string, registry: Readonly<Record<string, T>>): [string, T][] {
+  return text.split(',').map(each => {
+    const name = each.trim();
+    const entry = Object.hasOwn(registry, name) ? registry[name] : undefined;
+    if (entry !== undefined) return [name, entry];
+    say(unknownName(kind, name, Object.keys(registry)));
+    return process.exit(3);
+  });
+}
