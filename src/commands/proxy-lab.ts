@@ -46,6 +46,8 @@ function labSpec(args: ProxyArgs): ClusterSpec {
     proxy: {
       health: options.health,
       policy: options.policy,
+      hashKey: options.hashKey,
+      slowStartMs: options.slowStartMs,
       drainMs: options.drainMs,
       host: options.host,
       port: options.port,

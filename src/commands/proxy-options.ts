@@ -4,11 +4,11 @@ import { parseKeyRing } from '../key-ring.js';
 import { modes } from '../modes.js';
 import { engines } from '../proxy/engines/registry.js';
 import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../proxy/options.js';
-import { routingPolicies } from '../proxy/routing-policies/registry.js';
 import { defaultProxyOptions } from '../proxy/start-proxy.js';
 import { trustedPeers } from '../proxy/trusted-peers.js';
 import { UsageError } from './exit.js';
 import { parseMode } from './mode-option.js';
+import { type BalanceArgs, balanceOptions, withWeight } from './proxy-balance-options.js';
 import { parseCount, parseKey } from './registry-option.js';
 import type { StoreArgs } from './store-options.js';
 
@@ -16,7 +16,7 @@ import type { StoreArgs } from './store-options.js';
 const spanMsMax = 24 * 3_600_000;
 
 /** What `holdfast proxy` was given. */
-export interface ProxyArgs extends StoreArgs {
+export interface ProxyArgs extends StoreArgs, BalanceArgs {
   readonly mode: string;
   readonly backends: number | undefined;
   readonly backend: readonly string[] | undefined;
@@ -24,7 +24,6 @@ export interface ProxyArgs extends StoreArgs {
   readonly port: number;
   readonly 'admin-port': number;
   readonly engine: string;
-  readonly policy: string;
   readonly affinity: 'on' | 'off' | undefined;
   readonly 'health-path': string;
   readonly 'health-interval': string;
@@ -49,14 +48,13 @@ export function proxyOptions(
 ): ProxyOptions {
   const affinity = usesAffinity(args);
   checkPorts(args);
-  checkDistinct(backends);
   return {
     host: args.host,
     port: parsePort('port', args.port),
     admin: { host: '127.0.0.1', port: parsePort('admin-port', args['admin-port']), token: undefined },
-    backends: backends.map((text, index) => ({ name: `backend-${index + 1}`, url: parseOrigin(text) })),
+    backends: backendsIn(backends),
     engine: parseKey('engine', args.engine, engines),
-    policy: parseKey('policy', args.policy, routingPolicies),
+    ...balanceOptions(args),
     affinity: affinity ? affinityOptions(args, keys) : undefined,
     health: healthOptions(args),
     drainMs: drainMs(args),
@@ -72,8 +70,16 @@ function checkPorts({ port, 'admin-port': adminPort }: ProxyArgs): void {
     throw new UsageError(`--port and --admin-port are both ${port}: the admin API needs a port of its own.`);
 }
 
-function checkDistinct(backends: readonly string[]): void {
-  const origins = backends.map(text => parseOrigin(text).origin);
+function backendsIn(given: readonly string[]): ProxyOptions['backends'] {
+  const backends = given.map((text, index) => {
+    const { address, weight } = withWeight(text);
+    return { name: `backend-${index + 1}`, url: parseOrigin(address), weight };
+  });
+  checkDistinct(backends.map(({ url }) => url.origin));
+  return backends;
+}
+
+function checkDistinct(origins: readonly string[]): void {
   const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
   if (twice !== undefined) throw new UsageError(`--backend ${twice} is given twice: give each backend once.`);
 }

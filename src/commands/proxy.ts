@@ -1,8 +1,8 @@
 import type { Argv, CommandModule } from 'yargs';
 import { engines } from '../proxy/engines/registry.js';
-import { routingPolicies } from '../proxy/routing-policies/registry.js';
 import { exiting, UsageError } from './exit.js';
 import { interruptible } from './interrupt.js';
+import { balanceFlags } from './proxy-balance-options.js';
 import type { ProxyArgs } from './proxy-options.js';
 import { refuseStoreUrls, storeOptions } from './store-options.js';
 
@@ -26,7 +26,7 @@ async function serveOrLab(args: ProxyArgs, signal: AbortSignal): Promise<number>
 }
 
 function options(yargs: Argv): Argv<ProxyArgs> {
-  return storeOptions(safety(health(where(yargs))))
+  return storeOptions(safety(health(balanceFlags(where(yargs)))))
     .example('$0 proxy --mode sticky --backends 3', 'three toy backends; open http://127.0.0.1:8080 and kill one')
     .example('$0 proxy --backend http://127.0.0.1:3001 --backend http://127.0.0.1:3002', 'in front of anything')
     .example('curl -X PUT -d \'{"state":"drain"}\' http://127.0.0.1:8081/backends/backend-2', 'take one out gently');
@@ -40,13 +40,12 @@ function where(yargs: Argv) {
       type: 'string',
       array: true,
       nargs: 1,
-      describe: 'origin of one of your backends; repeatable',
+      describe: 'origin of one of your backends, with or without a weight (…,weight=3); repeatable',
     })
     .option('host', { type: 'string', default: '127.0.0.1', requiresArg: true, describe: 'address to listen on' })
     .option('port', { type: 'number', default: 8080, requiresArg: true, describe: '0 takes a free one' })
     .option('admin-port', { type: 'number', default: 8081, requiresArg: true, describe: 'admin API, loopback only' })
     .option('engine', { type: 'string', default: 'wire', requiresArg: true, describe: keys(engines) })
-    .option('policy', { type: 'string', default: 'round-robin', requiresArg: true, describe: keys(routingPolicies) })
     .option('affinity', {
       choices: ['on', 'off'] as const,
       requiresArg: true,

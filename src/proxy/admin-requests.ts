@@ -1,17 +1,22 @@
 import type { IncomingMessage } from 'node:http';
+import { isWeight, weightExpected } from './backends.js';
 
 /** What a body asks for, or what is wrong with it and what was expected. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string };
 
-export interface StateChange {
-  readonly state: 'drain' | 'maint' | 'ready';
+/** At least one of `state` and `weight` is there. */
+export interface Change {
+  readonly state: 'drain' | 'maint' | 'ready' | undefined;
   readonly windowMs: number | undefined;
+  readonly weight: number | undefined;
 }
 
 export const bodyBytesMax = 4096;
 const windowMsMax = 24 * 60 * 60 * 1000;
-const stateExpected = `expected {"state":"drain"|"maint"|"ready"}, with "drain" also "windowMs" (0 to ${windowMsMax})`;
-const backendExpected = 'expected {"url":"http://host:port"}';
+const changeExpected =
+  `expected {"state":"drain"|"maint"|"ready"}, with "drain" also "windowMs" (0 to ${windowMsMax}), ` +
+  `and {"weight":n}, ${weightExpected}; one of the two or both`;
+const backendExpected = `expected {"url":"http://host:port"}, with or without "weight", ${weightExpected}`;
 
 /**
  * The whole body, or `too-large`; rejects when the client breaks off. The rest of a body that is too large is thrown
@@ -28,23 +33,23 @@ export async function readBody(request: IncomingMessage): Promise<string | 'too-
   return bytes > bodyBytesMax ? 'too-large' : Buffer.concat(chunks).toString('utf8');
 }
 
-export function parseStateChange(text: string): Parsed<StateChange> {
-  const body = parseObject(text, ['state', 'windowMs']);
-  if (body === undefined) return wrong(stateExpected);
-  const { state, windowMs } = body;
-  if (state !== 'drain' && state !== 'maint' && state !== 'ready') return wrong(stateExpected);
-  if (windowMs === undefined) return { ok: true, value: { state, windowMs: undefined } };
-  if (state !== 'drain' || !isWindow(windowMs)) return wrong(stateExpected);
-  return { ok: true, value: { state, windowMs } };
+export function parseChange(text: string): Parsed<Change> {
+  const { state, windowMs, weight } = parseObject(text, ['state', 'windowMs', 'weight']) ?? {};
+  if (state === undefined && weight === undefined) return wrong(changeExpected);
+  if (state !== undefined && state !== 'drain' && state !== 'maint' && state !== 'ready') return wrong(changeExpected);
+  if (windowMs !== undefined && (state !== 'drain' || !isWindow(windowMs))) return wrong(changeExpected);
+  if (weight !== undefined && !isWeight(weight)) return wrong(changeExpected);
+  return { ok: true, value: { state, windowMs, weight } };
 }
 
 /** An origin and nothing more: a path, a query or a user would be silently ignored later. */
-export function parseNewBackend(text: string): Parsed<URL> {
-  const body = parseObject(text, ['url']);
+export function parseNewBackend(text: string): Parsed<{ readonly url: URL; readonly weight: number }> {
+  const body = parseObject(text, ['url', 'weight']);
   if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return wrong(backendExpected);
+  const { weight = 1 } = body;
   const url = new URL(body.url);
-  if (url.protocol !== 'http:' || url.href !== `${url.origin}/`) return wrong(backendExpected);
-  return { ok: true, value: url };
+  if (url.protocol !== 'http:' || url.href !== `${url.origin}/` || !isWeight(weight)) return wrong(backendExpected);
+  return { ok: true, value: { url, weight } };
 }
 
 /** Undefined when it is no JSON object or has a key that is not in `keys`. */

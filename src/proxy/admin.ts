@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { unknownName } from '../unknown-name.js';
 import { adminGuard, type Refusal } from './admin-guard.js';
-import { bodyBytesMax, parseNewBackend, parseStateChange, readBody } from './admin-requests.js';
+import { bodyBytesMax, type Change, parseChange, parseNewBackend, readBody } from './admin-requests.js';
 import type { BackendState } from './backends.js';
 import { EventStream } from './event-stream.js';
 import type { ProxyEvent } from './options.js';
@@ -15,6 +15,9 @@ export interface BackendView {
   readonly inFlight: number;
   /** Browsers that are bound to it. */
   readonly bound: number;
+  readonly weight: number;
+  /** What it takes beside the others: its weight, or less while it starts slowly. */
+  readonly share: number;
   /** It was draining, and nobody is left or the window is over; once nothing is in flight it can be stopped. */
   readonly drained: boolean;
 }
@@ -25,7 +28,8 @@ export interface AdminControl {
   refresh(): Promise<void>;
   list(): readonly BackendView[];
   setState(name: string, state: 'drain' | 'maint' | 'ready', windowMs?: number): 'done' | 'unknown';
-  add(url: URL): BackendView;
+  setWeight(name: string, weight: number): 'done' | 'unknown';
+  add(url: URL, weight: number): BackendView;
   remove(name: string): 'done' | 'unknown';
   metrics(): Promise<string>;
   /** Gives back the way to stop listening. */
@@ -129,21 +133,26 @@ async function addBackend({ request, response, control }: Call): Promise<void> {
   if (body === 'too-large') return refuse(response, tooLarge);
   const parsed = parseNewBackend(body);
   if (!parsed.ok) return refuse(response, { status: 400, error: parsed.error });
-  const twin = control.list().find(({ url }) => new URL(url).origin === parsed.value.origin);
+  const { url: wanted, weight } = parsed.value;
+  const twin = control.list().find(({ url }) => new URL(url).origin === wanted.origin);
   if (twin !== undefined) return refuse(response, { status: 409, error: `${twin.name} has this url already` });
-  const added = control.add(parsed.value);
+  const added = control.add(wanted, weight);
   answer(response, 201, added, { location: `/backends/${encodeURIComponent(added.name)}` });
 }
 
 async function changeState({ request, response, control, name }: Call): Promise<void> {
   const body = await readBody(request);
   if (body === 'too-large') return refuse(response, tooLarge);
-  const parsed = parseStateChange(body);
+  const parsed = parseChange(body);
   if (!parsed.ok) return refuse(response, { status: 400, error: parsed.error });
-  const { state, windowMs } = parsed.value;
-  if (control.setState(name, state, windowMs) === 'unknown') return refuse(response, unknownBackend(control, name));
+  if (carryOut(control, name, parsed.value) === 'unknown') return refuse(response, unknownBackend(control, name));
   await control.refresh();
   answer(response, 200, control.list().find(view => view.name === name) ?? {});
+}
+
+function carryOut(control: AdminControl, name: string, { state, windowMs, weight }: Change): 'done' | 'unknown' {
+  if (weight !== undefined && control.setWeight(name, weight) === 'unknown') return 'unknown';
+  return state === undefined ? 'done' : control.setState(name, state, windowMs);
 }
 
 async function removeBackend({ response, control, name }: Call): Promise<void> {

@@ -6,6 +6,13 @@ import type { Exchange } from './exchange.js';
  */
 export type BackendState = 'ready' | 'draining' | 'down' | 'ejected';
 
+export const weightMax = 1000;
+export const weightExpected = `a whole number from 0 (takes nothing new) to ${weightMax}`;
+
+export function isWeight(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= weightMax;
+}
+
 /** One server process behind the proxy, as the heart, the policies and the engine see it. */
 export interface Backend {
   /** `backend-1`, `backend-2`, … in the order given: what the operator calls it. */
@@ -13,6 +20,8 @@ export interface Backend {
   /** Origin only, for example `http://127.0.0.1:3001`. */
   readonly url: URL;
   readonly state: BackendState;
+  /** How much it is to take beside the others: its weight, and less than that while it starts slowly. */
+  readonly share: number;
   /**
    * One boot of this backend: what it calls itself (header `holdfast-incarnation` of an answer or a health check),
    * else a count kept by the proxy of its down-to-up edges. A new incarnation has forgotten its in-memory sessions.

@@ -31,6 +31,7 @@ export class Control implements AdminControl {
     this.#pool = new BackendPool({
       drainMs: options.drainMs,
       boundIdleMs,
+      slowStartMs: options.slowStartMs,
       now: Date.now,
       random: Math.random,
       onEvent,
@@ -43,7 +44,7 @@ export class Control implements AdminControl {
 
   async start(): Promise<RunningProxy> {
     const { backends, host, admin } = this.#options;
-    await Promise.all(backends.map(({ name, url }) => this.#join(this.#pool.add(url, name))));
+    await Promise.all(backends.map(({ url, ...rest }) => this.#join(this.#pool.add(url, rest))));
     const bound = await this.#crew.listen();
     this.#listening = true;
     if (admin !== undefined) this.#admin = await startAdmin(admin, this);
@@ -91,12 +92,14 @@ export class Control implements AdminControl {
   }
 
   /** The new ones are there, and probed, before the old ones go: all may be exchanged and nobody finds none. */
-  async #apply({ options, removed }: ReloadPlan, wanted: ProxyOptions['backends']): Promise<void> {
+  async #apply({ options, removed, reweighed }: ReloadPlan, wanted: ProxyOptions['backends']): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#options = options;
-    this.#pool.change({ drainMs: options.drainMs, boundIdleMs: options.affinity?.idleMs ?? 0 });
+    const { drainMs, slowStartMs, affinity } = options;
+    this.#pool.change({ drainMs, slowStartMs, boundIdleMs: affinity?.idleMs ?? 0 });
     for (const watch of this.#watches.values()) watch.change(options.health);
-    await Promise.all(wanted.map(({ name, url }) => this.#join(this.#pool.add(url, name))));
+    await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
+    for (const { name, weight = 1 } of reweighed) this.setWeight(name, weight);
     for (const { name, url } of removed) if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
   }
 
@@ -124,8 +127,15 @@ export class Control implements AdminControl {
     return 'done';
   }
 
-  add(url: URL): BackendView {
-    const member = this.#pool.add(url);
+  setWeight(name: string, weight: number): 'done' | 'unknown' {
+    const member = this.#pool.find(name);
+    if (member === undefined) return 'unknown';
+    member.weight = weight;
+    return 'done';
+  }
+
+  add(url: URL, weight: number): BackendView {
+    const member = this.#pool.add(url, { weight, joins: true });
     void this.#join(member);
     return this.#pool.view(member);
   }

@@ -23,6 +23,16 @@ export interface MemberFacts {
   readonly order: Order;
   readonly drained: boolean;
   readonly drainEndsMs: number;
+  readonly weight: number;
+  readonly returnedMs: number;
+}
+
+/** How a backend comes into the pool. */
+export interface Joining {
+  /** 1 when absent. */
+  readonly weight?: number;
+  /** It joins a proxy that serves already. */
+  readonly joins?: boolean;
 }
 
 export interface MemberSettings {
@@ -32,6 +42,8 @@ export interface MemberSettings {
   readonly onEvent: (event: ProxyEvent) => void;
   /** Who may take what may have changed, and any of its facts. */
   readonly onStanding: () => void;
+  /** It is ready for the first time since it joined or failed. */
+  readonly onReturn?: () => void;
   /** An answer told the name of a boot, and others are to hear of it. */
   readonly onLearnt?: ((incarnation: string, asked: number) => void) | undefined;
 }
@@ -55,10 +67,18 @@ export class Member implements Backend {
   removed = false;
   /** When the window of its drain is over, by the wall clock. */
   drainEndsMs = 0;
+  /** When it began to start slowly, by the wall clock; 0: never. */
+  returnedMs = 0;
   /** What other processes have in flight on it. */
   inFlightElsewhere = 0;
   #state: BackendState = 'down';
   #suspect = false;
+  #weight: number;
+  /** Which part of its weight it takes. */
+  #part = 1;
+  #share: number;
+  /** What it had in its caches is gone, or was never there. */
+  #cold: boolean;
   #incarnation = '1';
   #boot = 1;
   /** It says itself which boot it is; otherwise the proxy counts. */
@@ -74,10 +94,13 @@ export class Member implements Backend {
   #order: Order = 'ready';
   readonly #settings: MemberSettings;
 
-  constructor(name: string, url: URL, settings: MemberSettings) {
+  constructor(name: string, url: URL, settings: MemberSettings, { weight = 1, joins = false }: Joining = {}) {
     this.name = name;
     this.url = url;
     this.bound = new BoundBrowsers(settings.boundIdleMs, settings.onLearnt !== undefined);
+    this.#weight = weight;
+    this.#share = weight;
+    this.#cold = joins;
     this.#settings = settings;
   }
 
@@ -94,6 +117,27 @@ export class Member implements Backend {
     if (suspect === this.#suspect) return;
     this.#suspect = suspect;
     this.#settings.onStanding();
+  }
+
+  /** From 0, which takes nothing new, to `weightMax`. */
+  get weight(): number {
+    return this.#weight;
+  }
+
+  set weight(weight: number) {
+    this.#weight = weight;
+    this.#share = weight * this.#part;
+    this.#settings.onStanding();
+  }
+
+  get share(): number {
+    return this.#share;
+  }
+
+  /** From here on it takes this part of its weight. */
+  warm(part: number): void {
+    this.#part = part;
+    this.#share = this.#weight * part;
   }
 
   get incarnation(): string {
@@ -139,6 +183,7 @@ export class Member implements Backend {
   obey(order: Order): void {
     this.#order = order;
     this.drained = false;
+    if (order === 'maint') this.#cold = true;
     this.#settle(order === 'ready' ? 'taken back by the operator' : `${order} by the operator`);
   }
 
@@ -159,11 +204,13 @@ export class Member implements Backend {
     this.#downMs = this.#settings.now();
     this.#probed = true;
     this.#healthy = false;
+    this.#cold = true;
     this.#settle(reason);
   }
 
   eject(ejected: boolean, reason: string): void {
     this.#ejected = ejected;
+    if (ejected) this.#cold = true;
     this.#settle(reason);
   }
 
@@ -185,7 +232,7 @@ export class Member implements Backend {
   }
 
   get facts(): MemberFacts {
-    const { name, url, suspect, drained, drainEndsMs } = this;
+    const { name, url, suspect, drained, drainEndsMs, weight, returnedMs } = this;
     return {
       name,
       url: url.origin,
@@ -201,6 +248,8 @@ export class Member implements Backend {
       order: this.#order,
       drained,
       drainEndsMs,
+      weight,
+      returnedMs,
     };
   }
 
@@ -221,6 +270,10 @@ export class Member implements Backend {
     this.suspect = facts.suspect;
     this.drained = facts.drained;
     this.drainEndsMs = facts.drainEndsMs;
+    this.weight = facts.weight;
+    this.returnedMs = facts.returnedMs;
+    // Whether it starts slowly has been decided, with everything else.
+    this.#cold = false;
     // The row that led to an ejection is not counted on when it is over.
     if (facts.ejected) this.ejection.succeeded();
     this.#settle('as the primary says');
@@ -230,6 +283,7 @@ export class Member implements Backend {
     this.#incarnation = incarnation;
     this.#bornMs = bornMs;
     this.#boot += 1;
+    this.#cold = true;
     // Its memory is empty: whoever was bound to the boot before is bound to nothing now.
     this.bound.clear();
     this.#settings.onEvent({ kind: 'incarnation', backend: this.name, incarnation });
@@ -246,9 +300,15 @@ export class Member implements Backend {
   #settle(reason: string): void {
     const from = this.#state;
     this.#state = this.#follows();
+    if (this.#cold && this.#state === 'ready') this.#return();
     this.#settings.onStanding();
     if (from === this.#state) return;
     this.#settings.onEvent({ kind: 'backend', backend: this.name, from, to: this.#state, reason });
+  }
+
+  #return(): void {
+    this.#cold = false;
+    this.#settings.onReturn?.();
   }
 
   #follows(): BackendState {

@@ -194,6 +194,12 @@ export class ProxyMetrics {
         states.map((each): Sample => [{ backend: name, state: each }, each === state ? 1 : 0]),
       ),
     );
+    this.#gauge('backend_weight', 'What the operator gave it.', ['backend'], () =>
+      list().map(({ name, weight }): Sample => [{ backend: name }, weight]),
+    );
+    this.#gauge('backend_share', 'Its weight, or less while it starts slowly.', ['backend'], () =>
+      list().map(({ name, share }): Sample => [{ backend: name }, share]),
+    );
     this.#gauge('backend_in_flight', 'Requests that the backend is answering.', ['backend'], () =>
       list().map(({ name, inFlight }): Sample => [{ backend: name }, inFlight]),
     );

@@ -10,11 +10,20 @@ export interface ProxyOptions {
   readonly port: number;
   /** Undefined: no admin API. */
   readonly admin: { readonly host: string; readonly port: number; readonly token: string | undefined } | undefined;
-  readonly backends: readonly { readonly name: string; readonly url: URL }[];
+  readonly backends: readonly {
+    readonly name: string;
+    readonly url: URL;
+    /** 1 when absent. */
+    readonly weight?: number;
+  }[];
   /** A key of `engines/registry.ts`. */
   readonly engine: string;
   /** A key of `routing-policies/registry.ts`. */
   readonly policy: string;
+  /** What a policy that hashes hashes: see `hash-key.ts`. */
+  readonly hashKey: string;
+  /** How long a backend that joined or failed takes until it has its whole share again; 0: no time. */
+  readonly slowStartMs: number;
   /** Undefined: any backend serves anyone. */
   readonly affinity: AffinityOptions | undefined;
   readonly health: HealthOptions;

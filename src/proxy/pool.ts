@@ -1,11 +1,14 @@
 import type { BackendView } from './admin.js';
 import type { Backend } from './backends.js';
 import type { Exchange, Outcome } from './exchange.js';
-import { Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
+import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
 import { mayRetry } from './retry.js';
+import { SlowStart } from './slow-start.js';
 
-export interface PoolSettings extends Omit<MemberSettings, 'onStanding' | 'onLearnt'> {
+export interface PoolSettings extends Omit<MemberSettings, 'onStanding' | 'onReturn' | 'onLearnt'> {
   readonly drainMs: number;
+  /** How long a backend that joined or failed takes until it has its whole share again; 0: no time. */
+  readonly slowStartMs: number;
   /** In [0, 1). */
   readonly random: () => number;
   /** A backend gave reason to be probed at once. */
@@ -41,10 +44,12 @@ export class BackendPool {
   readonly #ejected = new Map<Member, NodeJS.Timeout>();
   /** Whoever may take an exchange that was tried nowhere yet; undefined when that has changed. */
   #untried: readonly Member[] | undefined;
+  readonly #slowStart: SlowStart;
   #named = 0;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
+    this.#slowStart = new SlowStart(settings.slowStartMs, settings.now);
   }
 
   get members(): readonly Member[] {
@@ -56,16 +61,19 @@ export class BackendPool {
   }
 
   /** Holds for what begins from here on: a drain that is under way keeps its window. */
-  change(settings: Pick<PoolSettings, 'drainMs' | 'boundIdleMs'>): void {
+  change(settings: Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'slowStartMs'>): void {
     this.#settings = { ...this.#settings, ...settings };
+    this.#slowStart.lastsMs = settings.slowStartMs;
   }
 
   /** Without a name it takes the next one that nobody here has or had. */
-  add(url: URL, name = this.#nextName()): Member {
+  add(url: URL, { name = this.#nextName(), ...joining }: Joining & { readonly name?: string } = {}): Member {
     const { primary } = this.#settings;
     const onStanding = () => this.#changed(member);
+    const onReturn = () => this.#slowStart.begin(member);
     const onLearnt = primary && ((given: string, asked: number) => primary.learnt(member, given, asked));
-    const member: Member = new Member(name, url, { ...this.#settings, onStanding, onLearnt });
+    const settings = { ...this.#settings, onStanding, onReturn, onLearnt };
+    const member: Member = new Member(name, url, settings, joining);
     // Nobody watched it meanwhile: whoever was bound to the boot that was counted last may not pass for bound.
     const boots = this.find(name)?.boot ?? this.#left.get(name);
     if (boots !== undefined) member.countFrom(boots + 1);
@@ -81,6 +89,7 @@ export class BackendPool {
     this.#untried = undefined;
     if (removed === undefined) return undefined;
     removed.removed = true;
+    this.#slowStart.forget(removed);
     this.#stopTimers(removed);
     this.#keepHalf();
     this.#left.set(name, removed.boot);
@@ -90,6 +99,7 @@ export class BackendPool {
 
   /** Who may take an exchange that is bound to nobody: a suspect only when nobody better is left. */
   candidates(tried: readonly Backend[]): readonly Member[] {
+    this.#slowStart.goOn();
     if (tried.length > 0) return fitAmong(this.#members.filter(member => !tried.includes(member)));
     this.#untried ??= fitAmong(this.#members);
     return this.#untried;
@@ -163,6 +173,7 @@ export class BackendPool {
   adopt(member: Member, facts: MemberFacts): void {
     const { healthy, drained, drainEndsMs } = member.facts;
     member.adopt(facts);
+    this.#slowStart.follow(member);
     if (healthy && !facts.healthy) this.#release(member);
     if (facts.order !== 'drain') this.#stopDrain(member);
     else if (facts.drained && !drained) this.#endTunnels(member, 0);
@@ -170,9 +181,11 @@ export class BackendPool {
   }
 
   view(member: Member): BackendView {
-    const { name, url, state, incarnation, drained } = member;
+    this.#slowStart.goOn();
+    const { name, url, state, incarnation, drained, weight, share } = member;
     const bound = member.bound.count(this.#settings.now());
-    return { name, url: url.origin, state, incarnation, inFlight: inFlightOn(member), bound, drained };
+    const inFlight = inFlightOn(member);
+    return { name, url: url.origin, state, incarnation, inFlight, bound, drained, weight, share };
   }
 
   close(): void {
@@ -286,7 +299,7 @@ export class BackendPool {
 }
 
 function fitAmong(members: readonly Member[]): readonly Member[] {
-  const ready = members.filter(({ state }) => state === 'ready');
+  const ready = members.filter(({ state, weight }) => state === 'ready' && weight > 0);
   const sound = ready.filter(({ suspect }) => !suspect);
   return sound.length > 0 ? sound : ready;
 }

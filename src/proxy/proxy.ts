@@ -89,9 +89,7 @@ export class Heart {
     if (binding.owner !== undefined && binding.broken === undefined) return binding.owner;
     if (this.#mustWait(binding)) return undefined;
     const candidates = pool.candidates(tried);
-    if (candidates.length === 0) return undefined;
-    const chosen = policy(candidates, exchange);
-    return candidates.find(member => member === chosen);
+    return candidates.length === 0 ? undefined : policy(candidates, exchange);
   }
 
   #mayGoOn({ exchange, tried, rationed }: Course, outcome: Outcome): boolean {

@@ -7,6 +7,8 @@ type Backend = ProxyOptions['backends'][number];
 export interface ReloadPlan {
   readonly added: readonly Backend[];
   readonly removed: readonly Backend[];
+  /** Those that stay, with another weight than they were given before. */
+  readonly reweighed: readonly Backend[];
   /** The options that hold afterwards: the new ones, but for what only a restart can change. */
   readonly options: ProxyOptions;
   /** What changes, in words for a line of the log. A key or a certificate is never part of them. */
@@ -31,6 +33,8 @@ const fates: Readonly<Record<keyof ProxyOptions, readonly ['live' | 'restart' | 
   affinity: ['own', '--affinity'],
   onEvent: ['own', ''],
   policy: ['live', '--policy'],
+  hashKey: ['live', '--hash-key'],
+  slowStartMs: ['live', '--slow-start'],
   health: ['live', '--health-*'],
   drainMs: ['live', '--drain'],
   trusted: ['live', '--trust'],
@@ -42,14 +46,19 @@ const fates: Readonly<Record<keyof ProxyOptions, readonly ['live' | 'restart' | 
 export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
   const added = next.backends.filter(backend => !hasBackend(now.backends, backend));
   const removed = now.backends.filter(backend => !hasBackend(next.backends, backend));
+  const reweighed = next.backends.filter(
+    backend => hasBackend(now.backends, backend) && !hasTwin(now.backends, backend),
+  );
   const changed = differing(now, next, 'live');
   return {
     added,
     removed,
+    reweighed,
     options: { ...next, ...kept(now), onEvent: now.onEvent },
     changes: [
       ...added.map(backend => `${wordFor(backend)} added`),
       ...removed.map(backend => `${wordFor(backend)} removed`),
+      ...reweighed.map(backend => `${wordFor(backend)} weighs ${backend.weight ?? 1}`),
       ...affinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
       ...changed.map(flag => `${flag} changed`),
     ],
@@ -59,6 +68,11 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
 
 export function hasBackend(backends: readonly Backend[], { name, url }: Backend): boolean {
   return backends.some(other => other.name === name && other.url.origin === url.origin);
+}
+
+/** The same backend, with the same weight. */
+function hasTwin(backends: readonly Backend[], backend: Backend): boolean {
+  return backends.some(other => hasBackend([other], backend) && (other.weight ?? 1) === (backend.weight ?? 1));
 }
 
 function wordFor({ name, url }: Backend): string {

@@ -6,12 +6,14 @@ import type { Crew } from './crew.js';
 import { engines } from './engines/registry.js';
 import type { Engine, Exchange } from './exchange.js';
 import { Front } from './front.js';
+import { hashKeyExpected, keyReader } from './hash-key.js';
 import type { Member } from './member.js';
 import { type ProxyCounts, ProxyMetrics } from './metrics.js';
 import type { ProxyOptions } from './options.js';
 import type { BackendPool } from './pool.js';
 import { Heart } from './proxy.js';
 import { routingPolicies } from './routing-policies/registry.js';
+import type { RoutingPolicy } from './routing-policy.js';
 import { type IsTrusted, trustedPeers } from './trusted-peers.js';
 
 /** What serving needs to know. Plain data: it can be sent to another process. */
@@ -91,7 +93,7 @@ export class Serving implements Crew {
   }
 
   #conductOf(options: ServingOptions): Conduct {
-    const policy = named('routing policy', options.policy, routingPolicies).make(Math.random);
+    const policy = policyOf(options);
     const affinity = affinityOf(options);
     const heart = new Heart({
       pool: this.#pool,
@@ -115,6 +117,12 @@ async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undef
 
 function affinityOf({ affinity }: ServingOptions): Affinity | undefined {
   return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost);
+}
+
+function policyOf({ policy, hashKey }: ServingOptions): RoutingPolicy {
+  const keyOf = keyReader(hashKey);
+  if (keyOf === undefined) throw new TypeError(`hash key "${hashKey}": expected ${hashKeyExpected}`);
+  return named('routing policy', policy, routingPolicies).make(Math.random, keyOf);
 }
 
 function named<T>(kind: string, name: string, registry: Record<string, T>): T {

@@ -9,6 +9,9 @@ export const defaultProxyOptions = {
   admin: { host: '127.0.0.1', port: 8081, token: undefined },
   engine: 'wire',
   policy: 'round-robin',
+  hashKey: 'address',
+  // The shortest that AWS ALB takes.
+  slowStartMs: 30_000,
   // HAProxy: inter 2000, fall 3, rise 2.
   health: { path: '/health', everyMs: 2000, transitionMs: 500, timeoutMs: 2000, fall: 3, rise: 2 },
   // AWS ALB: 300 s for a target whose sessions are sticky.

@@ -101,7 +101,7 @@ function toBackends(
 /** `written`: the same file before its values were read. `folder`: where it lies. */
 function toScenario(file: ScenarioFile, written: unknown, folder: string): Scenario {
   const { name, why, seed, modes, system, users, phases } = file;
-  const { health, policy, affinity, drain } = system.proxy;
+  const { health, policy, 'hash-key': hashKey, affinity, drain } = system.proxy;
   const { rate, for: forMs, process, 'max-active': maxActive } = users.arrivals;
   return {
     name,
@@ -115,6 +115,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
         count: system.proxy.count,
         health: { everyMs: health.every, timeoutMs: health.timeout, fall: health.fall, rise: health.rise },
         policy,
+        ...(hashKey === undefined ? {} : { hashKey }),
         ...(affinity === undefined ? {} : { affinity }),
         drainMs: drain,
       },

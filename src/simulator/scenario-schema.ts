@@ -18,7 +18,7 @@ import { isMap } from './scenario-written.js';
  */
 
 /** The names that `--policy` of the proxy knows. The simulator sees the proxy only as a process, so they stand here again. */
-export const policyNames = ['round-robin', 'least-connections', 'random'] as const;
+export const policyNames = ['round-robin', 'least-connections', 'random', 'rendezvous'] as const;
 
 /** What the lab itself sets for every backend. */
 export const labVariables: readonly string[] = [
@@ -56,6 +56,9 @@ const system = map('system', {
     count: wholeNumber(1, 2).default(1).describe('Two share one key ring; users come in by either of them.'),
     health: health.prefault({}),
     policy: oneOf('policy', policyNames).default('round-robin'),
+    'hash-key': text('address, header:<name> or cookie:<name>', /^(?:address|(?:header|cookie):[^\s;,=:]+)$/)
+      .optional()
+      .describe('What the policy "rendezvous" hashes. Every user of a run comes from one address: name a cookie.'),
     affinity: oneOf('affinity', ['on', 'off'])
       .optional()
       .describe('Whether a browser is bound to one backend, whatever the mode; by default as the mode says.'),

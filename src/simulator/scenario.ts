@@ -32,6 +32,8 @@ export interface Scenario {
         readonly rise: number;
       };
       readonly policy: string;
+      /** What a policy that hashes hashes; undefined: the client's address. */
+      readonly hashKey?: string;
       /** Whether a browser is bound to one backend; undefined: as the mode says. */
       readonly affinity?: 'on' | 'off';
       /** How long a draining backend keeps the browsers bound to it. */

@@ -22,6 +22,8 @@ describe('admin API', () => {
       ['{"state":"drain","windowMs":0}', 'backend-2 drain 0'],
       ['{"state":"drain","windowMs":5000}', 'backend-2 drain 5000'],
       ['{"state":"maint"}', 'backend-2 maint undefined'],
+      ['{"weight":3}', 'backend-2 weighs 3'],
+      ['{"weight":0}', 'backend-2 weighs 0'],
       [' { "state" : "ready" } ', 'backend-2 ready undefined'],
     ];
     for (const [body, asked] of changes) {
@@ -33,6 +35,13 @@ describe('admin API', () => {
           expect(pool.asked).to.deep.equal([asked]);
         }));
     }
+
+    it('PUT of a weight and a state does both', () =>
+      withAdmin(async ({ ask, pool }) => {
+        const body = '{"weight":1000,"state":"drain","windowMs":7}';
+        expect((await ask('PUT', '/backends/backend-1', { body })).status).to.equal(200);
+        expect(pool.asked).to.deep.equal(['backend-1 weighs 1000', 'backend-1 drain 7']);
+      }));
 
     it('finds a backend by its percent-encoded name', () =>
       withAdmin(async ({ ask, pool }) => {
@@ -48,6 +57,14 @@ describe('admin API', () => {
         expect(await ask('DELETE', '/backends/backend-3')).to.include({ status: 204, text: '' });
         expect((await ask('DELETE', '/backends/backend-3')).status).to.equal(404);
         expect(pool.views).to.have.length(2);
+      }));
+
+    it('adds a backend with its weight, which is 1 where none is given', () =>
+      withAdmin(async ({ ask, pool }) => {
+        await ask('POST', '/backends', { body: '{"url":"http://127.0.0.1:3009","weight":1000}' });
+        await ask('POST', '/backends', { body: '{"url":"http://127.0.0.1:3010","weight":0}' });
+        await ask('POST', '/backends', { body: '{"url":"http://127.0.0.1:3011"}' });
+        expect(pool.views.slice(2).map(({ weight }) => weight)).to.deep.equal([1000, 0, 1]);
       }));
 
     it('gives the metrics as Prometheus expects them', () =>
@@ -74,6 +91,15 @@ describe('admin API', () => {
       '{"state":"drain","windowMs":"5s"}',
       '{"state":"drain","windowMs":86400001}',
       '{"state":"ready","windowMs":5}',
+      '{"windowMs":5}',
+      '{"weight":1,"windowMs":5}',
+      '{"weight":-1}',
+      '{"weight":1001}',
+      '{"weight":1.5}',
+      '{"weight":"3"}',
+      '{"weight":null}',
+      '{"state":"down","weight":3}',
+      '{"state":"drain","weight":1001}',
     ];
     for (const body of badStates) {
       it(`PUT ${body || 'without a body'}: 400 with what was expected`, () =>
@@ -102,6 +128,17 @@ describe('admin API', () => {
           const answer = await ask('POST', '/backends', { body: JSON.stringify({ url }) });
           expect(answer.status).to.equal(400);
           expect(answer.text).to.include('http://host:port');
+          expect(pool.views).to.have.length(2);
+        }));
+    }
+
+    for (const weight of ['-1', '1001', '0.5', '"1"', 'null']) {
+      it(`POST with the weight ${weight}: 400`, () =>
+        withAdmin(async ({ ask, pool }) => {
+          const body = `{"url":"http://127.0.0.1:3009","weight":${weight}}`;
+          const answer = await ask('POST', '/backends', { body });
+          expect(answer.status).to.equal(400);
+          expect(answer.text).to.include('a whole number from 0');
           expect(pool.views).to.have.length(2);
         }));
     }

@@ -36,6 +36,7 @@ function withPoolOf(size: number, use: (pool: BackendPool, members: Member[], lo
   const pool = new BackendPool({
     drainMs: 60_000,
     boundIdleMs: 1000,
+    slowStartMs: 0,
     now: () => 0,
     random: () => 0,
     onEvent: event => log.events.push(event),

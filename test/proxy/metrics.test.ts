@@ -85,13 +85,18 @@ describe('proxy metrics', () => {
   });
 
   it('shows the backends as they are now, without those that are gone', async () => {
-    let pool = [view('backend-1'), view('backend-2', { state: 'draining', inFlight: 3, bound: 7 })];
+    let pool = [
+      view('backend-1'),
+      view('backend-2', { state: 'draining', inFlight: 3, bound: 7, weight: 4, share: 0.5 }),
+    ];
     const metrics = new ProxyMetrics(() => pool);
     expect(counted(await metrics.text())).to.deep.equal([
       'backend_bound_browsers{backend="backend-2"} 7',
       'backend_in_flight{backend="backend-2"} 3',
+      'backend_share{backend="backend-2"} 0.5',
       'backend_state{backend="backend-1",state="ready"} 1',
       'backend_state{backend="backend-2",state="draining"} 1',
+      'backend_weight{backend="backend-2"} 4',
     ]);
     pool = [view('backend-1', { state: 'down' })];
     const after = await metrics.text();
@@ -177,6 +182,8 @@ function view(name: string, changes: Partial<BackendView> = {}): BackendView {
     incarnation: '1',
     inFlight: 0,
     bound: 0,
+    weight: 0,
+    share: 0,
     drained: false,
     ...changes,
   };

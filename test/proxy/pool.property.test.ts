@@ -35,12 +35,13 @@ interface Open {
 
 /** A pool, what is in flight on it, and what it told. */
 class Scene {
-  nowMs = 0;
+  nowMs = 6_000_000;
   readonly events: ProxyEvent[] = [];
   readonly open: Open[] = [];
   readonly pool = new BackendPool({
     drainMs: 60_000,
     boundIdleMs: 1000,
+    slowStartMs: 1000,
     now: () => this.nowMs,
     random: () => 0,
     onEvent: event => this.events.push(event),
@@ -51,6 +52,7 @@ class Scene {
   readonly follower = new BackendPool({
     drainMs: 0,
     boundIdleMs: 1000,
+    slowStartMs: 1000,
     now: () => this.nowMs,
     random: () => 0,
     onEvent: () => {},
@@ -59,7 +61,7 @@ class Scene {
 
   follow(facts: MemberFacts): void {
     const { name, url } = facts;
-    this.follower.adopt(this.follower.find(name) ?? this.follower.add(new URL(url), name), facts);
+    this.follower.adopt(this.follower.find(name) ?? this.follower.add(new URL(url), { name }), facts);
   }
 }
 
@@ -72,7 +74,10 @@ const steps: Readonly<Record<string, Step>> = {
   up: ({ pool }, member) => pool.up(member, 'test'),
   down: ({ pool }, member) => pool.down(member, 'test'),
   remove: ({ pool }, member) => void pool.remove(member.name),
-  add: ({ pool }) => void pool.add(new URL('http://127.0.0.1:3000')),
+  add: ({ pool }) => void pool.add(new URL('http://127.0.0.1:3000'), { joins: true }),
+  weigh: ({ nowMs }, member) => {
+    member.weight = (nowMs / 600) % 3;
+  },
   'probe fails': (_, member) => {
     member.suspect = true;
   },
@@ -101,19 +106,21 @@ function timers(): number {
 }
 
 function check({ pool, follower, open }: Scene): void {
-  const ready = pool.members.filter(({ state }) => state === 'ready');
+  const ready = pool.members.filter(({ state, weight }) => state === 'ready' && weight > 0);
   const sound = ready.filter(({ suspect }) => !suspect);
   expect(pool.candidates([])).to.deep.equal(sound.length > 0 ? sound : ready);
   const someEjected = pool.members.some(({ state }) => state === 'ejected');
   if (someEjected) expect(ready.length).to.be.at.least(pool.members.length / 2);
   for (const member of pool.members) {
     expect(member.keepsBound).to.equal(['ready', 'draining'].includes(member.state) && !member.drained);
+    expect(pool.view(member).share).to.be.within(member.weight / 10, member.weight);
     if (member.drained) expect(member.order).to.equal('drain');
     if (member.state === 'draining') expect(member.order).to.equal('drain');
     const twin = follower.find(member.name);
     if (twin !== undefined) {
       expect(twin.facts).to.deep.equal(member.facts);
       expect([twin.state, twin.keepsBound]).to.deep.equal([member.state, member.keepsBound]);
+      expect(follower.view(twin).share).to.equal(pool.view(member).share);
     }
     expect(member.inFlight.size).to.equal(open.filter(each => each.member === member).length);
   }

@@ -21,6 +21,8 @@ const onEvent = () => {};
 const now: ProxyOptions = { ...defaultProxyOptions, backends: [a, b], affinity, onEvent };
 const otherKeys = [{ id: 'k2', secret: Buffer.alloc(32, 2) }, ...affinity.keys];
 
+const balance = ['--policy', '--hash-key', '--slow-start'];
+
 /** What is different, the words for what changes, and for what only a restart would change. */
 const rows: readonly [
   name: string,
@@ -40,7 +42,9 @@ const rows: readonly [
     ['b (http://c:1) added', 'b (http://b:1) removed'],
     [],
   ],
-  ['all live ones', live(), ['--policy', '--health-*', '--drain', '--trust', '--name-backends', '--access-log'], []],
+  ['another weight', { backends: [{ ...a, weight: 3 }, b] }, ['a (http://a:1) weighs 3'], []],
+  ['the weight that it had unsaid', { backends: [{ ...a, weight: 1 }, b] }, [], []],
+  ['all live ones', live(), [...balance, '--health-*', '--drain', '--trust', '--name-backends', '--access-log'], []],
   ['the key ring', { affinity: { ...affinity, keys: otherKeys } }, ['the key ring'], []],
   ['no affinity', { affinity: undefined }, ['--affinity'], []],
   ['a pool', { affinity: { ...affinity, pool: 'x', onLost: 'strict' } }, ['--pool', '--on-lost-affinity'], []],
@@ -50,7 +54,8 @@ const rows: readonly [
 
 function live(): Partial<ProxyOptions> {
   const health = { ...now.health, fall: 9 };
-  return { policy: 'random', health, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+  const choice = { policy: 'random', hashKey: 'header:x', slowStartMs: 1 };
+  return { ...choice, health, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
 }
 
 describe('plan of a reload', () => {
@@ -101,6 +106,20 @@ describe('proxy: reload', () => {
       expect(answers.map(({ text }) => text)).to.include('late');
     });
   });
+
+  it('changes weights; one that the admin API gave stays as long as the list says nothing new; who is new starts slowly', () =>
+    withPool([undefined, undefined, undefined], { slowStartMs: 3_600_000 }, async (proxy, one, two, three) => {
+      await proxy.reload({ backends: [{ ...one, weight: 3 }, two] });
+      await proxy.admin('PUT', '/backends/backend-2', { weight: 5 });
+      expect(await proxy.view('backend-1')).to.include({ weight: 3, share: 3 });
+      await proxy.reload({ backends: [one, two, { ...three, weight: 10 }] });
+      expect(await proxy.view('backend-1')).to.include({ weight: 1, share: 1 });
+      expect(await proxy.view('backend-2')).to.include({ weight: 5, share: 5 });
+      const { share } = await proxy.view('backend-3');
+      expect(share).to.be.within(1, 1.1);
+      await proxy.reload({ backends: [one, two, { ...three, weight: 10 }], slowStartMs: 0 });
+      expect(await proxy.view('backend-3')).to.include({ share: 10 });
+    }));
 
   it('who was bound to it is told once that it is unknown here, and bound anew', () =>
     withPool([undefined, undefined], {}, async (proxy, _one, two) => {

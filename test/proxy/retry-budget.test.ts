@@ -48,6 +48,7 @@ async function withHeart(exchanges: readonly Held[], use: (scene: Scene) => Prom
   const pool = new BackendPool({
     drainMs: 0,
     boundIdleMs: 0,
+    slowStartMs: 0,
     now: () => 0,
     random: () => 0,
     onEvent: () => {},

@@ -6,11 +6,13 @@ import type { RoutingPolicy, RoutingPolicyFactory } from '#src/proxy/routing-pol
 
 /** What every routing policy promises, whatever its idea. */
 export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {
+  const made = (chance: () => number): RoutingPolicy => make(chance, exchange => exchange.clientAddress);
+
   it('always answers with one of the candidates', () => {
     const choices = fc.array(fc.subarray(poolOf(6), { minLength: 1 }), { minLength: 1, maxLength: 50 });
     fc.assert(
       fc.property(choices, fc.integer(), (sets, seed) => {
-        const policy = make(chanceFrom(seed));
+        const policy = made(chanceFrom(seed));
         for (const candidates of sets) expect(candidates).to.include(policy(candidates, anExchange()));
       }),
     );
@@ -18,18 +20,18 @@ export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {
 
   it('needs no second candidate', () => {
     const [only] = poolOf(1);
-    const policy = make(chanceFrom(1));
+    const policy = made(chanceFrom(1));
     for (let i = 0; i < 10; i += 1) expect(policy(only === undefined ? [] : [only], anExchange())).to.equal(only);
   });
 
   it('throws rather than answering with nothing', () => {
-    expect(() => make(chanceFrom(1))([], anExchange())).to.throw(RangeError, 'no candidate');
+    expect(() => made(chanceFrom(1))([], anExchange())).to.throw(RangeError, 'no candidate');
   });
 
   it('spreads 10,000 choices evenly over a pool that stays', () => {
     const pool = poolOf(5);
     expectEven(
-      tally(make(chanceFrom(7)), 10_000, () => pool),
+      tally(made(chanceFrom(7)), 10_000, () => pool),
       pool,
       10_000,
     );
@@ -42,20 +44,48 @@ export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {
       const some = pool.filter(() => chance() < 0.7);
       return some.length > 0 ? some : someOf();
     };
-    expectEven(tally(make(chanceFrom(13)), 10_000, someOf), pool, 10_000);
+    expectEven(tally(made(chanceFrom(13)), 10_000, someOf), pool, 10_000);
+  });
+
+  for (const shares of [
+    [5, 3, 1, 1],
+    [1, 1, 0.1],
+    [1000, 400, 100],
+  ]) {
+    it(`spreads 10,000 choices in proportion to the shares ${shares}, whoever is away for a while`, () => {
+      const pool = poolOf(shares.length, [], shares);
+      const policy = made(chanceFrom(23));
+      for (const present of [pool, pool.slice(1), pool, pool.slice(0, 2), pool]) {
+        const counts = tally(policy, 10_000, () => present);
+        expectProportional(counts, present, 10_000);
+      }
+    });
+  }
+
+  it('follows a share that changes', () => {
+    const policy = made(chanceFrom(29));
+    const pool = poolOf(3).map(backend => ({ ...backend, share: 1 }));
+    for (const share of [0.1, 1, 7, 0.5]) {
+      for (const first of pool.slice(0, 1)) first.share = share;
+      expectProportional(
+        tally(policy, 10_000, () => pool),
+        pool,
+        10_000,
+      );
+    }
   });
 
   it('does not care in which order the candidates come', () => {
     const pool = poolOf(4);
     let turn = 0;
     const reversing = () => (turn++ % 2 === 0 ? pool : pool.toReversed());
-    expectEven(tally(make(chanceFrom(17)), 10_000, reversing), pool, 10_000);
+    expectEven(tally(made(chanceFrom(17)), 10_000, reversing), pool, 10_000);
   });
 
   it('gives the load of one that goes to the others, and starves or floods nobody when it returns', () => {
     const pool = poolOf(3);
     const rest = pool.slice(0, 2);
-    const policy = make(chanceFrom(19));
+    const policy = made(chanceFrom(19));
     tally(policy, 3000, () => pool);
     const away = tally(policy, 3000, () => rest);
     expectEven(away, rest, 3000);
@@ -70,22 +100,26 @@ export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {
   });
 }
 
-export function poolOf(size: number, loads: readonly number[] = []): Backend[] {
+export function poolOf(size: number, loads: readonly number[] = [], shares: readonly number[] = []): Backend[] {
   return Array.from({ length: size }, (_, index) => ({
     name: `backend-${index + 1}`,
     url: new URL(`http://127.0.0.1:${3001 + index}`),
     state: 'ready' as const,
+    share: shares[index] ?? 1,
     incarnation: '1',
-    inFlight: new Set(Array.from({ length: loads[index] ?? 0 }, anExchange)),
+    inFlight: new Set(Array.from({ length: loads[index] ?? 0 }, () => anExchange())),
   }));
 }
 
-/** Policies look at nothing of it. */
-export function anExchange(): Exchange {
+let clients = 0;
+
+/** Each comes from an address of its own; what it has beside that does not matter to a policy. */
+export function anExchange(changes: Partial<Exchange> = {}): Exchange {
+  clients += 1;
   return {
     method: 'GET',
     path: '/',
-    clientAddress: '127.0.0.1',
+    clientAddress: `10.${clients >> 16}.${(clients >> 8) & 255}.${clients & 255}`,
     secure: false,
     upgrade: false,
     replayable: true,
@@ -95,6 +129,7 @@ export function anExchange(): Exchange {
     endTunnel() {},
     breakOff() {},
     refuse() {},
+    ...changes,
   };
 }
 
@@ -118,8 +153,24 @@ export function tally(policy: RoutingPolicy, times: number, next: () => readonly
   return counts;
 }
 
-/** Within a tenth of an equal share: more than four standard deviations of pure chance at these numbers. */
 export function expectEven(counts: ReadonlyMap<string, number>, pool: readonly Backend[], times: number): void {
-  const share = times / pool.length;
-  for (const { name } of pool) expect(counts.get(name) ?? 0, name).to.be.closeTo(share, share / 10);
+  expectProportional(
+    counts,
+    pool.map(backend => ({ ...backend, share: 1 })),
+    times,
+  );
+}
+
+/** Within four and a half standard deviations of pure chance. */
+export function expectProportional(
+  counts: ReadonlyMap<string, number>,
+  pool: readonly Pick<Backend, 'name' | 'share'>[],
+  times: number,
+): void {
+  const whole = pool.reduce((sum, { share }) => sum + share, 0);
+  for (const { name, share } of pool) {
+    const part = share / whole;
+    const deviation = Math.sqrt(times * part * (1 - part));
+    expect(counts.get(name) ?? 0, name).to.be.closeTo(times * part, 4.5 * deviation);
+  }
 }

@@ -33,7 +33,50 @@ describe('routing policies', () => {
     });
   });
 
+  describe('round-robin with weights', () => {
+    const sequence = (shares: readonly number[], length: number) => {
+      const pool = poolOf(shares.length, [], shares);
+      const policy = roundRobin();
+      return Array.from({ length }, () => policy(pool, anExchange()).name.at(-1)).join('');
+    };
+
+    it('puts the turns of a heavy one around those of the light ones, and not in one row', () => {
+      expect(sequence([4, 1, 1], 12)).to.equal('112311112311');
+      expect(sequence([2, 1], 9)).to.equal('121121121');
+      expect(sequence([3, 2, 1], 12)).to.match(/^(?:[123]{6}){2}$/);
+    });
+
+    it('is exact after each whole round', () => {
+      const weights = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 });
+      fc.assert(
+        fc.property(weights, shares => {
+          const pool = poolOf(shares.length, [], shares);
+          const whole = shares.reduce((sum, share) => sum + share, 0);
+          const counts = tally(roundRobin(), whole * 3, () => pool);
+          // One more or less where two are due at one moment.
+          for (const { name, share } of pool) expect(counts.get(name)).to.be.closeTo(share * 3, 1);
+        }),
+      );
+    });
+
+    it('gives one that was away the next turn, and not those that it missed', () => {
+      const pool = poolOf(2, [], [9, 3]);
+      const policy = roundRobin();
+      tally(policy, 1000, () => pool.slice(0, 1));
+      tally(policy, 12, () => pool);
+      tally(policy, 1000, () => pool.slice(0, 1));
+      expect(policy(pool, anExchange()).name).to.equal('backend-2');
+      expect(tally(policy, 120, () => pool).get('backend-2')).to.be.within(29, 31);
+    });
+  });
+
   describe('least-connections, in particular', () => {
+    it('divides what is in flight by the weight', () => {
+      const pool = poolOf(3, [5, 3, 2], [3, 2, 1]);
+      for (let i = 0; i < 20; i += 1)
+        expect(leastConnections(chanceFrom(i))(pool, anExchange()).name).to.equal('backend-2');
+    });
+
     it('picks a backend that has no more in flight than any other', () => {
       const loads = fc.array(fc.nat(5), { minLength: 1, maxLength: 8 });
       fc.assert(

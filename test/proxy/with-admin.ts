@@ -122,8 +122,13 @@ export function poolOfTwo(): Pool {
       asked.push(`${name} ${state} ${windowMs}`);
       return 'done';
     },
-    add(url) {
-      const added = { ...view(views.length + 1), url: url.origin };
+    setWeight(name, weight) {
+      if (!views.some(each => each.name === name)) return 'unknown';
+      asked.push(`${name} weighs ${weight}`);
+      return 'done';
+    },
+    add(url, weight) {
+      const added = { ...view(views.length + 1), url: url.origin, weight };
       views.push(added);
       return added;
     },
@@ -158,6 +163,8 @@ function view(number: number): BackendView {
     incarnation: `boot-${number}`,
     inFlight: 0,
     bound: number,
+    weight: 1,
+    share: 1,
     drained: false,
   };
 }

@@ -21,7 +21,7 @@ export interface RunningEngine {
 }
 
 function backendAt(url: URL): Backend {
-  return { name: 'backend-1', url, state: 'ready', incarnation: '1', inFlight: new Set() };
+  return { name: 'backend-1', url, state: 'ready', share: 1, incarnation: '1', inFlight: new Set() };
 }
 
 /** Tries one URL after the other as long as attempts are refused or broken off; refuses with 502 after the last. */

@@ -60,6 +60,7 @@ export async function withProxy(
     backends: toys.map(({ name, url }) => ({ name, url })),
     affinity,
     health: quickHealth,
+    slowStartMs: 0,
     ...options,
     onEvent: event => log.add(event),
   };

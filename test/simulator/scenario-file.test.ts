@@ -76,7 +76,7 @@ describe('scenario file', () => {
         `seed: 7
 system:
   backends: { count: 5, spare: 2, env: { SHOP_DEFECT: drop-writes, EVERY: 50, ON: true } }
-  proxy: { count: 2, health: { every: 1.5s, timeout: 0.2s, fall: 3, rise: 1 }, policy: random, affinity: on, drain: 0ms }
+  proxy: { count: 2, health: { every: 1.5s, timeout: 0.2s, fall: 3, rise: 1 }, policy: rendezvous, hash-key: 'cookie:sid', affinity: on, drain: 0ms }
   redis: { replicas: 1, sentinels: 3, persistence: aof, memory: 9MB, eviction: allkeys-lru }
   memcached: { nodes: 2, memory: 2MB }
   postgres: { commit: asynchronous }
@@ -95,7 +95,8 @@ users:
       proxy: {
         count: 2,
         health: { everyMs: 1500, timeoutMs: 200, fall: 3, rise: 1 },
-        policy: 'random',
+        policy: 'rendezvous',
+        hashKey: 'cookie:sid',
         affinity: 'on',
         drainMs: 0,
       },

@@ -1,14 +1,19 @@
 import type { RoutingPolicyFactory } from '../routing-policy.js';
 import { leastConnections } from './least-connections.js';
 import { random } from './random.js';
+import { rendezvous } from './rendezvous.js';
 import { roundRobin } from './round-robin.js';
 
-/** The keys are the names that `--policy` takes. */
+/** The keys are the names that `--policy` takes. Each heeds the weights. */
 export const routingPolicies: Record<string, { readonly summary: string; readonly make: RoutingPolicyFactory }> = {
-  'round-robin': { summary: 'the backend whose last turn is longest ago', make: roundRobin },
+  'round-robin': { summary: 'one after the other, each in proportion to its weight', make: roundRobin },
   'least-connections': {
-    summary: 'the backend with the fewest requests in flight; ties by chance',
+    summary: 'the fewest requests in flight for its weight; ties by chance',
     make: leastConnections,
   },
-  random: { summary: 'any backend, each as likely as the others', make: random },
+  random: { summary: 'any backend, each as likely as its weight says', make: random },
+  rendezvous: {
+    summary: 'the same backend for the same key; without a key round-robin',
+    make: (_chance, keyOf) => rendezvous(keyOf, roundRobin()),
+  },
 };

@@ -1,44 +1,51 @@
 import type { Backend } from '../backends.js';
 import type { RoutingPolicy } from '../routing-policy.js';
 
-/** Turns that are remembered. Far above any pool; keeps names of removed backends from piling up for ever. */
-const turnsMax = 1024;
+interface Turn {
+  /** When its next turn is due, on a clock that counts turns of a backend whose share is 1. */
+  due: number;
+  /** The number of its last turn; 0: it had none. */
+  last: number;
+}
 
 /**
- * Remembers when each backend had its last turn and takes the one that waited longest, which is a plain round for a
- * pool that does not change. A position in the list would do that too, but skips or favours a neighbour whenever the
- * list changes (a failure, a retry); a count of turns would flood a backend that returns until it has caught up.
+ * Each backend is due again one part in `share` after its last turn, and who is due first is taken; of several, the one
+ * that waited longest. Among equals that is a plain round. The first turn is due after half of that time, so that a
+ * heavy backend's turns lie around those of the light ones and not before them.
+ *
+ * A position in the list would skip or favour a neighbour whenever the list changes (a failure, a retry); a count of
+ * turns would flood a backend that returns until it has caught up. Here what was due while it was away is forgotten: it
+ * has the next turn and no more.
  */
 export function roundRobin(): RoutingPolicy {
-  const turns = new Map<string, number>();
-  let now = 0;
-  return candidates => {
-    const chosen = longestWaiting(candidates, turns);
-    // Deleted first so that the map stays ordered by last turn and its first entry is the one to forget.
-    turns.delete(chosen.name);
-    turns.set(chosen.name, ++now);
-    if (turns.size > turnsMax) forgetOldest(turns);
+  const turns = new WeakMap<Backend, Turn>();
+  let clock = 0;
+  let count = 0;
+  return <B extends Backend>(candidates: readonly B[]): B => {
+    let chosen: B | undefined;
+    let first: Turn | undefined;
+    for (const candidate of candidates) {
+      const turn = turns.get(candidate) ?? begin(candidate);
+      if (turn.due < clock) turn.due = clock;
+      if (first !== undefined && !isBefore(turn, first)) continue;
+      chosen = candidate;
+      first = turn;
+    }
+    if (chosen === undefined || first === undefined)
+      throw new RangeError('round-robin: there is no candidate to choose from');
+    clock = first.due;
+    first.due += 1 / chosen.share;
+    first.last = ++count;
     return chosen;
   };
+
+  function begin(backend: Backend): Turn {
+    const turn = { due: clock + 0.5 / backend.share, last: 0 };
+    turns.set(backend, turn);
+    return turn;
+  }
 }
 
-function longestWaiting(candidates: readonly Backend[], turns: ReadonlyMap<string, number>): Backend {
-  let chosen: Backend | undefined;
-  let chosenTurn = Number.POSITIVE_INFINITY;
-  for (const candidate of candidates) {
-    const turn = turns.get(candidate.name) ?? 0;
-    if (turn < chosenTurn) {
-      chosen = candidate;
-      chosenTurn = turn;
-    }
-  }
-  if (chosen === undefined) throw new RangeError('round-robin: there is no candidate to choose from');
-  return chosen;
-}
-
-function forgetOldest(turns: Map<string, number>): void {
-  for (const oldest of turns.keys()) {
-    turns.delete(oldest);
-    return;
-  }
+function isBefore(one: Turn, other: Turn): boolean {
+  return one.due < other.due || (one.due === other.due && one.last < other.last);
 }

@@ -17,6 +17,8 @@ export interface ProxySpec {
     readonly rise: number;
   };
   readonly policy?: string;
+  readonly hashKey?: string;
+  readonly slowStartMs?: number;
   readonly drainMs?: number;
   readonly affinity?: 'on' | 'off';
   /** Default 127.0.0.1; a port that is absent or 0 is chosen. */
@@ -59,7 +61,7 @@ export function proxyNames({ count = 1 }: Pick<ProxySpec, 'count'>): readonly st
 }
 
 function flags(
-  { health, policy, drainMs, affinity, host, engine, extra = [] }: ProxySpec,
+  { health, policy, hashKey, slowStartMs, drainMs, affinity, host, engine, extra = [] }: ProxySpec,
   place: ProxyPlace,
 ): string[] {
   const options: Record<string, string | number | undefined> = {
@@ -68,6 +70,8 @@ function flags(
     port: place.port,
     'admin-port': place.adminPort,
     policy,
+    'hash-key': hashKey,
+    'slow-start': milliseconds(slowStartMs),
     drain: milliseconds(drainMs),
     'health-path': health?.path,
     'health-interval': milliseconds(health?.everyMs),

@@ -1,0 +1,59 @@
+import type { Backend } from '../backends.js';
+import type { KeyReader } from '../hash-key.js';
+import type { RoutingPolicy } from '../routing-policy.js';
+
+/**
+ * Weighted rendezvous hashing (Thaler and Ravishankar 1998; the weights after Schindelhauer and Schomaker 2005): each
+ * backend draws a number for the key, and the highest wins. Nothing is remembered, so every proxy that knows the same
+ * URLs gives the same answer, after a restart too. Who leaves takes its own keys along and moves no other; who joins or
+ * gains weight takes keys from the others and moves none between them. A retry goes to the second best.
+ *
+ * An exchange without a key is nobody's, and is given to `withoutKey`.
+ */
+export function rendezvous(keyOf: KeyReader, withoutKey: RoutingPolicy): RoutingPolicy {
+  const seeds = new WeakMap<Backend, number>();
+  return <B extends Backend>(candidates: readonly B[], exchange: Parameters<RoutingPolicy>[1]): B => {
+    const key = keyOf(exchange);
+    if (key === undefined) return withoutKey(candidates, exchange);
+    const hashed = hash(key);
+    let chosen: B | undefined;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (const candidate of candidates) {
+      const drawn = draw(hashed, seedOf(candidate, seeds), candidate.share);
+      if (drawn <= highest) continue;
+      chosen = candidate;
+      highest = drawn;
+    }
+    if (chosen === undefined) throw new RangeError('rendezvous: there is no candidate to choose from');
+    return chosen;
+  };
+}
+
+/** By the URL: names are given in the order of the list, which another proxy may have in another order. */
+function seedOf(backend: Backend, seeds: WeakMap<Backend, number>): number {
+  let seed = seeds.get(backend);
+  if (seed === undefined) {
+    seed = mix(hash(backend.url.origin));
+    seeds.set(backend, seed);
+  }
+  return seed;
+}
+
+/** -share / ln(u) for a u in (0, 1) that key and backend decide: the highest with a chance in proportion to its share. */
+function draw(key: number, seed: number, share: number): number {
+  return -share / Math.log((mix(key ^ seed) + 0.5) / 2 ** 32);
+}
+
+/** FNV-1a over the UTF-16 units, 32 bits. */
+function hash(text: string): number {
+  let hashed = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hashed = Math.imul(hashed ^ text.charCodeAt(at), 0x01000193);
+  return hashed;
+}
+
+/** The finalizer of MurmurHash3: each bit that goes in changes half of those that come out. */
+function mix(bits: number): number {
+  let mixed = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
