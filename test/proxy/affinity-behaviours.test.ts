@@ -154,14 +154,17 @@ for (const engine of Object.keys(engines)) {
           expect(line).to.match(/^holdfast=[^;]+; Path=\/; HttpOnly; SameSite=Lax$/);
         }));
 
-      it('initial distribution: a new browser goes where the policy says, a bound one where it was, weight 0 or not', () =>
-        withPool(three, {}, async proxy => {
-          const all = browsers(6);
+      it('weights: new browsers follow them, 7 to 3, and a bound one stays where it was, even at weight 0', () =>
+        withPool([undefined, undefined], {}, async proxy => {
+          const weigh = (name: string, weight: number) => proxy.admin('PUT', `/backends/${name}`, { weight });
+          await weigh('backend-1', 7);
+          await weigh('backend-2', 3);
+          const all = browsers(20);
           const names = await inTurn(all, browser => browser.name(proxy));
-          expect(['backend-1', 'backend-2', 'backend-3'].map(name => count(names, name))).to.deep.equal([2, 2, 2]);
-          await proxy.admin('PUT', '/backends/backend-2', { state: 'drain' });
+          expect(['backend-1', 'backend-2'].map(name => count(names, name))).to.deep.equal([14, 6]);
+          await weigh('backend-1', 0);
           expect(await inTurn(all, browser => browser.name(proxy))).to.deep.equal(names);
-          expect(count(await inTurn(browsers(6), browser => browser.name(proxy)), 'backend-2')).to.equal(0);
+          expect(count(await inTurn(browsers(5), browser => browser.name(proxy)), 'backend-1')).to.equal(0);
         }));
 
       // "Permanent" there means an attribute of the cookie; here the proxy holds every cookie to its absolute time.
