@@ -6,7 +6,9 @@ import type { Cluster, Member } from '../simulator/cluster/cluster.js';
 import { type ClusterSpec, startCluster } from '../simulator/cluster/start-cluster.js';
 import { exitCodes } from './exit.js';
 import { parseMode } from './mode-option.js';
+import { operationWords } from './proxy-operation-options.js';
 import { givenKeyRing, type ProxyArgs, proxyOptions } from './proxy-options.js';
+import type { ProxySettings } from './proxy-settings.js';
 import { parseCount } from './registry-option.js';
 import { parseStoreUrls } from './store-options.js';
 
@@ -17,15 +19,15 @@ const awayMs = 3_000;
  * The proxy before toy backends of its own, each a real process to be killed by hand. What dies is started again on
  * its port after a while, so that both are seen: the failure and the return.
  */
-export async function runLab(args: ProxyArgs, signal: AbortSignal): Promise<number> {
+export async function runLab(settings: ProxySettings, signal: AbortSignal): Promise<number> {
   const cluster = await startCluster(
-    labSpec(args),
+    settings.checked(labSpec),
     signal,
     () => {},
     line => process.stderr.write(`${line}\n`),
   );
   try {
-    process.stdout.write(`${describe(cluster, args)}\n`);
+    process.stdout.write(`${describe(cluster, settings.args)}\n`);
     for (const member of cluster.members) void keepRunning(member, signal);
     if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
   } finally {
@@ -64,6 +66,7 @@ function furtherFlags(args: ProxyArgs): string[] {
   flags.push(...args.trust.map(entry => `--trust=${entry}`));
   if (args['name-backends']) flags.push('--name-backends');
   if (args.pool !== '') flags.push(`--pool=${args.pool}`);
+  flags.push(...operationWords(args));
   return args['secrets-file'] === undefined ? flags : [...flags, `--secrets-file=${args['secrets-file']}`];
 }
 

@@ -8,7 +8,8 @@ import { defaultProxyOptions } from '../proxy/start-proxy.js';
 import { trustedPeers } from '../proxy/trusted-peers.js';
 import { UsageError } from './exit.js';
 import { parseMode } from './mode-option.js';
-import { type BalanceArgs, balanceOptions, withWeight } from './proxy-balance-options.js';
+import { type BalanceArgs, balanceOptions } from './proxy-balance-options.js';
+import { namedBackends, type OperationArgs, operationOptions } from './proxy-operation-options.js';
 import { parseCount, parseKey } from './registry-option.js';
 import type { StoreArgs } from './store-options.js';
 
@@ -16,7 +17,7 @@ import type { StoreArgs } from './store-options.js';
 const spanMsMax = 24 * 3_600_000;
 
 /** What `holdfast proxy` was given. */
-export interface ProxyArgs extends StoreArgs, BalanceArgs {
+export interface ProxyArgs extends StoreArgs, BalanceArgs, OperationArgs {
   readonly mode: string;
   readonly backends: number | undefined;
   readonly backend: readonly string[] | undefined;
@@ -39,12 +40,16 @@ export interface ProxyArgs extends StoreArgs, BalanceArgs {
   readonly 'name-backends': boolean;
 }
 
-/** Checks every flag and says of the first wrong one what was expected. */
+/**
+ * Checks every flag and says of the first wrong one what was expected. `known`: the names that backends have already,
+ * by their origin.
+ */
 export function proxyOptions(
   args: ProxyArgs,
   backends: readonly string[],
   keys: AffinityOptions['keys'],
   onEvent: (event: ProxyEvent) => void,
+  known?: ReadonlyMap<string, string>,
 ): ProxyOptions {
   const affinity = usesAffinity(args);
   checkPorts(args);
@@ -52,7 +57,7 @@ export function proxyOptions(
     host: args.host,
     port: parsePort('port', args.port),
     admin: { host: '127.0.0.1', port: parsePort('admin-port', args['admin-port']), token: undefined },
-    backends: backendsIn(backends),
+    backends: namedBackends(backends, parseOrigin, known),
     engine: parseKey('engine', args.engine, engines),
     ...balanceOptions(args),
     affinity: affinity ? affinityOptions(args, keys) : undefined,
@@ -61,6 +66,7 @@ export function proxyOptions(
     limits: defaultProxyOptions.limits,
     trusted: trustedAddresses(args),
     namesBackends: args['name-backends'],
+    ...operationOptions(args),
     onEvent,
   };
 }
@@ -68,20 +74,6 @@ export function proxyOptions(
 function checkPorts({ port, 'admin-port': adminPort }: ProxyArgs): void {
   if (port === adminPort && port !== 0)
     throw new UsageError(`--port and --admin-port are both ${port}: the admin API needs a port of its own.`);
-}
-
-function backendsIn(given: readonly string[]): ProxyOptions['backends'] {
-  const backends = given.map((text, index) => {
-    const { address, weight } = withWeight(text);
-    return { name: `backend-${index + 1}`, url: parseOrigin(address), weight };
-  });
-  checkDistinct(backends.map(({ url }) => url.origin));
-  return backends;
-}
-
-function checkDistinct(origins: readonly string[]): void {
-  const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
-  if (twice !== undefined) throw new UsageError(`--backend ${twice} is given twice: give each backend once.`);
 }
 
 function usesAffinity(args: ProxyArgs): boolean {

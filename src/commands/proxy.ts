@@ -1,9 +1,12 @@
-import type { Argv, CommandModule } from 'yargs';
+import yargs, { type Argv, type CommandModule } from 'yargs';
+import { hideBin } from 'yargs/helpers';
 import { engines } from '../proxy/engines/registry.js';
 import { exiting, UsageError } from './exit.js';
 import { interruptible } from './interrupt.js';
 import { balanceFlags } from './proxy-balance-options.js';
+import { operationFlags } from './proxy-operation-options.js';
 import type { ProxyArgs } from './proxy-options.js';
+import type { ProxySettings } from './proxy-settings.js';
 import { refuseStoreUrls, storeOptions } from './store-options.js';
 
 export const proxy: CommandModule<object, ProxyArgs> = {
@@ -11,22 +14,50 @@ export const proxy: CommandModule<object, ProxyArgs> = {
   describe: 'run the load balancer: before toy backends of its own, or before yours',
   builder: options,
   handler: exiting(args =>
-    interruptible(signal => serveOrLab(args, signal), 'stopping: finishing what is in flight (Ctrl-C again: at once)'),
+    interruptible(
+      (signal, takeOver) => serveOrLab(args, signal, own => takeOver('SIGHUP', own)),
+      'stopping: finishing what is in flight (Ctrl-C again: at once)',
+    ),
   ),
 };
 
 /** Each is loaded when it is the one: the proxy that serves a site carries no simulator in its memory. */
-async function serveOrLab(args: ProxyArgs, signal: AbortSignal): Promise<number> {
-  if (args.backend === undefined) return (await import('./proxy-lab.js')).runLab(args, signal);
-  if (args.backends !== undefined) {
-    throw new UsageError('--backends starts toy backends, --backend names yours: give one of the two.');
+async function serveOrLab(
+  typed: ProxyArgs,
+  signal: AbortSignal,
+  onHangUp: (reload: () => void) => void,
+): Promise<number> {
+  const read = () => settingsOf(typed);
+  const settings = await read();
+  if (settings.args.backend === undefined) {
+    return (await import('./proxy-lab.js')).runLab(settings, signal);
   }
-  refuseStoreUrls(args);
-  return (await import('./proxy-serve.js')).serve(args, args.backend, signal);
+  return (await import('./proxy-serve.js')).serve(settings, read, signal, onHangUp);
 }
 
-function options(yargs: Argv): Argv<ProxyArgs> {
-  return storeOptions(safety(health(balanceFlags(where(yargs)))))
+/** What was typed, and what the file says now. */
+async function settingsOf(typed: ProxyArgs): Promise<ProxySettings> {
+  const settings = typed.config === undefined ? plain(typed) : await fromFile(typed.config);
+  return settings.checked(args => {
+    if (args.backend !== undefined && args.backends !== undefined) {
+      throw new UsageError('--backends starts toy backends, --backend names yours: give one of the two.');
+    }
+    if (args.backend !== undefined) refuseStoreUrls(args);
+    return settings;
+  });
+}
+
+function plain(args: ProxyArgs): ProxySettings {
+  return { args, checked: use => use(args) };
+}
+
+async function fromFile(file: string): Promise<ProxySettings> {
+  const { readSettings } = await import('./proxy-settings.js');
+  return readSettings(file, hideBin(process.argv).slice(1), words => options(yargs([...words])));
+}
+
+export function options(yargs: Argv): Argv<ProxyArgs> {
+  return operationFlags(storeOptions(safety(health(balanceFlags(where(yargs))))))
     .example('$0 proxy --mode sticky --backends 3', 'three toy backends; open http://127.0.0.1:8080 and kill one')
     .example('$0 proxy --backend http://127.0.0.1:3001 --backend http://127.0.0.1:3002', 'in front of anything')
     .example('curl -X PUT -d \'{"state":"drain"}\' http://127.0.0.1:8081/backends/backend-2', 'take one out gently');
@@ -40,7 +71,7 @@ function where(yargs: Argv) {
       type: 'string',
       array: true,
       nargs: 1,
-      describe: 'origin of one of your backends, with or without a weight (…,weight=3); repeatable',
+      describe: 'origin of one of your backends; a name and a weight if you like: red=http://…,weight=3; repeatable',
     })
     .option('host', { type: 'string', default: '127.0.0.1', requiresArg: true, describe: 'address to listen on' })
     .option('port', { type: 'number', default: 8080, requiresArg: true, describe: '0 takes a free one' })
@@ -112,6 +143,7 @@ function safety<T>(yargs: Argv<T>) {
     .option('secrets-file', {
       type: 'string',
       requiresArg: true,
+      normalize: true,
       describe:
         'key ring of the affinity cookie, id:hex,id:hex, newest first (or HOLDFAST_SECRETS); shared by all proxies',
     });

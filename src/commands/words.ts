@@ -3,7 +3,7 @@ import { UsageError } from './exit.js';
 
 /** The flags that may be given more than once. */
 const lists: Readonly<Record<string, readonly string[]>> = {
-  proxy: ['backend'],
+  proxy: ['backend', 'trust'],
   run: ['mode'],
   load: ['mode'],
   attack: ['mode', 'attack'],

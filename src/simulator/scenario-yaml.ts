@@ -49,9 +49,9 @@ interface Placed {
 }
 
 /** Throws `ScenarioError` when it is not one plain YAML document: syntax, duplicate keys, tabs, aliases, unknown tags. */
-export function parseYaml(text: string, fileName: string): YamlFile {
+export function parseYaml(text: string, fileName: string, what = 'a scenario'): YamlFile {
   const lines = new LineCounter();
-  const oversized = tooLong(text) ?? tooDeep(text);
+  const oversized = tooLong(text) ?? tooDeep(text, what);
   if (oversized !== undefined) throw refuse(fileName, linesOf(text), [oversized]);
   const doc = parseDocument(text.replace(/^\uFEFF/, ''), {
     lineCounter: lines,
@@ -77,8 +77,8 @@ function tooLong(text: string): Placed | undefined {
 }
 
 /** The parser descends into every level: this looks first, level by level costs nothing here. */
-function tooDeep(text: string): Placed | undefined {
-  const message = 'found values nested too deep, expected a scenario';
+function tooDeep(text: string, what: string): Placed | undefined {
+  const message = `found values nested too deep, expected ${what}`;
   const indented = indentation.exec(text);
   if (indented !== null) return { offset: indented.index, message };
   let depth = 0;
@@ -107,7 +107,7 @@ function syntaxProblem(error: YAMLError): Placed {
 
 const syntaxMessages: { readonly [code in YAMLError['code']]?: string } = {
   TAB_AS_INDENT: 'found a tab, expected spaces for indentation',
-  MULTIPLE_DOCS: 'found a second document, expected one scenario per file',
+  MULTIPLE_DOCS: 'found a second document, expected one per file',
   TAG_RESOLVE_FAILED: 'found a YAML tag that is not known here, expected a plain value',
   NON_STRING_KEY: 'found a key that is not text, expected a plain name',
 };

@@ -134,7 +134,7 @@ describe('a broken scenario file', () => {
       'found the alias *d',
     ],
     ['a tag', broken('To be broken.', '!!js/function broken'), '2:6', 'a YAML tag that is not known here'],
-    ['two documents', `${good}---\n${good}`, '14:1', 'expected one scenario per file'],
+    ['two documents', `${good}---\n${good}`, '14:1', 'expected one per file'],
     ['an open bracket', broken('[sticky, redis]', '[sticky, redis'), '4:1', 'found invalid YAML'],
     ['far too deep', '['.repeat(50_000), '1:', 'nested too deep'],
     ['far too long', `${good}#${'x'.repeat(256 * 1024)}`, '1:1', 'expected at most 262144'],
