@@ -130,7 +130,7 @@ export class Control implements AdminControl {
   setWeight(name: string, weight: number): 'done' | 'unknown' {
     const member = this.#pool.find(name);
     if (member === undefined) return 'unknown';
-    member.weight = weight;
+    this.#pool.weigh(member, weight);
     return 'done';
   }
 

@@ -1,5 +1,6 @@
 import type { BackendView } from './admin.js';
 import type { Backend } from './backends.js';
+import { Ejected } from './ejected.js';
 import type { Exchange, Outcome } from './exchange.js';
 import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
 import { mayRetry } from './retry.js';
@@ -41,7 +42,7 @@ export class BackendPool {
   readonly #left = new Map<string, number>();
   readonly #draining = new Map<Member, readonly NodeJS.Timeout[]>();
   readonly #tunnelsEnding = new Map<Member, readonly NodeJS.Timeout[]>();
-  readonly #ejected = new Map<Member, NodeJS.Timeout>();
+  readonly #ejected = new Ejected(this.#members);
   /** Whoever may take an exchange that was tried nowhere yet; undefined when that has changed. */
   #untried: readonly Member[] | undefined;
   readonly #slowStart: SlowStart;
@@ -78,7 +79,7 @@ export class BackendPool {
     const boots = this.find(name)?.boot ?? this.#left.get(name);
     if (boots !== undefined) member.countFrom(boots + 1);
     this.#members.push(member);
-    this.#keepHalf();
+    this.#ejected.keepHalf();
     return member;
   }
 
@@ -91,7 +92,7 @@ export class BackendPool {
     removed.removed = true;
     this.#slowStart.forget(removed);
     this.#stopTimers(removed);
-    this.#keepHalf();
+    this.#ejected.keepHalf();
     this.#left.set(name, removed.boot);
     if (this.#left.size > leftMax) this.#left.delete(this.#left.keys().next().value ?? '');
     return removed;
@@ -120,6 +121,11 @@ export class BackendPool {
     if (member.state === 'draining') this.#lookWhetherDrained(member);
   }
 
+  weigh(member: Member, weight: number): void {
+    member.weight = weight;
+    this.#ejected.keepHalf();
+  }
+
   suspect(member: Member): void {
     member.suspect = true;
     this.#settings.onSuspect(member);
@@ -136,7 +142,7 @@ export class BackendPool {
    */
   down(member: Member, reason: string): void {
     member.down(reason);
-    this.#keepHalf();
+    this.#ejected.keepHalf();
     this.#release(member);
   }
 
@@ -156,7 +162,7 @@ export class BackendPool {
   obey(member: Member, order: Order, windowMs = this.#settings.drainMs): void {
     this.#stopDrain(member);
     member.obey(order);
-    this.#keepHalf();
+    this.#ejected.keepHalf();
     if (order !== 'drain') return;
     member.drainEndsMs = this.#settings.now() + windowMs;
     if (windowMs === 0) return void this.#endDrain(member, 'window');
@@ -235,43 +241,8 @@ export class BackendPool {
     }
   }
 
-  /** An ejection must leave at least half of the pool: five errors in a row everywhere are the app's, not a server's. */
   ejectIfSpared(member: Member): void {
-    if (member.state !== 'ready') return;
-    if (!this.#hasHalf(this.#ready() - 1)) return;
-    const lastsMs = member.ejection.begin(this.#settings.now(), this.#settings.random());
-    member.eject(true, `5 failures in a row: out for ${Math.round(lastsMs / 1000)} s`);
-    this.#forgetEjection(member);
-    this.#ejected.set(
-      member,
-      setTimeout(() => this.#takeBack(member, 'its ejection is over'), lastsMs),
-    );
-  }
-
-  #takeBack(member: Member, reason: string): void {
-    this.#forgetEjection(member);
-    member.eject(false, reason);
-  }
-
-  #forgetEjection(member: Member): void {
-    clearTimeout(this.#ejected.get(member));
-    this.#ejected.delete(member);
-  }
-
-  /** What else leaves the pool must not leave it below half either: the ejected come back, the longest out first. */
-  #keepHalf(): void {
-    for (const member of this.#ejected.keys()) {
-      if (this.#hasHalf(this.#ready())) return;
-      this.#takeBack(member, 'too few others are left');
-    }
-  }
-
-  #ready(): number {
-    return this.#members.reduce((sum, { state }) => (state === 'ready' ? sum + 1 : sum), 0);
-  }
-
-  #hasHalf(ready: number): boolean {
-    return ready >= this.#members.length / 2;
+    this.#ejected.add(member, this.#settings.now(), this.#settings.random());
   }
 
   #nextName(): string {
@@ -294,7 +265,7 @@ export class BackendPool {
 
   #stopTimers(member: Member): void {
     this.#stopDrain(member);
-    this.#forgetEjection(member);
+    this.#ejected.forget(member);
   }
 }
 

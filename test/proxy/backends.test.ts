@@ -165,6 +165,18 @@ describe('pool: failures', () => {
     }
   });
 
+  it('eject nobody, and keep nobody out, where the others have no weight', () =>
+    withPoolOf(2, (pool, [one, two]) => {
+      if (two === undefined) return;
+      const bad = Array.from({ length: 5 }, () => answered(500));
+      end(pool, one, ...bad);
+      expect(one?.state).to.equal('ejected');
+      pool.weigh(two, 0);
+      expect(one?.state).to.equal('ready');
+      end(pool, one, ...bad);
+      expect(pool.candidates([])).to.deep.equal([one]);
+    }));
+
   it('make suspect when a connection was refused or broke, and not when an answer was late', () =>
     withPoolOf(3, (pool, [one, two, three], log) => {
       end(pool, one, { kind: 'refused', reason: 'connection_refused' });
