@@ -36,7 +36,11 @@ export class AccessLog {
   private constructor(destination: Destination, file: string) {
     this.#destination = destination;
     const stream: DestinationStream = destination;
-    this.#logger = pino({ base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: () => ({}) } }, stream);
+    // In place of a level, of which a request has none; pino insists on a field there.
+    this.#logger = pino(
+      { base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: () => ({ log: 'access' }) } },
+      stream,
+    );
     destination.on('drop', () => (this.#lost += 1));
     destination.on('drain', () => (this.#failing = false));
     destination.on('error', (error: NodeJS.ErrnoException) => {

@@ -98,9 +98,17 @@ export class Control implements AdminControl {
     const { drainMs, slowStartMs, affinity } = options;
     this.#pool.change({ drainMs, slowStartMs, boundIdleMs: affinity?.idleMs ?? 0 });
     for (const watch of this.#watches.values()) watch.change(options.health);
+    // All but those whose name goes to another address: one name is one backend, here and in every cookie.
+    const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));
+    for (const backend of first) this.#removeAt(backend);
     await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
     for (const { name, weight = 1 } of reweighed) this.setWeight(name, weight);
-    for (const { name, url } of removed) if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
+    for (const backend of later) this.#removeAt(backend);
+  }
+
+  /** Unless the admin API has removed it already. */
+  #removeAt({ name, url }: ProxyOptions['backends'][number]): void {
+    if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
   }
 
   /** The admin API may have added it before. Throws when it has given the name to another. */
@@ -178,4 +186,8 @@ export class Control implements AdminControl {
     this.#watches.set(member, watch);
     return watch.start();
   }
+}
+
+function split<T>(all: readonly T[], isFirst: (each: T) => boolean): [first: T[], later: T[]] {
+  return [all.filter(isFirst), all.filter(each => !isFirst(each))];
 }

@@ -144,6 +144,18 @@ describe('proxy: reload', () => {
       expect(told).to.include({ 'holdfast-affinity': 'broken; reason=reborn' });
     }));
 
+  it('a name that goes to another address has booted anew, and there is one of it', () =>
+    withToys([undefined, undefined], (one, two) =>
+      withProxy([{ ...one, name: 'red' }], {}, async proxy => {
+        for (const toy of [one, two]) toy.incarnation = undefined;
+        const cookie = cookieOf(await proxy.ask('/'));
+        await proxy.reload({ backends: [{ name: 'red', url: two.url }] });
+        expect((await proxy.as(cookie)).text).to.equal('backend-2');
+        expect(two.seen.at(-1)?.headers['holdfast-affinity']).to.equal('broken; reason=reborn');
+        expect(JSON.parse((await proxy.admin('GET', '/backends')).text).backends).to.have.lengthOf(1);
+      }),
+    ));
+
   it('a new key ring signs, the old keys still count, and without them they do not', () =>
     withPool([undefined, undefined], {}, async (proxy, one) => {
       const cookie = await boundTo(proxy, 'backend-1');
