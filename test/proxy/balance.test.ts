@@ -143,6 +143,17 @@ describe('proxy: slow start', () => {
       expect(await proxy.metric('holdfast_proxy_backend_share{backend="backend-2"}')).to.be.within(0.1, 0.11);
     }));
 
+  it('gives one that joins no more at once, and one that drained and was taken back its whole share', () =>
+    withPool([undefined, undefined], options, async (proxy, _, two) => {
+      await proxy.admin('DELETE', '/backends/backend-2');
+      await proxy.admin('POST', '/backends', { url: two?.url.origin, weight: 10 });
+      await proxy.goes('backend-3', 'ready');
+      expect((await proxy.view('backend-3')).share).to.be.within(1, 1.1);
+      await proxy.admin('PUT', '/backends/backend-1', { state: 'drain' });
+      await proxy.admin('PUT', '/backends/backend-1', { state: 'ready' });
+      expect(await proxy.view('backend-1')).to.include({ state: 'ready', share: 1 });
+    }));
+
   it('is over in time', () =>
     withPool([undefined, undefined], { ...options, slowStartMs: 200 }, async (proxy, _, two) => {
       await fail(proxy, two);
