@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ask } from '../ask.js';
+import type { SoakBackend } from './fleet.js';
+import type { PlannedTrouble, Trouble, TroubleKind } from './troubles.js';
+
+/** After the proxy calls a backend ready: a check that was under way may still end badly. */
+const settleMs = 1_000;
+/** A backend that is not back by then never will be. */
+const backWithinMs = 30_000;
+const lookMs = 100;
+
+export interface TroubleMaker {
+  readonly fleet: readonly SoakBackend[];
+  readonly adminUrl: string;
+  /** Tells the proxy to read its configuration again. */
+  reload(): void;
+  /** Told before each begins. */
+  onTrouble(trouble: Trouble): void;
+}
+
+/** One lane of the plan, one trouble after the other. Rejects when a backend does not come back. */
+export async function makeTroubles(
+  plan: readonly PlannedTrouble[],
+  maker: TroubleMaker,
+  startedMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const planned of plan) {
+    await sleep(Math.max(0, startedMs + planned.atMs - performance.now()), undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    const { kind, backend: name } = planned;
+    const backend = maker.fleet.find(each => each.name === name);
+    if (backend === undefined) throw new Error(`no backend ${name}`);
+    const trouble: Trouble = { kind, backend: name, fromMs: performance.now(), untilMs: Number.POSITIVE_INFINITY };
+    maker.onTrouble(trouble);
+    await acts[kind](backend, planned.lastsMs, maker);
+    await isBack(backend, maker.adminUrl);
+    await sleep(settleMs);
+    trouble.untilMs = performance.now();
+  }
+}
+
+const acts: Record<TroubleKind, (backend: SoakBackend, lastsMs: number, maker: TroubleMaker) => Promise<void>> = {
+  async kill(backend, lastsMs) {
+    await backend.kill();
+    await sleep(lastsMs);
+    await backend.start();
+  },
+  async hang(backend, lastsMs) {
+    backend.signal('SIGSTOP');
+    await sleep(lastsMs);
+    backend.signal('SIGCONT');
+  },
+  /** Half of the time for those that are bound; then they are moved. */
+  async drain({ name }, lastsMs, { adminUrl }) {
+    await order(adminUrl, name, { state: 'drain', windowMs: Math.ceil(lastsMs / 2) });
+    await sleep(lastsMs);
+    await order(adminUrl, name, { state: 'ready' });
+  },
+  async reload(_, __, maker) {
+    maker.reload();
+  },
+};
+
+async function order(adminUrl: string, name: string, body: unknown): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const answer = await ask(adminUrl, `/backends/${name}`, { method: 'PUT', headers, body: JSON.stringify(body) });
+  if (answer.status !== 200) throw new Error(`PUT /backends/${name}: ${answer.status} ${answer.text}`);
+}
+
+async function isBack({ name, incarnation }: SoakBackend, adminUrl: string): Promise<void> {
+  const deadlineMs = performance.now() + backWithinMs;
+  for (;;) {
+    const view = (await viewsOf(adminUrl)).find(each => each.name === name);
+    if (view?.state === 'ready' && view.incarnation === incarnation) return;
+    if (performance.now() > deadlineMs)
+      throw new Error(`${name} is not ready ${backWithinMs / 1000} s after its trouble: ${JSON.stringify(view)}`);
+    await sleep(lookMs);
+  }
+}
+
+export interface View {
+  readonly name: string;
+  readonly state: string;
+  readonly incarnation: string;
+  readonly inFlight: number;
+}
+
+export async function viewsOf(adminUrl: string): Promise<readonly View[]> {
+  return JSON.parse((await ask(adminUrl, '/backends')).text).backends;
+}

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Holdfast, withHoldfast } from '../../commands/holdfast.js';
+import { Clients } from './clients.js';
+import { type SoakBackend, withFleet } from './fleet.js';
+import { cpuMsOf, Footprint, openConnections } from './footprint.js';
+import { makeTroubles, viewsOf } from './make-trouble.js';
+import { PostLedger } from './post-ledger.js';
+import { SoakRecord } from './soak-record.js';
+import { type PlannedTrouble, planTroubles, type TroubleKind } from './troubles.js';
+
+export interface SoakOptions {
+  readonly engine: string;
+  readonly seed: number;
+  readonly durationMs: number;
+  readonly ratePerS: number;
+  /** Between the end of a trouble and the next one, in each of the two lanes. */
+  readonly meanGapMs: number;
+  readonly kinds: readonly TroubleKind[];
+  /** Further flags of `holdfast proxy`. */
+  readonly flags: readonly string[];
+  /** Called every so often with all that is known so far. */
+  readonly onProgress?: { readonly everyMs: number; tell(record: SoakRecord): void };
+}
+
+/** Two that may be in trouble at a time, and two that are not. */
+const lanes: readonly (readonly string[])[] = [
+  ['backend-1', 'backend-2'],
+  ['backend-3', 'backend-4'],
+];
+/** A check that hangs is one of a backend that hangs, however busy the machine is. */
+const health = ['--health-interval=500ms', '--health-timeout=2s'];
+/** When the clients are gone, how long the proxy may have somebody in flight. */
+const idleWithinMs = 5_000;
+
+/** Load and trouble through a proxy that is a real process, before backends that are; what was seen. */
+export async function soak(options: SoakOptions): Promise<SoakRecord> {
+  const ledger = new PostLedger();
+  return withFleet(
+    lanes.flat().length,
+    (token, incarnation) => ledger.executed(token, incarnation),
+    fleet => withHoldfast(proxyArgs(options, fleet), proxy => run(options, proxy, fleet, ledger)),
+  );
+}
+
+function proxyArgs({ engine, flags }: SoakOptions, fleet: readonly SoakBackend[]): string[] {
+  const backends = fleet.flatMap(({ url }) => ['--backend', url]);
+  return [
+    'proxy',
+    '--mode=sticky',
+    `--engine=${engine}`,
+    '--port=0',
+    '--admin-port=0',
+    ...health,
+    ...flags,
+    ...backends,
+  ];
+}
+
+async function run(
+  options: SoakOptions,
+  proxy: Holdfast,
+  fleet: readonly SoakBackend[],
+  ledger: PostLedger,
+): Promise<SoakRecord> {
+  const { url, adminUrl } = await listening(proxy);
+  const pid = proxy.child.pid ?? 0;
+  const startedMs = performance.now();
+  const footprint = new Footprint(pid, Math.max(1_000, options.durationMs / 600));
+  const record = new SoakRecord(ledger, footprint, startedMs);
+  const clients = new Clients(url, options.ratePerS, options.seed, shot => record.add(shot));
+  const progress = options.onProgress;
+  const ticks = progress && setInterval(() => progress.tell(record), progress.everyMs);
+  proxy.child.once('exit', code => record.offence(`the proxy ended with ${code}`));
+  try {
+    clients.start();
+    const maker = { fleet, adminUrl, reload: () => proxy.child.kill('SIGHUP'), onTrouble: record.trouble };
+    const plan = planTroubles({ ...options, lanes });
+    await trouble(plan, options.durationMs, lane =>
+      makeTroubles(lane, maker, startedMs, AbortSignal.timeout(options.durationMs)),
+    );
+    await clients.stop();
+    record.leftOut = clients.leftOut;
+    await becomesIdle({ url, adminUrl }, record);
+    record.cpuMs = await cpuMsOf(pid);
+    return record;
+  } finally {
+    clearInterval(ticks);
+    footprint.stop();
+    proxy.child.removeAllListeners('exit');
+  }
+}
+
+async function trouble(
+  plan: readonly PlannedTrouble[][],
+  durationMs: number,
+  make: (lane: readonly PlannedTrouble[]) => Promise<void>,
+): Promise<void> {
+  await Promise.all([sleep(durationMs), ...plan.map(make)]);
+}
+
+async function listening(proxy: Holdfast): Promise<{ readonly url: string; readonly adminUrl: string }> {
+  const line = /listening on (\S+), admin API on (\S+)/;
+  await proxy.sees(line);
+  const [, url = '', adminUrl = ''] = line.exec(proxy.output.stderr) ?? [];
+  return { url, adminUrl };
+}
+
+/** What the proxy still carries or holds open when its clients have gone is stuck in there, or has leaked. */
+async function becomesIdle(at: { readonly url: string; readonly adminUrl: string }, record: SoakRecord): Promise<void> {
+  const deadlineMs = performance.now() + idleWithinMs;
+  for (;;) {
+    const busy = (await viewsOf(at.adminUrl)).filter(({ inFlight }) => inFlight > 0);
+    const open = await openConnections(Number(new URL(at.url).port));
+    if (busy.length === 0 && open === 0) return;
+    if (performance.now() > deadlineMs) {
+      const who = busy.map(({ name, inFlight }) => `${inFlight} in flight on ${name}`);
+      const what = [...who, `${open} connections of clients`].join(', ');
+      return record.offence(`left in the proxy ${idleWithinMs / 1000} s after the last client had gone: ${what}`);
+    }
+    await sleep(50);
+  }
+}
