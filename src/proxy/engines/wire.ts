@@ -1,8 +1,12 @@
 import type { Connection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
 import { Client } from './wire/client.js';
 import { Deadlines } from './wire/deadlines.js';
+import { Reads } from './wire/reads.js';
 import { Upstreams } from './wire/upstream.js';
 import type { Wire } from './wire/wire.js';
+
+/** A flood of connections must not take the proxy's memory: what comes above this is closed at once. */
+const connectionsMax = 65_536;
 
 export const wireEngine: EngineFactory = parts => new WireEngine(parts);
 
@@ -19,6 +23,7 @@ class WireEngine implements Engine, Wire {
   readonly forwarded: boolean;
   readonly deadlines: Deadlines;
   readonly upstreams: Upstreams;
+  readonly reads = new Reads();
   readonly #clients = new Set<Client>();
   #closing = false;
   #onEmpty = (): void => {};
@@ -29,7 +34,7 @@ class WireEngine implements Engine, Wire {
     this.limits = limits;
     this.forwarded = forwarded;
     this.deadlines = new Deadlines(Math.min(connectMs, responseHeadMs, idleBodyMs, clientHeadMs));
-    this.upstreams = new Upstreams(this.deadlines, connectMs, backendTls);
+    this.upstreams = new Upstreams(this.deadlines, this.reads, connectMs, backendTls);
   }
 
   get closing(): boolean {
@@ -37,7 +42,7 @@ class WireEngine implements Engine, Wire {
   }
 
   take(connection: Connection): void {
-    if (this.#closing) return void connection.socket.destroy();
+    if (this.#closing || this.#clients.size >= connectionsMax) return void connection.socket.destroy();
     this.#clients.add(new Client(this, connection));
   }
 

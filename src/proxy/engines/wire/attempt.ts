@@ -105,7 +105,7 @@ export class Attempt implements UpstreamUser {
   #pass(parts: readonly Buffer[], complete: boolean): void {
     const socket = this.#upstream?.socket;
     if (socket === undefined) return;
-    for (const part of parts) socket.write(part);
+    for (const part of parts) this.#parts.wire.reads.write(socket, part);
     if (!complete && socket.writableNeedDrain) this.#parts.client.pauseBody();
     if (this.#answer === undefined) this.#arm();
   }
@@ -141,7 +141,7 @@ export class Attempt implements UpstreamUser {
   }
 
   #hold(rest: Buffer | undefined): void {
-    this.#held = rest;
+    this.#held = rest === undefined ? undefined : Buffer.from(rest);
     if (rest === undefined) return;
     const text = rest.toString('latin1', 0, 256);
     const other = !text.startsWith('HTTP/1.'.slice(0, text.length)) || neverAHead.test(text);

@@ -7,6 +7,7 @@ import { type Body, noBody, requestBody } from './body.js';
 import type { Timed } from './deadlines.js';
 import { headEnd, neverAHead } from './grammar.js';
 import { ownAnswerText } from './own-answer.js';
+import { readingInto } from './reads.js';
 import { parseRequestHead, RequestHead } from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
@@ -55,18 +56,22 @@ export class Client implements Timed {
 
   constructor(wire: Wire, { socket, clientAddress, secure, trusted }: Connection) {
     this.#wire = wire;
-    this.#socket = socket;
+    this.#socket = this.#reader(socket);
     this.address = clientAddress;
     this.#secure = secure;
     this.#trusted = trusted;
     this.#lines = [linesOf(0, clientAddress, secure), linesOf(1, clientAddress, secure)];
     this.deadlineMs = wire.deadlines.in(wire.limits.clientHeadMs);
     wire.deadlines.add(this);
-    socket.on('data', bytes => this.#received(bytes));
-    socket.on('drain', () => this.#exchange?.attempt?.clientDrained());
-    socket.on('end', () => this.#ended());
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#closed());
+    this.#socket.on('drain', () => this.#exchange?.attempt?.clientDrained());
+    this.#socket.on('end', () => this.#ended());
+    this.#socket.on('error', () => this.#socket.destroy());
+    this.#socket.on('close', () => this.#closed());
+  }
+
+  #reader(socket: Socket): Socket {
+    const received = (bytes: Buffer) => this.#received(bytes);
+    return readingInto(socket, this.#wire.reads.into(received)) ?? socket.on('data', received);
   }
 
   /** Nobody is there to be answered. */
@@ -106,14 +111,14 @@ export class Client implements Timed {
 
   write(data: string | Buffer): void {
     if (typeof data === 'string') this.#socket.write(data, 'latin1');
-    else this.#socket.write(data);
+    else this.#wire.reads.write(this.#socket, data);
   }
 
   /** In one system call. */
   writeAll(head: string, parts: readonly Buffer[]): void {
     this.#socket.cork();
     if (head !== '') this.#socket.write(head, 'latin1');
-    for (const part of parts) this.#socket.write(part);
+    for (const part of parts) this.#wire.reads.write(this.#socket, part);
     this.#socket.uncork();
   }
 
@@ -168,7 +173,7 @@ export class Client implements Timed {
     client.removeAllListeners('drain');
     client.removeAllListeners('end');
     this.write(head);
-    if (early.length > 0) client.write(early);
+    if (early.length > 0) this.#wire.reads.write(client, early);
     if (this.#rest !== undefined) backend.write(this.#rest);
     this.#rest = undefined;
     joinTunnel(client, backend, ended);
@@ -198,10 +203,15 @@ export class Client implements Timed {
     } else this.destroy();
   }
 
-  #received(bytes: Buffer): void {
+  /** What it is given may be lent (see `Reads`). */
+  #received(bytes: Buffer): boolean {
+    // A tunnel reads from the socket itself.
+    if (this.#tunnel) return this.#socket.push(Buffer.from(bytes));
     if (this.#reading) this.#readBody(bytes);
     else if (this.#dropping) this.#dropBody(bytes);
     else if (!this.#leaving) this.#hold(bytes);
+    if (this.#rest?.buffer === bytes.buffer) this.#rest = Buffer.from(this.#rest);
+    return true;
   }
 
   #hold(bytes: Buffer): void {

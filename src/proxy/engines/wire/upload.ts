@@ -43,9 +43,10 @@ export class Upload {
     this.#sink?.(parts, complete);
   }
 
+  /** A copy: what is passed may be lent (see `Reads`). */
   #keep(part: Buffer): void {
     this.#keptBytes += part.length;
     if (this.#keptBytes > this.#keepBytesMax) this.#kept = undefined;
-    else this.#kept?.push(part);
+    else this.#kept?.push(Buffer.from(part));
   }
 }

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type BackendTls, backendTlsOptions, hostOf } from '../../backend-tls.js';
 import type { Deadlines, Timed } from './deadlines.js';
+import type { Reads } from './reads.js';
 
 /** An idle connection is kept this long: a little less than the peers of a data centre usually keep theirs. */
 const idleMs = 55_000;
@@ -32,17 +33,24 @@ export class Upstream implements Timed {
   #user: UpstreamUser | undefined;
   #error: Error | undefined;
   #idleMs = idleMs;
+  #released = false;
   readonly #deadlines: Deadlines;
   readonly #onLost: (upstream: Upstream) => void;
 
-  constructor(socket: Socket, deadlines: Deadlines, connectMs: number, onLost: (upstream: Upstream) => void) {
+  /** `open` makes the socket; what it reads may be lent (see `Reads`). */
+  constructor(
+    open: (received: (bytes: Buffer) => boolean) => Socket,
+    deadlines: Deadlines,
+    connectMs: number,
+    onLost: (upstream: Upstream) => void,
+  ) {
+    const socket = open(bytes => this.#received(bytes));
     this.socket = socket;
     this.#deadlines = deadlines;
     this.#onLost = onLost;
     this.deadlineMs = deadlines.in(connectMs);
     deadlines.add(this);
     socket.on('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#connected());
-    socket.on('data', bytes => this.#received(bytes));
     socket.on('drain', () => this.#user?.drained());
     socket.on('end', () => this.#ended());
     socket.on('error', error => this.#failed(error));
@@ -71,6 +79,7 @@ export class Upstream implements Timed {
   release(): Socket {
     this.#user = undefined;
     this.#deadlines.delete(this);
+    this.#released = true;
     for (const event of ['data', 'drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
     return this.socket;
   }
@@ -86,9 +95,12 @@ export class Upstream implements Timed {
   }
 
   /** A backend that speaks without being asked is not listened to: it would answer somebody else. */
-  #received(bytes: Buffer): void {
+  #received(bytes: Buffer): boolean {
+    // A tunnel reads from the socket itself.
+    if (this.#released) return this.socket.push(Buffer.from(bytes));
     if (this.#user !== undefined) this.#user.received(bytes);
     else this.destroy();
+    return true;
   }
 
   #ended(): void {
@@ -128,10 +140,12 @@ export class Upstreams {
   readonly #deadlines: Deadlines;
   readonly #connectMs: number;
   readonly #tls: BackendTls | undefined;
+  readonly #reads: Reads;
   readonly #places = new WeakMap<URL, Place>();
   readonly #all = new Set<Upstream>();
 
-  constructor(deadlines: Deadlines, connectMs: number, tls: BackendTls | undefined) {
+  constructor(deadlines: Deadlines, reads: Reads, connectMs: number, tls: BackendTls | undefined) {
+    this.#reads = reads;
     this.#deadlines = deadlines;
     this.#connectMs = connectMs;
     this.#tls = tls;
@@ -145,12 +159,17 @@ export class Upstreams {
   /** A new connection, which is not there yet. */
   dial(url: URL): Upstream {
     const place = this.#place(url);
-    const socket = place.tls ? this.#connectTls(place) : connect({ host: place.host, port: place.port, noDelay: true });
-    const upstream = new Upstream(socket, this.#deadlines, this.#connectMs, lost => {
-      this.#all.delete(lost);
-      const at = place.idle.indexOf(lost);
-      if (at !== -1) place.idle.splice(at, 1);
-    });
+    const open = place.tls ? this.#connectTls : this.#connect;
+    const upstream = new Upstream(
+      received => open(place, received),
+      this.#deadlines,
+      this.#connectMs,
+      lost => {
+        this.#all.delete(lost);
+        const at = place.idle.indexOf(lost);
+        if (at !== -1) place.idle.splice(at, 1);
+      },
+    );
     this.#all.add(upstream);
     return upstream;
   }
@@ -166,9 +185,13 @@ export class Upstreams {
     for (const upstream of this.#all) upstream.destroy();
   }
 
-  #connectTls({ host, port }: Place): Socket {
-    return connectTls({ host, port, ...backendTlsOptions(host, this.#tls) }).setNoDelay(true);
-  }
+  readonly #connect = ({ host, port }: Place, received: (bytes: Buffer) => boolean): Socket =>
+    connect({ host, port, noDelay: true, onread: this.#reads.into(received) });
+
+  readonly #connectTls = ({ host, port }: Place, received: (bytes: Buffer) => boolean): Socket => {
+    const socket = connectTls({ host, port, ...backendTlsOptions(host, this.#tls) });
+    return socket.setNoDelay(true).on('data', received);
+  };
 
   #place(url: URL): Place {
     const known = this.#places.get(url);

@@ -1,6 +1,7 @@
 import type { EngineLimits, Exchange } from '../../exchange.js';
 import type { Client } from './client.js';
 import type { Deadlines } from './deadlines.js';
+import type { Reads } from './reads.js';
 import type { Upstreams } from './upstream.js';
 
 /** What the connections of one engine share. */
@@ -11,6 +12,7 @@ export interface Wire {
   readonly forwarded: boolean;
   readonly deadlines: Deadlines;
   readonly upstreams: Upstreams;
+  readonly reads: Reads;
   /** Clients are told to come back on a new connection. */
   readonly closing: boolean;
   onClosed(client: Client): void;
