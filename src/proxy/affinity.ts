@@ -15,12 +15,17 @@ export interface Binding {
   /** The backend of the cookie, usable or not. */
   readonly owner: Member | undefined;
   readonly broken: BrokenReason | undefined;
+  /** The binding before this one broke, and no backend was told yet. */
+  readonly untold: boolean;
 }
 
-export const unbound: Binding = { claims: undefined, owner: undefined, broken: undefined };
+export const unbound: Binding = { claims: undefined, owner: undefined, broken: undefined, untold: false };
 
 /** Moments of issue may run this far ahead of the clock, to give each binding its own. */
 const aheadMsMax = 1000;
+
+/** Browsers whose next request has something to tell. One that never comes again is forgotten when this is full. */
+const untoldMax = 4096;
 
 /** Copies of the cookie in one request that are looked at. */
 const copiesMax = 3;
@@ -31,6 +36,8 @@ export class Affinity {
   readonly #onLost: AffinityOptions['onLost'];
   readonly #ids = new WeakMap<Member, string>();
   readonly #members = new Map<string, Member>();
+  /** Bound anew when their answer was the first to tell of a new boot, by the moment of issue. */
+  readonly #untold = new Set<number>();
   #lastIssuedMs = 0;
 
   constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost']) {
@@ -57,7 +64,8 @@ export class Affinity {
     const owner = this.#members.get(reading.backendId);
     const broken = owner === undefined || owner.removed ? 'unknown' : brokenBy(owner, reading);
     if (broken === undefined) owner?.bound.see(reading.issuedMs, nowMs);
-    return { claims: reading, owner, broken };
+    const untold = broken === undefined && this.#untold.size > 0 && this.#untold.delete(reading.issuedMs);
+    return { claims: reading, owner, broken, untold };
   }
 
   /**
@@ -94,10 +102,16 @@ export class Affinity {
     if (!same && claims !== undefined) binding.owner?.bound.forget(claims.issuedMs);
     const issuedMs = same ? claims.issuedMs : this.#momentOfIssue(nowMs);
     member.bound.see(issuedMs, nowMs);
+    if (!same && binding.owner === member && binding.broken === undefined) this.#tellNext(issuedMs);
     // Another proxy may have known a newer boot when it wrote the name into the cookie.
     const incarnation = (same && claims.incarnation) || member.bootName;
     const identity = { backendId, incarnation, issuedMs };
     return [['set-cookie', this.#cookies.issue(identity, exchange.secure, nowMs)], ...keptPrivate(head)];
+  }
+
+  #tellNext(issuedMs: number): void {
+    this.#untold.add(issuedMs);
+    if (this.#untold.size > untoldMax) for (const first of this.#untold) return void this.#untold.delete(first);
   }
 
   #momentOfIssue(nowMs: number): number {

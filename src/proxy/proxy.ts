@@ -178,7 +178,8 @@ class Attempt implements HeaderEdits {
 
   constructor(parts: ProxyParts, course: Course, member: Member) {
     const { exchange, binding } = course;
-    this.request = binding.broken === undefined ? tellsNothing : tells[binding.broken];
+    const reason = binding.broken ?? (binding.untold ? 'reborn' : undefined);
+    this.request = reason === undefined ? tellsNothing : tells[reason];
     this.ownCookie = parts.affinity?.cookieName(exchange) ?? '';
     this.#parts = parts;
     this.#course = course;
