@@ -1,99 +1,89 @@
-import { connect, createServer, type Socket } from 'node:net';
-import { buffer } from 'node:stream/consumers';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { Reads, readingInto } from '#src/proxy/engines/wire/reads.js';
-import { wireEngine } from '#src/proxy/engines/wire.js';
-import { throughWith } from './with-engine.js';
 
-const megabyte = 1024 * 1024;
-const transfers = 12;
-
-/** Each body is another, and no two places in one look alike: a buffer that is read into too early shows. */
-function bodyOf(nth: number): Buffer {
-  const body = Buffer.alloc(2 * megabyte);
-  for (let at = 0; at < body.length; at += 4) body.writeUInt32LE(nth * 0x1000000 + at, at);
-  return body;
+/** The two ends of a connection. */
+async function withPair(use: (near: Socket, far: Socket) => Promise<void>): Promise<void> {
+  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+  await new Promise(resolve => server.once('listening', resolve));
+  const accepted = new Promise<Socket>(resolve => server.once('connection', resolve));
+  const near = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const far = await accepted;
+  try {
+    await use(near, far);
+  } finally {
+    near.destroy();
+    far.destroy();
+    server.close();
+  }
 }
 
-/** An answer read in fits and starts, so that some of it always waits to be written. */
-async function readSlowly(url: string, path: string): Promise<Buffer> {
-  const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-  const parts: Buffer[] = [];
-  socket.on('data', part => {
-    parts.push(part);
-    socket.pause();
-    setTimeout(() => socket.resume(), 1);
+/** A sender of blocks, each of one letter, to a socket that reads as `reads` says and writes on to `out`. */
+async function relay(reads: Reads, out: Socket, letters: string, blockBytes: number): Promise<void> {
+  let got = 0;
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise(resolve => server.once('listening', resolve));
+  const accepted = new Promise<Socket>(resolve => server.once('connection', resolve));
+  const { port } = server.address() as AddressInfo;
+  const onread = reads.into(lent => {
+    got += lent.length;
+    reads.write(out, lent);
+    return true;
   });
-  await new Promise(resolve => socket.once('close', resolve));
-  const answer = Buffer.concat(parts);
-  return answer.subarray(answer.indexOf('\r\n\r\n') + 4);
+  const reader = connect({ port, host: '127.0.0.1', onread });
+  const sender = await accepted;
+  for (const [nth, letter] of [...letters].entries()) {
+    sender.write(Buffer.alloc(blockBytes, letter));
+    while (got < (nth + 1) * blockBytes) await new Promise(resolve => setImmediate(resolve));
+  }
+  reader.destroy();
+  sender.destroy();
+  server.close();
+}
+
+/** What arrives at a peer that reads nothing until everything was written behind a full pipe. */
+function behindAFullPipe(write: (out: Socket) => Promise<void>): Promise<string> {
+  let arrived = '';
+  const run = withPair(async (out, far) => {
+    await new Promise(resolve => out.once('connect', resolve));
+    let filled = 0;
+    for (; out.writableLength === 0; filled += 65_536) out.write(Buffer.alloc(65_536, '.'));
+    await write(out);
+    out.end();
+    for await (const bytes of far) arrived += bytes.toString();
+    arrived = arrived.slice(filled);
+  });
+  return run.then(() => arrived);
 }
 
 describe('wire: one buffer for all reads', () => {
-  const through = throughWith(wireEngine);
-
-  it('keeps the answers of slow readers apart, byte for byte', () =>
-    through(
-      (request, response) => {
-        const body = bodyOf(Number(request.url?.slice(1)));
-        response.writeHead(200, { 'content-length': body.length }).end(body);
-      },
-      async ({ url }) => {
-        const answers = await Promise.all(Array.from({ length: transfers }, (_, nth) => readSlowly(url, `/${nth}`)));
-        for (const [nth, answer] of answers.entries()) expect(answer.equals(bodyOf(nth)), `body ${nth}`).to.equal(true);
-      },
-    ));
-
-  it('keeps uploads to slow backends apart, byte for byte', () => {
-    const got = new Map<string, Buffer>();
-    return through(
-      async (request, response) => {
-        const pausing = setInterval(() => {
-          request.pause();
-          setImmediate(() => request.resume());
-        }, 2);
-        got.set(request.url ?? '', await buffer(request));
-        clearInterval(pausing);
-        response.end();
-      },
-      async ({ url }) => {
-        const up = (nth: number) => fetch(`${url}/${nth}`, { method: 'PUT', body: bodyOf(nth) });
-        await Promise.all(Array.from({ length: transfers }, (_, nth) => up(nth)));
-        for (let nth = 0; nth < transfers; nth += 1) {
-          expect(got.get(`/${nth}`)?.equals(bodyOf(nth)), `body ${nth}`).to.equal(true);
-        }
-      },
-    );
+  it('what one connection left to be written is not what the next one read', async () => {
+    const reads = new Reads();
+    const arrived = await behindAFullPipe(async out => {
+      await relay(reads, out, 'ab', 8192);
+      await relay(reads, out, 'cd', 8192);
+    });
+    expect(arrived.replace(/(.)\1*/g, (run, letter) => `${letter}${run.length} `)).to.equal('a8192 b8192 c8192 d8192 ');
   });
 
-  it('moves an accepted connection into a socket that reads there, and leaves others as they are', async () => {
-    const accepted = await new Promise<Socket>(resolve => {
-      const server = createServer(socket => {
-        server.close();
-        resolve(socket);
-      }).listen(0, '127.0.0.1', () => {
-        const address = server.address();
-        if (typeof address === 'object') connect(address?.port ?? 0, '127.0.0.1').end('hello');
-      });
-    });
+  it('nor what the same one read next, when much is passing', async () => {
+    const arrived = await behindAFullPipe(out => relay(new Reads(), out, 'abcdef', 65_536));
+    const letters = arrived.replace(/(.)\1*/g, (run, letter) => `${letter}${run.length / 65_536} `);
+    expect(letters).to.equal('a1 b1 c1 d1 e1 f1 ');
+  });
+
+  it('moves an accepted connection into a socket that reads there, and leaves others as they are', () => {
     const heard: string[] = [];
     const reads = new Reads();
-    const moved = readingInto(
-      accepted,
-      reads.into(lent => heard.push(lent.toString()) > 0),
-    );
-    await new Promise(resolve => moved?.once('end', resolve));
-    expect(heard.join('')).to.equal('hello');
-    expect(accepted.destroyed).to.equal(true);
-    if (moved !== undefined)
-      expect(
-        readingInto(
-          moved,
-          reads.into(() => true),
-        ),
-      ).to.equal(undefined);
-    moved?.destroy();
+    const onread = reads.into(lent => heard.push(lent.toString()) > 0);
+    return withPair(async (near, far) => {
+      const moved = readingInto(far, onread);
+      near.end('hello');
+      await new Promise(resolve => moved?.once('end', resolve));
+      expect(heard.join('')).to.equal('hello');
+      expect(far.destroyed).to.equal(true);
+      if (moved !== undefined) expect(readingInto(moved, onread)).to.equal(undefined);
+      moved?.destroy();
+    });
   });
 });
