@@ -4,6 +4,7 @@ import { HealthWatch, type OnProbe } from './health.js';
 import type { Member } from './member.js';
 import { ProxyMetrics } from './metrics.js';
 import type { ProxyEvent, ProxyOptions, RunningProxy } from './options.js';
+import { ownVersion } from './own-version.js';
 import { BackendPool } from './pool.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
@@ -20,6 +21,7 @@ export class Control implements AdminControl {
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
   #closed: Promise<void> | undefined;
   #reloaded: Promise<void> = Promise.resolve();
+  readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
 
   /** Throws what `makeCrew` throws. */
   constructor(options: ProxyOptions, makeCrew: MakeCrew) {
@@ -85,8 +87,11 @@ export class Control implements AdminControl {
       if (this.#closed !== undefined) return;
       await this.#crew.reload(plan.options);
       await this.#apply(plan, wanted);
+      this.#past.reloads.applied += 1;
+      this.#past.reloadedMs = Date.now();
       this.#tell({ kind: 'reloaded', changes: plan.changes, needsRestart: plan.needsRestart });
     } catch (error) {
+      this.#past.reloads.refused += 1;
       this.#tell({ kind: 'reload-refused', reason: error instanceof Error ? error.message : String(error) });
     }
   }
@@ -159,7 +164,8 @@ export class Control implements AdminControl {
 
   async metrics(): Promise<string> {
     await this.refresh();
-    const all = new ProxyMetrics(() => this.list());
+    const { engine } = this.#options;
+    const all = new ProxyMetrics(() => this.list(), { version: ownVersion, engine, ...this.#past });
     for (const counts of this.#crew.counts()) all.add(counts);
     return all.text();
   }

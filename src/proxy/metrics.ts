@@ -3,6 +3,7 @@ import type { BackendView } from './admin.js';
 import type { BackendState } from './backends.js';
 import { type DurationCounts, DurationHistogram } from './duration-histogram.js';
 import type { Outcome } from './exchange.js';
+import { noVitals, type Vitals } from './vitals.js';
 
 const prefix = 'holdfast_proxy';
 const states: readonly BackendState[] = ['ready', 'draining', 'down', 'ejected'];
@@ -26,6 +27,7 @@ const affinityZero = {
 };
 type AttemptCounts = Record<Outcome['kind'], number>;
 const attemptZero: AttemptCounts = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandoned: 0 };
+const answerZero = { answers: 0, seconds: 0 };
 const retryZero = { refused: 0, 'broken-off': 0 };
 const withheldZero = { timeout: 0 };
 
@@ -33,12 +35,25 @@ const withheldZero = { timeout: 0 };
 export interface ProxyCounts {
   readonly affinity: typeof affinityZero;
   readonly attempts: Map<string, AttemptCounts>;
+  /** Tunnels left out. */
+  readonly answers: Map<string, typeof answerZero>;
   readonly retries: typeof retryZero;
   readonly withheld: typeof withheldZero;
   /** By status. */
   readonly answered: Float64Array;
   readonly own: Readonly<Record<'not-sent' | 'unknown', Float64Array>>;
   readonly durations: DurationCounts;
+  readonly vitals: Vitals;
+}
+
+/** What is known of the proxy as a whole, however many processes serve. */
+export interface ProxyFacts {
+  readonly version: string;
+  readonly engine: string;
+  readonly startedMs: number;
+  readonly reloads: Readonly<Record<'applied' | 'refused', number>>;
+  /** When other options were last taken; that of the start when they never were. */
+  readonly reloadedMs: number;
 }
 
 /**
@@ -51,15 +66,17 @@ export class ProxyMetrics {
   readonly counts: ProxyCounts = {
     affinity: { ...affinityZero },
     attempts: new Map(),
+    answers: new Map(),
     retries: { ...retryZero },
     withheld: { ...withheldZero },
     answered: new Float64Array(statusEnd),
     own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
     durations: this.#durations.counts,
+    vitals: { ...noVitals },
   };
 
-  /** `list`: the backends to show beside what is counted. */
-  constructor(list: () => readonly BackendView[] = () => []) {
+  /** `list` and `facts`: what to show beside what is counted. */
+  constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
     const { affinity, attempts, retries, withheld, answered, own } = this.counts;
     this.#counter(
       'requests_total',
@@ -94,7 +111,10 @@ export class ProxyMetrics {
     this.#counter('attempts_total', 'Tries on a backend, by how they ended.', ['backend', 'outcome'], () =>
       [...attempts].flatMap(([backend, counts]) => labelled(counts, 'outcome', { backend })),
     );
+    this.#answers();
     this.#backendGauges(list);
+    this.#vitals();
+    if (facts !== undefined) this.#facts(facts);
   }
 
   /** What became of an affinity. A request that loses its backend while it is being served is counted again for that. */
@@ -103,7 +123,7 @@ export class ProxyMetrics {
   }
 
   attempt(backend: string, outcome: Outcome['kind']): void {
-    this.#attemptsOn(backend)[outcome] += 1;
+    countsOf(backend, this.counts.attempts, attemptZero)[outcome] += 1;
   }
 
   retry(kind: 'refused' | 'broken-off'): void {
@@ -115,9 +135,12 @@ export class ProxyMetrics {
   }
 
   /** An answer that a backend gave; the time is from the request's arrival to the answer's end. */
-  answered(status: number, durationMs: number): void {
+  answered(status: number, durationMs: number, backend: string): void {
     count(this.counts.answered, status);
     this.#durations.observe(durationMs);
+    const counts = countsOf(backend, this.counts.answers, answerZero);
+    counts.answers += 1;
+    counts.seconds += durationMs / 1000;
   }
 
   /** An answer that the proxy gave itself. */
@@ -126,10 +149,11 @@ export class ProxyMetrics {
   }
 
   /** Counts on from what was counted elsewhere. */
-  add({ affinity, attempts, retries, withheld, answered, own, durations }: ProxyCounts): void {
+  add({ affinity, attempts, answers, retries, withheld, answered, own, durations, vitals }: ProxyCounts): void {
     const { counts } = this;
     addEach(counts.affinity, affinity);
-    for (const [backend, ended] of attempts) addEach(this.#attemptsOn(backend), ended);
+    for (const [backend, ended] of attempts) addEach(countsOf(backend, counts.attempts, attemptZero), ended);
+    for (const [backend, more] of answers) addEach(countsOf(backend, counts.answers, answerZero), more);
     addEach(counts.retries, retries);
     addEach(counts.withheld, withheld);
     addSlots(counts.answered, answered);
@@ -137,6 +161,7 @@ export class ProxyMetrics {
     addSlots(counts.own.unknown, own.unknown);
     addSlots(counts.durations.buckets, durations.buckets);
     counts.durations.sumMs += durations.sumMs;
+    addEach(counts.vitals, vitals);
   }
 
   /** Everything in the text format of Prometheus (version 0.0.4). */
@@ -148,22 +173,10 @@ export class ProxyMetrics {
     return `${await this.#registry.metrics()}\n${durations}`;
   }
 
-  #attemptsOn(backend: string): AttemptCounts {
-    return this.counts.attempts.get(backend) ?? this.#newBackend(backend);
-  }
-
-  #newBackend(backend: string): AttemptCounts {
-    const { attempts } = this.counts;
-    const name = attempts.size < backendsMax ? backend : 'other';
-    const counts = attempts.get(name) ?? { ...attemptZero };
-    attempts.set(name, counts);
-    return counts;
-  }
-
   #counter(name: string, help: string, labelNames: string[], samples: () => Iterable<Sample>): void {
     const registers = [this.#registry];
     new Counter({
-      name: `${prefix}_${name}`,
+      name: fullName(name),
       help,
       labelNames,
       registers,
@@ -177,7 +190,7 @@ export class ProxyMetrics {
   #gauge(name: string, help: string, labelNames: string[], samples: () => Iterable<Sample>): void {
     const registers = [this.#registry];
     new Gauge({
-      name: `${prefix}_${name}`,
+      name: fullName(name),
       help,
       labelNames,
       registers,
@@ -186,6 +199,49 @@ export class ProxyMetrics {
         for (const [labels, value] of samples()) this.set(labels, value);
       },
     });
+  }
+
+  #answers(): void {
+    const samples = (key: 'answers' | 'seconds') => () =>
+      [...this.counts.answers].map(([backend, counts]): Sample => [{ backend }, counts[key]]);
+    const help = 'answered, WebSockets left out';
+    this.#counter('backend_answers_total', `Requests that the backend ${help}.`, ['backend'], samples('answers'));
+    this.#counter(
+      'backend_answer_seconds_total',
+      `From arrival to the end of the answer, summed over the requests that the backend ${help}.`,
+      ['backend'],
+      samples('seconds'),
+    );
+  }
+
+  #vitals(): void {
+    const { vitals } = this.counts;
+    this.#counter('process_cpu_seconds_total', 'CPU time, user and system.', [], () => [[{}, vitals.cpuSeconds]]);
+    this.#gauge('process_resident_memory_bytes', 'Memory in use.', [], () => [[{}, vitals.residentBytes]]);
+    this.#counter(
+      'event_loop_seconds_total',
+      'Time that the event loop worked (busy), and that it waited for work (idle).',
+      ['state'],
+      () => labelled({ busy: vitals.busySeconds, idle: vitals.idleSeconds }, 'state'),
+    );
+    this.#counter(
+      'access_log_lost_lines_total',
+      'Lines that were not written because too many waited already.',
+      [],
+      () => [[{}, vitals.lostLogLines]],
+    );
+  }
+
+  #facts({ version, engine, startedMs, reloads, reloadedMs }: ProxyFacts): void {
+    const build = { version, engine, node: process.version };
+    this.#gauge('build_info', 'Always 1; what runs is in the labels.', Object.keys(build), () => [[build, 1]]);
+    this.#gauge('process_start_time_seconds', 'When the proxy began, in Unix time.', [], () => [
+      [{}, startedMs / 1000],
+    ]);
+    this.#counter('reloads_total', 'Reloads of the settings.', ['outcome'], () => labelled(reloads, 'outcome'));
+    this.#gauge('last_reload_timestamp_seconds', 'When the settings that hold were taken, in Unix time.', [], () => [
+      [{}, reloadedMs / 1000],
+    ]);
   }
 
   #backendGauges(list: () => readonly BackendView[]): void {
@@ -209,13 +265,30 @@ export class ProxyMetrics {
   }
 }
 
+/** Of a backend that is not there yet they begin at zero. */
+function countsOf<T extends object>(backend: string, all: Map<string, T>, zero: T): T {
+  return all.get(backend) ?? begin(backend, all, zero);
+}
+
+function begin<T extends object>(backend: string, all: Map<string, T>, zero: T): T {
+  const name = all.size < backendsMax ? backend : 'other';
+  const counts = all.get(name) ?? { ...zero };
+  all.set(name, counts);
+  return counts;
+}
+
+/** What every process has is called as everybody calls it. */
+function fullName(name: string): string {
+  return name.startsWith('process_') ? name : `${prefix}_${name}`;
+}
+
 function count(counts: Float64Array, status: number): void {
   const slot = status > 99 && status < statusEnd ? status : 0;
   counts[slot] = (counts[slot] ?? 0) + 1;
 }
 
-function addEach(counts: Record<string, number>, others: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(others)) counts[name] = (counts[name] ?? 0) + value;
+function addEach<K extends string>(counts: Record<K, number>, others: Readonly<Record<K, number>>): void {
+  for (const name in counts) counts[name] += others[name];
 }
 
 function addSlots(counts: Float64Array, others: Float64Array): void {

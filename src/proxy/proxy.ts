@@ -125,10 +125,11 @@ export class Heart {
   }
 
   #finish(course: Course): void {
-    const { binding, last, sent, arrivedMs } = course;
+    const { binding, last, sent, arrivedMs, tried } = course;
     if (last?.kind !== 'answered') this.#refuse(course, ownAnswer(this.#mustWait(binding) ? undefined : last, sent));
     // A tunnel lasts as long as its two ends like: that is no time to answer.
-    else if (last.status !== 101) this.#parts.metrics.answered(last.status, performance.now() - arrivedMs);
+    else if (last.status !== 101)
+      this.#parts.metrics.answered(last.status, performance.now() - arrivedMs, tried.at(-1)?.name ?? '');
   }
 
   #refuse({ exchange, trace }: Course, answer: OwnAnswer | undefined): void {

@@ -15,6 +15,7 @@ import { Heart } from './proxy.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import type { RoutingPolicy } from './routing-policy.js';
 import { type IsTrusted, trustedPeers } from './trusted-peers.js';
+import { readVitals } from './vitals.js';
 
 /** What serving needs to know. Plain data: it can be sent to another process. */
 export type ServingOptions = Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'onEvent'>;
@@ -33,6 +34,8 @@ export class Serving implements Crew {
   readonly #metrics = new ProxyMetrics();
   #conduct: Conduct;
   #log: AccessLog | undefined;
+  /** Those of logs that are closed. */
+  #lostLines = 0;
   readonly #engine: Engine;
   readonly #front: Front;
   #listening = false;
@@ -70,6 +73,7 @@ export class Serving implements Crew {
     this.#conduct = conduct;
     this.#log = log;
     await before?.close();
+    this.#lostLines += before?.lost ?? 0;
   }
 
   /** Who decides in the same process shares the members. */
@@ -82,7 +86,9 @@ export class Serving implements Crew {
   }
 
   counts(): readonly ProxyCounts[] {
-    return [this.#metrics.counts];
+    const { counts } = this.#metrics;
+    Object.assign(counts.vitals, readVitals(), { lostLogLines: this.#lostLines + (this.#log?.lost ?? 0) });
+    return [counts];
   }
 
   async close(graceMs: number): Promise<void> {

@@ -1,13 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
+import { parse } from 'yaml';
 import yargs from 'yargs';
 import { options } from '#src/commands/proxy.js';
 import { proxyOptions } from '#src/commands/proxy-options.js';
 import { type ProxySettings, readSettings } from '#src/commands/proxy-settings.js';
 import { generateKeyRing } from '#src/key-ring.js';
 import type { ProxyOptions } from '#src/proxy/options.js';
+import { root } from './holdfast.js';
 
 /** A file that does not fit, and what is said of it behind its name. */
 const bad: readonly [name: string, text: string, says: string][] = [
@@ -77,6 +79,23 @@ describe('configuration file of the proxy', () => {
       const { args: others } = await read(file, []);
       expect(others).to.include({ 'secrets-file': '/etc/keys', 'access-log': '-' });
     }));
+
+  it('is in the manual as one that works', async () => {
+    const manual = await readFile(path.join(root, 'docs/proxy.md'), 'utf8');
+    const text = /```yaml\n(# proxy\.yaml\n[^`]*)```/.exec(manual)?.[1] ?? '';
+    await withFile(text, async file => {
+      const { args, checked } = await read(file, []);
+      expect(Object.keys(parse(text))).to.have.length.above(10);
+      expect(args['access-log']).to.equal(path.join(path.dirname(file), 'access.log'));
+      const { backends, host } = checked(() => proxyOptions(args, args.backend ?? [], generateKeyRing(), () => {}));
+      expect(host).to.equal('0.0.0.0');
+      expect(backends.map(({ name, weight }) => [name, weight])).to.deep.equal([
+        ['red', 1],
+        ['blue', 1],
+        ['green', 3],
+      ]);
+    });
+  });
 
   it('knows which flags are files', () =>
     withFile('port: 1', async () => {

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect } from 'chai';
 import type { BackendView } from '#src/proxy/admin.js';
 import { ProxyMetrics } from '#src/proxy/metrics.js';
+import { withPool } from './with-proxy.js';
 
 describe('proxy metrics', () => {
   it('counts each thing under its own label and nothing beside it', async () => {
@@ -13,8 +16,8 @@ describe('proxy metrics', () => {
     metrics.attempt('backend-2', 'broken-off');
     metrics.retry('refused');
     metrics.withheldRetry();
-    metrics.answered(200, 4);
-    metrics.answered(404, 4);
+    metrics.answered(200, 4, 'backend-1');
+    metrics.answered(404, 4, 'backend-1');
     metrics.refusedAnswer(502, 'unknown');
     metrics.refusedAnswer(502, 'not-sent');
     metrics.refusedAnswer(503, 'not-sent');
@@ -24,6 +27,8 @@ describe('proxy metrics', () => {
       'attempts_total{backend="backend-1",outcome="answered"} 1',
       'attempts_total{backend="backend-1",outcome="broken-off"} 1',
       'attempts_total{backend="backend-2",outcome="broken-off"} 1',
+      'backend_answer_seconds_total{backend="backend-1"} 0.008',
+      'backend_answers_total{backend="backend-1"} 2',
       'own_answers_total{status="502",outcome="not-sent"} 1',
       'own_answers_total{status="502",outcome="unknown"} 1',
       'own_answers_total{status="503",outcome="not-sent"} 1',
@@ -38,7 +43,7 @@ describe('proxy metrics', () => {
 
   it('does not count again what an earlier scrape has seen', async () => {
     const metrics = new ProxyMetrics(() => []);
-    metrics.answered(200, 1);
+    metrics.answered(200, 1, 'backend-1');
     const first = await metrics.text();
     expect(await metrics.text()).to.equal(first);
   });
@@ -55,7 +60,7 @@ describe('proxy metrics', () => {
 
   it('measures durations in seconds, in cumulative buckets, a bound belonging to its bucket', async () => {
     const metrics = new ProxyMetrics(() => []);
-    for (const durationMs of [0, 0.5, 0.6, 5, 99, 30_000, 31_000]) metrics.answered(200, durationMs);
+    for (const durationMs of [0, 0.5, 0.6, 5, 99, 30_000, 31_000]) metrics.answered(200, durationMs, 'backend-1');
     const text = await metrics.text();
     const name = 'holdfast_proxy_request_duration_seconds';
     const buckets = [...text.matchAll(new RegExp(`${name}_bucket\\{le="([^"]+)"\\} (\\d+)`, 'g'))];
@@ -76,9 +81,10 @@ describe('proxy metrics', () => {
 
   it('takes an impossible status for 0 and goes on counting', async () => {
     const metrics = new ProxyMetrics(() => []);
-    for (const status of [-1, 0, 99, 1000, Number.NaN]) metrics.answered(status, 1);
-    metrics.answered(999, 1);
-    expect(counted(await metrics.text())).to.deep.equal([
+    for (const status of [-1, 0, 99, 1000, Number.NaN]) metrics.answered(status, 1, 'backend-1');
+    metrics.answered(999, 1, 'backend-1');
+    const requests = counted(await metrics.text()).filter(line => line.startsWith('requests_total'));
+    expect(requests).to.deep.equal([
       'requests_total{status="0",from="backend"} 5',
       'requests_total{status="999",from="backend"} 1',
     ]);
@@ -115,23 +121,57 @@ describe('proxy metrics', () => {
 
   it('is well formed: every sample under its own HELP and TYPE, no name of anybody else', async () => {
     const metrics = new ProxyMetrics(() => [view('a"b\\c\nd')]);
-    metrics.answered(200, 1);
+    metrics.answered(200, 1, 'backend-1');
     const text = await metrics.text();
     let current = '';
     for (const line of text.split('\n').filter(each => each !== '')) {
       if (line.startsWith('# HELP ')) current = line.split(' ')[2] ?? '';
       else if (line.startsWith('# TYPE ')) expect(line.split(' ')[2]).to.equal(current);
       else expect(line).to.match(new RegExp(`^${current}(_bucket|_sum|_count)?(\\{.*\\})? [0-9.e+-]+$`));
-      expect(current).to.match(/^holdfast_proxy_[a-z_]+$/);
+      expect(current).to.match(/^(holdfast_proxy|process)_[a-z_]+$/);
     }
     expect(text).to.match(/\n$/).and.include('{backend="a\\"b\\\\c\\nd"}');
   });
 
   it('keeps two proxies in one process apart', async () => {
     const [one, other] = [new ProxyMetrics(() => []), new ProxyMetrics(() => [])];
-    one.answered(200, 1);
+    one.answered(200, 1, 'backend-1');
     expect(counted(await other.text())).to.deep.equal([]);
   });
+});
+
+describe('metrics of a running proxy', () => {
+  it('are the ones that the manual lists, no more and no fewer', () =>
+    withPool([undefined], {}, async proxy => {
+      const { text } = await proxy.admin('GET', '/metrics');
+      const names = [...text.matchAll(/^# TYPE (\S+) /gm)].map(match => match[1]);
+      const manual = readFileSync(path.resolve(import.meta.dirname, '../../../docs/proxy.md'), 'utf8');
+      const rows = manual.matchAll(/^\| `((?:holdfast_proxy|process)_\w+)`/gm);
+      expect([...rows].map(match => match[1]).toSorted()).to.deep.equal(names.toSorted());
+    }));
+
+  it('tell what runs, how it fares, and what became of reloads', () =>
+    withPool([undefined], {}, async proxy => {
+      await proxy.ask('/');
+      const before = await proxy.metric('holdfast_proxy_last_reload_timestamp_seconds');
+      expect(before).to.equal(await proxy.metric('process_start_time_seconds'));
+      expect(before).to.be.closeTo(Date.now() / 1000, 20);
+      await proxy.reload({ policy: 'nonsense' });
+      expect(await proxy.metric('holdfast_proxy_last_reload_timestamp_seconds')).to.equal(before);
+      await proxy.reload({ policy: 'random' });
+      expect(await proxy.metric('holdfast_proxy_last_reload_timestamp_seconds')).to.be.above(before);
+      for (const outcome of ['applied', 'refused']) {
+        expect(await proxy.metric(`holdfast_proxy_reloads_total{outcome="${outcome}"}`)).to.equal(1);
+      }
+      const { text } = await proxy.admin('GET', '/metrics');
+      expect(text).to.match(
+        /^holdfast_proxy_build_info\{version="\d+\.\d+\.\d+",engine="\w[\w-]*",node="v[\d.]+"\} 1$/m,
+      );
+      expect(await proxy.metric('process_resident_memory_bytes')).to.be.within(2 ** 24, 2 ** 32);
+      expect(await proxy.metric('process_cpu_seconds_total')).to.be.above(0);
+      expect(await proxy.metric('holdfast_proxy_event_loop_seconds_total{state="busy"}')).to.be.above(0);
+      expect(await proxy.metric('holdfast_proxy_backend_answers_total{backend="backend-1"}')).to.equal(1);
+    }));
 });
 
 describe('proxy metrics of several processes', () => {
@@ -139,6 +179,7 @@ describe('proxy metrics of several processes', () => {
     const [one, other, sum] = [new ProxyMetrics(), new ProxyMetrics(), new ProxyMetrics()];
     one.attempt('backend-1', 'answered');
     other.attempt('backend-1', 'answered');
+    for (const metrics of [one, other]) metrics.answered(200, 1, 'backend-1');
     for (const metrics of [one, other]) setEach(metrics.counts, 7);
     for (const { counts } of [one, other]) sum.add(structuredClone(counts));
     const leaves = numbersIn(sum.counts);
