@@ -16,6 +16,9 @@ const badTarget: Flaw = { status: 400, reason: 'The request target is none that 
 const bodyOnUpgrade: Flaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
 /** Of a connection that is gone. */
 const nobody = { clientAddress: '', secure: false, trusted: false };
+const noTunnels: Flaw = { status: 501, reason: 'This method is not known here.' };
+/** RFC 9110 §10.1.1 */
+const badExpectation: Flaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
 const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_request_error; outcome=not-sent' };
 /** How long an idle connection of a client is kept: longer than browsers and load balancers keep theirs. */
 const clientIdleMs = 75_000;
@@ -59,6 +62,9 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#server.maxHeadersCount = 0;
     this.#server.on('request', (request, response) => this.#take(request, response, flawIn(request, fieldsMax)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
+    // A gateway is no way to anywhere else; Node would close without a word.
+    this.#server.on('connect', (request, socket, head) => this.#takeUpgrade(request, socket, head, noTunnels));
+    this.#server.on('checkExpectation', (request, response) => this.#take(request, response, badExpectation));
     this.#server.on('clientError', answerBadHead);
     // It never listens itself, and only then begins to look for heads that do not arrive.
     this.#server.emit('listening');
@@ -101,6 +107,8 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   #take(request: IncomingMessage, response: ServerResponse, headFlaw: Flaw | undefined, tunnel?: Tunnel): void {
+    // It came in one packet with one that was refused: where it begins is the client's word alone.
+    if (request.socket.writableEnded) return;
     const to = destination(request);
     const flaw = headFlaw ?? (to === undefined ? badTarget : undefined);
     const exchange = new HttpExchange(this, request, response, to ?? nowhere, tunnel);
@@ -114,7 +122,7 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   /** Node's server lets go of the connection: a response of our own answers on it, whether the backend agrees or not. */
-  #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, refused?: Flaw): void {
     if (!(socket instanceof Socket)) return void socket.destroy();
     socket.on('error', () => socket.destroy());
     // Pipelined behind a request that is not answered yet: its answer and the tunnel would share the connection.
@@ -125,7 +133,8 @@ class HttpProxyEngine implements Engine, Wiring {
     response.on('finish', () => socket.destroySoon());
     // Any other protocol is declined by not passing the offer on (RFC 9110 §7.8): `h2c` would be a way around the proxy.
     const websocket = request.headers.upgrade?.toLowerCase() === 'websocket';
-    const flaw = flawIn(request, this.limits.headerFieldsMax) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
+    const flaw =
+      refused ?? flawIn(request, this.limits.headerFieldsMax) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
     this.#take(request, response, flaw, websocket ? new Tunnel(socket, head) : undefined);
   }
 }

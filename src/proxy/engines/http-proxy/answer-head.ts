@@ -1,6 +1,7 @@
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
 import { namedInConnection } from '../../hop-by-hop.js';
+import { notInTrailers } from '../../trailers.js';
 
 const dropped: ReadonlySet<string> = new Set([
   'connection',
@@ -10,6 +11,16 @@ const dropped: ReadonlySet<string> = new Set([
   'transfer-encoding',
   'upgrade',
 ]);
+
+/**
+ * Node's parser takes more than can be passed on: a 101 that says not to what, and any coding, of which it undoes the
+ * chunks alone.
+ */
+export function isReadable({ statusCode = 0, httpVersion, headers }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding'];
+  if (statusCode < 200) return false;
+  return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersion === '1.1');
+}
 
 export function answerHead(answer: IncomingMessage): AnswerHead {
   return {
@@ -60,7 +71,19 @@ export function interimHead({ statusCode, statusMessage, rawHeaders }: Informati
   let head = `HTTP/1.1 ${statusCode} ${statusMessage}\r\n`;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? '';
-    if (!dropped.has(name.toLowerCase())) head += `${name}: ${rawHeaders[at + 1] ?? ''}\r\n`;
+    // RFC 9110 §8.6: whoever believed a length would take the answer for a body.
+    if (!dropped.has(name.toLowerCase()) && name.toLowerCase() !== 'content-length')
+      head += `${name}: ${rawHeaders[at + 1] ?? ''}\r\n`;
   }
   return `${head}\r\n`;
+}
+
+/** Names and values in turn; what has no business behind a body is left out. */
+export function trailersOf({ rawTrailers }: IncomingMessage): [string, string][] {
+  const kept: [string, string][] = [];
+  for (let at = 0; at + 1 < rawTrailers.length; at += 2) {
+    const name = rawTrailers[at] ?? '';
+    if (!notInTrailers.test(`${name}:`)) kept.push([name, rawTrailers[at + 1] ?? '']);
+  }
+  return kept;
 }

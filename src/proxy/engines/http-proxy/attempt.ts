@@ -4,7 +4,7 @@ import { closeAbruptly } from '../../abrupt-close.js';
 import { tlsFailure } from '../../backend-tls.js';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
-import { answerHead, answerLines, interimHead } from './answer-head.js';
+import { answerHead, answerLines, interimHead, isReadable, trailersOf } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import type { Tunnel } from './tunnel.js';
 import type { Upload, UploadListener } from './upload.js';
@@ -35,6 +35,8 @@ export type Dial = (connection: 'pooled' | 'fresh', onError: (error: Error) => v
 const abandoned: Outcome = { kind: 'abandoned' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
 const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
+/** A backend that hints on and on does not answer. */
+const interimsMax = 32;
 const switched: Outcome = { kind: 'answered', status: 101 };
 
 /**
@@ -53,6 +55,7 @@ export class Attempt implements UploadListener {
   #timerMs = 0;
   /** The connection of the first try died of age; this is the one try on a fresh one. */
   #redialled = false;
+  #interims = 0;
   #over = false;
 
   constructor(client: AttemptClient, edits: HeaderEdits, dial: Dial, resolve: (outcome: Outcome) => void) {
@@ -145,13 +148,15 @@ export class Attempt implements UploadListener {
   #pass(interim: InformationEvent): void {
     const { response } = this.#client;
     const { socket } = response;
+    this.#interims += 1;
+    if (this.#interims > interimsMax) this.#settle(protocolError);
     if (this.#over || socket === null || socket.writableNeedDrain || response.req.httpVersion === '1.0') return;
     if (interim.statusCode !== 100) socket.write(interimHead(interim), 'latin1');
   }
 
   #answered(answer: IncomingMessage): void {
     if (this.#over) return;
-    if (this.#writeHead(answer)) {
+    if (isReadable(answer) && this.#writeHead(answer)) {
       this.#answer = answer;
       this.#arm(this.#client.limits.idleBodyMs);
       this.#pump(answer, this.#client.response);
@@ -185,7 +190,7 @@ export class Attempt implements UploadListener {
     response.on('drain', () => answer.resume());
     answer.on('end', () => {
       begun = true;
-      if (answer.rawTrailers.length > 0) response.addTrailers(answer.trailers);
+      if (answer.rawTrailers.length > 0) response.addTrailers(trailersOf(answer));
       response.end();
     });
     answer.on('close', () => {

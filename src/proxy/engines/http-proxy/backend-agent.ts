@@ -1,4 +1,4 @@
-import { Agent as HttpAgent } from 'node:http';
+import { type ClientRequest, Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type BackendTls, backendTlsOptions } from '../../backend-tls.js';
@@ -63,6 +63,11 @@ class PlainAgent extends HttpAgent {
   override createConnection(...given: Parameters<HttpAgent['createConnection']>): Made {
     return bounded(super.createConnection(...given), 'connect', this.#connectMs);
   }
+
+  override reuseSocket(socket: Duplex, request: ClientRequest): void {
+    socket.removeListener('data', whileIdle);
+    super.reuseSocket(socket, request);
+  }
 }
 
 class TlsAgent extends HttpsAgent {
@@ -86,12 +91,18 @@ class TlsAgent extends HttpsAgent {
   }
 }
 
+/** A backend that speaks without being asked is not listened to: it would answer somebody else. */
+function whileIdle(this: Duplex): void {
+  this.destroy();
+}
+
 function bounded(socket: Made, ready: 'connect' | 'secureConnect', connectMs: number): Made {
   if (!socket) return socket;
   const giveUp = () => {
     socket.destroy(Object.assign(new Error(`no connection within ${connectMs} ms`), { code: 'ETIMEDOUT' }));
   };
   const timer = setTimeout(giveUp, connectMs);
+  socket.on('free', () => socket.on('data', whileIdle));
   socket.once('close', () => clearTimeout(timer));
   socket.once(ready, () => {
     clearTimeout(timer);

@@ -93,7 +93,7 @@ function one(value: string | string[] | undefined): string | undefined {
 }
 
 export interface Flaw {
-  readonly status: 400 | 431;
+  readonly status: 400 | 417 | 431 | 501;
   readonly reason: string;
 }
 
@@ -141,8 +141,13 @@ function hostsIn(rawHeaders: readonly string[]): number {
  */
 export function destination(request: IncomingMessage): { target: string; host: string | undefined } | undefined {
   const { url = '', headers } = request;
-  if (url.startsWith('/') || url === '*') return { target: url, host: headers.host };
+  // A fragment is never sent (RFC 9112 §3.2): who sends one may mean two targets.
+  if ((url.startsWith('/') && !url.includes('#')) || (url === '*' && request.method === 'OPTIONS')) {
+    return { target: url, host: headers.host };
+  }
   const [, host, rest] = /^https?:\/\/([^/?#@]+)([/?][^#]*)?$/i.exec(url) ?? [];
   if (host === undefined) return undefined;
+  // RFC 9112 §3.2.4
+  if (rest === undefined && request.method === 'OPTIONS') return { target: '*', host };
   return { target: rest?.startsWith('/') ? rest : `/${rest ?? ''}`, host };
 }

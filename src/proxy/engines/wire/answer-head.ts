@@ -1,6 +1,6 @@
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
 import { namedInConnection } from '../../hop-by-hop.js';
-import { fieldOf, withoutField } from './fields.js';
+import { fieldOf, withoutField, withoutNamed } from './fields.js';
 import { answerShape, trimmedEnd } from './grammar.js';
 
 /** What a proxy must look at in an answer. */
@@ -37,6 +37,8 @@ export class WireAnswerHead implements AnswerHead {
   /** The backend takes another request on this connection. */
   get persistent(): boolean {
     const { connection } = this;
+    // A body that there must not be may come all the same, and would be taken for the next answer.
+    if (this.status === 204 && (this.chunked || this.length > 0)) return false;
     if (connection === undefined) return this.minor === 1;
     if (/(?:^|[ \t,])close(?:$|[ \t,])/i.test(connection)) return false;
     return this.minor === 1 || /(?:^|[ \t,])keep-alive(?:$|[ \t,])/i.test(connection);
@@ -62,7 +64,7 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
     from = watched.lastIndex + 2;
   }
   head.kept += text.slice(from);
-  return head.chunked && head.length !== -1 ? undefined : withoutNamed(head);
+  return head.chunked && head.length !== -1 ? undefined : withoutHop(head);
 }
 
 function readField(head: WireAnswerHead, name: string, value: string, ownCookie: string): 'keep' | 'drop' | 'flaw' {
@@ -71,7 +73,7 @@ function readField(head: WireAnswerHead, name: string, value: string, ownCookie:
       if (head.length !== -1 || !/^\d{1,15}$/.test(value)) return 'flaw';
       head.length = Number(value);
       // RFC 9110 §8.6: whoever believed it would wait for a body that does not come.
-      return head.status === 204 ? 'drop' : 'keep';
+      return head.status === 204 || head.status < 200 ? 'drop' : 'keep';
     case 'transfer-encoding':
       if (head.chunked || head.minor === 0 || value.toLowerCase() !== 'chunked') return 'flaw';
       head.chunked = true;
@@ -96,8 +98,8 @@ function readHop(head: WireAnswerHead, name: string, value: string): 'drop' {
   return 'drop';
 }
 
-function withoutNamed(head: WireAnswerHead): WireAnswerHead {
-  for (const name of namedInConnection(head.connection) ?? []) head.kept = withoutField(head.kept, name);
+function withoutHop(head: WireAnswerHead): WireAnswerHead {
+  head.kept = withoutNamed(head.kept, namedInConnection(head.connection));
   return head;
 }
 

@@ -1,4 +1,5 @@
-import { notInTrailers, trailerShape } from './grammar.js';
+import { notInTrailers } from '../../trailers.js';
+import { trailerShape } from './grammar.js';
 
 const cr = 13;
 const lf = 10;

@@ -227,7 +227,8 @@ export class Client implements Timed {
     this.#taking = true;
     while (this.#exchange === undefined && this.#rest !== undefined && !this.gone && !this.#dropping) {
       if (this.#takeHead(this.#rest)) continue;
-      if (first) this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
+      // Empty lines are no beginning of a head: whoever sends them stays idle.
+      if (first && this.#rest !== undefined) this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
       break;
     }
     this.#taking = false;

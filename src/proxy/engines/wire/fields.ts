@@ -33,3 +33,15 @@ export function withoutField(lines: string, name: string): string {
   const whole = `\r\n${lines}`;
   return shape.test(whole) ? whole.replace(shape, '').slice(2) : lines;
 }
+
+/** Field lines without those of any of these names, in one pass: how many there are is the other side's choice. */
+export function withoutNamed(lines: string, names: ReadonlySet<string> | undefined): string {
+  if (names === undefined || names.size === 0) return lines;
+  let rest = '';
+  for (let at = 0; at < lines.length; ) {
+    const end = lines.indexOf('\r\n', at) + 2;
+    if (!names.has(lines.slice(at, lines.indexOf(':', at)).toLowerCase())) rest += lines.slice(at, end);
+    at = end;
+  }
+  return rest;
+}

@@ -18,9 +18,6 @@ export const requestShape = new RegExp(
 export const answerShape = new RegExp(`^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: (${text}))?\\r\\n(?:${fieldLine})*$`);
 /** RFC 9112 §7.1.2: the fields behind the last chunk, and the empty line that ends them. */
 export const trailerShape = new RegExp(`^(?:${fieldLine})*\\r\\n$`);
-/** RFC 9110 §6.5.1: what frames or routes a message has no business behind it. */
-export const notInTrailers =
-  /^(?:content-length|transfer-encoding|host|trailer|te|connection|cookie|set-cookie|authorization|content-encoding|content-type|content-range|holdfast-[^:]*|x-forwarded-[^:]*|forwarded|via|proxy-[^:]*):/im;
 const controls = '\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f';
 /** In the beginning of a head that has not arrived whole: it will be none, however it goes on. */
 export const neverAHead = new RegExp(`^\\n|[^\\r]\\n|\\r[^\\n]|[${controls}]`);

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
 import { namedInConnection } from '../../hop-by-hop.js';
-import { fieldOf, withoutField } from './fields.js';
+import { fieldOf, withoutNamed } from './fields.js';
 import { requestShape, trimmedEnd } from './grammar.js';
 
 export interface Flaw {
@@ -17,7 +17,8 @@ const watched =
 /** What `watched` takes out whatever the heart says. */
 export const alwaysDropped: ReadonlySet<string> = new Set(['holdfast-affinity']);
 
-const methods: ReadonlySet<string> = new Set(METHODS);
+/** A gateway is no way to anywhere else: CONNECT is not among them. */
+const methods: ReadonlySet<string> = new Set(METHODS.filter(method => method !== 'CONNECT'));
 /** RFC 3986 §3.2.2, and a port. */
 const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
 const plainConnection = /^(?:keep-alive|close|upgrade)$/i;
@@ -185,7 +186,7 @@ function flawIn(head: RequestHead): Flaw | undefined {
 }
 
 function dropNamed(head: RequestHead, connection: string): void {
-  for (const name of namedInConnection(connection) ?? []) head.kept = withoutField(head.kept, name);
+  head.kept = withoutNamed(head.kept, namedInConnection(connection));
 }
 
 /** A target in absolute form names the host itself, and the Host field counts for nothing then (RFC 9112 §3.2.2). */
@@ -194,6 +195,8 @@ function readOtherTarget(head: RequestHead): boolean {
   const [, host, rest] = /^https?:\/\/([^/?#@]+)([/?][^#]*)?$/i.exec(head.target) ?? [];
   if (host === undefined || !hostShape.test(host)) return false;
   head.host = host;
-  head.path = rest?.startsWith('/') ? rest : `/${rest ?? ''}`;
+  // RFC 9112 §3.2.4
+  if (rest === undefined && head.method === 'OPTIONS') head.path = '*';
+  else head.path = rest?.startsWith('/') ? rest : `/${rest ?? ''}`;
   return true;
 }
