@@ -1,11 +1,16 @@
 import type { EngineFactory } from '#src/proxy/exchange.js';
+import { itKeepsAnswersApart } from './engine-desync.contract.js';
 import { itKeepsLimits } from './engine-limits.contract.js';
 import { itCarriesMessages } from './engine-messages.contract.js';
 import { itReportsOutcomes } from './engine-outcomes.contract.js';
+import { itForwardsNothingAmbiguous } from './engine-smuggling.contract.js';
+import type { Shortfalls } from './shortfalls.js';
 
 /** What every engine promises to the heart, to clients and to backends. */
-export function itIsAnEngine(make: EngineFactory): void {
+export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void {
   itCarriesMessages(make);
   itReportsOutcomes(make);
   itKeepsLimits(make);
+  itForwardsNothingAmbiguous(make, shortfalls);
+  itKeepsAnswersApart(make, shortfalls);
 }

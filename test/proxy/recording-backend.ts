@@ -1,0 +1,62 @@
+import type { Socket } from 'node:net';
+import { type SeenRequest, StrictRequests } from './strict-requests.js';
+import { withTcp } from './toy-backend.js';
+
+/** One connection of the proxy to the backend. */
+export interface RecordedConnection {
+  readonly socket: Socket;
+  readonly strict: StrictRequests;
+  /** Every byte that came. */
+  bytes: string;
+  readonly closed: Promise<void>;
+}
+
+/** What the backend does when a request is whole. */
+export type Answering = (request: SeenRequest, connection: RecordedConnection) => void;
+
+export interface Recorder {
+  readonly url: URL;
+  readonly connections: RecordedConnection[];
+  /** Of all connections, in the order in which they became whole. */
+  readonly requests: SeenRequest[];
+  /** What arrived and can be read in two ways. */
+  problems(): string[];
+}
+
+/** A backend that records the raw bytes of each connection and answers what it can read without a doubt. */
+export async function withRecorder(answering: Answering, use: (recorder: Recorder) => Promise<void>): Promise<void> {
+  const connections: RecordedConnection[] = [];
+  const requests: SeenRequest[] = [];
+  const onSocket = (socket: Socket): void => {
+    const closed = new Promise<void>(resolve => socket.on('close', () => resolve()));
+    const connection: RecordedConnection = { socket, strict: new StrictRequests(), bytes: '', closed };
+    connections.push(connection);
+    let answered = 0;
+    socket.on('data', data => {
+      const bytes = data.toString('latin1');
+      connection.bytes += bytes;
+      connection.strict.feed(bytes);
+      for (const request of connection.strict.requests.slice(answered)) {
+        answered += 1;
+        requests.push(request);
+        answering(request, connection);
+      }
+      if (connection.strict.problem !== undefined) socket.destroy();
+    });
+    socket.on('end', () => socket.end());
+  };
+  await withTcp(onSocket, url =>
+    use({
+      url,
+      connections,
+      requests,
+      problems: () => connections.flatMap(({ strict }) => strict.problem ?? []),
+    }),
+  );
+}
+
+/** `200` with what was asked for as its body. */
+export function answerOk(request: SeenRequest, { socket }: RecordedConnection): void {
+  const body = `${request.method} ${request.target}`;
+  socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${request.method === 'HEAD' ? '' : body}`);
+}
