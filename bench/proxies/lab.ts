@@ -31,24 +31,31 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** Backends that answer, and in the end nothing that was started is left. */
-export async function withLab(use: (lab: Lab) => Promise<void>): Promise<void> {
+/** In the end nothing that was started is left, and no file. */
+export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
   if (!existsSync('/proc/self/stat')) {
     say('What a proxy uses is read from /proc: this bench needs Linux.');
     process.exit(4);
   }
-  say(`load: ${loadKind}; backends: ${backendKind}; ${pinning()}`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   process.once('exit', tellAllToStop);
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-'));
   try {
-    const backendPorts = await freePorts(backendCount);
-    await startBackends(backendPorts, folder);
-    await use({ folder, backendPorts });
+    await use(folder);
   } finally {
     await stopAll();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Backends that answer at once. */
+export async function withLab(use: (lab: Lab) => Promise<void>): Promise<void> {
+  say(`load: ${loadKind}; backends: ${backendKind}; ${pinning()}`);
+  await withFolder(async folder => {
+    const backendPorts = await freePorts(backendCount);
+    await startBackends(backendPorts, folder);
+    await use({ folder, backendPorts });
+  });
 }
 
 function pinning(): string {

@@ -6,13 +6,13 @@ import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const [file = '', name = ''] = process.argv.slice(2);
+const [file = '', name = '', waitMs = '5'] = process.argv.slice(2);
 
 const server = createServer(async (request, response) => {
   if (request.url !== '/health') {
     for await (const _ of request);
     appendFileSync(file, `${request.headers['x-id']}\n`);
-    await wait(5);
+    await wait(Number(waitMs));
   }
   response.setHeader('holdfast-incarnation', `${name}-${process.pid}`);
   response.end(name);
