@@ -39,10 +39,17 @@ function leaveSoon(): void {
 }
 const strayMs = 500;
 
-/** For what goes wrong before there is a command. */
-export function endWith(error: unknown): never {
-  process.exit(explain(error));
+/** For what goes wrong before there is a command, or instead of one. */
+export async function ending(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    process.exitCode = error instanceof SaidAlready ? exitCodes.usage : explain(error);
+  }
 }
+
+/** The command line is wrong, and the user knows. */
+class SaidAlready extends Error {}
 
 function explain(error: unknown): number {
   if (error instanceof Interrupted) return exitCodes.interrupted;
@@ -63,12 +70,16 @@ function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** What yargs calls for an unknown flag or command, or a missing one. */
-export function failUsage(message: string | null, error: Error | undefined, parser: Argv): void {
+/** What yargs calls for an unknown flag or command, or a missing one. Throws, for yargs would go on. */
+export function failUsage(
+  message: string | null,
+  error: Error | undefined,
+  parser: Argv,
+  command: string | undefined,
+): never {
   if (message === null && error !== undefined) throw error;
-  const command = process.argv[2];
   const help = command === undefined || command.startsWith('-') ? 'holdfast --help' : `holdfast ${command} --help`;
   if (command === undefined) parser.showHelp('error');
   process.stderr.write(`${errorColours().red('holdfast:')} ${message ?? 'bad usage'}. See: ${help}\n`);
-  process.exit(exitCodes.usage);
+  throw new SaidAlready(message ?? '');
 }

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { ask } from '../proxy/ask.js';
@@ -10,7 +11,7 @@ const listens = /listening on (http:\S+:\d+), admin API on (http:\S+:\d+)/;
 describe('holdfast proxy at SIGHUP', () => {
   it('reads its file again; what is wrong with it changes nothing and is said in one line; SIGTERM ends it', () =>
     withToys([undefined, undefined, undefined], (one, two, three) =>
-      withHoldfast(['--version'], async ({ folder }) => {
+      inFolder(async folder => {
         const file = path.join(folder, 'proxy.yaml');
         const says = (...lines: string[]) => writeFile(file, ['port: 0', 'admin-port: 0', ...lines, ''].join('\n'));
         const list = (...toys: { url: URL }[]) => `backend: [${toys.map(({ url }) => url.origin).join(', ')}]`;
@@ -46,3 +47,12 @@ describe('holdfast proxy at SIGHUP', () => {
       }),
     ));
 });
+
+async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-config-'));
+  try {
+    await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

@@ -1,15 +1,27 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { root, withHoldfast } from './holdfast.js';
+import { commandLine, type Said } from './in-process.js';
 
 const killOne = path.join(root, 'scenarios/kill-one.yaml');
 
-/** Bad command lines: what was typed, the exit code, and what the answer must say. */
-const rows: readonly { name: string; args: readonly string[]; code: number; says: readonly (string | RegExp)[] }[] = [
-  { name: 'no command', args: [], code: 3, says: ['holdfast <command>', 'which command?'] },
-  { name: 'an unknown command', args: ['strat'], code: 3, says: ['start'] },
+interface Row {
+  readonly name: string;
+  /** What was typed. */
+  readonly args: readonly string[];
+  readonly code: number;
+  /** What the answer must say. */
+  readonly says: readonly (string | RegExp)[];
+  /** In a process of its own: what only looks wrong by then has started others, or shows what the rest does not. */
+  readonly alone?: true;
+}
+
+const rows: readonly Row[] = [
+  { name: 'no command', alone: true, args: [], code: 3, says: ['holdfast <command>', 'which command?'] },
+  { name: 'an unknown command', alone: true, args: ['strat'], code: 3, says: ['start'] },
   { name: 'an unknown flag', args: ['run', killOne, '--sede', '7'], code: 3, says: ['sede', 'holdfast run --help'] },
   {
     name: 'an unknown mode',
@@ -25,6 +37,7 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
   },
   {
     name: 'an unknown mode of the load',
+    alone: true,
     args: ['load', '--mode', 'sticky,nothing'],
     code: 3,
     says: ['unknown mode "nothing"'],
@@ -187,6 +200,7 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
   },
   {
     name: 'a store that is not there',
+    alone: true,
     args: ['load', '--mode', 'memcached', '--duration', '1', '--memcached', 'memcached://127.0.0.1:1'],
     code: 4,
     says: [/^holdfast: nobody could log in: .* answered 503 .* is it up\?$/m],
@@ -260,40 +274,38 @@ const rows: readonly { name: string; args: readonly string[]; code: number; says
 ];
 
 describe('bad command lines', () => {
-  for (const { name, args, code, says } of rows) {
-    it(`${name}: exit ${code}`, () =>
-      withHoldfast(args, async holdfast => {
-        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(code);
-        for (const text of says) {
-          if (typeof text === 'string') expect(holdfast.output.stderr).to.include(text);
-          else expect(holdfast.output.stderr).to.match(text);
-        }
-        expect(holdfast.output.stderr).not.to.match(/\n {4}at /);
-        expect(await holdfast.children()).to.deep.equal([]);
-        expect(await holdfast.temporaryFiles()).to.deep.equal([]);
-      }));
+  for (const { name, args, code, says, alone } of rows) {
+    it(`${name}: exit ${code}`, async () => {
+      const said = await (alone ? inProcessOfItsOwn(args) : commandLine(args));
+      expect(said.code, said.stderr).to.equal(code);
+      for (const text of says) {
+        if (typeof text === 'string') expect(said.stderr).to.include(text);
+        else expect(said.stderr).to.match(text);
+      }
+      expect(said.stderr).not.to.match(/\n {4}at /);
+      expect(said.left).to.deep.equal([]);
+    });
   }
 
-  it('a secrets file whose key is too short: exit 3, and the secret is not repeated', () =>
-    withHoldfast(
-      ['proxy', '--backend', 'http://127.0.0.1:1'],
-      async holdfast => {
-        expect(await holdfast.ended()).to.equal(3);
-        expect(holdfast.output.stderr).to.include('32 bytes').and.not.include('c0ffee');
-      },
-      { HOLDFAST_SECRETS: 'a:c0ffee' },
-    ));
+  it('a secrets file whose key is too short: exit 3, and the secret is not repeated', async () => {
+    const env = { HOLDFAST_SECRETS: 'a:c0ffee' };
+    const { code, stderr } = await commandLine(['proxy', '--backend', 'http://127.0.0.1:1'], env);
+    expect(code).to.equal(3);
+    expect(stderr).to.include('32 bytes').and.not.include('c0ffee');
+  });
 
-  it('a scenario with a mistake: file, line and what was expected', () =>
-    withHoldfast(['--version'], async first => {
-      await first.ended();
-      const file = path.join(first.folder, 'bad.yaml');
+  it('a scenario with a mistake: file, line and what was expected', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-'));
+    try {
+      const file = path.join(folder, 'bad.yaml');
       await writeFile(file, 'name: bad\nwhy: x\nmodes: [stikcy]\n');
-      await withHoldfast(['run', file], async holdfast => {
-        expect(await holdfast.ended()).to.equal(3);
-        expect(holdfast.output.stderr).to.include('bad.yaml:3').and.include('sticky');
-      });
-    }));
+      const { code, stderr } = await commandLine(['run', file]);
+      expect(code).to.equal(3);
+      expect(stderr).to.include('bad.yaml:3').and.include('sticky');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
 
   it('a port in use: exit 4 and which one', async () => {
     const server = createServer().listen(0, '127.0.0.1');
@@ -326,12 +338,9 @@ describe('bad command lines', () => {
     const port = String(typeof address === 'object' && address !== null ? address.port : 0);
     try {
       const args = ['proxy', '--backend', 'http://127.0.0.1:1', '--port', '0', '--admin-port', port];
-      await withHoldfast(args, async holdfast => {
-        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(4);
-        expect(holdfast.output.stderr).to.include(
-          `port ${port} on 127.0.0.1 is in use; choose another with --admin-port`,
-        );
-      });
+      const { code, stderr } = await commandLine(args);
+      expect(code, stderr).to.equal(4);
+      expect(stderr).to.include(`port ${port} on 127.0.0.1 is in use; choose another with --admin-port`);
     } finally {
       server.close();
     }
@@ -377,11 +386,19 @@ describe('bad command lines', () => {
 
 describe('help', () => {
   for (const command of ['start', 'proxy', 'run', 'load', 'report']) {
-    it(`holdfast ${command} --help has a description${command === 'start' ? '' : ' and an example'}`, () =>
-      withHoldfast([command, '--help'], async holdfast => {
-        expect(await holdfast.ended()).to.equal(0);
-        expect(holdfast.output.stdout).to.include(`holdfast ${command}`);
-        if (command !== 'start') expect(holdfast.output.stdout).to.include('Examples:');
-      }));
+    it(`holdfast ${command} --help has a description${command === 'start' ? '' : ' and an example'}`, async () => {
+      const { code, stdout, stderr } = await commandLine([command, '--help']);
+      expect(code, stderr).to.equal(0);
+      expect(stdout).to.include(`holdfast ${command}`);
+      if (command !== 'start') expect(stdout).to.include('Examples:');
+    });
   }
 });
+
+async function inProcessOfItsOwn(args: readonly string[]): Promise<Said> {
+  return withHoldfast(args, async holdfast => {
+    const code = await holdfast.ended();
+    const left = [...(await holdfast.children()), ...(await holdfast.temporaryFiles())];
+    return { code, ...holdfast.output, left };
+  });
+}

@@ -1,0 +1,44 @@
+import yargs, { type CommandModule } from 'yargs';
+import { ending, exitCodes, failUsage } from './commands/exit.js';
+import { checkWords } from './commands/words.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
+type Command = CommandModule<object, any>;
+
+/** Loaded when asked for: each draws in libraries that the others do not need. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  start: async () => (await import('./commands/start.js')).start,
+  proxy: async () => (await import('./commands/proxy.js')).proxy,
+  run: async () => (await import('./commands/run.js')).run,
+  matrix: async () => (await import('./commands/matrix.js')).matrix,
+  init: async () => (await import('./commands/init.js')).init,
+  check: async () => (await import('./commands/check.js')).check,
+  modes: async () => (await import('./commands/modes.js')).modes,
+  load: async () => (await import('./commands/load.js')).load,
+  attack: async () => (await import('./commands/attack.js')).attack,
+  report: async () => (await import('./commands/report.js')).report,
+};
+
+/** Carries out one command line; what came of it is in `process.exitCode`. */
+export async function runCommandLine(words: readonly string[]): Promise<void> {
+  await ending(async () => {
+    checkWords(words, Object.keys(commands));
+    const one = commands[words[0] ?? ''];
+    const loaded = await Promise.all((one === undefined ? Object.values(commands) : [one]).map(load => load()));
+    await yargs([...words])
+      .scriptName('holdfast')
+      .usage('$0 <command>\n\nShows what happens to users’ sessions when a server dies.')
+      .command(loaded)
+      .demandCommand(1, 'which command? For a first look: holdfast start')
+      .strict()
+      .exitProcess(false)
+      .fail((message, error, parser) => failUsage(message, error, parser, words[0]))
+      .epilogue(
+        `Exit codes: ${exitCodes.ok} all expectations met · ${exitCodes.failed} one failed · ` +
+          `${exitCodes.inconclusive} inconclusive · ${exitCodes.usage} bad usage or scenario · ` +
+          `${exitCodes.lab} the lab failed · ${exitCodes.interrupted} interrupted`,
+      )
+      .wrap(Math.min(110, process.stdout.columns ?? 100))
+      .parseAsync();
+  });
+}
