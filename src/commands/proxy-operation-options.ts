@@ -17,14 +17,12 @@ export function operationFlags<T>(yargs: Argv<T>) {
       type: 'string',
       requiresArg: true,
       normalize: true,
-      group: 'Operation:',
       describe: 'a YAML file whose keys are these flags; SIGHUP reads it again. What is typed wins',
     })
     .option('access-log', {
       type: 'string',
       requiresArg: true,
       normalize: true,
-      group: 'Operation:',
       describe: 'a file for one line of JSON per request, "-" for stdout (default: none); SIGHUP opens it anew',
     });
 }

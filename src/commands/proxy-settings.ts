@@ -4,6 +4,7 @@ import type { Argv } from 'yargs';
 import { parseYaml, type YamlFile } from '../simulator/scenario-yaml.js';
 import { unknownName } from '../unknown-name.js';
 import { UsageError } from './exit.js';
+import { type Flags, flagsOf } from './flags.js';
 import type { ProxyArgs } from './proxy-options.js';
 import { checkWords } from './words.js';
 
@@ -12,15 +13,6 @@ export interface ProxySettings {
   readonly args: ProxyArgs;
   /** Uses them; what is said of a value that stands in the file is said with the file and the line. */
   checked<T>(use: (args: ProxyArgs) => T): T;
-}
-
-/** The flags that there are, of a builder's own account of them. */
-interface Flags {
-  readonly known: readonly string[];
-  readonly lists: readonly string[];
-  readonly switches: readonly string[];
-  /** Values that are paths. */
-  readonly paths: readonly string[];
 }
 
 /** What only makes sense when it is typed. */
@@ -70,20 +62,13 @@ async function parsed(parser: Argv<ProxyArgs>): Promise<ProxyArgs> {
   return await parser.strict().help(false).version(false).exitProcess(false).fail(fail).parseAsync();
 }
 
-/** yargs knows; its types leave it out. */
-function flagsOf(builder: Argv<ProxyArgs>): Flags {
-  if (!('getOptions' in builder) || typeof builder.getOptions !== 'function') throw new TypeError('another yargs');
-  const options: { key: object; array: string[]; boolean: string[]; normalize: string[] } = builder.getOptions();
-  const known = Object.keys(options.key).filter(flag => !typedOnly.has(flag));
-  return { known, lists: options.array, switches: options.boolean, paths: options.normalize };
-}
-
 function typedFlags(words: readonly string[]): ReadonlySet<string> {
   const flags = words.flatMap(word => /^--(?:no-)?([A-Za-z][\w-]*)/.exec(word)?.[1] ?? []);
   return new Set(flags.map(flag => flag.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)));
 }
 
-function entriesOf(yaml: YamlFile, { known }: Flags): [flag: string, value: unknown][] {
+function entriesOf(yaml: YamlFile, flags: Flags): [flag: string, value: unknown][] {
+  const known = flags.known.filter(flag => !typedOnly.has(flag));
   const { value } = yaml;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw yaml.refusal([

@@ -4,6 +4,7 @@ import { engines } from '../proxy/engines/registry.js';
 import { exiting, UsageError } from './exit.js';
 import { interruptible } from './interrupt.js';
 import { balanceFlags } from './proxy-balance-options.js';
+import { proxyHelp } from './proxy-help.js';
 import { operationFlags } from './proxy-operation-options.js';
 import type { ProxyArgs } from './proxy-options.js';
 import type { ProxySettings } from './proxy-settings.js';
@@ -57,10 +58,7 @@ async function fromFile(file: string): Promise<ProxySettings> {
 }
 
 export function options(yargs: Argv): Argv<ProxyArgs> {
-  return operationFlags(storeOptions(safety(health(balanceFlags(where(yargs))))))
-    .example('$0 proxy --mode sticky --backends 3', 'three toy backends; open http://127.0.0.1:8080 and kill one')
-    .example('$0 proxy --backend http://127.0.0.1:3001 --backend http://127.0.0.1:3002', 'in front of anything')
-    .example('curl -X PUT -d \'{"state":"drain"}\' http://127.0.0.1:8081/backends/backend-2', 'take one out gently');
+  return proxyHelp(operationFlags(storeOptions(safety(health(balanceFlags(where(yargs)))))));
 }
 
 function where(yargs: Argv) {
