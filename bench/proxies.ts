@@ -8,6 +8,7 @@
 import { writeFile } from 'node:fs/promises';
 import yargs from 'yargs';
 import { chosen, machine, namesOf, say, withLab } from './proxies/lab.js';
+import { marksOf } from './proxies/marks.js';
 import type { Peer } from './proxies/peer.js';
 import { peers } from './proxies/peers/registry.js';
 import { type Results, reportOf } from './proxies/report.js';
@@ -49,6 +50,7 @@ await withLab(async lab => {
     all[name] = results;
     const turns = workload.kind === 'load' ? `; median of ${args.rounds} turns of ${args.seconds} s` : '';
     console.log(`\n${name}: ${workload.summary}${turns}\n${reportOf(results)}`);
+    for (const line of marksOf(name, results)) console.log(line);
   }
   const text = `${JSON.stringify({ machine, workloads: all }, undefined, 2)}\n`;
   if (args.json !== undefined) await writeFile(args.json, text);
