@@ -3,46 +3,53 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { ask } from '../proxy/ask.js';
-import { withToys } from '../proxy/toy-backend.js';
-import { withHoldfast } from './holdfast.js';
+import { exchangeUnder, withSix } from '../proxy/steady-clients.js';
+import type { Toy } from '../proxy/toy-backend.js';
+import { until, withHoldfast } from './holdfast.js';
 
 const listens = /listening on (http:\S+:\d+), admin API on (http:\S+:\d+)/;
 
 describe('holdfast proxy at SIGHUP', () => {
-  it('reads its file again; what is wrong with it changes nothing and is said in one line; SIGTERM ends it', () =>
-    withToys([undefined, undefined, undefined], (one, two, three) =>
+  it('reads its file again and drops nothing; what is wrong with it changes nothing and is said in one line', () =>
+    withSix(toys =>
       inFolder(async folder => {
         const file = path.join(folder, 'proxy.yaml');
         const says = (...lines: string[]) => writeFile(file, ['port: 0', 'admin-port: 0', ...lines, ''].join('\n'));
-        const list = (...toys: { url: URL }[]) => `backend: [${toys.map(({ url }) => url.origin).join(', ')}]`;
-        await says(list(one, two), 'access-log: log');
-        await withHoldfast(['proxy', '--config', file], async holdfast => {
-          const hangUp = async (seen: string | RegExp) => {
-            holdfast.child.kill('SIGHUP');
-            await holdfast.sees(seen);
+        const list = (pair: readonly Toy[]) => `backend: [${pair.map(({ url }) => url.origin).join(', ')}]`;
+        await says(list(toys.slice(0, 2)), 'access-log: log');
+        await withHoldfast(['proxy', '--config', file], async ({ sees, output, child, ended }) => {
+          const hangUp = async (nth: number) => {
+            const seen = output.stderr.length;
+            child.kill('SIGHUP');
+            await until(
+              () => /eloaded[:,].*\n/.test(output.stderr.slice(seen)),
+              15_000,
+              () => `reload ${nth}`,
+            );
+            return output.stderr.slice(seen);
           };
-          await holdfast.sees('listening on');
-          const [, url = '', adminUrl = ''] = listens.exec(holdfast.output.stderr) ?? [];
-          await says(list(one, three), 'access-log: log', 'policy: random', 'host: ::1');
-          await hangUp('reloaded: ');
-          expect(holdfast.output.stderr).to.include(
-            `reloaded: backend-3 (${three.url.origin}) added, backend-2 (${two.url.origin}) removed, --policy changed` +
-              '; only a restart would change --host\n',
+          await sees('listening on');
+          const [, url = '', adminUrl = ''] = listens.exec(output.stderr) ?? [];
+          const view = async () => JSON.parse((await ask(adminUrl, '/backends')).text).backends;
+          await exchangeUnder(url, toys, async (pair, nth) => {
+            await says('polic: random');
+            expect(await hangUp(nth)).to.match(
+              /not reloaded, nothing has changed: \S+proxy\.yaml:3:1: unknown setting "polic"\. Did you mean "policy"\?.*\n$/,
+            );
+            expect(await view()).to.have.lengthOf(2);
+            await says(list(pair), 'access-log: log', 'policy: random', 'host: ::1');
+            const said = await hangUp(nth);
+            for (const { url } of pair)
+              expect(said).to.match(new RegExp(` \\(${url.origin}\\) added, .*; only a restart`));
+          });
+          expect(output.stderr).to.include(
+            `${toys[2]?.url.origin} is backend-3 here and would be backend-1 after a restart, and at another proxy: ` +
+              `its browsers would be bound anew. To keep them write backend-3=${toys[2]?.url.origin}\n`,
           );
-          expect(holdfast.output.stderr).to.include(
-            `${three.url.origin} is backend-3 here and would be backend-2 after a restart, and at another proxy: ` +
-              `its browsers would be bound anew. To keep them write backend-3=${three.url.origin}\n`,
-          );
-          await says(list(two), 'polic: random');
-          await hangUp('not reloaded');
-          expect(holdfast.output.stderr).to.match(
-            /not reloaded, nothing has changed: \S+proxy\.yaml:4:1: unknown setting "polic"\. Did you mean "policy"\?.*\n$/,
-          );
-          const { backends } = JSON.parse((await ask(adminUrl, '/backends')).text);
-          expect(backends.map((view: { url: string }) => view.url)).to.deep.equal([one.url.origin, three.url.origin]);
-          expect((await ask(url, '/')).status).to.equal(200);
-          holdfast.child.kill('SIGTERM');
-          expect(await holdfast.ended(), holdfast.output.stderr).to.equal(0);
+          const names = (await view()).map((backend: { name: string }) => backend.name);
+          expect(names).to.deep.equal(['backend-1', 'backend-2']);
+          child.kill('SIGTERM');
+          expect(await ended(), output.stderr).to.equal(0);
         });
       }),
     ));

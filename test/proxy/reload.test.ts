@@ -1,17 +1,16 @@
-import { once } from 'node:events';
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
-import { Agent, get, type IncomingMessage, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
+import { engines } from '#src/proxy/engines/registry.js';
 import type { ProxyOptions } from '#src/proxy/options.js';
 import { planReload } from '#src/proxy/reload.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { cookieOf } from './ask.js';
-import { type Toy, withToys } from './toy-backend.js';
+import { exchangeUnder, withSix } from './steady-clients.js';
+import { withToys } from './toy-backend.js';
 import { affinity, quickHealth, type TestProxy, withPool, withProxy } from './with-proxy.js';
 
 const a = { name: 'a', url: new URL('http://a:1') };
@@ -210,37 +209,17 @@ describe('proxy: reload', () => {
       }),
     ));
 
-  it('drops nothing: a download, a tunnel and a stream of requests while every backend is exchanged three times', () =>
-    withToys(Array(6).fill(slowly), (...toys) => {
-      toys.forEach(echoUpgrades);
-      return withProxy(toys.slice(0, 2), {}, async proxy => {
-        const download = new Promise<Buffer>((resolve, reject) => {
-          get(`${proxy.url}/slow`, answer => buffer(answer).then(resolve, reject)).on('error', reject);
-        });
-        const tunnel = await openTunnel(proxy);
-        const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-        const load = { on: true, statuses: new Set<number>(), servers: new Set<string>() };
-        const loading = Promise.all([askOn(proxy, load, agent), askOn(proxy, load), askOn(proxy, load)]);
-        for (const at of [2, 4, 0]) {
-          await proxy.reload({
-            backends: toys.slice(at, at + 2).map(({ url }, nth) => ({ name: `t${at + nth}`, url })),
-          });
-          load.servers = new Set();
-          while (load.servers.size < 2) await setImmediate();
-          const present = toys.slice(at, at + 2).map(({ name }) => name);
-          expect([...load.servers]).to.have.members(present);
-          expect(await tunnel.echo(`after ${at}`)).to.equal(`after ${at}`);
-        }
-        load.on = false;
-        await loading;
-        agent.destroy();
-        for (const response of slow) response.end('...end');
-        expect((await download).toString()).to.equal('begin...end');
-        expect([...load.statuses]).to.deep.equal([200]);
-        expect(proxy.events.filter(({ kind }) => kind === 'reloaded')).to.have.lengthOf(3);
-        tunnel.close();
-      });
-    }));
+  for (const engine of Object.keys(engines)) {
+    it(`drops nothing while every backend is exchanged, three times (${engine})`, () =>
+      withSix(toys =>
+        withProxy(toys.slice(0, 2), { engine }, async proxy => {
+          await exchangeUnder(proxy.url, toys, (pair, nth) =>
+            proxy.reload({ backends: pair.map(({ name, url }) => ({ name: `${name}-${nth}`, url })) }),
+          );
+          expect(proxy.events.filter(({ kind }) => kind === 'reloaded')).to.have.lengthOf(3);
+        }),
+      ));
+  }
 
   it('opens its log file anew, so that one that was moved away gets nothing more', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-log-'));
@@ -267,53 +246,4 @@ async function boundTo(proxy: TestProxy, backend: string): Promise<string | unde
     if (answer.text === backend) return cookieOf(answer);
   }
   throw new Error(`nobody was bound to ${backend} in ten tries`);
-}
-
-/** Answers with the backend's name; `/slow` begins, and ends when the test says so. */
-function slowly(request: IncomingMessage, response: ServerResponse): void {
-  if (request.url !== '/slow') return void response.end(nameOf(response));
-  response.write('begin');
-  slow.add(response);
-}
-const slow = new Set<ServerResponse>();
-
-function nameOf(response: ServerResponse): string {
-  return String(response.getHeader('holdfast-incarnation')).replace(/-boot-.*/, '');
-}
-
-interface Load {
-  on: boolean;
-  readonly statuses: Set<number>;
-  /** Who has answered what was asked since this set is there. */
-  servers: Set<string>;
-}
-
-async function askOn(proxy: TestProxy, load: Load, agent?: Agent): Promise<void> {
-  while (load.on) {
-    const { servers } = load;
-    const answer = await proxy.ask('/', agent === undefined ? {} : { agent });
-    load.statuses.add(answer.status);
-    servers.add(answer.text);
-  }
-}
-
-function echoUpgrades(toy: Toy): void {
-  toy.server.on('upgrade', (_request, socket) => {
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
-    socket.on('error', () => {});
-    socket.pipe(socket);
-  });
-}
-
-async function openTunnel(proxy: TestProxy): Promise<{ echo(text: string): Promise<string>; close(): void }> {
-  const { hostname, port } = new URL(proxy.url);
-  const socket = connect(Number(port), hostname);
-  const head = 'GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
-  const say = async (text: string) => {
-    socket.write(text);
-    const [chunk] = await once(socket, 'data');
-    return String(chunk);
-  };
-  expect(await say(head)).to.match(/^HTTP\/1\.1 101 /);
-  return { echo: say, close: () => socket.destroy() };
 }
