@@ -35,6 +35,8 @@ const homes: Record<string, RegExp> = {
   'http-proxy': /^src\/(proxy\/engines\/http-proxy|attacks\/weak\/unsigned-affinity)\.ts$/,
   ioredis: /^src\/(sessions\/stores\/redis(\.ts|\/)|simulator\/cluster\/redis-client\.ts$)/,
   pg: /^src\/sessions\/stores\/postgres(\.ts|\/)/,
+  // Whatever else starts processes: workers of the proxy, and nothing in the proxy but what starts them.
+  'node:cluster': /^src\/proxy\/workers\/worker-process\.ts$/,
   'node:child_process': /^src\/simulator\/cluster\//,
   autocannon: /^src\/load\//,
   undici: /^src\/(simulator|proxy\/health)/,

@@ -63,6 +63,7 @@ function labSpec(args: ProxyArgs): ClusterSpec {
 
 function furtherFlags(args: ProxyArgs): string[] {
   const flags = [`--on-lost-affinity=${args['on-lost-affinity']}`, `--same-site=${args['same-site']}`];
+  flags.push(`--workers=${args.workers}`);
   flags.push(...args.trust.map(entry => `--trust=${entry}`));
   if (args['name-backends']) flags.push('--name-backends');
   if (args.pool !== '') flags.push(`--pool=${args.pool}`);

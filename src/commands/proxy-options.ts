@@ -10,6 +10,7 @@ import { UsageError } from './exit.js';
 import { parseMode } from './mode-option.js';
 import { type BalanceArgs, balanceOptions } from './proxy-balance-options.js';
 import { namedBackends, type OperationArgs, operationOptions } from './proxy-operation-options.js';
+import { type WorkersArgs, workersOptions } from './proxy-workers-options.js';
 import { parseCount, parseKey } from './registry-option.js';
 import type { StoreArgs } from './store-options.js';
 
@@ -17,7 +18,7 @@ import type { StoreArgs } from './store-options.js';
 const spanMsMax = 24 * 3_600_000;
 
 /** What `holdfast proxy` was given. */
-export interface ProxyArgs extends StoreArgs, BalanceArgs, OperationArgs {
+export interface ProxyArgs extends StoreArgs, BalanceArgs, OperationArgs, WorkersArgs {
   readonly mode: string;
   readonly backends: number | undefined;
   readonly backend: readonly string[] | undefined;
@@ -67,6 +68,7 @@ export function proxyOptions(
     trusted: trustedAddresses(args),
     namesBackends: args['name-backends'],
     ...operationOptions(args),
+    ...workersOptions(args),
     onEvent,
   };
 }

@@ -22,9 +22,15 @@ export async function serve(
   onHangUp(hangUp(started, async () => next(await read())));
   const proxy = await started.catch(error => explainStart(error, options));
   site.begin();
-  if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
+  const failure = await Promise.race([aborted(signal), proxy.failed]);
   await proxy.close(graceMs);
+  if (failure !== undefined) throw new LabError(failure);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  if (signal.aborted) return Promise.resolve(undefined);
+  return new Promise(resolve => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
 }
 
 /**

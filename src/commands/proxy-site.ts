@@ -84,6 +84,8 @@ function sentenceOf(event: ProxyEvent): string {
       return `${event.backend}: new incarnation ${event.incarnation}; sessions in its memory are gone`;
     case 'drained':
       return `${event.backend}: drained (${event.reason === 'empty' ? 'nobody left' : 'the window is over'})`;
+    case 'worker-lost':
+      return workerSentence(event);
     case 'closing':
       return `closing; ${event.inFlight} in flight`;
     case 'reloaded':
@@ -91,6 +93,11 @@ function sentenceOf(event: ProxyEvent): string {
     case 'reload-refused':
       return `not reloaded, nothing has changed: ${event.reason.replaceAll(/\s*\n\s*/g, '; ')}`;
   }
+}
+
+function workerSentence({ pid, reason, replacedBy }: Extract<ProxyEvent, { kind: 'worker-lost' }>): string {
+  const next = replacedBy === undefined ? '' : `; worker ${replacedBy} takes its place`;
+  return `worker ${pid} ended (${reason}), and what it had in flight is lost${next}`;
 }
 
 function reloadedSentence({ changes, needsRestart }: Extract<ProxyEvent, { kind: 'reloaded' }>): string {

@@ -8,6 +8,7 @@ import { proxyHelp } from './proxy-help.js';
 import { operationFlags } from './proxy-operation-options.js';
 import type { ProxyArgs } from './proxy-options.js';
 import type { ProxySettings } from './proxy-settings.js';
+import { workersFlags } from './proxy-workers-options.js';
 import { refuseStoreUrls, storeOptions } from './store-options.js';
 
 export const proxy: CommandModule<object, ProxyArgs> = {
@@ -58,7 +59,7 @@ async function fromFile(file: string): Promise<ProxySettings> {
 }
 
 export function options(yargs: Argv): Argv<ProxyArgs> {
-  return proxyHelp(operationFlags(storeOptions(safety(health(balanceFlags(where(yargs)))))));
+  return proxyHelp(workersFlags(operationFlags(storeOptions(safety(health(balanceFlags(where(yargs))))))));
 }
 
 function where(yargs: Argv) {

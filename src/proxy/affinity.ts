@@ -1,6 +1,7 @@
 import type { AffinityCookies, AffinityReading } from './affinity-cookie.js';
 import { type AddedHeader, type AnswerHead, type Exchange, nothingAdded } from './exchange.js';
 import type { Member } from './member.js';
+import type { MomentsOfIssue } from './moments-of-issue.js';
 import type { AffinityOptions } from './options.js';
 
 /** Why a browser's cookie does not lead to a backend. `forged` is as good as no cookie: the backend is not told. */
@@ -21,9 +22,6 @@ export interface Binding {
 
 export const unbound: Binding = { claims: undefined, owner: undefined, broken: undefined, untold: false };
 
-/** Moments of issue may run this far ahead of the clock, to give each binding its own. */
-const aheadMsMax = 1000;
-
 /** Browsers whose next request has something to tell. One that never comes again is forgotten when this is full. */
 const untoldMax = 4096;
 
@@ -38,9 +36,10 @@ export class Affinity {
   readonly #members = new Map<string, Member>();
   /** Bound anew when their answer was the first to tell of a new boot, by the moment of issue. */
   readonly #untold = new Set<number>();
-  #lastIssuedMs = 0;
+  readonly #moments: MomentsOfIssue;
 
-  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost']) {
+  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], moments: MomentsOfIssue) {
+    this.#moments = moments;
     this.#cookies = cookies;
     this.#onLost = onLost;
   }
@@ -100,7 +99,7 @@ export class Affinity {
     const backendId = this.#ids.get(member);
     if (backendId === undefined) return nothingAdded;
     if (!same && claims !== undefined) binding.owner?.bound.forget(claims.issuedMs);
-    const issuedMs = same ? claims.issuedMs : this.#momentOfIssue(nowMs);
+    const issuedMs = same ? claims.issuedMs : this.#moments.next(nowMs);
     member.bound.see(issuedMs, nowMs);
     if (!same && binding.owner === member && binding.broken === undefined) this.#tellNext(issuedMs);
     // Another proxy may have known a newer boot when it wrote the name into the cookie.
@@ -112,12 +111,6 @@ export class Affinity {
   #tellNext(issuedMs: number): void {
     this.#untold.add(issuedMs);
     if (this.#untold.size > untoldMax) for (const first of this.#untold) return void this.#untold.delete(first);
-  }
-
-  #momentOfIssue(nowMs: number): number {
-    const next = this.#lastIssuedMs + 1;
-    this.#lastIssuedMs = next > nowMs && next < nowMs + aheadMsMax ? next : nowMs;
-    return this.#lastIssuedMs;
   }
 }
 

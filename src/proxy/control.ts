@@ -7,6 +7,7 @@ import type { ProxyEvent, ProxyOptions, RunningProxy } from './options.js';
 import { ownVersion } from './own-version.js';
 import { BackendPool } from './pool.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
+import { servingOptions } from './serving.js';
 
 type MakeCrew = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => Crew;
 
@@ -53,7 +54,8 @@ export class Control implements AdminControl {
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
     const adminUrl = this.#admin?.url;
     this.#tell({ kind: 'listening', url, adminUrl });
-    return { url, adminUrl, reload: read => this.reload(read), close: graceMs => this.close(graceMs) };
+    const { failed } = this.#crew;
+    return { url, adminUrl, failed, reload: read => this.reload(read), close: graceMs => this.close(graceMs) };
   }
 
   reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void> {
@@ -85,7 +87,7 @@ export class Control implements AdminControl {
       const plan = planReload(this.#options, await read());
       const wanted = plan.added.filter(backend => !this.#isHere(backend, plan));
       if (this.#closed !== undefined) return;
-      await this.#crew.reload(plan.options);
+      await this.#crew.reload(servingOptions(plan.options));
       await this.#apply(plan, wanted);
       this.#past.reloads.applied += 1;
       this.#past.reloadedMs = Date.now();

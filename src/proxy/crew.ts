@@ -7,6 +7,8 @@ import type { ServingOptions } from './serving.js';
  * of the pool, or its workers, which are told of them.
  */
 export interface Crew {
+  /** Resolves when it cannot go on serving, with the reason as a sentence; closing it is the caller's. */
+  readonly failed: Promise<string>;
   /** Resolves when the port is bound; rejects with the system's error (`EADDRINUSE`, `EACCES`). */
   listen(): Promise<{ readonly port: number }>;
   /** A backend joined the pool: before the first exchange that could be for it. */

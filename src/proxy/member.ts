@@ -253,16 +253,9 @@ export class Member implements Backend {
     };
   }
 
-  /** Takes over what another process knows. Facts of a boot before the one that is known here are on their way since before. */
+  /** Takes over what another process knows. */
   adopt(facts: MemberFacts): void {
-    if (facts.boot > this.#boot) this.bound.clear();
-    if (facts.boot >= this.#boot) {
-      this.#boot = facts.boot;
-      this.#incarnation = facts.incarnation;
-      this.#selfNamed = facts.selfNamed;
-      this.#namedMs = facts.namedMs;
-      this.#bornMs = facts.bornMs;
-    }
+    this.#adoptBoot(facts);
     this.#probed = facts.probed;
     this.#healthy = facts.healthy;
     this.#ejected = facts.ejected;
@@ -277,6 +270,18 @@ export class Member implements Backend {
     // The row that led to an ejection is not counted on when it is over.
     if (facts.ejected) this.ejection.succeeded();
     this.#settle('as the primary says');
+  }
+
+  /** A name that was learnt here just now may be news to them: what they said before is then on its way still. */
+  #adoptBoot({ boot, incarnation, selfNamed, namedMs, bornMs }: MemberFacts): void {
+    if (boot < this.#boot && incarnation !== this.#incarnation) return;
+    const another = boot > this.#boot || (this.#selfNamed && incarnation !== this.#incarnation);
+    if (another) this.bound.clear();
+    this.#boot = boot;
+    this.#incarnation = incarnation;
+    this.#selfNamed = selfNamed;
+    this.#namedMs = namedMs;
+    this.#bornMs = bornMs;
   }
 
   #become(incarnation: string, bornMs: number): void {

@@ -40,6 +40,8 @@ export interface ProxyOptions {
   readonly namesBackends?: boolean;
   /** A file that gets one line of JSON for each request (`access-log.ts`); `-` is stdout. Undefined: none. */
   readonly accessLog?: string | undefined;
+  /** Processes that serve; 1, unless given, is this process itself. */
+  readonly workers?: number;
   readonly onEvent: (event: ProxyEvent) => void;
 }
 
@@ -76,11 +78,19 @@ export type ProxyEvent =
   | { readonly kind: 'incarnation'; readonly backend: string; readonly incarnation: string }
   | { readonly kind: 'drained'; readonly backend: string; readonly reason: 'empty' | 'window' }
   | { readonly kind: 'listening'; readonly url: string; readonly adminUrl: string | undefined }
-  | { readonly kind: 'closing'; readonly inFlight: number }
   /** Other options hold now, but for those that need a restart. Both are words for the log: see `reload.ts`. */
   | { readonly kind: 'reloaded'; readonly changes: readonly string[]; readonly needsRestart: readonly string[] }
   /** They could not be read or used: nothing has changed. */
-  | { readonly kind: 'reload-refused'; readonly reason: string };
+  | { readonly kind: 'reload-refused'; readonly reason: string }
+  | {
+      readonly kind: 'worker-lost';
+      readonly pid: number;
+      /** Its signal or exit code. */
+      readonly reason: string;
+      /** Undefined: nobody takes its place any more. */
+      readonly replacedBy: number | undefined;
+    }
+  | { readonly kind: 'closing'; readonly inFlight: number };
 
 export interface RunningProxy {
   readonly url: string;
@@ -91,6 +101,8 @@ export interface RunningProxy {
    * Resolves when all is done; calls are carried out one after the other.
    */
   reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void>;
+  /** Resolves when it cannot go on, with the reason as a sentence; what still serves does so until it is closed. */
+  readonly failed: Promise<string>;
   /** Stops accepting, lets what is in flight finish for at most `graceMs`, stops the probes. Idempotent. */
   close(graceMs: number): Promise<void>;
 }

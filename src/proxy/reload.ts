@@ -24,6 +24,7 @@ export interface ReloadPlan {
 const fates: Readonly<Record<keyof ProxyOptions, readonly ['live' | 'restart' | 'own', flag: string]>> = {
   host: ['restart', '--host'],
   port: ['restart', '--port'],
+  workers: ['restart', '--workers'],
   admin: ['restart', '--admin-port'],
   engine: ['restart', '--engine'],
   limits: ['restart', 'the limits'],

@@ -9,6 +9,7 @@ import { Front } from './front.js';
 import { hashKeyExpected, keyReader } from './hash-key.js';
 import type { Member } from './member.js';
 import { type ProxyCounts, ProxyMetrics } from './metrics.js';
+import { MomentsOfIssue, type Share } from './moments-of-issue.js';
 import type { ProxyOptions } from './options.js';
 import type { BackendPool } from './pool.js';
 import { Heart } from './proxy.js';
@@ -18,7 +19,17 @@ import { type IsTrusted, trustedPeers } from './trusted-peers.js';
 import { readVitals } from './vitals.js';
 
 /** What serving needs to know. Plain data: it can be sent to another process. */
-export type ServingOptions = Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'onEvent'>;
+export interface ServingOptions
+  extends Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'workers' | 'onEvent'> {
+  /** Which of several workers this is. */
+  readonly share?: Share;
+}
+
+/** Whatever else is there, functions or the admin token, has no business in another process. */
+export function servingOptions(options: ProxyOptions): ServingOptions {
+  const { admin, backends, health, drainMs, workers, onEvent, ...serving } = options;
+  return serving;
+}
 
 /** What decides about a request; exchanged as a whole. */
 interface Conduct {
@@ -32,18 +43,23 @@ export class Serving implements Crew {
   readonly #options: ServingOptions;
   readonly #pool: BackendPool;
   readonly #metrics = new ProxyMetrics();
+  /** Outlives the affinity that a reload exchanges. */
+  readonly #moments: MomentsOfIssue;
   #conduct: Conduct;
   #log: AccessLog | undefined;
   /** Those of logs that are closed. */
   #lostLines = 0;
   readonly #engine: Engine;
   readonly #front: Front;
+  /** Never: what fails here ends this process. */
+  readonly failed = new Promise<never>(() => {});
   #listening = false;
 
   /** Throws for an unknown engine or policy and for an unusable key ring. */
   constructor(options: ServingOptions, pool: BackendPool) {
     this.#options = options;
     this.#pool = pool;
+    this.#moments = new MomentsOfIssue(options.share);
     this.#conduct = this.#conductOf(options);
     const { make } = named('engine', options.engine, engines);
     const onExchange = (exchange: Exchange) => void this.#conduct.heart.serve(exchange);
@@ -77,15 +93,15 @@ export class Serving implements Crew {
   }
 
   /** Who decides in the same process shares the members. */
-  tell(): void {}
+  tell(_member: Member): void {}
 
-  leave(): void {}
+  leave(_member: Member): void {}
 
   refresh(): Promise<void> {
     return Promise.resolve();
   }
 
-  counts(): readonly ProxyCounts[] {
+  counts(): readonly [ProxyCounts] {
     const { counts } = this.#metrics;
     Object.assign(counts.vitals, readVitals(), { lostLogLines: this.#lostLines + (this.#log?.lost ?? 0) });
     return [counts];
@@ -100,7 +116,7 @@ export class Serving implements Crew {
 
   #conductOf(options: ServingOptions): Conduct {
     const policy = policyOf(options);
-    const affinity = affinityOf(options);
+    const affinity = affinityOf(options, this.#moments);
     const heart = new Heart({
       pool: this.#pool,
       policy,
@@ -121,8 +137,8 @@ async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undef
   return AccessLog.open(accessLog);
 }
 
-function affinityOf({ affinity }: ServingOptions): Affinity | undefined {
-  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost);
+function affinityOf({ affinity }: ServingOptions, moments: MomentsOfIssue): Affinity | undefined {
+  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost, moments);
 }
 
 function policyOf({ policy, hashKey }: ServingOptions): RoutingPolicy {

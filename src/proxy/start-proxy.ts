@@ -1,6 +1,7 @@
 import { Control } from './control.js';
 import type { ProxyOptions, RunningProxy } from './options.js';
-import { Serving } from './serving.js';
+import { Serving, servingOptions } from './serving.js';
+import { Workers } from './workers/workers.js';
 
 /** Where each default comes from stands beside it; the caller adds backends, affinity and what it does with events. */
 export const defaultProxyOptions = {
@@ -33,7 +34,11 @@ export const defaultProxyOptions = {
  * unusable key ring, and with the system's error when a port cannot be bound; nothing is left running then.
  */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
-  const control = new Control(options, pool => new Serving(options, pool));
+  const { workers = 1 } = options;
+  const serving = servingOptions(options);
+  const control = new Control(options, (pool, onEvent) =>
+    workers === 1 ? new Serving(serving, pool) : new Workers(serving, workers, pool, onEvent),
+  );
   try {
     return await control.start();
   } catch (error) {

@@ -1,0 +1,103 @@
+import type { Member, MemberFacts } from '../member.js';
+import { BackendPool, type Primary } from '../pool.js';
+import { Serving, type ServingOptions } from '../serving.js';
+import { factsOfError, type ToPrimary, type ToWorker, type WorkerReport } from './messages.js';
+
+type Serve = Extract<ToWorker, { kind: 'serve' }>;
+
+/** Unasked. A worker that dies takes with it what it counted and whom it saw since its last report. */
+const reportEveryMs = 1000;
+
+/**
+ * What serves in a worker. Its pool follows the primary's: what must be decided once is told, and comes back as facts.
+ * Only the name of a boot is taken over at once, for the very answer that tells it needs it in its cookie.
+ */
+export class Following implements Primary {
+  readonly #tell: (message: ToPrimary) => void;
+  readonly #pool: BackendPool;
+  readonly #serving: Serving;
+  /** Suspects that the primary was told of and has not spoken of since: while all are down, each request finds some. */
+  readonly #told = new Set<Member>();
+
+  constructor({ options, members }: Serve, tell: (message: ToPrimary) => void) {
+    this.#tell = tell;
+    this.#pool = new BackendPool({
+      ...poolSettings(options),
+      now: Date.now,
+      random: Math.random,
+      onEvent: () => {},
+      onSuspect: member => this.#suspect(member),
+      primary: this,
+    });
+    this.#serving = new Serving(options, this.#pool);
+    for (const facts of members) this.adopt(facts);
+  }
+
+  /** Rejects with the system's error. */
+  async listen(): Promise<void> {
+    const { port } = await this.#serving.listen();
+    this.#tell({ kind: 'listening', port });
+    setInterval(() => this.report(0), reportEveryMs).unref();
+  }
+
+  adopt(facts: MemberFacts): void {
+    const member = this.#pool.find(facts.name) ?? this.#join(facts);
+    this.#told.delete(member);
+    this.#pool.adopt(member, facts);
+  }
+
+  left(backend: string): void {
+    const member = this.#pool.remove(backend);
+    if (member === undefined) return;
+    this.#told.delete(member);
+    this.#serving.leave(member);
+  }
+
+  report(number: number): void {
+    const [counts] = this.#serving.counts();
+    const backends = this.#pool.members.map(member => ({
+      name: member.name,
+      inFlight: member.inFlight.size,
+      boot: member.boot,
+      bound: member.bound.takeNews(),
+    }));
+    const report: WorkerReport = { backends, counts };
+    this.#tell({ kind: 'report', number, report });
+  }
+
+  async reload(number: number, options: ServingOptions): Promise<void> {
+    const error = await this.#serving.reload(options).then(() => undefined, factsOfError);
+    if (error === undefined) this.#pool.change(poolSettings(options));
+    this.#tell({ kind: 'reloaded', number, error });
+  }
+
+  async close(graceMs: number): Promise<void> {
+    await this.#serving.close(graceMs);
+    this.report(0);
+  }
+
+  failures({ name }: Member): void {
+    this.#tell({ kind: 'failures', backend: name });
+  }
+
+  learnt({ name }: Member, incarnation: string, asked: number): void {
+    this.#tell({ kind: 'learnt', backend: name, incarnation, asked });
+  }
+
+  #suspect(member: Member): void {
+    if (this.#told.has(member)) return;
+    this.#told.add(member);
+    this.#tell({ kind: 'suspect', backend: member.name });
+  }
+
+  #join({ name, url }: MemberFacts): Member {
+    const member = this.#pool.add(new URL(url), { name });
+    this.#serving.join(member);
+    return member;
+  }
+}
+
+/** A drain is begun and ended by the primary. */
+function poolSettings({ affinity, slowStartMs }: ServingOptions) {
+  return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, slowStartMs };
+}

@@ -1,0 +1,157 @@
+import type { Crew } from '../crew.js';
+import type { Member } from '../member.js';
+import { type ProxyCounts, ProxyMetrics } from '../metrics.js';
+import type { ProxyEvent } from '../options.js';
+import type { BackendPool } from '../pool.js';
+import type { ServingOptions } from '../serving.js';
+import { vitalsOfGone } from '../vitals.js';
+import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
+import { Restarts, tooManyLost } from './restarts.js';
+import { prepareWorkers, WorkerProcess } from './worker-process.js';
+
+/*
+ * primary:  health checks, orders, admin API -> pool -- facts of a member ------------------------> pool
+ *                                                 ^                                                   |
+ *                                                 '-- suspect, failures, learnt, report --- engine, heart, affinity
+ *                                                                                                 :each worker
+ */
+
+/**
+ * Serves in several processes. The pool of this one decides; those of the workers follow it, all told the same in the
+ * same order. A worker that is lost takes what it had in flight with it, and another one takes its place.
+ */
+export class Workers implements Crew {
+  readonly failed: Promise<string>;
+  #options: ServingOptions;
+  readonly #pool: BackendPool;
+  readonly #onEvent: (event: ProxyEvent) => void;
+  /** By place: from 0, as many as there are to be. */
+  readonly #processes: WorkerProcess[] = [];
+  readonly #reports = new Map<WorkerProcess, WorkerReport>();
+  /** What those that are gone had counted: a counter never goes back. */
+  readonly #gone = new ProxyMetrics();
+  readonly #restarts = new Restarts();
+  readonly #size: number;
+  #fail = (_reason: string): void => {};
+  #phase: 'starting' | 'serving' | 'closing' = 'starting';
+
+  constructor(options: ServingOptions, size: number, pool: BackendPool, onEvent: (event: ProxyEvent) => void) {
+    this.#options = options;
+    this.#size = size;
+    this.#pool = pool;
+    this.#onEvent = onEvent;
+    this.failed = new Promise(resolve => (this.#fail = resolve));
+  }
+
+  async listen(): Promise<{ readonly port: number }> {
+    prepareWorkers();
+    for (let place = 0; place < this.#size; place += 1) this.#start(place);
+    const [port = 0] = await Promise.all(this.#processes.map(each => each.listening));
+    this.#phase = 'serving';
+    for (const [place, worker] of this.#processes.entries()) {
+      if (worker.reasonOfEnd !== undefined) this.#replace(place, worker);
+    }
+    return { port };
+  }
+
+  join(member: Member): void {
+    this.tell(member);
+  }
+
+  tell({ facts }: Member): void {
+    this.#sendAll({ kind: 'member', facts });
+  }
+
+  leave({ name }: Member): void {
+    this.#sendAll({ kind: 'left', backend: name });
+  }
+
+  async refresh(): Promise<void> {
+    await Promise.all(this.#processes.map(each => each.report()));
+  }
+
+  counts(): readonly ProxyCounts[] {
+    return [this.#gone.counts, ...[...this.#reports.values()].map(({ counts }) => counts)];
+  }
+
+  /** All or none: two sets of options side by side would be nobody's. */
+  async reload(options: ServingOptions): Promise<void> {
+    const before = this.#options;
+    this.#options = options;
+    try {
+      await Promise.all(this.#processes.map(each => each.reload(options)));
+    } catch (error) {
+      this.#options = before;
+      await Promise.allSettled(this.#processes.map(each => each.reload(before)));
+      throw error;
+    }
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#phase = 'closing';
+    await Promise.all(this.#processes.map(each => each.close(graceMs)));
+  }
+
+  #sendAll(message: ToWorker): void {
+    for (const each of this.#processes) each.send(message);
+  }
+
+  #start(place: number): WorkerProcess {
+    const members = this.#pool.members.map(({ facts }) => facts);
+    const options = { ...this.#options, share: { nth: place, of: this.#size } };
+    const worker = new WorkerProcess({ kind: 'serve', options, members }, message => this.#hear(worker, message));
+    this.#processes[place] = worker;
+    void worker.ended.then(() => this.#lost(place, worker));
+    return worker;
+  }
+
+  #hear(worker: WorkerProcess, message: ToPrimary): void {
+    if (message.kind === 'report') this.#takeNote(worker, message.report);
+    const member = 'backend' in message ? this.#pool.find(message.backend) : undefined;
+    if (member === undefined) return;
+    if (message.kind === 'suspect') this.#pool.suspect(member);
+    else if (message.kind === 'failures') this.#pool.ejectIfSpared(member);
+    else if (message.kind === 'learnt') this.#learn(member, message.incarnation, message.asked);
+  }
+
+  /** They are told in any case: another worker may have learnt of the boot first, and this one counted it apart. */
+  #learn(member: Member, incarnation: string, asked: number): void {
+    member.learn(incarnation, asked);
+    this.tell(member);
+  }
+
+  #takeNote(worker: WorkerProcess, report: WorkerReport): void {
+    this.#reports.set(worker, report);
+    for (const { name, boot, bound } of report.backends) {
+      const member = this.#pool.find(name);
+      // Of another boot: whoever was bound to it is bound to nothing now.
+      if (member?.boot === boot) member.bound.add(bound);
+    }
+    this.#countInFlight();
+  }
+
+  #countInFlight(): void {
+    for (const member of this.#pool.members) member.inFlightElsewhere = 0;
+    for (const { backends } of this.#reports.values()) {
+      for (const { name, inFlight } of backends) {
+        const member = this.#pool.find(name);
+        if (member !== undefined) member.inFlightElsewhere += inFlight;
+      }
+    }
+  }
+
+  #lost(place: number, worker: WorkerProcess): void {
+    const report = this.#reports.get(worker);
+    if (report !== undefined) this.#gone.add({ ...report.counts, vitals: vitalsOfGone(report.counts.vitals) });
+    this.#reports.delete(worker);
+    this.#countInFlight();
+    // Before all serve it is a start that fails, and then nobody is to be lost any more.
+    if (this.#phase === 'serving') this.#replace(place, worker);
+  }
+
+  #replace(place: number, { pid, reasonOfEnd: reason = '' }: WorkerProcess): void {
+    const replacedBy = this.#restarts.mayGoOn(performance.now()) ? this.#start(place).pid : undefined;
+    this.#onEvent({ kind: 'worker-lost', pid, reason, replacedBy });
+    if (replacedBy === undefined) this.#fail(tooManyLost);
+  }
+}
