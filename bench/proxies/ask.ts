@@ -40,7 +40,8 @@ export function exchange(socket: Socket, request: string): Promise<Answer> {
     const take = (chunk: Buffer): void => {
       received += chunk.toString('latin1');
       const answer = read(received);
-      if (answer !== undefined) settle(() => resolve(answer));
+      if (answer === undefined) return;
+      settle(() => (answer instanceof Error ? reject(answer) : resolve(answer)));
     };
     socket.on('data', take).on('error', reject).on('close', ended);
     socket.write(request);
@@ -48,12 +49,12 @@ export function exchange(socket: Socket, request: string): Promise<Answer> {
 }
 
 /** A whole answer at the start of what was received. */
-function read(received: string): Answer | undefined {
+function read(received: string): Answer | Error | undefined {
   const end = received.indexOf(headEnd);
   if (end === -1) return undefined;
   const head = received.slice(0, end);
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
-  if (length === undefined) throw new Error(`an answer without Content-Length: ${head}`);
+  if (length === undefined) return new Error(`an answer without Content-Length: ${head}`);
   const bytes = end + headEnd.length + Number(length);
   if (received.length < bytes) return undefined;
   return { status: Number(head.split(' ', 2)[1]), head, body: received.slice(end + headEnd.length, bytes), bytes };

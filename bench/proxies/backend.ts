@@ -1,37 +1,48 @@
 /**
  * The backends behind every proxy where nginx is not installed: raw sockets and canned answers, one process that listens
- * on as many ports as it is told. It believes its client.
+ * on as many ports as it is told.
  *
  *   backend.js port[,port...]
  */
 import { createServer, type Socket } from 'node:net';
 import { bigBody, smallBody } from './answers.js';
 
+const headEnd = '\r\n\r\n';
+const contentLength = /\r\ncontent-length: *(\d+)/i;
+const closes = /\r\nconnection: *close/i;
+
 const small = answer('application/json', smallBody);
 const big = answer('application/octet-stream', bigBody);
-const headEnd = '\r\n\r\n';
+const last = answer('application/json', smallBody, 'Connection: close\r\n');
 
 function answer(type: string, body: string, more = ''): Buffer {
-  return Buffer.from(
-    `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n${more}Content-Length: ${Buffer.byteLength(body)}${headEnd}${body}`,
-  );
+  const fields = `Content-Type: ${type}\r\n${more}Content-Length: ${Buffer.byteLength(body)}`;
+  return Buffer.from(`HTTP/1.1 200 OK\r\n${fields}${headEnd}${body}`);
 }
 
+function answerTo(head: string): Buffer {
+  if (closes.test(head)) return last;
+  return head.startsWith('GET /big ') ? big : small;
+}
+
+/** It believes that a head arrives in one piece. */
 function serve(socket: Socket): void {
   /** Bytes of a request's body still to come. */
   let left = 0;
-  let path = '';
+  let reply = small;
   socket.on('error', () => {});
   socket.on('data', (chunk: Buffer) => {
     if (left === 0) {
       const end = chunk.indexOf(headEnd);
       const head = chunk.toString('latin1', 0, end);
-      path = head.split(' ', 2)[1] ?? '';
-      left = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0) - (chunk.length - end - headEnd.length);
+      reply = answerTo(head);
+      left = Number(contentLength.exec(head)?.[1] ?? 0) - (chunk.length - end - headEnd.length);
     } else {
       left -= chunk.length;
     }
-    if (left === 0) socket.write(path === '/big' ? big : small);
+    if (left > 0) return;
+    if (reply === last) socket.end(reply);
+    else socket.write(reply);
   });
 }
 

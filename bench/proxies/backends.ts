@@ -3,6 +3,7 @@ import path from 'node:path';
 import { bigBody, smallBody } from './answers.js';
 import { runNginx } from './peers/nginx.js';
 import { cores, isOnPath, start } from './processes.js';
+import { comesToAnswer } from './standing.js';
 
 /** nginx answers for less than any program of ours could: what is behind the proxies must not be what is measured. */
 export const backendKind = isOnPath('nginx') ? 'nginx' : 'raw sockets in Node';
@@ -10,8 +11,12 @@ export const backendKind = isOnPath('nginx') ? 'nginx' : 'raw sockets in Node';
 /** One process that answers on all ports. */
 export async function startBackends(ports: readonly number[], folder: string): Promise<void> {
   const script = path.join(import.meta.dirname, 'backend.js');
-  if (backendKind === 'nginx') start(cores.others, await nginxBackend(ports, folder));
-  else start(cores.others, { command: process.execPath, args: [script, ports.join(',')] });
+  const command =
+    backendKind === 'nginx'
+      ? await nginxBackend(ports, folder)
+      : { command: process.execPath, args: [script, ports.join(',')] };
+  const child = start(cores.others, command);
+  await comesToAnswer('the backend', child, new URL(`http://127.0.0.1:${ports[0]}`));
 }
 
 async function nginxBackend(ports: readonly number[], folder: string) {

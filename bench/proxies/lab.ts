@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { unknownName } from '#src/unknown-name.js';
@@ -38,13 +38,15 @@ export async function withFolder(use: (folder: string) => Promise<void>): Promis
     process.exit(4);
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
-  process.once('exit', tellAllToStop);
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-'));
+  process.once('exit', () => {
+    tellAllToStop();
+    rmSync(folder, { recursive: true, force: true });
+  });
   try {
     await use(folder);
   } finally {
     await stopAll();
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

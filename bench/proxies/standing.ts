@@ -38,7 +38,7 @@ export async function stand(name: string, peer: Peer, ground: Ground): Promise<S
 }
 
 /** It may need a health check first. */
-async function comesToAnswer(name: string, child: ChildProcess, origin: URL): Promise<void> {
+export async function comesToAnswer(name: string, child: ChildProcess, origin: URL): Promise<void> {
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-2_000);
