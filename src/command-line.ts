@@ -25,14 +25,15 @@ export async function runCommandLine(words: readonly string[]): Promise<void> {
     checkWords(words, Object.keys(commands));
     const one = commands[words[0] ?? ''];
     const loaded = await Promise.all((one === undefined ? Object.values(commands) : [one]).map(load => load()));
-    await yargs([...words])
+    const parser = yargs([...words]);
+    await parser
       .scriptName('holdfast')
       .usage('$0 <command>\n\nShows what happens to users’ sessions when a server dies.')
       .command(loaded)
       .demandCommand(1, 'which command? For a first look: holdfast start')
       .strict()
       .exitProcess(false)
-      .fail((message, error, parser) => failUsage(message, error, parser, words[0]))
+      .fail((message, error) => failUsage(message, error, parser, words[0]))
       .epilogue(
         `Exit codes: ${exitCodes.ok} all expectations met · ${exitCodes.failed} one failed · ` +
           `${exitCodes.inconclusive} inconclusive · ${exitCodes.usage} bad usage or scenario · ` +

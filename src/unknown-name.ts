@@ -11,10 +11,12 @@ export function unknownName(kind: string, given: string, known: readonly string[
   return `unknown ${kind} "${shown}".${hint} Known: ${known.join(', ')}.`;
 }
 
-function nearest(given: string, known: readonly string[]): string | undefined {
+/** Undefined when none is near enough to be what was meant. */
+export function nearest(given: string, known: readonly string[]): string | undefined {
   const ranked = known
-    .map(name => ({ name, steps: distance(given.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.steps - b.steps);
+    // Of two that are equally near, the one that begins alike: few people mistype the first letter.
+    .map(name => ({ name, steps: distance(given.toLowerCase(), name.toLowerCase()), begins: given[0] === name[0] }))
+    .sort((a, b) => a.steps - b.steps || Number(b.begins) - Number(a.begins));
   const best = ranked[0];
   return best !== undefined && best.steps <= Math.max(2, Math.floor(best.name.length / 3)) ? best.name : undefined;
 }

@@ -1,6 +1,8 @@
 import type { Argv } from 'yargs';
 import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../simulator/errors.js';
 import type { VerdictWord } from '../simulator/verdict.js';
+import { nearest } from '../unknown-name.js';
+import { flagsOf } from './flags.js';
 import { errorColours } from './streams.js';
 
 /** Exit codes: a contract with scripts and CI. */
@@ -70,6 +72,29 @@ function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
+/** What yargs says, with what was expected. */
+export function usageSentence(message: string, known: readonly string[]): string {
+  const [, flag, given, choices] =
+    /^Invalid values:\s+Argument: ([\w-]+), Given: (.*), Choices: (.*)$/.exec(message) ?? [];
+  if (flag !== undefined) return `--${flag} ${given}: expected one of ${choices}.`;
+  const unknown = /^Unknown arguments?: (.*)$/.exec(message)?.[1];
+  // Each with a dash in it is named twice, as it was typed and as code would spell it.
+  const typed = unknown
+    ?.split(', ')
+    .filter((name, index, all) => index === 0 || !all.some(other => isSame(other, name)));
+  if (typed === undefined) return message.endsWith('.') || message.endsWith('?') ? message : `${message}.`;
+  return typed.map(name => unknownFlag(name, known)).join(' ');
+}
+
+function isSame(kebab: string, camel: string): boolean {
+  return kebab !== camel && kebab.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase()) === camel;
+}
+
+function unknownFlag(name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  return `unknown flag --${name}.${meant === undefined ? '' : ` Did you mean --${meant}?`}`;
+}
+
 /** What yargs calls for an unknown flag or command, or a missing one. Throws, for yargs would go on. */
 export function failUsage(
   message: string | null,
@@ -80,6 +105,7 @@ export function failUsage(
   if (message === null && error !== undefined) throw error;
   const help = command === undefined || command.startsWith('-') ? 'holdfast --help' : `holdfast ${command} --help`;
   if (command === undefined) parser.showHelp('error');
-  process.stderr.write(`${errorColours().red('holdfast:')} ${message ?? 'bad usage'}. See: ${help}\n`);
+  const sentence = usageSentence(message ?? 'bad usage.', flagsOf(parser).known);
+  process.stderr.write(`${errorColours().red('holdfast:')} ${sentence} See: ${help}\n`);
   throw new SaidAlready(message ?? '');
 }

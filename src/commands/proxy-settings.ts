@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Argv } from 'yargs';
 import { parseYaml, type YamlFile } from '../simulator/scenario-yaml.js';
 import { unknownName } from '../unknown-name.js';
-import { UsageError } from './exit.js';
+import { UsageError, usageSentence } from './exit.js';
 import { type Flags, flagsOf } from './flags.js';
 import type { ProxyArgs } from './proxy-options.js';
 import { checkWords } from './words.js';
@@ -57,7 +57,7 @@ function readText(file: string): string {
 
 async function parsed(parser: Argv<ProxyArgs>): Promise<ProxyArgs> {
   const fail = (message: string | null, error: Error | undefined): never => {
-    throw message === null && error !== undefined ? error : new UsageError(message ?? 'bad usage');
+    throw message === null && error !== undefined ? error : new UsageError(usageSentence(message ?? 'bad usage', []));
   };
   return await parser.strict().help(false).version(false).exitProcess(false).fail(fail).parseAsync();
 }
@@ -107,10 +107,10 @@ function fromFolder(folder: string, text: string): string {
   return text === '-' || text === '' ? text : path.resolve(folder, text);
 }
 
-/** A message begins with its flag, or with yargs' words for it. */
+/** A message begins with its flag. */
 function placed(error: unknown, yaml: YamlFile, typed: ReadonlySet<string>): unknown {
   if (!(error instanceof UsageError)) return error;
-  const flag = /(?:^--|Argument: )([a-z][a-z-]*)/.exec(error.message)?.[1] ?? '';
+  const flag = /^--([a-z][a-z-]*)/.exec(error.message)?.[1] ?? '';
   const inFile = typeof yaml.value === 'object' && yaml.value !== null && Object.hasOwn(yaml.value, flag);
   return inFile && !typed.has(flag) ? new UsageError(`${yaml.placeOf([flag])}: ${error.message}`) : error;
 }

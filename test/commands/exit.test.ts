@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
+import { usageSentence } from '#src/commands/exit.js';
 
 describe('a command that was interrupted', () => {
   it('does not wait for what goes on looking, and answers with its exit code', () => {
@@ -17,4 +18,19 @@ describe('a command that was interrupted', () => {
     expect(status, stderr).to.equal(130);
     expect(performance.now() - began).to.be.lessThan(9_000);
   });
+});
+
+describe('what is said of a wrong command line', () => {
+  const known = ['seed', 'health-path', 'port'];
+  for (const [message, sentence] of [
+    ['Unknown argument: sede', 'unknown flag --sede. Did you mean --seed?'],
+    ['Unknown arguments: health-pth, healthPth', 'unknown flag --health-pth. Did you mean --health-path?'],
+    ['Unknown arguments: a-b, aB, nothing', 'unknown flag --a-b. unknown flag --nothing.'],
+    ['Unknown arguments: aB, other', 'unknown flag --aB. unknown flag --other.'],
+    ['Invalid values:\n  Argument: x-y, Given: "q", Choices: "on", "off"', '--x-y "q": expected one of "on", "off".'],
+    ['Not enough arguments following: port', 'Not enough arguments following: port.'],
+    ['which command?', 'which command?'],
+  ] as const) {
+    it(sentence, () => expect(usageSentence(message, known)).to.equal(sentence));
+  }
 });

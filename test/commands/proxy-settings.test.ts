@@ -29,7 +29,7 @@ const bad: readonly [name: string, text: string, says: string][] = [
   ['an empty list', 'backend: []', ':1:10: backend: expected a list of plain values, at least one'],
   ['no value', 'pool:', ':1: --pool: its value is empty'],
   ['a word for a switch', 'name-backends: maybe', ':1:16: name-backends: expected true or false'],
-  ['none of the choices', 'host: x\naffinity: perhaps', ':2: Invalid values:'],
+  ['none of the choices', 'host: x\naffinity: perhaps', ':2: --affinity "perhaps": expected one of "on", "off"'],
   ['a bare number for a time', 'drain: 30', ':1: --drain "30": expected a time such as 500ms'],
   ['trust in no address', 'trust: localhost', ':1: --trust: "localhost"'],
   ['one backend twice', 'backend: [http://a:1, "http://a:1/"]', ':1: --backend http://a:1 is given twice'],

@@ -22,7 +22,12 @@ interface Row {
 const rows: readonly Row[] = [
   { name: 'no command', alone: true, args: [], code: 3, says: ['holdfast <command>', 'which command?'] },
   { name: 'an unknown command', alone: true, args: ['strat'], code: 3, says: ['start'] },
-  { name: 'an unknown flag', args: ['run', killOne, '--sede', '7'], code: 3, says: ['sede', 'holdfast run --help'] },
+  {
+    name: 'an unknown flag',
+    args: ['run', killOne, '--sede', '7'],
+    code: 3,
+    says: ['unknown flag --sede. Did you mean --seed?', 'holdfast run --help'],
+  },
   {
     name: 'an unknown mode',
     args: ['run', killOne, '--mode', 'redsi'],
