@@ -49,6 +49,7 @@ const homes: Record<string, RegExp> = {
   qrcode: /^backends\/accounts\/totp\.ts$/,
   'cli-table3': /^src\/(report\/(reporters\/|fitted-table\.ts)|commands\/)/,
   uplot: /^src\/report\/(browser\/|page-script\.ts$)/,
+  selfsigned: /^src\/proxy\/front\/dev-certificate\.ts$/,
   jose: /^src\/sessions\/strategies\/jwt/,
 };
 

@@ -16,7 +16,7 @@ const windowMsMax = 24 * 60 * 60 * 1000;
 const changeExpected =
   `expected {"state":"drain"|"maint"|"ready"}, with "drain" also "windowMs" (0 to ${windowMsMax}), ` +
   `and {"weight":n}, ${weightExpected}; one of the two or both`;
-const backendExpected = `expected {"url":"http://host:port"}, with or without "weight", ${weightExpected}`;
+const backendExpected = `expected {"url":"http://host:port"} or https, with or without "weight", ${weightExpected}`;
 
 /**
  * The whole body, or `too-large`; rejects when the client breaks off. The rest of a body that is too large is thrown
@@ -48,7 +48,8 @@ export function parseNewBackend(text: string): Parsed<{ readonly url: URL; reado
   if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return wrong(backendExpected);
   const { weight = 1 } = body;
   const url = new URL(body.url);
-  if (url.protocol !== 'http:' || url.href !== `${url.origin}/` || !isWeight(weight)) return wrong(backendExpected);
+  if (!['http:', 'https:'].includes(url.protocol) || url.href !== `${url.origin}/` || !isWeight(weight))
+    return wrong(backendExpected);
   return { ok: true, value: { url, weight } };
 }
 

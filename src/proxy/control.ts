@@ -46,12 +46,12 @@ export class Control implements AdminControl {
   }
 
   async start(): Promise<RunningProxy> {
-    const { backends, host, admin } = this.#options;
+    const { backends, host, admin, tls } = this.#options;
     await Promise.all(backends.map(({ url, ...rest }) => this.#join(this.#pool.add(url, rest))));
     const bound = await this.#crew.listen();
     this.#listening = true;
     if (admin !== undefined) this.#admin = await startAdmin(admin, this);
-    const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
+    const url = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
     const adminUrl = this.#admin?.url;
     this.#tell({ kind: 'listening', url, adminUrl });
     const { failed } = this.#crew;

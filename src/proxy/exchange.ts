@@ -84,7 +84,7 @@ export type AttemptFailure =
 
 /** A client's connection as the front door (`front.ts`) hands it over: accepted, and out of any TLS. */
 export interface Connection {
-  /** A `TLSSocket` gives plain bytes as any other does. Nothing was read from it that is not there to be read. */
+  /** One out of TLS gives plain bytes, and can be reset, as any other. Nothing was read that is not there to be read. */
   readonly socket: Socket;
   /** The client's IP address, without the port; IPv4 in its own notation. */
   readonly clientAddress: string;

@@ -3,6 +3,7 @@ import type { BackendView } from './admin.js';
 import type { BackendState } from './backends.js';
 import { type DurationCounts, DurationHistogram } from './duration-histogram.js';
 import type { Outcome } from './exchange.js';
+import type { TurnedAway } from './front.js';
 import { noVitals, type Vitals } from './vitals.js';
 
 const prefix = 'holdfast_proxy';
@@ -30,6 +31,13 @@ const attemptZero: AttemptCounts = { answered: 0, refused: 0, 'broken-off': 0, c
 const answerZero = { answers: 0, seconds: 0 };
 const retryZero = { refused: 0, 'broken-off': 0 };
 const withheldZero = { timeout: 0 };
+const turnedAwayZero: Record<TurnedAway, number> = {
+  'proxy-untrusted': 0,
+  'proxy-header': 0,
+  'proxy-header-late': 0,
+  'tls-handshake': 0,
+  'tls-handshake-late': 0,
+};
 
 /** Everything that is counted, as plain data: it can be sent to another process. */
 export interface ProxyCounts {
@@ -39,6 +47,7 @@ export interface ProxyCounts {
   readonly answers: Map<string, typeof answerZero>;
   readonly retries: typeof retryZero;
   readonly withheld: typeof withheldZero;
+  readonly turnedAway: typeof turnedAwayZero;
   /** By status. */
   readonly answered: Float64Array;
   readonly own: Readonly<Record<'not-sent' | 'unknown', Float64Array>>;
@@ -69,6 +78,7 @@ export class ProxyMetrics {
     answers: new Map(),
     retries: { ...retryZero },
     withheld: { ...withheldZero },
+    turnedAway: { ...turnedAwayZero },
     answered: new Float64Array(statusEnd),
     own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
     durations: this.#durations.counts,
@@ -77,7 +87,7 @@ export class ProxyMetrics {
 
   /** `list` and `facts`: what to show beside what is counted. */
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
-    const { affinity, attempts, retries, withheld, answered, own } = this.counts;
+    const { affinity, attempts, retries, withheld, turnedAway, answered, own } = this.counts;
     this.#counter(
       'requests_total',
       'Requests that got an answer, by status and by who gave it.',
@@ -108,6 +118,12 @@ export class ProxyMetrics {
       ['after'],
       () => labelled(withheld, 'after'),
     );
+    this.#counter(
+      'connections_turned_away_total',
+      'Connections closed before their first request: no or a wrong PROXY header, no TLS handshake.',
+      ['reason'],
+      () => labelled(turnedAway, 'reason'),
+    );
     this.#counter('attempts_total', 'Tries on a backend, by how they ended.', ['backend', 'outcome'], () =>
       [...attempts].flatMap(([backend, counts]) => labelled(counts, 'outcome', { backend })),
     );
@@ -134,6 +150,10 @@ export class ProxyMetrics {
     this.counts.withheld.timeout += 1;
   }
 
+  turnedAway(reason: TurnedAway): void {
+    this.counts.turnedAway[reason] += 1;
+  }
+
   /** An answer that a backend gave; the time is from the request's arrival to the answer's end. */
   answered(status: number, durationMs: number, backend: string): void {
     count(this.counts.answered, status);
@@ -149,13 +169,25 @@ export class ProxyMetrics {
   }
 
   /** Counts on from what was counted elsewhere. */
-  add({ affinity, attempts, answers, retries, withheld, answered, own, durations, vitals }: ProxyCounts): void {
+  add({
+    affinity,
+    attempts,
+    answers,
+    retries,
+    withheld,
+    turnedAway,
+    answered,
+    own,
+    durations,
+    vitals,
+  }: ProxyCounts): void {
     const { counts } = this;
     addEach(counts.affinity, affinity);
     for (const [backend, ended] of attempts) addEach(countsOf(backend, counts.attempts, attemptZero), ended);
     for (const [backend, more] of answers) addEach(countsOf(backend, counts.answers, answerZero), more);
     addEach(counts.retries, retries);
     addEach(counts.withheld, withheld);
+    addEach(counts.turnedAway, turnedAway);
     addSlots(counts.answered, answered);
     addSlots(counts.own['not-sent'], own['not-sent']);
     addSlots(counts.own.unknown, own.unknown);

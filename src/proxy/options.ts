@@ -2,6 +2,7 @@ import type { KeyRing } from '../key-ring.js';
 import type { BackendTls } from './backend-tls.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
+import type { TlsPair } from './front/tls-pair.js';
 
 /** Everything that `startProxy` needs. Durations are milliseconds. Defaults: `defaultProxyOptions`. */
 export interface ProxyOptions {
@@ -30,7 +31,11 @@ export interface ProxyOptions {
   /** How long a draining backend keeps the browsers bound to it (sticky: 300 s, others: 30 s). */
   readonly drainMs: number;
   readonly limits: EngineLimits;
-  /** Addresses and networks of the proxies in front whose X-Forwarded-For and -Proto are believed. */
+  /** TLS, and nothing else, is spoken on the port; undefined: plain HTTP. Read by `readTlsPair`, or `devCertificate`. */
+  readonly tls?: TlsPair | undefined;
+  /** Every connection begins with a PROXY header; it is taken from whoever is in `trusted`, and from nobody else. */
+  readonly proxyProtocol?: boolean;
+  /** Addresses and networks of the proxies in front whose X-Forwarded-For, -Proto and Forwarded are believed. */
   readonly trusted: readonly string[];
   /** For backends with `https:` URLs; undefined: verified against the authorities that Node knows. */
   readonly backendTls?: BackendTls | undefined;

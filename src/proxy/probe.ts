@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type BackendTls, backendTlsOptions, hostOf } from './backend-tls.js';
+import { type BackendTls, backendTlsOptions, hostOf, tlsFailure } from './backend-tls.js';
 import type { HealthOptions } from './options.js';
 
 export interface ProbeResult {
@@ -85,5 +85,8 @@ function incarnationIn(body: string): string | undefined {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+  if (tlsFailure(code) !== 'tls_certificate_error') return code;
+  const flag = code.startsWith('ERR_TLS_CERT_ALTNAME') ? '--backend-server-name' : '--backend-ca';
+  return `its certificate is not accepted (${code}); see ${flag}`;
 }

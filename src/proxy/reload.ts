@@ -30,8 +30,10 @@ const fates: Readonly<Record<keyof ProxyOptions, readonly ['live' | 'restart' | 
   limits: ['restart', 'the limits'],
   backendTls: ['restart', 'TLS to the backends'],
   forwarded: ['restart', '--forwarded'],
+  proxyProtocol: ['restart', '--proxy-protocol'],
   backends: ['own', '--backend'],
   affinity: ['own', '--affinity'],
+  tls: ['own', '--tls-cert'],
   onEvent: ['own', ''],
   policy: ['live', '--policy'],
   hashKey: ['live', '--hash-key'],
@@ -55,15 +57,16 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
     added,
     removed,
     reweighed,
-    options: { ...next, ...kept(now), onEvent: now.onEvent },
+    options: { ...next, ...kept(now), tls: tlsAfter(now, next), onEvent: now.onEvent },
     changes: [
       ...added.map(backend => `${wordFor(backend)} added`),
       ...removed.map(backend => `${wordFor(backend)} removed`),
       ...reweighed.map(backend => `${wordFor(backend)} weighs ${backend.weight ?? 1}`),
       ...affinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
+      ...(isDeepStrictEqual(now.tls, tlsAfter(now, next)) ? [] : ['the certificate changed']),
       ...changed.map(flag => `${flag} changed`),
     ],
-    needsRestart: differing(now, next, 'restart'),
+    needsRestart: [...differing(now, next, 'restart'), ...(isPlain(now) === isPlain(next) ? [] : ['--tls-cert'])],
   };
 }
 
@@ -98,6 +101,15 @@ function differing(now: ProxyOptions, next: ProxyOptions, fate: 'live' | 'restar
 
 function kept(now: ProxyOptions): Partial<ProxyOptions> {
   return Object.fromEntries(keysOf('restart').map(key => [key, now[key]]));
+}
+
+/** A port goes on speaking what it speaks; only the certificate can be another. */
+function tlsAfter(now: ProxyOptions, next: ProxyOptions): ProxyOptions['tls'] {
+  return isPlain(now) || isPlain(next) ? now.tls : next.tls;
+}
+
+function isPlain({ tls }: ProxyOptions): boolean {
+  return tls === undefined;
 }
 
 /** In parts, since a key ring is exchanged by itself; its keys are compared, and never shown. */

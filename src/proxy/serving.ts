@@ -55,7 +55,7 @@ export class Serving implements Crew {
   readonly failed = new Promise<never>(() => {});
   #listening = false;
 
-  /** Throws for an unknown engine or policy and for an unusable key ring. */
+  /** Throws for an unknown engine or policy, an unusable key ring, and a TLS pair that is none. */
   constructor(options: ServingOptions, pool: BackendPool) {
     this.#options = options;
     this.#pool = pool;
@@ -65,8 +65,13 @@ export class Serving implements Crew {
     const onExchange = (exchange: Exchange) => void this.#conduct.heart.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
     this.#engine = make({ onExchange, limits, backendTls, forwarded });
-    const isTrusted = (address: string) => this.#conduct.isTrusted(address);
-    this.#front = new Front(connection => this.#engine.take(connection), { isTrusted });
+    this.#front = new Front(connection => this.#engine.take(connection), {
+      isTrusted: address => this.#conduct.isTrusted(address),
+      tls: options.tls,
+      proxyProtocol: options.proxyProtocol ?? false,
+      proxyHeaderMs: limits.clientHeadMs,
+      onTurnedAway: reason => this.#metrics.turnedAway(reason),
+    });
   }
 
   async listen(): Promise<{ readonly port: number }> {
@@ -84,12 +89,20 @@ export class Serving implements Crew {
   async reload(options: ServingOptions): Promise<void> {
     const conduct = this.#conductOf(options);
     const log = await openLog(options);
+    await this.#reloadTls(options).catch(async error => {
+      await log?.close();
+      throw error;
+    });
     const before = this.#log;
     for (const member of this.#pool.members) conduct.affinity?.join(member);
     this.#conduct = conduct;
     this.#log = log;
     await before?.close();
     this.#lostLines += before?.lost ?? 0;
+  }
+
+  async #reloadTls({ tls }: ServingOptions): Promise<void> {
+    if (tls !== undefined) this.#front.reloadTls(tls);
   }
 
   /** Who decides in the same process shares the members. */

@@ -1,4 +1,5 @@
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 
@@ -16,18 +17,21 @@ export interface Asked {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: Buffer | string | readonly Buffer[];
   readonly agent?: Agent;
+  /** Who signed the certificate of an `https:` URL. */
+  readonly ca?: string;
 }
 
 /** One request on a connection of its own unless an agent is given; rejects when the answer does not end in order. */
 export function ask(
   url: string,
   path: string,
-  { method = 'GET', headers = {}, body, agent }: Asked = {},
+  { method = 'GET', headers = {}, body, agent, ca }: Asked = {},
 ): Promise<Answer> {
-  const own = agent ?? new Agent();
-  const { hostname, port } = new URL(url);
+  const { hostname, port, protocol } = new URL(url);
+  const own = agent ?? (protocol === 'https:' ? new TlsAgent({ ca }) : new Agent());
+  const send = protocol === 'https:' ? tlsRequest : request;
   return new Promise<Answer>((resolve, reject) => {
-    const asked = request({ host: hostname, port, path, method, headers, agent: own }, answer => {
+    const asked = send({ host: hostname, port, path, method, headers, agent: own }, answer => {
       buffer(answer).then(body => {
         const { statusCode: status = 0, headers, rawHeaders, trailers } = answer;
         resolve({ status, headers, rawHeaders, trailers, body, text: body.toString() });

@@ -2,7 +2,8 @@ import type { RequestListener } from 'node:http';
 import type { BackendTls } from '#src/proxy/backend-tls.js';
 import type { Backend } from '#src/proxy/backends.js';
 import type { EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
-import { Front } from '#src/proxy/front.js';
+import type { TlsPair } from '#src/proxy/front/tls-pair.js';
+import { Front, type FrontSettings } from '#src/proxy/front.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { trustedPeers } from '#src/proxy/trusted-peers.js';
 import { withToys } from './toy-backend.js';
@@ -17,6 +18,7 @@ export interface RunningEngine {
   /** The exchanges, as they arrive. */
   readonly exchanges: Exchange[];
   arrived(count: number): Promise<Exchange[]>;
+  reloadTls(pair: TlsPair): void;
   close(graceMs: number): Promise<void>;
 }
 
@@ -29,7 +31,7 @@ export async function withEngine(
   make: EngineFactory,
   urls: readonly URL[],
   use: (engine: RunningEngine) => Promise<void>,
-  { edits = noEdits, limits = {}, trusted = [], backendTls, forwarded = false }: EngineTest = {},
+  { edits = noEdits, limits = {}, trusted = [], backendTls, forwarded = false, front: settings = {} }: EngineTest = {},
 ): Promise<void> {
   const outcomes: Outcome[] = [];
   const exchanges: Exchange[] = [];
@@ -60,7 +62,7 @@ export async function withEngine(
     backendTls,
     forwarded,
   });
-  const front = new Front(connection => engine.take(connection), { isTrusted: trustedPeers(trusted) });
+  const front = new Front(connection => engine.take(connection), { isTrusted: trustedPeers(trusted), ...settings });
   const { port } = await front.listen('127.0.0.1', 0);
   const close = (graceMs: number): Promise<void> => {
     front.close();
@@ -68,7 +70,8 @@ export async function withEngine(
   };
   try {
     await use({
-      url: `http://127.0.0.1:${port}`,
+      url: `${settings.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
+      reloadTls: pair => front.reloadTls(pair),
       outcomes,
       exchanges,
       settled: count => until(outcomes, count),
@@ -83,6 +86,7 @@ export async function withEngine(
 export interface EngineTest {
   readonly backendTls?: BackendTls;
   readonly forwarded?: boolean;
+  readonly front?: FrontSettings;
   readonly trusted?: readonly string[];
   readonly edits?: HeaderEdits;
   readonly limits?: Partial<EngineLimits>;

@@ -1,6 +1,5 @@
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { closeAbruptly } from '../../abrupt-close.js';
 import { tlsFailure } from '../../backend-tls.js';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
@@ -219,8 +218,8 @@ export class Attempt implements UploadListener {
     this.#settle(outcome);
     // Closing the connection is the only way left to say that this is not all.
     const { response } = this.#client;
-    if (this.#framed || response.socket === null) response.destroy();
-    else closeAbruptly(response.socket);
+    if (this.#framed) response.destroy();
+    else response.socket?.resetAndDestroy();
   }
 
   /** Otherwise the answer ends with the client's connection (HTTP/1.0), and an orderly end would say that this is all. */

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { closeAbruptly } from '../../abrupt-close.js';
 import type { Connection } from '../../exchange.js';
 import { appended, cameSecure, forwardedElement } from '../../forwarding.js';
 import { joinTunnel } from '../../tunnel.js';
@@ -189,7 +188,7 @@ export class Client implements Timed {
   }
 
   reset(): void {
-    closeAbruptly(this.#socket);
+    this.#socket.resetAndDestroy();
   }
 
   /** The engine closes: whoever is not being served leaves now, the others after their answer. */

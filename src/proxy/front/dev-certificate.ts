@@ -1,0 +1,35 @@
+import type { TlsPair } from './tls-pair.js';
+
+let made: Promise<TlsPair> | undefined;
+
+/**
+ * A certificate that signs itself, for this machine's own names, made in memory and gone with the process, which has
+ * one and no more: to see TLS work. Clients must be told to take it (`curl --insecure`).
+ */
+export function devCertificate(): Promise<TlsPair> {
+  made ??= make();
+  return made;
+}
+
+/** What makes it is loaded only when it is asked for. */
+async function make(): Promise<TlsPair> {
+  const { generate } = await import('selfsigned');
+  const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    extensions: [
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, critical: true },
+      { name: 'extKeyUsage', serverAuth: true },
+      {
+        name: 'subjectAltName',
+        altNames: [
+          { type: 2, value: 'localhost' },
+          { type: 7, ip: '127.0.0.1' },
+          { type: 7, ip: '::1' },
+        ],
+      },
+    ],
+  });
+  return { cert: pems.cert, key: pems.private };
+}

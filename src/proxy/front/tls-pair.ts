@@ -1,0 +1,143 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+
+/** PEM both; behind the server's own certificate may stand those that lead to one that clients know. Plain data. */
+export interface TlsPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** A certificate or key that cannot be used: which, why, and what to type. */
+export class TlsPairError extends Error {
+  override readonly name = 'TlsPairError';
+}
+
+/** A certificate that ends sooner than this is worth a word. */
+const soonMs = 14 * 24 * 3_600_000;
+const othersMayRead = 0o004;
+
+/** Throws `TlsPairError`; answers with what is usable all the same and should be mended. `nowMs`: wall clock. */
+export function readTlsPair(
+  { certFile, keyFile }: TlsFiles,
+  nowMs: number,
+): { readonly pair: TlsPair; readonly warnings: readonly string[] } {
+  const cert = readPem(certFile, '--tls-cert');
+  const key = readPem(keyFile, '--tls-key');
+  const warnings = checkTlsPair({ cert, key }, { certFile, keyFile }, nowMs);
+  const open = (statSync(keyFile).mode & othersMayRead) !== 0;
+  const advice = `every user of this machine can read the key ${keyFile}: chmod 600 ${keyFile}`;
+  return { pair: { cert, key }, warnings: open ? [...warnings, advice] : warnings };
+}
+
+/** The names are for the sentences only. */
+export function checkTlsPair(pair: TlsPair, { certFile, keyFile }: TlsFiles, nowMs: number): readonly string[] {
+  const [own, ...others] = certificatesIn(pair.cert, certFile);
+  const key = keyIn(pair.key, keyFile);
+  if (own === undefined) throw new TlsPairError(`--tls-cert "${certFile}" holds no certificate; ${expectedCert}`);
+  if (!own.checkPrivateKey(key)) throw new TlsPairError(mismatch(own, others, key, { certFile, keyFile }));
+  checkDates(own, certFile, nowMs);
+  try {
+    createSecureContext(pair);
+  } catch (error) {
+    throw new TlsPairError(
+      `--tls-cert "${certFile}" is of no use to OpenSSL: ${wordsOf(error)}; have a new one issued`,
+    );
+  }
+  return [...soonOver(own, certFile, nowMs), ...brokenChain([own, ...others], certFile)];
+}
+
+const expectedCert = 'expected PEM (-----BEGIN CERTIFICATE-----), the own certificate first, then its chain';
+const expectedKey = 'expected PEM (-----BEGIN PRIVATE KEY-----)';
+
+function readPem(file: string, flag: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const advice = code === 'EACCES' ? `let this user read it: ls -l ${file}` : `look at the path: ls -l ${file}`;
+    throw new TlsPairError(`${flag} "${file}": ${wordsOf(error)}; ${advice}`);
+  }
+}
+
+function certificatesIn(pem: string, file: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block, index) => {
+    try {
+      return new X509Certificate(block);
+    } catch (error) {
+      throw new TlsPairError(
+        `--tls-cert "${file}": certificate ${index + 1} of it is broken: ${wordsOf(error)}; ${expectedCert}`,
+      );
+    }
+  });
+}
+
+function keyIn(pem: string, file: string): KeyObject {
+  if (/-----BEGIN ENCRYPTED |Proc-Type: 4,ENCRYPTED/.test(pem)) {
+    throw new TlsPairError(
+      `--tls-key "${file}" is encrypted, and there is nobody to ask for its passphrase; take it off: ` +
+        `openssl pkey -in ${file} -out plain.key && chmod 600 plain.key`,
+    );
+  }
+  try {
+    return createPrivateKey(pem);
+  } catch (error) {
+    throw new TlsPairError(`--tls-key "${file}" holds no private key: ${wordsOf(error)}; ${expectedKey}`);
+  }
+}
+
+function mismatch(
+  own: X509Certificate,
+  others: readonly X509Certificate[],
+  key: KeyObject,
+  { certFile, keyFile }: TlsFiles,
+): string {
+  const at = others.findIndex(certificate => certificate.checkPrivateKey(key));
+  if (at !== -1) {
+    return `--tls-cert "${certFile}": the key belongs to certificate ${at + 2} of it; put that one first, its chain behind it`;
+  }
+  return (
+    `--tls-key "${keyFile}" is not the key of the certificate in "${certFile}" (${nameOf(own)}); ` +
+    `these two must print the same: openssl x509 -noout -pubkey -in ${certFile}; openssl pkey -pubout -in ${keyFile}`
+  );
+}
+
+function checkDates(own: X509Certificate, file: string, nowMs: number): void {
+  const what = `--tls-cert "${file}" (${nameOf(own)})`;
+  if (Date.parse(own.validTo) <= nowMs) {
+    throw new TlsPairError(
+      `${what} expired on ${own.validTo}: every client would refuse it; renew it (certbot renew …)`,
+    );
+  }
+  if (Date.parse(own.validFrom) > nowMs) {
+    throw new TlsPairError(`${what} is not valid before ${own.validFrom}; look at this machine's clock: date -u`);
+  }
+}
+
+function soonOver(own: X509Certificate, file: string, nowMs: number): string[] {
+  if (Date.parse(own.validTo) - nowMs > soonMs) return [];
+  return [`the certificate ${file} (${nameOf(own)}) expires on ${own.validTo}: renew it`];
+}
+
+/** Clients that have not seen the missing link elsewhere refuse; browsers often have, which hides it. */
+function brokenChain(chain: readonly X509Certificate[], file: string): string[] {
+  return chain.slice(0, -1).flatMap((certificate, index) => {
+    const next = chain[index + 1];
+    if (next === undefined || certificate.checkIssued(next)) return [];
+    return [`the chain in ${file} is out of order: certificate ${index + 2} did not issue certificate ${index + 1}`];
+  });
+}
+
+function nameOf(certificate: X509Certificate): string {
+  return (certificate.subjectAltName ?? certificate.subject).replaceAll('\n', ', ');
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
