@@ -20,6 +20,7 @@ const examples: readonly (readonly [line: string, what: string])[] = [
   [`$0 proxy ${backend} --backend http://127.0.0.1:3002`, 'in front of anything; browsers are bound by a cookie'],
   [`$0 proxy ${backend} --affinity off --policy least-connections`, 'sessions are in a store: any backend will do'],
   [`$0 proxy --backend red=http://127.0.0.1:3001,weight=3 --backend blue=http://127.0.0.1:3002`, 'names and weights'],
+  [`$0 proxy ${backend} --tls dev`, 'https://localhost:8080, with a certificate made in memory'],
   ['$0 proxy --config proxy.yaml', 'the same flags from a file; kill -HUP <pid> reads it again'],
   ['curl -X PUT -d \'{"state":"drain"}\' http://127.0.0.1:8081/backends/backend-2', 'take one out gently'],
   ['curl http://127.0.0.1:8081/metrics', 'for Prometheus; also GET /backends and GET /events'],

@@ -9,6 +9,7 @@ import { parseMode } from './mode-option.js';
 import { operationWords } from './proxy-operation-options.js';
 import { givenKeyRing, type ProxyArgs, proxyOptions } from './proxy-options.js';
 import type { ProxySettings } from './proxy-settings.js';
+import { speaksTls, tlsWords } from './proxy-tls-options.js';
 import { parseCount } from './registry-option.js';
 import { parseStoreUrls } from './store-options.js';
 
@@ -64,10 +65,9 @@ function labSpec(args: ProxyArgs): ClusterSpec {
 function furtherFlags(args: ProxyArgs): string[] {
   const flags = [`--on-lost-affinity=${args['on-lost-affinity']}`, `--same-site=${args['same-site']}`];
   flags.push(`--workers=${args.workers}`);
-  flags.push(...args.trust.map(entry => `--trust=${entry}`));
   if (args['name-backends']) flags.push('--name-backends');
   if (args.pool !== '') flags.push(`--pool=${args.pool}`);
-  flags.push(...operationWords(args));
+  flags.push(...operationWords(args), ...tlsWords(args));
   return args['secrets-file'] === undefined ? flags : [...flags, `--secrets-file=${args['secrets-file']}`];
 }
 
@@ -86,18 +86,21 @@ async function keepRunning(member: Member, signal: AbortSignal): Promise<void> {
   }
 }
 
-function describe(cluster: Cluster, { mode, host }: ProxyArgs): string {
+function describe(cluster: Cluster, args: ProxyArgs): string {
+  const { mode } = args;
   const table = new Table({ head: ['process', 'pid', 'address'], style: { head: [], border: [] } });
   for (const { name, pid, port } of cluster.members) table.push([name, pid ?? '', `127.0.0.1:${port}`]);
   return `${table.toString()}
-mode ${mode}: open ${urlToOpen(host, cluster.member('proxy').port)} in a browser, log in with any name and the password "secret", fill the cart.
+mode ${mode}: open ${urlToOpen(args, cluster.member('proxy').port)} in a browser, log in with any name and the password "secret", fill the cart.
 Then kill any of the processes above (kill -9 <pid>) and look at the page. Ctrl-C here stops everything.`;
 }
 
 /** Where "every interface" can be reached from a browser on this machine. */
-function urlToOpen(host: string, port: number): string {
-  if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+function urlToOpen(args: ProxyArgs, port: number): string {
+  const { host } = args;
+  const scheme = speaksTls(args) ? 'https' : 'http';
+  if (host === '0.0.0.0' || host === '::') return `${scheme}://127.0.0.1:${port}`;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function say(text: string): void {

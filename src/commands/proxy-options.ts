@@ -5,11 +5,11 @@ import { modes } from '../modes.js';
 import { engines } from '../proxy/engines/registry.js';
 import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../proxy/options.js';
 import { defaultProxyOptions } from '../proxy/start-proxy.js';
-import { trustedPeers } from '../proxy/trusted-peers.js';
 import { UsageError } from './exit.js';
 import { parseMode } from './mode-option.js';
 import { type BalanceArgs, balanceOptions } from './proxy-balance-options.js';
 import { namedBackends, type OperationArgs, operationOptions } from './proxy-operation-options.js';
+import { type TlsArgs, tlsOptions } from './proxy-tls-options.js';
 import { type WorkersArgs, workersOptions } from './proxy-workers-options.js';
 import { parseCount, parseKey } from './registry-option.js';
 import type { StoreArgs } from './store-options.js';
@@ -18,7 +18,7 @@ import type { StoreArgs } from './store-options.js';
 const spanMsMax = 24 * 3_600_000;
 
 /** What `holdfast proxy` was given. */
-export interface ProxyArgs extends StoreArgs, BalanceArgs, OperationArgs, WorkersArgs {
+export interface ProxyArgs extends StoreArgs, BalanceArgs, OperationArgs, WorkersArgs, TlsArgs {
   readonly mode: string;
   readonly backends: number | undefined;
   readonly backend: readonly string[] | undefined;
@@ -37,7 +37,6 @@ export interface ProxyArgs extends StoreArgs, BalanceArgs, OperationArgs, Worker
   readonly pool: string;
   readonly 'same-site': AffinityOptions['sameSite'];
   readonly 'secrets-file': string | undefined;
-  readonly trust: readonly string[];
   readonly 'name-backends': boolean;
 }
 
@@ -65,7 +64,7 @@ export function proxyOptions(
     health: healthOptions(args),
     drainMs: drainMs(args),
     limits: defaultProxyOptions.limits,
-    trusted: trustedAddresses(args),
+    ...tlsOptions(args),
     namesBackends: args['name-backends'],
     ...operationOptions(args),
     ...workersOptions(args),
@@ -101,13 +100,6 @@ export function drainMs(args: ProxyArgs): number {
   return usesAffinity(args) ? 300_000 : 30_000;
 }
 
-/** `--trust a,b`: checked here, where a mistake is a sentence. */
-function trustedAddresses({ trust }: ProxyArgs): readonly string[] {
-  const entries = trust.flatMap(text => text.split(',').map(entry => entry.trim()));
-  usage(() => trustedPeers(entries), '--trust');
-  return entries;
-}
-
 function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): AffinityOptions {
   return {
     pool: parsePool(args.pool),
@@ -140,11 +132,11 @@ function usage<T>(parse: () => T, what = 'key ring'): T {
 
 function parseOrigin(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const plain =
-    url !== undefined && url.protocol === 'http:' && url.hostname !== '' && url.username === '' && url.password === '';
+  const known = url !== undefined && (url.protocol === 'http:' || url.protocol === 'https:');
+  const plain = known && url.hostname !== '' && url.username === '' && url.password === '';
   if (plain && url.pathname === '/' && url.search === '' && url.hash === '') return url;
   throw new UsageError(
-    `--backend "${text}": expected an origin such as http://127.0.0.1:3001, without path, query or password.`,
+    `--backend "${text}": expected an origin such as http://127.0.0.1:3001 or https://backend.internal, without path, query or password.`,
   );
 }
 

@@ -5,6 +5,7 @@ import { LabError } from '../simulator/errors.js';
 import { exitCodes, UsageError } from './exit.js';
 import type { ProxySettings } from './proxy-settings.js';
 import { ProxySite } from './proxy-site.js';
+import { devTls, tlsAdvice } from './proxy-tls-options.js';
 
 const graceMs = 30_000;
 
@@ -16,8 +17,12 @@ export async function serve(
   onHangUp: (own: () => void) => void,
 ): Promise<number> {
   const site = new ProxySite();
-  const next = (given: ProxySettings) => given.checked(args => site.options(args));
-  const options = next(settings);
+  const next = async (given: ProxySettings): Promise<ProxyOptions> => {
+    const options = given.checked(args => site.options(args));
+    for (const line of tlsAdvice(given.args)) process.stderr.write(`${line}\n`);
+    return { ...options, ...(await devTls(given.args)) };
+  };
+  const options = await next(settings);
   const started = startProxy(options);
   onHangUp(hangUp(started, async () => next(await read())));
   const proxy = await started.catch(error => explainStart(error, options));

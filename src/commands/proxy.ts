@@ -8,6 +8,7 @@ import { proxyHelp } from './proxy-help.js';
 import { operationFlags } from './proxy-operation-options.js';
 import type { ProxyArgs } from './proxy-options.js';
 import type { ProxySettings } from './proxy-settings.js';
+import { tlsFlags } from './proxy-tls-options.js';
 import { workersFlags } from './proxy-workers-options.js';
 import { refuseStoreUrls, storeOptions } from './store-options.js';
 
@@ -59,7 +60,7 @@ async function fromFile(file: string): Promise<ProxySettings> {
 }
 
 export function options(yargs: Argv): Argv<ProxyArgs> {
-  return proxyHelp(workersFlags(operationFlags(storeOptions(safety(health(balanceFlags(where(yargs))))))));
+  return proxyHelp(workersFlags(operationFlags(tlsFlags(storeOptions(safety(health(balanceFlags(where(yargs)))))))));
 }
 
 function where(yargs: Argv) {
@@ -131,13 +132,6 @@ function safety<T>(yargs: Argv<T>) {
       type: 'boolean',
       default: false,
       describe: 'each answer says which backend gave it (holdfast-backend, holdfast-incarnation)',
-    })
-    .option('trust', {
-      type: 'string',
-      array: true,
-      nargs: 1,
-      default: [],
-      describe: 'addresses or networks of TLS terminators in front, whose X-Forwarded-For and -Proto are believed',
     })
     .option('secrets-file', {
       type: 'string',
