@@ -225,7 +225,8 @@ export function itServesTls(make: EngineFactory): void {
         await ask(url, '/', { ca: ca.cert });
         await Promise.all([close(60_000), once(slow.resume(), 'close')]);
       },
-      overTls(),
+      // Longer than the test may take.
+      overTls(60_000),
     ));
 
   it('exchanges the certificate for new connections, and keeps the open ones', () =>
