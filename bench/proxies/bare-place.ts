@@ -23,8 +23,12 @@ export function turns<T>(all: readonly T[]): () => T {
   };
 }
 
+/** Node's 5 s would close the idle connections while they are counted. */
+const clientIdleMs = 75_000;
+
 export function httpServer(onRequest: RequestListener): Server {
-  return tls === undefined ? createServer(onRequest) : createSecureServer(tls, onRequest);
+  const options = { keepAliveTimeout: clientIdleMs };
+  return tls === undefined ? createServer(options, onRequest) : createSecureServer({ ...options, ...tls }, onRequest);
 }
 
 export function serveHttp(onRequest: RequestListener): void {

@@ -33,7 +33,7 @@ export async function measureIdle(standing: Standing, workload: IdleWorkload, fo
   return {
     beforeMb: beforeKb / 1024,
     afterMb: afterKb / 1024,
-    kbPerConnection: (afterKb - beforeKb) / open,
+    kbPerConnection: (afterKb - beforeKb) / (open - closed),
     errors: workload.connections - open + closed,
   };
 }
