@@ -14,6 +14,7 @@ export function cookieValue(header: string | undefined, name: string, nth: numbe
 /** The header without any copy of the named cookie; undefined when nothing is left of it. */
 export function withoutCookie(header: string, name: string): string | undefined {
   if (!header.includes(`${name}=`)) return header;
+  if (!header.includes(';')) return trimmed(header).startsWith(`${name}=`) ? undefined : header;
   const kept = header.split(';').filter(pair => !trimmed(pair).startsWith(`${name}=`));
   const rest = trimmed(kept.join(';'));
   return rest === '' ? undefined : rest;

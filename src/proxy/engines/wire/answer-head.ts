@@ -1,11 +1,12 @@
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
 import { namedInConnection } from '../../hop-by-hop.js';
 import { fieldOf, withoutField, withoutNamed } from './fields.js';
-import { answerShape, trimmedEnd } from './grammar.js';
+import { answerShape, lowerCase, persists, trimmedEnd } from './grammar.js';
+import { dateLine } from './http-date.js';
 
 /** What a proxy must look at in an answer. */
 const watched =
-  /\r\n(connection|keep-alive|proxy-connection|proxy-authenticate|transfer-encoding|content-length|upgrade|set-cookie|proxy-status|date):[ \t]*([^\r]*)/gi;
+  /\r\n(connection|keep-alive|proxy-connection|proxy-authenticate|transfer-encoding|content-length|upgrade|set-cookie|proxy-status|date|holdfast-incarnation):[ \t]*([^\r]*)/gi;
 
 /** The head of one answer that is in order. */
 export class WireAnswerHead implements AnswerHead {
@@ -20,6 +21,8 @@ export class WireAnswerHead implements AnswerHead {
   keepAlive: string | undefined;
   upgrade: string | undefined;
   dated = false;
+  /** Asked for with each answer. */
+  incarnation: string | undefined;
   /** The lines that are passed on as they came, each with its line end. */
   kept = '';
 
@@ -31,17 +34,14 @@ export class WireAnswerHead implements AnswerHead {
   }
 
   header(name: string): string | undefined {
-    return fieldOf(this.text, name);
+    return name === 'holdfast-incarnation' ? this.incarnation : fieldOf(this.text, name);
   }
 
   /** The backend takes another request on this connection. */
   get persistent(): boolean {
-    const { connection } = this;
     // A body that there must not be may come all the same, and would be taken for the next answer.
     if (this.status === 204 && (this.chunked || this.length > 0)) return false;
-    if (connection === undefined) return this.minor === 1;
-    if (/(?:^|[ \t,])close(?:$|[ \t,])/i.test(connection)) return false;
-    return this.minor === 1 || /(?:^|[ \t,])keep-alive(?:$|[ \t,])/i.test(connection);
+    return persists(this.minor, this.connection);
   }
 }
 
@@ -57,7 +57,7 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
   let from = text.indexOf('\r\n') + 2;
   watched.lastIndex = 0;
   for (let found = watched.exec(text); found !== null; found = watched.exec(text)) {
-    const read = readField(head, (found[1] ?? '').toLowerCase(), trimmedEnd(found[2] ?? ''), ownCookie);
+    const read = readField(head, lowerCase(found[1] ?? ''), trimmedEnd(found[2] ?? ''), ownCookie);
     if (read === 'flaw') return undefined;
     if (read === 'keep') continue;
     head.kept += text.slice(from, found.index + 2);
@@ -78,6 +78,9 @@ function readField(head: WireAnswerHead, name: string, value: string, ownCookie:
       if (head.chunked || head.minor === 0 || value.toLowerCase() !== 'chunked') return 'flaw';
       head.chunked = true;
       return 'drop';
+    case 'holdfast-incarnation':
+      head.incarnation = head.incarnation === undefined ? value : `${head.incarnation}, ${value}`;
+      return 'keep';
     case 'date':
       head.dated = true;
       return 'keep';
@@ -99,12 +102,12 @@ function readHop(head: WireAnswerHead, name: string, value: string): 'drop' {
 }
 
 function withoutHop(head: WireAnswerHead): WireAnswerHead {
-  head.kept = withoutNamed(head.kept, namedInConnection(head.connection));
+  if (head.connection !== undefined) head.kept = withoutNamed(head.kept, namedInConnection(head.connection));
   return head;
 }
 
 /** The head for the client up to the lines that frame its body, without the empty line. */
-export function answerHeadFor(head: WireAnswerHead, added: readonly AddedHeader[], nowDate: string): string {
+export function answerHeadFor(head: WireAnswerHead, added: readonly AddedHeader[]): string {
   let { kept } = head;
   let more = '';
   for (const [name, value] of added) {
@@ -112,7 +115,7 @@ export function answerHeadFor(head: WireAnswerHead, added: readonly AddedHeader[
     more += `${name}: ${value}\r\n`;
   }
   // RFC 9110 §6.6.1: whoever forwards an answer without a date gives it one.
-  const date = head.dated ? '' : nowDate;
+  const date = head.dated ? '' : dateLine(Date.now());
   return `HTTP/1.1 ${head.status} ${head.reason}\r\n${kept}${more}${date}`;
 }
 

@@ -5,8 +5,8 @@ import { isIdempotent } from '../../retry.js';
 import { answerHeadFor, interimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
 import { answerBody, type Body, noBody } from './body.js';
 import type { Client } from './client.js';
-import { headEnd, neverAHead } from './grammar.js';
-import { dateLine } from './http-date.js';
+import { detached, headEnd, neverAHead } from './grammar.js';
+import { firstOf, quickBytesMax } from './reads.js';
 import type { RequestHead } from './request-head.js';
 import type { Upload } from './upload.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
@@ -116,10 +116,32 @@ export class Attempt implements UpstreamUser {
     this.#parts.client.resumeBody();
   }
 
-  received(bytes: Buffer): void {
+  received(lent: Buffer, count: number): void {
     if (this.#over) return;
-    if (this.#answer === undefined) this.#readHead(bytes);
-    else this.#readBody(bytes);
+    if (this.#answer !== undefined) this.#readBody(firstOf(lent, count));
+    else if (count > quickBytesMax || this.#held !== undefined) this.#readHead(firstOf(lent, count));
+    else this.#readText(lent, count);
+  }
+
+  /** The usual case, in the fewest steps: the head of an answer, and all of its body behind it. */
+  #readText(lent: Buffer, count: number): void {
+    const text = lent.toString('latin1', 0, count);
+    const end = text.indexOf(headEnd);
+    const at = end + headEnd.length;
+    if (end === -1 || end > this.#parts.wire.limits.headerBytesMax) return void this.#readHead(firstOf(lent, count));
+    const head = parseAnswerHead(text.slice(0, end + 2), this.#edits.ownCookie);
+    if (head === undefined) return void this.#settle(protocolError);
+    if (head.status < 200) return void this.#readHead(firstOf(lent, count));
+    const length = this.#hasNoBody(head) ? 0 : head.length;
+    if (head.chunked || length !== count - at) return void this.#begin(head, firstOf(lent, count), at);
+    this.#answer = head;
+    this.#keep = this.#parts.client.mayStay;
+    this.#parts.client.write(this.#headText(head, false) + text.slice(at));
+    this.#whole(true);
+  }
+
+  #hasNoBody({ status }: WireAnswerHead): boolean {
+    return this.#parts.head.method === 'HEAD' || status === 204 || status === 304;
   }
 
   #readHead(bytes: Buffer): void {
@@ -158,7 +180,7 @@ export class Attempt implements UpstreamUser {
 
   #begin(head: WireAnswerHead, bytes: Buffer, at: number): void {
     const { client, head: request } = this.#parts;
-    const bodyless = request.method === 'HEAD' || head.status === 204 || head.status === 304;
+    const bodyless = this.#hasNoBody(head);
     const how = request.minor === 1 ? 'chunks' : 'closing';
     this.#body = bodyless ? noBody : answerBody(head, how);
     this.#framed = bodyless || head.length !== -1 || how === 'chunks';
@@ -174,7 +196,7 @@ export class Attempt implements UpstreamUser {
 
   #headText(head: WireAnswerHead, chunked: boolean): string {
     const framing = chunked ? 'transfer-encoding: chunked\r\n' : '';
-    const text = answerHeadFor(head, this.#edits.onAnswer(head), dateLine(Date.now()));
+    const text = answerHeadFor(head, this.#edits.onAnswer(head));
     return `${text}${framing}${this.#parts.client.connectionLine(this.#keep)}\r\n`;
   }
 
@@ -303,7 +325,7 @@ export class Attempt implements UpstreamUser {
     if (!request.upgrade || upstream === undefined) return void this.#settle(protocolError);
     this.#answer = head;
     this.#upstream = undefined;
-    const text = answerHeadFor(head, this.#edits.onAnswer(head), dateLine(Date.now()));
+    const text = answerHeadFor(head, this.#edits.onAnswer(head));
     const line = `${text}Connection: Upgrade\r\nUpgrade: ${head.upgrade ?? 'websocket'}\r\n\r\n`;
     client.becomeTunnel(line, upstream.release(), early, whole => this.#settle(whole ? switched : cutOff));
   }
@@ -336,8 +358,14 @@ export class Attempt implements UpstreamUser {
   }
 }
 
+/** One backend promises the same again and again. */
+const lastPromise = { text: '', ms: 0 };
+
 function promisedMs({ keepAlive }: WireAnswerHead): number | undefined {
   if (keepAlive === undefined) return undefined;
+  if (keepAlive === lastPromise.text) return lastPromise.ms;
   const [, seconds] = /(?:^|[\s,])timeout=(\d{1,6})/i.exec(keepAlive) ?? [];
-  return seconds === undefined ? undefined : Number(seconds) * 1000;
+  if (seconds === undefined) return undefined;
+  Object.assign(lastPromise, { text: detached(keepAlive), ms: Number(seconds) * 1000 });
+  return lastPromise.ms;
 }

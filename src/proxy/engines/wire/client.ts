@@ -6,8 +6,8 @@ import { type Body, noBody, requestBody } from './body.js';
 import type { Timed } from './deadlines.js';
 import { headEnd, neverAHead } from './grammar.js';
 import { ownAnswerText } from './own-answer.js';
-import { readingInto } from './reads.js';
-import { parseRequestHead, RequestHead } from './request-head.js';
+import { firstOf, quickBytesMax, readingInto } from './reads.js';
+import { type Flaw, parseRequestHead, RequestHead } from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 
@@ -69,8 +69,9 @@ export class Client implements Timed {
   }
 
   #reader(socket: Socket): Socket {
-    const received = (bytes: Buffer) => this.#received(bytes);
-    return readingInto(socket, this.#wire.reads.into(received)) ?? socket.on('data', received);
+    const received = (lent: Buffer, count: number) => this.#received(lent, count);
+    const moved = readingInto(socket, this.#wire.reads.into(received));
+    return moved ?? socket.on('data', bytes => received(bytes, bytes.length));
   }
 
   /** Nobody is there to be answered. */
@@ -203,7 +204,9 @@ export class Client implements Timed {
   }
 
   /** What it is given may be lent (see `Reads`). */
-  #received(bytes: Buffer): boolean {
+  #received(lent: Buffer, count: number): boolean {
+    if (count <= quickBytesMax && this.#awaitsHead && this.#takeText(lent.toString('latin1', 0, count))) return true;
+    const bytes = firstOf(lent, count);
     // A tunnel reads from the socket itself.
     if (this.#tunnel) return this.#socket.push(Buffer.from(bytes));
     if (this.#reading) this.#readBody(bytes);
@@ -211,6 +214,26 @@ export class Client implements Timed {
     else if (!this.#leaving) this.#hold(bytes);
     if (this.#rest?.buffer === bytes.buffer) this.#rest = Buffer.from(this.#rest);
     return true;
+  }
+
+  /** The next bytes are the beginning of a head. */
+  get #awaitsHead(): boolean {
+    return this.#exchange === undefined && this.#rest === undefined && !this.#dropping && !this.#leaving;
+  }
+
+  /** The usual case, in the fewest steps: one head, whole, and nothing behind it. False: it is not that. */
+  #takeText(text: string): boolean {
+    const end = text.length - headEnd.length;
+    if (end < 0 || text.indexOf(headEnd) !== end || text.charCodeAt(0) === cr) return false;
+    const { headerBytesMax, headerFieldsMax } = this.#wire.limits;
+    if (end > headerBytesMax) return false;
+    this.#begin(parseRequestHead(text.slice(0, end + 2), headerFieldsMax));
+    return true;
+  }
+
+  #begin(head: RequestHead | Flaw): void {
+    if (head instanceof RequestHead) this.#serve(head);
+    else this.#reject(head.status, head.reason, 'not-sent');
   }
 
   #hold(bytes: Buffer): void {
@@ -246,8 +269,7 @@ export class Client implements Timed {
     const head = parseRequestHead(bytes.toString('latin1', start, end + 2), headerFieldsMax);
     const next = end + headEnd.length;
     this.#rest = next === bytes.length ? undefined : bytes.subarray(next);
-    if (head instanceof RequestHead) this.#serve(head);
-    else this.#reject(head.status, head.reason, 'not-sent');
+    this.#begin(head);
     return true;
   }
 

@@ -31,3 +31,30 @@ export function trimmedEnd(value: string): string {
   while (end > 0 && (value.charCodeAt(end - 1) === 32 || value.charCodeAt(end - 1) === 9)) end -= 1;
   return end === value.length ? value : value.slice(0, end);
 }
+
+/** A slice keeps the text that it was cut from alive; a copy does not. */
+export function detached(slice: string): string {
+  return Buffer.from(slice, 'latin1').toString('latin1');
+}
+
+const lowered = new Map<string, string>();
+/** Spellings that are remembered. Far above what clients use; what they invent is not kept. */
+const spellingsMax = 256;
+
+/** The same few names come in the same few spellings: looking them up costs a fraction of making them anew. */
+export function lowerCase(name: string): string {
+  const known = lowered.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (lowered.size < spellingsMax) lowered.set(detached(name), lower);
+  return lower;
+}
+
+/** RFC 9112 §9.3: whether a connection may carry another message after this one. */
+export function persists(minor: number, connection: string | undefined): boolean {
+  if (connection === undefined) return minor === 1;
+  const named = lowerCase(connection);
+  if (named === 'keep-alive') return true;
+  if (/(?:^|[ \t,])close(?:$|[ \t,])/.test(named)) return false;
+  return minor === 1 || /(?:^|[ \t,])keep-alive(?:$|[ \t,])/.test(named);
+}

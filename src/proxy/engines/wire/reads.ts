@@ -6,6 +6,17 @@ const bulkBytesMin = 16 * 1024;
 /** What is written in parts this small is copied even if it need not be: it is no work. */
 const copiedBytesMax = 1024;
 
+/** Told of `count` bytes at the beginning of `lent`; answers with whether it takes more. */
+export type Received = (lent: Buffer, count: number) => boolean;
+
+/** A read up to this size is looked at as text first: most messages are whole in one. */
+export const quickBytesMax = 8 * 1024;
+
+/** As a buffer of its own length; still lent. */
+export function firstOf(lent: Buffer, count: number): Buffer {
+  return count === lent.length ? lent : lent.subarray(0, count);
+}
+
 /**
  * The buffer into which all connections of an engine read, one after the other. By itself Node makes a buffer of 64 KiB
  * for each read, cuts it to size, and leaves it to the garbage collector: measured, a third of what a small exchange
@@ -19,8 +30,8 @@ export class Reads {
   #lending: 'nobody' | 'all' | 'one' = 'nobody';
   #written = true;
 
-  /** For one socket. `received` answers with whether it takes more. */
-  into(received: (lent: Buffer) => boolean): OnReadOpts {
+  /** For one socket. */
+  into(received: Received): OnReadOpts {
     let buffer = this.#shared;
     let count = 0;
     return {
@@ -34,7 +45,7 @@ export class Reads {
         count = bytes;
         this.#lending = buffer === this.#shared ? 'all' : 'one';
         this.#written = true;
-        const more = received(buffer.subarray(0, bytes));
+        const more = received(buffer, bytes);
         this.#lending = 'nobody';
         return more;
       },

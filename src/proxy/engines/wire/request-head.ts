@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http';
 import { namedInConnection } from '../../hop-by-hop.js';
 import { fieldOf, withoutNamed } from './fields.js';
-import { requestShape, trimmedEnd } from './grammar.js';
+import { lowerCase, persists, requestShape, trimmedEnd } from './grammar.js';
 
 export interface Flaw {
   readonly status: 400 | 414 | 417 | 431 | 501;
@@ -21,7 +21,7 @@ export const alwaysDropped: ReadonlySet<string> = new Set(['holdfast-affinity'])
 const methods: ReadonlySet<string> = new Set(METHODS.filter(method => method !== 'CONNECT'));
 /** RFC 3986 §3.2.2, and a port. */
 const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
-const plainConnection = /^(?:keep-alive|close|upgrade)$/i;
+const plainConnections: ReadonlySet<string> = new Set(['keep-alive', 'close', 'upgrade']);
 /** Too short to hold more fields than are allowed. */
 const fieldBytesMin = 4;
 
@@ -81,10 +81,7 @@ export class RequestHead {
 
   /** The client takes another answer on this connection. */
   get persistent(): boolean {
-    const { connection } = this;
-    if (connection === undefined) return this.minor === 1;
-    if (/(?:^|[ \t,])close(?:$|[ \t,])/i.test(connection)) return false;
-    return this.minor === 1 || /(?:^|[ \t,])keep-alive(?:$|[ \t,])/i.test(connection);
+    return persists(this.minor, this.connection);
   }
 
   field(name: string): string | undefined {
@@ -98,7 +95,7 @@ export function parseRequestHead(text: string, fieldsMax: number): RequestHead |
   if (line === null) return malformed;
   if (tooMany(text, fieldsMax)) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
   const [, method = '', target = '', minor = ''] = line;
-  if (!methods.has(method)) return unknownMethod;
+  if (method !== 'GET' && !methods.has(method)) return unknownMethod;
   const head = new RequestHead(text, method, target, minor === '1' ? 1 : 0);
   return readFields(head) ?? flawIn(head) ?? head;
 }
@@ -115,7 +112,7 @@ function readFields(head: RequestHead): Flaw | undefined {
   let from = text.indexOf('\r\n') + 2;
   watched.lastIndex = 0;
   for (let found = watched.exec(text); found !== null; found = watched.exec(text)) {
-    const flaw = readField(head, found[1] ?? '', trimmedEnd(found[2] ?? ''));
+    const flaw = readField(head, lowerCase(found[1] ?? ''), trimmedEnd(found[2] ?? ''));
     if (flaw !== undefined) return flaw;
     head.kept += text.slice(from, found.index + 2);
     from = watched.lastIndex + 2;
@@ -125,7 +122,7 @@ function readFields(head: RequestHead): Flaw | undefined {
 }
 
 function readField(head: RequestHead, name: string, value: string): Flaw | undefined {
-  switch (name.toLowerCase()) {
+  switch (name) {
     case 'host':
       if (head.host !== undefined || !hostShape.test(value)) return badHost;
       head.host = value;
@@ -147,7 +144,7 @@ function readField(head: RequestHead, name: string, value: string): Flaw | undef
       head.chunked = true;
       return undefined;
     default:
-      return readRarer(head, name.toLowerCase(), value);
+      return readRarer(head, name, value);
   }
 }
 
@@ -180,7 +177,8 @@ function joined(before: string | undefined, value: string): string {
 function flawIn(head: RequestHead): Flaw | undefined {
   if (head.chunked && head.length !== -1) return bothFramings;
   if (head.host === undefined && head.minor === 1) return badHost;
-  if (head.connection !== undefined && !plainConnection.test(head.connection)) dropNamed(head, head.connection);
+  if (head.connection !== undefined && !plainConnections.has(lowerCase(head.connection)))
+    dropNamed(head, head.connection);
   if (head.target.charCodeAt(0) !== 47 && !readOtherTarget(head)) return badTarget;
   return head.hasBody && head.upgrade ? bodyOnUpgrade : undefined;
 }

@@ -6,6 +6,8 @@ export type Sink = (parts: readonly Buffer[], complete: boolean) => void;
  * in which it is sent, and sent again to the next.
  */
 export class Upload {
+  /** Of all requests without a body. */
+  static readonly none = new Upload(true, 0);
   readonly #keepBytesMax: number;
   #kept: Buffer[] | undefined = [];
   #keptBytes = 0;

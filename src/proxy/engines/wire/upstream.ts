@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type BackendTls, backendTlsOptions, hostOf } from '../../backend-tls.js';
 import type { Deadlines, Timed } from './deadlines.js';
-import type { Reads } from './reads.js';
+import { firstOf, type Reads, type Received } from './reads.js';
 
 /** An idle connection is kept this long: a little less than the peers of a data centre usually keep theirs. */
 const idleMs = 55_000;
@@ -12,7 +12,8 @@ const idleMarginMs = 1000;
 /** Who uses a connection to a backend. Nothing is told after `failed` or `ended`. */
 export interface UpstreamUser {
   connected(): void;
-  received(bytes: Buffer): void;
+  /** `count` bytes at the beginning of `lent` (see `Reads`). */
+  received(lent: Buffer, count: number): void;
   /** The backend takes more. */
   drained(): void;
   /** The backend has sent everything, in order. */
@@ -39,12 +40,12 @@ export class Upstream implements Timed {
 
   /** `open` makes the socket; what it reads may be lent (see `Reads`). */
   constructor(
-    open: (received: (bytes: Buffer) => boolean) => Socket,
+    open: (received: Received) => Socket,
     deadlines: Deadlines,
     connectMs: number,
     onLost: (upstream: Upstream) => void,
   ) {
-    const socket = open(bytes => this.#received(bytes));
+    const socket = open((lent, count) => this.#received(lent, count));
     this.socket = socket;
     this.#deadlines = deadlines;
     this.#onLost = onLost;
@@ -95,10 +96,10 @@ export class Upstream implements Timed {
   }
 
   /** A backend that speaks without being asked is not listened to: it would answer somebody else. */
-  #received(bytes: Buffer): boolean {
+  #received(lent: Buffer, count: number): boolean {
     // A tunnel reads from the socket itself.
-    if (this.#released) return this.socket.push(Buffer.from(bytes));
-    if (this.#user !== undefined) this.#user.received(bytes);
+    if (this.#released) return this.socket.push(Buffer.from(firstOf(lent, count)));
+    if (this.#user !== undefined) this.#user.received(lent, count);
     else this.destroy();
     return true;
   }
@@ -185,12 +186,12 @@ export class Upstreams {
     for (const upstream of this.#all) upstream.destroy();
   }
 
-  readonly #connect = ({ host, port }: Place, received: (bytes: Buffer) => boolean): Socket =>
+  readonly #connect = ({ host, port }: Place, received: Received): Socket =>
     connect({ host, port, noDelay: true, onread: this.#reads.into(received) });
 
-  readonly #connectTls = ({ host, port }: Place, received: (bytes: Buffer) => boolean): Socket => {
+  readonly #connectTls = ({ host, port }: Place, received: Received): Socket => {
     const socket = connectTls({ host, port, ...backendTlsOptions(host, this.#tls) });
-    return socket.setNoDelay(true).on('data', received);
+    return socket.setNoDelay(true).on('data', bytes => received(bytes, bytes.length));
   };
 
   #place(url: URL): Place {

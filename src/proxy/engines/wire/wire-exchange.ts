@@ -32,7 +32,7 @@ export class WireExchange implements Exchange {
     this.clientAddress = client.address;
     this.secure = client.isSecure(head);
     this.upgrade = head.upgrade;
-    this.upload = new Upload(!head.hasBody, wire.limits.replayBytesMax);
+    this.upload = head.hasBody ? new Upload(false, wire.limits.replayBytesMax) : Upload.none;
   }
 
   get attempt(): Attempt | undefined {
