@@ -1,0 +1,293 @@
+/** `--workers 2` with real processes: what holds for one must hold for the two together. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { Agent, type IncomingMessage, type ServerResponse } from 'node:http';
+import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect } from 'chai';
+import { type Holdfast, until, withHoldfast } from '../../commands/holdfast.js';
+import { type Answer, ask, cookieOf } from '../ask.js';
+import { startToy, type Toy } from '../toy-backend.js';
+
+interface Proxy {
+  readonly holdfast: Holdfast;
+  readonly url: string;
+  readonly admin: string;
+}
+
+const secrets = `k1:${'5a'.repeat(32)}`;
+
+/** The command, once it listens. */
+async function withProxy(
+  backends: readonly string[],
+  use: (proxy: Proxy) => Promise<void>,
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  const given = backends.flatMap(url => ['--backend', url]);
+  const where = ['--workers', '2', '--port', '0', '--admin-port', '0', '--health-interval', '200ms'];
+  await withHoldfast(
+    ['proxy', ...where, ...given],
+    async holdfast => {
+      await holdfast.sees(/listening on/);
+      const [, url = '', admin = ''] =
+        /listening on (http:\S+), admin API on (http:\S+)/.exec(holdfast.output.stderr) ?? [];
+      await use({ holdfast, url, admin });
+    },
+    env,
+  );
+}
+
+async function workersOf({ holdfast }: Proxy): Promise<number[]> {
+  const pid = holdfast.child.pid ?? 0;
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return children.trim().split(' ').map(Number);
+}
+
+/** Its channel to the primary is one. */
+async function socketsOf(pid: number): Promise<number> {
+  const fds = await readdir(`/proc/${pid}/fd`);
+  return fds.length;
+}
+
+/** A browser with a connection of its own. */
+class Browser {
+  readonly #proxy: Proxy;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  cookie: string | undefined;
+
+  constructor(proxy: Proxy) {
+    this.#proxy = proxy;
+  }
+
+  async get(path = '/'): Promise<Answer> {
+    const headers = this.cookie === undefined ? {} : { cookie: this.cookie };
+    const answer = await ask(this.#proxy.url, path, { agent: this.#agent, headers });
+    this.cookie = cookieOf(answer) ?? this.cookie;
+    return answer;
+  }
+
+  /** Its connection is there no more. */
+  get closed(): boolean {
+    const { sockets, freeSockets } = this.#agent;
+    return Object.keys({ ...sockets, ...freeSockets }).length === 0;
+  }
+
+  /** Comes back on another connection. */
+  leave(): void {
+    this.#agent.destroy();
+  }
+}
+
+async function backendsOf({ admin }: Proxy): Promise<Record<string, { bound: number; state: string }>> {
+  const { backends } = JSON.parse((await ask(admin, '/backends')).text);
+  return Object.fromEntries(backends.map((each: { name: string }) => [each.name, each]));
+}
+
+async function requestsCounted({ admin }: Proxy): Promise<number> {
+  const { text } = await ask(admin, '/metrics');
+  const counts = text.matchAll(/^holdfast_proxy_requests_total\{.*\} (\d+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+function command(proxy: Proxy, backend: string, body: object): Promise<Answer> {
+  const headers = { 'content-type': 'application/json' };
+  return ask(proxy.admin, `/backends/${backend}`, { method: 'PUT', headers, body: JSON.stringify(body) });
+}
+
+/** A backend process, to be killed. */
+async function victimBackend(): Promise<{ readonly url: string; readonly process: ChildProcess }> {
+  const server = path.join(import.meta.dirname, '../counting-server.js');
+  const process = fork(server, ['/dev/null', 'victim'], { execArgv: [] });
+  const [{ port }] = await once(process, 'message');
+  return { url: `http://127.0.0.1:${port}`, process };
+}
+
+describe('proxy: two workers', function () {
+  this.timeout(60_000);
+  const toys: Toy[] = [];
+  let victim: Awaited<ReturnType<typeof victimBackend>>;
+  let finishSlow = (): void => {};
+  let proxy: Proxy;
+  let stop = (): void => {};
+  let ended: Promise<void>;
+  /** One each, bound and on a connection of their own; requests that were sent so far. */
+  const browsers: Browser[] = [];
+  let sent = 0;
+
+  before(async () => {
+    const slow = (response: ServerResponse) => {
+      finishSlow = () => response.end('slow');
+    };
+    for (const name of ['backend-1', 'backend-2']) {
+      const handle = ({ url }: IncomingMessage, response: ServerResponse) =>
+        url === '/slow' ? slow(response) : response.end(name);
+      toys.push(await startToy(name, handle));
+    }
+    victim = await victimBackend();
+    const stopped = new Promise<void>(resolve => {
+      stop = resolve;
+    });
+    await new Promise<void>((started, failed) => {
+      const urls = [...toys.map(({ url }) => url.origin), victim.url];
+      ended = withProxy(urls, async running => {
+        proxy = running;
+        started();
+        await stopped;
+      });
+      ended.catch(failed);
+    });
+  });
+
+  after(async () => {
+    for (const browser of browsers) browser.leave();
+    stop();
+    await ended;
+    victim.process.kill('SIGKILL');
+    await Promise.all(toys.map(toy => toy.stop()));
+  });
+
+  async function get(browser: Browser): Promise<Answer> {
+    sent += 1;
+    return browser.get();
+  }
+
+  it('read the cookies of each other, count a browser once, and every request', async () => {
+    for (let i = 0; i < 48; i += 1) browsers.push(new Browser(proxy));
+    const homes = await Promise.all(browsers.map(async browser => (await get(browser)).text));
+    for (let round = 0; round < 3; round += 1) {
+      for (const browser of browsers) browser.leave();
+      const answers = await Promise.all(browsers.map(get));
+      expect(answers.map(({ text }) => text)).to.deep.equal(homes);
+      expect(answers.flatMap(({ headers }) => headers['set-cookie'] ?? [])).to.deep.equal([]);
+    }
+    const backends = await backendsOf(proxy);
+    for (const name of ['backend-1', 'backend-2', 'victim']) {
+      const known = name === 'victim' ? 'backend-3' : name;
+      expect(backends[known]?.bound, known).to.equal(homes.filter(home => home === name).length);
+    }
+    expect(await requestsCounted(proxy)).to.equal(sent);
+  });
+
+  it('obey an order of the operator as one: a drain keeps the bound, and nobody new comes, at either', async () => {
+    await command(proxy, 'backend-1', { state: 'drain' });
+    const newcomers = Array.from({ length: 12 }, () => new Browser(proxy));
+    const answers = await Promise.all(newcomers.map(get));
+    expect(answers.map(({ text }) => text)).to.not.include('backend-1');
+    for (const browser of newcomers) browser.leave();
+    const { 'backend-1': before } = await backendsOf(proxy);
+    const stayed = (await Promise.all(browsers.map(get))).filter(({ text }) => text === 'backend-1');
+    expect(stayed.length).to.equal(before?.bound).and.to.be.greaterThan(0);
+  });
+
+  it('one of them is killed: the connections of the other go on, all stay bound, and another takes its place', async () => {
+    await Promise.all(browsers.map(get));
+    const counted = await requestsCounted(proxy);
+    const [one = 0, other = 0] = await workersOf(proxy);
+    process.kill(one, 'SIGKILL');
+    await proxy.holdfast.sees(`worker ${one} ended (SIGKILL), and what it had in flight is lost; worker `);
+    // The system has closed its connections before it tells that it has ended: this takes note of them all.
+    await backendsOf(proxy);
+    const broken = browsers.filter(({ closed }) => closed).length;
+    // Dealt out in turn: each had its share.
+    expect(broken).to.be.within(2, browsers.length - 2);
+    const homes = await Promise.all(browsers.map(get));
+    expect(homes.flatMap(({ headers }) => headers['set-cookie'] ?? [])).to.deep.equal([]);
+    expect(await requestsCounted(proxy)).to.be.at.least(counted);
+
+    const [, heir = 0] = (await workersOf(proxy)).sort((a, b) => Number(a !== other) - Number(b !== other));
+    const asleep = await socketsOf(heir);
+    const newcomers: Browser[] = [];
+    await until(
+      async () => {
+        const newcomer = new Browser(proxy);
+        newcomers.push(newcomer);
+        expect((await get(newcomer)).text).to.not.equal('backend-1');
+        return (await socketsOf(heir)) >= asleep + 4;
+      },
+      15_000,
+      () => 'the new worker has connections of its own',
+    );
+    for (const newcomer of newcomers) newcomer.leave();
+  });
+
+  it('a backend is killed under GETs: no answer but 200', async () => {
+    await command(proxy, 'backend-1', { state: 'ready' });
+    const statuses = new Map<number, number>();
+    let over = false;
+    const client = async (): Promise<void> => {
+      const browser = new Browser(proxy);
+      while (!over) {
+        const { status } = await browser.get();
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        await turn();
+      }
+      browser.leave();
+    };
+    const clients = Array.from({ length: 16 }, client);
+    await until(
+      () => (statuses.get(200) ?? 0) > 200,
+      15_000,
+      () => 'load',
+    );
+    victim.process.kill('SIGKILL');
+    await proxy.holdfast.sees(/backend-3: ready -> down/);
+    over = true;
+    await Promise.all(clients);
+    expect([...statuses.keys()]).to.deep.equal([200]);
+    const { text } = await ask(proxy.admin, '/metrics');
+    const retries = [...text.matchAll(/^holdfast_proxy_retries_total\{.*\} (\d+)$/gm)];
+    expect(retries.reduce((sum, [, count]) => sum + Number(count), 0)).to.be.greaterThan(0);
+  });
+
+  it('end at SIGTERM, once what is in flight is answered', async () => {
+    const browser = new Browser(proxy);
+    const slow = browser.get('/slow');
+    await until(
+      () => toys.some(({ seen }) => seen.some(({ url }) => url === '/slow')),
+      5000,
+      () => '/slow at a backend',
+    );
+    proxy.holdfast.child.kill('SIGTERM');
+    await proxy.holdfast.sees(/closing; 1 in flight/);
+    finishSlow();
+    expect((await slow).text).to.equal('slow');
+    expect(await proxy.holdfast.ended(), proxy.holdfast.output.stderr).to.equal(0);
+    expect(await proxy.holdfast.children()).to.deep.equal([]);
+  });
+});
+
+describe('proxy: workers and their primary', function () {
+  this.timeout(60_000);
+
+  it('keep no secret in their environment or command line, and do not outlive it', () =>
+    withProxy(
+      ['http://127.0.0.1:9'],
+      async proxy => {
+        const workers = await workersOf(proxy);
+        expect(workers).to.have.length(2);
+        for (const pid of workers) {
+          const environment = await readFile(`/proc/${pid}/environ`, 'latin1');
+          expect(environment).to.include('HOLDFAST_TEST_MARK').and.not.include('5a5a');
+          expect(await readFile(`/proc/${pid}/cmdline`, 'latin1')).to.not.include('5a5a');
+        }
+        proxy.holdfast.child.kill('SIGKILL');
+        await proxy.holdfast.ended();
+        expect(await proxy.holdfast.children()).to.deep.equal([]);
+      },
+      { HOLDFAST_SECRETS: secrets },
+    ));
+
+  it('are given up when five are lost within a minute: exit code 4', () =>
+    withProxy(['http://127.0.0.1:9'], async proxy => {
+      const { holdfast } = proxy;
+      for (let lost = 1; lost <= 5; lost += 1) {
+        const [pid = 0] = await workersOf(proxy);
+        process.kill(pid, 'SIGKILL');
+        await holdfast.sees(`worker ${pid} ended (SIGKILL)`);
+      }
+      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(4);
+      expect(holdfast.output.stderr).to.include('5 workers were lost within 60 s');
+      expect(await holdfast.children()).to.deep.equal([]);
+    }));
+});
