@@ -76,10 +76,11 @@ class SecureSocket extends TLSSocket {
   }
 }
 
-function contextOf({ cert, key }: TlsPair): SecureContext {
+function contextOf({ cert, key, ticketKeys }: TlsPair): SecureContext {
   return createSecureContext({
     cert,
     key,
+    ticketKeys,
     ciphers,
     minVersion: 'TLSv1.2',
     sessionIdContext: 'holdfast',

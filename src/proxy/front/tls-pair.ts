@@ -6,6 +6,8 @@ import { createSecureContext } from 'node:tls';
 export interface TlsPair {
   readonly cert: string;
   readonly key: string;
+  /** 48 bytes that make session tickets; those that have the same ones resume the sessions of each other. */
+  readonly ticketKeys?: Buffer;
 }
 
 export interface TlsFiles {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Crew } from '../crew.js';
 import type { Member } from '../member.js';
 import { type ProxyCounts, ProxyMetrics } from '../metrics.js';
@@ -36,7 +37,7 @@ export class Workers implements Crew {
   #phase: 'starting' | 'serving' | 'closing' = 'starting';
 
   constructor(options: ServingOptions, size: number, pool: BackendPool, onEvent: (event: ProxyEvent) => void) {
-    this.#options = options;
+    this.#options = withTickets(options);
     this.#size = size;
     this.#pool = pool;
     this.#onEvent = onEvent;
@@ -75,8 +76,9 @@ export class Workers implements Crew {
   }
 
   /** All or none: two sets of options side by side would be nobody's. */
-  async reload(options: ServingOptions): Promise<void> {
+  async reload(next: ServingOptions): Promise<void> {
     const before = this.#options;
+    const options = withTickets(next);
     this.#options = options;
     try {
       await Promise.all(this.#processes.map(each => each.reload(options)));
@@ -154,4 +156,9 @@ export class Workers implements Crew {
     this.#onEvent({ kind: 'worker-lost', pid, reason, replacedBy });
     if (replacedBy === undefined) this.#fail(tooManyLost);
   }
+}
+
+/** A client that comes back is dealt out anew: without this every other one would need a whole handshake. */
+function withTickets({ tls, ...options }: ServingOptions): ServingOptions {
+  return tls === undefined ? options : { ...options, tls: { ...tls, ticketKeys: randomBytes(48) } };
 }

@@ -1,62 +1,29 @@
 /** `--workers 2` with real processes: what holds for one must hold for the two together. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { Agent, type IncomingMessage, type ServerResponse } from 'node:http';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { type Holdfast, until, withHoldfast } from '../../commands/holdfast.js';
+import { until } from '../../commands/holdfast.js';
 import { type Answer, ask, cookieOf } from '../ask.js';
 import { startToy, type Toy } from '../toy-backend.js';
+import { type Team, withWorkers, workersOf } from './with-workers.js';
 
-interface Proxy {
-  readonly holdfast: Holdfast;
-  readonly url: string;
-  readonly admin: string;
-}
-
-const secrets = `k1:${'5a'.repeat(32)}`;
-
-/** The command, once it listens. */
-async function withProxy(
-  backends: readonly string[],
-  use: (proxy: Proxy) => Promise<void>,
-  env: NodeJS.ProcessEnv = {},
-): Promise<void> {
-  const given = backends.flatMap(url => ['--backend', url]);
-  const where = ['--workers', '2', '--port', '0', '--admin-port', '0', '--health-interval', '200ms'];
-  await withHoldfast(
-    ['proxy', ...where, ...given],
-    async holdfast => {
-      await holdfast.sees(/listening on/);
-      const [, url = '', admin = ''] =
-        /listening on (http:\S+), admin API on (http:\S+)/.exec(holdfast.output.stderr) ?? [];
-      await use({ holdfast, url, admin });
-    },
-    env,
-  );
-}
-
-async function workersOf({ holdfast }: Proxy): Promise<number[]> {
-  const pid = holdfast.child.pid ?? 0;
-  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return children.trim().split(' ').map(Number);
-}
-
-/** Its channel to the primary is one. */
-async function socketsOf(pid: number): Promise<number> {
+/** Its channel to the primary and its files are among these. */
+async function descriptorsOf(pid: number): Promise<number> {
   const fds = await readdir(`/proc/${pid}/fd`);
   return fds.length;
 }
 
 /** A browser with a connection of its own. */
 class Browser {
-  readonly #proxy: Proxy;
+  readonly #proxy: Team;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   cookie: string | undefined;
 
-  constructor(proxy: Proxy) {
+  constructor(proxy: Team) {
     this.#proxy = proxy;
   }
 
@@ -79,18 +46,18 @@ class Browser {
   }
 }
 
-async function backendsOf({ admin }: Proxy): Promise<Record<string, { bound: number; state: string }>> {
+async function backendsOf({ admin }: Team): Promise<Record<string, { bound: number; state: string }>> {
   const { backends } = JSON.parse((await ask(admin, '/backends')).text);
   return Object.fromEntries(backends.map((each: { name: string }) => [each.name, each]));
 }
 
-async function requestsCounted({ admin }: Proxy): Promise<number> {
+async function requestsCounted({ admin }: Team): Promise<number> {
   const { text } = await ask(admin, '/metrics');
   const counts = text.matchAll(/^holdfast_proxy_requests_total\{.*\} (\d+)$/gm);
   return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-function command(proxy: Proxy, backend: string, body: object): Promise<Answer> {
+function command(proxy: Team, backend: string, body: object): Promise<Answer> {
   const headers = { 'content-type': 'application/json' };
   return ask(proxy.admin, `/backends/${backend}`, { method: 'PUT', headers, body: JSON.stringify(body) });
 }
@@ -108,7 +75,7 @@ describe('proxy: two workers', function () {
   const toys: Toy[] = [];
   let victim: Awaited<ReturnType<typeof victimBackend>>;
   let finishSlow = (): void => {};
-  let proxy: Proxy;
+  let proxy: Team;
   let stop = (): void => {};
   let ended: Promise<void>;
   /** One each, bound and on a connection of their own; requests that were sent so far. */
@@ -130,7 +97,7 @@ describe('proxy: two workers', function () {
     });
     await new Promise<void>((started, failed) => {
       const urls = [...toys.map(({ url }) => url.origin), victim.url];
-      ended = withProxy(urls, async running => {
+      ended = withWorkers(urls, async running => {
         proxy = running;
         started();
         await stopped;
@@ -196,14 +163,14 @@ describe('proxy: two workers', function () {
     expect(await requestsCounted(proxy)).to.be.at.least(counted);
 
     const [, heir = 0] = (await workersOf(proxy)).sort((a, b) => Number(a !== other) - Number(b !== other));
-    const asleep = await socketsOf(heir);
+    const asleep = await descriptorsOf(heir);
     const newcomers: Browser[] = [];
     await until(
       async () => {
         const newcomer = new Browser(proxy);
         newcomers.push(newcomer);
         expect((await get(newcomer)).text).to.not.equal('backend-1');
-        return (await socketsOf(heir)) >= asleep + 4;
+        return (await descriptorsOf(heir)) >= asleep + 4;
       },
       15_000,
       () => 'the new worker has connections of its own',
@@ -255,39 +222,4 @@ describe('proxy: two workers', function () {
     expect(await proxy.holdfast.ended(), proxy.holdfast.output.stderr).to.equal(0);
     expect(await proxy.holdfast.children()).to.deep.equal([]);
   });
-});
-
-describe('proxy: workers and their primary', function () {
-  this.timeout(60_000);
-
-  it('keep no secret in their environment or command line, and do not outlive it', () =>
-    withProxy(
-      ['http://127.0.0.1:9'],
-      async proxy => {
-        const workers = await workersOf(proxy);
-        expect(workers).to.have.length(2);
-        for (const pid of workers) {
-          const environment = await readFile(`/proc/${pid}/environ`, 'latin1');
-          expect(environment).to.include('HOLDFAST_TEST_MARK').and.not.include('5a5a');
-          expect(await readFile(`/proc/${pid}/cmdline`, 'latin1')).to.not.include('5a5a');
-        }
-        proxy.holdfast.child.kill('SIGKILL');
-        await proxy.holdfast.ended();
-        expect(await proxy.holdfast.children()).to.deep.equal([]);
-      },
-      { HOLDFAST_SECRETS: secrets },
-    ));
-
-  it('are given up when five are lost within a minute: exit code 4', () =>
-    withProxy(['http://127.0.0.1:9'], async proxy => {
-      const { holdfast } = proxy;
-      for (let lost = 1; lost <= 5; lost += 1) {
-        const [pid = 0] = await workersOf(proxy);
-        process.kill(pid, 'SIGKILL');
-        await holdfast.sees(`worker ${pid} ended (SIGKILL)`);
-      }
-      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(4);
-      expect(holdfast.output.stderr).to.include('5 workers were lost within 60 s');
-      expect(await holdfast.children()).to.deep.equal([]);
-    }));
 });
