@@ -2,6 +2,7 @@ import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
 import { namedInConnection } from '../../hop-by-hop.js';
 import { notInTrailers } from '../../trailers.js';
+import { lengthDigitsMax } from './request-head.js';
 
 const dropped: ReadonlySet<string> = new Set([
   'connection',
@@ -13,12 +14,12 @@ const dropped: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Node's parser takes more than can be passed on: a 101 that says not to what, and any coding, of which it undoes the
- * chunks alone.
+ * Node's parser takes more than can be passed on: a 101 that says not to what, lengths beyond all numbers, and any
+ * coding, of which it undoes the chunks alone.
  */
 export function isReadable({ statusCode = 0, httpVersion, headers }: IncomingMessage): boolean {
   const coding = headers['transfer-encoding'];
-  if (statusCode < 200) return false;
+  if (statusCode < 200 || (headers['content-length']?.length ?? 0) > lengthDigitsMax) return false;
   return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersion === '1.1');
 }
 
@@ -41,17 +42,24 @@ export function answerLines(answer: IncomingMessage, added: readonly AddedHeader
   const named = namedInConnection(answer.headers.connection);
   // RFC 9110 §8.6: whoever believed it would wait for a body that does not come.
   const noLength = answer.statusCode === 204;
+  const noTrailers = answer.headers['transfer-encoding'] === undefined || isBodyless(answer);
   const lines: string[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? '';
     const value = rawHeaders[at + 1] ?? '';
     const lowerCase = name.toLowerCase();
     if (noLength && lowerCase === 'content-length') continue;
+    // Node throws, and would leave half an answer behind.
+    if (noTrailers && lowerCase === 'trailer') continue;
     if (ownCookie !== '' && lowerCase === 'set-cookie' && value.startsWith(`${ownCookie}=`)) continue;
     if (passes(lowerCase, value, named, added)) lines.push(name, value);
   }
   for (const [name, value] of added) lines.push(name, value);
   return lines;
+}
+
+function isBodyless({ statusCode }: IncomingMessage): boolean {
+  return statusCode === 204 || statusCode === 304;
 }
 
 function passes(

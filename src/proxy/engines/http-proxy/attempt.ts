@@ -197,8 +197,8 @@ export class Attempt implements UploadListener {
     });
     answer.on('error', () => this.#cut(cutOff));
     // A head without a body yet (server-sent events) must not wait for its first byte. What came with the head in one
-    // packet is written by then, and leaves with it in one packet.
-    process.nextTick(() => begun || response.flushHeaders());
+    // packet is written by then, and leaves with it in one packet. `flushHeaders` would write bytes above 0x7f as UTF-8.
+    process.nextTick(() => begun || response.write('', 'latin1'));
   }
 
   #upgraded(answer: IncomingMessage, socket: Socket, head: Buffer): void {

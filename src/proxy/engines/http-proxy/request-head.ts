@@ -27,6 +27,8 @@ const dropped: ReadonlySet<string> = new Set([
   'proxy-connection',
   'proxy-authorization',
   'te',
+  // Node's server keeps the trailers to itself, and its client throws where they are announced and there are no chunks.
+  'trailer',
   'transfer-encoding',
   'upgrade',
   // Node's server has answered it with 100 by itself; the backend gets the body without asking for it.
@@ -108,6 +110,9 @@ const versions: ReadonlySet<string> = new Set(['1.1', '1.0']);
 /** RFC 3986 §3.2.2, and a port. */
 const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
 
+/** Up to here a number is what its digits say; Node's parser counts further. */
+export const lengthDigitsMax = 15;
+
 /** What Node's parser lets pass and a proxy must not; undefined when the head is in order. */
 export function flawIn(request: IncomingMessage, fieldsMax: number): Flaw | undefined {
   const { rawHeaders, headers } = request;
@@ -117,6 +122,9 @@ export function flawIn(request: IncomingMessage, fieldsMax: number): Flaw | unde
   if (hostsIn(rawHeaders) > 1) return { status: 400, reason: 'More than one Host field.' };
   if (headers.host !== undefined && !hostShape.test(headers.host)) {
     return { status: 400, reason: 'The Host field names no host.' };
+  }
+  if ((headers['content-length']?.length ?? 0) > lengthDigitsMax) {
+    return { status: 400, reason: 'The Content-Length is more than can be.' };
   }
   const coding = headers['transfer-encoding'];
   // RFC 9112 §6.1: in HTTP/1.0 there are no chunks, and whoever stands in front may have read the body otherwise.

@@ -57,7 +57,7 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
   let from = text.indexOf('\r\n') + 2;
   watched.lastIndex = 0;
   for (let found = watched.exec(text); found !== null; found = watched.exec(text)) {
-    const read = readField(head, lowerCase(found[1] ?? ''), trimmedEnd(found[2] ?? ''), ownCookie);
+    const read = readField(head, lowerCase(found[1] ?? ''), found[2] ?? '', ownCookie);
     if (read === 'flaw') return undefined;
     if (read === 'keep') continue;
     head.kept += text.slice(from, found.index + 2);
@@ -67,15 +67,17 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
   return head.chunked && head.length !== -1 ? undefined : withoutHop(head);
 }
 
-function readField(head: WireAnswerHead, name: string, value: string, ownCookie: string): 'keep' | 'drop' | 'flaw' {
+/** `given` may have white space at its end: not where it could hide that a framing is not what it seems. */
+function readField(head: WireAnswerHead, name: string, given: string, ownCookie: string): 'keep' | 'drop' | 'flaw' {
+  const value = trimmedEnd(given);
   switch (name) {
     case 'content-length':
-      if (head.length !== -1 || !/^\d{1,15}$/.test(value)) return 'flaw';
+      if (head.length !== -1 || !/^\d{1,15} *$/.test(given)) return 'flaw';
       head.length = Number(value);
       // RFC 9110 §8.6: whoever believed it would wait for a body that does not come.
       return head.status === 204 || head.status < 200 ? 'drop' : 'keep';
     case 'transfer-encoding':
-      if (head.chunked || head.minor === 0 || value.toLowerCase() !== 'chunked') return 'flaw';
+      if (head.chunked || head.minor === 0 || given.toLowerCase() !== 'chunked') return 'flaw';
       head.chunked = true;
       return 'drop';
     case 'holdfast-incarnation':

@@ -1,5 +1,5 @@
 import { notInTrailers } from '../../trailers.js';
-import { trailerShape } from './grammar.js';
+import { extensionShape, trailerShape } from './grammar.js';
 
 const cr = 13;
 const lf = 10;
@@ -20,6 +20,7 @@ export class Chunks {
   #state: State = 'size';
   #digits = 0;
   #size = 0;
+  #extension = '';
   #extraBytes = 0;
   #trailer = '';
 
@@ -86,9 +87,7 @@ export class Chunks {
       case 'size':
         return this.#readSize(byte);
       case 'extension':
-        this.#extraBytes += 1;
-        if (byte === cr) this.#state = 'size end';
-        return this.#extraBytes <= extraBytesMax && (byte === cr || byte === 9 || (byte >= 32 && byte !== 127));
+        return this.#readExtension(byte);
       case 'size end':
         this.#state = this.#size === 0 ? 'trailer' : 'data';
         this.#digits = 0;
@@ -111,9 +110,22 @@ export class Chunks {
     }
     if (this.#digits === 0) return false;
     if (byte === cr) this.#state = 'size end';
-    else if (byte === 59) this.#state = 'extension';
-    else return false;
+    else if (byte !== 59) return false;
+    else {
+      this.#state = 'extension';
+      this.#extension = ';';
+    }
     return true;
+  }
+
+  #readExtension(byte: number): boolean {
+    if (byte === cr) {
+      this.#state = 'size end';
+      return extensionShape.test(this.#extension);
+    }
+    this.#extraBytes += 1;
+    this.#extension += String.fromCharCode(byte);
+    return this.#extraBytes <= extraBytesMax;
   }
 
   /** Held back until it is whole: only then is it certain what it says. */

@@ -16,6 +16,13 @@ export const requestShape = new RegExp(
 );
 /** Minor version, status, reason. */
 export const answerShape = new RegExp(`^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: (${text}))?\\r\\n(?:${fieldLine})*$`);
+/**
+ * RFC 9112 §7.1.1: the extensions of a chunk, without the white space that it has there for whoever reads what others
+ * must not write.
+ */
+export const extensionShape = new RegExp(
+  `^(?:;${token}(?:=(?:${token}|"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]|\\\\[\\t\\x20-\\x7e])*"))?)*$`,
+);
 /** RFC 9112 §7.1.2: the fields behind the last chunk, and the empty line that ends them. */
 export const trailerShape = new RegExp(`^(?:${fieldLine})*\\r\\n$`);
 const controls = '\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f';

@@ -112,7 +112,7 @@ function readFields(head: RequestHead): Flaw | undefined {
   let from = text.indexOf('\r\n') + 2;
   watched.lastIndex = 0;
   for (let found = watched.exec(text); found !== null; found = watched.exec(text)) {
-    const flaw = readField(head, lowerCase(found[1] ?? ''), trimmedEnd(found[2] ?? ''));
+    const flaw = readField(head, lowerCase(found[1] ?? ''), found[2] ?? '');
     if (flaw !== undefined) return flaw;
     head.kept += text.slice(from, found.index + 2);
     from = watched.lastIndex + 2;
@@ -121,7 +121,9 @@ function readFields(head: RequestHead): Flaw | undefined {
   return undefined;
 }
 
-function readField(head: RequestHead, name: string, value: string): Flaw | undefined {
+/** `given` may have white space at its end: not where it could hide that a framing is not what it seems. */
+function readField(head: RequestHead, name: string, given: string): Flaw | undefined {
+  const value = trimmedEnd(given);
   switch (name) {
     case 'host':
       if (head.host !== undefined || !hostShape.test(value)) return badHost;
@@ -135,12 +137,12 @@ function readField(head: RequestHead, name: string, value: string): Flaw | undef
       head.connection = joined(head.connection, value);
       return undefined;
     case 'content-length':
-      if (head.length !== -1 || !/^\d{1,15}$/.test(value)) return badLength;
+      if (head.length !== -1 || !/^\d{1,15} *$/.test(given)) return badLength;
       head.length = Number(value);
       return undefined;
     case 'transfer-encoding':
       // RFC 9112 §6.1: in HTTP/1.0 there are no chunks, and whoever stands in front may have read the body otherwise.
-      if (head.chunked || head.minor === 0 || value.toLowerCase() !== 'chunked') return badCoding;
+      if (head.chunked || head.minor === 0 || given.toLowerCase() !== 'chunked') return badCoding;
       head.chunked = true;
       return undefined;
     default:
