@@ -100,6 +100,12 @@ export const excesses: Readonly<Record<string, Excess>> = {
     status: 204,
     text: '',
   },
+  'trailers announced on 204': {
+    answer: 'HTTP/1.1 204 No Content\r\nTrailer: X-Sum\r\n\r\n',
+    excess: stray,
+    status: 204,
+    text: '',
+  },
   'chunks on 204': {
     answer: 'HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n',
     excess: '0\r\n\r\n',

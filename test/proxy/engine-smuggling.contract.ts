@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { EngineFactory } from '#src/proxy/exchange.js';
 import { raw } from './ask.js';
 import { answerOk, type Recorder, withRecorder } from './recording-backend.js';
-import type { Shortfalls } from './shortfalls.js';
+import { copies, type Shortfalls } from './shortfalls.js';
 import { badBodies, badHeads, oddRequests, type Row, type Seen } from './smuggling-rows.js';
 import { type SeenRequest, valuesOf } from './strict-requests.js';
 import { type RunningEngine, withEngine } from './with-engine.js';
@@ -62,6 +62,10 @@ export function itForwardsNothingAmbiguous(make: EngineFactory, shortfalls: Shor
         refusesBody(bench, bytes),
       );
     }
+    shortfalls.it(copies, `passes on ${copies}`, async () => {
+      const { seen } = await bench.send('GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\nUser-Agent: b\r\n\r\n');
+      expect(valuesOf(seen[0]?.fields ?? [], 'user-agent').join(', ')).to.equal('a, b');
+    });
     for (const [what, [bytes, seen]] of Object.entries(oddRequests)) {
       shortfalls.it(what, `${seen.mayRefuse ? 'refused, or ' : ''}read in the only way that there is: ${what}`, () =>
         readsInOneWay(bench, bytes, seen),
@@ -110,6 +114,7 @@ async function readsInOneWay({ send }: Bench, bytes: string, expected: Seen): Pr
   const names = first?.fields.map(([name]) => name.toLowerCase()) ?? [];
   expect(names).to.include.members(expected.has ?? []);
   for (const name of expected.hasNot ?? []) expect([...names, ...trailerNames(first)]).to.not.include(name);
+  expect(trailerNames(first)).to.include.members(expected.trailers ?? []);
   if (expected.host !== undefined) expect(valuesOf(first?.fields ?? [], 'host')).to.deep.equal([expected.host]);
   expect(second?.target ?? '/smuggled').to.equal('/smuggled');
   expect(more).to.deep.equal([]);

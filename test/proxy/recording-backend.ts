@@ -31,13 +31,10 @@ export async function withRecorder(answering: Answering, use: (recorder: Recorde
     const closed = new Promise<void>(resolve => socket.on('close', () => resolve()));
     const connection: RecordedConnection = { socket, strict: new StrictRequests(), bytes: '', closed };
     connections.push(connection);
-    let answered = 0;
     socket.on('data', data => {
       const bytes = data.toString('latin1');
       connection.bytes += bytes;
-      connection.strict.feed(bytes);
-      for (const request of connection.strict.requests.slice(answered)) {
-        answered += 1;
+      for (const request of connection.strict.feed(bytes)) {
         requests.push(request);
         answering(request, connection);
       }

@@ -1,12 +1,21 @@
 import { expect } from 'chai';
 
+export const copies = 'every copy of a field that should come once';
+
 /** What an engine cannot do of its contract, and why: engine, case, reason. The one list. */
 export const engineShortfalls: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'http-proxy': {
+    [copies]: "Node's server keeps the first copy and drops the others",
+    'trailers behind a body': "Node's server keeps them to itself; a trailer may be discarded (RFC 9110 §6.5.1)",
     'two spaces before the target': "Node's parser passes over them and does not say so; one goes on",
     'two spaces behind the target': "Node's parser passes over them and does not say so; one goes on",
   },
 };
+
+/** How these show where engines are compared with a parser. */
+export function allowancesOf(engine: string): { readonly firstOnly: boolean } {
+  return { firstOnly: engineShortfalls[engine]?.[copies] !== undefined };
+}
 
 /** Cases of a contract; those that an entry cannot pass are shown to fail, under their name and reason. */
 export class Shortfalls {

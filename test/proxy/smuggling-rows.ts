@@ -42,6 +42,8 @@ export const badHeads: Readonly<Record<string, Row>> = {
   'a length in digits of another script': [length(' \xd9\xa5')],
   'a length with letters behind': [length(' 5abc')],
   'a length above 2^64': [length(' 18446744073709551621')],
+  'a tab behind a length': [length(' 5\t')],
+  'a length of 17 digits': [length(` ${'9'.repeat(17)}`)],
   'a length of a hundred digits': [length(` ${'9'.repeat(100)}`)],
 
   // Codings that are not exactly chunked
@@ -174,6 +176,7 @@ export const badHeads: Readonly<Record<string, Row>> = {
 
 /** Refused in the body: the head may have been passed on; the request never becomes whole. */
 export const badBodies: Readonly<Record<string, string>> = {
+  'a tab behind chunked': coding('Transfer-Encoding: chunked\t'),
   'a chunk size that is none': chunks('x\r\nabcde\r\n0\r\n\r\n'),
   'an empty chunk size': chunks('\r\nabcde\r\n0\r\n\r\n'),
   'a chunk size with 0x': chunks('0x5\r\nabcde\r\n0\r\n\r\n'),
@@ -228,6 +231,8 @@ export interface Seen {
   /** Present and absent fields, lower case. */
   readonly has?: readonly string[];
   readonly hasNot?: readonly string[];
+  /** Names behind the body, lower case. */
+  readonly trailers?: readonly string[];
   readonly mayRefuse?: true;
 }
 
@@ -255,7 +260,14 @@ export const oddRequests: Readonly<Record<string, readonly [bytes: string, seen:
     chunks('5 \r\nabcde\r\n0\r\n\r\n'),
     { line: 'POST /', body: 'abcde', mayRefuse: true },
   ],
-  trailers: [chunks('5\r\nabcde\r\n0\r\nX-Sum: 1\r\n\r\n'), { line: 'POST /', body: 'abcde' }],
+  'trailers behind a body': [
+    chunks('5\r\nabcde\r\n0\r\nX-Sum: 1\r\n\r\n'),
+    { line: 'POST /', body: 'abcde', trailers: ['x-sum'] },
+  ],
+  'trailers that are announced where there are none': [
+    length(' 5\r\nTrailer: X-Sum'),
+    { line: 'POST /', body: 'abcde' },
+  ],
   'a length in trailers': [
     chunks('5\r\nabcde\r\n0\r\nContent-Length: 9\r\n\r\n'),
     { line: 'POST /', body: 'abcde', mayRefuse: true },

@@ -25,7 +25,6 @@ type Step = { readonly request: SeenRequest; readonly end: number } | 'incomplet
  * things is a `problem`. Bytes are latin1.
  */
 export class StrictRequests {
-  readonly requests: SeenRequest[] = [];
   problem: string | undefined;
   #rest = '';
 
@@ -34,14 +33,17 @@ export class StrictRequests {
     return this.#rest;
   }
 
-  feed(bytes: string): void {
+  /** Answers with the requests that became whole. */
+  feed(bytes: string): SeenRequest[] {
+    const whole: SeenRequest[] = [];
     this.#rest += bytes;
     while (this.problem === undefined && this.#rest !== '') {
       const step = this.#next();
-      if (step === 'incomplete') return;
-      this.requests.push(step.request);
+      if (step === 'incomplete') break;
+      whole.push(step.request);
       this.#rest = this.#rest.slice(step.end);
     }
+    return whole;
   }
 
   #next(): Step {

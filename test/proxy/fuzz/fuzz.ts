@@ -1,0 +1,128 @@
+import type { EngineFactory } from '#src/proxy/exchange.js';
+import { pick, type Random, randomStream } from '#src/simulator/random.js';
+import { answerOk, type Recorder, withRecorder } from '../recording-backend.js';
+import { type Script, speaking, tryAnswer } from './answer-trial.js';
+import { answer, request } from './grammar.js';
+import type { Allowances } from './judge.js';
+import { engineFor, Lane } from './lane.js';
+import { minimise } from './minimise.js';
+import { mutated, split } from './mutations.js';
+import { tryRequest } from './request-trial.js';
+
+export type Direction = 'requests' | 'answers';
+
+export interface FuzzOptions {
+  readonly make: EngineFactory;
+  readonly allowances: Allowances;
+  readonly direction: Direction;
+  readonly seed: number;
+  /** Cases `from`, `from + 1` ... */
+  readonly from: number;
+  readonly count: number;
+  readonly lanes: number;
+  readonly discrepanciesMax: number;
+  onProgress(done: number): void;
+}
+
+export interface Discrepancy {
+  readonly nth: number;
+  readonly pieces: readonly string[];
+  readonly wrong: string;
+  /** The shortest bytes found that do the same in one piece; undefined when it takes these pieces. */
+  readonly shortest: string | undefined;
+}
+
+interface Case {
+  readonly nth: number;
+  readonly pieces: readonly string[];
+  readonly method: string;
+  readonly version: string;
+  readonly closes: boolean;
+}
+
+type Trial = (given: Case) => Promise<string | undefined>;
+
+/** The case of this number: the same for the same seed. */
+export function caseOf({ seed, direction }: Pick<FuzzOptions, 'seed' | 'direction'>, nth: number): Case {
+  const random = randomStream(seed, `${direction}/${nth}`);
+  const bytes = direction === 'requests' ? requests(random) : answer(random);
+  return {
+    nth,
+    pieces: split(mutated(bytes, random), random),
+    method: pick(random, ['GET', 'GET', 'GET', 'HEAD', 'DELETE']) ?? 'GET',
+    version: random() < 0.85 ? '1.1' : '1.0',
+    closes: random() < 0.4,
+  };
+}
+
+function requests(random: Random): string {
+  const count = 1 + Math.floor(random() ** 2 * 4);
+  return Array.from({ length: count }, () => request(random)).join('');
+}
+
+/** Runs the cases through one engine, some side by side: nothing of one may come out with another. */
+export async function fuzz(options: FuzzOptions): Promise<Discrepancy[]> {
+  const found: Discrepancy[] = [];
+  const lanes = new Map<string, Lane>();
+  const engine = engineFor(options.make, lanes);
+  let next = options.from;
+  const work = async (trial: Trial): Promise<void> => {
+    while (next < options.from + options.count && found.length < options.discrepanciesMax) {
+      const given = caseOf(options, next);
+      next += 1;
+      const wrong = given.pieces.length === 0 ? undefined : await trial(given);
+      if (wrong !== undefined) found.push(await explained(given, wrong, trial));
+      options.onProgress(next - options.from);
+    }
+  };
+  try {
+    const addresses = Array.from({ length: options.lanes }, (_, nth) => `127.0.1.${nth + 1}`);
+    await Promise.all(addresses.map((address, nth) => withTrial(options, { engine, lanes, address, nth }, work)));
+  } finally {
+    await engine.close(0);
+  }
+  return found;
+}
+
+interface Place {
+  readonly engine: ReturnType<typeof engineFor>;
+  readonly lanes: Map<string, Lane>;
+  readonly address: string;
+  readonly nth: number;
+}
+
+/** Requests go through memory on every other lane, where a split stays a split; the rest is real. */
+async function withTrial(options: FuzzOptions, place: Place, use: (trial: Trial) => Promise<void>): Promise<void> {
+  const { direction, allowances } = options;
+  const script: Script = { pieces: [], closes: false, spoken: false };
+  const isReal = direction === 'answers' || place.nth % 2 === 1;
+  await withRecorder(direction === 'requests' ? answerOk : speaking(script), async (recorder: Recorder) => {
+    const lane = new Lane(place.engine, place.address, recorder.url);
+    place.lanes.set(place.address, lane);
+    if (isReal) await lane.listen();
+    await use(({ nth, pieces, method, version, closes }) => {
+      if (direction === 'requests') return tryRequest(lane, recorder, pieces, allowances);
+      return tryAnswer(lane, recorder, Object.assign(script, { pieces, closes, spoken: false }), {
+        method,
+        version,
+        nth,
+        allowances,
+      });
+    });
+    lane.close();
+  });
+}
+
+async function explained(given: Case, wrong: string, trial: Trial): Promise<Discrepancy> {
+  const { nth, pieces } = given;
+  const fails = async (bytes: string) =>
+    bytes !== '' && kind(await trial({ ...given, pieces: [bytes] })) === kind(wrong);
+  const bytes = pieces.join('');
+  const shortest = (await fails(bytes)) ? await minimise(bytes, fails) : undefined;
+  return { nth, pieces, wrong, shortest };
+}
+
+/** What two failures of one kind have in common. */
+function kind(wrong: string | undefined): string | undefined {
+  return wrong?.replace(/[:(][\s\S]*$/, '').replace(/\d+/g, 'n');
+}

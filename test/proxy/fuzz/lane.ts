@@ -1,0 +1,120 @@
+import { connect, type Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Backend } from '#src/proxy/backends.js';
+import type { Engine, EngineFactory, Exchange } from '#src/proxy/exchange.js';
+import { Front } from '#src/proxy/front.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
+import { trustedPeers } from '#src/proxy/trusted-peers.js';
+import { noEdits } from '../with-engine.js';
+import { MemorySocket } from './memory-socket.js';
+
+/** Whoever waits longer than this will wait for ever. */
+const patienceMs = 3000;
+
+/** A client's connection, whatever is below it. */
+export interface Line {
+  write(bytes: string): void;
+  readonly received: string;
+  /** Ended by the engine. */
+  readonly over: boolean;
+  /** ... by a reset. */
+  readonly broken: boolean;
+  close(): void;
+}
+
+/** One client and one backend, with an engine between them that others use too: one case after the other. */
+export class Lane {
+  /** Exchanges that are not over. */
+  pending = 0;
+  readonly address: string;
+  readonly #engine: Engine;
+  readonly #backend: Backend;
+  #front: Front | undefined;
+  #port = 0;
+
+  constructor(engine: Engine, address: string, url: URL) {
+    this.#engine = engine;
+    this.address = address;
+    this.#backend = { name: address, url, state: 'ready', share: 1, incarnation: '1', inFlight: new Set() };
+  }
+
+  /** From here on its connections are real ones. */
+  async listen(): Promise<void> {
+    const { address } = this;
+    const take = (connection: Parameters<Engine['take']>[0]) =>
+      this.#engine.take({ ...connection, clientAddress: address });
+    this.#front = new Front(take, { isTrusted: trustedPeers([]) });
+    this.#port = (await this.#front.listen('127.0.0.1', 0)).port;
+  }
+
+  close(): void {
+    this.#front?.close();
+  }
+
+  async serve(exchange: Exchange): Promise<void> {
+    this.pending += 1;
+    const outcome = await exchange.send(this.#backend, noEdits);
+    this.pending -= 1;
+    if (outcome.kind === 'refused' || outcome.kind === 'broken-off')
+      exchange.refuse(502, 'nobody answered', { 'x-own': 'yes' });
+  }
+
+  async open(): Promise<Line> {
+    if (this.#front !== undefined) return openSocket(this.#port);
+    const socket = new MemorySocket();
+    this.#engine.take({ socket, clientAddress: this.address, secure: false, trusted: false });
+    return {
+      write: bytes => void socket.push(Buffer.from(bytes, 'latin1')),
+      get received() {
+        return socket.received;
+      },
+      get over() {
+        return socket.over;
+      },
+      broken: false,
+      close: () => void socket.destroy(),
+    };
+  }
+}
+
+async function openSocket(port: number): Promise<Line> {
+  const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  const line = { received: '', over: false, broken: false };
+  socket.on('data', bytes => {
+    line.received += bytes.toString('latin1');
+  });
+  socket.on('error', () => {
+    line.broken = true;
+  });
+  for (const end of ['end', 'close']) {
+    socket.on(end, () => {
+      line.over = true;
+    });
+  }
+  await new Promise<void>(resolve => socket.once('connect', resolve).once('close', () => resolve()));
+  return Object.assign(line, {
+    write: (bytes: string) => void socket.write(bytes, 'latin1'),
+    // Without a trace: a port of each case would wait for a minute otherwise.
+    close: () => void socket.resetAndDestroy(),
+  });
+}
+
+/** Lets everything happen that is about to, until `there`; false when it does not come. */
+export async function until(there: () => boolean): Promise<boolean> {
+  const startMs = performance.now();
+  while (!there()) {
+    if (performance.now() - startMs > patienceMs) return false;
+    await turn();
+  }
+  return true;
+}
+
+/** An engine, and who is meant by the address of a client. */
+export function engineFor(make: EngineFactory, lanes: ReadonlyMap<string, Lane>): Engine {
+  return make({
+    onExchange: exchange => void lanes.get(exchange.clientAddress)?.serve(exchange),
+    limits: defaultProxyOptions.limits,
+    backendTls: undefined,
+    forwarded: false,
+  });
+}
