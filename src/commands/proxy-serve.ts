@@ -69,7 +69,7 @@ function hasTerminal(): boolean {
 /** The system's error, in words that name the flag. */
 function explainStart(error: unknown, { host, port, admin, accessLog }: ProxyOptions): never {
   if (!(error instanceof Error && 'code' in error)) throw error;
-  if ('path' in error && error.path === accessLog)
+  if ('syscall' in error && error.syscall === 'open' && accessLog !== undefined)
     throw new UsageError(`--access-log "${accessLog}" cannot be written (${error.code}): expected a file, or "-".`);
   const taken = 'port' in error ? error.port : port;
   const [flag, address] = taken === port ? ['--port', host] : ['--admin-port', admin?.host];

@@ -119,8 +119,8 @@ describe('configuration file of the proxy', () => {
   }
 
   it('that is not there: refused', async () => {
-    const error = await read('/nowhere/proxy.yaml', []).catch(String);
-    expect(error).to.include('--config "/nowhere/proxy.yaml": ENOENT');
+    const error = await read('/dev/null/proxy.yaml', []).catch(String);
+    expect(error).to.include('--config "/dev/null/proxy.yaml": ENOTDIR');
   });
 });
 
