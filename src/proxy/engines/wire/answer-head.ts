@@ -1,12 +1,25 @@
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
 import { namedInConnection } from '../../hop-by-hop.js';
-import { fieldOf, withoutField, withoutNamed } from './fields.js';
-import { answerShape, lowerCase, persists, trimmedEnd } from './grammar.js';
+import { codeOf, fieldCodes, fieldOf, watchedFields, withoutField, withoutNamed } from './fields.js';
+import { answerShape, persists, trimmedEnd } from './grammar.js';
 import { dateLine } from './http-date.js';
 
 /** What a proxy must look at in an answer. */
-const watched =
-  /\r\n(connection|keep-alive|proxy-connection|proxy-authenticate|transfer-encoding|content-length|upgrade|set-cookie|proxy-status|date|holdfast-incarnation):[ \t]*([^\r]*)/gi;
+export const watchedInAnswers = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'transfer-encoding',
+  'content-length',
+  'upgrade',
+  'set-cookie',
+  'proxy-status',
+  'date',
+  'holdfast-incarnation',
+] as const;
+const watched = watchedFields(watchedInAnswers);
+const is = fieldCodes(watchedInAnswers);
 
 /** The head of one answer that is in order. */
 export class WireAnswerHead implements AnswerHead {
@@ -57,7 +70,7 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
   let from = text.indexOf('\r\n') + 2;
   watched.lastIndex = 0;
   for (let found = watched.exec(text); found !== null; found = watched.exec(text)) {
-    const read = readField(head, lowerCase(found[1] ?? ''), found[2] ?? '', ownCookie);
+    const read = readField(head, codeOf(found[1] ?? ''), found[2] ?? '', ownCookie);
     if (read === 'flaw') return undefined;
     if (read === 'keep') continue;
     head.kept += text.slice(from, found.index + 2);
@@ -68,38 +81,38 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
 }
 
 /** `given` may have white space at its end: not where it could hide that a framing is not what it seems. */
-function readField(head: WireAnswerHead, name: string, given: string, ownCookie: string): 'keep' | 'drop' | 'flaw' {
+function readField(head: WireAnswerHead, code: number, given: string, ownCookie: string): 'keep' | 'drop' | 'flaw' {
   const value = trimmedEnd(given);
-  switch (name) {
-    case 'content-length':
+  switch (code) {
+    case is['content-length']:
       if (head.length !== -1 || !/^\d{1,15} *$/.test(given)) return 'flaw';
       head.length = Number(value);
       // RFC 9110 §8.6: whoever believed it would wait for a body that does not come.
       return head.status === 204 || head.status < 200 ? 'drop' : 'keep';
-    case 'transfer-encoding':
+    case is['transfer-encoding']:
       if (head.chunked || head.minor === 0 || given.toLowerCase() !== 'chunked') return 'flaw';
       head.chunked = true;
       return 'drop';
-    case 'holdfast-incarnation':
+    case is['holdfast-incarnation']:
       head.incarnation = head.incarnation === undefined ? value : `${head.incarnation}, ${value}`;
       return 'keep';
-    case 'date':
+    case is.date:
       head.dated = true;
       return 'keep';
-    case 'set-cookie':
+    case is['set-cookie']:
       return ownCookie !== '' && value.startsWith(`${ownCookie}=`) ? 'drop' : 'keep';
-    case 'proxy-status':
+    case is['proxy-status']:
       // Only the proxy speaks for itself: a backend's word on what this hop did would be taken for ours.
       return /(?:^|,)\s*holdfast\b/i.test(value) ? 'drop' : 'keep';
     default:
-      return readHop(head, name, value);
+      return readHop(head, code, value);
   }
 }
 
-function readHop(head: WireAnswerHead, name: string, value: string): 'drop' {
-  if (name === 'connection') head.connection = head.connection === undefined ? value : `${head.connection}, ${value}`;
-  else if (name === 'keep-alive') head.keepAlive = value;
-  else if (name === 'upgrade') head.upgrade = value;
+function readHop(head: WireAnswerHead, code: number, value: string): 'drop' {
+  if (code === is.connection) head.connection = head.connection === undefined ? value : `${head.connection}, ${value}`;
+  else if (code === is['keep-alive']) head.keepAlive = value;
+  else if (code === is.upgrade) head.upgrade = value;
   return 'drop';
 }
 

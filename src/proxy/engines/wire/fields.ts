@@ -45,3 +45,21 @@ export function withoutNamed(lines: string, names: ReadonlySet<string> | undefin
   }
   return rest;
 }
+
+/** Matches each line of one of these fields, with the line end before it. */
+export function watchedFields(names: readonly string[]): RegExp {
+  return new RegExp(`\\r\\n(${names.join('|')}):[ \\t]*([^\\r]*)`, 'gi');
+}
+
+/**
+ * Tells the names of one list from each other, in any spelling, by length and last two letters: nothing has to be made
+ * or hashed for it. A list in which two names have one code must not be (a test looks).
+ */
+export function codeOf(name: string): number {
+  const { length } = name;
+  return ((length << 8) | name.charCodeAt(length - 2) | 32) * 256 + (name.charCodeAt(length - 1) | 32);
+}
+
+export function fieldCodes<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map(name => [name, codeOf(name)])) as Record<Name, number>;
+}

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
 import { namedInConnection } from '../../hop-by-hop.js';
-import { fieldOf, withoutNamed } from './fields.js';
+import { codeOf, fieldCodes, fieldOf, watchedFields, withoutNamed } from './fields.js';
 import { lowerCase, persists, requestShape, trimmedEnd } from './grammar.js';
 
 export interface Flaw {
@@ -12,12 +12,33 @@ export interface Flaw {
  * The fields that a proxy must look at. All of them are taken out of the lines that are passed on: some come back, made
  * anew; the others are meant for this hop alone, or say what only a proxy can know.
  */
-const watched =
-  /\r\n(host|content-length|transfer-encoding|connection|cookie|upgrade|expect|forwarded|x-forwarded-(?:for|proto|host|port|server|prefix)|te|keep-alive|proxy-connection|proxy-authorization|http2-settings|holdfast-affinity):[ \t]*([^\r]*)/gi;
+export const watchedInRequests = [
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'cookie',
+  'upgrade',
+  'expect',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-server',
+  'x-forwarded-prefix',
+  'te',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authorization',
+  'http2-settings',
+  'holdfast-affinity',
+] as const;
+const watched = watchedFields(watchedInRequests);
+const is = fieldCodes(watchedInRequests);
 /** What `watched` takes out whatever the heart says. */
 export const alwaysDropped: ReadonlySet<string> = new Set(['holdfast-affinity']);
 
-/** A gateway is no way to anywhere else: CONNECT is not among them. */
 const methods: ReadonlySet<string> = new Set(METHODS.filter(method => method !== 'CONNECT'));
 /** RFC 3986 §3.2.2, and a port. */
 const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
@@ -112,7 +133,7 @@ function readFields(head: RequestHead): Flaw | undefined {
   let from = text.indexOf('\r\n') + 2;
   watched.lastIndex = 0;
   for (let found = watched.exec(text); found !== null; found = watched.exec(text)) {
-    const flaw = readField(head, lowerCase(found[1] ?? ''), found[2] ?? '');
+    const flaw = readField(head, codeOf(found[1] ?? ''), found[2] ?? '');
     if (flaw !== undefined) return flaw;
     head.kept += text.slice(from, found.index + 2);
     from = watched.lastIndex + 2;
@@ -122,50 +143,50 @@ function readFields(head: RequestHead): Flaw | undefined {
 }
 
 /** `given` may have white space at its end: not where it could hide that a framing is not what it seems. */
-function readField(head: RequestHead, name: string, given: string): Flaw | undefined {
+function readField(head: RequestHead, code: number, given: string): Flaw | undefined {
   const value = trimmedEnd(given);
-  switch (name) {
-    case 'host':
+  switch (code) {
+    case is.host:
       if (head.host !== undefined || !hostShape.test(value)) return badHost;
       head.host = value;
       return undefined;
-    case 'cookie':
+    case is.cookie:
       // RFC 9113 §8.2.3 splits it, and whatever translated that may have left it so.
       head.cookie = head.cookie === undefined ? value : `${head.cookie}; ${value}`;
       return undefined;
-    case 'connection':
+    case is.connection:
       head.connection = joined(head.connection, value);
       return undefined;
-    case 'content-length':
+    case is['content-length']:
       if (head.length !== -1 || !/^\d{1,15} *$/.test(given)) return badLength;
       head.length = Number(value);
       return undefined;
-    case 'transfer-encoding':
+    case is['transfer-encoding']:
       // RFC 9112 §6.1: in HTTP/1.0 there are no chunks, and whoever stands in front may have read the body otherwise.
       if (head.chunked || head.minor === 0 || given.toLowerCase() !== 'chunked') return badCoding;
       head.chunked = true;
       return undefined;
     default:
-      return readRarer(head, name, value);
+      return readRarer(head, code, value);
   }
 }
 
-function readRarer(head: RequestHead, name: string, value: string): Flaw | undefined {
-  switch (name) {
-    case 'expect':
+function readRarer(head: RequestHead, code: number, value: string): Flaw | undefined {
+  switch (code) {
+    case is.expect:
       if (value.toLowerCase() !== '100-continue') return badExpectation;
       head.expectsContinue = head.minor === 1;
       break;
-    case 'upgrade':
+    case is.upgrade:
       head.offered = joined(head.offered, value);
       break;
-    case 'forwarded':
+    case is.forwarded:
       head.forwarded = joined(head.forwarded, value);
       break;
-    case 'x-forwarded-for':
+    case is['x-forwarded-for']:
       head.forwardedFor = joined(head.forwardedFor, value);
       break;
-    case 'x-forwarded-proto':
+    case is['x-forwarded-proto']:
       head.forwardedProto = joined(head.forwardedProto, value);
       break;
   }
