@@ -96,6 +96,8 @@ export interface Connection {
 
 /** How the proxy speaks HTTP. An engine decides nothing: it offers exchanges and carries out what the heart says. */
 export interface Engine {
+  /** Connections that it has. */
+  readonly connections: number;
   /** From here on the connection is the engine's, which closes it. After `close` it is closed at once. */
   take(connection: Connection): void;
   /** Lets what is in flight finish for at most `graceMs`, then closes everything. */

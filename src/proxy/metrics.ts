@@ -249,6 +249,7 @@ export class ProxyMetrics {
   #vitals(): void {
     const { vitals } = this.counts;
     this.#counter('process_cpu_seconds_total', 'CPU time, user and system.', [], () => [[{}, vitals.cpuSeconds]]);
+    this.#gauge('connections', 'Connections of clients that are open.', [], () => [[{}, vitals.connections]]);
     this.#gauge('process_resident_memory_bytes', 'Memory in use.', [], () => [[{}, vitals.residentBytes]]);
     this.#counter(
       'event_loop_seconds_total',

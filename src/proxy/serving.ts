@@ -116,7 +116,8 @@ export class Serving implements Crew {
 
   counts(): readonly [ProxyCounts] {
     const { counts } = this.#metrics;
-    Object.assign(counts.vitals, readVitals(), { lostLogLines: this.#lostLines + (this.#log?.lost ?? 0) });
+    const lostLogLines = this.#lostLines + (this.#log?.lost ?? 0);
+    Object.assign(counts.vitals, readVitals(), { lostLogLines, connections: this.#engine.connections });
     return [counts];
   }
 

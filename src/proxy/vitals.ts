@@ -7,6 +7,8 @@ export interface Vitals {
   /** Lines of the access log that were lost. */
   lostLogLines: number;
   residentBytes: number;
+  /** Of clients, open now. */
+  connections: number;
 }
 
 export const noVitals: Readonly<Vitals> = {
@@ -15,10 +17,11 @@ export const noVitals: Readonly<Vitals> = {
   idleSeconds: 0,
   lostLogLines: 0,
   residentBytes: 0,
+  connections: 0,
 };
 
 /** Of this process. Costs some microseconds, and nothing while nobody asks: Node keeps all of it anyway. */
-export function readVitals(): Omit<Vitals, 'lostLogLines'> {
+export function readVitals(): Omit<Vitals, 'lostLogLines' | 'connections'> {
   const { user, system } = process.cpuUsage();
   const { active, idle } = performance.eventLoopUtilization();
   return {
@@ -31,5 +34,5 @@ export function readVitals(): Omit<Vitals, 'lostLogLines'> {
 
 /** Of a process that has ended: what it did counts on, what it had is gone. */
 export function vitalsOfGone(vitals: Vitals): Vitals {
-  return { ...vitals, residentBytes: 0 };
+  return { ...vitals, residentBytes: 0, connections: 0 };
 }

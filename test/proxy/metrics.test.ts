@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { BackendView } from '#src/proxy/admin.js';
+import { engines } from '#src/proxy/engines/registry.js';
 import { ProxyMetrics } from '#src/proxy/metrics.js';
 import { withPool } from './with-proxy.js';
 
@@ -149,6 +151,17 @@ describe('metrics of a running proxy', () => {
       const rows = manual.matchAll(/^\| `((?:holdfast_proxy|process)_\w+)`/gm);
       expect([...rows].map(match => match[1]).toSorted()).to.deep.equal(names.toSorted());
     }));
+
+  for (const engine of Object.keys(engines)) {
+    it(`count the connections that are open (${engine})`, () =>
+      withPool([undefined], { engine }, async proxy => {
+        const agent = new Agent({ keepAlive: true });
+        await proxy.ask('/', { agent });
+        while ((await proxy.metric('holdfast_proxy_connections')) !== 1);
+        agent.destroy();
+        while ((await proxy.metric('holdfast_proxy_connections')) !== 0);
+      }));
+  }
 
   it('tell what runs, how it fares, and what became of reloads', () =>
     withPool([undefined], {}, async proxy => {

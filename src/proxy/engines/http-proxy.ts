@@ -70,6 +70,10 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#server.emit('listening');
   }
 
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   get closing(): boolean {
     return this.#closing;
   }

@@ -37,6 +37,10 @@ class WireEngine implements Engine, Wire {
     this.upstreams = new Upstreams(this.deadlines, this.reads, connectMs, backendTls);
   }
 
+  get connections(): number {
+    return this.#clients.size;
+  }
+
   get closing(): boolean {
     return this.#closing;
   }
