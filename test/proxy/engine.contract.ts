@@ -3,6 +3,7 @@ import { itKeepsAnswersApart } from './engine-desync.contract.js';
 import { itKeepsLimits } from './engine-limits.contract.js';
 import { itCarriesMessages } from './engine-messages.contract.js';
 import { itReportsOutcomes } from './engine-outcomes.contract.js';
+import { itLetsGo } from './engine-release.contract.js';
 import { itForwardsNothingAmbiguous } from './engine-smuggling.contract.js';
 import type { Shortfalls } from './shortfalls.js';
 
@@ -11,6 +12,7 @@ export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void 
   itCarriesMessages(make);
   itReportsOutcomes(make);
   itKeepsLimits(make);
+  itLetsGo(make);
   itForwardsNothingAmbiguous(make, shortfalls);
   itKeepsAnswersApart(make, shortfalls);
 }

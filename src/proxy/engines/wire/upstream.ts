@@ -81,6 +81,8 @@ export class Upstream implements Timed {
     this.#user = undefined;
     this.#deadlines.delete(this);
     this.#released = true;
+    // Nobody hears of its end any more: whoever counts it among the connections would do so for ever.
+    this.#onLost(this);
     for (const event of ['data', 'drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
     return this.socket;
   }
