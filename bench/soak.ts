@@ -30,7 +30,6 @@ const record = await soak({
   durationMs,
   ratePerS: Number(values.rate),
   meanGapMs: 8_000,
-  kinds: ['kill', 'hang', 'drain'],
   flags: [],
   onProgress: { everyMs: 60_000, tell: so => say(row(so)) },
 });

@@ -150,7 +150,6 @@ describe('soak: what it calls wrong', () => {
   });
 
   it('a plan is the same for the same seed, has every kind in each lane, and never two at once in one', () => {
-    const kinds = ['kill', 'hang', 'drain', 'reload'] as const;
     const plan = (seed: number) =>
       planTroubles({
         seed,
@@ -160,12 +159,11 @@ describe('soak: what it calls wrong', () => {
           ['a', 'b'],
           ['c', 'd'],
         ],
-        kinds,
       });
     expect(plan(1)).to.deep.equal(plan(1));
     expect(plan(1)).to.not.deep.equal(plan(2));
     for (const [lane, troubles] of plan(1).entries()) {
-      expect(new Set(troubles.map(({ kind }) => kind)).size).to.equal(kinds.length);
+      expect(new Set(troubles.map(({ kind }) => kind)).size).to.equal(4);
       expect(troubles.every(({ backend }) => (lane === 0 ? 'ab' : 'cd').includes(backend))).to.equal(true);
       for (const [at, { atMs }] of troubles.entries()) {
         const before = troubles[at - 1];

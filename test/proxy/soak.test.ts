@@ -17,14 +17,13 @@ describe('proxy: a minute of mixed load with kills, hangs, drains and reloads', 
       durationMs,
       ratePerS: 18,
       meanGapMs: 3_000,
-      kinds: ['kill', 'hang', 'drain'],
       flags: [],
     });
     expect(record.verdict(flatness)).to.deep.equal([]);
     expect(record.requests).to.be.greaterThan(600);
     expect(record.posts).to.be.greaterThan(100);
     expect(record.leftOut).to.equal(0);
-    expect(record.troubleCounts()).to.include.keys('kill', 'hang', 'drain');
+    expect(record.troubleCounts()).to.include.keys('kill', 'hang', 'drain', 'reload');
     expect([...record.ends.keys()]).to.have.length(12);
   });
 });

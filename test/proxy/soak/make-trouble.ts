@@ -1,19 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../ask.js';
+import type { Configuration } from './configuration.js';
 import type { SoakBackend } from './fleet.js';
 import type { PlannedTrouble, Trouble, TroubleKind } from './troubles.js';
 
 /** After the proxy calls a backend ready: a check that was under way may still end badly. */
 const settleMs = 1_000;
-/** A backend that is not back by then never will be. */
+/** What the proxy has not noticed by then it never will. */
 const backWithinMs = 30_000;
 const lookMs = 100;
 
 export interface TroubleMaker {
   readonly fleet: readonly SoakBackend[];
   readonly adminUrl: string;
+  readonly configuration: Configuration;
   /** Tells the proxy to read its configuration again. */
-  reload(): void;
+  hangUp(): void;
   /** Told before each begins. */
   onTrouble(trouble: Trouble): void;
 }
@@ -57,8 +59,16 @@ const acts: Record<TroubleKind, (backend: SoakBackend, lastsMs: number, maker: T
     await sleep(lastsMs);
     await order(adminUrl, name, { state: 'ready' });
   },
-  async reload(_, __, maker) {
-    maker.reload();
+  /** Out of the configuration and in again: what it was answering is finished. */
+  async reload({ name }, lastsMs, { configuration, adminUrl, hangUp }) {
+    configuration.leaveOut(name);
+    configuration.write();
+    hangUp();
+    await until(`${name} is left out`, async () => (await viewsOf(adminUrl)).every(view => view.name !== name));
+    await sleep(lastsMs);
+    configuration.takeIn(name);
+    configuration.write();
+    hangUp();
   },
 };
 
@@ -69,12 +79,16 @@ async function order(adminUrl: string, name: string, body: unknown): Promise<voi
 }
 
 async function isBack({ name, incarnation }: SoakBackend, adminUrl: string): Promise<void> {
-  const deadlineMs = performance.now() + backWithinMs;
-  for (;;) {
+  await until(`${name} is ready again`, async () => {
     const view = (await viewsOf(adminUrl)).find(each => each.name === name);
-    if (view?.state === 'ready' && view.incarnation === incarnation) return;
-    if (performance.now() > deadlineMs)
-      throw new Error(`${name} is not ready ${backWithinMs / 1000} s after its trouble: ${JSON.stringify(view)}`);
+    return view?.state === 'ready' && view.incarnation === incarnation;
+  });
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + backWithinMs;
+  while (!(await holds())) {
+    if (performance.now() > deadlineMs) throw new Error(`after ${backWithinMs / 1000} s it is not seen that ${what}`);
     await sleep(lookMs);
   }
 }

@@ -1,12 +1,16 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Holdfast, withHoldfast } from '../../commands/holdfast.js';
 import { Clients } from './clients.js';
+import { Configuration } from './configuration.js';
 import { type SoakBackend, withFleet } from './fleet.js';
 import { cpuMsOf, Footprint, openConnections } from './footprint.js';
 import { makeTroubles, viewsOf } from './make-trouble.js';
 import { PostLedger } from './post-ledger.js';
 import { SoakRecord } from './soak-record.js';
-import { type PlannedTrouble, planTroubles, type TroubleKind } from './troubles.js';
+import { type PlannedTrouble, planTroubles } from './troubles.js';
 
 export interface SoakOptions {
   readonly engine: string;
@@ -15,7 +19,6 @@ export interface SoakOptions {
   readonly ratePerS: number;
   /** Between the end of a trouble and the next one, in each of the two lanes. */
   readonly meanGapMs: number;
-  readonly kinds: readonly TroubleKind[];
   /** Further flags of `holdfast proxy`. */
   readonly flags: readonly string[];
   /** Called every so often with all that is known so far. */
@@ -35,32 +38,36 @@ const idleWithinMs = 5_000;
 /** Load and trouble through a proxy that is a real process, before backends that are; what was seen. */
 export async function soak(options: SoakOptions): Promise<SoakRecord> {
   const ledger = new PostLedger();
-  return withFleet(
-    lanes.flat().length,
-    (token, incarnation) => ledger.executed(token, incarnation),
-    fleet => withHoldfast(proxyArgs(options, fleet), proxy => run(options, proxy, fleet, ledger)),
-  );
+  const onRan = (token: string, incarnation: string): void => ledger.executed(token, incarnation);
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-soak-'));
+  try {
+    return await withFleet(lanes.flat().length, onRan, fleet => {
+      const configuration = new Configuration(folder, fleet);
+      configuration.write();
+      return withHoldfast(proxyArgs(options, configuration), proxy =>
+        run(options, proxy, { fleet, configuration, ledger }),
+      );
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
-function proxyArgs({ engine, flags }: SoakOptions, fleet: readonly SoakBackend[]): string[] {
-  const backends = fleet.flatMap(({ url }) => ['--backend', url]);
-  return [
-    'proxy',
-    '--mode=sticky',
-    `--engine=${engine}`,
-    '--port=0',
-    '--admin-port=0',
-    ...health,
-    ...flags,
-    ...backends,
-  ];
+function proxyArgs({ engine, flags }: SoakOptions, { file }: Configuration): string[] {
+  const ports = ['--port=0', '--admin-port=0'];
+  return ['proxy', '--mode=sticky', `--engine=${engine}`, ...ports, ...health, ...flags, '--config', file];
+}
+
+interface Stage {
+  readonly fleet: readonly SoakBackend[];
+  readonly configuration: Configuration;
+  readonly ledger: PostLedger;
 }
 
 async function run(
   options: SoakOptions,
   proxy: Holdfast,
-  fleet: readonly SoakBackend[],
-  ledger: PostLedger,
+  { fleet, configuration, ledger }: Stage,
 ): Promise<SoakRecord> {
   const { url, adminUrl } = await listening(proxy);
   const pid = proxy.child.pid ?? 0;
@@ -73,7 +80,8 @@ async function run(
   proxy.child.once('exit', code => record.offence(`the proxy ended with ${code}`));
   try {
     clients.start();
-    const maker = { fleet, adminUrl, reload: () => proxy.child.kill('SIGHUP'), onTrouble: record.trouble };
+    const hangUp = () => void proxy.child.kill('SIGHUP');
+    const maker = { fleet, adminUrl, configuration, hangUp, onTrouble: record.trouble };
     const plan = planTroubles({ ...options, lanes });
     await trouble(plan, options.durationMs, lane =>
       makeTroubles(lane, maker, startedMs, AbortSignal.timeout(options.durationMs)),

@@ -1,8 +1,9 @@
 import { exponential, pick, type Random, randomStream } from '#src/simulator/random.js';
 
-export type TroubleKind = 'kill' | 'hang' | 'drain' | 'reload';
+const troubleKinds = ['kill', 'hang', 'drain', 'reload'] as const;
+export type TroubleKind = (typeof troubleKinds)[number];
 
-/** What is to happen to a backend (or, `reload`, to the proxy's configuration), and when. */
+/** What is to happen to a backend, and when. `reload`: it leaves the proxy's configuration and comes back. */
 export interface PlannedTrouble {
   readonly kind: TroubleKind;
   readonly backend: string;
@@ -24,7 +25,7 @@ const spansMs: Record<TroubleKind, readonly [number, number]> = {
   kill: [300, 3_000],
   hang: [1_000, 10_000],
   drain: [2_000, 8_000],
-  reload: [0, 0],
+  reload: [500, 4_000],
 };
 
 /**
@@ -37,13 +38,12 @@ export function planTroubles(plan: {
   readonly durationMs: number;
   readonly meanGapMs: number;
   readonly lanes: readonly (readonly string[])[];
-  readonly kinds: readonly TroubleKind[];
 }): PlannedTrouble[][] {
   return plan.lanes.map((backends, lane) => {
     const random = randomStream(plan.seed, `lane-${lane}`);
     const troubles: PlannedTrouble[] = [];
     let atMs = exponential(random, plan.meanGapMs / 2);
-    for (const kind of turns(random, plan.kinds)) {
+    for (const kind of turns(random)) {
       if (atMs > plan.durationMs * 0.8) return troubles;
       const [from, to] = spansMs[kind];
       const lastsMs = Math.round(from + random() * (to - from));
@@ -54,9 +54,9 @@ export function planTroubles(plan: {
   });
 }
 
-function* turns(random: Random, kinds: readonly TroubleKind[]): Generator<TroubleKind> {
+function* turns(random: Random): Generator<TroubleKind> {
   for (;;) {
-    const left = [...kinds];
+    const left = [...troubleKinds];
     while (left.length > 0) yield* left.splice(Math.floor(random() * left.length), 1);
   }
 }
