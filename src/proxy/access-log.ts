@@ -7,6 +7,8 @@ type Destination = ReturnType<typeof pino.destination>;
 
 /** Lines are written together: one write to the system serves some forty requests. */
 const togetherBytes = 8 * 1024;
+/** Several workers share stdout: a pipe takes this much in one piece (PIPE_BUF), and longer writes mix their lines. */
+const pipeBytes = 4096;
 /** A quiet proxy's lines wait at most so long. */
 const flushMs = 1000;
 /** A disk that does not keep up, or a reader that has stopped, must not take the proxy's memory: lines are lost. */
@@ -29,7 +31,8 @@ export class AccessLog {
    */
   static async open(file: string): Promise<AccessLog> {
     const dest = file === '-' ? process.stdout.fd : await promisify(open)(file, 'a', fileMode);
-    const limits = { minLength: togetherBytes, periodicFlush: flushMs, maxLength: waitingBytesMax };
+    const together = file === '-' ? { minLength: pipeBytes / 2, maxWrite: pipeBytes } : { minLength: togetherBytes };
+    const limits = { ...together, periodicFlush: flushMs, maxLength: waitingBytesMax };
     return new AccessLog(pino.destination({ dest, sync: false, ...limits }), file);
   }
 
