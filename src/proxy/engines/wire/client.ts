@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../../exchange.js';
-import { appended, cameSecure, forwardedElement } from '../../forwarding.js';
 import { joinTunnel } from '../../tunnel.js';
 import { type Body, noBody, requestBody } from './body.js';
 import type { Timed } from './deadlines.js';
-import { headEnd, neverAHead } from './grammar.js';
+import { Incoming } from './incoming.js';
 import { ownAnswerText } from './own-answer.js';
 import { firstOf, quickBytesMax, readingInto } from './reads.js';
-import { type Flaw, parseRequestHead, RequestHead } from './request-head.js';
+import { type Flaw, RequestHead } from './request-head.js';
+import { Way } from './way.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 
@@ -17,11 +17,6 @@ const idleMs = 75_000;
 const lingerMs = 2_000;
 /** What a client may send ahead while it waits for an answer. */
 const aheadBytesMax = 64 * 1024;
-/** A head that became too long, and whose first line alone made this much of it. */
-const targetBytesMax = 8 * 1024;
-
-const cr = 13;
-const lf = 10;
 const badRequest = (outcome: 'not-sent' | 'unknown') => ({
   'proxy-status': `holdfast; error=http_request_error; outcome=${outcome}`,
 });
@@ -32,19 +27,13 @@ const badRequest = (outcome: 'not-sent' | 'unknown') => ({
  * head -> serving (its body is read when a backend asks for it) -> the rest of the body dropped -> head -> ... -> leaving
  */
 export class Client implements Timed {
-  readonly address: string;
+  readonly way: Way;
   deadlineMs: number;
   readonly #wire: Wire;
   readonly #socket: Socket;
-  readonly #secure: boolean;
-  readonly #trusted: boolean;
-  /** What a backend is told of the way when nobody trusted is on it, by minor version. */
-  readonly #lines: readonly [string, string];
+  readonly #incoming: Incoming;
   #exchange: WireExchange | undefined;
   #body: Body = noBody;
-  /** Bytes that nobody has read yet. */
-  #rest: Buffer | undefined;
-  #searchedTo = 0;
   #reading = false;
   #dropping = false;
   #leaving = false;
@@ -53,13 +42,11 @@ export class Client implements Timed {
   #gone = false;
   #owes100 = false;
 
-  constructor(wire: Wire, { socket, clientAddress, secure, trusted }: Connection) {
+  constructor(wire: Wire, connection: Connection) {
     this.#wire = wire;
-    this.#socket = this.#reader(socket);
-    this.address = clientAddress;
-    this.#secure = secure;
-    this.#trusted = trusted;
-    this.#lines = [linesOf(0, clientAddress, secure), linesOf(1, clientAddress, secure)];
+    this.way = new Way(connection, wire.forwarded);
+    this.#incoming = new Incoming(wire.limits);
+    this.#socket = this.#reader(connection.socket);
     this.deadlineMs = wire.deadlines.in(wire.limits.clientHeadMs);
     wire.deadlines.add(this);
     this.#socket.on('drain', () => this.#exchange?.attempt?.clientDrained());
@@ -89,21 +76,6 @@ export class Client implements Timed {
     return !this.#wire.closing && (this.#exchange?.head.persistent ?? false) && !this.#exchange?.upgrade;
   }
 
-  isSecure(head: RequestHead): boolean {
-    return this.#trusted ? cameSecure(this.#secure, head.forwardedProto) : this.#secure;
-  }
-
-  /** What the backend is told of the way so far. */
-  forwardedLines(head: RequestHead): string {
-    const plain = this.#lines[head.minor === 1 ? 1 : 0];
-    if (!this.#trusted && !this.#wire.forwarded) return plain;
-    const secure = this.isSecure(head);
-    const lines = this.#trusted ? linesOf(head.minor, appended(head.forwardedFor, this.address), secure) : plain;
-    if (!this.#wire.forwarded) return lines;
-    const own = forwardedElement(this.address, head.host, secure);
-    return `${lines}forwarded: ${appended(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
-  }
-
   connectionLine(keep: boolean): string {
     if (!keep) return 'connection: close\r\n';
     return this.#exchange?.head.minor === 0 ? 'connection: keep-alive\r\n' : '';
@@ -125,10 +97,9 @@ export class Client implements Timed {
   /** The body goes to a backend from here on. */
   readBody(): void {
     this.#reading = true;
-    if (this.#owes100 && this.#rest === undefined) this.write('HTTP/1.1 100 Continue\r\n\r\n');
+    if (this.#owes100 && this.#incoming.length === 0) this.write('HTTP/1.1 100 Continue\r\n\r\n');
     this.#owes100 = false;
-    const rest = this.#rest;
-    this.#rest = undefined;
+    const rest = this.#incoming.take();
     if (rest !== undefined) this.#readBody(rest);
     if (this.#reading) this.#socket.resume();
   }
@@ -174,8 +145,8 @@ export class Client implements Timed {
     client.removeAllListeners('end');
     this.write(head);
     if (early.length > 0) this.#wire.reads.write(client, early);
-    if (this.#rest !== undefined) backend.write(this.#rest);
-    this.#rest = undefined;
+    const sentAhead = this.#incoming.take();
+    if (sentAhead !== undefined) backend.write(sentAhead);
     joinTunnel(client, backend, ended);
   }
 
@@ -198,97 +169,62 @@ export class Client implements Timed {
   }
 
   late(): void {
-    if (this.#exchange === undefined && !this.#leaving && !this.#dropping && this.#rest !== undefined) {
+    if (this.#exchange === undefined && !this.#leaving && !this.#dropping && this.#incoming.length > 0) {
       this.#reject(408, 'The request head did not arrive in time.', 'not-sent');
     } else this.destroy();
   }
 
   /** What it is given may be lent (see `Reads`). */
   #received(lent: Buffer, count: number): boolean {
-    if (count <= quickBytesMax && this.#awaitsHead && this.#takeText(lent.toString('latin1', 0, count))) return true;
+    if (count <= quickBytesMax && this.#awaitsHead) {
+      const head = this.#incoming.headIn(lent.toString('latin1', 0, count));
+      if (head !== undefined) return this.#begin(head);
+    }
     const bytes = firstOf(lent, count);
     // A tunnel reads from the socket itself.
     if (this.#tunnel) return this.#socket.push(Buffer.from(bytes));
     if (this.#reading) this.#readBody(bytes);
     else if (this.#dropping) this.#dropBody(bytes);
     else if (!this.#leaving) this.#hold(bytes);
-    if (this.#rest?.buffer === bytes.buffer) this.#rest = Buffer.from(this.#rest);
+    this.#incoming.copyIfOf(bytes);
     return true;
   }
 
   /** The next bytes are the beginning of a head. */
   get #awaitsHead(): boolean {
-    return this.#exchange === undefined && this.#rest === undefined && !this.#dropping && !this.#leaving;
+    return this.#exchange === undefined && this.#incoming.length === 0 && !this.#dropping && !this.#leaving;
   }
 
-  /** The usual case, in the fewest steps: one head, whole, and nothing behind it. False: it is not that. */
-  #takeText(text: string): boolean {
-    const end = text.length - headEnd.length;
-    if (end < 0 || text.indexOf(headEnd) !== end || text.charCodeAt(0) === cr) return false;
-    const { headerBytesMax, headerFieldsMax } = this.#wire.limits;
-    if (end > headerBytesMax) return false;
-    this.#begin(parseRequestHead(text.slice(0, end + 2), headerFieldsMax));
+  #begin(head: RequestHead | Flaw): boolean {
+    if (head instanceof RequestHead) this.#serve(head);
+    else this.#reject(head.status, head.reason, 'not-sent');
     return true;
   }
 
-  #begin(head: RequestHead | Flaw): void {
-    if (head instanceof RequestHead) this.#serve(head);
-    else this.#reject(head.status, head.reason, 'not-sent');
-  }
-
   #hold(bytes: Buffer): void {
-    const first = this.#rest === undefined;
-    this.#rest = this.#rest === undefined ? bytes : Buffer.concat([this.#rest, bytes]);
+    const first = this.#incoming.length === 0;
+    this.#incoming.add(bytes);
     if (this.#exchange === undefined) this.#takeHeads(first);
-    else if (this.#rest.length > aheadBytesMax) this.#socket.pause();
+    else if (this.#incoming.length > aheadBytesMax) this.#socket.pause();
   }
 
   /** One after the other: the two must not be carried out side by side (RFC 9112 §9.3.2). */
   #takeHeads(first: boolean): void {
     if (this.#taking) return;
     this.#taking = true;
-    while (this.#exchange === undefined && this.#rest !== undefined && !this.gone && !this.#dropping) {
-      if (this.#takeHead(this.#rest)) continue;
-      // Empty lines are no beginning of a head: whoever sends them stays idle.
-      if (first && this.#rest !== undefined) this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
-      break;
+    while (this.#exchange === undefined && !this.gone && !this.#dropping) {
+      const head = this.#incoming.nextHead();
+      if (head === undefined) break;
+      this.#begin(head);
     }
     this.#taking = false;
+    // Empty lines are no beginning of a head: whoever sends them stays idle.
+    if (first && this.#awaitsMore) this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
   }
 
-  /** False when it is not there yet. */
-  #takeHead(bytes: Buffer): boolean {
-    // RFC 9112 §2.2: an empty line before a request is somebody's mistake about the body before it.
-    let start = 0;
-    while (bytes[start] === cr && bytes[start + 1] === lf) start += 2;
-    const end = bytes.indexOf(headEnd, Math.max(start, this.#searchedTo - headEnd.length));
-    if (end === -1) return this.#waitForHead(bytes, start);
-    this.#searchedTo = 0;
-    const { headerBytesMax, headerFieldsMax } = this.#wire.limits;
-    if (end - start > headerBytesMax) return this.#refuseLong(bytes, start);
-    const head = parseRequestHead(bytes.toString('latin1', start, end + 2), headerFieldsMax);
-    const next = end + headEnd.length;
-    this.#rest = next === bytes.length ? undefined : bytes.subarray(next);
-    this.#begin(head);
-    return true;
-  }
-
-  #waitForHead(bytes: Buffer, start: number): boolean {
-    this.#searchedTo = bytes.length;
-    if (bytes.length - start > this.#wire.limits.headerBytesMax) return this.#refuseLong(bytes, start);
-    if (start === bytes.length) this.#rest = undefined;
-    else if (neverAHead.test(bytes.toString('latin1', start))) {
-      this.#reject(400, 'This is not well-formed HTTP/1.1.', 'not-sent');
-      return true;
-    }
-    return false;
-  }
-
-  #refuseLong(bytes: Buffer, start: number): boolean {
-    const line = bytes.indexOf('\r\n', start);
-    if (line === -1 || line - start > targetBytesMax) this.#reject(414, 'The request target is too long.', 'not-sent');
-    else this.#reject(431, 'The request head is too long.', 'not-sent');
-    return true;
+  /** A part of a head is there. */
+  get #awaitsMore(): boolean {
+    return this.#exchange === undefined && this.#incoming.length > 0 && !this.gone && !this.#dropping;
   }
 
   #serve(head: RequestHead): void {
@@ -306,7 +242,7 @@ export class Client implements Timed {
     if (next === -1) return void this.#badBody();
     const { done } = this.#body;
     if (done) this.#reading = false;
-    if (next < bytes.length) this.#rest = bytes.subarray(next);
+    if (next < bytes.length) this.#incoming.add(bytes.subarray(next));
     this.#exchange?.upload.pass(out, done);
   }
 
@@ -326,8 +262,7 @@ export class Client implements Timed {
   #drop(): void {
     this.#dropping = true;
     this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.idleBodyMs);
-    const rest = this.#rest;
-    this.#rest = undefined;
+    const rest = this.#incoming.take();
     this.#socket.resume();
     if (rest !== undefined) this.#dropBody(rest);
   }
@@ -335,7 +270,7 @@ export class Client implements Timed {
   #dropBody(bytes: Buffer): void {
     const next = this.#body.read(bytes, 0, []);
     if (next === -1) return void this.#leave();
-    if (next < bytes.length) this.#rest = bytes.subarray(next);
+    if (next < bytes.length) this.#incoming.add(bytes.subarray(next));
     if (!this.#body.done) return;
     this.#dropping = false;
     this.#next();
@@ -343,9 +278,9 @@ export class Client implements Timed {
 
   #next(): void {
     const { deadlines, limits } = this.#wire;
-    this.deadlineMs = deadlines.in(this.#rest === undefined ? idleMs : limits.clientHeadMs);
+    this.deadlineMs = deadlines.in(this.#incoming.length === 0 ? idleMs : limits.clientHeadMs);
     if (this.#socket.isPaused()) this.#socket.resume();
-    if (this.#rest !== undefined) this.#takeHeads(true);
+    if (this.#incoming.length > 0) this.#takeHeads(true);
   }
 
   /** Answers what never became a request, or whose body is no body, and ends: what follows is anybody's guess. */
@@ -362,7 +297,7 @@ export class Client implements Timed {
     if (this.#leaving) return;
     this.#leaving = true;
     this.#reading = false;
-    this.#rest = undefined;
+    this.#incoming.clear();
     this.deadlineMs = this.#wire.deadlines.in(lingerMs);
     this.#socket.end();
     this.#socket.resume();
@@ -384,9 +319,4 @@ export class Client implements Timed {
     if (!this.#tunnel) this.#exchange?.attempt?.clientGone();
     this.#exchange = undefined;
   }
-}
-
-/** Field lines that tell the backend of the way so far. */
-function linesOf(minor: number, forwardedFor: string, secure: boolean): string {
-  return `via: 1.${minor} holdfast\r\nx-forwarded-for: ${forwardedFor}\r\nx-forwarded-proto: ${secure ? 'https' : 'http'}\r\n`;
 }

@@ -46,7 +46,7 @@ const plainConnections: ReadonlySet<string> = new Set(['keep-alive', 'close', 'u
 /** Too short to hold more fields than are allowed. */
 const fieldBytesMin = 4;
 
-const malformed: Flaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
+export const malformed: Flaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
 const unknownMethod: Flaw = { status: 501, reason: 'This method is not known here.' };
 const badTarget: Flaw = { status: 400, reason: 'The request target is none that is served here.' };
 const badHost: Flaw = { status: 400, reason: 'Exactly one Host field with the name of a host is expected.' };

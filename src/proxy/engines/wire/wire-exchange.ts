@@ -29,8 +29,8 @@ export class WireExchange implements Exchange {
     this.head = head;
     this.method = head.method;
     this.path = head.target;
-    this.clientAddress = client.address;
-    this.secure = client.isSecure(head);
+    this.clientAddress = client.way.address;
+    this.secure = client.way.isSecure(head);
     this.upgrade = head.upgrade;
     this.upload = head.hasBody ? new Upload(false, wire.limits.replayBytesMax) : Upload.none;
   }
@@ -53,7 +53,7 @@ export class WireExchange implements Exchange {
 
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome> {
     if (this.client.gone) return Promise.resolve(abandoned);
-    const text = forwardedHead(this.head, edits, this.client.forwardedLines(this.head), backend.url.host);
+    const text = forwardedHead(this.head, edits, this.client.way.linesFor(this.head), backend.url.host);
     return new Promise(resolve => {
       this.#attempt = new Attempt(this, backend, edits, text, resolve);
       this.#attempt.start();

@@ -1,0 +1,86 @@
+import type { EngineLimits } from '../../exchange.js';
+import { headEnd, neverAHead } from './grammar.js';
+import { type Flaw, malformed, parseRequestHead, type RequestHead } from './request-head.js';
+
+/** A head that became too long, and whose first line alone made this much of it. */
+const targetBytesMax = 8 * 1024;
+const headTooLong: Flaw = { status: 431, reason: 'The request head is too long.' };
+const targetTooLong: Flaw = { status: 414, reason: 'The request target is too long.' };
+
+const cr = 13;
+const lf = 10;
+
+/** What a client has sent and nobody has read yet. It finds heads in it, wherever they were split on the way. */
+export class Incoming {
+  readonly #limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>;
+  #rest: Buffer | undefined;
+  /** No head ends before here. */
+  #searchedTo = 0;
+
+  constructor(limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>) {
+    this.#limits = limits;
+  }
+
+  get length(): number {
+    return this.#rest?.length ?? 0;
+  }
+
+  add(bytes: Buffer): void {
+    this.#rest = this.#rest === undefined ? bytes : Buffer.concat([this.#rest, bytes]);
+  }
+
+  /** Everything, which is somebody else's then. */
+  take(): Buffer | undefined {
+    const rest = this.#rest;
+    this.clear();
+    return rest;
+  }
+
+  clear(): void {
+    this.#rest = undefined;
+    this.#searchedTo = 0;
+  }
+
+  /** What was lent is not anybody's to keep (see `Reads`). */
+  copyIfOf(lent: Buffer): void {
+    if (this.#rest?.buffer === lent.buffer) this.#rest = Buffer.from(this.#rest);
+  }
+
+  /**
+   * The usual case, in the fewest steps: nothing is kept, and `text` is one head, whole, with nothing behind it.
+   * Undefined: it is not that, and nothing was done.
+   */
+  headIn(text: string): RequestHead | Flaw | undefined {
+    const end = text.length - headEnd.length;
+    if (end < 0 || end > this.#limits.headerBytesMax) return undefined;
+    if (text.indexOf(headEnd) !== end || text.charCodeAt(0) === cr) return undefined;
+    return parseRequestHead(text.slice(0, end + 2), this.#limits.headerFieldsMax);
+  }
+
+  /** The next head; undefined when it is not there yet. After a flaw nothing more can be read. */
+  nextHead(): RequestHead | Flaw | undefined {
+    const bytes = this.#rest;
+    if (bytes === undefined) return undefined;
+    // RFC 9112 §2.2: an empty line before a request is somebody's mistake about the body before it.
+    let start = 0;
+    while (bytes[start] === cr && bytes[start + 1] === lf) start += 2;
+    const end = bytes.indexOf(headEnd, Math.max(start, this.#searchedTo - headEnd.length));
+    if ((end === -1 ? bytes.length : end) - start > this.#limits.headerBytesMax) return tooLong(bytes, start);
+    if (end === -1) return this.#waitOn(bytes, start);
+    const next = end + headEnd.length;
+    this.#searchedTo = 0;
+    this.#rest = next === bytes.length ? undefined : bytes.subarray(next);
+    return parseRequestHead(bytes.toString('latin1', start, end + 2), this.#limits.headerFieldsMax);
+  }
+
+  #waitOn(bytes: Buffer, start: number): Flaw | undefined {
+    if (start === bytes.length) this.clear();
+    else this.#searchedTo = bytes.length;
+    return neverAHead.test(bytes.toString('latin1', start)) ? malformed : undefined;
+  }
+}
+
+function tooLong(bytes: Buffer, start: number): Flaw {
+  const line = bytes.indexOf('\r\n', start);
+  return line === -1 || line - start > targetBytesMax ? targetTooLong : headTooLong;
+}
