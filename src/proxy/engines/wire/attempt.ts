@@ -3,9 +3,10 @@ import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
 import { answerHeadFor, interimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
+import { AwaitedHead } from './awaited-head.js';
 import { answerBody, type Body, noBody } from './body.js';
 import type { Client } from './client.js';
-import { detached, headEnd, neverAHead } from './grammar.js';
+import { headEnd } from './grammar.js';
 import { firstOf, quickBytesMax } from './reads.js';
 import type { RequestHead } from './request-head.js';
 import type { Upload } from './upload.js';
@@ -14,9 +15,6 @@ import type { Wire } from './wire.js';
 
 /** A body up to this length that came with its head leaves with its head, as one text. */
 const togetherBytesMax = 8 * 1024;
-/** Interim answers to one request: whoever sends more has something else in mind. */
-const interimsMax = 64;
-
 const abandoned: Outcome = { kind: 'abandoned' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
 const garbled: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
@@ -43,7 +41,8 @@ export class Attempt implements UpstreamUser {
   readonly #text: string;
   readonly #resolve: (outcome: Outcome) => void;
   #upstream: Upstream | undefined;
-  #held: Buffer | undefined;
+  /** Where the head did not come whole, and alone, in one read. */
+  #awaited: AwaitedHead | undefined;
   #answer: WireAnswerHead | undefined;
   #body: Body = noBody;
   /** The client can tell from the answer itself where it ends. */
@@ -51,7 +50,6 @@ export class Attempt implements UpstreamUser {
   #keep = true;
   /** Only that the client reads the rest is waited for. */
   #handedOver = false;
-  #interims = 0;
   /** The connection of the first try died of age; this is the one try on a fresh one. */
   #redialled = false;
   #over = false;
@@ -119,7 +117,7 @@ export class Attempt implements UpstreamUser {
   received(lent: Buffer, count: number): void {
     if (this.#over) return;
     if (this.#answer !== undefined) this.#readBody(firstOf(lent, count));
-    else if (count > quickBytesMax || this.#held !== undefined) this.#readHead(firstOf(lent, count));
+    else if (count > quickBytesMax || this.#awaited !== undefined) this.#readHead(firstOf(lent, count));
     else this.#readText(lent, count);
   }
 
@@ -144,38 +142,20 @@ export class Attempt implements UpstreamUser {
     return this.#parts.head.method === 'HEAD' || status === 204 || status === 304;
   }
 
-  #readHead(bytes: Buffer): void {
-    let rest = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes]);
-    while (!this.#over) {
-      const end = rest.indexOf(headEnd);
-      if (end === -1) return void this.#hold(rest);
-      const head =
-        end > this.#parts.wire.limits.headerBytesMax
-          ? undefined
-          : parseAnswerHead(rest.toString('latin1', 0, end + 2), this.#edits.ownCookie);
-      if (head === undefined) return void this.#settle(protocolError);
-      if (head.status === 101) return void this.#switch(head, rest.subarray(end + headEnd.length));
-      if (head.status >= 200) return void this.#begin(head, rest, end + headEnd.length);
-      this.#passInterim(head);
-      rest = rest.subarray(end + headEnd.length);
-      if (rest.length === 0) return void this.#hold(undefined);
-    }
-  }
-
-  #hold(rest: Buffer | undefined): void {
-    this.#held = rest === undefined ? undefined : Buffer.from(rest);
-    if (rest === undefined) return;
-    const text = rest.toString('latin1', 0, 256);
-    const other = !text.startsWith('HTTP/1.'.slice(0, text.length)) || neverAHead.test(text);
-    if (other || rest.length > this.#parts.wire.limits.headerBytesMax) this.#settle(protocolError);
+  #readHead(lent: Buffer): void {
+    const { headerBytesMax } = this.#parts.wire.limits;
+    this.#awaited ??= new AwaitedHead(headerBytesMax, this.#edits.ownCookie, head => this.#passInterim(head));
+    const read = this.#awaited.read(lent);
+    if (read === 'more') return;
+    if (read === 'flaw') this.#settle(protocolError);
+    else if (read.head.status === 101) this.#switch(read.head, read.bytes.subarray(read.at));
+    else this.#begin(read.head, read.bytes, read.at);
   }
 
   /** To a 1.0 client a 1xx would be the answer itself; 100 has been answered already (see `Client.readBody`). */
   #passInterim(head: WireAnswerHead): void {
     const { client, head: request } = this.#parts;
-    this.#interims += 1;
-    if (this.#interims > interimsMax) this.#settle(protocolError);
-    else if (head.status !== 100 && request.minor === 1 && !client.blocked) client.write(interimHead(head));
+    if (head.status !== 100 && request.minor === 1 && !client.blocked) client.write(interimHead(head));
   }
 
   #begin(head: WireAnswerHead, bytes: Buffer, at: number): void {
@@ -237,7 +217,7 @@ export class Attempt implements UpstreamUser {
     const upstream = this.#upstream;
     this.#upstream = undefined;
     if (clean && this.#answer?.persistent && upload.complete) {
-      if (upstream !== undefined) wire.upstreams.give(this.#backend.url, upstream, promisedMs(this.#answer));
+      if (upstream !== undefined) wire.upstreams.give(this.#backend.url, upstream, this.#answer.keepAlive);
     } else upstream?.destroy();
     this.#handedOver = true;
     if (client.blocked) client.deadlineMs = wire.deadlines.in(wire.limits.idleBodyMs);
@@ -279,7 +259,7 @@ export class Attempt implements UpstreamUser {
    */
   #wasStale(): boolean {
     const { head, upload } = this.#parts;
-    const reused = this.#upstream?.reused === true && !this.#redialled && this.#held === undefined;
+    const reused = this.#upstream?.reused === true && !this.#redialled && this.#awaited === undefined;
     return reused && isIdempotent(head.method) && upload.replayable;
   }
 
@@ -356,16 +336,4 @@ export class Attempt implements UpstreamUser {
     this.#parts.client.pauseBody();
     this.#resolve(outcome);
   }
-}
-
-/** One backend promises the same again and again. */
-const lastPromise = { text: '', ms: 0 };
-
-function promisedMs({ keepAlive }: WireAnswerHead): number | undefined {
-  if (keepAlive === undefined) return undefined;
-  if (keepAlive === lastPromise.text) return lastPromise.ms;
-  const [, seconds] = /(?:^|[\s,])timeout=(\d{1,6})/i.exec(keepAlive) ?? [];
-  if (seconds === undefined) return undefined;
-  Object.assign(lastPromise, { text: detached(keepAlive), ms: Number(seconds) * 1000 });
-  return lastPromise.ms;
 }

@@ -178,9 +178,9 @@ export class Upstreams {
   }
 
   /** It may carry the next exchange. */
-  give(url: URL, upstream: Upstream, promisedMs: number | undefined): void {
+  give(url: URL, upstream: Upstream, keepAlive: string | undefined): void {
     if (upstream.socket.destroyed) return;
-    upstream.rest(promisedMs);
+    upstream.rest(promisedMs(keepAlive));
     this.#place(url).idle.push(upstream);
   }
 
@@ -205,4 +205,17 @@ export class Upstreams {
     this.#places.set(url, place);
     return place;
   }
+}
+
+/** One backend promises the same again and again. */
+const lastPromise = { text: '', ms: 0 };
+
+/** How long a backend says that it keeps an idle connection, in its Keep-Alive field. */
+function promisedMs(keepAlive: string | undefined): number | undefined {
+  if (keepAlive === undefined) return undefined;
+  if (keepAlive === lastPromise.text) return lastPromise.ms;
+  const [, seconds] = /(?:^|[\s,])timeout=(\d{1,6})/i.exec(keepAlive) ?? [];
+  if (seconds === undefined) return undefined;
+  Object.assign(lastPromise, { text: detached(keepAlive), ms: Number(seconds) * 1000 });
+  return lastPromise.ms;
 }
