@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type BackendTls, backendTlsOptions, hostOf } from '../../backend-tls.js';
 import type { Deadlines, Timed } from './deadlines.js';
+import { detached } from './grammar.js';
 import { firstOf, type Reads, type Received } from './reads.js';
 
 /** An idle connection is kept this long: a little less than the peers of a data centre usually keep theirs. */
