@@ -1,4 +1,5 @@
 import type { Backend, BackendState } from './backends.js';
+import { type BootFacts, Boots } from './boots.js';
 import { BoundBrowsers } from './bound-browsers.js';
 import { Ejection } from './ejection.js';
 import { InFlight } from './in-flight.js';
@@ -8,14 +9,9 @@ import type { ProxyEvent } from './options.js';
 export type Order = 'ready' | 'drain' | 'maint';
 
 /** Everything that a member's state and identity follow from, as plain data: a worker's member is made equal by it. */
-export interface MemberFacts {
+export interface MemberFacts extends BootFacts {
   readonly name: string;
   readonly url: string;
-  readonly incarnation: string;
-  readonly boot: number;
-  readonly selfNamed: boolean;
-  readonly namedMs: number;
-  readonly bornMs: number;
   readonly probed: boolean;
   readonly healthy: boolean;
   readonly suspect: boolean;
@@ -48,9 +44,6 @@ export interface MemberSettings {
   readonly onLearnt?: ((incarnation: string, asked: number) => void) | undefined;
 }
 
-/** What a backend may call its boot: it goes into a cookie, and a cookie is short. */
-const incarnationShape = /^[\x21-\x7e]{1,128}$/;
-
 /**
  * One backend of the pool. Its state is never set: it follows from what the health checks say, what the operator wants
  * and whether it is ejected, so that no order of these can leave a wrong one behind.
@@ -79,15 +72,8 @@ export class Member implements Backend {
   #share: number;
   /** What it had in its caches is gone, or was never there. */
   #cold: boolean;
-  #incarnation = '1';
-  #boot = 1;
-  /** It says itself which boot it is; otherwise the proxy counts. */
-  #selfNamed = false;
-  /** When it said the name of this boot for the first time. */
-  #namedMs = 0;
+  readonly #boots = new Boots();
   #downMs = 0;
-  /** Who was bound earlier was bound to a boot before this one. */
-  #bornMs = 0;
   #healthy = false;
   #probed = false;
   #ejected = false;
@@ -141,34 +127,28 @@ export class Member implements Backend {
   }
 
   get incarnation(): string {
-    return this.#incarnation;
+    return this.#boots.facts.incarnation;
   }
 
   /** How many boots were seen, for `learn`. */
   get boot(): number {
-    return this.#boot;
+    return this.#boots.facts.boot;
   }
 
-  /** Where nobody names its boots they are counted from here. Before anything was learnt of it. */
+  /** See `Boots`. */
   countFrom(boot: number): void {
-    this.#boot = boot;
-    this.#incarnation = String(boot);
-    this.#bornMs = this.#settings.now();
+    this.#boots.countFrom(boot, this.#settings.now());
   }
 
   /** What a cookie says of this boot. Empty without a name of its own: another proxy counts other edges. */
   get bootName(): string {
-    return this.#selfNamed ? this.#incarnation : '';
+    const { selfNamed, incarnation } = this.#boots.facts;
+    return selfNamed ? incarnation : '';
   }
 
-  /**
-   * Whether a browser that was bound to `bootName` at that moment, maybe by another proxy, was bound to the boot that
-   * is there now. A boot without a name is told from the one before it by the clock. So is a name that is not the
-   * present one: bound after this proxy heard of the present one, it is of a boot that only the other proxy knows yet.
-   */
+  /** Whether a browser that was bound to `bootName` at that moment was bound to the boot that is there now. */
   isBoot(bootName: string, issuedMs: number): boolean {
-    if (bootName === '' || !this.#selfNamed) return issuedMs > this.#bornMs;
-    return bootName === this.#incarnation || issuedMs > this.#namedMs;
+    return this.#boots.isPresent(bootName, issuedMs);
   }
 
   get order(): Order {
@@ -189,10 +169,7 @@ export class Member implements Backend {
 
   /** A probe succeeded often enough. Where no name was given, coming back counts as a new boot. */
   up(reason: string): void {
-    if (this.#probed && !this.#healthy && !this.#selfNamed) {
-      // Nobody was bound while it was down, except by a proxy that knew it to be up again already.
-      this.#become(String(Number(this.#incarnation) + 1), this.#downMs);
-    }
+    if (this.#probed && !this.#healthy && this.#boots.countOn(this.#downMs)) this.#rebooted();
     this.#probed = true;
     this.#healthy = true;
     this.suspect = false;
@@ -214,33 +191,21 @@ export class Member implements Backend {
     this.#settle(reason);
   }
 
-  /**
-   * `given` is what an answer or a health check called this boot; a name that cannot go into a cookie is ignored.
-   * `asked` is the boot that was known when it was asked: a process that finishes its last answers while its successor
-   * has the port already must not pass for the newest boot again.
-   */
-  learn(given: string | undefined, asked = this.#boot): void {
-    if (given === undefined || given === this.#incarnation || !incarnationShape.test(given)) return;
-    if (asked !== this.#boot) return;
-    this.#namedMs = this.#settings.now();
-    const first = !this.#selfNamed;
-    this.#selfNamed = true;
-    if (first) this.#incarnation = given;
-    else this.#become(given, this.#namedMs);
+  /** What an answer or a health check called its boot; `asked` is the one that was known when it was asked. */
+  learn(given: string | undefined, asked = this.boot): void {
+    const learnt = this.#boots.learn(given, asked, this.#settings.now());
+    if (learnt === undefined) return;
+    if (learnt === 'another boot') this.#rebooted();
     this.#settings.onStanding();
-    this.#settings.onLearnt?.(given, asked);
+    this.#settings.onLearnt?.(this.incarnation, asked);
   }
 
   get facts(): MemberFacts {
     const { name, url, suspect, drained, drainEndsMs, weight, returnedMs } = this;
     return {
+      ...this.#boots.facts,
       name,
       url: url.origin,
-      incarnation: this.#incarnation,
-      boot: this.#boot,
-      selfNamed: this.#selfNamed,
-      namedMs: this.#namedMs,
-      bornMs: this.#bornMs,
       probed: this.#probed,
       healthy: this.#healthy,
       suspect,
@@ -255,7 +220,7 @@ export class Member implements Backend {
 
   /** Takes over what another process knows. */
   adopt(facts: MemberFacts): void {
-    this.#adoptBoot(facts);
+    if (this.#boots.adopt(facts)) this.bound.clear();
     this.#probed = facts.probed;
     this.#healthy = facts.healthy;
     this.#ejected = facts.ejected;
@@ -272,26 +237,11 @@ export class Member implements Backend {
     this.#settle('as the primary says');
   }
 
-  /** A name that was learnt here just now may be news to them: what they said before is then on its way still. */
-  #adoptBoot({ boot, incarnation, selfNamed, namedMs, bornMs }: MemberFacts): void {
-    if (boot < this.#boot && incarnation !== this.#incarnation) return;
-    const another = boot > this.#boot || (this.#selfNamed && incarnation !== this.#incarnation);
-    if (another) this.bound.clear();
-    this.#boot = boot;
-    this.#incarnation = incarnation;
-    this.#selfNamed = selfNamed;
-    this.#namedMs = namedMs;
-    this.#bornMs = bornMs;
-  }
-
-  #become(incarnation: string, bornMs: number): void {
-    this.#incarnation = incarnation;
-    this.#bornMs = bornMs;
-    this.#boot += 1;
+  #rebooted(): void {
     this.#cold = true;
     // Its memory is empty: whoever was bound to the boot before is bound to nothing now.
     this.bound.clear();
-    this.#settings.onEvent({ kind: 'incarnation', backend: this.name, incarnation });
+    this.#settings.onEvent({ kind: 'incarnation', backend: this.name, incarnation: this.incarnation });
     this.#pardon();
     this.#settle('a new boot');
   }
