@@ -1,4 +1,4 @@
-/** Where the body of a request goes for now. Answers with whether it takes more. */
+/** Where the body of a request goes for now. */
 export type Sink = (parts: readonly Buffer[], complete: boolean) => void;
 
 /**
