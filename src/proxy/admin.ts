@@ -2,25 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { unknownName } from '../unknown-name.js';
 import { adminGuard, type Refusal } from './admin-guard.js';
 import { bodyBytesMax, type Change, parseChange, parseNewBackend, readBody } from './admin-requests.js';
-import type { BackendState } from './backends.js';
+import type { BackendView } from './backends.js';
 import { EventStream } from './event-stream.js';
 import type { ProxyEvent } from './options.js';
-
-export interface BackendView {
-  readonly name: string;
-  readonly url: string;
-  readonly state: BackendState;
-  readonly incarnation: string;
-  /** Requests that it is answering. */
-  readonly inFlight: number;
-  /** Browsers that are bound to it. */
-  readonly bound: number;
-  readonly weight: number;
-  /** What it takes beside the others: its weight, or less while it starts slowly. */
-  readonly share: number;
-  /** It was draining, and nobody is left or the window is over; once nothing is in flight it can be stopped. */
-  readonly drained: boolean;
-}
 
 /** What the admin API can ask of the proxy. `unknown`: there is no backend of that name. */
 export interface AdminControl {

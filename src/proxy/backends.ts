@@ -1,5 +1,3 @@
-import type { Exchange } from './exchange.js';
-
 /**
  * `ready` takes everything; `draining` keeps the browsers bound to it and takes no new ones; `ejected` is out for a
  * while after a row of 5xx; `down` failed its health checks (or was put into maintenance).
@@ -28,5 +26,22 @@ export interface Backend {
    */
   readonly incarnation: string;
   /** Exchanges that wait for this backend or are being answered by it. */
-  readonly inFlight: Iterable<Exchange> & { readonly size: number };
+  readonly inFlight: { readonly size: number };
+}
+
+/** A backend as the operator sees it. */
+export interface BackendView {
+  readonly name: string;
+  readonly url: string;
+  readonly state: BackendState;
+  readonly incarnation: string;
+  /** Requests that it is answering. */
+  readonly inFlight: number;
+  /** Browsers that are bound to it. */
+  readonly bound: number;
+  readonly weight: number;
+  /** What it takes beside the others: its weight, or less while it starts slowly. */
+  readonly share: number;
+  /** It was draining, and nobody is left or the window is over; once nothing is in flight it can be stopped. */
+  readonly drained: boolean;
 }

@@ -1,4 +1,5 @@
-import { type AdminControl, type BackendView, startAdmin } from './admin.js';
+import { type AdminControl, startAdmin } from './admin.js';
+import type { BackendView } from './backends.js';
 import type { Crew } from './crew.js';
 import { HealthWatch, type OnProbe } from './health.js';
 import type { Member } from './member.js';
@@ -7,7 +8,7 @@ import type { ProxyEvent, ProxyOptions, RunningProxy } from './options.js';
 import { ownVersion } from './own-version.js';
 import { BackendPool } from './pool.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
-import { servingOptions } from './serving.js';
+import { servingOptions } from './serving-options.js';
 
 type MakeCrew = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => Crew;
 

@@ -1,6 +1,6 @@
 import type { Member } from './member.js';
-import type { ProxyCounts } from './metrics.js';
-import type { ServingOptions } from './serving.js';
+import type { ProxyCounts } from './proxy-counts.js';
+import type { ServingOptions } from './serving-options.js';
 
 /**
  * What serves, as whoever decides (`control.ts`) sees it: this process itself (`serving.ts`), which shares the members

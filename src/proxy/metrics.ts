@@ -1,59 +1,14 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { BackendView } from './admin.js';
-import type { BackendState } from './backends.js';
-import { type DurationCounts, DurationHistogram } from './duration-histogram.js';
+import type { BackendState, BackendView } from './backends.js';
+import { DurationHistogram } from './duration-histogram.js';
 import type { Outcome } from './exchange.js';
 import type { TurnedAway } from './front.js';
-import { noVitals, type Vitals } from './vitals.js';
+import { addCounts, answersOf, attemptsOn, count, noCounts, type ProxyCounts, sum } from './proxy-counts.js';
 
 const prefix = 'holdfast_proxy';
 const states: readonly BackendState[] = ['ready', 'draining', 'down', 'ejected'];
-/** Statuses are three digits (RFC 9110 §15); anything else is counted as 0. */
-const statusEnd = 1000;
-/** Backends whose attempts are counted apart. Far above any pool; names beyond it are counted as `other`. */
-const backendsMax = 1024;
 
 type Sample = readonly [labels: Record<string, string | number>, value: number];
-
-const affinityZero = {
-  bound: 0,
-  none: 0,
-  rebound: 0,
-  forged: 0,
-  expired: 0,
-  unknown: 0,
-  reborn: 0,
-  down: 0,
-  draining: 0,
-};
-type AttemptCounts = Record<Outcome['kind'], number>;
-const attemptZero: AttemptCounts = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandoned: 0 };
-const answerZero = { answers: 0, seconds: 0 };
-const retryZero = { refused: 0, 'broken-off': 0 };
-const withheldZero = { timeout: 0 };
-const turnedAwayZero: Record<TurnedAway, number> = {
-  'proxy-untrusted': 0,
-  'proxy-header': 0,
-  'proxy-header-late': 0,
-  'tls-handshake': 0,
-  'tls-handshake-late': 0,
-};
-
-/** Everything that is counted, as plain data: it can be sent to another process. */
-export interface ProxyCounts {
-  readonly affinity: typeof affinityZero;
-  readonly attempts: Map<string, AttemptCounts>;
-  /** Tunnels left out. */
-  readonly answers: Map<string, typeof answerZero>;
-  readonly retries: typeof retryZero;
-  readonly withheld: typeof withheldZero;
-  readonly turnedAway: typeof turnedAwayZero;
-  /** By status. */
-  readonly answered: Float64Array;
-  readonly own: Readonly<Record<'not-sent' | 'unknown', Float64Array>>;
-  readonly durations: DurationCounts;
-  readonly vitals: Vitals;
-}
 
 /** What is known of the proxy as a whole, however many processes serve. */
 export interface ProxyFacts {
@@ -72,18 +27,7 @@ export interface ProxyFacts {
 export class ProxyMetrics {
   readonly #registry = new Registry();
   readonly #durations = new DurationHistogram();
-  readonly counts: ProxyCounts = {
-    affinity: { ...affinityZero },
-    attempts: new Map(),
-    answers: new Map(),
-    retries: { ...retryZero },
-    withheld: { ...withheldZero },
-    turnedAway: { ...turnedAwayZero },
-    answered: new Float64Array(statusEnd),
-    own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
-    durations: this.#durations.counts,
-    vitals: { ...noVitals },
-  };
+  readonly counts: ProxyCounts = noCounts(this.#durations.counts);
 
   /** `list` and `facts`: what to show beside what is counted. */
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
@@ -134,12 +78,12 @@ export class ProxyMetrics {
   }
 
   /** What became of an affinity. A request that loses its backend while it is being served is counted again for that. */
-  affinity(outcome: keyof typeof affinityZero): void {
+  affinity(outcome: keyof ProxyCounts['affinity']): void {
     this.counts.affinity[outcome] += 1;
   }
 
   attempt(backend: string, outcome: Outcome['kind']): void {
-    countsOf(backend, this.counts.attempts, attemptZero)[outcome] += 1;
+    attemptsOn(backend, this.counts)[outcome] += 1;
   }
 
   retry(kind: 'refused' | 'broken-off'): void {
@@ -158,7 +102,7 @@ export class ProxyMetrics {
   answered(status: number, durationMs: number, backend: string): void {
     count(this.counts.answered, status);
     this.#durations.observe(durationMs);
-    const counts = countsOf(backend, this.counts.answers, answerZero);
+    const counts = answersOf(backend, this.counts);
     counts.answers += 1;
     counts.seconds += durationMs / 1000;
   }
@@ -169,31 +113,8 @@ export class ProxyMetrics {
   }
 
   /** Counts on from what was counted elsewhere. */
-  add({
-    affinity,
-    attempts,
-    answers,
-    retries,
-    withheld,
-    turnedAway,
-    answered,
-    own,
-    durations,
-    vitals,
-  }: ProxyCounts): void {
-    const { counts } = this;
-    addEach(counts.affinity, affinity);
-    for (const [backend, ended] of attempts) addEach(countsOf(backend, counts.attempts, attemptZero), ended);
-    for (const [backend, more] of answers) addEach(countsOf(backend, counts.answers, answerZero), more);
-    addEach(counts.retries, retries);
-    addEach(counts.withheld, withheld);
-    addEach(counts.turnedAway, turnedAway);
-    addSlots(counts.answered, answered);
-    addSlots(counts.own['not-sent'], own['not-sent']);
-    addSlots(counts.own.unknown, own.unknown);
-    addSlots(counts.durations.buckets, durations.buckets);
-    counts.durations.sumMs += durations.sumMs;
-    addEach(counts.vitals, vitals);
+  add(counts: ProxyCounts): void {
+    addCounts(this.counts, counts);
   }
 
   /** Everything in the text format of Prometheus (version 0.0.4). */
@@ -298,38 +219,9 @@ export class ProxyMetrics {
   }
 }
 
-/** Of a backend that is not there yet they begin at zero. */
-function countsOf<T extends object>(backend: string, all: Map<string, T>, zero: T): T {
-  return all.get(backend) ?? begin(backend, all, zero);
-}
-
-function begin<T extends object>(backend: string, all: Map<string, T>, zero: T): T {
-  const name = all.size < backendsMax ? backend : 'other';
-  const counts = all.get(name) ?? { ...zero };
-  all.set(name, counts);
-  return counts;
-}
-
 /** What every process has is called as everybody calls it. */
 function fullName(name: string): string {
   return name.startsWith('process_') ? name : `${prefix}_${name}`;
-}
-
-function count(counts: Float64Array, status: number): void {
-  const slot = status > 99 && status < statusEnd ? status : 0;
-  counts[slot] = (counts[slot] ?? 0) + 1;
-}
-
-function addEach<K extends string>(counts: Record<K, number>, others: Readonly<Record<K, number>>): void {
-  for (const name in counts) counts[name] += others[name];
-}
-
-function addSlots(counts: Float64Array, others: Float64Array): void {
-  counts.set(sum(counts, others));
-}
-
-function sum(some: Float64Array, others: Float64Array): Float64Array {
-  return some.map((value, slot) => value + (others[slot] ?? 0));
 }
 
 function byStatus(counts: Float64Array, labels: Record<string, string>): Sample[] {

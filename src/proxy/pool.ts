@@ -1,5 +1,4 @@
-import type { BackendView } from './admin.js';
-import type { Backend } from './backends.js';
+import type { Backend, BackendView } from './backends.js';
 import { Ejected } from './ejected.js';
 import type { Exchange, Outcome } from './exchange.js';
 import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';

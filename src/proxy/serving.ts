@@ -8,28 +8,16 @@ import type { Engine, Exchange } from './exchange.js';
 import { Front } from './front.js';
 import { hashKeyExpected, keyReader } from './hash-key.js';
 import type { Member } from './member.js';
-import { type ProxyCounts, ProxyMetrics } from './metrics.js';
-import { MomentsOfIssue, type Share } from './moments-of-issue.js';
-import type { ProxyOptions } from './options.js';
+import { ProxyMetrics } from './metrics.js';
+import { MomentsOfIssue } from './moments-of-issue.js';
 import type { BackendPool } from './pool.js';
 import { Heart } from './proxy.js';
+import type { ProxyCounts } from './proxy-counts.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import type { RoutingPolicy } from './routing-policy.js';
+import type { ServingOptions } from './serving-options.js';
 import { type IsTrusted, trustedPeers } from './trusted-peers.js';
 import { readVitals } from './vitals.js';
-
-/** What serving needs to know. Plain data: it can be sent to another process. */
-export interface ServingOptions
-  extends Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'workers' | 'onEvent'> {
-  /** Which of several workers this is. */
-  readonly share?: Share;
-}
-
-/** Whatever else is there, functions or the admin token, has no business in another process. */
-export function servingOptions(options: ProxyOptions): ServingOptions {
-  const { admin, backends, health, drainMs, workers, onEvent, ...serving } = options;
-  return serving;
-}
 
 /** What decides about a request; exchanged as a whole. */
 interface Conduct {

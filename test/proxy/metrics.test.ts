@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import path from 'node:path';
 import { expect } from 'chai';
-import type { BackendView } from '#src/proxy/admin.js';
+import type { BackendView } from '#src/proxy/backends.js';
 import { engines } from '#src/proxy/engines/registry.js';
 import { ProxyMetrics } from '#src/proxy/metrics.js';
 import { withPool } from './with-proxy.js';

@@ -1,6 +1,6 @@
 import type { MemberFacts } from '../member.js';
-import type { ProxyCounts } from '../metrics.js';
-import type { ServingOptions } from '../serving.js';
+import type { ProxyCounts } from '../proxy-counts.js';
+import type { ServingOptions } from '../serving-options.js';
 
 /*
  * What the primary and its workers say to each other, on the channel that Node gives a child process: everything is

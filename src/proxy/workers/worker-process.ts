@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import path from 'node:path';
-import type { ServingOptions } from '../serving.js';
+import type { ServingOptions } from '../serving-options.js';
 import { errorOf, type ToPrimary, type ToWorker } from './messages.js';
 
 /** A worker that does not report for so long is counted as it was. */

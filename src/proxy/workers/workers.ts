@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Crew } from '../crew.js';
 import type { Member } from '../member.js';
-import { type ProxyCounts, ProxyMetrics } from '../metrics.js';
+import { ProxyMetrics } from '../metrics.js';
 import type { ProxyEvent } from '../options.js';
 import type { BackendPool } from '../pool.js';
-import type { ServingOptions } from '../serving.js';
+import type { ProxyCounts } from '../proxy-counts.js';
+import type { ServingOptions } from '../serving-options.js';
 import { vitalsOfGone } from '../vitals.js';
 import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
 import { Restarts, tooManyLost } from './restarts.js';
