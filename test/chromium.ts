@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-const usualPlaces = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+/** The one without windows first: it is the same engine at half the CPU time. */
+const usualPlaces = [
+  '/usr/bin/chromium-headless-shell',
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+];
 
 const quiet = [
   '--headless',
@@ -24,6 +30,6 @@ function chromiumPath(): string {
   const found = wanted === undefined ? usualPlaces.find(place => existsSync(place)) : wanted;
   if (found !== undefined && existsSync(found)) return found;
   throw new Error(
-    `No Chromium at ${wanted ?? usualPlaces.join(', ')}. Install it (apt-get install chromium, brew install --cask chromium) or set CHROMIUM_PATH to one.`,
+    `No Chromium at ${wanted ?? usualPlaces.join(', ')}. Install it (apt-get install chromium-headless-shell, brew install --cask chromium) or set CHROMIUM_PATH to one.`,
   );
 }

@@ -96,7 +96,8 @@ function keyRing(mode: ModeName): void {
 
   if (modes[mode].affinity) return;
 
-  for (const isReversed of [false, true]) {
+  // Where no key makes the cookie, it is the same whoever comes first.
+  for (const isReversed of isSigned(mode) ? [false, true] : [false]) {
     it(`rotation under load, backend-${isReversed ? 2 : 1} first: nobody is logged out, nothing is lost`, async () => {
       const backends = isReversed ? [two, one] : [one, two];
       const [old, next] = [fresh(1), fresh(1)];

@@ -4,7 +4,7 @@ import { promisedBy, startModeLab } from './mode-lab.js';
 import { itemsOf, Visitor } from './visitor.js';
 import { withShop } from './with-shop.js';
 
-const rounds = 200;
+const rounds = 80;
 
 interface Balance {
   readonly acknowledged: number;

@@ -6,13 +6,10 @@ import { root, withHoldfast } from './holdfast.js';
 
 const scenario = (name: string) => path.join(root, `scenarios/${name}.yaml`);
 
-/** Where in the run the Ctrl-C comes: right when this line of progress is seen. */
+/** Where in the run the Ctrl-C comes: right when this line of progress is seen. Every phase: simulate.test.ts. */
 const moments = [
-  { at: 'starting', file: 'kill-one' },
   { at: 'warmup', file: 'kill-one' },
-  { at: 'fault kill confirmed', file: 'kill-one' },
   { at: 'fault hang confirmed', file: 'hang-one' },
-  { at: 'recovery', file: 'drain-one' },
   { at: 'starting', file: 'postgres-outage', mode: 'postgres' },
   { at: 'fault outage confirmed', file: 'postgres-outage', mode: 'postgres' },
 ];
