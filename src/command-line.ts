@@ -1,6 +1,7 @@
 import yargs, { type CommandModule } from 'yargs';
 import { ending, exitCodes, failUsage } from './commands/exit.js';
-import { checkWords } from './commands/words.js';
+import { flagsOf } from './commands/flags.js';
+import { checkCommand, checkFlags } from './commands/words.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
 type Command = CommandModule<object, any>;
@@ -22,9 +23,12 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 /** Carries out one command line; what came of it is in `process.exitCode`. */
 export async function runCommandLine(words: readonly string[]): Promise<void> {
   await ending(async () => {
-    checkWords(words, Object.keys(commands));
-    const one = commands[words[0] ?? ''];
+    checkCommand(words, Object.keys(commands));
+    const one = commands[words.find(word => Object.hasOwn(commands, word)) ?? ''];
     const loaded = await Promise.all((one === undefined ? Object.values(commands) : [one]).map(load => load()));
+    for (const { builder } of loaded) {
+      if (one !== undefined && typeof builder === 'function') checkFlags(words, flagsOf(await builder(yargs([]))));
+    }
     const parser = yargs([...words]);
     await parser
       .scriptName('holdfast')
@@ -32,8 +36,10 @@ export async function runCommandLine(words: readonly string[]): Promise<void> {
       .command(loaded)
       .demandCommand(1, 'which command? For a first look: holdfast start')
       .strict()
+      // Else `--port.x=3` would be a port that is an object.
+      .parserConfiguration({ 'dot-notation': false })
       .exitProcess(false)
-      .fail((message, error) => failUsage(message, error, parser, words[0]))
+      .fail((message, error) => failUsage(message, error, parser, words))
       .epilogue(
         `Exit codes: ${exitCodes.ok} all expectations met · ${exitCodes.failed} one failed · ` +
           `${exitCodes.inconclusive} inconclusive · ${exitCodes.usage} bad usage or scenario · ` +

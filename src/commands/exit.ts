@@ -72,8 +72,10 @@ function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** What yargs says, with what was expected. */
-export function usageSentence(message: string, known: readonly string[]): string {
+/** What yargs says, with what was expected. `words`: what was typed. */
+export function usageSentence(message: string, known: readonly string[], words: readonly string[]): string {
+  const bare = /^Not enough arguments following: ([\w-]+)$/.exec(message)?.[1];
+  if (bare !== undefined) return `--${bare} needs a value.`;
   const [, flag, given, choices] =
     /^Invalid values:\s+Argument: ([\w-]+), Given: (.*), Choices: (.*)$/.exec(message) ?? [];
   if (flag !== undefined) return `--${flag} ${given}: expected one of ${choices}.`;
@@ -83,7 +85,12 @@ export function usageSentence(message: string, known: readonly string[]): string
     ?.split(', ')
     .filter((name, index, all) => index === 0 || !all.some(other => isSame(other, name)));
   if (typed === undefined) return message.endsWith('.') || message.endsWith('?') ? message : `${message}.`;
-  return typed.map(name => unknownFlag(name, known)).join(' ');
+  return typed.map(name => (words.includes(name) ? oneTooMany(name) : unknownFlag(name, known))).join(' ');
+}
+
+/** Often the second value of a flag that takes one, or what was meant to be the value of a switch. */
+function oneTooMany(word: string): string {
+  return `"${word}" belongs to no flag: a flag that may be repeated stands before each of its values, a switch takes none.`;
 }
 
 function isSame(kebab: string, camel: string): boolean {
@@ -100,12 +107,13 @@ export function failUsage(
   message: string | null,
   error: Error | undefined,
   parser: Argv,
-  command: string | undefined,
+  words: readonly string[],
 ): never {
+  const [command] = words;
   if (message === null && error !== undefined) throw error;
   const help = command === undefined || command.startsWith('-') ? 'holdfast --help' : `holdfast ${command} --help`;
   if (command === undefined) parser.showHelp('error');
-  const sentence = usageSentence(message ?? 'bad usage.', flagsOf(parser).known);
+  const sentence = usageSentence(message ?? 'bad usage.', flagsOf(parser).known, words);
   process.stderr.write(`${errorColours().red('holdfast:')} ${sentence} See: ${help}\n`);
   throw new SaidAlready(message ?? '');
 }

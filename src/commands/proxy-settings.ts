@@ -6,7 +6,7 @@ import { unknownName } from '../unknown-name.js';
 import { UsageError, usageSentence } from './exit.js';
 import { type Flags, flagsOf } from './flags.js';
 import type { ProxyArgs } from './proxy-options.js';
-import { checkWords } from './words.js';
+import { checkFlags } from './words.js';
 
 /** What holds for one run of the proxy: what was typed, and below it what the file says. */
 export interface ProxySettings {
@@ -40,7 +40,7 @@ export async function readSettings(
       throw placed(error, yaml, wins);
     }
   };
-  checked(() => checkWords(['proxy', ...words], ['proxy']));
+  checked(() => checkFlags(words, flags));
   const args = await parsed(builder([...words, ...typed])).catch(error => {
     throw placed(error, yaml, wins);
   });
@@ -57,7 +57,9 @@ function readText(file: string): string {
 
 async function parsed(parser: Argv<ProxyArgs>): Promise<ProxyArgs> {
   const fail = (message: string | null, error: Error | undefined): never => {
-    throw message === null && error !== undefined ? error : new UsageError(usageSentence(message ?? 'bad usage', []));
+    throw message === null && error !== undefined
+      ? error
+      : new UsageError(usageSentence(message ?? 'bad usage', [], []));
   };
   return await parser.strict().help(false).version(false).exitProcess(false).fail(fail).parseAsync();
 }

@@ -56,7 +56,8 @@ function plain(args: ProxyArgs): ProxySettings {
 
 async function fromFile(file: string): Promise<ProxySettings> {
   const { readSettings } = await import('./proxy-settings.js');
-  return readSettings(file, hideBin(process.argv).slice(1), words => options(yargs([...words])));
+  const words = hideBin(process.argv);
+  return readSettings(file, words.toSpliced(words.indexOf('proxy'), 1), words => options(yargs([...words])));
 }
 
 export function options(yargs: Argv): Argv<ProxyArgs> {
