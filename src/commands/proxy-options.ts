@@ -114,15 +114,13 @@ function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): Affini
 /** From a file or the environment, never from the command line, where every user of the machine could read it. */
 export function givenKeyRing(args: ProxyArgs): AffinityOptions['keys'] | undefined {
   const file = args['secrets-file'];
-  const text = file === undefined ? process.env.HOLDFAST_SECRETS || undefined : readSecrets(file);
-  return text === undefined ? undefined : usage(() => parseKeyRing(text.trim()));
+  if (file !== undefined)
+    return usage(() => parseKeyRing(readFileSync(file, 'utf8').trim()), `--secrets-file "${file}"`);
+  const text = process.env.HOLDFAST_SECRETS || undefined;
+  return text === undefined ? undefined : usage(() => parseKeyRing(text.trim()), 'HOLDFAST_SECRETS');
 }
 
-function readSecrets(file: string): string {
-  return usage(() => readFileSync(file, 'utf8'), `--secrets-file "${file}"`);
-}
-
-function usage<T>(parse: () => T, what = 'key ring'): T {
+function usage<T>(parse: () => T, what: string): T {
   try {
     return parse();
   } catch (error) {
@@ -133,7 +131,7 @@ function usage<T>(parse: () => T, what = 'key ring'): T {
 function parseOrigin(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const known = url !== undefined && (url.protocol === 'http:' || url.protocol === 'https:');
-  const plain = known && url.hostname !== '' && url.username === '' && url.password === '';
+  const plain = known && url.hostname !== '' && url.port !== '0' && url.username === '' && url.password === '';
   if (plain && url.pathname === '/' && url.search === '' && url.hash === '') return url;
   throw new UsageError(
     `--backend "${text}": expected an origin such as http://127.0.0.1:3001 or https://backend.internal, without path, query or password.`,
@@ -141,7 +139,8 @@ function parseOrigin(text: string): URL {
 }
 
 function parsePath(text: string): string {
-  if (/^\/[\x21-\x7e]*$/.test(text)) return text;
+  // Behind two slashes stands another host, behind "#" what is not sent.
+  if (/^\/(?![/\\])[\x21\x22\x24-\x7e]*$/.test(text)) return text;
   throw new UsageError(`--health-path "${text}": expected a path such as /health.`);
 }
 

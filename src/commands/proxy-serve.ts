@@ -77,6 +77,8 @@ function explainStart(error: unknown, { host, port, admin, accessLog }: ProxyOpt
     throw new LabError(`port ${taken} on ${address} is in use; choose another with ${flag}, or 0 for any free one`);
   if (error.code === 'EACCES') throw new LabError(`port ${taken} needs privileges; choose another with ${flag}`);
   if (['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL'].includes(String(error.code)))
-    throw new UsageError(`--host "${host}" is no address of this machine; expected one such as 127.0.0.1 or 0.0.0.0.`);
+    throw new UsageError(
+      `--host "${host}" is no address of this machine; expected one such as 127.0.0.1, 0.0.0.0 or ::1.`,
+    );
   throw error;
 }

@@ -296,7 +296,7 @@ describe('bad command lines', () => {
     const env = { HOLDFAST_SECRETS: 'a:c0ffee' };
     const { code, stderr } = await commandLine(['proxy', '--backend', 'http://127.0.0.1:1'], env);
     expect(code).to.equal(3);
-    expect(stderr).to.include('32 bytes').and.not.include('c0ffee');
+    expect(stderr).to.include('HOLDFAST_SECRETS: ').and.include('32 bytes').and.not.include('c0ffee');
   });
 
   it('a scenario with a mistake: file, line and what was expected', async () => {
