@@ -113,6 +113,22 @@ export function itKeepsLimits(make: EngineFactory): void {
         },
       ));
 
+    it('waits for no head that is not here yet', () =>
+      through(
+        ({ url }, response) => (url === '/slow' ? setTimeout(() => response.end('done'), 100) : response.end()),
+        async ({ url, close, arrived }) => {
+          const clients = ['', 'GET / HT', 'GET / HTTP/1.1\r\nHost: x\r\n\r\nGET'].map(begun => raw(url, begun));
+          await arrived(1);
+          const answer = ask(url, '/slow');
+          await arrived(2);
+          const began = performance.now();
+          await close(5000);
+          expect(performance.now() - began).to.be.lessThan(4000);
+          expect(await answer).to.include({ status: 200, text: 'done' });
+          await Promise.allSettled(clients);
+        },
+      ));
+
     it('ends what is not finished after the grace', () =>
       through(
         () => {},

@@ -40,6 +40,8 @@ class HttpProxyEngine implements Engine, Wiring {
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
   readonly #server: Server;
   readonly #connections = new Map<Socket, Connection>();
+  /** Of each connection, the requests that came less the answers that are over. A tunnel is never over before it. */
+  readonly #underWay = new WeakMap<Socket, number>();
   #closing = false;
   #onEmpty = (): void => {};
 
@@ -95,8 +97,9 @@ class HttpProxyEngine implements Engine, Wiring {
 
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    // Closes what is idle; that it does not listen is no news.
+    // Closes what is idle; that it does not listen is no news. Whom it waits for, since a head may still arrive, is idle too.
     this.#server.close(() => {});
+    for (const socket of this.#connections.keys()) if (!this.#underWay.get(socket)) socket.destroy();
     const timer = setTimeout(() => {
       for (const socket of this.#connections.keys()) socket.destroy();
     }, graceMs);
@@ -113,6 +116,9 @@ class HttpProxyEngine implements Engine, Wiring {
   #take(request: IncomingMessage, response: ServerResponse, headFlaw: Flaw | undefined, tunnel?: Tunnel): void {
     // It came in one packet with one that was refused: where it begins is the client's word alone.
     if (request.socket.writableEnded) return;
+    const { socket } = request;
+    this.#count(socket, 1);
+    if (tunnel === undefined) response.on('close', () => this.#count(socket, -1));
     const to = destination(request);
     const flaw = headFlaw ?? (to === undefined ? badTarget : undefined);
     const exchange = new HttpExchange(this, request, response, to ?? nowhere, tunnel);
@@ -123,6 +129,10 @@ class HttpProxyEngine implements Engine, Wiring {
     // Pipelined: it is served when the one before it is answered. The two must not be carried out side by side
     // (RFC 9112 §9.3.2), and when the client leaves, what was never begun needs no end.
     else response.once('socket', () => this.#onExchange(exchange));
+  }
+
+  #count(socket: Socket, more: number): void {
+    this.#underWay.set(socket, (this.#underWay.get(socket) ?? 0) + more);
   }
 
   /** Node's server lets go of the connection: a response of our own answers on it, whether the backend agrees or not. */
