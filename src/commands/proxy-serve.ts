@@ -67,10 +67,9 @@ function hasTerminal(): boolean {
 }
 
 /** The system's error, in words that name the flag. */
-function explainStart(error: unknown, { host, port, admin, accessLog }: ProxyOptions): never {
+function explainStart(error: unknown, { host, port, admin }: ProxyOptions): never {
   if (!(error instanceof Error && 'code' in error)) throw error;
-  if ('syscall' in error && error.syscall === 'open' && accessLog !== undefined)
-    throw new UsageError(`--access-log "${accessLog}" cannot be written (${error.code}): expected a file, or "-".`);
+  if ('syscall' in error && error.syscall === 'open') throw new UsageError(error.message);
   const taken = 'port' in error ? error.port : port;
   const [flag, address] = taken === port ? ['--port', host] : ['--admin-port', admin?.host];
   if (error.code === 'EADDRINUSE')

@@ -26,11 +26,11 @@ export class AccessLog {
   #failing = false;
 
   /**
-   * Appends to `file`; `-` is stdout. Rejects with the system's error when it cannot be opened. When it cannot be
+   * Appends to `file`; `-` is stdout. Rejects with the system's error, in our words, when it cannot be opened. When it cannot be
    * written later, Node's warning says so once.
    */
   static async open(file: string): Promise<AccessLog> {
-    const dest = file === '-' ? process.stdout.fd : await promisify(open)(file, 'a', fileMode);
+    const dest = file === '-' ? process.stdout.fd : await promisify(open)(file, 'a', fileMode).catch(refuseFile(file));
     const together = file === '-' ? { minLength: pipeBytes / 2, maxWrite: pipeBytes } : { minLength: togetherBytes };
     const limits = { ...together, periodicFlush: flushMs, maxLength: waitingBytesMax };
     return new AccessLog(pino.destination({ dest, sync: false, ...limits }), file);
@@ -75,6 +75,13 @@ export class AccessLog {
       this.#destination.end();
     });
   }
+}
+
+function refuseFile(file: string): (error: NodeJS.ErrnoException) => never {
+  return error => {
+    const message = `--access-log "${file}" cannot be written (${error.code}): expected a file, or "-".`;
+    throw Object.assign(error, { message });
+  };
 }
 
 function lineOf({ secure, headMs, totalMs, ...rest }: ServedRequest): object {
