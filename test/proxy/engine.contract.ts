@@ -1,5 +1,6 @@
 import type { EngineFactory } from '#src/proxy/exchange.js';
 import { itKeepsAnswersApart } from './engine-desync.contract.js';
+import { itHoldsBack } from './engine-flow.contract.js';
 import { itKeepsLimits } from './engine-limits.contract.js';
 import { itCarriesMessages } from './engine-messages.contract.js';
 import { itReportsOutcomes } from './engine-outcomes.contract.js';
@@ -10,6 +11,7 @@ import type { Shortfalls } from './shortfalls.js';
 /** What every engine promises to the heart, to clients and to backends. */
 export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void {
   itCarriesMessages(make);
+  itHoldsBack(make);
   itReportsOutcomes(make);
   itKeepsLimits(make);
   itLetsGo(make);
