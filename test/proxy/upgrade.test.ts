@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { WebSocket, WebSocketServer } from 'ws';
+import { engines } from '#src/proxy/engines/registry.js';
 import { ask, cookieOf, raw } from './ask.js';
 import { deadUrl, type Toy, withToys } from './toy-backend.js';
 import { blindHealth, withProxy } from './with-proxy.js';
@@ -53,121 +54,155 @@ async function echo(socket: WebSocket, text: string): Promise<string> {
   return String((await answer)[0]);
 }
 
-describe('proxy: upgrades', () => {
-  it('tunnels a WebSocket to the backend that the cookie names, and binds one that came without', () =>
-    withSockets(3, toys =>
-      withProxy(toys, {}, async proxy => {
-        const bound = await ask(proxy.url, '/');
-        for (let i = 0; i < 3; i += 1) {
-          const { socket, cookie } = await open(proxy.url, cookieOf(bound));
-          expect(await echo(socket, 'hello')).to.equal(`${bound.text} 127.0.0.1 hello`);
-          expect(cookie).to.equal(undefined);
-          socket.close();
-        }
-        const fresh = await open(proxy.url);
-        const who = (await echo(fresh.socket, '')).split(' ')[0];
-        expect((await proxy.as(fresh.cookie)).text).to.equal(who);
-        fresh.socket.close();
-      }),
-    ));
+for (const engine of Object.keys(engines)) {
+  describe(`proxy: upgrades, engine ${engine}`, () => {
+    it('tunnels a WebSocket to the backend that the cookie names, and binds one that came without', () =>
+      withSockets(3, toys =>
+        withProxy(toys, { engine }, async proxy => {
+          const bound = await ask(proxy.url, '/');
+          for (let i = 0; i < 3; i += 1) {
+            const { socket, cookie } = await open(proxy.url, cookieOf(bound));
+            expect(await echo(socket, 'hello')).to.equal(`${bound.text} 127.0.0.1 hello`);
+            expect(cookie).to.equal(undefined);
+            socket.close();
+          }
+          const fresh = await open(proxy.url);
+          const who = (await echo(fresh.socket, '')).split(' ')[0];
+          expect((await proxy.as(fresh.cookie)).text).to.equal(who);
+          fresh.socket.close();
+        }),
+      ));
 
-  it('carries a megabyte each way', () =>
-    withSockets(1, toys =>
-      withProxy(toys, {}, async proxy => {
-        const { socket } = await open(proxy.url);
-        const body = Buffer.alloc(1024 * 1024, 'holdfast');
-        const answer = once(socket, 'message');
-        socket.send(body);
-        expect(body.equals((await answer)[0])).to.equal(true);
-        socket.close();
-      }),
-    ));
-
-  it('tries the next backend when one refuses', () =>
-    withSockets(2, toys =>
-      withProxy(toys, { health: blindHealth, affinity: undefined }, async proxy => {
-        await toys[0]?.stop();
-        for (let i = 0; i < 3; i += 1) {
+    it('carries a megabyte each way', () =>
+      withSockets(1, toys =>
+        withProxy(toys, { engine }, async proxy => {
           const { socket } = await open(proxy.url);
-          expect(await echo(socket, 'x')).to.equal('backend-2 127.0.0.1 x');
+          const body = Buffer.alloc(1024 * 1024, 'holdfast');
+          const answer = once(socket, 'message');
+          socket.send(body);
+          expect(body.equals((await answer)[0])).to.equal(true);
           socket.close();
-        }
-        expect(await proxy.metric('holdfast_proxy_retries_total{kind="refused"}')).to.equal(1);
-      }),
-    ));
+        }),
+      ));
 
-  it('counts an open tunnel as in flight, and no longer when either side closes', () =>
-    withSockets(1, (toys, sockets) =>
-      withProxy(toys, {}, async proxy => {
-        for (const closeIt of [
-          (client: WebSocket) => client.terminate(),
-          () =>
-            sockets[0]?.clients.forEach(c => {
-              c.terminate();
-            }),
-        ]) {
-          const { socket } = await open(proxy.url);
-          expect((await proxy.view('backend-1')).inFlight).to.equal(1);
-          const closed = once(socket, 'close');
-          closeIt(socket);
-          await closed;
-          while ((await proxy.view('backend-1')).inFlight !== 0);
-        }
-      }),
-    ));
+    it('tries the next backend when one refuses', () =>
+      withSockets(2, toys =>
+        withProxy(toys, { engine, health: blindHealth, affinity: undefined }, async proxy => {
+          await toys[0]?.stop();
+          for (let i = 0; i < 3; i += 1) {
+            const { socket } = await open(proxy.url);
+            expect(await echo(socket, 'x')).to.equal('backend-2 127.0.0.1 x');
+            socket.close();
+          }
+          expect(await proxy.metric('holdfast_proxy_retries_total{kind="refused"}')).to.equal(1);
+        }),
+      ));
 
-  it('passes a refusal on as a proper answer', () =>
-    withSockets(1, toys =>
-      withProxy(toys, {}, async proxy => {
+    it('counts an open tunnel as in flight, and no longer when either side closes', () =>
+      withSockets(1, (toys, sockets) =>
+        withProxy(toys, { engine }, async proxy => {
+          for (const closeIt of [
+            (client: WebSocket) => client.terminate(),
+            () =>
+              sockets[0]?.clients.forEach(c => {
+                c.terminate();
+              }),
+          ]) {
+            const { socket } = await open(proxy.url);
+            expect((await proxy.view('backend-1')).inFlight).to.equal(1);
+            const closed = once(socket, 'close');
+            closeIt(socket);
+            await closed;
+            while ((await proxy.view('backend-1')).inFlight !== 0);
+          }
+        }),
+      ));
+
+    it('passes a refusal on as a proper answer', () =>
+      withSockets(1, toys =>
+        withProxy(toys, { engine }, async proxy => {
+          const head =
+            'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==';
+          const answer = await raw(proxy.url, `GET /no HTTP/1.1\r\n${head}\r\n\r\n`);
+          expect(answer).to.match(/^HTTP\/1\.1 401 Unauthorized\r\n/);
+          expect(answer).to.match(/\r\n4\r\nnope\r\n0\r\n\r\n$/);
+        }),
+      ));
+
+    it('answers 503 when nobody is there', async () => {
+      const url = await deadUrl();
+      await withProxy([{ name: 'dead', url }], { engine }, async proxy => {
         const head =
           'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==';
-        const answer = await raw(proxy.url, `GET /no HTTP/1.1\r\n${head}\r\n\r\n`);
-        expect(answer).to.match(/^HTTP\/1\.1 401 Unauthorized\r\n/);
-        expect(answer).to.match(/\r\n4\r\nnope\r\n0\r\n\r\n$/);
-      }),
-    ));
-
-  it('answers 503 when nobody is there', async () => {
-    const url = await deadUrl();
-    await withProxy([{ name: 'dead', url }], {}, async proxy => {
-      const head =
-        'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==';
-      expect(await raw(proxy.url, `GET / HTTP/1.1\r\n${head}\r\n\r\n`)).to.match(/^HTTP\/1\.1 503 /);
+        expect(await raw(proxy.url, `GET / HTTP/1.1\r\n${head}\r\n\r\n`)).to.match(/^HTTP\/1\.1 503 /);
+      });
     });
+
+    it('does not pass on an offer of any other protocol', () =>
+      withSockets(1, toys =>
+        withProxy(toys, { engine }, async proxy => {
+          const head =
+            'Host: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__';
+          expect(await raw(proxy.url, `GET / HTTP/1.1\r\n${head}\r\n\r\n`)).to.match(/^HTTP\/1\.1 200 /);
+          expect(toys[0]?.seen.at(-1)?.headers).to.not.have.any.keys('upgrade', 'http2-settings');
+          // Node reads no body behind such an offer: http-proxy cannot pass on what it cannot see.
+          const body = await raw(proxy.url, `POST / HTTP/1.1\r\n${head}\r\nContent-Length: 3\r\n\r\nabc`);
+          expect(body).to.match(engine === 'wire' ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 400 /);
+          expect(toys[0]?.seen.at(-1)?.headers['content-length']).to.equal(engine === 'wire' ? '3' : undefined);
+        }),
+      ));
+
+    it('names the protocol also when the backend names more in its Connection field, which goes no further', () =>
+      withToys([undefined], toy =>
+        withProxy([toy], { engine }, async proxy => {
+          const fields = 'Connection: Upgrade, X-Hop\r\nX-Hop: 1\r\nUpgrade: websocket';
+          toy.server.on('upgrade', (_, socket) => {
+            socket.on('error', () => {});
+            socket.end(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n\r\nhi`);
+          });
+          const { hostname, port } = new URL(proxy.url);
+          const client = connect(Number(port), hostname, () => {
+            client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+          });
+          let answer = '';
+          for await (const chunk of client) answer += chunk;
+          expect(answer).to.match(/^HTTP\/1\.1 101 Switching Protocols\r\n(?:.+\r\n)*Upgrade: websocket\r\n[\s\S]*hi$/);
+          expect(answer).to.not.match(/x-hop/i);
+        }),
+      ));
+
+    it('ends the tunnels of a draining backend one after the other, and those opened meanwhile with the window', () =>
+      withSockets(2, toys =>
+        withProxy(toys, { engine }, async proxy => {
+          const bound = cookieOf(await ask(proxy.url, '/')) ?? '';
+          const name = (await proxy.as(bound)).text;
+          const first = await Promise.all([1, 2, 3].map(() => open(proxy.url, bound)));
+          const startedMs = performance.now();
+          const closings = first.map(({ socket }) => once(socket, 'close').then(() => performance.now() - startedMs));
+          await proxy.admin('PUT', `/backends/${name}`, { state: 'drain', windowMs: 800 });
+          const late = await open(proxy.url, bound);
+          const lateClosed = once(late.socket, 'close');
+          const closedMs = (await Promise.all(closings)).sort((a, b) => a - b);
+          for (const [at, ms] of closedMs.entries()) expect(ms).to.be.at.least(200 * (at + 1) - 5);
+          expect(await proxy.event(({ kind }) => kind === 'drained')).to.include({ backend: name, reason: 'window' });
+          await lateClosed;
+          while ((await proxy.view(name)).inFlight !== 0);
+        }),
+      ));
+
+    it('ends the tunnels when the proxy closes', () =>
+      withSockets(1, toys =>
+        withProxy(toys, { engine }, async proxy => {
+          const { socket } = await open(proxy.url);
+          const closed = once(socket, 'close');
+          await proxy.close(20);
+          await closed;
+        }),
+      ));
   });
+}
 
-  it('does not pass on an offer of any other protocol', () =>
-    withSockets(1, toys =>
-      withProxy(toys, {}, async proxy => {
-        const head =
-          'Host: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__';
-        expect(await raw(proxy.url, `GET / HTTP/1.1\r\n${head}\r\n\r\n`)).to.match(/^HTTP\/1\.1 200 /);
-        expect(toys[0]?.seen.at(-1)?.headers).to.not.have.any.keys('upgrade', 'http2-settings');
-        const body = `POST / HTTP/1.1\r\n${head}\r\nContent-Length: 3\r\n\r\nabc`;
-        expect(await raw(proxy.url, body)).to.match(/^HTTP\/1\.1 200 /);
-        expect(toys[0]?.seen.at(-1)?.headers).to.include({ 'content-length': '3' });
-      }),
-    ));
-
-  it('names the protocol also when the backend names more in its Connection field, which goes no further', () =>
-    withToys([undefined], toy =>
-      withProxy([toy], {}, async proxy => {
-        const fields = 'Connection: Upgrade, X-Hop\r\nX-Hop: 1\r\nUpgrade: websocket';
-        toy.server.on('upgrade', (_, socket) => {
-          socket.on('error', () => {});
-          socket.end(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n\r\nhi`);
-        });
-        const { hostname, port } = new URL(proxy.url);
-        const client = connect(Number(port), hostname, () => {
-          client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-        });
-        let answer = '';
-        for await (const chunk of client) answer += chunk;
-        expect(answer).to.match(/^HTTP\/1\.1 101 Switching Protocols\r\n(?:.+\r\n)*Upgrade: websocket\r\n[\s\S]*hi$/);
-        expect(answer).to.not.match(/x-hop/i);
-      }),
-    ));
-
+describe('proxy: upgrades', () => {
   it('engine http-proxy closes the connection on one that is pipelined behind a request without an answer yet', () =>
     withToys([() => {}], toy =>
       withProxy([toy], { engine: 'http-proxy' }, async proxy => {
@@ -176,35 +211,6 @@ describe('proxy: upgrades', () => {
         expect(await raw(proxy.url, get('') + get(upgrade))).to.equal('');
         expect(await proxy.metric('holdfast_proxy_attempts_total{backend="backend-1",outcome="answered"}')).to.equal(0);
         while ((await proxy.view('backend-1')).inFlight !== 0);
-      }),
-    ));
-
-  it('ends the tunnels of a draining backend one after the other, and those opened meanwhile with the window', () =>
-    withSockets(2, toys =>
-      withProxy(toys, {}, async proxy => {
-        const bound = cookieOf(await ask(proxy.url, '/')) ?? '';
-        const name = (await proxy.as(bound)).text;
-        const first = await Promise.all([1, 2, 3].map(() => open(proxy.url, bound)));
-        const startedMs = performance.now();
-        const closings = first.map(({ socket }) => once(socket, 'close').then(() => performance.now() - startedMs));
-        await proxy.admin('PUT', `/backends/${name}`, { state: 'drain', windowMs: 800 });
-        const late = await open(proxy.url, bound);
-        const lateClosed = once(late.socket, 'close');
-        const closedMs = (await Promise.all(closings)).sort((a, b) => a - b);
-        for (const [at, ms] of closedMs.entries()) expect(ms).to.be.at.least(200 * (at + 1) - 5);
-        expect(await proxy.event(({ kind }) => kind === 'drained')).to.include({ backend: name, reason: 'window' });
-        await lateClosed;
-        while ((await proxy.view(name)).inFlight !== 0);
-      }),
-    ));
-
-  it('ends the tunnels when the proxy closes', () =>
-    withSockets(1, toys =>
-      withProxy(toys, {}, async proxy => {
-        const { socket } = await open(proxy.url);
-        const closed = once(socket, 'close');
-        await proxy.close(20);
-        await closed;
       }),
     ));
 });
