@@ -117,6 +117,16 @@ describe('health: the proxy', () => {
     }
   });
 
+  it('looks again sooner while a backend changes sides', () =>
+    withPool([undefined, undefined], { health: { ...quickHealth, everyMs: 600, fall: 3 } }, async (proxy, toy) => {
+      if (toy !== undefined) toy.healthy = false;
+      await proxy.event(event => event.kind === 'listening');
+      const startedMs = performance.now();
+      await proxy.goes('backend-1', 'down');
+      // One look after 600 ms, the two others 20 ms after each other; without haste it would be 1800 ms.
+      expect(performance.now() - startedMs).to.be.lessThan(1500);
+    }));
+
   it('uses a suspect when there is nobody else', () =>
     withPool([undefined], {}, async (proxy, toy) => {
       if (toy === undefined) return;

@@ -28,6 +28,15 @@ describe('proxy: affinity', () => {
       expect(toys.map(toy => toy.seen.length)).to.deep.equal([10, 10, 10]);
     }));
 
+  it('a trusted proxy in front that says https makes it Secure, with the prefix; nobody else does', () =>
+    withPool([undefined], { trusted: ['127.0.0.1'] }, async proxy => {
+      const headers = { 'x-forwarded-proto': 'https' };
+      const issued = async () => (await proxy.ask('/', { headers })).headers['set-cookie']?.[0];
+      expect(await issued()).to.match(/^__Host-holdfast=[^;]+; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
+      await proxy.reload({ trusted: [] });
+      expect(await issued()).to.match(/^holdfast=[^;]+; Path=\/; HttpOnly; SameSite=Lax$/);
+    }));
+
   it('takes the affinity cookie out of the request and leaves the others', () =>
     withPool([(request, response) => response.end(request.headers.cookie ?? 'none')], {}, async proxy => {
       const cookie = cookieOf(await proxy.ask('/'));
