@@ -34,30 +34,20 @@ export class ProxySite {
     return options;
   }
 
-  /** Of the backends that are new here, tells which are down, and what only the history of this process says. */
+  /** Names the backends that are new here, and tells what only the history of this process says. */
   begin(): void {
     if (this.#next === undefined) return;
     const { options, renamed } = this.#next;
-    const fresh = options.backends.filter(({ url, name }) => this.#names.get(url.origin) !== name);
-    for (const { url, name } of fresh) this.#names.set(url.origin, name);
-    for (const line of [...this.#sleepers(fresh, options), ...renamed]) say(line);
+    for (const { url, name } of options.backends) this.#names.set(url.origin, name);
+    for (const line of renamed) say(line);
   }
 
   #onEvent(event: ProxyEvent): void {
     if (event.kind === 'backend' && event.to === 'ready') this.#ready.add(event.backend);
+    // That it was up before, as another boot, is more than anybody here can know.
+    if (event.kind === 'incarnation' && !this.#ready.has(event.backend)) return;
     say(`${errorColours().dim(new Date().toISOString())} ${sentenceOf(event)}`);
     if (event.kind === 'reloaded') this.begin();
-  }
-
-  /** A backend that never was up makes no edge: without a word, a wrong address looks like a proxy that works. */
-  #sleepers(backends: ProxyOptions['backends'], { health }: ProxyOptions): string[] {
-    return backends
-      .filter(({ name }) => !this.#ready.has(name))
-      .map(
-        ({ name, url }) =>
-          `${name}: down from the start; GET ${new URL(health.path, url)} was not answered 2xx ` +
-          '(is it running? --health-path names another path); it is asked again and again',
-      );
   }
 }
 
@@ -80,6 +70,8 @@ function sentenceOf(event: ProxyEvent): string {
       return `listening on ${event.url}${event.adminUrl === undefined ? '' : `, admin API on ${event.adminUrl}`}`;
     case 'backend':
       return `${event.backend}: ${event.from} -> ${event.to} (${event.reason})`;
+    case 'absent':
+      return `${event.backend}: down from the start; GET ${event.asked} was not answered 2xx: ${event.reason} (is it running? --health-path names another path); it is asked again and again`;
     case 'incarnation':
       return `${event.backend}: new incarnation ${event.incarnation}; sessions in its memory are gone`;
     case 'drained':

@@ -48,8 +48,8 @@ export function parseNewBackend(text: string): Parsed<{ readonly url: URL; reado
   if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return wrong(backendExpected);
   const { weight = 1 } = body;
   const url = new URL(body.url);
-  if (!['http:', 'https:'].includes(url.protocol) || url.href !== `${url.origin}/` || !isWeight(weight))
-    return wrong(backendExpected);
+  const isOrigin = ['http:', 'https:'].includes(url.protocol) && url.href === `${url.origin}/` && url.port !== '0';
+  if (!isOrigin || !isWeight(weight)) return wrong(backendExpected);
   return { ok: true, value: { url, weight } };
 }
 

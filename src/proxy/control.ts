@@ -185,7 +185,10 @@ export class Control implements AdminControl {
   /** Resolves when it was probed once: before that it is down. */
   #join(member: Member): Promise<void> {
     this.#crew.join(member);
+    let isFirst = true;
     const onProbe: OnProbe = ({ ok, reason, incarnation }, standing, edge) => {
+      if (isFirst && !ok) this.#tellAbsent(member, reason);
+      isFirst = false;
       member.learn(incarnation);
       member.suspect = !ok;
       if (edge && standing.up) this.#pool.up(member, reason);
@@ -194,6 +197,11 @@ export class Control implements AdminControl {
     const watch = new HealthWatch(member.url, this.#options.health, onProbe, this.#options.backendTls);
     this.#watches.set(member, watch);
     return watch.start();
+  }
+
+  /** What never was up makes no edge: without a word, a wrong address looks like a proxy that works. */
+  #tellAbsent({ name, url }: Member, reason: string): void {
+    this.#tell({ kind: 'absent', backend: name, asked: new URL(this.#options.health.path, url).href, reason });
   }
 }
 

@@ -80,6 +80,8 @@ export type ProxyEvent =
       readonly to: BackendState;
       readonly reason: string;
     }
+  /** It is new here, and its first health check failed: it is down, and never was anything else. */
+  | { readonly kind: 'absent'; readonly backend: string; readonly asked: string; readonly reason: string }
   | { readonly kind: 'incarnation'; readonly backend: string; readonly incarnation: string }
   | { readonly kind: 'drained'; readonly backend: string; readonly reason: 'empty' | 'window' }
   | { readonly kind: 'listening'; readonly url: string; readonly adminUrl: string | undefined }

@@ -353,7 +353,9 @@ describe('bad command lines', () => {
 
   it('a backend that is down from the start is named, with what was asked; SIGTERM: exit 0', () =>
     withHoldfast(['proxy', '--backend', 'http://127.0.0.1:1', '--port', '0', '--admin-port', '0'], async holdfast => {
-      await holdfast.sees('backend-1: down from the start; GET http://127.0.0.1:1/health');
+      await holdfast.sees(
+        'backend-1: down from the start; GET http://127.0.0.1:1/health was not answered 2xx: ECONNREFUSED (is it running?',
+      );
       holdfast.child.kill('SIGTERM');
       expect(await holdfast.ended(), holdfast.output.stderr).to.equal(0);
     }));
