@@ -157,6 +157,27 @@ describe('import arrows', () => {
     expect(wrong.map(({ file, to }) => `${file} -> ${to}`)).to.deep.equal([]);
   });
 
+  for (const [what, who, unknown] of [
+    ['a policy', /^routing-polic/, /^(affinity|health|probe|pool|member|proxy|control|admin|engines\/)/],
+    ['affinity', /^affinity/, /^(health|probe|pool|routing-polic|retry|proxy\.ts|control|admin|engines\/)/],
+    ['health', /^(health|probe)/, /^(affinity|pool|member|routing-polic|retry|proxy\.ts|control|admin|engines\/)/],
+    [
+      'the pool',
+      /^(pool|member|boots|ejected|slow-start)\.ts/,
+      /^(affinity|health|probe|proxy\.ts|control|admin|engines\/)/,
+    ],
+    ['what decides', /^control\.ts/, /^(affinity|proxy\.ts|serving\.ts|engines\/|routing-polic|front)/],
+    ['an engine', /^engines\//, /^(affinity|health|probe|pool|member|routing-polic|proxy\.ts|control|admin)/],
+  ] as const) {
+    it(`lets ${what} know nothing of its neighbours in the proxy`, () => {
+      const inProxy = (file: string) => (file.startsWith('src/proxy/') ? file.slice('src/proxy/'.length) : '');
+      const its = arrows.filter(({ file }) => who.test(inProxy(file)));
+      expect(its.length).to.be.greaterThan(0);
+      const wrong = its.filter(({ to }) => unknown.test(inProxy(to)));
+      expect(wrong.map(({ file, to }) => `${file} -> ${to}`)).to.deep.equal([]);
+    });
+  }
+
   it('lets attacks see the system only from outside: the lab that runs it, and nothing but HTTP in an attack itself', () => {
     const wrong = arrows.filter(({ file, from, to }) => {
       if (from !== 'attacks' || !/^(src|backends)\//.test(to)) return false;
