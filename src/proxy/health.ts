@@ -72,7 +72,8 @@ export class HealthWatch {
     const result = await probe(this.#url, this.#options, this.#abort, this.#backendTls);
     this.#abort = undefined;
     if (this.#stopped) return;
-    this.#tell(result);
+    // Backends must not be taken for down, and for another boot later, because the proxy is short of something.
+    if (!result.unasked || this.#standing === undefined) this.#tell(result);
     if (this.#again) void this.#probe();
     else this.#timer = setTimeout(() => void this.#probe(), this.#pauseMs());
   }

@@ -9,7 +9,12 @@ export interface ProbeResult {
   readonly reason: string;
   /** What the backend calls this boot of itself, when it says so. */
   readonly incarnation: string | undefined;
+  /** The backend was not asked: this machine could not. It says nothing about the backend. */
+  readonly unasked?: true;
 }
+
+/** No file descriptor, port or memory for one more connection. */
+const wants: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 
 /** What is read of a health check's body. */
 const bodyBytesMax = 16 * 1024;
@@ -32,7 +37,8 @@ export async function probe(
   try {
     return await ask(new URL(path, url), abort.signal, backendTls);
   } catch (error) {
-    return { ok: false, reason: late ? `no answer within ${timeoutMs} ms` : reasonOf(error), incarnation: undefined };
+    const reason = late ? `no answer within ${timeoutMs} ms` : reasonOf(error);
+    return { ok: false, reason, incarnation: undefined, ...(wants.has(reason) ? { unasked: true } : {}) };
   } finally {
     clearTimeout(timer);
   }
