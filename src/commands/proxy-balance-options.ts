@@ -48,6 +48,12 @@ export function balanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'policy' |
   };
 }
 
+/** What works and is not what was meant. */
+export function balanceAdvice({ policy, 'hash-key': hashKey }: BalanceArgs): readonly string[] {
+  if (hashKey === 'address' || policy === 'rendezvous') return [];
+  return [`--hash-key ${hashKey}: only --policy rendezvous looks at it, and --policy is ${policy}`];
+}
+
 function slowStartMs(text: string): number {
   const span = text === '0' ? 0 : parseDuration(text);
   if (span === undefined || span > slowStartMsMax)

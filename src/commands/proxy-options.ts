@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { parseDuration } from '../duration.js';
 import { parseKeyRing } from '../key-ring.js';
 import { modes } from '../modes.js';
@@ -118,6 +118,14 @@ export function givenKeyRing(args: ProxyArgs): AffinityOptions['keys'] | undefin
     return usage(() => parseKeyRing(readFileSync(file, 'utf8').trim()), `--secrets-file "${file}"`);
   const text = process.env.HOLDFAST_SECRETS || undefined;
   return text === undefined ? undefined : usage(() => parseKeyRing(text.trim()), 'HOLDFAST_SECRETS');
+}
+
+const othersMayRead = 0o004;
+
+/** Whoever knows the ring can bind any browser to any backend. */
+export function keyRingAdvice({ 'secrets-file': file }: ProxyArgs): readonly string[] {
+  if (file === undefined || (statSync(file).mode & othersMayRead) === 0) return [];
+  return [`every user of this machine can read the key ring ${file}: chmod 600 ${file}`];
 }
 
 function usage<T>(parse: () => T, what: string): T {

@@ -3,6 +3,8 @@ import type { ProxyOptions, RunningProxy } from '../proxy/options.js';
 import { startProxy } from '../proxy/start-proxy.js';
 import { LabError } from '../simulator/errors.js';
 import { exitCodes, UsageError } from './exit.js';
+import { balanceAdvice } from './proxy-balance-options.js';
+import { keyRingAdvice } from './proxy-options.js';
 import type { ProxySettings } from './proxy-settings.js';
 import { ProxySite } from './proxy-site.js';
 import { devTls, tlsAdvice } from './proxy-tls-options.js';
@@ -19,7 +21,9 @@ export async function serve(
   const site = new ProxySite();
   const next = async (given: ProxySettings): Promise<ProxyOptions> => {
     const options = given.checked(args => site.options(args));
-    for (const line of tlsAdvice(given.args)) process.stderr.write(`${line}\n`);
+    const { args } = given;
+    for (const line of [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args)])
+      process.stderr.write(`${line}\n`);
     return { ...options, ...(await devTls(given.args)) };
   };
   const options = await next(settings);

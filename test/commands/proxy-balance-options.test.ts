@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/exit.js';
-import { type BalanceArgs, balanceOptions, withWeight } from '#src/commands/proxy-balance-options.js';
+import { type BalanceArgs, balanceAdvice, balanceOptions, withWeight } from '#src/commands/proxy-balance-options.js';
 
 const defaults: BalanceArgs = { policy: 'round-robin', 'hash-key': 'address', 'slow-start': '30s' };
 
@@ -14,6 +14,13 @@ describe('flags about who is chosen', () => {
     expect(balanceOptions({ ...defaults, 'slow-start': '0' }).slowStartMs).to.equal(0);
     expect(balanceOptions({ ...defaults, 'slow-start': '0ms' }).slowStartMs).to.equal(0);
     expect(balanceOptions({ ...defaults, 'hash-key': 'cookie:connect.sid' }).hashKey).to.equal('cookie:connect.sid');
+  });
+
+  it('say so when one of them does nothing', () => {
+    const byCookie = { ...defaults, 'hash-key': 'cookie:sid' };
+    expect(balanceAdvice(byCookie)[0]).to.include('--hash-key cookie:sid: only --policy rendezvous looks at it');
+    expect(balanceAdvice({ ...byCookie, policy: 'rendezvous' })).to.deep.equal([]);
+    expect(balanceAdvice(defaults)).to.deep.equal([]);
   });
 
   const wrong: readonly (readonly [args: Partial<BalanceArgs>, says: string])[] = [

@@ -1,11 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import yargs from 'yargs';
 import { options } from '#src/commands/proxy.js';
-import { proxyOptions } from '#src/commands/proxy-options.js';
+import { keyRingAdvice, proxyOptions } from '#src/commands/proxy-options.js';
 import { type ProxySettings, readSettings } from '#src/commands/proxy-settings.js';
 import { generateKeyRing } from '#src/key-ring.js';
 import type { ProxyOptions } from '#src/proxy/options.js';
@@ -78,6 +78,17 @@ describe('configuration file of the proxy', () => {
       await writeFile(file, 'secrets-file: /etc/keys\naccess-log: "-"');
       const { args: others } = await read(file, []);
       expect(others).to.include({ 'secrets-file': '/etc/keys', 'access-log': '-' });
+    }));
+
+  it('a key ring that every user can read is worth a word', () =>
+    withFile('secrets-file: proxy.yaml', async file => {
+      const { args } = await read(file, []);
+      await chmod(file, 0o604);
+      expect(keyRingAdvice(args)).to.deep.equal([
+        `every user of this machine can read the key ring ${file}: chmod 600 ${file}`,
+      ]);
+      await chmod(file, 0o640);
+      expect(keyRingAdvice(args)).to.deep.equal([]);
     }));
 
   it('is in the manual as one that works', async () => {
