@@ -4,7 +4,7 @@ import { generateKeyRing } from '../key-ring.js';
 import { storesOf } from '../modes.js';
 import type { Cluster, Member } from '../simulator/cluster/cluster.js';
 import { type ClusterSpec, startCluster } from '../simulator/cluster/start-cluster.js';
-import { exitCodes } from './exit.js';
+import { exitCodes, UsageError } from './exit.js';
 import { parseMode } from './mode-option.js';
 import { operationWords } from './proxy-operation-options.js';
 import { givenKeyRing, type ProxyArgs, proxyOptions } from './proxy-options.js';
@@ -41,6 +41,8 @@ function labSpec(args: ProxyArgs): ClusterSpec {
   // Every flag is checked here, where a mistake is a sentence; the proxy's process is given what was typed.
   const options = proxyOptions(args, [], givenKeyRing(args) ?? generateKeyRing(), () => {});
   const mode = parseMode(args.mode);
+  if (args['access-log'] === '-')
+    throw new UsageError('--access-log "-": the proxy of a lab has no stdout; name a file.');
   return {
     mode,
     backends: { count: parseCount('backends', args.backends ?? 3, 1, 100), env: {} },

@@ -12,13 +12,15 @@ const rows: readonly [words: string, says: string][] = [
   ['--port.x=3', 'unknown flag --port.x'],
   ['--port', '--port needs a value'],
   ['--backend http://a:0', '--backend "http://a:0"'],
+  ['--backends 1 --access-log -', '--access-log "-": the proxy of a lab has no stdout'],
   ['--health-path //elsewhere/x', '--health-path "//elsewhere/x"'],
 ];
 
 describe('words that yargs would let pass', () => {
   for (const [words, says] of rows) {
     it(`proxy ${words}: exit 3`, async () => {
-      const { code, stderr } = await commandLine(['proxy', '--backend', 'http://a:1', ...words.split(' ')]);
+      const backend = words.startsWith('--backends') ? [] : ['--backend', 'http://a:1'];
+      const { code, stderr } = await commandLine(['proxy', ...backend, ...words.split(' ')]);
       expect(stderr).to.include(says);
       expect(code).to.equal(3);
     });
