@@ -1,0 +1,93 @@
+import type { Socket } from 'node:net';
+import { expect } from 'chai';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
+import { deadUrl, withTcp, withToys } from './toy-backend.js';
+import { blindHealth, withProxy } from './with-proxy.js';
+
+const { limits } = defaultProxyOptions;
+
+describe('proxy: its own answers', () => {
+  it('503 without a cookie when nobody is there', async () => {
+    const urls = [await deadUrl(), await deadUrl()];
+    const toys = urls.map((url, i) => ({ name: `backend-${i + 1}`, url }));
+    await withProxy(toys, {}, async proxy => {
+      const answer = await proxy.ask('/', { method: 'POST', body: 'x' });
+      expect(answer.status).to.equal(503);
+      expect(answer.headers).to.include({
+        'retry-after': '1',
+        'proxy-status': 'holdfast; error=destination_unavailable; outcome=not-sent',
+        'content-type': 'text/plain; charset=utf-8',
+      });
+      expect(answer.headers).to.not.have.property('set-cookie');
+      expect(await proxy.metric('holdfast_proxy_own_answers_total{status="503",outcome="not-sent"}')).to.equal(1);
+    });
+  });
+
+  /** Healthy, and whatever else is asked of it ends as `onRequest` says. */
+  const failing = (onRequest: (socket: Socket) => void) => (socket: Socket) =>
+    void socket.once('data', data => {
+      if (data.toString().startsWith('GET /health')) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      else onRequest(socket);
+    });
+
+  it('502 for a POST that broke off: it may have been carried out, and no other backend gets it', () =>
+    withTcp(
+      failing(socket => socket.resetAndDestroy()),
+      url =>
+        withToys([undefined], (...toys) =>
+          withProxy([{ name: 'bad', url }, ...toys], { health: blindHealth }, async proxy => {
+            const answers = [1, 2].map(() => proxy.ask('/', { method: 'POST', body: 'x' }));
+            const bad = (await Promise.all(answers)).find(answer => answer.status !== 200);
+            expect(bad?.status).to.equal(502);
+            expect(bad?.headers['proxy-status']).to.equal('holdfast; error=connection_terminated; outcome=unknown');
+            expect(toys[0]?.seen.length).to.be.lessThan(2);
+          }),
+        ),
+    ));
+
+  it('502 for a GET that broke off everywhere', () =>
+    withTcp(
+      failing(socket => socket.resetAndDestroy()),
+      url =>
+        withProxy([{ name: 'bad', url }], { health: blindHealth }, async proxy => {
+          const answer = await proxy.ask('/');
+          expect(answer.status).to.equal(502);
+          expect(answer.headers['proxy-status']).to.equal('holdfast; error=connection_terminated; outcome=unknown');
+          expect(answer.headers).to.not.have.property('set-cookie');
+        }),
+    ));
+
+  it('while a GET that broke off is answered by another one', () =>
+    withTcp(
+      failing(socket => socket.resetAndDestroy()),
+      url =>
+        withToys([undefined], (...toys) =>
+          withProxy([{ name: 'bad', url }, ...toys], { health: blindHealth }, async proxy => {
+            for (let i = 0; i < 4; i += 1) expect((await proxy.ask('/')).status).to.equal(200);
+          }),
+        ),
+    ));
+
+  it('504 when the head of the answer is late', () =>
+    withTcp(
+      failing(() => {}),
+      url =>
+        withProxy(
+          [{ name: 'bad', url }],
+          { limits: { ...limits, responseHeadMs: 50 }, health: blindHealth },
+          async proxy => {
+            const answer = await proxy.ask('/', { method: 'POST', body: 'x' });
+            expect(answer.status).to.equal(504);
+            expect(answer.headers['proxy-status']).to.equal('holdfast; error=http_response_timeout; outcome=unknown');
+          },
+        ),
+    ));
+
+  it('refuses an engine and a policy that it does not know, and leaves nothing running', async () => {
+    for (const option of [{ engine: 'wira' }, { policy: 'round-robbin' }]) {
+      const error = await withProxy([], option, async () => {}).catch(error => error);
+      expect(error).to.be.instanceOf(TypeError);
+      expect(error.message).to.match(/^unknown (engine|routing policy) .* Known: /);
+    }
+  });
+});
