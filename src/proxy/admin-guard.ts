@@ -43,7 +43,7 @@ export function adminGuard(host: string, token: string | undefined): AdminGuard 
   };
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 

@@ -23,7 +23,7 @@ const verifiedMax = 16_384;
 /** They are looked up by so much of the MAC, then compared: to hash all of each was a quarter of what the heart costs. */
 const keyChars = 16;
 /** The pool whose name is not part of the cookie's name; the empty name means the same. */
-export const defaultPool = 'default';
+const defaultPool = 'default';
 
 export type AffinityReading =
   /** No cookie came. */

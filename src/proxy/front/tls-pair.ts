@@ -38,7 +38,7 @@ export function readTlsPair(
 }
 
 /** The names are for the sentences only. */
-export function checkTlsPair(pair: TlsPair, { certFile, keyFile }: TlsFiles, nowMs: number): readonly string[] {
+function checkTlsPair(pair: TlsPair, { certFile, keyFile }: TlsFiles, nowMs: number): readonly string[] {
   const [own, ...others] = certificatesIn(pair.cert, certFile);
   const key = keyIn(pair.key, keyFile);
   if (own === undefined) throw new TlsPairError(`--tls-cert "${certFile}" holds no certificate; ${expectedCert}`);
