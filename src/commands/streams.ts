@@ -17,12 +17,12 @@ export function errorColours(): ReturnType<typeof pc.createColors> {
 
 /**
  * Whoever read our output has gone (`holdfast run … | head`). The run goes on: its files and its exit code still count,
- * and an unhandled error would end it with the code of a failed expectation.
+ * and an unhandled error would end it with the code of a failed expectation. What cannot be said on stderr, because the
+ * disk is full perhaps, is no reason to end either, least of all for a proxy.
  */
 export function surviveClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
-    });
-  }
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+  });
 }

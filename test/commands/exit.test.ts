@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { usageSentence } from '#src/commands/exit.js';
 
@@ -18,6 +20,14 @@ describe('a command that was interrupted', () => {
     expect(status, stderr).to.equal(130);
     expect(performance.now() - began).to.be.lessThan(9_000);
   });
+});
+
+it('a stderr that cannot be written, on a disk that is full, changes no exit code', () => {
+  const cli = fileURLToPath(new URL('../../cli.js', import.meta.url));
+  const full = openSync('/dev/full', 'w');
+  const { status } = spawnSync(process.execPath, [cli, 'proxy', '--port'], { stdio: ['ignore', 'ignore', full] });
+  closeSync(full);
+  expect(status).to.equal(3);
 });
 
 describe('what is said of a wrong command line', () => {
