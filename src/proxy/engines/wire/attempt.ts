@@ -104,8 +104,12 @@ export class Attempt implements UpstreamUser {
     const socket = this.#upstream?.socket;
     if (socket === undefined) return;
     for (const part of parts) this.#parts.wire.reads.write(socket, part);
-    if (!complete && socket.writableNeedDrain) this.#parts.client.pauseBody();
-    if (this.#answer === undefined) this.#arm();
+    if (!complete) {
+      this.#upstream?.hearOut();
+      if (socket.writableNeedDrain) this.#parts.client.pauseBody();
+    }
+    // Also while the answer comes: it may be waiting for all of this.
+    this.#arm();
   }
 
   drained(): void {

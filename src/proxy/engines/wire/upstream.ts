@@ -36,6 +36,7 @@ export class Upstream implements Timed {
   #error: Error | undefined;
   #idleMs = idleMs;
   #released = false;
+  #hearsOut = false;
   readonly #deadlines: Deadlines;
   readonly #onLost: (upstream: Upstream) => void;
 
@@ -69,6 +70,12 @@ export class Upstream implements Timed {
     this.reused = true;
     if (promisedMs !== undefined) this.#idleMs = Math.min(idleMs, promisedMs - idleMarginMs);
     this.deadlineMs = this.#deadlines.in(this.#idleMs);
+  }
+
+  /** From here on a write that fails ends nothing by itself (see `hearOut`). */
+  hearOut(): void {
+    if (!this.#hearsOut) hearOut(this.socket);
+    this.#hearsOut = true;
   }
 
   /** Nobody is told any more. */
@@ -129,6 +136,27 @@ export class Upstream implements Timed {
     this.#user = undefined;
     user?.failed(this.#error);
   }
+}
+
+/**
+ * Whoever answers early (413, say) and closes, resets what is still being sent to him. Node ends a connection at the
+ * first write that fails, and the answer that lies there to be read would be lost. So that write ends nothing: what is
+ * there is read first, and its end, or a deadline, ends the connection.
+ */
+function hearOut(socket: Socket): void {
+  const { destroy, push } = socket;
+  socket.destroy = error => {
+    socket.destroy = destroy;
+    if (!isFailedWrite(error)) return socket.destroy(error);
+    // Node tells of no end any more; and whether it was in order nobody can say.
+    socket.push = (chunk, encoding) => (chunk === null ? !socket.destroy(error) : push.call(socket, chunk, encoding));
+    return socket;
+  };
+}
+
+function isFailedWrite(error: Error | undefined): boolean {
+  if (error === undefined || !('syscall' in error) || !('code' in error)) return false;
+  return error.syscall === 'write' && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
 }
 
 /** Where a backend is, taken apart once. */
