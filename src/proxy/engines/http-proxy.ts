@@ -149,7 +149,7 @@ class HttpProxyEngine implements Engine, Wiring {
     const websocket = request.headers.upgrade?.toLowerCase() === 'websocket';
     const flaw =
       refused ?? flawIn(request, this.limits.headerFieldsMax) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
-    this.#take(request, response, flaw, websocket ? new Tunnel(socket, head) : undefined);
+    this.#take(request, response, flaw, websocket ? new Tunnel(socket, head, this.limits.idleBodyMs) : undefined);
   }
 }
 

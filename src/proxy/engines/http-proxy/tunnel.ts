@@ -6,12 +6,14 @@ import { joinTunnel } from '../../tunnel.js';
 export class Tunnel {
   readonly #client: Socket;
   readonly #early: Buffer;
+  readonly #stallMs: number;
   #open = false;
 
-  /** `early`: what the client sent behind its request in the same packet. */
-  constructor(client: Socket, early: Buffer) {
+  /** `early`: what the client sent behind its request in the same packet. `stallMs`: see `joinTunnel`. */
+  constructor(client: Socket, early: Buffer, stallMs: number) {
     this.#client = client;
     this.#early = early;
+    this.#stallMs = stallMs;
   }
 
   /**
@@ -24,7 +26,7 @@ export class Tunnel {
     response.detachSocket(this.#client);
     if (early.length > 0) this.#client.write(early);
     if (this.#early.length > 0) backend.write(this.#early);
-    joinTunnel(this.#client, backend, ended);
+    joinTunnel(this.#client, backend, this.#stallMs, ended);
   }
 
   /** What was passed on already still arrives; the backend's side follows. */

@@ -147,7 +147,7 @@ export class Client implements Timed {
     if (early.length > 0) this.#wire.reads.write(client, early);
     const sentAhead = this.#incoming.take();
     if (sentAhead !== undefined) backend.write(sentAhead);
-    joinTunnel(client, backend, ended);
+    joinTunnel(client, backend, this.#wire.limits.idleBodyMs, ended);
   }
 
   /** What was passed on already still arrives; the backend's side follows. */
