@@ -41,6 +41,8 @@ export class Client implements Timed {
   #tunnel = false;
   #gone = false;
   #owes100 = false;
+  /** The proxy's own answer waits to be taken. */
+  #refused: { readonly keep: boolean } | undefined;
 
   constructor(wire: Wire, connection: Connection) {
     this.#wire = wire;
@@ -49,7 +51,7 @@ export class Client implements Timed {
     this.#socket = this.#reader(connection.socket);
     this.deadlineMs = wire.deadlines.in(wire.limits.clientHeadMs);
     wire.deadlines.add(this);
-    this.#socket.on('drain', () => this.#exchange?.attempt?.clientDrained());
+    this.#socket.on('drain', () => this.#drained());
     this.#socket.on('end', () => this.#ended());
     this.#socket.on('error', () => this.#socket.destroy());
     this.#socket.on('close', () => this.#closed());
@@ -129,7 +131,9 @@ export class Client implements Timed {
     const keep = this.mayStay && headers.connection !== 'close' && !this.#owes100;
     const connection = this.connectionLine(keep);
     this.write(ownAnswerText(status, reason, headers, { bodyless: head.method === 'HEAD', connection }));
-    this.answered(keep);
+    // Nothing holds back whoever asks and asks without reading, but this.
+    if (this.blocked) this.#waitToRead(keep);
+    else this.answered(keep);
   }
 
   bodyIsLate(): void {
@@ -172,6 +176,18 @@ export class Client implements Timed {
     if (this.#exchange === undefined && !this.#leaving && !this.#dropping && this.#incoming.length > 0) {
       this.#reject(408, 'The request head did not arrive in time.', 'not-sent');
     } else this.destroy();
+  }
+
+  #waitToRead(keep: boolean): void {
+    this.#refused = { keep };
+    this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.idleBodyMs);
+  }
+
+  #drained(): void {
+    const refused = this.#refused;
+    this.#refused = undefined;
+    if (refused !== undefined) this.answered(refused.keep);
+    else this.#exchange?.attempt?.clientDrained();
   }
 
   /** What it is given may be lent (see `Reads`). */
@@ -273,7 +289,8 @@ export class Client implements Timed {
     if (next < bytes.length) this.#incoming.add(bytes.subarray(next));
     if (!this.#body.done) return;
     this.#dropping = false;
-    this.#next();
+    if (this.#wire.closing) this.#leave();
+    else this.#next();
   }
 
   #next(): void {
@@ -298,7 +315,9 @@ export class Client implements Timed {
     this.#leaving = true;
     this.#reading = false;
     this.#incoming.clear();
-    this.deadlineMs = this.#wire.deadlines.in(lingerMs);
+    const { deadlines, limits } = this.#wire;
+    // What the system has not taken yet would be lost with the socket: whoever reads slowly has the time of a body.
+    this.deadlineMs = deadlines.in(this.#socket.writableLength === 0 ? lingerMs : limits.idleBodyMs);
     this.#socket.end();
     this.#socket.resume();
   }
