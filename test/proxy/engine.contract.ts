@@ -4,6 +4,7 @@ import { itHoldsBack } from './engine-flow.contract.js';
 import { itKeepsLimits } from './engine-limits.contract.js';
 import { itCarriesMessages } from './engine-messages.contract.js';
 import { itReportsOutcomes } from './engine-outcomes.contract.js';
+import { itHasPatience } from './engine-patience.contract.js';
 import { itLetsGo } from './engine-release.contract.js';
 import { itForwardsNothingAmbiguous } from './engine-smuggling.contract.js';
 import type { Shortfalls } from './shortfalls.js';
@@ -14,6 +15,7 @@ export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void 
   itHoldsBack(make);
   itReportsOutcomes(make);
   itKeepsLimits(make);
+  itHasPatience(make);
   itLetsGo(make);
   itForwardsNothingAmbiguous(make, shortfalls);
   itKeepsAnswersApart(make, shortfalls);

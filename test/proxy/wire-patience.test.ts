@@ -1,0 +1,47 @@
+/** What Node's own client and server cannot do, or not each time, so that the engine on them is not asked for it. */
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { wireEngine as make } from '#src/proxy/engines/wire.js';
+import { connectTo, post } from './engine-patience.contract.js';
+import { withTcp } from './toy-backend.js';
+import { withEngine } from './with-engine.js';
+
+describe('engine wire: patience', () => {
+  it('passes on an early answer of a backend that closes at once, while the client is still sending', () =>
+    withTcp(
+      socket =>
+        socket.once('data', () =>
+          socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n', () => socket.destroy()),
+        ),
+      url =>
+        withEngine(make, [url], async engine => {
+          const client = connectTo(engine.url);
+          client.write(post(1e9));
+          const sending = setInterval(() => !client.writableNeedDrain && client.write(Buffer.alloc(65_536)), 0);
+          const [answer] = await once(client, 'data');
+          clearInterval(sending);
+          client.destroy();
+          expect(String(answer)).to.match(/^HTTP\/1\.1 413 /);
+        }),
+    ));
+
+  it('keeps no connection for a client whose body was dropped when the proxy closes', () =>
+    withTcp(
+      socket => socket.once('data', () => socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n')),
+      url =>
+        withEngine(make, [url], async engine => {
+          const client = connectTo(engine.url);
+          client.write(`${post(10)}half`);
+          await once(client, 'data');
+          await engine.settled(1);
+          const closed = engine.close(1_000);
+          client.write('other\n');
+          const told = once(client, 'end').then(() => 'told to leave');
+          const first = await Promise.race([told, sleep(500, 'kept')]);
+          client.destroy();
+          expect(first).to.equal('told to leave');
+          await closed;
+        }),
+    ));
+});
