@@ -17,17 +17,10 @@ export type Results = LoadResults | IdleResults;
 /** What the others are measured by. */
 const [fast, bare] = ['haproxy', 'http-proxy'];
 
-export interface Medians {
+/** Each figure is the median of the rounds; errors are those of all. */
+export interface Medians extends Round {
   readonly name: string;
   readonly title: string;
-  readonly cpuMicros: number;
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly residentMb: number;
-  readonly busy: number;
-  readonly errors: number;
-  readonly fault: string | undefined;
 }
 
 export function mediansOf({ peers }: LoadResults): Medians[] {
