@@ -87,6 +87,7 @@ describe('proxy: affinity', () => {
       const answer = await proxy.as(cookie);
       expect(answer.headers['set-cookie']).to.have.length(1);
       expect(reasonTold(named(toys, answer.text))).to.equal('broken; reason=expired');
+      expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="expired"}')).to.equal(1);
     }));
 
   it('refreshes a cookie that was last seen long ago, and keeps the binding', () =>
@@ -132,6 +133,7 @@ describe('proxy: affinity', () => {
       const moved = await proxy.as(cookieOf(first));
       expect(moved.text).to.not.equal(first.text);
       expect(reasonTold(named(toys, moved.text))).to.equal('broken; reason=unknown');
+      expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="unknown"}')).to.equal(1);
     }));
 
   it('tells of a new incarnation that the health check found: reborn, once', () =>
