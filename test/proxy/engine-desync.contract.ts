@@ -45,6 +45,7 @@ export function itKeepsAnswersApart(make: EngineFactory, shortfalls: Shortfalls)
       );
     }
     it('takes a length out of an interim answer, which has no body whoever says so', () => hintsHaveNoBody(make));
+    it('takes no switch of protocols from HTTP/1.0', () => oldSwitch(make));
     it('passes on no trailer that frames or routes', () => trailersFrameNothing(make));
     it("what comes behind an answer when that was passed on already is nobody's answer", () => lateExcess(make));
   });
@@ -114,6 +115,18 @@ async function hintsHaveNoBody(make: EngineFactory): Promise<void> {
       if (interim.includes(' 502 ')) return;
       expect(interim).to.match(/^HTTP\/1\.1 103 [\s\S]*link: <\/a\.css>/i);
       expect(interim).to.not.match(/content-length|transfer-encoding/i);
+    }),
+  );
+}
+
+async function oldSwitch(make: EngineFactory): Promise<void> {
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+  const answering: Answering = (_, { socket }) => {
+    socket.write(`HTTP/1.0 101 Switching Protocols\r\n${upgrade}\r\n`);
+  };
+  await withRecorder(answering, recorder =>
+    withEngine(make, [recorder.url], async engine => {
+      expect(await raw(engine.url, `GET / HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`)).to.match(/^HTTP\/1\.1 502 /);
     }),
   );
 }

@@ -148,7 +148,8 @@ export class Attempt implements UploadListener {
     const { response } = this.#client;
     const { socket } = response;
     this.#interims += 1;
-    if (this.#interims > interimsMax) this.#settle(protocolError);
+    // RFC 9110 §15.2: there are no interim answers in HTTP/1.0, and other readers take one for the answer.
+    if (this.#interims > interimsMax || interim.httpVersion === '1.0') this.#settle(protocolError);
     if (this.#over || socket === null || socket.writableNeedDrain || response.req.httpVersion === '1.0') return;
     if (interim.statusCode !== 100) socket.write(interimHead(interim), 'latin1');
   }
@@ -203,7 +204,8 @@ export class Attempt implements UploadListener {
 
   #upgraded(answer: IncomingMessage, socket: Socket, head: Buffer): void {
     const { tunnel, response } = this.#client;
-    if (this.#over || tunnel === undefined || !this.#writeHead(answer, upgradeLines(answer))) {
+    const isOld = answer.httpVersion === '1.0';
+    if (this.#over || isOld || tunnel === undefined || !this.#writeHead(answer, upgradeLines(answer))) {
       socket.destroy();
       this.#settle(protocolError);
       return;

@@ -77,7 +77,9 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
     from = watched.lastIndex + 2;
   }
   head.kept += text.slice(from);
-  return head.chunked && head.length !== -1 ? undefined : withoutHop(head);
+  if (head.chunked && head.length !== -1) return undefined;
+  // RFC 9110 §15.2: there are no interim answers in HTTP/1.0, and other readers take one for the answer.
+  return head.status < 200 && head.minor === 0 ? undefined : withoutHop(head);
 }
 
 /** `given` may have white space at its end: not where it could hide that a framing is not what it seems. */
