@@ -68,6 +68,7 @@ export async function withTcp(
   const server = createTcpServer({ allowHalfOpen: true }, socket => {
     sockets.add(socket);
     socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
     nth += 1;
     onSocket(socket, nth);
   });

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Answering, Recorder } from '../recording-backend.js';
-import { type Allowances, judgeAnswer } from './judge.js';
-import { type Lane, type Line, until } from './lane.js';
+import { type Allowances, fateOfAnswer, type Judgement, judgeAnswer } from './judge.js';
+import { type Lane, type Line, ofReceived, until } from './lane.js';
 import { readAnswers } from './llhttp.js';
 
 /** What the backend of a lane says next. */
@@ -33,13 +33,13 @@ async function speak(socket: Socket, script: Script): Promise<void> {
   script.spoken = true;
 }
 
-/** The answer of these pieces goes back through the engine; what is wrong with what came, undefined when nothing is. */
+/** The answer of these pieces goes back through the engine; what came of it is judged. */
 export async function tryAnswer(
   lane: Lane,
   recorder: Recorder,
   script: Script,
   { method, version, nth, allowances }: { method: string; version: string; nth: number; allowances: Allowances },
-): Promise<string | undefined> {
+): Promise<Judgement> {
   const bytes = script.pieces.join('');
   const open = readAnswers(bytes, [method], false);
   const whole = open.messages.some(({ status, whole }) => whole && status >= 200);
@@ -48,19 +48,23 @@ export async function tryAnswer(
   const given = script.closes && !whole ? readAnswers(bytes, [method], true) : open;
   const line = await lane.open();
   line.write(`${method} /bad HTTP/${version}\r\nHost: x\r\n\r\n`);
-  const finals = () => readAnswers(line.received, [method], false).messages.filter(({ status }) => status >= 200);
-  const there = await until(() => line.over || finals().length > 0);
+  const answered = ofReceived(line, received =>
+    readAnswers(received, [method], false).messages.some(({ status }) => status >= 200),
+  );
+  const there = await until(() => line.over || answered());
   for (let left = 3; left > 0; left -= 1) await turn();
   line.close();
-  const wrong = judgeAnswer({ given, method, got: line.received, ended: line.over, broken: line.broken }, allowances);
-  if (wrong !== undefined) return wrong;
-  if (!there) return 'neither answered nor cut';
+  const returned = { given, method, got: line.received, ended: line.over, broken: line.broken };
+  const fate = fateOfAnswer(returned);
+  const passedOn = fate === 'passed on' ? 1 : 0;
+  const wrong = judgeAnswer(returned, allowances) ?? (there ? undefined : 'neither answered nor cut');
+  if (wrong !== undefined) return { fate, passedOn, wrong };
   // What comes when the next request is on its way already cannot be told from its answer.
   await until(() => script.spoken);
   for (let left = 2; left > 0; left -= 1) await turn();
   // Where the backend's connection is gone, there is nothing that the next request could meet on it.
-  if (recorder.connections.every(({ socket }) => socket.closed)) return undefined;
-  return nextInStep(lane, recorder, nth);
+  const isOver = recorder.connections.every(({ socket }) => socket.closed);
+  return { fate, passedOn, wrong: isOver ? undefined : await nextInStep(lane, recorder, nth) };
 }
 
 /** Whoever comes next gets its own answer, and nothing of what came before. */

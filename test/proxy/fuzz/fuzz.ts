@@ -3,7 +3,7 @@ import { pick, type Random, randomStream } from '#src/simulator/random.js';
 import { answerOk, type Recorder, withRecorder } from '../recording-backend.js';
 import { type Script, speaking, tryAnswer } from './answer-trial.js';
 import { answer, request } from './grammar.js';
-import type { Allowances } from './judge.js';
+import type { Allowances, Fate, Judgement } from './judge.js';
 import { engineFor, Lane } from './lane.js';
 import { minimise } from './minimise.js';
 import { mutated, split } from './mutations.js';
@@ -32,6 +32,14 @@ export interface Discrepancy {
   readonly shortest: string | undefined;
 }
 
+export interface Findings {
+  readonly found: readonly Discrepancy[];
+  /** How many cases ended in which way. */
+  readonly fates: Readonly<Record<Fate, number>>;
+  /** Messages that arrived whole, of all cases. */
+  readonly passedOn: number;
+}
+
 interface Case {
   readonly nth: number;
   readonly pieces: readonly string[];
@@ -40,7 +48,7 @@ interface Case {
   readonly closes: boolean;
 }
 
-type Trial = (given: Case) => Promise<string | undefined>;
+type Trial = (given: Case) => Promise<Judgement>;
 
 /** The case of this number: the same for the same seed. */
 export function caseOf({ seed, direction }: Pick<FuzzOptions, 'seed' | 'direction'>, nth: number): Case {
@@ -61,16 +69,20 @@ function requests(random: Random): string {
 }
 
 /** Runs the cases through one engine, some side by side: nothing of one may come out with another. */
-export async function fuzz(options: FuzzOptions): Promise<Discrepancy[]> {
+export async function fuzz(options: FuzzOptions): Promise<Findings> {
   const found: Discrepancy[] = [];
+  const fates = { 'passed on': 0, 'refused by both': 0, 'refused by the engine alone': 0, 'never whole': 0 };
   const lanes = new Map<string, Lane>();
   const engine = engineFor(options.make, lanes);
   let next = options.from;
+  let passed = 0;
   const work = async (trial: Trial): Promise<void> => {
     while (next < options.from + options.count && found.length < options.discrepanciesMax) {
       const given = caseOf(options, next);
       next += 1;
-      const wrong = given.pieces.length === 0 ? undefined : await trial(given);
+      const { fate, wrong, passedOn } = given.pieces.length === 0 ? nothing : await trial(given);
+      fates[fate] += 1;
+      passed += passedOn;
       if (wrong !== undefined) found.push(await explained(given, wrong, trial));
       options.onProgress(next - options.from);
     }
@@ -81,8 +93,10 @@ export async function fuzz(options: FuzzOptions): Promise<Discrepancy[]> {
   } finally {
     await engine.close(0);
   }
-  return found;
+  return { found, fates, passedOn: passed };
 }
+
+const nothing: Judgement = { fate: 'never whole', passedOn: 0, wrong: undefined };
 
 interface Place {
   readonly engine: ReturnType<typeof engineFor>;
@@ -91,15 +105,14 @@ interface Place {
   readonly nth: number;
 }
 
-/** Requests go through memory on every other lane, where a split stays a split; the rest is real. */
+/** The client is in memory on every other lane, where a split stays a split; the rest is real. */
 async function withTrial(options: FuzzOptions, place: Place, use: (trial: Trial) => Promise<void>): Promise<void> {
   const { direction, allowances } = options;
   const script: Script = { pieces: [], closes: false, spoken: false };
-  const isReal = direction === 'answers' || place.nth % 2 === 1;
   await withRecorder(direction === 'requests' ? answerOk : speaking(script), async (recorder: Recorder) => {
     const lane = new Lane(place.engine, place.address, recorder.url);
     place.lanes.set(place.address, lane);
-    if (isReal) await lane.listen();
+    if (place.nth % 2 === 1) await lane.listen();
     await use(({ nth, pieces, method, version, closes }) => {
       if (direction === 'requests') return tryRequest(lane, recorder, pieces, allowances);
       return tryAnswer(lane, recorder, Object.assign(script, { pieces, closes, spoken: false }), {
@@ -116,7 +129,7 @@ async function withTrial(options: FuzzOptions, place: Place, use: (trial: Trial)
 async function explained(given: Case, wrong: string, trial: Trial): Promise<Discrepancy> {
   const { nth, pieces } = given;
   const fails = async (bytes: string) =>
-    bytes !== '' && kind(await trial({ ...given, pieces: [bytes] })) === kind(wrong);
+    bytes !== '' && kind((await trial({ ...given, pieces: [bytes] })).wrong) === kind(wrong);
   const bytes = pieces.join('');
   const shortest = (await fails(bytes)) ? await minimise(bytes, fails) : undefined;
   return { nth, pieces, wrong, shortest };

@@ -18,6 +18,17 @@ export interface Carried {
   readonly answers: string;
 }
 
+/** What became of one case, in the end. */
+export type Fate = 'passed on' | 'refused by both' | 'refused by the engine alone' | 'never whole';
+
+export interface Judgement {
+  readonly fate: Fate;
+  /** Messages that arrived whole on the other side. */
+  readonly passedOn: number;
+  /** What must not be, undefined when nothing is. */
+  readonly wrong: string | undefined;
+}
+
 /** What an engine leaves out of what it might pass on (see `shortfalls.ts`). */
 export interface Allowances {
   /** Of a field that should come once, the first is kept. */
@@ -82,6 +93,12 @@ function endToEnd(fields: Fields, { firstOnly }: Allowances): string {
     else if (!(firstOnly && singles.test(key))) known.push(value);
   }
   return JSON.stringify([...values].sort().map(([name, all]) => `${name}: ${all.join(', ').trimEnd()}`));
+}
+
+export function fateOfRequests({ given, seen }: Pick<Carried, 'given' | 'seen'>): Fate {
+  if (seen.length < given.messages.length) return 'refused by the engine alone';
+  if (given.error !== undefined) return 'refused by both';
+  return seen.length === 0 || given.partial !== undefined ? 'never whole' : 'passed on';
 }
 
 /** The same bytes once more, as the other parser reads them. */
@@ -150,6 +167,13 @@ export function judgeAnswer(
   if (final.body !== sent.body) return `body ${JSON.stringify(final.body)}, not ${JSON.stringify(sent.body)}`;
   const [has, had] = [endToEnd(final.fields, allowances), endToEnd(sent.fields, allowances)];
   return has === had ? undefined : `fields ${has}, not ${had}`;
+}
+
+export function fateOfAnswer({ given, method, got, ended, broken }: Returned): Fate {
+  const isFinal = ({ status }: ReadMessage) => status >= 200;
+  const passedOn = readAnswers(got, [method], ended && !broken).messages.find(isFinal);
+  if (passedOn !== undefined && !isOwn(passedOn)) return 'passed on';
+  return given.messages.some(isFinal) ? 'refused by the engine alone' : 'refused by both';
 }
 
 function isOwn({ status, fields }: ReadMessage): boolean {

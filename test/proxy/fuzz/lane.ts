@@ -10,6 +10,8 @@ import { MemorySocket } from './memory-socket.js';
 
 /** Whoever waits longer than this will wait for ever. */
 const patienceMs = 3000;
+/** A turn of the loop that took longer stood still, as on a machine with too much to do: that was no wait. */
+const turnMsMax = 5;
 
 /** A client's connection, whatever is below it. */
 export interface Line {
@@ -71,7 +73,9 @@ export class Lane {
       get over() {
         return socket.over;
       },
-      broken: false,
+      get broken() {
+        return socket.broken;
+      },
       close: () => void socket.destroy(),
     };
   }
@@ -99,12 +103,28 @@ async function openSocket(port: number): Promise<Line> {
   });
 }
 
+/** What `read` makes of what has come: asked for at every turn, and read again when more has come. */
+export function ofReceived<T>(line: Line, read: (received: string) => T): () => T {
+  let length = line.received.length;
+  let last = read(line.received);
+  return () => {
+    if (line.received.length === length) return last;
+    length = line.received.length;
+    last = read(line.received);
+    return last;
+  };
+}
+
 /** Lets everything happen that is about to, until `there`; false when it does not come. */
 export async function until(there: () => boolean): Promise<boolean> {
-  const startMs = performance.now();
+  let waitedMs = 0;
+  let lastMs = performance.now();
   while (!there()) {
-    if (performance.now() - startMs > patienceMs) return false;
+    if (waitedMs > patienceMs) return false;
     await turn();
+    const nowMs = performance.now();
+    waitedMs += Math.min(nowMs - lastMs, turnMsMax);
+    lastMs = nowMs;
   }
   return true;
 }

@@ -29,6 +29,8 @@ interface Parser {
   initialize(type: number, resource: object, headBytesMax: number, lenient: number): void;
   execute(bytes: Buffer): number | Error;
   finish(): undefined | Error;
+  /** Node holds it until then, whoever else has forgotten it. */
+  close(): void;
   [callback: number]: unknown;
 }
 
@@ -108,6 +110,10 @@ class Reader {
     return error === undefined ? undefined : codeOf(error);
   }
 
+  close(): void {
+    this.#parser.close();
+  }
+
   #headComplete([, minor, lines, method, target, status, , upgrade]: HeadComplete): number {
     const message: ReadMessage = {
       method: method === undefined ? '' : (methodNames.get(method) ?? `method ${method}`),
@@ -159,6 +165,7 @@ function learnMethods(): void {
     };
     parser.initialize(HTTPParser.REQUEST, {}, headBytesMax, HTTPParser.kLenientNone);
     parser.execute(Buffer.from(`${method} ${method === 'CONNECT' ? 'x:1' : '/'} HTTP/1.1\r\nHost: x\r\n\r\n`));
+    parser.close();
   }
 }
 
@@ -166,8 +173,7 @@ learnMethods();
 
 export function readRequests(bytes: string): Reading {
   const reader = new Reader(HTTPParser.REQUEST, () => false);
-  const error = reader.read(Buffer.from(bytes, 'latin1'));
-  return { messages: reader.messages, partial: reader.partial, error };
+  return readingOf(reader, bytes, false);
 }
 
 /** Answers to requests of these methods, interim ones among them; `ended`: the connection was closed in order. */
@@ -178,9 +184,15 @@ export function readAnswers(bytes: string, methods: readonly string[], ended: bo
     final += 1;
     return methods[final - 1] === 'HEAD';
   });
+  return readingOf(reader, bytes, ended);
+}
+
+function readingOf(reader: Reader, bytes: string, ended: boolean): Reading {
   let error = reader.read(Buffer.from(bytes, 'latin1'));
   if (ended && error === undefined) error = reader.end();
-  return { messages: reader.messages, partial: reader.partial, error };
+  const { messages, partial } = reader;
+  reader.close();
+  return { messages, partial, error };
 }
 
 function pairs(lines: readonly string[]): (readonly [string, string])[] {

@@ -5,12 +5,19 @@ export class MemorySocket extends Socket {
   received = '';
   /** The other side has ended it, in whatever way. */
   over = false;
+  /** ... by a reset. */
+  broken = false;
 
   constructor() {
     super({ allowHalfOpen: true });
     this.on('close', () => {
       this.over = true;
     });
+  }
+
+  override resetAndDestroy(): this {
+    this.broken = true;
+    return this.destroy();
   }
 
   override _read(): void {}

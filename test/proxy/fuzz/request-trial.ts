@@ -1,19 +1,21 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Recorder } from '../recording-backend.js';
-import { type Allowances, judgeRequests } from './judge.js';
-import { type Lane, until } from './lane.js';
+import { type Allowances, fateOfRequests, type Judgement, judgeRequests } from './judge.js';
+import { type Lane, ofReceived, until } from './lane.js';
 import { readAnswers, readRequests } from './llhttp.js';
 
 /** How often the loop turns before what has not happened will not happen. */
 const turnsAfterwards = 5;
+const neverGivenUp = 'a request was begun and is neither ended nor given up, though its client is gone';
+const neverServed = 'neither served nor refused, though llhttp has read it whole';
 
-/** Sends the pieces through the engine; what is wrong with what arrived, undefined when nothing is. */
+/** Sends the pieces through the engine, and judges what arrived. */
 export async function tryRequest(
   lane: Lane,
   recorder: Recorder,
   pieces: readonly string[],
   allowances: Allowances,
-): Promise<string | undefined> {
+): Promise<Judgement> {
   const given = readRequests(pieces.join(''));
   recorder.requests.length = 0;
   for (const connection of recorder.connections) connection.bytes = '';
@@ -22,14 +24,10 @@ export async function tryRequest(
     if (nth > 0) await turn();
     line.write(piece);
   }
-  const answered = () => {
-    const { messages } = readAnswers(
-      line.received,
-      recorder.requests.map(({ method }) => method),
-      false,
-    );
-    return messages.filter(({ status }) => status >= 200).length;
-  };
+  const answered = ofReceived(line, received => {
+    const methods = recorder.requests.map(({ method }) => method);
+    return readAnswers(received, methods, false).messages.filter(({ status }) => status >= 200).length;
+  });
   const served = await until(() => line.over || recorder.problems().length > 0 || answered() >= given.messages.length);
   for (let left = turnsAfterwards; left > 0; left -= 1) await turn();
   line.close();
@@ -49,9 +47,9 @@ export async function tryRequest(
     },
     allowances,
   );
+  const fate = fateOfRequests({ given, seen: recorder.requests });
+  const passedOn = recorder.requests.length;
   const open = recorder.connections.filter(({ socket, strict }) => !socket.closed && strict.problem === undefined);
   recorder.connections.splice(0, recorder.connections.length, ...open);
-  if (wrong !== undefined) return wrong;
-  if (!over) return 'a request was begun and is neither ended nor given up, though its client is gone';
-  return served ? undefined : 'neither served nor refused, though llhttp has read it whole';
+  return { fate, passedOn, wrong: wrong ?? (over ? undefined : neverGivenUp) ?? (served ? undefined : neverServed) };
 }
