@@ -49,6 +49,7 @@ export const badAnswerHeads: Readonly<Record<string, string>> = {
   'a 101 without a word of what to': `HTTP/1.1 101 Switching Protocols\r\n\r\n${stray}`,
   'an interim answer of HTTP/1.0': `HTTP/1.0 100 Continue\r\n\r\n${two}`,
   'an interim answer of HTTP/1.0 that keeps its connection': `HTTP/1.0 103 Early Hints\r\nConnection: keep-alive\r\n\r\n${two}`,
+  'an interim answer that says to be the last': `HTTP/1.1 103 Early Hints\r\nConnection: x, close\r\n\r\n${two}`,
   'a head that is too long': ok(`X: ${'x'.repeat(100_000)}\r\nContent-Length: 2\r\n`, 'ok'),
   'a head without an end': `HTTP/1.1 200 OK\r\n${'X: 1\r\n'.repeat(100_000)}`,
   'interim answers without an end': 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n'.repeat(2000),

@@ -77,9 +77,17 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
     from = watched.lastIndex + 2;
   }
   head.kept += text.slice(from);
-  if (head.chunked && head.length !== -1) return undefined;
-  // RFC 9110 §15.2: there are no interim answers in HTTP/1.0, and other readers take one for the answer.
-  return head.status < 200 && head.minor === 0 ? undefined : withoutHop(head);
+  if ((head.chunked && head.length !== -1) || endsTooEarly(head)) return undefined;
+  return withoutHop(head);
+}
+
+/**
+ * An answer is to follow, and other readers take this for the last message: there are no interim answers in HTTP/1.0 (RFC
+ * 9110 §15.2), and nothing comes behind `Connection: close`. What comes behind a switch of protocols is no message.
+ */
+function endsTooEarly({ status, minor, connection }: WireAnswerHead): boolean {
+  if (status >= 200) return false;
+  return minor === 0 || (status !== 101 && !persists(minor, connection));
 }
 
 /** `given` may have white space at its end: not where it could hide that a framing is not what it seems. */
