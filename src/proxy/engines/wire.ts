@@ -27,6 +27,10 @@ class WireEngine implements Engine, Wire {
   readonly #clients = new Set<Client>();
   #closing = false;
   #onEmpty = (): void => {};
+  readonly #forget = (client: Client): void => {
+    this.#clients.delete(client);
+    if (this.#clients.size === 0) this.#onEmpty();
+  };
 
   constructor({ onExchange, limits, backendTls, forwarded }: EngineParts) {
     const { connectMs, responseHeadMs, idleBodyMs, clientHeadMs } = limits;
@@ -47,12 +51,7 @@ class WireEngine implements Engine, Wire {
 
   take(connection: Connection): void {
     if (this.#closing || this.#clients.size >= connectionsMax) return void connection.socket.destroy();
-    this.#clients.add(new Client(this, connection));
-  }
-
-  onClosed(client: Client): void {
-    this.#clients.delete(client);
-    if (this.#clients.size === 0) this.#onEmpty();
+    this.#clients.add(new Client(this, connection, this.#forget));
   }
 
   async close(graceMs: number): Promise<void> {

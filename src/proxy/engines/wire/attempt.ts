@@ -5,7 +5,7 @@ import { isIdempotent } from '../../retry.js';
 import { answerHeadFor, interimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
 import { AwaitedHead } from './awaited-head.js';
 import { answerBody, type Body, noBody } from './body.js';
-import type { Client } from './client.js';
+import type { ExchangeClient } from './exchange-client.js';
 import { headEnd } from './grammar.js';
 import { firstOf, quickBytesMax } from './reads.js';
 import type { RequestHead } from './request-head.js';
@@ -24,7 +24,7 @@ const switched: Outcome = { kind: 'answered', status: 101 };
 /** What an attempt is made of. */
 export interface AttemptParts {
   readonly wire: Wire;
-  readonly client: Client;
+  readonly client: ExchangeClient;
   readonly head: RequestHead;
   readonly upload: Upload;
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Connection } from '../../exchange.js';
 import { joinTunnel } from '../../tunnel.js';
 import { type Body, noBody, requestBody } from './body.js';
-import type { Timed } from './deadlines.js';
+import type { ExchangeClient } from './exchange-client.js';
 import { Incoming } from './incoming.js';
 import { ownAnswerText } from './own-answer.js';
 import { firstOf, quickBytesMax, readingInto } from './reads.js';
@@ -26,10 +26,11 @@ const badRequest = (outcome: 'not-sent' | 'unknown') => ({
  *
  * head -> serving (its body is read when a backend asks for it) -> the rest of the body dropped -> head -> ... -> leaving
  */
-export class Client implements Timed {
+export class Client implements ExchangeClient {
   readonly way: Way;
   deadlineMs: number;
   readonly #wire: Wire;
+  readonly #onClosed: (client: Client) => void;
   readonly #socket: Socket;
   readonly #incoming: Incoming;
   #exchange: WireExchange | undefined;
@@ -44,8 +45,9 @@ export class Client implements Timed {
   /** The proxy's own answer waits to be taken. */
   #refused: { readonly keep: boolean } | undefined;
 
-  constructor(wire: Wire, connection: Connection) {
+  constructor(wire: Wire, connection: Connection, onClosed: (client: Client) => void) {
     this.#wire = wire;
+    this.#onClosed = onClosed;
     this.way = new Way(connection, wire.forwarded);
     this.#incoming = new Incoming(wire.limits);
     this.#socket = this.#reader(connection.socket);
@@ -63,17 +65,14 @@ export class Client implements Timed {
     return moved ?? socket.on('data', bytes => received(bytes, bytes.length));
   }
 
-  /** Nobody is there to be answered. */
   get gone(): boolean {
     return this.#gone || this.#leaving;
   }
 
-  /** It takes no more of an answer for now. */
   get blocked(): boolean {
     return this.#socket.writableNeedDrain;
   }
 
-  /** It may send another request after this answer. */
   get mayStay(): boolean {
     return !this.#wire.closing && (this.#exchange?.head.persistent ?? false) && !this.#exchange?.upgrade;
   }
@@ -88,7 +87,6 @@ export class Client implements Timed {
     else this.#wire.reads.write(this.#socket, data);
   }
 
-  /** In one system call. */
   writeAll(head: string, parts: readonly Buffer[]): void {
     this.#socket.cork();
     if (head !== '') this.#socket.write(head, 'latin1');
@@ -96,7 +94,6 @@ export class Client implements Timed {
     this.#socket.uncork();
   }
 
-  /** The body goes to a backend from here on. */
   readBody(): void {
     this.#reading = true;
     if (this.#owes100 && this.#incoming.length === 0) this.write('HTTP/1.1 100 Continue\r\n\r\n');
@@ -106,7 +103,6 @@ export class Client implements Timed {
     if (this.#reading) this.#socket.resume();
   }
 
-  /** The backend takes no more for now, or there is none. */
   pauseBody(): void {
     if (!this.#reading) return;
     this.#reading = false;
@@ -117,7 +113,6 @@ export class Client implements Timed {
     if (!this.#body.done) this.readBody();
   }
 
-  /** The answer is whole. */
   answered(keep: boolean): void {
     this.#exchange = undefined;
     this.#reading = false;
@@ -126,7 +121,6 @@ export class Client implements Timed {
     else this.#drop();
   }
 
-  /** The proxy's own answer to the request that is being served. */
   refuse(status: number, reason: string, headers: Readonly<Record<string, string>>, head: RequestHead): void {
     const keep = this.mayStay && headers.connection !== 'close' && !this.#owes100;
     const connection = this.connectionLine(keep);
@@ -154,7 +148,6 @@ export class Client implements Timed {
     joinTunnel(client, backend, this.#wire.limits.idleBodyMs, ended);
   }
 
-  /** What was passed on already still arrives; the backend's side follows. */
   endTunnel(): void {
     if (this.#tunnel) this.#socket.destroySoon();
   }
@@ -334,7 +327,7 @@ export class Client implements Timed {
   #closed(): void {
     this.#gone = true;
     this.#wire.deadlines.delete(this);
-    this.#wire.onClosed(this);
+    this.#onClosed(this);
     if (!this.#tunnel) this.#exchange?.attempt?.clientGone();
     this.#exchange = undefined;
   }

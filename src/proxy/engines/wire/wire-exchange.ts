@@ -2,7 +2,7 @@ import type { Backend } from '../../backends.js';
 import { cookieValue } from '../../cookie-header.js';
 import type { Exchange, HeaderEdits, Outcome } from '../../exchange.js';
 import { Attempt } from './attempt.js';
-import type { Client } from './client.js';
+import type { ExchangeClient } from './exchange-client.js';
 import { forwardedHead } from './forwarded-head.js';
 import type { RequestHead } from './request-head.js';
 import { Upload } from './upload.js';
@@ -18,12 +18,12 @@ export class WireExchange implements Exchange {
   readonly secure: boolean;
   readonly upgrade: boolean;
   readonly wire: Wire;
-  readonly client: Client;
+  readonly client: ExchangeClient;
   readonly head: RequestHead;
   readonly upload: Upload;
   #attempt: Attempt | undefined;
 
-  constructor(wire: Wire, client: Client, head: RequestHead) {
+  constructor(wire: Wire, client: ExchangeClient, head: RequestHead) {
     this.wire = wire;
     this.client = client;
     this.head = head;

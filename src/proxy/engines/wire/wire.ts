@@ -1,5 +1,4 @@
 import type { EngineLimits, Exchange } from '../../exchange.js';
-import type { Client } from './client.js';
 import type { Deadlines } from './deadlines.js';
 import type { Reads } from './reads.js';
 import type { Upstreams } from './upstream.js';
@@ -15,5 +14,4 @@ export interface Wire {
   readonly reads: Reads;
   /** Clients are told to come back on a new connection. */
   readonly closing: boolean;
-  onClosed(client: Client): void;
 }
