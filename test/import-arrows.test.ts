@@ -178,6 +178,19 @@ describe('import arrows', () => {
     });
   }
 
+  it('runs in no circle within the proxy', () => {
+    const inside = arrows.filter(({ from, to }) => from === 'proxy' && to.startsWith('src/proxy/'));
+    const left = new Set(inside);
+    // Whoever imports nobody that is left is in no circle: what remains is one, or leads to one.
+    for (let before = -1; before !== left.size; ) {
+      before = left.size;
+      const importing = new Set([...left].map(({ file }) => file));
+      for (const arrow of left) if (!importing.has(arrow.to)) left.delete(arrow);
+    }
+    expect(inside.length).to.be.greaterThan(100);
+    expect([...left].map(({ file, to }) => `${file} -> ${to}`)).to.deep.equal([]);
+  });
+
   it('lets attacks see the system only from outside: the lab that runs it, and nothing but HTTP in an attack itself', () => {
     const wrong = arrows.filter(({ file, from, to }) => {
       if (from !== 'attacks' || !/^(src|backends)\//.test(to)) return false;
