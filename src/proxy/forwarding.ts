@@ -5,6 +5,17 @@ import { isIPv6 } from 'node:net';
  * trusted: callers pass `undefined` for it otherwise.
  */
 
+/** What only a proxy can know: never passed on as it came. */
+export const toldByProxies = [
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-server',
+  'x-forwarded-prefix',
+] as const;
+
 /** `X-Forwarded-For` and `Forwarded`: one entry per hop, ours at the end. */
 export function appended(before: string | undefined, own: string): string {
   return before === undefined || before === '' ? own : `${before}, ${own}`;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { withoutCookie } from '../../cookie-header.js';
 import type { HeaderEdits } from '../../exchange.js';
-import { appended, forwardedElement } from '../../forwarding.js';
+import { appended, forwardedElement, toldByProxies } from '../../forwarding.js';
 import { namedInConnection } from '../../hop-by-hop.js';
 
 /** What the head for a backend is made of, apart from what the heart changes. */
@@ -33,13 +33,7 @@ const dropped: ReadonlySet<string> = new Set([
   'upgrade',
   // Node's server has answered it with 100 by itself; the backend gets the body without asking for it.
   'expect',
-  'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-server',
-  'x-forwarded-prefix',
+  ...toldByProxies,
 ]);
 
 /** The head for a backend, as a new object: each attempt starts from what the client sent. */

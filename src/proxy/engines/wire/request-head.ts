@@ -1,4 +1,5 @@
 import { METHODS } from 'node:http';
+import { toldByProxies } from '../../forwarding.js';
 import { namedInConnection } from '../../hop-by-hop.js';
 import { codeOf, fieldCodes, fieldOf, watchedFields, withoutNamed } from './fields.js';
 import { lowerCase, persists, requestShape, trimmedEnd } from './grammar.js';
@@ -20,13 +21,7 @@ export const watchedInRequests = [
   'cookie',
   'upgrade',
   'expect',
-  'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-server',
-  'x-forwarded-prefix',
+  ...toldByProxies,
   'te',
   'keep-alive',
   'proxy-connection',
