@@ -38,6 +38,8 @@ export class AccessLog {
 
   private constructor(destination: Destination, file: string) {
     this.#destination = destination;
+    // What a process does that exits with lines waiting. It would try for ever on a full disk, and the process stay.
+    destination.flushSync = () => {};
     const stream: DestinationStream = destination;
     // In place of a level, of which a request has none; pino insists on a field there.
     this.#logger = pino(

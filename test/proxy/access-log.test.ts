@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { get, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -146,6 +147,16 @@ describe('access log', () => {
       const [line] = await logged([one], async proxy => void (await proxy.ask('/')), { affinity: undefined });
       expect(line).not.to.have.any.keys('affinity');
     }));
+
+  it('keeps no process that exits while lines wait for a disk that is full', () => {
+    const code = `
+      const { AccessLog } = await import(${JSON.stringify(new URL('../../proxy/access-log.js', import.meta.url).href)});
+      const log = await AccessLog.open('/dev/full');
+      log.write({ headMs: 1, totalMs: 1 });
+      process.exit(7);`;
+    const words = ['--input-type=module', '-e', code];
+    expect(spawnSync(process.execPath, words, { timeout: 10_000 }).status).to.equal(7);
+  });
 
   it('can begin and end with a reload', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-log-'));

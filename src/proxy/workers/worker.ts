@@ -8,6 +8,9 @@ import { factsOfError, type ToPrimary, type ToWorker } from './messages.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
+// A warning that cannot be written, because the disk is full perhaps, is no reason to end.
+process.stderr.on('error', () => {});
+
 let following: Following | undefined;
 
 process.on('message', (message: ToWorker) => {
