@@ -163,7 +163,7 @@ describe('import arrows', () => {
     ['health', /^(health|probe)/, /^(affinity|pool|member|routing-polic|retry|proxy\.ts|control|admin|engines\/)/],
     [
       'the pool',
-      /^(pool|member|boots|ejected|slow-start)\.ts/,
+      /^(pool|member|boots|drains|ejected|slow-start)\.ts/,
       /^(affinity|health|probe|proxy\.ts|control|admin|engines\/)/,
     ],
     ['what decides', /^control\.ts/, /^(affinity|proxy\.ts|serving\.ts|engines\/|routing-polic|front)/],

@@ -90,6 +90,11 @@ export class Member implements Backend {
     this.#settings = settings;
   }
 
+  /** Here and in other processes. */
+  get inFlightAnywhere(): number {
+    return this.inFlight.size + this.inFlightElsewhere;
+  }
+
   get state(): BackendState {
     return this.#state;
   }

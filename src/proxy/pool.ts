@@ -1,4 +1,5 @@
 import type { Backend, BackendView } from './backends.js';
+import { Drains } from './drains.js';
 import { Ejected } from './ejected.js';
 import type { Exchange, Outcome } from './exchange.js';
 import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
@@ -28,9 +29,6 @@ export interface Primary {
   learnt(member: Member, incarnation: string, asked: number): void;
 }
 
-/** A browser leaves without telling: while a backend drains, its bound ones are counted this often. */
-const drainLookMs = 1000;
-
 /** Names of backends that have left are remembered, with how often each had booted. Far above any pool. */
 const leftMax = 1024;
 
@@ -39,8 +37,7 @@ export class BackendPool {
   #settings: PoolSettings;
   readonly #members: Member[] = [];
   readonly #left = new Map<string, number>();
-  readonly #draining = new Map<Member, readonly NodeJS.Timeout[]>();
-  readonly #tunnelsEnding = new Map<Member, readonly NodeJS.Timeout[]>();
+  readonly #drains: Drains;
   readonly #ejected = new Ejected(this.#members);
   /** Whoever may take an exchange that was tried nowhere yet; undefined when that has changed. */
   #untried: readonly Member[] | undefined;
@@ -50,6 +47,12 @@ export class BackendPool {
   constructor(settings: PoolSettings) {
     this.#settings = settings;
     this.#slowStart = new SlowStart(settings.slowStartMs, settings.now);
+    this.#drains = new Drains({
+      now: settings.now,
+      refresh: settings.refresh,
+      onChanged: member => this.#changed(member),
+      onEnd: ({ name }, reason) => settings.onEvent({ kind: 'drained', backend: name, reason }),
+    });
   }
 
   get members(): readonly Member[] {
@@ -117,7 +120,7 @@ export class BackendPool {
     if (failed(outcome)) this.#countFailure(member);
     else if (outcome.kind === 'answered') member.ejection.succeeded();
     if (lostTouch(outcome)) this.suspect(member);
-    if (member.state === 'draining') this.#lookWhetherDrained(member);
+    if (member.state === 'draining') this.#drains.look(member);
   }
 
   weigh(member: Member, weight: number): void {
@@ -153,25 +156,12 @@ export class BackendPool {
     }
   }
 
-  /**
-   * `windowMs`: how long a drain keeps the bound browsers; 0 moves them at once. A second drain begins a new window.
-   * Tunnels would outlast any window; they are closed one after the other, so that their clients do not all come back
-   * at one moment.
-   */
+  /** `windowMs`: how long a drain keeps the bound browsers; 0 moves them at once. A second drain begins a new window. */
   obey(member: Member, order: Order, windowMs = this.#settings.drainMs): void {
-    this.#stopDrain(member);
+    this.#drains.stop(member);
     member.obey(order);
     this.#ejected.keepHalf();
-    if (order !== 'drain') return;
-    member.drainEndsMs = this.#settings.now() + windowMs;
-    if (windowMs === 0) return void this.#endDrain(member, 'window');
-    this.#changed(member);
-    this.#endTunnels(member, windowMs);
-    this.#draining.set(member, [
-      setTimeout(() => this.#endDrain(member, 'window'), windowMs),
-      setInterval(() => this.#lookWhetherDrained(member), drainLookMs),
-    ]);
-    this.#lookWhetherDrained(member);
+    if (order === 'drain') this.#drains.begin(member, windowMs);
   }
 
   /** In a worker: the member becomes what it is in the primary, and what is in flight on it here is dealt with. */
@@ -180,52 +170,22 @@ export class BackendPool {
     member.adopt(facts);
     this.#slowStart.follow(member);
     if (healthy && !facts.healthy) this.#release(member);
-    if (facts.order !== 'drain') this.#stopDrain(member);
-    else if (facts.drained && !drained) this.#endTunnels(member, 0);
-    else if (facts.drainEndsMs !== drainEndsMs) this.#endTunnels(member, facts.drainEndsMs - this.#settings.now());
+    if (facts.order !== 'drain') this.#drains.stop(member);
+    else if (facts.drained && !drained) this.#drains.endTunnels(member, 0);
+    else if (facts.drainEndsMs !== drainEndsMs)
+      this.#drains.endTunnels(member, facts.drainEndsMs - this.#settings.now());
   }
 
   view(member: Member): BackendView {
     this.#slowStart.goOn();
     const { name, url, state, incarnation, drained, weight, share } = member;
     const bound = member.bound.count(this.#settings.now());
-    const inFlight = inFlightOn(member);
+    const inFlight = member.inFlightAnywhere;
     return { name, url: url.origin, state, incarnation, inFlight, bound, drained, weight, share };
   }
 
   close(): void {
     for (const member of this.#members) this.#stopTimers(member);
-  }
-
-  #lookWhetherDrained(member: Member): void {
-    const { refresh } = this.#settings;
-    const drain = this.#draining.get(member);
-    if (refresh === undefined || drain === undefined) this.#endIfEmpty(member);
-    else void refresh().then(() => this.#draining.get(member) === drain && this.#endIfEmpty(member));
-  }
-
-  #endIfEmpty(member: Member): void {
-    if (!this.#draining.has(member)) return;
-    if (inFlightOn(member) === 0 && member.bound.count(this.#settings.now()) === 0) this.#endDrain(member, 'empty');
-  }
-
-  #endTunnels(member: Member, windowMs: number): void {
-    const tunnels = tunnelsOf(member);
-    const apartMs = windowMs / (tunnels.length + 1);
-    for (const timer of this.#tunnelsEnding.get(member) ?? []) clearTimeout(timer);
-    const timers = tunnels.map((tunnel, at) => setTimeout(() => tunnel.endTunnel(), apartMs * (at + 1)));
-    this.#tunnelsEnding.set(member, timers);
-  }
-
-  /** The state stays `draining`: what comes next is the operator's to say. */
-  #endDrain(member: Member, reason: 'empty' | 'window'): void {
-    if (member.drained || member.order !== 'drain') return;
-    member.drained = true;
-    this.#stopDrain(member);
-    this.#changed(member);
-    // Those that were opened meanwhile, by browsers that were bound.
-    for (const tunnel of tunnelsOf(member)) tunnel.endTunnel();
-    this.#settings.onEvent({ kind: 'drained', backend: member.name, reason });
   }
 
   #countFailure(member: Member): void {
@@ -250,20 +210,13 @@ export class BackendPool {
     return `backend-${this.#named}`;
   }
 
-  #stopDrain(member: Member): void {
-    for (const timers of [this.#draining, this.#tunnelsEnding]) {
-      for (const timer of timers.get(member) ?? []) clearTimeout(timer);
-      timers.delete(member);
-    }
-  }
-
   #changed(member: Member): void {
     this.#untried = undefined;
     this.#settings.onFacts?.(member);
   }
 
   #stopTimers(member: Member): void {
-    this.#stopDrain(member);
+    this.#drains.stop(member);
     this.#ejected.forget(member);
   }
 }
@@ -272,14 +225,6 @@ function fitAmong(members: readonly Member[]): readonly Member[] {
   const ready = members.filter(({ state, weight }) => state === 'ready' && weight > 0);
   const sound = ready.filter(({ suspect }) => !suspect);
   return sound.length > 0 ? sound : ready;
-}
-
-function inFlightOn({ inFlight, inFlightElsewhere }: Member): number {
-  return inFlight.size + inFlightElsewhere;
-}
-
-function tunnelsOf(member: Member): readonly Exchange[] {
-  return [...member.inFlight].filter(exchange => exchange.upgrade);
 }
 
 function failed(outcome: Outcome): boolean {
