@@ -27,12 +27,12 @@ export async function serve(
     return { ...options, ...(await devTls(given.args)) };
   };
   const options = await next(settings);
-  const started = startProxy(options);
+  const started = startProxy(options, signal);
   onHangUp(hangUp(started, async () => next(await read())));
-  const proxy = await started.catch(error => explainStart(error, options));
+  const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
   site.begin();
-  const failure = await Promise.race([aborted(signal), proxy.failed]);
-  await proxy.close(graceMs);
+  const failure = proxy && (await Promise.race([aborted(signal), proxy.failed]));
+  await proxy?.close(graceMs);
   if (failure !== undefined) throw new LabError(failure);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
 }

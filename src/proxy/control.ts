@@ -20,6 +20,7 @@ export class Control implements AdminControl {
   readonly #pool: BackendPool;
   readonly #crew: Crew;
   #listening = false;
+  #givenUp = false;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
   #closed: Promise<void> | undefined;
   #reloaded: Promise<void> = Promise.resolve();
@@ -46,9 +47,16 @@ export class Control implements AdminControl {
     this.#crew = makeCrew(this.#pool, onEvent);
   }
 
+  /** Nobody waits any more for the first health checks: `start` rejects, unless it listens already. */
+  giveUp(): void {
+    this.#givenUp = true;
+    for (const watch of this.#watches.values()) watch.stop();
+  }
+
   async start(): Promise<RunningProxy> {
     const { backends, host, admin, tls } = this.#options;
     await Promise.all(backends.map(({ url, ...rest }) => this.#join(this.#pool.add(url, rest))));
+    if (this.#givenUp) throw new Error('given up before it listened');
     const bound = await this.#crew.listen();
     this.#listening = true;
     if (admin !== undefined) this.#admin = await startAdmin(admin, this);

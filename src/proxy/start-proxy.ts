@@ -32,18 +32,23 @@ export const defaultProxyOptions = {
 
 /**
  * Resolves when every backend was probed once and the port is bound. Rejects for an unknown engine or policy, an
- * unusable key ring, and with the system's error when a port cannot be bound; nothing is left running then.
+ * unusable key ring, and with the system's error when a port cannot be bound; nothing is left running then. `signal`
+ * makes it reject while backends are being probed, which takes as long as one that hangs may.
  */
-export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
+export async function startProxy(options: ProxyOptions, signal?: AbortSignal): Promise<RunningProxy> {
   const { workers = 1 } = options;
   const serving = servingOptions(options);
   const control = new Control(options, (pool, onEvent) =>
     workers === 1 ? new Serving(serving, pool) : new Workers(serving, workers, pool, onEvent),
   );
+  const giveUp = () => control.giveUp();
+  signal?.addEventListener('abort', giveUp);
   try {
     return await control.start();
   } catch (error) {
     await control.close(0);
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
 }

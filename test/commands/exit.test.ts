@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { usageSentence } from '#src/commands/exit.js';
+import { withHoldfast } from './holdfast.js';
 
 describe('a command that was interrupted', () => {
   it('does not wait for what goes on looking, and answers with its exit code', () => {
@@ -20,6 +23,22 @@ describe('a command that was interrupted', () => {
     expect(status, stderr).to.equal(130);
     expect(performance.now() - began).to.be.lessThan(9_000);
   });
+});
+
+it('SIGTERM while a backend that hangs is asked for the first time: exit 0, without waiting for it', async () => {
+  const hanging = createServer().listen(0, '127.0.0.1');
+  const asked = new Promise(resolve => hanging.once('connection', resolve));
+  await once(hanging, 'listening');
+  const address = hanging.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const args = ['--backend', `http://127.0.0.1:${port}`, '--health-timeout', '1h', '--port', '0', '--admin-port', '0'];
+  await withHoldfast(['proxy', ...args], async holdfast => {
+    await asked;
+    holdfast.child.kill('SIGTERM');
+    expect(await holdfast.ended(), holdfast.output.stderr).to.equal(0);
+    expect(holdfast.output.stderr).not.to.match(/listening|holdfast:/);
+  });
+  hanging.close();
 });
 
 it('a stderr that cannot be written, on a disk that is full, changes no exit code', () => {
