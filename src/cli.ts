@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { hideBin } from 'yargs/helpers';
 import { runCommandLine } from './command-line.js';
-import { surviveClosedPipes } from './commands/streams.js';
+import { surviveClosedPipes, surviveClosedTerminal } from './commands/streams.js';
 
 surviveClosedPipes();
+surviveClosedTerminal();
 await runCommandLine(hideBin(process.argv));

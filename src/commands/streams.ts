@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import pc from 'picocolors';
 
 /** Colours for a person at a terminal, never for a pipe or a file; `NO_COLOR` (any value but the empty one) forbids them. */
@@ -24,5 +25,18 @@ export function surviveClosedPipes(): void {
   process.stderr.on('error', () => {});
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+  });
+}
+
+/**
+ * At its end Node puts back the settings of the terminal, and when that is gone it aborts: a core dump, with every key
+ * that was in memory. So what closed the terminal ends the process in place of that.
+ */
+export function surviveClosedTerminal(): void {
+  const terminals = [0, 1, 2].filter(fd => isatty(fd));
+  process.on('exit', () => {
+    if (terminals.every(fd => isatty(fd))) return;
+    process.removeAllListeners('SIGHUP');
+    process.kill(process.pid, 'SIGHUP');
   });
 }
