@@ -1,8 +1,9 @@
 import type { EngineFactory } from '#src/proxy/exchange.js';
+import { itCarriesBodies } from './engine-bodies.contract.js';
 import { itKeepsAnswersApart } from './engine-desync.contract.js';
 import { itHoldsBack } from './engine-flow.contract.js';
+import { itCarriesHeads } from './engine-heads.contract.js';
 import { itKeepsLimits } from './engine-limits.contract.js';
-import { itCarriesMessages } from './engine-messages.contract.js';
 import { itReportsOutcomes } from './engine-outcomes.contract.js';
 import { itHasPatience } from './engine-patience.contract.js';
 import { itLetsGo } from './engine-release.contract.js';
@@ -11,7 +12,8 @@ import type { Shortfalls } from './shortfalls.js';
 
 /** What every engine promises to the heart, to clients and to backends. */
 export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void {
-  itCarriesMessages(make);
+  itCarriesHeads(make);
+  itCarriesBodies(make);
   itHoldsBack(make);
   itReportsOutcomes(make);
   itKeepsLimits(make);
