@@ -1,19 +1,20 @@
 /** What Node's own client and server cannot do, or not each time, so that the engine on them is not asked for it. */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createServer as createTlsServer } from 'node:tls';
 import { expect } from 'chai';
 import { wireEngine as make } from '#src/proxy/engines/wire.js';
+import { devCertificate } from '#src/proxy/front/dev-certificate.js';
 import { connectTo, post } from './engine-patience.contract.js';
-import { withTcp } from './toy-backend.js';
+import { urlOf, withTcp } from './toy-backend.js';
 import { withEngine } from './with-engine.js';
+
+const tooLarge = 'HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n';
 
 describe('engine wire: patience', () => {
   it('passes on an early answer of a backend that closes at once, while the client is still sending', () =>
     withTcp(
-      socket =>
-        socket.once('data', () =>
-          socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n', () => socket.destroy()),
-        ),
+      socket => socket.once('data', () => socket.write(tooLarge, () => socket.destroy())),
       url =>
         withEngine(make, [url], async engine => {
           const client = connectTo(engine.url);
@@ -26,9 +27,34 @@ describe('engine wire: patience', () => {
         }),
     ));
 
+  it('and does not wait for the answer of one that closes over TLS, which Node reads no more', async () => {
+    const { cert, key } = await devCertificate();
+    const server = createTlsServer({ cert, key }, socket =>
+      socket.on('error', () => {}).once('data', () => socket.write(tooLarge, () => socket.destroy())),
+    ).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const backendTls = { ca: undefined, servername: undefined, rejectUnauthorized: false };
+    const url = new URL(urlOf(server).href.replace('http:', 'https:'));
+    await withEngine(
+      make,
+      [url],
+      async engine => {
+        const client = connectTo(engine.url);
+        client.write(post(1e9));
+        const sending = setInterval(() => !client.writableNeedDrain && client.write(Buffer.alloc(65_536)), 0);
+        const over = await Promise.race([engine.settled(1), sleep(3_000, 'stuck')]);
+        expect(over).to.not.equal('stuck');
+        clearInterval(sending);
+        client.destroy();
+      },
+      { backendTls },
+    );
+    server.close();
+  });
+
   it('keeps no connection for a client whose body was dropped when the proxy closes', () =>
     withTcp(
-      socket => socket.once('data', () => socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n')),
+      socket => socket.once('data', () => socket.write(tooLarge)),
       url =>
         withEngine(make, [url], async engine => {
           const client = connectTo(engine.url);

@@ -72,9 +72,9 @@ export class Upstream implements Timed {
     this.deadlineMs = this.#deadlines.in(this.#idleMs);
   }
 
-  /** From here on a write that fails ends nothing by itself (see `hearOut`). */
+  /** From here on a write that fails ends nothing by itself (see `hearOut`). Under TLS it does: Node reads no more then. */
   hearOut(): void {
-    if (!this.#hearsOut) hearOut(this.socket);
+    if (!this.#hearsOut && !('encrypted' in this.socket)) hearOut(this.socket);
     this.#hearsOut = true;
   }
 
