@@ -15,6 +15,7 @@ export const engineShortfalls: Readonly<Record<string, Readonly<Record<string, s
 /** Odd requests that one engine passes on, in the only way that there is to read them, and the others refuse; and why. */
 export const readByOneAlone: Readonly<Record<string, readonly [engine: string, reason: string]>> = {
   'a Host in trailers': ['http-proxy', 'it passes no trailers on, so that they may say what they want'],
+  'an upgrade in trailers': ['http-proxy', 'it passes no trailers on, so that they may say what they want'],
   'a cookie in trailers': ['http-proxy', 'it passes no trailers on, so that they may say what they want'],
   'many zeros before a chunk size': ['http-proxy', 'it writes the size anew; wire passes on what it read'],
 };

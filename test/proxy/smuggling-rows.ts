@@ -280,6 +280,10 @@ export const oddRequests: Readonly<Record<string, readonly [bytes: string, seen:
     chunks('5\r\nabcde\r\n0\r\nHost: y\r\n\r\n'),
     { line: 'POST /', host: 'x', body: 'abcde', mayRefuse: true },
   ],
+  'an upgrade in trailers': [
+    chunks('5\r\nabcde\r\n0\r\nUpgrade: websocket\r\n\r\n'),
+    { line: 'POST /', body: 'abcde', hasNot: ['upgrade'], mayRefuse: true },
+  ],
   'a cookie in trailers': [
     chunks('5\r\nabcde\r\n0\r\nCookie: holdfast=1\r\n\r\n'),
     { line: 'POST /', body: 'abcde', hasNot: ['cookie'], mayRefuse: true },
