@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
 import { expect } from 'chai';
+import { Deadlines } from '#src/proxy/engines/wire/deadlines.js';
+import { Reads } from '#src/proxy/engines/wire/reads.js';
+import { Upstreams } from '#src/proxy/engines/wire/upstream.js';
 import { wireEngine as make } from '#src/proxy/engines/wire.js';
 import { devCertificate } from '#src/proxy/front/dev-certificate.js';
 import { connectTo, post } from './engine-patience.contract.js';
@@ -51,6 +54,25 @@ describe('engine wire: patience', () => {
     );
     server.close();
   });
+
+  it('risks no POST on a kept connection whose time passed while this process was held up', () =>
+    withTcp(
+      () => {},
+      async url => {
+        const deadlines = new Deadlines(1_000);
+        const upstreams = new Upstreams(deadlines, new Reads(), 1_000, undefined);
+        const kept = upstreams.dial(url);
+        await once(kept.socket, 'connect');
+        const keep = () => upstreams.give(url, kept, 'timeout=1');
+        keep();
+        expect(upstreams.take(url, false)).to.equal(kept);
+        keep();
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+        expect(upstreams.take(url, false)).to.not.equal(kept);
+        upstreams.close();
+        deadlines.close();
+      },
+    ));
 
   it('keeps no connection for a client whose body was dropped when the proxy closes', () =>
     withTcp(

@@ -69,7 +69,9 @@ export class Attempt implements UpstreamUser {
   }
 
   start(): void {
-    this.#send(this.#parts.wire.upstreams.take(this.#backend.url));
+    const { wire, head } = this.#parts;
+    const mayRepeat = head.method === 'GET' || isIdempotent(head.method);
+    this.#send(wire.upstreams.take(this.#backend.url, mayRepeat));
   }
 
   #send(upstream: Upstream): void {

@@ -183,9 +183,18 @@ export class Upstreams {
     this.#tls = tls;
   }
 
-  /** An idle connection, or a new one. */
-  take(url: URL): Upstream {
-    return this.#place(url).idle.pop() ?? this.dial(url);
+  /**
+   * An idle connection, or a new one. What must not be carried out twice is not risked on one whose time has passed, which
+   * nobody has seen yet: this process may have been held up for longer than the backend waits.
+   */
+  take(url: URL, mayRepeat: boolean): Upstream {
+    const { idle } = this.#place(url);
+    let upstream = idle.pop();
+    while (!mayRepeat && upstream !== undefined && upstream.deadlineMs < performance.now()) {
+      upstream.destroy();
+      upstream = idle.pop();
+    }
+    return upstream ?? this.dial(url);
   }
 
   /** A new connection, which is not there yet. */
