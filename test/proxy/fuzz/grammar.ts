@@ -81,7 +81,25 @@ const badFramings = [
   'Transfer-Encoding : chunked',
 ];
 const extensions = ['', '', '', '', ';a', ';a=b', ';a="b;c"', '; a = b'];
-const trailers = ['', '', '', 'X-Sum: 1\r\n', 'X-Sum: 1\r\nX-More: 2\r\n', 'Content-Length: 5\r\n', 'Host: z\r\n'];
+const trailers = [
+  '',
+  '',
+  '',
+  '',
+  'X-Sum: 1\r\n',
+  'X-Sum: 1\r\nX-More: 2\r\n',
+  'Content-Length: 5\r\n',
+  'Host: z\r\n',
+  'Upgrade: websocket\r\n',
+];
+const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n';
+const interims = [
+  `${hints}\r\n`,
+  `${hints}\r\n`,
+  `${hints}Connection: close\r\n\r\n`,
+  'HTTP/1.1 100 Continue\r\n\r\n',
+  'HTTP/1.0 100 Continue\r\n\r\n',
+];
 const statuses = [
   '200 OK',
   '200 OK',
@@ -150,7 +168,7 @@ export function request(random: Random): string {
 
 /** What a backend may send for one request: interim answers, the answer, and now and then more. */
 export function answer(random: Random): string {
-  const interim = random() < 0.1 ? 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n' : '';
+  const interim = random() < 0.1 ? pick(random, interims) : '';
   const { field, body } = framed(random, random() < 0.2);
   const fields = [
     ...field,

@@ -133,7 +133,8 @@ export async function until(there: () => boolean): Promise<boolean> {
 export function engineFor(make: EngineFactory, lanes: ReadonlyMap<string, Lane>): Engine {
   return make({
     onExchange: exchange => void lanes.get(exchange.clientAddress)?.serve(exchange),
-    limits: defaultProxyOptions.limits,
+    // Where the machine stands still, nobody has refused anything.
+    limits: { ...defaultProxyOptions.limits, connectMs: defaultProxyOptions.limits.responseHeadMs },
     backendTls: undefined,
     forwarded: false,
   });

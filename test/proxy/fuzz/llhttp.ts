@@ -97,6 +97,8 @@ class Reader {
     while (rest.length > 0) {
       const read = this.#parser.execute(rest);
       if (typeof read !== 'number') return codeOf(read);
+      // Node does not say what is malformed behind the head of an upgrade: it stops there.
+      if (read < rest.length && this.#current !== undefined) return 'HPE_MALFORMED_BODY';
       rest = rest.subarray(read);
       if (rest.length > 0) this.#parser.initialize(this.#type, {}, headBytesMax, HTTPParser.kLenientNone);
       if (read === 0) return 'HPE_STUCK';
