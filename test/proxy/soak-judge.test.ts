@@ -38,6 +38,7 @@ const happens = (kind: Trouble['kind'], backend: string, fromMs: number, untilMs
   backend,
   fromMs,
   untilMs,
+  ...(kind === 'kill' && { deadMs: fromMs }),
 });
 const post: Partial<Shot> = { kind: 'post', repeatable: false };
 const home = { backend: 'backend-2', incarnation: 'backend-2-78', knownMs: 4_000 };
@@ -87,6 +88,12 @@ const rows: readonly (readonly [
     { ...post, ...own(502, 'unknown') },
     [happens('kill', 'backend-1', 3_999)],
     /nobody had died/,
+  ],
+  [
+    '502 to a POST a second after the signal, when death has taken its time',
+    { ...post, ...own(502, 'unknown') },
+    [{ ...happens('kill', 'backend-2', 3_000), deadMs: 4_500 }],
+    undefined,
   ],
   [
     '502 to a POST while somebody hangs',

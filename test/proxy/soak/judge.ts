@@ -98,7 +98,8 @@ function dishonest(shot: Shot, troubles: readonly Trouble[]): string[] {
   if (status !== 502 || !/; outcome=unknown$/.test(proxyStatus)) return [`an answer of the proxy itself: ${what}`];
   if (shot.repeatable) return [`not tried elsewhere: ${what}`];
   const died = troubles.some(
-    ({ kind, fromMs }) => kind === 'kill' && fromMs <= shot.endedMs && shot.startedMs <= fromMs + afterDeathMs,
+    ({ kind, fromMs, deadMs = Number.POSITIVE_INFINITY }) =>
+      kind === 'kill' && fromMs <= shot.endedMs && shot.startedMs <= deadMs + afterDeathMs,
   );
   return died ? [] : [`${what}, and nobody had died`];
 }

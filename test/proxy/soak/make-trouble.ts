@@ -35,16 +35,19 @@ export async function makeTroubles(
     if (backend === undefined) throw new Error(`no backend ${name}`);
     const trouble: Trouble = { kind, backend: name, fromMs: performance.now(), untilMs: Number.POSITIVE_INFINITY };
     maker.onTrouble(trouble);
-    await acts[kind](backend, planned.lastsMs, maker);
+    await acts[kind](backend, planned.lastsMs, maker, trouble);
     await isBack(backend, maker.adminUrl);
     await sleep(settleMs);
     trouble.untilMs = performance.now();
   }
 }
 
-const acts: Record<TroubleKind, (backend: SoakBackend, lastsMs: number, maker: TroubleMaker) => Promise<void>> = {
-  async kill(backend, lastsMs) {
+type Act = (backend: SoakBackend, lastsMs: number, maker: TroubleMaker, trouble: Trouble) => Promise<void>;
+
+const acts: Record<TroubleKind, Act> = {
+  async kill(backend, lastsMs, _, trouble) {
     await backend.kill();
+    trouble.deadMs = performance.now();
     await sleep(lastsMs);
     await backend.start();
   },

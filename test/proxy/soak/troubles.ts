@@ -18,6 +18,8 @@ export interface Trouble {
   readonly fromMs: number;
   /** Infinity as long as it lasts. */
   untilMs: number;
+  /** Of a kill: when the backend was seen to be dead, which on a busy machine is long after the signal. */
+  deadMs?: number;
 }
 
 /** How long each lasts: from, to. A hang stays below the time in which the proxy gives an answer up (30 s). */
