@@ -35,7 +35,7 @@ describe('holdfast matrix', function () {
   for (const [args, message] of [
     [['--faults', 'kil-one'], 'unknown scenario or fault "kil-one". Did you mean "kill-one"?'],
     [['--modes', 'stiky'], 'unknown mode "stiky". Did you mean "sticky"?'],
-    [['--modes'], 'Not enough arguments following: modes'],
+    [['--modes'], '--modes needs a value'],
     [['--at-once', '0'], 'expected a whole number from 1 to 32'],
     [['--faults', 'eviction', '--modes', 'jwt'], 'is written for jwt'],
   ] as const) {
