@@ -6,7 +6,7 @@ import { storeWith } from './store-with.js';
 const lookEveryMs = 50;
 /** A timer that is so late has not been late: the whole process stood still. */
 const stoodStillMs = 400;
-const believesMs = 500;
+const believesMs = 800;
 
 export const cartAfterFailBack: Defect = {
   summary: 'a backend that had stood still goes on with the carts that it remembers, for a moment',

