@@ -20,7 +20,7 @@ const labsAtOnce = 3;
 const seed = 16;
 const silentRuns = Number(process.env.SILENT_RUNS ?? 1);
 
-const scenario = (env: string, { backends = 1, tabs = 1, fault = '', calm }: PlantedDefect) => `
+const scenario = (env: string, { backends = 1, tabs = 1, fault = '', faultsMs, calm }: PlantedDefect) => `
 name: planted
 why: A defect is found under its own name.
 modes: [sticky, redis]
@@ -32,7 +32,7 @@ users:
   think: { ${calm ? 'median: 500ms, p95: 600ms' : 'median: 110ms, p95: 250ms'} }
   tabs: ${tabs}
   timeout: 2s
-phases: { warmup: 100ms, baseline: 600ms, faults: ${calm ? 2400 : fault === '' ? 1200 : 1700}ms, recovery: 300ms, quiesce: 500ms }
+phases: { warmup: 100ms, baseline: 600ms, faults: ${faultsMs ?? (calm ? 2400 : 1200)}ms, recovery: 300ms, quiesce: 500ms }
 faults: [${fault}]
 expect: { any: [users.identitySwapped == 0] }
 `;

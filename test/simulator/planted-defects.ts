@@ -14,6 +14,8 @@ export interface PlantedDefect {
   /** One unless said otherwise. */
   readonly backends?: number;
   readonly tabs?: number;
+  /** How long the phase of the fault lasts, where users must go on for a while after it. */
+  readonly faultsMs?: number;
   /** Users think longer: an old cookie must have been tried before the next login, or that comes without one. */
   readonly calm?: true;
   /** As in a scenario file; its id is the name of what it does. */
@@ -50,14 +52,15 @@ export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
   'revive-after-logout': { mode: 'redis', finding: 'users.logoutNotHonoured' },
   // Somebody else's cart is full of items that this user never put there.
   'foreign-cart': { mode: 'redis', finding: 'users.identitySwapped', also: ['writes.phantom'] },
-  // As with the late copy, as long as what is remembered is believed.
+  // As with the late copy, as long as what is remembered is believed; what is remembered of a young session is nothing.
   'cart-after-fail-back': {
     mode: 'redis',
     finding: 'writes.stale',
     shape: 'comes-back',
-    also: ['writes.resurrected', 'writes.lost'],
+    also: ['writes.resurrected', 'writes.lost', 'users.silentlyReset'],
     backends: 2,
     fault: '{ id: hang, at: 100ms, do: hang, target: backend-1, for: 900ms }',
+    faultsMs: 1_700,
   },
   'drop-set-cookie': { mode: 'sticky', finding: hard },
   // The cart is over with the session.
