@@ -1,10 +1,15 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { EngineFactory } from '#src/proxy/exchange.js';
+import { eventually } from '#src/simulator/cluster/probe.js';
 import { ask, raw } from './ask.js';
+import type { Shortfalls } from './shortfalls.js';
+import { withTcp } from './toy-backend.js';
 import { noEdits, throughWith, withEngine } from './with-engine.js';
 
 /** The heads that go through an engine, and what they look like on the other side. */
-export function itCarriesHeads(make: EngineFactory): void {
+export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): void {
   const through = throughWith(make);
 
   describe('heads', () => {
@@ -79,6 +84,38 @@ export function itCarriesHeads(make: EngineFactory): void {
           expect((await ask(url, '/')).headers).to.not.have.property('upgrade');
         },
       ));
+
+    shortfalls.it('a body behind an offer of h2c', 'carries a request on whose offer of h2c it passes by', () =>
+      through(
+        async (request, response) => response.end(await text(request)),
+        async ({ url }) => {
+          const offer =
+            'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__';
+          const answer = await raw(url, `POST / HTTP/1.1\r\nHost: x\r\n${offer}\r\nContent-Length: 3\r\n\r\nabc`);
+          expect(answer).to.match(/^HTTP\/1\.1 200 .*\r\n\r\n[\s\S]*abc/s);
+        },
+      ),
+    );
+
+    shortfalls.it(
+      'a head ahead of its body',
+      'shows a backend the head of a request before its body has come',
+      async () => {
+        let seen = '';
+        await withTcp(
+          socket => socket.once('data', data => (seen = String(data))),
+          backend =>
+            withEngine(make, [backend], async ({ url }) => {
+              const { hostname, port } = new URL(url);
+              const client = connect(Number(port), hostname);
+              client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n');
+              await eventually(async () => seen !== '', 500);
+              expect(seen).to.match(/^POST \/ HTTP\/1\.1\r\n/);
+              client.destroy();
+            }),
+        );
+      },
+    );
 
     it('says who forwarded for whom, and believes no client that says so', () =>
       through(

@@ -12,7 +12,7 @@ import type { Shortfalls } from './shortfalls.js';
 
 /** What every engine promises to the heart, to clients and to backends. */
 export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void {
-  itCarriesHeads(make);
+  itCarriesHeads(make, shortfalls);
   itCarriesBodies(make);
   itHoldsBack(make);
   itReportsOutcomes(make);

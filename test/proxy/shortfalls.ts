@@ -6,6 +6,8 @@ export const copies = 'every copy of a field that should come once';
 export const engineShortfalls: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'http-proxy': {
     [copies]: "Node's server keeps the first copy and drops the others",
+    'a body behind an offer of h2c': "Node's server reads no body behind an offer of a protocol: 400",
+    'a head ahead of its body': "it writes the head with the first bytes of the body, as Node's client does",
     'trailers behind a body': "Node's server keeps them to itself; a trailer may be discarded (RFC 9110 §6.5.1)",
     'two spaces before the target': "Node's parser passes over them and does not say so; one goes on",
     'two spaces behind the target': "Node's parser passes over them and does not say so; one goes on",

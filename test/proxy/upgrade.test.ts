@@ -145,10 +145,6 @@ for (const engine of Object.keys(engines)) {
             'Host: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__';
           expect(await raw(proxy.url, `GET / HTTP/1.1\r\n${head}\r\n\r\n`)).to.match(/^HTTP\/1\.1 200 /);
           expect(toys[0]?.seen.at(-1)?.headers).to.not.have.any.keys('upgrade', 'http2-settings');
-          // Node reads no body behind such an offer: http-proxy cannot pass on what it cannot see.
-          const body = await raw(proxy.url, `POST / HTTP/1.1\r\n${head}\r\nContent-Length: 3\r\n\r\nabc`);
-          expect(body).to.match(engine === 'wire' ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 400 /);
-          expect(toys[0]?.seen.at(-1)?.headers['content-length']).to.equal(engine === 'wire' ? '3' : undefined);
         }),
       ));
 
