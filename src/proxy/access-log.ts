@@ -26,8 +26,8 @@ export class AccessLog {
   #failing = false;
 
   /**
-   * Appends to `file`; `-` is stdout. Rejects with the system's error, in our words, when it cannot be opened. When it cannot be
-   * written later, Node's warning says so once.
+   * Appends to `file`; `-` is stdout. Rejects with the system's error, in our words, when it cannot be opened. When it
+   * cannot be written later, Node's warning says so once.
    */
   static async open(file: string): Promise<AccessLog> {
     const dest = file === '-' ? process.stdout.fd : await promisify(open)(file, 'a', fileMode).catch(refuseFile(file));

@@ -90,9 +90,10 @@ describe('planted defects of the shop', function () {
     return findingsOf(row, `SHOP_DEFECT: ${name}`, seed + 1);
   }
 
-  for (const [index, [name, { finding, shape, also = [], fault }]] of rows.entries()) {
+  for (const [index, [name, row]] of rows.entries()) {
+    const { finding, shape, also = [], fault } = row;
     it(`${name} is found as ${finding}${shape === undefined ? '' : `, ${shape}`}`, async () => {
-      const findings = await seenOrAgain(name, rows[index]?.[1] ?? expect.fail('no row'), found[index]);
+      const findings = await seenOrAgain(name, row, found[index]);
       const { [finding]: count, ...others } = wrongs(findings);
       expect(count, JSON.stringify(wrongs(findings))).to.be.greaterThan(0);
       expect(also, 'nothing but what belongs to it').to.include.members(Object.keys(others));

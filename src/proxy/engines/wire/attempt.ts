@@ -70,8 +70,7 @@ export class Attempt implements UpstreamUser {
 
   start(): void {
     const { wire, head } = this.#parts;
-    const mayRepeat = head.method === 'GET' || isIdempotent(head.method);
-    this.#send(wire.upstreams.take(this.#backend.url, mayRepeat));
+    this.#send(wire.upstreams.take(this.#backend.url, isIdempotent(head.method)));
   }
 
   #send(upstream: Upstream): void {
