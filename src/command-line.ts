@@ -1,4 +1,4 @@
-import yargs, { type CommandModule } from 'yargs';
+import yargs, { type Argv, type CommandModule } from 'yargs';
 import { ending, exitCodes, failUsage } from './commands/exit.js';
 import { flagsOf } from './commands/flags.js';
 import { checkCommand, checkFlags } from './commands/words.js';
@@ -24,28 +24,49 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 export async function runCommandLine(words: readonly string[]): Promise<void> {
   await ending(async () => {
     checkCommand(words, Object.keys(commands));
-    const one = commands[words.find(word => Object.hasOwn(commands, word)) ?? ''];
-    const loaded = await Promise.all((one === undefined ? Object.values(commands) : [one]).map(load => load()));
-    for (const { builder } of loaded) {
-      if (one !== undefined && typeof builder === 'function') checkFlags(words, flagsOf(await builder(yargs([]))));
-    }
-    const parser = yargs([...words]);
+    const name = words.find(word => Object.hasOwn(commands, word));
+    const load = commands[name ?? ''];
+    const parser = name && load ? oneCommand(name, await load(), words) : await allCommands(words);
     await parser
       .scriptName('holdfast')
-      .usage('$0 <command>\n\nShows what happens to users’ sessions when a server dies.')
-      .command(loaded)
-      .demandCommand(1, 'which command? For a first look: holdfast start')
       .strict()
       // Else `--port.x=3` would be a port that is an object.
       .parserConfiguration({ 'dot-notation': false })
       .exitProcess(false)
       .fail((message, error) => failUsage(message, error, parser, words))
-      .epilogue(
-        `Exit codes: ${exitCodes.ok} all expectations met · ${exitCodes.failed} one failed · ` +
-          `${exitCodes.inconclusive} inconclusive · ${exitCodes.usage} bad usage or scenario · ` +
-          `${exitCodes.lab} the lab failed · ${exitCodes.interrupted} interrupted`,
-      )
       .wrap(Math.min(110, process.stdout.columns ?? 100))
       .parseAsync();
   });
+}
+
+/** What is shown to who names no command, or asks what there are. */
+async function allCommands(words: readonly string[]): Promise<Argv> {
+  const all = await Promise.all(Object.values(commands).map(load => load()));
+  return yargs([...words])
+    .usage('$0 <command>\n\nShows what happens to users’ sessions when a server dies.')
+    .command(all)
+    .demandCommand(1, 'which command? For a first look: holdfast start')
+    .epilogue(
+      `Exit codes: ${exitCodes.ok} all expectations met · ${exitCodes.failed} one failed · ` +
+        `${exitCodes.inconclusive} inconclusive · ${exitCodes.usage} bad usage or scenario · ` +
+        `${exitCodes.lab} the lab failed · ${exitCodes.interrupted} interrupted`,
+    );
+}
+
+/** As the default command: for any other, yargs draws up the help while the command starts, a tenth of a second of CPU. */
+function oneCommand(name: string, command: Command, words: readonly string[]): Argv {
+  const { builder, describe } = command;
+  const asDefault: Command = {
+    ...command,
+    command: String(command.command).replace(name, '$0'),
+    builder: own => {
+      const built = typeof builder === 'function' ? builder(own) : own;
+      if ('then' in built) throw new TypeError(`${name}: its flags must be there at once`);
+      checkFlags(words, flagsOf(built));
+      return built;
+    },
+  };
+  return yargs(words.toSpliced(words.indexOf(name), 1))
+    .usage(`$0 ${command.command}\n\n${describe}`)
+    .command(asDefault);
 }

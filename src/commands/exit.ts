@@ -30,16 +30,27 @@ export function exiting<Args>(command: (args: Args) => Promise<number>): (args: 
       process.exitCode = await command(args);
     } catch (error) {
       process.exitCode = explain(error);
-      if (error instanceof Interrupted) leaveSoon();
     }
   };
 }
 
-/** What was broken off may go on looking for what does not come any more: nobody waits for that. */
-function leaveSoon(): void {
-  setTimeout(() => process.exit(), strayMs).unref();
+/**
+ * The last step of every command, once all is healed, stopped and written: what was said is out, and then it is over.
+ * What was broken off may go on looking for what does not come any more, and nobody waits for that. Node's own end, when
+ * nothing is left to do, now and then waits for ever for a thread of the compiler (nodejs/node#54918).
+ */
+export async function leave(): Promise<never> {
+  await Promise.all([process.stdout, process.stderr].map(flushed));
+  process.exit();
 }
-const strayMs = 500;
+
+/** What goes into a pipe is written later. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise(resolve => {
+    if (stream.writable) stream.write('', () => resolve());
+    else resolve();
+  });
+}
 
 /** For what goes wrong before there is a command, or instead of one. */
 export async function ending(work: () => Promise<void>): Promise<void> {

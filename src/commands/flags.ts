@@ -1,5 +1,3 @@
-import type { Argv } from 'yargs';
-
 /** The flags that a builder has. */
 export interface Flags {
   readonly known: readonly string[];
@@ -10,7 +8,7 @@ export interface Flags {
 }
 
 /** yargs knows; its types leave it out. */
-export function flagsOf<T>(builder: Argv<T>): Flags {
+export function flagsOf(builder: object): Flags {
   if (!('getOptions' in builder) || typeof builder.getOptions !== 'function') throw new TypeError('another yargs');
   const options: { key: object; array: string[]; boolean: string[]; normalize: string[] } = builder.getOptions();
   const { array: lists, boolean: switches, normalize: paths } = options;

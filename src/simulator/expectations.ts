@@ -149,9 +149,11 @@ const defects = [
   'writes.resurrected',
 ];
 
-/** Pure. Whether the expectation sets an upper limit on a defect: more of it than allowed was seen, whatever else was not. */
-export function limitsDefect(expectation: Expectation): boolean {
-  return defects.includes(expectation.metric) && isUpperLimit(expectation);
+/** Pure. Whether more of a defect was seen than the expectation allows, whatever else was not: it is an upper limit that
+ * is not met, and something was counted. Nothing seen of nothing looked at is no defect. */
+export function showsDefect(expectation: Expectation, findings: Findings): boolean {
+  if (!defects.includes(expectation.metric) || !isUpperLimit(expectation)) return false;
+  return !comparison(expectation, findings).met && (measured(expectation.metric, findings) ?? 0) > 0;
 }
 
 export function isUpperLimit({ operator }: Expectation): boolean {

@@ -1,7 +1,7 @@
 import type { Findings } from './checker/findings.js';
 import { findingsWithin } from './checker/within.js';
 import { ScenarioError } from './errors.js';
-import { type EvaluatedExpectation, type Expectation, evaluate, limitsDefect, parseLine } from './expectations.js';
+import { type EvaluatedExpectation, type Expectation, evaluate, parseLine, showsDefect } from './expectations.js';
 import type { FaultRecord, RunRecord } from './history.js';
 import { type Span, spanOf, strangeWindow } from './windows.js';
 
@@ -37,7 +37,7 @@ export function judge(run: RunRecord, findings: Findings): Verdict {
   const expectations = all.map(({ result }) => result);
   const judged = all.filter(({ result }) => result.level !== 'warn');
   const unmet = judged.filter(({ result }) => !result.met);
-  const defects = unmet.filter(({ expectation }) => limitsDefect(expectation));
+  const defects = judged.filter(({ expectation }) => showsDefect(expectation, findings));
   const doubts = [
     ...neverStruck(run),
     ...run.faults.flatMap(faultDoubts),

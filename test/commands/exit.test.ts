@@ -11,10 +11,11 @@ describe('a command that was interrupted', () => {
   it('does not wait for what goes on looking, and answers with its exit code', () => {
     const from = (module: string) => JSON.stringify(new URL(`../../${module}`, import.meta.url).href);
     const code = `
-      const { exiting } = await import(${from('commands/exit.js')});
+      const { exiting, leave } = await import(${from('commands/exit.js')});
       const { Interrupted } = await import(${from('simulator/errors.js')});
       setInterval(() => undefined, 100);
-      await exiting(async () => { throw new Interrupted(); })();`;
+      await exiting(async () => { throw new Interrupted(); })();
+      await leave();`;
     const began = performance.now();
     const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
       encoding: 'utf8',

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { strike } from '#src/simulator/cluster/process-family.js';
@@ -16,8 +16,8 @@ export interface Holdfast {
   readonly output: { stdout: string; stderr: string };
   /** Resolves when the text has appeared on stdout or stderr. */
   sees(text: string | RegExp, withinMs?: number): Promise<void>;
-  /** Resolves with the exit code (128 + signal number is not used: a signal gives null). */
-  ended(): Promise<number | null>;
+  /** Resolves with the exit code as a shell says it: 128 + its number when a signal ended it. */
+  ended(): Promise<number>;
   /** Processes that the command started, directly or not, and that are still there. */
   children(): Promise<string[]>;
   /** Temporary files that are still there. */
@@ -59,7 +59,9 @@ function observe(child: ChildProcess, folder: string, temporary: string, mark: s
   child.stderr?.on('data', chunk => {
     output.stderr += chunk;
   });
-  const closed = new Promise<number | null>(resolve => child.on('close', code => resolve(code)));
+  const closed = new Promise<number>(resolve =>
+    child.on('close', (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL'])),
+  );
   return {
     child,
     folder,

@@ -151,6 +151,15 @@ describe('verdict', () => {
     expect(judge(doubtful, writing({ phantom: 0 })).word).to.equal('inconclusive');
   });
 
+  it('sees no defect where nothing was counted of nothing', () => {
+    const verdict = judge(expecting('writes.resurrected < 10 %'), writing({ acknowledged: 0, lost: 0 }));
+    expect(verdict.word).to.equal('inconclusive');
+    expect(verdict.expectations[0]?.met).to.equal(false);
+    expect(judge(expecting('writes.resurrected < 10 %'), writing({ acknowledged: 0, resurrected: 2 })).word).to.equal(
+      'fail',
+    );
+  });
+
   it('gives every reason there is', () => {
     const bad = { ...struckBy({ confirmedMs: null, healedMs: null }), lab: lagging(50).lab };
     expect(judge(bad, writing({ acknowledged: 0 })).reasons).to.have.length(3);
