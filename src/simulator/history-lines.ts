@@ -135,6 +135,7 @@ const memberRules: Rules<MemberRecord> = {
 const labRules: Rules<LabRecord> = {
   type: only('lab'),
   lagMs: lag,
+  busyMs: optional(milliseconds),
   dropped: count,
   droppedMs: optional(moments),
   neverStruck: optional(textsByName),

@@ -100,10 +100,13 @@ export interface MemberRecord {
   readonly role?: string;
 }
 
-/** The lab's own health: how late the driver sent what nothing but the clock held back, and what it had to drop. */
+/** The lab's own health: how late the driver sent what nothing but the clock held back, how long the servers had to share
+ * processors of which none was idle, and what the driver had to drop. */
 export interface LabRecord {
   readonly type: 'lab';
   readonly lagMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** The longest time on end. Absent where nobody looked. */
+  readonly busyMs?: number;
   /** Operations that the plan wanted and that were never sent: the user was still waiting for earlier ones, or put off a
    * logout because it could not see its cart. */
   readonly dropped: number;

@@ -10,6 +10,7 @@ import { faults } from './faults/registry.js';
 import type { RunHeader, RunRecord } from './history.js';
 import { Journal } from './journal.js';
 import type { Plan } from './plan.js';
+import { watchProcessors } from './processor-watch.js';
 import type { OnProgress } from './progress.js';
 import { RunClock } from './run-clock.js';
 import { expectationsOf, type FaultSpec, type Scenario } from './scenario.js';
@@ -92,10 +93,13 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   const breakOff = (): void => void driver.close();
   signal.addEventListener('abort', breakOff);
   const stopWatching = watchMembers(cluster, (member, { state, role }) => journal.member(member, state, role));
+  const busyMs = watchProcessors();
   try {
     const { records, neverStruck } = await goThroughPhases(scenario, plan, { cluster, clock, driver, ...run });
-    return journal.record(header, records, { ...driver.lab(), neverStruck, counts: await countsOf(cluster) });
+    const lab = { ...driver.lab(), busyMs: busyMs(), neverStruck, counts: await countsOf(cluster) };
+    return journal.record(header, records, lab);
   } finally {
+    busyMs();
     stopWatching();
     signal.removeEventListener('abort', breakOff);
     await driver.close();

@@ -23,6 +23,9 @@ export interface JudgedRun {
 
 /** Above this the driver was late by itself, and what it measured is its own delay. */
 export const driverLagP99MsMax = 20;
+/** With no processor idle for longer than this, on end, the servers may have been slow for want of one: in as long a time
+ * stores and health checks time out. */
+export const busyMsMax = 2_000;
 /** Above this share of the acknowledged writes, too few were looked at again. */
 export const unverifiedPercentMax = 1;
 
@@ -143,10 +146,15 @@ function observationDoubts(run: RunRecord, { writes }: Findings): string[] {
   ];
 }
 
-function labDoubts({ lab }: RunRecord): string[] {
-  if (lab.lagMs.p99 <= driverLagP99MsMax) return [];
+function labDoubts({ lab: { lagMs, busyMs = 0 } }: RunRecord): string[] {
+  if (lagMs.p99 > driverLagP99MsMax) {
+    return [
+      `The driver itself was late (p99 ${lagMs.p99.toFixed(1)} ms, at most ${driverLagP99MsMax} ms allowed), so its latencies are its own: lower users.arrivals.rate or free the machine, then run it again.`,
+    ];
+  }
+  if (busyMs <= busyMsMax) return [];
   return [
-    `The driver itself was late (p99 ${lab.lagMs.p99.toFixed(1)} ms, at most ${driverLagP99MsMax} ms allowed), so its latencies are its own: lower users.arrivals.rate or free the machine, then run it again.`,
+    `No processor was idle for ${(busyMs / 1000).toFixed(1)} s on end (at most ${busyMsMax / 1000} s allowed), so the servers may have been slow for want of one: lower users.arrivals.rate or free the machine, then run it again.`,
   ];
 }
 

@@ -18,6 +18,10 @@ function writing(changes: Partial<Findings['writes']>): Findings {
   return { ...findings, writes: { ...findings.writes, ...changes } };
 }
 
+function busyFor(busyMs: number): RunRecord {
+  return { ...run, lab: { ...run.lab, busyMs } };
+}
+
 function lagging(p99: number): RunRecord {
   return { ...run, lab: { ...run.lab, lagMs: { ...run.lab.lagMs, p99 } } };
 }
@@ -108,6 +112,12 @@ describe('verdict', () => {
       '13 of 1200 acknowledged writes (1.1 %) were never read again',
     ],
     ['the driver was late', lagging(20.1), findings, 'The driver itself was late (p99 20.1 ms, at most 20 ms allowed)'],
+    [
+      'no processor was idle',
+      busyFor(2_345),
+      findings,
+      'No processor was idle for 2.3 s on end (at most 2 s allowed), so the servers may have been slow',
+    ],
     ['nothing is expected', expecting(), findings, 'The scenario expects nothing in mode sticky'],
     [
       'nothing more than warnings is expected',
@@ -168,6 +178,7 @@ describe('verdict', () => {
   const almost: readonly (readonly [what: string, run: RunRecord, findings: Findings])[] = [
     ['one percent is not verified', run, writing({ unverified: 12 })],
     ['the driver is as late as it may be', lagging(20), findings],
+    ['all processors were busy for as long as they may be', busyFor(2_000), findings],
     ['no fault was planned', { ...run, header: { ...run.header, faults: [] }, faults: [] }, findings],
     ['one login failed and one did not', { ...run, operations: [{ ...login, outcome: 'fail' }, login] }, findings],
   ];

@@ -40,6 +40,7 @@ function labTable(runs: readonly JudgedRun[]): Markup {
       `lag p99 within ${driverLagP99MsMax} ms`,
       ({ run: { lab } }) => (lab.lagMs.p99 <= driverLagP99MsMax ? 'yes' : 'no: latencies are the lab’s own'),
     ],
+    ['longest with no processor idle', ({ run: { lab } }) => (lab.busyMs === undefined ? '–' : duration(lab.busyMs))],
     ['operations planned / sent', ({ run }) => `${count(run.header.planned)} / ${count(run.operations.length)}`],
     ['dropped by the driver', ({ run: { lab } }) => count(lab.dropped)],
     [

@@ -29,7 +29,7 @@ function runEntry({ run, findings, verdict }: JudgedRun) {
     startedAt,
     versions,
     phases: run.phases.map(({ phase, startMs, endMs }) => ({ phase, startMs, endMs })),
-    lab: { lagMs: run.lab.lagMs, dropped: run.lab.dropped, counts: run.lab.counts },
+    lab: { lagMs: run.lab.lagMs, busyMs: run.lab.busyMs, dropped: run.lab.dropped, counts: run.lab.counts },
     incidents,
   };
 }

@@ -1,0 +1,57 @@
+import { cpus } from 'node:os';
+
+/** Of all processors together, since the machine booted, in ms. */
+export interface ProcessorTimes {
+  readonly idle: number;
+  readonly total: number;
+}
+
+/** The kernel counts in hundredths of a second: over less than this a share of it says little. */
+const everyMs = 200;
+/** Less than this share is what counting leaves over when nothing is idle. */
+const idleShareMin = 0.05;
+
+/**
+ * How long the machine had no processor time left, on end. Servers that wait for it are slow on their own account, however
+ * punctual the driver is: an idle process is given the processor at once, also where busy ones share what is not enough.
+ */
+export class BusyStretch {
+  #last: (ProcessorTimes & { readonly atMs: number }) | undefined;
+  #currentMs = 0;
+  #longestMs = 0;
+
+  /** Milliseconds. */
+  get longestMs(): number {
+    return this.#longestMs;
+  }
+
+  add(atMs: number, { idle, total }: ProcessorTimes): void {
+    const last = this.#last;
+    this.#last = { atMs, idle, total };
+    if (last === undefined || total <= last.total) return;
+    const isBusy = (idle - last.idle) / (total - last.total) < idleShareMin;
+    this.#currentMs = isBusy ? this.#currentMs + atMs - last.atMs : 0;
+    this.#longestMs = Math.max(this.#longestMs, this.#currentMs);
+  }
+}
+
+/** Looks until what it returns is called, which tells the longest stretch in ms. */
+export function watchProcessors(): () => number {
+  const stretch = new BusyStretch();
+  const look = () => stretch.add(performance.now(), processorTimes());
+  look();
+  const timer = setInterval(look, everyMs);
+  return () => {
+    clearInterval(timer);
+    return stretch.longestMs;
+  };
+}
+
+function processorTimes(): ProcessorTimes {
+  let [idle, total] = [0, 0];
+  for (const { times } of cpus()) {
+    idle += times.idle;
+    total += times.idle + times.user + times.nice + times.sys + times.irq;
+  }
+  return { idle, total };
+}
