@@ -1,7 +1,7 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { ending, exitCodes, failUsage } from './commands/exit.js';
 import { flagsOf } from './commands/flags.js';
-import { checkCommand, checkFlags } from './commands/words.js';
+import { checkCommand, checkFlags, checkOperands } from './commands/words.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
 type Command = CommandModule<object, any>;
@@ -63,6 +63,7 @@ function oneCommand(name: string, command: Command, words: readonly string[]): A
       const built = typeof builder === 'function' ? builder(own) : own;
       if ('then' in built) throw new TypeError(`${name}: its flags must be there at once`);
       checkFlags(words, flagsOf(built));
+      checkOperands(words, String(command.command));
       return built;
     },
   };

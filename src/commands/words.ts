@@ -28,6 +28,14 @@ export function checkFlags(words: readonly string[], flags: Flags): void {
   }
 }
 
+/** What stands behind `--` is no flag, and yargs never says that nobody wanted it. `usage`: as in `run <scenarios..>`. */
+export function checkOperands(words: readonly string[], usage: string): void {
+  const end = words.indexOf('--');
+  const first = end === -1 ? undefined : words[end + 1];
+  if (first === undefined || /[<[]/.test(usage)) return;
+  throw new UsageError(`"${first}": ${usage} takes nothing but flags, and behind -- there are none.`);
+}
+
 /** The flag that a word means, without dashes and as it is known: yargs takes `--adminPort` and `--no-forwarded` too. */
 function flagOf(typed: string, value: string | undefined, { known, switches }: Flags): string {
   const flag = typed.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);

@@ -116,7 +116,7 @@ describe('verdict', () => {
       'no processor was idle',
       busyFor(2_345),
       findings,
-      'No processor was idle for 2.3 s on end (at most 2 s allowed), so the servers may have been slow',
+      'No processor was idle for 2.3 s on end (at most 1 s allowed), so the servers may have been slow',
     ],
     ['nothing is expected', expecting(), findings, 'The scenario expects nothing in mode sticky'],
     [
@@ -178,7 +178,7 @@ describe('verdict', () => {
   const almost: readonly (readonly [what: string, run: RunRecord, findings: Findings])[] = [
     ['one percent is not verified', run, writing({ unverified: 12 })],
     ['the driver is as late as it may be', lagging(20), findings],
-    ['all processors were busy for as long as they may be', busyFor(2_000), findings],
+    ['all processors were busy for as long as they may be', busyFor(1_000), findings],
     ['no fault was planned', { ...run, header: { ...run.header, faults: [] }, faults: [] }, findings],
     ['one login failed and one did not', { ...run, operations: [{ ...login, outcome: 'fail' }, login] }, findings],
   ];
