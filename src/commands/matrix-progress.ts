@@ -8,14 +8,19 @@ export function showMatrix(): { readonly show: (progress: MatrixProgress) => voi
   return { show: liveLine, end: () => drawLine('') };
 }
 
-function plainLine({ done, total, leftMs, judged }: MatrixProgress): void {
+function plainLine({ done, total, leftMs, judged, atOnce }: MatrixProgress): void {
   const what = judged === undefined ? 'begun' : saidOf(judged);
-  process.stderr.write(`matrix ${done} of ${total}${leftOf(leftMs)}: ${what}\n`);
+  process.stderr.write(`matrix ${done} of ${total}, ${labs(atOnce)}${leftOf(leftMs)}: ${what}\n`);
 }
 
-function liveLine({ done, total, leftMs, judged }: MatrixProgress): void {
+function liveLine({ done, total, leftMs, judged, atOnce }: MatrixProgress): void {
   const what = judged === undefined ? '' : ` · ${saidOf(judged)}`;
-  drawLine(`matrix ${bar(done / Math.max(1, total))} ${done} of ${total}${leftOf(leftMs)}${what}`);
+  drawLine(`matrix ${bar(done / Math.max(1, total))} ${done} of ${total}, ${labs(atOnce)}${leftOf(leftMs)}${what}`);
+}
+
+/** Fewer than it began with where the machine has no room for so many. */
+function labs(atOnce: number): string {
+  return atOnce === 1 ? 'one lab at a time' : `${atOnce} labs side by side`;
 }
 
 function saidOf({ run: { header }, findings: { users, writes } }: JudgedRun): string {

@@ -54,7 +54,7 @@ export const matrix: CommandModule<object, MatrixArgs> = {
         type: 'number',
         default: 2 * availableParallelism(),
         requiresArg: true,
-        describe: 'labs side by side; fewer on a slow machine, where the driver would be late',
+        describe: 'labs side by side; fewer as soon as the machine proves too slow for so many',
       })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the matrix as JSON (schema 1)' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write the matrix as one HTML file' })

@@ -6,6 +6,7 @@ import { shortForm } from '../simulator/short-form.js';
 import { simulate } from '../simulator/simulate.js';
 import type { JudgedRun } from '../simulator/verdict.js';
 import { judgeRun } from './judge-run.js';
+import { Lanes } from './lanes.js';
 
 /** One scenario in one mode. */
 export interface Cell {
@@ -16,7 +17,7 @@ export interface Cell {
 export interface MatrixChoices {
   /** Undefined: the scenario's own. */
   readonly seed: number | undefined;
-  /** So many labs run side by side. */
+  /** So many labs run side by side, if the machine has room for them. */
   readonly atOnce: number;
   readonly signal: AbortSignal;
   onProgress(progress: MatrixProgress): void;
@@ -29,6 +30,8 @@ export interface MatrixProgress {
   readonly leftMs: number | undefined;
   /** What has just come to its end; undefined at the start. */
   readonly judged?: JudgedRun;
+  /** So many labs run side by side from here on. */
+  readonly atOnce: number;
 }
 
 /** The cells of a matrix: each scenario in those of the modes that it is written for. */
@@ -39,39 +42,42 @@ export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName
   });
 }
 
-/** Where more cells than this share are inconclusive, something is wrong with the machine and not with a moment. */
-const againShareMax = 1 / 6;
-
 /**
- * Runs each cell once, several labs side by side: most of a run is waiting. Where that made the driver late for a moment,
- * or a cell was inconclusive for another reason, it is run once more at the end, alone. In the order of `cells`.
+ * Runs each cell once, several labs side by side: most of a run is waiting. Where that made the driver late or the servers
+ * wait, or a cell was inconclusive for another reason, it is run once more at the end, alone. In the order of `cells`.
  * Rejects like `simulate`; then all labs have been stopped.
  */
 export async function runMatrix(cells: readonly Cell[], choices: MatrixChoices): Promise<JudgedRun[]> {
   const estimate = new Estimate(cells, choices);
-  const judged = await eachOf(cells, choices.atOnce, choices, estimate);
+  const lanes = new Lanes(choices.atOnce);
+  const judged = await eachOf(cells, lanes, choices, estimate);
   const doubtful = cells.filter((_, index) => judged[index]?.verdict.word === 'inconclusive');
-  const again = doubtful.length <= Math.max(1, cells.length * againShareMax) ? doubtful : [];
+  const again = lanes.none ? [] : doubtful;
   estimate.expect(again);
-  const second = await eachOf(again, 1, choices, estimate);
+  const second = await eachOf(again, new Lanes(1), choices, estimate);
   return cells.map((cell, index) => second[again.indexOf(cell)] ?? judged[index]).filter(run => run !== undefined);
 }
 
-async function eachOf(cells: readonly Cell[], atOnce: number, choices: MatrixChoices, estimate: Estimate) {
+async function eachOf(cells: readonly Cell[], lanes: Lanes, choices: MatrixChoices, estimate: Estimate) {
   const failed = new AbortController();
   const signal = AbortSignal.any([choices.signal, failed.signal]);
   const results: JudgedRun[] = [];
   const waiting = cells.entries();
-  const work = async (): Promise<void> => {
-    for (const [index, cell] of waiting) {
+  const work = async (lane: number): Promise<void> => {
+    while (lane < lanes.atOnce) {
+      const { value, done } = waiting.next();
+      if (done) return;
+      const [index, cell] = value;
+      const among = lanes.atOnce;
       const judged = await runCell(cell, { ...choices, signal });
       results[index] = judged;
-      estimate.done(cell, judged);
+      lanes.done(among, judged.verdict.word);
+      estimate.done(cell, judged, lanes.atOnce);
     }
   };
   // All of them end, also when one fails: no lab may be left.
-  const workers = Array.from({ length: Math.min(atOnce, cells.length) }, () =>
-    work().catch(error => {
+  const workers = Array.from({ length: Math.min(lanes.atOnce, cells.length) }, (_, lane) =>
+    work(lane).catch(error => {
       failed.abort();
       throw error;
     }),
@@ -100,13 +106,15 @@ async function runCell({ scenario, mode }: Cell, { seed, signal }: MatrixChoices
 class Estimate {
   readonly #startedAt = performance.now();
   readonly #onProgress: MatrixChoices['onProgress'];
+  #atOnce: number;
   #plannedMs: number;
   #doneMs = 0;
   #total: number;
   #done = 0;
 
-  constructor(cells: readonly Cell[], { onProgress }: MatrixChoices) {
+  constructor(cells: readonly Cell[], { onProgress, atOnce }: MatrixChoices) {
     this.#onProgress = onProgress;
+    this.#atOnce = atOnce;
     this.#plannedMs = plannedMs(cells);
     this.#total = cells.length;
     this.#tell();
@@ -118,7 +126,8 @@ class Estimate {
     this.#total += cells.length;
   }
 
-  done(cell: Cell, judged: JudgedRun): void {
+  done(cell: Cell, judged: JudgedRun, atOnce: number): void {
+    this.#atOnce = atOnce;
     this.#doneMs += plannedMs([cell]);
     this.#done += 1;
     this.#tell(judged);
@@ -127,7 +136,7 @@ class Estimate {
   #tell(judged?: JudgedRun): void {
     const elapsedMs = performance.now() - this.#startedAt;
     const leftMs = this.#doneMs === 0 ? undefined : (elapsedMs / this.#doneMs) * (this.#plannedMs - this.#doneMs);
-    this.#onProgress({ done: this.#done, total: this.#total, leftMs, ...(judged && { judged }) });
+    this.#onProgress({ done: this.#done, total: this.#total, leftMs, atOnce: this.#atOnce, ...(judged && { judged }) });
   }
 }
 

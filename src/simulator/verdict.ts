@@ -154,7 +154,7 @@ function labDoubts({ lab: { lagMs, busyMs = 0 } }: RunRecord): string[] {
   }
   if (busyMs <= busyMsMax) return [];
   return [
-    `No processor was idle for ${(busyMs / 1000).toFixed(1)} s on end (at most ${busyMsMax / 1000} s allowed), so the servers may have been slow for want of one: lower users.arrivals.rate, let fewer labs run at once (matrix --jobs) or free the machine, then run it again.`,
+    `No processor was idle for ${(busyMs / 1000).toFixed(1)} s on end (at most ${busyMsMax / 1000} s allowed), so the servers may have been slow for want of one: lower users.arrivals.rate, let fewer labs run side by side (matrix --at-once) or free the machine, then run it again.`,
   ];
 }
 
