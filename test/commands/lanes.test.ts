@@ -3,7 +3,7 @@ import { Lanes } from '#src/commands/lanes.js';
 import type { VerdictWord } from '#src/simulator/verdict.js';
 
 /** As many words, each of a cell that began among as many labs as there were by then. */
-function after(atOnce: number, words: readonly VerdictWord[]): Lanes {
+function lanesAfter(atOnce: number, words: readonly VerdictWord[]): Lanes {
   const lanes = new Lanes(atOnce);
   for (const word of words) lanes.done(lanes.atOnce, word);
   return lanes;
@@ -23,17 +23,17 @@ describe('how many labs run side by side', () => {
     ['two of two are, twice', inconclusive(4), 2],
     ['nothing helps', inconclusive(20), 1],
   ] as const) {
-    it(`${atOnce} when ${what}`, () => expect(after(4, words).atOnce).to.equal(atOnce));
+    it(`${atOnce} when ${what}`, () => expect(lanesAfter(4, words).atOnce).to.equal(atOnce));
   }
 
   it('is not held against the fewer what began among more', () => {
-    const lanes = after(4, inconclusive(2));
+    const lanes = lanesAfter(4, inconclusive(2));
     for (const word of inconclusive(3)) lanes.done(4, word);
     expect(lanes.atOnce).to.equal(3);
   });
 
   it('none, when one lab by itself is too much for the machine', () => {
-    expect(after(2, inconclusive(3)).none).to.equal(false);
-    expect(after(2, inconclusive(4)).none).to.equal(true);
+    expect(lanesAfter(2, inconclusive(3)).none).to.equal(false);
+    expect(lanesAfter(2, inconclusive(4)).none).to.equal(true);
   });
 });
