@@ -106,7 +106,6 @@ async function runCell({ scenario, mode }: Cell, { seed, signal }: MatrixChoices
 class Estimate {
   readonly #startedAt = performance.now();
   readonly #onProgress: MatrixChoices['onProgress'];
-  #atOnce: number;
   #plannedMs: number;
   #doneMs = 0;
   #total: number;
@@ -114,10 +113,9 @@ class Estimate {
 
   constructor(cells: readonly Cell[], { onProgress, atOnce }: MatrixChoices) {
     this.#onProgress = onProgress;
-    this.#atOnce = atOnce;
     this.#plannedMs = plannedMs(cells);
     this.#total = cells.length;
-    this.#tell();
+    this.#tell(atOnce);
   }
 
   /** More than was known before. */
@@ -127,16 +125,15 @@ class Estimate {
   }
 
   done(cell: Cell, judged: JudgedRun, atOnce: number): void {
-    this.#atOnce = atOnce;
     this.#doneMs += plannedMs([cell]);
     this.#done += 1;
-    this.#tell(judged);
+    this.#tell(atOnce, judged);
   }
 
-  #tell(judged?: JudgedRun): void {
+  #tell(atOnce: number, judged?: JudgedRun): void {
     const elapsedMs = performance.now() - this.#startedAt;
     const leftMs = this.#doneMs === 0 ? undefined : (elapsedMs / this.#doneMs) * (this.#plannedMs - this.#doneMs);
-    this.#onProgress({ done: this.#done, total: this.#total, leftMs, atOnce: this.#atOnce, ...(judged && { judged }) });
+    this.#onProgress({ done: this.#done, total: this.#total, leftMs, atOnce, ...(judged && { judged }) });
   }
 }
 

@@ -35,7 +35,7 @@ export class BusyStretch {
   }
 }
 
-/** Looks until what it returns is called, which tells the longest stretch in ms. */
+/** Looks until what it returns is called, which tells the longest stretch in ms; safe twice. */
 export function watchProcessors(): () => number {
   const stretch = new BusyStretch();
   const look = () => stretch.add(performance.now(), processorTimes());

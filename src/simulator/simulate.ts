@@ -93,13 +93,13 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   const breakOff = (): void => void driver.close();
   signal.addEventListener('abort', breakOff);
   const stopWatching = watchMembers(cluster, (member, { state, role }) => journal.member(member, state, role));
-  const busyMs = watchProcessors();
+  const stopLooking = watchProcessors();
   try {
     const { records, neverStruck } = await goThroughPhases(scenario, plan, { cluster, clock, driver, ...run });
-    const lab = { ...driver.lab(), busyMs: busyMs(), neverStruck, counts: await countsOf(cluster) };
+    const lab = { ...driver.lab(), busyMs: stopLooking(), neverStruck, counts: await countsOf(cluster) };
     return journal.record(header, records, lab);
   } finally {
-    busyMs();
+    stopLooking();
     stopWatching();
     signal.removeEventListener('abort', breakOff);
     await driver.close();
