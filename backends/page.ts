@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { packageFile } from '#src/package-file.js';
 import type { Reply } from '#src/sessions/sessions.js';
 import { markup } from './page/markup.js';
 import { style } from './page/style.js';
@@ -36,7 +37,7 @@ const pageHeaders = {
 
 /** In one script there is nothing to import: the modules share a scope. A name that two of them declare is an error. */
 function inlined(name: string): string {
-  const code = readFileSync(new URL(`page/${name}.js`, import.meta.url), 'utf8');
+  const code = readFileSync(packageFile(`dist/backends/page/${name}.js`), 'utf8');
   return code.replaceAll(/^import [^;]*;$/gm, '').replaceAll(/^export (?:\{\};)?/gm, '');
 }
 

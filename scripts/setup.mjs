@@ -1,6 +1,6 @@
 /**
  * What `npm start` and `npm test` run first: looks what is missing, installs it, says what it did.
- * Packages (npm ci), the build (tsc), redis-server, memcached, and with --test a Chromium and a curl.
+ * Packages (npm ci), the build (tsc, then pack.mjs), redis-server, memcached, and with --test a Chromium and a curl.
  * With nothing missing it only looks, which takes well under a second. Exit code 4: something is missing that it may
  * not install; the last line then is what to type.
  *
@@ -80,12 +80,19 @@ function build() {
   say('building (tsc)');
   rmSync(path.join(root, 'dist'), { recursive: true, force: true });
   run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-b'], 'npm run build');
+  run(process.execPath, [path.join(root, 'scripts/pack.mjs')], 'npm run build');
   writeFileSync(stamp, now);
 }
 
 function fingerprint() {
   const hash = createHash('sha256').update(process.versions.node);
-  for (const file of ['package.json', 'package-lock.json', 'tsconfig.json', ...sourceFolders.flatMap(filesBelow)]) {
+  for (const file of [
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+    'scripts/pack.mjs',
+    ...sourceFolders.flatMap(filesBelow),
+  ]) {
     const { size, mtimeMs } = statSync(path.join(root, file));
     hash.update(`${file} ${size} ${mtimeMs}\n`);
   }

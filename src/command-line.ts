@@ -30,6 +30,8 @@ export async function runCommandLine(words: readonly string[]): Promise<void> {
     await parser
       .scriptName('holdfast')
       .strict()
+      // Our own texts are English, whatever the environment says.
+      .locale('en')
       // Else `--port.x=3` would be a port that is an object.
       .parserConfiguration({ 'dot-notation': false })
       .exitProcess(false)

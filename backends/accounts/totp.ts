@@ -31,7 +31,7 @@ export interface Enrolment {
 export async function enrolment(user: string, secret: string): Promise<Enrolment> {
   const uri = generateURI({ issuer, label: user, secret });
   // Few users ever ask for one: a backend starts without it.
-  const { toString: drawn } = await import('qrcode');
-  const svg = await drawn(uri, { type: 'svg', errorCorrectionLevel: 'M' });
+  const { default: qrcode } = await import('qrcode');
+  const svg = await qrcode.toString(uri, { type: 'svg', errorCorrectionLevel: 'M' });
   return { uri, picture: `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}` };
 }

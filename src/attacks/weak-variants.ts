@@ -1,5 +1,5 @@
-import path from 'node:path';
 import type { ModeName } from '../modes.js';
+import { packageFile } from '../package-file.js';
 
 /** A system with one weakness planted, in which certain attacks must be seen to succeed. */
 export interface WeakVariant {
@@ -47,7 +47,7 @@ export const weakVariants = {
   'unsigned-affinity': {
     summary: 'the affinity cookie names the backend in plain words, with its address, and whatever it says is believed',
     mode: 'sticky',
-    proxyProgram: path.resolve(import.meta.dirname, 'weak/unsigned-affinity.js'),
+    proxyProgram: packageFile('dist/attacks/weak/unsigned-affinity.js'),
   },
   'keep-id-at-login': {
     summary: 'a session keeps whatever id the browser came with: none is made anew at login',

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { modeNames } from '../modes.js';
+import { packageFile } from '../package-file.js';
 import { matrixPage } from '../report/html/matrix-page.js';
 import { matrixCell, matrixOf } from '../report/matrix.js';
 import { matrixJson, problemsOf } from '../report/matrix-json.js';
@@ -19,7 +20,7 @@ import { parseCount } from './registry-option.js';
 import { cellsOf, runMatrix } from './run-matrix.js';
 import { columnsOf, wantsColour } from './streams.js';
 
-const folder = path.resolve(import.meta.dirname, '../../scenarios');
+const folder = packageFile('scenarios');
 
 interface MatrixArgs {
   readonly modes: readonly string[] | undefined;

@@ -1,5 +1,5 @@
-import path from 'node:path';
 import type { CommandModule } from 'yargs';
+import { packageFile } from '../package-file.js';
 import { Interrupted } from '../simulator/errors.js';
 import { readScenario } from '../simulator/scenario-file.js';
 import { closing } from './closing.js';
@@ -9,7 +9,7 @@ import { checkOutputs, printReport, writeFolder } from './output.js';
 import { showProgress } from './progress-line.js';
 import { checkTargets, parseStoreUrls, type StoreArgs, storeOptions } from './store-options.js';
 
-const firstScenario = path.resolve(import.meta.dirname, '../../scenarios/kill-one.yaml');
+const firstScenario = packageFile('scenarios/kill-one.yaml');
 
 interface StartArgs extends StoreArgs {
   readonly out: string;

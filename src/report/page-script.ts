@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { packageFile } from '../package-file.js';
 
 /**
  * The texts of the page's program: uPlot as its package has it, and the report's own modules as they were compiled.
  * They are read once, when this module is loaded, as an import is: no report depends on a file that is looked for while
- * it is made, `tsc -b` stays the whole build, and no copy of uPlot lies in the repository.
+ * it is made, and no copy of uPlot lies in the repository.
  */
 const uPlot = new URL('.', import.meta.resolve('uplot'));
 
@@ -31,6 +32,6 @@ ${modules.map(inlined).join('\n')}
 
 /** In one script there is nothing to import: the modules share a scope. A test looks that no name is declared twice. */
 function inlined(name: string): string {
-  const code = readFileSync(new URL(`${name}.js`, import.meta.url), 'utf8');
+  const code = readFileSync(packageFile(`dist/report/${name}.js`), 'utf8');
   return code.replaceAll(/^import [^;]*;$/gm, '').replaceAll(/^export (?:\{\};)?|^\/\/# sourceMappingURL.*$/gm, '');
 }

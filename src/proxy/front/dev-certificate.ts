@@ -13,8 +13,8 @@ export function devCertificate(): Promise<TlsPair> {
 
 /** What makes it is loaded only when it is asked for. */
 async function make(): Promise<TlsPair> {
-  const { generate } = await import('selfsigned');
-  const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
+  const { default: selfsigned } = await import('selfsigned');
+  const pems = await selfsigned.generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     algorithm: 'sha256',
     extensions: [

@@ -1,5 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
-import path from 'node:path';
+import { packageFile } from '../../package-file.js';
 import type { ServingOptions } from '../serving-options.js';
 import { errorOf, type ToPrimary, type ToWorker } from './messages.js';
 
@@ -115,7 +115,7 @@ export class WorkerProcess {
 export function prepareWorkers(): void {
   cluster.schedulingPolicy = cluster.SCHED_RR;
   // Structured clones: keys of the ring arrive as bytes, and what is undefined stays so.
-  cluster.setupPrimary({ exec: path.join(import.meta.dirname, 'worker.js'), args: [], serialization: 'advanced' });
+  cluster.setupPrimary({ exec: packageFile('dist/proxy/workers/worker.js'), args: [], serialization: 'advanced' });
 }
 
 /** The keys go by the channel: an environment can be read by others, and lasts as long as the process. */

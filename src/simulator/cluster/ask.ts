@@ -17,8 +17,8 @@ export async function ask(
   body?: unknown,
 ): Promise<Answer> {
   // Loaded here: whoever only wants the names of the members, as every command line does, needs no client.
-  const { request } = await import('undici');
-  const response = await request(url, {
+  const { default: undici } = await import('undici');
+  const response = await undici.request(url, {
     method,
     reset: true,
     signal: AbortSignal.timeout(withinMs),

@@ -1,10 +1,10 @@
-import path from 'node:path';
+import { packageFile } from '../../package-file.js';
 import { type StoreUrls, storeAddresses, storeAddressNames } from '../../store-addresses.js';
 import { answersOk, ask } from './ask.js';
 import type { Counts } from './cluster.js';
 import type { ProcessSpec } from './process-member.js';
 
-const shop = path.resolve(import.meta.dirname, '../../backends/shop.js');
+const shop = packageFile('dist/backends/shop.js');
 
 export interface BackendOptions {
   readonly name: string;

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import path from 'node:path';
+import { packageFile } from '../../package-file.js';
 import { quitFamily, signalGroup, strike } from './process-family.js';
 
-const program = path.join(import.meta.dirname, 'janitor-process.js');
+const program = packageFile('dist/simulator/cluster/janitor-process.js');
 
 /** Everything that this process has started or made and not yet ended or removed. A family is a process whose children
  * serve too, and which ends with them at SIGQUIT; a group is whatever a command has started. */

@@ -1,9 +1,9 @@
-import path from 'node:path';
 import type { ModeName } from '../../modes.js';
+import { packageFile } from '../../package-file.js';
 import { answersOk } from './ask.js';
 import type { ProcessSpec } from './process-member.js';
 
-const cli = path.resolve(import.meta.dirname, '../../cli.js');
+const cli = packageFile('dist/cli.js');
 
 /** What the proxy under test is started with; what is absent is left to its own defaults. Durations are milliseconds. */
 export interface ProxySpec {

@@ -6,8 +6,8 @@ export const answerWithinMs = 1_000;
 /** `use` with a connection of its own, to a port of the loopback; rejects when an answer takes longer than a second. */
 export async function withRedis<T>(port: number, use: (redis: Redis) => Promise<T>): Promise<T> {
   // Only when it is wanted: it is by far the largest thing that this part of the program would load.
-  const { Redis: Client } = await import('ioredis');
-  const redis = new Client(port, '127.0.0.1', {
+  const { default: ioredis } = await import('ioredis');
+  const redis = new ioredis.Redis(port, '127.0.0.1', {
     enableReadyCheck: false,
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
