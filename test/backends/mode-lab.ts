@@ -1,5 +1,5 @@
 import { formatKeyRing, generateKeyRing } from '#src/key-ring.js';
-import { type Mode, type ModeName, modeNames, modes } from '#src/modes.js';
+import { type Mode, type ModeName, modes } from '#src/modes.js';
 import type { StoreCapabilities } from '#src/sessions/session-store.js';
 import type { StrategyCapabilities } from '#src/sessions/session-strategy.js';
 import { stores } from '#src/sessions/stores/registry.js';
@@ -22,9 +22,6 @@ export interface ModeLab {
   settings(backend: string, keys?: Settings): Settings;
   stop(): Promise<void>;
 }
-
-/** Any backend serves anyone. */
-export const sharedModes: readonly ModeName[] = modeNames.filter(mode => !modes[mode].affinity);
 
 /** What the strategy of a mode promises on the store of that mode. */
 export function promisedBy(mode: ModeName): StrategyCapabilities {

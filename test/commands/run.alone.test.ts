@@ -48,7 +48,7 @@ async function runScenario(file: string, ...args: readonly string[]): Promise<Fi
 
 /** Where there is something to see; all modes of all scenarios would take longer than anybody waits. Each mode under a
  * store that hangs or comes back empty is in store-outages.test.ts, every fault by itself in faults.test.ts; that no
- * shared mode loses a session to a killed backend is in shop-modes.test.ts. */
+ * shared mode loses a session to a killed backend is in shared-sessions.contract.ts. */
 const shipped: Readonly<Record<string, readonly ModeName[]>> = {
   'kill-one': ['sticky', 'sealed'],
   'redis-failover': ['redis'],

@@ -1,49 +1,16 @@
 import { rm, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { expect } from 'chai';
 import { formatKeyRing, generateKeyRing, type KeyRing } from '#src/key-ring.js';
-import { type ModeName, modeNames, modes } from '#src/modes.js';
-import { freshDirectory } from './accounts/with-directory.js';
-import { type ModeLab, promisedBy, startModeLab } from './mode-lab.js';
+import { type ModeName, modes } from '#src/modes.js';
+import { promisedBy } from './mode-lab.js';
+import type { Keyed, TwoBackends } from './two-backends.js';
 import { itemsOf, until, Visitor } from './visitor.js';
-import { type ShopProcess, startShop } from './with-shop.js';
-
-/** A shop that has its key ring from a file of its own. */
-interface Keyed {
-  readonly shop: ShopProcess;
-  readonly file: string;
-}
 
 const shopperCount = 4;
 
-describe('shop: the key ring', () => {
-  for (const mode of modeNames) describe(mode, () => keyRing(mode));
-});
-
-function keyRing(mode: ModeName): void {
-  let lab: ModeLab;
-  let keys: Awaited<ReturnType<typeof freshDirectory>>;
-  let one: Keyed;
-  let two: Keyed;
-
-  before(async () => {
-    [lab, keys] = await Promise.all([startModeLab(mode), freshDirectory()]);
-    [one, two] = await Promise.all([start('backend-1'), start('backend-2')]);
-  });
-
-  after(async () => {
-    for (const { shop } of [one, two]) shop.signal('SIGKILL');
-    await Promise.all([one.shop.ended, two.shop.ended]);
-    await Promise.all([lab.stop(), keys.remove()]);
-  });
-
-  async function start(name: string): Promise<Keyed> {
-    const file = path.join(keys.directory, name);
-    await writeFile(file, formatKeyRing(fresh(1)));
-    return { file, shop: await startShop(lab.settings(name, { SHOP_SECRETS_FILE: file })) };
-  }
-
-  it('shows the ids of its keys and no key, and takes another ring at SIGHUP', async () => {
+export function keyRing(mode: ModeName, pair: () => TwoBackends): void {
+  it('key ring: shows the ids of its keys and no key, and takes another ring at SIGHUP', async () => {
+    const { one } = pair();
     const ring = fresh(3);
     await give(one, ring);
     const { json } = await new Visitor(one.shop.url).get('/stats');
@@ -53,7 +20,8 @@ function keyRing(mode: ModeName): void {
     }
   });
 
-  it('keeps the ring that it has while the file holds no other, and says so in one line', async () => {
+  it('key ring: keeps the one that it has while the file holds no other, and says so in one line', async () => {
+    const { one } = pair();
     const ring = fresh(1);
     await give(one, ring);
     const anna = await new Visitor(one.shop.url).logIn('anna');
@@ -69,6 +37,7 @@ function keyRing(mode: ModeName): void {
   });
 
   it(`another ring: ${isSigned(mode) ? 'every cookie is forged, and cleared' : 'nobody notices'}`, async () => {
+    const { one } = pair();
     const anna = await new Visitor(one.shop.url).logIn('anna');
     await anna.add('tea');
     const former = new Visitor(one.shop.url, anna.cookie);
@@ -85,6 +54,7 @@ function keyRing(mode: ModeName): void {
 
   if (isSigned(mode)) {
     it('a key that writes before every backend can read it logs out whoever is served by another one', async () => {
+      const { one, two } = pair();
       const old = fresh(1);
       await give(two, old);
       await give(one, [...fresh(1), ...old]);
@@ -99,6 +69,7 @@ function keyRing(mode: ModeName): void {
   // Where no key makes the cookie, it is the same whoever comes first.
   for (const isReversed of isSigned(mode) ? [false, true] : [false]) {
     it(`rotation under load, backend-${isReversed ? 2 : 1} first: nobody is logged out, nothing is lost`, async () => {
+      const { one, two } = pair();
       const backends = isReversed ? [two, one] : [one, two];
       const [old, next] = [fresh(1), fresh(1)];
       for (const backend of backends) await give(backend, old);
