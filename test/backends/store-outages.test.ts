@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type ModeName, modeNames, modes } from '#src/modes.js';
 import type { RedisServer } from '../sessions/with-redis.js';
-import { promisedBy, promisedByStore, startModeLab } from './mode-lab.js';
+import { type ModeLab, promisedBy, promisedByStore, startModeLab } from './mode-lab.js';
 import { type Answer, until, Visitor } from './visitor.js';
 import { type ShopProcess, withShop } from './with-shop.js';
 
@@ -19,18 +19,13 @@ interface Outage {
   readonly cara: Visitor;
 }
 
-describe('shop: the store of the sessions is out', () => {
+describe('shop: the store of the sessions is out', function () {
+  this.timeout(40_000);
+
   const concerned = modeNames.filter(mode => modes[mode].store !== 'memory');
 
-  for (const mode of concerned) {
-    it(`${mode}: down: ${said(mode)}; back again: served without a restart`, () => withOutage(mode, diesAndComesBack));
-  }
-
-  describe(`hangs for ${hangMs / 1_000} s, every answer comes within ${answerMsMax / 1_000}, and it resumes by itself`, () =>
-    allAtOnce(concerned, said, mode => withOutage(mode, hangsAndResumes)));
-
-  describe('not there at boot', () =>
-    allAtOnce(concerned, () => 'boots all the same, says so, and ends when asked to', bootsWithout));
+  describe(`hangs for ${hangMs / 1_000} s, every answer comes within ${answerMsMax / 1_000}, and it resumes by itself; dies, and is used again without a restart when it is back; is not there at boot, and the shop boots all the same, says so, and ends when asked to`, () =>
+    allAtOnce(concerned, said, goesThroughAll));
 });
 
 /** One test for each, all begun at the same time: most of it is waiting, and takes each as long. Tried again alone. */
@@ -67,25 +62,30 @@ function said(mode: ModeName): string {
   return isInStore(mode) ? '503 and the cookie kept' : 'sessions go on, logging in and out is a 503';
 }
 
-async function withOutage(mode: ModeName, work: (outage: Outage, mode: ModeName) => Promise<void>): Promise<void> {
+/** One after the other on one server: to start it takes longer than to look at what comes of it. */
+async function goesThroughAll(mode: ModeName): Promise<void> {
   const lab = await startModeLab(mode);
   const { server } = lab;
   try {
     if (server === undefined) throw new Error(`mode ${mode} has no server that could be out`);
     await withShop(lab.settings('backend-1'), async shop => {
-      const anna = await new Visitor(shop.url).logIn('anna');
-      await anna.add('tea');
-      const cara = await new Visitor(shop.url).logIn('cara');
-      await work({ shop, server, anna, cara }, mode);
+      await hangsAndResumes({ shop, server, ...(await shoppers(shop)) }, mode);
+      await diesAndComesBack({ shop, server, ...(await shoppers(shop)) }, mode);
     });
   } finally {
     await lab.stop();
   }
+  await bootsWithout(lab);
 }
 
-async function bootsWithout(mode: ModeName): Promise<void> {
-  const lab = await startModeLab(mode);
-  await lab.stop();
+async function shoppers({ url }: ShopProcess): Promise<Pick<Outage, 'anna' | 'cara'>> {
+  const anna = await new Visitor(url).logIn('anna');
+  await anna.add('tea');
+  return { anna, cara: await new Visitor(url).logIn('cara') };
+}
+
+/** The servers have ended, and their port refuses. */
+async function bootsWithout(lab: ModeLab): Promise<void> {
   await withShop(lab.settings('backend-1'), async shop => {
     expect((await new Visitor(shop.url).get('/health')).json).to.include({ status: 'ready', store: 'down' });
     expectUnavailable(await logIn(shop));
