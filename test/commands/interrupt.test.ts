@@ -1,25 +1,38 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { root, withHoldfast } from './holdfast.js';
+import { type Holdfast, withHoldfast } from './holdfast.js';
 
-const scenario = (name: string) => path.join(root, `scenarios/${name}.yaml`);
+/** One backend is enough to be struck, and to be left behind; the fault lasts longer than anybody waits here. */
+const scenario = (id: string, fault: 'hang' | 'kill', target: string) => `
+name: interrupted
+why: What is left when it does not come to its end.
+modes: [redis, postgres]
+system: { backends: { count: 1 } }
+users: { arrivals: { rate: 10/s, for: 1s }, think: { median: 250ms, p95: 1s }, timeout: 1s }
+phases: { warmup: 300ms, baseline: 300ms, faults: 20s, recovery: 300ms, quiesce: 100ms }
+faults: [{ id: ${id}, at: 100ms, do: ${fault}, target: ${target}, for: 15s }]
+expect: { any: [users.identitySwapped == 0] }
+`;
+const hang = scenario('hang', 'hang', 'backend-1');
+const outage = scenario('outage', 'kill', 'postgres');
 
 /** Where in the run the Ctrl-C comes: right when this line of progress is seen. Every phase: simulate.test.ts. */
 const moments = [
-  { at: 'warmup', file: 'kill-one' },
-  { at: 'fault hang confirmed', file: 'hang-one' },
-  { at: 'starting', file: 'postgres-outage', mode: 'postgres' },
-  { at: 'fault outage confirmed', file: 'postgres-outage', mode: 'postgres' },
+  { at: 'warmup', text: hang, mode: 'redis' },
+  { at: 'fault hang confirmed', text: hang, mode: 'redis' },
+  { at: 'starting', text: outage, mode: 'postgres' },
+  { at: 'fault outage confirmed', text: outage, mode: 'postgres' },
 ];
 
 describe('Ctrl-C', function () {
   this.timeout(40_000);
 
-  for (const { at, file, mode = 'redis' } of moments) {
-    it(`at "${at}" of ${file}: exit 130, healed, nothing left`, () =>
-      withHoldfast(['run', scenario(file), '--mode', mode], async holdfast => {
+  for (const { at, text, mode } of moments) {
+    it(`at "${at}" in ${mode}: exit 130, healed, nothing left`, () =>
+      withRun(text, mode, async holdfast => {
         await holdfast.sees(at);
         holdfast.child.kill('SIGINT');
         expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
@@ -30,7 +43,7 @@ describe('Ctrl-C', function () {
   }
 
   it('twice: ends at once, and leaves nothing', () =>
-    withHoldfast(['run', scenario('hang-one'), '--mode', 'redis'], async holdfast => {
+    withRun(hang, 'redis', async holdfast => {
       await holdfast.sees('fault hang confirmed');
       holdfast.child.kill('SIGINT');
       await holdfast.sees('stopping');
@@ -42,7 +55,7 @@ describe('Ctrl-C', function () {
     }));
 
   it('kill -9 of the command: its children and its temporary folder go all the same', () =>
-    withHoldfast(['run', scenario('hang-one'), '--mode', 'redis'], async holdfast => {
+    withRun(hang, 'redis', async holdfast => {
       await holdfast.sees('fault hang confirmed');
       holdfast.child.kill('SIGKILL');
       await holdfast.ended();
@@ -59,3 +72,14 @@ describe('Ctrl-C', function () {
       expect(await holdfast.temporaryFiles()).to.deep.equal([]);
     }));
 });
+
+async function withRun(text: string, mode: string, work: (holdfast: Holdfast) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-scenario-'));
+  try {
+    const file = path.join(folder, 'interrupted.yaml');
+    await writeFile(file, text);
+    await withHoldfast(['run', file, '--mode', mode], work);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
