@@ -3,6 +3,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { attacks } from '#src/attacks/attacks/registry.js';
 import { withHoldfast } from './holdfast.js';
+import { commandLine } from './in-process.js';
 
 /** The part of the JSON contract that these tests read. */
 interface Result {
@@ -54,16 +55,16 @@ describe('holdfast attack', function () {
       expect(await holdfast.temporaryFiles()).to.deep.equal([]);
     }));
 
-  it('unknown names are answered with the nearest one: exit 3', async () => {
-    await withHoldfast(['attack', '--attack', 'fixatoin'], async holdfast => {
-      expect(await holdfast.ended()).to.equal(3);
-      expect(holdfast.output.stderr).to.match(/unknown attack "fixatoin". Did you mean "fixation"\?/);
+  for (const [args, message] of [
+    [['--attack', 'fixatoin'], 'unknown attack "fixatoin". Did you mean "fixation"?'],
+    [['--mode', 'reddis'], 'unknown mode "reddis". Did you mean "redis"?'],
+  ] as const)
+    it(`${args.join(' ')} is answered with the nearest name: exit 3`, async () => {
+      const { code, stderr, left } = await commandLine(['attack', ...args]);
+      expect(code).to.equal(3);
+      expect(stderr).to.include(message);
+      expect(left).to.deep.equal([]);
     });
-    await withHoldfast(['attack', '--mode', 'reddis'], async holdfast => {
-      expect(await holdfast.ended()).to.equal(3);
-      expect(holdfast.output.stderr).to.match(/unknown mode "reddis". Did you mean "redis"\?/);
-    });
-  });
 
   it('has an attack for every requirement that sessions are held to', () => {
     const covered = new Set(Object.values(attacks).flatMap(({ asvs }) => asvs));

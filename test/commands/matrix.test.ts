@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import { withHoldfast } from './holdfast.js';
+import { commandLine } from './in-process.js';
 
 describe('holdfast matrix', function () {
   this.timeout(60_000);
@@ -39,10 +40,11 @@ describe('holdfast matrix', function () {
     [['--at-once', '0'], 'expected a whole number from 1 to 32'],
     [['--faults', 'eviction', '--modes', 'jwt'], 'is written for jwt'],
   ] as const) {
-    it(`${args.join(' ')}: exit 3, and why`, () =>
-      withHoldfast(['matrix', ...args], async holdfast => {
-        expect(await holdfast.ended()).to.equal(3);
-        expect(holdfast.output.stderr).to.include(message);
-      }));
+    it(`${args.join(' ')}: exit 3, and why`, async () => {
+      const said = await commandLine(['matrix', ...args]);
+      expect(said.code).to.equal(3);
+      expect(said.stderr).to.include(message);
+      expect(said.left).to.deep.equal([]);
+    });
   }
 });

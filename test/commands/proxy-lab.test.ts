@@ -55,7 +55,7 @@ async function withLab(
   browser: Browser,
   work: (lab: Holdfast, page: Page) => Promise<void>,
 ): Promise<void> {
-  const args = ['proxy', '--mode', mode, '--backends', '3', '--port', '0', '--admin-port', '0'];
+  const args = ['proxy', '--mode', mode, '--backends', '2', '--port', '0', '--admin-port', '0'];
   await withHoldfast([...args, '--health-interval', '300ms'], async lab => {
     await lab.sees('Ctrl-C here stops everything');
     const [, url = ''] = /open (http:\S+) in a browser/.exec(lab.output.stdout) ?? [];
