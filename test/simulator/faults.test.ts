@@ -25,13 +25,11 @@ const apart = ['scale-out', 'scale-in', 'flap', 'errors', 'block', 'clock-skew']
 /** Those of stores alone have a lab of their own: store-clusters.test.ts. */
 const ofStores = ({ targets: kinds }: FaultEntry) => kinds.every(kind => kind === 'store');
 
-/** One cluster for the whole of a test; nothing of it is left. */
-function lab(use: (cluster: Cluster) => Promise<void>): () => Promise<void> {
-  return () => leavingNothing(() => withCluster(spec, use));
-}
+/** A test with the cluster of the suite. */
+type InLab = (use: (cluster: Cluster) => Promise<void>) => () => Promise<void>;
 
 /** One cluster for all tests of a suite, each of which leaves it whole; nothing of it is left after the last. */
-function oneLab(): typeof lab {
+function oneLab(): InLab {
   let cluster: Cluster | undefined;
   let release = (): void => undefined;
   let whole: Promise<void> | undefined;
@@ -69,9 +67,19 @@ async function expectWhole(cluster: Cluster): Promise<void> {
   expect(states).to.have.members(['backend-1 ready', 'backend-2 ready']);
 }
 
-describe('faults: every one of the registry', () => {
+describe('faults', function () {
+  this.timeout(30_000);
   const lab = oneLab();
 
+  describe('every one of the registry', () => everyOne(lab));
+  describe('what must not be confirmed', () => notConfirmed(lab));
+  describe('a backend that goes on, badly', () => goingOnBadly(lab));
+  describe('a pool that grows and shrinks', growsAndShrinks);
+  describe('what they leave while they last', () => whatTheyLeave(lab));
+  describe('their schedule', () => schedule(lab));
+});
+
+function everyOne(lab: InLab): void {
   for (const [name, entry] of Object.entries(faults).filter(([name]) => !apart.includes(name)))
     for (const role of ofStores(entry) ? [] : entry.targets.filter(isRole))
       it(
@@ -97,11 +105,9 @@ describe('faults: every one of the registry', () => {
       expect(roles).to.not.be.empty;
     }
   });
-});
+}
 
-describe('faults: what must not be confirmed', () => {
-  const lab = oneLab();
-
+function notConfirmed(lab: InLab): void {
   for (const name of ['kill', 'hang'])
     it(
       `a ${name} of what was dead before`,
@@ -150,9 +156,9 @@ describe('faults: what must not be confirmed', () => {
       await expectWhole(cluster);
     }),
   );
-});
+}
 
-describe('faults: a backend that goes on, badly', () => {
+function goingOnBadly(lab: InLab): void {
   const wide = { ...spec, backends: { count: 2, env: { SHOP_LAB: '1' } } };
   const me = async (cluster: Cluster) =>
     (await ask('GET', `http://127.0.0.1:${cluster.member('backend-2').port}/me`, 2_000)).status;
@@ -235,9 +241,9 @@ describe('faults: a backend that goes on, badly', () => {
       expect(member.pid).to.equal(pid);
     }),
   );
-});
+}
 
-describe('faults: a pool that grows and shrinks', () => {
+function growsAndShrinks(): void {
   it('has a spare that nobody runs, starts it, ends another for good, and brings that back', () =>
     leavingNothing(() =>
       withCluster({ ...spec, backends: { count: 2, spare: 1, env: {} } }, async cluster => {
@@ -269,11 +275,9 @@ describe('faults: a pool that grows and shrinks', () => {
     expect(await fault.confirm(cluster)).to.equal(seen);
     await fault.heal(cluster);
   }
-});
+}
 
-describe('faults: what they leave while they last', () => {
-  const lab = oneLab();
-
+function whatTheyLeave(lab: InLab): void {
   it(
     'a kill leaves a port that refuses, then another process',
     lab(async cluster => {
@@ -319,11 +323,9 @@ describe('faults: what they leave while they last', () => {
       expect(await isStopped(pid)).to.equal(false);
     }),
   );
-});
+}
 
-describe('faults: their schedule', () => {
-  const lab = oneLab();
-
+function schedule(lab: InLab): void {
   const kill = { id: 'one', trigger: { atMs: 50 }, do: 'kill', target: 'backend-1', forMs: 100 } satisfies FaultSpec;
 
   it(
@@ -392,4 +394,4 @@ describe('faults: their schedule', () => {
       expect(edges.at(-1)).to.equal('one not-healed');
     }),
   );
-});
+}
