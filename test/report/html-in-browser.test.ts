@@ -205,11 +205,18 @@ describe('the html report in a real browser', function () {
   });
 });
 
+/** Most tests look at the same one. */
+let written: string | undefined;
+function usualReport(): string {
+  written ??= reporters.html.report(sampleRuns(), { colour: false });
+  return written;
+}
+
 async function withReport(browser: Browser, look: Look, use: (opened: Opened) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-report-'));
   try {
     const file = path.join(folder, 'report.html');
-    const text = reporters.html.report(look.runs ?? sampleRuns(), { colour: false });
+    const text = look.runs === undefined ? usualReport() : reporters.html.report(look.runs, { colour: false });
     await writeFile(file, text);
     const { colorScheme = 'light', width = 1200, javaScriptEnabled = true } = look;
     const page = await browser.newPage({ colorScheme, javaScriptEnabled, viewport: { width, height: 900 } });
