@@ -9,6 +9,7 @@ import { isOpenToAll, temporaryBase } from '#src/simulator/cluster/open-to-all.j
 import { eventually, isGone, isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
 import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
 import { findPrograms, userForPostgres } from '#src/simulator/cluster/stores/postgres/programs.js';
+import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { LabError } from '#src/simulator/errors.js';
 import { faults } from '#src/simulator/faults/registry.js';
 import { sql, withClient } from '../sessions/with-postgres.js';
@@ -61,6 +62,29 @@ describe('cluster: a PostgreSQL', () => {
       expect(await allGone(all)).to.equal(true);
       expect(all.flatMap(sharedSegmentsOf)).to.deep.equal([]);
     }));
+
+  it('has a password of its own: that of another lab opens nothing', () =>
+    leavingNothing(() =>
+      withCluster(spec, first =>
+        withCluster(spec, async second => {
+          const [one, other] = [new URL(addressOf(first).url), new URL(addressOf(second).url)];
+          expect(await sql({ url: other.href }, 'SELECT 7 AS n')).to.deep.equal([{ n: 7 }]);
+          other.password = one.password;
+          const refused = await sql({ url: other.href }, 'SELECT 1').catch((error: Error) => error.message);
+          expect(refused).to.match(/password authentication failed/);
+        }),
+      ),
+    ));
+
+  it('does not wait for its disk where the scenario says so', () =>
+    leavingNothing(() =>
+      withCluster({ ...spec, storesSpec: { ...plainStores, postgres: { commit: 'asynchronous' } } }, async cluster => {
+        const address = addressOf(cluster);
+        expect(await sql(address, 'SHOW synchronous_commit')).to.deep.equal([{ synchronous_commit: 'off' }]);
+        expect(await sql(address, 'SHOW wal_writer_delay')).to.deep.equal([{ wal_writer_delay: '1s' }]);
+        expect(await sql(address, 'SHOW fsync')).to.deep.equal([{ fsync: 'on' }]);
+      }),
+    ));
 
   it('that is killed dies with all its children, and comes back on its port with what it had acknowledged', () =>
     leavingNothing(() =>
@@ -115,7 +139,7 @@ describe('cluster: a PostgreSQL', () => {
 
   it('leaves nothing when the lab is interrupted while it starts, at whatever moment', () =>
     leavingNothing(async () => {
-      for (const afterMs of [0, 60, 200, 450, 800]) {
+      for (const afterMs of [0, 60, 120, 180, 240, 300, 450, 800]) {
         const interruption = new AbortController();
         setTimeout(() => interruption.abort(), afterMs);
         const starting = startCluster(

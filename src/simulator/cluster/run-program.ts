@@ -14,6 +14,8 @@ export interface ProgramRun {
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
   readonly user: SystemUser | undefined;
+  /** What it reads; nothing when absent. */
+  readonly input?: string;
 }
 
 /** Resolves when it ended well; rejects with `LabError` and its last words when not, or when it was stopped. */
@@ -21,15 +23,17 @@ export type RunProgram = (run: ProgramRun) => Promise<void>;
 
 /** Runs it as guarded as a member of the lab: it outlives neither `stop` nor, with a janitor, this process. */
 export async function runProgram(run: ProgramRun, stop: AbortSignal, janitor?: Janitor): Promise<void> {
-  const { command, args, env, directory, user } = run;
+  const { command, args, env, directory, user, input = '' } = run;
   stop.throwIfAborted();
   const child = spawn(command, args, {
     ...user,
     cwd: directory,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
     env: { ...process.env, ...env },
   });
+  // One that ends without reading it says itself how it ended.
+  child.stdin.on('error', () => undefined).end(input);
   const lastLines = new LastLines(10, [child.stdout, child.stderr]);
   const { pid } = child;
   const end = () => pid !== undefined && signalFamily(pid, 'SIGKILL');

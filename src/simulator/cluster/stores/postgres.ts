@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chown, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chown } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { LabError } from '../../errors.js';
@@ -9,12 +9,8 @@ import { isOpenToAll } from '../open-to-all.js';
 import type { ProcessSpec, SystemUser } from '../process-member.js';
 import type { RunProgram } from '../run-program.js';
 import { alone, type StorePlace, type StoreServer } from '../store-server.js';
-import type { PostgresSpec } from '../stores-spec.js';
+import { env, makeEmptyDatabase, role } from './postgres/empty-database.js';
 import { findPrograms, type Programs, userForPostgres } from './postgres/programs.js';
-
-const role = 'holdfast';
-/** Its messages in English and its times in no zone of ours, whatever the user's own settings are. */
-const env = { LC_ALL: 'C', TZ: 'UTC' };
 
 /**
  * What differs from the defaults. Everything that makes it durable is on: a transaction that was acknowledged survives
@@ -43,30 +39,28 @@ const settings = {
 const asynchronous = { synchronous_commit: 'off', wal_writer_delay: '1s', wal_writer_flush_after: '64MB' };
 
 interface Home {
+  readonly programs: Programs;
   readonly directory: string;
   readonly user: SystemUser | undefined;
-  readonly commit: PostgresSpec['commit'];
 }
 
-/** Makes an empty database. Its only role has a random password: who may log in as it may run programs. */
-async function initialise(programs: Programs, { directory, user, commit }: Home, password: string, run: RunProgram) {
-  const passwordFile = path.join(directory, 'password');
-  await writeFile(passwordFile, password, { mode: 0o600 });
-  if (user !== undefined) await Promise.all([directory, passwordFile].map(each => chown(each, user.uid, user.gid)));
-  const args = [
-    ...['--pgdata', path.join(directory, 'data'), '--username', role, '--pwfile', passwordFile],
-    ...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions'],
-    ...Object.entries({ ...settings, ...(commit === 'asynchronous' ? asynchronous : {}) }).flatMap(([name, value]) => [
-      '--set',
-      `${name}=${value}`,
-    ]),
-  ];
-  await run({ command: path.join(programs, 'bin/initdb'), args, env, directory, user });
-  await rm(passwordFile);
+/** Its only role has a random password: who may log in as it may run programs. Said on the input, where nobody else can
+ * read it, to a server that listens to nothing else. */
+async function setPassword({ programs, directory, user }: Home, password: string, run: RunProgram): Promise<void> {
+  const data = path.join(directory, 'data');
+  const args = ['--single', '-c', 'exit_on_error=on', '-D', data, 'postgres'];
+  const input = `ALTER ROLE ${role} PASSWORD '${password}'\n`;
+  await run({ command: path.join(programs, 'bin/postgres'), args, env, directory, user, input });
 }
 
-/** For example `{ postgres: '18.4' }`, from "postgres (PostgreSQL) 18.4". */
-async function versionOf(programs: Programs): Promise<Record<string, string>> {
+/** The later of two lines counts. */
+async function addSettings(directory: string, added: Readonly<Record<string, string>>): Promise<void> {
+  const lines = Object.entries(added).map(([name, value]) => `${name} = '${value}'\n`);
+  await appendFile(path.join(directory, 'data/postgresql.conf'), lines.join(''));
+}
+
+/** For example "18.4", from "postgres (PostgreSQL) 18.4". */
+async function versionOf(programs: Programs): Promise<string> {
   const asked = promisify(execFile)(path.join(programs, 'bin/postgres'), ['--version'], { timeout: 5_000 });
   const { stdout } = await asked.catch(({ message }: Error) => {
     // They are linked to the GNU C library: where there is another one, they cannot even be loaded.
@@ -74,7 +68,7 @@ async function versionOf(programs: Programs): Promise<Record<string, string>> {
       `The programs of PostgreSQL do not run here; --postgres-url names a server of yours.\n${message}`,
     );
   });
-  return { postgres: /\d[\d.]*/.exec(stdout)?.[0] ?? stdout.trim() };
+  return /\d[\d.]*/.exec(stdout)?.[0] ?? stdout.trim();
 }
 
 function specOf(programs: Programs, port: number, directory: string, user: SystemUser | undefined): ProcessSpec {
@@ -121,10 +115,14 @@ export const postgres: StoreServer = {
       throw new LabError(`${above}: ${why}`);
     }
     const programs = await findPrograms(user, directory);
+    const version = await versionOf(programs);
+    const home = { programs, directory, user };
+    if (user !== undefined) await chown(directory, user.uid, user.gid);
+    await makeEmptyDatabase({ ...home, version, settings, run });
+    if (spec.postgres.commit === 'asynchronous') await addSettings(directory, asynchronous);
     const password = randomBytes(24).toString('base64url');
-    const versions = await versionOf(programs);
-    await initialise(programs, { directory, user, commit: spec.postgres.commit }, password, run);
+    await setPassword(home, password, run);
     const url = (seen: typeof portOf) => `postgresql://${role}:${password}@127.0.0.1:${seen('postgres')}/postgres`;
-    return { steps: [[specOf(programs, port, directory, user)]], url, versions };
+    return { steps: [[specOf(programs, port, directory, user)]], url, versions: { postgres: version } };
   },
 };

@@ -26,6 +26,11 @@ export async function findPrograms(
   return copy;
 }
 
+/** For what is made once with these programs: `node_modules/.cache`, as is the custom. */
+export function archiveFolder(programs: Programs = installed()): string {
+  return path.resolve(programs, '../../../.cache/holdfast');
+}
+
 /** Undefined where we may run PostgreSQL ourselves. It refuses to be root, and must be somebody whom the system knows. */
 export function userForPostgres(): SystemUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
