@@ -13,7 +13,7 @@ import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { LabError } from '#src/simulator/errors.js';
 import { faults } from '#src/simulator/faults/registry.js';
 import { sql, withClient } from '../sessions/with-postgres.js';
-import { leavingNothing, processes, quickProxy, sharedSegmentsOf, withCluster } from './processes.js';
+import { leavingNothing, oneLab, processes, quickProxy, sharedSegmentsOf, withCluster } from './processes.js';
 
 const spec: ClusterSpec = { mode: 'postgres', backends: { count: 1, env: {} }, stores: ['postgres'] };
 
@@ -86,9 +86,12 @@ describe('cluster: a PostgreSQL', () => {
       }),
     ));
 
-  it('that is killed dies with all its children, and comes back on its port with what it had acknowledged', () =>
-    leavingNothing(() =>
-      withCluster({ ...spec, proxy: quickProxy }, async cluster => {
+  describe('in one lab', () => {
+    const lab = oneLab({ ...spec, proxy: quickProxy });
+
+    it(
+      'that is killed dies with all its children, and comes back on its port with what it had acknowledged',
+      lab(async cluster => {
         const [kill, address, before] = [fault('kill'), addressOf(cluster), family(cluster)];
         await sql(address, 'CREATE TABLE kept AS SELECT 7 AS n');
         await kill.inject(cluster);
@@ -97,13 +100,14 @@ describe('cluster: a PostgreSQL', () => {
         await kill.heal(cluster);
         expect(await allGone(before)).to.equal(true);
         expect(await sql(address, 'SELECT n FROM kept')).to.deep.equal([{ n: 7 }]);
+        await sql(address, 'DROP TABLE kept');
         await kill.heal(cluster);
       }),
-    ));
+    );
 
-  it('can be killed and started again at once, again and again', () =>
-    leavingNothing(() =>
-      withCluster(spec, async cluster => {
+    it(
+      'can be killed and started again at once, again and again',
+      lab(async cluster => {
         const member = cluster.member('postgres');
         for (let round = 0; round < 2; round++) {
           member.signal('SIGKILL');
@@ -112,11 +116,11 @@ describe('cluster: a PostgreSQL', () => {
         }
         expect(await member.answers(1_000)).to.equal(true);
       }),
-    ));
+    );
 
-  it('that hangs answers nobody, not even over the connections that it has; then it goes on where it was', () =>
-    leavingNothing(() =>
-      withCluster({ ...spec, proxy: quickProxy }, async cluster => {
+    it(
+      'that hangs answers nobody, not even over the connections that it has; then it goes on where it was',
+      lab(async cluster => {
         const hang = fault('hang');
         const before = family(cluster);
         await withClient(addressOf(cluster), async client => {
@@ -135,7 +139,8 @@ describe('cluster: a PostgreSQL', () => {
         });
         await hang.heal(cluster);
       }),
-    ));
+    );
+  });
 
   it('leaves nothing when the lab is interrupted while it starts, at whatever moment', () =>
     leavingNothing(async () => {

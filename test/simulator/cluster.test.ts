@@ -12,7 +12,7 @@ import { startCluster } from '#src/simulator/cluster/start-cluster.js';
 import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { withRedis } from '../sessions/with-redis.js';
-import { isRunning, leavingNothing, program, quickProxy, withCluster } from './processes.js';
+import { isRunning, leavingNothing, oneLab, program, quickProxy, withCluster } from './processes.js';
 
 const never = new AbortController().signal;
 const ignore = (): void => undefined;
@@ -70,9 +70,26 @@ describe('cluster', () => {
       await cluster.stop();
     }));
 
-  it('starts a member again on the same port, as another process', () =>
-    leavingNothing(() =>
-      withCluster({ ...stores, stores: [], mode: 'sticky' }, async cluster => {
+  describe('two backends', () => {
+    const lab = oneLab({ ...stores, stores: [], mode: 'sticky' });
+
+    it(
+      'gives all backends one key ring in a file of its own and one directory for accounts',
+      lab(async cluster => {
+        const [one, two] = ['backend-1', 'backend-2'].map(name => environmentOf(cluster, name));
+        expect(one?.SHOP_SECRETS_FILE).to.equal(cluster.secretsFile).and.equal(two?.SHOP_SECRETS_FILE);
+        expect(one?.SHOP_ACCOUNTS)
+          .to.equal(two?.SHOP_ACCOUNTS)
+          .and.satisfy((folder: string) => statSync(folder).isDirectory());
+        const file = cluster.secretsFile ?? '';
+        expect(statSync(file).mode & 0o777).to.equal(0o600);
+        expect(parseKeyRing(readFileSync(file, 'utf8'))).to.have.length(1);
+      }),
+    );
+
+    it(
+      'starts a member again on the same port, as another process',
+      lab(async cluster => {
         const member = cluster.member('backend-1');
         const { pid, port } = member;
         member.signal('SIGKILL');
@@ -84,7 +101,15 @@ describe('cluster', () => {
         expect(member.pid).to.not.equal(pid);
         expect(await member.waitExit(10)).to.equal(undefined);
       }),
-    ));
+    );
+
+    it(
+      'names the members it has when asked for another',
+      lab(async cluster => {
+        expect(() => cluster.member('backend-9')).to.throw(LabError, 'backend-1');
+      }),
+    );
+  });
 
   it('gives memcached no more memory than it is told, and asks it what it evicted', () =>
     leavingNothing(() =>
@@ -109,13 +134,6 @@ describe('cluster', () => {
           expect((await member.counts())?.evictions).to.be.within(1, 40);
         },
       ),
-    ));
-
-  it('names the members it has when asked for another', () =>
-    leavingNothing(() =>
-      withCluster({ ...stores, stores: [], mode: 'sticky' }, async cluster => {
-        expect(() => cluster.member('backend-9')).to.throw(LabError, 'backend-1');
-      }),
     ));
 
   it('says why a backend does not boot, with its last words, and leaves nothing of the others', () =>
@@ -152,20 +170,6 @@ describe('cluster', () => {
         const client = new Redis(redis.url);
         expect(await client.ping()).to.equal('PONG');
         client.disconnect();
-      }),
-    ));
-
-  it('gives all backends one key ring in a file of its own and one directory for accounts', () =>
-    leavingNothing(() =>
-      withCluster({ ...stores, stores: [], mode: 'sticky' }, async cluster => {
-        const [one, two] = ['backend-1', 'backend-2'].map(name => environmentOf(cluster, name));
-        expect(one?.SHOP_SECRETS_FILE).to.equal(cluster.secretsFile).and.equal(two?.SHOP_SECRETS_FILE);
-        expect(one?.SHOP_ACCOUNTS)
-          .to.equal(two?.SHOP_ACCOUNTS)
-          .and.satisfy((folder: string) => statSync(folder).isDirectory());
-        const file = cluster.secretsFile ?? '';
-        expect(statSync(file).mode & 0o777).to.equal(0o600);
-        expect(parseKeyRing(readFileSync(file, 'utf8'))).to.have.length(1);
       }),
     ));
 

@@ -11,7 +11,7 @@ import { faults } from '#src/simulator/faults/registry.js';
 import type { FaultSpec } from '#src/simulator/scenario.js';
 import type { TargetKind } from '#src/simulator/targets.js';
 import { stage } from './fault-stage.js';
-import { leavingNothing, quickProxy, withCluster } from './processes.js';
+import { type InLab, leavingNothing, oneLab, quickProxy, withCluster } from './processes.js';
 
 const spec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], proxy: quickProxy } as const;
 const targets = { backend: 'backend-2', store: 'redis' } as const;
@@ -24,33 +24,6 @@ const apart = ['scale-out', 'scale-in', 'flap', 'errors', 'block', 'clock-skew']
 
 /** Those of stores alone have a lab of their own: store-clusters.test.ts. */
 const ofStores = ({ targets: kinds }: FaultEntry) => kinds.every(kind => kind === 'store');
-
-/** A test with the cluster of the suite. */
-type InLab = (use: (cluster: Cluster) => Promise<void>) => () => Promise<void>;
-
-/** One cluster for all tests of a suite, each of which leaves it whole; nothing of it is left after the last. */
-function oneLab(): InLab {
-  let cluster: Cluster | undefined;
-  let release = (): void => undefined;
-  let whole: Promise<void> | undefined;
-  before(
-    () =>
-      new Promise<void>((up, failed) => {
-        const untilReleased = (started: Cluster) =>
-          new Promise<void>(resolve => {
-            [cluster, release] = [started, resolve];
-            up();
-          });
-        whole = leavingNothing(() => withCluster(spec, untilReleased));
-        whole.catch(failed);
-      }),
-  );
-  after(() => {
-    release();
-    return whole;
-  });
-  return use => () => use(cluster ?? expect.fail('it did not start'));
-}
 
 function faultOf(name: string, target: string, options: Readonly<Record<string, unknown>> = {}): Fault {
   const entry = faults[name];
@@ -69,7 +42,7 @@ async function expectWhole(cluster: Cluster): Promise<void> {
 
 describe('faults', function () {
   this.timeout(30_000);
-  const lab = oneLab();
+  const lab = oneLab(spec);
 
   describe('every one of the registry', () => everyOne(lab));
   describe('what must not be confirmed', () => notConfirmed(lab));

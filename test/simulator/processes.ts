@@ -113,6 +113,33 @@ export async function withCluster<T>(spec: ClusterSpec, use: (cluster: Cluster) 
   }
 }
 
+/** A test with the cluster of the suite. */
+export type InLab = (use: (cluster: Cluster) => Promise<void>) => () => Promise<void>;
+
+/** One cluster for all tests of a suite, each of which leaves it whole; nothing of it is left after the last. */
+export function oneLab(spec: ClusterSpec): InLab {
+  let cluster: Cluster | undefined;
+  let release = (): void => undefined;
+  let whole: Promise<void> | undefined;
+  before(
+    () =>
+      new Promise<void>((up, failed) => {
+        const untilReleased = (started: Cluster) =>
+          new Promise<void>(resolve => {
+            [cluster, release] = [started, resolve];
+            up();
+          });
+        whole = leavingNothing(() => withCluster(spec, untilReleased));
+        whole.catch(failed);
+      }),
+  );
+  after(() => {
+    release();
+    return whole;
+  });
+  return use => () => use(cluster ?? expect.fail('it did not start'));
+}
+
 export const quickProxy = {
   health: { everyMs: 200, timeoutMs: 300, fall: 2, rise: 2 },
   policy: 'round-robin',
