@@ -67,7 +67,7 @@ const runShort = async (env: string, modes: readonly ModeName[]) =>
   runScenario(await written(short(env, '[]', nothingWrong.join('\n'))), '--mode', modes.join(','));
 
 describe('whole runs', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   const rows = Object.entries(shipped);
   let finished: Promise<Finished>[] = [];
 
