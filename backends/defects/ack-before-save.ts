@@ -16,8 +16,9 @@ function spoil(store: SessionStore): SessionStore {
   const save = async (id: string): Promise<void> => {
     const stored = await store.read(id);
     const late = unsaved.get(id);
-    unsaved.delete(id);
     if (stored !== undefined && late !== undefined) await store.replace(id, { ...late, version: stored.version + 1 });
+    if (unsaved.get(id) !== late) return save(id);
+    unsaved.delete(id);
   };
   return storeWith(store, {
     read: async id => {
@@ -25,7 +26,7 @@ function spoil(store: SessionStore): SessionStore {
       return stored && { ...stored, ...unsaved.get(id) };
     },
     replace: async (id, record) => {
-      if (!unsaved.has(id)) setTimeout(() => void save(id).catch(() => undefined), savedAfterMs);
+      if (!unsaved.has(id)) setTimeout(() => void save(id).catch(() => unsaved.delete(id)), savedAfterMs);
       unsaved.set(id, record);
       return 'saved';
     },
