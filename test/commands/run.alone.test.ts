@@ -5,7 +5,6 @@
 import path from 'node:path';
 import { expect } from 'chai';
 import { type ModeName, modeNames } from '#src/modes.js';
-import { fewAtOnce } from '../few-at-once.js';
 import { root } from './holdfast.js';
 import { type Finished, type Result, runScenario, short, written } from './ran.js';
 
@@ -27,28 +26,18 @@ function isDisturbed({ result, text }: Finished): boolean {
   return isInconclusive && /The driver itself was late|No processor was idle/.test(text);
 }
 
-/** A mode whose run was disturbed is run again, when nothing else is under way, and counts as it is then. */
-async function runsOf(
-  modes: readonly ModeName[],
-  again: (modes: readonly ModeName[]) => Promise<Finished>,
-  all: readonly Promise<Finished>[],
-  index: number,
-): Promise<Result['runs']> {
-  let last = await (all[index] ?? expect.fail('it did not run'));
-  const counted = new Map(last.result.runs.map(run => [run.mode, run]));
-  for (let triesLeft = 3; isDisturbed(last); triesLeft -= 1) {
-    if (triesLeft === 0) expect.fail(last.text);
-    await Promise.allSettled(all);
-    last = await again(modes.filter(mode => counted.get(mode)?.verdict === 'inconclusive'));
-    for (const run of last.result.runs) counted.set(run.mode, run);
+/** A mode whose run was disturbed is run again, and counts as it is then. */
+async function runsOf(modes: readonly ModeName[], run: (modes: readonly ModeName[]) => Promise<Finished>) {
+  const counted = new Map<string, Result['runs'][number]>();
+  let last = await run(modes);
+  for (let triesLeft = 3; isDisturbed(last) && triesLeft > 0; triesLeft -= 1) {
+    for (const each of last.result.runs) counted.set(each.mode, each);
+    last = await run(modes.filter(mode => counted.get(mode)?.verdict === 'inconclusive'));
   }
+  for (const each of last.result.runs) counted.set(each.mode, each);
   expect(last.code, last.text).to.equal(0);
   return [...counted.values()];
 }
-
-/** A lab mostly waits: two of them leave each other enough of two cores. */
-const labsAtOnce = 2;
-const shippedFile = (name: string) => path.join(root, `scenarios/${name}.yaml`);
 
 const nothingWrong = [
   'users.loggedOut == 0',
@@ -67,33 +56,16 @@ const runShort = async (env: string, modes: readonly ModeName[]) =>
   runScenario(await written(short(env, '[]', nothingWrong.join('\n'))), '--mode', modes.join(','));
 
 describe('whole runs', function () {
-  this.timeout(180_000);
-  const rows = Object.entries(shipped);
-  let finished: Promise<Finished>[] = [];
-
-  before(() => {
-    const works = rows.map(
-      ([name, modes]) =>
-        () =>
-          runScenario(shippedFile(name), '--mode', modes.join(',')),
-    );
-    works.push(
-      () => runShort('drop-writes', ['redis']),
-      () => runShort('', sound),
-    );
-    finished = fewAtOnce(labsAtOnce, works);
-    // Each is looked at in its own test.
-    for (const run of finished) run.catch(() => undefined);
-  });
+  this.timeout(90_000);
 
   it('are made in every mode between them', () => {
     expect([...new Set(Object.values(shipped).flat())]).to.have.members(modeNames);
   });
 
-  for (const [index, [name, modes]] of rows.entries()) {
+  for (const [name, modes] of Object.entries(shipped)) {
     it(`${name} gives its verdict in ${modes.join(', ')}`, async () => {
-      const again = (late: readonly ModeName[]) => runScenario(shippedFile(name), '--mode', late.join(','));
-      const runs = await runsOf(modes, again, finished, index);
+      const file = path.join(root, `scenarios/${name}.yaml`);
+      const runs = await runsOf(modes, late => runScenario(file, '--mode', late.join(',')));
       expect(runs.map(({ mode, verdict }) => `${mode} ${verdict}`)).to.deep.equal(modes.map(mode => `${mode} pass`));
       for (const run of runs) {
         expect(run.expectations.length).to.be.greaterThan(3);
@@ -105,8 +77,7 @@ describe('whole runs', function () {
   }
 
   it('drop-writes is found under its own name', async () => {
-    const first = await (finished[rows.length] ?? expect.fail('it did not run'));
-    if (isDisturbed(first)) await Promise.allSettled(finished);
+    const first = await runShort('drop-writes', ['redis']);
     const { code, result, text } = isDisturbed(first) ? await runShort('drop-writes', ['redis']) : first;
     expect(code, text).to.equal(1);
     expect(result.runs).to.have.length(1);
@@ -117,7 +88,7 @@ describe('whole runs', function () {
   });
 
   it('nothing is found in the correct shop, in both modes', async () => {
-    const runs = await runsOf(sound, late => runShort('', late), finished, rows.length + 1);
+    const runs = await runsOf(sound, late => runShort('', late));
     expect(runs.map(({ verdict }) => verdict)).to.deep.equal(['pass', 'pass']);
   });
 });
