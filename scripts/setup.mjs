@@ -6,11 +6,21 @@
  *
  *   node scripts/setup.mjs [--test | --build]
  */
-import { spawnSync } from 'node:child_process';
+import { execFile as execFileBack, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 
+/** What is wrong, and what to type then. */
+class Problem extends Error {
+  constructor(message, remedy) {
+    super(message);
+    this.remedy = remedy;
+  }
+}
+
+const execFile = promisify(execFileBack);
 const root = path.resolve(import.meta.dirname, '..');
 const needs = process.argv.slice(2);
 const sourceFolders = ['src', 'backends', 'test', 'bench'];
@@ -49,38 +59,46 @@ const managers = {
 };
 
 checkNode();
-installPackages();
-build();
-if (!needs.includes('--build')) for (const tool of [tools.redis, tools.memcached]) provide(tool);
-if (needs.includes('--test') && !existsSync(process.env.CHROMIUM_PATH ?? '')) provide(tools.chromium);
-if (needs.includes('--test')) provide(tools.curl);
+const wanted = needs.includes('--build') ? [] : [tools.redis, tools.memcached];
+if (needs.includes('--test')) wanted.push(tools.curl);
+if (needs.includes('--test') && !existsSync(process.env.CHROMIUM_PATH ?? '')) wanted.push(tools.chromium);
+const install = installing(wanted.filter(isMissing));
+// Each mostly waits: for the network, for the disk. Neither is left half done when the other fails.
+const done = await Promise.allSettled([installPackages().then(build), install()]);
+for (const { reason } of done) if (reason !== undefined) stop(reason);
 
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
   stop(
-    `Holdfast needs Node.js 20.19 or later; this is ${process.versions.node}.`,
-    'nvm install 20   # or any later version',
+    new Problem(
+      `Holdfast needs Node.js 20.19 or later; this is ${process.versions.node}.`,
+      'nvm install 20   # or any later version',
+    ),
   );
 }
 
-function installPackages() {
+async function installPackages() {
   const installed = path.join(root, 'node_modules/.package-lock.json');
   const wanted = path.join(root, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
   say('installing npm packages (npm ci)');
-  run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'], 'npm ci');
+  await run(
+    'npm',
+    ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'],
+    'npm ci',
+  );
 }
 
 /** Rebuilds all when any source differs from the last build, and from nothing, so that no deleted file lives on. */
-function build() {
+async function build() {
   const stamp = path.join(root, 'dist/.sources');
   const now = fingerprint();
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return;
   say('building (tsc)');
   rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-  run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-b'], 'npm run build');
-  run(process.execPath, [path.join(root, 'scripts/pack.mjs')], 'npm run build');
+  await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-b'], 'npm run build');
+  await run(process.execPath, [path.join(root, 'scripts/pack.mjs')], 'npm run build');
   writeFileSync(stamp, now);
 }
 
@@ -106,20 +124,32 @@ function filesBelow(folder) {
     .sort();
 }
 
-function provide(tool) {
-  if (tool.commands.some(onPath)) return;
+/** What installs them, one after the other; stops here when that is not for us to do. */
+function installing(missing) {
+  if (missing.length === 0) return async () => {};
+  const names = missing.map(tool => tool.commands[0]).join(', ');
+  const lack = `${names} ${missing.length === 1 ? 'is' : 'are'} missing (${missing.map(({ why }) => why).join('; ')}).`;
   const manager = Object.keys(managers).find(onPath);
-  const name = tool.commands[0];
-  if (manager === undefined) stop(`${name} is missing (${tool.why}).`, `install ${name} and put it on PATH`);
+  if (manager === undefined)
+    stop(new Problem(lack, `install ${names} and put ${missing.length === 1 ? 'it' : 'them'} on PATH`));
   const { prepare, install, root: needsRoot } = managers[manager];
-  const words = [...install, ...tool.packages[manager].split(' ')];
-  const line = [manager, ...words.filter(word => !/^-q+$/.test(word))].join(' ');
-  if (needsRoot && process.getuid?.() !== 0) stop(`${name} is missing (${tool.why}).`, `sudo ${line}`);
-  say(`installing ${name}: ${line}`);
-  if (prepare !== undefined) run(manager, prepare, line);
-  run(manager, words, line);
-  if (manager === 'apt-get') leaveOff(tool.packages[manager]);
-  if (!tool.commands.some(onPath)) stop(`${name} is still missing after "${line}".`, `install ${name}`);
+  const commands = missing.map(tool => [...install, ...tool.packages[manager].split(' ')]);
+  const lines = commands.map(words => [manager, ...words.filter(word => !/^-q+$/.test(word))].join(' '));
+  if (needsRoot && process.getuid?.() !== 0) stop(new Problem(lack, lines.map(line => `sudo ${line}`).join(' && ')));
+  return async () => {
+    say(`installing ${names}: ${lines.join(' && ')}`);
+    if (prepare !== undefined) await run(manager, prepare, lines.join(' && '));
+    for (const [index, words] of commands.entries()) await run(manager, words, lines[index]);
+    if (manager === 'apt-get') for (const tool of missing) leaveOff(tool.packages[manager]);
+    const still = missing.filter(isMissing);
+    if (still.length === 0) return;
+    const left = still.map(tool => tool.commands[0]).join(', ');
+    throw new Problem(`still missing after "${lines.join(' && ')}": ${left}.`, `install ${left}`);
+  };
+}
+
+function isMissing(tool) {
+  return !tool.commands.some(onPath);
 }
 
 /** Where systemd runs, Debian's packages start their service whatever RUNLEVEL says, and at every boot. Nobody asked for
@@ -140,12 +170,16 @@ function onPath(command) {
 }
 
 /** Runs a command quietly; its output is shown only when it fails. RUNLEVEL=1 keeps apt from starting a service. */
-function run(command, args, retry) {
+async function run(command, args, retry) {
   const env = { ...process.env, RUNLEVEL: '1', DEBIAN_FRONTEND: 'noninteractive' };
-  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: root, env, encoding: 'utf8' });
-  if (status === 0) return;
-  process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
-  stop(`"${command} ${args.join(' ')}" failed${error ? ` (${error.message})` : ''}.`, retry);
+  const child = execFile(command, args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 });
+  // Nobody can be asked anything.
+  child.child.stdin?.end();
+  await child.catch(({ message, code, stdout, stderr }) => {
+    process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
+    const why = typeof code === 'string' ? ` (${message})` : '';
+    throw new Problem(`"${command} ${args.join(' ')}" failed${why}.`, retry);
+  });
 }
 
 function say(text) {
@@ -153,7 +187,8 @@ function say(text) {
 }
 
 /** @returns {never} */
-function stop(problem, line) {
-  process.stderr.write(`setup: ${problem} Type this, then try again:\n  ${line}\n`);
+function stop(problem) {
+  if (!(problem instanceof Problem)) throw problem;
+  process.stderr.write(`setup: ${problem.message} Type this, then try again:\n  ${problem.remedy}\n`);
   process.exit(4);
 }
