@@ -47,13 +47,20 @@ const { metafile } = await build({
 refuseNames(metafile);
 
 /** A package in CommonJS that is imported late has only its `default` once packed, though Node offers its names too: they
- * would be undefined. */
+ * would be undefined. So it is written in one way: `const { default: name } = await import('package')`. */
 function refuseNames({ inputs }) {
-  const late = Object.entries(inputs).flatMap(([file, { imports }]) =>
-    imports.filter(({ kind, path: to }) => kind === 'dynamic-import' && inputs[to]?.format === 'cjs').map(() => file),
-  );
-  const named = late.filter(file =>
-    /const \{ (?!default:)[^}]*\} = await import\('[^.#]/.test(readFileSync(path.join(root, file), 'utf8')),
-  );
-  if (named.length > 0) throw new Error(`takes names from a package in CommonJS by import(): ${named.join(', ')}`);
+  for (const [file, { imports }] of Object.entries(inputs)) {
+    for (const { kind, path: to, original } of imports) {
+      if (kind !== 'dynamic-import' || inputs[to]?.format !== 'cjs') continue;
+      if (
+        new RegExp(`const \\{ default: \\w+ \\} = await import\\('${original}'\\)`).test(
+          readFileSync(path.join(root, file), 'utf8'),
+        )
+      )
+        continue;
+      throw new Error(
+        `${file} imports ${original}, which is CommonJS: write const { default: name } = await import('${original}')`,
+      );
+    }
+  }
 }

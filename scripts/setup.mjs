@@ -127,24 +127,23 @@ function filesBelow(folder) {
 /** What installs them, one after the other; stops here when that is not for us to do. */
 function installing(missing) {
   if (missing.length === 0) return async () => {};
+  const lack = `missing: ${missing.map(({ commands, why }) => `${commands[0]} (${why})`).join(', ')}.`;
   const names = missing.map(tool => tool.commands[0]).join(', ');
-  const lack = `${names} ${missing.length === 1 ? 'is' : 'are'} missing (${missing.map(({ why }) => why).join('; ')}).`;
   const manager = Object.keys(managers).find(onPath);
-  if (manager === undefined)
-    stop(new Problem(lack, `install ${names} and put ${missing.length === 1 ? 'it' : 'them'} on PATH`));
+  if (manager === undefined) stop(new Problem(lack, `install ${names}, so that they are on PATH`));
   const { prepare, install, root: needsRoot } = managers[manager];
   const commands = missing.map(tool => [...install, ...tool.packages[manager].split(' ')]);
   const lines = commands.map(words => [manager, ...words.filter(word => !/^-q+$/.test(word))].join(' '));
   if (needsRoot && process.getuid?.() !== 0) stop(new Problem(lack, lines.map(line => `sudo ${line}`).join(' && ')));
+  const line = lines.join(' && ');
   return async () => {
-    say(`installing ${names}: ${lines.join(' && ')}`);
-    if (prepare !== undefined) await run(manager, prepare, lines.join(' && '));
+    say(`installing ${names}: ${line}`);
+    if (prepare !== undefined) await run(manager, prepare, line);
     for (const [index, words] of commands.entries()) await run(manager, words, lines[index]);
     if (manager === 'apt-get') for (const tool of missing) leaveOff(tool.packages[manager]);
-    const still = missing.filter(isMissing);
-    if (still.length === 0) return;
-    const left = still.map(tool => tool.commands[0]).join(', ');
-    throw new Problem(`still missing after "${lines.join(' && ')}": ${left}.`, `install ${left}`);
+    const still = missing.filter(isMissing).map(tool => tool.commands[0]);
+    if (still.length > 0)
+      throw new Problem(`still missing after "${line}": ${still.join(', ')}.`, `install ${still.join(', ')}`);
   };
 }
 
