@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type Holdfast, withHoldfast } from './holdfast.js';
+import { written } from './ran.js';
 
 /** One backend is enough to be struck, and to be left behind; the fault lasts longer than anybody waits here. */
 const scenario = (id: string, fault: 'hang' | 'kill', target: string) => `
@@ -74,12 +74,5 @@ describe('Ctrl-C', function () {
 });
 
 async function withRun(text: string, mode: string, work: (holdfast: Holdfast) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-scenario-'));
-  try {
-    const file = path.join(folder, 'interrupted.yaml');
-    await writeFile(file, text);
-    await withHoldfast(['run', file, '--mode', mode], work);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await withHoldfast(['run', await written(text), '--mode', mode], work);
 }

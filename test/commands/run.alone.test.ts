@@ -2,10 +2,11 @@
  * Whole runs whose verdicts count. They want the machine for themselves: beside other tests the driver would be late, and
  * a run whose driver is late is inconclusive, as it should be.
  */
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import { type ModeName, modeNames } from '#src/modes.js';
-import { root } from './holdfast.js';
+import { root, withHoldfast } from './holdfast.js';
 import { type Finished, type Result, runScenario, short, written } from './ran.js';
 
 /** Where there is something to see; all modes of all scenarios would take longer than anybody waits. Each mode under a
@@ -29,12 +30,15 @@ function isDisturbed({ result, text }: Finished): boolean {
 /** A mode whose run was disturbed is run again, and counts as it is then. */
 async function runsOf(modes: readonly ModeName[], run: (modes: readonly ModeName[]) => Promise<Finished>) {
   const counted = new Map<string, Result['runs'][number]>();
-  let last = await run(modes);
-  for (let triesLeft = 3; isDisturbed(last) && triesLeft > 0; triesLeft -= 1) {
+  let last: Finished;
+  let late = modes;
+  let triesLeft = 4;
+  do {
+    last = await run(late);
     for (const each of last.result.runs) counted.set(each.mode, each);
-    last = await run(modes.filter(mode => counted.get(mode)?.verdict === 'inconclusive'));
-  }
-  for (const each of last.result.runs) counted.set(each.mode, each);
+    late = modes.filter(mode => counted.get(mode)?.verdict === 'inconclusive');
+    triesLeft -= 1;
+  } while (isDisturbed(last) && triesLeft > 0);
   expect(last.code, last.text).to.equal(0);
   return [...counted.values()];
 }
@@ -90,5 +94,29 @@ describe('whole runs', function () {
   it('nothing is found in the correct shop, in both modes', async () => {
     const runs = await runsOf(sound, late => runShort('', late));
     expect(runs.map(({ verdict }) => verdict)).to.deep.equal(['pass', 'pass']);
+  });
+});
+
+describe('a recorded history', function () {
+  this.timeout(60_000);
+
+  it('is judged again to the same findings, loss and all', async () => {
+    const kill = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 500ms }';
+    const file = await written(short('', kill, '    - writes.lost > 0'));
+    await withHoldfast(
+      ['run', file, '--mode', 'sticky', '--seed', '7', '--json', 'a.json', '--history', 'h.ndjson'],
+      async first => {
+        expect(await first.ended(), first.output.stderr).to.equal(0);
+        await withHoldfast(['report', path.join(first.folder, 'h.ndjson'), '--json', 'b.json'], async again => {
+          expect(await again.ended(), again.output.stderr).to.equal(0);
+          const files = [path.join(first.folder, 'a.json'), path.join(again.folder, 'b.json')];
+          const [ran, reported] = await Promise.all(files.map(each => readFile(each, 'utf8')));
+          expect(JSON.parse(reported ?? '')).to.deep.equal(JSON.parse(ran ?? ''));
+          const { seed, runs } = JSON.parse(ran ?? '');
+          expect(seed).to.equal(7);
+          expect(runs[0].writes.lost).to.be.greaterThan(0);
+        });
+      },
+    );
   });
 });

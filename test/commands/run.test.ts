@@ -1,11 +1,11 @@
 /** Whole runs of which it does not matter whether the driver was late: beside other tests they end as they do alone. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import { makePlan } from '#src/simulator/plan.js';
 import { parseScenario } from '#src/simulator/scenario-file.js';
-import { root, withHoldfast } from './holdfast.js';
-import { runText, short, written } from './ran.js';
+import { root } from './holdfast.js';
+import { runText, short } from './ran.js';
 
 describe('inconclusive runs', function () {
   this.timeout(60_000);
@@ -29,30 +29,5 @@ describe('inconclusive runs', function () {
     expect(text).to.include('No write was acknowledged');
     expect(plan).to.equal(kept);
     expect(result).to.include({ seed: 99 });
-  });
-});
-
-describe('a recorded history', function () {
-  this.timeout(60_000);
-
-  it('is judged again to the same findings, loss and all', async () => {
-    const kill = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 500ms }';
-    const file = await written(short('', kill, '    - writes.lost > 0'));
-    await withHoldfast(
-      ['run', file, '--mode', 'sticky', '--seed', '7', '--json', 'a.json', '--history', 'h.ndjson'],
-      async first => {
-        const code = await first.ended();
-        expect(code, first.output.stderr).to.be.oneOf([0, 2]);
-        await withHoldfast(['report', path.join(first.folder, 'h.ndjson'), '--json', 'b.json'], async again => {
-          expect(await again.ended(), again.output.stderr).to.equal(code);
-          const files = [path.join(first.folder, 'a.json'), path.join(again.folder, 'b.json')];
-          const [ran, reported] = await Promise.all(files.map(each => readFile(each, 'utf8')));
-          expect(JSON.parse(reported ?? '')).to.deep.equal(JSON.parse(ran ?? ''));
-          const { seed, runs } = JSON.parse(ran ?? '');
-          expect(seed).to.equal(7);
-          expect(runs[0].writes.lost).to.be.greaterThan(0);
-        });
-      },
-    );
   });
 });
