@@ -1,22 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { Reads, readingInto } from '#src/proxy/engines/wire/reads.js';
-
-/** The two ends of a connection. */
-async function withPair(use: (near: Socket, far: Socket) => Promise<void>): Promise<void> {
-  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
-  await new Promise(resolve => server.once('listening', resolve));
-  const accepted = new Promise<Socket>(resolve => server.once('connection', resolve));
-  const near = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  const far = await accepted;
-  try {
-    await use(near, far);
-  } finally {
-    near.destroy();
-    far.destroy();
-    server.close();
-  }
-}
+import { withPair } from './socket-pair.js';
 
 /** A sender of blocks, each of one letter, to a socket that reads as `reads` says and writes on to `out`. */
 async function relay(reads: Reads, out: Socket, letters: string, blockBytes: number): Promise<void> {

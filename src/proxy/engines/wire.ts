@@ -4,6 +4,7 @@ import { Deadlines } from './wire/deadlines.js';
 import { Reads } from './wire/reads.js';
 import { Upstreams } from './wire/upstream.js';
 import type { Wire } from './wire/wire.js';
+import { Writes } from './wire/writes.js';
 
 /** A flood of connections must not take the proxy's memory: what comes above this is closed at once. */
 const connectionsMax = 65_536;
@@ -24,6 +25,7 @@ class WireEngine implements Engine, Wire {
   readonly deadlines: Deadlines;
   readonly upstreams: Upstreams;
   readonly reads = new Reads();
+  readonly writes = new Writes();
   readonly #clients = new Set<Client>();
   #closing = false;
   #onEmpty = (): void => {};

@@ -78,15 +78,11 @@ export class Attempt implements UpstreamUser {
     const { socket, established } = upstream;
     this.#upstream = upstream;
     upstream.use(this);
-    if (!established || !head.hasBody) {
-      socket.write(this.#text, 'latin1');
-      if (established) this.#arm();
-      return;
-    }
-    socket.cork();
+    this.#parts.wire.writes.hold(socket);
     socket.write(this.#text, 'latin1');
-    this.#pourBody();
-    socket.uncork();
+    if (!established) return;
+    if (head.hasBody) this.#pourBody();
+    else this.#arm();
   }
 
   connected(): void {

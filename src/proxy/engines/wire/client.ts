@@ -83,8 +83,9 @@ export class Client implements ExchangeClient {
   }
 
   write(data: string | Buffer): void {
-    if (typeof data === 'string') this.#socket.write(data, 'latin1');
-    else this.#wire.reads.write(this.#socket, data);
+    if (typeof data !== 'string') return this.#wire.reads.write(this.#socket, data);
+    this.#wire.writes.hold(this.#socket);
+    this.#socket.write(data, 'latin1');
   }
 
   writeAll(head: string, parts: readonly Buffer[]): void {
@@ -153,10 +154,12 @@ export class Client implements ExchangeClient {
   }
 
   destroy(): void {
+    this.#wire.writes.release(this.#socket);
     this.#socket.destroy();
   }
 
   reset(): void {
+    this.#wire.writes.release(this.#socket);
     this.#socket.resetAndDestroy();
   }
 
@@ -309,9 +312,9 @@ export class Client implements ExchangeClient {
     this.#reading = false;
     this.#incoming.clear();
     const { deadlines, limits } = this.#wire;
+    this.#socket.end();
     // What the system has not taken yet would be lost with the socket: whoever reads slowly has the time of a body.
     this.deadlineMs = deadlines.in(this.#socket.writableLength === 0 ? lingerMs : limits.idleBodyMs);
-    this.#socket.end();
     this.#socket.resume();
   }
 

@@ -2,6 +2,7 @@ import type { EngineLimits, Exchange } from '../../exchange.js';
 import type { Deadlines } from './deadlines.js';
 import type { Reads } from './reads.js';
 import type { Upstreams } from './upstream.js';
+import type { Writes } from './writes.js';
 
 /** What the connections of one engine share. */
 export interface Wire {
@@ -12,6 +13,7 @@ export interface Wire {
   readonly deadlines: Deadlines;
   readonly upstreams: Upstreams;
   readonly reads: Reads;
+  readonly writes: Writes;
   /** Clients are told to come back on a new connection. */
   readonly closing: boolean;
 }
