@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { tlsFailure } from '../../backend-tls.js';
 import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
@@ -39,6 +40,8 @@ export class Attempt implements UpstreamUser {
   readonly #backend: Backend;
   readonly #edits: HeaderEdits;
   readonly #text: string;
+  /** The head, as long as it may still leave with the beginning of its body. */
+  #unsent = '';
   readonly #resolve: (outcome: Outcome) => void;
   #upstream: Upstream | undefined;
   /** Where the head did not come whole, and alone, in one read. */
@@ -79,10 +82,17 @@ export class Attempt implements UpstreamUser {
     this.#upstream = upstream;
     upstream.use(this);
     this.#parts.wire.writes.hold(socket);
-    socket.write(this.#text, 'latin1');
-    if (!established) return;
-    if (head.hasBody) this.#pourBody();
-    else this.#arm();
+    this.#unsent = this.#text;
+    if (established && head.hasBody) this.#pourBody();
+    else if (established) this.#arm();
+    this.#sendHead(socket, '');
+  }
+
+  /** Once; with `body` behind it. Not when its body was found to be none meanwhile. */
+  #sendHead(socket: Socket, body: string): void {
+    if (this.#unsent === '' || this.#over) return;
+    socket.write(this.#unsent + body, 'latin1');
+    this.#unsent = '';
   }
 
   connected(): void {
@@ -100,7 +110,9 @@ export class Attempt implements UpstreamUser {
   #pass(parts: readonly Buffer[], complete: boolean): void {
     const socket = this.#upstream?.socket;
     if (socket === undefined) return;
-    for (const part of parts) this.#parts.wire.reads.write(socket, part);
+    const text = this.#unsent === '' ? undefined : shortText(parts);
+    this.#sendHead(socket, text ?? '');
+    if (text === undefined) for (const part of parts) this.#parts.wire.reads.write(socket, part);
     if (!complete) {
       this.#upstream?.hearOut();
       if (socket.writableNeedDrain) this.#parts.client.pauseBody();
@@ -183,10 +195,9 @@ export class Attempt implements UpstreamUser {
 
   #write(head: string, body: readonly Buffer[]): void {
     const { client } = this.#parts;
-    const [first] = body;
-    if (first === undefined) client.write(head);
-    else if (body.length === 1 && first.length <= togetherBytesMax) client.write(head + first.toString('latin1'));
-    else client.writeAll(head, body);
+    const text = shortText(body);
+    if (text === undefined) client.writeAll(head, body);
+    else client.write(head + text);
   }
 
   #readBody(bytes: Buffer): void {
@@ -337,4 +348,11 @@ export class Attempt implements UpstreamUser {
     this.#parts.client.pauseBody();
     this.#resolve(outcome);
   }
+}
+
+/** What leaves with its head as one text. */
+function shortText(parts: readonly Buffer[]): string | undefined {
+  const [first] = parts;
+  if (first === undefined) return '';
+  return parts.length === 1 && first.length <= togetherBytesMax ? first.toString('latin1') : undefined;
 }

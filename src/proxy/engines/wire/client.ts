@@ -83,7 +83,7 @@ export class Client implements ExchangeClient {
   }
 
   write(data: string | Buffer): void {
-    if (typeof data !== 'string') return this.#wire.reads.write(this.#socket, data);
+    if (typeof data !== 'string') return void this.#wire.reads.write(this.#socket, data);
     this.#wire.writes.hold(this.#socket);
     this.#socket.write(data, 'latin1');
   }
