@@ -55,7 +55,7 @@ export const matrix: CommandModule<object, MatrixArgs> = {
         type: 'number',
         default: 2 * availableParallelism(),
         requiresArg: true,
-        describe: 'labs side by side; fewer as soon as the machine proves too slow for so many',
+        describe: 'labs side by side, at most; as many of them as the machine has room for',
       })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the matrix as JSON (schema 1)' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write the matrix as one HTML file' })

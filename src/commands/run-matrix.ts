@@ -1,4 +1,7 @@
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
 import type { ModeName } from '../modes.js';
+import type { InTurn } from '../simulator/cluster/lab.js';
 import { Interrupted } from '../simulator/errors.js';
 import { makePlan, planDurationMs } from '../simulator/plan.js';
 import type { Scenario } from '../simulator/scenario.js';
@@ -17,7 +20,7 @@ export interface Cell {
 export interface MatrixChoices {
   /** Undefined: the scenario's own. */
   readonly seed: number | undefined;
-  /** So many labs run side by side, if the machine has room for them. */
+  /** So many labs run side by side at most, if the machine has room for them. */
   readonly atOnce: number;
   readonly signal: AbortSignal;
   onProgress(progress: MatrixProgress): void;
@@ -48,8 +51,8 @@ export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName
  * Rejects like `simulate`; then all labs have been stopped.
  */
 export async function runMatrix(cells: readonly Cell[], choices: MatrixChoices): Promise<JudgedRun[]> {
-  const estimate = new Estimate(cells, choices);
   const lanes = new Lanes(choices.atOnce);
+  const estimate = new Estimate(cells, choices, lanes.atOnce);
   const judged = await eachOf(cells, lanes, choices, estimate);
   const doubtful = cells.filter((_, index) => judged[index]?.verdict.word === 'inconclusive');
   const again = lanes.none ? [] : doubtful;
@@ -61,45 +64,37 @@ export async function runMatrix(cells: readonly Cell[], choices: MatrixChoices):
 async function eachOf(cells: readonly Cell[], lanes: Lanes, choices: MatrixChoices, estimate: Estimate) {
   const failed = new AbortController();
   const signal = AbortSignal.any([choices.signal, failed.signal]);
-  const results: JudgedRun[] = [];
-  const waiting = cells.entries();
-  const work = async (lane: number): Promise<void> => {
-    while (lane < lanes.atOnce) {
-      const { value, done } = waiting.next();
-      if (done) return;
-      const [index, cell] = value;
-      const among = lanes.atOnce;
-      const judged = await runCell(cell, { ...choices, signal });
-      results[index] = judged;
-      lanes.done(among, judged.verdict.word);
-      estimate.done(cell, judged, lanes.atOnce);
+  const limit = pLimit(lanes.atOnce);
+  // One processor is left to the servers that run.
+  const inTurn = pLimit(Math.max(1, availableParallelism() - 1));
+  const work = async (cell: Cell): Promise<JudgedRun> => {
+    if (signal.aborted) throw new Interrupted();
+    const among = lanes.atOnce;
+    const judged = await runCell(cell, { ...choices, signal, inTurn });
+    lanes.done(among, judged.verdict.word);
+    limit.concurrency = lanes.atOnce;
+    estimate.done(cell, judged, lanes.atOnce);
+    return judged;
+  };
+  const tried = async (cell: Cell): Promise<JudgedRun> => {
+    try {
+      return await work(cell);
+    } catch (error) {
+      failed.abort();
+      throw error;
     }
   };
   // All of them end, also when one fails: no lab may be left.
-  const workers = Array.from({ length: Math.min(lanes.atOnce, cells.length) }, (_, lane) =>
-    work(lane).catch(error => {
-      failed.abort();
-      throw error;
-    }),
-  );
-  const ends = await Promise.allSettled(workers);
-  const first = ends.find(
-    end => end.status === 'rejected' && !(choices.signal.aborted || end.reason instanceof Interrupted),
-  );
-  const any = first ?? ends.find(end => end.status === 'rejected');
-  if (any?.status === 'rejected') throw any.reason;
-  return results;
+  const ends = await Promise.allSettled(cells.map(cell => limit(tried, cell)));
+  const reasons = ends.flatMap(end => (end.status === 'rejected' ? [end.reason] : []));
+  const first = reasons.find(reason => !(choices.signal.aborted || reason instanceof Interrupted));
+  if (reasons.length > 0) throw first ?? reasons[0];
+  return ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []));
 }
 
-async function runCell({ scenario, mode }: Cell, { seed, signal }: MatrixChoices): Promise<JudgedRun> {
+async function runCell({ scenario, mode }: Cell, { seed, signal, inTurn }: MatrixChoices & { inTurn: InTurn }) {
   const plan = makePlan(scenario, seed ?? scenario.seed);
-  return judgeRun(
-    await simulate(scenario, mode, plan, {
-      signal,
-      sideBySide: true,
-      onProgress: () => {},
-    }),
-  );
+  return judgeRun(await simulate(scenario, mode, plan, { signal, inTurn, onProgress: () => {} }));
 }
 
 /** How much is done and how long the rest will take, by how long the same amount of planned time has taken so far. */
@@ -111,7 +106,7 @@ class Estimate {
   #total: number;
   #done = 0;
 
-  constructor(cells: readonly Cell[], { onProgress, atOnce }: MatrixChoices) {
+  constructor(cells: readonly Cell[], { onProgress }: MatrixChoices, atOnce: number) {
     this.#onProgress = onProgress;
     this.#plannedMs = plannedMs(cells);
     this.#total = cells.length;

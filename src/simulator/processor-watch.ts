@@ -47,6 +47,15 @@ export function watchProcessors(): () => number {
   };
 }
 
+/** What it returns tells which share of all processors has been used since this call, from 0 to 1. */
+export function watchShare(): () => number {
+  const start = processorTimes();
+  return () => {
+    const { idle, total } = processorTimes();
+    return total <= start.total ? 0 : 1 - (idle - start.idle) / (total - start.total);
+  };
+}
+
 function processorTimes(): ProcessorTimes {
   let [idle, total] = [0, 0];
   for (const { times } of cpus()) {

@@ -1,6 +1,7 @@
 import { type ModeName, modes, storesOf } from '../modes.js';
 import type { StoreUrls } from '../store-addresses.js';
 import type { Cluster, Counts } from './cluster/cluster.js';
+import type { InTurn } from './cluster/lab.js';
 import type { ProxySpec } from './cluster/proxy.js';
 import { type ClusterSpec, memberNames, startCluster } from './cluster/start-cluster.js';
 import { isStoreServer, serverOf } from './cluster/stores/registry.js';
@@ -28,12 +29,9 @@ export interface SimulateOptions {
   readonly versions?: Readonly<Record<string, string>>;
   /** Store servers of the user's own. No fault may strike one: it is no member of the lab. */
   readonly storeUrls?: StoreUrls;
-  /** Other labs run beside this one: their processes let the users go first, so that these are on time. */
-  readonly sideBySide?: boolean;
+  /** Other labs run beside this one (see `InTurn`). */
+  readonly inTurn?: InTurn;
 }
-
-/** The weight of a process falls by a fifth with each step. */
-const sideBySideNiceness = 10;
 
 /**
  * One run of a scenario in one mode, with real processes:
@@ -52,8 +50,7 @@ export async function simulate(
 ): Promise<RunRecord> {
   const plan = { ...planned, faults: planned.faults.map(fault => strikingIn(mode, fault, scenario)) };
   const journal = new Journal(mode, options.onProgress);
-  const niceness = options.sideBySide ? sideBySideNiceness : 0;
-  const spec = { ...clusterSpec(scenario, mode, plan, options.storeUrls), niceness };
+  const spec = { ...clusterSpec(scenario, mode, plan, options.storeUrls), inTurn: options.inTurn };
   journal.starting(memberNames(spec));
   const cluster = await startCluster(spec, options.signal, journal.member);
   try {

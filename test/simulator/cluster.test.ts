@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { getPriority } from 'node:os';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { parseKeyRing } from '#src/key-ring.js';
@@ -39,6 +40,19 @@ async function withPath<T>(value: string, use: () => Promise<T>): Promise<T> {
 }
 
 describe('cluster', () => {
+  it('that has others beside it starts each process in its turn, and they let those go first who drive the users', () =>
+    leavingNothing(async () => {
+      let started = 0;
+      const inTurn: ClusterSpec['inTurn'] = start => {
+        started += 1;
+        return start();
+      };
+      await withCluster({ ...stores, proxy: quickProxy, inTurn }, async ({ members }) => {
+        expect(started).to.equal(members.length);
+        for (const { name, pid } of members) expect(getPriority(pid), name).to.equal(getPriority() + 10);
+      });
+    }));
+
   it('starts real processes that answer, reports their edges, and leaves nothing when stopped, twice too', () =>
     leavingNothing(async () => {
       const edges: string[] = [];

@@ -5,13 +5,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
+import pLimit from 'p-limit';
 import { defectNames } from '#backends/defects.js';
 import { check } from '#src/simulator/checker/check.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import { makePlan } from '#src/simulator/plan.js';
 import { parseScenario } from '#src/simulator/scenario-file.js';
 import { simulate } from '#src/simulator/simulate.js';
-import { fewAtOnce } from '../few-at-once.js';
 import { type PlantedDefect, plantedDefects } from './planted-defects.js';
 import { leavingNothing } from './processes.js';
 
@@ -73,7 +73,8 @@ describe('planted defects of the shop', function () {
       return () => (row === undefined ? expect.fail('no row') : findingsOf(row, '', i + 1));
     });
     nothingLeft = leavingNothing(async () => {
-      const running = fewAtOnce(labsAtOnce, [...planted, ...sound]);
+      const limit = pLimit(labsAtOnce);
+      const running = [...planted, ...sound].map(run => limit(run));
       [found, silent] = [running.slice(0, rows.length), running.slice(rows.length)];
       await Promise.allSettled(running);
     });

@@ -9,20 +9,29 @@ import { type Listeners, ProcessMember, type ProcessSpec } from './process-membe
 import { type ProgramRun, runProgram } from './run-program.js';
 import { type RunShell, runShell } from './shell.js';
 
+/** The weight of a process falls by a fifth with each step. */
+const nicenessBesideOthers = 10;
+
+/**
+ * Where labs run side by side, their processes start by it, few at a time: each start takes a whole processor, and many
+ * at once would take from the other labs what their servers need.
+ */
+export type InTurn = (start: () => Promise<void>) => Promise<void>;
+
 /** What has been started so far: the one thing that knows how to stop a lab that is half up. */
 export class Lab {
   readonly members: ProcessMember[] = [];
   readonly #links: TcpLink[] = [];
   readonly #janitor = new Janitor();
   readonly #listeners: Listeners;
-  readonly #niceness: number;
+  readonly #inTurn: InTurn | undefined;
   readonly #stopping = new AbortController();
   readonly #running: Promise<unknown>[] = [];
   #directory: Promise<string> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(listeners: Listeners, niceness = 0) {
-    this.#niceness = niceness;
+  constructor(listeners: Listeners, inTurn?: InTurn) {
+    this.#inTurn = inTurn;
     this.#listeners = listeners;
   }
 
@@ -32,14 +41,21 @@ export class Lab {
     throw new LabError(`no member "${name}"; there are ${this.members.map(member => member.name).join(', ')}`);
   }
 
-  async start(spec: ProcessSpec): Promise<void> {
-    await this.add(spec).start();
+  /** Resolves when it answers. */
+  start(spec: ProcessSpec): Promise<void> {
+    return this.boot(this.add(spec));
+  }
+
+  /** The same, for one that was added before. */
+  boot(member: ProcessMember): Promise<void> {
+    return this.#whenItsTurn(() => member.start());
   }
 
   /** One that somebody else will start, or nobody. */
   add(spec: ProcessSpec): ProcessMember {
     this.#refuseWhenStopped(spec.name);
-    const member = new ProcessMember(spec, this.#janitor, this.#listeners, this.#niceness);
+    const niceness = this.#inTurn === undefined ? 0 : nicenessBesideOthers;
+    const member = new ProcessMember(spec, this.#janitor, this.#listeners, niceness);
     this.members.push(member);
     return member;
   }
@@ -62,9 +78,13 @@ export class Lab {
   }
 
   run(program: ProgramRun): Promise<void> {
-    const running = runProgram(program, this.#stopping.signal, this.#janitor);
+    const running = this.#whenItsTurn(() => runProgram(program, this.#stopping.signal, this.#janitor));
     this.#running.push(running);
     return running;
+  }
+
+  #whenItsTurn(start: () => Promise<void>): Promise<void> {
+    return this.#inTurn === undefined ? start() : this.#inTurn(start);
   }
 
   /** Runs a command of the user's; ended with the lab, with all that it has started. */

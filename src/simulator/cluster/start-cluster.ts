@@ -9,7 +9,7 @@ import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
 import type { Cluster } from './cluster.js';
 import { freePort } from './free-port.js';
-import { Lab } from './lab.js';
+import { type InTurn, Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
 import type { Listeners } from './process-member.js';
 import { type ProxySpec, proxyNames } from './proxy.js';
@@ -41,8 +41,8 @@ export interface ClusterSpec {
   readonly storesSpec?: StoresSpec;
   /** The links that are wanted, `proxy->backend-1`, `backend-1->redis`: what they join then goes through them. */
   readonly links?: readonly string[];
-  /** Added to the niceness of every process (0 to 19): what drives the users then goes first. */
-  readonly niceness?: number;
+  /** Other labs run beside this one. Its processes then let those go first that drive the users, here and there. */
+  readonly inTurn?: InTurn | undefined;
 }
 
 /**
@@ -56,7 +56,7 @@ export async function startCluster(
   onState: Listeners['onState'],
   onLine?: Listeners['onLine'],
 ): Promise<Cluster> {
-  const lab = new Lab({ onState, onLine }, spec.niceness);
+  const lab = new Lab({ onState, onLine }, spec.inTurn);
   try {
     return await interruptible(boot(lab, spec), signal);
   } catch (error) {
@@ -103,7 +103,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
     return backendSpec({ ...spec.backends, ...place, env: { ...shared.env, ...env }, mode: spec.mode });
   });
   const members = backends.map(backend => lab.add(backend));
-  await Promise.all(members.slice(0, count).map(member => member.start()));
+  await Promise.all(members.slice(0, count).map(member => lab.boot(member)));
   const seenBy = (from: string) => ports.map((port, index) => lab.portSeenBy(from, backendName(index)) ?? port);
   const proxies = spec.proxy && (await bootProxies(lab, spec.proxy, spec.mode, seenBy));
   await lab.mustRun();
