@@ -2,14 +2,13 @@
  * What the proxy takes of the machine when its clients and backends are slow, huge or many. The proxy is a process of
  * its own; its memory is read from /proc. Exit code 1: a bound does not hold.
  *
- *   node dist/bench/bounds.js [--engine wire] [--whole]
- *
- * `--whole`: 1 GB at 1 MB/s to its end, which takes 17 minutes, in place of 20 s of it.
+ *   node dist/bench/bounds.js --help
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import yargs from 'yargs';
+import { engines } from '#src/proxy/engines/registry.js';
 import { type Holdfast, withHoldfast } from '#test/commands/holdfast.js';
 import { fastBodies, slowBodies } from './bounds/bodies.js';
 import { manyConnections } from './bounds/connections.js';
@@ -17,9 +16,16 @@ import { type Place, type Row, warmUp } from './bounds/place.js';
 import { slowBackends } from './bounds/slow-backends.js';
 import { wrk } from './bounds/wrk.js';
 
-const { values } = parseArgs({
-  options: { engine: { type: 'string', default: 'wire' }, whole: { type: 'boolean', default: false } },
-});
+const values = await yargs(process.argv.slice(2))
+  .usage('node dist/bench/bounds.js [flags]')
+  .option('engine', { type: 'string', choices: Object.keys(engines), default: 'wire', describe: 'which engine' })
+  .option('whole', {
+    type: 'boolean',
+    default: false,
+    describe: '1 GB at 1 MB/s to its end, which takes 17 minutes, in place of 20 s of it',
+  })
+  .strict()
+  .parse();
 
 const backend = fork(path.join(import.meta.dirname, 'bounds/backend.js'));
 try {

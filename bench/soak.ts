@@ -3,32 +3,34 @@
  * backends, by chance from a seed, while clients of every habit ask for answers that only one request can have. A row a
  * minute; at the end what was wrong, and whether memory and file descriptors stayed flat. Exit code 1: something was.
  *
- *   node dist/bench/soak.js [--minutes 60] [--engine wire] [--rate 150] [--seed 1] [--json]
+ *   node dist/bench/soak.js --help
  */
-import { parseArgs } from 'node:util';
+import yargs from 'yargs';
+import { engines } from '#src/proxy/engines/registry.js';
 import { soak } from '#test/proxy/soak/soak.js';
 import type { Flatness, SoakRecord } from '#test/proxy/soak/soak-record.js';
 import type { Trend } from '#test/proxy/soak/trend.js';
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '60' },
-    engine: { type: 'string', default: 'wire' },
-    rate: { type: 'string', default: '150' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-  },
-});
-const durationMs = Number(values.minutes) * 60_000;
+const values = await yargs(process.argv.slice(2))
+  .usage('node dist/bench/soak.js [flags]')
+  .option('minutes', { type: 'number', default: 60, requiresArg: true, describe: 'how long' })
+  .option('engine', { type: 'string', choices: Object.keys(engines), default: 'wire', describe: 'which engine' })
+  .option('rate', { type: 'number', default: 150, requiresArg: true, describe: 'requests per second' })
+  .option('seed', { type: 'number', default: 1, requiresArg: true, describe: 'of the troubles' })
+  .option('json', { type: 'boolean', default: false, describe: 'what came of it as JSON' })
+  .example('$0 --minutes 1', 'whether it runs here')
+  .strict()
+  .parse();
+const durationMs = values.minutes * 60_000;
 /** Five minutes of an hour; a twelfth of any other time. */
 const flatness: Flatness = { warmUpMs: durationMs / 12, growthMbMax: 16, growthDescriptorsMax: 50 };
 
 say('minute  requests  failed  POSTs done  kill/hang/drain/reload  MB  descriptors  GET p50  p99 ms  wrong');
 const record = await soak({
   engine: values.engine,
-  seed: Number(values.seed),
+  seed: values.seed,
   durationMs,
-  ratePerS: Number(values.rate),
+  ratePerS: values.rate,
   meanGapMs: 8_000,
   flags: [],
   onProgress: { everyMs: 60_000, tell: so => say(row(so)) },
@@ -85,9 +87,9 @@ function line(of: Trend | undefined): string {
 function summary(so: SoakRecord) {
   return {
     engine: values.engine,
-    seed: Number(values.seed),
-    minutes: Number(values.minutes),
-    ratePerS: Number(values.rate),
+    seed: values.seed,
+    minutes: values.minutes,
+    ratePerS: values.rate,
     requests: so.requests,
     failed: so.failed,
     leftOut: so.leftOut,

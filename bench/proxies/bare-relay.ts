@@ -1,10 +1,11 @@
 /**
  * How little a proxy in Node can cost: sockets, the end of each head looked up, the body counted, a pool of idle
- * connections behind. No policy, no checks, no edits; it believes both sides. What an engine costs above this, it
- * costs for its work.
+ * connections behind, writes that leave together as those of wire do. No policy, no checks, no edits; it believes both
+ * sides. What an engine costs above this, it costs for its work.
  */
 import { connect, createServer, type Socket } from 'node:net';
 import { createServer as createSecureServer } from 'node:tls';
+import { Writes } from '#src/proxy/engines/wire/writes.js';
 import { backendPorts, listenPort, tls, turns } from './bare-place.js';
 
 const headEnd = '\r\n\r\n';
@@ -52,6 +53,7 @@ class Upstream {
   #answer(chunk: Buffer): void {
     const { client } = this;
     if (client === undefined) return;
+    writes.hold(client);
     const slow = !client.write(chunk);
     if (!this.#framing.ends(chunk)) {
       // A client that goes away never drains; its `close` takes this connection with it.
@@ -75,6 +77,7 @@ class Upstream {
   }
 }
 
+const writes = new Writes();
 const next = turns(backendPorts.map(port => ({ port, idle: [] as Upstream[] })));
 
 function relay(client: Socket): void {
@@ -88,6 +91,7 @@ function relay(client: Socket): void {
       upstream = idle.pop() ?? new Upstream(port, idle);
       upstream.client = client;
     }
+    if (upstream !== undefined) writes.hold(upstream.socket);
     upstream?.socket.write(chunk);
     framing.ends(chunk);
   });
