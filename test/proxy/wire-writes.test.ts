@@ -7,8 +7,9 @@ import { Writes } from '#src/proxy/engines/wire/writes.js';
 import { wireEngine } from '#src/proxy/engines/wire.js';
 import { devCertificate } from '#src/proxy/front/dev-certificate.js';
 import { raw } from './ask.js';
+import { connectTo } from './engine-patience.contract.js';
 import { withPair } from './socket-pair.js';
-import { urlOf } from './toy-backend.js';
+import { urlOf, withTcp } from './toy-backend.js';
 import { type RunningEngine, withEngine } from './with-engine.js';
 
 async function heldAndWritten(use: (writes: Writes, near: Socket, far: Socket) => Promise<void>): Promise<void> {
@@ -51,6 +52,30 @@ describe('wire: what is written in one turn', () => {
       near.end();
       expect(String((await once(far.resume(), 'data'))[0])).to.equal('head body next');
     }));
+
+  it('is not a head whose body came with it and is malformed', async () => {
+    let told = '';
+    const backend = (socket: Socket): void =>
+      void socket.on('data', bytes => {
+        told += bytes;
+        socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+      });
+    await withTcp(backend, url =>
+      withEngine(wireEngine, [url], async engine => {
+        const client = connectTo(engine.url);
+        const post = (chunk: string) => `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`;
+        client.write(post('1\r\na\r\n0\r\n\r\n'));
+        expect(String((await once(client, 'data'))[0])).to.match(/^HTTP\/1\.1 204 /);
+        const whole = told;
+        client.write(post('z\r\n'));
+        expect(String((await once(client, 'data'))[0])).to.match(/^HTTP\/1\.1 400 /);
+        expect(told)
+          .to.equal(whole)
+          .and.match(/\r\n\r\n1\r\na\r\n0\r\n\r\n$/);
+        client.destroy();
+      }),
+    );
+  });
 
   it('reaches a client whose connection is cut in the same turn: a backend that answers and breaks off at once', async () => {
     const { cert, key } = await devCertificate();

@@ -10,12 +10,11 @@ import type { ExchangeClient } from './exchange-client.js';
 import { headEnd } from './grammar.js';
 import { firstOf, quickBytesMax } from './reads.js';
 import type { RequestHead } from './request-head.js';
+import { shortText } from './short-text.js';
 import type { Upload } from './upload.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
 import type { Wire } from './wire.js';
 
-/** A body up to this length that came with its head leaves with its head, as one text. */
-const togetherBytesMax = 8 * 1024;
 const abandoned: Outcome = { kind: 'abandoned' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
 const garbled: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
@@ -40,8 +39,8 @@ export class Attempt implements UpstreamUser {
   readonly #backend: Backend;
   readonly #edits: HeaderEdits;
   readonly #text: string;
-  /** The head, as long as it may still leave with the beginning of its body. */
-  #unsent = '';
+  /** The head may still leave with the beginning of its body. */
+  #unsent = false;
   readonly #resolve: (outcome: Outcome) => void;
   #upstream: Upstream | undefined;
   /** Where the head did not come whole, and alone, in one read. */
@@ -82,17 +81,17 @@ export class Attempt implements UpstreamUser {
     this.#upstream = upstream;
     upstream.use(this);
     this.#parts.wire.writes.hold(socket);
-    this.#unsent = this.#text;
+    this.#unsent = true;
     if (established && head.hasBody) this.#pourBody();
     else if (established) this.#arm();
     this.#sendHead(socket, '');
   }
 
-  /** Once; with `body` behind it. Not when its body was found to be none meanwhile. */
+  /** Once; with `body` behind it. Not when it is over already: its body may have been malformed. */
   #sendHead(socket: Socket, body: string): void {
-    if (this.#unsent === '' || this.#over) return;
-    socket.write(this.#unsent + body, 'latin1');
-    this.#unsent = '';
+    if (!this.#unsent || this.#over) return;
+    this.#unsent = false;
+    socket.write(this.#text + body, 'latin1');
   }
 
   connected(): void {
@@ -110,7 +109,7 @@ export class Attempt implements UpstreamUser {
   #pass(parts: readonly Buffer[], complete: boolean): void {
     const socket = this.#upstream?.socket;
     if (socket === undefined) return;
-    const text = this.#unsent === '' ? undefined : shortText(parts);
+    const text = this.#unsent ? shortText(parts) : undefined;
     this.#sendHead(socket, text ?? '');
     if (text === undefined) for (const part of parts) this.#parts.wire.reads.write(socket, part);
     if (!complete) {
@@ -348,11 +347,4 @@ export class Attempt implements UpstreamUser {
     this.#parts.client.pauseBody();
     this.#resolve(outcome);
   }
-}
-
-/** What leaves with its head as one text. */
-function shortText(parts: readonly Buffer[]): string | undefined {
-  const [first] = parts;
-  if (first === undefined) return '';
-  return parts.length === 1 && first.length <= togetherBytesMax ? first.toString('latin1') : undefined;
 }

@@ -313,7 +313,7 @@ export class Client implements ExchangeClient {
     this.#incoming.clear();
     const { deadlines, limits } = this.#wire;
     this.#socket.end();
-    // What the system has not taken yet would be lost with the socket: whoever reads slowly has the time of a body.
+    // What the system has not taken by then would be lost with the socket: whoever reads slowly has the time of a body.
     this.deadlineMs = deadlines.in(this.#socket.writableLength === 0 ? lingerMs : limits.idleBodyMs);
     this.#socket.resume();
   }

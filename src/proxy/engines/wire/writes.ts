@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** So many wait at most: whoever comes first in a busy turn must not wait for all the others. */
+/** After so many all leave: whoever comes first in a busy turn must not wait for all the others. */
 const heldMax = 32;
 
 /**
@@ -16,7 +16,7 @@ export class Writes {
     this.#sendAll();
   };
 
-  /** What is written to it from here on leaves at the end of this turn, or with `end`. */
+  /** What is written to it from here on leaves at the end of this turn, or sooner: with `end`, or when many are held. */
   hold(socket: Socket): void {
     socket.cork();
     if (this.#held.push(socket) === heldMax) this.#sendAll();
@@ -26,7 +26,7 @@ export class Writes {
     }
   }
 
-  /** What it holds leaves now: who is destroyed would lose it. */
+  /** All that it holds leaves now, whoever has it held: who is destroyed would lose it. */
   release(socket: Socket): void {
     while (socket.writableCorked > 0) socket.uncork();
   }
