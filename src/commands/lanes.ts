@@ -8,19 +8,22 @@ const usedShareMax = 0.85;
 
 /**
  * How many labs run side by side. Half as many as there may be at first; then, once, as many as the processors have room
- * for, by what the first ones used; fewer as soon as it shows that they have none.
+ * for, by what the last ones used; one fewer as soon as it shows that they have none.
  */
 export class Lanes {
   readonly #max: number;
-  readonly #usedShare: () => number;
+  readonly #watch: () => () => number;
+  #usedShare: () => number;
   #atOnce: number;
-  #settled = false;
+  #measured = false;
   #done = 0;
   #doubtful = 0;
 
-  constructor(max: number, usedShare: () => number = watchShare()) {
+  /** `watch`: for tests. */
+  constructor(max: number, watch = watchShare) {
     this.#max = max;
-    this.#usedShare = usedShare;
+    this.#watch = watch;
+    this.#usedShare = watch();
     this.#atOnce = Math.ceil(max / 2);
   }
 
@@ -38,16 +41,19 @@ export class Lanes {
     if (begunAmong !== this.#atOnce) return;
     this.#done += 1;
     if (word === 'inconclusive') this.#doubtful += 1;
-    if (this.#tooMany) this.#settle(this.#atOnce - 1);
-    else if (!this.#settled && this.#done >= 2 * this.#atOnce) this.#settle(this.#asManyAsFit());
+    if (this.#tooMany) this.#change(Math.max(1, this.#atOnce - 1));
+    else if (!this.#measured && this.#done >= 2 * this.#atOnce) {
+      this.#measured = true;
+      this.#change(this.#asManyAsFit());
+    }
   }
 
-  #settle(atOnce: number): void {
-    this.#settled = true;
-    if (atOnce === this.#atOnce || atOnce === 0) return;
+  #change(atOnce: number): void {
+    if (atOnce === this.#atOnce) return;
     this.#atOnce = atOnce;
     this.#done = 0;
     this.#doubtful = 0;
+    this.#usedShare = this.#watch();
   }
 
   #asManyAsFit(): number {

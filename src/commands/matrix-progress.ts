@@ -18,7 +18,7 @@ function liveLine({ done, total, leftMs, judged, atOnce }: MatrixProgress): void
   drawLine(`matrix ${bar(done / Math.max(1, total))} ${done} of ${total}, ${labs(atOnce)}${leftOf(leftMs)}${what}`);
 }
 
-/** Fewer than it began with where the machine has no room for so many. */
+/** They become more or fewer as the machine has room. */
 function labs(atOnce: number): string {
   return atOnce === 1 ? 'one lab at a time' : `${atOnce} labs side by side`;
 }

@@ -21,6 +21,7 @@ import { cellsOf, runMatrix } from './run-matrix.js';
 import { columnsOf, wantsColour } from './streams.js';
 
 const folder = packageFile('scenarios');
+const labsMax = 32;
 
 interface MatrixArgs {
   readonly modes: readonly string[] | undefined;
@@ -53,9 +54,9 @@ export const matrix: CommandModule<object, MatrixArgs> = {
       .option('seed', { type: 'number', requiresArg: true, describe: 'another seed than those of the scenarios' })
       .option('at-once', {
         type: 'number',
-        default: 2 * availableParallelism(),
+        default: Math.min(labsMax, 2 * availableParallelism()),
         requiresArg: true,
-        describe: 'labs side by side, at most; as many of them as the machine has room for',
+        describe: 'labs side by side, at most: begins with half, and goes on with as many as the machine has room for',
       })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the matrix as JSON (schema 1)' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write the matrix as one HTML file' })
@@ -71,7 +72,7 @@ export const matrix: CommandModule<object, MatrixArgs> = {
 
 async function drawMatrix(args: MatrixArgs, signal: AbortSignal): Promise<number> {
   const modes = parseModes(args.modes ?? modeNames);
-  const atOnce = parseCount('at-once', args['at-once'], 1, 32);
+  const atOnce = parseCount('at-once', args['at-once'], 1, labsMax);
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const scenarios = rowsOf(await shippedScenarios(), args.faults);
   const cells = cellsOf(scenarios, modes);

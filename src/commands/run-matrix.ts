@@ -70,7 +70,7 @@ async function eachOf(cells: readonly Cell[], lanes: Lanes, choices: MatrixChoic
   const work = async (cell: Cell): Promise<JudgedRun> => {
     if (signal.aborted) throw new Interrupted();
     const among = lanes.atOnce;
-    const judged = await runCell(cell, { ...choices, signal, inTurn });
+    const judged = await runCell(cell, { ...choices, signal, inTurn: among === 1 ? undefined : inTurn });
     lanes.done(among, judged.verdict.word);
     limit.concurrency = lanes.atOnce;
     estimate.done(cell, judged, lanes.atOnce);
@@ -92,14 +92,19 @@ async function eachOf(cells: readonly Cell[], lanes: Lanes, choices: MatrixChoic
   return ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []));
 }
 
-async function runCell({ scenario, mode }: Cell, { seed, signal, inTurn }: MatrixChoices & { inTurn: InTurn }) {
+async function runCell(
+  { scenario, mode }: Cell,
+  { seed, signal, inTurn }: MatrixChoices & { inTurn: InTurn | undefined },
+) {
   const plan = makePlan(scenario, seed ?? scenario.seed);
   return judgeRun(await simulate(scenario, mode, plan, { signal, inTurn, onProgress: () => {} }));
 }
 
-/** How much is done and how long the rest will take, by how long the same amount of planned time has taken so far. */
+/** How much is done and how long the rest will take, by how long one lab has taken for as much of planned time so far. */
 class Estimate {
-  readonly #startedAt = performance.now();
+  #toldAt = performance.now();
+  #labMs = 0;
+  #atOnce: number;
   readonly #onProgress: MatrixChoices['onProgress'];
   #plannedMs: number;
   #doneMs = 0;
@@ -110,6 +115,7 @@ class Estimate {
     this.#onProgress = onProgress;
     this.#plannedMs = plannedMs(cells);
     this.#total = cells.length;
+    this.#atOnce = atOnce;
     this.#tell(atOnce);
   }
 
@@ -126,8 +132,12 @@ class Estimate {
   }
 
   #tell(atOnce: number, judged?: JudgedRun): void {
-    const elapsedMs = performance.now() - this.#startedAt;
-    const leftMs = this.#doneMs === 0 ? undefined : (elapsedMs / this.#doneMs) * (this.#plannedMs - this.#doneMs);
+    const nowMs = performance.now();
+    this.#labMs += (nowMs - this.#toldAt) * this.#atOnce;
+    this.#toldAt = nowMs;
+    this.#atOnce = atOnce;
+    const leftOfLabMs = (this.#labMs / this.#doneMs) * (this.#plannedMs - this.#doneMs);
+    const leftMs = this.#doneMs === 0 ? undefined : leftOfLabMs / atOnce;
     this.#onProgress({ done: this.#done, total: this.#total, leftMs, atOnce, ...(judged && { judged }) });
   }
 }

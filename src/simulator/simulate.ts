@@ -30,7 +30,7 @@ export interface SimulateOptions {
   /** Store servers of the user's own. No fault may strike one: it is no member of the lab. */
   readonly storeUrls?: StoreUrls;
   /** Other labs run beside this one (see `InTurn`). */
-  readonly inTurn?: InTurn;
+  readonly inTurn?: InTurn | undefined;
 }
 
 /**

@@ -63,6 +63,16 @@ describe('Ctrl-C', function () {
       expect(await holdfast.temporaryFiles()).to.deep.equal([]);
     }));
 
+  it('while processes of a matrix wait for their turn', () =>
+    withHoldfast(['matrix', '--faults', 'postgres-outage', '--at-once', '4'], async holdfast => {
+      await holdfast.sees('begun');
+      await delay(300);
+      holdfast.child.kill('SIGINT');
+      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
+      expect(await holdfast.children()).to.deep.equal([]);
+      expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+    }));
+
   it('during a load', () =>
     withHoldfast(['load', '--mode', 'redis', '--connections', '4', '--duration', '20'], async holdfast => {
       await holdfast.sees('redis, direct');

@@ -4,7 +4,7 @@ import type { VerdictWord } from '#src/simulator/verdict.js';
 
 /** As many words, each of a cell that began among as many labs as there were by then. */
 function lanesAfter(max: number, words: readonly VerdictWord[], usedShare = 0.8): Lanes {
-  const lanes = new Lanes(max, () => usedShare);
+  const lanes = new Lanes(max, () => () => usedShare);
   for (const word of words) lanes.done(lanes.atOnce, word);
   return lanes;
 }
@@ -42,6 +42,11 @@ describe('how many labs run side by side, of six at most', () => {
     expect(lanesAfter(6, pass(5), 0.5).atOnce).to.equal(3);
     expect(lanesAfter(6, [...pass(6), ...inconclusive(2)], 0.5).atOnce).to.equal(4);
     expect(lanesAfter(6, [...pass(6), ...inconclusive(2), ...pass(20)], 0.5).atOnce).to.equal(4);
+  });
+
+  it('more also after it were fewer at first: that may have been the chance of a moment', () => {
+    expect(lanesAfter(6, [...inconclusive(2), ...pass(4)], 0.3).atOnce).to.equal(5);
+    expect(lanesAfter(6, [...inconclusive(2), ...pass(4), ...inconclusive(2), ...pass(20)], 0.3).atOnce).to.equal(4);
   });
 
   it('is not held against the fewer what began among more', () => {

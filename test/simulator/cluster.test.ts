@@ -8,6 +8,7 @@ import { parseKeyRing } from '#src/key-ring.js';
 import { answersWith } from '#src/simulator/cluster/ask.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { freePort } from '#src/simulator/cluster/free-port.js';
+import { eventually } from '#src/simulator/cluster/probe.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
 import { startCluster } from '#src/simulator/cluster/start-cluster.js';
 import { plainStores } from '#src/simulator/cluster/stores-spec.js';
@@ -51,6 +52,21 @@ describe('cluster', () => {
         expect(started).to.equal(members.length);
         for (const { name, pid } of members) expect(getPriority(pid), name).to.equal(getPriority() + 10);
       });
+    }));
+
+  it('that is interrupted while it waits for its turn ends at once, and starts nothing when its turn comes', () =>
+    leavingNothing(async () => {
+      const turns: (() => Promise<void>)[] = [];
+      const inTurn: ClusterSpec['inTurn'] = start =>
+        new Promise((begun, refused) => turns.push(() => start().then(begun, refused)));
+      const interruption = new AbortController();
+      const spec: ClusterSpec = { ...stores, stores: ['redis', 'postgres'], inTurn };
+      const starting = failure(startCluster(spec, interruption.signal, ignore));
+      expect(await eventually(async () => turns.length === 2, 5_000)).to.equal(true);
+      interruption.abort();
+      expect(await starting).to.be.instanceOf(Interrupted);
+      for (const turn of turns) await turn();
+      expect(turns).to.have.length(2);
     }));
 
   it('starts real processes that answer, reports their edges, and leaves nothing when stopped, twice too', () =>

@@ -13,8 +13,9 @@ import { type RunShell, runShell } from './shell.js';
 const nicenessBesideOthers = 10;
 
 /**
- * Where labs run side by side, their processes start by it, few at a time: each start takes a whole processor, and many
- * at once would take from the other labs what their servers need.
+ * Where labs run side by side: by it their processes start, few at a time, since each start takes a whole processor and
+ * many at once would take from the other labs what their servers need. And they have a higher niceness than those who
+ * drive the users, here and there. A fault that starts a process again waits for nobody.
  */
 export type InTurn = (start: () => Promise<void>) => Promise<void>;
 
@@ -42,13 +43,13 @@ export class Lab {
   }
 
   /** Resolves when it answers. */
-  start(spec: ProcessSpec): Promise<void> {
-    return this.boot(this.add(spec));
+  async start(spec: ProcessSpec): Promise<void> {
+    await this.boot(this.add(spec));
   }
 
   /** The same, for one that was added before. */
   boot(member: ProcessMember): Promise<void> {
-    return this.#whenItsTurn(() => member.start());
+    return this.#whenItsTurn(member.name, () => member.start());
   }
 
   /** One that somebody else will start, or nobody. */
@@ -78,13 +79,20 @@ export class Lab {
   }
 
   run(program: ProgramRun): Promise<void> {
-    const running = this.#whenItsTurn(() => runProgram(program, this.#stopping.signal, this.#janitor));
-    this.#running.push(running);
-    return running;
+    return this.#whenItsTurn(program.command, () => {
+      const running = runProgram(program, this.#stopping.signal, this.#janitor);
+      this.#running.push(running);
+      return running;
+    });
   }
 
-  #whenItsTurn(start: () => Promise<void>): Promise<void> {
-    return this.#inTurn === undefined ? start() : this.#inTurn(start);
+  /** `stop` does not wait for what waits here: nothing of a lab that is stopped begins. */
+  #whenItsTurn(what: string, start: () => Promise<void>): Promise<void> {
+    const begin = async (): Promise<void> => {
+      this.#refuseWhenStopped(what);
+      await start();
+    };
+    return this.#inTurn === undefined ? begin() : this.#inTurn(begin);
   }
 
   /** Runs a command of the user's; ended with the lab, with all that it has started. */

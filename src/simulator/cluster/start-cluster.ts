@@ -41,7 +41,7 @@ export interface ClusterSpec {
   readonly storesSpec?: StoresSpec;
   /** The links that are wanted, `proxy->backend-1`, `backend-1->redis`: what they join then goes through them. */
   readonly links?: readonly string[];
-  /** Other labs run beside this one. Its processes then let those go first that drive the users, here and there. */
+  /** Other labs run beside this one (see `InTurn`). */
   readonly inTurn?: InTurn | undefined;
 }
 

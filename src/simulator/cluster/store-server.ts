@@ -32,7 +32,7 @@ export interface StorePlace {
 }
 
 export interface PreparedStore {
-  /** Those of one step start at the same time, when those of the steps before it answer. */
+  /** Those of one step start in any order, or at the same time, when those of the steps before it answer. */
   readonly steps: readonly (readonly ProcessSpec[])[];
   /** Whether its members have found each other. */
   readonly isWhole?: () => Promise<boolean>;
