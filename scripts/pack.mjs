@@ -52,12 +52,8 @@ function refuseNames({ inputs }) {
   for (const [file, { imports }] of Object.entries(inputs)) {
     for (const { kind, path: to, original } of imports) {
       if (kind !== 'dynamic-import' || inputs[to]?.format !== 'cjs') continue;
-      if (
-        new RegExp(`const \\{ default: \\w+ \\} = await import\\('${original}'\\)`).test(
-          readFileSync(path.join(root, file), 'utf8'),
-        )
-      )
-        continue;
+      const rightForm = new RegExp(`const \\{ default: \\w+ \\} = await import\\('${original}'\\)`);
+      if (rightForm.test(readFileSync(path.join(root, file), 'utf8'))) continue;
       throw new Error(
         `${file} imports ${original}, which is CommonJS: write const { default: name } = await import('${original}')`,
       );

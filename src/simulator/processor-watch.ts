@@ -25,12 +25,12 @@ export class BusyStretch {
     return this.#longestMs;
   }
 
-  add(atMs: number, { idle, total }: ProcessorTimes): void {
+  add(atMs: number, times: ProcessorTimes): void {
     const last = this.#last;
-    this.#last = { atMs, idle, total };
-    if (last === undefined || total <= last.total) return;
-    const isBusy = (idle - last.idle) / (total - last.total) < idleShareMin;
-    this.#currentMs = isBusy ? this.#currentMs + atMs - last.atMs : 0;
+    this.#last = { atMs, ...times };
+    const share = last && idleShare(last, times);
+    if (last === undefined || share === undefined) return;
+    this.#currentMs = share < idleShareMin ? this.#currentMs + atMs - last.atMs : 0;
     this.#longestMs = Math.max(this.#longestMs, this.#currentMs);
   }
 }
@@ -50,10 +50,12 @@ export function watchProcessors(): () => number {
 /** What it returns tells which share of all processors has been used since this call, from 0 to 1. */
 export function watchShare(): () => number {
   const start = processorTimes();
-  return () => {
-    const { idle, total } = processorTimes();
-    return total <= start.total ? 0 : 1 - (idle - start.idle) / (total - start.total);
-  };
+  return () => 1 - (idleShare(start, processorTimes()) ?? 1);
+}
+
+/** Undefined when no time has passed between the two. */
+function idleShare(from: ProcessorTimes, to: ProcessorTimes): number | undefined {
+  return to.total <= from.total ? undefined : (to.idle - from.idle) / (to.total - from.total);
 }
 
 function processorTimes(): ProcessorTimes {
