@@ -76,14 +76,12 @@ export class Attempt implements UpstreamUser {
   }
 
   #send(upstream: Upstream): void {
-    const { head } = this.#parts;
     const { socket, established } = upstream;
     this.#upstream = upstream;
     upstream.use(this);
     this.#parts.wire.writes.hold(socket);
     this.#unsent = true;
-    if (established && head.hasBody) this.#pourBody();
-    else if (established) this.#arm();
+    if (established) this.connected();
     this.#sendHead(socket, '');
   }
 
