@@ -6,7 +6,7 @@
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { Operation } from '#src/simulator/history.js';
+import type { Operation } from '#src/simulator/history/records.js';
 import type { Plan, PlannedStep } from '#src/simulator/plan.js';
 import { RunClock } from '#src/simulator/run-clock.js';
 import { Driver } from '#src/simulator/users/driver.js';

@@ -1,4 +1,4 @@
-import type { FaultRecord, Operation, RunRecord } from '#src/simulator/history.js';
+import type { FaultRecord, Operation, RunRecord } from '#src/simulator/history/records.js';
 
 export interface Made {
   readonly users: number;

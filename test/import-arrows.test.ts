@@ -211,7 +211,7 @@ describe('import arrows', () => {
 
   it('keeps what decides pure: no I/O, no clock, no chance', () => {
     const deciding =
-      /^src\/(simulator\/(checker\/|(plan|plan-checks|short-form|expectations|windows|verdict|targets|fault-trigger|live-counts|journey-advice|scenario-[a-z-]+checks)\.ts$)|report\/(reporters\/|html\/|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|attack-json|evidence|exchange|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
+      /^src\/(simulator\/(checker\/|history\/records|scenario\/(plan-checks|short-form|fault-trigger|[a-z-]*checks)\.ts$|(plan|targets|live-counts|journey-advice)\.ts$)|report\/(reporters\/|html\/|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|attack-json|evidence|exchange|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
     const files = sources('src').filter(file => deciding.test(file));
     expect(files.length).to.be.greaterThan(15);
     const impure =

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { metricNames, parseLine, windowMetricNames } from '#src/simulator/expectations.js';
+import { metricNames, parseLine, windowMetricNames } from '#src/simulator/checker/expectations.js';
+import { windowPhases } from '#src/simulator/checker/windows.js';
 import { counterNames } from '#src/simulator/live-counts.js';
 import { makePlan } from '#src/simulator/plan.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
-import { scenarioFile } from '#src/simulator/scenario-schema.js';
-import { windowPhases } from '#src/simulator/windows.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
+import { scenarioFile } from '#src/simulator/scenario/schema.js';
 
 const page = readFileSync(path.resolve(import.meta.dirname, '../../docs/scenario-files.md'), 'utf8');
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { parseScenario, readScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario, readScenario } from '#src/simulator/scenario/file.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const page = readFileSync(path.join(root, 'docs/your-own-app.md'), 'utf8');

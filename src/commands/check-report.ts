@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import { type Exchange, headOf } from '../simulator/journey-advice.js';
-import type { JourneyMapping } from '../simulator/journey-mapping.js';
 import { secretsIn, type TriedStep } from '../simulator/journey-trial.js';
+import type { JourneyMapping } from '../simulator/scenario/journey-mapping.js';
 
 export interface Context {
   readonly mapping: JourneyMapping;

@@ -1,4 +1,4 @@
-import type { JudgedRun, VerdictWord } from '../simulator/verdict.js';
+import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
 import { worstOf } from './exit.js';
 
 const summaries: Record<VerdictWord, (modes: string) => string> = {

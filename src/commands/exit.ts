@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
+import type { VerdictWord } from '../simulator/checker/verdict.js';
 import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../simulator/errors.js';
-import type { VerdictWord } from '../simulator/verdict.js';
 import { nearest } from '../unknown-name.js';
 import { flagsOf } from './flags.js';
 import { errorColours } from './streams.js';

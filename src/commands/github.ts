@@ -1,6 +1,6 @@
 import { appendFile } from 'node:fs/promises';
 import { reporters } from '../report/reporters/registry.js';
-import type { JudgedRun } from '../simulator/verdict.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
 
 /** On a runner of GitHub Actions: annotations for what is no pass, and the comparison in the summary of the step. */
 export async function tellGitHub(runs: readonly JudgedRun[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { check } from '../simulator/checker/check.js';
-import type { RunRecord } from '../simulator/history.js';
-import { type JudgedRun, judge } from '../simulator/verdict.js';
+import { type JudgedRun, judge } from '../simulator/checker/verdict.js';
+import type { RunRecord } from '../simulator/history/records.js';
 
 /** A run just made, or one read from a file: checked and judged in the same way. */
 export function judgeRun(run: RunRecord): JudgedRun {

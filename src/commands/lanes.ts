@@ -1,5 +1,5 @@
+import type { VerdictWord } from '../simulator/checker/verdict.js';
 import { watchShare } from '../simulator/processor-watch.js';
-import type { VerdictWord } from '../simulator/verdict.js';
 
 /** Where more of the cells than this share, and more than one, are inconclusive, it is not the chance of a moment. */
 const doubtfulShareMax = 1 / 6;

@@ -1,4 +1,4 @@
-import type { JudgedRun } from '../simulator/verdict.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { bar, drawLine, isLive } from './live-line.js';
 import type { MatrixProgress } from './run-matrix.js';
 

@@ -2,9 +2,9 @@ import { rmSync, type Stats } from 'node:fs';
 import { access, constants, lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ReporterName, reporters } from '../report/reporters/registry.js';
-import { writeHistory } from '../simulator/history-file.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
+import { writeHistory } from '../simulator/history/file.js';
 import type { Plan } from '../simulator/plan.js';
-import type { JudgedRun } from '../simulator/verdict.js';
 import { UsageError } from './exit.js';
 import { columnsOf, wantsColour } from './streams.js';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Argv } from 'yargs';
-import { parseYaml, type YamlFile } from '../simulator/scenario-yaml.js';
+import { parseYaml, type YamlFile } from '../simulator/scenario/yaml.js';
 import { unknownName } from '../unknown-name.js';
 import { UsageError, usageSentence } from './exit.js';
 import { type Flags, flagsOf } from './flags.js';

@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { readHistory } from '../simulator/history-file.js';
+import { readHistory } from '../simulator/history/file.js';
 import { exitCodeOf, exiting } from './exit.js';
 import { tellGitHub } from './github.js';
 import { judgeRun } from './judge-run.js';

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import type { ModeName } from '../modes.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
 import type { InTurn } from '../simulator/cluster/lab.js';
 import { Interrupted } from '../simulator/errors.js';
 import { makePlan, planDurationMs } from '../simulator/plan.js';
-import type { Scenario } from '../simulator/scenario.js';
-import { shortForm } from '../simulator/short-form.js';
+import type { Scenario } from '../simulator/scenario/scenario.js';
+import { shortForm } from '../simulator/scenario/short-form.js';
 import { simulate } from '../simulator/simulate.js';
-import type { JudgedRun } from '../simulator/verdict.js';
 import { judgeRun } from './judge-run.js';
 import { Lanes } from './lanes.js';
 

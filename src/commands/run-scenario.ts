@@ -1,9 +1,9 @@
 import type { ModeName } from '../modes.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
 import type { Plan } from '../simulator/plan.js';
 import { makePlan } from '../simulator/plan.js';
-import type { Scenario } from '../simulator/scenario.js';
+import type { Scenario } from '../simulator/scenario/scenario.js';
 import { type SimulateOptions, simulate } from '../simulator/simulate.js';
-import type { JudgedRun } from '../simulator/verdict.js';
 import { judgeRun } from './judge-run.js';
 
 export interface RunChoices extends Pick<SimulateOptions, 'storeUrls' | 'signal' | 'onProgress'> {

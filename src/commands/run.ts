@@ -1,9 +1,9 @@
 import type { CommandModule } from 'yargs';
+import { type JudgedRun, judgeRepeats } from '../simulator/checker/verdict.js';
 import { Interrupted } from '../simulator/errors.js';
-import { readReplay } from '../simulator/plan-file.js';
-import type { Scenario } from '../simulator/scenario.js';
-import { readScenario } from '../simulator/scenario-file.js';
-import { type JudgedRun, judgeRepeats } from '../simulator/verdict.js';
+import { readScenario } from '../simulator/scenario/file.js';
+import { readReplay } from '../simulator/scenario/plan-file.js';
+import type { Scenario } from '../simulator/scenario/scenario.js';
 import { exitCodeOf, exiting, UsageError } from './exit.js';
 import { tellGitHub } from './github.js';
 import { interruptible } from './interrupt.js';

@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { packageFile } from '../package-file.js';
 import { Interrupted } from '../simulator/errors.js';
-import { readScenario } from '../simulator/scenario-file.js';
+import { readScenario } from '../simulator/scenario/file.js';
 import { closing } from './closing.js';
 import { exitCodeOf, exiting } from './exit.js';
 import { interruptible } from './interrupt.js';

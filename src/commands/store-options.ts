@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { serverOf } from '../simulator/cluster/stores/registry.js';
 import { plainStores } from '../simulator/cluster/stores-spec.js';
-import type { Scenario } from '../simulator/scenario.js';
+import type { Scenario } from '../simulator/scenario/scenario.js';
 import { membersIn, targetIn } from '../simulator/targets.js';
 import {
   type StoreServerName,

@@ -1,4 +1,4 @@
-import type { JudgedRun, VerdictWord } from '../simulator/verdict.js';
+import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
 import { recovery, sawNothing } from './sentence.js';
 import { count, duration } from './words.js';
 

@@ -1,4 +1,4 @@
-import type { JudgedRun } from '../simulator/verdict.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
 import type { Matrix } from './matrix.js';
 
 /** Schema 1: fields are added, never renamed. */

@@ -1,5 +1,5 @@
-import { demandsLoss, type Expectation, isLossMetric, parseLine } from '../simulator/expectations.js';
-import type { JudgedRun, VerdictWord } from '../simulator/verdict.js';
+import { demandsLoss, type Expectation, isLossMetric, parseLine } from '../simulator/checker/expectations.js';
+import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
 
 /** What one fault did to one mode: a cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
 export interface MatrixCell {

@@ -1,4 +1,4 @@
-import type { JudgedRun } from '../simulator/verdict.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
 
 /** Turns the judged runs of one scenario into one text. Pure: no clock, no I/O. `runs` is never empty. */
 export type Reporter = (runs: readonly JudgedRun[], options: ReporterOptions) => string;

@@ -1,4 +1,4 @@
-import { type JudgedRun, warningsOf } from '../simulator/verdict.js';
+import { type JudgedRun, warningsOf } from '../simulator/checker/verdict.js';
 import { refusals } from './no-session.js';
 import { count, counted, seconds } from './words.js';
 

@@ -1,9 +1,9 @@
 import { LabError } from './errors.js';
 import { Strike, type StrikeStage } from './fault-strike.js';
-import { type AfterTrigger, type WhenTrigger, whenInWords } from './fault-trigger.js';
-import type { FaultRecord } from './history.js';
+import type { FaultRecord } from './history/records.js';
 import type { LiveCountsNow } from './live-counts.js';
-import type { FaultSpec } from './scenario.js';
+import { type AfterTrigger, type WhenTrigger, whenInWords } from './scenario/fault-trigger.js';
+import type { FaultSpec } from './scenario/scenario.js';
 
 export interface FaultStage extends StrikeStage {
   /** When the faults phase began: `at` counts from here. */

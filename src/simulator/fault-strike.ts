@@ -2,12 +2,12 @@ import type { Cluster } from './cluster/cluster.js';
 import { Interrupted, LabError } from './errors.js';
 import type { Fault } from './fault.js';
 import { faults as registry } from './faults/registry.js';
-import type { FaultRecord } from './history.js';
+import type { FaultRecord } from './history/records.js';
 import { interruptible } from './interruptible.js';
 import type { LiveCounts, LiveCountsNow } from './live-counts.js';
 import type { FaultEdge } from './progress.js';
 import type { RunClock } from './run-clock.js';
-import type { FaultSpec } from './scenario.js';
+import type { FaultSpec } from './scenario/scenario.js';
 import { membersIn } from './targets.js';
 
 export interface StrikeStage {

@@ -1,5 +1,5 @@
 import type { Cluster } from './cluster/cluster.js';
-import { type Options, type OptionsRead, readerOf } from './scenario-values.js';
+import { type Options, type OptionsRead, readerOf } from './scenario/values.js';
 import type { TargetKind, TargetSystem } from './targets.js';
 
 /** One thing that breaks. Implementations: `faults/registry.ts`. Unconfirmed means the run is inconclusive. */
@@ -30,7 +30,7 @@ export interface FaultEntry {
   make(target: string, options?: Readonly<Record<string, unknown>>): Fault;
 }
 
-/** A fault with what it may be told: `options` are values of `scenario-values.ts`, and `make` gets them read. */
+/** A fault with what it may be told: `options` are values of `scenario/values.ts`, and `make` gets them read. */
 export function defineFault<Own extends Options>(fault: {
   readonly summary: string;
   readonly targets: readonly TargetKind[];

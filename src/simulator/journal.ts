@@ -1,4 +1,12 @@
-import type { FaultRecord, LabRecord, MemberRecord, Operation, PhaseRecord, RunHeader, RunRecord } from './history.js';
+import type {
+  FaultRecord,
+  LabRecord,
+  MemberRecord,
+  Operation,
+  PhaseRecord,
+  RunHeader,
+  RunRecord,
+} from './history/records.js';
 import { LiveCounts } from './live-counts.js';
 import type { FaultEdge, OnProgress, Progress } from './progress.js';
 import type { RunClock } from './run-clock.js';

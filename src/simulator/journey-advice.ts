@@ -1,7 +1,7 @@
 import { brokenOff } from './broken-off.js';
 import { hiddenFieldIn } from './hidden-field.js';
-import type { OperationKind } from './history.js';
-import { type JourneyMapping, type MappedRequest, stepOf, type TextPlace } from './journey-mapping.js';
+import type { OperationKind } from './history/records.js';
+import { type JourneyMapping, type MappedRequest, stepOf, type TextPlace } from './scenario/journey-mapping.js';
 import { cartTooLarge, noCart } from './users/cart.js';
 import type { Reply } from './users/http-client.js';
 import { missingAt, parseJsonPath } from './users/json-path.js';

@@ -1,6 +1,6 @@
-import type { OperationKind } from './history.js';
+import type { OperationKind } from './history/records.js';
 import { type Advice, adviceOn, anonymousAdvice, type Exchange, itemAdvice } from './journey-advice.js';
-import { type JourneyMapping, stepOf } from './journey-mapping.js';
+import { type JourneyMapping, stepOf } from './scenario/journey-mapping.js';
 import { Browser } from './users/browser.js';
 import { HttpClient, type Reply } from './users/http-client.js';
 import { mappedJourney } from './users/mapped-journey.js';

@@ -3,7 +3,7 @@ import type { Toxic } from './cluster/links/toxics.js';
 import { eventually, waitReadmitted } from './cluster/probe.js';
 import { LabError } from './errors.js';
 import type { Fault } from './fault.js';
-import { wholeNumber } from './scenario-values.js';
+import { wholeNumber } from './scenario/values.js';
 
 /** Who is alive answers on loopback within a few milliseconds. */
 const answerWithinMs = 1_000;

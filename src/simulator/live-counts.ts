@@ -1,4 +1,4 @@
-import type { Operation } from './history.js';
+import type { Operation } from './history/records.js';
 
 /** What is counted while a run goes on, of operations as they end: named as the report names its own counts, which also
  * hold what comes later. A fault can wait for one of them. */

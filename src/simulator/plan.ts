@@ -1,8 +1,8 @@
 import { ScenarioError } from './errors.js';
-import type { OperationKind } from './history.js';
-import { stepOf } from './journey-mapping.js';
+import type { OperationKind } from './history/records.js';
 import { exponential, pick, type Random, randomStream } from './random.js';
-import type { FaultSpec, Scenario } from './scenario.js';
+import { stepOf } from './scenario/journey-mapping.js';
+import type { FaultSpec, Scenario } from './scenario/scenario.js';
 import { planShopper } from './shop-journey.js';
 
 /**

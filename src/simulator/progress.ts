@@ -1,4 +1,4 @@
-import type { PhaseName } from './history.js';
+import type { PhaseName } from './history/records.js';
 
 export type FaultEdge = 'injected' | 'confirmed' | 'not-confirmed' | 'healed' | 'not-healed' | 'never-struck';
 

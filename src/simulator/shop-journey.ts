@@ -1,6 +1,6 @@
 import type { PlannedStep, PlannedUser } from './plan.js';
 import { logNormal, pick, pickWeighted, type Random, randomStream } from './random.js';
-import type { Scenario } from './scenario.js';
+import type { Scenario } from './scenario/scenario.js';
 
 type Choice = 'add' | 'read' | 'whoami' | 'remove' | 'logout';
 

@@ -1,6 +1,6 @@
 import type { Cluster, Member } from './cluster/cluster.js';
 import { roleOf } from './cluster/redis-client.js';
-import type { MemberRecord } from './history.js';
+import type { MemberRecord } from './history/records.js';
 
 /** How often it is looked at: as fine as the strips of a report are drawn. */
 const everyMs = 100;

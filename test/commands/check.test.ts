@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { describeOutput, describeStep } from '#src/commands/check-report.js';
 import { hiddenFieldIn } from '#src/simulator/hidden-field.js';
 import { type TriedStep, tryJourney } from '#src/simulator/journey-trial.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 import { withServer } from '../simulator/users-scripted.js';
 import { withHoldfast } from './holdfast.js';
 

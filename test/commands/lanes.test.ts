@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Lanes } from '#src/commands/lanes.js';
-import type { VerdictWord } from '#src/simulator/verdict.js';
+import type { VerdictWord } from '#src/simulator/checker/verdict.js';
 
 /** As many words, each of a cell that began among as many labs as there were by then. */
 function lanesAfter(max: number, words: readonly VerdictWord[], usedShare = 0.8): Lanes {

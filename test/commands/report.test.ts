@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import type { Operation, RunRecord } from '#src/simulator/history.js';
-import { writeHistory } from '#src/simulator/history-file.js';
+import { writeHistory } from '#src/simulator/history/file.js';
+import type { Operation, RunRecord } from '#src/simulator/history/records.js';
 import { sampleRun } from '../report/sample-runs.js';
 import { type Holdfast, withHoldfast } from './holdfast.js';
 

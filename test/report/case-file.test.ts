@@ -4,7 +4,7 @@ import { storyRows } from '#src/report/browser/story-rows.js';
 import { casesOf } from '#src/report/html/case-file.js';
 import { partsOf } from '#src/report/html/windows.js';
 import { pageScript } from '#src/report/page-script.js';
-import type { Operation } from '#src/simulator/history.js';
+import type { Operation } from '#src/simulator/history/records.js';
 import { changed, sampleRun } from './sample-runs.js';
 
 const sticky = sampleRun({ mode: 'sticky', users: 6 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { pageScript } from '#src/report/page-script.js';
 import { reporters } from '#src/report/reporters/registry.js';
-import type { MemberRecord } from '#src/simulator/history.js';
+import type { MemberRecord } from '#src/simulator/history/records.js';
 import { changed, counting, sampleRun, sampleRuns } from './sample-runs.js';
 
 const report = (runs = sampleRuns()) => reporters.html.report(runs, { colour: false });

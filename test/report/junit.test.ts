@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { reporters } from '#src/report/reporters/registry.js';
-import type { JudgedRun } from '#src/simulator/verdict.js';
+import type { JudgedRun } from '#src/simulator/checker/verdict.js';
 import { changed, sampleRun, sampleRuns } from './sample-runs.js';
 
 const report = (runs: readonly JudgedRun[]) => reporters.junit.report(runs, { colour: true });

@@ -3,8 +3,8 @@ import { matrixPage } from '#src/report/html/matrix-page.js';
 import { type MatrixOutcome, matrixCell, matrixOf } from '#src/report/matrix.js';
 import { matrixJson } from '#src/report/matrix-json.js';
 import { matrixText } from '#src/report/matrix-text.js';
-import type { ExpectationLine } from '#src/simulator/expectations.js';
-import type { JudgedRun, VerdictWord } from '#src/simulator/verdict.js';
+import type { JudgedRun, VerdictWord } from '#src/simulator/checker/verdict.js';
+import type { ExpectationLine } from '#src/simulator/history/records.js';
 import { changed, sampleRun } from './sample-runs.js';
 
 const sticky = sampleRun({ mode: 'sticky' });

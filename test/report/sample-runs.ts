@@ -1,5 +1,6 @@
 import { countsOf } from '#src/simulator/checker/counts.js';
 import type { Findings, Incident, Percentiles } from '#src/simulator/checker/findings.js';
+import type { JudgedRun, Verdict } from '#src/simulator/checker/verdict.js';
 import type {
   FaultRecord,
   LabRecord,
@@ -8,8 +9,7 @@ import type {
   PhaseRecord,
   RunHeader,
   RunRecord,
-} from '#src/simulator/history.js';
-import type { JudgedRun, Verdict } from '#src/simulator/verdict.js';
+} from '#src/simulator/history/records.js';
 
 /** What a made-up run looks like. Its findings are counted from its operations, so reports can be checked against both. */
 export interface Sample {

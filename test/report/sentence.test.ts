@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { sentence } from '#src/report/sentence.js';
 import { count, counted, duration, seconds } from '#src/report/words.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
-import type { FaultRecord } from '#src/simulator/history.js';
-import type { JudgedRun } from '#src/simulator/verdict.js';
+import type { JudgedRun } from '#src/simulator/checker/verdict.js';
+import type { FaultRecord } from '#src/simulator/history/records.js';
 import { changed, counting, sampleRun } from './sample-runs.js';
 
 const sample = sampleRun({ mode: 'redis', users: 3 });

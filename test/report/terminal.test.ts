@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
 import { modeNames } from '#src/modes.js';
 import { reporters } from '#src/report/reporters/registry.js';
-import type { JudgedRun } from '#src/simulator/verdict.js';
+import type { JudgedRun } from '#src/simulator/checker/verdict.js';
 import { changed, sampleRun, sampleRuns } from './sample-runs.js';
 
 const plain = (runs: readonly JudgedRun[]) => reporters.terminal.report(runs, { colour: false });

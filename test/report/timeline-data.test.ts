@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { decades, logRange, roundUp, timeTicks } from '#src/report/browser/scales.js';
 import { type Timeline, timelinesOf } from '#src/report/html/timeline-data.js';
-import type { Operation, RunRecord } from '#src/simulator/history.js';
-import type { JudgedRun } from '#src/simulator/verdict.js';
+import type { JudgedRun } from '#src/simulator/checker/verdict.js';
+import type { Operation, RunRecord } from '#src/simulator/history/records.js';
 import { changed, sampleRun } from './sample-runs.js';
 
 const sticky = sampleRun({ mode: 'sticky' });

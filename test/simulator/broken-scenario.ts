@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ScenarioError } from '#src/simulator/errors.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 
 /** Every place that a test breaks stands on a line of its own. */
 export const good = `name: test

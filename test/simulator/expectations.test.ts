@@ -1,7 +1,13 @@
 import { expect } from 'chai';
+import {
+  evaluate,
+  metricNames,
+  parseExpectation,
+  parseLine,
+  windowMetricNames,
+} from '#src/simulator/checker/expectations.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import { ScenarioError } from '#src/simulator/errors.js';
-import { evaluate, metricNames, parseExpectation, parseLine, windowMetricNames } from '#src/simulator/expectations.js';
 import { findings } from './judged.js';
 
 const notRecovered: Findings = { ...findings, recoveryMs: null, recovered: false };

@@ -8,7 +8,7 @@ import { LabError } from '#src/simulator/errors.js';
 import type { Fault, FaultEntry } from '#src/simulator/fault.js';
 import { runFaults } from '#src/simulator/fault-schedule.js';
 import { faults } from '#src/simulator/faults/registry.js';
-import type { FaultSpec } from '#src/simulator/scenario.js';
+import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
 import type { TargetKind } from '#src/simulator/targets.js';
 import { stage } from './fault-stage.js';
 import { type InLab, leavingNothing, oneLab, quickProxy, withCluster } from './processes.js';

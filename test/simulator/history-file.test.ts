@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { HistoryFileError } from '#src/simulator/errors.js';
-import type { RunRecord } from '#src/simulator/history.js';
-import { readHistory, writeHistory } from '#src/simulator/history-file.js';
+import { readHistory, writeHistory } from '#src/simulator/history/file.js';
+import type { RunRecord } from '#src/simulator/history/records.js';
 import { fault, runOf, user } from '#test/simulator/checker/histories.js';
 
 async function withFile(use: (file: string) => Promise<void>): Promise<void> {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { makePlan, type Plan } from '#src/simulator/plan.js';
-import { parseReplay, planBytesMax, readReplay } from '#src/simulator/plan-file.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
+import { parseReplay, planBytesMax, readReplay } from '#src/simulator/scenario/plan-file.js';
 
 const yaml = `name: test
 why: To be replayed.

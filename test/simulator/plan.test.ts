@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { makePlan, type PlannedStep, type PlannedUser, planDurationMs } from '#src/simulator/plan.js';
 import { exponential, logNormal, pick, pickWeighted, randomStream } from '#src/simulator/random.js';
-import type { Scenario } from '#src/simulator/scenario.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
+import type { Scenario } from '#src/simulator/scenario/scenario.js';
 
 const base = parseScenario(
   `name: test

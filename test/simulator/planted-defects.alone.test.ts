@@ -10,7 +10,7 @@ import { defectNames } from '#backends/defects.js';
 import { check } from '#src/simulator/checker/check.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import { makePlan } from '#src/simulator/plan.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 import { simulate } from '#src/simulator/simulate.js';
 import { type PlantedDefect, plantedDefects } from './planted-defects.js';
 import { leavingNothing } from './processes.js';

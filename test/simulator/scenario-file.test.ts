@@ -7,9 +7,9 @@ import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
 import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { faults } from '#src/simulator/faults/registry.js';
-import { expectationsOf } from '#src/simulator/scenario.js';
-import { parseScenario, readScenario } from '#src/simulator/scenario-file.js';
-import { labVariables, policyNames } from '#src/simulator/scenario-schema.js';
+import { parseScenario, readScenario } from '#src/simulator/scenario/file.js';
+import { expectationsOf } from '#src/simulator/scenario/scenario.js';
+import { labVariables, policyNames } from '#src/simulator/scenario/schema.js';
 import { broken, complaint, good } from './broken-scenario.js';
 
 describe('scenario file', () => {

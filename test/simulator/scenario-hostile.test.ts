@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 
 const good = `name: test
 why: To be filled up.

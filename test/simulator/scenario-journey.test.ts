@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { makePlan } from '#src/simulator/plan.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 import { complaint } from './broken-scenario.js';
 
 /** Every place that a test breaks stands on a line of its own. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { expectationsOf } from '#src/simulator/scenario.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
+import { expectationsOf } from '#src/simulator/scenario/scenario.js';
 import { broken, complaint } from './broken-scenario.js';
 
 describe('the language of a scenario', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 import { complaint } from './broken-scenario.js';
 
 const scenario = (fault: string, system = '{}', modes = '[redis]'): string => `

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect } from 'chai';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 import { complaint } from './broken-scenario.js';
 
 const withSystem = (system: string, fault = 'do: kill, target: backend-1'): string => `name: own

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ScenarioError } from '#src/simulator/errors.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 
 /** `what` replaces a piece of a scenario of the toy shop. */
 function scenario(piece = '', what = ''): string {

@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { modeGroups, modeNames } from '#src/modes.js';
+import { type Expectation, evaluate, parseLine } from '#src/simulator/checker/expectations.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
-import { type Expectation, evaluate, parseLine } from '#src/simulator/expectations.js';
 import { makePlan, planDurationMs } from '#src/simulator/plan.js';
-import { expectationsOf, type FaultSpec, type Scenario } from '#src/simulator/scenario.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
-import { scenarioJsonSchema } from '#src/simulator/scenario-schema.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
+import { expectationsOf, type FaultSpec, type Scenario } from '#src/simulator/scenario/scenario.js';
+import { scenarioJsonSchema } from '#src/simulator/scenario/schema.js';
 import { findings } from './judged.js';
 
 const folder = path.resolve(import.meta.dirname, '../../../scenarios');
@@ -185,7 +185,7 @@ function expected(scenario: Scenario, mode: (typeof modeNames)[number]): Expecta
 
 describe('scenario.schema.json', () => {
   it('is what the reader checks', () => {
-    const again = `node -e "import('./dist/simulator/scenario-schema.js').then(s => process.stdout.write(JSON.stringify(s.scenarioJsonSchema())))" > scenarios/scenario.schema.json && npx biome format --write scenarios`;
+    const again = `node -e "import('./dist/simulator/scenario/schema.js').then(s => process.stdout.write(JSON.stringify(s.scenarioJsonSchema())))" > scenarios/scenario.schema.json && npx biome format --write scenarios`;
     const committed: unknown = JSON.parse(textOf('scenario.schema.json'));
     expect(committed, `It is out of date. Make it again: ${again}`).to.deep.equal(scenarioJsonSchema());
   });

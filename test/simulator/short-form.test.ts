@@ -1,11 +1,11 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { demandsLoss, parseLine } from '#src/simulator/expectations.js';
+import { demandsLoss, parseLine } from '#src/simulator/checker/expectations.js';
 import { makePlan, planDurationMs } from '#src/simulator/plan.js';
-import { expectationsOf } from '#src/simulator/scenario.js';
-import { readScenario } from '#src/simulator/scenario-file.js';
-import { shortForm } from '#src/simulator/short-form.js';
+import { readScenario } from '#src/simulator/scenario/file.js';
+import { expectationsOf } from '#src/simulator/scenario/scenario.js';
+import { shortForm } from '#src/simulator/scenario/short-form.js';
 
 const folder = path.resolve(import.meta.dirname, '../../../scenarios');
 const files = readdirSync(folder).filter(name => name.endsWith('.yaml'));

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
 import { Interrupted } from '#src/simulator/errors.js';
-import { phaseNames, type RunRecord } from '#src/simulator/history.js';
+import { phaseNames, type RunRecord } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan.js';
 import type { Progress } from '#src/simulator/progress.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 import { simulate } from '#src/simulator/simulate.js';
 import { leavingNothing } from './processes.js';
 

@@ -6,7 +6,7 @@ import { memberNames } from '#src/simulator/cluster/start-cluster.js';
 import { plainStores, type StoresSpec } from '#src/simulator/cluster/stores-spec.js';
 import type { Fault } from '#src/simulator/fault.js';
 import { faults } from '#src/simulator/faults/registry.js';
-import { parseScenario } from '#src/simulator/scenario-file.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 import { strangeIn, targetIn, targetsOf } from '#src/simulator/targets.js';
 import { broken, complaint } from './broken-scenario.js';
 import { leavingNothing, withCluster } from './processes.js';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect } from 'chai';
-import type { JourneyMapping } from '#src/simulator/journey-mapping.js';
+import type { JourneyMapping } from '#src/simulator/scenario/journey-mapping.js';
 import type { Reply } from '#src/simulator/users/http-client.js';
 import { parseJsonPath, valuesAt } from '#src/simulator/users/json-path.js';
 import { mappedJourney } from '#src/simulator/users/mapped-journey.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { freePort } from '#src/simulator/cluster/free-port.js';
-import type { OperationOutcome } from '#src/simulator/history.js';
+import type { OperationOutcome } from '#src/simulator/history/records.js';
 import type { PlannedStep } from '#src/simulator/plan.js';
 import { drive, type Handler, json, kindOf, shopAnswer, steps, withServer } from './users-scripted.js';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { LabError } from '#src/simulator/errors.js';
-import type { Operation } from '#src/simulator/history.js';
+import type { Operation } from '#src/simulator/history/records.js';
 import { CookieJar } from '#src/simulator/users/cookie-jar.js';
 import { HttpClient } from '#src/simulator/users/http-client.js';
 import { drive, type Handler, json, kindOf, shopAnswer, steps, withServer } from './users-scripted.js';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { LabRecord, Operation, OperationKind } from '#src/simulator/history.js';
+import type { LabRecord, Operation, OperationKind } from '#src/simulator/history/records.js';
 import type { PlannedStep } from '#src/simulator/plan.js';
 import { RunClock } from '#src/simulator/run-clock.js';
 import { Driver } from '#src/simulator/users/driver.js';

@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import type { Findings } from '#src/simulator/checker/findings.js';
+import { judge, judgeRepeats, type Verdict, type VerdictWord, warningsOf } from '#src/simulator/checker/verdict.js';
 import { ScenarioError } from '#src/simulator/errors.js';
-import type { ExpectationLine } from '#src/simulator/expectations.js';
-import type { FaultRecord, RunRecord } from '#src/simulator/history.js';
-import { judge, judgeRepeats, type Verdict, type VerdictWord, warningsOf } from '#src/simulator/verdict.js';
+import type { ExpectationLine, FaultRecord, RunRecord } from '#src/simulator/history/records.js';
 import { fault, findings, login, run } from './judged.js';
 
 function expecting(...expectations: ExpectationLine[]): RunRecord {

@@ -1,6 +1,6 @@
 import type { Incident, IncidentKind } from '../../simulator/checker/findings.js';
-import type { Operation } from '../../simulator/history.js';
-import type { JudgedRun } from '../../simulator/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { Operation } from '../../simulator/history/records.js';
 import { type CaseFile, type IncidentColumns, none, type StoryColumns } from '../browser/columns.js';
 import { WordList } from './word-list.js';
 

@@ -1,4 +1,4 @@
-import { driverLagP99MsMax, type JudgedRun } from '../../simulator/verdict.js';
+import { driverLagP99MsMax, type JudgedRun } from '../../simulator/checker/verdict.js';
 import { labels } from '../comparison.js';
 import { count, counted, duration } from '../words.js';
 import { type Markup, markup } from './markup.js';

@@ -1,5 +1,5 @@
-import type { FaultRecord, RunRecord } from '../../simulator/history.js';
-import type { JudgedRun } from '../../simulator/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { FaultRecord, RunRecord } from '../../simulator/history/records.js';
 import { labels } from '../comparison.js';
 import { moment } from '../words.js';
 import { type Markup, markup } from './markup.js';

@@ -1,4 +1,4 @@
-import type { JudgedRun } from '../../simulator/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import type { CaseFile } from '../browser/columns.js';
 import { incidentCells, incidentTitles } from '../browser/incident-cells.js';
 import { count, counted } from '../words.js';

@@ -1,4 +1,4 @@
-import type { JudgedRun } from '../../simulator/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import { labels } from '../comparison.js';
 import { reasonNames, reasons } from '../no-session.js';
 import { count } from '../words.js';

@@ -1,4 +1,4 @@
-import type { FaultRecord } from '../../simulator/history.js';
+import type { FaultRecord } from '../../simulator/history/records.js';
 import { tickText, timeTicks } from '../browser/scales.js';
 import { counted, moment } from '../words.js';
 import { across, emptyNote, type Lane } from './lane.js';

@@ -1,6 +1,6 @@
 import type { Incident } from '../../simulator/checker/findings.js';
-import type { FaultRecord, MemberRecord, Operation, PhaseRecord, RunRecord } from '../../simulator/history.js';
-import type { JudgedRun } from '../../simulator/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { FaultRecord, MemberRecord, Operation, PhaseRecord, RunRecord } from '../../simulator/history/records.js';
 
 /** What the timeline of one run draws. Its size depends on neither the number of operations nor that of incidents. */
 export interface Timeline {

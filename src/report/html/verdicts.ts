@@ -1,4 +1,4 @@
-import { type JudgedRun, type VerdictWord, warningsOf } from '../../simulator/verdict.js';
+import { type JudgedRun, type VerdictWord, warningsOf } from '../../simulator/checker/verdict.js';
 import { sentence } from '../sentence.js';
 import { counted } from '../words.js';
 import { type Markup, markup } from './markup.js';

@@ -1,7 +1,7 @@
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { Span } from '../../simulator/checker/windows.js';
 import { findingsWithin } from '../../simulator/checker/within.js';
-import type { RunRecord } from '../../simulator/history.js';
-import type { JudgedRun } from '../../simulator/verdict.js';
-import type { Span } from '../../simulator/windows.js';
+import type { RunRecord } from '../../simulator/history/records.js';
 import { labels } from '../comparison.js';
 import { count, duration, moment } from '../words.js';
 import { type Markup, markup } from './markup.js';

@@ -1,4 +1,4 @@
-import type { JudgedRun } from '../../simulator/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import { labels } from '../comparison.js';
 import { type Cases, casesOf } from '../html/case-file.js';
 import { conditionsSections } from '../html/conditions.js';

@@ -1,5 +1,5 @@
-import type { FaultRecord } from '../../simulator/history.js';
-import type { JudgedRun } from '../../simulator/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { FaultRecord } from '../../simulator/history/records.js';
 import type { Reporter } from '../reporter.js';
 
 /** Schema 1: fields are added, never renamed. The counts come first, the long list of incidents last. */

@@ -1,4 +1,4 @@
-import type { JudgedRun } from '../../simulator/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import { labels } from '../comparison.js';
 import type { Reporter } from '../reporter.js';
 

@@ -1,4 +1,4 @@
-import { type JudgedRun, warningsOf } from '../../simulator/verdict.js';
+import { type JudgedRun, warningsOf } from '../../simulator/checker/verdict.js';
 import { compare } from '../comparison.js';
 import type { Reporter } from '../reporter.js';
 

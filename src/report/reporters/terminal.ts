@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { type JudgedRun, type VerdictWord, warningsOf } from '../../simulator/verdict.js';
+import { type JudgedRun, type VerdictWord, warningsOf } from '../../simulator/checker/verdict.js';
 import { type Cell, type Comparison, compare, labels } from '../comparison.js';
 import { type FittedTable, fittedTable, printable, tableWidth } from '../fitted-table.js';
 import type { Reporter } from '../reporter.js';

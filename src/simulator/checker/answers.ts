@@ -1,4 +1,4 @@
-import type { Operation } from '../history.js';
+import type { Operation } from '../history/records.js';
 
 /** The operations that need a session. An answer to any other says nothing about whether the user has one. */
 export function needsSession({ kind }: Operation): boolean {

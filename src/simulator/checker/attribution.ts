@@ -1,4 +1,4 @@
-import type { FaultRecord } from '../history.js';
+import type { FaultRecord } from '../history/records.js';
 import type { Incident } from './findings.js';
 
 /** How long after it was healed a fault still explains what a user sees: users think between two looks. */

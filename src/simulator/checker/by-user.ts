@@ -1,4 +1,4 @@
-import type { Operation } from '../history.js';
+import type { Operation } from '../history/records.js';
 
 /**
  * Each user's operations, in the order in which they were sent. Users in the order in which they first appear. Sorted by

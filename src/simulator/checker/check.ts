@@ -1,4 +1,4 @@
-import type { Operation, RunRecord } from '../history.js';
+import type { Operation, RunRecord } from '../history/records.js';
 import { attributed } from './attribution.js';
 import { byUser } from './by-user.js';
 import { countsOf } from './counts.js';

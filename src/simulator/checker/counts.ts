@@ -1,4 +1,4 @@
-import type { RunRecord } from '../history.js';
+import type { RunRecord } from '../history/records.js';
 import type { Findings } from './findings.js';
 
 /** What the members of the lab counted by themselves, since the last boot of each, all together. */

@@ -1,4 +1,4 @@
-import type { Operation } from '../history.js';
+import type { Operation } from '../history/records.js';
 
 /** What users wanted by the plan, as columns: recovery and percentiles go over it several times. */
 export interface Load {

@@ -1,4 +1,4 @@
-import type { Operation } from '../history.js';
+import type { Operation } from '../history/records.js';
 import { isAccepted, isAnonymous, isSomebodyElse, needsSession } from './answers.js';
 import type { Session } from './sessions.js';
 import type { Story } from './story.js';

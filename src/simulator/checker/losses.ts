@@ -1,4 +1,4 @@
-import type { FaultRecord, Operation } from '../history.js';
+import type { FaultRecord, Operation } from '../history/records.js';
 import { isAnonymous } from './answers.js';
 import type { Visit } from './sessions.js';
 import { shapeOf } from './shapes.js';

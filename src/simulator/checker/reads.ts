@@ -1,4 +1,4 @@
-import type { Operation } from '../history.js';
+import type { Operation } from '../history/records.js';
 import { isAnonymous, isSomebodyElse } from './answers.js';
 import { breaches } from './guarantees.js';
 import type { Visit } from './sessions.js';

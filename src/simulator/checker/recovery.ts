@@ -1,4 +1,4 @@
-import type { FaultRecord, RunRecord } from '../history.js';
+import type { FaultRecord, RunRecord } from '../history/records.js';
 import type { Load } from './load.js';
 import { percentilesOf } from './percentiles.js';
 

@@ -1,4 +1,4 @@
-import type { Operation } from '../history.js';
+import type { Operation } from '../history/records.js';
 import { isAccepted, isAnonymous } from './answers.js';
 import type { Token } from './tokens.js';
 

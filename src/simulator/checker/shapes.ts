@@ -1,4 +1,4 @@
-import type { FaultRecord } from '../history.js';
+import type { FaultRecord } from '../history/records.js';
 import { isAnonymous } from './answers.js';
 import type { LossShape } from './findings.js';
 import type { Loss } from './losses.js';

@@ -1,4 +1,4 @@
-import type { Operation } from '../history.js';
+import type { Operation } from '../history/records.js';
 import { type Session, sessionsOf } from './sessions.js';
 import { type Token, tokensOf } from './tokens.js';
 

@@ -1,4 +1,4 @@
-import type { Operation } from '../history.js';
+import type { Operation } from '../history/records.js';
 import type { Findings, Incident, IncidentKind } from './findings.js';
 
 type Counts<T> = { -readonly [K in keyof T]: T[K] };

@@ -1,4 +1,4 @@
-import type { Operation } from '../history.js';
+import type { Operation } from '../history/records.js';
 import type { Session, Visit } from './sessions.js';
 
 /** One unique item of one user: when it came and went, and what the reads so far showed of it. Never = Infinity. */

@@ -1,8 +1,8 @@
-import type { Operation, RunRecord } from '../history.js';
-import type { Span } from '../windows.js';
+import type { Operation, RunRecord } from '../history/records.js';
 import type { Findings, Incident, Percentiles } from './findings.js';
 import { isOfPlan, loadOf } from './load.js';
 import { percentilesOf } from './percentiles.js';
+import type { Span } from './windows.js';
 
 /** What can be counted of a part of a run. */
 export interface FindingsWithin {

@@ -1,5 +1,5 @@
 import { defineFault } from '../fault.js';
-import { duration } from '../scenario-values.js';
+import { duration } from '../scenario/values.js';
 import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
 /** As a long computation or a garbage collection in a server of one thread: nobody is answered meanwhile. */

@@ -1,5 +1,5 @@
 import { defineFault } from '../fault.js';
-import { signedDuration } from '../scenario-values.js';
+import { signedDuration } from '../scenario/values.js';
 import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
 const seenWithinMs = 2_000;

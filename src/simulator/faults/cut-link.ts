@@ -2,7 +2,7 @@ import { cut, type Way } from '../cluster/links/toxics.js';
 import { feederOf, unreplicated } from '../cluster/replication.js';
 import { defineFault } from '../fault.js';
 import { askThrough, linkFault } from '../link-fault.js';
-import { oneOf } from '../scenario-values.js';
+import { oneOf } from '../scenario/values.js';
 import { endsOf } from '../targets.js';
 
 const directions = ['both', 'forward', 'back'] as const;

@@ -1,5 +1,5 @@
 import { defineFault } from '../fault.js';
-import { wholeNumber } from '../scenario-values.js';
+import { wholeNumber } from '../scenario/values.js';
 import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
 /** At one percent the first error of seven hundred requests is all but certain. */

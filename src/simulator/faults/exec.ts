@@ -1,7 +1,7 @@
 import { eventually } from '../cluster/probe.js';
 import type { ShellEnd } from '../cluster/shell.js';
 import { defineFault } from '../fault.js';
-import { commandLimit, commandText, systemTarget } from '../scenario-own-app.js';
+import { commandLimit, commandText, systemTarget } from '../scenario/own-app.js';
 
 /**
  * Whatever a command can break: `kubectl delete pod`, `docker kill`, a cloud's own tool. So a system that does not run

@@ -3,7 +3,7 @@ import type { Cluster, Member } from '../cluster/cluster.js';
 import { bringBack, portRefuses } from '../cluster/probe.js';
 import { defineFault } from '../fault.js';
 import { type Random, randomStream } from '../random.js';
-import { duration } from '../scenario-values.js';
+import { duration } from '../scenario/values.js';
 
 const exitWithinMs = 2_000;
 

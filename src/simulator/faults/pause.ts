@@ -2,7 +2,7 @@ import { eventually, portRefuses } from '../cluster/probe.js';
 import { withRedis } from '../cluster/redis-client.js';
 import { serverOf } from '../cluster/stores/registry.js';
 import { defineFault } from '../fault.js';
-import { duration } from '../scenario-values.js';
+import { duration } from '../scenario/values.js';
 
 /** A live server on loopback answers within a few milliseconds. */
 const silentForMs = 250;

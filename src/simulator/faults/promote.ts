@@ -5,7 +5,7 @@ import { eventually } from '../cluster/probe.js';
 import { answerWithinMs, follow, isFed, roleOf, withRedis } from '../cluster/redis-client.js';
 import { configFile, feederOf, following } from '../cluster/replication.js';
 import { defineFault } from '../fault.js';
-import { names } from '../scenario-values.js';
+import { names } from '../scenario/values.js';
 
 const healWithinMs = 15_000;
 const sign = 'holdfast-lab:promoted';

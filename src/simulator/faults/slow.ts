@@ -2,7 +2,7 @@ import { latency } from '../cluster/links/toxics.js';
 import { defineFault } from '../fault.js';
 import { askThrough, linkFault } from '../link-fault.js';
 import { randomStream } from '../random.js';
-import { duration } from '../scenario-values.js';
+import { duration } from '../scenario/values.js';
 
 /** Beyond what the link adds. */
 const answerWithinMs = 2_000;

@@ -1,7 +1,7 @@
 import { bandwidth } from '../cluster/links/toxics.js';
 import { defineFault } from '../fault.js';
 import { askThrough, linkFault } from '../link-fault.js';
-import { byteRate } from '../scenario-values.js';
+import { byteRate } from '../scenario/values.js';
 
 /** Who asks may have to wait behind others until then. */
 const askForMs = 500;

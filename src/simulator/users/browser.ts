@@ -1,4 +1,4 @@
-import type { OperationKind } from '../history.js';
+import type { OperationKind } from '../history/records.js';
 import { CookieJar } from './cookie-jar.js';
 import type { HttpClient, Reply } from './http-client.js';
 import type { Journey, JourneyRequest } from './shop-requests.js';

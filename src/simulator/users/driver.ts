@@ -1,4 +1,4 @@
-import type { LabRecord, Operation } from '../history.js';
+import type { LabRecord, Operation } from '../history/records.js';
 import type { Plan } from '../plan.js';
 import type { RunClock } from '../run-clock.js';
 import { clientFrom } from './fallback-client.js';

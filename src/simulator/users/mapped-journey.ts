@@ -1,4 +1,4 @@
-import type { OperationKind } from '../history.js';
+import type { OperationKind } from '../history/records.js';
 import {
   type CarriedPlace,
   filled,
@@ -11,7 +11,7 @@ import {
   type TextPlace,
   textsOf,
   type WhoPlace,
-} from '../journey-mapping.js';
+} from '../scenario/journey-mapping.js';
 import { cartOf, noCart } from './cart.js';
 import type { Reply } from './http-client.js';
 import { type JsonPath, parseJsonPath, valuesAt } from './json-path.js';
@@ -27,7 +27,7 @@ interface Body {
 /** Finds what a place leads to: one entry per find, its groups or its value; undefined when it leads to nothing. */
 type Finder = (body: Body) => readonly unknown[] | undefined;
 
-/** The journey that a mapping describes; the mapping is known to be right (`scenario-journey.ts`). */
+/** The journey that a mapping describes; the mapping is known to be right (`scenario/journey.ts`). */
 export function mappedJourney(mapping: JourneyMapping): Journey {
   const finders = new Map(stepKinds.map(kind => [kind, whoFinder(mapping[kind]?.who)]));
   const findItems = itemsFinder(mapping.read.items);

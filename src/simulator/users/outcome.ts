@@ -1,4 +1,4 @@
-import type { OperationKind, OperationOutcome } from '../history.js';
+import type { OperationKind, OperationOutcome } from '../history/records.js';
 import type { Reply } from './http-client.js';
 import type { Journey } from './shop-requests.js';
 

@@ -1,4 +1,4 @@
-import type { OperationKind } from '../history.js';
+import type { OperationKind } from '../history/records.js';
 import { cartOf, noCart } from './cart.js';
 import type { Reply } from './http-client.js';
 

@@ -1,4 +1,4 @@
-import type { Operation, OperationOutcome } from '../history.js';
+import type { Operation, OperationOutcome } from '../history/records.js';
 import type { PlannedStep } from '../plan.js';
 
 /** A user logs in again after so many anonymous answers in a row: the first may be a flicker. */

@@ -1,4 +1,4 @@
-import type { Operation, OperationKind } from '../history.js';
+import type { Operation, OperationKind } from '../history/records.js';
 import type { PlannedStep, PlannedUser } from '../plan.js';
 import type { RunClock } from '../run-clock.js';
 import { Browser } from './browser.js';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Operation, OperationKind, OperationOutcome } from '#src/simulator/history.js';
+import type { Operation, OperationKind, OperationOutcome } from '#src/simulator/history/records.js';
 
 /**
  * A system that does nothing wrong, and users who do everything that they may. Each request is carried out at one

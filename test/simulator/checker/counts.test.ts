@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { countsOf } from '#src/simulator/checker/counts.js';
-import type { LabRecord } from '#src/simulator/history.js';
+import type { LabRecord } from '#src/simulator/history/records.js';
 import { run } from '../judged.js';
 
 const counted = (counts: LabRecord['counts']) => countsOf({ lab: { ...run.lab, ...(counts && { counts }) } });

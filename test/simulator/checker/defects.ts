@@ -1,4 +1,4 @@
-import type { Operation } from '#src/simulator/history.js';
+import type { Operation } from '#src/simulator/history/records.js';
 
 /** Changes a history so that it holds one defect. Undefined where the history offers no place for it. */
 export type Defect = (operations: readonly Operation[], choice: number) => Operation[] | undefined;

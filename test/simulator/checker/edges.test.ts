@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
-import type { Operation } from '#src/simulator/history.js';
+import type { Operation } from '#src/simulator/history/records.js';
 import { runOf, user, wrongs } from './histories.js';
 
 function wrongsOf(...operations: readonly Operation[]): Record<string, number> {

@@ -1,5 +1,11 @@
 import type { Findings } from '#src/simulator/checker/findings.js';
-import type { FaultRecord, Operation, OperationKind, OperationOutcome, RunRecord } from '#src/simulator/history.js';
+import type {
+  FaultRecord,
+  Operation,
+  OperationKind,
+  OperationOutcome,
+  RunRecord,
+} from '#src/simulator/history/records.js';
 
 /**
  * Histories as text: operations apart by commas, one after the other, each sent 10 ms after the one before and

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
 import type { Incident } from '#src/simulator/checker/findings.js';
-import type { FaultRecord, Operation } from '#src/simulator/history.js';
+import type { FaultRecord, Operation } from '#src/simulator/history/records.js';
 import { fault, runOf, user } from './histories.js';
 
 function incidentsOf(history: string, faults: readonly FaultRecord[] = []): readonly Incident[] {

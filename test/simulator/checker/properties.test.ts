@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { check } from '#src/simulator/checker/check.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
-import type { Operation } from '#src/simulator/history.js';
+import type { Operation } from '#src/simulator/history/records.js';
 import { correctHistory } from './correct-system.js';
 import { defects, plantSilentReset } from './defects.js';
 import { fault, runOf, wrongs } from './histories.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
-import type { FaultRecord, Operation, PhaseRecord } from '#src/simulator/history.js';
+import type { FaultRecord, Operation, PhaseRecord } from '#src/simulator/history/records.js';
 import { fault, runOf } from './histories.js';
 
 /** One operation every 10 ms, as `make` has it from the moment for which it was planned. */

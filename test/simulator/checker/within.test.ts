@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
+import { type Span, spanOf, type Window } from '#src/simulator/checker/windows.js';
 import { findingsWithin } from '#src/simulator/checker/within.js';
-import type { RunRecord } from '#src/simulator/history.js';
-import { type Span, spanOf, type Window } from '#src/simulator/windows.js';
+import type { RunRecord } from '#src/simulator/history/records.js';
 import { fault, runOf, user } from './histories.js';
 
 /** Ann is fine. Bob's add of 1 s is acknowledged late and lost; he is logged out, and logs in anew. */

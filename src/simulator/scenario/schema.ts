@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { durationPattern, parseDuration } from '../duration.js';
-import { type ModeName, modeGroups, modeNames } from '../modes.js';
-import { storeAddresses } from '../store-addresses.js';
-import { ScenarioError } from './errors.js';
+import { durationPattern, parseDuration } from '../../duration.js';
+import { type ModeName, modeGroups, modeNames } from '../../modes.js';
+import { storeAddresses } from '../../store-addresses.js';
+import { ScenarioError } from '../errors.js';
+import { faults } from '../faults/registry.js';
+import { expectations } from './expectation-lines.js';
 import { faultIdPattern as idPattern, parseWhen, whenPattern } from './fault-trigger.js';
-import { faults } from './faults/registry.js';
-import { expectations } from './scenario-expectations.js';
-import { journey } from './scenario-journey.js';
-import { ownBackendKeys, target } from './scenario-own-app.js';
-import { storesInFile } from './scenario-stores.js';
-import { duration, expected, map, oneOf, rate, text, wholeNumber } from './scenario-values.js';
-import { isMap } from './scenario-written.js';
+import { journey } from './journey.js';
+import { ownBackendKeys, target } from './own-app.js';
+import { storesInFile } from './stores.js';
+import { duration, expected, map, oneOf, rate, text, wholeNumber } from './values.js';
+import { isMap } from './written.js';
 
 /**
  * What a scenario file may hold, as written: checked with it, and described by it to editors (`scenarioJsonSchema`).

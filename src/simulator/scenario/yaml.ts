@@ -13,7 +13,7 @@ import {
   visit,
   type YAMLError,
 } from 'yaml';
-import { ScenarioError } from './errors.js';
+import { ScenarioError } from '../errors.js';
 
 /** Something wrong at a place in the file: a key or index per step down from the root. */
 export interface Problem {

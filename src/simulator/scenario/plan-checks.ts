@@ -1,9 +1,9 @@
+import { isCounter } from '../live-counts.js';
+import { type PlannedUser, stepsMax, usersMax } from '../plan.js';
 import { whenInWords } from './fault-trigger.js';
 import type { StepKind } from './journey-mapping.js';
 import { stepKinds } from './journey-mapping.js';
-import { isCounter } from './live-counts.js';
-import { type PlannedUser, stepsMax, usersMax } from './plan.js';
-import { isMap } from './scenario-written.js';
+import { isMap } from './written.js';
 
 /** What is wrong with a plan that was read from a file: `users[3].steps[0].kind: found "buy", expected …`. */
 export class PlanProblem extends Error {}

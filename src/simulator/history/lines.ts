@@ -1,5 +1,5 @@
-import type { ExpectationLine } from './expectations.js';
 import {
+  type ExpectationLine,
   type FaultRecord,
   type LabRecord,
   type MemberRecord,
@@ -10,7 +10,7 @@ import {
   type PhaseRecord,
   phaseNames,
   type RunHeader,
-} from './history.js';
+} from './records.js';
 
 /** One line of a history file. */
 export type HistoryLine = RunHeader | Operation | PhaseRecord | FaultRecord | MemberRecord | LabRecord;

@@ -1,5 +1,3 @@
-import type { ExpectationLine } from './expectations.js';
-
 /**
  * The history of a run: what every simulated user did and what came of it. It is recorded once; the checker, the
  * expectations and every report are computed from it. All times are milliseconds since the start of the run.
@@ -118,6 +116,9 @@ export interface LabRecord {
    * backend `opened`, `absent`, `unknown`, `forged` …, of a store `evictions`. Who did not answer is not there. */
   readonly counts?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
+
+/** An expectation as written in a scenario. One under `warn` is reported when it is not met; the verdict ignores it. */
+export type ExpectationLine = string | { readonly warn: string };
 
 /** The first line of a run in a history file. */
 export interface RunHeader {

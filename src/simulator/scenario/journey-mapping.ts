@@ -1,8 +1,8 @@
-import type { OperationKind } from './history.js';
+import type { OperationKind } from '../history/records.js';
 
 /**
  * A journey spelled out in a scenario file: which requests of an app are which step, and how its answers are read. Plain
- * data; `users/mapped-journey.ts` makes a journey of it, `scenario-journey.ts` reads it from the file.
+ * data; `users/mapped-journey.ts` makes a journey of it, `scenario/journey.ts` reads it from the file.
  */
 export interface JourneyMapping {
   readonly login: MappedStep;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { parseJsonPath } from '../users/json-path.js';
+import { patternProblem } from '../users/page-pattern.js';
 import {
   type JourneyMapping,
   type MappedRequest,
@@ -7,10 +9,8 @@ import {
   stepKinds,
   textsOf,
 } from './journey-mapping.js';
-import { expected, map, oneOf, show, text, wholeNumber } from './scenario-values.js';
-import { isMap } from './scenario-written.js';
-import { parseJsonPath } from './users/json-path.js';
-import { patternProblem } from './users/page-pattern.js';
+import { expected, map, oneOf, show, text, wholeNumber } from './values.js';
+import { isMap } from './written.js';
 
 /** `users.journey` of a scenario file: `shop`, or an app of one's own spelled out. */
 
@@ -65,7 +65,7 @@ const request = (where: string) =>
   });
 const rest = z.object({ query: fields(''), form: fields(''), json: z.unknown().optional(), headers });
 
-/** Of a map its own parts say better what is wrong with it (`scenario-file.ts`). */
+/** Of a map its own parts say better what is wrong with it (`file.ts`). */
 const wordless =
   (what: string) =>
   (issue: { readonly input?: unknown }): string =>

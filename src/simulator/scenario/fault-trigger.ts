@@ -1,6 +1,6 @@
-import { unknownName } from '../unknown-name.js';
-import { ScenarioError } from './errors.js';
-import { type CounterName, counterNames, isCounter } from './live-counts.js';
+import { unknownName } from '../../unknown-name.js';
+import { ScenarioError } from '../errors.js';
+import { type CounterName, counterNames, isCounter } from '../live-counts.js';
 
 /**
  * When a fault strikes: so long after the faults phase began; so long after another fault was over (healed, or, when it

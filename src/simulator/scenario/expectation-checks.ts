@@ -1,10 +1,10 @@
-import { isModeName } from '../modes.js';
-import { ScenarioError } from './errors.js';
-import { parseExpectation } from './expectations.js';
-import { scenarioParts } from './scenario-schema.js';
-import { field, isMap, listIn, read } from './scenario-written.js';
-import type { Problem } from './scenario-yaml.js';
-import { strangeWindow, type Window } from './windows.js';
+import { isModeName } from '../../modes.js';
+import { parseExpectation } from '../checker/expectations.js';
+import { strangeWindow, type Window } from '../checker/windows.js';
+import { ScenarioError } from '../errors.js';
+import { scenarioParts } from './schema.js';
+import { field, isMap, listIn, read } from './written.js';
+import type { Problem } from './yaml.js';
 
 /** What is expected must be of a mode that is run, and of a part of the run that there is. */
 export function expectationProblems(file: unknown): Problem[] {

@@ -1,11 +1,9 @@
-import { unknownName } from '../unknown-name.js';
-import type { Findings } from './checker/findings.js';
-import type { FindingsWithin } from './checker/within.js';
-import { ScenarioError } from './errors.js';
+import { unknownName } from '../../unknown-name.js';
+import { ScenarioError } from '../errors.js';
+import type { ExpectationLine } from '../history/records.js';
+import type { Findings } from './findings.js';
 import { parseWindow, type Window, windowPattern } from './windows.js';
-
-/** As written in a scenario. Behind `warn` it is shown when it is not met, and the verdict does not depend on it. */
-export type ExpectationLine = string | { readonly warn: string };
+import type { FindingsWithin } from './within.js';
 
 /** `<metric> <operator> <number>`, or `... <number> %` for a share of the metric's natural total; `<metric> during
  * <window>` for a part of the run. */

@@ -1,7 +1,7 @@
-import { durationPattern, parseDuration } from '../duration.js';
-import { unknownName } from '../unknown-name.js';
-import { ScenarioError } from './errors.js';
-import { type PhaseName, phaseNames, type RunRecord } from './history.js';
+import { durationPattern, parseDuration } from '../../duration.js';
+import { unknownName } from '../../unknown-name.js';
+import { ScenarioError } from '../errors.js';
+import { type PhaseName, phaseNames, type RunRecord } from '../history/records.js';
 
 /** The part of a run that an expectation is about, as written behind `during`. */
 export type Window =

@@ -1,13 +1,13 @@
-import type { ModeName } from '../modes.js';
-import { faults as faultRegistry } from './faults/registry.js';
-import { expectationProblems } from './scenario-expectation-checks.js';
-import { ownAppProblems } from './scenario-own-app.js';
-import { labVariables, scenarioParts } from './scenario-schema.js';
-import { storesIn } from './scenario-stores.js';
-import { triggerProblems } from './scenario-trigger-checks.js';
-import { field, isMap, listIn, read } from './scenario-written.js';
-import type { Problem } from './scenario-yaml.js';
-import { kindOf, strangeIn, type TargetKind, type TargetSystem, targetIn, targetsOf } from './targets.js';
+import type { ModeName } from '../../modes.js';
+import { faults as faultRegistry } from '../faults/registry.js';
+import { kindOf, strangeIn, type TargetKind, type TargetSystem, targetIn, targetsOf } from '../targets.js';
+import { expectationProblems } from './expectation-checks.js';
+import { ownAppProblems } from './own-app.js';
+import { labVariables, scenarioParts } from './schema.js';
+import { storesIn } from './stores.js';
+import { triggerProblems } from './trigger-checks.js';
+import { field, isMap, listIn, read } from './written.js';
+import type { Problem } from './yaml.js';
 
 /**
  * What no single value shows: parts that must fit each other. Takes the file as written, and checks what can be read

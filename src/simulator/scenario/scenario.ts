@@ -1,7 +1,7 @@
-import type { ModeName } from '../modes.js';
-import type { OwnBackend } from './cluster/own-backend.js';
-import type { StoresSpec } from './cluster/stores-spec.js';
-import type { ExpectationLine } from './expectations.js';
+import type { ModeName } from '../../modes.js';
+import type { OwnBackend } from '../cluster/own-backend.js';
+import type { StoresSpec } from '../cluster/stores-spec.js';
+import type { ExpectationLine } from '../history/records.js';
 import type { FaultTrigger } from './fault-trigger.js';
 import type { JourneyMapping } from './journey-mapping.js';
 

@@ -1,8 +1,8 @@
-import { unknownName } from '../unknown-name.js';
-import { phaseNames } from './history.js';
-import { type FaultInFile, scenarioParts } from './scenario-schema.js';
-import { field, isMap, listIn, read } from './scenario-written.js';
-import type { Problem } from './scenario-yaml.js';
+import { unknownName } from '../../unknown-name.js';
+import { phaseNames } from '../history/records.js';
+import { type FaultInFile, scenarioParts } from './schema.js';
+import { field, isMap, listIn, read } from './written.js';
+import type { Problem } from './yaml.js';
 
 /** Faults have ids that mean one thing, exactly one trigger, wait for earlier faults only, and fit into their phase. */
 export function triggerProblems(file: unknown): Problem[] {

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { StoresSpec } from './cluster/stores-spec.js';
-import { amongNumbers, map, megabytes, oneOf } from './scenario-values.js';
+import type { StoresSpec } from '../cluster/stores-spec.js';
+import { amongNumbers, map, megabytes, oneOf } from './values.js';
 
 /** `system.redis`, `system.memcached`, `system.postgres`: how the store servers are run that the lab starts. */
 

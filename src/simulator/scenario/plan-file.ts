@@ -1,13 +1,13 @@
 import path from 'node:path';
-import { ScenarioError } from './errors.js';
+import { ScenarioError } from '../errors.js';
+import { type Plan, planDurationMs } from '../plan.js';
+import { nameOf, parseScenario, readScenarioText, scenarioIn } from './file.js';
 import { stepOf } from './journey-mapping.js';
-import { type Plan, planDurationMs } from './plan.js';
 import { checkUsers, faultsAsWritten, type PlanLimits, PlanProblem, partsOf } from './plan-checks.js';
 import type { Scenario } from './scenario.js';
-import { nameOf, parseScenario, readScenarioText, scenarioIn } from './scenario-file.js';
-import { isMap } from './scenario-written.js';
-import { clean, parseYaml } from './scenario-yaml.js';
 import { readTextFile } from './text-file.js';
+import { isMap } from './written.js';
+import { clean, parseYaml } from './yaml.js';
 
 /** Of a plan with as many steps as there may be. */
 export const planBytesMax = 192 * 1024 * 1024;

@@ -1,4 +1,5 @@
-import { demandsLoss, type ExpectationLine, isUpperLimit, parseLine } from './expectations.js';
+import { demandsLoss, isUpperLimit, parseLine } from '../checker/expectations.js';
+import type { ExpectationLine } from '../history/records.js';
 import type { Scenario } from './scenario.js';
 
 /** So much is enough to see whether somebody is logged out, or something lost. */

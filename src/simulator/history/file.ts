@@ -1,10 +1,19 @@
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { HistoryFileError, ScenarioError } from './errors.js';
-import { type Expectation, type ExpectationLine, parseLine } from './expectations.js';
-import type { FaultRecord, LabRecord, MemberRecord, Operation, PhaseRecord, RunHeader, RunRecord } from './history.js';
-import { type HistoryLine, LineProblem, lineOf } from './history-lines.js';
-import { strangeWindow } from './windows.js';
+import { type Expectation, parseLine } from '../checker/expectations.js';
+import { strangeWindow } from '../checker/windows.js';
+import { HistoryFileError, ScenarioError } from '../errors.js';
+import { type HistoryLine, LineProblem, lineOf } from './lines.js';
+import type {
+  ExpectationLine,
+  FaultRecord,
+  LabRecord,
+  MemberRecord,
+  Operation,
+  PhaseRecord,
+  RunHeader,
+  RunRecord,
+} from './records.js';
 
 /**
  * A history file: one JSON object a line, each with its `type`. A run begins with its `run` line and ends with its `lab`

@@ -1,13 +1,13 @@
 import path from 'node:path';
 import type { z } from 'zod';
+import { faults } from '../faults/registry.js';
+import { crossProblems } from './checks.js';
 import type { FaultTrigger } from './fault-trigger.js';
-import { faults } from './faults/registry.js';
 import type { FaultSpec, Scenario } from './scenario.js';
-import { crossProblems } from './scenario-checks.js';
-import { type FaultInFile, type ScenarioFile, scenarioFile } from './scenario-schema.js';
-import { storesIn } from './scenario-stores.js';
-import { type Problem, parseYaml, scenarioBytesMax, type YamlFile } from './scenario-yaml.js';
+import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
+import { storesIn } from './stores.js';
 import { readTextFile } from './text-file.js';
+import { type Problem, parseYaml, scenarioBytesMax, type YamlFile } from './yaml.js';
 
 /** Rejects with `ScenarioError` when the file cannot be read, or is no scenario. */
 export async function readScenario(file: string): Promise<Scenario> {

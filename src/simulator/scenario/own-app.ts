@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { commandPlaceholders, ownPlaceholders, strangePlaceholder } from './cluster/own-backend.js';
-import { duration, expected, map, show, text } from './scenario-values.js';
-import { field, isMap } from './scenario-written.js';
-import type { Problem } from './scenario-yaml.js';
+import { commandPlaceholders, ownPlaceholders, strangePlaceholder } from '../cluster/own-backend.js';
+import { duration, expected, map, show, text } from './values.js';
+import { field, isMap } from './written.js';
+import type { Problem } from './yaml.js';
 
 /** What `system` says of an app of one's own: how it is started, or where it runs already. */
 

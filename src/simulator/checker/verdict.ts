@@ -1,9 +1,9 @@
-import type { Findings } from './checker/findings.js';
-import { findingsWithin } from './checker/within.js';
-import { ScenarioError } from './errors.js';
+import { ScenarioError } from '../errors.js';
+import type { FaultRecord, RunRecord } from '../history/records.js';
 import { type EvaluatedExpectation, type Expectation, evaluate, parseLine, showsDefect } from './expectations.js';
-import type { FaultRecord, RunRecord } from './history.js';
+import type { Findings } from './findings.js';
 import { type Span, spanOf, strangeWindow } from './windows.js';
+import { findingsWithin } from './within.js';
 
 export type VerdictWord = 'pass' | 'fail' | 'inconclusive';
 

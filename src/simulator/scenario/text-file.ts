@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { ScenarioError } from './errors.js';
+import { ScenarioError } from '../errors.js';
 
 export interface TextFileKind {
   readonly bytesMax: number;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { ScenarioError } from './errors.js';
-import { parseExpectation } from './expectations.js';
-import { expected, map } from './scenario-values.js';
-import { isMap } from './scenario-written.js';
+import { parseExpectation } from '../checker/expectations.js';
+import { ScenarioError } from '../errors.js';
+import { expected, map } from './values.js';
+import { isMap } from './written.js';
 
 const notALine = expected('an expectation such as "writes.lost == 0", or warn: and one');
 
