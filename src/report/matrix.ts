@@ -1,4 +1,5 @@
 import { demandsLoss, type Expectation, isLossMetric, parseLine } from '../simulator/checker/expectations.js';
+import type { RecoveryState } from '../simulator/checker/findings.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
 
 /** What one fault did to one mode: a cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
@@ -13,6 +14,8 @@ export interface MatrixCell {
   readonly planned: number;
   /** Null: not measured, or not recovered. */
   readonly recoveryMs: number | null;
+  readonly recovery: RecoveryState;
+  /** As in version 0.1 of the JSON report. */
   readonly recovered: boolean;
   /** Null: it was not run. */
   readonly word: VerdictWord | null;
@@ -40,7 +43,7 @@ export interface Matrix {
 }
 
 export function matrixCell({ run, findings, verdict }: JudgedRun): MatrixCell {
-  const { users, writes, requests, recoveryMs, recovered } = findings;
+  const { users, writes, requests, recoveryMs, recovery } = findings;
   const expectations = run.header.expectations.map(parseLine).filter(({ level }) => level !== 'warn');
   const lost = users.loggedOut > 0 || writes.lost > 0;
   const expectedLoss = expectations.some(demandsLoss);
@@ -55,7 +58,8 @@ export function matrixCell({ run, findings, verdict }: JudgedRun): MatrixCell {
     requestsFailed: requests.failed,
     planned: requests.planned,
     recoveryMs,
-    recovered,
+    recovery,
+    recovered: recovery !== 'not recovered',
     word: verdict.word,
     expectedLoss,
     outcome: verdict.word === 'inconclusive' ? 'inconclusive' : outcomeOf(lost, expectedLoss, allowed),
@@ -70,7 +74,7 @@ function outcomeOf(lost: boolean, demanded: boolean, allowed: boolean): MatrixOu
 /** For a mode that the scenario does not name, or that was left out. */
 export function notRun(scenario: string, mode: string): MatrixCell {
   const nothing = { loggedOut: 0, users: 0, writesLost: 0, acknowledged: 0, requestsFailed: 0, planned: 0 };
-  const unknown = { recoveryMs: null, recovered: false, word: null, expectedLoss: false } as const;
+  const unknown = { recoveryMs: null, recovery: 'unknown', recovered: false, word: null, expectedLoss: false } as const;
   return { scenario, mode, ...nothing, ...unknown, outcome: 'not-run' };
 }
 

@@ -57,8 +57,8 @@ function alarms({ findings: { users, writes } }: JudgedRun): string[] {
 export function recovery({ run, findings }: JudgedRun): string {
   if (run.faults.length === 0) return 'no fault injected';
   if (run.faults.every(fault => fault.confirmedMs === null)) return 'no fault confirmed';
-  if (!findings.recovered) return 'not recovered';
-  if (findings.recoveryMs === null || sawNothing(findings.requests)) return 'recovery not measured';
+  if (findings.recovery === 'not recovered') return 'not recovered';
+  if (findings.recoveryMs === null || sawNothing(findings.requests)) return 'recovery unknown';
   return findings.recoveryMs < 100 ? 'recovered within 0.1 s' : `recovered after ${seconds(findings.recoveryMs)}`;
 }
 

@@ -11,8 +11,8 @@ export function counted(value: number, one: string, many = `${one}s`): string {
 }
 
 /** Milliseconds in words: `3.1 ms`, `312 ms`, `4.5 s`. What was not measured is a dash. */
-export function duration(ms: number): string {
-  if (!Number.isFinite(ms)) return '–';
+export function duration(ms: number | null): string {
+  if (ms === null || !Number.isFinite(ms)) return '–';
   if (ms >= 999.5) return seconds(ms);
   return ms >= 10 || Number.isInteger(ms) ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`;
 }

@@ -89,7 +89,7 @@ describe('the json reporter', () => {
   it('says null where there was no recovery, no confirmation and no healing', () => {
     const sample = sampleRun({ mode: 'sticky', users: 3 });
     const faults = sample.run.faults.map(fault => ({ ...fault, confirmedMs: null, healedMs: null, problem: 'gone' }));
-    const run = changed(sample, { findings: { recoveryMs: null, recovered: false }, run: { faults } });
+    const run = changed(sample, { findings: { recoveryMs: null, recovery: 'not recovered' }, run: { faults } });
     const [only] = JSON.parse(report([run])).runs;
     expect(only).to.include({ recoveryMs: null, recovered: false });
     expect(only.faults[0]).to.include({ confirmedMs: null, healedMs: null, problem: 'gone' });

@@ -175,6 +175,9 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
   return {
     users: {
       total: users,
+      exposed: users,
+      unverified: 0,
+      loggedOutUnexposed: 0,
       loggedOut,
       identitySwapped: 0,
       loggedOutHard: loggedOut,
@@ -186,6 +189,7 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
     writes: {
       acknowledged: adds.filter(one => one.outcome === 'ok').length,
       lost: incidents.filter(one => one.kind === 'lost').length,
+      unexplained: 0,
       unknown: adds.filter(one => one.outcome === 'unknown').length,
       ...nothing,
     },
@@ -202,7 +206,9 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
     serviceMs: percentiles(operations.map(one => one.doneMs - one.sentMs)),
     ...countsOf({ lab: { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 } }),
     recoveryMs: 312,
-    recovered: true,
+    recovery: 'recovered',
+    faults: [],
+    members: { answered: {}, ejectedAtEnd: [], idleAfterHealing: [], notBack: [] },
     incidents,
   };
 }

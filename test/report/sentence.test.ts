@@ -65,8 +65,8 @@ describe('the sentence on a mode', () => {
   const recoveries: [string, JudgedRun][] = [
     ['recovered after 4.2 s', changed(sample, { findings: { recoveryMs: 4210 } })],
     ['recovered within 0.1 s', changed(sample, { findings: { recoveryMs: 0 } })],
-    ['not recovered', changed(sample, { findings: { recoveryMs: null, recovered: false } })],
-    ['recovery not measured', changed(sample, { findings: { recoveryMs: null, recovered: true } })],
+    ['not recovered', changed(sample, { findings: { recoveryMs: null, recovery: 'not recovered' } })],
+    ['recovery unknown', changed(sample, { findings: { recoveryMs: null, recovery: 'unknown' } })],
     ['no fault injected', changed(sample, { run: { faults: [] } })],
     ['no fault confirmed', changed(sample, { run: { faults: unconfirmed } })],
   ];

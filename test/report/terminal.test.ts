@@ -82,7 +82,9 @@ describe('the terminal reporter', () => {
 
   it('says "not recovered" and "none acknowledged" in the table instead of a number', () => {
     const nothing = { ...redis.findings.writes, acknowledged: 0, lost: 0 };
-    const text = plain([changed(redis, { findings: { recovered: false, recoveryMs: null, writes: nothing } })]);
+    const text = plain([
+      changed(redis, { findings: { recovery: 'not recovered', recoveryMs: null, writes: nothing } }),
+    ]);
     expect(text)
       .to.match(/recovery +│ +not recovered/)
       .and.match(/writes lost +│ +none acknowledged/);

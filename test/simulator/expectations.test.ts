@@ -10,8 +10,8 @@ import type { Findings } from '#src/simulator/checker/findings.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { findings } from './judged.js';
 
-const notRecovered: Findings = { ...findings, recoveryMs: null, recovered: false };
-const nothingBroke: Findings = { ...findings, recoveryMs: null, recovered: true };
+const notRecovered: Findings = { ...findings, recoveryMs: null, recovery: 'not recovered' };
+const nothingBroke: Findings = { ...findings, recoveryMs: null, recovery: 'none' };
 const notCounted: Findings = { ...findings, stores: { evictions: null } };
 const nothingWritten: Findings = { ...findings, writes: { ...findings.writes, acknowledged: 0, lost: 0 } };
 

@@ -5,6 +5,9 @@ import type { FaultRecord, Operation, RunRecord } from '#src/simulator/history/r
 export const findings: Findings = {
   users: {
     total: 60,
+    exposed: 21,
+    unverified: 0,
+    loggedOutUnexposed: 0,
     loggedOut: 21,
     identitySwapped: 0,
     loggedOutHard: 15,
@@ -16,6 +19,7 @@ export const findings: Findings = {
   writes: {
     acknowledged: 1200,
     lost: 300,
+    unexplained: 0,
     unknown: 3,
     unverified: 0,
     duplicated: 0,
@@ -32,7 +36,9 @@ export const findings: Findings = {
   noSession: { absent: 70, malformed: 0, unknown: 40, expired: 0, forged: 2, revoked: 0 },
   stores: { evictions: 12 },
   recoveryMs: 312,
-  recovered: true,
+  recovery: 'recovered',
+  faults: [],
+  members: { answered: {}, ejectedAtEnd: [], idleAfterHealing: [], notBack: [] },
   incidents: [],
 };
 

@@ -45,7 +45,8 @@ async function findingsOf(row: PlantedDefect, env: string, seed: number): Promis
 
 /** All that is wrong, by the names of the metrics; that sessions were lost in some way is said by the ways. */
 function wrongs({ users, writes }: Findings): Record<string, number> {
-  const { total: _total, loggedOut: _loggedOut, ...wrongUsers } = users;
+  const { loggedOutHard, silentlyReset, flickered, identitySwapped, logoutNotHonoured, sessionKept } = users;
+  const wrongUsers = { loggedOutHard, silentlyReset, flickered, identitySwapped, logoutNotHonoured, sessionKept };
   const { lost, stale, duplicated, phantom, resurrected, failedVisible } = writes;
   const wrongWrites = { lost, stale, duplicated, phantom, resurrected, failedVisible };
   const named = Object.entries({ users: wrongUsers, writes: wrongWrites }).flatMap(([group, counts]) =>

@@ -1,3 +1,4 @@
+import type { FaultFinding } from '../../simulator/checker/findings.js';
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import type { FaultRecord } from '../../simulator/history/records.js';
 import type { Reporter } from '../reporter.js';
@@ -10,7 +11,7 @@ export const json: Reporter = runs => {
 };
 
 function runEntry({ run, findings, verdict }: JudgedRun) {
-  const { incidents, users, writes, requests, latencyMs, recoveryMs, ...more } = findings;
+  const { incidents, users, writes, requests, latencyMs, recoveryMs, faults, members, ...more } = findings;
   const { mode, seed, why, startedAt, versions } = run.header;
   return {
     mode,
@@ -20,7 +21,9 @@ function runEntry({ run, findings, verdict }: JudgedRun) {
     requests,
     latencyMs,
     recoveryMs,
-    faults: run.faults.map(faultEntry),
+    recovered: findings.recovery !== 'not recovered',
+    faults: run.faults.map(fault => faultEntry(fault, faults)),
+    members,
     expectations: verdict.expectations,
     reasons: verdict.reasons,
     ...more,
@@ -34,8 +37,8 @@ function runEntry({ run, findings, verdict }: JudgedRun) {
   };
 }
 
-function faultEntry({ type: _, ...fault }: FaultRecord) {
-  return fault;
+function faultEntry({ type: _, ...fault }: FaultRecord, findings: readonly FaultFinding[]) {
+  return { ...fault, ...findings.find(({ id }) => id === fault.id) };
 }
 
 /** Microseconds are as fine as any of these clocks. */

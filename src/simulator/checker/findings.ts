@@ -2,8 +2,14 @@
 export interface Findings {
   readonly users: {
     readonly total: number;
+    /** Users bound to, or last answered by, what a fault struck at that moment. Null: no fault struck. */
+    readonly exposed: number | null;
+    /** Users with an acknowledged login whose cart no read verified after the last healing. */
+    readonly unverified: number;
     /** Users who lost a session they should have had: hard, flicker or silent reset. */
     readonly loggedOut: number;
+    /** Part of `loggedOut`: users whom no fault had exposed. 0 where no fault struck. */
+    readonly loggedOutUnexposed: number;
     readonly identitySwapped: number;
     /** Parts of `loggedOut`: a user counts once, under the worst that happened (hard, silent reset, flicker). */
     readonly loggedOutHard: number;
@@ -16,7 +22,10 @@ export interface Findings {
   readonly writes: {
     readonly acknowledged: number;
     readonly lost: number;
+    /** Part of `lost`: no fault that struck what the data depended on explains it. 0 where no fault struck. */
+    readonly unexplained: number;
     readonly unknown: number;
+    /** Acknowledged, and no read that began after the last healing could have missed it. */
     readonly unverified: number;
     readonly duplicated: number;
     readonly phantom: number;
@@ -41,7 +50,8 @@ export interface Findings {
     /** The error budget that was spent: planned, and without a good answer in time (failed, unknown or dropped). */
     readonly bad: number;
   };
-  /** Response time: done - planned. Timeouts count at their limit. */
+  /** Response time: done - planned, of what was answered. What timed out or was dropped counts with the time that its user
+   * had waited; what was refused or broken off is a failure and has no time. */
   readonly latencyMs: Percentiles;
   /** Service time: done - sent. */
   readonly serviceMs: Percentiles;
@@ -51,19 +61,57 @@ export interface Findings {
     /** What the store servers threw out to make room; null where none of them counts it. */
     readonly evictions: number | null;
   };
-  /** From the first confirmed fault; null when there was none, or the system did not recover (then `recovered` is false). */
+  /** After the last healing; null unless `recovery` is "recovered". */
   readonly recoveryMs: number | null;
-  readonly recovered: boolean;
+  readonly recovery: RecoveryState;
+  /** What was not back in the band of the baseline, in words; absent unless `recovery` is "not recovered". */
+  readonly recoveryProblem?: string;
+  /** One for each fault that struck, in the order of the history. */
+  readonly faults: readonly FaultFinding[];
+  readonly members: MemberFindings;
   readonly incidents: readonly Incident[];
 }
 
 export type NoSessionReason = 'absent' | 'malformed' | 'unknown' | 'expired' | 'forged' | 'revoked';
 
+/** Null: there was nothing to take it of. */
 export interface Percentiles {
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly max: number;
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p99: number | null;
+  readonly max: number | null;
+}
+
+/** `unknown`: less than two seconds of load after the healing, or nothing worked before. `none`: no fault was confirmed. */
+export type RecoveryState = 'recovered' | 'not recovered' | 'unknown' | 'none';
+
+/** What users noticed of one fault. */
+export interface FaultFinding {
+  readonly id: string;
+  /** Null where the fault was not confirmed, or the history does not say what was to be seen. */
+  readonly effect: EffectSeen | null;
+  readonly exposed: number;
+  /** From its healing to the moment from which all was as in the baseline, until the next fault or the end of the load. */
+  readonly recoveryMs: number | null;
+  readonly recovery: RecoveryState;
+}
+
+/** `seen` of `of` is enough if it is above 0. `text` names both, in a sentence. */
+export interface EffectSeen {
+  readonly seen: number;
+  readonly of: number;
+  readonly text: string;
+}
+
+export interface MemberFindings {
+  /** Good answers to users, by member: backends by name, proxies where there are several. */
+  readonly answered: Readonly<Record<string, number>>;
+  /** Backends that lived and that the proxy sent nothing when the run ended. */
+  readonly ejectedAtEnd: readonly string[];
+  /** Backends that were struck and healed, and answered nobody afterwards although unbound users arrived. */
+  readonly idleAfterHealing: readonly string[];
+  /** Members that did not come back when a fault was healed. */
+  readonly notBack: readonly string[];
 }
 
 export type IncidentKind =
@@ -97,6 +145,9 @@ export interface Incident {
   readonly seenBackend?: string;
   readonly shape?: LossShape;
   readonly loggedOut?: 'hard' | 'silent-reset' | 'flicker';
-  /** Id of the latest confirmed fault that was requested before `seenMs` and not healed long before it. */
+  /** Ids of the faults that struck something that the lost data depended on, between `sinceMs` and `seenMs`. Empty: it is
+   * unexplained. Absent where no fault struck. */
+  readonly candidates?: readonly string[];
+  /** The only candidate. */
   readonly fault?: string;
 }

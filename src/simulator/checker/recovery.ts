@@ -1,4 +1,5 @@
 import type { FaultRecord, RunRecord } from '../history/records.js';
+import type { Findings } from './findings.js';
 import type { Load } from './load.js';
 import { percentilesOf } from './percentiles.js';
 
@@ -9,10 +10,7 @@ const slowShare = 0.1;
 /** Where more than half fails before anything was broken there is nothing to come back to: no recovery is measured. */
 const errorShareMax = 0.5;
 
-export interface Recovery {
-  readonly recoveryMs: number | null;
-  readonly recovered: boolean;
-}
+export type Recovery = Pick<Findings, 'recoveryMs' | 'recovery'>;
 
 /**
  * How long the system needed to be as it was before the first confirmed fault. A window of two seconds slides over the
@@ -22,9 +20,9 @@ export interface Recovery {
  */
 export function recoveryOf(run: RunRecord, load: Load, loggedOutMs: readonly number[]): Recovery {
   const [first, next] = run.faults.filter(fault => fault.confirmedMs !== null).sort((a, b) => startOf(a) - startOf(b));
-  if (first === undefined) return { recoveryMs: null, recovered: true };
+  if (first === undefined) return { recoveryMs: null, recovery: 'none' };
   const band = bandOf(load, loggedOutMs, normalTime(run, first));
-  if (band.errorShare > errorShareMax) return { recoveryMs: null, recovered: true };
+  if (band.errorShare > errorShareMax) return { recoveryMs: null, recovery: 'unknown' };
   const fromMs = startOf(first);
   const untilMs = next?.requestedMs ?? load.plannedMs.reduce((latest, ms) => Math.max(latest, ms), 0);
   return firstGoodWindow(stepsOf(load, loggedOutMs, { fromMs, untilMs }, band), band);
@@ -64,7 +62,7 @@ function bandOf(load: Load, loggedOutMs: readonly number[], normal: Span): Band 
   }
   return {
     errorShare: failed / Math.max(1, count),
-    slowMs: count === 0 ? Number.POSITIVE_INFINITY : 2 * percentilesOf(latencies.subarray(0, count)).p90 + 10,
+    slowMs: count === 0 ? Number.POSITIVE_INFINITY : 2 * (percentilesOf(latencies.subarray(0, count)).p90 ?? 0) + 10,
     loggedOutPerMs: loggedOutMs.filter(isNormal).length / Math.max(1, normal.untilMs - normal.fromMs),
   };
 }
@@ -105,7 +103,9 @@ function firstGoodWindow(steps: Steps, band: Band): Recovery {
   const last = steps.count - width;
   let good = last + 1;
   while (good > 0 && isInside(steps, good - 1, width, band)) good -= 1;
-  return good > last ? { recoveryMs: null, recovered: false } : { recoveryMs: good * stepMs, recovered: true };
+  return good > last
+    ? { recoveryMs: null, recovery: 'not recovered' }
+    : { recoveryMs: good * stepMs, recovery: 'recovered' };
 }
 
 /** A window without any operation is inside: nothing shows that it is not. */

@@ -5,8 +5,8 @@ type Counts<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Findings while they are being counted, over all users. */
 export interface Tally {
-  readonly users: Counts<Findings['users']>;
-  readonly writes: Counts<Findings['writes']>;
+  readonly users: Counts<Omit<Findings['users'], 'exposed' | 'loggedOutUnexposed'>>;
+  readonly writes: Counts<Omit<Findings['writes'], 'unexplained'>>;
   readonly guarantees: Counts<Findings['guarantees']>;
   readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown' | 'bad'>>;
   readonly incidents: Incident[];
@@ -16,6 +16,7 @@ export function newTally(): Tally {
   return {
     users: {
       total: 0,
+      unverified: 0,
       loggedOut: 0,
       identitySwapped: 0,
       loggedOutHard: 0,

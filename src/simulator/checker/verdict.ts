@@ -12,6 +12,8 @@ export interface Verdict {
   /** Why it is inconclusive, or which expectations were not met: whole sentences. */
   readonly reasons: readonly string[];
   readonly expectations: readonly EvaluatedExpectation[];
+  /** A run on a machine that is less busy would say more: worth another try. */
+  readonly machineWasBusy?: true;
 }
 
 /** A run with all that was computed from it: what reporters get. */

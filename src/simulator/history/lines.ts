@@ -1,8 +1,10 @@
 import {
   type ExpectationLine,
+  type ExpectedEffect,
   type FaultRecord,
   type LabRecord,
   type MemberRecord,
+  type NotBack,
   type Operation,
   type OperationKind,
   type OperationOutcome,
@@ -10,6 +12,7 @@ import {
   type PhaseRecord,
   phaseNames,
   type RunHeader,
+  type SystemRecord,
 } from './records.js';
 
 /** One line of a history file. */
@@ -68,6 +71,44 @@ const lag = rule(
   (value): value is LabRecord['lagMs'] => isObject(value) && [value.p50, value.p99, value.max].every(isMilliseconds),
 );
 
+const truth = rule('true or false', (value): value is boolean => typeof value === 'boolean');
+const notBack = rule(
+  'a list of objects of member and why',
+  (value): value is NotBack[] =>
+    Array.isArray(value) && value.every(each => isObject(each) && text.accepts(each.member) && text.accepts(each.why)),
+);
+const roles: readonly unknown[] = ['backend', 'proxy', 'store'];
+const system = rule(
+  'an object of members, keeps, stores and affinity',
+  (value): value is SystemRecord =>
+    isObject(value) &&
+    Array.isArray(value.members) &&
+    value.members.every(each => isObject(each) && name.accepts(each.name) && roles.includes(each.role)) &&
+    ['backend', 'store', 'browser'].some(keeps => keeps === value.keeps) &&
+    texts.accepts(value.stores) &&
+    truth.accepts(value.affinity),
+);
+/** The fields of each kind of effect: the names that it must have, and those that it may have. */
+const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string[] } = {
+  silent: ['member'],
+  answered: ['member'],
+  slow: ['member'],
+  broken: ['member'],
+  keys: [],
+  asked: ['store'],
+  'link-bytes': ['link'],
+  'confirm-changed': [],
+};
+const effect = rule('an effect such as {"kind":"silent","member":"backend-1"}', (value): value is ExpectedEffect => {
+  if (!isObject(value) || typeof value.kind !== 'string' || !isEffectKind(value.kind)) return false;
+  const { kind, atLeastMs, ...names } = value;
+  return (
+    effectFields[kind].every(field => name.accepts(names[field])) &&
+    Object.values(names).every(name.accepts) &&
+    (atLeastMs === undefined || isMilliseconds(atLeastMs))
+  );
+});
+
 const operationRules: Rules<Operation> = {
   type: only('operation'),
   id: count,
@@ -85,6 +126,8 @@ const operationRules: Rules<Operation> = {
   items: optional(texts),
   backend: optional(text),
   incarnation: optional(text),
+  proxy: optional(text),
+  key: optional(text),
   final: optional(only(true)),
   extra: optional(only(true)),
   keptId: optional(only(true)),
@@ -98,6 +141,8 @@ const headerRules: Rules<RunHeader> = {
   mode: name,
   seed: rule('a number', (value): value is number => Number.isFinite(value)),
   revocationLagMs: optional(milliseconds),
+  nonce: optional(name),
+  system: optional(system),
   planned: count,
   faults: texts,
   expectations,
@@ -119,7 +164,12 @@ const faultRules: Rules<FaultRecord> = {
   target: name,
   requestedMs: milliseconds,
   confirmedMs: maybeMilliseconds,
+  healRequestedMs: optional(maybeMilliseconds),
   healedMs: maybeMilliseconds,
+  expects: optional(effect),
+  measured: optional(count),
+  wasConfirmedBefore: optional(truth),
+  notBack: optional(notBack),
   evidence: optional(text),
   problem: optional(text),
 };
@@ -138,6 +188,7 @@ const labRules: Rules<LabRecord> = {
   busyMs: optional(milliseconds),
   dropped: count,
   droppedMs: optional(moments),
+  droppedWaitMs: optional(moments),
   neverStruck: optional(textsByName),
   counts: optional(countsByName),
 };
@@ -217,6 +268,10 @@ function oneOf<T extends string>(wanted: readonly T[]): Rule<T> {
 
 function optional<T>({ expected, accepts }: Rule<T>): Rule<T | undefined> {
   return rule(`${expected}, or nothing`, (value): value is T | undefined => value === undefined || accepts(value));
+}
+
+function isEffectKind(kind: string): kind is ExpectedEffect['kind'] {
+  return Object.hasOwn(effectFields, kind);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

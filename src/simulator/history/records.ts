@@ -52,6 +52,10 @@ export interface Operation {
   /** Which backend answered, and which boot of it, as its headers say. */
   readonly backend?: string;
   readonly incarnation?: string;
+  /** The proxy that the request went through; recorded only where the system has several. */
+  readonly proxy?: string;
+  /** Login only: id of the key that signed or sealed the session token, where the token shows it. */
+  readonly key?: string;
   /** Of a login that ended ok: the browser came with a session cookie from before it, and holds the same one after it: kept, or not replaced. */
   readonly keptId?: true;
   /** The read-back after quiescence. */
@@ -70,6 +74,30 @@ export interface PhaseRecord {
   readonly endMs: number;
 }
 
+/**
+ * What users must notice of a fault for its verdict to mean anything. Declared by the fault beside its confirmation,
+ * recorded with the run, and looked up in the history by the checker (`checker/effects.ts`). `member` is a backend or a
+ * proxy. "Between" means between confirmation and healing.
+ */
+export type ExpectedEffect =
+  /** `member` answered users before, and answered none between. `link`: only what went through this proxy counts. */
+  | { readonly kind: 'silent'; readonly member: string; readonly link?: string }
+  /** `member` answered users between. */
+  | { readonly kind: 'answered'; readonly member: string }
+  /** An answer of `member` took at least `atLeastMs` between; without it, longer than the band of the baseline. */
+  | { readonly kind: 'slow'; readonly member: string; readonly atLeastMs?: number }
+  /** An answer of `member` was an error, was broken off, or was repaired by a retry (`FaultRecord.measured`). */
+  | { readonly kind: 'broken'; readonly member: string }
+  /** A session made under the old key was used after the rotation, and a session was made under the new key. */
+  | { readonly kind: 'keys' }
+  /** `store` was asked between: its own counter grew (`FaultRecord.measured`), or an operation failed or was slow.
+   * `from`: only operations that this backend answered count. */
+  | { readonly kind: 'asked'; readonly store: string; readonly from?: string }
+  /** The link lost or held back bytes between (`FaultRecord.measured`). */
+  | { readonly kind: 'link-bytes'; readonly link: string }
+  /** `confirm` failed before `inject` and succeeded after it (`FaultRecord.wasConfirmedBefore`). */
+  | { readonly kind: 'confirm-changed' };
+
 export interface FaultRecord {
   readonly type: 'fault';
   readonly id: string;
@@ -79,12 +107,28 @@ export interface FaultRecord {
   readonly requestedMs: number;
   /** Null: never confirmed, and the run is inconclusive. */
   readonly confirmedMs: number | null;
+  /** When healing began. Null: not before the end. Absent in histories of version 0.1. */
+  readonly healRequestedMs?: number | null;
   /** Null: not healed before the end. */
   readonly healedMs: number | null;
+  /** Absent in histories of version 0.1: then nothing shows that the fault had an effect. */
+  readonly expects?: ExpectedEffect;
+  /** How far the counter that `expects` names grew between confirmation and the start of healing. */
+  readonly measured?: number;
+  /** `exec` only: `confirm` had succeeded before `inject` ran. */
+  readonly wasConfirmedBefore?: boolean;
+  /** Members that did not come back when the fault was healed, with how it ended and its last lines of output. */
+  readonly notBack?: readonly NotBack[];
   /** What was seen that confirmed it. */
   readonly evidence?: string;
   /** Why it could not be confirmed or healed. */
   readonly problem?: string;
+}
+
+export interface NotBack {
+  readonly member: string;
+  /** How it ended or did not answer, with the last lines that it wrote. */
+  readonly why: string;
 }
 
 /** An edge in the life of a process: drawn as the strips of the report. */
@@ -110,6 +154,8 @@ export interface LabRecord {
   readonly dropped: number;
   /** For when each of them was planned, in the order in which they were dropped. */
   readonly droppedMs?: readonly number[];
+  /** How long the user of each of them had waited when it was dropped, in the order of `droppedMs`. */
+  readonly droppedWaitMs?: readonly number[];
   /** Why a fault of the plan did not strike, by its id. */
   readonly neverStruck?: Readonly<Record<string, string>>;
   /** What a process counted since its last boot and said when the run was over, by member and by its own names: of a
@@ -119,6 +165,18 @@ export interface LabRecord {
 
 /** An expectation as written in a scenario. One under `warn` is reported when it is not met; the verdict ignores it. */
 export type ExpectationLine = string | { readonly warn: string };
+
+/** The parts of the system under test that a verdict depends on. */
+export interface SystemRecord {
+  /** Every backend, proxy and store member, spare ones too. Empty for a system that ran already. */
+  readonly members: readonly { readonly name: string; readonly role: 'backend' | 'proxy' | 'store' }[];
+  /** Where the session data are kept: in the memory of one backend, in a store, or in the browser. */
+  readonly keeps: 'backend' | 'store' | 'browser';
+  /** Store servers that the mode uses: `redis`. A member of one is called `redis` or `redis.<member>`. */
+  readonly stores: readonly string[];
+  /** Whether the proxy binds a browser to a backend. */
+  readonly affinity: boolean;
+}
 
 /** The first line of a run in a history file. */
 export interface RunHeader {
@@ -130,6 +188,10 @@ export interface RunHeader {
   readonly seed: number;
   /** For so long after its acknowledgement a logout need not be known everywhere. Absent: at once. */
   readonly revocationLagMs?: number;
+  /** Part of every token of this run. An item with the nonce of another run is left out of account. */
+  readonly nonce?: string;
+  /** What the run was made of. Absent in histories of version 0.1. */
+  readonly system?: SystemRecord;
   /** Operations that the plan holds. */
   readonly planned: number;
   /** Ids of the faults that the plan holds: one without a record of its own never struck. */

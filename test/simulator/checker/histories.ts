@@ -128,7 +128,7 @@ export function fault(
 
 /** What is wrong by the findings: every count that is not zero, but those that only say how much there was. */
 export function wrongs({ users, writes, guarantees }: Findings): Record<string, number> {
-  const { total: _total, ...userCounts } = users;
+  const { total: _total, exposed: _exposed, ...userCounts } = users;
   const { acknowledged: _acknowledged, unknown: _unknown, ...writeCounts } = writes;
   const counts = Object.entries({ ...userCounts, ...writeCounts, ...guarantees });
   return Object.fromEntries(counts.filter(([, count]) => count !== 0));

@@ -1,0 +1,38 @@
+import { type Mode, type ModeName, modes, storesOf } from '../../modes.js';
+import { isStoreServer, serverOf } from '../cluster/stores/registry.js';
+import { kindOf, membersIn } from '../targets.js';
+import type { FaultSpec, Scenario } from './scenario.js';
+
+/** Why a scenario cannot be run in a mode: one of its faults strikes something that the mode does not use. */
+export interface NotApplicable {
+  readonly mode: ModeName;
+  /** Id of the fault. */
+  readonly fault: string;
+  readonly target: string;
+  /** `mode sticky uses no redis`. */
+  readonly why: string;
+}
+
+/** Pure. The first fault that has no target in this mode; undefined when the scenario can be run in it. */
+export function notApplicableIn({ faults }: Pick<Scenario, 'faults'>, mode: ModeName): NotApplicable | undefined {
+  for (const { id, target } of faults) {
+    const why = missingTarget(mode, target);
+    if (why !== undefined) return { mode, fault: id, target, why };
+  }
+  return undefined;
+}
+
+/** Pure. The modes of the scenario in which it can be run. */
+export function applicableModes(scenario: Pick<Scenario, 'faults' | 'modes'>): readonly ModeName[] {
+  return scenario.modes.filter(mode => notApplicableIn(scenario, mode) === undefined);
+}
+
+function missingTarget(mode: ModeName, target: FaultSpec['target']): string | undefined {
+  const { strategy }: Mode = modes[mode];
+  if (kindOf(target) === 'secrets')
+    return strategy === 'reference' ? `mode ${mode} signs no session: its cookie is an id` : undefined;
+  const servers = membersIn(target).map(serverOf);
+  if (servers.includes('store')) return storesOf(mode).length === 0 ? `mode ${mode} uses no store server` : undefined;
+  const missing = servers.filter(isStoreServer).find(server => !storesOf(mode).includes(server));
+  return missing === undefined ? undefined : `mode ${mode} uses no ${missing}`;
+}
