@@ -1,4 +1,4 @@
-import type { FaultRecord, Operation, RunRecord } from '#src/simulator/history/records.js';
+import type { FaultRecord, ListedRun, Operation, RunRecord } from '#src/simulator/history/records.js';
 
 export interface Made {
   readonly users: number;
@@ -61,19 +61,34 @@ function itemsOf(cart: ReadonlySet<string>): string[] {
 }
 
 /** So many users, each doing so many things, in the order of sending as a driver records it: the users interleaved. */
-export function madeHistory({ users, operationsPerUser, oneInLosesSession = 10 }: Made): RunRecord {
+export function madeHistory(made: Made): ListedRun {
+  return { ...parts(made), operations: [...madeOperations(made)] };
+}
+
+/** The same, whose operations are made one by one when they are asked for. */
+export function unmadeHistory(made: Made): RunRecord {
+  const length = made.users * made.operationsPerUser;
+  return { ...parts(made), operations: { length, [Symbol.iterator]: () => madeOperations(made) } };
+}
+
+function parts({ users, operationsPerUser }: Made): Omit<RunRecord, 'operations'> {
+  return { header: header(users * operationsPerUser), phases: phases(), faults: [fault], members: [], lab: lab() };
+}
+
+function* madeOperations({ users, operationsPerUser, oneInLosesSession = 10 }: Made): Generator<Operation> {
   const lives = Array.from({ length: users }, (_, i) =>
     lifeOf(i, operationsPerUser, i % oneInLosesSession === 3 % oneInLosesSession, i % oneInLosesWrite === 7),
   );
   const names = lives.map((_, i) => `user-${i}`);
-  const operations: Operation[] = [];
+  let id = 0;
   for (let round = 0; round < operationsPerUser; round += 1) {
-    lives.forEach((life, i) => {
+    for (const [i, life] of lives.entries()) {
       const next = life.next();
-      if (!next.done) operations.push(operationOf(operations.length, users, names[i] ?? '', round, next.value));
-    });
+      if (next.done) continue;
+      yield operationOf(id, users, names[i] ?? '', round, next.value);
+      id += 1;
+    }
   }
-  return { header: header(operations.length), operations, phases: phases(), faults: [fault], members: [], lab: lab() };
 }
 
 function operationOf(id: number, users: number, user: string, round: number, more: Partial<Operation>): Operation {

@@ -14,6 +14,7 @@ const programs = {
   cli: 'src/cli.ts',
   'backends/shop': 'backends/shop.ts',
   'simulator/cluster/janitor-process': 'src/simulator/cluster/janitor-process.ts',
+  'simulator/history/part-worker': 'src/simulator/history/part-worker.ts',
   'proxy/workers/worker': 'src/proxy/workers/worker.ts',
   'attacks/weak/unsigned-affinity': 'src/attacks/weak/unsigned-affinity.ts',
 };

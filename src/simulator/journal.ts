@@ -1,11 +1,11 @@
 import type {
   FaultRecord,
   LabRecord,
+  ListedRun,
   MemberRecord,
   Operation,
   PhaseRecord,
   RunHeader,
-  RunRecord,
 } from './history/records.js';
 import { LiveCounts } from './live-counts.js';
 import type { FaultEdge, OnProgress, Progress } from './progress.js';
@@ -71,7 +71,7 @@ export class Journal {
   readonly fault = (id: string, what: FaultEdge): void => this.#tell({ kind: 'fault', id, what });
 
   /** Everything so far; what the end of the lab adds comes too late. */
-  record(header: RunHeader, faults: readonly FaultRecord[], lab: LabRecord): RunRecord {
+  record(header: RunHeader, faults: readonly FaultRecord[], lab: LabRecord): ListedRun {
     return { header, operations: this.#operations, phases: this.#phases, faults, members: [...this.#members], lab };
   }
 

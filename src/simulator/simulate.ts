@@ -8,7 +8,7 @@ import { isStoreServer, serverOf } from './cluster/stores/registry.js';
 import { Interrupted, LabError } from './errors.js';
 import { type FaultsOver, runFaults } from './fault-schedule.js';
 import { faults } from './faults/registry.js';
-import type { RunHeader, RunRecord } from './history/records.js';
+import type { ListedRun, RunHeader } from './history/records.js';
 import { Journal } from './journal.js';
 import type { Plan } from './plan.js';
 import { watchProcessors } from './processor-watch.js';
@@ -47,7 +47,7 @@ export async function simulate(
   mode: ModeName,
   planned: Plan,
   options: SimulateOptions,
-): Promise<RunRecord> {
+): Promise<ListedRun> {
   const plan = { ...planned, faults: planned.faults.map(fault => strikingIn(mode, fault, scenario)) };
   const journal = new Journal(mode, options.onProgress);
   const spec = { ...clusterSpec(scenario, mode, plan, options.storeUrls), inTurn: options.inTurn };
@@ -74,7 +74,7 @@ interface Run {
   readonly signal: AbortSignal;
 }
 
-async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run): Promise<RunRecord> {
+async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run): Promise<ListedRun> {
   const { journal, header, signal } = run;
   const clock = new RunClock();
   const driver = new Driver({

@@ -5,16 +5,20 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { writeHistory } from '#src/simulator/history/file.js';
-import type { Operation, RunRecord } from '#src/simulator/history/records.js';
+import type { ListedRun, Operation } from '#src/simulator/history/records.js';
 import { sampleRun } from '../report/sample-runs.js';
 import { type Holdfast, withHoldfast } from './holdfast.js';
 
 /** In sticky every cart was empty whenever somebody looked; in redis nobody looked at one again. */
 async function recorded(folder: string): Promise<string> {
-  const records = (['sticky', 'redis'] as const).map((mode): RunRecord => {
+  const records = (['sticky', 'redis'] as const).map((mode): ListedRun => {
     const { run } = sampleRun({ mode });
     const header = { ...run.header, expectations: ['writes.lost == 0'] };
-    return { ...run, header, operations: mode === 'sticky' ? emptied(run.operations) : unseen(run.operations) };
+    return {
+      ...run,
+      header,
+      operations: mode === 'sticky' ? emptied([...run.operations]) : unseen([...run.operations]),
+    };
   });
   const file = path.join(folder, 'history.ndjson');
   await writeHistory(file, records);

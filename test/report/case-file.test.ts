@@ -13,7 +13,7 @@ describe('the stories in a report', () => {
   const { file, incidents } = casesOf(sticky, 100_000);
   const lost = incidents.findIndex(({ kind }) => kind === 'lost');
   const user = incidents[lost]?.user ?? '';
-  const own = sticky.run.operations.filter(operation => operation.user === user);
+  const own = [...sticky.run.operations].filter(operation => operation.user === user);
 
   it('come back as they went in: every request of the user, in the order of sending', () => {
     const rows = storyRows(file, file.words.indexOf(user)) ?? [];
@@ -37,7 +37,7 @@ describe('the stories in a report', () => {
   });
 
   it('are kept of nobody to whom nothing happened', () => {
-    const unharmed = sticky.run.operations.find(({ user: name }) => incidents.every(one => one.user !== name));
+    const unharmed = [...sticky.run.operations].find(({ user: name }) => incidents.every(one => one.user !== name));
     expect(unharmed).to.not.equal(undefined);
     expect(file.words).to.not.include(unharmed?.user);
   });

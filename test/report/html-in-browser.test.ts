@@ -92,7 +92,7 @@ describe('the html report in a real browser', function () {
       const sticky = sampleRun({ mode: 'sticky' });
       const row = page.getByRole('region', { name: 'Lost writes, sticky' }).locator('tbody tr').first();
       const [user = '', token = ''] = await row.locator('td').allTextContents();
-      const own = sticky.run.operations.filter(operation => operation.user === user);
+      const own = [...sticky.run.operations].filter(operation => operation.user === user);
       const opener = row.getByRole('button', { name: user });
       for (const open of [() => row.locator('td').last().click(), () => opener.press('Enter')]) {
         await open();

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { HistoryFileError } from '#src/simulator/errors.js';
 import { readHistory, writeHistory } from '#src/simulator/history/file.js';
-import type { RunRecord } from '#src/simulator/history/records.js';
+import type { ListedRun } from '#src/simulator/history/records.js';
 import { fault, runOf, user } from '#test/simulator/checker/histories.js';
 
 async function withFile(use: (file: string) => Promise<void>): Promise<void> {
@@ -31,7 +31,7 @@ async function problemOf(content: string): Promise<string> {
   return message;
 }
 
-async function linesOf(run: RunRecord): Promise<string[]> {
+async function linesOf(run: ListedRun): Promise<string[]> {
   let lines: string[] = [];
   await withFile(async file => {
     await writeHistory(file, [run]);
@@ -40,7 +40,7 @@ async function linesOf(run: RunRecord): Promise<string[]> {
   return lines;
 }
 
-function fullRun(): RunRecord {
+function fullRun(): ListedRun {
   return runOf(user('ann', 'login, add x, add ü?, read x anonymous, login, final read x*2, logout, replay x'), {
     phases: [{ type: 'phase', phase: 'baseline', startMs: 0, endMs: 1000.5 }],
     faults: [fault('kill', 10, 11, null), { ...fault('hang', 10, null, null), problem: 'nothing to hang' }],
@@ -77,7 +77,7 @@ describe('history file', () => {
   it('gives back histories that are longer than a chunk, with letters across its border', () =>
     withFile(async file => {
       const ann = Array.from({ length: 20_000 }, (_, i) => ({ ...user('änn€', 'add ü')[0], id: i }));
-      const run = runOf(ann as RunRecord['operations']);
+      const run = runOf(ann as ListedRun['operations']);
       await writeHistory(file, [run]);
       expect(await readHistory(file)).to.deep.equal([run]);
     }));

@@ -1,5 +1,5 @@
 import type { Findings } from '#src/simulator/checker/findings.js';
-import type { FaultRecord, Operation, RunRecord } from '#src/simulator/history/records.js';
+import type { FaultRecord, ListedRun, Operation } from '#src/simulator/history/records.js';
 
 /** A run in which all went well, with numbers that differ from each other; tests change what they are about. */
 export const findings: Findings = {
@@ -66,7 +66,7 @@ export const login: Operation = {
   identity: 'user-1',
 };
 
-export const run: RunRecord = {
+export const run: ListedRun = {
   header: {
     type: 'run',
     schema: 1,

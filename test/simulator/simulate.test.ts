@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
 import { Interrupted } from '#src/simulator/errors.js';
-import { phaseNames, type RunRecord } from '#src/simulator/history/records.js';
+import { type ListedRun, phaseNames } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan.js';
 import type { Progress } from '#src/simulator/progress.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
@@ -28,7 +28,7 @@ expect:
 `;
 
 interface Ran {
-  readonly run: RunRecord;
+  readonly run: ListedRun;
   readonly progress: readonly Progress[];
 }
 

@@ -43,7 +43,7 @@ export function casesOf({ run, findings }: JudgedRun, operationsMax: number): Ca
 }
 
 /** In the order of the set. */
-function operationsOf(users: ReadonlySet<string>, operations: readonly Operation[]): Map<string, Operation[]> {
+function operationsOf(users: ReadonlySet<string>, operations: Iterable<Operation>): Map<string, Operation[]> {
   const byUser = new Map([...users].map((user): [string, Operation[]] => [user, []]));
   for (const operation of operations) byUser.get(operation.user)?.push(operation);
   for (const own of byUser.values()) own.sort((a, b) => a.sentMs - b.sentMs);

@@ -1,6 +1,13 @@
 import type { Incident } from '../../simulator/checker/findings.js';
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
-import type { FaultRecord, MemberRecord, Operation, PhaseRecord, RunRecord } from '../../simulator/history/records.js';
+import {
+  type FaultRecord,
+  type MemberRecord,
+  type OperationOutline,
+  outlinesOf,
+  type PhaseRecord,
+  type RunRecord,
+} from '../../simulator/history/records.js';
 
 /** What the timeline of one run draws. Its size depends on neither the number of operations nor that of incidents. */
 export interface Timeline {
@@ -70,7 +77,7 @@ function timelineOf({ run, findings }: JudgedRun, endMs: number, bucketMs: numbe
   const ownEndMs = lastMoment(run);
   const lost = findings.incidents.filter(({ kind }) => kind === 'lost');
   const loggedOut = firstPerUser(findings.incidents.filter(({ kind }) => kind === 'logged-out'));
-  const buckets = bucketsOf(run.operations, Math.ceil(endMs / bucketMs), bucketMs);
+  const buckets = bucketsOf(outlinesOf(run.operations), Math.ceil(endMs / bucketMs), bucketMs);
   for (const ms of run.lab.droppedMs ?? []) {
     const bucket = buckets[place(ms, buckets.length, bucketMs)];
     if (bucket !== undefined) bucket.dropped += 1;
@@ -98,14 +105,14 @@ function lastMoment({ operations, phases, members, faults }: RunRecord): number 
   const see = (ms: number | null) => {
     if (ms !== null && ms > last) last = ms;
   };
-  for (const { doneMs } of operations) see(doneMs);
+  for (const { doneMs } of outlinesOf(operations)) see(doneMs);
   for (const { endMs } of phases) see(endMs);
   for (const { atMs } of members) see(atMs);
   for (const { requestedMs, healedMs } of faults) see(healedMs ?? requestedMs);
   return last;
 }
 
-function bucketsOf(operations: readonly Operation[], length: number, bucketMs: number): Bucket[] {
+function bucketsOf(operations: Iterable<OperationOutline>, length: number, bucketMs: number): Bucket[] {
   const buckets = Array.from({ length }, emptyBucket);
   const latencies: number[][] = buckets.map(() => []);
   for (const operation of operations) {
@@ -126,7 +133,7 @@ function bucketsOf(operations: readonly Operation[], length: number, bucketMs: n
   return buckets;
 }
 
-function tally(bucket: Bucket, { outcome, error }: Operation): void {
+function tally(bucket: Bucket, { outcome, error }: OperationOutline): void {
   bucket[outcome === 'fail' ? 'failed' : outcome] += 1;
   if (error !== undefined && /time-?d?out/i.test(error)) bucket.timeouts += 1;
 }

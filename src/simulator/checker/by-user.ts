@@ -1,10 +1,19 @@
-import type { Operation } from '../history/records.js';
+import type { Operation, Operations } from '../history/records.js';
+
+/** Yields each user's operations in the order in which they were sent. */
+export function* byUser(operations: Operations): Generator<Operation[]> {
+  for (const own of operations.usersInTurn?.() ?? grouped(listOf(operations))) yield inSendingOrder(own);
+}
+
+function listOf(operations: Operations): readonly Operation[] {
+  return Array.isArray(operations) ? operations : [...operations];
+}
 
 /**
- * Each user's operations, in the order in which they were sent. Users in the order in which they first appear. Sorted by
- * counting: one list of the right length a user, none of which has to grow while a million others do.
+ * Users in the order in which they first appear. Sorted by counting: one list of the right length a user, none of which
+ * has to grow while a million others do.
  */
-export function* byUser(operations: readonly Operation[]): Generator<Operation[]> {
+function* grouped(operations: readonly Operation[]): Generator<Operation[]> {
   const { numberOf, sizes } = numbered(operations);
   const ends = new Int32Array(sizes.length);
   for (let user = 1; user < ends.length; user += 1) ends[user] = (ends[user - 1] ?? 0) + (sizes[user - 1] ?? 0);
@@ -16,7 +25,7 @@ export function* byUser(operations: readonly Operation[]): Generator<Operation[]
   });
   let from = 0;
   for (const to of ends) {
-    yield inSendingOrder(pickedFrom(operations, places.subarray(from, to)));
+    yield pickedFrom(operations, places.subarray(from, to));
     from = to;
   }
 }

@@ -1,4 +1,4 @@
-import type { Operation } from '../history/records.js';
+import { type OperationOutline, type Operations, outlinesOf } from '../history/records.js';
 
 /** What users wanted by the plan, as columns: recovery and percentiles go over it several times. */
 export interface Load {
@@ -12,19 +12,23 @@ export interface Load {
 }
 
 /** Whether the plan holds it, and not the lab or the user added it: a replay, the read-back, a login anew. */
-export function isOfPlan({ kind, final, extra }: Operation): boolean {
+export function isOfPlan({ kind, final, extra }: OperationOutline): boolean {
   return !(final || extra) && kind !== 'replay';
 }
 
-/** The replay of old cookies and the read-back are left out: they are the lab's own. */
-export function loadOf(operations: readonly Operation[]): Load {
+/** Whether its times count. Replays and the read-back are the lab's own. */
+export function isTimed({ kind, final }: OperationOutline): boolean {
+  return !final && kind !== 'replay';
+}
+
+export function loadOf(operations: Operations): Load {
   const plannedMs = new Float64Array(operations.length);
   const latencyMs = new Float64Array(operations.length);
   const serviceMs = new Float64Array(operations.length);
   const failed = new Uint8Array(operations.length);
   let count = 0;
-  for (const operation of operations) {
-    if (operation.final || operation.kind === 'replay') continue;
+  for (const operation of outlinesOf(operations)) {
+    if (!isTimed(operation)) continue;
     plannedMs[count] = operation.plannedMs;
     latencyMs[count] = operation.doneMs - operation.plannedMs;
     serviceMs[count] = operation.doneMs - operation.sentMs;

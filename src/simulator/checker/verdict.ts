@@ -1,5 +1,5 @@
 import { ScenarioError } from '../errors.js';
-import type { FaultRecord, RunRecord } from '../history/records.js';
+import { type FaultRecord, outlinesOf, type RunRecord } from '../history/records.js';
 import { type EvaluatedExpectation, type Expectation, evaluate, parseLine, showsDefect } from './expectations.js';
 import type { Findings } from './findings.js';
 import { type Span, spanOf, strangeWindow } from './windows.js';
@@ -131,7 +131,7 @@ function toSeeWhy(target: string): string {
 }
 
 function observationDoubts(run: RunRecord, { writes }: Findings): string[] {
-  if (!run.operations.some(({ kind, outcome }) => kind === 'login' && outcome === 'ok')) {
+  if (!hasLogin(run)) {
     return [
       'No user logged in, so there was no session to lose: check that the system answers its logins; for an app of your own `holdfast check` says why not.',
     ];
@@ -146,6 +146,11 @@ function observationDoubts(run: RunRecord, { writes }: Findings): string[] {
   return [
     `${writes.unverified} of ${writes.acknowledged} acknowledged writes (${percent.toFixed(1)} %) were never read again, more than the ${unverifiedPercentMax} % allowed: lengthen phases.recovery and phases.quiesce so that the read-back succeeds.`,
   ];
+}
+
+function hasLogin({ operations }: RunRecord): boolean {
+  for (const { kind, outcome } of outlinesOf(operations)) if (kind === 'login' && outcome === 'ok') return true;
+  return false;
 }
 
 function labDoubts({ lab: { lagMs, busyMs = 0 } }: RunRecord): string[] {

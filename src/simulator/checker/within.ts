@@ -1,6 +1,6 @@
-import type { Operation, RunRecord } from '../history/records.js';
+import { type OperationOutline, outlinesOf, type RunRecord } from '../history/records.js';
 import type { Findings, Incident, Percentiles } from './findings.js';
-import { isOfPlan, loadOf } from './load.js';
+import { isOfPlan, isTimed } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import type { Span } from './windows.js';
 
@@ -23,54 +23,68 @@ export interface FindingsWithin {
  */
 export function findingsWithin(run: RunRecord, { incidents }: Findings, span: Span): FindingsWithin | undefined {
   const isWithin = (ms: number): boolean => ms >= span.fromMs && ms < span.untilMs;
-  const due = run.operations.filter(({ plannedMs }) => isWithin(plannedMs));
-  const requests = requestsOf(due, (run.lab.droppedMs ?? []).filter(isWithin).length);
+  const window = new WindowCounts(isWithin);
+  for (const operation of outlinesOf(run.operations)) window.see(operation);
+  const requests = window.requests((run.lab.droppedMs ?? []).filter(isWithin).length);
   if (requests.planned === 0) return undefined;
-  const load = loadOf(due);
-  const { total, loggedOut } = usersOf(run.operations, incidents, isWithin);
   return {
-    users: { total, loggedOut },
+    users: { total: window.active.size, loggedOut: loggedOutWithin(incidents, isWithin) },
     writes: {
-      acknowledged: count(run.operations, add => isAdd(add, 'ok') && isWithin(add.doneMs)),
-      unknown: count(due, add => isAdd(add, 'unknown')),
-      lost: count(incidents, ({ kind, sinceMs }) => kind === 'lost' && isWithin(sinceMs)),
+      acknowledged: window.acknowledged,
+      unknown: window.unknownAdds,
+      lost: incidents.filter(({ kind, sinceMs }) => kind === 'lost' && isWithin(sinceMs)).length,
     },
     requests,
-    latencyMs: percentilesOf(load.latencyMs),
-    serviceMs: percentilesOf(load.serviceMs),
+    latencyMs: percentilesOf(Float64Array.from(window.latencyMs)),
+    serviceMs: percentilesOf(Float64Array.from(window.serviceMs)),
   };
 }
 
-function requestsOf(due: readonly Operation[], dropped: number): Findings['requests'] {
-  const ofPlan = due.filter(isOfPlan);
-  return {
-    planned: ofPlan.length + dropped,
-    ok: count(due, ({ outcome }) => outcome === 'ok'),
-    failed: count(due, ({ outcome }) => outcome === 'fail'),
-    unknown: count(due, ({ outcome }) => outcome === 'unknown'),
-    dropped,
-    bad: count(ofPlan, ({ outcome }) => outcome !== 'ok') + dropped,
-  };
+/** Counts while the operations go by: those of a long history do not fit on the heap together. */
+class WindowCounts {
+  readonly active = new Set<string>();
+  readonly latencyMs: number[] = [];
+  readonly serviceMs: number[] = [];
+  acknowledged = 0;
+  unknownAdds = 0;
+  readonly #isWithin: (ms: number) => boolean;
+  readonly #counts = { ok: 0, fail: 0, unknown: 0 };
+  #ofPlan = 0;
+  #bad = 0;
+
+  constructor(isWithin: (ms: number) => boolean) {
+    this.#isWithin = isWithin;
+  }
+
+  see(operation: OperationOutline): void {
+    const { kind, outcome, user, plannedMs, doneMs } = operation;
+    const [isDue, isDone] = [this.#isWithin(plannedMs), this.#isWithin(doneMs)];
+    if (isDue || isDone) this.active.add(user);
+    if (isDone && kind === 'add' && outcome === 'ok') this.acknowledged += 1;
+    if (isDue) this.#seeDue(operation);
+  }
+
+  requests(dropped: number): Findings['requests'] {
+    const { ok, fail, unknown } = this.#counts;
+    return { planned: this.#ofPlan + dropped, ok, failed: fail, unknown, dropped, bad: this.#bad + dropped };
+  }
+
+  #seeDue(operation: OperationOutline): void {
+    const { kind, outcome, plannedMs, sentMs, doneMs } = operation;
+    this.#counts[outcome] += 1;
+    if (kind === 'add' && outcome === 'unknown') this.unknownAdds += 1;
+    if (isOfPlan(operation)) {
+      this.#ofPlan += 1;
+      if (outcome !== 'ok') this.#bad += 1;
+    }
+    if (!isTimed(operation)) return;
+    this.latencyMs.push(doneMs - plannedMs);
+    this.serviceMs.push(doneMs - sentMs);
+  }
 }
 
-function usersOf(
-  operations: readonly Operation[],
-  incidents: readonly Incident[],
-  isWithin: (ms: number) => boolean,
-): { total: number; loggedOut: number } {
-  const active = new Set<string>();
-  for (const { user, plannedMs, doneMs } of operations) if (isWithin(plannedMs) || isWithin(doneMs)) active.add(user);
+function loggedOutWithin(incidents: readonly Incident[], isWithin: (ms: number) => boolean): number {
   const loggedOut = new Set<string>();
   for (const { kind, user, seenMs } of incidents) if (kind === 'logged-out' && isWithin(seenMs)) loggedOut.add(user);
-  return { total: active.size, loggedOut: loggedOut.size };
-}
-
-function isAdd({ kind, outcome }: Operation, wanted: Operation['outcome']): boolean {
-  return kind === 'add' && outcome === wanted;
-}
-
-function count<T>(all: readonly T[], isCounted: (one: T) => boolean): number {
-  let times = 0;
-  for (const one of all) if (isCounted(one)) times += 1;
-  return times;
+  return loggedOut.size;
 }

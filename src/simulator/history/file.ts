@@ -1,19 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { type Expectation, parseLine } from '../checker/expectations.js';
-import { strangeWindow } from '../checker/windows.js';
-import { HistoryFileError, ScenarioError } from '../errors.js';
+import { HistoryFileError } from '../errors.js';
 import { type HistoryLine, LineProblem, lineOf } from './lines.js';
-import type {
-  ExpectationLine,
-  FaultRecord,
-  LabRecord,
-  MemberRecord,
-  Operation,
-  PhaseRecord,
-  RunHeader,
-  RunRecord,
-} from './records.js';
+import type { ListedRun, Operation, RunRecord } from './records.js';
+import { type OperationSink, type RunRead, RunsInFile } from './runs-in-file.js';
 
 /**
  * A history file: one JSON object a line, each with its `type`. A run begins with its `run` line and ends with its `lab`
@@ -25,7 +15,7 @@ import type {
  */
 
 /** A cart of some hundred thousand items. Without a limit a file without line ends would be read into one string. */
-const lineLengthMax = 16 * 1024 * 1024;
+export const lineLengthMax = 16 * 1024 * 1024;
 const batchLengthMin = 64 * 1024;
 
 /** Overwrites `file`, or adds to it. Rejects with the error of the file system. */
@@ -56,8 +46,18 @@ function* linesOf(run: RunRecord): Generator<HistoryLine> {
 }
 
 /** Rejects with a HistoryFileError that names file and line, what was found there and what was expected. */
-export async function readHistory(file: string): Promise<RunRecord[]> {
-  const runs = new RunsInFile();
+export async function readHistory(file: string): Promise<ListedRun[]> {
+  const runs = await readInto(file, () => new OperationList());
+  return runs.map(({ sink, ...run }) => ({ ...run, operations: sink.operations }));
+}
+
+/** Reads a file without keeping its operations. Rejects as `readHistory` does. */
+export async function validateHistory(file: string): Promise<void> {
+  await readInto(file, () => new OnceOnly());
+}
+
+async function readInto<Sink extends OperationSink>(file: string, newSink: () => Sink): Promise<RunRead<Sink>[]> {
+  const runs = new RunsInFile(newSink);
   let lineNumber = 0;
   try {
     for await (const lines of batchesIn(file)) {
@@ -72,7 +72,7 @@ export async function readHistory(file: string): Promise<RunRecord[]> {
   }
 }
 
-function withinLimit(line: string): string {
+export function withinLimit(line: string): string {
   if (line.length <= lineLengthMax) return line;
   throw new LineProblem(`the line is longer than ${lineLengthMax} characters, expected one JSON object a line`);
 }
@@ -96,92 +96,21 @@ async function* batchesIn(file: string): AsyncGenerator<readonly string[]> {
   if (unfinished !== '') yield [unfinished];
 }
 
-/** Puts the lines together to runs again, and insists on their order where it shows that something is missing. */
-class RunsInFile {
-  readonly #done: RunRecord[] = [];
-  #current: OpenRun | undefined;
-
-  take(line: HistoryLine, lineNumber: number): void {
-    if (line.type === 'run') this.#begin(line, lineNumber);
-    else if (this.#current === undefined)
-      throw new LineProblem(`expected a run line, found a line of type ${line.type}`);
-    else if (line.type === 'lab') this.#end(this.#current, line);
-    else this.#current.take(line);
-  }
-
-  all(): RunRecord[] {
-    if (this.#current !== undefined) throw new LineProblem(this.#current.howItIsCutOff());
-    if (this.#done.length === 0) throw new LineProblem('the file is empty, expected a run line');
-    return this.#done;
-  }
-
-  #begin(header: RunHeader, lineNumber: number): void {
-    if (this.#current !== undefined) throw new LineProblem(this.#current.howItIsCutOff());
-    beJudgeable(header);
-    this.#current = new OpenRun(header, lineNumber);
-  }
-
-  #end(run: OpenRun, lab: LabRecord): void {
-    this.#done.push(run.closedBy(lab));
-    this.#current = undefined;
-  }
-}
-
-/** What is wrong with an expectation is told where it stands. */
-function beJudgeable({ expectations, faults }: RunHeader): void {
-  for (const line of expectations) {
-    const { during } = understood(line);
-    const strange = during === undefined ? undefined : strangeWindow(during, faults);
-    if (strange !== undefined) throw new LineProblem(`expectations: ${strange}`);
-  }
-}
-
-function understood(line: ExpectationLine): Expectation {
-  try {
-    return parseLine(line);
-  } catch (error) {
-    throw error instanceof ScenarioError ? new LineProblem(`expectations: ${error.message}`) : error;
-  }
-}
-
-class OpenRun {
+/** An operation has one closing event, however often it was tried. */
+class OnceOnly implements OperationSink {
   readonly #ids = new Set<number>();
-  readonly #operations: Operation[] = [];
-  readonly #phases: PhaseRecord[] = [];
-  readonly #faults: FaultRecord[] = [];
-  readonly #members: MemberRecord[] = [];
 
-  constructor(
-    readonly header: RunHeader,
-    readonly lineNumber: number,
-  ) {}
-
-  take(line: Operation | PhaseRecord | FaultRecord | MemberRecord): void {
-    if (line.type === 'operation') this.#takeOperation(line);
-    else if (line.type === 'phase') this.#phases.push(line);
-    else if (line.type === 'fault') this.#faults.push(line);
-    else this.#members.push(line);
+  take({ id }: Operation): void {
+    if (this.#ids.has(id)) throw new LineProblem(`operation ${id} occurs twice, expected once`);
+    this.#ids.add(id);
   }
+}
 
-  closedBy(lab: LabRecord): RunRecord {
-    return {
-      header: this.header,
-      operations: this.#operations,
-      phases: this.#phases,
-      faults: this.#faults,
-      members: this.#members,
-      lab,
-    };
-  }
+class OperationList extends OnceOnly {
+  readonly operations: Operation[] = [];
 
-  howItIsCutOff(): string {
-    return `the run of line ${this.lineNumber} has no lab line: expected one at its end, the file is cut off`;
-  }
-
-  /** An operation has one closing event, however often it was tried. */
-  #takeOperation(operation: Operation): void {
-    if (this.#ids.has(operation.id)) throw new LineProblem(`operation ${operation.id} occurs twice, expected once`);
-    this.#ids.add(operation.id);
-    this.#operations.push(operation);
+  override take(operation: Operation): void {
+    super.take(operation);
+    this.operations.push(operation);
   }
 }

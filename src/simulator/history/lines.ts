@@ -30,8 +30,8 @@ interface Rule<T> {
 /** One rule for every field of T: a field that is added to the history and not here does not compile. */
 type Rules<T> = { readonly [Field in keyof T]-?: Rule<T[Field]> };
 
-const kinds: readonly OperationKind[] = ['login', 'add', 'remove', 'read', 'whoami', 'logout', 'replay'];
-const outcomes: readonly OperationOutcome[] = ['ok', 'fail', 'unknown'];
+export const kinds: readonly OperationKind[] = ['login', 'add', 'remove', 'read', 'whoami', 'logout', 'replay'];
+export const outcomes: readonly OperationOutcome[] = ['ok', 'fail', 'unknown'];
 
 /** Eleven days: no run is that long, and no plot shows what is beyond. */
 const millisecondsMax = 1_000_000_000;

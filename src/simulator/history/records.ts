@@ -64,6 +64,26 @@ export interface Operation {
   readonly extra?: true;
 }
 
+/** An operation without its token and its cart: cheap to read one after the other. */
+export type OperationOutline = Omit<Operation, 'token' | 'items'>;
+
+/**
+ * The operations of a run, in the order in which they ended. A list is the simplest form. A history that is too long for
+ * the heap has its own form, which makes each operation when it is asked for (`joined-tables.ts`).
+ */
+export interface Operations extends Iterable<Operation> {
+  readonly length: number;
+  /** Present where it is cheaper than the operations themselves. See `outlinesOf`. */
+  outlines?(): Iterable<OperationOutline>;
+  /** Present where the operations are kept by user: those of one user at a time, in their order. See `byUser`. */
+  usersInTurn?(): Iterable<Operation[]>;
+}
+
+/** Returns the operations without tokens and carts, where nothing else is needed. */
+export function outlinesOf(operations: Operations): Iterable<OperationOutline> {
+  return operations.outlines?.() ?? operations;
+}
+
 export const phaseNames = ['warmup', 'baseline', 'faults', 'recovery', 'quiesce', 'readback'] as const;
 export type PhaseName = (typeof phaseNames)[number];
 
@@ -204,12 +224,17 @@ export interface RunHeader {
   readonly startedAt: string;
 }
 
-/** One run, whole: what `simulate` returns, what a history file holds, and all that checker and reports get. */
+/** One run, whole: what a history file holds, and all that checker and reports get. */
 export interface RunRecord {
   readonly header: RunHeader;
-  readonly operations: readonly Operation[];
+  readonly operations: Operations;
   readonly phases: readonly PhaseRecord[];
   readonly faults: readonly FaultRecord[];
   readonly members: readonly MemberRecord[];
   readonly lab: LabRecord;
+}
+
+/** A run whose operations are a list: what `simulate` returns. */
+export interface ListedRun extends RunRecord {
+  readonly operations: readonly Operation[];
 }

@@ -1,10 +1,10 @@
 import type { Findings } from '#src/simulator/checker/findings.js';
 import type {
   FaultRecord,
+  ListedRun,
   Operation,
   OperationKind,
   OperationOutcome,
-  RunRecord,
 } from '#src/simulator/history/records.js';
 
 /**
@@ -93,7 +93,7 @@ function identity(name: string, kind: OperationKind, outcome: OperationOutcome, 
   return { identity: kind === 'replay' || kind === 'logout' ? null : name };
 }
 
-export function runOf(operations: readonly Operation[], parts: Partial<RunRecord> = {}): RunRecord {
+export function runOf(operations: readonly Operation[], parts: Partial<ListedRun> = {}): ListedRun {
   return {
     header: {
       type: 'run',

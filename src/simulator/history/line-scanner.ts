@@ -1,0 +1,408 @@
+import { kinds, outcomes } from './lines.js';
+import type { OperationTable } from './operation-table.js';
+import {
+  blockMask,
+  byteField,
+  clearRow,
+  flag,
+  floatField,
+  floatsPerRow,
+  identities,
+  intField,
+  intsPerRow,
+  labelsMax,
+  outcomeShift,
+  type RowBlock,
+  rowBytes,
+  sessionMax,
+  shortField,
+  shortsPerRow,
+  statusMax,
+} from './rows.js';
+import { hashedWith, mixed, seedOf } from './string-pool.js';
+
+/** What `scan` answers instead of the end of a line. */
+export const scanned = {
+  /** Not an operation in the form that Holdfast writes: `lineOf` has to look at it, which knows all of JSON. */
+  unknown: -1,
+  /** An operation of a user of another part. */
+  foreign: -2,
+} as const;
+
+const [quote, comma, point, backslash, lineEnd] = [0x22, 0x2c, 0x2e, 0x5c, 0x0a];
+const [objectStart, objectEnd, listStart, listEnd] = [0x7b, 0x7d, 0x5b, 0x5d];
+const [zero, nine, space, del] = [0x30, 0x39, 0x20, 0x7f];
+
+const millisecondsMax = 1_000_000_000;
+/** A double holds a whole number of so many digits. Divided by a power of ten it is rounded once, as JSON.parse does. */
+const exactDigits = 15;
+const powersOfTen = Float64Array.from({ length: exactDigits + 1 }, (_, i) => 10 ** i);
+
+const field = {
+  ...{ type: 0, id: 1, user: 2, kind: 3, session: 4, plannedMs: 5, sentMs: 6, doneMs: 7, outcome: 8 },
+  ...{ token: 9, status: 10, error: 11, identity: 12, items: 13, backend: 14, incarnation: 15, proxy: 16, key: 17 },
+  ...{ final: 18, extra: 19, keptId: 20 },
+} as const;
+const names = Object.keys(field);
+/** Up to `outcome`. */
+const required = 2 ** (field.outcome + 1) - 1;
+
+const nameTexts = names.map(name => written(`"${name}":`));
+/** Which field a name is, by its first three letters. */
+const fieldsByStart = new Int8Array(1024).fill(-1);
+nameTexts.forEach((text, i) => {
+  fieldsByStart[startOf(text, 0)] = i;
+});
+const kindTexts = kinds.map(kind => written(`"${kind}"`));
+const outcomeTexts = outcomes.map(outcome => written(`"${outcome}"`));
+const typeText = written('"operation"');
+const nullText = written('null');
+const trueText = written('true');
+const [addKind, removeKind, readKind] = [kinds.indexOf('add'), kinds.indexOf('remove'), kinds.indexOf('read')];
+const okOutcome = outcomes.indexOf('ok');
+
+/**
+ * Reads lines of operations from bytes into the next row of a table, without a string or an object in between. It
+ * accepts what Holdfast writes: no white space, printable ASCII without backslashes, plain numbers, each field once.
+ * Whatever else a line is, and whatever is wrong with it, is `unknown`: the slow way judges it.
+ *
+ * `bytes` must hold a line end behind the line, or behind what there is of it.
+ */
+export class LineScanner {
+  readonly #table: OperationTable;
+  readonly #part: number;
+  readonly #parts: number;
+  #bytes: Buffer = Buffer.alloc(0);
+  #block: RowBlock;
+  #row = 0;
+  #user = -1;
+  #hash = 0;
+  #items: Int32Array = new Int32Array(256);
+  /** The last cart of each user, + 1: the next one is nearly the same. */
+  #lastCarts: Int32Array = new Int32Array(1024);
+
+  constructor(table: OperationTable, part: number, parts: number) {
+    this.#table = table;
+    this.#part = part;
+    this.#parts = parts;
+    this.#block = table.nextBlock();
+  }
+
+  /** Whether the last line named a user of this part, as far as it was scanned. */
+  get tookUser(): boolean {
+    return this.#user >= 0;
+  }
+
+  /** Returns where the line that begins at `from` ends, or one of `scanned`. The row counts once the table keeps it. */
+  scan(bytes: Buffer, from: number, place: number): number {
+    this.#bytes = bytes;
+    this.#block = this.#table.nextBlock();
+    this.#row = this.#table.length & blockMask;
+    this.#user = -1;
+    clearRow(this.#block, this.#row);
+    if (bytes[from] !== objectStart) return scanned.unknown;
+    let seen = 0;
+    for (let at = from + 1; ; at += 1) {
+      const name = fieldsByStart[startOf(bytes, at)] ?? -1;
+      const text = nameTexts[name];
+      if (text === undefined || (seen & (1 << name)) !== 0 || !holds(bytes, at, text)) return scanned.unknown;
+      seen |= 1 << name;
+      at = this.#value(name, at + text.length);
+      if (at < 0) return at;
+      if (bytes[at] === comma) continue;
+      if (bytes[at] !== objectEnd || bytes[at + 1] !== lineEnd) return scanned.unknown;
+      this.#block.ints[this.#row * intsPerRow + intField.place] = place;
+      return (seen & required) === required && this.#isSound(seen) ? at + 1 : scanned.unknown;
+    }
+  }
+
+  /** Returns where the value ends. */
+  #value(name: number, at: number): number {
+    switch (name) {
+      case field.type:
+        return holds(this.#bytes, at, typeText) ? at + typeText.length : scanned.unknown;
+      case field.id:
+        return this.#integer(at, Number.MAX_SAFE_INTEGER, floatField.id);
+      case field.user:
+        return this.#userName(at);
+      case field.kind:
+        return this.#oneOf(kindTexts, at, 0);
+      case field.session:
+        return this.#session(at);
+      case field.plannedMs:
+        return this.#milliseconds(at, floatField.planned);
+      case field.sentMs:
+        return this.#milliseconds(at, floatField.sent);
+      case field.doneMs:
+        return this.#milliseconds(at, floatField.done);
+      case field.outcome:
+        return this.#oneOf(outcomeTexts, at, outcomeShift);
+      case field.token:
+        return this.#token(at);
+      case field.status:
+        return this.#status(at);
+      case field.identity:
+        return this.#identity(at);
+      case field.items:
+        return this.#cart(at);
+      case field.final:
+        return this.#flag(at, flag.final);
+      case field.extra:
+        return this.#flag(at, flag.extra);
+      case field.keptId:
+        return this.#flag(at, flag.keptId);
+      default:
+        return this.#label(at, labelFields[name] ?? 0);
+    }
+  }
+
+  /** What `lineOf` demands beyond the fields. */
+  #isSound(seen: number): boolean {
+    const { floats, bytes } = this.#block;
+    const float = this.#row * floatsPerRow;
+    const planned = floats[float + floatField.planned] ?? 0;
+    const sent = floats[float + floatField.sent] ?? 0;
+    const done = floats[float + floatField.done] ?? 0;
+    if (sent < planned || done < sent) return false;
+    const kindAndOutcome = bytes[this.#row * rowBytes + byteField.kind] ?? 0;
+    const kind = kindAndOutcome & ((1 << outcomeShift) - 1);
+    if (kind === addKind || kind === removeKind) return (seen & (1 << field.token)) !== 0;
+    return kind !== readKind || kindAndOutcome >> outcomeShift !== okOutcome || (seen & (1 << field.items)) !== 0;
+  }
+
+  #userName(at: number): number {
+    const end = this.#string(at, 0);
+    if (end < 0 || end === at + 2) return scanned.unknown;
+    if (this.#parts > 1 && partOf(this.#hash, this.#parts) !== this.#part) return scanned.foreign;
+    this.#user = this.#table.users.intern(this.#bytes, at + 1, end - 1, 0, this.#hash);
+    this.#block.ints[this.#row * intsPerRow + intField.user] = this.#user;
+    return end;
+  }
+
+  #token(at: number): number {
+    if (this.#user < 0) return scanned.unknown;
+    const end = this.#string(at, this.#user);
+    if (end < 0 || end === at + 2) return scanned.unknown;
+    const token = this.#table.tokens.intern(this.#bytes, at + 1, end - 1, this.#user, this.#hash);
+    this.#block.ints[this.#row * intsPerRow + intField.token] = token + 1;
+    return end;
+  }
+
+  #identity(at: number): number {
+    const { ints } = this.#block;
+    const int = this.#row * intsPerRow + intField.identity;
+    if (this.#user < 0) return scanned.unknown;
+    if (holds(this.#bytes, at, nullText)) {
+      ints[int] = identities.anonymous;
+      return at + nullText.length;
+    }
+    if (this.#bytes[at] !== quote) return scanned.unknown;
+    const own = this.#table.users.endIfWrittenAt(this.#user, this.#bytes, at + 1);
+    if (own >= 0) {
+      ints[int] = identities.own;
+      return own + 1;
+    }
+    const end = this.#string(at, 0);
+    if (end < 0) return end;
+    ints[int] = identities.other + this.#table.users.intern(this.#bytes, at + 1, end - 1, 0, this.#hash);
+    return end;
+  }
+
+  #label(at: number, short: number): number {
+    const end = this.#string(at, 0);
+    if (end < 0) return end;
+    const label = this.#table.labels.intern(this.#bytes, at + 1, end - 1, 0, this.#hash);
+    if (label > labelsMax) return scanned.unknown;
+    this.#block.shorts[this.#row * shortsPerRow + short] = label + 1;
+    return end;
+  }
+
+  /** Compares with the user's last cart first: it nearly always holds the same tokens in the same order. */
+  #cart(at: number): number {
+    if (this.#user < 0 || this.#bytes[at] !== listStart) return scanned.unknown;
+    const { carts, tokens } = this.#table;
+    const bytes = this.#bytes;
+    const last = (this.#lastCarts[this.#user] ?? 0) - 1;
+    const block = last < 0 ? noCart : carts.blockOf(last);
+    const first = last < 0 ? 1 : carts.placeOf(last) + 1;
+    const end = first + (block[first - 1] ?? 0);
+    let [next, count, isSame] = [first, 0, true];
+    at += 1;
+    if (bytes[at] === listEnd) at += 1;
+    else {
+      for (;;) {
+        if (bytes[at] !== quote) return scanned.unknown;
+        let token = -1;
+        let to = -1;
+        if (next < end) {
+          token = block[next] ?? 0;
+          to = tokens.endIfWrittenAt(token, bytes, at + 1);
+          if (to >= 0) next += 1;
+          else if (next + 1 < end) {
+            // One was removed.
+            token = block[next + 1] ?? 0;
+            to = tokens.endIfWrittenAt(token, bytes, at + 1);
+            if (to >= 0) next += 2;
+            isSame = false;
+          }
+        }
+        if (to < 0) {
+          to = this.#string(at, this.#user) - 1;
+          if (to < 0) return scanned.unknown;
+          token = tokens.intern(bytes, at + 1, to, this.#user, this.#hash);
+          isSame = false;
+        }
+        if (count === this.#items.length) this.#items = grown(this.#items, count + 1);
+        this.#items[count] = token;
+        count += 1;
+        at = to + 2;
+        const after = bytes[to + 1];
+        if (after === listEnd) break;
+        if (after !== comma) return scanned.unknown;
+      }
+    }
+    return this.#keepCart(isSame && last >= 0 && count === end - first ? last : carts.add(this.#items, count), at);
+  }
+
+  #keepCart(cart: number, at: number): number {
+    if (cart < 0) return scanned.unknown;
+    if (this.#user >= this.#lastCarts.length) this.#lastCarts = grown(this.#lastCarts, this.#user + 1);
+    this.#lastCarts[this.#user] = cart + 1;
+    this.#block.ints[this.#row * intsPerRow + intField.cart] = cart + 1;
+    return at;
+  }
+
+  /** Returns where a string ends, its quotes included; `#hash` is that of its bytes. */
+  #string(at: number, scope: number): number {
+    const bytes = this.#bytes;
+    if (bytes[at] !== quote) return scanned.unknown;
+    let hash = seedOf(scope);
+    for (let i = at + 1; ; i += 1) {
+      const byte = bytes[i] ?? 0;
+      if (byte === quote) {
+        this.#hash = mixed(hash);
+        return i + 1;
+      }
+      if (byte < space || byte >= del || byte === backslash) return scanned.unknown;
+      hash = hashedWith(hash, byte);
+    }
+  }
+
+  #milliseconds(at: number, float: number): number {
+    const end = this.#number(at, float);
+    return (this.#block.floats[this.#row * floatsPerRow + float] ?? 0) <= millisecondsMax ? end : scanned.unknown;
+  }
+
+  #integer(at: number, max: number, float: number): number {
+    const end = this.#number(at, float);
+    const value = this.#block.floats[this.#row * floatsPerRow + float] ?? 0;
+    return value <= max && Number.isInteger(value) ? end : scanned.unknown;
+  }
+
+  /** Both go through the field of the id, which is written again if it came before. */
+  #session(at: number): number {
+    const end = this.#small(at, sessionMax);
+    this.#block.ints[this.#row * intsPerRow + intField.session] = this.#smallValue;
+    return end;
+  }
+
+  #status(at: number): number {
+    const end = this.#small(at, statusMax);
+    this.#block.shorts[this.#row * shortsPerRow + shortField.status] = this.#smallValue + 1;
+    return end;
+  }
+
+  #smallValue = 0;
+
+  /** At most nine digits. */
+  #small(at: number, max: number): number {
+    const bytes = this.#bytes;
+    let value = 0;
+    let end = at;
+    for (; ; end += 1) {
+      const byte = bytes[end] ?? 0;
+      if (byte < zero || byte > nine) break;
+      value = value * 10 + byte - zero;
+      if (end - at >= 9) return scanned.unknown;
+    }
+    this.#smallValue = value;
+    const isWritten = end > at && (end === at + 1 || bytes[at] !== zero);
+    return isWritten && value <= max ? end : scanned.unknown;
+  }
+
+  #number(at: number, float: number): number {
+    const bytes = this.#bytes;
+    let value = 0;
+    let end = at;
+    let byte = bytes[end] ?? 0;
+    for (; byte >= zero && byte <= nine; byte = bytes[++end] ?? 0) value = value * 10 + byte - zero;
+    let digits = end - at;
+    if (digits === 0 || (digits > 1 && bytes[at] === zero)) return scanned.unknown;
+    if (byte === point) {
+      const first = end + 1;
+      for (byte = bytes[++end] ?? 0; byte >= zero && byte <= nine; byte = bytes[++end] ?? 0) {
+        value = value * 10 + byte - zero;
+      }
+      if (end === first) return scanned.unknown;
+      digits += end - first;
+      value /= powersOfTen[end - first] ?? 1;
+    }
+    this.#block.floats[this.#row * floatsPerRow + float] =
+      digits <= exactDigits ? value : Number(bytes.toString('latin1', at, end));
+    return end;
+  }
+
+  #oneOf(texts: readonly Uint8Array[], at: number, shift: number): number {
+    const { bytes } = this.#block;
+    const byte = this.#row * rowBytes + byteField.kind;
+    for (let i = 0; i < texts.length; i += 1) {
+      const text = texts[i];
+      if (text === undefined || !holds(this.#bytes, at, text)) continue;
+      bytes[byte] = (bytes[byte] ?? 0) | (i << shift);
+      return at + text.length;
+    }
+    return scanned.unknown;
+  }
+
+  #flag(at: number, bit: number): number {
+    const { bytes } = this.#block;
+    const byte = this.#row * rowBytes + byteField.flags;
+    bytes[byte] = (bytes[byte] ?? 0) | bit;
+    return holds(this.#bytes, at, trueText) ? at + trueText.length : scanned.unknown;
+  }
+}
+
+const noCart = new Int32Array(1);
+const labelFields: Readonly<Record<number, number>> = {
+  [field.error]: shortField.error,
+  [field.backend]: shortField.backend,
+  [field.incarnation]: shortField.incarnation,
+  [field.proxy]: shortField.proxy,
+  [field.key]: shortField.key,
+};
+
+/** Which of so many parts holds the operations of a user, by the hash of its name. */
+export function partOf(hash: number, parts: number): number {
+  return (hash >>> 16) % parts;
+}
+
+/** A number below 1024 from the three letters behind a quote; it differs for all names of fields. */
+function startOf(bytes: Uint8Array, at: number): number {
+  const [first, second, third] = [bytes[at + 1] ?? 0, bytes[at + 2] ?? 0, bytes[at + 3] ?? 0];
+  return (((first ^ second) & 31) << 5) | (third & 31);
+}
+
+function holds(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i += 1) if (bytes[at + i] !== text[i]) return false;
+  return true;
+}
+
+function written(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1');
+}
+
+function grown(list: Int32Array, length: number): Int32Array {
+  const longer = new Int32Array(Math.max(length, list.length * 2));
+  longer.set(list);
+  return longer;
+}

@@ -1,0 +1,263 @@
+import { Carts } from './carts.js';
+import { kinds, outcomes } from './lines.js';
+import type { Operation, OperationOutline } from './records.js';
+import {
+  blockBits,
+  blockMask,
+  byteField,
+  flag,
+  floatField,
+  floatsPerRow,
+  identities,
+  intField,
+  intsPerRow,
+  kindMask,
+  newBlock,
+  outcomeShift,
+  type RowBlock,
+  rowBytes,
+  shortField,
+  shortsPerRow,
+} from './rows.js';
+import { StringPool, type StringPoolParts } from './string-pool.js';
+
+type Draft = { -readonly [Field in keyof Operation]: Operation[Field] };
+
+/** The memory of a table, as a thread gives it to another. Nothing of it is copied but `odd`. */
+export interface TableParts {
+  readonly length: number;
+  readonly blocks: readonly SharedArrayBuffer[];
+  readonly carts: readonly Int32Array[];
+  readonly users: StringPoolParts;
+  readonly tokens: StringPoolParts;
+  readonly labels: StringPoolParts;
+  /** Operations that no row can hold, by row. */
+  readonly odd: ReadonlyMap<number, Operation>;
+}
+
+/** Operations outside the heap: about 80 bytes each and 4 for each item of a cart, with no work for the garbage collector. */
+export class OperationTable {
+  readonly users: StringPool;
+  readonly tokens: StringPool;
+  /** Names of backends, proxies and keys, and error messages. */
+  readonly labels: StringPool;
+  readonly carts: Carts;
+  readonly blocks: RowBlock[];
+  readonly odd: Map<number, Operation>;
+  #length: number;
+  #labelTexts: string[] = [];
+  #userTexts: string[] = [];
+
+  constructor(parts?: TableParts) {
+    this.users = new StringPool(parts?.users);
+    this.tokens = new StringPool(parts?.tokens);
+    this.labels = new StringPool(parts?.labels);
+    this.carts = new Carts([...(parts?.carts ?? [])]);
+    this.blocks = (parts?.blocks ?? []).map(newBlock);
+    this.odd = new Map(parts?.odd);
+    this.#length = parts?.length ?? 0;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  parts(): TableParts {
+    return {
+      length: this.#length,
+      blocks: this.blocks.map(({ buffer }) => buffer),
+      carts: this.carts.blocks,
+      users: this.users.parts(),
+      tokens: this.tokens.parts(),
+      labels: this.labels.parts(),
+      odd: this.odd,
+    };
+  }
+
+  /** The block of the row behind the last: a row is written, then kept by `keepRow`. */
+  nextBlock(): RowBlock {
+    const number = this.#length >> blockBits;
+    const block = this.blocks[number] ?? newBlock();
+    this.blocks[number] = block;
+    return block;
+  }
+
+  keepRow(): void {
+    this.#length += 1;
+  }
+
+  placeOf(row: number): number {
+    return this.#blockOf(row).ints[(row & blockMask) * intsPerRow + intField.place] ?? 0;
+  }
+
+  idOf(row: number): number {
+    if (this.#isOdd(row)) return this.odd.get(row)?.id ?? 0;
+    return this.#blockOf(row).floats[(row & blockMask) * floatsPerRow + floatField.id] ?? 0;
+  }
+
+  outlineAt(row: number): OperationOutline {
+    return this.#operationAt(row);
+  }
+
+  operationAt(row: number): Operation {
+    return this.#operationAt(row, new CartTexts(this.tokens, this.carts));
+  }
+
+  /** Each user's operations in the order in which they were added. Users in the order in which they first appear. */
+  *byUser(): Generator<Operation[]> {
+    const { ends, rows } = this.#rowsByUser();
+    let from = 0;
+    for (const to of ends) {
+      if (to === from) continue;
+      const texts = new CartTexts(this.tokens, this.carts);
+      const operations: Operation[] = [];
+      for (let i = from; i < to; i += 1) operations.push(this.#operationAt(rows[i] ?? 0, texts));
+      from = to;
+      yield operations;
+    }
+  }
+
+  /** Sorts by counting: returns the rows user by user, and where the rows of each user end. */
+  #rowsByUser(): { ends: Int32Array; rows: Int32Array } {
+    const ends = new Int32Array(this.users.size);
+    for (let row = 0; row < this.#length; row += 1) {
+      const user = this.#userOf(row) + 1;
+      if (user < ends.length) ends[user] = (ends[user] ?? 0) + 1;
+    }
+    for (let user = 1; user < ends.length; user += 1) ends[user] = (ends[user] ?? 0) + (ends[user - 1] ?? 0);
+    const rows = new Int32Array(this.#length);
+    for (let row = 0; row < this.#length; row += 1) {
+      const user = this.#userOf(row);
+      const end = ends[user] ?? 0;
+      rows[end] = row;
+      ends[user] = end + 1;
+    }
+    return { ends, rows };
+  }
+
+  #userOf(row: number): number {
+    return this.#blockOf(row).ints[(row & blockMask) * intsPerRow + intField.user] ?? 0;
+  }
+
+  #isOdd(row: number): boolean {
+    const flags = this.#blockOf(row).bytes[(row & blockMask) * rowBytes + byteField.flags] ?? 0;
+    return (flags & flag.odd) !== 0;
+  }
+
+  #blockOf(row: number): RowBlock {
+    const block = this.blocks[row >> blockBits];
+    if (block === undefined) throw new RangeError(`no row ${row} among ${this.#length}`);
+    return block;
+  }
+
+  /** Without `texts`, without its token and its cart. */
+  #operationAt(row: number, texts?: CartTexts): Operation {
+    const { floats, ints, shorts, bytes } = this.#blockOf(row);
+    const place = row & blockMask;
+    const byte = place * rowBytes;
+    const flags = bytes[byte + byteField.flags] ?? 0;
+    if ((flags & flag.odd) !== 0) return this.#oddAt(row);
+    const [float, int, short] = [place * floatsPerRow, place * intsPerRow, place * shortsPerRow];
+    const kind = bytes[byte + byteField.kind] ?? 0;
+    const user = this.#userText(ints[int + intField.user] ?? 0);
+    const operation: Draft = {
+      type: 'operation',
+      id: floats[float + floatField.id] ?? 0,
+      user,
+      kind: kinds[kind & kindMask] ?? 'login',
+      session: ints[int + intField.session] ?? 0,
+      plannedMs: floats[float + floatField.planned] ?? 0,
+      sentMs: floats[float + floatField.sent] ?? 0,
+      doneMs: floats[float + floatField.done] ?? 0,
+      outcome: outcomes[kind >> outcomeShift] ?? 'ok',
+    };
+    const token = ints[int + intField.token] ?? 0;
+    if (token !== 0 && texts !== undefined) operation.token = texts.token(token - 1);
+    const status = shorts[short + shortField.status] ?? 0;
+    if (status !== 0) operation.status = status - 1;
+    const error = shorts[short + shortField.error] ?? 0;
+    if (error !== 0) operation.error = this.#labelText(error - 1);
+    const identity = ints[int + intField.identity] ?? 0;
+    if (identity === identities.own) operation.identity = user;
+    else if (identity !== identities.absent) operation.identity = this.#identityText(identity);
+    const cart = ints[int + intField.cart] ?? 0;
+    if (cart !== 0 && texts !== undefined) operation.items = texts.cart(cart - 1);
+    const backend = shorts[short + shortField.backend] ?? 0;
+    if (backend !== 0) operation.backend = this.#labelText(backend - 1);
+    const incarnation = shorts[short + shortField.incarnation] ?? 0;
+    if (incarnation !== 0) operation.incarnation = this.#labelText(incarnation - 1);
+    const proxy = shorts[short + shortField.proxy] ?? 0;
+    if (proxy !== 0) operation.proxy = this.#labelText(proxy - 1);
+    const key = shorts[short + shortField.key] ?? 0;
+    if (key !== 0) operation.key = this.#labelText(key - 1);
+    if (flags !== 0) addFlags(operation, flags);
+    return operation;
+  }
+
+  #oddAt(row: number): Operation {
+    const operation = this.odd.get(row);
+    if (operation === undefined) throw new RangeError(`row ${row} holds no operation`);
+    return operation;
+  }
+
+  #labelText(label: number): string {
+    return textIn(this.#labelTexts, label, this.labels);
+  }
+
+  #userText(user: number): string {
+    return textIn(this.#userTexts, user, this.users);
+  }
+
+  #identityText(identity: number): string | null {
+    return identity === identities.anonymous ? null : this.#userText(identity - identities.other);
+  }
+}
+
+/** Makes each string once. */
+function textIn(texts: string[], number: number, pool: StringPool): string {
+  const known = texts[number];
+  if (known !== undefined) return known;
+  const text = pool.text(number);
+  texts[number] = text;
+  return text;
+}
+
+function addFlags(operation: Draft, flags: number): void {
+  if ((flags & flag.final) !== 0) operation.final = true;
+  if ((flags & flag.extra) !== 0) operation.extra = true;
+  if ((flags & flag.keptId) !== 0) operation.keptId = true;
+}
+
+/** The strings of one user's tokens and carts, each made once. A read that shows what the last one showed shares its list. */
+class CartTexts {
+  readonly #tokens: StringPool;
+  readonly #carts: Carts;
+  readonly #texts = new Map<number, string>();
+  #lastCart = -1;
+  #last: readonly string[] = [];
+
+  constructor(tokens: StringPool, carts: Carts) {
+    this.#tokens = tokens;
+    this.#carts = carts;
+  }
+
+  token(number: number): string {
+    const known = this.#texts.get(number);
+    if (known !== undefined) return known;
+    const text = this.#tokens.text(number);
+    this.#texts.set(number, text);
+    return text;
+  }
+
+  cart(cart: number): readonly string[] {
+    if (cart === this.#lastCart) return this.#last;
+    const block = this.#carts.blockOf(cart);
+    const at = this.#carts.placeOf(cart);
+    const length = block[at] ?? 0;
+    const items: string[] = [];
+    for (let i = 1; i <= length; i += 1) items.push(this.token(block[at + i] ?? 0));
+    this.#lastCart = cart;
+    this.#last = items;
+    return items;
+  }
+}

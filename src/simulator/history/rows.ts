@@ -1,0 +1,59 @@
+/**
+ * The memory of operations: 72 bytes each, one after the other, in blocks that grow without being copied. A row holds
+ * numbers only; strings are numbers of a pool. All that belongs to one operation lies together: going through the rows
+ * of one user touches one or two cache lines a row, where columns would touch one a field.
+ *
+ *   8 bytes   planned, sent, done, id
+ *   4 bytes   user, session, token + 1, cart + 1, identity (see `identities`), place in the file
+ *   2 bytes   status + 1, and the label + 1 of: error, backend, incarnation, proxy, key
+ *   1 byte    kind and outcome, flags
+ */
+export interface RowBlock {
+  readonly buffer: SharedArrayBuffer;
+  readonly floats: Float64Array;
+  readonly ints: Int32Array;
+  readonly shorts: Uint16Array;
+  readonly bytes: Uint8Array;
+}
+
+export const rowBytes = 72;
+export const floatsPerRow = rowBytes / 8;
+export const intsPerRow = rowBytes / 4;
+export const shortsPerRow = rowBytes / 2;
+
+/** Rows of a block, as a power of two. */
+export const blockBits = 14;
+export const blockMask = 2 ** blockBits - 1;
+
+export const floatField = { planned: 0, sent: 1, done: 2, id: 3 } as const;
+export const intField = { user: 8, session: 9, token: 10, cart: 11, identity: 12, place: 13 } as const;
+export const shortField = { status: 28, error: 29, backend: 30, incarnation: 31, proxy: 32, key: 33 } as const;
+export const byteField = { kind: 68, flags: 69 } as const;
+
+export const outcomeShift = 3;
+export const kindMask = 7;
+/** `odd`: the row holds user, place and flags only, and the operation is kept as the object that it was. */
+export const flag = { final: 1, extra: 2, keptId: 4, odd: 8 } as const;
+/** What the answer said: nothing, anonymous, the user itself, or another user: its number + `other`. */
+export const identities = { absent: 0, anonymous: 1, own: 2, other: 3 } as const;
+
+/** What a row can hold. An operation with more is `odd`. */
+export const sessionMax = 2 ** 31 - 1;
+export const statusMax = 2 ** 16 - 2;
+export const labelsMax = 2 ** 16 - 2;
+
+/** Sets all that is optional to absent. */
+export function clearRow({ ints }: RowBlock, row: number): void {
+  const int = (row & blockMask) * intsPerRow;
+  ints.fill(0, int + intField.token, int + intsPerRow);
+}
+
+export function newBlock(buffer = new SharedArrayBuffer(rowBytes * 2 ** blockBits)): RowBlock {
+  return {
+    buffer,
+    floats: new Float64Array(buffer),
+    ints: new Int32Array(buffer),
+    shorts: new Uint16Array(buffer),
+    bytes: new Uint8Array(buffer),
+  };
+}
