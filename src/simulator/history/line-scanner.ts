@@ -1,3 +1,4 @@
+import { type ByteText, byteText, holds } from './byte-text.js';
 import { kinds, outcomes } from './lines.js';
 import type { OperationTable } from './operation-table.js';
 import {
@@ -19,7 +20,7 @@ import {
   shortsPerRow,
   statusMax,
 } from './rows.js';
-import { hashedWith, mixed, seedOf } from './string-pool.js';
+import { hashedWith, mixed, type Source, seedOf, sourceOf } from './string-pool.js';
 
 /** What `scan` answers instead of the end of a line. */
 export const scanned = {
@@ -32,6 +33,9 @@ export const scanned = {
 const [quote, comma, point, backslash, lineEnd] = [0x22, 0x2c, 0x2e, 0x5c, 0x0a];
 const [objectStart, objectEnd, listStart, listEnd] = [0x7b, 0x7d, 0x5b, 0x5d];
 const [zero, nine, space, del] = [0x30, 0x39, 0x20, 0x7f];
+
+/** Texts are compared without looking for the end of the source. */
+export const sparedBytes = 32;
 
 const millisecondsMax = 1_000_000_000;
 /** A double holds a whole number of so many digits. Divided by a power of ten it is rounded once, as JSON.parse does. */
@@ -47,17 +51,17 @@ const names = Object.keys(field);
 /** Up to `outcome`. */
 const required = 2 ** (field.outcome + 1) - 1;
 
-const nameTexts = names.map(name => written(`"${name}":`));
+const nameTexts = names.map(name => byteText(`"${name}":`));
 /** Which field a name is, by its first three letters. */
 const fieldsByStart = new Int8Array(1024).fill(-1);
-nameTexts.forEach((text, i) => {
-  fieldsByStart[startOf(text, 0)] = i;
+names.forEach((name, i) => {
+  fieldsByStart[startOf(Buffer.from(`"${name}":`), 0)] = i;
 });
-const kindTexts = kinds.map(kind => written(`"${kind}"`));
-const outcomeTexts = outcomes.map(outcome => written(`"${outcome}"`));
-const typeText = written('"operation"');
-const nullText = written('null');
-const trueText = written('true');
+const kindTexts = kinds.map(kind => byteText(`"${kind}"`));
+const outcomeTexts = outcomes.map(outcome => byteText(`"${outcome}"`));
+const typeText = byteText('"operation"');
+const nullText = byteText('null');
+const trueText = byteText('true');
 const [addKind, removeKind, readKind] = [kinds.indexOf('add'), kinds.indexOf('remove'), kinds.indexOf('read')];
 const okOutcome = outcomes.indexOf('ok');
 
@@ -66,13 +70,15 @@ const okOutcome = outcomes.indexOf('ok');
  * accepts what Holdfast writes: no white space, printable ASCII without backslashes, plain numbers, each field once.
  * Whatever else a line is, and whatever is wrong with it, is `unknown`: the slow way judges it.
  *
- * `bytes` must hold a line end behind the line, or behind what there is of it.
+ * The source must hold a line end behind the line, or behind what there is of it, and `sparedBytes` more.
  */
 export class LineScanner {
   readonly #table: OperationTable;
   readonly #part: number;
   readonly #parts: number;
-  #bytes: Buffer = Buffer.alloc(0);
+  #source: Source = sourceOf(Buffer.alloc(0));
+  #bytes: Uint8Array = this.#source.bytes;
+  #view: DataView = this.#source.view;
   #block: RowBlock;
   #row = 0;
   #user = -1;
@@ -94,8 +100,11 @@ export class LineScanner {
   }
 
   /** Returns where the line that begins at `from` ends, or one of `scanned`. The row counts once the table keeps it. */
-  scan(bytes: Buffer, from: number, place: number): number {
+  scan(source: Source, from: number, place: number): number {
+    const { bytes, view } = source;
+    this.#source = source;
     this.#bytes = bytes;
+    this.#view = view;
     this.#block = this.#table.nextBlock();
     this.#row = this.#table.length & blockMask;
     this.#user = -1;
@@ -105,7 +114,7 @@ export class LineScanner {
     for (let at = from + 1; ; at += 1) {
       const name = fieldsByStart[startOf(bytes, at)] ?? -1;
       const text = nameTexts[name];
-      if (text === undefined || (seen & (1 << name)) !== 0 || !holds(bytes, at, text)) return scanned.unknown;
+      if (text === undefined || (seen & (1 << name)) !== 0 || !holds(view, at, text)) return scanned.unknown;
       seen |= 1 << name;
       at = this.#value(name, at + text.length);
       if (at < 0) return at;
@@ -120,7 +129,7 @@ export class LineScanner {
   #value(name: number, at: number): number {
     switch (name) {
       case field.type:
-        return holds(this.#bytes, at, typeText) ? at + typeText.length : scanned.unknown;
+        return holds(this.#view, at, typeText) ? at + typeText.length : scanned.unknown;
       case field.id:
         return this.#integer(at, Number.MAX_SAFE_INTEGER, floatField.id);
       case field.user:
@@ -174,7 +183,7 @@ export class LineScanner {
     const end = this.#string(at, 0);
     if (end < 0 || end === at + 2) return scanned.unknown;
     if (this.#parts > 1 && partOf(this.#hash, this.#parts) !== this.#part) return scanned.foreign;
-    this.#user = this.#table.users.intern(this.#bytes, at + 1, end - 1, 0, this.#hash);
+    this.#user = this.#table.users.intern(this.#source, at + 1, end - 1, 0, this.#hash);
     this.#block.ints[this.#row * intsPerRow + intField.user] = this.#user;
     return end;
   }
@@ -183,7 +192,7 @@ export class LineScanner {
     if (this.#user < 0) return scanned.unknown;
     const end = this.#string(at, this.#user);
     if (end < 0 || end === at + 2) return scanned.unknown;
-    const token = this.#table.tokens.intern(this.#bytes, at + 1, end - 1, this.#user, this.#hash);
+    const token = this.#table.tokens.intern(this.#source, at + 1, end - 1, this.#user, this.#hash);
     this.#block.ints[this.#row * intsPerRow + intField.token] = token + 1;
     return end;
   }
@@ -192,26 +201,26 @@ export class LineScanner {
     const { ints } = this.#block;
     const int = this.#row * intsPerRow + intField.identity;
     if (this.#user < 0) return scanned.unknown;
-    if (holds(this.#bytes, at, nullText)) {
+    if (holds(this.#view, at, nullText)) {
       ints[int] = identities.anonymous;
       return at + nullText.length;
     }
     if (this.#bytes[at] !== quote) return scanned.unknown;
-    const own = this.#table.users.endIfWrittenAt(this.#user, this.#bytes, at + 1);
+    const own = this.#table.users.endIfWrittenAt(this.#user, this.#source, at + 1);
     if (own >= 0) {
       ints[int] = identities.own;
       return own + 1;
     }
     const end = this.#string(at, 0);
     if (end < 0) return end;
-    ints[int] = identities.other + this.#table.users.intern(this.#bytes, at + 1, end - 1, 0, this.#hash);
+    ints[int] = identities.other + this.#table.users.intern(this.#source, at + 1, end - 1, 0, this.#hash);
     return end;
   }
 
   #label(at: number, short: number): number {
     const end = this.#string(at, 0);
     if (end < 0) return end;
-    const label = this.#table.labels.intern(this.#bytes, at + 1, end - 1, 0, this.#hash);
+    const label = this.#table.labels.intern(this.#source, at + 1, end - 1, 0, this.#hash);
     if (label > labelsMax) return scanned.unknown;
     this.#block.shorts[this.#row * shortsPerRow + short] = label + 1;
     return end;
@@ -236,12 +245,12 @@ export class LineScanner {
         let to = -1;
         if (next < end) {
           token = block[next] ?? 0;
-          to = tokens.endIfWrittenAt(token, bytes, at + 1);
+          to = tokens.endIfWrittenAt(token, this.#source, at + 1);
           if (to >= 0) next += 1;
           else if (next + 1 < end) {
             // One was removed.
             token = block[next + 1] ?? 0;
-            to = tokens.endIfWrittenAt(token, bytes, at + 1);
+            to = tokens.endIfWrittenAt(token, this.#source, at + 1);
             if (to >= 0) next += 2;
             isSame = false;
           }
@@ -249,7 +258,7 @@ export class LineScanner {
         if (to < 0) {
           to = this.#string(at, this.#user) - 1;
           if (to < 0) return scanned.unknown;
-          token = tokens.intern(bytes, at + 1, to, this.#user, this.#hash);
+          token = tokens.intern(this.#source, at + 1, to, this.#user, this.#hash);
           isSame = false;
         }
         if (count === this.#items.length) this.#items = grown(this.#items, count + 1);
@@ -348,16 +357,16 @@ export class LineScanner {
       value /= powersOfTen[end - first] ?? 1;
     }
     this.#block.floats[this.#row * floatsPerRow + float] =
-      digits <= exactDigits ? value : Number(bytes.toString('latin1', at, end));
+      digits <= exactDigits ? value : Number(String.fromCharCode(...bytes.subarray(at, end)));
     return end;
   }
 
-  #oneOf(texts: readonly Uint8Array[], at: number, shift: number): number {
+  #oneOf(texts: readonly ByteText[], at: number, shift: number): number {
     const { bytes } = this.#block;
     const byte = this.#row * rowBytes + byteField.kind;
     for (let i = 0; i < texts.length; i += 1) {
       const text = texts[i];
-      if (text === undefined || !holds(this.#bytes, at, text)) continue;
+      if (text === undefined || !holds(this.#view, at, text)) continue;
       bytes[byte] = (bytes[byte] ?? 0) | (i << shift);
       return at + text.length;
     }
@@ -368,7 +377,7 @@ export class LineScanner {
     const { bytes } = this.#block;
     const byte = this.#row * rowBytes + byteField.flags;
     bytes[byte] = (bytes[byte] ?? 0) | bit;
-    return holds(this.#bytes, at, trueText) ? at + trueText.length : scanned.unknown;
+    return holds(this.#view, at, trueText) ? at + trueText.length : scanned.unknown;
   }
 }
 
@@ -390,15 +399,6 @@ export function partOf(hash: number, parts: number): number {
 function startOf(bytes: Uint8Array, at: number): number {
   const [first, second, third] = [bytes[at + 1] ?? 0, bytes[at + 2] ?? 0, bytes[at + 3] ?? 0];
   return (((first ^ second) & 31) << 5) | (third & 31);
-}
-
-function holds(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
-  for (let i = 0; i < text.length; i += 1) if (bytes[at + i] !== text[i]) return false;
-  return true;
-}
-
-function written(text: string): Uint8Array {
-  return Buffer.from(text, 'latin1');
 }
 
 function grown(list: Int32Array, length: number): Int32Array {

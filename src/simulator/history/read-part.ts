@@ -1,12 +1,12 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { addOperation } from './add-operation.js';
 import { lineLengthMax, withinLimit } from './file.js';
-import { LineScanner, partOf, scanned } from './line-scanner.js';
+import { LineScanner, partOf, scanned, sparedBytes } from './line-scanner.js';
 import { lineOf } from './lines.js';
 import { OperationTable, type TableParts } from './operation-table.js';
 import type { Operation, RunRecord } from './records.js';
 import { type OperationSink, RunsInFile } from './runs-in-file.js';
-import { hashOf } from './string-pool.js';
+import { hashOf, type Source, sourceOf } from './string-pool.js';
 
 /** One part of a history: the operations of some of its users, and all the rest. */
 export interface RunPart extends Omit<RunRecord, 'operations'> {
@@ -33,15 +33,19 @@ export function readPart(wanted: PartWanted): RunPart[] {
   const reader = new PartReader(wanted);
   const descriptor = openSync(wanted.file, 'r');
   try {
-    let chunk: Buffer = Buffer.allocUnsafe(chunkBytes + 1);
+    let chunk: Buffer = Buffer.alloc(chunkBytes + sparedBytes);
+    let source = sourceOf(chunk);
     let kept = 0;
     for (;;) {
-      if (kept * 2 > chunk.length) chunk = longer(chunk, kept);
-      const read = readSync(descriptor, chunk, kept, chunk.length - 1 - kept, null);
+      if (kept * 2 > chunk.length) {
+        chunk = longer(chunk, kept);
+        source = sourceOf(chunk);
+      }
+      const read = readSync(descriptor, chunk, kept, chunk.length - sparedBytes - kept, null);
       const end = kept + read;
       // The scanner stops at a line end at the latest.
       chunk[end] = lineEnd;
-      const from = reader.takeLines(chunk, end, read === 0);
+      const from = reader.takeLines(chunk, source, end, read === 0);
       if (read === 0) return reader.all();
       chunk.copyWithin(0, from, end);
       kept = end - from;
@@ -53,7 +57,7 @@ export function readPart(wanted: PartWanted): RunPart[] {
 
 function longer(chunk: Buffer, kept: number): Buffer {
   if (kept > lineBytesMax) throw new NotInParts('a line is too long');
-  const next = Buffer.allocUnsafe(chunk.length * 2);
+  const next = Buffer.alloc(chunk.length * 2);
   chunk.copy(next, 0, 0, kept);
   return next;
 }
@@ -71,10 +75,10 @@ class PartReader {
   }
 
   /** Returns where the first line begins that is not whole. */
-  takeLines(chunk: Buffer, end: number, isLast: boolean): number {
+  takeLines(chunk: Buffer, source: Source, end: number, isLast: boolean): number {
     let from = 0;
     while (from < end) {
-      const to = this.#takeLine(chunk, from, end, isLast);
+      const to = this.#takeLine(chunk, source, from, end, isLast);
       if (to < 0) return from;
       from = to + 1;
       this.#lineNumber += 1;
@@ -87,9 +91,9 @@ class PartReader {
   }
 
   /** Returns where the line ends, or -1 if it is not whole. */
-  #takeLine(chunk: Buffer, from: number, end: number, isLast: boolean): number {
+  #takeLine(chunk: Buffer, source: Source, from: number, end: number, isLast: boolean): number {
     const { sink } = this.#runs;
-    const scannedTo = sink === undefined ? scanned.unknown : sink.scanner.scan(chunk, from, sink.operations);
+    const scannedTo = sink === undefined ? scanned.unknown : sink.scanner.scan(source, from, sink.operations);
     if (scannedTo >= 0 && (scannedTo < end || isLast)) {
       sink?.keep();
       return scannedTo;
@@ -111,7 +115,7 @@ class PartReader {
 
   #isOwn({ user }: Operation): boolean {
     const name = Buffer.from(user);
-    return partOf(hashOf(name, 0, name.length, 0), this.#parts) === this.#part;
+    return partOf(hashOf(name, 0), this.#parts) === this.#part;
   }
 }
 

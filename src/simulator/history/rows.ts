@@ -42,10 +42,17 @@ export const sessionMax = 2 ** 31 - 1;
 export const statusMax = 2 ** 16 - 2;
 export const labelsMax = 2 ** 16 - 2;
 
+/** From here on a row holds its fields of two bytes and of one. */
+const firstShortInt = shortField.status / 2;
+
 /** Sets all that is optional to absent. */
 export function clearRow({ ints }: RowBlock, row: number): void {
   const int = (row & blockMask) * intsPerRow;
-  ints.fill(0, int + intField.token, int + intsPerRow);
+  // A call of fill() takes longer than seven stores.
+  ints[int + intField.token] = 0;
+  ints[int + intField.cart] = 0;
+  ints[int + intField.identity] = 0;
+  for (let i = int + firstShortInt; i < int + intsPerRow; i += 1) ints[i] = 0;
 }
 
 export function newBlock(buffer = new SharedArrayBuffer(rowBytes * 2 ** blockBits)): RowBlock {

@@ -1,3 +1,5 @@
+import { areEqual } from './byte-text.js';
+
 const startEntries = 1024;
 const startBytes = 64 * 1024;
 /** Fields of an entry: where its bytes start, how many there are, its scope and its hash. */
@@ -6,6 +8,16 @@ const quote = 0x22;
 const backslash = 0x5c;
 /** Offsets are 32-bit integers. */
 const bytesMax = 2 ** 31 - 1;
+
+/** Bytes that strings are read from, seen in two ways. */
+export interface Source {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+export function sourceOf(bytes: Uint8Array): Source {
+  return { bytes, view: viewOf(bytes) };
+}
 
 /** The memory of a pool. Threads share it. */
 export interface StringPoolParts {
@@ -26,6 +38,7 @@ export class StringPool {
   #entries: Int32Array;
   #bytes: Uint8Array;
   #text: Buffer;
+  #view: DataView;
   /** Open addressing: the number of an entry + 1, or 0. Never more than half full. */
   #slots: Int32Array;
   #size: number;
@@ -38,6 +51,7 @@ export class StringPool {
     this.#entries = parts?.entries ?? sharedInts(startEntries * fields);
     this.#bytes = parts?.bytes ?? sharedBytes(startBytes);
     this.#text = bufferOf(this.#bytes);
+    this.#view = viewOf(this.#bytes);
     this.#size = parts?.size ?? 0;
     this.#used = endOf(this.#entries, this.#size);
     this.#isAscii = parts?.isAscii ?? true;
@@ -67,7 +81,7 @@ export class StringPool {
   }
 
   /** Returns the number of the string, which it gets on its first call. `hash` is `hashOf` the same bytes and scope. */
-  intern(source: Uint8Array, from: number, to: number, scope: number, hash: number): number {
+  intern(source: Source, from: number, to: number, scope: number, hash: number): number {
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
     for (;;) {
@@ -80,32 +94,26 @@ export class StringPool {
   }
 
   internText(text: string, scope: number): number {
-    const source = Buffer.from(text);
-    return this.intern(source, 0, source.length, scope, hashOf(source, 0, source.length, scope));
+    const bytes = Buffer.from(text);
+    return this.intern(sourceOf(bytes), 0, bytes.length, scope, hashOf(bytes, scope));
   }
 
   /** Returns where the JSON string ends that begins behind the quote at `from` - 1, if it is this string. Else -1. */
-  endIfWrittenAt(number: number, source: Uint8Array, from: number): number {
-    const to = this.#isPlain ? this.#endIfAt(number, source, from) : -1;
-    return to >= 0 && source[to] === quote ? to : -1;
-  }
-
-  #endIfAt(number: number, source: Uint8Array, from: number): number {
-    const bytes = this.#bytes;
-    const start = this.#entries[number * fields] ?? 0;
+  endIfWrittenAt(number: number, source: Source, from: number): number {
     const length = this.#entries[number * fields + 1] ?? 0;
-    for (let i = 0; i < length; i += 1) if (bytes[start + i] !== source[from + i]) return -1;
-    return from + length;
+    if (!this.#isPlain || source.bytes[from + length] !== quote) return -1;
+    const start = this.#entries[number * fields] ?? 0;
+    return areEqual(this.#view, start, source.view, from, length) ? from + length : -1;
   }
 
-  #isEntry(number: number, source: Uint8Array, from: number, to: number, scope: number, hash: number): boolean {
+  #isEntry(number: number, source: Source, from: number, to: number, scope: number, hash: number): boolean {
     const entry = number * fields;
     const entries = this.#entries;
     if (entries[entry + 3] !== hash || entries[entry + 2] !== scope || entries[entry + 1] !== to - from) return false;
-    return this.#endIfAt(number, source, from) === to;
+    return areEqual(this.#view, entries[entry] ?? 0, source.view, from, to - from);
   }
 
-  #add(source: Uint8Array, from: number, to: number, scope: number, hash: number, slot: number): number {
+  #add(source: Source, from: number, to: number, scope: number, hash: number, slot: number): number {
     const number = this.#size;
     if (this.#used + to - from > bytesMax) throw new RangeError('the strings of the history are longer than 2 GB');
     this.#reserve(to - from);
@@ -114,7 +122,7 @@ export class StringPool {
     this.#entries[number * fields + 2] = scope;
     this.#entries[number * fields + 3] = hash;
     for (let i = from; i < to; i += 1) {
-      const byte = source[i] ?? 0;
+      const byte = source.bytes[i] ?? 0;
       if (byte >= 0x80) this.#isAscii = false;
       if (byte < 0x20 || byte === quote || byte === backslash) this.#isPlain = false;
       this.#bytes[this.#used++] = byte;
@@ -136,6 +144,7 @@ export class StringPool {
       bytes.set(this.#bytes);
       this.#bytes = bytes;
       this.#text = bufferOf(bytes);
+      this.#view = viewOf(bytes);
     }
   }
 
@@ -152,10 +161,8 @@ export class StringPool {
 }
 
 /** FNV-1a, then mixed once more, since a table uses the low bits only. */
-export function hashOf(source: Uint8Array, from: number, to: number, scope: number): number {
-  let hash = seedOf(scope);
-  for (let i = from; i < to; i += 1) hash = hashedWith(hash, source[i] ?? 0);
-  return mixed(hash);
+export function hashOf(bytes: Uint8Array, scope: number): number {
+  return mixed(bytes.reduce(hashedWith, seedOf(scope)));
 }
 
 export function seedOf(scope: number): number {
@@ -186,4 +193,8 @@ function sharedBytes(length: number): Uint8Array {
 
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
