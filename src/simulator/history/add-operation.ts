@@ -32,8 +32,8 @@ const loneSurrogate = /\p{Surrogate}/u;
 /** The name of a user cannot be kept in a table. */
 export class UnkeepableUser extends Error {}
 
-/** Adds an operation that `lineOf` accepted. `place` is its place among the operations of the file. */
-export function addOperation(table: OperationTable, operation: Operation, place: number): void {
+/** Adds an operation that `lineOf` accepted. */
+export function addOperation(table: OperationTable, operation: Operation): void {
   const { user } = operation;
   if (loneSurrogate.test(user)) throw new UnkeepableUser(user);
   const block = table.nextBlock();
@@ -41,10 +41,8 @@ export function addOperation(table: OperationTable, operation: Operation, place:
   clearRow(block, row);
   const int = row * intsPerRow;
   block.ints[int + intField.user] = table.users.internText(user, 0);
-  block.ints[int + intField.place] = place;
   if (!fits(operation) || !writeRow(table, operation, block, row)) {
     clearRow(block, row);
-    block.ints[int + intField.place] = place;
     block.bytes[row * rowBytes + byteField.flags] = flag.odd;
     table.odd.set(table.length, operation);
   }

@@ -1,30 +1,39 @@
-import type { OperationTable } from './operation-table.js';
+import { OperationTable, type TableParts } from './operation-table.js';
 import type { Operation, OperationOutline, Operations } from './records.js';
 
-/** The operations of one run, read in parts: each table holds some of the users. */
+/** The operations of one run, read in parts: one table after the other, each with some operations of any user. */
 export class JoinedTables implements Operations {
   readonly length: number;
   readonly #tables: readonly OperationTable[];
 
-  constructor(tables: readonly OperationTable[]) {
-    this.#tables = tables;
-    this.length = tables.reduce((sum, table) => sum + table.length, 0);
+  constructor(parts: readonly TableParts[]) {
+    this.#tables = parts.map(each => new OperationTable(each));
+    this.length = parts.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** As they stand in the file. */
   *[Symbol.iterator](): Generator<Operation> {
-    for (const [table, row] of this.#inFileOrder()) yield table.operationAt(row);
+    for (const table of this.#tables) {
+      for (let row = 0; row < table.length; row += 1) yield table.operationAt(row);
+    }
   }
 
-  /** Table by table: the order tells nothing. */
   *outlines(): Generator<OperationOutline> {
     for (const table of this.#tables) {
       for (let row = 0; row < table.length; row += 1) yield table.outlineAt(row);
     }
   }
 
+  /** Users in the order in which they first appear. */
   *usersInTurn(): Generator<Operation[]> {
-    for (const table of this.#tables) yield* table.byUser();
+    const tables = this.#tables.map(table => ({ table, ...table.rowsByUser() }));
+    for (const numbers of this.#usersByTable()) {
+      const own = tables.flatMap(({ table, rows, ends }, i) => {
+        const user = numbers[i] ?? -1;
+        return user < 0 ? [] : table.operationsAt(rows.subarray(ends[user - 1] ?? 0, ends[user]));
+      });
+      // A user that only an answer named has no operations.
+      if (own.length > 0) yield own;
+    }
   }
 
   hasRepeatedId(): boolean {
@@ -34,19 +43,18 @@ export class JoinedTables implements Operations {
     return hasRepeat(ids);
   }
 
-  *#inFileOrder(): Generator<[OperationTable, number]> {
-    const next = this.#tables.map(() => 0);
-    for (let place = 0; place < this.length; place += 1) {
-      const number = this.#tables.findIndex((table, i) => {
-        const row = next[i] ?? 0;
-        return row < table.length && table.placeOf(row) === place;
-      });
-      const table = this.#tables[number];
-      if (table === undefined) throw new RangeError(`no part of the history holds operation ${place}`);
-      const row = next[number] ?? 0;
-      next[number] = row + 1;
-      yield [table, row];
+  /** For each user its number in each table, or -1. */
+  #usersByTable(): Iterable<Int32Array> {
+    const numbers = new Map<string, Int32Array>();
+    for (const [i, { users }] of this.#tables.entries()) {
+      for (let user = 0; user < users.size; user += 1) {
+        const name = users.text(user);
+        const own = numbers.get(name) ?? new Int32Array(this.#tables.length).fill(-1);
+        own[i] = user;
+        numbers.set(name, own);
+      }
     }
+    return numbers.values();
   }
 }
 
@@ -56,7 +64,7 @@ function hasRepeat(ids: Float64Array): boolean {
   if (max > 64 * ids.length) return hasEqualNeighbours(ids.sort());
   const seen = new Uint32Array(Math.floor(max / 32) + 1);
   for (const id of ids) {
-    const [word, bit] = [id >>> 5, 1 << (id & 31)];
+    const [word, bit] = [Math.floor(id / 32), 1 << (id % 32)];
     if (((seen[word] ?? 0) & bit) !== 0) return true;
     seen[word] = (seen[word] ?? 0) | bit;
   }

@@ -22,13 +22,8 @@ import {
 } from './rows.js';
 import { hashedWith, mixed, type Source, seedOf, sourceOf } from './string-pool.js';
 
-/** What `scan` answers instead of the end of a line. */
-export const scanned = {
-  /** Not an operation in the form that Holdfast writes: `lineOf` has to look at it, which knows all of JSON. */
-  unknown: -1,
-  /** An operation of a user of another part. */
-  foreign: -2,
-} as const;
+/** What `scan` answers instead of the end of a line: it is no operation in the form that Holdfast writes. */
+const unknown = -1;
 
 const [quote, comma, point, backslash, lineEnd] = [0x22, 0x2c, 0x2e, 0x5c, 0x0a];
 const [objectStart, objectEnd, listStart, listEnd] = [0x7b, 0x7d, 0x5b, 0x5d];
@@ -68,14 +63,12 @@ const okOutcome = outcomes.indexOf('ok');
 /**
  * Reads lines of operations from bytes into the next row of a table, without a string or an object in between. It
  * accepts what Holdfast writes: no white space, printable ASCII without backslashes, plain numbers, each field once.
- * Whatever else a line is, and whatever is wrong with it, is `unknown`: the slow way judges it.
+ * Whatever else a line is, and whatever is wrong with it, is left to `lineOf`, which knows all of JSON.
  *
  * The source must hold a line end behind the line, or behind what there is of it, and `sparedBytes` more.
  */
 export class LineScanner {
   readonly #table: OperationTable;
-  readonly #part: number;
-  readonly #parts: number;
   #source: Source = sourceOf(Buffer.alloc(0));
   #bytes: Uint8Array = this.#source.bytes;
   #view: DataView = this.#source.view;
@@ -87,20 +80,13 @@ export class LineScanner {
   /** The last cart of each user, + 1: the next one is nearly the same. */
   #lastCarts: Int32Array = new Int32Array(1024);
 
-  constructor(table: OperationTable, part: number, parts: number) {
+  constructor(table: OperationTable) {
     this.#table = table;
-    this.#part = part;
-    this.#parts = parts;
     this.#block = table.nextBlock();
   }
 
-  /** Whether the last line named a user of this part, as far as it was scanned. */
-  get tookUser(): boolean {
-    return this.#user >= 0;
-  }
-
-  /** Returns where the line that begins at `from` ends, or one of `scanned`. The row counts once the table keeps it. */
-  scan(source: Source, from: number, place: number): number {
+  /** Returns where the line that begins at `from` ends, or -1. The row counts once the table keeps it. */
+  scan(source: Source, from: number): number {
     const { bytes, view } = source;
     this.#source = source;
     this.#bytes = bytes;
@@ -109,19 +95,18 @@ export class LineScanner {
     this.#row = this.#table.length & blockMask;
     this.#user = -1;
     clearRow(this.#block, this.#row);
-    if (bytes[from] !== objectStart) return scanned.unknown;
+    if (bytes[from] !== objectStart) return unknown;
     let seen = 0;
     for (let at = from + 1; ; at += 1) {
       const name = fieldsByStart[startOf(bytes, at)] ?? -1;
       const text = nameTexts[name];
-      if (text === undefined || (seen & (1 << name)) !== 0 || !holds(view, at, text)) return scanned.unknown;
+      if (text === undefined || (seen & (1 << name)) !== 0 || !holds(view, at, text)) return unknown;
       seen |= 1 << name;
       at = this.#value(name, at + text.length);
       if (at < 0) return at;
       if (bytes[at] === comma) continue;
-      if (bytes[at] !== objectEnd || bytes[at + 1] !== lineEnd) return scanned.unknown;
-      this.#block.ints[this.#row * intsPerRow + intField.place] = place;
-      return (seen & required) === required && this.#isSound(seen) ? at + 1 : scanned.unknown;
+      if (bytes[at] !== objectEnd || bytes[at + 1] !== lineEnd) return unknown;
+      return (seen & required) === required && this.#isSound(seen) ? at + 1 : unknown;
     }
   }
 
@@ -129,7 +114,7 @@ export class LineScanner {
   #value(name: number, at: number): number {
     switch (name) {
       case field.type:
-        return holds(this.#view, at, typeText) ? at + typeText.length : scanned.unknown;
+        return holds(this.#view, at, typeText) ? at + typeText.length : unknown;
       case field.id:
         return this.#integer(at, Number.MAX_SAFE_INTEGER, floatField.id);
       case field.user:
@@ -181,17 +166,16 @@ export class LineScanner {
 
   #userName(at: number): number {
     const end = this.#string(at, 0);
-    if (end < 0 || end === at + 2) return scanned.unknown;
-    if (this.#parts > 1 && partOf(this.#hash, this.#parts) !== this.#part) return scanned.foreign;
+    if (end < 0 || end === at + 2) return unknown;
     this.#user = this.#table.users.intern(this.#source, at + 1, end - 1, 0, this.#hash);
     this.#block.ints[this.#row * intsPerRow + intField.user] = this.#user;
     return end;
   }
 
   #token(at: number): number {
-    if (this.#user < 0) return scanned.unknown;
+    if (this.#user < 0) return unknown;
     const end = this.#string(at, this.#user);
-    if (end < 0 || end === at + 2) return scanned.unknown;
+    if (end < 0 || end === at + 2) return unknown;
     const token = this.#table.tokens.intern(this.#source, at + 1, end - 1, this.#user, this.#hash);
     this.#block.ints[this.#row * intsPerRow + intField.token] = token + 1;
     return end;
@@ -200,12 +184,12 @@ export class LineScanner {
   #identity(at: number): number {
     const { ints } = this.#block;
     const int = this.#row * intsPerRow + intField.identity;
-    if (this.#user < 0) return scanned.unknown;
+    if (this.#user < 0) return unknown;
     if (holds(this.#view, at, nullText)) {
       ints[int] = identities.anonymous;
       return at + nullText.length;
     }
-    if (this.#bytes[at] !== quote) return scanned.unknown;
+    if (this.#bytes[at] !== quote) return unknown;
     const own = this.#table.users.endIfWrittenAt(this.#user, this.#source, at + 1);
     if (own >= 0) {
       ints[int] = identities.own;
@@ -221,14 +205,14 @@ export class LineScanner {
     const end = this.#string(at, 0);
     if (end < 0) return end;
     const label = this.#table.labels.intern(this.#source, at + 1, end - 1, 0, this.#hash);
-    if (label > labelsMax) return scanned.unknown;
+    if (label > labelsMax) return unknown;
     this.#block.shorts[this.#row * shortsPerRow + short] = label + 1;
     return end;
   }
 
   /** Compares with the user's last cart first: it nearly always holds the same tokens in the same order. */
   #cart(at: number): number {
-    if (this.#user < 0 || this.#bytes[at] !== listStart) return scanned.unknown;
+    if (this.#user < 0 || this.#bytes[at] !== listStart) return unknown;
     const { carts, tokens } = this.#table;
     const bytes = this.#bytes;
     const last = (this.#lastCarts[this.#user] ?? 0) - 1;
@@ -240,7 +224,7 @@ export class LineScanner {
     if (bytes[at] === listEnd) at += 1;
     else {
       for (;;) {
-        if (bytes[at] !== quote) return scanned.unknown;
+        if (bytes[at] !== quote) return unknown;
         let token = -1;
         let to = -1;
         if (next < end) {
@@ -257,7 +241,7 @@ export class LineScanner {
         }
         if (to < 0) {
           to = this.#string(at, this.#user) - 1;
-          if (to < 0) return scanned.unknown;
+          if (to < 0) return unknown;
           token = tokens.intern(this.#source, at + 1, to, this.#user, this.#hash);
           isSame = false;
         }
@@ -267,14 +251,14 @@ export class LineScanner {
         at = to + 2;
         const after = bytes[to + 1];
         if (after === listEnd) break;
-        if (after !== comma) return scanned.unknown;
+        if (after !== comma) return unknown;
       }
     }
     return this.#keepCart(isSame && last >= 0 && count === end - first ? last : carts.add(this.#items, count), at);
   }
 
   #keepCart(cart: number, at: number): number {
-    if (cart < 0) return scanned.unknown;
+    if (cart < 0) return unknown;
     if (this.#user >= this.#lastCarts.length) this.#lastCarts = grown(this.#lastCarts, this.#user + 1);
     this.#lastCarts[this.#user] = cart + 1;
     this.#block.ints[this.#row * intsPerRow + intField.cart] = cart + 1;
@@ -284,7 +268,7 @@ export class LineScanner {
   /** Returns where a string ends, its quotes included; `#hash` is that of its bytes. */
   #string(at: number, scope: number): number {
     const bytes = this.#bytes;
-    if (bytes[at] !== quote) return scanned.unknown;
+    if (bytes[at] !== quote) return unknown;
     let hash = seedOf(scope);
     for (let i = at + 1; ; i += 1) {
       const byte = bytes[i] ?? 0;
@@ -292,20 +276,20 @@ export class LineScanner {
         this.#hash = mixed(hash);
         return i + 1;
       }
-      if (byte < space || byte >= del || byte === backslash) return scanned.unknown;
+      if (byte < space || byte >= del || byte === backslash) return unknown;
       hash = hashedWith(hash, byte);
     }
   }
 
   #milliseconds(at: number, float: number): number {
     const end = this.#number(at, float);
-    return (this.#block.floats[this.#row * floatsPerRow + float] ?? 0) <= millisecondsMax ? end : scanned.unknown;
+    return (this.#block.floats[this.#row * floatsPerRow + float] ?? 0) <= millisecondsMax ? end : unknown;
   }
 
   #integer(at: number, max: number, float: number): number {
     const end = this.#number(at, float);
     const value = this.#block.floats[this.#row * floatsPerRow + float] ?? 0;
-    return value <= max && Number.isInteger(value) ? end : scanned.unknown;
+    return value <= max && Number.isInteger(value) ? end : unknown;
   }
 
   /** Both go through the field of the id, which is written again if it came before. */
@@ -332,11 +316,11 @@ export class LineScanner {
       const byte = bytes[end] ?? 0;
       if (byte < zero || byte > nine) break;
       value = value * 10 + byte - zero;
-      if (end - at >= 9) return scanned.unknown;
+      if (end - at >= 9) return unknown;
     }
     this.#smallValue = value;
     const isWritten = end > at && (end === at + 1 || bytes[at] !== zero);
-    return isWritten && value <= max ? end : scanned.unknown;
+    return isWritten && value <= max ? end : unknown;
   }
 
   #number(at: number, float: number): number {
@@ -346,13 +330,13 @@ export class LineScanner {
     let byte = bytes[end] ?? 0;
     for (; byte >= zero && byte <= nine; byte = bytes[++end] ?? 0) value = value * 10 + byte - zero;
     let digits = end - at;
-    if (digits === 0 || (digits > 1 && bytes[at] === zero)) return scanned.unknown;
+    if (digits === 0 || (digits > 1 && bytes[at] === zero)) return unknown;
     if (byte === point) {
       const first = end + 1;
       for (byte = bytes[++end] ?? 0; byte >= zero && byte <= nine; byte = bytes[++end] ?? 0) {
         value = value * 10 + byte - zero;
       }
-      if (end === first) return scanned.unknown;
+      if (end === first) return unknown;
       digits += end - first;
       value /= powersOfTen[end - first] ?? 1;
     }
@@ -370,14 +354,14 @@ export class LineScanner {
       bytes[byte] = (bytes[byte] ?? 0) | (i << shift);
       return at + text.length;
     }
-    return scanned.unknown;
+    return unknown;
   }
 
   #flag(at: number, bit: number): number {
     const { bytes } = this.#block;
     const byte = this.#row * rowBytes + byteField.flags;
     bytes[byte] = (bytes[byte] ?? 0) | bit;
-    return holds(this.#view, at, trueText) ? at + trueText.length : scanned.unknown;
+    return holds(this.#view, at, trueText) ? at + trueText.length : unknown;
   }
 }
 
@@ -389,11 +373,6 @@ const labelFields: Readonly<Record<number, number>> = {
   [field.proxy]: shortField.proxy,
   [field.key]: shortField.key,
 };
-
-/** Which of so many parts holds the operations of a user, by the hash of its name. */
-export function partOf(hash: number, parts: number): number {
-  return (hash >>> 16) % parts;
-}
 
 /** A number below 1024 from the three letters behind a quote; it differs for all names of fields. */
 function startOf(bytes: Uint8Array, at: number): number {

@@ -20,6 +20,7 @@ import {
   shortsPerRow,
 } from './rows.js';
 import { StringPool, type StringPoolParts } from './string-pool.js';
+import { UserTexts } from './user-texts.js';
 
 type Draft = { -readonly [Field in keyof Operation]: Operation[Field] };
 
@@ -33,6 +34,11 @@ export interface TableParts {
   readonly labels: StringPoolParts;
   /** Operations that no row can hold, by row. */
   readonly odd: ReadonlyMap<number, Operation>;
+}
+
+export interface RowsByUser {
+  readonly rows: Int32Array;
+  readonly ends: Int32Array;
 }
 
 /** Operations outside the heap: about 80 bytes each and 4 for each item of a cart, with no work for the garbage collector. */
@@ -86,10 +92,6 @@ export class OperationTable {
     this.#length += 1;
   }
 
-  placeOf(row: number): number {
-    return this.#blockOf(row).ints[(row & blockMask) * intsPerRow + intField.place] ?? 0;
-  }
-
   idOf(row: number): number {
     if (this.#isOdd(row)) return this.odd.get(row)?.id ?? 0;
     return this.#blockOf(row).floats[(row & blockMask) * floatsPerRow + floatField.id] ?? 0;
@@ -100,25 +102,19 @@ export class OperationTable {
   }
 
   operationAt(row: number): Operation {
-    return this.#operationAt(row, new CartTexts(this.tokens, this.carts));
+    return this.#operationAt(row, new UserTexts(this.tokens, this.carts));
   }
 
-  /** Each user's operations in the order in which they were added. Users in the order in which they first appear. */
-  *byUser(): Generator<Operation[]> {
-    const { ends, rows } = this.#rowsByUser();
-    let from = 0;
-    for (const to of ends) {
-      if (to === from) continue;
-      const texts = new CartTexts(this.tokens, this.carts);
-      const operations: Operation[] = [];
-      for (let i = from; i < to; i += 1) operations.push(this.#operationAt(rows[i] ?? 0, texts));
-      from = to;
-      yield operations;
-    }
+  /** The operations in these rows. All are of one user: its strings are made once. */
+  operationsAt(rows: Int32Array): Operation[] {
+    const texts = new UserTexts(this.tokens, this.carts);
+    const operations: Operation[] = [];
+    for (const row of rows) operations.push(this.#operationAt(row, texts));
+    return operations;
   }
 
   /** Sorts by counting: returns the rows user by user, and where the rows of each user end. */
-  #rowsByUser(): { ends: Int32Array; rows: Int32Array } {
+  rowsByUser(): RowsByUser {
     const ends = new Int32Array(this.users.size);
     for (let row = 0; row < this.#length; row += 1) {
       const user = this.#userOf(row) + 1;
@@ -151,7 +147,7 @@ export class OperationTable {
   }
 
   /** Without `texts`, without its token and its cart. */
-  #operationAt(row: number, texts?: CartTexts): Operation {
+  #operationAt(row: number, texts?: UserTexts): Operation {
     const { floats, ints, shorts, bytes } = this.#blockOf(row);
     const place = row & blockMask;
     const byte = place * rowBytes;
@@ -226,38 +222,4 @@ function addFlags(operation: Draft, flags: number): void {
   if ((flags & flag.final) !== 0) operation.final = true;
   if ((flags & flag.extra) !== 0) operation.extra = true;
   if ((flags & flag.keptId) !== 0) operation.keptId = true;
-}
-
-/** The strings of one user's tokens and carts, each made once. A read that shows what the last one showed shares its list. */
-class CartTexts {
-  readonly #tokens: StringPool;
-  readonly #carts: Carts;
-  readonly #texts = new Map<number, string>();
-  #lastCart = -1;
-  #last: readonly string[] = [];
-
-  constructor(tokens: StringPool, carts: Carts) {
-    this.#tokens = tokens;
-    this.#carts = carts;
-  }
-
-  token(number: number): string {
-    const known = this.#texts.get(number);
-    if (known !== undefined) return known;
-    const text = this.#tokens.text(number);
-    this.#texts.set(number, text);
-    return text;
-  }
-
-  cart(cart: number): readonly string[] {
-    if (cart === this.#lastCart) return this.#last;
-    const block = this.#carts.blockOf(cart);
-    const at = this.#carts.placeOf(cart);
-    const length = block[at] ?? 0;
-    const items: string[] = [];
-    for (let i = 1; i <= length; i += 1) items.push(this.token(block[at + i] ?? 0));
-    this.#lastCart = cart;
-    this.#last = items;
-    return items;
-  }
 }

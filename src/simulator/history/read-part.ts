@@ -1,23 +1,24 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { addOperation } from './add-operation.js';
 import { lineLengthMax, withinLimit } from './file.js';
-import { LineScanner, partOf, scanned, sparedBytes } from './line-scanner.js';
-import { lineOf } from './lines.js';
+import { LineScanner, sparedBytes } from './line-scanner.js';
+import { type HistoryLine, lineOf } from './lines.js';
 import { OperationTable, type TableParts } from './operation-table.js';
-import type { Operation, RunRecord } from './records.js';
-import { type OperationSink, RunsInFile } from './runs-in-file.js';
-import { hashOf, type Source, sourceOf } from './string-pool.js';
+import type { LabRecord, Operation } from './records.js';
+import { type Source, sourceOf } from './string-pool.js';
 
-/** One part of a history: the operations of some of its users, and all the rest. */
-export interface RunPart extends Omit<RunRecord, 'operations'> {
-  readonly table: TableParts;
-}
-
-/** Which part to read: of the users of a file, those whose names fall to this number. */
+/** The lines that begin within these bytes. */
 export interface PartWanted {
   readonly file: string;
-  readonly part: number;
-  readonly parts: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Lines of one run: its header comes first if it is in this part, the lab line last. */
+export interface Segment {
+  readonly lines: readonly Exclude<HistoryLine, Operation | LabRecord>[];
+  readonly table: TableParts;
+  readonly lab?: LabRecord;
 }
 
 const chunkBytes = 4 * 1024 * 1024;
@@ -25,123 +26,115 @@ const lineEnd = 0x0a;
 /** A character of 16 bits takes at most three bytes. */
 const lineBytesMax = 3 * lineLengthMax + chunkBytes;
 
-/** Thrown where a file cannot be read in parts. The file itself may be right. */
-export class NotInParts extends Error {}
-
-/** Throws a LineProblem, NotInParts, or the error of the file system. Ids of other parts are not compared. */
-export function readPart(wanted: PartWanted): RunPart[] {
-  const reader = new PartReader(wanted);
-  const descriptor = openSync(wanted.file, 'r');
+/** Throws what `lineOf` throws, or the error of the file system. Whether ids occur twice is not looked at. */
+export function readPart({ file, from, to }: PartWanted): Segment[] {
+  const reader = new SegmentReader();
+  const descriptor = openSync(file, 'r');
   try {
-    let chunk: Buffer = Buffer.alloc(chunkBytes + sparedBytes);
-    let source = sourceOf(chunk);
+    let source = newSource(chunkBytes);
     let kept = 0;
+    // The byte before tells whether a line begins at `from`.
+    let position = Math.max(0, from - 1);
+    let isBehindLineEnd = from === 0;
     for (;;) {
-      if (kept * 2 > chunk.length) {
-        chunk = longer(chunk, kept);
-        source = sourceOf(chunk);
-      }
-      const read = readSync(descriptor, chunk, kept, chunk.length - sparedBytes - kept, null);
+      if (kept * 2 > source.bytes.length) source = longer(source, kept);
+      const read = readSync(descriptor, source.bytes, kept, source.bytes.length - sparedBytes - kept, position + kept);
       const end = kept + read;
       // The scanner stops at a line end at the latest.
-      chunk[end] = lineEnd;
-      const from = reader.takeLines(chunk, source, end, read === 0);
-      if (read === 0) return reader.all();
-      chunk.copyWithin(0, from, end);
-      kept = end - from;
+      source.bytes[end] = lineEnd;
+      const first = isBehindLineEnd ? 0 : source.bytes.indexOf(lineEnd) + 1;
+      isBehindLineEnd ||= first <= end;
+      const next = reader.takeLines(source, Math.min(first, end), { end, until: to - position, isLast: read === 0 });
+      if (read === 0 || position + next >= to) return reader.all();
+      source.bytes.copyWithin(0, next, end);
+      kept = end - next;
+      position += next;
     }
   } finally {
     closeSync(descriptor);
   }
 }
 
-function longer(chunk: Buffer, kept: number): Buffer {
-  if (kept > lineBytesMax) throw new NotInParts('a line is too long');
-  const next = Buffer.alloc(chunk.length * 2);
-  chunk.copy(next, 0, 0, kept);
+interface Bytes extends Source {
+  readonly bytes: Buffer;
+}
+
+function newSource(length: number): Bytes {
+  const bytes = Buffer.alloc(length + sparedBytes);
+  return { ...sourceOf(bytes), bytes };
+}
+
+function longer({ bytes }: Bytes, kept: number): Bytes {
+  if (kept > lineBytesMax) throw new RangeError('a line is too long');
+  const next = newSource(bytes.length * 2);
+  bytes.copy(next.bytes, 0, 0, kept);
   return next;
 }
 
-class PartReader {
-  readonly #part: number;
-  readonly #parts: number;
-  readonly #runs: RunsInFile<PartSink>;
-  #lineNumber = 0;
+interface Limits {
+  /** Where the bytes end that were read. */
+  readonly end: number;
+  /** Lines that begin here or later belong to the next part. */
+  readonly until: number;
+  /** The file ends at `end`. */
+  readonly isLast: boolean;
+}
 
-  constructor({ part, parts }: PartWanted) {
-    this.#part = part;
-    this.#parts = parts;
-    this.#runs = new RunsInFile(() => new PartSink(part, parts));
-  }
+class SegmentReader {
+  readonly #done: Segment[] = [];
+  #current: OpenSegment | undefined;
 
-  /** Returns where the first line begins that is not whole. */
-  takeLines(chunk: Buffer, source: Source, end: number, isLast: boolean): number {
-    let from = 0;
-    while (from < end) {
-      const to = this.#takeLine(chunk, source, from, end, isLast);
+  /** Returns where the first line begins that is not whole, or of the next part. */
+  takeLines(source: Bytes, first: number, limits: Limits): number {
+    let from = first;
+    while (from < limits.end && from < limits.until) {
+      const to = this.#takeLine(source, from, limits);
       if (to < 0) return from;
       from = to + 1;
-      this.#lineNumber += 1;
     }
     return from;
   }
 
-  all(): RunPart[] {
-    return this.#runs.all().map(({ sink, ...run }) => ({ ...run, table: sink.table.parts() }));
+  all(): Segment[] {
+    this.#end();
+    return this.#done;
   }
 
   /** Returns where the line ends, or -1 if it is not whole. */
-  #takeLine(chunk: Buffer, source: Source, from: number, end: number, isLast: boolean): number {
-    const { sink } = this.#runs;
-    const scannedTo = sink === undefined ? scanned.unknown : sink.scanner.scan(source, from, sink.operations);
+  #takeLine(source: Bytes, from: number, { end, isLast }: Limits): number {
+    this.#current ??= new OpenSegment();
+    const scannedTo = this.#current.scanner.scan(source, from);
     if (scannedTo >= 0 && (scannedTo < end || isLast)) {
-      sink?.keep();
+      this.#current.table.keepRow();
       return scannedTo;
     }
-    const to = chunk.indexOf(lineEnd, from);
+    const to = source.bytes.indexOf(lineEnd, from);
     if (to === end && !isLast) return -1;
-    if (scannedTo === scanned.foreign) sink?.pass();
-    else this.#takeText(chunk.toString('utf8', from, to), sink);
+    this.#take(lineOf(withinLimit(source.bytes.toString('utf8', from, to))), this.#current);
     return to;
   }
 
-  #takeText(text: string, sink: PartSink | undefined): void {
-    const line = lineOf(withinLimit(text));
-    if (line.type !== 'operation' || sink === undefined) this.#runs.take(line, this.#lineNumber + 1);
-    else if (this.#isOwn(line)) sink.take(line);
-    else if (sink.scanner.tookUser) throw new NotInParts('a line names two users');
-    else sink.pass();
+  #take(line: HistoryLine, current: OpenSegment): void {
+    if (line.type === 'operation') addOperation(current.table, line);
+    else if (line.type === 'lab') this.#end(line);
+    else {
+      if (line.type === 'run') this.#end();
+      this.#current ??= new OpenSegment();
+      this.#current.lines.push(line);
+    }
   }
 
-  #isOwn({ user }: Operation): boolean {
-    const name = Buffer.from(user);
-    return partOf(hashOf(name, 0), this.#parts) === this.#part;
+  #end(lab?: LabRecord): void {
+    const { lines = [], table = new OperationTable() } = this.#current ?? {};
+    this.#current = undefined;
+    if (lab !== undefined || lines.length > 0 || table.length > 0) {
+      this.#done.push({ lines, table: table.parts(), ...(lab && { lab }) });
+    }
   }
 }
 
-class PartSink implements OperationSink {
+class OpenSegment {
+  readonly lines: Exclude<HistoryLine, Operation | LabRecord>[] = [];
   readonly table = new OperationTable();
-  readonly scanner: LineScanner;
-  /** Of all parts. */
-  operations = 0;
-
-  constructor(part: number, parts: number) {
-    this.scanner = new LineScanner(this.table, part, parts);
-  }
-
-  take(operation: Operation): void {
-    addOperation(this.table, operation, this.operations);
-    this.operations += 1;
-  }
-
-  /** The row that was scanned last. */
-  keep(): void {
-    this.table.keepRow();
-    this.operations += 1;
-  }
-
-  /** An operation of another part. */
-  pass(): void {
-    this.operations += 1;
-  }
+  readonly scanner = new LineScanner(this.table);
 }

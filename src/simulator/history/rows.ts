@@ -4,7 +4,7 @@
  * of one user touches one or two cache lines a row, where columns would touch one a field.
  *
  *   8 bytes   planned, sent, done, id
- *   4 bytes   user, session, token + 1, cart + 1, identity (see `identities`), place in the file
+ *   4 bytes   user, session, token + 1, cart + 1, identity (see `identities`)
  *   2 bytes   status + 1, and the label + 1 of: error, backend, incarnation, proxy, key
  *   1 byte    kind and outcome, flags
  */
@@ -26,13 +26,13 @@ export const blockBits = 14;
 export const blockMask = 2 ** blockBits - 1;
 
 export const floatField = { planned: 0, sent: 1, done: 2, id: 3 } as const;
-export const intField = { user: 8, session: 9, token: 10, cart: 11, identity: 12, place: 13 } as const;
-export const shortField = { status: 28, error: 29, backend: 30, incarnation: 31, proxy: 32, key: 33 } as const;
-export const byteField = { kind: 68, flags: 69 } as const;
+export const intField = { user: 8, session: 9, token: 10, cart: 11, identity: 12 } as const;
+export const shortField = { status: 26, error: 27, backend: 28, incarnation: 29, proxy: 30, key: 31 } as const;
+export const byteField = { kind: 64, flags: 65 } as const;
 
 export const outcomeShift = 3;
 export const kindMask = 7;
-/** `odd`: the row holds user, place and flags only, and the operation is kept as the object that it was. */
+/** `odd`: the row holds user and flags only, and the operation is kept as the object that it was. */
 export const flag = { final: 1, extra: 2, keptId: 4, odd: 8 } as const;
 /** What the answer said: nothing, anonymous, the user itself, or another user: its number + `other`. */
 export const identities = { absent: 0, anonymous: 1, own: 2, other: 3 } as const;

@@ -1,0 +1,36 @@
+import type { Carts } from './carts.js';
+import type { StringPool } from './string-pool.js';
+
+/** The strings of one user's tokens and carts, each made once. A read that shows what the last one showed shares its list. */
+export class UserTexts {
+  readonly #tokens: StringPool;
+  readonly #carts: Carts;
+  readonly #texts = new Map<number, string>();
+  #lastCart = -1;
+  #last: readonly string[] = [];
+
+  constructor(tokens: StringPool, carts: Carts) {
+    this.#tokens = tokens;
+    this.#carts = carts;
+  }
+
+  token(number: number): string {
+    const known = this.#texts.get(number);
+    if (known !== undefined) return known;
+    const text = this.#tokens.text(number);
+    this.#texts.set(number, text);
+    return text;
+  }
+
+  cart(cart: number): readonly string[] {
+    if (cart === this.#lastCart) return this.#last;
+    const block = this.#carts.blockOf(cart);
+    const at = this.#carts.placeOf(cart);
+    const length = block[at] ?? 0;
+    const items: string[] = [];
+    for (let i = 1; i <= length; i += 1) items.push(this.token(block[at + i] ?? 0));
+    this.#lastCart = cart;
+    this.#last = items;
+    return items;
+  }
+}
