@@ -20,6 +20,7 @@ import {
   shortsPerRow,
   statusMax,
 } from './rows.js';
+import type { StringPool } from './string-pool.js';
 
 const known: ReadonlySet<string> = new Set([
   ...['type', 'id', 'user', 'kind', 'session', 'token', 'plannedMs', 'sentMs', 'doneMs', 'outcome', 'status', 'error'],
@@ -40,7 +41,7 @@ export function addOperation(table: OperationTable, operation: Operation): void 
   const row = table.length & blockMask;
   clearRow(block, row);
   const int = row * intsPerRow;
-  block.ints[int + intField.user] = table.users.internText(user, 0);
+  block.ints[int + intField.user] = ordinalIn(table.users, user);
   if (!fits(operation) || !writeRow(table, operation, block, row)) {
     clearRow(block, row);
     block.bytes[row * rowBytes + byteField.flags] = flag.odd;
@@ -83,10 +84,14 @@ function writeRow(table: OperationTable, operation: Operation, block: RowBlock, 
   return writeLabels(table, operation, block, short) && (cart >= 0 || operation.items === undefined);
 }
 
+function ordinalIn(pool: StringPool, text: string): number {
+  return pool.ordinal(pool.internText(text, 0));
+}
+
 function identityOf({ identity, user }: Operation, { users }: OperationTable): number {
   if (identity === undefined) return identities.absent;
   if (identity === null) return identities.anonymous;
-  return identity === user ? identities.own : identities.other + users.internText(identity, 0);
+  return identity === user ? identities.own : identities.other + ordinalIn(users, identity);
 }
 
 function flagsOf({ final, extra, keptId }: Operation): number {
@@ -106,7 +111,7 @@ function writeLabels(table: OperationTable, operation: Operation, block: RowBloc
   for (const name of labels) {
     const text = operation[name];
     if (text === undefined) continue;
-    const label = table.labels.internText(text, 0);
+    const label = ordinalIn(table.labels, text);
     if (label > labelsMax) return false;
     block.shorts[short + shortField[name]] = label + 1;
   }

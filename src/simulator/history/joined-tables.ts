@@ -46,9 +46,8 @@ export class JoinedTables implements Operations {
   /** For each user its number in each table, or -1. */
   #usersByTable(): Iterable<Int32Array> {
     const numbers = new Map<string, Int32Array>();
-    for (const [i, { users }] of this.#tables.entries()) {
-      for (let user = 0; user < users.size; user += 1) {
-        const name = users.text(user);
+    for (const [i, table] of this.#tables.entries()) {
+      for (const [user, name] of table.userTexts().entries()) {
         const own = numbers.get(name) ?? new Int32Array(this.#tables.length).fill(-1);
         own[i] = user;
         numbers.set(name, own);

@@ -75,6 +75,7 @@ export class LineScanner {
   #block: RowBlock;
   #row = 0;
   #user = -1;
+  #userAddress = 0;
   #hash = 0;
   #items: Int32Array = new Int32Array(256);
   /** The last cart of each user, + 1: the next one is nearly the same. */
@@ -167,7 +168,9 @@ export class LineScanner {
   #userName(at: number): number {
     const end = this.#string(at, 0);
     if (end < 0 || end === at + 2) return unknown;
-    this.#user = this.#table.users.intern(this.#source, at + 1, end - 1, 0, this.#hash);
+    const { users } = this.#table;
+    this.#userAddress = users.intern(this.#source, at + 1, end - 1, 0, this.#hash);
+    this.#user = users.ordinal(this.#userAddress);
     this.#block.ints[this.#row * intsPerRow + intField.user] = this.#user;
     return end;
   }
@@ -190,21 +193,23 @@ export class LineScanner {
       return at + nullText.length;
     }
     if (this.#bytes[at] !== quote) return unknown;
-    const own = this.#table.users.endIfWrittenAt(this.#user, this.#source, at + 1);
+    const own = this.#table.users.endIfWrittenAt(this.#userAddress, this.#source, at + 1);
     if (own >= 0) {
       ints[int] = identities.own;
       return own + 1;
     }
     const end = this.#string(at, 0);
     if (end < 0) return end;
-    ints[int] = identities.other + this.#table.users.intern(this.#source, at + 1, end - 1, 0, this.#hash);
+    const { users } = this.#table;
+    ints[int] = identities.other + users.ordinal(users.intern(this.#source, at + 1, end - 1, 0, this.#hash));
     return end;
   }
 
   #label(at: number, short: number): number {
     const end = this.#string(at, 0);
     if (end < 0) return end;
-    const label = this.#table.labels.intern(this.#source, at + 1, end - 1, 0, this.#hash);
+    const { labels } = this.#table;
+    const label = labels.ordinal(labels.intern(this.#source, at + 1, end - 1, 0, this.#hash));
     if (label > labelsMax) return unknown;
     this.#block.shorts[this.#row * shortsPerRow + short] = label + 1;
     return end;

@@ -51,8 +51,8 @@ export class OperationTable {
   readonly blocks: RowBlock[];
   readonly odd: Map<number, Operation>;
   #length: number;
-  #labelTexts: string[] = [];
-  #userTexts: string[] = [];
+  #labelTexts: string[] | undefined;
+  #userTexts: string[] | undefined;
 
   constructor(parts?: TableParts) {
     this.users = new StringPool(parts?.users);
@@ -90,11 +90,18 @@ export class OperationTable {
 
   keepRow(): void {
     this.#length += 1;
+    this.#labelTexts = undefined;
+    this.#userTexts = undefined;
   }
 
   idOf(row: number): number {
     if (this.#isOdd(row)) return this.odd.get(row)?.id ?? 0;
     return this.#blockOf(row).floats[(row & blockMask) * floatsPerRow + floatField.id] ?? 0;
+  }
+
+  userTexts(): readonly string[] {
+    this.#userTexts ??= this.users.texts();
+    return this.#userTexts;
   }
 
   outlineAt(row: number): OperationOutline {
@@ -197,25 +204,17 @@ export class OperationTable {
   }
 
   #labelText(label: number): string {
-    return textIn(this.#labelTexts, label, this.labels);
+    this.#labelTexts ??= this.labels.texts();
+    return this.#labelTexts[label] ?? '';
   }
 
   #userText(user: number): string {
-    return textIn(this.#userTexts, user, this.users);
+    return this.userTexts()[user] ?? '';
   }
 
   #identityText(identity: number): string | null {
     return identity === identities.anonymous ? null : this.#userText(identity - identities.other);
   }
-}
-
-/** Makes each string once. */
-function textIn(texts: string[], number: number, pool: StringPool): string {
-  const known = texts[number];
-  if (known !== undefined) return known;
-  const text = pool.text(number);
-  texts[number] = text;
-  return text;
 }
 
 function addFlags(operation: Draft, flags: number): void {

@@ -1,14 +1,5 @@
 import { areEqual } from './byte-text.js';
 
-const startEntries = 1024;
-const startBytes = 64 * 1024;
-/** Fields of an entry: where its bytes start, how many there are, its scope and its hash. */
-const fields = 4;
-const quote = 0x22;
-const backslash = 0x5c;
-/** Offsets are 32-bit integers. */
-const bytesMax = 2 ** 31 - 1;
-
 /** Bytes that strings are read from, seen in two ways. */
 export interface Source {
   readonly bytes: Uint8Array;
@@ -16,81 +7,93 @@ export interface Source {
 }
 
 export function sourceOf(bytes: Uint8Array): Source {
-  return { bytes, view: viewOf(bytes) };
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
 }
 
 /** The memory of a pool. Threads share it. */
 export interface StringPoolParts {
-  readonly entries: Int32Array;
-  readonly bytes: Uint8Array;
+  readonly memory: SharedArrayBuffer;
+  readonly used: number;
   readonly size: number;
   readonly isAscii: boolean;
-  readonly isPlain: boolean;
 }
 
+const quote = 0x22;
+const backslash = 0x5c;
+const bytesAtFirst = 64 * 1024;
+/** Offsets are 32-bit integers. */
+const bytesMax = 2 ** 31 - 8;
+const slotsAtFirst = 1024;
+
+/** Integers before the bytes of a string. */
+const head = { ordinal: 0, scope: 1, hash: 2, length: 3, integers: 4 } as const;
+
 /**
- * Keeps each different string once, as UTF-8 bytes outside the heap, and gives it a number. A history of ten million
- * operations names four million tokens: as strings on the heap they would cost several times as much.
+ * Keeps each different string once, as UTF-8 bytes outside the heap. A history of ten million operations names four
+ * million tokens: as strings on the heap they would cost several times as much.
+ *
+ * A string has an address and an ordinal: 0 for the first, 1 for the next. Head and bytes lie together, so that a look at
+ * a string is one miss of the cache, and not three.
  *
  * A scope separates equal strings: tokens are kept by user, so that those of one user are not searched among all.
  */
 export class StringPool {
-  #entries: Int32Array;
-  #bytes: Uint8Array;
-  #text: Buffer;
-  #view: DataView;
-  /** Open addressing: the number of an entry + 1, or 0. Never more than half full. */
-  #slots: Int32Array;
-  #size: number;
+  #memory: Memory;
   #used: number;
+  #size: number;
   #isAscii: boolean;
   /** No string holds what JSON writes with a backslash: a quote, a backslash or a control character. */
-  #isPlain: boolean;
+  #isPlain = true;
+  /** Open addressing: an address + 1, or 0. At most half full. Made when it is first needed. */
+  #slots = new Int32Array(0);
 
   constructor(parts?: StringPoolParts) {
-    this.#entries = parts?.entries ?? sharedInts(startEntries * fields);
-    this.#bytes = parts?.bytes ?? sharedBytes(startBytes);
-    this.#text = bufferOf(this.#bytes);
-    this.#view = viewOf(this.#bytes);
+    this.#memory = memoryOf(parts?.memory ?? new SharedArrayBuffer(bytesAtFirst));
+    this.#used = parts?.used ?? 0;
     this.#size = parts?.size ?? 0;
-    this.#used = endOf(this.#entries, this.#size);
     this.#isAscii = parts?.isAscii ?? true;
-    this.#isPlain = parts?.isPlain ?? true;
-    this.#slots = new Int32Array(0);
-    this.#fillSlots();
   }
 
+  /** How many strings there are. */
   get size(): number {
     return this.#size;
   }
 
   parts(): StringPoolParts {
-    return {
-      entries: this.#entries,
-      bytes: this.#bytes,
-      size: this.#size,
-      isAscii: this.#isAscii,
-      isPlain: this.#isPlain,
-    };
+    return { memory: this.#memory.buffer, used: this.#used, size: this.#size, isAscii: this.#isAscii };
   }
 
-  text(number: number): string {
-    const from = this.#entries[number * fields] ?? 0;
-    const to = from + (this.#entries[number * fields + 1] ?? 0);
-    return this.#text.toString(this.#isAscii ? 'latin1' : 'utf8', from, to);
+  text(address: number): string {
+    const from = (address + head.integers) * 4;
+    const length = this.#memory.ints[address + head.length] ?? 0;
+    return this.#memory.text.toString(this.#isAscii ? 'latin1' : 'utf8', from, from + length);
   }
 
-  /** Returns the number of the string, which it gets on its first call. `hash` is `hashOf` the same bytes and scope. */
+  ordinal(address: number): number {
+    return this.#memory.ints[address + head.ordinal] ?? 0;
+  }
+
+  /** All strings by ordinal. */
+  texts(): string[] {
+    const texts: string[] = [];
+    for (let address = 0; address < this.#used; address = this.#next(address)) texts.push(this.text(address));
+    return texts;
+  }
+
+  /** Returns the address of the string, which is added if it is new. `hash` is `hashOf` the same bytes and scope. */
   intern(source: Source, from: number, to: number, scope: number, hash: number): number {
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    for (;;) {
-      const number = (this.#slots[slot] ?? 0) - 1;
-      if (number < 0) break;
-      if (this.#isEntry(number, source, from, to, scope, hash)) return number;
-      slot = (slot + 1) & mask;
+    if (this.#size * 2 >= this.#slots.length) this.#fillSlots();
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const address = (slots[slot] ?? 0) - 1;
+      if (address < 0) {
+        const added = this.#add(source, from, to, scope, hash);
+        slots[slot] = added + 1;
+        return added;
+      }
+      if (this.#isAt(address, source, from, to, scope, hash)) return address;
     }
-    return this.#add(source, from, to, scope, hash, slot);
   }
 
   internText(text: string, scope: number): number {
@@ -99,64 +102,54 @@ export class StringPool {
   }
 
   /** Returns where the JSON string ends that begins behind the quote at `from` - 1, if it is this string. Else -1. */
-  endIfWrittenAt(number: number, source: Source, from: number): number {
-    const length = this.#entries[number * fields + 1] ?? 0;
+  endIfWrittenAt(address: number, source: Source, from: number): number {
+    const length = this.#memory.ints[address + head.length] ?? 0;
     if (!this.#isPlain || source.bytes[from + length] !== quote) return -1;
-    const start = this.#entries[number * fields] ?? 0;
-    return areEqual(this.#view, start, source.view, from, length) ? from + length : -1;
+    const own = (address + head.integers) * 4;
+    return areEqual(this.#memory.view, own, source.view, from, length) ? from + length : -1;
   }
 
-  #isEntry(number: number, source: Source, from: number, to: number, scope: number, hash: number): boolean {
-    const entry = number * fields;
-    const entries = this.#entries;
-    if (entries[entry + 3] !== hash || entries[entry + 2] !== scope || entries[entry + 1] !== to - from) return false;
-    return areEqual(this.#view, entries[entry] ?? 0, source.view, from, to - from);
+  #isAt(address: number, source: Source, from: number, to: number, scope: number, hash: number): boolean {
+    const { ints, view } = this.#memory;
+    if (ints[address + head.hash] !== hash || ints[address + head.scope] !== scope) return false;
+    if (ints[address + head.length] !== to - from) return false;
+    return areEqual(view, (address + head.integers) * 4, source.view, from, to - from);
   }
 
-  #add(source: Source, from: number, to: number, scope: number, hash: number, slot: number): number {
-    const number = this.#size;
-    if (this.#used + to - from > bytesMax) throw new RangeError('the strings of the history are longer than 2 GB');
-    this.#reserve(to - from);
-    this.#entries[number * fields] = this.#used;
-    this.#entries[number * fields + 1] = to - from;
-    this.#entries[number * fields + 2] = scope;
-    this.#entries[number * fields + 3] = hash;
+  #add({ bytes: source }: Source, from: number, to: number, scope: number, hash: number): number {
+    const address = this.#used;
+    this.#used += head.integers + Math.ceil((to - from) / 4);
+    if (this.#used * 4 > this.#memory.bytes.length) this.#memory = longer(this.#memory, this.#used * 4);
+    const { ints, bytes } = this.#memory;
+    ints[address + head.ordinal] = this.#size;
+    ints[address + head.scope] = scope;
+    ints[address + head.hash] = hash;
+    ints[address + head.length] = to - from;
+    const own = (address + head.integers) * 4 - from;
     for (let i = from; i < to; i += 1) {
-      const byte = source.bytes[i] ?? 0;
+      const byte = source[i] ?? 0;
       if (byte >= 0x80) this.#isAscii = false;
       if (byte < 0x20 || byte === quote || byte === backslash) this.#isPlain = false;
-      this.#bytes[this.#used++] = byte;
+      bytes[own + i] = byte;
     }
-    this.#slots[slot] = number + 1;
-    this.#size = number + 1;
-    if (this.#size * 2 > this.#slots.length) this.#fillSlots();
-    return number;
+    this.#size += 1;
+    return address;
   }
 
-  #reserve(length: number): void {
-    if ((this.#size + 1) * fields > this.#entries.length) {
-      const entries = sharedInts(this.#entries.length * 2);
-      entries.set(this.#entries);
-      this.#entries = entries;
-    }
-    if (this.#used + length > this.#bytes.length) {
-      const bytes = sharedBytes(Math.min(bytesMax, Math.max(this.#bytes.length * 2, this.#used + length)));
-      bytes.set(this.#bytes);
-      this.#bytes = bytes;
-      this.#text = bufferOf(bytes);
-      this.#view = viewOf(bytes);
-    }
+  #next(address: number): number {
+    return address + head.integers + Math.ceil((this.#memory.ints[address + head.length] ?? 0) / 4);
   }
 
   #fillSlots(): void {
-    let length = startEntries;
+    let length = slotsAtFirst;
     while (length < this.#size * 4) length *= 2;
-    this.#slots = new Int32Array(length);
-    for (let number = 0; number < this.#size; number += 1) {
-      let slot = (this.#entries[number * fields + 3] ?? 0) & (length - 1);
-      while (this.#slots[slot] !== 0) slot = (slot + 1) & (length - 1);
-      this.#slots[slot] = number + 1;
+    const slots = new Int32Array(length);
+    for (let address = 0; address < this.#used; address = this.#next(address)) {
+      let slot = (this.#memory.ints[address + head.hash] ?? 0) & (length - 1);
+      while (slots[slot] !== 0) slot = (slot + 1) & (length - 1);
+      slots[slot] = address + 1;
     }
+    this.#slots = slots;
   }
 }
 
@@ -178,23 +171,21 @@ export function mixed(hash: number): number {
   return half ^ (half >>> 13);
 }
 
-function endOf(entries: Int32Array, size: number): number {
-  const last = (size - 1) * fields;
-  return size === 0 ? 0 : (entries[last] ?? 0) + (entries[last + 1] ?? 0);
+/** One memory, seen in four ways. */
+interface Memory extends Source {
+  readonly buffer: SharedArrayBuffer;
+  readonly ints: Int32Array;
+  readonly text: Buffer;
 }
 
-function sharedInts(length: number): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(length * 4));
+function memoryOf(buffer: SharedArrayBuffer): Memory {
+  return { ...sourceOf(new Uint8Array(buffer)), buffer, ints: new Int32Array(buffer), text: Buffer.from(buffer) };
 }
 
-function sharedBytes(length: number): Uint8Array {
-  return new Uint8Array(new SharedArrayBuffer(length));
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function longer({ bytes }: Memory, bytesMin: number): Memory {
+  if (bytesMin > bytesMax) throw new RangeError('the strings of the history are longer than 2 GB');
+  const length = Math.min(bytesMax, Math.max(bytes.length * 2, bytesMin));
+  const memory = memoryOf(new SharedArrayBuffer(Math.ceil(length / 4) * 4));
+  memory.bytes.set(bytes);
+  return memory;
 }
