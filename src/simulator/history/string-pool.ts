@@ -44,7 +44,8 @@ export class StringPool {
   #isAscii: boolean;
   /** No string holds what JSON writes with a backslash: a quote, a backslash or a control character. */
   #isPlain = true;
-  /** Open addressing: an address + 1, or 0. At most half full. Made when it is first needed. */
+  /** Open addressing: an address + 1, or 0, and then the hash, so that only a likely string is looked at. At most half full.
+   * Made when it is first needed. */
   #slots = new Int32Array(0);
 
   constructor(parts?: StringPoolParts) {
@@ -82,17 +83,18 @@ export class StringPool {
 
   /** Returns the address of the string, which is added if it is new. `hash` is `hashOf` the same bytes and scope. */
   intern(source: Source, from: number, to: number, scope: number, hash: number): number {
-    if (this.#size * 2 >= this.#slots.length) this.#fillSlots();
+    if (this.#size * 4 >= this.#slots.length) this.#fillSlots();
     const slots = this.#slots;
     const mask = slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
       const address = (slots[slot] ?? 0) - 1;
       if (address < 0) {
         const added = this.#add(source, from, to, scope, hash);
         slots[slot] = added + 1;
+        slots[slot + 1] = hash;
         return added;
       }
-      if (this.#isAt(address, source, from, to, scope, hash)) return address;
+      if (slots[slot + 1] === hash && this.#isAt(address, source, from, to, scope)) return address;
     }
   }
 
@@ -109,10 +111,9 @@ export class StringPool {
     return areEqual(this.#memory.view, own, source.view, from, length) ? from + length : -1;
   }
 
-  #isAt(address: number, source: Source, from: number, to: number, scope: number, hash: number): boolean {
+  #isAt(address: number, source: Source, from: number, to: number, scope: number): boolean {
     const { ints, view } = this.#memory;
-    if (ints[address + head.hash] !== hash || ints[address + head.scope] !== scope) return false;
-    if (ints[address + head.length] !== to - from) return false;
+    if (ints[address + head.scope] !== scope || ints[address + head.length] !== to - from) return false;
     return areEqual(view, (address + head.integers) * 4, source.view, from, to - from);
   }
 
@@ -142,12 +143,14 @@ export class StringPool {
 
   #fillSlots(): void {
     let length = slotsAtFirst;
-    while (length < this.#size * 4) length *= 2;
+    while (length < this.#size * 8) length *= 2;
     const slots = new Int32Array(length);
     for (let address = 0; address < this.#used; address = this.#next(address)) {
-      let slot = (this.#memory.ints[address + head.hash] ?? 0) & (length - 1);
-      while (slots[slot] !== 0) slot = (slot + 1) & (length - 1);
+      const hash = this.#memory.ints[address + head.hash] ?? 0;
+      let slot = (hash << 1) & (length - 1);
+      while (slots[slot] !== 0) slot = (slot + 2) & (length - 1);
       slots[slot] = address + 1;
+      slots[slot + 1] = hash;
     }
     this.#slots = slots;
   }
