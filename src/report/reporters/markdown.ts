@@ -1,8 +1,10 @@
-import { type JudgedRun, warningsOf } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import { compare } from '../comparison.js';
+import { listNotJudged, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
 
-/** The comparison as a table of GitHub's Markdown, for the summary of a step; then what was not met, or not proven, and the warnings. */
+/** The comparison as a table of GitHub's Markdown, for the summary of a step; then what was not met, or not
+ * proven, the warnings, and what was not judged. */
 export const markdown: Reporter = runs => {
   const [first] = runs;
   const { columns, rows } = compare(runs);
@@ -12,7 +14,9 @@ export const markdown: Reporter = runs => {
     '',
     line(['', ...columns]),
     `|${'---|'.repeat(columns.length + 1)}`,
-    ...rows.map(({ label, cells }) => line([label, ...cells.map(({ text }) => text)])),
+    ...rows.map(({ label, cells }) =>
+      line([label, ...cells.map(({ text, note }) => (note === undefined ? text : `${text}, ${note}`))]),
+    ),
     '',
     ...runs.flatMap((judged, index) => reasonsOf(judged, columns[index] ?? '')),
     '',
@@ -21,8 +25,8 @@ export const markdown: Reporter = runs => {
 
 function reasonsOf({ verdict }: JudgedRun, column: string): string[] {
   const reasons = verdict.word === 'pass' ? [] : verdict.reasons;
-  const warnings = warningsOf(verdict).map(warning => `warning: ${warning}`);
-  return [...reasons, ...warnings].map(line => `- ${escaped(`${column}: ${line}`)}`);
+  const warnings = listWarnings(verdict).map(warning => `warning: ${warning}`);
+  return [...reasons, ...warnings, ...listNotJudged(verdict)].map(line => `- ${escaped(`${column}: ${line}`)}`);
 }
 
 /** What comes from answers and scenario files must stay text. */

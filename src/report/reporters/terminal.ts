@@ -1,7 +1,8 @@
 import pc from 'picocolors';
-import { type JudgedRun, type VerdictWord, warningsOf } from '../../simulator/checker/verdict.js';
+import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict.js';
 import { type Cell, type Comparison, compare, labels } from '../comparison.js';
 import { type FittedTable, fittedTable, printable, tableWidth } from '../fitted-table.js';
+import { listNotJudged, listUnmet, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
 import { sentence } from '../sentence.js';
 
@@ -51,7 +52,10 @@ function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours): Fitt
   const cellsOf = (index: number) => rows.flatMap(({ cells }) => cells[index] ?? []);
   return lines(
     ['mode', ...titles],
-    columns.map((column, index) => [printable(column), ...cellsOf(index).map(cell => painted(cell, colours))]),
+    columns.map((column, index) => [
+      printable(column),
+      ...cellsOf(index).map(cell => painted(cell, colours, / (?=\()/)),
+    ]),
     colours,
   );
 }
@@ -64,28 +68,33 @@ function lines(head: string[], rows: string[][], colours: Colours): FittedTable 
   };
 }
 
-function painted({ text, tone }: Cell, colours: Colours): string {
-  const shown = printable(text);
-  if (tone === 'plain') return shown;
-  return tone === 'loss' ? colours.bold(shown) : paint(colours, tone)(shown);
+/** The note stands on a line of its own, and so does what follows a match of `breaks`. */
+function painted({ text, note, tone }: Cell, colours: Colours, breaks?: RegExp): string {
+  const texts = breaks === undefined ? [text] : text.split(breaks);
+  const shown = (note === undefined ? texts : [...texts.slice(0, -1), `${texts.at(-1)},`, note]).map(printable);
+  if (tone === 'plain') return shown.join('\n');
+  return shown.map(tone === 'loss' ? colours.bold : paint(colours, tone)).join('\n');
 }
 
 function paint(colours: Colours, word: VerdictWord): (text: string) => string {
   return { pass: colours.green, fail: colours.red, inconclusive: colours.yellow }[word];
 }
 
-/** Why a verdict is no pass: every expectation that was not met, with what was measured, and every other reason. Warnings
- * are shown with every verdict. */
+/** Why a verdict is no pass: every other reason, and every expectation that was not met, with what was measured. Warnings
+ * and what was not judged are shown with every verdict. */
 function remarksOf(runs: readonly JudgedRun[]): string[] {
   const names = labels(runs);
   return runs.flatMap(({ verdict }, index) => {
-    const unmet = verdict.expectations.filter(({ met, level }) => !met && level !== 'warn');
-    const reasons = verdict.word === 'inconclusive' || unmet.length === 0 ? verdict.reasons : [];
-    return [
-      ...reasons.map(reason => `${names[index]}: ${reason}`),
-      ...unmet.map(({ text, actual }) => `${names[index]}: expected ${text}, measured ${actual}`),
-      ...warningsOf(verdict).map(warning => `${names[index]}: warning: ${warning}`),
+    const unmet = listUnmet(verdict);
+    // An expectation that was not met is a reason too: one line for it is enough.
+    const isListed = (reason: string) => unmet.some(({ text }) => reason.startsWith(`Expected ${text}`));
+    const lines = [
+      ...verdict.reasons.filter(reason => !isListed(reason)),
+      ...unmet.map(({ text, actual }) => `expected ${text}, measured ${actual}`),
+      ...listWarnings(verdict).map(warning => `warning: ${warning}`),
+      ...listNotJudged(verdict),
     ];
+    return lines.map(line => `${names[index]}: ${line}`);
   });
 }
 
