@@ -29,17 +29,13 @@ interface Measure {
 const measures: readonly Measure[] = [
   { label: 'users logged out', cell: usersCell },
   { label: 'writes lost', cell: writesCell },
-  {
-    label: 'requests failed / unknown',
-    cell: ({ findings: { requests } }) =>
-      plain(sawNothing(requests) ? 'none sent' : `${count(requests.failed)} / ${count(requests.unknown)}`),
-  },
+  { label: 'requests failed', cell: ({ findings }) => plain(requestsText(findings.requests)) },
   {
     label: 'latency p50 / p99',
     cell: ({ findings: { latencyMs } }) => plain(`${duration(latencyMs.p50)} / ${duration(latencyMs.p99)}`),
   },
   {
-    label: 'effect of the faults',
+    label: 'effect of faults',
     cell: effectCell,
     isNeeded: judged => unseenEffects(judged) > 0,
   },
@@ -77,6 +73,13 @@ function writesCell(judged: JudgedRun): Cell {
   if (acknowledged === 0) return plain('none acknowledged');
   const blamed = unexplained === 0 ? '' : ` (unexplained ${count(unexplained)})`;
   return loss(`${count(lost)} of ${count(acknowledged)}${blamed}`, lost, judged, 'writes');
+}
+
+/** `4 + 1 unknown`: what failed, and what may or may not have been applied. */
+function requestsText(requests: JudgedRun['findings']['requests']): string {
+  if (sawNothing(requests)) return 'none sent';
+  const { failed, unknown } = requests;
+  return unknown === 0 ? count(failed) : `${count(failed)} + ${count(unknown)} unknown`;
 }
 
 function loss(text: string, lost: number, judged: JudgedRun, group: 'users' | 'writes'): Cell {

@@ -48,6 +48,7 @@ const verdicts = `
 .verdicts p { font-size: 16px; }
 .verdicts > li > div { min-width: 0; flex: 1; }
 .reasons { padding-left: 20px; color: var(--muted); font-size: 14px; }
+.not-back { margin: 8px 0; padding: 8px 14px; border-left: 3px solid var(--fail); background: var(--panel); } .not-back b { color: var(--fail); } .not-back pre { margin: 6px 0; max-height: 220px; overflow: auto; }
 .verdicts details { margin-top: 4px; } .verdicts summary { font-size: 13px; color: var(--muted); }
 `;
 
@@ -64,6 +65,7 @@ tbody th { font-weight: 400; color: var(--muted); }
 .matrix td b span { display: inline; font-size: inherit; } .matrix th:first-child { padding-left: 0; } td.cell-fail { box-shadow: inset 3px 0 var(--fail); } 
 td.not-run b { font-weight: 400; color: var(--muted); }
 .windows td, .windows th { text-align: right; } .windows tr > th[scope=row], .windows thead th:nth-child(2) { text-align: left; padding-left: 14px; } .windows th[scope=rowgroup] { text-align: left; color: var(--ink); font-weight: 600; }
+.faults td, .faults th { padding: 6px 10px; } .faults td:nth-child(7), .faults td:nth-child(8) { min-width: 200px; } .faults td:nth-child(n+4):nth-child(-n+6) { white-space: nowrap; }
 td.loss, td.pass, td.fail, td.inconclusive { font-weight: 600; }
 td.pass, td.fail { white-space: nowrap; }
 .incidents { font-size: 13px; } section[data-cases] > p { margin: 8px 0; }

@@ -8,6 +8,8 @@ import { sentence } from '../sentence.js';
 
 /** What is wider with the modes side by side has them one below the other. */
 const tableColumnsMax = 100;
+/** As long as `19 of 21 exposed (64 users)`: two modes then fit into 80 columns. */
+const wholeNoteMax = 28;
 /** One for each mode, and at least so many: that keeps the whole at 20 lines for two modes. JSON and HTML hold the rest. */
 const remarksMin = 4;
 
@@ -30,32 +32,40 @@ function sentences(runs: readonly JudgedRun[], colours: Colours): string {
   return runs.map(judged => paint(colours, judged.verdict.word)(printable(sentence(judged)))).join('\n');
 }
 
+/** The first form that is narrow enough; where none is, several tables. */
 function table(comparison: Comparison, colours: Colours, columns: number): string {
-  const wide = sideBySide(comparison, colours);
   const columnsMax = Math.min(tableColumnsMax, columns);
-  const text = fittedTable(wide, Number.POSITIVE_INFINITY);
-  return tableWidth(text) <= columnsMax ? text : fittedTable(oneBelowTheOther(comparison, colours), columnsMax);
+  const loose = inPieces(colours, / (?=\+)|(?<=\/) /);
+  const narrow = inPieces(colours, / (?=[(+])|(?<=\/) /);
+  const forms = [
+    sideBySide(comparison, colours, inOnePiece(colours)),
+    oneBelowTheOther(comparison, colours, loose),
+    sideBySide(comparison, colours, narrow),
+  ];
+  const fitting = forms
+    .map(form => fittedTable(form, Number.POSITIVE_INFINITY))
+    .find(text => tableWidth(text) <= columnsMax);
+  return fitting ?? fittedTable(oneBelowTheOther(comparison, colours, narrow), columnsMax);
 }
 
-function sideBySide({ columns, rows }: Comparison, colours: Colours): FittedTable {
+type Painter = (cell: Cell) => string;
+
+function sideBySide({ columns, rows }: Comparison, colours: Colours, painted: Painter): FittedTable {
   return lines(
     ['', ...columns.map(printable)],
-    rows.map(({ label, cells }) => [label, ...cells.map(cell => painted(cell, colours))]),
+    rows.map(({ label, cells }) => [label, ...cells.map(painted)]),
     colours,
   );
 }
 
-function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours): FittedTable {
+function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours, painted: Painter): FittedTable {
   const titles = rows.map(({ label }) =>
-    label.replace(' / ', ' /\n').replace(/^(users|writes|requests|latency) /, '$1\n'),
+    label.replace(' / ', ' /\n').replace(/^(users|writes|requests|latency|effect of) /, '$1\n'),
   );
   const cellsOf = (index: number) => rows.flatMap(({ cells }) => cells[index] ?? []);
   return lines(
     ['mode', ...titles],
-    columns.map((column, index) => [
-      printable(column),
-      ...cellsOf(index).map(cell => painted(cell, colours, / (?=\()/)),
-    ]),
+    columns.map((column, index) => [printable(column), ...cellsOf(index).map(painted)]),
     colours,
   );
 }
@@ -68,10 +78,26 @@ function lines(head: string[], rows: string[][], colours: Colours): FittedTable 
   };
 }
 
-/** The note stands on a line of its own, and so does what follows a match of `breaks`. */
-function painted({ text, note, tone }: Cell, colours: Colours, breaks?: RegExp): string {
-  const texts = breaks === undefined ? [text] : text.split(breaks);
-  const shown = (note === undefined ? texts : [...texts.slice(0, -1), `${texts.at(-1)},`, note]).map(printable);
+/** Texts stay whole; a note that makes its text too long gets a line of its own. */
+function inOnePiece(colours: Colours): Painter {
+  return ({ text, note, tone }) => {
+    if (note === undefined) return paintedLines([text], tone, colours);
+    const whole = `${text}, ${note}`;
+    return paintedLines(whole.length <= wholeNoteMax ? [whole] : [text, note], tone, colours);
+  };
+}
+
+/** A new line at each match of `breaks`, and one for the note. */
+function inPieces(colours: Colours, breaks: RegExp): Painter {
+  return ({ text, note, tone }) => {
+    const pieces = text.split(breaks);
+    return paintedLines(note === undefined ? pieces : [...pieces, note], tone, colours);
+  };
+}
+
+/** Each line by itself: a table draws its borders between them. */
+function paintedLines(texts: readonly string[], tone: Cell['tone'], colours: Colours): string {
+  const shown = texts.map(printable);
   if (tone === 'plain') return shown.join('\n');
   return shown.map(tone === 'loss' ? colours.bold : paint(colours, tone)).join('\n');
 }
