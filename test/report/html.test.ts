@@ -31,7 +31,7 @@ describe('the html reporter', () => {
       'Timeline',
       'What was lost',
       'Before, during and after the faults',
-      'Who answered',
+      'Answers by member',
       'The lab itself',
       'How to repeat it',
     ]);
@@ -54,8 +54,10 @@ describe('the html reporter', () => {
     const header = { ...sample.run.header, faults: ['kill', 'late'] };
     const lab = { ...sample.run.lab, neverStruck: { late: 'its moment never came' } };
     const text = report([changed(sample, { run: { faults, header, lab } })]);
-    expect(text).to.include('<td>late</td><td colspan="8">never struck: its moment never came</td>');
-    expect(text).to.match(/<td>kill<\/td><td>kill backend-2<\/td><td>2\.500 s<\/td>.*<td>WAIT 1 100 answered 0<\/td>/);
+    expect(text).to.include('<td>late</td><td colspan="5">never struck: its moment never came</td>');
+    expect(text).to.match(
+      /<td><b>kill<\/b><br>kill backend-2<\/td><td>requested 2\.500 s<br>.*<td>WAIT 1 100 answered 0<\/td>/,
+    );
     for (const window of ['before', 'during', 'after']) expect(text).to.include(`<th scope="row">${window}</th>`);
   });
 
@@ -65,19 +67,19 @@ describe('the html reporter', () => {
       const faults = sample.run.faults.map(fault => ({ ...fault, ...record }));
       const found = sample.findings.faults.map(fault => ({ ...fault, exposed: 21, ...finding }));
       const text = report([changed(sample, { run: { faults }, findings: { faults: found } })]);
-      return /<tbody><tr><td>sticky<\/td><td>kill<\/td>.*?<\/tr>/.exec(text)?.[0] ?? '';
+      return /<tbody><tr><td>sticky<\/td><td><b>kill<\/b>.*?<\/tr>/.exec(text)?.[0] ?? '';
     };
     const seen = { seen: 12, of: 40, text: 'it had answered 40 users' };
     const words = 'confirmed; the fault gives no evidence in words';
     expect(row({ effect: seen })).to.match(
       new RegExp(
-        `<td>${words}</td><td><b class="pass">✓ seen</b> it had answered 40 users</td><td>21</td><td>0\\.3 s</td>`,
+        `<td>${words}</td><td><b class="pass">✓ seen</b>: it had answered 40 users</td><td>21</td><td>0\\.3 s</td>`,
       ),
     );
-    expect(row({ effect: { ...seen, seen: 0 } })).to.include('<b class="inconclusive">? not seen</b> it had');
+    expect(row({ effect: { ...seen, seen: 0 } })).to.include('<b class="inconclusive">? not seen</b>: it had');
     expect(row({ recovery: 'not recovered', recoveryMs: null })).to.match(/<td>not recovered<\/td><\/tr>$/);
     const never = row({ effect: null, recovery: 'none', recoveryMs: null }, { confirmedMs: null });
-    expect(never).to.include('<td>never confirmed</td>').and.not.include('<td>–</td>');
+    expect(never).to.include('<td>nothing: it was never confirmed</td>').and.not.include('<td>–</td>');
   });
 
   it('names every fault that may explain a loss, and says so where none does', () => {
@@ -112,7 +114,7 @@ describe('the html reporter', () => {
     expect(text).to.match(
       /<th scope="row">backend-1<\/th><td>1,120<br><b class="inconclusive">still ejected at the end/,
     );
-    expect(text).to.match(/<th scope="row">proxy-2<\/th><td>–<br><b class="inconclusive">did not come back/);
+    expect(text).to.match(/<th scope="row">proxy-2<\/th><td>–<br><b class="fail">did not come back/);
   });
 
   it('says of an expectation that it was not judged and why, neither met nor not', () => {

@@ -7,10 +7,7 @@ import { count, moment } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
-const titles = [
-  ...['mode', 'fault', 'what', 'requested', 'confirmed', 'healed'],
-  ...['confirmed by', 'effect on users', 'exposed users', 'recovery'],
-];
+const titles = ['mode', 'fault', 'when', 'confirmed by', 'effect on users', 'exposed users', 'recovery'];
 
 /** What was broken and when, what confirmed it, and what users noticed of it. */
 export function faultsTable(runs: readonly JudgedRun[]): Markup {
@@ -27,28 +24,36 @@ export function faultsTable(runs: readonly JudgedRun[]): Markup {
 }
 
 function row(name: string, fault: FaultRecord, findings: readonly FaultFinding[]): Markup {
-  const { id, target, requestedMs, confirmedMs, healedMs } = fault;
-  const finding = findings.find(one => one.id === id);
+  const finding = findings.find(({ id }) => id === fault.id);
   const cells = [
-    ...[name, id, `${fault.fault} ${target}`, moment(requestedMs)],
-    ...[confirmedMs === null ? 'never' : moment(confirmedMs), healedMs === null ? 'no' : moment(healedMs)],
-    ...[describeEvidence(fault), describeEffect(fault, finding?.effect ?? null)],
-    ...[finding === undefined ? '–' : count(finding.exposed), finding === undefined ? '–' : recoveryFigure(finding)],
+    name,
+    markup`<b>${fault.id}</b><br>${fault.fault} ${fault.target}`,
+    describeTimes(fault),
+    describeEvidence(fault),
+    describeEffect(fault, finding?.effect ?? null),
+    finding === undefined ? '–' : count(finding.exposed),
+    finding === undefined ? '–' : recoveryFigure(finding),
   ];
   return markup`<tr>${cells.map(cell => markup`<td>${cell}</td>`)}</tr>`;
+}
+
+function describeTimes({ requestedMs, confirmedMs, healedMs }: FaultRecord): Markup {
+  const confirmed = confirmedMs === null ? 'never confirmed' : `confirmed ${moment(confirmedMs)}`;
+  const healed = healedMs === null ? 'not healed' : `healed ${moment(healedMs)}`;
+  return markup`requested ${moment(requestedMs)}<br>${confirmed}<br>${healed}`;
 }
 
 function describeEvidence({ evidence, problem, confirmedMs }: FaultRecord): string {
   const seen = [evidence, problem].filter(text => text !== undefined && text !== '').join('; ');
   if (seen !== '') return seen;
-  return confirmedMs === null ? 'never confirmed' : 'confirmed; the fault gives no evidence in words';
+  return confirmedMs === null ? 'nothing: it was never confirmed' : 'confirmed; the fault gives no evidence in words';
 }
 
 function describeEffect({ confirmedMs, expects }: FaultRecord, effect: EffectSeen | null): Markup | string {
   if (confirmedMs === null) return 'not looked for: the fault was never confirmed';
   if (effect === null) return expects === undefined ? 'this history does not say what to look for' : 'not known';
   const [className, word] = effect.seen > 0 ? ['pass', '✓ seen'] : ['inconclusive', '? not seen'];
-  return markup`<b class="${className}">${word}</b> ${effect.text}`;
+  return markup`<b class="${className}">${word}</b>: ${effect.text}`;
 }
 
 /** Planned, and nothing broke: that must not be missing from the list of what was broken. */

@@ -19,7 +19,7 @@ export function verdictSection(runs: readonly JudgedRun[]): Markup {
     const lines = [...reasons, ...warnings, ...listNotJudged(judged.verdict).map(capitalized)];
     const because =
       lines.length === 0 ? '' : markup`<ul class="reasons">${lines.map(line => markup`<li>${line}</li>`)}</ul>`;
-    return markup`<li>${badge(word)}<div><p>${statement(judged)}.</p>${notBackPart(judged)}${because}${expectationsPart(judged)}</div></li>`;
+    return markup`<li>${badge(word)}<div><p>${keepUnits(statement(judged))}.</p>${notBackPart(judged)}${because}${expectationsPart(judged)}</div></li>`;
   });
   return markup`<section aria-labelledby="verdicts"><h2 id="verdicts">What happened</h2><ul class="verdicts">${items}</ul>
 <p class="meta"><b>pass</b>: the run meets every expectation of the scenario that was judged. A scenario may expect losses: those are marked “as expected”. <b>fail</b>: an expectation is not met. <b>inconclusive</b>: the run shows too little to say either.</p></section>
@@ -35,6 +35,11 @@ function notBackPart({ run, findings }: JudgedRun): Markup | string {
     ({ member, fault, why }) =>
       markup`<p><b>✗ ${member} did not come back</b> after the fault ${fault}.</p><pre tabindex="0"><code>${why}</code></pre>`,
   )}${unrecorded.map(member => markup`<p><b>✗ ${member} did not come back.</b></p>`)}</div>`;
+}
+
+/** No line ends between a figure and its unit. */
+function keepUnits(text: string): string {
+  return text.replaceAll(/(?<=\d) (?=(?:%|m?s)(?:\W|$))/g, '\u00a0');
 }
 
 function capitalized(text: string): string {
