@@ -136,6 +136,14 @@ describe('the reporters for GitHub', () => {
     expect(text).to.match(/^\| users logged out \| 20 of 20 exposed &#40;60 users&#41;, as expected \| 0 of 20 /m);
   });
 
+  it('write below the table why a run that did not recover is a pass all the same', () => {
+    const findings = { recovery: 'not recovered', recoveryMs: null, recoveryProblem: '3.2 % errors' } as const;
+    const text = reporters.markdown.report([changed(sampleRun({ mode: 'redis', users: 3 }), { findings })], {
+      colour: true,
+    });
+    expect(text).to.match(/^- redis: not recovered: 3\.2 % errors; no expectation asks for it$/m);
+  });
+
   it('write a table whose cells stay cells', () => {
     const verdict = { word: 'fail', reasons: ['a | b <img src=x> `c`'], expectations } as const;
     const text = reporters.markdown.report([...sampleRuns(), changed(failed(), { verdict })], { colour: true });

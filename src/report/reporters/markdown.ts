@@ -1,6 +1,7 @@
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import { compare } from '../comparison.js';
 import { listNotJudged, listWarnings } from '../judged-expectations.js';
+import { describeRecovery } from '../recovery-words.js';
 import type { Reporter } from '../reporter.js';
 
 /** The comparison as a table of GitHub's Markdown, for the summary of a step; then what was not met, or not
@@ -23,10 +24,13 @@ export const markdown: Reporter = runs => {
   ].join('\n');
 };
 
-function reasonsOf({ verdict }: JudgedRun, column: string): string[] {
+function reasonsOf(judged: JudgedRun, column: string): string[] {
+  const { verdict, findings } = judged;
   const reasons = verdict.word === 'pass' ? [] : verdict.reasons;
   const warnings = listWarnings(verdict).map(warning => `warning: ${warning}`);
-  return [...reasons, ...warnings, ...listNotJudged(verdict)].map(line => `- ${escaped(`${column}: ${line}`)}`);
+  const recovery = findings.recovery === 'not recovered' ? [describeRecovery(judged)] : [];
+  const lines = [...reasons, ...recovery, ...warnings, ...listNotJudged(verdict)];
+  return lines.map(line => `- ${escaped(`${column}: ${line}`)}`);
 }
 
 /** What comes from answers and scenario files must stay text. */
