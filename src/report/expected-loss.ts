@@ -1,4 +1,5 @@
-import { demandsLoss, type Expectation, isLossMetric, parseLine } from '../simulator/checker/expectations.js';
+import { demandsLoss, type Expectation, parseLine } from '../simulator/checker/expectations.js';
+import { isLossMetric } from '../simulator/checker/metrics.js';
 import type { JudgedRun } from '../simulator/checker/verdict.js';
 
 /**

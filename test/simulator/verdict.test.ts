@@ -240,14 +240,6 @@ describe('verdict', () => {
     expect(verdict.reasons).to.deep.equal([`backend-2 did not come back after the fault "kill": ${why.trim()}`]);
   });
 
-  it('warns of members that are ejected or idle at the end', () => {
-    const members = { ...findings.members, ejectedAtEnd: ['backend-1'], idleAfterHealing: ['backend-2'] };
-    expect(warningsOf(judge(run, findings), { ...findings, members })).to.deep.equal([
-      'backend-1 was still ejected when the run ended, so the proxy sent it nothing.',
-      'backend-2 answered no request after the healing, although users arrived that it could have served.',
-    ]);
-  });
-
   it('sees no defect where nothing was counted of nothing', () => {
     const verdict = judge(expecting('writes.resurrected < 10 %'), writing({ acknowledged: 0, lost: 0 }));
     expect(verdict.word).to.equal('inconclusive');

@@ -82,18 +82,9 @@ function weigh(deciding: readonly Compared[], findings: Findings, doubts: Doubts
   return { failures: [...notBack, ...unmet.filter(isCertain).map(({ result }) => unmetSentence(result))], reasons };
 }
 
-/** Pure. A sentence for each warning: expectations that only warn, and members that are away or idle at the end. */
-export function warningsOf({ expectations }: Verdict, findings?: Findings): string[] {
-  const unmet = expectations.filter(({ level, met, notJudged }) => level === 'warn' && !met && notJudged === undefined);
-  return [...unmet.map(unmetSentence), ...(findings === undefined ? [] : memberWarnings(findings))];
-}
-
-function memberWarnings({ members: { ejectedAtEnd, idleAfterHealing } }: Findings): string[] {
-  const sentences = {
-    'was still ejected when the run ended, so the proxy sent it nothing': ejectedAtEnd,
-    'answered no request after the healing, although users arrived that it could have served': idleAfterHealing,
-  };
-  return Object.entries(sentences).flatMap(([did, names]) => names.map(name => `${name} ${did}.`));
+/** Pure. A sentence for each expectation that only warns, and is not met. */
+export function warningsOf({ expectations }: Pick<Verdict, 'expectations'>): string[] {
+  return expectations.filter(({ level, met }) => level === 'warn' && !met).map(unmetSentence);
 }
 
 function unmetSentence({ text, actual }: EvaluatedExpectation): string {
