@@ -73,6 +73,7 @@ export function check(run: RunRecord): Findings {
     ...recoveryOfRun(recoveries),
     faults: faults.findings(groups, recoveries),
     members: members.result(),
+    pauses: tally.pauses,
     incidents,
   };
 }
