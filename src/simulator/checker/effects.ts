@@ -36,13 +36,6 @@ export function watchEffect(fault: FaultRecord, run: RunRecord, band: Band): Eff
       return watchKeys(stage);
     case 'asked':
       return watchStore(expects, stage);
-    case 'written':
-      return watchShare(
-        stage,
-        ({ kind }) => kind === 'add',
-        ({ outcome }) => outcome === 'ok',
-        ({ seen, of }) => `${seen} of ${of} writes were acknowledged while ${expects.member} could not take them`,
-      );
     case 'link-bytes':
       return constant(
         fault.measured ?? 0,
