@@ -103,8 +103,8 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   }
 }
 
-function journeyOf({ users: { journey } }: Scenario): Journey {
-  return journey === 'shop' ? shopJourney : mappedJourney(journey);
+function journeyOf({ users: { journey, cookie } }: Scenario): Journey {
+  return journey === 'shop' ? shopJourney : mappedJourney(journey, cookie);
 }
 
 /** Asked when all is over: no request of the run waits for it. */

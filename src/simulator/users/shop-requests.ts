@@ -31,9 +31,11 @@ export interface Journey {
   carry?(kind: OperationKind, reply: Reply, cookie: (name: string) => string | undefined): Iterable<[string, string]>;
   /** The names under which the app keeps its session in the browser, where they are known: one of them is there at most. */
   readonly sessionCookies?: readonly string[];
-  /** Whether the head of an answer means that the operation was done. */
+  /** Whether an answer means that the operation was done. */
   isOk(kind: OperationKind, reply: Reply): boolean;
-  /** Whether the head of an answer is one to somebody who is not logged in. */
+  /** Whether it is not ok by its body alone. */
+  hasWrongBody?(kind: OperationKind, reply: Reply): boolean;
+  /** Whether the app answers as it does without a login. */
   isAnonymous(kind: OperationKind, reply: Reply): boolean;
   /** The body as data, undefined when it is none. */
   parse(reply: Reply): unknown;
