@@ -11,6 +11,7 @@ import { exitCodes, exiting, UsageError } from './exit.js';
 import { interruptible } from './interrupt.js';
 import { parseMode } from './mode-option.js';
 import { wantsColour } from './streams.js';
+import { tunnelWarning } from './tunnel-warning.js';
 
 interface CheckArgs {
   readonly scenario: string;
@@ -36,6 +37,9 @@ async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: 
   const mode = asked === undefined ? scenario.modes[0] : parseMode(asked);
   if (mode === undefined || !scenario.modes.includes(mode))
     throw new UsageError(`"${file}" says nothing of mode "${asked}"; it is written for ${scenario.modes.join(', ')}.`);
+  const { target } = scenario.system;
+  const warning = target === undefined ? undefined : await tunnelWarning(target).catch(() => undefined);
+  if (warning !== undefined) process.stdout.write(`! ${warning}\n`);
   const said: string[] = [];
   const listen = (line: string, member: string) => member.startsWith('backend') && said.push(line.slice(0, 500));
   const cluster = await startCluster(oneBackend(scenario, mode), signal, () => {}, listen);
