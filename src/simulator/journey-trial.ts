@@ -3,7 +3,7 @@ import { type Advice, adviceOn, anonymousAdvice, type Exchange, headOf, itemAdvi
 import { type JourneyMapping, stepOf } from './scenario/journey-mapping.js';
 import { Browser } from './users/browser.js';
 import { HttpClient, type Reply } from './users/http-client.js';
-import { mappedJourney } from './users/mapped-journey.js';
+import { mappedJourney, nothingToCarry } from './users/mapped-journey.js';
 import { type Judgement, judge } from './users/outcome.js';
 
 /** One step, tried once. */
@@ -82,11 +82,22 @@ class Trial {
   }
 
   async #asStranger(): Promise<void> {
-    const reply = await this.#browser().ask('read', undefined);
+    const browser = this.#browser();
+    const asked = await browser.ask('read', undefined);
+    const reply = asked.error?.startsWith(nothingToCarry) ? await this.#withWorthlessToken(browser) : asked;
     const { identity } = judge('read', reply, this.#journey);
     this.#knowsAnonymous = identity === null;
     const advice = identity === null ? undefined : anonymousAdvice(reply);
     this.#note('read, without a login', reply, advice);
+  }
+
+  /** A read that carries what only a login gives, such as a bearer token, is sent with one that is worth nothing. */
+  async #withWorthlessToken(browser: Browser): Promise<Reply> {
+    const carried = new Map(Object.keys(this.#mapping.carry).map(name => [name, 'none']));
+    const request = this.#journey.request('read', this.#user, undefined, carried);
+    return typeof request === 'string'
+      ? browser.ask('read', undefined)
+      : browser.askAgain({ request, cookie: undefined });
   }
 
   /** What it was judged, undefined when it does not fit. */

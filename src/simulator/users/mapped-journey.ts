@@ -19,6 +19,9 @@ import { type JsonPath, parseJsonPath, valuesAt } from './json-path.js';
 import { compilePattern, matchesIn } from './page-pattern.js';
 import type { Carried, Journey, JourneyRequest } from './shop-requests.js';
 
+/** How it is said that a request cannot be filled in yet. */
+export const nothingToCarry = 'no answer gave a';
+
 /** Finds what a place leads to: one entry per find, its groups or its value; undefined when it leads to nothing. */
 type Finder = (body: Body) => readonly unknown[] | undefined;
 
@@ -78,7 +81,7 @@ function filledRequest(
   const missing = textsOf(request)
     .flatMap(placeholdersIn)
     .find(name => !values.has(name));
-  if (missing !== undefined) return `no answer gave a {${missing}} to carry`;
+  if (missing !== undefined) return `${nothingToCarry} {${missing}} to carry`;
   const query = request.query === undefined ? '' : `?${encodedForm(request.query, values)}`;
   const { body, type } = bodyToSend(request, values);
   return {
