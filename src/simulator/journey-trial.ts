@@ -1,6 +1,7 @@
 import type { OperationKind } from './history/records.js';
 import { type Advice, adviceOn, anonymousAdvice, type Exchange, headOf, itemAdvice } from './journey-advice.js';
 import { type JourneyMapping, stepOf } from './scenario/journey-mapping.js';
+import { makeNonce, tokenOf } from './tokens.js';
 import { Browser } from './users/browser.js';
 import { HttpClient, type Reply } from './users/http-client.js';
 import { mappedJourney, nothingToCarry } from './users/mapped-journey.js';
@@ -45,7 +46,8 @@ class Trial {
   readonly #client: HttpClient;
   readonly #origin: string;
   readonly #user: string;
-  readonly #token = `${tokenPrefix}${Date.now().toString(36)}`;
+  /** As a run makes its items: what an app still keeps of it is left out of account by later runs. */
+  readonly #token = tokenOf(`${tokenPrefix}0`, makeNonce(Math.random));
   readonly #steps: TriedStep[] = [];
   #exchange: Exchange | undefined;
   /** Whether `anonymous` fits how the app answers without a login. */

@@ -82,7 +82,15 @@ describe('an app of one’s own that keeps its carts', () => {
       await withHoldfast(['check', file], async holdfast => {
         expect(await holdfast.ended(), holdfast.output.stdout + holdfast.output.stderr).to.equal(0);
       });
-      expect(harmIn(await found(parseScenario(own, file)))).to.deep.equal([]);
+      const scenario = parseScenario(own, file);
+      const short = { warmupMs: 200, baselineMs: 800, faultsMs: 0, recoveryMs: 700, quiesceMs: 100 };
+      // A further run needs the checker to leave the items of other runs out of account (RunHeader.nonce).
+      const runs = 1;
+      for (let run = 1; run <= runs; run += 1) {
+        const findings = await found({ ...scenario, phases: short });
+        expect(harmIn(findings), `run ${run}`).to.deep.equal([]);
+        expect(findings.writes.acknowledged).to.be.greaterThan(30);
+      }
     } finally {
       child.kill('SIGKILL');
       await rm(carts, { recursive: true });

@@ -80,8 +80,9 @@ export interface PhaseRecord {
  * proxy. "Between" means between confirmation and healing.
  */
 export type ExpectedEffect =
-  /** `member` answered users before, and answered none between. `link`: only what went through this proxy counts. */
-  | { readonly kind: 'silent'; readonly member: string; readonly link?: string }
+  /** `member` answered users before, and answered none between. `link`: only what went through this proxy counts.
+   * `whileDown`: it comes up in between, and only the times count at which its process was dead (`MemberRecord`). */
+  | { readonly kind: 'silent'; readonly member: string; readonly link?: string; readonly whileDown?: true }
   /** `member` answered users between. */
   | { readonly kind: 'answered'; readonly member: string }
   /** An answer of `member` took at least `atLeastMs` between; without it, longer than the band of the baseline. */
@@ -93,7 +94,9 @@ export type ExpectedEffect =
   /** `store` was asked between: its own counter grew (`FaultRecord.measured`), or an operation failed or was slow.
    * `from`: only operations that this backend answered count. */
   | { readonly kind: 'asked'; readonly store: string; readonly from?: string }
-  /** The link lost or held back bytes between (`FaultRecord.measured`). */
+  /** A write was acknowledged between, while `member` (a replica, or the link that feeds it) could not take it. */
+  | { readonly kind: 'written'; readonly member: string }
+  /** The link held back bytes between (`FaultRecord.measured`). */
   | { readonly kind: 'link-bytes'; readonly link: string }
   /** `confirm` failed before `inject` and succeeded after it (`FaultRecord.wasConfirmedBefore`). */
   | { readonly kind: 'confirm-changed' };
