@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { decades, logRange, roundUp, timeTicks } from '#src/report/browser/scales.js';
 import { type Timeline, timelinesOf } from '#src/report/html/timeline-data.js';
 import type { JudgedRun } from '#src/simulator/checker/verdict.js';
-import type { Operation, RunRecord } from '#src/simulator/history/records.js';
+import type { ListedRun, Operation } from '#src/simulator/history/records.js';
 import { changed, sampleRun } from './sample-runs.js';
 
 const sticky = sampleRun({ mode: 'sticky' });
@@ -107,6 +107,6 @@ function operation(parts: Partial<Operation>): Operation {
   return { type: 'operation', id: 1, user: 'ann', kind: 'add', session: 1, ...times, outcome: 'ok', ...parts };
 }
 
-function only(operations: RunRecord['operations']) {
+function only(operations: ListedRun['operations']) {
   return changed(sticky, { run: { operations, phases: [], members: [], faults: [] }, findings: { incidents: [] } });
 }

@@ -1,16 +1,20 @@
 import type { Operation } from '../history/records.js';
+import { isOfOtherRun } from '../tokens.js';
 import { isAnonymous, isSomebodyElse } from './answers.js';
 import { breaches } from './guarantees.js';
 import type { Visit } from './sessions.js';
 import type { Story } from './story.js';
 import { incident, type Tally } from './tally.js';
 import { isResurrectedBy, mustShow, type Token } from './tokens.js';
+import { canVerify, isLateEnough, type Verification } from './verification.js';
 
 /** One look into the cart. */
 export interface View {
   readonly read: Operation;
   /** Counts the user's views from 1; a token that is shown has it in `shownIn`. */
   readonly number: number;
+  /** It began late enough to verify what it shows (`verification.ts`). */
+  readonly isLate: boolean;
   /** Showed a token that an earlier read had missed after its removal, or whose removal was acknowledged. */
   showsVanished: boolean;
   showsRemoved: boolean;
@@ -20,8 +24,8 @@ export interface View {
  * Goes through the user's reads in the order of sending. Each is held against what it must show: that is fixed when
  * the read begins, so overlapping requests need no special case. What is written down in the tokens is their fate so far.
  */
-export function judgeReads(story: Story, tally: Tally): void {
-  const foreign = new Set<string>();
+export function judgeReads(story: Story, verification: Verification, nonce: string | undefined, tally: Tally): void {
+  const foreign = new Foreign(nonce);
   let number = 0;
   for (const read of story.operations) {
     if (read.kind !== 'read') continue;
@@ -30,9 +34,12 @@ export function judgeReads(story: Story, tally: Tally): void {
       if (visit !== undefined) noteNothing(visit, read);
     } else if (read.items !== undefined) {
       number += 1;
-      const view: View = { read, number, showsVanished: false, showsRemoved: false };
+      const isLate = isLateEnough(read, verification);
+      const view: View = { read, number, isLate, showsVanished: false, showsRemoved: false };
       noteShown(view, story, foreign, tally);
-      if (visit !== undefined && !isSomebodyElse(read)) noteMissing(visit, view, tally);
+      if (visit === undefined || isSomebodyElse(read)) continue;
+      noteMissing(visit, view, tally);
+      if (canVerify(read, visit, verification)) noteVerified(visit, read);
     }
   }
 }
@@ -43,16 +50,37 @@ function visitJudgedBy(read: Operation, { sessions }: Story): Visit | undefined 
   return visit !== undefined && read.doneMs <= visit.endMs ? visit : undefined;
 }
 
+/** After the read was compared with what it had to show. */
+function noteVerified(visit: Visit, read: Operation): void {
+  visit.verified = true;
+  for (const token of visit.tokens) if (token.knownMs <= read.sentMs) token.verified = true;
+}
+
 function noteNothing(visit: Visit, read: Operation): void {
+  visit.verified = false;
   for (const token of visit.tokens) {
-    if (!mustShow(read, token)) continue;
-    token.hidden ??= read;
-    token.verified = true;
+    if (mustShow(read, token)) token.hidden ??= read;
   }
 }
 
-/** The cart of somebody else tells nothing about the user's own tokens, but a token that is not his is one too many. */
-function noteShown(view: View, story: Story, foreign: Set<string>, tally: Tally): void {
+/** Items that are not the user's own, each once. An app may still keep those of an earlier run: they are no phantoms. */
+class Foreign {
+  readonly #nonce: string | undefined;
+  readonly #seen = new Set<string>();
+
+  constructor(nonce: string | undefined) {
+    this.#nonce = nonce;
+  }
+
+  isNew(item: string): boolean {
+    if (this.#seen.has(item)) return false;
+    this.#seen.add(item);
+    return this.#nonce === undefined || !isOfOtherRun(item, this.#nonce);
+  }
+}
+
+/** The cart of another user tells nothing about the user's own tokens, but a token of another user is one too many. */
+function noteShown(view: View, story: Story, foreign: Foreign, tally: Tally): void {
   const { read } = view;
   const { items = [] } = read;
   const own = !isSomebodyElse(read);
@@ -66,9 +94,8 @@ function noteShown(view: View, story: Story, foreign: Set<string>, tally: Tally)
   }
 }
 
-function notePhantom(name: string, read: Operation, foreign: Set<string>, tally: Tally): void {
-  if (foreign.has(name)) return;
-  foreign.add(name);
+function notePhantom(name: string, read: Operation, foreign: Foreign, tally: Tally): void {
+  if (!foreign.isNew(name)) return;
   tally.writes.phantom += 1;
   tally.incidents.push(incident('phantom', undefined, read, { token: name }));
 }
@@ -90,7 +117,7 @@ function noteToken(token: Token, view: View, tally: Tally): void {
     noteResurrected(token, read, tally);
   } else token.cameBackAfter ??= token.missing;
   if (token.vanishedMs <= read.sentMs) view.showsVanished = true;
-  notePresent(token, read);
+  notePresent(token, view);
 }
 
 function noteAgain(token: Token, read: Operation, tally: Tally): void {
@@ -98,11 +125,11 @@ function noteAgain(token: Token, read: Operation, tally: Tally): void {
   if (token.adds > 0 && token.shownTimes > token.adds) noteDuplicated(token, read, tally);
 }
 
-function notePresent(token: Token, read: Operation): void {
+function notePresent(token: Token, { read, isLate }: View): void {
   token.missing = undefined;
   token.hidden = undefined;
   token.lastShown = read;
-  if (token.knownMs <= read.sentMs) token.verified = true;
+  if (isLate && token.knownMs <= read.sentMs) token.verified = true;
   if (read.doneMs < token.firstShownMs) token.firstShownMs = read.doneMs;
   if (read.doneMs < token.knownMs) token.knownMs = read.doneMs;
 }
@@ -136,9 +163,6 @@ function noteMissing(visit: Visit, view: View, tally: Tally): void {
     if (mustShow(read, token)) missing.push(token);
     else token.vanishedMs = Math.min(token.vanishedMs, read.doneMs);
   }
-  for (const token of missing) {
-    token.missing ??= read;
-    token.verified = true;
-  }
+  for (const token of missing) token.missing ??= read;
   if (missing.length > 0 || view.showsVanished || view.showsRemoved) breaches(missing, visit, view, tally);
 }

@@ -1,6 +1,6 @@
 import { type OperationOutline, outlinesOf, type RunRecord } from '../history/records.js';
 import type { Findings, Incident, Percentiles } from './findings.js';
-import { isOfPlan, isTimed } from './load.js';
+import { dropsOf, isOfPlan, LoadColumns, timedValues } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import type { Span } from './windows.js';
 
@@ -11,6 +11,7 @@ export interface FindingsWithin {
   readonly requests: Findings['requests'];
   readonly latencyMs: Percentiles;
   readonly serviceMs: Percentiles;
+  readonly members: Pick<Findings['members'], 'answered'>;
 }
 
 /**
@@ -19,14 +20,19 @@ export interface FindingsWithin {
  *
  *   requests, latencies, unknown writes    belong to the window for which the operation was planned
  *   acknowledged and lost writes           to the one in which the write was acknowledged, whenever its loss was seen
+ *   answers of a member                    to the one in which they ended
  *   users logged out                       to the one in which it was seen; all of them: who did anything in it
  */
-export function findingsWithin(run: RunRecord, { incidents }: Findings, span: Span): FindingsWithin | undefined {
+export function findingsWithin(run: RunRecord, findings: Findings, span: Span): FindingsWithin | undefined {
+  const { incidents } = findings;
   const isWithin = (ms: number): boolean => ms >= span.fromMs && ms < span.untilMs;
-  const window = new WindowCounts(isWithin);
+  const drops = dropsOf(run.lab).filter(({ plannedMs }) => isWithin(plannedMs));
+  const window = new WindowCounts(isWithin, findings, run.operations.length + drops.length);
   for (const operation of outlinesOf(run.operations)) window.see(operation);
-  const requests = window.requests((run.lab.droppedMs ?? []).filter(isWithin).length);
+  const requests = window.requests(drops.length);
   if (requests.planned === 0) return undefined;
+  for (const drop of drops) window.columns.addDrop(drop);
+  const load = window.columns.load();
   return {
     users: { total: window.active.size, loggedOut: loggedOutWithin(incidents, isWithin) },
     writes: {
@@ -35,51 +41,59 @@ export function findingsWithin(run: RunRecord, { incidents }: Findings, span: Sp
       lost: incidents.filter(({ kind, sinceMs }) => kind === 'lost' && isWithin(sinceMs)).length,
     },
     requests,
-    latencyMs: percentilesOf(Float64Array.from(window.latencyMs)),
-    serviceMs: percentilesOf(Float64Array.from(window.serviceMs)),
+    latencyMs: percentilesOf(timedValues(load.latencyMs, load)),
+    serviceMs: percentilesOf(timedValues(load.serviceMs, load)),
+    members: { answered: window.answered },
   };
 }
 
 /** Counts while the operations go by: those of a long history do not fit on the heap together. */
 class WindowCounts {
   readonly active = new Set<string>();
-  readonly latencyMs: number[] = [];
-  readonly serviceMs: number[] = [];
+  readonly answered: Record<string, number>;
+  readonly columns: LoadColumns;
   acknowledged = 0;
   unknownAdds = 0;
   readonly #isWithin: (ms: number) => boolean;
-  readonly #counts = { ok: 0, fail: 0, unknown: 0 };
+  readonly #outcomes = { ok: 0, fail: 0, unknown: 0 };
   #ofPlan = 0;
   #bad = 0;
 
-  constructor(isWithin: (ms: number) => boolean) {
+  constructor(isWithin: (ms: number) => boolean, { members }: Findings, lengthMax: number) {
     this.#isWithin = isWithin;
+    this.answered = Object.fromEntries(Object.keys(members.answered).map(name => [name, 0]));
+    this.columns = new LoadColumns(lengthMax);
   }
 
   see(operation: OperationOutline): void {
-    const { kind, outcome, user, plannedMs, doneMs } = operation;
-    const [isDue, isDone] = [this.#isWithin(plannedMs), this.#isWithin(doneMs)];
-    if (isDue || isDone) this.active.add(user);
-    if (isDone && kind === 'add' && outcome === 'ok') this.acknowledged += 1;
+    const isDue = this.#isWithin(operation.plannedMs);
+    const isDone = this.#isWithin(operation.doneMs);
+    if (isDue || isDone) this.active.add(operation.user);
     if (isDue) this.#seeDue(operation);
+    if (isDone && operation.outcome === 'ok') this.#seeAnswered(operation);
   }
 
   requests(dropped: number): Findings['requests'] {
-    const { ok, fail, unknown } = this.#counts;
+    const { ok, fail, unknown } = this.#outcomes;
     return { planned: this.#ofPlan + dropped, ok, failed: fail, unknown, dropped, bad: this.#bad + dropped };
   }
 
   #seeDue(operation: OperationOutline): void {
-    const { kind, outcome, plannedMs, sentMs, doneMs } = operation;
-    this.#counts[outcome] += 1;
+    const { kind, outcome } = operation;
+    this.#outcomes[outcome] += 1;
     if (kind === 'add' && outcome === 'unknown') this.unknownAdds += 1;
     if (isOfPlan(operation)) {
       this.#ofPlan += 1;
       if (outcome !== 'ok') this.#bad += 1;
     }
-    if (!isTimed(operation)) return;
-    this.latencyMs.push(doneMs - plannedMs);
-    this.serviceMs.push(doneMs - sentMs);
+    this.columns.add(operation);
+  }
+
+  #seeAnswered({ kind, backend, proxy }: OperationOutline): void {
+    if (kind === 'add') this.acknowledged += 1;
+    for (const member of [backend, proxy]) {
+      if (member !== undefined) this.answered[member] = (this.answered[member] ?? 0) + 1;
+    }
   }
 }
 

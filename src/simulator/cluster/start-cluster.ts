@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { type ModeName, storesOf } from '../../modes.js';
 import type { StoreServerName, StoreUrls } from '../../store-addresses.js';
 import { unknownName } from '../../unknown-name.js';
@@ -7,7 +9,7 @@ import { endsOf } from '../targets.js';
 import { backendSpec } from './backend.js';
 import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
-import type { Cluster } from './cluster.js';
+import type { Cluster, Member } from './cluster.js';
 import { freePort } from './free-port.js';
 import { type InTurn, Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
@@ -67,12 +69,23 @@ export async function startCluster(
 
 /** The names of the members that such a cluster starts. */
 export function memberNames(spec: ClusterSpec): string[] {
+  return membersOf({ ...spec, backends: { ...spec.backends, spare: 0 } }).map(({ name }) => name);
+}
+
+/** All members of such a cluster, spare backends too. */
+export function membersOf(spec: ClusterSpec): Pick<Member, 'name' | 'role'>[] {
   if (spec.target !== undefined) return [];
-  const names = Array.from({ length: spec.backends.count }, (_, index) => backendName(index));
+  const { count, spare = 0 } = spec.backends;
+  const backends = Array.from({ length: count + spare }, (_, index) => backendName(index));
   const stores = ownStores(spec).flatMap(
     name => storeServers[name]?.shape(spec.storesSpec ?? plainStores).members ?? [],
   );
-  return [...stores, ...names, ...(spec.proxy === undefined ? [] : proxyNames(spec.proxy))];
+  const proxies = spec.proxy === undefined ? [] : proxyNames(spec.proxy);
+  return [
+    ...stores.map(name => ({ name, role: 'store' as const })),
+    ...backends.map(name => ({ name, role: 'backend' as const })),
+    ...proxies.map(name => ({ name, role: 'proxy' as const })),
+  ];
 }
 
 /** The stores that the lab starts itself. */
@@ -91,6 +104,8 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   if (target !== undefined) return clusterOf(lab, { proxyUrls: [target] });
   const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, { spec: storesSpec, links })));
   const shared = await makeSharedFiles(await lab.directory(), spec.backends.env);
+  const runDirectory = path.join(await lab.directory(), 'run');
+  await mkdir(runDirectory, { mode: 0o700 });
   const { count, spare = 0 } = spec.backends;
   const ports = await Promise.all(Array.from({ length: count + spare }, freePort));
   const portOf = portsByName(stores, ports);
@@ -99,7 +114,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
     const name = backendName(index);
     const place = { name, port, storeUrls: { ...spec.storeUrls, ...urlsSeenBy(lab, name, stores) } };
     const { own, env } = spec.backends;
-    if (own !== undefined) return ownBackendSpec(own, { ...place, env, store: storesOf(spec.mode)[0] });
+    if (own !== undefined) return ownBackendSpec(own, { ...place, env, runDirectory, store: storesOf(spec.mode)[0] });
     return backendSpec({ ...spec.backends, ...place, env: { ...shared.env, ...env }, mode: spec.mode });
   });
   const members = backends.map(backend => lab.add(backend));

@@ -46,7 +46,7 @@ export interface Operation {
   readonly error?: string;
   /** Whom the answer addressed: a user's name, null for "anonymous", absent when the answer did not say. */
   readonly identity?: string | null;
-  /** Cart of an ok `read`: each token as often as its quantity says. A list, since a million maps, each with other keys,
+  /** Cart of an ok `read`, or that a `replay` was shown: each token as often as its quantity says. A list, since a million maps, each with other keys,
    * take the checker several times as long to go through. */
   readonly items?: readonly string[];
   /** Which backend answered, and which boot of it, as its headers say. */
@@ -100,8 +100,9 @@ export interface PhaseRecord {
  * proxy. "Between" means between confirmation and healing.
  */
 export type ExpectedEffect =
-  /** `member` answered users before, and answered none between. `link`: only what went through this proxy counts. */
-  | { readonly kind: 'silent'; readonly member: string; readonly link?: string }
+  /** `member` answered users before, and answered none between. `link`: only what went through this proxy counts.
+   * `whileDown`: it comes up in between, and only the times count at which its process was dead (`MemberRecord`). */
+  | { readonly kind: 'silent'; readonly member: string; readonly link?: string; readonly whileDown?: true }
   /** `member` answered users between. */
   | { readonly kind: 'answered'; readonly member: string }
   /** An answer of `member` took at least `atLeastMs` between; without it, longer than the band of the baseline. */
