@@ -12,15 +12,28 @@ const oneInLosesWrite = 25;
 /** From here on users also remove: carts of ten to thirty items. */
 const smallCart = 20;
 const stepMs = 500;
-const fault: FaultRecord = {
-  type: 'fault',
-  id: 'kill',
-  fault: 'kill',
-  target: 'backend-1',
-  requestedMs: 50_000,
-  confirmedMs: 50_010,
-  healedMs: 55_000,
-};
+/** The slowest answer. */
+const maxMs = 13;
+const backends = ['backend-1', 'backend-2', 'backend-3'];
+
+/** Strikes in the middle of the run, for a tenth of it: reads before, meanwhile and after. */
+function faultOf({
+  operationsPerUser,
+}: Made): FaultRecord & { readonly confirmedMs: number; readonly healedMs: number } {
+  const requestedMs = (operationsPerUser / 2) * stepMs;
+  const healRequestedMs = requestedMs + (operationsPerUser / 10) * stepMs;
+  return {
+    type: 'fault',
+    id: 'kill',
+    fault: 'kill',
+    target: 'backend-1',
+    requestedMs,
+    confirmedMs: requestedMs + 10,
+    healRequestedMs,
+    healedMs: healRequestedMs + 100,
+    expects: { kind: 'silent', member: 'backend-1' },
+  };
+}
 
 /** Logs in, then over and over: two adds, a removal or a question who is logged in, two reads. */
 function* lifeOf(
@@ -71,11 +84,16 @@ export function unmadeHistory(made: Made): RunRecord {
   return { ...parts(made), operations: { length, [Symbol.iterator]: () => madeOperations(made) } };
 }
 
-function parts({ users, operationsPerUser }: Made): Omit<RunRecord, 'operations'> {
-  return { header: header(users * operationsPerUser), phases: phases(), faults: [fault], members: [], lab: lab() };
+function parts(made: Made): Omit<RunRecord, 'operations'> {
+  const { users, operationsPerUser } = made;
+  const fault = faultOf(made);
+  const phases = [{ type: 'phase', phase: 'baseline', startMs: 0, endMs: fault.requestedMs }] as const;
+  return { header: header(users * operationsPerUser, fault), phases, faults: [fault], members: [], lab: lab() };
 }
 
-function* madeOperations({ users, operationsPerUser, oneInLosesSession = 10 }: Made): Generator<Operation> {
+function* madeOperations(made: Made): Generator<Operation> {
+  const { users, operationsPerUser, oneInLosesSession = 10 } = made;
+  const fault = faultOf(made);
   const lives = Array.from({ length: users }, (_, i) =>
     lifeOf(i, operationsPerUser, i % oneInLosesSession === 3 % oneInLosesSession, i % oneInLosesWrite === 7),
   );
@@ -85,14 +103,24 @@ function* madeOperations({ users, operationsPerUser, oneInLosesSession = 10 }: M
     for (const [i, life] of lives.entries()) {
       const next = life.next();
       if (next.done) continue;
-      yield operationOf(id, users, names[i] ?? '', round, next.value);
+      yield operationOf({ id, users, user: names[i] ?? '', round, fault }, next.value);
       id += 1;
     }
   }
 }
 
-function operationOf(id: number, users: number, user: string, round: number, more: Partial<Operation>): Operation {
+interface Turn {
+  readonly id: number;
+  readonly users: number;
+  readonly user: string;
+  readonly round: number;
+  readonly fault: ReturnType<typeof faultOf>;
+}
+
+function operationOf({ id, users, user, round, fault }: Turn, more: Partial<Operation>): Operation {
   const sentMs = round * stepMs + ((id % users) * stepMs) / users;
+  const isStruck = sentMs + maxMs >= fault.confirmedMs && sentMs <= fault.healedMs;
+  const up = isStruck ? backends.slice(1) : backends;
   return {
     type: 'operation',
     id,
@@ -101,16 +129,16 @@ function operationOf(id: number, users: number, user: string, round: number, mor
     session: 1,
     plannedMs: sentMs,
     sentMs,
-    doneMs: sentMs + 3 + (id % 11),
+    doneMs: sentMs + 3 + (id % (maxMs - 2)),
     outcome: 'ok',
     status: 200,
     identity: user,
-    backend: `backend-${(id % 3) + 1}`,
+    backend: up[id % up.length] ?? '',
     ...more,
   };
 }
 
-function header(planned: number): RunRecord['header'] {
+function header(planned: number, { id }: FaultRecord): RunRecord['header'] {
   return {
     type: 'run',
     schema: 1,
@@ -119,15 +147,17 @@ function header(planned: number): RunRecord['header'] {
     mode: 'redis',
     seed: 1,
     planned,
-    faults: [fault.id],
-    expectations: [],
+    faults: [id],
+    system: {
+      members: backends.map(name => ({ name, role: 'backend' })),
+      keeps: 'store',
+      stores: ['redis'],
+      affinity: false,
+    },
+    expectations: ['writes.lost == 0', 'requests.failed during kill < 1 %'],
     versions: {},
     startedAt: '2026-01-01T00:00:00.000Z',
   };
-}
-
-function phases(): RunRecord['phases'] {
-  return [{ type: 'phase', phase: 'baseline', startMs: 0, endMs: 45_000 }];
 }
 
 function lab(): RunRecord['lab'] {
