@@ -118,7 +118,8 @@ interface Turn {
 }
 
 function operationOf({ id, users, user, round, fault }: Turn, more: Partial<Operation>): Operation {
-  const sentMs = round * stepMs + ((id % users) * stepMs) / users;
+  // To the microsecond, as the clock of a run tells it.
+  const sentMs = round * stepMs + Math.floor(((id % users) * stepMs * 1000) / users) / 1000;
   const isStruck = sentMs + maxMs >= fault.confirmedMs && sentMs <= fault.healedMs;
   const up = isStruck ? backends.slice(1) : backends;
   return {

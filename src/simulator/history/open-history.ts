@@ -38,10 +38,7 @@ export async function openHistory(
 /** Cuts a file into parts of nearly the same length. */
 export function partsOf(file: string, bytes: number, parts: number): PartWanted[] {
   const cut = (part: number) => Math.floor((bytes * part) / parts);
-  // What is added to the file meanwhile belongs to its last part.
-  return Array.from({ length: parts }, (_, part) => {
-    return { file, from: cut(part), to: part === parts - 1 ? Number.POSITIVE_INFINITY : cut(part + 1) };
-  });
+  return Array.from({ length: parts }, (_, part) => ({ file, from: cut(part), to: cut(part + 1) }));
 }
 
 async function readInParts(wanted: readonly PartWanted[]): Promise<RunRecord[] | undefined> {

@@ -34,6 +34,7 @@ export interface TableParts {
   readonly labels: StringPoolParts;
   /** Operations that no row can hold, by row. */
   readonly odd: ReadonlyMap<number, Operation>;
+  readonly byUser: RowsByUser;
 }
 
 export interface RowsByUser {
@@ -51,17 +52,19 @@ export class OperationTable {
   readonly blocks: RowBlock[];
   readonly odd: Map<number, Operation>;
   #length: number;
+  #byUser: RowsByUser | undefined;
   #labelTexts: string[] | undefined;
   #userTexts: string[] | undefined;
 
-  constructor(parts?: TableParts) {
+  constructor(parts?: TableParts, expectedTokens = 0) {
     this.users = new StringPool(parts?.users);
-    this.tokens = new StringPool(parts?.tokens);
+    this.tokens = new StringPool(parts?.tokens, expectedTokens);
     this.labels = new StringPool(parts?.labels);
     this.carts = new Carts([...(parts?.carts ?? [])]);
     this.blocks = (parts?.blocks ?? []).map(newBlock);
     this.odd = new Map(parts?.odd);
     this.#length = parts?.length ?? 0;
+    this.#byUser = parts?.byUser;
   }
 
   get length(): number {
@@ -77,6 +80,7 @@ export class OperationTable {
       tokens: this.tokens.parts(),
       labels: this.labels.parts(),
       odd: this.odd,
+      byUser: this.rowsByUser(),
     };
   }
 
@@ -90,6 +94,7 @@ export class OperationTable {
 
   keepRow(): void {
     this.#length += 1;
+    this.#byUser = undefined;
     this.#labelTexts = undefined;
     this.#userTexts = undefined;
   }
@@ -120,15 +125,21 @@ export class OperationTable {
     return operations;
   }
 
-  /** Sorts by counting: returns the rows user by user, and where the rows of each user end. */
+  /** Returns the rows user by user, and where the rows of each user end. */
   rowsByUser(): RowsByUser {
-    const ends = new Int32Array(this.users.size);
+    this.#byUser ??= this.#sortByUser();
+    return this.#byUser;
+  }
+
+  /** Sorts by counting. */
+  #sortByUser(): RowsByUser {
+    const ends = new Int32Array(new SharedArrayBuffer(this.users.size * 4));
     for (let row = 0; row < this.#length; row += 1) {
       const user = this.#userOf(row) + 1;
       if (user < ends.length) ends[user] = (ends[user] ?? 0) + 1;
     }
     for (let user = 1; user < ends.length; user += 1) ends[user] = (ends[user] ?? 0) + (ends[user - 1] ?? 0);
-    const rows = new Int32Array(this.#length);
+    const rows = new Int32Array(new SharedArrayBuffer(this.#length * 4));
     for (let row = 0; row < this.#length; row += 1) {
       const user = this.#userOf(row);
       const end = ends[user] ?? 0;

@@ -21,6 +21,8 @@ export interface Segment {
   readonly lab?: LabRecord;
 }
 
+/** A guess, so that the memory of tokens seldom grows: of bytes in the file. */
+const bytesPerToken = 800;
 const chunkBytes = 4 * 1024 * 1024;
 const lineEnd = 0x0a;
 /** A character of 16 bits takes at most three bytes. */
@@ -28,7 +30,7 @@ const lineBytesMax = 3 * lineLengthMax + chunkBytes;
 
 /** Throws what `lineOf` throws, or the error of the file system. Whether ids occur twice is not looked at. */
 export function readPart({ file, from, to }: PartWanted): Segment[] {
-  const reader = new SegmentReader();
+  const reader = new SegmentReader(to - from);
   const descriptor = openSync(file, 'r');
   try {
     let source = newSource(chunkBytes);
@@ -82,7 +84,12 @@ interface Limits {
 
 class SegmentReader {
   readonly #done: Segment[] = [];
+  readonly #expectedTokens: number;
   #current: OpenSegment | undefined;
+
+  constructor(bytes: number) {
+    this.#expectedTokens = Math.floor(bytes / bytesPerToken);
+  }
 
   /** Returns where the first line begins that is not whole, or of the next part. */
   takeLines(source: Bytes, first: number, limits: Limits): number {
@@ -102,7 +109,7 @@ class SegmentReader {
 
   /** Returns where the line ends, or -1 if it is not whole. */
   #takeLine(source: Bytes, from: number, { end, isLast }: Limits): number {
-    this.#current ??= new OpenSegment();
+    this.#current ??= new OpenSegment(this.#expectedTokens);
     const scannedTo = this.#current.scanner.scan(source, from);
     if (scannedTo >= 0 && (scannedTo < end || isLast)) {
       this.#current.table.keepRow();
@@ -119,7 +126,7 @@ class SegmentReader {
     else if (line.type === 'lab') this.#end(line);
     else {
       if (line.type === 'run') this.#end();
-      this.#current ??= new OpenSegment();
+      this.#current ??= new OpenSegment(this.#expectedTokens);
       this.#current.lines.push(line);
     }
   }
@@ -135,6 +142,11 @@ class SegmentReader {
 
 class OpenSegment {
   readonly lines: Exclude<HistoryLine, Operation | LabRecord>[] = [];
-  readonly table = new OperationTable();
-  readonly scanner = new LineScanner(this.table);
+  readonly table: OperationTable;
+  readonly scanner: LineScanner;
+
+  constructor(expectedTokens: number) {
+    this.table = new OperationTable(undefined, expectedTokens);
+    this.scanner = new LineScanner(this.table);
+  }
 }

@@ -24,6 +24,8 @@ const bytesAtFirst = 64 * 1024;
 /** Offsets are 32-bit integers. */
 const bytesMax = 2 ** 31 - 8;
 const slotsAtFirst = 1024;
+/** Of a string, with its head. */
+const bytesExpected = 32;
 
 /** Integers before the bytes of a string. */
 const head = { ordinal: 0, scope: 1, hash: 2, length: 3, integers: 4 } as const;
@@ -47,9 +49,13 @@ export class StringPool {
   /** Open addressing: an address + 1, or 0, and then the hash, so that only a likely string is looked at. At most half full.
    * Made when it is first needed. */
   #slots = new Int32Array(0);
+  readonly #slotsMin: number;
 
-  constructor(parts?: StringPoolParts) {
-    this.#memory = memoryOf(parts?.memory ?? new SharedArrayBuffer(bytesAtFirst));
+  /** `expected` strings have room without growing. */
+  constructor(parts?: StringPoolParts, expected = 0) {
+    const bytes = Math.min(bytesMax, Math.max(bytesAtFirst, expected * bytesExpected));
+    this.#memory = memoryOf(parts?.memory ?? new SharedArrayBuffer(bytes));
+    this.#slotsMin = Math.max(slotsAtFirst, expected * 4);
     this.#used = parts?.used ?? 0;
     this.#size = parts?.size ?? 0;
     this.#isAscii = parts?.isAscii ?? true;
@@ -143,7 +149,7 @@ export class StringPool {
 
   #fillSlots(): void {
     let length = slotsAtFirst;
-    while (length < this.#size * 8) length *= 2;
+    while (length < this.#size * 8 || length < this.#slotsMin) length *= 2;
     const slots = new Int32Array(length);
     for (let address = 0; address < this.#used; address = this.#next(address)) {
       const hash = this.#memory.ints[address + head.hash] ?? 0;

@@ -28,7 +28,18 @@ export class UserTexts {
     const at = this.#carts.placeOf(cart);
     const length = block[at] ?? 0;
     const items: string[] = [];
-    for (let i = 1; i <= length; i += 1) items.push(this.token(block[at + i] ?? 0));
+    // The last cart nearly always holds the same tokens in the same order: cheaper than looking each of them up.
+    const last = this.#last;
+    const lastBlock = this.#carts.blockOf(this.#lastCart);
+    const lastAt = this.#carts.placeOf(this.#lastCart) + 1;
+    let next = 0;
+    for (let i = 1; i <= length; i += 1) {
+      const number = block[at + i] ?? 0;
+      if (next < last.length && lastBlock[lastAt + next] !== number) next += 1;
+      const isNext = next < last.length && lastBlock[lastAt + next] === number;
+      items.push((isNext ? last[next] : undefined) ?? this.token(number));
+      if (isNext) next += 1;
+    }
     this.#lastCart = cart;
     this.#last = items;
     return items;
