@@ -130,7 +130,7 @@ function unverified(count: number, total: number, what: string, did: string): st
 /** A run that did far less than it planned shows little, however well that went. */
 function missingOperations({ header, operations }: RunRecord): string[] {
   let done = 0;
-  for (const operation of operations) if (isOfPlan(operation)) done += 1;
+  for (const operation of outlinesOf(operations)) if (isOfPlan(operation)) done += 1;
   const missing = header.planned - done;
   if (missing <= (missingPercentMax / 100) * header.planned) return [];
   return [
