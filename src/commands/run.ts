@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
-import { type JudgedRun, judgeRepeats } from '../simulator/checker/verdict.js';
+import { judgeRepeats } from '../simulator/checker/repeats.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { Interrupted } from '../simulator/errors.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import { readReplay } from '../simulator/scenario/plan-file.js';
