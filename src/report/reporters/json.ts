@@ -4,14 +4,14 @@ import type { FaultRecord } from '../../simulator/history/records.js';
 import type { OtherTry, Reporter } from '../reporter.js';
 
 /** Schema 1: fields are added, never renamed. The counts come first, the long list of incidents last. */
-export const json: Reporter = (runs, { notApplicable, intervals, otherTries }) => {
+export const json: Reporter = (runs, { notApplicable = [], intervals, otherTries }) => {
   const header = runs[0]?.run.header;
   const whole = {
     schema: 1,
     scenario: header?.scenario,
     seed: header?.seed,
     ...(intervals && { intervals }),
-    ...(notApplicable && { notApplicable }),
+    notApplicable,
     runs: runs.map(judged => runEntry(judged, otherTries?.get(judged))),
   };
   return `${JSON.stringify(whole, rounded, 2)}\n`;
