@@ -35,6 +35,7 @@ export function printRuns(runs: readonly JudgedRun[], { notApplicable = [], inte
   const { stdout } = process;
   const shown = chooseShown(runs);
   if (shown.length > 0) printReport(shown);
+  for (const one of shown) printWhichRun(one, runs);
   stdout.write(repeatsText(intervals, { colour: wantsColour(stdout), columns: columnsOf(stdout) }));
   for (const { mode } of intervals) printTogether(mode, runs);
   for (const each of notApplicable) stdout.write(`${describeNotApplicable(each)}\n`);
@@ -48,6 +49,14 @@ export function chooseShown(runs: readonly JudgedRun[]): JudgedRun[] {
     if (ofMode.length <= sideBySideMax) return ofMode;
     return ofMode.filter(({ verdict }) => verdict.word === 'fail').slice(0, 1);
   });
+}
+
+/** Nothing where every run of its mode is shown. */
+function printWhichRun(shown: JudgedRun, runs: readonly JudgedRun[]): void {
+  const { mode } = shown.run.header;
+  const ofMode = runs.filter(({ run }) => run.header.mode === mode);
+  if (ofMode.length <= sideBySideMax) return;
+  process.stdout.write(`${mode}: run ${ofMode.indexOf(shown) + 1} of ${ofMode.length} is the first that failed\n\n`);
 }
 
 function printTogether(mode: string, runs: readonly JudgedRun[]): void {

@@ -79,7 +79,8 @@ describe('holdfast report of repeats', () => {
         expect(holdfast.output.stdout)
           .to.match(/^sticky, 7 runs: 6 pass, 1 fail$/m)
           .and.match(/^7 of 7 runs lost something: above 65 % \(95 %\)$/m)
-          .and.match(/│ writes\.lost == 0 +│ 0 of 1 │/)
+          .and.match(/│ writes\.lost == 0 +│ +0 of 1 │/)
+          .and.match(/^sticky: run 7 of 7 is the first that failed$/m)
           .and.match(/^sticky: 1 of 7 runs failed, and one counterexample is enough\.$/m)
           .and.not.include('sticky #2');
         const { intervals } = JSON.parse(await readFile(path.join(holdfast.folder, 'out.json'), 'utf8'));
