@@ -30,6 +30,9 @@ export function compareWithEarlier(earlier: readonly ModeSummary[], now: readonl
 
 function compareMode(before: ModeSummary, now: ModeSummary): Change[] {
   const { mode } = now;
+  if (isInconclusive(now)) return [missing(mode, 'every run is inconclusive, so nothing can be compared')];
+  if (isInconclusive(before))
+    return [missing(mode, 'every run of the earlier report was inconclusive, so nothing can be compared')];
   return [
     ...now.expectations.flatMap(expectation => {
       const earlier = before.expectations.find(one => isSame(one, expectation));
@@ -41,6 +44,10 @@ function compareMode(before: ModeSummary, now: ModeSummary): Change[] {
       .map(({ text }) => missing(mode, `this run does not expect ${text}, the earlier one did`)),
     compareLost(before, now),
   ];
+}
+
+function isInconclusive({ runs, verdicts, lost }: ModeSummary): boolean {
+  return verdicts.inconclusive === runs && lost.of === 0;
 }
 
 function compareExpectation(mode: string, before: RepeatedExpectation, now: RepeatedExpectation): Change[] {

@@ -84,6 +84,17 @@ describe('a comparison with an earlier report', () => {
     ]);
   });
 
+  it('compares nothing with runs that are all inconclusive, and says so once', () => {
+    const result = { word: 'inconclusive', lostAnything: false, expectations: [] } as const;
+    const doubtful = summarizeResults('redis', [result, result]);
+    expect(textsOf([summary(1, 0)], [doubtful])).to.deep.equal([
+      'redis: every run is inconclusive, so nothing can be compared',
+    ]);
+    expect(textsOf([doubtful], [summary(1, 0)])).to.deep.equal([
+      'redis: every run of the earlier report was inconclusive, so nothing can be compared',
+    ]);
+  });
+
   it('says which of the two could not judge an expectation', () => {
     const expectations = [{ text: nothingLost, met: false, actual: '1', notJudged: 'the driver was late' }];
     const unjudged = summarizeResults('redis', [{ word: 'pass', lostAnything: false, expectations }]);
