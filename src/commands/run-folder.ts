@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, stat, symlink, truncate } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir, stat, symlink, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunNotes } from '../report/reporter.js';
 import type { JudgedRun } from '../simulator/checker/verdict.js';
@@ -17,9 +17,11 @@ const latest = 'latest';
  *                                         history.ndjson       run by run
  *                                         first-try-redis.ndjson
  *                                         report.html          at the end, also when the lab failed
- *   <out>/<scenario>/latest                                    a link to the newest of them
+ *   <out>/<scenario>/latest                                    a link to the newest that holds a run
  */
 export class RunFolder {
+  #isEmpty = true;
+
   private constructor(readonly path: string) {}
 
   /** Makes it, and writes the plan. Rejects with the error of the file system. */
@@ -29,7 +31,6 @@ export class RunFolder {
     const name = await makeUnique(parent, nameOf(startedAt));
     const folder = new RunFolder(path.join(parent, name));
     await writeWhole(path.join(folder.path, 'plan.json'), `${JSON.stringify(plan)}\n`);
-    await pointLatest(parent, name);
     return folder;
   }
 
@@ -40,6 +41,16 @@ export class RunFolder {
       await this.#append(`${which}-${other.judged.run.header.mode}.ndjson`, other.judged);
     }
     await this.#append(historyName, judged);
+    if (this.#isEmpty) await pointLatest(path.dirname(this.path), path.basename(this.path));
+    this.#isEmpty = false;
+  }
+
+  /** Removes the folder if no run was over: it holds nothing that anyone would look for. */
+  async removeIfEmpty(): Promise<void> {
+    if (!this.#isEmpty) return;
+    await rm(this.path, { recursive: true, force: true });
+    // Another command may have written there.
+    await rmdir(path.dirname(this.path)).catch(() => {});
   }
 
   /** Writes the report of all runs. Returns its path. */

@@ -41,6 +41,7 @@ export async function runIntoFolder(scenario: Scenario, plan: Plan, choices: Fol
       choices.onRun?.(over);
     },
   }).finally(progress.end);
+  await folder.removeIfEmpty();
   const runs = tried.map(({ judged }) => judged);
   return {
     folder,

@@ -69,13 +69,28 @@ describe('the folder of a run', () => {
     withOut(async out => {
       await mkdir(path.join(out, 'kill-one', 'latest'), { recursive: true });
       await writeFile(path.join(out, 'kill-one', 'latest', 'mine'), '');
-      await RunFolder.create(out, plan, startedAt);
+      const folder = await RunFolder.create(out, plan, startedAt);
+      await folder.add({ judged: sticky });
       expect(await readFile(path.join(out, 'kill-one', 'latest.txt'), 'utf8')).to.equal('2026-11-30T20-15-03Z\n');
       expect(await readdir(path.join(out, 'kill-one'))).to.have.members([
         'latest',
         'latest.txt',
         '2026-11-30T20-15-03Z',
       ]);
+    }));
+
+  it('is removed when no run was over, and "latest" still leads to the one before', () =>
+    withOut(async out => {
+      const stopped = await RunFolder.create(out, plan, startedAt);
+      await stopped.removeIfEmpty();
+      expect(await readdir(out)).to.deep.equal([]);
+      const whole = await RunFolder.create(out, plan, startedAt);
+      await whole.add({ judged: sticky });
+      await whole.removeIfEmpty();
+      const again = await RunFolder.create(out, plan, startedAt);
+      await again.removeIfEmpty();
+      expect(await readdir(path.join(out, 'kill-one'))).to.have.members(['latest', '2026-11-30T20-15-03Z']);
+      expect(await readlink(path.join(out, 'kill-one', 'latest'))).to.equal('2026-11-30T20-15-03Z');
     }));
 
   it('holds the report of what there is', () =>

@@ -6,9 +6,11 @@ type Counts<T> = { -readonly [K in keyof T]: T[K] };
 /** Findings while they are being counted, over all users. */
 export interface Tally {
   readonly users: Counts<Omit<Findings['users'], 'exposed' | 'loggedOutUnexposed'>>;
+  readonly exposure: Counts<{ readonly exposed: number } & Pick<Findings['users'], 'loggedOutUnexposed'>>;
   readonly writes: Counts<Omit<Findings['writes'], 'unexplained'>>;
   readonly guarantees: Counts<Findings['guarantees']>;
   readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown' | 'bad'>>;
+  readonly pauses: { longestSurvivedMs: number };
   readonly incidents: Incident[];
 }
 
@@ -25,6 +27,7 @@ export function newTally(): Tally {
       logoutNotHonoured: 0,
       sessionKept: 0,
     },
+    exposure: { exposed: 0, loggedOutUnexposed: 0 },
     writes: {
       acknowledged: 0,
       lost: 0,
@@ -39,6 +42,7 @@ export function newTally(): Tally {
     },
     guarantees: { readYourWrites: 0, monotonicReads: 0, monotonicWrites: 0, writesFollowReads: 0 },
     requests: { ok: 0, failed: 0, unknown: 0, bad: 0 },
+    pauses: { longestSurvivedMs: 0 },
     incidents: [],
   };
 }
