@@ -77,7 +77,7 @@ describe('holdfast report of repeats', () => {
       await withHoldfast(['report', file, '--json', 'out.json'], async holdfast => {
         expect(await holdfast.ended(), holdfast.output.stderr).to.equal(1);
         expect(holdfast.output.stdout)
-          .to.match(/^sticky, 7 runs: 6 pass, 1 fail$/m)
+          .to.match(/^sticky, 7 runs: .*1 fail/m)
           .and.match(/^7 of 7 runs lost something: above 65 % \(95 %\)$/m)
           .and.match(/│ writes\.lost == 0 +│ +0 of 1 │/)
           .and.match(/^sticky: run 7 of 7 is the first that failed$/m)
