@@ -46,7 +46,7 @@ export interface Operation {
   readonly error?: string;
   /** Whom the answer addressed: a user's name, null for "anonymous", absent when the answer did not say. */
   readonly identity?: string | null;
-  /** Cart of an ok `read`: each token as often as its quantity says. A list, since a million maps, each with other keys,
+  /** Cart of an ok `read`, or that a `replay` was shown: each token as often as its quantity says. A list, since a million maps, each with other keys,
    * take the checker several times as long to go through. */
   readonly items?: readonly string[];
   /** Which backend answered, and which boot of it, as its headers say. */
@@ -94,9 +94,7 @@ export type ExpectedEffect =
   /** `store` was asked between: its own counter grew (`FaultRecord.measured`), or an operation failed or was slow.
    * `from`: only operations that this backend answered count. */
   | { readonly kind: 'asked'; readonly store: string; readonly from?: string }
-  /** A write was acknowledged between, while `member` (a replica, or the link that feeds it) could not take it. */
-  | { readonly kind: 'written'; readonly member: string }
-  /** The link held back bytes between (`FaultRecord.measured`). */
+  /** The link lost or held back bytes between (`FaultRecord.measured`). */
   | { readonly kind: 'link-bytes'; readonly link: string }
   /** `confirm` failed before `inject` and succeeded after it (`FaultRecord.wasConfirmedBefore`). */
   | { readonly kind: 'confirm-changed' };
