@@ -124,7 +124,7 @@ describe('expectations', () => {
     const { pauses: _pauses, ...countable } = findings;
     const numbers = Object.entries(countable).flatMap(([group, value]) => {
       if (typeof value === 'number') return [group];
-      const isGroup = typeof value === 'object' && !Array.isArray(value);
+      const isGroup = typeof value === 'object' && value !== null && !Array.isArray(value);
       return Object.keys(isGroup ? value : {}).map(name => `${group}.${name}`);
     });
     // Of each member by its name.
