@@ -13,6 +13,29 @@ export class LabError extends Error {
   override readonly name = 'LabError';
 }
 
+/** A process of the lab did not boot. `how` it ended or did not answer, with its last lines of output. */
+export class BootFailed extends LabError {
+  constructor(
+    message: string,
+    readonly member: string,
+    readonly how: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A member did not come back when a fault was healed: a finding about the system under test, no failure of the lab. */
+export class MemberNotBack extends Error {
+  override readonly name = 'MemberNotBack';
+
+  constructor(
+    readonly member: string,
+    readonly why: string,
+  ) {
+    super(`${member} ${why}`);
+  }
+}
+
 /** Interrupted by the user; everything was healed and stopped: exit code 130. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';

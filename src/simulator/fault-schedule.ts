@@ -22,8 +22,8 @@ export interface FaultsOver {
 /**
  * Runs every fault by its trigger: inject, confirm, wait, heal. Those without a length are healed when the phase ends and
  * all others are over, the last first. Resolves when all are over and healed, or could not be; what went wrong is in the
- * records and the run goes on. Rejects with `LabError` when a process did not boot again. When the signal is aborted
- * (and with it the clock closed) nothing new is broken, and what is broken is healed at once.
+ * records and the run goes on. When the signal is aborted (and with it the clock closed) nothing new is broken, and what
+ * is broken is healed at once.
  */
 export function runFaults(specs: readonly FaultSpec[], stage: FaultStage): Promise<FaultsOver> {
   return new Schedule(specs, stage).run();
@@ -56,7 +56,7 @@ class Schedule {
     // All of them end, also when one fails: none may be left broken.
     const results = await Promise.allSettled(this.#specs.map(spec => this.#courseOf(spec).over));
     if (this.#standing.length > 0) await this.#stage.clock.until(this.#stage.endMs);
-    for (const strike of this.#standing.toReversed()) results.push(...(await Promise.allSettled([strike.heal()])));
+    for (const strike of this.#standing.toReversed()) results.push(...(await Promise.allSettled([this.#heal(strike)])));
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     const records = this.#strikes.map(({ record }) => record).sort((a, b) => a.requestedMs - b.requestedMs);
     return { records, neverStruck: this.#neverStruck };
@@ -93,7 +93,13 @@ class Schedule {
     }
     const { clock } = this.#stage;
     if (confirmedAt !== undefined && forMs !== undefined) await clock.until(clock.now() + forMs);
-    await strike.heal();
+    await this.#heal(strike);
+  }
+
+  #heal(strike: Strike): Promise<void> {
+    const inForce = ({ record }: Strike) => record.healedMs === null && record.notBack === undefined;
+    const others = () => this.#strikes.filter(other => other !== strike && inForce(other));
+    return strike.heal(() => others().map(({ record }) => record));
   }
 
   /** Waits for its moment. Answers with why that does not come. */

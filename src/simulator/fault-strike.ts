@@ -1,19 +1,22 @@
 import type { Cluster } from './cluster/cluster.js';
-import { Interrupted, LabError } from './errors.js';
+import { Interrupted, LabError, MemberNotBack } from './errors.js';
 import type { Fault } from './fault.js';
 import { faults as registry } from './faults/registry.js';
 import type { FaultRecord } from './history/records.js';
 import { interruptible } from './interruptible.js';
 import type { LiveCounts, LiveCountsNow } from './live-counts.js';
 import type { FaultEdge } from './progress.js';
+import { randomStream } from './random.js';
 import type { RunClock } from './run-clock.js';
 import type { FaultSpec } from './scenario/scenario.js';
-import { membersIn } from './targets.js';
+import { kindOf, membersIn } from './targets.js';
 
 export interface StrikeStage {
   readonly cluster: Cluster;
   readonly clock: RunClock;
   readonly counts: LiveCounts;
+  /** The seed of the plan: what a fault leaves to chance follows it. */
+  readonly seed: number;
   /** Aborted: what is being broken is left to itself, so that it can be healed. */
   readonly signal: AbortSignal;
   onEdge(id: string, what: FaultEdge): void;
@@ -26,15 +29,17 @@ export class Strike {
   readonly #fault: Fault;
   readonly #record: Draft;
   readonly #stage: StrikeStage;
+  #countAtConfirmation: number | undefined;
 
   /** Requested now. Throws `LabError` when there is no such fault. */
   constructor({ id, do: action, target, options }: FaultSpec, stage: StrikeStage) {
-    const fault = registry[action]?.make(target, options);
-    if (fault === undefined) throw new LabError(`no fault "${action}"; there are ${Object.keys(registry).join(', ')}`);
-    this.#fault = fault;
+    const entry = registry[action];
+    if (entry === undefined) throw new LabError(`no fault "${action}"; there are ${Object.keys(registry).join(', ')}`);
+    this.#fault = entry.make(target, options, randomStream(stage.seed, `fault/${id}`));
     this.#stage = stage;
     const requestedMs = stage.clock.now();
-    this.#record = { type: 'fault', id, fault: action, target, requestedMs, confirmedMs: null, healedMs: null };
+    const moments = { requestedMs, confirmedMs: null, healRequestedMs: null, healedMs: null };
+    this.#record = { type: 'fault', id, fault: action, target, ...moments, expects: entry.effect(target, options) };
   }
 
   get record(): FaultRecord {
@@ -43,46 +48,84 @@ export class Strike {
 
   /** The counts of the moment in which it was confirmed broken, undefined when it was not. Never rejects. */
   async breaks(): Promise<LiveCountsNow | undefined> {
-    const { cluster, clock, counts, signal, onEdge } = this.#stage;
+    const { signal, onEdge } = this.#stage;
     const record = this.#record;
     let confirmedAt: LiveCountsNow | undefined;
     try {
-      const dead = deadIn(cluster, record.target);
-      await interruptible(this.#fault.inject(cluster), signal);
-      onEdge(record.id, 'injected');
-      const seen = await interruptible(this.#fault.confirm(cluster), signal);
-      if (seen !== false) {
-        record.confirmedMs = clock.now();
-        confirmedAt = counts.now();
-      }
-      if (typeof seen === 'string') record.evidence = seen;
-      if (seen === false)
-        record.problem = `${record.fault} of ${record.target} was not confirmed: ${dead ?? 'the system does not look broken that way'}`;
+      confirmedAt = await this.#breakAndConfirm();
     } catch (error) {
       if (error instanceof Interrupted) return undefined;
       record.problem = `${record.fault} of ${record.target} could not be done: ${messageOf(error)}`;
     }
     onEdge(record.id, confirmedAt === undefined ? 'not-confirmed' : 'confirmed');
+    if (confirmedAt !== undefined && !signal.aborted) this.#countAtConfirmation = await this.#measure();
     return confirmedAt;
   }
 
-  /** Rejects with `LabError` when a process did not boot again. */
-  async heal(): Promise<void> {
-    const { cluster, clock, onEdge } = this.#stage;
+  /**
+   * Heals it, and goes on when that fails: the record says why. A member that does not come back is a finding, unless one
+   * of `others`, which are in force then, may hold it down.
+   */
+  async heal(others: () => readonly FaultRecord[]): Promise<void> {
+    const { cluster, clock, signal, onEdge } = this.#stage;
     const record = this.#record;
+    const before = this.#countAtConfirmation;
+    const after = before === undefined || signal.aborted ? undefined : await this.#measure();
+    if (before !== undefined && after !== undefined) record.measured = Math.max(0, after - before);
+    record.healRequestedMs = clock.now();
     try {
       await this.#fault.heal(cluster);
       record.healedMs = clock.now();
       onEdge(record.id, 'healed');
     } catch (error) {
       onEdge(record.id, 'not-healed');
-      if (error instanceof LabError) throw error;
-      record.problem = [record.problem, `not healed: ${messageOf(error)}`].filter(Boolean).join('; ');
+      this.#noteNotHealed(error, others());
     }
+  }
+
+  async #breakAndConfirm(): Promise<LiveCountsNow | undefined> {
+    const { cluster, clock, counts, signal, onEdge } = this.#stage;
+    const [fault, record] = [this.#fault, this.#record];
+    const dead = deadIn(cluster, record.target);
+    const before = fault.confirmedBefore?.(cluster);
+    if (before !== undefined) record.wasConfirmedBefore = await interruptible(before, signal);
+    await interruptible(fault.inject(cluster), signal);
+    onEdge(record.id, 'injected');
+    const seen = await interruptible(fault.confirm(cluster), signal);
+    if (seen === false) {
+      record.problem = `${record.fault} of ${record.target} was not confirmed: ${dead ?? 'the system does not look broken that way'}`;
+      return undefined;
+    }
+    record.confirmedMs = clock.now();
+    record.evidence = seen;
+    return counts.now();
+  }
+
+  /** A server that is busy or gone says nothing, and nothing is recorded then. */
+  async #measure(): Promise<number | undefined> {
+    return this.#fault.measure?.(this.#stage.cluster).catch(() => undefined);
+  }
+
+  #noteNotHealed(error: unknown, others: readonly FaultRecord[]): void {
+    const record = this.#record;
+    const holder = error instanceof MemberNotBack ? others.find(other => canHold(other, error.member)) : undefined;
+    if (error instanceof MemberNotBack && holder === undefined) {
+      record.notBack = [{ member: error.member, why: error.why }];
+      return;
+    }
+    const meanwhile = holder === undefined ? '' : ` (while ${holder.fault} of ${holder.target} was in force)`;
+    record.problem = [record.problem, `not healed: ${messageOf(error)}${meanwhile}`].filter(Boolean).join('; ');
   }
 }
 
-/** Who was not there to be struck, in words. */
+/** Whether a fault in force can be why this member does not come back: it strikes the member itself, one of its links, or
+ * a store or another system that it may need in order to boot. */
+function canHold({ target }: FaultRecord, member: string): boolean {
+  const struck = membersIn(target);
+  return struck.includes(member) || struck.some(name => kindOf(name) === 'store' || kindOf(name) === 'system');
+}
+
+/** Which members were not running, in words: a dead one cannot be struck. */
 function deadIn({ members }: Cluster, target: string): string | undefined {
   const dead = membersIn(target).filter(name => members.some(one => one.name === name && one.pid === undefined));
   return dead.length === 0 ? undefined : `${dead.join(' and ')} was not running when it struck`;

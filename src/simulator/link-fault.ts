@@ -4,14 +4,15 @@ import { eventually, waitReadmitted } from './cluster/probe.js';
 import { LabError } from './errors.js';
 import type { Fault } from './fault.js';
 import { wholeNumber } from './scenario/values.js';
+import { endsOf, kindOf } from './targets.js';
 
-/** Who is alive answers on loopback within a few milliseconds. */
+/** A live process answers on loopback within a few milliseconds. */
 const answerWithinMs = 1_000;
 const healWithinMs = 15_000;
-/** Until somebody asks for an answer that is long enough to be broken off. */
+/** Until a user asks for an answer that is long enough to be broken off. */
 const breakWithinMs = 3_000;
 
-/** A link, and who is to be asked through it. */
+/** A link, and the member that is asked through it. */
 export interface LinkEnd {
   readonly link: Link;
   readonly member: Member;
@@ -20,11 +21,13 @@ export interface LinkEnd {
 export interface LinkFault {
   toxic(): Toxic;
   /** Looks at the link alone: that its end is well has been seen right before. Otherwise as `Fault.confirm`. */
-  confirm(end: LinkEnd, cluster: Cluster): Promise<boolean | string>;
+  confirm(end: LinkEnd, cluster: Cluster): Promise<string | false>;
+  /** A counter of the link that grows while the fault does something to it; absent where users show the effect. */
+  measure?: ((link: Link) => number) | undefined;
 }
 
 /** A fault of a link: something is wrong with what it carries, nothing with its ends. */
-export function linkFault(target: string, { toxic, confirm }: LinkFault): Fault {
+export function linkFault(target: string, { toxic, confirm, measure }: LinkFault): Fault {
   let relieve: (() => Promise<void>) | undefined;
   return {
     async inject(cluster) {
@@ -34,6 +37,7 @@ export function linkFault(target: string, { toxic, confirm }: LinkFault): Fault 
       const end = endIn(cluster, target);
       return (await end.member.answers(answerWithinMs)) && confirm(end, cluster);
     },
+    measure: async cluster => measure?.(cluster.link(target)),
     async heal(cluster) {
       await relieve?.();
       relieve = undefined;
@@ -47,6 +51,26 @@ export async function askThrough({ link, member }: LinkEnd, withinMs: number) {
   const askedMs = performance.now();
   const answered = await member.answers(withinMs, link.port);
   return { answered, tookMs: Math.round(performance.now() - askedMs) };
+}
+
+/** No user is answered through a link between two members of a store: there the link itself is asked. */
+export function onReplication(target: string, measure: (link: Link) => number): LinkFault['measure'] {
+  return endsOf(target)?.every(end => kindOf(end) === 'store') ? measure : undefined;
+}
+
+/** What the link has delayed of all that the primary said: the acknowledgements of an idle replica do not count. */
+export function heldForward({ traffic }: Link): number {
+  return traffic.forward.heldBytes;
+}
+
+/** What the link has delayed so far, both ways. */
+export function heldBytes({ traffic }: Link): number {
+  return traffic.forward.heldBytes + traffic.back.heldBytes;
+}
+
+/** Answers that the link has broken off so far. */
+export function brokenAnswers({ traffic }: Link): number {
+  return traffic.brokenAnswers;
 }
 
 /** The option of faults that break answers off. */

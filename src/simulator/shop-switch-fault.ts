@@ -1,6 +1,6 @@
 import { ask } from './cluster/ask.js';
 import type { Cluster, Member } from './cluster/cluster.js';
-import { eventually, waitReadmitted } from './cluster/probe.js';
+import { eventually, startAgain, waitReadmitted } from './cluster/probe.js';
 import type { Fault } from './fault.js';
 import type { TargetSystem } from './targets.js';
 
@@ -16,7 +16,7 @@ interface SwitchFault {
   readonly on: ShopSwitches;
   readonly off: ShopSwitches;
   /** Asks the backend until it is seen to suffer, at most for so long; false when it was not. */
-  confirm(member: Member): Promise<boolean | string>;
+  confirm(member: Member): Promise<string | false>;
 }
 
 const answerWithinMs = 15_000;
@@ -34,7 +34,7 @@ export function shopSwitchFault(target: string, { on, off, confirm }: SwitchFaul
     async heal(cluster: Cluster) {
       const member = cluster.member(target);
       if (!asked) return;
-      if (member.pid === undefined) await member.start();
+      if (member.pid === undefined) await startAgain(member);
       else await turn(member, off);
       asked = false;
       await waitReadmitted(cluster, member, healWithinMs);
@@ -56,7 +56,7 @@ export async function askUntil(
   path: string,
   withinMs: number,
   look: (answer: { readonly status: number; readonly json: unknown; readonly tookMs: number }) => string | undefined,
-): Promise<boolean | string> {
+): Promise<string | false> {
   let seen: string | undefined;
   await eventually(async () => {
     const began = performance.now();

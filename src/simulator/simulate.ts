@@ -136,7 +136,7 @@ async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): 
   const startMs = warmupMs + baselineMs;
   await phase('faults', faultsMs, async () => {
     const [endMs, { counts, fault: onEdge }] = [startMs + faultsMs, journal];
-    faults = await runFaults(plan.faults, { cluster, clock, counts, startMs, endMs, signal, onEdge });
+    faults = await runFaults(plan.faults, { cluster, clock, counts, seed: plan.seed, startMs, endMs, signal, onEdge });
     // Longer than planned when the faults are: what the recovery phase measures begins with everything healed.
     await clock.until(endMs);
   });

@@ -95,7 +95,7 @@ describe('cluster: a PostgreSQL', () => {
         const [kill, address, before] = [fault('kill'), addressOf(cluster), family(cluster)];
         await sql(address, 'CREATE TABLE kept AS SELECT 7 AS n');
         await kill.inject(cluster);
-        expect(await kill.confirm(cluster)).to.equal(true);
+        expect(await kill.confirm(cluster)).to.match(/^ended by SIGKILL; port \d+ refuses connections$/);
         expect(await portRefuses(cluster.member('postgres').port)).to.equal(true);
         await kill.heal(cluster);
         expect(await allGone(before)).to.equal(true);
@@ -125,7 +125,7 @@ describe('cluster: a PostgreSQL', () => {
         await withClient(addressOf(cluster), async client => {
           try {
             await hang.inject(cluster);
-            expect(await hang.confirm(cluster)).to.equal(true);
+            expect(await hang.confirm(cluster)).to.match(/^stopped by SIGSTOP/);
             // Who came to look a moment ago may be gone, rather than stopped.
             const atRest = async (pid: number) => (await isStopped(pid)) || (await isGone(pid));
             const stopped = family(cluster);

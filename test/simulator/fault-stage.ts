@@ -18,7 +18,16 @@ export function stage(cluster: Cluster, edges: string[], onEdge: (edge: string) 
     onEdge(`${id} ${what}`);
   };
   const { signal } = interruption;
-  const made: FaultStage = { cluster, clock, counts: new LiveCounts(), startMs: 0, endMs: 500, signal, onEdge: note };
+  const made: FaultStage = {
+    cluster,
+    clock,
+    counts: new LiveCounts(),
+    seed: 1,
+    startMs: 0,
+    endMs: 500,
+    signal,
+    onEdge: note,
+  };
   const interrupt = (): void => {
     interruption.abort();
     clock.close();

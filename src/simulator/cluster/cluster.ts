@@ -81,6 +81,8 @@ export interface Member {
   answers(withinMs: number, at?: number): Promise<boolean>;
   /** What it has counted since it booted, by its own names; undefined when it counts nothing or does not answer. */
   counts(): Promise<Counts | undefined>;
+  /** How it ended, or that it still runs, with its last lines of output, each after a `|`. */
+  describe(): string;
   mark(state: MemberState): void;
 }
 

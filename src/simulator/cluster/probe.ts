@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { BootFailed, MemberNotBack } from '../errors.js';
 import type { Cluster, Member, ProxyBackend } from './cluster.js';
+import { type Exit, exitInWords } from './exit.js';
 
 /** How often a condition is looked at again. */
 const pollMs = 25;
@@ -54,8 +56,8 @@ async function processState(pid: number): Promise<string> {
 }
 
 /**
- * Waits until the member answers and, for a backend, until the proxy sends users to it again, or is in one of these
- * states. Rejects when it does not.
+ * Waits until the member answers. Of a backend, waits also until the proxy has it in one of these states, by default
+ * until the proxy sends users to it again. Rejects with `MemberNotBack` when that does not happen in time.
  */
 export async function waitReadmitted(
   cluster: Cluster,
@@ -65,17 +67,37 @@ export async function waitReadmitted(
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
   if (!(await eventually(() => member.answers(500), withinMs)))
-    throw new Error(`${member.name} did not answer within ${withinMs} ms of its healing`);
+    throw notBack(member, `did not answer within ${withinMs} ms of its healing`);
   if (member.role !== 'backend') return;
   const left = Math.max(0, deadline - performance.now());
   if (!(await eventually(() => proxyStateIs(cluster, member.name, ...states), left)))
-    throw new Error(`the proxy did not report ${member.name} ready within ${withinMs} ms of its healing`);
+    throw notBack(member, `was not reported ready by the proxy within ${withinMs} ms of its healing`);
 }
 
-/** Starts it unless it runs, and waits until the system has it back; rejects when it has not within 15 s. */
+/** Starts it unless it runs. Waits until the system has it back; rejects with `MemberNotBack` when it has not in 15 s. */
 export async function bringBack(cluster: Cluster, member: Member): Promise<void> {
-  if (member.pid === undefined) await member.start();
+  await startAgain(member);
   await waitReadmitted(cluster, member, backWithinMs);
+}
+
+/** Starts it unless it runs; rejects with `MemberNotBack` when it does not boot. */
+export async function startAgain(member: Member): Promise<void> {
+  if (member.pid !== undefined) return;
+  try {
+    await member.start();
+  } catch (error) {
+    throw error instanceof BootFailed ? new MemberNotBack(error.member, error.how) : error;
+  }
+}
+
+/** `why` ends without a full stop: what the member says of itself follows. */
+export function notBack(member: Member, why: string): MemberNotBack {
+  return new MemberNotBack(member.name, `${why}; it ${member.describe()}`);
+}
+
+/** How the member ended, and that nothing listens in its place; false when something does. */
+export async function goneInWords({ port }: Member, exit: Exit): Promise<string | false> {
+  return (await portRefuses(port)) && `${exitInWords(exit)}; port ${port} refuses connections`;
 }
 
 export async function proxyStateIs(

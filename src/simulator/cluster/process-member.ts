@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LabError } from '../errors.js';
+import { BootFailed, LabError } from '../errors.js';
 import type { Counts, Member, MemberState } from './cluster.js';
+import { type Exit, exitInWords } from './exit.js';
 import type { Janitor, Watched } from './janitor.js';
 import { LastLines, onLine, waitNoMore } from './last-lines.js';
 import { eventually, isGone } from './probe.js';
@@ -48,11 +49,6 @@ export interface ProcessSpec {
 export interface SystemUser {
   readonly uid: number;
   readonly gid: number;
-}
-
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: string | null;
 }
 
 /** One boot of the process. */
@@ -146,6 +142,13 @@ export class ProcessMember implements Member {
     return this.#spec.counts?.().catch(() => undefined);
   }
 
+  describe(): string {
+    if (this.#boot === undefined) return 'was not started';
+    const { exit, lastLines } = this.#boot;
+    const state = exit === undefined ? 'still runs' : exitInWords(exit);
+    return `${state}\n${lastLines.text('| ')}`.trimEnd();
+  }
+
   mark(state: MemberState): void {
     if (state === this.#state) return;
     this.#state = state;
@@ -164,8 +167,7 @@ export class ProcessMember implements Member {
 
   /** Rejects with `LabError` when it has ended. Another server on its port may answer in its place. */
   async mustRun(): Promise<void> {
-    if (this.#boot?.exit !== undefined)
-      throw new LabError(await this.#whyNotReady(this.#boot, 'the lab was up; it was'));
+    if (this.#boot?.exit !== undefined) throw await this.#bootFailed(this.#boot, 'the lab was up; it was');
   }
 
   /** Ends it for good: asks, then forces. Idempotent; resolves when the process is gone. */
@@ -227,18 +229,19 @@ export class ProcessMember implements Member {
     }
     // Two faults in each other's way are no failure of the lab: who struck it heals it too.
     if (boot.struck) throw new Error(`${this.name} was killed by another fault while it was being started`);
-    throw new LabError(await this.#whyNotReady(boot));
+    throw await this.#bootFailed(boot);
   }
 
-  async #whyNotReady(boot: Boot, beforeWhat = 'it answered'): Promise<string> {
+  async #bootFailed(boot: Boot, beforeWhat = 'it answered'): Promise<BootFailed> {
     // The last words may still be in the pipe; a grandchild could hold it open for ever.
     if (boot.exit !== undefined) await Promise.race([boot.closed, sleep(500)]);
     const what =
       boot.exit === undefined
         ? `did not answer on port ${this.port} within ${this.#readyWithinMs / 1000} s of its start`
-        : `ended with ${inWords(boot.exit)} before ${beforeWhat} on port ${this.port}`;
+        : `${exitInWords(boot.exit)} before ${beforeWhat} on port ${this.port}`;
     const command = [this.#spec.command, ...this.#spec.args].join(' ');
-    return `${this.name} ${what}.\n  started as: ${command}\n${boot.lastLines.text('  | ')}  try: ${this.#spec.remedy}`;
+    const message = `${this.name} ${what}.\n  started as: ${command}\n${boot.lastLines.text('  | ')}  try: ${this.#spec.remedy}`;
+    return new BootFailed(message, this.name, `${what}\n${boot.lastLines.text('| ')}`.trimEnd());
   }
 }
 
@@ -262,10 +265,6 @@ function exitOf(child: ChildProcess): Promise<Exit> {
       if (child.pid === undefined) resolve({ code: null, signal: error.message });
     });
   });
-}
-
-export function inWords({ code, signal }: Exit): string {
-  return code === null ? String(signal) : `code ${code}`;
 }
 
 /** One that has ended at once, or has gone to another user, stays as it is. */

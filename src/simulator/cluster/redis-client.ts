@@ -29,6 +29,28 @@ export function infoField(info: string, name: string): string | undefined {
   return new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
 }
 
+/** Commands of connections, of replication and of the lab itself: they say nothing about whether anyone wants data. */
+const upkeep = new Set(
+  (
+    'acl auth client cluster command config discard exec failover function hello info latency lastsave memory monitor ' +
+    'multi ping psubscribe psync publish quit readonly replconf replicaof reset role save script select sentinel ' +
+    'slaveof slowlog subscribe sync time unsubscribe unwatch wait waitaof watch xread'
+  ).split(' '),
+);
+
+/** How many commands that read or write data it has carried out since it was started. */
+export async function countDataCommands(port: number): Promise<number> {
+  return dataCommandsIn(await withRedis(port, redis => redis.info('commandstats')));
+}
+
+/** The same, from what `INFO commandstats` answered. */
+export function dataCommandsIn(info: string): number {
+  let count = 0;
+  for (const [, name = '', calls] of info.matchAll(/^cmdstat_([^:|]+)[^:]*:calls=(\d+)/gm))
+    if (!upkeep.has(name)) count += Number(calls);
+  return count;
+}
+
 /** `master` or `slave`, as it says itself. */
 export async function roleOf(port: number): Promise<string> {
   const [role] = await withRedis(port, redis => redis.role());

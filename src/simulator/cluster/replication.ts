@@ -1,5 +1,5 @@
 import type { Cluster } from './cluster.js';
-import { infoField, withRedis } from './redis-client.js';
+import { countDataCommands, infoField, withRedis } from './redis-client.js';
 
 const waitMs = 100;
 
@@ -13,6 +13,15 @@ export function following(primaryPort: number): string {
 /** Of a member that is fed, who feeds it as the lab was started; undefined for any other. */
 export function feederOf(member: string): string | undefined {
   return /^redis\.replica-\d+$/.test(member) ? 'redis.primary' : undefined;
+}
+
+/**
+ * Reads how many data commands the feeder of a replica has carried out: what the replica misses while it is away.
+ * Undefined for any other member, which cannot be asked while it is away itself.
+ */
+export async function countAtFeeder(cluster: Cluster, target: string): Promise<number | undefined> {
+  const feeder = feederOf(target);
+  return feeder === undefined ? undefined : countDataCommands(cluster.member(feeder).port);
 }
 
 /**

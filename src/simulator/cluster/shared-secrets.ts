@@ -30,6 +30,12 @@ export async function allHave(cluster: Cluster, ring: KeyRing): Promise<boolean>
   return said.length > 0 && said.every(keys => keys === wanted);
 }
 
+/** The same in words: the ids of the keys. False when a backend goes by another ring. */
+export async function allHaveInWords(cluster: Cluster, ring: KeyRing): Promise<string | false> {
+  const ids = ring.map(({ id }) => id).join(', ');
+  return (await allHave(cluster, ring)) && `every backend goes by the ${ring.length === 1 ? 'key' : 'keys'} ${ids}`;
+}
+
 function fileOf(secretsFile: string | undefined): string {
   if (secretsFile !== undefined) return secretsFile;
   throw new Error('the scenario gives the backends secrets of its own: take them out of system.backends.env');

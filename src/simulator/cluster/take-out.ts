@@ -1,6 +1,6 @@
 import type { Cluster } from './cluster.js';
-import { eventually } from './probe.js';
-import { inWords } from './process-member.js';
+import { cleanEndInWords, exitInWords, isCleanEnd } from './exit.js';
+import { eventually, goneInWords } from './probe.js';
 
 /** Beyond any drain window that a scenario of a few seconds would set. */
 const drainWithinMs = 30_000;
@@ -25,12 +25,20 @@ export async function takeOut(cluster: Cluster, backend: string): Promise<TakenO
   return { drained, asked: member.signal('SIGTERM') };
 }
 
-/** Whether it was taken out as it should be, and then ended by itself; rejects when it was asked to and did otherwise. */
-export async function hasLeft(cluster: Cluster, backend: string, { drained, asked }: TakenOut): Promise<boolean> {
+/** Says that it was drained and how it ended at SIGTERM; false when it was not asked to. Rejects when it did otherwise. */
+export async function hasLeft(
+  cluster: Cluster,
+  backend: string,
+  { drained, asked }: TakenOut,
+): Promise<string | false> {
   if (!asked) return false;
   if (!drained) throw new Error(`the proxy still had users of ${backend} after ${drainWithinMs / 1000} s of draining`);
-  const exit = await cluster.member(backend).waitExit(exitWithinMs);
-  if (exit?.code === 0) return true;
-  const did = exit === undefined ? `did not end within ${exitWithinMs / 1000} s` : `ended with ${inWords(exit)}`;
-  throw new Error(`${backend} ${did}, expected it to end by itself at SIGTERM, with code 0`);
+  const member = cluster.member(backend);
+  const exit = await member.waitExit(exitWithinMs);
+  if (exit !== undefined && isCleanEnd(exit)) {
+    const gone = await goneInWords(member, exit);
+    return gone && `drained, then ${gone}`;
+  }
+  const did = exit === undefined ? `did not end within ${exitWithinMs / 1000} s` : exitInWords(exit);
+  throw new Error(`${backend} ${did}, expected it to end at SIGTERM ${cleanEndInWords}`);
 }

@@ -2,11 +2,13 @@ import { defineFault } from '../fault.js';
 import { duration } from '../scenario/values.js';
 import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
-/** As a long computation or a garbage collection in a server of one thread: nobody is answered meanwhile. */
+/** As a long computation or a garbage collection in a server of one thread: nothing is answered meanwhile. */
 export const block = defineFault({
   summary: 'the event loop of a backend stands still, again and again: all its users wait',
   targets: ['backend'],
   bySwitch: true,
+  effect: (target, { stall }) => ({ kind: 'slow', member: target, atLeastMs: stall / 2 }),
+  effectInWords: 'an answer of the backend took at least half of the stall',
   options: {
     stall: duration(1, '10s').describe('So long it stands still each time.'),
     every: duration(1, '30s').describe('So often, and longer than that.'),

@@ -11,6 +11,8 @@ export const clockSkew = defineFault({
   summary: 'the clock of one backend goes before or after that of the others',
   targets: ['backend'],
   bySwitch: true,
+  effect: target => ({ kind: 'answered', member: target }),
+  effectInWords: 'the backend with the wrong clock answered users between confirmation and healing',
   options: {
     by: signedDuration.describe('So much before the others, or with a minus after them.'),
   },

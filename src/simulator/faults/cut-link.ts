@@ -1,7 +1,8 @@
 import { cut, type Way } from '../cluster/links/toxics.js';
 import { feederOf, unreplicated } from '../cluster/replication.js';
 import { defineFault } from '../fault.js';
-import { askThrough, linkFault } from '../link-fault.js';
+import { linkGone } from '../fault-effects.js';
+import { askThrough, linkFault, onReplication } from '../link-fault.js';
 import { oneOf } from '../scenario/values.js';
 import { endsOf } from '../targets.js';
 
@@ -18,6 +19,9 @@ export const cutLink = defineFault({
       .default('both')
       .describe('forward: what the first end says is swallowed; back: what the other answers.'),
   },
+  effect: target => linkGone(target),
+  effectInWords:
+    'no user was answered through it between confirmation and healing; a store was asked in vain, or its replication lost bytes',
   make: (target, { direction }) =>
     linkFault(target, {
       toxic: () => cut(direction),
@@ -32,6 +36,10 @@ export const cutLink = defineFault({
         const waited = await unreplicated(cluster, replica);
         return waited && `${seen}, ${waited}`;
       },
+      // A replica says something every second: where the primary is cut off too, only its words count.
+      measure: onReplication(target, ({ traffic }) =>
+        swallowedBytes(traffic, direction === 'both' ? 'forward' : direction),
+      ),
     }),
 });
 

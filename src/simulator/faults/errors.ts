@@ -10,6 +10,8 @@ export const errors = defineFault({
   summary: 'a backend answers 500 to so many of a hundred requests, to half of those after all was done',
   targets: ['backend'],
   bySwitch: true,
+  effect: target => ({ kind: 'broken', member: target }),
+  effectInWords: 'an answer of the backend to a user was an error, or a retry repaired it',
   options: {
     percent: wholeNumber(1, 100).describe('So many of a hundred requests that look at a session.'),
   },

@@ -3,6 +3,9 @@ import type { ShellEnd } from '../cluster/shell.js';
 import { defineFault } from '../fault.js';
 import { commandLimit, commandText, systemTarget } from '../scenario/own-app.js';
 
+/** A command that waits by itself until something is broken must not hold up the fault: then it is not broken yet. */
+const lookBeforeWithinMs = 2_000;
+
 /**
  * Whatever a command can break: `kubectl delete pod`, `docker kill`, a cloud's own tool. So a system that does not run
  * here is tested too. Each command is run by `sh -c` in the current directory and has `within` to end; code 0 is yes.
@@ -19,10 +22,17 @@ export const exec = defineFault({
     within: commandLimit.describe('How long each of them may take.'),
     target: systemTarget,
   },
+  effect: () => ({ kind: 'confirm-changed' }),
+  effectInWords: '"confirm" failed before "inject" and succeeded after it',
   make: (_target, { inject, confirm, heal, within: withinMs }) => {
     const interrupted = new AbortController();
+    let looking: Promise<ShellEnd> | undefined;
     let running: Promise<ShellEnd> | undefined;
     return {
+      async confirmedBefore(cluster) {
+        looking = cluster.shell(confirm, Math.min(withinMs, lookBeforeWithinMs), interrupted.signal);
+        return (await looking).ok;
+      },
       async inject(cluster) {
         running = cluster.shell(inject, withinMs, interrupted.signal);
         mustBeOk('inject', inject, await running);
@@ -41,12 +51,14 @@ export const exec = defineFault({
         const seen = await eventually(isSeen, withinMs);
         if (interrupted.signal.aborted) return false;
         if (last !== undefined && !seen) mustBeOk('confirm', confirm, last);
-        return seen ? last?.said.trim() || true : false;
+        return seen && (last?.said.trim() || `"${confirm}" ended with code 0`);
       },
       async heal(cluster) {
-        if (running === undefined) return;
-        // Ctrl-C may have come in the middle of one: what is half done is not to go on while it is mended.
+        if (looking === undefined && running === undefined) return;
+        // Ctrl-C may have come in the middle of one: what is half done must not go on while it is mended.
         interrupted.abort();
+        await looking;
+        if (running === undefined) return;
         await running;
         running = undefined;
         if (heal !== undefined)

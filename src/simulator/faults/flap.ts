@@ -1,21 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Member } from '../cluster/cluster.js';
-import { bringBack, portRefuses } from '../cluster/probe.js';
+import { bringBack, goneInWords } from '../cluster/probe.js';
 import { defineFault } from '../fault.js';
-import { type Random, randomStream } from '../random.js';
+import type { Random } from '../random.js';
 import { duration } from '../scenario/values.js';
 
 const exitWithinMs = 2_000;
 
-/** As a process that its supervisor starts again and again: SIGKILL, a while down, a boot, a while up, SIGKILL. */
+/** A process that its supervisor starts again and again: SIGKILL, a while down, a boot, a while up, SIGKILL. */
 export const flap = defineFault({
-  summary: 'SIGKILL and a new start in turn, on a schedule that is the same in every run',
+  summary: 'SIGKILL and a new start in turn, on a schedule that follows the seed',
   targets: ['backend'],
   options: {
-    up: duration().describe('So long it runs between two kills, half as much more or less by chance.'),
-    down: duration().describe('So long it stays dead each time, half as much more or less by chance.'),
+    up: duration().describe('How long it runs between two kills, half as much more or less by chance.'),
+    down: duration().describe('How long it stays dead each time, half as much more or less by chance.'),
   },
-  make(target, { up, down }) {
+  effect: target => ({ kind: 'silent', member: target, whileDown: true }),
+  effectInWords: 'the member had answered users before, and answered none while it was down',
+  make(target, { up, down }, random) {
     let stopping = new AbortController();
     let flapping: Promise<void> | undefined;
     let struck = false;
@@ -24,7 +26,7 @@ export const flap = defineFault({
         const member = cluster.member(target);
         struck = member.signal('SIGKILL');
         stopping = new AbortController();
-        const pause = pauses(randomStream(1, `${target}/flap`), stopping.signal);
+        const pause = pauses(random, stopping.signal);
         flapping = goOn(member, { up: () => pause(up), down: () => pause(down) });
         // Looked at when it is healed.
         flapping.catch(() => undefined);
@@ -32,7 +34,7 @@ export const flap = defineFault({
       async confirm(cluster) {
         const member = cluster.member(target);
         const exit = struck ? await member.waitExit(exitWithinMs) : undefined;
-        return exit?.signal === 'SIGKILL' && (await portRefuses(member.port));
+        return exit?.signal === 'SIGKILL' && goneInWords(member, exit);
       },
       async heal(cluster: Cluster) {
         stopping.abort();

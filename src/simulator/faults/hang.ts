@@ -1,6 +1,7 @@
-import { eventually, isStopped, waitReadmitted } from '../cluster/probe.js';
-import { feederOf, unreplicated } from '../cluster/replication.js';
+import { eventually, isStopped, startAgain, waitReadmitted } from '../cluster/probe.js';
+import { countAtFeeder, feederOf, unreplicated } from '../cluster/replication.js';
 import type { FaultEntry } from '../fault.js';
+import { memberGone, memberGoneInWords } from '../fault-effects.js';
 
 const stopWithinMs = 1_000;
 /** A live process on loopback answers within a few milliseconds. */
@@ -12,6 +13,8 @@ export const hang: FaultEntry = {
   summary: 'SIGSTOP, later SIGCONT: accepts connections and answers nothing',
   targets: ['backend', 'store', 'proxy'],
   options: {},
+  effect: memberGone,
+  effectInWords: memberGoneInWords,
   make: target => {
     /** One that another fault has stopped is left to it: to be let go twice would cut that one short. */
     let foreign = false;
@@ -28,12 +31,16 @@ export const hang: FaultEntry = {
         if (pid === undefined || !(await eventually(() => isStopped(pid), stopWithinMs))) return false;
         member.mark('stopped');
         if (await member.answers(silentForMs)) return false;
-        return feederOf(target) === undefined ? true : unreplicated(cluster, target);
+        const seen = `stopped by SIGSTOP; no answer within ${silentForMs} ms`;
+        if (feederOf(target) === undefined) return seen;
+        const waited = await unreplicated(cluster, target);
+        return waited && `${seen}; ${waited}`;
       },
+      measure: cluster => countAtFeeder(cluster, target),
       async heal(cluster) {
         if (foreign) return;
         const member = cluster.member(target);
-        if (!member.signal('SIGCONT')) await member.start();
+        if (!member.signal('SIGCONT')) await startAgain(member);
         await waitReadmitted(cluster, member, healWithinMs);
         member.mark('up');
       },

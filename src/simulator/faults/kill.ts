@@ -1,5 +1,7 @@
-import { bringBack, portRefuses } from '../cluster/probe.js';
+import { bringBack, goneInWords } from '../cluster/probe.js';
+import { countAtFeeder } from '../cluster/replication.js';
 import type { FaultEntry } from '../fault.js';
+import { memberGone, memberGoneInWords } from '../fault-effects.js';
 
 const exitWithinMs = 2_000;
 
@@ -8,6 +10,8 @@ export const kill: FaultEntry = {
   summary: 'SIGKILL; healed by a new start on the same port',
   targets: ['backend', 'store', 'proxy'],
   options: {},
+  effect: memberGone,
+  effectInWords: memberGoneInWords,
   make: target => {
     /** A process that was dead before proves nothing: only what was alive here can have been killed here. */
     let struck = false;
@@ -18,8 +22,9 @@ export const kill: FaultEntry = {
       async confirm(cluster) {
         const member = cluster.member(target);
         const exit = struck ? await member.waitExit(exitWithinMs) : undefined;
-        return exit?.signal === 'SIGKILL' && (await portRefuses(member.port));
+        return exit?.signal === 'SIGKILL' && goneInWords(member, exit);
       },
+      measure: cluster => countAtFeeder(cluster, target),
       async heal(cluster) {
         const member = cluster.member(target);
         if (struck) await member.waitExit(exitWithinMs);

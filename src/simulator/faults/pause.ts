@@ -1,16 +1,17 @@
-import { eventually, portRefuses } from '../cluster/probe.js';
+import { portRefuses, waitReadmitted } from '../cluster/probe.js';
 import { withRedis } from '../cluster/redis-client.js';
 import { serverOf } from '../cluster/stores/registry.js';
 import { defineFault } from '../fault.js';
+import { asked, askedInWords } from '../fault-effects.js';
 import { duration } from '../scenario/values.js';
 
 /** A live server on loopback answers within a few milliseconds. */
 const silentForMs = 250;
 const slackMs = 5_000;
 
-/** The server's own way of standing still: connections and memory stay, nobody is answered. */
+/** The server's own way of standing still: connections and memory stay, and nothing is answered. */
 export const pause = defineFault({
-  summary: 'CLIENT PAUSE: Redis answers nobody for a while, and then everybody',
+  summary: 'CLIENT PAUSE: Redis answers nothing for a while, and then everything',
   targets: ['store'],
   options: {
     length: duration(1, '30s')
@@ -19,6 +20,8 @@ export const pause = defineFault({
         'It ends by itself: a paused Redis takes not even the command that would end it. Healed is when it answers.',
       ),
   },
+  effect: asked,
+  effectInWords: askedInWords,
   lacking: target =>
     serverOf(target) === 'redis' && !target.includes('sentinel')
       ? undefined
@@ -34,10 +37,7 @@ export const pause = defineFault({
       return `no answer within ${silentForMs} ms on a port that takes connections`;
     },
     async heal(cluster) {
-      const member = cluster.member(target);
-      const withinMs = lengthMs + slackMs;
-      if (!(await eventually(() => member.answers(silentForMs), withinMs)))
-        throw new Error(`${target} did not answer within ${withinMs} ms of its healing`);
+      await waitReadmitted(cluster, cluster.member(target), lengthMs + slackMs);
     },
   }),
 });

@@ -5,6 +5,7 @@ import type { Member } from '../cluster/cluster.js';
 import { bringBack, portRefuses } from '../cluster/probe.js';
 import { serverOf } from '../cluster/stores/registry.js';
 import { defineFault } from '../fault.js';
+import { asked, askedInWords } from '../fault-effects.js';
 
 const exitWithinMs = 2_000;
 /** Redis looks at the clock ten times a second, and calls fsync with the first write after each full second. */
@@ -21,6 +22,8 @@ export const powerCut = defineFault({
   summary: 'SIGKILL of Redis, its AOF cut back to the last fsync; healed by a new start',
   targets: ['store'],
   options: {},
+  effect: asked,
+  effectInWords: askedInWords,
   lacking: (target, { redis }) =>
     serverOf(target) === 'redis' && !target.includes('sentinel') && redis.persistence === 'aof'
       ? undefined
@@ -46,7 +49,7 @@ export const powerCut = defineFault({
         if (!struck || cut === undefined || !(await portRefuses(member.port))) return false;
         const { file, fromBytes, toBytes } = cut;
         if (fromBytes === toBytes || (await stat(file)).size !== toBytes) return false;
-        return `of the ${fromBytes} bytes of its file the ${toBytes} are left that were there at the last full second`;
+        return `ended by SIGKILL; of the ${fromBytes} bytes of its file the ${toBytes} are left that were there at the last full second`;
       },
       async heal(cluster) {
         const member = cluster.member(target);

@@ -2,9 +2,10 @@ import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Cluster, Member } from '../cluster/cluster.js';
 import { eventually } from '../cluster/probe.js';
-import { answerWithinMs, follow, isFed, roleOf, withRedis } from '../cluster/redis-client.js';
+import { answerWithinMs, countDataCommands, follow, isFed, roleOf, withRedis } from '../cluster/redis-client.js';
 import { configFile, feederOf, following } from '../cluster/replication.js';
 import { defineFault } from '../fault.js';
+import { asked } from '../fault-effects.js';
 import { names } from '../scenario/values.js';
 
 const healWithinMs = 15_000;
@@ -23,6 +24,8 @@ export const promote = defineFault({
       .optional()
       .describe('Only these are led to the new primary, until it is healed: a split brain. All when absent.'),
   },
+  effect: asked,
+  effectInWords: 'the promoted server carried out commands on data between confirmation and healing',
   lacking(target, { redis, backends }, options) {
     if (feederOf(target) === undefined)
       return `found "${target}", expected a replica such as redis.replica-1 to promote`;
@@ -58,6 +61,8 @@ export const promote = defineFault({
         const names = links.map(({ link }) => link.name).join(', ');
         return `ROLE answered ${role}, a write through ${names} reached it`;
       },
+      // The commands of `confirm` came before, and those of the lab beside it do not count.
+      measure: cluster => countDataCommands(cluster.member(target).port),
       async heal(cluster) {
         if (!done) return;
         const { port } = cluster.member(target);

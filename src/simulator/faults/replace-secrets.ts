@@ -1,12 +1,15 @@
 import { generateKeyRing, type KeyRing } from '../../key-ring.js';
-import { allHave, shareRing } from '../cluster/shared-secrets.js';
+import { allHaveInWords, shareRing } from '../cluster/shared-secrets.js';
 import type { FaultEntry } from '../fault.js';
+import { keysInWords } from '../fault-effects.js';
 
 /** The ring thrown away: what an incident calls for, and what a deploy does that makes its secret anew at every boot. */
 export const replaceSecrets: FaultEntry = {
   summary: 'a new key alone in the ring, SIGHUP for each: what the old keys signed is refused',
   targets: ['secrets'],
   options: {},
+  effect: () => ({ kind: 'keys' }),
+  effectInWords: keysInWords,
   make: () => {
     let ring: KeyRing | undefined;
     return {
@@ -14,7 +17,7 @@ export const replaceSecrets: FaultEntry = {
         ring = generateKeyRing();
         await shareRing(cluster, ring);
       },
-      confirm: async cluster => ring !== undefined && allHave(cluster, ring),
+      confirm: async cluster => ring !== undefined && allHaveInWords(cluster, ring),
       // The old ring would let its sessions in again, and the sessions begun since would be the ones to go.
       heal: async () => undefined,
     };

@@ -1,12 +1,19 @@
 import { breakAnswers } from '../cluster/links/toxics.js';
 import { defineFault } from '../fault.js';
-import { answerBytes, answersBroken, linkFault } from '../link-fault.js';
+import { linkBroken, linkBrokenInWords } from '../fault-effects.js';
+import { answerBytes, answersBroken, brokenAnswers, linkFault } from '../link-fault.js';
 
 /** What has arrived may be half an answer; that it was asked for has arrived in any case. */
 export const reset = defineFault({
   summary: 'answers over a link are broken off by a reset after so many bytes; shorter ones pass',
   targets: ['link'],
   options: { bytes: answerBytes },
+  effect: linkBroken,
+  effectInWords: linkBrokenInWords,
   make: (target, { bytes }) =>
-    linkFault(target, { toxic: () => breakAnswers(bytes, 'reset'), confirm: end => answersBroken(end, bytes) }),
+    linkFault(target, {
+      toxic: () => breakAnswers(bytes, 'reset'),
+      confirm: end => answersBroken(end, bytes),
+      measure: brokenAnswers,
+    }),
 });

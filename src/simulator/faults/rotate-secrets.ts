@@ -1,6 +1,7 @@
 import { generateKeyRing, type KeyRing } from '../../key-ring.js';
-import { allHave, sharedRing, shareRing } from '../cluster/shared-secrets.js';
+import { allHaveInWords, sharedRing, shareRing } from '../cluster/shared-secrets.js';
 import type { FaultEntry } from '../fault.js';
+import { keysInWords } from '../fault-effects.js';
 
 /**
  * As it should be done, in two steps: first every backend learns to verify with the new key, then they sign with it.
@@ -10,6 +11,8 @@ export const rotateSecrets: FaultEntry = {
   summary: 'a new key at the end of the ring, then at its head, SIGHUP for each; the old one stays',
   targets: ['secrets'],
   options: {},
+  effect: () => ({ kind: 'keys' }),
+  effectInWords: keysInWords,
   make: () => {
     let ring: KeyRing | undefined;
     return {
@@ -20,7 +23,7 @@ export const rotateSecrets: FaultEntry = {
         ring = [...fresh, ...old];
         await shareRing(cluster, ring);
       },
-      confirm: async cluster => ring !== undefined && allHave(cluster, ring),
+      confirm: async cluster => ring !== undefined && allHaveInWords(cluster, ring),
       // A rotation is no damage: there is nothing to undo.
       heal: async () => undefined,
     };

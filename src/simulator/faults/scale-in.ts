@@ -1,11 +1,14 @@
 import { hasLeft, type TakenOut, takeOut } from '../cluster/take-out.js';
 import { defineFault } from '../fault.js';
+import { memberGone, memberGoneInWords } from '../fault-effects.js';
 
 /** One backend less, for good: what only it knew is gone when its drain window is over. `scale-out` brings it back. */
 export const scaleIn = defineFault({
   summary: 'drained by the proxy, then SIGTERM, and nothing comes in its place; it stays away',
   targets: ['backend'],
   options: {},
+  effect: memberGone,
+  effectInWords: memberGoneInWords,
   make: target => {
     let taken: TakenOut = { drained: false, asked: false };
     return {

@@ -8,6 +8,8 @@ export const scaleOut = defineFault({
   summary: 'a backend that was not running is started, and the proxy sends it users; it stays',
   targets: ['backend'],
   options: {},
+  effect: target => ({ kind: 'answered', member: target }),
+  effectInWords: 'the new member answered users',
   make: target => {
     let started = false;
     return {
@@ -17,7 +19,7 @@ export const scaleOut = defineFault({
           throw new Error(`${target} is running already: name a spare one (system.backends.spare), or one scaled in`);
         await member.start();
         started = true;
-        // Who was scaled in before is still to be drained, as the proxy has it.
+        // The proxy still drains one that was scaled in before.
         await cluster.proxyAdmin.ready(target);
       },
       async confirm(cluster) {

@@ -1,7 +1,7 @@
 import { latency } from '../cluster/links/toxics.js';
 import { defineFault } from '../fault.js';
-import { askThrough, linkFault } from '../link-fault.js';
-import { randomStream } from '../random.js';
+import { linkSlow } from '../fault-effects.js';
+import { askThrough, heldBytes, heldForward, linkFault, onReplication } from '../link-fault.js';
 import { duration } from '../scenario/values.js';
 
 /** Beyond what the link adds. */
@@ -9,7 +9,7 @@ const answerWithinMs = 2_000;
 
 /** As if one end were far away: everything arrives, only later. */
 export const slow = defineFault({
-  summary: 'all that goes over a link takes longer, with a jitter that is the same in every run',
+  summary: 'all that goes over a link takes longer, with a jitter that follows the seed',
   targets: ['link'],
   options: {
     latency: duration(1, '30s').describe(
@@ -17,16 +17,18 @@ export const slow = defineFault({
     ),
     jitter: duration(0, '30s').prefault('0ms').describe('So much more or less than the latency, by chance.'),
   },
-  make: (target, { latency: latencyMs, jitter: jitterMs }) =>
+  effect: (target, { latency, jitter }) => linkSlow(target, Math.max(1, latency - jitter)),
+  effectInWords: 'an answer through the link took at least the latency less the jitter',
+  make: (target, { latency: latencyMs, jitter: jitterMs }, random) =>
     linkFault(target, {
-      toxic: () => latency(latencyMs, jitterMs, randomStream(1, target)),
+      toxic: () => latency(latencyMs, jitterMs, random),
       async confirm(end) {
-        const { forward, back } = end.link.traffic;
-        const before = forward.heldBytes + back.heldBytes;
+        const before = heldBytes(end.link);
         const { answered, tookMs } = await askThrough(end, latencyMs + jitterMs + answerWithinMs);
         // With as much jitter as latency any time would do: then it counts that something had to wait.
-        const held = forward.heldBytes + back.heldBytes > before;
+        const held = heldBytes(end.link) > before;
         return answered && held && tookMs >= latencyMs - jitterMs && `an answer through it took ${tookMs} ms`;
       },
+      measure: onReplication(target, heldForward),
     }),
 });

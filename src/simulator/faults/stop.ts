@@ -1,6 +1,9 @@
-import { bringBack, portRefuses } from '../cluster/probe.js';
+import { isCleanEnd } from '../cluster/exit.js';
+import { bringBack, goneInWords } from '../cluster/probe.js';
+import { countAtFeeder } from '../cluster/replication.js';
 import { serverOf } from '../cluster/stores/registry.js';
 import { defineFault } from '../fault.js';
+import { memberGone, memberGoneInWords } from '../fault-effects.js';
 
 const exitWithinMs = 5_000;
 
@@ -9,6 +12,8 @@ export const stop = defineFault({
   summary: 'SIGTERM of a store; healed by a new start on the same port, in the role it had',
   targets: ['store'],
   options: {},
+  effect: memberGone,
+  effectInWords: memberGoneInWords,
   lacking: target =>
     serverOf(target) === 'postgres'
       ? 'found postgres, which waits at SIGTERM until its clients have gone, and backends never go: take "kill"'
@@ -22,8 +27,9 @@ export const stop = defineFault({
       async confirm(cluster) {
         const member = cluster.member(target);
         const exit = asked ? await member.waitExit(exitWithinMs) : undefined;
-        return exit?.code === 0 && (await portRefuses(member.port));
+        return exit !== undefined && isCleanEnd(exit) && goneInWords(member, exit);
       },
+      measure: cluster => countAtFeeder(cluster, target),
       async heal(cluster) {
         const member = cluster.member(target);
         if (asked && (await member.waitExit(exitWithinMs)) === undefined) {

@@ -1,6 +1,7 @@
 import { bandwidth } from '../cluster/links/toxics.js';
 import { defineFault } from '../fault.js';
-import { askThrough, linkFault } from '../link-fault.js';
+import { linkSlow } from '../fault-effects.js';
+import { askThrough, heldBytes, heldForward, linkFault, onReplication } from '../link-fault.js';
 import { byteRate } from '../scenario/values.js';
 
 /** Who asks may have to wait behind others until then. */
@@ -11,17 +12,19 @@ export const throttle = defineFault({
   summary: 'a link carries so many bytes per second each way, and no more',
   targets: ['link'],
   options: { rate: byteRate.describe('Each way, shared by all connections.') },
+  effect: target => linkSlow(target),
+  effectInWords: 'an answer through the link took longer than any of the baseline',
   make: (target, { rate: bytesPerSecond }) =>
     linkFault(target, {
       toxic: () => bandwidth(bytesPerSecond),
       async confirm(end) {
-        const { forward, back } = end.link.traffic;
-        const before = forward.heldBytes + back.heldBytes;
+        const before = heldBytes(end.link);
         const { answered, tookMs } = await askThrough(end, askForMs);
-        const bytes = forward.heldBytes + back.heldBytes - before;
+        const bytes = heldBytes(end.link) - before;
         return (
           bytes > 0 && `${answered ? 'an answer' : 'no answer'} through it in ${tookMs} ms, ${bytes} bytes held back`
         );
       },
+      measure: onReplication(target, heldForward),
     }),
 });

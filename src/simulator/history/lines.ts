@@ -101,11 +101,12 @@ const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string
 };
 const effect = rule('an effect such as {"kind":"silent","member":"backend-1"}', (value): value is ExpectedEffect => {
   if (!isObject(value) || typeof value.kind !== 'string' || !isEffectKind(value.kind)) return false;
-  const { kind, atLeastMs, ...names } = value;
+  const { kind, atLeastMs, whileDown, ...names } = value;
   return (
     effectFields[kind].every(field => name.accepts(names[field])) &&
     Object.values(names).every(name.accepts) &&
-    (atLeastMs === undefined || isMilliseconds(atLeastMs))
+    (atLeastMs === undefined || isMilliseconds(atLeastMs)) &&
+    (whileDown === undefined || whileDown === true)
   );
 });
 

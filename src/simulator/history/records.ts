@@ -80,8 +80,9 @@ export interface PhaseRecord {
  * proxy. "Between" means between confirmation and healing.
  */
 export type ExpectedEffect =
-  /** `member` answered users before, and answered none between. `link`: only what went through this proxy counts. */
-  | { readonly kind: 'silent'; readonly member: string; readonly link?: string }
+  /** `member` answered users before, and answered none between. `link`: only what went through this proxy counts.
+   * `whileDown`: it comes up in between, and only the times count at which its process was dead (`MemberRecord`). */
+  | { readonly kind: 'silent'; readonly member: string; readonly link?: string; readonly whileDown?: true }
   /** `member` answered users between. */
   | { readonly kind: 'answered'; readonly member: string }
   /** An answer of `member` took at least `atLeastMs` between; without it, longer than the band of the baseline. */
