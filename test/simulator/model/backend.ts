@@ -20,7 +20,14 @@ interface Waiting {
   readonly isOver: () => boolean;
 }
 
-type Outcome = Opened | TooLarge;
+interface Add {
+  readonly sku: string;
+  readonly delayMs: number;
+  readonly isOver: () => boolean;
+}
+
+/** What is answered to a user with this cart. */
+type Saying = (user: string, cart: readonly string[]) => readonly [status: number, body: unknown];
 
 /** One backend: a toy shop with one cart for each session. */
 export class ModelBackend implements Process {
@@ -94,77 +101,74 @@ export class ModelBackend implements Process {
     const fails = this.errorPercent > 0 && 100 * this.#errors() < this.errorPercent;
     const isDone = fails && this.#errors() < 0.5;
     const error = { status: 500, body: '{"error":"planted"}' };
-    if (fails && !isDone) return waiting.answer(error);
-    this.#carryOut(waiting, isDone ? () => waiting.answer(error) : waiting.answer);
+    if (fails && !isDone) waiting.answer(error);
+    else this.#carryOut(waiting, isDone ? () => waiting.answer(error) : waiting.answer);
   }
 
   #carryOut({ request, cookie, isOver }: Waiting, answer: Waiting['answer']): void {
     const { method, path, body } = request;
     const [place = '', query = ''] = path.split('?');
     const given: unknown = body === undefined ? {} : JSON.parse(body);
-    if (place === '/login') return this.#logIn(textIn(given, 'user'), cookie, answer);
-    if (place === '/logout') return this.#logOut(cookie, answer);
-    if (place === '/me')
-      return this.#answerFor(this.#keeping.open(this, cookie), answer, user => [200, { user }], true);
-    if (method === 'GET')
-      return this.#answerFor(this.#keeping.open(this, cookie), answer, (user, cart) => [
-        200,
-        { user, items: linesOf(cart) },
-      ]);
-    if (method === 'DELETE') {
-      const sku = decodeURIComponent(place.slice('/cart/'.length));
-      const removed = this.#keeping.change(this, cookie, cart => cart.filter(item => item !== sku));
-      return this.#answerFor(removed, answer, user => [200, { user, sku, quantity: 0 }]);
+    if (place === '/login') this.#logIn(textIn(given, 'user'), cookie, answer);
+    else if (place === '/logout') this.#logOut(cookie, answer);
+    else if (place === '/me') this.#tellUser(cookie, answer);
+    else if (method === 'GET') this.#tellCart(cookie, answer);
+    else if (method === 'DELETE') this.#remove(decodeURIComponent(place.slice('/cart/'.length)), cookie, answer);
+    else {
+      const delayMs = Number(/delayMs=(\d+)/.exec(query)?.[1] ?? 0);
+      this.#add({ sku: textIn(given, 'sku'), delayMs, isOver }, cookie, answer);
     }
-    this.#add(textIn(given, 'sku'), Number(/delayMs=(\d+)/.exec(query)?.[1] ?? 0), cookie, answer, isOver);
+  }
+
+  #tellUser(cookie: string | undefined, answer: Waiting['answer']): void {
+    this.#answerFor(this.#keeping.open(this, cookie), answer, user => [200, { user }], 200);
+  }
+
+  #tellCart(cookie: string | undefined, answer: Waiting['answer']): void {
+    const opened = this.#keeping.open(this, cookie);
+    this.#answerFor(opened, answer, (user, cart) => [200, { user, items: linesOf(cart) }]);
+  }
+
+  #remove(sku: string, cookie: string | undefined, answer: Waiting['answer']): void {
+    const removed = this.#keeping.change(this, cookie, cart => cart.filter(item => item !== sku));
+    this.#answerFor(removed, answer, user => [200, { user, sku, quantity: 0 }]);
   }
 
   #logIn(user: string, cookie: string | undefined, answer: Waiting['answer']): void {
     const begun = this.#keeping.begin(this, user, cookie);
-    if (begun.kind === 'failed') return this.#fail(begun.afterMs, answer);
-    answer({ status: 200, body: JSON.stringify({ user }), cookie: begun.cookie });
+    if (begun.kind === 'failed') this.#fail(begun.afterMs, answer);
+    else answer({ status: 200, body: JSON.stringify({ user }), cookie: begun.cookie });
   }
 
   #logOut(cookie: string | undefined, answer: Waiting['answer']): void {
     const ended = this.#keeping.end(this, cookie);
-    if (ended.kind === 'failed') return this.#fail(ended.afterMs, answer);
-    answer({ status: 200, body: '{"user":null}', cookie: '' });
+    if (ended.kind === 'failed') this.#fail(ended.afterMs, answer);
+    else answer({ status: 200, body: '{"user":null}', cookie: '' });
   }
 
   /** A slow one is let in first and saves later, unless its session has ended meanwhile. */
-  #add(
-    sku: string,
-    delayMs: number,
-    cookie: string | undefined,
-    answer: Waiting['answer'],
-    isOver: () => boolean,
-  ): void {
+  #add({ sku, delayMs, isOver }: Add, cookie: string | undefined, answer: Waiting['answer']): void {
     const save = (): void => {
       if (this.state !== 'up' || isOver()) return;
       const added = this.#keeping.change(this, cookie, cart => [...cart, sku]);
       this.#answerFor(added, answer, user => [201, { user, sku, quantity: 1 }]);
     };
-    if (delayMs === 0) return save();
-    const opened = this.#keeping.open(this, cookie);
-    if (opened.kind === 'session') this.#time.after(delayMs, save);
+    const opened = delayMs === 0 ? undefined : this.#keeping.open(this, cookie);
+    if (opened === undefined) save();
+    else if (opened.kind === 'session') this.#time.after(delayMs, save);
     else this.#answerFor(opened, answer, user => [201, { user }]);
   }
 
-  #answerFor(
-    outcome: Outcome,
-    answer: Waiting['answer'],
-    say: (user: string, cart: readonly string[]) => readonly [status: number, body: unknown],
-    isAnsweredAnyway = false,
-  ): void {
-    if (outcome.kind === 'failed') return this.#fail(outcome.afterMs, answer);
-    if (outcome.kind === 'too-large') return answer({ status: 413, body: '{"error":"too large"}' });
-    const { cookie } = outcome;
-    if (outcome.kind === 'session') {
+  #answerFor(outcome: Opened | TooLarge, answer: Waiting['answer'], say: Saying, anonymousStatus = 401): void {
+    if (outcome.kind === 'failed') this.#fail(outcome.afterMs, answer);
+    else if (outcome.kind === 'too-large') answer({ status: 413, body: '{"error":"too large"}' });
+    else if (outcome.kind === 'session') {
       const [status, body] = say(outcome.record.user, outcome.record.cart);
-      return answer({ status, body: JSON.stringify(body), cookie });
+      answer({ status, body: JSON.stringify(body), cookie: outcome.cookie });
+    } else {
+      this.counts[outcome.why] = (this.counts[outcome.why] ?? 0) + 1;
+      answer({ status: anonymousStatus, body: '{"user":null}', cookie: outcome.cookie });
     }
-    this.counts[outcome.why] = (this.counts[outcome.why] ?? 0) + 1;
-    answer({ status: isAnsweredAnyway ? 200 : 401, body: '{"user":null}', cookie });
   }
 
   #fail(afterMs: number, answer: Waiting['answer']): void {

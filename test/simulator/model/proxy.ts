@@ -39,7 +39,10 @@ export class ModelProxy {
   readonly #time: VirtualTime;
   readonly #latency: Random;
   readonly #inFlight = new Set<(reply: Reply) => void>();
+  /** What was handed to a backend and has no answer yet. */
+  readonly #atBackend = new Map<ModelBackend, Set<Exchange>>();
   readonly #cookieBytes: (cookie: string) => number;
+  readonly #deadlines: Deadlines;
   #turn = 0;
 
   constructor(
@@ -58,6 +61,7 @@ export class ModelProxy {
     this.#time = time;
     this.#latency = latency;
     this.#cookieBytes = cookieBytes;
+    this.#deadlines = new Deadlines(time);
   }
 
   /** What a client of this proxy does: one request, one reply, given up after `timeoutMs`. */
@@ -69,10 +73,15 @@ export class ModelProxy {
         if (isOver) return;
         isOver = true;
         this.#inFlight.delete(settle);
+        this.#time.followUp();
         resolve(reply);
       };
       this.#inFlight.add(settle);
-      this.#time.after(timeoutMs, () => settle(broken('timeout')));
+      this.#deadlines.add({
+        atMs: this.#time.now() + timeoutMs,
+        giveUp: () => settle(broken('timeout')),
+        isOver: () => isOver,
+      });
       if (this.state === 'hung') return;
       this.#forward({ request, cookies: cookiesIn(cookie), settle, isOver: () => isOver, tried: new Set() });
     });
@@ -90,31 +99,30 @@ export class ModelProxy {
 
   #forward(exchange: Exchange): void {
     const backend = this.#choose(exchange);
-    if (backend === undefined) return this.#answerItself(exchange, 503, 'not-sent');
+    if (backend === undefined) {
+      this.#answerItself(exchange, 503, 'not-sent');
+      return;
+    }
     exchange.tried.add(backend);
     const link = this.#links.get(`${this.name}->${backend.name}`);
-    const { boots } = backend;
     this.#time.after(0.5 + link.delayMs(this.#latency) / 2, () => {
       if (exchange.isOver()) return;
-      if (link.isCut('forward')) return link.lose(requestBytes, () => this.#afterBreak(exchange));
-      if (backend.state === 'dead') return this.#forward(exchange);
-      if (backend.boots !== boots) return this.#forward(exchange);
-      this.#whenDead(backend, exchange);
-      backend.receive({
-        request: exchange.request,
-        cookie: exchange.cookies.get('session'),
-        isOver: exchange.isOver,
-        answer: answer => this.#passBack(answer, backend, link, exchange),
-      });
+      if (link.isCut('forward')) link.lose(requestBytes, () => this.#afterBreak(exchange));
+      else if (backend.state === 'dead') this.#forward(exchange);
+      else this.#hand(exchange, backend, link);
     });
   }
 
-  readonly #atBackend = new Map<ModelBackend, Set<Exchange>>();
-
-  #whenDead(backend: ModelBackend, exchange: Exchange): void {
+  #hand(exchange: Exchange, backend: ModelBackend, link: ModelLink): void {
     const at = this.#atBackend.get(backend) ?? new Set();
     this.#atBackend.set(backend, at);
     at.add(exchange);
+    backend.receive({
+      request: exchange.request,
+      cookie: exchange.cookies.get('session'),
+      isOver: exchange.isOver,
+      answer: answer => this.#passBack(answer, backend, link, exchange),
+    });
   }
 
   /** To be called when a process died: what it had not answered is broken off. */
@@ -136,8 +144,8 @@ export class ModelProxy {
     this.#time.after(tookMs, () => {
       const isThere = this.#atBackend.get(backend)?.delete(exchange) ?? false;
       if (!isThere || exchange.isOver()) return;
-      if (link.isCut('back')) return link.lose(headBytes, () => this.#afterBreak(exchange));
-      this.#deliver(answer, backend, link, exchange);
+      if (link.isCut('back')) link.lose(headBytes, () => this.#afterBreak(exchange));
+      else this.#deliver(answer, backend, link, exchange);
     });
   }
 
@@ -149,7 +157,14 @@ export class ModelProxy {
     const { breakAfterBytes = Number.POSITIVE_INFINITY } = link.trouble;
     const isBroken = head + body.length > breakAfterBytes;
     if (isBroken) link.brokenAnswers += 1;
-    if (head > breakAfterBytes) return this.#afterBreak(exchange);
+    if (head > breakAfterBytes) {
+      this.#afterBreak(exchange);
+      return;
+    }
+    const cookies = [
+      ...(cookie === undefined ? [] : [setCookie('session', cookie)]),
+      ...(isNew ? [setCookie(affinityCookie, bound)] : []),
+    ];
     exchange.settle({
       handedOver: true,
       complete: !isBroken,
@@ -157,10 +172,7 @@ export class ModelProxy {
       headers: {
         'holdfast-backend': backend.name,
         'holdfast-incarnation': backend.incarnation,
-        'set-cookie': [
-          ...(cookie === undefined ? [] : [setCookie('session', cookie)]),
-          ...(isNew ? [setCookie(affinityCookie, bound)] : []),
-        ],
+        ...(cookies.length > 0 && { 'set-cookie': cookies }),
       },
       body: isBroken ? '' : body,
       ...(isBroken && { error: 'UND_ERR_SOCKET' }),
@@ -180,6 +192,39 @@ export class ModelProxy {
     const ready = candidates.filter(({ state, backend }) => state === 'ready' && !tried.has(backend));
     this.#turn += 1;
     return ready[this.#turn % Math.max(1, ready.length)]?.backend;
+  }
+}
+
+interface Deadline {
+  readonly atMs: number;
+  readonly giveUp: () => void;
+  readonly isOver: () => boolean;
+}
+
+/** Deadlines that come in the order in which they were set: one event for all of them. */
+class Deadlines {
+  readonly #time: VirtualTime;
+  #waiting: Deadline[] = [];
+
+  constructor(time: VirtualTime) {
+    this.#time = time;
+  }
+
+  add(deadline: Deadline): void {
+    this.#waiting.push(deadline);
+    if (this.#waiting.length === 1) this.#arm();
+  }
+
+  #arm(): void {
+    const [next] = this.#waiting;
+    if (next !== undefined) this.#time.at(next.atMs, () => this.#look());
+  }
+
+  #look(): void {
+    const nowMs = this.#time.now();
+    for (const { atMs, giveUp } of this.#waiting) if (atMs <= nowMs) giveUp();
+    this.#waiting = this.#waiting.filter(({ atMs, isOver }) => atMs > nowMs && !isOver());
+    this.#arm();
   }
 }
 

@@ -1,8 +1,9 @@
-import type { ExpectedEffect, FaultRecord } from '#src/simulator/history/records.js';
+import { faults as registry } from '#src/simulator/faults/registry.js';
+import type { FaultRecord } from '#src/simulator/history/records.js';
 import type { LiveCounts, LiveCountsNow } from '#src/simulator/live-counts.js';
 import { whenInWords } from '#src/simulator/scenario/fault-trigger.js';
 import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
-import { effectOf, meterOf } from './effects.js';
+import { meterOf } from './effects.js';
 import { type ModelFault, strikes } from './strikes.js';
 import type { ModelSystem } from './system.js';
 
@@ -48,7 +49,8 @@ export async function runFaultsInMemory(
         return undefined;
       }
       stage.onStruck();
-      const record = (course.record = newRecord(spec, stage));
+      const record = newRecord(spec, stage);
+      course.record = record;
       await fault.inject();
       record.confirmedMs = system.time.now();
       return stage.counts.now();
@@ -106,9 +108,9 @@ function faultOf({ do: name, target, options = {} }: FaultSpec, { system, areFei
 }
 
 function newRecord(spec: FaultSpec, { system }: FaultsInMemory): Draft {
-  const { id, do: fault, target } = spec;
+  const { id, do: fault, target, options } = spec;
   const requestedMs = system.time.now();
-  const expects: ExpectedEffect = effectOf(spec);
+  const expects = registry[fault]?.effect(target, options);
   return {
     type: 'fault',
     id,
@@ -118,7 +120,7 @@ function newRecord(spec: FaultSpec, { system }: FaultsInMemory): Draft {
     confirmedMs: null,
     healRequestedMs: null,
     healedMs: null,
-    expects,
+    ...(expects && { expects }),
   };
 }
 

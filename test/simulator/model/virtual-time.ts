@@ -16,6 +16,8 @@ export class VirtualTime extends RunClock {
   readonly #heap: Event[] = [];
   #nowMs = 0;
   #order = 0;
+  /** A promise was resolved, and what follows from it has not been done yet. */
+  #mustFollowUp = true;
 
   override now(): number {
     return this.#nowMs;
@@ -23,7 +25,12 @@ export class VirtualTime extends RunClock {
 
   override until(atMs: number): Promise<void> {
     if (atMs <= this.#nowMs) return Promise.resolve();
-    return new Promise(resolve => this.at(atMs, resolve));
+    return new Promise(resolve =>
+      this.at(atMs, () => {
+        this.#mustFollowUp = true;
+        resolve();
+      }),
+    );
   }
 
   override close(): void {
@@ -34,6 +41,11 @@ export class VirtualTime extends RunClock {
   at(atMs: number, happen: () => void): void {
     this.#order += 1;
     this.#push({ atMs: Math.max(atMs, this.#nowMs), order: this.#order, happen });
+  }
+
+  /** To be called by an event that resolves a promise: time goes on when all that follows from it is done. */
+  followUp(): void {
+    this.#mustFollowUp = true;
   }
 
   after(ms: number, happen: () => void): void {
@@ -48,9 +60,11 @@ export class VirtualTime extends RunClock {
     };
     done.then(noteDone, noteDone);
     for (;;) {
-      // Promises that the last event resolved are followed up before time goes on.
-      await new Promise(resolve => setImmediate(resolve));
-      if (isDone) return done;
+      if (this.#mustFollowUp) {
+        this.#mustFollowUp = false;
+        await new Promise(resolve => setImmediate(resolve));
+        if (isDone) return done;
+      }
       const next = this.#pop();
       if (next === undefined) throw new Error(`nothing happens after ${this.#nowMs} ms, and the run is not over`);
       this.#nowMs = next.atMs;
