@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { metricNames, parseLine, windowMetricNames } from '#src/simulator/checker/expectations.js';
+import { parseLine } from '#src/simulator/checker/expectations.js';
+import { metricNames, windowMetricNames } from '#src/simulator/checker/metrics.js';
 import { windowPhases } from '#src/simulator/checker/windows.js';
 import { counterNames } from '#src/simulator/live-counts.js';
 import { makePlan } from '#src/simulator/plan.js';

@@ -1,12 +1,15 @@
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
-import { recovery, sawNothing } from './sentence.js';
-import { count, duration } from './words.js';
+import { isExpectedLoss } from './expected-loss.js';
+import { sawNothing, summarizeRecovery } from './recovery-words.js';
+import { count, counted, duration } from './words.js';
 
 /** How a cell wants to be seen; `loss` is no judgement: a mode may be expected to lose. */
 export type Tone = 'plain' | 'loss' | VerdictWord;
 
 export interface Cell {
   readonly text: string;
+  /** Follows the text after a comma; where a column is narrow, on a line of its own. */
+  readonly note?: string;
   readonly tone: Tone;
 }
 
@@ -16,22 +19,33 @@ export interface Comparison {
   readonly rows: readonly { readonly label: string; readonly cells: readonly Cell[] }[];
 }
 
-const measures: Record<string, (judged: JudgedRun) => Cell> = {
-  'users logged out': ({ findings: { users } }) => share(users.loggedOut, users.total, 'no users'),
-  'writes lost': ({ findings: { writes } }) => share(writes.lost, writes.acknowledged, 'none acknowledged'),
-  'requests failed / unknown': ({ findings: { requests } }) =>
-    plain(sawNothing(requests) ? 'none sent' : `${count(requests.failed)} / ${count(requests.unknown)}`),
-  'latency p50 / p99': ({ findings: { latencyMs } }) =>
-    plain(`${duration(latencyMs.p50)} / ${duration(latencyMs.p99)}`),
-  recovery: judged => plain(recovery(judged).replace(/^recovered /, '')),
-  verdict: ({ verdict }) => ({ text: verdict.word, tone: verdict.word }),
-};
+interface Measure {
+  readonly label: string;
+  readonly cell: (judged: JudgedRun) => Cell;
+  /** The row is left out where it says this of no run. */
+  readonly isNeeded?: (judged: JudgedRun) => boolean;
+}
+
+const measures: readonly Measure[] = [
+  { label: 'users logged out', cell: usersCell },
+  { label: 'writes lost', cell: writesCell },
+  { label: 'requests failed', cell: ({ findings }) => plain(requestsText(findings.requests)) },
+  {
+    label: 'latency p50 / p99',
+    cell: ({ findings: { latencyMs } }) => plain(`${duration(latencyMs.p50)} / ${duration(latencyMs.p99)}`),
+  },
+  {
+    label: 'effect of faults',
+    cell: effectCell,
+    isNeeded: judged => unseenEffects(judged) > 0,
+  },
+  { label: 'recovery', cell: judged => plain(summarizeRecovery(judged)) },
+  { label: 'verdict', cell: ({ verdict }) => ({ text: verdict.word, tone: verdict.word }) },
+];
 
 export function compare(runs: readonly JudgedRun[]): Comparison {
-  return {
-    columns: labels(runs),
-    rows: Object.entries(measures).map(([label, measure]) => ({ label, cells: runs.map(measure) })),
-  };
+  const shown = measures.filter(({ isNeeded }) => isNeeded === undefined || runs.some(isNeeded));
+  return { columns: labels(runs), rows: shown.map(({ label, cell }) => ({ label, cells: runs.map(cell) })) };
 }
 
 /** The name of each run: its mode, numbered where a mode ran more than once. */
@@ -44,11 +58,47 @@ export function labels(runs: readonly JudgedRun[]): readonly string[] {
   });
 }
 
-function plain(text: string): Cell {
-  return { text, tone: 'plain' };
+/** `19 of 21 exposed (64 users)`; where no fault struck, `0 of 64`. */
+function usersCell(judged: JudgedRun): Cell {
+  const { total, exposed, loggedOut, loggedOutUnexposed } = judged.findings.users;
+  if (total === 0) return plain('no users');
+  if (exposed === null) return loss(`${count(loggedOut)} of ${count(total)}`, loggedOut, judged, 'users');
+  const others = loggedOutUnexposed === 0 ? '' : ` + ${counted(loggedOutUnexposed, 'other')}`;
+  const share = `${count(loggedOut - loggedOutUnexposed)} of ${count(exposed)} exposed`;
+  return loss(`${share} (${counted(total, 'user')})${others}`, loggedOut, judged, 'users');
 }
 
-function share(part: number, whole: number, none: string): Cell {
-  if (whole === 0) return plain(none);
-  return { text: `${count(part)} of ${count(whole)}`, tone: part === 0 ? 'plain' : 'loss' };
+function writesCell(judged: JudgedRun): Cell {
+  const { acknowledged, lost, unexplained } = judged.findings.writes;
+  if (acknowledged === 0) return plain('none acknowledged');
+  const blamed = unexplained === 0 ? '' : ` (unexplained ${count(unexplained)})`;
+  return loss(`${count(lost)} of ${count(acknowledged)}${blamed}`, lost, judged, 'writes');
+}
+
+/** `4 + 1 unknown`: what failed, and what may or may not have been applied. */
+function requestsText(requests: JudgedRun['findings']['requests']): string {
+  if (sawNothing(requests)) return 'none sent';
+  const { failed, unknown } = requests;
+  return unknown === 0 ? count(failed) : `${count(failed)} + ${count(unknown)} unknown`;
+}
+
+function loss(text: string, lost: number, judged: JudgedRun, group: 'users' | 'writes'): Cell {
+  if (lost === 0) return plain(text);
+  return { text, ...(isExpectedLoss(judged, group) && { note: 'as expected' }), tone: 'loss' };
+}
+
+function effectCell(judged: JudgedRun): Cell {
+  const faults = judged.findings.faults.filter(({ effect }) => effect !== null).length;
+  const unseen = unseenEffects(judged);
+  if (unseen === 0) return plain(faults === 0 ? '–' : 'seen');
+  const text = faults === 1 ? 'not seen' : `${unseen} of ${faults} not seen`;
+  return { text, tone: 'inconclusive' };
+}
+
+function unseenEffects({ findings: { faults } }: JudgedRun): number {
+  return faults.filter(({ effect }) => effect?.seen === 0).length;
+}
+
+function plain(text: string): Cell {
+  return { text, tone: 'plain' };
 }

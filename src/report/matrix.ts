@@ -1,5 +1,6 @@
-import { demandsLoss, type Expectation, isLossMetric, parseLine } from '../simulator/checker/expectations.js';
+import { demandsLoss, type Expectation, parseLine } from '../simulator/checker/expectations.js';
 import type { RecoveryState } from '../simulator/checker/findings.js';
+import { isLossMetric } from '../simulator/checker/metrics.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
 
 /** What one fault did to one mode: a cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */

@@ -1,34 +1,60 @@
-import { type JudgedRun, warningsOf } from '../simulator/checker/verdict.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
+import { isExpectedLoss } from './expected-loss.js';
+import { listNotJudged, listWarnings } from './judged-expectations.js';
+import { listMemberTrouble } from './member-words.js';
 import { refusals } from './no-session.js';
-import { count, counted, seconds } from './words.js';
+import { describeRecovery, sawNothing } from './recovery-words.js';
+import { count, counted } from './words.js';
 
-/** The verdict on one mode: who was logged out, what was lost, what failed, whether it came back. */
+/** The verdict on one mode: who was logged out, what was lost, what failed, whether it recovered. */
 export function sentence(judged: JudgedRun): string {
-  const { run, verdict } = judged;
-  const warnings = warningsOf(verdict).length;
-  const parts = [
-    ...[usersPart(judged), writesPart(judged), requestsPart(judged), ...alarms(judged), recovery(judged)],
-    ...(warnings === 0 ? [] : [counted(warnings, 'warning')]),
-  ];
-  return `${run.header.mode}: ${parts.join(', ')} — ${verdict.word}`;
+  return `${statement(judged)} — ${judged.verdict.word}`;
 }
 
-function usersPart({ findings }: JudgedRun): string {
-  const { users, stores } = findings;
+/** The same without the verdict. */
+export function statement(judged: JudgedRun): string {
+  const { run, verdict, findings } = judged;
+  const warnings = listWarnings(verdict).length;
+  const notJudged = listNotJudged(verdict).length;
+  const parts = [
+    ...[usersPart(judged), writesPart(judged), requestsPart(judged), ...alarms(judged)],
+    ...[...listMemberTrouble(findings.members), describeRecovery(judged)],
+    ...(warnings === 0 ? [] : [counted(warnings, 'warning')]),
+    ...(notJudged === 0 ? [] : [`${counted(notJudged, 'expectation')} not judged`]),
+  ];
+  return `${run.header.mode}: ${parts.join(', ')}`;
+}
+
+function usersPart(judged: JudgedRun): string {
+  const { users } = judged.findings;
   if (users.total === 0) return 'no user was seen';
-  const loggedOut = `${count(users.loggedOut)} of ${counted(users.total, 'user')} logged out`;
-  const refused = users.loggedOut === 0 ? '' : refusals(findings);
-  const evicted = stores.evictions ?? 0;
-  const why = [
+  const expected = users.loggedOut > 0 && isExpectedLoss(judged, 'users') ? ', as expected' : '';
+  const details = [...(users.exposed === null ? [] : [`${count(users.total)} in all`]), ...logoutDetails(judged)];
+  const inBrackets = details.length === 0 ? '' : ` (${details.join('; ')})`;
+  return `${loggedOutPart(users)} logged out${expected}${inBrackets}`;
+}
+
+function loggedOutPart({ total, exposed, loggedOut, loggedOutUnexposed }: JudgedRun['findings']['users']): string {
+  if (exposed === null) return `${count(loggedOut)} of ${counted(total, 'user')}`;
+  const others = loggedOutUnexposed === 0 ? '' : ` and ${counted(loggedOutUnexposed, 'other')}`;
+  return `${count(loggedOut - loggedOutUnexposed)} of ${counted(exposed, 'exposed user')}${others}`;
+}
+
+function logoutDetails({ findings }: JudgedRun): string[] {
+  const refused = findings.users.loggedOut === 0 ? '' : refusals(findings);
+  const evicted = findings.stores.evictions ?? 0;
+  return [
     ...(refused === '' ? [] : [`why no session: ${refused}`]),
     ...(evicted === 0 ? [] : [counted(evicted, 'eviction')]),
   ];
-  return why.length === 0 ? loggedOut : `${loggedOut} (${why.join('; ')})`;
 }
 
-function writesPart({ findings: { writes } }: JudgedRun): string {
-  if (writes.acknowledged === 0) return 'no write was acknowledged';
-  return `${count(writes.lost)} of ${counted(writes.acknowledged, 'acknowledged write')} lost`;
+function writesPart(judged: JudgedRun): string {
+  const { acknowledged, lost, unexplained } = judged.findings.writes;
+  if (acknowledged === 0) return 'no write was acknowledged';
+  const expected = lost > 0 && isExpectedLoss(judged, 'writes') ? ', as expected' : '';
+  const blamed = unexplained === 0 ? '' : ` (${count(unexplained)} unexplained)`;
+  return `${count(lost)} of ${counted(acknowledged, 'acknowledged write')} lost${expected}${blamed}`;
 }
 
 function requestsPart({ findings: { requests } }: JudgedRun): string {
@@ -48,20 +74,8 @@ function alarms({ findings: { users, writes } }: JudgedRun): string[] {
     [writes.resurrected, `${counted(writes.resurrected, 'removed item')} shown again`],
     [writes.failedVisible, `${counted(writes.failedVisible, 'failed write')} visible all the same`],
     [writes.stale, `${counted(writes.stale, 'write')} missing for a while`],
-    [writes.unverified, `${counted(writes.unverified, 'write')} never read back`],
+    [users.unverified, `${counted(users.unverified, 'user')} not verified by a later read`],
+    [writes.unverified, `${counted(writes.unverified, 'write')} not verified by a later read`],
   ];
   return found.filter(([times]) => times > 0).map(([, words]) => words);
-}
-
-/** How the recovery went; "not recovered" and "nothing to recover from" are answers too, none of them an empty field. */
-export function recovery({ run, findings }: JudgedRun): string {
-  if (run.faults.length === 0) return 'no fault injected';
-  if (run.faults.every(fault => fault.confirmedMs === null)) return 'no fault confirmed';
-  if (findings.recovery === 'not recovered') return 'not recovered';
-  if (findings.recoveryMs === null || sawNothing(findings.requests)) return 'recovery unknown';
-  return findings.recoveryMs < 100 ? 'recovered within 0.1 s' : `recovered after ${seconds(findings.recoveryMs)}`;
-}
-
-export function sawNothing({ ok, failed, unknown }: JudgedRun['findings']['requests']): boolean {
-  return ok + failed + unknown === 0;
 }

@@ -48,7 +48,7 @@ describe('the html report in a real browser', function () {
       expect(edges).to.have.length(18);
       expect(new Set(edges).size, 'all on one axis').to.equal(1);
       expect(await page.getByRole('heading', { level: 1 }).allTextContents()).to.deep.equal(['kill-one']);
-      expect(await page.getByRole('heading', { level: 2 }).count()).to.equal(7);
+      expect(await page.getByRole('heading', { level: 2 }).count()).to.equal(8);
       expect(await page.getByRole('rowheader', { name: 'kill-one' }).count()).to.equal(1);
       expect(await page.getByRole('img', { name: /^Highest p50 .* slowest/ }).count()).to.equal(2);
     });
@@ -162,7 +162,7 @@ describe('the html report in a real browser', function () {
 
   it('can be read without its script', async () => {
     await withReport(browser, { javaScriptEnabled: false }, async ({ page }) => {
-      expect(await page.getByText('0 of 60 users logged out').count()).to.be.greaterThan(0);
+      expect(await page.getByText('0 of 20 exposed users logged out').count()).to.be.greaterThan(0);
       expect(
         await page
           .getByText(/^Highest p50/)

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { pageScript } from '#src/report/page-script.js';
 import { reporters } from '#src/report/reporters/registry.js';
-import type { MemberRecord } from '#src/simulator/history/records.js';
+import type { FaultFinding } from '#src/simulator/checker/findings.js';
+import type { FaultRecord, MemberRecord } from '#src/simulator/history/records.js';
 import { changed, counting, sampleRun, sampleRuns } from './sample-runs.js';
 
 const report = (runs = sampleRuns()) => reporters.html.report(runs, { colour: false });
@@ -12,14 +13,17 @@ describe('the html reporter', () => {
   it('says what happened, side by side, and with the true counts', () => {
     const [sticky] = sampleRuns();
     const text = report();
-    expect(text).to.include(`sticky: ${sticky?.findings.users.loggedOut} of 60 users logged out`);
-    expect(text).to.include('redis: 0 of 60 users logged out');
+    expect(text).to.include(
+      `sticky: ${sticky?.findings.users.loggedOut} of 20 exposed users logged out, as expected (60 in all)`,
+    );
+    expect(text).to.include('redis: 0 of 20 exposed users logged out (60 in all)');
     expect(text).to.include(`${sticky?.findings.writes.lost} of`).and.include('300 of them drawn');
     expect(text).to.include('holdfast run scenarios/kill-one.yaml --mode sticky,redis --seed 42');
-    expect(text).to.match(/<span aria-hidden="true">✗<\/span> loss, not expected<\/b>/);
+    expect(text).to.match(/<span aria-hidden="true">▼<\/span> loss, as expected<\/b>/);
+    expect(text).to.match(/<p>\d+ of [\d,]+ acknowledged writes lost, as expected\.<\/p>/);
   });
 
-  it('has its seven parts, each a heading', () => {
+  it('has its eight parts, each a heading', () => {
     const titles = [...report().matchAll(/<h2 id="[\w-]+">([^<]+)/g)].map(([, title]) => title);
     expect(titles).to.deep.equal([
       'What happened',
@@ -27,6 +31,7 @@ describe('the html reporter', () => {
       'Timeline',
       'What was lost',
       'Before, during and after the faults',
+      'Answers by member',
       'The lab itself',
       'How to repeat it',
     ]);
@@ -49,9 +54,89 @@ describe('the html reporter', () => {
     const header = { ...sample.run.header, faults: ['kill', 'late'] };
     const lab = { ...sample.run.lab, neverStruck: { late: 'its moment never came' } };
     const text = report([changed(sample, { run: { faults, header, lab } })]);
-    expect(text).to.include('<td>late</td><td colspan="6">never struck: its moment never came</td>');
-    expect(text).to.match(/<td>kill<\/td><td>backend-2<\/td><td>2\.500 s<\/td>.*<td>WAIT 1 100 answered 0<\/td>/);
+    expect(text).to.include('<td>late</td><td colspan="5">never struck: its moment never came</td>');
+    expect(text).to.match(
+      /<td><b>kill<\/b><br>kill backend-2<\/td><td>requested 2\.500 s<br>.*<td>WAIT 1 100 answered 0<\/td>/,
+    );
     for (const window of ['before', 'during', 'after']) expect(text).to.include(`<th scope="row">${window}</th>`);
+  });
+
+  it('shows of each fault the effect that users noticed, who was exposed, and its own recovery', () => {
+    const sample = sampleRun({ mode: 'sticky', users: 3 });
+    const row = (finding: Partial<FaultFinding>, record: Partial<FaultRecord> = {}) => {
+      const faults = sample.run.faults.map(fault => ({ ...fault, ...record }));
+      const found = sample.findings.faults.map(fault => ({ ...fault, exposed: 21, ...finding }));
+      const text = report([changed(sample, { run: { faults }, findings: { faults: found } })]);
+      return /<tbody><tr><td>sticky<\/td><td><b>kill<\/b>.*?<\/tr>/.exec(text)?.[0] ?? '';
+    };
+    const seen = { seen: 12, of: 40, text: 'it had answered 40 users' };
+    const words = 'confirmed; the fault gives no evidence in words';
+    expect(row({ effect: seen })).to.match(
+      new RegExp(
+        `<td>${words}</td><td><b class="pass">✓ seen</b>: it had answered 40 users</td><td>21</td><td>0\\.3 s</td>`,
+      ),
+    );
+    expect(row({ effect: { ...seen, seen: 0 } })).to.include('<b class="inconclusive">? not seen</b>: it had');
+    expect(row({ recovery: 'not recovered', recoveryMs: null })).to.match(/<td>not recovered<\/td><\/tr>$/);
+    const never = row({ effect: null, recovery: 'none', recoveryMs: null }, { confirmedMs: null });
+    expect(never).to.include('<td>nothing: it was never confirmed</td>').and.not.include('<td>–</td>');
+  });
+
+  it('names every fault that may explain a loss, and says so where none does', () => {
+    const sample = sampleRun({ mode: 'sticky', users: 6 });
+    const incidents = sample.findings.incidents.map((one, index) => ({
+      ...one,
+      candidates: index % 2 === 0 ? ['cut', 'kill', 'promote'] : [],
+    }));
+    const writes = { ...sample.findings.writes, unexplained: 7 };
+    const text = report([changed(sample, { findings: { incidents, writes } })]);
+    expect(text).to.include('<th scope="col">possible cause</th>');
+    expect(text).to.include('<td><bdi>cut, kill, promote</bdi></td>').and.include('<td><bdi>unexplained</bdi></td>');
+    expect(text).to.include(', possible cause: cut, kill, promote</title>').and.include(', unexplained</title>');
+    expect(text).to.include('; no fault explains 7 of them.');
+  });
+
+  it('says first which members did not come back, with their last lines, and lists who answered how much', () => {
+    const sample = sampleRun({ mode: 'redis', users: 3 });
+    const why = 'exit code 1\nError: cannot read carts.json <truncated>';
+    const faults = sample.run.faults.map(fault => ({ ...fault, notBack: [{ member: 'backend-2', why }] }));
+    const members = {
+      answered: { 'backend-1': 1120, 'backend-2': 40 },
+      ejectedAtEnd: ['backend-1'],
+      idleAfterHealing: [],
+      notBack: ['backend-2', 'proxy-2'],
+    };
+    const text = report([changed(sample, { run: { faults }, findings: { members } })]);
+    const first = text.slice(text.indexOf('id="verdicts"'), text.indexOf('id="matrix"'));
+    expect(first).to.include('<b>✗ backend-2 did not come back</b> after the fault kill.');
+    expect(first).to.include('exit code 1\nError: cannot read carts.json &lt;truncated&gt;');
+    expect(first).to.include('<b>✗ proxy-2 did not come back.</b>');
+    expect(text).to.match(
+      /<th scope="row">backend-1<\/th><td>1,120<br><b class="inconclusive">still ejected at the end/,
+    );
+    expect(text).to.match(/<th scope="row">proxy-2<\/th><td>–<br><b class="fail">did not come back/);
+  });
+
+  it('says of an expectation that it was not judged and why, neither met nor not', () => {
+    const late = { text: 'requests.failed < 2 %', met: false, actual: '3 %', notJudged: 'the machine was busy' };
+    const verdict = { word: 'pass', reasons: [], expectations: [late] } as const;
+    const text = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
+    expect(text).to.include('<li>Not judged: requests.failed &lt; 2 % (the machine was busy).</li>');
+    expect(text)
+      .to.include('<td class="inconclusive">? not judged</td>')
+      .and.not.match(/✗ not met|✓ met/);
+    expect(text).to.include('0 of 1 expectation met, 1 not judged</summary>');
+  });
+
+  it('shows a dash where a percentile has no value, and says what no later read verified', () => {
+    const sample = sampleRun({ mode: 'redis', users: 3 });
+    const none = { p50: null, p90: null, p99: null, max: null };
+    const writes = { ...sample.findings.writes, unverified: 5 };
+    const text = report([changed(sample, { findings: { latencyMs: none, serviceMs: none, writes } })]);
+    expect(text.replace(pageScript, ''))
+      .to.include('<td>– / –</td>'.replaceAll(' /', '\u00a0/'))
+      .and.not.match(/NaN|null ms/);
+    expect(text).to.include('But no later read verified 5 of them.');
   });
 
   it('allows by its policy exactly the style and the script that stand in it', () => {

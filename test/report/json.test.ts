@@ -11,7 +11,13 @@ const schema1 = {
     {
       mode: 'string',
       verdict: 'string',
-      users: { total: 'number', loggedOut: 'number', identitySwapped: 'number' },
+      users: {
+        total: 'number',
+        loggedOut: 'number',
+        identitySwapped: 'number',
+        exposed: 'number',
+        unverified: 'number',
+      },
       writes: {
         acknowledged: 'number',
         lost: 'number',
@@ -32,6 +38,7 @@ const schema1 = {
       },
       latencyMs: { p50: 'number', p90: 'number', p99: 'number', max: 'number' },
       recoveryMs: 'number',
+      recovery: 'string',
       faults: [
         {
           id: 'string',
@@ -40,8 +47,18 @@ const schema1 = {
           requestedMs: 'number',
           confirmedMs: 'number',
           healedMs: 'number',
+          effect: { seen: 'number', of: 'number', text: 'string' },
+          exposed: 'number',
+          recoveryMs: 'number',
+          recovery: 'string',
         },
       ],
+      members: {
+        'backend-1': { answered: 'number' },
+        ejectedAtEnd: 'number',
+        idleAfterHealing: 'number',
+        notBack: 'number',
+      },
       expectations: [{ text: 'string', met: 'boolean' }],
     },
   ],
@@ -91,8 +108,64 @@ describe('the json reporter', () => {
     const faults = sample.run.faults.map(fault => ({ ...fault, confirmedMs: null, healedMs: null, problem: 'gone' }));
     const run = changed(sample, { findings: { recoveryMs: null, recovery: 'not recovered' }, run: { faults } });
     const [only] = JSON.parse(report([run])).runs;
-    expect(only).to.include({ recoveryMs: null, recovered: false });
+    expect(only).to.include({ recoveryMs: null, recovery: 'not recovered', recovered: false });
     expect(only.faults[0]).to.include({ confirmedMs: null, healedMs: null, problem: 'gone' });
+  });
+
+  it('says of each loss whose it was, when it was acknowledged and missed, and which faults may explain it', () => {
+    const [sticky = sampleRun({ mode: 'sticky' })] = sampleRuns();
+    const incidents = sticky.findings.incidents.map((one, index) => (index === 1 ? { ...one, candidates: [] } : one));
+    const stale = {
+      ...incidents[1],
+      kind: 'stale',
+      user: 'ann',
+      session: 1,
+      sinceMs: 1,
+      seenMs: 2,
+      operations: [],
+    } as const;
+    const [only] = JSON.parse(report([changed(sticky, { findings: { incidents: [stale, ...incidents] } })])).runs;
+    expect(only.losses).to.have.length(incidents.length);
+    expect(only.losses[0]).to.have.all.keys('user', 'kind', 'sinceMs', 'seenMs', 'candidates');
+    expect(only.losses[0]).to.deep.include({ kind: 'logged-out', candidates: ['kill'] });
+    expect(only.losses[1]).to.have.all.keys('user', 'token', 'kind', 'sinceMs', 'seenMs', 'candidates');
+    expect(only.losses[1]).to.deep.include({ kind: 'lost', candidates: [] });
+    expect(only.incidents[2].candidates).to.deep.equal([]);
+  });
+
+  it('counts the members in trouble by the names of the metrics, and names them in the warnings', () => {
+    const members = {
+      answered: { 'backend-1': 120, 'backend-2': 0 },
+      ejectedAtEnd: ['backend-2'],
+      idleAfterHealing: [],
+      notBack: ['backend-3'],
+    };
+    const [only] = JSON.parse(
+      report([changed(sampleRun({ mode: 'redis', users: 3 }), { findings: { members } })]),
+    ).runs;
+    expect(only.members).to.deep.equal({
+      'backend-1': { answered: 120 },
+      'backend-2': { answered: 0 },
+      ejectedAtEnd: 1,
+      idleAfterHealing: 0,
+      notBack: 1,
+    });
+    expect(only.warnings).to.have.length(2);
+    expect(only.warnings[1]).to.match(/^backend-2 was still ejected/);
+  });
+
+  it('says why an expectation was not judged, and null where a percentile has no value', () => {
+    const late = { text: 'requests.failed < 2 %', met: false, actual: '3', notJudged: 'the machine was busy' };
+    const latencyMs = { p50: null, p90: null, p99: null, max: null };
+    const run = changed(sampleRun({ mode: 'redis', users: 3 }), {
+      findings: { latencyMs, recoveryMs: null, recovery: 'unknown' },
+      verdict: { expectations: [late] },
+    });
+    const [only] = JSON.parse(report([run])).runs;
+    expect(only.expectations).to.deep.equal([late]);
+    expect(only.warnings).to.deep.equal([]);
+    expect(only.latencyMs).to.deep.equal(latencyMs);
+    expect(only).to.include({ recoveryMs: null, recovery: 'unknown' });
   });
 
   it('is printed for people too, and ends with a line break', () => {

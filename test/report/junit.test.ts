@@ -57,6 +57,20 @@ describe('the junit reporter', () => {
       .and.contain('failures="0" errors="1" skipped="2"');
   });
 
+  it('skips an expectation that was not judged, with the reason, in a run that passed', () => {
+    const late = { met: false, actual: '3', notJudged: 'the machine was busy' };
+    const all = [
+      { text: 'requests.failed < 2 %', ...late },
+      { text: 'writes.lost == 0', met: true, actual: '0' },
+    ];
+    const verdict = { word: 'pass', reasons: [], expectations: all } as const;
+    const xml = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
+    expect(tagsOf(xml)).to.deep.equal(['testsuites', 'testsuite', 'testcase', 'skipped', 'testcase']);
+    expect(xml)
+      .to.contain('<skipped message="not judged: the machine was busy"/>')
+      .and.contain('tests="2" failures="0" errors="0" skipped="1"');
+  });
+
   it('calls a warning no failure, and says what it was', () => {
     const warned = [{ text: 'writes.stale == 0', level: 'warn', met: false, actual: '<3>' }] as const;
     const verdict = { word: 'pass', reasons: [], expectations: [...warned] } as const;
@@ -105,6 +119,29 @@ describe('the reporters for GitHub', () => {
       '::warning title=kill-one%2C redis%3A warning::Expected requests.bad < 1 %25; it was 3.\n',
     );
     expect(reporters.markdown.report([run], { colour: true })).to.match(/^- redis: warning: Expected requests.bad/m);
+  });
+
+  it('note what was not judged, and write it below the table', () => {
+    const late = { text: 'requests.bad < 1 %', met: false, actual: '3', notJudged: 'the machine was busy' };
+    const verdict = { word: 'pass', reasons: [], expectations: [late] } as const;
+    const run = changed(sampleRun({ mode: 'redis', users: 3 }), { verdict });
+    expect(reporters.annotations.report([run], { colour: true })).to.equal(
+      '::notice title=kill-one%2C redis%3A not judged::not judged: requests.bad < 1 %25 (the machine was busy)\n',
+    );
+    expect(reporters.markdown.report([run], { colour: true })).to.match(/^- redis: not judged: requests.bad/m);
+  });
+
+  it('write that a loss is expected into its cell', () => {
+    const text = reporters.markdown.report(sampleRuns(), { colour: true });
+    expect(text).to.match(/^\| users logged out \| 20 of 20 exposed &#40;60 users&#41;, as expected \| 0 of 20 /m);
+  });
+
+  it('write below the table why a run that did not recover is a pass all the same', () => {
+    const findings = { recovery: 'not recovered', recoveryMs: null, recoveryProblem: '3.2 % errors' } as const;
+    const text = reporters.markdown.report([changed(sampleRun({ mode: 'redis', users: 3 }), { findings })], {
+      colour: true,
+    });
+    expect(text).to.match(/^- redis: not recovered: 3\.2 % errors; no expectation asks for it$/m);
   });
 
   it('write a table whose cells stay cells', () => {

@@ -1,5 +1,5 @@
 import { countsOf } from '#src/simulator/checker/counts.js';
-import type { Findings, Incident, Percentiles } from '#src/simulator/checker/findings.js';
+import type { FaultFinding, Findings, Incident, MemberFindings, Percentiles } from '#src/simulator/checker/findings.js';
 import type { JudgedRun, Verdict } from '#src/simulator/checker/verdict.js';
 import type {
   FaultRecord,
@@ -38,7 +38,7 @@ export function sampleRun(sample: Sample): JudgedRun {
   const findings = findingsOf(operations, incidents, users.length);
   return {
     run: {
-      header: headerOf(sample, operations.length),
+      header: { ...headerOf(sample, operations.length), expectations: expectationsOf(sample.mode) },
       operations,
       phases,
       faults: [fault],
@@ -134,7 +134,8 @@ function lossesOf(
   seen: Operation,
   cart: readonly { token: string; ackMs: number; id: number }[],
 ): Incident[] {
-  const common = { user, session: 1, seenMs: seen.doneMs, ackBackend: 'backend-2', fault: 'kill' };
+  const blamed = { candidates: ['kill'], fault: 'kill' };
+  const common = { user, session: 1, seenMs: seen.doneMs, ackBackend: 'backend-2', ...blamed };
   const where = seen.backend === undefined ? {} : { seenBackend: seen.backend };
   return [
     {
@@ -163,6 +164,7 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
   const outcomes = (outcome: Operation['outcome']) => operations.filter(one => one.outcome === outcome).length;
   const adds = operations.filter(one => one.kind === 'add');
   const loggedOut = incidents.filter(one => one.kind === 'logged-out').length;
+  const exposed = exposedUsers(operations);
   const nothing = {
     unverified: 0,
     duplicated: 0,
@@ -175,7 +177,7 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
   return {
     users: {
       total: users,
-      exposed: users,
+      exposed,
       unverified: 0,
       loggedOutUnexposed: 0,
       loggedOut,
@@ -207,10 +209,30 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
     ...countsOf({ lab: { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 } }),
     recoveryMs: 312,
     recovery: 'recovered',
-    faults: [],
-    members: { answered: {}, ejectedAtEnd: [], idleAfterHealing: [], notBack: [] },
+    faults: [faultFinding(exposed)],
+    members: membersFindings(operations),
     incidents,
   };
+}
+
+/** Users whom backend-2 answered last before it was killed. */
+function exposedUsers(operations: readonly Operation[]): number {
+  const before = operations.filter(({ doneMs }) => doneMs < killMs);
+  const last = new Map(before.map(({ user, backend }) => [user, backend]));
+  return [...last.values()].filter(backend => backend === 'backend-2').length;
+}
+
+function faultFinding(exposed: number): FaultFinding {
+  const text = `backend-2 had answered ${exposed} users before, and answered none while the fault lasted`;
+  return { id: 'kill', effect: { seen: exposed, of: exposed, text }, exposed, recoveryMs: 312, recovery: 'recovered' };
+}
+
+function membersFindings(operations: readonly Operation[]): MemberFindings {
+  const answered = backends.map(name => [
+    name,
+    operations.filter(({ backend, outcome }) => backend === name && outcome === 'ok').length,
+  ]);
+  return { answered: Object.fromEntries(answered), ejectedAtEnd: [], idleAfterHealing: [], notBack: [] };
 }
 
 /** The same run, had its members counted so. */
@@ -221,14 +243,21 @@ export function counting(judged: JudgedRun, counts: NonNullable<LabRecord['count
 
 function verdictOf(mode: Sample['mode'], findings: Findings): Verdict {
   const lost = `${findings.writes.lost}`;
+  const loggedOut = `${findings.users.loggedOut}`;
   return {
     word: 'pass',
     reasons: [],
     expectations: [
       { text: 'users.identitySwapped == 0', met: true, actual: '0' },
+      { text: mode === 'sticky' ? 'users.loggedOut > 0' : 'users.loggedOut == 0', met: true, actual: loggedOut },
       { text: mode === 'sticky' ? 'writes.lost > 0' : 'writes.lost == 0', met: true, actual: lost },
     ],
   };
+}
+
+function expectationsOf(mode: Sample['mode']): string[] {
+  const operator = mode === 'sticky' ? '> 0' : '== 0';
+  return ['users.identitySwapped == 0', `users.loggedOut ${operator}`, `writes.lost ${operator}`];
 }
 
 const fault: FaultRecord = {

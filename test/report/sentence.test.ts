@@ -11,23 +11,54 @@ const sample = sampleRun({ mode: 'redis', users: 3 });
 describe('the sentence on a mode', () => {
   it('says who was logged out, what was lost, what failed, and when it recovered', () => {
     const run = saying({
-      users: { total: 60, loggedOut: 0 },
+      users: { total: 64, exposed: 21, loggedOut: 0 },
       writes: { acknowledged: 1211, lost: 0 },
       requests: { failed: 4, unknown: 0 },
     });
     expect(sentence(run)).to.equal(
-      'redis: 0 of 60 users logged out, 0 of 1,211 acknowledged writes lost, 4 requests failed, recovered after 0.3 s — pass',
+      'redis: 0 of 21 exposed users logged out (64 in all), 0 of 1,211 acknowledged writes lost, 4 requests failed, recovered after 0.3 s — pass',
     );
+  });
+
+  const logouts: [string, Partial<Findings['users']>, string][] = [
+    ['the exposed users', { loggedOut: 19 }, '19 of 21 exposed users logged out (64 in all), '],
+    [
+      'users whom no fault exposed',
+      { loggedOut: 21, loggedOutUnexposed: 2 },
+      '19 of 21 exposed users and 2 others logged out (64 in all), ',
+    ],
+    ['a fault that exposed no user', { exposed: 0, loggedOut: 0 }, '0 of 0 exposed users logged out (64 in all), '],
+    ['a run without a fault', { exposed: null, loggedOut: 1 }, '1 of 64 users logged out, '],
+  ];
+  for (const [of, users, words] of logouts) {
+    it(`counts the logouts of ${of}`, () => {
+      expect(sentence(saying({ users: { total: 64, exposed: 21, ...users } }))).to.include(`redis: ${words}`);
+    });
+  }
+
+  it('says of a loss that it is expected where the scenario demands it and passes, and only there', () => {
+    const sticky = sampleRun({ mode: 'sticky' });
+    const { lost, acknowledged } = sticky.findings.writes;
+    const expected = `20 of 20 exposed users logged out, as expected (60 in all), ${count(lost)} of ${count(acknowledged)} acknowledged writes lost, as expected, `;
+    expect(sentence(sticky)).to.include(expected);
+    const failed = changed(sticky, { verdict: { word: 'fail' } });
+    expect(sentence(failed)).to.include('20 of 20 exposed users logged out (60 in all), ').and.not.include('expected');
+    expect(sentence(sampleRun({ mode: 'redis' }))).to.not.include('as expected');
+  });
+
+  it('says how many losses no fault explains', () => {
+    const run = saying({ writes: { acknowledged: 1204, lost: 402, unexplained: 3 } });
+    expect(sentence(run)).to.include('402 of 1,204 acknowledged writes lost (3 unexplained), ');
   });
 
   it('counts one as one', () => {
     const run = saying({
-      users: { total: 1, loggedOut: 1 },
+      users: { total: 1, exposed: 1, loggedOut: 1 },
       writes: { acknowledged: 1, lost: 1, duplicated: 1 },
       requests: { failed: 1, unknown: 1 },
     });
     expect(sentence(run)).to.match(
-      /^redis: 1 of 1 user logged out, 1 of 1 acknowledged write lost, 1 request failed, 1 with unknown outcome, 1 write duplicated,/,
+      /^redis: 1 of 1 exposed user logged out \(1 in all\), 1 of 1 acknowledged write lost, 1 request failed, 1 with unknown outcome, 1 write duplicated,/,
     );
   });
 
@@ -43,36 +74,81 @@ describe('the sentence on a mode', () => {
   });
 
   it('names each thing that must not happen only when it happened', () => {
-    const names = /somebody|not honoured|duplicated|shown again|visible|missing|never read/;
+    const names = /somebody|not honoured|duplicated|shown again|visible|missing|not verified|come back|ejected|idle/;
     expect(sentence(sample)).to.not.match(names);
     const bad = saying({
-      users: { identitySwapped: 2, logoutNotHonoured: 1 },
+      users: { identitySwapped: 2, logoutNotHonoured: 1, unverified: 1 },
       writes: { resurrected: 3, unverified: 5 },
+      members: { notBack: ['backend-2'], ejectedAtEnd: ['backend-1', 'backend-3'], idleAfterHealing: ['proxy-2'] },
     });
     const text = sentence(bad);
     for (const words of [
       '2 users taken for somebody else',
       '1 logout not honoured',
       '3 removed items shown again',
-      '5 writes never read back',
+      '1 user not verified by a later read',
+      '5 writes not verified by a later read',
+      'backend-2 did not come back',
+      'backend-1, backend-3 still ejected at the end',
+      'proxy-2 idle after the healing',
     ]) {
       expect(text).to.include(words);
     }
   });
 
-  const fault = sample.run.faults[0];
-  const unconfirmed: FaultRecord[] = fault === undefined ? [] : [{ ...fault, confirmedMs: null }];
+  it('counts what was not judged, and never as a warning', () => {
+    const late = { level: 'warn', met: false, actual: '3', notJudged: 'the machine was busy' } as const;
+    const expectations = [{ text: 'requests.failed < 2 %', ...late }];
+    const text = sentence(changed(sample, { verdict: { expectations } }));
+    expect(text)
+      .to.match(/, 1 expectation not judged — pass$/)
+      .and.not.include('warning');
+  });
+});
+
+describe('the sentence on a recovery', () => {
+  const [fault] = sample.run.faults;
+  if (fault === undefined) throw new Error('the sample has a fault');
+  const faults = (parts: Partial<FaultRecord>) => ({ run: { faults: [{ ...fault, ...parts }] } });
+  const unrecovered = { recoveryMs: null, recovery: 'not recovered' } as const;
+  const problem = { ...unrecovered, recoveryProblem: '3.2 % errors against 0.4 % in the baseline' };
+  const unknown = { recoveryMs: null, recovery: 'unknown' } as const;
+  const asking = (parts: object) => ({
+    expectations: [{ text: 'recoveryMs < 2000', met: false, actual: 'not recovered', ...parts }],
+  });
   const recoveries: [string, JudgedRun][] = [
     ['recovered after 4.2 s', changed(sample, { findings: { recoveryMs: 4210 } })],
     ['recovered within 0.1 s', changed(sample, { findings: { recoveryMs: 0 } })],
-    ['not recovered', changed(sample, { findings: { recoveryMs: null, recovery: 'not recovered' } })],
-    ['recovery unknown', changed(sample, { findings: { recoveryMs: null, recovery: 'unknown' } })],
+    ['not recovered; no expectation asks for it', changed(sample, { findings: unrecovered })],
+    [
+      'not recovered: 3.2 % errors against 0.4 % in the baseline; no expectation asks for it',
+      changed(sample, { findings: problem }),
+    ],
+    [
+      'not recovered; only a warning asks for it, 1 warning',
+      changed(sample, { findings: unrecovered, verdict: asking({ level: 'warn' }) }),
+    ],
+    [
+      'not recovered; it was not judged, 1 expectation not judged',
+      changed(sample, { findings: unrecovered, verdict: asking({ notJudged: 'the machine was busy' }) }),
+    ],
+    [
+      'recovery unknown: less than 2 s of load after the healing',
+      changed(sample, { findings: unknown, ...faults({ healedMs: 5500 }) }),
+    ],
+    ['recovery unknown: a fault was not healed', changed(sample, { findings: unknown, ...faults({ healedMs: null }) })],
+    ['recovery unknown: too few requests succeeded before the faults', changed(sample, { findings: unknown })],
     ['no fault injected', changed(sample, { run: { faults: [] } })],
-    ['no fault confirmed', changed(sample, { run: { faults: unconfirmed } })],
+    ['no fault confirmed', changed(sample, faults({ confirmedMs: null }))],
   ];
   for (const [words, run] of recoveries) {
     it(`says "${words}"`, () => expect(sentence(run)).to.match(new RegExp(`, ${words} — pass$`)));
   }
+
+  it('says of a fail what was not recovered, and nothing of what asks for it', () => {
+    const run = changed(sample, { findings: problem, verdict: { word: 'fail' } });
+    expect(sentence(run)).to.match(/, not recovered: 3\.2 % errors against 0\.4 % in the baseline — fail$/);
+  });
 });
 
 describe('numbers in words', () => {
@@ -99,15 +175,17 @@ type Changes = {
   readonly users?: Partial<Findings['users']>;
   readonly writes?: Partial<Findings['writes']>;
   readonly requests?: Partial<Findings['requests']>;
+  readonly members?: Partial<Findings['members']>;
 };
 
-function saying({ users, writes, requests }: Changes): JudgedRun {
+function saying({ users, writes, requests, members }: Changes): JudgedRun {
   const { findings } = sample;
   return changed(sample, {
     findings: {
       users: { ...findings.users, ...users },
       writes: { ...findings.writes, unknown: 0, ...writes },
       requests: { ...findings.requests, failed: 0, unknown: 0, ...requests },
+      members: { ...findings.members, ...members },
     },
   });
 }
@@ -119,17 +197,19 @@ describe('the sentence, where the backends say why', () => {
 
   it('adds up what every backend refused, the most frequent first', () => {
     const counts = { 'backend-1': { absent: 60, unknown: 4, opened: 900 }, 'backend-2': { forged: 1118, unknown: 1 } };
-    expect(told(sticky, counts)).to.include(' logged out (why no session: 1,118 forged, 5 unknown), ');
+    expect(told(sticky, counts)).to.include(
+      ' logged out, as expected (60 in all; why no session: 1,118 forged, 5 unknown), ',
+    );
   });
 
   it('says nothing where nobody was logged out, nor where nothing was refused', () => {
-    expect(told(redis, { 'backend-1': { unknown: 4 } })).to.include(' logged out, ');
-    expect(told(sticky, { 'backend-1': { absent: 4 } })).to.include(' logged out, ');
-    expect(told(sticky, {})).to.include(' logged out, ');
+    expect(told(redis, { 'backend-1': { unknown: 4 } })).to.include(' logged out (60 in all), ');
+    expect(told(sticky, { 'backend-1': { absent: 4 } })).to.include(' logged out, as expected (60 in all), ');
+    expect(told(sticky, {})).to.include(' logged out, as expected (60 in all), ');
   });
 
   it('tells evictions wherever there were any', () => {
-    expect(told(redis, { memcached: { evictions: 1203 } })).to.include(' logged out (1,203 evictions), ');
-    expect(told(redis, { memcached: { evictions: 0 } })).to.include(' logged out, ');
+    expect(told(redis, { memcached: { evictions: 1203 } })).to.include(' logged out (60 in all; 1,203 evictions), ');
+    expect(told(redis, { memcached: { evictions: 0 } })).to.include(' logged out (60 in all), ');
   });
 });

@@ -5,7 +5,7 @@ import type { FaultRecord, Operation, RunRecord } from '#src/simulator/history/r
 export const findings: Findings = {
   users: {
     total: 60,
-    exposed: 21,
+    exposed: 30,
     unverified: 0,
     loggedOutUnexposed: 0,
     loggedOut: 21,
@@ -37,8 +37,16 @@ export const findings: Findings = {
   stores: { evictions: 12 },
   recoveryMs: 312,
   recovery: 'recovered',
-  faults: [],
-  members: { answered: {}, ejectedAtEnd: [], idleAfterHealing: [], notBack: [] },
+  faults: [
+    {
+      id: 'kill',
+      effect: { seen: 30, of: 60, text: 'backend-2 had answered 30 of 60 users, and answered none' },
+      exposed: 30,
+      recoveryMs: 312,
+      recovery: 'recovered',
+    },
+  ],
+  members: { answered: { 'backend-2': 1300 }, ejectedAtEnd: [], idleAfterHealing: [], notBack: [] },
   incidents: [],
 };
 
@@ -49,7 +57,9 @@ export const fault: FaultRecord = {
   target: 'backend-2',
   requestedMs: 2000,
   confirmedMs: 2004,
+  healRequestedMs: 4004,
   healedMs: 4100,
+  expects: { kind: 'silent', member: 'backend-2' },
 };
 
 export const login: Operation = {
@@ -74,7 +84,7 @@ export const run: RunRecord = {
     why: 'For tests.',
     mode: 'sticky',
     seed: 42,
-    planned: 4000,
+    planned: 1,
     faults: [fault.id],
     expectations: ['users.loggedOut > 0', 'writes.lost > 0'],
     versions: {},

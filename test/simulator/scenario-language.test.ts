@@ -124,7 +124,19 @@ describe('the language of a scenario', () => {
       'a window of what has none',
       broken('- writes.lost == 0', '- recoveryMs during recovery < 9'),
       '13:7',
-      'found recoveryMs during recovery, but recoveryMs is a matter of the whole run',
+      'found recoveryMs during recovery, but recoveryMs is counted over the whole run',
+    ],
+    [
+      'an expectation that every run meets',
+      broken('- writes.lost == 0', '- writes.lost >= 0'),
+      '13:7',
+      'found "writes.lost >= 0", which every run meets. Expected a limit that a run can fail',
+    ],
+    [
+      'a member that the system does not have',
+      broken('- writes.lost == 0', '- members.backend-9.answered > 0'),
+      '13:7',
+      'unknown member "backend-9"',
     ],
     ['a fault named like a phase', broken('id: then', 'id: recovery'), '9:11', 'which is the name of a phase'],
     [

@@ -50,7 +50,8 @@ export interface IncidentColumns {
   readonly seen: readonly number[];
   readonly seenBackend: readonly number[];
   readonly shape: readonly number[];
-  readonly fault: readonly number[];
+  /** The faults that may have caused it, in one word: `cut, kill`, `unexplained`. */
+  readonly cause: readonly number[];
   /** The operations that prove it, by id: acknowledged, seen. */
   readonly proof: readonly (readonly number[])[];
 }

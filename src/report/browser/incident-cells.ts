@@ -12,7 +12,7 @@ export const incidentTitles = [
   'wrong at',
   'said by',
   'shape',
-  'fault',
+  'possible cause',
 ] as const;
 
 /** The column that opens the user's story. */
@@ -32,7 +32,7 @@ export function incidentCells({ words, incidents }: CaseFile, index: number): st
     time(incidents.seen),
     word(incidents.seenBackend),
     word(incidents.shape),
-    word(incidents.fault),
+    word(incidents.cause),
   ];
 }
 

@@ -2,6 +2,7 @@ import type { Incident, IncidentKind } from '../../simulator/checker/findings.js
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import type { Operation } from '../../simulator/history/records.js';
 import { type CaseFile, type IncidentColumns, none, type StoryColumns } from '../browser/columns.js';
+import { describeCause } from '../cause.js';
 import { WordList } from './word-list.js';
 
 /** The worst first: a hundred stale reads must not hide the one user who saw a stranger's cart. Lost writes have a table. */
@@ -104,7 +105,7 @@ function incidentColumns(
     seen: incidents.map(({ seenMs }) => microseconds(seenMs)),
     seenBackend: word(({ seenBackend }) => seenBackend),
     shape: word(({ shape, loggedOut }) => shape ?? loggedOut),
-    fault: word(({ fault }) => fault),
+    cause: word(describeCause),
     proof: incidents.map(({ operations }) => operations),
   };
 }

@@ -1,4 +1,5 @@
-import { driverLagP99MsMax, type JudgedRun } from '../../simulator/checker/verdict.js';
+import { driverLagP99MsMax } from '../../simulator/checker/doubts.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import { labels } from '../comparison.js';
 import { count, counted, duration } from '../words.js';
 import { type Markup, markup } from './markup.js';
@@ -47,7 +48,8 @@ function labTable(runs: readonly JudgedRun[]): Markup {
       'service time p50 / p99',
       ({ findings: { serviceMs } }) => `${duration(serviceMs.p50)} / ${duration(serviceMs.p99)}`,
     ],
-    ['writes never read back', ({ findings: { writes } }) => count(writes.unverified)],
+    ['users not verified by a later read', ({ findings: { users } }) => count(users.unverified)],
+    ['writes not verified by a later read', ({ findings: { writes } }) => count(writes.unverified)],
   ];
   const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
   const body = rows.map(
@@ -86,6 +88,6 @@ function limits(runs: readonly JudgedRun[]): string[] {
     ...(dropped === 0
       ? []
       : [`${counted(dropped, 'operation')} of the plan: the user was still waiting for earlier ones.`]),
-    ...(unverified === 0 ? [] : [`${counted(unverified, 'acknowledged write')}: nothing read the cart afterwards.`]),
+    ...(unverified === 0 ? [] : [`${counted(unverified, 'acknowledged write')} that no later read verified.`]),
   ];
 }

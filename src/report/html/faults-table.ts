@@ -1,37 +1,59 @@
+import type { EffectSeen, FaultFinding } from '../../simulator/checker/findings.js';
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import type { FaultRecord, RunRecord } from '../../simulator/history/records.js';
 import { labels } from '../comparison.js';
-import { moment } from '../words.js';
+import { recoveryFigure } from '../recovery-words.js';
+import { count, moment } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
-/** What was broken, when, and what was seen of it: without the timeline, and with the evidence. */
+const titles = ['mode', 'fault', 'when', 'confirmed by', 'effect on users', 'exposed users', 'recovery'];
+
+/** What was broken and when, what confirmed it, and what users noticed of it. */
 export function faultsTable(runs: readonly JudgedRun[]): Markup {
   const names = labels(runs);
-  const rows = runs.flatMap(({ run }, index) => [
-    ...run.faults.map(fault => row(names[index] ?? '', fault)),
+  const rows = runs.flatMap(({ run, findings }, index) => [
+    ...run.faults.map(fault => row(names[index] ?? '', fault, findings.faults)),
     ...neverStruck(names[index] ?? '', run),
   ]);
   if (rows.length === 0) return markup`<p>No fault was injected.</p>`;
-  const titles = ['mode', 'fault', 'what', 'target', 'requested', 'confirmed', 'healed', 'evidence'];
   const head = titles.map(title => markup`<th scope="col">${title}</th>`);
   const table = markup`<table class="faults"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>`;
-  return scrollable('Faults', table);
+  return markup`${scrollable('Faults', table)}
+<p class="meta">Exposed users: those bound to, or last answered by, what the fault struck at that moment. Recovery: from the healing until errors, response times and logouts are as before the faults.</p>`;
 }
 
-function row(name: string, { id, fault, target, requestedMs, confirmedMs, healedMs, ...more }: FaultRecord): Markup {
-  const seen = [more.evidence, more.problem].filter(text => text !== undefined).join('; ');
+function row(name: string, fault: FaultRecord, findings: readonly FaultFinding[]): Markup {
+  const finding = findings.find(({ id }) => id === fault.id);
   const cells = [
     name,
-    id,
-    fault,
-    target,
-    moment(requestedMs),
-    confirmedMs === null ? 'never' : moment(confirmedMs),
-    healedMs === null ? 'no' : moment(healedMs),
-    seen || '–',
+    markup`<b>${fault.id}</b><br>${fault.fault} ${fault.target}`,
+    describeTimes(fault),
+    describeEvidence(fault),
+    describeEffect(fault, finding?.effect ?? null),
+    finding === undefined ? '–' : count(finding.exposed),
+    finding === undefined ? '–' : recoveryFigure(finding),
   ];
   return markup`<tr>${cells.map(cell => markup`<td>${cell}</td>`)}</tr>`;
+}
+
+function describeTimes({ requestedMs, confirmedMs, healedMs }: FaultRecord): Markup {
+  const confirmed = confirmedMs === null ? 'never confirmed' : `confirmed ${moment(confirmedMs)}`;
+  const healed = healedMs === null ? 'not healed' : `healed ${moment(healedMs)}`;
+  return markup`requested ${moment(requestedMs)}<br>${confirmed}<br>${healed}`;
+}
+
+function describeEvidence({ evidence, problem, confirmedMs }: FaultRecord): string {
+  const seen = [evidence, problem].filter(text => text !== undefined && text !== '').join('; ');
+  if (seen !== '') return seen;
+  return confirmedMs === null ? 'nothing: it was never confirmed' : 'confirmed; the fault gives no evidence in words';
+}
+
+function describeEffect({ confirmedMs, expects }: FaultRecord, effect: EffectSeen | null): Markup | string {
+  if (confirmedMs === null) return 'not looked for: the fault was never confirmed';
+  if (effect === null) return expects === undefined ? 'this history does not say what to look for' : 'not known';
+  const [className, word] = effect.seen > 0 ? ['pass', '✓ seen'] : ['inconclusive', '? not seen'];
+  return markup`<b class="${className}">${word}</b>: ${effect.text}`;
 }
 
 /** Planned, and nothing broke: that must not be missing from the list of what was broken. */
@@ -39,6 +61,6 @@ function neverStruck(name: string, { header, faults, lab }: RunRecord): Markup[]
   const missing = header.faults.filter(planned => faults.every(({ id }) => id !== planned));
   return missing.map(
     id =>
-      markup`<tr><td>${name}</td><td>${id}</td><td colspan="6">never struck: ${lab.neverStruck?.[id] ?? 'the run ended before'}</td></tr>`,
+      markup`<tr><td>${name}</td><td>${id}</td><td colspan="${titles.length - 2}">never struck: ${lab.neverStruck?.[id] ?? 'the run ended before'}</td></tr>`,
   );
 }

@@ -1,6 +1,7 @@
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import type { CaseFile } from '../browser/columns.js';
 import { incidentCells, incidentTitles } from '../browser/incident-cells.js';
+import { isExpectedLoss } from '../expected-loss.js';
 import { count, counted } from '../words.js';
 import type { Cases } from './case-file.js';
 import { embeddedJson } from './embedded-json.js';
@@ -23,15 +24,20 @@ ${file.incidents.user.length === 0 ? nothing(judged) : markup`${losses(judged, f
 }
 
 function nothing({ findings: { writes } }: JudgedRun): Markup {
-  if (writes.acknowledged === 0) return markup`<p>No write was acknowledged: there was nothing to lose.</p>`;
-  return markup`<p>None of ${counted(writes.acknowledged, 'acknowledged write')} was lost, and nothing else that a user could call wrong was found.</p>`;
+  const { acknowledged, unverified } = writes;
+  if (acknowledged === 0) return markup`<p>No write was acknowledged: there was nothing to lose.</p>`;
+  const doubt = unverified === 0 ? '' : ` But no later read verified ${count(unverified)} of them.`;
+  return markup`<p>None of ${counted(acknowledged, 'acknowledged write')} was lost, and nothing else that a user could call wrong was found.${doubt}</p>`;
 }
 
-function losses({ findings: { writes } }: JudgedRun, file: CaseFile, name: string): Markup {
+function losses(judged: JudgedRun, file: CaseFile, name: string): Markup {
+  const { writes } = judged.findings;
   const { lostFrom, user } = file.incidents;
   const of = counted(writes.acknowledged, 'acknowledged write');
   if (user.length === lostFrom) return markup`<p>None of ${of} was lost.</p>`;
-  return markup`<p>${count(writes.lost)} of ${of} lost.</p>${table(file, lostFrom, user.length, `Lost writes, ${name}`)}`;
+  const expected = isExpectedLoss(judged, 'writes') ? ', as expected' : '';
+  const blamed = writes.unexplained === 0 ? '' : `; no fault explains ${count(writes.unexplained)} of them`;
+  return markup`<p>${count(writes.lost)} of ${of} lost${expected}${blamed}.</p>${table(file, lostFrom, user.length, `Lost writes, ${name}`)}`;
 }
 
 function others(file: CaseFile, name: string): Markup {

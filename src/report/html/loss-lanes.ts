@@ -1,5 +1,6 @@
 import type { Incident } from '../../simulator/checker/findings.js';
 import { roundUp } from '../browser/scales.js';
+import { describeCause } from '../cause.js';
 import { count, counted, moment } from '../words.js';
 import { across, emptyNote, type Lane, stretched } from './lane.js';
 import { type Markup, markup } from './markup.js';
@@ -41,10 +42,16 @@ function lossMark(incident: Incident, endMs: number, placeOf: PlaceOf): Markup {
   const since = across(sinceMs, endMs);
   const seen = across(seenMs, endMs);
   const kind = shape === undefined ? '' : ` (${shape})`;
-  const story = `${isolated(user)}: ${isolated(token ?? 'a write')} acknowledged at ${moment(sinceMs)} by ${ackBackend}, missing at ${moment(seenMs)}${kind}`;
+  const story = `${isolated(user)}: ${isolated(token ?? 'a write')} acknowledged at ${moment(sinceMs)} by ${ackBackend}, missing at ${moment(seenMs)}${kind}${causeWords(incident)}`;
   const join = markup`<line class="join" x1="${since}" x2="${seen}" y1="${writtenY}" y2="${missingY}"/>`;
   const ticks = [tick(since, writtenY - 8), tick(seen, missingY)];
   return markup`<g class="loss" data-incident="${placeOf(incident) ?? ''}"><title>${story}</title>${join}${ticks}</g>`;
+}
+
+function causeWords(incident: Incident): string {
+  const cause = describeCause(incident);
+  if (cause === undefined) return '';
+  return cause === 'unexplained' ? ', unexplained' : `, possible cause: ${cause}`;
 }
 
 const tickHeight = 8;
@@ -91,7 +98,7 @@ export function logoutLane({ logouts, users, buckets, bucketMs, ownEndMs, endMs 
 
 function logoutMark(incident: Incident, height: number, endMs: number, placeOf: PlaceOf): Markup {
   const { user, seenMs, loggedOut = 'hard' } = incident;
-  const story = `${isolated(user)}: logged out at ${moment(seenMs)} (${loggedOut})`;
+  const story = `${isolated(user)}: logged out at ${moment(seenMs)} (${loggedOut})${causeWords(incident)}`;
   const mark = tick(across(seenMs, endMs), height - tickHeight - 1);
   return markup`<g class="logout" data-incident="${placeOf(incident) ?? ''}"><title>${story}</title>${mark}</g>`;
 }

@@ -48,6 +48,7 @@ const verdicts = `
 .verdicts p { font-size: 16px; }
 .verdicts > li > div { min-width: 0; flex: 1; }
 .reasons { padding-left: 20px; color: var(--muted); font-size: 14px; }
+.not-back { margin: 8px 0; padding: 8px 14px; border-left: 3px solid var(--fail); background: var(--panel); } .not-back b { color: var(--fail); } .not-back pre { margin: 6px 0; max-height: 220px; overflow: auto; }
 .verdicts details { margin-top: 4px; } .verdicts summary { font-size: 13px; color: var(--muted); }
 `;
 
@@ -64,13 +65,14 @@ tbody th { font-weight: 400; color: var(--muted); }
 .matrix td b span { display: inline; font-size: inherit; } .matrix th:first-child { padding-left: 0; } td.cell-fail { box-shadow: inset 3px 0 var(--fail); } 
 td.not-run b { font-weight: 400; color: var(--muted); }
 .windows td, .windows th { text-align: right; } .windows tr > th[scope=row], .windows thead th:nth-child(2) { text-align: left; padding-left: 14px; } .windows th[scope=rowgroup] { text-align: left; color: var(--ink); font-weight: 600; }
+.faults td, .faults th { padding: 6px 12px 6px 0; } .faults td:nth-child(3) { white-space: nowrap; } .faults td:nth-child(4), .faults td:nth-child(5) { min-width: 190px; }
 td.loss, td.pass, td.fail, td.inconclusive { font-weight: 600; }
 td.pass, td.fail { white-space: nowrap; }
 .incidents { font-size: 13px; } section[data-cases] > p { margin: 8px 0; }
 .incidents td, .incidents th { padding: 3px 10px; white-space: nowrap; }
 .incidents tbody tr[data-incident] { cursor: pointer; } .incidents tbody tr[data-incident]:hover { background: var(--panel); }
 summary { cursor: pointer; margin-bottom: 8px; }
-button { font: inherit; font-size: 13px; color: inherit; background: var(--panel); border: 1px solid var(--control); border-radius: 6px; padding: 3px 12px; cursor: pointer; }
+button { font: inherit; white-space: nowrap; font-size: 13px; color: inherit; background: var(--panel); border: 1px solid var(--control); border-radius: 6px; padding: 3px 12px; cursor: pointer; }
 button.opener { font-size: inherit; padding: 0; background: none; border: 0; text-decoration: underline; text-decoration-color: var(--muted); text-underline-offset: 3px; }
 .more { display: flex; gap: 8px; margin: 8px 0 0; } .more + .meta { display: none; }
 `;

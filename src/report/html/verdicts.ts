@@ -1,5 +1,7 @@
-import { type JudgedRun, type VerdictWord, warningsOf } from '../../simulator/checker/verdict.js';
-import { sentence } from '../sentence.js';
+import type { EvaluatedExpectation } from '../../simulator/checker/expectations.js';
+import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict.js';
+import { type ExpectationState, listNotJudged, listWarnings, stateOf } from '../judged-expectations.js';
+import { statement } from '../sentence.js';
 import { counted } from '../words.js';
 import { type Markup, markup } from './markup.js';
 
@@ -13,33 +15,60 @@ export function badge(word: VerdictWord): Markup {
 export function verdictSection(runs: readonly JudgedRun[]): Markup {
   const items = runs.map(judged => {
     const { word, reasons } = judged.verdict;
-    const lines = [...reasons, ...warningsOf(judged.verdict).map(warning => `Warning: ${warning}`)];
+    const warnings = listWarnings(judged.verdict).map(warning => `Warning: ${warning}`);
+    const lines = [...reasons, ...warnings, ...listNotJudged(judged.verdict).map(capitalized)];
     const because =
       lines.length === 0 ? '' : markup`<ul class="reasons">${lines.map(line => markup`<li>${line}</li>`)}</ul>`;
-    return markup`<li>${badge(word)}<div><p>${sentence(judged).replace(/ — \w+$/, '.')}</p>${because}${expectationsPart(judged)}</div></li>`;
+    return markup`<li>${badge(word)}<div><p>${keepUnits(statement(judged))}.</p>${notBackPart(judged)}${because}${expectationsPart(judged)}</div></li>`;
   });
   return markup`<section aria-labelledby="verdicts"><h2 id="verdicts">What happened</h2><ul class="verdicts">${items}</ul>
-<p class="meta">pass: all went as the scenario expects, and it may expect losses. inconclusive: too little was seen to say either.</p></section>
+<p class="meta"><b>pass</b>: the run meets every expectation of the scenario that was judged. A scenario may expect losses: those are marked “as expected”. <b>fail</b>: an expectation is not met. <b>inconclusive</b>: the run shows too little to say either.</p></section>
 `;
+}
+
+/** Members that did not come back, with the last lines that each wrote: what a crash test is for. */
+function notBackPart({ run, findings }: JudgedRun): Markup | string {
+  const records = run.faults.flatMap(({ id, notBack = [] }) => notBack.map(one => ({ ...one, fault: id })));
+  const unrecorded = findings.members.notBack.filter(name => records.every(({ member }) => member !== name));
+  if (records.length + unrecorded.length === 0) return '';
+  return markup`<div class="not-back">${records.map(
+    ({ member, fault, why }) =>
+      markup`<p><b>✗ ${member} did not come back</b> after the fault ${fault}.</p><pre tabindex="0"><code>${why}</code></pre>`,
+  )}${unrecorded.map(member => markup`<p><b>✗ ${member} did not come back.</b></p>`)}</div>`;
+}
+
+/** No line ends between a figure and its unit. */
+function keepUnits(text: string): string {
+  return text.replaceAll(/(?<=\d) (?=(?:%|m?s)(?:\W|$))/g, '\u00a0');
+}
+
+function capitalized(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 
 /** Folded where all is as expected: the sentence has said it. */
 function expectationsPart({ verdict: { expectations } }: JudgedRun): Markup {
   if (expectations.length === 0) return markup`<p class="meta">The scenario expects nothing of this mode.</p>`;
-  const met = expectations.filter(expectation => expectation.met).length;
-  const rows = expectations.map(
-    ({ text, level, met, actual }) =>
-      markup`<tr>${resultCell(met, level)}<td><code>${text}</code></td><td>${actual}</td></tr>`,
-  );
+  const times = (state: ExpectationState) => expectations.filter(expectation => stateOf(expectation) === state).length;
   const head = markup`<tr><th scope="col">result</th><th scope="col">expected</th><th scope="col">measured</th></tr>`;
+  const rows = expectations.map(expectationRow);
   const table = scrollable('Expectations', markup`<table><thead>${head}</thead><tbody>${rows}</tbody></table>`);
-  const open = met === expectations.length ? markup`<details>` : markup`<details open>`;
-  return markup`${open}<summary>${met} of ${counted(expectations.length, 'expectation')} met</summary>${table}</details>`;
+  const open = times('met') === expectations.length ? markup`<details>` : markup`<details open>`;
+  const notJudged = times('not judged') === 0 ? '' : `, ${times('not judged')} not judged`;
+  return markup`${open}<summary>${times('met')} of ${counted(expectations.length, 'expectation')} met${notJudged}</summary>${table}</details>`;
 }
 
-function resultCell(met: boolean, level: 'warn' | undefined): Markup {
-  if (met) return markup`<td class="pass">✓ met</td>`;
-  return level === 'warn' ? markup`<td class="inconclusive">! warning</td>` : markup`<td class="fail">✗ not met</td>`;
+const results: Record<ExpectationState, Markup> = {
+  met: markup`<td class="pass">✓ met</td>`,
+  'not met': markup`<td class="fail">✗ not met</td>`,
+  warning: markup`<td class="inconclusive">! warning</td>`,
+  'not judged': markup`<td class="inconclusive">? not judged</td>`,
+};
+
+function expectationRow(expectation: EvaluatedExpectation): Markup {
+  const { text, actual, notJudged } = expectation;
+  const measured = notJudged === undefined ? actual : `${actual}, not judged: ${notJudged}`;
+  return markup`<tr>${results[stateOf(expectation)]}<td><code>${text}</code></td><td>${measured}</td></tr>`;
 }
 
 /** A wide table scrolls by itself, by keyboard too, and the page does not. */

@@ -1,16 +1,18 @@
-import { type JudgedRun, warningsOf } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import { labels } from '../comparison.js';
+import { listNotJudged, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
 import { sentence } from '../sentence.js';
 
 /**
  * Workflow commands of GitHub Actions, one line per run that is no pass: an error for a fail, a warning for what is
- * inconclusive. A warning for each expectation that is no more than that, too. Empty when all passed.
+ * inconclusive. Each expectation that is only a warning is a warning too, and each that was not judged is a notice.
+ * Empty when all passed.
  */
 export const annotations: Reporter = runs => {
   const names = labels(runs);
   return runs
-    .flatMap((judged, index) => [annotation(judged, names[index] ?? ''), ...warnings(judged, names[index] ?? '')])
+    .flatMap((judged, index) => [annotation(judged, names[index] ?? ''), ...remarks(judged, names[index] ?? '')])
     .join('');
 };
 
@@ -22,12 +24,15 @@ function annotation(judged: JudgedRun, label: string): string {
   return command(kind, title, [sentence(judged), ...verdict.reasons].join('\n'));
 }
 
-function warnings({ run, verdict }: JudgedRun, label: string): string[] {
-  const title = `${run.header.scenario}, ${label}: warning`;
-  return warningsOf(verdict).map(text => command('warning', title, text));
+function remarks({ run, verdict }: JudgedRun, label: string): string[] {
+  const title = (what: string) => `${run.header.scenario}, ${label}: ${what}`;
+  return [
+    ...listWarnings(verdict).map(text => command('warning', title('warning'), text)),
+    ...listNotJudged(verdict).map(text => command('notice', title('not judged'), text)),
+  ];
 }
 
-function command(kind: 'error' | 'warning', title: string, message: string): string {
+function command(kind: 'error' | 'warning' | 'notice', title: string, message: string): string {
   return `::${kind} title=${property(title)}::${data(message)}\n`;
 }
 

@@ -6,6 +6,7 @@ import { faultsTable } from '../html/faults-table.js';
 import { incidentsPart } from '../html/incident-tables.js';
 import { type Markup, markup } from '../html/markup.js';
 import { matrixTable } from '../html/matrix-table.js';
+import { membersSection } from '../html/members.js';
 import { noSessionSection } from '../html/no-session.js';
 import { page } from '../html/page.js';
 import { timelinesOf } from '../html/timeline-data.js';
@@ -34,6 +35,7 @@ ${matrixSection(runs, names)}
 ${timelineSection(runs, names, cases)}
 ${lossesSection(runs, names, cases)}
 ${windowsSection(runs)}
+${membersSection(runs)}
 ${noSessionSection(runs)}
 ${conditionsSections(runs)}
 </main>

@@ -1,6 +1,8 @@
-import type { FaultFinding } from '../../simulator/checker/findings.js';
+import type { FaultFinding, Incident, MemberFindings } from '../../simulator/checker/findings.js';
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import type { FaultRecord } from '../../simulator/history/records.js';
+import { listWarnings } from '../judged-expectations.js';
+import { listMemberSentences } from '../member-words.js';
 import type { Reporter } from '../reporter.js';
 
 /** Schema 1: fields are added, never renamed. The counts come first, the long list of incidents last. */
@@ -11,7 +13,7 @@ export const json: Reporter = runs => {
 };
 
 function runEntry({ run, findings, verdict }: JudgedRun) {
-  const { incidents, users, writes, requests, latencyMs, recoveryMs, faults, members, ...more } = findings;
+  const { incidents, users, writes, requests, latencyMs, recoveryMs, recovery, faults, members, ...more } = findings;
   const { mode, seed, why, startedAt, versions } = run.header;
   return {
     mode,
@@ -21,11 +23,13 @@ function runEntry({ run, findings, verdict }: JudgedRun) {
     requests,
     latencyMs,
     recoveryMs,
-    recovered: findings.recovery !== 'not recovered',
+    recovery,
+    recovered: recovery !== 'not recovered',
     faults: run.faults.map(fault => faultEntry(fault, faults)),
-    members,
+    members: memberEntries(members),
     expectations: verdict.expectations,
     reasons: verdict.reasons,
+    warnings: [...listWarnings(verdict), ...listMemberSentences(members)],
     ...more,
     seed,
     why,
@@ -33,12 +37,28 @@ function runEntry({ run, findings, verdict }: JudgedRun) {
     versions,
     phases: run.phases.map(({ phase, startMs, endMs }) => ({ phase, startMs, endMs })),
     lab: { lagMs: run.lab.lagMs, busyMs: run.lab.busyMs, dropped: run.lab.dropped, counts: run.lab.counts },
+    losses: incidents.filter(({ kind }) => kind === 'lost' || kind === 'logged-out').map(lossEntry),
     incidents,
   };
 }
 
 function faultEntry({ type: _, ...fault }: FaultRecord, findings: readonly FaultFinding[]) {
-  return { ...fault, ...findings.find(({ id }) => id === fault.id) };
+  const unknown = { effect: null, exposed: null, recoveryMs: null, recovery: 'unknown' };
+  return { ...fault, ...(findings.find(({ id }) => id === fault.id) ?? unknown) };
+}
+
+/** By the names of the metrics: `members.backend-1.answered`, `members.ejectedAtEnd`. */
+function memberEntries({ answered, ejectedAtEnd, idleAfterHealing, notBack }: MemberFindings) {
+  return {
+    ...Object.fromEntries(Object.entries(answered).map(([name, times]) => [name, { answered: times }])),
+    ejectedAtEnd: ejectedAtEnd.length,
+    idleAfterHealing: idleAfterHealing.length,
+    notBack: notBack.length,
+  };
+}
+
+function lossEntry({ user, token, kind, sinceMs, seenMs, candidates }: Incident) {
+  return { user, token, kind, sinceMs, seenMs, candidates };
 }
 
 /** Microseconds are as fine as any of these clocks. */

@@ -1,13 +1,14 @@
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import { labels } from '../comparison.js';
+import { stateOf } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
 
 type Verdict = JudgedRun['verdict'];
 
 /**
  * JUnit XML as CI servers read it: a suite per scenario and mode, a case per expectation. What was not met is a
- * `<failure>`, or, where it is a warning, `<system-out>`. A run that proves nothing is an `<error>`, and its expectations
- * are `<skipped>`: neither met nor not.
+ * `<failure>`, or, where it is a warning, `<system-out>`; what was not judged is `<skipped>`. A run that proves nothing is
+ * an `<error>`, and its expectations are `<skipped>`: neither met nor not.
  */
 export const junit: Reporter = runs => {
   const names = labels(runs);
@@ -43,11 +44,19 @@ function verdictCase({ word, reasons }: Verdict): Case[] {
   return [{ name: `verdict: ${word}`, outcome, message: reasons.join('\n') }];
 }
 
-function expectationCase({ word }: Verdict, { text, level, met, actual }: Verdict['expectations'][number]): Case {
+const outcomes = {
+  met: 'passed',
+  warning: 'warning',
+  'not met': 'failure',
+  'not judged': 'skipped',
+} as const satisfies Record<ReturnType<typeof stateOf>, Case['outcome']>;
+
+function expectationCase({ word }: Verdict, expectation: Verdict['expectations'][number]): Case {
+  const { text, level, actual, notJudged } = expectation;
   const name = level === undefined ? text : `${level}: ${text}`;
   if (word === 'inconclusive') return { name, outcome: 'skipped', message: 'the run is inconclusive' };
-  const unmet = level === 'warn' ? 'warning' : 'failure';
-  return { name, outcome: met ? 'passed' : unmet, message: `it was ${actual}` };
+  const message = notJudged === undefined ? `it was ${actual}` : `not judged: ${notJudged}`;
+  return { name, outcome: outcomes[stateOf(expectation)], message };
 }
 
 function element(suiteName: string, { name, outcome, message }: Case): string {

@@ -1,8 +1,11 @@
-import { type JudgedRun, warningsOf } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import { compare } from '../comparison.js';
+import { listNotJudged, listWarnings } from '../judged-expectations.js';
+import { describeRecovery } from '../recovery-words.js';
 import type { Reporter } from '../reporter.js';
 
-/** The comparison as a table of GitHub's Markdown, for the summary of a step; then what was not met, or not proven, and the warnings. */
+/** The comparison as a table of GitHub's Markdown, for the summary of a step; then what was not met, or not
+ * proven, the warnings, and what was not judged. */
 export const markdown: Reporter = runs => {
   const [first] = runs;
   const { columns, rows } = compare(runs);
@@ -12,17 +15,22 @@ export const markdown: Reporter = runs => {
     '',
     line(['', ...columns]),
     `|${'---|'.repeat(columns.length + 1)}`,
-    ...rows.map(({ label, cells }) => line([label, ...cells.map(({ text }) => text)])),
+    ...rows.map(({ label, cells }) =>
+      line([label, ...cells.map(({ text, note }) => (note === undefined ? text : `${text}, ${note}`))]),
+    ),
     '',
     ...runs.flatMap((judged, index) => reasonsOf(judged, columns[index] ?? '')),
     '',
   ].join('\n');
 };
 
-function reasonsOf({ verdict }: JudgedRun, column: string): string[] {
+function reasonsOf(judged: JudgedRun, column: string): string[] {
+  const { verdict, findings } = judged;
   const reasons = verdict.word === 'pass' ? [] : verdict.reasons;
-  const warnings = warningsOf(verdict).map(warning => `warning: ${warning}`);
-  return [...reasons, ...warnings].map(line => `- ${escaped(`${column}: ${line}`)}`);
+  const warnings = listWarnings(verdict).map(warning => `warning: ${warning}`);
+  const recovery = findings.recovery === 'not recovered' ? [describeRecovery(judged)] : [];
+  const lines = [...reasons, ...recovery, ...warnings, ...listNotJudged(verdict)];
+  return lines.map(line => `- ${escaped(`${column}: ${line}`)}`);
 }
 
 /** What comes from answers and scenario files must stay text. */

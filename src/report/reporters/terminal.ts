@@ -1,12 +1,15 @@
 import pc from 'picocolors';
-import { type JudgedRun, type VerdictWord, warningsOf } from '../../simulator/checker/verdict.js';
+import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict.js';
 import { type Cell, type Comparison, compare, labels } from '../comparison.js';
 import { type FittedTable, fittedTable, printable, tableWidth } from '../fitted-table.js';
+import { listNotJudged, listUnmet, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
 import { sentence } from '../sentence.js';
 
 /** What is wider with the modes side by side has them one below the other. */
 const tableColumnsMax = 100;
+/** As long as `19 of 21 exposed (64 users)`: two modes then fit into 80 columns. */
+const wholeNoteMax = 28;
 /** One for each mode, and at least so many: that keeps the whole at 20 lines for two modes. JSON and HTML hold the rest. */
 const remarksMin = 4;
 
@@ -29,29 +32,40 @@ function sentences(runs: readonly JudgedRun[], colours: Colours): string {
   return runs.map(judged => paint(colours, judged.verdict.word)(printable(sentence(judged)))).join('\n');
 }
 
+/** The first form that is narrow enough; where none is, several tables. */
 function table(comparison: Comparison, colours: Colours, columns: number): string {
-  const wide = sideBySide(comparison, colours);
   const columnsMax = Math.min(tableColumnsMax, columns);
-  const text = fittedTable(wide, Number.POSITIVE_INFINITY);
-  return tableWidth(text) <= columnsMax ? text : fittedTable(oneBelowTheOther(comparison, colours), columnsMax);
+  const loose = inPieces(colours, / (?=\+)|(?<=\/) /);
+  const narrow = inPieces(colours, / (?=[(+])|(?<=\/) /);
+  const forms = [
+    sideBySide(comparison, colours, inOnePiece(colours)),
+    oneBelowTheOther(comparison, colours, loose),
+    sideBySide(comparison, colours, narrow),
+  ];
+  const fitting = forms
+    .map(form => fittedTable(form, Number.POSITIVE_INFINITY))
+    .find(text => tableWidth(text) <= columnsMax);
+  return fitting ?? fittedTable(oneBelowTheOther(comparison, colours, narrow), columnsMax);
 }
 
-function sideBySide({ columns, rows }: Comparison, colours: Colours): FittedTable {
+type Painter = (cell: Cell) => string;
+
+function sideBySide({ columns, rows }: Comparison, colours: Colours, painted: Painter): FittedTable {
   return lines(
     ['', ...columns.map(printable)],
-    rows.map(({ label, cells }) => [label, ...cells.map(cell => painted(cell, colours))]),
+    rows.map(({ label, cells }) => [label, ...cells.map(painted)]),
     colours,
   );
 }
 
-function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours): FittedTable {
+function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours, painted: Painter): FittedTable {
   const titles = rows.map(({ label }) =>
-    label.replace(' / ', ' /\n').replace(/^(users|writes|requests|latency) /, '$1\n'),
+    label.replace(' / ', ' /\n').replace(/^(users|writes|requests|latency|effect of) /, '$1\n'),
   );
   const cellsOf = (index: number) => rows.flatMap(({ cells }) => cells[index] ?? []);
   return lines(
     ['mode', ...titles],
-    columns.map((column, index) => [printable(column), ...cellsOf(index).map(cell => painted(cell, colours))]),
+    columns.map((column, index) => [printable(column), ...cellsOf(index).map(painted)]),
     colours,
   );
 }
@@ -64,28 +78,49 @@ function lines(head: string[], rows: string[][], colours: Colours): FittedTable 
   };
 }
 
-function painted({ text, tone }: Cell, colours: Colours): string {
-  const shown = printable(text);
-  if (tone === 'plain') return shown;
-  return tone === 'loss' ? colours.bold(shown) : paint(colours, tone)(shown);
+/** Texts stay whole; a note that makes its text too long gets a line of its own. */
+function inOnePiece(colours: Colours): Painter {
+  return ({ text, note, tone }) => {
+    if (note === undefined) return paintedLines([text], tone, colours);
+    const whole = `${text}, ${note}`;
+    return paintedLines(whole.length <= wholeNoteMax ? [whole] : [text, note], tone, colours);
+  };
+}
+
+/** A new line at each match of `breaks`, and one for the note. */
+function inPieces(colours: Colours, breaks: RegExp): Painter {
+  return ({ text, note, tone }) => {
+    const pieces = text.split(breaks);
+    return paintedLines(note === undefined ? pieces : [...pieces, note], tone, colours);
+  };
+}
+
+/** Each line by itself: a table draws its borders between them. */
+function paintedLines(texts: readonly string[], tone: Cell['tone'], colours: Colours): string {
+  const shown = texts.map(printable);
+  if (tone === 'plain') return shown.join('\n');
+  return shown.map(tone === 'loss' ? colours.bold : paint(colours, tone)).join('\n');
 }
 
 function paint(colours: Colours, word: VerdictWord): (text: string) => string {
   return { pass: colours.green, fail: colours.red, inconclusive: colours.yellow }[word];
 }
 
-/** Why a verdict is no pass: every expectation that was not met, with what was measured, and every other reason. Warnings
- * are shown with every verdict. */
+/** Why a verdict is no pass: every other reason, and every expectation that was not met, with what was measured. Warnings
+ * and what was not judged are shown with every verdict. */
 function remarksOf(runs: readonly JudgedRun[]): string[] {
   const names = labels(runs);
   return runs.flatMap(({ verdict }, index) => {
-    const unmet = verdict.expectations.filter(({ met, level }) => !met && level !== 'warn');
-    const reasons = verdict.word === 'inconclusive' || unmet.length === 0 ? verdict.reasons : [];
-    return [
-      ...reasons.map(reason => `${names[index]}: ${reason}`),
-      ...unmet.map(({ text, actual }) => `${names[index]}: expected ${text}, measured ${actual}`),
-      ...warningsOf(verdict).map(warning => `${names[index]}: warning: ${warning}`),
+    const unmet = listUnmet(verdict);
+    // An expectation that was not met is a reason too: one line for it is enough.
+    const isListed = (reason: string) => unmet.some(({ text }) => reason.startsWith(`Expected ${text}`));
+    const lines = [
+      ...verdict.reasons.filter(reason => !isListed(reason)),
+      ...unmet.map(({ text, actual }) => `expected ${text}, measured ${actual}`),
+      ...listWarnings(verdict).map(warning => `warning: ${warning}`),
+      ...listNotJudged(verdict),
     ];
+    return lines.map(line => `${names[index]}: ${line}`);
   });
 }
 

@@ -1,77 +1,112 @@
 import type { Operation, RunRecord } from '../history/records.js';
-import { attributed } from './attribution.js';
+import { bandOf } from './band.js';
+import { withCandidates } from './blame.js';
 import { byUser } from './by-user.js';
 import { countsOf } from './counts.js';
+import { FaultWatch } from './fault-findings.js';
 import type { Findings, Incident } from './findings.js';
-import { isOfPlan, loadOf } from './load.js';
+import { dropsOf, isOfPlan, loadOf, timedValues } from './load.js';
 import { judgeLogins } from './logins.js';
-import { judgeFates } from './losses.js';
+import { judgeLosses } from './losses.js';
+import { MemberWatch } from './member-findings.js';
 import { percentilesOf } from './percentiles.js';
 import { judgeReads } from './reads.js';
-import { recoveryOf } from './recovery.js';
+import { groupsOf, recoveriesOf, recoveryOfRun } from './recovery.js';
 import { storyOf } from './story.js';
 import { newTally, type Tally } from './tally.js';
+import { type Verification, verificationOf } from './verification.js';
 
 /**
- * What a run did to its users: pure, from the history alone. Users cannot affect each other's tokens, so each is judged
- * by himself, in four steps: put his operations in order, go through his reads, settle the fate of each write, look
- * whom the answers took him for.
+ * Finds what a run did to its users. Pure, and from the history alone:
  *
- * The words. A *token* is the unique item of one add.
+ *     operations -> user by user -> order, reads, writes, logins     -> counts and incidents -> blame
+ *                |               -> exposed to which faults, effects -> findings of each fault
+ *                -> columns      -> band of the baseline             -> percentiles, recovery
+ *
+ * Users cannot affect each other's tokens, so each is judged apart. The words: a *token* is the unique item of one add.
  *   acknowledged     its add ended ok
- *   known            acknowledged, or shown by a read: from the earlier of the two on, reads that begin must show it
- *   visit            from a login to the user's own logout; being logged out without asking does not end it. Nothing is
- *                    expected of an answer that came after its end
- *   lost             known, not possibly removed, absent from the last read that had to show it (an anonymous answer
- *                    to a read counts: it shows nothing)
- *   stale            absent from a read that had to show it, shown by a later one
- *   unverified       acknowledged, and no read could be held against it
+ *   known            acknowledged, or shown by a read; reads that begin later must show it
+ *   visit            from a login to the user's own logout. Being logged out otherwise does not end it
+ *   verified         a good read had to show it, and began after the last healing (`verification.ts`)
+ *   lost             known, not possibly removed, missing from the last good read that had to show it, and verified
+ *   unexplained      lost, and no fault struck what it depended on in that time (`blame.ts`)
+ *   stale            missing from a read that had to show it, shown by a later one
+ *   unverified       acknowledged before the user's own logout began, and not verified
  *   recovered        the add ended unknown, and a read showed it: legal
- *   phantom          shown, never put there by this user: somebody else's
+ *   phantom          shown, and never put there by this user: another user's item
  *   failed-visible   shown, though the add certainly failed
  *   duplicated       shown with a quantity above the number of adds that can have happened
  *   resurrected      shown by a read that began after its removal was acknowledged
- *   logged out       answered as somebody anonymous during a visit. *hard*: for good; *flicker*: taken for himself again
- *                    without another login; *silent reset*: taken for himself all along, but all that his session held
- *                    is gone at once
+ *   logged out       answered as anonymous during a visit. *hard*: refused until the next login, or to the end.
+ *                    *flicker*: accepted again without another login. *silent reset*: accepted throughout, and several
+ *                    writes of the session are gone at once
  *   identity swapped           an answer names another user
- *   logout not honoured        taken for himself after his acknowledged logout, or by the cookies from before it, by a
- *                              request that began when the mode's revocation lag had passed
- *   session kept               after an acknowledged login the browser holds the session cookie that it came with (OWASP:
- *                              session fixation), and is taken for the user by it; looked at only where it came with one
+ *   logout not honoured        accepted after the user's own acknowledged logout, or by the cookies from before it, by a
+ *                              request that began when the revocation lag of the mode had passed
+ *   session kept               after a login the browser holds the session cookie that it came with (OWASP: session
+ *                              fixation), and that cookie is accepted
+ *   exposed          bound to, or last answered by, what a fault struck when it struck (`exposure.ts`)
  *
  * Two times that are equal count as one after the other: one clock stamps them all.
  */
 export function check(run: RunRecord): Findings {
+  const load = loadOf(run.operations, dropsOf(run.lab));
+  const faults = new FaultWatch(run, bandOf(run, load, []));
+  const members = new MemberWatch(run);
+  const verification = verificationOf(run.faults);
   const tally = newTally();
-  for (const operations of byUser(run.operations)) judgeUser(operations, run, tally);
-  const { users, writes, guarantees, requests } = tally;
-  const load = loadOf(run.operations);
-  const incidents = tally.incidents.map(incident => attributed(incident, run.faults)).sort(bySeen);
+  for (const operations of byUser(run.operations)) {
+    const before = tally.users.loggedOut;
+    judgeUser(operations, run, verification, tally);
+    members.see(operations);
+    noteExposure(faults.see(operations), tally.users.loggedOut > before, tally);
+  }
+  const incidents = tally.incidents.map(incident => withCandidates(incident, run)).sort(bySeen);
+  const loggedOutMs = timesLoggedOut(incidents);
+  const groups = groupsOf(run);
+  const recoveries = recoveriesOf(groups, load, bandOf(run, load, loggedOutMs), loggedOutMs);
   return {
-    users: { ...users, exposed: null, loggedOutUnexposed: 0 },
-    writes: { ...writes, unexplained: 0 },
-    guarantees,
-    requests: requestsOf(run, requests),
-    latencyMs: percentilesOf(load.latencyMs),
-    serviceMs: percentilesOf(load.serviceMs),
+    ...countsFrom(tally, incidents, run),
+    latencyMs: percentilesOf(timedValues(load.latencyMs, load)),
+    serviceMs: percentilesOf(timedValues(load.serviceMs, load)),
     ...countsOf(run),
-    ...recoveryOf(run, load, timesLoggedOut(incidents)),
-    faults: [],
-    members: { answered: {}, ejectedAtEnd: [], idleAfterHealing: [], notBack: [] },
+    ...recoveryOfRun(recoveries),
+    faults: faults.findings(groups, recoveries),
+    members: members.result(),
     incidents,
   };
+}
+
+function countsFrom(
+  { users, exposure, writes, guarantees, requests }: Tally,
+  incidents: readonly Incident[],
+  run: RunRecord,
+): Pick<Findings, 'users' | 'writes' | 'guarantees' | 'requests'> {
+  const isStruck = run.faults.length > 0;
+  const unexplained = incidents.filter(({ kind, candidates }) => kind === 'lost' && candidates?.length === 0).length;
+  const { exposed, loggedOutUnexposed } = exposure;
+  return {
+    users: { ...users, exposed: isStruck ? exposed : null, loggedOutUnexposed: isStruck ? loggedOutUnexposed : 0 },
+    writes: { ...writes, unexplained },
+    guarantees,
+    requests: requestsOf(run, requests),
+  };
+}
+
+function noteExposure(isExposed: boolean, isLoggedOut: boolean, { exposure }: Tally): void {
+  if (isExposed) exposure.exposed += 1;
+  else if (isLoggedOut) exposure.loggedOutUnexposed += 1;
 }
 
 function requestsOf({ header, lab }: RunRecord, { bad, ...sent }: Tally['requests']): Findings['requests'] {
   return { planned: header.planned, ...sent, dropped: lab.dropped, bad: bad + lab.dropped };
 }
 
-function judgeUser(operations: readonly Operation[], run: RunRecord, tally: Tally): void {
-  const story = storyOf(operations);
+function judgeUser(operations: readonly Operation[], run: RunRecord, verification: Verification, tally: Tally): void {
+  const story = storyOf(operations, verification);
   countOperations(operations, tally);
-  judgeReads(story, tally);
-  const resets = judgeFates(story, run.faults, tally);
+  judgeReads(story, verification, tally);
+  const resets = judgeLosses(story, run.faults, tally);
   judgeLogins(story, resets, run.header.revocationLagMs ?? 0, tally);
 }
 

@@ -1,40 +1,86 @@
-import type { Operation } from '../history/records.js';
+import type { LabRecord, Operation } from '../history/records.js';
 
-/** What users wanted by the plan, as columns: recovery and percentiles go over it several times. */
+/** What the plan wanted of the system, as columns: recovery and percentiles go over it several times. */
 export interface Load {
   readonly plannedMs: Float64Array;
   /** Response time: done - planned. */
   readonly latencyMs: Float64Array;
   /** Service time: done - sent. */
   readonly serviceMs: Float64Array;
-  /** 1 where the outcome is not ok. */
+  /** 1 where the outcome is not ok, or the step was dropped. */
   readonly failed: Uint8Array;
+  /** 1 where the two times are ones that a user waited. A refused connection has none: it is a failure. */
+  readonly timed: Uint8Array;
 }
 
-/** Whether the plan holds it, and not the lab or the user added it: a replay, the read-back, a login anew. */
+/** A step of the plan that was never sent. */
+export interface Drop {
+  readonly plannedMs: number;
+  /** How long its user had waited when it was dropped. 0 where the history does not say. */
+  readonly waitedMs: number;
+}
+
+export function dropsOf({ droppedMs = [], droppedWaitMs = [] }: LabRecord): Drop[] {
+  return droppedMs.map((plannedMs, i) => ({ plannedMs, waitedMs: droppedWaitMs[i] ?? 0 }));
+}
+
+/** Whether the plan holds it: no replay, no read-back, no second login. */
 export function isOfPlan({ kind, final, extra }: Operation): boolean {
   return !(final || extra) && kind !== 'replay';
 }
 
-/** The replay of old cookies and the read-back are left out: they are the lab's own. */
-export function loadOf(operations: readonly Operation[]): Load {
-  const plannedMs = new Float64Array(operations.length);
-  const latencyMs = new Float64Array(operations.length);
-  const serviceMs = new Float64Array(operations.length);
-  const failed = new Uint8Array(operations.length);
+/** Returns the columns of the operations and of the dropped steps. Replays and the read-back are the lab's own. */
+export function loadOf(operations: Iterable<Operation> & { readonly length: number }, drops: readonly Drop[]): Load {
+  const load = emptyLoad(operations.length + drops.length);
   let count = 0;
   for (const operation of operations) {
     if (operation.final || operation.kind === 'replay') continue;
-    plannedMs[count] = operation.plannedMs;
-    latencyMs[count] = operation.doneMs - operation.plannedMs;
-    serviceMs[count] = operation.doneMs - operation.sentMs;
-    failed[count] = Number(operation.outcome !== 'ok');
+    load.plannedMs[count] = operation.plannedMs;
+    load.latencyMs[count] = operation.doneMs - operation.plannedMs;
+    load.serviceMs[count] = operation.doneMs - operation.sentMs;
+    load.failed[count] = Number(operation.outcome !== 'ok');
+    load.timed[count] = Number(wasWaitedFor(operation));
     count += 1;
   }
+  for (const { plannedMs, waitedMs } of drops) {
+    load.plannedMs[count] = plannedMs;
+    load.latencyMs[count] = waitedMs;
+    load.serviceMs[count] = waitedMs;
+    load.failed[count] = 1;
+    load.timed[count] = Number(waitedMs > 0);
+    count += 1;
+  }
+  return cutTo(load, count);
+}
+
+/** Returns the values of a column that are times which a user waited. */
+export function timedValues(column: Float64Array, { timed }: Load): Float64Array {
+  const values = new Float64Array(column.length);
+  let count = 0;
+  for (let i = 0; i < column.length; i += 1) if (timed[i] === 1) values[count++] = column[i] ?? 0;
+  return values.subarray(0, count);
+}
+
+function wasWaitedFor({ outcome, status, error }: Operation): boolean {
+  return outcome === 'ok' || status !== undefined || error === 'timeout';
+}
+
+function emptyLoad(length: number): Load {
+  return {
+    plannedMs: new Float64Array(length),
+    latencyMs: new Float64Array(length),
+    serviceMs: new Float64Array(length),
+    failed: new Uint8Array(length),
+    timed: new Uint8Array(length),
+  };
+}
+
+function cutTo({ plannedMs, latencyMs, serviceMs, failed, timed }: Load, count: number): Load {
   return {
     plannedMs: plannedMs.subarray(0, count),
     latencyMs: latencyMs.subarray(0, count),
     serviceMs: serviceMs.subarray(0, count),
     failed: failed.subarray(0, count),
+    timed: timed.subarray(0, count),
   };
 }

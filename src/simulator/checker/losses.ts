@@ -5,6 +5,7 @@ import { shapeOf } from './shapes.js';
 import type { Story } from './story.js';
 import { incident, type Tally } from './tally.js';
 import { isPossiblyRemoved, mustShow, type Token } from './tokens.js';
+import { isReadAgain } from './verification.js';
 
 /** Tokens that went away together: missed first by the same read, and last held by the same session. */
 export interface Loss {
@@ -15,28 +16,43 @@ export interface Loss {
 }
 
 /**
- * After the last read: what became of each token. It has one fate only; who is lost was not merely stale.
- * Answers with the reads that saw all that a session held gone at once while the user was taken for himself, by session.
+ * Judges each write after the last read of its user. A write is counted once: as lost, as stale, or as neither.
+ * Returns, by session, the read that found everything gone at once while the user was still logged in.
  */
-export function judgeFates(story: Story, faults: readonly FaultRecord[], tally: Tally): Map<number, Operation> {
-  for (const token of story.tokens.values()) countFate(token, tally);
+export function judgeLosses(story: Story, faults: readonly FaultRecord[], tally: Tally): Map<number, Operation> {
   const resets = new Map<number, Operation>();
-  for (const visit of new Set(Object.values(story.sessions).map(session => session.visit))) {
+  const visits = new Set(Object.values(story.sessions).map(session => session.visit));
+  for (const token of story.tokens.values()) countWrite(token, tally);
+  for (const visit of visits) {
+    countUnverified(visit, tally);
     for (const loss of lossesOf(visit)) judgeLoss(loss, visit, faults, resets, tally);
   }
+  if ([...visits].some(visit => isReadAgain(visit) && !visit.verified)) tally.users.unverified += 1;
   return resets;
 }
 
-function countFate(token: Token, { writes, incidents }: Tally): void {
+function countWrite(token: Token, { writes, incidents }: Tally): void {
   const acknowledged = token.acknowledgedMs < Number.POSITIVE_INFINITY;
   const shown = token.lastShown !== undefined;
   if (!acknowledged && shown) writes.recovered += 1;
-  if (acknowledged && !token.verified && !isPossiblyRemoved(token)) writes.unverified += 1;
   if (isLost(token)) writes.lost += 1;
   else if (token.cameBackAfter !== undefined) {
     writes.stale += 1;
     incidents.push(incident('stale', token.add, token.cameBackAfter, { token: token.name, shape: 'comes-back' }));
   }
+}
+
+/** Nothing had to show a write that was acknowledged after its user's own logout began. */
+function countUnverified({ tokens, endMs }: Visit, { writes }: Tally): void {
+  for (const token of tokens) {
+    if (token.acknowledgedMs > endMs || token.acknowledgedMs === Number.POSITIVE_INFINITY) continue;
+    if (!isVerified(token) && !isPossiblyRemoved(token)) writes.unverified += 1;
+  }
+}
+
+/** An anonymous answer that came last leaves it open whether the write is still there. */
+function isVerified({ verified, hidden, missing }: Token): boolean {
+  return verified && (hidden === undefined || missing !== undefined);
 }
 
 /** Absent from the last read that had to show it, and from all before it back to the last that showed it. */
@@ -45,7 +61,7 @@ function isAway(token: Token): boolean {
 }
 
 function isLost(token: Token): boolean {
-  return isAway(token) && !isPossiblyRemoved(token);
+  return token.missing !== undefined && token.verified && !isPossiblyRemoved(token);
 }
 
 function lossesOf(visit: Visit): Loss[] {
@@ -75,9 +91,9 @@ function judgeLoss(
 ): void {
   const shape = shapeOf(loss, { atOnce: survivorsOf(loss, visit), later: stayedAfter(loss, visit) }, faults);
   const { seen, session } = loss;
-  if (shape === 'reset' && !isAnonymous(seen) && !resets.has(session)) {
-    resets.set(session, seen);
-  }
+  // A single write that is missing is a lost write: the session may well be the same.
+  const isReset = shape === 'reset' && loss.tokens.length > 1 && loss.tokens.some(isLost);
+  if (isReset && !isAnonymous(seen) && !resets.has(session)) resets.set(session, seen);
   for (const token of loss.tokens.filter(isLost)) {
     tally.incidents.push(incident('lost', token.add, seen, { token: token.name, sinceMs: token.knownMs, shape }));
   }

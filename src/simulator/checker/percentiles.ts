@@ -1,6 +1,6 @@
 import type { Percentiles } from './findings.js';
 
-/** By nearest rank: each is a value that was measured. All 0 when nothing was measured. */
+/** By nearest rank: each is a value that was measured. Null when nothing was measured. */
 export function percentilesOf(measured: Float64Array): Percentiles {
   const values = measured.slice();
   let from = 0;
@@ -8,7 +8,7 @@ export function percentilesOf(measured: Float64Array): Percentiles {
     const rank = Math.max(0, Math.ceil(share * values.length) - 1);
     select(values, rank, from);
     from = rank;
-    return values[rank] ?? 0;
+    return values[rank] ?? null;
   };
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }

@@ -5,12 +5,15 @@ import type { Visit } from './sessions.js';
 import type { Story } from './story.js';
 import { incident, type Tally } from './tally.js';
 import { isResurrectedBy, mustShow, type Token } from './tokens.js';
+import { canVerify, isLateEnough, type Verification } from './verification.js';
 
 /** One look into the cart. */
 export interface View {
   readonly read: Operation;
   /** Counts the user's views from 1; a token that is shown has it in `shownIn`. */
   readonly number: number;
+  /** It began late enough to verify what it shows (`verification.ts`). */
+  readonly isLate: boolean;
   /** Showed a token that an earlier read had missed after its removal, or whose removal was acknowledged. */
   showsVanished: boolean;
   showsRemoved: boolean;
@@ -20,7 +23,7 @@ export interface View {
  * Goes through the user's reads in the order of sending. Each is held against what it must show: that is fixed when
  * the read begins, so overlapping requests need no special case. What is written down in the tokens is their fate so far.
  */
-export function judgeReads(story: Story, tally: Tally): void {
+export function judgeReads(story: Story, verification: Verification, tally: Tally): void {
   const foreign = new Set<string>();
   let number = 0;
   for (const read of story.operations) {
@@ -30,9 +33,12 @@ export function judgeReads(story: Story, tally: Tally): void {
       if (visit !== undefined) noteNothing(visit, read);
     } else if (read.items !== undefined) {
       number += 1;
-      const view: View = { read, number, showsVanished: false, showsRemoved: false };
+      const isLate = isLateEnough(read, verification);
+      const view: View = { read, number, isLate, showsVanished: false, showsRemoved: false };
       noteShown(view, story, foreign, tally);
-      if (visit !== undefined && !isSomebodyElse(read)) noteMissing(visit, view, tally);
+      if (visit === undefined || isSomebodyElse(read)) continue;
+      noteMissing(visit, view, tally);
+      if (canVerify(read, visit, verification)) noteVerified(visit, read);
     }
   }
 }
@@ -43,11 +49,16 @@ function visitJudgedBy(read: Operation, { sessions }: Story): Visit | undefined 
   return visit !== undefined && read.doneMs <= visit.endMs ? visit : undefined;
 }
 
+/** After the read was compared with what it had to show. */
+function noteVerified(visit: Visit, read: Operation): void {
+  visit.verified = true;
+  for (const token of visit.tokens) if (token.knownMs <= read.sentMs) token.verified = true;
+}
+
 function noteNothing(visit: Visit, read: Operation): void {
+  visit.verified = false;
   for (const token of visit.tokens) {
-    if (!mustShow(read, token)) continue;
-    token.hidden ??= read;
-    token.verified = true;
+    if (mustShow(read, token)) token.hidden ??= read;
   }
 }
 
@@ -90,7 +101,7 @@ function noteToken(token: Token, view: View, tally: Tally): void {
     noteResurrected(token, read, tally);
   } else token.cameBackAfter ??= token.missing;
   if (token.vanishedMs <= read.sentMs) view.showsVanished = true;
-  notePresent(token, read);
+  notePresent(token, view);
 }
 
 function noteAgain(token: Token, read: Operation, tally: Tally): void {
@@ -98,11 +109,11 @@ function noteAgain(token: Token, read: Operation, tally: Tally): void {
   if (token.adds > 0 && token.shownTimes > token.adds) noteDuplicated(token, read, tally);
 }
 
-function notePresent(token: Token, read: Operation): void {
+function notePresent(token: Token, { read, isLate }: View): void {
   token.missing = undefined;
   token.hidden = undefined;
   token.lastShown = read;
-  if (token.knownMs <= read.sentMs) token.verified = true;
+  if (isLate && token.knownMs <= read.sentMs) token.verified = true;
   if (read.doneMs < token.firstShownMs) token.firstShownMs = read.doneMs;
   if (read.doneMs < token.knownMs) token.knownMs = read.doneMs;
 }
@@ -136,9 +147,6 @@ function noteMissing(visit: Visit, view: View, tally: Tally): void {
     if (mustShow(read, token)) missing.push(token);
     else token.vanishedMs = Math.min(token.vanishedMs, read.doneMs);
   }
-  for (const token of missing) {
-    token.missing ??= read;
-    token.verified = true;
-  }
+  for (const token of missing) token.missing ??= read;
   if (missing.length > 0 || view.showsVanished || view.showsRemoved) breaches(missing, visit, view, tally);
 }

@@ -1,70 +1,80 @@
 import type { FaultRecord, RunRecord } from '../history/records.js';
-import type { Findings } from './findings.js';
+import type { Band } from './band.js';
+import type { Findings, RecoveryState } from './findings.js';
 import type { Load } from './load.js';
-import { percentilesOf } from './percentiles.js';
+import type { Span } from './windows.js';
 
 const windowMs = 2000;
 const stepMs = 100;
+/** With less load than this after a healing, nothing shows whether the system recovered. */
+const loadAfterHealingMsMin = 2000;
 /** Share of slow operations at which the 90th percentile lies outside the band. */
 const slowShare = 0.1;
-/** Where more than half fails before anything was broken there is nothing to come back to: no recovery is measured. */
+/** Where more than half fails before anything was broken, there is no normal state to come back to. */
 const errorShareMax = 0.5;
 
-export type Recovery = Pick<Findings, 'recoveryMs' | 'recovery'>;
+export interface Recovery {
+  readonly recoveryMs: number | null;
+  readonly recovery: RecoveryState;
+  /** What is not back in the band, in words. Only of "not recovered". */
+  readonly problem?: string;
+}
+
+/** Faults that overlap are one group: none of them can be blamed or cleared alone. */
+export interface FaultGroup {
+  readonly faults: readonly FaultRecord[];
+  readonly requestedMs: number;
+  /** When the last of them was healed. Null: one never was. */
+  readonly healedMs: number | null;
+}
 
 /**
- * How long the system needed to be as it was before the first confirmed fault. A window of two seconds slides over the
- * plan's operations (each at the moment for which it was planned) in steps of 100 ms, from the confirmation to the next
- * confirmed fault or the end of the load; where that is less than four seconds, the window is half of it.
- * Recovered: the first window from which on all are inside the band of the baseline; 0 when none ever left it.
+ * Returns, for each group of faults, how long the system needed after the healing to be as it was in the baseline.
+ *
+ *     baseline | fault | healed ---- windows of 2 s, every 100 ms ---- next group, or end of the load
+ *
+ * Recovered: from the first window on, all windows lie in the band of the baseline. A dropped step counts as an error.
  */
-export function recoveryOf(run: RunRecord, load: Load, loggedOutMs: readonly number[]): Recovery {
-  const [first, next] = run.faults.filter(fault => fault.confirmedMs !== null).sort((a, b) => startOf(a) - startOf(b));
-  if (first === undefined) return { recoveryMs: null, recovery: 'none' };
-  const band = bandOf(load, loggedOutMs, normalTime(run, first));
-  if (band.errorShare > errorShareMax) return { recoveryMs: null, recovery: 'unknown' };
-  const fromMs = startOf(first);
-  const untilMs = next?.requestedMs ?? load.plannedMs.reduce((latest, ms) => Math.max(latest, ms), 0);
-  return firstGoodWindow(stepsOf(load, loggedOutMs, { fromMs, untilMs }, band), band);
+export function recoveriesOf(
+  groups: readonly FaultGroup[],
+  load: Load,
+  band: Band,
+  loggedOutMs: readonly number[],
+): Recovery[] {
+  const endMs = load.plannedMs.reduce((latest, ms) => Math.max(latest, ms), 0);
+  return groups.map(({ healedMs }, index) => {
+    const untilMs = groups[index + 1]?.requestedMs ?? endMs;
+    const cannotTell = band.count === 0 || band.errorShare > errorShareMax;
+    if (healedMs === null || cannotTell || untilMs - healedMs < loadAfterHealingMsMin) return unknown;
+    return firstGoodWindow(stepsOf(load, loggedOutMs, { fromMs: healedMs, untilMs }, band), band);
+  });
 }
 
-interface Span {
-  readonly fromMs: number;
-  readonly untilMs: number;
+const unknown: Recovery = { recoveryMs: null, recovery: 'unknown' };
+
+/** The recovery of the whole run: that of the last group. */
+export function recoveryOfRun(recoveries: readonly Recovery[]): Pick<Findings, 'recoveryMs' | 'recovery'> {
+  const last = recoveries.at(-1);
+  if (last === undefined) return { recoveryMs: null, recovery: 'none' };
+  const { problem, ...state } = last;
+  return { ...state, ...(problem !== undefined && { recoveryProblem: problem }) };
 }
 
-function startOf(fault: FaultRecord): number {
-  return fault.confirmedMs ?? fault.requestedMs;
-}
-
-/** The baseline phase; without one, all that came before the fault. */
-function normalTime({ phases }: RunRecord, { requestedMs }: FaultRecord): Span {
-  const baseline = phases.find(({ phase }) => phase === 'baseline');
-  return { fromMs: baseline?.startMs ?? 0, untilMs: Math.min(baseline?.endMs ?? requestedMs, requestedMs) };
-}
-
-/** What is normal. Allowed: as many errors as chance makes of the baseline's share, twice its latency and a little more
- * (timers, the machine), the same rate of log-outs. */
-interface Band {
-  readonly errorShare: number;
-  readonly slowMs: number;
-  readonly loggedOutPerMs: number;
-}
-
-function bandOf(load: Load, loggedOutMs: readonly number[], normal: Span): Band {
-  const isNormal = (ms: number) => ms >= normal.fromMs && ms < normal.untilMs;
-  const latencies = new Float64Array(load.latencyMs.length);
-  let [count, failed] = [0, 0];
-  for (let i = 0; i < latencies.length; i += 1) {
-    if (!isNormal(load.plannedMs[i] ?? 0)) continue;
-    latencies[count++] = load.latencyMs[i] ?? 0;
-    failed += load.failed[i] ?? 0;
+/** Returns the confirmed faults in groups, in the order of their requests. */
+export function groupsOf({ faults }: Pick<RunRecord, 'faults'>): FaultGroup[] {
+  const confirmed = faults.filter(({ confirmedMs }) => confirmedMs !== null);
+  const groups: FaultGroup[] = [];
+  for (const fault of confirmed.toSorted((a, b) => a.requestedMs - b.requestedMs)) {
+    const last = groups.at(-1);
+    const overlaps = last !== undefined && (last.healedMs === null || fault.requestedMs <= last.healedMs);
+    if (!overlaps) groups.push({ faults: [fault], requestedMs: fault.requestedMs, healedMs: fault.healedMs });
+    else groups[groups.length - 1] = { ...last, faults: [...last.faults, fault], healedMs: laterOf(last, fault) };
   }
-  return {
-    errorShare: failed / Math.max(1, count),
-    slowMs: count === 0 ? Number.POSITIVE_INFINITY : 2 * (percentilesOf(latencies.subarray(0, count)).p90 ?? 0) + 10,
-    loggedOutPerMs: loggedOutMs.filter(isNormal).length / Math.max(1, normal.untilMs - normal.fromMs),
-  };
+  return groups;
+}
+
+function laterOf(one: Pick<FaultRecord, 'healedMs'>, other: Pick<FaultRecord, 'healedMs'>): number | null {
+  return one.healedMs === null || other.healedMs === null ? null : Math.max(one.healedMs, other.healedMs);
 }
 
 /** Running totals at the end of each step, so that any window is a difference of two. */
@@ -87,7 +97,7 @@ function stepsOf(load: Load, loggedOutMs: readonly number[], span: Span, { slowM
   load.plannedMs.forEach((ms, i) => {
     add(steps.operations, ms);
     if (load.failed[i] === 1) add(steps.errors, ms);
-    if ((load.latencyMs[i] ?? 0) > slowMs) add(steps.slow, ms);
+    if (load.timed[i] === 1 && (load.latencyMs[i] ?? 0) > slowMs) add(steps.slow, ms);
   });
   for (const ms of loggedOutMs) add(steps.loggedOut, ms);
   for (const total of [steps.operations, steps.errors, steps.slow, steps.loggedOut]) accumulate(total);
@@ -102,20 +112,28 @@ function firstGoodWindow(steps: Steps, band: Band): Recovery {
   const width = Math.max(1, Math.min(windowMs / stepMs, Math.floor(steps.count / 2)));
   const last = steps.count - width;
   let good = last + 1;
-  while (good > 0 && isInside(steps, good - 1, width, band)) good -= 1;
-  return good > last
-    ? { recoveryMs: null, recovery: 'not recovered' }
-    : { recoveryMs: good * stepMs, recovery: 'recovered' };
+  while (good > 0 && problemsIn(steps, good - 1, width, band).length === 0) good -= 1;
+  if (good <= last) return { recoveryMs: good * stepMs, recovery: 'recovered' };
+  return { recoveryMs: null, recovery: 'not recovered', problem: problemsIn(steps, last, width, band).join(', ') };
 }
 
-/** A window without any operation is inside: nothing shows that it is not. */
-function isInside(steps: Steps, from: number, width: number, band: Band): boolean {
+/** What lies outside the band in this window, in words. A window without operations has no problem. */
+function problemsIn(steps: Steps, from: number, width: number, band: Band): string[] {
   const within = (total: Float64Array) => (total[from + width] ?? 0) - (total[from] ?? 0);
-  const operations = within(steps.operations);
-  const byChance = 3 * Math.sqrt(band.errorShare * (1 - band.errorShare) * operations);
-  return (
-    within(steps.errors) <= band.errorShare * operations + byChance &&
-    within(steps.slow) <= slowShare * operations &&
-    within(steps.loggedOut) <= band.loggedOutPerMs * width * stepMs
+  const [operations, errors, slow, loggedOut] = [steps.operations, steps.errors, steps.slow, steps.loggedOut].map(
+    within,
   );
+  const [all, byShare] = [operations ?? 0, band.errorShare * (operations ?? 0)];
+  const byChance = 3 * Math.sqrt(band.errorShare * (1 - band.errorShare) * all);
+  const problems: string[] = [];
+  if ((errors ?? 0) > byShare + byChance)
+    problems.push(`${percent(errors, all)} errors against ${percent(band.errorShare, 1)} in the baseline`);
+  if ((slow ?? 0) > slowShare * all)
+    problems.push(`${percent(slow, all)} of the answers took more than ${Math.round(band.slowMs)} ms`);
+  if ((loggedOut ?? 0) > band.loggedOutPerMs * width * stepMs) problems.push(`${loggedOut} users were logged out`);
+  return problems;
+}
+
+function percent(part: number | undefined, whole: number): string {
+  return `${(Math.round((1000 * (part ?? 0)) / Math.max(1, whole)) / 10).toFixed(1)} %`;
 }

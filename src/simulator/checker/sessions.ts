@@ -1,6 +1,7 @@
 import type { Operation } from '../history/records.js';
 import { isAccepted, isAnonymous } from './answers.js';
 import type { Token } from './tokens.js';
+import { isLateEnough, type Verification } from './verification.js';
 
 /**
  * What the user takes for one stay in the shop: from a login until the user asks for an end of it. Being logged out
@@ -12,6 +13,10 @@ export interface Visit {
   endMs: number;
   /** Those that can have been put into the cart during this visit, in the order of their adds. */
   readonly tokens: Token[];
+  /** A read was sent that was late enough to verify something (`verification.ts`). */
+  triedLate: boolean;
+  /** A good read verified what the visit held, and no anonymous answer came after it. */
+  verified: boolean;
 }
 
 /** What follows one acknowledged login. */
@@ -27,13 +32,14 @@ export interface Session {
 }
 
 /** Sessions by their number. Session 0, and one whose login is not in the history, does not exist: nothing is expected. */
-export function sessionsOf(operations: readonly Operation[]): Session[] {
+export function sessionsOf(operations: readonly Operation[], verification: Verification): Session[] {
   const sessions: Session[] = [];
   let current: Session | undefined;
   /** Since when the user knows that the current session is lost. */
   let foundLostMs = Number.POSITIVE_INFINITY;
   for (const operation of operations) {
     if (current !== undefined && endsVisit(operation, foundLostMs)) endVisit(current.visit, operation);
+    if (operation.kind === 'read' && isLateEnough(operation, verification)) noteLateRead(operation, sessions);
     if (operation.kind === 'login' && operation.outcome === 'ok') {
       current = newSession(operation, visitAfter(current));
       sessions[operation.session] = current;
@@ -64,5 +70,10 @@ function endVisit(visit: Visit, by: Operation): void {
 function visitAfter(session: Session | undefined): Visit {
   return session?.visit.endMs === Number.POSITIVE_INFINITY
     ? session.visit
-    : { endMs: Number.POSITIVE_INFINITY, tokens: [] };
+    : { endMs: Number.POSITIVE_INFINITY, tokens: [], triedLate: false, verified: false };
+}
+
+function noteLateRead({ session, sentMs }: Operation, sessions: readonly Session[]): void {
+  const visit = sessions[session]?.visit;
+  if (visit !== undefined && sentMs < visit.endMs) visit.triedLate = true;
 }

@@ -1,6 +1,7 @@
 import type { Operation } from '../history/records.js';
 import { type Session, sessionsOf } from './sessions.js';
 import { type Token, tokensOf } from './tokens.js';
+import type { Verification } from './verification.js';
 
 /** All about one user. */
 export interface Story {
@@ -11,7 +12,7 @@ export interface Story {
   readonly tokens: ReadonlyMap<string, Token>;
 }
 
-export function storyOf(operations: readonly Operation[]): Story {
-  const sessions = sessionsOf(operations);
+export function storyOf(operations: readonly Operation[], verification: Verification): Story {
+  const sessions = sessionsOf(operations, verification);
   return { operations, sessions, tokens: tokensOf(operations, sessions) };
 }

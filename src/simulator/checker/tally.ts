@@ -6,6 +6,7 @@ type Counts<T> = { -readonly [K in keyof T]: T[K] };
 /** Findings while they are being counted, over all users. */
 export interface Tally {
   readonly users: Counts<Omit<Findings['users'], 'exposed' | 'loggedOutUnexposed'>>;
+  readonly exposure: Counts<{ readonly exposed: number } & Pick<Findings['users'], 'loggedOutUnexposed'>>;
   readonly writes: Counts<Omit<Findings['writes'], 'unexplained'>>;
   readonly guarantees: Counts<Findings['guarantees']>;
   readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown' | 'bad'>>;
@@ -25,6 +26,7 @@ export function newTally(): Tally {
       logoutNotHonoured: 0,
       sessionKept: 0,
     },
+    exposure: { exposed: 0, loggedOutUnexposed: 0 },
     writes: {
       acknowledged: 0,
       lost: 0,

@@ -27,13 +27,13 @@ export interface Token {
   lastShown: Operation | undefined;
   /** The first read since `lastShown` that should have shown it and did not. */
   missing: Operation | undefined;
-  /** The same, but answered as to somebody anonymous: proof of a loss if nothing shows it later, and of no staleness. */
+  /** The same, but the answer was anonymous. It proves no loss: the user may find it again after a login. */
   hidden: Operation | undefined;
   /** The end of the first read that did not show it any more after a removal. */
   vanishedMs: number;
   /** The first read that had missed it before it came back. */
   cameBackAfter: Operation | undefined;
-  /** A read that had to show it could be judged. */
+  /** A read that verifies (`verification.ts`) had to show it: it did, or it missed it. */
   verified: boolean;
   /** What has been reported of it: each thing once. */
   failedVisible: boolean;

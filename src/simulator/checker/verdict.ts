@@ -1,9 +1,19 @@
+import { unknownName } from '../../unknown-name.js';
 import { ScenarioError } from '../errors.js';
-import type { FaultRecord, RunRecord } from '../history/records.js';
-import { type EvaluatedExpectation, type Expectation, evaluate, parseLine, showsDefect } from './expectations.js';
+import type { RunRecord } from '../history/records.js';
+import { type Doubts, doubtsOf, machineDoubt, undecided } from './doubts.js';
+import {
+  type EvaluatedExpectation,
+  type Expectation,
+  evaluate,
+  isDisproved,
+  isUpperLimit,
+  parseLine,
+} from './expectations.js';
 import type { Findings } from './findings.js';
+import { dependsOnMachine, measuredValue, memberOf } from './metrics.js';
 import { type Span, spanOf, strangeWindow } from './windows.js';
-import { findingsWithin } from './within.js';
+import { type FindingsWithin, findingsWithin } from './within.js';
 
 export type VerdictWord = 'pass' | 'fail' | 'inconclusive';
 
@@ -23,41 +33,57 @@ export interface JudgedRun {
   readonly verdict: Verdict;
 }
 
-/** Above this the driver was late by itself, and what it measured is its own delay. */
-export const driverLagP99MsMax = 20;
-/** With no processor idle for longer than this, on end, the servers may have been slow for want of one. Measured with two
- * labs on two cores: after 1.2 s of it calls of a store missed their half second, never after less than 1 s. */
-export const busyMsMax = 1_000;
-/** Above this share of the acknowledged writes, too few were looked at again. */
-export const unverifiedPercentMax = 1;
-
 /**
- * Pure. Whatever makes the evidence doubtful comes first: a run that proves nothing is neither a pass nor a fail. But
- * a defect that was seen was seen: somebody else's cart is a fail in a run that is doubtful otherwise, too.
- * What is only a warning decides nothing.
- * Throws `ScenarioError` when an expectation of the run's header does not parse, or is of a window that there is not.
+ * Pure. A verdict needs evidence:
+ *
+ *     one loss or defect above its limit           -> fail: a counterexample is a proof, whatever else was not seen
+ *     a fault without confirmation or effect       -> inconclusive: nothing shows that the scenario took place
+ *     an upper limit that was exceeded             -> fail, unless the machine explains it: then it is not judged
+ *     too few users, writes or operations verified -> inconclusive
+ *     anything else that is not met                -> fail
+ *     all met, and at least one of them judged     -> pass
+ *
+ * A warning decides nothing. Throws `ScenarioError` when an expectation of the header does not parse, or names a window or
+ * a member that the run does not have.
  */
 export function judge(run: RunRecord, findings: Findings): Verdict {
-  const all = run.header.expectations.map(line => compared(parseLine(line), run, findings));
-  const expectations = all.map(({ result }) => result);
-  const judged = all.filter(({ result }) => result.level !== 'warn');
-  const unmet = judged.filter(({ result }) => !result.met);
-  const defects = judged.filter(({ expectation }) => showsDefect(expectation, findings));
-  const doubts = [
-    ...neverStruck(run),
-    ...run.faults.flatMap(faultDoubts),
-    ...observationDoubts(run, findings),
-    ...new Set(judged.flatMap(({ doubts }) => doubts)),
-    ...labDoubts(run),
-    ...(judged.length === 0 ? [nothingExpected(run)] : []),
-  ];
-  if (doubts.length > 0 && defects.length === 0) return { word: 'inconclusive', reasons: doubts, expectations };
-  const failures = (doubts.length > 0 ? defects : unmet).map(({ result }) => unmetSentence(result));
-  return { word: failures.length > 0 ? 'fail' : 'pass', reasons: [...failures, ...doubts], expectations };
+  const machine = machineDoubt(run.lab);
+  const all = run.header.expectations.map(line => compared(parseLine(line), run, findings, machine));
+  const deciding = all.filter(({ result }) => result.level !== 'warn' && result.notJudged === undefined);
+  const doubts = doubtsOf(run, findings);
+  const { failures, reasons } = weigh(deciding, findings, doubts);
+  const nothingJudged = deciding.length === 0 ? [undecided(run, machine)] : [];
+  const isDoubtful = reasons.length + nothingJudged.length > 0;
+  return {
+    word: failures.length > 0 ? 'fail' : isDoubtful ? 'inconclusive' : 'pass',
+    reasons: [...failures, ...reasons, ...nothingJudged],
+    expectations: all.map(({ result }) => result),
+    ...(all.some(({ result }) => result.notJudged !== undefined) && { machineWasBusy: true }),
+  };
 }
 
-/** Pure. A sentence for each warning that was not heeded. */
-export function warningsOf({ expectations }: Verdict): string[] {
+interface Weighed {
+  /** Sentences about what is certainly wrong. */
+  readonly failures: readonly string[];
+  /** Why the run proves nothing beyond that. */
+  readonly reasons: readonly string[];
+}
+
+function weigh(deciding: readonly Compared[], findings: Findings, doubts: Doubts): Weighed {
+  const own = new Set(deciding.flatMap(one => one.doubts));
+  const reasons = [...doubts.ofFaults, ...doubts.ofVerification, ...own];
+  const unmet = deciding.filter(({ result, doubts }) => !result.met && doubts.length === 0);
+  const isCertain = ({ expectation, hasExcess }: Compared) => {
+    if (isDisproved(expectation, findings)) return true;
+    if (doubts.ofFaults.length > 0) return false;
+    return reasons.length === 0 || hasExcess;
+  };
+  const notBack = findings.members.notBack.length > 0 ? doubts.notBack : [];
+  return { failures: [...notBack, ...unmet.filter(isCertain).map(({ result }) => unmetSentence(result))], reasons };
+}
+
+/** Pure. A sentence for each expectation that only warns, and is not met. */
+export function warningsOf({ expectations }: Pick<Verdict, 'expectations'>): string[] {
   return expectations.filter(({ level, met }) => level === 'warn' && !met).map(unmetSentence);
 }
 
@@ -70,18 +96,46 @@ interface Compared {
   readonly result: EvaluatedExpectation;
   /** Why it shows nothing, whether it is met or not. */
   readonly doubts: readonly string[];
+  /** It is an upper limit, and something was counted. */
+  readonly hasExcess: boolean;
 }
 
-function compared(expectation: Expectation, run: RunRecord, findings: Findings): Compared {
-  const { during, text } = expectation;
-  if (during === undefined) return { expectation, result: evaluate(expectation, findings), doubts: [] };
+function compared(expectation: Expectation, run: RunRecord, findings: Findings, machine: string | undefined): Compared {
+  const { metric, text, during } = expectation;
+  refuseUnknownMember(metric, run);
+  if (during === undefined) {
+    const doubts = metric === 'recoveryMs' && findings.recovery === 'unknown' ? [unknownRecovery(text)] : [];
+    return withMachine({ expectation, ...outcomeOf(expectation, findings), doubts }, machine);
+  }
   const strange = strangeWindow(during, run.header.faults);
   if (strange !== undefined) throw new ScenarioError(strange);
   const span = spanOf(during, run);
   const within = span && findingsWithin(run, findings, span);
   // A fault that never struck is a doubt of its own.
   const doubts = span !== undefined && within === undefined ? [emptyWindow(text, span)] : [];
-  return { expectation, result: evaluate(expectation, within), doubts };
+  return withMachine({ expectation, ...outcomeOf(expectation, within), doubts }, machine);
+}
+
+function outcomeOf(expectation: Expectation, found: Findings | FindingsWithin | undefined) {
+  const value = found === undefined ? null : measuredValue(expectation.metric, found);
+  return { result: evaluate(expectation, found), hasExcess: isUpperLimit(expectation) && (value ?? 0) > 0 };
+}
+
+/** What is about time or errors says nothing of the system when the machine or the driver was late. */
+function withMachine(one: Compared, machine: string | undefined): Compared {
+  if (machine === undefined || !dependsOnMachine(one.expectation.metric)) return one;
+  return { ...one, result: { ...one.result, notJudged: machine }, doubts: [] };
+}
+
+function refuseUnknownMember(metric: string, { header }: RunRecord): void {
+  const member = memberOf(metric);
+  const known = header.system?.members.map(({ name }) => name);
+  if (member === undefined || known === undefined || known.includes(member)) return;
+  throw new ScenarioError(unknownName('member', member, known));
+}
+
+function unknownRecovery(text: string): string {
+  return `Nothing shows whether ${text}: less than 2 s of load followed the healing, or too little worked before it. Lengthen phases.recovery or phases.baseline.`;
 }
 
 function emptyWindow(text: string, { fromMs, untilMs }: Span): string {
@@ -101,67 +155,6 @@ export function judgeRepeats(verdicts: readonly Verdict[]): Verdict {
     reasons: agree ? reasons : [disagreement(verdicts), ...reasons],
     expectations: first.expectations.map(expectation => joined(expectation, verdicts)),
   };
-}
-
-function neverStruck({ header, faults, lab }: RunRecord): string[] {
-  const missing = header.faults.filter(planned => !faults.some(({ id }) => id === planned));
-  return missing.map(id => {
-    const why = lab.neverStruck?.[id];
-    return why === undefined
-      ? `The fault "${id}" was planned and never struck, so nothing was broken that the scenario wanted broken: run it again, to its end.`
-      : `The fault "${id}" never struck, since ${why}: lengthen phases.faults, let more users come, or let it wait for less.`;
-  });
-}
-
-function faultDoubts({ id, target, confirmedMs, healedMs, problem }: FaultRecord): string[] {
-  const detail = problem === undefined ? '' : ` (${problem})`;
-  if (confirmedMs === null) {
-    return [
-      `The fault "${id}" on ${target} was never confirmed${detail}, so nothing shows that anything broke: ${toSeeWhy(target)}, then run it again.`,
-    ];
-  }
-  if (healedMs !== null) return [];
-  return [
-    `The fault "${id}" on ${target} was not healed before the end${detail}, so the read-back met a broken system: lengthen phases.faults, or shorten "for" of this fault.`,
-  ];
-}
-
-function toSeeWhy(target: string): string {
-  return target === 'system' ? 'try its commands by hand' : `look at what else strikes ${target}, and when`;
-}
-
-function observationDoubts(run: RunRecord, { writes }: Findings): string[] {
-  if (!run.operations.some(({ kind, outcome }) => kind === 'login' && outcome === 'ok')) {
-    return [
-      'No user logged in, so there was no session to lose: check that the system answers its logins; for an app of your own `holdfast check` says why not.',
-    ];
-  }
-  if (writes.acknowledged === 0) {
-    return [
-      'No write was acknowledged, so there was nothing to lose: give users more time (users.think, phases) before the faults.',
-    ];
-  }
-  const percent = (100 * writes.unverified) / writes.acknowledged;
-  if (percent <= unverifiedPercentMax) return [];
-  return [
-    `${writes.unverified} of ${writes.acknowledged} acknowledged writes (${percent.toFixed(1)} %) were never read again, more than the ${unverifiedPercentMax} % allowed: lengthen phases.recovery and phases.quiesce so that the read-back succeeds.`,
-  ];
-}
-
-function labDoubts({ lab: { lagMs, busyMs = 0 } }: RunRecord): string[] {
-  if (lagMs.p99 > driverLagP99MsMax) {
-    return [
-      `The driver itself was late (p99 ${lagMs.p99.toFixed(1)} ms, at most ${driverLagP99MsMax} ms allowed), so its latencies are its own: lower users.arrivals.rate or free the machine, then run it again.`,
-    ];
-  }
-  if (busyMs <= busyMsMax) return [];
-  return [
-    `No processor was idle for ${(busyMs / 1000).toFixed(1)} s on end (at most ${busyMsMax / 1000} s allowed), so the servers may have been slow for want of one: lower users.arrivals.rate, let fewer labs run side by side (matrix --at-once) or free the machine, then run it again.`,
-  ];
-}
-
-function nothingExpected({ header }: RunRecord): string {
-  return `The scenario expects nothing in mode ${header.mode}: add lines under expect.any or expect.${header.mode}, for example "writes.lost == 0".`;
 }
 
 function disagreement(verdicts: readonly Verdict[]): string {

@@ -1,6 +1,6 @@
 import type { Operation, RunRecord } from '../history/records.js';
 import type { Findings, Incident, Percentiles } from './findings.js';
-import { isOfPlan, loadOf } from './load.js';
+import { dropsOf, isOfPlan, loadOf, timedValues } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import type { Span } from './windows.js';
 
@@ -11,6 +11,7 @@ export interface FindingsWithin {
   readonly requests: Findings['requests'];
   readonly latencyMs: Percentiles;
   readonly serviceMs: Percentiles;
+  readonly members: Pick<Findings['members'], 'answered'>;
 }
 
 /**
@@ -19,14 +20,17 @@ export interface FindingsWithin {
  *
  *   requests, latencies, unknown writes    belong to the window for which the operation was planned
  *   acknowledged and lost writes           to the one in which the write was acknowledged, whenever its loss was seen
+ *   answers of a member                    to the one in which they ended
  *   users logged out                       to the one in which it was seen; all of them: who did anything in it
  */
-export function findingsWithin(run: RunRecord, { incidents }: Findings, span: Span): FindingsWithin | undefined {
+export function findingsWithin(run: RunRecord, findings: Findings, span: Span): FindingsWithin | undefined {
+  const { incidents } = findings;
   const isWithin = (ms: number): boolean => ms >= span.fromMs && ms < span.untilMs;
   const due = run.operations.filter(({ plannedMs }) => isWithin(plannedMs));
-  const requests = requestsOf(due, (run.lab.droppedMs ?? []).filter(isWithin).length);
+  const drops = dropsOf(run.lab).filter(({ plannedMs }) => isWithin(plannedMs));
+  const requests = requestsOf(due, drops.length);
   if (requests.planned === 0) return undefined;
-  const load = loadOf(due);
+  const load = loadOf(due, drops);
   const { total, loggedOut } = usersOf(run.operations, incidents, isWithin);
   return {
     users: { total, loggedOut },
@@ -36,8 +40,9 @@ export function findingsWithin(run: RunRecord, { incidents }: Findings, span: Sp
       lost: count(incidents, ({ kind, sinceMs }) => kind === 'lost' && isWithin(sinceMs)),
     },
     requests,
-    latencyMs: percentilesOf(load.latencyMs),
-    serviceMs: percentilesOf(load.serviceMs),
+    latencyMs: percentilesOf(timedValues(load.latencyMs, load)),
+    serviceMs: percentilesOf(timedValues(load.serviceMs, load)),
+    members: { answered: answeredIn(run.operations, findings, isWithin) },
   };
 }
 
@@ -63,6 +68,19 @@ function usersOf(
   const loggedOut = new Set<string>();
   for (const { kind, user, seenMs } of incidents) if (kind === 'logged-out' && isWithin(seenMs)) loggedOut.add(user);
   return { total: active.size, loggedOut: loggedOut.size };
+}
+
+function answeredIn(
+  operations: readonly Operation[],
+  { members }: Findings,
+  isWithin: (ms: number) => boolean,
+): Record<string, number> {
+  const answered = Object.fromEntries(Object.keys(members.answered).map(name => [name, 0]));
+  for (const { outcome, doneMs, backend, proxy } of operations) {
+    if (outcome !== 'ok' || !isWithin(doneMs)) continue;
+    for (const member of [backend, proxy]) if (member !== undefined) answered[member] = (answered[member] ?? 0) + 1;
+  }
+  return answered;
 }
 
 function isAdd({ kind, outcome }: Operation, wanted: Operation['outcome']): boolean {

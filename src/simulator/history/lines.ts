@@ -96,6 +96,7 @@ const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string
   broken: ['member'],
   keys: [],
   asked: ['store'],
+  written: ['member'],
   'link-bytes': ['link'],
   'confirm-changed': [],
 };

@@ -1,14 +1,18 @@
 import { isModeName } from '../../modes.js';
-import { parseExpectation } from '../checker/expectations.js';
+import { unknownName } from '../../unknown-name.js';
+import { type Expectation, parseExpectation } from '../checker/expectations.js';
+import { memberOf } from '../checker/metrics.js';
 import { strangeWindow, type Window } from '../checker/windows.js';
 import { ScenarioError } from '../errors.js';
+import { targetsOf } from '../targets.js';
 import { scenarioParts } from './schema.js';
+import { storesIn } from './stores.js';
 import { field, isMap, listIn, read } from './written.js';
 import type { Problem } from './yaml.js';
 
-/** What is expected must be of a mode that is run, and of a part of the run that there is. */
+/** An expectation must be about a mode that is run, a part of the run that exists, and members that exist. */
 export function expectationProblems(file: unknown): Problem[] {
-  return [...modeProblems(file), ...windowProblems(file)];
+  return [...modeProblems(file), ...lineProblems(file)];
 }
 
 function modeProblems(file: unknown): Problem[] {
@@ -28,23 +32,36 @@ function modeProblems(file: unknown): Problem[] {
     });
 }
 
-function windowProblems(file: unknown): Problem[] {
+function lineProblems(file: unknown): Problem[] {
   const expect = field(file, 'expect');
   return Object.keys(isMap(expect) ? expect : {}).flatMap(mode =>
     listIn(expect, mode).flatMap((line, index) => {
       const path = ['expect', mode, index, ...(isMap(line) ? ['warn'] : [])];
-      const window = windowOf(isMap(line) ? line.warn : line);
-      const message = window && (strangeWindow(window, faultIds(file)) ?? emptyWindow(window, file));
+      const expectation = parsed(isMap(line) ? line.warn : line);
+      const message = expectation && (windowProblem(expectation, file) ?? memberProblem(expectation, file));
       return message === undefined ? [] : [{ path, message }];
     }),
   );
 }
 
-/** Undefined when it has none, and when it does not parse: that is said elsewhere. */
-function windowOf(line: unknown): Window | undefined {
+function windowProblem({ during }: Expectation, file: unknown): string | undefined {
+  return during && (strangeWindow(during, faultIds(file)) ?? emptyWindow(during, file));
+}
+
+function memberProblem({ metric }: Expectation, file: unknown): string | undefined {
+  const member = memberOf(metric);
+  const system = read(scenarioParts.targetSystem, field(file, 'system') ?? {});
+  if (member === undefined || system === undefined) return undefined;
+  const { backends, proxies } = targetsOf({ backends: system.backends, proxy: system.proxy, ...storesIn(system) });
+  const known = [...backends.filter(name => name !== 'backend-any'), ...proxies];
+  return known.includes(member) ? undefined : unknownName('member', member, known);
+}
+
+/** Undefined when it does not parse: that is said elsewhere. */
+function parsed(line: unknown): Expectation | undefined {
   if (typeof line !== 'string') return undefined;
   try {
-    return parseExpectation(line).during;
+    return parseExpectation(line);
   } catch (error) {
     if (error instanceof ScenarioError) return undefined;
     throw error;

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { faults } from '../faults/registry.js';
 import { crossProblems } from './checks.js';
 import type { FaultTrigger } from './fault-trigger.js';
+import { joinBrokenWords } from './folded-text.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
 import { storesIn } from './stores.js';
@@ -37,7 +38,8 @@ function parsePlaced(text: string, fileName: string): PlacedScenario {
   const yaml = parseYaml(text, fileName);
   const read = scenarioIn(yaml.value, path.dirname(fileName));
   if ('problems' in read) throw yaml.refusal(read.problems);
-  return { scenario: read.scenario, placeOf: yaml.placeOf };
+  const why = joinBrokenWords(read.scenario.why, yaml.sourceOf(['why']));
+  return { scenario: { ...read.scenario, why }, placeOf: yaml.placeOf };
 }
 
 /** Pure. What is written in a file that lies in `folder`: a scenario, or all that is wrong with it. */

@@ -30,6 +30,8 @@ export interface YamlFile {
   refusal(problems: readonly Problem[]): ScenarioError;
   /** `file:line` of what lies there; of what should hold it, when it is not there. */
   placeOf(path: readonly string[]): string;
+  /** The value there as it stands in the file, quotes and line ends too; empty when it is not there. */
+  sourceOf(path: readonly string[]): string;
 }
 
 /** A scenario is written by hand; anything longer is no scenario. */
@@ -53,7 +55,8 @@ export function parseYaml(text: string, fileName: string, what = 'a scenario'): 
   const lines = new LineCounter();
   const oversized = tooLong(text) ?? tooDeep(text, what);
   if (oversized !== undefined) throw refuse(fileName, linesOf(text), [oversized]);
-  const doc = parseDocument(text.replace(/^\uFEFF/, ''), {
+  const source = text.replace(/^\uFEFF/, '');
+  const doc = parseDocument(source, {
     lineCounter: lines,
     prettyErrors: false,
     stringKeys: true,
@@ -67,6 +70,10 @@ export function parseYaml(text: string, fileName: string, what = 'a scenario'): 
     value: doc.toJS(),
     refusal: problems => refuse(fileName, lines, problems.map(place)),
     placeOf: path => `${fileName}:${lines.linePos(offsetOf(doc, { path, message: '', at: 'key' })).line}`,
+    sourceOf: path => {
+      const node = doc.getIn(path, true);
+      return isNode(node) ? source.slice(...(node.range?.slice(0, 2) ?? [0, 0])) : '';
+    },
   };
 }
 

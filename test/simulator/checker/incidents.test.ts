@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
 import type { Incident } from '#src/simulator/checker/findings.js';
-import type { FaultRecord, Operation } from '#src/simulator/history/records.js';
+import type { FaultRecord, Operation, SystemRecord } from '#src/simulator/history/records.js';
 import { fault, runOf, user } from './histories.js';
 
 function incidentsOf(history: string, faults: readonly FaultRecord[] = []): readonly Incident[] {
@@ -129,10 +129,9 @@ describe('incidents', () => {
     expect(kinds).to.deep.equal(['1 hard', '2 silent-reset']);
   });
 
-  it('are seen by the first read that missed it, or by an earlier answer to nobody', () => {
-    const [first, second] = incidentsOf('login, add a, add x, read a, read anonymous').filter(
-      ({ kind }) => kind === 'lost',
-    );
+  it('are seen by the first read that missed it, or by an earlier anonymous answer', () => {
+    const history = 'login, add a, add x, read a, read anonymous, login, read';
+    const [first, second] = incidentsOf(history).filter(({ kind }) => kind === 'lost');
     expect([first?.token, first?.seenMs]).to.deep.equal(['x', 45]);
     expect([second?.token, second?.seenMs]).to.deep.equal(['a', 55]);
   });
@@ -149,25 +148,70 @@ describe('incidents', () => {
     expect(incidents.map(incident => incident.user)).to.deep.equal(['bob', 'ann']);
   });
 
-  describe('name the fault that covers them', () => {
-    const history = 'login, @20000-20010 whoami anonymous';
-    const cases: readonly (readonly [name: string, faults: readonly FaultRecord[], expected: string | undefined])[] = [
-      ['no fault at all', [], undefined],
-      ['the latest', [fault('a', 1000, 1001, 15000), fault('b', 2000, 2001, 15000)], 'b'],
-      ['whatever their order', [fault('b', 2000, 2001, 15000), fault('a', 1000, 1001, 15000)], 'b'],
-      ['not one that was healed long before', [fault('a', 1000, 1001, 9000)], undefined],
-      ['one that was healed ten seconds before', [fault('a', 1000, 1001, 10_010)], 'a'],
-      ['not one that was healed a little longer before', [fault('a', 1000, 1001, 10_009)], undefined],
-      ['an earlier one, when the latest was healed long before', [fault('a', 1, 2, null), fault('b', 3, 4, 5)], 'a'],
-      ['one that was not healed', [fault('a', 1000, 1001, null)], 'a'],
-      ['one that was confirmed only later', [fault('a', 19000, 20020, 21000)], 'a'],
-      ['one that struck at that moment', [fault('a', 20_010, 20_012, 21000)], 'a'],
-      ['not one that struck later', [fault('a', 20011, 20012, 21000)], undefined],
-      ['not one that was never confirmed', [fault('a', 1000, null, null)], undefined],
-    ];
+  describe('name the faults that can explain them by time', () => {
+    const history = '@5000-5005 login, @20000-20010 whoami anonymous';
+    const cases: readonly (readonly [name: string, faults: readonly FaultRecord[], expected: string[] | undefined])[] =
+      [
+        ['nothing where no fault struck', [], undefined],
+        ['all that were at work', [fault('a', 1000, 1001, 15000), fault('b', 2000, 2001, 15000)], ['a', 'b']],
+        ['one that was healed after the acknowledgement', [fault('a', 1000, 1001, 5005)], ['a']],
+        ['not one that was healed before the acknowledgement', [fault('a', 1000, 1001, 5004)], []],
+        ['one that was not healed', [fault('a', 1000, 1001, null)], ['a']],
+        ['one that was confirmed only later', [fault('a', 19000, 20020, 21000)], ['a']],
+        ['one that struck at that moment', [fault('a', 20_010, 20_012, 21000)], ['a']],
+        ['not one that struck later', [fault('a', 20011, 20012, 21000)], []],
+        ['not one that was never confirmed', [fault('a', 1000, null, null)], []],
+      ];
     for (const [name, faults, expected] of cases) {
       it(name, () => {
-        expect(incidentsOf(history, faults).map(incident => incident.fault)).to.deep.equal([expected]);
+        const [incident] = incidentsOf(history, faults);
+        expect(incident?.candidates).to.deep.equal(expected);
+        expect(incident?.fault).to.equal(expected?.length === 1 ? expected[0] : undefined);
+      });
+    }
+  });
+
+  describe('name the faults that can explain them by path', () => {
+    const system = (keeps: SystemRecord['keeps'], stores: readonly string[] = []): SystemRecord => ({
+      members: [
+        ...['backend-1', 'backend-2', 'backend-3'].map(name => ({ name, role: 'backend' as const })),
+        { name: 'proxy', role: 'proxy' },
+      ],
+      keeps,
+      stores,
+      affinity: keeps === 'backend',
+    });
+    const redis = system('store', ['redis']);
+    const browser = system('browser', ['redis']);
+    const cases: readonly (readonly [string, SystemRecord, string, boolean])[] = [
+      ['the backend that acknowledged it', system('backend'), 'backend-1', true],
+      ['not a backend that had nothing to do with it', system('backend'), 'backend-3', false],
+      ['the link to the backend that acknowledged it', system('backend'), 'proxy->backend-1', true],
+      ['the proxy, where it binds browsers', system('backend'), 'proxy', true],
+      ['not the proxy, where any backend serves', redis, 'proxy', false],
+      ['not a store that the mode does not use', system('backend'), 'redis', false],
+      ['the store', redis, 'redis.replica-1', true],
+      ['the replication link', redis, 'redis.primary->redis.replica-1', true],
+      ['the link from the backend to the store', redis, 'backend-1->redis', true],
+      ['not the link from another backend', redis, 'backend-3->redis', false],
+      ['not the key ring, where the cookie is an id', redis, 'secrets', false],
+      ['the key ring, where the browser keeps the session', browser, 'secrets', true],
+      ['the backend that refused it', browser, 'backend-2', true],
+      ['whatever a command struck', redis, 'system', true],
+    ];
+    for (const [name, described, target, isCandidate] of cases) {
+      it(name, () => {
+        const operations = user('ann', '@5-10 login, @15-20 add x, @300-305 read').map((operation, i) => ({
+          ...operation,
+          backend: i < 2 ? 'backend-1' : 'backend-2',
+        }));
+        const faults = [{ ...fault('a', 100, 110, 200), target }];
+        const run = runOf(operations, { faults });
+        const { incidents, writes } = check({ ...run, header: { ...run.header, system: described } });
+        expect(incidents.map(({ kind, candidates }) => [kind, candidates])).to.deep.equal([
+          ['lost', isCandidate ? ['a'] : []],
+        ]);
+        expect(writes.unexplained).to.equal(isCandidate ? 0 : 1);
       });
     }
   });

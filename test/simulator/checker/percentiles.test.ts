@@ -9,8 +9,8 @@ describe('percentiles', () => {
     expect(percentilesOf(Float64Array.of(7))).to.deep.equal({ p50: 7, p90: 7, p99: 7, max: 7 });
   });
 
-  it('are 0 when nothing was measured', () => {
-    expect(percentilesOf(new Float64Array())).to.deep.equal({ p50: 0, p90: 0, p99: 0, max: 0 });
+  it('are null when nothing was measured', () => {
+    expect(percentilesOf(new Float64Array())).to.deep.equal({ p50: null, p90: null, p99: null, max: null });
   });
 
   it('are what sorting gives, and leave the values as they are', () => {

@@ -12,6 +12,7 @@ const bob =
 const operations = [...user('ann', ann), ...user('bob', bob)].map((operation, index) => ({
   ...operation,
   id: index + 1,
+  ...(operation.outcome === 'unknown' && { error: 'timeout' }),
   ...(operation.user === 'bob' && operation.sentMs === 2600 && operation.kind === 'login' && { extra: true as const }),
 }));
 const run: RunRecord = runOf(operations, {
@@ -78,6 +79,26 @@ describe('findings within a window', () => {
   it('have the latencies of what was planned for it, without the read-back', () => {
     expect(within({ fromMs: 3000, untilMs: 5000 })?.latencyMs).to.deep.equal({ p50: 5, p90: 900, p99: 900, max: 900 });
     expect(within({ fromMs: 0, untilMs: 1500 })?.serviceMs.max).to.equal(5);
+  });
+
+  it('count a dropped step with the time that its user had waited, and a refused connection with none', () => {
+    const lab = { ...run.lab, droppedMs: [3500], droppedWaitMs: [2000] };
+    const refused = { ...(operations[0] ?? expect.fail()), id: 99, outcome: 'fail', error: 'ECONNREFUSED' } as const;
+    const late = { ...refused, plannedMs: 3600, sentMs: 3600, doneMs: 3601 };
+    const found = findingsWithin({ ...run, operations: [...operations, late], lab }, findings, {
+      fromMs: 3500,
+      untilMs: 4000,
+    });
+    expect(found?.latencyMs).to.deep.equal({ p50: 2000, p90: 2000, p99: 2000, max: 2000 });
+    expect(found?.requests).to.include({ failed: 1, dropped: 1 });
+  });
+
+  it('have no latency where nothing was answered', () => {
+    const found = findingsWithin({ ...run, lab: { ...run.lab, droppedWaitMs: [0, 0, 0] } }, findings, {
+      fromMs: 2999,
+      untilMs: 3000,
+    });
+    expect(found?.latencyMs).to.deep.equal({ p50: null, p90: null, p99: null, max: null });
   });
 
   it('last from the request of a fault to its healing, or to the end', () => {

@@ -14,7 +14,23 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
     'login, add a, add x?, read a x, final read a',
     { lost: 1, recovered: 1, monotonicReads: 1 },
   ],
-  ['lost: the final read is anonymous', 'login, add x, read x, final read anonymous', { ...hard(), lost: 1 }],
+  ['unverified: the final read is anonymous', 'login, add x, read x, final read anonymous', unverified()],
+  [
+    'unverified: the second login fails too',
+    'login, add x, read x, final read anonymous, login!, final read anonymous',
+    unverified(),
+  ],
+  [
+    'lost: missing after the second login',
+    'login, add a, add x, read a x, final read anonymous, login, final read a',
+    { ...hard(), lost: 1, readYourWrites: 1, monotonicReads: 1 },
+  ],
+  [
+    'not lost but logged out: there after the second login',
+    'login, add x, read x, final read anonymous, login, final read x',
+    hard(),
+  ],
+  ['not unverified: acknowledged after the own logout began', 'login, add x, read x, @50-80 add y, @60-90 logout', {}],
   ['lost: in a session that was lost too', 'login, add x, add y, read anonymous, login, final read', lostWithSession()],
   ['not lost: the read began before the acknowledgement', 'login, @20-40 add x, @30-50 read, final read x', {}],
   ['not lost: possibly removed', 'login, add x, remove x?, final read', {}],
@@ -124,7 +140,7 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
 
   ['silent reset', 'login, add x, add y, read x y, read', reset({ lost: 2, monotonicReads: 1 })],
   ['silent reset: never read before', 'login, add x, add y, read', reset({ lost: 2 })],
-  ['silent reset: the only token, seen before', 'login, add x, read x, read', reset({ lost: 1, monotonicReads: 1 })],
+  ['no silent reset: a single write, seen before', 'login, add x, read x, read', seenThenLost()],
   [
     'silent reset: what came after it is there',
     'login, add x, add y, read x y, add z, read z',
@@ -203,6 +219,10 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
 
 function hard() {
   return { loggedOut: 1, loggedOutHard: 1 };
+}
+
+function unverified() {
+  return { ...hard(), unverified: 1 };
 }
 
 function flicker() {

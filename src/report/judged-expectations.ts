@@ -1,0 +1,29 @@
+import type { EvaluatedExpectation } from '../simulator/checker/expectations.js';
+import { type Verdict, warningsOf } from '../simulator/checker/verdict.js';
+
+export type ExpectationState = 'met' | 'not met' | 'warning' | 'not judged';
+
+/** Reads `notJudged` first: where it is set, `met` means nothing. */
+export function stateOf({ met, level, notJudged }: EvaluatedExpectation): ExpectationState {
+  if (notJudged !== undefined) return 'not judged';
+  if (met) return 'met';
+  return level === 'warn' ? 'warning' : 'not met';
+}
+
+/** The expectations that decided against a pass. */
+export function listUnmet({ expectations }: Verdict): readonly EvaluatedExpectation[] {
+  return expectations.filter(expectation => stateOf(expectation) === 'not met');
+}
+
+/** A sentence for each expectation that is only a warning and is not met. */
+export function listWarnings(verdict: Verdict): string[] {
+  const expectations = verdict.expectations.filter(expectation => stateOf(expectation) !== 'not judged');
+  return warningsOf({ ...verdict, expectations });
+}
+
+/** `not judged: requests.failed < 2 % (the machine was busy)`, for each expectation that was not judged. */
+export function listNotJudged({ expectations }: Verdict): string[] {
+  return expectations.flatMap(({ text, notJudged }) =>
+    notJudged === undefined ? [] : `not judged: ${text} (${notJudged.replace(/\.$/, '')})`,
+  );
+}

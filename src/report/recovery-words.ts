@@ -1,0 +1,68 @@
+import type { RecoveryState } from '../simulator/checker/findings.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
+import { stateOf } from './judged-expectations.js';
+import { seconds } from './words.js';
+
+const loadAfterHealingMs = 2_000;
+
+/** Where a table has room for a figure: `0.3 s`, `not recovered`, `unknown`. */
+export function summarizeRecovery(judged: JudgedRun): string {
+  const missing = describeMissingFault(judged);
+  if (missing !== undefined) return missing;
+  return sawNothing(judged.findings.requests) ? 'unknown' : recoveryFigure(judged.findings);
+}
+
+/** The same for one fault. */
+export function recoveryFigure(of: { readonly recovery: RecoveryState; readonly recoveryMs: number | null }): string {
+  const { recovery, recoveryMs } = of;
+  if (recovery === 'none') return 'none';
+  if (recovery === 'not recovered') return recovery;
+  if (recovery === 'unknown' || recoveryMs === null) return 'unknown';
+  return recoveryMs < 100 ? 'within 0.1 s' : seconds(recoveryMs);
+}
+
+/** For the sentence on a mode. "not recovered" says what is wrong and, beside a pass, why that did not count. */
+export function describeRecovery(judged: JudgedRun): string {
+  const { findings } = judged;
+  const missing = describeMissingFault(judged);
+  if (missing !== undefined) return missing;
+  if (findings.recovery === 'not recovered') return describeNoRecovery(judged);
+  if (sawNothing(findings.requests)) return 'recovery unknown';
+  const figure = recoveryFigure(findings);
+  if (figure === 'unknown') return `recovery unknown: ${findings.recoveryProblem ?? describeUnknown(judged)}`;
+  return figure.startsWith('within') ? `recovered ${figure}` : `recovered after ${figure}`;
+}
+
+function describeMissingFault({ run: { faults } }: JudgedRun): string | undefined {
+  if (faults.length === 0) return 'no fault injected';
+  return faults.every(({ confirmedMs }) => confirmedMs === null) ? 'no fault confirmed' : undefined;
+}
+
+function describeNoRecovery(judged: JudgedRun): string {
+  const { recoveryProblem } = judged.findings;
+  const problem = recoveryProblem === undefined ? 'not recovered' : `not recovered: ${recoveryProblem}`;
+  return judged.verdict.word === 'pass' ? `${problem}; ${describeWhyPassed(judged)}` : problem;
+}
+
+function describeWhyPassed({ verdict }: JudgedRun): string {
+  const asking = verdict.expectations.filter(({ text }) => /^\s*recoveryMs\b/.test(text));
+  if (asking.some(expectation => stateOf(expectation) === 'not judged')) return 'it was not judged';
+  if (asking.some(({ level }) => level !== 'warn')) return 'the scenario expects it';
+  return asking.length > 0 ? 'only a warning asks for it' : 'no expectation asks for it';
+}
+
+function describeUnknown({ run }: JudgedRun): string {
+  const confirmed = run.faults.filter(({ confirmedMs }) => confirmedMs !== null);
+  if (confirmed.some(({ healedMs }) => healedMs === null)) return 'a fault was not healed';
+  const healedMs = Math.max(...confirmed.map(fault => fault.healedMs ?? 0));
+  const loadEndMs = run.operations.reduce(
+    (last, { plannedMs, final }) => (final ? last : Math.max(last, plannedMs)),
+    0,
+  );
+  if (loadEndMs - healedMs < loadAfterHealingMs) return 'less than 2 s of load after the healing';
+  return 'too few requests succeeded before the faults';
+}
+
+export function sawNothing({ ok, failed, unknown }: JudgedRun['findings']['requests']): boolean {
+  return ok + failed + unknown === 0;
+}

@@ -1,0 +1,45 @@
+import type { FaultRecord, RunRecord } from '../history/records.js';
+import { type Load, timedValues } from './load.js';
+import { percentilesOf } from './percentiles.js';
+import type { Span } from './windows.js';
+
+/** What was normal before the first fault. */
+export interface Band {
+  /** Operations of the plan that it was taken of. */
+  readonly count: number;
+  /** Share of them that failed, 0 to 1. */
+  readonly errorShare: number;
+  /** A response time above it is slow: twice the 90th percentile, and 10 ms for timers and the machine. */
+  readonly slowMs: number;
+  readonly loggedOutPerMs: number;
+}
+
+/** Returns the band of the baseline phase, or of all that came before the first fault where there is no such phase. */
+export function bandOf(run: Pick<RunRecord, 'phases' | 'faults'>, load: Load, loggedOutMs: readonly number[]): Band {
+  const { fromMs, untilMs } = normalTime(run);
+  const isNormal = (ms: number) => ms >= fromMs && ms < untilMs;
+  const normal = load.plannedMs.reduce((count, ms) => count + Number(isNormal(ms)), 0);
+  const latencyMs = new Float64Array(normal);
+  const timed = new Uint8Array(normal);
+  let [count, failed] = [0, 0];
+  load.plannedMs.forEach((ms, i) => {
+    if (!isNormal(ms)) return;
+    latencyMs[count] = load.latencyMs[i] ?? 0;
+    timed[count] = load.timed[i] ?? 0;
+    failed += load.failed[i] ?? 0;
+    count += 1;
+  });
+  const { p90 } = percentilesOf(timedValues(latencyMs, { ...load, timed }));
+  return {
+    count,
+    errorShare: failed / Math.max(1, count),
+    slowMs: p90 === null ? Number.POSITIVE_INFINITY : 2 * p90 + 10,
+    loggedOutPerMs: loggedOutMs.filter(isNormal).length / Math.max(1, untilMs - fromMs),
+  };
+}
+
+function normalTime({ phases, faults }: Pick<RunRecord, 'phases' | 'faults'>): Span {
+  const firstMs = faults.reduce((first, { requestedMs }: FaultRecord) => Math.min(first, requestedMs), Infinity);
+  const baseline = phases.find(({ phase }) => phase === 'baseline');
+  return { fromMs: baseline?.startMs ?? 0, untilMs: Math.min(baseline?.endMs ?? firstMs, firstMs) };
+}

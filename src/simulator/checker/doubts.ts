@@ -1,0 +1,134 @@
+import type { FaultRecord, LabRecord, RunRecord } from '../history/records.js';
+import type { FaultFinding, Findings } from './findings.js';
+import { isOfPlan } from './load.js';
+
+/** Why a run does not prove what it seems to prove: whole sentences, each with what to do. */
+export interface Doubts {
+  /** Nothing shows that what the scenario wanted broken was broken, and that it mattered. */
+  readonly ofFaults: readonly string[];
+  /** Too little was done, or looked at again. */
+  readonly ofVerification: readonly string[];
+  /** A member did not come back: this is no doubt but a failure of the system. */
+  readonly notBack: readonly string[];
+}
+
+/** Above this the driver was late by itself, and what it measured is its own delay. */
+export const driverLagP99MsMax = 20;
+/** With no processor idle for longer than this, on end, the servers may have been slow for want of one. Measured with two
+ * labs on two cores: after 1.2 s of it calls of a store missed their half second, never after less than 1 s. */
+export const busyMsMax = 1_000;
+/** Above this share of the acknowledged writes, or of the users, too few were looked at again. */
+export const unverifiedPercentMax = 1;
+/** Above this share of the planned operations, too few took place. */
+const missingPercentMax = 25;
+
+export function doubtsOf(run: RunRecord, findings: Findings): Doubts {
+  return {
+    ofFaults: [...neverStruck(run), ...run.faults.flatMap(fault => faultDoubts(fault, findings))],
+    ofVerification: [...observationDoubts(run, findings), ...missingOperations(run)],
+    notBack: run.faults.flatMap(({ id, notBack = [] }) =>
+      notBack.map(({ member, why }) => `${member} did not come back after the fault "${id}": ${why.trim()}`),
+    ),
+  };
+}
+
+/** Why what is about time or errors cannot be judged; undefined when it can. */
+export function machineDoubt({ lagMs, busyMs = 0 }: LabRecord): string | undefined {
+  if (lagMs.p99 > driverLagP99MsMax)
+    return `the driver itself was late (p99 ${lagMs.p99.toFixed(1)} ms, at most ${driverLagP99MsMax} ms allowed)`;
+  if (busyMs > busyMsMax)
+    return `no processor was idle for ${(busyMs / 1000).toFixed(1)} s on end (at most ${busyMsMax / 1000} s allowed)`;
+  return undefined;
+}
+
+/** Why a run without a judged expectation proves nothing. */
+export function undecided({ header }: RunRecord, machine: string | undefined): string {
+  if (machine !== undefined && header.expectations.length > 0)
+    return `Nothing could be judged, because ${machine}: lower users.arrivals.rate, or free the machine, then run it again.`;
+  return `The scenario expects nothing in mode ${header.mode}: add lines under expect.any or expect.${header.mode}, for example "writes.lost == 0".`;
+}
+
+function neverStruck({ header, faults, lab }: RunRecord): string[] {
+  const missing = header.faults.filter(planned => !faults.some(({ id }) => id === planned));
+  return missing.map(id => {
+    const why = lab.neverStruck?.[id];
+    return why === undefined
+      ? `The fault "${id}" was planned and never struck: run it again, to its end.`
+      : `The fault "${id}" never struck, since ${why}: lengthen phases.faults, let more users come, or let it wait for less.`;
+  });
+}
+
+function faultDoubts(fault: FaultRecord, findings: Findings): string[] {
+  const { id, target, confirmedMs, healedMs, problem, notBack = [] } = fault;
+  const detail = problem === undefined ? '' : ` (${problem})`;
+  if (confirmedMs === null) {
+    return [
+      `The fault "${id}" on ${target} was never confirmed${detail}, so nothing shows that anything broke: ${toSeeWhy(target)}, then run it again.`,
+    ];
+  }
+  const effect = effectDoubts(
+    fault,
+    findings.faults.find(one => one.id === id),
+  );
+  if (healedMs !== null || notBack.length > 0) return effect;
+  const unhealed = `The fault "${id}" on ${target} was not healed before the end${detail}, so the read-back met a broken system: lengthen phases.faults, or shorten "for" of this fault.`;
+  return [...effect, unhealed];
+}
+
+function effectDoubts({ id, target, expects }: FaultRecord, finding: FaultFinding | undefined): string[] {
+  if (expects === undefined || finding?.effect === undefined || finding.effect === null) {
+    return [
+      `The history does not say what users had to notice of the fault "${id}": version 0.1 recorded it. Run the scenario again.`,
+    ];
+  }
+  const { seen, text } = finding.effect;
+  if (seen > 0) return [];
+  return [
+    `The fault "${id}" on ${target} had no effect that users could notice: ${text}. Let more users come, lengthen the fault, or strike something that they use.`,
+  ];
+}
+
+function toSeeWhy(target: string): string {
+  return target === 'system' ? 'try its commands by hand' : `look at what else strikes ${target}, and when`;
+}
+
+function observationDoubts(run: RunRecord, { users, writes }: Findings): string[] {
+  if (!run.operations.some(({ kind, outcome }) => kind === 'login' && outcome === 'ok')) {
+    return [
+      'No user logged in, so there was no session to lose: check that the system answers its logins; for an app of your own `holdfast check` says why not.',
+    ];
+  }
+  if (writes.acknowledged === 0) {
+    return [
+      'No write was acknowledged, so there was nothing to lose: give users more time (users.think, phases) before the faults.',
+    ];
+  }
+  return [
+    ...unverified(users.unverified, users.total, 'users', 'had a good read after the last healing'),
+    ...unverified(
+      writes.unverified,
+      writes.acknowledged,
+      'acknowledged writes',
+      'were read again after the last healing',
+    ),
+  ];
+}
+
+function unverified(count: number, total: number, what: string, did: string): string[] {
+  const percent = (100 * count) / Math.max(1, total);
+  if (percent <= unverifiedPercentMax) return [];
+  return [
+    `${count} of ${total} ${what} (${percent.toFixed(1)} %) never ${did}, more than the ${unverifiedPercentMax} % allowed: lengthen phases.recovery and phases.quiesce so that the read-back succeeds.`,
+  ];
+}
+
+/** A run that did far less than it planned shows little, however well that went. */
+function missingOperations({ header, operations }: RunRecord): string[] {
+  let done = 0;
+  for (const operation of operations) if (isOfPlan(operation)) done += 1;
+  const missing = header.planned - done;
+  if (missing <= (missingPercentMax / 100) * header.planned) return [];
+  return [
+    `Only ${done} of ${header.planned} planned operations took place: lower users.arrivals.rate, raise users.think.median, or look why users had to wait.`,
+  ];
+}

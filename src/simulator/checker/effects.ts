@@ -1,0 +1,225 @@
+import type { ExpectedEffect, FaultRecord, Operation, RunRecord } from '../history/records.js';
+import type { Band } from './band.js';
+import type { EffectSeen } from './findings.js';
+import { type Between, betweenOf, namesOf, wasAnswered } from './struck.js';
+
+/**
+ * What users noticed of a fault. A confirmation says that the mechanism worked; only the effect says that it mattered.
+ * Each kind of effect is one small class: it is shown the operations of each user, and then says what it saw.
+ */
+export interface EffectWatch {
+  /** The operations of one user, in sending order. */
+  see(operations: readonly Operation[]): void;
+  result(): EffectSeen;
+}
+
+/** Returns undefined when the fault was not confirmed, or its record does not say what is to be seen. */
+export function watchEffect(fault: FaultRecord, run: RunRecord, band: Band): EffectWatch | undefined {
+  const between = betweenOf(fault, run);
+  const { expects } = fault;
+  if (between === undefined || expects === undefined) return undefined;
+  const stage = { fault, run, band, between };
+  switch (expects.kind) {
+    case 'silent':
+      return watchSilence(expects, stage);
+    case 'answered':
+      return watchShare(stage, wasAnswered, isBy(expects.member, run), ({ seen, of }) =>
+        seen === 0
+          ? `${expects.member} answered no request of ${of} while the fault lasted`
+          : `${expects.member} answered ${seen} of ${of} requests while the fault lasted`,
+      );
+    case 'slow':
+      return watchSlowness(expects, stage);
+    case 'broken':
+      return watchBroken(expects, stage);
+    case 'keys':
+      return watchKeys(stage);
+    case 'asked':
+      return watchStore(expects, stage);
+    case 'written':
+      return watchShare(
+        stage,
+        ({ kind }) => kind === 'add',
+        ({ outcome }) => outcome === 'ok',
+        ({ seen, of }) => `${seen} of ${of} writes were acknowledged while ${expects.member} could not take them`,
+      );
+    case 'link-bytes':
+      return constant(fault.measured ?? 0, fault.measured ?? 0, `${fault.measured ?? 0} bytes were held back`);
+    case 'confirm-changed':
+      return fault.wasConfirmedBefore === false
+        ? constant(1, 1, 'confirm failed before inject and succeeded after it')
+        : constant(0, 1, 'confirm had succeeded before inject ran, so it shows no change');
+  }
+}
+
+interface Stage {
+  readonly fault: FaultRecord;
+  readonly run: RunRecord;
+  readonly band: Band;
+  readonly between: Between;
+}
+
+type Effect<Kind extends ExpectedEffect['kind']> = Extract<ExpectedEffect, { readonly kind: Kind }>;
+
+function constant(seen: number, of: number, text: string): EffectWatch {
+  return { see: () => undefined, result: () => ({ seen, of, text }) };
+}
+
+/** Sent and answered within the time in which the fault must show its effect. */
+function isWithin({ sentMs, doneMs }: Operation, { fromMs, untilMs }: Between): boolean {
+  return sentMs >= fromMs && doneMs <= untilMs;
+}
+
+function overlaps({ sentMs, doneMs }: Operation, { fromMs, untilMs }: Between): boolean {
+  return doneMs >= fromMs && sentMs <= untilMs;
+}
+
+/** Whether a member answered the operation: a backend, the only proxy, or one of several. */
+function isBy(member: string, run: RunRecord): (operation: Operation) => boolean {
+  const proxies = namesOf(run, 'proxy');
+  if (!proxies.includes(member) && !/^proxy(-\d+)?$/.test(member)) return ({ backend }) => backend === member;
+  return proxies.length > 1 ? ({ proxy }) => proxy === member : () => true;
+}
+
+/** Counts operations of a kind within the time, and those among them that show the effect. */
+function watchShare(
+  { between }: Stage,
+  counts: (operation: Operation) => boolean,
+  shows: (operation: Operation) => boolean,
+  text: (counted: { readonly seen: number; readonly of: number }) => string,
+): EffectWatch {
+  let [seen, of] = [0, 0];
+  return {
+    see(operations) {
+      for (const operation of operations) {
+        if (!isWithin(operation, between) || !counts(operation)) continue;
+        of += 1;
+        if (shows(operation)) seen += 1;
+      }
+    },
+    result: () => ({ seen, of, text: text({ seen, of }) }),
+  };
+}
+
+/** The member answered users before it was struck, and none while the fault lasted. */
+function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stage): EffectWatch {
+  const isMember = isBy(member, run);
+  const isIts = (operation: Operation) => isMember(operation) && (link === undefined || operation.proxy === link);
+  const hasPeers = namesOf(run, 'proxy').length > 1 && namesOf(run, 'proxy').includes(member);
+  let [users, answeredBefore, answeredBetween, moved] = [0, 0, 0, 0];
+  const see = (operations: readonly Operation[]) => {
+    const answered = operations.filter(wasAnswered);
+    const before = answered.filter(({ doneMs }) => doneMs <= between.fromMs);
+    if (before.length === 0) return;
+    const within = answered.filter(operation => isWithin(operation, between));
+    const wasIts = before.some(isIts);
+    users += 1;
+    if (wasIts) answeredBefore += 1;
+    answeredBetween += within.filter(isIts).length;
+    if (wasIts && within.some(operation => !isIts(operation))) moved += 1;
+  };
+  const result = () => {
+    const of = users;
+    if (answeredBetween > 0)
+      return { seen: 0, of, text: `${member} answered ${answeredBetween} requests, and was expected to answer none` };
+    if (answeredBefore === 0) return { seen: 0, of, text: `${member} had answered no user before it was struck` };
+    const had = `${member} had answered ${answeredBefore} of ${of} users, and answered none while the fault lasted`;
+    if (!hasPeers) return { seen: answeredBefore, of, text: had };
+    return moved === 0
+      ? { seen: 0, of, text: `no user of ${member} was answered by another proxy while ${member} was away` }
+      : { seen: moved, of: answeredBefore, text: `${had}; another proxy answered ${moved} of them` };
+  };
+  return { see, result };
+}
+
+function watchSlowness({ member, atLeastMs }: Effect<'slow'>, stage: Stage): EffectWatch {
+  const limitMs = atLeastMs ?? stage.band.slowMs;
+  let [seen, of] = [0, 0];
+  const isIts = isBy(member, stage.run);
+  return {
+    see(operations) {
+      for (const operation of operations) {
+        if (!overlaps(operation, stage.between) || !wasAnswered(operation) || !isIts(operation)) continue;
+        of += 1;
+        if (operation.doneMs - operation.sentMs >= limitMs) seen += 1;
+      }
+    },
+    result: () => ({ seen, of, text: `${seen} of ${of} answers of ${member} took at least ${Math.round(limitMs)} ms` }),
+  };
+}
+
+/** An error, or an answer that was broken off, reached a user; or a retry repaired what the link had broken off. */
+function watchBroken({ member }: Effect<'broken'>, { run, between, fault }: Stage): EffectWatch {
+  const isIts = isBy(member, run);
+  let [seen, of] = [0, 0];
+  return {
+    see(operations) {
+      for (const operation of operations) {
+        if (!overlaps(operation, between)) continue;
+        const isUnnamed = operation.backend === undefined && operation.outcome !== 'ok';
+        if (!isIts(operation) && !isUnnamed) continue;
+        of += 1;
+        if (operation.outcome !== 'ok' && operation.identity !== null) seen += 1;
+      }
+    },
+    result() {
+      const repaired = fault.measured ?? 0;
+      if (seen > 0 || repaired === 0)
+        return { seen, of, text: `${seen} of ${of} answers of ${member} were no good ones` };
+      return {
+        seen: repaired,
+        of: repaired,
+        text: `${repaired} answers of ${member} were broken off; retries repaired them`,
+      };
+    },
+  };
+}
+
+/** A session made under the old key was used after the rotation, and a session was made under the new key. */
+function watchKeys({ between }: Stage): EffectWatch {
+  const oldKeys = new Set<string>();
+  const newKeys: (string | undefined)[] = [];
+  let [sessions, usedAfter] = [0, 0];
+  const see = (operations: readonly Operation[]) => {
+    const logins = operations.filter(({ kind, outcome }) => kind === 'login' && outcome === 'ok');
+    for (const login of logins) {
+      if (login.sentMs >= between.fromMs) newKeys.push(login.key);
+      else if (login.key !== undefined) oldKeys.add(login.key);
+    }
+    for (const { session } of logins.filter(({ doneMs }) => doneMs < between.fromMs)) {
+      sessions += 1;
+      const isUsed = (other: Operation) => other.session === session && other.sentMs >= between.fromMs;
+      if (operations.some(other => isUsed(other) && wasAnswered(other))) usedAfter += 1;
+    }
+  };
+  const result = () => {
+    const underNew = newKeys.filter(key => key === undefined || !oldKeys.has(key)).length;
+    const text = `${usedAfter} of ${sessions} sessions of the old key were used after the change, ${underNew} were made under the new key`;
+    return { seen: underNew === 0 ? 0 : usedAfter, of: sessions, text };
+  };
+  return { see, result };
+}
+
+/** The store was asked: its own counter grew, or an operation failed or was slow while it was struck. */
+function watchStore({ store, from }: Effect<'asked'>, { between, band, fault, run }: Stage): EffectWatch {
+  const isIts = from === undefined ? () => true : isBy(from, run);
+  let [seen, of] = [0, 0];
+  const shows = ({ outcome, identity, sentMs, doneMs }: Operation) =>
+    (outcome !== 'ok' && identity !== null) || doneMs - sentMs > band.slowMs;
+  return {
+    see(operations) {
+      for (const operation of operations) {
+        if (!overlaps(operation, between) || !isIts(operation)) continue;
+        of += 1;
+        if (shows(operation)) seen += 1;
+      }
+    },
+    result() {
+      const { measured } = fault;
+      if (measured !== undefined && measured > 0)
+        return { seen: measured, of: measured, text: `${store} was asked ${measured} times while the fault lasted` };
+      const who = from === undefined ? '' : ` of ${from}`;
+      return { seen, of, text: `${seen} of ${of} requests${who} failed or were slow while ${store} was struck` };
+    },
+  };
+}

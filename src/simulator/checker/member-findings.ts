@@ -1,0 +1,55 @@
+import type { FaultRecord, Operation, RunRecord } from '../history/records.js';
+import { endsOf } from '../targets.js';
+import type { MemberFindings } from './findings.js';
+import { namesOf } from './struck.js';
+
+/** Counts good answers by member, and looks which members are away or idle at the end. */
+export class MemberWatch {
+  readonly #run: RunRecord;
+  readonly #answered = new Map<string, number>();
+  readonly #answeredAfter = new Set<string>();
+  readonly #lastHealedMs: number;
+  #freeArrivals = 0;
+
+  constructor(run: RunRecord) {
+    this.#run = run;
+    this.#lastHealedMs = Math.max(...run.faults.map(({ healedMs }) => healedMs ?? Number.POSITIVE_INFINITY), 0);
+    for (const name of [...namesOf(run, 'backend'), ...namesOf(run, 'proxy')]) this.#answered.set(name, 0);
+  }
+
+  /** The operations of one user, in sending order. */
+  see(operations: readonly Operation[]): void {
+    let isBound = false;
+    for (const operation of operations) {
+      if (operation.outcome !== 'ok') continue;
+      const isAfter = operation.sentMs >= this.#lastHealedMs;
+      for (const member of [operation.backend, operation.proxy]) {
+        if (member === undefined) continue;
+        this.#answered.set(member, (this.#answered.get(member) ?? 0) + 1);
+        if (isAfter) this.#answeredAfter.add(member);
+      }
+      if (isAfter && !isBound && !operation.final) this.#freeArrivals += 1;
+      isBound = this.#run.header.system?.affinity ?? true;
+    }
+  }
+
+  result(): MemberFindings {
+    const { faults, members } = this.#run;
+    const last = new Map(members.map(({ member, state }) => [member, state]));
+    const backends = namesOf(this.#run, 'backend');
+    return {
+      answered: Object.fromEntries(this.#answered),
+      ejectedAtEnd: backends.filter(name => last.get(name) === 'ejected'),
+      idleAfterHealing: backends.filter(name => this.#isIdle(name, last.get(name))),
+      notBack: [...new Set(faults.flatMap(({ notBack = [] }) => notBack.map(({ member }) => member)))],
+    };
+  }
+
+  /** It was struck and healed, runs, and answered no request although enough users arrived that it could have served. */
+  #isIdle(name: string, state: string | undefined): boolean {
+    const wasHealed = ({ target, healedMs }: FaultRecord) =>
+      healedMs !== null && (endsOf(target) ?? [target]).includes(name);
+    const couldServe = this.#freeArrivals >= 2 * namesOf(this.#run, 'backend').length;
+    return state === 'up' && couldServe && !this.#answeredAfter.has(name) && this.#run.faults.some(wasHealed);
+  }
+}

@@ -1,0 +1,187 @@
+import { expect } from 'chai';
+import { check } from '#src/simulator/checker/check.js';
+import { judge, type Verdict } from '#src/simulator/checker/verdict.js';
+import type { FaultRecord, LabRecord, Operation, RunRecord, SystemRecord } from '#src/simulator/history/records.js';
+import { fault, runOf, user } from './histories.js';
+
+/** Runs that version 0.1 passed, or judged wrongly, although nothing had been looked at. */
+
+const system: SystemRecord = {
+  members: [
+    ...['backend-1', 'backend-2'].map(name => ({ name, role: 'backend' as const })),
+    { name: 'proxy', role: 'proxy' },
+  ],
+  keeps: 'store',
+  stores: ['redis'],
+  affinity: false,
+};
+const lab: LabRecord = { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 };
+
+interface Made {
+  readonly histories: readonly (readonly [history: string, ...backends: string[]])[];
+  readonly faults: readonly FaultRecord[];
+  readonly expectations?: readonly string[];
+  readonly lab?: Partial<LabRecord>;
+  readonly planned?: number;
+  readonly proxies?: readonly string[];
+}
+
+function judged({ histories, faults, expectations = ['users.loggedOut == 0', 'writes.lost == 0'], ...more }: Made) {
+  const operations = histories
+    .flatMap(([history, ...backends], index) =>
+      user(`user-${index + 1}`, history).map((one, place): Operation => {
+        const backend = backends[place];
+        return { ...one, ...(backend === undefined ? {} : { backend }) };
+      }),
+    )
+    .map((operation, id) => ({ ...operation, id }));
+  const plain = runOf(operations, { faults, lab: { ...lab, ...more.lab } });
+  const proxies = (more.proxies ?? []).map(name => ({ name, role: 'proxy' as const }));
+  const described = { ...system, members: [...system.members, ...proxies] };
+  const header = { ...plain.header, system: described, expectations, planned: more.planned ?? operations.length };
+  const run: RunRecord = { ...plain, header: { ...header, faults: faults.map(({ id }) => id) } };
+  const findings = check(run);
+  return { findings, verdict: judge(run, findings) };
+}
+
+function struck(changes: Partial<FaultRecord> = {}): FaultRecord {
+  return {
+    ...fault('kill', 1000, 1100, 2200),
+    target: 'backend-1',
+    healRequestedMs: 2000,
+    expects: { kind: 'silent', member: 'backend-1' },
+    ...changes,
+  };
+}
+
+function expectInconclusive({ word, reasons }: Verdict, reason: string): void {
+  expect(word).to.equal('inconclusive');
+  expect(reasons.join('\n')).to.include(reason);
+}
+
+const written = { kind: 'written', member: 'redis.replica-1' } as const;
+const before = '@10-15 login, @20-25 add x, @30-35 read x';
+const bs = ['backend-1', 'backend-1', 'backend-1'] as const;
+
+describe('a run proves nothing', () => {
+  it('when every read after the kill failed, the final ones too', () => {
+    const histories = [[`${before}, @1200-1205 read!, @2300-2305 read!, @3000-3005 final read!`, ...bs]] as const;
+    const { findings, verdict } = judged({ histories, faults: [struck()] });
+    expect(findings.writes).to.include({ lost: 0, unverified: 1 });
+    expect(findings.users.unverified).to.equal(1);
+    expectInconclusive(verdict, 'never had a good read after the last healing');
+  });
+
+  it('when the last good read of a user began before the healing', () => {
+    const histories = [[`${before}, @2100-2105 read x, @3000-3005 final read!`, ...bs, 'backend-2']] as const;
+    expectInconclusive(judged({ histories, faults: [struck()] }).verdict, 'never had a good read');
+  });
+
+  it('when a fault that was never healed leaves only reads from before the read-back', () => {
+    const histories = [[`${before}, @4000-4005 read x`, ...bs, 'backend-2']] as const;
+    expectInconclusive(judged({ histories, faults: [struck({ healedMs: null })] }).verdict, 'never had a good read');
+  });
+
+  it('when the second of two proxies answered nothing while the first was dead', () => {
+    const proxied = { kind: 'silent', member: 'proxy-1' } as const;
+    const histories = [[`${before}, @3000-3005 final read x`, ...bs]] as const;
+    const { verdict } = judged({
+      histories,
+      faults: [struck({ target: 'proxy-1', expects: proxied })],
+      proxies: ['proxy-1', 'proxy-2'],
+    });
+    expectInconclusive(verdict, 'The fault "kill" on proxy-1 had no effect that users could notice');
+  });
+
+  it('when the backend that was added answered nothing', () => {
+    const added = { kind: 'answered', member: 'backend-2' } as const;
+    const histories = [[`${before}, @1200-1205 read x, @3000-3005 final read x`, ...bs, ...bs]] as const;
+    const { verdict } = judged({ histories, faults: [struck({ target: 'backend-2', expects: added })] });
+    expectInconclusive(verdict, 'backend-2 answered no request of 1 while the fault lasted');
+  });
+
+  it('when keys were rotated and no session was made or used afterwards', () => {
+    const histories = [[`${before}, @3000-3005 final read x`, ...bs]] as const;
+    const { verdict } = judged({ histories, faults: [struck({ target: 'secrets', expects: { kind: 'keys' } })] });
+    expectInconclusive(verdict, '0 were made under the new key');
+  });
+
+  it('when a command confirmed what had been so before', () => {
+    const histories = [[`${before}, @3000-3005 final read x`, ...bs]] as const;
+    const exec = struck({ target: 'system', expects: { kind: 'confirm-changed' }, wasConfirmedBefore: true });
+    expectInconclusive(judged({ histories, faults: [exec] }).verdict, 'confirm had succeeded before inject ran');
+  });
+
+  it('when a link was throttled far above what flows', () => {
+    const histories = [[`${before}, @1200-1205 read x, @3000-3005 final read x`, ...bs, ...bs]] as const;
+    const slow = struck({ target: 'proxy->backend-1', expects: { kind: 'slow', member: 'backend-1' } });
+    expectInconclusive(judged({ histories, faults: [slow] }).verdict, '0 of 1 answers of backend-1 took at least');
+  });
+
+  it('when half of the plan was dropped', () => {
+    const histories = [[`${before}, @1200-1205 read x, @3000-3005 final read x`, ...bs, 'backend-2']] as const;
+    const { verdict } = judged({ histories, faults: [struck()], planned: 8 });
+    expectInconclusive(verdict, 'Only 4 of 8 planned operations took place');
+  });
+});
+
+describe('a run is judged by what happened', () => {
+  it('keeps a cart that the user finds again after a second login: logged out, and nothing lost', () => {
+    const after = '@3000-3005 final read anonymous, @3100-3105 login, @3200-3205 final read x';
+    const histories = [[`${before}, @1200-1205 whoami, ${after}`, ...bs, 'backend-2']] as const;
+    const { findings, verdict } = judged({
+      histories,
+      faults: [struck()],
+      expectations: ['writes.lost == 0'],
+      planned: 5,
+    });
+    expect(findings.users).to.include({ loggedOut: 1, unverified: 0 });
+    expect(findings.writes).to.include({ lost: 0, unverified: 0 });
+    expect(verdict.word).to.equal('pass');
+  });
+
+  it('passes the race of logout and add on an app that serialises the two', () => {
+    const race = '@400-900 add y, @500-950 logout, @1000-1005 login, @1100-1105 add z, @3000-3005 final read z';
+    const histories = [[`${before}, ${race}`]] as const;
+    const { findings, verdict } = judged({ histories, faults: [] });
+    expect(findings.writes).to.include({ acknowledged: 3, unverified: 0, lost: 0 });
+    expect(verdict.word).to.equal('pass');
+  });
+
+  it('does not call a single missing write a logout', () => {
+    const histories = [[`${before}, @1200-1205 whoami, @3000-3005 final read`, ...bs, 'backend-2']] as const;
+    const { findings } = judged({ histories, faults: [struck()] });
+    expect(findings.writes.lost).to.equal(1);
+    expect(findings.users.loggedOut).to.equal(0);
+  });
+
+  it('counts what was dropped among the latencies, with the time that its user had waited', () => {
+    const quick = Array.from({ length: 25 }, (_, i) => `@${100 + i}-${101 + i} whoami`).join(', ');
+    const dropped = { dropped: 75, droppedMs: Array(75).fill(500), droppedWaitMs: Array(75).fill(5000) };
+    const { findings } = judged({ histories: [[`${before}, ${quick}`]], faults: [], lab: dropped, planned: 103 });
+    expect(findings.latencyMs.p50).to.equal(5000);
+    expect(findings.latencyMs.p90).to.equal(5000);
+  });
+
+  it('names every fault that can explain a loss, not only the latest', () => {
+    const cut = struck({ id: 'cut', target: 'redis.primary->redis.replica-1', expects: written });
+    const promote = struck({ id: 'promote', target: 'redis.replica-1', requestedMs: 1500, expects: written });
+    const histories = [[`${before}, @1200-1205 add y, @3000-3005 final read x`, ...bs, ...bs]] as const;
+    const { findings } = judged({ histories, faults: [cut, promote] });
+    expect(findings.incidents.map(({ token, candidates, fault: only }) => [token, candidates, only])).to.deep.equal([
+      ['y', ['cut', 'promote'], undefined],
+    ]);
+  });
+
+  it('leaves a write unexplained that was acknowledged 3.6 s after the healing and then lost', () => {
+    const late = '@1200-1205 whoami, @5800-5805 add y, @6000-6005 final read x';
+    const histories = [[`${before}, ${late}`, ...bs, 'backend-2', 'backend-1', 'backend-1']] as const;
+    const { findings, verdict } = judged({
+      histories,
+      faults: [struck()],
+      expectations: ['writes.lost < 90 %', 'writes.unexplained == 0'],
+    });
+    expect(findings.writes).to.include({ lost: 1, unexplained: 1 });
+    expect(verdict.reasons).to.deep.equal(['Expected writes.unexplained == 0; it was 1.']);
+  });
+});
