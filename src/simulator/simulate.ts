@@ -1,21 +1,23 @@
-import { type ModeName, modes, storesOf } from '../modes.js';
+import { randomInt } from 'node:crypto';
+import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
 import type { StoreUrls } from '../store-addresses.js';
-import type { Cluster, Counts } from './cluster/cluster.js';
+import type { Cluster, Counts, Member } from './cluster/cluster.js';
 import type { InTurn } from './cluster/lab.js';
 import type { ProxySpec } from './cluster/proxy.js';
-import { type ClusterSpec, memberNames, startCluster } from './cluster/start-cluster.js';
-import { isStoreServer, serverOf } from './cluster/stores/registry.js';
+import { type ClusterSpec, memberNames, membersOf, startCluster } from './cluster/start-cluster.js';
 import { Interrupted, LabError } from './errors.js';
 import { type FaultsOver, runFaults } from './fault-schedule.js';
 import { faults } from './faults/registry.js';
-import type { RunHeader, RunRecord } from './history/records.js';
+import type { RunHeader, RunRecord, SystemRecord } from './history/records.js';
 import { Journal } from './journal.js';
 import type { Plan } from './plan.js';
 import { watchProcessors } from './processor-watch.js';
 import type { OnProgress } from './progress.js';
 import { RunClock } from './run-clock.js';
+import { notApplicableIn } from './scenario/applicable.js';
 import { expectationsOf, type FaultSpec, type Scenario } from './scenario/scenario.js';
-import { endsOf, membersIn, targetIn } from './targets.js';
+import { endsOf, targetIn } from './targets.js';
+import { makeNonce } from './tokens.js';
 import { Driver } from './users/driver.js';
 import { mappedJourney } from './users/mapped-journey.js';
 import { type Journey, shopJourney } from './users/shop-requests.js';
@@ -31,6 +33,8 @@ export interface SimulateOptions {
   readonly storeUrls?: StoreUrls;
   /** Other labs run beside this one (see `InTurn`). */
   readonly inTurn?: InTurn | undefined;
+  /** Part of every item that users add, four characters of base 36 (`tokens.ts`). By chance when absent. */
+  readonly nonce?: string;
 }
 
 /**
@@ -48,18 +52,30 @@ export async function simulate(
   planned: Plan,
   options: SimulateOptions,
 ): Promise<RunRecord> {
+  mustApply(mode, planned);
   const plan = { ...planned, faults: planned.faults.map(fault => strikingIn(mode, fault, scenario)) };
   const journal = new Journal(mode, options.onProgress);
   const spec = { ...clusterSpec(scenario, mode, plan, options.storeUrls), inTurn: options.inTurn };
   journal.starting(memberNames(spec));
   const cluster = await startCluster(spec, options.signal, journal.member);
   try {
-    const header = headerOf(scenario, mode, plan, { ...options.versions, ...cluster.versions });
+    const nonce = options.nonce ?? makeNonce(chance);
+    const versions = { ...options.versions, ...cluster.versions };
+    const header = { ...headerOf(scenario, mode, plan, versions), nonce, system: systemOf(spec) };
     return await drive(scenario, plan, cluster, { journal, header, signal: options.signal });
   } finally {
     journal.end();
     await cluster.stop();
   }
+}
+
+/** A plan whose fault has nothing to strike in this mode would prove nothing. */
+function mustApply(mode: ModeName, plan: Plan): void {
+  const missing = notApplicableIn(plan, mode);
+  if (missing === undefined) return;
+  throw new LabError(
+    `fault ${missing.fault} strikes ${missing.target}, and ${missing.why}: choose another mode for this scenario`,
+  );
 }
 
 function strikingIn(mode: ModeName, fault: FaultSpec, { system }: Scenario): FaultSpec {
@@ -80,6 +96,8 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   const driver = new Driver({
     plan,
     origins: cluster.proxyUrls,
+    proxies: namesOf('proxy', cluster),
+    ...(header.nonce === undefined ? {} : { nonce: header.nonce }),
     timeoutMs: scenario.users.timeoutMs,
     revocationLagMs: header.revocationLagMs ?? 0,
     journey: journeyOf(scenario),
@@ -101,6 +119,10 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
     signal.removeEventListener('abort', breakOff);
     await driver.close();
   }
+}
+
+function namesOf(role: Member['role'], { members }: Cluster): string[] {
+  return members.filter(member => member.role === role).map(({ name }) => name);
 }
 
 function journeyOf({ users: { journey } }: Scenario): Journey {
@@ -147,10 +169,7 @@ async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): 
 }
 
 function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls: StoreUrls = {}): ClusterSpec {
-  // A fault can strike a store in every mode: that it does not matter in some is worth seeing.
   const targets = plan.faults.map(({ target }) => target);
-  const struck = targets.flatMap(membersIn).map(serverOf).filter(isStoreServer);
-  const stores = [...new Set([...storesOf(mode), ...struck])];
   const links = [...new Set(targets.filter(target => endsOf(target) !== undefined))];
   const { target, backends } = system;
   return {
@@ -158,25 +177,38 @@ function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls
     target,
     backends: withSwitches(backends, plan),
     proxy: proxyBefore(system),
-    stores,
+    stores: storesOf(mode),
     storeUrls,
     storesSpec: system,
     links,
   };
 }
 
-/** Who can be told to misbehave has such switches only where somebody is to use them. */
+/** The toy shop has its switches only where a fault uses them. */
 function withSwitches(backends: Scenario['system']['backends'], plan: Plan): ClusterSpec['backends'] {
   if (!plan.faults.some(({ do: action }) => faults[action]?.bySwitch)) return backends;
   return { ...backends, env: { ...backends.env, SHOP_LAB: '1' } };
 }
 
-/** Before programs of the user's own it asks what they answer, and says itself which of them has answered. */
+/** Before programs of the user's own, the proxy asks for their own health path and names the backend in each answer. */
 function proxyBefore({ proxy, backends: { own } }: Scenario['system']): ProxySpec {
   // A run is over in seconds: what would warm up for half a minute would never have its whole share in one.
   const started = { ...proxy, slowStartMs: 0 };
   if (own === undefined) return started;
   return { ...started, health: { ...proxy.health, path: own.ready.http }, extra: ['--name-backends'] };
+}
+
+/** What a verdict needs to know of the system under test. */
+function systemOf(spec: ClusterSpec): SystemRecord {
+  const { mode, target, proxy, stores } = spec;
+  const { affinity, strategy, store }: Mode = modes[mode];
+  const inStore = store === 'memory' ? 'backend' : 'store';
+  return {
+    members: membersOf(spec),
+    keeps: strategy === 'reference' ? inStore : 'browser',
+    stores: target === undefined ? stores : [],
+    affinity: proxy?.affinity === undefined ? affinity : proxy.affinity !== 'off',
+  };
 }
 
 function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Record<string, string>): RunHeader {
@@ -194,4 +226,9 @@ function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Reco
     versions: { ...versions, node: process.versions.node },
     startedAt: new Date().toISOString(),
   };
+}
+
+/** In [0, 1), from the operating system: no seed may give two runs the same nonce. */
+function chance(): number {
+  return randomInt(2 ** 32) / 2 ** 32;
 }

@@ -11,7 +11,7 @@ import { faults } from '#src/simulator/faults/registry.js';
 import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
 import type { TargetKind } from '#src/simulator/targets.js';
 import { stage } from './fault-stage.js';
-import { type InLab, leavingNothing, oneLab, quickProxy, withCluster } from './processes.js';
+import { type InLab, leavingNothing, oneLab, program, quickProxy, withCluster } from './processes.js';
 
 const spec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], proxy: quickProxy } as const;
 const targets = { backend: 'backend-2', store: 'redis' } as const;
@@ -55,6 +55,16 @@ describe('faults', function () {
   describe('what must not be confirmed', () => notConfirmed(lab));
   describe('a backend that goes on, badly', () => goingOnBadly(lab));
   describe('a pool that grows and shrinks', growsAndShrinks);
+  it('a drain of a backend that ends by the signal of SIGTERM is confirmed', () =>
+    leavingNothing(() =>
+      withCluster({ ...spec, backends: { ...spec.backends, program: program('plain-backend') } }, async cluster => {
+        const fault = faultOf('drain', 'backend-2');
+        await fault.inject(cluster);
+        expect(await fault.confirm(cluster)).to.match(/^drained, then ended by SIGTERM; port \d+ refuses connections$/);
+        await fault.heal(cluster);
+        await expectWhole(cluster);
+      }),
+    ));
   describe('what they leave while they last', () => whatTheyLeave(lab));
   describe('their schedule', () => schedule(lab));
 });

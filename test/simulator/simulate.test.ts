@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
-import { Interrupted } from '#src/simulator/errors.js';
+import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { phaseNames, type RunRecord } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan.js';
 import type { Progress } from '#src/simulator/progress.js';
@@ -98,17 +98,30 @@ describe('simulate', () => {
     expect(progress.some(({ kind }) => kind === 'tick')).to.equal(true);
   });
 
-  it('starts a Redis in a mode that does not use it when a fault is to strike it, as soon as enough has been written', async () => {
-    const text = short
-      .replace('target: backend-2', 'target: redis')
-      .replace('at: 50ms', 'when: writes.acknowledged >= 5');
-    const { run } = await runShort('sticky', text);
+  it('strikes as soon as enough has been written', async () => {
+    const { run } = await runShort('sticky', short.replace('at: 50ms', 'when: writes.acknowledged >= 5'));
     expect(run.faults[0]?.confirmedMs).to.be.a('number');
     const written = run.operations.filter(({ kind, outcome }) => kind === 'add' && outcome === 'ok');
     const before = written.filter(({ doneMs }) => doneMs <= Number(run.faults[0]?.requestedMs));
     expect(before.length).to.be.at.least(5).and.below(written.length);
-    expect(run.operations.filter(({ outcome }) => outcome !== 'ok')).to.deep.equal([]);
   });
+
+  for (const [mode, target, why] of [
+    ['sticky', 'redis', 'mode sticky uses no redis'],
+    ['redis', 'backend-1->memcached', 'mode redis uses no memcached'],
+  ] as const)
+    it(`starts nothing in mode ${mode} for a fault of ${target}`, async () => {
+      const members: string[] = [];
+      const action = target.includes('->') ? 'cut-link' : 'kill';
+      const text = short.replace('do: kill, target: backend-2', `do: ${action}, target: ${target}`);
+      const scenario = parseScenario(text, 'short.yaml');
+      const onProgress = (step: Progress) => step.kind === 'starting' && members.push(...step.members);
+      const options = { onProgress, signal: new AbortController().signal };
+      const error = await simulate(scenario, mode, makePlan(scenario, 7), options).catch((reason: Error) => reason);
+      expect(error).to.be.instanceOf(LabError);
+      expect(String(error)).to.include(`fault first strikes ${target}, and ${why}: choose another mode`);
+      expect(members).to.deep.equal([]);
+    });
 
   it('goes on when a fault cannot be confirmed, and says so in the record', async () => {
     const second = '  - { id: second, at: 200ms, do: kill, target: backend-2, for: 100ms }\n';

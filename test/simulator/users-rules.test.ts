@@ -66,6 +66,9 @@ describe('users: what they do', () => {
     // The reads time out one after the other; then it is 200 ms and more.
     expect(story(operations)).to.deep.equal(['login ok 1', 'read fail 1', 'read fail 1']);
     expect(lab).to.deep.include({ dropped: 2, droppedMs: [61, 62] });
+    const [waitedMs, ...others] = lab.droppedWaitMs ?? [];
+    expect(waitedMs).to.be.within(100, 1_000);
+    expect(others, 'a logout that is put off keeps nobody waiting').to.deep.equal([0]);
   });
 
   it('do not count as lag what their own open request held back', async () => {
@@ -172,7 +175,7 @@ describe('users: what they do', () => {
       'replay fail 1',
       'login ok 2',
     ]);
-    expect(lab.dropped).to.equal(2);
+    expect(lab).to.deep.include({ dropped: 2, droppedWaitMs: [0, 0] });
   });
 
   it('replay nothing after a logout that is not acknowledged', async () => {
@@ -303,17 +306,48 @@ describe('users: the read-back', () => {
     expect(operations.map(({ final }) => final)).to.deep.equal([undefined, true, true, true]);
   });
 
-  it('ends at "anonymous", and is nothing to who never logged in', async () => {
+  it('tries an anonymous answer once more, and ends when that is the cart', async () => {
+    const script: Handler = (request, response, nth) =>
+      nth === 2 ? anonymous(request, response, nth) : shopAnswer(request, response);
+    const { operations } = await withServer(script, origin => drive(origin, [steps('login')], { readBack: true }));
+    expect(story(operations)).to.deep.equal(['login ok 1', 'read fail 1', 'read ok 1']);
+    expect(Number(operations[2]?.sentMs) - Number(operations[1]?.doneMs)).to.be.at.least(199);
+  });
+
+  it('logs in again after the second anonymous answer, and reads what is kept', async () => {
+    const script: Handler = (request, response, nth) =>
+      nth === 2 || nth === 3 ? anonymous(request, response, nth) : shopAnswer(request, response);
+    const { operations } = await withServer(script, origin => drive(origin, [steps('login')], { readBack: true }));
+    expect(story(operations)).to.deep.equal(['login ok 1', 'read fail 1', 'read fail 1', 'login ok 2', 'read ok 2']);
+    expect(operations.map(({ final }) => final ?? false)).to.deep.equal([false, true, true, true, true]);
+    expect(operations.map(({ extra }) => extra ?? false)).to.deep.equal([false, false, false, true, false]);
+  });
+
+  it('ends when it is anonymous after that login too, and is nothing to a user that never logged in', async () => {
     const script: Handler = (request, response) =>
       kindOf(request) === 'login' ? shopAnswer(request, response) : anonymous(request, response, 0);
     const { operations } = await withServer(script, origin =>
       drive(origin, [steps('login'), steps('read')], { readBack: true }),
     );
-    expect(operations.filter(({ final }) => final)).to.have.length(1);
-    expect(operations.find(({ final }) => final)).to.include({ user: 'u1', outcome: 'fail', identity: null });
+    const final = operations.filter(one => one.final);
+    expect(final.map(({ user }) => user)).to.deep.equal(['u1', 'u1', 'u1', 'u1']);
+    expect(story(final)).to.deep.equal(['read fail 1', 'read fail 1', 'login ok 2', 'read fail 2']);
   });
 
-  it('is nothing to who logged out itself', async () => {
+  it('repeats that login while it does not end ok, five times and not more', async () => {
+    const script: Handler = (request, response, nth) =>
+      kindOf(request) === 'login' && nth > 1
+        ? response.writeHead(503).end()
+        : nth === 1
+          ? shopAnswer(request, response)
+          : anonymous(request, response, 0);
+    const { operations } = await withServer(script, origin => drive(origin, [steps('login')], { readBack: true }));
+    const final = operations.filter(one => one.final);
+    expect(final.filter(({ kind }) => kind === 'read')).to.have.length(5);
+    expect(final.filter(({ kind }) => kind === 'login')).to.have.length(3);
+  });
+
+  it('is nothing to a user that logged out itself', async () => {
     const { operations } = await withServer(
       (request, response) => shopAnswer(request, response),
       origin => drive(origin, [steps('login', 'logout')], { readBack: true }),

@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { LabRecord, Operation, OperationKind } from '#src/simulator/history/records.js';
 import type { PlannedStep } from '#src/simulator/plan.js';
 import { RunClock } from '#src/simulator/run-clock.js';
-import { Driver } from '#src/simulator/users/driver.js';
-import { shopJourney } from '#src/simulator/users/shop-requests.js';
+import { Driver, type DriverOptions } from '#src/simulator/users/driver.js';
+import { type Journey, shopJourney } from '#src/simulator/users/shop-requests.js';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, nth: number) => void;
 
@@ -31,11 +31,16 @@ export interface Driven {
   readonly lab: LabRecord;
 }
 
+interface DriveOptions extends Partial<Pick<DriverOptions, 'proxies' | 'nonce' | 'timeoutMs' | 'revocationLagMs'>> {
+  readonly readBack?: boolean;
+  readonly journey?: Journey;
+}
+
 /** Drives one user per list of steps against the origin, or the several of one host, and gives back every record. */
 export async function drive(
   origin: string | readonly string[],
   users: readonly (readonly PlannedStep[])[],
-  { timeoutMs = 2_000, readBack = false, revocationLagMs = 0, journey = shopJourney } = {},
+  { timeoutMs = 2_000, readBack = false, revocationLagMs = 0, journey = shopJourney, ...more }: DriveOptions = {},
 ): Promise<Driven> {
   const operations: Operation[] = [];
   const plan = {
@@ -54,6 +59,7 @@ export async function drive(
     journey,
     clock,
     onOperation,
+    ...more,
   });
   try {
     await driver.run();

@@ -20,7 +20,8 @@ export interface ProxySpec {
   readonly hashKey?: string;
   readonly slowStartMs?: number;
   readonly drainMs?: number;
-  readonly affinity?: 'on' | 'off';
+  /** `temporary`: a browser goes back to its backend when that one answers again. */
+  readonly affinity?: 'on' | 'off' | 'temporary';
   /** Default 127.0.0.1; a port that is absent or 0 is chosen. */
   readonly host?: string;
   readonly port?: number;
@@ -78,7 +79,8 @@ function flags(
     'health-timeout': milliseconds(health?.timeoutMs),
     'health-fall': health?.fall,
     'health-rise': health?.rise,
-    affinity,
+    affinity: affinity === 'temporary' ? 'on' : affinity,
+    'on-lost-affinity': affinity === 'temporary' ? affinity : undefined,
     engine,
   };
   const given = Object.entries(options).filter(([, value]) => value !== undefined);

@@ -7,7 +7,7 @@ import { endsOf } from '../targets.js';
 import { backendSpec } from './backend.js';
 import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
-import type { Cluster } from './cluster.js';
+import type { Cluster, Member } from './cluster.js';
 import { freePort } from './free-port.js';
 import { type InTurn, Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
@@ -67,12 +67,23 @@ export async function startCluster(
 
 /** The names of the members that such a cluster starts. */
 export function memberNames(spec: ClusterSpec): string[] {
+  return membersOf({ ...spec, backends: { ...spec.backends, spare: 0 } }).map(({ name }) => name);
+}
+
+/** All members of such a cluster, spare backends too. */
+export function membersOf(spec: ClusterSpec): Pick<Member, 'name' | 'role'>[] {
   if (spec.target !== undefined) return [];
-  const names = Array.from({ length: spec.backends.count }, (_, index) => backendName(index));
+  const { count, spare = 0 } = spec.backends;
+  const backends = Array.from({ length: count + spare }, (_, index) => backendName(index));
   const stores = ownStores(spec).flatMap(
     name => storeServers[name]?.shape(spec.storesSpec ?? plainStores).members ?? [],
   );
-  return [...stores, ...names, ...(spec.proxy === undefined ? [] : proxyNames(spec.proxy))];
+  const proxies = spec.proxy === undefined ? [] : proxyNames(spec.proxy);
+  return [
+    ...stores.map(name => ({ name, role: 'store' as const })),
+    ...backends.map(name => ({ name, role: 'backend' as const })),
+    ...proxies.map(name => ({ name, role: 'proxy' as const })),
+  ];
 }
 
 /** The stores that the lab starts itself. */

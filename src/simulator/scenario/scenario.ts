@@ -34,8 +34,8 @@ export interface Scenario {
       readonly policy: string;
       /** What a policy that hashes hashes; undefined: the client's address. */
       readonly hashKey?: string;
-      /** Whether a browser is bound to one backend; undefined: as the mode says. */
-      readonly affinity?: 'on' | 'off';
+      /** Whether a browser is bound to one backend, and with `temporary` goes back to it; undefined: as the mode says. */
+      readonly affinity?: 'on' | 'off' | 'temporary';
       /** How long a draining backend keeps the browsers bound to it. */
       readonly drainMs: number;
     };

@@ -59,9 +59,11 @@ const system = map('system', {
     'hash-key': text('address, header:<name> or cookie:<name>', /^(?:address|(?:header|cookie):[^\s;,=:]+)$/)
       .optional()
       .describe('What the policy "rendezvous" hashes. Every user of a run comes from one address: name a cookie.'),
-    affinity: oneOf('affinity', ['on', 'off'])
+    affinity: oneOf('affinity', ['on', 'off', 'temporary'])
       .optional()
-      .describe('Whether a browser is bound to one backend, whatever the mode; by default as the mode says.'),
+      .describe(
+        'Whether a browser is bound to one backend, whatever the mode; by default as the mode says. "temporary": bound, and when its backend answers again, the browser goes back to it.',
+      ),
     drain: duration(0).prefault('1s').describe('How long a draining backend keeps the browsers bound to it.'),
   }).prefault({}),
   ...storesInFile,

@@ -1,6 +1,7 @@
 import type { LabRecord, Operation } from '../history/records.js';
 import type { Plan } from '../plan.js';
 import type { RunClock } from '../run-clock.js';
+import { tokenOf } from '../tokens.js';
 import { clientFrom } from './fallback-client.js';
 import { HttpClient } from './http-client.js';
 import type { Journey } from './shop-requests.js';
@@ -14,6 +15,10 @@ export interface DriverOptions {
   /** Where the users go, for example `http://127.0.0.1:41234`; several are the addresses of one host, over which they are
    * spread. Loopback only: `LabError` otherwise. */
   readonly origins: readonly string[];
+  /** The names of the proxies at these addresses, in their order. */
+  readonly proxies?: readonly string[];
+  /** Part of every item that is put into a cart (`tokens.ts`). Absent: the items are those of the plan. */
+  readonly nonce?: string;
   readonly timeoutMs: number;
   /** For so long an ended session may still be honoured elsewhere: old cookies are tried no earlier. */
   readonly revocationLagMs: number;
@@ -34,13 +39,15 @@ export class Driver {
   readonly #lagsMs: number[] = [];
   #operations = 0;
   readonly #droppedMs: number[] = [];
+  readonly #droppedWaitMs: number[] = [];
   #closed = false;
 
   constructor(options: DriverOptions) {
     this.#options = options;
     this.#clients = options.origins.map(origin => new HttpClient(origin, options.timeoutMs));
     const world = this.#world();
-    this.#users = options.plan.users.map((user, index) => new User(user, world, clientFrom(this.#clients, index)));
+    const named = this.#clients.map((client, index) => ({ client, proxy: options.proxies?.[index] ?? 'proxy' }));
+    this.#users = options.plan.users.map((user, index) => new User(user, world, clientFrom(named, index)));
   }
 
   /** Lives the plan; resolves when every step of it is done or dropped, or soon after `close`. */
@@ -48,7 +55,7 @@ export class Driver {
     await Promise.all(this.#users.map(user => user.live()));
   }
 
-  /** Every user who is logged in, as far as it knows, reads its cart; to be called after `run`. */
+  /** Every user that is logged in, as far as it knows, reads its cart. Call it after `run`. */
   async readBack(): Promise<void> {
     const waiting = this.#users.values();
     const readAll = async (): Promise<void> => {
@@ -60,8 +67,9 @@ export class Driver {
   lab(): LabRecord {
     const sorted = Float64Array.from(this.#lagsMs).sort();
     const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
-    const [dropped, droppedMs] = [this.#droppedMs.length, [...this.#droppedMs]];
-    return { type: 'lab', lagMs: { p50: at(0.5), p99: at(0.99), max: at(1) }, dropped, droppedMs };
+    const lagMs = { p50: at(0.5), p99: at(0.99), max: at(1) };
+    const [droppedMs, droppedWaitMs] = [[...this.#droppedMs], [...this.#droppedWaitMs]];
+    return { type: 'lab', lagMs, dropped: droppedMs.length, droppedMs, droppedWaitMs };
   }
 
   /** Users do nothing more, what is in flight is broken off, the clock is closed. Idempotent. */
@@ -72,18 +80,22 @@ export class Driver {
   }
 
   #world(): World {
-    const { origins, timeoutMs, revocationLagMs, journey, clock, onOperation } = this.#options;
+    const { origins, nonce, timeoutMs, revocationLagMs, journey, clock, onOperation } = this.#options;
     return {
       origin: origins[0] ?? '',
       timeoutMs,
       revocationLagMs,
       journey,
       clock,
+      tokenOf: planned => (nonce === undefined ? planned : tokenOf(planned, nonce)),
       isOver: () => this.#closed,
       nextId: () => ++this.#operations,
       onOperation,
       onLag: ms => this.#lagsMs.push(ms),
-      onDropped: ms => this.#droppedMs.push(ms),
+      onDropped: (plannedMs, waitMs) => {
+        this.#droppedMs.push(plannedMs);
+        this.#droppedWaitMs.push(waitMs);
+      },
     };
   }
 }

@@ -3,36 +3,48 @@ import type { JourneyRequest } from './shop-requests.js';
 
 type Client = Pick<HttpClient, 'send'>;
 
+/** One address of the host, and the name of the proxy behind it. */
+export interface NamedClient {
+  readonly proxy: string;
+  readonly client: Client;
+}
+
 /** The client of one user, who begins with the address of its number. Of a single one it is that one's own. */
-export function clientFrom(clients: readonly Client[], index: number): Client {
+export function clientFrom(clients: readonly NamedClient[], index: number): Client {
   const at = index % clients.length;
   const [first, ...others] = [...clients.slice(at), ...clients.slice(0, at)];
   if (first === undefined) throw new Error('there is no address to send to');
-  return others.length === 0 ? first : new FallbackClient([first, ...others]);
+  return others.length === 0 ? first.client : new FallbackClient([first, ...others]);
 }
 
 /**
- * As a browser does with several addresses of one host (RFC 8305): when one takes no connection it goes on with the next,
- * and stays there. Nothing has been sent then, so it is still the same request; what was sent is never sent again.
+ * Does as a browser with several addresses of one host (RFC 8305): when one takes no connection it goes on with the next,
+ * and stays there. Nothing has been sent then, so it is still the same request; what was sent is never sent again. A reply
+ * names the proxy that took the request.
  */
 class FallbackClient implements Client {
-  readonly #clients: readonly [Client, ...Client[]];
-  #current: Client;
+  readonly #clients: readonly [NamedClient, ...NamedClient[]];
+  #current: NamedClient;
 
-  constructor(clients: readonly [Client, ...Client[]]) {
+  constructor(clients: readonly [NamedClient, ...NamedClient[]]) {
     this.#clients = clients;
     this.#current = clients[0];
   }
 
   async send(request: JourneyRequest, cookie: string | undefined): Promise<Reply> {
     const first = this.#current;
-    let reply = await first.send(request, cookie);
+    let reply = await sendBy(first, request, cookie);
     for (const next of this.#clients) {
       if (reply.handedOver || reply.error === 'timeout') break;
       if (next === first) continue;
-      reply = await next.send(request, cookie);
+      reply = await sendBy(next, request, cookie);
       if (reply.handedOver) this.#current = next;
     }
     return reply;
   }
+}
+
+async function sendBy({ proxy, client }: NamedClient, ...sent: Parameters<Client['send']>): Promise<Reply> {
+  const reply = await client.send(...sent);
+  return reply.handedOver ? { ...reply, proxy } : reply;
 }

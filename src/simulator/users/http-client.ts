@@ -15,6 +15,8 @@ export interface Reply {
   readonly body: string;
   /** Why the answer is not complete: `ECONNREFUSED`, `timeout`, `UND_ERR_SOCKET` ... */
   readonly error?: string;
+  /** The name of the proxy that took the request; only where the users know several. */
+  readonly proxy?: string;
 }
 
 export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>;

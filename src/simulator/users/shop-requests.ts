@@ -1,6 +1,7 @@
 import type { OperationKind } from '../history/records.js';
 import { cartOf, noCart } from './cart.js';
 import type { Reply } from './http-client.js';
+import { keyOfToken } from './token-key.js';
 
 /** One request of a journey, without the cookies. */
 export interface JourneyRequest {
@@ -31,6 +32,8 @@ export interface Journey {
   carry?(kind: OperationKind, reply: Reply, cookie: (name: string) => string | undefined): Iterable<[string, string]>;
   /** The names under which the app keeps its session in the browser, where they are known: one of them is there at most. */
   readonly sessionCookies?: readonly string[];
+  /** The id of the key that signed or sealed a session cookie, where its value shows one. */
+  keyOf?(cookieValue: string): string | undefined;
   /** Whether the head of an answer means that the operation was done. */
   isOk(kind: OperationKind, reply: Reply): boolean;
   /** Whether the head of an answer is one to somebody who is not logged in. */
@@ -69,6 +72,7 @@ export const shopJourney: Journey = {
   },
   slowed: (request, slowMs) => ({ ...request, path: `${request.path}?delayMs=${slowMs}` }),
   sessionCookies: ['session', '__Host-session'],
+  keyOf: keyOfToken,
   isOk: (kind, { status }) => status === okStatus[kind],
   isAnonymous: (_kind, { status }) => status === 401,
   naming: new Set<OperationKind>(['login', 'add', 'remove', 'read', 'whoami']),

@@ -1,8 +1,16 @@
 import type { Operation, OperationOutcome } from '../history/records.js';
 import type { PlannedStep } from '../plan.js';
 
-/** A user logs in again after so many anonymous answers in a row: the first may be a flicker. */
-const anonymousMax = 2;
+/**
+ * A user logs in again after so many anonymous answers in a row. So a history shows two kinds of silent logout:
+ *
+ * - flicker: the session was refused once, and then accepted again without a login;
+ * - hard: the session was refused twice in a row, or it was still refused when the user logged in again.
+ *
+ * The login after the second refusal hides whether the session would have been accepted later. The read-back keeps the
+ * same rule: it tries an anonymous answer once more before it logs in again.
+ */
+export const anonymousMax = 2;
 
 /** What a user makes of the answers so far: whether it is logged in, and what it had better leave out. Does no I/O. */
 export class Standing {

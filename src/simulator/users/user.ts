@@ -5,7 +5,7 @@ import { Browser } from './browser.js';
 import type { HttpClient, Reply } from './http-client.js';
 import { judge } from './outcome.js';
 import type { Journey } from './shop-requests.js';
-import { Standing } from './standing.js';
+import { anonymousMax, Standing } from './standing.js';
 
 /** What all users of a run share. */
 export interface World {
@@ -15,6 +15,8 @@ export interface World {
   readonly clock: RunClock;
   readonly timeoutMs: number;
   readonly revocationLagMs: number;
+  /** The item that the run sends for an item of the plan. */
+  tokenOf(planned: string): string;
   /** Nothing new is to be begun. */
   isOver(): boolean;
   nextId(): number;
@@ -22,8 +24,8 @@ export interface World {
   onOperation(operation: Operation): void;
   /** How late a planned step was sent, beyond what its own user held it back. */
   onLag(ms: number): void;
-  /** A step, planned for then, that was never sent. */
-  onDropped(plannedMs: number): void;
+  /** A step, planned for then, that was never sent. `waitMs`: how long its user had waited; 0 when it was put off. */
+  onDropped(plannedMs: number, waitMs: number): void;
 }
 
 interface Errand {
@@ -87,36 +89,51 @@ export class User {
   }
 
   /**
-   * Reads the cart once more; again while the answer is neither its cart nor "anonymous". Who never logged in, or logged
-   * out and did not come back, has nothing to read.
+   * Reads the cart once more, until it gets its own cart, has tried five times, or five seconds have passed. After the
+   * second anonymous answer it logs in again, and reads what is kept: an empty cart after that is a loss, while one
+   * anonymous answer may come from a backend that is still catching up. It gives up when it is anonymous even then. A
+   * user that never logged in, or logged out and did not come back, has nothing to read.
    */
   async readBack(): Promise<void> {
     if (!this.#standing.loggedIn) return;
     const { clock } = this.#world;
     const giveUpAtMs = clock.now() + readBackWithinMs;
+    let [refusals, isBack] = [0, false];
     for (let tries = 1; tries <= readBackTriesMax; tries += 1) {
+      if (refusals >= anonymousMax && !isBack) isBack = await this.#logInAgain();
       const { outcome, identity } = await this.#do({ kind: 'read', plannedMs: clock.now(), final: true });
+      if (identity === null) refusals += 1;
       const nextMs = clock.now() + readBackPauseMs * 2 ** (tries - 1);
       const itsOwn = outcome === 'ok' && (identity === undefined || identity === this.#name);
-      if (itsOwn || identity === null || nextMs > giveUpAtMs || this.#world.isOver()) return;
+      if (itsOwn || (identity === null && isBack) || nextMs > giveUpAtMs || this.#world.isOver()) return;
       await clock.until(nextMs);
     }
+  }
+
+  async #logInAgain(): Promise<boolean> {
+    const plannedMs = this.#world.clock.now();
+    const { outcome } = await this.#do({ kind: 'login', plannedMs, final: true, extra: true });
+    return outcome === 'ok';
   }
 
   async #take(step: PlannedStep): Promise<void> {
     if (await this.#isReadyFor(step)) {
       this.#world.onLag(Math.max(0, this.#world.clock.now() - Math.max(step.atMs, this.#freeAtMs)));
-      const done = step.kind === 'logout' ? this.#logOut(step) : this.#do({ ...step, plannedMs: step.atMs });
+      const done = step.kind === 'logout' ? this.#logOut(step) : this.#do(this.#errandOf(step));
       if (step.beside) this.#beside.push(done);
       else await done;
     }
     if (!step.beside) await this.#waitForTabs();
   }
 
+  #errandOf({ kind, atMs, token, slowMs }: PlannedStep): Errand {
+    return { kind, plannedMs: atMs, slowMs, token: token === undefined ? undefined : this.#world.tokenOf(token) };
+  }
+
   /** False when the step is left out. */
   async #isReadyFor(step: PlannedStep): Promise<boolean> {
     if (this.#standing.putsOff(step)) {
-      this.#world.onDropped(step.atMs);
+      this.#world.onDropped(step.atMs, 0);
       return false;
     }
     if (this.#tooLate(step)) return this.#drop(step);
@@ -158,7 +175,7 @@ export class User {
 
   #drop(step: PlannedStep): false {
     this.#standing.missed(step);
-    this.#world.onDropped(step.atMs);
+    this.#world.onDropped(step.atMs, Math.max(0, this.#world.clock.now() - step.atMs));
     return false;
   }
 
@@ -175,7 +192,9 @@ export class User {
     // A timeout counts at its limit, whenever its timer came to fire.
     const doneMs = reply.error === 'timeout' ? sentMs + timeoutMs : Math.max(sentMs, clock.now());
     const judgement = judge(kind, reply, journey);
-    const isKept = cookieBefore !== undefined && judgement.outcome === 'ok' && this.#browser.session === cookieBefore;
+    const cookie = kind === 'login' && judgement.outcome === 'ok' ? this.#browser.session : undefined;
+    const key = cookie === undefined ? undefined : journey.keyOf?.(cookie);
+    const isKept = cookieBefore !== undefined && cookie === cookieBefore;
     const operation: Operation = {
       type: 'operation',
       id,
@@ -189,6 +208,7 @@ export class User {
       ...(reply.status === undefined ? {} : { status: reply.status }),
       ...judgement,
       ...servedBy(reply),
+      ...(key === undefined ? {} : { key }),
       ...(errand.final === undefined ? {} : { final: errand.final }),
       ...(errand.extra === undefined ? {} : { extra: errand.extra }),
       ...(isKept ? { keptId: true } : {}),
@@ -204,10 +224,11 @@ export class User {
   }
 }
 
-function servedBy({ headers }: Reply): { backend?: string; incarnation?: string } {
+function servedBy({ headers, proxy }: Reply): Pick<Operation, 'backend' | 'incarnation' | 'proxy'> {
   const { 'holdfast-backend': backend, 'holdfast-incarnation': incarnation } = headers;
   return {
     ...(typeof backend === 'string' ? { backend } : {}),
     ...(typeof incarnation === 'string' ? { incarnation } : {}),
+    ...(proxy === undefined ? {} : { proxy }),
   };
 }

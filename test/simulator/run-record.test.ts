@@ -1,0 +1,172 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import type { ModeName } from '#src/modes.js';
+import { type HistoryLine, lineOf } from '#src/simulator/history/lines.js';
+import type { RunRecord } from '#src/simulator/history/records.js';
+import { makePlan } from '#src/simulator/plan.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
+import { simulate } from '#src/simulator/simulate.js';
+import { leavingNothing, program } from './processes.js';
+
+function scenarioText(mode: ModeName, { system, faults }: { system: string; faults: string }): string {
+  return `
+name: recorded
+why: Small enough for a test.
+modes: [${mode}]
+system:
+  ${system}
+users:
+  arrivals: { rate: 20/s, for: 500ms }
+  think: { median: 80ms, p95: 200ms }
+  timeout: 1s
+phases: { warmup: 300ms, baseline: 300ms, faults: 700ms, recovery: 500ms, quiesce: 100ms }
+faults:
+  - { id: first, at: 50ms, ${faults} }
+expect:
+  any: [users.identitySwapped == 0]
+`;
+}
+
+async function record(mode: ModeName, wanted: { system: string; faults: string }): Promise<RunRecord> {
+  const scenario = parseScenario(scenarioText(mode, wanted), 'recorded.yaml');
+  const options = { onProgress: () => undefined, signal: new AbortController().signal, nonce: 'k2f9' };
+  return leavingNothing(() => simulate(scenario, mode, makePlan(scenario, 7), options));
+}
+
+/** As it is read from a file again. */
+function reread<Line extends HistoryLine>(line: Line): HistoryLine {
+  return lineOf(JSON.stringify(line));
+}
+
+const quick = 'proxy: { health: { every: 150ms, timeout: 200ms, fall: 2, rise: 2 } }';
+
+describe('the history of a run', function () {
+  this.timeout(30_000);
+
+  it('holds what a verdict needs: effect, healing, system, items with the nonce, keys of tokens', async () => {
+    const system = `backends: { count: 2, spare: 1 }\n  ${quick}`;
+    const { header, operations, faults, lab } = await record('jwt', {
+      system,
+      faults: 'do: kill, target: backend-2, for: 300ms',
+    });
+
+    expect(header.nonce).to.equal('k2f9');
+    expect(header.system).to.deep.equal({
+      members: [
+        { name: 'redis', role: 'store' },
+        { name: 'backend-1', role: 'backend' },
+        { name: 'backend-2', role: 'backend' },
+        { name: 'backend-3', role: 'backend' },
+        { name: 'proxy', role: 'proxy' },
+      ],
+      keeps: 'browser',
+      stores: ['redis'],
+      affinity: false,
+    });
+
+    const [fault] = faults;
+    expect(fault?.expects).to.deep.equal({ kind: 'silent', member: 'backend-2' });
+    expect(fault?.evidence).to.match(/^ended by SIGKILL; port \d+ refuses connections$/);
+    expect(fault?.healRequestedMs).to.be.within(Number(fault?.confirmedMs) + 299, Number(fault?.healedMs));
+    expect(fault).to.not.have.any.keys('notBack', 'problem', 'measured');
+
+    const added = operations.filter(({ kind }) => kind === 'add');
+    expect(added.length).to.be.greaterThan(20);
+    for (const { token = '' } of added) expect(token).to.match(/^user-\d+\.\d+\.k2f9[0-9a-z]{8}$/);
+    const items = operations.flatMap(one => one.items ?? []);
+    expect(items.length).to.be.greaterThan(20);
+    expect(items.filter(item => !added.some(({ token }) => token === item))).to.deep.equal([]);
+
+    const logins = operations.filter(({ kind, outcome }) => kind === 'login' && outcome === 'ok');
+    expect(new Set(logins.map(({ key }) => key))).to.have.lengthOf(1);
+    expect(logins[0]?.key).to.match(/^[\w-]{1,32}$/);
+    expect(operations.filter(({ kind, key }) => kind !== 'login' && key !== undefined)).to.deep.equal([]);
+    expect(
+      operations.filter(({ proxy }) => proxy !== undefined),
+      'one proxy needs no name',
+    ).to.deep.equal([]);
+    expect(lab.droppedWaitMs).to.have.length(lab.dropped);
+    for (const line of [header, ...faults, lab, ...operations]) expect(reread(line)).to.deep.equal(line);
+  });
+
+  it('names the proxy of each operation where there are two, and the one that is struck answers none', async () => {
+    const system = `backends: { count: 2 }\n  ${quick.replace('{ health', '{ count: 2, affinity: temporary, health')}`;
+    const { header, operations, faults } = await record('sealed', {
+      system,
+      faults: 'do: kill, target: proxy-1, for: 300ms',
+    });
+    expect(header.system).to.include({ affinity: true, keeps: 'browser' });
+    const answered = operations.filter(({ status }) => status !== undefined);
+    expect(new Set(answered.map(({ proxy }) => proxy))).to.have.all.keys('proxy-1', 'proxy-2');
+    const [{ confirmedMs = null, healRequestedMs = null } = {}] = faults;
+    const between = answered.filter(
+      ({ sentMs, doneMs }) => sentMs > Number(confirmedMs) && doneMs < Number(healRequestedMs),
+    );
+    expect(between.length).to.be.greaterThan(0);
+    expect(new Set(between.map(({ proxy }) => proxy))).to.have.all.keys('proxy-2');
+    expect(operations.find(({ kind, key }) => kind === 'login' && key !== undefined)?.key).to.be.a('string');
+  });
+
+  it('counts what a promoted server was asked', async () => {
+    const system = `backends: { count: 2 }\n  redis: { replicas: 1 }\n  ${quick}`;
+    const { header, faults } = await record('redis', {
+      system,
+      faults: 'do: promote, target: redis.replica-1, for: 300ms',
+    });
+    expect(header.system).to.deep.include({ keeps: 'store', stores: ['redis'] });
+    expect(header.system?.members.filter(({ role }) => role === 'store').map(({ name }) => name)).to.deep.equal([
+      'redis.primary',
+      'redis.replica-1',
+    ]);
+    expect(faults[0]?.expects).to.deep.equal({ kind: 'asked', store: 'redis' });
+    expect(faults[0]?.measured).to.be.greaterThan(20);
+  });
+
+  it('says which app did not come back after a kill, with its last lines, and goes on to the end', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-boots-once-'));
+    try {
+      const command = `command: 'BACKEND_ID={name} exec ${process.execPath} ${program('boots-once-backend')}'`;
+      const ready = 'ready: { http: /health }';
+      const system = `backends: { count: 2, ${command}, ${ready}, env: { MARK: ${path.join(folder, 'mark')} } }\n  ${quick}`;
+      const { faults, phases, operations } = await record('sticky', {
+        system,
+        faults: 'do: kill, target: backend-2, for: 300ms',
+      });
+      expect(faults[0]).to.include({ healedMs: null }).and.not.have.property('problem');
+      expect(faults[0]?.healRequestedMs).to.be.a('number');
+      expect(faults[0]?.notBack).to.have.length(1);
+      expect(faults[0]?.notBack?.[0]).to.include({ member: 'backend-2' });
+      expect(faults[0]?.notBack?.[0]?.why).to.match(
+        /^ended with code 7 before it answered on port \d+\n\| the lock of an earlier start is still there$/,
+      );
+      expect(phases.at(-1)?.phase).to.equal('readback');
+      expect(operations.some(({ final, outcome }) => final && outcome === 'ok')).to.equal(true);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  for (const [affinity, doReturn] of [
+    ['temporary', true],
+    ['on', false],
+  ] as const)
+    it(`shows that users of a backend that hung ${doReturn ? 'return' : 'do not return'} to it with affinity ${affinity}`, async () => {
+      const system = `backends: { count: 2 }\n  ${quick.replace('{ health', `{ affinity: ${affinity}, health`)}`;
+      const { operations } = await record('redis', { system, faults: 'do: hang, target: backend-2, for: 500ms' });
+      const backendsOf = (name: string) =>
+        operations.flatMap(({ user, kind, backend }) =>
+          user === name && kind !== 'replay' && backend ? [backend] : [],
+        );
+      const users = [...new Set(operations.map(({ user }) => user))];
+      const returned = users.filter(
+        user =>
+          backendsOf(user)
+            .filter((name, index, all) => name !== all[index - 1])
+            .join() === 'backend-2,backend-1,backend-2',
+      );
+      if (doReturn) expect(returned).to.not.deep.equal([]);
+      else expect(returned).to.deep.equal([]);
+    });
+});
