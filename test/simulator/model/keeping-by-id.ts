@@ -9,7 +9,7 @@ interface Shelf {
   readonly hasRoom: () => boolean;
 }
 
-const cookieBytes = 130;
+const cookieBytes = 90;
 
 /** The cookie is the id of a session, which is in the memory of one backend or in a store. */
 export class KeepingById implements Keeping {

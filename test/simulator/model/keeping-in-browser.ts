@@ -22,7 +22,7 @@ export interface BrowserKind {
 }
 
 const dataBytesMax = { jwt: 1_024, sealed: 2_816 };
-const headBytes = { jwt: 520, sealed: 300 };
+const headBytes = { jwt: 520, sealed: 240 };
 /** The difference of two clocks that is of no account. */
 const toleranceMs = 5_000;
 

@@ -26,7 +26,7 @@ interface Exchange {
 }
 
 const affinityCookie = 'affinity';
-const headBytes = 170;
+const headBytes = 240;
 const affinityBytes = 60;
 const requestBytes = 300;
 

@@ -4,6 +4,7 @@ import { LiveCounts } from '#src/simulator/live-counts.js';
 import type { Plan } from '#src/simulator/plan.js';
 import { expectationsOf, type Scenario } from '#src/simulator/scenario/scenario.js';
 import { kindOf, targetIn } from '#src/simulator/targets.js';
+import { tokenOf } from '#src/simulator/tokens.js';
 import { clientFrom } from '#src/simulator/users/fallback-client.js';
 import type { HttpClient, Reply } from '#src/simulator/users/http-client.js';
 import { mappedJourney } from '#src/simulator/users/mapped-journey.js';
@@ -24,6 +25,7 @@ export interface Lies {
 type Client = Pick<HttpClient, 'send'>;
 
 const readBackAtOnce = 64;
+const nonce = 'test';
 
 /**
  * One run of a scenario in one mode, in memory: the users, their plan and the rules of their outcomes are the real ones;
@@ -57,6 +59,7 @@ class ModelRun {
   readonly #operations: Operation[] = [];
   readonly #phases: PhaseRecord[] = [];
   readonly #droppedMs: number[] = [];
+  readonly #droppedWaitMs: number[] = [];
   readonly #counts = new LiveCounts();
   readonly #users: readonly User[];
   #struck = false;
@@ -69,22 +72,25 @@ class ModelRun {
     this.#system = system;
     this.#lies = lies;
     const { timeoutMs, journey } = scenario.users;
-    const clients = system.proxies.map(
-      (proxy): Client => ({
-        send: (request, cookie) => this.#send(request, () => proxy.send(request, cookie, timeoutMs)),
-      }),
-    );
+    const clients = system.proxies.map(proxy => ({
+      proxy: proxy.name,
+      client: this.#lyingClient((request, cookie) => proxy.send(request, cookie, timeoutMs)),
+    }));
     const world = {
       origin: 'http://127.0.0.1:80',
       journey: journey === 'shop' ? shopJourney : mappedJourney(journey),
       clock: system.time,
       timeoutMs,
       revocationLagMs: modes[mode].revocationLagMs,
+      tokenOf: (item: string) => tokenOf(item, nonce),
       isOver: () => false,
       nextId: () => ++this.#ids,
       onOperation: (operation: Operation) => this.#note(operation),
       onLag: () => undefined,
-      onDropped: (plannedMs: number) => void this.#droppedMs.push(plannedMs),
+      onDropped: (plannedMs: number, waitMs: number) => {
+        this.#droppedMs.push(plannedMs);
+        this.#droppedWaitMs.push(waitMs);
+      },
     };
     this.#users = plan.users.map((user, index) => new User(user, world, clientFrom(clients, index)));
   }
@@ -130,11 +136,15 @@ class ModelRun {
     await Promise.all(Array.from({ length: readBackAtOnce }, readAll));
   }
 
-  async #send(request: JourneyRequest, send: () => Promise<Reply>): Promise<Reply> {
-    const lie = this.#struck ? this.#lies.answer?.(request) : undefined;
-    if (lie === undefined) return send();
-    await this.#system.wait(2);
-    return lie;
+  #lyingClient(send: Client['send']): Client {
+    return {
+      send: async (request, cookie) => {
+        const lie = this.#struck ? this.#lies.answer?.(request) : undefined;
+        if (lie === undefined) return send(request, cookie);
+        await this.#system.wait(2);
+        return lie;
+      },
+    };
   }
 
   #note(operation: Operation): void {
@@ -155,7 +165,7 @@ class ModelRun {
         busyMs: 0,
         dropped: this.#droppedMs.length,
         droppedMs: this.#droppedMs,
-        droppedWaitMs: this.#droppedMs.map(() => this.#scenario.users.timeoutMs),
+        droppedWaitMs: this.#droppedWaitMs,
         neverStruck,
         counts: this.#system.counts(),
       },
@@ -174,7 +184,7 @@ class ModelRun {
       mode: this.#mode,
       seed: this.#plan.seed,
       revocationLagMs: modes[this.#mode].revocationLagMs,
-      nonce: 'n0',
+      nonce,
       system: {
         members: members.map(({ name }) => ({ name, role: roleOf(name) })),
         keeps: stores.length === 0 ? 'backend' : modes[this.#mode].strategy === 'reference' ? 'store' : 'browser',

@@ -127,7 +127,7 @@ function newRecord(spec: FaultSpec, { system }: FaultsInMemory): Draft {
 /** Notes how far the counter of the effect grew until now, and heals. */
 function healing(spec: FaultSpec, fault: ModelFault, record: Draft, stage: FaultsInMemory): () => Promise<void> {
   const { system, areFeigned } = stage;
-  const meter = record.expects && meterOf(record.expects, spec.target, system);
+  const meter = record.expects && meterOf(record.expects, spec, system);
   const before = meter?.() ?? 0;
   return async () => {
     record.healRequestedMs = system.time.now();

@@ -33,6 +33,7 @@ export class StoreServer {
   readonly replicas: StoreServer[] = [];
   /** A cut-off replica misses changes; one that hangs gets them when it goes on. */
   feed: 'well' | 'cut' | 'waiting' = 'well';
+  isPromoted = false;
   /** Changes that did not reach it. */
   missed = 0;
   #waiting: (() => void)[] = [];
@@ -59,7 +60,8 @@ export class StoreServer {
   }
 
   follow(change: () => void): void {
-    if (this.feed === 'well') change();
+    if (this.isPromoted) this.missed += 1;
+    else if (this.feed === 'well') change();
     else if (this.feed === 'waiting') this.#waiting.push(change);
     else this.missed += 1;
   }
@@ -175,7 +177,9 @@ export class ModelStore {
 
   /** Makes it the primary for these backends, or for all. */
   promote(replica: StoreServer, backends?: readonly string[]): void {
-    for (const member of this.members) member.replicas.splice(0);
+    // Behind a cut link the old primary does not learn of it, and goes on feeding.
+    for (const { replicas } of this.members) if (replicas.every(({ feed }) => feed !== 'cut')) replicas.splice(0);
+    replica.isPromoted = true;
     this.lead(replica, backends ?? this.#allBackends);
   }
 

@@ -353,7 +353,7 @@ function cutFeed(system: ModelSystem, to: string, fault: ModelFault): ModelFault
     async heal() {
       await fault.heal();
       const feeder = store.members.find(({ replicas }) => replicas.includes(replica));
-      if (feeder?.state === 'up') replica.copy(feeder);
+      if (feeder?.state === 'up' && !replica.isPromoted) replica.copy(feeder);
       replica.feed = 'well';
     },
   };
