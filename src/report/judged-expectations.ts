@@ -1,5 +1,7 @@
 import type { EvaluatedExpectation } from '../simulator/checker/expectations.js';
-import { type Verdict, warningsOf } from '../simulator/checker/verdict.js';
+import { type JudgedRun, type Verdict, warningsOf } from '../simulator/checker/verdict.js';
+import { describeIdleLogouts } from './idle-words.js';
+import { listMemberWarnings } from './member-words.js';
 
 export type ExpectationState = 'met' | 'not met' | 'warning' | 'not judged';
 
@@ -15,10 +17,14 @@ export function listUnmet({ expectations }: Verdict): readonly EvaluatedExpectat
   return expectations.filter(expectation => stateOf(expectation) === 'not met');
 }
 
-/** A sentence for each expectation that is only a warning and is not met. */
-export function listWarnings(verdict: Verdict): string[] {
+/** A sentence for each warning: an expectation that is no more than that, a member in trouble, logouts by an idle limit. */
+export function listWarnings({ verdict, findings }: Pick<JudgedRun, 'verdict' | 'findings'>): string[] {
   const expectations = verdict.expectations.filter(expectation => stateOf(expectation) !== 'not judged');
-  return warningsOf({ ...verdict, expectations });
+  return [
+    ...warningsOf({ ...verdict, expectations }),
+    ...listMemberWarnings(findings.members),
+    ...describeIdleLogouts(findings),
+  ];
 }
 
 /** `not judged: requests.failed < 2 % (the machine was busy)`, for each expectation that was not judged. */

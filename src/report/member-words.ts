@@ -21,9 +21,10 @@ export function listMemberTrouble(members: MemberFindings): string[] {
   );
 }
 
-/** A sentence for each member that is in trouble. */
-export function listMemberSentences(members: MemberFindings): string[] {
-  return troubleNames.flatMap(name => members[name].map(member => `${member} ${sentences[name]}`));
+/** A sentence for each member that is away or idle. One that did not come back is no warning: the run fails. */
+export function listMemberWarnings(members: MemberFindings): string[] {
+  const warned = troubleNames.filter(name => name !== 'notBack');
+  return warned.flatMap(name => members[name].map(member => `${member} ${sentences[name]}`));
 }
 
 /** What troubles one member, in the words of the phrases. */

@@ -14,7 +14,7 @@ export function sentence(judged: JudgedRun): string {
 /** The same without the verdict. */
 export function statement(judged: JudgedRun): string {
   const { run, verdict, findings } = judged;
-  const warnings = listWarnings(verdict).length;
+  const warnings = listWarnings(judged).length;
   const notJudged = listNotJudged(verdict).length;
   const parts = [
     ...[usersPart(judged), writesPart(judged), requestsPart(judged), ...alarms(judged)],

@@ -15,7 +15,7 @@ export function badge(word: VerdictWord): Markup {
 export function verdictSection(runs: readonly JudgedRun[]): Markup {
   const items = runs.map(judged => {
     const { word, reasons } = judged.verdict;
-    const warnings = listWarnings(judged.verdict).map(warning => `Warning: ${warning}`);
+    const warnings = listWarnings(judged).map(warning => `Warning: ${warning}`);
     const lines = [...reasons, ...warnings, ...listNotJudged(judged.verdict).map(capitalized)];
     const because =
       lines.length === 0 ? '' : markup`<ul class="reasons">${lines.map(line => markup`<li>${line}</li>`)}</ul>`;

@@ -24,10 +24,10 @@ function annotation(judged: JudgedRun, label: string): string {
   return command(kind, title, [sentence(judged), ...verdict.reasons].join('\n'));
 }
 
-function remarks({ run, verdict }: JudgedRun, label: string): string[] {
+function remarks({ run, verdict, findings }: JudgedRun, label: string): string[] {
   const title = (what: string) => `${run.header.scenario}, ${label}: ${what}`;
   return [
-    ...listWarnings(verdict).map(text => command('warning', title('warning'), text)),
+    ...listWarnings({ verdict, findings }).map(text => command('warning', title('warning'), text)),
     ...listNotJudged(verdict).map(text => command('notice', title('not judged'), text)),
   ];
 }

@@ -2,7 +2,6 @@ import type { FaultFinding, Incident, MemberFindings } from '../../simulator/che
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import type { FaultRecord } from '../../simulator/history/records.js';
 import { listWarnings } from '../judged-expectations.js';
-import { listMemberSentences } from '../member-words.js';
 import type { Reporter } from '../reporter.js';
 
 /** Schema 1: fields are added, never renamed. The counts come first, the long list of incidents last. */
@@ -29,7 +28,7 @@ function runEntry({ run, findings, verdict }: JudgedRun) {
     members: memberEntries(members),
     expectations: verdict.expectations,
     reasons: verdict.reasons,
-    warnings: [...listWarnings(verdict), ...listMemberSentences(members)],
+    warnings: listWarnings({ verdict, findings }),
     ...more,
     seed,
     why,

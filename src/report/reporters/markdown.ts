@@ -27,7 +27,7 @@ export const markdown: Reporter = runs => {
 function reasonsOf(judged: JudgedRun, column: string): string[] {
   const { verdict, findings } = judged;
   const reasons = verdict.word === 'pass' ? [] : verdict.reasons;
-  const warnings = listWarnings(verdict).map(warning => `warning: ${warning}`);
+  const warnings = listWarnings(judged).map(warning => `warning: ${warning}`);
   const recovery = findings.recovery === 'not recovered' ? [describeRecovery(judged)] : [];
   const lines = [...reasons, ...recovery, ...warnings, ...listNotJudged(verdict)];
   return lines.map(line => `- ${escaped(`${column}: ${line}`)}`);

@@ -110,14 +110,14 @@ function paint(colours: Colours, word: VerdictWord): (text: string) => string {
  * and what was not judged are shown with every verdict. */
 function remarksOf(runs: readonly JudgedRun[]): string[] {
   const names = labels(runs);
-  return runs.flatMap(({ verdict }, index) => {
+  return runs.flatMap(({ verdict, findings }, index) => {
     const unmet = listUnmet(verdict);
     // An expectation that was not met is a reason too: one line for it is enough.
     const isListed = (reason: string) => unmet.some(({ text }) => reason.startsWith(`Expected ${text}`));
     const lines = [
       ...verdict.reasons.filter(reason => !isListed(reason)),
       ...unmet.map(({ text, actual }) => `expected ${text}, measured ${actual}`),
-      ...listWarnings(verdict).map(warning => `warning: ${warning}`),
+      ...listWarnings({ verdict, findings }).map(warning => `warning: ${warning}`),
       ...listNotJudged(verdict),
     ];
     return lines.map(line => `${names[index]}: ${line}`);

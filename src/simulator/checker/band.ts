@@ -3,19 +3,18 @@ import { type Load, timedValues } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import type { Span } from './windows.js';
 
-/** What was normal before the first fault. */
-export interface Band {
+/** What was normal before the first fault, and when that was. */
+export interface Band extends Span {
   /** Operations of the plan that it was taken of. */
   readonly count: number;
   /** Share of them that failed, 0 to 1. */
   readonly errorShare: number;
   /** A response time above it is slow: twice the 90th percentile, and 10 ms for timers and the machine. */
   readonly slowMs: number;
-  readonly loggedOutPerMs: number;
 }
 
 /** Returns the band of the baseline phase, or of all that came before the first fault where there is no such phase. */
-export function bandOf(run: Pick<RunRecord, 'phases' | 'faults'>, load: Load, loggedOutMs: readonly number[]): Band {
+export function bandOf(run: Pick<RunRecord, 'phases' | 'faults'>, load: Load): Band {
   const { fromMs, untilMs } = normalTime(run);
   const isNormal = (ms: number) => ms >= fromMs && ms < untilMs;
   const normal = load.plannedMs.reduce((count, ms) => count + Number(isNormal(ms)), 0);
@@ -31,10 +30,11 @@ export function bandOf(run: Pick<RunRecord, 'phases' | 'faults'>, load: Load, lo
   });
   const { p90 } = percentilesOf(timedValues(latencyMs, { ...load, timed }));
   return {
+    fromMs,
+    untilMs,
     count,
     errorShare: failed / Math.max(1, count),
     slowMs: p90 === null ? Number.POSITIVE_INFINITY : 2 * p90 + 10,
-    loggedOutPerMs: loggedOutMs.filter(isNormal).length / Math.max(1, untilMs - fromMs),
   };
 }
 

@@ -51,7 +51,8 @@ import { type Verification, verificationOf } from './verification.js';
  */
 export function check(run: RunRecord): Findings {
   const load = loadOf(run.operations, dropsOf(run.lab));
-  const faults = new FaultWatch(run, bandOf(run, load, []));
+  const band = bandOf(run, load);
+  const faults = new FaultWatch(run, band);
   const members = new MemberWatch(run);
   const verification = verificationOf(run.faults);
   const tally = newTally();
@@ -64,7 +65,7 @@ export function check(run: RunRecord): Findings {
   const incidents = tally.incidents.map(incident => withCandidates(incident, run)).sort(bySeen);
   const loggedOutMs = timesLoggedOut(incidents);
   const groups = groupsOf(run);
-  const recoveries = recoveriesOf(groups, load, bandOf(run, load, loggedOutMs), loggedOutMs);
+  const recoveries = recoveriesOf(groups, load, band, loggedOutMs);
   return {
     ...countsFrom(tally, incidents, run),
     latencyMs: percentilesOf(timedValues(load.latencyMs, load)),
@@ -73,6 +74,7 @@ export function check(run: RunRecord): Findings {
     ...recoveryOfRun(recoveries),
     faults: faults.findings(groups, recoveries),
     members: members.result(),
+    pauses: tally.pauses,
     incidents,
   };
 }

@@ -106,7 +106,7 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
   const isMember = isBy(member, run);
   const isIts = (operation: Operation) => isMember(operation) && (link === undefined || operation.proxy === link);
   const hasPeers = namesOf(run, 'proxy').length > 1 && namesOf(run, 'proxy').includes(member);
-  let [users, answeredBefore, answeredBetween, moved] = [0, 0, 0, 0];
+  let [users, answeredBefore, answeredBetween, moved, cameBack] = [0, 0, 0, 0, 0];
   const see = (operations: readonly Operation[]) => {
     const answered = operations.filter(wasAnswered);
     const before = answered.filter(({ doneMs }) => doneMs <= between.fromMs);
@@ -117,6 +117,7 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
     if (wasIts) answeredBefore += 1;
     answeredBetween += within.filter(isIts).length;
     if (wasIts && within.some(operation => !isIts(operation))) moved += 1;
+    if (wasIts && cameBackAfterWriting(answered, isIts, between)) cameBack += 1;
   };
   const result = () => {
     const of = users;
@@ -124,12 +125,33 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
       return { seen: 0, of, text: `${member} answered ${answeredBetween} requests, and was expected to answer none` };
     if (answeredBefore === 0) return { seen: 0, of, text: `${member} had answered no user before it was struck` };
     const had = `${member} had answered ${answeredBefore} of ${of} users, and answered none while the fault lasted`;
-    if (!hasPeers) return { seen: answeredBefore, of, text: had };
+    if (!hasPeers) return { seen: answeredBefore, of, text: `${had}${inWords(cameBack)}` };
     return moved === 0
       ? { seen: 0, of, text: `no user of ${member} was answered by another proxy while ${member} was away` }
       : { seen: moved, of: answeredBefore, text: `${had}; another proxy answered ${moved} of them` };
   };
   return { see, result };
+}
+
+/** With fewer users who come back, a stale copy may well go unseen. */
+const cameBackMin = 5;
+
+/** Whether a user wrote through another member while the fault lasted, and then read through the one that was struck. */
+function cameBackAfterWriting(
+  answered: readonly Operation[],
+  isIts: (operation: Operation) => boolean,
+  between: Between,
+): boolean {
+  const write = answered.find(
+    one => one.kind === 'add' && one.outcome === 'ok' && isWithin(one, between) && !isIts(one),
+  );
+  return write !== undefined && answered.some(one => one.kind === 'read' && one.sentMs > between.untilMs && isIts(one));
+}
+
+function inWords(cameBack: number): string {
+  if (cameBack === 0) return '';
+  const few = cameBack < cameBackMin ? ': too few to rule out a stale copy, so let more users come' : '';
+  return `; ${cameBack} of them wrote elsewhere meanwhile, and read on it again afterwards${few}`;
 }
 
 function watchSlowness({ member, atLeastMs }: Effect<'slow'>, stage: Stage): EffectWatch {

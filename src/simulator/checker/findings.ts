@@ -69,6 +69,10 @@ export interface Findings {
   /** One for each fault that struck, in the order of the history. */
   readonly faults: readonly FaultFinding[];
   readonly members: MemberFindings;
+  readonly pauses: {
+    /** The longest time that a session was not used and accepted afterwards. */
+    readonly longestSurvivedMs: number;
+  };
   readonly incidents: readonly Incident[];
 }
 
@@ -145,6 +149,8 @@ export interface Incident {
   readonly seenBackend?: string;
   readonly shape?: LossShape;
   readonly loggedOut?: 'hard' | 'silent-reset' | 'flicker';
+  /** How long the session had not been used before it was refused. Not of a silent reset. */
+  readonly pauseMs?: number;
   /** Ids of the faults that struck something that the lost data depended on, between `sinceMs` and `seenMs`. Empty: it is
    * unexplained. Absent where no fault struck. */
   readonly candidates?: readonly string[];

@@ -5,18 +5,31 @@ import type { Story } from './story.js';
 import { incident, type Tally } from './tally.js';
 
 /**
- * Whom the answers took the user for: logged out, somebody else, still logged in after the logout. `lagMs`: for so long
- * a logout need not be known everywhere.
+ * Judges whom the answers took the user for: logged out, another user, or still logged in after the logout. `lagMs`: a
+ * logout need not be known everywhere before that.
  */
 export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>, lagMs: number, tally: Tally): void {
-  for (const operation of story.operations) noteAnswer(operation, story.sessions);
+  notePauses(story, tally);
   judgeLoggedOut(story, resets, tally);
   judgeSwapped(story, tally);
   judgeLogouts(story, lagMs, tally);
   judgeCookies(story, tally);
 }
 
-function noteAnswer(operation: Operation, sessions: readonly Session[]): void {
+/** Goes through the answers with the time since the session was last used: an idle limit shows in it. */
+function notePauses({ operations, sessions }: Story, tally: Tally): void {
+  let [session, usedMs] = [0, 0];
+  for (const operation of operations) {
+    const pauseMs = operation.session === session ? operation.sentMs - usedMs : 0;
+    noteAnswer(operation, sessions, pauseMs);
+    const isLogin = operation.kind === 'login' && operation.outcome === 'ok';
+    if (!isLogin && !isAccepted(operation)) continue;
+    if (!isLogin) tally.pauses.longestSurvivedMs = Math.max(tally.pauses.longestSurvivedMs, pauseMs);
+    [session, usedMs] = [operation.session, operation.doneMs];
+  }
+}
+
+function noteAnswer(operation: Operation, sessions: readonly Session[], pauseMs: number): void {
   if (operation.kind === 'login') {
     const before = sessions[operation.session - 1];
     if (before?.awayMs !== undefined && operation.outcome !== 'fail') before.givenUp = true;
@@ -25,6 +38,7 @@ function noteAnswer(operation: Operation, sessions: readonly Session[]): void {
   const session = sessions[operation.session];
   if (session === undefined || !shouldBeLoggedIn(operation, session)) return;
   if (isAnonymous(operation)) {
+    if (session.refused === undefined) session.pauseMs = pauseMs;
     session.refused ??= operation;
     session.awayMs = Math.max(session.awayMs ?? 0, operation.doneMs);
   } else if (isAccepted(operation) && session.awayMs !== undefined && operation.sentMs >= session.awayMs) {
@@ -47,12 +61,13 @@ function judgeLoggedOut({ sessions }: Story, resets: ReadonlyMap<number, Operati
     const by = how === 'silent-reset' ? reset : session.refused;
     if (how === undefined || by === undefined) continue;
     seen.add(how);
-    tally.incidents.push(incident('logged-out', session.login, by, { loggedOut: how }));
+    const pause = how === 'silent-reset' ? {} : { pauseMs: session.pauseMs };
+    tally.incidents.push(incident('logged-out', session.login, by, { loggedOut: how, ...pause }));
   }
   countLoggedOut(seen, tally);
 }
 
-/** Hard: not taken for himself again. Flicker: taken for himself again, in the same session, without another login. */
+/** Hard: not accepted again. Flicker: accepted again, in the same session, without another login. */
 function howLoggedOut({ refused, awayMs, givenUp }: Session, reset: Operation | undefined): LoggedOut | undefined {
   if (refused !== undefined && (givenUp || awayMs !== undefined)) return 'hard';
   if (reset !== undefined) return 'silent-reset';

@@ -42,12 +42,21 @@ export function recoveriesOf(
   loggedOutMs: readonly number[],
 ): Recovery[] {
   const endMs = load.plannedMs.reduce((latest, ms) => Math.max(latest, ms), 0);
+  const limits = { ...band, loggedOutPerMs: loggedOutPerMs(band, loggedOutMs) };
   return groups.map(({ healedMs }, index) => {
     const untilMs = groups[index + 1]?.requestedMs ?? endMs;
     const cannotTell = band.count === 0 || band.errorShare > errorShareMax;
     if (healedMs === null || cannotTell || untilMs - healedMs < loadAfterHealingMsMin) return unknown;
-    return firstGoodWindow(stepsOf(load, loggedOutMs, { fromMs: healedMs, untilMs }, band), band);
+    return firstGoodWindow(stepsOf(load, loggedOutMs, { fromMs: healedMs, untilMs }, band), limits);
   });
+}
+
+interface Limits extends Band {
+  readonly loggedOutPerMs: number;
+}
+
+function loggedOutPerMs({ fromMs, untilMs }: Band, loggedOutMs: readonly number[]): number {
+  return loggedOutMs.filter(ms => ms >= fromMs && ms < untilMs).length / Math.max(1, untilMs - fromMs);
 }
 
 const unknown: Recovery = { recoveryMs: null, recovery: 'unknown' };
@@ -108,7 +117,7 @@ function accumulate(values: Float64Array): void {
   for (let i = 1; i < values.length; i += 1) values[i] = (values[i] ?? 0) + (values[i - 1] ?? 0);
 }
 
-function firstGoodWindow(steps: Steps, band: Band): Recovery {
+function firstGoodWindow(steps: Steps, band: Limits): Recovery {
   const width = Math.max(1, Math.min(windowMs / stepMs, Math.floor(steps.count / 2)));
   const last = steps.count - width;
   let good = last + 1;
@@ -118,7 +127,7 @@ function firstGoodWindow(steps: Steps, band: Band): Recovery {
 }
 
 /** What lies outside the band in this window, in words. A window without operations has no problem. */
-function problemsIn(steps: Steps, from: number, width: number, band: Band): string[] {
+function problemsIn(steps: Steps, from: number, width: number, band: Limits): string[] {
   const within = (total: Float64Array) => (total[from + width] ?? 0) - (total[from] ?? 0);
   const [operations, errors, slow, loggedOut] = [steps.operations, steps.errors, steps.slow, steps.loggedOut].map(
     within,

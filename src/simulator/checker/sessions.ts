@@ -25,6 +25,8 @@ export interface Session {
   readonly visit: Visit;
   /** The first answer to somebody anonymous that the user did not ask for. */
   refused: Operation | undefined;
+  /** How long the session had not been used before it. */
+  pauseMs: number;
   /** When the latest such answer ended, while the user was not taken for himself again since. */
   awayMs: number | undefined;
   /** A login was tried while away: nothing that comes later can show that the session had only flickered. */
@@ -55,7 +57,7 @@ function foundLostAfter(operation: Operation, foundLostMs: number): number {
 }
 
 function newSession(login: Operation, visit: Visit): Session {
-  return { login, visit, refused: undefined, awayMs: undefined, givenUp: false };
+  return { login, visit, refused: undefined, pauseMs: 0, awayMs: undefined, givenUp: false };
 }
 
 function endsVisit({ kind, outcome, sentMs }: Operation, foundLostMs: number): boolean {

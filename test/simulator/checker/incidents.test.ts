@@ -105,7 +105,16 @@ describe('incidents', () => {
 
   it('of a log-out name the login and the first answer to nobody', () => {
     expect(incidentsOf('login, whoami, whoami anonymous, whoami anonymous')).to.deep.equal([
-      { kind: 'logged-out', user: 'ann', session: 1, sinceMs: 15, seenMs: 35, operations: [1, 3], loggedOut: 'hard' },
+      {
+        kind: 'logged-out',
+        user: 'ann',
+        session: 1,
+        sinceMs: 15,
+        seenMs: 35,
+        operations: [1, 3],
+        loggedOut: 'hard',
+        pauseMs: 5,
+      },
     ]);
   });
 
