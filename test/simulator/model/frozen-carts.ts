@@ -1,14 +1,15 @@
 import type { Operation, RunRecord } from '#src/simulator/history/records.js';
 
-/** Every read that began after that moment shows what the user's cart held at that moment. */
-export function frozenCarts(run: RunRecord, atMs: number): RunRecord {
+/** Every read that began after that moment shows what the user's cart held at that moment. Undefined where that is the truth. */
+export function frozenCarts(run: RunRecord, atMs: number): RunRecord | undefined {
   const carts = cartsAt(run.operations, atMs);
   const operations = run.operations.map(operation =>
     operation.items === undefined || operation.sentMs < atMs
       ? operation
       : { ...operation, items: carts.get(operation.user) ?? [] },
   );
-  return { ...run, operations };
+  const isTruth = operations.every(({ items = [] }, i) => `${items}` === `${run.operations[i]?.items ?? []}`);
+  return isTruth ? undefined : { ...run, operations };
 }
 
 /** By what was acknowledged or shown until then. A login begins with an empty cart where its user had logged out. */

@@ -104,7 +104,24 @@ function faultOf({ do: name, target, options = {} }: FaultSpec, { system, areFei
   const strike = strikes[name];
   if (strike === undefined) throw new Error(`the model knows no fault "${name}"`);
   if (!areFeigned) return strike(system, target, options);
-  return { inject: () => system.wait(50), heal: () => system.wait(200) };
+  const isAnswering = registry[name]?.effect(target, options).kind === 'answered';
+  return isAnswering ? feignedAnswers(system, target) : { inject: () => system.wait(50), heal: () => system.wait(200) };
+}
+
+/** A member that users must notice by its answers gets no request. */
+function feignedAnswers(system: ModelSystem, target: string): ModelFault {
+  const candidate = system.candidate(target);
+  const { state } = candidate;
+  return {
+    async inject() {
+      candidate.state = 'out';
+      await system.wait(50);
+    },
+    async heal() {
+      candidate.state = state;
+      await system.wait(200);
+    },
+  };
 }
 
 function newRecord(spec: FaultSpec, { system }: FaultsInMemory): Draft {
