@@ -1,22 +1,15 @@
-import { cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
+import { idleShare, lookAtPressure, type PressureLook, processorQuota, wasBusy } from './processor-pressure.js';
 
-/** Of all processors together, since the machine booted, in ms. */
-export interface ProcessorTimes {
-  readonly idle: number;
-  readonly total: number;
-}
-
-/** The kernel counts in hundredths of a second: over less than this a share of it says little. */
+/** Over less than this a share says little: the kernel counts the time of processors in hundredths of a second. */
 const everyMs = 200;
-/** Less than this share is what counting leaves over when nothing is idle. */
-const idleShareMin = 0.05;
 
 /**
- * How long the machine had no processor time left, on end. Servers that wait for it are slow on their own account, however
+ * How long there was no processor time to spare, on end. Servers that wait for it are slow on their own account, however
  * punctual the driver is: an idle process is given the processor at once, also where busy ones share what is not enough.
  */
 export class BusyStretch {
-  #last: (ProcessorTimes & { readonly atMs: number }) | undefined;
+  #last: { readonly atMs: number; readonly look: PressureLook } | undefined;
   #currentMs = 0;
   #longestMs = 0;
 
@@ -25,12 +18,12 @@ export class BusyStretch {
     return this.#longestMs;
   }
 
-  add(atMs: number, times: ProcessorTimes): void {
+  add(atMs: number, look: PressureLook): void {
     const last = this.#last;
-    this.#last = { atMs, ...times };
-    const share = last && idleShare(last, times);
-    if (last === undefined || share === undefined) return;
-    this.#currentMs = share < idleShareMin ? this.#currentMs + atMs - last.atMs : 0;
+    this.#last = { atMs, look };
+    const isBusy = last && wasBusy(last.look, look, atMs - last.atMs);
+    if (last === undefined || isBusy === undefined) return;
+    this.#currentMs = isBusy ? this.#currentMs + atMs - last.atMs : 0;
     this.#longestMs = Math.max(this.#longestMs, this.#currentMs);
   }
 }
@@ -38,7 +31,7 @@ export class BusyStretch {
 /** Looks until what it returns is called, which tells the longest stretch in ms; safe twice. */
 export function watchProcessors(): () => number {
   const stretch = new BusyStretch();
-  const look = () => stretch.add(performance.now(), processorTimes());
+  const look = () => stretch.add(performance.now(), lookAtPressure());
   look();
   const timer = setInterval(look, everyMs);
   return () => {
@@ -47,22 +40,13 @@ export function watchProcessors(): () => number {
   };
 }
 
-/** What it returns tells which share of all processors has been used since this call, from 0 to 1. */
+/** What it returns tells which share of the processors has been used since this call, from 0 to 1: of those that a quota
+ * leaves, where there is one. */
 export function watchShare(): () => number {
-  const start = processorTimes();
-  return () => 1 - (idleShare(start, processorTimes()) ?? 1);
-}
-
-/** Undefined when no time has passed between the two. */
-function idleShare(from: ProcessorTimes, to: ProcessorTimes): number | undefined {
-  return to.total <= from.total ? undefined : (to.idle - from.idle) / (to.total - from.total);
-}
-
-function processorTimes(): ProcessorTimes {
-  let [idle, total] = [0, 0];
-  for (const { times } of cpus()) {
-    idle += times.idle;
-    total += times.idle + times.user + times.nice + times.sys + times.irq;
-  }
-  return { idle, total };
+  const start = lookAtPressure().processors;
+  const quota = processorQuota() ?? Number.POSITIVE_INFINITY;
+  return () => {
+    const used = 1 - (idleShare(start, lookAtPressure().processors) ?? 1);
+    return Math.min(1, used * Math.max(1, availableParallelism() / quota));
+  };
 }

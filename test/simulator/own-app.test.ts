@@ -100,6 +100,22 @@ describe('exec', () => {
       }),
     ));
 
+  it('says whether "confirm" succeeds before anything is broken, and mends nothing then', () =>
+    leavingNothing(() =>
+      withCluster(running, async cluster => {
+        const heal = 'exit 9';
+        for (const [confirm, expected] of [
+          ['true', true],
+          ['exit 1', false],
+          ['sleep 60', false],
+        ] as const) {
+          const fault = exec.make('system', { inject: 'true', confirm, heal, within: '300ms' });
+          expect(await fault.confirmedBefore?.(cluster), confirm).to.equal(expected);
+          await fault.heal(cluster); // it would reject when it ran the command
+        }
+      }),
+    ));
+
   it('says which command failed, how it ended and what it said', () =>
     leavingNothing(() =>
       withCluster(running, async cluster => {

@@ -1,5 +1,6 @@
 import { deflateRawSync } from 'node:zlib';
 import { expect } from 'chai';
+import { checkedSku } from '#backends/cart.js';
 import { isOfOtherRun, makeNonce, nonceShape, tokenOf } from '#src/simulator/tokens.js';
 import { drive, json, steps, withServer } from './users-scripted.js';
 
@@ -35,6 +36,11 @@ describe('the items of a run', () => {
     expect(makeNonce(() => 0)).to.equal('0000');
     expect(makeNonce(() => 0.999_999)).to.equal('zzzz');
     expect(makeNonce(Math.random)).to.match(nonceShape);
+  });
+
+  it('are taken by the toy shop, also for the longest item that a plan file may name', () => {
+    const longest = tokenOf('x'.repeat(64), 'k2f9');
+    expect(checkedSku(longest)).to.equal(longest);
   });
 
   it('are what users send and what is recorded, for an add and its remove', async () => {

@@ -107,7 +107,7 @@ function requestsOf({ header, lab }: RunRecord, { bad, ...sent }: Tally['request
 function judgeUser(operations: readonly Operation[], run: RunRecord, verification: Verification, tally: Tally): void {
   const story = storyOf(operations, verification);
   countOperations(operations, tally);
-  judgeReads(story, verification, tally);
+  judgeReads(story, verification, run.header.nonce, tally);
   const resets = judgeLosses(story, run.faults, tally);
   judgeLogins(story, resets, run.header.revocationLagMs ?? 0, tally);
 }

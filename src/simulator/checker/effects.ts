@@ -36,15 +36,12 @@ export function watchEffect(fault: FaultRecord, run: RunRecord, band: Band): Eff
       return watchKeys(stage);
     case 'asked':
       return watchStore(expects, stage);
-    case 'written':
-      return watchShare(
-        stage,
-        ({ kind }) => kind === 'add',
-        ({ outcome }) => outcome === 'ok',
-        ({ seen, of }) => `${seen} of ${of} writes were acknowledged while ${expects.member} could not take them`,
-      );
     case 'link-bytes':
-      return constant(fault.measured ?? 0, fault.measured ?? 0, `${fault.measured ?? 0} bytes were held back`);
+      return constant(
+        fault.measured ?? 0,
+        fault.measured ?? 0,
+        `${expects.link} lost or held back ${fault.measured ?? 0} bytes`,
+      );
     case 'confirm-changed':
       return fault.wasConfirmedBefore === false
         ? constant(1, 1, 'confirm failed before inject and succeeded after it')
@@ -106,6 +103,7 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
   const isMember = isBy(member, run);
   const isIts = (operation: Operation) => isMember(operation) && (link === undefined || operation.proxy === link);
   const hasPeers = namesOf(run, 'proxy').length > 1 && namesOf(run, 'proxy').includes(member);
+  const isBound = run.header.system?.affinity ?? false;
   let [users, answeredBefore, answeredBetween, moved, cameBack] = [0, 0, 0, 0, 0];
   const see = (operations: readonly Operation[]) => {
     const answered = operations.filter(wasAnswered);
@@ -117,7 +115,7 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
     if (wasIts) answeredBefore += 1;
     answeredBetween += within.filter(isIts).length;
     if (wasIts && within.some(operation => !isIts(operation))) moved += 1;
-    if (wasIts && cameBackAfterWriting(answered, isIts, between)) cameBack += 1;
+    if (isBound && wasIts && cameBackAfterWriting(answered, isIts, between)) cameBack += 1;
   };
   const result = () => {
     const of = users;

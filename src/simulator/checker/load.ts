@@ -5,7 +5,7 @@ export interface Load {
   readonly plannedMs: Float64Array;
   /** Response time: done - planned. */
   readonly latencyMs: Float64Array;
-  /** Service time: done - sent. */
+  /** Service time: done - sent. NaN for a step that was never sent. */
   readonly serviceMs: Float64Array;
   /** 1 where the outcome is not ok, or the step was dropped. */
   readonly failed: Uint8Array;
@@ -45,7 +45,7 @@ export function loadOf(operations: Iterable<Operation> & { readonly length: numb
   for (const { plannedMs, waitedMs } of drops) {
     load.plannedMs[count] = plannedMs;
     load.latencyMs[count] = waitedMs;
-    load.serviceMs[count] = waitedMs;
+    load.serviceMs[count] = Number.NaN;
     load.failed[count] = 1;
     load.timed[count] = Number(waitedMs > 0);
     count += 1;
@@ -57,7 +57,9 @@ export function loadOf(operations: Iterable<Operation> & { readonly length: numb
 export function timedValues(column: Float64Array, { timed }: Load): Float64Array {
   const values = new Float64Array(column.length);
   let count = 0;
-  for (let i = 0; i < column.length; i += 1) if (timed[i] === 1) values[count++] = column[i] ?? 0;
+  column.forEach((value, i) => {
+    if (timed[i] === 1 && !Number.isNaN(value)) values[count++] = value;
+  });
   return values.subarray(0, count);
 }
 

@@ -14,7 +14,10 @@ export class MemberWatch {
   constructor(run: RunRecord) {
     this.#run = run;
     this.#lastHealedMs = Math.max(...run.faults.map(({ healedMs }) => healedMs ?? Number.POSITIVE_INFINITY), 0);
-    for (const name of [...namesOf(run, 'backend'), ...namesOf(run, 'proxy')]) this.#answered.set(name, 0);
+    const proxies = namesOf(run, 'proxy');
+    // The only proxy answers everything: operations name one only where there are several.
+    for (const name of [...namesOf(run, 'backend'), ...(proxies.length > 1 ? proxies : [])])
+      this.#answered.set(name, 0);
   }
 
   /** The operations of one user, in sending order. */

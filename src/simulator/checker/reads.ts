@@ -1,4 +1,5 @@
 import type { Operation } from '../history/records.js';
+import { isOfOtherRun } from '../tokens.js';
 import { isAnonymous, isSomebodyElse } from './answers.js';
 import { breaches } from './guarantees.js';
 import type { Visit } from './sessions.js';
@@ -23,8 +24,8 @@ export interface View {
  * Goes through the user's reads in the order of sending. Each is held against what it must show: that is fixed when
  * the read begins, so overlapping requests need no special case. What is written down in the tokens is their fate so far.
  */
-export function judgeReads(story: Story, verification: Verification, tally: Tally): void {
-  const foreign = new Set<string>();
+export function judgeReads(story: Story, verification: Verification, nonce: string | undefined, tally: Tally): void {
+  const foreign = new Foreign(nonce);
   let number = 0;
   for (const read of story.operations) {
     if (read.kind !== 'read') continue;
@@ -62,8 +63,24 @@ function noteNothing(visit: Visit, read: Operation): void {
   }
 }
 
-/** The cart of somebody else tells nothing about the user's own tokens, but a token that is not his is one too many. */
-function noteShown(view: View, story: Story, foreign: Set<string>, tally: Tally): void {
+/** Items that are not the user's own, each once. An app may still keep those of an earlier run: they are no phantoms. */
+class Foreign {
+  readonly #nonce: string | undefined;
+  readonly #seen = new Set<string>();
+
+  constructor(nonce: string | undefined) {
+    this.#nonce = nonce;
+  }
+
+  isNew(item: string): boolean {
+    if (this.#seen.has(item)) return false;
+    this.#seen.add(item);
+    return this.#nonce === undefined || !isOfOtherRun(item, this.#nonce);
+  }
+}
+
+/** The cart of another user tells nothing about the user's own tokens, but a token of another user is one too many. */
+function noteShown(view: View, story: Story, foreign: Foreign, tally: Tally): void {
   const { read } = view;
   const { items = [] } = read;
   const own = !isSomebodyElse(read);
@@ -77,9 +94,8 @@ function noteShown(view: View, story: Story, foreign: Set<string>, tally: Tally)
   }
 }
 
-function notePhantom(name: string, read: Operation, foreign: Set<string>, tally: Tally): void {
-  if (foreign.has(name)) return;
-  foreign.add(name);
+function notePhantom(name: string, read: Operation, foreign: Foreign, tally: Tally): void {
+  if (!foreign.isNew(name)) return;
   tally.writes.phantom += 1;
   tally.incidents.push(incident('phantom', undefined, read, { token: name }));
 }

@@ -36,13 +36,15 @@ export interface Between {
 }
 
 /**
- * From the confirmation to the start of the healing. A fault that starts a process again by itself, as `flap` does, ends
- * with the first start. Undefined for a fault that was never confirmed.
+ * From the confirmation to the start of the healing; of a store until it answers again. A fault that starts a process
+ * again by itself, as `flap` does, counts until the first start. Undefined for a fault that was never confirmed.
  */
 export function betweenOf(fault: FaultRecord, { members }: RunRecord): Between | undefined {
-  const { confirmedMs, healedMs, target } = fault;
+  const { confirmedMs, healedMs, target, expects } = fault;
   if (confirmedMs === null) return undefined;
-  const healingMs = fault.healRequestedMs ?? healedMs ?? Number.POSITIVE_INFINITY;
+  const healingMs = (expects?.kind === 'asked' ? undefined : fault.healRequestedMs) ?? healedMs;
+  const untilMs = healingMs ?? Number.POSITIVE_INFINITY;
+  if (expects?.kind !== 'silent' || !expects.whileDown) return { fromMs: confirmedMs, untilMs };
   const started = members.find(({ member, state, atMs }) => member === target && state === 'up' && atMs > confirmedMs);
-  return { fromMs: confirmedMs, untilMs: Math.min(healingMs, started?.atMs ?? healingMs) };
+  return { fromMs: confirmedMs, untilMs: Math.min(untilMs, started?.atMs ?? untilMs) };
 }

@@ -96,7 +96,6 @@ const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string
   broken: ['member'],
   keys: [],
   asked: ['store'],
-  written: ['member'],
   'link-bytes': ['link'],
   'confirm-changed': [],
 };

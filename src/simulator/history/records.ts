@@ -94,9 +94,7 @@ export type ExpectedEffect =
   /** `store` was asked between: its own counter grew (`FaultRecord.measured`), or an operation failed or was slow.
    * `from`: only operations that this backend answered count. */
   | { readonly kind: 'asked'; readonly store: string; readonly from?: string }
-  /** A write was acknowledged between, while `member` (a replica, or the link that feeds it) could not take it. */
-  | { readonly kind: 'written'; readonly member: string }
-  /** The link held back bytes between (`FaultRecord.measured`). */
+  /** The link lost or held back bytes between (`FaultRecord.measured`). */
   | { readonly kind: 'link-bytes'; readonly link: string }
   /** `confirm` failed before `inject` and succeeded after it (`FaultRecord.wasConfirmedBefore`). */
   | { readonly kind: 'confirm-changed' };

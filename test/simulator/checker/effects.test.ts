@@ -53,7 +53,7 @@ describe('effects of faults', () => {
       1,
       {
         histories: [['@10-15 login, @1500-1505 whoami', b1, b1]],
-        struck: { expects: silent },
+        struck: { expects: { ...silent, whileDown: true } },
         members: [{ type: 'member', member: b1, atMs: 1400, state: 'up' }],
       },
     ],
@@ -222,21 +222,29 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'written: a write was acknowledged that the replica could not take',
-      1,
-      1,
+      'link bytes: the replication lost bytes',
+      90,
+      90,
       {
-        histories: [['@10-15 login, @1200-1205 add x']],
-        struck: { expects: { kind: 'written', member: 'redis.replica-1' }, target: 'redis.replica-1' },
+        histories: [],
+        struck: {
+          expects: { kind: 'link-bytes', link: 'a->b' },
+          target: 'redis.primary->redis.replica-1',
+          measured: 90,
+        },
       },
     ],
     [
-      'written, not seen: nothing was written meanwhile',
+      'link bytes, not seen: it lost none',
       0,
       0,
       {
-        histories: [['@10-15 login, @900-905 add x']],
-        struck: { expects: { kind: 'written', member: 'redis.replica-1' }, target: 'redis.replica-1' },
+        histories: [],
+        struck: {
+          expects: { kind: 'link-bytes', link: 'a->b' },
+          target: 'redis.primary->redis.replica-1',
+          measured: 0,
+        },
       },
     ],
     [

@@ -68,7 +68,6 @@ describe('members', () => {
     expect(check(runWith({ histories, struck: {} })).members.answered).to.deep.equal({
       'backend-1': 1,
       'backend-2': 2,
-      proxy: 0,
     });
   });
 

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
 import { judge, type Verdict } from '#src/simulator/checker/verdict.js';
 import type { FaultRecord, LabRecord, Operation, RunRecord, SystemRecord } from '#src/simulator/history/records.js';
+import { tokenOf } from '#src/simulator/tokens.js';
 import { fault, runOf, user } from './histories.js';
 
 /** Runs that version 0.1 passed, or judged wrongly, although nothing had been looked at. */
@@ -59,7 +60,7 @@ function expectInconclusive({ word, reasons }: Verdict, reason: string): void {
   expect(reasons.join('\n')).to.include(reason);
 }
 
-const written = { kind: 'written', member: 'redis.replica-1' } as const;
+const replication = { kind: 'link-bytes', link: 'redis.primary->redis.replica-1' } as const;
 const before = '@10-15 login, @20-25 add x, @30-35 read x';
 const bs = ['backend-1', 'backend-1', 'backend-1'] as const;
 
@@ -148,6 +149,20 @@ describe('a run is judged by what happened', () => {
     expect(verdict.word).to.equal('pass');
   });
 
+  it('leaves out the items that an app still keeps from an earlier run', () => {
+    const own = tokenOf('user-1.1', 'aaaa');
+    const earlier = tokenOf('user-1.1', 'bbbb');
+    const items = [own, earlier, earlier, 'free-gift'];
+    const operations = user('user-1', '@10-15 login, @20-25 add x, @30-35 read x').map(one => ({
+      ...one,
+      ...(one.kind === 'add' && { token: own }),
+      ...(one.kind === 'read' && { items }),
+    }));
+    const plain = runOf(operations);
+    const { incidents } = check({ ...plain, header: { ...plain.header, nonce: 'aaaa' } });
+    expect(incidents.map(({ kind, token }) => [kind, token])).to.deep.equal([['phantom', 'free-gift']]);
+  });
+
   it('does not call a single missing write a logout', () => {
     const histories = [[`${before}, @1200-1205 whoami, @3000-3005 final read`, ...bs, 'backend-2']] as const;
     const { findings } = judged({ histories, faults: [struck()] });
@@ -164,8 +179,8 @@ describe('a run is judged by what happened', () => {
   });
 
   it('names every fault that can explain a loss, not only the latest', () => {
-    const cut = struck({ id: 'cut', target: 'redis.primary->redis.replica-1', expects: written });
-    const promote = struck({ id: 'promote', target: 'redis.replica-1', requestedMs: 1500, expects: written });
+    const cut = struck({ id: 'cut', target: 'redis.primary->redis.replica-1', expects: replication });
+    const promote = struck({ id: 'promote', target: 'redis.replica-1', requestedMs: 1500, expects: replication });
     const histories = [[`${before}, @1200-1205 add y, @3000-3005 final read x`, ...bs, ...bs]] as const;
     const { findings } = judged({ histories, faults: [cut, promote] });
     expect(findings.incidents.map(({ token, candidates, fault: only }) => [token, candidates, only])).to.deep.equal([

@@ -90,6 +90,7 @@ describe('findings within a window', () => {
       untilMs: 4000,
     });
     expect(found?.latencyMs).to.deep.equal({ p50: 2000, p90: 2000, p99: 2000, max: 2000 });
+    expect(found?.serviceMs.max).to.equal(null);
     expect(found?.requests).to.include({ failed: 1, dropped: 1 });
   });
 

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { faults } from '#src/simulator/faults/registry.js';
+
+const page = readFileSync(path.resolve(import.meta.dirname, '../../docs/scenarios.md'), 'utf8');
+const rows = new Map(
+  page.split('\n').flatMap(line => {
+    const [, name, ...cells] = /^\| `([a-z-]+)` \|(.*)\|$/.exec(line) ?? [];
+    return name === undefined ? [] : [[name, (cells[0] ?? '').split(' | ').map(cell => cell.trim())] as const];
+  }),
+);
+
+describe('the page about scenarios and faults', () => {
+  for (const [name, { effectInWords }] of Object.entries(faults)) {
+    it(`says how ${name} is done, what confirms it and which effect users must notice`, () => {
+      const [how, confirmed, effect] = rows.get(name) ?? [];
+      expect(how, 'how').to.match(/\w/);
+      expect(confirmed, 'confirmed by').to.match(/\w/);
+      expect(effect).to.equal(effectInWords);
+    });
+  }
+});
