@@ -2,7 +2,7 @@ import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { bar, drawLine, isLive } from './live-line.js';
 import type { MatrixProgress } from './run-matrix.js';
 
-/** Tells of a matrix while it is run: one live line on a terminal, a plain line per cell elsewhere. On stderr. */
+/** Shows a matrix while it runs, on stderr: one live line on a terminal, a plain line per cell elsewhere. */
 export function showMatrix(): { readonly show: (progress: MatrixProgress) => void; readonly end: () => void } {
   if (!isLive()) return { show: plainLine, end: () => {} };
   return { show: liveLine, end: () => drawLine('') };
@@ -18,7 +18,6 @@ function liveLine({ done, total, leftMs, judged, atOnce }: MatrixProgress): void
   drawLine(`matrix ${bar(done / Math.max(1, total))} ${done} of ${total}, ${labs(atOnce)}${leftOf(leftMs)}${what}`);
 }
 
-/** They become more or fewer as the machine has room. */
 function labs(atOnce: number): string {
   return atOnce === 1 ? 'one lab at a time' : `${atOnce} labs side by side`;
 }
