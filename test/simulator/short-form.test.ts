@@ -26,6 +26,16 @@ describe('the short form of a shipped scenario', () => {
   }
 });
 
+describe('the short form of arrivals', () => {
+  it('keeps those after the baseline', async () => {
+    const scenario = await readScenario(path.join(folder, 'scale-out.yaml'));
+    const { warmupMs, baselineMs } = scenario.phases;
+    const afterBaselineMs = scenario.users.arrivals.forMs - warmupMs - baselineMs;
+    expect(afterBaselineMs).to.be.greaterThan(0);
+    expect(shortForm(scenario).users.arrivals.forMs).to.equal(200 + 700 + afterBaselineMs);
+  });
+});
+
 describe('the short form of an expectation', () => {
   const phases = { warmupMs: 1000, baselineMs: 2000, faultsMs: 4000, recoveryMs: 4800, quiesceMs: 400 };
   const shortOf = async (...any: Scenario['expect']['any']) => {

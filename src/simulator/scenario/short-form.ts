@@ -36,12 +36,18 @@ export function shortForm(scenario: Scenario): Scenario {
       arrivals: {
         ...arrivals,
         ratePerSecond: Math.min(ratePerSecondMax, arrivals.ratePerSecond),
-        forMs: Math.min(arrivals.forMs, shorter.warmupMs + shorter.baselineMs),
+        forMs: arrivalsMs(arrivals.forMs, phases, shorter),
         maxActive: Math.min(usersMax, arrivals.maxActive),
       },
     },
     expect: { ...mapLines(scenario.expect, moved), any: scenario.expect.any.map(moved) },
   };
+}
+
+/** Users that arrive after the baseline do so in the short form, too: a new backend may need them. */
+function arrivalsMs(forMs: number, from: Scenario['phases'], to: Scenario['phases']): number {
+  const [fromMs, toMs] = [from.warmupMs + from.baselineMs, to.warmupMs + to.baselineMs];
+  return Math.min(forMs, toMs) + Math.max(0, forMs - fromMs);
 }
 
 function mapLines(expect: Scenario['expect'], map: (line: ExpectationLine) => ExpectationLine) {
