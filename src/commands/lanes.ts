@@ -1,14 +1,13 @@
-import type { VerdictWord } from '../simulator/checker/verdict.js';
 import { watchShare } from '../simulator/processor-watch.js';
 
-/** Where more of the cells than this share, and more than one, are inconclusive, it is not the chance of a moment. */
+/** More doubtful cells than this share, and more than one, are not the chance of a moment. */
 const doubtfulShareMax = 1 / 6;
-/** More of the processors than this must not be needed on average: labs come to their busiest moments together at times. */
+/** More of the processors than this must not be used on average: at times labs have their busiest moments together. */
 const usedShareMax = 0.85;
 
 /**
- * How many labs run side by side. Half as many as there may be at first; then, once, as many as the processors have room
- * for, by what the last ones used; one fewer as soon as it shows that they have none.
+ * How many labs run side by side. It begins with half as many as there may be. Once it knows what they use, it goes on
+ * with as many as the processors have room for. When too many cells are doubtful, it goes on with one lab fewer.
  */
 export class Lanes {
   readonly #max: number;
@@ -31,16 +30,16 @@ export class Lanes {
     return this.#atOnce;
   }
 
-  /** Also one lab by itself is too much for it. */
+  /** Even one lab is too much for the machine. */
   get none(): boolean {
     return this.#atOnce === 1 && this.#tooMany;
   }
 
-  /** `begunAmong`: so many labs there were when it began. */
-  done(begunAmong: number, word: VerdictWord): void {
+  /** `begunAmong`: how many labs there were when it began. `isDoubtful`: it said less than a run alone might say. */
+  done(begunAmong: number, isDoubtful: boolean): void {
     if (begunAmong !== this.#atOnce) return;
     this.#done += 1;
-    if (word === 'inconclusive') this.#doubtful += 1;
+    if (isDoubtful) this.#doubtful += 1;
     if (this.#tooMany) this.#change(Math.max(1, this.#atOnce - 1));
     else if (!this.#measured && this.#done >= 2 * this.#atOnce) {
       this.#measured = true;

@@ -1,11 +1,29 @@
 import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { bar, drawLine, isLive } from './live-line.js';
-import type { MatrixProgress } from './run-matrix.js';
+import type { Cell, MatrixProgress } from './run-matrix.js';
 
-/** Tells of a matrix while it is run: one live line on a terminal, a plain line per cell elsewhere. On stderr. */
-export function showMatrix(): { readonly show: (progress: MatrixProgress) => void; readonly end: () => void } {
-  if (!isLive()) return { show: plainLine, end: () => {} };
-  return { show: liveLine, end: () => drawLine('') };
+export interface MatrixLine {
+  readonly show: (progress: MatrixProgress) => void;
+  /** Names the cells that run once more. */
+  readonly sayAgain: (cells: readonly Cell[]) => void;
+  readonly end: () => void;
+}
+
+/** Shows a matrix while it runs, on stderr: one live line on a terminal, a plain line per cell elsewhere. */
+export function showMatrix(): MatrixLine {
+  if (!isLive()) return { show: plainLine, sayAgain, end: () => {} };
+  const sayAgainLive: MatrixLine['sayAgain'] = cells => {
+    drawLine('');
+    sayAgain(cells);
+  };
+  return { show: liveLine, sayAgain: sayAgainLive, end: () => drawLine('') };
+}
+
+function sayAgain(cells: readonly Cell[]): void {
+  const names = cells.map(({ scenario, mode }) => `${scenario.name}/${mode}`);
+  process.stderr.write(
+    `\rinconclusive, or the machine was busy; trying once more, one at a time: ${names.join(', ')}\n`,
+  );
 }
 
 function plainLine({ done, total, leftMs, judged, atOnce }: MatrixProgress): void {
@@ -18,7 +36,6 @@ function liveLine({ done, total, leftMs, judged, atOnce }: MatrixProgress): void
   drawLine(`matrix ${bar(done / Math.max(1, total))} ${done} of ${total}, ${labs(atOnce)}${leftOf(leftMs)}${what}`);
 }
 
-/** They become more or fewer as the machine has room. */
 function labs(atOnce: number): string {
   return atOnce === 1 ? 'one lab at a time' : `${atOnce} labs side by side`;
 }

@@ -2,12 +2,13 @@ import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
-import { modeNames } from '../modes.js';
+import { type ModeName, modeNames } from '../modes.js';
 import { packageFile } from '../package-file.js';
 import { matrixPage } from '../report/html/matrix-page.js';
-import { matrixCell, matrixOf } from '../report/matrix.js';
+import { addOtherTry, type MatrixCell, matrixCell, matrixOf, notApplicable } from '../report/matrix.js';
 import { matrixJson, problemsOf } from '../report/matrix-json.js';
 import { matrixText } from '../report/matrix-text.js';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { unknownName } from '../unknown-name.js';
@@ -17,7 +18,8 @@ import { showMatrix } from './matrix-progress.js';
 import { parseModes } from './mode-option.js';
 import { checkOutputs, writeWhole } from './output.js';
 import { parseCount } from './registry-option.js';
-import { cellsOf, runMatrix } from './run-matrix.js';
+import { type Cell, cellsOf, type EmptyCell, type MatrixChoices, type MatrixRuns, runMatrix } from './run-matrix.js';
+import type { TriedRun } from './second-try.js';
 import { columnsOf, wantsColour } from './streams.js';
 
 const folder = packageFile('scenarios');
@@ -34,7 +36,7 @@ interface MatrixArgs {
 
 export const matrix: CommandModule<object, MatrixArgs> = {
   command: 'matrix',
-  describe: 'every fault against every mode, in short form: who survives what',
+  describe: 'every fault against every mode, in short form: which mode survives which fault',
   builder: yargs =>
     yargs
       .option('modes', {
@@ -49,23 +51,26 @@ export const matrix: CommandModule<object, MatrixArgs> = {
         array: true,
         requiresArg: true,
         describe:
-          'rows, a,b: names of shipped scenarios, or of faults that they use; default: what breaks something in every mode; all',
+          'rows, a,b: names of shipped scenarios, or of faults that they use; default: scenarios with a fault, for every mode; all',
       })
       .option('seed', { type: 'number', requiresArg: true, describe: 'another seed than those of the scenarios' })
       .option('at-once', {
         type: 'number',
         default: Math.min(labsMax, 2 * availableParallelism()),
         requiresArg: true,
-        describe: 'labs side by side, at most: begins with half, and goes on with as many as the machine has room for',
+        describe:
+          'labs side by side at most; begins with half of them, goes on with as many as the machine has room for',
       })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the matrix as JSON (schema 1)' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write the matrix as one HTML file' })
-      .epilogue('A scenario whole, with all that it expects: holdfast run scenarios/<name>.yaml')
-      .example('$0 matrix', 'all that breaks something in every mode: some minutes')
+      .epilogue(
+        'The short form has fewer users and shorter phases, and keeps every demand of the scenario. A cell that is inconclusive, or for which the machine was too busy, runs once more, alone. One scenario in full: holdfast run scenarios/<name>.yaml',
+      )
+      .example('$0 matrix', 'every fault in every mode: some minutes')
       .example('$0 matrix --faults all', 'every shipped scenario, each in the modes that it is written for')
       .example(
         '$0 matrix --modes sticky,redis --faults kill --html matrix.html',
-        'all that kills something, two modes',
+        'every scenario that kills something, in two modes',
       ),
   handler: exiting(args => interruptible(signal => drawMatrix(args, signal))),
 };
@@ -75,20 +80,62 @@ async function drawMatrix(args: MatrixArgs, signal: AbortSignal): Promise<number
   const atOnce = parseCount('at-once', args['at-once'], 1, labsMax);
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const scenarios = rowsOf(await shippedScenarios(), args.faults);
-  const cells = cellsOf(scenarios, modes);
-  if (cells.length === 0) throw new UsageError(`no such scenario is written for ${modes.join(', ')}.`);
+  const grid = cellsOf(scenarios, modes);
+  if (grid.length === 0) throw new UsageError(`no such scenario is written for ${modes.join(', ')}.`);
   await checkOutputs({ json: args.json, html: args.html }, undefined, ['matrix']);
+  const { runs, failure } = await runCells(grid, { seed, atOnce, signal });
+  if (failure === undefined || runs.size > 0) await writeMatrix(grid, modes, runs, args);
+  if (failure !== undefined) throw failure;
+  if (runs.size === 0)
+    process.stdout.write('every fault lacks its target in every mode that was asked for, so nothing was run.\n');
+  return exitCodeOf([...runs.values()].map(({ judged }) => judged.verdict.word));
+}
+
+/** Cells that are not applicable cost nothing. */
+function runCells(grid: readonly (Cell | EmptyCell)[], choices: Pick<MatrixChoices, 'seed' | 'atOnce' | 'signal'>) {
+  const cells = grid.filter(cell => 'mode' in cell);
+  if (cells.length === 0) return { runs: new Map<Cell, TriedRun>(), failure: undefined };
   const progress = showMatrix();
-  const choices = { seed, atOnce, signal, onProgress: progress.show };
-  const judged = await runMatrix(cells, choices).finally(progress.end);
-  const survival = matrixOf(judged.map(matrixCell), modes);
+  return runMatrix(cells, { ...choices, onProgress: progress.show, onSecondTry: progress.sayAgain }).finally(
+    progress.end,
+  );
+}
+
+async function writeMatrix(
+  grid: readonly (Cell | EmptyCell)[],
+  modes: readonly ModeName[],
+  runs: MatrixRuns['runs'],
+  args: MatrixArgs,
+): Promise<void> {
+  const survival = matrixOf(
+    grid.flatMap(cell => matrixCellOf(cell, runs)),
+    modes,
+  );
+  const judged = [...runs.values()].map(run => run.judged);
   const { stdout } = process;
   stdout.write(`${matrixText(survival, { colour: wantsColour(stdout), columns: columnsOf(stdout) })}\n`);
   for (const { scenario, mode, word, reasons } of problemsOf(judged))
     stdout.write(`${scenario}/${mode}: ${word}: ${reasons.join(' ')}\n`);
+  for (const line of judged.flatMap(describeNotJudged)) stdout.write(`${line}\n`);
   if (args.json !== undefined) await writeWhole(args.json, matrixJson(survival, judged));
   if (args.html !== undefined) await writeWhole(args.html, matrixPage(survival, problemsOf(judged), commandOf(args)));
-  return exitCodeOf(judged.map(({ verdict }) => verdict.word));
+}
+
+/** None for a cell that was never over: the matrix shows it as not run. */
+function matrixCellOf(cell: Cell | EmptyCell, runs: MatrixRuns['runs']): MatrixCell[] {
+  if ('notApplicable' in cell) return [notApplicable(cell.scenario.name, cell.notApplicable)];
+  const tried = runs.get(cell);
+  if (tried === undefined) return [];
+  const drawn = matrixCell(tried.judged);
+  const { other } = tried;
+  return [other === undefined ? drawn : addOtherTry(drawn, { which: other.which, verdict: other.judged.verdict })];
+}
+
+/** A pass says nothing of an expectation that the machine was too busy to judge. */
+function describeNotJudged({ run: { header }, verdict: { word, expectations } }: JudgedRun): string[] {
+  const open = expectations.filter(({ notJudged }) => notJudged !== undefined).map(({ text }) => text);
+  if (word !== 'pass' || open.length === 0) return [];
+  return [`${header.scenario}/${header.mode}: not judged on a busy machine: ${open.join(', ')}`];
 }
 
 /** How to draw the same again. */

@@ -1,10 +1,14 @@
 import { rmSync, type Stats } from 'node:fs';
 import { access, constants, lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { printable } from '../report/fitted-table.js';
+import { repeatsText } from '../report/repeats-text.js';
+import type { RunNotes } from '../report/reporter.js';
 import { type ReporterName, reporters } from '../report/reporters/registry.js';
+import { judgeRepeats } from '../simulator/checker/repeats.js';
 import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { writeHistory } from '../simulator/history/file.js';
-import type { Plan } from '../simulator/plan.js';
+import { describeNotApplicable } from './asked-modes.js';
 import { UsageError } from './exit.js';
 import { columnsOf, wantsColour } from './streams.js';
 
@@ -19,6 +23,49 @@ export interface OutputFiles {
 export function printReport(runs: readonly JudgedRun[]): void {
   const { stdout } = process;
   stdout.write(`${reporters.terminal.report(runs, { colour: wantsColour(stdout), columns: columnsOf(stdout) })}\n`);
+}
+
+/** More columns than these of one mode are not read side by side. */
+const sideBySideMax = 5;
+const reasonsMax = 5;
+
+/** Prints the runs side by side and, where a mode ran more than once, what its runs say together. Of many runs of a mode
+ * only the first that failed is shown. */
+export function printRuns(runs: readonly JudgedRun[], { notApplicable = [], intervals = [] }: RunNotes): void {
+  const { stdout } = process;
+  const shown = chooseShown(runs);
+  if (shown.length > 0) printReport(shown);
+  for (const one of shown) printWhichRun(one, runs);
+  stdout.write(repeatsText(intervals, { colour: wantsColour(stdout), columns: columnsOf(stdout) }));
+  for (const { mode } of intervals) printTogether(mode, runs);
+  for (const each of notApplicable) stdout.write(`${describeNotApplicable(each)}\n`);
+}
+
+/** Of modes that ran many times the first fail; of the others every run. */
+export function chooseShown(runs: readonly JudgedRun[]): JudgedRun[] {
+  const modes = [...new Set(runs.map(({ run }) => run.header.mode))];
+  return modes.flatMap(mode => {
+    const ofMode = runs.filter(({ run }) => run.header.mode === mode);
+    if (ofMode.length <= sideBySideMax) return ofMode;
+    return ofMode.filter(({ verdict }) => verdict.word === 'fail').slice(0, 1);
+  });
+}
+
+/** Nothing where every run of its mode is shown. */
+function printWhichRun(shown: JudgedRun, runs: readonly JudgedRun[]): void {
+  const { mode } = shown.run.header;
+  const ofMode = runs.filter(({ run }) => run.header.mode === mode);
+  if (ofMode.length <= sideBySideMax) return;
+  process.stdout.write(`${mode}: run ${ofMode.indexOf(shown) + 1} of ${ofMode.length} is the first that failed\n\n`);
+}
+
+function printTogether(mode: string, runs: readonly JudgedRun[]): void {
+  const verdicts = runs.filter(({ run }) => run.header.mode === mode).map(({ verdict }) => verdict);
+  const { word, reasons } = judgeRepeats(verdicts);
+  const shown = word === 'pass' ? [] : reasons.slice(0, reasonsMax);
+  const left = word === 'pass' ? 0 : reasons.length - shown.length;
+  const lines = [...shown, ...(left === 0 ? [] : [`… and ${left} more: --json or --html shows them all`])];
+  for (const line of [word, ...lines]) process.stdout.write(`${mode}: ${printable(line)}\n`);
 }
 
 /**
@@ -38,7 +85,7 @@ export async function checkOutputs(
         `--${flag} "${file}": with several scenarios say where the name goes, as in --${flag} "{scenario}.${flag}".`,
       );
     }
-    for (const name of scenarios) await checkTarget(`--${flag}`, named(file, name), taken);
+    for (const name of scenarios) await checkTarget(`--${flag}`, nameFile(file, name), taken);
   }
   if (folder !== undefined) await writableFolder(folder, '--out', true);
 }
@@ -70,7 +117,7 @@ function lookAt(file: string): Promise<Stats | undefined> {
   return stat(file).catch(() => undefined);
 }
 
-function named(file: string, scenario: string): string {
+export function nameFile(file: string, scenario: string): string {
   return file.replaceAll('{scenario}', scenario);
 }
 
@@ -88,12 +135,17 @@ function reasonOf(error: unknown): string {
 }
 
 /** Writes the files asked for. Each appears whole or not at all. */
-export async function writeOutputs(files: OutputFiles, scenario: string, runs: readonly JudgedRun[]): Promise<void> {
+export async function writeOutputs(
+  files: OutputFiles,
+  scenario: string,
+  runs: readonly JudgedRun[],
+  notes: RunNotes,
+): Promise<void> {
   for (const reporter of ['json', 'html', 'junit'] as const) {
     const file = files[reporter];
-    if (file !== undefined) await writeReport(reporter, named(file, scenario), runs);
+    if (file !== undefined) await writeReport(reporter, nameFile(file, scenario), runs, notes);
   }
-  if (files.history !== undefined) await writeWholeHistory(named(files.history, scenario), runs);
+  if (files.history !== undefined) await writeWholeHistory(nameFile(files.history, scenario), runs);
 }
 
 async function writeWholeHistory(file: string, runs: readonly JudgedRun[]): Promise<void> {
@@ -101,18 +153,13 @@ async function writeWholeHistory(file: string, runs: readonly JudgedRun[]): Prom
   await whole(file, (part, flag) => writeHistory(part, records, flag));
 }
 
-/** The folder of one scenario: the plan, the history, and the report to look at. Answers with the report's path. */
-export async function writeFolder(folder: string, plan: Plan, runs: readonly JudgedRun[]): Promise<string> {
-  const own = path.join(folder, plan.scenario);
-  await mkdir(own, { recursive: true });
-  await writeWhole(path.join(own, 'plan.json'), `${JSON.stringify(plan)}\n`);
-  const html = path.join(own, 'report.html');
-  await writeOutputs({ html, history: path.join(own, 'history.ndjson') }, plan.scenario, runs);
-  return html;
-}
-
-async function writeReport(name: ReporterName, file: string, runs: readonly JudgedRun[]): Promise<void> {
-  await writeWhole(file, reporters[name].report(runs, { colour: false }));
+export async function writeReport(
+  name: ReporterName,
+  file: string,
+  runs: readonly JudgedRun[],
+  notes: RunNotes,
+): Promise<void> {
+  await writeWhole(file, reporters[name].report(runs, { ...notes, colour: false }));
 }
 
 export async function writeWhole(file: string, text: string): Promise<void> {

@@ -5,6 +5,8 @@ import { errorColours } from './streams.js';
 /** Draws a run while it goes on: one live line on a terminal, plain lines per phase and fault elsewhere. On stderr. */
 export interface ProgressLine {
   readonly show: (progress: Progress) => void;
+  /** Writes a line of its own. */
+  readonly say: (text: string) => void;
   readonly end: () => void;
 }
 
@@ -17,15 +19,18 @@ function plainLines(scenario: string): ProgressLine {
     const text = sayEdge(progress);
     if (text !== undefined) process.stderr.write(`${scenario}/${progress.mode}: ${text}\n`);
   };
-  return { show, end: () => {} };
+  return { show, say: text => process.stderr.write(`${text}\n`), end: () => {} };
 }
 
 function liveLine(scenario: string): ProgressLine {
   let phase = '';
+  const say = (text: string) => {
+    drawLine('');
+    process.stderr.write(`\r${text}\n`);
+  };
   const show = (progress: Progress) => {
     if (progress.kind === 'fault') {
-      drawLine('');
-      process.stderr.write(`\r${errorColours().dim(`${scenario}/${progress.mode}:`)} ${sayEdge(progress)}\n`);
+      say(`${errorColours().dim(`${scenario}/${progress.mode}:`)} ${sayEdge(progress)}`);
     } else if (progress.kind === 'tick') {
       drawLine(
         `${scenario}/${progress.mode} ${bar(progress.atMs / progress.totalMs)} ${phase} · ${progress.requests} requests, ${progress.problems} not ok`,
@@ -35,7 +40,7 @@ function liveLine(scenario: string): ProgressLine {
       drawLine(`${scenario}/${progress.mode} ${phase}`);
     }
   };
-  return { show, end: () => drawLine('') };
+  return { show, say, end: () => drawLine('') };
 }
 
 function sayEdge(progress: Progress): string | undefined {

@@ -1,9 +1,13 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import type { CommandModule } from 'yargs';
-import { readHistory } from '../simulator/history/file.js';
-import { exitCodeOf, exiting } from './exit.js';
+import { openHistory } from '../simulator/history/open-history.js';
+import { exitCodeOf, exiting, UsageError } from './exit.js';
 import { tellGitHub } from './github.js';
 import { judgeRun } from './judge-run.js';
-import { checkOutputs, printReport, writeOutputs } from './output.js';
+import { checkOutputs, printRuns, writeOutputs } from './output.js';
+import { historyName } from './run-folder.js';
+import { notesOf } from './run-into-folder.js';
 
 interface ReportArgs {
   readonly history: string;
@@ -17,21 +21,37 @@ export const report: CommandModule<object, ReportArgs> = {
   describe: 'check and judge a recorded history again',
   builder: yargs =>
     yargs
-      .positional('history', { type: 'string', demandOption: true, describe: 'a history.ndjson that a run wrote' })
+      .positional('history', {
+        type: 'string',
+        demandOption: true,
+        describe: 'a history.ndjson that a run wrote, or the folder of that run',
+      })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the results as JSON (schema 1)' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write the report as one HTML file' })
       .option('junit', { type: 'string', requiresArg: true, describe: 'write the expectations as JUnit XML, for CI' })
-      .example('$0 report reports/kill-one/history.ndjson --html again.html', 'the same findings, from the file alone'),
+      .example('$0 report reports/kill-one/latest', 'the newest run of kill-one, judged again')
+      .example('$0 report history.ndjson --html again.html', 'the same findings, from the file alone'),
   handler: exiting(again),
 };
 
 async function again({ history, json, html, junit }: ReportArgs): Promise<number> {
-  const records = await readHistory(history);
+  const records = await openHistory(await historyIn(history));
   const scenario = records[0]?.header.scenario ?? '';
   await checkOutputs({ json, html, junit }, undefined, [scenario]);
   const runs = records.map(judgeRun);
-  printReport(runs);
+  const notes = notesOf(runs);
+  printRuns(runs, notes);
   await tellGitHub(runs);
-  await writeOutputs({ json, html, junit }, scenario, runs);
+  await writeOutputs({ json, html, junit }, scenario, runs, notes);
   return exitCodeOf(runs.map(({ verdict }) => verdict.word));
+}
+
+/** Of a folder the history in it. Rejects with `UsageError` when the folder holds none. */
+async function historyIn(place: string): Promise<string> {
+  if (!(await stat(place).catch(() => undefined))?.isDirectory()) return place;
+  const file = path.join(place, historyName);
+  if ((await stat(file).catch(() => undefined)) !== undefined) return file;
+  throw new UsageError(
+    `${place} holds no ${historyName}: expected the folder of a run that came to its end, such as reports/kill-one/latest.`,
+  );
 }

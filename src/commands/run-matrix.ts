@@ -5,11 +5,13 @@ import type { JudgedRun } from '../simulator/checker/verdict.js';
 import type { InTurn } from '../simulator/cluster/lab.js';
 import { Interrupted } from '../simulator/errors.js';
 import { makePlan, planDurationMs } from '../simulator/plan.js';
+import { type NotApplicable, notApplicableIn } from '../simulator/scenario/applicable.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { shortForm } from '../simulator/scenario/short-form.js';
 import { simulate } from '../simulator/simulate.js';
 import { judgeRun } from './judge-run.js';
 import { Lanes } from './lanes.js';
+import { chooseTry, needsSecondTry, type TriedRun } from './second-try.js';
 
 /** One scenario in one mode. */
 export interface Cell {
@@ -20,87 +22,135 @@ export interface Cell {
 export interface MatrixChoices {
   /** Undefined: the scenario's own. */
   readonly seed: number | undefined;
-  /** So many labs run side by side at most, if the machine has room for them. */
+  /** How many labs run side by side at most, if the machine has room for them. */
   readonly atOnce: number;
   readonly signal: AbortSignal;
   onProgress(progress: MatrixProgress): void;
+  /** Called once, before these cells run once more, one after the other. */
+  onSecondTry(cells: readonly Cell[]): void;
 }
 
 export interface MatrixProgress {
   readonly done: number;
   readonly total: number;
-  /** Undefined until something is known to estimate it by. */
+  /** Undefined until a first cell is over. */
   readonly leftMs: number | undefined;
-  /** What has just come to its end; undefined at the start. */
+  /** The run that has just ended; undefined at the start. */
   readonly judged?: JudgedRun;
-  /** So many labs run side by side from here on. */
+  /** How many labs run side by side from here on. */
   readonly atOnce: number;
 }
 
-/** The cells of a matrix: each scenario in those of the modes that it is written for. */
-export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName[]): Cell[] {
-  return scenarios.flatMap(scenario => {
-    const short = shortForm(scenario);
-    return modes.filter(mode => scenario.modes.includes(mode)).map(mode => ({ scenario: short, mode }));
+/** A scenario and a mode in which one of its faults has no target. */
+export interface EmptyCell {
+  readonly scenario: Scenario;
+  readonly notApplicable: NotApplicable;
+}
+
+/** Every scenario in those of the modes that it is written for, scenario by scenario, in short form. */
+export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName[]): (Cell | EmptyCell)[] {
+  return scenarios.flatMap(whole => {
+    const scenario = shortForm(whole);
+    return modes
+      .filter(mode => scenario.modes.includes(mode))
+      .map(mode => {
+        const notApplicable = notApplicableIn(scenario, mode);
+        return notApplicable === undefined ? { scenario, mode } : { scenario, notApplicable };
+      });
   });
 }
 
-/**
- * Runs each cell once, several labs side by side: most of a run is waiting. Where that made the driver late or the servers
- * wait, or a cell was inconclusive for another reason, it is run once more at the end, alone. In the order of `cells`.
- * Rejects like `simulate`; then all labs have been stopped.
- */
-export async function runMatrix(cells: readonly Cell[], choices: MatrixChoices): Promise<JudgedRun[]> {
-  const lanes = new Lanes(choices.atOnce);
-  const estimate = new Estimate(cells, choices, lanes.atOnce);
-  const judged = await eachOf(cells, lanes, choices, estimate);
-  const doubtful = cells.filter((_, index) => judged[index]?.verdict.word === 'inconclusive');
-  const again = lanes.none ? [] : doubtful;
-  estimate.expect(again);
-  const second = await eachOf(again, new Lanes(1), choices, estimate);
-  return cells.map((cell, index) => second[again.indexOf(cell)] ?? judged[index]).filter(run => run !== undefined);
+export interface MatrixRuns {
+  /** In the order of the cells. A cell is missing when the lab failed before it was over. */
+  readonly runs: ReadonlyMap<Cell, TriedRun>;
+  readonly failure?: unknown;
 }
 
-async function eachOf(cells: readonly Cell[], lanes: Lanes, choices: MatrixChoices, estimate: Estimate) {
+/** What makes one run of a cell and judges it. Tests replace it. */
+export type RunCell = (cell: Cell, inTurn: InTurn | undefined, signal: AbortSignal) => Promise<JudgedRun>;
+
+/**
+ * Runs each cell once, several labs side by side, since most of a run is waiting. A cell that was inconclusive, or for
+ * which the machine was too busy, runs once more at the end, alone. A failure stops every lab and loses no cell that was over.
+ */
+export async function runMatrix(
+  cells: readonly Cell[],
+  choices: MatrixChoices,
+  runCell: RunCell = simulateCell(choices),
+): Promise<MatrixRuns> {
+  const lanes = new Lanes(choices.atOnce);
+  const estimate = new Estimate(cells, choices, lanes.atOnce);
+  const first = await runSideBySide(cells, lanes, { choices, estimate, runCell });
+  const runs = new Map<Cell, TriedRun>();
+  for (const cell of cells) {
+    const judged = first.judged.get(cell);
+    if (judged !== undefined) runs.set(cell, { judged });
+  }
+  if (first.failure !== undefined) return { runs, failure: first.failure };
+  const doubtful = cells.filter(cell => needsMore(first.judged.get(cell), lanes.none));
+  estimate.expect(doubtful);
+  if (doubtful.length > 0) choices.onSecondTry(doubtful);
+  const second = await runSideBySide(doubtful, new Lanes(1), { choices, estimate, runCell });
+  for (const [cell, judged] of second.judged) {
+    const before = first.judged.get(cell);
+    if (before !== undefined) runs.set(cell, chooseTry(before, judged));
+  }
+  return { runs, ...(second.failure !== undefined && { failure: second.failure }) };
+}
+
+function isDoubtful({ verdict }: JudgedRun): boolean {
+  return verdict.word === 'inconclusive' || needsSecondTry(verdict);
+}
+
+/** Where even one lab by itself was too much for the machine, a pass that judged a part would not judge more. */
+function needsMore(judged: JudgedRun | undefined, machineIsTooSmall: boolean): boolean {
+  if (judged === undefined) return false;
+  return machineIsTooSmall ? judged.verdict.word === 'inconclusive' : isDoubtful(judged);
+}
+
+interface Work {
+  readonly choices: MatrixChoices;
+  readonly estimate: Estimate;
+  readonly runCell: RunCell;
+}
+
+async function runSideBySide(cells: readonly Cell[], lanes: Lanes, { choices, estimate, runCell }: Work) {
   const failed = new AbortController();
   const signal = AbortSignal.any([choices.signal, failed.signal]);
   const limit = pLimit(lanes.atOnce);
   // One processor is left to the servers that run.
   const inTurn = pLimit(Math.max(1, availableParallelism() - 1));
-  const work = async (cell: Cell): Promise<JudgedRun> => {
+  const judged = new Map<Cell, JudgedRun>();
+  const failures: unknown[] = [];
+  const work = async (cell: Cell): Promise<void> => {
     if (signal.aborted) throw new Interrupted();
     const among = lanes.atOnce;
-    const judged = await runCell(cell, { ...choices, signal, inTurn: among === 1 ? undefined : inTurn });
-    lanes.done(among, judged.verdict.word);
+    const run = await runCell(cell, among === 1 ? undefined : inTurn, signal);
+    judged.set(cell, run);
+    lanes.done(among, isDoubtful(run));
     limit.concurrency = lanes.atOnce;
-    estimate.done(cell, judged, lanes.atOnce);
-    return judged;
+    estimate.done(cell, run, lanes.atOnce);
   };
-  const tried = async (cell: Cell): Promise<JudgedRun> => {
-    try {
-      return await work(cell);
-    } catch (error) {
+  const workOrFail = (cell: Cell): Promise<void> =>
+    work(cell).catch(error => {
+      failures.push(error);
       failed.abort();
-      throw error;
-    }
-  };
+    });
   // All of them end, also when one fails: no lab may be left.
-  const ends = await Promise.allSettled(cells.map(cell => limit(tried, cell)));
-  const reasons = ends.flatMap(end => (end.status === 'rejected' ? [end.reason] : []));
-  const first = reasons.find(reason => !(choices.signal.aborted || reason instanceof Interrupted));
-  if (reasons.length > 0) throw first ?? reasons[0];
-  return ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []));
+  await Promise.all(cells.map(cell => limit(workOrFail, cell)));
+  // What was interrupted because another one failed explains nothing.
+  const cause = failures.find(error => !(choices.signal.aborted || error instanceof Interrupted));
+  return { judged, failure: cause ?? failures[0] };
 }
 
-async function runCell(
-  { scenario, mode }: Cell,
-  { seed, signal, inTurn }: MatrixChoices & { inTurn: InTurn | undefined },
-) {
-  const plan = makePlan(scenario, seed ?? scenario.seed);
-  return judgeRun(await simulate(scenario, mode, plan, { signal, inTurn, onProgress: () => {} }));
+function simulateCell({ seed }: MatrixChoices): RunCell {
+  return async ({ scenario, mode }, inTurn, signal) => {
+    const plan = makePlan(scenario, seed ?? scenario.seed);
+    return judgeRun(await simulate(scenario, mode, plan, { signal, inTurn, onProgress: () => {} }));
+  };
 }
 
-/** How much is done and how long the rest will take, by how long one lab has taken for as much of planned time so far. */
+/** How much is done, and how long the rest will take, judged by how long one lab took for the planned time so far. */
 class Estimate {
   #toldAt = performance.now();
   #labMs = 0;

@@ -25,10 +25,11 @@ export function matrixText({ columns, rows }: Matrix, { colour, columns: width =
 
 function figures(cell: MatrixCell): string[] {
   if (cell.word === null) return [''];
-  const recovery = recoveryWords(cell).replace(/^(after|within) /, '');
+  const short: Readonly<Record<string, string>> = { 'not recovered': 'never', 'recovery unknown': 'unknown' };
+  const recovery = recoveryWords(cell);
   return [
     `${count(cell.loggedOut)} / ${count(cell.writesLost)}`,
-    `${count(cell.requestsFailed)} / ${recovery === 'not recovered' ? 'never' : recovery}`,
+    `${count(cell.requestsFailed)} / ${short[recovery] ?? recovery.replace(/^(after|within) /, '')}`,
   ];
 }
 

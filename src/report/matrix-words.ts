@@ -11,25 +11,26 @@ export interface CellWords {
 
 const outcomes: Record<MatrixOutcome, CellWords> = {
   kept: { mark: '✓', words: 'kept', tone: 'pass' },
-  'expected-loss': { mark: '▼', words: 'loss, as expected', tone: 'loss' },
-  'unexpected-loss': { mark: '✗', words: 'loss, not expected', tone: 'fail' },
-  'missing-loss': { mark: '✗', words: 'no loss where there must be one', tone: 'fail' },
+  'expected-loss': { mark: '▼', words: 'lost, as expected', tone: 'loss' },
+  'unexpected-loss': { mark: '✗', words: 'lost, not expected', tone: 'fail' },
+  'missing-loss': { mark: '✗', words: 'nothing lost where a loss must be seen', tone: 'fail' },
   inconclusive: { mark: '?', words: 'inconclusive', tone: 'inconclusive' },
+  'not-applicable': { mark: '·', words: 'not applicable', tone: 'plain' },
   'not-run': { mark: '–', words: 'not run', tone: 'plain' },
 };
 
-/** A run may keep everything, or lose what it may lose, and fail for something else: that must not look like a pass. */
+/** A run that keeps everything, or loses what it may lose, can fail for something else. It must not look like a pass. */
 export function cellWords({ outcome, word }: MatrixCell): CellWords {
   const plain = outcomes[outcome];
   if (word !== 'fail' || plain.tone === 'fail') return plain;
   return { mark: '✗', words: `${plain.words}, but another expectation fails`, tone: 'fail' };
 }
 
-/** `after 1.2 s`, `not recovered`, or a dash where there was nothing to recover from. */
-export function recoveryWords({ recovered, recoveryMs, word }: MatrixCell): string {
-  if (word === null) return '–';
-  if (!recovered) return 'not recovered';
-  if (recoveryMs === null) return '–';
+/** `after 1.2 s`, `not recovered`, `recovery unknown`, or a dash where nothing was struck. */
+export function recoveryWords({ recovery, recoveryMs, word }: MatrixCell): string {
+  if (word === null || recovery === 'none') return '–';
+  if (recovery === 'not recovered') return 'not recovered';
+  if (recovery === 'unknown' || recoveryMs === null) return 'recovery unknown';
   return recoveryMs < 100 ? 'within 0.1 s' : `after ${seconds(recoveryMs)}`;
 }
 

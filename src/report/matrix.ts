@@ -2,6 +2,8 @@ import { demandsLoss, type Expectation, parseLine } from '../simulator/checker/e
 import type { RecoveryState } from '../simulator/checker/findings.js';
 import { isLossMetric } from '../simulator/checker/metrics.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
+import type { NotApplicable } from '../simulator/scenario/applicable.js';
+import type { OtherTry } from './reporter.js';
 
 /** What one fault did to one mode: a cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
 export interface MatrixCell {
@@ -18,18 +20,38 @@ export interface MatrixCell {
   readonly recovery: RecoveryState;
   /** As in version 0.1 of the JSON report. */
   readonly recovered: boolean;
-  /** Null: it was not run. */
+  /** Null: it was not run, or cannot be. */
   readonly word: VerdictWord | null;
   /** Whether the scenario demands that something is lost in this mode. */
   readonly expectedLoss: boolean;
   readonly outcome: MatrixOutcome;
+  /** Expectations about time or errors that the run could not judge, since the machine was busy. */
+  readonly notJudged: number;
+  /** `not-applicable` only: which fault has no target in this mode. */
+  readonly why?: string;
+  /** The other try of a run that was tried twice. */
+  readonly firstTry?: MatrixTry;
+  readonly secondTry?: MatrixTry;
+}
+
+export interface MatrixTry {
+  readonly verdict: VerdictWord;
+  readonly reasons: readonly string[];
 }
 
 /**
  * `expected-loss`: the scenario demands a loss here, or allows this one. `missing-loss`: it demands one, and none was
- * seen: then the lab is broken, not the system good. `inconclusive` comes before all of them.
+ * seen. Then the lab is broken; the system is not proven good. `inconclusive` comes before all of them.
+ * `not-applicable`: a fault of the scenario has no target in this mode.
  */
-export type MatrixOutcome = 'kept' | 'expected-loss' | 'unexpected-loss' | 'missing-loss' | 'inconclusive' | 'not-run';
+export type MatrixOutcome =
+  | 'kept'
+  | 'expected-loss'
+  | 'unexpected-loss'
+  | 'missing-loss'
+  | 'inconclusive'
+  | 'not-applicable'
+  | 'not-run';
 
 export interface MatrixRow {
   readonly scenario: string;
@@ -64,7 +86,13 @@ export function matrixCell({ run, findings, verdict }: JudgedRun): MatrixCell {
     word: verdict.word,
     expectedLoss,
     outcome: verdict.word === 'inconclusive' ? 'inconclusive' : outcomeOf(lost, expectedLoss, allowed),
+    notJudged: verdict.expectations.filter(({ notJudged }) => notJudged !== undefined).length,
   };
+}
+
+/** With the try that does not count. */
+export function addOtherTry(cell: MatrixCell, { which, verdict: { word, reasons } }: OtherTry): MatrixCell {
+  return { ...cell, [which]: { verdict: word, reasons } };
 }
 
 function outcomeOf(lost: boolean, demanded: boolean, allowed: boolean): MatrixOutcome {
@@ -74,9 +102,23 @@ function outcomeOf(lost: boolean, demanded: boolean, allowed: boolean): MatrixOu
 
 /** For a mode that the scenario does not name, or that was left out. */
 export function notRun(scenario: string, mode: string): MatrixCell {
-  const nothing = { loggedOut: 0, users: 0, writesLost: 0, acknowledged: 0, requestsFailed: 0, planned: 0 };
-  const unknown = { recoveryMs: null, recovery: 'unknown', recovered: false, word: null, expectedLoss: false } as const;
+  const nothing = {
+    loggedOut: 0,
+    users: 0,
+    writesLost: 0,
+    acknowledged: 0,
+    requestsFailed: 0,
+    planned: 0,
+    notJudged: 0,
+  };
+  const unknown = { recoveryMs: null, recovery: 'none', recovered: false, word: null, expectedLoss: false } as const;
   return { scenario, mode, ...nothing, ...unknown, outcome: 'not-run' };
+}
+
+/** For a mode in which a fault of the scenario has no target. */
+export function notApplicable(scenario: string, { mode, fault, target, why }: NotApplicable): MatrixCell {
+  const reason = `${why} (fault ${fault} strikes ${target})`;
+  return { ...notRun(scenario, mode), outcome: 'not-applicable', why: reason };
 }
 
 /** Rows, and columns if they are not given, in the order in which their names first come; what no cell is given for was

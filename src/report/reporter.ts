@@ -1,10 +1,28 @@
-import type { JudgedRun } from '../simulator/checker/verdict.js';
+import type { RepeatSummary } from '../simulator/checker/repeats.js';
+import type { JudgedRun, Verdict } from '../simulator/checker/verdict.js';
+import type { NotApplicable } from '../simulator/scenario/applicable.js';
 
 /** Turns the judged runs of one scenario into one text. Pure: no clock, no I/O. `runs` is never empty. */
 export type Reporter = (runs: readonly JudgedRun[], options: ReporterOptions) => string;
 
-export interface ReporterOptions {
+export interface ReporterOptions extends RunNotes {
   readonly colour: boolean;
   /** How wide a table may be; by default as wide as it likes. */
   readonly columns?: number;
+}
+
+/** What a command knows of its runs beside the runs themselves. */
+export interface RunNotes {
+  /** Modes that were asked for and could not be run, each with the fault that has no target there. */
+  readonly notApplicable?: readonly NotApplicable[];
+  /** What several runs of one mode say together; one entry for each mode that ran more than once. */
+  readonly intervals?: readonly RepeatSummary[];
+  /** The other try of a run that was tried twice. */
+  readonly otherTries?: ReadonlyMap<JudgedRun, OtherTry>;
+}
+
+export interface OtherTry {
+  /** Which of the two it was. The run that counts is the other one. */
+  readonly which: 'firstTry' | 'secondTry';
+  readonly verdict: Verdict;
 }

@@ -13,7 +13,7 @@ const linesOf = (...words: readonly VerdictWord[]) => closing(runs(...words), 'r
 describe('the last words of the first look', () => {
   it('say pass only when every mode passed, and where to go from there', () => {
     const [said, report, next] = linesOf('pass', 'pass');
-    expect(said).to.match(/^pass: /);
+    expect(said).to.match(/^pass: .*lost, as expected\.$/);
     expect(report).to.equal('report: reports/a.html');
     expect(next).to.match(/^next: node dist\/cli\.js run scenarios\/rolling-restart\.yaml/);
   });
@@ -21,17 +21,17 @@ describe('the last words of the first look', () => {
   it('name the modes that failed, before those that showed nothing, and how to run them again', () => {
     for (const words of [['pass', 'fail'] as const, ['inconclusive', 'fail'] as const]) {
       const [said, , next] = linesOf(...words);
-      expect(said).to.match(/^fail: in redis it did not go/);
+      expect(said).to.match(/^fail: redis did not do what the scenario expects/);
       expect(next).to.include('run scenarios/kill-one.yaml --mode redis ');
     }
   });
 
   it('do not call a pass what showed nothing', () => {
     const [said, , next] = linesOf('inconclusive', 'pass');
-    expect(said).to.match(/^inconclusive: in sticky too little was seen/);
+    expect(said).to.match(/^inconclusive: sticky showed too little for a verdict/);
     expect(next).to.include('--mode sticky ');
     const [all, , again] = linesOf('inconclusive', 'inconclusive');
-    expect(all).to.match(/^inconclusive: in every mode too little was seen/);
+    expect(all).to.match(/^inconclusive: every mode showed too little for a verdict/);
     expect(again).to.not.include('--mode');
   });
 });

@@ -33,6 +33,21 @@ describe('holdfast matrix', function () {
       },
     ));
 
+  it('runs nothing where no fault has a target: exit 2, and why', async () => {
+    const { code, stdout, left } = await commandLine([
+      'matrix',
+      '--faults',
+      'redis-outage',
+      '--modes',
+      'sticky,postgres',
+    ]);
+    expect(code).to.equal(2);
+    expect(stdout)
+      .to.match(/redis-outage │ +· │ +· │/)
+      .and.include('so nothing was run');
+    expect(left).to.deep.equal([]);
+  });
+
   for (const [args, message] of [
     [['--faults', 'kil-one'], 'unknown scenario or fault "kil-one". Did you mean "kill-one"?'],
     [['--modes', 'stiky'], 'unknown mode "stiky". Did you mean "sticky"?'],

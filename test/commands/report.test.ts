@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { writeHistory } from '#src/simulator/history/file.js';
+import { readHistory, writeHistory } from '#src/simulator/history/file.js';
 import type { ListedRun, Operation } from '#src/simulator/history/records.js';
 import { sampleRun } from '../report/sample-runs.js';
 import { type Holdfast, withHoldfast } from './holdfast.js';
@@ -50,6 +50,49 @@ function reported(args: readonly string[], env: NodeJS.ProcessEnv, look: (holdfa
     withHoldfast(['report', await recorded(folder), ...args], look, { ...elsewhere, ...env }),
   );
 }
+
+describe('holdfast report of a folder', () => {
+  it('judges the history that lies in it', () =>
+    withFolder(async folder => {
+      await recorded(folder);
+      await withHoldfast(['report', folder], async holdfast => {
+        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(1);
+        expect(holdfast.output.stdout).to.match(/^kill-one, seed 42/);
+      });
+    }));
+
+  it('without a history: exit 3, and which folder is expected', () =>
+    withFolder(async folder =>
+      withHoldfast(['report', folder], async holdfast => {
+        expect(await holdfast.ended()).to.equal(3);
+        expect(holdfast.output.stderr).to.include('holds no history.ndjson').and.include('reports/kill-one/latest');
+      }),
+    ));
+});
+
+describe('holdfast report of repeats', () => {
+  it('says what the runs of a mode say together, and fails for one failing run', () =>
+    withFolder(async folder => {
+      const file = path.join(folder, 'history.ndjson');
+      const [sticky] = await readHistory(await recorded(folder));
+      if (sticky === undefined) throw new Error('nothing was recorded');
+      const lossless = { ...sticky, header: { ...sticky.header, expectations: ['users.identitySwapped == 0'] } };
+      await writeHistory(file, [...Array.from({ length: 6 }, () => lossless), sticky]);
+      await withHoldfast(['report', file, '--json', 'out.json'], async holdfast => {
+        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(1);
+        expect(holdfast.output.stdout)
+          .to.match(/^sticky, 7 runs: .*1 fail/m)
+          .and.match(/^7 of 7 runs lost something: above 65 % \(95 %\)$/m)
+          .and.match(/│ writes\.lost == 0 +│ +0 of 1 │/)
+          .and.match(/^sticky: run 7 of 7 is the first that failed$/m)
+          .and.match(/^sticky: 1 of 7 runs failed, and one counterexample is enough\.$/m)
+          .and.not.include('sticky #2');
+        const { intervals } = JSON.parse(await readFile(path.join(holdfast.folder, 'out.json'), 'utf8'));
+        expect(intervals).to.have.length(1);
+        expect(intervals[0].lost).to.include({ times: 7, of: 7, high: 1 });
+      });
+    }));
+});
 
 describe('holdfast report, in CI', () => {
   it('writes JUnit XML, and says nothing to GitHub elsewhere', () =>

@@ -111,8 +111,10 @@ describe('a recorded history', function () {
           expect(await again.ended(), again.output.stderr).to.equal(0);
           const files = [path.join(first.folder, 'a.json'), path.join(again.folder, 'b.json')];
           const [ran, reported] = await Promise.all(files.map(each => readFile(each, 'utf8')));
-          expect(JSON.parse(reported ?? '')).to.deep.equal(JSON.parse(ran ?? ''));
-          const { seed, runs } = JSON.parse(ran ?? '');
+          const { seed, runs, ...whole } = JSON.parse(ran ?? '');
+          // Whether a busy machine made it run twice is not in the history.
+          for (const run of runs) for (const which of ['firstTry', 'secondTry']) delete run[which];
+          expect(JSON.parse(reported ?? '')).to.deep.equal({ ...whole, seed, runs });
           expect(seed).to.equal(7);
           expect(runs[0].writes.lost).to.be.greaterThan(0);
         });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { reporters } from '#src/report/reporters/registry.js';
+import { summarizeRepeats } from '#src/simulator/checker/repeats.js';
 import { changed, sampleRun, sampleRuns } from './sample-runs.js';
 
 /** Schema 1 as documented: kind of value at each place. Fields may be added, never renamed or dropped. */
@@ -110,6 +111,23 @@ describe('the json reporter', () => {
     const [only] = JSON.parse(report([run])).runs;
     expect(only).to.include({ recoveryMs: null, recovery: 'not recovered', recovered: false });
     expect(only.faults[0]).to.include({ confirmedMs: null, healedMs: null, problem: 'gone' });
+  });
+
+  it('holds the intervals of repeats, the modes that do not apply, and the other try of a run that was tried twice', () => {
+    const runs = [sampleRun({ mode: 'redis', users: 3 }), sampleRun({ mode: 'redis', users: 3, seed: 7 })] as const;
+    const notApplicable = [
+      { mode: 'sticky', fault: 'outage', target: 'redis', why: 'mode sticky uses no redis' },
+    ] as const;
+    const late = { word: 'inconclusive', reasons: ['The driver was late.'], expectations: [] } as const;
+    const otherTries = new Map([[runs[1], { which: 'firstTry', verdict: late }]] as const);
+    const intervals = summarizeRepeats(runs);
+    const whole = JSON.parse(reporters.json.report(runs, { colour: false, notApplicable, intervals, otherTries }));
+    expect(whole.notApplicable).to.deep.equal(notApplicable);
+    expect(whole.intervals[0]).to.deep.include({ mode: 'redis', runs: 2 });
+    expect(whole.intervals[0].lost).to.deep.equal({ times: 0, of: 2, low: 0, high: 0.658 });
+    expect(whole.runs[0]).not.to.have.property('firstTry');
+    expect(whole.runs[1].firstTry).to.deep.equal({ verdict: 'inconclusive', reasons: ['The driver was late.'] });
+    expect(JSON.parse(report())).to.deep.include({ notApplicable: [] }).and.not.have.property('intervals');
   });
 
   it('says of each loss whose it was, when it was acknowledged and missed, and which faults may explain it', () => {

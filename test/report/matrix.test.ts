@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { matrixPage } from '#src/report/html/matrix-page.js';
-import { type MatrixOutcome, matrixCell, matrixOf } from '#src/report/matrix.js';
+import { addOtherTry, type MatrixOutcome, matrixCell, matrixOf, notApplicable } from '#src/report/matrix.js';
 import { matrixJson } from '#src/report/matrix-json.js';
 import { matrixText } from '#src/report/matrix-text.js';
+import type { RecoveryState } from '#src/simulator/checker/findings.js';
 import type { JudgedRun, VerdictWord } from '#src/simulator/checker/verdict.js';
 import type { ExpectationLine } from '#src/simulator/history/records.js';
 import { changed, sampleRun } from './sample-runs.js';
@@ -30,7 +31,7 @@ describe('a cell of the survival matrix', () => {
     ['expected-loss', sticky, 'pass', ['writes.lost != 0']],
     ['expected-loss', sticky, 'pass', ['writes.lost < 90 %']],
     ['unexpected-loss', sticky, 'fail', ['writes.lost < 90 %']],
-    ['unexpected-loss', sticky, 'fail', ['writes.lost == 0', 'users.loggedOut == 0', 'writes.lost >= 0']],
+    ['unexpected-loss', sticky, 'fail', ['writes.lost == 0', 'users.loggedOut == 0']],
     ['unexpected-loss', sticky, 'pass', ['requests.failed < 90 %']],
     ['missing-loss', redis, 'fail', ['users.loggedOut > 0']],
     ['kept', redis, 'pass', [{ warn: 'users.loggedOut > 0' }]],
@@ -86,7 +87,8 @@ describe('the survival matrix', () => {
       .to.match(/✓ 0 \/ 0 .*/)
       .and.match(/\? \d+ \/ \d+/)
       .and.match(/– │/);
-    expect(text).to.match(/▼ loss, as expected · ✗ loss, not expected, or no loss where there must be one/);
+    expect(text).to.match(/▼ lost, as expected · ✗ lost, not expected, or nothing lost where a loss must be seen/);
+    expect(text).to.include('· not applicable');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: it must not come through
     expect(text).to.not.match(/\u001b/);
     for (const line of matrixText(matrix, { colour: false, columns: 60 }).split('\n').slice(0, -3)) {
@@ -109,8 +111,42 @@ describe('the survival matrix', () => {
     } as const;
     const page = matrixPage(matrix, [problem], 'node dist/cli.js matrix --modes sticky');
     expect(page).to.include('in sticky: inconclusive. The driver was late.').and.include('matrix --modes sticky');
-    expect(page.match(/loss, as expected/g)).to.have.length(2);
+    expect(page.match(/lost, as expected/g)).to.have.length(2);
     expect(page).to.include('script-src &#39;none&#39;').and.not.include('<script').and.not.include('<img');
+  });
+
+  it('shows where a fault has no target, and never as a pass', () => {
+    const why = { mode: 'jwt', fault: 'outage', target: 'postgres', why: 'mode jwt uses no postgres' } as const;
+    const [kept, none] = [judged(redis, 'pass', ['writes.lost == 0']), notApplicable('kill-one', why)];
+    expect(none).to.include({ outcome: 'not-applicable', word: null, loggedOut: 0 });
+    expect(none.why).to.equal('mode jwt uses no postgres (fault outage strikes postgres)');
+    const drawn = matrixOf([matrixCell(kept), none]);
+    expect(matrixText(drawn, { colour: false })).to.match(/✓ 0 \/ 0 │ +· │/);
+    expect(matrixPage(drawn, [], '')).to.include('title="mode jwt uses no postgres (fault outage strikes postgres)"');
+    expect(JSON.parse(matrixJson(drawn, [kept])).rows[0].cells[1]).to.deep.include(none.why && { why: none.why });
+  });
+
+  it('says of the recovery what the findings say', () => {
+    const found = (recovery: RecoveryState, recoveryMs: number | null) =>
+      matrixText(matrixOf([matrixCell(changed(redis, { findings: { recovery, recoveryMs } }))]), { colour: false });
+    expect(found('recovered', 1234)).to.match(/│ +\d+ \/ 1\.2 s │/);
+    expect(found('recovered', 20)).to.match(/│ +\d+ \/ 0\.1 s │/);
+    expect(found('not recovered', null)).to.match(/│ +\d+ \/ never │/);
+    expect(found('unknown', null)).to.match(/│ +\d+ \/ unknown │/);
+    expect(found('none', null)).to.match(/│ +\d+ \/ – │/);
+  });
+
+  it('keeps the try that does not count, and how much was not judged', () => {
+    const verdict = { word: 'inconclusive', reasons: ['The driver was late.'], expectations: [] } as const;
+    const late = { text: 'latencyMs.p99 < 50', met: false, actual: '80', notJudged: 'the driver was late' };
+    const counted = changed(redis, { verdict: { word: 'pass', reasons: [], expectations: [late] } });
+    const cell = addOtherTry(matrixCell(counted), { which: 'firstTry', verdict });
+    const { rows } = JSON.parse(matrixJson(matrixOf([cell]), [counted]));
+    expect(rows[0].cells[0]).to.deep.include({
+      word: 'pass',
+      notJudged: 1,
+      firstTry: { verdict: 'inconclusive', reasons: ['The driver was late.'] },
+    });
   });
 
   it('is JSON with a cell for each column, and why each run that is no pass is none', () => {

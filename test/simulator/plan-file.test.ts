@@ -258,7 +258,7 @@ describe('a plan that was written', () => {
     const problem = async (file: string) =>
       (await readReplay('scenarios/kill-one.yaml', file).catch(error => error)).message;
     expect(await problem('no-such.json')).to.equal(
-      'no-such.json: found no such file, expected a plan such as reports/kill-one/plan.json',
+      'no-such.json: found no such file, expected a plan such as reports/kill-one/latest/plan.json',
     );
     expect(planBytesMax).to.be.below(256 * 1024 * 1024);
   });

@@ -178,6 +178,14 @@ describe('users: what they do', () => {
     expect(lab).to.deep.include({ dropped: 2, droppedWaitMs: [0, 0] });
   });
 
+  it('put off a logout when they were answered as anonymous in place of the cart, and read again', async () => {
+    const script: Handler = (request, response, nth) =>
+      nth === 2 ? response.writeHead(401).end('{"user":null}') : shopAnswer(request, response);
+    const plan = steps('login', 'read', 'logout', 'login', 'read');
+    const { operations } = await withServer(script, origin => drive(origin, [plan]));
+    expect(story(operations)).to.deep.equal(['login ok 1', 'read fail 1', 'read ok 1']);
+  });
+
   it('replay nothing after a logout that is not acknowledged', async () => {
     const script: Handler = (request, response) =>
       kindOf(request) === 'logout' ? response.writeHead(503).end() : shopAnswer(request, response);

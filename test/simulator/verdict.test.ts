@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Findings } from '#src/simulator/checker/findings.js';
-import { judge, judgeRepeats, type Verdict, type VerdictWord, warningsOf } from '#src/simulator/checker/verdict.js';
+import { judge, warningsOf } from '#src/simulator/checker/verdict.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import type { ExpectationLine, FaultRecord, RunRecord } from '#src/simulator/history/records.js';
 import { fault, findings, login, run } from './judged.js';
@@ -338,58 +338,5 @@ describe('verdict', () => {
       ScenarioError,
       'unknown window "kil". Did you mean "kill"? Known: warmup, baseline, faults, recovery, kill',
     );
-  });
-});
-
-describe('verdict of repeats', () => {
-  const verdict = (word: VerdictWord, actual = '0', ...reasons: string[]): Verdict => ({
-    word,
-    reasons,
-    expectations: [{ text: 'writes.lost == 0', met: word === 'pass', actual }],
-  });
-
-  it('is the verdict itself when there is one', () => {
-    expect(judgeRepeats([verdict('fail', '3', 'Why.')])).to.deep.equal(verdict('fail', '3', 'Why.'));
-  });
-
-  it('is theirs when they agree', () => {
-    expect(judgeRepeats([verdict('pass'), verdict('pass'), verdict('pass')])).to.deep.equal(verdict('pass'));
-    const failed = judgeRepeats([
-      verdict('fail', '3', 'Was 3.'),
-      verdict('fail', '4', 'Was 4.'),
-      verdict('fail', '3', 'Was 3.'),
-    ]);
-    expect(failed).to.deep.equal(verdict('fail', '3; 4', 'Was 3.', 'Was 4.'));
-  });
-
-  it('is inconclusive when one of them differs, and says how many', () => {
-    const mixed = judgeRepeats([verdict('pass'), verdict('fail', '3', 'Was 3.'), verdict('pass')]);
-    expect(mixed.word).to.equal('inconclusive');
-    expect(mixed.reasons[0]).to.include('3 repeats disagree (2 pass, 1 fail)');
-    expect(mixed.reasons[1]).to.equal('Was 3.');
-    expect(mixed.expectations).to.deep.equal([{ text: 'writes.lost == 0', met: false, actual: '0; 3' }]);
-  });
-
-  it('keeps a warning a warning, apart from an expectation of the same text', () => {
-    const twice = (met: boolean): Verdict => ({
-      word: 'pass',
-      reasons: [],
-      expectations: [
-        { text: 'writes.lost == 0', met: true, actual: '0' },
-        { text: 'writes.lost == 0', level: 'warn', met, actual: met ? '0' : '1' },
-      ],
-    });
-    expect(judgeRepeats([twice(true), twice(false)]).expectations).to.deep.equal([
-      { text: 'writes.lost == 0', met: true, actual: '0' },
-      { text: 'writes.lost == 0', level: 'warn', met: false, actual: '0; 1' },
-    ]);
-  });
-
-  it('is inconclusive when one of them was', () => {
-    expect(judgeRepeats([verdict('pass'), verdict('inconclusive', '0', 'Why.')]).word).to.equal('inconclusive');
-  });
-
-  it('is inconclusive when nothing was run', () => {
-    expect(judgeRepeats([]).word).to.equal('inconclusive');
   });
 });

@@ -19,7 +19,10 @@ function matrixRow({ scenario, cells }: MatrixRow): Markup {
 function matrixCell(cell: MatrixCell): Markup {
   const { mark, words, tone } = cellWords(cell);
   const head = markup`<b class="${tone}"><span aria-hidden="true">${mark}</span> ${words}</b>`;
-  if (cell.word === null) return markup`<td class="not-run">${head}</td>`;
+  if (cell.word === null) {
+    const why = cell.why === undefined ? '' : markup` title="${cell.why}"`;
+    return markup`<td class="not-run"${why}>${head}</td>`;
+  }
   const figures = [
     `${count(cell.loggedOut)} of ${count(cell.users)} logged out`,
     `${count(cell.writesLost)} of ${count(cell.acknowledged)} lost`,

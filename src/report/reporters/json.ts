@@ -2,21 +2,29 @@ import type { FaultFinding, Incident, MemberFindings } from '../../simulator/che
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
 import type { FaultRecord } from '../../simulator/history/records.js';
 import { listWarnings } from '../judged-expectations.js';
-import type { Reporter } from '../reporter.js';
+import type { OtherTry, Reporter } from '../reporter.js';
 
 /** Schema 1: fields are added, never renamed. The counts come first, the long list of incidents last. */
-export const json: Reporter = runs => {
+export const json: Reporter = (runs, { notApplicable = [], intervals, otherTries }) => {
   const header = runs[0]?.run.header;
-  const whole = { schema: 1, scenario: header?.scenario, seed: header?.seed, runs: runs.map(runEntry) };
+  const whole = {
+    schema: 1,
+    scenario: header?.scenario,
+    seed: header?.seed,
+    ...(intervals && { intervals }),
+    notApplicable,
+    runs: runs.map(judged => runEntry(judged, otherTries?.get(judged))),
+  };
   return `${JSON.stringify(whole, rounded, 2)}\n`;
 };
 
-function runEntry({ run, findings, verdict }: JudgedRun) {
+function runEntry({ run, findings, verdict }: JudgedRun, otherTry: OtherTry | undefined) {
   const { incidents, users, writes, requests, latencyMs, recoveryMs, recovery, faults, members, ...more } = findings;
   const { mode, seed, why, startedAt, versions } = run.header;
   return {
     mode,
     verdict: verdict.word,
+    ...(otherTry && { [otherTry.which]: { verdict: otherTry.verdict.word, reasons: otherTry.verdict.reasons } }),
     users,
     writes,
     requests,

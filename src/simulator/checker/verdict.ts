@@ -142,32 +142,3 @@ function emptyWindow(text: string, { fromMs, untilMs }: Span): string {
   const end = Number.isFinite(untilMs) ? `${Math.round(untilMs)} ms` : 'the end';
   return `Nothing was planned from ${Math.round(fromMs)} ms to ${end}, so nothing shows whether ${text}: let users be there (users.arrivals, phases), or choose another window.`;
 }
-
-/** Pure. The same scenario and mode, run several times: one verdict, inconclusive when the words differ. */
-export function judgeRepeats(verdicts: readonly Verdict[]): Verdict {
-  const [first] = verdicts;
-  if (first === undefined)
-    return { word: 'inconclusive', reasons: ['No run took place: run it at least once.'], expectations: [] };
-  const agree = verdicts.every(({ word }) => word === first.word);
-  const reasons = [...new Set(verdicts.flatMap(verdict => verdict.reasons))];
-  return {
-    word: agree ? first.word : 'inconclusive',
-    reasons: agree ? reasons : [disagreement(verdicts), ...reasons],
-    expectations: first.expectations.map(expectation => joined(expectation, verdicts)),
-  };
-}
-
-function disagreement(verdicts: readonly Verdict[]): string {
-  const counts = (['pass', 'fail', 'inconclusive'] as const)
-    .map(word => ({ word, count: verdicts.filter(verdict => verdict.word === word).length }))
-    .filter(({ count }) => count > 0)
-    .map(({ word, count }) => `${count} ${word}`);
-  return `${verdicts.length} repeats disagree (${counts.join(', ')}), so neither is proven: loosen the expectation that is near its limit, or repeat more often.`;
-}
-
-function joined(first: EvaluatedExpectation, verdicts: readonly Verdict[]): EvaluatedExpectation {
-  const isSame = ({ text, level }: EvaluatedExpectation): boolean => text === first.text && level === first.level;
-  const all = verdicts.flatMap(({ expectations }) => expectations.filter(isSame));
-  const actual = [...new Set(all.map(one => one.actual))].join('; ');
-  return { ...first, met: all.every(({ met }) => met), actual };
-}

@@ -24,7 +24,7 @@ export interface Replay {
  */
 export async function readReplay(scenarioFile: string, planFile: string): Promise<Replay> {
   const scenarioText = await readScenarioText(scenarioFile);
-  const example = 'a plan such as reports/kill-one/plan.json';
+  const example = 'a plan such as reports/kill-one/latest/plan.json';
   const planText = await readTextFile(planFile, { bytesMax: planBytesMax, what: 'a plan', example });
   return parseReplay(scenarioText, scenarioFile, planText, planFile);
 }

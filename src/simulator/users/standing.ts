@@ -19,7 +19,7 @@ export class Standing {
   #loggedIn = false;
   #mustLogIn = false;
   #anonymousInRow = 0;
-  /** When it last wanted to read the cart it saw none: an error, or no time. */
+  /** When it last wanted to read the cart it saw none: an error, an answer as anonymous, or no time. */
   #missedCart = false;
   /** It asked to be logged out, and was told neither yes nor no. */
   #inDoubt = false;
@@ -45,8 +45,9 @@ export class Standing {
   }
 
   /**
-   * Who met an error page in place of its cart does not log out. For the evidence: what was written could not be looked
-   * at any more after it. A slow add that was begun for the sake of the logout is put off with it.
+   * Whether to leave the step out: a user that did not see its cart right before a logout stays, whether it met an error or
+   * was taken for nobody. After the logout no read could verify what it wrote. A slow add that was begun for the sake of
+   * the logout is left out with it.
    */
   putsOff({ kind, slowMs }: PlannedStep): boolean {
     if (kind === 'logout') this.#staysIn = this.#missedCart;
@@ -62,7 +63,7 @@ export class Standing {
   }
 
   learn({ kind, outcome, identity }: Operation): void {
-    if (kind === 'read') this.#missedCart = outcome !== 'ok' && identity !== null;
+    if (kind === 'read') this.#missedCart = outcome !== 'ok';
     if (kind === 'login') this.#learnLogin(outcome === 'ok');
     else if (kind === 'logout' && outcome !== 'fail') this.#learnLogout(outcome);
     else if (typeof identity === 'string') this.#anonymousInRow = 0;

@@ -1,0 +1,37 @@
+import type { ModeName } from '../modes.js';
+import { type NotApplicable, notApplicableIn } from '../simulator/scenario/applicable.js';
+import type { Scenario } from '../simulator/scenario/scenario.js';
+import { UsageError } from './exit.js';
+
+/** The modes of a scenario that a command is to run. */
+export interface AskedModes {
+  readonly modes: readonly ModeName[];
+  /** Modes that were asked for, and in which a fault has no target. */
+  readonly notApplicable: readonly NotApplicable[];
+}
+
+/** `asked`: those of `--mode`; undefined for all of the file. Throws `UsageError` for one that the file does not name. */
+export function askedModesOf(scenario: Scenario, asked: readonly ModeName[] | undefined): AskedModes {
+  const strange = asked?.find(mode => !scenario.modes.includes(mode));
+  if (strange !== undefined) {
+    throw new UsageError(
+      `scenario "${scenario.name}" says nothing of mode "${strange}"; it is written for ${scenario.modes.join(', ')}.`,
+    );
+  }
+  const wanted = asked ?? scenario.modes;
+  const notApplicable = wanted.map(mode => notApplicableIn(scenario, mode)).filter(found => found !== undefined);
+  return { modes: wanted.filter(mode => !notApplicable.some(found => found.mode === mode)), notApplicable };
+}
+
+/** `sticky: not applicable: mode sticky uses no redis (fault outage strikes redis)`. */
+export function describeNotApplicable({ mode, fault, target, why }: NotApplicable): string {
+  return `${mode}: not applicable: ${why} (fault ${fault} strikes ${target})`;
+}
+
+/** For a scenario that cannot be run in any mode that was asked for. */
+export function describeNothingToRun({ name, modes }: Scenario, { notApplicable }: AskedModes): string {
+  const asked = notApplicable.map(({ mode }) => mode);
+  const others = modes.filter(mode => !asked.includes(mode));
+  const next = others.length === 0 ? 'choose another scenario' : `try --mode ${others.join(',')}`;
+  return `scenario "${name}" has a fault without a target in every mode that was asked for, so nothing was run: ${next}.`;
+}

@@ -1,0 +1,129 @@
+import { compareWithEarlier } from '../simulator/checker/against.js';
+import { summarizeMode } from '../simulator/checker/repeats.js';
+import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
+import { makePlan, type Plan } from '../simulator/plan.js';
+import { readScenario } from '../simulator/scenario/file.js';
+import { readReplay } from '../simulator/scenario/plan-file.js';
+import type { Scenario } from '../simulator/scenario/scenario.js';
+import type { StoreUrls } from '../store-addresses.js';
+import { type AskedModes, askedModesOf, describeNotApplicable, describeNothingToRun } from './asked-modes.js';
+import { type EarlierReport, readEarlierReport } from './earlier-report.js';
+import { UsageError } from './exit.js';
+import { tellGitHub } from './github.js';
+import { parseModes } from './mode-option.js';
+import { checkOutputs, nameFile, type OutputFiles, printRuns, writeOutputs } from './output.js';
+import { parseCount } from './registry-option.js';
+import { runIntoFolder } from './run-into-folder.js';
+import { checkTargets, parseStoreUrls, type StoreArgs } from './store-options.js';
+
+export interface RunArgs extends StoreArgs {
+  readonly scenarios: readonly string[];
+  readonly mode: readonly string[] | undefined;
+  readonly seed: number | undefined;
+  readonly plan: string | undefined;
+  readonly repeat: number;
+  readonly against: string | undefined;
+  readonly out: string;
+  readonly json: string | undefined;
+  readonly html: string | undefined;
+  readonly junit: string | undefined;
+  readonly history: string | undefined;
+}
+
+/** One scenario of a command line, with all that could be checked before anything runs. */
+export interface Job {
+  readonly scenario: Scenario;
+  readonly asked: AskedModes;
+  readonly plan: Plan;
+  readonly repeat: number;
+  readonly storeUrls: StoreUrls;
+  readonly earlier: EarlierReport | undefined;
+}
+
+/** Rejects with `UsageError` or `ScenarioError` when any of them cannot be run or written. */
+export async function readJobs(args: RunArgs): Promise<Job[]> {
+  const repeat = parseCount('repeat', args.repeat, 1, 1000);
+  const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
+  const modes = args.mode === undefined ? undefined : parseModes(args.mode);
+  const replay = args.plan === undefined ? undefined : await readReplay(onlyScenario(args), args.plan);
+  const scenarios = replay === undefined ? await Promise.all(args.scenarios.map(readScenario)) : [replay.scenario];
+  const storeUrls = parseStoreUrls(args);
+  for (const scenario of scenarios) {
+    askedModesOf(scenario, modes);
+    checkTargets(scenario, storeUrls);
+  }
+  const names = scenarios.map(({ name }) => name);
+  refuseTwins(names);
+  const earlier = await Promise.all(names.map(name => earlierOf(args, name)));
+  await checkOutputs(filesOf(args), args.out, names);
+  return scenarios.map((scenario, index) => {
+    const plan = replay?.plan ?? makePlan(scenario, seed ?? scenario.seed);
+    return { scenario, asked: askedModesOf(scenario, modes), plan, repeat, storeUrls, earlier: earlier[index] };
+  });
+}
+
+/** Runs it, prints and writes what came of it, and returns the words that decide about the exit code. */
+export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Promise<VerdictWord[]> {
+  const { scenario, asked, plan, earlier } = job;
+  const { modes, notApplicable } = asked;
+  if (modes.length === 0) {
+    say(...notApplicable.map(describeNotApplicable), describeNothingToRun(scenario, asked));
+    return ['inconclusive'];
+  }
+  const choices = { ...job, modes, notApplicable, out: args.out, signal };
+  const { folder, runs, notes, failure } = await runIntoFolder(scenario, plan, choices);
+  if (runs.length > 0) {
+    printRuns(runs, notes);
+    await tellGitHub(runs);
+    await writeOutputs(filesOf(args), scenario.name, runs, notes);
+    say(`report: ${await folder.writeReport(runs, notes)}`);
+  }
+  if (failure !== undefined) throw failure;
+  const isWorse = earlier !== undefined && printComparison(earlier, job, runs);
+  return [...runs.map(({ verdict }) => verdict.word), ...(isWorse ? ['fail' as const] : [])];
+}
+
+/** Returns whether an expectation that was met is not met any more. */
+function printComparison(earlier: EarlierReport, { plan }: Job, runs: readonly JudgedRun[]): boolean {
+  const modes = [...new Set(runs.map(({ run }) => run.header.mode))];
+  const now = modes.map(mode => summarizeMode(runs.filter(({ run }) => run.header.mode === mode)));
+  const changes = compareWithEarlier(earlier.modes, now);
+  if (earlier.seed !== plan.seed)
+    say(`compared with a run of another plan: seed ${earlier.seed ?? 'unknown'} before, ${plan.seed} now`);
+  say(...changes.map(({ mode, text }) => `${mode}: ${text}`));
+  return changes.some(({ fails }) => fails);
+}
+
+async function earlierOf({ against, scenarios }: RunArgs, scenario: string): Promise<EarlierReport | undefined> {
+  if (against === undefined) return undefined;
+  if (scenarios.length > 1 && !against.includes('{scenario}')) {
+    throw new UsageError(
+      `--against "${against}": with several scenarios say where the name goes, as in --against "{scenario}.json".`,
+    );
+  }
+  return readEarlierReport(nameFile(against, scenario), scenario);
+}
+
+function filesOf({ json, html, junit, history }: RunArgs): OutputFiles {
+  return { json, html, junit, history };
+}
+
+function say(...lines: readonly string[]): void {
+  process.stdout.write(lines.map(line => `${line}\n`).join(''));
+}
+
+function onlyScenario({ scenarios, seed }: RunArgs): string {
+  const [file, ...others] = scenarios;
+  if (file === undefined || others.length > 0) {
+    throw new UsageError('--plan is the plan of one scenario: name that file alone.');
+  }
+  if (seed === undefined) return file;
+  throw new UsageError('--plan and --seed: a plan holds what its seed gave. Take one of the two out.');
+}
+
+/** Two of one name would write over each other's results. */
+function refuseTwins(names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return;
+  throw new UsageError(`two of the files hold a scenario named "${twice}": give it once; --repeat runs it again.`);
+}

@@ -1,0 +1,34 @@
+import type { JudgedRun, Verdict } from '../simulator/checker/verdict.js';
+
+/** A run that counts, and the other one where it was tried twice. */
+export interface TriedRun {
+  readonly judged: JudgedRun;
+  readonly other?: { readonly which: 'firstTry' | 'secondTry'; readonly judged: JudgedRun };
+  /** Why the second try came to no end. The first try counts then. */
+  readonly failure?: unknown;
+}
+
+/** Pure. Whether the machine kept a run from saying all that it could. A fail is never tried again: it was seen. */
+export function needsSecondTry({ word, machineWasBusy }: Verdict): boolean {
+  return machineWasBusy === true && word !== 'fail';
+}
+
+/** Pure. The second try counts, unless it says nothing where the first one said something. */
+export function chooseTry(first: JudgedRun, second: JudgedRun): TriedRun {
+  const isWorse = second.verdict.word === 'inconclusive' && first.verdict.word !== 'inconclusive';
+  return isWorse
+    ? { judged: first, other: { which: 'secondTry', judged: second } }
+    : { judged: second, other: { which: 'firstTry', judged: first } };
+}
+
+/** Runs once, and once more when the machine was too busy. Rejects when the first try does. */
+export async function runWithSecondTry(runOnce: () => Promise<JudgedRun>, onSecondTry: () => void): Promise<TriedRun> {
+  const first = await runOnce();
+  if (!needsSecondTry(first.verdict)) return { judged: first };
+  onSecondTry();
+  try {
+    return chooseTry(first, await runOnce());
+  } catch (failure) {
+    return { judged: first, failure };
+  }
+}

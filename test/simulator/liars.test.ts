@@ -1,0 +1,3 @@
+import { describeLiars } from './model/liars-suite.js';
+
+describeLiars('full');

@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ModeName } from '#src/modes.js';
+import { check } from '#src/simulator/checker/check.js';
+import { judge, type Verdict } from '#src/simulator/checker/verdict.js';
+import type { ListedRun } from '#src/simulator/history/records.js';
+import { makePlan } from '#src/simulator/plan.js';
+import { applicableModes } from '#src/simulator/scenario/applicable.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
+import type { Scenario } from '#src/simulator/scenario/scenario.js';
+import { shortForm } from '#src/simulator/scenario/short-form.js';
+import { type Cell, liars } from './liars.js';
+import { runInMemory } from './run-in-memory.js';
+
+export type Form = 'full' | 'short';
+
+/** What became of every liar in one scenario and mode. */
+export interface CellResult {
+  readonly scenario: string;
+  readonly mode: ModeName;
+  readonly honest: Verdict;
+  /** By the name of the liar; undefined where its lie cannot be told. */
+  readonly verdicts: Readonly<Record<string, Verdict | undefined>>;
+}
+
+const folder = path.resolve(import.meta.dirname, '../../../../scenarios');
+
+/** Every scenario that is shipped, by name. */
+export function shippedScenarios(): Scenario[] {
+  const files = readdirSync(folder).filter(name => name.endsWith('.yaml'));
+  return files.sort().map(file => parseScenario(readFileSync(path.join(folder, file), 'utf8'), file));
+}
+
+/** Tells all lies in every shipped scenario and each mode in which it can be run. */
+export async function tellAllLies(form: Form): Promise<CellResult[]> {
+  const results: CellResult[] = [];
+  for (const shipped of shippedScenarios()) {
+    const scenario = form === 'full' ? shipped : shortForm(shipped);
+    for (const mode of applicableModes(shipped)) results.push(await tellLies(scenario, mode));
+  }
+  return results;
+}
+
+async function tellLies(scenario: Scenario, mode: ModeName): Promise<CellResult> {
+  const plan = makePlan(scenario, scenario.seed);
+  const honest = await runInMemory(scenario, mode, plan);
+  const feigned = scenario.faults.length === 0 ? undefined : await runInMemory(scenario, mode, plan, { feigned: true });
+  const cell: Cell = { honest, feigned, timeoutMs: scenario.users.timeoutMs };
+  const verdicts = Object.entries(liars).map(([name, { lie }]) => {
+    const run = lie(cell);
+    return [name, run && verdictOn(run)] as const;
+  });
+  return { scenario: scenario.name, mode, honest: verdictOn(honest), verdicts: Object.fromEntries(verdicts) };
+}
+
+function verdictOn(run: ListedRun): Verdict {
+  return judge(run, check(run));
+}

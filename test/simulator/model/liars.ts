@@ -1,0 +1,177 @@
+import type { LabRecord, ListedRun, Operation } from '#src/simulator/history/records.js';
+import { randomStream } from '#src/simulator/random.js';
+import { frozenCarts } from './frozen-carts.js';
+
+/** An honest run, and the same scenario with faults that are only said to have struck; without faults there is none. */
+export interface Cell {
+  readonly honest: ListedRun;
+  readonly feigned: ListedRun | undefined;
+  /** A user gives up after so long. */
+  readonly timeoutMs: number;
+}
+
+/** A system that lies, or a lab that does. */
+export interface Liar {
+  /** For people, in one sentence. */
+  readonly does: string;
+  /** Its history; undefined where the lie cannot be told. */
+  lie(cell: Cell): ListedRun | undefined;
+}
+
+export const liars: Readonly<Record<string, Liar>> = {
+  dead: {
+    does: 'answers 502 to everything from the first fault to the end, the read-back included',
+    lie: cell => withoutService(cell, () => true),
+  },
+  untouched: {
+    does: 'has every fault confirmed and healed, and nothing of it shows',
+    lie: ({ feigned }) => feigned,
+  },
+  frozen: {
+    does: 'shows in every read the cart that the user had at the end of the baseline',
+    lie: ({ honest }) => frozenCarts(honest, momentsOf(honest).baselineEndsMs),
+  },
+  blind: {
+    does: 'answers no read after the first fault, and everything else as it should',
+    lie: cell => withoutService(cell, ({ kind }) => kind === 'read'),
+  },
+  empty: {
+    does: 'has users that write nothing',
+    lie: ({ honest }) => withoutWrites(honest),
+  },
+  late: {
+    does: 'drops half of what the plan holds',
+    lie: ({ honest, timeoutMs }) => withHalf(honest, timeoutMs),
+  },
+  stranger: {
+    does: 'answers one request in a thousand, and at least one, as if it were that of another user',
+    lie: ({ honest }) => withStrangers(honest),
+  },
+  'back-dater': {
+    does: 'is well after the healing, but no later read shows what was acknowledged in the phase of the faults',
+    lie: ({ honest }) => withoutPhase(honest),
+  },
+};
+
+interface Moments {
+  readonly baselineEndsMs: number;
+  /** The first fault, or the end of the baseline where there is none. */
+  readonly lieBeginsMs: number;
+}
+
+function momentsOf({ phases, faults }: ListedRun): Moments {
+  const baselineEndsMs = phases.find(({ phase }) => phase === 'baseline')?.endMs ?? 0;
+  return { baselineEndsMs, lieBeginsMs: faults[0]?.requestedMs ?? baselineEndsMs };
+}
+
+/**
+ * From the first fault on these operations fail. Users who do not see their cart do not log out (see `standing.ts`), so
+ * their logouts, and the logins after them, are dropped.
+ */
+function withoutService({ honest, timeoutMs }: Cell, isRefused: (operation: Operation) => boolean): ListedRun {
+  const { lieBeginsMs } = momentsOf(honest);
+  const sessions = new Map<string, number>();
+  const dropped: Operation[] = [];
+  const operations = honest.operations.flatMap((operation): Operation[] => {
+    const { user, kind, session, sentMs } = operation;
+    if (sentMs < lieBeginsMs) {
+      if (kind === 'login' && operation.outcome === 'ok') sessions.set(user, session);
+      return [operation];
+    }
+    const stays = sessions.get(user);
+    const isPutOff = kind === 'logout' || kind === 'replay' || (kind === 'login' && stays !== undefined);
+    if (isPutOff) {
+      dropped.push(operation);
+      return [];
+    }
+    const own = { ...operation, session: kind === 'login' ? session : (stays ?? session) };
+    if (!isRefused(operation)) {
+      if (kind === 'login' && operation.outcome === 'ok') sessions.set(user, session);
+      return [own];
+    }
+    return [refused(own)];
+  });
+  const ofPlan = dropped.filter(({ kind, extra }) => kind !== 'replay' && !extra);
+  return { ...honest, operations, lab: withDropped(honest.lab, ofPlan, timeoutMs) };
+}
+
+function refused({
+  items: _items,
+  identity: _identity,
+  key: _key,
+  backend: _backend,
+  ...operation
+}: Operation): Operation {
+  const { incarnation: _incarnation, keptId: _keptId, ...rest } = operation;
+  const isLook = operation.kind === 'read' || operation.kind === 'whoami';
+  return { ...rest, doneMs: rest.sentMs + 2, outcome: isLook ? 'fail' : 'unknown', status: 502, error: 'status 502' };
+}
+
+function withDropped(lab: LabRecord, dropped: readonly Operation[], waitMs: number): LabRecord {
+  return {
+    ...lab,
+    dropped: lab.dropped + dropped.length,
+    droppedMs: [...(lab.droppedMs ?? []), ...dropped.map(({ plannedMs }) => plannedMs)],
+    droppedWaitMs: [...(lab.droppedWaitMs ?? []), ...dropped.map(() => waitMs)],
+  };
+}
+
+function withoutWrites(run: ListedRun): ListedRun {
+  const operations = run.operations
+    .filter(({ kind }) => kind !== 'add' && kind !== 'remove')
+    .map(withItems(() => false));
+  const planned = operations.filter(({ kind, final, extra }) => kind !== 'replay' && !final && !extra).length;
+  return { ...run, operations, header: { ...run.header, planned } };
+}
+
+/** Every second step but the logins and logouts, and more of them until half of the plan is gone. */
+function withHalf(run: ListedRun, timeoutMs: number): ListedRun {
+  const isFree = ({ kind, final, extra }: Operation) =>
+    !final && !extra && ['add', 'read', 'whoami', 'remove'].includes(kind);
+  const free = run.operations.filter(isFree);
+  const half = Math.ceil(run.header.planned / 2) - run.lab.dropped;
+  const dropped = [...free.filter((_, i) => i % 2 === 0), ...free.filter((_, i) => i % 2 === 1)].slice(
+    0,
+    Math.max(0, half),
+  );
+  const gone = new Set(dropped);
+  const tokens = new Set(dropped.filter(({ kind }) => kind === 'add').map(({ token }) => token));
+  const operations = run.operations
+    .filter(operation => !gone.has(operation) && !(operation.kind === 'remove' && tokens.has(operation.token)))
+    .map(withItems(token => !tokens.has(token)));
+  return { ...run, operations, lab: withDropped(run.lab, dropped, timeoutMs) };
+}
+
+/** The answer names another user; a read shows the cart of that user, too. */
+function withStrangers(run: ListedRun): ListedRun {
+  const random = randomStream(run.header.seed, 'strangers');
+  const carts = new Map<string, readonly string[]>();
+  for (const { user, items } of run.operations) if (items !== undefined) carts.set(user, items);
+  const named = run.operations.flatMap(({ user, identity }, i) => (identity === user ? [i] : []));
+  const count = Math.max(1, Math.floor(run.operations.length / 1_000));
+  const chosen = new Set(Array.from({ length: count }, () => named[Math.floor(random() * named.length)]));
+  const operations = run.operations.map((operation, i) => {
+    if (!chosen.has(i)) return operation;
+    const others = [...carts].filter(([name]) => name !== operation.user);
+    const [name, items] = others[Math.floor(random() * others.length)] ?? ['mallory', []];
+    return { ...operation, identity: name, ...(operation.items !== undefined && { items }) };
+  });
+  return { ...run, operations };
+}
+
+/** Without faults the baseline stands for their phase. */
+function withoutPhase(run: ListedRun): ListedRun {
+  const phase = run.phases.find(one => one.phase === (run.faults.length === 0 ? 'baseline' : 'faults'));
+  const [startMs, endMs] = [phase?.startMs ?? 0, phase?.endMs ?? 0];
+  const isOfPhase = ({ kind, outcome, doneMs }: Operation) =>
+    kind === 'add' && outcome === 'ok' && doneMs >= startMs && doneMs < endMs;
+  const tokens = new Set(run.operations.filter(isOfPhase).map(({ token }) => token));
+  const hide = withItems(token => !tokens.has(token));
+  const operations = run.operations.map(operation => (operation.sentMs < endMs ? operation : hide(operation)));
+  return { ...run, operations };
+}
+
+function withItems(isKept: (token: string) => boolean): (operation: Operation) => Operation {
+  return operation =>
+    operation.items === undefined ? operation : { ...operation, items: operation.items.filter(isKept) };
+}
