@@ -6,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { checkInThreads } from '#src/simulator/check-in-threads.js';
 import { check } from '#src/simulator/checker/check.js';
 import { judge } from '#src/simulator/checker/verdict.js';
 import { writeHistory } from '#src/simulator/history/file.js';
@@ -101,7 +102,7 @@ async function readAndCheck(file: string): Promise<void> {
   const [run] = await openHistory(file);
   if (run === undefined) throw new Error('the file holds no run');
   const [readMs, readCpu, readBytes] = [performance.now() - beforeMs, cpuSeconds(), peakBytes()];
-  const findings = check(run);
+  const findings = await checkInThreads(run);
   judge(run, findings);
   const seconds = (performance.now() - beforeMs) / 1000;
   const [cpu, readSeconds] = [cpuSeconds(), readMs / 1000];

@@ -15,6 +15,7 @@ const programs = {
   'backends/shop': 'backends/shop.ts',
   'simulator/cluster/janitor-process': 'src/simulator/cluster/janitor-process.ts',
   'simulator/history/part-worker': 'src/simulator/history/part-worker.ts',
+  'simulator/check-worker': 'src/simulator/check-worker.ts',
   'proxy/workers/worker': 'src/proxy/workers/worker.ts',
   'attacks/weak/unsigned-affinity': 'src/attacks/weak/unsigned-affinity.ts',
 };

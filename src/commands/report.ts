@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
+import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { openHistory } from '../simulator/history/open-history.js';
 import { exitCodeOf, exiting, UsageError } from './exit.js';
 import { tellGitHub } from './github.js';
-import { judgeRun } from './judge-run.js';
+import { judgeLongRun } from './judge-run.js';
 import { checkOutputs, printRuns, writeOutputs } from './output.js';
 import { historyName } from './run-folder.js';
 import { notesOf } from './run-into-folder.js';
@@ -38,7 +39,9 @@ async function again({ history, json, html, junit }: ReportArgs): Promise<number
   const records = await openHistory(await historyIn(history));
   const scenario = records[0]?.header.scenario ?? '';
   await checkOutputs({ json, html, junit }, undefined, [scenario]);
-  const runs = records.map(judgeRun);
+  const runs: JudgedRun[] = [];
+  // One after the other: each takes all processors, and much memory.
+  for (const record of records) runs.push(await judgeLongRun(record));
   const notes = notesOf(runs);
   printRuns(runs, notes);
   await tellGitHub(runs);

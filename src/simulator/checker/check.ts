@@ -1,20 +1,14 @@
-import type { Operation, RunRecord } from '../history/records.js';
-import { bandOf } from './band.js';
+import type { RunRecord } from '../history/records.js';
+import { type Band, bandOf } from './band.js';
 import { withCandidates } from './blame.js';
 import { byUser } from './by-user.js';
 import { countsOf } from './counts.js';
-import { FaultWatch } from './fault-findings.js';
 import type { Findings, Incident } from './findings.js';
-import { dropsOf, isOfPlan, loadOf, timedValues } from './load.js';
-import { judgeLogins } from './logins.js';
-import { judgeLosses } from './losses.js';
-import { MemberWatch } from './member-findings.js';
+import { dropsOf, type Load, loadOf, timedValues } from './load.js';
 import { percentilesOf } from './percentiles.js';
-import { judgeReads } from './reads.js';
 import { groupsOf, recoveriesOf, recoveryOfRun } from './recovery.js';
-import { storyOf } from './story.js';
-import { newTally, type Tally } from './tally.js';
-import { type Verification, verificationOf } from './verification.js';
+import type { Tally } from './tally.js';
+import { UserPass } from './user-pass.js';
 
 /**
  * Finds what a run did to its users. Pure, and from the history alone:
@@ -50,18 +44,26 @@ import { type Verification, verificationOf } from './verification.js';
  * Two times that are equal count as one after the other: one clock stamps them all.
  */
 export function check(run: RunRecord): Findings {
+  const preparation = prepareCheck(run);
+  const pass = new UserPass(run, preparation.band);
+  for (const operations of byUser(run.operations)) pass.see(operations);
+  return findingsOf(run, preparation, pass);
+}
+
+/** What has to be known before the first user is judged. */
+export interface Preparation {
+  readonly load: Load;
+  readonly band: Band;
+}
+
+export function prepareCheck(run: RunRecord): Preparation {
   const load = loadOf(run.operations, dropsOf(run.lab));
-  const band = bandOf(run, load);
-  const faults = new FaultWatch(run, band);
-  const members = new MemberWatch(run);
-  const verification = verificationOf(run.faults);
-  const tally = newTally();
-  for (const operations of byUser(run.operations)) {
-    const before = tally.users.loggedOut;
-    judgeUser(operations, run, verification, tally);
-    members.see(operations);
-    noteExposure(faults.see(operations), tally.users.loggedOut > before, tally);
-  }
+  return { load, band: bandOf(run, load) };
+}
+
+/** Returns the findings once all users have been judged. */
+export function findingsOf(run: RunRecord, { load, band }: Preparation, pass: UserPass): Findings {
+  const { tally, faults, members } = pass;
   const incidents = tally.incidents.map(incident => withCandidates(incident, run)).sort(bySeen);
   const loggedOutMs = timesLoggedOut(incidents);
   const groups = groupsOf(run);
@@ -95,34 +97,8 @@ function countsFrom(
   };
 }
 
-function noteExposure(isExposed: boolean, isLoggedOut: boolean, { exposure }: Tally): void {
-  if (isExposed) exposure.exposed += 1;
-  else if (isLoggedOut) exposure.loggedOutUnexposed += 1;
-}
-
 function requestsOf({ header, lab }: RunRecord, { bad, ...sent }: Tally['requests']): Findings['requests'] {
   return { planned: header.planned, ...sent, dropped: lab.dropped, bad: bad + lab.dropped };
-}
-
-function judgeUser(operations: readonly Operation[], run: RunRecord, verification: Verification, tally: Tally): void {
-  const story = storyOf(operations, verification);
-  countOperations(operations, tally);
-  judgeReads(story, verification, run.header.nonce, tally);
-  const resets = judgeLosses(story, run.faults, tally);
-  judgeLogins(story, resets, run.header.revocationLagMs ?? 0, tally);
-}
-
-/** Every operation that was sent counts, those that the plan does not hold too: replays and the read-back. */
-function countOperations(operations: readonly Operation[], { users, writes, requests }: Tally): void {
-  users.total += 1;
-  for (const operation of operations) {
-    const { kind, outcome } = operation;
-    requests[outcome === 'fail' ? 'failed' : outcome] += 1;
-    if (outcome !== 'ok' && isOfPlan(operation)) requests.bad += 1;
-    if (kind !== 'add') continue;
-    if (outcome === 'ok') writes.acknowledged += 1;
-    else if (outcome === 'unknown') writes.unknown += 1;
-  }
 }
 
 function timesLoggedOut(incidents: readonly Incident[]): number[] {

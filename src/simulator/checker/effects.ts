@@ -1,4 +1,5 @@
 import type { ExpectedEffect, FaultRecord, Operation, RunRecord } from '../history/records.js';
+import type { Counts } from './add-counts.js';
 import type { Band } from './band.js';
 import type { EffectSeen } from './findings.js';
 import { type Between, betweenOf, namesOf, wasAnswered } from './struck.js';
@@ -8,6 +9,8 @@ import { type Between, betweenOf, namesOf, wasAnswered } from './struck.js';
  * Each kind of effect is one small class: it is shown the operations of each user, and then says what it saw.
  */
 export interface EffectWatch {
+  /** What was seen so far. What a watch over other users counted is added to it. */
+  readonly counts: Counts;
   /** The operations of one user, in sending order. */
   see(operations: readonly Operation[]): void;
   result(): EffectSeen;
@@ -59,7 +62,7 @@ interface Stage {
 type Effect<Kind extends ExpectedEffect['kind']> = Extract<ExpectedEffect, { readonly kind: Kind }>;
 
 function constant(seen: number, of: number, text: string): EffectWatch {
-  return { see: () => undefined, result: () => ({ seen, of, text }) };
+  return { counts: {}, see: () => undefined, result: () => ({ seen, of, text }) };
 }
 
 /** Sent and answered within the time in which the fault must show its effect. */
@@ -81,20 +84,21 @@ function isBy(member: string, run: RunRecord): (operation: Operation) => boolean
 /** Counts operations of a kind within the time, and those among them that show the effect. */
 function watchShare(
   { between }: Stage,
-  counts: (operation: Operation) => boolean,
+  isCounted: (operation: Operation) => boolean,
   shows: (operation: Operation) => boolean,
   text: (counted: { readonly seen: number; readonly of: number }) => string,
 ): EffectWatch {
-  let [seen, of] = [0, 0];
+  const counts = { seen: 0, of: 0 };
   return {
+    counts,
     see(operations) {
       for (const operation of operations) {
-        if (!isWithin(operation, between) || !counts(operation)) continue;
-        of += 1;
-        if (shows(operation)) seen += 1;
+        if (!isWithin(operation, between) || !isCounted(operation)) continue;
+        counts.of += 1;
+        if (shows(operation)) counts.seen += 1;
       }
     },
-    result: () => ({ seen, of, text: text({ seen, of }) }),
+    result: () => ({ ...counts, text: text(counts) }),
   };
 }
 
@@ -104,21 +108,21 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
   const isIts = (operation: Operation) => isMember(operation) && (link === undefined || operation.proxy === link);
   const hasPeers = namesOf(run, 'proxy').length > 1 && namesOf(run, 'proxy').includes(member);
   const isBound = run.header.system?.affinity ?? false;
-  let [users, answeredBefore, answeredBetween, moved, cameBack] = [0, 0, 0, 0, 0];
+  const counts = { users: 0, answeredBefore: 0, answeredBetween: 0, moved: 0, cameBack: 0 };
   const see = (operations: readonly Operation[]) => {
     const answered = operations.filter(wasAnswered);
     const before = answered.filter(({ doneMs }) => doneMs <= between.fromMs);
     if (before.length === 0) return;
     const within = answered.filter(operation => isWithin(operation, between));
     const wasIts = before.some(isIts);
-    users += 1;
-    if (wasIts) answeredBefore += 1;
-    answeredBetween += within.filter(isIts).length;
-    if (wasIts && within.some(operation => !isIts(operation))) moved += 1;
-    if (isBound && wasIts && cameBackAfterWriting(answered, isIts, between)) cameBack += 1;
+    counts.users += 1;
+    if (wasIts) counts.answeredBefore += 1;
+    counts.answeredBetween += within.filter(isIts).length;
+    if (wasIts && within.some(operation => !isIts(operation))) counts.moved += 1;
+    if (isBound && wasIts && cameBackAfterWriting(answered, isIts, between)) counts.cameBack += 1;
   };
   const result = () => {
-    const of = users;
+    const { users: of, answeredBefore, answeredBetween, moved, cameBack } = counts;
     if (answeredBetween > 0)
       return { seen: 0, of, text: `${member} answered ${answeredBetween} requests, and was expected to answer none` };
     if (answeredBefore === 0) return { seen: 0, of, text: `${member} had answered no user before it was struck` };
@@ -128,7 +132,7 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
       ? { seen: 0, of, text: `no user of ${member} was answered by another proxy while ${member} was away` }
       : { seen: moved, of: answeredBefore, text: `${had}; another proxy answered ${moved} of them` };
   };
-  return { see, result };
+  return { counts, see, result };
 }
 
 /** With fewer users who come back, a stale copy may well go unseen. */
@@ -154,35 +158,41 @@ function inWords(cameBack: number): string {
 
 function watchSlowness({ member, atLeastMs }: Effect<'slow'>, stage: Stage): EffectWatch {
   const limitMs = atLeastMs ?? stage.band.slowMs;
-  let [seen, of] = [0, 0];
+  const counts = { seen: 0, of: 0 };
   const isIts = isBy(member, stage.run);
   return {
+    counts,
     see(operations) {
       for (const operation of operations) {
         if (!overlaps(operation, stage.between) || !wasAnswered(operation) || !isIts(operation)) continue;
-        of += 1;
-        if (operation.doneMs - operation.sentMs >= limitMs) seen += 1;
+        counts.of += 1;
+        if (operation.doneMs - operation.sentMs >= limitMs) counts.seen += 1;
       }
     },
-    result: () => ({ seen, of, text: `${seen} of ${of} answers of ${member} took at least ${Math.round(limitMs)} ms` }),
+    result: () => ({
+      ...counts,
+      text: `${counts.seen} of ${counts.of} answers of ${member} took at least ${Math.round(limitMs)} ms`,
+    }),
   };
 }
 
 /** An error, or an answer that was broken off, reached a user; or a retry repaired what the link had broken off. */
 function watchBroken({ member }: Effect<'broken'>, { run, between, fault }: Stage): EffectWatch {
   const isIts = isBy(member, run);
-  let [seen, of] = [0, 0];
+  const counts = { seen: 0, of: 0 };
   return {
+    counts,
     see(operations) {
       for (const operation of operations) {
         if (!overlaps(operation, between)) continue;
         const isUnnamed = operation.backend === undefined && operation.outcome !== 'ok';
         if (!isIts(operation) && !isUnnamed) continue;
-        of += 1;
-        if (operation.outcome !== 'ok' && operation.identity !== null) seen += 1;
+        counts.of += 1;
+        if (operation.outcome !== 'ok' && operation.identity !== null) counts.seen += 1;
       }
     },
     result() {
+      const { seen, of } = counts;
       const repaired = fault.measured ?? 0;
       if (seen > 0 || repaired === 0)
         return { seen, of, text: `${seen} of ${of} answers of ${member} were no good ones` };
@@ -199,7 +209,7 @@ function watchBroken({ member }: Effect<'broken'>, { run, between, fault }: Stag
 function watchKeys({ between }: Stage): EffectWatch {
   const oldKeys = new Set<string>();
   const newKeys: (string | undefined)[] = [];
-  let [sessions, usedAfter] = [0, 0];
+  const counts = { oldKeys, newKeys, sessions: 0, usedAfter: 0 };
   const see = (operations: readonly Operation[]) => {
     const logins = operations.filter(({ kind, outcome }) => kind === 'login' && outcome === 'ok');
     for (const login of logins) {
@@ -207,34 +217,37 @@ function watchKeys({ between }: Stage): EffectWatch {
       else if (login.key !== undefined) oldKeys.add(login.key);
     }
     for (const { session } of logins.filter(({ doneMs }) => doneMs < between.fromMs)) {
-      sessions += 1;
+      counts.sessions += 1;
       const isUsed = (other: Operation) => other.session === session && other.sentMs >= between.fromMs;
-      if (operations.some(other => isUsed(other) && wasAnswered(other))) usedAfter += 1;
+      if (operations.some(other => isUsed(other) && wasAnswered(other))) counts.usedAfter += 1;
     }
   };
   const result = () => {
+    const { sessions, usedAfter } = counts;
     const underNew = newKeys.filter(key => key === undefined || !oldKeys.has(key)).length;
     const text = `${usedAfter} of ${sessions} sessions of the old key were used after the change, ${underNew} were made under the new key`;
     return { seen: underNew === 0 ? 0 : usedAfter, of: sessions, text };
   };
-  return { see, result };
+  return { counts, see, result };
 }
 
 /** The store was asked: its own counter grew, or an operation failed or was slow while it was struck. */
 function watchStore({ store, from }: Effect<'asked'>, { between, band, fault, run }: Stage): EffectWatch {
   const isIts = from === undefined ? () => true : isBy(from, run);
-  let [seen, of] = [0, 0];
+  const counts = { seen: 0, of: 0 };
   const shows = ({ outcome, identity, sentMs, doneMs }: Operation) =>
     (outcome !== 'ok' && identity !== null) || doneMs - sentMs > band.slowMs;
   return {
+    counts,
     see(operations) {
       for (const operation of operations) {
         if (!overlaps(operation, between) || !isIts(operation)) continue;
-        of += 1;
-        if (shows(operation)) seen += 1;
+        counts.of += 1;
+        if (shows(operation)) counts.seen += 1;
       }
     },
     result() {
+      const { seen, of } = counts;
       const { measured } = fault;
       if (measured !== undefined && measured > 0)
         return { seen: measured, of: measured, text: `${store} was asked ${measured} times while the fault lasted` };

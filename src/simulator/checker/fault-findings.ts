@@ -1,4 +1,5 @@
 import type { FaultRecord, Operation, RunRecord } from '../history/records.js';
+import type { Counts } from './add-counts.js';
 import type { Band } from './band.js';
 import { type EffectWatch, watchEffect } from './effects.js';
 import { exposureBy } from './exposure.js';
@@ -9,20 +10,21 @@ interface WatchedFault {
   readonly fault: FaultRecord;
   readonly effect: EffectWatch | undefined;
   exposes(operations: readonly Operation[]): boolean;
-  exposed: number;
+  readonly counts: { exposed: number; readonly effect: Counts };
 }
 
 /** Looks, user by user, which faults exposed a user and what showed their effect. */
 export class FaultWatch {
+  /** By the place of the fault in the run. */
+  readonly counts: Counts;
   readonly #watched: readonly WatchedFault[];
 
   constructor(run: RunRecord, band: Band) {
-    this.#watched = run.faults.map(fault => ({
-      fault,
-      effect: watchEffect(fault, run, band),
-      exposes: exposureBy(fault, run),
-      exposed: 0,
-    }));
+    this.#watched = run.faults.map(fault => {
+      const effect = watchEffect(fault, run, band);
+      return { fault, effect, exposes: exposureBy(fault, run), counts: { exposed: 0, effect: effect?.counts ?? {} } };
+    });
+    this.counts = Object.fromEntries(this.#watched.map(({ counts }, i) => [i, counts]));
   }
 
   /** Takes the operations of one user, in sending order. Returns whether any fault exposed the user. */
@@ -31,7 +33,7 @@ export class FaultWatch {
     for (const watched of this.#watched) {
       watched.effect?.see(operations);
       if (!watched.exposes(operations)) continue;
-      watched.exposed += 1;
+      watched.counts.exposed += 1;
       isExposed = true;
     }
     return isExposed;
@@ -39,7 +41,7 @@ export class FaultWatch {
 
   /** `recoveries` belong to the groups, one by one. */
   findings(groups: readonly FaultGroup[], recoveries: readonly Recovery[]): FaultFinding[] {
-    return this.#watched.map(({ fault, effect, exposed }) => {
+    return this.#watched.map(({ fault, effect, counts: { exposed } }) => {
       const own = recoveries[groups.findIndex(({ faults }) => faults.includes(fault))];
       const { recoveryMs, recovery } = own ?? { recoveryMs: null, recovery: 'none' as const };
       return { id: fault.id, effect: effect?.result() ?? null, exposed, recoveryMs, recovery };

@@ -5,11 +5,9 @@ import { namesOf } from './struck.js';
 
 /** Counts good answers by member, and looks which members are away or idle at the end. */
 export class MemberWatch {
+  readonly counts = { answered: new Map<string, number>(), answeredAfter: new Set<string>(), freeArrivals: 0 };
   readonly #run: RunRecord;
-  readonly #answered = new Map<string, number>();
-  readonly #answeredAfter = new Set<string>();
   readonly #lastHealedMs: number;
-  #freeArrivals = 0;
 
   constructor(run: RunRecord) {
     this.#run = run;
@@ -17,7 +15,7 @@ export class MemberWatch {
     const proxies = namesOf(run, 'proxy');
     // The only proxy answers everything: operations name one only where there are several.
     for (const name of [...namesOf(run, 'backend'), ...(proxies.length > 1 ? proxies : [])])
-      this.#answered.set(name, 0);
+      this.counts.answered.set(name, 0);
   }
 
   /** The operations of one user, in sending order. */
@@ -28,10 +26,10 @@ export class MemberWatch {
       const isAfter = operation.sentMs >= this.#lastHealedMs;
       for (const member of [operation.backend, operation.proxy]) {
         if (member === undefined) continue;
-        this.#answered.set(member, (this.#answered.get(member) ?? 0) + 1);
-        if (isAfter) this.#answeredAfter.add(member);
+        this.counts.answered.set(member, (this.counts.answered.get(member) ?? 0) + 1);
+        if (isAfter) this.counts.answeredAfter.add(member);
       }
-      if (isAfter && !isBound && !operation.final) this.#freeArrivals += 1;
+      if (isAfter && !isBound && !operation.final) this.counts.freeArrivals += 1;
       isBound = this.#run.header.system?.affinity ?? true;
     }
   }
@@ -41,7 +39,7 @@ export class MemberWatch {
     const last = new Map(members.map(({ member, state }) => [member, state]));
     const backends = namesOf(this.#run, 'backend');
     return {
-      answered: Object.fromEntries(this.#answered),
+      answered: Object.fromEntries(this.counts.answered),
       ejectedAtEnd: backends.filter(name => last.get(name) === 'ejected'),
       idleAfterHealing: backends.filter(name => this.#isIdle(name, last.get(name))),
       notBack: [...new Set(faults.flatMap(({ notBack = [] }) => notBack.map(({ member }) => member)))],
@@ -52,7 +50,7 @@ export class MemberWatch {
   #isIdle(name: string, state: string | undefined): boolean {
     const wasHealed = ({ target, healedMs }: FaultRecord) =>
       healedMs !== null && (endsOf(target) ?? [target]).includes(name);
-    const couldServe = this.#freeArrivals >= 2 * namesOf(this.#run, 'backend').length;
-    return state === 'up' && couldServe && !this.#answeredAfter.has(name) && this.#run.faults.some(wasHealed);
+    const couldServe = this.counts.freeArrivals >= 2 * namesOf(this.#run, 'backend').length;
+    return state === 'up' && couldServe && !this.counts.answeredAfter.has(name) && this.#run.faults.some(wasHealed);
   }
 }

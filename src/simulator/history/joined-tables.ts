@@ -1,13 +1,24 @@
 import { OperationTable, type TableParts } from './operation-table.js';
 import type { Operation, OperationOutline, Operations } from './records.js';
 
+/** Every so manieth user. */
+export interface Share {
+  readonly number: number;
+  readonly of: number;
+}
+
 /** The operations of one run, read in parts: one table after the other, each with some operations of any user. */
 export class JoinedTables implements Operations {
   readonly length: number;
+  readonly parts: readonly TableParts[];
   readonly #tables: readonly OperationTable[];
+  readonly #share: Share;
 
-  constructor(parts: readonly TableParts[]) {
+  /** `usersInTurn` yields the users of the share only. */
+  constructor(parts: readonly TableParts[], share: Share = { number: 0, of: 1 }) {
+    this.parts = parts;
     this.#tables = parts.map(each => new OperationTable(each));
+    this.#share = share;
     this.length = parts.reduce((sum, { length }) => sum + length, 0);
   }
 
@@ -26,7 +37,10 @@ export class JoinedTables implements Operations {
   /** Users in the order in which they first appear. */
   *usersInTurn(): Generator<Operation[]> {
     const tables = this.#tables.map(table => ({ table, ...table.rowsByUser() }));
+    let place = -1;
     for (const numbers of this.#usersByTable()) {
+      place += 1;
+      if (place % this.#share.of !== this.#share.number) continue;
       const own = tables.flatMap(({ table, rows, ends }, i) => {
         const user = numbers[i] ?? -1;
         return user < 0 ? [] : table.operationsAt(rows.subarray(ends[user - 1] ?? 0, ends[user]));

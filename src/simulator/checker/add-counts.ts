@@ -1,0 +1,24 @@
+/** What can be added up: numbers, lists, sets, and objects and maps of them. */
+export type Counts = { [name: string]: Countable };
+type Countable = number | unknown[] | Set<unknown> | Map<string, number> | Counts;
+
+/** Adds what another thread counted. Both have the same fields. */
+export function addCounts(into: Counts, from: Counts): void {
+  for (const [name, counted] of Object.entries(from)) {
+    const own = into[name];
+    if (typeof own === 'number' && typeof counted === 'number') into[name] = own + counted;
+    else if (Array.isArray(own) && Array.isArray(counted)) for (const each of counted) own.push(each);
+    else if (own instanceof Set && counted instanceof Set) for (const each of counted) own.add(each);
+    else if (own instanceof Map && counted instanceof Map) addEach(own, counted);
+    else if (isCounts(own) && isCounts(counted)) addCounts(own, counted);
+    else throw new TypeError(`${name} cannot be added up`);
+  }
+}
+
+function addEach(into: Map<string, number>, from: ReadonlyMap<string, number>): void {
+  for (const [name, count] of from) into.set(name, (into.get(name) ?? 0) + count);
+}
+
+function isCounts(counted: Countable | undefined): counted is Counts {
+  return typeof counted === 'object' && !(Array.isArray(counted) || counted instanceof Set || counted instanceof Map);
+}
