@@ -46,8 +46,8 @@ export class StringPool {
   #isAscii: boolean;
   /** No string holds what JSON writes with a backslash: a quote, a backslash or a control character. */
   #isPlain = true;
-  /** Open addressing: an address + 1, or 0, and then the hash, so that only a likely string is looked at. At most half full.
-   * Made when it is first needed. */
+  /** Open addressing: an address + 1, or 0, and then the hash, so that only a likely string is looked at. At most three
+   * quarters full. Made when it is first needed. */
   #slots = new Int32Array(0);
   readonly #slotsMin: number;
 
@@ -55,7 +55,7 @@ export class StringPool {
   constructor(parts?: StringPoolParts, expected = 0) {
     const bytes = Math.min(bytesMax, Math.max(bytesAtFirst, expected * bytesExpected));
     this.#memory = memoryOf(parts?.memory ?? new SharedArrayBuffer(bytes));
-    this.#slotsMin = Math.max(slotsAtFirst, expected * 4);
+    this.#slotsMin = Math.max(slotsAtFirst, expected * 3);
     this.#used = parts?.used ?? 0;
     this.#size = parts?.size ?? 0;
     this.#isAscii = parts?.isAscii ?? true;
@@ -89,7 +89,7 @@ export class StringPool {
 
   /** Returns the address of the string, which is added if it is new. `hash` is `hashOf` the same bytes and scope. */
   intern(source: Source, from: number, to: number, scope: number, hash: number): number {
-    if (this.#size * 4 >= this.#slots.length) this.#fillSlots();
+    if (this.#size * 8 >= this.#slots.length * 3) this.#fillSlots();
     const slots = this.#slots;
     const mask = slots.length - 1;
     for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
@@ -149,7 +149,7 @@ export class StringPool {
 
   #fillSlots(): void {
     let length = slotsAtFirst;
-    while (length < this.#size * 8 || length < this.#slotsMin) length *= 2;
+    while (length < this.#size * 4 || length < this.#slotsMin) length *= 2;
     const slots = new Int32Array(length);
     for (let address = 0; address < this.#used; address = this.#next(address)) {
       const hash = this.#memory.ints[address + head.hash] ?? 0;
