@@ -41,9 +41,10 @@ export function loadOf(operations: Operations, drops: readonly Drop[]): Load {
 export function timedValues(column: Float64Array, { timed }: Load): Float64Array {
   const values = new Float64Array(column.length);
   let count = 0;
-  column.forEach((value, i) => {
+  for (let i = 0; i < column.length; i += 1) {
+    const value = column[i] ?? Number.NaN;
     if (timed[i] === 1 && !Number.isNaN(value)) values[count++] = value;
-  });
+  }
   return values.subarray(0, count);
 }
 

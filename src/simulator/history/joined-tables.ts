@@ -29,9 +29,7 @@ export class JoinedTables implements Operations {
   }
 
   *outlines(): Generator<OperationOutline> {
-    for (const table of this.#tables) {
-      for (let row = 0; row < table.length; row += 1) yield table.outlineAt(row);
-    }
+    for (const table of this.#tables) yield* table.outlines();
   }
 
   /** Users in the order in which they first appear. */

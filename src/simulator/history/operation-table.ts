@@ -1,6 +1,7 @@
 import { Carts } from './carts.js';
 import { kinds, outcomes } from './lines.js';
 import type { Operation, OperationOutline } from './records.js';
+import { RowOutline } from './row-outline.js';
 import {
   blockBits,
   blockMask,
@@ -109,8 +110,12 @@ export class OperationTable {
     return this.#userTexts;
   }
 
-  outlineAt(row: number): OperationOutline {
-    return this.#operationAt(row);
+  *outlines(): Generator<OperationOutline> {
+    const texts = { users: this.userTexts(), labels: this.labels.texts() };
+    for (let row = 0; row < this.#length; row += 1) {
+      const odd = this.odd.size > 0 ? this.odd.get(row) : undefined;
+      yield odd ?? new RowOutline(this.#blockOf(row), row, texts);
+    }
   }
 
   operationAt(row: number): Operation {
@@ -164,8 +169,7 @@ export class OperationTable {
     return block;
   }
 
-  /** Without `texts`, without its token and its cart. */
-  #operationAt(row: number, texts?: UserTexts): Operation {
+  #operationAt(row: number, texts: UserTexts): Operation {
     const { floats, ints, shorts, bytes } = this.#blockOf(row);
     const place = row & blockMask;
     const byte = place * rowBytes;
@@ -186,7 +190,7 @@ export class OperationTable {
       outcome: outcomes[kind >> outcomeShift] ?? 'ok',
     };
     const token = ints[int + intField.token] ?? 0;
-    if (token !== 0 && texts !== undefined) operation.token = texts.token(token - 1);
+    if (token !== 0) operation.token = texts.token(token - 1);
     const status = shorts[short + shortField.status] ?? 0;
     if (status !== 0) operation.status = status - 1;
     const error = shorts[short + shortField.error] ?? 0;
@@ -195,7 +199,7 @@ export class OperationTable {
     if (identity === identities.own) operation.identity = user;
     else if (identity !== identities.absent) operation.identity = this.#identityText(identity);
     const cart = ints[int + intField.cart] ?? 0;
-    if (cart !== 0 && texts !== undefined) operation.items = texts.cart(cart - 1);
+    if (cart !== 0) operation.items = texts.cart(cart - 1);
     const backend = shorts[short + shortField.backend] ?? 0;
     if (backend !== 0) operation.backend = this.#labelText(backend - 1);
     const incarnation = shorts[short + shortField.incarnation] ?? 0;

@@ -64,8 +64,22 @@ export interface Operation {
   readonly extra?: true;
 }
 
-/** An operation without its token and its cart: cheap to read one after the other. */
-export type OperationOutline = Omit<Operation, 'token' | 'items'>;
+type Optional =
+  | 'status'
+  | 'error'
+  | 'identity'
+  | 'backend'
+  | 'incarnation'
+  | 'proxy'
+  | 'key'
+  | 'final'
+  | 'extra'
+  | 'keptId';
+
+/** An operation without its token and its cart: cheap to read one after the other. Not to be copied by spreading. */
+export type OperationOutline = Omit<Operation, 'token' | 'items' | Optional> & {
+  readonly [Field in Optional]?: Operation[Field] | undefined;
+};
 
 /**
  * The operations of a run, in the order in which they ended. A list is the simplest form. A history that is too long for
