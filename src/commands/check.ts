@@ -3,6 +3,7 @@ import { type ModeName, storesOf } from '../modes.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { interruptible as whileNot } from '../simulator/interruptible.js';
 import { tryJourney } from '../simulator/journey-trial.js';
+import { userName } from '../simulator/plan.js';
 import { readPlacedScenario } from '../simulator/scenario/file.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { describeOutput, describeStep } from './check-report.js';
@@ -10,6 +11,7 @@ import { exitCodes, exiting, UsageError } from './exit.js';
 import { interruptible } from './interrupt.js';
 import { parseMode } from './mode-option.js';
 import { wantsColour } from './streams.js';
+import { tunnelWarning } from './tunnel-warning.js';
 
 interface CheckArgs {
   readonly scenario: string;
@@ -35,11 +37,17 @@ async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: 
   const mode = asked === undefined ? scenario.modes[0] : parseMode(asked);
   if (mode === undefined || !scenario.modes.includes(mode))
     throw new UsageError(`"${file}" says nothing of mode "${asked}"; it is written for ${scenario.modes.join(', ')}.`);
+  const { target } = scenario.system;
+  const warning = target === undefined ? undefined : await tunnelWarning(target).catch(() => undefined);
+  if (warning !== undefined) process.stdout.write(`! ${warning}\n`);
   const said: string[] = [];
   const listen = (line: string, member: string) => member.startsWith('backend') && said.push(line.slice(0, 500));
   const cluster = await startCluster(oneBackend(scenario, mode), signal, () => {}, listen);
   try {
-    const steps = await whileNot(tryJourney(cluster.proxyUrl, journey, timeoutMs), signal);
+    const steps = await whileNot(
+      tryJourney(cluster.proxyUrl, journey, { user: userName(scenario.users.names, 1), timeoutMs }),
+      signal,
+    );
     const place = (at: readonly string[]) => placeOf(['users', 'journey', ...at]);
     for (const step of steps)
       process.stdout.write(describeStep(step, { mapping: journey, place, colour: wantsColour(process.stdout) }));

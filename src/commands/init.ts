@@ -4,20 +4,31 @@ import { exitCodes, exiting, UsageError } from './exit.js';
 import { starterScenario } from './starter-scenario.js';
 
 interface InitArgs {
-  readonly file: string;
+  /** Empty where "-" was typed: yargs takes that for an option without a value. */
+  readonly file: string | undefined;
 }
+
+const fileByDefault = 'holdfast.yaml';
 
 export const init: CommandModule<object, InitArgs> = {
   command: 'init [file]',
   describe: 'write a commented scenario for your own app; asks nothing, overwrites nothing',
   builder: yargs =>
     yargs
-      .positional('file', { type: 'string', default: 'holdfast.yaml', describe: 'where it is written' })
+      .positional('file', {
+        type: 'string',
+        defaultDescription: fileByDefault,
+        describe: 'where it is written; "-" prints it',
+      })
       .example('$0 init tests/failover.yaml', 'then fill it in, and: holdfast check tests/failover.yaml'),
   handler: exiting(writeStarter),
 };
 
-async function writeStarter({ file }: InitArgs): Promise<number> {
+async function writeStarter({ file = fileByDefault }: InitArgs): Promise<number> {
+  if (file === '' || file === '-') {
+    process.stdout.write(starterScenario);
+    return exitCodes.ok;
+  }
   try {
     await writeFile(file, starterScenario, { flag: 'wx' });
   } catch (error) {

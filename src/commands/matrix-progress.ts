@@ -1,11 +1,29 @@
 import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { bar, drawLine, isLive } from './live-line.js';
-import type { MatrixProgress } from './run-matrix.js';
+import type { Cell, MatrixProgress } from './run-matrix.js';
+
+export interface MatrixLine {
+  readonly show: (progress: MatrixProgress) => void;
+  /** Names the cells that run once more. */
+  readonly sayAgain: (cells: readonly Cell[]) => void;
+  readonly end: () => void;
+}
 
 /** Shows a matrix while it runs, on stderr: one live line on a terminal, a plain line per cell elsewhere. */
-export function showMatrix(): { readonly show: (progress: MatrixProgress) => void; readonly end: () => void } {
-  if (!isLive()) return { show: plainLine, end: () => {} };
-  return { show: liveLine, end: () => drawLine('') };
+export function showMatrix(): MatrixLine {
+  if (!isLive()) return { show: plainLine, sayAgain, end: () => {} };
+  const sayAgainLive: MatrixLine['sayAgain'] = cells => {
+    drawLine('');
+    sayAgain(cells);
+  };
+  return { show: liveLine, sayAgain: sayAgainLive, end: () => drawLine('') };
+}
+
+function sayAgain(cells: readonly Cell[]): void {
+  const names = cells.map(({ scenario, mode }) => `${scenario.name}/${mode}`);
+  process.stderr.write(
+    `\rinconclusive, or the machine was busy; trying once more, one at a time: ${names.join(', ')}\n`,
+  );
 }
 
 function plainLine({ done, total, leftMs, judged, atOnce }: MatrixProgress): void {

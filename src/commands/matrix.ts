@@ -92,11 +92,13 @@ async function drawMatrix(args: MatrixArgs, signal: AbortSignal): Promise<number
 }
 
 /** Cells that are not applicable cost nothing. */
-function runCells(grid: readonly (Cell | EmptyCell)[], choices: Omit<MatrixChoices, 'onProgress'>) {
+function runCells(grid: readonly (Cell | EmptyCell)[], choices: Pick<MatrixChoices, 'seed' | 'atOnce' | 'signal'>) {
   const cells = grid.filter(cell => 'mode' in cell);
   if (cells.length === 0) return { runs: new Map<Cell, TriedRun>(), failure: undefined };
   const progress = showMatrix();
-  return runMatrix(cells, { ...choices, onProgress: progress.show }).finally(progress.end);
+  return runMatrix(cells, { ...choices, onProgress: progress.show, onSecondTry: progress.sayAgain }).finally(
+    progress.end,
+  );
 }
 
 async function writeMatrix(

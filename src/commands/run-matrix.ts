@@ -26,6 +26,8 @@ export interface MatrixChoices {
   readonly atOnce: number;
   readonly signal: AbortSignal;
   onProgress(progress: MatrixProgress): void;
+  /** Called once, before these cells run once more, one after the other. */
+  onSecondTry(cells: readonly Cell[]): void;
 }
 
 export interface MatrixProgress {
@@ -85,8 +87,9 @@ export async function runMatrix(
     if (judged !== undefined) runs.set(cell, { judged });
   }
   if (first.failure !== undefined) return { runs, failure: first.failure };
-  const doubtful = lanes.none ? [] : cells.filter(cell => isDoubtful(first.judged.get(cell)));
+  const doubtful = cells.filter(cell => needsMore(first.judged.get(cell), lanes.none));
   estimate.expect(doubtful);
+  if (doubtful.length > 0) choices.onSecondTry(doubtful);
   const second = await runSideBySide(doubtful, new Lanes(1), { choices, estimate, runCell });
   for (const [cell, judged] of second.judged) {
     const before = first.judged.get(cell);
@@ -95,8 +98,14 @@ export async function runMatrix(
   return { runs, ...(second.failure !== undefined && { failure: second.failure }) };
 }
 
-function isDoubtful(judged: JudgedRun | undefined): boolean {
-  return judged !== undefined && (judged.verdict.word === 'inconclusive' || needsSecondTry(judged.verdict));
+function isDoubtful({ verdict }: JudgedRun): boolean {
+  return verdict.word === 'inconclusive' || needsSecondTry(verdict);
+}
+
+/** Where even one lab by itself was too much for the machine, a pass that judged a part would not judge more. */
+function needsMore(judged: JudgedRun | undefined, machineIsTooSmall: boolean): boolean {
+  if (judged === undefined) return false;
+  return machineIsTooSmall ? judged.verdict.word === 'inconclusive' : isDoubtful(judged);
 }
 
 interface Work {

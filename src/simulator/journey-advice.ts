@@ -1,11 +1,12 @@
 import { brokenOff } from './broken-off.js';
 import { hiddenFieldIn } from './hidden-field.js';
 import type { OperationKind } from './history/records.js';
+import type { AnswerConditions } from './scenario/answer-conditions.js';
 import { type JourneyMapping, type MappedRequest, stepOf, type TextPlace } from './scenario/journey-mapping.js';
 import { cartTooLarge, noCart } from './users/cart.js';
 import type { Reply } from './users/http-client.js';
 import { missingAt, parseJsonPath } from './users/json-path.js';
-import type { Judgement } from './users/outcome.js';
+import { type Judgement, wrongBody } from './users/outcome.js';
 import { pageCharactersMax } from './users/page-pattern.js';
 import type { JourneyRequest } from './users/shop-requests.js';
 
@@ -51,7 +52,7 @@ export function adviceOn(kind: OperationKind, known: Known): Advice | undefined 
     return { at: [kind, 'who'], ...notFound(stepOf(mapping, kind)?.who, user, known) };
   if (error === cartTooLarge) return { at: ['read', 'items'], problem: error, hint: 'is quantity a number of items?' };
   if (error === noCart) return { at: ['read', 'items'], ...notFound(mapping.read.items, undefined, known) };
-  return wrongHead(kind, known);
+  return wrongAnswer(kind, known);
 }
 
 /** Of somebody who never logged in, and was not answered as such. */
@@ -61,12 +62,38 @@ export function anonymousAdvice(reply: Reply): Advice {
   const problem = `somebody who is not logged in was answered with ${headOf(reply)}, which is not what anonymous says`;
   const place = locationOf(reply);
   if (place !== undefined)
-    return { at, problem, hint: `if that is the login page: anonymous: { or-redirect-to: ${place} }` };
+    return { at, problem, hint: `if that is the login page: anonymous: { redirect-to: ${place} }` };
   if (reply.status === 404 || reply.status === 405)
     return { at: ['read', 'request'], problem, hint: 'is the path of read right?' };
   if ((reply.status ?? 0) >= 500) return { at: ['read', 'request'], problem, hint: appFailed };
   if ((reply.status ?? 0) >= 400) return { at, problem, hint: `anonymous: { status: ${reply.status} }` };
-  return { at, problem, hint: 'read something that only somebody who is logged in can see' };
+  const hint = `this answer cannot be told from an empty cart by its status: name what only it has, such as anonymous: ${onlyThere(reply)}`;
+  return { at, problem, hint };
+}
+
+/** Proposes a condition for `anonymous` from an answer that has a good status: it is to be looked at by the reader. */
+function onlyThere({ body }: Reply): string {
+  const json = jsonIn(body);
+  if (isMap(json)) {
+    const found = Object.entries(json).find(([name, value]) => value === null || /^errors?$/.test(name));
+    const [name = 'user', value = null] = found ?? [];
+    const place = /^[A-Za-z_]\w*$/.test(name) ? `$.${name}` : `'$["${name}"]'`;
+    return value === null ? `{ path: ${place}, absent: true }` : `{ path: ${place} }`;
+  }
+  const words = /(?:please )?(?:log|sign)[ -]?in\b/i.exec(body)?.[0] ?? '<title>Welcome</title>';
+  return `{ body: /${words.replaceAll('/', '\\/')}/ }`;
+}
+
+function jsonIn(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Of a cart that was read: whether it holds the item that was added, or no longer. */
@@ -111,29 +138,51 @@ function nothingToCarry(name: string, { mapping, last }: Known): Advice {
   };
 }
 
-function takenForNobody(kind: OperationKind, { reply, mapping }: Known): Advice {
+function takenForNobody(kind: OperationKind, known: Known): Advice {
+  const { reply } = known;
   const problem = `answered as to somebody who is not logged in: ${headOf(reply)}`;
   if (kind !== 'login') {
     return {
       at: [kind, 'request'],
       problem,
-      hint: 'the login fits, but what it gave was not taken along: a cookie is kept by itself, a token of an answer is named under carry and sent under headers',
+      hint: 'the login fits, but what it gave was not taken along: a cookie is kept by itself, a token of an answer is named under carry and sent under headers. Or the app answers a wrong password like this login: then name under login.ok what only a good one has',
     };
   }
+  return { at: ['login', 'request'], problem, hint: passwordHint(known) };
+}
+
+function passwordHint({ mapping, user }: Known): string {
   const { form, json } = mapping.login.request;
   const sent = form ?? json;
   const fields = typeof sent === 'object' && sent !== null ? Object.keys(sent).join(', ') : 'nothing';
-  return {
-    at: ['login', 'request'],
-    problem,
-    hint: `does the app know the user user-1 with this password? It was sent: ${fields}`,
-  };
+  return `does the app know the user ${user} with this password? It was sent: ${fields}. Other names: users.names`;
 }
 
-function wrongHead(kind: OperationKind, { mapping, reply }: Known): Advice {
+/** Whether the answer to a login looks like one to a wrong password. */
+function refusesPassword({ reply, judged }: Known): boolean {
+  const { status = 0, body } = reply;
+  const place = locationOf(reply);
+  if (place !== undefined) return isLoginPlace(place);
+  if (status === 401 || judged.error?.endsWith(wrongBody)) return true;
+  if (status === 403) return !/csrf|xsrf/i.test(body);
+  if (status < 400) return /type=["']?password/i.test(body);
+  return status < 500 && /password|credential|unknown user|user not found|invalid (?:login|user)/i.test(body);
+}
+
+function isLoginPlace(place: string): boolean {
+  return /log-?in|sign-?in|auth|session/i.test(place);
+}
+
+function wrongAnswer(kind: OperationKind, known: Known): Advice {
+  const { mapping, reply, judged } = known;
   const step = kind === 'replay' ? 'read' : kind;
   const { status = 0, body } = reply;
-  const problem = `${headOf(reply)}, expected ${okInWords(stepOf(mapping, kind)?.ok)}`;
+  const { ok } = stepOf(mapping, kind) ?? {};
+  const problem = `${headOf(reply)}, expected ${okInWords(ok)}`;
+  if (kind === 'login' && refusesPassword(known))
+    return { at: ['login', 'request'], problem, hint: passwordHint(known) };
+  if (judged.error?.endsWith(wrongBody))
+    return { at: [step, 'ok'], problem, hint: 'the status fits and the body does not: what came back says why' };
   const place = locationOf(reply);
   if (place !== undefined) return redirected(step, problem, status, place);
   const request = stepOf(mapping, kind)?.request;
@@ -161,11 +210,11 @@ function wrongHead(kind: OperationKind, { mapping, reply }: Known): Advice {
 }
 
 function redirected(step: string, problem: string, status: number, place: string): Advice {
-  if (/log-?in|sign-?in|auth|session/i.test(place))
+  if (isLoginPlace(place))
     return {
       at: ['anonymous'],
       problem,
-      hint: `the answer is a redirect to ${place}: is it "anonymous"? Then: anonymous: { or-redirect-to: ${place} }`,
+      hint: `the answer is a redirect to ${place}: is it "anonymous"? Then: anonymous: { redirect-to: ${place} }`,
     };
   return {
     at: [step, 'ok'],
@@ -219,11 +268,14 @@ function placeOf({ path, regexp }: TextPlace): string {
   return path ?? (regexp === undefined ? 'nothing' : `the pattern ${regexp}`);
 }
 
-function okInWords(
-  ok: { readonly status?: readonly number[] | undefined; readonly 'redirect-to'?: string | undefined } = {},
-): string {
-  const status = ok.status === undefined ? 'a status from 200 to 399' : `status ${ok.status.join(' or ')}`;
-  return ok['redirect-to'] === undefined ? status : `${status} to ${ok['redirect-to']}`;
+function okInWords({ status, 'redirect-to': target, body, path, absent, equals }: AnswerConditions = {}): string {
+  const head = status === undefined ? 'a status from 200 to 399' : `status ${status.join(' or ')}`;
+  const value = equals === undefined ? 'a value' : JSON.stringify(equals);
+  return [
+    target === undefined ? head : `${head} to ${target}`,
+    ...(body === undefined ? [] : [`a body that matches ${body}`]),
+    ...(path === undefined ? [] : [`${absent ? 'nothing' : value} at ${path}`]),
+  ].join(' and ');
 }
 
 /** `status 302 to /login`, `status 200 (text/html)`. */

@@ -18,6 +18,7 @@ export interface Plan {
 }
 
 export interface PlannedUser {
+  /** The name that it logs in with. */
   readonly name: string;
   /** In the order of `atMs`; the first is a login. Only steps in several tabs share an instant. Milliseconds since the start of the run. */
   readonly steps: readonly PlannedStep[];
@@ -29,7 +30,7 @@ export interface PlannedStep {
   readonly token?: string;
   /** The next step does not wait for its answer: it is taken in another tab of the same browser. */
   readonly beside?: true;
-  /** The app is asked to take so long over it, between opening the session and changing it. */
+  /** An app that can is asked to take so long over it, between opening the session and changing it. */
   readonly slowMs?: number;
 }
 
@@ -40,10 +41,17 @@ export const stepsMax = 2_000_000;
 export function makePlan(scenario: Scenario, seed: number): Plan {
   const users: PlannedUser[] = [];
   let steps = 0;
-  const { journey } = scenario.users;
+  const { journey, names, arrivals } = scenario.users;
   const can = (kind: OperationKind) => journey === 'shop' || stepOf(journey, kind) !== undefined;
-  for (const [index, atMs] of arrivalTimes(scenario, seed).entries()) {
-    const user = planShopper(`user-${index + 1}`, atMs, planDurationMs(scenario), { ...scenario.users, can }, seed);
+  const habits = { ...scenario.users, can, canBeSlow: journey === 'shop' };
+  const endMs = planDurationMs(scenario);
+  const times = arrivalTimes(arrivals, endMs, seed);
+  refuseAbove(times.length, usersMax, 'users', 'users.arrivals.rate, users.arrivals.for or users.arrivals.max-active');
+  if (Array.isArray(names) && times.length > names.length)
+    throw new ScenarioError(`users.names: ${tooFewNames(names.length, times.length)}.`);
+  for (const [index, atMs] of times.entries()) {
+    const id = `user-${index + 1}`;
+    const user = planShopper({ id, name: userName(names, index + 1) }, { fromMs: atMs, endMs }, habits, seed);
     steps += user.steps.length;
     refuseAbove(steps, stepsMax, 'steps', 'users.arrivals.rate or users.arrivals.for, or raise users.think.median');
     users.push(user);
@@ -56,22 +64,34 @@ export function planDurationMs({ phases }: Scenario): number {
   return phases.warmupMs + phases.baselineMs + phases.faultsMs + phases.recoveryMs;
 }
 
-/** Users stay until the end of the recovery, so at most `maxActive` ever come. */
-function arrivalTimes(scenario: Scenario, seed: number): number[] {
-  const { ratePerSecond, forMs, process, maxActive } = scenario.users.arrivals;
+/** A name of a simulated user, as scenario files and plans may write it. */
+export const userNamePattern = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
+
+/** Returns what the user of this number, from 1, is called. */
+export function userName(names: Scenario['users']['names'], number: number): string {
+  if (names === undefined) return `user-${number}`;
+  return typeof names === 'string' ? names.replace('{n}', String(number)) : (names[number - 1] ?? '');
+}
+
+/** Says that more users come than there are names for. */
+export function tooFewNames(names: number, users: number): string {
+  return `found ${names} names for ${users} users that come, expected one for each: add names, or write max-active: ${names} under users.arrivals`;
+}
+
+/**
+ * Returns when users come, before `endMs`. They stay until then, so at most `maxActive` ever come; one more than
+ * `usersMax` is where it stops counting.
+ */
+export function arrivalTimes(arrivals: Scenario['users']['arrivals'], endMs: number, seed: number): number[] {
+  const { ratePerSecond, forMs, process, maxActive } = arrivals;
   const random = randomStream(seed, 'arrivals');
   const meanGapMs = 1000 / ratePerSecond;
   const nextGapMs = process === 'poisson' ? () => exponential(random, meanGapMs) : () => meanGapMs;
-  const endMs = Math.min(forMs, planDurationMs(scenario));
+  const untilMs = Math.min(forMs, endMs);
+  const most = Math.min(maxActive, usersMax + 1);
   const times: number[] = [];
-  for (let atMs = process === 'poisson' ? nextGapMs() : 0; atMs < endMs && times.length < maxActive; ) {
+  for (let atMs = process === 'poisson' ? nextGapMs() : 0; atMs < untilMs && times.length < most; ) {
     times.push(Math.floor(atMs));
-    refuseAbove(
-      times.length,
-      usersMax,
-      'users',
-      'users.arrivals.rate, users.arrivals.for or users.arrivals.max-active',
-    );
     atMs += nextGapMs();
   }
   return times;

@@ -1,54 +1,67 @@
 import type { PlannedStep, PlannedUser } from './plan.js';
 import { logNormal, pick, pickWeighted, type Random, randomStream } from './random.js';
-import type { Scenario } from './scenario/scenario.js';
+import type { ActivityMix, Scenario } from './scenario/scenario.js';
 
-type Choice = 'add' | 'read' | 'whoami' | 'remove' | 'logout';
+type Choice = keyof ActivityMix;
 
-/** How often a shopper does what, once logged in. */
-const weights: readonly (readonly [Choice, number])[] = [
-  ['add', 50],
-  ['read', 25],
-  ['whoami', 10],
-  ['remove', 8],
-  ['logout', 4],
-];
+const choices: readonly Choice[] = ['add', 'read', 'whoami', 'remove', 'logout'];
+
+/** How often a shopper does what, once logged in, where the scenario has no mix of its own. */
+const shopperMix: ActivityMix = { add: 50, read: 25, whoami: 10, remove: 8, logout: 4 };
 
 /** Of a browser with several tabs: how often an add is one in each of them. */
 const allTabsShare = 0.3;
 
-export interface Habits extends Pick<Scenario['users'], 'think' | 'tabs' | 'slowAtLogoutMs'> {
+export interface Habits extends Pick<Scenario['users'], 'think' | 'mix' | 'tabs' | 'slowAtLogoutMs'> {
   /** Whether the app has a request for such a step. */
   can(kind: Choice): boolean;
+  /** Whether the app can be asked to take its time over an add. */
+  readonly canBeSlow: boolean;
+}
+
+/** One user of the plan. Chance and tokens go by its id, so that they do not depend on how the user is called. */
+export interface Shopper {
+  readonly id: string;
+  readonly name: string;
 }
 
 /**
- * What one shopper does from `arriveMs` until `endMs`: logs in, adds something, then whatever comes to mind. A logout
+ * Plans what one shopper does within a time: logs in, adds something, then whatever comes to mind. A logout
  * has a read before it, so that everything written is seen once more, and a login right after it. Only what was
  * added since the latest login is removed: a new session begins with an empty cart. Pure; each purpose draws from a
  * stream of its own.
  */
-export function planShopper(name: string, arriveMs: number, endMs: number, habits: Habits, seed: number): PlannedUser {
-  const { think } = habits;
-  const thinking = randomStream(seed, `${name}/think`);
-  const wishes = shopper(name, habits, {
-    choice: randomStream(seed, `${name}/choice`),
-    remove: randomStream(seed, `${name}/remove`),
-    tabs: randomStream(seed, `${name}/tabs`),
+export function planShopper(
+  { id, name }: Shopper,
+  { fromMs, endMs }: { readonly fromMs: number; readonly endMs: number },
+  habits: Habits,
+  seed: number,
+): PlannedUser {
+  const { think, canBeSlow } = habits;
+  const thinking = randomStream(seed, `${id}/think`);
+  const wishes = shopper(id, habits, {
+    choice: randomStream(seed, `${id}/choice`),
+    remove: randomStream(seed, `${id}/remove`),
+    tabs: randomStream(seed, `${id}/tabs`),
   });
   const steps: PlannedStep[] = [];
-  for (let atMs = arriveMs; atMs < endMs; ) {
+  for (let atMs = fromMs; atMs < endMs; ) {
     const step = { atMs, ...wishes.next().value };
     steps.push(step);
     // At least a millisecond: what one user does in one tab never shares an instant.
-    if (step.beside) atMs += besideMs(step);
+    if (step.beside) atMs += besideMs(step, canBeSlow);
     else atMs += Math.max(1, Math.round(logNormal(thinking, think.medianMs, think.p95Ms)));
   }
   return { name, steps };
 }
 
-/** Nobody thinks between two tabs. A slow request is met in the middle. */
-function besideMs({ slowMs = 0 }: PlannedStep): number {
-  return Math.floor(slowMs / 2);
+/**
+ * Returns how long after a step in another tab the next one follows. A slow request is met in the middle; where the app
+ * cannot be slow, the next request follows within a millisecond, and the two overlap as far as the app lets them.
+ */
+function besideMs({ slowMs }: PlannedStep, canBeSlow: boolean): number {
+  if (slowMs === undefined) return 0;
+  return canBeSlow ? Math.floor(slowMs / 2) : 1;
 }
 
 type Wish = Omit<PlannedStep, 'atMs'>;
@@ -59,12 +72,12 @@ interface Chance {
   readonly tabs: Random;
 }
 
-/** An endless sequence; time is somebody else's business. */
-function* shopper(name: string, habits: Habits, chance: Chance): Generator<Wish, never> {
+/** Yields without end what one shopper does; the caller decides when. */
+function* shopper(id: string, habits: Habits, chance: Chance): Generator<Wish, never> {
   let adds = 0;
   const add = (cart: string[]): Wish => {
     adds += 1;
-    const token = `${name}.${adds}`;
+    const token = `${id}.${adds}`;
     cart.push(token);
     return { kind: 'add', token };
   };
@@ -79,10 +92,10 @@ function* shopper(name: string, habits: Habits, chance: Chance): Generator<Wish,
 function* whileLoggedIn(
   cart: string[],
   add: (cart: string[]) => Wish,
-  { can, tabs, slowAtLogoutMs: slowMs }: Habits,
+  { can, mix = shopperMix, tabs, slowAtLogoutMs: slowMs }: Habits,
   chance: Chance,
 ): Generator<Wish, void> {
-  const wanted = weights.filter(([choice]) => can(choice));
+  const wanted = choices.filter(can).map(choice => [choice, mix[choice] ?? 0] as const);
   for (;;) {
     const choice = pickWeighted(chance.choice, wanted) ?? 'read';
     if (choice === 'logout') {
@@ -97,10 +110,16 @@ function* whileLoggedIn(
   }
 }
 
-/** In one, or in all at once: then only the last is waited for. */
+/**
+ * Adds in one tab, or in all at once: then only the last is waited for. Among those at once one tab also reads: an app
+ * that writes its whole session back after a read loses what was added meanwhile.
+ */
 function* addInTabs(tabs: number, add: () => Wish, chance: Random): Generator<Wish, void> {
   const others = tabs > 1 && chance() < allTabsShare ? tabs - 1 : 0;
-  for (let tab = 0; tab < others; tab += 1) yield { ...add(), beside: true };
+  for (let tab = 0; tab < others; tab += 1) {
+    yield { ...add(), beside: true };
+    if (tab === 0) yield { kind: 'read', beside: true };
+  }
   yield add();
 }
 

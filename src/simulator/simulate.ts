@@ -125,8 +125,8 @@ function namesOf(role: Member['role'], { members }: Cluster): string[] {
   return members.filter(member => member.role === role).map(({ name }) => name);
 }
 
-function journeyOf({ users: { journey } }: Scenario): Journey {
-  return journey === 'shop' ? shopJourney : mappedJourney(journey);
+function journeyOf({ users: { journey, cookie } }: Scenario): Journey {
+  return journey === 'shop' ? shopJourney : mappedJourney(journey, cookie);
 }
 
 /** Asked when all is over: no request of the run waits for it. */

@@ -205,7 +205,7 @@ const wrong: readonly (readonly [
     'status: 401',
     'anonymous',
     /answered with status 302 to \/login/,
-    /anonymous: \{ or-redirect-to: \/login \}/,
+    /anonymous: \{ redirect-to: \/login \}/,
   ],
 ];
 
@@ -220,7 +220,9 @@ async function withSocketServer(answer: string, use: (origin: string) => Promise
 
 async function tried(origin: string, journey: string): Promise<TriedStep[]> {
   const mapping = parseScenario(file(origin, journey), 'app.yaml').users.journey;
-  return mapping === 'shop' ? expect.fail('the shop') : tryJourney(origin, mapping, 1_000);
+  return mapping === 'shop'
+    ? expect.fail('the shop')
+    : tryJourney(origin, mapping, { user: 'user-1', timeoutMs: 1_000 });
 }
 
 describe('holdfast check', () => {

@@ -19,6 +19,7 @@ const judged = (mode: string, word: VerdictWord, more: Partial<Verdict> = {}): J
 async function runCells(modes: readonly ModeName[], runCell: RunCell, signal = new AbortController().signal) {
   const cells = cellsOf([await shipped('kill-one')], modes).filter((cell): cell is Cell => 'mode' in cell);
   const told: string[] = [];
+  const again: ModeName[] = [];
   const { runs, failure } = await runMatrix(
     cells,
     {
@@ -26,6 +27,7 @@ async function runCells(modes: readonly ModeName[], runCell: RunCell, signal = n
       atOnce: 4,
       signal,
       onProgress: ({ done, total }) => told.push(`${done} of ${total}`),
+      onSecondTry: cells => again.push(...cells.map(({ mode }) => mode)),
     },
     runCell,
   );
@@ -34,7 +36,7 @@ async function runCells(modes: readonly ModeName[], runCell: RunCell, signal = n
     word: judged.verdict.word,
     ...(other && { [other.which]: other.judged.verdict.word }),
   }));
-  return { words, failure, told };
+  return { words, failure, told, again };
 }
 
 describe('the cells of a matrix', () => {
@@ -72,7 +74,7 @@ describe('the runs of a matrix', () => {
   it('are tried once more, alone, where they were inconclusive or the machine was busy, and both results are kept', async () => {
     const tries = new Map<ModeName, number>();
     let [running, most] = [0, 0];
-    const { words, told } = await runCells(['sticky', 'redis', 'jwt', 'sealed'], async ({ mode }, inTurn) => {
+    const { words, told, again } = await runCells(['sticky', 'redis', 'jwt', 'sealed'], async ({ mode }, inTurn) => {
       const count = (tries.get(mode) ?? 0) + 1;
       tries.set(mode, count);
       running += 1;
@@ -91,7 +93,15 @@ describe('the runs of a matrix', () => {
       { mode: 'sealed', word: 'fail' },
     ]);
     expect(most).to.equal(1);
+    expect(again).to.deep.equal(['redis', 'jwt']);
     expect(told.at(-1)).to.equal('6 of 6');
+  });
+
+  it('are tried once more on a machine for which one lab is too much, where they were inconclusive', async () => {
+    const runCell: RunCell = async ({ mode }) =>
+      judged(mode, ['redis', 'jwt'].includes(mode) ? 'inconclusive' : 'pass', { machineWasBusy: true });
+    const { again } = await runCells(modeNames, runCell);
+    expect(again).to.deep.equal(['redis', 'jwt']);
   });
 
   it('that were over are not lost when the lab fails in another one', async () => {

@@ -3,6 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { OwnBackend } from '#src/simulator/cluster/own-backend.js';
+import { fillPlaceholders, placeholderValues } from '#src/simulator/cluster/own-placeholders.js';
 import { eventually, portRefuses } from '#src/simulator/cluster/probe.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
 import { LabError } from '#src/simulator/errors.js';
@@ -57,14 +58,38 @@ describe('an app of one’s own', () => {
       }),
     ));
 
+  it('has a fresh folder per run, which all copies share and which is removed with the lab', () =>
+    leavingNothing(async () => {
+      const command = `echo {name} >> {run-dir}/log; ${node} ${server}`;
+      const own = spec({ command });
+      const two: ClusterSpec = { ...own, backends: { ...own.backends, count: 2, env: { WHO: '{run-dir}' } } };
+      const folders: string[] = [];
+      for (let run = 1; run <= 2; run += 1)
+        await withCluster(two, async cluster => {
+          const { WHO } = Object(await (await fetch(`${cluster.proxyUrl}/who`)).json());
+          const log = await readFile(path.join(WHO, 'log'), 'utf8');
+          expect(log.trim().split('\n').toSorted()).to.deep.equal(['backend-1', 'backend-2']);
+          folders.push(WHO);
+        });
+      expect(new Set(folders).size).to.equal(2);
+    }));
+
   it('that does not answer well where it says is explained', () =>
     leavingNothing(async () => {
       const ready = { http: '/', withinMs: 700 };
-      const error = await withCluster(spec({ ready }), async () => undefined).catch(reason => reason);
+      const { backends, ...rest } = spec({ ready });
+      const env = { ...backends.env, DB: 'x://me:pa:s@h', API_KEY: 'abc' };
+      const secret: ClusterSpec = { ...rest, backends: { ...backends, env } };
+      const error = await withCluster(secret, async () => undefined).catch(reason => reason);
       expect(error).to.be.instanceOf(LabError);
-      expect(error.message).to.match(/backend-1 did not answer on port \d+ within 0.7 s of its start/);
+      expect(error.message).to.match(
+        /backend-1 is not ready: GET \/ answered 302, expected 200 to 299 \(system.backends.ready.http\) within 0.7 s of its start/,
+      );
       expect(error.message).to.include('| started backend-1');
       expect(error.message).to.include('answer GET / (system.backends.ready.http) with a status from 200 to 299');
+      expect(error.message, 'the variables, without passwords').to.match(
+        /try: cd \S+ && PORT=\d+ WHO='backend-1 at \d+' STORE='<>' DB='x:\/\/me:\*\*\*@h' API_KEY='\*\*\*' echo started/,
+      );
 
       const lost = await withCluster(spec({ directory: `${folder}/lost` }), async () => undefined).catch(
         reason => reason,
@@ -72,6 +97,26 @@ describe('an app of one’s own', () => {
       expect(lost).to.be.instanceOf(LabError);
       expect(lost.message).to.include('lost" is no folder').and.include('system.backends.directory');
     }));
+});
+
+describe('the placeholders of an app of one’s own', () => {
+  const place = { name: 'backend-1', port: 4000, runDirectory: '/tmp/run', store: undefined } as const;
+
+  for (const [text, storeUrls, filled] of [
+    ['{name}:{port} {run-dir}', {}, 'backend-1:4000 /tmp/run'],
+    ['{redis.host} {redis.port}', { redis: 'redis://127.0.0.1:23456' }, '127.0.0.1 23456'],
+    ['{redis.host} {redis.port}', { redis: 'rediss://u:p%40@[::1]/3' }, '::1 6379'],
+    ['{redis.host} {redis.port}', { redis: 'redis+sentinel://a:1,b:2/main' }, 'a 1'],
+    ['{memcached.host} {memcached.port}', { memcached: 'memcached://a:1,b:2' }, 'a 1'],
+    [
+      '{postgres.user} {postgres.password} {postgres.host} {postgres.port} {postgres.database}',
+      { postgres: 'postgresql://me:s%3Acret@127.0.0.1:5433/shop?sslmode=disable' },
+      'me s:cret 127.0.0.1 5433 shop',
+    ],
+    ['<{redis.host}{postgres.port}{store}>', {}, '<>'],
+  ] as const)
+    it(`fills in ${text} from ${JSON.stringify(storeUrls)}`, () =>
+      expect(fillPlaceholders(text, placeholderValues({ ...place, storeUrls }))).to.equal(filled));
 });
 
 describe('exec', () => {

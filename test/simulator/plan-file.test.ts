@@ -70,6 +70,17 @@ describe('a plan that was written', () => {
     expect(replay.scenario.faults).to.deep.equal(other.faults);
   });
 
+  it('may hold users with names of their own, and slow adds of an app of one’s own', () => {
+    const named = { ...plan, users: plan.users.map((user, at) => ({ ...user, name: `a+${at}_b-c@x.org` })) };
+    expect(replayOf(named).plan.users[0]?.name).to.equal('a+0_b-c@x.org');
+    const step = 'request: { POST: "/{user}/{token}" }';
+    const journey = `{ login: { request: { POST: "/{user}" } }, add: { ${step} }, remove: { ${step} }, read: { request: { GET: / }, items: $ },
+    whoami: { request: { GET: / }, who: $.me }, logout: { request: { POST: / } }, anonymous: { status: 401 } }`;
+    const own = yaml.replace('  tabs: 2\n', `  tabs: 2\n  journey: ${journey}\n`);
+    expect(JSON.stringify(plan)).to.include('"slowMs":100');
+    expect(parseReplay(own, 'test.yaml', JSON.stringify(plan), 'plan.json').plan).to.deep.equal(plan);
+  });
+
   const [userName = ''] = plan.users.map(({ name }) => name);
   const refused: readonly (readonly [what: string, changed: unknown, message: string])[] = [
     ['a list', [], 'the plan: found [], expected a map of scenario, seed, users, faults'],

@@ -158,16 +158,17 @@ describe('a plan with several tabs', () => {
     expect(users(tabs(1))).to.deep.equal(users(base));
   });
 
-  it('has now and then an add in each of them, at one instant, of which the last is waited for', () => {
+  it('has now and then an add in each of them and a read, at one instant, of which the last is waited for', () => {
     const groups = users(tabs(3)).flatMap(({ steps }) =>
       [...new Set(steps.map(({ atMs }) => atMs))].map(instant => steps.filter(({ atMs }) => atMs === instant)),
     );
-    const [alone, together] = [1, 3].map(size => groups.filter(group => group.length === size));
+    const [alone, together] = [1, 4].map(size => groups.filter(group => group.length === size));
     expect(Number(alone?.length) + Number(together?.length)).to.equal(groups.length);
     expect(together?.length).to.be.greaterThan(30);
     for (const group of together ?? []) {
       expect(group.map(({ kind, beside }) => [kind, beside])).to.deep.equal([
         ['add', true],
+        ['read', true],
         ['add', true],
         ['add', undefined],
       ]);
@@ -185,6 +186,16 @@ describe('a plan with several tabs', () => {
     expect(wishes(5)).to.deep.equal(wishes(2));
   });
 
+  it('meets every logout a millisecond after an add of another tab, where the app cannot be slow', () => {
+    const request = { method: 'GET', path: '/' } as const;
+    const step = { request };
+    const journey = { login: step, add: step, read: { request, items: {} }, logout: step, anonymous: {}, carry: {} };
+    const own: Scenario = { ...base, users: { ...base.users, slowAtLogoutMs: 400, journey } };
+    const logouts = users(own).flatMap(({ steps }) => pairs(steps).filter(([, { kind }]) => kind === 'logout'));
+    expect(logouts.length).to.be.greaterThan(10);
+    for (const [add, logout] of logouts) expect(add).to.include({ kind: 'add', beside: true, atMs: logout.atMs - 1 });
+  });
+
   it('meets every logout in the middle of a slow add, when it is told to', () => {
     const met = users(tabs(1, 400)).flatMap(({ steps }) =>
       pairs(steps)
@@ -198,6 +209,39 @@ describe('a plan with several tabs', () => {
     expect(
       users(tabs(1, 400)).flatMap(({ steps }) => steps.filter(({ slowMs }) => slowMs === undefined)),
     ).to.not.satisfy((steps: PlannedStep[]) => steps.some(({ beside }) => beside));
+  });
+});
+
+describe('a plan with a mix of steps', () => {
+  const kindsOf = (mix: Scenario['users']['mix']) => {
+    const scenario = { ...base, users: { ...base.users, ...(mix === undefined ? {} : { mix }) } };
+    return makePlan(scenario, 1).users.flatMap(({ steps }) => steps.slice(2).map(({ kind }) => kind));
+  };
+
+  it('takes the steps by their weights, and none that the mix leaves out', () => {
+    const kinds = kindsOf({ add: 1, read: 3 });
+    expect(new Set(kinds)).to.deep.equal(new Set(['add', 'read']));
+    expect(kinds.filter(kind => kind === 'read').length / kinds.length).to.be.within(0.7, 0.8);
+  });
+});
+
+describe('a plan whose users have names of their own', () => {
+  const named = (names: string | readonly string[]): Scenario => ({ ...base, users: { ...base.users, names } });
+  const plain = makePlan(base, 1);
+
+  it('is the same plan under other names: neither times nor items depend on them', () => {
+    const { users } = makePlan(named('shopper{n}@example.com'), 1);
+    expect(users.map(({ name }) => name)).to.deep.equal(plain.users.map((_, at) => `shopper${at + 1}@example.com`));
+    expect(users.map(({ steps }) => steps)).to.deep.equal(plain.users.map(({ steps }) => steps));
+    const list = plain.users.map((_, at) => `u.${at}`);
+    expect(makePlan(named(list), 1).users.map(({ name }) => name)).to.deep.equal(list);
+  });
+
+  it('is refused when more users come than there are names', () => {
+    expect(() => makePlan(named(['anna', 'berta']), 1)).to.throw(
+      ScenarioError,
+      /found 2 names for \d+ users that come/,
+    );
   });
 });
 

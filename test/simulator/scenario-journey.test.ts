@@ -41,7 +41,7 @@ const wrong: readonly (readonly [what: string, piece: string, by: string, line: 
     '    anonymous: { status: 401, or-redirect-to: /login }',
     '    anonymous: {}',
     14,
-    /expected a status, or-redirect-to, or both/,
+    /expected at least one of status, redirect-to, body, path and or-redirect-to/,
   ],
   [
     'no journey at all',
@@ -129,6 +129,31 @@ const wrong: readonly (readonly [what: string, piece: string, by: string, line: 
     16,
     /found \{user\}, which is the simulated user's own/,
   ],
+  ['a body pattern that may never end', 'status: 201', 'body: /(a+)+b/', 11, /a repeated group holds a repetition/],
+  ['a body pattern without slashes', 'status: 201', 'body: done', 11, /expected a regular expression between slashes/],
+  ['a body pattern with a flag that is none', 'status: 201', 'body: /done/x', 11, /its flags can be i, m, s and u/],
+  ['a body pattern that cannot be compiled', 'status: 201', 'body: /(done/i', 11, /Invalid regular expression/],
+  ['a body pattern that every body matches', 'status: 201', 'body: /.*/', 11, /it matches every body/],
+  ['a flag twice', 'status: 201', 'body: /done/ii', 11, /Invalid flags/],
+  ['absent without a path', 'status: 201', 'absent: true', 11, /found absent without path, expected both/],
+  ['equals without a path', 'status: 201', 'equals: 1', 11, /found equals without path, expected both/],
+  [
+    'absent and equals at once',
+    'status: 201',
+    'path: $.a, absent: true, equals: 1',
+    11,
+    /found absent and equals, expected one of the two/,
+  ],
+  ['absent that is false', 'status: 201', 'path: $.a, absent: false', 11, /found false, expected true/],
+  ['equals a list', 'status: 201', 'path: $.a, equals: [1]', 11, /found a list, expected text, a number, true, false/],
+  ['a body path that is none', 'status: 201', 'path: errors', 11, /found "errors", expected a path such as/],
+  [
+    'a body pattern of anonymous that may never end',
+    'status: 401, or',
+    'body: "/(x*)*/", or',
+    14,
+    /a repeated group holds a repetition/,
+  ],
   ['a carried value from nowhere', 'from: login', 'from: log', 16, /unknown step "log"/],
 ];
 
@@ -146,6 +171,17 @@ describe('scenario file: the journey of an app of one’s own', () => {
     expect(journey.anonymous).to.deep.equal({ status: [401], 'or-redirect-to': '/login' });
     const short = broken(`{ regexp: 'data-sku="([^"]+)"' }`, '"$.items[*].sku"');
     expect(parseScenario(short, 'own.yaml').users).to.have.nested.property('journey.read.items.path', '$.items[*].sku');
+  });
+
+  it('is read with conditions on the body, and with patterns that have flags', () => {
+    const text = broken('ok: { status: 201 }', 'ok: { body: /ad+ed/i, path: $.errors, absent: true }')
+      .replace('{ status: 401, or-redirect-to: /login }', '{ status: [200, 401], path: "$.user", equals: null }')
+      .replace(`'data-sku="([^"]+)"'`, `'/^sku=(\\S+)$/m'`);
+    const { journey } = parseScenario(text, 'own.yaml').users;
+    if (journey === 'shop') return expect.fail('it is the shop');
+    expect(journey.add.ok).to.deep.equal({ body: '/ad+ed/i', path: '$.errors', absent: true });
+    expect(journey.anonymous).to.deep.equal({ status: [200, 401], path: '$.user', equals: null });
+    expect(journey.read.items).to.deep.equal({ regexp: '/^sku=(\\S+)$/m' });
   });
 
   it('plans no step that the app has no request for', () => {

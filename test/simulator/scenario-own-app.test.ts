@@ -80,7 +80,19 @@ describe('scenario file: an app of one’s own', () => {
       'one in a variable',
       withSystem('{ backends: { command: a, env: { A: "{stroe}" } } }'),
       4,
-      'found {stroe}, expected one of {port}, {name}, {store}',
+      'found {stroe}, expected one of {port}, {name}, {run-dir}, {store}',
+    ],
+    [
+      'a part of an address that there is not',
+      withSystem('{ backends: { command: a, env: { A: "{redis.hots}" } } }'),
+      4,
+      'found {redis.hots}, expected one of {port}, {name}, {run-dir}, {store}, {redis}, {redis.host}, {redis.port}',
+    ],
+    [
+      'a part of an address in a command',
+      withSystem('{ backends: { command: "node {redis.host}" } }'),
+      4,
+      'found {redis.host}, expected one of {port}, {name}, {run-dir}',
     ],
     ['a folder of nothing', withSystem('{ backends: { directory: app } }'), 4, 'found directory without a command'],
     [

@@ -37,9 +37,9 @@ const cases: readonly (readonly [what: string, text: string, message: string])[]
   ['a skew in words', scenario('errors, percent: 5', 'clock-skew, by: late'), 'expected a duration with a sign'],
   ['more errors than requests', scenario('percent: 5', 'percent: 101'), 'expected a whole number from 1 to 100'],
   [
-    'a slow add in an app that cannot be asked for it',
-    scenario('faults:', '  slow-at-logout: 400ms\n  journey: {}\nfaults:'),
-    'found slow-at-logout beside the journey of an app of your own',
+    'a session cookie beside the shop, which has its own',
+    scenario('faults:', '  cookie: sid\nfaults:'),
+    '6:3: found cookie beside the journey shop, whose session cookie is known',
   ],
 ];
 

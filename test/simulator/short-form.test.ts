@@ -21,7 +21,7 @@ describe('the short form of a shipped scenario', () => {
       expect(planDurationMs(short)).to.be.at.most(planDurationMs(scenario));
       if (scenario.faults.length === 0) return;
       expect(makePlan(short, 1).users.length).to.be.within(1, 30);
-      expect(short.phases.recoveryMs).to.equal(Math.min(2200, scenario.phases.recoveryMs));
+      expect(short.phases.recoveryMs).to.equal(Math.min(2400, scenario.phases.recoveryMs));
     });
   }
 });
@@ -37,7 +37,7 @@ describe('the short form of arrivals', () => {
 });
 
 describe('the short form of an expectation', () => {
-  const phases = { warmupMs: 1000, baselineMs: 2000, faultsMs: 4000, recoveryMs: 4400, quiesceMs: 400 };
+  const phases = { warmupMs: 1000, baselineMs: 2000, faultsMs: 4000, recoveryMs: 4800, quiesceMs: 400 };
   const shortOf = async (...any: Scenario['expect']['any']) => {
     const scenario = await readScenario(path.join(folder, 'redis-outage.yaml'));
     return shortForm({ ...scenario, phases, expect: { any, redis: any } }).expect;
@@ -58,15 +58,15 @@ describe('the short form of an expectation', () => {
     expect(await shortOf(...any)).to.deep.equal({ any, redis: any });
   });
 
-  // Warmup 1 s -> 200 ms, baseline 2 s -> 700 ms, faults as they are, recovery 4.4 s -> 2.2 s, quiesce 400 -> 200 ms.
+  // Warmup 1 s -> 200 ms, baseline 2 s -> 700 ms, faults as they are, recovery 4.8 s -> 2.4 s, quiesce 400 -> 200 ms.
   for (const [window, moved] of [
     ['0s..1s', '0ms..200ms'],
     ['500ms..2s', '100ms..550ms'],
     ['1s..3s', '200ms..900ms'],
     ['3s..7s', '900ms..4900ms'],
     ['4.5s..9.2s', '2400ms..6000ms'],
-    ['7s..11.4s', '4900ms..7100ms'],
-    ['11.6s..13s', '7200ms..8500ms'],
+    ['7s..11.8s', '4900ms..7300ms'],
+    ['12s..13.2s', '7400ms..8500ms'],
     ['1ms..2ms', '0ms..1ms'],
   ] as const) {
     it(`moves the window ${window} to ${moved}`, async () => {

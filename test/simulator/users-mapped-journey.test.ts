@@ -207,6 +207,17 @@ describe('mapped journey', () => {
     expect(own.items(own.parse(reply(200, '<li>a x</li>')))).to.equal('the answer holds no cart');
   });
 
+  it('searches with the flags behind a pattern between slashes', () => {
+    const itemsBy = (regexp: string) => {
+      const own = mappedJourney({ ...json, read: { ...json.read, items: { regexp } } });
+      return own.items(own.parse(reply(200, 'sku: a\nSKU: b\nnot sku: c')));
+    };
+    expect(itemsBy('/^sku: (.)$/m')).to.deep.equal(['a']);
+    expect(itemsBy('/^sku: (.)$/im')).to.deep.equal(['a', 'b']);
+    expect(itemsBy('sku: (.)')).to.deep.equal(['a', 'c']);
+    expect(itemsBy('/cart/(.)/edit'), 'edit is no flags').to.deep.equal([]);
+  });
+
   it('encodes what it fills in, and lets nothing begin a header', () => {
     const own = mappedJourney({
       ...json,

@@ -38,13 +38,12 @@ export async function answersOk(url: string, withinMs: number): Promise<boolean>
   }
 }
 
-/** Whether GET of this address is answered with a status from 200 to 299, which is what the proxy calls healthy. */
-export async function respondsWell(url: string, withinMs: number): Promise<boolean> {
+/** Returns the status that GET of this address is answered with; undefined when no whole answer comes in time. */
+export async function statusWithin(url: string, withinMs: number): Promise<number | undefined> {
   try {
-    const { status } = await ask('GET', url, withinMs);
-    return status >= 200 && status < 300;
+    return (await ask('GET', url, withinMs)).status;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
-import type { StoreUrls } from '../../store-addresses.js';
 import { LabError } from '../errors.js';
-import { respondsWell } from './ask.js';
+import { statusWithin } from './ask.js';
+import { fillPlaceholders, type PlaceholderSources, placeholderValues } from './own-placeholders.js';
 import type { ProcessSpec } from './process-member.js';
 
 /** A backend that is the user's own program. */
@@ -13,55 +13,73 @@ export interface OwnBackend {
   readonly ready: { readonly http: string; readonly withinMs: number };
 }
 
-/** Placeholders of `system.backends.env`; those of stores are empty where the mode has none. */
-export const ownPlaceholders = ['port', 'name', 'store', 'redis', 'memcached', 'postgres'] as const;
-/** A store's address could hold what a shell reads as more than an address; a port and a name cannot. */
-export const commandPlaceholders = ['port', 'name'] as const;
-
-const placeholder = /(?<!\$)\{([a-z][a-z0-9-]*)\}/g;
-
-/** The first placeholder that is not among the known; `${x}` is the shell's own. */
-export function strangePlaceholder(text: string, known: readonly string[]): string | undefined {
-  return [...text.matchAll(placeholder)].map(([, name = '']) => name).find(name => !known.includes(name));
-}
-
-function filled(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replaceAll(placeholder, (_whole, name) => values[name] ?? '');
-}
-
-export interface OwnBackendPlace {
-  readonly name: string;
-  readonly port: number;
+export interface OwnBackendPlace extends PlaceholderSources {
   readonly env: Readonly<Record<string, string>>;
-  readonly storeUrls: StoreUrls;
-  /** The store of the mode. */
-  readonly store: keyof StoreUrls | undefined;
 }
 
-/** Throws `LabError` when its folder is not there: all that the system would say is that there is no shell. */
-export function ownBackendSpec(own: OwnBackend, { name, port, env, storeUrls, store }: OwnBackendPlace): ProcessSpec {
+/** Throws `LabError` when its folder is missing: the system would only say that there is no shell. */
+export function ownBackendSpec(own: OwnBackend, place: OwnBackendPlace): ProcessSpec {
+  const { name, port, env } = place;
   if (statSync(own.directory, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new LabError(
       `"${own.directory}" is no folder, expected the one in which ${name} is run: see system.backends.directory.`,
     );
-  const { redis = '', memcached = '', postgres = '' } = storeUrls;
-  const url = store === undefined ? '' : (storeUrls[store] ?? '');
-  const values = { name, port: String(port), store: url, redis, memcached, postgres };
-  const command = filled(own.command, values);
-  const given = Object.entries(env).map(([variable, text]) => [variable, filled(text, values)]);
+  assertPlain(own.command, place.runDirectory);
+  const values = placeholderValues(place);
+  const command = fillPlaceholders(own.command, values);
+  const given = Object.entries(env).map(([variable, text]) => [variable, fillPlaceholders(text, values)] as const);
+  const variables: Readonly<Record<string, string>> = { PORT: String(port), ...Object.fromEntries(given) };
+  const { http, withinMs: readyWithinMs } = own.ready;
+  let status: number | undefined;
   return {
     name,
     role: 'backend',
     port,
     command: '/bin/sh',
     args: ['-c', command],
-    env: { PORT: values.port, ...Object.fromEntries(given) },
+    env: variables,
     group: true,
     directory: own.directory,
-    readyWithinMs: own.ready.withinMs,
-    answers: (withinMs, at = port) => respondsWell(`http://127.0.0.1:${at}${own.ready.http}`, withinMs),
+    readyWithinMs,
+    async answers(withinMs, at = port) {
+      status = await statusWithin(`http://127.0.0.1:${at}${http}`, withinMs);
+      return isHealthy(status);
+    },
+    whyNotReady: () =>
+      status === undefined || isHealthy(status)
+        ? undefined
+        : `GET ${http} answered ${status}, expected 200 to 299 (system.backends.ready.http)`,
     remedy:
-      `cd ${own.directory} && PORT=${port} ${command}   (by hand, to see what it says); it must listen on 127.0.0.1:${port}` +
-      ` and answer GET ${own.ready.http} (system.backends.ready.http) with a status from 200 to 299`,
+      `cd ${quoteForShell(own.directory)} && ${shownVariables(variables)} ${command}   (by hand, to see what it says);` +
+      ` it must listen on 127.0.0.1:${port} and answer GET ${http} (system.backends.ready.http) with a status from 200 to 299`,
   };
+}
+
+/** The range that the proxy calls healthy. */
+function isHealthy(status: number | undefined): boolean {
+  return status !== undefined && status >= 200 && status < 300;
+}
+
+/** A folder under a strange TMPDIR would be read by the shell as more than a path. */
+function assertPlain(command: string, runDirectory: string): void {
+  if (!command.includes('{run-dir}') || /^[\w@%+=:,./-]*$/.test(runDirectory)) return;
+  throw new LabError(
+    `{run-dir} is "${runDirectory}", which a shell would not read as one path. Set TMPDIR to a folder without spaces.`,
+  );
+}
+
+/** Variables as a shell takes them, without what may be a password. */
+function shownVariables(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}=${quoteForShell(maskSecrets(name, value))}`)
+    .join(' ');
+}
+
+function maskSecrets(name: string, value: string): string {
+  if (/pass|secret|token|key|auth/i.test(name)) return '***';
+  return value.replace(/^([a-z+]+:\/\/[^:@/]*):.*@/is, '$1:***@');
+}
+
+function quoteForShell(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

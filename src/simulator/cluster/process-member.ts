@@ -29,6 +29,8 @@ export interface ProcessSpec {
   answers(withinMs: number, at?: number): Promise<boolean>;
   /** Asks it what it has counted; rejects when it does not answer. */
   counts?(): Promise<Counts>;
+  /** Says what its latest answer lacked, where it answered and is not ready. */
+  whyNotReady?(): string | undefined;
   /** What to try when it does not boot. */
   readonly remedy: string;
   /**
@@ -235,9 +237,11 @@ export class ProcessMember implements Member {
   async #bootFailed(boot: Boot, beforeWhat = 'it answered'): Promise<BootFailed> {
     // The last words may still be in the pipe; a grandchild could hold it open for ever.
     if (boot.exit !== undefined) await Promise.race([boot.closed, sleep(500)]);
+    const lacking = this.#spec.whyNotReady?.();
+    const silent = lacking === undefined ? `did not answer on port ${this.port}` : `is not ready: ${lacking}`;
     const what =
       boot.exit === undefined
-        ? `did not answer on port ${this.port} within ${this.#readyWithinMs / 1000} s of its start`
+        ? `${silent} within ${this.#readyWithinMs / 1000} s of its start`
         : `${exitInWords(boot.exit)} before ${beforeWhat} on port ${this.port}`;
     const command = [this.#spec.command, ...this.#spec.args].join(' ');
     const message = `${this.name} ${what}.\n  started as: ${command}\n${boot.lastLines.text('  | ')}  try: ${this.#spec.remedy}`;

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { type ModeName, storesOf } from '../../modes.js';
 import type { StoreServerName, StoreUrls } from '../../store-addresses.js';
 import { unknownName } from '../../unknown-name.js';
@@ -102,6 +104,8 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   if (target !== undefined) return clusterOf(lab, { proxyUrls: [target] });
   const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, { spec: storesSpec, links })));
   const shared = await makeSharedFiles(await lab.directory(), spec.backends.env);
+  const runDirectory = path.join(await lab.directory(), 'run');
+  await mkdir(runDirectory, { mode: 0o700 });
   const { count, spare = 0 } = spec.backends;
   const ports = await Promise.all(Array.from({ length: count + spare }, freePort));
   const portOf = portsByName(stores, ports);
@@ -110,7 +114,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
     const name = backendName(index);
     const place = { name, port, storeUrls: { ...spec.storeUrls, ...urlsSeenBy(lab, name, stores) } };
     const { own, env } = spec.backends;
-    if (own !== undefined) return ownBackendSpec(own, { ...place, env, store: storesOf(spec.mode)[0] });
+    if (own !== undefined) return ownBackendSpec(own, { ...place, env, runDirectory, store: storesOf(spec.mode)[0] });
     return backendSpec({ ...spec.backends, ...place, env: { ...shared.env, ...env }, mode: spec.mode });
   });
   const members = backends.map(backend => lab.add(backend));

@@ -46,7 +46,7 @@ export interface Operation {
   readonly error?: string;
   /** Whom the answer addressed: a user's name, null for "anonymous", absent when the answer did not say. */
   readonly identity?: string | null;
-  /** Cart of an ok `read`: each token as often as its quantity says. A list, since a million maps, each with other keys,
+  /** Cart of an ok `read`, or that a `replay` was shown: each token as often as its quantity says. A list, since a million maps, each with other keys,
    * take the checker several times as long to go through. */
   readonly items?: readonly string[];
   /** Which backend answered, and which boot of it, as its headers say. */

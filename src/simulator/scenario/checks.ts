@@ -6,7 +6,8 @@ import { ownAppProblems } from './own-app.js';
 import { labVariables, scenarioParts } from './schema.js';
 import { storesIn } from './stores.js';
 import { triggerProblems } from './trigger-checks.js';
-import { field, isMap, listIn, read } from './written.js';
+import { userProblems } from './users.js';
+import { field, listIn, read } from './written.js';
 import type { Problem } from './yaml.js';
 
 /**
@@ -19,7 +20,7 @@ export function crossProblems(file: unknown): Problem[] {
     ...triggerProblems(file),
     ...faults.flatMap((fault, index) => targetProblems(file, fault, index)),
     ...arrivalProblems(file),
-    ...slowProblems(file),
+    ...userProblems(file, endMsIn(file)),
     ...expectationProblems(file),
     ...ownAppProblems(file, labVariables),
   ];
@@ -87,21 +88,16 @@ function modesIn(file: unknown): readonly ModeName[] {
   return read(scenarioParts.modeList, field(file, 'modes')) ?? [];
 }
 
-/** Only the toy shop can be asked to take its time. */
-function slowProblems(file: unknown): Problem[] {
-  const users = field(file, 'users');
-  if (field(users, 'slow-at-logout') === undefined || !isMap(field(users, 'journey'))) return [];
-  const message =
-    'found slow-at-logout beside the journey of an app of your own, expected the journey shop: take it out';
-  return [{ path: ['users', 'slow-at-logout'], message, at: 'key' }];
+/** From the start of the warmup to the end of the recovery; undefined where the phases cannot be read. */
+function endMsIn(file: unknown): number | undefined {
+  const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
+  return phases && phases.warmup + phases.baseline + phases.faults + phases.recovery;
 }
 
 function arrivalProblems(file: unknown): Problem[] {
-  const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
+  const endMs = endMsIn(file);
   const forMs = read(scenarioParts.users.shape.arrivals, field(field(file, 'users'), 'arrivals'))?.for;
-  if (phases === undefined || forMs === undefined) return [];
-  const endMs = phases.warmup + phases.baseline + phases.faults + phases.recovery;
-  if (forMs <= endMs) return [];
+  if (endMs === undefined || forMs === undefined || forMs <= endMs) return [];
   const message = `found arrivals that go on for ${forMs}ms, expected at most the ${endMs}ms from warmup to recovery`;
   return [{ path: ['users', 'arrivals', 'for'], message }];
 }

@@ -125,10 +125,13 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
     },
     users: {
       arrivals: { ratePerSecond: rate, forMs, process, maxActive },
+      ...(users.names === undefined ? {} : { names: users.names }),
       think: { medianMs: users.think.median, p95Ms: users.think.p95 },
+      ...(users.mix === undefined ? {} : { mix: users.mix }),
       tabs: users.tabs,
       slowAtLogoutMs: users['slow-at-logout'],
       timeoutMs: users.timeout,
+      ...(users.cookie === undefined ? {} : { cookie: users.cookie }),
       journey: users.journey,
     },
     phases: {

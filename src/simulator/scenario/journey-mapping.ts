@@ -1,4 +1,5 @@
 import type { OperationKind } from '../history/records.js';
+import type { AnonymousConditions, AnswerConditions } from './answer-conditions.js';
 
 /**
  * A journey spelled out in a scenario file: which requests of an app are which step, and how its answers are read. Plain
@@ -11,8 +12,8 @@ export interface JourneyMapping {
   readonly remove?: MappedStep | undefined;
   readonly whoami?: MappedStep | undefined;
   readonly logout?: MappedStep | undefined;
-  /** How somebody is answered who is not logged in. */
-  readonly anonymous: AnonymousHead;
+  /** How the app answers a request without a login. */
+  readonly anonymous: AnonymousConditions;
   /** What answers give to be carried, by the name that stands for it in requests. */
   readonly carry: Readonly<Record<string, CarriedPlace>>;
 }
@@ -24,7 +25,8 @@ export interface MappedStep {
   /** Asked for right before, for what its answer gives to carry. */
   readonly before?: MappedRequest | undefined;
   readonly request: MappedRequest;
-  readonly ok?: OkHead | undefined;
+  /** Without a status: 200 to 399. */
+  readonly ok?: AnswerConditions | undefined;
   readonly who?: WhoPlace | undefined;
 }
 
@@ -38,18 +40,7 @@ export interface MappedRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-export interface OkHead {
-  /** Any of these; absent: 200 to 399. */
-  readonly status?: readonly number[] | undefined;
-  readonly 'redirect-to'?: string | undefined;
-}
-
-export interface AnonymousHead {
-  readonly status?: readonly number[] | undefined;
-  readonly 'or-redirect-to'?: string | undefined;
-}
-
-/** `path`: in JSON. `regexp`: in any text, its first group. */
+/** `path`: in JSON. `regexp`: in any text, its first group; `/regexp/m` gives it flags. */
 export interface TextPlace {
   readonly path?: string | undefined;
   readonly regexp?: string | undefined;

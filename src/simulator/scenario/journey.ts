@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { parseJsonPath } from '../users/json-path.js';
 import { patternProblem } from '../users/page-pattern.js';
+import { anonymousConditions, jsonPath, okConditions, urlPath as path } from './answer-conditions.js';
 import {
   type JourneyMapping,
   type MappedRequest,
@@ -9,7 +9,7 @@ import {
   stepKinds,
   textsOf,
 } from './journey-mapping.js';
-import { expected, map, oneOf, show, text, wholeNumber } from './values.js';
+import { cookieName, expected, map, oneOf, show, text } from './values.js';
 import { isMap } from './written.js';
 
 /** `users.journey` of a scenario file: `shop`, or an app of one's own spelled out. */
@@ -17,7 +17,6 @@ import { isMap } from './written.js';
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const bodyless: readonly string[] = ['GET', 'DELETE'];
 
-const path = text('a path such as /cart', /^\/[^\s#]*$/);
 const value = z
   .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number, true or false') })
   .transform(String);
@@ -71,25 +70,6 @@ const wordless =
   (issue: { readonly input?: unknown }): string =>
     isMap(issue.input) ? '' : expected(what)(issue);
 
-const status = z
-  .union([wholeNumber(200, 599), z.array(wholeNumber(200, 599)).min(1)], {
-    error: expected('a status from 200 to 599, or a list of them'),
-  })
-  .transform(one => [one].flat());
-
-const ok = map('ok', {
-  status: status.optional().describe('Any of these; 200 to 399 by default.'),
-  'redirect-to': path.optional().describe('The path of the Location header. Redirects are not followed.'),
-})
-  .optional()
-  .describe('The head of the answer when it was done.');
-
-const jsonPath = z
-  .string({ error: expected('a path such as $.items[*].sku') })
-  .refine(written => parseJsonPath(written) !== undefined, {
-    error: expected('a path such as $.items[*].sku: of $, .name, ["name"], [0] and [*]'),
-  });
-
 const pattern = (groups: 1 | 2) =>
   z.string({ error: expected('a regular expression') }).superRefine((source, context) => {
     const problem = patternProblem(source, groups);
@@ -113,14 +93,14 @@ const who = place('who', 1, {
   as: text('the name as the app writes it, such as "{user}@example.com"', /^[^{}]*\{user\}[^{}]*$/).optional(),
 });
 const carried = place('carry', 1, {
-  cookie: text('the name of a cookie', /^[\w!#$%&'*+.^`|~-]+$/).optional(),
+  cookie: cookieName.optional(),
   from: oneOf('step', stepKinds).optional(),
 });
 
 const stepKeys = (name: string) => ({
   before: request(`${name}.before`).optional().describe('Asked for right before, for what its answer gives to carry.'),
   request: request(`${name}.request`),
-  ok,
+  ok: okConditions,
   who: who.optional().describe('Whom the answer names.'),
 });
 const step = (name: string) => map(name, stepKeys(name));
@@ -132,11 +112,7 @@ const mapping = map('users.journey', {
   remove: step('remove').optional().describe('Takes {token} out again. Left out of the plan when absent.'),
   whoami: step('whoami').optional().describe('Left out of the plan when absent.'),
   logout: step('logout').optional().describe('Left out of the plan when absent.'),
-  anonymous: map('anonymous', { status: status.optional(), 'or-redirect-to': path.optional() })
-    .refine(head => head.status !== undefined || head['or-redirect-to'] !== undefined, {
-      error: 'expected a status, or-redirect-to, or both',
-    })
-    .describe('How the app answers somebody who is not logged in.'),
+  anonymous: anonymousConditions,
   carry: z
     .record(text('a name in lower case such as csrf', /^[a-z][a-z0-9-]{0,39}$/), carried, {
       error: expected('a map of names such as csrf, each with where its value is found'),

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { commandPlaceholders, ownPlaceholders, strangePlaceholder } from '../cluster/own-backend.js';
+import { commandPlaceholders, ownPlaceholders, strangePlaceholder } from '../cluster/own-placeholders.js';
 import { duration, expected, map, show, text } from './values.js';
 import { field, isMap } from './written.js';
 import type { Problem } from './yaml.js';
@@ -10,7 +10,9 @@ export const ownBackendKeys = {
   command: text('a command such as "node server.js"', /\S/)
     .superRefine((written, context) => sayStrange(written, commandPlaceholders, context))
     .optional()
-    .describe('Starts a backend of your own in place of the toy shop, by sh -c. {port} and {name} stand for its own.'),
+    .describe(
+      'Starts a backend of your own in place of the toy shop, by sh -c. {port} and {name} stand for its own, {run-dir} for a fresh folder that all copies share.',
+    ),
   directory: text('a folder, from that of this file', /\S/)
     .optional()
     .describe('Where the command is run; default: here.'),

@@ -1,5 +1,5 @@
 import { isCounter } from '../live-counts.js';
-import { type PlannedUser, stepsMax, usersMax } from '../plan.js';
+import { type PlannedUser, stepsMax, userNamePattern, usersMax } from '../plan.js';
 import { whenInWords } from './fault-trigger.js';
 import type { StepKind } from './journey-mapping.js';
 import { stepKinds } from './journey-mapping.js';
@@ -35,7 +35,11 @@ const map: Rule = { expected: 'a map', accepts: isMap };
 const counter: Rule = { expected: 'a count', accepts: value => typeof value === 'string' && isCounter(value) };
 
 const planRules: Rules = { scenario: text, seed: whole, users: list, faults: list };
-const userRules: Rules = { name, steps: list };
+const userName: Rule = {
+  expected: 'up to 64 letters, digits and . _ - @ +',
+  accepts: value => typeof value === 'string' && userNamePattern.test(value),
+};
+const userRules: Rules = { name: userName, steps: list };
 const stepRules: Rules = {
   atMs: milliseconds,
   kind: { expected: `one of ${stepKinds.join(', ')}`, accepts: value => stepKinds.some(kind => kind === value) },
@@ -73,8 +77,6 @@ export interface PlanLimits {
   /** Everything is planned for before this. */
   readonly endMs: number;
   readonly can: (kind: StepKind) => boolean;
-  /** Whether the app can be asked to take its time. */
-  readonly canBeSlow: boolean;
 }
 
 /** Throws `PlanProblem` when the checker or the users could not rely on them: their names and tokens are unique, each
@@ -127,9 +129,6 @@ function checkPossible(step: Readonly<Record<string, unknown>>, where: string, l
   const kind = stepKinds.find(known => known === step.kind);
   if (kind !== undefined && !limits.can(kind))
     throw strange(`${where}.kind`, kind, 'a step of the journey of the scenario');
-  if (step.slowMs !== undefined && !limits.canBeSlow) {
-    throw strange(`${where}.slowMs`, step.slowMs, 'none: only the toy shop can be asked to take its time');
-  }
 }
 
 /** Its faults as they would stand in a scenario file: what is left to check is checked there. Throws `PlanProblem`. */

@@ -76,5 +76,5 @@ function withFaults(written: unknown, faults: readonly object[], folder: string)
 function limitsOf(scenario: Scenario): PlanLimits {
   const { journey } = scenario.users;
   const can: PlanLimits['can'] = kind => journey === 'shop' || stepOf(journey, kind) !== undefined;
-  return { endMs: planDurationMs(scenario), can, canBeSlow: journey === 'shop' };
+  return { endMs: planDurationMs(scenario), can };
 }

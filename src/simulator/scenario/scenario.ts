@@ -47,14 +47,21 @@ export interface Scenario {
       readonly process: 'poisson' | 'uniform';
       readonly maxActive: number;
     };
+    /** A pattern with `{n}`, or one name for each user. Undefined: `user-{n}`. */
+    readonly names?: string | readonly string[];
     /** Log-normal think time between two steps of one user. */
     readonly think: { readonly medianMs: number; readonly p95Ms: number };
-    /** So many tabs a browser has open; above one, now and then all of them add something at once. */
+    /** Weights of the steps once logged in. Undefined: those of a shopper. */
+    readonly mix?: ActivityMix;
+    /** So many tabs a browser has open; above one, now and then all of them add something at once, and one reads. */
     readonly tabs: number;
-    /** So long an add takes that is under way in another tab at every logout. Undefined: there is none. */
+    /** So long the toy shop takes over an add that is under way in another tab at every logout; an app of one's own is
+     * sent that add right before the logout. Undefined: there is none. */
     readonly slowAtLogoutMs: number | undefined;
     /** After this an operation is over for its user: a read fails, a write is unknown. */
     readonly timeoutMs: number;
+    /** The cookie in which an app of one's own keeps its session, where that is known. */
+    readonly cookie?: string;
     /** The toy shop's, or that of an app spelled out in the file. */
     readonly journey: 'shop' | JourneyMapping;
   };
@@ -76,6 +83,11 @@ export interface Scenario {
 export function expectationsOf({ expect }: Scenario, mode: ModeName): readonly ExpectationLine[] {
   return [...expect.any, ...(expect[mode] ?? expect.others ?? [])];
 }
+
+/** How often a user does what, as weights. */
+export type ActivityMix = {
+  readonly [kind in 'add' | 'read' | 'remove' | 'whoami' | 'logout']?: number | undefined;
+};
 
 export interface FaultSpec {
   readonly id: string;

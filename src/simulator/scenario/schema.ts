@@ -6,10 +6,10 @@ import { ScenarioError } from '../errors.js';
 import { faults } from '../faults/registry.js';
 import { expectations } from './expectation-lines.js';
 import { faultIdPattern as idPattern, parseWhen, whenPattern } from './fault-trigger.js';
-import { journey } from './journey.js';
 import { ownBackendKeys, target } from './own-app.js';
 import { storesInFile } from './stores.js';
-import { duration, expected, map, oneOf, rate, text, wholeNumber } from './values.js';
+import { users } from './users.js';
+import { duration, expected, map, oneOf, text, wholeNumber } from './values.js';
 import { isMap } from './written.js';
 
 /**
@@ -67,32 +67,6 @@ const system = map('system', {
     drain: duration(0).prefault('1s').describe('How long a draining backend keeps the browsers bound to it.'),
   }).prefault({}),
   ...storesInFile,
-});
-
-/** So many connections a browser opens to one server. */
-const tabsMax = 6;
-
-const users = map('users', {
-  arrivals: map('users.arrivals', {
-    rate: rate.describe('New users per second.'),
-    for: duration().describe('How long new users come, from the start of the run.'),
-    process: oneOf('process', ['poisson', 'uniform']).default('poisson'),
-    'max-active': wholeNumber(1, 100_000)
-      .default(400)
-      .describe('Users at once; they stay, so it is how many ever come.'),
-  }),
-  think: map('users.think', { median: duration(), p95: duration() })
-    .refine(({ median, p95 }) => p95 >= median, { error: 'expected p95 to be at least the median', path: ['p95'] })
-    .prefault({ median: '250ms', p95: '1s' })
-    .describe('Log-normal time between two steps of one user.'),
-  tabs: wholeNumber(1, tabsMax)
-    .default(1)
-    .describe('Tabs that a browser has open: with several, now and then all of them add something at once.'),
-  'slow-at-logout': duration()
-    .optional()
-    .describe('At every logout another tab has an add under way, over which the toy shop takes so long.'),
-  timeout: duration().prefault('5s').describe('A user gives up waiting for an answer after this.'),
-  journey: journey.default('shop').describe('"shop" for the toy shop, or the requests of an app of your own.'),
 });
 
 const phases = map('phases', {

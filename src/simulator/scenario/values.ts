@@ -48,6 +48,8 @@ export function text(what: string, pattern: RegExp) {
   return z.string({ error }).regex(pattern, { error, abort: true });
 }
 
+export const cookieName = text('the name of a cookie', /^[\w!#$%&'*+.^`|~-]+$/);
+
 export function wholeNumber(min: number, max: number) {
   const error = expected(`a whole number from ${min} to ${max}`);
   return z.number({ error }).int({ error, abort: true }).min(min, { error }).max(max, { error });

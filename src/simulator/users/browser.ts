@@ -3,6 +3,14 @@ import { CookieJar } from './cookie-jar.js';
 import type { HttpClient, Reply } from './http-client.js';
 import type { Journey, JourneyRequest } from './shop-requests.js';
 
+/** What a user held at one moment: the request as it would have been sent then, and its Cookie header. */
+export interface Snapshot {
+  readonly request: JourneyRequest;
+  readonly cookie: string | undefined;
+}
+
+const nothingCarried: ReadonlyMap<string, string> = new Map();
+
 /**
  * What one simulated user holds of the app, as a browser does: its cookies, and what pages gave it to carry. It knows no
  * plan and judges nothing.
@@ -13,6 +21,7 @@ export class Browser {
   readonly #client: Pick<HttpClient, 'send'>;
   readonly #jar: CookieJar;
   readonly #carried = new Map<string, string>();
+  #sessionAtLogin: string | undefined;
 
   constructor(user: string, origin: string, journey: Journey, client: Pick<HttpClient, 'send'>) {
     this.#user = user;
@@ -30,15 +39,32 @@ export class Browser {
     const before = this.#journey.before?.(kind, this.#user, token, this.#carried);
     const page = before === undefined ? undefined : await this.#send(kind, before);
     if (page !== undefined && !this.#isPage(kind, page)) return { ...page, handedOver: false };
+    if (kind === 'login') this.#sessionAtLogin = this.session;
     const request = this.#journey.request(kind, this.#user, token, this.#carried);
     const isSlowed = slowMs !== undefined && typeof request !== 'string';
     return this.#send(kind, isSlowed ? (this.#journey.slowed?.(request, slowMs) ?? request) : request);
   }
 
-  /** The same request with a cookie from earlier; nothing of the answer is kept. */
-  askAgain(kind: OperationKind, cookie: string): Promise<Reply> {
+  /**
+   * Returns what such an operation would be sent with now, cookies and carried values such as a bearer token. Undefined
+   * when there is nothing by which the app could recognise the user.
+   */
+  snapshot(kind: OperationKind): Snapshot | undefined {
     const request = this.#journey.request(kind, this.#user, undefined, this.#carried);
-    return typeof request === 'string' ? notSent(request) : this.#client.send(request, cookie);
+    if (typeof request === 'string') return undefined;
+    const cookie = this.#jar.header(request.path);
+    const carries = typeof this.#journey.request(kind, this.#user, undefined, nothingCarried) === 'string';
+    return cookie === undefined && !carries ? undefined : { request, cookie };
+  }
+
+  /** Sends the request of an earlier snapshot; nothing of the answer is kept. */
+  askAgain({ request, cookie }: Snapshot): Promise<Reply> {
+    return this.#client.send(request, cookie);
+  }
+
+  /** The session cookie that the latest login was sent with, after the page before it. */
+  get sessionAtLogin(): string | undefined {
+    return this.#sessionAtLogin;
   }
 
   /** The session cookie; undefined when there is none, or when nobody knows which it is. */
@@ -51,17 +77,11 @@ export class Browser {
    * Takes the session cookie out of an earlier Cookie header, unless it has one: as if it had not obeyed the logout that
    * cleared it, or somebody had planted it. A sound app believes it no more, and gives another at the next login.
    */
-  takeBack(header: string): void {
-    if (this.session !== undefined) return;
+  takeBack(header: string | undefined): void {
+    if (this.session !== undefined || header === undefined) return;
     const pairs = header.split('; ').map(pair => [pair.slice(0, pair.indexOf('=')), pair] as const);
     const found = pairs.find(([name]) => this.#journey.sessionCookies?.includes(name));
     if (found !== undefined) this.#jar.store(`${found[1]}; Path=/`);
-  }
-
-  /** The Cookie header that such an operation would be sent with now. */
-  cookieFor(kind: OperationKind): string | undefined {
-    const request = this.#journey.request(kind, this.#user, undefined, this.#carried);
-    return typeof request === 'string' ? undefined : this.#jar.header(request.path);
   }
 
   async #send(kind: OperationKind, request: JourneyRequest | string): Promise<Reply> {

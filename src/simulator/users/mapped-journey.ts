@@ -6,33 +6,38 @@ import {
   type JourneyMapping,
   type MappedRequest,
   placeholdersIn,
+  type StepKind,
   stepKinds,
   stepOf,
   type TextPlace,
   textsOf,
   type WhoPlace,
 } from '../scenario/journey-mapping.js';
+import { anonymousCheck, type Body, bodyOf, okCheck } from './answer-check.js';
 import { cartOf, noCart } from './cart.js';
-import type { Reply } from './http-client.js';
 import { type JsonPath, parseJsonPath, valuesAt } from './json-path.js';
 import { compilePattern, matchesIn } from './page-pattern.js';
 import type { Carried, Journey, JourneyRequest } from './shop-requests.js';
 
-/** The body of an answer: as text, and as JSON when somebody asks for it. */
-interface Body {
-  readonly text: string;
-  readonly json: unknown;
-}
+/** How it is said that a request cannot be filled in yet. */
+export const nothingToCarry = 'no answer gave a';
 
 /** Finds what a place leads to: one entry per find, its groups or its value; undefined when it leads to nothing. */
 type Finder = (body: Body) => readonly unknown[] | undefined;
 
-/** The journey that a mapping describes; the mapping is known to be right (`scenario/journey.ts`). */
-export function mappedJourney(mapping: JourneyMapping): Journey {
+/**
+ * Makes the journey that a mapping describes; the mapping is known to be right (`scenario/journey.ts`). `sessionCookie`:
+ * the name of the cookie in which the app keeps its session, where the scenario names it.
+ */
+export function mappedJourney(mapping: JourneyMapping, sessionCookie?: string): Journey {
   const finders = new Map(stepKinds.map(kind => [kind, whoFinder(mapping[kind]?.who)]));
   const findItems = itemsFinder(mapping.read.items);
   const carry = Object.entries(mapping.carry).map(([name, place]) => ({ name, place, find: valueFinder(place) }));
-  const whoOf = (kind: OperationKind) => finders.get(kind === 'replay' ? 'read' : kind);
+  const whoOf = (kind: OperationKind) => finders.get(stepNameOf(kind));
+  const checks = new Map(stepKinds.map(kind => [kind, okCheck(mapping[kind]?.ok)]));
+  const checkOf = (kind: OperationKind) => checks.get(stepNameOf(kind)) ?? okCheck();
+  const isAnonymous = anonymousCheck(mapping.anonymous);
+  const isOk: Journey['isOk'] = (kind, reply) => checkOf(kind).hasHead(reply) && checkOf(kind).hasBody(reply);
   return {
     request: (kind, user, token, carried) => filledRequest(stepOf(mapping, kind)?.request, user, token, carried),
     before(kind, user, token, carried) {
@@ -48,8 +53,10 @@ export function mappedJourney(mapping: JourneyMapping): Journey {
         if (value !== undefined) yield [name, value];
       }
     },
-    isOk: (kind, reply) => isOk(mapping, kind, reply),
-    isAnonymous: (kind, reply) => isAnonymous(mapping, reply) && !(kind === 'logout' && isOk(mapping, kind, reply)),
+    ...(sessionCookie === undefined ? {} : { sessionCookies: [sessionCookie] }),
+    isOk,
+    hasWrongBody: (kind, reply) => checkOf(kind).hasHead(reply) && !checkOf(kind).hasBody(reply),
+    isAnonymous: (kind, reply) => isAnonymous(reply) && !(kind === 'logout' && isOk(kind, reply)),
     parse: bodyOf,
     naming: new Set(stepKinds.filter(kind => finders.get(kind) !== undefined)),
     identity: (kind, answer) => (isBody(answer) ? whoOf(kind)?.(answer) : undefined),
@@ -57,26 +64,9 @@ export function mappedJourney(mapping: JourneyMapping): Journey {
   };
 }
 
-/** Whether the head is that of a step done; without `ok`, any status from 200 to 399 that is not anonymous. */
-export function isOk(mapping: JourneyMapping, kind: OperationKind, reply: Reply): boolean {
-  const { status = 0 } = reply;
-  const { status: wanted, 'redirect-to': target } = stepOf(mapping, kind)?.ok ?? {};
-  const fits = wanted === undefined ? status >= 200 && status < 400 : wanted.includes(status);
-  return fits && (target === undefined || leadsTo(reply, target));
-}
-
-export function isAnonymous({ anonymous }: JourneyMapping, reply: Reply): boolean {
-  if (reply.status !== undefined && anonymous.status?.includes(reply.status)) return true;
-  const target = anonymous['or-redirect-to'];
-  return target !== undefined && leadsTo(reply, target);
-}
-
-/** Whether it is a redirect to this path; its query counts only where the mapping gives one. */
-function leadsTo({ status = 0, headers }: Reply, target: string): boolean {
-  if (status < 300 || status >= 400 || typeof headers.location !== 'string') return false;
-  if (!URL.canParse(headers.location, 'http://app/')) return false;
-  const { pathname, search } = new URL(headers.location, 'http://app/');
-  return (target.includes('?') ? pathname + search : pathname) === target;
+/** A replay is judged as a read. */
+function stepNameOf(kind: OperationKind): StepKind {
+  return kind === 'replay' ? 'read' : kind;
 }
 
 function filledRequest(
@@ -91,7 +81,7 @@ function filledRequest(
   const missing = textsOf(request)
     .flatMap(placeholdersIn)
     .find(name => !values.has(name));
-  if (missing !== undefined) return `no answer gave a {${missing}} to carry`;
+  if (missing !== undefined) return `${nothingToCarry} {${missing}} to carry`;
   const query = request.query === undefined ? '' : `?${encodedForm(request.query, values)}`;
   const { body, type } = bodyToSend(request, values);
   return {
@@ -130,27 +120,8 @@ function headersToSend(
   return type === undefined || own.includes('content-type') ? own : ['content-type', type, ...own];
 }
 
-function bodyOf({ body }: Reply): Body {
-  let parsed: { readonly json: unknown } | undefined;
-  return {
-    text: body,
-    get json() {
-      parsed ??= { json: parseJson(body) };
-      return parsed.json;
-    },
-  };
-}
-
 function isBody(answer: unknown): answer is Body {
   return typeof answer === 'object' && answer !== null && 'text' in answer && 'json' in answer;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function finder({ path, regexp }: TextPlace): Finder {

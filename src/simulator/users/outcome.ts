@@ -10,6 +10,9 @@ export interface Judgement {
   readonly error?: string;
 }
 
+/** How the error of an answer ends whose status fits, and whose body does not. */
+export const wrongBody = 'with another body than expected';
+
 const writes: ReadonlySet<OperationKind> = new Set(['login', 'add', 'remove', 'logout']);
 
 /**
@@ -21,11 +24,29 @@ export function judge(kind: OperationKind, reply: Reply, journey: Journey): Judg
   const identity = identityOf(kind, reply, answer, journey);
   const said = identity === undefined ? {} : { identity };
   const wrong = problemOf(kind, reply, identity, journey);
-  const cart = kind === 'read' && wrong === undefined ? journey.items(answer) : undefined;
-  const problem = typeof cart === 'string' ? cart : wrong;
-  if (problem === undefined) return { outcome: 'ok', ...said, ...(typeof cart === 'object' && { items: cart }) };
+  const showsCart = (kind === 'read' || (kind === 'replay' && identity !== null)) && wrong === undefined;
+  const cart = showsCart ? journey.items(answer) : undefined;
+  const problem = typeof cart === 'string' ? cart : (wrong ?? problemOfReplay(kind, reply, identity, journey, cart));
+  const items = typeof cart === 'object' && { items: cart };
+  if (problem === undefined) return { outcome: 'ok', ...said, ...items };
   const outcome = writes.has(kind) && !certainlyNotApplied(kind, reply, journey) ? 'unknown' : 'fail';
-  return { outcome, ...said, error: problem };
+  return { outcome, ...said, ...(kind === 'replay' && items), error: problem };
+}
+
+/**
+ * Says why a replay shows that its logout ended nothing: the answer names its user, or shows the cart. A journey that
+ * reads no names can only go by the cart, and an empty one shows nothing.
+ */
+function problemOfReplay(
+  kind: OperationKind,
+  reply: Reply,
+  identity: string | null | undefined,
+  journey: Journey,
+  cart: readonly string[] | undefined,
+): string | undefined {
+  if (kind !== 'replay' || identity === null) return undefined;
+  if (typeof identity === 'string' || journey.naming.has('read')) return `${statusOf(reply)} after the logout`;
+  return cart?.length === 0 ? undefined : 'the cart is shown after the logout';
 }
 
 function identityOf(kind: OperationKind, reply: Reply, answer: unknown, journey: Journey): string | null | undefined {
@@ -35,7 +56,7 @@ function identityOf(kind: OperationKind, reply: Reply, answer: unknown, journey:
   return kind === 'logout' ? undefined : journey.identity(kind, answer);
 }
 
-/** Why it is not ok, undefined when it is. */
+/** Says why it is not ok, as far as status and names tell; undefined when they are fine. */
 function problemOf(
   kind: OperationKind,
   reply: Reply,
@@ -43,10 +64,16 @@ function problemOf(
   journey: Journey,
 ): string | undefined {
   if (!reply.complete) return reply.error;
-  if (kind === 'replay') return identity === null ? undefined : `${statusOf(reply)} after the logout`;
-  if (!journey.isOk(kind, reply)) return statusOf(reply);
+  if (kind === 'replay' && identity === null) return undefined;
+  if (!journey.isOk(kind, reply)) return notOk(kind, reply, journey);
+  if (kind === 'replay') return undefined;
   if (typeof identity === 'string' || (identity === undefined && !journey.naming.has(kind))) return undefined;
   return kind === 'logout' || identity === undefined ? 'the answer names no user' : 'answered as anonymous';
+}
+
+function notOk(kind: OperationKind, reply: Reply, journey: Journey): string {
+  if (kind === 'replay') return `${statusOf(reply)} after the logout`;
+  return journey.hasWrongBody?.(kind, reply) ? `${statusOf(reply)} ${wrongBody}` : statusOf(reply);
 }
 
 function statusOf({ status, headers }: Reply): string {

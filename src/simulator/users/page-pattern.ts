@@ -8,13 +8,31 @@ const matchesMax = 100_000;
 /** All users wait while one page is searched. */
 export const searchMsMax = 1_000;
 
-/** What is wrong with a pattern of a scenario file; undefined when it can be used. `groups`: how many it may have. */
-export function patternProblem(source: string, groups: 1 | 2): string | undefined {
-  if (source.length > patternCharactersMax) return `expected at most ${patternCharactersMax} characters`;
-  if (repeatsRepetition(source)) {
-    return 'a repeated group holds a repetition, as in (a+)+: on some pages it would never come to an end. Expected it without, for example [^"]+';
-  }
-  const found = groupsIn(source);
+/** A regular expression between slashes, with the flags that may follow it. */
+const slashed = /^\/(?<source>.+)\/(?<flags>[imsu]*)$/s;
+
+/** Returns source and flags of a pattern as written: `/regexp/i`, or `regexp` alone. */
+function partsOf(written: string): { readonly source: string; readonly flags: string } {
+  const { source = written, flags = '' } = slashed.exec(written)?.groups ?? {};
+  return { source, flags };
+}
+
+/** Says what is wrong with a pattern that only has to match: it stands between slashes, and needs no group. */
+export function bodyPatternProblem(written: string): string | undefined {
+  if (!slashed.test(written))
+    return 'expected a regular expression between slashes such as /log in/i; its flags can be i, m, s and u';
+  const found = patternLimitsProblem(written) ?? groupsIn(written);
+  if (typeof found === 'string') return found;
+  const pattern = compilePattern(written);
+  const matchesAll = ['', 'any text'].every(text => text.search(pattern) !== -1);
+  return matchesAll
+    ? 'it matches every body, and so tells nothing. Expected a text that only some bodies hold'
+    : undefined;
+}
+
+/** Says what is wrong with a pattern of a scenario file; undefined when it can be used. `groups`: how many it may have. */
+export function patternProblem(written: string, groups: 1 | 2): string | undefined {
+  const found = patternLimitsProblem(written) ?? groupsIn(written);
   if (typeof found === 'string') return found;
   if (found >= 1 && found <= groups) return undefined;
   const wanted =
@@ -24,8 +42,24 @@ export function patternProblem(source: string, groups: 1 | 2): string | undefine
   return `found ${found} groups, expected ${wanted}; (?:...) groups without counting`;
 }
 
-export function compilePattern(source: string): RegExp {
-  return new RegExp(source, 'g');
+function patternLimitsProblem(written: string): string | undefined {
+  const { source } = partsOf(written);
+  if (source.length > patternCharactersMax) return `expected at most ${patternCharactersMax} characters`;
+  if (repeatsRepetition(source)) {
+    return 'a repeated group holds a repetition, as in (a+)+: on some pages it would never come to an end. Expected it without, for example [^"]+';
+  }
+  return undefined;
+}
+
+/** Compiles a pattern as written, so that all its matches are found. */
+export function compilePattern(written: string): RegExp {
+  const { source, flags } = partsOf(written);
+  return new RegExp(source, `g${flags}`);
+}
+
+/** Returns whether the page holds a match; undefined when the page or the search is too long. */
+export function matchesSomewhere(page: string, pattern: RegExp): boolean | undefined {
+  return page.length > pageCharactersMax ? undefined : inTime(() => page.search(pattern) !== -1);
 }
 
 /** The groups of every match; undefined when the page is too long to be searched, or the search too long for it. */
@@ -64,9 +98,10 @@ function inTime<T>(work: () => T): T | undefined {
 }
 
 /** An empty alternative matches always, and then tells how many groups there are. */
-function groupsIn(source: string): number | string {
+function groupsIn(written: string): number | string {
+  const { source, flags } = partsOf(written);
   try {
-    return (new RegExp(`${source}|`).exec('')?.length ?? 1) - 1;
+    return (new RegExp(`${source}|`, flags).exec('')?.length ?? 1) - 1;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

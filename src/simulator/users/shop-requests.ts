@@ -34,9 +34,11 @@ export interface Journey {
   readonly sessionCookies?: readonly string[];
   /** The id of the key that signed or sealed a session cookie, where its value shows one. */
   keyOf?(cookieValue: string): string | undefined;
-  /** Whether the head of an answer means that the operation was done. */
+  /** Whether an answer means that the operation was done. */
   isOk(kind: OperationKind, reply: Reply): boolean;
-  /** Whether the head of an answer is one to somebody who is not logged in. */
+  /** Whether it is not ok by its body alone. */
+  hasWrongBody?(kind: OperationKind, reply: Reply): boolean;
+  /** Whether the app answers as it does without a login. */
   isAnonymous(kind: OperationKind, reply: Reply): boolean;
   /** The body as data, undefined when it is none. */
   parse(reply: Reply): unknown;

@@ -1,7 +1,7 @@
 import type { Operation, OperationKind } from '../history/records.js';
 import type { PlannedStep, PlannedUser } from '../plan.js';
 import type { RunClock } from '../run-clock.js';
-import { Browser } from './browser.js';
+import { Browser, type Snapshot } from './browser.js';
 import type { HttpClient, Reply } from './http-client.js';
 import { judge } from './outcome.js';
 import type { Journey } from './shop-requests.js';
@@ -40,7 +40,7 @@ interface Errand {
 /** What a user held before a logout: tried once more after it, and nothing of the answer is kept. */
 interface OldSession {
   readonly session: number;
-  readonly cookie: string;
+  readonly held: Snapshot;
 }
 
 const readBackTriesMax = 5;
@@ -150,15 +150,14 @@ export class User {
 
   /** When something else was under way, what that brought back is tried as well. */
   async #logOut({ atMs }: PlannedStep): Promise<void> {
-    const cookies = new Set([this.#browser.cookieFor('replay')]);
+    const before = this.#browser.snapshot('replay');
     const { outcome, session, doneMs } = await this.#do({ kind: 'logout', plannedMs: atMs });
-    if (this.#beside.length > 0) {
-      await this.#waitForTabs();
-      cookies.add(this.#browser.cookieFor('replay'));
-    }
+    const isAlone = this.#beside.length === 0;
+    await this.#waitForTabs();
     if (outcome !== 'ok') return;
-    for (const cookie of cookies)
-      if (cookie !== undefined) this.#replays.push(this.#replay({ session, cookie }, doneMs));
+    const after = isAlone ? undefined : this.#browser.snapshot('replay');
+    const snapshots = isSame(before, after) ? [before] : [before, after];
+    for (const held of snapshots) if (held !== undefined) this.#replays.push(this.#replay({ session, held }, doneMs));
   }
 
   async #replay(old: OldSession, loggedOutMs: number): Promise<void> {
@@ -166,7 +165,7 @@ export class User {
     await this.#world.clock.until(plannedMs);
     if (this.#world.isOver()) return;
     await this.#do({ kind: 'replay', plannedMs }, old);
-    this.#browser.takeBack(old.cookie);
+    this.#browser.takeBack(old.held.cookie);
   }
 
   #tooLate(step: PlannedStep): boolean {
@@ -186,12 +185,12 @@ export class User {
     const id = this.#world.nextId();
     const session = old?.session ?? this.#standing.session + (kind === 'login' ? 1 : 0);
     const sentMs = Math.max(errand.plannedMs, clock.now());
-    const cookieBefore = kind === 'login' ? this.#browser.session : undefined;
-    const asked = old === undefined ? this.#browser.ask(kind, token, slowMs) : this.#browser.askAgain(kind, old.cookie);
+    const asked = old === undefined ? this.#browser.ask(kind, token, slowMs) : this.#browser.askAgain(old.held);
     const reply = await asked;
     // A timeout counts at its limit, whenever its timer came to fire.
     const doneMs = reply.error === 'timeout' ? sentMs + timeoutMs : Math.max(sentMs, clock.now());
     const judgement = judge(kind, reply, journey);
+    const cookieBefore = kind === 'login' ? this.#browser.sessionAtLogin : undefined;
     const cookie = kind === 'login' && judgement.outcome === 'ok' ? this.#browser.session : undefined;
     const key = cookie === undefined ? undefined : journey.keyOf?.(cookie);
     const isKept = cookieBefore !== undefined && cookie === cookieBefore;
@@ -222,6 +221,10 @@ export class User {
     this.#freeAtMs = operation.doneMs;
     this.#standing.learn(operation);
   }
+}
+
+function isSame(one: Snapshot | undefined, other: Snapshot | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function servedBy({ headers, proxy }: Reply): Pick<Operation, 'backend' | 'incarnation' | 'proxy'> {

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { arrivalTimes, tooFewNames, userNamePattern } from '../plan.js';
+import { journey } from './journey.js';
+import { type StepKind, stepKinds } from './journey-mapping.js';
+import { cookieName, duration, expected, map, oneOf, rate, text, wholeNumber } from './values.js';
+import { field, isMap, read } from './written.js';
+import type { Problem } from './yaml.js';
+
+/** What `users` of a scenario file may hold: who comes when, what they are called, and what they do. */
+
+/** So many connections a browser opens to one server. */
+const tabsMax = 6;
+const weightMax = 1_000;
+
+const notNames = expected(
+  'a pattern such as "shopper{n}@example.com" or a list of names: up to 64 letters, digits and . _ - @ +',
+);
+const names = z
+  .union(
+    [
+      text('', /^[^{}]*\{n\}[^{}]*$/).refine(pattern => userNamePattern.test(pattern.replace('{n}', '100000')), {
+        error: notNames,
+      }),
+      z
+        .array(text('a name of up to 64 letters, digits and . _ - @ +', userNamePattern))
+        .refine(list => list.length > 0, { error: 'expected at least one name' })
+        .refine(list => new Set(list).size === list.length, { error: 'found a name twice, expected each once' }),
+    ],
+    { error: issue => (Array.isArray(issue.input) ? '' : notNames(issue)) },
+  )
+  .optional()
+  .describe('Names of accounts that the app has already: a pattern with {n}, or a list. Default: user-{n}.');
+
+const weight = (min: 0 | 1) => {
+  const error = expected(`a weight ${min === 0 ? 'from' : 'above'} 0, at most ${weightMax}`);
+  const number = z.number({ error });
+  return (min === 0 ? number.min(0, { error }) : number.gt(0, { error })).max(weightMax, { error });
+};
+
+const mix = map('users.mix', {
+  add: weight(1),
+  read: weight(1),
+  remove: weight(0).optional(),
+  whoami: weight(0).optional(),
+  logout: weight(0).optional(),
+})
+  .optional()
+  .describe('How often a user does what, once logged in; what is left out is not done.');
+
+export const users = map('users', {
+  arrivals: map('users.arrivals', {
+    rate: rate.describe('New users per second.'),
+    for: duration().describe('How long new users come, from the start of the run.'),
+    process: oneOf('process', ['poisson', 'uniform']).default('poisson'),
+    'max-active': wholeNumber(1, 100_000)
+      .default(400)
+      .describe('Users at once; they stay, so it is how many ever come.'),
+  }),
+  names,
+  think: map('users.think', { median: duration(), p95: duration() })
+    .refine(({ median, p95 }) => p95 >= median, { error: 'expected p95 to be at least the median', path: ['p95'] })
+    .prefault({ median: '250ms', p95: '1s' })
+    .describe('Log-normal time between two steps of one user.'),
+  mix,
+  tabs: wholeNumber(1, tabsMax)
+    .default(1)
+    .describe(
+      'Tabs that a browser has open: with several, now and then all of them add something at once, and one reads.',
+    ),
+  'slow-at-logout': duration()
+    .optional()
+    .describe(
+      'At every logout another tab has an add under way. The toy shop is asked to take so long over it; to an app of your own it is sent right before the logout.',
+    ),
+  timeout: duration().prefault('5s').describe('A user gives up waiting for an answer after this.'),
+  cookie: cookieName
+    .optional()
+    .describe('The cookie in which an app of your own keeps its session: then users.sessionKept is looked at.'),
+  journey: journey.default('shop').describe('"shop" for the toy shop, or the requests of an app of your own.'),
+});
+
+/** Says what no single value of `users` shows. `seed` and `phases` are those of the file. */
+export function userProblems(file: unknown, endMs: number | undefined): Problem[] {
+  const written = field(file, 'users');
+  return [...mixProblems(written), ...cookieProblems(written), ...nameProblems(written, seedOf(file), endMs)];
+}
+
+function seedOf(file: unknown): number {
+  const seed = field(file, 'seed');
+  return typeof seed === 'number' ? seed : 1;
+}
+
+function mixProblems(written: unknown): Problem[] {
+  const [mapping, weights] = [field(written, 'journey'), field(written, 'mix')];
+  if (!isMap(mapping) || !isMap(weights)) return [];
+  const lacking = Object.keys(weights).filter(kind => isStep(kind) && mapping[kind] === undefined);
+  return lacking.map(kind => ({
+    path: ['users', 'mix', kind],
+    message: `found ${kind}, but users.journey has no step ${kind}: add it there, or take it out here`,
+    at: 'key',
+  }));
+}
+
+function isStep(name: string): name is StepKind {
+  return stepKinds.some(kind => kind === name);
+}
+
+function cookieProblems(written: unknown): Problem[] {
+  if (field(written, 'cookie') === undefined || isMap(field(written, 'journey'))) return [];
+  const message = 'found cookie beside the journey shop, whose session cookie is known: take it out';
+  return [{ path: ['users', 'cookie'], message, at: 'key' }];
+}
+
+/** With another seed other users come: the plan is then refused in the same words. */
+function nameProblems(written: unknown, seed: number, endMs: number | undefined): Problem[] {
+  const list = field(written, 'names');
+  const arrivals = read(users.shape.arrivals, field(written, 'arrivals'));
+  if (!Array.isArray(list) || arrivals === undefined || endMs === undefined) return [];
+  const { rate: ratePerSecond, for: forMs, process, 'max-active': maxActive } = arrivals;
+  const come = arrivalTimes({ ratePerSecond, forMs, process, maxActive }, endMs, seed).length;
+  if (come <= list.length) return [];
+  return [{ path: ['users', 'names'], message: tooFewNames(list.length, come) }];
+}

@@ -1,0 +1,90 @@
+import type { AnonymousConditions, AnswerConditions } from '../scenario/answer-conditions.js';
+import type { Reply } from './http-client.js';
+import { parseJsonPath, valuesAt } from './json-path.js';
+import { compilePattern, matchesSomewhere } from './page-pattern.js';
+
+/** The body of an answer: as text, and as JSON when it is asked for. */
+export interface Body {
+  readonly text: string;
+  /** Undefined when the body is no JSON. */
+  readonly json: unknown;
+}
+
+const bodies = new WeakMap<Reply, Body>();
+
+/** Returns the body of an answer; JSON is parsed once, however many conditions look at it. */
+export function bodyOf(reply: Reply): Body {
+  const known = bodies.get(reply);
+  if (known !== undefined) return known;
+  let parsed: { readonly json: unknown } | undefined;
+  const body: Body = {
+    text: reply.body,
+    get json() {
+      parsed ??= { json: parseJson(reply.body) };
+      return parsed.json;
+    },
+  };
+  bodies.set(reply, body);
+  return body;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Checks answers against the conditions of a scenario; head and body apart, since each has its own error message. */
+export interface AnswerCheck {
+  hasHead(reply: Reply): boolean;
+  hasBody(reply: Reply): boolean;
+}
+
+/** Makes the check of `ok`. Without a status it takes 200 to 399. */
+export function okCheck(conditions: AnswerConditions = {}): AnswerCheck {
+  const hasBody = bodyCheck(conditions);
+  const isDone =
+    conditions.status === undefined ? ({ status = 0 }: Reply) => status >= 200 && status < 400 : () => true;
+  return { hasHead: reply => isDone(reply) && hasHead(conditions, reply), hasBody };
+}
+
+/** Makes the check of `anonymous`: all conditions hold, or the redirect of `or-redirect-to` alone. */
+export function anonymousCheck(conditions: AnonymousConditions): (reply: Reply) => boolean {
+  const { 'or-redirect-to': alternative, ...others } = conditions;
+  const hasBody = bodyCheck(others);
+  const hasOthers = Object.values(others).some(value => value !== undefined);
+  return reply => {
+    if (alternative !== undefined && leadsTo(reply, alternative)) return true;
+    return hasOthers && hasHead(others, reply) && hasBody(reply);
+  };
+}
+
+function hasHead({ status, 'redirect-to': target }: AnswerConditions, reply: Reply): boolean {
+  const hasStatus = status === undefined || (reply.status !== undefined && status.includes(reply.status));
+  return hasStatus && (target === undefined || leadsTo(reply, target));
+}
+
+function bodyCheck({ body, path, absent, equals }: AnswerConditions): (reply: Reply) => boolean {
+  const pattern = body === undefined ? undefined : compilePattern(body);
+  const steps = path === undefined ? undefined : parseJsonPath(path);
+  return reply => {
+    if (pattern !== undefined && !matchesSomewhere(reply.body, pattern)) return false;
+    if (steps === undefined) return true;
+    const { json } = bodyOf(reply);
+    // An error page in HTML has no errors in its JSON either: it meets no condition.
+    if (json === undefined) return false;
+    const values = valuesAt(json, steps) ?? [];
+    if (equals !== undefined) return values.length > 0 && values.every(value => value === equals);
+    return values.some(value => value !== null) !== (absent === true);
+  };
+}
+
+/** Returns whether the answer is a redirect to this path; its query counts only where the condition gives one. */
+function leadsTo({ status = 0, headers }: Reply, target: string): boolean {
+  if (status < 300 || status >= 400 || typeof headers.location !== 'string') return false;
+  if (!URL.canParse(headers.location, 'http://app/')) return false;
+  const { pathname, search } = new URL(headers.location, 'http://app/');
+  return (target.includes('?') ? pathname + search : pathname) === target;
+}

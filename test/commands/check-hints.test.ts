@@ -1,0 +1,185 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { expect } from 'chai';
+import { starterScenario } from '#src/commands/starter-scenario.js';
+import { forwardedBy, tunnelWarning } from '#src/commands/tunnel-warning.js';
+import { type TriedStep, tryJourney } from '#src/simulator/journey-trial.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
+import { type Handler, withServer } from '../simulator/users-scripted.js';
+import { withHoldfast } from './holdfast.js';
+
+interface Words {
+  readonly login?: string;
+  readonly read?: string;
+  readonly anonymous: string;
+}
+
+const who = ', who: { regexp: "<b>([^<]+)</b>" }';
+
+function tried(origin: string, { login = '', read = who, anonymous }: Words, user = 'user-1'): Promise<TriedStep[]> {
+  const { journey } = parseScenario(
+    `name: app
+why: To be checked.
+modes: [redis]
+system: { target: "${origin}" }
+users:
+  arrivals: { rate: 20/s, for: 1s }
+  journey:
+    login: { request: { POST: /login, form: { user: "{user}", password: right } }${login} }
+    add: { request: { POST: "/add/{token}" } }
+    read: { request: { GET: /cart }, items: { regexp: "<li>([^<]+)" }${read} }
+    logout: { request: { POST: /logout } }
+    anonymous: ${anonymous}
+`,
+    'app.yaml',
+  ).users;
+  if (journey === 'shop') return expect.fail('the shop');
+  return tryJourney(origin, journey, { user, timeoutMs: 1_000 });
+}
+
+const loginPage = '<p>Please log in to go on</p><form><input type="password" name="password"></form>';
+
+/** Pages that answer 200 to everybody: only the text says whether a user is logged in. */
+function pages(password = 'right', refusal: Handler = (_request, response) => response.end(loginPage)): Handler {
+  const items: string[] = [];
+  let session: string | undefined;
+  return async (request, response, nth) => {
+    let form = '';
+    for await (const chunk of request) form += chunk;
+    const [, place = '', item = ''] = request.url?.split('/') ?? [];
+    if (place === 'login') {
+      if (!form.includes(`password=${password}`)) return refusal(request, response, nth);
+      session = new URLSearchParams(form).get('user') ?? '';
+      return response.setHeader('set-cookie', 'sid=1; Path=/').end('<p>Welcome</p>');
+    }
+    if (session === undefined || request.headers.cookie !== 'sid=1') return response.end(loginPage);
+    if (place === 'add') items.push(item);
+    if (place === 'logout') session = undefined;
+    return response.end(`<b>${session}</b>${items.map(each => `<li>${each}</li>`).join('')}`);
+  };
+}
+
+const texts = (steps: readonly TriedStep[]) => steps.map(({ note, advice }) => note ?? advice?.hint ?? '').join('\n');
+
+describe('holdfast check, where the answer misleads', () => {
+  it('finds that pages which answer 200 to everybody fit, once anonymous looks at the body', () =>
+    withServer(pages(), async origin => {
+      const steps = await tried(origin, { anonymous: '{ body: /Please log in/ }' });
+      expect(steps.filter(({ advice, note }) => advice ?? note)).to.deep.equal([]);
+    }));
+
+  it('proposes a condition on the body, and does not claim that the old cookie is still accepted', () =>
+    withServer(pages(), async origin => {
+      const steps = await tried(origin, { anonymous: '{ status: 401 }' });
+      expect(steps[0]?.advice?.hint).to.match(/cannot be told .* anonymous: \{ body: \/Please log in\/ \}$/);
+      expect(texts(steps)).not.to.include('still accepted');
+      expect(steps.at(-1)?.note).to.match(/is not known: anonymous does not fit yet/);
+    }));
+
+  it('proposes a place in the body where the answer is JSON', () =>
+    withServer(
+      (_request, response) => response.end('{"user":null,"items":[]}'),
+      async origin => {
+        const steps = await tried(origin, { anonymous: '{ status: 401 }' });
+        expect(steps[0]?.advice?.hint).to.match(/anonymous: \{ path: \$\.user, absent: true \}$/);
+      },
+    ));
+
+  const refusals: readonly (readonly [what: string, words: Words, refusal: Handler | undefined])[] = [
+    [
+      'a 401 where strangers are redirected',
+      { anonymous: '{ redirect-to: /login }' },
+      (_request, response) => response.writeHead(401).end('{"error":"no"}'),
+    ],
+    [
+      'a redirect to the login page',
+      { anonymous: '{ body: /Please log in/ }', login: ', ok: { status: 200 }' },
+      (_request, response) => response.writeHead(302, { location: '/login?error=1' }).end(),
+    ],
+    ['the login page with status 200', { anonymous: '{ status: 401 }', login: ', ok: { status: 302 } ' }, undefined],
+    [
+      'a 422 that names the credentials',
+      { anonymous: '{ body: /Please log in/ }' },
+      (_request, response) => response.writeHead(422).end('{"error":"invalid credentials"}'),
+    ],
+    [
+      'errors in the body of a 200',
+      { anonymous: '{ body: /Please log in/ }', login: ', ok: { path: $.errors, absent: true }' },
+      (_request, response) => response.end('{"errors":[{"message":"no"}]}'),
+    ],
+  ];
+
+  for (const [what, words, refusal] of refusals)
+    it(`asks for user and password when a login is answered with ${what}`, () =>
+      withServer(pages('wrong', refusal), async origin => {
+        const steps = await tried(origin, words, 'shopper1@x.org');
+        const login = steps.find(step => step.what === 'login')?.advice;
+        expect(login?.at).to.deep.equal(['login', 'request']);
+        expect(login?.hint).to.include('does the app know the user shopper1@x.org with this password?');
+        expect(login?.hint).to.include('It was sent: user, password');
+        expect(texts(steps)).not.to.include('anonymous: { status: 401 }');
+      }));
+
+  it('says which condition on the body an answer does not meet', () =>
+    withServer(pages(), async origin => {
+      const steps = await tried(origin, {
+        anonymous: '{ body: /Please log in/ }',
+        read: `${who}, ok: { body: /Cart/ }`,
+      });
+      const { advice } = steps.find(({ what }) => what === 'read') ?? {};
+      expect(advice?.at).to.deep.equal(['read', 'ok']);
+      expect(advice?.problem).to.equal('status 200, expected a status from 200 to 399 and a body that matches /Cart/');
+    }));
+});
+
+describe('a tunnel of kubectl port-forward', () => {
+  for (const [words, what] of [
+    ['/usr/local/bin/kubectl -n shop port-forward pod/app-1 8080:80', 'pod/app-1 8080:80'],
+    ['oc port-forward svc/app 8080', 'svc/app 8080'],
+    ['kubectl -n ingress port-forward svc/ingress-nginx-controller 8080:80', undefined],
+    ['kubectl get pods', undefined],
+    ['ssh -L 8080:app:80 host', undefined],
+  ] as const)
+    it(`is ${what === undefined ? 'not ' : ''}seen in "${words}"`, () =>
+      expect(forwardedBy(words.split(' '))).to.equal(what));
+
+  it('is found by the port that it listens on, and named with what to forward instead', async () => {
+    const listen =
+      'import { createServer } from "node:net"; const server = createServer().listen(0, "127.0.0.1", () => console.log(server.address().port))';
+    const child = spawn(process.execPath, [
+      '--input-type=module',
+      '-e',
+      listen,
+      'kubectl',
+      'port-forward',
+      'pod/app-1',
+      '8080:80',
+    ]);
+    try {
+      // Other systems have no /proc to look at: there is no warning there.
+      const isSeen = process.platform === 'linux';
+      const [port] = await once(createInterface(child.stdout), 'line');
+      const warning = await tunnelWarning(`http://127.0.0.1:${port}`);
+      if (!isSeen) return expect(warning).to.equal(undefined);
+      expect(warning).to.include('kubectl port-forward pod/app-1 8080:80').and.include('the tunnel ends with its pod');
+      expect(warning).to.include('Forward the ingress');
+    } finally {
+      child.kill();
+    }
+    return withServer(
+      (_request, response) => response.end(),
+      async origin => expect(await tunnelWarning(origin)).to.equal(undefined),
+    );
+  });
+});
+
+describe('holdfast init -', () => {
+  it('prints the starter and writes no file', () =>
+    withHoldfast(['init', '-'], async holdfast => {
+      expect(await holdfast.ended()).to.equal(0);
+      expect(holdfast.output.stdout).to.equal(starterScenario);
+      expect(await readdir(holdfast.folder)).to.deep.equal([]);
+    }));
+});

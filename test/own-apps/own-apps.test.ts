@@ -1,0 +1,99 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect } from 'chai';
+import { check } from '#src/simulator/checker/check.js';
+import type { Findings } from '#src/simulator/checker/findings.js';
+import { makePlan } from '#src/simulator/plan.js';
+import { parseScenario, readScenario } from '#src/simulator/scenario/file.js';
+import type { Scenario } from '#src/simulator/scenario/scenario.js';
+import { simulate } from '#src/simulator/simulate.js';
+import { withHoldfast } from '../commands/holdfast.js';
+import { leavingNothing } from '../simulator/processes.js';
+
+const folder = path.resolve(import.meta.dirname, '../../../test/own-apps');
+
+/** One run: what is found in it, without the verdict, which a busy machine could make inconclusive. */
+async function found(scenario: Scenario, env: Readonly<Record<string, string>> = {}): Promise<Findings> {
+  const { backends } = scenario.system;
+  const system = { ...scenario.system, backends: { ...backends, env: { ...backends.env, ...env } } };
+  const { signal } = new AbortController();
+  const plan = makePlan(scenario, scenario.seed);
+  return check(await simulate({ ...scenario, system }, 'redis', plan, { onProgress: () => undefined, signal }));
+}
+
+/** Every figure that only a wrong app has. */
+function harmIn({ users, writes, guarantees }: Findings): string[] {
+  const { loggedOut, identitySwapped, logoutNotHonoured, sessionKept } = users;
+  const { lost, stale, phantom, failedVisible, duplicated, resurrected } = writes;
+  const harm = { loggedOut, identitySwapped, logoutNotHonoured, sessionKept };
+  const counts = { ...harm, lost, stale, phantom, failedVisible, duplicated, resurrected, ...guarantees };
+  return Object.entries(counts).flatMap(([name, count]) => (count === 0 ? [] : [`${name} ${count}`]));
+}
+
+const apps = [
+  ['graphql', 'drop-adds', 'lost'],
+  ['bearer', 'keep-token', 'logoutNotHonoured'],
+  ['pages', 'keep-id', 'sessionKept'],
+] as const;
+
+for (const [app, defect, harm] of apps)
+  describe(`an app of one’s own: ${app}`, () => {
+    const file = path.join(folder, `${app}.yaml`);
+
+    it('has a journey of at most 25 lines, which fits', async () => {
+      const text = await readFile(file, 'utf8');
+      const journey = /\n {2}journey:\n((?: {4}.*\n)+)/.exec(text)?.[1] ?? expect.fail('no journey');
+      expect(journey.trimEnd().split('\n').length).to.be.at.most(25);
+      await withHoldfast(['check', file], async holdfast => {
+        expect(await holdfast.ended(), holdfast.output.stdout + holdfast.output.stderr).to.equal(0);
+        expect(holdfast.output.stdout).to.include('the journey fits').and.not.match(/^!/m);
+      });
+    });
+
+    it('is silent when the app is correct, although a process is killed', () =>
+      leavingNothing(async () => {
+        const findings = await found(await readScenario(file));
+        expect(harmIn(findings)).to.deep.equal([]);
+        expect(findings.writes.acknowledged).to.be.greaterThan(30);
+      }));
+
+    it(`finds the planted defect "${defect}"`, () =>
+      leavingNothing(async () => {
+        const findings = await found(await readScenario(file), { DEFECT: defect });
+        expect(harmIn(findings).join(), 'found').to.match(new RegExp(`\\b${harm} [1-9]`));
+      }));
+  });
+
+describe('an app of one’s own that keeps its carts', () => {
+  it('has a journey that fits, and a run finds nothing', async () => {
+    const carts = await mkdtemp(path.join(tmpdir(), 'holdfast-carts-'));
+    const program = path.join(import.meta.dirname, 'keeping.js');
+    const child = spawn(process.execPath, [program], { env: { ...process.env, PORT: '0', CARTS: carts } });
+    try {
+      const [line] = await once(createInterface(child.stdout), 'line');
+      const text = await readFile(path.join(folder, 'keeping.yaml'), 'utf8');
+      const own = text.replace('127.0.0.1:8080', `127.0.0.1:${JSON.parse(line).port}`);
+      const file = path.join(carts, 'keeping.yaml');
+      await writeFile(file, own);
+      await withHoldfast(['check', file], async holdfast => {
+        expect(await holdfast.ended(), holdfast.output.stdout + holdfast.output.stderr).to.equal(0);
+      });
+      const scenario = parseScenario(own, file);
+      const short = { warmupMs: 200, baselineMs: 800, faultsMs: 0, recoveryMs: 700, quiesceMs: 100 };
+      // A further run needs the checker to leave the items of other runs out of account (RunHeader.nonce).
+      const runs = 5;
+      for (let run = 1; run <= runs; run += 1) {
+        const findings = await found({ ...scenario, phases: short });
+        expect(harmIn(findings), `run ${run}`).to.deep.equal([]);
+        expect(findings.writes.acknowledged).to.be.greaterThan(30);
+      }
+    } finally {
+      child.kill('SIGKILL');
+      await rm(carts, { recursive: true });
+    }
+  });
+});
