@@ -3,7 +3,7 @@ import { pick, type Random, randomStream } from '#src/simulator/random.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import type { FaultSpec, Scenario } from '#src/simulator/scenario/scenario.js';
 
-/** Small and quick: a dozen users for two seconds. */
+/** Small and quick: six users for two seconds. */
 const base = parseScenario(
   `name: random
 why: Faults by chance, at moments by chance, none of which may cost anybody anything.
@@ -13,10 +13,10 @@ system:
   proxy: { count: 2, health: { every: 100ms, timeout: 100ms, fall: 2, rise: 1 }, policy: round-robin, drain: 100ms }
   redis: { persistence: aof }
 users:
-  arrivals: { rate: 20/s, for: 500ms }
+  arrivals: { rate: 20/s, for: 300ms }
   think: { median: 60ms, p95: 200ms }
   timeout: 700ms
-phases: { warmup: 50ms, baseline: 450ms, faults: 900ms, recovery: 600ms, quiesce: 50ms }
+phases: { warmup: 50ms, baseline: 450ms, faults: 900ms, recovery: 500ms, quiesce: 50ms }
 expect: { any: [writes.lost == 0] }
 `,
   'random.yaml',
