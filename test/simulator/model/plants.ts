@@ -94,7 +94,7 @@ function readsOf(operations: readonly Operation[]): Operation[] {
   return operations.filter(({ kind, outcome }) => kind === 'read' && outcome === 'ok');
 }
 
-/** Acknowledged adds of items that nobody removes. */
+/** Acknowledged adds of items that are never removed. */
 function addsToStay(operations: readonly Operation[]): Operation[] {
   const removed = new Set(operations.filter(({ kind }) => kind === 'remove').map(({ token }) => token));
   return operations.filter(({ kind, outcome, token }) => kind === 'add' && outcome === 'ok' && !removed.has(token));

@@ -6,7 +6,7 @@ import type { FaultSpec, Scenario } from '#src/simulator/scenario/scenario.js';
 /** Small and quick: six users for two seconds. */
 const base = parseScenario(
   `name: random
-why: Faults by chance, at moments by chance, none of which may cost anybody anything.
+why: Faults by chance, at moments by chance, none of which may cost a session or a write.
 modes: [all]
 system:
   backends: { count: 3, spare: 1 }
@@ -24,7 +24,7 @@ expect: { any: [writes.lost == 0] }
 
 type Choice = (random: Random, backend: string) => Pick<FaultSpec, 'do' | 'target' | 'options'>;
 
-/** Faults that cost nobody a session, wherever sessions are kept. */
+/** Faults that cost no session, wherever sessions are kept. */
 const harmless: readonly Choice[] = [
   (_random, backend) => ({ do: 'block', target: backend, options: { stall: '80ms', every: '200ms' } }),
   (_random, backend) => ({ do: 'errors', target: backend, options: { percent: 30 } }),
@@ -39,7 +39,7 @@ const harmless: readonly Choice[] = [
   random => ({ do: pick(random, ['kill', 'hang']) ?? 'kill', target: 'proxy-1' }),
 ];
 
-/** Faults that cost nobody a session where any backend serves anyone. */
+/** Faults that cost no session where every backend can serve every user. */
 const harmlessToShared: readonly Choice[] = [
   (random, backend) => ({ do: pick(random, ['kill', 'hang', 'drain', 'scale-in']) ?? 'kill', target: backend }),
   (_random, backend) => ({ do: 'flap', target: backend, options: { up: '200ms', down: '50ms' } }),
