@@ -54,15 +54,16 @@ export function check(run: RunRecord): Findings {
   const band = bandOf(run, load);
   const faults = new FaultWatch(run, band);
   const members = new MemberWatch(run);
-  const verification = verificationOf(run.faults);
+  const verification = verificationOf(run);
   const tally = newTally();
   for (const operations of byUser(run.operations)) {
-    const before = tally.users.loggedOut;
+    const [before, incidentsBefore] = [tally.users.loggedOut, tally.incidents.length];
     judgeUser(operations, run, verification, tally);
+    blameFrom(incidentsBefore, operations, run, tally);
     members.see(operations);
     noteExposure(faults.see(operations), tally.users.loggedOut > before, tally);
   }
-  const incidents = tally.incidents.map(incident => withCandidates(incident, run)).sort(bySeen);
+  const incidents = tally.incidents.sort(bySeen);
   const loggedOutMs = timesLoggedOut(incidents);
   const groups = groupsOf(run);
   const recoveries = recoveriesOf(groups, load, band, loggedOutMs);
@@ -93,6 +94,12 @@ function countsFrom(
     guarantees,
     requests: requestsOf(run, requests),
   };
+}
+
+/** Names what can explain the incidents of one user: those from this place of the list on. */
+function blameFrom(first: number, operations: readonly Operation[], run: RunRecord, { incidents }: Tally): void {
+  if (run.faults.length === 0 || incidents.length === first) return;
+  incidents.push(...withCandidates(incidents.splice(first), operations, run));
 }
 
 function noteExposure(isExposed: boolean, isLoggedOut: boolean, { exposure }: Tally): void {
