@@ -1,6 +1,5 @@
 import type { RunRecord } from '../history/records.js';
 import { type Band, bandOf } from './band.js';
-import { withCandidates } from './blame.js';
 import { byUser } from './by-user.js';
 import { countsOf } from './counts.js';
 import type { Findings, Incident } from './findings.js';
@@ -64,7 +63,7 @@ export function prepareCheck(run: RunRecord): Preparation {
 /** Returns the findings once all users have been judged. */
 export function findingsOf(run: RunRecord, { load, band }: Preparation, pass: UserPass): Findings {
   const { tally, faults, members } = pass;
-  const incidents = tally.incidents.map(incident => withCandidates(incident, run)).sort(bySeen);
+  const incidents = tally.incidents.sort(bySeen);
   const loggedOutMs = timesLoggedOut(incidents);
   const groups = groupsOf(run);
   const recoveries = recoveriesOf(groups, load, band, loggedOutMs);

@@ -1,6 +1,7 @@
 import type { Operation, RunRecord } from '../history/records.js';
 import { addCounts, type Counts } from './add-counts.js';
 import type { Band } from './band.js';
+import { withCandidates } from './blame.js';
 import { FaultWatch } from './fault-findings.js';
 import { isOfPlan } from './load.js';
 import { judgeLogins } from './logins.js';
@@ -32,7 +33,7 @@ export class UserPass {
   /** Of `run` all is needed but its operations. */
   constructor(run: RunRecord, band: Band) {
     this.#run = run;
-    this.#verification = verificationOf(run.faults);
+    this.#verification = verificationOf(run);
     this.faults = new FaultWatch(run, band);
     this.members = new MemberWatch(run);
   }
@@ -40,8 +41,9 @@ export class UserPass {
   /** Takes the operations of one user, in sending order. */
   see(operations: readonly Operation[]): void {
     const { tally } = this;
-    const before = tally.users.loggedOut;
+    const [before, incidentsBefore] = [tally.users.loggedOut, tally.incidents.length];
     this.#judge(operations);
+    this.#blameFrom(incidentsBefore, operations);
     this.members.see(operations);
     const isExposed = this.faults.see(operations);
     if (isExposed) tally.exposure.exposed += 1;
@@ -60,6 +62,13 @@ export class UserPass {
     addCounts(ownSums, sums);
     addCounts(this.faults.counts, faults);
     addCounts(this.members.counts, members);
+  }
+
+  /** Names what can explain the incidents of one user: those from this place of the list on. */
+  #blameFrom(first: number, operations: readonly Operation[]): void {
+    const { incidents } = this.tally;
+    if (this.#run.faults.length === 0 || incidents.length === first) return;
+    incidents.push(...withCandidates(incidents.splice(first), operations, this.#run));
   }
 
   #judge(operations: readonly Operation[]): void {

@@ -1,4 +1,4 @@
-import type { FaultRecord, Operation } from '../history/records.js';
+import type { Operation, RunRecord } from '../history/records.js';
 import type { Visit } from './sessions.js';
 
 /**
@@ -9,14 +9,15 @@ import type { Visit } from './sessions.js';
  *     write ---- read ---- logout ---- healed         verifies: the user ended the visit, so no later read is possible
  */
 export interface Verification {
-  /** A read verifies if it began at this moment or later. -Infinity when no fault struck. */
+  /** A read verifies if it began at this moment or later. */
   readonly fromMs: number;
-  /** A fault was never healed: only the read-back verifies. */
+  /** Only the read-back verifies: a fault was never healed, or no fault struck that could have ended. */
   readonly finalOnly: boolean;
 }
 
-export function verificationOf(faults: readonly FaultRecord[]): Verification {
-  const finalOnly = faults.some(({ healedMs }) => healedMs === null);
+export function verificationOf({ faults, phases }: Pick<RunRecord, 'faults' | 'phases'>): Verification {
+  const hasReadBack = phases.some(({ phase }) => phase === 'readback');
+  const finalOnly = faults.length === 0 ? hasReadBack : faults.some(({ healedMs }) => healedMs === null);
   const fromMs = faults.reduce((latest, { healedMs }) => Math.max(latest, healedMs ?? 0), Number.NEGATIVE_INFINITY);
   return { fromMs, finalOnly };
 }

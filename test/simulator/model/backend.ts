@@ -16,7 +16,7 @@ interface Waiting {
   readonly request: JourneyRequest;
   readonly cookie: string | undefined;
   readonly answer: (answer: ShopAnswer) => void;
-  /** Nobody waits for the answer any more: it is not begun. */
+  /** Its client gave up, so it is not begun. */
   readonly isOver: () => boolean;
 }
 

@@ -26,7 +26,7 @@ const headBytes = { jwt: 520, sealed: 240 };
 /** The difference of two clocks that is of no account. */
 const toleranceMs = 5_000;
 
-/** The cookie is the session; a store lists who has one, and which ended. */
+/** The cookie is the session. A store lists the sessions that exist, and those that ended. */
 export class KeepingInBrowser implements Keeping {
   readonly #kind: BrowserKind;
   readonly #list: ModelStore;

@@ -65,34 +65,29 @@ function momentsOf({ phases, faults }: ListedRun): Moments {
 }
 
 /**
- * From the first fault on these operations fail. Users who do not see their cart do not log out (see `standing.ts`), so
- * their logouts, and the logins after them, are dropped.
+ * From the first fault on these operations fail. A user that does not see its cart does not log out (see `standing.ts`), so
+ * logouts are dropped, and so are the logins that the plan holds after them.
  */
 function withoutService({ honest, timeoutMs }: Cell, isRefused: (operation: Operation) => boolean): ListedRun {
   const { lieBeginsMs } = momentsOf(honest);
-  const sessions = new Map<string, number>();
+  const stayed = new Set<string>();
+  /** Logins that did not take place: later sessions of the user have a lower number. */
+  const missing = new Map<string, number>();
   const dropped: Operation[] = [];
   const operations = honest.operations.flatMap((operation): Operation[] => {
-    const { user, kind, session, sentMs } = operation;
-    if (sentMs < lieBeginsMs) {
-      if (kind === 'login' && operation.outcome === 'ok') sessions.set(user, session);
-      return [operation];
-    }
-    const stays = sessions.get(user);
-    const isPutOff = kind === 'logout' || kind === 'replay' || (kind === 'login' && stays !== undefined);
-    if (isPutOff) {
+    const { user, kind, extra } = operation;
+    if (operation.sentMs < lieBeginsMs || kind === 'replay') return operation.sentMs < lieBeginsMs ? [operation] : [];
+    const isSecondLogin = kind === 'login' && !extra && stayed.delete(user);
+    if (kind === 'logout' || isSecondLogin) {
+      if (kind === 'logout') stayed.add(user);
+      else missing.set(user, (missing.get(user) ?? 0) + 1);
       dropped.push(operation);
       return [];
     }
-    const own = { ...operation, session: kind === 'login' ? session : (stays ?? session) };
-    if (!isRefused(operation)) {
-      if (kind === 'login' && operation.outcome === 'ok') sessions.set(user, session);
-      return [own];
-    }
-    return [refused(own)];
+    const own = { ...operation, session: operation.session - (missing.get(user) ?? 0) };
+    return [isRefused(operation) ? refused(own) : own];
   });
-  const ofPlan = dropped.filter(({ kind, extra }) => kind !== 'replay' && !extra);
-  return { ...honest, operations, lab: withDropped(honest.lab, ofPlan, timeoutMs) };
+  return { ...honest, operations, lab: withDropped(honest.lab, dropped, timeoutMs) };
 }
 
 function refused({
@@ -124,10 +119,9 @@ function withoutWrites(run: ListedRun): ListedRun {
   return { ...run, operations, header: { ...run.header, planned } };
 }
 
-/** Every second step but the logins and logouts, and more of them until half of the plan is gone. */
+/** Every second add, read and look at the name, and more of them until half of the plan is gone. */
 function withHalf(run: ListedRun, timeoutMs: number): ListedRun {
-  const isFree = ({ kind, final, extra }: Operation) =>
-    !final && !extra && ['add', 'read', 'whoami', 'remove'].includes(kind);
+  const isFree = ({ kind, final, extra }: Operation) => !final && !extra && ['add', 'read', 'whoami'].includes(kind);
   const free = run.operations.filter(isFree);
   const half = Math.ceil(run.header.planned / 2) - run.lab.dropped;
   const dropped = [...free.filter((_, i) => i % 2 === 0), ...free.filter((_, i) => i % 2 === 1)].slice(

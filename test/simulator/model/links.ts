@@ -14,7 +14,7 @@ export class ModelLink {
   trouble: LinkTrouble = {};
   lostBytes = 0;
   brokenAnswers = 0;
-  /** Called when the link is well again: whoever lost bytes is reset. */
+  /** Called when the link is well again: connections that lost bytes are reset. */
   readonly #onHealed: (() => void)[] = [];
 
   isCut(way: 'forward' | 'back'): boolean {

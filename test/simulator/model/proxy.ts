@@ -132,7 +132,7 @@ export class ModelProxy {
     for (const exchange of at) this.#afterBreak(exchange);
   }
 
-  /** A read is sent to another backend; of anything else nobody knows whether it was carried out. */
+  /** Sends a read to another backend. Anything else may have been carried out, so it is never sent again. */
   #afterBreak(exchange: Exchange): void {
     if (exchange.isOver()) return;
     if (exchange.request.method === 'GET') this.#forward(exchange);

@@ -26,6 +26,7 @@ type Client = Pick<HttpClient, 'send'>;
 
 const readBackAtOnce = 64;
 const nonce = 'test';
+const items = new Map<string, string>();
 
 /**
  * One run of a scenario in one mode, in memory: the users, their plan and the rules of their outcomes are the real ones;
@@ -82,7 +83,7 @@ class ModelRun {
       clock: system.time,
       timeoutMs,
       revocationLagMs: modes[mode].revocationLagMs,
-      tokenOf: (item: string) => tokenOf(item, nonce),
+      tokenOf: itemOf,
       isOver: () => false,
       nextId: () => ++this.#ids,
       onOperation: (operation: Operation) => this.#note(operation),
@@ -183,8 +184,8 @@ class ModelRun {
       why,
       mode: this.#mode,
       seed: this.#plan.seed,
-      revocationLagMs: modes[this.#mode].revocationLagMs,
       nonce,
+      revocationLagMs: modes[this.#mode].revocationLagMs,
       system: {
         members: members.map(({ name }) => ({ name, role: roleOf(name) })),
         keeps: stores.length === 0 ? 'backend' : modes[this.#mode].strategy === 'reference' ? 'store' : 'browser',
@@ -198,6 +199,15 @@ class ModelRun {
       startedAt: '2026-01-01T00:00:00.000Z',
     };
   }
+}
+
+/** The same plans are run again and again, and a hash takes its time. */
+function itemOf(planned: string): string {
+  const known = items.get(planned);
+  if (known !== undefined) return known;
+  const item = tokenOf(planned, nonce);
+  items.set(planned, item);
+  return item;
 }
 
 function roleOf(member: string): 'backend' | 'proxy' | 'store' {

@@ -150,7 +150,7 @@ export class ModelSystem {
     return new KeepingInBrowser(kind, this.store, this.time, (sid, by) => this.#tellEnded(sid, by));
   }
 
-  /** By the store: whoever is cut off from it hears of it when it is reachable again. */
+  /** The store spreads the news. A backend that is cut off from it learns of it when the link is well again. */
   #tellEnded(sid: string, by: Process): void {
     this.#ended.add(sid);
     this.time.after(newsMs, () => {

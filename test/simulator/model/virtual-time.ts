@@ -62,7 +62,8 @@ export class VirtualTime extends RunClock {
     for (;;) {
       if (this.#mustFollowUp) {
         this.#mustFollowUp = false;
-        await new Promise(resolve => setImmediate(resolve));
+        // Node calls it when no promise is left to follow up.
+        await new Promise<void>(resolve => process.nextTick(resolve));
         if (isDone) return done;
       }
       const next = this.#pop();
