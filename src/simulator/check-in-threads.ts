@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { packageFile } from '../package-file.js';
 import type { Band } from './checker/band.js';
-import { check, findingsOf, prepareCheck } from './checker/check.js';
+import { check, findingsOf, percentilesIn, prepareCheck } from './checker/check.js';
 import type { Findings } from './checker/findings.js';
 import { type PassCounts, UserPass } from './checker/user-pass.js';
 import { JoinedTables, type Share } from './history/joined-tables.js';
@@ -32,9 +32,10 @@ export async function checkInThreads(
   const shares = Array.from({ length: threads }, (_, number) =>
     startChecking({ run: { ...run, operations: [] }, band, tables: operations.parts, share: { number, of: threads } }),
   );
+  const times = percentilesIn(preparation);
   const pass = new UserPass(run, band);
   for (const counts of await Promise.all(shares)) pass.add(counts);
-  return findingsOf(run, preparation, pass);
+  return findingsOf(run, preparation, times, pass);
 }
 
 function startChecking(share: CheckShare): Promise<PassCounts> {

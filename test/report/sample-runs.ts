@@ -209,6 +209,7 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
     ...countsOf({ lab: { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 } }),
     recoveryMs: 312,
     recovery: 'recovered',
+    sentOfPlan: operations.length,
     pauses: { longestSurvivedMs: 900 },
     faults: [faultFinding(exposed)],
     members: membersFindings(operations),

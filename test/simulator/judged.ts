@@ -47,6 +47,7 @@ export const findings: Findings = {
     },
   ],
   members: { answered: { 'backend-2': 1300 }, ejectedAtEnd: [], idleAfterHealing: [], notBack: [] },
+  sentOfPlan: 1,
   pauses: { longestSurvivedMs: 900 },
   incidents: [],
 };

@@ -46,7 +46,7 @@ export function check(run: RunRecord): Findings {
   const preparation = prepareCheck(run);
   const pass = new UserPass(run, preparation.band);
   for (const operations of byUser(run.operations)) pass.see(operations);
-  return findingsOf(run, preparation, pass);
+  return findingsOf(run, preparation, percentilesIn(preparation), pass);
 }
 
 /** What has to be known before the first user is judged. */
@@ -60,8 +60,18 @@ export function prepareCheck(run: RunRecord): Preparation {
   return { load, band: bandOf(run, load) };
 }
 
+type Times = Pick<Findings, 'latencyMs' | 'serviceMs'>;
+
+/** Needs no user to be judged: threads may judge them meanwhile. */
+export function percentilesIn({ load }: Preparation): Times {
+  return {
+    latencyMs: percentilesOf(timedValues(load.latencyMs, load)),
+    serviceMs: percentilesOf(timedValues(load.serviceMs, load)),
+  };
+}
+
 /** Returns the findings once all users have been judged. */
-export function findingsOf(run: RunRecord, { load, band }: Preparation, pass: UserPass): Findings {
+export function findingsOf(run: RunRecord, { load, band }: Preparation, times: Times, pass: UserPass): Findings {
   const { tally, faults, members } = pass;
   const incidents = tally.incidents.sort(bySeen);
   const loggedOutMs = timesLoggedOut(incidents);
@@ -69,12 +79,12 @@ export function findingsOf(run: RunRecord, { load, band }: Preparation, pass: Us
   const recoveries = recoveriesOf(groups, load, band, loggedOutMs);
   return {
     ...countsFrom(tally, incidents, run),
-    latencyMs: percentilesOf(timedValues(load.latencyMs, load)),
-    serviceMs: percentilesOf(timedValues(load.serviceMs, load)),
+    ...times,
     ...countsOf(run),
     ...recoveryOfRun(recoveries),
     faults: faults.findings(groups, recoveries),
     members: members.result(),
+    sentOfPlan: tally.requests.ofPlan,
     pauses: tally.pauses,
     incidents,
   };
@@ -96,7 +106,7 @@ function countsFrom(
   };
 }
 
-function requestsOf({ header, lab }: RunRecord, { bad, ...sent }: Tally['requests']): Findings['requests'] {
+function requestsOf({ header, lab }: RunRecord, { bad, ofPlan: _, ...sent }: Tally['requests']): Findings['requests'] {
   return { planned: header.planned, ...sent, dropped: lab.dropped, bad: bad + lab.dropped };
 }
 

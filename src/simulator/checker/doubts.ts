@@ -1,6 +1,5 @@
-import { type FaultRecord, type LabRecord, outlinesOf, type RunRecord } from '../history/records.js';
+import { type FaultRecord, type LabRecord, outlinesOf, type RunHeader, type RunRecord } from '../history/records.js';
 import type { FaultFinding, Findings } from './findings.js';
-import { isOfPlan } from './load.js';
 
 /** Why a run does not prove what it seems to prove: whole sentences, each with what to do. */
 export interface Doubts {
@@ -25,7 +24,7 @@ const missingPercentMax = 25;
 export function doubtsOf(run: RunRecord, findings: Findings): Doubts {
   return {
     ofFaults: [...neverStruck(run), ...run.faults.flatMap(fault => faultDoubts(fault, findings))],
-    ofVerification: [...observationDoubts(run, findings), ...missingOperations(run)],
+    ofVerification: [...observationDoubts(run, findings), ...missingOperations(run.header, findings)],
     notBack: run.faults.flatMap(({ id, notBack = [] }) =>
       notBack.map(({ member, why }) => `${member} did not come back after the fault "${id}": ${why.trim()}`),
     ),
@@ -128,12 +127,10 @@ function unverified(count: number, total: number, what: string, did: string): st
 }
 
 /** A run that did far less than it planned shows little, however well that went. */
-function missingOperations({ header, operations }: RunRecord): string[] {
-  let done = 0;
-  for (const operation of outlinesOf(operations)) if (isOfPlan(operation)) done += 1;
-  const missing = header.planned - done;
-  if (missing <= (missingPercentMax / 100) * header.planned) return [];
+function missingOperations({ planned }: RunHeader, { sentOfPlan }: Findings): string[] {
+  const missing = planned - sentOfPlan;
+  if (missing <= (missingPercentMax / 100) * planned) return [];
   return [
-    `Only ${done} of ${header.planned} planned operations took place: lower users.arrivals.rate, raise users.think.median, or look why users had to wait.`,
+    `Only ${sentOfPlan} of ${planned} planned operations took place: lower users.arrivals.rate, raise users.think.median, or look why users had to wait.`,
   ];
 }

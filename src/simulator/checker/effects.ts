@@ -110,16 +110,26 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
   const isBound = run.header.system?.affinity ?? false;
   const counts = { users: 0, answeredBefore: 0, answeredBetween: 0, moved: 0, cameBack: 0 };
   const see = (operations: readonly Operation[]) => {
-    const answered = operations.filter(wasAnswered);
-    const before = answered.filter(({ doneMs }) => doneMs <= between.fromMs);
-    if (before.length === 0) return;
-    const within = answered.filter(operation => isWithin(operation, between));
-    const wasIts = before.some(isIts);
+    let [wasThere, wasIts, isMoved, answers] = [false, false, false, 0];
+    for (const operation of operations) {
+      if (operation.sentMs > between.untilMs) break;
+      if (!wasAnswered(operation)) continue;
+      const its = isIts(operation);
+      if (operation.doneMs <= between.fromMs) {
+        wasThere = true;
+        wasIts ||= its;
+      } else if (isWithin(operation, between)) {
+        if (its) answers += 1;
+        else isMoved = true;
+      }
+    }
+    if (!wasThere) return;
     counts.users += 1;
-    if (wasIts) counts.answeredBefore += 1;
-    counts.answeredBetween += within.filter(isIts).length;
-    if (wasIts && within.some(operation => !isIts(operation))) counts.moved += 1;
-    if (isBound && wasIts && cameBackAfterWriting(answered, isIts, between)) counts.cameBack += 1;
+    counts.answeredBetween += answers;
+    if (!wasIts) return;
+    counts.answeredBefore += 1;
+    if (isMoved) counts.moved += 1;
+    if (isBound && isMoved && cameBackAfterWriting(operations, isIts, between)) counts.cameBack += 1;
   };
   const result = () => {
     const { users: of, answeredBefore, answeredBetween, moved, cameBack } = counts;
@@ -140,14 +150,16 @@ const cameBackMin = 5;
 
 /** Whether a user wrote through another member while the fault lasted, and then read through the one that was struck. */
 function cameBackAfterWriting(
-  answered: readonly Operation[],
+  operations: readonly Operation[],
   isIts: (operation: Operation) => boolean,
   between: Between,
 ): boolean {
-  const write = answered.find(
-    one => one.kind === 'add' && one.outcome === 'ok' && isWithin(one, between) && !isIts(one),
+  const isGood = ({ outcome }: Operation) => outcome === 'ok';
+  const hasWritten = operations.some(one => one.kind === 'add' && isGood(one) && isWithin(one, between) && !isIts(one));
+  return (
+    hasWritten &&
+    operations.some(one => one.kind === 'read' && wasAnswered(one) && one.sentMs > between.untilMs && isIts(one))
   );
-  return write !== undefined && answered.some(one => one.kind === 'read' && one.sentMs > between.untilMs && isIts(one));
 }
 
 function inWords(cameBack: number): string {

@@ -69,6 +69,8 @@ export interface Findings {
   /** One for each fault that struck, in the order of the history. */
   readonly faults: readonly FaultFinding[];
   readonly members: MemberFindings;
+  /** Operations of the plan that were sent. */
+  readonly sentOfPlan: number;
   readonly pauses: {
     /** The longest time that a session was not used and accepted afterwards. */
     readonly longestSurvivedMs: number;

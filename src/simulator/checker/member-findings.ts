@@ -5,13 +5,19 @@ import { namesOf } from './struck.js';
 
 /** Counts good answers by member, and looks which members are away or idle at the end. */
 export class MemberWatch {
-  readonly counts = { answered: new Map<string, number>(), answeredAfter: new Set<string>(), freeArrivals: 0 };
+  readonly counts = {
+    answered: new Map<string, number>(),
+    answeredAfter: new Set<string>(),
+    freeArrivals: 0,
+  };
   readonly #run: RunRecord;
   readonly #lastHealedMs: number;
+  readonly #hasAffinity: boolean;
 
   constructor(run: RunRecord) {
     this.#run = run;
     this.#lastHealedMs = Math.max(...run.faults.map(({ healedMs }) => healedMs ?? Number.POSITIVE_INFINITY), 0);
+    this.#hasAffinity = run.header.system?.affinity ?? true;
     const proxies = namesOf(run, 'proxy');
     // The only proxy answers everything: operations name one only where there are several.
     for (const name of [...namesOf(run, 'backend'), ...(proxies.length > 1 ? proxies : [])])
@@ -24,13 +30,11 @@ export class MemberWatch {
     for (const operation of operations) {
       if (operation.outcome !== 'ok') continue;
       const isAfter = operation.sentMs >= this.#lastHealedMs;
-      for (const member of [operation.backend, operation.proxy]) {
-        if (member === undefined) continue;
-        this.counts.answered.set(member, (this.counts.answered.get(member) ?? 0) + 1);
-        if (isAfter) this.counts.answeredAfter.add(member);
-      }
+      const { backend, proxy } = operation;
+      if (backend !== undefined) this.#note(backend, isAfter);
+      if (proxy !== undefined) this.#note(proxy, isAfter);
       if (isAfter && !isBound && !operation.final) this.counts.freeArrivals += 1;
-      isBound = this.#run.header.system?.affinity ?? true;
+      isBound = this.#hasAffinity;
     }
   }
 
@@ -44,6 +48,11 @@ export class MemberWatch {
       idleAfterHealing: backends.filter(name => this.#isIdle(name, last.get(name))),
       notBack: [...new Set(faults.flatMap(({ notBack = [] }) => notBack.map(({ member }) => member)))],
     };
+  }
+
+  #note(member: string, isAfter: boolean): void {
+    this.counts.answered.set(member, (this.counts.answered.get(member) ?? 0) + 1);
+    if (isAfter) this.counts.answeredAfter.add(member);
   }
 
   /** It was struck and healed, runs, and answered no request although enough users arrived that it could have served. */

@@ -9,7 +9,7 @@ export interface Tally {
   readonly exposure: Counts<{ readonly exposed: number } & Pick<Findings['users'], 'loggedOutUnexposed'>>;
   readonly writes: Counts<Omit<Findings['writes'], 'unexplained'>>;
   readonly guarantees: Counts<Findings['guarantees']>;
-  readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown' | 'bad'>>;
+  readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown' | 'bad'>> & { ofPlan: number };
   readonly pauses: { longestSurvivedMs: number };
   readonly incidents: Incident[];
 }
@@ -41,7 +41,7 @@ export function newTally(): Tally {
       failedVisible: 0,
     },
     guarantees: { readYourWrites: 0, monotonicReads: 0, monotonicWrites: 0, writesFollowReads: 0 },
-    requests: { ok: 0, failed: 0, unknown: 0, bad: 0 },
+    requests: { ok: 0, failed: 0, unknown: 0, bad: 0, ofPlan: 0 },
     pauses: { longestSurvivedMs: 0 },
     incidents: [],
   };

@@ -87,7 +87,10 @@ function countOperations(operations: readonly Operation[], { users, writes, requ
   for (const operation of operations) {
     const { kind, outcome } = operation;
     requests[outcome === 'fail' ? 'failed' : outcome] += 1;
-    if (outcome !== 'ok' && isOfPlan(operation)) requests.bad += 1;
+    if (isOfPlan(operation)) {
+      requests.ofPlan += 1;
+      if (outcome !== 'ok') requests.bad += 1;
+    }
     if (kind !== 'add') continue;
     if (outcome === 'ok') writes.acknowledged += 1;
     else if (outcome === 'unknown') writes.unknown += 1;

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { checkInThreads } from '#src/simulator/check-in-threads.js';
 import { byUser } from '#src/simulator/checker/by-user.js';
-import { check, findingsOf, prepareCheck } from '#src/simulator/checker/check.js';
+import { check, findingsOf, percentilesIn, prepareCheck } from '#src/simulator/checker/check.js';
 import { UserPass } from '#src/simulator/checker/user-pass.js';
 import { writeHistory } from '#src/simulator/history/file.js';
 import { openHistory } from '#src/simulator/history/open-history.js';
@@ -46,7 +46,7 @@ describe('passes over some of the users', () => {
           for (const [i, own] of [...byUser(run.operations)].entries()) if (i % parts === part) pass.see(own);
           sum.add(structuredClone(pass.counts()));
         }
-        expect(findingsOf(run, preparation, sum)).to.deep.equal(check(run));
+        expect(findingsOf(run, preparation, percentilesIn(preparation), sum)).to.deep.equal(check(run));
       }),
       { numRuns: 200 },
     );
