@@ -4,10 +4,13 @@ import { watchShare } from '../simulator/processor-watch.js';
 const doubtfulShareMax = 1 / 6;
 /** More of the processors than this must not be used on average: at times labs have their busiest moments together. */
 const usedShareMax = 0.85;
+/** So many good cells in each lane show that there may be room for one more. */
+const calmRounds = 4;
 
 /**
  * How many labs run side by side. It begins with half as many as there may be. Once it knows what they use, it goes on
- * with as many as the processors have room for. When too many cells are doubtful, it goes on with one lab fewer.
+ * with as many as the processors have room for. When too many cells are doubtful, it goes on with one lab fewer. After many
+ * good cells it tries one more: what disturbed the labs may have been another program that has ended.
  */
 export class Lanes {
   readonly #max: number;
@@ -44,6 +47,8 @@ export class Lanes {
     else if (!this.#measured && this.#done >= 2 * this.#atOnce) {
       this.#measured = true;
       this.#change(this.#asManyAsFit());
+    } else if (this.#doubtful === 0 && this.#done >= calmRounds * this.#atOnce) {
+      this.#change(Math.min(this.#atOnce + 1, this.#asManyAsFit()));
     }
   }
 

@@ -38,15 +38,22 @@ describe('how many labs run side by side, of six at most', () => {
       expect(lanesAfter(6, pass(6), used).atOnce).to.equal(atOnce));
   }
 
-  it('more only once, and fewer again when those are too many', () => {
+  it('one more after many good cells, as often as there is room', () => {
+    expect(lanesAfter(6, [...inconclusive(4), ...pass(2), ...pass(3)], 0.3).atOnce).to.equal(2);
+    expect(lanesAfter(6, [...inconclusive(4), ...pass(2), ...pass(8)], 0.3).atOnce).to.equal(3);
+    expect(lanesAfter(6, [...inconclusive(4), ...pass(200)], 0.3).atOnce).to.equal(6);
+    expect(lanesAfter(6, [...inconclusive(4), ...pass(200)], 0.9).atOnce).to.equal(1);
+  });
+
+  it('more at once only once, and fewer again when those are too many', () => {
     expect(lanesAfter(6, pass(5), 0.5).atOnce).to.equal(3);
     expect(lanesAfter(6, [...pass(6), ...inconclusive(2)], 0.5).atOnce).to.equal(4);
-    expect(lanesAfter(6, [...pass(6), ...inconclusive(2), ...pass(20)], 0.5).atOnce).to.equal(4);
+    expect(lanesAfter(6, [...pass(6), ...inconclusive(2), ...pass(15)], 0.5).atOnce).to.equal(4);
   });
 
   it('more also after it were fewer at first: that may have been the chance of a moment', () => {
     expect(lanesAfter(6, [...inconclusive(2), ...pass(4)], 0.3).atOnce).to.equal(5);
-    expect(lanesAfter(6, [...inconclusive(2), ...pass(4), ...inconclusive(2), ...pass(20)], 0.3).atOnce).to.equal(4);
+    expect(lanesAfter(6, [...inconclusive(2), ...pass(4), ...inconclusive(2), ...pass(15)], 0.3).atOnce).to.equal(4);
   });
 
   it('is not held against the fewer what began among more', () => {
