@@ -4,6 +4,7 @@ import type { RunNotes } from '../report/reporter.js';
 import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { writeHistory } from '../simulator/history/file.js';
 import type { Plan } from '../simulator/plan.js';
+import { writePlan } from '../simulator/scenario/plan-file.js';
 import { writeReport, writeWhole } from './output.js';
 import type { TriedRun } from './second-try.js';
 
@@ -30,7 +31,7 @@ export class RunFolder {
     await mkdir(parent, { recursive: true });
     const name = await makeUnique(parent, nameOf(startedAt));
     const folder = new RunFolder(path.join(parent, name));
-    await writeWhole(path.join(folder.path, 'plan.json'), `${JSON.stringify(plan)}\n`);
+    await writeWhole(path.join(folder.path, 'plan.json'), writePlan(plan));
     return folder;
   }
 

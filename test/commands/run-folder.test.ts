@@ -27,7 +27,10 @@ describe('the folder of a run', () => {
     withOut(async out => {
       const folder = await RunFolder.create(out, plan, startedAt);
       expect(folder.path).to.equal(path.join(out, 'kill-one', '2026-11-30T20-15-03Z'));
-      expect(JSON.parse(await readFile(path.join(folder.path, 'plan.json'), 'utf8'))).to.deep.equal(plan);
+      expect(JSON.parse(await readFile(path.join(folder.path, 'plan.json'), 'utf8'))).to.deep.equal({
+        schema: 2,
+        ...plan,
+      });
     }));
 
   it('holds the history of each run as soon as it is over', () =>

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { makePlan, type Plan } from '#src/simulator/plan.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
-import { parseReplay, planBytesMax, readReplay } from '#src/simulator/scenario/plan-file.js';
+import { parseReplay, planBytesMax, readReplay, writePlan } from '#src/simulator/scenario/plan-file.js';
 
 const yaml = `name: test
 why: To be replayed.
@@ -21,6 +21,8 @@ expect:
 `;
 const scenario = parseScenario(yaml, 'test.yaml');
 const plan = makePlan(scenario, 7);
+/** As a file holds it. */
+const written: object = JSON.parse(writePlan(plan));
 
 function replayOf(changed: unknown) {
   return parseReplay(yaml, 'test.yaml', JSON.stringify(changed), 'plan.json');
@@ -28,7 +30,7 @@ function replayOf(changed: unknown) {
 
 /** The plan with something else at one place: `users.0.steps.0.kind`. */
 function planWith(place: string, value: unknown): unknown {
-  const copy: unknown = structuredClone(plan);
+  const copy: unknown = structuredClone(written);
   const keys = place.split('.');
   const last = keys.pop() ?? '';
   const parent = keys.reduce<unknown>((at, key) => Reflect.get(Object(at), key), copy);
@@ -48,9 +50,9 @@ function stepOf(kind: string): string {
 
 describe('a plan that was written', () => {
   it('is the same when it is read again, to the byte', () => {
-    const text = `${JSON.stringify(plan)}\n`;
+    const text = writePlan(plan);
     const again = parseReplay(yaml, 'test.yaml', text, 'plan.json');
-    expect(`${JSON.stringify(again.plan)}\n`).to.equal(text);
+    expect(writePlan(again.plan)).to.equal(text);
     expect(again.plan.seed).to.equal(7);
     expect(again.scenario).to.deep.equal({ ...scenario, faults: plan.faults });
     expect(JSON.stringify(plan.faults)).to.include('proxy->backend-').and.not.include('backend-any');
@@ -65,33 +67,43 @@ describe('a plan that was written', () => {
       users: first,
       faults: kill ? [{ ...kill, trigger: { atMs: 9 }, forMs: 8 }] : [],
     };
-    const replay = replayOf(other);
+    const replay = replayOf({ schema: 2, ...other });
     expect(replay.plan).to.deep.equal(other);
     expect(replay.scenario.faults).to.deep.equal(other.faults);
   });
 
   it('may hold users with names of their own, and slow adds of an app of one’s own', () => {
     const named = { ...plan, users: plan.users.map((user, at) => ({ ...user, name: `a+${at}_b-c@x.org` })) };
-    expect(replayOf(named).plan.users[0]?.name).to.equal('a+0_b-c@x.org');
+    expect(replayOf({ ...written, ...named }).plan.users[0]?.name).to.equal('a+0_b-c@x.org');
     const step = 'request: { POST: "/{user}/{token}" }';
     const journey = `{ login: { request: { POST: "/{user}" } }, add: { ${step} }, remove: { ${step} }, read: { request: { GET: / }, items: $ },
     whoami: { request: { GET: / }, who: $.me }, logout: { request: { POST: / } }, anonymous: { status: 401 } }`;
     const own = yaml.replace('  tabs: 2\n', `  tabs: 2\n  journey: ${journey}\n`);
     expect(JSON.stringify(plan)).to.include('"slowMs":100');
-    expect(parseReplay(own, 'test.yaml', JSON.stringify(plan), 'plan.json').plan).to.deep.equal(plan);
+    expect(parseReplay(own, 'test.yaml', writePlan(plan), 'plan.json').plan).to.deep.equal(plan);
   });
 
   const [userName = ''] = plan.users.map(({ name }) => name);
   const refused: readonly (readonly [what: string, changed: unknown, message: string])[] = [
-    ['a list', [], 'the plan: found [], expected a map of scenario, seed, users, faults'],
-    ['a key too many', { ...plan, more: 1 }, 'more: found an unknown key, expected scenario, seed, users, faults'],
-    ['a key that is missing', { ...plan, users: undefined }, 'users: found nothing, expected a list'],
+    ['a list', [], 'the plan: found [], expected a map of schema, scenario, seed, users, faults'],
+    [
+      'a key too many',
+      { ...written, more: 1 },
+      'more: found an unknown key, expected schema, scenario, seed, users, faults',
+    ],
+    ['a key that is missing', { ...written, users: undefined }, 'users: found nothing, expected a list'],
     [
       'another scenario',
-      { ...plan, scenario: 'kill-one' },
+      { ...written, scenario: 'kill-one' },
       'scenario: found a plan of "kill-one", expected one of "test"',
     ],
-    ['half a seed', { ...plan, seed: 1.5 }, 'seed: found 1.5, expected a whole number from 0'],
+    [
+      'a plan of version 0.1',
+      plan,
+      'schema: found a plan of version 0.1, expected schema 2. Run the scenario with --seed 7 to write a new plan',
+    ],
+    ['a later schema', { ...written, schema: 3 }, 'schema: found a plan of schema 3, expected schema 2'],
+    ['half a seed', { ...written, seed: 1.5 }, 'seed: found 1.5, expected a whole number from 0'],
     ['a user that is none', planWith('users.1', 3), 'users[1]: found 3, expected a map of name, steps'],
     ['a user twice', planWith('users.1.name', userName), `users[1].name: found "${userName}" a second time`],
     [
@@ -207,7 +219,7 @@ describe('a plan that was written', () => {
       'faults[1].when: unknown earlier fault "cat". Did you mean "cut"?',
     ],
     ['a fault that lasts too long', planWith('faults.2.forMs', 9000), 'faults[2].for: found a fault that heals'],
-    ['no fault of which something is expected', { ...plan, faults: [] }, 'expect.redis[0]: unknown window "kill"'],
+    ['no fault of which something is expected', { ...written, faults: [] }, 'expect.redis[0]: unknown window "kill"'],
   ];
 
   for (const [what, changed, message] of refused) {
@@ -216,15 +228,15 @@ describe('a plan that was written', () => {
         .to.throw(ScenarioError)
         .with.property('message')
         .that.includes(message)
-        .and.matches(/^plan\.json: /);
+        .and.matches(/^plan\.json:1: /);
     });
   }
 
   it('is refused when nothing breaks any more', () => {
-    const unbroken = JSON.stringify({ ...plan, faults: [] });
+    const unbroken = JSON.stringify({ ...written, faults: [] });
     const anyhow = yaml.replace(' during kill', '');
     expect(() => parseReplay(anyhow, 'test.yaml', unbroken, 'plan.json')).to.throw(
-      'plan.json: faults: found none, expected one at least of those of the scenario: cut, kill, then',
+      'plan.json:1: faults: found none, expected one at least of those of the scenario: cut, kill, then',
     );
   });
 
@@ -232,7 +244,7 @@ describe('a plan that was written', () => {
     expect(() => parseReplay(yaml, 'test.yaml', '{"a\u001b[2J', 'plan.json'))
       .to.throw(ScenarioError)
       .with.property('message')
-      .that.matches(/^plan\.json: found no JSON \(.*\), expected a plan$/)
+      .that.matches(/^plan\.json:1: found no JSON \(.*\), expected a plan$/)
       .and.not.includes('\u001b');
   });
 
@@ -248,7 +260,7 @@ describe('a plan that was written', () => {
 `,
       )
       .replace('modes: [redis]', 'modes: [redis]\nsystem: { backends: { command: node server.js } }');
-    expect(() => parseReplay(own, 'own.yaml', JSON.stringify(plan), 'plan.json')).to.throw(
+    expect(() => parseReplay(own, 'own.yaml', writePlan(plan), 'plan.json')).to.throw(
       ScenarioError,
       'a step of the journey',
     );

@@ -34,7 +34,10 @@ const list: Rule = { expected: 'a list', accepts: Array.isArray };
 const map: Rule = { expected: 'a map', accepts: isMap };
 const counter: Rule = { expected: 'a count', accepts: value => typeof value === 'string' && isCounter(value) };
 
-const planRules: Rules = { scenario: text, seed: whole, users: list, faults: list };
+/** Version 0.1 wrote no schema. Its plans had other users for the same seed, and no reads among tabs. */
+export const planSchema = 2;
+
+const planRules: Rules = { schema: whole, scenario: text, seed: whole, users: list, faults: list };
 const userName: Rule = {
   expected: 'up to 64 letters, digits and . _ - @ +',
   accepts: value => typeof value === 'string' && userNamePattern.test(value),
@@ -68,8 +71,20 @@ const triggerRules = {
 
 /** The four parts of it, none of them looked into. Throws `PlanProblem`. */
 export function partsOf(value: unknown): Readonly<Record<'scenario' | 'seed' | 'users' | 'faults', unknown>> {
+  refuseOtherSchema(value);
   const { scenario, seed, users, faults } = obeying(value, planRules, '');
   return { scenario, seed, users, faults };
+}
+
+function refuseOtherSchema(value: unknown): void {
+  if (!isMap(value) || value.schema === planSchema) return;
+  const isOld = value.schema === undefined && ['scenario', 'seed', 'users', 'faults'].every(key => key in value);
+  if (value.schema === undefined && !isOld) return;
+  const found = isOld ? 'a plan of version 0.1' : `a plan of schema ${shown(value.schema)}`;
+  const seed = typeof value.seed === 'number' ? value.seed : '<seed>';
+  throw new PlanProblem(
+    `schema: found ${found}, expected schema ${planSchema}. Run the scenario with --seed ${seed} to write a new plan`,
+  );
 }
 
 /** What the scenario allows its users. */

@@ -3,7 +3,7 @@ import { ScenarioError } from '../errors.js';
 import { type Plan, planDurationMs } from '../plan.js';
 import { nameOf, parseScenario, readScenarioText, scenarioIn } from './file.js';
 import { stepOf } from './journey-mapping.js';
-import { checkUsers, faultsAsWritten, type PlanLimits, PlanProblem, partsOf } from './plan-checks.js';
+import { checkUsers, faultsAsWritten, type PlanLimits, PlanProblem, partsOf, planSchema } from './plan-checks.js';
 import type { Scenario } from './scenario.js';
 import { readTextFile } from './text-file.js';
 import { isMap } from './written.js';
@@ -11,6 +11,11 @@ import { clean, parseYaml } from './yaml.js';
 
 /** Of a plan with as many steps as there may be. */
 export const planBytesMax = 192 * 1024 * 1024;
+
+/** Returns the text of a plan file, which `readReplay` takes again. */
+export function writePlan(plan: Plan): string {
+  return `${JSON.stringify({ schema: planSchema, ...plan })}\n`;
+}
 
 export interface Replay {
   /** With the faults of the plan in place of its own. */
@@ -42,7 +47,7 @@ export function parseReplay(scenarioText: string, scenarioFile: string, planText
     checkUsers(users, limitsOf(scenario));
     return { scenario, plan: { scenario: scenario.name, seed: Number(parts.seed), users, faults: scenario.faults } };
   } catch (error) {
-    throw error instanceof PlanProblem ? new ScenarioError(`${planFile}: ${clean(error.message)}`) : error;
+    throw error instanceof PlanProblem ? new ScenarioError(`${planFile}:1: ${clean(error.message)}`) : error;
   }
 }
 
