@@ -88,7 +88,7 @@ const rows: readonly Row[] = [
     name: 'a plan that is none',
     args: ['run', killOne, '--plan', killOne],
     code: 3,
-    says: ['kill-one.yaml: found no JSON', 'expected a plan'],
+    says: ['kill-one.yaml:1: found no JSON', 'expected a plan'],
   },
   { name: 'a negative repeat', args: ['run', killOne, '--repeat', '0'], code: 3, says: ['--repeat'] },
   {
