@@ -1,6 +1,5 @@
-import { demandsLoss, type Expectation, parseLine } from '../simulator/checker/expectations.js';
+import { allowsLoss, demandsLoss, parseLine } from '../simulator/checker/expectations.js';
 import type { RecoveryState } from '../simulator/checker/findings.js';
-import { isLossMetric } from '../simulator/checker/metrics.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
 import type { NotApplicable } from '../simulator/scenario/applicable.js';
 import type { OtherTry } from './reporter.js';
@@ -135,10 +134,4 @@ export function matrixOf(
     ),
   }));
   return { columns, rows };
-}
-
-/** Whether it speaks of a loss, and one that is not zero can meet it: `writes.lost < 50 %`. */
-function allowsLoss(expectation: Expectation): boolean {
-  const { metric, operator, number } = expectation;
-  return isLossMetric(metric) && (demandsLoss(expectation) || (['<', '<='].includes(operator) && number > 0));
 }

@@ -141,6 +141,12 @@ export function demandsLoss({ metric, operator, number }: Expectation): boolean 
   return operator === '!=' ? number === 0 : ['>=', '=='].includes(operator) && number > 0;
 }
 
+/** Pure. Whether a run that lost something can meet it: `writes.lost > 0`, `writes.lost < 50 %`. */
+export function allowsLoss(expectation: Expectation): boolean {
+  const { metric, operator, number } = expectation;
+  return isLossMetric(metric) && (demandsLoss(expectation) || (['<', '<='].includes(operator) && number > 0));
+}
+
 function isOperator(text: string): text is Operator {
   return Object.hasOwn(operators, text);
 }
