@@ -41,7 +41,7 @@ export function parseWindow(text: string): Window {
   if (phase !== undefined) return { phase };
   if (!phaseNames.some(name => name === text)) return { fault: text };
   throw new ScenarioError(
-    `found the window ${text}, in which nobody does what the plan holds, expected ${windowPhases.join(', ')}, the id of a fault, or moments such as 2s..5s`,
+    `found the window ${text}, for which nothing is planned, expected ${windowPhases.join(', ')}, the id of a fault, or moments such as 2s..5s`,
   );
 }
 
