@@ -7,7 +7,7 @@ import { HttpClient } from './http-client.js';
 import type { Journey } from './shop-requests.js';
 import { User, type World } from './user.js';
 
-/** Users who read back at the same time. */
+/** Users that read back at the same time. */
 const readBackAtOnce = 64;
 
 export interface DriverOptions {
