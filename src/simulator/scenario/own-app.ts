@@ -24,7 +24,7 @@ export const ownBackendKeys = {
   }).optional(),
 };
 
-/** A whole server answers through `target`: any that is not on this machine belongs to somebody. */
+/** A whole server answers through `target`: one that is not on this machine may serve other people. */
 export const target = text(
   'a loopback address such as http://127.0.0.1:8080; only such are driven',
   /^http:\/\/(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d{1,5})?\/?$/,
