@@ -1,10 +1,9 @@
 import type { RecoveryState } from '../simulator/checker/findings.js';
+import { loadAfterHealingMsMin } from '../simulator/checker/recovery.js';
 import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { outlinesOf } from '../simulator/history/records.js';
 import { stateOf } from './judged-expectations.js';
 import { seconds } from './words.js';
-
-const loadAfterHealingMs = 2_000;
 
 /** Where a table has room for a figure: `0.3 s`, `not recovered`, `unknown`. */
 export function summarizeRecovery(judged: JudgedRun): string {
@@ -58,7 +57,7 @@ function describeUnknown({ run }: JudgedRun): string {
   const healedMs = Math.max(...confirmed.map(fault => fault.healedMs ?? 0));
   let loadEndMs = 0;
   for (const { plannedMs, final } of outlinesOf(run.operations)) if (!final) loadEndMs = Math.max(loadEndMs, plannedMs);
-  if (loadEndMs - healedMs < loadAfterHealingMs) return 'less than 2 s of load after the healing';
+  if (loadEndMs - healedMs < loadAfterHealingMsMin) return 'less than 2 s of load after the healing';
   return 'too few requests succeeded before the faults';
 }
 

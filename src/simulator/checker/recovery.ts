@@ -7,7 +7,7 @@ import type { Span } from './windows.js';
 const windowMs = 2000;
 const stepMs = 100;
 /** With less load than this after a healing, nothing shows whether the system recovered. */
-const loadAfterHealingMsMin = 2000;
+export const loadAfterHealingMsMin = 2_000;
 /** Share of slow operations at which the 90th percentile lies outside the band. */
 const slowShare = 0.1;
 /** Where more than half fails before anything was broken, there is no normal state to come back to. */
