@@ -1,7 +1,7 @@
 import { allowsLoss, demandsLoss, parseLine } from '../simulator/checker/expectations.js';
 import type { RecoveryState } from '../simulator/checker/findings.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
-import type { NotApplicable } from '../simulator/scenario/applicable.js';
+import { describeMissingTarget, type NotApplicable } from '../simulator/scenario/applicable.js';
 import type { OtherTry } from './reporter.js';
 
 /** What one fault did to one mode: a cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
@@ -115,9 +115,8 @@ export function notRun(scenario: string, mode: string): MatrixCell {
 }
 
 /** For a mode in which a fault of the scenario has no target. */
-export function notApplicable(scenario: string, { mode, fault, target, why }: NotApplicable): MatrixCell {
-  const reason = `${why} (fault ${fault} strikes ${target})`;
-  return { ...notRun(scenario, mode), outcome: 'not-applicable', why: reason };
+export function notApplicable(scenario: string, missing: NotApplicable): MatrixCell {
+  return { ...notRun(scenario, missing.mode), outcome: 'not-applicable', why: describeMissingTarget(missing) };
 }
 
 /** Rows, and columns if they are not given, in the order in which their names first come; what no cell is given for was
