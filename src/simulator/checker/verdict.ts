@@ -1,7 +1,7 @@
 import { unknownName } from '../../unknown-name.js';
 import { ScenarioError } from '../errors.js';
 import type { RunRecord } from '../history/records.js';
-import { type Doubts, doubtsOf, machineDoubt, undecided } from './doubts.js';
+import { type Doubts, describeMachineDoubt, describeUndecided, doubtsOf } from './doubts.js';
 import {
   type EvaluatedExpectation,
   type Expectation,
@@ -47,12 +47,12 @@ export interface JudgedRun {
  * a member that the run does not have.
  */
 export function judge(run: RunRecord, findings: Findings): Verdict {
-  const machine = machineDoubt(run.lab);
-  const all = run.header.expectations.map(line => compared(parseLine(line), run, findings, machine));
+  const machine = describeMachineDoubt(run.lab);
+  const all = run.header.expectations.map(line => compareLine(parseLine(line), run, findings, machine));
   const deciding = all.filter(({ result }) => result.level !== 'warn' && result.notJudged === undefined);
   const doubts = doubtsOf(run, findings);
   const { failures, reasons } = weigh(deciding, findings, doubts);
-  const nothingJudged = deciding.length === 0 ? [undecided(run, machine)] : [];
+  const nothingJudged = deciding.length === 0 ? [describeUndecided(run, machine)] : [];
   const isDoubtful = reasons.length + nothingJudged.length > 0;
   return {
     word: failures.length > 0 ? 'fail' : isDoubtful ? 'inconclusive' : 'pass',
@@ -100,11 +100,16 @@ interface Compared {
   readonly hasExcess: boolean;
 }
 
-function compared(expectation: Expectation, run: RunRecord, findings: Findings, machine: string | undefined): Compared {
+function compareLine(
+  expectation: Expectation,
+  run: RunRecord,
+  findings: Findings,
+  machine: string | undefined,
+): Compared {
   const { metric, text, during } = expectation;
   refuseUnknownMember(metric, run);
   if (during === undefined) {
-    const doubts = metric === 'recoveryMs' && findings.recovery === 'unknown' ? [unknownRecovery(text)] : [];
+    const doubts = metric === 'recoveryMs' && findings.recovery === 'unknown' ? [describeUnknownRecovery(text)] : [];
     return withMachine({ expectation, ...outcomeOf(expectation, findings), doubts }, machine);
   }
   const strange = strangeWindow(during, run.header.faults);
@@ -112,7 +117,7 @@ function compared(expectation: Expectation, run: RunRecord, findings: Findings, 
   const span = spanOf(during, run);
   const within = span && findingsWithin(run, findings, span);
   // A fault that never struck is a doubt of its own.
-  const doubts = span !== undefined && within === undefined ? [emptyWindow(text, span)] : [];
+  const doubts = span !== undefined && within === undefined ? [describeEmptyWindow(text, span)] : [];
   return withMachine({ expectation, ...outcomeOf(expectation, within), doubts }, machine);
 }
 
@@ -134,11 +139,11 @@ function refuseUnknownMember(metric: string, { header }: RunRecord): void {
   throw new ScenarioError(unknownName('member', member, known));
 }
 
-function unknownRecovery(text: string): string {
+function describeUnknownRecovery(text: string): string {
   return `Nothing shows whether ${text}: less than 2 s of load followed the healing, or too little worked before it. Lengthen phases.recovery or phases.baseline.`;
 }
 
-function emptyWindow(text: string, { fromMs, untilMs }: Span): string {
+function describeEmptyWindow(text: string, { fromMs, untilMs }: Span): string {
   const end = Number.isFinite(untilMs) ? `${Math.round(untilMs)} ms` : 'the end';
   return `Nothing was planned from ${Math.round(fromMs)} ms to ${end}, so nothing shows whether ${text}: let users be there (users.arrivals, phases), or choose another window.`;
 }
