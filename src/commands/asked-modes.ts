@@ -28,7 +28,7 @@ export function describeNotApplicable(missing: NotApplicable): string {
   return `${missing.mode}: not applicable: ${describeMissingTarget(missing)}`;
 }
 
-/** For a scenario that cannot be run in any mode that was asked for. */
+/** Says that a scenario cannot be run in any mode that was asked for, and what to type instead. */
 export function describeNothingToRun({ name, modes }: Scenario, { notApplicable }: AskedModes): string {
   const asked = notApplicable.map(({ mode }) => mode);
   const others = modes.filter(mode => !asked.includes(mode));

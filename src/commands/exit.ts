@@ -52,7 +52,7 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
-/** For what goes wrong before there is a command, or instead of one. */
+/** Sets the exit code for an error before there is a command, or instead of one. */
 export async function ending(work: () => Promise<void>): Promise<void> {
   try {
     await work();

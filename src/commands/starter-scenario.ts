@@ -1,4 +1,4 @@
-/** What `holdfast init` writes: a scenario that is whole, and says at each place what to put there. */
+/** The scenario that `holdfast init` writes: it is complete, and says at each place what to put there. */
 export const starterScenario = `# What happens to the sessions of this app when one of its processes dies?
 #   holdfast check <this file>     tries each step of the journey below once, and says what does not fit
 #   holdfast run <this file>       starts everything, breaks it, and counts who is logged out and what is lost

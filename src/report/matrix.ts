@@ -4,7 +4,7 @@ import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
 import { describeMissingTarget, type NotApplicable } from '../simulator/scenario/applicable.js';
 import type { OtherTry } from './reporter.js';
 
-/** What one fault did to one mode: a cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
+/** One cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
 export interface MatrixCell {
   readonly scenario: string;
   readonly mode: string;
@@ -89,7 +89,7 @@ export function matrixCell({ run, findings, verdict }: JudgedRun): MatrixCell {
   };
 }
 
-/** With the try that does not count. */
+/** Returns the cell with the try that does not count. */
 export function addOtherTry(cell: MatrixCell, { which, verdict: { word, reasons } }: OtherTry): MatrixCell {
   return { ...cell, [which]: { verdict: word, reasons } };
 }
@@ -99,7 +99,7 @@ function outcomeOf(lost: boolean, demanded: boolean, allowed: boolean): MatrixOu
   return demanded || allowed ? 'expected-loss' : 'unexpected-loss';
 }
 
-/** For a mode that the scenario does not name, or that was left out. */
+/** Returns the cell of a mode that the scenario does not name, or that was left out. */
 export function notRun(scenario: string, mode: string): MatrixCell {
   const nothing = {
     loggedOut: 0,
@@ -114,13 +114,13 @@ export function notRun(scenario: string, mode: string): MatrixCell {
   return { scenario, mode, ...nothing, ...unknown, outcome: 'not-run' };
 }
 
-/** For a mode in which a fault of the scenario has no target. */
+/** Returns the cell of a mode in which a fault of the scenario has no target. */
 export function notApplicable(scenario: string, missing: NotApplicable): MatrixCell {
   return { ...notRun(scenario, missing.mode), outcome: 'not-applicable', why: describeMissingTarget(missing) };
 }
 
-/** Rows, and columns if they are not given, in the order in which their names first come; what no cell is given for was
- * not run. */
+/** Builds the matrix. Rows, and columns that are not given, follow the order in which their names first come. A place
+ * without a cell was not run. */
 export function matrixOf(
   cells: readonly MatrixCell[],
   columns: readonly string[] = [...new Set(cells.map(({ mode }) => mode))],

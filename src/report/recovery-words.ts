@@ -5,14 +5,14 @@ import { outlinesOf } from '../simulator/history/records.js';
 import { stateOf } from './judged-expectations.js';
 import { seconds } from './words.js';
 
-/** Where a table has room for a figure: `0.3 s`, `not recovered`, `unknown`. */
+/** Returns the figure for a table: `0.3 s`, `not recovered`, `unknown`. */
 export function summarizeRecovery(judged: JudgedRun): string {
   const missing = describeMissingFault(judged);
   if (missing !== undefined) return missing;
   return sawNothing(judged.findings.requests) ? 'unknown' : recoveryFigure(judged.findings);
 }
 
-/** The same for one fault. */
+/** Returns the same for one fault. */
 export function recoveryFigure(of: { readonly recovery: RecoveryState; readonly recoveryMs: number | null }): string {
   const { recovery, recoveryMs } = of;
   if (recovery === 'none') return 'none';
@@ -21,7 +21,8 @@ export function recoveryFigure(of: { readonly recovery: RecoveryState; readonly 
   return recoveryMs < 100 ? 'within 0.1 s' : seconds(recoveryMs);
 }
 
-/** For the sentence on a mode. "not recovered" says what is wrong and, beside a pass, why that did not count. */
+/** Describes the recovery in the sentence on a mode. "not recovered" says what is wrong and, beside a pass, why that did
+ * not count. */
 export function describeRecovery(judged: JudgedRun): string {
   const { findings } = judged;
   const missing = describeMissingFault(judged);

@@ -29,7 +29,7 @@ export function runFaults(specs: readonly FaultSpec[], stage: FaultStage): Promi
   return new Schedule(specs, stage).run();
 }
 
-/** What became of a trigger: a strike, with the counts of the moment in which it was confirmed, or why there was none. */
+/** The result of a trigger: a strike, with the counts of the moment in which it was confirmed, or why there was none. */
 type Struck = { readonly strike: Strike; readonly confirmedAt: LiveCountsNow | undefined } | { readonly why: string };
 
 /** One fault from its trigger to its healing. */

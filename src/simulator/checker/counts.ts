@@ -1,7 +1,7 @@
 import type { RunRecord } from '../history/records.js';
 import type { Findings } from './findings.js';
 
-/** What the members of the lab counted by themselves, since the last boot of each, all together. */
+/** Adds up what the members of the lab counted by themselves, since the last boot of each. */
 export function countsOf({ lab }: Pick<RunRecord, 'lab'>): Pick<Findings, 'noSession' | 'stores'> {
   const counted = Object.values(lab.counts ?? {});
   const total = (name: string): number => counted.reduce((sum, counts) => sum + (counts[name] ?? 0), 0);

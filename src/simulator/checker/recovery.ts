@@ -61,7 +61,7 @@ function loggedOutPerMs({ fromMs, untilMs }: Band, loggedOutMs: readonly number[
 
 const unknown: Recovery = { recoveryMs: null, recovery: 'unknown' };
 
-/** The recovery of the whole run: that of the last group. */
+/** Returns the recovery of the whole run: that of the last group. */
 export function recoveryOfRun(recoveries: readonly Recovery[]): Pick<Findings, 'recoveryMs' | 'recovery'> {
   const last = recoveries.at(-1);
   if (last === undefined) return { recoveryMs: null, recovery: 'none' };
@@ -126,7 +126,7 @@ function firstGoodWindow(steps: Steps, band: Limits): Recovery {
   return { recoveryMs: null, recovery: 'not recovered', problem: problemsIn(steps, last, width, band).join(', ') };
 }
 
-/** What lies outside the band in this window, in words. A window without operations has no problem. */
+/** Lists what lies outside the band in this window, in words. A window without operations has no problem. */
 function problemsIn(steps: Steps, from: number, width: number, band: Limits): string[] {
   const within = (total: Float64Array) => (total[from + width] ?? 0) - (total[from] ?? 0);
   const [operations, errors, slow, loggedOut] = [steps.operations, steps.errors, steps.slow, steps.loggedOut].map(

@@ -26,7 +26,7 @@ export interface Verdict {
   readonly machineWasBusy?: true;
 }
 
-/** A run with all that was computed from it: what reporters get. */
+/** A run with all that was computed from it, for reporters. */
 export interface JudgedRun {
   readonly run: RunRecord;
   readonly findings: Findings;
@@ -34,7 +34,7 @@ export interface JudgedRun {
 }
 
 /**
- * Pure. A verdict needs evidence:
+ * Pure. Judges a run. A verdict needs evidence:
  *
  *     one loss or defect above its limit           -> fail: a counterexample is a proof, whatever else was not seen
  *     a fault without confirmation or effect       -> inconclusive: nothing shows that the scenario took place
@@ -126,7 +126,7 @@ function outcomeOf(expectation: Expectation, found: Findings | FindingsWithin | 
   return { result: evaluate(expectation, found), hasExcess: isUpperLimit(expectation) && (value ?? 0) > 0 };
 }
 
-/** What is about time or errors says nothing of the system when the machine or the driver was late. */
+/** Marks an expectation about time or errors as not judged when the machine or the driver was late. */
 function withMachine(one: Compared, machine: string | undefined): Compared {
   if (machine === undefined || !dependsOnMachine(one.expectation.metric)) return one;
   return { ...one, result: { ...one.result, notJudged: machine }, doubts: [] };

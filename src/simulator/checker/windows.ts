@@ -45,7 +45,7 @@ export function parseWindow(text: string): Window {
   );
 }
 
-/** What is wrong with one that is named after a fault, and none of these. */
+/** Says what is wrong with a window that is named after a fault, and after none of these; undefined when nothing is. */
 export function strangeWindow(window: Window, faultIds: readonly string[]): string | undefined {
   if (!('fault' in window) || faultIds.includes(window.fault)) return undefined;
   return unknownName('window', window.fault, [...windowPhases, ...faultIds, '<from>..<until>']);

@@ -78,7 +78,7 @@ function faultIds(file: unknown): string[] {
   });
 }
 
-/** What nothing can be planned for, whatever the seed. */
+/** Refuses a window for which nothing can be planned, whatever the seed. */
 function emptyWindow(window: Window, file: unknown): string | undefined {
   const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
   if (phases === undefined || 'fault' in window) return undefined;

@@ -44,7 +44,7 @@ function sayStrange(written: string, known: readonly string[], context: z.Refine
   context.addIssue({ code: 'custom', message });
 }
 
-/** What no single value shows. `labVariables`: what the lab sets for a toy shop. */
+/** Finds what no single value shows. `labVariables`: those that the lab sets for a toy shop. */
 export function ownAppProblems(file: unknown, labVariables: readonly string[]): Problem[] {
   const system = field(file, 'system');
   const backends = field(system, 'backends');

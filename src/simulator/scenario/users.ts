@@ -6,7 +6,7 @@ import { cookieName, duration, expected, map, oneOf, rate, text, wholeNumber } f
 import { field, isMap, read } from './written.js';
 import type { Problem } from './yaml.js';
 
-/** What `users` of a scenario file may hold: when users come, what they are called, and what they do. */
+/** The keys of `users` of a scenario file: when users come, what they are called, and what they do. */
 
 /** So many connections a browser opens to one server. */
 const tabsMax = 6;

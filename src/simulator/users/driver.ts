@@ -20,7 +20,7 @@ export interface DriverOptions {
   /** Part of every item that is put into a cart (`tokens.ts`). Absent: the items are those of the plan. */
   readonly nonce?: string;
   readonly timeoutMs: number;
-  /** For so long an ended session may still be honoured elsewhere: old cookies are tried no earlier. */
+  /** An ended session may be honoured elsewhere for so long: old cookies are tried no earlier. */
   readonly revocationLagMs: number;
   readonly journey: Journey;
   readonly clock: RunClock;
