@@ -64,7 +64,7 @@ function pages(password = 'right', refusal: Handler = (_request, response) => re
 const texts = (steps: readonly TriedStep[]) => steps.map(({ note, advice }) => note ?? advice?.hint ?? '').join('\n');
 
 describe('holdfast check, where the answer misleads', () => {
-  it('finds that pages which answer 200 to everybody fit, once anonymous looks at the body', () =>
+  it('accepts pages that answer 200 without a login once anonymous looks at the body', () =>
     withServer(pages(), async origin => {
       const steps = await tried(origin, { anonymous: '{ body: /Please log in/ }' });
       expect(steps.filter(({ advice, note }) => advice ?? note)).to.deep.equal([]);
