@@ -1,5 +1,5 @@
 import type { ModeName } from '../modes.js';
-import { type NotApplicable, notApplicableIn } from '../simulator/scenario/applicable.js';
+import { describeMissingTarget, type NotApplicable, notApplicableIn } from '../simulator/scenario/applicable.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { UsageError } from './exit.js';
 
@@ -24,11 +24,11 @@ export function askedModesOf(scenario: Scenario, asked: readonly ModeName[] | un
 }
 
 /** `sticky: not applicable: mode sticky uses no redis (fault outage strikes redis)`. */
-export function describeNotApplicable({ mode, fault, target, why }: NotApplicable): string {
-  return `${mode}: not applicable: ${why} (fault ${fault} strikes ${target})`;
+export function describeNotApplicable(missing: NotApplicable): string {
+  return `${missing.mode}: not applicable: ${describeMissingTarget(missing)}`;
 }
 
-/** For a scenario that cannot be run in any mode that was asked for. */
+/** Says that a scenario cannot be run in any mode that was asked for, and what to type instead. */
 export function describeNothingToRun({ name, modes }: Scenario, { notApplicable }: AskedModes): string {
   const asked = notApplicable.map(({ mode }) => mode);
   const others = modes.filter(mode => !asked.includes(mode));

@@ -31,7 +31,7 @@ export function describeStep(step: TriedStep, context: Context): string {
 
 const outputLinesShown = 10;
 
-/** The end of what the app wrote to its standard error, where somebody has to look for what went wrong. */
+/** Returns the last lines that the app wrote to its standard error; empty where every step fits. */
 export function describeOutput(lines: readonly string[], steps: readonly TriedStep[], mapping: JourneyMapping): string {
   if (lines.length === 0 || steps.every(({ advice }) => advice === undefined)) return '';
   const shown = steps.reduce(

@@ -11,7 +11,7 @@ import { exitCodes, exiting, UsageError } from './exit.js';
 import { interruptible } from './interrupt.js';
 import { parseMode } from './mode-option.js';
 import { wantsColour } from './streams.js';
-import { tunnelWarning } from './tunnel-warning.js';
+import { describeTunnel } from './tunnel-warning.js';
 
 interface CheckArgs {
   readonly scenario: string;
@@ -38,7 +38,7 @@ async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: 
   if (mode === undefined || !scenario.modes.includes(mode))
     throw new UsageError(`"${file}" says nothing of mode "${asked}"; it is written for ${scenario.modes.join(', ')}.`);
   const { target } = scenario.system;
-  const warning = target === undefined ? undefined : await tunnelWarning(target).catch(() => undefined);
+  const warning = target === undefined ? undefined : await describeTunnel(target).catch(() => undefined);
   if (warning !== undefined) process.stdout.write(`! ${warning}\n`);
   const said: string[] = [];
   const listen = (line: string, member: string) => member.startsWith('backend') && said.push(line.slice(0, 500));

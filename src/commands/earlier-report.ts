@@ -4,11 +4,11 @@ import type { VerdictWord } from '../simulator/checker/verdict.js';
 import { readTextFile } from '../simulator/scenario/text-file.js';
 import { UsageError } from './exit.js';
 
-/** As long as a string may be in Node, about. */
+/** About the longest string that Node can hold. */
 const reportBytesMax = 256 * 1024 * 1024;
 const example = 'a file that "holdfast run --json" wrote';
 
-/** What an earlier report said of each of its modes. */
+/** An earlier report, summed up by mode. */
 export interface EarlierReport {
   readonly seed: number | undefined;
   readonly modes: readonly ModeSummary[];

@@ -36,7 +36,7 @@ export function exiting<Args>(command: (args: Args) => Promise<number>): (args: 
 
 /**
  * The last step of every command, once all is healed, stopped and written: what was said is out, and then it is over.
- * What was broken off may go on looking for what does not come any more, and nobody waits for that. Node's own end, when
+ * Work that was aborted may still wait for an answer; this does not wait for it. Node's own end, when
  * nothing is left to do, now and then waits for ever for a thread of the compiler (nodejs/node#54918).
  */
 export async function leave(): Promise<never> {
@@ -52,7 +52,7 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
-/** For what goes wrong before there is a command, or instead of one. */
+/** Sets the exit code for an error before there is a command, or instead of one. */
 export async function ending(work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -78,7 +78,7 @@ function codeOfError(error: unknown): number | undefined {
   return undefined;
 }
 
-/** Anything else is a defect of Holdfast itself: the stack helps whoever mends it. */
+/** Anything else is a defect of Holdfast itself: the stack helps to mend it. */
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

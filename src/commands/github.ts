@@ -18,7 +18,7 @@ export async function tellGitHub(runs: readonly JudgedRun[]): Promise<void> {
   }
 }
 
-/** Of many repeats the first that failed, as on the terminal, and a line for each mode that says what all say together. */
+/** Returns the table of the shown runs, and a line for each mode that ran more than once. */
 function summaryOf(runs: readonly JudgedRun[]): string {
   const shown = chooseShown(runs);
   const table = shown.length === 0 ? '' : reporters.markdown.report(shown, { colour: false });

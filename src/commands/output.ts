@@ -41,7 +41,7 @@ export function printRuns(runs: readonly JudgedRun[], { notApplicable = [], inte
   for (const each of notApplicable) stdout.write(`${describeNotApplicable(each)}\n`);
 }
 
-/** Of modes that ran many times the first fail; of the others every run. */
+/** Returns the runs to show: the first fail of a mode that ran many times, every run of the others. */
 export function chooseShown(runs: readonly JudgedRun[]): JudgedRun[] {
   const modes = [...new Set(runs.map(({ run }) => run.header.mode))];
   return modes.flatMap(mode => {
@@ -103,7 +103,7 @@ async function checkTarget(flag: string, file: string, taken: Map<string, string
   if (there === undefined || there.isFile()) await tryToWrite(flag, file);
 }
 
-/** What a folder says of itself is not all: a name may be too long, a file system may take no files. */
+/** Writes an empty file and removes it: a name may be too long, or the file system may take no files. */
 async function tryToWrite(flag: string, file: string): Promise<void> {
   try {
     await writeFile(partOf(file), '');
@@ -166,7 +166,7 @@ export async function writeWhole(file: string, text: string): Promise<void> {
   await whole(file, (part, flag) => writeFile(part, text, { flag }));
 }
 
-/** What is being written until it is whole. */
+/** Returns the file that is written until it is whole. */
 function partOf(file: string): string {
   return `${file}.part`;
 }

@@ -49,7 +49,7 @@ async function again({ history, json, html, junit }: ReportArgs): Promise<number
   return exitCodeOf(runs.map(({ verdict }) => verdict.word));
 }
 
-/** Of a folder the history in it. Rejects with `UsageError` when the folder holds none. */
+/** Returns the history file in a folder, or the file itself. Rejects with `UsageError` when the folder holds none. */
 async function historyIn(place: string): Promise<string> {
   if (!(await stat(place).catch(() => undefined))?.isDirectory()) return place;
   const file = path.join(place, historyName);

@@ -51,7 +51,7 @@ export async function runIntoFolder(scenario: Scenario, plan: Plan, choices: Fol
   };
 }
 
-/** What reports say beside the runs. */
+/** Returns what reports say beside the runs. */
 export function notesOf(
   runs: readonly JudgedRun[],
   notApplicable: readonly NotApplicable[] = [],

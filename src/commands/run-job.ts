@@ -121,7 +121,7 @@ function onlyScenario({ scenarios, seed }: RunArgs): string {
   throw new UsageError('--plan and --seed: a plan holds what its seed gave. Take one of the two out.');
 }
 
-/** Two of one name would write over each other's results. */
+/** Throws `UsageError` for two scenarios of one name: each would overwrite the results of the other. */
 function refuseTwins(names: readonly string[]): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice === undefined) return;

@@ -66,7 +66,7 @@ export interface MatrixRuns {
   readonly failure?: unknown;
 }
 
-/** What makes one run of a cell and judges it. Tests replace it. */
+/** Makes one run of a cell and judges it. Tests replace it. */
 export type RunCell = (cell: Cell, inTurn: InTurn | undefined, signal: AbortSignal) => Promise<JudgedRun>;
 
 /**
@@ -169,7 +169,7 @@ class Estimate {
     this.#tell(atOnce);
   }
 
-  /** More than was known before. */
+  /** Adds cells that run once more. */
   expect(cells: readonly Cell[]): void {
     this.#plannedMs += plannedMs(cells);
     this.#total += cells.length;

@@ -20,7 +20,7 @@ export interface ScenarioRuns {
   readonly failure?: unknown;
 }
 
-/** What makes one run and judges it. Tests replace it. */
+/** Makes one run and judges it. Tests replace it. */
 export type RunOnce = (mode: ModeName) => Promise<JudgedRun>;
 
 /** Runs one plan once per mode and repeat, one after the other. A failure ends it and loses no run that was over. */

@@ -1,9 +1,9 @@
-/** What `holdfast init` writes: a scenario that is whole, and says at each place what to put there. */
+/** The scenario that `holdfast init` writes: it is complete, and says at each place what to put there. */
 export const starterScenario = `# What happens to the sessions of this app when one of its processes dies?
 #   holdfast check <this file>     tries each step of the journey below once, and says what does not fit
 #   holdfast run <this file>       starts everything, breaks it, and counts who is logged out and what is lost
 name: my-app
-why: One of three processes of my app dies and comes back; nobody may be logged out, and nothing may be lost.
+why: One of three processes of my app dies and comes back; no user may be logged out, and nothing may be lost.
 seed: 42
 
 # How requests are routed, and which store is started and handed over as {store}:
@@ -37,7 +37,7 @@ users:
   # cookie: sid                          # the session cookie: finds a login that keeps the id it came with
 
   # The simulated users are called user-1, user-2, ... (or as names says): they must be able to log in.
-  # {user} is the one who asks, {token} the item that it adds or removes: a text that must come back when it is read.
+  # {user} is the user that asks, {token} the item that it adds or removes: a text that must come back when it is read.
   # A request has one of GET, POST, PUT, PATCH, DELETE, and form:, json:, query: or headers: beside it.
   journey:
     login:

@@ -73,7 +73,7 @@ function wishes(wanted: object, plain: object): readonly string[] {
   return other.map(([key, value]) => (key === 'memoryMb' ? `${value} MB` : `${key} ${value}`));
 }
 
-/** With backends of the user's own there is nobody to tell the address. */
+/** Backends of the user's own cannot be told the address. */
 export function refuseStoreUrls(args: StoreArgs): void {
   const [store] = storeAddressNames.filter(name => args[storeAddresses[name].flag] !== undefined);
   if (store === undefined) return;

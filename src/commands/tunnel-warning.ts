@@ -2,17 +2,17 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
- * Warns when `system.target` is a tunnel of `kubectl port-forward`: it leads to one pod, and ends with it, so that every
- * user of a run seems to be cut off. Looks at /proc, so that it says nothing on systems other than Linux.
+ * Returns a warning when `system.target` is a tunnel of `kubectl port-forward`: it leads to one pod, and ends with it, so that every
+ * user of a run seems to be cut off. Undefined otherwise. Looks at /proc, so that it says nothing on systems other than Linux.
  */
-export async function tunnelWarning(target: string): Promise<string | undefined> {
+export async function describeTunnel(target: string): Promise<string | undefined> {
   const { port } = new URL(target);
-  const inodes = await listeningInodes(Number(port || 80));
+  const inodes = await findListeningInodes(Number(port || 80));
   if (inodes.size === 0) return undefined;
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
-    const command = await commandLineOf(pid);
-    const what = forwardedBy(command);
+    const command = await readCommandLine(pid);
+    const what = findForward(command);
     if (what === undefined || !(await holdsSocket(pid, inodes))) continue;
     return (
       `system.target is a tunnel of "kubectl port-forward ${what}": the tunnel ends with its pod, and takes all users` +
@@ -23,7 +23,7 @@ export async function tunnelWarning(target: string): Promise<string | undefined>
 }
 
 /** Returns what a command line forwards, such as `pod/app-1 8080:80`; undefined for any other, and for an ingress. */
-export function forwardedBy(command: readonly string[]): string | undefined {
+export function findForward(command: readonly string[]): string | undefined {
   const tool = command.findIndex(word => /^(?:kubectl|oc)$/.test(path.basename(word)));
   const verb = command.indexOf('port-forward', tool + 1);
   if (tool === -1 || verb === -1) return undefined;
@@ -32,7 +32,7 @@ export function forwardedBy(command: readonly string[]): string | undefined {
 }
 
 /** State 0A is LISTEN; the second column is the local address, the tenth the inode of the socket. */
-async function listeningInodes(port: number): Promise<ReadonlySet<string>> {
+async function findListeningInodes(port: number): Promise<ReadonlySet<string>> {
   const tables = await Promise.all(
     ['/proc/net/tcp', '/proc/net/tcp6'].map(file => readFile(file, 'utf8').catch(() => '')),
   );
@@ -43,7 +43,7 @@ async function listeningInodes(port: number): Promise<ReadonlySet<string>> {
 }
 
 /** Empty for a process that has ended, or that belongs to another user. */
-async function commandLineOf(pid: string): Promise<string[]> {
+async function readCommandLine(pid: string): Promise<string[]> {
   const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return text.split('\0').filter(word => word !== '');
 }

@@ -1,5 +1,4 @@
-import { demandsLoss, type Expectation, parseLine } from '../simulator/checker/expectations.js';
-import { isLossMetric } from '../simulator/checker/metrics.js';
+import { allowsLoss, parseLine } from '../simulator/checker/expectations.js';
 import type { JudgedRun } from '../simulator/checker/verdict.js';
 
 /**
@@ -10,10 +9,4 @@ export function isExpectedLoss({ run, verdict }: JudgedRun, group: 'users' | 'wr
   if (verdict.word !== 'pass') return false;
   const expectations = run.header.expectations.map(parseLine).filter(({ level }) => level !== 'warn');
   return expectations.some(expectation => expectation.metric.startsWith(`${group}.`) && allowsLoss(expectation));
-}
-
-/** Whether a run that lost something can meet it: `writes.lost > 0`, `writes.lost < 50 %`. */
-function allowsLoss(expectation: Expectation): boolean {
-  const { metric, operator, number } = expectation;
-  return isLossMetric(metric) && (demandsLoss(expectation) || (['<', '<='].includes(operator) && number > 0));
 }

@@ -16,7 +16,7 @@ export function matrixJson({ columns, rows }: Matrix, runs: readonly JudgedRun[]
   return `${JSON.stringify(whole, null, 2)}\n`;
 }
 
-/** Of every run that is no pass: which it was, and why. */
+/** Returns for every run that is no pass which it was, and why. */
 export function problemsOf(runs: readonly JudgedRun[]) {
   return runs
     .filter(({ verdict }) => verdict.word !== 'pass')

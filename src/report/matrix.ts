@@ -1,11 +1,10 @@
-import { demandsLoss, type Expectation, parseLine } from '../simulator/checker/expectations.js';
+import { allowsLoss, demandsLoss, parseLine } from '../simulator/checker/expectations.js';
 import type { RecoveryState } from '../simulator/checker/findings.js';
-import { isLossMetric } from '../simulator/checker/metrics.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
-import type { NotApplicable } from '../simulator/scenario/applicable.js';
+import { describeMissingTarget, type NotApplicable } from '../simulator/scenario/applicable.js';
 import type { OtherTry } from './reporter.js';
 
-/** What one fault did to one mode: a cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
+/** One cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
 export interface MatrixCell {
   readonly scenario: string;
   readonly mode: string;
@@ -90,7 +89,7 @@ export function matrixCell({ run, findings, verdict }: JudgedRun): MatrixCell {
   };
 }
 
-/** With the try that does not count. */
+/** Returns the cell with the try that does not count. */
 export function addOtherTry(cell: MatrixCell, { which, verdict: { word, reasons } }: OtherTry): MatrixCell {
   return { ...cell, [which]: { verdict: word, reasons } };
 }
@@ -100,7 +99,7 @@ function outcomeOf(lost: boolean, demanded: boolean, allowed: boolean): MatrixOu
   return demanded || allowed ? 'expected-loss' : 'unexpected-loss';
 }
 
-/** For a mode that the scenario does not name, or that was left out. */
+/** Returns the cell of a mode that the scenario does not name, or that was left out. */
 export function notRun(scenario: string, mode: string): MatrixCell {
   const nothing = {
     loggedOut: 0,
@@ -115,14 +114,13 @@ export function notRun(scenario: string, mode: string): MatrixCell {
   return { scenario, mode, ...nothing, ...unknown, outcome: 'not-run' };
 }
 
-/** For a mode in which a fault of the scenario has no target. */
-export function notApplicable(scenario: string, { mode, fault, target, why }: NotApplicable): MatrixCell {
-  const reason = `${why} (fault ${fault} strikes ${target})`;
-  return { ...notRun(scenario, mode), outcome: 'not-applicable', why: reason };
+/** Returns the cell of a mode in which a fault of the scenario has no target. */
+export function notApplicable(scenario: string, missing: NotApplicable): MatrixCell {
+  return { ...notRun(scenario, missing.mode), outcome: 'not-applicable', why: describeMissingTarget(missing) };
 }
 
-/** Rows, and columns if they are not given, in the order in which their names first come; what no cell is given for was
- * not run. */
+/** Builds the matrix. Rows, and columns that are not given, follow the order in which their names first come. A place
+ * without a cell was not run. */
 export function matrixOf(
   cells: readonly MatrixCell[],
   columns: readonly string[] = [...new Set(cells.map(({ mode }) => mode))],
@@ -135,10 +133,4 @@ export function matrixOf(
     ),
   }));
   return { columns, rows };
-}
-
-/** Whether it speaks of a loss, and one that is not zero can meet it: `writes.lost < 50 %`. */
-function allowsLoss(expectation: Expectation): boolean {
-  const { metric, operator, number } = expectation;
-  return isLossMetric(metric) && (demandsLoss(expectation) || (['<', '<='].includes(operator) && number > 0));
 }

@@ -27,12 +27,12 @@ export function listMemberWarnings(members: MemberFindings): string[] {
   return warned.flatMap(name => members[name].map(member => `${member} ${sentences[name]}`));
 }
 
-/** What troubles one member, in the words of the phrases. */
+/** Lists the troubles of one member, in the words of the phrases. */
 export function troublesOf(members: MemberFindings, member: string): string[] {
   return troubleNames.filter(name => members[name].includes(member)).map(name => troubles[name]);
 }
 
-/** Every member that the findings name. */
+/** Returns every member that the findings name. */
 export function memberNames(members: MemberFindings): readonly string[] {
   return [...new Set([...Object.keys(members.answered), ...troubleNames.flatMap(name => members[name])])];
 }

@@ -1,19 +1,18 @@
 import type { RecoveryState } from '../simulator/checker/findings.js';
+import { loadAfterHealingMsMin } from '../simulator/checker/recovery.js';
 import type { JudgedRun } from '../simulator/checker/verdict.js';
 import { outlinesOf } from '../simulator/history/records.js';
 import { stateOf } from './judged-expectations.js';
 import { seconds } from './words.js';
 
-const loadAfterHealingMs = 2_000;
-
-/** Where a table has room for a figure: `0.3 s`, `not recovered`, `unknown`. */
+/** Returns the figure for a table: `0.3 s`, `not recovered`, `unknown`. */
 export function summarizeRecovery(judged: JudgedRun): string {
   const missing = describeMissingFault(judged);
   if (missing !== undefined) return missing;
   return sawNothing(judged.findings.requests) ? 'unknown' : recoveryFigure(judged.findings);
 }
 
-/** The same for one fault. */
+/** Returns the same for one fault. */
 export function recoveryFigure(of: { readonly recovery: RecoveryState; readonly recoveryMs: number | null }): string {
   const { recovery, recoveryMs } = of;
   if (recovery === 'none') return 'none';
@@ -22,7 +21,8 @@ export function recoveryFigure(of: { readonly recovery: RecoveryState; readonly 
   return recoveryMs < 100 ? 'within 0.1 s' : seconds(recoveryMs);
 }
 
-/** For the sentence on a mode. "not recovered" says what is wrong and, beside a pass, why that did not count. */
+/** Describes the recovery in the sentence on a mode. "not recovered" says what is wrong and, beside a pass, why that did
+ * not count. */
 export function describeRecovery(judged: JudgedRun): string {
   const { findings } = judged;
   const missing = describeMissingFault(judged);
@@ -58,7 +58,7 @@ function describeUnknown({ run }: JudgedRun): string {
   const healedMs = Math.max(...confirmed.map(fault => fault.healedMs ?? 0));
   let loadEndMs = 0;
   for (const { plannedMs, final } of outlinesOf(run.operations)) if (!final) loadEndMs = Math.max(loadEndMs, plannedMs);
-  if (loadEndMs - healedMs < loadAfterHealingMs) return 'less than 2 s of load after the healing';
+  if (loadEndMs - healedMs < loadAfterHealingMsMin) return 'less than 2 s of load after the healing';
   return 'too few requests succeeded before the faults';
 }
 

@@ -10,7 +10,7 @@ import { fittedTable, printable } from './fitted-table.js';
 import type { ReporterOptions } from './reporter.js';
 import { count, duration } from './words.js';
 
-/** What the repeats of each mode say together, for a terminal: verdicts, losses, every expectation, the main figures. */
+/** Returns the repeats of each mode for a terminal: verdicts, losses, every expectation, the main figures. */
 export function repeatsText(summaries: readonly RepeatSummary[], options: ReporterOptions): string {
   return summaries.map(summary => `${summaryText(summary, options)}\n`).join('\n');
 }

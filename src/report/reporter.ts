@@ -11,11 +11,11 @@ export interface ReporterOptions extends RunNotes {
   readonly columns?: number;
 }
 
-/** What a command knows of its runs beside the runs themselves. */
+/** Notes of a command on its runs. */
 export interface RunNotes {
   /** Modes that were asked for and could not be run, each with the fault that has no target there. */
   readonly notApplicable?: readonly NotApplicable[];
-  /** What several runs of one mode say together; one entry for each mode that ran more than once. */
+  /** One summary for each mode that ran more than once. */
   readonly intervals?: readonly RepeatSummary[];
   /** The other try of a run that was tried twice. */
   readonly otherTries?: ReadonlyMap<JudgedRun, OtherTry>;

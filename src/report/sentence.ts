@@ -63,13 +63,13 @@ function requestsPart({ findings: { requests } }: JudgedRun): string {
   return requests.unknown === 0 ? failed : `${failed}, ${count(requests.unknown)} with unknown outcome`;
 }
 
-/** What is wrong in every mode is said only when it happened. */
+/** Lists what is wrong in every mode, only where it happened. */
 function alarms({ findings: { users, writes } }: JudgedRun): string[] {
   const found: [number, string][] = [
-    [users.identitySwapped, `${counted(users.identitySwapped, 'user')} taken for somebody else`],
+    [users.identitySwapped, `${counted(users.identitySwapped, 'user')} taken for another user`],
     [users.logoutNotHonoured, `${counted(users.logoutNotHonoured, 'logout')} not honoured`],
     [users.sessionKept, `${counted(users.sessionKept, 'user')} logged in under the cookie from before`],
-    [writes.phantom, `${counted(writes.phantom, 'item')} of somebody else shown`],
+    [writes.phantom, `${counted(writes.phantom, 'item')} of another user shown`],
     [writes.duplicated, `${counted(writes.duplicated, 'write')} duplicated`],
     [writes.resurrected, `${counted(writes.resurrected, 'removed item')} shown again`],
     [writes.failedVisible, `${counted(writes.failedVisible, 'failed write')} visible all the same`],

@@ -4,7 +4,7 @@ import { endsOf, kindOf } from './targets.js';
 
 /** Effects that several faults share. All of them are pure; targets are those that `targetIn` has resolved. */
 
-/** A member that is gone: a store that nobody can ask, or a backend or proxy that answers nothing. */
+/** The effect of a member that is gone: a store that was asked in vain, or a backend or proxy that answers nothing. */
 export function memberGone(target: string): ExpectedEffect {
   return kindOf(target) === 'store' ? asked(target) : { kind: 'silent', member: target };
 }
@@ -14,12 +14,13 @@ export const memberGoneInWords =
 
 export const askedInWords = 'the store was asked between confirmation and healing';
 
-/** `store` is a member such as `redis.primary`; the effect names its server, since users depend on the whole of it. */
+/** The effect of a store that was asked. `store` is a member such as `redis.primary`; the effect names its server, since
+ * users depend on the whole of it. */
 export function asked(store: string): ExpectedEffect {
   return { kind: 'asked', store: serverOf(store) };
 }
 
-/** A link that carries nothing. */
+/** The effect of a link that carries nothing. */
 export function linkGone(target: string): ExpectedEffect {
   const { from, to, backend } = partsOf(target);
   if (backend === undefined) return { kind: 'link-bytes', link: target };
@@ -27,14 +28,14 @@ export function linkGone(target: string): ExpectedEffect {
   return { kind: 'silent', member: backend, ...(from === 'proxy' ? {} : { link: from }) };
 }
 
-/** A link over which everything takes longer: by at least `atLeastMs`, or longer than before. */
+/** The effect of a link over which everything takes longer: at least `atLeastMs`, or longer than before. */
 export function linkSlow(target: string, atLeastMs?: number): ExpectedEffect {
   const { backend } = partsOf(target);
   if (backend === undefined) return { kind: 'link-bytes', link: target };
   return { kind: 'slow', member: backend, ...(atLeastMs === undefined ? {} : { atLeastMs }) };
 }
 
-/** A link that breaks answers off. */
+/** The effect of a link that breaks answers off. */
 export function linkBroken(target: string): ExpectedEffect {
   const { backend } = partsOf(target);
   return backend === undefined ? { kind: 'link-bytes', link: target } : { kind: 'broken', member: backend };

@@ -8,7 +8,7 @@ import type { FaultSpec } from './scenario/scenario.js';
 export interface FaultStage extends StrikeStage {
   /** When the faults phase began: `at` counts from here. */
   readonly startMs: number;
-  /** When it is planned to end: who waits for a count gives up, and what has no length of its own is healed. */
+  /** When it is planned to end: triggers that wait for a count give up, and faults without a length are healed. */
   readonly endMs: number;
 }
 
@@ -29,19 +29,20 @@ export function runFaults(specs: readonly FaultSpec[], stage: FaultStage): Promi
   return new Schedule(specs, stage).run();
 }
 
-/** What became of a trigger: a strike, with the counts of the moment in which it was confirmed, or why there was none. */
+/** The result of a trigger: a strike, with the counts of the moment in which it was confirmed, or why there was none. */
 type Struck = { readonly strike: Strike; readonly confirmedAt: LiveCountsNow | undefined } | { readonly why: string };
 
-interface Course {
+/** One fault from its trigger to its healing. */
+interface ScheduledFault {
   readonly struck: Promise<Struck>;
-  /** Healed too, if it has a length of its own. */
+  /** Resolves when it is healed too, if it has a length of its own. */
   readonly over: Promise<void>;
 }
 
 class Schedule {
   readonly #specs: readonly FaultSpec[];
   readonly #stage: FaultStage;
-  readonly #courses = new Map<string, Course>();
+  readonly #scheduled = new Map<string, ScheduledFault>();
   readonly #strikes: Strike[] = [];
   /** Confirmed, and to be healed at the end of the phase. */
   readonly #standing: Strike[] = [];
@@ -54,7 +55,7 @@ class Schedule {
 
   async run(): Promise<FaultsOver> {
     // All of them end, also when one fails: none may be left broken.
-    const results = await Promise.allSettled(this.#specs.map(spec => this.#courseOf(spec).over));
+    const results = await Promise.allSettled(this.#specs.map(spec => this.#schedule(spec).over));
     if (this.#standing.length > 0) await this.#stage.clock.until(this.#stage.endMs);
     for (const strike of this.#standing.toReversed()) results.push(...(await Promise.allSettled([this.#heal(strike)])));
     for (const result of results) if (result.status === 'rejected') throw result.reason;
@@ -62,17 +63,17 @@ class Schedule {
     return { records, neverStruck: this.#neverStruck };
   }
 
-  #courseOf(spec: FaultSpec): Course {
-    const known = this.#courses.get(spec.id);
+  #schedule(spec: FaultSpec): ScheduledFault {
+    const known = this.#scheduled.get(spec.id);
     if (known !== undefined) return known;
     const struck = this.#strike(spec);
-    const course = { struck, over: struck.then(fate => this.#last(spec, fate)) };
-    this.#courses.set(spec.id, course);
-    return course;
+    const scheduled = { struck, over: struck.then(outcome => this.#healInTime(spec, outcome)) };
+    this.#scheduled.set(spec.id, scheduled);
+    return scheduled;
   }
 
   async #strike(spec: FaultSpec): Promise<Struck> {
-    const why = await this.#triggered(spec);
+    const why = await this.#waitForTrigger(spec);
     if (this.#stage.signal.aborted) return { why: 'it was interrupted' };
     if (why !== undefined) {
       this.#neverStruck[spec.id] = why;
@@ -84,9 +85,9 @@ class Schedule {
     return { strike, confirmedAt: await strike.breaks() };
   }
 
-  async #last({ forMs }: FaultSpec, fate: Struck): Promise<void> {
-    if ('why' in fate) return;
-    const { strike, confirmedAt } = fate;
+  async #healInTime({ forMs }: FaultSpec, struck: Struck): Promise<void> {
+    if ('why' in struck) return;
+    const { strike, confirmedAt } = struck;
     if (confirmedAt !== undefined && forMs === undefined) {
       this.#standing.push(strike);
       return;
@@ -102,22 +103,22 @@ class Schedule {
     return strike.heal(() => others().map(({ record }) => record));
   }
 
-  /** Waits for its moment. Answers with why that does not come. */
-  async #triggered({ id, trigger }: FaultSpec): Promise<string | undefined> {
-    if ('counter' in trigger) return this.#counted(id, trigger);
-    if ('afterFault' in trigger) return this.#after(id, trigger);
+  /** Waits for its moment. Returns why that does not come; undefined when it has come. */
+  async #waitForTrigger({ id, trigger }: FaultSpec): Promise<string | undefined> {
+    if ('counter' in trigger) return this.#waitForCount(id, trigger);
+    if ('afterFault' in trigger) return this.#waitForFault(id, trigger);
     await this.#stage.clock.until(this.#stage.startMs + trigger.atMs);
     return undefined;
   }
 
-  async #after(id: string, { afterFault, delayMs }: AfterTrigger): Promise<string | undefined> {
+  async #waitForFault(id: string, { afterFault, delayMs }: AfterTrigger): Promise<string | undefined> {
     const { clock } = this.#stage;
-    const before = this.#named(id, afterFault);
-    const { struck, over } = this.#courseOf(before);
-    const fate = await struck;
-    if ('why' in fate) return `it comes after "${afterFault}", which never struck`;
-    await over.catch(() => undefined);
-    const { confirmedMs } = fate.strike.record;
+    const before = this.#findSpec(id, afterFault);
+    const scheduled = this.#schedule(before);
+    const struck = await scheduled.struck;
+    if ('why' in struck) return `it comes after "${afterFault}", which never struck`;
+    await scheduled.over.catch(() => undefined);
+    const { confirmedMs } = struck.strike.record;
     if (before.forMs === undefined && confirmedMs === null) {
       return `it comes after "${afterFault}", which was never confirmed`;
     }
@@ -125,15 +126,15 @@ class Schedule {
     return undefined;
   }
 
-  async #counted(id: string, trigger: WhenTrigger): Promise<string | undefined> {
+  async #waitForCount(id: string, trigger: WhenTrigger): Promise<string | undefined> {
     const { clock, counts, startMs, endMs } = this.#stage;
     const { counter, sinceFault, atLeast } = trigger;
-    const fate = sinceFault === undefined ? undefined : await this.#courseOf(this.#named(id, sinceFault)).struck;
-    if (fate !== undefined && 'why' in fate) return `it counts since "${sinceFault}", which never struck`;
-    if (fate !== undefined && fate.confirmedAt === undefined) {
+    const struck = sinceFault === undefined ? undefined : await this.#schedule(this.#findSpec(id, sinceFault)).struck;
+    if (struck !== undefined && 'why' in struck) return `it counts since "${sinceFault}", which never struck`;
+    if (struck !== undefined && struck.confirmedAt === undefined) {
       return `it counts since "${sinceFault}", which was never confirmed`;
     }
-    const from = fate?.confirmedAt?.[counter] ?? 0;
+    const from = struck?.confirmedAt?.[counter] ?? 0;
     const wait = counts.until(counter, from + atLeast);
     await Promise.race([wait.reached, clock.until(endMs)]);
     wait.forget();
@@ -142,7 +143,7 @@ class Schedule {
     return `it waited for ${whenInWords(trigger)}, and ${reached} were reached when the faults phase had lasted its planned ${Math.round(endMs - startMs)} ms`;
   }
 
-  #named(id: string, other: string): FaultSpec {
+  #findSpec(id: string, other: string): FaultSpec {
     const spec = this.#specs.find(one => one.id === other);
     if (spec === undefined) throw new LabError(`fault ${id} waits for "${other}", which is no fault`);
     return spec;

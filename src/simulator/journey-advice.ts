@@ -38,7 +38,7 @@ export interface Known {
   readonly judged: Judgement;
 }
 
-/** Undefined when it fits. */
+/** Explains an answer that does not fit the journey; undefined when it fits. */
 export function adviceOn(kind: OperationKind, known: Known): Advice | undefined {
   const { judged, user, mapping } = known;
   const { outcome, identity, error = '' } = judged;
@@ -47,7 +47,7 @@ export function adviceOn(kind: OperationKind, known: Known): Advice | undefined 
   const carried = /^no answer gave a \{(.+)\} to carry$/.exec(error)?.[1];
   if (carried !== undefined) return nothingToCarry(carried, known);
   if (!known.reply.complete) return { at: [kind, 'request'], ...brokenOff(known.reply) };
-  if (identity === null) return takenForNobody(kind, known);
+  if (identity === null) return adviceOnAnonymous(kind, known);
   if (error === 'the answer names no user')
     return { at: [kind, 'who'], ...notFound(stepOf(mapping, kind)?.who, user, known) };
   if (error === cartTooLarge) return { at: ['read', 'items'], problem: error, hint: 'is quantity a number of items?' };
@@ -55,11 +55,11 @@ export function adviceOn(kind: OperationKind, known: Known): Advice | undefined 
   return wrongAnswer(kind, known);
 }
 
-/** Of somebody who never logged in, and was not answered as such. */
+/** Explains an answer that `anonymous` does not describe, to a request without a login. */
 export function anonymousAdvice(reply: Reply): Advice {
   const at = ['anonymous'];
   if (!reply.complete) return { at: ['read', 'request'], ...brokenOff(reply) };
-  const problem = `somebody who is not logged in was answered with ${headOf(reply)}, which is not what anonymous says`;
+  const problem = `a user who is not logged in was answered with ${headOf(reply)}, which is not what anonymous says`;
   const place = locationOf(reply);
   if (place !== undefined)
     return { at, problem, hint: `if that is the login page: anonymous: { redirect-to: ${place} }` };
@@ -96,7 +96,7 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Of a cart that was read: whether it holds the item that was added, or no longer. */
+/** Explains a cart that was read and lacks the item that was added, or still holds the one that was removed. */
 export function itemAdvice({ judged, token, mapping, reply }: Known, wanted: boolean): Advice | undefined {
   const has = judged.items?.includes(token) ?? false;
   if (has === wanted) return undefined;
@@ -138,9 +138,9 @@ function nothingToCarry(name: string, { mapping, last }: Known): Advice {
   };
 }
 
-function takenForNobody(kind: OperationKind, known: Known): Advice {
+function adviceOnAnonymous(kind: OperationKind, known: Known): Advice {
   const { reply } = known;
-  const problem = `answered as to somebody who is not logged in: ${headOf(reply)}`;
+  const problem = `answered as without a login: ${headOf(reply)}`;
   if (kind !== 'login') {
     return {
       at: [kind, 'request'],
@@ -202,7 +202,7 @@ function wrongAnswer(kind: OperationKind, known: Known): Advice {
     return {
       at: ['anonymous'],
       problem,
-      hint: `if that is how it answers who is not logged in: anonymous: { status: ${status} }`,
+      hint: `if that is how it answers without a login: anonymous: { status: ${status} }`,
     };
   if (status >= 400 && status < 500) return { at: [step, 'request'], problem, hint: bodyHint(request) };
   if (status >= 500) return { at: [step, 'request'], problem, hint: appFailed };
@@ -242,7 +242,7 @@ function notFound(
   if (packed !== undefined && packed !== 'identity')
     return {
       problem,
-      hint: `it came compressed (${packed}), though nobody had asked for that: switch it off in the app`,
+      hint: `it came compressed (${packed}), though no request asked for that: switch it off in the app`,
     };
   const around = contextOf(reply.body, wanted ?? token);
   if (reply.body.length > pageCharactersMax && place?.regexp !== undefined)

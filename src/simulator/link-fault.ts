@@ -9,7 +9,7 @@ import { endsOf, kindOf } from './targets.js';
 /** A live process answers on loopback within a few milliseconds. */
 const answerWithinMs = 1_000;
 const healWithinMs = 15_000;
-/** Until a user asks for an answer that is long enough to be broken off. */
+/** So long to wait for an answer that is long enough to be broken off. */
 const breakWithinMs = 3_000;
 
 /** A link, and the member that is asked through it. */
@@ -53,7 +53,7 @@ export async function askThrough({ link, member }: LinkEnd, withinMs: number) {
   return { answered, tookMs: Math.round(performance.now() - askedMs) };
 }
 
-/** No user is answered through a link between two members of a store: there the link itself is asked. */
+/** Returns `measure` for a link between two members of a store: no user is answered through it, so the link is asked. */
 export function onReplication(target: string, measure: (link: Link) => number): LinkFault['measure'] {
   return endsOf(target)?.every(end => kindOf(end) === 'store') ? measure : undefined;
 }
@@ -76,7 +76,8 @@ export function brokenAnswers({ traffic }: Link): number {
 /** The option of faults that break answers off. */
 export const answerBytes = wholeNumber(0, 1_000_000).describe('So much of an answer arrives, its head included.');
 
-/** Whether one is broken off; a sign of life may be too short for it, and then those of the users count. */
+/** Asks through the link, and says whether an answer was broken off. A sign of life may be too short for that: then the
+ * answers to users count. */
 export async function answersBroken(end: LinkEnd, bytes: number): Promise<false | string> {
   const { traffic } = end.link;
   const before = traffic.brokenAnswers;
@@ -85,15 +86,15 @@ export async function answersBroken(end: LinkEnd, bytes: number): Promise<false 
   return broken && `an answer was broken off after ${bytes} bytes`;
 }
 
-/** Who answers through it: its second end mostly, of a link that feeds a replica the first one. */
+/** Returns the member that answers through it: mostly its second end; of a link that feeds a replica, the first one. */
 function endIn(cluster: Cluster, target: string): LinkEnd {
   const link = cluster.link(target);
   const member = cluster.members.find(({ port }) => port === link.toPort);
-  if (member === undefined) throw new LabError(`nobody is at port ${link.toPort}, where ${target} leads`);
+  if (member === undefined) throw new LabError(`no member listens at port ${link.toPort}, where ${target} leads`);
   return { link, member };
 }
 
-/** Until its end answers through it. When another fault holds that one down, there is nobody to answer. */
+/** Waits until its end answers through it, unless another fault holds that end down. */
 async function waitThrough(cluster: Cluster, end: LinkEnd): Promise<void> {
   const { link, member } = end;
   if (member.state === 'dead' || member.state === 'stopped') return;

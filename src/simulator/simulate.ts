@@ -104,7 +104,7 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
     clock,
     onOperation: journal.operation,
   });
-  // Wakes whoever waits for a later time, faults and phases too: they then see that the signal is aborted.
+  // Wakes all that waits for a later time, faults and phases too: it then sees that the signal is aborted.
   const breakOff = (): void => void driver.close();
   signal.addEventListener('abort', breakOff);
   const stopWatching = watchMembers(cluster, (member, { state, role }) => journal.member(member, state, role));

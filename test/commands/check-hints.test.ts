@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { starterScenario } from '#src/commands/starter-scenario.js';
-import { forwardedBy, tunnelWarning } from '#src/commands/tunnel-warning.js';
+import { describeTunnel, findForward } from '#src/commands/tunnel-warning.js';
 import { type TriedStep, tryJourney } from '#src/simulator/journey-trial.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { type Handler, withServer } from '../simulator/users-scripted.js';
@@ -64,7 +64,7 @@ function pages(password = 'right', refusal: Handler = (_request, response) => re
 const texts = (steps: readonly TriedStep[]) => steps.map(({ note, advice }) => note ?? advice?.hint ?? '').join('\n');
 
 describe('holdfast check, where the answer misleads', () => {
-  it('finds that pages which answer 200 to everybody fit, once anonymous looks at the body', () =>
+  it('accepts pages that answer 200 without a login once anonymous looks at the body', () =>
     withServer(pages(), async origin => {
       const steps = await tried(origin, { anonymous: '{ body: /Please log in/ }' });
       expect(steps.filter(({ advice, note }) => advice ?? note)).to.deep.equal([]);
@@ -143,7 +143,7 @@ describe('a tunnel of kubectl port-forward', () => {
     ['ssh -L 8080:app:80 host', undefined],
   ] as const)
     it(`is ${what === undefined ? 'not ' : ''}seen in "${words}"`, () =>
-      expect(forwardedBy(words.split(' '))).to.equal(what));
+      expect(findForward(words.split(' '))).to.equal(what));
 
   it('is found by the port that it listens on, and named with what to forward instead', async () => {
     const listen =
@@ -161,7 +161,7 @@ describe('a tunnel of kubectl port-forward', () => {
       // Other systems have no /proc to look at: there is no warning there.
       const isSeen = process.platform === 'linux';
       const [port] = await once(createInterface(child.stdout), 'line');
-      const warning = await tunnelWarning(`http://127.0.0.1:${port}`);
+      const warning = await describeTunnel(`http://127.0.0.1:${port}`);
       if (!isSeen) return expect(warning).to.equal(undefined);
       expect(warning).to.include('kubectl port-forward pod/app-1 8080:80').and.include('the tunnel ends with its pod');
       expect(warning).to.include('Forward the ingress');
@@ -170,7 +170,7 @@ describe('a tunnel of kubectl port-forward', () => {
     }
     return withServer(
       (_request, response) => response.end(),
-      async origin => expect(await tunnelWarning(origin)).to.equal(undefined),
+      async origin => expect(await describeTunnel(origin)).to.equal(undefined),
     );
   });
 });

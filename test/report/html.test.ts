@@ -96,7 +96,7 @@ describe('the html reporter', () => {
     expect(text).to.include('; no fault explains 7 of them.');
   });
 
-  it('says first which members did not come back, with their last lines, and lists who answered how much', () => {
+  it('says first which members did not come back, with their last lines, and lists how much each member answered', () => {
     const sample = sampleRun({ mode: 'redis', users: 3 });
     const why = 'exit code 1\nError: cannot read carts.json <truncated>';
     const faults = sample.run.faults.map(fault => ({ ...fault, notBack: [{ member: 'backend-2', why }] }));

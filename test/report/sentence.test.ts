@@ -83,7 +83,7 @@ describe('the sentence on a mode', () => {
     });
     const text = sentence(bad);
     for (const words of [
-      '2 users taken for somebody else',
+      '2 users taken for another user',
       '1 logout not honoured',
       '3 removed items shown again',
       '1 user not verified by a later read',

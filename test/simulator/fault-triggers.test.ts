@@ -144,7 +144,7 @@ describe('live counts', () => {
     });
   });
 
-  it('wake who waits when the number is reached, not before, and nobody who gave up', async () => {
+  it('wake each waiting trigger when the number is reached, not before, and none that gave up', async () => {
     const counts = new LiveCounts();
     const woken: string[] = [];
     const waitFor = (name: string, count: number) => {

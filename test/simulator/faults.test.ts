@@ -236,7 +236,7 @@ function goingOnBadly(lab: InLab): void {
 }
 
 function growsAndShrinks(): void {
-  it('has a spare that nobody runs, starts it, ends another for good, and brings that back', () =>
+  it('has a spare that does not run, starts it, ends another for good, and brings that back', () =>
     leavingNothing(() =>
       withCluster({ ...spec, backends: { count: 2, spare: 1, env: {} } }, async cluster => {
         const [running, spare] = ['backend-1', 'backend-3'].map(name => cluster.member(name));

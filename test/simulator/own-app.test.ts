@@ -127,7 +127,7 @@ describe('exec', () => {
     stores: [],
   };
 
-  it('breaks, sees and mends by commands, in a system that nobody started here', () =>
+  it('breaks, sees and mends by commands, in a system that was not started here', () =>
     leavingNothing(() =>
       withCluster(running, async cluster => {
         expect(cluster.members).to.deep.equal([]);

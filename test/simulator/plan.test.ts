@@ -257,7 +257,7 @@ describe('arrivals of a plan', () => {
     expect(new Set(counts).size).to.be.greaterThan(5);
   });
 
-  it('are bounded by max-active, and who came before is not changed by it', () => {
+  it('are bounded by max-active, which does not change the earlier ones', () => {
     const bounded = makePlan(arriving({ maxActive: 7 }), 42).users;
     expect(bounded).to.deep.equal(makePlan(base, 42).users.slice(0, 7));
   });

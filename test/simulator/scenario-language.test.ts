@@ -138,6 +138,21 @@ describe('the language of a scenario', () => {
       '13:7',
       'unknown member "backend-9"',
     ],
+    [
+      'answers of the only proxy, which are not counted',
+      broken('- writes.lost == 0', '- members.proxy.answered > 0'),
+      '13:7',
+      'unknown member "proxy"',
+    ],
+    [
+      'answers of a member of a system that runs already',
+      broken('- writes.lost == 0', '- members.backend-1.answered > 0').replace(
+        /faults:\n(?: .*\n)*/,
+        'system: { target: "http://127.0.0.1:8080" }\n',
+      ),
+      '11:7',
+      'found members.backend-1.answered, but a system that runs already has no members that are counted: take it out',
+    ],
     ['a fault named like a phase', broken('id: then', 'id: recovery'), '9:11', 'which is the name of a phase'],
     [
       'a warning that does not parse',

@@ -70,7 +70,7 @@ describe('users: two addresses of one host', () => {
     });
   });
 
-  it('come back when the other is gone as well, and fail for certain when nobody is there', async () => {
+  it('come back when the other is gone as well, and fail for certain when no proxy is there', async () => {
     const origins = [await freePort(), await freePort()].map(port => `http://127.0.0.1:${port}`);
     const { operations } = await drive(origins, [adds(1), adds(1)]);
     expect(operations.map(({ outcome, error }) => [outcome, error])).to.deep.equal([

@@ -136,7 +136,7 @@ describe('users: what an answer means', () => {
     }
   });
 
-  it('the complete answer of the shop: ok, with whom it was for and who gave it', async () => {
+  it('the complete answer of the shop: ok, with its user and its backend', async () => {
     const answer: Handler = (request, response) => {
       response.setHeader('holdfast-backend', 'backend-2');
       response.setHeader('holdfast-incarnation', 'ab12');
@@ -166,7 +166,7 @@ describe('users: what an answer means', () => {
     expect(seen).to.deep.equal(items.map(({ sku }) => sku));
   });
 
-  it('a cart that is none, or of nobody: no ok', async () => {
+  it('a cart that is none, or names no user: no ok', async () => {
     const noCounts = [-1, 0.5, 1e300].map(quantity => ({ user: 'u1', items: [{ sku: 'a', quantity }] }));
     const noCarts = [{ user: 'u1' }, { user: 'u1', items: [{ sku: 1 }] }, { user: null, items: [] }];
     for (const body of [...noCarts, ...noCounts]) {

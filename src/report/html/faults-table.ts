@@ -9,7 +9,7 @@ import { scrollable } from './verdicts.js';
 
 const titles = ['mode', 'fault', 'when', 'confirmed by', 'effect on users', 'exposed users', 'recovery'];
 
-/** What was broken and when, what confirmed it, and what users noticed of it. */
+/** Renders what was broken and when, what confirmed it, and what users noticed of it. */
 export function faultsTable(runs: readonly JudgedRun[]): Markup {
   const names = labels(runs);
   const rows = runs.flatMap(({ run, findings }, index) => [

@@ -5,7 +5,7 @@ import { count } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
-/** How many good answers each backend (and each of several proxies) gave, and which of them had trouble. */
+/** Renders how many good answers each backend (and each of several proxies) gave, and which of them had trouble. */
 export function membersSection(runs: readonly JudgedRun[]): Markup | string {
   const names = [...new Set(runs.flatMap(({ findings }) => memberNames(findings.members)))];
   if (names.length === 0) return '';

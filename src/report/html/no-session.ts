@@ -17,7 +17,8 @@ export function noSessionSection(runs: readonly JudgedRun[]): Markup | string {
     ),
   );
   const evicted = runs.map(({ findings }) => findings.stores.evictions);
-  if (evicted.some(times => times)) rows.push(row('evictions', 'the store threw out what nobody had ended', evicted));
+  if (evicted.some(times => times))
+    rows.push(row('evictions', 'the store evicted sessions that no user had ended', evicted));
   const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
   const table = markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
   return markup`<section aria-labelledby="no-session"><h2 id="no-session">Why no session</h2>${scrollable('Why requests had no session', table)}

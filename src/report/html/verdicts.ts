@@ -11,7 +11,7 @@ export function badge(word: VerdictWord): Markup {
   return markup`<span class="badge ${word}"><span aria-hidden="true">${signs[word]}</span> ${word}</span>`;
 }
 
-/** What happened, one sentence per mode, with the reasons wherever it is not a pass, and with the warnings. */
+/** Renders what happened: one sentence per mode, with the reasons wherever it is not a pass, and with the warnings. */
 export function verdictSection(runs: readonly JudgedRun[]): Markup {
   const items = runs.map(judged => {
     const { word, reasons } = judged.verdict;
@@ -26,7 +26,7 @@ export function verdictSection(runs: readonly JudgedRun[]): Markup {
 `;
 }
 
-/** Members that did not come back, with the last lines that each wrote: what a crash test is for. */
+/** Renders the members that did not come back, with the last lines that each wrote. */
 function notBackPart({ run, findings }: JudgedRun): Markup | string {
   const records = run.faults.flatMap(({ id, notBack = [] }) => notBack.map(one => ({ ...one, fault: id })));
   const unrecorded = findings.members.notBack.filter(name => records.every(({ member }) => member !== name));
@@ -37,7 +37,7 @@ function notBackPart({ run, findings }: JudgedRun): Markup | string {
   )}${unrecorded.map(member => markup`<p><b>✗ ${member} did not come back.</b></p>`)}</div>`;
 }
 
-/** No line ends between a figure and its unit. */
+/** Keeps each figure and its unit on one line. */
 function keepUnits(text: string): string {
   return text.replaceAll(/(?<=\d) (?=(?:%|m?s)(?:\W|$))/g, '\u00a0');
 }

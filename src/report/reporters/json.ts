@@ -54,7 +54,7 @@ function faultEntry({ type: _, ...fault }: FaultRecord, findings: readonly Fault
   return { ...fault, ...(findings.find(({ id }) => id === fault.id) ?? unknown) };
 }
 
-/** By the names of the metrics: `members.backend-1.answered`, `members.ejectedAtEnd`. */
+/** Names members as the metrics do: `members.backend-1.answered`, `members.ejectedAtEnd`. */
 function memberEntries({ answered, ejectedAtEnd, idleAfterHealing, notBack }: MemberFindings) {
   return {
     ...Object.fromEntries(Object.entries(answered).map(([name, times]) => [name, { answered: times }])),

@@ -1,4 +1,4 @@
-/** What can be added up: numbers, lists, sets, and objects and maps of them. */
+/** Counts that can be added up: numbers, lists, sets, and objects and maps of them. */
 export type Counts = { [name: string]: Countable };
 type Countable = number | unknown[] | Set<unknown> | Map<string, number> | Counts;
 

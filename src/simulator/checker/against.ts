@@ -21,27 +21,27 @@ export function compareWithEarlier(earlier: readonly ModeSummary[], now: readonl
     ...now.flatMap(mode => {
       const before = earlier.find(each => each.mode === mode.mode);
       return before === undefined
-        ? [missing(mode.mode, 'the earlier report does not hold this mode')]
+        ? [describeMissing(mode.mode, 'the earlier report does not hold this mode')]
         : compareMode(before, mode);
     }),
-    ...gone.map(({ mode }) => missing(mode, 'this run does not hold this mode, the earlier report does')),
+    ...gone.map(({ mode }) => describeMissing(mode, 'this run does not hold this mode, the earlier report does')),
   ];
 }
 
 function compareMode(before: ModeSummary, now: ModeSummary): Change[] {
   const { mode } = now;
-  if (isInconclusive(now)) return [missing(mode, 'every run is inconclusive, so nothing can be compared')];
+  if (isInconclusive(now)) return [describeMissing(mode, 'every run is inconclusive, so nothing can be compared')];
   if (isInconclusive(before))
-    return [missing(mode, 'every run of the earlier report was inconclusive, so nothing can be compared')];
+    return [describeMissing(mode, 'every run of the earlier report was inconclusive, so nothing can be compared')];
   return [
     ...now.expectations.flatMap(expectation => {
       const earlier = before.expectations.find(one => isSame(one, expectation));
       if (earlier !== undefined) return compareExpectation(mode, earlier, expectation);
-      return [missing(mode, `the earlier report does not hold ${expectation.text}`)];
+      return [describeMissing(mode, `the earlier report does not hold ${expectation.text}`)];
     }),
     ...before.expectations
       .filter(expectation => !now.expectations.some(one => isSame(one, expectation)))
-      .map(({ text }) => missing(mode, `this run does not expect ${text}, the earlier one did`)),
+      .map(({ text }) => describeMissing(mode, `this run does not expect ${text}, the earlier one did`)),
     compareLost(before, now),
   ];
 }
@@ -55,7 +55,7 @@ function compareExpectation(mode: string, before: RepeatedExpectation, now: Repe
   const name = level === 'warn' ? `${text} (a warning)` : text;
   if (before.judged === 0 || now.judged === 0) {
     const unable = now.judged === 0 ? 'this run' : 'the earlier report';
-    return [missing(mode, `${unable} could not judge ${name}`)];
+    return [describeMissing(mode, `${unable} could not judge ${name}`)];
   }
   const [wasMet, isMet] = [before, now].map(({ held, judged }) => held === judged);
   if (wasMet === isMet) return [];
@@ -76,6 +76,6 @@ function compareLost(before: ModeSummary, now: ModeSummary): Change {
   return { mode, kind: 'same', fails: false, text: `${said}: ${few} (${describeInterval(is)} now)` };
 }
 
-function missing(mode: string, text: string): Change {
+function describeMissing(mode: string, text: string): Change {
   return { mode, kind: 'missing', fails: false, text };
 }

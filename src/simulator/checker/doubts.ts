@@ -23,8 +23,8 @@ const missingPercentMax = 25;
 
 export function doubtsOf(run: RunRecord, findings: Findings): Doubts {
   return {
-    ofFaults: [...neverStruck(run), ...run.faults.flatMap(fault => faultDoubts(fault, findings))],
-    ofVerification: [...observationDoubts(run, findings), ...missingOperations(run.header, findings)],
+    ofFaults: [...describeNeverStruck(run), ...run.faults.flatMap(fault => describeFaultDoubts(fault, findings))],
+    ofVerification: [...describeMissingEvidence(run, findings), ...describeMissingOperations(run.header, findings)],
     notBack: run.faults.flatMap(({ id, notBack = [] }) =>
       notBack.map(({ member, why }) => `${member} did not come back after the fault "${id}": ${why.trim()}`),
     ),
@@ -32,7 +32,7 @@ export function doubtsOf(run: RunRecord, findings: Findings): Doubts {
 }
 
 /** Why what is about time or errors cannot be judged; undefined when it can. */
-export function machineDoubt({ lagMs, busyMs = 0 }: LabRecord): string | undefined {
+export function describeMachineDoubt({ lagMs, busyMs = 0 }: LabRecord): string | undefined {
   if (lagMs.p99 > driverLagP99MsMax)
     return `the driver itself was late (p99 ${lagMs.p99.toFixed(1)} ms, at most ${driverLagP99MsMax} ms allowed)`;
   if (busyMs > busyMsMax)
@@ -41,13 +41,13 @@ export function machineDoubt({ lagMs, busyMs = 0 }: LabRecord): string | undefin
 }
 
 /** Why a run without a judged expectation proves nothing. */
-export function undecided({ header }: RunRecord, machine: string | undefined): string {
+export function describeUndecided({ header }: RunRecord, machine: string | undefined): string {
   if (machine !== undefined && header.expectations.length > 0)
     return `Nothing could be judged, because ${machine}: lower users.arrivals.rate, or free the machine, then run it again.`;
   return `The scenario expects nothing in mode ${header.mode}: add lines under expect.any or expect.${header.mode}, for example "writes.lost == 0".`;
 }
 
-function neverStruck({ header, faults, lab }: RunRecord): string[] {
+function describeNeverStruck({ header, faults, lab }: RunRecord): string[] {
   const missing = header.faults.filter(planned => !faults.some(({ id }) => id === planned));
   return missing.map(id => {
     const why = lab.neverStruck?.[id];
@@ -57,7 +57,7 @@ function neverStruck({ header, faults, lab }: RunRecord): string[] {
   });
 }
 
-function faultDoubts(fault: FaultRecord, findings: Findings): string[] {
+function describeFaultDoubts(fault: FaultRecord, findings: Findings): string[] {
   const { id, target, confirmedMs, healedMs, problem, notBack = [] } = fault;
   const detail = problem === undefined ? '' : ` (${problem})`;
   if (confirmedMs === null) {
@@ -65,7 +65,7 @@ function faultDoubts(fault: FaultRecord, findings: Findings): string[] {
       `The fault "${id}" on ${target} was never confirmed${detail}, so nothing shows that anything broke: ${toSeeWhy(target)}, then run it again.`,
     ];
   }
-  const effect = effectDoubts(
+  const effect = describeEffectDoubts(
     fault,
     findings.faults.find(one => one.id === id),
   );
@@ -74,7 +74,7 @@ function faultDoubts(fault: FaultRecord, findings: Findings): string[] {
   return [...effect, unhealed];
 }
 
-function effectDoubts({ id, target, expects }: FaultRecord, finding: FaultFinding | undefined): string[] {
+function describeEffectDoubts({ id, target, expects }: FaultRecord, finding: FaultFinding | undefined): string[] {
   if (expects === undefined || finding?.effect === undefined || finding.effect === null) {
     return [
       `The history does not say what users had to notice of the fault "${id}": version 0.1 recorded it. Run the scenario again.`,
@@ -96,7 +96,7 @@ function hasLogin({ operations }: RunRecord): boolean {
   return false;
 }
 
-function observationDoubts(run: RunRecord, { users, writes }: Findings): string[] {
+function describeMissingEvidence(run: RunRecord, { users, writes }: Findings): string[] {
   if (!hasLogin(run)) {
     return [
       'No user logged in, so there was no session to lose: check that the system answers its logins; for an app of your own `holdfast check` says why not.',
@@ -108,8 +108,8 @@ function observationDoubts(run: RunRecord, { users, writes }: Findings): string[
     ];
   }
   return [
-    ...unverified(users.unverified, users.total, 'users', 'had a good read after the last healing'),
-    ...unverified(
+    ...describeUnverified(users.unverified, users.total, 'users', 'had a good read after the last healing'),
+    ...describeUnverified(
       writes.unverified,
       writes.acknowledged,
       'acknowledged writes',
@@ -118,7 +118,7 @@ function observationDoubts(run: RunRecord, { users, writes }: Findings): string[
   ];
 }
 
-function unverified(count: number, total: number, what: string, did: string): string[] {
+function describeUnverified(count: number, total: number, what: string, did: string): string[] {
   const percent = (100 * count) / Math.max(1, total);
   if (percent <= unverifiedPercentMax) return [];
   return [
@@ -127,7 +127,7 @@ function unverified(count: number, total: number, what: string, did: string): st
 }
 
 /** A run that did far less than it planned shows little, however well that went. */
-function missingOperations({ planned }: RunHeader, { sentOfPlan }: Findings): string[] {
+function describeMissingOperations({ planned }: RunHeader, { sentOfPlan }: Findings): string[] {
   const missing = planned - sentOfPlan;
   if (missing <= (missingPercentMax / 100) * planned) return [];
   return [

@@ -86,14 +86,16 @@ function windowOf(metric: string, window: string): Window {
   );
 }
 
-/** `writes.lost >= 0` and `requests.failed <= 100 %` cannot fail, and so they show nothing. */
+/** `writes.lost >= 0`, `requests.failed <= 100 %` and `writes.lost != 0.5` cannot fail, and so they show nothing. */
 function refuseWhatEveryRunMeets({ text, metric, operator, number, percent }: Expectation): void {
   if (!isPlainCount(metric)) return;
   const isFromZero = operator === '>=' && number === 0;
   const isUpToAll = percent && ((operator === '<=' && number >= 100) || (operator === '<' && number > 100));
-  if (!isFromZero && !isUpToAll) return;
+  const isNoCount = operator === '!=' && (percent ? number > 100 : !Number.isInteger(number));
+  if (!isFromZero && !isUpToAll && !isNoCount) return;
+  const better = isFromZero ? '> 0' : isUpToAll ? '< 10 %' : '== 0';
   throw new ScenarioError(
-    `found ${quoted(text)}, which every run meets. Expected a limit that a run can fail, such as "${metric} ${isFromZero ? '> 0' : '< 10 %'}"`,
+    `found ${quoted(text)}, which every run meets. Expected a limit that a run can fail, such as "${metric} ${better}"`,
   );
 }
 
@@ -139,6 +141,12 @@ export function demandsLoss({ metric, operator, number }: Expectation): boolean 
   if (!isLossMetric(metric)) return false;
   if (operator === '>') return true;
   return operator === '!=' ? number === 0 : ['>=', '=='].includes(operator) && number > 0;
+}
+
+/** Pure. Whether a run that lost something can meet it: `writes.lost > 0`, `writes.lost < 50 %`. */
+export function allowsLoss(expectation: Expectation): boolean {
+  const { metric, operator, number } = expectation;
+  return isLossMetric(metric) && (demandsLoss(expectation) || (['<', '<='].includes(operator) && number > 0));
 }
 
 function isOperator(text: string): text is Operator {

@@ -16,7 +16,7 @@ export interface Findings {
     readonly silentlyReset: number;
     readonly flickered: number;
     readonly logoutNotHonoured: number;
-    /** Users whose session cookie was the same before and after a login: whoever had planted it is logged in, too. */
+    /** Users whose session cookie was the same before and after a login: an attacker that had planted it is logged in, too. */
     readonly sessionKept: number;
   };
   readonly writes: {
@@ -114,7 +114,7 @@ export interface MemberFindings {
   readonly answered: Readonly<Record<string, number>>;
   /** Backends that lived and that the proxy sent nothing when the run ended. */
   readonly ejectedAtEnd: readonly string[];
-  /** Backends that were struck and healed, and answered nobody afterwards although unbound users arrived. */
+  /** Backends that were struck and healed, and answered no user afterwards although unbound users arrived. */
   readonly idleAfterHealing: readonly string[];
   /** Members that did not come back when a fault was healed. */
   readonly notBack: readonly string[];

@@ -5,8 +5,8 @@ import type { Story } from './story.js';
 import { incident, type Tally } from './tally.js';
 
 /**
- * Judges whom the answers took the user for: logged out, another user, or still logged in after the logout. `lagMs`: a
- * logout need not be known everywhere before that.
+ * Judges as which user the answers treated the user: logged out, another user, or still logged in after the logout.
+ * `lagMs`: so long after its acknowledgement a logout need not be known everywhere.
  */
 export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>, lagMs: number, tally: Tally): void {
   notePauses(story, tally);
@@ -91,7 +91,7 @@ function judgeSwapped({ operations, sessions }: Story, tally: Tally): void {
   if (swapped.size > 0) tally.users.identitySwapped += 1;
 }
 
-/** Whoever knew the cookie before the login, or had planted it, is taken for the user now: if the user himself is. */
+/** Counts logins that kept the session cookie: an attacker that knew it before is logged in, if the user is. */
 function judgeCookies({ operations }: Story, { users, incidents }: Tally): void {
   const logins = operations.filter(({ keptId, outcome }) => keptId && outcome === 'ok');
   const isGood = ({ session }: Operation) =>
@@ -101,7 +101,8 @@ function judgeCookies({ operations }: Story, { users, incidents }: Tally): void 
   if (kept.length > 0) users.sessionKept += 1;
 }
 
-/** One incident per logout: from its acknowledgement to the next attempt to log in nobody may be taken for the user. */
+/** Finds at most one incident for each logout: after its acknowledgement, and until the next attempt to log in, no answer
+ * may treat the user as logged in. */
 function judgeLogouts({ operations }: Story, lagMs: number, tally: Tally): void {
   const dishonoured = new Set<Operation | undefined>();
   const bySession = new Map<number, Operation>();

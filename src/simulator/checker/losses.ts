@@ -55,7 +55,7 @@ function isVerified({ verified, hidden, missing }: Token): boolean {
   return verified && (hidden === undefined || missing !== undefined);
 }
 
-/** Absent from the last read that had to show it, and from all before it back to the last that showed it. */
+/** Whether it is absent from the last read that had to show it, and from all before it back to the last that showed it. */
 function isAway(token: Token): boolean {
   return token.missing !== undefined || token.hidden !== undefined;
 }
@@ -99,7 +99,7 @@ function judgeLoss(
   }
 }
 
-/** What the read that found the loss had to show as well, and what went away later or never. */
+/** Returns what the read that found the loss had to show too, and what went away later or never. */
 function survivorsOf({ seen }: Loss, visit: Visit): Token[] {
   return visit.tokens.filter(token => {
     const goneMs = firstAbsence(token)?.sentMs ?? Number.POSITIVE_INFINITY;
@@ -107,7 +107,7 @@ function survivorsOf({ seen }: Loss, visit: Visit): Token[] {
   });
 }
 
-/** What was written after the read that found the loss, and seen to stay. */
+/** Returns what was written after the read that found the loss, and was seen to stay. */
 function stayedAfter({ seen }: Loss, visit: Visit): Token[] {
   return visit.tokens.filter(token => token.add.sentMs >= seen.doneMs && token.verified && !isAway(token));
 }

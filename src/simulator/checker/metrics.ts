@@ -1,7 +1,7 @@
 import type { Findings } from './findings.js';
 import type { FindingsWithin } from './within.js';
 
-/** What an expectation can be about: the numbers of `Findings`, under the names of the JSON report. */
+/** The metrics that an expectation can be about: the numbers of `Findings`, under the names of the JSON report. */
 
 const percentiles = ['p50', 'p90', 'p99', 'max'] as const;
 
@@ -35,11 +35,11 @@ const groupsWithin = {
 export const metricNames: readonly string[] = [...namesIn(groups), 'recoveryMs'];
 export const windowMetricNames: readonly string[] = namesIn(groupsWithin);
 
-/** As text for people: `members.<name>.answered` stands for one metric of each backend and proxy. */
+/** The name shown to people: `members.<name>.answered` stands for one metric of each backend and proxy. */
 export const memberMetric = 'members.<name>.answered';
 const memberPattern = /^members\.(?<member>[a-z][a-z0-9-]*)\.answered$/;
 
-/** The member that `members.<name>.answered` names. */
+/** Returns the member that `members.<name>.answered` names. */
 export function memberOf(metric: string): string | undefined {
   return memberPattern.exec(metric)?.groups?.member;
 }
@@ -52,13 +52,13 @@ export function isWindowMetric(name: string): boolean {
   return windowMetricNames.includes(name) || memberOf(name) !== undefined;
 }
 
-/** What every run counts from 0 on. Every other metric may be without a value. */
+/** Whether every run counts it, from 0 on. Every other metric may be without a value. */
 export function isPlainCount(metric: string): boolean {
   const hasNoValueAtTimes = /^(?:latencyMs|serviceMs|noSession|stores)\.|^recoveryMs$|^users\.exposed$/;
   return !hasNoValueAtTimes.test(metric);
 }
 
-/** About time or errors: a late driver or a busy machine explains it as well as the system does. */
+/** Whether it is about time or errors: a late driver or a busy machine explains those as well as the system does. */
 export function dependsOnMachine(metric: string): boolean {
   return /^(?:requests|latencyMs|serviceMs)\.|^recoveryMs$|^writes\.unknown$|^members\.(?:ejected|idle)/.test(metric);
 }
@@ -96,7 +96,7 @@ export function hasTotal(metric: string): boolean {
   return totals[metric.split('.')[0] ?? ''] !== undefined;
 }
 
-/** What 100 % is. Undefined where a share makes no sense. */
+/** Returns what 100 % is. Undefined where a share makes no sense. */
 export function totalOf(
   metric: string,
   findings: Findings | FindingsWithin,
@@ -110,7 +110,7 @@ export function totalOf(
     : { name: 'users.exposed', value: exposed };
 }
 
-/** Null: it was not counted, or there was nothing to take it of. A list counts its entries. */
+/** Returns the value of a metric. Null: it was not counted, or there was nothing to take it of. A list counts its entries. */
 export function measuredValue(metric: string, findings: Findings | FindingsWithin): number | null {
   const member = memberOf(metric);
   if (member !== undefined) return findings.members.answered[member] ?? null;

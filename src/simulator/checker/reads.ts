@@ -21,8 +21,8 @@ export interface View {
 }
 
 /**
- * Goes through the user's reads in the order of sending. Each is held against what it must show: that is fixed when
- * the read begins, so overlapping requests need no special case. What is written down in the tokens is their fate so far.
+ * Judges the user's reads in the order of sending. Each is compared with what it must show: that is fixed when
+ * the read begins, so overlapping requests need no special case. The tokens keep what the reads so far showed of them.
  */
 export function judgeReads(story: Story, verification: Verification, nonce: string | undefined, tally: Tally): void {
   const foreign = new Foreign(nonce);
@@ -50,7 +50,7 @@ function visitJudgedBy(read: Operation, { sessions }: Story): Visit | undefined 
   return visit !== undefined && read.doneMs <= visit.endMs ? visit : undefined;
 }
 
-/** After the read was compared with what it had to show. */
+/** Call it after the read was compared with what it had to show. */
 function noteVerified(visit: Visit, read: Operation): void {
   visit.verified = true;
   for (const token of visit.tokens) if (token.knownMs <= read.sentMs) token.verified = true;

@@ -7,7 +7,7 @@ import type { Span } from './windows.js';
 const windowMs = 2000;
 const stepMs = 100;
 /** With less load than this after a healing, nothing shows whether the system recovered. */
-const loadAfterHealingMsMin = 2000;
+export const loadAfterHealingMsMin = 2_000;
 /** Share of slow operations at which the 90th percentile lies outside the band. */
 const slowShare = 0.1;
 /** Where more than half fails before anything was broken, there is no normal state to come back to. */
@@ -61,7 +61,7 @@ function loggedOutPerMs({ fromMs, untilMs }: Band, loggedOutMs: readonly number[
 
 const unknown: Recovery = { recoveryMs: null, recovery: 'unknown' };
 
-/** The recovery of the whole run: that of the last group. */
+/** Returns the recovery of the whole run: that of the last group. */
 export function recoveryOfRun(recoveries: readonly Recovery[]): Pick<Findings, 'recoveryMs' | 'recovery'> {
   const last = recoveries.at(-1);
   if (last === undefined) return { recoveryMs: null, recovery: 'none' };
@@ -126,7 +126,7 @@ function firstGoodWindow(steps: Steps, band: Limits): Recovery {
   return { recoveryMs: null, recovery: 'not recovered', problem: problemsIn(steps, last, width, band).join(', ') };
 }
 
-/** What lies outside the band in this window, in words. A window without operations has no problem. */
+/** Lists what lies outside the band in this window, in words. A window without operations has no problem. */
 function problemsIn(steps: Steps, from: number, width: number, band: Limits): string[] {
   const within = (total: Float64Array) => (total[from + width] ?? 0) - (total[from] ?? 0);
   const [operations, errors, slow, loggedOut] = [steps.operations, steps.errors, steps.slow, steps.loggedOut].map(

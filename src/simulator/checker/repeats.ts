@@ -11,7 +11,7 @@ export interface Interval {
   readonly high: number;
 }
 
-/** What one run says, as a report keeps it. */
+/** The result of one run, as a report keeps it. */
 export interface RunResult {
   readonly word: VerdictWord;
   /** It logged a user out or lost a write. */
@@ -19,7 +19,7 @@ export interface RunResult {
   readonly expectations: readonly EvaluatedExpectation[];
 }
 
-/** What the runs of one mode say together. */
+/** The results of all runs of one mode. */
 export interface ModeSummary {
   readonly mode: string;
   readonly runs: number;
@@ -155,7 +155,7 @@ function summarizeExpectation(wanted: EvaluatedExpectation, conclusive: readonly
   return { text, ...(level && { level }), held: held.length, judged: judged.length, low, high };
 }
 
-/** Each once, in the order in which they first come. */
+/** Returns each expectation once, in the order in which they first come. */
 function expectationsIn(results: readonly Pick<RunResult, 'expectations'>[]): EvaluatedExpectation[] {
   const all = results.flatMap(({ expectations }) => expectations);
   return all.filter((one, index) => all.findIndex(other => isSame(other, one)) === index);

@@ -4,7 +4,7 @@ import type { Token } from './tokens.js';
 import { isLateEnough, type Verification } from './verification.js';
 
 /**
- * What the user takes for one stay in the shop: from a login until the user asks for an end of it. Being logged out
+ * One stay in the shop, as the user sees it: from a login until the user asks for an end of it. Being logged out
  * without asking, and logging in anew because of it, does not end a visit: what was in the cart is still expected.
  */
 export interface Visit {
@@ -23,11 +23,11 @@ export interface Visit {
 export interface Session {
   readonly login: Operation;
   readonly visit: Visit;
-  /** The first answer to somebody anonymous that the user did not ask for. */
+  /** The first anonymous answer that the user had not asked for by a logout. */
   refused: Operation | undefined;
   /** How long the session had not been used before it. */
   pauseMs: number;
-  /** When the latest such answer ended, while the user was not taken for himself again since. */
+  /** When the latest such answer ended; undefined while the session is accepted, or accepted again. */
   awayMs: number | undefined;
   /** A login was tried while away: nothing that comes later can show that the session had only flickered. */
   givenUp: boolean;

@@ -13,9 +13,10 @@ import type { Token } from './tokens.js';
  *                  a b [x x] ! e  between does not count as surviving it
  *     hole         a [x] c d      anything else
  *
- * One write that no read ever showed may be a single dropped one: it is no reset when the cart was otherwise empty, and a
- * hole when what was written after that read stayed, unless a fault struck between. A reset is two writes at least, or one that had been seen, or whatever went with its session: missed by an
- * answer to somebody anonymous, or after another login.
+ * A reset is two writes at least, or one that a read had shown, or one that went with its session: an anonymous answer
+ * missed it, or a read after another login. One write that no read ever showed may be a single dropped one. It is no reset
+ * when the cart was otherwise empty. It is a hole when what was written after that read stayed, unless a fault struck
+ * between.
  */
 export function shapeOf(loss: Loss, { atOnce, later }: Survivors, faults: readonly FaultRecord[]): LossShape {
   if (loss.tokens.some(token => token.cameBackAfter !== undefined)) return 'comes-back';

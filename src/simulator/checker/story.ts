@@ -3,7 +3,7 @@ import { type Session, sessionsOf } from './sessions.js';
 import { type Token, tokensOf } from './tokens.js';
 import type { Verification } from './verification.js';
 
-/** All about one user. */
+/** All that is known of one user. */
 export interface Story {
   /** In the order of sending. */
   readonly operations: readonly Operation[];

@@ -36,7 +36,7 @@ export interface Between {
 }
 
 /**
- * From the confirmation to the start of the healing; of a store until it answers again. A fault that starts a process
+ * Returns the time from the confirmation to the start of the healing; of a store until it answers again. A fault that starts a process
  * again by itself, as `flap` does, counts until the first start. Undefined for a fault that was never confirmed.
  */
 export function betweenOf(fault: FaultRecord, { members }: RunRecord): Between | undefined {

@@ -48,8 +48,8 @@ export function newTally(): Tally {
 }
 
 /**
- * An incident from the two operations that prove it: `since` acknowledged what should have lasted, `seen` shows that
- * it did not. Without a `since` (a token that nobody put there) `seen` stands for both.
+ * Builds an incident from the two operations that prove it: `since` acknowledged what should have lasted, `seen` shows that
+ * it did not. Without a `since` (a token that its user never added) `seen` stands for both.
  */
 export function incident(
   kind: IncidentKind,

@@ -1,7 +1,7 @@
 import { unknownName } from '../../unknown-name.js';
 import { ScenarioError } from '../errors.js';
 import type { RunRecord } from '../history/records.js';
-import { type Doubts, doubtsOf, machineDoubt, undecided } from './doubts.js';
+import { type Doubts, describeMachineDoubt, describeUndecided, doubtsOf } from './doubts.js';
 import {
   type EvaluatedExpectation,
   type Expectation,
@@ -26,7 +26,7 @@ export interface Verdict {
   readonly machineWasBusy?: true;
 }
 
-/** A run with all that was computed from it: what reporters get. */
+/** A run with all that was computed from it, for reporters. */
 export interface JudgedRun {
   readonly run: RunRecord;
   readonly findings: Findings;
@@ -34,7 +34,7 @@ export interface JudgedRun {
 }
 
 /**
- * Pure. A verdict needs evidence:
+ * Pure. Judges a run. A verdict needs evidence:
  *
  *     one loss or defect above its limit           -> fail: a counterexample is a proof, whatever else was not seen
  *     a fault without confirmation or effect       -> inconclusive: nothing shows that the scenario took place
@@ -47,12 +47,12 @@ export interface JudgedRun {
  * a member that the run does not have.
  */
 export function judge(run: RunRecord, findings: Findings): Verdict {
-  const machine = machineDoubt(run.lab);
-  const all = run.header.expectations.map(line => compared(parseLine(line), run, findings, machine));
+  const machine = describeMachineDoubt(run.lab);
+  const all = run.header.expectations.map(line => compareLine(parseLine(line), run, findings, machine));
   const deciding = all.filter(({ result }) => result.level !== 'warn' && result.notJudged === undefined);
   const doubts = doubtsOf(run, findings);
   const { failures, reasons } = weigh(deciding, findings, doubts);
-  const nothingJudged = deciding.length === 0 ? [undecided(run, machine)] : [];
+  const nothingJudged = deciding.length === 0 ? [describeUndecided(run, machine)] : [];
   const isDoubtful = reasons.length + nothingJudged.length > 0;
   return {
     word: failures.length > 0 ? 'fail' : isDoubtful ? 'inconclusive' : 'pass',
@@ -100,11 +100,16 @@ interface Compared {
   readonly hasExcess: boolean;
 }
 
-function compared(expectation: Expectation, run: RunRecord, findings: Findings, machine: string | undefined): Compared {
+function compareLine(
+  expectation: Expectation,
+  run: RunRecord,
+  findings: Findings,
+  machine: string | undefined,
+): Compared {
   const { metric, text, during } = expectation;
   refuseUnknownMember(metric, run);
   if (during === undefined) {
-    const doubts = metric === 'recoveryMs' && findings.recovery === 'unknown' ? [unknownRecovery(text)] : [];
+    const doubts = metric === 'recoveryMs' && findings.recovery === 'unknown' ? [describeUnknownRecovery(text)] : [];
     return withMachine({ expectation, ...outcomeOf(expectation, findings), doubts }, machine);
   }
   const strange = strangeWindow(during, run.header.faults);
@@ -112,7 +117,7 @@ function compared(expectation: Expectation, run: RunRecord, findings: Findings, 
   const span = spanOf(during, run);
   const within = span && findingsWithin(run, findings, span);
   // A fault that never struck is a doubt of its own.
-  const doubts = span !== undefined && within === undefined ? [emptyWindow(text, span)] : [];
+  const doubts = span !== undefined && within === undefined ? [describeEmptyWindow(text, span)] : [];
   return withMachine({ expectation, ...outcomeOf(expectation, within), doubts }, machine);
 }
 
@@ -121,7 +126,7 @@ function outcomeOf(expectation: Expectation, found: Findings | FindingsWithin | 
   return { result: evaluate(expectation, found), hasExcess: isUpperLimit(expectation) && (value ?? 0) > 0 };
 }
 
-/** What is about time or errors says nothing of the system when the machine or the driver was late. */
+/** Marks an expectation about time or errors as not judged when the machine or the driver was late. */
 function withMachine(one: Compared, machine: string | undefined): Compared {
   if (machine === undefined || !dependsOnMachine(one.expectation.metric)) return one;
   return { ...one, result: { ...one.result, notJudged: machine }, doubts: [] };
@@ -134,11 +139,11 @@ function refuseUnknownMember(metric: string, { header }: RunRecord): void {
   throw new ScenarioError(unknownName('member', member, known));
 }
 
-function unknownRecovery(text: string): string {
+function describeUnknownRecovery(text: string): string {
   return `Nothing shows whether ${text}: less than 2 s of load followed the healing, or too little worked before it. Lengthen phases.recovery or phases.baseline.`;
 }
 
-function emptyWindow(text: string, { fromMs, untilMs }: Span): string {
+function describeEmptyWindow(text: string, { fromMs, untilMs }: Span): string {
   const end = Number.isFinite(untilMs) ? `${Math.round(untilMs)} ms` : 'the end';
   return `Nothing was planned from ${Math.round(fromMs)} ms to ${end}, so nothing shows whether ${text}: let users be there (users.arrivals, phases), or choose another window.`;
 }

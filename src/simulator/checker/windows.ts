@@ -41,11 +41,11 @@ export function parseWindow(text: string): Window {
   if (phase !== undefined) return { phase };
   if (!phaseNames.some(name => name === text)) return { fault: text };
   throw new ScenarioError(
-    `found the window ${text}, in which nobody does what the plan holds, expected ${windowPhases.join(', ')}, the id of a fault, or moments such as 2s..5s`,
+    `found the window ${text}, for which nothing is planned, expected ${windowPhases.join(', ')}, the id of a fault, or moments such as 2s..5s`,
   );
 }
 
-/** What is wrong with one that is named after a fault, and none of these. */
+/** Says what is wrong with a window that is named after a fault, and after none of these; undefined when nothing is. */
 export function strangeWindow(window: Window, faultIds: readonly string[]): string | undefined {
   if (!('fault' in window) || faultIds.includes(window.fault)) return undefined;
   return unknownName('window', window.fault, [...windowPhases, ...faultIds, '<from>..<until>']);

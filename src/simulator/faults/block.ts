@@ -2,7 +2,7 @@ import { defineFault } from '../fault.js';
 import { duration } from '../scenario/values.js';
 import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
-/** As a long computation or a garbage collection in a server of one thread: nothing is answered meanwhile. */
+/** Stops the event loop, as a long computation or garbage collection does in a server of one thread: nothing is answered meanwhile. */
 export const block = defineFault({
   summary: 'the event loop of a backend stands still, again and again: all its users wait',
   targets: ['backend'],

@@ -6,15 +6,15 @@ const seenWithinMs = 2_000;
 /** Between the two looks at the two clocks. */
 const toleranceMs = 500;
 
-/** As a machine whose time service has died: deadlines, and the times in tokens, are not those of the others. */
+/** Moves the clock of one backend, as when its time service has died: deadlines and times in tokens differ from the others. */
 export const clockSkew = defineFault({
-  summary: 'the clock of one backend goes before or after that of the others',
+  summary: 'the clock of one backend is ahead of the others, or behind them',
   targets: ['backend'],
   bySwitch: true,
   effect: target => ({ kind: 'answered', member: target }),
   effectInWords: 'the backend with the wrong clock answered users between confirmation and healing',
   options: {
-    by: signedDuration.describe('So much before the others, or with a minus after them.'),
+    by: signedDuration.describe('So far ahead of the others, or with a minus behind them.'),
   },
   lacking: (_target, system) => lacksSwitches(system, 'another clock'),
   make: (target, { by }) =>

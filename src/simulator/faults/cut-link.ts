@@ -7,12 +7,12 @@ import { oneOf } from '../scenario/values.js';
 import { endsOf } from '../targets.js';
 
 const directions = ['both', 'forward', 'back'] as const;
-/** Who is alive answers on loopback within a few milliseconds. */
+/** A live process on loopback answers within a few milliseconds. */
 const silentForMs = 250;
 
 /** A partition: both ends are well, and one does not hear the other, or neither does. */
 export const cutLink = defineFault({
-  summary: 'a link swallows all that is said on it, both ways or one; healed, who lost bytes is reset',
+  summary: 'a link swallows all bytes, both ways or one; healed, connections that lost bytes are reset',
   targets: ['link'],
   options: {
     direction: oneOf('direction', directions)

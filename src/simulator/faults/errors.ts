@@ -5,7 +5,7 @@ import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.j
 /** At one percent the first error of seven hundred requests is all but certain. */
 const seenWithinMs = 10_000;
 
-/** As a bad release: it is up, its health check is fine, and some requests end in an error, half of them after the work. */
+/** Fails some requests, as a bad release does: it is up, its health check is fine, and half of the errors come after the work. */
 export const errors = defineFault({
   summary: 'a backend answers 500 to so many of a hundred requests, to half of those after all was done',
   targets: ['backend'],

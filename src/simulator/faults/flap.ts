@@ -48,7 +48,7 @@ export const flap = defineFault({
 });
 
 /**
- * It begins with the end of the first. `down` and `up` answer false when it is over. A start that fails, since another
+ * Starts and kills it in turn, beginning with the end of the first process. `down` and `up` answer false when it is over. A start that fails, since another
  * fault kills it then, is tried again: whether it boots is decided when it is healed.
  */
 async function goOn(member: Member, wait: { up(): Promise<boolean>; down(): Promise<boolean> }): Promise<void> {

@@ -13,8 +13,8 @@ const sign = 'holdfast-lab:promoted';
 
 /**
  * What a person does whose primary is gone: REPLICAOF NO ONE, the other replicas follow the new primary, and the backends
- * are led to it as by a name or an address that moves. Nobody is demoted: the old primary, if it lives, goes on for
- * whoever still reaches it. Healed, it follows the new one, and what it alone had acknowledged is gone.
+ * are led to it as by a name or an address that moves. The old primary, if it lives, is not demoted:
+ * it goes on serving the clients that still reach it. Healed, it follows the new one, and what it alone had acknowledged is gone.
  */
 export const promote = defineFault({
   summary: 'a replica becomes the primary; healed, the old primary follows it',

@@ -3,7 +3,7 @@ import { allHaveInWords, shareRing } from '../cluster/shared-secrets.js';
 import type { FaultEntry } from '../fault.js';
 import { keysInWords } from '../fault-effects.js';
 
-/** The ring thrown away: what an incident calls for, and what a deploy does that makes its secret anew at every boot. */
+/** Replaces the whole ring: an incident calls for it, and a deploy does it that makes a new secret at every boot. */
 export const replaceSecrets: FaultEntry = {
   summary: 'a new key alone in the ring, SIGHUP for each: what the old keys signed is refused',
   targets: ['secrets'],

@@ -3,7 +3,7 @@ import { defineFault } from '../fault.js';
 import { linkBroken, linkBrokenInWords } from '../fault-effects.js';
 import { answerBytes, answersBroken, brokenAnswers, linkFault } from '../link-fault.js';
 
-/** What has arrived may be half an answer; that it was asked for has arrived in any case. */
+/** The client may have half an answer. The request has arrived in any case. */
 export const reset = defineFault({
   summary: 'answers over a link are broken off by a reset after so many bytes; shorter ones pass',
   targets: ['link'],

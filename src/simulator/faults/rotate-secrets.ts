@@ -4,8 +4,8 @@ import type { FaultEntry } from '../fault.js';
 import { keysInWords } from '../fault-effects.js';
 
 /**
- * As it should be done, in two steps: first every backend learns to verify with the new key, then they sign with it.
- * In one step, whoever has read the file already would sign what the others cannot read yet.
+ * Rotates in two steps, as it should be done: first every backend learns to verify with the new key, then they sign with it.
+ * In one step, a backend that has read the file already would sign what the others cannot read yet.
  */
 export const rotateSecrets: FaultEntry = {
   summary: 'a new key at the end of the ring, then at its head, SIGHUP for each; the old one stays',

@@ -7,7 +7,7 @@ import { duration } from '../scenario/values.js';
 /** Beyond what the link adds. */
 const answerWithinMs = 2_000;
 
-/** As if one end were far away: everything arrives, only later. */
+/** Delays a link, as if one end were far away: everything arrives, only later. */
 export const slow = defineFault({
   summary: 'all that goes over a link takes longer, with a jitter that follows the seed',
   targets: ['link'],

@@ -7,7 +7,7 @@ import { memberGone, memberGoneInWords } from '../fault-effects.js';
 
 const exitWithinMs = 5_000;
 
-/** SIGTERM, as by a restart in good order: what saves itself at the end does so. */
+/** Sends SIGTERM, as an orderly restart does: a store that saves its data at the end does so. */
 export const stop = defineFault({
   summary: 'SIGTERM of a store; healed by a new start on the same port, in the role it had',
   targets: ['store'],

@@ -4,16 +4,16 @@ import { linkSlow } from '../fault-effects.js';
 import { askThrough, heldBytes, heldForward, linkFault, onReplication } from '../link-fault.js';
 import { byteRate } from '../scenario/values.js';
 
-/** Who asks may have to wait behind others until then. */
+/** The question may have to wait so long behind others. */
 const askForMs = 500;
 
-/** A line that is too narrow: who comes later waits until the earlier have gone. */
+/** A line that is too narrow: what comes later waits until what came before it has gone. */
 export const throttle = defineFault({
   summary: 'a link carries so many bytes per second each way, and no more',
   targets: ['link'],
   options: { rate: byteRate.describe('Each way, shared by all connections.') },
   effect: target => linkSlow(target),
-  effectInWords: 'an answer through the link took longer than any of the baseline',
+  effectInWords: 'an answer through the link took longer than twice the 90th percentile of the baseline and 10 ms',
   make: (target, { rate: bytesPerSecond }) =>
     linkFault(target, {
       toxic: () => bandwidth(bytesPerSecond),

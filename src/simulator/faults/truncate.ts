@@ -3,7 +3,7 @@ import { defineFault } from '../fault.js';
 import { linkBroken, linkBrokenInWords } from '../fault-effects.js';
 import { answerBytes, answersBroken, brokenAnswers, linkFault } from '../link-fault.js';
 
-/** The end comes in good order, as after a whole answer: only who counts the bytes knows that some are missing. */
+/** The end comes in good order, as after a whole answer: only a client that counts the bytes knows that some are missing. */
 export const truncate = defineFault({
   summary: 'answers over a link end after so many bytes, in good order; shorter ones pass',
   targets: ['link'],

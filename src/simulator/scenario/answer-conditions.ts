@@ -3,7 +3,7 @@ import { parseJsonPath } from '../users/json-path.js';
 import { bodyPatternProblem } from '../users/page-pattern.js';
 import { expected, map, show, text, wholeNumber } from './values.js';
 
-/** What an answer must be like: `ok` of a step, and `anonymous`. Plain data; `users/answer-check.ts` checks answers. */
+/** The conditions that an answer must meet: `ok` of a step, and `anonymous`. Plain data; `users/answer-check.ts` checks answers. */
 
 /** A value of JSON that is neither a list nor a map. */
 export type JsonScalar = string | number | boolean | null;

@@ -22,6 +22,11 @@ export function notApplicableIn({ faults }: Pick<Scenario, 'faults'>, mode: Mode
   return undefined;
 }
 
+/** Pure. `mode sticky uses no redis (fault outage strikes redis)`. */
+export function describeMissingTarget({ fault, target, why }: NotApplicable): string {
+  return `${why} (fault ${fault} strikes ${target})`;
+}
+
 /** Pure. The modes of the scenario in which it can be run. */
 export function applicableModes(scenario: Pick<Scenario, 'faults' | 'modes'>): readonly ModeName[] {
   return scenario.modes.filter(mode => notApplicableIn(scenario, mode) === undefined);

@@ -52,8 +52,11 @@ function memberProblem({ metric }: Expectation, file: unknown): string | undefin
   const member = memberOf(metric);
   const system = read(scenarioParts.targetSystem, field(file, 'system') ?? {});
   if (member === undefined || system === undefined) return undefined;
+  if (field(field(file, 'system'), 'target') !== undefined)
+    return `found ${metric}, but a system that runs already has no members that are counted: take it out`;
   const { backends, proxies } = targetsOf({ backends: system.backends, proxy: system.proxy, ...storesIn(system) });
-  const known = [...backends.filter(name => name !== 'backend-any'), ...proxies];
+  // The only proxy answers everything, so its answers are not counted.
+  const known = [...backends.filter(name => name !== 'backend-any'), ...(proxies.length > 1 ? proxies : [])];
   return known.includes(member) ? undefined : unknownName('member', member, known);
 }
 
@@ -75,7 +78,7 @@ function faultIds(file: unknown): string[] {
   });
 }
 
-/** What nothing can be planned for, whatever the seed. */
+/** Refuses a window for which nothing can be planned, whatever the seed. */
 function emptyWindow(window: Window, file: unknown): string | undefined {
   const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
   if (phases === undefined || 'fault' in window) return undefined;

@@ -24,7 +24,7 @@ export const ownBackendKeys = {
   }).optional(),
 };
 
-/** A whole server answers through `target`: any that is not on this machine belongs to somebody. */
+/** A whole server answers through `target`: one that is not on this machine may serve other people. */
 export const target = text(
   'a loopback address such as http://127.0.0.1:8080; only such are driven',
   /^http:\/\/(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d{1,5})?\/?$/,
@@ -44,7 +44,7 @@ function sayStrange(written: string, known: readonly string[], context: z.Refine
   context.addIssue({ code: 'custom', message });
 }
 
-/** What no single value shows. `labVariables`: what the lab sets for a toy shop. */
+/** Finds what no single value shows. `labVariables`: those that the lab sets for a toy shop. */
 export function ownAppProblems(file: unknown, labVariables: readonly string[]): Problem[] {
   const system = field(file, 'system');
   const backends = field(system, 'backends');

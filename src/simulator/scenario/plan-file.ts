@@ -63,7 +63,7 @@ function otherScenario(found: unknown, name: string): PlanProblem {
   return new PlanProblem(`scenario: found a plan of ${JSON.stringify(found)}, expected one of "${name}"`);
 }
 
-/** It would meet what is expected of those who survive a fault, and prove nothing. */
+/** It would meet every expectation of a system that survives a fault, and prove nothing. */
 function nothingBreaks({ faults }: Scenario): PlanProblem {
   return new PlanProblem(
     `faults: found none, expected one at least of those of the scenario: ${faults.map(({ id }) => id).join(', ')}`,

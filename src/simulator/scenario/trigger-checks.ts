@@ -40,7 +40,7 @@ function triggerCountProblems(fault: unknown, index: number): Problem[] {
   return [{ path: ['faults', index], message: `found ${what}, expected one of the three` }];
 }
 
-/** Whom it waits for must come before it in the file: so nobody can wait in a circle. */
+/** A fault may wait only for one that stands before it in the file, so that no two wait for each other. */
 function waitingProblems(faults: readonly unknown[], fault: unknown, index: number): Problem[] {
   const waitsFor = {
     after: read(scenarioParts.after, field(fault, 'after'))?.id,

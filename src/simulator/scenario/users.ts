@@ -6,7 +6,7 @@ import { cookieName, duration, expected, map, oneOf, rate, text, wholeNumber } f
 import { field, isMap, read } from './written.js';
 import type { Problem } from './yaml.js';
 
-/** What `users` of a scenario file may hold: who comes when, what they are called, and what they do. */
+/** The keys of `users` of a scenario file: when users come, what they are called, and what they do. */
 
 /** So many connections a browser opens to one server. */
 const tabsMax = 6;
@@ -111,7 +111,7 @@ function cookieProblems(written: unknown): Problem[] {
   return [{ path: ['users', 'cookie'], message, at: 'key' }];
 }
 
-/** With another seed other users come: the plan is then refused in the same words. */
+/** Looks at the seed of the file. With another seed more users may come: the plan is then refused in the same words. */
 function nameProblems(written: unknown, seed: number, endMs: number | undefined): Problem[] {
   const list = field(written, 'names');
   const arrivals = read(users.shape.arrivals, field(written, 'arrivals'));

@@ -43,17 +43,17 @@ export interface AnswerCheck {
 }
 
 /** Makes the check of `ok`. Without a status it takes 200 to 399. */
-export function okCheck(conditions: AnswerConditions = {}): AnswerCheck {
-  const hasBody = bodyCheck(conditions);
+export function makeOkCheck(conditions: AnswerConditions = {}): AnswerCheck {
+  const hasBody = makeBodyCheck(conditions);
   const isDone =
     conditions.status === undefined ? ({ status = 0 }: Reply) => status >= 200 && status < 400 : () => true;
   return { hasHead: reply => isDone(reply) && hasHead(conditions, reply), hasBody };
 }
 
 /** Makes the check of `anonymous`: all conditions hold, or the redirect of `or-redirect-to` alone. */
-export function anonymousCheck(conditions: AnonymousConditions): (reply: Reply) => boolean {
+export function makeAnonymousCheck(conditions: AnonymousConditions): (reply: Reply) => boolean {
   const { 'or-redirect-to': alternative, ...others } = conditions;
-  const hasBody = bodyCheck(others);
+  const hasBody = makeBodyCheck(others);
   const hasOthers = Object.values(others).some(value => value !== undefined);
   return reply => {
     if (alternative !== undefined && leadsTo(reply, alternative)) return true;
@@ -66,7 +66,7 @@ function hasHead({ status, 'redirect-to': target }: AnswerConditions, reply: Rep
   return hasStatus && (target === undefined || leadsTo(reply, target));
 }
 
-function bodyCheck({ body, path, absent, equals }: AnswerConditions): (reply: Reply) => boolean {
+function makeBodyCheck({ body, path, absent, equals }: AnswerConditions): (reply: Reply) => boolean {
   const pattern = body === undefined ? undefined : compilePattern(body);
   const steps = path === undefined ? undefined : parseJsonPath(path);
   return reply => {

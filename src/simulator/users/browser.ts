@@ -31,9 +31,9 @@ export class Browser {
   }
 
   /**
-   * One operation: the page before it where the journey has one, then its request. When that page is not to be had, the
-   * request is not sent, and the reply is that of the page; when there is nothing to carry, it says so. `slowMs`: the app
-   * is to take so long over it, if it can.
+   * Does one operation: asks for the page before it where the journey has one, then sends its request. When that page fails,
+   * the request is not sent, and the reply is that of the page. When there is nothing to carry, the reply says so. `slowMs`:
+   * the app is to take so long over it, if it can.
    */
   async ask(kind: OperationKind, token: string | undefined, slowMs?: number): Promise<Reply> {
     const before = this.#journey.before?.(kind, this.#user, token, this.#carried);
@@ -67,15 +67,15 @@ export class Browser {
     return this.#sessionAtLogin;
   }
 
-  /** The session cookie; undefined when there is none, or when nobody knows which it is. */
+  /** The session cookie; undefined when there is none, or when its name is not known. */
   get session(): string | undefined {
     const values = this.#journey.sessionCookies?.map(name => this.#jar.value(name));
     return values?.find(value => value !== undefined);
   }
 
   /**
-   * Takes the session cookie out of an earlier Cookie header, unless it has one: as if it had not obeyed the logout that
-   * cleared it, or somebody had planted it. A sound app believes it no more, and gives another at the next login.
+   * Takes the session cookie out of an earlier Cookie header, unless it has one: as a browser would
+   * that ignored the logout, or in which an attacker had planted it. A sound app rejects it and issues another at the next login.
    */
   takeBack(header: string | undefined): void {
     if (this.session !== undefined || header === undefined) return;
@@ -94,7 +94,7 @@ export class Browser {
     return reply;
   }
 
-  /** Before its login everybody is a stranger. */
+  /** Before a login every user is anonymous. */
   #isPage(kind: OperationKind, page: Reply): boolean {
     if (!page.complete || page.status === undefined || page.status >= 500) return false;
     return kind === 'login' || !this.#journey.isAnonymous(kind, page);

@@ -7,7 +7,7 @@ import { HttpClient } from './http-client.js';
 import type { Journey } from './shop-requests.js';
 import { User, type World } from './user.js';
 
-/** Users who read back at the same time. */
+/** Users that read back at the same time. */
 const readBackAtOnce = 64;
 
 export interface DriverOptions {
@@ -20,7 +20,7 @@ export interface DriverOptions {
   /** Part of every item that is put into a cart (`tokens.ts`). Absent: the items are those of the plan. */
   readonly nonce?: string;
   readonly timeoutMs: number;
-  /** For so long an ended session may still be honoured elsewhere: old cookies are tried no earlier. */
+  /** An ended session may be honoured elsewhere for so long: old cookies are tried no earlier. */
   readonly revocationLagMs: number;
   readonly journey: Journey;
   readonly clock: RunClock;

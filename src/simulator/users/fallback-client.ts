@@ -9,7 +9,7 @@ export interface NamedClient {
   readonly client: Client;
 }
 
-/** The client of one user, who begins with the address of its number. Of a single one it is that one's own. */
+/** Returns the client of one user: users begin with different addresses in turn. One address needs no fallback. */
 export function clientFrom(clients: readonly NamedClient[], index: number): Client {
   const at = index % clients.length;
   const [first, ...others] = [...clients.slice(at), ...clients.slice(0, at)];

@@ -28,7 +28,7 @@ type Settle = (reply: Reply) => void;
 
 /**
  * HTTP/1.1 to one origin, over as many connections as there are requests at once: users do not wait for each other.
- * Talks to loopback addresses only; a simulator of thousands of users must not be pointed at somebody's server.
+ * Talks to loopback addresses only; a simulator of thousands of users must not be pointed at a server of other people.
  */
 export class HttpClient {
   readonly #pool: Pool;

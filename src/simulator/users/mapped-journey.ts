@@ -13,7 +13,7 @@ import {
   textsOf,
   type WhoPlace,
 } from '../scenario/journey-mapping.js';
-import { anonymousCheck, type Body, bodyOf, okCheck } from './answer-check.js';
+import { type Body, bodyOf, makeAnonymousCheck, makeOkCheck } from './answer-check.js';
 import { cartOf, noCart } from './cart.js';
 import { type JsonPath, parseJsonPath, valuesAt } from './json-path.js';
 import { compilePattern, matchesIn } from './page-pattern.js';
@@ -34,9 +34,9 @@ export function mappedJourney(mapping: JourneyMapping, sessionCookie?: string): 
   const findItems = itemsFinder(mapping.read.items);
   const carry = Object.entries(mapping.carry).map(([name, place]) => ({ name, place, find: valueFinder(place) }));
   const whoOf = (kind: OperationKind) => finders.get(stepNameOf(kind));
-  const checks = new Map(stepKinds.map(kind => [kind, okCheck(mapping[kind]?.ok)]));
-  const checkOf = (kind: OperationKind) => checks.get(stepNameOf(kind)) ?? okCheck();
-  const isAnonymous = anonymousCheck(mapping.anonymous);
+  const checks = new Map(stepKinds.map(kind => [kind, makeOkCheck(mapping[kind]?.ok)]));
+  const checkOf = (kind: OperationKind) => checks.get(stepNameOf(kind)) ?? makeOkCheck();
+  const isAnonymous = makeAnonymousCheck(mapping.anonymous);
   const isOk: Journey['isOk'] = (kind, reply) => checkOf(kind).hasHead(reply) && checkOf(kind).hasBody(reply);
   return {
     request: (kind, user, token, carried) => filledRequest(stepOf(mapping, kind)?.request, user, token, carried),

@@ -17,7 +17,7 @@ const writes: ReadonlySet<OperationKind> = new Set(['login', 'add', 'remove', 'l
 
 /**
  * Pure. `ok`: the whole answer came and is the one that the journey expects. `fail`: certainly not applied. `unknown`:
- * everything else. Whoever reads has nothing to apply, so a read that is not ok is `fail`.
+ * everything else. A read has nothing to apply, so one that is not ok is `fail`.
  */
 export function judge(kind: OperationKind, reply: Reply, journey: Journey): Judgement {
   const answer = reply.complete ? journey.parse(reply) : undefined;
@@ -52,7 +52,7 @@ function problemOfReplay(
 function identityOf(kind: OperationKind, reply: Reply, answer: unknown, journey: Journey): string | null | undefined {
   if (!reply.complete || proxyWord(reply) !== undefined) return undefined;
   if (journey.isAnonymous(kind, reply)) return null;
-  // "Now you are nobody" says nothing about who somebody was when the logout arrived.
+  // An anonymous answer to a logout does not say which user the session had when the logout arrived.
   return kind === 'logout' ? undefined : journey.identity(kind, answer);
 }
 
@@ -81,7 +81,7 @@ function statusOf({ status, headers }: Reply): string {
 }
 
 /**
- * The word of Holdfast's proxy about its own answer (RFC 9209). It lets nobody else speak under its name; what a backend
+ * Returns what Holdfast's proxy says about its own answer (RFC 9209). It lets no backend speak under its name; what a backend
  * says under a similar one, or in a quoted text, must not turn "unknown" into "certainly not applied".
  */
 function proxyWord({ headers }: Reply): 'not-sent' | 'unknown' | undefined {
@@ -102,6 +102,6 @@ function certainlyNotApplied(kind: OperationKind, reply: Reply, journey: Journey
   const word = proxyWord(reply);
   if (word !== undefined) return word === 'not-sent';
   if (!reply.complete || reply.status === undefined) return false;
-  // Who is sent to log in has changed nothing, whatever the status.
+  // A request that was sent to the login page has changed nothing, whatever the status.
   return journey.isAnonymous(kind, reply) || (reply.status >= 400 && reply.status < 500);
 }

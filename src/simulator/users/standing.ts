@@ -12,7 +12,7 @@ import type { PlannedStep } from '../plan.js';
  */
 export const anonymousMax = 2;
 
-/** What a user makes of the answers so far: whether it is logged in, and what it had better leave out. Does no I/O. */
+/** Keeps what a user knows from the answers so far: whether it is logged in, and what it had better leave out. Does no I/O. */
 export class Standing {
   #session = 0;
   /** Whether it has reason to believe that it is logged in. */
@@ -39,14 +39,14 @@ export class Standing {
     return this.#mustLogIn;
   }
 
-  /** What it did with a session that may have ended could never be held against anybody. */
+  /** Whether its session may have ended: what it did with one could prove nothing. */
   get inDoubt(): boolean {
     return this.#inDoubt;
   }
 
   /**
    * Whether to leave the step out: a user that did not see its cart right before a logout stays, whether it met an error or
-   * was taken for nobody. After the logout no read could verify what it wrote. A slow add that was begun for the sake of
+   * an anonymous answer. After the logout no read could verify what it wrote. A slow add that was begun for the sake of
    * the logout is left out with it.
    */
   putsOff({ kind, slowMs }: PlannedStep): boolean {

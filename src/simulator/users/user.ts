@@ -28,7 +28,8 @@ export interface World {
   onDropped(plannedMs: number, waitMs: number): void;
 }
 
-interface Errand {
+/** One operation to do. */
+interface Task {
   readonly kind: OperationKind;
   readonly plannedMs: number;
   readonly token?: string | undefined;
@@ -49,14 +50,14 @@ const readBackPauseMs = 200;
 
 /**
  * One simulated user: does the planned steps one after the other, each at its time or as soon as the one before is over.
- * A step `beside` holds back nobody: what comes after it is done meanwhile, as in another tab of the same browser, until
- * a step that is not has been done; then the user waits for them all.
+ * A step `beside` is done in another tab: the next steps do not wait for it. After the next step that is not `beside` the
+ * user waits for all of them.
  * What it does beyond the plan: it logs in (again) before a step when its last login did not end ok or when it was
  * answered as anonymous twice in a row, and after an acknowledged logout, as soon as that must be known everywhere, it
  * tries its old cookies once (`replay`), beside its further steps: none of them waits for it. When it is not logged in
  * again by then, its next login comes with the old session cookie, and notes whether it had to give it up.
- * What it leaves out: steps that come too late, a logout when it could not see its cart right before, and, when nobody
- * acknowledged its logout, everything until it is logged in again.
+ * What it leaves out: steps that come too late, a logout when it could not see its cart right before, and, when its
+ * logout was not acknowledged, everything until it is logged in again.
  */
 export class User {
   readonly #name: string;
@@ -119,14 +120,14 @@ export class User {
   async #take(step: PlannedStep): Promise<void> {
     if (await this.#isReadyFor(step)) {
       this.#world.onLag(Math.max(0, this.#world.clock.now() - Math.max(step.atMs, this.#freeAtMs)));
-      const done = step.kind === 'logout' ? this.#logOut(step) : this.#do(this.#errandOf(step));
+      const done = step.kind === 'logout' ? this.#logOut(step) : this.#do(this.#taskOf(step));
       if (step.beside) this.#beside.push(done);
       else await done;
     }
     if (!step.beside) await this.#waitForTabs();
   }
 
-  #errandOf({ kind, atMs, token, slowMs }: PlannedStep): Errand {
+  #taskOf({ kind, atMs, token, slowMs }: PlannedStep): Task {
     return { kind, plannedMs: atMs, slowMs, token: token === undefined ? undefined : this.#world.tokenOf(token) };
   }
 
@@ -179,12 +180,12 @@ export class User {
   }
 
   /** One operation, from sending to its record. */
-  async #do(errand: Errand, old?: OldSession): Promise<Operation> {
+  async #do(task: Task, old?: OldSession): Promise<Operation> {
     const { clock, journey, timeoutMs } = this.#world;
-    const { kind, token, slowMs } = errand;
+    const { kind, token, slowMs } = task;
     const id = this.#world.nextId();
     const session = old?.session ?? this.#standing.session + (kind === 'login' ? 1 : 0);
-    const sentMs = Math.max(errand.plannedMs, clock.now());
+    const sentMs = Math.max(task.plannedMs, clock.now());
     const asked = old === undefined ? this.#browser.ask(kind, token, slowMs) : this.#browser.askAgain(old.held);
     const reply = await asked;
     // A timeout counts at its limit, whenever its timer came to fire.
@@ -201,15 +202,15 @@ export class User {
       kind,
       session,
       ...(token === undefined ? {} : { token }),
-      plannedMs: errand.plannedMs,
+      plannedMs: task.plannedMs,
       sentMs,
       doneMs,
       ...(reply.status === undefined ? {} : { status: reply.status }),
       ...judgement,
       ...servedBy(reply),
       ...(key === undefined ? {} : { key }),
-      ...(errand.final === undefined ? {} : { final: errand.final }),
-      ...(errand.extra === undefined ? {} : { extra: errand.extra }),
+      ...(task.final === undefined ? {} : { final: task.final }),
+      ...(task.extra === undefined ? {} : { extra: task.extra }),
       ...(isKept ? { keptId: true } : {}),
     };
     if (old === undefined) this.#learn(operation);

@@ -99,7 +99,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'answered, not seen: it answers nobody',
+      'answered, not seen: it answers no user',
       0,
       1,
       {

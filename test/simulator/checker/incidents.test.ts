@@ -83,7 +83,7 @@ describe('shapes of losses', () => {
 });
 
 describe('incidents', () => {
-  it('name what proves them, and who answered', () => {
+  it('name the operations that prove them, and the backends that answered', () => {
     const operations = user('ann', 'login, add a, add x, read a x, final read a').map(
       (operation, i): Operation => ({ ...operation, backend: `backend-${i + 1}` }),
     );
@@ -103,7 +103,7 @@ describe('incidents', () => {
     ]);
   });
 
-  it('of a log-out name the login and the first answer to nobody', () => {
+  it('of a log-out name the login and the first anonymous answer', () => {
     expect(incidentsOf('login, whoami, whoami anonymous, whoami anonymous')).to.deep.equal([
       {
         kind: 'logged-out',
