@@ -210,6 +210,7 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
     recoveryMs: 312,
     recovery: 'recovered',
     sentOfPlan: operations.length,
+    evidence: { loggedIn: users, adds: adds.length, atRisk: adds.length, atRiskVerified: adds.length },
     pauses: { longestSurvivedMs: 900 },
     faults: [faultFinding(exposed)],
     members: membersFindings(operations),

@@ -27,7 +27,12 @@ const table: readonly (readonly [string, string, Readonly<Record<string, unknown
   ['cut-link', feed, {}, { kind: 'link-bytes', link: feed }],
   ['slow', 'proxy->backend-1', slow, { kind: 'slow', member: 'backend-1', atLeastMs: 200 }],
   ['slow', 'backend-1->redis', slow, { kind: 'slow', member: 'backend-1', atLeastMs: 200 }],
-  ['slow', 'proxy->backend-1', { latency: '5ms', jitter: '9ms' }, { kind: 'slow', member: 'backend-1', atLeastMs: 1 }],
+  [
+    'slow',
+    'proxy->backend-1',
+    { latency: '5ms', jitter: '9ms' },
+    { kind: 'slow', member: 'backend-1', atLeastMs: 2.5 },
+  ],
   ['slow', feed, slow, { kind: 'link-bytes', link: feed }],
   ['throttle', 'proxy-1->backend-1', { rate: '9KB/s' }, { kind: 'slow', member: 'backend-1' }],
   ['throttle', 'backend-1->redis', { rate: '9KB/s' }, { kind: 'slow', member: 'backend-1' }],

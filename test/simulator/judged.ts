@@ -48,6 +48,7 @@ export const findings: Findings = {
   ],
   members: { answered: { 'backend-2': 1300 }, ejectedAtEnd: [], idleAfterHealing: [], notBack: [] },
   sentOfPlan: 1,
+  evidence: { loggedIn: 60, adds: 1203, atRisk: 800, atRiskVerified: 790 },
   pauses: { longestSurvivedMs: 900 },
   incidents: [],
 };

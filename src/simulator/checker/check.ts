@@ -85,6 +85,7 @@ export function findingsOf(run: RunRecord, { load, band }: Preparation, times: T
     faults: faults.findings(groups, recoveries),
     members: members.result(),
     sentOfPlan: tally.requests.ofPlan,
+    evidence: tally.evidence,
     pauses: tally.pauses,
     incidents,
   };

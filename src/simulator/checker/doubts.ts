@@ -1,5 +1,5 @@
-import { type FaultRecord, type LabRecord, outlinesOf, type RunHeader, type RunRecord } from '../history/records.js';
-import type { FaultFinding, Findings } from './findings.js';
+import type { FaultRecord, LabRecord, RunHeader, RunRecord } from '../history/records.js';
+import type { Evidence, FaultFinding, Findings } from './findings.js';
 
 /** Why a run does not prove what it seems to prove: whole sentences, each with what to do. */
 export interface Doubts {
@@ -18,8 +18,12 @@ export const driverLagP99MsMax = 20;
 export const busyMsMax = 1_000;
 /** Above this share of the acknowledged writes, or of the users, too few were looked at again. */
 export const unverifiedPercentMax = 1;
-/** Above this share of the planned operations, too few took place. */
+/** Above this share of the planned operations, too few took place. Above this share of the users, too few logged in. */
 const missingPercentMax = 25;
+/** Below this share of the adds that were sent, too few were acknowledged. A cookie of 4 KB holds one in thirteen (`cookie-overflow`). */
+const acknowledgedPercentMin = 5;
+/** Below this share of what a fault could have taken, too little was read after it. */
+const atRiskVerifiedPercentMin = 50;
 
 export function doubtsOf(run: RunRecord, findings: Findings): Doubts {
   return {
@@ -91,13 +95,8 @@ function toSeeWhy(target: string): string {
   return target === 'system' ? 'try its commands by hand' : `look at what else strikes ${target}, and when`;
 }
 
-function hasLogin({ operations }: RunRecord): boolean {
-  for (const { kind, outcome } of outlinesOf(operations)) if (kind === 'login' && outcome === 'ok') return true;
-  return false;
-}
-
-function describeMissingEvidence(run: RunRecord, { users, writes }: Findings): string[] {
-  if (!hasLogin(run)) {
+function describeMissingEvidence(run: RunRecord, { users, writes, evidence }: Findings): string[] {
+  if (evidence.loggedIn === 0) {
     return [
       'No user logged in, so there was no session to lose: check that the system answers its logins; for an app of your own `holdfast check` says why not.',
     ];
@@ -108,13 +107,43 @@ function describeMissingEvidence(run: RunRecord, { users, writes }: Findings): s
     ];
   }
   return [
-    ...describeUnverified(users.unverified, users.total, 'users', 'had a good read after the last healing'),
+    ...describeFewLogins(users.total, evidence),
+    ...describeFewAdds(writes.acknowledged, evidence),
+    ...describeFewAtRisk(run, evidence),
+    ...describeUnverified(users.unverified, evidence.loggedIn, 'users', 'had a good read after the last healing'),
     ...describeUnverified(
       writes.unverified,
       writes.acknowledged,
       'acknowledged writes',
       'were read again after the last healing',
     ),
+  ];
+}
+
+function describeFewLogins(total: number, { loggedIn }: Evidence): string[] {
+  if (total - loggedIn <= (missingPercentMax / 100) * total) return [];
+  return [
+    `Only ${loggedIn} of ${total} users could log in, so too few had a session to lose: look why logins fail, or let users come when nothing is broken.`,
+  ];
+}
+
+function describeFewAdds(acknowledged: number, { adds }: Evidence): string[] {
+  if (acknowledged >= (acknowledgedPercentMin / 100) * adds) return [];
+  return [
+    `Only ${acknowledged} of ${adds} adds were acknowledged, so there was little to lose: look why adds fail, or let users write when nothing is broken.`,
+  ];
+}
+
+function describeFewAtRisk({ faults }: RunRecord, { atRisk, atRiskVerified }: Evidence): string[] {
+  if (faults.length === 0) return [];
+  if (atRisk === 0) {
+    return [
+      'No write was acknowledged before the last healing by a user who stayed beyond it, so the fault could take nothing: lengthen phases.baseline, or let users stay longer.',
+    ];
+  }
+  if (atRiskVerified >= (atRiskVerifiedPercentMin / 100) * atRisk) return [];
+  return [
+    `Only ${atRiskVerified} of ${atRisk} writes from before the last healing were read after it: lengthen phases.recovery, so that users read their carts before they log out.`,
   ];
 }
 

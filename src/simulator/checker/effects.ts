@@ -108,11 +108,12 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
   const isIts = (operation: Operation) => isMember(operation) && (link === undefined || operation.proxy === link);
   const hasPeers = namesOf(run, 'proxy').length > 1 && namesOf(run, 'proxy').includes(member);
   const isBound = run.header.system?.affinity ?? false;
-  const counts = { users: 0, answeredBefore: 0, answeredBetween: 0, moved: 0, cameBack: 0 };
+  const counts = { users: 0, sentBetween: 0, answeredBefore: 0, answeredBetween: 0, moved: 0, cameBack: 0 };
   const see = (operations: readonly Operation[]) => {
     let [wasThere, wasIts, isMoved, answers] = [false, false, false, 0];
     for (const operation of operations) {
       if (operation.sentMs > between.untilMs) break;
+      if (overlaps(operation, between)) counts.sentBetween += 1;
       if (!wasAnswered(operation)) continue;
       const its = isIts(operation);
       if (operation.doneMs <= between.fromMs) {
@@ -123,19 +124,20 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
         else isMoved = true;
       }
     }
+    counts.answeredBetween += answers;
     if (!wasThere) return;
     counts.users += 1;
-    counts.answeredBetween += answers;
     if (!wasIts) return;
     counts.answeredBefore += 1;
     if (isMoved) counts.moved += 1;
     if (isBound && isMoved && cameBackAfterWriting(operations, isIts, between)) counts.cameBack += 1;
   };
   const result = () => {
-    const { users: of, answeredBefore, answeredBetween, moved, cameBack } = counts;
+    const { users: of, sentBetween, answeredBefore, answeredBetween, moved, cameBack } = counts;
     if (answeredBetween > 0)
       return { seen: 0, of, text: `${member} answered ${answeredBetween} requests, and was expected to answer none` };
     if (answeredBefore === 0) return { seen: 0, of, text: `${member} had answered no user before it was struck` };
+    if (sentBetween === 0) return { seen: 0, of, text: `no user sent a request while ${member} was away` };
     const had = `${member} had answered ${answeredBefore} of ${of} users, and answered none while the fault lasted`;
     if (!hasPeers) return { seen: answeredBefore, of, text: `${had}${inWords(cameBack)}` };
     return moved === 0
@@ -168,6 +170,10 @@ function inWords(cameBack: number): string {
   return `; ${cameBack} of them wrote elsewhere meanwhile, and read on it again afterwards${few}`;
 }
 
+/** As many answers may lie outside the band of the baseline without a fault. */
+const slowPercentOfBand = 10;
+
+/** A stated delay needs one answer that took it. Without one, more answers must be slow than the baseline explains. */
 function watchSlowness({ member, atLeastMs }: Effect<'slow'>, stage: Stage): EffectWatch {
   const limitMs = atLeastMs ?? stage.band.slowMs;
   const counts = { seen: 0, of: 0 };
@@ -181,10 +187,12 @@ function watchSlowness({ member, atLeastMs }: Effect<'slow'>, stage: Stage): Eff
         if (operation.doneMs - operation.sentMs >= limitMs) counts.seen += 1;
       }
     },
-    result: () => ({
-      ...counts,
-      text: `${counts.seen} of ${counts.of} answers of ${member} took at least ${Math.round(limitMs)} ms`,
-    }),
+    result() {
+      const text = `${counts.seen} of ${counts.of} answers of ${member} took at least ${Math.round(limitMs)} ms`;
+      const isEnough = atLeastMs !== undefined || counts.seen > (slowPercentOfBand / 100) * counts.of;
+      if (isEnough) return { ...counts, text };
+      return { ...counts, seen: 0, text: `${text}, no more than the ${slowPercentOfBand} % of the baseline` };
+    },
   };
 }
 

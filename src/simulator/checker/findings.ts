@@ -71,11 +71,24 @@ export interface Findings {
   readonly members: MemberFindings;
   /** Operations of the plan that were sent. */
   readonly sentOfPlan: number;
+  readonly evidence: Evidence;
   readonly pauses: {
     /** The longest time that a session was not used and accepted afterwards. */
     readonly longestSurvivedMs: number;
   };
   readonly incidents: readonly Incident[];
+}
+
+/** How much there was to lose, and how much of it was looked at again: too little of it proves nothing (`doubts.ts`). */
+export interface Evidence {
+  /** Users with an acknowledged login. */
+  readonly loggedIn: number;
+  /** Adds that were sent. */
+  readonly adds: number;
+  /** Writes acknowledged before the last healing, in a visit that went on after it. */
+  readonly atRisk: number;
+  /** Those of them that a read from after the last healing showed or missed. */
+  readonly atRiskVerified: number;
 }
 
 export type NoSessionReason = 'absent' | 'malformed' | 'unknown' | 'expired' | 'forged' | 'revoked';

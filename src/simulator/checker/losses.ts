@@ -5,7 +5,7 @@ import { shapeOf } from './shapes.js';
 import type { Story } from './story.js';
 import { incident, type Tally } from './tally.js';
 import { isPossiblyRemoved, mustShow, type Token } from './tokens.js';
-import { isReadAgain } from './verification.js';
+import { isAtRisk, isReadAgain, type Verification } from './verification.js';
 
 /** Tokens that went away together: missed first by the same read, and last held by the same session. */
 export interface Loss {
@@ -19,12 +19,18 @@ export interface Loss {
  * Judges each write after the last read of its user. A write is counted once: as lost, as stale, or as neither.
  * Returns, by session, the read that found everything gone at once while the user was still logged in.
  */
-export function judgeLosses(story: Story, faults: readonly FaultRecord[], tally: Tally): Map<number, Operation> {
+export function judgeLosses(
+  story: Story,
+  faults: readonly FaultRecord[],
+  verification: Verification,
+  tally: Tally,
+): Map<number, Operation> {
   const resets = new Map<number, Operation>();
   const visits = new Set(Object.values(story.sessions).map(session => session.visit));
   for (const token of story.tokens.values()) countWrite(token, tally);
   for (const visit of visits) {
     countUnverified(visit, tally);
+    countAtRisk(visit, verification, tally);
     for (const loss of lossesOf(visit)) judgeLoss(loss, visit, faults, resets, tally);
   }
   if ([...visits].some(visit => isReadAgain(visit) && !visit.verified)) tally.users.unverified += 1;
@@ -47,6 +53,15 @@ function countUnverified({ tokens, endMs }: Visit, { writes }: Tally): void {
   for (const token of tokens) {
     if (token.acknowledgedMs > endMs || token.acknowledgedMs === Number.POSITIVE_INFINITY) continue;
     if (!isVerified(token) && !isPossiblyRemoved(token)) writes.unverified += 1;
+  }
+}
+
+function countAtRisk(visit: Visit, verification: Verification, { evidence }: Tally): void {
+  for (const token of visit.tokens) {
+    if (token.acknowledgedMs === Number.POSITIVE_INFINITY || isPossiblyRemoved(token)) continue;
+    if (!isAtRisk(token.acknowledgedMs, visit, verification)) continue;
+    evidence.atRisk += 1;
+    if (visit.triedLate && isVerified(token)) evidence.atRiskVerified += 1;
   }
 }
 

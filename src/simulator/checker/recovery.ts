@@ -8,6 +8,8 @@ const windowMs = 2000;
 const stepMs = 100;
 /** With less load than this after a healing, nothing shows whether the system recovered. */
 export const loadAfterHealingMsMin = 2_000;
+/** With fewer operations after a healing, nothing shows it either. */
+const operationsAfterHealingMin = 10;
 /** Share of slow operations at which the 90th percentile lies outside the band. */
 const slowShare = 0.1;
 /** Where more than half fails before anything was broken, there is no normal state to come back to. */
@@ -47,7 +49,8 @@ export function recoveriesOf(
     const untilMs = groups[index + 1]?.requestedMs ?? endMs;
     const cannotTell = band.count === 0 || band.errorShare > errorShareMax;
     if (healedMs === null || cannotTell || untilMs - healedMs < loadAfterHealingMsMin) return unknown;
-    return firstGoodWindow(stepsOf(load, loggedOutMs, { fromMs: healedMs, untilMs }, band), limits);
+    const steps = stepsOf(load, loggedOutMs, { fromMs: healedMs, untilMs }, band);
+    return (steps.operations.at(-1) ?? 0) < operationsAfterHealingMin ? unknown : firstGoodWindow(steps, limits);
   });
 }
 
@@ -122,6 +125,8 @@ function firstGoodWindow(steps: Steps, band: Limits): Recovery {
   const last = steps.count - width;
   let good = last + 1;
   while (good > 0 && problemsIn(steps, good - 1, width, band).length === 0) good -= 1;
+  // A window in which nothing was tried shows no recovery: the first one with operations does.
+  while (good < last && steps.operations[good + width] === steps.operations[good]) good += 1;
   if (good <= last) return { recoveryMs: good * stepMs, recovery: 'recovered' };
   return { recoveryMs: null, recovery: 'not recovered', problem: problemsIn(steps, last, width, band).join(', ') };
 }

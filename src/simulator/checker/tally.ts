@@ -10,6 +10,7 @@ export interface Tally {
   readonly writes: Counts<Omit<Findings['writes'], 'unexplained'>>;
   readonly guarantees: Counts<Findings['guarantees']>;
   readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown' | 'bad'>> & { ofPlan: number };
+  readonly evidence: Counts<Findings['evidence']>;
   readonly pauses: { longestSurvivedMs: number };
   readonly incidents: Incident[];
 }
@@ -42,6 +43,7 @@ export function newTally(): Tally {
     },
     guarantees: { readYourWrites: 0, monotonicReads: 0, monotonicWrites: 0, writesFollowReads: 0 },
     requests: { ok: 0, failed: 0, unknown: 0, bad: 0, ofPlan: 0 },
+    evidence: { loggedIn: 0, adds: 0, atRisk: 0, atRiskVerified: 0 },
     pauses: { longestSurvivedMs: 0 },
     incidents: [],
   };

@@ -76,14 +76,15 @@ export class UserPass {
     const story = storyOf(operations, this.#verification);
     countOperations(operations, this.tally);
     judgeReads(story, this.#verification, header.nonce, this.tally);
-    const resets = judgeLosses(story, faults, this.tally);
+    const resets = judgeLosses(story, faults, this.#verification, this.tally);
     judgeLogins(story, resets, header.revocationLagMs ?? 0, this.tally);
   }
 }
 
 /** Every operation that was sent counts, those that the plan does not hold too: replays and the read-back. */
-function countOperations(operations: readonly Operation[], { users, writes, requests }: Tally): void {
+function countOperations(operations: readonly Operation[], { users, writes, requests, evidence }: Tally): void {
   users.total += 1;
+  if (operations.some(({ kind, outcome }) => kind === 'login' && outcome === 'ok')) evidence.loggedIn += 1;
   for (const operation of operations) {
     const { kind, outcome } = operation;
     requests[outcome === 'fail' ? 'failed' : outcome] += 1;
@@ -92,6 +93,7 @@ function countOperations(operations: readonly Operation[], { users, writes, requ
       if (outcome !== 'ok') requests.bad += 1;
     }
     if (kind !== 'add') continue;
+    evidence.adds += 1;
     if (outcome === 'ok') writes.acknowledged += 1;
     else if (outcome === 'unknown') writes.unknown += 1;
   }

@@ -116,8 +116,7 @@ function compareLine(
   if (strange !== undefined) throw new ScenarioError(strange);
   const span = spanOf(during, run);
   const within = span && findingsWithin(run, findings, span);
-  // A fault that never struck is a doubt of its own.
-  const doubts = span !== undefined && within === undefined ? [describeEmptyWindow(text, span)] : [];
+  const doubts = within === undefined ? describeMissingWindow(expectation, span) : [];
   return withMachine({ expectation, ...outcomeOf(expectation, within), doubts }, machine);
 }
 
@@ -141,6 +140,15 @@ function refuseUnknownMember(metric: string, { header }: RunRecord): void {
 
 function describeUnknownRecovery(text: string): string {
   return `Nothing shows whether ${text}: less than 2 s of load followed the healing, or too little worked before it. Lengthen phases.recovery or phases.baseline.`;
+}
+
+function describeMissingWindow({ text, during }: Expectation, span: Span | undefined): string[] {
+  if (span !== undefined) return [describeEmptyWindow(text, span)];
+  // A fault that never struck is a doubt of its own.
+  if (during === undefined || !('phase' in during)) return [];
+  return [
+    `The run never came to the phase ${during.phase}, so nothing shows whether ${text}: run it again, to its end.`,
+  ];
 }
 
 function describeEmptyWindow(text: string, { fromMs, untilMs }: Span): string {

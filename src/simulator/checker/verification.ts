@@ -27,6 +27,11 @@ export function isLateEnough({ sentMs, final }: Operation, { fromMs, finalOnly }
   return finalOnly ? final === true : sentMs >= fromMs;
 }
 
+/** Whether a write was there to be lost by what was healed last, and its visit went on, so that a later read can tell. */
+export function isAtRisk(acknowledgedMs: number, { endMs }: Visit, { fromMs, finalOnly }: Verification): boolean {
+  return finalOnly ? endMs === Number.POSITIVE_INFINITY : acknowledgedMs <= fromMs && endMs >= fromMs;
+}
+
 /** Whether a good read of this visit verifies what was written before it. */
 export function canVerify(read: Operation, visit: Visit, verification: Verification): boolean {
   return isLateEnough(read, verification) || !isReadAgain(visit);

@@ -17,8 +17,8 @@ export const slow = defineFault({
     ),
     jitter: duration(0, '30s').prefault('0ms').describe('So much more or less than the latency, by chance.'),
   },
-  effect: (target, { latency, jitter }) => linkSlow(target, Math.max(1, latency - jitter)),
-  effectInWords: 'an answer through the link took at least the latency less the jitter',
+  effect: (target, { latency, jitter }) => linkSlow(target, Math.max(latency - jitter, latency / 2)),
+  effectInWords: 'an answer through the link took at least the latency less the jitter, and at least half of it',
   make: (target, { latency: latencyMs, jitter: jitterMs }, random) =>
     linkFault(target, {
       toxic: () => latency(latencyMs, jitterMs, random),

@@ -52,7 +52,7 @@ describe('effects of faults', () => {
       1,
       1,
       {
-        histories: [['@10-15 login, @1500-1505 whoami', b1, b1]],
+        histories: [['@10-15 login, @1200-1205 whoami, @1500-1505 whoami', b1, b2, b1]],
         struck: { expects: { ...silent, whileDown: true } },
         members: [{ type: 'member', member: b1, atMs: 1400, state: 'up' }],
       },

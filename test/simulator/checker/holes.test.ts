@@ -119,6 +119,57 @@ describe('a run proves nothing', () => {
     expectInconclusive(judged({ histories, faults: [slow] }).verdict, '0 of 1 answers of backend-1 took at least');
   });
 
+  it('when the dead member answered users who had come meanwhile', () => {
+    const stays = [`${before}, @3000-3005 final read x`, ...bs] as const;
+    const comes = ['@1200-1205 login, @1300-1305 add y, @3000-3005 final read y', ...bs] as const;
+    const { verdict } = judged({ histories: [stays, comes], faults: [struck()] });
+    expectInconclusive(verdict, 'backend-1 answered 2 requests, and was expected to answer none');
+  });
+
+  it('when no user sent a request while the member was away', () => {
+    const histories = [[`${before}, @3000-3005 final read x`, ...bs]] as const;
+    expectInconclusive(judged({ histories, faults: [struck()] }).verdict, 'no user sent a request while backend-1');
+  });
+
+  for (const first of ['login!', 'login?', 'whoami'])
+    it(`when the only user did no more than ${first}`, () => {
+      const { findings, verdict } = judged({ histories: [[`@10-15 ${first}`]], faults: [] });
+      expect(findings.evidence.loggedIn).to.equal(0);
+      expectInconclusive(verdict, 'No user logged in');
+    });
+
+  it('when most users could not log in', () => {
+    const one = [`${before}, @1200-1205 read x, @3000-3005 final read x`, ...bs, 'backend-2'] as const;
+    const refused = ['@10-15 login!, @1200-1205 login!'] as const;
+    const { verdict } = judged({ histories: [one, refused, refused], faults: [struck()] });
+    expectInconclusive(verdict, 'Only 1 of 3 users could log in');
+  });
+
+  it('when nearly every add was refused', () => {
+    const refused = Array.from({ length: 20 }, (_, i) => `@${40 + 10 * i}-${45 + 10 * i} add refused${i}!`).join(', ');
+    const histories = [[`${before}, ${refused}, @1200-1205 read x, @3000-3005 final read x`, ...bs]] as const;
+    expectInconclusive(judged({ histories, faults: [struck()] }).verdict, 'Only 1 of 21 adds were acknowledged');
+  });
+
+  it('when all that was written was written after the healing', () => {
+    const histories = [
+      ['@10-15 login, @1200-1205 whoami, @2300-2305 add x, @3000-3005 final read x', 'backend-1', 'backend-2'],
+    ] as const;
+    expectInconclusive(judged({ histories, faults: [struck()] }).verdict, 'so the fault could take nothing');
+  });
+
+  it('when all users logged out after the healing without another look into the cart', () => {
+    const histories = [[`${before}, @1200-1205 whoami, @2300-2305 logout`, ...bs, 'backend-2']] as const;
+    expectInconclusive(judged({ histories, faults: [struck()] }).verdict, 'Only 0 of 1 writes from before the last');
+  });
+
+  it('when one answer in twenty was slow under a throttle that has no stated delay', () => {
+    const reads = Array.from({ length: 20 }, (_, i) => `@${1200 + 40 * i}-${i === 9 ? 1595 : 1205 + 40 * i} read x`);
+    const histories = [[`${before}, ${reads.join(', ')}, @3000-3005 final read x`, ...Array(23).fill('backend-1')]];
+    const slow = struck({ target: 'proxy->backend-1', expects: { kind: 'slow', member: 'backend-1' } });
+    expectInconclusive(judged({ histories: histories as never, faults: [slow] }).verdict, 'no more than the 10 %');
+  });
+
   it('when half of the plan was dropped', () => {
     const histories = [[`${before}, @1200-1205 read x, @3000-3005 final read x`, ...bs, 'backend-2']] as const;
     const { verdict } = judged({ histories, faults: [struck()], planned: 8 });

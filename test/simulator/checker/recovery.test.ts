@@ -41,6 +41,18 @@ function relapsing(untilMs: number) {
     atMs % 100 === 0 || (atMs >= 7000 && atMs < untilMs) ? { outcome: 'fail' } : {};
 }
 
+describe('recovery with few operations after the healing', () => {
+  it('is unknown when there are fewer than ten', () => {
+    const sparse = load(10_000, () => ({})).filter(({ plannedMs }) => plannedMs < 4000 || plannedMs >= 9950);
+    expect(recovery(sparse)).to.deep.equal({ recoveryMs: null, recovery: 'unknown' });
+  });
+
+  it('is not earlier than the first window in which something was tried', () => {
+    const late = load(10_000, () => ({})).filter(({ plannedMs }) => plannedMs < 4000 || plannedMs >= 9000);
+    expect(recovery(late)).to.deep.equal({ recoveryMs: 3100, recovery: 'recovered' });
+  });
+});
+
 describe('recovery', () => {
   const cases: readonly (readonly [name: string, make: (atMs: number) => Partial<Operation>, ms: number | null])[] = [
     ['at once: nothing ever left the band', () => ({}), 0],
