@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { expect } from 'chai';
 import { parseScenario } from '#src/simulator/scenario/file.js';
+import { expectationsOf } from '#src/simulator/scenario/scenario.js';
 import { complaint } from './broken-scenario.js';
 
 const withSystem = (system: string, fault = 'do: kill, target: backend-1'): string => `name: own
@@ -123,4 +124,26 @@ describe('scenario file: an app of one’s own', () => {
     const text = withSystem(`{ backends: { command: "${command}" } }`);
     expect(parseScenario(text, 'own.yaml').system.backends.own?.command).to.equal(command);
   });
+
+  const journeyOf = (more: string) =>
+    `{ login: { request: { POST: "/{user}" } }, add: { request: { POST: "/{token}" } }, read: { request: { GET: / }, items: $ },
+      anonymous: { status: 401 }${more} }`;
+  const step = '{ request: { POST: /x }, who: $.me }';
+
+  for (const [metric, part, more, cookie] of [
+    ['users.identitySwapped', '"who" in one of its steps', `, whoami: ${step}`, ''],
+    ['users.logoutNotHonoured', 'a step "logout"', `, logout: ${step}`, ''],
+    ['users.sessionKept', 'users.cookie', '', ', cookie: sid'],
+    ['writes.resurrected', 'a step "remove"', `, remove: ${step.replace('/x', '"/{token}"')}`, ''],
+  ] as const)
+    it(`may expect ${metric} only of a journey that can show it`, () => {
+      const withJourney = (journey: string, users: string) =>
+        withSystem('{ backends: { command: a } }').replace('for: 1s } }', `for: 1s }, journey: ${journey}${users} }`);
+      const expectation = `expect: { any: [${metric} == 0] }\n`;
+      expect(complaint(`${withJourney(journeyOf(''), '')}${expectation}`, 'own.yaml')).to.include(
+        `found ${metric}, which the journey of this file can never show without ${part}: add it, or take the line out`,
+      );
+      const scenario = parseScenario(`${withJourney(journeyOf(more), cookie)}${expectation}`, 'own.yaml');
+      expect(expectationsOf(scenario, 'redis')).to.have.length(1);
+    });
 });

@@ -5,6 +5,7 @@ import { memberOf } from '../checker/metrics.js';
 import { strangeWindow, type Window } from '../checker/windows.js';
 import { ScenarioError } from '../errors.js';
 import { targetsOf } from '../targets.js';
+import { type StepKind, stepKinds } from './journey-mapping.js';
 import { scenarioParts } from './schema.js';
 import { storesIn } from './stores.js';
 import { field, isMap, listIn, read } from './written.js';
@@ -38,10 +39,37 @@ function lineProblems(file: unknown): Problem[] {
     listIn(expect, mode).flatMap((line, index) => {
       const path = ['expect', mode, index, ...(isMap(line) ? ['warn'] : [])];
       const expectation = parsed(isMap(line) ? line.warn : line);
-      const message = expectation && (windowProblem(expectation, file) ?? memberProblem(expectation, file));
+      const message = expectation && lineProblem(expectation, file);
       return message === undefined ? [] : [{ path, message }];
     }),
   );
+}
+
+function lineProblem(expectation: Expectation, file: unknown): string | undefined {
+  return windowProblem(expectation, file) ?? memberProblem(expectation, file) ?? journeyProblem(expectation, file);
+}
+
+/** What a journey of the file's own must have, so that a metric can ever be something else than 0. */
+const journeyNeeds: Readonly<Record<string, { readonly part: string; isThere(users: unknown): boolean }>> = {
+  'users.identitySwapped': { part: '"who" in one of its steps', isThere: users => hasWho(field(users, 'journey')) },
+  'users.logoutNotHonoured': { part: 'a step "logout"', isThere: users => hasStep(users, 'logout') },
+  'users.sessionKept': { part: 'users.cookie', isThere: users => field(users, 'cookie') !== undefined },
+  'writes.resurrected': { part: 'a step "remove"', isThere: users => hasStep(users, 'remove') },
+};
+
+function journeyProblem({ metric }: Expectation, file: unknown): string | undefined {
+  const users = field(file, 'users');
+  const needed = journeyNeeds[metric];
+  if (needed === undefined || !isMap(field(users, 'journey')) || needed.isThere(users)) return undefined;
+  return `found ${metric}, which the journey of this file can never show without ${needed.part}: add it, or take the line out`;
+}
+
+function hasStep(users: unknown, kind: StepKind): boolean {
+  return field(field(users, 'journey'), kind) !== undefined;
+}
+
+function hasWho(journey: unknown): boolean {
+  return stepKinds.some(kind => field(field(journey, kind), 'who') !== undefined);
 }
 
 function windowProblem({ during }: Expectation, file: unknown): string | undefined {
