@@ -123,6 +123,23 @@ describe('a history read in parts', () => {
     );
   });
 
+  for (const [name, carts] of [
+    ['of new tokens only', 'read w x y z'],
+    ['that grows behind its end', 'read w, read w x, read w x y z'],
+    ['that grows before its end', 'read x z, read w x y z'],
+    ['in another order', 'read w x y z, read z y x w, read y w'],
+    ['that loses several tokens', 'read w x y z, read z, read w z'],
+    ['that holds a token twice', 'read w w x, read w x x y, read w x y y'],
+    ['with tokens that the user did not add', 'read w other, read w other x, read other more x'],
+    ['that was empty', 'read w x, read, read w x y'],
+  ] as const) {
+    it(`shows a cart ${name} as it was written`, async () => {
+      const operations = user('ann', `login, add w, add x, ${carts}, add y, add z, ${carts}`);
+      await writeHistory(file, [runOf(operations)]);
+      for (const parts of [1, 2]) expect([...(inParts(parts)?.[0]?.operations ?? [])]).to.deep.equal(operations);
+    });
+  }
+
   it('keeps what no row can hold', async () => {
     const [login] = user('ann', 'login') as [Operation];
     const odd: Operation[] = [
