@@ -59,11 +59,12 @@ export class JoinedTables implements Operations {
   }
 
   /** For each user its number in each table, or -1. */
-  #usersByTable(): Iterable<Int32Array> {
-    const numbers = new Map<string, Int32Array>();
+  #usersByTable(): Iterable<readonly number[]> {
+    // Plain lists: a million small typed arrays would keep the garbage collector busy.
+    const numbers = new Map<string, number[]>();
     for (const [i, table] of this.#tables.entries()) {
       for (const [user, name] of table.userTexts().entries()) {
-        const own = numbers.get(name) ?? new Int32Array(this.#tables.length).fill(-1);
+        const own = numbers.get(name) ?? this.#tables.map(() => -1);
         own[i] = user;
         numbers.set(name, own);
       }

@@ -122,10 +122,14 @@ export class OperationTable {
   eachOutline(see: (outline: OperationOutline) => void): void {
     if (this.#length === 0) return;
     const outline = new RowOutline(this.#blockOf(0), 0, { users: this.userTexts(), labels: this.labels.texts() });
-    for (let row = 0; row < this.#length; row += 1) {
-      const odd = this.odd.size > 0 ? this.odd.get(row) : undefined;
-      if (odd === undefined) outline.moveTo(this.#blockOf(row), row);
-      see(odd ?? outline);
+    for (let first = 0; first < this.#length; first += blockMask + 1) {
+      const block = this.#blockOf(first);
+      const end = Math.min(this.#length, first + blockMask + 1);
+      for (let row = first; row < end; row += 1) {
+        const odd = this.odd.size > 0 ? this.odd.get(row) : undefined;
+        if (odd === undefined) outline.moveTo(block, row);
+        see(odd ?? outline);
+      }
     }
   }
 
