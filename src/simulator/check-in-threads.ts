@@ -9,11 +9,10 @@ import { JoinedTables, type Share } from './history/joined-tables.js';
 import type { TableParts } from './history/operation-table.js';
 import type { RunRecord } from './history/records.js';
 
-/** What a thread needs to judge its users. */
+/** What a thread needs to judge its users, beside the band: that comes as a message while the thread starts. */
 export interface CheckShare {
   /** Without operations. */
   readonly run: RunRecord;
-  readonly band: Band;
   readonly tables: readonly TableParts[];
   readonly share: Share;
 }
@@ -27,19 +26,27 @@ export async function checkInThreads(
 ): Promise<Findings> {
   const { operations } = run;
   if (!(operations instanceof JoinedTables)) return check(run);
-  const preparation = prepareCheck(run);
-  const { band } = preparation;
-  const shares = Array.from({ length: threads }, (_, number) =>
-    startChecking({ run: { ...run, operations: [] }, band, tables: operations.parts, share: { number, of: threads } }),
+  const workers = Array.from({ length: threads }, (_, number) =>
+    startWorker({ run: { ...run, operations: [] }, tables: operations.parts, share: { number, of: threads } }),
   );
-  const times = percentilesIn(preparation);
-  const pass = new UserPass(run, band);
-  for (const counts of await Promise.all(shares)) pass.add(counts);
-  return findingsOf(run, preparation, times, pass);
+  try {
+    const preparation = prepareCheck(run);
+    const shares = workers.map(worker => judgeUsers(worker, preparation.band));
+    const times = percentilesIn(preparation);
+    const pass = new UserPass(run, preparation.band);
+    for (const counts of await Promise.all(shares)) pass.add(counts);
+    return findingsOf(run, preparation, times, pass);
+  } finally {
+    for (const worker of workers) void worker.terminate();
+  }
 }
 
-function startChecking(share: CheckShare): Promise<PassCounts> {
-  const worker = new Worker(packageFile('dist/simulator/check-worker.js'), { workerData: share });
+function startWorker(share: CheckShare): Worker {
+  return new Worker(packageFile('dist/simulator/check-worker.js'), { workerData: share });
+}
+
+function judgeUsers(worker: Worker, band: Band): Promise<PassCounts> {
+  worker.postMessage(band);
   return new Promise((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);

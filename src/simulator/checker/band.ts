@@ -1,5 +1,5 @@
 import type { FaultRecord, RunRecord } from '../history/records.js';
-import { type Load, timedValues } from './load.js';
+import type { Load } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import type { Span } from './windows.js';
 
@@ -16,19 +16,16 @@ export interface Band extends Span {
 /** Returns the band of the baseline phase, or of all that came before the first fault where there is no such phase. */
 export function bandOf(run: Pick<RunRecord, 'phases' | 'faults'>, load: Load): Band {
   const { fromMs, untilMs } = normalTime(run);
-  const isNormal = (ms: number) => ms >= fromMs && ms < untilMs;
-  const normal = load.plannedMs.reduce((count, ms) => count + Number(isNormal(ms)), 0);
-  const latencyMs = new Float64Array(normal);
-  const timed = new Uint8Array(normal);
+  const latencyMs = new Float64Array(load.plannedMs.length);
   let [count, failed] = [0, 0];
-  load.plannedMs.forEach((ms, i) => {
-    if (!isNormal(ms)) return;
+  for (let i = 0; i < load.plannedMs.length; i += 1) {
+    const plannedMs = load.plannedMs[i] ?? 0;
+    if (plannedMs < fromMs || plannedMs >= untilMs) continue;
     latencyMs[count] = load.latencyMs[i] ?? 0;
-    timed[count] = load.timed[i] ?? 0;
     failed += load.failed[i] ?? 0;
     count += 1;
-  });
-  const { p90 } = percentilesOf(timedValues(latencyMs, { ...load, timed }));
+  }
+  const { p90 } = percentilesOf(latencyMs.subarray(0, count));
   return {
     fromMs,
     untilMs,

@@ -27,10 +27,9 @@ export function withCandidates(
         ? Math.min(incident.sinceMs, logouts.get(incident.session) ?? Infinity)
         : incident.sinceMs;
     const span = { fromMs: sinceMs, untilMs: incident.seenMs };
-    const backends = backendsOnPath(incident, operations, span, header.system);
-    const candidates = faults
-      .filter(fault => wasAtWork(fault, span) && isOnPath(fault.target, backends, header.system))
-      .map(({ id }) => id);
+    const atWork = faults.filter(fault => wasAtWork(fault, span));
+    const backends = atWork.length > 0 ? backendsOnPath(incident, operations, span, header.system) : undefined;
+    const candidates = atWork.filter(({ target }) => isOnPath(target, backends, header.system)).map(({ id }) => id);
     const [only, ...others] = candidates;
     return { ...incident, candidates, ...(only !== undefined && others.length === 0 && { fault: only }) };
   });

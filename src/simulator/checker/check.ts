@@ -3,7 +3,7 @@ import { type Band, bandOf } from './band.js';
 import { byUser } from './by-user.js';
 import { countsOf } from './counts.js';
 import type { Findings, Incident } from './findings.js';
-import { dropsOf, type Load, loadOf, timedValues } from './load.js';
+import { dropsOf, type Load, loadOf } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import { groupsOf, recoveriesOf, recoveryOfRun } from './recovery.js';
 import type { Tally } from './tally.js';
@@ -65,8 +65,8 @@ type Times = Pick<Findings, 'latencyMs' | 'serviceMs'>;
 /** Needs no user to be judged: threads may judge them meanwhile. */
 export function percentilesIn({ load }: Preparation): Times {
   return {
-    latencyMs: percentilesOf(timedValues(load.latencyMs, load)),
-    serviceMs: percentilesOf(timedValues(load.serviceMs, load)),
+    latencyMs: percentilesOf(load.latencyMs),
+    serviceMs: percentilesOf(load.serviceMs),
   };
 }
 

@@ -109,7 +109,7 @@ function stepsOf(load: Load, loggedOutMs: readonly number[], span: Span, { slowM
   load.plannedMs.forEach((ms, i) => {
     add(steps.operations, ms);
     if (load.failed[i] === 1) add(steps.errors, ms);
-    if (load.timed[i] === 1 && (load.latencyMs[i] ?? 0) > slowMs) add(steps.slow, ms);
+    if ((load.latencyMs[i] ?? 0) > slowMs) add(steps.slow, ms);
   });
   for (const ms of loggedOutMs) add(steps.loggedOut, ms);
   for (const total of [steps.operations, steps.errors, steps.slow, steps.loggedOut]) accumulate(total);

@@ -1,6 +1,6 @@
-import { type OperationOutline, outlinesOf, type RunRecord } from '../history/records.js';
+import { eachOutline, type OperationOutline, type RunRecord } from '../history/records.js';
 import type { Findings, Incident, Percentiles } from './findings.js';
-import { dropsOf, isOfPlan, LoadColumns, timedValues } from './load.js';
+import { dropsOf, isOfPlan, LoadColumns } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import type { Span } from './windows.js';
 
@@ -28,7 +28,7 @@ export function findingsWithin(run: RunRecord, findings: Findings, span: Span): 
   const isWithin = (ms: number): boolean => ms >= span.fromMs && ms < span.untilMs;
   const drops = dropsOf(run.lab).filter(({ plannedMs }) => isWithin(plannedMs));
   const window = new WindowCounts(isWithin, findings, run.operations.length + drops.length);
-  for (const operation of outlinesOf(run.operations)) window.see(operation);
+  eachOutline(run.operations, operation => window.see(operation));
   const requests = window.requests(drops.length);
   if (requests.planned === 0) return undefined;
   for (const drop of drops) window.columns.addDrop(drop);
@@ -41,8 +41,8 @@ export function findingsWithin(run: RunRecord, findings: Findings, span: Span): 
       lost: incidents.filter(({ kind, sinceMs }) => kind === 'lost' && isWithin(sinceMs)).length,
     },
     requests,
-    latencyMs: percentilesOf(timedValues(load.latencyMs, load)),
-    serviceMs: percentilesOf(timedValues(load.serviceMs, load)),
+    latencyMs: percentilesOf(load.latencyMs),
+    serviceMs: percentilesOf(load.serviceMs),
     members: { answered: window.answered },
   };
 }

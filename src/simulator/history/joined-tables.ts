@@ -1,7 +1,7 @@
 import { OperationTable, type TableParts } from './operation-table.js';
 import type { Operation, OperationOutline, Operations } from './records.js';
 
-/** Every so manieth user. */
+/** One of several equal shares of the users. Each is one piece, so that users whose rows lie side by side stay together. */
 export interface Share {
   readonly number: number;
   readonly of: number;
@@ -32,13 +32,16 @@ export class JoinedTables implements Operations {
     for (const table of this.#tables) yield* table.outlines();
   }
 
+  eachOutline(see: (outline: OperationOutline) => void): void {
+    for (const table of this.#tables) table.eachOutline(see);
+  }
+
   /** Users in the order in which they first appear. */
   *usersInTurn(): Generator<Operation[]> {
     const tables = this.#tables.map(table => ({ table, ...table.rowsByUser() }));
-    let place = -1;
-    for (const numbers of this.#usersByTable()) {
-      place += 1;
-      if (place % this.#share.of !== this.#share.number) continue;
+    const users = [...this.#usersByTable()];
+    const cut = (number: number) => Math.floor((users.length * number) / this.#share.of);
+    for (const numbers of users.slice(cut(this.#share.number), cut(this.#share.number + 1))) {
       const own = tables.flatMap(({ table, rows, ends }, i) => {
         const user = numbers[i] ?? -1;
         return user < 0 ? [] : table.operationsAt(rows.subarray(ends[user - 1] ?? 0, ends[user]));
@@ -56,11 +59,12 @@ export class JoinedTables implements Operations {
   }
 
   /** For each user its number in each table, or -1. */
-  #usersByTable(): Iterable<Int32Array> {
-    const numbers = new Map<string, Int32Array>();
+  #usersByTable(): Iterable<readonly number[]> {
+    // Plain lists: a million small typed arrays would keep the garbage collector busy.
+    const numbers = new Map<string, number[]>();
     for (const [i, table] of this.#tables.entries()) {
       for (const [user, name] of table.userTexts().entries()) {
-        const own = numbers.get(name) ?? new Int32Array(this.#tables.length).fill(-1);
+        const own = numbers.get(name) ?? this.#tables.map(() => -1);
         own[i] = user;
         numbers.set(name, own);
       }

@@ -1,4 +1,5 @@
 import { type ByteText, byteText, holds } from './byte-text.js';
+import { field, fieldsByStart, labelFields, nameTexts, required, startOf } from './line-fields.js';
 import { kinds, outcomes } from './lines.js';
 import type { OperationTable } from './operation-table.js';
 import {
@@ -37,21 +38,6 @@ const millisecondsMax = 1_000_000_000;
 const exactDigits = 15;
 const powersOfTen = Float64Array.from({ length: exactDigits + 1 }, (_, i) => 10 ** i);
 
-const field = {
-  ...{ type: 0, id: 1, user: 2, kind: 3, session: 4, plannedMs: 5, sentMs: 6, doneMs: 7, outcome: 8 },
-  ...{ token: 9, status: 10, error: 11, identity: 12, items: 13, backend: 14, incarnation: 15, proxy: 16, key: 17 },
-  ...{ final: 18, extra: 19, keptId: 20 },
-} as const;
-const names = Object.keys(field);
-/** Up to `outcome`. */
-const required = 2 ** (field.outcome + 1) - 1;
-
-const nameTexts = names.map(name => byteText(`"${name}":`));
-/** Which field a name is, by its first three letters. */
-const fieldsByStart = new Int8Array(1024).fill(-1);
-names.forEach((name, i) => {
-  fieldsByStart[startOf(Buffer.from(`"${name}":`), 0)] = i;
-});
 const kindTexts = kinds.map(kind => byteText(`"${kind}"`));
 const outcomeTexts = outcomes.map(outcome => byteText(`"${outcome}"`));
 const typeText = byteText('"operation"');
@@ -80,6 +66,8 @@ export class LineScanner {
   #items: Int32Array = new Int32Array(256);
   /** The last cart of each user, + 1: the next one is nearly the same. */
   #lastCarts: Int32Array = new Int32Array(1024);
+  /** The last new token of each user, + 1. */
+  #lastTokens: Int32Array = new Int32Array(1024);
 
   constructor(table: OperationTable) {
     this.#table = table;
@@ -179,9 +167,22 @@ export class LineScanner {
     if (this.#user < 0) return unknown;
     const end = this.#string(at, this.#user);
     if (end < 0 || end === at + 2) return unknown;
-    const token = this.#table.tokens.intern(this.#source, at + 1, end - 1, this.#user, this.#hash);
+    const token = this.#internToken(at + 1, end - 1);
     this.#block.ints[this.#row * intsPerRow + intField.token] = token + 1;
     return end;
+  }
+
+  /** Links the user's tokens in the order in which they are first named: most carts keep that order. */
+  #internToken(from: number, to: number): number {
+    const { tokens } = this.#table;
+    const { size } = tokens;
+    const token = tokens.intern(this.#source, from, to, this.#user, this.#hash);
+    if (tokens.size === size) return token;
+    if (this.#user >= this.#lastTokens.length) this.#lastTokens = grown(this.#lastTokens, this.#user + 1);
+    const last = (this.#lastTokens[this.#user] ?? 0) - 1;
+    if (last >= 0) tokens.link(last, token);
+    this.#lastTokens[this.#user] = token + 1;
+    return token;
   }
 
   #identity(at: number): number {
@@ -215,7 +216,10 @@ export class LineScanner {
     return end;
   }
 
-  /** Compares with the user's last cart first: it nearly always holds the same tokens in the same order. */
+  /**
+   * Compares with the user's last cart first: it nearly always holds the same tokens in the same order. Behind its end
+   * come those that the user put there since.
+   */
   #cart(at: number): number {
     if (this.#user < 0 || this.#bytes[at] !== listStart) return unknown;
     const { carts, tokens } = this.#table;
@@ -228,9 +232,8 @@ export class LineScanner {
     at += 1;
     if (bytes[at] === listEnd) at += 1;
     else {
-      for (;;) {
+      for (let token = -1; ; ) {
         if (bytes[at] !== quote) return unknown;
-        let token = -1;
         let to = -1;
         if (next < end) {
           token = block[next] ?? 0;
@@ -243,11 +246,15 @@ export class LineScanner {
             if (to >= 0) next += 2;
             isSame = false;
           }
+        } else if (token >= 0) {
+          token = tokens.next(token);
+          if (token >= 0) to = tokens.endIfWrittenAt(token, this.#source, at + 1);
+          isSame = false;
         }
         if (to < 0) {
           to = this.#string(at, this.#user) - 1;
           if (to < 0) return unknown;
-          token = tokens.intern(this.#source, at + 1, to, this.#user, this.#hash);
+          token = this.#internToken(at + 1, to);
           isSame = false;
         }
         if (count === this.#items.length) this.#items = grown(this.#items, count + 1);
@@ -371,19 +378,6 @@ export class LineScanner {
 }
 
 const noCart = new Int32Array(1);
-const labelFields: Readonly<Record<number, number>> = {
-  [field.error]: shortField.error,
-  [field.backend]: shortField.backend,
-  [field.incarnation]: shortField.incarnation,
-  [field.proxy]: shortField.proxy,
-  [field.key]: shortField.key,
-};
-
-/** A number below 1024 from the three letters behind a quote; it differs for all names of fields. */
-function startOf(bytes: Uint8Array, at: number): number {
-  const [first, second, third] = [bytes[at + 1] ?? 0, bytes[at + 2] ?? 0, bytes[at + 3] ?? 0];
-  return (((first ^ second) & 31) << 5) | (third & 31);
-}
 
 function grown(list: Int32Array, length: number): Int32Array {
   const longer = new Int32Array(Math.max(length, list.length * 2));

@@ -1,6 +1,6 @@
 import { Carts } from './carts.js';
 import { kinds, outcomes } from './lines.js';
-import type { Operation, OperationOutline } from './records.js';
+import type { Operation, OperationKind, OperationOutcome, OperationOutline } from './records.js';
 import { RowOutline } from './row-outline.js';
 import {
   blockBits,
@@ -118,6 +118,21 @@ export class OperationTable {
     }
   }
 
+  /** Each outline is valid only until `see` returns. */
+  eachOutline(see: (outline: OperationOutline) => void): void {
+    if (this.#length === 0) return;
+    const outline = new RowOutline(this.#blockOf(0), 0, { users: this.userTexts(), labels: this.labels.texts() });
+    for (let first = 0; first < this.#length; first += blockMask + 1) {
+      const block = this.#blockOf(first);
+      const end = Math.min(this.#length, first + blockMask + 1);
+      for (let row = first; row < end; row += 1) {
+        const odd = this.odd.size > 0 ? this.odd.get(row) : undefined;
+        if (odd === undefined) outline.moveTo(block, row);
+        see(odd ?? outline);
+      }
+    }
+  }
+
   operationAt(row: number): Operation {
     return this.#operationAt(row, new UserTexts(this.tokens, this.carts));
   }
@@ -178,17 +193,16 @@ export class OperationTable {
     const [float, int, short] = [place * floatsPerRow, place * intsPerRow, place * shortsPerRow];
     const kind = bytes[byte + byteField.kind] ?? 0;
     const user = this.#userText(ints[int + intField.user] ?? 0);
-    const operation: Draft = {
-      type: 'operation',
-      id: floats[float + floatField.id] ?? 0,
+    const operation: Draft = new RowOperation(
+      floats[float + floatField.id] ?? 0,
       user,
-      kind: kinds[kind & kindMask] ?? 'login',
-      session: ints[int + intField.session] ?? 0,
-      plannedMs: floats[float + floatField.planned] ?? 0,
-      sentMs: floats[float + floatField.sent] ?? 0,
-      doneMs: floats[float + floatField.done] ?? 0,
-      outcome: outcomes[kind >> outcomeShift] ?? 'ok',
-    };
+      kinds[kind & kindMask] ?? 'login',
+      ints[int + intField.session] ?? 0,
+      floats[float + floatField.planned] ?? 0,
+      floats[float + floatField.sent] ?? 0,
+      floats[float + floatField.done] ?? 0,
+      outcomes[kind >> outcomeShift] ?? 'ok',
+    );
     const token = ints[int + intField.token] ?? 0;
     if (token !== 0) operation.token = texts.token(token - 1);
     const status = shorts[short + shortField.status] ?? 0;
@@ -230,6 +244,24 @@ export class OperationTable {
   #identityText(identity: number): string | null {
     return identity === identities.anonymous ? null : this.#userText(identity - identities.other);
   }
+}
+
+/**
+ * What every operation has. The engine learns from a constructor how many fields its objects get later, and makes room
+ * in the object itself: a literal that grows gets a second object, which is copied as it grows.
+ */
+class RowOperation implements Operation {
+  readonly type = 'operation';
+  constructor(
+    readonly id: number,
+    readonly user: string,
+    readonly kind: OperationKind,
+    readonly session: number,
+    readonly plannedMs: number,
+    readonly sentMs: number,
+    readonly doneMs: number,
+    readonly outcome: OperationOutcome,
+  ) {}
 }
 
 function addFlags(operation: Draft, flags: number): void {

@@ -22,7 +22,7 @@ export interface Segment {
 }
 
 /** A guess, so that the memory of tokens seldom grows: of bytes in the file. */
-const bytesPerToken = 800;
+const bytesPerToken = 450;
 const chunkBytes = 4 * 1024 * 1024;
 const lineEnd = 0x0a;
 /** A character of 16 bits takes at most three bytes. */

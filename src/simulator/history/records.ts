@@ -89,6 +89,8 @@ export interface Operations extends Iterable<Operation> {
   readonly length: number;
   /** Present where it is cheaper than the operations themselves. See `outlinesOf`. */
   outlines?(): Iterable<OperationOutline>;
+  /** Present where it is cheaper than `outlines`: each outline is valid only until `see` returns. See `eachOutline`. */
+  eachOutline?(see: (outline: OperationOutline) => void): void;
   /** Present where the operations are kept by user: those of one user at a time, in their order. See `byUser`. */
   usersInTurn?(): Iterable<Operation[]>;
 }
@@ -96,6 +98,12 @@ export interface Operations extends Iterable<Operation> {
 /** Returns the operations without tokens and carts, where nothing else is needed. */
 export function outlinesOf(operations: Operations): Iterable<OperationOutline> {
   return operations.outlines?.() ?? operations;
+}
+
+/** Shows each outline to `see`, which must not keep it. Long histories show one object that moves from row to row. */
+export function eachOutline(operations: Operations, see: (outline: OperationOutline) => void): void {
+  if (operations.eachOutline !== undefined) operations.eachOutline(see);
+  else for (const outline of outlinesOf(operations)) see(outline);
 }
 
 export const phaseNames = ['warmup', 'baseline', 'faults', 'recovery', 'quiesce', 'readback'] as const;

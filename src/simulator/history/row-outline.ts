@@ -28,14 +28,20 @@ export interface RowTexts {
  * fields each, and to make all of them took most of the time. It cannot be copied by spreading.
  */
 export class RowOutline implements OperationOutline {
-  readonly #block: RowBlock;
-  readonly #place: number;
+  #block: RowBlock;
+  #place: number;
   readonly #texts: RowTexts;
 
   constructor(block: RowBlock, row: number, texts: RowTexts) {
     this.#block = block;
     this.#place = row & blockMask;
     this.#texts = texts;
+  }
+
+  /** From now on it shows another row. */
+  moveTo(block: RowBlock, row: number): void {
+    this.#block = block;
+    this.#place = row & blockMask;
   }
 
   get type(): 'operation' {

@@ -25,10 +25,10 @@ const bytesAtFirst = 64 * 1024;
 const bytesMax = 2 ** 31 - 8;
 const slotsAtFirst = 1024;
 /** Of a string, with its head. */
-const bytesExpected = 32;
+const bytesExpected = 40;
 
 /** Integers before the bytes of a string. */
-const head = { ordinal: 0, scope: 1, hash: 2, length: 3, integers: 4 } as const;
+const head = { ordinal: 0, scope: 1, hash: 2, length: 3, next: 4, integers: 5 } as const;
 
 /**
  * Keeps each different string once, as UTF-8 bytes outside the heap. A history of ten million operations names four
@@ -80,10 +80,20 @@ export class StringPool {
     return this.#memory.ints[address + head.ordinal] ?? 0;
   }
 
+  /** The address of the string that `link` put behind this one, or -1. */
+  next(address: number): number {
+    return (this.#memory.ints[address + head.next] ?? 0) - 1;
+  }
+
+  /** Remembers which string comes behind another: the next token that a user put into its cart. */
+  link(address: number, next: number): void {
+    this.#memory.ints[address + head.next] = next + 1;
+  }
+
   /** All strings by ordinal. */
   texts(): string[] {
     const texts: string[] = [];
-    for (let address = 0; address < this.#used; address = this.#next(address)) texts.push(this.text(address));
+    for (let address = 0; address < this.#used; address = this.#end(address)) texts.push(this.text(address));
     return texts;
   }
 
@@ -143,7 +153,7 @@ export class StringPool {
     return address;
   }
 
-  #next(address: number): number {
+  #end(address: number): number {
     return address + head.integers + Math.ceil((this.#memory.ints[address + head.length] ?? 0) / 4);
   }
 
@@ -151,7 +161,7 @@ export class StringPool {
     let length = slotsAtFirst;
     while (length < this.#size * 4 || length < this.#slotsMin) length *= 2;
     const slots = new Int32Array(length);
-    for (let address = 0; address < this.#used; address = this.#next(address)) {
+    for (let address = 0; address < this.#used; address = this.#end(address)) {
       const hash = this.#memory.ints[address + head.hash] ?? 0;
       let slot = (hash << 1) & (length - 1);
       while (slots[slot] !== 0) slot = (slot + 2) & (length - 1);

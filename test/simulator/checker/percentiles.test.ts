@@ -2,6 +2,13 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { percentilesOf } from '#src/simulator/checker/percentiles.js';
 
+/** Many equal ones, many that are nearly equal, negative ones too. */
+const number = fc.oneof(
+  fc.integer({ min: 0, max: 50 }),
+  fc.double({ min: 0.99, max: 1.01, noNaN: true }),
+  fc.double({ noNaN: true }).filter(value => !Object.is(value, -0)),
+);
+
 describe('percentiles', () => {
   it('are values that were measured, by nearest rank', () => {
     const hundred = Float64Array.from({ length: 100 }, (_, i) => 100 - i);
@@ -13,9 +20,14 @@ describe('percentiles', () => {
     expect(percentilesOf(new Float64Array())).to.deep.equal({ p50: null, p90: null, p99: null, max: null });
   });
 
+  it('leave out what was not measured', () => {
+    expect(percentilesOf(Float64Array.of(Number.NaN, 3, Number.NaN))).to.deep.include({ p50: 3, p99: 3 });
+    expect(percentilesOf(Float64Array.of(Number.NaN))).to.deep.include({ p50: null, max: null });
+  });
+
   it('are what sorting gives, and leave the values as they are', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 300 }), numbers => {
+      fc.property(fc.array(number, { minLength: 1, maxLength: 300 }), numbers => {
         const values = Float64Array.from(numbers);
         const { p50, p90, p99, max } = percentilesOf(values);
         const sorted = values.toSorted();

@@ -1,0 +1,34 @@
+import { byteText } from './byte-text.js';
+import { shortField } from './rows.js';
+
+/** The fields of an operation, in the order in which Holdfast writes them. */
+export const field = {
+  ...{ type: 0, id: 1, user: 2, kind: 3, session: 4, plannedMs: 5, sentMs: 6, doneMs: 7, outcome: 8 },
+  ...{ token: 9, status: 10, error: 11, identity: 12, items: 13, backend: 14, incarnation: 15, proxy: 16, key: 17 },
+  ...{ final: 18, extra: 19, keptId: 20 },
+} as const;
+const names = Object.keys(field);
+/** Bits of the fields that every operation has: those up to `outcome`. */
+export const required = 2 ** (field.outcome + 1) - 1;
+
+export const nameTexts = names.map(name => byteText(`"${name}":`));
+/** Which field a name is, by `startOf`. */
+export const fieldsByStart = new Int8Array(1024).fill(-1);
+names.forEach((name, i) => {
+  fieldsByStart[startOf(Buffer.from(`"${name}":`), 0)] = i;
+});
+
+/** Where a row keeps what is a label. */
+export const labelFields: Readonly<Record<number, number>> = {
+  [field.error]: shortField.error,
+  [field.backend]: shortField.backend,
+  [field.incarnation]: shortField.incarnation,
+  [field.proxy]: shortField.proxy,
+  [field.key]: shortField.key,
+};
+
+/** A number below 1024 from the three letters behind a quote; it differs for all names of fields. */
+export function startOf(bytes: Uint8Array, at: number): number {
+  const [first, second, third] = [bytes[at + 1] ?? 0, bytes[at + 2] ?? 0, bytes[at + 3] ?? 0];
+  return (((first ^ second) & 31) << 5) | (third & 31);
+}
