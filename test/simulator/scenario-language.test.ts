@@ -138,6 +138,12 @@ describe('the language of a scenario', () => {
       '13:7',
       'unknown member "backend-9"',
     ],
+    [
+      'the only proxy, whose answers are not counted',
+      broken('- writes.lost == 0', '- members.proxy.answered > 0'),
+      '13:7',
+      'found "proxy", but the answers of a single proxy are not counted apart, expected backend-1 or',
+    ],
     ['a fault named like a phase', broken('id: then', 'id: recovery'), '9:11', 'which is the name of a phase'],
     [
       'a warning that does not parse',

@@ -71,4 +71,12 @@ describe('scenario file: the users of an app of one’s own', () => {
       expect(message).to.match(said);
       expect(message).to.match(/^own\.yaml:6:/m);
     });
+
+  it('refuses an expectation about the session cookie that nothing names, which every run would meet', () => {
+    const expected = `${text('tabs: 1')}expect: { any: [users.sessionKept == 0] }\n`;
+    expect(complaint(expected, 'own.yaml')).to.match(
+      /own\.yaml:\d+:\d+: found users\.sessionKept, .* under users\.cookie/,
+    );
+    parseScenario(expected.replace('tabs: 1', 'cookie: sid'), 'own.yaml');
+  });
 });

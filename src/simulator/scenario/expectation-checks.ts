@@ -38,7 +38,8 @@ function lineProblems(file: unknown): Problem[] {
     listIn(expect, mode).flatMap((line, index) => {
       const path = ['expect', mode, index, ...(isMap(line) ? ['warn'] : [])];
       const expectation = parsed(isMap(line) ? line.warn : line);
-      const message = expectation && (windowProblem(expectation, file) ?? memberProblem(expectation, file));
+      const problems = [windowProblem, memberProblem, cookieProblem];
+      const message = expectation && problems.map(find => find(expectation, file)).find(found => found !== undefined);
       return message === undefined ? [] : [{ path, message }];
     }),
   );
@@ -53,8 +54,19 @@ function memberProblem({ metric }: Expectation, file: unknown): string | undefin
   const system = read(scenarioParts.targetSystem, field(file, 'system') ?? {});
   if (member === undefined || system === undefined) return undefined;
   const { backends, proxies } = targetsOf({ backends: system.backends, proxy: system.proxy, ...storesIn(system) });
-  const known = [...backends.filter(name => name !== 'backend-any'), ...proxies];
+  const known = backends.filter(name => name !== 'backend-any');
+  if (proxies.length > 1) known.push(...proxies);
+  else if (proxies.includes(member))
+    return `found "${member}", but the answers of a single proxy are not counted apart, expected ${known.join(' or ')}`;
   return known.includes(member) ? undefined : unknownName('member', member, known);
+}
+
+/** Without the name of the cookie no run looks at it, so the expectation would always be met. */
+function cookieProblem({ metric }: Expectation, file: unknown): string | undefined {
+  const users = field(file, 'users');
+  if (metric !== 'users.sessionKept' || !isMap(field(users, 'journey')) || field(users, 'cookie') !== undefined)
+    return undefined;
+  return 'found users.sessionKept, but nothing says which cookie holds the session: name it under users.cookie';
 }
 
 /** Undefined when it does not parse: that is said elsewhere. */
