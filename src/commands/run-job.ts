@@ -67,7 +67,7 @@ export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Prom
   const { scenario, asked, plan, earlier } = job;
   const { modes, notApplicable } = asked;
   if (modes.length === 0) {
-    say(...notApplicable.map(describeNotApplicable), describeNothingToRun(scenario, asked));
+    say(...notApplicable.map(describeNotApplicable), describeNothingToRun(scenario));
     return ['inconclusive'];
   }
   const choices = { ...job, modes, notApplicable, out: args.out, signal };
