@@ -1,5 +1,10 @@
 import type { ModeName } from '../modes.js';
-import { describeMissingTarget, type NotApplicable, notApplicableIn } from '../simulator/scenario/applicable.js';
+import {
+  applicableModes,
+  describeMissingTarget,
+  type NotApplicable,
+  notApplicableIn,
+} from '../simulator/scenario/applicable.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { UsageError } from './exit.js';
 
@@ -29,9 +34,8 @@ export function describeNotApplicable(missing: NotApplicable): string {
 }
 
 /** Says that a scenario cannot be run in any mode that was asked for, and what to type instead. */
-export function describeNothingToRun({ name, modes }: Scenario, { notApplicable }: AskedModes): string {
-  const asked = notApplicable.map(({ mode }) => mode);
-  const others = modes.filter(mode => !asked.includes(mode));
-  const next = others.length === 0 ? 'choose another scenario' : `try --mode ${others.join(',')}`;
-  return `scenario "${name}" has a fault without a target in every mode that was asked for, so nothing was run: ${next}.`;
+export function describeNothingToRun(scenario: Scenario): string {
+  const others = applicableModes(scenario);
+  const next = others.length === 0 ? 'add a mode that has it to modes' : `try --mode ${others.join(',')}`;
+  return `scenario "${scenario.name}" has a fault without a target in every mode that was asked for, so nothing was run: ${next}.`;
 }

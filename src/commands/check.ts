@@ -31,7 +31,7 @@ export const check: CommandModule<object, CheckArgs> = {
 
 async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
   const { scenario, placeOf } = await readPlacedScenario(file);
-  const { journey, timeoutMs } = scenario.users;
+  const { journey, timeoutMs, cookie } = scenario.users;
   if (journey === 'shop')
     throw new UsageError(`"${file}" drives the toy shop: there is no journey of your own to check. See: holdfast init`);
   const mode = asked === undefined ? scenario.modes[0] : parseMode(asked);
@@ -45,7 +45,7 @@ async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: 
   const cluster = await startCluster(oneBackend(scenario, mode), signal, () => {}, listen);
   try {
     const steps = await whileNot(
-      tryJourney(cluster.proxyUrl, journey, { user: userName(scenario.users.names, 1), timeoutMs }),
+      tryJourney(cluster.proxyUrl, journey, { user: userName(scenario.users.names, 1), timeoutMs, cookie }),
       signal,
     );
     const place = (at: readonly string[]) => placeOf(['users', 'journey', ...at]);

@@ -9,6 +9,8 @@ export function parseModes(given: string | readonly string[]): readonly ModeName
 }
 
 export function parseMode(name: string): ModeName {
-  if (!isModeName(name)) throw new UsageError(unknownName('mode', name, modeNames));
-  return name;
+  if (isModeName(name)) return name;
+  // --mode takes all words up to the next flag.
+  const hint = /\.ya?ml$/.test(name) ? ' Name scenario files before --mode.' : '';
+  throw new UsageError(`${unknownName('mode', name, modeNames)}${hint}`);
 }

@@ -7,7 +7,7 @@ import { exitCodeOf, exiting, UsageError } from './exit.js';
 import { tellGitHub } from './github.js';
 import { judgeLongRun } from './judge-run.js';
 import { checkOutputs, printRuns, writeOutputs } from './output.js';
-import { historyName } from './run-folder.js';
+import { historyName, latestName } from './run-folder.js';
 import { notesOf } from './run-into-folder.js';
 
 interface ReportArgs {
@@ -54,7 +54,9 @@ async function historyIn(place: string): Promise<string> {
   if (!(await stat(place).catch(() => undefined))?.isDirectory()) return place;
   const file = path.join(place, historyName);
   if ((await stat(file).catch(() => undefined)) !== undefined) return file;
+  const newest = path.join(place, latestName);
+  const example = (await stat(newest).catch(() => undefined)) === undefined ? 'reports/kill-one/latest' : newest;
   throw new UsageError(
-    `${place} holds no ${historyName}: expected the folder of a run that came to its end, such as reports/kill-one/latest.`,
+    `${place} holds no ${historyName}: expected the folder of a run that came to its end, such as ${example}.`,
   );
 }

@@ -9,7 +9,7 @@ import { writeReport, writeWhole } from './output.js';
 import type { TriedRun } from './second-try.js';
 
 export const historyName = 'history.ndjson';
-const latest = 'latest';
+export const latestName = 'latest';
 
 /**
  * The folder of one command and scenario. No other command writes into it.
@@ -97,8 +97,8 @@ async function makeUnique(parent: string, name: string): Promise<string> {
 
 /** Renames a new link over the old one, so that there always is one. Where links cannot be made: `latest.txt`. */
 async function pointLatest(parent: string, name: string): Promise<void> {
-  const link = path.join(parent, latest);
-  const fresh = path.join(parent, `.${latest}-${name}`);
+  const link = path.join(parent, latestName);
+  const fresh = path.join(parent, `.${latestName}-${name}`);
   try {
     await symlink(name, fresh);
     await rename(fresh, link);

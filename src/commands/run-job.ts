@@ -67,7 +67,7 @@ export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Prom
   const { scenario, asked, plan, earlier } = job;
   const { modes, notApplicable } = asked;
   if (modes.length === 0) {
-    say(...notApplicable.map(describeNotApplicable), describeNothingToRun(scenario, asked));
+    say(...notApplicable.map(describeNotApplicable), describeNothingToRun(scenario));
     return ['inconclusive'];
   }
   const choices = { ...job, modes, notApplicable, out: args.out, signal };
@@ -78,9 +78,25 @@ export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Prom
     await writeOutputs(filesOf(args), scenario.name, runs, notes);
     say(`report: ${await folder.writeReport(runs, notes)}`);
   }
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined) {
+    say(...describeMissing(job, runs));
+    throw failure;
+  }
   const isWorse = earlier !== undefined && printComparison(earlier, job, runs);
   return [...runs.map(({ verdict }) => verdict.word), ...(isWorse ? ['fail' as const] : [])];
+}
+
+/** What was printed and written says nothing of the runs that did not take place, so that it looks whole. */
+export function describeMissing(
+  { asked, repeat }: Pick<Job, 'asked' | 'repeat'>,
+  runs: readonly Pick<JudgedRun, 'run'>[],
+): string[] {
+  const missing = asked.modes.flatMap(mode => {
+    const done = runs.filter(({ run }) => run.header.mode === mode).length;
+    if (done >= repeat) return [];
+    return [done === 0 ? mode : `${mode} (${repeat - done} of ${repeat} runs)`];
+  });
+  return missing.length === 0 ? [] : [`not complete: these did not run to their end: ${missing.join(', ')}`];
 }
 
 /** Returns whether an expectation that was met is not met any more. */

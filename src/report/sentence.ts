@@ -7,13 +7,13 @@ import { describeRecovery, sawNothing } from './recovery-words.js';
 import { count, counted } from './words.js';
 
 /** The verdict on one mode: who was logged out, what was lost, what failed, whether it recovered. */
-export function sentence(judged: JudgedRun): string {
-  return `${statement(judged)} — ${judged.verdict.word}`;
+export function sentence(judged: JudgedRun, label?: string): string {
+  return `${statement(judged, label)} — ${judged.verdict.word}`;
 }
 
 /** The same without the verdict. */
-export function statement(judged: JudgedRun): string {
-  const { run, verdict, findings } = judged;
+export function statement(judged: JudgedRun, label = judged.run.header.mode): string {
+  const { verdict, findings } = judged;
   const warnings = listWarnings(judged).length;
   const notJudged = listNotJudged(verdict).length;
   const parts = [
@@ -22,7 +22,7 @@ export function statement(judged: JudgedRun): string {
     ...(warnings === 0 ? [] : [counted(warnings, 'warning')]),
     ...(notJudged === 0 ? [] : [`${counted(notJudged, 'expectation')} not judged`]),
   ];
-  return `${run.header.mode}: ${parts.join(', ')}`;
+  return `${label}: ${parts.join(', ')}`;
 }
 
 function usersPart(judged: JudgedRun): string {
@@ -67,7 +67,7 @@ function requestsPart({ findings: { requests } }: JudgedRun): string {
 function alarms({ findings: { users, writes } }: JudgedRun): string[] {
   const found: [number, string][] = [
     [users.identitySwapped, `${counted(users.identitySwapped, 'user')} taken for another user`],
-    [users.logoutNotHonoured, `${counted(users.logoutNotHonoured, 'logout')} not honoured`],
+    [users.logoutNotHonoured, `${counted(users.logoutNotHonoured, 'user')} still logged in after the logout`],
     [users.sessionKept, `${counted(users.sessionKept, 'user')} logged in under the cookie from before`],
     [writes.phantom, `${counted(writes.phantom, 'item')} of another user shown`],
     [writes.duplicated, `${counted(writes.duplicated, 'write')} duplicated`],

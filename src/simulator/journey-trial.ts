@@ -25,6 +25,8 @@ export interface TrialOptions {
   /** The name of the first simulated user of every run: an app with accounts must know it. */
   readonly user: string;
   readonly timeoutMs: number;
+  /** The session cookie that the scenario names (`users.cookie`). */
+  readonly cookie?: string | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface TrialOptions {
 export async function tryJourney(origin: string, mapping: JourneyMapping, options: TrialOptions): Promise<TriedStep[]> {
   const client = new HttpClient(origin, options.timeoutMs);
   try {
-    return await new Trial(origin, mapping, options.user, client).run();
+    return await new Trial(origin, mapping, options, client).run();
   } finally {
     await client.close();
   }
@@ -46,6 +48,7 @@ class Trial {
   readonly #client: HttpClient;
   readonly #origin: string;
   readonly #user: string;
+  readonly #cookie: string | undefined;
   /** As a run makes its items: what an app still keeps of it is left out of account by later runs. */
   readonly #token = tokenOf(`${tokenPrefix}0`, makeNonce(Math.random));
   readonly #steps: TriedStep[] = [];
@@ -53,18 +56,20 @@ class Trial {
   /** Whether `anonymous` fits how the app answers without a login. */
   #knowsAnonymous = false;
 
-  constructor(origin: string, mapping: JourneyMapping, user: string, client: HttpClient) {
+  constructor(origin: string, mapping: JourneyMapping, { user, cookie }: TrialOptions, client: HttpClient) {
     this.#user = user;
+    this.#cookie = cookie;
     this.#origin = origin;
     this.#mapping = mapping;
     this.#client = client;
-    this.#journey = mappedJourney(mapping);
+    this.#journey = mappedJourney(mapping, cookie);
   }
 
   async run(): Promise<TriedStep[]> {
     await this.#asStranger();
     const browser = this.#browser();
     if ((await this.#step(browser, 'login')) === undefined) return this.#steps;
+    this.#lookForCookie(browser);
     await this.#step(browser, 'add');
     await this.#read(browser, 'read', true);
     if (this.#mapping.whoami !== undefined) await this.#step(browser, 'whoami');
@@ -111,6 +116,17 @@ class Trial {
     const advice = adviceOn(kind, { ...this.#known(reply), judged });
     this.#note(kind, reply, advice);
     return advice === undefined ? judged : undefined;
+  }
+
+  /** Of a cookie that the app never sets, a run would find that no login ever kept it. */
+  #lookForCookie(browser: Browser): void {
+    if (this.#cookie === undefined || browser.session !== undefined) return;
+    const advice = {
+      at: ['login', 'request'],
+      problem: `after the login there is no cookie "${this.#cookie}", which users.cookie names`,
+      hint: 'users.cookie is the name of the cookie that holds the session: is it spelled right, and set with Path=/?',
+    };
+    this.#steps.push({ what: 'session cookie', exchange: this.#exchange, advice });
   }
 
   async #read(browser: Browser, what: string, wanted: boolean): Promise<void> {

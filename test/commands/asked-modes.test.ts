@@ -1,11 +1,21 @@
 import path from 'node:path';
 import { expect } from 'chai';
 import { askedModesOf, describeNotApplicable } from '#src/commands/asked-modes.js';
+import { parseModes } from '#src/commands/mode-option.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
 import { root } from './holdfast.js';
 import { commandLine } from './in-process.js';
 
 const outage = path.join(root, 'scenarios/redis-outage.yaml');
+
+const badOption: readonly (readonly [given: string, said: RegExp])[] = [
+  ['redi', /unknown mode "redi"\. Did you mean "redis"\? Known: .*\.$/],
+  ['redis.yaml', /unknown mode "redis\.yaml"\..* Name scenario files before --mode\.$/],
+];
+
+describe('modes on the command line', () => {
+  for (const [given, said] of badOption) it(`refuse ${given}`, () => expect(() => parseModes(given)).to.throw(said));
+});
 
 describe('modes in which a fault has no target', () => {
   it('are not run, and are named with the fault', async () => {
@@ -27,7 +37,7 @@ describe('modes in which a fault has no target', () => {
     expect(code).to.equal(2);
     expect(stdout).to.include('sticky: not applicable: mode sticky uses no redis (fault outage strikes redis)\n');
     expect(stdout).to.match(
-      /^scenario "redis-outage" has a fault without a target .*: try --mode redis,postgres,jwt,sealed\.$/m,
+      /^scenario "redis-outage" has a fault without a target .*: try --mode redis,jwt,sealed\.$/m,
     );
   });
 });

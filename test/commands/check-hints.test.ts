@@ -14,11 +14,16 @@ interface Words {
   readonly login?: string;
   readonly read?: string;
   readonly anonymous: string;
+  readonly cookie?: string;
 }
 
 const who = ', who: { regexp: "<b>([^<]+)</b>" }';
 
-function tried(origin: string, { login = '', read = who, anonymous }: Words, user = 'user-1'): Promise<TriedStep[]> {
+function tried(
+  origin: string,
+  { login = '', read = who, anonymous, cookie }: Words,
+  user = 'user-1',
+): Promise<TriedStep[]> {
   const { journey } = parseScenario(
     `name: app
 why: To be checked.
@@ -36,7 +41,7 @@ users:
     'app.yaml',
   ).users;
   if (journey === 'shop') return expect.fail('the shop');
-  return tryJourney(origin, journey, { user, timeoutMs: 1_000 });
+  return tryJourney(origin, journey, { user, timeoutMs: 1_000, cookie });
 }
 
 const loginPage = '<p>Please log in to go on</p><form><input type="password" name="password"></form>';
@@ -121,6 +126,15 @@ describe('holdfast check, where the answer misleads', () => {
         expect(login?.hint).to.include('It was sent: user, password');
         expect(texts(steps)).not.to.include('anonymous: { status: 401 }');
       }));
+
+  it('says that the app sets no cookie of the name that the scenario gives', () =>
+    withServer(pages(), async origin => {
+      const anonymous = '{ body: /Please log in/ }';
+      const steps = await tried(origin, { anonymous, cookie: 'sidd' });
+      const advice = steps.find(({ what }) => what === 'session cookie')?.advice;
+      expect(advice?.problem).to.equal('after the login there is no cookie "sidd", which users.cookie names');
+      expect(texts(await tried(origin, { anonymous, cookie: 'sid' }))).not.to.include('users.cookie');
+    }));
 
   it('says which condition on the body an answer does not meet', () =>
     withServer(pages(), async origin => {

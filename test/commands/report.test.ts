@@ -1,5 +1,5 @@
 import { exec } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { readHistory, writeHistory } from '#src/simulator/history/file.js';
 import type { ListedRun, Operation } from '#src/simulator/history/records.js';
 import { sampleRun } from '../report/sample-runs.js';
 import { type Holdfast, withHoldfast } from './holdfast.js';
+import { commandLine } from './in-process.js';
 
 /** In sticky every cart was empty whenever somebody looked; in redis nobody looked at one again. */
 async function recorded(folder: string): Promise<string> {
@@ -59,6 +60,14 @@ describe('holdfast report of a folder', () => {
         expect(await holdfast.ended(), holdfast.output.stderr).to.equal(1);
         expect(holdfast.output.stdout).to.match(/^kill-one, seed 42/);
       });
+    }));
+
+  it('of all runs of a scenario: exit 3, and the newest of them', () =>
+    withFolder(async folder => {
+      await mkdir(path.join(folder, 'latest'));
+      const { code, stderr } = await commandLine(['report', folder]);
+      expect(code).to.equal(3);
+      expect(stderr).to.include(`such as ${path.join(folder, 'latest')}.`);
     }));
 
   it('without a history: exit 3, and which folder is expected', () =>

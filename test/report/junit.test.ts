@@ -71,6 +71,18 @@ describe('the junit reporter', () => {
       .and.contain('tests="2" failures="0" errors="0" skipped="1"');
   });
 
+  it('skips a mode in which a fault has no target, and says why', () => {
+    const notApplicable = [
+      { mode: 'sticky', fault: 'outage', target: 'redis', why: 'mode sticky uses no redis' },
+    ] as const;
+    const run = sampleRun({ mode: 'redis', users: 3 });
+    const xml = reporters.junit.report([run], { colour: false, notApplicable });
+    expect(tagsOf(xml).filter(tag => tag === 'testsuite')).to.have.length(2);
+    expect(xml)
+      .to.contain('<testsuite name="kill-one sticky" tests="1" failures="0" errors="0" skipped="1">')
+      .and.contain('<skipped message="mode sticky uses no redis (fault outage strikes redis)"/>');
+  });
+
   it('calls a warning no failure, and says what it was', () => {
     const warned = [{ text: 'writes.stale == 0', level: 'warn', met: false, actual: '<3>' }] as const;
     const verdict = { word: 'pass', reasons: [], expectations: [...warned] } as const;

@@ -84,7 +84,7 @@ describe('the sentence on a mode', () => {
     const text = sentence(bad);
     for (const words of [
       '2 users taken for another user',
-      '1 logout not honoured',
+      '1 user still logged in after the logout',
       '3 removed items shown again',
       '1 user not verified by a later read',
       '5 writes not verified by a later read',
@@ -95,6 +95,9 @@ describe('the sentence on a mode', () => {
       expect(text).to.include(words);
     }
   });
+
+  it('names the run as its caller does, where a mode ran more than once', () =>
+    expect(sentence(sample, 'sticky #2')).to.match(/^sticky #2: /));
 
   it('counts what was not judged, and never as a warning', () => {
     const late = { level: 'warn', met: false, actual: '3', notJudged: 'the machine was busy' } as const;

@@ -139,10 +139,10 @@ describe('the language of a scenario', () => {
       'unknown member "backend-9"',
     ],
     [
-      'answers of the only proxy, which are not counted',
+      'the only proxy, whose answers are not counted',
       broken('- writes.lost == 0', '- members.proxy.answered > 0'),
       '13:7',
-      'unknown member "proxy"',
+      'found "proxy", but the answers of a single proxy are not counted apart, expected backend-1 or',
     ],
     [
       'answers of a member of a system that runs already',

@@ -131,6 +131,18 @@ describe('verdict', () => {
       'The fault "kill" on backend-2 had no effect that users could notice: backend-2 answered 12 requests',
     ],
     [
+      'a command had no effect',
+      { ...run, faults: [{ ...fault, target: 'system' }] },
+      withEffect({ seen: 0, of: 1, text: 'confirm had succeeded before inject ran' }),
+      'confirm had succeeded before inject ran. Take a confirm that fails until inject has done its work.',
+    ],
+    [
+      'a command did not heal',
+      { ...run, faults: [{ ...fault, target: 'system', healedMs: null, problem: 'heal: "exit 4" ended with code 4' }] },
+      findings,
+      '(heal: "exit 4" ended with code 4), so the read-back met a broken system: try its heal by hand.',
+    ],
+    [
       'the history does not say what the effect had to be',
       { ...run, faults: [{ ...fault, expects: undefined as never }] },
       withEffect(null),

@@ -1,4 +1,5 @@
 import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { NotApplicable } from '../../simulator/scenario/applicable.js';
 import { labels } from '../comparison.js';
 import { stateOf } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
@@ -8,11 +9,15 @@ type Verdict = JudgedRun['verdict'];
 /**
  * JUnit XML as CI servers read it: a suite per scenario and mode, a case per expectation. What was not met is a
  * `<failure>`, or, where it is a warning, `<system-out>`; what was not judged is `<skipped>`. A run that proves nothing is
- * an `<error>`, and its expectations are `<skipped>`: neither met nor not.
+ * an `<error>`, and its expectations are `<skipped>`: neither met nor not. So is the one case of a mode that could not run.
  */
-export const junit: Reporter = runs => {
+export const junit: Reporter = (runs, { notApplicable = [] }) => {
   const names = labels(runs);
-  const suites = runs.map((judged, index) => suite(judged, names[index] ?? judged.run.header.mode));
+  const scenario = runs[0]?.run.header.scenario ?? '';
+  const suites = [
+    ...runs.map((judged, index) => suite(judged, names[index] ?? judged.run.header.mode)),
+    ...notApplicable.map(each => skippedSuite(scenario, each)),
+  ];
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="holdfast">\n${suites.join('\n')}\n</testsuites>\n`;
 };
 
@@ -29,6 +34,14 @@ function suite({ run, verdict }: JudgedRun, label: string): string {
   const seconds = Math.max(0, ...run.phases.map(({ endMs }) => endMs)) / 1000;
   const head = attributes({ name, ...counts, time: seconds.toFixed(3), timestamp: startedAt });
   return [`  <testsuite ${head}>`, ...cases.map(each => element(name, each)), '  </testsuite>'].join('\n');
+}
+
+function skippedSuite(scenario: string, { mode, fault, target, why }: NotApplicable): string {
+  const name = `${scenario} ${mode}`;
+  const message = `${why} (fault ${fault} strikes ${target})`;
+  const head = attributes({ name, tests: 1, failures: 0, errors: 0, skipped: 1 });
+  const only = element(name, { name: 'not applicable', outcome: 'skipped', message });
+  return [`  <testsuite ${head}>`, only, '  </testsuite>'].join('\n');
 }
 
 interface Case {

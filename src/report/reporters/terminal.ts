@@ -29,7 +29,10 @@ function heading([first]: readonly JudgedRun[], colours: Colours): string {
 }
 
 function sentences(runs: readonly JudgedRun[], colours: Colours): string {
-  return runs.map(judged => paint(colours, judged.verdict.word)(printable(sentence(judged)))).join('\n');
+  const names = labels(runs);
+  return runs
+    .map((judged, index) => paint(colours, judged.verdict.word)(printable(sentence(judged, names[index]))))
+    .join('\n');
 }
 
 /** The first form that is narrow enough; where none is, several tables. */

@@ -74,7 +74,7 @@ function describeFaultDoubts(fault: FaultRecord, findings: Findings): string[] {
     findings.faults.find(one => one.id === id),
   );
   if (healedMs !== null || notBack.length > 0) return effect;
-  const unhealed = `The fault "${id}" on ${target} was not healed before the end${detail}, so the read-back met a broken system: lengthen phases.faults, or shorten "for" of this fault.`;
+  const unhealed = `The fault "${id}" on ${target} was not healed before the end${detail}, so the read-back met a broken system: ${toHeal(target)}.`;
   return [...effect, unhealed];
 }
 
@@ -86,9 +86,18 @@ function describeEffectDoubts({ id, target, expects }: FaultRecord, finding: Fau
   }
   const { seen, text } = finding.effect;
   if (seen > 0) return [];
-  return [
-    `The fault "${id}" on ${target} had no effect that users could notice: ${text}. Let more users come, lengthen the fault, or strike something that they use.`,
-  ];
+  return [`The fault "${id}" on ${target} had no effect that users could notice: ${text}. ${toHaveEffect(target)}`];
+}
+
+/** The effect of `exec` on the system is what `confirm` says; more users would not change that. */
+function toHaveEffect(target: string): string {
+  return target === 'system'
+    ? 'Take a confirm that fails until inject has done its work.'
+    : 'Let more users come, lengthen the fault, or strike something that they use.';
+}
+
+function toHeal(target: string): string {
+  return target === 'system' ? 'try its heal by hand' : 'lengthen phases.faults, or shorten "for" of this fault';
 }
 
 function toSeeWhy(target: string): string {

@@ -83,8 +83,10 @@ function memberProblem({ metric }: Expectation, file: unknown): string | undefin
   if (field(field(file, 'system'), 'target') !== undefined)
     return `found ${metric}, but a system that runs already has no members that are counted: take it out`;
   const { backends, proxies } = targetsOf({ backends: system.backends, proxy: system.proxy, ...storesIn(system) });
-  // The only proxy answers everything, so its answers are not counted.
-  const known = [...backends.filter(name => name !== 'backend-any'), ...(proxies.length > 1 ? proxies : [])];
+  const known = backends.filter(name => name !== 'backend-any');
+  if (proxies.length > 1) known.push(...proxies);
+  else if (proxies.includes(member))
+    return `found "${member}", but the answers of a single proxy are not counted apart, expected ${known.join(' or ')}`;
   return known.includes(member) ? undefined : unknownName('member', member, known);
 }
 

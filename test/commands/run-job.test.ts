@@ -1,0 +1,21 @@
+import { expect } from 'chai';
+import { describeMissing } from '#src/commands/run-job.js';
+import { sampleRun } from '../report/sample-runs.js';
+
+describe('runs that did not take place', () => {
+  const asked = { modes: ['sticky', 'redis'], notApplicable: [] } as const;
+  const sticky = sampleRun({ mode: 'sticky', users: 3 });
+
+  it('are named by their mode when none of it came to its end', () =>
+    expect(describeMissing({ asked, repeat: 1 }, [sticky])).to.deep.equal([
+      'not complete: these did not run to their end: redis',
+    ]));
+
+  it('are counted when some of them did', () =>
+    expect(describeMissing({ asked, repeat: 3 }, [sticky])).to.deep.equal([
+      'not complete: these did not run to their end: sticky (2 of 3 runs), redis',
+    ]));
+
+  it('are not mentioned when there are none', () =>
+    expect(describeMissing({ asked: { ...asked, modes: ['sticky'] }, repeat: 1 }, [sticky])).to.deep.equal([]));
+});
