@@ -92,7 +92,7 @@ const wrong: readonly (readonly [
     'correct-horse',
     'wrong-horse',
     'login.request',
-    /not logged in: status 302 to \/login\?wrong/,
+    /answered as without a login: status 302 to \/login\?wrong/,
     /know the user user-1 with this password\? It was sent: user, password, _csrf/,
   ],
   [

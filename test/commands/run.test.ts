@@ -4,6 +4,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { makePlan } from '#src/simulator/plan.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
+import { writePlan } from '#src/simulator/scenario/plan-file.js';
 import { root } from './holdfast.js';
 import { runText, short } from './ran.js';
 
@@ -21,7 +22,7 @@ describe('inconclusive runs', function () {
 
   it('users who wrote nothing: exit 2; by a plan that was kept, which is written again to the byte', async () => {
     const yaml = short('', '[]', '    - writes.phantom == 0', '60s');
-    const kept = `${JSON.stringify(makePlan(parseScenario(yaml, 'short.yaml'), 99))}\n`;
+    const kept = writePlan(makePlan(parseScenario(yaml, 'short.yaml'), 99));
     const file = path.join(root, 'dist', `short-${process.pid}.json`);
     await writeFile(file, kept);
     const { code, text, plan, result } = await runText(yaml, '--mode', 'redis', '--plan', file);
