@@ -99,7 +99,13 @@ const wrong: readonly (readonly [what: string, piece: string, by: string, line: 
   ['a pattern that cannot be compiled', 'data-sku="([^"]+)"', 'data-sku="([^"]+"', 12, /Invalid regular expression/],
   ['a pattern without a group', 'data-sku="([^"]+)"', 'data-sku="[^"]+"', 12, /found 0 groups, expected a group/],
   ['a pattern with a group too many', '<b>([^<]+)</b>', '<(b)>([^<]+)</b>', 12, /found 2 groups, expected one group/],
-  ['a pattern that may never end', '<b>([^<]+)</b>', '<b>(([^<]+)*)</b>', 12, /a repeated group holds a repetition/],
+  [
+    'a pattern that may never end',
+    '<b>([^<]+)</b>',
+    '<b>(([^<]+)*)</b>',
+    12,
+    /a repeated part can match the same text in two ways/,
+  ],
   [
     'a pattern of more than 500 characters',
     '<b>([^<]+)</b>',
@@ -129,7 +135,13 @@ const wrong: readonly (readonly [what: string, piece: string, by: string, line: 
     16,
     /found \{user\}, which is the simulated user's own/,
   ],
-  ['a body pattern that may never end', 'status: 201', 'body: /(a+)+b/', 11, /a repeated group holds a repetition/],
+  [
+    'a body pattern that may never end',
+    'status: 201',
+    'body: /(a+)+b/',
+    11,
+    /a repeated part can match the same text in two ways/,
+  ],
   ['a body pattern without slashes', 'status: 201', 'body: done', 11, /expected a regular expression between slashes/],
   ['a body pattern with a flag that is none', 'status: 201', 'body: /done/x', 11, /its flags can be i, m, s and u/],
   ['a body pattern that cannot be compiled', 'status: 201', 'body: /(done/i', 11, /Invalid regular expression/],
@@ -152,7 +164,7 @@ const wrong: readonly (readonly [what: string, piece: string, by: string, line: 
     'status: 401, or',
     'body: "/(x*)*/", or',
     14,
-    /a repeated group holds a repetition/,
+    /a repeated part can match the same text in two ways/,
   ],
   ['a carried value from nowhere', 'from: login', 'from: log', 16, /unknown step "log"/],
 ];

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { createContext, Script } from 'node:vm';
+import { mayNeverEnd } from './pattern-ambiguity.js';
 
 /** Longer pages are not searched: a pattern takes time for each character. */
 export const pageCharactersMax = 1_000_000;
@@ -21,7 +22,7 @@ function partsOf(written: string): { readonly source: string; readonly flags: st
 export function bodyPatternProblem(written: string): string | undefined {
   if (!slashed.test(written))
     return 'expected a regular expression between slashes such as /log in/i; its flags can be i, m, s and u';
-  const found = patternLimitsProblem(written) ?? groupsIn(written);
+  const found = groupsWithinLimits(written);
   if (typeof found === 'string') return found;
   const pattern = compilePattern(written);
   const matchesAll = ['', 'any text'].every(text => text.search(pattern) !== -1);
@@ -32,7 +33,7 @@ export function bodyPatternProblem(written: string): string | undefined {
 
 /** Says what is wrong with a pattern of a scenario file; undefined when it can be used. `groups`: how many it may have. */
 export function patternProblem(written: string, groups: 1 | 2): string | undefined {
-  const found = patternLimitsProblem(written) ?? groupsIn(written);
+  const found = groupsWithinLimits(written);
   if (typeof found === 'string') return found;
   if (found >= 1 && found <= groups) return undefined;
   const wanted =
@@ -42,13 +43,13 @@ export function patternProblem(written: string, groups: 1 | 2): string | undefin
   return `found ${found} groups, expected ${wanted}; (?:...) groups without counting`;
 }
 
-function patternLimitsProblem(written: string): string | undefined {
-  const { source } = partsOf(written);
+/** Says what is wrong with a pattern, or how many groups it has. */
+function groupsWithinLimits(written: string): number | string {
+  const { source, flags } = partsOf(written);
   if (source.length > patternCharactersMax) return `expected at most ${patternCharactersMax} characters`;
-  if (repeatsRepetition(source)) {
-    return 'a repeated group holds a repetition, as in (a+)+: on some pages it would never come to an end. Expected it without, for example [^"]+';
-  }
-  return undefined;
+  const groups = groupsIn(written);
+  if (typeof groups === 'string' || !mayNeverEnd(source, flags)) return groups;
+  return 'a repeated part can match the same text in two ways, as in (a+)+ or (a|a)*: on some pages a search would never come to an end. Expected one way only, for example [^"]+';
 }
 
 /** Compiles a pattern as written, so that all its matches are found. */
@@ -105,29 +106,6 @@ function groupsIn(written: string): number | string {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-/**
- * Whether something that repeats without end holds something that does: the usual way to a pattern whose time grows
- * exponentially, said before the run. There are others, which the limit of a search ends.
- */
-function repeatsRepetition(source: string): boolean {
-  const open: boolean[] = [];
-  const plain = source.replaceAll(/\\./g, 'x').replaceAll(/\[\^?\]?[^\]]*\]/g, 'x');
-  for (const [token, closing] of plain.matchAll(/\((?:\?(?:[:=!]|<[=!]|<\w+>))?|(\)?)(?:[*+]|\{\d+,\})|\)/g)) {
-    if (token.startsWith('(')) open.push(false);
-    else if (token === ')') raise(open, open.pop() ?? false);
-    else if (closing === ')') {
-      if (open.pop()) return true;
-      raise(open, true);
-    } else raise(open, true);
-  }
-  return false;
-}
-
-/** What a group holds, the group around it holds too. */
-function raise(open: boolean[], repeats: boolean): void {
-  if (repeats && open.length > 0) open[open.length - 1] = true;
 }
 
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
