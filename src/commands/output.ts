@@ -123,11 +123,21 @@ export function nameFile(file: string, scenario: string): string {
 
 async function writableFolder(folder: string, flag: string, make = false): Promise<void> {
   try {
-    if (make) await mkdir(folder, { recursive: true });
+    if (make) await makeFolder(path.resolve(folder));
     await access(folder, constants.W_OK);
   } catch (error) {
     throw new UsageError(`${flag}: nothing can be written to the folder "${folder}" (${reasonOf(error)}).`);
   }
+}
+
+/** Makes one level after the other. Below /proc the recursive way of Node.js tries for ever. */
+async function makeFolder(folder: string): Promise<void> {
+  if ((await lookAt(folder)) !== undefined) return;
+  await makeFolder(path.dirname(folder));
+  await mkdir(folder).catch(error => {
+    // Another command may have made it meanwhile.
+    if (error.code !== 'EEXIST') throw error;
+  });
 }
 
 function reasonOf(error: unknown): string {

@@ -85,6 +85,12 @@ const rows: readonly Row[] = [
     says: ['--plan and --seed'],
   },
   {
+    name: 'a folder for results where none can be made',
+    args: ['run', killOne, '--out', '/proc/holdfast'],
+    code: 3,
+    says: ['--out: nothing can be written to the folder "/proc/holdfast"'],
+  },
+  {
     name: 'a plan that is none',
     args: ['run', killOne, '--plan', killOne],
     code: 3,
