@@ -6,7 +6,7 @@ import { type Between, betweenOf, namesOf, wasAnswered } from './struck.js';
 
 /**
  * What users noticed of a fault. A confirmation says that the mechanism worked; only the effect says that it mattered.
- * Each kind of effect is one small class: it is shown the operations of each user, and then says what it saw.
+ * Each kind of effect is one function. Its watch is shown the operations of each user, and then says what it saw.
  */
 export interface EffectWatch {
   /** What was seen so far. What a watch over other users counted is added to it. */
@@ -26,11 +26,7 @@ export function watchEffect(fault: FaultRecord, run: RunRecord, band: Band): Eff
     case 'silent':
       return watchSilence(expects, stage);
     case 'answered':
-      return watchShare(stage, wasAnswered, isBy(expects.member, run), ({ seen, of }) =>
-        seen === 0
-          ? `${expects.member} answered no request of ${of} while the fault lasted`
-          : `${expects.member} answered ${seen} of ${of} requests while the fault lasted`,
-      );
+      return watchAnswers(expects, stage);
     case 'slow':
       return watchSlowness(expects, stage);
     case 'broken':
@@ -81,25 +77,32 @@ function isBy(member: string, run: RunRecord): (operation: Operation) => boolean
   return proxies.length > 1 ? ({ proxy }) => proxy === member : () => true;
 }
 
-/** Counts operations of a kind within the time, and those among them that show the effect. */
-function watchShare(
-  { between }: Stage,
+/** Counts operations, and those among them that show the effect. */
+function countShare(
   isCounted: (operation: Operation) => boolean,
   shows: (operation: Operation) => boolean,
-  text: (counted: { readonly seen: number; readonly of: number }) => string,
-): EffectWatch {
+): Pick<EffectWatch, 'see'> & { readonly counts: { seen: number; of: number } } {
   const counts = { seen: 0, of: 0 };
   return {
     counts,
     see(operations) {
       for (const operation of operations) {
-        if (!isWithin(operation, between) || !isCounted(operation)) continue;
+        if (!isCounted(operation)) continue;
         counts.of += 1;
         if (shows(operation)) counts.seen += 1;
       }
     },
-    result: () => ({ ...counts, text: text(counts) }),
   };
+}
+
+function watchAnswers({ member }: Effect<'answered'>, { run, between }: Stage): EffectWatch {
+  const share = countShare(one => isWithin(one, between) && wasAnswered(one), isBy(member, run));
+  const result = () => {
+    const { seen, of } = share.counts;
+    const answered = seen === 0 ? `no request of ${of}` : `${seen} of ${of} requests`;
+    return { seen, of, text: `${member} answered ${answered} while the fault lasted` };
+  };
+  return { ...share, result };
 }
 
 /** The member answered users before it was struck, and none while the fault lasted. */
@@ -176,53 +179,38 @@ const slowPercentOfBand = 10;
 /** A stated delay needs one answer that took it. Without one, more answers must be slow than the baseline explains. */
 function watchSlowness({ member, atLeastMs }: Effect<'slow'>, stage: Stage): EffectWatch {
   const limitMs = atLeastMs ?? stage.band.slowMs;
-  const counts = { seen: 0, of: 0 };
   const isIts = isBy(member, stage.run);
-  return {
-    counts,
-    see(operations) {
-      for (const operation of operations) {
-        if (!overlaps(operation, stage.between) || !wasAnswered(operation) || !isIts(operation)) continue;
-        counts.of += 1;
-        if (operation.doneMs - operation.sentMs >= limitMs) counts.seen += 1;
-      }
-    },
-    result() {
-      const text = `${counts.seen} of ${counts.of} answers of ${member} took at least ${Math.round(limitMs)} ms`;
-      const isEnough = atLeastMs !== undefined || counts.seen > (slowPercentOfBand / 100) * counts.of;
-      if (isEnough) return { ...counts, text };
-      return { ...counts, seen: 0, text: `${text}, no more than the ${slowPercentOfBand} % of the baseline` };
-    },
+  const share = countShare(
+    one => overlaps(one, stage.between) && wasAnswered(one) && isIts(one),
+    ({ sentMs, doneMs }) => doneMs - sentMs >= limitMs,
+  );
+  const result = () => {
+    const { seen, of } = share.counts;
+    const text = `${seen} of ${of} answers of ${member} took at least ${Math.round(limitMs)} ms`;
+    const isEnough = atLeastMs !== undefined || seen > (slowPercentOfBand / 100) * of;
+    if (isEnough) return { seen, of, text };
+    return { seen: 0, of, text: `${text}, no more than the ${slowPercentOfBand} % of the baseline` };
   };
+  return { ...share, result };
 }
 
 /** An error, or an answer that was broken off, reached a user; or a retry repaired what the link had broken off. */
 function watchBroken({ member }: Effect<'broken'>, { run, between, fault }: Stage): EffectWatch {
   const isIts = isBy(member, run);
-  const counts = { seen: 0, of: 0 };
-  return {
-    counts,
-    see(operations) {
-      for (const operation of operations) {
-        if (!overlaps(operation, between)) continue;
-        const isUnnamed = operation.backend === undefined && operation.outcome !== 'ok';
-        if (!isIts(operation) && !isUnnamed) continue;
-        counts.of += 1;
-        if (operation.outcome !== 'ok' && operation.identity !== null) counts.seen += 1;
-      }
-    },
-    result() {
-      const { seen, of } = counts;
-      const repaired = fault.measured ?? 0;
-      if (seen > 0 || repaired === 0)
-        return { seen, of, text: `${seen} of ${of} answers of ${member} were no good ones` };
-      return {
-        seen: repaired,
-        of: repaired,
-        text: `${repaired} answers of ${member} were broken off; retries repaired them`,
-      };
-    },
+  const isUnnamed = ({ backend, outcome }: Operation) => backend === undefined && outcome !== 'ok';
+  const share = countShare(
+    one => overlaps(one, between) && (isIts(one) || isUnnamed(one)),
+    ({ outcome, identity }) => outcome !== 'ok' && identity !== null,
+  );
+  const result = () => {
+    const { seen, of } = share.counts;
+    const repaired = fault.measured ?? 0;
+    if (seen > 0 || repaired === 0)
+      return { seen, of, text: `${seen} of ${of} answers of ${member} were no good ones` };
+    const text = `${repaired} answers of ${member} were broken off; retries repaired them`;
+    return { seen: repaired, of: repaired, text };
   };
+  return { ...share, result };
 }
 
 /** A session made under the old key was used after the rotation, and a session was made under the new key. */
@@ -254,25 +242,17 @@ function watchKeys({ between }: Stage): EffectWatch {
 /** The store was asked: its own counter grew, or an operation failed or was slow while it was struck. */
 function watchStore({ store, from }: Effect<'asked'>, { between, band, fault, run }: Stage): EffectWatch {
   const isIts = from === undefined ? () => true : isBy(from, run);
-  const counts = { seen: 0, of: 0 };
-  const shows = ({ outcome, identity, sentMs, doneMs }: Operation) =>
-    (outcome !== 'ok' && identity !== null) || doneMs - sentMs > band.slowMs;
-  return {
-    counts,
-    see(operations) {
-      for (const operation of operations) {
-        if (!overlaps(operation, between) || !isIts(operation)) continue;
-        counts.of += 1;
-        if (shows(operation)) counts.seen += 1;
-      }
-    },
-    result() {
-      const { seen, of } = counts;
-      const { measured } = fault;
-      if (measured !== undefined && measured > 0)
-        return { seen: measured, of: measured, text: `${store} was asked ${measured} times while the fault lasted` };
-      const who = from === undefined ? '' : ` of ${from}`;
-      return { seen, of, text: `${seen} of ${of} requests${who} failed or were slow while ${store} was struck` };
-    },
+  const share = countShare(
+    one => overlaps(one, between) && isIts(one),
+    ({ outcome, identity, sentMs, doneMs }) => (outcome !== 'ok' && identity !== null) || doneMs - sentMs > band.slowMs,
+  );
+  const result = () => {
+    const { seen, of } = share.counts;
+    const { measured } = fault;
+    if (measured !== undefined && measured > 0)
+      return { seen: measured, of: measured, text: `${store} was asked ${measured} times while the fault lasted` };
+    const asked = from === undefined ? 'requests' : `requests of ${from}`;
+    return { seen, of, text: `${seen} of ${of} ${asked} failed or were slow while ${store} was struck` };
   };
+  return { ...share, result };
 }
