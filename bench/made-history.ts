@@ -78,7 +78,7 @@ export function madeHistory(made: Made): ListedRun {
   return { ...parts(made), operations: [...madeOperations(made)] };
 }
 
-/** The same, whose operations are made one by one when they are asked for. */
+/** Returns the same run. Each of its operations is made when it is asked for, and not kept. */
 export function unmadeHistory(made: Made): RunRecord {
   const length = made.users * made.operationsPerUser;
   return { ...parts(made), operations: { length, [Symbol.iterator]: () => madeOperations(made) } };

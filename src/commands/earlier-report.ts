@@ -1,5 +1,5 @@
 import type { EvaluatedExpectation } from '../simulator/checker/expectations.js';
-import { type ModeSummary, type RunResult, summarizeResults } from '../simulator/checker/repeats.js';
+import { hasLosses, type ModeSummary, type RunResult, summarizeResults } from '../simulator/checker/repeats.js';
 import type { VerdictWord } from '../simulator/checker/verdict.js';
 import { readTextFile } from '../simulator/scenario/text-file.js';
 import { UsageError } from './exit.js';
@@ -65,7 +65,7 @@ function runIn(run: unknown, index: number): RunResult & { readonly mode: string
   return {
     mode: run.mode,
     word: run.verdict,
-    lostAnything: lost > 0 || loggedOut > 0,
+    lostAnything: hasLosses(lost, loggedOut),
     expectations: run.expectations.map((each, at) => expectationIn(each, `${place}.expectations[${at}]`)),
   };
 }

@@ -126,8 +126,13 @@ export function summarizeResults(mode: string, results: readonly RunResult[]): M
   };
 }
 
+/** Whether a run with these counts lost anything: the question that the interval of many runs answers. */
+export function hasLosses(lost: number, loggedOut: number): boolean {
+  return lost > 0 || loggedOut > 0;
+}
+
 function resultOf({ findings: { users, writes }, verdict: { word, expectations } }: JudgedRun): RunResult {
-  return { word, lostAnything: writes.lost > 0 || users.loggedOut > 0, expectations };
+  return { word, lostAnything: hasLosses(writes.lost, users.loggedOut), expectations };
 }
 
 const figures: readonly (readonly [name: string, measure: (judged: { findings: Findings }) => number | null])[] = [
