@@ -15,6 +15,7 @@ const endless = [
   '<b>(?:[a-z]|[aeiou])*</b>',
   '(?:a{1,3}){20}b',
   '(?:é|[^a])*b',
+  '(?:ж|[жз])*b',
 ];
 const harmless = [
   '[^"]+',
@@ -46,11 +47,11 @@ describe('a pattern that may never end', () => {
     expect(mayNeverEnd('(?:.|\\n)*b', 's')).to.equal(true);
   });
 
-  it('takes no long time to find', () => {
+  it('takes no long time to find, and what would is refused as well', () => {
     expect(mayNeverEnd('(?:[a-z]?){9}'.repeat(38), '')).to.equal(true);
     expect(mayNeverEnd('((((a{9}){9}){9}){9}){9}', '')).to.equal(true);
     expect(
       mayNeverEnd(`(?:${Array.from({ length: 150 }, (_, i) => String.fromCharCode(0x4e00 + i)).join('|')})*x`, ''),
-    ).to.be.a('boolean');
+    ).to.equal(true);
   });
 });

@@ -10,7 +10,7 @@ import { RegExpParser } from '@eslint-community/regexpp';
  * ten repetitions count as endless. The pattern must compile.
  */
 export function mayNeverEnd(source: string, flags: string): boolean {
-  const automaton = new Automaton(flags);
+  const automaton = new Automaton(source, flags);
   automaton.read(parser.parsePattern(source, 0, source.length, flags.includes('u')));
   return automaton.hasTooManyStates || hasTwoWays(automaton);
 }
@@ -21,8 +21,8 @@ const endlessMin = 10;
 const statesMax = 500;
 /** Comparisons of two states: about a tenth of a second. What takes more is refused. */
 const comparisonsMax = 1_000_000;
-/** What stands for all characters. */
-const samples = [...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)), ...'éß×中\u00a0\u2028'];
+/** What stands for all characters that the pattern does not name. */
+const commonSamples = [...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)), ...'éß×中\u00a0\u2028'];
 
 /** Part of an automaton: the states with which a text that it matches can begin and end. */
 interface Piece {
@@ -39,8 +39,10 @@ class Automaton {
   /** By state: those that can come next, once for each way that leads there. */
   readonly next: number[][] = [];
   readonly #flags: string;
+  readonly #samples: readonly string[];
 
-  constructor(flags: string) {
+  constructor(source: string, flags: string) {
+    this.#samples = [...new Set([...commonSamples, ...source])];
     this.#flags = flags.replace('g', '');
   }
 
@@ -68,7 +70,9 @@ class Automaton {
     if (this.hasTooManyStates) return empty;
     const pattern = new RegExp(`^(?:${raw})$`, this.#flags);
     const state = this.reads.length;
-    this.reads.push(samples.reduce((bits, text, i) => (pattern.test(text) ? bits | (1n << BigInt(i)) : bits), 0n));
+    this.reads.push(
+      this.#samples.reduce((bits, text, i) => (pattern.test(text) ? bits | (1n << BigInt(i)) : bits), 0n),
+    );
     this.next.push([]);
     return { isEmptyAllowed: false, first: [state], last: [state] };
   }
