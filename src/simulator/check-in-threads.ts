@@ -4,12 +4,13 @@ import { packageFile } from '../package-file.js';
 import type { Band } from './checker/band.js';
 import { check, findingsOf, percentilesIn, prepareCheck } from './checker/check.js';
 import type { Findings } from './checker/findings.js';
+import { dropsOf, joinLoads, type Load } from './checker/load.js';
 import { type PassCounts, UserPass } from './checker/user-pass.js';
 import { JoinedTables, type Share } from './history/joined-tables.js';
 import type { TableParts } from './history/operation-table.js';
 import type { RunRecord } from './history/records.js';
 
-/** What a thread needs to judge its users, beside the band: that comes as a message while the thread starts. */
+/** What a thread needs to judge its users, beside the band. */
 export interface CheckShare {
   /** Without operations. */
   readonly run: RunRecord;
@@ -19,7 +20,14 @@ export interface CheckShare {
 
 const threadsMax = 4;
 
-/** Finds what `check` finds. The users of a history that `openHistory` keeps outside the heap are judged by several threads. */
+/**
+ * Finds what `check` finds. Several threads judge the users of a history that `openHistory` keeps outside the heap:
+ *
+ *     thread                                   this one
+ *     the load of its share of the operations  ->  the load of the run, its band
+ *     its users, grouped                       <-  the band
+ *     what its users suffered                  ->  the findings
+ */
 export async function checkInThreads(
   run: RunRecord,
   threads = Math.min(threadsMax, availableParallelism()),
@@ -30,7 +38,8 @@ export async function checkInThreads(
     startWorker({ run: { ...run, operations: [] }, tables: operations.parts, share: { number, of: threads } }),
   );
   try {
-    const preparation = prepareCheck(run);
+    const loads = await Promise.all(workers.map(worker => answerOf<Load>(worker)));
+    const preparation = prepareCheck(run, joinLoads(loads, dropsOf(run.lab)));
     const shares = workers.map(worker => judgeUsers(worker, preparation.band));
     const times = percentilesIn(preparation);
     const pass = new UserPass(run, preparation.band);
@@ -47,9 +56,14 @@ function startWorker(share: CheckShare): Worker {
 
 function judgeUsers(worker: Worker, band: Band): Promise<PassCounts> {
   worker.postMessage(band);
+  return answerOf(worker);
+}
+
+/** Rejects if the thread ends first. */
+function answerOf<Answer>(worker: Worker): Promise<Answer> {
   return new Promise((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
-    worker.once('exit', () => reject(new Error('the thread that judged users ended early')));
+    worker.once('exit', () => reject(new Error('a thread of the checker ended early')));
   });
 }

@@ -55,8 +55,7 @@ export interface Preparation {
   readonly band: Band;
 }
 
-export function prepareCheck(run: RunRecord): Preparation {
-  const load = loadOf(run.operations, dropsOf(run.lab));
+export function prepareCheck(run: RunRecord, load = loadOf(run.operations, dropsOf(run.lab))): Preparation {
   return { load, band: bandOf(run, load) };
 }
 

@@ -28,11 +28,45 @@ export function isOfPlan({ kind, final, extra }: OperationOutline): boolean {
 }
 
 /** Returns the columns of the operations and of the dropped steps. Replays and the read-back are the lab's own. */
-export function loadOf(operations: Operations, drops: readonly Drop[]): Load {
+export function loadOf(operations: Operations, drops: readonly Drop[] = []): Load {
   const columns = new LoadColumns(operations.length + drops.length);
   eachOutline(operations, operation => columns.add(operation));
   for (const drop of drops) columns.addDrop(drop);
   return columns.load();
+}
+
+/** Returns the columns of all the operations of a run, given those of its parts. */
+export function joinLoads(loads: readonly Load[], drops: readonly Drop[]): Load {
+  const dropped = new LoadColumns(drops.length);
+  for (const drop of drops) dropped.addDrop(drop);
+  const all = [...loads, dropped.load()];
+  return {
+    plannedMs: joinFloats(all.map(({ plannedMs }) => plannedMs)),
+    latencyMs: joinFloats(all.map(({ latencyMs }) => latencyMs)),
+    serviceMs: joinFloats(all.map(({ serviceMs }) => serviceMs)),
+    failed: joinBytes(all.map(({ failed }) => failed)),
+  };
+}
+
+function joinFloats(columns: readonly Float64Array[]): Float64Array {
+  return joinInto(new Float64Array(lengthOf(columns)), columns);
+}
+
+function joinBytes(columns: readonly Uint8Array[]): Uint8Array {
+  return joinInto(new Uint8Array(lengthOf(columns)), columns);
+}
+
+function lengthOf(columns: readonly ArrayLike<number>[]): number {
+  return columns.reduce((sum, { length }) => sum + length, 0);
+}
+
+function joinInto<Column extends Float64Array | Uint8Array>(whole: Column, columns: readonly Column[]): Column {
+  let from = 0;
+  for (const column of columns) {
+    whole.set(column, from);
+    from += column.length;
+  }
+  return whole;
 }
 
 function wasWaitedFor({ outcome, status, error }: OperationOutline): boolean {

@@ -13,6 +13,7 @@ export class JoinedTables implements Operations {
   readonly parts: readonly TableParts[];
   readonly #tables: readonly OperationTable[];
   readonly #share: Share;
+  #users: readonly (readonly number[])[] | undefined;
 
   /** `usersInTurn` yields the users of the share only. */
   constructor(parts: readonly TableParts[], share: Share = { number: 0, of: 1 }) {
@@ -39,27 +40,38 @@ export class JoinedTables implements Operations {
   /** Users in the order in which they first appear. */
   *usersInTurn(): Generator<Operation[]> {
     const tables = this.#tables.map(table => ({ table, ...table.rowsByUser() }));
-    const users = [...this.#usersByTable()];
-    const cut = (number: number) => Math.floor((users.length * number) / this.#share.of);
-    for (const numbers of users.slice(cut(this.#share.number), cut(this.#share.number + 1))) {
-      const own = tables.flatMap(({ table, rows, ends }, i) => {
+    for (const numbers of this.groupUsers()) {
+      const own: Operation[] = [];
+      for (const [i, { table, rows, ends }] of tables.entries()) {
         const user = numbers[i] ?? -1;
-        return user < 0 ? [] : table.operationsAt(rows.subarray(ends[user - 1] ?? 0, ends[user]));
-      });
+        if (user >= 0) table.addOperationsAt(rows, ends[user - 1] ?? 0, ends[user] ?? 0, own);
+      }
       // A user that only an answer named has no operations.
       if (own.length > 0) yield own;
     }
   }
 
-  hasRepeatedId(): boolean {
-    const ids = new Float64Array(this.length);
-    let count = 0;
-    for (const table of this.#tables) for (let row = 0; row < table.length; row += 1) ids[count++] = table.idOf(row);
-    return hasRepeat(ids);
+  /** For each user of the share its number in each table, or -1. It is computed once: a thread can do it early. */
+  groupUsers(): readonly (readonly number[])[] {
+    this.#users ??= this.#shareOf(this.#usersByTable());
+    return this.#users;
   }
 
-  /** For each user its number in each table, or -1. */
-  #usersByTable(): Iterable<readonly number[]> {
+  hasRepeatedId(): boolean {
+    const seen = new SeenIds(this.length);
+    for (const table of this.#tables) {
+      for (let row = 0; row < table.length; row += 1) if (!seen.add(table.idOf(row))) return true;
+    }
+    return false;
+  }
+
+  #shareOf<Item>(items: readonly Item[]): readonly Item[] {
+    const { number, of } = this.#share;
+    const cut = (part: number) => Math.floor((items.length * part) / of);
+    return items.slice(cut(number), cut(number + 1));
+  }
+
+  #usersByTable(): readonly (readonly number[])[] {
     // Plain lists: a million small typed arrays would keep the garbage collector busy.
     const numbers = new Map<string, number[]>();
     for (const [i, table] of this.#tables.entries()) {
@@ -69,23 +81,25 @@ export class JoinedTables implements Operations {
         numbers.set(name, own);
       }
     }
-    return numbers.values();
+    return [...numbers.values()];
   }
 }
 
 /** Ids are nearly always the numbers from 0 or 1 on: then one bit each is enough. */
-function hasRepeat(ids: Float64Array): boolean {
-  const max = ids.reduce((greatest, id) => Math.max(greatest, id), 0);
-  if (max > 64 * ids.length) return hasEqualNeighbours(ids.sort());
-  const seen = new Uint32Array(Math.floor(max / 32) + 1);
-  for (const id of ids) {
-    const [word, bit] = [Math.floor(id / 32), 1 << (id % 32)];
-    if (((seen[word] ?? 0) & bit) !== 0) return true;
-    seen[word] = (seen[word] ?? 0) | bit;
-  }
-  return false;
-}
+class SeenIds {
+  readonly #bits: Uint32Array;
+  readonly #others = new Set<number>();
 
-function hasEqualNeighbours(sorted: Float64Array): boolean {
-  return sorted.some((id, i) => i > 0 && id === sorted[i - 1]);
+  constructor(expected: number) {
+    this.#bits = new Uint32Array(2 * Math.ceil(expected / 32) + 1);
+  }
+
+  /** Returns false if it was there. */
+  add(id: number): boolean {
+    const word = Math.floor(id / 32);
+    if (word >= this.#bits.length) return this.#others.size < this.#others.add(id).size;
+    const [bits, bit] = [this.#bits[word] ?? 0, 1 << (id % 32)];
+    this.#bits[word] = bits | bit;
+    return (bits & bit) === 0;
+  }
 }

@@ -12,6 +12,7 @@ import {
   identities,
   intField,
   intsPerRow,
+  kindMask,
   labelsMax,
   outcomeShift,
   type RowBlock,
@@ -148,7 +149,7 @@ export class LineScanner {
     const done = floats[float + floatField.done] ?? 0;
     if (sent < planned || done < sent) return false;
     const kindAndOutcome = bytes[this.#row * rowBytes + byteField.kind] ?? 0;
-    const kind = kindAndOutcome & ((1 << outcomeShift) - 1);
+    const kind = kindAndOutcome & kindMask;
     if (kind === addKind || kind === removeKind) return (seen & (1 << field.token)) !== 0;
     return kind !== readKind || kindAndOutcome >> outcomeShift !== okOutcome || (seen & (1 << field.items)) !== 0;
   }
@@ -167,22 +168,28 @@ export class LineScanner {
     if (this.#user < 0) return unknown;
     const end = this.#string(at, this.#user);
     if (end < 0 || end === at + 2) return unknown;
-    const token = this.#internToken(at + 1, end - 1);
+    // A look whether the pool has it would miss the cache. The kind is nearly always written before the token.
+    const token = this.#table.tokens.append(this.#source, at + 1, end - 1, this.#user, this.#hash);
+    const kind = (this.#block.bytes[this.#row * rowBytes + byteField.kind] ?? 0) & kindMask;
+    if (kind === addKind) this.#link(token);
     this.#block.ints[this.#row * intsPerRow + intField.token] = token + 1;
     return end;
   }
 
-  /** Links the user's tokens in the order in which they are first named: most carts keep that order. */
   #internToken(from: number, to: number): number {
     const { tokens } = this.#table;
     const { size } = tokens;
     const token = tokens.intern(this.#source, from, to, this.#user, this.#hash);
-    if (tokens.size === size) return token;
+    if (tokens.size > size) this.#link(token);
+    return token;
+  }
+
+  /** Links the user's tokens in the order in which they are first named: most carts keep that order. */
+  #link(token: number): void {
     if (this.#user >= this.#lastTokens.length) this.#lastTokens = grown(this.#lastTokens, this.#user + 1);
     const last = (this.#lastTokens[this.#user] ?? 0) - 1;
-    if (last >= 0) tokens.link(last, token);
+    if (last >= 0) this.#table.tokens.link(last, token);
     this.#lastTokens[this.#user] = token + 1;
-    return token;
   }
 
   #identity(at: number): number {

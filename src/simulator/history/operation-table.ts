@@ -137,12 +137,10 @@ export class OperationTable {
     return this.#operationAt(row, new UserTexts(this.tokens, this.carts));
   }
 
-  /** The operations in these rows. All are of one user: its strings are made once. */
-  operationsAt(rows: Int32Array): Operation[] {
+  /** Adds the operations in `rows[from]` to `rows[to - 1]`. All are of one user: its strings are made once. */
+  addOperationsAt(rows: Int32Array, from: number, to: number, operations: Operation[]): void {
     const texts = new UserTexts(this.tokens, this.carts);
-    const operations: Operation[] = [];
-    for (const row of rows) operations.push(this.#operationAt(row, texts));
-    return operations;
+    for (let i = from; i < to; i += 1) operations.push(this.#operationAt(rows[i] ?? 0, texts));
   }
 
   /** Returns the rows user by user, and where the rows of each user end. */

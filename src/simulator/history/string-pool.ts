@@ -49,6 +49,7 @@ export class StringPool {
   /** Open addressing: an address + 1, or 0, and then the hash, so that only a likely string is looked at. At most three
    * quarters full. Made when it is first needed. */
   #slots = new Int32Array(0);
+  #slotsUsed = 0;
   readonly #slotsMin: number;
 
   /** `expected` strings have room without growing. */
@@ -99,15 +100,16 @@ export class StringPool {
 
   /** Returns the address of the string, which is added if it is new. `hash` is `hashOf` the same bytes and scope. */
   intern(source: Source, from: number, to: number, scope: number, hash: number): number {
-    if (this.#size * 8 >= this.#slots.length * 3) this.#fillSlots();
+    if (this.#slotsUsed * 8 >= this.#slots.length * 3) this.#fillSlots();
     const slots = this.#slots;
     const mask = slots.length - 1;
     for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
       const address = (slots[slot] ?? 0) - 1;
       if (address < 0) {
-        const added = this.#add(source, from, to, scope, hash);
+        const added = this.append(source, from, to, scope, hash);
         slots[slot] = added + 1;
         slots[slot + 1] = hash;
+        this.#slotsUsed += 1;
         return added;
       }
       if (slots[slot + 1] === hash && this.#isAt(address, source, from, to, scope)) return address;
@@ -119,21 +121,11 @@ export class StringPool {
     return this.intern(sourceOf(bytes), 0, bytes.length, scope, hashOf(bytes, scope));
   }
 
-  /** Returns where the JSON string ends that begins behind the quote at `from` - 1, if it is this string. Else -1. */
-  endIfWrittenAt(address: number, source: Source, from: number): number {
-    const length = this.#memory.ints[address + head.length] ?? 0;
-    if (!this.#isPlain || source.bytes[from + length] !== quote) return -1;
-    const own = (address + head.integers) * 4;
-    return areEqual(this.#memory.view, own, source.view, from, length) ? from + length : -1;
-  }
-
-  #isAt(address: number, source: Source, from: number, to: number, scope: number): boolean {
-    const { ints, view } = this.#memory;
-    if (ints[address + head.scope] !== scope || ints[address + head.length] !== to - from) return false;
-    return areEqual(view, (address + head.integers) * 4, source.view, from, to - from);
-  }
-
-  #add({ bytes: source }: Source, from: number, to: number, scope: number, hash: number): number {
+  /**
+   * Adds the string, whether it is there or not: cheaper than to look it up, which misses the cache. `intern` may not
+   * find it, and add it once more.
+   */
+  append({ bytes: source }: Source, from: number, to: number, scope: number, hash: number): number {
     const address = this.#used;
     this.#used += head.integers + Math.ceil((to - from) / 4);
     if (this.#used * 4 > this.#memory.bytes.length) this.#memory = longer(this.#memory, this.#used * 4);
@@ -153,6 +145,20 @@ export class StringPool {
     return address;
   }
 
+  /** Returns where the JSON string ends that begins behind the quote at `from` - 1, if it is this string. Else -1. */
+  endIfWrittenAt(address: number, source: Source, from: number): number {
+    const length = this.#memory.ints[address + head.length] ?? 0;
+    if (!this.#isPlain || source.bytes[from + length] !== quote) return -1;
+    const own = (address + head.integers) * 4;
+    return areEqual(this.#memory.view, own, source.view, from, length) ? from + length : -1;
+  }
+
+  #isAt(address: number, source: Source, from: number, to: number, scope: number): boolean {
+    const { ints, view } = this.#memory;
+    if (ints[address + head.scope] !== scope || ints[address + head.length] !== to - from) return false;
+    return areEqual(view, (address + head.integers) * 4, source.view, from, to - from);
+  }
+
   #end(address: number): number {
     return address + head.integers + Math.ceil((this.#memory.ints[address + head.length] ?? 0) / 4);
   }
@@ -169,6 +175,7 @@ export class StringPool {
       slots[slot + 1] = hash;
     }
     this.#slots = slots;
+    this.#slotsUsed = this.#size;
   }
 }
 
