@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
-import type { Reply, Sessions, Visit } from '#src/sessions/sessions.js';
+import type { Sessions } from '#src/sessions/sessions.js';
+import type { Reply, Visit } from '#src/sessions/visit.js';
 import { readCall } from './call.js';
-import { BodyTooLarge, NotUnderstood, Refusal } from './refusal.js';
-import { json, refused } from './reply.js';
-import { matchRoute, type Route, type VisitAction } from './route.js';
+import { BodyTooLarge, json, NotUnderstood, Refusal, refused } from './refusal.js';
+import { matchRoute, type Route, type VisitAction } from './routes/route.js';
 
 /** request -> its route -> read and check it whole -> (open the session ->) act (-> commit) -> send */
 export async function answer(

@@ -1,9 +1,9 @@
-import type { KeyRing } from '#src/key-ring.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
+import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Accounts } from './accounts/accounts.js';
 import type { Defect, Listener } from './defects/defect.js';
 import { defects } from './defects/registry.js';
-import type { Route } from './route.js';
+import type { Route } from './routes/route.js';
 
 export type DefectName = keyof typeof defects;
 

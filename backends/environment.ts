@@ -1,9 +1,9 @@
-import { parseDuration } from '#src/duration.js';
-import { KeyRingError } from '#src/key-ring.js';
 import { isModeName, type ModeName, modeNames, storesOf } from '#src/modes.js';
 import type { SessionLimits } from '#src/sessions/session.js';
-import { storeAddresses, withoutPassword } from '#src/store-addresses.js';
-import { unknownName } from '#src/unknown-name.js';
+import { parseDuration } from '#src/shared/duration.js';
+import { KeyRingError } from '#src/shared/key-ring.js';
+import { storeAddresses, withoutPassword } from '#src/shared/store-addresses.js';
+import { unknownName } from '#src/shared/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
 import { Keys } from './keys.js';
 

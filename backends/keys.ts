@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { generateKeyRing, type KeyRing, KeyRingError, parseKeyRing } from '#src/key-ring.js';
+import { generateKeyRing, type KeyRing, KeyRingError, parseKeyRing } from '#src/shared/key-ring.js';
 
 /** The key ring of this process, which a file can exchange while it runs. */
 export class Keys {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { packageFile } from '#src/package-file.js';
-import type { Reply } from '#src/sessions/sessions.js';
+import type { Reply } from '#src/sessions/visit.js';
+import { packageFile } from '#src/shared/package-file.js';
 import { markup } from './page/markup.js';
 import { style } from './page/style.js';
 

@@ -1,3 +1,6 @@
+import { wordFor } from '#src/sessions/errors.js';
+import type { Reply } from '#src/sessions/visit.js';
+
 /** What a request is refused with: an HTTP status, a sentence for the caller, and headers where the status asks for one. */
 export class Refusal extends Error {
   readonly status: number;
@@ -132,4 +135,22 @@ export class SecretUnreadable extends Refusal {
   constructor() {
     super(503, 'the second factor of this account cannot be checked here', { 'retry-after': '1' });
   }
+}
+
+type Headers = NonNullable<Reply['headers']>;
+
+/** Never to be stored: nearly every answer shows what is in a session, and the others change with every request. */
+const jsonHeaders: Headers = {
+  'content-type': 'application/json',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+};
+
+export function json(status: number, value: object, headers: Headers = {}): Reply {
+  return { status, headers: { ...jsonHeaders, ...headers }, body: `${JSON.stringify(value)}\n` };
+}
+
+/** As every error here and in the sessions: a sentence for people, and one word for programs. */
+export function refused(refusal: Refusal): Reply {
+  return json(refusal.status, { error: refusal.message, why: wordFor(refusal) }, refusal.headers);
 }

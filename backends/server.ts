@@ -1,24 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Place } from '#backends/shared-list/place.js';
+import { SharedList } from '#backends/shared-list.js';
 import { modes } from '#src/modes.js';
 import type { StoreEdge } from '#src/sessions/session-store.js';
 import type { Sessions } from '#src/sessions/sessions.js';
-import type { Place } from '#src/sessions/shared-list/place.js';
-import { SharedList } from '#src/sessions/shared-list.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import type { Accounts } from './accounts/accounts.js';
 import { Passwords } from './accounts/passwords.js';
 import { answer, send } from './answer.js';
 import { type Planted, plant } from './defects.js';
-import { drain } from './drain.js';
 import type { Environment } from './environment.js';
-import { switchable } from './lab-switches.js';
 import { shopPage } from './page.js';
-import { NotMet } from './refusal.js';
-import { refused } from './reply.js';
-import { routesOf, type Self, type Shop } from './routes.js';
+import { NotMet, refused } from './refusal.js';
+import { switchable } from './routes/lab-switches.js';
+import { routesOf, type Self, type Shop } from './routes/routes.js';
 import { Tally } from './tally.js';
 
 export interface RunningShop {
@@ -164,4 +163,25 @@ function urlOf(server: Server, host: string): string {
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** How long a connection that a proxy keeps for later may lie idle before it is closed. */
+const idleMs = 500;
+/** How long an answer in flight may take. */
+const inFlightMs = 10_000;
+
+/**
+ * Refuses new connections at once and resolves when the last one is closed.
+ *
+ * Idle connections stay open for a moment, which is why this is not `server.close()`: that closes them at once, and a
+ * proxy that has just sent a POST on one of them cannot know whether it was carried out. Until then a request on such a
+ * connection is answered with `connection: close`; afterwards the proxy's health check has told it to stay away.
+ */
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>(resolve => TcpServer.prototype.close.call(server, () => resolve()));
+  const idle = setTimeout(() => server.closeIdleConnections(), idleMs);
+  const late = setTimeout(() => server.closeAllConnections(), inFlightMs);
+  await closed;
+  clearTimeout(idle);
+  clearTimeout(late);
 }

@@ -1,9 +1,8 @@
 import path from 'node:path';
+import { type Place, PlaceTaken, takePlace } from '#backends/shared-list/place.js';
 import { modes } from '#src/modes.js';
-import { type Place, PlaceTaken, takePlace } from '#src/sessions/shared-list/place.js';
-import type { Accounts } from './accounts/accounts.js';
+import { type Accounts, MemoryAccounts } from './accounts/accounts.js';
 import { DirectoryAccounts } from './accounts/directory.js';
-import { MemoryAccounts } from './accounts/memory.js';
 import { BadEnvironment, type Environment, readEnvironment } from './environment.js';
 import type { Keys } from './keys.js';
 import { type RunningShop, startShop } from './server.js';

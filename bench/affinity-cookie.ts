@@ -1,5 +1,5 @@
-import { generateKeyRing } from '#src/key-ring.js';
-import { AffinityCookies } from '#src/proxy/affinity-cookie.js';
+import { AffinityCookies } from '#src/proxy/affinity/affinity-cookie.js';
+import { generateKeyRing } from '#src/shared/key-ring.js';
 
 /*
  * What the affinity cookie costs per request. Every value that is read is a fresh copy, as it is when an engine cuts it

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { reporters } from '#src/report/reporters/registry.js';
 import { check } from '#src/simulator/checker/check.js';
-import { type JudgedRun, judge } from '#src/simulator/checker/verdict.js';
+import { type JudgedRun, judge } from '#src/simulator/checker/verdict/verdict.js';
 import { launchChromium } from '#test/chromium.js';
 import { madeHistory } from './made-history.js';
 

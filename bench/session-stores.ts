@@ -6,11 +6,10 @@ import type { SessionRecord } from '#src/sessions/session.js';
 import { newSessionId } from '#src/sessions/session-id.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { stores } from '#src/sessions/stores/registry.js';
-import { freePort } from '#src/simulator/cluster/free-port.js';
-import { temporaryBase } from '#src/simulator/cluster/open-to-all.js';
-import { type ProgramRun, runProgram } from '#src/simulator/cluster/run-program.js';
+import { freePort } from '#src/simulator/cluster/processes/free-port.js';
+import { type ProgramRun, runProgram, temporaryBase } from '#src/simulator/cluster/processes/run-program.js';
+import { plainStores } from '#src/simulator/cluster/store-server.js';
 import { isStoreServer, storeServers } from '#src/simulator/cluster/stores/registry.js';
-import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 
 /**
  * What one call of each store costs, with one call in flight (latency) and with 64 (as a busy backend has).

@@ -9,22 +9,22 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 
-/** What is started by its path, from its source; everything else is imported. */
-const programs = {
-  cli: 'src/cli.ts',
-  'backends/shop': 'backends/shop.ts',
-  'simulator/cluster/janitor-process': 'src/simulator/cluster/janitor-process.ts',
-  'simulator/history/part-worker': 'src/simulator/history/part-worker.ts',
-  'simulator/check-worker': 'src/simulator/check-worker.ts',
-  'proxy/workers/worker': 'src/proxy/workers/worker.ts',
-  'attacks/weak/unsigned-affinity': 'src/attacks/weak/unsigned-affinity.ts',
-};
+/** Programs and threads that are started by their path. Everything else is imported. */
+const programs = [
+  'src/cli.ts',
+  'backends/shop.ts',
+  'src/simulator/cluster/processes/janitor-process.ts',
+  'src/simulator/history/part-worker.ts',
+  'src/simulator/checker/check-worker.ts',
+  'src/proxy/workers/worker.ts',
+  'src/attacks/weak/unsigned-affinity.ts',
+];
 
 const root = path.resolve(import.meta.dirname, '..');
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: Object.entries(programs).map(([out, source]) => ({ in: source, out })),
+  entryPoints: programs.map(source => ({ in: source, out: source.replace(/^src\/|\.ts$/g, '') })),
   outdir: 'dist',
   // What several programs or commands share is one file, loaded when it is needed.
   splitting: true,

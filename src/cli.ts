@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { hideBin } from 'yargs/helpers';
 import { runCommandLine } from './command-line.js';
-import { leave } from './commands/exit.js';
-import { surviveClosedPipes, surviveClosedTerminal } from './commands/streams.js';
+import { leave } from './commands/lib/exit.js';
+import { surviveClosedPipes, surviveClosedTerminal } from './commands/lib/streams.js';
 
 surviveClosedPipes();
 surviveClosedTerminal();

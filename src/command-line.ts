@@ -1,7 +1,6 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
-import { ending, exitCodes, failUsage } from './commands/exit.js';
-import { flagsOf } from './commands/flags.js';
-import { checkCommand, checkFlags, checkOperands } from './commands/words.js';
+import { ending, exitCodes, failUsage } from './commands/lib/exit.js';
+import { checkCommand, checkFlags, checkOperands, flagsOf } from './commands/lib/flags.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
 type Command = CommandModule<object, any>;

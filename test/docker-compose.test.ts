@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { modeNames, modes } from '#src/modes.js';
-import { storeAddresses, storeAddressNames } from '#src/store-addresses.js';
+import { storeAddresses, storeAddressNames } from '#src/shared/store-addresses.js';
 
 interface Service {
   readonly environment?: Readonly<Record<string, string>>;

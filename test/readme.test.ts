@@ -9,8 +9,8 @@ import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
 import { reporters } from '#src/report/reporters/registry.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
-import { faults } from '#src/simulator/faults/registry.js';
-import { storeAddresses } from '#src/store-addresses.js';
+import { storeAddresses } from '#src/shared/store-addresses.js';
+import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { withShop } from './backends/with-shop.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -33,6 +33,7 @@ const listed: Record<string, readonly string[]> = {
     .filter(file => file.endsWith('.yaml'))
     .map(file => path.basename(file, '.yaml')),
   Commands: readdirSync(path.join(root, 'src/commands'))
+    .filter(file => file.endsWith('.ts'))
     .filter(file => readFileSync(path.join(root, 'src/commands', file), 'utf8').includes('CommandModule<'))
     .map(file => path.basename(file, '.ts')),
 };

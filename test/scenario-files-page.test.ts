@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { parseLine } from '#src/simulator/checker/expectations.js';
-import { metricNames, windowMetricNames } from '#src/simulator/checker/metrics.js';
-import { windowPhases } from '#src/simulator/checker/windows.js';
-import { counterNames } from '#src/simulator/live-counts.js';
-import { makePlan } from '#src/simulator/plan.js';
+import { parseLine } from '#src/simulator/checker/verdict/expectations.js';
+import { metricNames, windowMetricNames } from '#src/simulator/checker/verdict/metrics.js';
+import { windowPhases } from '#src/simulator/checker/verdict/windows.js';
+import { makePlan } from '#src/simulator/plan/plan.js';
+import { counterNames } from '#src/simulator/run/live-counts.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { scenarioFile } from '#src/simulator/scenario/schema.js';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { faults } from '#src/simulator/faults/registry.js';
+import { faults } from '#src/simulator/faults/kinds/registry.js';
 
 const page = readFileSync(path.resolve(import.meta.dirname, '../../docs/scenarios.md'), 'utf8');
 const rows = new Map(

@@ -1,8 +1,7 @@
 import { createHash, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { UnfitPassword } from '../refusal.js';
+import { TooBusy, UnfitPassword } from '../refusal.js';
 import type { Account } from './account.js';
-import { Turns } from './turns.js';
 
 /**
  * One of the equally strong sets of the OWASP Password Storage Cheat Sheet (N=2^17 r=8 p=1 is another); this one takes
@@ -111,4 +110,36 @@ function sameText(given: string, expected: string): boolean {
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
+}
+
+/** Lets so many run at once, lets so many more wait in line, and turns the others away. */
+export class Turns {
+  readonly #atOnceMax: number;
+  readonly #waitingMax: number;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(atOnceMax: number, waitingMax: number) {
+    this.#atOnceMax = atOnceMax;
+    this.#waitingMax = waitingMax;
+  }
+
+  /** Rejects with `TooBusy` when the line is full, and with whatever `work` rejects with. */
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running < this.#atOnceMax) this.#running++;
+    else await this.#place();
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      // Whoever is next takes over this very place, so that nobody who comes now can slip in between.
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+
+  #place(): Promise<void> {
+    if (this.#waiting.length >= this.#waitingMax) throw new TooBusy();
+    return new Promise(resolve => this.#waiting.push(resolve));
+  }
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { KeyRing } from '#src/key-ring.js';
 import type { OpenOptions } from '#src/sessions/start-sessions.js';
+import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Accounts } from '../accounts/accounts.js';
-import type { VisitAction } from '../route.js';
+import type { VisitAction } from '../routes/route.js';
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -1,5 +1,3 @@
-import type { Scene } from './story.js';
-
 /** Where each mode keeps a session, in words. Pure, as the story. */
 interface Place {
   /** Goes on after "your session is kept" and "the session is". */
@@ -8,6 +6,13 @@ interface Place {
   readonly reach: string;
   /** Whom the backends ask, for sentences about an outage. */
   readonly store: string;
+}
+
+/** What is known of where the visitor is. */
+interface Whereabouts {
+  readonly mode: string;
+  readonly user: string | null;
+  readonly backend: string;
 }
 
 function stored(name: string): Place {
@@ -41,28 +46,28 @@ const elsewhere: Place = {
   store: 'The session store',
 };
 
-function placeOf({ mode }: Scene): Place {
+function placeOf({ mode }: Whereabouts): Place {
   return (Object.hasOwn(places, mode) ? places[mode] : undefined) ?? elsewhere;
 }
 
-export function home(scene: Scene, backend: string): string {
+export function home(scene: Whereabouts, backend: string): string {
   return placeOf(scene).home(backend);
 }
 
-export function sharedStore(scene: Scene): string {
+export function sharedStore(scene: Whereabouts): string {
   return placeOf(scene).store;
 }
 
-export function inMemory({ mode }: Scene): boolean {
+export function inMemory({ mode }: Whereabouts): boolean {
   return mode === 'sticky';
 }
 
-export function inBrowser({ mode }: Scene): boolean {
+export function inBrowser({ mode }: Whereabouts): boolean {
   return mode === 'jwt' || mode === 'sealed';
 }
 
 /** Where the session is, for the panel that shows it all the time. */
-export function whereabouts(scene: Scene): string {
+export function whereabouts(scene: Whereabouts): string {
   if (scene.user === null) return 'none: nobody is logged in here';
   return `${home(scene, scene.backend)}, ${placeOf(scene).reach}`;
 }

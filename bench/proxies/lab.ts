@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
-import { unknownName } from '#src/unknown-name.js';
+import { unknownName } from '#src/shared/unknown-name.js';
 import { backendKind, startBackends } from './backends.js';
 import { loadKind } from './measure.js';
 import { canPin, freePorts, stopAll, tellAllToStop } from './processes.js';

@@ -1,7 +1,7 @@
-import type { Answer } from './browser.js';
 import { Inconclusive } from './errors.js';
-import type { Exchange } from './exchange.js';
-import type { Target } from './target.js';
+import type { Answer } from './tools/browser.js';
+import type { Exchange } from './tools/exchange.js';
+import type { Target } from './tools/target.js';
 import type { WeakVariantName } from './weak-variants.js';
 
 /**

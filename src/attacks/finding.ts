@@ -1,5 +1,5 @@
 import type { ModeName } from '../modes.js';
-import type { AttackResult } from './attack.js';
+import type { Attack, AttackResult } from './attack.js';
 import type { WeakVariantName } from './weak-variants.js';
 
 /** What came of one attack on one system. */
@@ -31,4 +31,18 @@ export function judgeAll(findings: readonly Finding[]): FindingWord[] {
   return findings
     .filter(({ variant, result }) => variant !== undefined || result.outcome !== 'not applicable')
     .map(judge);
+}
+
+/** Schema 1: fields are added and never changed. `variant` is null at full strength. */
+export function attackJson(attacks: Readonly<Record<string, Attack>>, findings: readonly Finding[]): string {
+  const lines = findings.map(({ attack, mode, variant, result }) => ({
+    attack,
+    title: attacks[attack]?.title,
+    asvs: attacks[attack]?.asvs,
+    mode,
+    variant: variant ?? null,
+    ...result,
+    tries: 'tries' in result ? result.tries : 0,
+  }));
+  return `${JSON.stringify({ schema: 1, attacks: lines }, null, 2)}\n`;
 }

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Interrupted } from '../simulator/errors.js';
-import { interruptible } from '../simulator/interruptible.js';
-import { someAtOnce } from './at-once.js';
+import { Interrupted, interruptible } from '../simulator/errors.js';
 import type { Attack } from './attack.js';
 import { Inconclusive } from './errors.js';
 import type { Finding } from './finding.js';
 import type { PlannedSystem } from './plan.js';
 import type { System } from './start-system.js';
-import type { Target } from './target.js';
+import { someAtOnce } from './tools/at-once.js';
+import type { Target } from './tools/target.js';
 
 /** Systems that run at once: one boots while another is attacked. */
 const systemsAtOnce = 2;

@@ -4,9 +4,9 @@ import type { Cluster, Member } from '../simulator/cluster/cluster.js';
 import { waitReadmitted } from '../simulator/cluster/probe.js';
 import { sharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
-import { Browser, Wires } from './browser.js';
 import { Inconclusive } from './errors.js';
-import type { Limits, Target } from './target.js';
+import { Browser, Wires } from './tools/browser.js';
+import type { Limits, Target } from './tools/target.js';
 import type { WeakVariant } from './weak-variants.js';
 
 /** What one running system is: every attack on it wants the same. */

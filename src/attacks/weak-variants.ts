@@ -1,5 +1,5 @@
 import type { ModeName } from '../modes.js';
-import { packageFile } from '../package-file.js';
+import { packageFile } from '../shared/package-file.js';
 
 /** A system with one weakness planted, in which certain attacks must be seen to succeed. */
 export interface WeakVariant {

@@ -1,11 +1,11 @@
 import pc from 'picocolors';
 import type { Attack } from '../attacks/attack.js';
-import type { Exchange } from '../attacks/exchange.js';
 import { type Finding, type FindingWord, judge, judgeAll } from '../attacks/finding.js';
 import { weakModesOf } from '../attacks/plan.js';
+import type { Exchange } from '../attacks/tools/exchange.js';
 import { weakVariants } from '../attacks/weak-variants.js';
 import { fittedTable } from '../report/fitted-table.js';
-import { worstOf } from './exit.js';
+import { worstOf } from './lib/exit.js';
 
 type Colours = ReturnType<typeof pc.createColors>;
 type Attacks = Readonly<Record<string, Attack>>;

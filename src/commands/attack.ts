@@ -1,20 +1,19 @@
 import type { CommandModule } from 'yargs';
-import { attackJson } from '../attacks/attack-json.js';
 import { attacks } from '../attacks/attacks/registry.js';
 import { evidence } from '../attacks/evidence.js';
-import { judgeAll } from '../attacks/finding.js';
+import { attackJson, type Finding, judge, judgeAll } from '../attacks/finding.js';
 import { type PlannedSystem, planSystems } from '../attacks/plan.js';
 import { runAttacks } from '../attacks/run-attacks.js';
 import { startSystem } from '../attacks/start-system.js';
 import { modeNames } from '../modes.js';
-import { showAttacks } from './attack-progress.js';
 import { attackReport } from './attack-report.js';
-import { exitCodeOf, exiting } from './exit.js';
-import { interruptible } from './interrupt.js';
-import { parseModes } from './mode-option.js';
-import { checkOutputs, writeWhole } from './output.js';
-import { parseKey } from './registry-option.js';
-import { columnsOf, wantsColour } from './streams.js';
+import { exitCodeOf, exiting } from './lib/exit.js';
+import { interruptible } from './lib/interrupt.js';
+import { bar, drawLine, isLive } from './lib/live-line.js';
+import { parseModes } from './lib/mode-option.js';
+import { checkOutputs, writeWhole } from './lib/output.js';
+import { parseKey } from './lib/registry-option.js';
+import { columnsOf, wantsColour } from './lib/streams.js';
 
 interface AttackArgs {
   readonly mode: readonly string[] | undefined;
@@ -68,4 +67,51 @@ function parseAttacks(given: readonly string[] | undefined): typeof attacks {
   const names = given?.flatMap(text => text.split(',').map(name => name.trim())) ?? Object.keys(attacks);
   const known = new Set(names.map(name => parseKey('attack', name, attacks)));
   return Object.fromEntries(Object.entries(attacks).filter(([name]) => known.has(name)));
+}
+
+/** Tells of a run of attacks while it goes on: one live line on a terminal, two plain lines per system elsewhere. On stderr. */
+interface AttackProgress {
+  readonly show: (system: PlannedSystem, findings: readonly Finding[] | undefined) => void;
+  readonly end: () => void;
+}
+
+function showAttacks(systems: number): AttackProgress {
+  return isLive() ? liveLine(systems) : { show: plainLine, end: () => {} };
+}
+
+function plainLine(system: PlannedSystem, findings: readonly Finding[] | undefined): void {
+  const { length } = system.attacks;
+  const said = findings === undefined ? `${length} ${length === 1 ? 'attack' : 'attacks'}` : saidOf(findings);
+  process.stderr.write(`${nameOf(system)}: ${said}\n`);
+}
+
+/** What is not as it should be stays on the screen. */
+function liveLine(systems: number): AttackProgress {
+  const running = new Set<string>();
+  let done = 0;
+  const show: AttackProgress['show'] = (system, findings) => {
+    const name = nameOf(system);
+    if (findings === undefined) running.add(name);
+    else {
+      running.delete(name);
+      done += 1;
+      drawLine('');
+      if (wrongIn(findings) > 0) process.stderr.write(`${name}: ${saidOf(findings)}\n`);
+    }
+    drawLine(`attacks ${bar(done / systems)} ${done} of ${systems} systems · ${[...running].join(' · ')}`);
+  };
+  return { show, end: () => drawLine('') };
+}
+
+function nameOf({ mode, variantName, shortLimits }: PlannedSystem): string {
+  return [mode, variantName, shortLimits ? 'short limits' : undefined].filter(Boolean).join(', ');
+}
+
+function saidOf(findings: readonly Finding[]): string {
+  const wrong = wrongIn(findings);
+  return wrong === 0 ? 'as it should be' : `${wrong} not as it should be`;
+}
+
+function wrongIn(findings: readonly Finding[]): number {
+  return findings.filter(finding => judge(finding) !== 'pass').length;
 }

@@ -1,17 +1,21 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import path from 'node:path';
+import pc from 'picocolors';
 import type { CommandModule } from 'yargs';
 import { type ModeName, storesOf } from '../modes.js';
+import { type Exchange, headOf } from '../simulator/app-check/advice.js';
+import { secretsIn, type TriedStep, tryJourney } from '../simulator/app-check/trial.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
-import { interruptible as whileNot } from '../simulator/interruptible.js';
-import { tryJourney } from '../simulator/journey-trial.js';
-import { userName } from '../simulator/plan.js';
+import { interruptible as whileNot } from '../simulator/errors.js';
+import { userName } from '../simulator/plan/plan.js';
 import { readPlacedScenario } from '../simulator/scenario/file.js';
+import type { JourneyMapping } from '../simulator/scenario/journey/mapping.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
-import { describeOutput, describeStep } from './check-report.js';
-import { exitCodes, exiting, UsageError } from './exit.js';
-import { interruptible } from './interrupt.js';
-import { parseMode } from './mode-option.js';
-import { wantsColour } from './streams.js';
-import { describeTunnel } from './tunnel-warning.js';
+import { UsageError } from './lib/errors.js';
+import { exitCodes, exiting } from './lib/exit.js';
+import { interruptible } from './lib/interrupt.js';
+import { parseMode } from './lib/mode-option.js';
+import { wantsColour } from './lib/streams.js';
 
 interface CheckArgs {
   readonly scenario: string;
@@ -69,4 +73,125 @@ function oneBackend({ system }: Scenario, mode: ModeName) {
 function closing(file: string, wrong: number): string {
   if (wrong === 0) return `\nthe journey fits. next: node dist/cli.js run ${file}\n`;
   return `\n${wrong === 1 ? 'one step does' : `${wrong} steps do`} not fit: mend the first one, then type the same again.\n`;
+}
+
+interface Context {
+  readonly mapping: JourneyMapping;
+  /** `file:line` of a part of the journey. */
+  place(at: readonly string[]): string;
+  readonly colour: boolean;
+}
+
+const bodyCharactersShown = 300;
+
+/** A line for what fits; for what does not, also what was expected, where it stands, and what came back instead. */
+export function describeStep(step: TriedStep, context: Context): string {
+  const { green, red, yellow } = pc.createColors(context.colour);
+  const { advice, note } = step;
+  const mark = advice !== undefined ? red('✗') : note !== undefined ? yellow('!') : green('✓');
+  const shown = (text: string): string => masked(text, context.mapping, step.exchange);
+  const lines = [`${mark} ${step.what.padEnd(34)} ${shown(inShort(step.exchange))}`];
+  if (note !== undefined) lines.push(`    ${note}`);
+  if (advice !== undefined) {
+    lines.push(`    ${shown(advice.problem)}`);
+    lines.push(`    ${context.place(advice.at)}: users.journey.${advice.at.join('.')}`);
+    if (advice.hint !== undefined) lines.push(`    hint: ${shown(advice.hint)}`);
+    lines.push(...cameBack(step.exchange, shown));
+  }
+  return lines.map(line => `${line}\n`).join('');
+}
+
+const outputLinesShown = 10;
+
+/** Returns the last lines that the app wrote to its standard error; empty where every step fits. */
+export function describeOutput(lines: readonly string[], steps: readonly TriedStep[], mapping: JourneyMapping): string {
+  if (lines.length === 0 || steps.every(({ advice }) => advice === undefined)) return '';
+  const shown = steps.reduce(
+    (text, { exchange }) => masked(text, mapping, exchange),
+    lines.slice(-outputLinesShown).join('\n'),
+  );
+  return ['what the app wrote to its standard error:', ...shown.split('\n').map(line => `| ${line}`)]
+    .map(line => `    ${line}\n`)
+    .join('');
+}
+
+function inShort(exchange: Exchange | undefined): string {
+  if (exchange?.request === undefined) return 'not sent';
+  const { request, reply } = exchange;
+  const answer = reply.status === undefined ? String(reply.error) : headOf(reply);
+  return `${request.method} ${request.path} -> ${answer}`;
+}
+
+function cameBack(exchange: Exchange | undefined, shown: (text: string) => string): string[] {
+  if (exchange === undefined || exchange.reply.status === undefined) return [];
+  const { reply } = exchange;
+  const cookies = [reply.headers['set-cookie'] ?? []].flat().map(line => `${line.split('=')[0]}=...`);
+  const body = shown(reply.body).slice(0, bodyCharactersShown).trim();
+  const cut = reply.body.length > bodyCharactersShown ? ' ...' : '';
+  return [
+    `    what came back: ${shown(headOf(reply))}${cookies.length === 0 ? '' : `, set-cookie: ${cookies.join(', ')}`}`,
+    ...(body === '' ? ['    | (an empty body)'] : body.split(/\r?\n/).map(line => `    | ${line}`)).slice(0, 12),
+    ...(cut === '' ? [] : [`    |${cut}`]),
+  ];
+}
+
+/** What comes from the app must neither show a secret nor steer the terminal. */
+function masked(text: string, mapping: JourneyMapping, exchange: Exchange | undefined): string {
+  const secrets = exchange === undefined ? [] : secretsIn(mapping, exchange);
+  const hidden = secrets.reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  return hidden.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]+/g, ' ');
+}
+
+/**
+ * Returns a warning when `system.target` is a tunnel of `kubectl port-forward`: it leads to one pod, and ends with it, so that every
+ * user of a run seems to be cut off. Undefined otherwise. Looks at /proc, so that it says nothing on systems other than Linux.
+ */
+export async function describeTunnel(target: string): Promise<string | undefined> {
+  const { port } = new URL(target);
+  const inodes = await findListeningInodes(Number(port || 80));
+  if (inodes.size === 0) return undefined;
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    const command = await readCommandLine(pid);
+    const what = findForward(command);
+    if (what === undefined || !(await holdsSocket(pid, inodes))) continue;
+    return (
+      `system.target is a tunnel of "kubectl port-forward ${what}": the tunnel ends with its pod, and takes all users` +
+      ' with it. Forward the ingress, such as: kubectl -n ingress-nginx port-forward svc/ingress-nginx-controller 8080:80'
+    );
+  }
+  return undefined;
+}
+
+/** Returns what a command line forwards, such as `pod/app-1 8080:80`; undefined for any other, and for an ingress. */
+export function findForward(command: readonly string[]): string | undefined {
+  const tool = command.findIndex(word => /^(?:kubectl|oc)$/.test(path.basename(word)));
+  const verb = command.indexOf('port-forward', tool + 1);
+  if (tool === -1 || verb === -1) return undefined;
+  const what = command.slice(verb + 1).join(' ');
+  return /ingress|gateway/i.test(what) ? undefined : what;
+}
+
+/** State 0A is LISTEN; the second column is the local address, the tenth the inode of the socket. */
+async function findListeningInodes(port: number): Promise<ReadonlySet<string>> {
+  const tables = await Promise.all(
+    ['/proc/net/tcp', '/proc/net/tcp6'].map(file => readFile(file, 'utf8').catch(() => '')),
+  );
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = tables.flatMap(table => table.split('\n').slice(1)).map(line => line.trim().split(/\s+/));
+  const found = rows.filter(([, local = '', , state]) => state === '0A' && local.endsWith(suffix));
+  return new Set(found.map(row => row[9] ?? ''));
+}
+
+/** Empty for a process that has ended, or that belongs to another user. */
+async function readCommandLine(pid: string): Promise<string[]> {
+  const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return text.split('\0').filter(word => word !== '');
+}
+
+async function holdsSocket(pid: string, inodes: ReadonlySet<string>): Promise<boolean> {
+  const files = await readdir(`/proc/${pid}/fd`).catch(() => []);
+  const links = await Promise.all(files.map(file => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')));
+  return links.some(link => inodes.has(/^socket:\[(\d+)\]$/.exec(link)?.[1] ?? 'none'));
 }

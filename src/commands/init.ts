@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
-import { exitCodes, exiting, UsageError } from './exit.js';
-import { starterScenario } from './starter-scenario.js';
+import { UsageError } from './lib/errors.js';
+import { exitCodes, exiting } from './lib/exit.js';
 
 interface InitArgs {
   /** Empty where "-" was typed: yargs takes that for an option without a value. */
@@ -55,3 +55,87 @@ function refusal(file: string, error: unknown): Error {
 function otherName(file: string): string {
   return file.replace(/(\.ya?ml)?$/, '-2$1').replace(/-2$/, '-2.yaml');
 }
+
+/** The scenario that `holdfast init` writes: it is complete, and says at each place what to put there. */
+export const starterScenario = `# What happens to the sessions of this app when one of its processes dies?
+#   holdfast check <this file>     tries each step of the journey below once, and says what does not fit
+#   holdfast run <this file>       starts everything, breaks it, and counts who is logged out and what is lost
+name: my-app
+why: One of three processes of my app dies and comes back; no user may be logged out, and nothing may be lost.
+seed: 42
+
+# How requests are routed, and which store is started and handed over as {store}:
+#   sticky                      each browser stays with one process; no store
+#   redis, memcached, postgres  any process serves anyone; a fresh store for each run
+modes: [redis]
+
+system:
+  backends:
+    count: 3
+    command: node server.js              # run by sh -c, in the folder of this file, once for each backend
+    # directory: ../app                  # or in another one
+    env:                                 # {port}, {name}, {run-dir}, {store}, {redis}, {memcached}, {postgres}
+      PORT: "{port}"                     # it must listen on 127.0.0.1 at this port
+      REDIS_URL: "{redis}"               # such as redis://127.0.0.1:23456; its parts: {redis.host}, {redis.port}
+      # UPLOADS: "{run-dir}"             # a folder that is new in each run, and that all copies share
+    ready: { http: /health, within: 10s }  # a path that answers 200 to anybody; also the proxy's health check
+  proxy: { health: { every: 250ms, timeout: 500ms, fall: 2, rise: 1 } }
+  # For a system that runs already, in place of backends and proxy (then break it by "do: exec"):
+  # target: http://127.0.0.1:8080
+  # With kubectl port-forward, forward the ingress: a tunnel to a pod or a service ends with its pod.
+
+users:
+  arrivals: { rate: 20/s, for: 1500ms }  # some thirty users, each with a browser of its own
+  think: { median: 300ms, p95: 1s }      # between two steps of one user
+  timeout: 3s
+  # names: "shopper{n}@example.com"      # accounts that the app has already: a pattern, or a list of names
+  # mix: { add: 3, read: 2, logout: 1 }  # how often a user does what, once logged in
+  # tabs: 3                              # now and then a user adds in three tabs at once, and reads
+  # slow-at-logout: 200ms                # at every logout another tab has an add under way
+  # cookie: sid                          # the session cookie: finds a login that keeps the id it came with
+
+  # The simulated users are called user-1, user-2, ... (or as names says): they must be able to log in.
+  # {user} is the user that asks, {token} the item that it adds or removes: a text that must come back when it is read.
+  # A request has one of GET, POST, PUT, PATCH, DELETE, and form:, json:, query: or headers: beside it.
+  journey:
+    login:
+      request: { POST: /login, json: { user: "{user}", password: secret } }   # form: for a form
+      ok: { status: 200 }                # or { status: 302, redirect-to: /home }; redirects are not followed
+      # By the body: ok: { body: /welcome/i }, or ok: { path: $.errors, absent: true } for GraphQL
+    add:
+      request: { POST: /cart, json: { sku: "{token}" } }
+      ok: { status: 201 }
+    read:
+      request: { GET: /cart }
+      ok: { status: 200 }
+      items: "$.items[*].sku"            # in a page: { regexp: 'data-sku="([^"]+)"' }
+      who: $.user                        # whom the answer names; in a page: { regexp: '<b id="user">([^<]+)</b>' }
+    # remove:                            # leave out what the app does not have
+    #   request: { DELETE: "/cart/{token}" }
+    # whoami:
+    #   request: { GET: /me }
+    #   who: $.user
+    logout:
+      request: { POST: /logout }
+    # How the app answers without a login. All that is given must hold:
+    anonymous: { status: 401 }           # or { redirect-to: /login }, or { body: /Please log in/ }
+    # A hidden field of a form (CSRF), or a token of an answer, that a later request must bring along as {csrf}:
+    # carry:
+    #   csrf: { regexp: 'name="_csrf" value="([^"]+)"' }     # or { cookie: XSRF-TOKEN }
+    #   access: { path: $.access_token, from: login }        # headers: { authorization: "Bearer {access}" }
+    # and in the step:  before: { GET: /login }
+
+phases: { warmup: 500ms, baseline: 2s, faults: 3s, recovery: 2s, quiesce: 300ms }
+
+faults:
+  - { id: kill, at: 500ms, do: kill, target: backend-2, for: 1s }
+  # - { id: pod, at: 500ms, do: exec, inject: kubectl delete pod app-1, confirm: "! kubectl get pod app-1", for: 1s }
+
+expect:
+  any:
+    - users.loggedOut == 0
+    - users.identitySwapped == 0
+    - writes.lost == 0
+    - writes.phantom == 0
+    - requests.failed < 2 %
+`;

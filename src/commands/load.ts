@@ -1,18 +1,17 @@
 import Table from 'cli-table3';
 import type { CommandModule } from 'yargs';
-import { logIn } from '../load/log-in.js';
-import type { Load } from '../load/measure.js';
+import { type Load, logIn } from '../load/measure.js';
 import { type ModeName, modeNames, storesOf } from '../modes.js';
+import type { StoreUrls } from '../shared/store-addresses.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted, LabError } from '../simulator/errors.js';
-import type { StoreUrls } from '../store-addresses.js';
-import { exitCodes, exiting } from './exit.js';
-import { interruptible } from './interrupt.js';
-import { parseModes } from './mode-option.js';
-import { checkOutputs, writeWhole } from './output.js';
-import { parseCount } from './registry-option.js';
-import { parseStoreUrls, type StoreArgs, storeOptions } from './store-options.js';
+import { exitCodes, exiting } from './lib/exit.js';
+import { interruptible } from './lib/interrupt.js';
+import { parseModes } from './lib/mode-option.js';
+import { checkOutputs, writeWhole } from './lib/output.js';
+import { parseCount } from './lib/registry-option.js';
+import { parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
 
 interface LoadArgs extends StoreArgs {
   readonly mode: readonly string[] | undefined;

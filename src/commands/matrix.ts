@@ -3,24 +3,40 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { type ModeName, modeNames } from '../modes.js';
-import { packageFile } from '../package-file.js';
-import { matrixPage } from '../report/html/matrix-page.js';
-import { addOtherTry, type MatrixCell, matrixCell, matrixOf, notApplicable } from '../report/matrix.js';
-import { matrixJson, problemsOf } from '../report/matrix-json.js';
+import { matrixPage } from '../report/html/matrix-table.js';
+import {
+  addOtherTry,
+  type MatrixCell,
+  matrixCell,
+  matrixJson,
+  matrixOf,
+  notApplicable,
+  problemsOf,
+} from '../report/matrix.js';
 import { matrixText } from '../report/matrix-text.js';
-import type { JudgedRun } from '../simulator/checker/verdict.js';
+import { packageFile } from '../shared/package-file.js';
+import { unknownName } from '../shared/unknown-name.js';
+import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
-import { unknownName } from '../unknown-name.js';
-import { exitCodeOf, exiting, UsageError } from './exit.js';
-import { interruptible } from './interrupt.js';
-import { showMatrix } from './matrix-progress.js';
-import { parseModes } from './mode-option.js';
-import { checkOutputs, writeWhole } from './output.js';
-import { parseCount } from './registry-option.js';
-import { type Cell, cellsOf, type EmptyCell, type MatrixChoices, type MatrixRuns, runMatrix } from './run-matrix.js';
-import type { TriedRun } from './second-try.js';
-import { columnsOf, wantsColour } from './streams.js';
+import { UsageError } from './lib/errors.js';
+import { exitCodeOf, exiting } from './lib/exit.js';
+import { interruptible } from './lib/interrupt.js';
+import { bar, drawLine, isLive } from './lib/live-line.js';
+import { parseModes } from './lib/mode-option.js';
+import { checkOutputs, writeWhole } from './lib/output.js';
+import { parseCount } from './lib/registry-option.js';
+import {
+  type Cell,
+  cellsOf,
+  type EmptyCell,
+  type MatrixChoices,
+  type MatrixProgress,
+  type MatrixRuns,
+  runMatrix,
+} from './lib/run-matrix.js';
+import type { TriedRun } from './lib/second-try.js';
+import { columnsOf, wantsColour } from './lib/streams.js';
 
 const folder = packageFile('scenarios');
 const labsMax = 32;
@@ -160,4 +176,52 @@ function rowsOf(scenarios: readonly Scenario[], given: readonly string[] | undef
   const strange = wanted.find(name => !known.includes(name));
   if (strange !== undefined) throw new UsageError(`--faults: ${unknownName('scenario or fault', strange, known)}`);
   return scenarios.filter(scenario => namesIn(scenario).some(name => wanted.includes(name)));
+}
+
+interface MatrixLine {
+  readonly show: (progress: MatrixProgress) => void;
+  /** Names the cells that run once more. */
+  readonly sayAgain: (cells: readonly Cell[]) => void;
+  readonly end: () => void;
+}
+
+/** Shows a matrix while it runs, on stderr: one live line on a terminal, a plain line per cell elsewhere. */
+function showMatrix(): MatrixLine {
+  if (!isLive()) return { show: plainLine, sayAgain, end: () => {} };
+  const sayAgainLive: MatrixLine['sayAgain'] = cells => {
+    drawLine('');
+    sayAgain(cells);
+  };
+  return { show: liveLine, sayAgain: sayAgainLive, end: () => drawLine('') };
+}
+
+function sayAgain(cells: readonly Cell[]): void {
+  const names = cells.map(({ scenario, mode }) => `${scenario.name}/${mode}`);
+  process.stderr.write(
+    `\rinconclusive, or the machine was busy; trying once more, one at a time: ${names.join(', ')}\n`,
+  );
+}
+
+function plainLine({ done, total, leftMs, judged, atOnce }: MatrixProgress): void {
+  const what = judged === undefined ? 'begun' : saidOf(judged);
+  process.stderr.write(`matrix ${done} of ${total}, ${labs(atOnce)}${leftOf(leftMs)}: ${what}\n`);
+}
+
+function liveLine({ done, total, leftMs, judged, atOnce }: MatrixProgress): void {
+  const what = judged === undefined ? '' : ` · ${saidOf(judged)}`;
+  drawLine(`matrix ${bar(done / Math.max(1, total))} ${done} of ${total}, ${labs(atOnce)}${leftOf(leftMs)}${what}`);
+}
+
+function labs(atOnce: number): string {
+  return atOnce === 1 ? 'one lab at a time' : `${atOnce} labs side by side`;
+}
+
+function saidOf({ run: { header }, findings: { users, writes } }: JudgedRun): string {
+  return `${header.scenario} in ${header.mode}: ${users.loggedOut} of ${users.total} logged out, ${writes.lost} of ${writes.acknowledged} writes lost`;
+}
+
+function leftOf(leftMs: number | undefined): string {
+  if (leftMs === undefined) return '';
+  const seconds = Math.round(leftMs / 1000);
+  return seconds < 60 ? `, about ${seconds} s left` : `, about ${Math.floor(seconds / 60)} min ${seconds % 60} s left`;
 }

@@ -1,10 +1,15 @@
 import type { CommandModule } from 'yargs';
-import { modeNames } from '../modes.js';
+import { type Mode, type ModeName, modes as modeEntries, modeNames } from '../modes.js';
 import { fittedTable } from '../report/fitted-table.js';
-import { exitCodes, exiting } from './exit.js';
-import { factsOf, type ModeFacts } from './mode-facts.js';
-import { checkOutputs, writeWhole } from './output.js';
-import { columnsOf } from './streams.js';
+import { defaultLimits, type SessionData } from '../sessions/session.js';
+import type { SessionStore, StoreCapabilities } from '../sessions/session-store.js';
+import type { StrategyCapabilities, StrategyEntry } from '../sessions/session-strategy.js';
+import { stores } from '../sessions/stores/registry.js';
+import { strategies } from '../sessions/strategies/registry.js';
+import { generateKeyRing } from '../shared/key-ring.js';
+import { exitCodes, exiting } from './lib/exit.js';
+import { checkOutputs, writeWhole } from './lib/output.js';
+import { columnsOf } from './lib/streams.js';
 
 interface ModesArgs {
   readonly json: string | undefined;
@@ -76,4 +81,74 @@ function count(value: number): string {
 /** JSON has no infinity: a clock that may go back as far as it likes is none. */
 function jsonValue(_key: string, value: unknown): unknown {
   return value === Number.POSITIVE_INFINITY ? null : value;
+}
+
+/** One mode as its parts declare it: what the strategy promises on that store, and how its cookie comes out. */
+interface ModeFacts extends Mode, StrategyCapabilities {
+  readonly mode: ModeName;
+  /** Of the cookie's value, for a user with a name of four letters: a session without data, and one with all that fits. */
+  readonly cookieBytes: { readonly empty: number; readonly full: number };
+}
+
+export async function factsOf(mode: ModeName): Promise<ModeFacts> {
+  const promised = await promisedBy(mode);
+  const dataBytesMax = Math.min(defaultLimits.dataBytesMax, promised.dataBytesMax);
+  const [empty, full] = await Promise.all([
+    cookieBytesOf(mode, 'anna', {}),
+    cookieBytesOf(mode, 'anna', dataOf(dataBytesMax)),
+  ]);
+  return { mode, ...modeEntries[mode], ...promised, dataBytesMax, cookieBytes: { empty, full } };
+}
+
+/** What the strategy of a mode promises on the store of that mode. */
+async function promisedBy(mode: ModeName): Promise<StrategyCapabilities> {
+  return (await strategyOf(mode)).capabilities(await promisedByStore(mode));
+}
+
+async function promisedByStore(mode: ModeName): Promise<StoreCapabilities> {
+  return (await registered(stores, modeEntries[mode].store)).capabilities;
+}
+
+/**
+ * The length of the cookie's value for a session just begun. By the strategy itself, not by a formula; what store stands
+ * behind it makes no difference to the token, so it is one that needs no server.
+ */
+export async function cookieBytesOf(mode: ModeName, user: string, data: SessionData): Promise<number> {
+  const ring = generateKeyRing();
+  const strategy = (await strategyOf(mode)).open({
+    store: await storeInProcess(),
+    feed: undefined,
+    keys: () => ring,
+    limits: defaultLimits,
+    now: Date.now,
+  });
+  try {
+    return (await strategy.begin(user, data)).token.length;
+  } finally {
+    await strategy.close();
+  }
+}
+
+async function storeInProcess(): Promise<SessionStore> {
+  const { storeDeadlineMs: deadlineMs } = defaultLimits;
+  return (await registered(stores, 'memory')).open({ url: undefined, deadlineMs, now: Date.now });
+}
+
+function strategyOf(mode: ModeName): Promise<StrategyEntry> {
+  return registered(strategies, modeEntries[mode].strategy);
+}
+
+/** Data whose JSON has so many bytes. */
+function dataOf(bytes: number): SessionData {
+  const around = JSON.stringify({ cart: '' }).length;
+  return { cart: 'x'.repeat(bytes - around) };
+}
+
+async function registered<Entry>(
+  registry: Readonly<Record<string, () => Promise<Entry>>>,
+  name: string,
+): Promise<Entry> {
+  const load = registry[name];
+  if (load === undefined) throw new Error(`nothing is registered as ${name}`);
+  return load();
 }

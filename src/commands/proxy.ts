@@ -1,16 +1,17 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { engines } from '../proxy/engines/registry.js';
-import { exiting, UsageError } from './exit.js';
-import { interruptible } from './interrupt.js';
-import { balanceFlags } from './proxy-balance-options.js';
-import { proxyHelp } from './proxy-help.js';
-import { operationFlags } from './proxy-operation-options.js';
-import type { ProxyArgs } from './proxy-options.js';
-import type { ProxySettings } from './proxy-settings.js';
-import { tlsFlags } from './proxy-tls-options.js';
-import { workersFlags } from './proxy-workers-options.js';
-import { refuseStoreUrls, storeOptions } from './store-options.js';
+import { UsageError } from './lib/errors.js';
+import { exiting } from './lib/exit.js';
+import { interruptible } from './lib/interrupt.js';
+import { refuseStoreUrls, storeOptions } from './lib/store-options.js';
+import { balanceFlags } from './proxy/balance-options.js';
+import { proxyHelp } from './proxy/help.js';
+import { operationFlags } from './proxy/operation-options.js';
+import type { ProxyArgs } from './proxy/options.js';
+import type { ProxySettings } from './proxy/settings.js';
+import { tlsFlags } from './proxy/tls-options.js';
+import { workersFlags } from './proxy/workers-options.js';
 
 export const proxy: CommandModule<object, ProxyArgs> = {
   command: 'proxy',
@@ -33,9 +34,9 @@ async function serveOrLab(
   const read = () => settingsOf(typed);
   const settings = await read();
   if (settings.args.backend === undefined) {
-    return (await import('./proxy-lab.js')).runLab(settings, signal);
+    return (await import('./proxy/lab.js')).runLab(settings, signal);
   }
-  return (await import('./proxy-serve.js')).serve(settings, read, signal, onHangUp);
+  return (await import('./proxy/serve.js')).serve(settings, read, signal, onHangUp);
 }
 
 /** What was typed, and what the file says now. */
@@ -55,7 +56,7 @@ function plain(args: ProxyArgs): ProxySettings {
 }
 
 async function fromFile(file: string): Promise<ProxySettings> {
-  const { readSettings } = await import('./proxy-settings.js');
+  const { readSettings } = await import('./proxy/settings.js');
   const words = hideBin(process.argv);
   return readSettings(file, words.toSpliced(words.indexOf('proxy'), 1), words => options(yargs([...words])));
 }

@@ -1,14 +1,14 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
-import type { JudgedRun } from '../simulator/checker/verdict.js';
+import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { openHistory } from '../simulator/history/open-history.js';
-import { exitCodeOf, exiting, UsageError } from './exit.js';
-import { tellGitHub } from './github.js';
-import { judgeLongRun } from './judge-run.js';
-import { checkOutputs, printRuns, writeOutputs } from './output.js';
-import { historyName, latestName } from './run-folder.js';
-import { notesOf } from './run-into-folder.js';
+import { UsageError } from './lib/errors.js';
+import { exitCodeOf, exiting } from './lib/exit.js';
+import { checkOutputs, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
+import { historyName, latestName } from './lib/run-folder.js';
+import { notesOf } from './lib/run-into-folder.js';
+import { judgeLongRun } from './lib/second-try.js';
 
 interface ReportArgs {
   readonly history: string;

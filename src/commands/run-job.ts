@@ -1,20 +1,24 @@
-import { compareWithEarlier } from '../simulator/checker/against.js';
-import { summarizeMode } from '../simulator/checker/repeats.js';
-import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
-import { makePlan, type Plan } from '../simulator/plan.js';
+import type { StoreUrls } from '../shared/store-addresses.js';
+import { compareWithEarlier } from '../simulator/checker/verdict/against.js';
+import { summarizeMode } from '../simulator/checker/verdict/repeats.js';
+import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
+import { makePlan, type Plan } from '../simulator/plan/plan.js';
+import { readReplay } from '../simulator/plan/plan-file.js';
 import { readScenario } from '../simulator/scenario/file.js';
-import { readReplay } from '../simulator/scenario/plan-file.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
-import type { StoreUrls } from '../store-addresses.js';
-import { type AskedModes, askedModesOf, describeNotApplicable, describeNothingToRun } from './asked-modes.js';
-import { type EarlierReport, readEarlierReport } from './earlier-report.js';
-import { UsageError } from './exit.js';
-import { tellGitHub } from './github.js';
-import { parseModes } from './mode-option.js';
-import { checkOutputs, nameFile, type OutputFiles, printRuns, writeOutputs } from './output.js';
-import { parseCount } from './registry-option.js';
-import { runIntoFolder } from './run-into-folder.js';
-import { checkTargets, parseStoreUrls, type StoreArgs } from './store-options.js';
+import { type EarlierReport, readEarlierReport } from './lib/earlier-report.js';
+import { UsageError } from './lib/errors.js';
+import {
+  type AskedModes,
+  askedModesOf,
+  describeNotApplicable,
+  describeNothingToRun,
+  parseModes,
+} from './lib/mode-option.js';
+import { checkOutputs, nameFile, type OutputFiles, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
+import { parseCount } from './lib/registry-option.js';
+import { runIntoFolder } from './lib/run-into-folder.js';
+import { checkTargets, parseStoreUrls, type StoreArgs } from './lib/store-options.js';
 
 export interface RunArgs extends StoreArgs {
   readonly scenarios: readonly string[];

@@ -1,10 +1,10 @@
 import type { CommandModule } from 'yargs';
-import type { VerdictWord } from '../simulator/checker/verdict.js';
+import type { VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { Interrupted } from '../simulator/errors.js';
-import { exitCodeOf, exiting } from './exit.js';
-import { interruptible } from './interrupt.js';
+import { exitCodeOf, exiting } from './lib/exit.js';
+import { interruptible } from './lib/interrupt.js';
+import { storeOptions } from './lib/store-options.js';
 import { type RunArgs, readJobs, runJob } from './run-job.js';
-import { storeOptions } from './store-options.js';
 
 export const run: CommandModule<object, RunArgs> = {
   command: 'run <scenarios..>',

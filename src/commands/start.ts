@@ -1,15 +1,15 @@
 import type { CommandModule } from 'yargs';
-import { packageFile } from '../package-file.js';
+import { packageFile } from '../shared/package-file.js';
+import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { Interrupted } from '../simulator/errors.js';
-import { makePlan } from '../simulator/plan.js';
+import { makePlan } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';
-import { askedModesOf } from './asked-modes.js';
-import { closing } from './closing.js';
-import { exitCodeOf, exiting } from './exit.js';
-import { interruptible } from './interrupt.js';
-import { checkOutputs, printReport, printRuns } from './output.js';
-import { runIntoFolder } from './run-into-folder.js';
-import { checkTargets, parseStoreUrls, type StoreArgs, storeOptions } from './store-options.js';
+import { exitCodeOf, exiting, worstOf } from './lib/exit.js';
+import { interruptible } from './lib/interrupt.js';
+import { askedModesOf } from './lib/mode-option.js';
+import { checkOutputs, printReport, printRuns } from './lib/output.js';
+import { runIntoFolder } from './lib/run-into-folder.js';
+import { checkTargets, parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
 
 const firstScenario = packageFile('scenarios/kill-one.yaml');
 /** Sticky and redis come first and differ most: they are compared as soon as both are over. */
@@ -64,4 +64,28 @@ async function firstLook(args: StartArgs, signal: AbortSignal): Promise<number> 
   if (signal.aborted) throw new Interrupted();
   process.stdout.write(closing(runs, report ?? folder.path));
   return exitCodeOf(runs.map(({ verdict }) => verdict.word));
+}
+
+const summaries: Record<VerdictWord, (modes: string) => string> = {
+  pass: () => 'pass: every mode did what the scenario expects. What sticky lost was lost, as expected.',
+  fail: modes =>
+    `fail: ${modes} did not do what the scenario expects. The lines above say what was expected and measured.`,
+  inconclusive: modes => `inconclusive: ${modes} showed too little for a verdict. The lines above say why.`,
+};
+
+const nextSteps = [
+  'node dist/cli.js run scenarios/rolling-restart.yaml',
+  'node dist/cli.js proxy --mode sticky     (use the shop in a browser, and kill a backend yourself)',
+];
+
+/** The last lines of the first look: the verdict in one sentence, where the report is, what to type next. */
+export function closing(runs: readonly JudgedRun[], report: string): string {
+  const word = worstOf(runs.map(({ verdict }) => verdict.word));
+  const modes = runs.filter(({ verdict }) => verdict.word === word).map(({ run }) => run.header.mode);
+  const isEvery = modes.length === runs.length;
+  const only = isEvery ? '' : ` --mode ${modes.join(',')}`;
+  const again = `node dist/cli.js run scenarios/kill-one.yaml${only}     (while the machine does nothing else)`;
+  const [next = '', ...more] = word === 'pass' ? nextSteps : [again];
+  const lines = [summaries[word](isEvery ? 'every mode' : modes.join(', ')), `report: ${report}`, `next: ${next}`];
+  return [...lines, ...more.map(step => `      ${step}`)].map(line => `${line}\n`).join('');
 }

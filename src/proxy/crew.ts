@@ -1,6 +1,6 @@
-import type { Member } from './member.js';
-import type { ProxyCounts } from './proxy-counts.js';
-import type { ServingOptions } from './serving-options.js';
+import type { ServingOptions } from './options.js';
+import type { Member } from './pool/member.js';
+import type { ProxyCounts } from './telemetry/proxy-counts.js';
 
 /**
  * What serves, as whoever decides (`control.ts`) sees it: this process itself (`serving.ts`), which shares the members

@@ -1,4 +1,5 @@
-import type { KeyRing } from '../key-ring.js';
+import type { KeyRing } from '../shared/key-ring.js';
+import type { Share } from './affinity/issue-times.js';
 import type { BackendTls } from './backend-tls.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
@@ -112,4 +113,17 @@ export interface RunningProxy {
   readonly failed: Promise<string>;
   /** Stops accepting, lets what is in flight finish for at most `graceMs`, stops the probes. Idempotent. */
   close(graceMs: number): Promise<void>;
+}
+
+/** What serving needs to know. Plain data: it can be sent to another process. */
+export interface ServingOptions
+  extends Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'workers' | 'onEvent'> {
+  /** Which of several workers this is. */
+  readonly share?: Share;
+}
+
+/** Whatever else is there, functions or the admin token, has no business in another process. */
+export function servingOptions(options: ProxyOptions): ServingOptions {
+  const { admin, backends, health, drainMs, workers, onEvent, ...serving } = options;
+  return serving;
 }

@@ -1,4 +1,4 @@
-import { type Affinity, type Binding, type BrokenReason, unbound } from './affinity.js';
+import { type Affinity, type Binding, type BrokenReason, unbound } from './affinity/affinity.js';
 import {
   type AddedHeader,
   type AnswerHead,
@@ -7,13 +7,13 @@ import {
   nothingAdded,
   type Outcome,
 } from './exchange.js';
-import type { Member } from './member.js';
-import type { ProxyMetrics } from './metrics.js';
 import { type OwnAnswer, ownAnswer } from './own-answers.js';
-import type { BackendPool } from './pool.js';
+import type { Member } from './pool/member.js';
+import type { BackendPool } from './pool/pool.js';
 import { fitsBudget, isRationed, mayRetry } from './retry.js';
 import type { RoutingPolicy } from './routing-policy.js';
 import { RequestTrace, type ServedRequest } from './served-request.js';
+import type { ProxyMetrics } from './telemetry/metrics.js';
 
 export interface ProxyParts {
   readonly pool: BackendPool;

@@ -1,23 +1,21 @@
-import { unknownName } from '../unknown-name.js';
-import type { AccessLog } from './access-log.js';
-import { Affinity } from './affinity.js';
-import { AffinityCookies } from './affinity-cookie.js';
+import { unknownName } from '../shared/unknown-name.js';
+import { Affinity } from './affinity/affinity.js';
+import { AffinityCookies } from './affinity/affinity-cookie.js';
+import { MomentsOfIssue } from './affinity/issue-times.js';
 import type { Crew } from './crew.js';
 import { engines } from './engines/registry.js';
 import type { Engine, Exchange } from './exchange.js';
-import { Front } from './front.js';
-import { hashKeyExpected, keyReader } from './hash-key.js';
-import type { Member } from './member.js';
-import { ProxyMetrics } from './metrics.js';
-import { MomentsOfIssue } from './moments-of-issue.js';
-import type { BackendPool } from './pool.js';
+import { Front } from './front/front.js';
+import { type IsTrusted, trustedPeers } from './headers/trusted-peers.js';
+import type { ServingOptions } from './options.js';
+import type { Member } from './pool/member.js';
+import type { BackendPool } from './pool/pool.js';
 import { Heart } from './proxy.js';
-import type { ProxyCounts } from './proxy-counts.js';
 import { routingPolicies } from './routing-policies/registry.js';
-import type { RoutingPolicy } from './routing-policy.js';
-import type { ServingOptions } from './serving-options.js';
-import { type IsTrusted, trustedPeers } from './trusted-peers.js';
-import { readVitals } from './vitals.js';
+import { hashKeyExpected, keyReader, type RoutingPolicy } from './routing-policy.js';
+import type { AccessLog } from './telemetry/access-log.js';
+import { ProxyMetrics } from './telemetry/metrics.js';
+import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
 
 /** What decides about a request; exchanged as a whole. */
 interface Conduct {
@@ -135,7 +133,7 @@ export class Serving implements Crew {
 /** Only a proxy that keeps a log carries in memory what writes it. */
 async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undefined> {
   if (accessLog === undefined) return undefined;
-  const { AccessLog } = await import('./access-log.js');
+  const { AccessLog } = await import('./telemetry/access-log.js');
   return AccessLog.open(accessLog);
 }
 

@@ -1,7 +1,6 @@
-import { Control } from './control.js';
-import type { ProxyOptions, RunningProxy } from './options.js';
+import { Control } from './control/control.js';
+import { type ProxyOptions, type RunningProxy, servingOptions } from './options.js';
 import { Serving } from './serving.js';
-import { servingOptions } from './serving-options.js';
 import { Workers } from './workers/workers.js';
 
 /** Where each default comes from stands beside it; the caller adds backends, affinity and what it does with events. */

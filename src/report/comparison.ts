@@ -1,5 +1,5 @@
-import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict.js';
-import { isExpectedLoss } from './expected-loss.js';
+import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
+import { isExpectedLoss } from './judged-expectations.js';
 import { sawNothing, summarizeRecovery } from './recovery-words.js';
 import { count, counted, duration } from './words.js';
 

@@ -1,7 +1,7 @@
-import type { EvaluatedExpectation } from '../simulator/checker/expectations.js';
-import { type JudgedRun, type Verdict, warningsOf } from '../simulator/checker/verdict.js';
-import { describeIdleLogouts } from './idle-words.js';
-import { listMemberWarnings } from './member-words.js';
+import type { Findings, MemberFindings } from '../simulator/checker/findings.js';
+import { allowsLoss, type EvaluatedExpectation, parseLine } from '../simulator/checker/verdict/expectations.js';
+import { type JudgedRun, type Verdict, warningsOf } from '../simulator/checker/verdict/verdict.js';
+import { counted, seconds } from './words.js';
 
 export type ExpectationState = 'met' | 'not met' | 'warning' | 'not judged';
 
@@ -32,4 +32,68 @@ export function listNotJudged({ expectations }: Verdict): string[] {
   return expectations.flatMap(({ text, notJudged }) =>
     notJudged === undefined ? [] : `not judged: ${text} (${notJudged.replace(/\.$/, '')})`,
   );
+}
+
+/** Shorter pauses than this are no sign of an idle limit. */
+const pauseMsMin = 1_000;
+
+/**
+ * Returns a sentence where users were logged out after pauses that no session survived, and no fault explains it. The idle
+ * limit of the app is then the likely cause.
+ */
+export function describeIdleLogouts({ incidents, pauses }: Findings): string[] {
+  const unexplained = incidents.filter(({ kind, candidates = [] }) => kind === 'logged-out' && candidates.length === 0);
+  const afterPause = unexplained.flatMap(({ pauseMs = 0 }) => (pauseMs >= pauseMsMin ? [pauseMs] : []));
+  const shortestMs = Math.min(...afterPause);
+  if (afterPause.length === 0 || shortestMs <= pauses.longestSurvivedMs) return [];
+  return [
+    `${counted(afterPause.length, 'session')} ended after pauses of ${seconds(shortestMs)} and more, and no fault explains it. The longest pause that a session survived was ${seconds(pauses.longestSurvivedMs)}: look at the idle limit of the app, or shorten users.think.`,
+  ];
+}
+
+/**
+ * Whether the losses of a run are as its scenario expects: the run is a pass, and one of its expectations about `group`
+ * demands a loss or allows one. A reader must not take such a loss for a defect, nor the pass for "nothing was lost".
+ */
+export function isExpectedLoss({ run, verdict }: JudgedRun, group: 'users' | 'writes'): boolean {
+  if (verdict.word !== 'pass') return false;
+  const expectations = run.header.expectations.map(parseLine).filter(({ level }) => level !== 'warn');
+  return expectations.some(expectation => expectation.metric.startsWith(`${group}.`) && allowsLoss(expectation));
+}
+
+const troubles = {
+  notBack: 'did not come back',
+  ejectedAtEnd: 'still ejected at the end',
+  idleAfterHealing: 'idle after the healing',
+} as const satisfies { readonly [K in keyof MemberFindings]?: string };
+type Trouble = keyof typeof troubles;
+const troubleNames = Object.keys(troubles) as readonly Trouble[];
+
+const sentences: Readonly<Record<Trouble, string>> = {
+  notBack: 'did not come back when its fault was healed.',
+  ejectedAtEnd: 'was still ejected when the run ended: the proxy sent it nothing.',
+  idleAfterHealing: 'was healed and then answered no user, although users without a backend arrived.',
+};
+
+/** `backend-2 did not come back`: one phrase for each kind of trouble that some member has, the worst first. */
+export function listMemberTrouble(members: MemberFindings): string[] {
+  return troubleNames.flatMap(name =>
+    members[name].length === 0 ? [] : `${members[name].join(', ')} ${troubles[name]}`,
+  );
+}
+
+/** A sentence for each member that is away or idle. One that did not come back is no warning: the run fails. */
+function listMemberWarnings(members: MemberFindings): string[] {
+  const warned = troubleNames.filter(name => name !== 'notBack');
+  return warned.flatMap(name => members[name].map(member => `${member} ${sentences[name]}`));
+}
+
+/** Lists the troubles of one member, in the words of the phrases. */
+export function troublesOf(members: MemberFindings, member: string): string[] {
+  return troubleNames.filter(name => members[name].includes(member)).map(name => troubles[name]);
+}
+
+/** Returns every member that the findings name. */
+export function memberNames(members: MemberFindings): readonly string[] {
+  return [...new Set([...Object.keys(members.answered), ...troubleNames.flatMap(name => members[name])])];
 }

@@ -1,6 +1,6 @@
 import type { RecoveryState } from '../simulator/checker/findings.js';
 import { loadAfterHealingMsMin } from '../simulator/checker/recovery.js';
-import type { JudgedRun } from '../simulator/checker/verdict.js';
+import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { outlinesOf } from '../simulator/history/records.js';
 import { stateOf } from './judged-expectations.js';
 import { seconds } from './words.js';

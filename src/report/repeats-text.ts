@@ -5,7 +5,7 @@ import {
   type RepeatedExpectation,
   type RepeatSummary,
   type Spread,
-} from '../simulator/checker/repeats.js';
+} from '../simulator/checker/verdict/repeats.js';
 import { fittedTable, printable } from './fitted-table.js';
 import type { ReporterOptions } from './reporter.js';
 import { count, duration } from './words.js';

@@ -1,5 +1,5 @@
-import type { RepeatSummary } from '../simulator/checker/repeats.js';
-import type { JudgedRun, Verdict } from '../simulator/checker/verdict.js';
+import type { RepeatSummary } from '../simulator/checker/verdict/repeats.js';
+import type { JudgedRun, Verdict } from '../simulator/checker/verdict/verdict.js';
 import type { NotApplicable } from '../simulator/scenario/applicable.js';
 
 /** Turns the judged runs of one scenario into one text. Pure: no clock, no I/O. `runs` is never empty. */

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { trimmed } from '../white-space.js';
+import { trimmed } from '../shared/white-space.js';
 import { SessionTooLarge } from './errors.js';
 
 /** RFC 6265bis section 5.6: a browser may drop a cookie whose name and value together are longer. */

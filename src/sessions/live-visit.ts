@@ -2,7 +2,7 @@ import type { CookieReading } from './cookie.js';
 import { SessionGone } from './errors.js';
 import type { NoSession, Session, SessionData } from './session.js';
 import type { Issued, SessionStrategy } from './session-strategy.js';
-import type { Visit } from './sessions.js';
+import type { Visit } from './visit.js';
 
 /** What a visit leaves in the headers of its answer. */
 export interface Traces {

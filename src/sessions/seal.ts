@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
-import type { KeyRing } from '../key-ring.js';
+import type { KeyRing } from '../shared/key-ring.js';
 
 /**
  * What only this system can read or write, as text that fits into a cookie:

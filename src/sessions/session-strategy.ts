@@ -1,4 +1,4 @@
-import type { KeyRing } from '../key-ring.js';
+import type { KeyRing } from '../shared/key-ring.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import type { NoSession, Session, SessionData, SessionLimits, SessionSummary } from './session.js';
 import type { RoundTrips, SessionStore, StoreCapabilities } from './session-store.js';

@@ -1,3 +1,5 @@
+import { SessionTooLarge } from './errors.js';
+
 /** What JSON can say. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -54,3 +56,61 @@ export const defaultLimits: SessionLimits = {
   dataBytesMax: 64 * 1024,
   storeDeadlineMs: 400,
 };
+
+type Deadlines = Pick<SessionRecord, 'createdAtMs' | 'idleUntilMs' | 'absoluteUntilMs'>;
+
+const touchIntervalMinMs = 30_000;
+
+/** Of a session that begins now. */
+export function firstDeadlines({ idleMs, absoluteMs }: SessionLimits, nowMs: number): Deadlines {
+  const absoluteUntilMs = nowMs + absoluteMs;
+  return { createdAtMs: nowMs, idleUntilMs: Math.min(nowMs + idleMs, absoluteUntilMs), absoluteUntilMs };
+}
+
+/** The idle deadline of a session that is used now; undefined while it gains too little by it. */
+export function touchedIdleUntilMs(session: Deadlines, { idleMs }: SessionLimits, nowMs: number): number | undefined {
+  const idleUntilMs = Math.min(nowMs + idleMs, session.absoluteUntilMs);
+  const gainMs = idleUntilMs - session.idleUntilMs;
+  // The last touch gains less than an interval, and without it an active session would end that much too early.
+  const isLast = idleUntilMs === session.absoluteUntilMs && gainMs > 0;
+  return gainMs >= touchIntervalMs(idleMs) || isLast ? idleUntilMs : undefined;
+}
+
+/** Rarely enough to cost nothing, often enough that an active user never runs out, however short the idle limit is. */
+function touchIntervalMs(idleMs: number): number {
+  return Math.min(Math.max(touchIntervalMinMs, idleMs / 10), idleMs / 2);
+}
+
+interface PlainData {
+  readonly json: string;
+  readonly data: SessionData;
+}
+
+/** What would be read back of `data`: a copy, and only what JSON can say. Throws `SessionTooLarge` that names the part
+ * which takes the most. */
+export function plainData(data: SessionData, bytesMax: number): PlainData {
+  const json = JSON.stringify(data);
+  const bytes = Buffer.byteLength(json);
+  if (bytes > bytesMax) throw new SessionTooLarge(bytes, bytesMax, largestOf(Object.entries(data)));
+  return { json, data: JSON.parse(json) };
+}
+
+/** A copy of `data` with the edit applied; undefined when the edit changed nothing. */
+export function editedData(
+  data: SessionData,
+  edit: (data: SessionData) => void,
+  bytesMax: number,
+): PlainData | undefined {
+  const before = JSON.stringify(data);
+  const draft: SessionData = JSON.parse(before);
+  edit(draft);
+  const after = plainData(draft, bytesMax);
+  return after.json === before ? undefined : after;
+}
+
+/** Undefined when there is none. */
+export function largestOf(parts: readonly (readonly [name: string, value: unknown])[]) {
+  return parts
+    .map(([name, value]) => ({ name, bytes: Buffer.byteLength(JSON.stringify(value) ?? '') }))
+    .toSorted((one, other) => other.bytes - one.bytes)[0];
+}

@@ -1,36 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { send, sendFailure } from './answer.js';
-import { cameOverTls, cookieName, readCookie } from './cookie.js';
-import { SessionError } from './errors.js';
-import { LiveVisit } from './live-visit.js';
-import type { NoSession, Session, SessionData } from './session.js';
+import { cameOverTls, clearCookie, cookieName, readCookie, setCookie } from './cookie.js';
+import { SessionError, StoreUnavailable, wordFor } from './errors.js';
+import { LiveVisit, type Traces } from './live-visit.js';
 import type { SessionStrategy } from './session-strategy.js';
-
-/** What a handler may do with the visitor's session. Every change is committed when its promise resolves; those that are
- * asked for at the same time are made one after the other. */
-export interface Visit {
-  /** Undefined for an anonymous visitor; then `why` says which kind. */
-  readonly session: Session | undefined;
-  readonly why: NoSession | undefined;
-  /** Ends the present session if there is one, and begins another under a fresh token. */
-  begin(user: string, data: SessionData): Promise<void>;
-  /** Rejects with `SessionGone` when the session ended meanwhile (or there is none); resolves with the new data. */
-  change(edit: (data: SessionData) => void): Promise<SessionData>;
-  /** The same session under a fresh token, with `edit` applied; the old token is dead. Rejects as `change` does. */
-  rotate(edit?: (data: SessionData) => void): Promise<void>;
-  end(): Promise<void>;
-  /** How `Sessions.list` names the present session. */
-  readonly handle: string | undefined;
-}
-
-/** What a handler answers: a value, so that no header can leave before the session is committed. */
-export interface Reply {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
-  readonly body?: string;
-}
-
-export type Handler = (visit: Visit) => Promise<Reply>;
+import type { Handler, Reply } from './visit.js';
 
 export interface Sessions {
   /** Never rejects: a `SessionError` becomes its status, anything else 500. Headers set on `response` before are kept. */
@@ -94,4 +67,60 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
     endEveryone: () => strategy.endEveryone(),
     close: () => strategy.close(),
   };
+}
+
+const retryAfterSeconds = 1;
+
+/** A reply, and whether it was caused by a store that could not be asked. */
+interface Failure extends Reply {
+  readonly blind: boolean;
+}
+
+function failureReply(error: unknown): Failure {
+  const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
+  const blind = error instanceof StoreUnavailable;
+  const isOurs = error instanceof SessionError && error.status !== 500;
+  const status = isOurs ? error.status : 500;
+  const said = isOurs
+    ? { error: error.message, why: wordFor(error) }
+    : { error: 'the request could not be handled', why: 'internal' };
+  return {
+    status,
+    headers: status === 503 ? { ...headers, 'retry-after': String(retryAfterSeconds) } : headers,
+    body: JSON.stringify(said),
+    blind,
+  };
+}
+
+/** The one place where headers leave; whatever is to be committed has been committed. What it throws (a header that
+ * HTTP does not allow, a cookie too large) it throws before the first byte. */
+function send(response: ServerResponse, reply: Reply | Failure, traces: Traces, secure: boolean): void {
+  if (response.headersSent || response.destroyed) return;
+  if (!isFinalStatus(reply.status)) throw new RangeError(`a reply cannot have the status ${reply.status}`);
+  const cookie = cookieHeader(traces, secure, 'blind' in reply && reply.blind);
+  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
+  if (cookie !== undefined) response.appendHeader('set-cookie', cookie);
+  if (cookie !== undefined || traces.hadSession) response.setHeader('cache-control', 'no-store');
+  if (traces.ended && secure) response.setHeader('clear-site-data', '"cache", "storage"');
+  response.statusCode = reply.status;
+  response.end(reply.body);
+}
+
+/** The last resort, when even the plain failure cannot be said, is to say nothing and hang up. */
+function sendFailure(response: ServerResponse, error: unknown, traces: Traces, secure: boolean): void {
+  try {
+    send(response, failureReply(error), traces, secure);
+  } catch {
+    response.destroy();
+  }
+}
+
+/** While the store cannot be asked no cookie is cleared: the session it names may be there again in a moment. */
+function cookieHeader({ cookie }: Traces, secure: boolean, blind: boolean): string | undefined {
+  if (cookie === 'keep' || (cookie === 'clear' && blind)) return undefined;
+  return cookie === 'clear' ? clearCookie(secure) : setCookie(cookie.token, secure);
+}
+
+function isFinalStatus(status: number): boolean {
+  return Number.isInteger(status) && status >= 200 && status <= 599;
 }

@@ -1,5 +1,5 @@
-import { generateKeyRing, type KeyRing } from '../key-ring.js';
-import { unknownName } from '../unknown-name.js';
+import { generateKeyRing, type KeyRing } from '../shared/key-ring.js';
+import { unknownName } from '../shared/unknown-name.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import { defaultLimits, type SessionLimits } from './session.js';
 import type { SessionStore, StoreEdge, StoreEntry, StoreSettings } from './session-store.js';

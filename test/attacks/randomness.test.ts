@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { biasedBit, sharedBits } from '#src/attacks/randomness.js';
+import { biasedBit, sharedBits } from '#src/attacks/attacks/predicted-ids.js';
 
 const count = 2_000;
 const ids = (make: (at: number) => Buffer) => Array.from({ length: count }, (_, at) => make(at));

@@ -1,15 +1,14 @@
 import { expect } from 'chai';
 import { type Attack, type AttackResult, notApplicable, Tries } from '#src/attacks/attack.js';
-import { attackJson } from '#src/attacks/attack-json.js';
 import { Inconclusive } from '#src/attacks/errors.js';
 import { evidence } from '#src/attacks/evidence.js';
-import { type Finding, judge, judgeAll } from '#src/attacks/finding.js';
+import { attackJson, type Finding, judge, judgeAll } from '#src/attacks/finding.js';
 import { type PlannedSystem, planSystems } from '#src/attacks/plan.js';
 import { runAttacks } from '#src/attacks/run-attacks.js';
 import type { System } from '#src/attacks/start-system.js';
 import { weakVariants } from '#src/attacks/weak-variants.js';
 import { attackReport } from '#src/commands/attack-report.js';
-import { exitCodeOf } from '#src/commands/exit.js';
+import { exitCodeOf } from '#src/commands/lib/exit.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { expectRejection } from '../sessions/expect-rejection.js';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { Browser, Wires } from '#src/attacks/browser.js';
-import type { Target } from '#src/attacks/target.js';
+import { Browser, Wires } from '#src/attacks/tools/browser.js';
+import type { Target } from '#src/attacks/tools/target.js';
 
 /** Relays before the proxy and every backend of a system; at `breakOff` nothing behind them is reached any more. */
 export interface Breaking {

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { formatKeyRing, generateKeyRing, type KeyRing } from '#src/key-ring.js';
 import { type ModeName, modes } from '#src/modes.js';
+import { formatKeyRing, generateKeyRing, type KeyRing } from '#src/shared/key-ring.js';
 import { promisedBy } from './mode-lab.js';
 import type { Keyed, TwoBackends } from './two-backends.js';
 import { itemsOf, until, Visitor } from './visitor.js';

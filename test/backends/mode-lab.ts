@@ -1,10 +1,10 @@
-import { formatKeyRing, generateKeyRing } from '#src/key-ring.js';
 import { type Mode, type ModeName, modes } from '#src/modes.js';
 import type { StoreCapabilities } from '#src/sessions/session-store.js';
 import type { StrategyCapabilities } from '#src/sessions/session-strategy.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
-import { storeAddresses } from '#src/store-addresses.js';
+import { formatKeyRing, generateKeyRing } from '#src/shared/key-ring.js';
+import { storeAddresses } from '#src/shared/store-addresses.js';
 import { loaded } from '../sessions/loaded.js';
 import { storeLabs } from '../sessions/store-labs.js';
 import type { RedisServer } from '../sessions/with-redis.js';

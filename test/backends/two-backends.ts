@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { formatKeyRing, generateKeyRing } from '#src/key-ring.js';
 import type { ModeName } from '#src/modes.js';
+import { formatKeyRing, generateKeyRing } from '#src/shared/key-ring.js';
 import { freshDirectory } from './accounts/with-directory.js';
 import { startModeLab } from './mode-lab.js';
 import { type Settings, type ShopProcess, startShop } from './with-shop.js';

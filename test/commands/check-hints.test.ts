@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
-import { starterScenario } from '#src/commands/starter-scenario.js';
-import { describeTunnel, findForward } from '#src/commands/tunnel-warning.js';
-import { type TriedStep, tryJourney } from '#src/simulator/journey-trial.js';
+import { describeTunnel, findForward } from '#src/commands/check.js';
+import { starterScenario } from '#src/commands/init.js';
+import { type TriedStep, tryJourney } from '#src/simulator/app-check/trial.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
-import { type Handler, withServer } from '../simulator/users-scripted.js';
+import { type Handler, withServer } from '../simulator/users/scripted.js';
 import { withHoldfast } from './holdfast.js';
 
 interface Words {

@@ -5,11 +5,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { describeOutput, describeStep } from '#src/commands/check-report.js';
-import { hiddenFieldIn } from '#src/simulator/hidden-field.js';
-import { type TriedStep, tryJourney } from '#src/simulator/journey-trial.js';
+import { describeOutput, describeStep } from '#src/commands/check.js';
+import { hiddenFieldIn } from '#src/simulator/app-check/broken-off.js';
+import { type TriedStep, tryJourney } from '#src/simulator/app-check/trial.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
-import { withServer } from '../simulator/users-scripted.js';
+import { withServer } from '../simulator/users/scripted.js';
 import { withHoldfast } from './holdfast.js';
 
 const file = (origin: string, journey = good) => `name: app

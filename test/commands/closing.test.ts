@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { closing } from '#src/commands/closing.js';
-import type { VerdictWord } from '#src/simulator/checker/verdict.js';
+import { closing } from '#src/commands/start.js';
+import type { VerdictWord } from '#src/simulator/checker/verdict/verdict.js';
 import { changed, sampleRun } from '../report/sample-runs.js';
 
 const runs = (...words: readonly VerdictWord[]) =>

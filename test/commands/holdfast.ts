@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promise
 import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { strike } from '#src/simulator/cluster/process-family.js';
+import { strike } from '#src/simulator/cluster/processes/process-family.js';
 
 export const root = path.resolve(import.meta.dirname, '../../..');
 

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import { cookieBytesOf, factsOf } from '#src/commands/mode-facts.js';
+import { cookieBytesOf, factsOf } from '#src/commands/modes.js';
 import { type Mode, type ModeName, modeNames, modes } from '#src/modes.js';
 import type { SessionData } from '#src/sessions/session.js';
-import { storeAddresses } from '#src/store-addresses.js';
+import { storeAddresses } from '#src/shared/store-addresses.js';
 import { Visitor } from '../backends/visitor.js';
 import { type Settings, withShop } from '../backends/with-shop.js';
 import { startMemcached } from '../sessions/with-memcached.js';

@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import { makePlan } from '#src/simulator/plan.js';
+import { makePlan } from '#src/simulator/plan/plan.js';
+import { writePlan } from '#src/simulator/plan/plan-file.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
-import { writePlan } from '#src/simulator/scenario/plan-file.js';
 import { root } from './holdfast.js';
 import { runText, short } from './ran.js';
 

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import type { ModeName } from '#src/modes.js';
 import { check } from '#src/simulator/checker/check.js';
-import { makePlan } from '#src/simulator/plan.js';
+import { makePlan } from '#src/simulator/plan/plan.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
 import { simulate } from '#src/simulator/simulate.js';
 import { leavingNothing } from '../simulator/processes.js';

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
-import { makePlan } from '#src/simulator/plan.js';
+import { makePlan } from '#src/simulator/plan/plan.js';
 import { parseScenario, readScenario } from '#src/simulator/scenario/file.js';
 import type { Scenario } from '#src/simulator/scenario/scenario.js';
 import { simulate } from '#src/simulator/simulate.js';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type SeenRequest, StrictRequests } from './strict-requests.js';
+import { type SeenRequest, StrictRequests } from './engines/strict-requests.js';
 import { withTcp } from './toy-backend.js';
 
 /** One connection of the proxy to the backend. */

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import type { AttemptFailure, Exchange, Outcome } from '#src/proxy/exchange.js';
-import { ProxyMetrics } from '#src/proxy/metrics.js';
-import { BackendPool } from '#src/proxy/pool.js';
+import { BackendPool } from '#src/proxy/pool/pool.js';
 import { Heart } from '#src/proxy/proxy.js';
 import { roundRobin } from '#src/proxy/routing-policies/round-robin.js';
+import { ProxyMetrics } from '#src/proxy/telemetry/metrics.js';
 
 /** An exchange whose attempts end when the test says so: how many are in flight is then no matter of speed. */
 class Held implements Exchange {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
-import { type AdminControl, startAdmin } from '#src/proxy/admin.js';
 import type { BackendView } from '#src/proxy/backends.js';
+import { type AdminControl, startAdmin } from '#src/proxy/control/admin.js';
 import type { ProxyEvent } from '#src/proxy/options.js';
 
 interface Sent {

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
 import { reporters } from '#src/report/reporters/registry.js';
-import type { JudgedRun } from '#src/simulator/checker/verdict.js';
+import type { JudgedRun } from '#src/simulator/checker/verdict/verdict.js';
 import { launchChromium } from '../chromium.js';
 import { sampleRun, sampleRuns } from './sample-runs.js';
 

@@ -1,10 +1,16 @@
 import { expect } from 'chai';
-import { matrixPage } from '#src/report/html/matrix-page.js';
-import { addOtherTry, type MatrixOutcome, matrixCell, matrixOf, notApplicable } from '#src/report/matrix.js';
-import { matrixJson } from '#src/report/matrix-json.js';
+import { matrixPage } from '#src/report/html/matrix-table.js';
+import {
+  addOtherTry,
+  type MatrixOutcome,
+  matrixCell,
+  matrixJson,
+  matrixOf,
+  notApplicable,
+} from '#src/report/matrix.js';
 import { matrixText } from '#src/report/matrix-text.js';
 import type { RecoveryState } from '#src/simulator/checker/findings.js';
-import type { JudgedRun, VerdictWord } from '#src/simulator/checker/verdict.js';
+import type { JudgedRun, VerdictWord } from '#src/simulator/checker/verdict/verdict.js';
 import type { ExpectationLine } from '#src/simulator/history/records.js';
 import { changed, sampleRun } from './sample-runs.js';
 

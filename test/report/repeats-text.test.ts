@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { repeatsText } from '#src/report/repeats-text.js';
-import { summarizeRepeats } from '#src/simulator/checker/repeats.js';
+import { summarizeRepeats } from '#src/simulator/checker/verdict/repeats.js';
 import { changed, sampleRun } from './sample-runs.js';
 
 describe('the summary of repeats, for a terminal', () => {

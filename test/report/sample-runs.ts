@@ -1,6 +1,6 @@
-import { countsOf } from '#src/simulator/checker/counts.js';
+import { countsOf } from '#src/simulator/checker/check.js';
 import type { FaultFinding, Findings, Incident, MemberFindings, Percentiles } from '#src/simulator/checker/findings.js';
-import type { JudgedRun, Verdict } from '#src/simulator/checker/verdict.js';
+import type { JudgedRun, Verdict } from '#src/simulator/checker/verdict/verdict.js';
 import type {
   FaultRecord,
   LabRecord,

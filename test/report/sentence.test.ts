@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { sentence } from '#src/report/sentence.js';
 import { count, counted, duration, seconds } from '#src/report/words.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
-import type { JudgedRun } from '#src/simulator/checker/verdict.js';
+import type { JudgedRun } from '#src/simulator/checker/verdict/verdict.js';
 import type { FaultRecord } from '#src/simulator/history/records.js';
 import { changed, counting, sampleRun } from './sample-runs.js';
 

@@ -2,9 +2,10 @@ import { expect } from 'chai';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
 import { defaultLimits } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
-import { type Handler, serveSessions } from '#src/sessions/sessions.js';
+import { serveSessions } from '#src/sessions/sessions.js';
 import { memory } from '#src/sessions/stores/memory.js';
 import { reference } from '#src/sessions/strategies/reference.js';
+import type { Handler } from '#src/sessions/visit.js';
 import { type WatchedStore, watched } from './watched-store.js';
 import { type Ask, withServer } from './with-server.js';
 

@@ -1,11 +1,9 @@
 import { expect } from 'chai';
-import { generateKeyRing } from '#src/key-ring.js';
-import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
-import { RevokedTokens } from '#src/sessions/revoked-tokens.js';
+import { type RevocationFeed, RevokedTokens } from '#src/sessions/revocation-feed.js';
 import { defaultLimits } from '#src/sessions/session.js';
-import { RevocationList } from '#src/sessions/stores/memory/revocation-list.js';
-import { memory } from '#src/sessions/stores/memory.js';
+import { memory, RevocationList } from '#src/sessions/stores/memory.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
+import { generateKeyRing } from '#src/shared/key-ring.js';
 import { loaded } from './loaded.js';
 import { issued, living } from './session-endings.contract.js';
 import { watched } from './watched-store.js';

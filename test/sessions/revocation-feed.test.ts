@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { RevokedTokens } from '#src/sessions/revoked-tokens.js';
+import { RevokedTokens } from '#src/sessions/revocation-feed.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { loaded } from './loaded.js';
 import { revocationFeedContract } from './revocation-feed.contract.js';

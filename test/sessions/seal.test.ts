@@ -1,8 +1,8 @@
 import { createDecipheriv, createSecretKey, hkdfSync } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { generateKeyRing, type KeyRing, parseKeyRing } from '#src/key-ring.js';
 import { seal, sealedCharsMax, sealedCharsOf, unseal } from '#src/sessions/seal.js';
+import { generateKeyRing, type KeyRing, parseKeyRing } from '#src/shared/key-ring.js';
 
 const ring = parseKeyRing(`new:${'a1'.repeat(32)},old_1-x:${'b2'.repeat(40)}`);
 const purpose = 'session';

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { freePort, isFree } from '#src/simulator/cluster/free-port.js';
+import { freePort, isFree } from '#src/simulator/cluster/processes/free-port.js';
 import { until } from './until.js';
 import { type RedisProcess, type RedisServer, serverArguments, startIn, startProcess, told } from './with-redis.js';
 

@@ -4,13 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { temporaryBase } from '#src/simulator/cluster/open-to-all.js';
 import { eventually, isGone } from '#src/simulator/cluster/probe.js';
-import { quitFamily, type Signal, signalFamily } from '#src/simulator/cluster/process-family.js';
-import type { ProcessSpec } from '#src/simulator/cluster/process-member.js';
-import { runProgram } from '#src/simulator/cluster/run-program.js';
+import { quitFamily, type Signal, signalFamily } from '#src/simulator/cluster/processes/process-family.js';
+import type { ProcessSpec } from '#src/simulator/cluster/processes/process-member.js';
+import { runProgram, temporaryBase } from '#src/simulator/cluster/processes/run-program.js';
+import { plainStores } from '#src/simulator/cluster/store-server.js';
 import { postgres } from '#src/simulator/cluster/stores/postgres.js';
-import { plainStores } from '#src/simulator/cluster/stores-spec.js';
 import { freePort, type RedisServer } from './with-redis.js';
 
 const bootTimeoutMs = 10_000;

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { freePort } from '#src/simulator/cluster/free-port.js';
+import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { until } from './until.js';
 import { type RedisProcess, type RedisServer, serverArguments, startIn, startProcess, told } from './with-redis.js';
 

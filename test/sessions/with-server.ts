@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { Handler, Sessions } from '#src/sessions/sessions.js';
+import type { Sessions } from '#src/sessions/sessions.js';
+import type { Handler } from '#src/sessions/visit.js';
 
 /** What came back, with the session cookie as a browser would see it. */
 export interface Answer {

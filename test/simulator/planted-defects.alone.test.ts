@@ -9,7 +9,7 @@ import pLimit from 'p-limit';
 import { defectNames } from '#backends/defects.js';
 import { check } from '#src/simulator/checker/check.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
-import { makePlan } from '#src/simulator/plan.js';
+import { makePlan } from '#src/simulator/plan/plan.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { simulate } from '#src/simulator/simulate.js';
 import { type PlantedDefect, plantedDefects } from './planted-defects.js';

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import type { ModeName } from '#src/modes.js';
 import { type HistoryLine, lineOf } from '#src/simulator/history/lines.js';
 import type { ListedRun } from '#src/simulator/history/records.js';
-import { makePlan } from '#src/simulator/plan.js';
+import { makePlan } from '#src/simulator/plan/plan.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { simulate } from '#src/simulator/simulate.js';
 import { leavingNothing, program } from './processes.js';

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, Tries } from '../attack.js';
-import type { Browser } from '../browser.js';
 import { Inconclusive } from '../errors.js';
-import { isHonoured, logIn, reauthenticated, userOf } from '../shop.js';
-import { originsOf, type Target } from '../target.js';
+import type { Browser } from '../tools/browser.js';
+import { isHonoured, logIn, reauthenticated, userOf } from '../tools/shop.js';
+import { originsOf, type Target } from '../tools/target.js';
 
 const marginMs = 30;
 /** So often, and a fifth as often, a session is used and renewed. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import { type Binding, bindingsToAll, noAffinity } from '../affinity.js';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import type { BackendAddress, Target } from '../target.js';
+import { type Binding, bindingsToAll, noAffinity } from '../tools/affinity.js';
+import type { BackendAddress, Target } from '../tools/target.js';
 
 /** An affinity cookie is no place for a map of the network behind the proxy (F5's, for one, holds address and port). */
 export const affinityAddress: Attack = {

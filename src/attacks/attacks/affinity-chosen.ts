@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { type Binding, backendOf, freshBinding, noAffinity } from '../affinity.js';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import type { BackendAddress, Target } from '../target.js';
+import { type Binding, backendOf, freshBinding, noAffinity } from '../tools/affinity.js';
+import type { BackendAddress, Target } from '../tools/target.js';
 
 /** Who can choose can wear one backend out while the others rest, or reach the one that is weak. */
 export const affinityChosen: Attack = {

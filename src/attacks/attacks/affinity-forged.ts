@@ -1,8 +1,8 @@
-import { type Binding, bindingsToAll, isFollowed, noAffinity } from '../affinity.js';
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { expectStatus } from '../shop.js';
-import type { Target } from '../target.js';
+import { type Binding, bindingsToAll, isFollowed, noAffinity } from '../tools/affinity.js';
+import { expectStatus } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 /** Whoever can make such cookies can send many browsers to one backend, or learn what it answers alone. */
 export const affinityForged: Attack = {

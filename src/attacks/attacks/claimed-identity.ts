@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
-import { type Browser, sessionCookie } from '../browser.js';
-import { loggedIn, type Member } from '../shop.js';
-import { originsOf, type Target } from '../target.js';
+import { type Browser, sessionCookie } from '../tools/browser.js';
+import { loggedIn, type Member } from '../tools/shop.js';
+import { originsOf, type Target } from '../tools/target.js';
 
 /** Who somebody is follows from the token alone: not from a header that a proxy might have set, not from a backend. */
 export const claimedIdentity: Attack = {

@@ -1,9 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
-import type { Answer } from '../browser.js';
 import { Inconclusive } from '../errors.js';
-import { enrolled, preLoginOf } from '../second-factor.js';
-import { readSetCookie, type SetCookie, sessionCookies } from '../set-cookies.js';
-import type { Target } from '../target.js';
+import { type Answer, readSetCookie, type SetCookie, sessionCookies } from '../tools/browser.js';
+import { enrolled, preLoginOf } from '../tools/second-factor.js';
+import type { Target } from '../tools/target.js';
 
 /**
  * Reads every cookie that the system sets on the way through a visit, over plain HTTP and as it does behind a TLS

@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { readSetCookie } from '../set-cookies.js';
-import { expectStatus, loggedIn } from '../shop.js';
-import type { Target } from '../target.js';
+import { readSetCookie } from '../tools/browser.js';
+import { expectStatus, loggedIn } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 /** RFC 6265bis section 5.6: name and value together. A browser may drop a longer one, in silence. */
 const cookieBytesMax = 4096;

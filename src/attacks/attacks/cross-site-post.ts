@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
-import { guises, refusals } from '../cross-site.js';
-import { expectStatus, loggedIn } from '../shop.js';
-import type { Target } from '../target.js';
+import { guises, refusals } from '../tools/cross-site.js';
+import { expectStatus, loggedIn } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 /** A page of another site sends with the visitor's cookies. SameSite=Lax stops most of that in the browser; the shop must
  * stop it by itself too, since a sibling host is the same site. */

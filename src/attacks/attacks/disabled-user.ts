@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
-import { endedNow, tryEndedEverywhere } from '../ended-session.js';
-import { asAdministrator, logIn } from '../shop.js';
-import type { Target } from '../target.js';
+import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
+import { asAdministrator, logIn } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 const sessions = 5;
 

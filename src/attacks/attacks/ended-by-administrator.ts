@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
-import { endedNow, tryEndedEverywhere } from '../ended-session.js';
 import { Inconclusive } from '../errors.js';
-import { asAdministrator, isHonoured, loggedIn, logIn } from '../shop.js';
-import type { Target } from '../target.js';
+import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
+import { asAdministrator, isHonoured, loggedIn, logIn } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 const sessions = 3;
 

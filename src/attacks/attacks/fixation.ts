@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type Attack, Tries } from '../attack.js';
-import { type Browser, preLoginCookie, sessionCookie } from '../browser.js';
-import { endedNow, tryEndedEverywhere } from '../ended-session.js';
 import { Inconclusive } from '../errors.js';
-import { enrolled, preLoginOf } from '../second-factor.js';
-import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated, userOf } from '../shop.js';
-import { originsOf, type Target } from '../target.js';
+import { type Browser, preLoginCookie, sessionCookie } from '../tools/browser.js';
+import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
+import { enrolled, preLoginOf } from '../tools/second-factor.js';
+import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated, userOf } from '../tools/shop.js';
+import { originsOf, type Target } from '../tools/target.js';
 
 export const fixation: Attack = {
   title: 'plant a token before the login, or keep one from before a login, a code or a fresh authentication',

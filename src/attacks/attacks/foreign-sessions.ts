@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
-import { type Answer, type Browser, sessionCookie } from '../browser.js';
-import { endedNow, tryEndedEverywhere } from '../ended-session.js';
-import { expectStatus, isHonoured, loggedIn, logIn, unexpected } from '../shop.js';
-import { originsOf, type Target } from '../target.js';
+import { type Answer, type Browser, sessionCookie } from '../tools/browser.js';
+import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
+import { expectStatus, isHonoured, loggedIn, logIn, unexpected } from '../tools/shop.js';
+import { originsOf, type Target } from '../tools/target.js';
 
 export const foreignSessions: Attack = {
   title: "see or end another user's sessions by their handles; go on with one of one's own that was ended in the list",

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { isHonoured, loggedIn, userOf } from '../shop.js';
-import { originsOf, type Target } from '../target.js';
+import { isHonoured, loggedIn, userOf } from '../tools/shop.js';
+import { originsOf, type Target } from '../tools/target.js';
 
 /** After the limit; before it a share of the limit is waited. */
 const marginMs = 30;

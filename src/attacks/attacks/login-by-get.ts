@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
-import { sessionIn } from '../set-cookies.js';
-import { loggedIn } from '../shop.js';
-import type { Target } from '../target.js';
+import { sessionIn } from '../tools/browser.js';
+import { loggedIn } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 /** A link or a picture of another site is a GET: it must log nobody in. */
 export const loginByGet: Attack = {

@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
-import { guises, refusals } from '../cross-site.js';
-import { enrolled, preLoginOf } from '../second-factor.js';
-import { expectStatus } from '../shop.js';
-import type { Target } from '../target.js';
+import { guises, refusals } from '../tools/cross-site.js';
+import { enrolled, preLoginOf } from '../tools/second-factor.js';
+import { expectStatus } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 /** The victim's browser is logged in under the attacker's name, and what the victim then types is the attacker's. */
 export const loginCsrf: Attack = {

@@ -1,9 +1,9 @@
 import { type Attack, Tries } from '../attack.js';
-import type { Answer, Browser } from '../browser.js';
-import { endedNow, tryEnded } from '../ended-session.js';
 import { Inconclusive } from '../errors.js';
-import { loggedIn, logOut, unexpected } from '../shop.js';
-import type { Target } from '../target.js';
+import type { Answer, Browser } from '../tools/browser.js';
+import { endedNow, tryEnded } from '../tools/ended-session.js';
+import { loggedIn, logOut, unexpected } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 const rounds = 3;
 const roundsMax = 10;

@@ -1,7 +1,7 @@
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import type { Browser } from '../browser.js';
-import { expectStatus, loggedIn, unexpected } from '../shop.js';
-import type { Target } from '../target.js';
+import type { Browser } from '../tools/browser.js';
+import { expectStatus, loggedIn, unexpected } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 const rounds = 25;
 /** With four at once even five tries of a compare-and-set are enough for each. */

@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
-import { endedNow, tryEndedEverywhere } from '../ended-session.js';
 import { Inconclusive } from '../errors.js';
-import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated } from '../shop.js';
-import type { Target } from '../target.js';
+import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
+import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 const others = 3;
 const newPassword = 'correct horse battery staple';

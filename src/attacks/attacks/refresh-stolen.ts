@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import { type Answer, type Browser, sessionCookie } from '../browser.js';
 import { Inconclusive } from '../errors.js';
-import { cookieOf, genuine, readToken } from '../forge-jwt.js';
-import { loggedIn } from '../shop.js';
-import type { Target } from '../target.js';
+import { type Answer, type Browser, sessionCookie } from '../tools/browser.js';
+import { cookieOf, genuine, readToken } from '../tools/forge-jwt.js';
+import { loggedIn } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 /**
  * A whole cookie is stolen, access and refresh token, and used after its owner has had new ones. Nobody waits for the

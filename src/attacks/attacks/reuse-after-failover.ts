@@ -1,9 +1,9 @@
 import { type Attack, Tries } from '../attack.js';
-import type { Browser } from '../browser.js';
-import { type Ended, endedNow, tryEnded } from '../ended-session.js';
 import { Inconclusive } from '../errors.js';
-import { isHonoured, loggedIn, logIn, logOut } from '../shop.js';
-import type { Target } from '../target.js';
+import type { Browser } from '../tools/browser.js';
+import { type Ended, endedNow, tryEnded } from '../tools/ended-session.js';
+import { isHonoured, loggedIn, logIn, logOut } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 export const reuseAfterFailover: Attack = {
   title:

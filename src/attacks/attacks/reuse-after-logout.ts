@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
-import { endedNow, tryEnded } from '../ended-session.js';
-import { loggedIn, logOut } from '../shop.js';
-import type { Target } from '../target.js';
+import { endedNow, tryEnded } from '../tools/ended-session.js';
+import { loggedIn, logOut } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 export const reuseAfterLogout: Attack = {
   title: 'use a token after its logout, through the proxy and on every backend',

@@ -1,10 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
-import { sessionCookie } from '../browser.js';
-import { randomToken } from '../forge-jwt.js';
-import { sessionIn } from '../set-cookies.js';
-import { loggedIn } from '../shop.js';
-import { shopPaths } from '../shop-paths.js';
-import type { Target } from '../target.js';
+import { sessionCookie, sessionIn } from '../tools/browser.js';
+import { randomToken } from '../tools/forge-jwt.js';
+import { loggedIn, shopPaths } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 /** Whoever only looks has no session: a crawler or the preview of a link must not fill the store, nor plant a token. */
 export const sessionByCrawling: Attack = {

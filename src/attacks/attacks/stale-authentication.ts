@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
-import type { Browser } from '../browser.js';
-import { expectStatus, loggedIn, logIn, reauthenticated } from '../shop.js';
-import type { Target } from '../target.js';
+import type { Browser } from '../tools/browser.js';
+import { expectStatus, loggedIn, logIn, reauthenticated } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 const invented = 'A'.repeat(43);
 const newPassword = 'correct horse battery staple';

@@ -1,10 +1,9 @@
-import { someAtOnce } from '../at-once.js';
 import { type Attack, Tries } from '../attack.js';
-import { sessionCookie } from '../browser.js';
 import { Inconclusive } from '../errors.js';
-import { relabelled } from '../relabelled-token.js';
-import { isHonoured, loggedIn, userOf } from '../shop.js';
-import type { Target } from '../target.js';
+import { someAtOnce } from '../tools/at-once.js';
+import { sessionCookie } from '../tools/browser.js';
+import { isHonoured, loggedIn, userOf } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 const atOnce = 16;
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -65,4 +64,34 @@ function lengthened(token: string): Forgery[] {
     ['quotes around it', `"${token}"`],
     ['its first character percent-encoded', `%${token.charCodeAt(0).toString(16)}${token.slice(1)}`],
   ];
+}
+
+/** The token with another version or key id, where it has one; everything else as it was. */
+function relabelled(strategy: Target['strategy'], token: string): readonly Forgery[] {
+  if (strategy === 'sealed') return relabelledSeals(token);
+  return strategy === 'jwt' ? relabelledJwts(token) : [];
+}
+
+function relabelledSeals(token: string): Forgery[] {
+  const [version = '', key = '', ...body] = token.split('.');
+  const versions = ['v0', 'v2', 'v10', 'V1', ''].map(
+    other => [`version "${other}"`, [other, key, ...body].join('.')] as const,
+  );
+  const keys = [`${key}x`, 'other', '', '..'].map(
+    other => [`key id "${other}"`, [version, other, ...body].join('.')] as const,
+  );
+  return [...versions, ...keys];
+}
+
+function relabelledJwts(token: string): Forgery[] {
+  const [head = '', ...rest] = token.split('.');
+  const header: Record<string, unknown> = JSON.parse(Buffer.from(head, 'base64url').toString());
+  const headers = [
+    ...['other', '', '../../dev/null', null].map(kid => ({ ...header, kid })),
+    ...['JWT', 'refresh+jwt', ''].map(typ => ({ ...header, typ })),
+  ];
+  return headers.map(other => {
+    const text = JSON.stringify(other);
+    return [`the header ${text}`, [Buffer.from(text).toString('base64url'), ...rest].join('.')];
+  });
 }

@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
-import type { Answer, Browser } from '../browser.js';
 import { Inconclusive } from '../errors.js';
-import { shopPaths } from '../shop-paths.js';
-import type { Target } from '../target.js';
+import type { Answer, Browser } from '../tools/browser.js';
+import { shopPaths } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 /** A script in the page cannot read the cookie; it must not find the token anywhere else either. */
 export const tokenInBody: Attack = {

@@ -1,10 +1,9 @@
 import { type Attack, Tries } from '../attack.js';
-import type { Answer } from '../browser.js';
 import { Inconclusive } from '../errors.js';
-import { type Enrolled, enrolled, preLoginOf } from '../second-factor.js';
-import { expectStatus, unexpected } from '../shop.js';
-import { originsOf, type Target } from '../target.js';
-import { stepAt } from '../totp-code.js';
+import type { Answer } from '../tools/browser.js';
+import { type Enrolled, enrolled, preLoginOf, stepAt } from '../tools/second-factor.js';
+import { expectStatus, unexpected } from '../tools/shop.js';
+import { originsOf, type Target } from '../tools/target.js';
 
 /**
  * Three codes of a million are right at any time. Whoever has the password may guess five times and then wait; a new

@@ -1,10 +1,9 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type Enrolled, enrolled, preLoginOf } from '../second-factor.js';
-import { sessionIn } from '../set-cookies.js';
-import { expectStatus } from '../shop.js';
-import type { Target } from '../target.js';
-import { stepAt } from '../totp-code.js';
+import { sessionIn } from '../tools/browser.js';
+import { type Enrolled, enrolled, preLoginOf, stepAt } from '../tools/second-factor.js';
+import { expectStatus } from '../tools/shop.js';
+import type { Target } from '../tools/target.js';
 
 /** A code that somebody has watched being typed must be worth nothing, even at the same moment, even on another backend. */
 export const totpTwice: Attack = {

@@ -3,8 +3,7 @@ import { Client } from './wire/client.js';
 import { Deadlines } from './wire/deadlines.js';
 import { Reads } from './wire/reads.js';
 import { Upstreams } from './wire/upstream.js';
-import type { Wire } from './wire/wire.js';
-import { Writes } from './wire/writes.js';
+import { type Wire, Writes } from './wire/wire.js';
 
 /** A flood of connections must not take the proxy's memory: what comes above this is closed at once. */
 const connectionsMax = 65_536;

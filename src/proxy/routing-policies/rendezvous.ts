@@ -1,6 +1,5 @@
 import type { Backend } from '../backends.js';
-import type { KeyReader } from '../hash-key.js';
-import type { RoutingPolicy } from '../routing-policy.js';
+import type { KeyReader, RoutingPolicy } from '../routing-policy.js';
 
 /**
  * Weighted rendezvous hashing (Thaler and Ravishankar 1998; the weights after Schindelhauer and Schomaker 2005): each

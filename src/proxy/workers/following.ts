@@ -1,7 +1,7 @@
-import type { Member, MemberFacts } from '../member.js';
-import { BackendPool, type Primary } from '../pool.js';
+import type { ServingOptions } from '../options.js';
+import type { Member, MemberFacts } from '../pool/member.js';
+import { BackendPool, type Primary } from '../pool/pool.js';
 import { Serving } from '../serving.js';
-import type { ServingOptions } from '../serving-options.js';
 import { factsOfError, type ToPrimary, type ToWorker, type WorkerReport } from './messages.js';
 
 type Serve = Extract<ToWorker, { kind: 'serve' }>;

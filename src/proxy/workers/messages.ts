@@ -1,6 +1,6 @@
-import type { MemberFacts } from '../member.js';
-import type { ProxyCounts } from '../proxy-counts.js';
-import type { ServingOptions } from '../serving-options.js';
+import type { ServingOptions } from '../options.js';
+import type { MemberFacts } from '../pool/member.js';
+import type { ProxyCounts } from '../telemetry/proxy-counts.js';
 
 /*
  * What the primary and its workers say to each other, on the channel that Node gives a child process: everything is

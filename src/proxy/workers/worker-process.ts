@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
-import { packageFile } from '../../package-file.js';
-import type { ServingOptions } from '../serving-options.js';
+import { packageFile } from '../../shared/package-file.js';
+import type { ServingOptions } from '../options.js';
 import { errorOf, type ToPrimary, type ToWorker } from './messages.js';
 
 /** A worker that does not report for so long is counted as it was. */

@@ -1,14 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Crew } from '../crew.js';
-import type { Member } from '../member.js';
-import { ProxyMetrics } from '../metrics.js';
-import type { ProxyEvent } from '../options.js';
-import type { BackendPool } from '../pool.js';
-import type { ProxyCounts } from '../proxy-counts.js';
-import type { ServingOptions } from '../serving-options.js';
-import { vitalsOfGone } from '../vitals.js';
+import type { ProxyEvent, ServingOptions } from '../options.js';
+import type { Member } from '../pool/member.js';
+import type { BackendPool } from '../pool/pool.js';
+import { ProxyMetrics } from '../telemetry/metrics.js';
+import { type ProxyCounts, vitalsOfGone } from '../telemetry/proxy-counts.js';
 import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
-import { Restarts, tooManyLost } from './restarts.js';
 import { prepareWorkers, WorkerProcess } from './worker-process.js';
 
 /*
@@ -163,3 +160,21 @@ export class Workers implements Crew {
 function withTickets({ tls, ...options }: ServingOptions): ServingOptions {
   return tls === undefined ? options : { ...options, tls: { ...tls, ticketKeys: randomBytes(48) } };
 }
+
+const lossesMax = 5;
+const withinMs = 60_000;
+
+/** Counts workers that were lost: one that is lost again and again is not worth starting again. */
+export class Restarts {
+  readonly #lostMs: number[] = [];
+
+  /** A worker was lost; whether another one may take its place. */
+  mayGoOn(nowMs: number): boolean {
+    this.#lostMs.push(nowMs);
+    if (this.#lostMs.length > lossesMax) this.#lostMs.shift();
+    const [first = nowMs] = this.#lostMs;
+    return this.#lostMs.length < lossesMax || nowMs - first > withinMs;
+  }
+}
+
+const tooManyLost = `${lossesMax} workers were lost within ${withinMs / 1000} s; no further one is started`;

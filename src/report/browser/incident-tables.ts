@@ -1,5 +1,4 @@
-import type { CaseFile } from './columns.js';
-import { incidentCells, userColumn } from './incident-cells.js';
+import { type CaseFile, incidentCells, userColumn } from './columns.js';
 import { addRow, textElement } from './stories.js';
 
 const fewRows = 200;

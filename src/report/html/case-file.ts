@@ -1,9 +1,8 @@
 import type { Incident, IncidentKind } from '../../simulator/checker/findings.js';
-import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { Operation } from '../../simulator/history/records.js';
 import { type CaseFile, type IncidentColumns, none, type StoryColumns } from '../browser/columns.js';
-import { describeCause } from '../cause.js';
-import { WordList } from './word-list.js';
+import { describeCause } from './loss-lanes.js';
 
 /** The worst first: a hundred stale reads must not hide the one user who saw a stranger's cart. Lost writes have a table. */
 const order: readonly IncidentKind[] = [
@@ -144,4 +143,21 @@ function storyColumns(told: readonly (readonly [string, readonly Operation[]])[]
 
 function microseconds(ms: number | undefined): number {
   return ms === undefined ? none : Math.round(ms * 1000);
+}
+
+/** Gives each text a place in a list, the same for the same text. */
+class WordList {
+  readonly #places = new Map<string, number>();
+
+  place(text: string | undefined): number {
+    if (text === undefined) return none;
+    const known = this.#places.get(text);
+    if (known !== undefined) return known;
+    this.#places.set(text, this.#places.size);
+    return this.#places.size - 1;
+  }
+
+  get all(): readonly string[] {
+    return [...this.#places.keys()];
+  }
 }

@@ -1,5 +1,5 @@
-import { driverLagP99MsMax } from '../../simulator/checker/doubts.js';
-import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import { driverLagP99MsMax } from '../../simulator/checker/verdict/doubts.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { labels } from '../comparison.js';
 import { count, counted, duration } from '../words.js';
 import { type Markup, markup } from './markup.js';

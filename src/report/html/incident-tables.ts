@@ -1,11 +1,12 @@
-import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { CaseFile } from '../browser/columns.js';
-import { incidentCells, incidentTitles } from '../browser/incident-cells.js';
-import { isExpectedLoss } from '../expected-loss.js';
+import { incidentCells, incidentTitles } from '../browser/columns.js';
+import { labels } from '../comparison.js';
+import { isExpectedLoss } from '../judged-expectations.js';
+import { reasonNames, reasons } from '../sentence.js';
 import { count, counted } from '../words.js';
 import type { Cases } from './case-file.js';
-import { embeddedJson } from './embedded-json.js';
-import { type Markup, markup } from './markup.js';
+import { embeddedJson, type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
 /** Rows of each table that stand in the page; its script adds the others. */
@@ -62,4 +63,30 @@ function table(file: CaseFile, from: number, to: number, title: string): Markup 
 function row(file: CaseFile, incident: number, skipped: number): Markup {
   const cells = incidentCells(file, incident).slice(skipped);
   return markup`<tr data-incident="${incident}">${cells.map(cell => markup`<td><bdi>${cell}</bdi></td>`)}</tr>`;
+}
+
+/** What the backends themselves counted: the other side of "logged out". Nothing, where no run says it. */
+export function noSessionSection(runs: readonly JudgedRun[]): Markup | string {
+  if (runs.every(({ findings }) => findings.noSession.absent === null)) return '';
+  const seen = reasonNames.filter(reason => runs.some(({ findings }) => (findings.noSession[reason] ?? 0) > 0));
+  const rows = seen.map(reason =>
+    reasonRow(
+      reason,
+      reasons[reason],
+      runs.map(({ findings }) => findings.noSession[reason]),
+    ),
+  );
+  const evicted = runs.map(({ findings }) => findings.stores.evictions);
+  if (evicted.some(times => times))
+    rows.push(reasonRow('evictions', 'the store evicted sessions that no user had ended', evicted));
+  const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
+  const table = markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
+  return markup`<section aria-labelledby="no-session"><h2 id="no-session">Why no session</h2>${scrollable('Why requests had no session', table)}
+<p class="meta">Requests, as the backends counted them since the last boot of each. Old cookies that the lab tries after each logout are among them.</p></section>
+`;
+}
+
+function reasonRow(name: string, what: string, times: readonly (number | null)[]): Markup {
+  const cells = times.map(value => markup`<td>${value === null ? '–' : count(value)}</td>`);
+  return markup`<tr><th scope="row"><b>${name}</b> ${what}</th>${cells}</tr>`;
 }

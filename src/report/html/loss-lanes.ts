@@ -1,6 +1,5 @@
 import type { Incident } from '../../simulator/checker/findings.js';
 import { roundUp } from '../browser/scales.js';
-import { describeCause } from '../cause.js';
 import { count, counted, moment } from '../words.js';
 import { across, emptyNote, type Lane, stretched } from './lane.js';
 import { type Markup, markup } from './markup.js';
@@ -106,4 +105,10 @@ function logoutMark(incident: Incident, height: number, endMs: number, placeOf: 
 /** A drawing that leaves some out says so. */
 function partly({ incidents, total }: Drawn): string {
   return incidents.length < total ? `, ${count(incidents.length)} of them drawn` : '';
+}
+
+/** The faults that may have caused it: `cut, kill`, or `unexplained`. Undefined where no fault struck. */
+export function describeCause({ candidates, fault }: Incident): string | undefined {
+  if (candidates === undefined) return fault;
+  return candidates.length === 0 ? 'unexplained' : candidates.join(', ');
 }

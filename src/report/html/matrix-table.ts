@@ -1,7 +1,8 @@
-import type { Matrix, MatrixCell, MatrixRow } from '../matrix.js';
-import { cellWords, failedWords, matrixLegend, recoveryWords } from '../matrix-words.js';
+import type { Matrix, MatrixCell, MatrixRow, problemsOf } from '../matrix.js';
+import { cellWords, failedWords, matrixLegend, recoveryWords } from '../matrix-text.js';
 import { count } from '../words.js';
 import { type Markup, markup } from './markup.js';
+import { page } from './page.js';
 import { scrollable } from './verdicts.js';
 
 /** The survival matrix, mode × fault. `linkOf` says where the head of a column leads to, by its place in `columns`. */
@@ -39,4 +40,26 @@ function linked(text: string, address: string | undefined): Markup {
 function legend(): Markup {
   const meanings = matrixLegend.map(({ mark, words }) => `${mark} ${words}`).join(' · ');
   return markup`<p class="meta">In each cell: users logged out, acknowledged writes lost, requests failed, recovery. ${meanings}.</p>`;
+}
+
+type Problem = ReturnType<typeof problemsOf>[number];
+
+/** The matrix of many scenarios as a page of its own. `again` is the command that draws it once more. */
+export function matrixPage(matrix: Matrix, problems: readonly Problem[], again: string): string {
+  const body = markup`<header><p class="product">Holdfast · survival matrix</p><h1>Which mode survives which fault</h1></header>
+<main><section aria-label="Matrix">${matrixTable(matrix)}</section>
+${problemsSection(problems)}
+<section aria-labelledby="again"><h2 id="again">Again</h2><p><code>${again}</code></p>
+<p class="meta">Each cell is one run in short form: some thirty users, shorter phases before and after the faults, and every
+demand of the scenario. One scenario in full, with its timeline: <code>node dist/cli.js run scenarios/NAME.yaml</code></p></section></main>`;
+  return page({ title: 'Survival matrix – Holdfast', body });
+}
+
+function problemsSection(problems: readonly Problem[]): Markup {
+  if (problems.length === 0) return markup``;
+  const items = problems.map(
+    ({ scenario, mode, word, reasons }) =>
+      markup`<li><strong>${scenario}</strong> in ${mode}: ${word}. ${reasons.join(' ')}</li>\n`,
+  );
+  return markup`<section aria-labelledby="problems"><h2 id="problems">Not as it should be</h2><ul>${items}</ul></section>`;
 }

@@ -1,5 +1,5 @@
 import type { Incident } from '../../simulator/checker/findings.js';
-import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import {
   type FaultRecord,
   type MemberRecord,

@@ -1,9 +1,8 @@
 import type { RunColumns, TimelineColumns } from '../browser/columns.js';
 import { timeTicks } from '../browser/scales.js';
-import { embeddedJson } from './embedded-json.js';
 import { across, laneMarkup } from './lane.js';
 import { logoutLane, lossLane, type PlaceOf } from './loss-lanes.js';
-import { type Markup, markup } from './markup.js';
+import { embeddedJson, type Markup, markup } from './markup.js';
 import { axisLane, faultsLane, membersLane, phasesLane } from './state-lanes.js';
 import type { Bucket, Timeline } from './timeline-data.js';
 import { latencyLane, requestsLane, troubleLane } from './traffic-lanes.js';

@@ -1,5 +1,5 @@
-import type { EvaluatedExpectation } from '../../simulator/checker/expectations.js';
-import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict.js';
+import type { EvaluatedExpectation } from '../../simulator/checker/verdict/expectations.js';
+import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { type ExpectationState, listNotJudged, listWarnings, stateOf } from '../judged-expectations.js';
 import { statement } from '../sentence.js';
 import { counted } from '../words.js';

@@ -1,6 +1,6 @@
-import type { JudgedRun } from '../../simulator/checker/verdict.js';
-import type { Span } from '../../simulator/checker/windows.js';
-import { findingsWithin } from '../../simulator/checker/within.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
+import type { Span } from '../../simulator/checker/verdict/windows.js';
+import { findingsWithin } from '../../simulator/checker/verdict/within.js';
 import type { RunRecord } from '../../simulator/history/records.js';
 import { labels } from '../comparison.js';
 import { count, duration, moment } from '../words.js';

@@ -1,4 +1,4 @@
-import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { labels } from '../comparison.js';
 import { listNotJudged, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';

@@ -1,20 +1,18 @@
-import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { labels } from '../comparison.js';
 import { type Cases, casesOf } from '../html/case-file.js';
 import { conditionsSections } from '../html/conditions.js';
-import { faultsTable } from '../html/faults-table.js';
-import { incidentsPart } from '../html/incident-tables.js';
+import { faultsTable, membersSection } from '../html/faults-table.js';
+import { incidentsPart, noSessionSection } from '../html/incident-tables.js';
 import { type Markup, markup } from '../html/markup.js';
 import { matrixTable } from '../html/matrix-table.js';
-import { membersSection } from '../html/members.js';
-import { noSessionSection } from '../html/no-session.js';
 import { page } from '../html/page.js';
+import { pageScript } from '../html/page-script.js';
 import { timelinesOf } from '../html/timeline-data.js';
 import { timelineFigure } from '../html/timeline-figure.js';
 import { badge, verdictSection } from '../html/verdicts.js';
 import { windowsSection } from '../html/windows.js';
 import { matrixCell, matrixOf } from '../matrix.js';
-import { pageScript } from '../page-script.js';
 import type { Reporter } from '../reporter.js';
 
 /** Of all runs together: what keeps a file of many losses small enough to open at once. */

@@ -1,5 +1,5 @@
 import type { FaultFinding, Incident, MemberFindings } from '../../simulator/checker/findings.js';
-import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { FaultRecord } from '../../simulator/history/records.js';
 import { listWarnings } from '../judged-expectations.js';
 import type { OtherTry, Reporter } from '../reporter.js';

@@ -1,4 +1,4 @@
-import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { NotApplicable } from '../../simulator/scenario/applicable.js';
 import { labels } from '../comparison.js';
 import { stateOf } from '../judged-expectations.js';

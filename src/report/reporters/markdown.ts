@@ -1,4 +1,4 @@
-import type { JudgedRun } from '../../simulator/checker/verdict.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { compare } from '../comparison.js';
 import { listNotJudged, listWarnings } from '../judged-expectations.js';
 import { describeRecovery } from '../recovery-words.js';

@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict.js';
+import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { type Cell, type Comparison, compare, labels } from '../comparison.js';
 import { type FittedTable, fittedTable, printable, tableWidth } from '../fitted-table.js';
 import { listNotJudged, listUnmet, listWarnings } from '../judged-expectations.js';

@@ -1,8 +1,8 @@
 import { SessionExists, StoreUnavailable } from '../errors.js';
+import { type RevocationFeed, RevokedTokens } from '../revocation-feed.js';
 import type { SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
-import { RevocationList } from './memory/revocation-list.js';
 
 const sweepIntervalMs = 30_000;
 /** Beyond this a new session is refused: evicting another one would log its user out in silence. */
@@ -142,3 +142,46 @@ export const memory: StoreEntry = {
   open: settings => new MemoryStore(settings),
   openFeed: ({ now }) => new RevocationList(now),
 };
+
+/** Revocations in the memory of this process: no other one learns of them, and they die with it. */
+export class RevocationList implements RevocationFeed {
+  readonly #tokens = new RevokedTokens();
+  readonly #now: () => number;
+  readonly #sweeper: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#sweeper = setInterval(() => this.#tokens.sweep(now()), sweepIntervalMs).unref();
+  }
+
+  isRevoked(handle: string, issuedAtMs: number): boolean {
+    this.#checkOpen();
+    return this.#tokens.has(handle, issuedAtMs, this.#now());
+  }
+
+  async revoke(handles: readonly string[], untilMs: number): Promise<void> {
+    this.#checkOpen();
+    if (!this.#tokens.hasRoomFor(handles.length)) this.#tokens.sweep(this.#now());
+    if (!this.#tokens.hasRoomFor(handles.length)) throw new StoreUnavailable('the list of revoked sessions is full');
+    this.#tokens.add(handles, untilMs);
+  }
+
+  async revokeEveryone(untilMs: number): Promise<void> {
+    this.#checkOpen();
+    this.#tokens.addEveryone(this.#now(), untilMs);
+  }
+
+  async ready(): Promise<boolean> {
+    return !this.#closed;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StoreUnavailable('the list of revoked sessions is closed');
+  }
+}

@@ -1,11 +1,10 @@
 import type { Redis } from 'ioredis';
-import { parseAddress, type RedisAddress } from '../../redis-address.js';
+import { parseAddress, type RedisAddress } from '../../shared/redis-address.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import { withinMs } from '../in-time.js';
-import type { SessionRecord, SessionSummary } from '../session.js';
+import type { SessionData, SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
-import { fields, headOf, readable } from './redis/record-text.js';
 import { RevocationStream } from './redis/revocation-stream.js';
 import { Servers } from './redis/servers.js';
 import { listedMax, UserLists } from './redis/user-lists.js';
@@ -170,3 +169,30 @@ export const redis: StoreEntry = {
   open: settings => new RedisStore(parseAddress(settings.url), settings),
   openFeed: settings => new RevocationStream(settings),
 };
+
+/** The two fields of a session's hash: everything but the data, and the data. `scripts.ts` says how they look. */
+const fields = ['m', 'd'] as const;
+const headShape = /^(\d+) (\d+) (\d+) (\d+) (.*)$/s;
+
+function headOf({ version, idleUntilMs, absoluteUntilMs, createdAtMs, user }: SessionRecord): string {
+  return [version, ...[idleUntilMs, absoluteUntilMs, createdAtMs].map(Math.floor), user].join(' ');
+}
+
+function readable([head, json]: readonly (string | null)[], nowMs: number): SessionRecord | undefined {
+  const [, version, idle, absolute, created, user] = headShape.exec(head ?? '') ?? [];
+  if (user === undefined) return undefined;
+  const [idleUntilMs, absoluteUntilMs] = [Number(idle), Number(absolute)];
+  if (nowMs >= idleUntilMs || nowMs >= absoluteUntilMs) return undefined;
+  const data = parsed(json ?? '');
+  if (data === undefined) return undefined;
+  return { user, data, version: Number(version), createdAtMs: Number(created), idleUntilMs, absoluteUntilMs };
+}
+
+function parsed(json: string): SessionData | undefined {
+  try {
+    const data: SessionData | null = JSON.parse(json);
+    return typeof data === 'object' && data !== null && !Array.isArray(data) ? data : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,9 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { firstDeadlines } from '../deadlines.js';
 import { StoreUnavailable } from '../errors.js';
-import { editedData, plainData } from '../plain-data.js';
 import { RegisteredSessions } from '../registered-sessions.js';
-import type { NoSession, Session, SessionData, SessionLimits, SessionRecord, SessionSummary } from '../session.js';
+import {
+  editedData,
+  firstDeadlines,
+  type NoSession,
+  plainData,
+  type Session,
+  type SessionData,
+  type SessionLimits,
+  type SessionRecord,
+  type SessionSummary,
+} from '../session.js';
 import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 import { AccessTokens } from './jwt/access-tokens.js';

@@ -1,8 +1,17 @@
-import { firstDeadlines, touchedIdleUntilMs } from '../deadlines.js';
 import { endAll, removeThese } from '../end-sessions.js';
 import { SessionConflict, StoreUnavailable } from '../errors.js';
-import { editedData, plainData } from '../plain-data.js';
-import type { NoSession, Session, SessionData, SessionLimits, SessionRecord, SessionSummary } from '../session.js';
+import {
+  editedData,
+  firstDeadlines,
+  type NoSession,
+  plainData,
+  type Session,
+  type SessionData,
+  type SessionLimits,
+  type SessionRecord,
+  type SessionSummary,
+  touchedIdleUntilMs,
+} from '../session.js';
 import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
 import type { RoundTrips, SessionStore } from '../session-store.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';

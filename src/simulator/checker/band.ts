@@ -1,7 +1,7 @@
 import type { FaultRecord, RunRecord } from '../history/records.js';
 import type { Load } from './load.js';
 import { percentilesOf } from './percentiles.js';
-import type { Span } from './windows.js';
+import type { Span } from './verdict/windows.js';
 
 /** What was normal before the first fault, and when that was. */
 export interface Band extends Span {

@@ -1,13 +1,12 @@
 import type { RunRecord } from '../history/records.js';
 import { type Band, bandOf } from './band.js';
-import { byUser } from './by-user.js';
-import { countsOf } from './counts.js';
 import type { Findings, Incident } from './findings.js';
 import { dropsOf, type Load, loadOf } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import { groupsOf, recoveriesOf, recoveryOfRun } from './recovery.js';
 import type { Tally } from './tally.js';
-import { UserPass } from './user-pass.js';
+import { byUser } from './users/by-user.js';
+import { UserPass } from './users/user-pass.js';
 
 /**
  * Finds what a run did to its users. Pure, and from the history alone:
@@ -127,4 +126,24 @@ function bySeen(a: Incident, b: Incident): number {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
+}
+
+/** Adds up what the members of the lab counted by themselves, since the last boot of each. */
+export function countsOf({ lab }: Pick<RunRecord, 'lab'>): Pick<Findings, 'noSession' | 'stores'> {
+  const counted = Object.values(lab.counts ?? {});
+  const total = (name: string): number => counted.reduce((sum, counts) => sum + (counts[name] ?? 0), 0);
+  // A store counts evictions and no sessions. Where only stores count, "forged 0 times" would be a claim without evidence.
+  const isSaid = counted.some(counts => Object.keys(counts).some(name => name !== 'evictions'));
+  const times = (name: string): number | null => (isSaid ? total(name) : null);
+  return {
+    noSession: {
+      absent: times('absent'),
+      malformed: times('malformed'),
+      unknown: times('unknown'),
+      expired: times('expired'),
+      forged: times('forged'),
+      revoked: times('revoked'),
+    },
+    stores: { evictions: counted.some(counts => 'evictions' in counts) ? total('evictions') : null },
+  };
 }

@@ -2,7 +2,7 @@ import type { FaultRecord, RunRecord } from '../history/records.js';
 import type { Band } from './band.js';
 import type { Findings, RecoveryState } from './findings.js';
 import type { Load } from './load.js';
-import type { Span } from './windows.js';
+import type { Span } from './verdict/windows.js';
 
 const windowMs = 2000;
 const stepMs = 100;

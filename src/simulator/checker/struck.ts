@@ -1,5 +1,5 @@
+import { endsOf } from '../cluster/targets.js';
 import type { FaultRecord, Operation, RunRecord } from '../history/records.js';
-import { endsOf } from '../targets.js';
 
 /** Whether an operation was answered at all, with an error too. */
 export function wasAnswered({ status, outcome }: Operation): boolean {

@@ -1,8 +1,8 @@
-import { packageFile } from '../../package-file.js';
-import { type StoreUrls, storeAddresses, storeAddressNames } from '../../store-addresses.js';
+import { packageFile } from '../../shared/package-file.js';
+import { type StoreUrls, storeAddresses, storeAddressNames } from '../../shared/store-addresses.js';
 import { answersOk, ask } from './ask.js';
 import type { Counts } from './cluster.js';
-import type { ProcessSpec } from './process-member.js';
+import type { ProcessSpec } from './processes/process-member.js';
 
 const shop = packageFile('dist/backends/shop.js');
 

@@ -1,14 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { StoreServerName, StoreUrls } from '../../store-addresses.js';
-import { unknownName } from '../../unknown-name.js';
+import type { StoreServerName, StoreUrls } from '../../shared/store-addresses.js';
+import { unknownName } from '../../shared/unknown-name.js';
 import { LabError } from '../errors.js';
-import { freePort } from './free-port.js';
 import type { Lab } from './lab.js';
 import { eventually } from './probe.js';
-import type { PreparedStore, StorePlace, StoreShape } from './store-server.js';
+import { freePort } from './processes/free-port.js';
+import type { PreparedStore, StorePlace, StoreShape, StoresSpec } from './store-server.js';
 import { storeServerNames, storeServers } from './stores/registry.js';
-import type { StoresSpec } from './stores-spec.js';
 
 const wholeWithinMs = 10_000;
 

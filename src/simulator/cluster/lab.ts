@@ -1,13 +1,12 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError } from '../errors.js';
-import { Janitor } from './janitor.js';
 import type { Way } from './links/toxics.js';
 import { TcpLink } from './links.js';
-import { temporaryBase } from './open-to-all.js';
-import { type Listeners, ProcessMember, type ProcessSpec } from './process-member.js';
-import { type ProgramRun, runProgram } from './run-program.js';
-import { type RunShell, runShell } from './shell.js';
+import { Janitor } from './processes/janitor.js';
+import { type Listeners, ProcessMember, type ProcessSpec } from './processes/process-member.js';
+import { type ProgramRun, runProgram, temporaryBase } from './processes/run-program.js';
+import { type RunShell, runShell } from './processes/shell.js';
 
 /** The weight of a process falls by a fifth with each step. */
 const nicenessBesideOthers = 10;

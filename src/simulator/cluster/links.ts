@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, Socket } from 'node:net';
 import type { Link, Traffic } from './cluster.js';
-import { freePort } from './free-port.js';
 import { Pipe } from './links/pipe.js';
 import type { Toxic, Way } from './links/toxics.js';
+import { freePort } from './processes/free-port.js';
 
 /** Beyond it the kernel's answer is a reset. */
 const connectionsMax = 10_000;

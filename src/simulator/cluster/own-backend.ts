@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { LabError } from '../errors.js';
 import { statusWithin } from './ask.js';
 import { fillPlaceholders, type PlaceholderSources, placeholderValues } from './own-placeholders.js';
-import type { ProcessSpec } from './process-member.js';
+import type { ProcessSpec } from './processes/process-member.js';
 
 /** A backend that is the user's own program. */
 export interface OwnBackend {

@@ -1,4 +1,4 @@
-import type { StoreUrls } from '../../store-addresses.js';
+import type { StoreUrls } from '../../shared/store-addresses.js';
 
 /** Placeholders of an app of one's own: what a scenario file may write, and what stands there in a run. */
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { BootFailed, MemberNotBack } from '../errors.js';
 import type { Cluster, Member, ProxyBackend } from './cluster.js';
-import { type Exit, exitInWords } from './exit.js';
+import { type Exit, exitInWords } from './cluster.js';
 
 /** How often a condition is looked at again. */
 const pollMs = 25;

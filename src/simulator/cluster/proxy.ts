@@ -1,7 +1,7 @@
 import type { ModeName } from '../../modes.js';
-import { packageFile } from '../../package-file.js';
+import { packageFile } from '../../shared/package-file.js';
 import { answersOk } from './ask.js';
-import type { ProcessSpec } from './process-member.js';
+import type { ProcessSpec } from './processes/process-member.js';
 
 const cli = packageFile('dist/cli.js');
 

@@ -1,5 +1,5 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { formatKeyRing, type KeyRing, parseKeyRing } from '../../key-ring.js';
+import { formatKeyRing, type KeyRing, parseKeyRing } from '../../shared/key-ring.js';
 import { ask } from './ask.js';
 import type { Cluster, Member } from './cluster.js';
 import { eventually } from './probe.js';

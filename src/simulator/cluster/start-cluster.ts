@@ -1,23 +1,22 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ModeName, storesOf } from '../../modes.js';
-import type { StoreServerName, StoreUrls } from '../../store-addresses.js';
-import { unknownName } from '../../unknown-name.js';
-import { LabError } from '../errors.js';
-import { interruptible } from '../interruptible.js';
-import { endsOf } from '../targets.js';
+import { formatKeyRing, generateKeyRing } from '../../shared/key-ring.js';
+import type { StoreServerName, StoreUrls } from '../../shared/store-addresses.js';
+import { unknownName } from '../../shared/unknown-name.js';
+import { interruptible, LabError } from '../errors.js';
 import { backendSpec } from './backend.js';
 import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
 import type { Cluster, Member } from './cluster.js';
-import { freePort } from './free-port.js';
 import { type InTurn, Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
-import type { Listeners } from './process-member.js';
+import { freePort } from './processes/free-port.js';
+import type { Listeners } from './processes/process-member.js';
 import { type ProxySpec, proxyNames } from './proxy.js';
-import { makeSharedFiles } from './shared-files.js';
+import { plainStores, type StoresSpec } from './store-server.js';
 import { isStoreServer, storeServerNames, storeServers } from './stores/registry.js';
-import { plainStores, type StoresSpec } from './stores-spec.js';
+import { endsOf } from './targets.js';
 
 export interface ClusterSpec {
   readonly mode: ModeName;
@@ -174,4 +173,22 @@ function urlsSeenBy(lab: Lab, from: string, stores: readonly BootedStore[]): Sto
 function portsByName(stores: readonly BootedStore[], backendPorts: readonly number[]): ReadonlyMap<string, number> {
   const backends = backendPorts.map((port, index) => [backendName(index), port] as const);
   return new Map([...stores.flatMap(({ ports }) => [...ports]), ...backends]);
+}
+
+interface SharedFiles {
+  /** What the backends are told; what a scenario sets itself goes first. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The key ring of all backends, made afresh; undefined when the scenario gives its own. */
+  readonly secretsFile: string | undefined;
+}
+
+/** What all backends of one lab share besides the stores, in its directory: their key ring and the shop's accounts. */
+async function makeSharedFiles(directory: string, given: Readonly<Record<string, string>>): Promise<SharedFiles> {
+  const accounts = path.join(directory, 'accounts');
+  await mkdir(accounts, { mode: 0o700 });
+  if (given.SHOP_SECRETS !== undefined || given.SHOP_SECRETS_FILE !== undefined)
+    return { env: { SHOP_ACCOUNTS: accounts }, secretsFile: undefined };
+  const secretsFile = path.join(directory, 'secrets');
+  await writeFile(secretsFile, formatKeyRing(generateKeyRing()), { mode: 0o600, flag: 'wx' });
+  return { env: { SHOP_ACCOUNTS: accounts, SHOP_SECRETS_FILE: secretsFile }, secretsFile };
 }

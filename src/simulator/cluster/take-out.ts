@@ -1,5 +1,5 @@
 import type { Cluster } from './cluster.js';
-import { cleanEndInWords, exitInWords, isCleanEnd } from './exit.js';
+import { cleanEndInWords, exitInWords, isCleanEnd } from './cluster.js';
 import { eventually, goneInWords } from './probe.js';
 
 /** Beyond any drain window that a scenario of a few seconds would set. */

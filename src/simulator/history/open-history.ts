@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { packageFile } from '../../package-file.js';
+import { packageFile } from '../../shared/package-file.js';
 import { readHistory, validateHistory } from './file.js';
 import { JoinedTables } from './joined-tables.js';
 import { LineProblem } from './lines.js';

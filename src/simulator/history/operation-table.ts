@@ -1,4 +1,4 @@
-import { Carts } from './carts.js';
+import { Carts, UserTexts } from './carts.js';
 import { kinds, outcomes } from './lines.js';
 import type { Operation, OperationKind, OperationOutcome, OperationOutline } from './records.js';
 import { RowOutline } from './row-outline.js';
@@ -21,7 +21,6 @@ import {
   shortsPerRow,
 } from './rows.js';
 import { StringPool, type StringPoolParts } from './string-pool.js';
-import { UserTexts } from './user-texts.js';
 
 type Draft = { -readonly [Field in keyof Operation]: Operation[Field] };
 

@@ -1,5 +1,5 @@
-import { type Expectation, parseLine } from '../checker/expectations.js';
-import { strangeWindow } from '../checker/windows.js';
+import { type Expectation, parseLine } from '../checker/verdict/expectations.js';
+import { strangeWindow } from '../checker/verdict/windows.js';
 import { ScenarioError } from '../errors.js';
 import { type HistoryLine, LineProblem } from './lines.js';
 import type {

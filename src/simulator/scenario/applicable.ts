@@ -1,6 +1,6 @@
 import { type Mode, type ModeName, modes, storesOf } from '../../modes.js';
 import { isStoreServer, serverOf } from '../cluster/stores/registry.js';
-import { kindOf, membersIn } from '../targets.js';
+import { kindOf, membersIn } from '../cluster/targets.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 
 /** Why a scenario cannot be run in a mode: one of its faults strikes something that the mode does not use. */

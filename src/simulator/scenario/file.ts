@@ -1,14 +1,12 @@
 import path from 'node:path';
 import type { z } from 'zod';
-import { faults } from '../faults/registry.js';
-import { crossProblems } from './checks.js';
-import type { FaultTrigger } from './fault-trigger.js';
-import { joinBrokenWords } from './folded-text.js';
+import { faults } from '../faults/kinds/registry.js';
+import type { FaultTrigger } from '../faults/trigger.js';
+import { crossProblems } from './checks/checks.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
 import { storesIn } from './stores.js';
-import { readTextFile } from './text-file.js';
-import { type Problem, parseYaml, scenarioBytesMax, type YamlFile } from './yaml.js';
+import { type Problem, parseYaml, readTextFile, scenarioBytesMax, type YamlFile } from './yaml.js';
 
 /** Rejects with `ScenarioError` when the file cannot be read, or is no scenario. */
 export async function readScenario(file: string): Promise<Scenario> {
@@ -164,4 +162,17 @@ function toFault(fault: FaultInFile, written: unknown): FaultSpec {
 function triggerOf({ at, after, when }: FaultInFile): FaultTrigger {
   if (when !== undefined) return when;
   return after === undefined ? { atMs: at ?? 0 } : { afterFault: after.id, delayMs: after.delayMs };
+}
+
+/**
+ * Joins words that the file broke at a hyphen: YAML folds `log-`, a line end and `ins` into `log- ins`, which is `log-ins`.
+ * `source` is the same text as it stands in the file: "pre- and post-reads" within one of its lines stays as it is.
+ */
+export function joinBrokenWords(folded: string, source: string): string {
+  const atSpaces = /(?<=\p{L})- (?=\p{L})/gu;
+  const inSource = source.match(/(?<=\p{L})-(?: |\r?\n[ \t]*)(?=\p{L})/gu) ?? [];
+  // YAML keeps some line ends as they are, and then it is not clear which place is which.
+  if (folded.match(atSpaces)?.length !== inSource.length) return folded;
+  let next = 0;
+  return folded.replaceAll(atSpaces, found => (inSource[next++]?.includes('\n') ? '-' : found));
 }

@@ -1,8 +1,7 @@
 import type { z } from 'zod';
 import { commandPlaceholders, ownPlaceholders, strangePlaceholder } from '../cluster/own-placeholders.js';
 import { duration, expected, map, show, text } from './values.js';
-import { field, isMap } from './written.js';
-import type { Problem } from './yaml.js';
+import { field, isMap, type Problem } from './yaml.js';
 
 /** What `system` says of an app of one's own: how it is started, or where it runs already. */
 

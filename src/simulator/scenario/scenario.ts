@@ -1,9 +1,9 @@
 import type { ModeName } from '../../modes.js';
 import type { OwnBackend } from '../cluster/own-backend.js';
-import type { StoresSpec } from '../cluster/stores-spec.js';
+import type { StoresSpec } from '../cluster/store-server.js';
+import type { FaultTrigger } from '../faults/trigger.js';
 import type { ExpectationLine } from '../history/records.js';
-import type { FaultTrigger } from './fault-trigger.js';
-import type { JourneyMapping } from './journey-mapping.js';
+import type { JourneyMapping } from './journey/mapping.js';
 
 /** A scenario file, checked and with every default filled in. Durations are milliseconds. */
 export interface Scenario {

@@ -1,21 +1,52 @@
 import { z } from 'zod';
-import { durationPattern, parseDuration } from '../../duration.js';
 import { type ModeName, modeGroups, modeNames } from '../../modes.js';
-import { storeAddresses } from '../../store-addresses.js';
+import { durationPattern, parseDuration } from '../../shared/duration.js';
+import { storeAddresses } from '../../shared/store-addresses.js';
+import { parseExpectation } from '../checker/verdict/expectations.js';
 import { ScenarioError } from '../errors.js';
-import { faults } from '../faults/registry.js';
-import { expectations } from './expectation-lines.js';
-import { faultIdPattern as idPattern, parseWhen, whenPattern } from './fault-trigger.js';
+import { faults } from '../faults/kinds/registry.js';
+import { faultIdPattern as idPattern, parseWhen, whenPattern } from '../faults/trigger.js';
 import { ownBackendKeys, target } from './own-app.js';
 import { storesInFile } from './stores.js';
 import { users } from './users.js';
 import { duration, expected, map, oneOf, text, wholeNumber } from './values.js';
-import { isMap } from './written.js';
+import { isMap } from './yaml.js';
 
 /**
  * What a scenario file may hold, as written: checked with it, and described by it to editors (`scenarioJsonSchema`).
  * Its output has durations in milliseconds and every default filled in.
  */
+
+const notALine = expected('an expectation such as "writes.lost == 0", or warn: and one');
+
+const expectation = z
+  .string({ error: expected('an expectation such as "writes.lost == 0"') })
+  .superRefine((written, context) => {
+    try {
+      parseExpectation(written);
+    } catch (error) {
+      if (!(error instanceof ScenarioError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+    }
+  });
+
+const warning = map('a warning', {
+  warn: expectation.describe('Shown when it is not met; the verdict does not depend on it.'),
+});
+
+/** A list under `expect`: each line is an expectation, or `warn:` and one. */
+const expectations = z.array(
+  z.union([expectation, warning], {
+    error: issue => (isMap(issue.input) ? warningComplaint(issue.input) : notALine(issue)),
+  }),
+  { error: expected('a list of expectations') },
+);
+
+/** What is there and unknown says more than what is missing because of it. */
+function warningComplaint(written: unknown): string | undefined {
+  const issues = warning.safeParse(written).error?.issues ?? [];
+  return (issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0])?.message;
+}
 
 /** The names that `--policy` of the proxy knows. The simulator sees the proxy only as a process, so they stand here again. */
 export const policyNames = ['round-robin', 'least-connections', 'random', 'rendezvous'] as const;

@@ -1,4 +1,4 @@
-import { parseLine } from '../checker/expectations.js';
+import { parseLine } from '../checker/verdict/expectations.js';
 import type { ExpectationLine } from '../history/records.js';
 import type { Scenario } from './scenario.js';
 

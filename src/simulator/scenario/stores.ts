@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { StoresSpec } from '../cluster/stores-spec.js';
+import type { StoresSpec } from '../cluster/store-server.js';
 import { amongNumbers, map, megabytes, oneOf } from './values.js';
 
 /** `system.redis`, `system.memcached`, `system.postgres`: how the store servers are run that the lab starts. */

@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { arrivalTimes, tooFewNames, userNamePattern } from '../plan.js';
-import { journey } from './journey.js';
-import { type StepKind, stepKinds } from './journey-mapping.js';
+import { arrivalTimes, tooFewNames, userNamePattern } from '../plan/plan.js';
+import { journey } from './journey/journey.js';
+import { type StepKind, stepKinds } from './journey/mapping.js';
 import { cookieName, duration, expected, map, oneOf, rate, text, wholeNumber } from './values.js';
-import { field, isMap, read } from './written.js';
-import type { Problem } from './yaml.js';
+import { field, isMap, type Problem, read } from './yaml.js';
 
 /** The keys of `users` of a scenario file: when users come, what they are called, and what they do. */
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { durationPattern, parseDuration } from '../../duration.js';
-import { unknownName } from '../../unknown-name.js';
+import { durationPattern, parseDuration } from '../../shared/duration.js';
+import { unknownName } from '../../shared/unknown-name.js';
 
 /**
  * The values of a scenario file: each checked where it stands, and each with a message that says what was found and what

@@ -1,11 +1,12 @@
+import { open } from 'node:fs/promises';
 import {
   type Document,
   isAlias,
-  isMap,
   isNode,
   isPair,
   isScalar,
   isSeq,
+  isMap as isYamlMap,
   Lexer,
   LineCounter,
   type ParsedNode,
@@ -13,6 +14,7 @@ import {
   visit,
   type YAMLError,
 } from 'yaml';
+import type { z } from 'zod';
 import { ScenarioError } from '../errors.js';
 
 /** Something wrong at a place in the file: a key or index per step down from the root. */
@@ -159,7 +161,7 @@ function offsetOf(doc: Doc, { path, at }: Problem): number {
   let node: unknown = doc.contents;
   let key: unknown = doc.contents;
   for (const name of path) {
-    const item: unknown = isMap(node)
+    const item: unknown = isYamlMap(node)
       ? node.items.find(pair => isScalar(pair.key) && pair.key.value === String(name))
       : isSeq(node) && node.items[Number(name)];
     if (!isPair(item) && !isNode(item)) return startOf(key);
@@ -190,4 +192,57 @@ function refuse(fileName: string, lines: LineCounter, problems: readonly Placed[
 export function clean(message: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
   return message.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+}
+
+interface TextFileKind {
+  readonly bytesMax: number;
+  /** `a scenario in YAML`. */
+  readonly what: string;
+  /** `a scenario such as scenarios/kill-one.yaml`. */
+  readonly example: string;
+}
+
+/** A file of the user's, whole. Rejects with `ScenarioError` when it cannot be read, or is longer than it may be. */
+export async function readTextFile(file: string, { bytesMax, what, example }: TextFileKind): Promise<string> {
+  try {
+    const handle = await open(file, 'r');
+    try {
+      const stat = await handle.stat();
+      if (!stat.isFile()) throw new ScenarioError(`${file}: found something that is not a file, expected ${what}`);
+      if (stat.size > bytesMax) {
+        throw new ScenarioError(`${file}:1:1: found ${stat.size} bytes, expected at most ${bytesMax}`);
+      }
+      return await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw error instanceof ScenarioError ? error : unreadable(file, error, example);
+  }
+}
+
+function unreadable(file: string, error: unknown, example: string): ScenarioError {
+  const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  const found = missing ? 'found no such file' : `cannot be read (${error instanceof Error ? error.message : error})`;
+  return new ScenarioError(`${file}: ${found}, expected ${example}`);
+}
+
+/** Looks into a file as it was written, of which anything may be wrong. */
+
+/** What the schema makes of it, undefined where it is none. */
+export function read<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> | undefined {
+  return schema.safeParse(value).data;
+}
+
+export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function field(value: unknown, key: string): unknown {
+  return isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+export function listIn(file: unknown, key: string): readonly unknown[] {
+  const written = field(file, key);
+  return Array.isArray(written) ? written : [];
 }

@@ -1,7 +1,7 @@
-import type { AnonymousConditions, AnswerConditions } from '../scenario/answer-conditions.js';
-import type { Reply } from './http-client.js';
-import { parseJsonPath, valuesAt } from './json-path.js';
-import { compilePattern, matchesSomewhere } from './page-pattern.js';
+import type { AnonymousConditions, AnswerConditions } from '../scenario/journey/answer-conditions.js';
+import { parseJsonPath, valuesAt } from '../scenario/journey/json-path.js';
+import { compilePattern, matchesSomewhere } from '../scenario/journey/page-pattern.js';
+import type { Reply } from './journey.js';
 
 /** The body of an answer: as text, and as JSON when it is asked for. */
 export interface Body {

@@ -1,7 +1,7 @@
+import { Cookie, CookieJar as ToughJar } from 'tough-cookie';
 import type { OperationKind } from '../history/records.js';
-import { CookieJar } from './cookie-jar.js';
-import type { HttpClient, Reply } from './http-client.js';
-import type { Journey, JourneyRequest } from './shop-requests.js';
+import type { HttpClient } from './http-client.js';
+import type { Journey, JourneyRequest, Reply } from './journey.js';
 
 /** What a user held at one moment: the request as it would have been sent then, and its Cookie header. */
 export interface Snapshot {
@@ -103,4 +103,44 @@ export class Browser {
 
 async function notSent(error: string): Promise<Reply> {
   return { handedOver: false, complete: false, headers: {}, body: '', error };
+}
+
+/** Browsers ignore a whole Set-Cookie whose name and value are longer together (RFC 6265bis §5.6). */
+const nameAndValueBytesMax = 4_096;
+
+/** The cookies of one simulated user, for one origin. */
+export class CookieJar {
+  readonly #origin: string;
+  readonly #jar = new ToughJar(undefined, { rejectPublicSuffixes: false });
+  #empty = true;
+
+  constructor(origin: string) {
+    this.#origin = origin;
+  }
+
+  /** Set-Cookie lines of one answer; those that a browser would refuse are ignored. */
+  store(lines: string | readonly string[]): void {
+    for (const line of typeof lines === 'string' ? [lines] : lines) {
+      const cookie = Cookie.parse(line);
+      if (cookie === undefined || bytesOf(cookie) > nameAndValueBytesMax) continue;
+      this.#jar.setCookieSync(cookie, this.#origin, { ignoreError: true });
+      this.#empty = false;
+    }
+  }
+
+  /** What the cookie of this name holds that goes to `/`; undefined when there is none. */
+  value(name: string): string | undefined {
+    if (this.#empty) return undefined;
+    return this.#jar.getCookiesSync(`${this.#origin}/`).find(({ key }) => key === name)?.value;
+  }
+
+  /** The Cookie header for this path; undefined when there is none to send. */
+  header(path: string): string | undefined {
+    if (this.#empty) return undefined;
+    return this.#jar.getCookieStringSync(this.#origin + path) || undefined;
+  }
+}
+
+function bytesOf(cookie: Cookie): number {
+  return Buffer.byteLength(cookie.key) + Buffer.byteLength(cookie.value);
 }

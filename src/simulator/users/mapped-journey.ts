@@ -1,4 +1,5 @@
 import type { OperationKind } from '../history/records.js';
+import { type JsonPath, parseJsonPath, valuesAt } from '../scenario/journey/json-path.js';
 import {
   type CarriedPlace,
   filled,
@@ -12,12 +13,10 @@ import {
   type TextPlace,
   textsOf,
   type WhoPlace,
-} from '../scenario/journey-mapping.js';
+} from '../scenario/journey/mapping.js';
+import { compilePattern, matchesIn } from '../scenario/journey/page-pattern.js';
 import { type Body, bodyOf, makeAnonymousCheck, makeOkCheck } from './answer-check.js';
-import { cartOf, noCart } from './cart.js';
-import { type JsonPath, parseJsonPath, valuesAt } from './json-path.js';
-import { compilePattern, matchesIn } from './page-pattern.js';
-import type { Carried, Journey, JourneyRequest } from './shop-requests.js';
+import { type Carried, cartOf, type Journey, type JourneyRequest, noCart } from './journey.js';
 
 /** How it is said that a request cannot be filled in yet. */
 export const nothingToCarry = 'no answer gave a';

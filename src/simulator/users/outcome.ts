@@ -1,6 +1,5 @@
 import type { OperationKind, OperationOutcome } from '../history/records.js';
-import type { Reply } from './http-client.js';
-import type { Journey } from './shop-requests.js';
+import type { Journey, Reply } from './journey.js';
 
 /** What an operation came to, as far as the reply tells. */
 export interface Judgement {

@@ -1,5 +1,5 @@
 import type { Operation, OperationOutcome } from '../history/records.js';
-import type { PlannedStep } from '../plan.js';
+import type { PlannedStep } from '../plan/planned.js';
 
 /**
  * A user logs in again after so many anonymous answers in a row. So a history shows two kinds of silent logout:

@@ -1,10 +1,10 @@
 import type { Operation, OperationKind } from '../history/records.js';
-import type { PlannedStep, PlannedUser } from '../plan.js';
-import type { RunClock } from '../run-clock.js';
+import type { PlannedStep, PlannedUser } from '../plan/planned.js';
+import type { RunClock } from '../run/run-clock.js';
 import { Browser, type Snapshot } from './browser.js';
-import type { HttpClient, Reply } from './http-client.js';
+import type { HttpClient } from './http-client.js';
+import type { Journey, Reply } from './journey.js';
 import { judge } from './outcome.js';
-import type { Journey } from './shop-requests.js';
 import { anonymousMax, Standing } from './standing.js';
 
 /** What all users of a run share. */

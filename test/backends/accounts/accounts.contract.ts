@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { type Account, freshAccount } from '#backends/accounts/account.js';
-import type { Accounts } from '#backends/accounts/accounts.js';
-import { changeAccount } from '#backends/accounts/change-account.js';
+import { type Accounts, changeAccount } from '#backends/accounts/accounts.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 
 /** The one contract of `Accounts`; `opened` gives an empty one each time. */

@@ -1,10 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import { expect } from 'chai';
 import { freshAccount } from '#backends/accounts/account.js';
-import { MemoryAccounts } from '#backends/accounts/memory.js';
-import { checkedPassword, Passwords } from '#backends/accounts/passwords.js';
-import { Turns } from '#backends/accounts/turns.js';
-import { tryPassword } from '#backends/password-try.js';
+import { MemoryAccounts } from '#backends/accounts/accounts.js';
+import { tryPassword } from '#backends/accounts/password-try.js';
+import { checkedPassword, Passwords, Turns } from '#backends/accounts/passwords.js';
 import { TooBusy, UnfitPassword } from '#backends/refusal.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 

@@ -1,13 +1,20 @@
 import { expect } from 'chai';
 import { generateSync } from 'otplib';
 import { type Account, freshAccount } from '#backends/accounts/account.js';
-import { changeAccount, type Edited } from '#backends/accounts/change-account.js';
+import { changeAccount, type Edited } from '#backends/accounts/accounts.js';
 import { DirectoryAccounts } from '#backends/accounts/directory.js';
-import { pendingMs, withCode, withConfirmed, withPending } from '#backends/accounts/second-factor.js';
-import { enrolment, newSecret, stepOf } from '#backends/accounts/totp.js';
+import {
+  enrolment,
+  newSecret,
+  pendingMs,
+  stepOf,
+  withCode,
+  withConfirmed,
+  withPending,
+} from '#backends/accounts/second-factor.js';
 import { lockMs, triesMax } from '#backends/accounts/tries.js';
 import { NothingToConfirm, SecretUnreadable, TooManyTries } from '#backends/refusal.js';
-import { generateKeyRing } from '#src/key-ring.js';
+import { generateKeyRing } from '#src/shared/key-ring.js';
 import { withDirectory } from './with-directory.js';
 
 const nowMs = 1_800_000_000_000;

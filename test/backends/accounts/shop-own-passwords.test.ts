@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import { changeAccount } from '#backends/accounts/change-account.js';
+import { changeAccount } from '#backends/accounts/accounts.js';
 import { withPending } from '#backends/accounts/second-factor.js';
 import { choose, rewrite } from './shortcuts.js';
 import { startTwoShops, type TwoShops } from './two-shops.js';

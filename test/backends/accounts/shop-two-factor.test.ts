@@ -1,8 +1,8 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import { preLoginMs, preLoginToken } from '#backends/accounts/pre-login.js';
-import { formatKeyRing, generateKeyRing } from '#src/key-ring.js';
+import { preLoginMs, preLoginToken } from '#backends/routes/login.js';
+import { formatKeyRing, generateKeyRing } from '#src/shared/key-ring.js';
 import { until } from '../visitor.js';
 import { Authenticator, enrol } from './authenticator.js';
 import { choose, rewrite } from './shortcuts.js';

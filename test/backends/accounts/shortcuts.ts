@@ -1,7 +1,6 @@
 import { scryptSync } from 'node:crypto';
 import type { Account } from '#backends/accounts/account.js';
-import type { Accounts } from '#backends/accounts/accounts.js';
-import { changeAccount } from '#backends/accounts/change-account.js';
+import { type Accounts, changeAccount } from '#backends/accounts/accounts.js';
 import type { Member } from './member.js';
 
 /** As if time had passed: no step of this user counts as used, or no lock is on any more. */

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { freshAccount } from '#backends/accounts/account.js';
 import { keepNonce, newNonce, nonceMs, nonceUntilMs, withNonceSpent } from '#backends/accounts/nonce.js';
-import { openPreLogin, preLoginCookie, preLoginMs, preLoginToken } from '#backends/accounts/pre-login.js';
-import { browserFamily } from '#backends/browser-family.js';
+import { browserFamily } from '#backends/accounts/password-try.js';
 import { FreshAuthenticationNeeded } from '#backends/refusal.js';
-import { generateKeyRing } from '#src/key-ring.js';
+import { openPreLogin, preLoginCookie, preLoginMs, preLoginToken } from '#backends/routes/login.js';
 import { seal } from '#src/sessions/seal.js';
 import type { SessionData } from '#src/sessions/session.js';
+import { generateKeyRing } from '#src/shared/key-ring.js';
 
 const nowMs = 1_800_000_000_000;
 const keys = generateKeyRing();

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DirectoryAccounts } from '#backends/accounts/directory.js';
-import { formatKeyRing, generateKeyRing, type KeyRing } from '#src/key-ring.js';
+import { formatKeyRing, generateKeyRing, type KeyRing } from '#src/shared/key-ring.js';
 import { type RedisServer, startRedis } from '../../sessions/with-redis.js';
 import { type ShopProcess, startShop } from '../with-shop.js';
 import { Member } from './member.js';

@@ -1,5 +1,5 @@
 import type { EngineFactory } from '#src/proxy/exchange.js';
-import { pick, type Random, randomStream } from '#src/simulator/random.js';
+import { pick, type Random, randomStream } from '#src/simulator/plan/random.js';
 import { answerOk, type Recorder, withRecorder } from '../recording-backend.js';
 import { type Script, speaking, tryAnswer } from './answer-trial.js';
 import { answer, request } from './grammar.js';

@@ -1,4 +1,4 @@
-import { pick, pickWeighted, type Random } from '#src/simulator/random.js';
+import { pick, pickWeighted, type Random } from '#src/simulator/plan/random.js';
 
 /*
  * Messages that are mostly in order, of everything that a proxy must look at. What is malformed comes from the

@@ -1,5 +1,5 @@
-import { namedInConnection } from '#src/proxy/hop-by-hop.js';
-import type { SeenRequest } from '../strict-requests.js';
+import { namedInConnection } from '#src/proxy/headers/hop-by-hop.js';
+import type { SeenRequest } from '../engines/strict-requests.js';
 import { type Reading, type ReadMessage, readAnswers, readRequests } from './llhttp.js';
 
 /** What became of the bytes of one case: from the client on the one side to the backend on the other. */

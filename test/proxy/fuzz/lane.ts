@@ -2,10 +2,10 @@ import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Backend } from '#src/proxy/backends.js';
 import type { Engine, EngineFactory, Exchange } from '#src/proxy/exchange.js';
-import { Front } from '#src/proxy/front.js';
+import { Front } from '#src/proxy/front/front.js';
+import { trustedPeers } from '#src/proxy/headers/trusted-peers.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
-import { trustedPeers } from '#src/proxy/trusted-peers.js';
-import { noEdits } from '../with-engine.js';
+import { noEdits } from '../engines/with-engine.js';
 import { MemorySocket } from './memory-socket.js';
 
 /** Whoever waits longer than this will wait for ever. */

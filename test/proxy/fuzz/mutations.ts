@@ -1,4 +1,4 @@
-import { pick, type Random } from '#src/simulator/random.js';
+import { pick, type Random } from '#src/simulator/plan/random.js';
 
 /** What parsers have been seen to disagree about. */
 const nasty = [

@@ -1,5 +1,5 @@
 import { Agent } from 'node:http';
-import { exponential, pick, type Random, randomStream } from '#src/simulator/random.js';
+import { exponential, pick, type Random, randomStream } from '#src/simulator/plan/random.js';
 import { echo } from './echo-socket.js';
 import type { Home, Shot } from './judge.js';
 import { pipeline } from './pipeline.js';

@@ -1,4 +1,4 @@
-import { exponential, pick, type Random, randomStream } from '#src/simulator/random.js';
+import { exponential, pick, type Random, randomStream } from '#src/simulator/plan/random.js';
 
 const troubleKinds = ['kill', 'hang', 'drain', 'reload'] as const;
 export type TroubleKind = (typeof troubleKinds)[number];

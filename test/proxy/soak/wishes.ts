@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { pickWeighted, type Random } from '#src/simulator/random.js';
+import { pickWeighted, type Random } from '#src/simulator/plan/random.js';
 
 /** What a client does; each is a habit that real clients have. */
 export type WishKind =

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Restarts } from '#src/proxy/workers/restarts.js';
+import { Restarts } from '#src/proxy/workers/workers.js';
 
 const table: Record<string, readonly [secondsOfLosses: readonly number[], goesOn: boolean]> = {
   'one loss': [[0], true],

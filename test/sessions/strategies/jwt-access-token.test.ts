@@ -2,12 +2,12 @@ import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
-import { generateKeyRing, type KeyRing } from '#src/key-ring.js';
 import { SessionTooLarge } from '#src/sessions/errors.js';
 import { seal } from '#src/sessions/seal.js';
 import { newSessionId } from '#src/sessions/session-id.js';
 import { AccessTokens, tokenBytesMax } from '#src/sessions/strategies/jwt/access-tokens.js';
 import type { Claims } from '#src/sessions/strategies/jwt/claims.js';
+import { generateKeyRing, type KeyRing } from '#src/shared/key-ring.js';
 import { expectRejection } from '../expect-rejection.js';
 import { decoded, encoded, Forge } from './jwt-forgery.js';
 

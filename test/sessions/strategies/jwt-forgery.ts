@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync } from 'node:crypto';
-import type { KeyRing } from '#src/key-ring.js';
+import type { KeyRing } from '#src/shared/key-ring.js';
 
 /** Tokens that nobody but a test would make. Signed with the real key where that is the point: what must be refused
  * though the signature is good. Written by hand, because jose refuses to make most of them. */

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { generateKeyRing, type KeyRing } from '#src/key-ring.js';
 import { SessionTooLarge, StoreUnavailable } from '#src/sessions/errors.js';
 import { defaultLimits, type NoSession, type Session } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { Issued, SessionStrategy } from '#src/sessions/session-strategy.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { jwt } from '#src/sessions/strategies/jwt.js';
+import { generateKeyRing, type KeyRing } from '#src/shared/key-ring.js';
 import { expectRejection } from '../expect-rejection.js';
 import { loaded } from '../loaded.js';
 import { type StoreLab, storeLabs } from '../store-labs.js';

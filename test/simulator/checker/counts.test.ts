@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { countsOf } from '#src/simulator/checker/counts.js';
+import { countsOf } from '#src/simulator/checker/check.js';
 import type { LabRecord } from '#src/simulator/history/records.js';
 import { run } from '../judged.js';
 

@@ -1,5 +1,5 @@
-import type { Random } from '#src/simulator/random.js';
-import type { JourneyRequest } from '#src/simulator/users/shop-requests.js';
+import type { Random } from '#src/simulator/plan/random.js';
+import type { JourneyRequest } from '#src/simulator/users/journey.js';
 import type { Keeping, Opened, Process, TooLarge } from './keeping.js';
 import type { SessionRecord } from './store.js';
 import type { VirtualTime } from './virtual-time.js';

@@ -1,5 +1,5 @@
 import type { LabRecord, ListedRun, Operation } from '#src/simulator/history/records.js';
-import { randomStream } from '#src/simulator/random.js';
+import { randomStream } from '#src/simulator/plan/random.js';
 import { frozenCarts } from './frozen-carts.js';
 
 /** An honest run, and the same scenario with faults that are only said to have struck; without faults there is none. */

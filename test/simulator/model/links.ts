@@ -1,4 +1,4 @@
-import type { Random } from '#src/simulator/random.js';
+import type { Random } from '#src/simulator/plan/random.js';
 
 /** What is wrong with a link. Nothing of it applies to one that is well. */
 export interface LinkTrouble {

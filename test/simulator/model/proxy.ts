@@ -1,6 +1,5 @@
-import type { Random } from '#src/simulator/random.js';
-import type { Reply } from '#src/simulator/users/http-client.js';
-import type { JourneyRequest } from '#src/simulator/users/shop-requests.js';
+import type { Random } from '#src/simulator/plan/random.js';
+import type { JourneyRequest, Reply } from '#src/simulator/users/journey.js';
 import type { ModelBackend, ShopAnswer } from './backend.js';
 import type { ModelLink, ModelLinks } from './links.js';
 import type { VirtualTime } from './virtual-time.js';

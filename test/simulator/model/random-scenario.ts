@@ -1,5 +1,5 @@
 import type { ModeName } from '#src/modes.js';
-import { pick, type Random, randomStream } from '#src/simulator/random.js';
+import { pick, type Random, randomStream } from '#src/simulator/plan/random.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import type { FaultSpec, Scenario } from '#src/simulator/scenario/scenario.js';
 

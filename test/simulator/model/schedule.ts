@@ -1,7 +1,7 @@
-import { faults as registry } from '#src/simulator/faults/registry.js';
+import { faults as registry } from '#src/simulator/faults/kinds/registry.js';
+import { whenInWords } from '#src/simulator/faults/trigger.js';
 import type { FaultRecord } from '#src/simulator/history/records.js';
-import type { LiveCounts, LiveCountsNow } from '#src/simulator/live-counts.js';
-import { whenInWords } from '#src/simulator/scenario/fault-trigger.js';
+import type { LiveCounts, LiveCountsNow } from '#src/simulator/run/live-counts.js';
 import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
 import { meterOf } from './effects.js';
 import { type ModelFault, strikes } from './strikes.js';

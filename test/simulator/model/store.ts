@@ -1,5 +1,5 @@
+import type { StoresSpec } from '#src/simulator/cluster/store-server.js';
 import { isStoreServer, storeServers } from '#src/simulator/cluster/stores/registry.js';
-import type { StoresSpec } from '#src/simulator/cluster/stores-spec.js';
 import type { ModelLinks } from './links.js';
 import type { VirtualTime } from './virtual-time.js';
 

@@ -1,6 +1,6 @@
-import { parseDuration } from '#src/duration.js';
-import { randomStream } from '#src/simulator/random.js';
-import { endsOf, kindOf } from '#src/simulator/targets.js';
+import { parseDuration } from '#src/shared/duration.js';
+import { endsOf, kindOf } from '#src/simulator/cluster/targets.js';
+import { randomStream } from '#src/simulator/plan/random.js';
 import type { LinkTrouble } from './links.js';
 import type { StoreServer } from './store.js';
 import { bootMs, type ModelSystem } from './system.js';

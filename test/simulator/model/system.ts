@@ -1,8 +1,8 @@
-import { parseDuration } from '#src/duration.js';
 import { type Mode, type ModeName, modes, storesOf } from '#src/modes.js';
+import { parseDuration } from '#src/shared/duration.js';
 import { proxyNames } from '#src/simulator/cluster/proxy.js';
 import type { MemberRecord } from '#src/simulator/history/records.js';
-import { randomStream } from '#src/simulator/random.js';
+import { randomStream } from '#src/simulator/plan/random.js';
 import type { Scenario } from '#src/simulator/scenario/scenario.js';
 import { ModelBackend } from './backend.js';
 import type { Keeping, Process } from './keeping.js';

@@ -1,4 +1,4 @@
-import { RunClock } from '#src/simulator/run-clock.js';
+import { RunClock } from '#src/simulator/run/run-clock.js';
 
 interface Event {
   readonly atMs: number;

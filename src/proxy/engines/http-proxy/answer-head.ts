@@ -1,7 +1,6 @@
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
-import { namedInConnection } from '../../hop-by-hop.js';
-import { notInTrailers } from '../../trailers.js';
+import { namedInConnection, notInTrailers } from '../../headers/hop-by-hop.js';
 import { lengthDigitsMax } from './request-head.js';
 
 const dropped: ReadonlySet<string> = new Set([

@@ -1,9 +1,9 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
-import { cookieValue } from '../../cookie-header.js';
 import type { Connection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
-import { cameSecure } from '../../forwarding.js';
+import { cookieValue } from '../../headers/cookie-header.js';
+import { cameSecure } from '../../headers/forwarding.js';
 import { Attempt, type AttemptClient } from './attempt.js';
 import { type Forwarding, forwardedHeaders, hasBody, saidProto } from './request-head.js';
 import type { Tunnel } from './tunnel.js';

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { withoutCookie } from '../../cookie-header.js';
 import type { HeaderEdits } from '../../exchange.js';
-import { appended, forwardedElement, toldByProxies } from '../../forwarding.js';
-import { namedInConnection } from '../../hop-by-hop.js';
+import { withoutCookie } from '../../headers/cookie-header.js';
+import { appended, forwardedElement, toldByProxies } from '../../headers/forwarding.js';
+import { namedInConnection } from '../../headers/hop-by-hop.js';
 
 /** What the head for a backend is made of, apart from what the heart changes. */
 export interface Forwarding {

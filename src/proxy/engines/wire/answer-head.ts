@@ -1,8 +1,8 @@
+import { STATUS_CODES } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
-import { namedInConnection } from '../../hop-by-hop.js';
+import { namedInConnection } from '../../headers/hop-by-hop.js';
 import { codeOf, fieldCodes, fieldOf, watchedFields, withoutField, withoutNamed } from './fields.js';
-import { answerShape, persists, trimmedEnd } from './grammar.js';
-import { dateLine } from './http-date.js';
+import { answerShape, headEnd, neverAHead, persists, trimmedEnd } from './grammar.js';
 
 /** What a proxy must look at in an answer. */
 export const watchedInAnswers = [
@@ -147,4 +147,85 @@ export function answerHeadFor(head: WireAnswerHead, added: readonly AddedHeader[
 /** A head of the 1xx kind (RFC 9110 §15.2: a proxy passes it on). */
 export function interimHead({ status, reason, kept }: WireAnswerHead): string {
   return `HTTP/1.1 ${status} ${reason}\r\n${kept}\r\n`;
+}
+
+/** Interim answers to one request: whoever sends more has something else in mind. */
+const interimsMax = 64;
+/** Enough of an answer to see that it is one. */
+const beginningBytes = 256;
+
+/** The head that was waited for, and where in the bytes its body begins. */
+interface ArrivedHead {
+  readonly head: WireAnswerHead;
+  readonly bytes: Buffer;
+  readonly at: number;
+}
+
+/** The head of an answer on its way, split anywhere, behind any interim answers (RFC 9110 §15.2). */
+export class AwaitedHead {
+  readonly #headerBytesMax: number;
+  readonly #ownCookie: string;
+  readonly #onInterim: (head: WireAnswerHead) => void;
+  #held: Buffer | undefined;
+  #interims = 0;
+
+  constructor(headerBytesMax: number, ownCookie: string, onInterim: (head: WireAnswerHead) => void) {
+    this.#headerBytesMax = headerBytesMax;
+    this.#ownCookie = ownCookie;
+    this.#onInterim = onInterim;
+  }
+
+  /** A switch of protocols counts as the answer that it is the last of. */
+  read(lent: Buffer): ArrivedHead | 'more' | 'flaw' {
+    let rest = this.#held === undefined ? lent : Buffer.concat([this.#held, lent]);
+    while (rest.length > 0) {
+      const end = rest.indexOf(headEnd);
+      if (end === -1) return this.#hold(rest);
+      if (end > this.#headerBytesMax) return 'flaw';
+      const head = parseAnswerHead(rest.toString('latin1', 0, end + 2), this.#ownCookie);
+      if (head === undefined) return 'flaw';
+      if (head.status >= 200 || head.status === 101) return { head, bytes: rest, at: end + headEnd.length };
+      this.#interims += 1;
+      if (this.#interims > interimsMax) return 'flaw';
+      this.#onInterim(head);
+      rest = rest.subarray(end + headEnd.length);
+    }
+    this.#held = undefined;
+    return 'more';
+  }
+
+  #hold(rest: Buffer): 'more' | 'flaw' {
+    const text = rest.toString('latin1', 0, beginningBytes);
+    const other = !text.startsWith('HTTP/1.'.slice(0, text.length)) || neverAHead.test(text);
+    if (other || rest.length > this.#headerBytesMax) return 'flaw';
+    this.#held = Buffer.from(rest);
+    return 'more';
+  }
+}
+
+/** An answer of the proxy itself, `connection` and all. */
+export function ownAnswerText(
+  status: number,
+  reason: string,
+  headers: Readonly<Record<string, string>>,
+  { bodyless, connection }: { readonly bodyless: boolean; readonly connection: string },
+): string {
+  const body = `${reason}\n`;
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: text/plain; charset=utf-8\r\n`;
+  head += `content-length: ${Buffer.byteLength(body)}\r\ncache-control: no-store\r\n`;
+  for (const name in headers) if (name !== 'connection') head += `${name}: ${headers[name]}\r\n`;
+  head += `${dateLine(Date.now())}${connection}\r\n`;
+  return bodyless ? head : head + body;
+}
+
+let line = '';
+let madeMs = Number.NEGATIVE_INFINITY;
+
+/** The line with which an answer gets its date, made once a second. */
+function dateLine(nowMs: number): string {
+  if (nowMs - madeMs >= 1000 || nowMs < madeMs) {
+    madeMs = nowMs - (nowMs % 1000);
+    line = `date: ${new Date(nowMs).toUTCString()}\r\n`;
+  }
+  return line;
 }

@@ -1,4 +1,4 @@
-import { notInTrailers } from '../../trailers.js';
+import { notInTrailers } from '../../headers/hop-by-hop.js';
 import { extensionShape, trailerShape } from './grammar.js';
 
 const cr = 13;

@@ -1,13 +1,12 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../../exchange.js';
 import { joinTunnel } from '../../tunnel.js';
+import { ownAnswerText } from './answer-head.js';
 import { type Body, noBody, requestBody } from './body.js';
-import type { ExchangeClient } from './exchange-client.js';
+import { type ExchangeClient, Way } from './exchange-client.js';
 import { Incoming } from './incoming.js';
-import { ownAnswerText } from './own-answer.js';
 import { firstOf, quickBytesMax, readingInto } from './reads.js';
 import { type Flaw, RequestHead } from './request-head.js';
-import { Way } from './way.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
-import { toldByProxies } from '../../forwarding.js';
-import { namedInConnection } from '../../hop-by-hop.js';
+import { toldByProxies } from '../../headers/forwarding.js';
+import { namedInConnection } from '../../headers/hop-by-hop.js';
 import { codeOf, fieldCodes, fieldOf, watchedFields, withoutNamed } from './fields.js';
 import { lowerCase, persists, requestShape, trimmedEnd } from './grammar.js';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import type { Place, RedisAddress } from '../../../redis-address.js';
+import type { Place, RedisAddress } from '../../../shared/redis-address.js';
 import { withinMs } from '../../in-time.js';
 import {
   type ConnectionOptions,

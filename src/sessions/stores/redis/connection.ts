@@ -1,5 +1,5 @@
 import type { Redis, RedisOptions } from 'ioredis';
-import type { RedisAddress } from '../../../redis-address.js';
+import type { RedisAddress } from '../../../shared/redis-address.js';
 import { scripts } from './scripts.js';
 
 /** The servers behind one address, whatever their topology. Made by `connectionTo`. */

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { RedisAddress } from '../../../redis-address.js';
+import type { RedisAddress } from '../../../shared/redis-address.js';
 import {
   type ConnectionOptions,
   gather,

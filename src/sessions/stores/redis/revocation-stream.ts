@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseAddress } from '../../../redis-address.js';
+import { parseAddress } from '../../../shared/redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
 import { readyWithin } from '../../in-time.js';
-import type { RevocationFeed } from '../../revocation-feed.js';
-import { RevokedTokens } from '../../revoked-tokens.js';
+import { type RevocationFeed, RevokedTokens } from '../../revocation-feed.js';
 import type { StoreSettings } from '../../session-store.js';
 import type { RedisConnection } from './connection.js';
-import { connectionTo, replicatedConnectionTo } from './open-connection.js';
+import { connectionTo, replicatedConnectionTo } from './servers.js';
 
 const streamKey = 'holdfast:revoked';
 const readAtOnce = 1_000;

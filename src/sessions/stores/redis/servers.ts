@@ -1,12 +1,13 @@
 import type { Redis } from 'ioredis';
-import type { RedisAddress } from '../../../redis-address.js';
+import type { RedisAddress } from '../../../shared/redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
 import { readyWithin } from '../../in-time.js';
 import type { StoreSettings } from '../../session-store.js';
 import { Edges } from '../../store-edges.js';
-import { hasCode, isReadOnly, type RedisConnection } from './connection.js';
-import { connectionTo, replicatedConnectionTo } from './open-connection.js';
-import { TooFewReplicas } from './replicated.js';
+import { Cluster } from './cluster.js';
+import { type ConnectionOptions, hasCode, isReadOnly, type RedisConnection } from './connection.js';
+import { OneServer } from './one-server.js';
+import { ReplicatedWrites, slackMs, TooFewReplicas } from './replicated.js';
 
 /** What a server can refuse by itself: one without memory takes no writes, and still removals; one without replicas
  * takes what need not be replicated. */
@@ -89,4 +90,17 @@ export class Servers {
 function isRefusal(error: unknown): error is Error {
   if (!(error instanceof Error) || isReadOnly(error) || hasCode(error, 'CLUSTERDOWN')) return false;
   return error.name === 'ReplyError' || error instanceof TooFewReplicas;
+}
+
+/** Connects, and comes back by itself, until it is closed. */
+export function connectionTo(address: RedisAddress, options: ConnectionOptions): RedisConnection {
+  return address.kind === 'cluster' ? new Cluster(address, options) : new OneServer(address, options);
+}
+
+/** For writes that are acknowledged only when as many replicas have them as the address asks for. */
+export function replicatedConnectionTo(address: RedisAddress, options: ConnectionOptions): RedisConnection {
+  const { deadlineMs } = options;
+  if (address.replicas === 0) return connectionTo(address, options);
+  const inner = connectionTo(address, { ...options, deadlineMs: deadlineMs + slackMs });
+  return new ReplicatedWrites(inner, address.replicas, deadlineMs);
 }

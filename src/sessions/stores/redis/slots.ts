@@ -1,4 +1,4 @@
-import type { Place } from '../../../redis-address.js';
+import type { Place } from '../../../shared/redis-address.js';
 
 const slotCount = 16_384;
 const polynomial = 0x1021;

@@ -1,4 +1,4 @@
-import type { Random } from '../../random.js';
+import type { Random } from '../../plan/random.js';
 
 /** `forward`: what the first end of a link says; `back`: what the other answers. */
 export type Way = 'forward' | 'back';

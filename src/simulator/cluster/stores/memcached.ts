@@ -3,8 +3,8 @@ import { promisify } from 'node:util';
 import { LabError } from '../../errors.js';
 import { answersWith } from '../ask.js';
 import type { Counts } from '../cluster.js';
-import type { ProcessSpec } from '../process-member.js';
-import { findProgram } from '../program-path.js';
+import type { ProcessSpec } from '../processes/process-member.js';
+import { findProgram } from '../processes/run-program.js';
 import { alone, type StoreServer, type StoreShape } from '../store-server.js';
 
 function findMemcached(): string {

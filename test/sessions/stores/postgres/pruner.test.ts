@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Connections } from '#src/sessions/stores/postgres/connections.js';
-import { Pruner, prunedAtOnce } from '#src/sessions/stores/postgres/pruner.js';
 import { prune } from '#src/sessions/stores/postgres/statements.js';
+import { Pruner, prunedAtOnce } from '#src/sessions/stores/postgres.js';
 import { until } from '../../until.js';
 import { type PostgresServer, sql, startPostgres, withClient } from '../../with-postgres.js';
 

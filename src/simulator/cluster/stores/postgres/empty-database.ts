@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chown, copyFile, lstat, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { SystemUser } from '../../process-member.js';
-import type { RunProgram } from '../../run-program.js';
+import type { SystemUser } from '../../processes/process-member.js';
+import type { RunProgram } from '../../processes/run-program.js';
 import { archiveFolder, type Programs } from './programs.js';
 
 export const role = 'holdfast';

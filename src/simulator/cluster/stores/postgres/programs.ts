@@ -3,8 +3,8 @@ import { chown, cp, readdir, readFile, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LabError } from '../../../errors.js';
-import { isOpenToAll } from '../../open-to-all.js';
-import type { SystemUser } from '../../process-member.js';
+import type { SystemUser } from '../../processes/process-member.js';
+import { isOpenToAll } from '../../processes/run-program.js';
 
 /** Where the programs lie, under `bin`. */
 export type Programs = string;

@@ -1,0 +1,291 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { hash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { cookieName, readCookie } from '#src/sessions/cookie.js';
+import type { SessionRecord } from '#src/sessions/session.js';
+import { digestOf, handleOf } from '#src/sessions/session-id.js';
+import type { SessionStore } from '#src/sessions/session-store.js';
+import type { Defect } from './defect.js';
+
+/** The same store with some of its calls exchanged. */
+export function storeWith(store: SessionStore, exchanged: Partial<SessionStore>): SessionStore {
+  return {
+    read: id => store.read(id),
+    create: (id, record) => store.create(id, record),
+    replace: (id, record) => store.replace(id, record),
+    touch: (id, idleUntilMs) => store.touch(id, idleUntilMs),
+    remove: (id, onlyVersion) => store.remove(id, onlyVersion),
+    listByUser: user => store.listByUser(user),
+    removeByHandle: (user, handle) => store.removeByHandle(user, handle),
+    clear: () => store.clear(),
+    ready: withinMs => store.ready(withinMs),
+    close: () => store.close(),
+    ...(store.statistics === undefined ? {} : { statistics: store.statistics.bind(store) }),
+    ...exchanged,
+  };
+}
+
+const savedAfterMs = 400;
+
+export const ackBeforeSave: Defect = {
+  summary: `a change is acknowledged at once and saved ${savedAfterMs} ms later: who dies meanwhile takes it along`,
+  sessions: { decorateStore: saveLate },
+};
+
+/** As a write-behind cache. What one process has not saved yet it sees itself, and nobody else does. */
+function saveLate(store: SessionStore): SessionStore {
+  const unsaved = new Map<string, SessionRecord>();
+  const save = async (id: string): Promise<void> => {
+    const stored = await store.read(id);
+    const late = unsaved.get(id);
+    if (stored !== undefined && late !== undefined) await store.replace(id, { ...late, version: stored.version + 1 });
+    if (unsaved.get(id) !== late) return save(id);
+    unsaved.delete(id);
+  };
+  return storeWith(store, {
+    read: async id => {
+      const stored = await store.read(id);
+      return stored && { ...stored, ...unsaved.get(id) };
+    },
+    replace: async (id, record) => {
+      if (!unsaved.has(id)) setTimeout(() => void save(id).catch(() => unsaved.delete(id)), savedAfterMs);
+      unsaved.set(id, record);
+      return 'saved';
+    },
+    remove: (id, onlyVersion) => {
+      unsaved.delete(id);
+      return store.remove(id, onlyVersion);
+    },
+  });
+}
+
+const triesMax = 20;
+
+export const blindOverwrite: Defect = {
+  summary: 'a session is written back whole, whatever the store holds by now: no compare-and-set',
+  sessions: { decorateStore: store => storeWith(store, { replace: (id, record) => overwrite(store, id, record) }) },
+};
+
+/** As `SET key value`: it takes the version that it meets for its own, and makes anew what has been removed. */
+async function overwrite(store: SessionStore, id: string, record: SessionRecord): Promise<'saved' | 'gone'> {
+  for (let tries = 0; tries < triesMax; tries++) {
+    const current = await store.read(id);
+    if (current === undefined) {
+      await store.create(id, record);
+      return 'saved';
+    }
+    if ((await store.replace(id, { ...record, version: current.version + 1 })) === 'saved') return 'saved';
+  }
+  return 'gone';
+}
+
+const lookEveryMs = 50;
+/** A timer that is so late has not been late: the whole process stood still. */
+const stoodStillMs = 400;
+const believesMs = 800;
+
+export const cartAfterFailBack: Defect = {
+  summary: 'a backend that had stood still goes on with the carts that it remembers, for a moment',
+  sessions: { decorateStore: readOldCarts },
+};
+
+/** As a cache in memory that nobody empties when the backend has been away and its users were served by others. */
+function readOldCarts(store: SessionStore): SessionStore {
+  const remembered = new Map<string, SessionRecord>();
+  const believes = afterStandstill();
+  return storeWith(store, {
+    read: async id => {
+      const record = await store.read(id);
+      const known = remembered.get(id);
+      // Who is logged out stays so: that would be another defect.
+      if (record !== undefined && known !== undefined && believes()) return known;
+      if (record !== undefined) remembered.set(id, record);
+      return record;
+    },
+    replace: async (id, record) => {
+      const outcome = await store.replace(id, record);
+      if (outcome === 'saved') remembered.set(id, record);
+      else remembered.delete(id);
+      return outcome;
+    },
+  });
+}
+
+function afterStandstill(): () => boolean {
+  let lastMs = Date.now();
+  let untilMs = 0;
+  const look = () => {
+    const nowMs = Date.now();
+    if (nowMs - lastMs > stoodStillMs) untilMs = nowMs + believesMs;
+    lastMs = nowMs;
+  };
+  setInterval(look, lookEveryMs).unref();
+  return () => {
+    look();
+    return Date.now() < untilMs;
+  };
+}
+
+const lagMs = 250;
+
+export const staleReplica: Defect = {
+  summary: `sessions are read from a copy that is up to ${lagMs} ms late`,
+  sessions: { decorateStore: readCopies },
+};
+
+/** As a replica that is asked for every read. After a conflict the truth is asked for, or no change would ever succeed;
+ * an end is known at once, or this would be a second defect. */
+function readCopies(store: SessionStore): SessionStore {
+  const copies = new Map<string, { readonly record: SessionRecord | undefined; readonly untilMs: number }>();
+  return storeWith(store, {
+    read: async id => {
+      const copy = copies.get(id);
+      if (copy !== undefined && Date.now() < copy.untilMs) return copy.record;
+      const record = await store.read(id);
+      if (record !== undefined) copies.set(id, { record, untilMs: Date.now() + lagMs });
+      return record;
+    },
+    replace: async (id, record) => {
+      const outcome = await store.replace(id, record);
+      if (outcome !== 'saved') copies.delete(id);
+      return outcome;
+    },
+    remove: (id, onlyVersion) => {
+      copies.delete(id);
+      return store.remove(id, onlyVersion);
+    },
+  });
+}
+
+/**
+ * As servers that write their sessions to disk and read them at the next start, in the good intention that a restart
+ * costs nobody a session. What was ended meanwhile, on another backend, they have not heard of.
+ */
+export const sessionsOnDisk: Defect = {
+  summary: 'a backend that starts again believes the sessions that it had, whatever has become of them meanwhile',
+  sessions: { decorateStore: reloadSessions },
+};
+
+function reloadSessions(store: SessionStore): SessionStore {
+  const folder = ownFolder();
+  const fileOf = (id: string) => path.join(folder, encodeURIComponent(id));
+  for (const name of readdirSync(folder))
+    void store.create(decodeURIComponent(name), readRecord(path.join(folder, name)));
+  return storeWith(store, {
+    create: (id, record) => {
+      writeFileSync(fileOf(id), JSON.stringify(record), { mode: 0o600 });
+      return store.create(id, record);
+    },
+    remove: (id, onlyVersion) => {
+      rmSync(fileOf(id), { force: true });
+      return store.remove(id, onlyVersion);
+    },
+  });
+}
+
+/** Beside the accounts, where the lab clears up. */
+function ownFolder(): string {
+  const folder = path.resolve(process.env.SHOP_ACCOUNTS ?? '.', '..', `sessions-of-${process.env.BACKEND_ID}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+function readRecord(file: string): SessionRecord {
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+/** As a shop whose configuration names a shared store, and whose code never got it. */
+export const memoryBehindStore: Defect = {
+  summary: 'sessions are kept in the memory of each backend, though every backend is to know all of them',
+  sessions: { store: 'memory' },
+};
+
+const livesMs = 700;
+
+export const shortTtl: Defect = {
+  summary: `a session is over ${livesMs} ms after the login, whatever its limits say`,
+  sessions: { decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, brief(record)) }) },
+};
+
+/** As seconds that are taken for milliseconds. */
+function brief(record: SessionRecord): SessionRecord {
+  const untilMs = record.createdAtMs + livesMs;
+  return { ...record, idleUntilMs: untilMs, absoluteUntilMs: untilMs };
+}
+
+export const endlessIdle: Defect = {
+  summary: 'nobody looks at how long a session has not been used',
+  sessions: { decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, awake(record)) }) },
+};
+
+function awake(record: SessionRecord): SessionRecord {
+  return { ...record, idleUntilMs: record.absoluteUntilMs };
+}
+
+export const endlessRotation: Defect = {
+  summary: 'with every new token the absolute limit of a session begins anew',
+  sessions: { decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, young(record)) }) },
+};
+
+function young(record: SessionRecord): SessionRecord {
+  const olderMs = Date.now() - record.createdAtMs;
+  const { createdAtMs, idleUntilMs, absoluteUntilMs } = record;
+  return {
+    ...record,
+    createdAtMs: createdAtMs + olderMs,
+    idleUntilMs: idleUntilMs + olderMs,
+    absoluteUntilMs: absoluteUntilMs + olderMs,
+  };
+}
+
+/** The refresh token of the request that is being answered. */
+const presented = new AsyncLocalStorage<string>();
+
+export const endlessRefresh: Defect = {
+  summary: 'a refresh token is good for as long as its session is: nobody notices that it was exchanged before',
+  listener: next => (request, response) => {
+    const { token = '' } = readCookie(request.headers.cookie, cookieName(false));
+    presented.run(token.split('~')[1] ?? '', () => next(request, response));
+  },
+  sessions: {
+    decorateStore: store => storeWith(store, { read: async id => asIfNew(await store.read(id)) }),
+  },
+};
+
+/** Whichever refresh token comes is the one that was not exchanged yet. */
+function asIfNew(record: SessionRecord | undefined): SessionRecord | undefined {
+  return (
+    record && { ...record, data: { ...record.data, current: hash('sha256', presented.getStore() ?? '', 'base64url') } }
+  );
+}
+
+export const unlistedSessions: Defect = {
+  summary: 'nobody knows whose sessions there are: those of a user, or of everyone, cannot be found to end them',
+  sessions: {
+    decorateStore: store =>
+      storeWith(store, { listByUser: async () => [], removeByHandle: async () => false, clear: async () => undefined }),
+  },
+};
+
+export const noRevocation: Defect = {
+  summary: 'a token that says everything itself cannot be ended before its time: there is no list of revoked ones',
+  sessions: { revocation: false },
+};
+
+export const foreignHandles: Defect = {
+  summary: 'who ends a session by its handle is not asked whose it is',
+  sessions: { decorateStore: removeAnySession },
+};
+
+/** It can only find whose it is for sessions that this process has begun. */
+function removeAnySession(store: SessionStore): SessionStore {
+  const owners = new Map<string, string>();
+  return storeWith(store, {
+    create: (id, record) => {
+      owners.set(handleOf(digestOf(id)), record.user);
+      return store.create(id, record);
+    },
+    removeByHandle: (user, handle) => store.removeByHandle(owners.get(handle) ?? user, handle),
+  });
+}

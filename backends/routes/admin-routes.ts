@@ -1,0 +1,67 @@
+import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Account } from '../accounts/account.js';
+import { changeAccount } from '../accounts/accounts.js';
+import { endSessions, fallen, type Members } from '../accounts/members.js';
+import { withoutTries } from '../accounts/tries.js';
+import { type Call, checkedUser, stringsOf } from '../call.js';
+import { json, NotAllowed } from '../refusal.js';
+import { spend } from './reauthentication.js';
+
+export type Role = 'user' | 'administrator';
+
+/** Only for a session that was begun with the administrator's password, and only while there is one. */
+export function roleOf({ passwords }: Members, { session }: Visit): Role {
+  const given = session?.record.data.role === 'administrator';
+  return given && passwords.isAdministrator(session.record.user) ? 'administrator' : 'user';
+}
+
+export async function disable(members: Members, call: Call, visit: Visit, administrator: string): Promise<Reply> {
+  const { user, nonce } = demanded(members, call, visit);
+  if (user === administrator) throw new NotAllowed('nobody could enable the administrator again');
+  await spend(members, visit, administrator, nonce);
+  await change(members, user, account => fallen({ ...account, disabled: true }));
+  return json(200, { user, ended: await members.sessions.endAll(user) });
+}
+
+/** Takes the locks off as well: it is what somebody asks for who cannot log in. */
+export async function enable(members: Members, call: Call, visit: Visit, administrator: string): Promise<Reply> {
+  const { user, nonce } = demanded(members, call, visit);
+  await spend(members, visit, administrator, nonce);
+  await change(members, user, account => {
+    return withoutTries(withoutTries({ ...account, disabled: false }, 'known'), 'stranger');
+  });
+  return json(200, { user });
+}
+
+export async function endSessionsOf(members: Members, call: Call, visit: Visit, administrator: string): Promise<Reply> {
+  const { user, nonce } = demanded(members, call, visit);
+  await spend(members, visit, administrator, nonce);
+  const ended = await endSessions(members, user);
+  if (user === administrator) await visit.end();
+  return json(200, { ended });
+}
+
+/** A login at this very moment may come after it: it is as one that comes a moment later. */
+export async function endEveryone(members: Members, call: Call, visit: Visit, administrator: string): Promise<Reply> {
+  refuseOthers(members, visit);
+  const [nonce = ''] = stringsOf(call, 'nonce');
+  await spend(members, visit, administrator, nonce);
+  await members.sessions.endEveryone();
+  await visit.end();
+  return json(200, {});
+}
+
+/** Whom it is about, once it is certain that an administrator asks. */
+function demanded(members: Members, call: Call, visit: Visit): { readonly user: string; readonly nonce: string } {
+  refuseOthers(members, visit);
+  const [user = '', nonce = ''] = stringsOf(call, 'user', 'nonce');
+  return { user: checkedUser(user), nonce };
+}
+
+function refuseOthers(members: Members, visit: Visit): void {
+  if (roleOf(members, visit) !== 'administrator') throw new NotAllowed();
+}
+
+async function change({ accounts }: Members, user: string, edit: (account: Account) => Account): Promise<void> {
+  await changeAccount(accounts, user, account => ({ next: edit(account), answer: undefined }));
+}

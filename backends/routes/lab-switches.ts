@@ -1,0 +1,124 @@
+import { type Call, isObject } from '../call.js';
+import type { Planted } from '../defects.js';
+import { json, NotAllowed, NotUnderstood } from '../refusal.js';
+import { plain, type Route, type VisitAction } from './route.js';
+
+/** What the failover simulator can make worse while this process runs, and the most that each takes. */
+const limits = {
+  /** So many of a hundred requests that look at a session are answered 500, half of them after all was done. */
+  errorPercent: { min: 0, max: 100 },
+  /** The event loop stands still for so long ... */
+  blockMs: { min: 0, max: 10_000 },
+  /** ... so often. */
+  blockEveryMs: { min: 1, max: 60_000 },
+  /** The clock goes so much before (or, negative, after) the real one. */
+  clockMs: { min: -600_000, max: 600_000 },
+};
+type Switch = keyof typeof limits;
+type SwitchPositions = { readonly [name in Switch]: number };
+
+const allOff: SwitchPositions = { errorPercent: 0, blockMs: 0, blockEveryMs: 1_000, clockMs: 0 };
+const names = Object.keys(limits);
+
+/** The same, with the switchboard. */
+export function switchable(planted: Planted): Planted {
+  const lab = new LabSwitches();
+  return { ...planted, routes: sound => lab.routes(planted.routes(sound)) };
+}
+
+/**
+ * The switchboard behind `GET` and `POST /lab`, which is there with SHOP_LAB=1 only, on a loopback address only, and not for
+ * who comes through a proxy. A new process has everything off.
+ */
+class LabSwitches {
+  readonly #clock = movableClock();
+  readonly #chance = chanceOf(1);
+  #positions = allOff;
+  #blocking: NodeJS.Timeout | undefined;
+
+  routes(sound: readonly Route[]): readonly Route[] {
+    return [
+      ...sound.map(route => (route.kind === 'visit' ? { ...route, act: this.#failing(route.act) } : route)),
+      plain('GET', '/lab', call => this.#show(call)),
+      plain('POST', '/lab', call => this.#set(call)),
+    ];
+  }
+
+  #failing(act: VisitAction): VisitAction {
+    return async (call, visit) => {
+      const unlucky = this.#chance() * 100 < this.#positions.errorPercent;
+      if (unlucky && this.#chance() < 0.5) return broken;
+      const reply = await act(call, visit);
+      return unlucky ? broken : reply;
+    };
+  }
+
+  #show(call: Call) {
+    if (call.proxied) throw new NotAllowed('only who asks this backend itself may do this');
+    return json(200, { ...this.#positions, nowMs: Date.now() });
+  }
+
+  #set(call: Call) {
+    if (call.proxied) return this.#show(call);
+    this.#positions = { ...this.#positions, ...positionsIn(call.body) };
+    const { blockMs, blockEveryMs, clockMs } = this.#positions;
+    this.#clock.moveBy(clockMs);
+    clearInterval(this.#blocking);
+    if (blockMs > 0) this.#blocking = setInterval(() => standStill(blockMs), blockEveryMs).unref();
+    return this.#show(call);
+  }
+}
+
+const broken = json(500, { error: 'an error that the lab has asked for', why: 'lab' });
+
+function positionsIn(body: unknown): Partial<SwitchPositions> {
+  const entries: [string, unknown][] = isObject(body) ? Object.entries(body) : [['', undefined]];
+  if (entries.every(isPosition)) return Object.fromEntries(entries);
+  const shape = Object.entries(limits).map(([name, { min, max }]) => `"${name}": ${min} to ${max}`);
+  throw new NotUnderstood(`expected a JSON object with some of ${shape.join(', ')}, each a whole number`);
+}
+
+function isPosition(entry: [string, unknown]): entry is [Switch, number] {
+  const [name, value] = entry;
+  if (!isSwitch(name) || !Number.isInteger(value)) return false;
+  return Number(value) >= limits[name].min && Number(value) <= limits[name].max;
+}
+
+function isSwitch(name: string): name is Switch {
+  return names.includes(name);
+}
+
+/** Without work for the processor, which others need. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** mulberry32: the same in every run. */
+function chanceOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d_2b_79_f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/**
+ * Puts a clock in place of this process's own, which can be moved: whoever asks `Date.now()` or `new Date()` after it, and
+ * whoever kept `Date.now` since, gets the moved time. Timers and `performance.now()` go on as they did.
+ */
+function movableClock(): { moveBy(ms: number): void } {
+  const real = Date;
+  let byMs = 0;
+  const now = () => real.now() + byMs;
+  globalThis.Date = new Proxy(real, {
+    construct: (target, args, self) => Reflect.construct(target, args.length === 0 ? [now()] : args, self),
+    get: (target, key) => (key === 'now' ? now : Reflect.get(target, key)),
+  });
+  return {
+    moveBy: ms => {
+      byMs = ms;
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { seal, unseal } from '#src/sessions/seal.js';
+import type { SessionData } from '#src/sessions/session.js';
+import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { KeyRing } from '#src/shared/key-ring.js';
+import type { Account } from '../accounts/account.js';
+import { changeAccount } from '../accounts/accounts.js';
+import { type Members, refuseFallen, whileStanding } from '../accounts/members.js';
+import { keepFamily, tryPassword } from '../accounts/password-try.js';
+import { withCode } from '../accounts/second-factor.js';
+import { guesserOf, knownBrowser, SmallCookie } from '../accounts/small-cookie.js';
+import { type Guesser, withoutTries, withTryBack } from '../accounts/tries.js';
+import { type Call, checkedUser, stringsOf } from '../call.js';
+import { json, WrongCode, WrongLogin } from '../refusal.js';
+
+/** password -> session; with a second factor: password -> pre-login token, pre-login token and code -> session */
+export async function logIn(members: Members, call: Call, visit: Visit): Promise<Reply> {
+  const [name = '', password = ''] = stringsOf(call, 'user', 'password');
+  const user = checkedUser(name);
+  const found = await members.accounts.read(user);
+  const isOwn = members.passwords.isOwn(user, found);
+  const account = isOwn
+    ? await provenByOwn(members, call, user, password)
+    : await provenByCommon(members, user, found, password);
+  if (account.totp !== null) return askForCode(members, call, user, account);
+  return welcome(members, call, visit, user, account, isOwn ? [knownBrowserOf(members, call, user)] : []);
+}
+
+/** Not counted: that password is no secret, and anybody can log in here under any name. */
+async function provenByCommon({ passwords }: Members, user: string, account: Account, password: string) {
+  const isRight = await passwords.isRight(user, account, password);
+  if (isRight && !account.disabled) return account;
+  throw new WrongLogin();
+}
+
+async function provenByOwn(members: Members, call: Call, user: string, password: string): Promise<Account> {
+  const guesser = guesserOf(members.keys(), user, call, Date.now());
+  const account = await tryPassword(members, user, password, guesser);
+  // As a wrong password, and the try stays counted: nobody learns that the password was right.
+  if (account === undefined || account.disabled) throw new WrongLogin();
+  await settleTries(members, user, account, guesser);
+  return account;
+}
+
+/** A right password takes back its own try only, where wrong codes are counted too: it is but half of a login. */
+async function settleTries({ accounts }: Members, user: string, was: Account, guesser: Guesser): Promise<void> {
+  await changeAccount(accounts, user, account => {
+    refuseFallen(account, was.epoch);
+    const settled = account.totp === null ? withoutTries : withTryBack;
+    return { next: settled(account, guesser), answer: undefined };
+  });
+}
+
+function askForCode({ keys }: Members, { secure }: Call, user: string, account: Account): Reply {
+  const token = preLoginToken(keys(), user, account, Date.now());
+  return json(202, { next: 'totp' }, { 'set-cookie': preLoginCookie.set(token, secure) });
+}
+
+export async function logInWithCode(members: Members, call: Call, visit: Visit): Promise<Reply> {
+  const [code = ''] = stringsOf(call, 'code');
+  const { keys, accounts } = members;
+  const nowMs = Date.now();
+  const preLogin = openPreLogin(keys(), preLoginCookie.read(call.cookies, call.secure), nowMs);
+  if (preLogin === undefined) throw new WrongLogin(passwordFirst);
+  const { user } = preLogin;
+  const from = guesserOf(keys(), user, call, nowMs);
+  const { next, answer: isRight } = await changeAccount(accounts, user, account => {
+    if (!preLogin.holdsFor(account) || account.totp === null) throw new WrongLogin(passwordFirst);
+    return withCode(account, { user, code, from, keys: keys(), nowMs });
+  });
+  if (!isRight) throw new WrongCode();
+  const cookies = [preLoginCookie.clear(call.secure), knownBrowserOf(members, call, user)];
+  return welcome(members, call, visit, user, next, cookies);
+}
+
+const passwordFirst = 'log in with name and password first; the code belongs to the five minutes after that';
+
+function knownBrowserOf({ keys }: Members, { secure }: Call, user: string): string {
+  return knownBrowser(keys(), user, secure, Date.now());
+}
+
+async function welcome(
+  members: Members,
+  call: Call,
+  visit: Visit,
+  user: string,
+  account: Account,
+  cookies: readonly string[] = [],
+): Promise<Reply> {
+  const data: SessionData = { cart: [], authenticatedAtMs: Date.now() };
+  keepFamily(data, call.agent);
+  if (members.ballast !== '') data.ballast = members.ballast;
+  // In the session, since it was this password that the role was given for.
+  if (members.passwords.isAdministrator(user)) data.role = 'administrator';
+  await whileStanding(members, user, account, visit, () => visit.begin(user, data));
+  return json(200, { user }, { 'set-cookie': cookies });
+}
+
+export async function logOut(call: Call, visit: Visit): Promise<Reply> {
+  stringsOf(call);
+  await visit.end();
+  return json(200, { user: null });
+}
+
+/**
+ * What a browser holds between the password and the code. It is no session and opens nothing but POST /login/totp.
+ *
+ * It is bound to the account's last accepted step and to its epoch. So the code that it is redeemed with ends it, and
+ * every other one that was given out meanwhile, without a write at the first half of a login; so does a changed password
+ * or a disabled account.
+ */
+const purpose = 'pre-login';
+export const preLoginMs = 5 * 60_000;
+export const preLoginCookie = new SmallCookie('pre-login', preLoginMs);
+
+type Bound = Pick<Account, 'epoch' | 'lastStep'>;
+
+export function preLoginToken(keys: KeyRing, user: string, { epoch, lastStep }: Bound, nowMs: number): string {
+  return seal(keys, purpose, JSON.stringify([user, epoch, lastStep, nowMs + preLoginMs]));
+}
+
+interface PreLogin {
+  readonly user: string;
+  /** Whether the account is still as it was when the password was right. */
+  holdsFor(account: Account): boolean;
+}
+
+/** Undefined for what is forged, for another purpose, or late. */
+export function openPreLogin(keys: KeyRing, token: string | undefined, nowMs: number): PreLogin | undefined {
+  const opened = token === undefined ? 'malformed' : unseal(keys, purpose, token);
+  if (typeof opened === 'string') return undefined;
+  const [user, epoch, lastStep, untilMs]: [string, number, number, number] = JSON.parse(opened.text);
+  if (nowMs >= untilMs) return undefined;
+  return { user, holdsFor: account => account.epoch === epoch && account.lastStep === lastStep };
+}

@@ -1,0 +1,62 @@
+import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Account } from '../accounts/account.js';
+import { changeAccount } from '../accounts/accounts.js';
+import { type Members, refuseFallen, whileStanding } from '../accounts/members.js';
+import { keepNonce, newNonce, nonceUntilMs, withNonceSpent } from '../accounts/nonce.js';
+import { keepFamily, tryPassword } from '../accounts/password-try.js';
+import { withStepUsed } from '../accounts/second-factor.js';
+import { knownBrowser } from '../accounts/small-cookie.js';
+import { withoutTries } from '../accounts/tries.js';
+import { type Call, hasField, stringsOf } from '../call.js';
+import { json, NotAllowed, WrongCode, WrongLogin } from '../refusal.js';
+
+/** The password again, and the code where there is a second factor: a fresh token, and a nonce for one change. */
+export async function reauthenticate(members: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
+  const names = hasField(call, 'code') ? ['password', 'code'] : ['password'];
+  const [password = '', code = ''] = stringsOf(call, ...names);
+  const nowMs = Date.now();
+  if (members.passwords.isReserved(user)) throw new NotAllowed(noAdministrator);
+  const account = await tryPassword(members, user, password, 'known');
+  if (account === undefined) throw new WrongLogin('wrong password');
+  await accept(members, user, account, code, nowMs);
+  const nonce = newNonce(nowMs);
+  const renew = () =>
+    visit.rotate(data => {
+      keepNonce(data, nonce);
+      keepFamily(data, call.agent);
+      data.authenticatedAtMs = nowMs;
+    });
+  await whileStanding(members, user, account, visit, renew);
+  return json(200, nonce, { 'set-cookie': knownBrowser(members.keys(), user, call.secure, nowMs) });
+}
+
+const noAdministrator = 'the name is kept for an administrator, and SHOP_ADMIN_PASSWORD says that there is none';
+
+async function accept(members: Members, user: string, was: Account, code: string, nowMs: number): Promise<void> {
+  const { accounts, keys } = members;
+  await changeAccount(accounts, user, account => {
+    refuseFallen(account, was.epoch);
+    const next = account.totp === null ? account : withStepUsed(account, { user, code, keys: keys(), nowMs });
+    if (next === undefined) throw new WrongCode();
+    return { next: withoutTries(next, 'known'), answer: undefined };
+  });
+}
+
+/** Throws `FreshAuthenticationNeeded`. For what is expensive: `spend` checks as well. */
+export function refuseStale({ session }: Visit, nonce: string): number {
+  return nonceUntilMs(session?.record.data ?? {}, nonce, Date.now());
+}
+
+/**
+ * Uses the nonce up and gives the session a fresh token; of two requests with the same nonce one is refused.
+ * Resolves with the account; what follows must find it in the same epoch.
+ */
+export async function spend(members: Members, visit: Visit, user: string, nonce: string): Promise<Account> {
+  const untilMs = refuseStale(visit, nonce);
+  const spent = await changeAccount(members.accounts, user, account => {
+    return { next: withNonceSpent(account, untilMs), answer: undefined };
+  });
+  const renew = () => visit.rotate(data => void delete data.nonce);
+  await whileStanding(members, user, spent.next, visit, renew);
+  return spent.next;
+}

@@ -1,0 +1,168 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Json, SessionData } from '#src/sessions/session.js';
+import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Members } from '../accounts/members.js';
+import { type Call, millisecondsOf, stringsOf } from '../call.js';
+import { CartFull, json, NotUnderstood } from '../refusal.js';
+import type { Tally } from '../tally.js';
+import * as account from './account-routes.js';
+import * as admin from './admin-routes.js';
+import { logIn, logInWithCode, logOut } from './login.js';
+import { reauthenticate } from './reauthentication.js';
+import { fromAnyBrowser, member, membersOnly, plain, type Route, visit } from './route.js';
+
+/** Which process this is; `incarnation` is a random name for this boot of it. */
+export interface Self {
+  readonly backend: string;
+  readonly incarnation: string;
+  readonly mode: string;
+}
+
+/** What the routes need to know of the process that they run in. */
+export interface Shop {
+  readonly self: Self;
+  readonly members: Members;
+  readonly tally: Tally;
+  readonly page: Reply;
+  readonly draining: () => boolean;
+  /** How the shared store answered last; undefined where there is none or nobody asked it yet. */
+  readonly store: () => 'up' | 'down' | undefined;
+  /** How often each reason for having no session was seen, and the like. */
+  readonly counts: () => object;
+  /** The ids of the keys of this process, the newest first. */
+  readonly keys: () => readonly string[];
+}
+
+export function routesOf(shop: Shop): readonly Route[] {
+  const { members } = shop;
+  return [
+    plain('GET', '/', () => shop.page),
+    plain('GET', '/health', () => health(shop)),
+    plain('GET', '/stats', () => json(200, { ...shop.tally.report(), sessions: shop.counts(), keys: shop.keys() })),
+    plain('GET', '/slow', slow),
+
+    visit('GET', '/me', (call, visit) => whoAmI(shop, call, visit)),
+    fromAnyBrowser('POST', '/login', (call, visit) => logIn(members, call, visit)),
+    fromAnyBrowser('POST', '/login/totp', (call, visit) => logInWithCode(members, call, visit)),
+    fromAnyBrowser('POST', '/logout', logOut),
+    member('POST', '/logout-everywhere', (...request) => account.logOutEverywhere(members, ...request)),
+
+    member('GET', '/cart', readCart),
+    member('POST', '/cart', (call, visit, user) => add(shop.tally, call, visit, user)),
+    member('DELETE', '/cart/:sku', remove),
+
+    member('GET', '/account', (_call, visit, user) => account.showAccount(members, visit, user)),
+    member('GET', '/account/sessions', (_call, visit, user) => account.listSessions(members, visit, user)),
+    member('DELETE', '/account/sessions/:handle', (...request) => account.endSession(members, ...request)),
+    member('POST', '/account/sessions/end-others', (...request) => account.endOthers(members, ...request)),
+    fromAnyBrowser(
+      'POST',
+      '/account/reauthenticate',
+      membersOnly((...request) => reauthenticate(members, ...request)),
+    ),
+    member('POST', '/account/password', (...request) => account.changePassword(members, ...request)),
+    member('POST', '/account/totp', (...request) => account.beginTotp(members, ...request)),
+    member('POST', '/account/totp/confirm', (...request) => account.confirmTotp(members, ...request)),
+    member('POST', '/account/totp/remove', (...request) => account.removeTotp(members, ...request)),
+
+    member('POST', '/admin/disable', (...request) => admin.disable(members, ...request)),
+    member('POST', '/admin/enable', (...request) => admin.enable(members, ...request)),
+    member('POST', '/admin/end-sessions', (...request) => admin.endSessionsOf(members, ...request)),
+    member('POST', '/admin/end-everyone', (...request) => admin.endEveryone(members, ...request)),
+  ];
+}
+
+const slowMsMax = 10_000;
+
+/**
+ * A store that is down is said, and is no reason to answer other than 200: every backend shares it, so the proxy would
+ * take them all out of the pool and nobody could even be told that the store is what does not work.
+ */
+function health({ self, draining, store }: Shop): Reply {
+  const { backend, incarnation } = self;
+  if (draining()) return json(503, { status: 'draining', backend, incarnation });
+  return json(200, { status: 'ready', backend, incarnation, store: store() });
+}
+
+async function slow(call: Call): Promise<Reply> {
+  const ms = millisecondsOf(call, 'ms', slowMsMax);
+  await delay(ms);
+  return json(200, { ms });
+}
+
+async function whoAmI({ self }: Shop, { affinity, proxied }: Call, visit: Visit): Promise<Reply> {
+  const user = visit.session?.record.user ?? null;
+  return json(200, { user, ...self, affinity, proxied, why: visit.why ?? null });
+}
+
+async function readCart(_call: Call, visit: Visit, user: string): Promise<Reply> {
+  const cart: Cart = cartOf(visit.session?.record.data ?? {});
+  return json(200, { user, items: [...cart].map(([sku, quantity]) => ({ sku, quantity })) });
+}
+
+/** `?delayMs=` lies between opening the session and committing it: whoever logs out meanwhile must stay logged out. */
+async function add(tally: Tally, call: Call, visit: Visit, user: string): Promise<Reply> {
+  const [given = ''] = stringsOf(call, 'sku');
+  const sku = checkedSku(given);
+  const delayMs = millisecondsOf(call, 'delayMs', slowMsMax);
+  if (delayMs > 0) await delay(delayMs);
+  const data = await visit.change(data => addOne(data, sku));
+  tally.countWrite(sku);
+  return json(201, { user, sku, quantity: cartOf(data).get(sku) ?? 0 });
+}
+
+async function remove(call: Call, visit: Visit, user: string): Promise<Reply> {
+  const sku = checkedSku(decoded(call.parameter));
+  await visit.change(data => removeAll(data, sku));
+  return json(200, { user, sku, quantity: 0 });
+}
+
+function decoded(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    throw new NotUnderstood('the path is not percent-encoded UTF-8');
+  }
+}
+
+/**
+ * The cart lies in the session as a list of [sku, quantity]. A list and not an object: `__proto__` is a legal sku, and
+ * as the key of an object it would be a cart that cannot be filled.
+ */
+type Cart = Map<string, number>;
+
+const itemsMax = 500;
+
+/** A plan file may name an item with 64 letters; a run adds 13 to it. */
+const skuShape = /^[A-Za-z0-9_.:-]{1,80}$/;
+
+export function checkedSku(sku: string): string {
+  if (skuShape.test(sku)) return sku;
+  throw new NotUnderstood('expected a sku of 1 to 80 letters, digits, or any of _ . : -');
+}
+
+function cartOf(data: SessionData): Cart {
+  const cart: Cart = new Map();
+  for (const line of listIn(data.cart)) {
+    const [sku, quantity] = listIn(line);
+    if (typeof sku === 'string' && typeof quantity === 'number') cart.set(sku, quantity);
+  }
+  return cart;
+}
+
+function addOne(data: SessionData, sku: string): void {
+  const cart = cartOf(data);
+  if (!cart.has(sku) && cart.size >= itemsMax) throw new CartFull(itemsMax);
+  cart.set(sku, (cart.get(sku) ?? 0) + 1);
+  data.cart = [...cart];
+}
+
+/** Nothing changes when the item is not there, so that nothing is written either. */
+function removeAll(data: SessionData, sku: string): void {
+  const cart = cartOf(data);
+  if (cart.delete(sku)) data.cart = [...cart];
+}
+
+function listIn(value: Json | undefined): readonly Json[] {
+  return Array.isArray(value) ? value : [];
+}

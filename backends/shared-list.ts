@@ -1,0 +1,224 @@
+import { hash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { StoreUnavailable } from '#src/sessions/errors.js';
+import type { SessionRecord, SessionSummary } from '#src/sessions/session.js';
+import { digestOf, handleOf } from '#src/sessions/session-id.js';
+import type { SessionStore } from '#src/sessions/session-store.js';
+import type { Place } from './shared-list/place.js';
+
+const listedMax = 1_000;
+const tidyIntervalMs = 10 * 60_000;
+/** So few at the same time that a process never runs out of descriptors. */
+const filesAtOnce = 64;
+const handleShape = /^[0-9a-f]{16}$/;
+
+/**
+ * Who has a session in the memory of which process, in a directory that all of them share, so that each can list and end
+ * the sessions of them all: `<place>/<digest of the user>/<handle>`. What a session holds stays in the memory of its
+ * process. A session without its file has been ended by somebody else; while nobody can tell whether it has its file,
+ * the store is `StoreUnavailable`.
+ *
+ * unlink(2) decides who has ended a session: exactly one of several succeeds.
+ */
+export class SharedList implements SessionStore {
+  readonly #inner: SessionStore;
+  readonly #place: Place;
+  readonly #now: () => number;
+  readonly #tidier: NodeJS.Timeout;
+
+  /** Leaves the place when it is closed. */
+  constructor(inner: SessionStore, place: Place, now: () => number) {
+    this.#inner = inner;
+    this.#place = place;
+    this.#now = now;
+    this.#tidier = setInterval(() => void this.tidy().catch(() => undefined), tidyIntervalMs).unref();
+  }
+
+  async read(id: string): Promise<SessionRecord | undefined> {
+    const record = await this.#inner.read(id);
+    if (record === undefined || isThere(this.#file(record.user, id))) return record;
+    await this.#inner.remove(id);
+    return undefined;
+  }
+
+  async create(id: string, record: SessionRecord): Promise<void> {
+    await this.#inner.create(id, record);
+    const file = this.#file(record.user, id);
+    try {
+      // Nobody may see it while it is empty: it would look like one that is past its deadline.
+      await draft(`${file}.new`, line(record.createdAtMs, record));
+      await rename(`${file}.new`, file);
+    } catch (error) {
+      await Promise.all([this.#inner.remove(id), rm(`${file}.new`, { force: true }).catch(() => undefined)]);
+      throw unavailable(error);
+    }
+  }
+
+  async replace(id: string, record: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
+    return (await this.read(id)) === undefined ? 'gone' : this.#inner.replace(id, record);
+  }
+
+  async touch(id: string, idleUntilMs: number): Promise<boolean> {
+    const record = await this.read(id);
+    if (record === undefined || !(await this.#inner.touch(id, idleUntilMs))) return false;
+    await rewrite(this.#file(record.user, id), line(record.createdAtMs, { ...record, idleUntilMs }));
+    return true;
+  }
+
+  /** `gone`, so that a rotation revives nothing, when somebody else has ended it. */
+  async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
+    const record = await this.#inner.read(id);
+    const outcome = await this.#inner.remove(id, onlyVersion);
+    if (record === undefined || outcome !== 'removed') return outcome;
+    return (await unlinked(this.#file(record.user, id))) ? 'removed' : 'gone';
+  }
+
+  async listByUser(user: string): Promise<readonly SessionSummary[]> {
+    // The inner store answers nothing when it is closed.
+    await this.#inner.listByUser(user);
+    const files = (await Promise.all((await this.#foldersOf(user)).map(filesIn))).flat();
+    const living: SessionSummary[] = [];
+    for (let at = 0; at < files.length && living.length < listedMax; at += filesAtOnce) {
+      const found = await Promise.all(files.slice(at, at + filesAtOnce).map(file => this.#living(file)));
+      living.push(...found.filter(each => each !== undefined));
+    }
+    return living.slice(0, listedMax);
+  }
+
+  async removeByHandle(user: string, handle: string): Promise<boolean> {
+    await this.#inner.removeByHandle(user, handle);
+    if (!handleShape.test(handle)) return false;
+    const files = (await this.#foldersOf(user)).map(folder => path.join(folder, handle));
+    const removed = await Promise.all(files.map(async file => (await this.#living(file)) && unlinked(file)));
+    return removed.includes(true);
+  }
+
+  async clear(): Promise<void> {
+    await this.#inner.clear();
+    for (const folder of await this.#folders()) {
+      const files = await filesIn(folder);
+      for (let at = 0; at < files.length; at += filesAtOnce)
+        await Promise.all(files.slice(at, at + filesAtOnce).map(unlinked));
+    }
+  }
+
+  /** Removes from the own list what ended by itself and was never listed since; by itself every ten minutes. */
+  async tidy(): Promise<void> {
+    for (const user of await namesIn(this.#place.own)) {
+      const folder = path.join(this.#place.own, user);
+      for (const file of await filesIn(folder)) await this.#living(file);
+      // Most are not empty.
+      await rmdir(folder).catch(() => undefined);
+    }
+  }
+
+  ready(withinMs: number): Promise<boolean> {
+    return this.#inner.ready(withinMs);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#tidier);
+    await this.#inner.close();
+    this.#place.leave();
+  }
+
+  #file(user: string, id: string): string {
+    return path.join(this.#place.own, folderOf(user), handleOf(digestOf(id)));
+  }
+
+  /** One of each process. */
+  async #foldersOf(user: string): Promise<readonly string[]> {
+    const { directory } = this.#place;
+    return (await namesIn(directory)).map(owner => path.join(directory, owner, folderOf(user)));
+  }
+
+  /** Undefined for what is past its deadline, and for what is gone by now. */
+  async #living(file: string): Promise<SessionSummary | undefined> {
+    const text = await readFile(file, 'utf8').catch(error => unlessMissing(error, undefined));
+    if (text === undefined) return undefined;
+    const [createdAtMs = 0, idleUntilMs = 0] = text.split(' ').map(Number);
+    if (this.#now() < idleUntilMs) return { handle: path.basename(file), createdAtMs, idleUntilMs };
+    await unlinked(file);
+    return undefined;
+  }
+
+  /** One for each user of each process. */
+  async #folders(): Promise<readonly string[]> {
+    const { directory } = this.#place;
+    const owners = (await namesIn(directory)).map(owner => path.join(directory, owner));
+    const users = owners.map(async owner => (await namesIn(owner)).map(user => path.join(owner, user)));
+    return (await Promise.all(users)).flat();
+  }
+}
+
+/** No name from outside becomes a path. */
+function folderOf(user: string): string {
+  return hash('sha256', user, 'hex').slice(0, 32);
+}
+
+/** Of the same length each time, 13 digits until the year 2286, so that it can be rewritten in place. */
+function line(
+  createdAtMs: number,
+  { idleUntilMs, absoluteUntilMs }: Pick<SessionRecord, 'idleUntilMs' | 'absoluteUntilMs'>,
+): string {
+  return `${createdAtMs} ${Math.min(idleUntilMs, absoluteUntilMs)}`;
+}
+
+/** Again when the folder was empty and tidied away just before. */
+async function draft(file: string, text: string): Promise<void> {
+  const write = async () => {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(file, text, { mode: 0o600 });
+  };
+  await write().catch(error => {
+    unlessMissing(error, undefined);
+    return write();
+  });
+}
+
+/** In place and only if it is there: one that was ended meanwhile must not come back. */
+async function rewrite(file: string, text: string): Promise<void> {
+  try {
+    const handle = await open(file, 'r+');
+    await handle.write(text, 0).finally(() => handle.close());
+  } catch (error) {
+    unlessMissing(error, undefined);
+  }
+}
+
+function isThere(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw unavailable(error);
+  }
+}
+
+async function filesIn(folder: string): Promise<readonly string[]> {
+  const names = await namesIn(folder);
+  return names.filter(name => handleShape.test(name)).map(name => path.join(folder, name));
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  return readdir(folder).catch(error => unlessMissing(error, []));
+}
+
+/** False when it was not there (any more). */
+async function unlinked(file: string): Promise<boolean> {
+  return unlink(file).then(
+    () => true,
+    error => unlessMissing(error, false),
+  );
+}
+
+function unlessMissing<T>(error: unknown, instead: T): T {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return instead;
+  throw unavailable(error);
+}
+
+function unavailable(error: unknown): StoreUnavailable {
+  return new StoreUnavailable('the list of sessions cannot be read or changed', { cause: error });
+}

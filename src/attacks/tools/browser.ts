@@ -1,0 +1,202 @@
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { Inconclusive } from '../errors.js';
+import { type Exchange, shownExchange } from './exchange.js';
+
+/** One answer, and the exchange that it came in. What few ask for is worked out when it is asked for. */
+export class Answer {
+  readonly status: number;
+  /** The Set-Cookie lines as they came. */
+  readonly setCookies: readonly string[];
+  readonly text: string;
+  readonly #line: string;
+  readonly #sent: Readonly<Record<string, string>>;
+  readonly #incoming: IncomingMessage;
+
+  constructor(line: string, sent: Readonly<Record<string, string>>, incoming: IncomingMessage, text: string) {
+    this.status = incoming.statusCode ?? 0;
+    this.setCookies = incoming.headers['set-cookie'] ?? [];
+    this.text = text;
+    this.#line = line;
+    this.#sent = sent;
+    this.#incoming = incoming;
+  }
+
+  /** Names in lower case; of several with one name all values, joined by a comma. */
+  get headers(): Readonly<Record<string, string>> {
+    const entries = Object.entries(this.#incoming.headersDistinct);
+    return Object.fromEntries(entries.map(([name, values]) => [name, (values ?? []).join(', ')]));
+  }
+
+  /** Empty when the body is no JSON object. */
+  get json(): Readonly<Record<string, unknown>> {
+    return parsed(this.text);
+  }
+
+  get exchange(): Exchange {
+    const { rawHeaders, statusMessage = '' } = this.#incoming;
+    const pairs = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? ''] as const] : []));
+    return shownExchange(
+      { line: this.#line, headers: Object.entries(this.#sent) },
+      { line: `HTTP/1.1 ${this.status} ${statusMessage}`.trim(), headers: pairs },
+      this.text,
+    );
+  }
+}
+
+export interface RequestOptions {
+  /** Go over the wire as they are; `cookie` takes the place of the jar's. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON unless it is text already. */
+  readonly body?: unknown;
+}
+
+export const sessionCookie = 'session';
+export const preLoginCookie = 'pre-login';
+
+const answerWithinMs = 15_000;
+const connectionsMax = 64;
+
+/** The connections that all browsers of one attacked system share. */
+export class Wires {
+  readonly agent = new Agent({ keepAlive: true, maxSockets: connectionsMax });
+
+  close(): void {
+    this.agent.destroy();
+  }
+}
+
+/**
+ * A browser as an attacker has it: it keeps cookies by name, sends whatever it is told, follows nothing, and remembers
+ * every exchange in its answer. `cookies` may be changed freely.
+ */
+export class Browser {
+  /** Where it asks: the proxy, or one backend past it. */
+  readonly origin: string;
+  readonly cookies: Map<string, string>;
+  readonly #wires: Wires;
+
+  constructor(wires: Wires, origin: string, cookies: ReadonlyMap<string, string> = new Map()) {
+    this.#wires = wires;
+    this.origin = origin;
+    this.cookies = new Map(cookies);
+  }
+
+  /** Somebody else with a copy of these cookies, who may ask elsewhere. */
+  copy(origin = this.origin): Browser {
+    return new Browser(this.#wires, origin, this.cookies);
+  }
+
+  /** Somebody else who has nothing but this token, and asks at `origin`. */
+  thief(token = this.token, origin = this.origin): Browser {
+    return new Browser(this.#wires, origin, new Map([[sessionCookie, token]]));
+  }
+
+  /** The value of the session cookie. Throws `Inconclusive` when there is none. */
+  get token(): string {
+    const token = this.cookies.get(sessionCookie);
+    if (token === undefined) throw new Inconclusive('there is no session cookie where one was expected');
+    return token;
+  }
+
+  get(path: string, options: RequestOptions = {}): Promise<Answer> {
+    return this.send('GET', path, options);
+  }
+
+  post(path: string, body: unknown = {}, options: RequestOptions = {}): Promise<Answer> {
+    return this.send('POST', path, { ...options, body });
+  }
+
+  delete(path: string, options: RequestOptions = {}): Promise<Answer> {
+    return this.send('DELETE', path, options);
+  }
+
+  /** Rejects with `Inconclusive` when no whole answer comes within 15 s. */
+  async send(method: string, path: string, { headers = {}, body }: RequestOptions = {}): Promise<Answer> {
+    const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const sent: Record<string, string> = { host: new URL(this.origin).host, ...this.#cookieHeader() };
+    if (text !== undefined) sent['content-type'] = 'application/json';
+    for (const [name, value] of Object.entries(headers)) sent[name.toLowerCase()] = value;
+    if (text !== undefined) sent['content-length'] = String(Buffer.byteLength(text));
+    const answer = await this.#exchange(method, path, sent, text);
+    this.#keep(answer.setCookies);
+    return answer;
+  }
+
+  #cookieHeader(): Record<string, string> {
+    const pairs = [...this.cookies].map(([name, value]) => `${name}=${value}`);
+    return pairs.length === 0 ? {} : { cookie: pairs.join('; ') };
+  }
+
+  #exchange(method: string, path: string, headers: Record<string, string>, body: string | undefined): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) =>
+        reject(new Inconclusive(`${method} ${this.origin}${path} was not answered: ${error.message}`));
+      const { hostname, port } = new URL(this.origin);
+      const { agent } = this.#wires;
+      const outgoing = request({ method, host: hostname, port, path, headers, agent }, incoming => {
+        const line = `${method} ${path} HTTP/1.1`;
+        readWhole(incoming).then(text => resolve(new Answer(line, headers, incoming, text)), fail);
+      });
+      const late = () => outgoing.destroy(new Error(`not within ${answerWithinMs / 1000} s`));
+      const timer = setTimeout(late, answerWithinMs);
+      outgoing.once('close', () => clearTimeout(timer));
+      outgoing.once('error', fail);
+      outgoing.end(body);
+    });
+  }
+
+  #keep(setCookies: readonly string[]): void {
+    for (const line of setCookies) {
+      const [, name = '', value = ''] = /^([^=;]+)=([^;]*)/.exec(line) ?? [];
+      if (/;\s*max-age=0/i.test(line)) this.cookies.delete(name);
+      else this.cookies.set(name, value);
+    }
+  }
+}
+
+function readWhole(incoming: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    incoming.on('data', chunk => chunks.push(chunk));
+    incoming.once('end', () => resolve(Buffer.concat(chunks).toString()));
+    incoming.once('error', reject);
+  });
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** One Set-Cookie line, taken apart. */
+export interface SetCookie {
+  readonly line: string;
+  readonly name: string;
+  readonly value: string;
+  /** Names in lower case; the value is empty where an attribute has none. */
+  readonly attributes: ReadonlyMap<string, string>;
+}
+
+export function readSetCookie(line: string): SetCookie {
+  const [pair = '', ...rest] = line.split(';');
+  const [name, value] = halves(pair);
+  const attributes = new Map(rest.map(halves).map(([key, text]) => [key.toLowerCase(), text]));
+  return { line, name, value, attributes };
+}
+
+function halves(text: string): readonly [string, string] {
+  const at = text.indexOf('=');
+  return at === -1 ? [text.trim(), ''] : [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+}
+
+export const sessionCookies: ReadonlySet<string> = new Set([sessionCookie, `__Host-${sessionCookie}`]);
+
+/** The session token that an answer sets; undefined when it sets none, or clears the cookie. */
+export function sessionIn({ setCookies }: Answer): string | undefined {
+  const set = setCookies.map(readSetCookie).find(({ name, value }) => sessionCookies.has(name) && value !== '');
+  return set?.value;
+}

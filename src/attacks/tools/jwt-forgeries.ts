@@ -1,0 +1,262 @@
+import { randomBytes } from 'node:crypto';
+import type { KeyRing } from '../../shared/key-ring.js';
+import {
+  cookieOf,
+  type Forgery,
+  genuine,
+  type Header,
+  hmac,
+  nothing,
+  ownPairs,
+  randomToken,
+  type Wish,
+} from './forge-jwt.js';
+
+/** What each attack on signed tokens tries. Pure but for the keys that are made. */
+
+/** The signature is not one, or not one over this text (ASVS 9.1.1). */
+export function unsigned(header: Header, wish: Wish, ownSignature: string): readonly Forgery[] {
+  const own = Buffer.from(ownSignature, 'base64url');
+  const [text = '', refresh = ''] = cookieOf(header, wish, nothing).split('.~');
+  const signed = (what: string, signer: Parameters<typeof cookieOf>[2]) => ({
+    what,
+    token: cookieOf(header, wish, signer),
+  });
+  return [
+    signed('no signature', nothing),
+    { what: 'no signature and no dot', token: `${text}~${refresh}` },
+    { what: 'one part too many', token: `${text}.${ownSignature}.${ownSignature}~${refresh}` },
+    signed('the signature of the own token', () => own),
+    signed('a signature of zeros', () => Buffer.alloc(32)),
+    signed('a signature of ones', () => Buffer.alloc(32, 0xff)),
+    signed('one zero', () => Buffer.alloc(1)),
+    signed('half of the own signature', () => own.subarray(0, 16)),
+    signed('the own signature twice', () => Buffer.concat([own, own])),
+    signed('a key of the attacker', hmac(randomBytes(32))),
+    ...guesses(header).map(key => signed(`the key ${JSON.stringify(key)}`, hmac(key))),
+  ];
+}
+
+/** Keys that were really used somewhere. */
+function guesses({ kid }: Header): readonly string[] {
+  return [
+    '',
+    '\0',
+    'secret',
+    'changeme',
+    'password',
+    'your-256-bit-secret',
+    'holdfast',
+    String(kid),
+    'undefined',
+    'null',
+  ];
+}
+
+/** Another algorithm than the one of this shop, or none (ASVS 9.1.2). */
+export function otherwise(header: Header, wish: Wish, ownSignature: string): readonly Forgery[] {
+  const own = Buffer.from(ownSignature, 'base64url');
+  const nones = [
+    ...spellings('none'),
+    'none ',
+    ' none',
+    'n\u043ene',
+    '',
+    'null',
+    null,
+    undefined,
+    false,
+    0,
+    ['none'],
+    {},
+  ];
+  const unsigned = nones.flatMap(alg => [
+    { what: `alg ${JSON.stringify(alg)}, no signature`, token: cookieOf({ ...header, alg }, wish, nothing) },
+    { what: `alg ${JSON.stringify(alg)}, the own signature`, token: cookieOf({ ...header, alg }, wish, () => own) },
+  ]);
+  return [...unsigned, ...otherDigests(header, wish), ...ownPairs().flatMap(pair => confused(header, wish, pair))];
+}
+
+/** Every way to write it in small and capital letters. */
+function spellings(word: string): readonly string[] {
+  return Array.from({ length: 2 ** word.length }, (_, bits) =>
+    [...word].map((letter, at) => ((bits >> at) & 1 ? letter.toUpperCase() : letter)).join(''),
+  );
+}
+
+function otherDigests(header: Header, wish: Wish): readonly Forgery[] {
+  return ['384', '512'].map(bits => ({
+    what: `HS${bits} with a key of the attacker`,
+    token: cookieOf({ ...header, alg: `HS${bits}` }, wish, hmac(randomBytes(64), `sha${bits}`)),
+  }));
+}
+
+/** Signed with a private key for an algorithm that the shop does not use; and with its public half as if it were the
+ * shared secret, which fools whoever keeps both kinds of keys in one place and lets the token choose. */
+function confused(header: Header, wish: Wish, { alg, publicKey, signer }: ReturnType<typeof ownPairs>[number]) {
+  const halves = [
+    ['PEM', publicKey.export({ type: 'spki', format: 'pem' })],
+    ['DER', publicKey.export({ type: 'spki', format: 'der' })],
+    ['JWK', JSON.stringify(publicKey.export({ format: 'jwk' }))],
+  ] as const;
+  return [
+    { what: `${alg} with a key of the attacker`, token: cookieOf({ ...header, alg }, wish, signer) },
+    ...halves.map(([form, half]) => ({
+      what: `HS256 with the ${form} of a public ${alg} key as secret`,
+      token: cookieOf(header, wish, hmac(half)),
+    })),
+  ];
+}
+
+/** The key comes with the token, or is a file that the token names (ASVS 9.1.3). */
+export function ownKeys(header: Header, wish: Wish): readonly Forgery[] {
+  const secret = randomBytes(32);
+  const jwk = { kty: 'oct', k: secret.toString('base64url'), alg: 'HS256', kid: header.kid };
+  const made = (what: string, more: Header, signer: Parameters<typeof cookieOf>[2]) => ({
+    what,
+    token: cookieOf({ ...header, ...more }, wish, signer),
+  });
+  return [
+    made('jwk with a secret', { jwk }, hmac(secret)),
+    ...ownPairs().flatMap(({ alg, publicKey, signer }) => [
+      made(`jwk for ${alg}`, { alg, jwk: publicKey.export({ format: 'jwk' }) }, signer),
+      made(
+        `x5c for ${alg}`,
+        { alg, x5c: [publicKey.export({ type: 'spki', format: 'der' }).toString('base64')] },
+        signer,
+      ),
+    ]),
+    ...kids.map(([kid, key]) => made(`kid ${JSON.stringify(kid)}`, { kid }, hmac(key))),
+  ];
+}
+
+/** A name for a key that leads to something of known content; with the key that it would then be. */
+const kids: readonly (readonly [kid: unknown, key: string])[] = [
+  ['../../../../../../../../dev/null', ''],
+  ['/dev/null', ''],
+  ['..%2f..%2f..%2f..%2f..%2fdev%2fnull', ''],
+  ['../../../../../../../../dev/null\0.key', ''],
+  ['../../../../../../../../proc/sys/kernel/ostype', 'Linux\n'],
+  ['file:///dev/null', ''],
+  ["x' UNION SELECT 'known' -- ", 'known'],
+  ['__proto__', '[object Object]'],
+  ['constructor', ''],
+  [undefined, ''],
+  [null, ''],
+  [0, ''],
+  [[], ''],
+];
+
+const listenersKey = randomBytes(32);
+
+/** What the listener answers with, whoever asks. */
+export const listenersAnswer = JSON.stringify({
+  keys: [{ kty: 'oct', k: listenersKey.toString('base64url'), alg: 'HS256' }],
+});
+
+/** The key lies where the token says (ASVS 9.1.3). `listener`: an origin that counts who comes. */
+export function keyAddresses(header: Header, wish: Wish, listener: string): readonly Forgery[] {
+  const url = `${listener}/keys.json`;
+  const named: readonly Header[] = [
+    { jku: url },
+    { x5u: url },
+    { jku: url, kid: undefined },
+    { x5u: url, kid: undefined },
+    { kid: url },
+    { jku: url, alg: 'RS256' },
+    { jwk: { $ref: url } },
+    { jku: [url] },
+    { iss: listener },
+  ];
+  const signer = hmac(listenersKey);
+  return [
+    ...named.map(more => ({ what: JSON.stringify(more), token: cookieOf({ ...header, ...more }, wish, signer) })),
+    {
+      what: 'the listener as issuer',
+      token: cookieOf(header, { ...wish, claims: { ...wish.claims, iss: listener } }, signer),
+    },
+  ];
+}
+
+/** Extensions that change how a token is read; the signature is good (RFC 7515 section 4.1.11). */
+export function extensions(header: Header, wish: Wish, ring: KeyRing): readonly Forgery[] {
+  const more: readonly Header[] = [
+    { crit: ['exp'] },
+    { crit: ['b64'], b64: false },
+    { crit: [] },
+    { zip: 'DEF' },
+    { jwk: { kty: 'oct', k: randomToken() } },
+  ];
+  return more.map(extra => ({
+    what: `${JSON.stringify(extra)} under a good signature`,
+    token: cookieOf({ ...header, ...extra }, wish, genuine(ring)),
+  }));
+}
+
+/** Good signatures, by another service that has the same key: what it says is not for this shop, or not now. */
+export function saying(header: Header, wish: Wish, ring: KeyRing, changes: readonly Header[]): readonly Forgery[] {
+  return changes.map(change => ({
+    what: described(change),
+    token: cookieOf(header, { ...wish, claims: { ...wish.claims, ...change } }, genuine(ring)),
+  }));
+}
+
+function described(change: Header): string {
+  const words = Object.entries(change).map(([name, value]) =>
+    value === undefined ? `no ${name}` : `${name} ${JSON.stringify(value)}`,
+  );
+  return words.join(', ');
+}
+
+/** ASVS 9.2.1. `nowS`: seconds since the epoch. */
+export function untimely(nowS: number): readonly Header[] {
+  const day = 86_400;
+  return [
+    { exp: undefined },
+    { exp: String(Math.floor(nowS) + 60) },
+    { exp: null },
+    { exp: true },
+    { exp: [nowS + 60] },
+    { exp: {} },
+    { exp: '' },
+    { exp: nowS - 60, iat: nowS - 120 },
+    { exp: 0 },
+    { exp: -1 },
+    { exp: nowS + 10 * 365 * day },
+    { exp: Number.MAX_SAFE_INTEGER },
+    { exp: 1e300 },
+    { exp: Math.round(nowS * 1000) + 60_000, iat: Math.round(nowS * 1000) },
+    { iat: undefined },
+    { iat: String(nowS) },
+    { iat: nowS + day, exp: nowS + day + 60 },
+    { nbf: nowS + day },
+    { nbf: String(nowS) },
+    { nbf: null },
+    { absolute: nowS * 1000 - 1 },
+    { absolute: undefined },
+  ];
+}
+
+/** ASVS 9.2.3 and 9.2.4. */
+export function foreign(claims: Header): readonly Header[] {
+  const aud = String(claims.aud);
+  const iss = String(claims.iss);
+  return [
+    { aud: undefined },
+    { aud: null },
+    { aud: '' },
+    { aud: 'another:shop' },
+    { aud: aud.toUpperCase() },
+    { aud: aud.slice(0, -1) },
+    { aud: `${aud}/admin` },
+    { aud: [] },
+    { aud: ['another:shop'] },
+    { aud: '*' },
+    { aud: true },
+    { aud: { [aud]: true } },
+    { iss: undefined },
+    { iss: 'another' },
+    { iss: `${iss}.example` },
+    { iss: [iss] },
+  ];
+}

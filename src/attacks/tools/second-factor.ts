@@ -1,0 +1,59 @@
+import { createHmac } from 'node:crypto';
+import { Inconclusive } from '../errors.js';
+import type { Browser } from './browser.js';
+import { expectStatus, loggedIn, type Member, reauthenticated } from './shop.js';
+import type { Target } from './target.js';
+
+/** A member with a second factor. */
+export interface Enrolled extends Member {
+  /** The code of a time step. */
+  code(step: number): string;
+  /** The step whose code was used to enrol; the next one is right already, since one step of tolerance is given. */
+  readonly usedStep: number;
+}
+
+export async function enrolled(target: Target): Promise<Enrolled> {
+  const { user, browser } = await loggedIn(target);
+  const nonce = await reauthenticated(browser, target.password);
+  const { uri } = expectStatus(await browser.post('/account/totp', { nonce }), 201, 'the second factor').json;
+  if (typeof uri !== 'string') throw new Inconclusive('the second factor was begun without an otpauth: URI');
+  const secret = secretOf(uri);
+  const code = (step: number) => totpCode(secret, step);
+  const usedStep = stepAt(Date.now());
+  expectStatus(await browser.post('/account/totp/confirm', { code: code(usedStep) }), 200, 'the first code');
+  return { user, browser, code, usedStep };
+}
+
+/** A browser that has given the password and waits for the code. */
+export async function preLoginOf(target: Target, user: string, origin?: string): Promise<Browser> {
+  const browser = target.browser(origin);
+  expectStatus(await browser.post('/login', { user, password: target.password }), 202, 'the password');
+  return browser;
+}
+
+const stepSeconds = 30;
+const digits = 6;
+
+/** The code of RFC 6238 for a time step (30 s, SHA-1, six digits), as an authenticator app makes it. */
+export function totpCode(secret: Buffer, step: number): string {
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(step));
+  const mac = createHmac('sha1', secret).update(counter).digest();
+  const at = (mac.at(-1) ?? 0) & 0xf;
+  const number = (mac.readUInt32BE(at) & 0x7fffffff) % 10 ** digits;
+  return String(number).padStart(digits, '0');
+}
+
+export function stepAt(nowMs: number): number {
+  return Math.floor(nowMs / 1000 / stepSeconds);
+}
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+/** The secret in an `otpauth:` URI, which is in Base32 (RFC 4648). */
+function secretOf(uri: string): Buffer {
+  const text = new URL(uri).searchParams.get('secret') ?? '';
+  const bits = [...text].map(letter => alphabet.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const bytes = bits.match(/.{8}/g) ?? [];
+  return Buffer.from(bytes.map(byte => Number.parseInt(byte, 2)));
+}

@@ -1,0 +1,55 @@
+import { isModeName, type ModeName, modeNames } from '../../modes.js';
+import { unknownName } from '../../shared/unknown-name.js';
+import {
+  applicableModes,
+  describeMissingTarget,
+  type NotApplicable,
+  notApplicableIn,
+} from '../../simulator/scenario/applicable.js';
+import type { Scenario } from '../../simulator/scenario/scenario.js';
+import { UsageError } from './errors.js';
+
+/** Reads `--mode a,b` (or `--mode a --mode b`): known names, in the order given, each once. */
+export function parseModes(given: string | readonly string[]): readonly ModeName[] {
+  const names = [given].flat().flatMap(text => text.split(',').map(name => name.trim()));
+  return [...new Set(names.map(parseMode))];
+}
+
+export function parseMode(name: string): ModeName {
+  if (isModeName(name)) return name;
+  // --mode takes all words up to the next flag.
+  const hint = /\.ya?ml$/.test(name) ? ' Name scenario files before --mode.' : '';
+  throw new UsageError(`${unknownName('mode', name, modeNames)}${hint}`);
+}
+
+/** The modes of a scenario that a command is to run. */
+export interface AskedModes {
+  readonly modes: readonly ModeName[];
+  /** Modes that were asked for, and in which a fault has no target. */
+  readonly notApplicable: readonly NotApplicable[];
+}
+
+/** `asked`: those of `--mode`; undefined for all of the file. Throws `UsageError` for one that the file does not name. */
+export function askedModesOf(scenario: Scenario, asked: readonly ModeName[] | undefined): AskedModes {
+  const strange = asked?.find(mode => !scenario.modes.includes(mode));
+  if (strange !== undefined) {
+    throw new UsageError(
+      `scenario "${scenario.name}" says nothing of mode "${strange}"; it is written for ${scenario.modes.join(', ')}.`,
+    );
+  }
+  const wanted = asked ?? scenario.modes;
+  const notApplicable = wanted.map(mode => notApplicableIn(scenario, mode)).filter(found => found !== undefined);
+  return { modes: wanted.filter(mode => !notApplicable.some(found => found.mode === mode)), notApplicable };
+}
+
+/** `sticky: not applicable: mode sticky uses no redis (fault outage strikes redis)`. */
+export function describeNotApplicable(missing: NotApplicable): string {
+  return `${missing.mode}: not applicable: ${describeMissingTarget(missing)}`;
+}
+
+/** Says that a scenario cannot be run in any mode that was asked for, and what to type instead. */
+export function describeNothingToRun(scenario: Scenario): string {
+  const others = applicableModes(scenario);
+  const next = others.length === 0 ? 'add a mode that has it to modes' : `try --mode ${others.join(',')}`;
+  return `scenario "${scenario.name}" has a fault without a target in every mode that was asked for, so nothing was run: ${next}.`;
+}

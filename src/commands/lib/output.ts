@@ -1,0 +1,224 @@
+import { rmSync, type Stats } from 'node:fs';
+import { access, appendFile, constants, lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { printable } from '../../report/fitted-table.js';
+import { repeatsText } from '../../report/repeats-text.js';
+import type { RunNotes } from '../../report/reporter.js';
+import { type ReporterName, reporters } from '../../report/reporters/registry.js';
+import { describeLost, judgeRepeats, summarizeRepeats } from '../../simulator/checker/verdict/repeats.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
+import { writeHistory } from '../../simulator/history/file.js';
+import { UsageError } from './errors.js';
+import { describeNotApplicable } from './mode-option.js';
+import { columnsOf, wantsColour } from './streams.js';
+
+/** Files that the user asked for by name; `{scenario}` stands for the scenario's name. */
+export interface OutputFiles {
+  readonly json?: string | undefined;
+  readonly html?: string | undefined;
+  readonly junit?: string | undefined;
+  readonly history?: string | undefined;
+}
+
+export function printReport(runs: readonly JudgedRun[]): void {
+  const { stdout } = process;
+  stdout.write(`${reporters.terminal.report(runs, { colour: wantsColour(stdout), columns: columnsOf(stdout) })}\n`);
+}
+
+/** More columns than these of one mode are not read side by side. */
+const sideBySideMax = 5;
+const reasonsMax = 5;
+
+/** Prints the runs side by side and, where a mode ran more than once, what its runs say together. Of many runs of a mode
+ * only the first that failed is shown. */
+export function printRuns(runs: readonly JudgedRun[], { notApplicable = [], intervals = [] }: RunNotes): void {
+  const { stdout } = process;
+  const shown = chooseShown(runs);
+  if (shown.length > 0) printReport(shown);
+  for (const one of shown) printWhichRun(one, runs);
+  stdout.write(repeatsText(intervals, { colour: wantsColour(stdout), columns: columnsOf(stdout) }));
+  for (const { mode } of intervals) printTogether(mode, runs);
+  for (const each of notApplicable) stdout.write(`${describeNotApplicable(each)}\n`);
+}
+
+/** Returns the runs to show: the first fail of a mode that ran many times, every run of the others. */
+export function chooseShown(runs: readonly JudgedRun[]): JudgedRun[] {
+  const modes = [...new Set(runs.map(({ run }) => run.header.mode))];
+  return modes.flatMap(mode => {
+    const ofMode = runs.filter(({ run }) => run.header.mode === mode);
+    if (ofMode.length <= sideBySideMax) return ofMode;
+    return ofMode.filter(({ verdict }) => verdict.word === 'fail').slice(0, 1);
+  });
+}
+
+/** Nothing where every run of its mode is shown. */
+function printWhichRun(shown: JudgedRun, runs: readonly JudgedRun[]): void {
+  const { mode } = shown.run.header;
+  const ofMode = runs.filter(({ run }) => run.header.mode === mode);
+  if (ofMode.length <= sideBySideMax) return;
+  process.stdout.write(`${mode}: run ${ofMode.indexOf(shown) + 1} of ${ofMode.length} is the first that failed\n\n`);
+}
+
+function printTogether(mode: string, runs: readonly JudgedRun[]): void {
+  const verdicts = runs.filter(({ run }) => run.header.mode === mode).map(({ verdict }) => verdict);
+  const { word, reasons } = judgeRepeats(verdicts);
+  const shown = word === 'pass' ? [] : reasons.slice(0, reasonsMax);
+  const left = word === 'pass' ? 0 : reasons.length - shown.length;
+  const lines = [...shown, ...(left === 0 ? [] : [`… and ${left} more: --json or --html shows them all`])];
+  for (const line of [word, ...lines]) process.stdout.write(`${mode}: ${printable(line)}\n`);
+}
+
+/**
+ * Looks before a run whether its results can be written after it: a long run must not end in a wrong path.
+ * `scenarios` are the names that stand for `{scenario}`.
+ */
+export async function checkOutputs(
+  files: OutputFiles & { readonly markdown?: string | undefined },
+  folder: string | undefined,
+  scenarios: readonly string[],
+): Promise<void> {
+  const taken = new Map<string, string>();
+  for (const [flag, file] of Object.entries(files)) {
+    if (file === undefined) continue;
+    if (scenarios.length > 1 && !file.includes('{scenario}')) {
+      throw new UsageError(
+        `--${flag} "${file}": with several scenarios say where the name goes, as in --${flag} "{scenario}.${flag}".`,
+      );
+    }
+    for (const name of scenarios) await checkTarget(`--${flag}`, nameFile(file, name), taken);
+  }
+  if (folder !== undefined) await writableFolder(folder, '--out', true);
+}
+
+async function checkTarget(flag: string, file: string, taken: Map<string, string>): Promise<void> {
+  const place = path.resolve(file);
+  const other = taken.get(place);
+  if (other !== undefined) throw new UsageError(`${other} and ${flag} both name "${file}": give each its own file.`);
+  taken.set(place, flag);
+  await writableFolder(path.dirname(file), flag);
+  const there = await lookAt(file);
+  if (there?.isDirectory()) {
+    throw new UsageError(`${flag} "${file}" is a folder: expected a file, such as ${path.join(file, 'out')}.`);
+  }
+  if (there === undefined || there.isFile()) await tryToWrite(flag, file);
+}
+
+/** Writes an empty file and removes it: a name may be too long, or the file system may take no files. */
+async function tryToWrite(flag: string, file: string): Promise<void> {
+  try {
+    await writeFile(partOf(file), '');
+    await rm(partOf(file));
+  } catch (error) {
+    throw new UsageError(`${flag} "${file}" cannot be written (${reasonOf(error)}).`);
+  }
+}
+
+function lookAt(file: string): Promise<Stats | undefined> {
+  return stat(file).catch(() => undefined);
+}
+
+export function nameFile(file: string, scenario: string): string {
+  return file.replaceAll('{scenario}', scenario);
+}
+
+async function writableFolder(folder: string, flag: string, make = false): Promise<void> {
+  try {
+    if (make) await makeFolder(path.resolve(folder));
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`${flag}: nothing can be written to the folder "${folder}" (${reasonOf(error)}).`);
+  }
+}
+
+/** Makes one level after the other. Below /proc the recursive way of Node.js tries for ever. */
+async function makeFolder(folder: string): Promise<void> {
+  if ((await lookAt(folder)) !== undefined) return;
+  await makeFolder(path.dirname(folder));
+  await mkdir(folder).catch(error => {
+    // Another command may have made it meanwhile.
+    if (error.code !== 'EEXIST') throw error;
+  });
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Writes the files asked for. Each appears whole or not at all. */
+export async function writeOutputs(
+  files: OutputFiles,
+  scenario: string,
+  runs: readonly JudgedRun[],
+  notes: RunNotes,
+): Promise<void> {
+  for (const reporter of ['json', 'html', 'junit'] as const) {
+    const file = files[reporter];
+    if (file !== undefined) await writeReport(reporter, nameFile(file, scenario), runs, notes);
+  }
+  if (files.history !== undefined) await writeWholeHistory(nameFile(files.history, scenario), runs);
+}
+
+async function writeWholeHistory(file: string, runs: readonly JudgedRun[]): Promise<void> {
+  const records = runs.map(({ run }) => run);
+  await whole(file, (part, flag) => writeHistory(part, records, flag));
+}
+
+export async function writeReport(
+  name: ReporterName,
+  file: string,
+  runs: readonly JudgedRun[],
+  notes: RunNotes,
+): Promise<void> {
+  await writeWhole(file, reporters[name].report(runs, { ...notes, colour: false }));
+}
+
+export async function writeWhole(file: string, text: string): Promise<void> {
+  await whole(file, (part, flag) => writeFile(part, text, { flag }));
+}
+
+/** Returns the file that is written until it is whole. */
+function partOf(file: string): string {
+  return `${file}.part`;
+}
+
+/** Writes beside the file and renames; what is half written goes when that fails, and when the process exits meanwhile. */
+async function whole(file: string, write: (file: string, flag: 'a' | 'w') => Promise<void>): Promise<void> {
+  // A device, a pipe or a link, such as /dev/stdout, is written to and never replaced.
+  const there = await lstat(file).catch(() => undefined);
+  // Where stdout is a file it is /dev/stdout too, and what was printed before must stay.
+  if (there !== undefined && !there.isFile()) return write(file, file.startsWith('/dev/') ? 'a' : 'w');
+  const part = partOf(file);
+  const discard = () => rmSync(part, { force: true });
+  process.once('exit', discard);
+  try {
+    await write(part, 'w');
+    await rename(part, file);
+  } catch (error) {
+    discard();
+    throw error;
+  } finally {
+    process.off('exit', discard);
+  }
+}
+
+/** On a runner of GitHub Actions: annotations for what is no pass, and the comparison in the summary of the step. */
+export async function tellGitHub(runs: readonly JudgedRun[]): Promise<void> {
+  const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env;
+  if (GITHUB_ACTIONS !== 'true') return;
+  process.stdout.write(reporters.annotations.report(runs, { colour: false }));
+  if (GITHUB_STEP_SUMMARY === undefined || GITHUB_STEP_SUMMARY === '') return;
+  try {
+    await appendFile(GITHUB_STEP_SUMMARY, summaryOf(runs));
+  } catch (error) {
+    // The verdict counts, not where else it is shown.
+    process.stderr.write(`GITHUB_STEP_SUMMARY cannot be written: ${error instanceof Error ? error.message : error}\n`);
+  }
+}
+
+/** Returns the table of the shown runs, and a line for each mode that ran more than once. */
+function summaryOf(runs: readonly JudgedRun[]): string {
+  const shown = chooseShown(runs);
+  const table = shown.length === 0 ? '' : reporters.markdown.report(shown, { colour: false });
+  const repeats = summarizeRepeats(runs).map(each => `- ${each.mode}: ${describeLost(each)}\n`);
+  return `${table}${repeats.join('')}`;
+}

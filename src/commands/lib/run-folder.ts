@@ -1,0 +1,109 @@
+import { mkdir, rename, rm, rmdir, stat, symlink, truncate } from 'node:fs/promises';
+import path from 'node:path';
+import type { RunNotes } from '../../report/reporter.js';
+import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
+import { writeHistory } from '../../simulator/history/file.js';
+import type { Plan } from '../../simulator/plan/plan.js';
+import { writePlan } from '../../simulator/plan/plan-file.js';
+import { writeReport, writeWhole } from './output.js';
+import type { TriedRun } from './second-try.js';
+
+export const historyName = 'history.ndjson';
+export const latestName = 'latest';
+
+/**
+ * The folder of one command and scenario. No other command writes into it.
+ *
+ *   <out>/<scenario>/2026-11-30T20-15-03Z/plan.json            at once
+ *                                         history.ndjson       run by run
+ *                                         first-try-redis.ndjson
+ *                                         report.html          at the end, also when the lab failed
+ *   <out>/<scenario>/latest                                    a link to the newest that holds a run
+ */
+export class RunFolder {
+  #isEmpty = true;
+
+  private constructor(readonly path: string) {}
+
+  /** Makes it, and writes the plan. Rejects with the error of the file system. */
+  static async create(out: string, plan: Plan, startedAt: Date): Promise<RunFolder> {
+    const parent = path.join(out, plan.scenario);
+    await mkdir(parent, { recursive: true });
+    const name = await makeUnique(parent, nameOf(startedAt));
+    const folder = new RunFolder(path.join(parent, name));
+    await writeWhole(path.join(folder.path, 'plan.json'), writePlan(plan));
+    return folder;
+  }
+
+  /** Adds a run that is over, and beside it the try that does not count. */
+  async add({ judged, other }: TriedRun): Promise<void> {
+    if (other !== undefined) {
+      const which = other.which === 'firstTry' ? 'first-try' : 'second-try';
+      await this.#append(`${which}-${other.judged.run.header.mode}.ndjson`, other.judged);
+    }
+    await this.#append(historyName, judged);
+    if (this.#isEmpty) await pointLatest(path.dirname(this.path), path.basename(this.path));
+    this.#isEmpty = false;
+  }
+
+  /** Removes the folder if no run was over: it holds nothing that anyone would look for. */
+  async removeIfEmpty(): Promise<void> {
+    if (!this.#isEmpty) return;
+    await rm(this.path, { recursive: true, force: true });
+    // Another command may have written there.
+    await rmdir(path.dirname(this.path)).catch(() => {});
+  }
+
+  /** Writes the report of all runs. Returns its path. */
+  async writeReport(runs: readonly JudgedRun[], notes: RunNotes): Promise<string> {
+    const file = path.join(this.path, 'report.html');
+    await writeReport('html', file, runs, notes);
+    return file;
+  }
+
+  /** All of a run or nothing: half of one would make the earlier ones unreadable. */
+  async #append(name: string, { run }: JudgedRun): Promise<void> {
+    const file = path.join(this.path, name);
+    const before = await stat(file).catch(() => undefined);
+    try {
+      await writeHistory(file, [run], 'a');
+    } catch (error) {
+      await truncate(file, before?.size ?? 0).catch(() => {});
+      throw error;
+    }
+  }
+}
+
+/** `2026-11-30T20-15-03Z`: a colon is no part of a file name everywhere. */
+function nameOf(time: Date): string {
+  return time
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z')
+    .replaceAll(':', '-');
+}
+
+/** Two commands may start within one second: the later one gets `-2`. */
+async function makeUnique(parent: string, name: string): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const unique = number === 1 ? name : `${name}-${number}`;
+    try {
+      await mkdir(path.join(parent, unique));
+      return unique;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+  }
+}
+
+/** Renames a new link over the old one, so that there always is one. Where links cannot be made: `latest.txt`. */
+async function pointLatest(parent: string, name: string): Promise<void> {
+  const link = path.join(parent, latestName);
+  const fresh = path.join(parent, `.${latestName}-${name}`);
+  try {
+    await symlink(name, fresh);
+    await rename(fresh, link);
+  } catch {
+    await rm(fresh, { force: true });
+    await writeWhole(`${link}.txt`, `${name}\n`);
+  }
+}

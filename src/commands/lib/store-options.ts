@@ -1,0 +1,83 @@
+import type { Argv } from 'yargs';
+import {
+  type StoreServerName,
+  type StoreUrls,
+  storeAddresses,
+  storeAddressNames,
+  withoutPassword,
+} from '../../shared/store-addresses.js';
+import { plainStores } from '../../simulator/cluster/store-server.js';
+import { serverOf } from '../../simulator/cluster/stores/registry.js';
+import { membersIn, targetIn } from '../../simulator/cluster/targets.js';
+import type { Scenario } from '../../simulator/scenario/scenario.js';
+import { UsageError } from './errors.js';
+
+/** What the commands that start a lab are given of store servers of the user's own. */
+export interface StoreArgs {
+  readonly 'redis-url': string | undefined;
+  readonly memcached: string | undefined;
+  readonly 'postgres-url': string | undefined;
+}
+
+export function storeOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .option('redis-url', ownServer('redis', 'Redis'))
+    .option('memcached', ownServer('memcached', 'Memcached'))
+    .option('postgres-url', ownServer('postgres', 'PostgreSQL'));
+}
+
+function ownServer(store: StoreServerName, product: string) {
+  const describe = `a ${product} of yours, such as ${storeAddresses[store].example}; default: one is started`;
+  return { type: 'string', requiresArg: true, describe } as const;
+}
+
+/** The addresses that were given, each of which can be used. */
+export function parseStoreUrls(args: StoreArgs): StoreUrls {
+  const given: { [store in StoreServerName]?: string } = {};
+  for (const store of storeAddressNames) {
+    const { flag, problem } = storeAddresses[store];
+    const url = args[flag];
+    if (url === undefined) continue;
+    const wrong = problem(url);
+    if (wrong !== undefined) throw new UsageError(`--${flag} "${withoutPassword(url)}": ${wrong}.`);
+    given[store] = url;
+  }
+  return given;
+}
+
+/** Holdfast breaks only what it has started itself, and gives its memory to nothing else. */
+export function checkTargets({ name, faults, modes, system }: Scenario, storeUrls: StoreUrls): void {
+  for (const store of storeAddressNames) {
+    const wanted = wishes(system[store], plainStores[store]);
+    if (storeUrls[store] === undefined || wanted.length === 0) continue;
+    throw new UsageError(
+      `--${storeAddresses[store].flag} names a server of yours, and scenario "${name}" wants one with ${wanted.join(', ')}: leave out the flag, or the scenario.`,
+    );
+  }
+  for (const store of storeAddressNames) {
+    const fault = faults.find(({ target }) =>
+      modes.some(mode => membersIn(targetIn(mode, target, system) ?? '').some(member => serverOf(member) === store)),
+    );
+    if (fault === undefined || storeUrls[store] === undefined) continue;
+    throw new UsageError(
+      `--${storeAddresses[store].flag} names a server of yours, and the fault "${fault.id}" of scenario "${name}" would ` +
+        `strike ${store}: a server that Holdfast did not start is never touched. Leave out the flag, or the scenario.`,
+    );
+  }
+}
+
+/** What a server is to be that it is not by default, in words: `replicas 1`. */
+function wishes(wanted: object, plain: object): readonly string[] {
+  const usual = new Map(Object.entries(plain));
+  const other = Object.entries(wanted).filter(([key, value]) => usual.get(key) !== value);
+  return other.map(([key, value]) => (key === 'memoryMb' ? `${value} MB` : `${key} ${value}`));
+}
+
+/** Backends of the user's own cannot be told the address. */
+export function refuseStoreUrls(args: StoreArgs): void {
+  const [store] = storeAddressNames.filter(name => args[storeAddresses[name].flag] !== undefined);
+  if (store === undefined) return;
+  throw new UsageError(
+    `--${storeAddresses[store].flag} is told to the toy backends, --backend names yours: give one of the two.`,
+  );
+}

@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import Table from 'cli-table3';
+import { storesOf } from '../../modes.js';
+import { generateKeyRing } from '../../shared/key-ring.js';
+import type { Cluster, Member } from '../../simulator/cluster/cluster.js';
+import { type ClusterSpec, startCluster } from '../../simulator/cluster/start-cluster.js';
+import { UsageError } from '../lib/errors.js';
+import { exitCodes } from '../lib/exit.js';
+import { parseMode } from '../lib/mode-option.js';
+import { parseCount } from '../lib/registry-option.js';
+import { parseStoreUrls } from '../lib/store-options.js';
+import { operationWords } from './operation-options.js';
+import { givenKeyRing, type ProxyArgs, proxyOptions } from './options.js';
+import type { ProxySettings } from './settings.js';
+import { speaksTls, tlsWords } from './tls-options.js';
+
+/** How long a killed process stays away: long enough to see in the browser what its absence means. */
+const awayMs = 3_000;
+
+/**
+ * The proxy before toy backends of its own, each a real process to be killed by hand. What dies is started again on
+ * its port after a while, so that both are seen: the failure and the return.
+ */
+export async function runLab(settings: ProxySettings, signal: AbortSignal): Promise<number> {
+  const cluster = await startCluster(
+    settings.checked(labSpec),
+    signal,
+    () => {},
+    line => process.stderr.write(`${line}\n`),
+  );
+  try {
+    process.stdout.write(`${describe(cluster, settings.args)}\n`);
+    for (const member of cluster.members) void keepRunning(member, signal);
+    if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
+  } finally {
+    await cluster.stop();
+  }
+  return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
+}
+
+function labSpec(args: ProxyArgs): ClusterSpec {
+  // Every flag is checked here, where a mistake is a sentence; the proxy's process is given what was typed.
+  const options = proxyOptions(args, [], givenKeyRing(args) ?? generateKeyRing(), () => {});
+  const mode = parseMode(args.mode);
+  if (args['access-log'] === '-')
+    throw new UsageError('--access-log "-": the proxy of a lab has no stdout; name a file.');
+  return {
+    mode,
+    backends: { count: parseCount('backends', args.backends ?? 3, 1, 100), env: {} },
+    stores: storesOf(mode),
+    storeUrls: parseStoreUrls(args),
+    proxy: {
+      health: options.health,
+      policy: options.policy,
+      hashKey: options.hashKey,
+      slowStartMs: options.slowStartMs,
+      drainMs: options.drainMs,
+      host: options.host,
+      port: options.port,
+      adminPort: args['admin-port'],
+      engine: options.engine,
+      ...(args.affinity === undefined ? {} : { affinity: args.affinity }),
+      extra: furtherFlags(args),
+    },
+  };
+}
+
+function furtherFlags(args: ProxyArgs): string[] {
+  const flags = [`--on-lost-affinity=${args['on-lost-affinity']}`, `--same-site=${args['same-site']}`];
+  flags.push(`--workers=${args.workers}`);
+  if (args['name-backends']) flags.push('--name-backends');
+  if (args.pool !== '') flags.push(`--pool=${args.pool}`);
+  flags.push(...operationWords(args), ...tlsWords(args));
+  return args['secrets-file'] === undefined ? flags : [...flags, `--secrets-file=${args['secrets-file']}`];
+}
+
+async function keepRunning(member: Member, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const exit = await member.waitExit(2 ** 31 - 1);
+    if (signal.aborted) return;
+    if (exit === undefined) continue;
+    say(`${member.name} ended (${exit.signal ?? `code ${exit.code}`}); starting it again in ${awayMs / 1000} s`);
+    await sleep(awayMs, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    await member.start().then(
+      () => say(`${member.name} runs again, process ${member.pid}`),
+      (error: Error) => say(error.message),
+    );
+  }
+}
+
+function describe(cluster: Cluster, args: ProxyArgs): string {
+  const { mode } = args;
+  const table = new Table({ head: ['process', 'pid', 'address'], style: { head: [], border: [] } });
+  for (const { name, pid, port } of cluster.members) table.push([name, pid ?? '', `127.0.0.1:${port}`]);
+  return `${table.toString()}
+mode ${mode}: open ${urlToOpen(args, cluster.member('proxy').port)} in a browser, log in with any name and the password "secret", fill the cart.
+Then kill any of the processes above (kill -9 <pid>) and look at the page. Ctrl-C here stops everything.`;
+}
+
+/** Where "every interface" can be reached from a browser on this machine. */
+function urlToOpen(args: ProxyArgs, port: number): string {
+  const { host } = args;
+  const scheme = speaksTls(args) ? 'https' : 'http';
+  if (host === '0.0.0.0' || host === '::') return `${scheme}://127.0.0.1:${port}`;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,108 @@
+import path from 'node:path';
+import type { Argv } from 'yargs';
+import type { ProxyOptions } from '../../proxy/options.js';
+import { UsageError } from '../lib/errors.js';
+import { withWeight } from './balance-options.js';
+
+/** How the proxy is run: where its settings stand, and what it writes down. */
+export interface OperationArgs {
+  readonly config: string | undefined;
+  readonly 'access-log': string | undefined;
+}
+
+export function operationFlags<T>(yargs: Argv<T>) {
+  return yargs
+    .option('config', {
+      type: 'string',
+      requiresArg: true,
+      normalize: true,
+      describe: 'a YAML file whose keys are these flags; SIGHUP reads it again. What is typed wins',
+    })
+    .option('access-log', {
+      type: 'string',
+      requiresArg: true,
+      normalize: true,
+      describe: 'a file for one line of JSON per request, "-" for stdout (default: none); SIGHUP opens it anew',
+    });
+}
+
+export function operationOptions(args: OperationArgs): Pick<ProxyOptions, 'accessLog'> {
+  return { accessLog: args['access-log'] };
+}
+
+/** As they are typed again for another process. */
+export function operationWords(args: OperationArgs): string[] {
+  const { 'access-log': file } = args;
+  if (file === undefined) return [];
+  return [`--access-log=${file === '-' ? file : path.resolve(file)}`];
+}
+
+/** `url` or `name=url`, with a weight or without; what a URL must be is for `parseUrl` to say. Throws for a name or an origin that comes twice. */
+export function namedBackends(
+  texts: readonly string[],
+  parseUrl: (text: string) => URL,
+  known?: ReadonlyMap<string, string>,
+): ProxyOptions['backends'] {
+  const given = texts.map(text => parseBackend(text, parseUrl));
+  refuseTwice(given.map(({ url }) => url.origin));
+  refuseTwice(given.flatMap(({ name }) => name ?? []));
+  return nameBackends(given, known);
+}
+
+/** The names end up in paths of the admin API and in labels of metrics. */
+function parseBackend(text: string, parseUrl: (text: string) => URL): GivenBackend & { readonly weight: number } {
+  const [, name, url = ''] = /^(?:([^=:/]*)=)?(.*)$/s.exec(text) ?? [];
+  if (name !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name)) {
+    throw new UsageError(
+      `--backend "${text}": expected a name of letters, digits, ".", "_" and "-" before the "=", as in red=http://127.0.0.1:3001.`,
+    );
+  }
+  const { address, weight } = withWeight(url);
+  return { name, url: parseUrl(address), weight };
+}
+
+function refuseTwice(words: readonly string[]): void {
+  const twice = words.find((word, index) => words.indexOf(word) !== index);
+  if (twice !== undefined) throw new UsageError(`--backend ${twice} is given twice: give each backend once.`);
+}
+
+/** A backend as it was given: with a name of its own, or none. */
+interface GivenBackend {
+  readonly name: string | undefined;
+  readonly url: URL;
+}
+
+interface NamedBackend {
+  readonly name: string;
+  readonly url: URL;
+}
+
+/**
+ * The names by which backends are known to the operator, and by which cookies lead to them. One without a name of its
+ * own is called after its place, `backend-1`, `backend-2`; so every proxy that is started with the same list says the same.
+ *
+ * `known`, from origin to name, are those that had a name here before. An origin keeps its name when the list around it
+ * changes, and nobody gets a name that another origin had: its browsers would pass for bound to the wrong server.
+ */
+export function nameBackends<T extends GivenBackend>(
+  given: readonly T[],
+  known: ReadonlyMap<string, string> = new Map(),
+): (Omit<T, 'name'> & NamedBackend)[] {
+  const taken = new Set([...known.values(), ...given.flatMap(({ name }) => name ?? [])]);
+  const owned = new Set(given.flatMap(({ name }) => name ?? []));
+  return given.map((backend, index) => {
+    if (backend.name !== undefined) return { ...backend, name: backend.name };
+    const before = known.get(backend.url.origin);
+    const name = before === undefined || owned.has(before) ? freeName(index + 1, given.length, taken) : before;
+    taken.add(name);
+    owned.add(name);
+    return { ...backend, name };
+  });
+}
+
+function freeName(place: number, places: number, taken: ReadonlySet<string>): string {
+  if (!taken.has(`backend-${place}`)) return `backend-${place}`;
+  let next = places + 1;
+  while (taken.has(`backend-${next}`)) next += 1;
+  return `backend-${next}`;
+}

@@ -1,0 +1,169 @@
+import { readFileSync, statSync } from 'node:fs';
+import { modes } from '../../modes.js';
+import { engines } from '../../proxy/engines/registry.js';
+import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../../proxy/options.js';
+import { defaultProxyOptions } from '../../proxy/start-proxy.js';
+import { parseDuration } from '../../shared/duration.js';
+import { parseKeyRing } from '../../shared/key-ring.js';
+import { UsageError } from '../lib/errors.js';
+import { parseMode } from '../lib/mode-option.js';
+import { parseCount, parseKey } from '../lib/registry-option.js';
+import type { StoreArgs } from '../lib/store-options.js';
+import { type BalanceArgs, balanceOptions } from './balance-options.js';
+import { namedBackends, type OperationArgs, operationOptions } from './operation-options.js';
+import { type TlsArgs, tlsOptions } from './tls-options.js';
+import { type WorkersArgs, workersOptions } from './workers-options.js';
+
+/** Node's timers take 24 days; beyond that they fire at once, and a check a day late is none. */
+const spanMsMax = 24 * 3_600_000;
+
+/** What `holdfast proxy` was given. */
+export interface ProxyArgs extends StoreArgs, BalanceArgs, OperationArgs, WorkersArgs, TlsArgs {
+  readonly mode: string;
+  readonly backends: number | undefined;
+  readonly backend: readonly string[] | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly 'admin-port': number;
+  readonly engine: string;
+  readonly affinity: 'on' | 'off' | undefined;
+  readonly 'health-path': string;
+  readonly 'health-interval': string;
+  readonly 'health-timeout': string;
+  readonly 'health-fall': number;
+  readonly 'health-rise': number;
+  readonly drain: string | undefined;
+  readonly 'on-lost-affinity': AffinityOptions['onLost'];
+  readonly pool: string;
+  readonly 'same-site': AffinityOptions['sameSite'];
+  readonly 'secrets-file': string | undefined;
+  readonly 'name-backends': boolean;
+}
+
+/**
+ * Checks every flag and says of the first wrong one what was expected. `known`: the names that backends have already,
+ * by their origin.
+ */
+export function proxyOptions(
+  args: ProxyArgs,
+  backends: readonly string[],
+  keys: AffinityOptions['keys'],
+  onEvent: (event: ProxyEvent) => void,
+  known?: ReadonlyMap<string, string>,
+): ProxyOptions {
+  const affinity = usesAffinity(args);
+  checkPorts(args);
+  return {
+    host: args.host,
+    port: parsePort('port', args.port),
+    admin: { host: '127.0.0.1', port: parsePort('admin-port', args['admin-port']), token: undefined },
+    backends: namedBackends(backends, parseOrigin, known),
+    engine: parseKey('engine', args.engine, engines),
+    ...balanceOptions(args),
+    affinity: affinity ? affinityOptions(args, keys) : undefined,
+    health: healthOptions(args),
+    drainMs: drainMs(args),
+    limits: defaultProxyOptions.limits,
+    ...tlsOptions(args),
+    namesBackends: args['name-backends'],
+    ...operationOptions(args),
+    ...workersOptions(args),
+    onEvent,
+  };
+}
+
+function checkPorts({ port, 'admin-port': adminPort }: ProxyArgs): void {
+  if (port === adminPort && port !== 0)
+    throw new UsageError(`--port and --admin-port are both ${port}: the admin API needs a port of its own.`);
+}
+
+function usesAffinity(args: ProxyArgs): boolean {
+  const { affinity } = modes[parseMode(args.mode)];
+  return args.affinity === undefined ? affinity : args.affinity === 'on';
+}
+
+function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
+  const everyMs = parseSpan('health-interval', args['health-interval']);
+  return {
+    path: parsePath(args['health-path']),
+    everyMs,
+    transitionMs: Math.min(500, everyMs),
+    timeoutMs: parseSpan('health-timeout', args['health-timeout']),
+    fall: parseCount('health-fall', args['health-fall'], 1, 100),
+    rise: parseCount('health-rise', args['health-rise'], 1, 100),
+  };
+}
+
+/** Bound browsers may need minutes to finish; without affinity a drain only waits for what is in flight. */
+export function drainMs(args: ProxyArgs): number {
+  if (args.drain !== undefined) return parseSpan('drain', args.drain);
+  return usesAffinity(args) ? 300_000 : 30_000;
+}
+
+function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): AffinityOptions {
+  return {
+    pool: parsePool(args.pool),
+    keys,
+    idleMs: 30 * 60_000,
+    absoluteMs: 8 * 3_600_000,
+    sameSite: args['same-site'],
+    onLost: args['on-lost-affinity'],
+  };
+}
+
+/** From a file or the environment, never from the command line, where every user of the machine could read it. */
+export function givenKeyRing(args: ProxyArgs): AffinityOptions['keys'] | undefined {
+  const file = args['secrets-file'];
+  if (file !== undefined)
+    return usage(() => parseKeyRing(readFileSync(file, 'utf8').trim()), `--secrets-file "${file}"`);
+  const text = process.env.HOLDFAST_SECRETS || undefined;
+  return text === undefined ? undefined : usage(() => parseKeyRing(text.trim()), 'HOLDFAST_SECRETS');
+}
+
+const othersMayRead = 0o004;
+
+/** Whoever knows the ring can bind any browser to any backend. */
+export function keyRingAdvice({ 'secrets-file': file }: ProxyArgs): readonly string[] {
+  if (file === undefined || (statSync(file).mode & othersMayRead) === 0) return [];
+  return [`every user of this machine can read the key ring ${file}: chmod 600 ${file}`];
+}
+
+function usage<T>(parse: () => T, what: string): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new UsageError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function parseOrigin(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const known = url !== undefined && (url.protocol === 'http:' || url.protocol === 'https:');
+  const plain = known && url.hostname !== '' && url.port !== '0' && url.username === '' && url.password === '';
+  if (plain && url.pathname === '/' && url.search === '' && url.hash === '') return url;
+  throw new UsageError(
+    `--backend "${text}": expected an origin such as http://127.0.0.1:3001 or https://backend.internal, without path, query or password.`,
+  );
+}
+
+function parsePath(text: string): string {
+  // Behind two slashes stands another host, behind "#" what is not sent.
+  if (/^\/(?![/\\])[\x21\x22\x24-\x7e]*$/.test(text)) return text;
+  throw new UsageError(`--health-path "${text}": expected a path such as /health.`);
+}
+
+function parsePool(text: string): string {
+  if (/^[A-Za-z0-9_-]{0,32}$/.test(text)) return text;
+  throw new UsageError(`--pool "${text}": expected at most 32 of A-Z a-z 0-9 _ - (it becomes part of a cookie name).`);
+}
+
+function parsePort(flag: string, given: number): number {
+  return parseCount(flag, given, 0, 65_535);
+}
+
+function parseSpan(flag: string, text: string): number {
+  const span = parseDuration(text);
+  if (span === undefined || span < 1 || span > spanMsMax)
+    throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1min, at most 24h.`);
+  return span;
+}

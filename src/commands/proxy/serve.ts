@@ -1,0 +1,88 @@
+import { closeSync, openSync } from 'node:fs';
+import type { ProxyOptions, RunningProxy } from '../../proxy/options.js';
+import { startProxy } from '../../proxy/start-proxy.js';
+import { LabError } from '../../simulator/errors.js';
+import { UsageError } from '../lib/errors.js';
+import { exitCodes } from '../lib/exit.js';
+import { balanceAdvice } from './balance-options.js';
+import { keyRingAdvice } from './options.js';
+import type { ProxySettings } from './settings.js';
+import { ProxySite } from './site.js';
+import { devTls, tlsAdvice } from './tls-options.js';
+
+const graceMs = 30_000;
+
+/** The proxy alone, in this process, before the given backends, until it is told to stop. SIGHUP: see `hangUp`. */
+export async function serve(
+  settings: ProxySettings,
+  read: () => Promise<ProxySettings>,
+  signal: AbortSignal,
+  onHangUp: (own: () => void) => void,
+): Promise<number> {
+  const site = new ProxySite();
+  const next = async (given: ProxySettings): Promise<ProxyOptions> => {
+    const options = given.checked(args => site.options(args));
+    const { args } = given;
+    for (const line of [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args)])
+      process.stderr.write(`${line}\n`);
+    return { ...options, ...(await devTls(given.args)) };
+  };
+  const options = await next(settings);
+  const started = startProxy(options, signal);
+  onHangUp(hangUp(started, async () => next(await read())));
+  const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
+  site.begin();
+  const failure = proxy && (await Promise.race([aborted(signal), proxy.failed]));
+  await proxy?.close(graceMs);
+  if (failure !== undefined) throw new LabError(failure);
+  return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  if (signal.aborted) return Promise.resolve(undefined);
+  return new Promise(resolve => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+}
+
+/**
+ * What SIGHUP does: the file, the key ring and the certificates are read again. Of many signals that come while one
+ * is obeyed only the last counts. A terminal that is closed sends the same signal, and then nobody is left to stop us.
+ */
+function hangUp(started: Promise<RunningProxy>, read: () => Promise<ProxyOptions>): () => void {
+  const atTerminal = hasTerminal();
+  let waiting = false;
+  const readOnce = () => {
+    waiting = false;
+    return read();
+  };
+  return () => {
+    if (atTerminal && !hasTerminal()) return void process.kill(process.pid, 'SIGTERM');
+    if (waiting) return;
+    waiting = true;
+    void started.then(proxy => proxy.reload(readOnce)).catch(() => {});
+  };
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The system's error, in words that name the flag. */
+function explainStart(error: unknown, { host, port, admin }: ProxyOptions): never {
+  if (!(error instanceof Error && 'code' in error)) throw error;
+  if ('syscall' in error && error.syscall === 'open') throw new UsageError(error.message);
+  const taken = 'port' in error ? error.port : port;
+  const [flag, address] = taken === port ? ['--port', host] : ['--admin-port', admin?.host];
+  if (error.code === 'EADDRINUSE')
+    throw new LabError(`port ${taken} on ${address} is in use; choose another with ${flag}, or 0 for any free one`);
+  if (error.code === 'EACCES') throw new LabError(`port ${taken} needs privileges; choose another with ${flag}`);
+  if (['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL'].includes(String(error.code)))
+    throw new UsageError(
+      `--host "${host}" is no address of this machine; expected one such as 127.0.0.1, 0.0.0.0 or ::1.`,
+    );
+  throw error;
+}

@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Argv } from 'yargs';
+import { unknownName } from '../../shared/unknown-name.js';
+import { parseYaml, type YamlFile } from '../../simulator/scenario/yaml.js';
+import { UsageError } from '../lib/errors.js';
+import { usageSentence } from '../lib/exit.js';
+import { checkFlags, type Flags, flagsOf } from '../lib/flags.js';
+import type { ProxyArgs } from './options.js';
+
+/** What holds for one run of the proxy: what was typed, and below it what the file says. */
+export interface ProxySettings {
+  readonly args: ProxyArgs;
+  /** Uses them; what is said of a value that stands in the file is said with the file and the line. */
+  checked<T>(use: (args: ProxyArgs) => T): T;
+}
+
+/** What only makes sense when it is typed. */
+const typedOnly = new Set(['config', 'help', 'version', 'show-hidden']);
+
+/**
+ * The file's entries become words of a command line, and all words go through the one parser: what a flag may be is
+ * settled in one place. Throws `UsageError`.
+ */
+export async function readSettings(
+  file: string,
+  typed: readonly string[],
+  builder: (words: readonly string[]) => Argv<ProxyArgs>,
+): Promise<ProxySettings> {
+  const yaml = parseYaml(readText(file), file, 'a configuration');
+  const flags = flagsOf(builder([]));
+  const wins = typedFlags(typed);
+  const words = entriesOf(yaml, flags)
+    .filter(([flag]) => !wins.has(flag))
+    .flatMap(([flag, value]) => wordsFor(flag, value, flags, yaml, path.dirname(file)));
+  const checked = <T>(use: () => T): T => {
+    try {
+      return use();
+    } catch (error) {
+      throw placed(error, yaml, wins);
+    }
+  };
+  checked(() => checkFlags(words, flags));
+  const args = await parsed(builder([...words, ...typed])).catch(error => {
+    throw placed(error, yaml, wins);
+  });
+  return { args, checked: use => checked(() => use(args)) };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--config "${file}": ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function parsed(parser: Argv<ProxyArgs>): Promise<ProxyArgs> {
+  const fail = (message: string | null, error: Error | undefined): never => {
+    throw message === null && error !== undefined
+      ? error
+      : new UsageError(usageSentence(message ?? 'bad usage', [], []));
+  };
+  return await parser.strict().help(false).version(false).exitProcess(false).fail(fail).parseAsync();
+}
+
+function typedFlags(words: readonly string[]): ReadonlySet<string> {
+  const flags = words.flatMap(word => /^--(?:no-)?([A-Za-z][\w-]*)/.exec(word)?.[1] ?? []);
+  return new Set(flags.map(flag => flag.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)));
+}
+
+function entriesOf(yaml: YamlFile, flags: Flags): [flag: string, value: unknown][] {
+  const known = flags.known.filter(flag => !typedOnly.has(flag));
+  const { value } = yaml;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw yaml.refusal([
+      { path: [], message: 'expected flags of holdfast proxy with their values, as in "port: 8080"' },
+    ]);
+  }
+  const entries = Object.entries(value);
+  const unknown = entries.filter(([flag]) => !known.includes(flag));
+  if (unknown.length === 0) return entries;
+  throw yaml.refusal(
+    unknown.map(([flag]) => ({ path: [flag], at: 'key', message: unknownName('setting', flag, known) })),
+  );
+}
+
+function wordsFor(flag: string, value: unknown, flags: Flags, yaml: YamlFile, folder: string): string[] {
+  const isList = flags.lists.includes(flag);
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const fits = isList ? values.length > 0 : !Array.isArray(value);
+  if (!fits || !values.every(isPlain)) {
+    const message = isList ? 'expected a list of plain values, at least one' : 'expected one plain value';
+    throw yaml.refusal([{ path: [flag], message: `${flag}: ${message}` }]);
+  }
+  if (flags.switches.includes(flag) && typeof value !== 'boolean') {
+    throw yaml.refusal([{ path: [flag], message: `${flag}: expected true or false` }]);
+  }
+  const told = flags.paths.includes(flag) ? values.map(text => fromFolder(folder, String(text))) : values;
+  return told.map(text => `--${flag}=${text ?? ''}`);
+}
+
+function isPlain(value: unknown): boolean {
+  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
+}
+
+/** Relative to the file, wherever the proxy is started. */
+function fromFolder(folder: string, text: string): string {
+  return text === '-' || text === '' ? text : path.resolve(folder, text);
+}
+
+/** A message begins with its flag. */
+function placed(error: unknown, yaml: YamlFile, typed: ReadonlySet<string>): unknown {
+  if (!(error instanceof UsageError)) return error;
+  const flag = /^--([a-z][a-z-]*)/.exec(error.message)?.[1] ?? '';
+  const inFile = typeof yaml.value === 'object' && yaml.value !== null && Object.hasOwn(yaml.value, flag);
+  return inFile && !typed.has(flag) ? new UsageError(`${yaml.placeOf([flag])}: ${error.message}`) : error;
+}

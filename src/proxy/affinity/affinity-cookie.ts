@@ -1,0 +1,248 @@
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { checkedKeys } from '../../shared/key-ring.js';
+import type { AffinityOptions } from '../options.js';
+
+/*
+ * <version> . <key id> . <backend id> . <incarnation, base64url> . <issued, ms> . <last seen, ms> . <MAC>
+ *
+ * The MAC is compared as text, and everything before it is covered as text, so there is exactly one spelling of a
+ * cookie: no character can be changed, not even the two unused bits at the end of the base64url of the MAC.
+ */
+const version = '1';
+const shape =
+  /^1\.([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{0,172})\.(\d{1,15})\.(\d{1,15})\.([A-Za-z0-9_-]{43})$/;
+const valueCharsMax = version.length + 32 + 22 + 172 + 15 + 15 + 43 + 6;
+
+/** An incarnation is at most this long in UTF-8; `issue` throws on a longer one. */
+export const incarnationBytesMax = 128;
+/** A date further ahead than this is a broken clock, not a skewed one. */
+const aheadMsMax = 24 * 60 * 60 * 1000;
+/** Verified cookies that are remembered, each about 0.5 KB. */
+const verifiedMax = 16_384;
+/** They are looked up by so much of the MAC, then compared: to hash all of each was a quarter of what the heart costs. */
+const keyChars = 16;
+/** The pool whose name is not part of the cookie's name; the empty name means the same. */
+const defaultPool = 'default';
+
+export type AffinityReading =
+  /** No cookie came. */
+  | { readonly kind: 'none' }
+  /** Genuine and in date. Whether that backend is still there, in that incarnation, is for the caller to say. */
+  | {
+      readonly kind: 'bound';
+      readonly backendId: string;
+      readonly incarnation: string;
+      readonly issuedMs: number;
+      readonly seenMs: number;
+    }
+  /**
+   * `forged`: malformed, or its MAC is not ours. `expired`: genuine, but idle or bound for too long, or from the future.
+   * `unknown`: well formed, but signed by a key that is not in the ring (retired, or of another installation).
+   */
+  | { readonly kind: 'bad'; readonly reason: 'forged' | 'expired' | 'unknown' };
+
+type Bound = Extract<AffinityReading, { kind: 'bound' }>;
+
+const none: AffinityReading = { kind: 'none' };
+const forged = { kind: 'bad', reason: 'forged' } as const;
+const expired = { kind: 'bad', reason: 'expired' } as const;
+const unknown = { kind: 'bad', reason: 'unknown' } as const;
+
+/** A key of the ring, split by purpose: what signs cookies never makes backend ids. */
+interface Key {
+  readonly id: string;
+  readonly mac: KeyObject;
+  readonly naming: KeyObject;
+}
+
+/** One of the two cookies of a pool: the one for TLS or the one for plain HTTP. Neither is valid as the other. */
+interface Jar {
+  readonly name: string;
+  readonly attributes: string;
+  readonly verified: RecentlyUsed<string, { readonly value: string; readonly bound: Bound }>;
+}
+
+/**
+ * Signs and reads the cookie that binds a browser to one incarnation of one backend.
+ *
+ * A backend id is the first 128 bits of an HMAC of pool and name under the newest key: opaque without the secret and
+ * equal on every proxy that has it. An id made under an older key is translated when its cookie is read, so that a
+ * rotation moves nobody: put the new key last in the ring of every proxy, then first, then drop the old one
+ * `absoluteMs` later.
+ */
+export class AffinityCookies {
+  readonly #options: AffinityOptions;
+  readonly #signing: Key;
+  readonly #keys: ReadonlyMap<string, Key>;
+  readonly #plain: Jar;
+  readonly #tls: Jar;
+  readonly #idsByName = new Map<string, string>();
+  /** From an id under any key of the ring to the id under the newest. */
+  readonly #currentIds = new Map<string, string>();
+
+  /** Throws `KeyRingError` for keys that cannot be used, `TypeError` for a pool that is no part of a cookie name. */
+  constructor(options: AffinityOptions) {
+    this.#options = options;
+    const keys = checkedKeys(options.keys).map(({ id, secret }) => splitKey(id, secret));
+    const [newest] = keys;
+    if (newest === undefined) throw new TypeError('checkedKeys let an empty key ring pass');
+    this.#signing = newest;
+    this.#keys = new Map(keys.map(key => [key.id, key]));
+    this.#plain = jar(options, false);
+    this.#tls = jar(options, true);
+  }
+
+  nameFor(secure: boolean): string {
+    return this.#jar(secure).name;
+  }
+
+  /** Ask once for each backend of the pool as it joins: older ids can be translated only for names that are known. */
+  backendId(name: string): string {
+    return this.#idsByName.get(name) ?? this.#register(name);
+  }
+
+  read(value: string | undefined, secure: boolean, nowMs: number): AffinityReading {
+    if (value === undefined) return none;
+    if (value.length > valueCharsMax) return forged;
+    const jar = this.#jar(secure);
+    const known = jar.verified.get(value.slice(-keyChars));
+    const reading = known?.value === value ? known.bound : this.#verify(value, jar);
+    return reading.kind === 'bound' && !this.#inDate(reading, nowMs) ? expired : reading;
+  }
+
+  /** The whole value of a Set-Cookie line. `nowMs` becomes the date of last seen. */
+  issue(
+    claims: { readonly backendId: string; readonly incarnation: string; readonly issuedMs: number },
+    secure: boolean,
+    nowMs: number,
+  ): string {
+    const incarnation = Buffer.from(claims.incarnation);
+    if (incarnation.length > incarnationBytesMax) {
+      throw new RangeError(
+        `an incarnation has ${incarnation.length} bytes; at most ${incarnationBytesMax} are allowed`,
+      );
+    }
+    const { name, attributes } = this.#jar(secure);
+    const dates = `${Math.trunc(claims.issuedMs)}.${Math.trunc(nowMs)}`;
+    const signed = `${version}.${this.#signing.id}.${claims.backendId}.${incarnation.toString('base64url')}.${dates}`;
+    return `${name}=${signed}.${mac(this.#signing, name, signed)}${attributes}`;
+  }
+
+  needsRefresh(claims: { readonly seenMs: number }, nowMs: number): boolean {
+    return nowMs - claims.seenMs > this.#options.idleMs / 10;
+  }
+
+  #jar(secure: boolean): Jar {
+    return secure ? this.#tls : this.#plain;
+  }
+
+  #register(name: string): string {
+    const current = idOf(this.#signing, this.#options.pool, name);
+    this.#idsByName.set(name, current);
+    for (const key of this.#keys.values()) this.#currentIds.set(idOf(key, this.#options.pool, name), current);
+    // What was read before this name was known holds its old ids untranslated.
+    this.#plain.verified.clear();
+    this.#tls.verified.clear();
+    return current;
+  }
+
+  #verify(value: string, jar: Jar): AffinityReading {
+    const [, keyId = '', backendId = '', incarnation = '', issued, seen, given = ''] = shape.exec(value) ?? [];
+    if (keyId === '') return forged;
+    const key = this.#keys.get(keyId);
+    if (key === undefined) return unknown;
+    const expected = mac(key, jar.name, value.slice(0, -given.length - 1));
+    if (!timingSafeEqual(Buffer.from(given), Buffer.from(expected))) return forged;
+    const bound: Bound = {
+      kind: 'bound',
+      backendId: this.#currentIds.get(backendId) ?? detached(backendId),
+      incarnation: Buffer.from(incarnation, 'base64url').toString(),
+      issuedMs: Number(issued),
+      seenMs: Number(seen),
+    };
+    const kept = detached(value);
+    jar.verified.set(kept.slice(-keyChars), { value: kept, bound });
+    return bound;
+  }
+
+  #inDate({ issuedMs, seenMs }: Bound, nowMs: number): boolean {
+    const { idleMs, absoluteMs } = this.#options;
+    const ahead = Math.max(issuedMs, seenMs) - nowMs;
+    return ahead <= aheadMsMax && nowMs - seenMs <= idleMs && nowMs - issuedMs <= absoluteMs;
+  }
+}
+
+function splitKey(id: string, secret: Buffer): Key {
+  const derive = (purpose: string) => createSecretKey(createHmac('sha256', secret).update(purpose).digest());
+  return { id, mac: derive('holdfast affinity cookie'), naming: derive('holdfast backend id') };
+}
+
+function jar({ pool, sameSite }: AffinityOptions, secure: boolean): Jar {
+  if (!/^[A-Za-z0-9_-]{0,32}$/.test(pool)) {
+    throw new TypeError(`the pool "${pool}" cannot be part of a cookie name: expected at most 32 of A-Z a-z 0-9 _ -`);
+  }
+  const suffix = pool === '' || pool === defaultPool ? '' : `-${pool}`;
+  // A browser drops SameSite=None without Secure.
+  const secured = secure || sameSite === 'None' ? '; Secure' : '';
+  return {
+    name: `${secure ? '__Host-' : ''}holdfast${suffix}`,
+    attributes: `; Path=/; HttpOnly${secured}; SameSite=${sameSite}`,
+    verified: new RecentlyUsed(verifiedMax),
+  };
+}
+
+/** The name of the cookie is covered, and with it the pool and TLS. It holds no space, so the text has one reading. */
+function mac(key: Key, cookieName: string, signed: string): string {
+  return createHmac('sha256', key.mac).update(`${cookieName} ${signed}`).digest('base64url');
+}
+
+function idOf(key: Key, pool: string, name: string): string {
+  const digest = createHmac('sha256', key.naming)
+    .update(`${pool || defaultPool} ${name}`)
+    .digest();
+  return digest.subarray(0, 16).toString('base64url');
+}
+
+/** A slice keeps the text that it was cut from alive: without the copy each remembered cookie would hold a whole head. */
+function detached(slice: string): string {
+  return Buffer.from(slice, 'latin1').toString('latin1');
+}
+
+/**
+ * A map that holds at most `entriesMax` entries and forgets the ones that were not used for long. Two generations
+ * instead of an exact order: a hit in the young one, the common case, is a single look-up and changes nothing.
+ */
+export class RecentlyUsed<K, V> {
+  readonly #generationMax: number;
+  #young = new Map<K, V>();
+  #old = new Map<K, V>();
+
+  constructor(entriesMax: number) {
+    this.#generationMax = Math.max(1, Math.floor(entriesMax / 2));
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  get(key: K): V | undefined {
+    const young = this.#young.get(key);
+    if (young !== undefined) return young;
+    const old = this.#old.get(key);
+    if (old !== undefined) this.set(key, old);
+    return old;
+  }
+
+  set(key: K, value: V): void {
+    if (this.#young.size >= this.#generationMax) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, value);
+  }
+
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+  }
+}

@@ -1,0 +1,77 @@
+import type { IncomingMessage } from 'node:http';
+import { isWeight, weightExpected } from '../backends.js';
+
+/** What a body asks for, or what is wrong with it and what was expected. */
+export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string };
+
+/** At least one of `state` and `weight` is there. */
+export interface Change {
+  readonly state: 'drain' | 'maint' | 'ready' | undefined;
+  readonly windowMs: number | undefined;
+  readonly weight: number | undefined;
+}
+
+export const bodyBytesMax = 4096;
+const windowMsMax = 24 * 60 * 60 * 1000;
+const changeExpected =
+  `expected {"state":"drain"|"maint"|"ready"}, with "drain" also "windowMs" (0 to ${windowMsMax}), ` +
+  `and {"weight":n}, ${weightExpected}; one of the two or both`;
+const backendExpected = `expected {"url":"http://host:port"} or https, with or without "weight", ${weightExpected}`;
+
+/**
+ * The whole body, or `too-large`; rejects when the client breaks off. The rest of a body that is too large is thrown
+ * away as it comes, for a connection that is closed with bytes unread is reset and may take the answer with it.
+ */
+export async function readBody(request: IncomingMessage): Promise<string | 'too-large'> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    const buffer: Buffer = chunk;
+    bytes += buffer.length;
+    if (bytes <= bodyBytesMax) chunks.push(buffer);
+  }
+  return bytes > bodyBytesMax ? 'too-large' : Buffer.concat(chunks).toString('utf8');
+}
+
+export function parseChange(text: string): Parsed<Change> {
+  const { state, windowMs, weight } = parseObject(text, ['state', 'windowMs', 'weight']) ?? {};
+  if (state === undefined && weight === undefined) return wrong(changeExpected);
+  if (state !== undefined && state !== 'drain' && state !== 'maint' && state !== 'ready') return wrong(changeExpected);
+  if (windowMs !== undefined && (state !== 'drain' || !isWindow(windowMs))) return wrong(changeExpected);
+  if (weight !== undefined && !isWeight(weight)) return wrong(changeExpected);
+  return { ok: true, value: { state, windowMs, weight } };
+}
+
+/** An origin and nothing more: a path, a query or a user would be silently ignored later. */
+export function parseNewBackend(text: string): Parsed<{ readonly url: URL; readonly weight: number }> {
+  const body = parseObject(text, ['url', 'weight']);
+  if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return wrong(backendExpected);
+  const { weight = 1 } = body;
+  const url = new URL(body.url);
+  const isOrigin = ['http:', 'https:'].includes(url.protocol) && url.href === `${url.origin}/` && url.port !== '0';
+  if (!isOrigin || !isWeight(weight)) return wrong(backendExpected);
+  return { ok: true, value: { url, weight } };
+}
+
+/** Undefined when it is no JSON object or has a key that is not in `keys`. */
+function parseObject(text: string, keys: readonly string[]): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isObject(value)) return undefined;
+    return Object.keys(value).every(key => keys.includes(key)) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isWindow(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= windowMsMax;
+}
+
+function wrong(error: string): { readonly ok: false; readonly error: string } {
+  return { ok: false, error };
+}

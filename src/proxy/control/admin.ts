@@ -1,0 +1,202 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { unknownName } from '../../shared/unknown-name.js';
+import type { BackendView } from '../backends.js';
+import type { ProxyEvent } from '../options.js';
+import { adminGuard, type Refusal } from './admin-guard.js';
+import { bodyBytesMax, type Change, parseChange, parseNewBackend, readBody } from './admin-requests.js';
+import { EventStream } from './event-stream.js';
+
+/** What the admin API can ask of the proxy. `unknown`: there is no backend of that name. */
+export interface AdminControl {
+  /** Resolves when what was asked for before holds everywhere, and the counts of `list` are those of now. */
+  refresh(): Promise<void>;
+  list(): readonly BackendView[];
+  setState(name: string, state: 'drain' | 'maint' | 'ready', windowMs?: number): 'done' | 'unknown';
+  setWeight(name: string, weight: number): 'done' | 'unknown';
+  add(url: URL, weight: number): BackendView;
+  remove(name: string): 'done' | 'unknown';
+  metrics(): Promise<string>;
+  /** Gives back the way to stop listening. */
+  onEvent(listener: (event: ProxyEvent) => void): () => void;
+}
+
+interface Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly control: AdminControl;
+  readonly events: EventStream;
+  /** The backend that the path names; empty when the path names none. */
+  readonly name: string;
+}
+
+type Action = (call: Call) => void | Promise<void>;
+
+interface Route {
+  readonly path: string;
+  readonly pattern: RegExp;
+  readonly methods: Readonly<Record<string, Action>>;
+}
+
+const connectionsMax = 256;
+const requestMs = 10_000;
+
+const routes: readonly Route[] = [
+  { path: '/backends', pattern: /^\/backends$/, methods: { GET: listBackends, POST: addBackend } },
+  { path: '/backends/<name>', pattern: /^\/backends\/([^/]+)$/, methods: { PUT: changeState, DELETE: removeBackend } },
+  { path: '/metrics', pattern: /^\/metrics$/, methods: { GET: writeMetrics } },
+  { path: '/events', pattern: /^\/events$/, methods: { GET: streamEvents } },
+];
+
+/**
+ * Serves the admin API. Rejects when the host needs a token and none is given, and with the system's error when the
+ * port cannot be bound. `close` ends every connection at once, event streams too; a second call does nothing more.
+ */
+export async function startAdmin(
+  options: { readonly host: string; readonly port: number; readonly token: string | undefined },
+  control: AdminControl,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const guard = adminGuard(options.host, options.token);
+  const events = new EventStream(listener => control.onEvent(listener));
+  const server = createServer({ requestTimeout: requestMs }, (request, response) => {
+    const refusal = guard(request);
+    if (refusal !== undefined) refuse(response, refusal);
+    else void handle({ request, response, control, events });
+  });
+  server.maxConnections = connectionsMax;
+  const url = await listen(server, options.host, options.port);
+  return { url, close: () => close(server, events) };
+}
+
+async function handle(call: Omit<Call, 'name'>): Promise<void> {
+  const found = route(call.request);
+  try {
+    if (typeof found.act === 'function') await found.act({ ...call, name: found.name });
+    else refuse(call.response, found.act);
+  } catch (error) {
+    if (call.response.headersSent || call.response.destroyed) call.response.destroy();
+    else refuse(call.response, { status: 500, error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function route({ method = '', url = '' }: IncomingMessage): { readonly act: Action | Refusal; readonly name: string } {
+  const [path = ''] = url.split('?');
+  for (const { pattern, methods } of routes) {
+    const match = pattern.exec(path);
+    if (match === null) continue;
+    return {
+      act: Object.hasOwn(methods, method) ? (methods[method] ?? notHere) : notAllowed(methods),
+      name: decoded(match[1]),
+    };
+  }
+  return { act: notHere, name: '' };
+}
+
+const notHere: Refusal = { status: 404, error: `unknown path. Known: ${routes.map(({ path }) => path).join(', ')}.` };
+
+function notAllowed(methods: Route['methods']): Refusal {
+  const allow = Object.keys(methods).join(', ');
+  return { status: 405, error: `expected the method ${allow.replace(', ', ' or ')}`, headers: { allow } };
+}
+
+/** A name that is not percent-encoded text stays as it is, and is then unknown. */
+function decoded(name = ''): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
+async function listBackends({ response, control }: Call): Promise<void> {
+  await control.refresh();
+  answer(response, 200, { backends: control.list() });
+}
+
+async function addBackend({ request, response, control }: Call): Promise<void> {
+  const body = await readBody(request);
+  if (body === 'too-large') return refuse(response, tooLarge);
+  const parsed = parseNewBackend(body);
+  if (!parsed.ok) return refuse(response, { status: 400, error: parsed.error });
+  const { url: wanted, weight } = parsed.value;
+  const twin = control.list().find(({ url }) => new URL(url).origin === wanted.origin);
+  if (twin !== undefined) return refuse(response, { status: 409, error: `${twin.name} has this url already` });
+  const added = control.add(wanted, weight);
+  answer(response, 201, added, { location: `/backends/${encodeURIComponent(added.name)}` });
+}
+
+async function changeState({ request, response, control, name }: Call): Promise<void> {
+  const body = await readBody(request);
+  if (body === 'too-large') return refuse(response, tooLarge);
+  const parsed = parseChange(body);
+  if (!parsed.ok) return refuse(response, { status: 400, error: parsed.error });
+  if (carryOut(control, name, parsed.value) === 'unknown') return refuse(response, unknownBackend(control, name));
+  await control.refresh();
+  answer(response, 200, control.list().find(view => view.name === name) ?? {});
+}
+
+function carryOut(control: AdminControl, name: string, { state, windowMs, weight }: Change): 'done' | 'unknown' {
+  if (weight !== undefined && control.setWeight(name, weight) === 'unknown') return 'unknown';
+  return state === undefined ? 'done' : control.setState(name, state, windowMs);
+}
+
+async function removeBackend({ response, control, name }: Call): Promise<void> {
+  if (control.remove(name) === 'unknown') return refuse(response, unknownBackend(control, name));
+  await control.refresh();
+  response.writeHead(204).end();
+}
+
+async function writeMetrics({ response, control }: Call): Promise<void> {
+  const text = await control.metrics();
+  response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
+}
+
+function streamEvents({ request, response, events }: Call): void {
+  if (events.open(request, response)) return;
+  refuse(response, {
+    status: 503,
+    error: 'too many listeners; close one of them first',
+    headers: { 'retry-after': '5' },
+  });
+}
+
+const tooLarge: Refusal = { status: 413, error: `the body is larger than ${bodyBytesMax} bytes` };
+
+function unknownBackend(control: AdminControl, name: string): Refusal {
+  const known = control.list().map(view => view.name);
+  return { status: 404, error: unknownName('backend', name, known) };
+}
+
+function answer(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+) {
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers }).end(text);
+}
+
+function refuse(response: ServerResponse, { status, error, headers = {} }: Refusal): void {
+  answer(response, status, { error }, headers);
+}
+
+function listen(server: Server, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    // Stays: a failed accept (no file descriptor left) is an `error` too, and without a listener ends the process.
+    server.on('error', reject);
+    server.listen(port, host, () => {
+      const address = server.address();
+      const bound = address === null || typeof address === 'string' ? port : address.port;
+      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${bound}`);
+    });
+  });
+}
+
+function close(server: Server, events: EventStream): Promise<void> {
+  return new Promise(resolve => {
+    // The callback also comes, with an error, when the server is closed already.
+    server.close(() => resolve());
+    events.close();
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,217 @@
+import { ownVersion } from '../../shared/package-file.js';
+import type { BackendView } from '../backends.js';
+import type { Crew } from '../crew.js';
+import { type ProxyEvent, type ProxyOptions, type RunningProxy, servingOptions } from '../options.js';
+import { HealthWatch, type OnProbe } from '../pool/health.js';
+import type { Member } from '../pool/member.js';
+import { BackendPool } from '../pool/pool.js';
+import { ProxyMetrics } from '../telemetry/metrics.js';
+import { type AdminControl, startAdmin } from './admin.js';
+import { hasBackend, planReload, type ReloadPlan } from './reload.js';
+
+type MakeCrew = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => Crew;
+
+/** Decides, once for whatever serves: health checks, orders of the operator, events, admin API. It serves nobody. */
+export class Control implements AdminControl {
+  #options: ProxyOptions;
+  readonly #listeners = new Set<(event: ProxyEvent) => void>();
+  readonly #watches = new Map<Member, HealthWatch>();
+  readonly #pool: BackendPool;
+  readonly #crew: Crew;
+  #listening = false;
+  #givenUp = false;
+  #admin: { readonly url: string; close(): Promise<void> } | undefined;
+  #closed: Promise<void> | undefined;
+  #reloaded: Promise<void> = Promise.resolve();
+  readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
+
+  /** Throws what `makeCrew` throws. */
+  constructor(options: ProxyOptions, makeCrew: MakeCrew) {
+    this.#options = options;
+    this.#listeners.add(options.onEvent);
+    const onEvent = (event: ProxyEvent) => this.#tell(event);
+    const boundIdleMs = options.affinity?.idleMs ?? 0;
+    const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
+    this.#pool = new BackendPool({
+      drainMs: options.drainMs,
+      boundIdleMs,
+      slowStartMs: options.slowStartMs,
+      now: Date.now,
+      random: Math.random,
+      onEvent,
+      onSuspect,
+      onFacts: member => this.#crew.tell(member),
+      refresh: () => this.refresh(),
+    });
+    this.#crew = makeCrew(this.#pool, onEvent);
+  }
+
+  /** Nobody waits any more for the first health checks: `start` rejects, unless it listens already. */
+  giveUp(): void {
+    this.#givenUp = true;
+    for (const watch of this.#watches.values()) watch.stop();
+  }
+
+  async start(): Promise<RunningProxy> {
+    const { backends, host, admin, tls } = this.#options;
+    await Promise.all(backends.map(({ url, ...rest }) => this.#join(this.#pool.add(url, rest))));
+    if (this.#givenUp) throw new Error('given up before it listened');
+    const bound = await this.#crew.listen();
+    this.#listening = true;
+    if (admin !== undefined) this.#admin = await startAdmin(admin, this);
+    const url = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
+    const adminUrl = this.#admin?.url;
+    this.#tell({ kind: 'listening', url, adminUrl });
+    const { failed } = this.#crew;
+    return { url, adminUrl, failed, reload: read => this.reload(read), close: graceMs => this.close(graceMs) };
+  }
+
+  reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void> {
+    this.#reloaded = this.#reloaded.then(() => this.#reload(read));
+    return this.#reloaded;
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closed ??= this.#close(graceMs);
+    return this.#closed;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    await this.refresh();
+    const inFlight = this.list().reduce((sum, view) => sum + view.inFlight, 0);
+    if (this.#listening) this.#tell({ kind: 'closing', inFlight });
+    await this.#crew.close(graceMs);
+    await this.#admin?.close();
+    for (const watch of this.#watches.values()) watch.stop();
+    this.#pool.close();
+  }
+
+  refresh(): Promise<void> {
+    return this.#crew.refresh();
+  }
+
+  async #reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void> {
+    try {
+      const plan = planReload(this.#options, await read());
+      const wanted = plan.added.filter(backend => !this.#isHere(backend, plan));
+      if (this.#closed !== undefined) return;
+      await this.#crew.reload(servingOptions(plan.options));
+      await this.#apply(plan, wanted);
+      this.#past.reloads.applied += 1;
+      this.#past.reloadedMs = Date.now();
+      this.#tell({ kind: 'reloaded', changes: plan.changes, needsRestart: plan.needsRestart });
+    } catch (error) {
+      this.#past.reloads.refused += 1;
+      this.#tell({ kind: 'reload-refused', reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** The new ones are there, and probed, before the old ones go: all may be exchanged and nobody finds none. */
+  async #apply({ options, removed, reweighed }: ReloadPlan, wanted: ProxyOptions['backends']): Promise<void> {
+    if (this.#closed !== undefined) return;
+    this.#options = options;
+    const { drainMs, slowStartMs, affinity } = options;
+    this.#pool.change({ drainMs, slowStartMs, boundIdleMs: affinity?.idleMs ?? 0 });
+    for (const watch of this.#watches.values()) watch.change(options.health);
+    // All but those whose name goes to another address: one name is one backend, here and in every cookie.
+    const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));
+    for (const backend of first) this.#removeAt(backend);
+    await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
+    for (const { name, weight = 1 } of reweighed) this.setWeight(name, weight);
+    for (const backend of later) this.#removeAt(backend);
+  }
+
+  /** Unless the admin API has removed it already. */
+  #removeAt({ name, url }: ProxyOptions['backends'][number]): void {
+    if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
+  }
+
+  /** The admin API may have added it before. Throws when it has given the name to another. */
+  #isHere({ name, url }: ProxyOptions['backends'][number], { removed }: ReloadPlan): boolean {
+    const staying = this.#pool.members.filter(member => !hasBackend(removed, member));
+    const twin = staying.find(other => other.url.origin === url.origin);
+    const namesake = staying.find(other => other.name === name);
+    if (namesake !== undefined && namesake !== twin) {
+      throw new TypeError(
+        `${name} is the name of ${namesake.url.origin}, which the admin API added: give ${url.origin} another one`,
+      );
+    }
+    return twin !== undefined;
+  }
+
+  list(): BackendView[] {
+    return this.#pool.members.map(member => this.#pool.view(member));
+  }
+
+  setState(name: string, state: 'drain' | 'maint' | 'ready', windowMs?: number): 'done' | 'unknown' {
+    const member = this.#pool.find(name);
+    if (member === undefined) return 'unknown';
+    this.#pool.obey(member, state, windowMs);
+    return 'done';
+  }
+
+  setWeight(name: string, weight: number): 'done' | 'unknown' {
+    const member = this.#pool.find(name);
+    if (member === undefined) return 'unknown';
+    this.#pool.weigh(member, weight);
+    return 'done';
+  }
+
+  add(url: URL, weight: number): BackendView {
+    const member = this.#pool.add(url, { weight, joins: true });
+    void this.#join(member);
+    return this.#pool.view(member);
+  }
+
+  remove(name: string): 'done' | 'unknown' {
+    const member = this.#pool.remove(name);
+    if (member === undefined) return 'unknown';
+    this.#crew.leave(member);
+    this.#watches.get(member)?.stop();
+    this.#watches.delete(member);
+    return 'done';
+  }
+
+  async metrics(): Promise<string> {
+    await this.refresh();
+    const { engine } = this.#options;
+    const all = new ProxyMetrics(() => this.list(), { version: ownVersion, engine, ...this.#past });
+    for (const counts of this.#crew.counts()) all.add(counts);
+    return all.text();
+  }
+
+  onEvent(listener: (event: ProxyEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #tell(event: ProxyEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Resolves when it was probed once: before that it is down. */
+  #join(member: Member): Promise<void> {
+    this.#crew.join(member);
+    let isFirst = true;
+    const onProbe: OnProbe = ({ ok, reason, incarnation }, standing, edge) => {
+      if (isFirst && !ok) this.#tellAbsent(member, reason);
+      isFirst = false;
+      member.learn(incarnation);
+      member.suspect = !ok;
+      if (edge && standing.up) this.#pool.up(member, reason);
+      else if (edge) this.#pool.down(member, reason);
+    };
+    const watch = new HealthWatch(member.url, this.#options.health, onProbe, this.#options.backendTls);
+    this.#watches.set(member, watch);
+    return watch.start();
+  }
+
+  /** What never was up makes no edge: without a word, a wrong address looks like a proxy that works. */
+  #tellAbsent({ name, url }: Member, reason: string): void {
+    this.#tell({ kind: 'absent', backend: name, asked: new URL(this.#options.health.path, url).href, reason });
+  }
+}
+
+function split<T>(all: readonly T[], isFirst: (each: T) => boolean): [first: T[], later: T[]] {
+  return [all.filter(isFirst), all.filter(each => !isFirst(each))];
+}

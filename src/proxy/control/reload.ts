@@ -1,0 +1,126 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ProxyOptions } from '../options.js';
+
+type Backend = ProxyOptions['backends'][number];
+
+/** What a reload does, as decided before anything is touched. */
+export interface ReloadPlan {
+  readonly added: readonly Backend[];
+  readonly removed: readonly Backend[];
+  /** Those that stay, with another weight than they were given before. */
+  readonly reweighed: readonly Backend[];
+  /** The options that hold afterwards: the new ones, but for what only a restart can change. */
+  readonly options: ProxyOptions;
+  /** What changes, in words for a line of the log. A key or a certificate is never part of them. */
+  readonly changes: readonly string[];
+  /** What would change if the proxy were started again, by the names of the flags. */
+  readonly needsRestart: readonly string[];
+}
+
+/**
+ * What becomes of each option: changed while it runs, left until a restart, or neither (`own`): looked at here apart,
+ * or no setting at all. Every option has its line, so none can be forgotten.
+ */
+const fates: Readonly<Record<keyof ProxyOptions, readonly ['live' | 'restart' | 'own', flag: string]>> = {
+  host: ['restart', '--host'],
+  port: ['restart', '--port'],
+  workers: ['restart', '--workers'],
+  admin: ['restart', '--admin-port'],
+  engine: ['restart', '--engine'],
+  limits: ['restart', 'the limits'],
+  backendTls: ['restart', 'TLS to the backends'],
+  forwarded: ['restart', '--forwarded'],
+  proxyProtocol: ['restart', '--proxy-protocol'],
+  backends: ['own', '--backend'],
+  affinity: ['own', '--affinity'],
+  tls: ['own', '--tls-cert'],
+  onEvent: ['own', ''],
+  policy: ['live', '--policy'],
+  hashKey: ['live', '--hash-key'],
+  slowStartMs: ['live', '--slow-start'],
+  health: ['live', '--health-*'],
+  drainMs: ['live', '--drain'],
+  trusted: ['live', '--trust'],
+  namesBackends: ['live', '--name-backends'],
+  accessLog: ['live', '--access-log'],
+};
+
+/** A backend is its name and its origin: under another one of the two it is another backend. */
+export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
+  const added = next.backends.filter(backend => !hasBackend(now.backends, backend));
+  const removed = now.backends.filter(backend => !hasBackend(next.backends, backend));
+  const reweighed = next.backends.filter(
+    backend => hasBackend(now.backends, backend) && !hasTwin(now.backends, backend),
+  );
+  const changed = differing(now, next, 'live');
+  return {
+    added,
+    removed,
+    reweighed,
+    options: { ...next, ...kept(now), tls: tlsAfter(now, next), onEvent: now.onEvent },
+    changes: [
+      ...added.map(backend => `${wordFor(backend)} added`),
+      ...removed.map(backend => `${wordFor(backend)} removed`),
+      ...reweighed.map(backend => `${wordFor(backend)} weighs ${backend.weight ?? 1}`),
+      ...affinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
+      ...(isDeepStrictEqual(now.tls, tlsAfter(now, next)) ? [] : ['the certificate changed']),
+      ...changed.map(flag => `${flag} changed`),
+    ],
+    needsRestart: [...differing(now, next, 'restart'), ...(isPlain(now) === isPlain(next) ? [] : ['--tls-cert'])],
+  };
+}
+
+export function hasBackend(backends: readonly Backend[], { name, url }: Backend): boolean {
+  return backends.some(other => other.name === name && other.url.origin === url.origin);
+}
+
+/** The same backend, with the same weight. */
+function hasTwin(backends: readonly Backend[], backend: Backend): boolean {
+  return backends.some(other => hasBackend([other], backend) && (other.weight ?? 1) === (backend.weight ?? 1));
+}
+
+function wordFor({ name, url }: Backend): string {
+  return `${name} (${url.origin})`;
+}
+
+function keysOf(fate: 'live' | 'restart'): (keyof ProxyOptions)[] {
+  const keys: (keyof ProxyOptions)[] = [];
+  for (const key in fates) if (isOption(key) && fates[key][0] === fate) keys.push(key);
+  return keys;
+}
+
+function isOption(key: string): key is keyof ProxyOptions {
+  return Object.hasOwn(fates, key);
+}
+
+function differing(now: ProxyOptions, next: ProxyOptions, fate: 'live' | 'restart'): string[] {
+  return keysOf(fate)
+    .filter(key => !isDeepStrictEqual(now[key], next[key]))
+    .map(key => fates[key][1]);
+}
+
+function kept(now: ProxyOptions): Partial<ProxyOptions> {
+  return Object.fromEntries(keysOf('restart').map(key => [key, now[key]]));
+}
+
+/** A port goes on speaking what it speaks; only the certificate can be another. */
+function tlsAfter(now: ProxyOptions, next: ProxyOptions): ProxyOptions['tls'] {
+  return isPlain(now) || isPlain(next) ? now.tls : next.tls;
+}
+
+function isPlain({ tls }: ProxyOptions): boolean {
+  return tls === undefined;
+}
+
+/** In parts, since a key ring is exchanged by itself; its keys are compared, and never shown. */
+function affinityChanges(now: ProxyOptions['affinity'], next: ProxyOptions['affinity']): string[] {
+  if (now === undefined || next === undefined) return now === next ? [] : ['--affinity'];
+  const parts: [string, unknown, unknown][] = [
+    ['the key ring', now.keys, next.keys],
+    ['--pool', now.pool, next.pool],
+    ['--same-site', now.sameSite, next.sameSite],
+    ['--on-lost-affinity', now.onLost, next.onLost],
+    ['how long an affinity lasts', [now.idleMs, now.absoluteMs], [next.idleMs, next.absoluteMs]],
+  ];
+  return parts.filter(([, before, after]) => !isDeepStrictEqual(before, after)).map(([part]) => part);
+}

@@ -1,0 +1,33 @@
+import { isBlank, trimmed } from '../../shared/white-space.js';
+
+/** The raw value of the named cookie in a Cookie header (RFC 6265 §4.2.1); of its copy number `nth` if it came often. */
+export function cookieValue(header: string | undefined, name: string, nth: number): string | undefined {
+  if (header === undefined) return undefined;
+  const pair = `${name}=`;
+  let skip = nth;
+  for (let at = header.indexOf(pair); at !== -1; at = header.indexOf(pair, at + 1)) {
+    if (startsPair(header, at) && skip-- === 0) return trimmed(header.slice(at + pair.length, endOfPair(header, at)));
+  }
+  return undefined;
+}
+
+/** The header without any copy of the named cookie; undefined when nothing is left of it. */
+export function withoutCookie(header: string, name: string): string | undefined {
+  if (!header.includes(`${name}=`)) return header;
+  if (!header.includes(';')) return trimmed(header).startsWith(`${name}=`) ? undefined : header;
+  const kept = header.split(';').filter(pair => !trimmed(pair).startsWith(`${name}=`));
+  const rest = trimmed(kept.join(';'));
+  return rest === '' ? undefined : rest;
+}
+
+/** Only white space stands between a pair and the semicolon before it: `xholdfast=1` is another cookie. */
+function startsPair(header: string, at: number): boolean {
+  let before = at - 1;
+  while (before >= 0 && isBlank(header[before])) before -= 1;
+  return before < 0 || header[before] === ';';
+}
+
+function endOfPair(header: string, at: number): number {
+  const end = header.indexOf(';', at);
+  return end === -1 ? header.length : end;
+}

@@ -1,0 +1,84 @@
+import type { Exchange } from '../exchange.js';
+import type { Member } from './member.js';
+
+export type DrainEnd = 'empty' | 'window';
+
+export interface DrainSettings {
+  readonly now: () => number;
+  /** Where others serve: brings `inFlightElsewhere` and the bound browsers of every member up to date. */
+  readonly refresh: (() => Promise<void>) | undefined;
+  /** Some of a member's facts have changed. */
+  readonly onChanged: (member: Member) => void;
+  readonly onEnd: (member: Member, reason: DrainEnd) => void;
+}
+
+/** A browser leaves without telling: while a backend drains, its bound ones are counted this often. */
+const lookMs = 1000;
+
+/** Whoever is being drained, until nobody is left there or the window is over. */
+export class Drains {
+  readonly #settings: DrainSettings;
+  readonly #timers = new Map<Member, readonly NodeJS.Timeout[]>();
+  readonly #tunnelsEnding = new Map<Member, readonly NodeJS.Timeout[]>();
+
+  constructor(settings: DrainSettings) {
+    this.#settings = settings;
+  }
+
+  /** Of a member that was told to drain. `windowMs` 0 ends it at once. */
+  begin(member: Member, windowMs: number): void {
+    member.drainEndsMs = this.#settings.now() + windowMs;
+    if (windowMs === 0) return void this.#end(member, 'window');
+    this.#settings.onChanged(member);
+    this.endTunnels(member, windowMs);
+    this.#timers.set(member, [
+      setTimeout(() => this.#end(member, 'window'), windowMs),
+      setInterval(() => this.look(member), lookMs),
+    ]);
+    this.look(member);
+  }
+
+  /** Whether nobody is left. */
+  look(member: Member): void {
+    const { refresh } = this.#settings;
+    const drain = this.#timers.get(member);
+    if (drain === undefined) return;
+    if (refresh === undefined) this.#endIfEmpty(member);
+    else void refresh().then(() => this.#timers.get(member) === drain && this.#endIfEmpty(member));
+  }
+
+  /** Tunnels would outlast any window: one after the other, for their clients must not all come back at one moment. */
+  endTunnels(member: Member, windowMs: number): void {
+    const tunnels = tunnelsOf(member);
+    const apartMs = windowMs / (tunnels.length + 1);
+    for (const timer of this.#tunnelsEnding.get(member) ?? []) clearTimeout(timer);
+    const timers = tunnels.map((tunnel, at) => setTimeout(() => tunnel.endTunnel(), apartMs * (at + 1)));
+    this.#tunnelsEnding.set(member, timers);
+  }
+
+  stop(member: Member): void {
+    for (const timers of [this.#timers, this.#tunnelsEnding]) {
+      for (const timer of timers.get(member) ?? []) clearTimeout(timer);
+      timers.delete(member);
+    }
+  }
+
+  #endIfEmpty(member: Member): void {
+    if (member.inFlightAnywhere === 0 && member.bound.count(this.#settings.now()) === 0) this.#end(member, 'empty');
+  }
+
+  /** The state stays `draining`: what comes next is the operator's to say. */
+  #end(member: Member, reason: DrainEnd): void {
+    if (member.drained || member.order !== 'drain') return;
+    member.drained = true;
+    this.stop(member);
+    this.#settings.onChanged(member);
+    // Those that were opened meanwhile, by browsers that were bound.
+    for (const tunnel of tunnelsOf(member)) tunnel.endTunnel();
+    this.#settings.onEnd(member, reason);
+  }
+}
+
+function tunnelsOf(member: Member): readonly Exchange[] {
+  return [...member.inFlight].filter(exchange => exchange.upgrade);
+}

@@ -1,0 +1,243 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { BackendState, BackendView } from '../backends.js';
+import type { Outcome } from '../exchange.js';
+import type { TurnedAway } from '../front/front.js';
+import {
+  addCounts,
+  answersOf,
+  attemptsOn,
+  count,
+  DurationHistogram,
+  noCounts,
+  type ProxyCounts,
+  sum,
+} from './proxy-counts.js';
+
+const prefix = 'holdfast_proxy';
+const states: readonly BackendState[] = ['ready', 'draining', 'down', 'ejected'];
+
+type Sample = readonly [labels: Record<string, string | number>, value: number];
+
+/** What is known of the proxy as a whole, however many processes serve. */
+export interface ProxyFacts {
+  readonly version: string;
+  readonly engine: string;
+  readonly startedMs: number;
+  readonly reloads: Readonly<Record<'applied' | 'refused', number>>;
+  /** When other options were last taken; that of the start when they never were. */
+  readonly reloadedMs: number;
+}
+
+/**
+ * Counts what the proxy does. The methods of the hot path add one to a plain number; the numbers become Prometheus
+ * samples only when somebody scrapes.
+ */
+export class ProxyMetrics {
+  readonly #registry = new Registry();
+  readonly #durations = new DurationHistogram();
+  readonly counts: ProxyCounts = noCounts(this.#durations.counts);
+
+  /** `list` and `facts`: what to show beside what is counted. */
+  constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
+    const { affinity, attempts, retries, withheld, turnedAway, answered, own } = this.counts;
+    this.#counter(
+      'requests_total',
+      'Requests that got an answer, by status and by who gave it.',
+      ['status', 'from'],
+      () => [
+        ...byStatus(answered, { from: 'backend' }),
+        ...byStatus(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
+      ],
+    );
+    this.#counter(
+      'own_answers_total',
+      'Answers of the proxy itself; outcome "unknown" means that a backend may have carried the request out.',
+      ['status', 'outcome'],
+      () => [...byStatus(own['not-sent'], { outcome: 'not-sent' }), ...byStatus(own.unknown, { outcome: 'unknown' })],
+    );
+    this.#counter(
+      'affinity_total',
+      'What became of affinities; a loss while a request is served counts beside what its cookie said.',
+      ['outcome'],
+      () => labelled(affinity, 'outcome'),
+    );
+    this.#counter('retries_total', 'Tries on a further backend, by how the one before ended.', ['kind'], () =>
+      labelled(retries, 'kind'),
+    );
+    this.#counter(
+      'retries_withheld_total',
+      'Retries that did not fit the budget, by what they followed.',
+      ['after'],
+      () => labelled(withheld, 'after'),
+    );
+    this.#counter(
+      'connections_turned_away_total',
+      'Connections closed before their first request: no or a wrong PROXY header, no TLS handshake.',
+      ['reason'],
+      () => labelled(turnedAway, 'reason'),
+    );
+    this.#counter('attempts_total', 'Tries on a backend, by how they ended.', ['backend', 'outcome'], () =>
+      [...attempts].flatMap(([backend, counts]) => labelled(counts, 'outcome', { backend })),
+    );
+    this.#answers();
+    this.#backendGauges(list);
+    this.#vitals();
+    if (facts !== undefined) this.#facts(facts);
+  }
+
+  /** What became of an affinity. A request that loses its backend while it is being served is counted again for that. */
+  affinity(outcome: keyof ProxyCounts['affinity']): void {
+    this.counts.affinity[outcome] += 1;
+  }
+
+  attempt(backend: string, outcome: Outcome['kind']): void {
+    attemptsOn(backend, this.counts)[outcome] += 1;
+  }
+
+  retry(kind: 'refused' | 'broken-off'): void {
+    this.counts.retries[kind] += 1;
+  }
+
+  withheldRetry(): void {
+    this.counts.withheld.timeout += 1;
+  }
+
+  turnedAway(reason: TurnedAway): void {
+    this.counts.turnedAway[reason] += 1;
+  }
+
+  /** An answer that a backend gave; the time is from the request's arrival to the answer's end. */
+  answered(status: number, durationMs: number, backend: string): void {
+    count(this.counts.answered, status);
+    this.#durations.observe(durationMs);
+    const counts = answersOf(backend, this.counts);
+    counts.answers += 1;
+    counts.seconds += durationMs / 1000;
+  }
+
+  /** An answer that the proxy gave itself. */
+  refusedAnswer(status: number, outcome: 'not-sent' | 'unknown'): void {
+    count(this.counts.own[outcome], status);
+  }
+
+  /** Counts on from what was counted elsewhere. */
+  add(counts: ProxyCounts): void {
+    addCounts(this.counts, counts);
+  }
+
+  /** Everything in the text format of Prometheus (version 0.0.4). */
+  async text(): Promise<string> {
+    const durations = this.#durations.text(
+      `${prefix}_request_duration_seconds`,
+      'From the arrival of a request to the end of the answer that a backend gave.',
+    );
+    return `${await this.#registry.metrics()}\n${durations}`;
+  }
+
+  #counter(name: string, help: string, labelNames: string[], samples: () => Iterable<Sample>): void {
+    const registers = [this.#registry];
+    new Counter({
+      name: fullName(name),
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        for (const [labels, value] of samples()) this.inc(labels, value);
+      },
+    });
+  }
+
+  #gauge(name: string, help: string, labelNames: string[], samples: () => Iterable<Sample>): void {
+    const registers = [this.#registry];
+    new Gauge({
+      name: fullName(name),
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        for (const [labels, value] of samples()) this.set(labels, value);
+      },
+    });
+  }
+
+  #answers(): void {
+    const samples = (key: 'answers' | 'seconds') => () =>
+      [...this.counts.answers].map(([backend, counts]): Sample => [{ backend }, counts[key]]);
+    const help = 'answered, WebSockets left out';
+    this.#counter('backend_answers_total', `Requests that the backend ${help}.`, ['backend'], samples('answers'));
+    this.#counter(
+      'backend_answer_seconds_total',
+      `From arrival to the end of the answer, summed over the requests that the backend ${help}.`,
+      ['backend'],
+      samples('seconds'),
+    );
+  }
+
+  #vitals(): void {
+    const { vitals } = this.counts;
+    this.#counter('process_cpu_seconds_total', 'CPU time, user and system.', [], () => [[{}, vitals.cpuSeconds]]);
+    this.#gauge('connections', 'Connections of clients that are open.', [], () => [[{}, vitals.connections]]);
+    this.#gauge('process_resident_memory_bytes', 'Memory in use.', [], () => [[{}, vitals.residentBytes]]);
+    this.#counter(
+      'event_loop_seconds_total',
+      'Time that the event loop worked (busy), and that it waited for work (idle).',
+      ['state'],
+      () => labelled({ busy: vitals.busySeconds, idle: vitals.idleSeconds }, 'state'),
+    );
+    this.#counter(
+      'access_log_lost_lines_total',
+      'Lines that were not written because too many waited already.',
+      [],
+      () => [[{}, vitals.lostLogLines]],
+    );
+  }
+
+  #facts({ version, engine, startedMs, reloads, reloadedMs }: ProxyFacts): void {
+    const build = { version, engine, node: process.version };
+    this.#gauge('build_info', 'Always 1; what runs is in the labels.', Object.keys(build), () => [[build, 1]]);
+    this.#gauge('process_start_time_seconds', 'When the proxy began, in Unix time.', [], () => [
+      [{}, startedMs / 1000],
+    ]);
+    this.#counter('reloads_total', 'Reloads of the settings.', ['outcome'], () => labelled(reloads, 'outcome'));
+    this.#gauge('last_reload_timestamp_seconds', 'When the settings that hold were taken, in Unix time.', [], () => [
+      [{}, reloadedMs / 1000],
+    ]);
+  }
+
+  #backendGauges(list: () => readonly BackendView[]): void {
+    this.#gauge('backend_state', '1 for the state that the backend is in, else 0.', ['backend', 'state'], () =>
+      list().flatMap(({ name, state }) =>
+        states.map((each): Sample => [{ backend: name, state: each }, each === state ? 1 : 0]),
+      ),
+    );
+    this.#gauge('backend_weight', 'What the operator gave it.', ['backend'], () =>
+      list().map(({ name, weight }): Sample => [{ backend: name }, weight]),
+    );
+    this.#gauge('backend_share', 'Its weight, or less while it starts slowly.', ['backend'], () =>
+      list().map(({ name, share }): Sample => [{ backend: name }, share]),
+    );
+    this.#gauge('backend_in_flight', 'Requests that the backend is answering.', ['backend'], () =>
+      list().map(({ name, inFlight }): Sample => [{ backend: name }, inFlight]),
+    );
+    this.#gauge('backend_bound_browsers', 'Browsers that are bound to the backend.', ['backend'], () =>
+      list().map(({ name, bound }): Sample => [{ backend: name }, bound]),
+    );
+  }
+}
+
+/** What every process has is called as everybody calls it. */
+function fullName(name: string): string {
+  return name.startsWith('process_') ? name : `${prefix}_${name}`;
+}
+
+function byStatus(counts: Float64Array, labels: Record<string, string>): Sample[] {
+  return [...counts.entries()]
+    .filter(([, value]) => value > 0)
+    .map(([status, value]) => [{ status, ...labels }, value]);
+}
+
+function labelled(counts: Record<string, number>, label: string, labels: Record<string, string> = {}): Sample[] {
+  return Object.entries(counts).map(([name, value]) => [{ ...labels, [label]: name }, value]);
+}

@@ -1,0 +1,194 @@
+import type { Outcome } from '../exchange.js';
+import type { TurnedAway } from '../front/front.js';
+
+/** Statuses are three digits (RFC 9110 §15); anything else is counted as 0. */
+const statusEnd = 1000;
+/** Backends whose attempts are counted apart. Far above any pool; names beyond it are counted as `other`. */
+const backendsMax = 1024;
+
+const affinityZero = {
+  bound: 0,
+  none: 0,
+  rebound: 0,
+  forged: 0,
+  expired: 0,
+  unknown: 0,
+  reborn: 0,
+  down: 0,
+  draining: 0,
+};
+type AttemptCounts = Record<Outcome['kind'], number>;
+const attemptZero: AttemptCounts = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandoned: 0 };
+const answerZero = { answers: 0, seconds: 0 };
+const retryZero = { refused: 0, 'broken-off': 0 };
+const withheldZero = { timeout: 0 };
+const turnedAwayZero: Record<TurnedAway, number> = {
+  'proxy-untrusted': 0,
+  'proxy-header': 0,
+  'proxy-header-late': 0,
+  'tls-handshake': 0,
+  'tls-handshake-late': 0,
+};
+
+/** Everything that is counted, as plain data: it can be sent to another process. */
+export interface ProxyCounts {
+  readonly affinity: typeof affinityZero;
+  readonly attempts: Map<string, AttemptCounts>;
+  /** Tunnels left out. */
+  readonly answers: Map<string, typeof answerZero>;
+  readonly retries: typeof retryZero;
+  readonly withheld: typeof withheldZero;
+  readonly turnedAway: typeof turnedAwayZero;
+  /** By status. */
+  readonly answered: Float64Array;
+  readonly own: Readonly<Record<'not-sent' | 'unknown', Float64Array>>;
+  readonly durations: DurationCounts;
+  readonly vitals: Vitals;
+}
+
+/** `durations` are counted where they are measured. */
+export function noCounts(durations: DurationCounts): ProxyCounts {
+  return {
+    affinity: { ...affinityZero },
+    attempts: new Map(),
+    answers: new Map(),
+    retries: { ...retryZero },
+    withheld: { ...withheldZero },
+    turnedAway: { ...turnedAwayZero },
+    answered: new Float64Array(statusEnd),
+    own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
+    durations,
+    vitals: { ...noVitals },
+  };
+}
+
+/** Adds `others` to `counts`. */
+export function addCounts(counts: ProxyCounts, others: ProxyCounts): void {
+  addEach(counts.affinity, others.affinity);
+  for (const [backend, ended] of others.attempts) addEach(attemptsOn(backend, counts), ended);
+  for (const [backend, more] of others.answers) addEach(answersOf(backend, counts), more);
+  addEach(counts.retries, others.retries);
+  addEach(counts.withheld, others.withheld);
+  addEach(counts.turnedAway, others.turnedAway);
+  addSlots(counts.answered, others.answered);
+  addSlots(counts.own['not-sent'], others.own['not-sent']);
+  addSlots(counts.own.unknown, others.own.unknown);
+  addSlots(counts.durations.buckets, others.durations.buckets);
+  counts.durations.sumMs += others.durations.sumMs;
+  addEach(counts.vitals, others.vitals);
+}
+
+export function attemptsOn(backend: string, { attempts }: ProxyCounts): AttemptCounts {
+  return countsOf(backend, attempts, attemptZero);
+}
+
+export function answersOf(backend: string, { answers }: ProxyCounts): typeof answerZero {
+  return countsOf(backend, answers, answerZero);
+}
+
+/** One more of that status. */
+export function count(counts: Float64Array, status: number): void {
+  const slot = status > 99 && status < statusEnd ? status : 0;
+  counts[slot] = (counts[slot] ?? 0) + 1;
+}
+
+export function sum(some: Float64Array, others: Float64Array): Float64Array {
+  return some.map((value, slot) => value + (others[slot] ?? 0));
+}
+
+/** Of a backend that is not there yet they begin at zero. */
+function countsOf<T extends object>(backend: string, all: Map<string, T>, zero: T): T {
+  return all.get(backend) ?? begin(backend, all, zero);
+}
+
+function begin<T extends object>(backend: string, all: Map<string, T>, zero: T): T {
+  const name = all.size < backendsMax ? backend : 'other';
+  const counts = all.get(name) ?? { ...zero };
+  all.set(name, counts);
+  return counts;
+}
+
+function addEach<K extends string>(counts: Record<K, number>, others: Readonly<Record<K, number>>): void {
+  for (const name in counts) counts[name] += others[name];
+}
+
+function addSlots(counts: Float64Array, others: Float64Array): void {
+  counts.set(sum(counts, others));
+}
+
+/** Upper bounds in seconds: from a local in-memory answer to the longest wait for a response head. */
+const boundsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Plain data: it can be sent to another process. */
+interface DurationCounts {
+  /** Not cumulative; the last one has no upper bound. */
+  readonly buckets: Float64Array;
+  sumMs: number;
+}
+
+/**
+ * Durations in buckets, as Prometheus counts them. One observation is a search and three additions: the histogram of
+ * a metrics library makes and hashes a label object each time, which is felt when it is done for every request.
+ */
+export class DurationHistogram {
+  readonly counts: DurationCounts = { buckets: new Float64Array(boundsSeconds.length + 1), sumMs: 0 };
+
+  observe(durationMs: number): void {
+    const seconds = durationMs / 1000;
+    let bucket = 0;
+    while (seconds > (boundsSeconds[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1;
+    const { counts } = this;
+    counts.buckets[bucket] = (counts.buckets[bucket] ?? 0) + 1;
+    counts.sumMs += durationMs;
+  }
+
+  /** In the text format of Prometheus; buckets are cumulative there. */
+  text(name: string, help: string): string {
+    let total = 0;
+    const buckets = [...this.counts.buckets].map((count, bucket) => {
+      total += count;
+      return `${name}_bucket{le="${boundsSeconds[bucket] ?? '+Inf'}"} ${total}`;
+    });
+    const sums = [`${name}_sum ${this.counts.sumMs / 1000}`, `${name}_count ${total}`];
+    return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...buckets, ...sums, ''].join('\n');
+  }
+}
+
+/** How a process that serves is doing, as plain data that can be added up over several. */
+interface Vitals {
+  cpuSeconds: number;
+  /** Of its event loop: what it worked, and what it waited for work. */
+  busySeconds: number;
+  idleSeconds: number;
+  /** Lines of the access log that were lost. */
+  lostLogLines: number;
+  residentBytes: number;
+  /** Of clients, open now. */
+  connections: number;
+}
+
+const noVitals: Readonly<Vitals> = {
+  cpuSeconds: 0,
+  busySeconds: 0,
+  idleSeconds: 0,
+  lostLogLines: 0,
+  residentBytes: 0,
+  connections: 0,
+};
+
+/** Of this process. Costs some microseconds, and nothing while nobody asks: Node keeps all of it anyway. */
+export function readVitals(): Omit<Vitals, 'lostLogLines' | 'connections'> {
+  const { user, system } = process.cpuUsage();
+  const { active, idle } = performance.eventLoopUtilization();
+  return {
+    cpuSeconds: (user + system) / 1e6,
+    busySeconds: active / 1000,
+    idleSeconds: idle / 1000,
+    residentBytes: process.memoryUsage.rss(),
+  };
+}
+
+/** Of a process that has ended: what it did counts on, what it had is gone. */
+export function vitalsOfGone(vitals: Vitals): Vitals {
+  return { ...vitals, residentBytes: 0, connections: 0 };
+}

@@ -1,0 +1,204 @@
+import type { OperationKind } from '../history/records.js';
+import { makeNonce, tokenOf } from '../history/token-names.js';
+import { type JourneyMapping, stepOf } from '../scenario/journey/mapping.js';
+import { Browser } from '../users/browser.js';
+import { HttpClient } from '../users/http-client.js';
+import type { Reply } from '../users/journey.js';
+import { mappedJourney, nothingToCarry } from '../users/mapped-journey.js';
+import { type Judgement, judge } from '../users/outcome.js';
+import { type Advice, adviceOn, anonymousAdvice, type Exchange, headOf, itemAdvice } from './advice.js';
+
+/** One step, tried once. */
+export interface TriedStep {
+  /** `login`, or in words what was tried: `read, without a login`. */
+  readonly what: string;
+  readonly exchange: Exchange | undefined;
+  /** Undefined: it fits. */
+  readonly advice?: Advice;
+  /** It fits, and there is something to know about it. */
+  readonly note?: string;
+}
+
+/** How the items of the first simulated user begin, whatever its name. */
+const tokenPrefix = 'user-1.';
+
+export interface TrialOptions {
+  /** The name of the first simulated user of every run: an app with accounts must know it. */
+  readonly user: string;
+  readonly timeoutMs: number;
+  /** The session cookie that the scenario names (`users.cookie`). */
+  readonly cookie?: string | undefined;
+}
+
+/**
+ * Tries each step of a journey once, as one user does it, and says what does not fit. Ends early when the login does not:
+ * the rest would say nothing new.
+ */
+export async function tryJourney(origin: string, mapping: JourneyMapping, options: TrialOptions): Promise<TriedStep[]> {
+  const client = new HttpClient(origin, options.timeoutMs);
+  try {
+    return await new Trial(origin, mapping, options, client).run();
+  } finally {
+    await client.close();
+  }
+}
+
+class Trial {
+  readonly #mapping: JourneyMapping;
+  readonly #journey: ReturnType<typeof mappedJourney>;
+  readonly #client: HttpClient;
+  readonly #origin: string;
+  readonly #user: string;
+  readonly #cookie: string | undefined;
+  /** As a run makes its items: what an app still keeps of it is left out of account by later runs. */
+  readonly #token = tokenOf(`${tokenPrefix}0`, makeNonce(Math.random));
+  readonly #steps: TriedStep[] = [];
+  #exchange: Exchange | undefined;
+  /** Whether `anonymous` fits how the app answers without a login. */
+  #knowsAnonymous = false;
+
+  constructor(origin: string, mapping: JourneyMapping, { user, cookie }: TrialOptions, client: HttpClient) {
+    this.#user = user;
+    this.#cookie = cookie;
+    this.#origin = origin;
+    this.#mapping = mapping;
+    this.#client = client;
+    this.#journey = mappedJourney(mapping, cookie);
+  }
+
+  async run(): Promise<TriedStep[]> {
+    await this.#asStranger();
+    const browser = this.#browser();
+    if ((await this.#step(browser, 'login')) === undefined) return this.#steps;
+    this.#lookForCookie(browser);
+    await this.#step(browser, 'add');
+    await this.#read(browser, 'read', true);
+    if (this.#mapping.whoami !== undefined) await this.#step(browser, 'whoami');
+    if (this.#mapping.remove !== undefined && (await this.#step(browser, 'remove')) !== undefined)
+      await this.#read(browser, 'read, after remove', false);
+    if (this.#mapping.logout !== undefined) await this.#logOut(browser);
+    return this.#steps;
+  }
+
+  #browser(): Browser {
+    const send: HttpClient['send'] = async (request, cookie) => {
+      const reply = await this.#client.send(request, cookie);
+      this.#exchange = { request, reply };
+      return reply;
+    };
+    return new Browser(this.#user, this.#origin, this.#journey, { send });
+  }
+
+  async #asStranger(): Promise<void> {
+    const browser = this.#browser();
+    const asked = await browser.ask('read', undefined);
+    const reply = asked.error?.startsWith(nothingToCarry) ? await this.#withWorthlessToken(browser) : asked;
+    const { identity } = judge('read', reply, this.#journey);
+    this.#knowsAnonymous = identity === null;
+    const advice = identity === null ? undefined : anonymousAdvice(reply);
+    this.#note('read, without a login', reply, advice);
+  }
+
+  /** A read that carries what only a login gives, such as a bearer token, is sent with one that is worth nothing. */
+  async #withWorthlessToken(browser: Browser): Promise<Reply> {
+    const carried = new Map(Object.keys(this.#mapping.carry).map(name => [name, 'none']));
+    const request = this.#journey.request('read', this.#user, undefined, carried);
+    return typeof request === 'string'
+      ? browser.ask('read', undefined)
+      : browser.askAgain({ request, cookie: undefined });
+  }
+
+  /** What it was judged, undefined when it does not fit. */
+  async #step(browser: Browser, kind: OperationKind): Promise<Judgement | undefined> {
+    this.#exchange = undefined;
+    const needsToken = kind === 'add' || kind === 'remove';
+    const reply = await browser.ask(kind, needsToken ? this.#token : undefined);
+    const judged = judge(kind, reply, this.#journey);
+    const advice = adviceOn(kind, { ...this.#known(reply), judged });
+    this.#note(kind, reply, advice);
+    return advice === undefined ? judged : undefined;
+  }
+
+  /** Of a cookie that the app never sets, a run would find that no login ever kept it. */
+  #lookForCookie(browser: Browser): void {
+    if (this.#cookie === undefined || browser.session !== undefined) return;
+    const advice = {
+      at: ['login', 'request'],
+      problem: `after the login there is no cookie "${this.#cookie}", which users.cookie names`,
+      hint: 'users.cookie is the name of the cookie that holds the session: is it spelled right, and set with Path=/?',
+    };
+    this.#steps.push({ what: 'session cookie', exchange: this.#exchange, advice });
+  }
+
+  async #read(browser: Browser, what: string, wanted: boolean): Promise<void> {
+    this.#exchange = undefined;
+    const reply = await browser.ask('read', undefined);
+    const judged = judge('read', reply, this.#journey);
+    const known = { ...this.#known(reply), judged };
+    this.#note(what, reply, adviceOn('read', known) ?? itemAdvice(known, wanted));
+  }
+
+  async #logOut(browser: Browser): Promise<void> {
+    const held = browser.snapshot('replay');
+    if ((await this.#step(browser, 'logout')) === undefined || held === undefined) return;
+    const what = held.cookie === undefined ? 'token' : 'cookie';
+    const reply = await browser.askAgain(held);
+    const note = this.#replayNote(what, reply);
+    const step = { what: `read, with the ${what} from before`, exchange: this.#exchange };
+    this.#steps.push({ ...step, ...(note === undefined ? {} : { note }) });
+  }
+
+  #replayNote(what: string, reply: Reply): string | undefined {
+    const { outcome, identity, items = [] } = judge('replay', reply, this.#journey);
+    if (outcome === 'ok') return undefined;
+    if (!this.#knowsAnonymous)
+      return 'whether the logout ended the session is not known: anonymous does not fit yet (first line)';
+    if (typeof identity === 'string' || items.length > 0)
+      return `the ${what} from before the logout is still accepted: a run counts it as users.logoutNotHonoured`;
+    return `${headOf(reply)} is neither anonymous nor the cart: a run counts it as a failed request`;
+  }
+
+  #known(reply: Reply) {
+    return { user: this.#user, token: this.#token, mapping: this.#mapping, reply, last: this.#exchange };
+  }
+
+  /** What was not sent has no exchange of its own: then the one before it, the page, is shown. */
+  #note(what: string, reply: Reply, advice: Advice | undefined): void {
+    const exchange = this.#exchange ?? { reply };
+    this.#steps.push({ what, exchange, ...(advice === undefined ? {} : { advice }) });
+  }
+}
+
+/** Values that must not be shown: what a request carried under a name such as `password`, what an answer tells under a name
+ * such as `accessToken` (an item that was added may be called so too), and every cookie. */
+export function secretsIn(mapping: JourneyMapping, exchange: Exchange): string[] {
+  const fields = (['login', 'add', 'remove', 'logout'] as const).flatMap(kind => {
+    const request = stepOf(mapping, kind)?.request;
+    return [...Object.entries(request?.form ?? {}), ...jsonFields(request?.json)];
+  });
+  const named = fields.filter(([name]) => /pass|secret|pin\b|otp|api.?key/i.test(name)).map(([, value]) => value);
+  const told = jsonFields(parsed(exchange.reply.body)).filter(
+    ([name, value]) => /token|jwt|pass|secret|session/i.test(name) && !value.includes(tokenPrefix),
+  );
+  const cookies = [exchange.reply.headers['set-cookie'] ?? []]
+    .flat()
+    .map(line => /^[^=]*=([^;]*)/.exec(line)?.[1] ?? '');
+  return [...named, ...told.map(([, value]) => value), ...cookies].filter(
+    value => value.length >= 4 && !value.includes('{'),
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function jsonFields(value: unknown): [string, string][] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, each]): [string, string][] =>
+    typeof each === 'string' ? [[name, each]] : jsonFields(each),
+  );
+}

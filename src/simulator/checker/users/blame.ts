@@ -1,0 +1,82 @@
+import { endsOf } from '../../cluster/targets.js';
+import type { FaultRecord, Operation, RunRecord, SystemRecord } from '../../history/records.js';
+import type { Incident } from '../findings.js';
+import type { Span } from '../verdict/windows.js';
+
+/**
+ * Names the faults that can explain the incidents of one user, by path and time. A candidate struck something that the
+ * data depended on, and was at work between the acknowledgement and the first sign that something is wrong:
+ *
+ *     acknowledged ------------------------- seen
+ *          |----- cut -----|                            candidate
+ *     |- cut -| healed                                  none: it was over
+ *                      |--- kill of another backend ---| none: not on the path
+ *
+ * One candidate is blamed. Several are all named. None leaves the incident unexplained.
+ */
+export function withCandidates(
+  incidents: readonly Incident[],
+  operations: readonly Operation[],
+  { faults, header }: RunRecord,
+): Incident[] {
+  const logouts = new Map(incidents.filter(isHardLogout).map(({ session, sinceMs }) => [session, sinceMs]));
+  return incidents.map(incident => {
+    // A write that was lost with its session depended on that session from its login on.
+    const sinceMs =
+      incident.kind === 'lost'
+        ? Math.min(incident.sinceMs, logouts.get(incident.session) ?? Infinity)
+        : incident.sinceMs;
+    const span = { fromMs: sinceMs, untilMs: incident.seenMs };
+    const atWork = faults.filter(fault => wasAtWork(fault, span));
+    const backends = atWork.length > 0 ? backendsOnPath(incident, operations, span, header.system) : undefined;
+    const candidates = atWork.filter(({ target }) => isOnPath(target, backends, header.system)).map(({ id }) => id);
+    const [only, ...others] = candidates;
+    return { ...incident, candidates, ...(only !== undefined && others.length === 0 && { fault: only }) };
+  });
+}
+
+function isHardLogout({ kind, loggedOut }: Incident): boolean {
+  return kind === 'logged-out' && loggedOut === 'hard';
+}
+
+function wasAtWork({ confirmedMs, requestedMs, healedMs }: FaultRecord, { fromMs, untilMs }: Span): boolean {
+  return confirmedMs !== null && requestedMs <= untilMs && (healedMs ?? Number.POSITIVE_INFINITY) >= fromMs;
+}
+
+/**
+ * The backends that the session went through. Data in the memory of one backend depend on the one that acknowledged
+ * them. Data in a store or a browser pass through every backend that answers the user. Undefined where the answers name
+ * no backend: then it can have been any.
+ */
+function backendsOnPath(
+  { ackBackend, seenBackend }: Incident,
+  operations: readonly Operation[],
+  { fromMs, untilMs }: Span,
+  system: SystemRecord | undefined,
+): ReadonlySet<string> | undefined {
+  if (ackBackend === undefined || seenBackend === undefined) return undefined;
+  const backends = new Set([ackBackend, seenBackend]);
+  if (system?.keeps === 'backend') return backends;
+  for (const { backend, sentMs, doneMs } of operations)
+    if (backend !== undefined && doneMs >= fromMs && sentMs <= untilMs) backends.add(backend);
+  return backends;
+}
+
+/** Whether what was struck is among what the session depended on. Everything is, if the history does not describe the system. */
+function isOnPath(
+  target: string,
+  backends: ReadonlySet<string> | undefined,
+  system: SystemRecord | undefined,
+): boolean {
+  if (system === undefined || target === 'system') return true;
+  if (target === 'secrets') return system.keeps === 'browser';
+  return (endsOf(target) ?? [target]).every(end => isMemberOnPath(end, backends, system));
+}
+
+function isMemberOnPath(name: string, backends: ReadonlySet<string> | undefined, system: SystemRecord): boolean {
+  const role = system.members.find(member => member.name === name)?.role;
+  if (role === 'backend') return backends === undefined || backends.has(name);
+  // The proxy holds the binding of a browser, which only the memory of one backend depends on.
+  if (role === 'proxy' || /^proxy(-\d+)?$/.test(name)) return system.affinity;
+  return system.stores.includes(name.split('.')[0] ?? name);
+}

@@ -1,0 +1,87 @@
+import type { Operation, Operations } from '../../history/records.js';
+
+/** Yields each user's operations in the order in which they were sent. */
+export function* byUser(operations: Operations): Generator<Operation[]> {
+  for (const own of operations.usersInTurn?.() ?? grouped(listOf(operations))) yield inSendingOrder(own);
+}
+
+function listOf(operations: Operations): readonly Operation[] {
+  return Array.isArray(operations) ? operations : [...operations];
+}
+
+/**
+ * Users in the order in which they first appear. Sorted by counting: one list of the right length a user, none of which
+ * has to grow while a million others do.
+ */
+function* grouped(operations: readonly Operation[]): Generator<Operation[]> {
+  const { numberOf, sizes } = numbered(operations);
+  const ends = new Int32Array(sizes.length);
+  for (let user = 1; user < ends.length; user += 1) ends[user] = (ends[user - 1] ?? 0) + (sizes[user - 1] ?? 0);
+  const places = new Int32Array(operations.length);
+  numberOf.forEach((user, i) => {
+    const place = ends[user] ?? 0;
+    places[place] = i;
+    ends[user] = place + 1;
+  });
+  let from = 0;
+  for (const to of ends) {
+    yield pickedFrom(operations, places.subarray(from, to));
+    from = to;
+  }
+}
+
+/** Users by number: whose each operation is, and how many each has. */
+function numbered(operations: readonly Operation[]) {
+  const numbers = new Map<string, number>();
+  const numberOf = new Int32Array(operations.length);
+  const sizes: number[] = [];
+  operations.forEach(({ user }, i) => {
+    const number = numbers.get(user) ?? numbers.size;
+    if (number === numbers.size) numbers.set(user, number);
+    numberOf[i] = number;
+    sizes[number] = (sizes[number] ?? 0) + 1;
+  });
+  return { numberOf, sizes };
+}
+
+function pickedFrom(operations: readonly Operation[], places: Int32Array): Operation[] {
+  const picked: Operation[] = [];
+  for (const place of places) {
+    const operation = operations[place];
+    if (operation !== undefined) picked.push(operation);
+  }
+  return picked;
+}
+
+/** A recorded history is nearly always in order already: looking is far cheaper than sorting. */
+function inSendingOrder(operations: Operation[]): Operation[] {
+  let before = operations[0];
+  for (const operation of operations) {
+    if (before !== undefined && bySending(before, operation) > 0) return operations.sort(bySending);
+    before = operation;
+  }
+  return operations;
+}
+
+function bySending(a: Operation, b: Operation): number {
+  return a.sentMs - b.sentMs || a.id - b.id;
+}
+
+/** The operations that need a session. An answer to any other says nothing about whether the user has one. */
+export function needsSession({ kind }: Operation): boolean {
+  return kind !== 'login' && kind !== 'logout' && kind !== 'replay';
+}
+
+export function isAnonymous(operation: Operation): boolean {
+  return operation.identity === null && needsSession(operation);
+}
+
+/** Taken for the user: the answer says so, or it says nothing and the operation succeeded. */
+export function isAccepted(operation: Operation): boolean {
+  if (!needsSession(operation)) return false;
+  return operation.identity === undefined ? operation.outcome === 'ok' : operation.identity === operation.user;
+}
+
+export function isSomebodyElse({ identity, user }: Operation): boolean {
+  return typeof identity === 'string' && identity !== user;
+}

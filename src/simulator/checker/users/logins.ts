@@ -1,0 +1,133 @@
+import type { Operation } from '../../history/records.js';
+import { incident, type Tally } from '../tally.js';
+import { isAccepted, isAnonymous, isSomebodyElse, needsSession } from './by-user.js';
+import type { Session, Story } from './sessions.js';
+
+/**
+ * Judges as which user the answers treated the user: logged out, another user, or still logged in after the logout.
+ * `lagMs`: so long after its acknowledgement a logout need not be known everywhere.
+ */
+export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>, lagMs: number, tally: Tally): void {
+  notePauses(story, tally);
+  judgeLoggedOut(story, resets, tally);
+  judgeSwapped(story, tally);
+  judgeLogouts(story, lagMs, tally);
+  judgeCookies(story, tally);
+}
+
+/** Goes through the answers with the time since the session was last used: an idle limit shows in it. */
+function notePauses({ operations, sessions }: Story, tally: Tally): void {
+  let [session, usedMs] = [0, 0];
+  for (const operation of operations) {
+    const pauseMs = operation.session === session ? operation.sentMs - usedMs : 0;
+    noteAnswer(operation, sessions, pauseMs);
+    const isLogin = operation.kind === 'login' && operation.outcome === 'ok';
+    if (!isLogin && !isAccepted(operation)) continue;
+    if (!isLogin) tally.pauses.longestSurvivedMs = Math.max(tally.pauses.longestSurvivedMs, pauseMs);
+    [session, usedMs] = [operation.session, operation.doneMs];
+  }
+}
+
+function noteAnswer(operation: Operation, sessions: readonly Session[], pauseMs: number): void {
+  if (operation.kind === 'login') {
+    const before = sessions[operation.session - 1];
+    if (before?.awayMs !== undefined && operation.outcome !== 'fail') before.givenUp = true;
+    return;
+  }
+  const session = sessions[operation.session];
+  if (session === undefined || !shouldBeLoggedIn(operation, session)) return;
+  if (isAnonymous(operation)) {
+    if (session.refused === undefined) session.pauseMs = pauseMs;
+    session.refused ??= operation;
+    session.awayMs = Math.max(session.awayMs ?? 0, operation.doneMs);
+  } else if (isAccepted(operation) && session.awayMs !== undefined && operation.sentMs >= session.awayMs) {
+    session.awayMs = undefined;
+  }
+}
+
+/** An operation still in flight when the user's own logout begins may rightly be answered as anonymous. */
+function shouldBeLoggedIn(operation: Operation, { login, visit }: Session): boolean {
+  return login.doneMs <= operation.sentMs && operation.doneMs <= visit.endMs;
+}
+
+type LoggedOut = 'hard' | 'silent-reset' | 'flicker';
+
+function judgeLoggedOut({ sessions }: Story, resets: ReadonlyMap<number, Operation>, tally: Tally): void {
+  const seen = new Set<LoggedOut>();
+  for (const session of Object.values(sessions)) {
+    const reset = resets.get(session.login.session);
+    const how = howLoggedOut(session, reset);
+    const by = how === 'silent-reset' ? reset : session.refused;
+    if (how === undefined || by === undefined) continue;
+    seen.add(how);
+    const pause = how === 'silent-reset' ? {} : { pauseMs: session.pauseMs };
+    tally.incidents.push(incident('logged-out', session.login, by, { loggedOut: how, ...pause }));
+  }
+  countLoggedOut(seen, tally);
+}
+
+/** Hard: not accepted again. Flicker: accepted again, in the same session, without another login. */
+function howLoggedOut({ refused, awayMs, givenUp }: Session, reset: Operation | undefined): LoggedOut | undefined {
+  if (refused !== undefined && (givenUp || awayMs !== undefined)) return 'hard';
+  if (reset !== undefined) return 'silent-reset';
+  return refused && 'flicker';
+}
+
+function countLoggedOut(seen: ReadonlySet<LoggedOut>, { users }: Tally): void {
+  if (seen.size > 0) users.loggedOut += 1;
+  if (seen.has('hard')) users.loggedOutHard += 1;
+  else if (seen.has('silent-reset')) users.silentlyReset += 1;
+  else if (seen.has('flicker')) users.flickered += 1;
+}
+
+function judgeSwapped({ operations, sessions }: Story, tally: Tally): void {
+  const swapped = new Set<number>();
+  for (const operation of operations) {
+    if (!isSomebodyElse(operation) || swapped.has(operation.session)) continue;
+    swapped.add(operation.session);
+    tally.incidents.push(incident('identity-swapped', sessions[operation.session]?.login, operation));
+  }
+  if (swapped.size > 0) tally.users.identitySwapped += 1;
+}
+
+/** Counts logins that kept the session cookie: an attacker that knew it before is logged in, if the user is. */
+function judgeCookies({ operations }: Story, { users, incidents }: Tally): void {
+  const logins = operations.filter(({ keptId, outcome }) => keptId && outcome === 'ok');
+  const isGood = ({ session }: Operation) =>
+    operations.some(operation => operation.session === session && isAccepted(operation));
+  const kept = logins.filter(isGood);
+  for (const login of kept) incidents.push(incident('session-kept', undefined, login));
+  if (kept.length > 0) users.sessionKept += 1;
+}
+
+/** Finds at most one incident for each logout: after its acknowledgement, and until the next attempt to log in, no answer
+ * may treat the user as logged in. */
+function judgeLogouts({ operations }: Story, lagMs: number, tally: Tally): void {
+  const dishonoured = new Set<Operation | undefined>();
+  const bySession = new Map<number, Operation>();
+  let latest: Operation | undefined;
+  let isOver = false;
+  for (const operation of operations) {
+    if (operation.kind === 'login') isOver = true;
+    else if (operation.kind === 'logout' && operation.outcome === 'ok') {
+      latest = operation;
+      bySession.set(operation.session, operation);
+      isOver = false;
+    } else {
+      const isReplay = operation.kind === 'replay';
+      const logout = isReplay ? (bySession.get(operation.session) ?? latest) : isOver ? undefined : latest;
+      if (dishonoured.has(logout) || !ignoresLogout(operation, logout, lagMs)) continue;
+      dishonoured.add(logout);
+      tally.incidents.push(incident('logout-not-honoured', logout, operation));
+    }
+  }
+  if (dishonoured.size > 0) tally.users.logoutNotHonoured += 1;
+}
+
+/** A replay goes by the cookies from before its logout, whatever the user did since. */
+function ignoresLogout(operation: Operation, logout: Operation | undefined, lagMs: number): boolean {
+  if (logout !== undefined && operation.sentMs < logout.doneMs + lagMs) return false;
+  const asUser = operation.identity === operation.user;
+  if (operation.kind === 'replay') return asUser || (operation.items ?? []).length > 0;
+  return logout !== undefined && asUser && needsSession(operation);
+}

@@ -1,0 +1,132 @@
+import type { Findings } from '../findings.js';
+import type { FindingsWithin } from './within.js';
+
+/** The metrics that an expectation can be about: the numbers of `Findings`, under the names of the JSON report. */
+
+const percentiles = ['p50', 'p90', 'p99', 'max'] as const;
+
+const groups = {
+  users: [
+    ...(['total', 'exposed', 'loggedOut', 'identitySwapped', 'loggedOutHard', 'silentlyReset', 'flickered'] as const),
+    ...(['logoutNotHonoured', 'sessionKept', 'unverified', 'loggedOutUnexposed'] as const),
+  ],
+  writes: [
+    ...(['acknowledged', 'lost', 'unknown', 'unverified', 'duplicated', 'phantom', 'resurrected'] as const),
+    ...(['stale', 'recovered', 'failedVisible', 'unexplained'] as const),
+  ],
+  requests: ['planned', 'ok', 'failed', 'unknown', 'dropped', 'bad'],
+  guarantees: ['readYourWrites', 'monotonicReads', 'monotonicWrites', 'writesFollowReads'],
+  latencyMs: percentiles,
+  serviceMs: percentiles,
+  noSession: ['absent', 'malformed', 'unknown', 'expired', 'forged', 'revoked'],
+  stores: ['evictions'],
+  members: ['ejectedAtEnd', 'idleAfterHealing', 'notBack'],
+} as const satisfies { readonly [G in keyof Findings]?: readonly (keyof Findings[G])[] };
+
+/** Those that can be counted of a part of a run. */
+const groupsWithin = {
+  users: ['total', 'loggedOut'],
+  writes: ['acknowledged', 'unknown', 'lost'],
+  requests: groups.requests,
+  latencyMs: percentiles,
+  serviceMs: percentiles,
+} as const satisfies { readonly [G in keyof FindingsWithin]?: readonly (keyof FindingsWithin[G])[] };
+
+export const metricNames: readonly string[] = [...namesIn(groups), 'recoveryMs'];
+export const windowMetricNames: readonly string[] = namesIn(groupsWithin);
+
+/** The name shown to people: `members.<name>.answered` stands for one metric of each backend and proxy. */
+export const memberMetric = 'members.<name>.answered';
+const memberPattern = /^members\.(?<member>[a-z][a-z0-9-]*)\.answered$/;
+
+/** Returns the member that `members.<name>.answered` names. */
+export function memberOf(metric: string): string | undefined {
+  return memberPattern.exec(metric)?.groups?.member;
+}
+
+export function isMetric(name: string): boolean {
+  return metricNames.includes(name) || memberOf(name) !== undefined;
+}
+
+export function isWindowMetric(name: string): boolean {
+  return windowMetricNames.includes(name) || memberOf(name) !== undefined;
+}
+
+/** Whether every run counts it, from 0 on. Every other metric may be without a value. */
+export function isPlainCount(metric: string): boolean {
+  const hasNoValueAtTimes = /^(?:latencyMs|serviceMs|noSession|stores)\.|^recoveryMs$|^users\.exposed$/;
+  return !hasNoValueAtTimes.test(metric);
+}
+
+/** Whether it is about time or errors: a late driver or a busy machine explains those as well as the system does. */
+export function dependsOnMachine(metric: string): boolean {
+  return /^(?:requests|latencyMs|serviceMs)\.|^recoveryMs$|^writes\.unknown$|^members\.(?:ejected|idle)/.test(metric);
+}
+
+/** The metrics that are a loss of a session or of what it held. */
+const losses = [
+  ...['users.loggedOut', 'users.loggedOutHard', 'users.silentlyReset', 'users.flickered', 'users.loggedOutUnexposed'],
+  ...['writes.lost', 'writes.unexplained', 'writes.stale'],
+];
+/** Only a defect of the system explains these. */
+const defects = [
+  ...['users.identitySwapped', 'users.logoutNotHonoured', 'users.sessionKept'],
+  ...['writes.phantom', 'writes.duplicated', 'writes.resurrected', 'writes.failedVisible', 'members.notBack'],
+];
+
+export function isLossMetric(metric: string): boolean {
+  return losses.includes(metric);
+}
+
+/** Whether one case that was seen proves it, whatever else was not seen. */
+export function isProvenByOne(metric: string): boolean {
+  return losses.includes(metric) || defects.includes(metric) || metric.startsWith('guarantees.');
+}
+
+/** A share is taken of what can have been struck: users logged out of the exposed ones. */
+const ofExposed = ['loggedOut', 'loggedOutHard', 'silentlyReset', 'flickered'];
+const totals: Readonly<Record<string, string>> = {
+  users: 'users.total',
+  writes: 'writes.acknowledged',
+  requests: 'requests.planned',
+};
+export const groupsWithTotal: readonly string[] = Object.keys(totals);
+
+export function hasTotal(metric: string): boolean {
+  return totals[metric.split('.')[0] ?? ''] !== undefined;
+}
+
+/** Returns what 100 % is. Undefined where a share makes no sense. */
+export function totalOf(
+  metric: string,
+  findings: Findings | FindingsWithin,
+): { readonly name: string; readonly value: number } | undefined {
+  const [group = '', own = ''] = metric.split('.');
+  const name = totals[group];
+  if (name === undefined) return undefined;
+  const exposed = group === 'users' && ofExposed.includes(own) ? measuredValue('users.exposed', findings) : null;
+  return exposed === null
+    ? { name, value: measuredValue(name, findings) ?? 0 }
+    : { name: 'users.exposed', value: exposed };
+}
+
+/** Returns the value of a metric. Null: it was not counted, or there was nothing to take it of. A list counts its entries. */
+export function measuredValue(metric: string, findings: Findings | FindingsWithin): number | null {
+  const member = memberOf(metric);
+  if (member !== undefined) return findings.members.answered[member] ?? null;
+  const [group, name = ''] = metric.split('.');
+  const counted = entryIn(findings, group ?? '');
+  const value = name === '' ? counted : entryIn(counted, name);
+  if (Array.isArray(value)) return value.length;
+  return Number.isFinite(value) ? Number(value) : null;
+}
+
+function entryIn(counted: unknown, name: string): unknown {
+  return typeof counted === 'object' && counted !== null && Object.hasOwn(counted, name)
+    ? Reflect.get(counted, name)
+    : undefined;
+}
+
+function namesIn(of: Readonly<Record<string, readonly string[]>>): string[] {
+  return Object.entries(of).flatMap(([group, names]) => names.map(name => `${group}.${name}`));
+}

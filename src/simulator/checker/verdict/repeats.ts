@@ -1,0 +1,212 @@
+import type { Findings } from '../findings.js';
+import type { EvaluatedExpectation } from './expectations.js';
+import type { JudgedRun, Verdict, VerdictWord } from './verdict.js';
+
+/** How often something happened, and the share of all such runs in which it happens: 95 % of such intervals hold it. */
+export interface Interval {
+  readonly times: number;
+  readonly of: number;
+  /** Shares from 0 to 1. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The result of one run, as a report keeps it. */
+export interface RunResult {
+  readonly word: VerdictWord;
+  /** It logged a user out or lost a write. */
+  readonly lostAnything: boolean;
+  readonly expectations: readonly EvaluatedExpectation[];
+}
+
+/** The results of all runs of one mode. */
+export interface ModeSummary {
+  readonly mode: string;
+  readonly runs: number;
+  readonly verdicts: Readonly<Record<VerdictWord, number>>;
+  /** Runs that lost something. An inconclusive run counts only if it is one of them. */
+  readonly lost: Interval;
+  readonly expectations: readonly RepeatedExpectation[];
+}
+
+export interface RepeatSummary extends ModeSummary {
+  /** The main figures. */
+  readonly figures: readonly Spread[];
+}
+
+/** `held` of `judged` runs met it. Inconclusive runs, and runs that could not judge it, are left out of both. */
+export interface RepeatedExpectation {
+  readonly text: string;
+  readonly level?: 'warn';
+  readonly held: number;
+  readonly judged: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Null where no run has a value. Runs without one (nothing recovered, nothing answered) are left out. */
+export interface Spread {
+  readonly name: string;
+  /** Runs that have a value. */
+  readonly runs: number;
+  readonly min: number | null;
+  readonly median: number | null;
+  readonly max: number | null;
+}
+
+/** The 97.5th percentile of the normal distribution. */
+const z = 1.959964;
+
+/** Pure. The Wilson score interval at 95 %. Of no run it is everything, from 0 to 1. */
+export function wilsonInterval(times: number, of: number): Interval {
+  if (of === 0) return { times, of, low: 0, high: 1 };
+  const share = times / of;
+  const middle = share + z ** 2 / (2 * of);
+  const reach = z * Math.sqrt((share * (1 - share)) / of + z ** 2 / (4 * of ** 2));
+  const whole = 1 + z ** 2 / of;
+  return {
+    times,
+    of,
+    low: times === 0 ? 0 : (middle - reach) / whole,
+    high: times === of ? 1 : (middle + reach) / whole,
+  };
+}
+
+/** Pure. `below 16 % (95 %)`, `5.2 % to 36 % (95 %)`, `above 84 % (95 %)`. */
+export function describeInterval({ times, of, low, high }: Interval): string {
+  if (of === 0) return 'nothing was judged';
+  if (times === 0) return `below ${percent(high)} (95 %)`;
+  return times === of ? `above ${percent(low)} (95 %)` : `${percent(low)} to ${percent(high)} (95 %)`;
+}
+
+/** Pure. `0 of 20 runs lost anything: below 16 % (95 %)`. */
+export function describeLost({ lost, runs }: ModeSummary): string {
+  const left = runs - lost.of;
+  const without = left === 0 ? '' : `; ${left} inconclusive ${left === 1 ? 'run is' : 'runs are'} not counted`;
+  const something = lost.times === 0 ? 'anything' : 'something';
+  return `${lost.times} of ${lost.of} runs lost ${something}: ${describeInterval(lost)}${without}`;
+}
+
+/** Two significant digits. Near 100 % those of what is missing, or 99.6 % would read 100 %. */
+function percent(share: number): string {
+  const value = 100 * share;
+  if (value <= 99) return `${Number(value.toPrecision(2))} %`;
+  return `${Number((100 - Number((100 - value).toPrecision(2))).toFixed(4))} %`;
+}
+
+/** Pure. One summary for each mode that ran more than once, in the order in which the modes first come. */
+export function summarizeRepeats(runs: readonly JudgedRun[]): RepeatSummary[] {
+  const modes = [...new Set(runs.map(({ run }) => run.header.mode))];
+  return modes
+    .map(mode => runs.filter(({ run }) => run.header.mode === mode))
+    .filter(ofMode => ofMode.length > 1)
+    .map(summarizeMode);
+}
+
+/** Pure. `runs`: all of one mode. */
+export function summarizeMode(runs: readonly JudgedRun[]): RepeatSummary {
+  const mode = runs[0]?.run.header.mode ?? '';
+  return {
+    ...summarizeResults(mode, runs.map(resultOf)),
+    figures: figures.map(([name, measure]) => spreadOf(name, runs.map(measure))),
+  };
+}
+
+/** Pure. `results`: those of all runs of one mode. */
+export function summarizeResults(mode: string, results: readonly RunResult[]): ModeSummary {
+  const conclusive = results.filter(({ word }) => word !== 'inconclusive');
+  const lossy = results.filter(({ lostAnything }) => lostAnything);
+  const counted = results.filter(({ word, lostAnything }) => word !== 'inconclusive' || lostAnything);
+  return {
+    mode,
+    runs: results.length,
+    verdicts: countVerdicts(results),
+    lost: wilsonInterval(lossy.length, counted.length),
+    expectations: expectationsIn(results).map(expectation => summarizeExpectation(expectation, conclusive)),
+  };
+}
+
+/** Whether a run with these counts lost anything: the question that the interval of many runs answers. */
+export function hasLosses(lost: number, loggedOut: number): boolean {
+  return lost > 0 || loggedOut > 0;
+}
+
+function resultOf({ findings: { users, writes }, verdict: { word, expectations } }: JudgedRun): RunResult {
+  return { word, lostAnything: hasLosses(writes.lost, users.loggedOut), expectations };
+}
+
+const figures: readonly (readonly [name: string, measure: (judged: { findings: Findings }) => number | null])[] = [
+  ['users.loggedOut', ({ findings }) => findings.users.loggedOut],
+  ['writes.lost', ({ findings }) => findings.writes.lost],
+  ['requests.failed', ({ findings }) => findings.requests.failed],
+  ['latencyMs.p99', ({ findings }) => findings.latencyMs.p99],
+  ['recoveryMs', ({ findings }) => findings.recoveryMs],
+];
+
+function spreadOf(name: string, measured: readonly (number | null)[]): Spread {
+  const values = measured.filter(value => value !== null).sort((a, b) => a - b);
+  const at = (rank: number) => values[rank] ?? null;
+  const [below, above] = [at(Math.floor((values.length - 1) / 2)), at(Math.floor(values.length / 2))];
+  const median = below === null || above === null ? null : (below + above) / 2;
+  return { name, runs: values.length, min: at(0), median, max: at(values.length - 1) };
+}
+
+function summarizeExpectation(wanted: EvaluatedExpectation, conclusive: readonly RunResult[]): RepeatedExpectation {
+  const results = conclusive.flatMap(({ expectations }) => expectations.filter(one => isSame(one, wanted)));
+  const judged = results.filter(({ notJudged }) => notJudged === undefined);
+  const held = judged.filter(({ met }) => met);
+  const { low, high } = wilsonInterval(held.length, judged.length);
+  const { text, level } = wanted;
+  return { text, ...(level && { level }), held: held.length, judged: judged.length, low, high };
+}
+
+/** Returns each expectation once, in the order in which they first come. */
+function expectationsIn(results: readonly Pick<RunResult, 'expectations'>[]): EvaluatedExpectation[] {
+  const all = results.flatMap(({ expectations }) => expectations);
+  return all.filter((one, index) => all.findIndex(other => isSame(other, one)) === index);
+}
+
+/** Pure. An expectation and a warning of the same text are two. */
+export function isSame(a: Pick<EvaluatedExpectation, 'text' | 'level'>, b: typeof a): boolean {
+  return a.text === b.text && a.level === b.level;
+}
+
+/**
+ * Pure. One verdict for several runs of one scenario and mode. One fail is a fail, since a counterexample is a proof.
+ * Passes beside inconclusive runs are inconclusive: not every run was looked at.
+ */
+export function judgeRepeats(verdicts: readonly Verdict[]): Verdict {
+  const [first, ...more] = verdicts;
+  if (first === undefined)
+    return { word: 'inconclusive', reasons: ['No run took place: run it at least once.'], expectations: [] };
+  if (more.length === 0) return first;
+  const counts = countVerdicts(verdicts);
+  const word = counts.fail > 0 ? 'fail' : counts.inconclusive > 0 ? 'inconclusive' : 'pass';
+  const deciding = verdicts.filter(verdict => verdict.word === word);
+  const reasons = [...new Set(deciding.flatMap(verdict => verdict.reasons))];
+  return {
+    word,
+    reasons: deciding.length === verdicts.length ? reasons : [describeMixture(verdicts.length, counts), ...reasons],
+    expectations: expectationsIn(verdicts).map(expectation => joinResults(expectation, verdicts)),
+  };
+}
+
+function countVerdicts(results: readonly Pick<RunResult, 'word'>[]): Record<VerdictWord, number> {
+  const countOf = (word: VerdictWord) => results.filter(result => result.word === word).length;
+  return { pass: countOf('pass'), fail: countOf('fail'), inconclusive: countOf('inconclusive') };
+}
+
+function describeMixture(runs: number, { fail, inconclusive }: Record<VerdictWord, number>): string {
+  if (fail > 0) return `${fail} of ${runs} runs failed, and one counterexample is enough.`;
+  return `${inconclusive} of ${runs} runs were inconclusive, so the passes of the others do not stand for all.`;
+}
+
+/** Runs that could not judge it are left out, unless none could. */
+function joinResults(wanted: EvaluatedExpectation, verdicts: readonly Verdict[]): EvaluatedExpectation {
+  const all = verdicts.flatMap(({ expectations }) => expectations.filter(one => isSame(one, wanted)));
+  const judged = all.filter(({ notJudged }) => notJudged === undefined);
+  const counted = judged.length === 0 ? all : judged;
+  const [first = wanted] = counted;
+  const actual = [...new Set(counted.map(one => one.actual))].join('; ');
+  return { ...first, met: counted.every(({ met }) => met), actual };
+}

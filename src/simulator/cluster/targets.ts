@@ -1,0 +1,117 @@
+import { type ModeName, storesOf } from '../../modes.js';
+import { unknownName } from '../../shared/unknown-name.js';
+import { proxyNames } from './proxy.js';
+import type { StoresSpec } from './store-server.js';
+import { isStoreServer, serverOf, storeServerNames, storeServers } from './stores/registry.js';
+
+/**
+ * What a fault can strike, by name: a member of the lab (`backend-2`, `redis`, `redis.replica-1`, `proxy`), `secrets`,
+ * the key ring that all backends share, a link, `from->to`: all that one member says to another and hears from it, or
+ * `system`: whatever a command of the user's strikes.
+ */
+export type TargetKind = 'backend' | 'store' | 'proxy' | 'link' | 'secrets' | 'system';
+
+export function kindOf(target: string): TargetKind {
+  if (endsOf(target) !== undefined) return 'link';
+  if (target === 'secrets' || target === 'system') return target;
+  if (/^proxy(-\d+)?$/.test(target)) return 'proxy';
+  return target === 'store' || isStoreServer(serverOf(target)) ? 'store' : 'backend';
+}
+
+/** The two ends of a link, undefined for what is none. */
+export function endsOf(target: string): readonly [from: string, to: string] | undefined {
+  const [from, to, ...more] = target.split('->').map(end => end.trim());
+  return from !== undefined && to !== undefined && more.length === 0 ? [from, to] : undefined;
+}
+
+/** The names that a system like this gives its members, and those that stand for one of them. */
+export interface KnownTargets {
+  readonly backends: readonly string[];
+  readonly stores: readonly string[];
+  readonly proxies: readonly string[];
+  /** Where each kind of link leads, by where it begins. */
+  readonly links: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface TargetSystem extends StoresSpec {
+  readonly backends: { readonly count: number; readonly spare?: number; readonly command?: string | undefined };
+  readonly proxy?: { readonly count: number };
+}
+
+export function targetsOf(system: TargetSystem): KnownTargets {
+  const { count, spare = 0 } = system.backends;
+  const numbers = Array.from({ length: count + spare }, (_, index) => `backend-${index + 1}`);
+  const [backends, proxies] = [[...numbers, 'backend-any'], proxyNames(system.proxy ?? {})];
+  const shapes = storeServerNames.filter(isStoreServer).map(name => ({ name, ...storeServers[name].shape(system) }));
+  const members = shapes.flatMap(shape => [shape.name, ...shape.members]);
+  // Where a backend learns only at run time where to go, no link can stand in its way.
+  const addresses = shapes.flatMap(({ name, addresses: some }) => (some.length === 0 ? [] : [name, ...some]));
+  const seen = shapes.every(shape => shape.addresses.length > 0) ? ['store', ...addresses] : addresses;
+  const links = new Map<string, readonly string[]>([
+    ...proxies.map(proxy => [proxy, backends] as const),
+    ...backends.map(backend => [backend, [...new Set(seen)]] as const),
+    ...fedBy(shapes.flatMap(({ feeds }) => feeds)),
+  ]);
+  return { backends, stores: ['store', ...new Set(members)], proxies, links };
+}
+
+function fedBy(feeds: readonly (readonly [from: string, to: string])[]): Map<string, readonly string[]> {
+  const fed = new Map<string, readonly string[]>();
+  for (const [from, to] of feeds) fed.set(from, [...(fed.get(from) ?? []), to]);
+  return fed;
+}
+
+/** What is wrong with a target, undefined when it is one. */
+export function strangeIn(target: string, { backends, stores, proxies, links }: KnownTargets): string | undefined {
+  const ends = endsOf(target);
+  if (ends === undefined) {
+    const known = [...backends, ...stores, ...proxies, 'secrets', 'system'];
+    return known.includes(target) ? undefined : unknownName('target', target, known) + wayTo(target);
+  }
+  const [from, to] = ends;
+  const tails = links.get(from);
+  if (tails === undefined) return unknownName('start of a link', from, [...links.keys()]) + wayTo(from);
+  if (tails.includes(to)) return undefined;
+  // Where it leads to the store of the mode and yet cannot be named, Sentinels stand between.
+  const asked =
+    backends.includes(from) && stores.includes(to)
+      ? ' Sentinels tell backends where to go: no link can stand in the way.'
+      : '';
+  return unknownName(`end of a link from ${from}`, to, tails) + (asked === '' ? wayTo(to) : asked);
+}
+
+const ways: readonly (readonly [members: RegExp, key: string])[] = [
+  [/^backend-\d+$/, 'backends.count'],
+  [/^proxy-\d+$/, 'proxy.count'],
+  [/^redis\.(?:primary|replica-\d+)$/, 'redis.replicas'],
+  [/^redis\.sentinel-\d+$/, 'redis.sentinels'],
+  [/^memcached\.node-\d+$/, 'memcached.nodes'],
+];
+
+/** What in the file would make a member of that name, in words; nothing when there is never such a one. */
+function wayTo(name: string): string {
+  const key = ways.find(([members]) => members.test(name))?.[1];
+  return key === undefined ? '' : ` system.${key} says how many there are.`;
+}
+
+/**
+ * What a target is in one mode of such a system: `store` is the server that keeps its sessions, undefined where there is
+ * none, and a server of several members is the first of them.
+ */
+export function targetIn(mode: ModeName, target: string, system: StoresSpec): string | undefined {
+  const named = (name: string) => (name === 'store' ? storesOf(mode)[0] : name);
+  const [from, end = from] = endsOf(target) ?? [target];
+  const name = named(end);
+  if (name === undefined) return undefined;
+  if (end === from) return firstOf(name, isStoreServer(name) ? storeServers[name].shape(system).members : []);
+  return `${from}->${firstOf(name, isStoreServer(name) ? storeServers[name].shape(system).addresses : [])}`;
+}
+
+function firstOf(name: string, names: readonly string[]): string {
+  return names.includes(name) ? name : (names[0] ?? name);
+}
+
+/** The members that a fault with this target has to do with: itself, or both ends. */
+export function membersIn(target: string): readonly string[] {
+  return endsOf(target) ?? [target];
+}

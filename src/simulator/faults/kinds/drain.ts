@@ -1,0 +1,37 @@
+import { bringBack, startAgain } from '../../cluster/probe.js';
+import { hasLeft, type TakenOut, takeOut } from '../../cluster/take-out.js';
+import { memberGone, memberGoneInWords } from '../effects.js';
+import type { FaultEntry } from '../fault.js';
+
+const exitWithinMs = 5_000;
+
+/** A deploy, done well: the proxy sends it no new users, then the process is asked to end and ends by itself. */
+export const drain: FaultEntry = {
+  summary: 'drained by the proxy, then SIGTERM; healed by a new start and "ready"',
+  targets: ['backend'],
+  options: {},
+  effect: memberGone,
+  effectInWords: memberGoneInWords,
+  make: target => {
+    let taken: TakenOut = { drained: false, asked: false };
+    return {
+      async inject(cluster) {
+        taken = await takeOut(cluster, target);
+      },
+      confirm: cluster => hasLeft(cluster, target, taken),
+      async heal(cluster) {
+        const member = cluster.member(target);
+        if (taken.asked && (await member.waitExit(exitWithinMs)) === undefined) {
+          // It does not end at SIGTERM: a deploy tool kills it as well.
+          member.signal('SIGKILL');
+          await member.waitExit(exitWithinMs);
+        }
+        taken = { drained: false, asked: false };
+        await startAgain(member);
+        await cluster.proxyAdmin.ready(target);
+        await bringBack(cluster, member);
+        member.mark('up');
+      },
+    };
+  },
+};

@@ -1,0 +1,49 @@
+import { eventually, isStopped, startAgain, waitReadmitted } from '../../cluster/probe.js';
+import { countAtFeeder, feederOf, unreplicated } from '../../cluster/redis-client.js';
+import { memberGone, memberGoneInWords } from '../effects.js';
+import type { FaultEntry } from '../fault.js';
+
+const stopWithinMs = 1_000;
+/** A live process on loopback answers within a few milliseconds. */
+const silentForMs = 250;
+const healWithinMs = 15_000;
+
+/** SIGSTOP: the kernel goes on accepting connections for it, so a check that only connects sees nothing. */
+export const hang: FaultEntry = {
+  summary: 'SIGSTOP, later SIGCONT: accepts connections and answers nothing',
+  targets: ['backend', 'store', 'proxy'],
+  options: {},
+  effect: memberGone,
+  effectInWords: memberGoneInWords,
+  make: target => {
+    /** One that another fault has stopped is left to it: to be let go twice would cut that one short. */
+    let foreign = false;
+    return {
+      async inject(cluster) {
+        const { pid } = cluster.member(target);
+        foreign = pid !== undefined && (await isStopped(pid));
+        if (foreign) throw new Error(`${target} stands still already: another fault has stopped it`);
+        cluster.member(target).signal('SIGSTOP');
+      },
+      async confirm(cluster) {
+        const member = cluster.member(target);
+        const { pid } = member;
+        if (pid === undefined || !(await eventually(() => isStopped(pid), stopWithinMs))) return false;
+        member.mark('stopped');
+        if (await member.answers(silentForMs)) return false;
+        const seen = `stopped by SIGSTOP; no answer within ${silentForMs} ms`;
+        if (feederOf(target) === undefined) return seen;
+        const waited = await unreplicated(cluster, target);
+        return waited && `${seen}; ${waited}`;
+      },
+      measure: cluster => countAtFeeder(cluster, target),
+      async heal(cluster) {
+        if (foreign) return;
+        const member = cluster.member(target);
+        if (!member.signal('SIGCONT')) await startAgain(member);
+        await waitReadmitted(cluster, member, healWithinMs);
+        member.mark('up');
+      },
+    };
+  },
+};

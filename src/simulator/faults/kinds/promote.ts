@@ -1,0 +1,113 @@
+import { appendFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Cluster, Member } from '../../cluster/cluster.js';
+import { eventually } from '../../cluster/probe.js';
+import {
+  answerWithinMs,
+  configFile,
+  countDataCommands,
+  feederOf,
+  follow,
+  following,
+  isFed,
+  roleOf,
+  withRedis,
+} from '../../cluster/redis-client.js';
+import { names } from '../../scenario/values.js';
+import { asked } from '../effects.js';
+import { defineFault } from '../fault.js';
+
+const healWithinMs = 15_000;
+const sign = 'holdfast-lab:promoted';
+
+/**
+ * What a person does whose primary is gone: REPLICAOF NO ONE, the other replicas follow the new primary, and the backends
+ * are led to it as by a name or an address that moves. The old primary, if it lives, is not demoted:
+ * it goes on serving the clients that still reach it. Healed, it follows the new one, and what it alone had acknowledged is gone.
+ */
+export const promote = defineFault({
+  summary: 'a replica becomes the primary; healed, the old primary follows it',
+  targets: ['store'],
+  options: {
+    'for-backends': names('backend', /^backend-[1-9]\d?$/)
+      .optional()
+      .describe('Only these are led to the new primary, until it is healed: a split brain. All when absent.'),
+  },
+  effect: asked,
+  effectInWords: 'the promoted server carried out commands on data between confirmation and healing',
+  lacking(target, { redis, backends }, options) {
+    if (feederOf(target) === undefined)
+      return `found "${target}", expected a replica such as redis.replica-1 to promote`;
+    if (redis.sentinels > 0) return 'found sentinels, which promote by themselves: take them out, or this fault';
+    const { count, spare = 0 } = backends;
+    const strange = options['for-backends']?.find(name => Number(name.slice('backend-'.length)) > count + spare);
+    return strange && `found "${strange}" in for-backends, expected one of ${count + spare} backends`;
+  },
+  make: (target, { 'for-backends': led }) => {
+    let done = false;
+    return {
+      async inject(cluster) {
+        const { port } = cluster.member(target);
+        done = true;
+        await withRedis(port, async redis => {
+          await redis.replicaof('NO', 'ONE');
+          await redis.config('REWRITE');
+        });
+        for (const member of others(cluster, target)) if (member !== oldOf(cluster, target)) await lead(member, port);
+        // Started again before this is healed it would take itself for the primary.
+        if (oldOf(cluster, target).pid === undefined) await lead(oldOf(cluster, target), port);
+        leadBackends(cluster, port, led);
+      },
+      async confirm(cluster) {
+        const { port } = cluster.member(target);
+        const role = await roleOf(port);
+        const links = linksOf(cluster).filter(({ backend }) => led === undefined || led.includes(backend));
+        if (role !== 'master' || links.length === 0) return false;
+        for (const { link } of links) {
+          await withRedis(link.port, redis => redis.set(sign, link.name, 'EX', 60));
+          if ((await withRedis(port, redis => redis.get(sign))) !== link.name) return false;
+        }
+        const names = links.map(({ link }) => link.name).join(', ');
+        return `ROLE answered ${role}, a write through ${names} reached it`;
+      },
+      // The commands of `confirm` came before, and those of the lab beside it do not count.
+      measure: cluster => countDataCommands(cluster.member(target).port),
+      async heal(cluster) {
+        if (!done) return;
+        const { port } = cluster.member(target);
+        const old = oldOf(cluster, target);
+        // Another fault that held it down is healed at the same time.
+        if (old.pid !== undefined) await eventually(() => old.answers(answerWithinMs), healWithinMs);
+        await lead(old, port);
+        leadBackends(cluster, port, undefined);
+        if (old.pid !== undefined && !(await eventually(() => isFed(old.port), healWithinMs)))
+          throw new Error(`${old.name} did not follow ${target} within ${healWithinMs} ms`);
+        done = false;
+      },
+    };
+  },
+});
+
+function oldOf(cluster: Cluster, replica: string): Member {
+  return cluster.member(feederOf(replica) ?? replica);
+}
+
+function others(cluster: Cluster, target: string): Member[] {
+  return cluster.members.filter(({ name }) => name !== target && /^redis\.(?:primary|replica)/.test(name));
+}
+
+/** At once if it runs, or else by what it reads when it is started. */
+async function lead(member: Member, primaryPort: number): Promise<void> {
+  if (member.pid !== undefined) return follow(member.port, primaryPort);
+  await appendFile(path.join(member.directory ?? '', configFile), `${following(primaryPort)}\n`);
+}
+
+function linksOf(cluster: Cluster) {
+  const backends = cluster.members.filter(({ role }) => role === 'backend');
+  return backends.map(({ name }) => ({ backend: name, link: cluster.link(`${name}->redis`) }));
+}
+
+function leadBackends(cluster: Cluster, port: number, led: readonly string[] | undefined): void {
+  for (const { backend, link } of linksOf(cluster))
+    if (link.toPort !== port && (led === undefined || led.includes(backend))) link.retarget(port);
+}

@@ -1,0 +1,44 @@
+import { isCleanEnd } from '../../cluster/cluster.js';
+import { bringBack, goneInWords } from '../../cluster/probe.js';
+import { countAtFeeder } from '../../cluster/redis-client.js';
+import { serverOf } from '../../cluster/stores/registry.js';
+import { memberGone, memberGoneInWords } from '../effects.js';
+import { defineFault } from '../fault.js';
+
+const exitWithinMs = 5_000;
+
+/** Sends SIGTERM, as an orderly restart does: a store that saves its data at the end does so. */
+export const stop = defineFault({
+  summary: 'SIGTERM of a store; healed by a new start on the same port, in the role it had',
+  targets: ['store'],
+  options: {},
+  effect: memberGone,
+  effectInWords: memberGoneInWords,
+  lacking: target =>
+    serverOf(target) === 'postgres'
+      ? 'found postgres, which waits at SIGTERM until its clients have gone, and backends never go: take "kill"'
+      : undefined,
+  make: target => {
+    let asked = false;
+    return {
+      async inject(cluster) {
+        asked = cluster.member(target).signal('SIGTERM');
+      },
+      async confirm(cluster) {
+        const member = cluster.member(target);
+        const exit = asked ? await member.waitExit(exitWithinMs) : undefined;
+        return exit !== undefined && isCleanEnd(exit) && goneInWords(member, exit);
+      },
+      measure: cluster => countAtFeeder(cluster, target),
+      async heal(cluster) {
+        const member = cluster.member(target);
+        if (asked && (await member.waitExit(exitWithinMs)) === undefined) {
+          member.signal('SIGKILL');
+          await member.waitExit(exitWithinMs);
+        }
+        asked = false;
+        await bringBack(cluster, member);
+      },
+    };
+  },
+});

@@ -1,0 +1,151 @@
+import { LabError } from '../errors.js';
+import type { FaultRecord } from '../history/records.js';
+import type { LiveCountsNow } from '../run/live-counts.js';
+import type { FaultSpec } from '../scenario/scenario.js';
+import { Strike, type StrikeStage } from './strike.js';
+import { type AfterTrigger, type WhenTrigger, whenInWords } from './trigger.js';
+
+export interface FaultStage extends StrikeStage {
+  /** When the faults phase began: `at` counts from here. */
+  readonly startMs: number;
+  /** When it is planned to end: triggers that wait for a count give up, and faults without a length are healed. */
+  readonly endMs: number;
+}
+
+export interface FaultsOver {
+  /** In the order in which they were requested. */
+  readonly records: readonly FaultRecord[];
+  /** Why a fault did not strike, by its id. */
+  readonly neverStruck: Readonly<Record<string, string>>;
+}
+
+/**
+ * Runs every fault by its trigger: inject, confirm, wait, heal. Those without a length are healed when the phase ends and
+ * all others are over, the last first. Resolves when all are over and healed, or could not be; what went wrong is in the
+ * records and the run goes on. When the signal is aborted (and with it the clock closed) nothing new is broken, and what
+ * is broken is healed at once.
+ */
+export function runFaults(specs: readonly FaultSpec[], stage: FaultStage): Promise<FaultsOver> {
+  return new Schedule(specs, stage).run();
+}
+
+/** The result of a trigger: a strike, with the counts of the moment in which it was confirmed, or why there was none. */
+type Struck = { readonly strike: Strike; readonly confirmedAt: LiveCountsNow | undefined } | { readonly why: string };
+
+/** One fault from its trigger to its healing. */
+interface ScheduledFault {
+  readonly struck: Promise<Struck>;
+  /** Resolves when it is healed too, if it has a length of its own. */
+  readonly over: Promise<void>;
+}
+
+class Schedule {
+  readonly #specs: readonly FaultSpec[];
+  readonly #stage: FaultStage;
+  readonly #scheduled = new Map<string, ScheduledFault>();
+  readonly #strikes: Strike[] = [];
+  /** Confirmed, and to be healed at the end of the phase. */
+  readonly #standing: Strike[] = [];
+  readonly #neverStruck: Record<string, string> = {};
+
+  constructor(specs: readonly FaultSpec[], stage: FaultStage) {
+    this.#specs = specs;
+    this.#stage = stage;
+  }
+
+  async run(): Promise<FaultsOver> {
+    // All of them end, also when one fails: none may be left broken.
+    const results = await Promise.allSettled(this.#specs.map(spec => this.#schedule(spec).over));
+    if (this.#standing.length > 0) await this.#stage.clock.until(this.#stage.endMs);
+    for (const strike of this.#standing.toReversed()) results.push(...(await Promise.allSettled([this.#heal(strike)])));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    const records = this.#strikes.map(({ record }) => record).sort((a, b) => a.requestedMs - b.requestedMs);
+    return { records, neverStruck: this.#neverStruck };
+  }
+
+  #schedule(spec: FaultSpec): ScheduledFault {
+    const known = this.#scheduled.get(spec.id);
+    if (known !== undefined) return known;
+    const struck = this.#strike(spec);
+    const scheduled = { struck, over: struck.then(outcome => this.#healInTime(spec, outcome)) };
+    this.#scheduled.set(spec.id, scheduled);
+    return scheduled;
+  }
+
+  async #strike(spec: FaultSpec): Promise<Struck> {
+    const why = await this.#waitForTrigger(spec);
+    if (this.#stage.signal.aborted) return { why: 'it was interrupted' };
+    if (why !== undefined) {
+      this.#neverStruck[spec.id] = why;
+      this.#stage.onEdge(spec.id, 'never-struck');
+      return { why };
+    }
+    const strike = new Strike(spec, this.#stage);
+    this.#strikes.push(strike);
+    return { strike, confirmedAt: await strike.breaks() };
+  }
+
+  async #healInTime({ forMs }: FaultSpec, struck: Struck): Promise<void> {
+    if ('why' in struck) return;
+    const { strike, confirmedAt } = struck;
+    if (confirmedAt !== undefined && forMs === undefined) {
+      this.#standing.push(strike);
+      return;
+    }
+    const { clock } = this.#stage;
+    if (confirmedAt !== undefined && forMs !== undefined) await clock.until(clock.now() + forMs);
+    await this.#heal(strike);
+  }
+
+  #heal(strike: Strike): Promise<void> {
+    const inForce = ({ record }: Strike) => record.healedMs === null && record.notBack === undefined;
+    const others = () => this.#strikes.filter(other => other !== strike && inForce(other));
+    return strike.heal(() => others().map(({ record }) => record));
+  }
+
+  /** Waits for its moment. Returns why that does not come; undefined when it has come. */
+  async #waitForTrigger({ id, trigger }: FaultSpec): Promise<string | undefined> {
+    if ('counter' in trigger) return this.#waitForCount(id, trigger);
+    if ('afterFault' in trigger) return this.#waitForFault(id, trigger);
+    await this.#stage.clock.until(this.#stage.startMs + trigger.atMs);
+    return undefined;
+  }
+
+  async #waitForFault(id: string, { afterFault, delayMs }: AfterTrigger): Promise<string | undefined> {
+    const { clock } = this.#stage;
+    const before = this.#findSpec(id, afterFault);
+    const scheduled = this.#schedule(before);
+    const struck = await scheduled.struck;
+    if ('why' in struck) return `it comes after "${afterFault}", which never struck`;
+    await scheduled.over.catch(() => undefined);
+    const { confirmedMs } = struck.strike.record;
+    if (before.forMs === undefined && confirmedMs === null) {
+      return `it comes after "${afterFault}", which was never confirmed`;
+    }
+    await clock.until((before.forMs === undefined ? Number(confirmedMs) : clock.now()) + delayMs);
+    return undefined;
+  }
+
+  async #waitForCount(id: string, trigger: WhenTrigger): Promise<string | undefined> {
+    const { clock, counts, startMs, endMs } = this.#stage;
+    const { counter, sinceFault, atLeast } = trigger;
+    const struck = sinceFault === undefined ? undefined : await this.#schedule(this.#findSpec(id, sinceFault)).struck;
+    if (struck !== undefined && 'why' in struck) return `it counts since "${sinceFault}", which never struck`;
+    if (struck !== undefined && struck.confirmedAt === undefined) {
+      return `it counts since "${sinceFault}", which was never confirmed`;
+    }
+    const from = struck?.confirmedAt?.[counter] ?? 0;
+    const wait = counts.until(counter, from + atLeast);
+    await Promise.race([wait.reached, clock.until(endMs)]);
+    wait.forget();
+    const reached = counts.now()[counter] - from;
+    if (reached >= atLeast) return undefined;
+    return `it waited for ${whenInWords(trigger)}, and ${reached} were reached when the faults phase had lasted its planned ${Math.round(endMs - startMs)} ms`;
+  }
+
+  #findSpec(id: string, other: string): FaultSpec {
+    const spec = this.#specs.find(one => one.id === other);
+    if (spec === undefined) throw new LabError(`fault ${id} waits for "${other}", which is no fault`);
+    return spec;
+  }
+}

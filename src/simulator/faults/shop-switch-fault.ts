@@ -1,0 +1,74 @@
+import { ask } from '../cluster/ask.js';
+import type { Cluster, Member } from '../cluster/cluster.js';
+import { eventually, startAgain, waitReadmitted } from '../cluster/probe.js';
+import type { TargetSystem } from '../cluster/targets.js';
+import type { Fault } from './fault.js';
+
+/** The switches of the toy shop, as its `/lab` names them. */
+export interface ShopSwitches {
+  readonly errorPercent?: number;
+  readonly blockMs?: number;
+  readonly blockEveryMs?: number;
+  readonly clockMs?: number;
+}
+
+interface SwitchFault {
+  readonly on: ShopSwitches;
+  readonly off: ShopSwitches;
+  /** Asks the backend until it is seen to suffer, at most for so long; false when it was not. */
+  confirm(member: Member): Promise<string | false>;
+}
+
+const answerWithinMs = 15_000;
+const healWithinMs = 15_000;
+
+/** A fault that the toy shop makes itself, because it is asked to. A new process has it no more. */
+export function shopSwitchFault(target: string, { on, off, confirm }: SwitchFault): Fault {
+  let asked = false;
+  return {
+    async inject(cluster) {
+      asked = true;
+      await turn(cluster.member(target), on);
+    },
+    confirm: async cluster => asked && (await confirm(cluster.member(target))),
+    async heal(cluster: Cluster) {
+      const member = cluster.member(target);
+      if (!asked) return;
+      if (member.pid === undefined) await startAgain(member);
+      else await turn(member, off);
+      asked = false;
+      await waitReadmitted(cluster, member, healWithinMs);
+    },
+  };
+}
+
+async function turn(member: Member, switches: ShopSwitches): Promise<void> {
+  const { status } = await ask('POST', `http://127.0.0.1:${member.port}/lab`, answerWithinMs, switches);
+  if (status !== 200)
+    throw new Error(
+      `${member.name} answered ${status} to POST /lab; expected 200, as the toy shop does with SHOP_LAB=1`,
+    );
+}
+
+/** Asks this path of a member again and again until `look` has seen enough of the answers. */
+export async function askUntil(
+  member: Member,
+  path: string,
+  withinMs: number,
+  look: (answer: { readonly status: number; readonly json: unknown; readonly tookMs: number }) => string | undefined,
+): Promise<string | false> {
+  let seen: string | undefined;
+  await eventually(async () => {
+    const began = performance.now();
+    const answer = await ask('GET', `http://127.0.0.1:${member.port}${path}`, answerWithinMs);
+    seen = look({ ...answer, tookMs: Math.round(performance.now() - began) });
+    return seen !== undefined;
+  }, withinMs);
+  return seen ?? false;
+}
+
+/** For `lacking`: a program of the user's own has no switches. */
+export function lacksSwitches({ backends }: TargetSystem, what: string): string | undefined {
+  if (backends.command === undefined) return undefined;
+  return `found a backend of your own (system.backends.command), expected the toy shop: nothing else can be told to have ${what}. Break yours by "do: exec"`;
+}

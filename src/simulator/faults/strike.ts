@@ -1,0 +1,135 @@
+import type { Cluster } from '../cluster/cluster.js';
+import { kindOf, membersIn } from '../cluster/targets.js';
+import { Interrupted, interruptible, LabError, MemberNotBack } from '../errors.js';
+import type { FaultRecord } from '../history/records.js';
+import { randomStream } from '../plan/random.js';
+import type { LiveCounts, LiveCountsNow } from '../run/live-counts.js';
+import type { FaultEdge } from '../run/progress.js';
+import type { RunClock } from '../run/run-clock.js';
+import type { FaultSpec } from '../scenario/scenario.js';
+import type { Fault } from './fault.js';
+import { faults as registry } from './kinds/registry.js';
+
+export interface StrikeStage {
+  readonly cluster: Cluster;
+  readonly clock: RunClock;
+  readonly counts: LiveCounts;
+  /** The seed of the plan: what a fault leaves to chance follows it. */
+  readonly seed: number;
+  /** Aborted: what is being broken is left to itself, so that it can be healed. */
+  readonly signal: AbortSignal;
+  onEdge(id: string, what: FaultEdge): void;
+}
+
+type Draft = { -readonly [key in keyof FaultRecord]: FaultRecord[key] };
+
+/** One fault at work: broken, confirmed, healed. What goes wrong is in its record. */
+export class Strike {
+  readonly #fault: Fault;
+  readonly #record: Draft;
+  readonly #stage: StrikeStage;
+  #countAtConfirmation: number | undefined;
+
+  /** Requested now. Throws `LabError` when there is no such fault. */
+  constructor({ id, do: action, target, options }: FaultSpec, stage: StrikeStage) {
+    const entry = registry[action];
+    if (entry === undefined) throw new LabError(`no fault "${action}"; there are ${Object.keys(registry).join(', ')}`);
+    this.#fault = entry.make(target, options, randomStream(stage.seed, `fault/${id}`));
+    this.#stage = stage;
+    const requestedMs = stage.clock.now();
+    const moments = { requestedMs, confirmedMs: null, healRequestedMs: null, healedMs: null };
+    this.#record = { type: 'fault', id, fault: action, target, ...moments, expects: entry.effect(target, options) };
+  }
+
+  get record(): FaultRecord {
+    return this.#record;
+  }
+
+  /** The counts of the moment in which it was confirmed broken, undefined when it was not. Never rejects. */
+  async breaks(): Promise<LiveCountsNow | undefined> {
+    const { signal, onEdge } = this.#stage;
+    const record = this.#record;
+    let confirmedAt: LiveCountsNow | undefined;
+    try {
+      confirmedAt = await this.#breakAndConfirm();
+    } catch (error) {
+      if (error instanceof Interrupted) return undefined;
+      record.problem = `${record.fault} of ${record.target} could not be done: ${messageOf(error)}`;
+    }
+    onEdge(record.id, confirmedAt === undefined ? 'not-confirmed' : 'confirmed');
+    if (confirmedAt !== undefined && !signal.aborted) this.#countAtConfirmation = await this.#measure();
+    return confirmedAt;
+  }
+
+  /**
+   * Heals it, and goes on when that fails: the record says why. A member that does not come back is a finding, unless one
+   * of `others`, which are in force then, may hold it down.
+   */
+  async heal(others: () => readonly FaultRecord[]): Promise<void> {
+    const { cluster, clock, signal, onEdge } = this.#stage;
+    const record = this.#record;
+    const before = this.#countAtConfirmation;
+    const after = before === undefined || signal.aborted ? undefined : await this.#measure();
+    if (before !== undefined && after !== undefined) record.measured = Math.max(0, after - before);
+    record.healRequestedMs = clock.now();
+    try {
+      await this.#fault.heal(cluster);
+      record.healedMs = clock.now();
+      onEdge(record.id, 'healed');
+    } catch (error) {
+      onEdge(record.id, 'not-healed');
+      this.#noteNotHealed(error, others());
+    }
+  }
+
+  async #breakAndConfirm(): Promise<LiveCountsNow | undefined> {
+    const { cluster, clock, counts, signal, onEdge } = this.#stage;
+    const [fault, record] = [this.#fault, this.#record];
+    const dead = deadIn(cluster, record.target);
+    const before = fault.confirmedBefore?.(cluster);
+    if (before !== undefined) record.wasConfirmedBefore = await interruptible(before, signal);
+    await interruptible(fault.inject(cluster), signal);
+    onEdge(record.id, 'injected');
+    const seen = await interruptible(fault.confirm(cluster), signal);
+    if (seen === false) {
+      record.problem = `${record.fault} of ${record.target} was not confirmed: ${dead ?? 'the system does not look broken that way'}`;
+      return undefined;
+    }
+    record.confirmedMs = clock.now();
+    record.evidence = seen;
+    return counts.now();
+  }
+
+  /** A server that is busy or gone says nothing, and nothing is recorded then. */
+  async #measure(): Promise<number | undefined> {
+    return this.#fault.measure?.(this.#stage.cluster).catch(() => undefined);
+  }
+
+  #noteNotHealed(error: unknown, others: readonly FaultRecord[]): void {
+    const record = this.#record;
+    const holder = error instanceof MemberNotBack ? others.find(other => canHold(other, error.member)) : undefined;
+    if (error instanceof MemberNotBack && holder === undefined) {
+      record.notBack = [{ member: error.member, why: error.why }];
+      return;
+    }
+    const meanwhile = holder === undefined ? '' : ` (while ${holder.fault} of ${holder.target} was in force)`;
+    record.problem = [record.problem, `not healed: ${messageOf(error)}${meanwhile}`].filter(Boolean).join('; ');
+  }
+}
+
+/** Whether a fault in force can be why this member does not come back: it strikes the member itself, one of its links, or
+ * a store or another system that it may need in order to boot. */
+function canHold({ target }: FaultRecord, member: string): boolean {
+  const struck = membersIn(target);
+  return struck.includes(member) || struck.some(name => kindOf(name) === 'store' || kindOf(name) === 'system');
+}
+
+/** Which members were not running, in words: a dead one cannot be struck. */
+function deadIn({ members }: Cluster, target: string): string | undefined {
+  const dead = membersIn(target).filter(name => members.some(one => one.name === name && one.pid === undefined));
+  return dead.length === 0 ? undefined : `${dead.join(' and ')} was not running when it struck`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

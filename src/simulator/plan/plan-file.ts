@@ -1,0 +1,83 @@
+import path from 'node:path';
+import { ScenarioError } from '../errors.js';
+import { nameOf, parseScenario, readScenarioText, scenarioIn } from '../scenario/file.js';
+import { stepOf } from '../scenario/journey/mapping.js';
+import type { Scenario } from '../scenario/scenario.js';
+import { clean, isMap, parseYaml, readTextFile } from '../scenario/yaml.js';
+import { type Plan, planDurationMs } from './plan.js';
+import { checkUsers, faultsAsWritten, type PlanLimits, PlanProblem, partsOf, planSchema } from './plan-checks.js';
+
+/** Of a plan with as many steps as there may be. */
+export const planBytesMax = 192 * 1024 * 1024;
+
+/** Returns the text of a plan file, which `readReplay` takes again. */
+export function writePlan(plan: Plan): string {
+  return `${JSON.stringify({ schema: planSchema, ...plan })}\n`;
+}
+
+export interface Replay {
+  /** With the faults of the plan in place of its own. */
+  readonly scenario: Scenario;
+  readonly plan: Plan;
+}
+
+/**
+ * A plan that a run wrote (`plan.json`), to be run again whatever the generator does by now: its users and its faults
+ * replace those that scenario and seed would give. Rejects with `ScenarioError`: file, key, what was found and expected.
+ */
+export async function readReplay(scenarioFile: string, planFile: string): Promise<Replay> {
+  const scenarioText = await readScenarioText(scenarioFile);
+  const example = 'a plan such as reports/kill-one/latest/plan.json';
+  const planText = await readTextFile(planFile, { bytesMax: planBytesMax, what: 'a plan', example });
+  return parseReplay(scenarioText, scenarioFile, planText, planFile);
+}
+
+/** Throws `ScenarioError`. */
+export function parseReplay(scenarioText: string, scenarioFile: string, planText: string, planFile: string): Replay {
+  const original = parseScenario(scenarioText, scenarioFile);
+  const written = parseYaml(scenarioText, scenarioFile).value;
+  try {
+    const parts = partsOf(parsed(planText));
+    if (parts.scenario !== original.name) throw otherScenario(parts.scenario, original.name);
+    const scenario = withFaults(written, faultsAsWritten(parts.faults), path.dirname(scenarioFile));
+    if (scenario.faults.length === 0 && original.faults.length > 0) throw nothingBreaks(original);
+    const { users } = parts;
+    checkUsers(users, limitsOf(scenario));
+    return { scenario, plan: { scenario: scenario.name, seed: Number(parts.seed), users, faults: scenario.faults } };
+  } catch (error) {
+    throw error instanceof PlanProblem ? new ScenarioError(`${planFile}:1: ${clean(error.message)}`) : error;
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new PlanProblem(`found no JSON (${error instanceof Error ? error.message : error}), expected a plan`);
+  }
+}
+
+function otherScenario(found: unknown, name: string): PlanProblem {
+  return new PlanProblem(`scenario: found a plan of ${JSON.stringify(found)}, expected one of "${name}"`);
+}
+
+/** It would meet every expectation of a system that survives a fault, and prove nothing. */
+function nothingBreaks({ faults }: Scenario): PlanProblem {
+  return new PlanProblem(
+    `faults: found none, expected one at least of those of the scenario: ${faults.map(({ id }) => id).join(', ')}`,
+  );
+}
+
+function withFaults(written: unknown, faults: readonly object[], folder: string): Scenario {
+  const read = scenarioIn({ ...(isMap(written) ? written : {}), faults }, folder);
+  if ('scenario' in read) return read.scenario;
+  const [first, ...more] = read.problems;
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  throw new PlanProblem(`${nameOf(first?.path ?? [])}: ${first?.message}${others}`);
+}
+
+function limitsOf(scenario: Scenario): PlanLimits {
+  const { journey } = scenario.users;
+  const can: PlanLimits['can'] = kind => journey === 'shop' || stepOf(journey, kind) !== undefined;
+  return { endMs: planDurationMs(scenario), can };
+}

@@ -1,0 +1,102 @@
+import { ScenarioError } from '../errors.js';
+import type { OperationKind } from '../history/records.js';
+import { stepOf } from '../scenario/journey/mapping.js';
+import type { FaultSpec, Scenario } from '../scenario/scenario.js';
+import type { PlannedUser } from './planned.js';
+import { exponential, pick, type Random, randomStream } from './random.js';
+import { planShopper } from './shop-journey.js';
+
+/**
+ * Everything that chance decides, decided before the run: the same scenario and seed give the same plan, to the byte.
+ * It fixes what users want and when, and what breaks when; not how requests interleave in the servers.
+ */
+export interface Plan {
+  readonly scenario: string;
+  readonly seed: number;
+  readonly users: readonly PlannedUser[];
+  /** Targets resolved: no `backend-any` is left; `store` is, since every mode has its own. */
+  readonly faults: readonly FaultSpec[];
+}
+
+export const usersMax = 100_000;
+export const stepsMax = 2_000_000;
+
+/** Pure. Throws `ScenarioError` when the plan would hold more than `usersMax` users or `stepsMax` steps. */
+export function makePlan(scenario: Scenario, seed: number): Plan {
+  const users: PlannedUser[] = [];
+  let steps = 0;
+  const { journey, names, arrivals } = scenario.users;
+  const can = (kind: OperationKind) => journey === 'shop' || stepOf(journey, kind) !== undefined;
+  const habits = { ...scenario.users, can, canBeSlow: journey === 'shop' };
+  const endMs = planDurationMs(scenario);
+  const times = arrivalTimes(arrivals, endMs, seed);
+  refuseAbove(times.length, usersMax, 'users', 'users.arrivals.rate, users.arrivals.for or users.arrivals.max-active');
+  if (Array.isArray(names) && times.length > names.length)
+    throw new ScenarioError(`users.names: ${tooFewNames(names.length, times.length)}.`);
+  for (const [index, atMs] of times.entries()) {
+    const id = `user-${index + 1}`;
+    const user = planShopper({ id, name: userName(names, index + 1) }, { fromMs: atMs, endMs }, habits, seed);
+    steps += user.steps.length;
+    refuseAbove(steps, stepsMax, 'steps', 'users.arrivals.rate or users.arrivals.for, or raise users.think.median');
+    users.push(user);
+  }
+  return { scenario: scenario.name, seed, users, faults: resolveTargets(scenario, seed) };
+}
+
+/** From the start of the warmup to the end of the recovery: users begin nothing later. Quiescence comes after it. */
+export function planDurationMs({ phases }: Scenario): number {
+  return phases.warmupMs + phases.baselineMs + phases.faultsMs + phases.recoveryMs;
+}
+
+/** A name of a simulated user, as scenario files and plans may write it. */
+export const userNamePattern = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
+
+/** Returns what the user of this number, from 1, is called. */
+export function userName(names: Scenario['users']['names'], number: number): string {
+  if (names === undefined) return `user-${number}`;
+  return typeof names === 'string' ? names.replace('{n}', String(number)) : (names[number - 1] ?? '');
+}
+
+/** Says that more users come than there are names for. */
+export function tooFewNames(names: number, users: number): string {
+  return `found ${names} names for ${users} users that come, expected one for each: add names, or write max-active: ${names} under users.arrivals`;
+}
+
+/**
+ * Returns when users come, before `endMs`. They stay until then, so at most `maxActive` ever come; one more than
+ * `usersMax` is where it stops counting.
+ */
+export function arrivalTimes(arrivals: Scenario['users']['arrivals'], endMs: number, seed: number): number[] {
+  const { ratePerSecond, forMs, process, maxActive } = arrivals;
+  const random = randomStream(seed, 'arrivals');
+  const meanGapMs = 1000 / ratePerSecond;
+  const nextGapMs = process === 'poisson' ? () => exponential(random, meanGapMs) : () => meanGapMs;
+  const untilMs = Math.min(forMs, endMs);
+  const most = Math.min(maxActive, usersMax + 1);
+  const times: number[] = [];
+  for (let atMs = process === 'poisson' ? nextGapMs() : 0; atMs < untilMs && times.length < most; ) {
+    times.push(Math.floor(atMs));
+    atMs += nextGapMs();
+  }
+  return times;
+}
+
+function refuseAbove(count: number, max: number, what: string, lower: string): void {
+  if (count <= max) return;
+  throw new ScenarioError(
+    `the plan holds more than ${max.toLocaleString('en')} ${what}, which is the limit: lower ${lower}.`,
+  );
+}
+
+function resolveTargets(scenario: Scenario, seed: number): FaultSpec[] {
+  return scenario.faults.map(fault => {
+    if (!fault.target.includes('backend-any')) return fault;
+    const chosen = anyBackend(scenario, randomStream(seed, `fault/${fault.id}/target`));
+    return { ...fault, target: fault.target.replace('backend-any', chosen) };
+  });
+}
+
+function anyBackend({ system }: Scenario, random: Random): string {
+  const numbers = Array.from({ length: system.backends.count }, (_, index) => index + 1);
+  return `backend-${pick(random, numbers) ?? 1}`;
+}

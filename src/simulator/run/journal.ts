@@ -1,0 +1,94 @@
+import type {
+  FaultRecord,
+  LabRecord,
+  ListedRun,
+  MemberRecord,
+  Operation,
+  PhaseRecord,
+  RunHeader,
+} from '../history/records.js';
+import { LiveCounts } from './live-counts.js';
+import type { FaultEdge, OnProgress, Progress } from './progress.js';
+import type { RunClock } from './run-clock.js';
+
+const tickMs = 200;
+
+type Unaddressed<P> = P extends Progress ? Omit<P, 'mode'> : never;
+
+/** Collects what happens in a run, as it happens, and tells the progress. It judges nothing. */
+export class Journal {
+  readonly #mode: string;
+  readonly #onProgress: OnProgress;
+  readonly #operations: Operation[] = [];
+  readonly #phases: PhaseRecord[] = [];
+  readonly #members: MemberRecord[] = [];
+  readonly #roles = new Map<string, string>();
+  /** Of the operations so far: faults wait for them. */
+  readonly counts = new LiveCounts();
+  #clock: RunClock | undefined;
+  #ticker: NodeJS.Timeout | undefined;
+  #problems = 0;
+
+  constructor(mode: string, onProgress: OnProgress) {
+    this.#mode = mode;
+    this.#onProgress = onProgress;
+  }
+
+  starting(members: readonly string[]): void {
+    this.#tell({ kind: 'starting', members });
+  }
+
+  /** The run begins: what came before has time 0. */
+  begin(clock: RunClock, totalMs: number): void {
+    this.#clock = clock;
+    this.#ticker = setInterval(() => this.#tick(totalMs), tickMs);
+  }
+
+  /** Names a phase that goes on until `work` is over. */
+  async phase(phase: PhaseRecord['phase'], lastsMs: number, work: () => Promise<unknown>): Promise<void> {
+    const startMs = this.#now();
+    this.#tell({ kind: 'phase', phase, lastsMs });
+    await work();
+    this.#phases.push({ type: 'phase', phase, startMs, endMs: this.#now() });
+  }
+
+  readonly operation = (operation: Operation): void => {
+    this.#operations.push(operation);
+    this.counts.note(operation);
+    if (operation.outcome !== 'ok') this.#problems += 1;
+  };
+
+  /** A role stays until another is told. */
+  readonly member = (
+    member: string,
+    state: MemberRecord['state'],
+    role: string | undefined = this.#roles.get(member),
+  ): void => {
+    if (role !== undefined) this.#roles.set(member, role);
+    this.#members.push({ type: 'member', member, atMs: this.#now(), state, ...(role && { role }) });
+  };
+
+  readonly fault = (id: string, what: FaultEdge): void => this.#tell({ kind: 'fault', id, what });
+
+  /** Everything so far; what the end of the lab adds comes too late. */
+  record(header: RunHeader, faults: readonly FaultRecord[], lab: LabRecord): ListedRun {
+    return { header, operations: this.#operations, phases: this.#phases, faults, members: [...this.#members], lab };
+  }
+
+  end(): void {
+    clearInterval(this.#ticker);
+  }
+
+  #tick(totalMs: number): void {
+    const [requests, problems] = [this.#operations.length, this.#problems];
+    this.#tell({ kind: 'tick', atMs: this.#now(), totalMs, requests, problems });
+  }
+
+  #now(): number {
+    return this.#clock?.now() ?? 0;
+  }
+
+  #tell(progress: Unaddressed<Progress>): void {
+    this.#onProgress({ ...progress, mode: this.#mode });
+  }
+}

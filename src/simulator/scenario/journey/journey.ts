@@ -1,0 +1,197 @@
+import { z } from 'zod';
+import { cookieName, expected, map, oneOf, show, text } from '../values.js';
+import { isMap } from '../yaml.js';
+import { anonymousConditions, jsonPath, okConditions, urlPath as path } from './answer-conditions.js';
+import {
+  type JourneyMapping,
+  type MappedRequest,
+  type MappedStep,
+  placeholdersIn,
+  stepKinds,
+  textsOf,
+} from './mapping.js';
+import { patternProblem } from './page-pattern.js';
+
+/** `users.journey` of a scenario file: `shop`, or an app of one's own spelled out. */
+
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const bodyless: readonly string[] = ['GET', 'DELETE'];
+
+const value = z
+  .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number, true or false') })
+  .transform(String);
+const fields = (what: string) => z.record(z.string(), value, { error: expected(`a map of ${what}`) }).optional();
+
+/** What the client of the simulated users sets itself, or what would break the connection. */
+const ownHeaders = [
+  ...['connection', 'content-length', 'cookie', 'expect', 'host', 'keep-alive', 'te', 'trailer'],
+  ...['transfer-encoding', 'upgrade'],
+];
+const headerName = text('the name of a header', /^[!#$%&'*+.^_`|~\w-]+$/).refine(
+  name => !ownHeaders.includes(name.toLowerCase()),
+  { error: ({ input }) => `found ${show(input)}, which the simulated users set themselves: take it out` },
+);
+const headers = z
+  .record(
+    headerName,
+    value.refine(written => !/[\r\n\0]/.test(written), { error: 'expected one line' }),
+    {
+      error: issue => (issue.code === 'invalid_key' ? issue.issues[0]?.message : expected('a map of headers')(issue)),
+    },
+  )
+  .optional();
+
+const requestKeys = {
+  ...Object.fromEntries(methods.map(method => [method, path.optional()])),
+  query: fields('query fields').describe('Appended to the path, encoded.'),
+  form: fields('form fields').describe('The body, as a browser sends a form.'),
+  json: z.unknown().optional().describe('The body, as JSON.'),
+  headers,
+};
+
+const request = (where: string) =>
+  map(where, requestKeys).transform((written: Readonly<Record<string, unknown>>, context): MappedRequest => {
+    const used = methods.filter(method => written[method] !== undefined);
+    const [method = 'GET'] = used;
+    const say = (message: string, ...at: string[]) =>
+      context.issues.push({ code: 'custom', message, input: written, path: at });
+    if (used.length !== 1) say(`found ${used.join(' and ') || 'no method'}, expected one, such as GET: /cart`);
+    if (written.form !== undefined && written.json !== undefined) say('found form and json, expected one of the two');
+    const body = written.form === undefined ? 'json' : 'form';
+    if (bodyless.includes(method) && written[body] !== undefined)
+      say(`found a body for ${method}, expected none: use query`, body);
+    return { method, path: String(written[method]), ...rest.parse(written) };
+  });
+const rest = z.object({ query: fields(''), form: fields(''), json: z.unknown().optional(), headers });
+
+/** Of a map its own parts say better what is wrong with it (`file.ts`). */
+const wordless =
+  (what: string) =>
+  (issue: { readonly input?: unknown }): string =>
+    isMap(issue.input) ? '' : expected(what)(issue);
+
+const pattern = (groups: 1 | 2) =>
+  z.string({ error: expected('a regular expression') }).superRefine((source, context) => {
+    const problem = patternProblem(source, groups);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: `found ${show(source)}: ${problem}` });
+  });
+
+/** A path alone, or a map with a path or a regular expression and what belongs to it. */
+function place<Shape extends z.ZodRawShape>(where: string, groups: 1 | 2, more: Shape) {
+  const long = map(where, { path: jsonPath.optional(), regexp: pattern(groups).optional(), ...more }).refine(
+    (written: Readonly<Record<string, unknown>>) =>
+      ['path', 'regexp', 'cookie'].filter(key => written[key] !== undefined).length === 1,
+    { error: `expected one way to find it: path or regexp${'cookie' in more ? ' or cookie' : ''}` },
+  );
+  return z.union([jsonPath.transform(written => ({ path: written })), long], {
+    error: wordless('a path such as $.user, or a map with the key path or regexp'),
+  });
+}
+
+const items = place('items', 2, { quantity: jsonPath.optional() });
+const who = place('who', 1, {
+  as: text('the name as the app writes it, such as "{user}@example.com"', /^[^{}]*\{user\}[^{}]*$/).optional(),
+});
+const carried = place('carry', 1, {
+  cookie: cookieName.optional(),
+  from: oneOf('step', stepKinds).optional(),
+});
+
+const stepKeys = (name: string) => ({
+  before: request(`${name}.before`).optional().describe('Asked for right before, for what its answer gives to carry.'),
+  request: request(`${name}.request`),
+  ok: okConditions,
+  who: who.optional().describe('Whom the answer names.'),
+});
+const step = (name: string) => map(name, stepKeys(name));
+
+const mapping = map('users.journey', {
+  login: step('login'),
+  add: step('add').describe('Puts {token} into what the session holds.'),
+  read: map('read', { ...stepKeys('read'), items: items.describe('The items of the cart.') }),
+  remove: step('remove').optional().describe('Takes {token} out again. Left out of the plan when absent.'),
+  whoami: step('whoami').optional().describe('Left out of the plan when absent.'),
+  logout: step('logout').optional().describe('Left out of the plan when absent.'),
+  anonymous: anonymousConditions,
+  carry: z
+    .record(text('a name in lower case such as csrf', /^[a-z][a-z0-9-]{0,39}$/), carried, {
+      error: expected('a map of names such as csrf, each with where its value is found'),
+    })
+    .default({})
+    .describe('What answers give to be carried: {name} stands for it in requests.'),
+}).superRefine((written, context) => {
+  // Only of a mapping that is whole: one mistake is not to be told twice.
+  if (context.issues.length > 0) return;
+  for (const problem of mappingProblems(written))
+    context.addIssue({ code: 'custom', message: problem.message, path: [...problem.path] });
+});
+
+export const journey = z.union([z.literal('shop'), mapping], {
+  error: wordless('the journey "shop", or a map with the keys login, add, read and anonymous'),
+});
+
+interface MappingProblem {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** What no single value shows. */
+function mappingProblems(written: JourneyMapping): MappingProblem[] {
+  const steps = stepKinds.flatMap(kind => {
+    const mapped = written[kind];
+    return mapped === undefined ? [] : [{ kind, mapped }];
+  });
+  return [
+    ...steps.flatMap(({ kind, mapped }) => placeholderProblems(written, kind, mapped)),
+    ...tokenProblems(written),
+    ...nameProblems(written),
+  ];
+}
+
+function placeholderProblems(written: JourneyMapping, kind: string, mapped: MappedStep): MappingProblem[] {
+  const token = kind === 'add' || kind === 'remove' ? ['token'] : [];
+  const known = ['user', ...token, ...Object.keys(written.carry)];
+  return (['before', 'request'] as const).flatMap(part => {
+    const request = mapped[part];
+    const strange =
+      request &&
+      textsOf(request)
+        .flatMap(placeholdersIn)
+        .find(name => !known.includes(name));
+    if (strange === undefined) return [];
+    const message = `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}: a further one is named under carry`;
+    return [{ path: [kind, part], message }];
+  });
+}
+
+/** A cart whose items cannot be told apart proves nothing. */
+function tokenProblems(written: JourneyMapping): MappingProblem[] {
+  return (['add', 'remove'] as const).flatMap(kind => {
+    const request = written[kind]?.request;
+    if (request === undefined || textsOf(request).flatMap(placeholdersIn).includes('token')) return [];
+    return [{ path: [kind, 'request'], message: `expected {token} somewhere in it: the item that this user ${kind}s` }];
+  });
+}
+
+function nameProblems({ login, read, whoami, carry }: JourneyMapping): MappingProblem[] {
+  const problems: MappingProblem[] = [];
+  if (!textsOf(login.request).flatMap(placeholdersIn).includes('user'))
+    problems.push({ path: ['login', 'request'], message: 'expected {user} somewhere in it: who logs in' });
+  if (read.items.regexp !== undefined && read.who === undefined) {
+    const message =
+      'expected who beside items: a page without items could be an empty cart or no cart at all, and a name tells';
+    problems.push({ path: ['read'], message });
+  }
+  if (read.items.quantity !== undefined && !read.items.path?.includes('*'))
+    problems.push({ path: ['read', 'items'], message: 'expected quantity only beside a path with [*]' });
+  if (whoami !== undefined && whoami.who === undefined)
+    problems.push({ path: ['whoami'], message: 'expected who: it is all that this step looks at' });
+  for (const own of ['user', 'token']) {
+    if (Object.hasOwn(carry, own))
+      problems.push({
+        path: ['carry', own],
+        message: `found {${own}}, which is the simulated user's own: name it otherwise`,
+      });
+  }
+  return problems;
+}

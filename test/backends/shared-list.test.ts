@@ -1,0 +1,198 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import { type Place, PlaceTaken, takePlace } from '#backends/shared-list/place.js';
+import { SharedList } from '#backends/shared-list.js';
+import { StoreUnavailable } from '#src/sessions/errors.js';
+import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
+import type { SessionStore, StoreEntry } from '#src/sessions/session-store.js';
+import { memory } from '#src/sessions/stores/memory.js';
+import { expectRejection } from '../sessions/expect-rejection.js';
+import { sessionStoreContract } from '../sessions/session-store.contract.js';
+
+describe('memory store with a shared list', () => {
+  let directory: string;
+
+  before(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), 'holdfast-list-'));
+  });
+
+  after(() => rm(directory, { recursive: true, force: true }));
+
+  let processes = 0;
+  const entry: StoreEntry = {
+    ...memory,
+    open: settings => new SharedList(memory.open(settings), somewhere(), settings.now),
+  };
+
+  /** The contract opens its stores at once. */
+  function somewhere(): Place {
+    const own = path.join(directory, `process-${++processes}`);
+    mkdirSync(own);
+    return { directory, own, leave: () => rmSync(own, { recursive: true, force: true }) };
+  }
+
+  sessionStoreContract(entry, async () => ({ server: undefined, url: undefined, stop: async () => undefined }));
+
+  describe('of two processes', () => {
+    let nowMs: number;
+    let one: SessionStore;
+    let two: SharedList;
+    let place: Place;
+    const opened = (at: Place) =>
+      new SharedList(memory.open({ url: undefined, deadlineMs: 100, now: () => nowMs }), at, () => nowMs);
+
+    beforeEach(async () => {
+      nowMs = Date.now();
+      place = await takePlace(directory, 'two');
+      [one, two] = [opened(await takePlace(directory, 'one')), opened(place)];
+    });
+    afterEach(() => Promise.all([one, two].map(store => store.close())));
+
+    async function created(store: SessionStore): Promise<string> {
+      const id = newSessionId();
+      const deadlines = { createdAtMs: nowMs, idleUntilMs: nowMs + 60_000, absoluteUntilMs: nowMs + 90_000 };
+      await store.create(id, { user: 'anna', data: { in: 'memory' }, version: 1, ...deadlines });
+      return id;
+    }
+
+    /** The only one that it has, beside its socket. */
+    async function folderOf({ own }: Place): Promise<string> {
+      const entries = await readdir(own, { withFileTypes: true });
+      return entries.find(entry => entry.isDirectory())?.name ?? expect.fail('no folder');
+    }
+
+    const handle = (id: string) => handleOf(digestOf(id));
+
+    it('lists the sessions of both, and keeps them where they are', async () => {
+      const [here, there] = [await created(one), await created(two)];
+      for (const store of [one, two]) {
+        const handles = (await store.listByUser('anna')).map(each => each.handle);
+        expect(handles).to.have.members([here, there].map(handle));
+      }
+      expect(await one.read(there)).to.equal(undefined);
+      expect((await two.read(there))?.data).to.deep.equal({ in: 'memory' });
+    });
+
+    it('ends a session of the other at once, for every call, and once', async () => {
+      const id = await created(two);
+      expect(await one.removeByHandle('berta', handle(id))).to.equal(false);
+      expect(await one.removeByHandle('anna', '../two')).to.equal(false);
+      const record = await two.read(id);
+      expect(record).not.to.equal(undefined);
+      expect(await one.removeByHandle('anna', handle(id))).to.equal(true);
+      expect(await one.removeByHandle('anna', handle(id))).to.equal(false);
+      if (record !== undefined) expect(await two.replace(id, { ...record, version: 2 })).to.equal('gone');
+      expect(await two.touch(id, nowMs + 61_000)).to.equal(false);
+      expect(await two.read(id)).to.equal(undefined);
+    });
+
+    it('says to a rotation that the other has ended what it rotates', async () => {
+      const id = await created(two);
+      await one.removeByHandle('anna', handle(id));
+      expect(await two.remove(id, 1)).to.equal('gone');
+    });
+
+    it('is ended by exactly one of several', async () => {
+      const id = await created(two);
+      const ends = await Promise.all([
+        one.removeByHandle('anna', handle(id)),
+        two.remove(id).then(outcome => outcome === 'removed'),
+        one.removeByHandle('anna', handle(id)),
+      ]);
+      expect(ends.filter(Boolean)).to.have.length(1);
+    });
+
+    it('ends everyone’s, and forgets what is past its deadline', async () => {
+      const made = [await created(one), await created(two)];
+      await one.clear();
+      expect(await Promise.all([one.read(made[0] ?? ''), two.read(made[1] ?? '')])).to.deep.equal([
+        undefined,
+        undefined,
+      ]);
+      await created(two);
+      nowMs += 60_000;
+      expect(await one.listByUser('anna')).to.deep.equal([]);
+    });
+
+    it('a touch moves the deadline in the list, and brings back nothing', async () => {
+      const id = await created(two);
+      expect(await two.touch(id, nowMs + 99_000)).to.equal(true);
+      expect((await one.listByUser('anna')).map(each => each.idleUntilMs)).to.deep.equal([nowMs + 90_000]);
+    });
+
+    it('is of two processes of the same name the one that lives already', async () => {
+      const id = await created(two);
+      await expectRejection(takePlace(directory, 'two'), PlaceTaken);
+      expect(await two.read(id)).not.to.equal(undefined);
+      await two.close();
+      const again = opened(await takePlace(directory, 'two'));
+      await again.close();
+      expect((await readdir(directory)).filter(name => name.startsWith('two'))).to.deep.equal([]);
+    });
+
+    it('of several that start at the same time with one name lets at most one in', async () => {
+      const starts = await Promise.allSettled(Array.from({ length: 5 }, () => takePlace(directory, 'three')));
+      const places = starts.flatMap(start => (start.status === 'fulfilled' ? [start.value] : []));
+      for (const { leave } of places) leave();
+      expect(places.length).to.be.at.most(1);
+      (await takePlace(directory, 'three')).leave();
+    });
+
+    it('loses what was in the memory of a process that was killed, whatever its name, when another one comes', async () => {
+      const id = await created(two);
+      const user = await folderOf(place);
+      const dead = path.join(directory, 'five~0123456789abcdef');
+      await mkdir(dead);
+      await rename(path.join(place.own, user), path.join(dead, user));
+      expect(await one.listByUser('anna')).to.have.length(1);
+      (await takePlace(directory, 'four')).leave();
+      expect(await one.listByUser('anna')).to.deep.equal([]);
+      expect(await two.read(id)).to.equal(undefined);
+    });
+
+    it('takes a path longer than that of any socket', async () => {
+      const deep = path.join(directory, ...Array.from({ length: 9 }, () => 'a name of twenty char'));
+      const taken = await takePlace(deep, 'two');
+      await expectRejection(takePlace(deep, 'two'), PlaceTaken);
+      taken.leave();
+      await rm(path.join(directory, 'a name of twenty char'), { recursive: true });
+    });
+
+    it('tidies away what ended by itself, and nothing that is begun at the same time', async () => {
+      await created(two);
+      expect(await readdir(place.own)).to.have.length(2);
+      nowMs += 60_000;
+      await two.tidy();
+      expect(await readdir(place.own)).to.deep.equal(['s']);
+      for (let rounds = 0; rounds < 50; rounds++) {
+        const [id] = await Promise.all([created(two), two.tidy()]);
+        expect(await two.read(id)).not.to.equal(undefined);
+        await two.remove(id);
+      }
+    });
+
+    it('ends no session because its file cannot be looked at', async () => {
+      const id = await created(two);
+      const user = await folderOf(place);
+      const file = path.join(place.own, user, handle(id));
+      await rename(file, `${file}.aside`);
+      await symlink(file, file);
+      for (const call of [() => two.read(id), () => two.touch(id, nowMs + 1), () => one.listByUser('anna')]) {
+        await expectRejection(call(), StoreUnavailable);
+      }
+      await rename(`${file}.aside`, file);
+      expect(await two.read(id)).not.to.equal(undefined);
+    });
+
+    it('refuses a session that it cannot list', async () => {
+      await rm(directory, { recursive: true });
+      await writeFile(directory, 'a file where the directory was');
+      const error = await expectRejection(created(one), StoreUnavailable);
+      expect(error.message).to.match(/list of sessions/);
+      await rm(directory);
+    });
+  });
+});

@@ -1,0 +1,88 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'chai';
+import { type Holdfast, withHoldfast } from '../holdfast.js';
+import { written } from '../ran.js';
+
+/** One backend is enough to be struck, and to be left behind; the fault lasts longer than anybody waits here. */
+const scenario = (id: string, fault: 'hang' | 'kill', target: string) => `
+name: interrupted
+why: What is left when it does not come to its end.
+modes: [redis, postgres]
+system: { backends: { count: 1 } }
+users: { arrivals: { rate: 10/s, for: 1s }, think: { median: 250ms, p95: 1s }, timeout: 1s }
+phases: { warmup: 300ms, baseline: 300ms, faults: 20s, recovery: 300ms, quiesce: 100ms }
+faults: [{ id: ${id}, at: 100ms, do: ${fault}, target: ${target}, for: 15s }]
+expect: { any: [users.identitySwapped == 0] }
+`;
+const hang = scenario('hang', 'hang', 'backend-1');
+const outage = scenario('outage', 'kill', 'postgres');
+
+/** Where in the run the Ctrl-C comes: right when this line of progress is seen. Every phase: simulate.test.ts. */
+const moments = [
+  { at: 'warmup', text: hang, mode: 'redis' },
+  { at: 'fault hang confirmed', text: hang, mode: 'redis' },
+  { at: 'starting', text: outage, mode: 'postgres' },
+  { at: 'fault outage confirmed', text: outage, mode: 'postgres' },
+];
+
+describe('Ctrl-C', function () {
+  this.timeout(40_000);
+
+  for (const { at, text, mode } of moments) {
+    it(`at "${at}" in ${mode}: exit 130, healed, nothing left`, () =>
+      withRun(text, mode, async holdfast => {
+        await holdfast.sees(at);
+        holdfast.child.kill('SIGINT');
+        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
+        expect(await holdfast.children()).to.deep.equal([]);
+        expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+        expect(await readdir(path.join(holdfast.folder, 'reports'))).to.deep.equal([]);
+      }));
+  }
+
+  it('twice: ends at once, and leaves nothing', () =>
+    withRun(hang, 'redis', async holdfast => {
+      await holdfast.sees('fault hang confirmed');
+      holdfast.child.kill('SIGINT');
+      await holdfast.sees('stopping');
+      await delay(250); // two signals closer together count as one key press
+      holdfast.child.kill('SIGINT');
+      expect(await holdfast.ended()).to.equal(130);
+      expect(await holdfast.children()).to.deep.equal([]);
+      expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+    }));
+
+  it('kill -9 of the command: its children and its temporary folder go all the same', () =>
+    withRun(hang, 'redis', async holdfast => {
+      await holdfast.sees('fault hang confirmed');
+      holdfast.child.kill('SIGKILL');
+      await holdfast.ended();
+      expect(await holdfast.children()).to.deep.equal([]);
+      expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+    }));
+
+  it('while processes of a matrix wait for their turn', () =>
+    withHoldfast(['matrix', '--faults', 'postgres-outage', '--at-once', '4'], async holdfast => {
+      await holdfast.sees('begun');
+      await delay(300);
+      holdfast.child.kill('SIGINT');
+      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
+      expect(await holdfast.children()).to.deep.equal([]);
+      expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+    }));
+
+  it('during a load', () =>
+    withHoldfast(['load', '--mode', 'redis', '--connections', '4', '--duration', '20'], async holdfast => {
+      await holdfast.sees('redis, direct');
+      holdfast.child.kill('SIGINT');
+      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
+      expect(await holdfast.children()).to.deep.equal([]);
+      expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+    }));
+});
+
+async function withRun(text: string, mode: string, work: (holdfast: Holdfast) => Promise<void>): Promise<void> {
+  await withHoldfast(['run', await written(text), '--mode', mode], work);
+}

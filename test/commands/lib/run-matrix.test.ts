@@ -1,0 +1,138 @@
+import path from 'node:path';
+import { expect } from 'chai';
+import { type Cell, cellsOf, type RunCell, runMatrix } from '#src/commands/lib/run-matrix.js';
+import { type ModeName, modeNames } from '#src/modes.js';
+import type { JudgedRun, Verdict, VerdictWord } from '#src/simulator/checker/verdict/verdict.js';
+import { Interrupted } from '#src/simulator/errors.js';
+import { readScenario } from '#src/simulator/scenario/file.js';
+import { findings, run } from '../../simulator/judged.js';
+import { root } from '../holdfast.js';
+
+const shipped = (name: string) => readScenario(path.join(root, `scenarios/${name}.yaml`));
+
+const judged = (mode: string, word: VerdictWord, more: Partial<Verdict> = {}): JudgedRun => ({
+  run: { ...run, header: { ...run.header, mode } },
+  findings,
+  verdict: { word, reasons: [], expectations: [], ...more },
+});
+
+async function runCells(modes: readonly ModeName[], runCell: RunCell, signal = new AbortController().signal) {
+  const cells = cellsOf([await shipped('kill-one')], modes).filter((cell): cell is Cell => 'mode' in cell);
+  const told: string[] = [];
+  const again: ModeName[] = [];
+  const { runs, failure } = await runMatrix(
+    cells,
+    {
+      seed: undefined,
+      atOnce: 4,
+      signal,
+      onProgress: ({ done, total }) => told.push(`${done} of ${total}`),
+      onSecondTry: cells => again.push(...cells.map(({ mode }) => mode)),
+    },
+    runCell,
+  );
+  const words = [...runs].map(([{ mode }, { judged, other }]) => ({
+    mode,
+    word: judged.verdict.word,
+    ...(other && { [other.which]: other.judged.verdict.word }),
+  }));
+  return { words, failure, told, again };
+}
+
+describe('the cells of a matrix', () => {
+  it('are every scenario in every mode, and those in which a fault has no target are never run', async () => {
+    const cells = cellsOf([await shipped('kill-one'), await shipped('redis-outage')], modeNames);
+    const named = cells.map(cell =>
+      'mode' in cell ? `${cell.scenario.name} ${cell.mode}` : `not ${cell.scenario.name} ${cell.notApplicable.mode}`,
+    );
+    expect(named).to.deep.equal([
+      ...modeNames.map(mode => `kill-one ${mode}`),
+      'not redis-outage sticky',
+      'redis-outage redis',
+      'not redis-outage memcached',
+      'not redis-outage postgres',
+      'redis-outage jwt',
+      'redis-outage sealed',
+    ]);
+  });
+});
+
+describe('the runs of a matrix', () => {
+  it('are in the order of the cells, whichever is over first', async () => {
+    let release: () => void = () => {};
+    const jwtIsOver = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    const { words } = await runCells(['sticky', 'jwt'], async ({ mode }) => {
+      if (mode === 'sticky') await jwtIsOver;
+      else release();
+      return judged(mode, 'pass');
+    });
+    expect(words.map(({ mode }) => mode)).to.deep.equal(['sticky', 'jwt']);
+  });
+
+  it('are tried once more, alone, where they were inconclusive or the machine was busy, and both results are kept', async () => {
+    const tries = new Map<ModeName, number>();
+    let [running, most] = [0, 0];
+    const { words, told, again } = await runCells(['sticky', 'redis', 'jwt', 'sealed'], async ({ mode }, inTurn) => {
+      const count = (tries.get(mode) ?? 0) + 1;
+      tries.set(mode, count);
+      running += 1;
+      if (count === 2) most = Math.max(most, inTurn === undefined ? running : Number.POSITIVE_INFINITY);
+      await Promise.resolve();
+      running -= 1;
+      if (mode === 'redis' && count === 1) return judged(mode, 'inconclusive');
+      if (mode === 'jwt' && count === 1) return judged(mode, 'pass', { machineWasBusy: true });
+      if (mode === 'jwt') return judged(mode, 'inconclusive');
+      return judged(mode, mode === 'sealed' ? 'fail' : 'pass', mode === 'sealed' ? { machineWasBusy: true } : {});
+    });
+    expect(words).to.deep.equal([
+      { mode: 'sticky', word: 'pass' },
+      { mode: 'redis', word: 'pass', firstTry: 'inconclusive' },
+      { mode: 'jwt', word: 'pass', secondTry: 'inconclusive' },
+      { mode: 'sealed', word: 'fail' },
+    ]);
+    expect(most).to.equal(1);
+    expect(again).to.deep.equal(['redis', 'jwt']);
+    expect(told.at(-1)).to.equal('6 of 6');
+  });
+
+  it('are tried once more on a machine for which one lab is too much, where they were inconclusive', async () => {
+    const runCell: RunCell = async ({ mode }) =>
+      judged(mode, ['redis', 'jwt'].includes(mode) ? 'inconclusive' : 'pass', { machineWasBusy: true });
+    const { again } = await runCells(modeNames, runCell);
+    expect(again).to.deep.equal(['redis', 'jwt']);
+  });
+
+  it('that were over are not lost when the lab fails in another one', async () => {
+    const failure = new Error('no port');
+    let release: () => void = () => {};
+    const stickyIsOver = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    const result = await runCells(['sticky', 'redis', 'jwt'], async ({ mode }, _, signal) => {
+      if (mode === 'sticky') {
+        setImmediate(release);
+        return judged(mode, 'pass');
+      }
+      await stickyIsOver;
+      if (mode === 'redis') throw failure;
+      if (signal.aborted) throw new Interrupted();
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Interrupted())));
+    });
+    expect(result.words).to.deep.equal([{ mode: 'sticky', word: 'pass' }]);
+    expect(result.failure).to.equal(failure);
+  });
+
+  it('end with what was over when the user stops them', async () => {
+    const controller = new AbortController();
+    const runCell: RunCell = async ({ mode }) => {
+      if (mode !== 'sticky') throw new Interrupted();
+      controller.abort();
+      return judged(mode, 'pass');
+    };
+    const { words, failure } = await runCells(['sticky', 'redis'], runCell, controller.signal);
+    expect(words.map(({ mode }) => mode)).to.deep.equal(['sticky']);
+    expect(failure).to.be.instanceOf(Interrupted);
+  });
+});

@@ -1,0 +1,66 @@
+import { expect } from 'chai';
+import { UsageError } from '#src/commands/lib/errors.js';
+import { type BalanceArgs, balanceAdvice, balanceOptions, withWeight } from '#src/commands/proxy/balance-options.js';
+
+const defaults: BalanceArgs = { policy: 'round-robin', 'hash-key': 'address', 'slow-start': '30s' };
+
+describe('flags about who is chosen', () => {
+  it('are read', () => {
+    expect(balanceOptions(defaults)).to.deep.equal({
+      policy: 'round-robin',
+      hashKey: 'address',
+      slowStartMs: 30_000,
+    });
+    expect(balanceOptions({ ...defaults, 'slow-start': '0' }).slowStartMs).to.equal(0);
+    expect(balanceOptions({ ...defaults, 'slow-start': '0ms' }).slowStartMs).to.equal(0);
+    expect(balanceOptions({ ...defaults, 'hash-key': 'cookie:connect.sid' }).hashKey).to.equal('cookie:connect.sid');
+  });
+
+  it('say so when one of them does nothing', () => {
+    const byCookie = { ...defaults, 'hash-key': 'cookie:sid' };
+    expect(balanceAdvice(byCookie)[0]).to.include('--hash-key cookie:sid: only --policy rendezvous looks at it');
+    expect(balanceAdvice({ ...byCookie, policy: 'rendezvous' })).to.deep.equal([]);
+    expect(balanceAdvice(defaults)).to.deep.equal([]);
+  });
+
+  const wrong: readonly (readonly [args: Partial<BalanceArgs>, says: string])[] = [
+    [{ policy: 'rendez-vous' }, '--policy: unknown policy "rendez-vous". Did you mean "rendezvous"?'],
+    [{ 'hash-key': 'connect.sid' }, '--hash-key "connect.sid": expected address, header:<name> or cookie:<name>'],
+    [{ 'slow-start': '30' }, '--slow-start "30": expected a time such as 30s, at most 1h, or 0.'],
+    [{ 'slow-start': '61min' }, '--slow-start "61min": expected a time'],
+    [{ 'slow-start': '-1s' }, '--slow-start "-1s": expected a time'],
+  ];
+  for (const [args, says] of wrong) {
+    it(`refuse ${JSON.stringify(args)}`, () =>
+      expect(() => balanceOptions({ ...defaults, ...args })).to.throw(UsageError, says));
+  }
+});
+
+describe('--backend', () => {
+  const url = 'http://127.0.0.1:3001';
+  for (const [text, weight] of Object.entries({
+    [url]: 1,
+    [`${url},weight=3`]: 3,
+    [`${url},weight=0`]: 0,
+    [`${url},weight=1000`]: 1000,
+  })) {
+    it(`${text} weighs ${weight}`, () => expect(withWeight(text)).to.deep.equal({ address: url, weight }));
+  }
+
+  for (const rest of [
+    ',',
+    ',weight',
+    ',weight=',
+    ',weight=1001',
+    ',weight=-1',
+    ',weight=1.5',
+    ',weight=1e2',
+    ',3',
+    ',weight=3,weight=4',
+    ', weight=3',
+    ',max=3',
+  ]) {
+    it(`${url}${rest} is refused with an example`, () =>
+      expect(() => withWeight(url + rest)).to.throw(UsageError, `"${url}${rest}": expected behind the comma a weight`));
+  }
+});

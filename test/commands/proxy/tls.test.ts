@@ -1,0 +1,132 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { connect } from 'node:tls';
+import { expect } from 'chai';
+import { UsageError } from '#src/commands/lib/errors.js';
+import { type TlsArgs, tlsAdvice, tlsOptions, tlsWords } from '#src/commands/proxy/tls-options.js';
+import type { TlsPair } from '#src/proxy/front/tls-pair.js';
+import { ask } from '../../proxy/ask.js';
+import { authority, issue, withFolder } from '../../proxy/certificates.js';
+import { withToys } from '../../proxy/toy-backend.js';
+import { withHoldfast } from '../holdfast.js';
+
+const defaults: TlsArgs = {
+  tls: undefined,
+  'tls-cert': undefined,
+  'tls-key': undefined,
+  'backend-ca': undefined,
+  'backend-server-name': undefined,
+  'backend-insecure': false,
+  'proxy-protocol': false,
+  forwarded: false,
+  trust: [],
+};
+
+describe('flags about TLS and proxies in front', () => {
+  it('ask for nothing by themselves', () => {
+    expect(tlsOptions(defaults)).to.deep.equal({
+      tls: undefined,
+      backendTls: undefined,
+      proxyProtocol: false,
+      trusted: [],
+      forwarded: false,
+    });
+    expect(tlsWords(defaults)).to.deep.equal([]);
+    expect(tlsAdvice(defaults)).to.deep.equal([]);
+  });
+
+  it('are read', () =>
+    withFolder(async write => {
+      const ca = await authority('Test authority');
+      const file = write('ca.pem', ca.cert);
+      const given = {
+        ...defaults,
+        'backend-ca': file,
+        'backend-server-name': 'backend.internal',
+        trust: ['::1, 10.0.0.0/8'],
+      };
+      expect(tlsOptions({ ...given, 'proxy-protocol': true, forwarded: true })).to.deep.equal({
+        tls: undefined,
+        backendTls: { ca: ca.cert, rejectUnauthorized: true, servername: 'backend.internal' },
+        proxyProtocol: true,
+        trusted: ['::1', '10.0.0.0/8'],
+        forwarded: true,
+      });
+    }));
+
+  it('are typed again for another process', () => {
+    const given = { ...defaults, 'tls-cert': 'a.pem', 'tls-key': '/b.pem', 'proxy-protocol': true, trust: ['::1'] };
+    const cert = path.resolve('a.pem');
+    expect(tlsWords(given)).to.deep.equal([
+      '--trust=::1',
+      `--tls-cert=${cert}`,
+      '--tls-key=/b.pem',
+      '--proxy-protocol',
+    ]);
+    expect(tlsWords({ ...defaults, tls: 'dev', forwarded: true })).to.deep.equal(['--tls=dev', '--forwarded']);
+  });
+
+  it('warn of what should not stay so', () => {
+    expect(tlsAdvice({ ...defaults, tls: 'dev', 'backend-insecure': true })).to.have.length(2);
+  });
+
+  const wrong: readonly (readonly [args: Partial<TlsArgs>, says: string])[] = [
+    [{ 'tls-cert': 'x' }, '--tls-cert needs the private key: add --tls-key FILE.'],
+    [{ 'tls-key': 'x' }, '--tls-key needs the certificate: add --tls-cert FILE.'],
+    [{ tls: 'dev', 'tls-key': 'x' }, 'leave it out, or --tls-cert and --tls-key.'],
+    [{ 'tls-cert': '/nowhere/x', 'tls-key': '/nowhere/y' }, '--tls-cert "/nowhere/x": ENOENT'],
+    [{ 'proxy-protocol': true }, 'for example --proxy-protocol --trust 10.0.0.0/8.'],
+    [{ trust: ['localhost'] }, '--trust: "localhost": expected an address or a network'],
+    [{ 'backend-ca': '/nowhere/x' }, '--backend-ca "/nowhere/x": ENOENT'],
+    [{ 'backend-ca': import.meta.filename }, 'no certificate in it; expected PEM'],
+    [{ 'backend-ca': 'x', 'backend-insecure': true }, 'give one of the two.'],
+    [{ 'backend-server-name': 'https://x' }, 'expected a host name such as backend.internal.'],
+  ];
+  for (const [args, says] of wrong) {
+    it(`refuse ${JSON.stringify(args)}`, () =>
+      expect(() => tlsOptions({ ...defaults, ...args })).to.throw(UsageError, says));
+  }
+});
+
+/** Whose certificate the port shows. */
+function shown(url: string, ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port), ca, servername: '' }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+    socket.on('error', reject);
+  });
+}
+
+describe('holdfast proxy over TLS', () => {
+  it('shows a new certificate after SIGHUP, and keeps the old one when the new one is none', () =>
+    withToys([undefined], toy =>
+      withFolder(async write => {
+        const ca = await authority('Test authority');
+        const [first, second] = await Promise.all([issue(ca), issue(ca, { names: ['next.example'] })]);
+        const certFile = write('cert.pem', first.cert);
+        const keyFile = write('key.pem', first.key);
+        const says = ({ cert, key }: TlsPair) => Promise.all([writeFile(certFile, cert), writeFile(keyFile, key)]);
+        const flags = ['--port=0', '--admin-port=0', `--backend=${toy.url.origin}`];
+        const words = ['proxy', ...flags, `--tls-cert=${certFile}`, `--tls-key=${keyFile}`];
+        await withHoldfast(words, async holdfast => {
+          await holdfast.sees('listening on');
+          const [, url = ''] = /listening on (https:\S+:\d+)/.exec(holdfast.output.stderr) ?? [];
+          const answer = await ask(url, '/', { ca: ca.cert });
+          expect(answer.headers['set-cookie']?.[0]).to.match(/^__Host-holdfast=.*; Secure/);
+          expect(await shown(url, ca.cert)).to.equal('localhost');
+          await says(second);
+          holdfast.child.kill('SIGHUP');
+          await holdfast.sees('reloaded: the certificate changed\n');
+          expect(await shown(url, ca.cert)).to.equal('next.example');
+          await says({ cert: first.cert, key: second.key });
+          holdfast.child.kill('SIGHUP');
+          await holdfast.sees(/not reloaded, nothing has changed: --tls-key .* is not the key of the certificate/);
+          expect(await shown(url, ca.cert)).to.equal('next.example');
+          holdfast.child.kill('SIGTERM');
+          expect(await holdfast.ended(), holdfast.output.stderr).to.equal(0);
+        });
+      }),
+    ));
+});

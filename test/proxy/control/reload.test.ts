@@ -1,0 +1,249 @@
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { expect } from 'chai';
+import { planReload } from '#src/proxy/control/reload.js';
+import { engines } from '#src/proxy/engines/registry.js';
+import type { ProxyOptions } from '#src/proxy/options.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
+import { cookieOf } from '../ask.js';
+import { exchangeUnder, withSix } from '../steady-clients.js';
+import { withToys } from '../toy-backend.js';
+import { affinity, quickHealth, type TestProxy, withPool, withProxy } from '../with-proxy.js';
+
+const a = { name: 'a', url: new URL('http://a:1') };
+const b = { name: 'b', url: new URL('http://b:1') };
+const c = { name: 'c', url: new URL('http://c:1') };
+const onEvent = () => {};
+const now: ProxyOptions = { ...defaultProxyOptions, backends: [a, b], affinity, onEvent };
+const otherKeys = [{ id: 'k2', secret: Buffer.alloc(32, 2) }, ...affinity.keys];
+
+const balance = ['--policy', '--hash-key', '--slow-start'];
+
+/** What is different, the words for what changes, and for what only a restart would change. */
+const rows: readonly [
+  name: string,
+  next: Partial<ProxyOptions>,
+  changes: readonly string[],
+  needsRestart: readonly string[],
+][] = [
+  ['nothing', {}, [], []],
+  ['an equal list in another order', { backends: [b, { ...a, url: new URL('http://a:1/') }] }, [], []],
+  ['equal options in other objects', { affinity: { ...affinity, keys: [...affinity.keys] }, trusted: [] }, [], []],
+  ['one more', { backends: [a, b, c] }, ['c (http://c:1) added'], []],
+  ['one less', { backends: [b] }, ['a (http://a:1) removed'], []],
+  ['another', { backends: [a, c] }, ['c (http://c:1) added', 'b (http://b:1) removed'], []],
+  [
+    'a name at another address',
+    { backends: [a, { name: 'b', url: c.url }] },
+    ['b (http://c:1) added', 'b (http://b:1) removed'],
+    [],
+  ],
+  ['another weight', { backends: [{ ...a, weight: 3 }, b] }, ['a (http://a:1) weighs 3'], []],
+  ['the weight that it had unsaid', { backends: [{ ...a, weight: 1 }, b] }, [], []],
+  ['all live ones', live(), [...balance, '--health-*', '--drain', '--trust', '--name-backends', '--access-log'], []],
+  ['the key ring', { affinity: { ...affinity, keys: otherKeys } }, ['the key ring'], []],
+  ['no affinity', { affinity: undefined }, ['--affinity'], []],
+  ['a pool', { affinity: { ...affinity, pool: 'x', onLost: 'strict' } }, ['--pool', '--on-lost-affinity'], []],
+  ['a port', { port: 1, host: '::1', drainMs: 1 }, ['--drain'], ['--host', '--port']],
+  ['an engine', { engine: 'other', admin: undefined }, [], ['--admin-port', '--engine']],
+];
+
+function live(): Partial<ProxyOptions> {
+  const health = { ...now.health, fall: 9 };
+  const choice = { policy: 'random', hashKey: 'header:x', slowStartMs: 1 };
+  return { ...choice, health, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+}
+
+describe('plan of a reload', () => {
+  for (const [name, next, changes, needsRestart] of rows) {
+    it(name, () => {
+      const plan = planReload(now, { ...now, ...next });
+      const told = plan.changes.map(text => text.replace(/ changed$/, ''));
+      expect(told).to.have.members(changes);
+      expect(plan.needsRestart).to.have.members(needsRestart);
+      expect(JSON.stringify(plan.changes)).not.to.match(/0202|AgIC/);
+    });
+  }
+
+  it('keeps what only a restart can change, and takes all the rest', () => {
+    const next = { ...now, ...live(), backends: [c], affinity: undefined, port: 1, engine: 'other', onEvent: () => {} };
+    const { options } = planReload(now, next);
+    expect(options).to.deep.include({ ...next, port: now.port, engine: now.engine, onEvent });
+  });
+});
+
+describe('proxy: reload', () => {
+  it('keeps state, incarnation and bound browsers of the backends that stay', () =>
+    withPool([undefined, undefined, undefined], {}, async (proxy, one, two, three) => {
+      const cookie = await boundTo(proxy, 'backend-3');
+      await proxy.admin('PUT', '/backends/backend-1', { state: 'drain' });
+      const before = [await proxy.view('backend-1'), await proxy.view('backend-3')];
+      await proxy.reload({ backends: [three, one] });
+      expect([await proxy.view('backend-1'), await proxy.view('backend-3')]).to.deep.equal(before);
+      expect((await proxy.as(cookie)).text).to.equal('backend-3');
+      expect((await proxy.as(cookie)).headers).not.to.have.property('set-cookie');
+      expect(proxy.events.filter(({ kind }) => kind === 'reloaded')).to.deep.equal([
+        { kind: 'reloaded', changes: [`backend-2 (${two.url.origin}) removed`], needsRestart: [] },
+      ]);
+    }));
+
+  it('a backend that was removed finishes what is in flight and gets nothing more', () => {
+    const held: ServerResponse[] = [];
+    const hold = (_request: unknown, response: ServerResponse) => void held.push(response);
+    return withPool([hold, undefined], {}, async (proxy, one, two) => {
+      const waiting = [proxy.ask('/a'), proxy.ask('/b')];
+      while (held.length === 0) await setImmediate();
+      await proxy.reload({ backends: [two] });
+      const seen = one.seen.length;
+      for (let i = 0; i < 4; i += 1) expect((await proxy.ask('/')).text).to.equal('backend-2');
+      expect(one.seen).to.have.lengthOf(seen);
+      for (const response of held) response.end('late');
+      const answers = await Promise.all(waiting);
+      expect(answers.map(({ text }) => text)).to.include('late');
+    });
+  });
+
+  it('changes weights; one that the admin API gave stays as long as the list says nothing new; who is new starts slowly', () =>
+    withPool([undefined, undefined, undefined], { slowStartMs: 3_600_000 }, async (proxy, one, two, three) => {
+      await proxy.reload({ backends: [{ ...one, weight: 3 }, two] });
+      await proxy.admin('PUT', '/backends/backend-2', { weight: 5 });
+      expect(await proxy.view('backend-1')).to.include({ weight: 3, share: 3 });
+      await proxy.reload({ backends: [one, two, { ...three, weight: 10 }] });
+      expect(await proxy.view('backend-1')).to.include({ weight: 1, share: 1 });
+      expect(await proxy.view('backend-2')).to.include({ weight: 5, share: 5 });
+      const { share } = await proxy.view('backend-3');
+      expect(share).to.be.within(1, 1.1);
+      await proxy.reload({ backends: [one, two, { ...three, weight: 10 }], slowStartMs: 0 });
+      expect(await proxy.view('backend-3')).to.include({ share: 10 });
+    }));
+
+  it('who was bound to it is told once that it is unknown here, and bound anew', () =>
+    withPool([undefined, undefined], {}, async (proxy, _one, two) => {
+      const cookie = await boundTo(proxy, 'backend-1');
+      await proxy.reload({ backends: [two] });
+      const answer = await proxy.as(cookie);
+      expect(answer.text).to.equal('backend-2');
+      expect(two.seen.at(-1)?.headers['holdfast-affinity']).to.equal('broken; reason=unknown');
+      expect((await proxy.as(cookieOf(answer))).headers).not.to.have.property('set-cookie');
+    }));
+
+  it('one that comes back under its name has booted anew, where only the proxy counts its boots', () =>
+    withPool([undefined, undefined], {}, async (proxy, one, two) => {
+      one.incarnation = undefined;
+      await proxy.reload({ backends: [two] });
+      await proxy.reload({ backends: [one, two] });
+      const cookie = await boundTo(proxy, 'backend-1');
+      await proxy.reload({ backends: [two] });
+      await proxy.reload({ backends: [one, two] });
+      const { text } = await proxy.as(cookie);
+      const told = [one, two].find(({ name }) => name === text)?.seen.at(-1)?.headers;
+      expect(told).to.include({ 'holdfast-affinity': 'broken; reason=reborn' });
+    }));
+
+  it('a name that goes to another address has booted anew, and there is one of it', () =>
+    withToys([undefined, undefined], (one, two) =>
+      withProxy([{ ...one, name: 'red' }], {}, async proxy => {
+        for (const toy of [one, two]) toy.incarnation = undefined;
+        const cookie = cookieOf(await proxy.ask('/'));
+        await proxy.reload({ backends: [{ name: 'red', url: two.url }] });
+        expect((await proxy.as(cookie)).text).to.equal('backend-2');
+        expect(two.seen.at(-1)?.headers['holdfast-affinity']).to.equal('broken; reason=reborn');
+        expect(JSON.parse((await proxy.admin('GET', '/backends')).text).backends).to.have.lengthOf(1);
+      }),
+    ));
+
+  it('a new key ring signs, the old keys still count, and without them they do not', () =>
+    withPool([undefined, undefined], {}, async (proxy, one) => {
+      const cookie = await boundTo(proxy, 'backend-1');
+      await proxy.reload({ affinity: { ...affinity, keys: otherKeys } });
+      expect((await proxy.as(cookie)).text).to.equal('backend-1');
+      expect((await proxy.ask('/')).headers['set-cookie']?.[0]).to.match(/^holdfast=1\.k2\./);
+      await proxy.reload({ affinity: { ...affinity, keys: otherKeys.slice(0, 1) } });
+      const seen = one.seen.length;
+      expect((await proxy.as(cookie)).headers['set-cookie']).to.have.length(1);
+      if (one.seen.length > seen) {
+        expect(one.seen.at(-1)?.headers['holdfast-affinity']).to.equal('broken; reason=unknown');
+      }
+    }));
+
+  it('health settings hold for the backends that are there', () =>
+    withPool([undefined], { health: { ...quickHealth, everyMs: 60_000, fall: 1 } }, async (proxy, one) => {
+      one.healthy = false;
+      await proxy.reload({ health: { ...quickHealth, fall: 1 } });
+      await proxy.goes('backend-1', 'down');
+    }));
+
+  for (const [what, changed, says] of [
+    ['a policy', { policy: 'nonsense' }, 'unknown routing policy "nonsense"'],
+    ['a key ring', { affinity: { ...affinity, keys: [] } }, 'it holds no key'],
+    ['an address', { trusted: ['nowhere'] }, '"nowhere"'],
+    ['a log file', { accessLog: '/dev/null/at/all' }, '--access-log "/dev/null/at/all" cannot be written (ENOTDIR)'],
+  ] as const) {
+    it(`${what} that cannot be used changes nothing of all the rest`, () =>
+      withPool([undefined, undefined], { policy: 'round-robin' }, async (proxy, _one, two) => {
+        const cookie = await boundTo(proxy, 'backend-1');
+        await proxy.reload({ backends: [two], namesBackends: true, ...changed });
+        const refused = await proxy.event(({ kind }) => kind === 'reload-refused');
+        expect(refused).to.have.property('reason').that.includes(says);
+        const answer = await proxy.as(cookie);
+        expect(answer.text).to.equal('backend-1');
+        expect(answer.headers).not.to.have.any.keys('set-cookie', 'holdfast-backend');
+        expect(proxy.events.map(({ kind }) => kind)).not.to.include('reloaded');
+      }));
+  }
+
+  it('what the admin API added stays; its name cannot be given to another', () =>
+    withToys([undefined, undefined, undefined], (one, two, three) =>
+      withProxy([one], {}, async proxy => {
+        await proxy.admin('POST', '/backends', { url: two.url.origin });
+        await proxy.reload({ backends: [one], policy: 'random' });
+        expect(await proxy.view('backend-2')).to.include({ url: two.url.origin });
+        await proxy.reload({ backends: [one, { name: 'backend-2', url: three.url }] });
+        const refused = await proxy.event(({ kind }) => kind === 'reload-refused');
+        expect(refused).to.have.property('reason').that.includes(`backend-2 is the name of ${two.url.origin}`);
+        await proxy.reload({ backends: [one, { name: 'backend-2', url: two.url }] });
+        expect(JSON.parse((await proxy.admin('GET', '/backends')).text).backends).to.have.lengthOf(2);
+      }),
+    ));
+
+  for (const engine of Object.keys(engines)) {
+    it(`drops nothing while every backend is exchanged, three times (${engine})`, () =>
+      withSix(toys =>
+        withProxy(toys.slice(0, 2), { engine }, async proxy => {
+          await exchangeUnder(proxy.url, toys, (pair, nth) =>
+            proxy.reload({ backends: pair.map(({ name, url }) => ({ name: `${name}-${nth}`, url })) }),
+          );
+          expect(proxy.events.filter(({ kind }) => kind === 'reloaded')).to.have.lengthOf(3);
+        }),
+      ));
+  }
+
+  it('opens its log file anew, so that one that was moved away gets nothing more', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-log-'));
+    const accessLog = path.join(folder, 'access.log');
+    try {
+      await withPool([undefined], { accessLog }, async proxy => {
+        await proxy.ask('/first');
+        await rename(accessLog, `${accessLog}.1`);
+        await proxy.reload({ accessLog });
+        await proxy.ask('/second');
+        await proxy.close(0);
+      });
+      expect(await readFile(`${accessLog}.1`, 'utf8')).to.match(/^\{[^\n]*"\/first"[^\n]*\}\n$/);
+      expect(await readFile(accessLog, 'utf8')).to.match(/^\{[^\n]*"\/second"[^\n]*\}\n$/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+async function boundTo(proxy: TestProxy, backend: string): Promise<string | undefined> {
+  for (let i = 0; i < 10; i += 1) {
+    const answer = await proxy.ask('/');
+    if (answer.text === backend) return cookieOf(answer);
+  }
+  throw new Error(`nobody was bound to ${backend} in ten tries`);
+}

@@ -1,0 +1,114 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import type { EngineFactory } from '#src/proxy/exchange.js';
+import { withTcp } from '../toy-backend.js';
+import { withEngine } from './with-engine.js';
+
+const megabyte = 1024 * 1024;
+const totalBytes = 48 * megabyte;
+/** What the system's own buffers take on the way, at both connections; a proxy that takes all it can get takes more. */
+const heldBytesMax = 32 * megabyte;
+const part = Buffer.alloc(megabyte / 4, 'holdfast');
+
+interface Flow {
+  readonly asks: string;
+  readonly answers: string;
+  readonly sender: 'client' | 'backend';
+}
+
+const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+const flows: Record<string, Flow> = {
+  'the body of a request': {
+    asks: `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${totalBytes}\r\n\r\n`,
+    answers: '',
+    sender: 'client',
+  },
+  'the body of an answer': {
+    asks: 'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+    answers: `HTTP/1.1 200 OK\r\nContent-Length: ${totalBytes}\r\n\r\n`,
+    sender: 'backend',
+  },
+  'a tunnel, towards the backend': { asks: upgrade, answers: switching, sender: 'client' },
+  'a tunnel, towards the client': { asks: upgrade, answers: switching, sender: 'backend' },
+};
+
+/** Nobody is sent more than they take, and what was held back arrives when they take it. */
+export function itHoldsBack(make: EngineFactory): void {
+  describe('flow', () => {
+    for (const [what, { asks, answers, sender }] of Object.entries(flows)) {
+      it(`a sender waits for a receiver that does not read: ${what}`, async () => {
+        const { promise: accepted, resolve: onAccepted } = withResolvers<Socket>();
+        await withTcp(onAccepted, url =>
+          withEngine(make, [url], async engine => {
+            const client = connectTo(engine.url);
+            client.write(asks);
+            // An engine may keep a head until there is something behind it.
+            const upload = answers === '' ? pour(client) : undefined;
+            const backend = await accepted;
+            const early = await behindHead(backend);
+            backend.write(answers);
+            if (answers !== '') await behindHead(client);
+            const [from, to] = sender === 'client' ? [client, backend] : [backend, client];
+            const sent = upload ?? pour(from);
+            await standsStill(sent);
+            expect(sent.bytes).to.be.lessThan(heldBytesMax);
+            await receives(to, totalBytes - early);
+            client.destroy();
+          }),
+        );
+      });
+    }
+  });
+}
+
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve = (_: T): void => {};
+  const promise = new Promise<T>(settle => (resolve = settle));
+  return { promise, resolve };
+}
+
+function connectTo(url: string): Socket {
+  const { hostname, port } = new URL(url);
+  return connect({ host: hostname, port: Number(port) }).on('error', () => {});
+}
+
+/** A head has arrived, with so many bytes behind it, and nothing more is read. */
+async function behindHead(socket: Socket): Promise<number> {
+  const [bytes]: Buffer[] = await once(socket, 'data');
+  socket.pause();
+  return bytes === undefined ? 0 : bytes.length - bytes.indexOf('\r\n\r\n') - 4;
+}
+
+/** As much as is taken, up to the total. */
+function pour(socket: Socket): { readonly bytes: number } {
+  const sent = { bytes: 0 };
+  const go = (): void => {
+    while (sent.bytes < totalBytes) {
+      sent.bytes += part.length;
+      if (!socket.write(part)) return void socket.once('drain', go);
+    }
+  };
+  go();
+  return sent;
+}
+
+async function standsStill(sent: { readonly bytes: number }): Promise<void> {
+  for (let before = -1; before !== sent.bytes; ) {
+    before = sent.bytes;
+    await sleep(150);
+  }
+}
+
+function receives(socket: Socket, bytes: number): Promise<void> {
+  let received = 0;
+  return new Promise(resolve => {
+    socket.on('data', data => {
+      received += data.length;
+      if (received >= bytes) resolve();
+    });
+    socket.resume();
+  });
+}

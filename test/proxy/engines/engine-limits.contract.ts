@@ -1,0 +1,143 @@
+import { Agent, type RequestListener } from 'node:http';
+import { expect } from 'chai';
+import type { EngineFactory } from '#src/proxy/exchange.js';
+import { ask, raw } from '../ask.js';
+import { throughWith, withEngine } from './with-engine.js';
+
+/** What an engine takes from clients, and how it ends. */
+export function itKeepsLimits(make: EngineFactory): void {
+  const through = throughWith(make);
+
+  describe('limits', () => {
+    const ok: RequestListener = (_, response) => response.end('ok');
+    const get = (fields: string) => `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${fields}\r\n`;
+
+    it('431 for a head that is too long or has too many fields; one less passes', () =>
+      through(ok, async ({ url, exchanges }) => {
+        expect(await raw(url, get(`X: ${'x'.repeat(17_000)}\r\n`))).to.match(/^HTTP\/1\.1 431 /);
+        expect(await raw(url, get('X: 1\r\n'.repeat(99)))).to.match(/^HTTP\/1\.1 431 /);
+        expect(exchanges).to.deep.equal([]);
+        expect(await raw(url, get('X: 1\r\n'.repeat(98)))).to.match(/^HTTP\/1\.1 200 /);
+      }));
+
+    it('takes every kind of Host that there is', () =>
+      through(ok, async ({ url }) => {
+        for (const host of ['a_b.example', 'x:80', '127.0.0.1:8080', '[::1]', '[::1]:8080', 'x%20y']) {
+          const answer = await raw(url, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+          expect(answer, host).to.match(/^HTTP\/1\.1 200 /);
+        }
+      }));
+
+    it('what is malformed behind a request in flight does not become its answer', () =>
+      through(
+        (request, response) => request.on('end', () => response.end('done')).resume(),
+        async ({ url }) => {
+          const post = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx';
+          const answers = await raw(url, `${post}NO HTTP\r\n\r\n`);
+          // It may have an answer of its own, behind the other; then the connection ends.
+          expect(answers).to.match(
+            /^HTTP\/1\.1 200 (?:(?!HTTP\/1)[\s\S])*done(?:HTTP\/1\.1 400 [\s\S]*close[\s\S]*)?$/i,
+          );
+        },
+      ));
+
+    it('400 for a malformed body, which may have been passed on in part', () =>
+      through(
+        () => {},
+        async ({ url, settled }) => {
+          const head = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n';
+          expect(await raw(url, `${head}no size\r\n`)).to.match(/^HTTP\/1\.1 400 [\s\S]*outcome=unknown/);
+          expect(await settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+        },
+      ));
+
+    it('closes the connection of a client that got its answer and does not send the rest of its body', () =>
+      through(
+        (_, response) => response.writeHead(413).end('too large'),
+        async ({ url, settled }) => {
+          const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf';
+          expect(await raw(url, head)).to.match(/^HTTP\/1\.1 413 /);
+          expect(await settled(1)).to.deep.equal([{ kind: 'answered', status: 413 }]);
+        },
+        { limits: { idleBodyMs: 50 } },
+      ));
+
+    it('408 for a head that does not arrive', () =>
+      through(
+        ok,
+        async ({ url }) => {
+          expect(await raw(url, 'GET / HT')).to.match(/^HTTP\/1\.1 408 /);
+        },
+        { limits: { clientHeadMs: 100 } },
+      ));
+
+    it('408 for a body that stops arriving; the backend is not to blame', () =>
+      through(
+        (request, response) => request.on('end', () => response.end()).resume(),
+        async ({ url, settled }) => {
+          const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf';
+          expect(await raw(url, head)).to.match(/^HTTP\/1\.1 408 /);
+          expect(await settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+        },
+        { limits: { idleBodyMs: 50 } },
+      ));
+
+    it('refused with connection_timeout when nobody accepts', async () => {
+      // An address of TEST-NET-1 (RFC 5737) that routes nowhere; where the system knows so at once, there is no waiting.
+      await withEngine(
+        make,
+        [new URL('http://192.0.2.1:81')],
+        async ({ url, outcomes }) => {
+          await ask(url, '/');
+          expect(outcomes[0]?.kind).to.equal('refused');
+        },
+        { limits: { connectMs: 100 } },
+      );
+    });
+  });
+
+  describe('close', () => {
+    it('finishes what is in flight, tells the client to leave, and accepts nothing more', () =>
+      through(
+        (_, response) => setTimeout(() => response.end('done'), 100),
+        async ({ url, close, arrived }) => {
+          const agent = new Agent({ keepAlive: true });
+          const answer = ask(url, '/', { agent });
+          await arrived(1);
+          const closed = close(5000);
+          expect(await answer).to.include({ status: 200, text: 'done' });
+          expect((await answer).headers.connection).to.equal('close');
+          await closed;
+          const refused = await ask(url, '/').catch(error => error.code);
+          expect(refused).to.equal('ECONNREFUSED');
+        },
+      ));
+
+    it('waits for no head that is not here yet', () =>
+      through(
+        ({ url }, response) => (url === '/slow' ? setTimeout(() => response.end('done'), 100) : response.end()),
+        async ({ url, close, arrived }) => {
+          const clients = ['', 'GET / HT', 'GET / HTTP/1.1\r\nHost: x\r\n\r\nGET'].map(begun => raw(url, begun));
+          await arrived(1);
+          const answer = ask(url, '/slow');
+          await arrived(2);
+          const began = performance.now();
+          await close(5000);
+          expect(performance.now() - began).to.be.lessThan(4000);
+          expect(await answer).to.include({ status: 200, text: 'done' });
+          await Promise.allSettled(clients);
+        },
+      ));
+
+    it('ends what is not finished after the grace', () =>
+      through(
+        () => {},
+        async ({ url, close, arrived }) => {
+          const answer = ask(url, '/').catch(() => 'ended');
+          await arrived(1);
+          await close(20);
+          expect(await answer).to.equal('ended');
+        },
+      ));
+  });
+}

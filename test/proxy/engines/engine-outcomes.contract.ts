@@ -1,0 +1,276 @@
+import type { RequestListener } from 'node:http';
+import { connect } from 'node:net';
+import { expect } from 'chai';
+import type { EngineFactory, Outcome } from '#src/proxy/exchange.js';
+import { ask, raw } from '../ask.js';
+import { deadUrl, startToy, withTcp, withToys } from '../toy-backend.js';
+import { throughWith, withEngine } from './with-engine.js';
+
+/** How attempts end, and what may be sent again. */
+export function itReportsOutcomes(make: EngineFactory): void {
+  const through = throughWith(make);
+
+  describe('outcomes', () => {
+    it('answered', () =>
+      through(
+        (_, response) => response.writeHead(503).end(),
+        async ({ url, settled }) => {
+          expect((await ask(url, '/')).status).to.equal(503);
+          expect(await settled(1)).to.deep.equal([{ kind: 'answered', status: 503 }]);
+        },
+      ));
+
+    it('refused, and then the next backend gets the body whole', async () => {
+      const dead = await deadUrl();
+      const alive = await startToy('alive', (request, response) => request.pipe(response));
+      const body = Buffer.alloc(1024 * 1024, 'x');
+      try {
+        await withEngine(make, [dead, alive.url], async ({ url, settled, exchanges }) => {
+          const answer = await ask(url, '/', { method: 'POST', body });
+          expect(answer.body.equals(body)).to.equal(true);
+          expect(await settled(2)).to.deep.equal([
+            { kind: 'refused', reason: 'connection_refused' },
+            { kind: 'answered', status: 200 },
+          ]);
+          expect(exchanges).to.have.length(1);
+        });
+      } finally {
+        await alive.stop();
+      }
+    });
+
+    it('refused by all: the own answer, with its headers', async () => {
+      await withEngine(make, [await deadUrl()], async ({ url }) => {
+        const answer = await ask(url, '/', { method: 'POST', body: 'hello' });
+        expect(answer.status).to.equal(502);
+        expect(answer.text).to.equal('nobody answered\n');
+        expect(answer.headers).to.include({ 'x-own': 'yes', 'content-type': 'text/plain; charset=utf-8' });
+      });
+    });
+
+    it('broken-off: the backend took the request and closed', () =>
+      withTcp(
+        socket => socket.once('data', () => socket.resetAndDestroy()),
+        url =>
+          withEngine(make, [url], async engine => {
+            expect((await ask(engine.url, '/', { method: 'POST', body: 'x' })).status).to.equal(502);
+            expect(engine.outcomes).to.deep.equal([{ kind: 'broken-off', reason: 'connection_terminated' }]);
+          }),
+      ));
+
+    it('broken-off: no head in time, with a body and without', () =>
+      withTcp(
+        socket => socket.resume(),
+        url =>
+          withEngine(
+            make,
+            [url],
+            async engine => {
+              await ask(engine.url, '/');
+              await ask(engine.url, '/', { method: 'POST', body: 'x' });
+              const late: Outcome = { kind: 'broken-off', reason: 'http_response_timeout' };
+              expect(engine.outcomes).to.deep.equal([late, late]);
+            },
+            { limits: { responseHeadMs: 50 } },
+          ),
+      ));
+
+    it('broken-off: what came back is not HTTP', () =>
+      withTcp(
+        socket => socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9.2\r\n\r\n')),
+        url =>
+          withEngine(make, [url], async engine => {
+            await ask(engine.url, '/');
+            expect(engine.outcomes).to.deep.equal([{ kind: 'broken-off', reason: 'http_protocol_error' }]);
+          }),
+      ));
+
+    it('broken-off: a reason phrase that cannot be passed on, and the own answer has its own', () =>
+      withTcp(
+        socket => socket.on('data', () => socket.write('HTTP/1.1 200 O\x01K\r\nContent-Length: 2\r\n\r\nok')),
+        url =>
+          withEngine(make, [url], async engine => {
+            const answer = await raw(engine.url, 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+            expect(answer).to.match(/^HTTP\/1\.1 502 Bad Gateway\r\n/);
+            expect(engine.outcomes).to.deep.equal([{ kind: 'broken-off', reason: 'http_protocol_error' }]);
+          }),
+      ));
+
+    it('broken-off on demand while the head is awaited, and no other time', () =>
+      withTcp(
+        (socket, nth) =>
+          socket.once('data', () => {
+            if (nth === 2) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab');
+          }),
+        url =>
+          withEngine(make, [url, url], async engine => {
+            const answer = ask(engine.url, '/');
+            const [exchange] = await engine.arrived(1);
+            exchange?.breakOff();
+            expect(await engine.settled(1)).to.deep.equal([{ kind: 'broken-off', reason: 'marked_down' }]);
+            const failed = answer.then(
+              () => 'whole',
+              () => 'cut',
+            );
+            await new Promise(resolve => setTimeout(resolve, 50));
+            exchange?.breakOff();
+            expect(engine.outcomes).to.have.length(1);
+            await engine.close(0);
+            expect(await failed).to.equal('cut');
+          }),
+      ));
+
+    it('cut: the answer began and broke; the client can tell', () =>
+      withTcp(
+        socket =>
+          socket.once('data', () =>
+            socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf', () => socket.destroy()),
+          ),
+        url =>
+          withEngine(make, [url, url], async engine => {
+            const outcome = await ask(engine.url, '/').then(
+              () => 'whole',
+              () => 'cut',
+            );
+            expect(outcome).to.equal('cut');
+            expect(await engine.settled(1)).to.deep.equal([{ kind: 'cut', reason: 'connection_terminated' }]);
+          }),
+      ));
+
+    it('cut: an answer that would have ended with its connection, which was reset', () =>
+      withTcp(
+        socket =>
+          socket.once('data', () =>
+            socket.write('HTTP/1.1 200 OK\r\n\r\nhalf', () => setTimeout(() => socket.resetAndDestroy(), 20)),
+          ),
+        url =>
+          withEngine(make, [url], async engine => {
+            const answer = await raw(engine.url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+            expect(answer).to.match(/half\r\n$/);
+            expect(await engine.settled(1)).to.deep.equal([{ kind: 'cut', reason: 'connection_terminated' }]);
+          }),
+      ));
+
+    it('cut: a client of HTTP/1.0, for which any end is the end of the body, is reset', () =>
+      withTcp(
+        socket =>
+          socket.once('data', () =>
+            socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n', () => {
+              setTimeout(() => socket.destroy(), 20);
+            }),
+          ),
+        url =>
+          withEngine(make, [url], async engine => {
+            const error = await raw(engine.url, 'GET / HTTP/1.0\r\n\r\n').catch(error => error);
+            expect(error).to.include({ code: 'ECONNRESET' });
+            expect(await engine.settled(1)).to.deep.equal([{ kind: 'cut', reason: 'connection_terminated' }]);
+          }),
+      ));
+
+    it('cut: the body stopped moving', () =>
+      withTcp(
+        socket => socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf')),
+        url =>
+          withEngine(
+            make,
+            [url],
+            async engine => {
+              await ask(engine.url, '/').catch(() => undefined);
+              expect(await engine.settled(1)).to.deep.equal([{ kind: 'cut', reason: 'http_response_timeout' }]);
+            },
+            { limits: { idleBodyMs: 50 } },
+          ),
+      ));
+
+    it('abandoned: the client went away, and the backend is let go', async () => {
+      let closed = (): void => {};
+      const gone = new Promise<void>(resolve => {
+        closed = resolve;
+      });
+      await withTcp(
+        socket => socket.on('end', closed).resume(),
+        url =>
+          withEngine(make, [url, url], async engine => {
+            const { hostname, port } = new URL(engine.url);
+            const client = connect(Number(port), hostname);
+            client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+            await engine.arrived(1);
+            client.destroy();
+            expect(await engine.settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+            await gone;
+          }),
+      );
+    });
+
+    it('a kept connection that died of age costs nobody anything', () =>
+      withTcp(
+        (socket, nth) => {
+          socket.once('data', () => {
+            socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+            // The second request on the first connection meets a reset, as if the idle time had just run out.
+            if (nth === 1) socket.once('data', () => socket.resetAndDestroy());
+          });
+        },
+        url =>
+          withEngine(make, [url], async engine => {
+            expect((await ask(engine.url, '/1')).text).to.equal('ok');
+            expect((await ask(engine.url, '/2')).text).to.equal('ok');
+            const answered: Outcome = { kind: 'answered', status: 200 };
+            expect(await engine.settled(2)).to.deep.equal([answered, answered]);
+          }),
+      ));
+
+    it('but is no licence to send a POST twice', () =>
+      withTcp(
+        socket => {
+          socket.once('data', () => {
+            socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+            socket.once('data', () => socket.resetAndDestroy());
+          });
+        },
+        url =>
+          withEngine(make, [url], async engine => {
+            await ask(engine.url, '/1');
+            expect((await ask(engine.url, '/2', { method: 'POST', body: 'x' })).status).to.equal(502);
+            expect(engine.outcomes.at(-1)).to.deep.equal({ kind: 'broken-off', reason: 'connection_terminated' });
+          }),
+      ));
+  });
+
+  describe('replay', () => {
+    const swallow = (bytes: number) =>
+      function onSocket(socket: import('node:net').Socket): void {
+        let got = 0;
+        socket.on('data', data => {
+          got += data.length;
+          if (got > bytes) socket.resetAndDestroy();
+        });
+      };
+    const echo: RequestListener = (request, response) => request.pipe(response);
+
+    it('sends a body up to the limit again, byte for byte', () =>
+      withToys([echo], async toy => {
+        const body = Buffer.alloc(64 * 1024, '0123456789');
+        await withTcp(swallow(60 * 1024), url =>
+          withEngine(make, toy === undefined ? [] : [url, toy.url], async engine => {
+            const answer = await ask(engine.url, '/', { method: 'PUT', body });
+            expect(answer.body.equals(body)).to.equal(true);
+            expect(engine.outcomes[0]).to.deep.equal({ kind: 'broken-off', reason: 'connection_terminated' });
+            expect(engine.exchanges[0]?.replayable).to.equal(true);
+          }),
+        );
+      }));
+
+    it('says that a longer one is not whole any more', () =>
+      withTcp(swallow(100 * 1024), url =>
+        withEngine(make, [url], async engine => {
+          const answer = await ask(engine.url, '/', { method: 'PUT', body: Buffer.alloc(1024 * 1024) }).catch(
+            () => undefined,
+          );
+          await engine.settled(1);
+          expect(engine.exchanges[0]?.replayable).to.equal(false);
+          if (answer !== undefined) expect(answer.status).to.equal(502);
+        }),
+      ));
+  });
+}

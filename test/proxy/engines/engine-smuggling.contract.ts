@@ -1,0 +1,125 @@
+import { expect } from 'chai';
+import type { EngineFactory } from '#src/proxy/exchange.js';
+import { raw } from '../ask.js';
+import { answerOk, type Recorder, withRecorder } from '../recording-backend.js';
+import { copies, type Shortfalls } from '../shortfalls.js';
+import { badBodies, badHeads, oddRequests, type Row, type Seen } from './smuggling-rows.js';
+import { type SeenRequest, valuesOf } from './strict-requests.js';
+import { type RunningEngine, withEngine } from './with-engine.js';
+
+/** Behind each row: whoever finds it has read the row otherwise. */
+const follower = 'GET /smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+
+interface Bench {
+  readonly recorder: Recorder;
+  readonly engine: RunningEngine;
+  /** What came back for these bytes and the follower, and what the backend had seen when the connection was closed. */
+  send(bytes: string): Promise<{ answer: string; seen: SeenRequest[]; offered: number }>;
+}
+
+/** Nothing that can be read in two ways gets through, and no request hides in another. */
+export function itForwardsNothingAmbiguous(make: EngineFactory, shortfalls: Shortfalls): void {
+  describe('smuggling', () => {
+    let bench: Bench;
+    let stop = (): void => {};
+    let stopped: Promise<void>;
+
+    before(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          const held = new Promise<void>(release => (stop = release));
+          stopped = withRecorder(answerOk, recorder =>
+            withEngine(make, [recorder.url], engine => {
+              bench = { recorder, engine, send: bytes => send(recorder, engine, bytes) };
+              resolve();
+              return held;
+            }),
+          );
+          stopped.catch(reject);
+        }),
+    );
+    after(() => {
+      stop();
+      return stopped;
+    });
+    // One connection that is out of step would give somebody else's answer from here on.
+    afterEach('nothing ambiguous has arrived, and the next request gets its own answer', async () => {
+      expect(bench.recorder.problems()).to.deep.equal([]);
+      const path = `/own-${bench.recorder.requests.length}`;
+      const answer = await raw(bench.engine.url, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      expect(answer).to.match(/^HTTP\/1\.1 200 /);
+      expect(answer.endsWith(`GET ${path}`), answer).to.equal(true);
+      expect(bench.recorder.requests.at(-1)?.target).to.equal(path);
+    });
+
+    for (const [what, row] of Object.entries(badHeads)) {
+      shortfalls.it(what, `${row.slice(1).join(' or ') || 400} and the end for ${what}; nothing is forwarded`, () =>
+        refusesHead(bench, row),
+      );
+    }
+    for (const [what, bytes] of Object.entries(badBodies)) {
+      shortfalls.it(what, `400 and the end for ${what}; no whole request is forwarded`, () =>
+        refusesBody(bench, bytes),
+      );
+    }
+    shortfalls.it(copies, `passes on ${copies}`, async () => {
+      const { seen } = await bench.send('GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\nUser-Agent: b\r\n\r\n');
+      expect(valuesOf(seen[0]?.fields ?? [], 'user-agent').join(', ')).to.equal('a, b');
+    });
+    for (const [what, [bytes, seen]] of Object.entries(oddRequests)) {
+      shortfalls.it(what, `${seen.mayRefuse ? 'refused, or ' : ''}read in the only way that there is: ${what}`, () =>
+        readsInOneWay(bench, bytes, seen),
+      );
+    }
+  });
+}
+
+async function send(recorder: Recorder, engine: RunningEngine, bytes: string): ReturnType<Bench['send']> {
+  const before = recorder.requests.length;
+  const offeredBefore = engine.exchanges.length;
+  const answer = await raw(engine.url, bytes + follower);
+  return {
+    answer,
+    seen: recorder.requests.slice(before),
+    offered: engine.exchanges.length - offeredBefore,
+  };
+}
+
+async function refusesHead({ send }: Bench, [bytes, ...statuses]: Row): Promise<void> {
+  const { answer, seen, offered } = await send(bytes);
+  expect(answer).to.match(new RegExp(`^HTTP/1\\.1 (?:${statuses.join('|') || 400}) `));
+  expect(answer).to.match(/\r\nconnection: close\r\n/i);
+  expect([offered, seen]).to.deep.equal([0, []]);
+}
+
+async function refusesBody({ send }: Bench, bytes: string): Promise<void> {
+  const { answer, seen, offered } = await send(bytes);
+  expect(answer).to.match(/^HTTP\/1\.1 400 [\s\S]*\r\nconnection: close\r\n/i);
+  expect(seen).to.deep.equal([]);
+  expect(offered).to.be.lessThan(2);
+}
+
+async function readsInOneWay({ send }: Bench, bytes: string, expected: Seen): Promise<void> {
+  const { answer, seen, offered } = await send(bytes);
+  if (expected.mayRefuse && /^HTTP\/1\.1 (?:400|417|501) /.test(answer)) {
+    expect(answer).to.match(/\r\nconnection: close\r\n/i);
+    expect(seen).to.deep.equal([]);
+    expect(offered).to.be.lessThan(2);
+    return;
+  }
+  expect(answer).to.match(/^HTTP\/1\.1 200 /);
+  const [first, second, ...more] = seen;
+  expect(`${first?.method} ${first?.target}`).to.equal(expected.line);
+  expect(first?.body).to.equal(expected.body ?? '');
+  const names = first?.fields.map(([name]) => name.toLowerCase()) ?? [];
+  expect(names).to.include.members(expected.has ?? []);
+  for (const name of expected.hasNot ?? []) expect([...names, ...trailerNames(first)]).to.not.include(name);
+  expect(trailerNames(first)).to.include.members(expected.trailers ?? []);
+  if (expected.host !== undefined) expect(valuesOf(first?.fields ?? [], 'host')).to.deep.equal([expected.host]);
+  expect(second?.target ?? '/smuggled').to.equal('/smuggled');
+  expect(more).to.deep.equal([]);
+}
+
+function trailerNames(request: SeenRequest | undefined): string[] {
+  return request?.trailers.map(([name]) => name.toLowerCase()) ?? [];
+}

@@ -1,0 +1,95 @@
+/** What Node's own client and server cannot do, or not each time, so that the engine on them is not asked for it. */
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createServer as createTlsServer } from 'node:tls';
+import { expect } from 'chai';
+import { Deadlines } from '#src/proxy/engines/wire/deadlines.js';
+import { Reads } from '#src/proxy/engines/wire/reads.js';
+import { Upstreams } from '#src/proxy/engines/wire/upstream.js';
+import { wireEngine as make } from '#src/proxy/engines/wire.js';
+import { devCertificate } from '#src/proxy/front/dev-certificate.js';
+import { urlOf, withTcp } from '../toy-backend.js';
+import { connectTo, post } from './engine-patience.contract.js';
+import { withEngine } from './with-engine.js';
+
+const tooLarge = 'HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n';
+
+describe('engine wire: patience', () => {
+  it('passes on an early answer of a backend that closes at once, while the client is still sending', () =>
+    withTcp(
+      socket => socket.once('data', () => socket.write(tooLarge, () => socket.destroy())),
+      url =>
+        withEngine(make, [url], async engine => {
+          const client = connectTo(engine.url);
+          client.write(post(1e9));
+          const sending = setInterval(() => !client.writableNeedDrain && client.write(Buffer.alloc(65_536)), 0);
+          const [answer] = await once(client, 'data');
+          clearInterval(sending);
+          client.destroy();
+          expect(String(answer)).to.match(/^HTTP\/1\.1 413 /);
+        }),
+    ));
+
+  it('and does not wait for the answer of one that closes over TLS, which Node reads no more', async () => {
+    const { cert, key } = await devCertificate();
+    const server = createTlsServer({ cert, key }, socket =>
+      socket.on('error', () => {}).once('data', () => socket.write(tooLarge, () => socket.destroy())),
+    ).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const backendTls = { ca: undefined, servername: undefined, rejectUnauthorized: false };
+    const url = new URL(urlOf(server).href.replace('http:', 'https:'));
+    await withEngine(
+      make,
+      [url],
+      async engine => {
+        const client = connectTo(engine.url);
+        client.write(post(1e9));
+        const sending = setInterval(() => !client.writableNeedDrain && client.write(Buffer.alloc(65_536)), 0);
+        const over = await Promise.race([engine.settled(1), sleep(3_000, 'stuck')]);
+        expect(over).to.not.equal('stuck');
+        clearInterval(sending);
+        client.destroy();
+      },
+      { backendTls },
+    );
+    server.close();
+  });
+
+  it('risks no POST on a kept connection whose time passed while this process was held up', () =>
+    withTcp(
+      () => {},
+      async url => {
+        const deadlines = new Deadlines(1_000);
+        const upstreams = new Upstreams(deadlines, new Reads(), 1_000, undefined);
+        const kept = upstreams.dial(url);
+        await once(kept.socket, 'connect');
+        const keep = () => upstreams.give(url, kept, 'timeout=1');
+        keep();
+        expect(upstreams.take(url, false)).to.equal(kept);
+        keep();
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+        expect(upstreams.take(url, false)).to.not.equal(kept);
+        upstreams.close();
+        deadlines.close();
+      },
+    ));
+
+  it('keeps no connection for a client whose body was dropped when the proxy closes', () =>
+    withTcp(
+      socket => socket.once('data', () => socket.write(tooLarge)),
+      url =>
+        withEngine(make, [url], async engine => {
+          const client = connectTo(engine.url);
+          client.write(`${post(10)}half`);
+          await once(client, 'data');
+          await engine.settled(1);
+          const closed = engine.close(1_000);
+          client.write('other\n');
+          const told = once(client, 'end').then(() => 'told to leave');
+          const first = await Promise.race([told, sleep(500, 'kept')]);
+          client.destroy();
+          expect(first).to.equal('told to leave');
+          await closed;
+        }),
+    ));
+});

@@ -1,0 +1,112 @@
+import type { RequestListener } from 'node:http';
+import type { BackendTls } from '#src/proxy/backend-tls.js';
+import type { Backend } from '#src/proxy/backends.js';
+import type { EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
+import { Front, type FrontSettings } from '#src/proxy/front/front.js';
+import type { TlsPair } from '#src/proxy/front/tls-pair.js';
+import { trustedPeers } from '#src/proxy/headers/trusted-peers.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
+import { withToys } from '../toy-backend.js';
+
+export const noEdits: HeaderEdits = { request: {}, ownCookie: '', onAnswer: () => [] };
+
+export interface RunningEngine {
+  readonly url: string;
+  readonly outcomes: Outcome[];
+  /** Resolves when `count` attempts are over. */
+  settled(count: number): Promise<Outcome[]>;
+  /** The exchanges, as they arrive. */
+  readonly exchanges: Exchange[];
+  arrived(count: number): Promise<Exchange[]>;
+  reloadTls(pair: TlsPair): void;
+  close(graceMs: number): Promise<void>;
+}
+
+function backendAt(url: URL): Backend {
+  return { name: 'backend-1', url, state: 'ready', share: 1, incarnation: '1', inFlight: new Set() };
+}
+
+/** Tries one URL after the other as long as attempts are refused or broken off; refuses with 502 after the last. */
+export async function withEngine(
+  make: EngineFactory,
+  urls: readonly URL[],
+  use: (engine: RunningEngine) => Promise<void>,
+  { edits = noEdits, limits = {}, trusted = [], backendTls, forwarded = false, front: settings = {} }: EngineTest = {},
+): Promise<void> {
+  const outcomes: Outcome[] = [];
+  const exchanges: Exchange[] = [];
+  const waiting: (() => void)[] = [];
+  const told = (): void => {
+    for (const look of waiting) look();
+  };
+  const until = <T>(list: T[], count: number): Promise<T[]> =>
+    new Promise(resolve => {
+      const look = () => list.length >= count && resolve(list);
+      waiting.push(look);
+      look();
+    });
+  const serve = async (exchange: Exchange): Promise<void> => {
+    exchanges.push(exchange);
+    told();
+    for (const url of urls) {
+      const outcome = await exchange.send(backendAt(url), edits);
+      outcomes.push(outcome);
+      told();
+      if (outcome.kind !== 'refused' && outcome.kind !== 'broken-off') return;
+    }
+    exchange.refuse(502, 'nobody answered', { 'x-own': 'yes' });
+  };
+  const engine = make({
+    onExchange: exchange => void serve(exchange),
+    limits: { ...defaultProxyOptions.limits, ...limits },
+    backendTls,
+    forwarded,
+  });
+  const front = new Front(connection => engine.take(connection), { isTrusted: trustedPeers(trusted), ...settings });
+  const { port } = await front.listen('127.0.0.1', 0);
+  const close = (graceMs: number): Promise<void> => {
+    front.close();
+    return engine.close(graceMs);
+  };
+  try {
+    await use({
+      url: `${settings.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
+      reloadTls: pair => front.reloadTls(pair),
+      outcomes,
+      exchanges,
+      settled: count => until(outcomes, count),
+      arrived: count => until(exchanges, count),
+      close,
+    });
+  } finally {
+    await close(0);
+  }
+}
+
+export interface EngineTest {
+  readonly backendTls?: BackendTls;
+  readonly forwarded?: boolean;
+  readonly front?: FrontSettings;
+  readonly trusted?: readonly string[];
+  readonly edits?: HeaderEdits;
+  readonly limits?: Partial<EngineLimits>;
+}
+
+/** The engine in front of one backend that does what `handle` says. */
+export type Through = (
+  handle: RequestListener,
+  use: (engine: RunningEngine) => Promise<void>,
+  options?: EngineTest,
+) => Promise<void>;
+
+export function throughWith(make: EngineFactory): Through {
+  return (handle, use, options) =>
+    withToys([handle], async (...toys) => {
+      await withEngine(
+        make,
+        toys.map(toy => toy.url),
+        use,
+        options,
+      );
+    });
+}

@@ -1,0 +1,55 @@
+import { expect } from 'chai';
+import { Member } from '#src/proxy/pool/member.js';
+
+describe('member: which boot a browser was bound to', () => {
+  const nameless = (course: (member: Member, at: (ms: number) => void) => void): Member => {
+    let nowMs = 0;
+    const member = new Member('backend-1', new URL('http://127.0.0.1:3000'), {
+      boundIdleMs: 1000,
+      now: () => nowMs,
+      onEvent: () => {},
+      onStanding: () => {},
+    });
+    member.up('test');
+    course(member, ms => {
+      nowMs = ms;
+    });
+    return member;
+  };
+  const restarted = nameless((member, at) => {
+    at(100);
+    member.down('test');
+    at(200);
+    member.up('test');
+  });
+  const renamed = nameless((member, at) => {
+    at(100);
+    member.learn('a');
+    at(200);
+    member.learn('b');
+  });
+  const named = nameless((member, at) => {
+    at(100);
+    member.learn('a');
+  });
+  const table: readonly (readonly [what: string, Member, bootName: string, issuedMs: number, same: boolean])[] = [
+    ['no restart was seen', nameless(() => {}), '', 1, true],
+    ['without a name, bound before it went down', restarted, '', 99, false],
+    ['without a name, bound at another proxy while this one believed it down', restarted, '', 150, true],
+    ['without a name, bound since', restarted, '', 201, true],
+    ['a name that only the other proxy knows, bound before it went down', restarted, 'a', 99, false],
+    ['a name that only the other proxy knows, bound since', restarted, 'a', 150, true],
+    ['its present name, bound at any time', renamed, 'b', 0, true],
+    ['its name before', renamed, 'a', 150, false],
+    ['a name that is new to this proxy', renamed, 'c', 201, true],
+    ['no name, bound to the boot before', renamed, '', 150, false],
+    ['no name, bound to this one', renamed, '', 201, true],
+    ['no name, bound before it told its first one', named, '', 50, true],
+    ['another name, bound before it told its first one', named, 'z', 50, false],
+  ];
+  for (const [what, member, bootName, issuedMs, same] of table) {
+    it(`${what}: ${same ? 'this one' : 'not this one'}`, () => {
+      expect(member.isBoot(bootName, issuedMs)).to.equal(same);
+    });
+  }
+});

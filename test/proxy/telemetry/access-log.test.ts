@@ -1,0 +1,177 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { get, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import type { ProxyOptions } from '#src/proxy/options.js';
+import { cookieOf, raw } from '../ask.js';
+import { deadUrl, type Toy, withToys } from '../toy-backend.js';
+import { blindHealth, type TestProxy, withPool, withProxy } from '../with-proxy.js';
+
+type Line = Readonly<Record<string, unknown>>;
+
+/** The lines of what was asked meanwhile. The log is whole when the proxy is closed. */
+async function logged(
+  toys: readonly Pick<Toy, 'name' | 'url'>[],
+  use: (proxy: TestProxy) => Promise<void>,
+  options: Partial<ProxyOptions> = {},
+): Promise<Line[]> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-log-'));
+  const accessLog = path.join(folder, 'access.log');
+  try {
+    await withProxy(toys, { ...options, accessLog }, async proxy => {
+      await use(proxy);
+      await proxy.close(1000);
+    });
+    const text = await readFile(accessLog, 'utf8');
+    expect(text === '' || text.endsWith('\n')).to.equal(true);
+    expect(text).not.to.match(/hush|holdfast=1\./);
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map(line => JSON.parse(line));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const answered = (backend: string) => ({ backend, ended: 'answered' });
+
+describe('access log', () => {
+  it('has one line per request, with these fields and no others', () =>
+    withToys([undefined], async one => {
+      const headers = { authorization: 'Bearer hush', cookie: 'session=hush', 'x-hush': 'hush' };
+      const [line = {}, ...more] = await logged([one], async proxy => {
+        await proxy.ask('/cart?token=hush', { method: 'POST', headers, body: 'hush' });
+      });
+      expect(more).to.deep.equal([]);
+      const { time, headMs, totalMs, ...rest } = line;
+      expect(rest).to.deep.equal({
+        log: 'access',
+        method: 'POST',
+        path: '/cart',
+        clientAddress: '127.0.0.1',
+        status: 200,
+        ended: 'answered',
+        backend: 'backend-1',
+        affinity: 'none',
+        tries: [answered('backend-1')],
+        tls: false,
+      });
+      expect(Date.parse(String(time))).to.be.closeTo(Date.now(), 10_000);
+      expect(headMs).to.be.a('number').above(0);
+      expect(totalMs).to.be.a('number').least(Number(headMs));
+    }));
+
+  it('tells how each try ended, and what became of the affinity', () =>
+    withToys([undefined, undefined], async (one, two) => {
+      const lines = await logged(
+        [one, two],
+        async proxy => {
+          let cookie: string | undefined;
+          for (let text = ''; text !== 'backend-1'; ) {
+            const answer = await proxy.ask('/first');
+            [text, cookie] = [answer.text, cookieOf(answer)];
+          }
+          await proxy.as(cookie, '/bound');
+          await one.stop();
+          await proxy.as(cookie, '/lost');
+          await proxy.as('holdfast=1.forged', '/forged');
+        },
+        { health: blindHealth },
+      );
+      const of = (place: string) => lines.find(line => line.path === place);
+      expect(of('/bound')).to.include({ affinity: 'bound', backend: 'backend-1' });
+      expect(of('/lost')).to.deep.include({ affinity: 'rebound', status: 200, backend: 'backend-2' });
+      expect(of('/lost')?.tries).to.have.lengthOf(2);
+      expect(of('/lost')?.tries).to.have.nested.property('[0].backend', 'backend-1');
+      expect(of('/lost')?.tries).to.have.nested.property('[0].ended').that.is.oneOf(['refused', 'broken-off']);
+      expect(of('/lost')?.tries).to.have.nested.property('[1].ended', 'answered');
+      expect(of('/forged')).to.include({ affinity: 'forged' });
+    }));
+
+  it('tells why the proxy answered itself', async () => {
+    const [line] = await logged([{ name: 'gone', url: await deadUrl() }], async proxy => void (await proxy.ask('/')));
+    expect(line).to.include({ status: 503, ended: 'own', affinity: 'none' });
+    expect(line)
+      .to.have.property('reason')
+      .that.matches(/^No server can take/);
+    expect(line).to.deep.include({ tries: [] });
+    expect(line).not.to.have.any.keys('headMs', 'backend');
+  });
+
+  it('tells of an answer that broke off, and of a client that left', () => {
+    const breakOff = (_request: unknown, response: ServerResponse) => {
+      response.writeHead(200, { 'content-length': 100 });
+      response.write('begun', () => response.destroy());
+    };
+    return withToys([breakOff, () => {}], async (cutting, silent) => {
+      const [cut] = await logged([cutting], async proxy => void (await proxy.ask('/cut').catch(() => {})));
+      expect(cut).to.include({ status: 200, ended: 'cut' });
+      const [left] = await logged([silent], async proxy => {
+        const asked = get(`${proxy.url}/left`).on('error', () => {});
+        while (silent.seen.length === 0) await proxy.admin('GET', '/backends');
+        asked.destroy();
+        while (!(await proxy.admin('GET', '/metrics')).text.includes('outcome="abandoned"} 1'));
+      });
+      expect(left).to.include({ ended: 'abandoned', path: '/left' });
+      expect(left).not.to.have.any.keys('status', 'headMs');
+    });
+  });
+
+  for (const engine of ['wire', 'http-proxy']) {
+    it(`stays one line of JSON per request, whatever a path holds (${engine})`, () =>
+      withToys([undefined], async one => {
+        const targets = ['/"}{"a":"b', '/%0a%0d{}', "/'\\u000a\\", '/caf\u00c3\u00a9', '/\u009b2J', '//[::1]/<b>'];
+        const answers: string[] = [];
+        const lines = await logged(
+          [one],
+          async ({ url }) => {
+            for (const target of targets) {
+              const text = await raw(url, `GET ${target}?hush HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+              answers.push(text.slice(9, 12));
+            }
+          },
+          { engine },
+        );
+        const passed = targets.filter((_, index) => answers[index] === '200');
+        expect(passed.length).to.be.least(4);
+        const told = passed.map(target => target.replace(/[\u0080-\u00ff]/g, c => `%${c.charCodeAt(0).toString(16)}`));
+        expect(lines.map(line => String(line.path).toLowerCase())).to.deep.equal(told.map(text => text.toLowerCase()));
+      }));
+  }
+
+  it('off: affinity is left out', () =>
+    withToys([undefined], async one => {
+      const [line] = await logged([one], async proxy => void (await proxy.ask('/')), { affinity: undefined });
+      expect(line).not.to.have.any.keys('affinity');
+    }));
+
+  it('keeps no process that exits while lines wait for a disk that is full', () => {
+    const code = `
+      const { AccessLog } = await import(${JSON.stringify(import.meta.resolve('#src/proxy/telemetry/access-log.js'))});
+      const log = await AccessLog.open('/dev/full');
+      log.write({ headMs: 1, totalMs: 1 });
+      process.exit(7);`;
+    const words = ['--input-type=module', '-e', code];
+    expect(spawnSync(process.execPath, words, { timeout: 10_000 }).status).to.equal(7);
+  });
+
+  it('can begin and end with a reload', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-log-'));
+    const accessLog = path.join(folder, 'access.log');
+    try {
+      await withPool([undefined], {}, async proxy => {
+        await proxy.ask('/before');
+        await proxy.reload({ accessLog });
+        await proxy.ask('/while');
+        await proxy.reload({});
+        await proxy.ask('/after');
+        expect(await readFile(accessLog, 'utf8')).to.match(/^\{[^\n]*"\/while"[^\n]*\}\n$/);
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});

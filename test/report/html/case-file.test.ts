@@ -1,0 +1,99 @@
+import { expect } from 'chai';
+import { incidentCells } from '#src/report/browser/columns.js';
+import { storyRows } from '#src/report/browser/stories.js';
+import { casesOf } from '#src/report/html/case-file.js';
+import { pageScript } from '#src/report/html/page-script.js';
+import { partsOf } from '#src/report/html/windows.js';
+import type { Operation } from '#src/simulator/history/records.js';
+import { changed, sampleRun } from '../sample-runs.js';
+
+const sticky = sampleRun({ mode: 'sticky', users: 6 });
+
+describe('the stories in a report', () => {
+  const { file, incidents } = casesOf(sticky, 100_000);
+  const lost = incidents.findIndex(({ kind }) => kind === 'lost');
+  const user = incidents[lost]?.user ?? '';
+  const own = [...sticky.run.operations].filter(operation => operation.user === user);
+
+  it('come back as they went in: every request of the user, in the order of sending', () => {
+    const rows = storyRows(file, file.words.indexOf(user)) ?? [];
+    const bySending = [...own].sort((a, b) => a.sentMs - b.sentMs);
+    expect(rows.map(({ id }) => id)).to.deep.equal(bySending.map(({ id }) => id));
+    rows.forEach(({ cells }, index) => {
+      const {
+        sentMs,
+        kind,
+        token = '–',
+        status = '',
+        outcome,
+        identity,
+        backend,
+      } = bySending[index] ?? ({} as Operation);
+      const [sent, ...others] = cells;
+      expect(sent).to.equal(`${(sentMs / 1000).toFixed(3)} s`);
+      expect(others.slice(0, 5)).to.deep.equal([kind, token, `${status}`, outcome, identity ?? 'nobody']);
+      expect(others[5]).to.equal(`${backend} (${backend}`.slice(0, `${backend} (`.length + 8).concat(')'));
+    });
+  });
+
+  it('are kept of nobody to whom nothing happened', () => {
+    const unharmed = [...sticky.run.operations].find(({ user: name }) => incidents.every(one => one.user !== name));
+    expect(unharmed).to.not.equal(undefined);
+    expect(file.words).to.not.include(unharmed?.user);
+  });
+
+  it('are whole or not there, the worst first', () => {
+    const first = incidents[0]?.user ?? '';
+    const { file: small, untold } = casesOf(sticky, own.length + 5);
+    expect(storyRows(small, small.words.indexOf(first))).to.not.equal(undefined);
+    expect(untold).to.equal(new Set(incidents.map(one => one.user)).size - 1);
+    expect(storyRows(small, small.words.length)).to.equal(undefined);
+  });
+
+  it('say when a lost write was last seen', () => {
+    const { token = '', seenMs } = incidents[lost] ?? {};
+    const shown = (doneMs: number, items: Operation['items']): Operation => ({
+      ...(own[0] as Operation),
+      kind: 'read',
+      doneMs,
+      ...(items === undefined ? {} : { items }),
+    });
+    const reads = [shown(1000, [token]), shown(1400, [token, 'other', 'other']), shown(1500, ['other'])];
+    const run = changed(sticky, { run: { operations: [...sticky.run.operations, ...reads] } });
+    const cells = incidentCells(casesOf(run, 100_000).file, lost);
+    expect(cells.slice(0, 3)).to.deep.equal(['lost', user, token]);
+    expect(cells.slice(5, 7)).to.deep.equal(['1.400 s', `${((seenMs ?? 0) / 1000).toFixed(3)} s`]);
+    expect(incidentCells(file, lost)[5]).to.equal('–');
+  });
+
+  it('are told by a script in which no name is declared twice, and which closes no element', () => {
+    const own = pageScript.slice(pageScript.indexOf("'use strict';\n"));
+    const names = [...own.matchAll(/^(?:async )?(?:function|const|let|class) (\w+)/gm)].map(([, name]) => name);
+    expect(names.length).to.be.greaterThan(40);
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).to.deep.equal([]);
+    expect(pageScript).to.not.match(/<\/script|<!--|sourceMappingURL/);
+    expect(own).to.not.match(/^(import|export)\b/m);
+  });
+});
+
+describe('before, during and after', () => {
+  const phases = [
+    { type: 'phase', phase: 'warmup', startMs: 0, endMs: 500 },
+    { type: 'phase', phase: 'readback', startMs: 7200, endMs: 7500 },
+  ] as const;
+  const [fault] = sticky.run.faults;
+  if (fault === undefined) throw new Error('the sample has a fault');
+  const spans = (faults: Parameters<typeof partsOf>[0]['faults']) =>
+    partsOf({ phases, faults }).map(({ name, fromMs, untilMs }) => `${name} ${fromMs}..${untilMs}`);
+
+  it('leave out the warm-up and the read-back', () => {
+    expect(spans([fault])).to.deep.equal(['before 500..2500', 'during 2500..4500', 'after 4500..7200']);
+    expect(spans([])).to.deep.equal(['no fault 500..7200']);
+  });
+
+  it('reach from the first fault to the end of the last, and have no after where one was not healed', () => {
+    const second = { ...fault, requestedMs: 3000, healedMs: 6000 };
+    expect(spans([second, fault])).to.deep.equal(['before 500..2500', 'during 2500..6000', 'after 6000..7200']);
+    expect(spans([{ ...fault, healedMs: null }])).to.deep.equal(['before 500..2500', 'during 2500..7200']);
+  });
+});

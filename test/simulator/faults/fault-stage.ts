@@ -1,0 +1,36 @@
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import type { FaultStage } from '#src/simulator/faults/schedule.js';
+import { LiveCounts } from '#src/simulator/run/live-counts.js';
+import type { FaultEdge } from '#src/simulator/run/progress.js';
+import { RunClock } from '#src/simulator/run/run-clock.js';
+
+interface Staged {
+  readonly stage: FaultStage;
+  readonly interrupt: () => void;
+}
+
+/** What faults are run on in a test: the phase begins now; `interrupt` is what Ctrl-C does. */
+export function stage(cluster: Cluster, edges: string[], onEdge: (edge: string) => void = () => undefined): Staged {
+  const interruption = new AbortController();
+  const clock = new RunClock();
+  const note = (id: string, what: FaultEdge): void => {
+    edges.push(`${id} ${what}`);
+    onEdge(`${id} ${what}`);
+  };
+  const { signal } = interruption;
+  const made: FaultStage = {
+    cluster,
+    clock,
+    counts: new LiveCounts(),
+    seed: 1,
+    startMs: 0,
+    endMs: 500,
+    signal,
+    onEdge: note,
+  };
+  const interrupt = (): void => {
+    interruption.abort();
+    clock.close();
+  };
+  return { interrupt, stage: made };
+}

@@ -1,0 +1,395 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import { ask } from '#src/simulator/cluster/ask.js';
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { eventually, isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
+import type { TargetKind } from '#src/simulator/cluster/targets.js';
+import { LabError } from '#src/simulator/errors.js';
+import type { Fault, FaultEntry } from '#src/simulator/faults/fault.js';
+import { faults } from '#src/simulator/faults/kinds/registry.js';
+import { runFaults } from '#src/simulator/faults/schedule.js';
+import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
+import { type InLab, leavingNothing, oneLab, program, quickProxy, withCluster } from '../processes.js';
+import { stage } from './fault-stage.js';
+
+const spec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], proxy: quickProxy } as const;
+const targets = { backend: 'backend-2', store: 'redis' } as const;
+/** Of the faults that end or stop a process. */
+type Role = keyof typeof targets;
+const isRole = (kind: TargetKind): kind is Role => Object.hasOwn(targets, kind);
+
+/** What each says that it saw. */
+const evidence: Readonly<Record<string, RegExp>> = {
+  kill: /^ended by SIGKILL; port \d+ refuses connections$/,
+  hang: /^stopped by SIGSTOP; no answer within 250 ms$/,
+  drain: /^drained, then ended with code 0; port \d+ refuses connections$/,
+};
+
+/** They leave a process that answers, or come more than once: what they do is another test. */
+const apart = ['scale-out', 'scale-in', 'flap', 'errors', 'block', 'clock-skew'];
+
+/** Those of stores alone have a lab of their own: store-clusters.test.ts. */
+const ofStores = ({ targets: kinds }: FaultEntry) => kinds.every(kind => kind === 'store');
+
+function faultOf(name: string, target: string, options: Readonly<Record<string, unknown>> = {}): Fault {
+  const entry = faults[name];
+  if (entry === undefined) throw new Error(`no fault ${name}`);
+  return entry.make(target, options);
+}
+
+async function expectWhole(cluster: Cluster): Promise<void> {
+  for (const member of cluster.members) {
+    expect(await member.answers(1_000), member.name).to.equal(true);
+    expect(member.state, member.name).to.equal('up');
+  }
+  const states = (await cluster.proxyAdmin.backends()).map(({ name, state }) => `${name} ${state}`);
+  expect(states).to.have.members(['backend-1 ready', 'backend-2 ready']);
+}
+
+describe('faults', function () {
+  this.timeout(30_000);
+  const lab = oneLab(spec);
+
+  describe('every one of the registry', () => everyOne(lab));
+  describe('what must not be confirmed', () => notConfirmed(lab));
+  describe('a backend that goes on, badly', () => goingOnBadly(lab));
+  describe('a pool that grows and shrinks', growsAndShrinks);
+  it('a drain of a backend that ends by the signal of SIGTERM is confirmed', () =>
+    leavingNothing(() =>
+      withCluster({ ...spec, backends: { ...spec.backends, program: program('plain-backend') } }, async cluster => {
+        const fault = faultOf('drain', 'backend-2');
+        await fault.inject(cluster);
+        expect(await fault.confirm(cluster)).to.match(/^drained, then ended by SIGTERM; port \d+ refuses connections$/);
+        await fault.heal(cluster);
+        await expectWhole(cluster);
+      }),
+    ));
+  describe('what they leave while they last', () => whatTheyLeave(lab));
+  describe('their schedule', () => schedule(lab));
+});
+
+function everyOne(lab: InLab): void {
+  for (const [name, entry] of Object.entries(faults).filter(([name]) => !apart.includes(name)))
+    for (const role of ofStores(entry) ? [] : entry.targets.filter(isRole))
+      it(
+        `${name} of a ${role} is confirmed, healed, and healed again without harm`,
+        lab(async cluster => {
+          const fault = entry.make(targets[role]);
+          const { port } = cluster.member(targets[role]);
+          await fault.heal(cluster); // never injected: nothing to undo
+          await fault.inject(cluster);
+          expect(await fault.confirm(cluster)).to.match(evidence[name] ?? expect.fail(`evidence of ${name}`));
+          expect(await cluster.member(targets[role]).answers(200)).to.equal(false);
+          await fault.heal(cluster);
+          await expectWhole(cluster);
+          await fault.heal(cluster);
+          await expectWhole(cluster);
+          expect(cluster.member(targets[role]).port).to.equal(port);
+        }),
+      );
+
+  it('say in one line what they do', () => {
+    for (const { summary, targets: roles } of Object.values(faults)) {
+      expect(summary).to.match(/^[^\n]{10,100}$/);
+      expect(roles).to.not.be.empty;
+    }
+  });
+}
+
+function notConfirmed(lab: InLab): void {
+  for (const name of ['kill', 'hang'])
+    it(
+      `a ${name} of what was dead before`,
+      lab(async cluster => {
+        const member = cluster.member('redis');
+        member.signal('SIGKILL');
+        await member.waitExit(2_000);
+        const fault = faultOf(name, 'redis');
+        await fault.inject(cluster);
+        expect(await fault.confirm(cluster)).to.equal(false);
+        await fault.heal(cluster);
+        await expectWhole(cluster);
+      }),
+    );
+
+  it(
+    'a kill without the kill',
+    lab(async cluster => {
+      expect(await faultOf('kill', 'redis').confirm(cluster)).to.equal(false);
+    }),
+  );
+
+  it(
+    'a hang that somebody undid',
+    lab(async cluster => {
+      const fault = faultOf('hang', 'backend-1');
+      await fault.inject(cluster);
+      cluster.member('backend-1').signal('SIGCONT');
+      expect(await fault.confirm(cluster)).to.equal(false);
+      await fault.heal(cluster);
+      await expectWhole(cluster);
+    }),
+  );
+
+  it(
+    'a drain whose process was killed instead of ending by itself',
+    lab(async cluster => {
+      const fault = faultOf('drain', 'backend-2');
+      const member = cluster.member('backend-2');
+      member.signal('SIGSTOP'); // so that SIGTERM cannot end it first
+      await fault.inject(cluster);
+      member.signal('SIGKILL');
+      const refused = await fault.confirm(cluster).catch((error: Error) => error.message);
+      expect(refused).to.equal(
+        'backend-2 ended by SIGKILL, expected it to end at SIGTERM with code 0, with code 143 or by SIGTERM itself',
+      );
+      await fault.heal(cluster);
+      await expectWhole(cluster);
+    }),
+  );
+}
+
+function goingOnBadly(lab: InLab): void {
+  const wide = { ...spec, backends: { count: 2, env: { SHOP_LAB: '1' } } };
+  const me = async (cluster: Cluster) =>
+    (await ask('GET', `http://127.0.0.1:${cluster.member('backend-2').port}/me`, 2_000)).status;
+  /** Not confirmed before, seen while it lasts, healed twice, not seen after it. */
+  async function comesAndGoes(
+    cluster: Cluster,
+    fault: Fault,
+    seen: RegExp,
+    suffers: () => Promise<boolean>,
+  ): Promise<void> {
+    await fault.heal(cluster);
+    expect(await fault.confirm(cluster)).to.equal(false);
+    await fault.inject(cluster);
+    expect(await fault.confirm(cluster)).to.match(seen);
+    expect(await eventually(suffers, 5_000)).to.equal(true);
+    await fault.heal(cluster);
+    await fault.heal(cluster);
+    expect(await suffers()).to.equal(false);
+    await expectWhole(cluster);
+  }
+
+  it('answers errors, stands still, or has another clock, until it is healed', () =>
+    leavingNothing(() =>
+      withCluster(wide, async cluster => {
+        const errors = faultOf('errors', 'backend-2', { percent: 100 });
+        await comesAndGoes(
+          cluster,
+          errors,
+          /^GET \/me answered 500 at try 1$/,
+          async () => (await me(cluster)) === 500,
+        );
+
+        const block = faultOf('block', 'backend-2', { stall: '120ms', every: '200ms' });
+        await comesAndGoes(cluster, block, /^GET \/health took \d+ ms$/, async () => {
+          const began = performance.now();
+          for (let tries = 0; tries < 3; tries += 1) await cluster.member('backend-2').answers(2_000);
+          return performance.now() - began > 100;
+        });
+
+        const skew = faultOf('clock-skew', 'backend-2', { by: '-90s' });
+        const clock = async () =>
+          Object(await ask('GET', `http://127.0.0.1:${cluster.member('backend-2').port}/lab`, 2_000)).json.nowMs;
+        await comesAndGoes(
+          cluster,
+          skew,
+          /^its clock is -90 s off$/,
+          async () => (await clock()) < Date.now() - 80_000,
+        );
+
+        const throughProxy = await ask('POST', `${cluster.proxyUrl}/lab`, 2_000, { errorPercent: 100 });
+        expect(throughProxy.status).to.equal(403);
+        expect(await me(cluster)).to.equal(200);
+      }),
+    ));
+
+  it(
+    'is no more than asked for: without the switches none of it can be done, and the pool stays whole',
+    lab(async cluster => {
+      const fault = faultOf('errors', 'backend-2', { percent: 100 });
+      const refused = await fault.inject(cluster).catch((error: Error) => error.message);
+      expect(refused).to.include('answered 404 to POST /lab').and.include('SHOP_LAB');
+      expect(await me(cluster)).to.equal(200);
+    }),
+  );
+
+  it(
+    'dies and comes back more than once, and stays when it is healed',
+    lab(async cluster => {
+      const member = cluster.member('backend-2');
+      const pids = new Set([member.pid]);
+      const fault = faultOf('flap', 'backend-2', { up: '100ms', down: '100ms' });
+      expect(await fault.confirm(cluster)).to.equal(false);
+      await fault.inject(cluster);
+      expect(await fault.confirm(cluster)).to.match(evidence.kill ?? expect.fail());
+      expect(await eventually(async () => pids.add(member.pid).size > 4, 8_000), 'boots').to.equal(true);
+      await fault.heal(cluster);
+      const { pid } = member;
+      await fault.heal(cluster);
+      await expectWhole(cluster);
+      expect(member.pid).to.equal(pid);
+    }),
+  );
+}
+
+function growsAndShrinks(): void {
+  it('has a spare that does not run, starts it, ends another for good, and brings that back', () =>
+    leavingNothing(() =>
+      withCluster({ ...spec, backends: { count: 2, spare: 1, env: {} } }, async cluster => {
+        const [running, spare] = ['backend-1', 'backend-3'].map(name => cluster.member(name));
+        const ready = async () =>
+          (await cluster.proxyAdmin.backends()).flatMap(({ name, state }) => (state === 'ready' ? [name] : []));
+        expect(spare?.pid).to.equal(undefined);
+        expect(await ready()).to.deep.equal(['backend-1', 'backend-2']);
+
+        await strike(cluster, 'scale-out', 'backend-3', /^the proxy has backend-3 ready$/);
+        expect(await ready()).to.deep.equal(['backend-1', 'backend-2', 'backend-3']);
+        await strike(cluster, 'scale-in', 'backend-1', evidence.drain ?? expect.fail());
+        expect(running?.pid).to.equal(undefined);
+        expect(await ready()).to.deep.equal(['backend-2', 'backend-3']);
+        await strike(cluster, 'scale-out', 'backend-1', /^the proxy has backend-1 ready$/);
+        expect(await ready()).to.deep.equal(['backend-1', 'backend-2', 'backend-3']);
+
+        const again = faultOf('scale-out', 'backend-1');
+        const refused = await again.inject(cluster).catch((error: Error) => error.message);
+        expect(refused).to.include('backend-1 is running already');
+        expect(await again.confirm(cluster)).to.equal(false);
+      }),
+    ));
+
+  async function strike(cluster: Cluster, name: string, target: string, seen: RegExp): Promise<void> {
+    const fault = faultOf(name, target);
+    expect(await fault.confirm(cluster)).to.equal(false);
+    await fault.inject(cluster);
+    expect(await fault.confirm(cluster)).to.match(seen);
+    await fault.heal(cluster);
+  }
+}
+
+function whatTheyLeave(lab: InLab): void {
+  it(
+    'a kill leaves a port that refuses, then another process',
+    lab(async cluster => {
+      const member = cluster.member('backend-2');
+      const { pid, port } = member;
+      const fault = faultOf('kill', 'backend-2');
+      await fault.inject(cluster);
+      await fault.confirm(cluster);
+      expect(await portRefuses(port)).to.equal(true);
+      await fault.heal(cluster);
+      expect(member.pid).to.not.equal(pid);
+      await fault.inject(cluster);
+      await fault.confirm(cluster);
+      const healed = fault.heal(cluster).catch((error: unknown) => error);
+      await eventually(async () => member.signal('SIGKILL'), 2_000);
+      const struck = await healed;
+      expect(struck).to.be.an('error').and.not.an.instanceOf(LabError);
+      expect(String(struck)).to.include('was killed by another fault while it was being started');
+      await fault.heal(cluster);
+      await expectWhole(cluster);
+    }),
+  );
+
+  it(
+    'a hang leaves the same process, stopped, on a port that accepts',
+    lab(async cluster => {
+      const member = cluster.member('backend-2');
+      const pid = member.pid ?? 0;
+      const fault = faultOf('hang', 'backend-2');
+      await fault.inject(cluster);
+      await fault.confirm(cluster);
+      expect(await isStopped(pid)).to.equal(true);
+      expect(await portRefuses(member.port)).to.equal(false);
+      expect(member.state).to.equal('stopped');
+
+      const again = faultOf('hang', 'backend-2');
+      const refused = await again.inject(cluster).catch((error: Error) => error.message);
+      expect(refused).to.include('stands still already');
+      await again.heal(cluster);
+      expect(await isStopped(pid), 'still').to.equal(true);
+      await fault.heal(cluster);
+      expect(member.pid).to.equal(pid);
+      expect(await isStopped(pid)).to.equal(false);
+    }),
+  );
+}
+
+function schedule(lab: InLab): void {
+  const kill = { id: 'one', trigger: { atMs: 50 }, do: 'kill', target: 'backend-1', forMs: 100 } satisfies FaultSpec;
+
+  it(
+    'strikes at its time, or so long after another was healed',
+    lab(async cluster => {
+      const edges: string[] = [];
+      const after = { ...kill, id: 'two', trigger: { afterFault: 'one', delayMs: 50 }, target: 'redis' };
+      const [one, two] = (await runFaults([kill, after], stage(cluster, edges).stage)).records;
+      expect(edges).to.deep.equal(
+        ['one', 'two'].flatMap(id => ['injected', 'confirmed', 'healed'].map(what => `${id} ${what}`)),
+      );
+      expect(one?.requestedMs).to.be.within(50, 150);
+      expect(Number(one?.healedMs) - Number(one?.confirmedMs)).to.be.at.least(100);
+      expect(two?.requestedMs).to.be.at.least(Number(one?.healedMs) + 50);
+      expect(one).to.not.have.property('problem');
+      await expectWhole(cluster);
+    }),
+  );
+
+  it(
+    'notes a fault that is not confirmed, heals it, and goes on',
+    lab(async cluster => {
+      cluster.member('redis').signal('SIGKILL');
+      await cluster.member('redis').waitExit(2_000);
+      const edges: string[] = [];
+      const [record] = (await runFaults([{ ...kill, target: 'redis' }], stage(cluster, edges).stage)).records;
+      expect(record).to.include({ id: 'one', fault: 'kill', target: 'redis', confirmedMs: null });
+      expect(record?.problem).to.equal('kill of redis was not confirmed: redis was not running when it struck');
+      expect(record?.healedMs).to.be.a('number');
+      expect(edges).to.deep.equal(['one injected', 'one not-confirmed', 'one healed']);
+      await expectWhole(cluster);
+    }),
+  );
+
+  it(
+    'heals at once when it is interrupted, and begins nothing more',
+    lab(async cluster => {
+      const edges: string[] = [];
+      const later = { ...kill, id: 'later', trigger: { afterFault: 'one', delayMs: 0 } };
+      const staged = stage(cluster, edges, edge => {
+        if (edge === 'one confirmed') staged.interrupt();
+      });
+      const { records } = await runFaults([{ ...kill, forMs: 60_000 }, later], staged.stage);
+      expect(records.map(({ id }) => id)).to.deep.equal(['one']);
+      expect(edges).to.deep.equal(['one injected', 'one confirmed', 'one healed']);
+      await expectWhole(cluster);
+    }),
+  );
+
+  it(
+    'records a process that does not boot again, with its last lines, and goes on',
+    lab(async cluster => {
+      const { port } = cluster.member('backend-1');
+      const squatter = createServer(socket => socket.destroy());
+      const edges: string[] = [];
+      const squat = (edge: string): void => {
+        if (edge === 'one confirmed') squatter.listen(port, '127.0.0.1');
+      };
+      const after = { ...kill, id: 'two', trigger: { afterFault: 'one', delayMs: 0 }, target: 'redis' };
+      const { records } = await runFaults([{ ...kill, forMs: 200 }, after], stage(cluster, edges, squat).stage);
+      squatter.close();
+      await once(squatter, 'close');
+      const [one, two] = records;
+      expect(one).to.include({ healedMs: null }).and.not.have.property('problem');
+      expect(one?.healRequestedMs).to.be.at.least(Number(one?.confirmedMs) + 200);
+      expect(one?.notBack?.map(({ member }) => member)).to.deep.equal(['backend-1']);
+      expect(one?.notBack?.[0]?.why)
+        .to.match(/^ended with code \d+ before it answered on port \d+\n\| /)
+        .and.include(String(port));
+      expect(two?.healedMs, 'the other is healed').to.be.a('number');
+      expect(edges.filter(edge => edge.startsWith('one')).at(-1)).to.equal('one not-healed');
+      await cluster.member('backend-1').start();
+    }),
+  );
+}

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { answersOk } from '#src/simulator/cluster/ask.js';
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { eventually } from '#src/simulator/cluster/probe.js';
+import { endsOf } from '#src/simulator/cluster/targets.js';
+import { faults } from '#src/simulator/faults/kinds/registry.js';
+import { leavingNothing, quickProxy, withCluster } from '../processes.js';
+
+/** One for each protocol that is spoken in a lab. */
+const links = ['proxy-1->backend-1', 'backend-1->redis', 'backend-2->memcached', 'backend-2->postgres'];
+
+const table = [
+  { name: 'cut-link', options: {}, seen: /^no answer through it within 250 ms, \d+ bytes swallowed$/ },
+  { name: 'cut-link', options: { direction: 'forward' }, seen: /^no answer .* [1-9]\d* bytes swallowed$/ },
+  { name: 'cut-link', options: { direction: 'back' }, seen: /^no answer .* [1-9]\d* bytes swallowed$/ },
+  { name: 'slow', options: { latency: '60ms', jitter: '20ms' }, seen: /^an answer through it took \d{2,3} ms$/ },
+  { name: 'throttle', options: { rate: '5KB/s' }, seen: /through it in \d+ ms, [1-9]\d* bytes held back$/ },
+  { name: 'reset', options: { bytes: 0 }, seen: /^an answer was broken off after 0 bytes$/ },
+  { name: 'truncate', options: { bytes: 3 }, seen: /^an answer was broken off after 3 bytes$/ },
+];
+
+async function stateOf(cluster: Cluster, name: string): Promise<string | undefined> {
+  return (await cluster.proxyAdmin.backends()).find(backend => backend.name === name)?.state;
+}
+
+function secretsOf(cluster: Cluster, name: string): string | undefined {
+  const environment = readFileSync(`/proc/${cluster.member(name).pid}/environ`, 'utf8').split('\0');
+  return environment.find(variable => variable.startsWith('HOLDFAST_SECRETS='));
+}
+
+async function goThrough(cluster: Cluster, link: string, { name, options, seen }: (typeof table)[number]) {
+  const what = `${name} ${JSON.stringify(options)} of ${link}`;
+  const member = cluster.member(endsOf(link)?.[1] ?? '');
+  const fault = faults[name]?.make(link, options) ?? expect.fail(name);
+  await fault.heal(cluster); // never injected: nothing to undo
+  expect(await member.answers(1_000, cluster.link(link).port), what).to.equal(true);
+  await fault.inject(cluster);
+  expect(await fault.confirm(cluster), what).to.match(seen);
+  expect(await member.answers(1_000), `${what}, by itself`).to.equal(true);
+  await fault.heal(cluster);
+  expect(await member.answers(1_000, cluster.link(link).port), `${what}, healed`).to.equal(true);
+  await fault.heal(cluster);
+}
+
+describe('faults of links and proxies', function () {
+  this.timeout(60_000);
+  const spec = {
+    mode: 'redis',
+    backends: { count: 2, env: {} },
+    stores: ['redis', 'memcached', 'postgres'],
+    proxy: { ...quickProxy, count: 2 },
+    links,
+  } as const;
+
+  it('are confirmed through the link, healed, and healed again without harm, whatever it carries', () =>
+    leavingNothing(() =>
+      withCluster(spec, async cluster => {
+        for (const row of table) await Promise.all(links.map(link => goThrough(cluster, link, row)));
+
+        const cut = faults['cut-link']?.make('proxy-1->backend-1', {}) ?? expect.fail();
+        await cut.inject(cluster);
+        expect(await eventually(async () => (await stateOf(cluster, 'backend-1')) === 'down', 5_000)).to.equal(true);
+        expect(await stateOf(cluster, 'backend-2')).to.equal('ready');
+        // The other proxy has no part in it.
+        cluster.member('proxy-1').mark('stopped');
+        expect(await stateOf(cluster, 'backend-1')).to.equal('ready');
+        cluster.member('proxy-1').mark('up');
+        await cut.heal(cluster);
+        expect(await stateOf(cluster, 'backend-1')).to.equal('ready');
+
+        for (const { name, options } of table) {
+          if (name === 'reset' || name === 'truncate') continue; // they wait for somebody to ask for more
+          const idle = faults[name]?.make('backend-1->redis', options);
+          expect(await idle?.confirm(cluster), `${name} that was not done`).to.equal(false);
+        }
+        const vague = faults.slow?.make('backend-1->redis', { latency: '5ms', jitter: '5ms' });
+        expect(await vague?.confirm(cluster), 'any time would do').to.equal(false);
+        expect(cluster.proxyUrls).to.have.length(2).and.include(cluster.proxyUrl);
+        expect(secretsOf(cluster, 'proxy-1'))
+          .to.match(/^HOLDFAST_SECRETS=lab:/)
+          .and.equal(secretsOf(cluster, 'proxy-2'));
+        const secrets = secretsOf(cluster, 'proxy-1');
+        for (const name of ['kill', 'hang']) {
+          const fault = faults[name]?.make('proxy-1') ?? expect.fail();
+          await fault.inject(cluster);
+          expect(await fault.confirm(cluster), name).to.be.a('string');
+          expect(await answersOk(`${cluster.proxyUrls[0]}/health`, 200)).to.equal(false);
+          expect(await answersOk(`${cluster.proxyUrls[1]}/health`, 1_000)).to.equal(true);
+          expect(await stateOf(cluster, 'backend-1'), 'the other is asked').to.equal('ready');
+          await fault.heal(cluster);
+          expect(await answersOk(`${cluster.proxyUrls[0]}/health`, 1_000)).to.equal(true);
+          expect(secretsOf(cluster, 'proxy-1')).to.equal(secrets);
+        }
+
+        const long = faults.reset?.make('backend-1->redis', { bytes: 100_000 });
+        await long?.inject(cluster);
+        expect(await long?.confirm(cluster), 'no answer is that long').to.equal(false);
+        await long?.heal(cluster);
+
+        const dead = faults['cut-link']?.make('backend-1->redis', {});
+        cluster.member('redis').signal('SIGKILL');
+        await cluster.member('redis').waitExit(2_000);
+        await dead?.inject(cluster);
+        expect(await dead?.confirm(cluster), 'it is not the link that is broken').to.equal(false);
+        await dead?.heal(cluster); // nobody is there to answer
+        await cluster.member('redis').start();
+      }),
+    ));
+});

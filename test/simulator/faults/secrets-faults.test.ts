@@ -1,0 +1,91 @@
+import { stat } from 'node:fs/promises';
+import { expect } from 'chai';
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { allHave, sharedRing } from '#src/simulator/cluster/shared-secrets.js';
+import { faults } from '#src/simulator/faults/kinds/registry.js';
+import { leavingNothing, withCluster } from '../processes.js';
+
+const spec = { mode: 'sticky', backends: { count: 2, env: {} }, stores: [] } as const;
+const lab = (use: (cluster: Cluster) => Promise<void>) => () => leavingNothing(() => withCluster(spec, use));
+
+function faultOf(name: string) {
+  const entry = faults[name];
+  if (entry === undefined) throw new Error(`no fault ${name}`);
+  return entry.make('secrets');
+}
+
+const idsOf = async (cluster: Cluster) => (await sharedRing(cluster)).map(({ id }) => id);
+
+describe('faults of the key ring', () => {
+  it(
+    'a rotation puts a new key before the old ones, in every backend, and heals to nothing else',
+    lab(async cluster => {
+      const before = await idsOf(cluster);
+      const fault = faultOf('rotate-secrets');
+      await fault.heal(cluster); // never injected
+      expect(await fault.confirm(cluster), 'not yet').to.equal(false);
+      await fault.inject(cluster);
+      expect(await fault.confirm(cluster)).to.match(/^every backend goes by the keys? [\w-]+/);
+      const after = await idsOf(cluster);
+      expect(after.slice(1)).to.deep.equal(before);
+      expect(before).to.not.include(after[0]);
+      await fault.heal(cluster);
+      expect(await idsOf(cluster)).to.deep.equal(after);
+    }),
+  );
+
+  it(
+    'a replacement leaves the new key alone, in a file that nobody else may read',
+    lab(async cluster => {
+      const before = await idsOf(cluster);
+      const fault = faultOf('replace-secrets');
+      await fault.inject(cluster);
+      expect(await fault.confirm(cluster)).to.match(/^every backend goes by the keys? [\w-]+/);
+      const after = await idsOf(cluster);
+      expect(after).to.have.length(1).and.not.deep.equal(before);
+      expect((await stat(cluster.secretsFile ?? '')).mode & 0o777).to.equal(0o600);
+      await fault.heal(cluster);
+      expect(await idsOf(cluster)).to.deep.equal(after);
+    }),
+  );
+
+  it(
+    'are not confirmed while a backend goes by another ring',
+    lab(async cluster => {
+      const fault = faultOf('replace-secrets');
+      cluster.member('backend-2').signal('SIGSTOP');
+      await fault.inject(cluster);
+      expect(await fault.confirm(cluster)).to.equal(false);
+      cluster.member('backend-2').signal('SIGCONT');
+    }),
+  );
+
+  it(
+    'reach a backend that was dead when it boots',
+    lab(async cluster => {
+      const dead = cluster.member('backend-2');
+      dead.signal('SIGKILL');
+      await dead.waitExit(2_000);
+      const fault = faultOf('rotate-secrets');
+      await fault.inject(cluster);
+      expect(await fault.confirm(cluster)).to.match(/^every backend goes by the keys? [\w-]+/);
+      await dead.start();
+      expect(await allHave(cluster, await sharedRing(cluster))).to.equal(true);
+    }),
+  );
+
+  it('say that a scenario with secrets of its own has none that they could change', () =>
+    leavingNothing(() =>
+      withCluster(
+        { ...spec, backends: { count: 1, env: { SHOP_SECRETS: `own:${'ab'.repeat(32)}` } } },
+        async cluster => {
+          for (const name of ['rotate-secrets', 'replace-secrets']) {
+            const problem = await faultOf(name)
+              .inject(cluster)
+              .catch((error: Error) => error.message);
+            expect(problem).to.include('secrets of its own');
+          }
+        },
+      ),
+    ));
+});
