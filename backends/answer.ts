@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { Sessions } from '#src/sessions/sessions.js';
-import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/visit.js';
 import { readCall } from './call.js';
 import { BodyTooLarge, json, NotUnderstood, Refusal, refused } from './refusal.js';
 import { matchRoute, type Route, type VisitAction } from './routes/route.js';
@@ -48,7 +48,7 @@ export function send(response: ServerResponse, reply: Reply): void {
 }
 
 /** Refusals become answers here, before the sessions see them: they are no failure of theirs. */
-async function actOrRefuse(act: VisitAction, visit: Visit, call: Parameters<VisitAction>[0]): Promise<Reply> {
+async function actOrRefuse(act: VisitAction, visit: SessionContext, call: Parameters<VisitAction>[0]): Promise<Reply> {
   try {
     return await act(call, visit);
   } catch (error) {

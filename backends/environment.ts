@@ -5,7 +5,7 @@ import { KeyRingError } from '#src/shared/key-ring.js';
 import { storeAddresses, withoutPassword } from '#src/shared/store-addresses.js';
 import { unknownName } from '#src/shared/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
-import { Keys } from './keys.js';
+import { Keys } from './key-file.js';
 
 /** Everything that the shop is told from outside. Variables and defaults: `readEnvironment`. */
 export interface Environment {

@@ -6,7 +6,7 @@ import { markup } from './page/markup.js';
 import { style } from './page/style.js';
 
 /** The page's own modules, each after those that it imports. */
-const modules = ['places', 'story', 'deeds', 'ask', 'view', 'account-view', 'account', 'main'];
+const modules = ['places', 'story', 'actions', 'ask', 'view', 'account-view', 'account', 'main'];
 
 /**
  * One HTML page with everything in it: it must still work when the server behind it is dead, so it can fetch nothing

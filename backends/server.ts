@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Place } from '#backends/shared-list/place.js';
+import type { ProcessFolder } from '#backends/shared-list/place.js';
 import { SharedList } from '#backends/shared-list.js';
 import { modes } from '#src/modes.js';
-import type { StoreEdge } from '#src/sessions/session-store.js';
+import type { StoreTransition } from '#src/sessions/session-store.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import type { Accounts } from './accounts/accounts.js';
@@ -16,9 +16,9 @@ import { type Planted, plant } from './defects.js';
 import type { Environment } from './environment.js';
 import { shopPage } from './page.js';
 import { NotMet, refused } from './refusal.js';
+import { RequestCounts } from './request-counts.js';
 import { switchable } from './routes/lab-switches.js';
 import { routesOf, type Self, type Shop } from './routes/routes.js';
-import { Tally } from './tally.js';
 
 export interface RunningShop {
   readonly url: string;
@@ -38,7 +38,7 @@ interface State {
 export async function startShop(
   environment: Environment,
   accounts: Accounts,
-  place: Place | undefined,
+  place: ProcessFolder | undefined,
 ): Promise<RunningShop> {
   const { backend, mode, host, port } = environment;
   const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
@@ -66,17 +66,17 @@ async function opened(
   state: State,
   environment: Environment,
   planted: Planted,
-  place: Place | undefined,
+  place: ProcessFolder | undefined,
 ): Promise<Sessions> {
   const { mode, storeUrl, limits, keys } = environment;
-  const onEdge = ({ up, why }: StoreEdge) => {
+  const onTransition = ({ up, why }: StoreTransition) => {
     state.store = up ? 'up' : 'down';
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
   };
   const { store, revocation, decorateStore } = planted.sessions(modes[mode].store);
   const sessions = await openSessions({
     ...modes[mode],
-    ...{ store, storeUrl, limits, keys: keys.ring, onEdge, revocation },
+    ...{ store, storeUrl, limits, keys: keys.ring, onTransition, revocation },
     decorateStore: sound => decorateStore(place === undefined ? sound : new SharedList(sound, place, Date.now)),
   });
   const ready = await sessions.ready(storeReadyMs);
@@ -94,7 +94,7 @@ function serve(
   accounts: Accounts,
   sessions: Sessions,
 ): Server {
-  const tally = new Tally();
+  const tally = new RequestCounts();
   const { password, administratorPassword, keys, ballastBytes } = environment;
   const passwords = new Passwords(password, administratorPassword);
   const shop: Shop = {

@@ -6,7 +6,7 @@ import { StoreUnavailable } from '#src/sessions/errors.js';
 import type { SessionRecord, SessionSummary } from '#src/sessions/session.js';
 import { digestOf, handleOf } from '#src/sessions/session-id.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
-import type { Place } from './shared-list/place.js';
+import type { ProcessFolder } from './shared-list/place.js';
 
 const listedMax = 1_000;
 const tidyIntervalMs = 10 * 60_000;
@@ -24,12 +24,12 @@ const handleShape = /^[0-9a-f]{16}$/;
  */
 export class SharedList implements SessionStore {
   readonly #inner: SessionStore;
-  readonly #place: Place;
+  readonly #place: ProcessFolder;
   readonly #now: () => number;
   readonly #tidier: NodeJS.Timeout;
 
   /** Leaves the place when it is closed. */
-  constructor(inner: SessionStore, place: Place, now: () => number) {
+  constructor(inner: SessionStore, place: ProcessFolder, now: () => number) {
     this.#inner = inner;
     this.#place = place;
     this.#now = now;

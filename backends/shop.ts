@@ -1,10 +1,10 @@
 import path from 'node:path';
-import { type Place, PlaceTaken, takePlace } from '#backends/shared-list/place.js';
+import { PlaceTaken, type ProcessFolder, takePlace } from '#backends/shared-list/place.js';
 import { modes } from '#src/modes.js';
 import { type Accounts, MemoryAccounts } from './accounts/accounts.js';
 import { DirectoryAccounts } from './accounts/directory.js';
 import { BadEnvironment, type Environment, readEnvironment } from './environment.js';
-import type { Keys } from './keys.js';
+import type { Keys } from './key-file.js';
 import { type RunningShop, startShop } from './server.js';
 
 /** Exit codes as everywhere in this project: 0 asked to stop, 3 bad usage, 4 the machine does not let it run. */
@@ -37,7 +37,11 @@ function openAccounts({ accountsDirectory: directory }: Environment): Accounts {
 
 /** Backends that each keep sessions of their own can list and end those of the others where they share a directory. The
  * name of the folder is none that a user can have. */
-async function takenPlace({ mode, backend, accountsDirectory: directory }: Environment): Promise<Place | undefined> {
+async function takenPlace({
+  mode,
+  backend,
+  accountsDirectory: directory,
+}: Environment): Promise<ProcessFolder | undefined> {
   if (modes[mode].store !== 'memory' || directory === undefined) return undefined;
   try {
     return await takePlace(path.join(directory, '.sessions'), backend);
@@ -52,7 +56,11 @@ function namesake(backend: string, directory: string): string {
   return `${what}: give each backend its own BACKEND_ID, or stop that one first.`;
 }
 
-async function started(environment: Environment, accounts: Accounts, place: Place | undefined): Promise<RunningShop> {
+async function started(
+  environment: Environment,
+  accounts: Accounts,
+  place: ProcessFolder | undefined,
+): Promise<RunningShop> {
   try {
     return await startShop(environment, accounts, place);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { SessionGone } from '#src/sessions/errors.js';
 import type { Sessions } from '#src/sessions/sessions.js';
-import type { Visit } from '#src/sessions/visit.js';
+import type { SessionContext } from '#src/sessions/visit.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Account } from './account.js';
 import { type Accounts, changeAccount } from './accounts.js';
@@ -25,7 +25,7 @@ export async function whileStanding(
   { accounts }: Members,
   user: string,
   { epoch }: Account,
-  visit: Visit,
+  visit: SessionContext,
   step: () => Promise<void>,
 ): Promise<void> {
   await step();

@@ -18,7 +18,7 @@ interface Kept {
 }
 
 /** What an edit of the second factor needs to know. */
-export interface Attempt {
+export interface CodeAttempt {
   readonly user: string;
   readonly code: string;
   readonly from: Guesser;
@@ -28,7 +28,7 @@ export interface Attempt {
 
 export function withPending(
   account: Account,
-  { user, keys, nowMs }: Omit<Attempt, 'code' | 'from'>,
+  { user, keys, nowMs }: Omit<CodeAttempt, 'code' | 'from'>,
   secret: string,
 ): Account {
   const kept: Kept = { user, secret, pendingUntilMs: nowMs + pendingMs };
@@ -36,7 +36,7 @@ export function withPending(
 }
 
 /** A wrong code is a try; throws `TooManyTries`. */
-export function withCode(account: Account, attempt: Attempt): Edited<boolean> {
+export function withCode(account: Account, attempt: CodeAttempt): Edited<boolean> {
   refuseLocked(account, attempt.from, attempt.nowMs);
   const next = withStepUsed(account, attempt);
   return next === undefined
@@ -51,7 +51,7 @@ export function withCode(account: Account, attempt: Attempt): Edited<boolean> {
  */
 export function withStepUsed(
   account: Account,
-  { user, code, keys, nowMs }: Omit<Attempt, 'from'>,
+  { user, code, keys, nowMs }: Omit<CodeAttempt, 'from'>,
 ): Account | undefined {
   const kept = unsealed(account.totp, user, keys);
   const step = stepOf(kept.secret, code, nowMs);
@@ -63,7 +63,7 @@ export function withStepUsed(
  * The pending second factor becomes the one that counts. Its step may be one that the factor before it has used: the
  * codes of another secret are others. Throws `NothingToConfirm` when none is pending, or for too long.
  */
-export function withConfirmed(account: Account, attempt: Attempt): Edited<boolean> {
+export function withConfirmed(account: Account, attempt: CodeAttempt): Edited<boolean> {
   const { user, code, from, keys, nowMs } = attempt;
   refuseLocked(account, from, nowMs);
   if (account.pendingTotp === null) throw new NothingToConfirm();

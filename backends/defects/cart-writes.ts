@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { clearCookie } from '#src/sessions/cookie.js';
 import type { SessionData } from '#src/sessions/session.js';
-import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/visit.js';
 import type { VisitAction } from '../routes/route.js';
 import type { Defect } from './defect.js';
 
 /** A visit whose methods can be exchanged one by one; `session` and `why` are those of now. */
-export function visitCopy(visit: Visit): Visit {
+export function visitCopy(visit: SessionContext): SessionContext {
   return {
     session: visit.session,
     why: visit.why,
@@ -32,7 +32,7 @@ function dropEvery50th(act: VisitAction): VisitAction {
       edit(data);
       return data;
     };
-    const change: Visit['change'] = edit => (++writes % 50 === 0 ? onCopy(edit) : visit.change(edit));
+    const change: SessionContext['change'] = edit => (++writes % 50 === 0 ? onCopy(edit) : visit.change(edit));
     return act(call, { ...visitCopy(visit), change });
   };
 }

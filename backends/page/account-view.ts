@@ -1,4 +1,4 @@
-import type { Answer } from './ask.js';
+import type { PageAnswer } from './ask.js';
 import { element, made } from './view.js';
 
 /** The part of the document that shows an account. */
@@ -9,7 +9,7 @@ export interface Listed {
   readonly current: boolean;
 }
 
-export function showAccount({ user, role, totp }: Answer['body']): void {
+export function showAccount({ user, role, totp }: PageAnswer['body']): void {
   element('administration', HTMLElement).hidden = role !== 'administrator';
   element('totp-on', HTMLElement).hidden = totp === true;
   element('totp-off', HTMLElement).hidden = totp !== true;
@@ -48,7 +48,7 @@ function sessionLine(session: Listed, end: (session: Listed) => void): HTMLEleme
   return made('li', '', name, button);
 }
 
-export function showEnrolment({ picture, uri }: Answer['body']): void {
+export function showEnrolment({ picture, uri }: PageAnswer['body']): void {
   element('picture', HTMLImageElement).src = String(picture);
   const key = new URL(String(uri)).searchParams.get('secret') ?? '';
   element('key', HTMLElement).textContent = key.replaceAll(/.{4}(?=.)/g, '$& ');

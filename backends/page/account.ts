@@ -8,21 +8,21 @@ import {
   showEnrolment,
   showSessions,
 } from './account-view.js';
-import { type Answer, ask } from './ask.js';
-import { type Deed, tellDeed } from './deeds.js';
+import { type ActionText, tellAction } from './actions.js';
+import { ask, type PageAnswer } from './ask.js';
 import { element, onClick, onSubmit, showStory } from './view.js';
 
 /** What the account's panel needs of the page: one question at a time, and every answer seen. */
-export interface Desk {
+export interface PageActions {
   inTurn(task: () => Promise<void>): void;
-  see(answer: Answer, deed?: 'logout'): void;
+  see(answer: PageAnswer, deed?: 'logout'): void;
 }
 
 /** The account of whoever is logged in: sessions, password, second factor; for an administrator those of others too. */
 export class AccountPanel {
-  readonly #desk: Desk;
+  readonly #desk: PageActions;
 
-  constructor(desk: Desk) {
+  constructor(desk: PageActions) {
     this.#desk = desk;
     onClick('end-others', () => this.#do(loggedOut('your other sessions', 'were'), '/account/sessions/end-others'));
     onClick('end-all', () => this.#logOutEverywhere());
@@ -59,7 +59,7 @@ export class AccountPanel {
   #changePassword(fields: FormData): void {
     const password = String(fields.get('password'));
     const others = fields.get('others') === null ? 'keep' : 'end';
-    const deed: Deed = { subject: 'your password', verb: 'was', participle: 'changed' };
+    const deed: ActionText = { subject: 'your password', verb: 'was', participle: 'changed' };
     this.#sensitive(deed, '/account/password', { password, others }, () => resetForm('new-password'));
   }
 
@@ -79,14 +79,19 @@ export class AccountPanel {
     this.#sensitive({ subject, verb: 'was', participle }, `/admin/${id}`, isAboutAll ? {} : { user });
   }
 
-  #do(deed: Deed, path: string, method = 'POST'): void {
+  #do(deed: ActionText, path: string, method = 'POST'): void {
     this.#desk.inTurn(async () => {
       await this.#tell(deed, await this.#ask(method, path, method === 'POST' ? {} : undefined));
     });
   }
 
   /** Who asks for something sensitive says the password once more, and gets a nonce for this one time. */
-  #sensitive(deed: Deed, path: string, content: object, then: (answer: Answer) => void = () => undefined): void {
+  #sensitive(
+    deed: ActionText,
+    path: string,
+    content: object,
+    then: (answer: PageAnswer) => void = () => undefined,
+  ): void {
     const given = proofGiven();
     if (given === undefined) return;
     this.#desk.inTurn(async () => {
@@ -98,13 +103,13 @@ export class AccountPanel {
     });
   }
 
-  async #tell(deed: Deed, { result }: Answer): Promise<void> {
+  async #tell(deed: ActionText, { result }: PageAnswer): Promise<void> {
     resetForm('proof');
-    showStory(tellDeed(deed, result), result.kind === 'done' ? 'good' : 'trouble');
+    showStory(tellAction(deed, result), result.kind === 'done' ? 'good' : 'trouble');
     await this.refresh(element('account', HTMLElement).hidden ? null : '');
   }
 
-  async #ask(method: string, path: string, content?: object): Promise<Answer> {
+  async #ask(method: string, path: string, content?: object): Promise<PageAnswer> {
     const answer = await ask(method, path, content);
     // Only trouble is seen: the good answers here speak of users and sessions, not of who is asking. A wrong password
     // at a re-authentication is a 401 as well, and nobody is logged out by it.
@@ -122,13 +127,13 @@ const administrations: Readonly<Record<string, string>> = {
   'end-everyone': 'logged out',
 };
 
-const keyShown: Deed = { subject: 'the key for your authenticator', verb: 'was', participle: 'made' };
+const keyShown: ActionText = { subject: 'the key for your authenticator', verb: 'was', participle: 'made' };
 
-function loggedOut(subject: string, verb: Deed['verb']): Deed {
+function loggedOut(subject: string, verb: ActionText['verb']): ActionText {
   return { subject, verb, participle: 'logged out' };
 }
 
-function turned(word: 'on' | 'off'): Deed {
+function turned(word: 'on' | 'off'): ActionText {
   return { subject: 'two-factor', verb: 'was', participle: `turned ${word}` };
 }
 

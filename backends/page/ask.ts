@@ -1,10 +1,10 @@
-import type { Result } from './deeds.js';
-import type { Served, Sight } from './story.js';
+import type { Result } from './actions.js';
+import type { Observation, Served } from './story.js';
 
 /** One question to the shop and what became of it; nothing here rejects. */
-export interface Answer {
+export interface PageAnswer {
   /** Undefined for an answer that says nothing about who is asking, such as 400. */
-  readonly sight: Sight | undefined;
+  readonly sight: Observation | undefined;
   readonly result: Result;
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -12,7 +12,7 @@ export interface Answer {
 /** Longer than the proxy takes to try another backend, shorter than a person's patience. */
 const answerMsMax = 5_000;
 
-export async function ask(method: string, path: string, content?: object): Promise<Answer> {
+export async function ask(method: string, path: string, content?: object): Promise<PageAnswer> {
   try {
     const response = await fetch(path, {
       method,
@@ -29,15 +29,15 @@ export async function ask(method: string, path: string, content?: object): Promi
   }
 }
 
-function fromProxy(response: Response): Answer {
+function fromProxy(response: Response): PageAnswer {
   const notSent = /outcome=not-sent/.test(response.headers.get('proxy-status') ?? '');
   return { sight: { kind: 'no-backend' }, result: { kind: notSent ? 'not-sent' : 'unknown' }, body: {} };
 }
 
-async function fromBackend(response: Response): Promise<Answer> {
+async function fromBackend(response: Response): Promise<PageAnswer> {
   const body: Record<string, unknown> = Object(await response.json());
   if (response.status >= 500) {
-    const sight: Sight = response.status === 503 ? { kind: 'store-down' } : { kind: 'no-backend' };
+    const sight: Observation = response.status === 503 ? { kind: 'store-down' } : { kind: 'no-backend' };
     return { sight, result: { kind: 'unknown' }, body };
   }
   const quantity = typeof body.quantity === 'number' ? body.quantity : 0;

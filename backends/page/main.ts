@@ -1,17 +1,27 @@
 import { AccountPanel, codeIn } from './account.js';
-import { type Answer, ask } from './ask.js';
-import { type Deed, tellDeed, tellMissing } from './deeds.js';
-import { opening, type Scene, type Served, tell } from './story.js';
-import { element, type Line, onClick, onSubmit, showCart, showGoods, showScene, showStory, showTurn } from './view.js';
+import { type ActionText, tellAction, tellMissing } from './actions.js';
+import { ask, type PageAnswer } from './ask.js';
+import { opening, type PageState, type Served, tell } from './story.js';
+import {
+  type CartLine,
+  element,
+  onClick,
+  onSubmit,
+  showCart,
+  showGoods,
+  showScene,
+  showStory,
+  showTurn,
+} from './view.js';
 
 const lookEveryMs = 1_000;
 /** The list of sessions changes by what is done elsewhere. */
 const looksPerRefresh = 3;
 let looks = 0;
 
-let scene: Scene = opening;
+let scene: PageState = opening;
 /** The cart as it was last shown, and what must be in it by all that was acknowledged. */
-let cart: readonly Line[] = [];
+let cart: readonly CartLine[] = [];
 let expected: readonly string[] = [];
 
 /** One question at a time: answers that overtake each other would tell the story backwards. */
@@ -22,7 +32,7 @@ function inTurn(task: () => Promise<void>): Promise<void> {
 }
 
 /** answer -> what it shows of the session -> sentence -> page */
-function see({ sight, body }: Answer, deed?: Served['deed']): void {
+function see({ sight, body }: PageAnswer, deed?: Served['deed']): void {
   if (sight === undefined) return;
   if (typeof body.mode === 'string') scene = { ...scene, mode: body.mode, proxied: body.proxied === true };
   const user = scene.user;
@@ -48,7 +58,7 @@ async function lookIntoCart(): Promise<void> {
   see(answer);
   const lines = answer.body.items;
   if (answer.result.kind !== 'done' || !Array.isArray(lines)) return;
-  cart = lines.map((line): Line => ({ sku: String(line.sku), quantity: Number(line.quantity) }));
+  cart = lines.map((line): CartLine => ({ sku: String(line.sku), quantity: Number(line.quantity) }));
   const skus = cart.map(({ sku }) => sku);
   const missing = tellMissing(expected, skus);
   if (missing !== undefined) showStory(missing, 'lost');
@@ -71,18 +81,24 @@ function forgetUser(): void {
 }
 
 function add(sku: string): void {
-  const deed: Deed = { subject: sku, verb: 'was', participle: 'added' };
+  const deed: ActionText = { subject: sku, verb: 'was', participle: 'added' };
   void change(deed, 'POST', '/cart', { sku }, () => [...expected, sku]);
 }
 
 function remove(sku: string): void {
-  const deed: Deed = { subject: sku, verb: 'was', participle: 'removed' };
+  const deed: ActionText = { subject: sku, verb: 'was', participle: 'removed' };
   // Whatever comes of it, the item may be gone: it is not missed any more.
   expected = expected.filter(other => other !== sku);
   void change(deed, 'DELETE', `/cart/${encodeURIComponent(sku)}`, undefined, () => expected);
 }
 
-function change(deed: Deed, method: string, path: string, content: object | undefined, after: () => readonly string[]) {
+function change(
+  deed: ActionText,
+  method: string,
+  path: string,
+  content: object | undefined,
+  after: () => readonly string[],
+) {
   return inTurn(async () => {
     const answer = await ask(method, path, content);
     const user = scene.user;
@@ -90,7 +106,7 @@ function change(deed: Deed, method: string, path: string, content: object | unde
     const loggedOut = user !== null && scene.user === null;
     const good = answer.result.kind === 'done';
     if (good) expect(after());
-    if (!loggedOut) showStory(tellDeed(deed, answer.result), good ? 'good' : 'trouble');
+    if (!loggedOut) showStory(tellAction(deed, answer.result), good ? 'good' : 'trouble');
     await lookIntoCart();
   });
 }
@@ -101,7 +117,8 @@ function logIn(path: '/login' | '/login/totp', content: object): void {
     if (answer.body.next === 'totp') return askForCode();
     const good = answer.result.kind === 'done';
     see(answer, good ? 'login' : undefined);
-    if (!good) showStory(tellDeed({ subject: 'you', verb: 'were', participle: 'logged in' }, answer.result), 'trouble');
+    if (!good)
+      showStory(tellAction({ subject: 'you', verb: 'were', participle: 'logged in' }, answer.result), 'trouble');
     if (good) element('login', HTMLFormElement).reset();
     // The time for the code is over, or it is no longer asked for.
     if (good || answer.body.why === 'wrong-login') element('code', HTMLFormElement).reset();
@@ -122,7 +139,7 @@ function logOut(): void {
     const good = answer.result.kind === 'done';
     see(answer, good ? 'logout' : undefined);
     if (!good)
-      showStory(tellDeed({ subject: 'you', verb: 'were', participle: 'logged out' }, answer.result), 'trouble');
+      showStory(tellAction({ subject: 'you', verb: 'were', participle: 'logged out' }, answer.result), 'trouble');
   });
 }
 

@@ -6,7 +6,7 @@
 import { home, inBrowser, inMemory, sharedStore } from './places.js';
 
 /** What one answer, or the lack of one, shows. */
-export type Sight =
+export type Observation =
   | Served
   /** A backend answered that the session store does not. */
   | { readonly kind: 'store-down' }
@@ -30,10 +30,10 @@ export interface Served {
 }
 
 /** All that is remembered between two sights. */
-export interface Scene {
+export interface PageState {
   readonly mode: string;
   readonly proxied: boolean;
-  readonly kind: Sight['kind'] | 'start';
+  readonly kind: Observation['kind'] | 'start';
   readonly user: string | null;
   /** How many different items the cart held when it was last seen. */
   readonly items: number;
@@ -49,7 +49,7 @@ interface Known {
   readonly quietFor: number;
 }
 
-export const opening: Scene = {
+export const opening: PageState = {
   mode: '',
   proxied: false,
   kind: 'start',
@@ -60,16 +60,16 @@ export const opening: Scene = {
   backends: {},
 };
 
-export type Mood = 'good' | 'trouble' | 'lost';
+export type Severity = 'good' | 'trouble' | 'lost';
 
-export interface Told {
-  readonly scene: Scene;
+export interface StoryUpdate {
+  readonly scene: PageState;
   /** Undefined when nothing happened that is worth a word. */
   readonly sentence: string | undefined;
-  readonly mood: Mood;
+  readonly mood: Severity;
 }
 
-export function tell(before: Scene, sight: Sight): Told {
+export function tell(before: PageState, sight: Observation): StoryUpdate {
   if (sight.kind === 'served') {
     return { scene: afterServed(before, sight), sentence: servedSentence(before, sight), mood: moodOf(before, sight) };
   }
@@ -78,11 +78,11 @@ export function tell(before: Scene, sight: Sight): Told {
   return { scene: { ...before, kind: sight.kind, storeFailed }, sentence, mood: 'trouble' };
 }
 
-function moodOf(before: Scene, now: Served): Mood {
+function moodOf(before: PageState, now: Served): Severity {
   return now.deed === undefined && before.user !== null && before.user !== now.user ? 'lost' : 'good';
 }
 
-function afterServed(before: Scene, { kind, user, backend, incarnation }: Served): Scene {
+function afterServed(before: PageState, { kind, user, backend, incarnation }: Served): PageState {
   const isSame = user === before.user;
   const backends = { ...(isSame ? quieter(before) : {}), [backend]: { incarnation, quietFor: 0 } };
   const items = user !== null && isSame ? before.items : 0;
@@ -90,14 +90,14 @@ function afterServed(before: Scene, { kind, user, backend, incarnation }: Served
 }
 
 /** A new session is new to every backend: who knew the former one is of no interest. */
-function quieter({ backends }: Scene): Scene['backends'] {
+function quieter({ backends }: PageState): PageState['backends'] {
   const entries = Object.entries(backends).map(([name, { incarnation, quietFor }]): [string, Known] => {
     return [name, { incarnation, quietFor: quietFor + 1 }];
   });
   return Object.fromEntries(entries);
 }
 
-function troubleSentence(before: Scene, kind: Exclude<Sight['kind'], 'served'>): string {
+function troubleSentence(before: PageState, kind: Exclude<Observation['kind'], 'served'>): string {
   const cookie = before.user === null ? 'Trying again every second.' : stillCookie;
   if (kind === 'silence') return `${whoServes(before)} does not answer. ${cookie}`;
   if (kind === 'hang') return `No answer came in time: ${hanging(before)} hangs. ${cookie}`;
@@ -108,7 +108,7 @@ function troubleSentence(before: Scene, kind: Exclude<Sight['kind'], 'served'>):
 
 const stillCookie = 'Your cookie is still in this browser; trying again every second.';
 
-function servedSentence(before: Scene, now: Served): string | undefined {
+function servedSentence(before: PageState, now: Served): string | undefined {
   if (now.deed === 'logout') return 'You logged out: the session is gone, and its cookie opens nothing any more.';
   if (now.deed === 'login')
     return `You are logged in as ${now.user}. Your session is kept ${home(before, now.backend)}.`;
@@ -119,7 +119,7 @@ function servedSentence(before: Scene, now: Served): string | undefined {
 }
 
 /** Somebody known a moment ago is not known any more. */
-function lostSentence(before: Scene, now: Served): string {
+function lostSentence(before: PageState, now: Served): string {
   const cart = lostCart(before);
   if (now.why === 'absent') return 'This browser has no session cookie any more: you logged out in another tab.';
   if (now.why === 'expired') return `Your session was too old or unused for too long, and has ended.${cart}`;
@@ -135,7 +135,7 @@ function lostSentence(before: Scene, now: Served): string {
 const otherBrowser = 'Your session was begun in another browser than this one: it might have been stolen.';
 
 /** The browser still has it, and the shop does not take it. */
-function lostToken(before: Scene, { why, backend }: Served): string {
+function lostToken(before: PageState, { why, backend }: Served): string {
   if (why === 'forged')
     return `${backend} knows no key that made your session's cookie: the keys were exchanged, or somebody changed the cookie.`;
   if (why === 'unknown')
@@ -143,7 +143,7 @@ function lostToken(before: Scene, { why, backend }: Served): string {
   return `${backend} no longer takes your session's cookie.`;
 }
 
-function lostMemory(before: Scene, now: Served): string {
+function lostMemory(before: PageState, now: Served): string {
   const then = before.backend;
   if (wasReborn(before, now) || now.moved === 'reborn') {
     return `${now.moved === 'reborn' ? then : now.backend} was restarted: its memory is empty, and your session was in it.`;
@@ -160,11 +160,11 @@ function lostMemory(before: Scene, now: Served): string {
   return 'Your session was ended elsewhere.';
 }
 
-function lostCart({ items }: Scene): string {
+function lostCart({ items }: PageState): string {
   return items === 0 ? '' : ` Your cart with ${counted(items)} is gone.`;
 }
 
-function andCart({ items }: Scene): string {
+function andCart({ items }: PageState): string {
   return items === 0 ? 'is' : `and your cart with ${counted(items)} are`;
 }
 
@@ -173,7 +173,7 @@ function counted(items: number): string {
 }
 
 /** Nobody was logged in before: the page was just opened, something works again, or a lost session is back. */
-function arrivalSentence(before: Scene, now: Served): string | undefined {
+function arrivalSentence(before: PageState, now: Served): string | undefined {
   const isFirst = before.kind === 'start';
   if (isFirst && now.user === null) return strangerSentence(now);
   if (now.user === null) return before.kind === 'served' || askedNoStore(before, now) ? undefined : worksAgain(before);
@@ -183,7 +183,7 @@ function arrivalSentence(before: Scene, now: Served): string | undefined {
 }
 
 /** Who comes without a cookie is answered whether the store is there or not, and so is who brings the whole session. */
-function askedNoStore(before: Scene, now: Served): boolean {
+function askedNoStore(before: PageState, now: Served): boolean {
   return before.kind === 'store-down' && (now.why === 'absent' || inBrowser(before));
 }
 
@@ -197,13 +197,13 @@ function strangerSentence({ why, backend }: Served): string {
   return 'You are not logged in. Log in, put something into the cart, and then kill a server.';
 }
 
-function worksAgain(before: Scene): string {
+function worksAgain(before: PageState): string {
   if (before.kind === 'silence' || before.kind === 'hang') return `${whoServes(before)} answers again.`;
   if (before.kind === 'no-backend') return 'A backend answers again.';
   return `${sharedStore(before)} answers again.`;
 }
 
-function survivedSentence(before: Scene, now: Served): string | undefined {
+function survivedSentence(before: PageState, now: Served): string | undefined {
   const where = home(before, now.backend);
   if (askedNoStore(before, now)) return `You are still logged in, and nothing is lost: the session is ${where}.`;
   if (before.kind !== 'served') return `${worksAgain(before)} You are still logged in, and nothing is lost.`;
@@ -224,7 +224,7 @@ function survivedSentence(before: Scene, now: Served): string | undefined {
 }
 
 /** Where any backend may answer, a dead one is only noticed by its not taking its turn. Said once. */
-function quietSentence(before: Scene, now: Served): string | undefined {
+function quietSentence(before: PageState, now: Served): string | undefined {
   const requests = patience(before);
   const quiet = Object.entries(before.backends).filter(([name, { quietFor }]) => {
     return name !== now.backend && quietFor === requests - 1;
@@ -235,20 +235,20 @@ function quietSentence(before: Scene, now: Served): string | undefined {
 }
 
 /** How many answers by others make a backend one that does not answer any more: three rounds. */
-function patience({ backends }: Scene): number {
+function patience({ backends }: PageState): number {
   return 3 * Object.keys(backends).length;
 }
 
-function wasReborn({ backends }: Scene, now: Served): boolean {
+function wasReborn({ backends }: PageState, now: Served): boolean {
   const known = backends[now.backend];
   return known !== undefined && known.incarnation !== now.incarnation;
 }
 
-function whoServes({ proxied }: Scene): string {
+function whoServes({ proxied }: PageState): string {
   return proxied ? 'The proxy' : 'The server';
 }
 
-function hanging(before: Scene): string {
+function hanging(before: PageState): string {
   if (!before.proxied) return 'the server';
   return inMemory(before) && before.backend !== ''
     ? `the proxy, or ${before.backend} behind it,`

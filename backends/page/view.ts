@@ -1,9 +1,9 @@
 import { whereabouts } from './places.js';
-import type { Mood, Scene, Sight } from './story.js';
+import type { Observation, PageState, Severity } from './story.js';
 
 /** Everything that touches the document. What comes from outside goes in as text, never as markup. */
 
-export interface Line {
+export interface CartLine {
   readonly sku: string;
   readonly quantity: number;
 }
@@ -30,7 +30,7 @@ export function onClick(id: string, act: () => void): void {
   element(id, HTMLButtonElement).addEventListener('click', act);
 }
 
-export function showStory(sentence: string, mood: Mood): void {
+export function showStory(sentence: string, mood: Severity): void {
   const story = element('story', HTMLElement);
   story.textContent = sentence;
   story.dataset.mood = mood;
@@ -44,7 +44,7 @@ export function showStory(sentence: string, mood: Mood): void {
   while (log.children.length > logLinesMax) log.lastElementChild?.remove();
 }
 
-export function showScene(scene: Scene): void {
+export function showScene(scene: PageState): void {
   const { user, backend, backends, mode } = scene;
   element('login', HTMLElement).hidden = user !== null;
   element('shelf', HTMLElement).hidden = user === null;
@@ -59,7 +59,7 @@ export function showScene(scene: Scene): void {
 }
 
 /** One mark per answer: whose turn it was, or that there was none. */
-export function showTurn(sight: Sight): void {
+export function showTurn(sight: Observation): void {
   const name = sight.kind === 'served' ? sight.backend : '';
   const turn = made('li', name === '' ? '×' : (/\d+$/.exec(name)?.[0] ?? name.slice(0, 3)));
   turn.title = name === '' ? sight.kind : name;
@@ -70,7 +70,7 @@ export function showTurn(sight: Sight): void {
   while (turns.children.length > turnsMax) turns.firstElementChild?.remove();
 }
 
-export function showCart(lines: readonly Line[], remove: (sku: string) => void): void {
+export function showCart(lines: readonly CartLine[], remove: (sku: string) => void): void {
   element('empty', HTMLElement).hidden = lines.length > 0;
   const cart = element('cart', HTMLElement);
   const shown = JSON.stringify(lines);
@@ -80,7 +80,7 @@ export function showCart(lines: readonly Line[], remove: (sku: string) => void):
   cart.replaceChildren(...lines.map(line => cartLine(line, remove)));
 }
 
-function cartLine({ sku, quantity }: Line, remove: (sku: string) => void): HTMLElement {
+function cartLine({ sku, quantity }: CartLine, remove: (sku: string) => void): HTMLElement {
   const button = made('button', 'Remove');
   button.setAttribute('aria-label', `Remove ${sku}`);
   button.addEventListener('click', () => remove(sku));

@@ -1,4 +1,4 @@
-import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/visit.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { endSessions, fallen, type Members, refuseFallen, whileStanding } from '../accounts/members.js';
@@ -9,13 +9,13 @@ import { json, NoSuchSession, NotUnderstood, WrongCode } from '../refusal.js';
 import { roleOf } from './admin-routes.js';
 import { refuseStale, spend } from './reauthentication.js';
 
-export async function showAccount(members: Members, visit: Visit, user: string): Promise<Reply> {
+export async function showAccount(members: Members, visit: SessionContext, user: string): Promise<Reply> {
   const { totp } = await members.accounts.read(user);
   const authenticatedAtMs = visit.session?.record.data.authenticatedAtMs ?? null;
   return json(200, { user, role: roleOf(members, visit), totp: totp !== null, authenticatedAtMs });
 }
 
-export async function listSessions({ sessions }: Members, visit: Visit, user: string): Promise<Reply> {
+export async function listSessions({ sessions }: Members, visit: SessionContext, user: string): Promise<Reply> {
   const listed = await sessions.list(user);
   const lines = listed.map(({ handle, createdAtMs, idleUntilMs }) => {
     return { handle, createdAtMs, idleUntilMs, current: handle === visit.handle };
@@ -23,26 +23,41 @@ export async function listSessions({ sessions }: Members, visit: Visit, user: st
   return json(200, { sessions: lines });
 }
 
-export async function endSession({ sessions }: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
+export async function endSession(
+  { sessions }: Members,
+  call: Call,
+  visit: SessionContext,
+  user: string,
+): Promise<Reply> {
   const handle = call.parameter;
   if (handle === visit.handle) await visit.end();
   else if (!(await sessions.endOne(user, handle))) throw new NoSuchSession();
   return json(200, { ended: handle });
 }
 
-export async function endOthers(members: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
+export async function endOthers(members: Members, call: Call, visit: SessionContext, user: string): Promise<Reply> {
   stringsOf(call);
   return json(200, { ended: await endSessions(members, user, visit.handle) });
 }
 
-export async function logOutEverywhere(members: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
+export async function logOutEverywhere(
+  members: Members,
+  call: Call,
+  visit: SessionContext,
+  user: string,
+): Promise<Reply> {
   stringsOf(call);
   const ended = await endSessions(members, user);
   await visit.end();
   return json(200, { ended });
 }
 
-export async function changePassword(members: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
+export async function changePassword(
+  members: Members,
+  call: Call,
+  visit: SessionContext,
+  user: string,
+): Promise<Reply> {
   const [nonce = '', text = '', others = ''] = stringsOf(call, 'nonce', 'password', 'others');
   if (others !== 'end' && others !== 'keep') throw new NotUnderstood('expected others to be "end" or "keep"');
   const chosen = checkedPassword(user, text);
@@ -54,7 +69,7 @@ export async function changePassword(members: Members, call: Call, visit: Visit,
   return json(200, { ended });
 }
 
-export async function beginTotp(members: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
+export async function beginTotp(members: Members, call: Call, visit: SessionContext, user: string): Promise<Reply> {
   const [nonce = ''] = stringsOf(call, 'nonce');
   const was = await spend(members, visit, user, nonce);
   const secret = newSecret();
@@ -64,7 +79,7 @@ export async function beginTotp(members: Members, call: Call, visit: Visit, user
 }
 
 /** The one sensitive route without a nonce: what it confirms was begun with one, and only who saw it has the code. */
-export async function confirmTotp(members: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
+export async function confirmTotp(members: Members, call: Call, visit: SessionContext, user: string): Promise<Reply> {
   const [code = ''] = stringsOf(call, 'code');
   const attempt = { user, code, from: 'known', keys: members.keys(), nowMs: Date.now() } as const;
   const edit = (account: Account) => withConfirmed(account, attempt);
@@ -74,7 +89,7 @@ export async function confirmTotp(members: Members, call: Call, visit: Visit, us
   return json(200, { totp: true });
 }
 
-export async function removeTotp(members: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
+export async function removeTotp(members: Members, call: Call, visit: SessionContext, user: string): Promise<Reply> {
   const [nonce = ''] = stringsOf(call, 'nonce');
   const was = await spend(members, visit, user, nonce);
   await change(members, user, was, account => ({ ...account, totp: null, pendingTotp: null }));

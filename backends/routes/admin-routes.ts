@@ -1,4 +1,4 @@
-import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/visit.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { endSessions, fallen, type Members } from '../accounts/members.js';
@@ -10,12 +10,17 @@ import { spend } from './reauthentication.js';
 export type Role = 'user' | 'administrator';
 
 /** Only for a session that was begun with the administrator's password, and only while there is one. */
-export function roleOf({ passwords }: Members, { session }: Visit): Role {
+export function roleOf({ passwords }: Members, { session }: SessionContext): Role {
   const given = session?.record.data.role === 'administrator';
   return given && passwords.isAdministrator(session.record.user) ? 'administrator' : 'user';
 }
 
-export async function disable(members: Members, call: Call, visit: Visit, administrator: string): Promise<Reply> {
+export async function disable(
+  members: Members,
+  call: Call,
+  visit: SessionContext,
+  administrator: string,
+): Promise<Reply> {
   const { user, nonce } = demanded(members, call, visit);
   if (user === administrator) throw new NotAllowed('nobody could enable the administrator again');
   await spend(members, visit, administrator, nonce);
@@ -24,7 +29,12 @@ export async function disable(members: Members, call: Call, visit: Visit, admini
 }
 
 /** Takes the locks off as well: it is what somebody asks for who cannot log in. */
-export async function enable(members: Members, call: Call, visit: Visit, administrator: string): Promise<Reply> {
+export async function enable(
+  members: Members,
+  call: Call,
+  visit: SessionContext,
+  administrator: string,
+): Promise<Reply> {
   const { user, nonce } = demanded(members, call, visit);
   await spend(members, visit, administrator, nonce);
   await change(members, user, account => {
@@ -33,7 +43,12 @@ export async function enable(members: Members, call: Call, visit: Visit, adminis
   return json(200, { user });
 }
 
-export async function endSessionsOf(members: Members, call: Call, visit: Visit, administrator: string): Promise<Reply> {
+export async function endSessionsOf(
+  members: Members,
+  call: Call,
+  visit: SessionContext,
+  administrator: string,
+): Promise<Reply> {
   const { user, nonce } = demanded(members, call, visit);
   await spend(members, visit, administrator, nonce);
   const ended = await endSessions(members, user);
@@ -42,7 +57,12 @@ export async function endSessionsOf(members: Members, call: Call, visit: Visit, 
 }
 
 /** A login at this very moment may come after it: it is as one that comes a moment later. */
-export async function endEveryone(members: Members, call: Call, visit: Visit, administrator: string): Promise<Reply> {
+export async function endEveryone(
+  members: Members,
+  call: Call,
+  visit: SessionContext,
+  administrator: string,
+): Promise<Reply> {
   refuseOthers(members, visit);
   const [nonce = ''] = stringsOf(call, 'nonce');
   await spend(members, visit, administrator, nonce);
@@ -52,13 +72,17 @@ export async function endEveryone(members: Members, call: Call, visit: Visit, ad
 }
 
 /** Whom it is about, once it is certain that an administrator asks. */
-function demanded(members: Members, call: Call, visit: Visit): { readonly user: string; readonly nonce: string } {
+function demanded(
+  members: Members,
+  call: Call,
+  visit: SessionContext,
+): { readonly user: string; readonly nonce: string } {
   refuseOthers(members, visit);
   const [user = '', nonce = ''] = stringsOf(call, 'user', 'nonce');
   return { user: checkedUser(user), nonce };
 }
 
-function refuseOthers(members: Members, visit: Visit): void {
+function refuseOthers(members: Members, visit: SessionContext): void {
   if (roleOf(members, visit) !== 'administrator') throw new NotAllowed();
 }
 

@@ -1,19 +1,19 @@
 import { seal, unseal } from '#src/sessions/seal.js';
 import type { SessionData } from '#src/sessions/session.js';
-import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/visit.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
+import { guesserOf, knownBrowser, SmallCookie } from '../accounts/browser-cookies.js';
 import { type Members, refuseFallen, whileStanding } from '../accounts/members.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withCode } from '../accounts/second-factor.js';
-import { guesserOf, knownBrowser, SmallCookie } from '../accounts/small-cookie.js';
 import { type Guesser, withoutTries, withTryBack } from '../accounts/tries.js';
 import { type Call, checkedUser, stringsOf } from '../call.js';
 import { json, WrongCode, WrongLogin } from '../refusal.js';
 
 /** password -> session; with a second factor: password -> pre-login token, pre-login token and code -> session */
-export async function logIn(members: Members, call: Call, visit: Visit): Promise<Reply> {
+export async function logIn(members: Members, call: Call, visit: SessionContext): Promise<Reply> {
   const [name = '', password = ''] = stringsOf(call, 'user', 'password');
   const user = checkedUser(name);
   const found = await members.accounts.read(user);
@@ -55,7 +55,7 @@ function askForCode({ keys }: Members, { secure }: Call, user: string, account: 
   return json(202, { next: 'totp' }, { 'set-cookie': preLoginCookie.set(token, secure) });
 }
 
-export async function logInWithCode(members: Members, call: Call, visit: Visit): Promise<Reply> {
+export async function logInWithCode(members: Members, call: Call, visit: SessionContext): Promise<Reply> {
   const [code = ''] = stringsOf(call, 'code');
   const { keys, accounts } = members;
   const nowMs = Date.now();
@@ -81,7 +81,7 @@ function knownBrowserOf({ keys }: Members, { secure }: Call, user: string): stri
 async function welcome(
   members: Members,
   call: Call,
-  visit: Visit,
+  visit: SessionContext,
   user: string,
   account: Account,
   cookies: readonly string[] = [],
@@ -95,7 +95,7 @@ async function welcome(
   return json(200, { user }, { 'set-cookie': cookies });
 }
 
-export async function logOut(call: Call, visit: Visit): Promise<Reply> {
+export async function logOut(call: Call, visit: SessionContext): Promise<Reply> {
   stringsOf(call);
   await visit.end();
   return json(200, { user: null });

@@ -1,17 +1,22 @@
-import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/visit.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
+import { knownBrowser } from '../accounts/browser-cookies.js';
 import { type Members, refuseFallen, whileStanding } from '../accounts/members.js';
 import { keepNonce, newNonce, nonceUntilMs, withNonceSpent } from '../accounts/nonce.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withStepUsed } from '../accounts/second-factor.js';
-import { knownBrowser } from '../accounts/small-cookie.js';
 import { withoutTries } from '../accounts/tries.js';
 import { type Call, hasField, stringsOf } from '../call.js';
 import { json, NotAllowed, WrongCode, WrongLogin } from '../refusal.js';
 
 /** The password again, and the code where there is a second factor: a fresh token, and a nonce for one change. */
-export async function reauthenticate(members: Members, call: Call, visit: Visit, user: string): Promise<Reply> {
+export async function reauthenticate(
+  members: Members,
+  call: Call,
+  visit: SessionContext,
+  user: string,
+): Promise<Reply> {
   const names = hasField(call, 'code') ? ['password', 'code'] : ['password'];
   const [password = '', code = ''] = stringsOf(call, ...names);
   const nowMs = Date.now();
@@ -43,7 +48,7 @@ async function accept(members: Members, user: string, was: Account, code: string
 }
 
 /** Throws `FreshAuthenticationNeeded`. For what is expensive: `spend` checks as well. */
-export function refuseStale({ session }: Visit, nonce: string): number {
+export function refuseStale({ session }: SessionContext, nonce: string): number {
   return nonceUntilMs(session?.record.data ?? {}, nonce, Date.now());
 }
 
@@ -51,7 +56,7 @@ export function refuseStale({ session }: Visit, nonce: string): number {
  * Uses the nonce up and gives the session a fresh token; of two requests with the same nonce one is refused.
  * Resolves with the account; what follows must find it in the same epoch.
  */
-export async function spend(members: Members, visit: Visit, user: string, nonce: string): Promise<Account> {
+export async function spend(members: Members, visit: SessionContext, user: string, nonce: string): Promise<Account> {
   const untilMs = refuseStale(visit, nonce);
   const spent = await changeAccount(members.accounts, user, account => {
     return { next: withNonceSpent(account, untilMs), answer: undefined };

@@ -1,4 +1,4 @@
-import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/visit.js';
 import { refuseOtherBrowser } from '../accounts/password-try.js';
 import type { Call } from '../call.js';
 import { json, NotFound, WrongMethod } from '../refusal.js';
@@ -15,7 +15,7 @@ export interface PlainRoute extends Place {
   readonly act: (call: Call) => Reply | Promise<Reply>;
 }
 
-export type VisitAction = (call: Call, visit: Visit) => Promise<Reply>;
+export type VisitAction = (call: Call, visit: SessionContext) => Promise<Reply>;
 
 /** Answers a visitor, known or anonymous. */
 export interface VisitRoute extends Place {
@@ -70,7 +70,7 @@ export function fromAnyBrowser(method: VisitRoute['method'], path: string, act: 
   return { kind: 'visit', method, path, act };
 }
 
-type MemberAction = (call: Call, visit: Visit, user: string) => Promise<Reply>;
+type MemberAction = (call: Call, visit: SessionContext, user: string) => Promise<Reply>;
 
 /** A route for those who are logged in. */
 export function member(method: VisitRoute['method'], path: string, act: MemberAction): VisitRoute {

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Json, SessionData } from '#src/sessions/session.js';
-import type { Reply, Visit } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/visit.js';
 import type { Members } from '../accounts/members.js';
 import { type Call, millisecondsOf, stringsOf } from '../call.js';
 import { CartFull, json, NotUnderstood } from '../refusal.js';
-import type { Tally } from '../tally.js';
+import type { RequestCounts } from '../request-counts.js';
 import * as account from './account-routes.js';
 import * as admin from './admin-routes.js';
 import { logIn, logInWithCode, logOut } from './login.js';
@@ -22,7 +22,7 @@ export interface Self {
 export interface Shop {
   readonly self: Self;
   readonly members: Members;
-  readonly tally: Tally;
+  readonly tally: RequestCounts;
   readonly page: Reply;
   readonly draining: () => boolean;
   /** How the shared store answered last; undefined where there is none or nobody asked it yet. */
@@ -90,18 +90,18 @@ async function slow(call: Call): Promise<Reply> {
   return json(200, { ms });
 }
 
-async function whoAmI({ self }: Shop, { affinity, proxied }: Call, visit: Visit): Promise<Reply> {
+async function whoAmI({ self }: Shop, { affinity, proxied }: Call, visit: SessionContext): Promise<Reply> {
   const user = visit.session?.record.user ?? null;
   return json(200, { user, ...self, affinity, proxied, why: visit.why ?? null });
 }
 
-async function readCart(_call: Call, visit: Visit, user: string): Promise<Reply> {
+async function readCart(_call: Call, visit: SessionContext, user: string): Promise<Reply> {
   const cart: Cart = cartOf(visit.session?.record.data ?? {});
   return json(200, { user, items: [...cart].map(([sku, quantity]) => ({ sku, quantity })) });
 }
 
 /** `?delayMs=` lies between opening the session and committing it: whoever logs out meanwhile must stay logged out. */
-async function add(tally: Tally, call: Call, visit: Visit, user: string): Promise<Reply> {
+async function add(tally: RequestCounts, call: Call, visit: SessionContext, user: string): Promise<Reply> {
   const [given = ''] = stringsOf(call, 'sku');
   const sku = checkedSku(given);
   const delayMs = millisecondsOf(call, 'delayMs', slowMsMax);
@@ -111,7 +111,7 @@ async function add(tally: Tally, call: Call, visit: Visit, user: string): Promis
   return json(201, { user, sku, quantity: cartOf(data).get(sku) ?? 0 });
 }
 
-async function remove(call: Call, visit: Visit, user: string): Promise<Reply> {
+async function remove(call: Call, visit: SessionContext, user: string): Promise<Reply> {
   const sku = checkedSku(decoded(call.parameter));
   await visit.change(data => removeAll(data, sku));
   return json(200, { user, sku, quantity: 0 });

@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net';
 import path from 'node:path';
 
 /** The folder of one process in a directory that several share. */
-export interface Place {
+export interface ProcessFolder {
   /** What all of them share. */
   readonly directory: string;
   /** The own folder in it. */
@@ -37,7 +37,7 @@ const socketName = 's';
  * A folder has its name only when its socket listens, and then the others are looked at: of two that start at the same
  * time at least one sees the other.
  */
-export async function takePlace(directory: string, name: string): Promise<Place> {
+export async function takePlace(directory: string, name: string): Promise<ProcessFolder> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const boot = randomBytes(8).toString('hex');
   const [draft, own] = [path.join(directory, boot), path.join(directory, `${name}~${boot}`)];

@@ -1,6 +1,6 @@
 import { Inconclusive } from './errors.js';
-import type { Answer } from './tools/browser.js';
-import type { Exchange } from './tools/exchange.js';
+import type { BrowserAnswer } from './tools/browser.js';
+import type { AttackExchange } from './tools/exchange.js';
 import type { Target } from './tools/target.js';
 import type { WeakVariantName } from './weak-variants.js';
 
@@ -40,7 +40,7 @@ export type AttackResult =
       /** What went through that should not have. */
       readonly reason: string;
       /** What proves it. */
-      readonly exchanges: readonly Exchange[];
+      readonly exchanges: readonly AttackExchange[];
     }
   | { readonly outcome: 'not applicable'; readonly reason: string };
 
@@ -49,7 +49,7 @@ export function notApplicable(reason: string): AttackResult {
 }
 
 /** What shows a try: an answer, or an exchange that is put together. */
-type Shown = Pick<Answer, 'exchange'> & { readonly status?: number };
+type Shown = Pick<BrowserAnswer, 'exchange'> & { readonly status?: number };
 
 /**
  * What an attack has tried so far. The first try that went through is the one that is shown. A try that was not refused
@@ -60,7 +60,7 @@ export class Tries {
   #count = 0;
   #lagMs: number | undefined;
   #unclear: string | undefined;
-  #success: { readonly reason: string; readonly exchanges: readonly Exchange[] } | undefined;
+  #success: { readonly reason: string; readonly exchanges: readonly AttackExchange[] } | undefined;
 
   /** One try: what was attempted, whether it went through, and the exchanges that show it. */
   add(what: string, wentThrough: boolean, ...answers: readonly Shown[]): void {

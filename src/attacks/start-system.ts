@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
-import type { Cluster, Member } from '../simulator/cluster/cluster.js';
+import type { Cluster, ClusterMember } from '../simulator/cluster/cluster.js';
 import { waitReadmitted } from '../simulator/cluster/probe.js';
 import { sharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Inconclusive } from './errors.js';
-import { Browser, Wires } from './tools/browser.js';
+import { AttackBrowser, Wires } from './tools/browser.js';
 import type { Limits, Target } from './tools/target.js';
 import type { WeakVariant } from './weak-variants.js';
 
@@ -90,7 +90,7 @@ function targetOf(spec: SystemSpec, cluster: Cluster, wires: Wires, administrato
     administratorPassword,
     keyRing: () => sharedRing(cluster),
     freshUser: () => `user-${++users}`,
-    browser: (origin = cluster.proxyUrl) => new Browser(wires, origin),
+    browser: (origin = cluster.proxyUrl) => new AttackBrowser(wires, origin),
     kill: name => kill(cluster, name),
     restart: name => restart(cluster, cluster.member(name)),
     inTurn: work => {
@@ -116,7 +116,7 @@ async function heal(cluster: Cluster): Promise<void> {
   for (const member of backendsOf(cluster).filter(({ pid }) => pid === undefined)) await restart(cluster, member);
 }
 
-async function restart(cluster: Cluster, member: Member): Promise<void> {
+async function restart(cluster: Cluster, member: ClusterMember): Promise<void> {
   await member.start();
   await waitReadmitted(cluster, member, healWithinMs);
 }

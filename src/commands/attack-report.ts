@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import type { Attack } from '../attacks/attack.js';
 import { type Finding, type FindingWord, judge, judgeAll } from '../attacks/finding.js';
 import { weakModesOf } from '../attacks/plan.js';
-import type { Exchange } from '../attacks/tools/exchange.js';
+import type { AttackExchange } from '../attacks/tools/exchange.js';
 import { weakVariants } from '../attacks/weak-variants.js';
 import { fittedTable } from '../report/fitted-table.js';
 import { worstOf } from './lib/exit.js';
@@ -117,7 +117,7 @@ function proofs(findings: readonly Finding[], colours: Colours): string[] {
   );
 }
 
-function proof({ request, response, body }: Exchange): string[] {
+function proof({ request, response, body }: AttackExchange): string[] {
   return [...request.map(line => `  > ${line}`), ...response.map(line => `  < ${line}`), `  < ${body}`, ''];
 }
 

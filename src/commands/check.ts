@@ -3,7 +3,7 @@ import path from 'node:path';
 import pc from 'picocolors';
 import type { CommandModule } from 'yargs';
 import { type ModeName, storesOf } from '../modes.js';
-import { type Exchange, headOf } from '../simulator/app-check/advice.js';
+import { headOf, type TriedExchange } from '../simulator/app-check/advice.js';
 import { secretsIn, type TriedStep, tryJourney } from '../simulator/app-check/trial.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { interruptible as whileNot } from '../simulator/errors.js';
@@ -115,14 +115,14 @@ export function describeOutput(lines: readonly string[], steps: readonly TriedSt
     .join('');
 }
 
-function inShort(exchange: Exchange | undefined): string {
+function inShort(exchange: TriedExchange | undefined): string {
   if (exchange?.request === undefined) return 'not sent';
   const { request, reply } = exchange;
   const answer = reply.status === undefined ? String(reply.error) : headOf(reply);
   return `${request.method} ${request.path} -> ${answer}`;
 }
 
-function cameBack(exchange: Exchange | undefined, shown: (text: string) => string): string[] {
+function cameBack(exchange: TriedExchange | undefined, shown: (text: string) => string): string[] {
   if (exchange === undefined || exchange.reply.status === undefined) return [];
   const { reply } = exchange;
   const cookies = [reply.headers['set-cookie'] ?? []].flat().map(line => `${line.split('=')[0]}=...`);
@@ -136,7 +136,7 @@ function cameBack(exchange: Exchange | undefined, shown: (text: string) => strin
 }
 
 /** What comes from the app must neither show a secret nor steer the terminal. */
-function masked(text: string, mapping: JourneyMapping, exchange: Exchange | undefined): string {
+function masked(text: string, mapping: JourneyMapping, exchange: TriedExchange | undefined): string {
   const secrets = exchange === undefined ? [] : secretsIn(mapping, exchange);
   const hidden = secrets.reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through

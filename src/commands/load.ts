@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { CommandModule } from 'yargs';
-import { type Load, logIn } from '../load/measure.js';
+import { type LoadResult, logIn } from '../load/measure.js';
 import { type ModeName, modeNames, storesOf } from '../modes.js';
 import type { StoreUrls } from '../shared/store-addresses.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
@@ -21,7 +21,7 @@ interface LoadArgs extends StoreArgs {
 }
 
 /** What was measured: one target of one mode. */
-interface Row extends Load {
+interface Row extends LoadResult {
   readonly mode: ModeName;
   /** `proxy`: through the proxy to three backends. `direct`: one backend, no proxy. */
   readonly target: 'proxy' | 'direct';

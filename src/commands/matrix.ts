@@ -27,13 +27,13 @@ import { parseModes } from './lib/mode-option.js';
 import { checkOutputs, writeWhole } from './lib/output.js';
 import { parseCount } from './lib/registry-option.js';
 import {
-  type Cell,
   cellsOf,
   type EmptyCell,
   type MatrixChoices,
   type MatrixProgress,
   type MatrixRuns,
   runMatrix,
+  type ScenarioInMode,
 } from './lib/run-matrix.js';
 import type { TriedRun } from './lib/second-try.js';
 import { columnsOf, wantsColour } from './lib/streams.js';
@@ -108,9 +108,12 @@ async function drawMatrix(args: MatrixArgs, signal: AbortSignal): Promise<number
 }
 
 /** Cells that are not applicable cost nothing. */
-function runCells(grid: readonly (Cell | EmptyCell)[], choices: Pick<MatrixChoices, 'seed' | 'atOnce' | 'signal'>) {
+function runCells(
+  grid: readonly (ScenarioInMode | EmptyCell)[],
+  choices: Pick<MatrixChoices, 'seed' | 'atOnce' | 'signal'>,
+) {
   const cells = grid.filter(cell => 'mode' in cell);
-  if (cells.length === 0) return { runs: new Map<Cell, TriedRun>(), failure: undefined };
+  if (cells.length === 0) return { runs: new Map<ScenarioInMode, TriedRun>(), failure: undefined };
   const progress = showMatrix();
   return runMatrix(cells, { ...choices, onProgress: progress.show, onSecondTry: progress.sayAgain }).finally(
     progress.end,
@@ -118,7 +121,7 @@ function runCells(grid: readonly (Cell | EmptyCell)[], choices: Pick<MatrixChoic
 }
 
 async function writeMatrix(
-  grid: readonly (Cell | EmptyCell)[],
+  grid: readonly (ScenarioInMode | EmptyCell)[],
   modes: readonly ModeName[],
   runs: MatrixRuns['runs'],
   args: MatrixArgs,
@@ -138,7 +141,7 @@ async function writeMatrix(
 }
 
 /** None for a cell that was never over: the matrix shows it as not run. */
-function matrixCellOf(cell: Cell | EmptyCell, runs: MatrixRuns['runs']): MatrixCell[] {
+function matrixCellOf(cell: ScenarioInMode | EmptyCell, runs: MatrixRuns['runs']): MatrixCell[] {
   if ('notApplicable' in cell) return [notApplicable(cell.scenario.name, cell.notApplicable)];
   const tried = runs.get(cell);
   if (tried === undefined) return [];
@@ -181,7 +184,7 @@ function rowsOf(scenarios: readonly Scenario[], given: readonly string[] | undef
 interface MatrixLine {
   readonly show: (progress: MatrixProgress) => void;
   /** Names the cells that run once more. */
-  readonly sayAgain: (cells: readonly Cell[]) => void;
+  readonly sayAgain: (cells: readonly ScenarioInMode[]) => void;
   readonly end: () => void;
 }
 
@@ -195,7 +198,7 @@ function showMatrix(): MatrixLine {
   return { show: liveLine, sayAgain: sayAgainLive, end: () => drawLine('') };
 }
 
-function sayAgain(cells: readonly Cell[]): void {
+function sayAgain(cells: readonly ScenarioInMode[]): void {
   const names = cells.map(({ scenario, mode }) => `${scenario.name}/${mode}`);
   process.stderr.write(
     `\rinconclusive, or the machine was busy; trying once more, one at a time: ${names.join(', ')}\n`,

@@ -1,7 +1,7 @@
 import autocannon from 'autocannon';
 
 /** Peak throughput of one target: as many requests as `connections` keep-alive connections can have answered. */
-export interface Load {
+export interface LoadResult {
   readonly requestsPerSecond: number;
   readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number };
   readonly requests: number;
@@ -24,7 +24,7 @@ export interface LoadTarget {
  * Measures with autocannon. Its rate limit and omission correction are not used: honest latency under a fault is the
  * simulator's business. Aborting stops the load early; what was measured until then is returned.
  */
-export async function measure(target: LoadTarget, signal: AbortSignal): Promise<Load> {
+export async function measure(target: LoadTarget, signal: AbortSignal): Promise<LoadResult> {
   const { hostname } = new URL(target.url);
   if (!/^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname))
     throw new Error(`loads go to loopback only, not to ${hostname}`);

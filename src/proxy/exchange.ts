@@ -83,7 +83,7 @@ export type AttemptFailure =
   | 'marked_down';
 
 /** A client's connection as the front door (`front.ts`) hands it over: accepted, and out of any TLS. */
-export interface Connection {
+export interface ClientConnection {
   /** One out of TLS gives plain bytes, and can be reset, as any other. Nothing was read that is not there to be read. */
   readonly socket: Socket;
   /** The client's IP address, without the port; IPv4 in its own notation. */
@@ -99,7 +99,7 @@ export interface Engine {
   /** Connections that it has. */
   readonly connections: number;
   /** From here on the connection is the engine's, which closes it. After `close` it is closed at once. */
-  take(connection: Connection): void;
+  take(connection: ClientConnection): void;
   /** Lets what is in flight finish for at most `graceMs`, then closes everything. */
   close(graceMs: number): Promise<void>;
 }

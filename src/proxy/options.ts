@@ -1,5 +1,5 @@
 import type { KeyRing } from '../shared/key-ring.js';
-import type { Share } from './affinity/issue-times.js';
+import type { WorkerShare } from './affinity/issue-times.js';
 import type { BackendTls } from './backend-tls.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
@@ -119,7 +119,7 @@ export interface RunningProxy {
 export interface ServingOptions
   extends Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'workers' | 'onEvent'> {
   /** Which of several workers this is. */
-  readonly share?: Share;
+  readonly share?: WorkerShare;
 }
 
 /** Whatever else is there, functions or the admin token, has no business in another process. */

@@ -45,7 +45,7 @@ const tells: Readonly<Record<BrokenReason, HeaderEdits['request']>> = {
  *                         else  -> policy among ready ------^             |
  *                                  backends not tried yet <---- yes ------+
  */
-export class Heart {
+export class RequestDispatcher {
   readonly #parts: ProxyParts;
   /** Tunnels left out: they last for hours, and a budget that grew with them would be none. */
   readonly #inFlight = { requests: 0, retries: 0 };
@@ -57,13 +57,13 @@ export class Heart {
   /** One exchange from arrival to reply. Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
     const { pool, metrics, onServed } = this.#parts;
-    const course = new Course(exchange, onServed !== undefined);
+    const course = new RequestState(exchange, onServed !== undefined);
     course.binding = this.#arrive(course);
     if (!exchange.upgrade) this.#inFlight.requests += 1;
     let member = this.#choose(course);
     while (member !== undefined) {
       const slot = pool.begin(member, exchange);
-      const outcome = await exchange.send(member, new Attempt(this.#parts, course, member));
+      const outcome = await exchange.send(member, new AttemptEdits(this.#parts, course, member));
       pool.end(member, slot, outcome);
       metrics.attempt(member.name, outcome.kind);
       course.ended(member, outcome);
@@ -75,7 +75,7 @@ export class Heart {
     if (course.trace !== undefined) onServed?.(course.trace.served(performance.now()));
   }
 
-  #arrive({ exchange, trace }: Course): Binding {
+  #arrive({ exchange, trace }: RequestState): Binding {
     const { affinity, metrics, now } = this.#parts;
     if (affinity === undefined) return unbound;
     const binding = affinity.arrive(exchange, now());
@@ -84,7 +84,7 @@ export class Heart {
   }
 
   /** The browser's own backend if it has one; the policy is asked only about browsers that have none. */
-  #choose({ exchange, binding, tried }: Course): Member | undefined {
+  #choose({ exchange, binding, tried }: RequestState): Member | undefined {
     const { pool, policy } = this.#parts;
     if (binding.owner !== undefined && binding.broken === undefined) return binding.owner;
     if (this.#mustWait(binding)) return undefined;
@@ -92,7 +92,7 @@ export class Heart {
     return candidates.length === 0 ? undefined : policy(candidates, exchange);
   }
 
-  #mayGoOn({ exchange, tried, rationed }: Course, outcome: Outcome): boolean {
+  #mayGoOn({ exchange, tried, rationed }: RequestState, outcome: Outcome): boolean {
     if (outcome.kind === 'answered') return false;
     const { method, replayable } = exchange;
     if (!mayRetry({ method, outcome, triesMade: tried.length, replayable })) return false;
@@ -101,7 +101,7 @@ export class Heart {
     return false;
   }
 
-  #another(course: Course, failed: Member, outcome: Outcome): Member | undefined {
+  #another(course: RequestState, failed: Member, outcome: Outcome): Member | undefined {
     course.binding = this.#lose(course, failed);
     const member = this.#choose(course);
     if (member === undefined) return undefined;
@@ -114,7 +114,7 @@ export class Heart {
   }
 
   /** The browser's backend failed it just now: from here on its binding is broken. */
-  #lose({ binding, trace }: Course, member: Member): Binding {
+  #lose({ binding, trace }: RequestState, member: Member): Binding {
     if (binding.owner !== member || binding.broken !== undefined) return binding;
     countAffinity(this.#parts.metrics, trace, 'rebound');
     return { ...binding, broken: 'down' };
@@ -124,7 +124,7 @@ export class Heart {
     return this.#parts.affinity?.mustWait(binding) ?? false;
   }
 
-  #finish(course: Course): void {
+  #finish(course: RequestState): void {
     const { binding, last, sent, arrivedMs, tried } = course;
     if (last?.kind !== 'answered') this.#refuse(course, ownAnswer(this.#mustWait(binding) ? undefined : last, sent));
     // A tunnel lasts as long as its two ends like: that is no time to answer.
@@ -132,7 +132,7 @@ export class Heart {
       this.#parts.metrics.answered(last.status, performance.now() - arrivedMs, tried.at(-1)?.name ?? '');
   }
 
-  #refuse({ exchange, trace }: Course, answer: OwnAnswer | undefined): void {
+  #refuse({ exchange, trace }: RequestState, answer: OwnAnswer | undefined): void {
     if (answer === undefined) return;
     if (trace !== undefined) trace.own = answer;
     this.#parts.metrics.refusedAnswer(answer.status, answer.outcome);
@@ -141,7 +141,7 @@ export class Heart {
 }
 
 /** How far one exchange has come. */
-class Course {
+class RequestState {
   readonly exchange: Exchange;
   readonly arrivedMs = performance.now();
   readonly tried: Member[] = [];
@@ -167,17 +167,17 @@ class Course {
 }
 
 /** What one attempt changes in the heads. */
-class Attempt implements HeaderEdits {
+class AttemptEdits implements HeaderEdits {
   readonly request: HeaderEdits['request'];
   readonly ownCookie: string;
   readonly #parts: ProxyParts;
-  readonly #course: Course;
+  readonly #course: RequestState;
   readonly #member: Member;
   readonly #binding: Binding;
   /** The boot that was known when it was asked. */
   readonly #boot: number;
 
-  constructor(parts: ProxyParts, course: Course, member: Member) {
+  constructor(parts: ProxyParts, course: RequestState, member: Member) {
     const { exchange, binding } = course;
     const reason = binding.broken ?? (binding.untold ? 'reborn' : undefined);
     this.request = reason === undefined ? tellsNothing : tells[reason];

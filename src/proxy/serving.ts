@@ -1,42 +1,42 @@
 import { unknownName } from '../shared/unknown-name.js';
 import { Affinity } from './affinity/affinity.js';
 import { AffinityCookies } from './affinity/affinity-cookie.js';
-import { MomentsOfIssue } from './affinity/issue-times.js';
-import type { Crew } from './crew.js';
+import { IssueTimes } from './affinity/issue-times.js';
 import { engines } from './engines/registry.js';
 import type { Engine, Exchange } from './exchange.js';
-import { Front } from './front/front.js';
+import { Frontend } from './front/frontend.js';
 import { type IsTrusted, trustedPeers } from './headers/trusted-peers.js';
 import type { ServingOptions } from './options.js';
 import type { Member } from './pool/member.js';
 import type { BackendPool } from './pool/pool.js';
-import { Heart } from './proxy.js';
+import { RequestDispatcher } from './proxy.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hashKeyExpected, keyReader, type RoutingPolicy } from './routing-policy.js';
 import type { AccessLog } from './telemetry/access-log.js';
 import { ProxyMetrics } from './telemetry/metrics.js';
 import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
+import type { TrafficServer } from './traffic-server.js';
 
 /** What decides about a request; exchanged as a whole. */
-interface Conduct {
-  readonly heart: Heart;
+interface RoutingSetup {
+  readonly heart: RequestDispatcher;
   readonly affinity: Affinity | undefined;
   readonly isTrusted: IsTrusted;
 }
 
 /** Serves: front door, engine, heart, affinity. It probes nothing and obeys nobody; it reads the states of the pool. */
-export class Serving implements Crew {
+export class Serving implements TrafficServer {
   readonly #options: ServingOptions;
   readonly #pool: BackendPool;
   readonly #metrics = new ProxyMetrics();
   /** Outlives the affinity that a reload exchanges. */
-  readonly #moments: MomentsOfIssue;
-  #conduct: Conduct;
+  readonly #moments: IssueTimes;
+  #conduct: RoutingSetup;
   #log: AccessLog | undefined;
   /** Those of logs that are closed. */
   #lostLines = 0;
   readonly #engine: Engine;
-  readonly #front: Front;
+  readonly #front: Frontend;
   /** Never: what fails here ends this process. */
   readonly failed = new Promise<never>(() => {});
   #listening = false;
@@ -45,13 +45,13 @@ export class Serving implements Crew {
   constructor(options: ServingOptions, pool: BackendPool) {
     this.#options = options;
     this.#pool = pool;
-    this.#moments = new MomentsOfIssue(options.share);
+    this.#moments = new IssueTimes(options.share);
     this.#conduct = this.#conductOf(options);
     const { make } = named('engine', options.engine, engines);
     const onExchange = (exchange: Exchange) => void this.#conduct.heart.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
     this.#engine = make({ onExchange, limits, backendTls, forwarded });
-    this.#front = new Front(connection => this.#engine.take(connection), {
+    this.#front = new Frontend(connection => this.#engine.take(connection), {
       isTrusted: address => this.#conduct.isTrusted(address),
       tls: options.tls,
       proxyProtocol: options.proxyProtocol ?? false,
@@ -114,10 +114,10 @@ export class Serving implements Crew {
     await this.#log?.close();
   }
 
-  #conductOf(options: ServingOptions): Conduct {
+  #conductOf(options: ServingOptions): RoutingSetup {
     const policy = policyOf(options);
     const affinity = affinityOf(options, this.#moments);
-    const heart = new Heart({
+    const heart = new RequestDispatcher({
       pool: this.#pool,
       policy,
       affinity,
@@ -137,7 +137,7 @@ async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undef
   return AccessLog.open(accessLog);
 }
 
-function affinityOf({ affinity }: ServingOptions, moments: MomentsOfIssue): Affinity | undefined {
+function affinityOf({ affinity }: ServingOptions, moments: IssueTimes): Affinity | undefined {
   return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost, moments);
 }
 

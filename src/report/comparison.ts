@@ -6,7 +6,7 @@ import { count, counted, duration } from './words.js';
 /** How a cell wants to be seen; `loss` is no judgement: a mode may be expected to lose. */
 export type Tone = 'plain' | 'loss' | VerdictWord;
 
-export interface Cell {
+export interface ComparisonCell {
   readonly text: string;
   /** Follows the text after a comma; where a column is narrow, on a line of its own. */
   readonly note?: string;
@@ -16,12 +16,12 @@ export interface Cell {
 /** The modes of one scenario side by side: one row per measure, one cell per run. */
 export interface Comparison {
   readonly columns: readonly string[];
-  readonly rows: readonly { readonly label: string; readonly cells: readonly Cell[] }[];
+  readonly rows: readonly { readonly label: string; readonly cells: readonly ComparisonCell[] }[];
 }
 
 interface Measure {
   readonly label: string;
-  readonly cell: (judged: JudgedRun) => Cell;
+  readonly cell: (judged: JudgedRun) => ComparisonCell;
   /** The row is left out where it says this of no run. */
   readonly isNeeded?: (judged: JudgedRun) => boolean;
 }
@@ -59,7 +59,7 @@ export function labels(runs: readonly JudgedRun[]): readonly string[] {
 }
 
 /** `19 of 21 exposed (64 users)`; where no fault struck, `0 of 64`. */
-function usersCell(judged: JudgedRun): Cell {
+function usersCell(judged: JudgedRun): ComparisonCell {
   const { total, exposed, loggedOut, loggedOutUnexposed } = judged.findings.users;
   if (total === 0) return plain('no users');
   if (exposed === null) return loss(`${count(loggedOut)} of ${count(total)}`, loggedOut, judged, 'users');
@@ -68,7 +68,7 @@ function usersCell(judged: JudgedRun): Cell {
   return loss(`${share} (${counted(total, 'user')})${others}`, loggedOut, judged, 'users');
 }
 
-function writesCell(judged: JudgedRun): Cell {
+function writesCell(judged: JudgedRun): ComparisonCell {
   const { acknowledged, lost, unexplained } = judged.findings.writes;
   if (acknowledged === 0) return plain('none acknowledged');
   const blamed = unexplained === 0 ? '' : ` (unexplained ${count(unexplained)})`;
@@ -82,12 +82,12 @@ function requestsText(requests: JudgedRun['findings']['requests']): string {
   return unknown === 0 ? count(failed) : `${count(failed)} + ${count(unknown)} unknown`;
 }
 
-function loss(text: string, lost: number, judged: JudgedRun, group: 'users' | 'writes'): Cell {
+function loss(text: string, lost: number, judged: JudgedRun, group: 'users' | 'writes'): ComparisonCell {
   if (lost === 0) return plain(text);
   return { text, ...(isExpectedLoss(judged, group) && { note: 'as expected' }), tone: 'loss' };
 }
 
-function effectCell(judged: JudgedRun): Cell {
+function effectCell(judged: JudgedRun): ComparisonCell {
   const faults = judged.findings.faults.filter(({ effect }) => effect !== null).length;
   const unseen = unseenEffects(judged);
   if (unseen === 0) return plain(faults === 0 ? '–' : 'seen');
@@ -99,6 +99,6 @@ function unseenEffects({ findings: { faults } }: JudgedRun): number {
   return faults.filter(({ effect }) => effect?.seen === 0).length;
 }
 
-function plain(text: string): Cell {
+function plain(text: string): ComparisonCell {
   return { text, tone: 'plain' };
 }

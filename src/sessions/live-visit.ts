@@ -2,7 +2,7 @@ import type { CookieReading } from './cookie.js';
 import { SessionGone } from './errors.js';
 import type { NoSession, Session, SessionData } from './session.js';
 import type { Issued, SessionStrategy } from './session-strategy.js';
-import type { Visit } from './visit.js';
+import type { SessionContext } from './visit.js';
 
 /** What a visit leaves in the headers of its answer. */
 export interface Traces {
@@ -12,7 +12,7 @@ export interface Traces {
   readonly ended: boolean;
 }
 
-export class LiveVisit implements Visit {
+export class LiveVisit implements SessionContext {
   readonly #strategy: SessionStrategy;
   readonly #count: (name: string) => void;
   readonly #underWay = new Set<Promise<unknown>>();

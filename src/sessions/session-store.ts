@@ -54,7 +54,7 @@ export interface RoundTrips {
 }
 
 /** The store was lost (`up: false`, with the reason) or is back. Told once per change, not once per failed call. */
-export interface StoreEdge {
+export interface StoreTransition {
   readonly up: boolean;
   readonly why: string;
 }
@@ -64,7 +64,7 @@ export interface StoreSettings {
   readonly url: string | undefined;
   readonly deadlineMs: number;
   readonly now: () => number;
-  readonly onEdge?: ((edge: StoreEdge) => void) | undefined;
+  readonly onTransition?: ((edge: StoreTransition) => void) | undefined;
 }
 
 export interface StoreEntry {

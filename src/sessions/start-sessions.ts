@@ -2,7 +2,7 @@ import { generateKeyRing, type KeyRing } from '../shared/key-ring.js';
 import { unknownName } from '../shared/unknown-name.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import { defaultLimits, type SessionLimits } from './session.js';
-import type { SessionStore, StoreEdge, StoreEntry, StoreSettings } from './session-store.js';
+import type { SessionStore, StoreEntry, StoreSettings, StoreTransition } from './session-store.js';
 import { type Sessions, serveSessions } from './sessions.js';
 import { stores } from './stores/registry.js';
 import { strategies } from './strategies/registry.js';
@@ -26,7 +26,7 @@ export interface OpenOptions {
   /** Told of every error that is none of ours; by default written to stderr. */
   readonly onError?: (error: unknown) => void;
   /** Told when the store is lost and when it is back. */
-  readonly onEdge?: (edge: StoreEdge) => void;
+  readonly onTransition?: (edge: StoreTransition) => void;
 }
 
 /** Rejects for an unknown name and for an address that the store cannot use. */
@@ -35,10 +35,10 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
     pick('strategy', options.strategy, strategies),
     pick('session store', options.store, stores),
   ]);
-  const { now = Date.now, secure = false, onError = console.error, onEdge, storeUrl: url } = options;
+  const { now = Date.now, secure = false, onError = console.error, onTransition, storeUrl: url } = options;
   const wanted = { ...defaultLimits, ...options.limits };
   const limits = { ...wanted, dataBytesMax: Math.min(wanted.dataBytesMax, entry.capabilities.dataBytesMax) };
-  const settings: StoreSettings = { url, deadlineMs: limits.storeDeadlineMs, now, onEdge };
+  const settings: StoreSettings = { url, deadlineMs: limits.storeDeadlineMs, now, onTransition };
   const { keys = onceGenerated(), revocation = true, decorateStore = store => store } = options;
   const store = decorateStore(entry.open(settings));
   const feed = revocation && strategy.needsFeed ? feedOf(options, entry, settings) : undefined;
@@ -53,7 +53,7 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
 
 /** It tells no edges: those of the store, on the same server, say it all. */
 function feedOf({ strategy, store }: OpenOptions, entry: StoreEntry, settings: StoreSettings): RevocationFeed {
-  const feed = entry.openFeed?.({ ...settings, onEdge: undefined });
+  const feed = entry.openFeed?.({ ...settings, onTransition: undefined });
   if (feed !== undefined) return feed;
   throw new Error(`the strategy "${strategy}" needs a store that tells of revoked tokens; "${store}" does not`);
 }

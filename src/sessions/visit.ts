@@ -2,7 +2,7 @@ import type { NoSession, Session, SessionData } from './session.js';
 
 /** What a handler may do with the visitor's session. Every change is committed when its promise resolves; those that are
  * asked for at the same time are made one after the other. */
-export interface Visit {
+export interface SessionContext {
   /** Undefined for an anonymous visitor; then `why` says which kind. */
   readonly session: Session | undefined;
   readonly why: NoSession | undefined;
@@ -24,4 +24,4 @@ export interface Reply {
   readonly body?: string;
 }
 
-export type Handler = (visit: Visit) => Promise<Reply>;
+export type Handler = (visit: SessionContext) => Promise<Reply>;

@@ -1,5 +1,5 @@
 /** Where a host listens. */
-export interface Place {
+export interface ServerAddress {
   readonly host: string;
   readonly port: number;
 }
@@ -9,7 +9,7 @@ export interface RedisAddress {
   /** One server; the primary that Sentinel names; the nodes of a cluster. */
   readonly kind: 'single' | 'sentinel' | 'cluster';
   /** The server, or whom to ask first: some of the sentinels, some of the nodes. */
-  readonly places: readonly [Place, ...Place[]];
+  readonly places: readonly [ServerAddress, ...ServerAddress[]];
   /** The name under which Sentinel watches the primary. */
   readonly primary: string | undefined;
   readonly tls: boolean;
@@ -95,7 +95,7 @@ export function shownUrl(url: string): string {
 
 type Refuse = (problem: string) => Error;
 
-function placesOf(text: string, { kind, portDefault }: Scheme, refuse: Refuse): [Place, ...Place[]] {
+function placesOf(text: string, { kind, portDefault }: Scheme, refuse: Refuse): [ServerAddress, ...ServerAddress[]] {
   const [first, ...others] = text.split(',').map(part => placeOf(part, portDefault, refuse));
   if (first === undefined) throw refuse('no host');
   if (kind === 'single' && others.length > 0) {
@@ -105,7 +105,7 @@ function placesOf(text: string, { kind, portDefault }: Scheme, refuse: Refuse): 
 }
 
 /** An empty host would mean this machine, which nobody asked for. */
-function placeOf(text: string, portDefault: number, refuse: Refuse): Place {
+function placeOf(text: string, portDefault: number, refuse: Refuse): ServerAddress {
   const { host, port } = hostShape.exec(text)?.groups ?? {};
   if (host === undefined) throw refuse(text === '' ? 'an empty host' : `"${text}" is no host:port`);
   const number = port === undefined ? portDefault : Number(port);

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
 import type { StoreUrls } from '../shared/store-addresses.js';
-import type { Cluster, Counts, Member } from './cluster/cluster.js';
+import type { Cluster, ClusterMember, ShopCounts } from './cluster/cluster.js';
 import type { InTurn } from './cluster/lab.js';
 import type { ProxySpec } from './cluster/proxy.js';
 import { type ClusterSpec, memberNames, membersOf, startCluster } from './cluster/start-cluster.js';
@@ -122,7 +122,7 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   }
 }
 
-function namesOf(role: Member['role'], { members }: Cluster): string[] {
+function namesOf(role: ClusterMember['role'], { members }: Cluster): string[] {
   return members.filter(member => member.role === role).map(({ name }) => name);
 }
 
@@ -131,7 +131,7 @@ function journeyOf({ users: { journey, cookie } }: Scenario): Journey {
 }
 
 /** Asked when all is over: no request of the run waits for it. */
-async function countsOf({ members }: Cluster): Promise<Record<string, Counts>> {
+async function countsOf({ members }: Cluster): Promise<Record<string, ShopCounts>> {
   const asked = await Promise.all(members.map(async member => ({ name: member.name, counts: await member.counts() })));
   return Object.fromEntries(asked.flatMap(({ name, counts }) => (counts === undefined ? [] : [[name, counts]])));
 }
@@ -158,8 +158,17 @@ async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): 
   await phase('baseline', baselineMs, () => clock.until(warmupMs + baselineMs));
   const startMs = warmupMs + baselineMs;
   await phase('faults', faultsMs, async () => {
-    const [endMs, { counts, fault: onEdge }] = [startMs + faultsMs, journal];
-    faults = await runFaults(plan.faults, { cluster, clock, counts, seed: plan.seed, startMs, endMs, signal, onEdge });
+    const [endMs, { counts, fault: onTransition }] = [startMs + faultsMs, journal];
+    faults = await runFaults(plan.faults, {
+      cluster,
+      clock,
+      counts,
+      seed: plan.seed,
+      startMs,
+      endMs,
+      signal,
+      onTransition,
+    });
     // Longer than planned when the faults are: what the recovery phase measures begins with everything healed.
     await clock.until(endMs);
   });

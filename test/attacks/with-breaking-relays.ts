@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { Browser, Wires } from '#src/attacks/tools/browser.js';
+import { AttackBrowser, Wires } from '#src/attacks/tools/browser.js';
 import type { Target } from '#src/attacks/tools/target.js';
 
 /** Relays before the proxy and every backend of a system; at `breakOff` nothing behind them is reached any more. */
@@ -20,7 +20,7 @@ export async function withBreakingRelays<T>(sound: Target, work: (breaking: Brea
   const servers = [sound.proxyUrl, ...sound.backends.map(({ url }) => url)].map(relay);
   const [proxyUrl = '', ...urls] = await Promise.all(servers.map(urlOf));
   const backends = sound.backends.map(({ name }, index) => ({ name, url: urls[index] ?? '' }));
-  const browser = (origin = proxyUrl) => new Browser(wires, origin);
+  const browser = (origin = proxyUrl) => new AttackBrowser(wires, origin);
   try {
     return await work({ target: { ...sound, proxyUrl, backends, browser }, breakOff });
   } finally {

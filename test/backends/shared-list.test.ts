@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { type Place, PlaceTaken, takePlace } from '#backends/shared-list/place.js';
+import { PlaceTaken, type ProcessFolder, takePlace } from '#backends/shared-list/place.js';
 import { SharedList } from '#backends/shared-list.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
@@ -28,7 +28,7 @@ describe('memory store with a shared list', () => {
   };
 
   /** The contract opens its stores at once. */
-  function somewhere(): Place {
+  function somewhere(): ProcessFolder {
     const own = path.join(directory, `process-${++processes}`);
     mkdirSync(own);
     return { directory, own, leave: () => rmSync(own, { recursive: true, force: true }) };
@@ -40,8 +40,8 @@ describe('memory store with a shared list', () => {
     let nowMs: number;
     let one: SessionStore;
     let two: SharedList;
-    let place: Place;
-    const opened = (at: Place) =>
+    let place: ProcessFolder;
+    const opened = (at: ProcessFolder) =>
       new SharedList(memory.open({ url: undefined, deadlineMs: 100, now: () => nowMs }), at, () => nowMs);
 
     beforeEach(async () => {
@@ -59,7 +59,7 @@ describe('memory store with a shared list', () => {
     }
 
     /** The only one that it has, beside its socket. */
-    async function folderOf({ own }: Place): Promise<string> {
+    async function folderOf({ own }: ProcessFolder): Promise<string> {
       const entries = await readdir(own, { withFileTypes: true });
       return entries.find(entry => entry.isDirectory())?.name ?? expect.fail('no folder');
     }

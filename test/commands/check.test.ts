@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { describeOutput, describeStep } from '#src/commands/check.js';
-import { hiddenFieldIn } from '#src/simulator/app-check/broken-off.js';
+import { hiddenFieldIn } from '#src/simulator/app-check/answer-clues.js';
 import { type TriedStep, tryJourney } from '#src/simulator/app-check/trial.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { withServer } from '../simulator/users/scripted.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { AttemptFailure, Exchange, Outcome } from '#src/proxy/exchange.js';
 import { BackendPool } from '#src/proxy/pool/pool.js';
-import { Heart } from '#src/proxy/proxy.js';
+import { RequestDispatcher } from '#src/proxy/proxy.js';
 import { roundRobin } from '#src/proxy/routing-policies/round-robin.js';
 import { ProxyMetrics } from '#src/proxy/telemetry/metrics.js';
 
@@ -56,7 +56,7 @@ async function withHeart(exchanges: readonly Held[], use: (scene: Scene) => Prom
   });
   for (let i = 0; i < 3; i += 1) pool.up(pool.add(new URL(`http://127.0.0.1:${3000 + i}`)), 'test');
   const metrics = new ProxyMetrics(() => []);
-  const heart = new Heart({
+  const heart = new RequestDispatcher({
     pool,
     policy: roundRobin(),
     affinity: undefined,

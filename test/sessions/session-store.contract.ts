@@ -362,7 +362,12 @@ export function sessionStoreContract(
     it('refuses before the server was ever up, tells the edges once, and serves when it comes', async () => {
       const edges: boolean[] = [];
       await lab.server?.kill();
-      const early = entry.open({ url: lab.url, deadlineMs, now: () => nowMs, onEdge: ({ up }) => edges.push(up) });
+      const early = entry.open({
+        url: lab.url,
+        deadlineMs,
+        now: () => nowMs,
+        onTransition: ({ up }) => edges.push(up),
+      });
       try {
         await expectAllUnavailable(early, graceMs);
         expect(await early.ready(150)).to.equal(false);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import type { Browser } from '../tools/browser.js';
+import type { AttackBrowser } from '../tools/browser.js';
 import { isHonoured, logIn, reauthenticated, userOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
@@ -22,7 +22,7 @@ export const absoluteLimit: Attack = {
 async function run(target: Target) {
   const tries = new Tries();
   const use = async () => undefined;
-  const renew = (browser: Browser) => reauthenticated(browser, target.password);
+  const renew = (browser: AttackBrowser) => reauthenticated(browser, target.password);
   await Promise.all([
     tryKept(target, tries, 'by being used all the time', use),
     tryKept(target, tries, 'by having its token renewed', renew),
@@ -30,7 +30,7 @@ async function run(target: Target) {
   return tries.result();
 }
 
-async function tryKept(target: Target, tries: Tries, how: string, renew: (browser: Browser) => Promise<unknown>) {
+async function tryKept(target: Target, tries: Tries, how: string, renew: (browser: AttackBrowser) => Promise<unknown>) {
   const { idleMs, absoluteMs } = target.limits;
   const [user, browser] = [target.freshUser(), target.browser()];
   await logIn(browser, user, target.password);

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import { type Binding, bindingsToAll, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, bindingsToAll, noAffinity } from '../tools/affinity.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 
 /** An affinity cookie is no place for a map of the network behind the proxy (F5's, for one, holds address and port). */
@@ -25,7 +25,7 @@ async function run(target: Target) {
 }
 
 /** The value and each part of it, as text, as Base64 and as hexadecimal. */
-function readingsOf({ value }: Binding): readonly string[] {
+function readingsOf({ value }: BindingCookie): readonly string[] {
   const texts = [value, decodeURIComponent(value), ...value.split('.')];
   return texts.flatMap(text => [
     text,
@@ -61,6 +61,6 @@ function literal(text: string): RegExp {
   return new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
 }
 
-function proof({ name, value, backend }: Binding) {
+function proof({ name, value, backend }: BindingCookie) {
   return { exchange: { request: ['GET /me HTTP/1.1'], response: [`set-cookie: ${name}=${value}`, backend], body: '' } };
 }

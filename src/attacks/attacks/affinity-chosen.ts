@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import { type Binding, backendOf, freshBinding, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, backendOf, freshBinding, noAffinity } from '../tools/affinity.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 
 /** Who can choose can wear one backend out while the others rest, or reach the one that is weak. */
@@ -38,7 +38,7 @@ async function chooses(target: Target, way: Way) {
   }
 }
 
-function ways(own: Binding): readonly (readonly [what: string, way: Way])[] {
+function ways(own: BindingCookie): readonly (readonly [what: string, way: Way])[] {
   const cookies = [own.name, 'backend', 'route', 'ROUTEID', 'SERVERID', 'SRV', 'AWSALB', 'sticky', 'lb', 'JSESSIONID'];
   const headers = [
     'x-backend',

@@ -1,6 +1,6 @@
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type Binding, bindingsToAll, isFollowed, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, bindingsToAll, isFollowed, noAffinity } from '../tools/affinity.js';
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -62,7 +62,7 @@ function cut(value: string): readonly string[] {
 }
 
 /** Each part of one in the place of the other's. */
-function mixed(own: Binding, other: Binding): readonly string[] {
+function mixed(own: BindingCookie, other: BindingCookie): readonly string[] {
   const [mine, theirs] = [own.value.split('.'), other.value.split('.')];
   return mine.flatMap((_part, at) => [
     mine.with(at, theirs[at] ?? '').join('.'),
@@ -71,7 +71,7 @@ function mixed(own: Binding, other: Binding): readonly string[] {
 }
 
 /** Over plain HTTP anybody on the way can read and set it; behind TLS it is worth nothing. */
-async function tryBehindTls(target: Target, { name, value }: Binding, tries: Tries): Promise<void> {
+async function tryBehindTls(target: Target, { name, value }: BindingCookie, tries: Tries): Promise<void> {
   for (const named of [name, `__Host-${name}`, `__Secure-${name}`]) {
     const headers = { 'x-forwarded-proto': 'https', cookie: `${named}=${value}` };
     const answer = expectStatus(await target.browser().get('/me', { headers }), 200, 'GET /me behind TLS');
@@ -80,7 +80,7 @@ async function tryBehindTls(target: Target, { name, value }: Binding, tries: Tri
 }
 
 /** It may lead to the same backend, and is not to open anything there. */
-async function tryReplay(target: Target, { name, value }: Binding, tries: Tries): Promise<void> {
+async function tryReplay(target: Target, { name, value }: BindingCookie, tries: Tries): Promise<void> {
   for (const path of ['/me', '/cart', '/account']) {
     const answer = await target.browser().get(path, { headers: { cookie: `${name}=${value}` } });
     tries.add(`${path} opened a session for an affinity cookie alone`, typeof answer.json.user === 'string', answer);

@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
-import { type Browser, sessionCookie } from '../tools/browser.js';
-import { loggedIn, type Member } from '../tools/shop.js';
+import { type AttackBrowser, sessionCookie } from '../tools/browser.js';
+import { type LoggedInUser, loggedIn } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 /** Who somebody is follows from the token alone: not from a header that a proxy might have set, not from a backend. */
@@ -49,7 +49,7 @@ async function run(target: Target) {
   return tries.result();
 }
 
-async function tryHeaders(tries: Tries, browser: Browser, user: string): Promise<void> {
+async function tryHeaders(tries: Tries, browser: AttackBrowser, user: string): Promise<void> {
   for (const name of headerNames) {
     const value = name === 'authorization' ? `Bearer ${user}` : user;
     const answer = await browser.copy().get('/me', { headers: { [name]: value } });
@@ -58,7 +58,7 @@ async function tryHeaders(tries: Tries, browser: Browser, user: string): Promise
 }
 
 /** The victim's cookies but for the session, and the attacker's session. */
-async function tryAffinity(tries: Tries, attacker: Browser, victim: Member): Promise<void> {
+async function tryAffinity(tries: Tries, attacker: AttackBrowser, victim: LoggedInUser): Promise<void> {
   const affinity = [...victim.browser.cookies].filter(([name]) => name !== sessionCookie);
   for (const path of ['/me', '/cart', '/account']) {
     const mixed = attacker.copy();

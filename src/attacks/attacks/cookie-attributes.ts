@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type Answer, readSetCookie, type SetCookie, sessionCookies } from '../tools/browser.js';
+import { type BrowserAnswer, readSetCookie, type SetCookie, sessionCookies } from '../tools/browser.js';
 import { enrolled, preLoginOf } from '../tools/second-factor.js';
 import type { Target } from '../tools/target.js';
 
@@ -38,7 +38,7 @@ async function run(target: Target) {
 }
 
 /** Login, change, the password of someone with a second factor, logout: whatever sets or clears a cookie. */
-async function visit(target: Target, headers: Readonly<Record<string, string>>): Promise<readonly Answer[]> {
+async function visit(target: Target, headers: Readonly<Record<string, string>>): Promise<readonly BrowserAnswer[]> {
   const { user, browser: first } = await enrolled(target);
   const login = { user: target.freshUser(), password: target.password };
   const browser = target.browser();

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type Browser, preLoginCookie, sessionCookie } from '../tools/browser.js';
+import { type AttackBrowser, preLoginCookie, sessionCookie } from '../tools/browser.js';
 import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
 import { enrolled, preLoginOf } from '../tools/second-factor.js';
 import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated, userOf } from '../tools/shop.js';
@@ -30,7 +30,12 @@ async function run(target: Target) {
 }
 
 /** The attacker readies a browser, the victim logs in with it; the attacker has kept a copy of its cookies. */
-async function tryPlanted(target: Target, tries: Tries, what: string, plant: (browser: Browser) => Promise<unknown>) {
+async function tryPlanted(
+  target: Target,
+  tries: Tries,
+  what: string,
+  plant: (browser: AttackBrowser) => Promise<unknown>,
+) {
   const browser = target.browser();
   // The affinity cookie goes with the copy: both browsers are then served by the same backend.
   await browser.get('/me');

@@ -1,5 +1,5 @@
 import { type Attack, Tries } from '../attack.js';
-import { type Answer, type Browser, sessionCookie } from '../tools/browser.js';
+import { type AttackBrowser, type BrowserAnswer, sessionCookie } from '../tools/browser.js';
 import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
 import { expectStatus, isHonoured, loggedIn, logIn, unexpected } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
@@ -49,18 +49,18 @@ async function tryOwn(target: Target, tries: Tries): Promise<void> {
   await tryEndedEverywhere(target, tries, 'that its user had ended in the list', other, ended);
 }
 
-async function handleOf(browser: Browser): Promise<string> {
+async function handleOf(browser: AttackBrowser): Promise<string> {
   const answer = await browser.get('/account/sessions');
   const current = linesOf(answer).find(({ current }) => current === true);
   if (typeof current?.handle === 'string') return current.handle;
   throw unexpected(answer, 'GET /account/sessions', 'a list with the current session');
 }
 
-function handlesIn(answer: Answer): string[] {
+function handlesIn(answer: BrowserAnswer): string[] {
   return linesOf(answer).flatMap(({ handle }) => (typeof handle === 'string' ? [handle] : []));
 }
 
-function linesOf(answer: Answer): readonly Readonly<Record<string, unknown>>[] {
+function linesOf(answer: BrowserAnswer): readonly Readonly<Record<string, unknown>>[] {
   const { sessions } = expectStatus(answer, 200, 'GET /account/sessions').json;
   if (Array.isArray(sessions)) return sessions.map(line => Object(line));
   throw unexpected(answer, 'GET /account/sessions', 'a list');

@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import type { Answer, Browser } from '../tools/browser.js';
+import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
 import { endedNow, tryEnded } from '../tools/ended-session.js';
 import { loggedIn, logOut, unexpected } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
@@ -43,13 +43,13 @@ async function tryOnce(target: Target, tries: Tries): Promise<boolean> {
 }
 
 /** One exchange later the request before it has most likely arrived; `hadSession` says whether it had. */
-async function underWay(browser: Browser): Promise<Browser> {
+async function underWay(browser: AttackBrowser): Promise<AttackBrowser> {
   await browser.get('/me');
   return browser;
 }
 
 /** It wrote, or it learned on writing that the session had ended: either way it had been let in. */
-function hadSession(answer: Answer): boolean {
+function hadSession(answer: BrowserAnswer): boolean {
   if (answer.status === 201) return true;
   if (answer.status === 401) return answer.json.why === 'session-gone';
   throw unexpected(answer, 'the slow request', '201 or 401');

@@ -1,5 +1,5 @@
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import type { Browser } from '../tools/browser.js';
+import type { AttackBrowser } from '../tools/browser.js';
 import { expectStatus, loggedIn, unexpected } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -32,7 +32,7 @@ async function run(target: Target) {
 }
 
 /** 409 is an honest refusal. */
-async function isAcknowledged(browser: Browser, sku: string): Promise<boolean> {
+async function isAcknowledged(browser: AttackBrowser, sku: string): Promise<boolean> {
   const answer = await browser.post('/cart', { sku });
   if (answer.status === 201 || answer.status === 409) return answer.status === 201;
   throw unexpected(answer, 'POST /cart', '201 or 409');

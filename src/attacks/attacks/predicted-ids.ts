@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { someAtOnce } from '../tools/at-once.js';
-import type { Answer, Browser } from '../tools/browser.js';
+import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
 import { expectStatus, isHonoured } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -56,7 +56,7 @@ async function collect(target: Target) {
 }
 
 /** 503 says to come again: a store may be too busy for a moment. */
-async function patientLogin(browser: Browser, user: string, password: string): Promise<Answer> {
+async function patientLogin(browser: AttackBrowser, user: string, password: string): Promise<BrowserAnswer> {
   for (let times = 1; ; times++) {
     const answer = await browser.post('/login', { user, password });
     if (answer.status !== 503 || times === timesMax) return answer;
@@ -83,7 +83,7 @@ function decoded(text: string): Buffer {
   return Buffer.from(text, 'base64url');
 }
 
-function look(tries: Tries, name: string, ids: readonly Buffer[], answers: readonly Answer[]): void {
+function look(tries: Tries, name: string, ids: readonly Buffer[], answers: readonly BrowserAnswer[]): void {
   const [first, second] = answers;
   const shown = [first, second].filter(answer => answer !== undefined);
   const bytes = Math.min(...ids.map(id => id.length));

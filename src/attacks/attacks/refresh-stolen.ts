@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type Answer, type Browser, sessionCookie } from '../tools/browser.js';
+import { type AttackBrowser, type BrowserAnswer, sessionCookie } from '../tools/browser.js';
 import { cookieOf, genuine, readToken } from '../tools/forge-jwt.js';
 import { loggedIn } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
@@ -54,7 +54,7 @@ async function run(target: Target) {
 }
 
 /** The owner's browser comes back when its access token is over. */
-async function renew(target: Target, owner: Browser, user: string): Promise<void> {
+async function renew(target: Target, owner: AttackBrowser, user: string): Promise<void> {
   const before = refreshOf(owner);
   owner.cookies.set(sessionCookie, (await aged(target, owner)).token);
   const answer = await owner.get('/cart');
@@ -63,7 +63,7 @@ async function renew(target: Target, owner: Browser, user: string): Promise<void
 }
 
 /** A copy in which the access token is over. */
-async function aged(target: Target, browser: Browser): Promise<Browser> {
+async function aged(target: Target, browser: AttackBrowser): Promise<AttackBrowser> {
   const token = readToken(browser.token);
   if (token === undefined) throw new Inconclusive('the session cookie of mode jwt holds no signed token');
   const { header, claims, refresh } = token;
@@ -72,10 +72,10 @@ async function aged(target: Target, browser: Browser): Promise<Browser> {
   return browser.thief(cookie);
 }
 
-function refreshOf({ cookies }: Browser): string | undefined {
+function refreshOf({ cookies }: AttackBrowser): string | undefined {
   return readToken(cookies.get(sessionCookie) ?? '')?.refresh;
 }
 
-function isTaken({ status, json }: Answer, user: string): boolean {
+function isTaken({ status, json }: BrowserAnswer, user: string): boolean {
   return status === 200 && json.user === user;
 }

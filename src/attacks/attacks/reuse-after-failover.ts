@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import type { Browser } from '../tools/browser.js';
+import type { AttackBrowser } from '../tools/browser.js';
 import { type Ended, endedNow, tryEnded } from '../tools/ended-session.js';
 import { isHonoured, loggedIn, logIn, logOut } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
@@ -52,7 +52,7 @@ async function comeBackAfterLogout(target: Target, tries: Tries): Promise<void> 
 async function tryAll(
   target: Target,
   tries: Tries,
-  thief: Browser,
+  thief: AttackBrowser,
   ended: Ended,
   when: string,
   dead?: string,

@@ -1,5 +1,5 @@
 import { type Attack, Tries } from '../attack.js';
-import type { Browser } from '../tools/browser.js';
+import type { AttackBrowser } from '../tools/browser.js';
 import { expectStatus, loggedIn, logIn, reauthenticated } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -37,7 +37,12 @@ async function run(target: Target) {
 }
 
 /** Each sensitive request as it would be right, but for the nonce. */
-async function trySensitive(tries: Tries, browser: Browser, how: string, nonce: string | undefined): Promise<void> {
+async function trySensitive(
+  tries: Tries,
+  browser: AttackBrowser,
+  how: string,
+  nonce: string | undefined,
+): Promise<void> {
   const requests = [
     ['/account/password', { password: newPassword, others: 'keep' }],
     ['/account/totp', {}],
@@ -49,13 +54,13 @@ async function trySensitive(tries: Tries, browser: Browser, how: string, nonce: 
   }
 }
 
-async function tryWrongPassword(tries: Tries, browser: Browser): Promise<void> {
+async function tryWrongPassword(tries: Tries, browser: AttackBrowser): Promise<void> {
   const answer = await browser.post('/account/reauthenticate', { password: 'not the password' });
   tries.addRequest('a wrong password was taken for a fresh authentication', answer, 401);
 }
 
 /** A nonce of one's own makes nobody an administrator. */
-async function tryAdministration(target: Target, tries: Tries, browser: Browser, user: string): Promise<void> {
+async function tryAdministration(target: Target, tries: Tries, browser: AttackBrowser, user: string): Promise<void> {
   const nonce = await reauthenticated(browser, target.password);
   const requests = [
     ['/admin/disable', { user }],
@@ -69,7 +74,7 @@ async function tryAdministration(target: Target, tries: Tries, browser: Browser,
 }
 
 /** The right nonce once, which shows that the change is possible at all; then a second time. */
-async function tryTwice(target: Target, tries: Tries, browser: Browser): Promise<void> {
+async function tryTwice(target: Target, tries: Tries, browser: AttackBrowser): Promise<void> {
   const nonce = await reauthenticated(browser, target.password);
   const body = { nonce, password: newPassword, others: 'keep' };
   const before = browser.copy();

@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import type { Answer, Browser } from '../tools/browser.js';
+import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
 import { shopPaths } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -29,7 +29,7 @@ async function run(target: Target) {
 }
 
 /** Every route, as a member: read, asked for what it does not do, and used. */
-async function* visit(target: Target, browser: Browser): AsyncGenerator<{ what: string; answer: Answer }> {
+async function* visit(target: Target, browser: AttackBrowser): AsyncGenerator<{ what: string; answer: BrowserAnswer }> {
   const { password } = target;
   const login = await browser.post('/login', { user: target.freshUser(), password });
   if (!login.setCookies.some(line => line.includes(browser.token)))
@@ -49,7 +49,7 @@ async function* visit(target: Target, browser: Browser): AsyncGenerator<{ what: 
     yield { what: `POST ${path}`, answer: await browser.post(path, body) };
 }
 
-function partsOf({ cookies }: Browser): readonly string[] {
+function partsOf({ cookies }: AttackBrowser): readonly string[] {
   return [...cookies.values()].flatMap(value => [value, ...value.split(/[.~]/)]).filter(isTelling);
 }
 

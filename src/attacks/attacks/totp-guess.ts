@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import type { Answer } from '../tools/browser.js';
+import type { BrowserAnswer } from '../tools/browser.js';
 import { type Enrolled, enrolled, preLoginOf, stepAt } from '../tools/second-factor.js';
 import { expectStatus, unexpected } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
@@ -43,7 +43,7 @@ async function showFewAreForgiven(target: Target): Promise<void> {
 
 async function tryInTurn(target: Target, tries: Tries): Promise<void> {
   const member = await enrolled(target);
-  const answers: Answer[] = [];
+  const answers: BrowserAnswer[] = [];
   for (const [index, code] of wrongCodes(member, guesses).entries())
     answers.push(await guess(target, member, code, originAt(target, index)));
   note(tries, answers, 'one after the other');
@@ -61,13 +61,13 @@ async function tryAtOnce(target: Target, tries: Tries): Promise<void> {
 
 async function tryReauthentication(target: Target, tries: Tries): Promise<void> {
   const member = await enrolled(target);
-  const answers: Answer[] = [];
+  const answers: BrowserAnswer[] = [];
   for (const code of wrongCodes(member, guesses))
     answers.push(await member.browser.post('/account/reauthenticate', { password: target.password, code }));
   note(tries, answers, 'at the fresh authentication');
 }
 
-function note(tries: Tries, answers: readonly Answer[], how: string): void {
+function note(tries: Tries, answers: readonly BrowserAnswer[], how: string): void {
   const odd = answers.find(({ status }) => ![401, 429].includes(status));
   if (odd !== undefined) throw unexpected(odd, 'a wrong code', '401 or 429');
   const taken = answers.filter(({ status }) => status === 401);
@@ -76,7 +76,7 @@ function note(tries: Tries, answers: readonly Answer[], how: string): void {
     tries.add(`${taken.length} guesses were looked at, ${how}`, taken.length > guessesMax, answer);
 }
 
-async function guess(target: Target, { user }: Enrolled, code: string, origin?: string): Promise<Answer> {
+async function guess(target: Target, { user }: Enrolled, code: string, origin?: string): Promise<BrowserAnswer> {
   return (await preLoginOf(target, user, origin)).post('/login/totp', { code });
 }
 

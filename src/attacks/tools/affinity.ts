@@ -1,5 +1,5 @@
 import { Inconclusive } from '../errors.js';
-import { type Answer, readSetCookie, sessionCookies } from './browser.js';
+import { type BrowserAnswer, readSetCookie, sessionCookies } from './browser.js';
 import { expectStatus } from './shop.js';
 import type { Target } from './target.js';
 
@@ -7,7 +7,7 @@ import type { Target } from './target.js';
 export const noAffinity = 'the proxy binds no browser to a backend';
 
 /** The cookie that binds a browser to a backend. */
-export interface Binding {
+export interface BindingCookie {
   readonly name: string;
   readonly value: string;
   /** Who answered when it was given out. */
@@ -15,7 +15,7 @@ export interface Binding {
 }
 
 /** As a browser that comes for the first time is given it. */
-export async function freshBinding(target: Target): Promise<Binding> {
+export async function freshBinding(target: Target): Promise<BindingCookie> {
   const answer = await target.browser().get('/me');
   const set = answer.setCookies.map(readSetCookie).find(({ name }) => !sessionCookies.has(name));
   if (set === undefined) throw new Inconclusive('the proxy set no affinity cookie for a new browser');
@@ -23,8 +23,8 @@ export async function freshBinding(target: Target): Promise<Binding> {
 }
 
 /** One for each backend; rejects with `Inconclusive` when they do not come up by chance. */
-export async function bindingsToAll(target: Target): Promise<readonly Binding[]> {
-  const found = new Map<string, Binding>();
+export async function bindingsToAll(target: Target): Promise<readonly BindingCookie[]> {
+  const found = new Map<string, BindingCookie>();
   for (let visits = 0; found.size < target.backends.length; visits++) {
     if (visits > visitsMax) throw new Inconclusive(`after ${visits} visits only ${found.size} backends were met`);
     const binding = await freshBinding(target);
@@ -36,7 +36,7 @@ export async function bindingsToAll(target: Target): Promise<readonly Binding[]>
 const visitsMax = 100;
 
 /** Whether the proxy goes by this cookie: the one that it takes for none of its own it replaces at once. */
-export async function isFollowed(target: Target, { name, value }: Pick<Binding, 'name' | 'value'>) {
+export async function isFollowed(target: Target, { name, value }: Pick<BindingCookie, 'name' | 'value'>) {
   const answer = expectStatus(
     await target.browser().get('/me', { headers: { cookie: `${name}=${value}` } }),
     200,
@@ -45,6 +45,6 @@ export async function isFollowed(target: Target, { name, value }: Pick<Binding, 
   return { answer, isFollowed: answer.setCookies.every(line => readSetCookie(line).name !== name) };
 }
 
-export function backendOf({ headers }: Answer): string {
+export function backendOf({ headers }: BrowserAnswer): string {
   return headers['holdfast-backend'] ?? '';
 }

@@ -1,9 +1,9 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { Inconclusive } from '../errors.js';
-import { type Exchange, shownExchange } from './exchange.js';
+import { type AttackExchange, shownExchange } from './exchange.js';
 
 /** One answer, and the exchange that it came in. What few ask for is worked out when it is asked for. */
-export class Answer {
+export class BrowserAnswer {
   readonly status: number;
   /** The Set-Cookie lines as they came. */
   readonly setCookies: readonly string[];
@@ -32,7 +32,7 @@ export class Answer {
     return parsed(this.text);
   }
 
-  get exchange(): Exchange {
+  get exchange(): AttackExchange {
     const { rawHeaders, statusMessage = '' } = this.#incoming;
     const pairs = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? ''] as const] : []));
     return shownExchange(
@@ -69,7 +69,7 @@ export class Wires {
  * A browser as an attacker has it: it keeps cookies by name, sends whatever it is told, follows nothing, and remembers
  * every exchange in its answer. `cookies` may be changed freely.
  */
-export class Browser {
+export class AttackBrowser {
   /** Where it asks: the proxy, or one backend past it. */
   readonly origin: string;
   readonly cookies: Map<string, string>;
@@ -82,13 +82,13 @@ export class Browser {
   }
 
   /** Somebody else with a copy of these cookies, who may ask elsewhere. */
-  copy(origin = this.origin): Browser {
-    return new Browser(this.#wires, origin, this.cookies);
+  copy(origin = this.origin): AttackBrowser {
+    return new AttackBrowser(this.#wires, origin, this.cookies);
   }
 
   /** Somebody else who has nothing but this token, and asks at `origin`. */
-  thief(token = this.token, origin = this.origin): Browser {
-    return new Browser(this.#wires, origin, new Map([[sessionCookie, token]]));
+  thief(token = this.token, origin = this.origin): AttackBrowser {
+    return new AttackBrowser(this.#wires, origin, new Map([[sessionCookie, token]]));
   }
 
   /** The value of the session cookie. Throws `Inconclusive` when there is none. */
@@ -98,20 +98,20 @@ export class Browser {
     return token;
   }
 
-  get(path: string, options: RequestOptions = {}): Promise<Answer> {
+  get(path: string, options: RequestOptions = {}): Promise<BrowserAnswer> {
     return this.send('GET', path, options);
   }
 
-  post(path: string, body: unknown = {}, options: RequestOptions = {}): Promise<Answer> {
+  post(path: string, body: unknown = {}, options: RequestOptions = {}): Promise<BrowserAnswer> {
     return this.send('POST', path, { ...options, body });
   }
 
-  delete(path: string, options: RequestOptions = {}): Promise<Answer> {
+  delete(path: string, options: RequestOptions = {}): Promise<BrowserAnswer> {
     return this.send('DELETE', path, options);
   }
 
   /** Rejects with `Inconclusive` when no whole answer comes within 15 s. */
-  async send(method: string, path: string, { headers = {}, body }: RequestOptions = {}): Promise<Answer> {
+  async send(method: string, path: string, { headers = {}, body }: RequestOptions = {}): Promise<BrowserAnswer> {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const sent: Record<string, string> = { host: new URL(this.origin).host, ...this.#cookieHeader() };
     if (text !== undefined) sent['content-type'] = 'application/json';
@@ -127,7 +127,12 @@ export class Browser {
     return pairs.length === 0 ? {} : { cookie: pairs.join('; ') };
   }
 
-  #exchange(method: string, path: string, headers: Record<string, string>, body: string | undefined): Promise<Answer> {
+  #exchange(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body: string | undefined,
+  ): Promise<BrowserAnswer> {
     return new Promise((resolve, reject) => {
       const fail = (error: Error) =>
         reject(new Inconclusive(`${method} ${this.origin}${path} was not answered: ${error.message}`));
@@ -135,7 +140,7 @@ export class Browser {
       const { agent } = this.#wires;
       const outgoing = request({ method, host: hostname, port, path, headers, agent }, incoming => {
         const line = `${method} ${path} HTTP/1.1`;
-        readWhole(incoming).then(text => resolve(new Answer(line, headers, incoming, text)), fail);
+        readWhole(incoming).then(text => resolve(new BrowserAnswer(line, headers, incoming, text)), fail);
       });
       const late = () => outgoing.destroy(new Error(`not within ${answerWithinMs / 1000} s`));
       const timer = setTimeout(late, answerWithinMs);
@@ -196,7 +201,7 @@ function halves(text: string): readonly [string, string] {
 export const sessionCookies: ReadonlySet<string> = new Set([sessionCookie, `__Host-${sessionCookie}`]);
 
 /** The session token that an answer sets; undefined when it sets none, or clears the cookie. */
-export function sessionIn({ setCookies }: Answer): string | undefined {
+export function sessionIn({ setCookies }: BrowserAnswer): string | undefined {
   const set = setCookies.map(readSetCookie).find(({ name, value }) => sessionCookies.has(name) && value !== '');
   return set?.value;
 }

@@ -1,5 +1,5 @@
 /** How a request of another site looks; or of one that wants to be taken for this one. */
-export interface Guise {
+export interface CrossSiteRequest {
   readonly what: string;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -8,7 +8,7 @@ export interface Guise {
 export const refusals = [403, 415];
 
 /** `host`: of the system under attack. */
-export function guises(host: string): readonly Guise[] {
+export function guises(host: string): readonly CrossSiteRequest[] {
   const [name = '', port = ''] = host.split(':');
   const origins = [
     'https://evil.example',

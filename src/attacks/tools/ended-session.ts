@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tries } from '../attack.js';
-import type { Browser } from './browser.js';
+import type { AttackBrowser } from './browser.js';
 import { userOf } from './shop.js';
 import type { Target } from './target.js';
 
@@ -23,7 +23,7 @@ export function endedNow({ revocationLagMs: lagMs }: Target, user: string): Ende
  * Uses a token that was ended, again and again until it is refused. A use that begins when the stated lag is over and is
  * honoured all the same has gone through; one before that is only noted.
  */
-export async function tryEnded(tries: Tries, what: string, thief: Browser, ended: Ended): Promise<void> {
+export async function tryEnded(tries: Tries, what: string, thief: AttackBrowser, ended: Ended): Promise<void> {
   for (;;) {
     const sinceMs = performance.now() - ended.atMs;
     // A copy each time: an answer that clears the cookie must not make the next try a harmless one.
@@ -42,7 +42,7 @@ export async function tryEndedEverywhere(
   target: Target,
   tries: Tries,
   which: string,
-  thief: Browser,
+  thief: AttackBrowser,
   ended: Ended,
 ): Promise<void> {
   await tryEnded(tries, `a session was honoured through the proxy ${which}`, thief, ended);

@@ -1,5 +1,5 @@
 /** One request and its answer, as they are shown to prove something: no body of a request, no whole secret. */
-export interface Exchange {
+export interface AttackExchange {
   /** Request line and headers, one string each. */
   readonly request: readonly string[];
   /** Status line and headers, one string each. */
@@ -16,7 +16,7 @@ export function shownExchange(
   request: { readonly line: string; readonly headers: readonly (readonly [string, string])[] },
   response: { readonly line: string; readonly headers: readonly (readonly [string, string])[] },
   body: string,
-): Exchange {
+): AttackExchange {
   return {
     request: [request.line, ...request.headers.map(shownHeader)],
     response: [response.line, ...response.headers.map(shownHeader)],

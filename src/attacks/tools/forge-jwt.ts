@@ -6,7 +6,7 @@ import type { KeyRing } from '../../shared/key-ring.js';
  * the own one), and keys of his own. Whoever has the key ring is another service that signs with the same key.
  */
 
-export type Claims = Readonly<Record<string, unknown>>;
+export type ForgedClaims = Readonly<Record<string, unknown>>;
 export type Header = Readonly<Record<string, unknown>>;
 
 /** A cookie to try, and what is wrong with it. */
@@ -18,7 +18,7 @@ export interface Forgery {
 /** An access token as anybody can read it. */
 export interface Parts {
   readonly header: Header;
-  readonly claims: Claims;
+  readonly claims: ForgedClaims;
   readonly signature: string;
 }
 
@@ -32,12 +32,12 @@ export function readToken(cookie: string): (Parts & { readonly refresh: string }
 
 /** What the attacker wants to say, and the refresh token that it is bound to. */
 export interface Wish {
-  readonly claims: Claims;
+  readonly claims: ForgedClaims;
   readonly refresh: string;
 }
 
 /** The own claims with another's name, in a session that nobody ever began. */
-export function wishFor(user: string, own: Claims): Wish {
+export function wishFor(user: string, own: ForgedClaims): Wish {
   const refresh = randomToken();
   return { claims: { ...own, sub: user, sid: randomToken(), refresh: hash('sha256', refresh, 'base64url') }, refresh };
 }

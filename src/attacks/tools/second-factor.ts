@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { Inconclusive } from '../errors.js';
-import type { Browser } from './browser.js';
-import { expectStatus, loggedIn, type Member, reauthenticated } from './shop.js';
+import type { AttackBrowser } from './browser.js';
+import { expectStatus, type LoggedInUser, loggedIn, reauthenticated } from './shop.js';
 import type { Target } from './target.js';
 
 /** A member with a second factor. */
-export interface Enrolled extends Member {
+export interface Enrolled extends LoggedInUser {
   /** The code of a time step. */
   code(step: number): string;
   /** The step whose code was used to enrol; the next one is right already, since one step of tolerance is given. */
@@ -25,7 +25,7 @@ export async function enrolled(target: Target): Promise<Enrolled> {
 }
 
 /** A browser that has given the password and waits for the code. */
-export async function preLoginOf(target: Target, user: string, origin?: string): Promise<Browser> {
+export async function preLoginOf(target: Target, user: string, origin?: string): Promise<AttackBrowser> {
   const browser = target.browser(origin);
   expectStatus(await browser.post('/login', { user, password: target.password }), 202, 'the password');
   return browser;

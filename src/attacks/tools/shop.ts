@@ -1,39 +1,39 @@
 import { Inconclusive } from '../errors.js';
-import type { Answer, Browser } from './browser.js';
+import type { AttackBrowser, BrowserAnswer } from './browser.js';
 import type { Target } from './target.js';
 
 /** What the users of the toy shop do. Everything here rejects with `Inconclusive` when the answer is not the usual one. */
 
 /** A fresh user who is logged in through the proxy, and is who the shop says. */
-export async function loggedIn(target: Target, user = target.freshUser()): Promise<Member> {
+export async function loggedIn(target: Target, user = target.freshUser()): Promise<LoggedInUser> {
   const browser = target.browser();
   await logIn(browser, user, target.password);
   return { user, browser };
 }
 
-export interface Member {
+export interface LoggedInUser {
   readonly user: string;
-  readonly browser: Browser;
+  readonly browser: AttackBrowser;
 }
 
-export async function logIn(browser: Browser, user: string, password: string): Promise<Answer> {
+export async function logIn(browser: AttackBrowser, user: string, password: string): Promise<BrowserAnswer> {
   const answer = await browser.post('/login', { user, password });
   expectStatus(answer, 200, 'the login');
   if (!(await isHonoured(browser, user))) throw new Inconclusive('the honest user is not logged in after the login');
   return answer;
 }
 
-export async function logOut(browser: Browser): Promise<Answer> {
+export async function logOut(browser: AttackBrowser): Promise<BrowserAnswer> {
   return expectStatus(await browser.post('/logout'), 200, 'the logout');
 }
 
 /** Whether this browser is taken for `user`. */
-export async function isHonoured(browser: Browser, user: string): Promise<boolean> {
+export async function isHonoured(browser: AttackBrowser, user: string): Promise<boolean> {
   return userOf(await browser.get('/me')) === user;
 }
 
 /** Whom the answer of GET /me names; undefined for an anonymous visitor. */
-export function userOf(answer: Answer): string | undefined {
+export function userOf(answer: BrowserAnswer): string | undefined {
   const { user } = answer.json;
   if (answer.status === 200 && typeof user === 'string') return user;
   if (answer.status === 200 && user === null) return undefined;
@@ -42,13 +42,13 @@ export function userOf(answer: Answer): string | undefined {
   throw unexpected(answer, 'GET /me', '200 or 401');
 }
 
-export function expectStatus(answer: Answer, status: number, what: string): Answer {
+export function expectStatus(answer: BrowserAnswer, status: number, what: string): BrowserAnswer {
   if (answer.status === status) return answer;
   throw unexpected(answer, what, String(status));
 }
 
 /** Gives the password again; resolves with the nonce for one sensitive change. */
-export async function reauthenticated(browser: Browser, password: string): Promise<string> {
+export async function reauthenticated(browser: AttackBrowser, password: string): Promise<string> {
   const answer = await browser.post('/account/reauthenticate', { password });
   const { nonce } = expectStatus(answer, 200, 'the fresh authentication').json;
   if (typeof nonce === 'string') return nonce;
@@ -60,7 +60,7 @@ export function asAdministrator(
   target: Target,
   path: string,
   fields: Readonly<Record<string, string>>,
-): Promise<Answer> {
+): Promise<BrowserAnswer> {
   return target.inTurn(async () => {
     const browser = target.browser();
     await logIn(browser, 'admin', target.administratorPassword);
@@ -69,7 +69,7 @@ export function asAdministrator(
   });
 }
 
-export function unexpected(answer: Answer, what: string, expected: string): Inconclusive {
+export function unexpected(answer: BrowserAnswer, what: string, expected: string): Inconclusive {
   return new Inconclusive(
     `${what} was answered ${answer.status} ${answer.text.trim().slice(0, 200)}; expected ${expected}`,
   );
@@ -78,7 +78,7 @@ export function unexpected(answer: Answer, what: string, expected: string): Inco
 const pathsMin = 10;
 
 /** Every path of the shop, as it tells whoever asks for one that it has not. Rejects with `Inconclusive`. */
-export async function shopPaths(browser: Browser): Promise<readonly string[]> {
+export async function shopPaths(browser: AttackBrowser): Promise<readonly string[]> {
   const { json } = await browser.get('/no-such-path');
   const [, listed = ''] = /Known: (.*)$/.exec(String(json.error)) ?? [];
   const paths = listed.split(', ').map(path => path.replace(/:\w+$/, 'some-thing'));

@@ -1,6 +1,6 @@
 import type { Mode, ModeName } from '../../modes.js';
 import type { KeyRing } from '../../shared/key-ring.js';
-import type { Browser } from './browser.js';
+import type { AttackBrowser } from './browser.js';
 
 /** The system under attack, as an attacker finds it: addresses, and what its operator states of it. */
 export interface Target {
@@ -24,7 +24,7 @@ export interface Target {
   /** A name that nobody else has. */
   freshUser(): string;
   /** Without any cookie; asks the proxy unless an origin is given. */
-  browser(origin?: string): Browser;
+  browser(origin?: string): AttackBrowser;
   /** SIGKILL; resolves when the process is gone. It is started again when the attack is over. */
   kill(backend: string): Promise<void>;
   /** Starts what was killed: another incarnation. Resolves when the proxy sends users there again. */

@@ -13,7 +13,7 @@ import { simulate } from '../../simulator/simulate.js';
 import { chooseTry, judgeRun, needsSecondTry, type TriedRun } from './second-try.js';
 
 /** One scenario in one mode. */
-export interface Cell {
+export interface ScenarioInMode {
   readonly scenario: Scenario;
   readonly mode: ModeName;
 }
@@ -26,7 +26,7 @@ export interface MatrixChoices {
   readonly signal: AbortSignal;
   onProgress(progress: MatrixProgress): void;
   /** Called once, before these cells run once more, one after the other. */
-  onSecondTry(cells: readonly Cell[]): void;
+  onSecondTry(cells: readonly ScenarioInMode[]): void;
 }
 
 export interface MatrixProgress {
@@ -47,7 +47,7 @@ export interface EmptyCell {
 }
 
 /** Every scenario in those of the modes that it is written for, scenario by scenario, in short form. */
-export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName[]): (Cell | EmptyCell)[] {
+export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName[]): (ScenarioInMode | EmptyCell)[] {
   return scenarios.flatMap(whole => {
     const scenario = shortForm(whole);
     return modes
@@ -61,26 +61,26 @@ export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName
 
 export interface MatrixRuns {
   /** In the order of the cells. A cell is missing when the lab failed before it was over. */
-  readonly runs: ReadonlyMap<Cell, TriedRun>;
+  readonly runs: ReadonlyMap<ScenarioInMode, TriedRun>;
   readonly failure?: unknown;
 }
 
 /** Makes one run of a cell and judges it. Tests replace it. */
-export type RunCell = (cell: Cell, inTurn: InTurn | undefined, signal: AbortSignal) => Promise<JudgedRun>;
+export type RunCell = (cell: ScenarioInMode, inTurn: InTurn | undefined, signal: AbortSignal) => Promise<JudgedRun>;
 
 /**
  * Runs each cell once, several labs side by side, since most of a run is waiting. A cell that was inconclusive, or for
  * which the machine was too busy, runs once more at the end, alone. A failure stops every lab and loses no cell that was over.
  */
 export async function runMatrix(
-  cells: readonly Cell[],
+  cells: readonly ScenarioInMode[],
   choices: MatrixChoices,
   runCell: RunCell = simulateCell(choices),
 ): Promise<MatrixRuns> {
-  const lanes = new Lanes(choices.atOnce);
+  const lanes = new RunSlots(choices.atOnce);
   const estimate = new Estimate(cells, choices, lanes.atOnce);
   const first = await runSideBySide(cells, lanes, { choices, estimate, runCell });
-  const runs = new Map<Cell, TriedRun>();
+  const runs = new Map<ScenarioInMode, TriedRun>();
   for (const cell of cells) {
     const judged = first.judged.get(cell);
     if (judged !== undefined) runs.set(cell, { judged });
@@ -89,7 +89,7 @@ export async function runMatrix(
   const doubtful = cells.filter(cell => needsMore(first.judged.get(cell), lanes.none));
   estimate.expect(doubtful);
   if (doubtful.length > 0) choices.onSecondTry(doubtful);
-  const second = await runSideBySide(doubtful, new Lanes(1), { choices, estimate, runCell });
+  const second = await runSideBySide(doubtful, new RunSlots(1), { choices, estimate, runCell });
   for (const [cell, judged] of second.judged) {
     const before = first.judged.get(cell);
     if (before !== undefined) runs.set(cell, chooseTry(before, judged));
@@ -113,15 +113,15 @@ interface Work {
   readonly runCell: RunCell;
 }
 
-async function runSideBySide(cells: readonly Cell[], lanes: Lanes, { choices, estimate, runCell }: Work) {
+async function runSideBySide(cells: readonly ScenarioInMode[], lanes: RunSlots, { choices, estimate, runCell }: Work) {
   const failed = new AbortController();
   const signal = AbortSignal.any([choices.signal, failed.signal]);
   const limit = pLimit(lanes.atOnce);
   // One processor is left to the servers that run.
   const inTurn = pLimit(Math.max(1, availableParallelism() - 1));
-  const judged = new Map<Cell, JudgedRun>();
+  const judged = new Map<ScenarioInMode, JudgedRun>();
   const failures: unknown[] = [];
-  const work = async (cell: Cell): Promise<void> => {
+  const work = async (cell: ScenarioInMode): Promise<void> => {
     if (signal.aborted) throw new Interrupted();
     const among = lanes.atOnce;
     const run = await runCell(cell, among === 1 ? undefined : inTurn, signal);
@@ -130,7 +130,7 @@ async function runSideBySide(cells: readonly Cell[], lanes: Lanes, { choices, es
     limit.concurrency = lanes.atOnce;
     estimate.done(cell, run, lanes.atOnce);
   };
-  const workOrFail = (cell: Cell): Promise<void> =>
+  const workOrFail = (cell: ScenarioInMode): Promise<void> =>
     work(cell).catch(error => {
       failures.push(error);
       failed.abort();
@@ -160,7 +160,7 @@ class Estimate {
   #total: number;
   #done = 0;
 
-  constructor(cells: readonly Cell[], { onProgress }: MatrixChoices, atOnce: number) {
+  constructor(cells: readonly ScenarioInMode[], { onProgress }: MatrixChoices, atOnce: number) {
     this.#onProgress = onProgress;
     this.#plannedMs = plannedMs(cells);
     this.#total = cells.length;
@@ -169,12 +169,12 @@ class Estimate {
   }
 
   /** Adds cells that run once more. */
-  expect(cells: readonly Cell[]): void {
+  expect(cells: readonly ScenarioInMode[]): void {
     this.#plannedMs += plannedMs(cells);
     this.#total += cells.length;
   }
 
-  done(cell: Cell, judged: JudgedRun, atOnce: number): void {
+  done(cell: ScenarioInMode, judged: JudgedRun, atOnce: number): void {
     this.#doneMs += plannedMs([cell]);
     this.#done += 1;
     this.#tell(atOnce, judged);
@@ -194,7 +194,7 @@ class Estimate {
 /** Booting and stopping a lab, about. */
 const aroundMs = 2_000;
 
-function plannedMs(cells: readonly Cell[]): number {
+function plannedMs(cells: readonly ScenarioInMode[]): number {
   return cells.reduce((sum, { scenario }) => sum + planDurationMs(scenario) + aroundMs, 0);
 }
 
@@ -210,7 +210,7 @@ const calmRounds = 4;
  * with as many as the processors have room for. When too many cells are doubtful, it goes on with one lab fewer. After many
  * good cells it tries one more: what disturbed the labs may have been another program that has ended.
  */
-export class Lanes {
+export class RunSlots {
   readonly #max: number;
   readonly #watch: () => () => number;
   #usedShare: () => number;

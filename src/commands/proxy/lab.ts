@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { storesOf } from '../../modes.js';
 import { generateKeyRing } from '../../shared/key-ring.js';
-import type { Cluster, Member } from '../../simulator/cluster/cluster.js';
+import type { Cluster, ClusterMember } from '../../simulator/cluster/cluster.js';
 import { type ClusterSpec, startCluster } from '../../simulator/cluster/start-cluster.js';
 import { UsageError } from '../lib/errors.js';
 import { exitCodes } from '../lib/exit.js';
@@ -74,7 +74,7 @@ function furtherFlags(args: ProxyArgs): string[] {
   return args['secrets-file'] === undefined ? flags : [...flags, `--secrets-file=${args['secrets-file']}`];
 }
 
-async function keepRunning(member: Member, signal: AbortSignal): Promise<void> {
+async function keepRunning(member: ClusterMember, signal: AbortSignal): Promise<void> {
   for (;;) {
     const exit = await member.waitExit(2 ** 31 - 1);
     if (signal.aborted) return;

@@ -2,7 +2,7 @@ import { type AddedHeader, type AnswerHead, type Exchange, nothingAdded } from '
 import type { AffinityOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
 import type { AffinityCookies, AffinityReading } from './affinity-cookie.js';
-import type { MomentsOfIssue } from './issue-times.js';
+import type { IssueTimes } from './issue-times.js';
 
 /** Why a browser's cookie does not lead to a backend. `forged` is as good as no cookie: the backend is not told. */
 export type BrokenReason = 'down' | 'draining' | 'expired' | 'reborn' | 'unknown' | 'forged';
@@ -36,9 +36,9 @@ export class Affinity {
   readonly #members = new Map<string, Member>();
   /** Bound anew when their answer was the first to tell of a new boot, by the moment of issue. */
   readonly #untold = new Set<number>();
-  readonly #moments: MomentsOfIssue;
+  readonly #moments: IssueTimes;
 
-  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], moments: MomentsOfIssue) {
+  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], moments: IssueTimes) {
     this.#moments = moments;
     this.#cookies = cookies;
     this.#onLost = onLost;

@@ -2,7 +2,7 @@
 const aheadMsMax = 1000;
 
 /** One of the processes that serve side by side: the `nth` from 0, `of` so many. */
-export interface Share {
+export interface WorkerShare {
   readonly nth: number;
   readonly of: number;
 }
@@ -11,11 +11,11 @@ export interface Share {
  * Gives each binding a moment of its own, for a browser is known by it. Several processes share the milliseconds out:
  * each takes those that are its number when divided by how many they are.
  */
-export class MomentsOfIssue {
-  readonly #share: Share;
+export class IssueTimes {
+  readonly #share: WorkerShare;
   #lastMs = 0;
 
-  constructor(share: Share = { nth: 0, of: 1 }) {
+  constructor(share: WorkerShare = { nth: 0, of: 1 }) {
     this.#share = share;
   }
 

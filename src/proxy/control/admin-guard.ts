@@ -2,21 +2,24 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
-export interface Refusal {
+export interface AdminRefusal {
   readonly status: number;
   readonly error: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Undefined lets the request pass. */
-export type AdminGuard = (request: IncomingMessage) => Refusal | undefined;
+export type AdminGuard = (request: IncomingMessage) => AdminRefusal | undefined;
 
-const foreignPage: Refusal = { status: 403, error: 'the admin API answers no web page; ask with curl or a script' };
-const foreignName: Refusal = {
+const foreignPage: AdminRefusal = {
+  status: 403,
+  error: 'the admin API answers no web page; ask with curl or a script',
+};
+const foreignName: AdminRefusal = {
   status: 403,
   error: 'the Host header must be an IP address or localhost: another name may have been pointed here by a web page',
 };
-const noToken: Refusal = {
+const noToken: AdminRefusal = {
   status: 401,
   error: 'expected the header "authorization: Bearer <the admin token>"',
   headers: { 'www-authenticate': 'Bearer realm="holdfast admin"' },

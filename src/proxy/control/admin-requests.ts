@@ -5,7 +5,7 @@ import { isWeight, weightExpected } from '../backends.js';
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string };
 
 /** At least one of `state` and `weight` is there. */
-export interface Change {
+export interface BackendChange {
   readonly state: 'drain' | 'maint' | 'ready' | undefined;
   readonly windowMs: number | undefined;
   readonly weight: number | undefined;
@@ -33,7 +33,7 @@ export async function readBody(request: IncomingMessage): Promise<string | 'too-
   return bytes > bodyBytesMax ? 'too-large' : Buffer.concat(chunks).toString('utf8');
 }
 
-export function parseChange(text: string): Parsed<Change> {
+export function parseChange(text: string): Parsed<BackendChange> {
   const { state, windowMs, weight } = parseObject(text, ['state', 'windowMs', 'weight']) ?? {};
   if (state === undefined && weight === undefined) return wrong(changeExpected);
   if (state !== undefined && state !== 'drain' && state !== 'maint' && state !== 'ready') return wrong(changeExpected);

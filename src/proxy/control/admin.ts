@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { unknownName } from '../../shared/unknown-name.js';
 import type { BackendView } from '../backends.js';
 import type { ProxyEvent } from '../options.js';
-import { adminGuard, type Refusal } from './admin-guard.js';
-import { bodyBytesMax, type Change, parseChange, parseNewBackend, readBody } from './admin-requests.js';
+import { type AdminRefusal, adminGuard } from './admin-guard.js';
+import { type BackendChange, bodyBytesMax, parseChange, parseNewBackend, readBody } from './admin-requests.js';
 import { EventStream } from './event-stream.js';
 
 /** What the admin API can ask of the proxy. `unknown`: there is no backend of that name. */
@@ -78,7 +78,10 @@ async function handle(call: Omit<Call, 'name'>): Promise<void> {
   }
 }
 
-function route({ method = '', url = '' }: IncomingMessage): { readonly act: Action | Refusal; readonly name: string } {
+function route({ method = '', url = '' }: IncomingMessage): {
+  readonly act: Action | AdminRefusal;
+  readonly name: string;
+} {
   const [path = ''] = url.split('?');
   for (const { pattern, methods } of routes) {
     const match = pattern.exec(path);
@@ -91,9 +94,12 @@ function route({ method = '', url = '' }: IncomingMessage): { readonly act: Acti
   return { act: notHere, name: '' };
 }
 
-const notHere: Refusal = { status: 404, error: `unknown path. Known: ${routes.map(({ path }) => path).join(', ')}.` };
+const notHere: AdminRefusal = {
+  status: 404,
+  error: `unknown path. Known: ${routes.map(({ path }) => path).join(', ')}.`,
+};
 
-function notAllowed(methods: Route['methods']): Refusal {
+function notAllowed(methods: Route['methods']): AdminRefusal {
   const allow = Object.keys(methods).join(', ');
   return { status: 405, error: `expected the method ${allow.replace(', ', ' or ')}`, headers: { allow } };
 }
@@ -134,7 +140,7 @@ async function changeState({ request, response, control, name }: Call): Promise<
   answer(response, 200, control.list().find(view => view.name === name) ?? {});
 }
 
-function carryOut(control: AdminControl, name: string, { state, windowMs, weight }: Change): 'done' | 'unknown' {
+function carryOut(control: AdminControl, name: string, { state, windowMs, weight }: BackendChange): 'done' | 'unknown' {
   if (weight !== undefined && control.setWeight(name, weight) === 'unknown') return 'unknown';
   return state === undefined ? 'done' : control.setState(name, state, windowMs);
 }
@@ -159,9 +165,9 @@ function streamEvents({ request, response, events }: Call): void {
   });
 }
 
-const tooLarge: Refusal = { status: 413, error: `the body is larger than ${bodyBytesMax} bytes` };
+const tooLarge: AdminRefusal = { status: 413, error: `the body is larger than ${bodyBytesMax} bytes` };
 
-function unknownBackend(control: AdminControl, name: string): Refusal {
+function unknownBackend(control: AdminControl, name: string): AdminRefusal {
   const known = control.list().map(view => view.name);
   return { status: 404, error: unknownName('backend', name, known) };
 }
@@ -176,7 +182,7 @@ function answer(
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers }).end(text);
 }
 
-function refuse(response: ServerResponse, { status, error, headers = {} }: Refusal): void {
+function refuse(response: ServerResponse, { status, error, headers = {} }: AdminRefusal): void {
   answer(response, status, { error }, headers);
 }
 

@@ -1,15 +1,15 @@
 import { ownVersion } from '../../shared/package-file.js';
 import type { BackendView } from '../backends.js';
-import type { Crew } from '../crew.js';
 import { type ProxyEvent, type ProxyOptions, type RunningProxy, servingOptions } from '../options.js';
 import { HealthWatch, type OnProbe } from '../pool/health.js';
 import type { Member } from '../pool/member.js';
 import { BackendPool } from '../pool/pool.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
+import type { TrafficServer } from '../traffic-server.js';
 import { type AdminControl, startAdmin } from './admin.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
-type MakeCrew = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => Crew;
+type MakeCrew = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => TrafficServer;
 
 /** Decides, once for whatever serves: health checks, orders of the operator, events, admin API. It serves nobody. */
 export class Control implements AdminControl {
@@ -17,7 +17,7 @@ export class Control implements AdminControl {
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
   readonly #watches = new Map<Member, HealthWatch>();
   readonly #pool: BackendPool;
-  readonly #crew: Crew;
+  readonly #crew: TrafficServer;
   #listening = false;
   #givenUp = false;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;

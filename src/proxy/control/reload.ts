@@ -21,7 +21,7 @@ export interface ReloadPlan {
  * What becomes of each option: changed while it runs, left until a restart, or neither (`own`): looked at here apart,
  * or no setting at all. Every option has its line, so none can be forgotten.
  */
-const fates: Readonly<Record<keyof ProxyOptions, readonly ['live' | 'restart' | 'own', flag: string]>> = {
+const reloadRules: Readonly<Record<keyof ProxyOptions, readonly ['live' | 'restart' | 'own', flag: string]>> = {
   host: ['restart', '--host'],
   port: ['restart', '--port'],
   workers: ['restart', '--workers'],
@@ -83,20 +83,20 @@ function wordFor({ name, url }: Backend): string {
   return `${name} (${url.origin})`;
 }
 
-function keysOf(fate: 'live' | 'restart'): (keyof ProxyOptions)[] {
+function keysOf(rule: 'live' | 'restart'): (keyof ProxyOptions)[] {
   const keys: (keyof ProxyOptions)[] = [];
-  for (const key in fates) if (isOption(key) && fates[key][0] === fate) keys.push(key);
+  for (const key in reloadRules) if (isOption(key) && reloadRules[key][0] === rule) keys.push(key);
   return keys;
 }
 
 function isOption(key: string): key is keyof ProxyOptions {
-  return Object.hasOwn(fates, key);
+  return Object.hasOwn(reloadRules, key);
 }
 
-function differing(now: ProxyOptions, next: ProxyOptions, fate: 'live' | 'restart'): string[] {
-  return keysOf(fate)
+function differing(now: ProxyOptions, next: ProxyOptions, rule: 'live' | 'restart'): string[] {
+  return keysOf(rule)
     .filter(key => !isDeepStrictEqual(now[key], next[key]))
-    .map(key => fates[key][1]);
+    .map(key => reloadRules[key][1]);
 }
 
 function kept(now: ProxyOptions): Partial<ProxyOptions> {

@@ -3,21 +3,21 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { hostOf } from '../backend-tls.js';
-import type { Connection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
+import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
-import { destination, type Flaw, flawIn, hasBody } from './http-proxy/request-head.js';
+import { destination, flawIn, hasBody, type RequestFlaw } from './http-proxy/request-head.js';
 import { Tunnel } from './http-proxy/tunnel.js';
 
 const nowhere = { target: '/', host: undefined };
-const badTarget: Flaw = { status: 400, reason: 'The request target is none that is served here.' };
+const badTarget: RequestFlaw = { status: 400, reason: 'The request target is none that is served here.' };
 /** Node reads no body behind an upgrade: what follows the head would be neither body nor tunnel. */
-const bodyOnUpgrade: Flaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
+const bodyOnUpgrade: RequestFlaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
 /** Of a connection that is gone. */
 const nobody = { clientAddress: '', secure: false, trusted: false };
-const noTunnels: Flaw = { status: 501, reason: 'This method is not known here.' };
+const noTunnels: RequestFlaw = { status: 501, reason: 'This method is not known here.' };
 /** RFC 9110 §10.1.1 */
-const badExpectation: Flaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
+const badExpectation: RequestFlaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
 const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_request_error; outcome=not-sent' };
 /** How long an idle connection of a client is kept: longer than browsers and load balancers keep theirs. */
 const clientIdleMs = 75_000;
@@ -38,7 +38,7 @@ class HttpProxyEngine implements Engine, Wiring {
   readonly #agents: BackendAgents;
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
   readonly #server: Server;
-  readonly #connections = new Map<Socket, Connection>();
+  readonly #connections = new Map<Socket, ClientConnection>();
   /** Of each connection, the requests that came less the answers that are over. A tunnel is never over before it. */
   readonly #underWay = new WeakMap<Socket, number>();
   #closing = false;
@@ -79,7 +79,7 @@ class HttpProxyEngine implements Engine, Wiring {
     return this.#closing;
   }
 
-  take(connection: Connection): void {
+  take(connection: ClientConnection): void {
     const { socket } = connection;
     if (this.#closing) return void socket.destroy();
     this.#connections.set(socket, connection);
@@ -90,7 +90,7 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#server.emit('connection', socket);
   }
 
-  of(socket: Socket): Pick<Connection, 'clientAddress' | 'secure' | 'trusted'> {
+  of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'> {
     return this.#connections.get(socket) ?? nobody;
   }
 
@@ -112,7 +112,7 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#proxy.web(request, response, options, onError);
   }
 
-  #take(request: IncomingMessage, response: ServerResponse, headFlaw: Flaw | undefined, tunnel?: Tunnel): void {
+  #take(request: IncomingMessage, response: ServerResponse, headFlaw: RequestFlaw | undefined, tunnel?: Tunnel): void {
     // It came in one packet with one that was refused: where it begins is the client's word alone.
     if (request.socket.writableEnded) return;
     const { socket } = request;
@@ -135,7 +135,7 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   /** Node's server lets go of the connection: a response of our own answers on it, whether the backend agrees or not. */
-  #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, refused?: Flaw): void {
+  #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, refused?: RequestFlaw): void {
     if (!(socket instanceof Socket)) return void socket.destroy();
     socket.on('error', () => socket.destroy());
     // Pipelined behind a request that is not answered yet: its answer and the tunnel would share the connection.

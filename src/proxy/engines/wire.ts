@@ -1,4 +1,4 @@
-import type { Connection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
+import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
 import { Client } from './wire/client.js';
 import { Deadlines } from './wire/deadlines.js';
 import { Reads } from './wire/reads.js';
@@ -50,7 +50,7 @@ class WireEngine implements Engine, Wire {
     return this.#closing;
   }
 
-  take(connection: Connection): void {
+  take(connection: ClientConnection): void {
     if (this.#closing || this.#clients.size >= connectionsMax) return void connection.socket.destroy();
     this.#clients.add(new Client(this, connection, this.#forget));
   }

@@ -3,17 +3,17 @@ import type { HealthOptions } from '../options.js';
 import { type ProbeResult, probe } from './probe.js';
 
 /** What the probes of one backend say so far: on which side it is, and how many in a row spoke for the other one. */
-export interface Standing {
+export interface HealthState {
   readonly up: boolean;
   readonly contrary: number;
 }
 
 /** The first probe decides at once; after that it takes `rise` or `fall` in a row to change sides. */
 export function nextStanding(
-  standing: Standing | undefined,
+  standing: HealthState | undefined,
   ok: boolean,
   { rise, fall }: Pick<HealthOptions, 'rise' | 'fall'>,
-): Standing {
+): HealthState {
   if (standing === undefined) return { up: ok, contrary: 0 };
   if (standing.up === ok) return { up: ok, contrary: 0 };
   const contrary = standing.contrary + 1;
@@ -21,7 +21,7 @@ export function nextStanding(
 }
 
 /** Told after every probe; `edge` when this one made the backend change sides. */
-export type OnProbe = (result: ProbeResult, standing: Standing, edge: boolean) => void;
+export type OnProbe = (result: ProbeResult, standing: HealthState, edge: boolean) => void;
 
 /** Probes one backend until stopped. */
 export class HealthWatch {
@@ -31,7 +31,7 @@ export class HealthWatch {
   readonly #backendTls: BackendTls | undefined;
   #abort: AbortController | undefined;
   #stopped = false;
-  #standing: Standing | undefined;
+  #standing: HealthState | undefined;
   #timer: NodeJS.Timeout | undefined;
   #again = false;
 

@@ -2,7 +2,7 @@ import type { Backend, BackendState } from '../backends.js';
 import type { ProxyEvent } from '../options.js';
 import { type BootFacts, Boots } from './boots.js';
 import { BoundBrowsers } from './bound-browsers.js';
-import { Ejection } from './ejection.js';
+import { Ejection } from './failure-streak.js';
 import { InFlight } from './in-flight.js';
 
 /** What the operator wants of a backend. */

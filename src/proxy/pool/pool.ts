@@ -2,7 +2,7 @@ import type { Backend, BackendView } from '../backends.js';
 import type { Exchange, Outcome } from '../exchange.js';
 import { mayRetry } from '../retry.js';
 import { Drains } from './drains.js';
-import { Ejected } from './ejected.js';
+import { Ejected } from './ejection-quota.js';
 import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
 import { SlowStart } from './slow-start.js';
 

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { BackendState, BackendView } from '../backends.js';
 import type { Outcome } from '../exchange.js';
-import type { TurnedAway } from '../front/front.js';
+import type { TurnedAway } from '../front/frontend.js';
 import {
   addCounts,
   answersOf,

@@ -1,5 +1,5 @@
 import type { Outcome } from '../exchange.js';
-import type { TurnedAway } from '../front/front.js';
+import type { TurnedAway } from '../front/frontend.js';
 
 /** Statuses are three digits (RFC 9110 §15); anything else is counted as 0. */
 const statusEnd = 1000;

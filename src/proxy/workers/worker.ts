@@ -3,15 +3,16 @@
  * (`node:cluster` sees to that). The signals of a Ctrl-C or a service manager, sent to every process of the group, are
  * the primary's business.
  */
-import { Following } from './following.js';
+
 import { factsOfError, type ToPrimary, type ToWorker } from './messages.js';
+import { WorkerServer } from './worker-server.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
 // A warning that cannot be written, because the disk is full perhaps, is no reason to end.
 process.stderr.on('error', () => {});
 
-let following: Following | undefined;
+let following: WorkerServer | undefined;
 
 process.on('message', (message: ToWorker) => {
   if (message.kind === 'serve') void serve(message);
@@ -21,14 +22,14 @@ tell({ kind: 'ready' });
 
 async function serve(message: Extract<ToWorker, { kind: 'serve' }>): Promise<void> {
   try {
-    following = new Following(message, told => tell(told));
+    following = new WorkerServer(message, told => tell(told));
     await following.listen();
   } catch (error) {
     tell({ kind: 'failed', error: factsOfError(error) }, leave);
   }
 }
 
-function obey(following: Following, message: Exclude<ToWorker, { kind: 'serve' }>): void {
+function obey(following: WorkerServer, message: Exclude<ToWorker, { kind: 'serve' }>): void {
   switch (message.kind) {
     case 'member':
       following.adopt(message.facts);

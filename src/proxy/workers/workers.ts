@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { Crew } from '../crew.js';
 import type { ProxyEvent, ServingOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
 import type { BackendPool } from '../pool/pool.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import { type ProxyCounts, vitalsOfGone } from '../telemetry/proxy-counts.js';
+import type { TrafficServer } from '../traffic-server.js';
 import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
 import { prepareWorkers, WorkerProcess } from './worker-process.js';
 
@@ -19,7 +19,7 @@ import { prepareWorkers, WorkerProcess } from './worker-process.js';
  * Serves in several processes. The pool of this one decides; those of the workers follow it, all told the same in the
  * same order. A worker that is lost takes what it had in flight with it, and another one takes its place.
  */
-export class Workers implements Crew {
+export class Workers implements TrafficServer {
   readonly failed: Promise<string>;
   #options: ServingOptions;
   readonly #pool: BackendPool;

@@ -3,7 +3,7 @@ import { roundUp } from '../browser/scales.js';
 import { count, counted, moment } from '../words.js';
 import { across, emptyNote, type Lane, stretched } from './lane.js';
 import { type Markup, markup } from './markup.js';
-import type { Drawn, Timeline } from './timeline-data.js';
+import type { Timeline, TimelineOfRun } from './timeline-data.js';
 
 const writtenY = 12;
 const missingY = 60;
@@ -103,7 +103,7 @@ function logoutMark(incident: Incident, height: number, endMs: number, placeOf: 
 }
 
 /** A drawing that leaves some out says so. */
-function partly({ incidents, total }: Drawn): string {
+function partly({ incidents, total }: TimelineOfRun): string {
   return incidents.length < total ? `, ${count(incidents.length)} of them drawn` : '';
 }
 

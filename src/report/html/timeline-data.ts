@@ -23,8 +23,8 @@ export interface Timeline {
   readonly users: number;
   readonly acknowledged: number;
   readonly dropped: number;
-  readonly losses: Drawn;
-  readonly logouts: Drawn;
+  readonly losses: TimelineOfRun;
+  readonly logouts: TimelineOfRun;
 }
 
 /** Operations are counted where they ended, so that no effect stands before its cause; `planned` where they were due. */
@@ -56,7 +56,7 @@ export interface MemberLife {
 }
 
 /** Some of the incidents, evenly chosen, and how many there are. */
-export interface Drawn {
+export interface TimelineOfRun {
   readonly incidents: readonly Incident[];
   readonly total: number;
 }

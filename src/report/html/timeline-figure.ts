@@ -21,7 +21,7 @@ const lanes = [
 ] as const;
 
 /** One run in the timeline. */
-export interface Part {
+export interface FigurePart {
   readonly name: string;
   readonly badge: Markup;
   readonly timeline: Timeline;
@@ -29,7 +29,7 @@ export interface Part {
 }
 
 /** One timeline: the lanes of each run over its own backdrop, all on one clock, and one cursor across all of them. */
-export function timelineFigure(parts: readonly Part[]): Markup {
+export function timelineFigure(parts: readonly FigurePart[]): Markup {
   const columns = columnsOf(parts);
   const last = (columns.runs[0]?.planned.length ?? 1) - 1;
   return markup`<figure class="timeline" aria-label="Timeline of all modes">
@@ -45,7 +45,7 @@ ${parts.map(partMarkup)}
 `;
 }
 
-function partMarkup({ name, badge, timeline, placeOf }: Part, run: number): Markup {
+function partMarkup({ name, badge, timeline, placeOf }: FigurePart, run: number): Markup {
   return markup`<section class="run" data-lanes="${run}" aria-labelledby="run-${run + 1}">
 ${backdrop(timeline)}
 <h3 id="run-${run + 1}">${name} ${badge}</h3>
@@ -68,7 +68,7 @@ function backdrop({ faults, endMs }: Timeline): Markup {
   return markup`<svg class="overlay back" aria-hidden="true">${bands}${grid}</svg>`;
 }
 
-function columnsOf(parts: readonly Part[]): TimelineColumns {
+function columnsOf(parts: readonly FigurePart[]): TimelineColumns {
   const { bucketMs = 1, endMs = 1 } = parts[0]?.timeline ?? {};
   return { bucketMs, endMs, runs: parts.map(({ name, timeline }) => runColumns(name, timeline)) };
 }

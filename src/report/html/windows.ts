@@ -8,7 +8,7 @@ import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
 /** A part of a run that is looked at by itself. */
-export interface Part extends Span {
+export interface WindowPart extends Span {
   readonly name: string;
 }
 
@@ -16,7 +16,7 @@ export interface Part extends Span {
  * Before the first fault was requested, from there until the last was healed, and after that. Warm-up and read-back are
  * left out, as nobody's traffic is like them. Without faults the whole is one window.
  */
-export function partsOf({ phases, faults }: Pick<RunRecord, 'phases' | 'faults'>): readonly Part[] {
+export function partsOf({ phases, faults }: Pick<RunRecord, 'phases' | 'faults'>): readonly WindowPart[] {
   const fromMs = phases.find(({ phase }) => phase === 'warmup')?.endMs ?? 0;
   const untilMs = phases.find(({ phase }) => phase === 'readback')?.startMs ?? Number.POSITIVE_INFINITY;
   if (faults.length === 0) return [{ name: 'no fault', fromMs, untilMs }];
@@ -50,7 +50,7 @@ function runRows(judged: JudgedRun, name: string): Markup[] {
   });
 }
 
-function figures({ run, findings }: JudgedRun, part: Part): string[] {
+function figures({ run, findings }: JudgedRun, part: WindowPart): string[] {
   const within = findingsWithin(run, findings, part);
   if (within === undefined) return titles.slice(2).map(() => '–');
   const { planned, ok, failed, unknown, dropped } = within.requests;

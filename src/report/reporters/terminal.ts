@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict/verdict.js';
-import { type Cell, type Comparison, compare, labels } from '../comparison.js';
+import { type Comparison, type ComparisonCell, compare, labels } from '../comparison.js';
 import { type FittedTable, fittedTable, printable, tableWidth } from '../fitted-table.js';
 import { listNotJudged, listUnmet, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
@@ -51,7 +51,7 @@ function table(comparison: Comparison, colours: Colours, columns: number): strin
   return fitting ?? fittedTable(oneBelowTheOther(comparison, colours, narrow), columnsMax);
 }
 
-type Painter = (cell: Cell) => string;
+type Painter = (cell: ComparisonCell) => string;
 
 function sideBySide({ columns, rows }: Comparison, colours: Colours, painted: Painter): FittedTable {
   return lines(
@@ -99,7 +99,7 @@ function inPieces(colours: Colours, breaks: RegExp): Painter {
 }
 
 /** Each line by itself: a table draws its borders between them. */
-function paintedLines(texts: readonly string[], tone: Cell['tone'], colours: Colours): string {
+function paintedLines(texts: readonly string[], tone: ComparisonCell['tone'], colours: Colours): string {
   const shown = texts.map(printable);
   if (tone === 'plain') return shown.join('\n');
   return shown.map(tone === 'loss' ? colours.bold : paint(colours, tone)).join('\n');

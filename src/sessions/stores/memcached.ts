@@ -7,7 +7,7 @@ import { type Address, Nodes } from './memcached/nodes.js';
 import * as questions from './memcached/questions.js';
 import { aliveIn, type Kept, keptOf, recordOf, textOf } from './memcached/record-text.js';
 import type { Server } from './memcached/server.js';
-import { UserLists } from './memcached/user-lists.js';
+import { MemcachedUserLists } from './memcached/user-lists.js';
 
 const triesMax = 5;
 const listedMax = 1_000;
@@ -31,12 +31,12 @@ interface Next {
 class MemcachedStore implements SessionStore {
   readonly #now: () => number;
   readonly #nodes: Nodes;
-  readonly #lists: UserLists;
+  readonly #lists: MemcachedUserLists;
 
   constructor(addresses: readonly [Address, ...Address[]], settings: StoreSettings) {
     this.#now = settings.now;
     this.#nodes = new Nodes(addresses, settings);
-    this.#lists = new UserLists(this.#nodes, settings.now);
+    this.#lists = new MemcachedUserLists(this.#nodes, settings.now);
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
@@ -165,7 +165,11 @@ class MemcachedStore implements SessionStore {
   }
 
   /** The session and the generation in force, in one question. */
-  async #look(how: (...keys: string[]) => questions.Question, digest: string, untilMs: number): Promise<Looked> {
+  async #look(
+    how: (...keys: string[]) => questions.MemcachedQuestion,
+    digest: string,
+    untilMs: number,
+  ): Promise<Looked> {
     const key = sessionKey(digest);
     const { items } = await this.#nodes.of(digest).ask('reads', how(key, generationKey), untilMs);
     const [item, generation] = [items.get(key), items.get(generationKey)];

@@ -2,7 +2,7 @@ import { SessionExists, StoreUnavailable } from '../errors.js';
 import { readyWithin } from '../in-time.js';
 import type { SessionRecord, SessionSummary } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
-import { Edges } from '../store-edges.js';
+import { StoreTransitions } from '../store-transitions.js';
 import { Connections, isTaken, refusalOf } from './postgres/connections.js';
 import { keyOf, type Row, recordOf, summaryOf, type Value, valuesOf } from './postgres/record-row.js';
 import * as statements from './postgres/statements.js';
@@ -18,14 +18,14 @@ const handleShape = /^[0-9a-f]{16}$/;
  * changing it. */
 class PostgresStore implements SessionStore {
   readonly #now: () => number;
-  readonly #edges: Edges;
+  readonly #edges: StoreTransitions;
   readonly #connections: Connections;
   readonly #watch: Watch;
   readonly #pruner: Pruner;
 
-  constructor(url: string, { deadlineMs, now, onEdge }: StoreSettings) {
+  constructor(url: string, { deadlineMs, now, onTransition }: StoreSettings) {
     this.#now = now;
-    this.#edges = new Edges(onEdge);
+    this.#edges = new StoreTransitions(onTransition);
     this.#connections = new Connections({ url, deadlineMs, onLost: () => this.#watch.doubt() });
     this.#watch = new Watch(() => this.#connections.probe(), this.#edges);
     this.#watch.doubt();

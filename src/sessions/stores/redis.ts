@@ -7,7 +7,7 @@ import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { RevocationStream } from './redis/revocation-stream.js';
 import { Servers } from './redis/servers.js';
-import { listedMax, UserLists } from './redis/user-lists.js';
+import { listedMax, RedisUserLists } from './redis/user-lists.js';
 
 const scannedAtOnce = 1000;
 
@@ -24,13 +24,13 @@ const sessionKey = (digest: string) => `holdfast:session:${digest}`;
  */
 class RedisStore implements SessionStore {
   readonly #servers: Servers;
-  readonly #lists: UserLists;
+  readonly #lists: RedisUserLists;
   readonly #settings: StoreSettings;
 
   constructor(address: RedisAddress, settings: StoreSettings) {
     this.#settings = settings;
     this.#servers = new Servers(address, settings);
-    this.#lists = new UserLists(this.#servers, settings.now);
+    this.#lists = new RedisUserLists(this.#servers, settings.now);
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {

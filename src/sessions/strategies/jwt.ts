@@ -15,7 +15,7 @@ import {
 import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 import { AccessTokens } from './jwt/access-tokens.js';
-import type { Claims } from './jwt/claims.js';
+import type { AccessClaims } from './jwt/claims.js';
 import { hashOf, RefreshFamilies } from './jwt/refresh-families.js';
 
 /** Of the data of a session, which every request carries twice over: there as a cookie, and back when it changes. */
@@ -29,7 +29,7 @@ const jtiBytes = 16;
 class JwtSession implements Session {
   constructor(
     readonly token: string,
-    readonly claims: Claims,
+    readonly claims: AccessClaims,
     readonly record: SessionRecord,
   ) {}
 }
@@ -131,7 +131,7 @@ class JwtStrategy implements SessionStrategy {
   }
 
   /** A new family under a new id, and its first pair of tokens. What cannot be issued is not registered either. */
-  async #found(record: Claims['record'], dataJson: string): Promise<Issued> {
+  async #found(record: AccessClaims['record'], dataJson: string): Promise<Issued> {
     const [sid, refresh] = [newSessionId(), newSessionId()];
     const issued = await this.#issue(this.#claims(sid, record, dataJson, this.#now()), refresh);
     await this.#families.begin(sid, record, refresh);
@@ -157,28 +157,33 @@ class JwtStrategy implements SessionStrategy {
     return issued.session;
   }
 
-  #claims(sid: string, record: Claims['record'], dataJson: string, issuedAtMs: number): Omit<Claims, 'refreshHash'> {
+  #claims(
+    sid: string,
+    record: AccessClaims['record'],
+    dataJson: string,
+    issuedAtMs: number,
+  ): Omit<AccessClaims, 'refreshHash'> {
     const expiresAtMs = Math.min(issuedAtMs + this.#lifeMs, record.absoluteUntilMs);
     const handle = handleOf(digestOf(sid));
     return { sid, handle, jti: newJti(), issuedAtMs, notBeforeMs: issuedAtMs, expiresAtMs, record, dataJson };
   }
 
-  async #issue(unbound: Omit<Claims, 'refreshHash'>, refresh: string): Promise<Issued> {
+  async #issue(unbound: Omit<AccessClaims, 'refreshHash'>, refresh: string): Promise<Issued> {
     const claims = { ...unbound, refreshHash: hashOf(refresh) };
     const token = `${await this.#tokens.sign(claims)}~${refresh}`;
     return { token, session: opened(token, claims) };
   }
 
-  #isOver({ record }: Claims): boolean {
+  #isOver({ record }: AccessClaims): boolean {
     return this.#now() >= Math.min(record.idleUntilMs, record.absoluteUntilMs);
   }
 
-  #isRevoked({ handle, record }: Claims): boolean {
+  #isRevoked({ handle, record }: AccessClaims): boolean {
     return this.#registered.isRevoked(handle, record);
   }
 }
 
-function opened(token: string, claims: Claims): JwtSession {
+function opened(token: string, claims: AccessClaims): JwtSession {
   return new JwtSession(token, claims, { ...claims.record, data: JSON.parse(claims.dataJson) });
 }
 

@@ -3,14 +3,14 @@ import type { AnswerConditions } from '../scenario/journey/answer-conditions.js'
 import { missingAt, parseJsonPath } from '../scenario/journey/json-path.js';
 import { type JourneyMapping, type MappedRequest, stepOf, type TextPlace } from '../scenario/journey/mapping.js';
 import { pageCharactersMax } from '../scenario/journey/page-pattern.js';
-import { cartTooLarge, type JourneyRequest, noCart, type Reply } from '../users/journey.js';
+import { type AppReply, cartTooLarge, type JourneyRequest, noCart } from '../users/journey.js';
 import { type Judgement, wrongBody } from '../users/outcome.js';
-import { brokenOff, hiddenFieldIn } from './broken-off.js';
+import { brokenOff, hiddenFieldIn } from './answer-clues.js';
 
 /** A request and what came back. `request` is absent when there was none to send. */
-export interface Exchange {
+export interface TriedExchange {
   readonly request?: JourneyRequest;
-  readonly reply: Reply;
+  readonly reply: AppReply;
 }
 
 const appFailed = 'the app itself failed: what it wrote to its standard error says more';
@@ -30,8 +30,8 @@ export interface Known {
   readonly token: string;
   readonly mapping: JourneyMapping;
   /** What was sent last for this step: the page before it, when that gave nothing to carry. */
-  readonly last: Exchange | undefined;
-  readonly reply: Reply;
+  readonly last: TriedExchange | undefined;
+  readonly reply: AppReply;
   readonly judged: Judgement;
 }
 
@@ -53,7 +53,7 @@ export function adviceOn(kind: OperationKind, known: Known): Advice | undefined 
 }
 
 /** Explains an answer that `anonymous` does not describe, to a request without a login. */
-export function anonymousAdvice(reply: Reply): Advice {
+export function anonymousAdvice(reply: AppReply): Advice {
   const at = ['anonymous'];
   if (!reply.complete) return { at: ['read', 'request'], ...brokenOff(reply) };
   const problem = `a user who is not logged in was answered with ${headOf(reply)}, which is not what anonymous says`;
@@ -69,7 +69,7 @@ export function anonymousAdvice(reply: Reply): Advice {
 }
 
 /** Proposes a condition for `anonymous` from an answer that has a good status: it is to be looked at by the reader. */
-function onlyThere({ body }: Reply): string {
+function onlyThere({ body }: AppReply): string {
   const json = jsonIn(body);
   if (isMap(json)) {
     const found = Object.entries(json).find(([name, value]) => value === null || /^errors?$/.test(name));
@@ -276,13 +276,13 @@ function okInWords({ status, 'redirect-to': target, body, path, absent, equals }
 }
 
 /** `status 302 to /login`, `status 200 (text/html)`. */
-export function headOf({ status, headers }: Reply): string {
+export function headOf({ status, headers }: AppReply): string {
   const [type] = String(headers['content-type'] ?? '').split(';');
   const more = typeof headers.location === 'string' ? ` to ${headers.location}` : type === '' ? '' : ` (${type})`;
   return `status ${status}${more}`;
 }
 
-function locationOf({ status = 0, headers }: Reply): string | undefined {
+function locationOf({ status = 0, headers }: AppReply): string | undefined {
   const { location } = headers;
   if (status < 300 || status >= 400 || typeof location !== 'string' || !URL.canParse(location, 'http://app/'))
     return undefined;

@@ -1,18 +1,18 @@
 import type { OperationKind } from '../history/records.js';
 import { makeNonce, tokenOf } from '../history/token-names.js';
 import { type JourneyMapping, stepOf } from '../scenario/journey/mapping.js';
-import { Browser } from '../users/browser.js';
+import { UserBrowser } from '../users/browser.js';
 import { HttpClient } from '../users/http-client.js';
-import type { Reply } from '../users/journey.js';
+import type { AppReply } from '../users/journey.js';
 import { mappedJourney, nothingToCarry } from '../users/mapped-journey.js';
 import { type Judgement, judge } from '../users/outcome.js';
-import { type Advice, adviceOn, anonymousAdvice, type Exchange, headOf, itemAdvice } from './advice.js';
+import { type Advice, adviceOn, anonymousAdvice, headOf, itemAdvice, type TriedExchange } from './advice.js';
 
 /** One step, tried once. */
 export interface TriedStep {
   /** `login`, or in words what was tried: `read, without a login`. */
   readonly what: string;
-  readonly exchange: Exchange | undefined;
+  readonly exchange: TriedExchange | undefined;
   /** Undefined: it fits. */
   readonly advice?: Advice;
   /** It fits, and there is something to know about it. */
@@ -53,7 +53,7 @@ class Trial {
   /** As a run makes its items: what an app still keeps of it is left out of account by later runs. */
   readonly #token = tokenOf(`${tokenPrefix}0`, makeNonce(Math.random));
   readonly #steps: TriedStep[] = [];
-  #exchange: Exchange | undefined;
+  #exchange: TriedExchange | undefined;
   /** Whether `anonymous` fits how the app answers without a login. */
   #knowsAnonymous = false;
 
@@ -80,13 +80,13 @@ class Trial {
     return this.#steps;
   }
 
-  #browser(): Browser {
+  #browser(): UserBrowser {
     const send: HttpClient['send'] = async (request, cookie) => {
       const reply = await this.#client.send(request, cookie);
       this.#exchange = { request, reply };
       return reply;
     };
-    return new Browser(this.#user, this.#origin, this.#journey, { send });
+    return new UserBrowser(this.#user, this.#origin, this.#journey, { send });
   }
 
   async #asStranger(): Promise<void> {
@@ -100,7 +100,7 @@ class Trial {
   }
 
   /** A read that carries what only a login gives, such as a bearer token, is sent with one that is worth nothing. */
-  async #withWorthlessToken(browser: Browser): Promise<Reply> {
+  async #withWorthlessToken(browser: UserBrowser): Promise<AppReply> {
     const carried = new Map(Object.keys(this.#mapping.carry).map(name => [name, 'none']));
     const request = this.#journey.request('read', this.#user, undefined, carried);
     return typeof request === 'string'
@@ -109,7 +109,7 @@ class Trial {
   }
 
   /** What it was judged, undefined when it does not fit. */
-  async #step(browser: Browser, kind: OperationKind): Promise<Judgement | undefined> {
+  async #step(browser: UserBrowser, kind: OperationKind): Promise<Judgement | undefined> {
     this.#exchange = undefined;
     const needsToken = kind === 'add' || kind === 'remove';
     const reply = await browser.ask(kind, needsToken ? this.#token : undefined);
@@ -120,7 +120,7 @@ class Trial {
   }
 
   /** Of a cookie that the app never sets, a run would find that no login ever kept it. */
-  #lookForCookie(browser: Browser): void {
+  #lookForCookie(browser: UserBrowser): void {
     if (this.#cookie === undefined || browser.session !== undefined) return;
     const advice = {
       at: ['login', 'request'],
@@ -130,7 +130,7 @@ class Trial {
     this.#steps.push({ what: 'session cookie', exchange: this.#exchange, advice });
   }
 
-  async #read(browser: Browser, what: string, wanted: boolean): Promise<void> {
+  async #read(browser: UserBrowser, what: string, wanted: boolean): Promise<void> {
     this.#exchange = undefined;
     const reply = await browser.ask('read', undefined);
     const judged = judge('read', reply, this.#journey);
@@ -138,7 +138,7 @@ class Trial {
     this.#note(what, reply, adviceOn('read', known) ?? itemAdvice(known, wanted));
   }
 
-  async #logOut(browser: Browser): Promise<void> {
+  async #logOut(browser: UserBrowser): Promise<void> {
     const held = browser.snapshot('replay');
     if ((await this.#step(browser, 'logout')) === undefined || held === undefined) return;
     const what = held.cookie === undefined ? 'token' : 'cookie';
@@ -148,7 +148,7 @@ class Trial {
     this.#steps.push({ ...step, ...(note === undefined ? {} : { note }) });
   }
 
-  #replayNote(what: string, reply: Reply): string | undefined {
+  #replayNote(what: string, reply: AppReply): string | undefined {
     const { outcome, identity, items = [] } = judge('replay', reply, this.#journey);
     if (outcome === 'ok') return undefined;
     if (!this.#knowsAnonymous)
@@ -158,12 +158,12 @@ class Trial {
     return `${headOf(reply)} is neither anonymous nor the cart: a run counts it as a failed request`;
   }
 
-  #known(reply: Reply) {
+  #known(reply: AppReply) {
     return { user: this.#user, token: this.#token, mapping: this.#mapping, reply, last: this.#exchange };
   }
 
   /** What was not sent has no exchange of its own: then the one before it, the page, is shown. */
-  #note(what: string, reply: Reply, advice: Advice | undefined): void {
+  #note(what: string, reply: AppReply, advice: Advice | undefined): void {
     const exchange = this.#exchange ?? { reply };
     this.#steps.push({ what, exchange, ...(advice === undefined ? {} : { advice }) });
   }
@@ -171,7 +171,7 @@ class Trial {
 
 /** Values that must not be shown: what a request carried under a name such as `password`, what an answer tells under a name
  * such as `accessToken` (an item that was added may be called so too), and every cookie. */
-export function secretsIn(mapping: JourneyMapping, exchange: Exchange): string[] {
+export function secretsIn(mapping: JourneyMapping, exchange: TriedExchange): string[] {
   const fields = (['login', 'add', 'remove', 'logout'] as const).flatMap(kind => {
     const request = stepOf(mapping, kind)?.request;
     return [...Object.entries(request?.form ?? {}), ...jsonFields(request?.json)];

@@ -1,9 +1,9 @@
 /** Counts that can be added up: numbers, lists, sets, and objects and maps of them. */
-export type Counts = { [name: string]: Countable };
-type Countable = number | unknown[] | Set<unknown> | Map<string, number> | Counts;
+export type NestedCounts = { [name: string]: Countable };
+type Countable = number | unknown[] | Set<unknown> | Map<string, number> | NestedCounts;
 
 /** Adds what another thread counted. Both have the same fields. */
-export function addCounts(into: Counts, from: Counts): void {
+export function addCounts(into: NestedCounts, from: NestedCounts): void {
   for (const [name, counted] of Object.entries(from)) {
     const own = into[name];
     if (typeof own === 'number' && typeof counted === 'number') into[name] = own + counted;
@@ -19,6 +19,6 @@ function addEach(into: Map<string, number>, from: ReadonlyMap<string, number>): 
   for (const [name, count] of from) into.set(name, (into.get(name) ?? 0) + count);
 }
 
-function isCounts(counted: Countable | undefined): counted is Counts {
+function isCounts(counted: Countable | undefined): counted is NestedCounts {
   return typeof counted === 'object' && !(Array.isArray(counted) || counted instanceof Set || counted instanceof Map);
 }

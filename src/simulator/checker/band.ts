@@ -1,5 +1,5 @@
 import type { FaultRecord, RunRecord } from '../history/records.js';
-import type { Load } from './load.js';
+import type { PlannedLoad } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import type { Span } from './verdict/windows.js';
 
@@ -14,7 +14,7 @@ export interface Band extends Span {
 }
 
 /** Returns the band of the baseline phase, or of all that came before the first fault where there is no such phase. */
-export function bandOf(run: Pick<RunRecord, 'phases' | 'faults'>, load: Load): Band {
+export function bandOf(run: Pick<RunRecord, 'phases' | 'faults'>, load: PlannedLoad): Band {
   const { fromMs, untilMs } = normalTime(run);
   const latencyMs = new Float64Array(load.plannedMs.length);
   let [count, failed] = [0, 0];

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { packageFile } from '../../shared/package-file.js';
-import { JoinedTables, type Share } from '../history/joined-tables.js';
+import { JoinedTables, type UserShare } from '../history/joined-tables.js';
 import type { TableParts } from '../history/operation-table.js';
 import type { RunRecord } from '../history/records.js';
 import type { Band } from './band.js';
 import { check, findingsOf, percentilesIn, prepareCheck } from './check.js';
 import type { Findings } from './findings.js';
-import { dropsOf, joinLoads, type Load } from './load.js';
+import { dropsOf, joinLoads, type PlannedLoad } from './load.js';
 import { type PassCounts, UserPass } from './users/user-pass.js';
 
 /** What a thread needs to judge its users, beside the band. */
@@ -15,7 +15,7 @@ export interface CheckShare {
   /** Without operations. */
   readonly run: RunRecord;
   readonly tables: readonly TableParts[];
-  readonly share: Share;
+  readonly share: UserShare;
 }
 
 const threadsMax = 4;
@@ -38,7 +38,7 @@ export async function checkInThreads(
     startWorker({ run: { ...run, operations: [] }, tables: operations.parts, share: { number, of: threads } }),
   );
   try {
-    const loads = await Promise.all(workers.map(worker => answerOf<Load>(worker)));
+    const loads = await Promise.all(workers.map(worker => answerOf<PlannedLoad>(worker)));
     const preparation = prepareCheck(run, joinLoads(loads, dropsOf(run.lab)));
     const shares = workers.map(worker => judgeUsers(worker, preparation.band));
     const times = percentilesIn(preparation);

@@ -1,11 +1,11 @@
 import type { RunRecord } from '../history/records.js';
 import { type Band, bandOf } from './band.js';
 import type { Findings, Incident } from './findings.js';
-import { dropsOf, type Load, loadOf } from './load.js';
+import { dropsOf, loadOf, type PlannedLoad } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import { groupsOf, recoveriesOf, recoveryOfRun } from './recovery.js';
 import type { Tally } from './tally.js';
-import { byUser } from './users/by-user.js';
+import { byUser } from './users/operations.js';
 import { UserPass } from './users/user-pass.js';
 
 /**
@@ -50,7 +50,7 @@ export function check(run: RunRecord): Findings {
 
 /** What has to be known before the first user is judged. */
 export interface Preparation {
-  readonly load: Load;
+  readonly load: PlannedLoad;
   readonly band: Band;
 }
 

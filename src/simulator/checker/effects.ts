@@ -1,5 +1,5 @@
 import type { ExpectedEffect, FaultRecord, Operation, RunRecord } from '../history/records.js';
-import type { Counts } from './add-counts.js';
+import type { NestedCounts } from './add-counts.js';
 import type { Band } from './band.js';
 import type { EffectSeen } from './findings.js';
 import { type Between, betweenOf, namesOf, wasAnswered } from './struck.js';
@@ -10,7 +10,7 @@ import { type Between, betweenOf, namesOf, wasAnswered } from './struck.js';
  */
 export interface EffectWatch {
   /** What was seen so far. What a watch over other users counted is added to it. */
-  readonly counts: Counts;
+  readonly counts: NestedCounts;
   /** The operations of one user, in sending order. */
   see(operations: readonly Operation[]): void;
   result(): EffectSeen;

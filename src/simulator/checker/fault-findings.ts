@@ -1,6 +1,6 @@
 import { endsOf } from '../cluster/targets.js';
 import type { FaultRecord, Operation, RunRecord } from '../history/records.js';
-import type { Counts } from './add-counts.js';
+import type { NestedCounts } from './add-counts.js';
 import type { Band } from './band.js';
 import { type EffectWatch, watchEffect } from './effects.js';
 import type { FaultFinding, MemberFindings } from './findings.js';
@@ -11,13 +11,13 @@ interface WatchedFault {
   readonly fault: FaultRecord;
   readonly effect: EffectWatch | undefined;
   exposes(operations: readonly Operation[]): boolean;
-  readonly counts: { exposed: number; readonly effect: Counts };
+  readonly counts: { exposed: number; readonly effect: NestedCounts };
 }
 
 /** Looks, user by user, which faults exposed a user and what showed their effect. */
 export class FaultWatch {
   /** By the place of the fault in the run. */
-  readonly counts: Counts;
+  readonly counts: NestedCounts;
   readonly #watched: readonly WatchedFault[];
 
   constructor(run: RunRecord, band: Band) {

@@ -1,7 +1,7 @@
 import { eachOutline, type LabRecord, type OperationOutline, type Operations } from '../history/records.js';
 
 /** What the plan wanted of the system, as columns: recovery and percentiles go over it several times. */
-export interface Load {
+export interface PlannedLoad {
   readonly plannedMs: Float64Array;
   /** Response time: done - planned. NaN where it is no time that a user waited: a refused connection has none. */
   readonly latencyMs: Float64Array;
@@ -28,7 +28,7 @@ export function isOfPlan({ kind, final, extra }: OperationOutline): boolean {
 }
 
 /** Returns the columns of the operations and of the dropped steps. Replays and the read-back are the lab's own. */
-export function loadOf(operations: Operations, drops: readonly Drop[] = []): Load {
+export function loadOf(operations: Operations, drops: readonly Drop[] = []): PlannedLoad {
   const columns = new LoadColumns(operations.length + drops.length);
   eachOutline(operations, operation => columns.add(operation));
   for (const drop of drops) columns.addDrop(drop);
@@ -36,7 +36,7 @@ export function loadOf(operations: Operations, drops: readonly Drop[] = []): Loa
 }
 
 /** Returns the columns of all the operations of a run, given those of its parts. */
-export function joinLoads(loads: readonly Load[], drops: readonly Drop[]): Load {
+export function joinLoads(loads: readonly PlannedLoad[], drops: readonly Drop[]): PlannedLoad {
   const dropped = new LoadColumns(drops.length);
   for (const drop of drops) dropped.addDrop(drop);
   const all = [...loads, dropped.load()];
@@ -75,7 +75,7 @@ function wasWaitedFor({ outcome, status, error }: OperationOutline): boolean {
 
 /** Columns while they are being filled, with room for `lengthMax` steps. */
 export class LoadColumns {
-  readonly #load: Load;
+  readonly #load: PlannedLoad;
   #count = 0;
 
   constructor(lengthMax: number) {
@@ -108,7 +108,7 @@ export class LoadColumns {
     this.#count = count + 1;
   }
 
-  load(): Load {
+  load(): PlannedLoad {
     const { plannedMs, latencyMs, serviceMs, failed } = this.#load;
     return {
       plannedMs: plannedMs.subarray(0, this.#count),

@@ -1,7 +1,7 @@
 import type { FaultRecord, RunRecord } from '../history/records.js';
 import type { Band } from './band.js';
 import type { Findings, RecoveryState } from './findings.js';
-import type { Load } from './load.js';
+import type { PlannedLoad } from './load.js';
 import type { Span } from './verdict/windows.js';
 
 const windowMs = 2000;
@@ -39,7 +39,7 @@ export interface FaultGroup {
  */
 export function recoveriesOf(
   groups: readonly FaultGroup[],
-  load: Load,
+  load: PlannedLoad,
   band: Band,
   loggedOutMs: readonly number[],
 ): Recovery[] {
@@ -98,7 +98,7 @@ interface Steps {
   readonly loggedOut: Float64Array;
 }
 
-function stepsOf(load: Load, loggedOutMs: readonly number[], span: Span, { slowMs }: Band): Steps {
+function stepsOf(load: PlannedLoad, loggedOutMs: readonly number[], span: Span, { slowMs }: Band): Steps {
   const count = Math.max(1, Math.ceil((span.untilMs - span.fromMs) / stepMs));
   const totals = () => new Float64Array(count + 1);
   const steps = { count, operations: totals(), errors: totals(), slow: totals(), loggedOut: totals() };

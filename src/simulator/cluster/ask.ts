@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number;
   /** Undefined when the body is no JSON. */
   readonly json: unknown;
@@ -15,7 +15,7 @@ export async function ask(
   url: string,
   withinMs: number,
   body?: unknown,
-): Promise<Answer> {
+): Promise<HttpAnswer> {
   // Loaded here: whoever only wants the names of the members, as every command line does, needs no client.
   const { default: undici } = await import('undici');
   const response = await undici.request(url, {

@@ -1,7 +1,7 @@
 import { packageFile } from '../../shared/package-file.js';
 import { type StoreUrls, storeAddresses, storeAddressNames } from '../../shared/store-addresses.js';
 import { answersOk, ask } from './ask.js';
-import type { Counts } from './cluster.js';
+import type { ShopCounts } from './cluster.js';
 import type { ProcessSpec } from './processes/process-member.js';
 
 const shop = packageFile('dist/backends/shop.js');
@@ -48,12 +48,12 @@ function storeVariables(storeUrls: StoreUrls): Record<string, string> {
 
 const countsWithinMs = 1_000;
 
-async function sessionCounts(port: number): Promise<Counts> {
+async function sessionCounts(port: number): Promise<ShopCounts> {
   const { json } = await ask('GET', `http://127.0.0.1:${port}/stats`, countsWithinMs);
   return numbersIn(isObject(json) ? json.sessions : undefined);
 }
 
-function numbersIn(value: unknown): Counts {
+function numbersIn(value: unknown): ShopCounts {
   const entries = isObject(value) ? Object.entries(value) : [];
   return Object.fromEntries(entries.filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
 }

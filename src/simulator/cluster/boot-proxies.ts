@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ModeName } from '../../modes.js';
 import { LabError } from '../errors.js';
 import { ask } from './ask.js';
-import type { Member, ProxyAdmin, ProxyBackend } from './cluster.js';
+import type { ClusterMember, ProxyAdmin, ProxyBackend } from './cluster.js';
 import type { Lab } from './lab.js';
 import { eventually } from './probe.js';
 import { freePort, isFree } from './processes/free-port.js';
@@ -102,7 +102,7 @@ function proxyAdmin(adminUrl: string): ProxyAdmin {
 
 /** What is asked of each proxy that is up: one that is killed or stopped has no say. */
 function adminOfAll(
-  proxies: readonly { readonly member: Pick<Member, 'state'>; readonly admin: ProxyAdmin }[],
+  proxies: readonly { readonly member: Pick<ClusterMember, 'state'>; readonly admin: ProxyAdmin }[],
 ): ProxyAdmin {
   async function each<T>(ask: (admin: ProxyAdmin) => Promise<T>): Promise<readonly T[]> {
     const up = proxies.length === 1 ? proxies : proxies.filter(({ member }) => member.state === 'up');

@@ -10,13 +10,13 @@ export interface Cluster {
   readonly proxyUrls: readonly string[];
   /** Of all proxies at once. */
   readonly proxyAdmin: ProxyAdmin;
-  readonly members: readonly Member[];
+  readonly members: readonly ClusterMember[];
   /** Of the stores: `{ redis: '7.0.15' }`. */
   readonly versions: Readonly<Record<string, string>>;
   /** The key ring that all backends read, mode 0600; they read it again on SIGHUP. Undefined when the scenario gives its own. */
   readonly secretsFile: string | undefined;
   /** Rejects nobody: a target was checked against the scenario before the run. Throws `LabError` all the same. */
-  member(name: string): Member;
+  member(name: string): ClusterMember;
   /** The link `from->to`, which is there when the spec asked for it. Throws `LabError` otherwise. */
   link(name: string): Link;
   /** Runs a command of the user's by `sh -c`; see `RunShell`. */
@@ -56,10 +56,10 @@ export interface Traffic {
 export type MemberState = 'up' | 'draining' | 'stopped' | 'dead';
 
 /** For example `{ opened: 321, absent: 64, forged: 2 }`. */
-export type Counts = Readonly<Record<string, number>>;
+export type ShopCounts = Readonly<Record<string, number>>;
 
 /** One process: a backend, a store or the proxy. */
-export interface Member {
+export interface ClusterMember {
   /** `backend-2`, `redis`, `redis.replica-1`, `proxy`. */
   readonly name: string;
   readonly role: 'backend' | 'store' | 'proxy';
@@ -80,7 +80,7 @@ export interface Member {
    * leads to it. */
   answers(withinMs: number, at?: number): Promise<boolean>;
   /** What it has counted since it booted, by its own names; undefined when it counts nothing or does not answer. */
-  counts(): Promise<Counts | undefined>;
+  counts(): Promise<ShopCounts | undefined>;
   /** How it ended, or that it still runs, with its last lines of output, each after a `|`. */
   describe(): string;
   mark(state: MemberState): void;

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError } from '../errors.js';
-import type { Way } from './links/toxics.js';
+import type { LinkDirection } from './links/toxics.js';
 import { TcpLink } from './links.js';
 import { Janitor } from './processes/janitor.js';
 import { type Listeners, ProcessMember, type ProcessSpec } from './processes/process-member.js';
@@ -61,7 +61,7 @@ export class Lab {
   }
 
   /** `asking`: the way of what is said first, by the end that connects. */
-  async link(name: string, toPort: number, asking?: Way): Promise<void> {
+  async link(name: string, toPort: number, asking?: LinkDirection): Promise<void> {
     this.#refuseWhenStopped(name);
     this.#links.push(await TcpLink.listen(name, toPort, asking));
   }

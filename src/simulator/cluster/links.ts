@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, Socket } from 'node:net';
 import type { Link, Traffic } from './cluster.js';
 import { Pipe } from './links/pipe.js';
-import type { Toxic, Way } from './links/toxics.js';
+import type { LinkDirection, Toxic } from './links/toxics.js';
 import { freePort } from './processes/free-port.js';
 
 /** Beyond it the kernel's answer is a reset. */
@@ -36,18 +36,18 @@ export class TcpLink implements Link {
   } satisfies Traffic;
   #toPort: number;
   /** The way of what is said first, by whoever connects. */
-  readonly #asking: Way;
+  readonly #asking: LinkDirection;
   readonly #server: Server;
   readonly #toxics: Toxic[] = [];
   readonly #open = new Set<Connection>();
 
-  static async listen(name: string, toPort: number, asking: Way = 'forward'): Promise<TcpLink> {
+  static async listen(name: string, toPort: number, asking: LinkDirection = 'forward'): Promise<TcpLink> {
     const link = new TcpLink(name, await freePort(), toPort, asking);
     await link.#listen();
     return link;
   }
 
-  private constructor(name: string, port: number, toPort: number, asking: Way) {
+  private constructor(name: string, port: number, toPort: number, asking: LinkDirection) {
     this.name = name;
     this.port = port;
     this.#toPort = toPort;
@@ -90,7 +90,7 @@ export class TcpLink implements Link {
     if (toxic.refuses && !this.#toxics.some(({ refuses }) => refuses)) await this.#listen();
   }
 
-  #isCut(way: Way): boolean {
+  #isCut(way: LinkDirection): boolean {
     return this.#toxics.some(({ cuts }) => cuts?.(way));
   }
 
@@ -119,7 +119,12 @@ class Connection {
   #answeredBytes = 0;
   #breaksBy: 'reset' | 'end' = 'reset';
 
-  constructor([near, far]: [Socket, Socket], asking: Way, toxics: readonly Toxic[], traffic: TcpLink['traffic']) {
+  constructor(
+    [near, far]: [Socket, Socket],
+    asking: LinkDirection,
+    toxics: readonly Toxic[],
+    traffic: TcpLink['traffic'],
+  ) {
     this.#near = near;
     this.#far = far;
     this.#toxics = toxics;
@@ -152,7 +157,7 @@ class Connection {
   }
 
   /** Something that was wrong with the link is no more. */
-  relieve(isCut: (way: Way) => boolean): void {
+  relieve(isCut: (way: LinkDirection) => boolean): void {
     const pipes = [this.asking, this.#answering];
     if (pipes.some(pipe => pipe.lost && isCut(pipe.way))) return;
     if (pipes.some(pipe => pipe.lost)) this.reset();

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { BootFailed, MemberNotBack } from '../errors.js';
-import type { Cluster, Member, ProxyBackend } from './cluster.js';
+import type { Cluster, ClusterMember, ProxyBackend } from './cluster.js';
 import { type Exit, exitInWords } from './cluster.js';
 
 /** How often a condition is looked at again. */
@@ -61,7 +61,7 @@ async function processState(pid: number): Promise<string> {
  */
 export async function waitReadmitted(
   cluster: Cluster,
-  member: Member,
+  member: ClusterMember,
   withinMs: number,
   states: readonly ProxyBackend['state'][] = ['ready'],
 ): Promise<void> {
@@ -75,13 +75,13 @@ export async function waitReadmitted(
 }
 
 /** Starts it unless it runs. Waits until the system has it back; rejects with `MemberNotBack` when it has not in 15 s. */
-export async function bringBack(cluster: Cluster, member: Member): Promise<void> {
+export async function bringBack(cluster: Cluster, member: ClusterMember): Promise<void> {
   await startAgain(member);
   await waitReadmitted(cluster, member, backWithinMs);
 }
 
 /** Starts it unless it runs; rejects with `MemberNotBack` when it does not boot. */
-export async function startAgain(member: Member): Promise<void> {
+export async function startAgain(member: ClusterMember): Promise<void> {
   if (member.pid !== undefined) return;
   try {
     await member.start();
@@ -91,12 +91,12 @@ export async function startAgain(member: Member): Promise<void> {
 }
 
 /** `why` ends without a full stop: what the member says of itself follows. */
-export function notBack(member: Member, why: string): MemberNotBack {
+export function notBack(member: ClusterMember, why: string): MemberNotBack {
   return new MemberNotBack(member.name, `${why}; it ${member.describe()}`);
 }
 
 /** How the member ended, and that nothing listens in its place; false when something does. */
-export async function goneInWords({ port }: Member, exit: Exit): Promise<string | false> {
+export async function goneInWords({ port }: ClusterMember, exit: Exit): Promise<string | false> {
   return (await portRefuses(port)) && `${exitInWords(exit)}; port ${port} refuses connections`;
 }
 

@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { formatKeyRing, type KeyRing, parseKeyRing } from '../../shared/key-ring.js';
 import { ask } from './ask.js';
-import type { Cluster, Member } from './cluster.js';
+import type { Cluster, ClusterMember } from './cluster.js';
 import { eventually } from './probe.js';
 
 const knownWithinMs = 3_000;
@@ -41,12 +41,12 @@ function fileOf(secretsFile: string | undefined): string {
   throw new Error('the scenario gives the backends secrets of its own: take them out of system.backends.env');
 }
 
-function backendsOf({ members }: Cluster): Member[] {
+function backendsOf({ members }: Cluster): ClusterMember[] {
   return members.filter(({ role }) => role === 'backend');
 }
 
 /** The ids of its keys, the newest first. */
-async function keysOf({ port }: Member): Promise<string> {
+async function keysOf({ port }: ClusterMember): Promise<string> {
   const { json } = await ask('GET', `http://127.0.0.1:${port}/stats`, answerWithinMs);
   return typeof json === 'object' && json !== null && 'keys' in json && Array.isArray(json.keys)
     ? json.keys.join()

@@ -8,7 +8,7 @@ import { interruptible, LabError } from '../errors.js';
 import { backendSpec } from './backend.js';
 import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
-import type { Cluster, Member } from './cluster.js';
+import type { Cluster, ClusterMember } from './cluster.js';
 import { type InTurn, Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
 import { freePort } from './processes/free-port.js';
@@ -72,7 +72,7 @@ export function memberNames(spec: ClusterSpec): string[] {
 }
 
 /** All members of such a cluster, spare backends too. */
-export function membersOf(spec: ClusterSpec): Pick<Member, 'name' | 'role'>[] {
+export function membersOf(spec: ClusterSpec): Pick<ClusterMember, 'name' | 'role'>[] {
   if (spec.target !== undefined) return [];
   const { count, spare = 0 } = spec.backends;
   const backends = Array.from({ length: count + spare }, (_, index) => backendName(index));

@@ -1,4 +1,4 @@
-import type { Cluster, Link, Member } from '../cluster/cluster.js';
+import type { Cluster, ClusterMember, Link } from '../cluster/cluster.js';
 import type { Toxic } from '../cluster/links/toxics.js';
 import { eventually, waitReadmitted } from '../cluster/probe.js';
 import { endsOf, kindOf } from '../cluster/targets.js';
@@ -15,7 +15,7 @@ const breakWithinMs = 3_000;
 /** A link, and the member that is asked through it. */
 export interface LinkEnd {
   readonly link: Link;
-  readonly member: Member;
+  readonly member: ClusterMember;
 }
 
 export interface LinkFault {

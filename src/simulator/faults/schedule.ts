@@ -77,7 +77,7 @@ class Schedule {
     if (this.#stage.signal.aborted) return { why: 'it was interrupted' };
     if (why !== undefined) {
       this.#neverStruck[spec.id] = why;
-      this.#stage.onEdge(spec.id, 'never-struck');
+      this.#stage.onTransition(spec.id, 'never-struck');
       return { why };
     }
     const strike = new Strike(spec, this.#stage);

@@ -1,5 +1,5 @@
 import { ask } from '../cluster/ask.js';
-import type { Cluster, Member } from '../cluster/cluster.js';
+import type { Cluster, ClusterMember } from '../cluster/cluster.js';
 import { eventually, startAgain, waitReadmitted } from '../cluster/probe.js';
 import type { TargetSystem } from '../cluster/targets.js';
 import type { Fault } from './fault.js';
@@ -16,7 +16,7 @@ interface SwitchFault {
   readonly on: ShopSwitches;
   readonly off: ShopSwitches;
   /** Asks the backend until it is seen to suffer, at most for so long; false when it was not. */
-  confirm(member: Member): Promise<string | false>;
+  confirm(member: ClusterMember): Promise<string | false>;
 }
 
 const answerWithinMs = 15_000;
@@ -42,7 +42,7 @@ export function shopSwitchFault(target: string, { on, off, confirm }: SwitchFaul
   };
 }
 
-async function turn(member: Member, switches: ShopSwitches): Promise<void> {
+async function turn(member: ClusterMember, switches: ShopSwitches): Promise<void> {
   const { status } = await ask('POST', `http://127.0.0.1:${member.port}/lab`, answerWithinMs, switches);
   if (status !== 200)
     throw new Error(
@@ -52,7 +52,7 @@ async function turn(member: Member, switches: ShopSwitches): Promise<void> {
 
 /** Asks this path of a member again and again until `look` has seen enough of the answers. */
 export async function askUntil(
-  member: Member,
+  member: ClusterMember,
   path: string,
   withinMs: number,
   look: (answer: { readonly status: number; readonly json: unknown; readonly tookMs: number }) => string | undefined,

@@ -4,7 +4,7 @@ import { Interrupted, interruptible, LabError, MemberNotBack } from '../errors.j
 import type { FaultRecord } from '../history/records.js';
 import { randomStream } from '../plan/random.js';
 import type { LiveCounts, LiveCountsNow } from '../run/live-counts.js';
-import type { FaultEdge } from '../run/progress.js';
+import type { FaultEvent } from '../run/progress.js';
 import type { RunClock } from '../run/run-clock.js';
 import type { FaultSpec } from '../scenario/scenario.js';
 import type { Fault } from './fault.js';
@@ -18,7 +18,7 @@ export interface StrikeStage {
   readonly seed: number;
   /** Aborted: what is being broken is left to itself, so that it can be healed. */
   readonly signal: AbortSignal;
-  onEdge(id: string, what: FaultEdge): void;
+  onTransition(id: string, what: FaultEvent): void;
 }
 
 type Draft = { -readonly [key in keyof FaultRecord]: FaultRecord[key] };
@@ -47,7 +47,7 @@ export class Strike {
 
   /** The counts of the moment in which it was confirmed broken, undefined when it was not. Never rejects. */
   async breaks(): Promise<LiveCountsNow | undefined> {
-    const { signal, onEdge } = this.#stage;
+    const { signal, onTransition } = this.#stage;
     const record = this.#record;
     let confirmedAt: LiveCountsNow | undefined;
     try {
@@ -56,7 +56,7 @@ export class Strike {
       if (error instanceof Interrupted) return undefined;
       record.problem = `${record.fault} of ${record.target} could not be done: ${messageOf(error)}`;
     }
-    onEdge(record.id, confirmedAt === undefined ? 'not-confirmed' : 'confirmed');
+    onTransition(record.id, confirmedAt === undefined ? 'not-confirmed' : 'confirmed');
     if (confirmedAt !== undefined && !signal.aborted) this.#countAtConfirmation = await this.#measure();
     return confirmedAt;
   }
@@ -66,7 +66,7 @@ export class Strike {
    * of `others`, which are in force then, may hold it down.
    */
   async heal(others: () => readonly FaultRecord[]): Promise<void> {
-    const { cluster, clock, signal, onEdge } = this.#stage;
+    const { cluster, clock, signal, onTransition } = this.#stage;
     const record = this.#record;
     const before = this.#countAtConfirmation;
     const after = before === undefined || signal.aborted ? undefined : await this.#measure();
@@ -75,21 +75,21 @@ export class Strike {
     try {
       await this.#fault.heal(cluster);
       record.healedMs = clock.now();
-      onEdge(record.id, 'healed');
+      onTransition(record.id, 'healed');
     } catch (error) {
-      onEdge(record.id, 'not-healed');
+      onTransition(record.id, 'not-healed');
       this.#noteNotHealed(error, others());
     }
   }
 
   async #breakAndConfirm(): Promise<LiveCountsNow | undefined> {
-    const { cluster, clock, counts, signal, onEdge } = this.#stage;
+    const { cluster, clock, counts, signal, onTransition } = this.#stage;
     const [fault, record] = [this.#fault, this.#record];
     const dead = deadIn(cluster, record.target);
     const before = fault.confirmedBefore?.(cluster);
     if (before !== undefined) record.wasConfirmedBefore = await interruptible(before, signal);
     await interruptible(fault.inject(cluster), signal);
-    onEdge(record.id, 'injected');
+    onTransition(record.id, 'injected');
     const seen = await interruptible(fault.confirm(cluster), signal);
     if (seen === false) {
       record.problem = `${record.fault} of ${record.target} was not confirmed: ${dead ?? 'the system does not look broken that way'}`;

@@ -2,7 +2,7 @@ import { OperationTable, type TableParts } from './operation-table.js';
 import type { Operation, OperationOutline, Operations } from './records.js';
 
 /** One of several equal shares of the users. Each is one piece, so that users whose rows lie side by side stay together. */
-export interface Share {
+export interface UserShare {
   readonly number: number;
   readonly of: number;
 }
@@ -12,11 +12,11 @@ export class JoinedTables implements Operations {
   readonly length: number;
   readonly parts: readonly TableParts[];
   readonly #tables: readonly OperationTable[];
-  readonly #share: Share;
+  readonly #share: UserShare;
   #users: readonly (readonly number[])[] | undefined;
 
   /** `usersInTurn` yields the users of the share only. */
-  constructor(parts: readonly TableParts[], share: Share = { number: 0, of: 1 }) {
+  constructor(parts: readonly TableParts[], share: UserShare = { number: 0, of: 1 }) {
     this.parts = parts;
     this.#tables = parts.map(each => new OperationTable(each));
     this.#share = share;

@@ -8,7 +8,7 @@ import type {
   RunHeader,
 } from '../history/records.js';
 import { LiveCounts } from './live-counts.js';
-import type { FaultEdge, OnProgress, Progress } from './progress.js';
+import type { FaultEvent, OnProgress, Progress } from './progress.js';
 import type { RunClock } from './run-clock.js';
 
 const tickMs = 200;
@@ -68,7 +68,7 @@ export class Journal {
     this.#members.push({ type: 'member', member, atMs: this.#now(), state, ...(role && { role }) });
   };
 
-  readonly fault = (id: string, what: FaultEdge): void => this.#tell({ kind: 'fault', id, what });
+  readonly fault = (id: string, what: FaultEvent): void => this.#tell({ kind: 'fault', id, what });
 
   /** Everything so far; what the end of the lab adds comes too late. */
   record(header: RunHeader, faults: readonly FaultRecord[], lab: LabRecord): ListedRun {

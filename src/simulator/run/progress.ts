@@ -1,6 +1,6 @@
 import type { PhaseName } from '../history/records.js';
 
-export type FaultEdge = 'injected' | 'confirmed' | 'not-confirmed' | 'healed' | 'not-healed' | 'never-struck';
+export type FaultEvent = 'injected' | 'confirmed' | 'not-confirmed' | 'healed' | 'not-healed' | 'never-struck';
 
 /** What a run tells while it goes on; the command line draws it, tests collect it. */
 export type Progress =
@@ -10,7 +10,7 @@ export type Progress =
       readonly kind: 'fault';
       readonly mode: string;
       readonly id: string;
-      readonly what: FaultEdge;
+      readonly what: FaultEvent;
     }
   | {
       readonly kind: 'tick';

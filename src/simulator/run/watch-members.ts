@@ -1,16 +1,16 @@
-import type { Cluster, Member } from '../cluster/cluster.js';
+import type { Cluster, ClusterMember } from '../cluster/cluster.js';
 import { roleOf } from '../cluster/redis-client.js';
 import type { MemberRecord } from '../history/records.js';
 
 /** How often it is looked at: as fine as the strips of a report are drawn. */
 const everyMs = 100;
 
-export interface Watched {
-  readonly members: readonly Pick<Member, 'name' | 'state' | 'port'>[];
+export interface WatchedMember {
+  readonly members: readonly Pick<ClusterMember, 'name' | 'state' | 'port'>[];
   readonly proxyAdmin: Pick<Cluster['proxyAdmin'], 'backends'>;
 }
 
-type One = Watched['members'][number];
+type One = WatchedMember['members'][number];
 type Seen = Pick<MemberRecord, 'state' | 'role'>;
 
 /**
@@ -18,7 +18,7 @@ type Seen = Pick<MemberRecord, 'state' | 'role'>;
  * Redis servers is the primary. As edges; the other states are told by whoever brings them about. Gives back the way to
  * stop.
  */
-export function watchMembers({ members, proxyAdmin }: Watched, onEdge: (member: string, seen: Seen) => void) {
+export function watchMembers({ members, proxyAdmin }: WatchedMember, onChange: (member: string, seen: Seen) => void) {
   const last = new Map<One, Seen>();
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
@@ -32,7 +32,7 @@ export function watchMembers({ members, proxyAdmin }: Watched, onEdge: (member: 
       const role = roles.get(member) ?? before?.role;
       const isEjected = member.state === 'up' && (refused?.has(member.name) ?? before?.state === 'ejected');
       const seen = { state: isEjected ? 'ejected' : member.state, ...(role && { role }) } as const;
-      if (isEdge(before, seen)) onEdge(member.name, seen);
+      if (isEdge(before, seen)) onChange(member.name, seen);
       last.set(member, seen);
     }
     timer = setTimeout(look, everyMs);
@@ -53,7 +53,7 @@ function isEdge(before: Seen | undefined, seen: Seen): boolean {
 }
 
 /** Undefined when no proxy says anything. */
-async function refusedBy(admin: Watched['proxyAdmin']): Promise<ReadonlySet<string> | undefined> {
+async function refusedBy(admin: WatchedMember['proxyAdmin']): Promise<ReadonlySet<string> | undefined> {
   const backends = await admin.backends().catch(() => undefined);
   const refused = backends?.filter(({ state }) => state === 'down' || state === 'ejected');
   return refused && new Set(refused.map(({ name }) => name));

@@ -1,23 +1,23 @@
 import type { AnonymousConditions, AnswerConditions } from '../scenario/journey/answer-conditions.js';
 import { parseJsonPath, valuesAt } from '../scenario/journey/json-path.js';
 import { compilePattern, matchesSomewhere } from '../scenario/journey/page-pattern.js';
-import type { Reply } from './journey.js';
+import type { AppReply } from './journey.js';
 
 /** The body of an answer: as text, and as JSON when it is asked for. */
-export interface Body {
+export interface ParsedBody {
   readonly text: string;
   /** Undefined when the body is no JSON. */
   readonly json: unknown;
 }
 
-const bodies = new WeakMap<Reply, Body>();
+const bodies = new WeakMap<AppReply, ParsedBody>();
 
 /** Returns the body of an answer; JSON is parsed once, however many conditions look at it. */
-export function bodyOf(reply: Reply): Body {
+export function bodyOf(reply: AppReply): ParsedBody {
   const known = bodies.get(reply);
   if (known !== undefined) return known;
   let parsed: { readonly json: unknown } | undefined;
-  const body: Body = {
+  const body: ParsedBody = {
     text: reply.body,
     get json() {
       parsed ??= { json: parseJson(reply.body) };
@@ -38,20 +38,20 @@ function parseJson(text: string): unknown {
 
 /** Checks answers against the conditions of a scenario; head and body apart, since each has its own error message. */
 export interface AnswerCheck {
-  hasHead(reply: Reply): boolean;
-  hasBody(reply: Reply): boolean;
+  hasHead(reply: AppReply): boolean;
+  hasBody(reply: AppReply): boolean;
 }
 
 /** Makes the check of `ok`. Without a status it takes 200 to 399. */
 export function makeOkCheck(conditions: AnswerConditions = {}): AnswerCheck {
   const hasBody = makeBodyCheck(conditions);
   const isDone =
-    conditions.status === undefined ? ({ status = 0 }: Reply) => status >= 200 && status < 400 : () => true;
+    conditions.status === undefined ? ({ status = 0 }: AppReply) => status >= 200 && status < 400 : () => true;
   return { hasHead: reply => isDone(reply) && hasHead(conditions, reply), hasBody };
 }
 
 /** Makes the check of `anonymous`: all conditions hold, or the redirect of `or-redirect-to` alone. */
-export function makeAnonymousCheck(conditions: AnonymousConditions): (reply: Reply) => boolean {
+export function makeAnonymousCheck(conditions: AnonymousConditions): (reply: AppReply) => boolean {
   const { 'or-redirect-to': alternative, ...others } = conditions;
   const hasBody = makeBodyCheck(others);
   const hasOthers = Object.values(others).some(value => value !== undefined);
@@ -61,12 +61,12 @@ export function makeAnonymousCheck(conditions: AnonymousConditions): (reply: Rep
   };
 }
 
-function hasHead({ status, 'redirect-to': target }: AnswerConditions, reply: Reply): boolean {
+function hasHead({ status, 'redirect-to': target }: AnswerConditions, reply: AppReply): boolean {
   const hasStatus = status === undefined || (reply.status !== undefined && status.includes(reply.status));
   return hasStatus && (target === undefined || leadsTo(reply, target));
 }
 
-function makeBodyCheck({ body, path, absent, equals }: AnswerConditions): (reply: Reply) => boolean {
+function makeBodyCheck({ body, path, absent, equals }: AnswerConditions): (reply: AppReply) => boolean {
   const pattern = body === undefined ? undefined : compilePattern(body);
   const steps = path === undefined ? undefined : parseJsonPath(path);
   return reply => {
@@ -82,7 +82,7 @@ function makeBodyCheck({ body, path, absent, equals }: AnswerConditions): (reply
 }
 
 /** Returns whether the answer is a redirect to this path; its query counts only where the condition gives one. */
-function leadsTo({ status = 0, headers }: Reply, target: string): boolean {
+function leadsTo({ status = 0, headers }: AppReply, target: string): boolean {
   if (status < 300 || status >= 400 || typeof headers.location !== 'string') return false;
   if (!URL.canParse(headers.location, 'http://app/')) return false;
   const { pathname, search } = new URL(headers.location, 'http://app/');

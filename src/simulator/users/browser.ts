@@ -1,7 +1,7 @@
 import { Cookie, CookieJar as ToughJar } from 'tough-cookie';
 import type { OperationKind } from '../history/records.js';
 import type { HttpClient } from './http-client.js';
-import type { Journey, JourneyRequest, Reply } from './journey.js';
+import type { AppReply, Journey, JourneyRequest } from './journey.js';
 
 /** What a user held at one moment: the request as it would have been sent then, and its Cookie header. */
 export interface Snapshot {
@@ -15,7 +15,7 @@ const nothingCarried: ReadonlyMap<string, string> = new Map();
  * What one simulated user holds of the app, as a browser does: its cookies, and what pages gave it to carry. It knows no
  * plan and judges nothing.
  */
-export class Browser {
+export class UserBrowser {
   readonly #user: string;
   readonly #journey: Journey;
   readonly #client: Pick<HttpClient, 'send'>;
@@ -35,7 +35,7 @@ export class Browser {
    * the request is not sent, and the reply is that of the page. When there is nothing to carry, the reply says so. `slowMs`:
    * the app is to take so long over it, if it can.
    */
-  async ask(kind: OperationKind, token: string | undefined, slowMs?: number): Promise<Reply> {
+  async ask(kind: OperationKind, token: string | undefined, slowMs?: number): Promise<AppReply> {
     const before = this.#journey.before?.(kind, this.#user, token, this.#carried);
     const page = before === undefined ? undefined : await this.#send(kind, before);
     if (page !== undefined && !this.#isPage(kind, page)) return { ...page, handedOver: false };
@@ -58,7 +58,7 @@ export class Browser {
   }
 
   /** Sends the request of an earlier snapshot; nothing of the answer is kept. */
-  askAgain({ request, cookie }: Snapshot): Promise<Reply> {
+  askAgain({ request, cookie }: Snapshot): Promise<AppReply> {
     return this.#client.send(request, cookie);
   }
 
@@ -84,7 +84,7 @@ export class Browser {
     if (found !== undefined) this.#jar.store(`${found[1]}; Path=/`);
   }
 
-  async #send(kind: OperationKind, request: JourneyRequest | string): Promise<Reply> {
+  async #send(kind: OperationKind, request: JourneyRequest | string): Promise<AppReply> {
     if (typeof request === 'string') return notSent(request);
     const reply = await this.#client.send(request, this.#jar.header(request.path));
     const cookies = reply.headers['set-cookie'];
@@ -95,13 +95,13 @@ export class Browser {
   }
 
   /** Before a login every user is anonymous. */
-  #isPage(kind: OperationKind, page: Reply): boolean {
+  #isPage(kind: OperationKind, page: AppReply): boolean {
     if (!page.complete || page.status === undefined || page.status >= 500) return false;
     return kind === 'login' || !this.#journey.isAnonymous(kind, page);
   }
 }
 
-async function notSent(error: string): Promise<Reply> {
+async function notSent(error: string): Promise<AppReply> {
   return { handedOver: false, complete: false, headers: {}, body: '', error };
 }
 

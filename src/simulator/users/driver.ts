@@ -3,8 +3,8 @@ import { tokenOf } from '../history/token-names.js';
 import type { Plan } from '../plan/plan.js';
 import type { RunClock } from '../run/run-clock.js';
 import { HttpClient } from './http-client.js';
-import type { Journey, JourneyRequest, Reply } from './journey.js';
-import { User, type World } from './user.js';
+import type { AppReply, Journey, JourneyRequest } from './journey.js';
+import { User, type UserWorld } from './user.js';
 
 /** Users that read back at the same time. */
 const readBackAtOnce = 64;
@@ -78,7 +78,7 @@ export class Driver {
     await Promise.all(this.#clients.map(client => client.close()));
   }
 
-  #world(): World {
+  #world(): UserWorld {
     const { origins, nonce, timeoutMs, revocationLagMs, journey, clock, onOperation } = this.#options;
     return {
       origin: origins[0] ?? '',
@@ -129,7 +129,7 @@ class FallbackClient implements Client {
     this.#current = clients[0];
   }
 
-  async send(request: JourneyRequest, cookie: string | undefined): Promise<Reply> {
+  async send(request: JourneyRequest, cookie: string | undefined): Promise<AppReply> {
     const first = this.#current;
     let reply = await sendBy(first, request, cookie);
     for (const next of this.#clients) {
@@ -142,7 +142,7 @@ class FallbackClient implements Client {
   }
 }
 
-async function sendBy({ proxy, client }: NamedClient, ...sent: Parameters<Client['send']>): Promise<Reply> {
+async function sendBy({ proxy, client }: NamedClient, ...sent: Parameters<Client['send']>): Promise<AppReply> {
   const reply = await client.send(...sent);
   return reply.handedOver ? { ...reply, proxy } : reply;
 }

@@ -1,11 +1,11 @@
 import { Pool } from 'undici';
 import { LabError } from '../errors.js';
-import type { JourneyRequest, Reply, ReplyHeaders } from './journey.js';
+import type { AppReply, JourneyRequest, ReplyHeaders } from './journey.js';
 
 /** A cart of thousands of lines fits. */
 const bodyBytesMax = 4 * 1024 * 1024;
 
-type Settle = (reply: Reply) => void;
+type Settle = (reply: AppReply) => void;
 
 /**
  * HTTP/1.1 to one origin, over as many connections as there are requests at once: users do not wait for each other.
@@ -24,7 +24,7 @@ export class HttpClient {
     this.#deadlines = new Deadlines(timeoutMs);
   }
 
-  send(request: JourneyRequest, cookie: string | undefined): Promise<Reply> {
+  send(request: JourneyRequest, cookie: string | undefined): Promise<AppReply> {
     return new Promise(resolve => {
       const pending = new Pending(resolve);
       this.#deadlines.add(pending);

@@ -26,19 +26,23 @@ export interface Journey {
     carried: Carried,
   ): JourneyRequest | string | undefined;
   /** What an answer gives to carry; `cookie` reads what the user holds after it. Of few apps. */
-  carry?(kind: OperationKind, reply: Reply, cookie: (name: string) => string | undefined): Iterable<[string, string]>;
+  carry?(
+    kind: OperationKind,
+    reply: AppReply,
+    cookie: (name: string) => string | undefined,
+  ): Iterable<[string, string]>;
   /** The names under which the app keeps its session in the browser, where they are known: one of them is there at most. */
   readonly sessionCookies?: readonly string[];
   /** The id of the key that signed or sealed a session cookie, where its value shows one. */
   keyOf?(cookieValue: string): string | undefined;
   /** Whether an answer means that the operation was done. */
-  isOk(kind: OperationKind, reply: Reply): boolean;
+  isOk(kind: OperationKind, reply: AppReply): boolean;
   /** Whether it is not ok by its body alone. */
-  hasWrongBody?(kind: OperationKind, reply: Reply): boolean;
+  hasWrongBody?(kind: OperationKind, reply: AppReply): boolean;
   /** Whether the app answers as it does without a login. */
-  isAnonymous(kind: OperationKind, reply: Reply): boolean;
+  isAnonymous(kind: OperationKind, reply: AppReply): boolean;
   /** The body as data, undefined when it is none. */
-  parse(reply: Reply): unknown;
+  parse(reply: AppReply): unknown;
   /** The operations whose answers are no good when they do not say whom they addressed. */
   readonly naming: ReadonlySet<OperationKind>;
   /** Whom an answer addressed: a name, null for anonymous, undefined when it does not say. */
@@ -48,7 +52,7 @@ export interface Journey {
 }
 
 /** What came of one request. Never an exception. */
-export interface Reply {
+export interface AppReply {
   /** Whether a byte of the request can have reached the server. */
   readonly handedOver: boolean;
   /** Whether the whole answer came. */

@@ -15,14 +15,14 @@ import {
   type WhoPlace,
 } from '../scenario/journey/mapping.js';
 import { compilePattern, matchesIn } from '../scenario/journey/page-pattern.js';
-import { type Body, bodyOf, makeAnonymousCheck, makeOkCheck } from './answer-check.js';
+import { bodyOf, makeAnonymousCheck, makeOkCheck, type ParsedBody } from './answer-check.js';
 import { type Carried, cartOf, type Journey, type JourneyRequest, noCart } from './journey.js';
 
 /** How it is said that a request cannot be filled in yet. */
 export const nothingToCarry = 'no answer gave a';
 
 /** Finds what a place leads to: one entry per find, its groups or its value; undefined when it leads to nothing. */
-type Finder = (body: Body) => readonly unknown[] | undefined;
+type Finder = (body: ParsedBody) => readonly unknown[] | undefined;
 
 /**
  * Makes the journey that a mapping describes; the mapping is known to be right (`scenario/journey.ts`). `sessionCookie`:
@@ -119,7 +119,7 @@ function headersToSend(
   return type === undefined || own.includes('content-type') ? own : ['content-type', type, ...own];
 }
 
-function isBody(answer: unknown): answer is Body {
+function isBody(answer: unknown): answer is ParsedBody {
   return typeof answer === 'object' && answer !== null && 'text' in answer && 'json' in answer;
 }
 
@@ -137,7 +137,7 @@ function pathOf(text: string | undefined): JsonPath {
 }
 
 /** A name, null where JSON says that there is none, undefined where nothing is said. */
-function whoFinder(place: WhoPlace | undefined): ((body: Body) => string | null | undefined) | undefined {
+function whoFinder(place: WhoPlace | undefined): ((body: ParsedBody) => string | null | undefined) | undefined {
   if (place === undefined) return undefined;
   const find = finder(place);
   const [before = '', after = ''] = (place.as ?? '{user}').split('{user}');
@@ -151,7 +151,7 @@ function whoFinder(place: WhoPlace | undefined): ((body: Body) => string | null 
   };
 }
 
-function valueFinder(place: CarriedPlace): (body: Body) => string | undefined {
+function valueFinder(place: CarriedPlace): (body: ParsedBody) => string | undefined {
   if (place.cookie !== undefined) return () => undefined;
   const find = finder(place);
   return body => textOf([find(body)?.[0]].flat()[0]);
@@ -169,7 +169,7 @@ function uriDecoded(value: string | undefined): string | undefined {
   }
 }
 
-type FindItems = (body: Body) => readonly string[] | string;
+type FindItems = (body: ParsedBody) => readonly string[] | string;
 
 function itemsFinder(place: ItemsPlace): FindItems {
   const find = finder(place);

@@ -1,5 +1,5 @@
 import type { OperationKind, OperationOutcome } from '../history/records.js';
-import type { Journey, Reply } from './journey.js';
+import type { AppReply, Journey } from './journey.js';
 
 /** What an operation came to, as far as the reply tells. */
 export interface Judgement {
@@ -18,7 +18,7 @@ const writes: ReadonlySet<OperationKind> = new Set(['login', 'add', 'remove', 'l
  * Pure. `ok`: the whole answer came and is the one that the journey expects. `fail`: certainly not applied. `unknown`:
  * everything else. A read has nothing to apply, so one that is not ok is `fail`.
  */
-export function judge(kind: OperationKind, reply: Reply, journey: Journey): Judgement {
+export function judge(kind: OperationKind, reply: AppReply, journey: Journey): Judgement {
   const answer = reply.complete ? journey.parse(reply) : undefined;
   const identity = identityOf(kind, reply, answer, journey);
   const said = identity === undefined ? {} : { identity };
@@ -38,7 +38,7 @@ export function judge(kind: OperationKind, reply: Reply, journey: Journey): Judg
  */
 function problemOfReplay(
   kind: OperationKind,
-  reply: Reply,
+  reply: AppReply,
   identity: string | null | undefined,
   journey: Journey,
   cart: readonly string[] | undefined,
@@ -48,7 +48,12 @@ function problemOfReplay(
   return cart?.length === 0 ? undefined : 'the cart is shown after the logout';
 }
 
-function identityOf(kind: OperationKind, reply: Reply, answer: unknown, journey: Journey): string | null | undefined {
+function identityOf(
+  kind: OperationKind,
+  reply: AppReply,
+  answer: unknown,
+  journey: Journey,
+): string | null | undefined {
   if (!reply.complete || proxyWord(reply) !== undefined) return undefined;
   if (journey.isAnonymous(kind, reply)) return null;
   // An anonymous answer to a logout does not say which user the session had when the logout arrived.
@@ -58,7 +63,7 @@ function identityOf(kind: OperationKind, reply: Reply, answer: unknown, journey:
 /** Says why it is not ok, as far as status and names tell; undefined when they are fine. */
 function problemOf(
   kind: OperationKind,
-  reply: Reply,
+  reply: AppReply,
   identity: string | null | undefined,
   journey: Journey,
 ): string | undefined {
@@ -70,12 +75,12 @@ function problemOf(
   return kind === 'logout' || identity === undefined ? 'the answer names no user' : 'answered as anonymous';
 }
 
-function notOk(kind: OperationKind, reply: Reply, journey: Journey): string {
+function notOk(kind: OperationKind, reply: AppReply, journey: Journey): string {
   if (kind === 'replay') return `${statusOf(reply)} after the logout`;
   return journey.hasWrongBody?.(kind, reply) ? `${statusOf(reply)} ${wrongBody}` : statusOf(reply);
 }
 
-function statusOf({ status, headers }: Reply): string {
+function statusOf({ status, headers }: AppReply): string {
   return typeof headers.location === 'string' ? `status ${status} to ${headers.location}` : `status ${status}`;
 }
 
@@ -83,7 +88,7 @@ function statusOf({ status, headers }: Reply): string {
  * Returns what Holdfast's proxy says about its own answer (RFC 9209). It lets no backend speak under its name; what a backend
  * says under a similar one, or in a quoted text, must not turn "unknown" into "certainly not applied".
  */
-function proxyWord({ headers }: Reply): 'not-sent' | 'unknown' | undefined {
+function proxyWord({ headers }: AppReply): 'not-sent' | 'unknown' | undefined {
   const lines = [headers['proxy-status'] ?? []].flat();
   const own = lines.flatMap(entriesOf).filter(([name]) => name === 'holdfast');
   if (own.length === 0) return undefined;
@@ -96,7 +101,7 @@ function entriesOf(line: string): string[][] {
   return unquoted.split(',').map(entry => entry.split(';').map(part => part.trim()));
 }
 
-function certainlyNotApplied(kind: OperationKind, reply: Reply, journey: Journey): boolean {
+function certainlyNotApplied(kind: OperationKind, reply: AppReply, journey: Journey): boolean {
   if (!reply.handedOver) return true;
   const word = proxyWord(reply);
   if (word !== undefined) return word === 'not-sent';

@@ -1,14 +1,14 @@
 import type { Operation, OperationKind } from '../history/records.js';
 import type { PlannedStep, PlannedUser } from '../plan/planned.js';
 import type { RunClock } from '../run/run-clock.js';
-import { Browser, type Snapshot } from './browser.js';
+import { type Snapshot, UserBrowser } from './browser.js';
 import type { HttpClient } from './http-client.js';
-import type { Journey, Reply } from './journey.js';
+import type { AppReply, Journey } from './journey.js';
 import { judge } from './outcome.js';
-import { anonymousMax, Standing } from './standing.js';
+import { anonymousMax, UserState } from './user-state.js';
 
 /** What all users of a run share. */
-export interface World {
+export interface UserWorld {
   /** Of the cookies. */
   readonly origin: string;
   readonly journey: Journey;
@@ -62,20 +62,20 @@ const readBackPauseMs = 200;
 export class User {
   readonly #name: string;
   readonly #steps: readonly PlannedStep[];
-  readonly #world: World;
-  readonly #browser: Browser;
-  readonly #standing = new Standing();
+  readonly #world: UserWorld;
+  readonly #browser: UserBrowser;
+  readonly #standing = new UserState();
   /** When its last operation ended. */
   #freeAtMs = 0;
   /** What other tabs are still waiting for. */
   #beside: Promise<unknown>[] = [];
   readonly #replays: Promise<void>[] = [];
 
-  constructor({ name, steps }: PlannedUser, world: World, client: Pick<HttpClient, 'send'>) {
+  constructor({ name, steps }: PlannedUser, world: UserWorld, client: Pick<HttpClient, 'send'>) {
     this.#name = name;
     this.#steps = steps;
     this.#world = world;
-    this.#browser = new Browser(name, world.origin, world.journey, client);
+    this.#browser = new UserBrowser(name, world.origin, world.journey, client);
   }
 
   /** Resolves when every step is done or dropped, or soon after all is over. */
@@ -228,7 +228,7 @@ function isSame(one: Snapshot | undefined, other: Snapshot | undefined): boolean
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-function servedBy({ headers, proxy }: Reply): Pick<Operation, 'backend' | 'incarnation' | 'proxy'> {
+function servedBy({ headers, proxy }: AppReply): Pick<Operation, 'backend' | 'incarnation' | 'proxy'> {
   const { 'holdfast-backend': backend, 'holdfast-incarnation': incarnation } = headers;
   return {
     ...(typeof backend === 'string' ? { backend } : {}),

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { tellDeed, tellMissing } from '#backends/page/deeds.js';
-import { type Mood, opening, type Scene, type Served, type Sight, tell } from '#backends/page/story.js';
+import { tellAction, tellMissing } from '#backends/page/actions.js';
+import { type Observation, opening, type PageState, type Served, type Severity, tell } from '#backends/page/story.js';
 
 const anna = (backend: number, more: Partial<Served> = {}): Served => ({
   kind: 'served',
@@ -16,15 +16,15 @@ const anna = (backend: number, more: Partial<Served> = {}): Served => ({
 const nobody = (backend: number, why: string, more: Partial<Served> = {}): Served =>
   anna(backend, { user: null, why, ...more });
 
-const silence: Sight = { kind: 'silence' };
-const hang: Sight = { kind: 'hang' };
-const noBackend: Sight = { kind: 'no-backend' };
-const storeDown: Sight = { kind: 'store-down' };
+const silence: Observation = { kind: 'silence' };
+const hang: Observation = { kind: 'hang' };
+const noBackend: Observation = { kind: 'no-backend' };
+const storeDown: Observation = { kind: 'store-down' };
 const reborn = { incarnation: 'another-boot' };
 const turns = (...backends: readonly number[]) => backends.map(backend => anna(backend));
 
 /** What was seen, in this order; what is said of the last of it. */
-type Row = readonly [name: string, seen: readonly Sight[], said: string | undefined, mood?: Mood];
+type Row = readonly [name: string, seen: readonly Observation[], said: string | undefined, mood?: Severity];
 
 const sticky: readonly Row[] = [
   [
@@ -371,13 +371,13 @@ describe('shop: what came of a deed', () => {
   const added = { subject: 'tea', verb: 'was', participle: 'added' } as const;
 
   it('is done, not done, or unknown', () => {
-    expect(tellDeed(added, { kind: 'done', quantity: 1 })).to.equal('Tea was added.');
-    expect(tellDeed(added, { kind: 'done', quantity: 3 })).to.equal('Tea was added: you have 3 now.');
-    expect(tellDeed(added, { kind: 'refused', error: 'the cart is full' })).to.equal(
+    expect(tellAction(added, { kind: 'done', quantity: 1 })).to.equal('Tea was added.');
+    expect(tellAction(added, { kind: 'done', quantity: 3 })).to.equal('Tea was added: you have 3 now.');
+    expect(tellAction(added, { kind: 'refused', error: 'the cart is full' })).to.equal(
       'Tea was not added: the cart is full.',
     );
-    expect(tellDeed(added, { kind: 'not-sent' })).to.match(/^Tea was not added: .* nothing was sent\. Try again\.$/);
-    expect(tellDeed(added, { kind: 'unknown' })).to.match(
+    expect(tellAction(added, { kind: 'not-sent' })).to.match(/^Tea was not added: .* nothing was sent\. Try again\.$/);
+    expect(tellAction(added, { kind: 'unknown' })).to.match(
       /^It is unknown whether tea was added: .*Look before you try again\.$/,
     );
   });
@@ -393,8 +393,8 @@ describe('shop: what came of a deed', () => {
 });
 
 /** Plays the sights to a visitor behind a proxy who put three items into the cart after the first. */
-function play(mode: string, seen: readonly Sight[]) {
-  let scene: Scene = { ...opening, mode, proxied: true };
+function play(mode: string, seen: readonly Observation[]) {
+  let scene: PageState = { ...opening, mode, proxied: true };
   let told = tell(scene, seen[0] ?? silence);
   scene = { ...told.scene, items: told.scene.user === null ? 0 : 3 };
   for (const sight of seen.slice(1)) {

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { Lanes } from '#src/commands/lib/run-matrix.js';
+import { RunSlots } from '#src/commands/lib/run-matrix.js';
 import type { VerdictWord } from '#src/simulator/checker/verdict/verdict.js';
 
 /** As many words, each of a cell that began among as many labs as there were by then. */
-function lanesAfter(max: number, words: readonly VerdictWord[], usedShare = 0.8): Lanes {
-  const lanes = new Lanes(max, () => () => usedShare);
+function lanesAfter(max: number, words: readonly VerdictWord[], usedShare = 0.8): RunSlots {
+  const lanes = new RunSlots(max, () => () => usedShare);
   for (const word of words) lanes.done(lanes.atOnce, word === 'inconclusive');
   return lanes;
 }

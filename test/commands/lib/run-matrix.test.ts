@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect } from 'chai';
-import { type Cell, cellsOf, type RunCell, runMatrix } from '#src/commands/lib/run-matrix.js';
+import { cellsOf, type RunCell, runMatrix, type ScenarioInMode } from '#src/commands/lib/run-matrix.js';
 import { type ModeName, modeNames } from '#src/modes.js';
 import type { JudgedRun, Verdict, VerdictWord } from '#src/simulator/checker/verdict/verdict.js';
 import { Interrupted } from '#src/simulator/errors.js';
@@ -17,7 +17,7 @@ const judged = (mode: string, word: VerdictWord, more: Partial<Verdict> = {}): J
 });
 
 async function runCells(modes: readonly ModeName[], runCell: RunCell, signal = new AbortController().signal) {
-  const cells = cellsOf([await shipped('kill-one')], modes).filter((cell): cell is Cell => 'mode' in cell);
+  const cells = cellsOf([await shipped('kill-one')], modes).filter((cell): cell is ScenarioInMode => 'mode' in cell);
   const told: string[] = [];
   const again: ModeName[] = [];
   const { runs, failure } = await runMatrix(

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { MomentsOfIssue } from '#src/proxy/affinity/issue-times.js';
+import { IssueTimes } from '#src/proxy/affinity/issue-times.js';
 
 describe('moments of issue', () => {
   it('are the time, and never the same twice, also when many are wanted in one millisecond', () => {
-    const moments = new MomentsOfIssue();
+    const moments = new IssueTimes();
     expect([1000, 1000, 1000, 1001, 1500, 1400].map(nowMs => moments.next(nowMs))).to.deep.equal([
       1000, 1001, 1002, 1003, 1500, 1501,
     ]);
@@ -11,7 +11,7 @@ describe('moments of issue', () => {
 
   for (const of of [2, 3, 8]) {
     it(`are shared out among ${of} workers, near the time`, () => {
-      const workers = Array.from({ length: of }, (_, nth) => new MomentsOfIssue({ nth, of }));
+      const workers = Array.from({ length: of }, (_, nth) => new IssueTimes({ nth, of }));
       const given = Array.from({ length: 90 }, (_, at) => 5000 + (at % 30)).flatMap(nowMs =>
         workers.map(moments => ({ nowMs, moment: moments.next(nowMs) })),
       );

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { AwaitedHead } from '#src/proxy/engines/wire/answer-head.js';
-import { answerBody, type Body, noBody, requestBody } from '#src/proxy/engines/wire/body.js';
+import { answerBody, noBody, requestBody, type WireBody } from '#src/proxy/engines/wire/body.js';
 import { Incoming } from '#src/proxy/engines/wire/incoming.js';
 import { RequestHead } from '#src/proxy/engines/wire/request-head.js';
 import { badAnswerBodies, badAnswerHeads, excesses } from './desync-rows.js';
@@ -90,7 +90,7 @@ function meansTheSame(read: Read, what: string, bytes: string): void {
 function readRequests(pieces: readonly string[]): string[] {
   const incoming = new Incoming(limits);
   const read: string[] = [];
-  let body: Body = noBody;
+  let body: WireBody = noBody;
   let passedOn = '';
   for (const piece of pieces) {
     incoming.add(Buffer.from(piece, 'latin1'));
@@ -125,7 +125,7 @@ function readAnswer(how: 'chunks' | 'closing'): Read {
   return pieces => {
     const read: string[] = [];
     const awaited = new AwaitedHead(limits.headerBytesMax, '', head => void read.push(JSON.stringify(head)));
-    let body: Body | undefined;
+    let body: WireBody | undefined;
     let passedOn = '';
     let excess = '';
     for (const piece of pieces) {

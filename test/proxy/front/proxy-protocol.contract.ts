@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { EngineFactory } from '#src/proxy/exchange.js';
-import type { FrontSettings, TurnedAway } from '#src/proxy/front/front.js';
+import type { FrontSettings, TurnedAway } from '#src/proxy/front/frontend.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
 import { ask, raw } from '../ask.js';
 import { authority, issue } from '../certificates.js';

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { EngineFactory } from '#src/proxy/exchange.js';
-import type { TurnedAway } from '#src/proxy/front/front.js';
+import type { TurnedAway } from '#src/proxy/front/frontend.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
 import { ask } from '../ask.js';
 import { authority, issue, withFolder } from '../certificates.js';

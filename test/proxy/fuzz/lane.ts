@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Backend } from '#src/proxy/backends.js';
 import type { Engine, EngineFactory, Exchange } from '#src/proxy/exchange.js';
-import { Front } from '#src/proxy/front/front.js';
+import { Frontend } from '#src/proxy/front/frontend.js';
 import { trustedPeers } from '#src/proxy/headers/trusted-peers.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { noEdits } from '../engines/with-engine.js';
@@ -31,7 +31,7 @@ export class Lane {
   readonly address: string;
   readonly #engine: Engine;
   readonly #backend: Backend;
-  #front: Front | undefined;
+  #front: Frontend | undefined;
   #port = 0;
 
   constructor(engine: Engine, address: string, url: URL) {
@@ -45,7 +45,7 @@ export class Lane {
     const { address } = this;
     const take = (connection: Parameters<Engine['take']>[0]) =>
       this.#engine.take({ ...connection, clientAddress: address });
-    this.#front = new Front(take, { isTrusted: trustedPeers([]) });
+    this.#front = new Frontend(take, { isTrusted: trustedPeers([]) });
     this.#port = (await this.#front.listen('127.0.0.1', 0)).port;
   }
 

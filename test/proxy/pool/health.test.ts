@@ -1,13 +1,13 @@
 import { expect } from 'chai';
-import { nextStanding, type Standing } from '#src/proxy/pool/health.js';
+import { type HealthState, nextStanding } from '#src/proxy/pool/health.js';
 import { probe } from '#src/proxy/pool/probe.js';
 import { deadUrl, startToy, withTcp, withToys } from '../toy-backend.js';
 import { quickHealth, withPool, withProxy } from '../with-proxy.js';
 
 describe('health: which side a backend is on', () => {
   const options = { rise: 2, fall: 3 };
-  const after = (probes: string): Standing | undefined =>
-    [...probes].reduce<Standing | undefined>(
+  const after = (probes: string): HealthState | undefined =>
+    [...probes].reduce<HealthState | undefined>(
       (standing, each) => nextStanding(standing, each === '+', options),
       undefined,
     );

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
 import type { SessionRecord } from '#src/sessions/session.js';
 import { digestOf, newSessionId } from '#src/sessions/session-id.js';
-import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
+import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { postgres } from '#src/sessions/stores/postgres.js';
 import { expectRejection } from '../expect-rejection.js';
 import { until } from '../until.js';
@@ -30,10 +30,10 @@ describe('postgres store', () => {
   });
   afterEach(() => store.close());
 
-  const onEdge = ({ up, why }: StoreEdge) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
 
   async function opened(url = server.url, deadlineMs = 2_000): Promise<SessionStore> {
-    const another = postgres.open({ url, deadlineMs, now: () => nowMs, onEdge });
+    const another = postgres.open({ url, deadlineMs, now: () => nowMs, onTransition });
     expect(await another.ready(5_000)).to.equal(true);
     return another;
   }

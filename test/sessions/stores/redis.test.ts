@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import type { SessionRecord } from '#src/sessions/session.js';
 import { digestOf, newSessionId } from '#src/sessions/session-id.js';
-import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
+import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { expectRejection } from '../expect-rejection.js';
 import { until } from '../until.js';
@@ -227,8 +227,8 @@ describe('redis store', () => {
   /** A store that writes down its edges, on a server that is as it was afterwards. */
   async function withEdges(work: (told: SessionStore, edges: readonly string[]) => Promise<void>): Promise<void> {
     const edges: string[] = [];
-    const onEdge = ({ up, why }: StoreEdge) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
-    const told = redis.open({ url: server.url, deadlineMs: 1_000, now: Date.now, onEdge });
+    const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+    const told = redis.open({ url: server.url, deadlineMs: 1_000, now: Date.now, onTransition });
     try {
       expect(await told.ready(5_000)).to.equal(true);
       await work(told, edges);

@@ -6,7 +6,7 @@ import { SessionTooLarge } from '#src/sessions/errors.js';
 import { seal } from '#src/sessions/seal.js';
 import { newSessionId } from '#src/sessions/session-id.js';
 import { AccessTokens, tokenBytesMax } from '#src/sessions/strategies/jwt/access-tokens.js';
-import type { Claims } from '#src/sessions/strategies/jwt/claims.js';
+import type { AccessClaims } from '#src/sessions/strategies/jwt/claims.js';
 import { generateKeyRing, type KeyRing } from '#src/shared/key-ring.js';
 import { expectRejection } from '../expect-rejection.js';
 import { decoded, encoded, Forge } from './jwt-forgery.js';
@@ -14,7 +14,7 @@ import { decoded, encoded, Forge } from './jwt-forgery.js';
 const lifeMs = 5 * 60_000;
 const nowMs = 1_764_018_197_123;
 
-function claimsOf(over: Partial<Claims> = {}): Claims {
+function claimsOf(over: Partial<AccessClaims> = {}): AccessClaims {
   const sid = newSessionId();
   return {
     sid,

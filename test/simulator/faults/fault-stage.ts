@@ -1,7 +1,7 @@
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import type { FaultStage } from '#src/simulator/faults/schedule.js';
 import { LiveCounts } from '#src/simulator/run/live-counts.js';
-import type { FaultEdge } from '#src/simulator/run/progress.js';
+import type { FaultEvent } from '#src/simulator/run/progress.js';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 
 interface Staged {
@@ -10,12 +10,16 @@ interface Staged {
 }
 
 /** What faults are run on in a test: the phase begins now; `interrupt` is what Ctrl-C does. */
-export function stage(cluster: Cluster, edges: string[], onEdge: (edge: string) => void = () => undefined): Staged {
+export function stage(
+  cluster: Cluster,
+  edges: string[],
+  onTransition: (edge: string) => void = () => undefined,
+): Staged {
   const interruption = new AbortController();
   const clock = new RunClock();
-  const note = (id: string, what: FaultEdge): void => {
+  const note = (id: string, what: FaultEvent): void => {
     edges.push(`${id} ${what}`);
-    onEdge(`${id} ${what}`);
+    onTransition(`${id} ${what}`);
   };
   const { signal } = interruption;
   const made: FaultStage = {
@@ -26,7 +30,7 @@ export function stage(cluster: Cluster, edges: string[], onEdge: (edge: string) 
     startMs: 0,
     endMs: 500,
     signal,
-    onEdge: note,
+    onTransition: note,
   };
   const interrupt = (): void => {
     interruption.abort();

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Cluster, Link, Member, Traffic } from '#src/simulator/cluster/cluster.js';
+import type { Cluster, ClusterMember, Link, Traffic } from '#src/simulator/cluster/cluster.js';
 import { exitInWords, isCleanEnd } from '#src/simulator/cluster/cluster.js';
 import type { Toxic } from '#src/simulator/cluster/links/toxics.js';
 import type { ShellEnd } from '#src/simulator/cluster/processes/shell.js';
@@ -19,8 +19,8 @@ function clusterWith(parts: object): Cluster {
   return { members: [], ...parts } as unknown as Cluster;
 }
 
-function memberWith(parts: Partial<Member>): Member {
-  return { name: 'backend-1', role: 'backend', port: 1, pid: 7, ...parts } as Member;
+function memberWith(parts: Partial<ClusterMember>): ClusterMember {
+  return { name: 'backend-1', role: 'backend', port: 1, pid: 7, ...parts } as ClusterMember;
 }
 
 /** A link between two stores that never answers while it is cut, and keeps the counters that it is given. */

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { check } from '#src/simulator/checker/check.js';
-import { byUser } from '#src/simulator/checker/users/by-user.js';
+import { byUser } from '#src/simulator/checker/users/operations.js';
 import { readHistory, writeHistory } from '#src/simulator/history/file.js';
 import { LineScanner, sparedBytes } from '#src/simulator/history/line-scanner.js';
 import { lineOf } from '#src/simulator/history/lines.js';

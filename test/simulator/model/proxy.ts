@@ -1,5 +1,5 @@
 import type { Random } from '#src/simulator/plan/random.js';
-import type { JourneyRequest, Reply } from '#src/simulator/users/journey.js';
+import type { AppReply, JourneyRequest } from '#src/simulator/users/journey.js';
 import type { ModelBackend, ShopAnswer } from './backend.js';
 import type { ModelLink, ModelLinks } from './links.js';
 import type { VirtualTime } from './virtual-time.js';
@@ -19,7 +19,7 @@ export interface Routing {
 interface Exchange {
   readonly request: JourneyRequest;
   readonly cookies: ReadonlyMap<string, string>;
-  readonly settle: (reply: Reply) => void;
+  readonly settle: (reply: AppReply) => void;
   readonly isOver: () => boolean;
   readonly tried: Set<ModelBackend>;
 }
@@ -37,7 +37,7 @@ export class ModelProxy {
   readonly #links: ModelLinks;
   readonly #time: VirtualTime;
   readonly #latency: Random;
-  readonly #inFlight = new Set<(reply: Reply) => void>();
+  readonly #inFlight = new Set<(reply: AppReply) => void>();
   /** What was handed to a backend and has no answer yet. */
   readonly #atBackend = new Map<ModelBackend, Set<Exchange>>();
   readonly #cookieBytes: (cookie: string) => number;
@@ -64,11 +64,11 @@ export class ModelProxy {
   }
 
   /** What a client of this proxy does: one request, one reply, given up after `timeoutMs`. */
-  send(request: JourneyRequest, cookie: string | undefined, timeoutMs: number): Promise<Reply> {
+  send(request: JourneyRequest, cookie: string | undefined, timeoutMs: number): Promise<AppReply> {
     if (this.state === 'dead') return this.#refuse();
     return new Promise(resolve => {
       let isOver = false;
-      const settle = (reply: Reply): void => {
+      const settle = (reply: AppReply): void => {
         if (isOver) return;
         isOver = true;
         this.#inFlight.delete(settle);
@@ -91,7 +91,7 @@ export class ModelProxy {
     for (const settle of [...this.#inFlight]) settle(broken('UND_ERR_SOCKET'));
   }
 
-  async #refuse(): Promise<Reply> {
+  async #refuse(): Promise<AppReply> {
     await this.#time.until(this.#time.now() + 0.5);
     return { handedOver: false, complete: false, headers: {}, body: '', error: 'ECONNREFUSED' };
   }
@@ -227,7 +227,7 @@ class Deadlines {
   }
 }
 
-function broken(error: string): Reply {
+function broken(error: string): AppReply {
   return { handedOver: true, complete: false, headers: {}, body: '', error };
 }
 

@@ -7,7 +7,7 @@ import { LiveCounts } from '#src/simulator/run/live-counts.js';
 import { expectationsOf, type Scenario } from '#src/simulator/scenario/scenario.js';
 import { clientFrom } from '#src/simulator/users/driver.js';
 import type { HttpClient } from '#src/simulator/users/http-client.js';
-import type { JourneyRequest, Reply } from '#src/simulator/users/journey.js';
+import type { AppReply, JourneyRequest } from '#src/simulator/users/journey.js';
 import { mappedJourney } from '#src/simulator/users/mapped-journey.js';
 import { shopJourney } from '#src/simulator/users/shop-requests.js';
 import { User } from '#src/simulator/users/user.js';
@@ -18,7 +18,7 @@ import { VirtualTime } from './virtual-time.js';
 /** How the system lies about itself, if it does. */
 export interface Lies {
   /** From the first fault on, or from the end of the baseline where there is none, these requests are answered so. */
-  readonly answer?: (request: JourneyRequest) => Reply | undefined;
+  readonly answer?: (request: JourneyRequest) => AppReply | undefined;
   /** Faults are recorded as confirmed and healed, and change nothing. */
   readonly feigned?: boolean;
 }

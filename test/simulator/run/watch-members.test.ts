@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import type { Member, ProxyBackend } from '#src/simulator/cluster/cluster.js';
+import type { ClusterMember, ProxyBackend } from '#src/simulator/cluster/cluster.js';
 import { eventually } from '#src/simulator/cluster/probe.js';
 import { watchMembers } from '#src/simulator/run/watch-members.js';
 
 type State = ProxyBackend['state'];
 
 /** A backend as its process is, and as the proxy sees it. */
-function backend(process: Member['state'], proxy: State | 'silent') {
+function backend(process: ClusterMember['state'], proxy: State | 'silent') {
   return { name: 'backend-1', port: 1, state: process, proxy };
 }
 

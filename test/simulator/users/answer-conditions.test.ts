@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { JourneyMapping } from '#src/simulator/scenario/journey/mapping.js';
-import type { Reply } from '#src/simulator/users/journey.js';
+import type { AppReply } from '#src/simulator/users/journey.js';
 import { mappedJourney } from '#src/simulator/users/mapped-journey.js';
 import { judge } from '#src/simulator/users/outcome.js';
 import { drive, type Handler, json, steps, withServer } from './scripted.js';
@@ -12,7 +12,7 @@ function mapping(parts: Partial<JourneyMapping>): JourneyMapping {
   return { login: step, add: step, read, logout: step, anonymous: { status: [401] }, carry: {}, ...parts };
 }
 
-const reply = (status: number, body: unknown, headers: Reply['headers'] = {}): Reply => ({
+const reply = (status: number, body: unknown, headers: AppReply['headers'] = {}): AppReply => ({
   ...{ handedOver: true, complete: true, status, headers },
   body: typeof body === 'string' ? body : JSON.stringify(body),
 });

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { parseJsonPath, valuesAt } from '#src/simulator/scenario/journey/json-path.js';
 import type { JourneyMapping } from '#src/simulator/scenario/journey/mapping.js';
 import { matchesIn, pageCharactersMax, patternProblem } from '#src/simulator/scenario/journey/page-pattern.js';
-import type { Reply } from '#src/simulator/users/journey.js';
+import type { AppReply } from '#src/simulator/users/journey.js';
 import { mappedJourney } from '#src/simulator/users/mapped-journey.js';
 import { judge } from '#src/simulator/users/outcome.js';
 import { drive, steps, withServer } from './scripted.js';
@@ -129,7 +129,7 @@ const json: JourneyMapping = {
   carry: {},
 };
 
-const reply = (status: number, body: unknown, headers: Reply['headers'] = {}): Reply => ({
+const reply = (status: number, body: unknown, headers: AppReply['headers'] = {}): AppReply => ({
   ...{ handedOver: true, complete: true, status, headers },
   body: typeof body === 'string' ? body : JSON.stringify(body),
 });

@@ -6,7 +6,7 @@ import { isIdempotent } from '../../retry.js';
 import { answerHead, answerLines, interimHead, isReadable, trailersOf } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import type { Tunnel } from './tunnel.js';
-import type { Upload, UploadListener } from './upload.js';
+import type { HttpUpload, UploadListener } from './upload.js';
 
 /** The client's side of an attempt. */
 export interface AttemptClient {
@@ -16,7 +16,7 @@ export interface AttemptClient {
   /** The body came in chunks. */
   readonly chunked: boolean;
   readonly response: ServerResponse;
-  readonly upload: Upload;
+  readonly upload: HttpUpload;
   readonly limits: EngineLimits;
   /** Undefined unless the client asked for one. */
   readonly tunnel: Tunnel | undefined;
@@ -43,7 +43,7 @@ const switched: Outcome = { kind: 'answered', status: 101 };
  *
  * head awaited -> answering -> over, by way of `settle`, which takes the first outcome and no other.
  */
-export class Attempt implements UploadListener {
+export class HttpAttempt implements UploadListener {
   readonly #client: AttemptClient;
   readonly #edits: HeaderEdits;
   readonly #dial: Dial;

@@ -1,13 +1,13 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
-import type { Connection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
+import type { ClientConnection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
 import { cookieValue } from '../../headers/cookie-header.js';
 import { cameSecure } from '../../headers/forwarding.js';
-import { Attempt, type AttemptClient } from './attempt.js';
+import { type AttemptClient, HttpAttempt } from './attempt.js';
 import { type Forwarding, forwardedHeaders, hasBody, saidProto } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
-import { Upload } from './upload.js';
+import { HttpUpload } from './upload.js';
 
 /** What an exchange needs of its engine. */
 export interface Wiring {
@@ -15,12 +15,12 @@ export interface Wiring {
   readonly forwarded: boolean;
   readonly closing: boolean;
   /** What the front door knows of a connection. */
-  of(socket: Socket): Pick<Connection, 'clientAddress' | 'secure' | 'trusted'>;
+  of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'>;
   /** Sends the request with its present headers, the upload as its body. */
   forward(call: {
     readonly request: IncomingMessage;
     readonly response: ServerResponse;
-    readonly upload: Upload;
+    readonly upload: HttpUpload;
     readonly url: URL;
     readonly connection: 'pooled' | 'fresh';
     onError(error: Error): void;
@@ -39,14 +39,14 @@ export class HttpExchange implements Exchange, AttemptClient {
   readonly target: string;
   readonly chunked: boolean;
   readonly response: ServerResponse;
-  readonly upload: Upload;
+  readonly upload: HttpUpload;
   readonly tunnel: Tunnel | undefined;
   readonly #request: IncomingMessage;
   readonly #given: IncomingHttpHeaders;
   readonly #host: string | undefined;
   readonly #wiring: Wiring;
   readonly #trusted: boolean;
-  #attempt: Attempt | undefined;
+  #attempt: HttpAttempt | undefined;
 
   constructor(
     wiring: Wiring,
@@ -71,7 +71,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.tunnel = tunnel;
     this.upgrade = tunnel !== undefined;
     this.chunked = headers['transfer-encoding'] !== undefined;
-    this.upload = new Upload(request, hasBody(request), wiring.limits.replayBytesMax);
+    this.upload = new HttpUpload(request, hasBody(request), wiring.limits.replayBytesMax);
     response.on('close', () => this.#closed());
   }
 
@@ -108,7 +108,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     // http-proxy forwards what it finds here; the client's own head is kept in `#given` for the next attempt.
     request.headers = forwardedHeaders(this.#forwarding(), edits);
     return new Promise(resolve => {
-      this.#attempt = new Attempt(
+      this.#attempt = new HttpAttempt(
         this,
         edits,
         (connection, onError) =>

@@ -88,7 +88,7 @@ function one(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-export interface Flaw {
+export interface RequestFlaw {
   readonly status: 400 | 417 | 431 | 501;
   readonly reason: string;
 }
@@ -108,7 +108,7 @@ const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
 export const lengthDigitsMax = 15;
 
 /** What Node's parser lets pass and a proxy must not; undefined when the head is in order. */
-export function flawIn(request: IncomingMessage, fieldsMax: number): Flaw | undefined {
+export function flawIn(request: IncomingMessage, fieldsMax: number): RequestFlaw | undefined {
   const { rawHeaders, headers } = request;
   // Node would drop the fields above its own limit in silence, so that limit is off and this one counts.
   if (rawHeaders.length > 2 * fieldsMax) return { status: 431, reason: `More than ${fieldsMax} header fields.` };

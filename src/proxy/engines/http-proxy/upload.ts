@@ -18,7 +18,7 @@ export interface UploadListener {
  *
  * It is handed to http-proxy as its `buffer`, the stream that is piped into the request to the backend.
  */
-export class Upload extends Stream {
+export class HttpUpload extends Stream {
   readonly #source: IncomingMessage;
   readonly #keepBytesMax: number;
   #kept: Buffer[] | undefined = [];

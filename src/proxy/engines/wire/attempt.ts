@@ -4,12 +4,12 @@ import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
 import { AwaitedHead, answerHeadFor, interimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
-import { answerBody, type Body, noBody } from './body.js';
+import { answerBody, noBody, type WireBody } from './body.js';
 import type { ExchangeClient } from './exchange-client.js';
 import { headEnd, shortText } from './grammar.js';
 import { firstOf, quickBytesMax } from './reads.js';
 import type { RequestHead } from './request-head.js';
-import type { Upload } from './upload.js';
+import type { WireUpload } from './upload.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
 import type { Wire } from './wire.js';
 
@@ -24,7 +24,7 @@ export interface AttemptParts {
   readonly wire: Wire;
   readonly client: ExchangeClient;
   readonly head: RequestHead;
-  readonly upload: Upload;
+  readonly upload: WireUpload;
 }
 
 /**
@@ -32,7 +32,7 @@ export interface AttemptParts {
  *
  * head awaited -> answering -> over, by way of `#settle`, which takes the first outcome and no other.
  */
-export class Attempt implements UpstreamUser {
+export class WireAttempt implements UpstreamUser {
   readonly #parts: AttemptParts;
   readonly #backend: Backend;
   readonly #edits: HeaderEdits;
@@ -44,7 +44,7 @@ export class Attempt implements UpstreamUser {
   /** Where the head did not come whole, and alone, in one read. */
   #awaited: AwaitedHead | undefined;
   #answer: WireAnswerHead | undefined;
-  #body: Body = noBody;
+  #body: WireBody = noBody;
   /** The client can tell from the answer itself where it ends. */
   #framed = true;
   #keep = true;

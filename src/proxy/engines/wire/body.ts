@@ -1,7 +1,7 @@
 import { Chunks } from './chunks.js';
 
 /** How much of a connection is the body of one message (RFC 9112 §6.3). */
-export interface Body {
+export interface WireBody {
   readonly done: boolean;
   /**
    * Reads from `at` on and adds to `out` what is to be passed on. Answers with where the body ends or the bytes do, -1
@@ -10,9 +10,9 @@ export interface Body {
   read(bytes: Buffer, at: number, out: Buffer[]): number;
 }
 
-export const noBody: Body = { done: true, read: (_, at) => at };
+export const noBody: WireBody = { done: true, read: (_, at) => at };
 
-class Counted implements Body {
+class Counted implements WireBody {
   #left: number;
 
   constructor(length: number) {
@@ -32,7 +32,7 @@ class Counted implements Body {
 }
 
 /** A body that ends with its connection, for a client that is to be told its end: in chunks, or as it comes. */
-class UntilTheEnd implements Body {
+class UntilTheEnd implements WireBody {
   readonly done = false;
   readonly #chunked: boolean;
 
@@ -51,7 +51,7 @@ class UntilTheEnd implements Body {
 
 const lineEnd = Buffer.from('\r\n');
 
-export function requestBody({ chunked, length }: { readonly chunked: boolean; readonly length: number }): Body {
+export function requestBody({ chunked, length }: { readonly chunked: boolean; readonly length: number }): WireBody {
   if (chunked) return new Chunks(false);
   return length > 0 ? new Counted(length) : noBody;
 }
@@ -60,7 +60,7 @@ export function requestBody({ chunked, length }: { readonly chunked: boolean; re
 export function answerBody(
   { chunked, length }: { readonly chunked: boolean; readonly length: number },
   how: 'chunks' | 'closing',
-): Body {
+): WireBody {
   if (chunked) return new Chunks(how === 'closing');
   if (length === 0) return noBody;
   return length > 0 ? new Counted(length) : new UntilTheEnd(how === 'chunks');

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
-import type { Connection } from '../../exchange.js';
+import type { ClientConnection } from '../../exchange.js';
 import { joinTunnel } from '../../tunnel.js';
 import { ownAnswerText } from './answer-head.js';
-import { type Body, noBody, requestBody } from './body.js';
-import { type ExchangeClient, Way } from './exchange-client.js';
+import { noBody, requestBody, type WireBody } from './body.js';
+import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
 import { Incoming } from './incoming.js';
 import { firstOf, quickBytesMax, readingInto } from './reads.js';
-import { type Flaw, RequestHead } from './request-head.js';
+import { type HeadFlaw, RequestHead } from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 
@@ -26,14 +26,14 @@ const badRequest = (outcome: 'not-sent' | 'unknown') => ({
  * head -> serving (its body is read when a backend asks for it) -> the rest of the body dropped -> head -> ... -> leaving
  */
 export class Client implements ExchangeClient {
-  readonly way: Way;
+  readonly way: ForwardedWay;
   deadlineMs: number;
   readonly #wire: Wire;
   readonly #onClosed: (client: Client) => void;
   readonly #socket: Socket;
   readonly #incoming: Incoming;
   #exchange: WireExchange | undefined;
-  #body: Body = noBody;
+  #body: WireBody = noBody;
   #reading = false;
   #dropping = false;
   #leaving = false;
@@ -44,10 +44,10 @@ export class Client implements ExchangeClient {
   /** The proxy's own answer waits to be taken. */
   #refused: { readonly keep: boolean } | undefined;
 
-  constructor(wire: Wire, connection: Connection, onClosed: (client: Client) => void) {
+  constructor(wire: Wire, connection: ClientConnection, onClosed: (client: Client) => void) {
     this.#wire = wire;
     this.#onClosed = onClosed;
-    this.way = new Way(connection, wire.forwarded);
+    this.way = new ForwardedWay(connection, wire.forwarded);
     this.#incoming = new Incoming(wire.limits);
     this.#socket = this.#reader(connection.socket);
     this.deadlineMs = wire.deadlines.in(wire.limits.clientHeadMs);
@@ -206,7 +206,7 @@ export class Client implements ExchangeClient {
     return this.#exchange === undefined && this.#incoming.length === 0 && !this.#dropping && !this.#leaving;
   }
 
-  #begin(head: RequestHead | Flaw): boolean {
+  #begin(head: RequestHead | HeadFlaw): boolean {
     if (head instanceof RequestHead) this.#serve(head);
     else this.#reject(head.status, head.reason, 'not-sent');
     return true;

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
-import type { Connection } from '../../exchange.js';
+import type { ClientConnection } from '../../exchange.js';
 import { appended, cameSecure, forwardedElement } from '../../headers/forwarding.js';
 import type { Timed } from './deadlines.js';
 import type { RequestHead } from './request-head.js';
 
 /** A client's connection, as the request that is served on it sees it. */
 export interface ExchangeClient extends Timed {
-  readonly way: Way;
+  readonly way: ForwardedWay;
   /** Nobody is there to be answered. */
   readonly gone: boolean;
   /** It takes no more of an answer for now. */
@@ -40,7 +40,7 @@ export interface ExchangeClient extends Timed {
 }
 
 /** Where the requests of one connection come from, and what a backend is told of it. */
-export class Way {
+export class ForwardedWay {
   readonly address: string;
   readonly #secure: boolean;
   readonly #trusted: boolean;
@@ -48,7 +48,7 @@ export class Way {
   /** What a backend is told when nobody trusted is on the way, by minor version: made once for all requests. */
   readonly #lines: readonly [string, string];
 
-  constructor({ clientAddress, secure, trusted }: Omit<Connection, 'socket'>, tellsForwarded: boolean) {
+  constructor({ clientAddress, secure, trusted }: Omit<ClientConnection, 'socket'>, tellsForwarded: boolean) {
     this.address = clientAddress;
     this.#secure = secure;
     this.#trusted = trusted;

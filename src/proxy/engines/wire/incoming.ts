@@ -1,11 +1,11 @@
 import type { EngineLimits } from '../../exchange.js';
 import { headEnd, neverAHead } from './grammar.js';
-import { type Flaw, malformed, parseRequestHead, type RequestHead } from './request-head.js';
+import { type HeadFlaw, malformed, parseRequestHead, type RequestHead } from './request-head.js';
 
 /** A head that became too long, and whose first line alone made this much of it. */
 const targetBytesMax = 8 * 1024;
-const headTooLong: Flaw = { status: 431, reason: 'The request head is too long.' };
-const targetTooLong: Flaw = { status: 414, reason: 'The request target is too long.' };
+const headTooLong: HeadFlaw = { status: 431, reason: 'The request head is too long.' };
+const targetTooLong: HeadFlaw = { status: 414, reason: 'The request target is too long.' };
 
 const cr = 13;
 const lf = 10;
@@ -50,7 +50,7 @@ export class Incoming {
    * The usual case, in the fewest steps: nothing is kept, and `text` is one head, whole, with nothing behind it.
    * Undefined: it is not that, and nothing was done.
    */
-  headIn(text: string): RequestHead | Flaw | undefined {
+  headIn(text: string): RequestHead | HeadFlaw | undefined {
     const end = text.length - headEnd.length;
     if (end < 0 || end > this.#limits.headerBytesMax) return undefined;
     if (text.indexOf(headEnd) !== end || text.charCodeAt(0) === cr) return undefined;
@@ -58,7 +58,7 @@ export class Incoming {
   }
 
   /** The next head; undefined when it is not there yet. After a flaw nothing more can be read. */
-  nextHead(): RequestHead | Flaw | undefined {
+  nextHead(): RequestHead | HeadFlaw | undefined {
     const bytes = this.#rest;
     if (bytes === undefined) return undefined;
     // RFC 9112 §2.2: an empty line before a request is somebody's mistake about the body before it.
@@ -73,14 +73,14 @@ export class Incoming {
     return parseRequestHead(bytes.toString('latin1', start, end + 2), this.#limits.headerFieldsMax);
   }
 
-  #waitOn(bytes: Buffer, start: number): Flaw | undefined {
+  #waitOn(bytes: Buffer, start: number): HeadFlaw | undefined {
     if (start === bytes.length) this.clear();
     else this.#searchedTo = bytes.length;
     return neverAHead.test(bytes.toString('latin1', start)) ? malformed : undefined;
   }
 }
 
-function tooLong(bytes: Buffer, start: number): Flaw {
+function tooLong(bytes: Buffer, start: number): HeadFlaw {
   const line = bytes.indexOf('\r\n', start);
   return line === -1 || line - start > targetBytesMax ? targetTooLong : headTooLong;
 }

@@ -4,7 +4,7 @@ import { namedInConnection } from '../../headers/hop-by-hop.js';
 import { codeOf, fieldCodes, fieldOf, watchedFields, withoutNamed } from './fields.js';
 import { lowerCase, persists, requestShape, trimmedEnd } from './grammar.js';
 
-export interface Flaw {
+export interface HeadFlaw {
   readonly status: 400 | 414 | 417 | 431 | 501;
   readonly reason: string;
 }
@@ -41,16 +41,16 @@ const plainConnections: ReadonlySet<string> = new Set(['keep-alive', 'close', 'u
 /** Too short to hold more fields than are allowed. */
 const fieldBytesMin = 4;
 
-export const malformed: Flaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
-const unknownMethod: Flaw = { status: 501, reason: 'This method is not known here.' };
-const badTarget: Flaw = { status: 400, reason: 'The request target is none that is served here.' };
-const badHost: Flaw = { status: 400, reason: 'Exactly one Host field with the name of a host is expected.' };
-const badLength: Flaw = { status: 400, reason: 'One Content-Length, of digits alone, is expected.' };
-const badCoding: Flaw = { status: 400, reason: 'The only transfer coding that is understood is chunked.' };
-const bothFramings: Flaw = { status: 400, reason: 'Content-Length and Transfer-Encoding exclude each other.' };
-const badExpectation: Flaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
+export const malformed: HeadFlaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
+const unknownMethod: HeadFlaw = { status: 501, reason: 'This method is not known here.' };
+const badTarget: HeadFlaw = { status: 400, reason: 'The request target is none that is served here.' };
+const badHost: HeadFlaw = { status: 400, reason: 'Exactly one Host field with the name of a host is expected.' };
+const badLength: HeadFlaw = { status: 400, reason: 'One Content-Length, of digits alone, is expected.' };
+const badCoding: HeadFlaw = { status: 400, reason: 'The only transfer coding that is understood is chunked.' };
+const bothFramings: HeadFlaw = { status: 400, reason: 'Content-Length and Transfer-Encoding exclude each other.' };
+const badExpectation: HeadFlaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
 /** What follows the head would be neither body nor tunnel. */
-const bodyOnUpgrade: Flaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
+const bodyOnUpgrade: HeadFlaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
 
 /** One request head that is in order. */
 export class RequestHead {
@@ -106,7 +106,7 @@ export class RequestHead {
 }
 
 /** `text` ends with the line end of the last field line. */
-export function parseRequestHead(text: string, fieldsMax: number): RequestHead | Flaw {
+export function parseRequestHead(text: string, fieldsMax: number): RequestHead | HeadFlaw {
   const line = requestShape.exec(text);
   if (line === null) return malformed;
   if (tooMany(text, fieldsMax)) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
@@ -123,7 +123,7 @@ function tooMany(text: string, fieldsMax: number): boolean {
   return lines - 1 > fieldsMax;
 }
 
-function readFields(head: RequestHead): Flaw | undefined {
+function readFields(head: RequestHead): HeadFlaw | undefined {
   const { text } = head;
   let from = text.indexOf('\r\n') + 2;
   watched.lastIndex = 0;
@@ -138,7 +138,7 @@ function readFields(head: RequestHead): Flaw | undefined {
 }
 
 /** `given` may have white space at its end: not where it could hide that a framing is not what it seems. */
-function readField(head: RequestHead, code: number, given: string): Flaw | undefined {
+function readField(head: RequestHead, code: number, given: string): HeadFlaw | undefined {
   const value = trimmedEnd(given);
   switch (code) {
     case is.host:
@@ -166,7 +166,7 @@ function readField(head: RequestHead, code: number, given: string): Flaw | undef
   }
 }
 
-function readRarer(head: RequestHead, code: number, value: string): Flaw | undefined {
+function readRarer(head: RequestHead, code: number, value: string): HeadFlaw | undefined {
   switch (code) {
     case is.expect:
       if (value.toLowerCase() !== '100-continue') return badExpectation;
@@ -192,7 +192,7 @@ function joined(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`;
 }
 
-function flawIn(head: RequestHead): Flaw | undefined {
+function flawIn(head: RequestHead): HeadFlaw | undefined {
   if (head.chunked && head.length !== -1) return bothFramings;
   if (head.host === undefined && head.minor === 1) return badHost;
   if (head.connection !== undefined && !plainConnections.has(lowerCase(head.connection)))

@@ -5,9 +5,9 @@ export type Sink = (parts: readonly Buffer[], complete: boolean) => void;
  * The body of one request, on its way to one backend after the other. What was read is kept up to a limit, in the form
  * in which it is sent, and sent again to the next.
  */
-export class Upload {
+export class WireUpload {
   /** Of all requests without a body. */
-  static readonly none = new Upload(true, 0);
+  static readonly none = new WireUpload(true, 0);
   readonly #keepBytesMax: number;
   #kept: Buffer[] | undefined = [];
   #keptBytes = 0;

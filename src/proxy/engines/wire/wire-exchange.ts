@@ -1,11 +1,11 @@
 import type { Backend } from '../../backends.js';
 import type { Exchange, HeaderEdits, Outcome } from '../../exchange.js';
 import { cookieValue, withoutCookie } from '../../headers/cookie-header.js';
-import { Attempt } from './attempt.js';
+import { WireAttempt } from './attempt.js';
 import type { ExchangeClient } from './exchange-client.js';
 import { withoutField } from './fields.js';
 import { alwaysDropped, type RequestHead } from './request-head.js';
-import { Upload } from './upload.js';
+import { WireUpload } from './upload.js';
 import type { Wire } from './wire.js';
 
 const abandoned: Outcome = { kind: 'abandoned' };
@@ -20,8 +20,8 @@ export class WireExchange implements Exchange {
   readonly wire: Wire;
   readonly client: ExchangeClient;
   readonly head: RequestHead;
-  readonly upload: Upload;
-  #attempt: Attempt | undefined;
+  readonly upload: WireUpload;
+  #attempt: WireAttempt | undefined;
 
   constructor(wire: Wire, client: ExchangeClient, head: RequestHead) {
     this.wire = wire;
@@ -32,10 +32,10 @@ export class WireExchange implements Exchange {
     this.clientAddress = client.way.address;
     this.secure = client.way.isSecure(head);
     this.upgrade = head.upgrade;
-    this.upload = head.hasBody ? new Upload(false, wire.limits.replayBytesMax) : Upload.none;
+    this.upload = head.hasBody ? new WireUpload(false, wire.limits.replayBytesMax) : WireUpload.none;
   }
 
-  get attempt(): Attempt | undefined {
+  get attempt(): WireAttempt | undefined {
     return this.#attempt;
   }
 
@@ -55,7 +55,7 @@ export class WireExchange implements Exchange {
     if (this.client.gone) return Promise.resolve(abandoned);
     const text = forwardedHead(this.head, edits, this.client.way.linesFor(this.head), backend.url.host);
     return new Promise(resolve => {
-      this.#attempt = new Attempt(this, backend, edits, text, resolve);
+      this.#attempt = new WireAttempt(this, backend, edits, text, resolve);
       this.#attempt.start();
     });
   }

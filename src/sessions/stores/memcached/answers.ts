@@ -5,7 +5,7 @@ export interface Item {
 }
 
 /** All that memcached says to one question. */
-export interface Answer {
+export interface MemcachedAnswer {
   /** The line that ends it, such as `STORED`, `END` or `SERVER_ERROR out of memory storing object`. */
   readonly end: string;
   readonly items: ReadonlyMap<string, Item>;
@@ -28,9 +28,9 @@ export class AnswerReader {
   #items = new Map<string, Item>();
   #statistics = new Map<string, string>();
 
-  read(chunk: Buffer): Answer[] {
+  read(chunk: Buffer): MemcachedAnswer[] {
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    const answers: Answer[] = [];
+    const answers: MemcachedAnswer[] = [];
     let at = 0;
     for (let lineEnd = this.#lineEnd(at); lineEnd >= 0; lineEnd = this.#lineEnd(at)) {
       const line = this.#rest.toString('latin1', at, lineEnd);
@@ -68,7 +68,7 @@ export class AnswerReader {
     this.#statistics.set(name, value);
   }
 
-  #ended(end: string): Answer {
+  #ended(end: string): MemcachedAnswer {
     const [items, statistics] = [this.#items, this.#statistics];
     // Most answers have neither: a map is made only when the last one was given away.
     if (items.size > 0) this.#items = new Map();

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import { type Answer, AnswerReader } from './answers.js';
-import { type Question, version } from './questions.js';
+import { AnswerReader, type MemcachedAnswer } from './answers.js';
+import { type MemcachedQuestion, version } from './questions.js';
 
 const retryDelayMaxMs = 500;
 
@@ -17,9 +17,9 @@ export interface ConnectionSettings {
 }
 
 interface Asked {
-  readonly question: Question;
+  readonly question: MemcachedQuestion;
   readonly untilMs: number;
-  readonly resolve: (answer: Answer) => void;
+  readonly resolve: (answer: MemcachedAnswer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -34,7 +34,7 @@ interface Asked {
  * at deadlines only every quarter of one; memjs has no `gets` and `cas`; memcached 2.2 knows idle sockets and no
  * deadlines, and strikes a server off for minutes.
  */
-export class Connection {
+export class MemcachedConnection {
   readonly #settings: ConnectionSettings;
   #state: 'opening' | 'up' | 'waiting' | 'closed' = 'waiting';
   #socket: Socket | undefined;
@@ -50,7 +50,7 @@ export class Connection {
   }
 
   /** Rejects at once while there is no connection, and at the deadline at the latest. */
-  ask(question: Question): Promise<Answer> {
+  ask(question: MemcachedQuestion): Promise<MemcachedAnswer> {
     if (this.#state === 'up') return this.#send(question);
     return Promise.reject(new Error(this.#state === 'closed' ? 'it was closed' : 'there is no connection'));
   }
@@ -88,7 +88,7 @@ export class Connection {
     this.#settings.onUp();
   }
 
-  #send(question: Question): Promise<Answer> {
+  #send(question: MemcachedQuestion): Promise<MemcachedAnswer> {
     // What is asked within one turn of the event loop leaves in one write: for a busy backend the system call is the
     // dearest part of a question.
     if (this.#unsent.push(question.text) === 1) setImmediate(() => this.#flush());
@@ -113,7 +113,7 @@ export class Connection {
   }
 
   /** Throws when the answer cannot belong to the question whose turn it is. */
-  #settle(answer: Answer): void {
+  #settle(answer: MemcachedAnswer): void {
     const asked = this.#asked[0];
     if (asked === undefined) throw new Error(`it said "${answer.end}" and was asked nothing`);
     const { text, expects } = asked.question;

@@ -65,5 +65,8 @@ function weightOf(digest: string, place: number): number {
 }
 
 function named({ host, port }: Address, settings: StoreSettings): StoreSettings {
-  return { ...settings, onEdge: ({ up, why }) => settings.onEdge?.({ up, why: `${host}:${port}: ${why}` }) };
+  return {
+    ...settings,
+    onTransition: ({ up, why }) => settings.onTransition?.({ up, why: `${host}:${port}: ${why}` }),
+  };
 }

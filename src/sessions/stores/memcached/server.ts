@@ -1,26 +1,26 @@
 import { StoreUnavailable } from '../../errors.js';
 import { readyWithin, withinMs } from '../../in-time.js';
 import type { StoreSettings } from '../../session-store.js';
-import { Edges, type Kind } from '../../store-edges.js';
-import type { Answer } from './answers.js';
-import { Connection, Refused } from './connection.js';
-import { type Question, stats, version } from './questions.js';
+import { type Kind, StoreTransitions } from '../../store-transitions.js';
+import type { MemcachedAnswer } from './answers.js';
+import { MemcachedConnection, Refused } from './connection.js';
+import { type MemcachedQuestion, stats, version } from './questions.js';
 
 const statisticsAgeMaxMs = 1_000;
 
 /** What the store asks, over a connection that comes back by itself. Whatever fails is `StoreUnavailable`. */
 export class Server {
   readonly #deadlineMs: number;
-  readonly #edges: Edges;
-  readonly #connection: Connection;
-  #statistics: { readonly atMs: number; readonly asked: Promise<Answer> } | undefined;
+  readonly #edges: StoreTransitions;
+  readonly #connection: MemcachedConnection;
+  #statistics: { readonly atMs: number; readonly asked: Promise<MemcachedAnswer> } | undefined;
 
-  constructor(address: { readonly host: string; readonly port: number }, { deadlineMs, onEdge }: StoreSettings) {
-    const edges = new Edges(onEdge);
+  constructor(address: { readonly host: string; readonly port: number }, { deadlineMs, onTransition }: StoreSettings) {
+    const edges = new StoreTransitions(onTransition);
     this.#deadlineMs = deadlineMs;
     this.#edges = edges;
     const [onUp, onDown] = [() => edges.wentUp(), (why: string) => edges.wentDown(why)];
-    this.#connection = new Connection({ ...address, deadlineMs, onUp, onDown });
+    this.#connection = new MemcachedConnection({ ...address, deadlineMs, onUp, onDown });
   }
 
   /** When what is begun now must be done. */
@@ -28,7 +28,7 @@ export class Server {
     return performance.now() + this.#deadlineMs;
   }
 
-  async ask(kind: Kind, question: Question, untilMs: number): Promise<Answer> {
+  async ask(kind: Kind, question: MemcachedQuestion, untilMs: number): Promise<MemcachedAnswer> {
     try {
       if (performance.now() > untilMs) throw new Error(`it took more than ${this.#deadlineMs} ms`);
       const answer = await this.#connection.ask(question);

@@ -20,7 +20,7 @@ const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
  * It is an item as every other: memcached may evict it before the sessions that it names. They stay alive, and until the
  * user begins another one nobody can list them or end them all: a lost list is an empty list.
  */
-export class UserLists {
+export class MemcachedUserLists {
   readonly #nodes: Nodes;
   readonly #now: () => number;
   readonly #shared = new Map<string, Promise<UserList>>();

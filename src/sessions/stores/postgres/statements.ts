@@ -1,4 +1,4 @@
-import type { Kind } from '../../store-edges.js';
+import type { Kind } from '../../store-transitions.js';
 
 /** Prepared by its name once per connection. */
 export interface Statement {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Edges } from '../../store-edges.js';
+import type { StoreTransitions } from '../../store-transitions.js';
 import { messageOf } from './connections.js';
 
 const retryStepMs = 50;
@@ -12,14 +12,14 @@ const retryDelayMaxMs = 500;
  */
 export class Watch {
   readonly #probe: () => Promise<void>;
-  readonly #edges: Edges;
+  readonly #edges: StoreTransitions;
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   #asking: Promise<boolean> | undefined;
   #isLooking = false;
   #isInDoubt = false;
 
   /** `probe` rejects when the server cannot serve, within a bounded time. */
-  constructor(probe: () => Promise<void>, edges: Edges) {
+  constructor(probe: () => Promise<void>, edges: StoreTransitions) {
     this.#probe = probe;
     this.#edges = edges;
   }

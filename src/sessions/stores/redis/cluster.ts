@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import type { Place, RedisAddress } from '../../../shared/redis-address.js';
+import type { RedisAddress, ServerAddress } from '../../../shared/redis-address.js';
 import { withinMs } from '../../in-time.js';
 import {
   type ConnectionOptions,
@@ -24,7 +24,7 @@ import { emptyMap, nameOf, type Redirection, redirectionIn, type SlotMap, slotMa
  * The client's own class for clusters queues and sends again by itself, and does not tell which node served a command,
  * which a WAIT after it must know.
  */
-export class Cluster implements RedisConnection {
+export class RedisCluster implements RedisConnection {
   readonly #address: RedisAddress;
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
@@ -71,7 +71,7 @@ export class Cluster implements RedisConnection {
     for (const node of this.#nodes.values()) node.disconnect();
   }
 
-  #serverOf(slot: number): { node: Redis; place: Place } {
+  #serverOf(slot: number): { node: Redis; place: ServerAddress } {
     const name = this.#map.owners[slot];
     if (name === undefined) throw new Error(`no server is known that serves slot ${slot}`);
     const place = this.#placeOf(name);
@@ -88,12 +88,12 @@ export class Cluster implements RedisConnection {
     });
   }
 
-  #placeOf(name: string): Place {
+  #placeOf(name: string): ServerAddress {
     const at = name.lastIndexOf(':');
     return this.#map.places.get(name) ?? { host: name.slice(0, at), port: Number(name.slice(at + 1)) };
   }
 
-  #nodeAt(place: Place): Redis {
+  #nodeAt(place: ServerAddress): Redis {
     const name = nameOf(place);
     const known = this.#nodes.get(name);
     if (known !== undefined) return known;
@@ -126,7 +126,7 @@ export class Cluster implements RedisConnection {
     return question(node);
   }
 
-  #moved(slot: number, place: Place): void {
+  #moved(slot: number, place: ServerAddress): void {
     this.#map.owners[slot] = nameOf(place);
     this.#doubt();
   }
@@ -186,7 +186,7 @@ export class Cluster implements RedisConnection {
     });
   }
 
-  async #askStranger(place: Place): Promise<SlotMap> {
+  async #askStranger(place: ServerAddress): Promise<SlotMap> {
     const options = { ...serverOptions(this.#options.deadlineMs), ...loginIn(this.#address), ...place };
     const node = new Redis({ ...options, lazyConnect: true, retryStrategy: () => null });
     let lastError: Error | undefined;
@@ -205,7 +205,7 @@ export class Cluster implements RedisConnection {
 }
 
 /** A node without the others (it was cut off, it just booted) has an old map, and says that it serves nothing. */
-async function mapFrom(node: Redis, place: Place): Promise<SlotMap> {
+async function mapFrom(node: Redis, place: ServerAddress): Promise<SlotMap> {
   const [slots] = await Promise.all([node.cluster('SLOTS'), expectServing(node)]);
   return slotMapIn(slots, place);
 }

@@ -3,8 +3,8 @@ import type { RedisAddress } from '../../../shared/redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
 import { readyWithin } from '../../in-time.js';
 import type { StoreSettings } from '../../session-store.js';
-import { Edges } from '../../store-edges.js';
-import { Cluster } from './cluster.js';
+import { StoreTransitions } from '../../store-transitions.js';
+import { RedisCluster } from './cluster.js';
 import { type ConnectionOptions, hasCode, isReadOnly, type RedisConnection } from './connection.js';
 import { OneServer } from './one-server.js';
 import { ReplicatedWrites, slackMs, TooFewReplicas } from './replicated.js';
@@ -14,7 +14,7 @@ import { ReplicatedWrites, slackMs, TooFewReplicas } from './replicated.js';
 type Kind = 'reads' | Write | `replicated ${Write}`;
 type Write = 'writes' | 'removals';
 
-export type Question<Answer> = (server: Redis) => Promise<Answer>;
+export type RedisQuestion<Answer> = (server: Redis) => Promise<Answer>;
 
 /**
  * What the store asks: of the server of a key, over a connection that comes back by itself. What is behind it (one
@@ -24,11 +24,11 @@ export class Servers {
   readonly #plain: RedisConnection;
   /** The same one where the address asks for no replicas. */
   readonly #replicated: RedisConnection;
-  readonly #edges: Edges;
+  readonly #edges: StoreTransitions;
   #isClosed = false;
 
-  constructor(address: RedisAddress, { deadlineMs, onEdge }: StoreSettings) {
-    const edges = new Edges(onEdge);
+  constructor(address: RedisAddress, { deadlineMs, onTransition }: StoreSettings) {
+    const edges = new StoreTransitions(onTransition);
     this.#edges = edges;
     this.#plain = connectionTo(address, {
       deadlineMs,
@@ -39,23 +39,25 @@ export class Servers {
   }
 
   /** A key of another type is `foreign` where that is given. */
-  ask<Answer>(kind: 'reads' | Write, key: string, question: Question<Answer>, foreign?: Answer): Promise<Answer> {
+  ask<Answer>(kind: 'reads' | Write, key: string, question: RedisQuestion<Answer>, foreign?: Answer): Promise<Answer> {
     return this.#settled(kind, () => this.#plain.at(key, question), foreign);
   }
 
   /** Waits for as many replicas as the address asks for. */
-  askReplicated<Answer>(kind: Write, key: string, question: Question<Answer>): Promise<Answer> {
+  askReplicated<Answer>(kind: Write, key: string, question: RedisQuestion<Answer>): Promise<Answer> {
     const isReplicated = this.#replicated !== this.#plain;
     return this.#settled(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
   }
 
   /** Nobody waits for this, nor need it succeed. */
-  tell(key: string, question: Question<unknown>): void {
+  tell(key: string, question: RedisQuestion<unknown>): void {
     this.#plain.at(key, question).catch(() => undefined);
   }
 
   /** For what concerns all keys: each server with its share of them, asked one after the other. */
-  async each(work: (ask: <Answer>(question: Question<Answer>) => Promise<Answer>) => Promise<void>): Promise<void> {
+  async each(
+    work: (ask: <Answer>(question: RedisQuestion<Answer>) => Promise<Answer>) => Promise<void>,
+  ): Promise<void> {
     const servers = await this.#settled('reads', async () => this.#plain.servers());
     await Promise.all(servers.map(server => work(question => this.#settled('reads', () => question(server)))));
   }
@@ -94,7 +96,7 @@ function isRefusal(error: unknown): error is Error {
 
 /** Connects, and comes back by itself, until it is closed. */
 export function connectionTo(address: RedisAddress, options: ConnectionOptions): RedisConnection {
-  return address.kind === 'cluster' ? new Cluster(address, options) : new OneServer(address, options);
+  return address.kind === 'cluster' ? new RedisCluster(address, options) : new OneServer(address, options);
 }
 
 /** For writes that are acknowledged only when as many replicas have them as the address asks for. */

@@ -1,4 +1,4 @@
-import type { Place } from '../../../shared/redis-address.js';
+import type { ServerAddress } from '../../../shared/redis-address.js';
 
 const slotCount = 16_384;
 const polynomial = 0x1021;
@@ -21,19 +21,19 @@ export interface SlotMap {
   /** By slot, the name of the primary that serves it; undefined where none does. */
   readonly owners: (string | undefined)[];
   /** Every node by its name: primaries, and replicas, which know their way about as well. */
-  readonly places: ReadonlyMap<string, Place>;
+  readonly places: ReadonlyMap<string, ServerAddress>;
 }
 
 export const emptyMap: SlotMap = { owners: Array.from({ length: slotCount }, () => undefined), places: new Map() };
 
-export function nameOf({ host, port }: Place): string {
+export function nameOf({ host, port }: ServerAddress): string {
   return `${host}:${port}`;
 }
 
 /** From the answer to CLUSTER SLOTS: `[first, last, [host, port, …] of the primary, … of its replicas]`, repeated. */
-export function slotMapIn(reply: unknown, asked: Place): SlotMap {
+export function slotMapIn(reply: unknown, asked: ServerAddress): SlotMap {
   const owners = [...emptyMap.owners];
-  const places = new Map<string, Place>();
+  const places = new Map<string, ServerAddress>();
   for (const [first, last, ...nodes] of lists(reply)) {
     const found = lists(nodes).map(([host, port]) => ({ host: hostIn(host, asked), port: Number(port) }));
     for (const place of found) places.set(nameOf(place), place);
@@ -46,10 +46,10 @@ export function slotMapIn(reply: unknown, asked: Place): SlotMap {
 /** What a node answers whose slot is (MOVED) or may already be (ASK) served by another one. It has done nothing. */
 export interface Redirection {
   readonly isMoved: boolean;
-  readonly place: Place;
+  readonly place: ServerAddress;
 }
 
-export function redirectionIn(error: unknown, asked: Place): Redirection | undefined {
+export function redirectionIn(error: unknown, asked: ServerAddress): Redirection | undefined {
   if (!(error instanceof Error)) return undefined;
   const [, word, host, port] = /^(MOVED|ASK) \d+ (\S*):(\d+)$/.exec(error.message) ?? [];
   return word === undefined
@@ -58,7 +58,7 @@ export function redirectionIn(error: unknown, asked: Place): Redirection | undef
 }
 
 /** A node that knows no name for itself means the host at which it was asked. */
-function hostIn(host: unknown, asked: Place): string {
+function hostIn(host: unknown, asked: ServerAddress): string {
   return typeof host === 'string' && host !== '' ? host : asked.host;
 }
 

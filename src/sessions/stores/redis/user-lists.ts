@@ -8,7 +8,7 @@ const handleShape = /^[0-9a-f]{16}$/;
 export const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
 
 /** Which sessions a user has: one sorted set per user, the digests of the sessions by their absolute deadlines. */
-export class UserLists {
+export class RedisUserLists {
   readonly #servers: Servers;
   readonly #now: () => number;
   readonly #shared = new Map<string, Promise<readonly string[]>>();

@@ -3,7 +3,7 @@ import { CompactSign } from 'jose';
 import type { KeyRing } from '../../../shared/key-ring.js';
 import { SessionTooLarge } from '../../errors.js';
 import { largestOf } from '../../session.js';
-import { type Claims, claimsText, readClaims } from './claims.js';
+import { type AccessClaims, claimsText, readClaims } from './claims.js';
 
 export const tokenBytesMax = 2048;
 const rememberedMax = 2000;
@@ -14,7 +14,7 @@ const shape = /^(([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]{42}[AEIMQUY
 interface Verified {
   readonly header: string;
   readonly key: SigningKey;
-  readonly claims: Claims;
+  readonly claims: AccessClaims;
 }
 
 /**
@@ -38,7 +38,7 @@ export class AccessTokens {
   }
 
   /** Rejects with `SessionTooLarge` for a token that would be longer than `tokenBytesMax`. */
-  async sign(claims: Claims): Promise<string> {
+  async sign(claims: AccessClaims): Promise<string> {
     const { header, key } = this.#keys.newest();
     const text = new TextEncoder().encode(claimsText(claims));
     const token = await new CompactSign(text).setProtectedHeader({ ...header }).sign(await key);
@@ -50,7 +50,7 @@ export class AccessTokens {
     throw new SessionTooLarge(token.length, tokenBytesMax, largestOf(parts));
   }
 
-  verify(token: string): Claims | 'malformed' | 'forged' {
+  verify(token: string): AccessClaims | 'malformed' | 'forged' {
     const known = this.#verified.get(token);
     // A key that left the ring takes with it what it signed.
     if (known !== undefined && this.#keys.under(known.header) === known.key) return known.claims;

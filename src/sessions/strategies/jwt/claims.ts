@@ -6,7 +6,7 @@ const issuer = 'holdfast';
 const audience = 'holdfast:session';
 
 /** What an access token says. */
-export interface Claims {
+export interface AccessClaims {
   readonly sid: string;
   /** How the lists of sessions, and that of the revoked ones, name `sid`. */
   readonly handle: string;
@@ -56,7 +56,7 @@ const expected: Readonly<Record<keyof Said, (value: unknown) => boolean>> = {
   data: isObject,
 };
 
-export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, record, dataJson }: Claims): string {
+export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, record, dataJson }: AccessClaims): string {
   const said: Omit<Said, 'data'> = {
     iss: issuer,
     aud: audience,
@@ -75,7 +75,7 @@ export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, rec
 }
 
 /** Undefined when a claim is missing, is not what it must be, or when the token would live longer than `lifeMs`. */
-export function readClaims(text: string, lifeMs: number): Claims | undefined {
+export function readClaims(text: string, lifeMs: number): AccessClaims | undefined {
   const said = parsed(text);
   if (!isSaid(said)) return undefined;
   const { nbf = said.iat } = said;

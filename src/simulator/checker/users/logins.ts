@@ -1,7 +1,7 @@
 import type { Operation } from '../../history/records.js';
 import { incident, type Tally } from '../tally.js';
-import { isAccepted, isAnonymous, isSomebodyElse, needsSession } from './by-user.js';
-import type { Session, Story } from './sessions.js';
+import { isAccepted, isAnonymous, isSomebodyElse, needsSession } from './operations.js';
+import type { LoginSession, Story } from './sessions.js';
 
 /**
  * Judges as which user the answers treated the user: logged out, another user, or still logged in after the logout.
@@ -28,7 +28,7 @@ function notePauses({ operations, sessions }: Story, tally: Tally): void {
   }
 }
 
-function noteAnswer(operation: Operation, sessions: readonly Session[], pauseMs: number): void {
+function noteAnswer(operation: Operation, sessions: readonly LoginSession[], pauseMs: number): void {
   if (operation.kind === 'login') {
     const before = sessions[operation.session - 1];
     if (before?.awayMs !== undefined && operation.outcome !== 'fail') before.givenUp = true;
@@ -46,7 +46,7 @@ function noteAnswer(operation: Operation, sessions: readonly Session[], pauseMs:
 }
 
 /** An operation still in flight when the user's own logout begins may rightly be answered as anonymous. */
-function shouldBeLoggedIn(operation: Operation, { login, visit }: Session): boolean {
+function shouldBeLoggedIn(operation: Operation, { login, visit }: LoginSession): boolean {
   return login.doneMs <= operation.sentMs && operation.doneMs <= visit.endMs;
 }
 
@@ -67,7 +67,7 @@ function judgeLoggedOut({ sessions }: Story, resets: ReadonlyMap<number, Operati
 }
 
 /** Hard: not accepted again. Flicker: accepted again, in the same session, without another login. */
-function howLoggedOut({ refused, awayMs, givenUp }: Session, reset: Operation | undefined): LoggedOut | undefined {
+function howLoggedOut({ refused, awayMs, givenUp }: LoginSession, reset: Operation | undefined): LoggedOut | undefined {
   if (refused !== undefined && (givenUp || awayMs !== undefined)) return 'hard';
   if (reset !== undefined) return 'silent-reset';
   return refused && 'flicker';

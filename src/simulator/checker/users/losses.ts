@@ -1,8 +1,9 @@
 import type { FaultRecord, Operation } from '../../history/records.js';
 import type { LossShape } from '../findings.js';
 import { incident, type Tally } from '../tally.js';
-import { isAnonymous } from './by-user.js';
+import { isAnonymous } from './operations.js';
 import {
+  type ExpectedSession,
   isAtRisk,
   isPossiblyRemoved,
   isReadAgain,
@@ -10,7 +11,6 @@ import {
   type Story,
   type Token,
   type Verification,
-  type Visit,
 } from './sessions.js';
 
 /** Tokens that went away together: missed first by the same read, and last held by the same session. */
@@ -55,14 +55,14 @@ function countWrite(token: Token, { writes, incidents }: Tally): void {
 }
 
 /** Nothing had to show a write that was acknowledged after its user's own logout began. */
-function countUnverified({ tokens, endMs }: Visit, { writes }: Tally): void {
+function countUnverified({ tokens, endMs }: ExpectedSession, { writes }: Tally): void {
   for (const token of tokens) {
     if (token.acknowledgedMs > endMs || token.acknowledgedMs === Number.POSITIVE_INFINITY) continue;
     if (!isVerified(token) && !isPossiblyRemoved(token)) writes.unverified += 1;
   }
 }
 
-function countAtRisk(visit: Visit, verification: Verification, { evidence }: Tally): void {
+function countAtRisk(visit: ExpectedSession, verification: Verification, { evidence }: Tally): void {
   for (const token of visit.tokens) {
     if (token.acknowledgedMs === Number.POSITIVE_INFINITY || isPossiblyRemoved(token)) continue;
     if (!isAtRisk(token.acknowledgedMs, visit, verification)) continue;
@@ -85,7 +85,7 @@ function isLost(token: Token): boolean {
   return token.missing !== undefined && token.verified && !isPossiblyRemoved(token);
 }
 
-function lossesOf(visit: Visit): Loss[] {
+function lossesOf(visit: ExpectedSession): Loss[] {
   const losses: Loss[] = [];
   for (const token of visit.tokens) {
     const seen = firstAbsence(token);
@@ -105,7 +105,7 @@ function firstAbsence({ missing, hidden }: Token): Operation | undefined {
 
 function judgeLoss(
   loss: Loss,
-  visit: Visit,
+  visit: ExpectedSession,
   faults: readonly FaultRecord[],
   resets: Map<number, Operation>,
   tally: Tally,
@@ -121,7 +121,7 @@ function judgeLoss(
 }
 
 /** Returns what the read that found the loss had to show too, and what went away later or never. */
-function survivorsOf({ seen }: Loss, visit: Visit): Token[] {
+function survivorsOf({ seen }: Loss, visit: ExpectedSession): Token[] {
   return visit.tokens.filter(token => {
     const goneMs = firstAbsence(token)?.sentMs ?? Number.POSITIVE_INFINITY;
     return goneMs > seen.sentMs && mustShow(seen, token);
@@ -129,7 +129,7 @@ function survivorsOf({ seen }: Loss, visit: Visit): Token[] {
 }
 
 /** Returns what was written after the read that found the loss, and was seen to stay. */
-function stayedAfter({ seen }: Loss, visit: Visit): Token[] {
+function stayedAfter({ seen }: Loss, visit: ExpectedSession): Token[] {
   return visit.tokens.filter(token => token.add.sentMs >= seen.doneMs && token.verified && !isAway(token));
 }
 

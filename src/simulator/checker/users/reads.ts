@@ -1,16 +1,16 @@
 import type { Operation } from '../../history/records.js';
 import { isOfOtherRun } from '../../history/token-names.js';
 import { incident, type Tally } from '../tally.js';
-import { isAnonymous, isSomebodyElse } from './by-user.js';
+import { isAnonymous, isSomebodyElse } from './operations.js';
 import {
   canVerify,
+  type ExpectedSession,
   isLateEnough,
   isResurrectedBy,
   mustShow,
   type Story,
   type Token,
   type Verification,
-  type Visit,
 } from './sessions.js';
 
 /** One look into the cart. */
@@ -50,18 +50,18 @@ export function judgeReads(story: Story, verification: Verification, nonce: stri
 }
 
 /** A read that was still in flight when the visit ended, or was sent after it, may rightly show nothing. */
-function visitJudgedBy(read: Operation, { sessions }: Story): Visit | undefined {
+function visitJudgedBy(read: Operation, { sessions }: Story): ExpectedSession | undefined {
   const visit = sessions[read.session]?.visit;
   return visit !== undefined && read.doneMs <= visit.endMs ? visit : undefined;
 }
 
 /** Call it after the read was compared with what it had to show. */
-function noteVerified(visit: Visit, read: Operation): void {
+function noteVerified(visit: ExpectedSession, read: Operation): void {
   visit.verified = true;
   for (const token of visit.tokens) if (token.knownMs <= read.sentMs) token.verified = true;
 }
 
-function noteNothing(visit: Visit, read: Operation): void {
+function noteNothing(visit: ExpectedSession, read: Operation): void {
   visit.verified = false;
   for (const token of visit.tokens) {
     if (mustShow(read, token)) token.hidden ??= read;
@@ -160,7 +160,7 @@ function noteResurrected(token: Token, read: Operation, tally: Tally): void {
   tally.incidents.push(incident('resurrected', token.removal, read, { token: token.name }));
 }
 
-function noteMissing(visit: Visit, view: View, tally: Tally): void {
+function noteMissing(visit: ExpectedSession, view: View, tally: Tally): void {
   const { read, number } = view;
   const missing: Token[] = [];
   for (const token of visit.tokens) {
@@ -181,7 +181,7 @@ function noteMissing(visit: Visit, view: View, tally: Tally): void {
  * - monotonic writes: it misses w1 and shows w2, though w2 was sent after w1 was acknowledged.
  * - writes follow reads: it misses w1 and shows w2, though w2 was sent after a read had shown w1.
  */
-function breaches(missing: readonly Token[], visit: Visit, view: View, { guarantees }: Tally): void {
+function breaches(missing: readonly Token[], visit: ExpectedSession, view: View, { guarantees }: Tally): void {
   const { sentMs } = view.read;
   const acknowledgedMs = earliest(missing, token => token.acknowledgedMs);
   const shownMs = earliest(missing, token => token.firstShownMs);
@@ -197,6 +197,6 @@ function earliest(tokens: readonly Token[], at: (token: Token) => number): numbe
 }
 
 /** When the newest write that the view shows was sent. */
-function newestShownMs({ tokens }: Visit, { number }: View): number {
+function newestShownMs({ tokens }: ExpectedSession, { number }: View): number {
   return tokens.reduce((ms, token) => (token.shownIn === number ? Math.max(ms, token.add.sentMs) : ms), -1);
 }

@@ -1,11 +1,11 @@
 import type { Operation, RunRecord } from '../../history/records.js';
-import { isAccepted, isAnonymous } from './by-user.js';
+import { isAccepted, isAnonymous } from './operations.js';
 
 /**
  * One stay in the shop, as the user sees it: from a login until the user asks for an end of it. Being logged out
  * without asking, and logging in anew because of it, does not end a visit: what was in the cart is still expected.
  */
-export interface Visit {
+export interface ExpectedSession {
   /** When the user's own logout was sent (acknowledged or unknown; one that certainly failed ends nothing), or a login
    * on top of a session that was not found lost. Nothing is expected of an answer that came after it. */
   endMs: number;
@@ -18,9 +18,9 @@ export interface Visit {
 }
 
 /** What follows one acknowledged login. */
-export interface Session {
+export interface LoginSession {
   readonly login: Operation;
-  readonly visit: Visit;
+  readonly visit: ExpectedSession;
   /** The first anonymous answer that the user had not asked for by a logout. */
   refused: Operation | undefined;
   /** How long the session had not been used before it. */
@@ -32,9 +32,9 @@ export interface Session {
 }
 
 /** Sessions by their number. Session 0, and one whose login is not in the history, does not exist: nothing is expected. */
-export function sessionsOf(operations: readonly Operation[], verification: Verification): Session[] {
-  const sessions: Session[] = [];
-  let current: Session | undefined;
+export function sessionsOf(operations: readonly Operation[], verification: Verification): LoginSession[] {
+  const sessions: LoginSession[] = [];
+  let current: LoginSession | undefined;
   /** Since when the user knows that the current session is lost. */
   let foundLostMs = Number.POSITIVE_INFINITY;
   for (const operation of operations) {
@@ -54,7 +54,7 @@ function foundLostAfter(operation: Operation, foundLostMs: number): number {
   return isAccepted(operation) && operation.sentMs >= foundLostMs ? Number.POSITIVE_INFINITY : foundLostMs;
 }
 
-function newSession(login: Operation, visit: Visit): Session {
+function newSession(login: Operation, visit: ExpectedSession): LoginSession {
   return { login, visit, refused: undefined, pauseMs: 0, awayMs: undefined, givenUp: false };
 }
 
@@ -63,17 +63,17 @@ function endsVisit({ kind, outcome, sentMs }: Operation, foundLostMs: number): b
   return kind === 'logout' || (kind === 'login' && sentMs < foundLostMs);
 }
 
-function endVisit(visit: Visit, by: Operation): void {
+function endVisit(visit: ExpectedSession, by: Operation): void {
   visit.endMs = Math.min(visit.endMs, by.sentMs);
 }
 
-function visitAfter(session: Session | undefined): Visit {
+function visitAfter(session: LoginSession | undefined): ExpectedSession {
   return session?.visit.endMs === Number.POSITIVE_INFINITY
     ? session.visit
     : { endMs: Number.POSITIVE_INFINITY, tokens: [], triedLate: false, verified: false };
 }
 
-function noteLateRead({ session, sentMs }: Operation, sessions: readonly Session[]): void {
+function noteLateRead({ session, sentMs }: Operation, sessions: readonly LoginSession[]): void {
   const visit = sessions[session]?.visit;
   if (visit !== undefined && sentMs < visit.endMs) visit.triedLate = true;
 }
@@ -119,7 +119,7 @@ export interface Token {
 }
 
 /** The user's tokens by name, with all that does not depend on reads; each is entered in the visit of its add. */
-function tokensOf(operations: readonly Operation[], sessions: readonly Session[]): Map<string, Token> {
+function tokensOf(operations: readonly Operation[], sessions: readonly LoginSession[]): Map<string, Token> {
   const tokens = new Map<string, Token>();
   let last: Token | undefined;
   for (const operation of operations) {
@@ -139,7 +139,7 @@ function tokensOf(operations: readonly Operation[], sessions: readonly Session[]
   return tokens;
 }
 
-function noteAdd(token: Token, add: Operation, visit: Visit | undefined): void {
+function noteAdd(token: Token, add: Operation, visit: ExpectedSession | undefined): void {
   if (add.outcome === 'fail') return;
   if (token.adds === 0) {
     token.add = add;
@@ -205,7 +205,7 @@ export interface Story {
   /** In the order of sending. */
   readonly operations: readonly Operation[];
   /** By number. */
-  readonly sessions: readonly Session[];
+  readonly sessions: readonly LoginSession[];
   readonly tokens: ReadonlyMap<string, Token>;
 }
 
@@ -228,7 +228,7 @@ export interface Verification {
   readonly finalOnly: boolean;
 }
 
-/** What is asked here of a visit: see `Visit`. */
+/** What is asked here of a visit: see `ExpectedSession`. */
 interface VisitEnd {
   readonly endMs: number;
   readonly triedLate: boolean;

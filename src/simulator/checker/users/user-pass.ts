@@ -1,5 +1,5 @@
 import type { Operation, RunRecord } from '../../history/records.js';
-import { addCounts, type Counts } from '../add-counts.js';
+import { addCounts, type NestedCounts } from '../add-counts.js';
 import type { Band } from '../band.js';
 import { FaultWatch, MemberWatch } from '../fault-findings.js';
 import { isOfPlan } from '../load.js';
@@ -13,8 +13,8 @@ import { storyOf, type Verification, verificationOf } from './sessions.js';
 /** What a pass has counted: plain data, which a thread can send. */
 export interface PassCounts {
   readonly tally: Tally;
-  readonly faults: Counts;
-  readonly members: Counts;
+  readonly faults: NestedCounts;
+  readonly members: NestedCounts;
 }
 
 /**

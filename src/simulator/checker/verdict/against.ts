@@ -1,7 +1,7 @@
 import { describeInterval, isSame, type ModeSummary, type RepeatedExpectation } from './repeats.js';
 
 /** One line of a comparison. */
-export interface Change {
+export interface ResultChange {
   readonly mode: string;
   /** `worse`: an expectation that was met is not met any more, or more runs lost something. */
   readonly kind: 'worse' | 'better' | 'same' | 'missing';
@@ -15,7 +15,7 @@ export interface Change {
  * An expectation is met when every run that judged it met it. A share of lost runs is worse only when the two intervals
  * do not overlap. Modes and expectations that one of the two lacks are named.
  */
-export function compareWithEarlier(earlier: readonly ModeSummary[], now: readonly ModeSummary[]): Change[] {
+export function compareWithEarlier(earlier: readonly ModeSummary[], now: readonly ModeSummary[]): ResultChange[] {
   const gone = earlier.filter(({ mode }) => !now.some(each => each.mode === mode));
   return [
     ...now.flatMap(mode => {
@@ -28,7 +28,7 @@ export function compareWithEarlier(earlier: readonly ModeSummary[], now: readonl
   ];
 }
 
-function compareMode(before: ModeSummary, now: ModeSummary): Change[] {
+function compareMode(before: ModeSummary, now: ModeSummary): ResultChange[] {
   const { mode } = now;
   if (isInconclusive(now)) return [describeMissing(mode, 'every run is inconclusive, so nothing can be compared')];
   if (isInconclusive(before))
@@ -50,7 +50,7 @@ function isInconclusive({ runs, verdicts, lost }: ModeSummary): boolean {
   return verdicts.inconclusive === runs && lost.of === 0;
 }
 
-function compareExpectation(mode: string, before: RepeatedExpectation, now: RepeatedExpectation): Change[] {
+function compareExpectation(mode: string, before: RepeatedExpectation, now: RepeatedExpectation): ResultChange[] {
   const { text, level } = now;
   const name = level === 'warn' ? `${text} (a warning)` : text;
   if (before.judged === 0 || now.judged === 0) {
@@ -65,7 +65,7 @@ function compareExpectation(mode: string, before: RepeatedExpectation, now: Repe
   return [{ mode, kind: 'worse', fails: level !== 'warn', text: `${said}: worse` }];
 }
 
-function compareLost(before: ModeSummary, now: ModeSummary): Change {
+function compareLost(before: ModeSummary, now: ModeSummary): ResultChange {
   const { mode } = now;
   const [is, was] = [now.lost, before.lost];
   const said = `lost something in ${is.times} of ${is.of} runs, before in ${was.times} of ${was.of}`;
@@ -76,6 +76,6 @@ function compareLost(before: ModeSummary, now: ModeSummary): Change {
   return { mode, kind: 'same', fails: false, text: `${said}: ${few} (${describeInterval(is)} now)` };
 }
 
-function describeMissing(mode: string, text: string): Change {
+function describeMissing(mode: string, text: string): ResultChange {
   return { mode, kind: 'missing', fails: false, text };
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Toxic, Way } from './toxics.js';
+import type { LinkDirection, Toxic } from './toxics.js';
 
 /** What has gone one way. */
 export interface Flow {
@@ -12,7 +12,7 @@ export interface Flow {
 }
 
 /** What a pipe knows of the link that it is a part of. */
-export interface Line {
+export interface PipeLine {
   readonly toxics: readonly Toxic[];
   readonly flow: Flow;
   /** How many of so many bytes, which are about to be delivered, may pass. Fewer than all: the connection ends then. */
@@ -39,10 +39,10 @@ const pieceBytesMax = 1_460;
 export class Pipe {
   /** Something was swallowed: the stream has a hole and cannot go on. */
   lost = false;
-  readonly way: Way;
+  readonly way: LinkDirection;
   readonly #source: Socket;
   readonly #sink: Socket;
-  readonly #line: Line;
+  readonly #line: PipeLine;
   #held: { readonly said: Said; readonly leavesMs: number }[] = [];
   #heldBytes = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -50,7 +50,7 @@ export class Pipe {
   #full = false;
   #broken = false;
 
-  constructor(way: Way, source: Socket, sink: Socket, line: Line) {
+  constructor(way: LinkDirection, source: Socket, sink: Socket, line: PipeLine) {
     this.way = way;
     this.#source = source;
     this.#sink = sink;

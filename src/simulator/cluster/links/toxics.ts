@@ -1,21 +1,21 @@
 import type { Random } from '../../plan/random.js';
 
 /** `forward`: what the first end of a link says; `back`: what the other answers. */
-export type Way = 'forward' | 'back';
+export type LinkDirection = 'forward' | 'back';
 
 /** One thing that is wrong with a link; what is absent is in order. It holds for one link, whose state some of them keep. */
 export interface Toxic {
   /** When what is said at `atMs` leaves the link. What was said before it never leaves after it. */
-  readonly leavesMs?: (way: Way, bytes: number, atMs: number) => number;
+  readonly leavesMs?: (way: LinkDirection, bytes: number, atMs: number) => number;
   /** Whether what is said this way never arrives. */
-  readonly cuts?: (way: Way) => boolean;
+  readonly cuts?: (way: LinkDirection) => boolean;
   /** So many bytes of an answer arrive, and when it is longer, the connection ends. */
   readonly breaks?: { readonly afterBytes: number; readonly by: 'reset' | 'end' };
   /** New connections are refused. */
   readonly refuses?: true;
 }
 
-export function cut(direction: Way | 'both'): Toxic {
+export function cut(direction: LinkDirection | 'both'): Toxic {
   return { cuts: way => direction === 'both' || direction === way };
 }
 

@@ -13,7 +13,7 @@ const live = {
   directory: new Set<string>(),
 };
 
-export type Watched = 'process' | 'family' | 'group';
+export type WatchedProcess = 'process' | 'family' | 'group';
 
 /**
  * Ends every lab process and removes every temporary directory, at once and without waiting: for a second Ctrl-C,
@@ -46,13 +46,13 @@ export class Janitor {
     this.#helper.stdin?.on('error', () => undefined);
   }
 
-  watch(kind: Watched, pid: number): void {
+  watch(kind: WatchedProcess, pid: number): void {
     live[kind].add(pid);
     if (kind === 'group') this.#groups.add(pid);
     this.#tell(`+${kind} ${pid}`);
   }
 
-  forget(kind: Watched, pid: number): void {
+  forget(kind: WatchedProcess, pid: number): void {
     live[kind].delete(pid);
     if (kind === 'group') this.#groups.delete(pid);
     this.#tell(`-${kind} ${pid}`);

@@ -4,10 +4,10 @@ import { writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BootFailed, LabError } from '../../errors.js';
-import type { Counts, Member, MemberState } from '../cluster.js';
+import type { ClusterMember, MemberState, ShopCounts } from '../cluster.js';
 import { type Exit, exitInWords } from '../cluster.js';
 import { eventually, isGone } from '../probe.js';
-import type { Janitor, Watched } from './janitor.js';
+import type { Janitor, WatchedProcess } from './janitor.js';
 import { LastLines, onLine, waitNoMore } from './last-lines.js';
 import { groupRuns, type Signal, signalFamily, signalGroup } from './process-family.js';
 
@@ -20,7 +20,7 @@ const killWithinMs = 5_000;
 /** How one process is started and asked. */
 export interface ProcessSpec {
   readonly name: string;
-  readonly role: Member['role'];
+  readonly role: ClusterMember['role'];
   readonly port: number;
   readonly command: string;
   readonly args: readonly string[];
@@ -28,7 +28,7 @@ export interface ProcessSpec {
   /** Asks the process whether it answers within the time, at its own port or through a link at another; never rejects. */
   answers(withinMs: number, at?: number): Promise<boolean>;
   /** Asks it what it has counted; rejects when it does not answer. */
-  counts?(): Promise<Counts>;
+  counts?(): Promise<ShopCounts>;
   /** Says what its latest answer lacked, where it answered and is not ready. */
   whyNotReady?(): string | undefined;
   /** What to try when it does not boot. */
@@ -76,7 +76,7 @@ export interface Listeners {
 const ofFamilies: ReadonlySet<Signal> = new Set(['SIGKILL', 'SIGSTOP', 'SIGCONT']);
 
 /** A member that is a child process in a process group of its own, so that a terminal's Ctrl-C does not reach it. */
-export class ProcessMember implements Member {
+export class ProcessMember implements ClusterMember {
   readonly #spec: ProcessSpec;
   readonly #janitor: Janitor;
   readonly #listeners: Listeners;
@@ -96,7 +96,7 @@ export class ProcessMember implements Member {
     return this.#spec.name;
   }
 
-  get role(): Member['role'] {
+  get role(): ClusterMember['role'] {
     return this.#spec.role;
   }
 
@@ -140,7 +140,7 @@ export class ProcessMember implements Member {
     return this.#spec.answers(withinMs, at);
   }
 
-  async counts(): Promise<Counts | undefined> {
+  async counts(): Promise<ShopCounts | undefined> {
     return this.#spec.counts?.().catch(() => undefined);
   }
 
@@ -214,7 +214,7 @@ export class ProcessMember implements Member {
     return boot;
   }
 
-  #kind(): Watched {
+  #kind(): WatchedProcess {
     if (this.#spec.group) return 'group';
     return this.#spec.forks ? 'family' : 'process';
   }

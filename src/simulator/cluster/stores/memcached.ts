@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { LabError } from '../../errors.js';
 import { answersWith } from '../ask.js';
-import type { Counts } from '../cluster.js';
+import type { ShopCounts } from '../cluster.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { findProgram } from '../processes/run-program.js';
 import { alone, type StoreServer, type StoreShape } from '../store-server.js';
@@ -35,7 +35,7 @@ function memoryOptions(memoryMb: number | undefined): string[] {
 
 const countsWithinMs = 1_000;
 
-async function evictionsOf(port: number): Promise<Counts> {
+async function evictionsOf(port: number): Promise<ShopCounts> {
   let said = '';
   const isWhole = (answer: Buffer) => {
     said = answer.toString();

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { LabError } from '../../errors.js';
 import { answersWith } from '../ask.js';
-import type { Counts } from '../cluster.js';
+import type { ShopCounts } from '../cluster.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { findProgram } from '../processes/run-program.js';
 import { configFile, following, infoField, isFed, withRedis } from '../redis-client.js';
@@ -72,7 +72,7 @@ function specOf(program: string, { name, directory, port }: Process, file: strin
   };
 }
 
-async function evictionsOf(port: number): Promise<Counts> {
+async function evictionsOf(port: number): Promise<ShopCounts> {
   const info = await withRedis(port, redis => redis.info('stats'));
   return { evictions: Number(infoField(info, 'evicted_keys')) };
 }

@@ -1,4 +1,4 @@
-import { cut, type Way } from '../../cluster/links/toxics.js';
+import { cut, type LinkDirection } from '../../cluster/links/toxics.js';
 import { feederOf, unreplicated } from '../../cluster/redis-client.js';
 import { endsOf } from '../../cluster/targets.js';
 import { oneOf } from '../../scenario/values.js';
@@ -44,9 +44,9 @@ export const cutLink = defineFault({
 });
 
 function swallowedBytes(
-  traffic: Readonly<Record<Way, { readonly swallowedBytes: number }>>,
+  traffic: Readonly<Record<LinkDirection, { readonly swallowedBytes: number }>>,
   direction: (typeof directions)[number],
 ): number {
-  const ways: readonly Way[] = direction === 'both' ? ['forward', 'back'] : [direction];
+  const ways: readonly LinkDirection[] = direction === 'both' ? ['forward', 'back'] : [direction];
   return ways.reduce((sum, way) => sum + traffic[way].swallowedBytes, 0);
 }

@@ -1,5 +1,5 @@
 import { bringBack, startAgain } from '../../cluster/probe.js';
-import { hasLeft, type TakenOut, takeOut } from '../../cluster/take-out.js';
+import { hasLeft, type TakenOut, takeOut } from '../../cluster/remove-backend.js';
 import { memberGone, memberGoneInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 

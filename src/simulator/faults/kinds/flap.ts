@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cluster, Member } from '../../cluster/cluster.js';
+import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
 import { bringBack, goneInWords } from '../../cluster/probe.js';
 import type { Random } from '../../plan/random.js';
 import { duration } from '../../scenario/values.js';
@@ -51,7 +51,7 @@ export const flap = defineFault({
  * Starts and kills it in turn, beginning with the end of the first process. `down` and `up` answer false when it is over. A start that fails, since another
  * fault kills it then, is tried again: whether it boots is decided when it is healed.
  */
-async function goOn(member: Member, wait: { up(): Promise<boolean>; down(): Promise<boolean> }): Promise<void> {
+async function goOn(member: ClusterMember, wait: { up(): Promise<boolean>; down(): Promise<boolean> }): Promise<void> {
   await member.waitExit(exitWithinMs);
   while (await wait.down()) {
     await member.start().catch(() => undefined);

@@ -1,7 +1,7 @@
 import { readdir, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Member } from '../../cluster/cluster.js';
+import type { ClusterMember } from '../../cluster/cluster.js';
 import { bringBack, portRefuses } from '../../cluster/probe.js';
 import { serverOf } from '../../cluster/stores/registry.js';
 import { asked, askedInWords } from '../effects.js';
@@ -62,7 +62,7 @@ export const powerCut = defineFault({
 });
 
 /** The one that grows: since version 7 there is a folder of them. */
-async function appendOnlyFile({ directory = '', name }: Member): Promise<string> {
+async function appendOnlyFile({ directory = '', name }: ClusterMember): Promise<string> {
   const files = await readdir(directory, { recursive: true });
   const grows =
     files.filter(file => /\.incr\.aof$/.test(file)).sort(byNumber)[0] ?? files.find(file => /\.aof$/.test(file));

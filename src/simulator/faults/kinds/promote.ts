@@ -1,6 +1,6 @@
 import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Cluster, Member } from '../../cluster/cluster.js';
+import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
 import { eventually } from '../../cluster/probe.js';
 import {
   answerWithinMs,
@@ -88,16 +88,16 @@ export const promote = defineFault({
   },
 });
 
-function oldOf(cluster: Cluster, replica: string): Member {
+function oldOf(cluster: Cluster, replica: string): ClusterMember {
   return cluster.member(feederOf(replica) ?? replica);
 }
 
-function others(cluster: Cluster, target: string): Member[] {
+function others(cluster: Cluster, target: string): ClusterMember[] {
   return cluster.members.filter(({ name }) => name !== target && /^redis\.(?:primary|replica)/.test(name));
 }
 
 /** At once if it runs, or else by what it reads when it is started. */
-async function lead(member: Member, primaryPort: number): Promise<void> {
+async function lead(member: ClusterMember, primaryPort: number): Promise<void> {
   if (member.pid !== undefined) return follow(member.port, primaryPort);
   await appendFile(path.join(member.directory ?? '', configFile), `${following(primaryPort)}\n`);
 }

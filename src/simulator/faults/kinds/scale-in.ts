@@ -1,4 +1,4 @@
-import { hasLeft, type TakenOut, takeOut } from '../../cluster/take-out.js';
+import { hasLeft, type TakenOut, takeOut } from '../../cluster/remove-backend.js';
 import { memberGone, memberGoneInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 

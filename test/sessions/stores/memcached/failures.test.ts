@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import type { SessionRecord } from '#src/sessions/session.js';
 import { newSessionId } from '#src/sessions/session-id.js';
-import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
+import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { memcached } from '#src/sessions/stores/memcached.js';
 import { expectRejection } from '../../expect-rejection.js';
 import { type MemcachedServer, startMemcached, tell } from '../../with-memcached.js';
@@ -27,8 +27,8 @@ const big = () => record({ user: newSessionId(), data: { blob: 'x'.repeat(20_000
 /** A store that writes down its edges. */
 async function withStore(url: string, deadlineMs: number, work: (told: Told) => Promise<void>): Promise<void> {
   const edges: string[] = [];
-  const onEdge = ({ up, why }: StoreEdge) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
-  const store = memcached.open({ url, deadlineMs, now: Date.now, onEdge });
+  const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const store = memcached.open({ url, deadlineMs, now: Date.now, onTransition });
   try {
     await work({ store, edges });
   } finally {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import type { SessionRecord } from '#src/sessions/session.js';
 import { digestOf, newSessionId } from '#src/sessions/session-id.js';
-import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
+import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { Nodes } from '#src/sessions/stores/memcached/nodes.js';
 import { memcached } from '#src/sessions/stores/memcached.js';
 import { sessionStoreContract } from '../../session-store.contract.js';
@@ -71,11 +71,11 @@ describe('memcached: two nodes', () => {
   describe('one is away', () => {
     let lab: Awaited<ReturnType<typeof start>>;
     let store: SessionStore;
-    const edges: StoreEdge[] = [];
+    const edges: StoreTransition[] = [];
 
     before(async () => {
       lab = await start();
-      store = memcached.open({ url: lab.url, deadlineMs: 500, now: Date.now, onEdge: edge => edges.push(edge) });
+      store = memcached.open({ url: lab.url, deadlineMs: 500, now: Date.now, onTransition: edge => edges.push(edge) });
       expect(await store.ready(5_000)).to.equal(true);
     });
     after(async () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import type { SessionRecord } from '#src/sessions/session.js';
 import { newSessionId } from '#src/sessions/session-id.js';
-import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
+import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { postgres } from '#src/sessions/stores/postgres.js';
 import { expectRejection } from '../../expect-rejection.js';
 import { until } from '../../until.js';
@@ -31,8 +31,8 @@ describe('postgres store and a server that fails', () => {
   /** A store that is up and writes down its edges. */
   async function withStore(url: string, deadlineMs: number, work: (told: Told) => Promise<void>): Promise<void> {
     const edges: string[] = [];
-    const onEdge = ({ up, why }: StoreEdge) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
-    const store = postgres.open({ url, deadlineMs, now: Date.now, onEdge });
+    const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+    const store = postgres.open({ url, deadlineMs, now: Date.now, onTransition });
     try {
       expect(await store.ready(10_000)).to.equal(true);
       await work({ store, edges });

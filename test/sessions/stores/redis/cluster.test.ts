@@ -140,7 +140,7 @@ describe('redis in a Cluster', () => {
         url: 'redis+cluster://127.0.0.1:1',
         deadlineMs: 300,
         now: Date.now,
-        onEdge: ({ why }) => void edges.push(why),
+        onTransition: ({ why }) => void edges.push(why),
       });
       try {
         await expectRejection(store.read(newSessionId()), StoreUnavailable);

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
 import type { SessionRecord } from '#src/sessions/session.js';
 import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
-import type { SessionStore, StoreEdge } from '#src/sessions/session-store.js';
+import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { until } from '../../until.js';
 
@@ -19,8 +19,8 @@ export interface RedisClient {
 
 export async function withClient<T>(url: string, work: (client: RedisClient) => Promise<T>): Promise<T> {
   const edges: string[] = [];
-  const onEdge = ({ up, why }: StoreEdge) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
-  const store = redis.open({ url, deadlineMs, now: Date.now, onEdge });
+  const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const store = redis.open({ url, deadlineMs, now: Date.now, onTransition });
   const feed = redis.openFeed?.({ url, deadlineMs, now: Date.now });
   if (feed === undefined) throw new Error('redis offers a feed');
   try {

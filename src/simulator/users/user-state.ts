@@ -13,7 +13,7 @@ import type { PlannedStep } from '../plan/planned.js';
 export const anonymousMax = 2;
 
 /** Keeps what a user knows from the answers so far: whether it is logged in, and what it had better leave out. Does no I/O. */
-export class Standing {
+export class UserState {
   #session = 0;
   /** Whether it has reason to believe that it is logged in. */
   #loggedIn = false;

@@ -1,7 +1,7 @@
 /** Tells what came of something that the visitor did. Pure, as the story. */
 
 /** `apple was added`, `you were logged out`: taken apart, so that a "not" fits between. */
-export interface Deed {
+export interface ActionText {
   readonly subject: string;
   readonly verb: 'was' | 'were';
   readonly participle: string;
@@ -14,7 +14,7 @@ export type Result =
   | { readonly kind: 'not-sent' }
   | { readonly kind: 'unknown' };
 
-export function tellDeed({ subject, verb, participle }: Deed, result: Result): string {
+export function tellAction({ subject, verb, participle }: ActionText, result: Result): string {
   if (result.kind === 'unknown') {
     return `It is unknown whether ${subject} ${verb} ${participle}: no answer came back. Look before you try again.`;
   }

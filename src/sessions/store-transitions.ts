@@ -1,4 +1,4 @@
-import type { StoreEdge } from './session-store.js';
+import type { StoreTransition } from './session-store.js';
 
 /** What a server can refuse by itself: one without memory takes no writes, and still removals. */
 export type Kind = 'reads' | 'writes' | 'removals';
@@ -7,13 +7,13 @@ export type Kind = 'reads' | 'writes' | 'removals';
 const quietMs = 1_000;
 
 /** Tells each change for the worse or the better once. */
-export class Edges {
-  readonly #tell: (edge: StoreEdge) => void;
+export class StoreTransitions {
+  readonly #tell: (edge: StoreTransition) => void;
   #connection: 'starting' | 'up' | 'down' = 'starting';
   /** What the server refuses, and when it last did. */
   readonly #refusedAtMs = new Map<string, number>();
 
-  constructor(tell: ((edge: StoreEdge) => void) | undefined) {
+  constructor(tell: ((edge: StoreTransition) => void) | undefined) {
     this.#tell = tell ?? (() => undefined);
   }
 

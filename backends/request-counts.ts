@@ -12,7 +12,7 @@ export interface TallyReport {
 
 const tokensMax = 200_000;
 
-export class Tally {
+export class RequestCounts {
   readonly #tokens = new Set<string>();
   readonly #duplicates = new Set<string>();
   #requests = 0;

@@ -25,7 +25,7 @@ export type Handshake =
   | { readonly kind: 'failed' | 'late' | 'gone'; readonly socket?: undefined };
 
 /** Turns accepted connections into TLS ones. Handshakes run side by side: none waits for another's client. */
-export class TlsDoor {
+export class TlsListener {
   #context: SecureContext;
 
   /** Throws what OpenSSL says of a pair that it cannot use. */

@@ -6,7 +6,7 @@ import type { ProxyCounts } from './telemetry/proxy-counts.js';
  * What serves, as whoever decides (`control.ts`) sees it: this process itself (`serving.ts`), which shares the members
  * of the pool, or its workers, which are told of them.
  */
-export interface Crew {
+export interface TrafficServer {
   /** Resolves when it cannot go on serving, with the reason as a sentence; closing it is the caller's. */
   readonly failed: Promise<string>;
   /** Resolves when the port is bound; rejects with the system's error (`EADDRINUSE`, `EACCES`). */

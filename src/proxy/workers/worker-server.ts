@@ -13,7 +13,7 @@ const reportEveryMs = 1000;
  * What serves in a worker. Its pool follows the primary's: what must be decided once is told, and comes back as facts.
  * Only the name of a boot is taken over at once, for the very answer that tells it needs it in its cookie.
  */
-export class Following implements Primary {
+export class WorkerServer implements Primary {
   readonly #tell: (message: ToPrimary) => void;
   readonly #pool: BackendPool;
   readonly #serving: Serving;

@@ -1,4 +1,4 @@
-import type { Reply } from '../users/journey.js';
+import type { AppReply } from '../users/journey.js';
 
 const hints: readonly (readonly [error: RegExp, hint: string])[] = [
   [
@@ -15,7 +15,10 @@ const hints: readonly (readonly [error: RegExp, hint: string])[] = [
 ];
 
 /** No whole answer came: why, and what to look at. Pure. */
-export function brokenOff({ error = 'it ended early' }: Reply): { readonly problem: string; readonly hint?: string } {
+export function brokenOff({ error = 'it ended early' }: AppReply): {
+  readonly problem: string;
+  readonly hint?: string;
+} {
   const hint = hints.find(([pattern]) => pattern.test(error))?.[1];
   return { problem: `no whole answer came: ${error}`, ...(hint === undefined ? {} : { hint }) };
 }

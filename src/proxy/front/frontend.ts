@@ -1,8 +1,8 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { Connection } from '../exchange.js';
+import type { ClientConnection } from '../exchange.js';
 import { type IsTrusted, nobodyTrusted, plainAddress } from '../headers/trusted-peers.js';
 import { readProxyHeader } from './proxy-header.js';
-import { TlsDoor } from './tls-door.js';
+import { TlsListener } from './tls-listener.js';
 import type { TlsPair } from './tls-pair.js';
 
 /** A flood of connections must not take the proxy's memory: what comes above this is closed at once. */
@@ -40,21 +40,21 @@ export interface FrontSettings {
  *
  *   accepted -> PROXY header, if there must be one -> TLS handshake, if TLS is spoken -> the engine's
  */
-export class Front {
+export class Frontend {
   readonly #server: Server;
-  readonly #onConnection: (connection: Connection) => void;
+  readonly #onConnection: (connection: ClientConnection) => void;
   readonly #settings: FrontSettings;
   readonly #isTrusted: IsTrusted;
-  readonly #door: TlsDoor | undefined;
+  readonly #door: TlsListener | undefined;
   /** Not the engine's yet. */
   readonly #underWay = new Set<Socket>();
 
   /** Throws what OpenSSL says of a TLS pair that it cannot use; `readTlsPair` says it in words. */
-  constructor(onConnection: (connection: Connection) => void, settings: FrontSettings = {}) {
+  constructor(onConnection: (connection: ClientConnection) => void, settings: FrontSettings = {}) {
     this.#onConnection = onConnection;
     this.#settings = settings;
     this.#isTrusted = settings.isTrusted ?? nobodyTrusted;
-    this.#door = settings.tls && new TlsDoor(settings.tls);
+    this.#door = settings.tls && new TlsListener(settings.tls);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket));
     this.#server.maxConnections = connectionsMax;
   }
