@@ -9,10 +9,10 @@ import { exitCodes } from '../lib/exit.js';
 import { parseMode } from '../lib/mode-option.js';
 import { parseCount } from '../lib/registry-option.js';
 import { parseStoreUrls } from '../lib/store-options.js';
-import { operationWords } from './operation-options.js';
-import { givenKeyRing, type ProxyArgs, proxyOptions } from './options.js';
+import { flagsForLab, type ProxyArgs } from './flags.js';
+import { givenKeyRing, proxyOptions } from './options.js';
 import type { ProxySettings } from './settings.js';
-import { speaksTls, tlsWords } from './tls-options.js';
+import { speaksTls } from './tls-options.js';
 
 /** How long a killed process stays away: long enough to see in the browser what its absence means. */
 const awayMs = 3_000;
@@ -49,29 +49,8 @@ function labSpec(args: ProxyArgs): ClusterSpec {
     backends: { count: parseCount('backends', args.backends ?? 3, 1, 100), env: {} },
     stores: storesOf(mode),
     storeUrls: parseStoreUrls(args),
-    proxy: {
-      health: options.health,
-      policy: options.policy,
-      hashKey: options.hashKey,
-      slowStartMs: options.slowStartMs,
-      drainMs: options.drainMs,
-      host: options.host,
-      port: options.port,
-      adminPort: args['admin-port'],
-      engine: options.engine,
-      ...(args.affinity === undefined ? {} : { affinity: args.affinity }),
-      extra: furtherFlags(args),
-    },
+    proxy: { host: options.host, port: options.port, adminPort: args['admin-port'], extra: flagsForLab(args) },
   };
-}
-
-function furtherFlags(args: ProxyArgs): string[] {
-  const flags = [`--on-lost-affinity=${args['on-lost-affinity']}`, `--same-site=${args['same-site']}`];
-  flags.push(`--workers=${args.workers}`);
-  if (args['name-backends']) flags.push('--name-backends');
-  if (args.pool !== '') flags.push(`--pool=${args.pool}`);
-  flags.push(...operationWords(args), ...tlsWords(args));
-  return args['secrets-file'] === undefined ? flags : [...flags, `--secrets-file=${args['secrets-file']}`];
 }
 
 async function keepRunning(member: ClusterMember, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { modes } from '../../modes.js';
 import { engines } from '../../proxy/engines/registry.js';
 import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../../proxy/options.js';
@@ -8,37 +9,14 @@ import { parseKeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { parseMode } from '../lib/mode-option.js';
 import { parseCount, parseKey } from '../lib/registry-option.js';
-import type { StoreArgs } from '../lib/store-options.js';
-import { type BalanceArgs, balanceOptions } from './balance-options.js';
-import { namedBackends, type OperationArgs, operationOptions } from './operation-options.js';
-import { type TlsArgs, tlsOptions } from './tls-options.js';
-import { type WorkersArgs, workersOptions } from './workers-options.js';
+import { nameGivenBackends } from './backends-option.js';
+import { balanceOptions } from './balance-options.js';
+import type { ProxyArgs } from './flags.js';
+import { tlsOptions } from './tls-options.js';
 
 /** Node's timers take 24 days; beyond that they fire at once, and a check a day late is none. */
 const spanMsMax = 24 * 3_600_000;
-
-/** What `holdfast proxy` was given. */
-export interface ProxyArgs extends StoreArgs, BalanceArgs, OperationArgs, WorkersArgs, TlsArgs {
-  readonly mode: string;
-  readonly backends: number | undefined;
-  readonly backend: readonly string[] | undefined;
-  readonly host: string;
-  readonly port: number;
-  readonly 'admin-port': number;
-  readonly engine: string;
-  readonly affinity: 'on' | 'off' | undefined;
-  readonly 'health-path': string;
-  readonly 'health-interval': string;
-  readonly 'health-timeout': string;
-  readonly 'health-fall': number;
-  readonly 'health-rise': number;
-  readonly drain: string | undefined;
-  readonly 'on-lost-affinity': AffinityOptions['onLost'];
-  readonly pool: string;
-  readonly 'same-site': AffinityOptions['sameSite'];
-  readonly 'secrets-file': string | undefined;
-  readonly 'name-backends': boolean;
-}
+const workersMax = 256;
 
 /**
  * Checks every flag and says of the first wrong one what was expected. `known`: the names that backends have already,
@@ -57,7 +35,7 @@ export function proxyOptions(
     host: args.host,
     port: parsePort('port', args.port),
     admin: { host: '127.0.0.1', port: parsePort('admin-port', args['admin-port']), token: undefined },
-    backends: namedBackends(backends, parseOrigin, known),
+    backends: nameGivenBackends(backends, parseOrigin, known),
     engine: parseKey('engine', args.engine, engines),
     ...balanceOptions(args),
     affinity: affinity ? affinityOptions(args, keys) : undefined,
@@ -66,10 +44,17 @@ export function proxyOptions(
     limits: defaultProxyOptions.limits,
     ...tlsOptions(args),
     namesBackends: args['name-backends'],
-    ...operationOptions(args),
-    ...workersOptions(args),
+    accessLog: args['access-log'],
+    workers: parseWorkers(args.workers),
     onEvent,
   };
+}
+
+function parseWorkers(text: string): number {
+  if (text === 'auto') return Math.min(availableParallelism(), workersMax);
+  const given = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (given >= 1 && given <= workersMax) return given;
+  throw new UsageError(`--workers "${text}": expected a number from 1 to ${workersMax}, or auto for one on each core.`);
 }
 
 function checkPorts({ port, 'admin-port': adminPort }: ProxyArgs): void {

@@ -6,7 +6,7 @@ import { parseYaml, type YamlFile } from '../../simulator/scenario/yaml.js';
 import { UsageError } from '../lib/errors.js';
 import { usageSentence } from '../lib/exit.js';
 import { checkFlags, type Flags, flagsOf } from '../lib/flags.js';
-import type { ProxyArgs } from './options.js';
+import type { ProxyArgs } from './flags.js';
 
 /** What holds for one run of the proxy: what was typed, and below it what the file says. */
 export interface ProxySettings {

@@ -2,7 +2,8 @@ import type { ProxyEvent, ProxyOptions } from '../../proxy/options.js';
 import { generateKeyRing, type KeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { errorColours } from '../lib/streams.js';
-import { givenKeyRing, type ProxyArgs, proxyOptions } from './options.js';
+import type { ProxyArgs } from './flags.js';
+import { givenKeyRing, proxyOptions } from './options.js';
 
 const ownRing =
   'no key ring given (--secrets-file or HOLDFAST_SECRETS): made one for this process only; ' +

@@ -1,81 +1,25 @@
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { createSecureContext } from 'node:tls';
-import type { Argv } from 'yargs';
 import type { BackendTls } from '../../proxy/backend-tls.js';
 import { devCertificate } from '../../proxy/front/dev-certificate.js';
 import { readTlsPair, type TlsFiles, TlsPairError } from '../../proxy/front/tls-pair.js';
 import { trustedPeers } from '../../proxy/headers/trusted-peers.js';
 import type { ProxyOptions } from '../../proxy/options.js';
+import type { SettingValues } from '../../proxy/settings.js';
 import { UsageError } from '../lib/errors.js';
 
-/** What `holdfast proxy` was given about TLS, both sides, and about the proxies in front. */
-export interface TlsArgs {
-  readonly tls: 'dev' | undefined;
-  readonly 'tls-cert': string | undefined;
-  readonly 'tls-key': string | undefined;
-  readonly 'backend-ca': string | undefined;
-  readonly 'backend-server-name': string | undefined;
-  readonly 'backend-insecure': boolean;
-  readonly 'proxy-protocol': boolean;
-  readonly forwarded: boolean;
-  readonly trust: readonly string[];
-}
-
-export function tlsFlags<T>(yargs: Argv<T>) {
-  return yargs
-    .option('tls', {
-      choices: ['dev'] as const,
-      requiresArg: true,
-      describe: 'dev: speak TLS with a self-signed certificate for localhost, made in memory',
-    })
-    .option('tls-cert', {
-      type: 'string',
-      requiresArg: true,
-      normalize: true,
-      describe: 'speak TLS: PEM file of the certificate, its chain behind it (with --tls-key)',
-    })
-    .option('tls-key', {
-      type: 'string',
-      requiresArg: true,
-      normalize: true,
-      describe: 'PEM file of the private key, not encrypted',
-    })
-    .option('backend-ca', {
-      type: 'string',
-      requiresArg: true,
-      normalize: true,
-      describe: 'PEM file of the authorities that https:// backends are verified against (else those of Node)',
-    })
-    .option('backend-server-name', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'the name that certificates of https:// backends must be for (else the host of --backend)',
-    })
-    .option('backend-insecure', {
-      type: 'boolean',
-      default: false,
-      describe: 'take any certificate of https:// backends: anyone on the way can read and change everything',
-    })
-    .option('proxy-protocol', {
-      type: 'boolean',
-      default: false,
-      describe: 'every connection begins with a PROXY header, v1 or v2, and comes from a peer in --trust',
-    })
-    .option('forwarded', {
-      type: 'boolean',
-      default: false,
-      describe: 'tell backends of the client in a Forwarded field too (RFC 7239)',
-    })
-    .option('trust', {
-      type: 'string',
-      array: true,
-      nargs: 1,
-      default: [],
-      describe:
-        'addresses or networks of proxies in front, whose X-Forwarded-*, Forwarded and PROXY header are believed',
-    });
-}
+type TlsArgs = Pick<
+  SettingValues,
+  | 'tls'
+  | 'tls-cert'
+  | 'tls-key'
+  | 'backend-ca'
+  | 'backend-server-name'
+  | 'backend-insecure'
+  | 'proxy-protocol'
+  | 'forwarded'
+  | 'trust'
+>;
 
 /** Checks the flags, and reads the certificates and the key. What `--tls dev` asks for is made by `devTls`. */
 export function tlsOptions(
@@ -106,17 +50,6 @@ const devAdvice =
   '--tls dev: a self-signed certificate for localhost, gone with this process; curl takes it with --insecure';
 const insecureAdvice =
   '--backend-insecure: no certificate of a backend is looked at; name who signed them with --backend-ca FILE instead';
-
-/** As they are typed again for another process, before plain backends. */
-export function tlsWords(args: TlsArgs): string[] {
-  const words = args.trust.map(entry => `--trust=${entry}`);
-  if (args.tls !== undefined) words.push(`--tls=${args.tls}`);
-  if (args['tls-cert'] !== undefined) words.push(`--tls-cert=${path.resolve(args['tls-cert'])}`);
-  if (args['tls-key'] !== undefined) words.push(`--tls-key=${path.resolve(args['tls-key'])}`);
-  if (args['proxy-protocol']) words.push('--proxy-protocol');
-  if (args.forwarded) words.push('--forwarded');
-  return words;
-}
 
 export function speaksTls(args: TlsArgs): boolean {
   return tlsSource(args) !== undefined;

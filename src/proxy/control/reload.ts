@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyOptions } from '../options.js';
+import { type Setting, settingEntries } from '../settings.js';
 
 type Backend = ProxyOptions['backends'][number];
 
@@ -18,32 +19,15 @@ export interface ReloadPlan {
 }
 
 /**
- * What becomes of each option: changed while it runs, left until a restart, or neither (`own`): looked at here apart,
- * or no setting at all. Every option has its line, so none can be forgotten.
+ * The rule of each option and its name in the log. Limits have no flag. Options without an entry are no settings, or are
+ * compared in a way of their own.
  */
-const reloadRules: Readonly<Record<keyof ProxyOptions, readonly ['live' | 'restart' | 'own', flag: string]>> = {
-  host: ['restart', '--host'],
-  port: ['restart', '--port'],
-  workers: ['restart', '--workers'],
-  admin: ['restart', '--admin-port'],
-  engine: ['restart', '--engine'],
-  limits: ['restart', 'the limits'],
-  backendTls: ['restart', 'TLS to the backends'],
-  forwarded: ['restart', '--forwarded'],
-  proxyProtocol: ['restart', '--proxy-protocol'],
-  backends: ['own', '--backend'],
-  affinity: ['own', '--affinity'],
-  tls: ['own', '--tls-cert'],
-  onEvent: ['own', ''],
-  policy: ['live', '--policy'],
-  hashKey: ['live', '--hash-key'],
-  slowStartMs: ['live', '--slow-start'],
-  health: ['live', '--health-*'],
-  drainMs: ['live', '--drain'],
-  trusted: ['live', '--trust'],
-  namesBackends: ['live', '--name-backends'],
-  accessLog: ['live', '--access-log'],
-};
+const rules = new Map<keyof ProxyOptions, readonly [rule: Setting['reload'], name: string]>([
+  ['limits', ['restart', 'the limits']],
+]);
+for (const [flag, { option, reload, reloadName = `--${flag}` }] of settingEntries) {
+  if (option !== undefined) rules.set(option, [reload, reloadName]);
+}
 
 /** A backend is its name and its origin: under another one of the two it is another backend. */
 export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
@@ -83,24 +67,18 @@ function wordFor({ name, url }: Backend): string {
   return `${name} (${url.origin})`;
 }
 
-function keysOf(rule: 'live' | 'restart'): (keyof ProxyOptions)[] {
-  const keys: (keyof ProxyOptions)[] = [];
-  for (const key in reloadRules) if (isOption(key) && reloadRules[key][0] === rule) keys.push(key);
-  return keys;
+function optionsWith(rule: Setting['reload']): (keyof ProxyOptions)[] {
+  return [...rules].filter(([, [own]]) => own === rule).map(([option]) => option);
 }
 
-function isOption(key: string): key is keyof ProxyOptions {
-  return Object.hasOwn(reloadRules, key);
-}
-
-function differing(now: ProxyOptions, next: ProxyOptions, rule: 'live' | 'restart'): string[] {
-  return keysOf(rule)
-    .filter(key => !isDeepStrictEqual(now[key], next[key]))
-    .map(key => reloadRules[key][1]);
+function differing(now: ProxyOptions, next: ProxyOptions, rule: Setting['reload']): string[] {
+  return optionsWith(rule)
+    .filter(option => !isDeepStrictEqual(now[option], next[option]))
+    .map(option => rules.get(option)?.[1] ?? option);
 }
 
 function kept(now: ProxyOptions): Partial<ProxyOptions> {
-  return Object.fromEntries(keysOf('restart').map(key => [key, now[key]]));
+  return Object.fromEntries(optionsWith('restart').map(option => [option, now[option]]));
 }
 
 /** A port goes on speaking what it speaks; only the certificate can be another. */

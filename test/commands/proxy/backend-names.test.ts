@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { nameBackends } from '#src/commands/proxy/operation-options.js';
+import { nameBackends } from '#src/commands/proxy/backends-option.js';
 
 const a = 'http://a:1';
 const b = 'http://b:1';

@@ -1,6 +1,10 @@
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/lib/errors.js';
-import { type BalanceArgs, balanceAdvice, balanceOptions, withWeight } from '#src/commands/proxy/balance-options.js';
+import { withWeight } from '#src/commands/proxy/backends-option.js';
+import { balanceAdvice, balanceOptions } from '#src/commands/proxy/balance-options.js';
+import type { SettingValues } from '#src/proxy/settings.js';
+
+type BalanceArgs = Pick<SettingValues, 'policy' | 'hash-key' | 'slow-start'>;
 
 const defaults: BalanceArgs = { policy: 'round-robin', 'hash-key': 'address', 'slow-start': '30s' };
 

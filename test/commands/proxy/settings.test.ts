@@ -4,16 +4,16 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import yargs from 'yargs';
+import { proxyFlags } from '#src/commands/proxy/flags.js';
 import { keyRingAdvice, proxyOptions } from '#src/commands/proxy/options.js';
 import { type ProxySettings, readSettings } from '#src/commands/proxy/settings.js';
-import { options } from '#src/commands/proxy.js';
 import type { ProxyOptions } from '#src/proxy/options.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
 import { root } from '../holdfast.js';
 
 /** A file that does not fit, and what is said of it behind its name. */
 const bad: readonly [name: string, text: string, says: string][] = [
-  ['an unknown key', 'host: 127.0.0.1\nprot: 1', ':2:1: unknown setting "prot". Did you mean "port"? Known: mode, '],
+  ['an unknown key', 'host: 127.0.0.1\nprot: 1', ':2:1: unknown setting "prot". Did you mean "port"? Known: host, '],
   ['a secret inline', 'secrets: k1:00', ':1:1: unknown setting "secrets"'],
   ['another file', 'config: b.yaml', ':1:1: unknown setting "config"'],
   ['a key twice', 'port: 1\nport: 2', ':2:1: found a key that stands here already'],
@@ -110,7 +110,7 @@ describe('configuration file of the proxy', () => {
 
   it('knows which flags are files', () =>
     withFile('port: 1', async () => {
-      const help = await options(yargs([])).wrap(null).getHelp();
+      const help = await proxyFlags(yargs([])).wrap(null).getHelp();
       const files = [...help.matchAll(/^ +(?=.*\bfile\b)--([\w-]+) /gim)].map(match => match[1] ?? '');
       expect(files).to.include.members(['secrets-file', 'access-log']);
       for (const flag of files.filter(flag => flag !== 'config')) {
@@ -136,7 +136,7 @@ describe('configuration file of the proxy', () => {
 });
 
 function read(file: string, typed: readonly string[]): Promise<ProxySettings> {
-  return readSettings(file, typed, words => options(yargs([...words])));
+  return readSettings(file, typed, words => proxyFlags(yargs([...words])));
 }
 
 async function optionsOf(text: string, typed: readonly string[] = []): Promise<ProxyOptions> {

@@ -3,12 +3,15 @@ import path from 'node:path';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/lib/errors.js';
-import { type TlsArgs, tlsAdvice, tlsOptions, tlsWords } from '#src/commands/proxy/tls-options.js';
+import { flagsForLab } from '#src/commands/proxy/flags.js';
+import { tlsAdvice, tlsOptions } from '#src/commands/proxy/tls-options.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
 import { ask } from '../../proxy/ask.js';
 import { authority, issue, withFolder } from '../../proxy/certificates.js';
 import { withToys } from '../../proxy/toy-backend.js';
 import { withHoldfast } from '../holdfast.js';
+
+type TlsArgs = Parameters<typeof tlsOptions>[0];
 
 const defaults: TlsArgs = {
   tls: undefined,
@@ -31,7 +34,7 @@ describe('flags about TLS and proxies in front', () => {
       trusted: [],
       forwarded: false,
     });
-    expect(tlsWords(defaults)).to.deep.equal([]);
+    expect(flagsForLab(defaults)).to.deep.equal([]);
     expect(tlsAdvice(defaults)).to.deep.equal([]);
   });
 
@@ -54,16 +57,16 @@ describe('flags about TLS and proxies in front', () => {
       });
     }));
 
-  it('are typed again for another process', () => {
+  it('are passed on to the proxy of a lab', () => {
     const given = { ...defaults, 'tls-cert': 'a.pem', 'tls-key': '/b.pem', 'proxy-protocol': true, trust: ['::1'] };
     const cert = path.resolve('a.pem');
-    expect(tlsWords(given)).to.deep.equal([
-      '--trust=::1',
+    expect(flagsForLab(given)).to.deep.equal([
       `--tls-cert=${cert}`,
       '--tls-key=/b.pem',
+      '--trust=::1',
       '--proxy-protocol',
     ]);
-    expect(tlsWords({ ...defaults, tls: 'dev', forwarded: true })).to.deep.equal(['--tls=dev', '--forwarded']);
+    expect(flagsForLab({ ...defaults, tls: 'dev', forwarded: true })).to.deep.equal(['--tls=dev', '--forwarded']);
   });
 
   it('warn of what should not stay so', () => {

@@ -1,44 +1,9 @@
-import path from 'node:path';
-import type { Argv } from 'yargs';
+import { isWeight, weightExpected } from '../../proxy/backends.js';
 import type { ProxyOptions } from '../../proxy/options.js';
 import { UsageError } from '../lib/errors.js';
-import { withWeight } from './balance-options.js';
-
-/** How the proxy is run: where its settings stand, and what it writes down. */
-export interface OperationArgs {
-  readonly config: string | undefined;
-  readonly 'access-log': string | undefined;
-}
-
-export function operationFlags<T>(yargs: Argv<T>) {
-  return yargs
-    .option('config', {
-      type: 'string',
-      requiresArg: true,
-      normalize: true,
-      describe: 'a YAML file whose keys are these flags; SIGHUP reads it again. What is typed wins',
-    })
-    .option('access-log', {
-      type: 'string',
-      requiresArg: true,
-      normalize: true,
-      describe: 'a file for one line of JSON per request, "-" for stdout (default: none); SIGHUP opens it anew',
-    });
-}
-
-export function operationOptions(args: OperationArgs): Pick<ProxyOptions, 'accessLog'> {
-  return { accessLog: args['access-log'] };
-}
-
-/** As they are typed again for another process. */
-export function operationWords(args: OperationArgs): string[] {
-  const { 'access-log': file } = args;
-  if (file === undefined) return [];
-  return [`--access-log=${file === '-' ? file : path.resolve(file)}`];
-}
 
 /** `url` or `name=url`, with a weight or without; what a URL must be is for `parseUrl` to say. Throws for a name or an origin that comes twice. */
-export function namedBackends(
+export function nameGivenBackends(
   texts: readonly string[],
   parseUrl: (text: string) => URL,
   known?: ReadonlyMap<string, string>,
@@ -105,4 +70,16 @@ function freeName(place: number, places: number, taken: ReadonlySet<string>): st
   let next = places + 1;
   while (taken.has(`backend-${next}`)) next += 1;
   return `backend-${next}`;
+}
+
+/** `http://127.0.0.1:3001,weight=3`: the address, which is not looked at here, and the weight, 1 when absent. */
+export function withWeight(text: string): { readonly address: string; readonly weight: number } {
+  const comma = text.indexOf(',');
+  if (comma === -1) return { address: text, weight: 1 };
+  const digits = /^weight=(\d{1,4})$/.exec(text.slice(comma + 1))?.[1];
+  const weight = Number(digits);
+  if (isWeight(weight)) return { address: text.slice(0, comma), weight };
+  throw new UsageError(
+    `--backend "${text}": expected behind the comma a weight, ${weightExpected}, such as http://127.0.0.1:3001,weight=3.`,
+  );
 }

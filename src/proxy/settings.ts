@@ -1,0 +1,349 @@
+import { engines } from './engines/registry.js';
+import type { ProxyOptions } from './options.js';
+import { routingPolicies } from './routing-policies/registry.js';
+
+/** One setting of `holdfast proxy`: a flag on the command line, and a key of the configuration file. */
+export interface Setting {
+  readonly type: 'string' | 'number' | 'boolean';
+  /** It can be given several times. */
+  readonly list?: true;
+  /** Its value is the path of a file. */
+  readonly path?: true;
+  readonly choices?: readonly string[];
+  /** Absent: the value is undefined where the flag is not given. */
+  readonly default?: string | number | boolean | readonly string[];
+  /** The heading under which `--help` shows it. */
+  readonly group: string;
+  readonly describe: string;
+  /** The option of the proxy that it sets, alone or with other flags. */
+  readonly option?: keyof ProxyOptions;
+  /**
+   * What a reload does with a changed value. `live`: it holds from then on. `restart`: it holds after a restart only.
+   * `special`: `planReload` compares it in a way of its own.
+   */
+  readonly reload?: 'live' | 'restart' | 'special';
+  /** The name of the option in the log of a reload; absent: the flag. Flags of the same option share it. */
+  readonly reloadName?: string;
+  /** The lab chooses the value for its proxy itself, or does not use it: the flag is not passed on. */
+  readonly chosenByLab?: true;
+}
+
+/**
+ * All settings of the proxy. The command line, `--help`, the configuration file, the rules of a reload and the flags that
+ * the lab passes on are computed from this table. To add a flag, add an entry here and its field to `ProxyOptions`.
+ */
+export const settings = {
+  host: {
+    type: 'string',
+    default: '127.0.0.1',
+    group: 'Where:',
+    describe: 'address to listen on',
+    option: 'host',
+    reload: 'restart',
+    chosenByLab: true,
+  },
+  port: {
+    type: 'number',
+    default: 8080,
+    group: 'Where:',
+    describe: '0 takes a free one',
+    option: 'port',
+    reload: 'restart',
+    chosenByLab: true,
+  },
+  'admin-port': {
+    type: 'number',
+    default: 8081,
+    group: 'Where:',
+    describe: 'admin API, loopback only',
+    option: 'admin',
+    reload: 'restart',
+    chosenByLab: true,
+  },
+  engine: {
+    type: 'string',
+    default: 'wire',
+    group: 'Where:',
+    describe: Object.keys(engines).join(' | '),
+    option: 'engine',
+    reload: 'restart',
+  },
+  workers: {
+    type: 'string',
+    default: '1',
+    group: 'Where:',
+    describe: 'processes that serve: a number, or auto for one on each core; 1 is this process itself',
+    option: 'workers',
+    reload: 'restart',
+  },
+  backend: {
+    type: 'string',
+    list: true,
+    group: 'Backends and load balancing:',
+    describe: 'origin of one of your backends; a name and a weight if you like: red=http://…,weight=3; repeatable',
+    option: 'backends',
+    reload: 'special',
+    chosenByLab: true,
+  },
+  policy: {
+    type: 'string',
+    default: 'round-robin',
+    group: 'Backends and load balancing:',
+    describe: Object.keys(routingPolicies).join(' | '),
+    option: 'policy',
+    reload: 'live',
+  },
+  'hash-key': {
+    type: 'string',
+    default: 'address',
+    group: 'Backends and load balancing:',
+    describe: 'what "rendezvous" hashes: address | header:<name> | cookie:<name>',
+    option: 'hashKey',
+    reload: 'live',
+  },
+  'slow-start': {
+    type: 'string',
+    default: '30s',
+    group: 'Backends and load balancing:',
+    describe: 'until a backend that joined or failed has its whole share again; 0: at once',
+    option: 'slowStartMs',
+    reload: 'live',
+  },
+  mode: {
+    type: 'string',
+    default: 'sticky',
+    group: 'Affinity:',
+    describe: 'how sessions are kept',
+    chosenByLab: true,
+  },
+  affinity: {
+    type: 'string',
+    choices: ['on', 'off'],
+    group: 'Affinity:',
+    describe: 'overrides what the mode says',
+    option: 'affinity',
+    reload: 'special',
+  },
+  'on-lost-affinity': {
+    type: 'string',
+    choices: ['rebind', 'temporary', 'strict'],
+    default: 'rebind',
+    group: 'Affinity:',
+    describe: 'when the bound backend is gone: another for good, another for now, or 503',
+    option: 'affinity',
+    reload: 'special',
+  },
+  'secrets-file': {
+    type: 'string',
+    path: true,
+    group: 'Affinity:',
+    describe:
+      'key ring of the affinity cookie, id:hex,id:hex, newest first (or HOLDFAST_SECRETS); shared by all proxies',
+    option: 'affinity',
+    reload: 'special',
+  },
+  pool: {
+    type: 'string',
+    default: '',
+    group: 'Affinity:',
+    describe: 'name of this pool, part of the cookie name',
+    option: 'affinity',
+    reload: 'special',
+  },
+  'same-site': {
+    type: 'string',
+    choices: ['Lax', 'Strict', 'None'],
+    default: 'Lax',
+    group: 'Affinity:',
+    describe: 'of the affinity cookie',
+    option: 'affinity',
+    reload: 'special',
+  },
+  'health-path': {
+    type: 'string',
+    default: '/health',
+    group: 'Health and drain:',
+    describe: 'what the checks ask for',
+    option: 'health',
+    reload: 'live',
+    reloadName: '--health-*',
+  },
+  'health-interval': {
+    type: 'string',
+    default: '2s',
+    group: 'Health and drain:',
+    describe: 'between two checks',
+    option: 'health',
+    reload: 'live',
+    reloadName: '--health-*',
+  },
+  'health-timeout': {
+    type: 'string',
+    default: '2s',
+    group: 'Health and drain:',
+    describe: 'how long a check may take',
+    option: 'health',
+    reload: 'live',
+    reloadName: '--health-*',
+  },
+  'health-fall': {
+    type: 'number',
+    default: 3,
+    group: 'Health and drain:',
+    describe: 'failed checks until down',
+    option: 'health',
+    reload: 'live',
+    reloadName: '--health-*',
+  },
+  'health-rise': {
+    type: 'number',
+    default: 2,
+    group: 'Health and drain:',
+    describe: 'good checks until up',
+    option: 'health',
+    reload: 'live',
+    reloadName: '--health-*',
+  },
+  drain: {
+    type: 'string',
+    group: 'Health and drain:',
+    describe: 'how long a drain keeps bound browsers (300s; without affinity 30s)',
+    option: 'drainMs',
+    reload: 'live',
+  },
+  tls: {
+    type: 'string',
+    choices: ['dev'],
+    group: 'TLS, and proxies in front:',
+    describe: 'dev: speak TLS with a self-signed certificate for localhost, made in memory',
+    option: 'tls',
+    reload: 'special',
+  },
+  'tls-cert': {
+    type: 'string',
+    path: true,
+    group: 'TLS, and proxies in front:',
+    describe: 'speak TLS: PEM file of the certificate, its chain behind it (with --tls-key)',
+    option: 'tls',
+    reload: 'special',
+  },
+  'tls-key': {
+    type: 'string',
+    path: true,
+    group: 'TLS, and proxies in front:',
+    describe: 'PEM file of the private key, not encrypted',
+    option: 'tls',
+    reload: 'special',
+  },
+  trust: {
+    type: 'string',
+    list: true,
+    default: [],
+    group: 'TLS, and proxies in front:',
+    describe: 'addresses or networks of proxies in front, whose X-Forwarded-*, Forwarded and PROXY header are believed',
+    option: 'trusted',
+    reload: 'live',
+  },
+  'proxy-protocol': {
+    type: 'boolean',
+    default: false,
+    group: 'TLS, and proxies in front:',
+    describe: 'every connection begins with a PROXY header, v1 or v2, and comes from a peer in --trust',
+    option: 'proxyProtocol',
+    reload: 'restart',
+  },
+  forwarded: {
+    type: 'boolean',
+    default: false,
+    group: 'TLS, and proxies in front:',
+    describe: 'tell backends of the client in a Forwarded field too (RFC 7239)',
+    option: 'forwarded',
+    reload: 'restart',
+  },
+  'name-backends': {
+    type: 'boolean',
+    default: false,
+    group: 'Backends and load balancing:',
+    describe: 'each answer says which backend gave it (holdfast-backend, holdfast-incarnation)',
+    option: 'namesBackends',
+    reload: 'live',
+  },
+  'backend-ca': {
+    type: 'string',
+    path: true,
+    group: 'TLS to backends:',
+    describe: 'PEM file of the authorities that https:// backends are verified against (else those of Node)',
+    option: 'backendTls',
+    reload: 'restart',
+    reloadName: 'TLS to the backends',
+    chosenByLab: true,
+  },
+  'backend-server-name': {
+    type: 'string',
+    group: 'TLS to backends:',
+    describe: 'the name that certificates of https:// backends must be for (else the host of --backend)',
+    option: 'backendTls',
+    reload: 'restart',
+    reloadName: 'TLS to the backends',
+    chosenByLab: true,
+  },
+  'backend-insecure': {
+    type: 'boolean',
+    default: false,
+    group: 'TLS to backends:',
+    describe: 'take any certificate of https:// backends: anyone on the way can read and change everything',
+    option: 'backendTls',
+    reload: 'restart',
+    reloadName: 'TLS to the backends',
+    chosenByLab: true,
+  },
+  config: {
+    type: 'string',
+    path: true,
+    group: 'Operation:',
+    describe: 'a YAML file whose keys are these flags; SIGHUP reads it again. What is typed wins',
+    chosenByLab: true,
+  },
+  'access-log': {
+    type: 'string',
+    path: true,
+    group: 'Operation:',
+    describe: 'a file for one line of JSON per request, "-" for stdout (default: none); SIGHUP opens it anew',
+    option: 'accessLog',
+    reload: 'live',
+  },
+  backends: {
+    type: 'number',
+    group: 'A lab to play with:',
+    describe: 'how many toy backends to start (default 3)',
+    chosenByLab: true,
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof settings;
+
+type ValueOf<S> = S extends { readonly list: true }
+  ? readonly string[]
+  : S extends { readonly choices: readonly (infer Choice)[] }
+    ? Choice
+    : S extends { readonly type: infer Type extends Setting['type'] }
+      ? { readonly string: string; readonly number: number; readonly boolean: boolean }[Type]
+      : never;
+
+/** The value of each flag, as the command line or the configuration file gives it. */
+export type SettingValues = {
+  readonly [Name in SettingName]: (typeof settings)[Name] extends { readonly default: unknown }
+    ? ValueOf<(typeof settings)[Name]>
+    : ValueOf<(typeof settings)[Name]> | undefined;
+};
+
+/** The settings by name, with the fields that only some of them have. */
+export const settingEntries: readonly (readonly [name: SettingName, setting: Setting])[] = namesOf(settings).map(
+  name => [name, settings[name]],
+);
+
+function namesOf<Table extends object>(table: Table): (keyof Table & string)[] {
+  const names: (keyof Table & string)[] = [];
+  for (const name in table) if (Object.hasOwn(table, name)) names.push(name);
+  return names;
+}

@@ -1,0 +1,38 @@
+import { expect } from 'chai';
+import yargs from 'yargs';
+import { flagsForLab, proxyFlags } from '#src/commands/proxy/flags.js';
+import { type SettingName, settingEntries } from '#src/proxy/settings.js';
+
+const parse = (words: readonly string[]) => proxyFlags(yargs([...words])).parseAsync();
+
+/** A value that is not the default. */
+const otherValues: Partial<Record<SettingName, string>> = {
+  affinity: 'off',
+  'on-lost-affinity': 'strict',
+  'same-site': 'Strict',
+  tls: 'dev',
+};
+
+describe('the table of proxy settings', () => {
+  it('gives the default of each setting', async () => {
+    const args = await parse([]);
+    for (const [name, setting] of settingEntries) {
+      expect(args[name], name).to.deep.equal('default' in setting ? setting.default : undefined);
+    }
+  });
+
+  for (const [name, { type, chosenByLab, path }] of settingEntries) {
+    it(`${chosenByLab ? 'does not pass' : 'passes'} --${name} on to the proxy of a lab`, async () => {
+      const value = otherValues[name] ?? (path ? '/tmp/x' : '7');
+      const words = [type === 'boolean' ? `--${name}` : `--${name}=${value}`];
+      const args = await parse(words);
+      expect(flagsForLab(args)).to.deep.equal(chosenByLab ? [] : words);
+    });
+  }
+
+  it('says for each setting that sets an option what a reload does with it', () => {
+    for (const [name, { option, reload }] of settingEntries) {
+      expect(option === undefined, name).to.equal(reload === undefined);
+    }
+  });
+});
