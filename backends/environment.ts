@@ -2,7 +2,7 @@ import { isModeName, type ModeName, modeNames, storesOf } from '#src/modes.js';
 import type { SessionLimits } from '#src/sessions/session.js';
 import { parseDuration } from '#src/shared/duration.js';
 import { KeyRingError } from '#src/shared/key-ring.js';
-import { storeAddresses, withoutPassword } from '#src/shared/store-addresses.js';
+import { storeDescriptors, withoutPassword } from '#src/shared/stores.js';
 import { unknownName } from '#src/shared/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
 import { Keys } from './key-file.js';
@@ -106,7 +106,7 @@ function readMode(text: string, note: Note): ModeName {
 function readStoreUrl(mode: ModeName, variables: Variables, note: Note): string | undefined {
   const [store] = storesOf(mode);
   if (store === undefined) return undefined;
-  const { variable, problem, example } = storeAddresses[store];
+  const { variable, problem, example } = storeDescriptors[store];
   const url = variables[variable];
   const isMissing = url === undefined || url === '';
   if (isMissing) note(`${variable} is missing, and mode ${mode} needs it: expected an address such as ${example}.`);

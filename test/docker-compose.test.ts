@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { modeNames, modes } from '#src/modes.js';
-import { storeAddresses, storeAddressNames } from '#src/shared/store-addresses.js';
+import { storeDescriptors, storeNames } from '#src/shared/stores.js';
 
 interface Service {
   readonly environment?: Readonly<Record<string, string>>;
@@ -27,8 +27,8 @@ describe('docker-compose.yml', () => {
 
   it('gives each of them every store server that a mode needs, by an address that it takes, and waits for it', () => {
     const needed = new Set<string>(modeNames.map(mode => modes[mode].store));
-    for (const store of storeAddressNames.filter(name => needed.has(name))) {
-      const { variable, problem } = storeAddresses[store];
+    for (const store of storeNames.filter(name => needed.has(name))) {
+      const { variable, problem } = storeDescriptors[store];
       for (const [, { environment, depends_on }] of backends) {
         const url = environment?.[variable] ?? '';
         expect(problem(url), url).to.equal(undefined);

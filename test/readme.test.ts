@@ -9,7 +9,7 @@ import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
 import { reporters } from '#src/report/reporters/registry.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
-import { storeAddresses } from '#src/shared/store-addresses.js';
+import { storeDescriptors } from '#src/shared/stores.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { withShop } from './backends/with-shop.js';
 
@@ -66,7 +66,7 @@ describe('README', () => {
     const source = readFileSync(path.join(root, 'backends/environment.ts'), 'utf8');
     const read = source.matchAll(/variables\.([A-Z_]+)|'(SHOP_[A-Z_]+)'|\{ (SHOP_\w+): \w+, (SHOP_\w+): \w+ \}/g);
     const names = [...read].flatMap(([, ...found]) => found.filter(name => name !== undefined));
-    const stores = Object.values(storeAddresses).map(({ variable }) => variable);
+    const stores = Object.values(storeDescriptors).map(({ variable }) => variable);
     const rows = [...sectionOf('Environment of a backend').matchAll(/^\| `([A-Z_]+)` /gm)].map(match => match[1]);
     expect(rows.toSorted()).to.deep.equal([...new Set([...names, ...stores])].toSorted());
   });

@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import type { CommandModule } from 'yargs';
 import { type LoadResult, logIn } from '../load/measure.js';
 import { type ModeName, modeNames, storesOf } from '../modes.js';
-import type { StoreUrls } from '../shared/store-addresses.js';
+import type { StoreUrls } from '../shared/stores.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted, LabError } from '../simulator/errors.js';

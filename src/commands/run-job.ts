@@ -1,4 +1,4 @@
-import type { StoreUrls } from '../shared/store-addresses.js';
+import type { StoreUrls } from '../shared/stores.js';
 import { compareWithEarlier } from '../simulator/checker/verdict/against.js';
 import { summarizeMode } from '../simulator/checker/verdict/repeats.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';

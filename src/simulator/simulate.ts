@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
-import type { StoreUrls } from '../shared/store-addresses.js';
+import type { StoreUrls } from '../shared/stores.js';
 import type { Cluster, ClusterMember, ShopCounts } from './cluster/cluster.js';
 import type { InTurn } from './cluster/lab.js';
 import type { ProxySpec } from './cluster/proxy.js';

@@ -4,7 +4,7 @@ import type { StrategyCapabilities } from '#src/sessions/session-strategy.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
 import { formatKeyRing, generateKeyRing } from '#src/shared/key-ring.js';
-import { storeAddresses } from '#src/shared/store-addresses.js';
+import { storeDescriptors } from '#src/shared/stores.js';
 import { loaded } from '../sessions/loaded.js';
 import { storeLabs } from '../sessions/store-labs.js';
 import type { RedisServer } from '../sessions/with-redis.js';
@@ -36,7 +36,7 @@ export function promisedByStore(mode: ModeName): StoreCapabilities {
 export async function startModeLab(mode: ModeName): Promise<ModeLab> {
   const { store }: Mode = modes[mode];
   const { server, url, stop } = await registered(storeLabs, store)();
-  const address: Settings = store === 'memory' ? {} : { [storeAddresses[store].variable]: url ?? '' };
+  const address: Settings = store === 'memory' ? {} : { [storeDescriptors[store].variable]: url ?? '' };
   const ownRing = { SHOP_SECRETS: formatKeyRing(generateKeyRing()) };
   return {
     mode,

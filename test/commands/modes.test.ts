@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { cookieBytesOf, factsOf } from '#src/commands/modes.js';
 import { type Mode, type ModeName, modeNames, modes } from '#src/modes.js';
 import type { SessionData } from '#src/sessions/session.js';
-import { storeAddresses } from '#src/shared/store-addresses.js';
+import { storeDescriptors } from '#src/shared/stores.js';
 import { Visitor } from '../backends/visitor.js';
 import { type Settings, withShop } from '../backends/with-shop.js';
 import { startMemcached } from '../sessions/with-memcached.js';
@@ -70,7 +70,7 @@ async function withStore(
   try {
     await withRelay(Number(new URL(server.url).port), async relay => {
       const address = server.url.replace(/:\d+(?=\/|$)/, `:${relay.port}`);
-      await work({ HOLDFAST_MODE: mode, [storeAddresses[store].variable]: address }, relay.roundTrips);
+      await work({ HOLDFAST_MODE: mode, [storeDescriptors[store].variable]: address }, relay.roundTrips);
     });
   } finally {
     await server.stop();

@@ -2,40 +2,36 @@ import type { Argv } from 'yargs';
 import {
   type StoreServerName,
   type StoreUrls,
-  storeAddresses,
-  storeAddressNames,
+  storeDescriptors,
+  storeNames,
   withoutPassword,
-} from '../../shared/store-addresses.js';
+} from '../../shared/stores.js';
 import { plainStores } from '../../simulator/cluster/store-server.js';
 import { serverOf } from '../../simulator/cluster/stores/registry.js';
 import { membersIn, targetIn } from '../../simulator/cluster/targets.js';
 import type { Scenario } from '../../simulator/scenario/scenario.js';
 import { UsageError } from './errors.js';
 
-/** What the commands that start a lab are given of store servers of the user's own. */
-export interface StoreArgs {
-  readonly 'redis-url': string | undefined;
-  readonly memcached: string | undefined;
-  readonly 'postgres-url': string | undefined;
+/** The flags of the commands that start a lab: the addresses of store servers of the user's own. */
+export type StoreArgs = {
+  readonly [store in StoreServerName as (typeof storeDescriptors)[store]['flag']]: string | undefined;
+};
+
+export function storeOptions<T>(yargs: Argv<T>): Argv<T & StoreArgs> {
+  for (const store of storeNames) {
+    const { flag, product, example } = storeDescriptors[store];
+    const describe = `a ${product} of yours, such as ${example}; default: one is started`;
+    yargs.option(flag, { type: 'string', requiresArg: true, describe });
+  }
+  // The loop adds exactly the flags of StoreArgs, which yargs cannot infer from it.
+  return yargs as Argv<T & StoreArgs>;
 }
 
-export function storeOptions<T>(yargs: Argv<T>) {
-  return yargs
-    .option('redis-url', ownServer('redis', 'Redis'))
-    .option('memcached', ownServer('memcached', 'Memcached'))
-    .option('postgres-url', ownServer('postgres', 'PostgreSQL'));
-}
-
-function ownServer(store: StoreServerName, product: string) {
-  const describe = `a ${product} of yours, such as ${storeAddresses[store].example}; default: one is started`;
-  return { type: 'string', requiresArg: true, describe } as const;
-}
-
-/** The addresses that were given, each of which can be used. */
+/** Returns the addresses that were given. Throws `UsageError` for one that cannot be used. */
 export function parseStoreUrls(args: StoreArgs): StoreUrls {
   const given: { [store in StoreServerName]?: string } = {};
-  for (const store of storeAddressNames) {
-    const { flag, problem } = storeAddresses[store];
+  for (const store of storeNames) {
+    const { flag, problem } = storeDescriptors[store];
     const url = args[flag];
     if (url === undefined) continue;
     const wrong = problem(url);
@@ -47,20 +43,20 @@ export function parseStoreUrls(args: StoreArgs): StoreUrls {
 
 /** Holdfast breaks only what it has started itself, and gives its memory to nothing else. */
 export function checkTargets({ name, faults, modes, system }: Scenario, storeUrls: StoreUrls): void {
-  for (const store of storeAddressNames) {
+  for (const store of storeNames) {
     const wanted = wishes(system[store], plainStores[store]);
     if (storeUrls[store] === undefined || wanted.length === 0) continue;
     throw new UsageError(
-      `--${storeAddresses[store].flag} names a server of yours, and scenario "${name}" wants one with ${wanted.join(', ')}: leave out the flag, or the scenario.`,
+      `--${storeDescriptors[store].flag} names a server of yours, and scenario "${name}" wants one with ${wanted.join(', ')}: leave out the flag, or the scenario.`,
     );
   }
-  for (const store of storeAddressNames) {
+  for (const store of storeNames) {
     const fault = faults.find(({ target }) =>
       modes.some(mode => membersIn(targetIn(mode, target, system) ?? '').some(member => serverOf(member) === store)),
     );
     if (fault === undefined || storeUrls[store] === undefined) continue;
     throw new UsageError(
-      `--${storeAddresses[store].flag} names a server of yours, and the fault "${fault.id}" of scenario "${name}" would ` +
+      `--${storeDescriptors[store].flag} names a server of yours, and the fault "${fault.id}" of scenario "${name}" would ` +
         `strike ${store}: a server that Holdfast did not start is never touched. Leave out the flag, or the scenario.`,
     );
   }
@@ -75,9 +71,9 @@ function wishes(wanted: object, plain: object): readonly string[] {
 
 /** Backends of the user's own cannot be told the address. */
 export function refuseStoreUrls(args: StoreArgs): void {
-  const [store] = storeAddressNames.filter(name => args[storeAddresses[name].flag] !== undefined);
+  const [store] = storeNames.filter(name => args[storeDescriptors[name].flag] !== undefined);
   if (store === undefined) return;
   throw new UsageError(
-    `--${storeAddresses[store].flag} is told to the toy backends, --backend names yours: give one of the two.`,
+    `--${storeDescriptors[store].flag} is told to the toy backends, --backend names yours: give one of the two.`,
   );
 }

@@ -1,5 +1,5 @@
 import { packageFile } from '../../shared/package-file.js';
-import { type StoreUrls, storeAddresses, storeAddressNames } from '../../shared/store-addresses.js';
+import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
 import { answersOk, ask } from './ask.js';
 import type { ShopCounts } from './cluster.js';
 import type { ProcessSpec } from './processes/process-member.js';
@@ -39,9 +39,9 @@ export function backendSpec({ name, port, mode, storeUrls, env, program = shop }
 
 function storeVariables(storeUrls: StoreUrls): Record<string, string> {
   return Object.fromEntries(
-    storeAddressNames.flatMap(name => {
+    storeNames.flatMap(name => {
       const url = storeUrls[name];
-      return url === undefined ? [] : [[storeAddresses[name].variable, url]];
+      return url === undefined ? [] : [[storeDescriptors[name].variable, url]];
     }),
   );
 }

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { StoreServerName, StoreUrls } from '../../shared/store-addresses.js';
+import type { StoreServerName, StoreUrls } from '../../shared/stores.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { LabError } from '../errors.js';
 import type { Lab } from './lab.js';

@@ -1,4 +1,4 @@
-import type { StoreUrls } from '../../shared/store-addresses.js';
+import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
 
 /** Placeholders of an app of one's own: what a scenario file may write, and what stands there in a run. */
 
@@ -8,8 +8,8 @@ export const commandPlaceholders = ['port', 'name', 'run-dir'] as const;
 /** Placeholders of `system.backends.env`; those of a store are empty where the mode has none. */
 export const ownPlaceholders = [
   ...commandPlaceholders,
-  ...['store', 'redis', 'redis.host', 'redis.port', 'memcached', 'memcached.host', 'memcached.port'],
-  ...['postgres', 'postgres.host', 'postgres.port', 'postgres.user', 'postgres.password', 'postgres.database'],
+  'store',
+  ...storeNames.flatMap(store => [store, ...storeDescriptors[store].parts.map(part => `${store}.${part}`)]),
 ];
 
 const placeholder = /(?<!\$)\{([a-z][a-z0-9.-]*)\}/g;
@@ -36,26 +36,23 @@ export interface PlaceholderSources {
 /** Returns what each placeholder stands for. Of an address with several servers the first gives host and port. */
 export function placeholderValues(sources: PlaceholderSources): Readonly<Record<string, string>> {
   const { name, port, runDirectory, storeUrls, store } = sources;
-  const { redis = '', memcached = '', postgres = '' } = storeUrls;
   const own = { name, port: String(port), 'run-dir': runDirectory, store: (store && storeUrls[store]) ?? '' };
-  return {
-    ...own,
-    ...{ redis, memcached, postgres },
-    ...partsOf('redis', redis, '6379'),
-    ...partsOf('memcached', memcached, '11211'),
-    ...partsOf('postgres', postgres, '5432'),
-  };
+  const stores = storeNames.flatMap(each => {
+    const url = storeUrls[each] ?? '';
+    return [[each, url] as const, ...partsOf(each, url, String(storeDescriptors[each].defaultPort))];
+  });
+  return { ...own, ...Object.fromEntries(stores) };
 }
 
 const address =
   /^[a-z+]+:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?:\[(?<v6>[^\]]*)\]|(?<host>[^:/,?]*))(?::(?<port>\d+))?[^/?]*(?:\/(?<database>[^?]*))?/i;
 
-function partsOf(store: string, url: string, portDefault: string): Readonly<Record<string, string>> {
+function partsOf(store: string, url: string, portDefault: string): (readonly [name: string, value: string])[] {
   const found = address.exec(url)?.groups;
-  if (found === undefined) return {};
+  if (found === undefined) return [];
   const { user = '', password = '', v6, host = '', port = portDefault, database = '' } = found;
   const parts = { host: v6 ?? host, port, user, password, database };
-  return Object.fromEntries(Object.entries(parts).map(([part, text]) => [`${store}.${part}`, decoded(text)]));
+  return Object.entries(parts).map(([part, text]) => [`${store}.${part}`, decoded(text)] as const);
 }
 
 function decoded(text: string): string {

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ModeName, storesOf } from '../../modes.js';
 import { formatKeyRing, generateKeyRing } from '../../shared/key-ring.js';
-import type { StoreServerName, StoreUrls } from '../../shared/store-addresses.js';
+import type { StoreServerName, StoreUrls } from '../../shared/stores.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { interruptible, LabError } from '../errors.js';
 import { backendSpec } from './backend.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ModeName, modeGroups, modeNames } from '../../modes.js';
 import { durationPattern, parseDuration } from '../../shared/duration.js';
-import { storeAddresses } from '../../shared/store-addresses.js';
+import { storeDescriptors } from '../../shared/stores.js';
 import { parseExpectation } from '../checker/verdict/expectations.js';
 import { ScenarioError } from '../errors.js';
 import { faults } from '../faults/kinds/registry.js';
@@ -54,7 +54,7 @@ export const policyNames = ['round-robin', 'least-connections', 'random', 'rende
 /** What the lab itself sets for every backend. */
 export const labVariables: readonly string[] = [
   ...['PORT', 'HOST', 'BACKEND_ID', 'HOLDFAST_MODE'],
-  ...Object.values(storeAddresses).map(({ variable }) => variable),
+  ...Object.values(storeDescriptors).map(({ variable }) => variable),
 ];
 const variableName = text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/);
 const variableValue = z

@@ -1,4 +1,4 @@
-import type { StoreServerName } from '../../../shared/store-addresses.js';
+import type { StoreServerName } from '../../../shared/stores.js';
 import type { StoreServer } from '../store-server.js';
 import { memcached } from './memcached.js';
 import { postgres } from './postgres.js';

@@ -1,11 +1,21 @@
 import { parseAddress, shownUrl } from './redis-address.js';
 
-/** How the address of a store server is told: the variable of a backend, the flag of a command, and what it looks like. */
-export interface StoreAddress {
+/**
+ * What everything but the store itself must know of a store server: how users write its address, and how it is called.
+ * Its client is in `src/sessions/stores/`, and how the lab runs it in `src/simulator/cluster/stores/`.
+ */
+export interface StoreDescriptor {
+  /** Its name in sentences. */
+  readonly product: string;
+  /** The environment variable that tells a toy backend its address. */
   readonly variable: string;
+  /** The flag that names a server of the user's own. */
   readonly flag: string;
   readonly example: string;
-  /** What was expected instead of this address, without a password; undefined for one that can be used. */
+  readonly defaultPort: number;
+  /** Which parts of its address the command of an own app can use, as in `{redis.host}`. */
+  readonly parts: readonly ('host' | 'port' | 'user' | 'password' | 'database')[];
+  /** Returns what was expected instead of this address, without a password; undefined for an address that can be used. */
   readonly problem: (url: string) => string | undefined;
 }
 
@@ -13,33 +23,42 @@ const host = String.raw`(?:[\w.-]+|\[[\da-f:.]+\])(?::(?<port>\d{1,5}))?`;
 const credentials = String.raw`(?:[^\s/?#@]*@)?`;
 const rest = String.raw`(?:[/?]\S*)?`;
 
-export const storeAddresses = {
+export const storeDescriptors = {
   redis: {
+    product: 'Redis',
     variable: 'REDIS_URL',
     flag: 'redis-url',
     example: 'redis://127.0.0.1:6379',
+    defaultPort: 6379,
+    parts: ['host', 'port'],
     problem: redisProblem,
   },
   memcached: {
+    product: 'Memcached',
     variable: 'MEMCACHED_URL',
     flag: 'memcached',
     example: 'memcached://127.0.0.1:11211',
+    defaultPort: 11_211,
+    parts: ['host', 'port'],
     problem: memcachedProblem,
   },
   postgres: {
+    product: 'PostgreSQL',
     variable: 'POSTGRES_URL',
     flag: 'postgres-url',
     example: 'postgresql://user@127.0.0.1:5432/db',
+    defaultPort: 5432,
+    parts: ['host', 'port', 'user', 'password', 'database'],
     problem: shaped(
       new RegExp(`^postgres(?:ql)?://${credentials}${host}${rest}$`, 'i'),
       'postgresql://user@127.0.0.1:5432/db',
     ),
   },
-} as const satisfies Record<string, StoreAddress>;
+} as const satisfies Record<string, StoreDescriptor>;
 
-export type StoreServerName = keyof typeof storeAddresses;
+export type StoreServerName = keyof typeof storeDescriptors;
 
-export const storeAddressNames = Object.keys(storeAddresses) as readonly StoreServerName[];
+export const storeNames = Object.keys(storeDescriptors) as readonly StoreServerName[];
 
 /** Addresses by the name of the store server. */
 export type StoreUrls = { readonly [store in StoreServerName]?: string };
@@ -49,7 +68,7 @@ export function withoutPassword(url: string): string {
   return shownUrl(url);
 }
 
-function shaped(shape: RegExp, example: string): StoreAddress['problem'] {
+function shaped(shape: RegExp, example: string): StoreDescriptor['problem'] {
   return url => {
     const found = shape.exec(url);
     if (found === null) return `expected an address such as ${example}`;
@@ -60,7 +79,7 @@ function shaped(shape: RegExp, example: string): StoreAddress['problem'] {
 
 /** Several are told apart by a comma. */
 function memcachedProblem(url: string): string | undefined {
-  const problem = shaped(new RegExp(`^memcached://${host}/?$`, 'i'), storeAddresses.memcached.example);
+  const problem = shaped(new RegExp(`^memcached://${host}/?$`, 'i'), storeDescriptors.memcached.example);
   const [first = '', ...others] = url.split(',');
   const problems = [first, ...others.map(other => `memcached://${other}`)].map(problem);
   return problems.find(each => each !== undefined);

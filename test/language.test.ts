@@ -1,0 +1,124 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { packageFile } from '#src/shared/package-file.js';
+
+/*
+ * The rules of language that a program can check. A colleague in another country must understand each sentence when it is
+ * read once; CONTRIBUTING.md has the other rules.
+ */
+
+interface Line {
+  readonly place: string;
+  readonly text: string;
+}
+
+const root = packageFile('.');
+const code = ['src', 'backends', 'bench', 'scripts'].flatMap(folder => filesIn(folder, /\.(ts|mjs)$/));
+const tests = filesIn('test', /\.ts$/);
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesIn('docs', /\.md$/)];
+const scenarios = filesIn('scenarios', /\.yaml$/);
+const prose = [...code, ...pages, ...scenarios].flatMap(linesOf);
+const titles = tests.flatMap(linesOf).filter(({ text }) => /\b(?:it|describe)\(\s*[`'"]/.test(text));
+
+/** A program, a request or a file is "it". These words turn it into a person. */
+const persons = /\b(?:nobody|no one|whoever|whomever|whom|somebody|someone|anybody|anyone else's)\b/i;
+
+/** "Who" is for people. */
+const programs =
+  'backend|proxy|process|request|connection|worker|server|store|member|replica|primary|program|file|cookie|token|answer|fault|probe|engine|policy|lab|test|scenario|run';
+const whoForProgram = new RegExp(
+  String.raw`\b(?:${programs})(?:s|es)?,? who\b|\bwho (?:listens|serves|answers|decides|probes|sends|stores|caches)\b`,
+  'i',
+);
+
+const metaphors = ['heart', 'crew', 'deed', 'blow', 'errand', 'fate', 'door', 'edge'];
+const identifier =
+  /\b(?:class|interface|type|enum|function|const|let)\s+#?(\w+)|^\s+(?:readonly\s+|async\s+|static\s+)*#?(\w+)(?=[?!]?\s*[:(=])/g;
+
+/** Words that break a rule and are right: each with its reason. */
+const exceptions: readonly (readonly [what: RegExp, why: string])[] = [[/test\/language\.test\.ts/, 'names the words']];
+
+describe('the language of the project', () => {
+  it('finds what it reads', () => {
+    expect(code.length).to.be.greaterThan(300);
+    expect(titles.length).to.be.greaterThan(500);
+    expect(pages.length).to.be.greaterThan(8);
+  });
+
+  for (const [name, lines] of [
+    ['code, docs and scenarios', prose],
+    ['test titles', titles],
+  ] as const) {
+    it(`turns no program into a person in ${name}`, () => {
+      expect(found(lines, persons)).to.deep.equal([]);
+    });
+
+    it(`says "who" of people only in ${name}`, () => {
+      expect(found(lines, whoForProgram)).to.deep.equal([]);
+    });
+  }
+
+  for (const [text, isRefused] of [
+    ['a backend who answers', true],
+    ['the proxy, who decides', true],
+    ['who serves this request?', true],
+    ['a user who is logged in', false],
+    ['a request that nobody waits for', true],
+    ['for whom the bell tolls', true],
+  ] as const) {
+    it(`${isRefused ? 'refuses' : 'accepts'} "${text}"`, () => {
+      expect(persons.test(text) || whoForProgram.test(text)).to.equal(isRefused);
+    });
+  }
+
+  it('names nothing by a metaphor', () => {
+    const named = [...code, ...tests].flatMap(linesOf).flatMap(({ place, text }) => {
+      const names = [...text.matchAll(identifier)].map(([, declared, field]) => declared ?? field ?? '');
+      return names.filter(name => wordsOf(name).some(isMetaphor)).map(name => `${place} ${name}`);
+    });
+    expect(named).to.deep.equal([]);
+  });
+
+  it('has one exported type for each name', () => {
+    const places = new Map<string, string[]>();
+    for (const { place, text } of code.flatMap(linesOf)) {
+      const [, name] = /^export (?:abstract )?(?:interface|type|class|enum) (\w+)/.exec(text) ?? [];
+      if (name !== undefined) places.set(name, [...(places.get(name) ?? []), place]);
+    }
+    expect([...places].filter(([, of]) => of.length > 1)).to.deep.equal([]);
+  });
+
+  it('begins no doc comment with a word that hides its subject', () => {
+    const starts = code
+      .flatMap(linesOf)
+      .filter(({ text }) => /^\s*\/\*\* (?:Of|As|What|For|So|Whether or) /.test(text));
+    expect(starts.map(({ place, text }) => `${place} ${text.trim()}`)).to.deep.equal([]);
+  });
+});
+
+function filesIn(folder: string, names: RegExp): string[] {
+  return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => names.test(name))
+    .map(name => path.posix.join(folder, name));
+}
+
+function linesOf(file: string): Line[] {
+  const lines = readFileSync(path.join(root, file), 'utf8').split('\n');
+  return lines.map((text, i) => ({ place: `${file}:${i + 1}`, text }));
+}
+
+function found(lines: readonly Line[], words: RegExp): string[] {
+  return lines
+    .filter(({ place, text }) => words.test(text) && !exceptions.some(([what]) => what.test(`${place} ${text}`)))
+    .map(({ place, text }) => `${place} ${text.trim()}`);
+}
+
+/** `tlsDoorOf` is `tls`, `door`, `of`. */
+function wordsOf(name: string): string[] {
+  return name.split(/(?=[A-Z])|_/).map(word => word.toLowerCase());
+}
+
+function isMetaphor(word: string): boolean {
+  return metaphors.some(metaphor => word === metaphor || word === `${metaphor}s`);
+}
