@@ -18,17 +18,17 @@ import type { ProxyMetrics } from './telemetry/metrics.js';
 export interface ProxyParts {
   readonly pool: BackendPool;
   readonly policy: RoutingPolicy;
-  /** Undefined: any backend serves anyone, and no cookie is looked at. */
+  /** Undefined: affinity is off. Any backend serves any browser, and cookies are not read. */
   readonly affinity: Affinity | undefined;
   readonly metrics: ProxyMetrics;
-  /** Whether an answer says which backend gave it. */
+  /** Whether each answer names the backend that gave it. */
   readonly namesBackends: boolean;
   readonly now: () => number;
-  /** Told of each request when all is over. Without it nothing is collected. */
+  /** Called once per request, after its last byte. If it is undefined, nothing is recorded. */
   readonly onServed?: ((request: ServedRequest) => void) | undefined;
 }
 
-/** What a request for a backend is given: most are told nothing. Made once, for a head is built for every request. */
+/** The affinity header of an attempt; most attempts have none. Built once, because every request needs it. */
 const tellsNothing: HeaderEdits['request'] = { 'holdfast-affinity': undefined };
 const tells: Readonly<Record<BrokenReason, HeaderEdits['request']>> = {
   down: telling('down'),
@@ -36,25 +36,25 @@ const tells: Readonly<Record<BrokenReason, HeaderEdits['request']>> = {
   expired: telling('expired'),
   reborn: telling('reborn'),
   unknown: telling('unknown'),
-  // As good as no cookie.
+  // A forged cookie counts as no cookie.
   forged: tellsNothing,
 };
 
 /*
- * arrival -> cookie? -> usable? -> that backend  -> send -> outcome -> retry? -> own answer, if nobody answered
+ * arrival -> cookie? -> usable? -> that backend  -> send -> outcome -> retry? -> own answer, if no backend answered
  *                         else  -> policy among ready ------^             |
  *                                  backends not tried yet <---- yes ------+
  */
 export class RequestDispatcher {
   readonly #parts: ProxyParts;
-  /** Tunnels left out: they last for hours, and a budget that grew with them would be none. */
+  /** Tunnels are not counted. They last for hours, and would make the retry budget too large. */
   readonly #inFlight = { requests: 0, retries: 0 };
 
   constructor(parts: ProxyParts) {
     this.#parts = parts;
   }
 
-  /** One exchange from arrival to reply. Never rejects. */
+  /** Serves one exchange from arrival to reply. Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
     const { pool, metrics, onServed } = this.#parts;
     const course = new RequestState(exchange, onServed !== undefined);
@@ -83,7 +83,7 @@ export class RequestDispatcher {
     return binding;
   }
 
-  /** The browser's own backend if it has one; the policy is asked only about browsers that have none. */
+  /** Returns the browser's own backend if it has one. Otherwise the policy chooses. */
   #choose({ exchange, binding, tried }: RequestState): Member | undefined {
     const { pool, policy } = this.#parts;
     if (binding.owner !== undefined && binding.broken === undefined) return binding.owner;
@@ -113,7 +113,7 @@ export class RequestDispatcher {
     return member;
   }
 
-  /** The browser's backend failed it just now: from here on its binding is broken. */
+  /** Marks the binding as broken when the browser's own backend has just failed. */
   #lose({ binding, trace }: RequestState, member: Member): Binding {
     if (binding.owner !== member || binding.broken !== undefined) return binding;
     countAffinity(this.#parts.metrics, trace, 'rebound');
@@ -127,7 +127,7 @@ export class RequestDispatcher {
   #finish(course: RequestState): void {
     const { binding, last, sent, arrivedMs, tried } = course;
     if (last?.kind !== 'answered') this.#refuse(course, ownAnswer(this.#mustWait(binding) ? undefined : last, sent));
-    // A tunnel lasts as long as its two ends like: that is no time to answer.
+    // The duration of a tunnel says nothing about response times.
     else if (last.status !== 101)
       this.#parts.metrics.answered(last.status, performance.now() - arrivedMs, tried.at(-1)?.name ?? '');
   }
@@ -140,7 +140,7 @@ export class RequestDispatcher {
   }
 }
 
-/** How far one exchange has come. */
+/** The progress of one exchange. */
 class RequestState {
   readonly exchange: Exchange;
   readonly arrivedMs = performance.now();
@@ -148,9 +148,9 @@ class RequestState {
   readonly trace: RequestTrace | undefined;
   binding = unbound;
   last: Outcome | undefined = undefined;
-  /** One of the backends may have carried the request out. */
+  /** A backend may have carried out the request. */
   sent = false;
-  /** One of its retries is on the budget. */
+  /** One retry of this exchange counts against the retry budget. */
   rationed = false;
 
   constructor(exchange: Exchange, traced: boolean) {
@@ -166,7 +166,7 @@ class RequestState {
   }
 }
 
-/** What one attempt changes in the heads. */
+/** The changes that one attempt makes to the request head and the answer head. */
 class AttemptEdits implements HeaderEdits {
   readonly request: HeaderEdits['request'];
   readonly ownCookie: string;
@@ -174,7 +174,7 @@ class AttemptEdits implements HeaderEdits {
   readonly #course: RequestState;
   readonly #member: Member;
   readonly #binding: Binding;
-  /** The boot that was known when it was asked. */
+  /** The boot that was known when the request was sent. */
   readonly #boot: number;
 
   constructor(parts: ProxyParts, course: RequestState, member: Member) {
@@ -189,7 +189,7 @@ class AttemptEdits implements HeaderEdits {
     this.#boot = member.boot;
   }
 
-  /** The answer may be the first to tell that this is another boot than the one that the cookie names. */
+  /** Reads the incarnation first: this answer may be the first sign of a new boot. */
   onAnswer(head: AnswerHead): readonly AddedHeader[] {
     const member = this.#member;
     member.learn(head.header('holdfast-incarnation'), this.#boot);

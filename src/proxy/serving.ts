@@ -17,31 +17,31 @@ import { ProxyMetrics } from './telemetry/metrics.js';
 import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
 import type { TrafficServer } from './traffic-server.js';
 
-/** What decides about a request; exchanged as a whole. */
+/** Everything that decides about a request. A reload replaces it as a whole. */
 interface RoutingSetup {
   readonly heart: RequestDispatcher;
   readonly affinity: Affinity | undefined;
   readonly isTrusted: IsTrusted;
 }
 
-/** Serves: front door, engine, heart, affinity. It probes nothing and obeys nobody; it reads the states of the pool. */
+/** Serves requests with frontend, engine, dispatcher and affinity. It does not probe; it reads the pool's states. */
 export class Serving implements TrafficServer {
   readonly #options: ServingOptions;
   readonly #pool: BackendPool;
   readonly #metrics = new ProxyMetrics();
-  /** Outlives the affinity that a reload exchanges. */
+  /** Kept when a reload replaces the affinity. */
   readonly #moments: IssueTimes;
   #conduct: RoutingSetup;
   #log: AccessLog | undefined;
-  /** Those of logs that are closed. */
+  /** Lines lost by logs that are closed. */
   #lostLines = 0;
   readonly #engine: Engine;
   readonly #front: Frontend;
-  /** Never: what fails here ends this process. */
+  /** Never resolves: a failure here ends this process. */
   readonly failed = new Promise<never>(() => {});
   #listening = false;
 
-  /** Throws for an unknown engine or policy, an unusable key ring, and a TLS pair that is none. */
+  /** Throws for an unknown engine or policy, an unusable key ring, and an invalid TLS pair. */
   constructor(options: ServingOptions, pool: BackendPool) {
     this.#options = options;
     this.#pool = pool;
@@ -71,7 +71,7 @@ export class Serving implements TrafficServer {
     this.#conduct.affinity?.join(member);
   }
 
-  /** Requests that are under way are finished by the rules that they came in under. */
+  /** Requests in flight finish under the rules that were in force when they arrived. */
   async reload(options: ServingOptions): Promise<void> {
     const conduct = this.#conductOf(options);
     const log = await openLog(options);
@@ -91,7 +91,7 @@ export class Serving implements TrafficServer {
     if (tls !== undefined) this.#front.reloadTls(tls);
   }
 
-  /** Who decides in the same process shares the members. */
+  /** No-op: the control shares the members with this process. */
   tell(_member: Member): void {}
 
   leave(_member: Member): void {}
@@ -130,7 +130,7 @@ export class Serving implements TrafficServer {
   }
 }
 
-/** Only a proxy that keeps a log carries in memory what writes it. */
+/** Loads the log writer only in a proxy that keeps a log. */
 async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undefined> {
   if (accessLog === undefined) return undefined;
   const { AccessLog } = await import('./telemetry/access-log.js');

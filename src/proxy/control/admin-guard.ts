@@ -8,7 +8,7 @@ export interface AdminRefusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Undefined lets the request pass. */
+/** Returns undefined for a permitted request. */
 export type AdminGuard = (request: IncomingMessage) => AdminRefusal | undefined;
 
 const foreignPage: AdminRefusal = {
@@ -26,9 +26,9 @@ const noToken: AdminRefusal = {
 };
 
 /**
- * Who may use the admin API. On loopback every local program may, but no web page that a local browser has open: a
- * page cannot help naming itself in Origin or Sec-Fetch-Site, or in Host once it has its own name resolve to us.
- * Elsewhere, and wherever a token is given, the token decides. Throws when one is needed and there is none.
+ * Decides who may use the admin API. On loopback every local program may, but no web page in a local browser. A page
+ * reveals itself in Origin or Sec-Fetch-Site. It reveals itself in Host if its own name resolves to us. On other
+ * addresses, and wherever a token is given, the token decides. Throws when a token is needed and missing.
  */
 export function adminGuard(host: string, token: string | undefined): AdminGuard {
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
@@ -57,7 +57,7 @@ function tokenNeeded(host: string): string {
   );
 }
 
-/** Compares digests under a key of this process: equal in length, and their bytes tell nothing about the token's. */
+/** Checks the token by comparing digests under a random key: equal lengths, and the bytes reveal nothing. */
 function tokenCheck(token: string): (authorization: string | undefined) => boolean {
   const key = randomBytes(32);
   const digest = (text: string) => createHmac('sha256', key).update(text).digest();

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { isWeight, weightExpected } from '../backends.js';
 
-/** What a body asks for, or what is wrong with it and what was expected. */
+/** The parsed body, or what is wrong with it and what was expected. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string };
 
-/** At least one of `state` and `weight` is there. */
+/** At least one of `state` and `weight` is given. */
 export interface BackendChange {
   readonly state: 'drain' | 'maint' | 'ready' | undefined;
   readonly windowMs: number | undefined;
@@ -19,8 +19,8 @@ const changeExpected =
 const backendExpected = `expected {"url":"http://host:port"} or https, with or without "weight", ${weightExpected}`;
 
 /**
- * The whole body, or `too-large`; rejects when the client breaks off. The rest of a body that is too large is thrown
- * away as it comes, for a connection that is closed with bytes unread is reset and may take the answer with it.
+ * Reads the whole body, or returns `too-large`. Rejects when the client disconnects. The rest of a large body is read
+ * and discarded. A connection closed with unread bytes is reset, which could destroy the answer.
  */
 export async function readBody(request: IncomingMessage): Promise<string | 'too-large'> {
   const chunks: Buffer[] = [];
@@ -42,7 +42,7 @@ export function parseChange(text: string): Parsed<BackendChange> {
   return { ok: true, value: { state, windowMs, weight } };
 }
 
-/** An origin and nothing more: a path, a query or a user would be silently ignored later. */
+/** Accepts an origin and nothing more: a path, a query or a user would be silently ignored later. */
 export function parseNewBackend(text: string): Parsed<{ readonly url: URL; readonly weight: number }> {
   const body = parseObject(text, ['url', 'weight']);
   if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return wrong(backendExpected);
@@ -53,7 +53,7 @@ export function parseNewBackend(text: string): Parsed<{ readonly url: URL; reado
   return { ok: true, value: { url, weight } };
 }
 
-/** Undefined when it is no JSON object or has a key that is not in `keys`. */
+/** Returns undefined for text that is not a JSON object or has a key outside `keys`. */
 function parseObject(text: string, keys: readonly string[]): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);

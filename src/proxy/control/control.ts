@@ -11,7 +11,7 @@ import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
 type MakeCrew = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => TrafficServer;
 
-/** Decides, once for whatever serves: health checks, orders of the operator, events, admin API. It serves nobody. */
+/** Decides once for the serving part: health checks, operator's orders, events, admin API. It serves no requests. */
 export class Control implements AdminControl {
   #options: ProxyOptions;
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
@@ -25,7 +25,7 @@ export class Control implements AdminControl {
   #reloaded: Promise<void> = Promise.resolve();
   readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
 
-  /** Throws what `makeCrew` throws. */
+  /** Throws what `makeTrafficServer` throws. */
   constructor(options: ProxyOptions, makeCrew: MakeCrew) {
     this.#options = options;
     this.#listeners.add(options.onEvent);
@@ -46,7 +46,7 @@ export class Control implements AdminControl {
     this.#crew = makeCrew(this.#pool, onEvent);
   }
 
-  /** Nobody waits any more for the first health checks: `start` rejects, unless it listens already. */
+  /** Stops waiting for the first health checks: `start` rejects, unless it already listens. */
   giveUp(): void {
     this.#givenUp = true;
     for (const watch of this.#watches.values()) watch.stop();
@@ -106,14 +106,14 @@ export class Control implements AdminControl {
     }
   }
 
-  /** The new ones are there, and probed, before the old ones go: all may be exchanged and nobody finds none. */
+  /** Adds and probes the new backends before it removes the old ones. Even a full exchange leaves no gap. */
   async #apply({ options, removed, reweighed }: ReloadPlan, wanted: ProxyOptions['backends']): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#options = options;
     const { drainMs, slowStartMs, affinity } = options;
     this.#pool.change({ drainMs, slowStartMs, boundIdleMs: affinity?.idleMs ?? 0 });
     for (const watch of this.#watches.values()) watch.change(options.health);
-    // All but those whose name goes to another address: one name is one backend, here and in every cookie.
+    // A name that moves to another address must be removed first: a name means one backend, here and in every cookie.
     const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));
     for (const backend of first) this.#removeAt(backend);
     await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
@@ -121,12 +121,12 @@ export class Control implements AdminControl {
     for (const backend of later) this.#removeAt(backend);
   }
 
-  /** Unless the admin API has removed it already. */
+  /** Removes it, unless the admin API already has. */
   #removeAt({ name, url }: ProxyOptions['backends'][number]): void {
     if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
   }
 
-  /** The admin API may have added it before. Throws when it has given the name to another. */
+  /** Whether it is already in the pool, through the admin API. Throws when another backend has its name. */
   #isHere({ name, url }: ProxyOptions['backends'][number], { removed }: ReloadPlan): boolean {
     const staying = this.#pool.members.filter(member => !hasBackend(removed, member));
     const twin = staying.find(other => other.url.origin === url.origin);
@@ -189,7 +189,7 @@ export class Control implements AdminControl {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Resolves when it was probed once: before that it is down. */
+  /** Resolves after the first probe; until then the member is down. */
   #join(member: Member): Promise<void> {
     this.#crew.join(member);
     let isFirst = true;
@@ -206,7 +206,7 @@ export class Control implements AdminControl {
     return watch.start();
   }
 
-  /** What never was up makes no edge: without a word, a wrong address looks like a proxy that works. */
+  /** Reports a backend that was never up. It makes no edge, so a wrong address would go unnoticed. */
   #tellAbsent({ name, url }: Member, reason: string): void {
     this.#tell({ kind: 'absent', backend: name, asked: new URL(this.#options.health.path, url).href, reason });
   }

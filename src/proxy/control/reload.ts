@@ -3,23 +3,23 @@ import type { ProxyOptions } from '../options.js';
 
 type Backend = ProxyOptions['backends'][number];
 
-/** What a reload does, as decided before anything is touched. */
+/** The effect of a reload, decided before anything changes. */
 export interface ReloadPlan {
   readonly added: readonly Backend[];
   readonly removed: readonly Backend[];
-  /** Those that stay, with another weight than they were given before. */
+  /** Backends that stay and get another weight. */
   readonly reweighed: readonly Backend[];
-  /** The options that hold afterwards: the new ones, but for what only a restart can change. */
+  /** The options in force afterwards: the new ones, except those that need a restart. */
   readonly options: ProxyOptions;
-  /** What changes, in words for a line of the log. A key or a certificate is never part of them. */
+  /** The changes in words for the log. They never contain a key or a certificate. */
   readonly changes: readonly string[];
-  /** What would change if the proxy were started again, by the names of the flags. */
+  /** Changes that need a restart, by the names of the flags. */
   readonly needsRestart: readonly string[];
 }
 
 /**
- * What becomes of each option: changed while it runs, left until a restart, or neither (`own`): looked at here apart,
- * or no setting at all. Every option has its line, so none can be forgotten.
+ * How a reload treats each option: changed live, kept until a restart, or `own`. `own` options have code of their own
+ * or are no settings. The type requires a line for every option.
  */
 const reloadRules: Readonly<Record<keyof ProxyOptions, readonly ['live' | 'restart' | 'own', flag: string]>> = {
   host: ['restart', '--host'],
@@ -45,7 +45,9 @@ const reloadRules: Readonly<Record<keyof ProxyOptions, readonly ['live' | 'resta
   accessLog: ['live', '--access-log'],
 };
 
-/** A backend is its name and its origin: under another one of the two it is another backend. */
+/**
+ * Computes the effect of a reload. A backend is identified by name and origin: if one differs, it is another backend.
+ */
 export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
   const added = next.backends.filter(backend => !hasBackend(now.backends, backend));
   const removed = now.backends.filter(backend => !hasBackend(next.backends, backend));
@@ -74,7 +76,7 @@ export function hasBackend(backends: readonly Backend[], { name, url }: Backend)
   return backends.some(other => other.name === name && other.url.origin === url.origin);
 }
 
-/** The same backend, with the same weight. */
+/** Whether the list has the same backend with the same weight. */
 function hasTwin(backends: readonly Backend[], backend: Backend): boolean {
   return backends.some(other => hasBackend([other], backend) && (other.weight ?? 1) === (backend.weight ?? 1));
 }
@@ -103,7 +105,7 @@ function kept(now: ProxyOptions): Partial<ProxyOptions> {
   return Object.fromEntries(keysOf('restart').map(key => [key, now[key]]));
 }
 
-/** A port goes on speaking what it speaks; only the certificate can be another. */
+/** Keeps a port's protocol, TLS or plain; only the certificate can change. */
 function tlsAfter(now: ProxyOptions, next: ProxyOptions): ProxyOptions['tls'] {
   return isPlain(now) || isPlain(next) ? now.tls : next.tls;
 }
@@ -112,7 +114,7 @@ function isPlain({ tls }: ProxyOptions): boolean {
   return tls === undefined;
 }
 
-/** In parts, since a key ring is exchanged by itself; its keys are compared, and never shown. */
+/** Compares part by part, so that a key rotation is reported alone. Keys are compared and never shown. */
 function affinityChanges(now: ProxyOptions['affinity'], next: ProxyOptions['affinity']): string[] {
   if (now === undefined || next === undefined) return now === next ? [] : ['--affinity'];
   const parts: [string, unknown, unknown][] = [

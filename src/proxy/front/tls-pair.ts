@@ -2,11 +2,11 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
-/** PEM both; behind the server's own certificate may stand those that lead to one that clients know. Plain data. */
+/** A certificate and its key, as PEM. The chain may follow the server's own certificate. Plain data. */
 export interface TlsPair {
   readonly cert: string;
   readonly key: string;
-  /** 48 bytes that make session tickets; those that have the same ones resume the sessions of each other. */
+  /** 48 bytes that encrypt session tickets. Processes with the same bytes resume each other's sessions. */
   readonly ticketKeys?: Buffer;
 }
 
@@ -15,16 +15,16 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-/** A certificate or key that cannot be used: which, why, and what to type. */
+/** An unusable certificate or key. The message says which one, why, and what to type. */
 export class TlsPairError extends Error {
   override readonly name = 'TlsPairError';
 }
 
-/** A certificate that ends sooner than this is worth a word. */
+/** A certificate that ends sooner than this gets a warning. */
 const soonMs = 14 * 24 * 3_600_000;
 const othersMayRead = 0o004;
 
-/** Throws `TlsPairError`; answers with what is usable all the same and should be mended. `nowMs`: wall clock. */
+/** Reads both files. Throws `TlsPairError`; returns warnings for what should be fixed. `nowMs`: wall clock. */
 export function readTlsPair(
   { certFile, keyFile }: TlsFiles,
   nowMs: number,
@@ -37,7 +37,7 @@ export function readTlsPair(
   return { pair: { cert, key }, warnings: open ? [...warnings, advice] : warnings };
 }
 
-/** The names are for the sentences only. */
+/** Checks the pair. The file names are used in messages only. */
 function checkTlsPair(pair: TlsPair, { certFile, keyFile }: TlsFiles, nowMs: number): readonly string[] {
   const [own, ...others] = certificatesIn(pair.cert, certFile);
   const key = keyIn(pair.key, keyFile);
@@ -127,7 +127,10 @@ function soonOver(own: X509Certificate, file: string, nowMs: number): string[] {
   return [`the certificate ${file} (${nameOf(own)}) expires on ${own.validTo}: renew it`];
 }
 
-/** Clients that have not seen the missing link elsewhere refuse; browsers often have, which hides it. */
+/**
+ * Warns about a broken chain. Clients without the missing link refuse it; browsers often have it, which hides the
+ * problem.
+ */
 function brokenChain(chain: readonly X509Certificate[], file: string): string[] {
   return chain.slice(0, -1).flatMap((certificate, index) => {
     const next = chain[index + 1];

@@ -1,11 +1,11 @@
 import { isIPv6 } from 'node:net';
 
 /*
- * What a backend is told about the way before the proxy. What the peer itself said of it counts only when the peer is
- * trusted: callers pass `undefined` for it otherwise.
+ * Tells the backend how a request reached the proxy. The peer's own statements count only if the peer is trusted. For
+ * others, callers pass `undefined`.
  */
 
-/** What only a proxy can know: never passed on as it came. */
+/** Fields that only a proxy can know. They are never passed on unchanged. */
 export const toldByProxies = [
   'forwarded',
   'x-forwarded-for',
@@ -16,15 +16,15 @@ export const toldByProxies = [
   'x-forwarded-prefix',
 ] as const;
 
-/** `X-Forwarded-For` and `Forwarded`: one entry per hop, ours at the end. */
+/** Appends our entry to `X-Forwarded-For` or `Forwarded`, which have one entry per hop. */
 export function appended(before: string | undefined, own: string): string {
   return before === undefined || before === '' ? own : `${before}, ${own}`;
 }
 
-/** RFC 9110 §5.6.2; anything else goes in quotes. */
+/** A token of RFC 9110 §5.6.2; any other text is quoted. */
 const token = /^[!#$%&'*+.^`|~\w-]+$/;
 
-/** One element of `Forwarded` (RFC 7239 §4), with names in lower case. */
+/** Builds one element of `Forwarded` (RFC 7239 §4), with names in lower case. */
 export function forwardedElement(clientAddress: string, host: string | undefined, secure: boolean): string {
   const authority = host === undefined ? '' : `;host=${quotedUnlessToken(host)}`;
   return `for=${nodeName(clientAddress)}${authority};proto=${secure ? 'https' : 'http'}`;
@@ -41,10 +41,10 @@ function quotedUnlessToken(text: string): string {
 }
 
 /**
- * Whether the client came over TLS. What a trusted peer says of its own client is better informed than what its
- * connection to us looks like: it may speak TLS to us for a browser that does not, and the other way round.
+ * Whether the client uses TLS. A trusted peer knows this better than our connection to it does. It may use TLS to us
+ * for a browser that does not, and vice versa.
  *
- * Several proxies in front each add a word; the last one was added by the one that is trusted.
+ * Several proxies in front each add a word. The trusted one added the last word.
  */
 export function cameSecure(overTls: boolean, saidProto: string | undefined): boolean {
   const word = saidProto?.slice(saidProto.lastIndexOf(',') + 1).trim();

@@ -2,13 +2,13 @@ import type { BackendTls } from '../backend-tls.js';
 import type { HealthOptions } from '../options.js';
 import { type ProbeResult, probe } from './probe.js';
 
-/** What the probes of one backend say so far: on which side it is, and how many in a row spoke for the other one. */
+/** The result of the probes so far: up or down, and how many in a row contradicted that. */
 export interface HealthState {
   readonly up: boolean;
   readonly contrary: number;
 }
 
-/** The first probe decides at once; after that it takes `rise` or `fall` in a row to change sides. */
+/** Computes the next state. The first probe decides at once; later changes need `rise` or `fall` probes in a row. */
 export function nextStanding(
   standing: HealthState | undefined,
   ok: boolean,
@@ -20,7 +20,7 @@ export function nextStanding(
   return contrary >= (ok ? rise : fall) ? { up: ok, contrary: 0 } : { up: standing.up, contrary };
 }
 
-/** Told after every probe; `edge` when this one made the backend change sides. */
+/** Called after every probe. `edge`: this probe changed the backend to up or down. */
 export type OnProbe = (result: ProbeResult, standing: HealthState, edge: boolean) => void;
 
 /** Probes one backend until stopped. */
@@ -42,18 +42,18 @@ export class HealthWatch {
     this.#backendTls = backendTls;
   }
 
-  /** Begins; resolves after the first probe, whatever it said. */
+  /** Starts probing. Resolves after the first probe, whatever its result. */
   start(): Promise<void> {
     return this.#probe();
   }
 
-  /** A probe that is under way may have been answered before the cause of this call: another one follows it. */
+  /** Probes at once. A running probe may have been answered before the cause of this call, so another one follows. */
   probeNow(): void {
     if (this.#abort !== undefined) this.#again = true;
     else if (!this.#stopped) void this.#probe();
   }
 
-  /** Holds from the next probe on; what the earlier ones said still counts. */
+  /** Applies from the next probe on. Earlier results still count. */
   change(options: HealthOptions): void {
     this.#options = options;
     this.probeNow();
@@ -72,7 +72,7 @@ export class HealthWatch {
     const result = await probe(this.#url, this.#options, this.#abort, this.#backendTls);
     this.#abort = undefined;
     if (this.#stopped) return;
-    // Backends must not be taken for down, and for another boot later, because the proxy is short of something.
+    // A local shortage must not mark backends as down, and later as rebooted.
     if (!result.unasked || this.#standing === undefined) this.#tell(result);
     if (this.#again) void this.#probe();
     else this.#timer = setTimeout(() => void this.#probe(), this.#pauseMs());

@@ -5,23 +5,24 @@ import type { HealthOptions } from '../options.js';
 
 export interface ProbeResult {
   readonly ok: boolean;
-  /** For people: the status, or why there was none. */
+  /** Text for people: the status, or why there was none. */
   readonly reason: string;
-  /** What the backend calls this boot of itself, when it says so. */
+  /** The backend's name for its present boot, if it gave one. */
   readonly incarnation: string | undefined;
-  /** The backend was not asked: this machine could not. It says nothing about the backend. */
+  /** This machine could not send the probe. That says nothing about the backend. */
   readonly unasked?: true;
 }
 
-/** No file descriptor, port or memory for one more connection. */
+/** Errors for too few file descriptors, ports or too little memory. */
 const wants: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 
-/** What is read of a health check's body. */
+/** The limit for reading a health check's body. */
 const bodyBytesMax = 16 * 1024;
 
 /**
- * Asks once. Never rejects; `abort` ends it early. It is a whole HTTP exchange on its own connection: a process that is
- * stopped still has its connections accepted by the kernel, and a pooled connection would say little about new ones.
+ * Sends one health check. Never rejects; `abort` ends it early. It is a whole HTTP exchange on a new connection. The
+ * kernel still accepts connections for a stopped process, so a bare connect proves nothing. A pooled connection would
+ * say little about new ones.
  */
 export async function probe(
   url: URL,
@@ -78,7 +79,7 @@ async function beginningOf(answer: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Field `incarnation` of a JSON object. */
+/** Reads the field `incarnation` of a JSON object. */
 function incarnationIn(body: string): string | undefined {
   if (!body.startsWith('{')) return undefined;
   try {

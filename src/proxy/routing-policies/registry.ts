@@ -4,7 +4,7 @@ import { random } from './random.js';
 import { rendezvous } from './rendezvous.js';
 import { roundRobin } from './round-robin.js';
 
-/** The keys are the names that `--policy` takes. Each heeds the weights. */
+/** The keys are the values of `--policy`. Every policy respects the weights. */
 export const routingPolicies: Record<string, { readonly summary: string; readonly make: RoutingPolicyFactory }> = {
   'round-robin': { summary: 'one after the other, each in proportion to its weight', make: roundRobin },
   'least-connections': {

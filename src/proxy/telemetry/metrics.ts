@@ -18,26 +18,26 @@ const states: readonly BackendState[] = ['ready', 'draining', 'down', 'ejected']
 
 type Sample = readonly [labels: Record<string, string | number>, value: number];
 
-/** What is known of the proxy as a whole, however many processes serve. */
+/** Facts about the proxy as a whole, whatever the number of processes. */
 export interface ProxyFacts {
   readonly version: string;
   readonly engine: string;
   readonly startedMs: number;
   readonly reloads: Readonly<Record<'applied' | 'refused', number>>;
-  /** When other options were last taken; that of the start when they never were. */
+  /** When new options were last applied; the start time if they never were. */
   readonly reloadedMs: number;
 }
 
 /**
- * Counts what the proxy does. The methods of the hot path add one to a plain number; the numbers become Prometheus
- * samples only when somebody scrapes.
+ * Counts what the proxy does. Hot-path methods only add one to a plain number. The numbers become Prometheus samples
+ * when they are scraped.
  */
 export class ProxyMetrics {
   readonly #registry = new Registry();
   readonly #durations = new DurationHistogram();
   readonly counts: ProxyCounts = noCounts(this.#durations.counts);
 
-  /** `list` and `facts`: what to show beside what is counted. */
+  /** `list` and `facts` provide what is shown beside the counts. */
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
     const { affinity, attempts, retries, withheld, turnedAway, answered, own } = this.counts;
     this.#counter(
@@ -85,7 +85,7 @@ export class ProxyMetrics {
     if (facts !== undefined) this.#facts(facts);
   }
 
-  /** What became of an affinity. A request that loses its backend while it is being served is counted again for that. */
+  /** Counts an affinity outcome. A request that loses its backend while it is served is counted a second time. */
   affinity(outcome: keyof ProxyCounts['affinity']): void {
     this.counts.affinity[outcome] += 1;
   }
@@ -106,7 +106,7 @@ export class ProxyMetrics {
     this.counts.turnedAway[reason] += 1;
   }
 
-  /** An answer that a backend gave; the time is from the request's arrival to the answer's end. */
+  /** Counts a backend's answer; the time is from the request's arrival to the answer's end. */
   answered(status: number, durationMs: number, backend: string): void {
     count(this.counts.answered, status);
     this.#durations.observe(durationMs);
@@ -115,17 +115,17 @@ export class ProxyMetrics {
     counts.seconds += durationMs / 1000;
   }
 
-  /** An answer that the proxy gave itself. */
+  /** Counts the proxy's own answer. */
   refusedAnswer(status: number, outcome: 'not-sent' | 'unknown'): void {
     count(this.counts.own[outcome], status);
   }
 
-  /** Counts on from what was counted elsewhere. */
+  /** Adds the counts of another process. */
   add(counts: ProxyCounts): void {
     addCounts(this.counts, counts);
   }
 
-  /** Everything in the text format of Prometheus (version 0.0.4). */
+  /** Returns all metrics in the text format of Prometheus (version 0.0.4). */
   async text(): Promise<string> {
     const durations = this.#durations.text(
       `${prefix}_request_duration_seconds`,
@@ -227,7 +227,7 @@ export class ProxyMetrics {
   }
 }
 
-/** What every process has is called as everybody calls it. */
+/** Builds the full name. Process metrics keep their conventional names. */
 function fullName(name: string): string {
   return name.startsWith('process_') ? name : `${prefix}_${name}`;
 }

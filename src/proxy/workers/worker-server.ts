@@ -6,18 +6,18 @@ import { factsOfError, type ToPrimary, type ToWorker, type WorkerReport } from '
 
 type Serve = Extract<ToWorker, { kind: 'serve' }>;
 
-/** Unasked. A worker that dies takes with it what it counted and whom it saw since its last report. */
+/** Interval of unrequested reports. A worker that dies loses what it counted and saw since its last report. */
 const reportEveryMs = 1000;
 
 /**
- * What serves in a worker. Its pool follows the primary's: what must be decided once is told, and comes back as facts.
- * Only the name of a boot is taken over at once, for the very answer that tells it needs it in its cookie.
+ * The serving part in a worker. Its pool follows the primary's. Decisions that must be made once are reported to the
+ * primary and come back as facts. Only a boot name applies at once, because the same answer needs it in its cookie.
  */
 export class WorkerServer implements Primary {
   readonly #tell: (message: ToPrimary) => void;
   readonly #pool: BackendPool;
   readonly #serving: Serving;
-  /** Suspects that the primary was told of and has not spoken of since: while all are down, each request finds some. */
+  /** Suspects reported to the primary without an update since. While all backends are down, each request finds some. */
   readonly #told = new Set<Member>();
 
   constructor({ options, members }: Serve, tell: (message: ToPrimary) => void) {
@@ -98,7 +98,7 @@ export class WorkerServer implements Primary {
   }
 }
 
-/** A drain is begun and ended by the primary. */
+/** The primary starts and ends drains, so the drain time here is 0. */
 function poolSettings({ affinity, slowStartMs }: ServingOptions) {
   return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, slowStartMs };
 }

@@ -1,7 +1,7 @@
 /*
- * A worker process, started by `workers.ts`: serves, and does what the primary says. It ends when the primary is gone
- * (`node:cluster` sees to that). The signals of a Ctrl-C or a service manager, sent to every process of the group, are
- * the primary's business.
+ * A worker process, started by `workers.ts`: it serves and follows the primary. It ends when the primary is gone
+ * (`node:cluster` does that). Ctrl-C and service managers signal the whole process group; only the primary handles
+ * these signals.
  */
 
 import { factsOfError, type ToPrimary, type ToWorker } from './messages.js';
@@ -9,7 +9,7 @@ import { WorkerServer } from './worker-server.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
-// A warning that cannot be written, because the disk is full perhaps, is no reason to end.
+// A warning that cannot be written (full disk) is no reason to exit.
 process.stderr.on('error', () => {});
 
 let following: WorkerServer | undefined;
@@ -48,12 +48,12 @@ function obey(following: WorkerServer, message: Exclude<ToWorker, { kind: 'serve
   }
 }
 
-/** The channel may be closing already: then nobody is left to tell. */
+/** Sends a message. If the channel is already closing, the message is lost. */
 function tell(message: ToPrimary, told = (): void => {}): void {
   process.send?.(message, undefined, undefined, told);
 }
 
-/** Whatever was told before is on its way. */
+/** Exits. Called when earlier messages have been handed to the channel. */
 function leave(): void {
   process.exit(0);
 }

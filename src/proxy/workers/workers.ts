@@ -11,23 +11,23 @@ import { prepareWorkers, WorkerProcess } from './worker-process.js';
 /*
  * primary:  health checks, orders, admin API -> pool -- facts of a member ------------------------> pool
  *                                                 ^                                                   |
- *                                                 '-- suspect, failures, learnt, report --- engine, heart, affinity
- *                                                                                                 :each worker
+ *                                                 '-- suspect, failures, learnt, report --- engine, dispatcher,
+ *                                                                                      affinity :each worker
  */
 
 /**
- * Serves in several processes. The pool of this one decides; those of the workers follow it, all told the same in the
- * same order. A worker that is lost takes what it had in flight with it, and another one takes its place.
+ * Serves in several processes. This process's pool decides, and the workers' pools follow it. All workers get the same
+ * messages in the same order. A lost worker loses its requests in flight, and a new worker replaces it.
  */
 export class Workers implements TrafficServer {
   readonly failed: Promise<string>;
   #options: ServingOptions;
   readonly #pool: BackendPool;
   readonly #onEvent: (event: ProxyEvent) => void;
-  /** By place: from 0, as many as there are to be. */
+  /** By slot, from 0 to `size` - 1. */
   readonly #processes: WorkerProcess[] = [];
   readonly #reports = new Map<WorkerProcess, WorkerReport>();
-  /** What those that are gone had counted: a counter never goes back. */
+  /** Counts of dead workers are kept, so that counters never go back. */
   readonly #gone = new ProxyMetrics();
   readonly #restarts = new Restarts();
   readonly #size: number;
@@ -73,7 +73,7 @@ export class Workers implements TrafficServer {
     return [this.#gone.counts, ...[...this.#reports.values()].map(({ counts }) => counts)];
   }
 
-  /** All or none: two sets of options side by side would be nobody's. */
+  /** Applies the options in all workers or in none. Workers with different options would contradict each other. */
   async reload(next: ServingOptions): Promise<void> {
     const before = this.#options;
     const options = withTickets(next);
@@ -114,7 +114,10 @@ export class Workers implements TrafficServer {
     else if (message.kind === 'learnt') this.#learn(member, message.incarnation, message.asked);
   }
 
-  /** They are told in any case: another worker may have learnt of the boot first, and this one counted it apart. */
+  /**
+   * Updates the workers in any case: another worker may have learnt this boot first, and this one counted it
+   * separately.
+   */
   #learn(member: Member, incarnation: string, asked: number): void {
     member.learn(incarnation, asked);
     this.tell(member);
@@ -124,7 +127,7 @@ export class Workers implements TrafficServer {
     this.#reports.set(worker, report);
     for (const { name, boot, bound } of report.backends) {
       const member = this.#pool.find(name);
-      // Of another boot: whoever was bound to it is bound to nothing now.
+      // Browsers bound to another boot are no longer bound.
       if (member?.boot === boot) member.bound.add(bound);
     }
     this.#countInFlight();
@@ -145,7 +148,7 @@ export class Workers implements TrafficServer {
     if (report !== undefined) this.#gone.add({ ...report.counts, vitals: vitalsOfGone(report.counts.vitals) });
     this.#reports.delete(worker);
     this.#countInFlight();
-    // Before all serve it is a start that fails, and then nobody is to be lost any more.
+    // While workers are starting, a lost worker makes the whole start fail, so it is not replaced.
     if (this.#phase === 'serving') this.#replace(place, worker);
   }
 
@@ -156,7 +159,7 @@ export class Workers implements TrafficServer {
   }
 }
 
-/** A client that comes back is dealt out anew: without this every other one would need a whole handshake. */
+/** Adds shared ticket keys. A returning client may reach another worker, and would need a full handshake there. */
 function withTickets({ tls, ...options }: ServingOptions): ServingOptions {
   return tls === undefined ? options : { ...options, tls: { ...tls, ticketKeys: randomBytes(48) } };
 }
@@ -164,11 +167,11 @@ function withTickets({ tls, ...options }: ServingOptions): ServingOptions {
 const lossesMax = 5;
 const withinMs = 60_000;
 
-/** Counts workers that were lost: one that is lost again and again is not worth starting again. */
+/** Counts lost workers. If workers die too often, they are not replaced any more. */
 export class Restarts {
   readonly #lostMs: number[] = [];
 
-  /** A worker was lost; whether another one may take its place. */
+  /** Records a lost worker. Returns whether it may be replaced. */
   mayGoOn(nowMs: number): boolean {
     this.#lostMs.push(nowMs);
     if (this.#lostMs.length > lossesMax) this.#lostMs.shift();
