@@ -19,7 +19,7 @@ const garbled: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
 const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
 const switched: Outcome = { kind: 'answered', status: 101 };
 
-/** What an attempt is made of. */
+/** Everything that an attempt is built from. */
 export interface AttemptParts {
   readonly wire: Wire;
   readonly client: ExchangeClient;
@@ -30,27 +30,27 @@ export interface AttemptParts {
 /**
  * One attempt: a request to one backend, from its first byte to its outcome.
  *
- * head awaited -> answering -> over, by way of `#settle`, which takes the first outcome and no other.
+ * head awaited -> answering -> over. `#settle` makes each step to `over`, and only the first outcome counts.
  */
 export class WireAttempt implements UpstreamUser {
   readonly #parts: AttemptParts;
   readonly #backend: Backend;
   readonly #edits: HeaderEdits;
   readonly #text: string;
-  /** The head may still leave with the beginning of its body. */
+  /** The head is not written yet, so it may leave together with the beginning of its body. */
   #unsent = false;
   readonly #resolve: (outcome: Outcome) => void;
   #upstream: Upstream | undefined;
-  /** Where the head did not come whole, and alone, in one read. */
+  /** Set when the head did not arrive whole in one read. */
   #awaited: AwaitedHead | undefined;
   #answer: WireAnswerHead | undefined;
   #body: WireBody = noBody;
-  /** The client can tell from the answer itself where it ends. */
+  /** The client can see the end of the answer from its framing. */
   #framed = true;
   #keep = true;
-  /** Only that the client reads the rest is waited for. */
+  /** The whole answer was written; only the client's reading is awaited. */
   #handedOver = false;
-  /** The connection of the first try died of age; this is the one try on a fresh one. */
+  /** The first connection was stale; this is the only retry on a fresh one. */
   #redialled = false;
   #over = false;
 
@@ -83,7 +83,10 @@ export class WireAttempt implements UpstreamUser {
     this.#sendHead(socket, '');
   }
 
-  /** Once; with `body` behind it. Not when it is over already: its body may have been malformed. */
+  /**
+   * Writes the head once, with `body` after it. Does nothing if the attempt is already over, for example after a
+   * malformed body.
+   */
   #sendHead(socket: Socket, body: string): void {
     if (!this.#unsent || this.#over) return;
     this.#unsent = false;
@@ -95,7 +98,7 @@ export class WireAttempt implements UpstreamUser {
     else this.#arm();
   }
 
-  /** The body is read only when a backend is connected, so that a refused connection costs nothing of it. */
+  /** Reads the body only once a backend is connected, so that a refused connection loses nothing of it. */
   #pourBody(): void {
     this.#arm();
     this.#parts.upload.pour((parts, complete) => this.#pass(parts, complete));
@@ -112,7 +115,7 @@ export class WireAttempt implements UpstreamUser {
       this.#upstream?.hearOut();
       if (socket.writableNeedDrain) this.#parts.client.pauseBody();
     }
-    // Also while the answer comes: it may be waiting for all of this.
+    // Also restarted while the answer arrives: the answer may depend on the rest of the body.
     this.#arm();
   }
 
@@ -129,7 +132,7 @@ export class WireAttempt implements UpstreamUser {
     else this.#readText(lent, count);
   }
 
-  /** The usual case, in the fewest steps: the head of an answer, and all of its body behind it. */
+  /** Fast path for the usual case: the head of an answer with its whole body. */
   #readText(lent: Buffer, count: number): void {
     const text = lent.toString('latin1', 0, count);
     const end = text.indexOf(headEnd);
@@ -160,7 +163,10 @@ export class WireAttempt implements UpstreamUser {
     else this.#begin(read.head, read.bytes, read.at);
   }
 
-  /** To a 1.0 client a 1xx would be the answer itself; 100 has been answered already (see `Client.readBody`). */
+  /**
+   * Forwards a 1xx answer, except to a 1.0 client, which would take it as the final answer. 100 was already sent (see
+   * `Client.readBody`).
+   */
   #passInterim(head: WireAnswerHead): void {
     const { client, head: request } = this.#parts;
     if (head.status !== 100 && request.minor === 1 && !client.blocked) client.write(interimHead(head));
@@ -205,14 +211,14 @@ export class WireAttempt implements UpstreamUser {
     this.#go(next < bytes.length);
   }
 
-  /** After a part of the answer. `more`: the backend sent something behind it, which nobody asked for. */
+  /** Continues after a part of the answer. `more`: the backend sent unrequested bytes after it. */
   #go(more: boolean): void {
     if (this.#body.done) return void this.#whole(!more);
     this.#arm();
     if (this.#parts.client.blocked) this.#upstream?.socket.pause();
   }
 
-  /** The client takes more. */
+  /** The client takes more data. */
   clientDrained(): void {
     if (this.#handedOver) return void this.#finish();
     this.#upstream?.socket.resume();
@@ -261,8 +267,8 @@ export class WireAttempt implements UpstreamUser {
   }
 
   /**
-   * A backend may close an idle connection at the moment when it is used again (RFC 9112 §9.3.1): that says nothing
-   * about the backend. Once, and only for what may be carried out twice: the request may have arrived all the same.
+   * Whether the backend closed an idle connection just as it was reused (RFC 9112 §9.3.1), which is not a failure of
+   * the backend. True once, and only for idempotent requests: the request may have arrived all the same.
    */
   #wasStale(): boolean {
     const { head, upload } = this.#parts;
@@ -278,7 +284,7 @@ export class WireAttempt implements UpstreamUser {
     this.#send(this.#parts.wire.upstreams.dial(this.#backend.url));
   }
 
-  /** Nothing moved for too long: whose fault it is depends on who was waited for. */
+  /** Handles a time-out. The outcome depends on which side was being waited for. */
   late(): void {
     const { client, upload } = this.#parts;
     if (this.#answer !== undefined) {
@@ -301,7 +307,7 @@ export class WireAttempt implements UpstreamUser {
     this.#settle(abandoned);
   }
 
-  /** Whether something of the answer may have reached the client. */
+  /** Whether a part of the answer may have reached the client. */
   get begun(): boolean {
     return this.#answer !== undefined;
   }
@@ -320,8 +326,8 @@ export class WireAttempt implements UpstreamUser {
   #cut(outcome: Outcome): void {
     if (this.#over) return;
     this.#settle(outcome);
-    // Closing the connection is the only way left to say that this is not all. Where the answer ends with it, an orderly
-    // end would say that this is all (HTTP/1.0).
+    // Closing the connection is the only way left to show that the answer is incomplete. If the answer ends with the
+    // connection (HTTP/1.0), an orderly close would make it look complete, so it is reset.
     if (this.#framed) this.#parts.client.destroy();
     else this.#parts.client.reset();
   }

@@ -5,32 +5,32 @@ import type { Deadlines, Timed } from './deadlines.js';
 import { detached } from './grammar.js';
 import { firstOf, type Reads, type Received } from './reads.js';
 
-/** An idle connection is kept this long: a little less than the peers of a data centre usually keep theirs. */
+/** How long an idle connection is kept: slightly less than servers in a data centre usually keep theirs. */
 const idleMs = 55_000;
-/** Left of what the backend promises in `Keep-Alive: timeout=…`: its word and a request may pass each other. */
+/** Subtracted from the backend's `Keep-Alive: timeout=…`, because its close and a request may cross on the way. */
 const idleMarginMs = 1000;
 
-/** Who uses a connection to a backend. Nothing is told after `failed` or `ended`. */
+/** Uses a connection to a backend. No method is called after `failed` or `ended`. */
 export interface UpstreamUser {
   connected(): void;
   /** `count` bytes at the beginning of `lent` (see `Reads`). */
   received(lent: Buffer, count: number): void;
-  /** The backend takes more. */
+  /** The backend takes more data. */
   drained(): void;
-  /** The backend has sent everything, in order. */
+  /** The backend closed its side in order. */
   ended(): void;
   failed(error: Error | undefined): void;
   /** The deadline of the connection has passed. */
   late(): void;
 }
 
-/** One connection to a backend: from hand to hand, as long as it lives. */
+/** One connection to a backend, used by one exchange after the other. */
 export class Upstream implements Timed {
   readonly socket: Socket;
   deadlineMs: number;
-  /** Whatever failed after this may have reached the backend. */
+  /** A request that failed after this may have reached the backend. */
   established = false;
-  /** It carried an exchange before. */
+  /** It carried an earlier exchange. */
   reused = false;
   #user: UpstreamUser | undefined;
   #error: Error | undefined;
@@ -40,7 +40,7 @@ export class Upstream implements Timed {
   readonly #deadlines: Deadlines;
   readonly #onLost: (upstream: Upstream) => void;
 
-  /** `open` makes the socket; what it reads may be lent (see `Reads`). */
+  /** `open` makes the socket. Its bytes may be lent (see `Reads`). */
   constructor(
     open: (received: Received) => Socket,
     deadlines: Deadlines,
@@ -64,7 +64,7 @@ export class Upstream implements Timed {
     this.#user = user;
   }
 
-  /** It is idle from here on. `promisedMs`: how long the backend says that it keeps it. */
+  /** Marks it as idle. `promisedMs`: how long the backend promises to keep it open. */
   rest(promisedMs: number | undefined): void {
     this.#user = undefined;
     this.reused = true;
@@ -72,24 +72,24 @@ export class Upstream implements Timed {
     this.deadlineMs = this.#deadlines.in(this.#idleMs);
   }
 
-  /** From here on a write that fails ends nothing by itself (see `hearOut`). Under TLS it does: Node reads no more then. */
+  /** Lets the backend's answer be read after a failed write (see `hearOut`). Not under TLS: Node then stops reading. */
   hearOut(): void {
     if (!this.#hearsOut && !('encrypted' in this.socket)) hearOut(this.socket);
     this.#hearsOut = true;
   }
 
-  /** Nobody is told any more. */
+  /** Closes it without another call to the user. */
   destroy(): void {
     this.#user = undefined;
     this.socket.destroy();
   }
 
-  /** For a tunnel: the socket alone is left, without anybody who listens to it. */
+  /** Gives the socket to a tunnel, without listeners. */
   release(): Socket {
     this.#user = undefined;
     this.#deadlines.delete(this);
     this.#released = true;
-    // Nobody hears of its end any more: whoever counts it among the connections would do so for ever.
+    // Its close is no longer observed, so it must leave the list of connections now.
     this.#onLost(this);
     for (const event of ['data', 'drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
     return this.socket;
@@ -105,7 +105,7 @@ export class Upstream implements Timed {
     this.#user?.connected();
   }
 
-  /** A backend that speaks without being asked is not listened to: it would answer somebody else. */
+  /** Handles received bytes. Unrequested bytes close the connection: they would answer the next request. */
   #received(lent: Buffer, count: number): boolean {
     // A tunnel reads from the socket itself.
     if (this.#released) return this.socket.push(Buffer.from(firstOf(lent, count)));
@@ -119,7 +119,7 @@ export class Upstream implements Timed {
     else this.destroy();
   }
 
-  /** Told at once: an answer that ends with its connection would be called whole otherwise. */
+  /** Reports the error at once; otherwise an answer that ends with its connection would look complete. */
   #failed(error: Error): void {
     this.#error = error;
     this.#tell();
@@ -139,16 +139,17 @@ export class Upstream implements Timed {
 }
 
 /**
- * Whoever answers early (413, say) and closes, resets what is still being sent to him. Node ends a connection at the
- * first write that fails, and the answer that lies there to be read would be lost. So that write ends nothing: what is
- * there is read first, and its end, or a deadline, ends the connection.
+ * Lets an answer be read after a failed write. A backend that answers early (413, for example) and closes resets the
+ * rest of the upload. Node destroys a socket at the first failed write, so the unread answer would be lost. Here a
+ * failed write destroys nothing. The waiting bytes are read first; then their end, or a deadline, closes the
+ * connection.
  */
 function hearOut(socket: Socket): void {
   const { destroy, push } = socket;
   socket.destroy = error => {
     socket.destroy = destroy;
     if (!isFailedWrite(error)) return socket.destroy(error);
-    // Node tells of no end any more; and whether it was in order nobody can say.
+    // Node emits no further `end`, and an orderly end cannot be told from a reset.
     socket.push = (chunk, encoding) => (chunk === null ? !socket.destroy(error) : push.call(socket, chunk, encoding));
     return socket;
   };
@@ -159,7 +160,7 @@ function isFailedWrite(error: Error | undefined): boolean {
   return error.syscall === 'write' && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
 }
 
-/** Where a backend is, taken apart once. */
+/** The address of a backend, parsed once, with its idle connections. */
 interface Place {
   readonly tls: boolean;
   readonly host: string;
@@ -167,7 +168,7 @@ interface Place {
   readonly idle: Upstream[];
 }
 
-/** The connections to all backends. The one that was used last is used next: the others may grow old and be closed. */
+/** The connections to all backends. The most recently used one is reused first, so that surplus ones age and close. */
 export class Upstreams {
   readonly #deadlines: Deadlines;
   readonly #connectMs: number;
@@ -184,8 +185,8 @@ export class Upstreams {
   }
 
   /**
-   * An idle connection, or a new one. What must not be carried out twice is not risked on one whose time has passed, which
-   * nobody has seen yet: this process may have been held up for longer than the backend waits.
+   * Returns an idle connection, or a new one. A request that must not be repeated gets no connection whose deadline has
+   * passed. Such a connection may still be open here, if this process was blocked for longer than the backend waits.
    */
   take(url: URL, mayRepeat: boolean): Upstream {
     const { idle } = this.#place(url);
@@ -197,7 +198,7 @@ export class Upstreams {
     return upstream ?? this.dial(url);
   }
 
-  /** A new connection, which is not there yet. */
+  /** Opens a new connection, which is not established yet. */
   dial(url: URL): Upstream {
     const place = this.#place(url);
     const open = place.tls ? this.#connectTls : this.#connect;
@@ -215,7 +216,7 @@ export class Upstreams {
     return upstream;
   }
 
-  /** It may carry the next exchange. */
+  /** Returns a connection to the pool for the next exchange. */
   give(url: URL, upstream: Upstream, keepAlive: string | undefined): void {
     if (upstream.socket.destroyed) return;
     upstream.rest(promisedMs(keepAlive));
@@ -245,10 +246,10 @@ export class Upstreams {
   }
 }
 
-/** One backend promises the same again and again. */
+/** Cache: a backend usually promises the same time again. */
 const lastPromise = { text: '', ms: 0 };
 
-/** How long a backend says that it keeps an idle connection, in its Keep-Alive field. */
+/** Parses how long a backend promises to keep an idle connection, from its Keep-Alive field. */
 function promisedMs(keepAlive: string | undefined): number | undefined {
   if (keepAlive === undefined) return undefined;
   if (keepAlive === lastPromise.text) return lastPromise.ms;

@@ -10,7 +10,7 @@ import type { Wire } from './wire.js';
 
 const abandoned: Outcome = { kind: 'abandoned' };
 
-/** A request, as the heart sees it. */
+/** A request, as the dispatcher sees it. */
 export class WireExchange implements Exchange {
   readonly method: string;
   readonly path: string;
@@ -73,13 +73,13 @@ export class WireExchange implements Exchange {
   }
 }
 
-/** The head for a backend: what came, less what was for this hop, and what only a proxy can say. */
+/** Builds the backend's head: the client's head without hop-by-hop fields, plus the proxy's own fields. */
 function forwardedHead(
   head: RequestHead,
   edits: HeaderEdits,
   /** Field lines that are the same for each request of a connection. */
   ofConnection: string,
-  /** The host of the backend itself, for clients that named none. */
+  /** The backend's own host, for clients that sent none. */
   ownHost: string,
 ): string {
   const { method, path, host, cookie } = head;
