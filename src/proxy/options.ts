@@ -125,7 +125,7 @@ export interface ServingOptions
 }
 
 /** Drops functions, the admin token and other options that must not reach another process. */
-export function servingOptions(options: ProxyOptions): ServingOptions {
+export function pickServingOptions(options: ProxyOptions): ServingOptions {
   const { admin, backends, health, drainMs, workers, onEvent, ...serving } = options;
   return serving;
 }

@@ -4,8 +4,8 @@ import type { Outcome } from './exchange.js';
 export const triesMax = 3;
 
 /** Retry budget after time-outs: this share of the requests in flight, and never fewer than `budgetMin`. */
-const rationedShare = 0.2;
-const rationedMin = 3;
+const budgetShare = 0.2;
+const budgetMin = 3;
 
 /** RFC 9110 §9.2.2. Methods are case-sensitive: `get` is an unknown extension method. */
 const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -37,11 +37,11 @@ export function mayRetry(attempt: {
  * and a retry of every request would overload them further. A backend that refused, broke off or was found down is
  * lost; the others must take its requests anyway.
  */
-export function isRationed(outcome: Outcome): boolean {
+export function needsRetryBudget(outcome: Outcome): boolean {
   return outcome.kind === 'broken-off' && outcome.reason === 'http_response_timeout';
 }
 
 /** Whether one more budgeted retry fits now. `requests` includes the request that wants to retry. */
 export function fitsBudget(inFlight: { readonly retries: number; readonly requests: number }): boolean {
-  return inFlight.retries + 1 <= Math.max(rationedMin, rationedShare * inFlight.requests);
+  return inFlight.retries + 1 <= Math.max(budgetMin, budgetShare * inFlight.requests);
 }

@@ -50,22 +50,22 @@ export class RequestTrace {
     this.#arrivedMs = arrivedMs;
   }
 
-  head(status: number, nowMs: number): void {
+  recordHead(status: number, nowMs: number): void {
     this.#headStatus = status;
     this.#headMs = nowMs - this.#arrivedMs;
   }
 
-  tried(backend: string, outcome: Outcome): void {
+  recordTry(backend: string, outcome: Outcome): void {
     const { kind: ended } = outcome;
     this.#tries.push('reason' in outcome ? { backend, ended, reason: outcome.reason } : { backend, ended });
   }
 
-  served(nowMs: number): ServedRequest {
+  toServedRequest(nowMs: number): ServedRequest {
     const { method, path, clientAddress, secure } = this.#exchange;
     const last = this.#tries.at(-1);
     return {
       method,
-      path: tellable(path),
+      path: maskPath(path),
       clientAddress,
       secure,
       status: this.own?.status ?? this.#headStatus,
@@ -90,13 +90,13 @@ export class RequestTrace {
  * absolute target. Characters other than visible ASCII could control the terminal that shows the log. They could also
  * forge a line of a plain-text log.
  */
-export function tellable(target: string): string {
+export function maskPath(target: string): string {
   const path = target.replace(/[?#].*$/s, '').replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, '$1');
-  const plain = path.replace(/[^\x21-\x7e]/g, byteEncoded);
+  const plain = path.replace(/[^\x21-\x7e]/g, encodeByte);
   return plain.length > pathCharsMax ? `${plain.slice(0, pathCharsMax)}...` : plain;
 }
 
 /** Engines read targets as Latin-1, so one character is one byte. */
-function byteEncoded(character: string): string {
+function encodeByte(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }

@@ -19,7 +19,7 @@ import type { TrafficServer } from './traffic-server.js';
 
 /** Everything that decides about a request. A reload replaces it as a whole. */
 interface RoutingSetup {
-  readonly heart: RequestDispatcher;
+  readonly dispatcher: RequestDispatcher;
   readonly affinity: Affinity | undefined;
   readonly isTrusted: IsTrusted;
 }
@@ -30,8 +30,8 @@ export class Serving implements TrafficServer {
   readonly #pool: BackendPool;
   readonly #metrics = new ProxyMetrics();
   /** Kept when a reload replaces the affinity. */
-  readonly #moments: IssueTimes;
-  #conduct: RoutingSetup;
+  readonly #issueTimes: IssueTimes;
+  #setup: RoutingSetup;
   #log: AccessLog | undefined;
   /** Lines lost by logs that are closed. */
   #lostLines = 0;
@@ -45,14 +45,14 @@ export class Serving implements TrafficServer {
   constructor(options: ServingOptions, pool: BackendPool) {
     this.#options = options;
     this.#pool = pool;
-    this.#moments = new IssueTimes(options.share);
-    this.#conduct = this.#conductOf(options);
-    const { make } = named('engine', options.engine, engines);
-    const onExchange = (exchange: Exchange) => void this.#conduct.heart.serve(exchange);
+    this.#issueTimes = new IssueTimes(options.share);
+    this.#setup = this.#buildSetup(options);
+    const { make } = findEntry('engine', options.engine, engines);
+    const onExchange = (exchange: Exchange) => void this.#setup.dispatcher.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
     this.#engine = make({ onExchange, limits, backendTls, forwarded });
     this.#front = new Frontend(connection => this.#engine.take(connection), {
-      isTrusted: address => this.#conduct.isTrusted(address),
+      isTrusted: address => this.#setup.isTrusted(address),
       tls: options.tls,
       proxyProtocol: options.proxyProtocol ?? false,
       proxyHeaderMs: limits.clientHeadMs,
@@ -68,20 +68,20 @@ export class Serving implements TrafficServer {
   }
 
   join(member: Member): void {
-    this.#conduct.affinity?.join(member);
+    this.#setup.affinity?.join(member);
   }
 
   /** Requests in flight finish under the rules that were in force when they arrived. */
   async reload(options: ServingOptions): Promise<void> {
-    const conduct = this.#conductOf(options);
+    const setup = this.#buildSetup(options);
     const log = await openLog(options);
     await this.#reloadTls(options).catch(async error => {
       await log?.close();
       throw error;
     });
     const before = this.#log;
-    for (const member of this.#pool.members) conduct.affinity?.join(member);
-    this.#conduct = conduct;
+    for (const member of this.#pool.members) setup.affinity?.join(member);
+    this.#setup = setup;
     this.#log = log;
     await before?.close();
     this.#lostLines += before?.lost ?? 0;
@@ -92,7 +92,7 @@ export class Serving implements TrafficServer {
   }
 
   /** No-op: the control shares the members with this process. */
-  tell(_member: Member): void {}
+  update(_member: Member): void {}
 
   leave(_member: Member): void {}
 
@@ -114,10 +114,10 @@ export class Serving implements TrafficServer {
     await this.#log?.close();
   }
 
-  #conductOf(options: ServingOptions): RoutingSetup {
-    const policy = policyOf(options);
-    const affinity = affinityOf(options, this.#moments);
-    const heart = new RequestDispatcher({
+  #buildSetup(options: ServingOptions): RoutingSetup {
+    const policy = makePolicy(options);
+    const affinity = makeAffinity(options, this.#issueTimes);
+    const dispatcher = new RequestDispatcher({
       pool: this.#pool,
       policy,
       affinity,
@@ -126,7 +126,7 @@ export class Serving implements TrafficServer {
       now: Date.now,
       onServed: options.accessLog === undefined ? undefined : request => this.#log?.write(request),
     });
-    return { heart, affinity, isTrusted: trustedPeers(options.trusted) };
+    return { dispatcher, affinity, isTrusted: trustedPeers(options.trusted) };
   }
 }
 
@@ -137,17 +137,17 @@ async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undef
   return AccessLog.open(accessLog);
 }
 
-function affinityOf({ affinity }: ServingOptions, moments: IssueTimes): Affinity | undefined {
-  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost, moments);
+function makeAffinity({ affinity }: ServingOptions, issueTimes: IssueTimes): Affinity | undefined {
+  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost, issueTimes);
 }
 
-function policyOf({ policy, hashKey }: ServingOptions): RoutingPolicy {
+function makePolicy({ policy, hashKey }: ServingOptions): RoutingPolicy {
   const keyOf = keyReader(hashKey);
   if (keyOf === undefined) throw new TypeError(`hash key "${hashKey}": expected ${hashKeyExpected}`);
-  return named('routing policy', policy, routingPolicies).make(Math.random, keyOf);
+  return findEntry('routing policy', policy, routingPolicies).make(Math.random, keyOf);
 }
 
-function named<T>(kind: string, name: string, registry: Record<string, T>): T {
+function findEntry<T>(kind: string, name: string, registry: Record<string, T>): T {
   const entry = Object.hasOwn(registry, name) ? registry[name] : undefined;
   if (entry === undefined) throw new TypeError(unknownName(kind, name, Object.keys(registry)));
   return entry;

@@ -1,5 +1,5 @@
 import { Control } from './control/control.js';
-import { type ProxyOptions, type RunningProxy, servingOptions } from './options.js';
+import { type ProxyOptions, pickServingOptions, type RunningProxy } from './options.js';
 import { Serving } from './serving.js';
 import { Workers } from './workers/workers.js';
 
@@ -36,7 +36,7 @@ export const defaultProxyOptions = {
  */
 export async function startProxy(options: ProxyOptions, signal?: AbortSignal): Promise<RunningProxy> {
   const { workers = 1 } = options;
-  const serving = servingOptions(options);
+  const serving = pickServingOptions(options);
   const control = new Control(options, (pool, onEvent) =>
     workers === 1 ? new Serving(serving, pool) : new Workers(serving, workers, pool, onEvent),
   );

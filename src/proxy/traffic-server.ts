@@ -14,7 +14,7 @@ export interface TrafficServer {
   /** Adds a backend that joined the pool. Called before the first exchange that could go to it. */
   join(member: Member): void;
   /** Publishes the member's new `facts`. */
-  tell(member: Member): void;
+  update(member: Member): void;
   /** Removes a backend that left the pool, with the bindings of its browsers. */
   leave(member: Member): void;
   /**

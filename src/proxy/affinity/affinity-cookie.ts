@@ -140,9 +140,9 @@ export class AffinityCookies {
   }
 
   #register(name: string): string {
-    const current = idOf(this.#signing, this.#options.pool, name);
+    const current = computeId(this.#signing, this.#options.pool, name);
     this.#idsByName.set(name, current);
-    for (const key of this.#keys.values()) this.#currentIds.set(idOf(key, this.#options.pool, name), current);
+    for (const key of this.#keys.values()) this.#currentIds.set(computeId(key, this.#options.pool, name), current);
     // Cookies read before this name was known still hold their old ids.
     this.#plain.verified.clear();
     this.#tls.verified.clear();
@@ -158,12 +158,12 @@ export class AffinityCookies {
     if (!timingSafeEqual(Buffer.from(given), Buffer.from(expected))) return forged;
     const bound: Bound = {
       kind: 'bound',
-      backendId: this.#currentIds.get(backendId) ?? detached(backendId),
+      backendId: this.#currentIds.get(backendId) ?? copyText(backendId),
       incarnation: Buffer.from(incarnation, 'base64url').toString(),
       issuedMs: Number(issued),
       seenMs: Number(seen),
     };
-    const kept = detached(value);
+    const kept = copyText(value);
     jar.verified.set(kept.slice(-keyChars), { value: kept, bound });
     return bound;
   }
@@ -202,7 +202,7 @@ function mac(key: Key, cookieName: string, signed: string): string {
   return createHmac('sha256', key.mac).update(`${cookieName} ${signed}`).digest('base64url');
 }
 
-function idOf(key: Key, pool: string, name: string): string {
+function computeId(key: Key, pool: string, name: string): string {
   const digest = createHmac('sha256', key.naming)
     .update(`${pool || defaultPool} ${name}`)
     .digest();
@@ -210,7 +210,7 @@ function idOf(key: Key, pool: string, name: string): string {
 }
 
 /** Copies a slice. A slice keeps its source text alive, so each cached cookie would hold a whole head. */
-function detached(slice: string): string {
+function copyText(slice: string): string {
   return Buffer.from(slice, 'latin1').toString('latin1');
 }
 

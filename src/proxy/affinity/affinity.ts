@@ -36,10 +36,10 @@ export class Affinity {
   readonly #members = new Map<string, Member>();
   /** Issue times of bindings that were renewed because the answer revealed a new boot. */
   readonly #untold = new Set<number>();
-  readonly #moments: IssueTimes;
+  readonly #issueTimes: IssueTimes;
 
-  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], moments: IssueTimes) {
-    this.#moments = moments;
+  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], issueTimes: IssueTimes) {
+    this.#issueTimes = issueTimes;
     this.#cookies = cookies;
     this.#onLost = onLost;
   }
@@ -56,12 +56,12 @@ export class Affinity {
     return this.#cookies.nameFor(exchange.secure);
   }
 
-  arrive(exchange: Exchange, nowMs: number): Binding {
+  readBinding(exchange: Exchange, nowMs: number): Binding {
     const reading = this.#read(exchange, nowMs);
     if (reading.kind === 'none') return unbound;
     if (reading.kind === 'bad') return { ...unbound, broken: reading.reason };
     const owner = this.#members.get(reading.backendId);
-    const broken = owner === undefined || owner.removed ? 'unknown' : brokenBy(owner, reading);
+    const broken = owner === undefined || owner.removed ? 'unknown' : findBrokenReason(owner, reading);
     if (broken === undefined) owner?.bound.see(reading.issuedMs, nowMs);
     const untold = broken === undefined && this.#untold.size > 0 && this.#untold.delete(reading.issuedMs);
     return { claims: reading, owner, broken, untold };
@@ -100,29 +100,29 @@ export class Affinity {
     const backendId = this.#ids.get(member);
     if (backendId === undefined) return nothingAdded;
     if (!same && claims !== undefined) binding.owner?.bound.forget(claims.issuedMs);
-    const issuedMs = same ? claims.issuedMs : this.#moments.next(nowMs);
+    const issuedMs = same ? claims.issuedMs : this.#issueTimes.next(nowMs);
     member.bound.see(issuedMs, nowMs);
-    if (!same && binding.owner === member && binding.broken === undefined) this.#tellNext(issuedMs);
+    if (!same && binding.owner === member && binding.broken === undefined) this.#rememberUntold(issuedMs);
     // Another proxy may have known a newer boot when it wrote the name into the cookie.
     const incarnation = (same && claims.incarnation) || member.bootName;
     const identity = { backendId, incarnation, issuedMs };
-    return [['set-cookie', this.#cookies.issue(identity, exchange.secure, nowMs)], ...keptPrivate(head)];
+    return [['set-cookie', this.#cookies.issue(identity, exchange.secure, nowMs)], ...markPrivate(head)];
   }
 
-  #tellNext(issuedMs: number): void {
+  #rememberUntold(issuedMs: number): void {
     this.#untold.add(issuedMs);
     if (this.#untold.size > untoldMax) for (const first of this.#untold) return void this.#untold.delete(first);
   }
 }
 
-function brokenBy(owner: Member, { incarnation, issuedMs }: Claims): BrokenReason | undefined {
+function findBrokenReason(owner: Member, { incarnation, issuedMs }: Claims): BrokenReason | undefined {
   if (!owner.isBoot(incarnation, issuedMs)) return 'reborn';
   if (owner.keepsBound) return undefined;
   return owner.state === 'draining' ? 'draining' : 'down';
 }
 
 /** Marks the answer as private. A shared cache would give one browser's binding to others (RFC 9111 §5.2.2.7). */
-function keptPrivate(head: AnswerHead): readonly AddedHeader[] {
+function markPrivate(head: AnswerHead): readonly AddedHeader[] {
   const given = head.header('cache-control') ?? '';
   if (/(?:^|[\s,])(?:no-store|private)\s*(?:,|$)/i.test(given)) return [];
   const others = given.split(',').filter(directive => !/^\s*(?:public|s-maxage\s*=.*)?\s*$/i.test(directive));

@@ -37,8 +37,8 @@ export function adminGuard(host: string, token: string | undefined): AdminGuard 
     );
   }
   const loopback = isLoopback(host);
-  if (token === undefined && !loopback) throw new Error(tokenNeeded(host));
-  const isToken = token === undefined ? () => true : tokenCheck(token);
+  if (token === undefined && !loopback) throw new Error(explainToken(host));
+  const isToken = token === undefined ? () => true : makeTokenCheck(token);
   return ({ headers }) => {
     if (headers.origin !== undefined || headers['sec-fetch-site'] === 'cross-site') return foreignPage;
     if (loopback && !isLocalName(headers.host)) return foreignName;
@@ -50,7 +50,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-function tokenNeeded(host: string): string {
+function explainToken(host: string): string {
   return (
     `the admin API on ${host} could be reached from other machines and needs a bearer token. ` +
     "Give one (node -p \"require('node:crypto').randomBytes(24).toString('hex')\" makes one) or bind it to 127.0.0.1."
@@ -58,7 +58,7 @@ function tokenNeeded(host: string): string {
 }
 
 /** Checks the token by comparing digests under a random key: equal lengths, and the bytes reveal nothing. */
-function tokenCheck(token: string): (authorization: string | undefined) => boolean {
+function makeTokenCheck(token: string): (authorization: string | undefined) => boolean {
   const key = randomBytes(32);
   const digest = (text: string) => createHmac('sha256', key).update(text).digest();
   const expected = digest(token);

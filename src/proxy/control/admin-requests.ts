@@ -35,21 +35,21 @@ export async function readBody(request: IncomingMessage): Promise<string | 'too-
 
 export function parseChange(text: string): Parsed<BackendChange> {
   const { state, windowMs, weight } = parseObject(text, ['state', 'windowMs', 'weight']) ?? {};
-  if (state === undefined && weight === undefined) return wrong(changeExpected);
-  if (state !== undefined && state !== 'drain' && state !== 'maint' && state !== 'ready') return wrong(changeExpected);
-  if (windowMs !== undefined && (state !== 'drain' || !isWindow(windowMs))) return wrong(changeExpected);
-  if (weight !== undefined && !isWeight(weight)) return wrong(changeExpected);
+  if (state === undefined && weight === undefined) return reject(changeExpected);
+  if (state !== undefined && state !== 'drain' && state !== 'maint' && state !== 'ready') return reject(changeExpected);
+  if (windowMs !== undefined && (state !== 'drain' || !isWindow(windowMs))) return reject(changeExpected);
+  if (weight !== undefined && !isWeight(weight)) return reject(changeExpected);
   return { ok: true, value: { state, windowMs, weight } };
 }
 
 /** Accepts an origin and nothing more: a path, a query or a user would be silently ignored later. */
 export function parseNewBackend(text: string): Parsed<{ readonly url: URL; readonly weight: number }> {
   const body = parseObject(text, ['url', 'weight']);
-  if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return wrong(backendExpected);
+  if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return reject(backendExpected);
   const { weight = 1 } = body;
   const url = new URL(body.url);
   const isOrigin = ['http:', 'https:'].includes(url.protocol) && url.href === `${url.origin}/` && url.port !== '0';
-  if (!isOrigin || !isWeight(weight)) return wrong(backendExpected);
+  if (!isOrigin || !isWeight(weight)) return reject(backendExpected);
   return { ok: true, value: { url, weight } };
 }
 
@@ -72,6 +72,6 @@ function isWindow(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= windowMsMax;
 }
 
-function wrong(error: string): { readonly ok: false; readonly error: string } {
+function reject(error: string): { readonly ok: false; readonly error: string } {
   return { ok: false, error };
 }

@@ -87,14 +87,14 @@ function route({ method = '', url = '' }: IncomingMessage): {
     const match = pattern.exec(path);
     if (match === null) continue;
     return {
-      act: Object.hasOwn(methods, method) ? (methods[method] ?? notHere) : notAllowed(methods),
-      name: decoded(match[1]),
+      act: Object.hasOwn(methods, method) ? (methods[method] ?? unknownPath) : notAllowed(methods),
+      name: decodeName(match[1]),
     };
   }
-  return { act: notHere, name: '' };
+  return { act: unknownPath, name: '' };
 }
 
-const notHere: AdminRefusal = {
+const unknownPath: AdminRefusal = {
   status: 404,
   error: `unknown path. Known: ${routes.map(({ path }) => path).join(', ')}.`,
 };
@@ -105,7 +105,7 @@ function notAllowed(methods: Route['methods']): AdminRefusal {
 }
 
 /** Decodes a name. Invalid percent-encoding stays as it is; such a name is then unknown. */
-function decoded(name = ''): string {
+function decodeName(name = ''): string {
   try {
     return decodeURIComponent(name);
   } catch {
@@ -135,12 +135,16 @@ async function changeState({ request, response, control, name }: Call): Promise<
   if (body === 'too-large') return refuse(response, tooLarge);
   const parsed = parseChange(body);
   if (!parsed.ok) return refuse(response, { status: 400, error: parsed.error });
-  if (carryOut(control, name, parsed.value) === 'unknown') return refuse(response, unknownBackend(control, name));
+  if (applyChange(control, name, parsed.value) === 'unknown') return refuse(response, unknownBackend(control, name));
   await control.refresh();
   answer(response, 200, control.list().find(view => view.name === name) ?? {});
 }
 
-function carryOut(control: AdminControl, name: string, { state, windowMs, weight }: BackendChange): 'done' | 'unknown' {
+function applyChange(
+  control: AdminControl,
+  name: string,
+  { state, windowMs, weight }: BackendChange,
+): 'done' | 'unknown' {
   if (weight !== undefined && control.setWeight(name, weight) === 'unknown') return 'unknown';
   return state === undefined ? 'done' : control.setState(name, state, windowMs);
 }

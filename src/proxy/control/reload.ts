@@ -54,21 +54,21 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
   const reweighed = next.backends.filter(
     backend => hasBackend(now.backends, backend) && !hasTwin(now.backends, backend),
   );
-  const changed = differing(now, next, 'live');
+  const changed = listChanged(now, next, 'live');
   return {
     added,
     removed,
     reweighed,
-    options: { ...next, ...kept(now), tls: tlsAfter(now, next), onEvent: now.onEvent },
+    options: { ...next, ...keepRestartOptions(now), tls: chooseTls(now, next), onEvent: now.onEvent },
     changes: [
-      ...added.map(backend => `${wordFor(backend)} added`),
-      ...removed.map(backend => `${wordFor(backend)} removed`),
-      ...reweighed.map(backend => `${wordFor(backend)} weighs ${backend.weight ?? 1}`),
-      ...affinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
-      ...(isDeepStrictEqual(now.tls, tlsAfter(now, next)) ? [] : ['the certificate changed']),
+      ...added.map(backend => `${describeBackend(backend)} added`),
+      ...removed.map(backend => `${describeBackend(backend)} removed`),
+      ...reweighed.map(backend => `${describeBackend(backend)} weighs ${backend.weight ?? 1}`),
+      ...listAffinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
+      ...(isDeepStrictEqual(now.tls, chooseTls(now, next)) ? [] : ['the certificate changed']),
       ...changed.map(flag => `${flag} changed`),
     ],
-    needsRestart: [...differing(now, next, 'restart'), ...(isPlain(now) === isPlain(next) ? [] : ['--tls-cert'])],
+    needsRestart: [...listChanged(now, next, 'restart'), ...(isPlain(now) === isPlain(next) ? [] : ['--tls-cert'])],
   };
 }
 
@@ -81,7 +81,7 @@ function hasTwin(backends: readonly Backend[], backend: Backend): boolean {
   return backends.some(other => hasBackend([other], backend) && (other.weight ?? 1) === (backend.weight ?? 1));
 }
 
-function wordFor({ name, url }: Backend): string {
+function describeBackend({ name, url }: Backend): string {
   return `${name} (${url.origin})`;
 }
 
@@ -95,18 +95,18 @@ function isOption(key: string): key is keyof ProxyOptions {
   return Object.hasOwn(reloadRules, key);
 }
 
-function differing(now: ProxyOptions, next: ProxyOptions, rule: 'live' | 'restart'): string[] {
+function listChanged(now: ProxyOptions, next: ProxyOptions, rule: 'live' | 'restart'): string[] {
   return keysOf(rule)
     .filter(key => !isDeepStrictEqual(now[key], next[key]))
     .map(key => reloadRules[key][1]);
 }
 
-function kept(now: ProxyOptions): Partial<ProxyOptions> {
+function keepRestartOptions(now: ProxyOptions): Partial<ProxyOptions> {
   return Object.fromEntries(keysOf('restart').map(key => [key, now[key]]));
 }
 
 /** Keeps a port's protocol, TLS or plain; only the certificate can change. */
-function tlsAfter(now: ProxyOptions, next: ProxyOptions): ProxyOptions['tls'] {
+function chooseTls(now: ProxyOptions, next: ProxyOptions): ProxyOptions['tls'] {
   return isPlain(now) || isPlain(next) ? now.tls : next.tls;
 }
 
@@ -115,7 +115,7 @@ function isPlain({ tls }: ProxyOptions): boolean {
 }
 
 /** Compares part by part, so that a key rotation is reported alone. Keys are compared and never shown. */
-function affinityChanges(now: ProxyOptions['affinity'], next: ProxyOptions['affinity']): string[] {
+function listAffinityChanges(now: ProxyOptions['affinity'], next: ProxyOptions['affinity']): string[] {
   if (now === undefined || next === undefined) return now === next ? [] : ['--affinity'];
   const parts: [string, unknown, unknown][] = [
     ['the key ring', now.keys, next.keys],

@@ -6,7 +6,7 @@ import { hostOf } from '../backend-tls.js';
 import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
-import { destination, flawIn, hasBody, type RequestFlaw } from './http-proxy/request-head.js';
+import { findFlaw, hasBody, parseDestination, type RequestFlaw } from './http-proxy/request-head.js';
 import { Tunnel } from './http-proxy/tunnel.js';
 
 const nowhere = { target: '/', host: undefined };
@@ -14,7 +14,7 @@ const badTarget: RequestFlaw = { status: 400, reason: 'This request target is no
 /** Node reads no body after an upgrade, so bytes after the head would be neither body nor tunnel. */
 const bodyOnUpgrade: RequestFlaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
 /** Stands for a closed connection. */
-const nobody = { clientAddress: '', secure: false, trusted: false };
+const closedConnection = { clientAddress: '', secure: false, trusted: false };
 const noTunnels: RequestFlaw = { status: 501, reason: 'This method is not known here.' };
 /** RFC 9110 §10.1.1 */
 const badExpectation: RequestFlaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
@@ -63,7 +63,7 @@ class HttpProxyEngine implements Engine, Wiring {
     });
     const fieldsMax = limits.headerFieldsMax;
     this.#server.maxHeadersCount = 0;
-    this.#server.on('request', (request, response) => this.#take(request, response, flawIn(request, fieldsMax)));
+    this.#server.on('request', (request, response) => this.#take(request, response, findFlaw(request, fieldsMax)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
     // CONNECT is refused with 501; Node by itself would close without an answer.
     this.#server.on('connect', (request, socket, head) => this.#takeUpgrade(request, socket, head, noTunnels));
@@ -93,7 +93,7 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'> {
-    return this.#connections.get(socket) ?? nobody;
+    return this.#connections.get(socket) ?? closedConnection;
   }
 
   async close(graceMs: number): Promise<void> {
@@ -120,7 +120,7 @@ class HttpProxyEngine implements Engine, Wiring {
     const { socket } = request;
     this.#count(socket, 1);
     if (tunnel === undefined) response.on('close', () => this.#count(socket, -1));
-    const to = destination(request);
+    const to = parseDestination(request);
     const flaw = headFlaw ?? (to === undefined ? badTarget : undefined);
     const exchange = new HttpExchange(this, request, response, to ?? nowhere, tunnel);
     // `closeIdleConnections` ran only once, at `close`. A connection that becomes idle later is closed here.
@@ -149,7 +149,7 @@ class HttpProxyEngine implements Engine, Wiring {
     // Other protocols are declined by not forwarding the offer (RFC 9110 §7.8): `h2c` would bypass the proxy.
     const websocket = request.headers.upgrade?.toLowerCase() === 'websocket';
     const flaw =
-      refused ?? flawIn(request, this.limits.headerFieldsMax) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
+      refused ?? findFlaw(request, this.limits.headerFieldsMax) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
     this.#take(request, response, flaw, websocket ? new Tunnel(socket, head, this.limits.idleBodyMs) : undefined);
   }
 }
@@ -178,7 +178,7 @@ function answerBadHead(error: Error, socket: Duplex): void {
   const before = responseOn(socket);
   // After a reset no answer can be sent.
   if (code === 'ECONNRESET' || !socket.writable) socket.destroy();
-  else if (before?.req.complete) endWith(before, socket);
+  else if (before?.req.complete) endAfter(before, socket);
   // A second head must not be written into the middle of an answer.
   else if (before?.headersSent) socket.destroy();
   // The body is malformed, and the request may have been forwarded in part.
@@ -192,7 +192,7 @@ function responseOn(socket: Duplex): ServerResponse | undefined {
 }
 
 /** Closes after the answer to the previous, complete request; the bytes after it are malformed. */
-function endWith(response: ServerResponse, socket: Duplex): void {
+function endAfter(response: ServerResponse, socket: Duplex): void {
   if (!response.headersSent) response.shouldKeepAlive = false;
   // Each further packet would raise another error.
   socket.pause();

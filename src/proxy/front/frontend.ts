@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { ClientConnection } from '../exchange.js';
-import { type IsTrusted, nobodyTrusted, plainAddress } from '../headers/trusted-peers.js';
+import { type IsTrusted, plainAddress, trustNone } from '../headers/trusted-peers.js';
 import { readProxyHeader } from './proxy-header.js';
 import { TlsListener } from './tls-listener.js';
 import type { TlsPair } from './tls-pair.js';
@@ -45,16 +45,16 @@ export class Frontend {
   readonly #onConnection: (connection: ClientConnection) => void;
   readonly #settings: FrontSettings;
   readonly #isTrusted: IsTrusted;
-  readonly #door: TlsListener | undefined;
+  readonly #tlsListener: TlsListener | undefined;
   /** Connections that were not handed on yet. */
-  readonly #underWay = new Set<Socket>();
+  readonly #pending = new Set<Socket>();
 
   /** Throws OpenSSL's error for an unusable TLS pair; `readTlsPair` explains it in words. */
   constructor(onConnection: (connection: ClientConnection) => void, settings: FrontSettings = {}) {
     this.#onConnection = onConnection;
     this.#settings = settings;
-    this.#isTrusted = settings.isTrusted ?? nobodyTrusted;
-    this.#door = settings.tls && new TlsListener(settings.tls);
+    this.#isTrusted = settings.isTrusted ?? trustNone;
+    this.#tlsListener = settings.tls && new TlsListener(settings.tls);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket));
     this.#server.maxConnections = connectionsMax;
   }
@@ -72,15 +72,15 @@ export class Frontend {
 
   /** Applies to new connections only. Throws as the constructor does, and then keeps the old pair. */
   reloadTls(pair: TlsPair): void {
-    if (this.#door === undefined)
+    if (this.#tlsListener === undefined)
       throw new TypeError('this port speaks no TLS; that cannot be changed while it is open');
-    this.#door.reload(pair);
+    this.#tlsListener.reload(pair);
   }
 
   /** Stops accepting. Closes the connections that were not handed on; the others belong to the engine. */
   close(): void {
     this.#server.close();
-    for (const socket of this.#underWay) socket.destroy();
+    for (const socket of this.#pending) socket.destroy();
   }
 
   #accept(socket: Socket): void {
@@ -96,9 +96,9 @@ export class Frontend {
   }
 
   #enter(raw: Socket, clientAddress: string): void {
-    if (this.#door === undefined) return void this.#handOn(raw, raw, clientAddress);
+    if (this.#tlsListener === undefined) return void this.#handOn(raw, raw, clientAddress);
     this.#hold(raw);
-    this.#door.take(raw, this.#settings.tlsHandshakeMs ?? tlsHandshakeMs, ({ kind, socket }) => {
+    this.#tlsListener.take(raw, this.#settings.tlsHandshakeMs ?? tlsHandshakeMs, ({ kind, socket }) => {
       if (kind === 'secure') this.#handOn(raw, socket, clientAddress);
       else if (kind !== 'gone') this.#turnAway(raw, kind === 'late' ? 'tls-handshake-late' : 'tls-handshake');
     });
@@ -106,16 +106,16 @@ export class Frontend {
 
   /** Hands the connection to the engine. Trust is decided once per connection, not per request. */
   #handOn(raw: Socket, socket: Socket, clientAddress: string): void {
-    this.#underWay.delete(raw);
+    this.#pending.delete(raw);
     this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted: this.#isTrusted(clientAddress) });
   }
 
   #hold(socket: Socket): void {
-    if (this.#underWay.has(socket)) return;
-    this.#underWay.add(socket);
+    if (this.#pending.has(socket)) return;
+    this.#pending.add(socket);
     // The socket closes by itself after an error; later owners add their own listener.
     socket.on('error', () => {});
-    socket.once('close', () => this.#underWay.delete(socket));
+    socket.once('close', () => this.#pending.delete(socket));
   }
 
   #turnAway(socket: Socket, reason: TurnedAway): void {

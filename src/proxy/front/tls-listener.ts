@@ -30,7 +30,7 @@ export class TlsListener {
 
   /** Throws OpenSSL's error for an unusable pair. */
   constructor(pair: TlsPair) {
-    this.#context = contextOf(pair);
+    this.#context = makeContext(pair);
   }
 
   /**
@@ -38,7 +38,7 @@ export class TlsListener {
    * constructor does.
    */
   reload(pair: TlsPair): void {
-    this.#context = contextOf(pair);
+    this.#context = makeContext(pair);
   }
 
   /** Calls `done` once. A connection that did not become secure is already closed then, unless it is `late`. */
@@ -80,7 +80,7 @@ class SecureSocket extends TLSSocket {
   }
 }
 
-function contextOf({ cert, key, ticketKeys }: TlsPair): SecureContext {
+function makeContext({ cert, key, ticketKeys }: TlsPair): SecureContext {
   return createSecureContext({
     cert,
     key,

@@ -39,10 +39,10 @@ export function readTlsPair(
 
 /** Checks the pair. The file names are used in messages only. */
 function checkTlsPair(pair: TlsPair, { certFile, keyFile }: TlsFiles, nowMs: number): readonly string[] {
-  const [own, ...others] = certificatesIn(pair.cert, certFile);
-  const key = keyIn(pair.key, keyFile);
+  const [own, ...others] = parseCertificates(pair.cert, certFile);
+  const key = parseKey(pair.key, keyFile);
   if (own === undefined) throw new TlsPairError(`--tls-cert "${certFile}" holds no certificate; ${expectedCert}`);
-  if (!own.checkPrivateKey(key)) throw new TlsPairError(mismatch(own, others, key, { certFile, keyFile }));
+  if (!own.checkPrivateKey(key)) throw new TlsPairError(describeMismatch(own, others, key, { certFile, keyFile }));
   checkDates(own, certFile, nowMs);
   try {
     createSecureContext(pair);
@@ -51,7 +51,7 @@ function checkTlsPair(pair: TlsPair, { certFile, keyFile }: TlsFiles, nowMs: num
       `--tls-cert "${certFile}" is of no use to OpenSSL: ${wordsOf(error)}; have a new one issued`,
     );
   }
-  return [...soonOver(own, certFile, nowMs), ...brokenChain([own, ...others], certFile)];
+  return [...warnIfExpiring(own, certFile, nowMs), ...warnIfChainBroken([own, ...others], certFile)];
 }
 
 const expectedCert = 'expected PEM (-----BEGIN CERTIFICATE-----), the own certificate first, then its chain';
@@ -67,7 +67,7 @@ function readPem(file: string, flag: string): string {
   }
 }
 
-function certificatesIn(pem: string, file: string): X509Certificate[] {
+function parseCertificates(pem: string, file: string): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   return blocks.map((block, index) => {
     try {
@@ -80,7 +80,7 @@ function certificatesIn(pem: string, file: string): X509Certificate[] {
   });
 }
 
-function keyIn(pem: string, file: string): KeyObject {
+function parseKey(pem: string, file: string): KeyObject {
   if (/-----BEGIN ENCRYPTED |Proc-Type: 4,ENCRYPTED/.test(pem)) {
     throw new TlsPairError(
       `--tls-key "${file}" is encrypted, and there is nobody to ask for its passphrase; take it off: ` +
@@ -94,7 +94,7 @@ function keyIn(pem: string, file: string): KeyObject {
   }
 }
 
-function mismatch(
+function describeMismatch(
   own: X509Certificate,
   others: readonly X509Certificate[],
   key: KeyObject,
@@ -122,7 +122,7 @@ function checkDates(own: X509Certificate, file: string, nowMs: number): void {
   }
 }
 
-function soonOver(own: X509Certificate, file: string, nowMs: number): string[] {
+function warnIfExpiring(own: X509Certificate, file: string, nowMs: number): string[] {
   if (Date.parse(own.validTo) - nowMs > soonMs) return [];
   return [`the certificate ${file} (${nameOf(own)}) expires on ${own.validTo}: renew it`];
 }
@@ -131,7 +131,7 @@ function soonOver(own: X509Certificate, file: string, nowMs: number): string[] {
  * Warns about a broken chain. Clients without the missing link refuse it; browsers often have it, which hides the
  * problem.
  */
-function brokenChain(chain: readonly X509Certificate[], file: string): string[] {
+function warnIfChainBroken(chain: readonly X509Certificate[], file: string): string[] {
   return chain.slice(0, -1).flatMap((certificate, index) => {
     const next = chain[index + 1];
     if (next === undefined || certificate.checkIssued(next)) return [];

@@ -1,7 +1,7 @@
 import { isBlank, trimmed } from '../../shared/white-space.js';
 
 /** Returns the raw value of the named cookie (RFC 6265 §4.2.1); `nth` selects a copy, from 0. */
-export function cookieValue(header: string | undefined, name: string, nth: number): string | undefined {
+export function readCookieValue(header: string | undefined, name: string, nth: number): string | undefined {
   if (header === undefined) return undefined;
   const pair = `${name}=`;
   let skip = nth;
@@ -12,7 +12,7 @@ export function cookieValue(header: string | undefined, name: string, nth: numbe
 }
 
 /** Returns the header without the named cookie; undefined when nothing is left. */
-export function withoutCookie(header: string, name: string): string | undefined {
+export function removeCookie(header: string, name: string): string | undefined {
   if (!header.includes(`${name}=`)) return header;
   if (!header.includes(';')) return trimmed(header).startsWith(`${name}=`) ? undefined : header;
   const kept = header.split(';').filter(pair => !trimmed(pair).startsWith(`${name}=`));

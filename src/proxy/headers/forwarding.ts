@@ -6,7 +6,7 @@ import { isIPv6 } from 'node:net';
  */
 
 /** Fields that only a proxy can know. They are never passed on unchanged. */
-export const toldByProxies = [
+export const proxyOnlyFields = [
   'forwarded',
   'x-forwarded-for',
   'x-forwarded-proto',
@@ -17,7 +17,7 @@ export const toldByProxies = [
 ] as const;
 
 /** Appends our entry to `X-Forwarded-For` or `Forwarded`, which have one entry per hop. */
-export function appended(before: string | undefined, own: string): string {
+export function appendEntry(before: string | undefined, own: string): string {
   return before === undefined || before === '' ? own : `${before}, ${own}`;
 }
 
@@ -26,17 +26,17 @@ const token = /^[!#$%&'*+.^`|~\w-]+$/;
 
 /** Builds one element of `Forwarded` (RFC 7239 §4), with names in lower case. */
 export function forwardedElement(clientAddress: string, host: string | undefined, secure: boolean): string {
-  const authority = host === undefined ? '' : `;host=${quotedUnlessToken(host)}`;
-  return `for=${nodeName(clientAddress)}${authority};proto=${secure ? 'https' : 'http'}`;
+  const authority = host === undefined ? '' : `;host=${quoteUnlessToken(host)}`;
+  return `for=${formatNode(clientAddress)}${authority};proto=${secure ? 'https' : 'http'}`;
 }
 
 /** RFC 7239 §6: an IPv6 address has brackets, and brackets need quotes. */
-function nodeName(address: string): string {
+function formatNode(address: string): string {
   if (isIPv6(address)) return `"[${address}]"`;
   return address === '' ? 'unknown' : address;
 }
 
-function quotedUnlessToken(text: string): string {
+function quoteUnlessToken(text: string): string {
   return token.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
@@ -46,7 +46,7 @@ function quotedUnlessToken(text: string): string {
  *
  * Several proxies in front each add a word. The trusted one added the last word.
  */
-export function cameSecure(overTls: boolean, saidProto: string | undefined): boolean {
-  const word = saidProto?.slice(saidProto.lastIndexOf(',') + 1).trim();
+export function isClientSecure(overTls: boolean, forwardedProto: string | undefined): boolean {
+  const word = forwardedProto?.slice(forwardedProto.lastIndexOf(',') + 1).trim();
   return word === undefined || word === '' ? overTls : word.toLowerCase() === 'https';
 }

@@ -2,7 +2,7 @@
 const kept: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'connection']);
 
 /** Returns the fields that Connection declares hop-by-hop (RFC 9110 §7.6.1), in lower case. */
-export function namedInConnection(connection: string | undefined): ReadonlySet<string> | undefined {
+export function listConnectionFields(connection: string | undefined): ReadonlySet<string> | undefined {
   if (connection === undefined || /^(?:keep-alive|close|upgrade)$/i.test(connection)) return undefined;
   const names = connection.split(',').map(name => name.trim().toLowerCase());
   return new Set(names.filter(name => name !== '' && !kept.has(name)));
@@ -12,5 +12,5 @@ export function namedInConnection(connection: string | undefined): ReadonlySet<s
  * Fields that must not be in trailers (RFC 9110 §6.5.1). They frame or route a message, are hop-by-hop, identify the
  * sender, or are set by the proxy alone. Several lines may be tested at once.
  */
-export const notInTrailers =
+export const forbiddenInTrailers =
   /^(?:content-length|transfer-encoding|host|trailer|te|connection|upgrade|keep-alive|http2-settings|cookie|set-cookie|authorization|content-encoding|content-type|content-range|holdfast-[^:]*|x-forwarded-[^:]*|forwarded|via|proxy-[^:]*):/im;

@@ -3,14 +3,14 @@ import { BlockList, isIP, SocketAddress } from 'node:net';
 /** Whether this peer's statements about its client (X-Forwarded-For, X-Forwarded-Proto) are believed. */
 export type IsTrusted = (address: string) => boolean;
 
-export const nobodyTrusted: IsTrusted = () => false;
+export const trustNone: IsTrusted = () => false;
 
 /**
  * Builds the trust list from addresses and networks such as `127.0.0.1`, `10.0.0.0/8` or `fd00::/8`. They are the TLS
  * terminators in front of the proxy. Throws `RangeError` for anything else.
  */
 export function trustedPeers(entries: readonly string[]): IsTrusted {
-  if (entries.length === 0) return nobodyTrusted;
+  if (entries.length === 0) return trustNone;
   const list = new BlockList();
   for (const entry of entries) add(list, entry);
   return address => {

@@ -4,7 +4,7 @@ import type { Member } from './member.js';
  * Tracks the ejected members of a pool. At least half of the members with a weight stay in. A failure on most backends
  * is the app's failure, not a server's.
  */
-export class Ejected {
+export class EjectionQuota {
   readonly #members: readonly Member[];
   readonly #timers = new Map<Member, NodeJS.Timeout>();
 

@@ -13,14 +13,14 @@ export class Ejection {
   #times = 0;
   #endedMs = Number.NEGATIVE_INFINITY;
 
-  succeeded(): void {
+  recordSuccess(): void {
     this.#failures = 0;
   }
 
   /**
    * Counts a failure. Returns whether the row is long enough; it keeps growing while the pool cannot spare the backend.
    */
-  failed(): boolean {
+  recordFailure(): boolean {
     this.#failures += 1;
     return this.#failures >= failuresMax;
   }

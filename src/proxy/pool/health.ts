@@ -9,19 +9,19 @@ export interface HealthState {
 }
 
 /** Computes the next state. The first probe decides at once; later changes need `rise` or `fall` probes in a row. */
-export function nextStanding(
-  standing: HealthState | undefined,
+export function computeHealthState(
+  state: HealthState | undefined,
   ok: boolean,
   { rise, fall }: Pick<HealthOptions, 'rise' | 'fall'>,
 ): HealthState {
-  if (standing === undefined) return { up: ok, contrary: 0 };
-  if (standing.up === ok) return { up: ok, contrary: 0 };
-  const contrary = standing.contrary + 1;
-  return contrary >= (ok ? rise : fall) ? { up: ok, contrary: 0 } : { up: standing.up, contrary };
+  if (state === undefined) return { up: ok, contrary: 0 };
+  if (state.up === ok) return { up: ok, contrary: 0 };
+  const contrary = state.contrary + 1;
+  return contrary >= (ok ? rise : fall) ? { up: ok, contrary: 0 } : { up: state.up, contrary };
 }
 
 /** Called after every probe. `edge`: this probe changed the backend to up or down. */
-export type OnProbe = (result: ProbeResult, standing: HealthState, edge: boolean) => void;
+export type OnProbe = (result: ProbeResult, state: HealthState, edge: boolean) => void;
 
 /** Probes one backend until stopped. */
 export class HealthWatch {
@@ -31,7 +31,7 @@ export class HealthWatch {
   readonly #backendTls: BackendTls | undefined;
   #abort: AbortController | undefined;
   #stopped = false;
-  #standing: HealthState | undefined;
+  #state: HealthState | undefined;
   #timer: NodeJS.Timeout | undefined;
   #again = false;
 
@@ -73,19 +73,19 @@ export class HealthWatch {
     this.#abort = undefined;
     if (this.#stopped) return;
     // A local shortage must not mark backends as down, and later as rebooted.
-    if (!result.unasked || this.#standing === undefined) this.#tell(result);
+    if (!result.unasked || this.#state === undefined) this.#report(result);
     if (this.#again) void this.#probe();
     else this.#timer = setTimeout(() => void this.#probe(), this.#pauseMs());
   }
 
-  #tell(result: ProbeResult): void {
-    const before = this.#standing;
-    this.#standing = nextStanding(before, result.ok, this.#options);
-    this.#onProbe(result, this.#standing, before?.up !== this.#standing.up);
+  #report(result: ProbeResult): void {
+    const before = this.#state;
+    this.#state = computeHealthState(before, result.ok, this.#options);
+    this.#onProbe(result, this.#state, before?.up !== this.#state.up);
   }
 
   #pauseMs(): number {
     const { everyMs, transitionMs } = this.#options;
-    return this.#standing?.contrary === 0 ? everyMs : Math.min(everyMs, transitionMs);
+    return this.#state?.contrary === 0 ? everyMs : Math.min(everyMs, transitionMs);
   }
 }

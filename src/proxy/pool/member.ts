@@ -37,7 +37,7 @@ export interface MemberSettings {
   readonly now: () => number;
   readonly onEvent: (event: ProxyEvent) => void;
   /** Called when the candidates or a fact of this member may have changed. */
-  readonly onStanding: () => void;
+  readonly onStateChange: () => void;
   /** Called when it is ready for the first time since it joined or failed. */
   readonly onReturn?: () => void;
   /** Called when an answer gave the name of a boot, so that other processes learn it. */
@@ -107,7 +107,7 @@ export class Member implements Backend {
   set suspect(suspect: boolean) {
     if (suspect === this.#suspect) return;
     this.#suspect = suspect;
-    this.#settings.onStanding();
+    this.#settings.onStateChange();
   }
 
   /** From 0 (takes nothing new) to `weightMax`. */
@@ -118,7 +118,7 @@ export class Member implements Backend {
   set weight(weight: number) {
     this.#weight = weight;
     this.#share = weight * this.#part;
-    this.#settings.onStanding();
+    this.#settings.onStateChange();
   }
 
   get share(): number {
@@ -169,17 +169,17 @@ export class Member implements Backend {
     this.#order = order;
     this.drained = false;
     if (order === 'maint') this.#cold = true;
-    this.#settle(order === 'ready' ? 'taken back by the operator' : `${order} by the operator`);
+    this.#updateState(order === 'ready' ? 'taken back by the operator' : `${order} by the operator`);
   }
 
   /** Marks it as up after enough successful probes. If it gave no boot name, this counts as a new boot. */
   up(reason: string): void {
-    if (this.#probed && !this.#healthy && this.#boots.countOn(this.#downMs)) this.#rebooted();
+    if (this.#probed && !this.#healthy && this.#boots.countOn(this.#downMs)) this.#startBoot();
     this.#probed = true;
     this.#healthy = true;
     this.suspect = false;
-    this.#pardon();
-    this.#settle(reason);
+    this.#clearEjection();
+    this.#updateState(reason);
   }
 
   down(reason: string): void {
@@ -187,21 +187,21 @@ export class Member implements Backend {
     this.#probed = true;
     this.#healthy = false;
     this.#cold = true;
-    this.#settle(reason);
+    this.#updateState(reason);
   }
 
   eject(ejected: boolean, reason: string): void {
     this.#ejected = ejected;
     if (ejected) this.#cold = true;
-    this.#settle(reason);
+    this.#updateState(reason);
   }
 
   /** Learns the boot name from an answer or a health check. `asked`: the boot known when it was sent. */
   learn(given: string | undefined, asked = this.boot): void {
     const learnt = this.#boots.learn(given, asked, this.#settings.now());
     if (learnt === undefined) return;
-    if (learnt === 'another boot') this.#rebooted();
-    this.#settings.onStanding();
+    if (learnt === 'another boot') this.#startBoot();
+    this.#settings.onStateChange();
     this.#settings.onLearnt?.(this.incarnation, asked);
   }
 
@@ -238,30 +238,30 @@ export class Member implements Backend {
     // The other process has already decided about the slow start.
     this.#cold = false;
     // Failures from before the ejection do not count after it.
-    if (facts.ejected) this.ejection.succeeded();
-    this.#settle('as the primary says');
+    if (facts.ejected) this.ejection.recordSuccess();
+    this.#updateState('as the primary says');
   }
 
-  #rebooted(): void {
+  #startBoot(): void {
     this.#cold = true;
     // Its memory is empty, so earlier bindings are void.
     this.bound.clear();
     this.#settings.onEvent({ kind: 'incarnation', backend: this.name, incarnation: this.incarnation });
-    this.#pardon();
-    this.#settle('a new boot');
+    this.#clearEjection();
+    this.#updateState('a new boot');
   }
 
   /** Ends the ejection: the failures were those of the previous process. */
-  #pardon(): void {
-    this.ejection.succeeded();
+  #clearEjection(): void {
+    this.ejection.recordSuccess();
     this.#ejected = false;
   }
 
-  #settle(reason: string): void {
+  #updateState(reason: string): void {
     const from = this.#state;
-    this.#state = this.#follows();
+    this.#state = this.#computeState();
     if (this.#cold && this.#state === 'ready') this.#return();
-    this.#settings.onStanding();
+    this.#settings.onStateChange();
     if (from === this.#state) return;
     this.#settings.onEvent({ kind: 'backend', backend: this.name, from, to: this.#state, reason });
   }
@@ -271,7 +271,7 @@ export class Member implements Backend {
     this.#settings.onReturn?.();
   }
 
-  #follows(): BackendState {
+  #computeState(): BackendState {
     if (this.#order === 'maint' || !this.#healthy) return 'down';
     if (this.#order === 'drain') return 'draining';
     return this.#ejected ? 'ejected' : 'ready';

@@ -2,11 +2,11 @@ import type { Backend, BackendView } from '../backends.js';
 import type { Exchange, Outcome } from '../exchange.js';
 import { mayRetry } from '../retry.js';
 import { Drains } from './drains.js';
-import { Ejected } from './ejection-quota.js';
+import { EjectionQuota } from './ejection-quota.js';
 import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
 import { SlowStart } from './slow-start.js';
 
-export interface PoolSettings extends Omit<MemberSettings, 'onStanding' | 'onReturn' | 'onLearnt'> {
+export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'onReturn' | 'onLearnt'> {
   readonly drainMs: number;
   /** Duration of the slow start of a backend that joined or recovered; 0: no slow start. */
   readonly slowStartMs: number;
@@ -38,7 +38,7 @@ export class BackendPool {
   readonly #members: Member[] = [];
   readonly #left = new Map<string, number>();
   readonly #drains: Drains;
-  readonly #ejected = new Ejected(this.#members);
+  readonly #ejected = new EjectionQuota(this.#members);
   /** Cached candidates for an exchange without earlier tries; undefined: must be computed again. */
   #untried: readonly Member[] | undefined;
   readonly #slowStart: SlowStart;
@@ -72,10 +72,10 @@ export class BackendPool {
   /** Adds a backend. Without a name it gets the next name that this pool has never used. */
   add(url: URL, { name = this.#nextName(), ...joining }: Joining & { readonly name?: string } = {}): Member {
     const { primary } = this.#settings;
-    const onStanding = () => this.#changed(member);
+    const onStateChange = () => this.#changed(member);
     const onReturn = () => this.#slowStart.begin(member);
     const onLearnt = primary && ((given: string, asked: number) => primary.learnt(member, given, asked));
-    const settings = { ...this.#settings, onStanding, onReturn, onLearnt };
+    const settings = { ...this.#settings, onStateChange, onReturn, onLearnt };
     const member: Member = new Member(name, url, settings, joining);
     // It was not watched meanwhile. Browsers bound to the last counted boot must not count as bound.
     const boots = this.find(name)?.boot ?? this.#left.get(name);
@@ -102,9 +102,9 @@ export class BackendPool {
 
   /** Backends for an exchange without a usable binding. Suspect ones are used only when no other is left. */
   candidates(tried: readonly Backend[]): readonly Member[] {
-    this.#slowStart.goOn();
-    if (tried.length > 0) return fitAmong(this.#members.filter(member => !tried.includes(member)));
-    this.#untried ??= fitAmong(this.#members);
+    this.#slowStart.update();
+    if (tried.length > 0) return selectUsable(this.#members.filter(member => !tried.includes(member)));
+    this.#untried ??= selectUsable(this.#members);
     return this.#untried;
   }
 
@@ -117,9 +117,9 @@ export class BackendPool {
     member.inFlight.delete(slot);
     // A removed backend is not ejected, probed or reported.
     if (member.removed) return;
-    if (failed(outcome)) this.#countFailure(member);
-    else if (outcome.kind === 'answered') member.ejection.succeeded();
-    if (lostTouch(outcome)) this.suspect(member);
+    if (isFailure(outcome)) this.#countFailure(member);
+    else if (outcome.kind === 'answered') member.ejection.recordSuccess();
+    if (isConnectionLost(outcome)) this.suspect(member);
     if (member.state === 'draining') this.#drains.look(member);
   }
 
@@ -169,7 +169,7 @@ export class BackendPool {
   adopt(member: Member, facts: MemberFacts): void {
     const { healthy, drained, drainEndsMs } = member.facts;
     member.adopt(facts);
-    this.#slowStart.follow(member);
+    this.#slowStart.track(member);
     if (healthy && !facts.healthy) this.#release(member);
     if (facts.order !== 'drain') this.#drains.stop(member);
     else if (facts.drained && !drained) this.#drains.endTunnels(member, 0);
@@ -178,7 +178,7 @@ export class BackendPool {
   }
 
   view(member: Member): BackendView {
-    this.#slowStart.goOn();
+    this.#slowStart.update();
     const { name, url, state, incarnation, drained, weight, share } = member;
     const bound = member.bound.count(this.#settings.now());
     const inFlight = member.inFlightAnywhere;
@@ -190,14 +190,14 @@ export class BackendPool {
   }
 
   #countFailure(member: Member): void {
-    if (!member.ejection.failed() || member.state !== 'ready') return;
+    if (!member.ejection.recordFailure() || member.state !== 'ready') return;
     const { primary } = this.#settings;
     if (primary === undefined) {
       this.ejectIfSpared(member);
     } else {
       primary.failures(member);
       // Report each row once, even if the pool cannot spare the backend.
-      member.ejection.succeeded();
+      member.ejection.recordSuccess();
     }
   }
 
@@ -222,18 +222,18 @@ export class BackendPool {
   }
 }
 
-function fitAmong(members: readonly Member[]): readonly Member[] {
+function selectUsable(members: readonly Member[]): readonly Member[] {
   const ready = members.filter(({ state, weight }) => state === 'ready' && weight > 0);
   const sound = ready.filter(({ suspect }) => !suspect);
   return sound.length > 0 ? sound : ready;
 }
 
-function failed(outcome: Outcome): boolean {
+function isFailure(outcome: Outcome): boolean {
   if (outcome.kind === 'answered') return outcome.status >= 500;
   return outcome.kind === 'broken-off' && outcome.reason !== 'marked_down';
 }
 
 /** Whether the outcome looks like a process that has just died. */
-function lostTouch(outcome: Outcome): boolean {
+function isConnectionLost(outcome: Outcome): boolean {
   return outcome.kind === 'refused' || (outcome.kind === 'broken-off' && outcome.reason === 'connection_terminated');
 }

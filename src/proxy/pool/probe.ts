@@ -14,7 +14,7 @@ export interface ProbeResult {
 }
 
 /** Errors for too few file descriptors, ports or too little memory. */
-const wants: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
+const shortageCodes: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 
 /** The limit for reading a health check's body. */
 const bodyBytesMax = 16 * 1024;
@@ -39,7 +39,7 @@ export async function probe(
     return await ask(new URL(path, url), abort.signal, backendTls);
   } catch (error) {
     const reason = late ? `no answer within ${timeoutMs} ms` : reasonOf(error);
-    return { ok: false, reason, incarnation: undefined, ...(wants.has(reason) ? { unasked: true } : {}) };
+    return { ok: false, reason, incarnation: undefined, ...(shortageCodes.has(reason) ? { unasked: true } : {}) };
   } finally {
     clearTimeout(timer);
   }
@@ -48,12 +48,12 @@ export async function probe(
 async function ask(url: URL, signal: AbortSignal, backendTls: BackendTls | undefined): Promise<ProbeResult> {
   const answer = await get(url, signal, backendTls);
   const status = answer.statusCode ?? 0;
-  const body = await beginningOf(answer);
+  const body = await readBeginning(answer);
   const named = answer.headers['holdfast-incarnation'];
   return {
     ok: status >= 200 && status < 300,
     reason: `health check answered ${status}`,
-    incarnation: typeof named === 'string' ? named : named ? undefined : incarnationIn(body),
+    incarnation: typeof named === 'string' ? named : named ? undefined : parseIncarnation(body),
   };
 }
 
@@ -68,7 +68,7 @@ function get(url: URL, signal: AbortSignal, backendTls: BackendTls | undefined):
   });
 }
 
-async function beginningOf(answer: IncomingMessage): Promise<string> {
+async function readBeginning(answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of answer) {
@@ -80,7 +80,7 @@ async function beginningOf(answer: IncomingMessage): Promise<string> {
 }
 
 /** Reads the field `incarnation` of a JSON object. */
-function incarnationIn(body: string): string | undefined {
+function parseIncarnation(body: string): string | undefined {
   if (!body.startsWith('{')) return undefined;
   try {
     const { incarnation }: { incarnation?: unknown } = JSON.parse(body);

@@ -7,7 +7,7 @@ const leastPart = 0.1;
  * Computes the part of its weight, in (0, 1], for a backend that came back at `sinceMs`. It grows linearly. A clock
  * that was set back ends the slow start, because it says nothing about the backend.
  */
-export function partAfter(nowMs: number, sinceMs: number, slowStartMs: number): number {
+export function computePart(nowMs: number, sinceMs: number, slowStartMs: number): number {
   const passedMs = nowMs - sinceMs;
   if (passedMs < 0 || passedMs >= slowStartMs) return 1;
   return leastPart + (1 - leastPart) * (passedMs / slowStartMs);
@@ -28,24 +28,24 @@ export class SlowStart {
 
   begin(member: Member): void {
     member.returnedMs = this.#now();
-    this.follow(member);
+    this.track(member);
   }
 
   /** Updates a member whose slow start may have begun in another process. */
-  follow(member: Member): void {
+  track(member: Member): void {
     this.#growing.add(member);
-    this.goOn();
+    this.update();
   }
 
   forget(member: Member): void {
     this.#growing.delete(member);
   }
 
-  goOn(): void {
+  update(): void {
     if (this.#growing.size === 0) return;
     const nowMs = this.#now();
     for (const member of this.#growing) {
-      const part = partAfter(nowMs, member.returnedMs, this.lastsMs);
+      const part = computePart(nowMs, member.returnedMs, this.lastsMs);
       member.warm(part);
       if (part === 1) this.#growing.delete(member);
     }

@@ -61,7 +61,7 @@ export class AccessLog {
   }
 
   write(request: ServedRequest): void {
-    this.#logger.info(lineOf(request));
+    this.#logger.info(buildLine(request));
   }
 
   /** Resolves when the waiting lines are written, or cannot be. */
@@ -87,10 +87,10 @@ function refuseFile(file: string): (error: NodeJS.ErrnoException) => never {
   };
 }
 
-function lineOf({ secure, headMs, totalMs, ...rest }: ServedRequest): object {
-  return { ...rest, tls: secure, headMs: rounded(headMs), totalMs: rounded(totalMs) };
+function buildLine({ secure, headMs, totalMs, ...rest }: ServedRequest): object {
+  return { ...rest, tls: secure, headMs: roundMs(headMs), totalMs: roundMs(totalMs) };
 }
 
-function rounded(durationMs: number | undefined): number | undefined {
+function roundMs(durationMs: number | undefined): number | undefined {
   return durationMs === undefined ? undefined : Math.round(durationMs * 1000) / 1000;
 }

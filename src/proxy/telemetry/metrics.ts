@@ -7,8 +7,8 @@ import {
   answersOf,
   attemptsOn,
   count,
+  createCounts,
   DurationHistogram,
-  noCounts,
   type ProxyCounts,
   sum,
 } from './proxy-counts.js';
@@ -35,7 +35,7 @@ export interface ProxyFacts {
 export class ProxyMetrics {
   readonly #registry = new Registry();
   readonly #durations = new DurationHistogram();
-  readonly counts: ProxyCounts = noCounts(this.#durations.counts);
+  readonly counts: ProxyCounts = createCounts(this.#durations.counts);
 
   /** `list` and `facts` provide what is shown beside the counts. */
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
@@ -59,25 +59,25 @@ export class ProxyMetrics {
       'affinity_total',
       'What became of affinities; a loss while a request is served counts beside what its cookie said.',
       ['outcome'],
-      () => labelled(affinity, 'outcome'),
+      () => labelSamples(affinity, 'outcome'),
     );
     this.#counter('retries_total', 'Tries on a further backend, by how the one before ended.', ['kind'], () =>
-      labelled(retries, 'kind'),
+      labelSamples(retries, 'kind'),
     );
     this.#counter(
       'retries_withheld_total',
       'Retries that did not fit the budget, by what they followed.',
       ['after'],
-      () => labelled(withheld, 'after'),
+      () => labelSamples(withheld, 'after'),
     );
     this.#counter(
       'connections_turned_away_total',
       'Connections closed before their first request: no or a wrong PROXY header, no TLS handshake.',
       ['reason'],
-      () => labelled(turnedAway, 'reason'),
+      () => labelSamples(turnedAway, 'reason'),
     );
     this.#counter('attempts_total', 'Tries on a backend, by how they ended.', ['backend', 'outcome'], () =>
-      [...attempts].flatMap(([backend, counts]) => labelled(counts, 'outcome', { backend })),
+      [...attempts].flatMap(([backend, counts]) => labelSamples(counts, 'outcome', { backend })),
     );
     this.#answers();
     this.#backendGauges(list);
@@ -184,7 +184,7 @@ export class ProxyMetrics {
       'event_loop_seconds_total',
       'Time that the event loop worked (busy), and that it waited for work (idle).',
       ['state'],
-      () => labelled({ busy: vitals.busySeconds, idle: vitals.idleSeconds }, 'state'),
+      () => labelSamples({ busy: vitals.busySeconds, idle: vitals.idleSeconds }, 'state'),
     );
     this.#counter(
       'access_log_lost_lines_total',
@@ -200,7 +200,7 @@ export class ProxyMetrics {
     this.#gauge('process_start_time_seconds', 'When the proxy began, in Unix time.', [], () => [
       [{}, startedMs / 1000],
     ]);
-    this.#counter('reloads_total', 'Reloads of the settings.', ['outcome'], () => labelled(reloads, 'outcome'));
+    this.#counter('reloads_total', 'Reloads of the settings.', ['outcome'], () => labelSamples(reloads, 'outcome'));
     this.#gauge('last_reload_timestamp_seconds', 'When the settings that hold were taken, in Unix time.', [], () => [
       [{}, reloadedMs / 1000],
     ]);
@@ -238,6 +238,6 @@ function byStatus(counts: Float64Array, labels: Record<string, string>): Sample[
     .map(([status, value]) => [{ status, ...labels }, value]);
 }
 
-function labelled(counts: Record<string, number>, label: string, labels: Record<string, string> = {}): Sample[] {
+function labelSamples(counts: Record<string, number>, label: string, labels: Record<string, string> = {}): Sample[] {
   return Object.entries(counts).map(([name, value]) => [{ ...labels, [label]: name }, value]);
 }

@@ -47,7 +47,7 @@ export interface ProxyCounts {
 }
 
 /** Returns zero counts. `durations` belongs to the histogram that measures them. */
-export function noCounts(durations: DurationCounts): ProxyCounts {
+export function createCounts(durations: DurationCounts): ProxyCounts {
   return {
     affinity: { ...affinityZero },
     attempts: new Map(),
@@ -188,6 +188,6 @@ export function readVitals(): Omit<Vitals, 'lostLogLines' | 'connections'> {
 }
 
 /** Keeps the totals of an ended process and drops what it held. */
-export function vitalsOfGone(vitals: Vitals): Vitals {
+export function keepTotals(vitals: Vitals): Vitals {
   return { ...vitals, residentBytes: 0, connections: 0 };
 }

@@ -24,8 +24,8 @@ export class WorkerProcess {
   #reasonOfEnd: string | undefined;
 
   /** `onMessage` is called for each message of the worker; reports are processed before requests for them resolve. */
-  constructor(serve: Extract<ToWorker, { kind: 'serve' }>, hear: (message: ToPrimary) => void) {
-    const worker = cluster.fork(withoutSecrets());
+  constructor(serve: Extract<ToWorker, { kind: 'serve' }>, onMessage: (message: ToPrimary) => void) {
+    const worker = cluster.fork(maskSecretVariables());
     this.#worker = worker;
     this.ended = new Promise(resolve => {
       worker.once('error', error => resolve(error.message));
@@ -36,14 +36,14 @@ export class WorkerProcess {
         if (message.kind === 'ready') this.#sendWaiting();
         else if (message.kind === 'listening') resolve(message.port);
         else if (message.kind === 'failed') reject(errorOf(message.error));
-        else hear(message);
+        else onMessage(message);
         if ('number' in message) this.#answers.get(message.number)?.(message);
       });
       void this.ended.then(how => reject(new Error(`a worker ended before it could listen (${how})`)));
     });
     // A replacement worker's `listening` has no handler; its end is handled instead.
     this.listening.catch(() => {});
-    void this.ended.then(how => this.#leave(how));
+    void this.ended.then(how => this.#onEnded(how));
     this.#waiting = [serve];
   }
 
@@ -105,7 +105,7 @@ export class WorkerProcess {
     clearTimeout(timer);
   }
 
-  #leave(how: string): void {
+  #onEnded(how: string): void {
     this.#reasonOfEnd = how;
     for (const answered of [...this.#answers.values()]) answered(undefined);
   }
@@ -122,7 +122,7 @@ export function prepareWorkers(): void {
 }
 
 /** Keys travel over the channel: an environment can be read by others, and lasts as long as the process. */
-function withoutSecrets(): Record<string, undefined> {
+function maskSecretVariables(): Record<string, undefined> {
   const secret = Object.keys(process.env).filter(name => /^HOLDFAST_.*(?:SECRET|TOKEN)/.test(name));
   return Object.fromEntries(secret.map(name => [name, undefined]));
 }

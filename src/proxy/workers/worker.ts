@@ -12,39 +12,39 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 // A warning that cannot be written (full disk) is no reason to exit.
 process.stderr.on('error', () => {});
 
-let following: WorkerServer | undefined;
+let server: WorkerServer | undefined;
 
 process.on('message', (message: ToWorker) => {
   if (message.kind === 'serve') void serve(message);
-  else if (following !== undefined) obey(following, message);
+  else if (server !== undefined) follow(server, message);
 });
 tell({ kind: 'ready' });
 
 async function serve(message: Extract<ToWorker, { kind: 'serve' }>): Promise<void> {
   try {
-    following = new WorkerServer(message, told => tell(told));
-    await following.listen();
+    server = new WorkerServer(message, told => tell(told));
+    await server.listen();
   } catch (error) {
-    tell({ kind: 'failed', error: factsOfError(error) }, leave);
+    tell({ kind: 'failed', error: factsOfError(error) }, exit);
   }
 }
 
-function obey(following: WorkerServer, message: Exclude<ToWorker, { kind: 'serve' }>): void {
+function follow(server: WorkerServer, message: Exclude<ToWorker, { kind: 'serve' }>): void {
   switch (message.kind) {
     case 'member':
-      following.adopt(message.facts);
+      server.adopt(message.facts);
       break;
     case 'left':
-      following.left(message.backend);
+      server.left(message.backend);
       break;
     case 'report':
-      following.report(message.number);
+      server.report(message.number);
       break;
     case 'reload':
-      void following.reload(message.number, message.options);
+      void server.reload(message.number, message.options);
       break;
     case 'close':
-      void following.close(message.graceMs).then(() => tell({ kind: 'closed' }, leave));
+      void server.close(message.graceMs).then(() => tell({ kind: 'closed' }, exit));
   }
 }
 
@@ -54,6 +54,6 @@ function tell(message: ToPrimary, told = (): void => {}): void {
 }
 
 /** Exits. Called when earlier messages have been handed to the channel. */
-function leave(): void {
+function exit(): void {
   process.exit(0);
 }

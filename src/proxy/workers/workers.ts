@@ -3,7 +3,7 @@ import type { ProxyEvent, ServingOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
 import type { BackendPool } from '../pool/pool.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
-import { type ProxyCounts, vitalsOfGone } from '../telemetry/proxy-counts.js';
+import { keepTotals, type ProxyCounts } from '../telemetry/proxy-counts.js';
 import type { TrafficServer } from '../traffic-server.js';
 import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
 import { prepareWorkers, WorkerProcess } from './worker-process.js';
@@ -28,14 +28,14 @@ export class Workers implements TrafficServer {
   readonly #processes: WorkerProcess[] = [];
   readonly #reports = new Map<WorkerProcess, WorkerReport>();
   /** Counts of dead workers are kept, so that counters never go back. */
-  readonly #gone = new ProxyMetrics();
+  readonly #dead = new ProxyMetrics();
   readonly #restarts = new Restarts();
   readonly #size: number;
   #fail = (_reason: string): void => {};
   #phase: 'starting' | 'serving' | 'closing' = 'starting';
 
   constructor(options: ServingOptions, size: number, pool: BackendPool, onEvent: (event: ProxyEvent) => void) {
-    this.#options = withTickets(options);
+    this.#options = addTicketKeys(options);
     this.#size = size;
     this.#pool = pool;
     this.#onEvent = onEvent;
@@ -44,20 +44,20 @@ export class Workers implements TrafficServer {
 
   async listen(): Promise<{ readonly port: number }> {
     prepareWorkers();
-    for (let place = 0; place < this.#size; place += 1) this.#start(place);
+    for (let slot = 0; slot < this.#size; slot += 1) this.#start(slot);
     const [port = 0] = await Promise.all(this.#processes.map(each => each.listening));
     this.#phase = 'serving';
-    for (const [place, worker] of this.#processes.entries()) {
-      if (worker.reasonOfEnd !== undefined) this.#replace(place, worker);
+    for (const [slot, worker] of this.#processes.entries()) {
+      if (worker.reasonOfEnd !== undefined) this.#replace(slot, worker);
     }
     return { port };
   }
 
   join(member: Member): void {
-    this.tell(member);
+    this.update(member);
   }
 
-  tell({ facts }: Member): void {
+  update({ facts }: Member): void {
     this.#sendAll({ kind: 'member', facts });
   }
 
@@ -70,13 +70,13 @@ export class Workers implements TrafficServer {
   }
 
   counts(): readonly ProxyCounts[] {
-    return [this.#gone.counts, ...[...this.#reports.values()].map(({ counts }) => counts)];
+    return [this.#dead.counts, ...[...this.#reports.values()].map(({ counts }) => counts)];
   }
 
   /** Applies the options in all workers or in none. Workers with different options would contradict each other. */
   async reload(next: ServingOptions): Promise<void> {
     const before = this.#options;
-    const options = withTickets(next);
+    const options = addTicketKeys(next);
     this.#options = options;
     try {
       await Promise.all(this.#processes.map(each => each.reload(options)));
@@ -96,17 +96,17 @@ export class Workers implements TrafficServer {
     for (const each of this.#processes) each.send(message);
   }
 
-  #start(place: number): WorkerProcess {
+  #start(slot: number): WorkerProcess {
     const members = this.#pool.members.map(({ facts }) => facts);
-    const options = { ...this.#options, share: { nth: place, of: this.#size } };
-    const worker = new WorkerProcess({ kind: 'serve', options, members }, message => this.#hear(worker, message));
-    this.#processes[place] = worker;
-    void worker.ended.then(() => this.#lost(place, worker));
+    const options = { ...this.#options, share: { nth: slot, of: this.#size } };
+    const worker = new WorkerProcess({ kind: 'serve', options, members }, message => this.#onMessage(worker, message));
+    this.#processes[slot] = worker;
+    void worker.ended.then(() => this.#lost(slot, worker));
     return worker;
   }
 
-  #hear(worker: WorkerProcess, message: ToPrimary): void {
-    if (message.kind === 'report') this.#takeNote(worker, message.report);
+  #onMessage(worker: WorkerProcess, message: ToPrimary): void {
+    if (message.kind === 'report') this.#applyReport(worker, message.report);
     const member = 'backend' in message ? this.#pool.find(message.backend) : undefined;
     if (member === undefined) return;
     if (message.kind === 'suspect') this.#pool.suspect(member);
@@ -120,10 +120,10 @@ export class Workers implements TrafficServer {
    */
   #learn(member: Member, incarnation: string, asked: number): void {
     member.learn(incarnation, asked);
-    this.tell(member);
+    this.update(member);
   }
 
-  #takeNote(worker: WorkerProcess, report: WorkerReport): void {
+  #applyReport(worker: WorkerProcess, report: WorkerReport): void {
     this.#reports.set(worker, report);
     for (const { name, boot, bound } of report.backends) {
       const member = this.#pool.find(name);
@@ -143,24 +143,24 @@ export class Workers implements TrafficServer {
     }
   }
 
-  #lost(place: number, worker: WorkerProcess): void {
+  #lost(slot: number, worker: WorkerProcess): void {
     const report = this.#reports.get(worker);
-    if (report !== undefined) this.#gone.add({ ...report.counts, vitals: vitalsOfGone(report.counts.vitals) });
+    if (report !== undefined) this.#dead.add({ ...report.counts, vitals: keepTotals(report.counts.vitals) });
     this.#reports.delete(worker);
     this.#countInFlight();
     // While workers are starting, a lost worker makes the whole start fail, so it is not replaced.
-    if (this.#phase === 'serving') this.#replace(place, worker);
+    if (this.#phase === 'serving') this.#replace(slot, worker);
   }
 
-  #replace(place: number, { pid, reasonOfEnd: reason = '' }: WorkerProcess): void {
-    const replacedBy = this.#restarts.mayGoOn(performance.now()) ? this.#start(place).pid : undefined;
+  #replace(slot: number, { pid, reasonOfEnd: reason = '' }: WorkerProcess): void {
+    const replacedBy = this.#restarts.mayReplace(performance.now()) ? this.#start(slot).pid : undefined;
     this.#onEvent({ kind: 'worker-lost', pid, reason, replacedBy });
     if (replacedBy === undefined) this.#fail(tooManyLost);
   }
 }
 
 /** Adds shared ticket keys. A returning client may reach another worker, and would need a full handshake there. */
-function withTickets({ tls, ...options }: ServingOptions): ServingOptions {
+function addTicketKeys({ tls, ...options }: ServingOptions): ServingOptions {
   return tls === undefined ? options : { ...options, tls: { ...tls, ticketKeys: randomBytes(48) } };
 }
 
@@ -172,7 +172,7 @@ export class Restarts {
   readonly #lostMs: number[] = [];
 
   /** Records a lost worker. Returns whether it may be replaced. */
-  mayGoOn(nowMs: number): boolean {
+  mayReplace(nowMs: number): boolean {
     this.#lostMs.push(nowMs);
     if (this.#lostMs.length > lossesMax) this.#lostMs.shift();
     const [first = nowMs] = this.#lostMs;

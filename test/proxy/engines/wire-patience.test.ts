@@ -63,7 +63,7 @@ describe('engine wire: patience', () => {
         const upstreams = new Upstreams(deadlines, new Reads(), 1_000, undefined);
         const kept = upstreams.dial(url);
         await once(kept.socket, 'connect');
-        const keep = () => upstreams.give(url, kept, 'timeout=1');
+        const keep = () => upstreams.putBack(url, kept, 'timeout=1');
         keep();
         expect(upstreams.take(url, false)).to.equal(kept);
         keep();

@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { Reads, readingInto } from '#src/proxy/engines/wire/reads.js';
+import { moveToBuffer, Reads } from '#src/proxy/engines/wire/reads.js';
 import { withPair } from '../socket-pair.js';
 
 /** A sender of blocks, each of one letter, to a socket that reads as `reads` says and writes on to `out`. */
@@ -62,12 +62,12 @@ describe('wire: one buffer for all reads', () => {
     const reads = new Reads();
     const onread = reads.into((lent, count) => heard.push(lent.toString('latin1', 0, count)) > 0);
     return withPair(async (near, far) => {
-      const moved = readingInto(far, onread);
+      const moved = moveToBuffer(far, onread);
       near.end('hello');
       await new Promise(resolve => moved?.once('end', resolve));
       expect(heard.join('')).to.equal('hello');
       expect(far.destroyed).to.equal(true);
-      if (moved !== undefined) expect(readingInto(moved, onread)).to.equal(undefined);
+      if (moved !== undefined) expect(moveToBuffer(moved, onread)).to.equal(undefined);
       moved?.destroy();
     });
   });

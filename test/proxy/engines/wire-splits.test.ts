@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { AwaitedHead } from '#src/proxy/engines/wire/answer-head.js';
-import { answerBody, noBody, requestBody, type WireBody } from '#src/proxy/engines/wire/body.js';
+import { makeAnswerBody, makeRequestBody, noBody, type WireBody } from '#src/proxy/engines/wire/body.js';
 import { Incoming } from '#src/proxy/engines/wire/incoming.js';
 import { RequestHead } from '#src/proxy/engines/wire/request-head.js';
 import { badAnswerBodies, badAnswerHeads, excesses } from './desync-rows.js';
@@ -110,7 +110,7 @@ function readRequests(pieces: readonly string[]): string[] {
       if (head === undefined) break;
       read.push(described(head));
       if (!(head instanceof RequestHead)) return read;
-      body = requestBody(head);
+      body = makeRequestBody(head);
     }
   }
   return [...read, `${passedOn} and so on`];
@@ -139,7 +139,7 @@ function readAnswer(how: 'chunks' | 'closing'): Read {
         ({ bytes, at } = arrived);
         // What ends with its connection is put into chunks as it comes.
         const { chunked, length } = arrived.head;
-        body = answerBody(arrived.head, chunked || length !== -1 ? how : 'closing');
+        body = makeAnswerBody(arrived.head, chunked || length !== -1 ? how : 'closing');
       }
       const out: Buffer[] = [];
       const end = body.read(bytes, at, out);

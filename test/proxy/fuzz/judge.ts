@@ -1,4 +1,4 @@
-import { namedInConnection } from '#src/proxy/headers/hop-by-hop.js';
+import { listConnectionFields } from '#src/proxy/headers/hop-by-hop.js';
 import type { SeenRequest } from '../engines/strict-requests.js';
 import { type Reading, type ReadMessage, readAnswers, readRequests } from './llhttp.js';
 
@@ -83,7 +83,7 @@ function destination({ target, method }: ReadMessage): string {
 
 function endToEnd(fields: Fields, { firstOnly }: Allowances): string {
   const connection = fields.filter(([name]) => name.toLowerCase() === 'connection').map(([, value]) => value);
-  const named = namedInConnection(connection.length === 0 ? undefined : connection.join(', '));
+  const named = listConnectionFields(connection.length === 0 ? undefined : connection.join(', '));
   const values = new Map<string, string[]>();
   for (const [name, value] of fields) {
     const key = name.toLowerCase();

@@ -1,6 +1,6 @@
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
-import { namedInConnection, notInTrailers } from '../../headers/hop-by-hop.js';
+import { forbiddenInTrailers, listConnectionFields } from '../../headers/hop-by-hop.js';
 import { lengthDigitsMax } from './request-head.js';
 
 const dropped: ReadonlySet<string> = new Set([
@@ -22,7 +22,7 @@ export function isReadable({ statusCode = 0, httpVersion, headers }: IncomingMes
   return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersion === '1.1');
 }
 
-export function answerHead(answer: IncomingMessage): AnswerHead {
+export function readAnswerHead(answer: IncomingMessage): AnswerHead {
   return {
     status: answer.statusCode ?? 0,
     header(name) {
@@ -36,9 +36,9 @@ export function answerHead(answer: IncomingMessage): AnswerHead {
  * Returns names and values in turn, in the backend's order and spelling, so that lines of one name stay separate. Drops
  * the backend's own `ownCookie`, which would break the browser's affinity.
  */
-export function answerLines(answer: IncomingMessage, added: readonly AddedHeader[], ownCookie: string): string[] {
+export function buildAnswerLines(answer: IncomingMessage, added: readonly AddedHeader[], ownCookie: string): string[] {
   const { rawHeaders } = answer;
-  const named = namedInConnection(answer.headers.connection);
+  const named = listConnectionFields(answer.headers.connection);
   // RFC 9110 §8.6: a client that believed the length would wait for a body that does not come.
   const noLength = answer.statusCode === 204;
   const noTrailers = answer.headers['transfer-encoding'] === undefined || isBodyless(answer);
@@ -74,7 +74,7 @@ function passes(
 }
 
 /** Builds a 1xx head, which Node's server cannot write (RFC 9110 §15.2: a proxy forwards it). */
-export function interimHead({ statusCode, statusMessage, rawHeaders }: InformationEvent): string {
+export function buildInterimHead({ statusCode, statusMessage, rawHeaders }: InformationEvent): string {
   let head = `HTTP/1.1 ${statusCode} ${statusMessage}\r\n`;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? '';
@@ -86,11 +86,11 @@ export function interimHead({ statusCode, statusMessage, rawHeaders }: Informati
 }
 
 /** Returns names and values of the trailers that may be forwarded. */
-export function trailersOf({ rawTrailers }: IncomingMessage): [string, string][] {
+export function selectTrailers({ rawTrailers }: IncomingMessage): [string, string][] {
   const kept: [string, string][] = [];
   for (let at = 0; at + 1 < rawTrailers.length; at += 2) {
     const name = rawTrailers[at] ?? '';
-    if (!notInTrailers.test(`${name}:`)) kept.push([name, rawTrailers[at + 1] ?? '']);
+    if (!forbiddenInTrailers.test(`${name}:`)) kept.push([name, rawTrailers[at + 1] ?? '']);
   }
   return kept;
 }

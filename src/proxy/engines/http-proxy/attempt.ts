@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { tlsFailure } from '../../backend-tls.js';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
-import { answerHead, answerLines, interimHead, isReadable, trailersOf } from './answer-head.js';
+import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import type { Tunnel } from './tunnel.js';
 import type { HttpUpload, UploadListener } from './upload.js';
@@ -123,8 +123,8 @@ export class HttpAttempt implements UploadListener {
       const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : (tlsFailure(code) ?? 'connection_refused');
       return { kind: 'refused', reason };
     }
-    const garbled = typeof code === 'string' && code.startsWith('HPE_');
-    return { kind: 'broken-off', reason: garbled ? 'http_protocol_error' : 'connection_terminated' };
+    const isMalformed = typeof code === 'string' && code.startsWith('HPE_');
+    return { kind: 'broken-off', reason: isMalformed ? 'http_protocol_error' : 'connection_terminated' };
   }
 
   /**
@@ -154,7 +154,7 @@ export class HttpAttempt implements UploadListener {
     // RFC 9110 §15.2: HTTP/1.0 has no interim answers, and other readers would take one as the final answer.
     if (this.#interims > interimsMax || interim.httpVersion === '1.0') this.#settle(protocolError);
     if (this.#over || socket === null || socket.writableNeedDrain || response.req.httpVersion === '1.0') return;
-    if (interim.statusCode !== 100) socket.write(interimHead(interim), 'latin1');
+    if (interim.statusCode !== 100) socket.write(buildInterimHead(interim), 'latin1');
   }
 
   #answered(answer: IncomingMessage): void {
@@ -170,8 +170,8 @@ export class HttpAttempt implements UploadListener {
 
   #writeHead(answer: IncomingMessage, more: readonly string[] = []): boolean {
     const { response } = this.#client;
-    const head = answerHead(answer);
-    const lines = answerLines(answer, this.#edits.onAnswer(head), this.#edits.ownCookie);
+    const head = readAnswerHead(answer);
+    const lines = buildAnswerLines(answer, this.#edits.onAnswer(head), this.#edits.ownCookie);
     for (const part of more) lines.push(part);
     if (this.#client.closing) response.shouldKeepAlive = false;
     try {
@@ -193,7 +193,7 @@ export class HttpAttempt implements UploadListener {
     response.on('drain', () => answer.resume());
     answer.on('end', () => {
       begun = true;
-      if (answer.rawTrailers.length > 0) response.addTrailers(trailersOf(answer));
+      if (answer.rawTrailers.length > 0) response.addTrailers(selectTrailers(answer));
       response.end();
     });
     answer.on('close', () => {
@@ -209,7 +209,7 @@ export class HttpAttempt implements UploadListener {
   #upgraded(answer: IncomingMessage, socket: Socket, head: Buffer): void {
     const { tunnel, response } = this.#client;
     const isOld = answer.httpVersion === '1.0';
-    if (this.#over || isOld || tunnel === undefined || !this.#writeHead(answer, upgradeLines(answer))) {
+    if (this.#over || isOld || tunnel === undefined || !this.#writeHead(answer, buildUpgradeLines(answer))) {
       socket.destroy();
       this.#settle(protocolError);
       return;
@@ -270,6 +270,6 @@ export class HttpAttempt implements UploadListener {
   }
 }
 
-function upgradeLines(answer: IncomingMessage): string[] {
+function buildUpgradeLines(answer: IncomingMessage): string[] {
   return ['Connection', 'Upgrade', 'Upgrade', answer.headers.upgrade ?? 'websocket'];
 }

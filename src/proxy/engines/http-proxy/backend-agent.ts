@@ -61,11 +61,11 @@ class PlainAgent extends HttpAgent {
   }
 
   override createConnection(...given: Parameters<HttpAgent['createConnection']>): Made {
-    return bounded(super.createConnection(...given), 'connect', this.#connectMs);
+    return limitConnectTime(super.createConnection(...given), 'connect', this.#connectMs);
   }
 
   override reuseSocket(socket: Duplex, request: ClientRequest): void {
-    socket.removeListener('data', whileIdle);
+    socket.removeListener('data', destroyIdle);
     super.reuseSocket(socket, request);
   }
 }
@@ -87,22 +87,22 @@ class TlsAgent extends HttpsAgent {
 
   override createConnection(...[options, made]: Parameters<HttpsAgent['createConnection']>): Made {
     const tls = backendTlsOptions(options.host ?? '', this.#backendTls);
-    return bounded(super.createConnection({ ...options, ...tls }, made), 'secureConnect', this.#connectMs);
+    return limitConnectTime(super.createConnection({ ...options, ...tls }, made), 'secureConnect', this.#connectMs);
   }
 }
 
 /** Closes an idle connection on unrequested bytes: they would answer the next request. */
-function whileIdle(this: Duplex): void {
+function destroyIdle(this: Duplex): void {
   this.destroy();
 }
 
-function bounded(socket: Made, ready: 'connect' | 'secureConnect', connectMs: number): Made {
+function limitConnectTime(socket: Made, ready: 'connect' | 'secureConnect', connectMs: number): Made {
   if (!socket) return socket;
   const giveUp = () => {
     socket.destroy(Object.assign(new Error(`no connection within ${connectMs} ms`), { code: 'ETIMEDOUT' }));
   };
   const timer = setTimeout(giveUp, connectMs);
-  socket.on('free', () => socket.on('data', whileIdle));
+  socket.on('free', () => socket.on('data', destroyIdle));
   socket.once('close', () => clearTimeout(timer));
   socket.once(ready, () => {
     clearTimeout(timer);

@@ -2,10 +2,10 @@ import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, ST
 import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
 import type { ClientConnection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
-import { cookieValue } from '../../headers/cookie-header.js';
-import { cameSecure } from '../../headers/forwarding.js';
+import { readCookieValue } from '../../headers/cookie-header.js';
+import { isClientSecure } from '../../headers/forwarding.js';
 import { type AttemptClient, HttpAttempt } from './attempt.js';
-import { type Forwarding, forwardedHeaders, hasBody, saidProto } from './request-head.js';
+import { buildForwardedHeaders, type Forwarding, hasBody, readForwardedProto } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import { HttpUpload } from './upload.js';
 
@@ -67,7 +67,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     const { clientAddress, secure, trusted } = wiring.of(socket);
     this.clientAddress = clientAddress;
     this.#trusted = trusted;
-    this.secure = cameSecure(secure, trusted ? saidProto(headers) : undefined);
+    this.secure = isClientSecure(secure, trusted ? readForwardedProto(headers) : undefined);
     this.tunnel = tunnel;
     this.upgrade = tunnel !== undefined;
     this.chunked = headers['transfer-encoding'] !== undefined;
@@ -92,7 +92,7 @@ export class HttpExchange implements Exchange, AttemptClient {
   }
 
   cookie(name: string, nth = 0): string | undefined {
-    return cookieValue(this.#given.cookie, name, nth);
+    return readCookieValue(this.#given.cookie, name, nth);
   }
 
   /** Reads the original lines: of some fields Node's `headers` keeps only the first line. */
@@ -106,7 +106,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     const { upload, response } = this;
     const request = this.#request;
     // http-proxy forwards these headers. The client's own head stays in `#given` for the next attempt.
-    request.headers = forwardedHeaders(this.#forwarding(), edits);
+    request.headers = buildForwardedHeaders(this.#forwarding(), edits);
     return new Promise(resolve => {
       this.#attempt = new HttpAttempt(
         this,

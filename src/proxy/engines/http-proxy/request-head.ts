@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { HeaderEdits } from '../../exchange.js';
-import { withoutCookie } from '../../headers/cookie-header.js';
-import { appended, forwardedElement, toldByProxies } from '../../headers/forwarding.js';
-import { namedInConnection } from '../../headers/hop-by-hop.js';
+import { removeCookie } from '../../headers/cookie-header.js';
+import { appendEntry, forwardedElement, proxyOnlyFields } from '../../headers/forwarding.js';
+import { listConnectionFields } from '../../headers/hop-by-hop.js';
 
 /** The parts of a backend's request head, apart from the dispatcher's edits. */
 export interface Forwarding {
@@ -33,19 +33,19 @@ const dropped: ReadonlySet<string> = new Set([
   'upgrade',
   // Node's server has already sent 100; the backend gets the body without this field.
   'expect',
-  ...toldByProxies,
+  ...proxyOnlyFields,
 ]);
 
 /** Builds a new head for the backend: each attempt starts from the client's head. */
-export function forwardedHeaders(forwarding: Forwarding, edits: HeaderEdits): IncomingHttpHeaders {
+export function buildForwardedHeaders(forwarding: Forwarding, edits: HeaderEdits): IncomingHttpHeaders {
   const { given } = forwarding;
-  const named = namedInConnection(given.connection);
+  const named = listConnectionFields(given.connection);
   const headers: IncomingHttpHeaders = {};
   for (const name in given) {
     if (!dropped.has(name) && !named?.has(name)) headers[name] = given[name];
   }
   if (edits.ownCookie !== '' && headers.cookie !== undefined) {
-    headers.cookie = withoutCookie(headers.cookie, edits.ownCookie);
+    headers.cookie = removeCookie(headers.cookie, edits.ownCookie);
     if (headers.cookie === undefined) delete headers.cookie;
   }
   addOurs(headers, forwarding);
@@ -61,9 +61,12 @@ function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
   const { given, httpVersion, host, trusted, clientAddress, secure, upgrade } = forwarding;
   const via = `${httpVersion} holdfast`;
   headers.via = headers.via === undefined ? via : `${headers.via}, ${via}`;
-  headers['x-forwarded-for'] = appended(trusted ? one(given['x-forwarded-for']) : undefined, clientAddress);
+  headers['x-forwarded-for'] = appendEntry(trusted ? one(given['x-forwarded-for']) : undefined, clientAddress);
   if (forwarding.forwarded) {
-    headers.forwarded = appended(trusted ? given.forwarded : undefined, forwardedElement(clientAddress, host, secure));
+    headers.forwarded = appendEntry(
+      trusted ? given.forwarded : undefined,
+      forwardedElement(clientAddress, host, secure),
+    );
   }
   headers['x-forwarded-proto'] = secure ? 'https' : 'http';
   if (host !== undefined) {
@@ -79,7 +82,7 @@ function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
   }
 }
 
-export function saidProto(given: IncomingHttpHeaders): string | undefined {
+export function readForwardedProto(given: IncomingHttpHeaders): string | undefined {
   return one(given['x-forwarded-proto']);
 }
 
@@ -108,7 +111,7 @@ const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
 export const lengthDigitsMax = 15;
 
 /** Finds what Node's parser accepts and a proxy must not. Undefined: the head is valid. */
-export function flawIn(request: IncomingMessage, fieldsMax: number): RequestFlaw | undefined {
+export function findFlaw(request: IncomingMessage, fieldsMax: number): RequestFlaw | undefined {
   const { rawHeaders, headers } = request;
   // Node would silently drop fields above its own limit, so that limit is off and this one applies.
   if (rawHeaders.length > 2 * fieldsMax) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
@@ -141,7 +144,7 @@ function hostsIn(rawHeaders: readonly string[]): number {
  * Returns the request target and host for the backend; undefined for a target that a gateway does not serve. A target
  * in absolute form names the host itself and overrides the Host field (RFC 9112 §3.2.2).
  */
-export function destination(request: IncomingMessage): { target: string; host: string | undefined } | undefined {
+export function parseDestination(request: IncomingMessage): { target: string; host: string | undefined } | undefined {
   const { url = '', headers } = request;
   // A fragment is never sent (RFC 9112 §3.2); a target with one may be read in two ways.
   if ((url.startsWith('/') && !url.includes('#')) || (url === '*' && request.method === 'OPTIONS')) {

@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
-import { namedInConnection } from '../../headers/hop-by-hop.js';
-import { codeOf, fieldCodes, fieldOf, watchedFields, withoutField, withoutNamed } from './fields.js';
-import { answerShape, headEnd, neverAHead, persists, trimmedEnd } from './grammar.js';
+import { listConnectionFields } from '../../headers/hop-by-hop.js';
+import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeField, removeFields } from './fields.js';
+import { answerShape, headEnd, invalidHeadStart, isPersistent, trimBlankEnd } from './grammar.js';
 
 /** The answer fields that a proxy must read. */
 export const watchedInAnswers = [
@@ -18,8 +18,8 @@ export const watchedInAnswers = [
   'date',
   'holdfast-incarnation',
 ] as const;
-const watched = watchedFields(watchedInAnswers);
-const is = fieldCodes(watchedInAnswers);
+const watched = buildFieldPattern(watchedInAnswers);
+const is = computeFieldCodes(watchedInAnswers);
 
 /** The valid head of one answer. */
 export class WireAnswerHead implements AnswerHead {
@@ -54,7 +54,7 @@ export class WireAnswerHead implements AnswerHead {
   get persistent(): boolean {
     // A forbidden body may still arrive, and would be read as the next answer.
     if (this.status === 204 && (this.chunked || this.length > 0)) return false;
-    return persists(this.minor, this.connection);
+    return isPersistent(this.minor, this.connection);
   }
 }
 
@@ -87,12 +87,12 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
  */
 function endsTooEarly({ status, minor, connection }: WireAnswerHead): boolean {
   if (status >= 200) return false;
-  return minor === 0 || (status !== 101 && !persists(minor, connection));
+  return minor === 0 || (status !== 101 && !isPersistent(minor, connection));
 }
 
 /** `given` may end with white space. Framing fields are checked with it, so that it cannot hide a second meaning. */
 function readField(head: WireAnswerHead, code: number, given: string, ownCookie: string): 'keep' | 'drop' | 'flaw' {
-  const value = trimmedEnd(given);
+  const value = trimBlankEnd(given);
   switch (code) {
     case is['content-length']:
       if (head.length !== -1 || !/^\d{1,15} *$/.test(given)) return 'flaw';
@@ -127,16 +127,16 @@ function readHop(head: WireAnswerHead, code: number, value: string): 'drop' {
 }
 
 function withoutHop(head: WireAnswerHead): WireAnswerHead {
-  if (head.connection !== undefined) head.kept = withoutNamed(head.kept, namedInConnection(head.connection));
+  if (head.connection !== undefined) head.kept = removeFields(head.kept, listConnectionFields(head.connection));
   return head;
 }
 
 /** Builds the client's head up to the lines that frame its body, without the empty line. */
-export function answerHeadFor(head: WireAnswerHead, added: readonly AddedHeader[]): string {
+export function buildAnswerHead(head: WireAnswerHead, added: readonly AddedHeader[]): string {
   let { kept } = head;
   let more = '';
   for (const [name, value] of added) {
-    if (name !== 'set-cookie') kept = withoutField(kept, name);
+    if (name !== 'set-cookie') kept = removeField(kept, name);
     more += `${name}: ${value}\r\n`;
   }
   // RFC 9110 §6.6.1: a proxy adds a date to an answer without one.
@@ -145,7 +145,7 @@ export function answerHeadFor(head: WireAnswerHead, added: readonly AddedHeader[
 }
 
 /** Builds a 1xx head (RFC 9110 §15.2: a proxy forwards it). */
-export function interimHead({ status, reason, kept }: WireAnswerHead): string {
+export function buildInterimHead({ status, reason, kept }: WireAnswerHead): string {
   return `HTTP/1.1 ${status} ${reason}\r\n${kept}\r\n`;
 }
 
@@ -196,7 +196,7 @@ export class AwaitedHead {
 
   #hold(rest: Buffer): 'more' | 'flaw' {
     const text = rest.toString('latin1', 0, beginningBytes);
-    const other = !text.startsWith('HTTP/1.'.slice(0, text.length)) || neverAHead.test(text);
+    const other = !text.startsWith('HTTP/1.'.slice(0, text.length)) || invalidHeadStart.test(text);
     if (other || rest.length > this.#headerBytesMax) return 'flaw';
     this.#held = Buffer.from(rest);
     return 'more';
@@ -204,7 +204,7 @@ export class AwaitedHead {
 }
 
 /** Builds the proxy's own answer, including its `connection` line. */
-export function ownAnswerText(
+export function buildOwnAnswerText(
   status: number,
   reason: string,
   headers: Readonly<Record<string, string>>,

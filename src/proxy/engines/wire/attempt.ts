@@ -3,10 +3,10 @@ import { tlsFailure } from '../../backend-tls.js';
 import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
-import { AwaitedHead, answerHeadFor, interimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
-import { answerBody, noBody, type WireBody } from './body.js';
+import { AwaitedHead, buildAnswerHead, buildInterimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
+import { makeAnswerBody, noBody, type WireBody } from './body.js';
 import type { ExchangeClient } from './exchange-client.js';
-import { headEnd, shortText } from './grammar.js';
+import { headEnd, toShortText } from './grammar.js';
 import { firstOf, quickBytesMax } from './reads.js';
 import type { RequestHead } from './request-head.js';
 import type { WireUpload } from './upload.js';
@@ -15,7 +15,7 @@ import type { Wire } from './wire.js';
 
 const abandoned: Outcome = { kind: 'abandoned' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
-const garbled: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
+const malformedBody: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
 const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
 const switched: Outcome = { kind: 'answered', status: 101 };
 
@@ -108,11 +108,11 @@ export class WireAttempt implements UpstreamUser {
   #pass(parts: readonly Buffer[], complete: boolean): void {
     const socket = this.#upstream?.socket;
     if (socket === undefined) return;
-    const text = this.#unsent ? shortText(parts) : undefined;
+    const text = this.#unsent ? toShortText(parts) : undefined;
     this.#sendHead(socket, text ?? '');
     if (text === undefined) for (const part of parts) this.#parts.wire.reads.write(socket, part);
     if (!complete) {
-      this.#upstream?.hearOut();
+      this.#upstream?.readAfterFailedWrite();
       if (socket.writableNeedDrain) this.#parts.client.pauseBody();
     }
     // Also restarted while the answer arrives: the answer may depend on the rest of the body.
@@ -169,14 +169,14 @@ export class WireAttempt implements UpstreamUser {
    */
   #passInterim(head: WireAnswerHead): void {
     const { client, head: request } = this.#parts;
-    if (head.status !== 100 && request.minor === 1 && !client.blocked) client.write(interimHead(head));
+    if (head.status !== 100 && request.minor === 1 && !client.blocked) client.write(buildInterimHead(head));
   }
 
   #begin(head: WireAnswerHead, bytes: Buffer, at: number): void {
     const { client, head: request } = this.#parts;
     const bodyless = this.#hasNoBody(head);
     const how = request.minor === 1 ? 'chunks' : 'closing';
-    this.#body = bodyless ? noBody : answerBody(head, how);
+    this.#body = bodyless ? noBody : makeAnswerBody(head, how);
     this.#framed = bodyless || head.length !== -1 || how === 'chunks';
     const out: Buffer[] = [];
     const next = this.#body.read(bytes, at, out);
@@ -190,13 +190,13 @@ export class WireAttempt implements UpstreamUser {
 
   #headText(head: WireAnswerHead, chunked: boolean): string {
     const framing = chunked ? 'transfer-encoding: chunked\r\n' : '';
-    const text = answerHeadFor(head, this.#edits.onAnswer(head));
+    const text = buildAnswerHead(head, this.#edits.onAnswer(head));
     return `${text}${framing}${this.#parts.client.connectionLine(this.#keep)}\r\n`;
   }
 
   #write(head: string, body: readonly Buffer[]): void {
     const { client } = this.#parts;
-    const text = shortText(body);
+    const text = toShortText(body);
     if (text === undefined) client.writeAll(head, body);
     else client.write(head + text);
   }
@@ -204,7 +204,7 @@ export class WireAttempt implements UpstreamUser {
   #readBody(bytes: Buffer): void {
     const out: Buffer[] = [];
     const next = this.#body.read(bytes, 0, out);
-    if (next === -1) return void this.#cut(garbled);
+    if (next === -1) return void this.#cut(malformedBody);
     const [first] = out;
     if (out.length === 1 && first !== undefined) this.#parts.client.write(first);
     else if (out.length > 1) this.#parts.client.writeAll('', out);
@@ -230,7 +230,7 @@ export class WireAttempt implements UpstreamUser {
     const upstream = this.#upstream;
     this.#upstream = undefined;
     if (clean && this.#answer?.persistent && upload.complete) {
-      if (upstream !== undefined) wire.upstreams.give(this.#backend.url, upstream, this.#answer.keepAlive);
+      if (upstream !== undefined) wire.upstreams.putBack(this.#backend.url, upstream, this.#answer.keepAlive);
     } else upstream?.destroy();
     this.#handedOver = true;
     if (client.blocked) client.deadlineMs = wire.deadlines.in(wire.limits.idleBodyMs);
@@ -318,7 +318,7 @@ export class WireAttempt implements UpstreamUser {
     if (!request.upgrade || upstream === undefined) return void this.#settle(protocolError);
     this.#answer = head;
     this.#upstream = undefined;
-    const text = answerHeadFor(head, this.#edits.onAnswer(head));
+    const text = buildAnswerHead(head, this.#edits.onAnswer(head));
     const line = `${text}Connection: Upgrade\r\nUpgrade: ${head.upgrade ?? 'websocket'}\r\n\r\n`;
     client.becomeTunnel(line, upstream.release(), early, whole => this.#settle(whole ? switched : cutOff));
   }

@@ -32,7 +32,7 @@ class Counted implements WireBody {
 }
 
 /** A body that ends with its connection. The client gets it in chunks, or as it is. */
-class UntilTheEnd implements WireBody {
+class UntilClose implements WireBody {
   readonly done = false;
   readonly #chunked: boolean;
 
@@ -51,17 +51,17 @@ class UntilTheEnd implements WireBody {
 
 const lineEnd = Buffer.from('\r\n');
 
-export function requestBody({ chunked, length }: { readonly chunked: boolean; readonly length: number }): WireBody {
+export function makeRequestBody({ chunked, length }: { readonly chunked: boolean; readonly length: number }): WireBody {
   if (chunked) return new Chunks(false);
   return length > 0 ? new Counted(length) : noBody;
 }
 
 /** `how`: how the client learns where the body ends. */
-export function answerBody(
+export function makeAnswerBody(
   { chunked, length }: { readonly chunked: boolean; readonly length: number },
   how: 'chunks' | 'closing',
 ): WireBody {
   if (chunked) return new Chunks(how === 'closing');
   if (length === 0) return noBody;
-  return length > 0 ? new Counted(length) : new UntilTheEnd(how === 'chunks');
+  return length > 0 ? new Counted(length) : new UntilClose(how === 'chunks');
 }

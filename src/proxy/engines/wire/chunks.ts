@@ -1,4 +1,4 @@
-import { notInTrailers } from '../../headers/hop-by-hop.js';
+import { forbiddenInTrailers } from '../../headers/hop-by-hop.js';
 import { extensionShape, trailerShape } from './grammar.js';
 
 const cr = 13;
@@ -137,7 +137,7 @@ export class Chunks {
       return text.length > extraBytesMax ? -1 : bytes.length;
     }
     const section = text.slice(0, end);
-    if (section.length > extraBytesMax || !trailerShape.test(section) || notInTrailers.test(section)) return -1;
+    if (section.length > extraBytesMax || !trailerShape.test(section) || forbiddenInTrailers.test(section)) return -1;
     if (!this.#plain) out.push(Buffer.from(section, 'latin1'));
     this.#state = 'done';
     return at + end - this.#trailer.length;

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection } from '../../exchange.js';
 import { joinTunnel } from '../../tunnel.js';
-import { ownAnswerText } from './answer-head.js';
-import { noBody, requestBody, type WireBody } from './body.js';
+import { buildOwnAnswerText } from './answer-head.js';
+import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
 import { Incoming } from './incoming.js';
-import { firstOf, quickBytesMax, readingInto } from './reads.js';
+import { firstOf, moveToBuffer, quickBytesMax } from './reads.js';
 import { type HeadFlaw, RequestHead } from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
@@ -60,7 +60,7 @@ export class Client implements ExchangeClient {
 
   #reader(socket: Socket): Socket {
     const received = (lent: Buffer, count: number) => this.#received(lent, count);
-    const moved = readingInto(socket, this.#wire.reads.into(received));
+    const moved = moveToBuffer(socket, this.#wire.reads.into(received));
     return moved ?? socket.on('data', bytes => received(bytes, bytes.length));
   }
 
@@ -124,7 +124,7 @@ export class Client implements ExchangeClient {
   refuse(status: number, reason: string, headers: Readonly<Record<string, string>>, head: RequestHead): void {
     const keep = this.mayStay && headers.connection !== 'close' && !this.#owes100;
     const connection = this.connectionLine(keep);
-    this.write(ownAnswerText(status, reason, headers, { bodyless: head.method === 'HEAD', connection }));
+    this.write(buildOwnAnswerText(status, reason, headers, { bodyless: head.method === 'HEAD', connection }));
     // Back-pressure for a client that keeps sending requests and reads no answers.
     if (this.blocked) this.#waitToRead(keep);
     else this.answered(keep);
@@ -239,7 +239,7 @@ export class Client implements ExchangeClient {
   }
 
   #serve(head: RequestHead): void {
-    this.#body = requestBody(head);
+    this.#body = makeRequestBody(head);
     this.#owes100 = head.expectsContinue && head.hasBody;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     const exchange = new WireExchange(this.#wire, this, head);
@@ -299,7 +299,7 @@ export class Client implements ExchangeClient {
   #reject(status: number, reason: string, outcome: 'not-sent' | 'unknown'): void {
     this.#exchange = undefined;
     this.write(
-      ownAnswerText(status, reason, badRequest(outcome), { bodyless: false, connection: 'connection: close\r\n' }),
+      buildOwnAnswerText(status, reason, badRequest(outcome), { bodyless: false, connection: 'connection: close\r\n' }),
     );
     this.#leave();
   }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection } from '../../exchange.js';
-import { appended, cameSecure, forwardedElement } from '../../headers/forwarding.js';
+import { appendEntry, forwardedElement, isClientSecure } from '../../headers/forwarding.js';
 import type { Timed } from './deadlines.js';
 import type { RequestHead } from './request-head.js';
 
@@ -53,11 +53,11 @@ export class ForwardedWay {
     this.#secure = secure;
     this.#trusted = trusted;
     this.#tellsForwarded = tellsForwarded;
-    this.#lines = [linesOf(0, clientAddress, secure), linesOf(1, clientAddress, secure)];
+    this.#lines = [buildLines(0, clientAddress, secure), buildLines(1, clientAddress, secure)];
   }
 
   isSecure(head: RequestHead): boolean {
-    return this.#trusted ? cameSecure(this.#secure, head.forwardedProto) : this.#secure;
+    return this.#trusted ? isClientSecure(this.#secure, head.forwardedProto) : this.#secure;
   }
 
   /** Builds the field lines for the backend, each with its line end. */
@@ -65,13 +65,13 @@ export class ForwardedWay {
     const plain = this.#lines[head.minor === 1 ? 1 : 0];
     if (!this.#trusted && !this.#tellsForwarded) return plain;
     const secure = this.isSecure(head);
-    const lines = this.#trusted ? linesOf(head.minor, appended(head.forwardedFor, this.address), secure) : plain;
+    const lines = this.#trusted ? buildLines(head.minor, appendEntry(head.forwardedFor, this.address), secure) : plain;
     if (!this.#tellsForwarded) return lines;
     const own = forwardedElement(this.address, head.host, secure);
-    return `${lines}forwarded: ${appended(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
+    return `${lines}forwarded: ${appendEntry(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
   }
 }
 
-function linesOf(minor: number, forwardedFor: string, secure: boolean): string {
+function buildLines(minor: number, forwardedFor: string, secure: boolean): string {
   return `via: 1.${minor} holdfast\r\nx-forwarded-for: ${forwardedFor}\r\nx-forwarded-proto: ${secure ? 'https' : 'http'}\r\n`;
 }

@@ -1,4 +1,4 @@
-import { trimmedEnd } from './grammar.js';
+import { trimBlankEnd } from './grammar.js';
 
 const shapes = new Map<string, RegExp>();
 /** Limit for the cache. Names from Connection fields are the client's choice, so their number is unlimited. */
@@ -19,14 +19,14 @@ export function fieldOf(head: string, name: string): string | undefined {
   shape.lastIndex = 0;
   let joined: string | undefined;
   for (let found = shape.exec(head); found !== null; found = shape.exec(head)) {
-    const value = trimmedEnd(found[1] ?? '');
+    const value = trimBlankEnd(found[1] ?? '');
     joined = joined === undefined ? value : `${joined}, ${value}`;
   }
   return joined;
 }
 
 /** Removes the lines of one name. Each line has its line end. */
-export function withoutField(lines: string, name: string): string {
+export function removeField(lines: string, name: string): string {
   const shape = shapeOf(name);
   shape.lastIndex = 0;
   // The first line has no line end before it, so one is added.
@@ -35,7 +35,7 @@ export function withoutField(lines: string, name: string): string {
 }
 
 /** Removes the lines of all these names in one pass, because the other side chooses how many there are. */
-export function withoutNamed(lines: string, names: ReadonlySet<string> | undefined): string {
+export function removeFields(lines: string, names: ReadonlySet<string> | undefined): string {
   if (names === undefined || names.size === 0) return lines;
   let rest = '';
   for (let at = 0; at < lines.length; ) {
@@ -47,7 +47,7 @@ export function withoutNamed(lines: string, names: ReadonlySet<string> | undefin
 }
 
 /** Returns an expression that matches each line of these fields, with the line end before it. */
-export function watchedFields(names: readonly string[]): RegExp {
+export function buildFieldPattern(names: readonly string[]): RegExp {
   return new RegExp(`\\r\\n(${names.join('|')}):[ \\t]*([^\\r]*)`, 'gi');
 }
 
@@ -60,6 +60,6 @@ export function codeOf(name: string): number {
   return ((length << 8) | name.charCodeAt(length - 2) | 32) * 256 + (name.charCodeAt(length - 1) | 32);
 }
 
-export function fieldCodes<Name extends string>(names: readonly Name[]): Record<Name, number> {
+export function computeFieldCodes<Name extends string>(names: readonly Name[]): Record<Name, number> {
   return Object.fromEntries(names.map(name => [name, codeOf(name)])) as Record<Name, number>;
 }

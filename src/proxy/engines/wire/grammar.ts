@@ -27,20 +27,20 @@ export const extensionShape = new RegExp(
 export const trailerShape = new RegExp(`^(?:${fieldLine})*\\r\\n$`);
 const controls = '\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f';
 /** Matches the beginning of an incomplete head that can no longer become valid. */
-export const neverAHead = new RegExp(`^\\n|[^\\r]\\n|\\r[^\\n]|[${controls}]`);
+export const invalidHeadStart = new RegExp(`^\\n|[^\\r]\\n|\\r[^\\n]|[${controls}]`);
 
 /** The bytes between a head and its body. */
 export const headEnd = '\r\n\r\n';
 
 /** Removes white space at the end (RFC 9112 §5.1). The expressions already exclude it at the beginning. */
-export function trimmedEnd(value: string): string {
+export function trimBlankEnd(value: string): string {
   let end = value.length;
   while (end > 0 && (value.charCodeAt(end - 1) === 32 || value.charCodeAt(end - 1) === 9)) end -= 1;
   return end === value.length ? value : value.slice(0, end);
 }
 
 /** Copies a slice. A slice would keep its source text alive. */
-export function detached(slice: string): string {
+export function copyText(slice: string): string {
   return Buffer.from(slice, 'latin1').toString('latin1');
 }
 
@@ -53,12 +53,12 @@ export function lowerCase(name: string): string {
   const known = lowered.get(name);
   if (known !== undefined) return known;
   const lower = name.toLowerCase();
-  if (lowered.size < spellingsMax) lowered.set(detached(name), lower);
+  if (lowered.size < spellingsMax) lowered.set(copyText(name), lower);
   return lower;
 }
 
 /** RFC 9112 §9.3: whether a connection may carry another message after this one. */
-export function persists(minor: number, connection: string | undefined): boolean {
+export function isPersistent(minor: number, connection: string | undefined): boolean {
   if (connection === undefined) return minor === 1;
   const named = lowerCase(connection);
   if (named === 'keep-alive') return true;
@@ -70,7 +70,7 @@ export function persists(minor: number, connection: string | undefined): boolean
 const togetherBytesMax = 8 * 1024;
 
 /** Returns the parts as text. Undefined: too long, or several parts. */
-export function shortText(parts: readonly Buffer[]): string | undefined {
+export function toShortText(parts: readonly Buffer[]): string | undefined {
   const [first] = parts;
   if (first === undefined) return '';
   return parts.length === 1 && first.length <= togetherBytesMax ? first.toString('latin1') : undefined;

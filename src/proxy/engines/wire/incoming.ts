@@ -1,5 +1,5 @@
 import type { EngineLimits } from '../../exchange.js';
-import { headEnd, neverAHead } from './grammar.js';
+import { headEnd, invalidHeadStart } from './grammar.js';
 import { type HeadFlaw, malformed, parseRequestHead, type RequestHead } from './request-head.js';
 
 /** A too long head gets 414 if its first line alone is longer than this. */
@@ -76,7 +76,7 @@ export class Incoming {
   #waitOn(bytes: Buffer, start: number): HeadFlaw | undefined {
     if (start === bytes.length) this.clear();
     else this.#searchedTo = bytes.length;
-    return neverAHead.test(bytes.toString('latin1', start)) ? malformed : undefined;
+    return invalidHeadStart.test(bytes.toString('latin1', start)) ? malformed : undefined;
   }
 }
 

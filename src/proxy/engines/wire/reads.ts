@@ -66,7 +66,7 @@ export class Reads {
  * is left empty. Returns undefined where that is impossible, and then changes nothing: under TLS, after a first read,
  * or if a future Node keeps its handles elsewhere.
  */
-export function readingInto(socket: Socket, onread: OnReadOpts): Socket | undefined {
+export function moveToBuffer(socket: Socket, onread: OnReadOpts): Socket | undefined {
   const handle: unknown = Reflect.get(socket, '_handle');
   const plain = Object.getPrototypeOf(socket) === Socket.prototype && socket.bytesRead === 0;
   if (!plain || typeof handle !== 'object' || handle === null) return undefined;

@@ -1,8 +1,8 @@
 import { METHODS } from 'node:http';
-import { toldByProxies } from '../../headers/forwarding.js';
-import { namedInConnection } from '../../headers/hop-by-hop.js';
-import { codeOf, fieldCodes, fieldOf, watchedFields, withoutNamed } from './fields.js';
-import { lowerCase, persists, requestShape, trimmedEnd } from './grammar.js';
+import { proxyOnlyFields } from '../../headers/forwarding.js';
+import { listConnectionFields } from '../../headers/hop-by-hop.js';
+import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeFields } from './fields.js';
+import { isPersistent, lowerCase, requestShape, trimBlankEnd } from './grammar.js';
 
 export interface HeadFlaw {
   readonly status: 400 | 414 | 417 | 431 | 501;
@@ -21,7 +21,7 @@ export const watchedInRequests = [
   'cookie',
   'upgrade',
   'expect',
-  ...toldByProxies,
+  ...proxyOnlyFields,
   'te',
   'keep-alive',
   'proxy-connection',
@@ -29,8 +29,8 @@ export const watchedInRequests = [
   'http2-settings',
   'holdfast-affinity',
 ] as const;
-const watched = watchedFields(watchedInRequests);
-const is = fieldCodes(watchedInRequests);
+const watched = buildFieldPattern(watchedInRequests);
+const is = computeFieldCodes(watchedInRequests);
 /** Fields that `watched` removes, whatever the dispatcher's edits. */
 export const alwaysDropped: ReadonlySet<string> = new Set(['holdfast-affinity']);
 
@@ -97,7 +97,7 @@ export class RequestHead {
 
   /** Whether the client accepts another answer on this connection. */
   get persistent(): boolean {
-    return persists(this.minor, this.connection);
+    return isPersistent(this.minor, this.connection);
   }
 
   field(name: string): string | undefined {
@@ -109,14 +109,14 @@ export class RequestHead {
 export function parseRequestHead(text: string, fieldsMax: number): RequestHead | HeadFlaw {
   const line = requestShape.exec(text);
   if (line === null) return malformed;
-  if (tooMany(text, fieldsMax)) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
+  if (hasTooMany(text, fieldsMax)) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
   const [, method = '', target = '', minor = ''] = line;
   if (method !== 'GET' && !methods.has(method)) return unknownMethod;
   const head = new RequestHead(text, method, target, minor === '1' ? 1 : 0);
-  return readFields(head) ?? flawIn(head) ?? head;
+  return readFields(head) ?? findFlaw(head) ?? head;
 }
 
-function tooMany(text: string, fieldsMax: number): boolean {
+function hasTooMany(text: string, fieldsMax: number): boolean {
   if (text.length < fieldsMax * fieldBytesMin) return false;
   let lines = 0;
   for (let at = text.indexOf('\r\n'); at !== -1; at = text.indexOf('\r\n', at + 2)) lines += 1;
@@ -139,7 +139,7 @@ function readFields(head: RequestHead): HeadFlaw | undefined {
 
 /** `given` may end with white space. Framing fields are checked with it, so that it cannot hide a second meaning. */
 function readField(head: RequestHead, code: number, given: string): HeadFlaw | undefined {
-  const value = trimmedEnd(given);
+  const value = trimBlankEnd(given);
   switch (code) {
     case is.host:
       if (head.host !== undefined || !hostShape.test(value)) return badHost;
@@ -150,7 +150,7 @@ function readField(head: RequestHead, code: number, given: string): HeadFlaw | u
       head.cookie = head.cookie === undefined ? value : `${head.cookie}; ${value}`;
       return undefined;
     case is.connection:
-      head.connection = joined(head.connection, value);
+      head.connection = joinValues(head.connection, value);
       return undefined;
     case is['content-length']:
       if (head.length !== -1 || !/^\d{1,15} *$/.test(given)) return badLength;
@@ -162,37 +162,37 @@ function readField(head: RequestHead, code: number, given: string): HeadFlaw | u
       head.chunked = true;
       return undefined;
     default:
-      return readRarer(head, code, value);
+      return readRareField(head, code, value);
   }
 }
 
-function readRarer(head: RequestHead, code: number, value: string): HeadFlaw | undefined {
+function readRareField(head: RequestHead, code: number, value: string): HeadFlaw | undefined {
   switch (code) {
     case is.expect:
       if (value.toLowerCase() !== '100-continue') return badExpectation;
       head.expectsContinue = head.minor === 1;
       break;
     case is.upgrade:
-      head.offered = joined(head.offered, value);
+      head.offered = joinValues(head.offered, value);
       break;
     case is.forwarded:
-      head.forwarded = joined(head.forwarded, value);
+      head.forwarded = joinValues(head.forwarded, value);
       break;
     case is['x-forwarded-for']:
-      head.forwardedFor = joined(head.forwardedFor, value);
+      head.forwardedFor = joinValues(head.forwardedFor, value);
       break;
     case is['x-forwarded-proto']:
-      head.forwardedProto = joined(head.forwardedProto, value);
+      head.forwardedProto = joinValues(head.forwardedProto, value);
       break;
   }
   return undefined;
 }
 
-function joined(before: string | undefined, value: string): string {
+function joinValues(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`;
 }
 
-function flawIn(head: RequestHead): HeadFlaw | undefined {
+function findFlaw(head: RequestHead): HeadFlaw | undefined {
   if (head.chunked && head.length !== -1) return bothFramings;
   if (head.host === undefined && head.minor === 1) return badHost;
   if (head.connection !== undefined && !plainConnections.has(lowerCase(head.connection)))
@@ -202,7 +202,7 @@ function flawIn(head: RequestHead): HeadFlaw | undefined {
 }
 
 function dropNamed(head: RequestHead, connection: string): void {
-  head.kept = withoutNamed(head.kept, namedInConnection(connection));
+  head.kept = removeFields(head.kept, listConnectionFields(connection));
 }
 
 /** Reads a target in absolute form. It names the host itself and overrides the Host field (RFC 9112 §3.2.2). */

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type BackendTls, backendTlsOptions, hostOf } from '../../backend-tls.js';
 import type { Deadlines, Timed } from './deadlines.js';
-import { detached } from './grammar.js';
+import { copyText } from './grammar.js';
 import { firstOf, type Reads, type Received } from './reads.js';
 
 /** How long an idle connection is kept: slightly less than servers in a data centre usually keep theirs. */
@@ -36,7 +36,7 @@ export class Upstream implements Timed {
   #error: Error | undefined;
   #idleMs = idleMs;
   #released = false;
-  #hearsOut = false;
+  #readsAfterFailedWrite = false;
   readonly #deadlines: Deadlines;
   readonly #onLost: (upstream: Upstream) => void;
 
@@ -65,17 +65,17 @@ export class Upstream implements Timed {
   }
 
   /** Marks it as idle. `promisedMs`: how long the backend promises to keep it open. */
-  rest(promisedMs: number | undefined): void {
+  markIdle(promisedMs: number | undefined): void {
     this.#user = undefined;
     this.reused = true;
     if (promisedMs !== undefined) this.#idleMs = Math.min(idleMs, promisedMs - idleMarginMs);
     this.deadlineMs = this.#deadlines.in(this.#idleMs);
   }
 
-  /** Lets the backend's answer be read after a failed write (see `hearOut`). Not under TLS: Node then stops reading. */
-  hearOut(): void {
-    if (!this.#hearsOut && !('encrypted' in this.socket)) hearOut(this.socket);
-    this.#hearsOut = true;
+  /** Lets an answer be read after a failed write (see the function below). Not under TLS: Node then stops reading. */
+  readAfterFailedWrite(): void {
+    if (!this.#readsAfterFailedWrite && !('encrypted' in this.socket)) readAfterFailedWrite(this.socket);
+    this.#readsAfterFailedWrite = true;
   }
 
   /** Closes it without another call to the user. */
@@ -144,7 +144,7 @@ export class Upstream implements Timed {
  * failed write destroys nothing. The waiting bytes are read first; then their end, or a deadline, closes the
  * connection.
  */
-function hearOut(socket: Socket): void {
+function readAfterFailedWrite(socket: Socket): void {
   const { destroy, push } = socket;
   socket.destroy = error => {
     socket.destroy = destroy;
@@ -161,7 +161,7 @@ function isFailedWrite(error: Error | undefined): boolean {
 }
 
 /** The address of a backend, parsed once, with its idle connections. */
-interface Place {
+interface BackendAddress {
   readonly tls: boolean;
   readonly host: string;
   readonly port: number;
@@ -174,7 +174,7 @@ export class Upstreams {
   readonly #connectMs: number;
   readonly #tls: BackendTls | undefined;
   readonly #reads: Reads;
-  readonly #places = new WeakMap<URL, Place>();
+  readonly #addresses = new WeakMap<URL, BackendAddress>();
   readonly #all = new Set<Upstream>();
 
   constructor(deadlines: Deadlines, reads: Reads, connectMs: number, tls: BackendTls | undefined) {
@@ -189,7 +189,7 @@ export class Upstreams {
    * passed. Such a connection may still be open here, if this process was blocked for longer than the backend waits.
    */
   take(url: URL, mayRepeat: boolean): Upstream {
-    const { idle } = this.#place(url);
+    const { idle } = this.#address(url);
     let upstream = idle.pop();
     while (!mayRepeat && upstream !== undefined && upstream.deadlineMs < performance.now()) {
       upstream.destroy();
@@ -200,16 +200,16 @@ export class Upstreams {
 
   /** Opens a new connection, which is not established yet. */
   dial(url: URL): Upstream {
-    const place = this.#place(url);
-    const open = place.tls ? this.#connectTls : this.#connect;
+    const address = this.#address(url);
+    const open = address.tls ? this.#connectTls : this.#connect;
     const upstream = new Upstream(
-      received => open(place, received),
+      received => open(address, received),
       this.#deadlines,
       this.#connectMs,
       lost => {
         this.#all.delete(lost);
-        const at = place.idle.indexOf(lost);
-        if (at !== -1) place.idle.splice(at, 1);
+        const at = address.idle.indexOf(lost);
+        if (at !== -1) address.idle.splice(at, 1);
       },
     );
     this.#all.add(upstream);
@@ -217,32 +217,32 @@ export class Upstreams {
   }
 
   /** Returns a connection to the pool for the next exchange. */
-  give(url: URL, upstream: Upstream, keepAlive: string | undefined): void {
+  putBack(url: URL, upstream: Upstream, keepAlive: string | undefined): void {
     if (upstream.socket.destroyed) return;
-    upstream.rest(promisedMs(keepAlive));
-    this.#place(url).idle.push(upstream);
+    upstream.markIdle(parsePromisedMs(keepAlive));
+    this.#address(url).idle.push(upstream);
   }
 
   close(): void {
     for (const upstream of this.#all) upstream.destroy();
   }
 
-  readonly #connect = ({ host, port }: Place, received: Received): Socket =>
+  readonly #connect = ({ host, port }: BackendAddress, received: Received): Socket =>
     connect({ host, port, noDelay: true, onread: this.#reads.into(received) });
 
-  readonly #connectTls = ({ host, port }: Place, received: Received): Socket => {
+  readonly #connectTls = ({ host, port }: BackendAddress, received: Received): Socket => {
     const socket = connectTls({ host, port, ...backendTlsOptions(host, this.#tls) });
     return socket.setNoDelay(true).on('data', bytes => received(bytes, bytes.length));
   };
 
-  #place(url: URL): Place {
-    const known = this.#places.get(url);
+  #address(url: URL): BackendAddress {
+    const known = this.#addresses.get(url);
     if (known !== undefined) return known;
     const tls = url.protocol === 'https:';
     const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
-    const place: Place = { tls, host: hostOf(url), port, idle: [] };
-    this.#places.set(url, place);
-    return place;
+    const address: BackendAddress = { tls, host: hostOf(url), port, idle: [] };
+    this.#addresses.set(url, address);
+    return address;
   }
 }
 
@@ -250,11 +250,11 @@ export class Upstreams {
 const lastPromise = { text: '', ms: 0 };
 
 /** Parses how long a backend promises to keep an idle connection, from its Keep-Alive field. */
-function promisedMs(keepAlive: string | undefined): number | undefined {
+function parsePromisedMs(keepAlive: string | undefined): number | undefined {
   if (keepAlive === undefined) return undefined;
   if (keepAlive === lastPromise.text) return lastPromise.ms;
   const [, seconds] = /(?:^|[\s,])timeout=(\d{1,6})/i.exec(keepAlive) ?? [];
   if (seconds === undefined) return undefined;
-  Object.assign(lastPromise, { text: detached(keepAlive), ms: Number(seconds) * 1000 });
+  Object.assign(lastPromise, { text: copyText(keepAlive), ms: Number(seconds) * 1000 });
   return lastPromise.ms;
 }
