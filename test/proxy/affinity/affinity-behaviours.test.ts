@@ -137,7 +137,7 @@ for (const engine of Object.keys(engines)) {
 
     /*
      * The five rows of "Conformance tests" in GEP-1619, the Gateway API's proposal on session persistence
-     * (https://gateway-api.sigs.k8s.io/geps/gep-1619/), as far as they speak of what clients see: routes are not ours.
+     * (https://gateway-api.sigs.k8s.io/geps/gep-1619/). Only what clients see applies: Holdfast has no routes.
      */
     describe('session persistence as GEP-1619 requires', () => {
       it('simple: sets a cookie with the first answer, and sends fifty requests with it to the same backend', () =>
