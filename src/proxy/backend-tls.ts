@@ -17,9 +17,9 @@ export function hostOf({ hostname }: URL): string {
 }
 
 /**
- * Options that engines and health checks add to `tls.connect`. `host` is the backend's host without brackets. The name
- * never comes from the request's Host field, as in Node's own rule: the client must not choose it. An address is not a
- * name (RFC 6066 §3). No SNI is sent for it, and the certificate must be for the address.
+ * Options that engines and health checks add to `tls.connect`. `host` is the backend's host without brackets. Node's
+ * own rule would take the name from the request's Host field. That is not used, because the client must not choose the
+ * name. An address is not a name (RFC 6066 §3). No SNI is sent for it, and the certificate must be for the address.
  */
 export function backendTlsOptions(host: string, tls: BackendTls | undefined): ConnectionOptions {
   return {

@@ -85,7 +85,7 @@ export type AttemptFailure =
   | 'tls_protocol_error'
   | 'marked_down';
 
-/** An accepted client connection as the frontend (`front.ts`) hands it over, with any TLS removed. */
+/** An accepted client connection as the frontend (`front/frontend.ts`) hands it over, with any TLS removed. */
 export interface ClientConnection {
   /** Gives plain bytes and can be reset, with or without TLS. No byte was read that cannot be read again. */
   readonly socket: Socket;

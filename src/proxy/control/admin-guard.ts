@@ -26,9 +26,9 @@ const noToken: AdminRefusal = {
 };
 
 /**
- * Decides who may use the admin API. On loopback every local program may, but no web page in a local browser. A page
- * reveals itself in Origin or Sec-Fetch-Site. It reveals itself in Host if its own name resolves to us. On other
- * addresses, and wherever a token is given, the token decides. Throws when a token is needed and missing.
+ * Decides which requests may use the admin API. On loopback every local program may, but no web page in a local
+ * browser. A page reveals itself in Origin or Sec-Fetch-Site. It reveals itself in Host if its own name resolves to us.
+ * On other addresses, and wherever a token is given, the token decides. Throws when a token is needed and missing.
  */
 export function adminGuard(host: string, token: string | undefined): AdminGuard {
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {

@@ -55,7 +55,7 @@ export class Control implements AdminControl {
   async start(): Promise<RunningProxy> {
     const { backends, host, admin, tls } = this.#options;
     await Promise.all(backends.map(({ url, ...rest }) => this.#join(this.#pool.add(url, rest))));
-    if (this.#givenUp) throw new Error('given up before it listened');
+    if (this.#givenUp) throw new Error('cancelled before the port was bound');
     const bound = await this.#server.listen();
     this.#listening = true;
     if (admin !== undefined) this.#admin = await startAdmin(admin, this);

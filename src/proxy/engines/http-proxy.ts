@@ -65,7 +65,7 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#server.maxHeadersCount = 0;
     this.#server.on('request', (request, response) => this.#take(request, response, findFlaw(request, fieldsMax)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
-    // CONNECT is refused with 501; Node by itself would close without an answer.
+    // CONNECT is refused with 501: a gateway tunnels to no other host. Node by itself would close without an answer.
     this.#server.on('connect', (request, socket, head) => this.#takeUpgrade(request, socket, head, noTunnels));
     this.#server.on('checkExpectation', (request, response) => this.#take(request, response, badExpectation));
     this.#server.on('clientError', answerBadHead);

@@ -48,7 +48,7 @@ function checkTlsPair(pair: TlsPair, { certFile, keyFile }: TlsFiles, nowMs: num
     createSecureContext(pair);
   } catch (error) {
     throw new TlsPairError(
-      `--tls-cert "${certFile}" is of no use to OpenSSL: ${wordsOf(error)}; have a new one issued`,
+      `--tls-cert "${certFile}" cannot be used by OpenSSL: ${wordsOf(error)}; have a new one issued`,
     );
   }
   return [...warnIfExpiring(own, certFile, nowMs), ...warnIfChainBroken([own, ...others], certFile)];
@@ -83,7 +83,7 @@ function parseCertificates(pem: string, file: string): X509Certificate[] {
 function parseKey(pem: string, file: string): KeyObject {
   if (/-----BEGIN ENCRYPTED |Proc-Type: 4,ENCRYPTED/.test(pem)) {
     throw new TlsPairError(
-      `--tls-key "${file}" is encrypted, and there is nobody to ask for its passphrase; take it off: ` +
+      `--tls-key "${file}" is encrypted, and Holdfast cannot ask for a passphrase; remove it: ` +
         `openssl pkey -in ${file} -out plain.key && chmod 600 plain.key`,
     );
   }

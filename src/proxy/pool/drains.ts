@@ -15,7 +15,7 @@ export interface DrainSettings {
 /** A browser leaves without notice, so the bound browsers of a draining backend are counted this often. */
 const lookMs = 1000;
 
-/** Runs drains: each ends when no browser is bound and nothing is in flight, or when its window is over. */
+/** Runs drains. A drain ends when no browser is bound and nothing is in flight, or when its window is over. */
 export class Drains {
   readonly #settings: DrainSettings;
   readonly #timers = new Map<Member, readonly NodeJS.Timeout[]>();

@@ -100,7 +100,9 @@ export class BackendPool {
     return removed;
   }
 
-  /** Backends for an exchange without a usable binding. Suspect ones are used only when no other is left. */
+  /**
+   * Returns the backends for an exchange without a usable binding. Suspect ones are used only when no other is left.
+   */
   candidates(tried: readonly Backend[]): readonly Member[] {
     this.#slowStart.update();
     if (tried.length > 0) return selectUsable(this.#members.filter(member => !tried.includes(member)));
@@ -157,7 +159,10 @@ export class BackendPool {
     }
   }
 
-  /** `windowMs`: how long a drain keeps bound browsers; 0 moves them at once. A second drain starts a new window. */
+  /**
+   * Applies the operator's order. `windowMs`: how long a drain keeps bound browsers; 0 moves them at once. A second
+   * drain starts a new window.
+   */
   obey(member: Member, order: Order, windowMs = this.#settings.drainMs): void {
     this.#drains.stop(member);
     member.obey(order);

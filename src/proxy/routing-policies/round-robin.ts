@@ -11,7 +11,7 @@ interface Turn {
 /**
  * Weighted round robin. A backend is due again 1 / `share` after its last turn. The backend due first is chosen; among
  * equals, the one that has waited longest. With equal shares this is plain round robin. The first turn is due after
- * half an interval, so that the turns of a heavy backend spread around those of light ones.
+ * half an interval. So the turns of a heavy backend spread around those of light ones.
  *
  * A position in the list would skip or favour a neighbour when the list changes (a failure, a retry). A count of turns
  * would flood a returning backend until it has caught up. Here a backend's missed turns are forgotten: it gets the next

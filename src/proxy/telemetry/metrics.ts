@@ -40,35 +40,27 @@ export class ProxyMetrics {
   /** `list` and `facts` provide what is shown beside the counts. */
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
     const { affinity, attempts, retries, withheld, turnedAway, answered, own } = this.counts;
-    this.#counter(
-      'requests_total',
-      'Requests that got an answer, by status and by who gave it.',
-      ['status', 'from'],
-      () => [
-        ...byStatus(answered, { from: 'backend' }),
-        ...byStatus(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
-      ],
-    );
+    this.#counter('requests_total', 'Requests that got an answer, by status and source.', ['status', 'from'], () => [
+      ...byStatus(answered, { from: 'backend' }),
+      ...byStatus(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
+    ]);
     this.#counter(
       'own_answers_total',
-      'Answers of the proxy itself; outcome "unknown" means that a backend may have carried the request out.',
+      'Answers of the proxy itself; outcome "unknown" means that a backend may have carried out the request.',
       ['status', 'outcome'],
       () => [...byStatus(own['not-sent'], { outcome: 'not-sent' }), ...byStatus(own.unknown, { outcome: 'unknown' })],
     );
     this.#counter(
       'affinity_total',
-      'What became of affinities; a loss while a request is served counts beside what its cookie said.',
+      'Affinity outcomes; a request that loses its backend while it is served is counted a second time.',
       ['outcome'],
       () => labelSamples(affinity, 'outcome'),
     );
-    this.#counter('retries_total', 'Tries on a further backend, by how the one before ended.', ['kind'], () =>
+    this.#counter('retries_total', 'Retries on another backend, by how the previous attempt ended.', ['kind'], () =>
       labelSamples(retries, 'kind'),
     );
-    this.#counter(
-      'retries_withheld_total',
-      'Retries that did not fit the budget, by what they followed.',
-      ['after'],
-      () => labelSamples(withheld, 'after'),
+    this.#counter('retries_withheld_total', 'Retries that did not fit the budget, by their cause.', ['after'], () =>
+      labelSamples(withheld, 'after'),
     );
     this.#counter(
       'connections_turned_away_total',
@@ -76,7 +68,7 @@ export class ProxyMetrics {
       ['reason'],
       () => labelSamples(turnedAway, 'reason'),
     );
-    this.#counter('attempts_total', 'Tries on a backend, by how they ended.', ['backend', 'outcome'], () =>
+    this.#counter('attempts_total', 'Attempts on a backend, by outcome.', ['backend', 'outcome'], () =>
       [...attempts].flatMap(([backend, counts]) => labelSamples(counts, 'outcome', { backend })),
     );
     this.#answers();
@@ -165,7 +157,7 @@ export class ProxyMetrics {
   #answers(): void {
     const samples = (key: 'answers' | 'seconds') => () =>
       [...this.counts.answers].map(([backend, counts]): Sample => [{ backend }, counts[key]]);
-    const help = 'answered, WebSockets left out';
+    const help = 'answered, without WebSockets';
     this.#counter('backend_answers_total', `Requests that the backend ${help}.`, ['backend'], samples('answers'));
     this.#counter(
       'backend_answer_seconds_total',
@@ -178,30 +170,27 @@ export class ProxyMetrics {
   #vitals(): void {
     const { vitals } = this.counts;
     this.#counter('process_cpu_seconds_total', 'CPU time, user and system.', [], () => [[{}, vitals.cpuSeconds]]);
-    this.#gauge('connections', 'Connections of clients that are open.', [], () => [[{}, vitals.connections]]);
+    this.#gauge('connections', 'Open client connections.', [], () => [[{}, vitals.connections]]);
     this.#gauge('process_resident_memory_bytes', 'Memory in use.', [], () => [[{}, vitals.residentBytes]]);
     this.#counter(
       'event_loop_seconds_total',
-      'Time that the event loop worked (busy), and that it waited for work (idle).',
+      'Time that the event loop worked (busy) and waited (idle).',
       ['state'],
       () => labelSamples({ busy: vitals.busySeconds, idle: vitals.idleSeconds }, 'state'),
     );
-    this.#counter(
-      'access_log_lost_lines_total',
-      'Lines that were not written because too many waited already.',
-      [],
-      () => [[{}, vitals.lostLogLines]],
-    );
+    this.#counter('access_log_lost_lines_total', 'Lines dropped because too many were waiting.', [], () => [
+      [{}, vitals.lostLogLines],
+    ]);
   }
 
   #facts({ version, engine, startedMs, reloads, reloadedMs }: ProxyFacts): void {
     const build = { version, engine, node: process.version };
-    this.#gauge('build_info', 'Always 1; what runs is in the labels.', Object.keys(build), () => [[build, 1]]);
-    this.#gauge('process_start_time_seconds', 'When the proxy began, in Unix time.', [], () => [
+    this.#gauge('build_info', 'Always 1; the labels name the build.', Object.keys(build), () => [[build, 1]]);
+    this.#gauge('process_start_time_seconds', 'When the proxy started, in Unix time.', [], () => [
       [{}, startedMs / 1000],
     ]);
     this.#counter('reloads_total', 'Reloads of the settings.', ['outcome'], () => labelSamples(reloads, 'outcome'));
-    this.#gauge('last_reload_timestamp_seconds', 'When the settings that hold were taken, in Unix time.', [], () => [
+    this.#gauge('last_reload_timestamp_seconds', 'When the present settings were applied, in Unix time.', [], () => [
       [{}, reloadedMs / 1000],
     ]);
   }
@@ -212,13 +201,13 @@ export class ProxyMetrics {
         states.map((each): Sample => [{ backend: name, state: each }, each === state ? 1 : 0]),
       ),
     );
-    this.#gauge('backend_weight', 'What the operator gave it.', ['backend'], () =>
+    this.#gauge('backend_weight', 'Weight set by the operator.', ['backend'], () =>
       list().map(({ name, weight }): Sample => [{ backend: name }, weight]),
     );
-    this.#gauge('backend_share', 'Its weight, or less while it starts slowly.', ['backend'], () =>
+    this.#gauge('backend_share', 'Its weight, or less during slow start.', ['backend'], () =>
       list().map(({ name, share }): Sample => [{ backend: name }, share]),
     );
-    this.#gauge('backend_in_flight', 'Requests that the backend is answering.', ['backend'], () =>
+    this.#gauge('backend_in_flight', 'Requests in flight on the backend.', ['backend'], () =>
       list().map(({ name, inFlight }): Sample => [{ backend: name }, inFlight]),
     );
     this.#gauge('backend_bound_browsers', 'Browsers that are bound to the backend.', ['backend'], () =>

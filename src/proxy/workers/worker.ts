@@ -16,7 +16,7 @@ let server: WorkerServer | undefined;
 
 process.on('message', (message: ToWorker) => {
   if (message.kind === 'serve') void serve(message);
-  else if (server !== undefined) follow(server, message);
+  else if (server !== undefined) handle(server, message);
 });
 tell({ kind: 'ready' });
 
@@ -29,7 +29,7 @@ async function serve(message: Extract<ToWorker, { kind: 'serve' }>): Promise<voi
   }
 }
 
-function follow(server: WorkerServer, message: Exclude<ToWorker, { kind: 'serve' }>): void {
+function handle(server: WorkerServer, message: Exclude<ToWorker, { kind: 'serve' }>): void {
   switch (message.kind) {
     case 'member':
       server.adopt(message.facts);

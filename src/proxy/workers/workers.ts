@@ -180,4 +180,4 @@ export class Restarts {
   }
 }
 
-const tooManyLost = `${lossesMax} workers were lost within ${withinMs / 1000} s; no further one is started`;
+const tooManyLost = `${lossesMax} workers were lost within ${withinMs / 1000} s; no more are started`;

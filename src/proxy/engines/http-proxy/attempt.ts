@@ -128,8 +128,8 @@ export class HttpAttempt implements UploadListener {
   }
 
   /**
-   * Whether the backend closed an idle connection just as it was reused (RFC 9112 §9.3.1), which is not a failure of
-   * the backend. True once, and only for idempotent requests: the request may have arrived all the same.
+   * Whether the backend closed an idle connection just as it was reused (RFC 9112 §9.3.1). That is not a failure of the
+   * backend. True once, and only for idempotent requests: the request may have arrived all the same.
    */
   #wasStale(): boolean {
     const { method, upload } = this.#client;

@@ -267,8 +267,8 @@ export class Client implements ExchangeClient {
   }
 
   /**
-   * Ends the exchange. The rest of the body is read and dropped, so that the connection can carry the next request.
-   * There is a time limit for that.
+   * Ends the exchange. The rest of the body is read and dropped, so that the connection can carry the next request. If
+   * it has not arrived in time, the connection is closed.
    */
   #drop(): void {
     this.#dropping = true;

@@ -26,8 +26,8 @@ export function firstOf(lent: Buffer, count: number): Buffer {
  */
 export class Reads {
   readonly #shared = Buffer.allocUnsafeSlow(bufferBytes);
-  /** Whose buffer is lent for the present call: `all` is the shared one, `one` a connection's own. */
-  #lending: 'nobody' | 'all' | 'one' = 'nobody';
+  /** The buffer that is lent for the present call: none, the shared one (`all`), or a connection's own (`one`). */
+  #lending: 'none' | 'all' | 'one' = 'none';
   #written = true;
 
   /** Returns the read options for one socket. */
@@ -46,7 +46,7 @@ export class Reads {
         this.#lending = buffer === this.#shared ? 'all' : 'one';
         this.#written = true;
         const more = received(buffer, bytes);
-        this.#lending = 'nobody';
+        this.#lending = 'none';
         return more;
       },
     };
