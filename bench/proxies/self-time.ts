@@ -34,7 +34,7 @@ const areas: readonly (readonly [string, RegExp])[] = [
   ['affinity', /^proxy\/(affinity|cookie|recently-used|bound)/],
   ['metrics, log', /^proxy\/(metrics|duration-histogram|access-log)|prom-client/],
   ['policy', /^proxy\/routing-polic/],
-  ['heart', /^proxy\//],
+  ['dispatcher', /^proxy\//],
   ['bench', /^bench\//],
   ['node: http', /^node:_?http/],
   [

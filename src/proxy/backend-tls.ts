@@ -21,7 +21,7 @@ export function hostOf({ hostname }: URL): string {
  * own rule would take the name from the request's Host field. That is not used, because the client must not choose the
  * name. An address is not a name (RFC 6066 §3). No SNI is sent for it, and the certificate must be for the address.
  */
-export function backendTlsOptions(host: string, tls: BackendTls | undefined): ConnectionOptions {
+export function buildBackendTlsOptions(host: string, tls: BackendTls | undefined): ConnectionOptions {
   return {
     servername: tls?.servername ?? (isIP(host) === 0 ? host : ''),
     rejectUnauthorized: tls?.rejectUnauthorized ?? true,
@@ -32,7 +32,7 @@ export function backendTlsOptions(host: string, tls: BackendTls | undefined): Co
 }
 
 /** Names a TLS failure before the first byte of a request, by RFC 9209 §2.3; undefined: not a TLS failure. */
-export function tlsFailure(code: unknown): 'tls_certificate_error' | 'tls_protocol_error' | undefined {
+export function classifyTlsFailure(code: unknown): 'tls_certificate_error' | 'tls_protocol_error' | undefined {
   if (typeof code !== 'string') return undefined;
   if (certificateCodes.has(code)) return 'tls_certificate_error';
   return code === 'EPROTO' || code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')

@@ -87,7 +87,7 @@ const rows: readonly (readonly [
     '502 to a POST a second after a death',
     { ...post, ...own(502, 'unknown') },
     [happens('kill', 'backend-1', 3_999)],
-    /nobody had died/,
+    /no backend had died/,
   ],
   [
     '502 to a POST a second after the signal, when the process died slowly',
@@ -99,7 +99,7 @@ const rows: readonly (readonly [
     '502 to a POST while a backend hangs',
     { ...post, ...own(502, 'unknown') },
     [happens('hang', 'backend-1', 5_050)],
-    /nobody had died/,
+    /no backend had died/,
   ],
   [
     '502 to a GET when a backend dies',

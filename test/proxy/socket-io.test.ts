@@ -103,7 +103,7 @@ for (const engine of Object.keys(engines)) {
         });
         expect(await failed).to.match(/xhr (poll|post) error|transport error/);
         expect(refusals[0]).to.equal('Session ID unknown');
-        const poll = await proxy.ask('/socket.io/?EIO=4&transport=polling&sid=nobody');
+        const poll = await proxy.ask('/socket.io/?EIO=4&transport=polling&sid=unknown');
         expect(poll).to.include({ status: 400, text: '{"code":1,"message":"Session ID unknown"}' });
       }));
   });

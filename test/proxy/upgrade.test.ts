@@ -67,8 +67,8 @@ for (const engine of Object.keys(engines)) {
             socket.close();
           }
           const fresh = await open(proxy.url);
-          const who = (await echo(fresh.socket, '')).split(' ')[0];
-          expect((await proxy.as(fresh.cookie)).text).to.equal(who);
+          const name = (await echo(fresh.socket, '')).split(' ')[0];
+          expect((await proxy.as(fresh.cookie)).text).to.equal(name);
           fresh.socket.close();
         }),
       ));

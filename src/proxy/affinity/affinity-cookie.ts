@@ -91,8 +91,8 @@ export class AffinityCookies {
     if (newest === undefined) throw new TypeError('checkedKeys let an empty key ring pass');
     this.#signing = newest;
     this.#keys = new Map(keys.map(key => [key.id, key]));
-    this.#plain = jar(options, false);
-    this.#tls = jar(options, true);
+    this.#plain = makeJar(options, false);
+    this.#tls = makeJar(options, true);
   }
 
   nameFor(secure: boolean): string {
@@ -128,7 +128,7 @@ export class AffinityCookies {
     const { name, attributes } = this.#jar(secure);
     const dates = `${Math.trunc(claims.issuedMs)}.${Math.trunc(nowMs)}`;
     const signed = `${version}.${this.#signing.id}.${claims.backendId}.${incarnation.toString('base64url')}.${dates}`;
-    return `${name}=${signed}.${mac(this.#signing, name, signed)}${attributes}`;
+    return `${name}=${signed}.${computeMac(this.#signing, name, signed)}${attributes}`;
   }
 
   needsRefresh(claims: { readonly seenMs: number }, nowMs: number): boolean {
@@ -154,7 +154,7 @@ export class AffinityCookies {
     if (keyId === '') return forged;
     const key = this.#keys.get(keyId);
     if (key === undefined) return unknown;
-    const expected = mac(key, jar.name, value.slice(0, -given.length - 1));
+    const expected = computeMac(key, jar.name, value.slice(0, -given.length - 1));
     if (!timingSafeEqual(Buffer.from(given), Buffer.from(expected))) return forged;
     const bound: Bound = {
       kind: 'bound',
@@ -180,7 +180,7 @@ function splitKey(id: string, secret: Buffer): Key {
   return { id, mac: derive('holdfast affinity cookie'), naming: derive('holdfast backend id') };
 }
 
-function jar({ pool, sameSite }: AffinityOptions, secure: boolean): Jar {
+function makeJar({ pool, sameSite }: AffinityOptions, secure: boolean): Jar {
   if (!/^[A-Za-z0-9_-]{0,32}$/.test(pool)) {
     throw new TypeError(`the pool "${pool}" cannot be part of a cookie name: expected at most 32 of A-Z a-z 0-9 _ -`);
   }
@@ -198,7 +198,7 @@ function jar({ pool, sameSite }: AffinityOptions, secure: boolean): Jar {
  * Signs the text with the cookie's name, and so with the pool and TLS. Names have no spaces, so the text is
  * unambiguous.
  */
-function mac(key: Key, cookieName: string, signed: string): string {
+function computeMac(key: Key, cookieName: string, signed: string): string {
   return createHmac('sha256', key.mac).update(`${cookieName} ${signed}`).digest('base64url');
 }
 

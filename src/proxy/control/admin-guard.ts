@@ -30,7 +30,7 @@ const noToken: AdminRefusal = {
  * browser. A page reveals itself in Origin or Sec-Fetch-Site. It reveals itself in Host if its own name resolves to us.
  * On other addresses, and wherever a token is given, the token decides. Throws when a token is needed and missing.
  */
-export function adminGuard(host: string, token: string | undefined): AdminGuard {
+export function makeAdminGuard(host: string, token: string | undefined): AdminGuard {
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
     throw new TypeError(
       'the admin token is empty or holds characters that no header can carry: expected visible ASCII',

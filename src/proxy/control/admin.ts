@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { unknownName } from '../../shared/unknown-name.js';
 import type { BackendView } from '../backends.js';
 import type { ProxyEvent } from '../options.js';
-import { type AdminRefusal, adminGuard } from './admin-guard.js';
+import { type AdminRefusal, makeAdminGuard } from './admin-guard.js';
 import { type BackendChange, bodyBytesMax, parseChange, parseNewBackend, readBody } from './admin-requests.js';
 import { EventStream } from './event-stream.js';
 
@@ -55,7 +55,7 @@ export async function startAdmin(
   options: { readonly host: string; readonly port: number; readonly token: string | undefined },
   control: AdminControl,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const guard = adminGuard(options.host, options.token);
+  const guard = makeAdminGuard(options.host, options.token);
   const events = new EventStream(listener => control.onEvent(listener));
   const server = createServer({ requestTimeout: requestMs }, (request, response) => {
     const refusal = guard(request);

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { ClientConnection } from '../exchange.js';
-import { type IsTrusted, plainAddress, trustNone } from '../headers/trusted-peers.js';
+import { type IsTrusted, normalizeAddress, trustNone } from '../headers/trusted-peers.js';
 import { readProxyHeader } from './proxy-header.js';
 import { TlsListener } from './tls-listener.js';
 import type { TlsPair } from './tls-pair.js';
@@ -84,7 +84,7 @@ export class Frontend {
   }
 
   #accept(socket: Socket): void {
-    const peer = plainAddress(socket.remoteAddress ?? '');
+    const peer = normalizeAddress(socket.remoteAddress ?? '');
     if (this.#settings.proxyProtocol !== true) return void this.#enter(socket, peer);
     if (!this.#isTrusted(peer)) return void this.#turnAway(socket, 'proxy-untrusted');
     this.#hold(socket);

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6, type Socket } from 'node:net';
-import { plainIpv6 } from '../headers/trusted-peers.js';
+import { normalizeIpv6 } from '../headers/trusted-peers.js';
 
 /*
  * The PROXY protocol, versions 1 and 2, as the HAProxy project specifies it (proxy-protocol.txt, sections 2.1 and 2.2).
@@ -50,7 +50,7 @@ function parseText(bytes: Buffer): ProxyHeader {
   if (words.length !== 4 || !isPort(sourcePort) || !isPort(destinationPort)) return bad;
   if (family === 'TCP4') return isIPv4(source) && isIPv4(destination) ? whole(source) : bad;
   if (family !== 'TCP6' || !isPlainIpv6(source) || !isPlainIpv6(destination)) return bad;
-  return whole(plainIpv6(source));
+  return whole(normalizeIpv6(source));
 }
 
 function isPort(text: string): boolean {
@@ -79,14 +79,14 @@ function parseBinary(bytes: Buffer): ProxyHeader {
     return bytes.length < length ? more : { kind: 'whole', bytes: length, clientAddress: undefined };
   const needed = addressBytes.get(family);
   if (needed === undefined || length < fixedBytes + needed) return bad;
-  return bytes.length < length ? more : { kind: 'whole', bytes: length, clientAddress: sourceIn(bytes, family) };
+  return bytes.length < length ? more : { kind: 'whole', bytes: length, clientAddress: readSource(bytes, family) };
 }
 
 /** Reads the source address. The bytes between the addresses and `length` are TLVs and are not needed. */
-function sourceIn(bytes: Buffer, family: number): string | undefined {
+function readSource(bytes: Buffer, family: number): string | undefined {
   if (family === 0x11) return bytes.subarray(16, 20).join('.');
   if (family !== 0x21) return undefined;
-  return plainIpv6(bytes.toString('hex', 16, 32).replace(/.{4}(?!$)/g, '$&:'));
+  return normalizeIpv6(bytes.toString('hex', 16, 32).replace(/.{4}(?!$)/g, '$&:'));
 }
 
 /** `whole`: `clientAddress` as in `ProxyHeader`. `gone`: closed before a byte came, as port checks do. */

@@ -25,7 +25,7 @@ export function appendEntry(before: string | undefined, own: string): string {
 const token = /^[!#$%&'*+.^`|~\w-]+$/;
 
 /** Builds one element of `Forwarded` (RFC 7239 §4), with names in lower case. */
-export function forwardedElement(clientAddress: string, host: string | undefined, secure: boolean): string {
+export function buildForwardedElement(clientAddress: string, host: string | undefined, secure: boolean): string {
   const authority = host === undefined ? '' : `;host=${quoteUnlessToken(host)}`;
   return `for=${formatNode(clientAddress)}${authority};proto=${secure ? 'https' : 'http'}`;
 }

@@ -20,18 +20,18 @@ export function trustedPeers(entries: readonly string[]): IsTrusted {
 }
 
 /** Returns an IPv4 address in IPv4 notation; a dual-stack socket reports it as IPv6. */
-export function plainAddress(address: string): string {
+export function normalizeAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 /** Returns the shortest form of a valid IPv6 address. */
-export function plainIpv6(address: string): string {
-  return plainAddress(new SocketAddress({ address, family: 'ipv6' }).address);
+export function normalizeIpv6(address: string): string {
+  return normalizeAddress(new SocketAddress({ address, family: 'ipv6' }).address);
 }
 
 function add(list: BlockList, entry: string): void {
   const [, given = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
-  const address = isIP(given) === 6 ? plainIpv6(given) : given;
+  const address = isIP(given) === 6 ? normalizeIpv6(given) : given;
   const version = isIP(address);
   const bitsMax = version === 4 ? 32 : 128;
   // An IPv4 network written as IPv6: the first 96 bits only mark it as IPv4.

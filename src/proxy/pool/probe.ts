@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type BackendTls, backendTlsOptions, hostOf, tlsFailure } from '../backend-tls.js';
+import { type BackendTls, buildBackendTlsOptions, classifyTlsFailure, hostOf } from '../backend-tls.js';
 import type { HealthOptions } from '../options.js';
 
 export interface ProbeResult {
@@ -60,7 +60,7 @@ async function ask(url: URL, signal: AbortSignal, backendTls: BackendTls | undef
 function get(url: URL, signal: AbortSignal, backendTls: BackendTls | undefined): Promise<IncomingMessage> {
   const overTls = url.protocol === 'https:';
   const request = overTls ? httpsRequest : httpRequest;
-  const tls = overTls ? backendTlsOptions(hostOf(url), backendTls) : {};
+  const tls = overTls ? buildBackendTlsOptions(hostOf(url), backendTls) : {};
   return new Promise((resolve, reject) => {
     request(url, { ...tls, agent: false, signal, headers: { 'user-agent': 'holdfast-health' } }, resolve)
       .on('error', reject)
@@ -93,7 +93,7 @@ function parseIncarnation(body: string): string | undefined {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-  if (tlsFailure(code) !== 'tls_certificate_error') return code;
+  if (classifyTlsFailure(code) !== 'tls_certificate_error') return code;
   const flag = code.startsWith('ERR_TLS_CERT_ALTNAME') ? '--backend-server-name' : '--backend-ca';
   return `its certificate is not accepted (${code}); see ${flag}`;
 }

@@ -41,14 +41,17 @@ export class ProxyMetrics {
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
     const { affinity, attempts, retries, withheld, turnedAway, answered, own } = this.counts;
     this.#counter('requests_total', 'Requests that got an answer, by status and source.', ['status', 'from'], () => [
-      ...byStatus(answered, { from: 'backend' }),
-      ...byStatus(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
+      ...buildStatusSamples(answered, { from: 'backend' }),
+      ...buildStatusSamples(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
     ]);
     this.#counter(
       'own_answers_total',
       'Answers of the proxy itself; outcome "unknown" means that a backend may have carried out the request.',
       ['status', 'outcome'],
-      () => [...byStatus(own['not-sent'], { outcome: 'not-sent' }), ...byStatus(own.unknown, { outcome: 'unknown' })],
+      () => [
+        ...buildStatusSamples(own['not-sent'], { outcome: 'not-sent' }),
+        ...buildStatusSamples(own.unknown, { outcome: 'unknown' }),
+      ],
     );
     this.#counter(
       'affinity_total',
@@ -129,7 +132,7 @@ export class ProxyMetrics {
   #counter(name: string, help: string, labelNames: string[], samples: () => Iterable<Sample>): void {
     const registers = [this.#registry];
     new Counter({
-      name: fullName(name),
+      name: buildFullName(name),
       help,
       labelNames,
       registers,
@@ -143,7 +146,7 @@ export class ProxyMetrics {
   #gauge(name: string, help: string, labelNames: string[], samples: () => Iterable<Sample>): void {
     const registers = [this.#registry];
     new Gauge({
-      name: fullName(name),
+      name: buildFullName(name),
       help,
       labelNames,
       registers,
@@ -217,11 +220,11 @@ export class ProxyMetrics {
 }
 
 /** Builds the full name. Process metrics keep their conventional names. */
-function fullName(name: string): string {
+function buildFullName(name: string): string {
   return name.startsWith('process_') ? name : `${prefix}_${name}`;
 }
 
-function byStatus(counts: Float64Array, labels: Record<string, string>): Sample[] {
+function buildStatusSamples(counts: Float64Array, labels: Record<string, string>): Sample[] {
   return [...counts.entries()]
     .filter(([, value]) => value > 0)
     .map(([status, value]) => [{ status, ...labels }, value]);

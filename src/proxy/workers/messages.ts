@@ -64,13 +64,13 @@ export interface ErrorFacts {
   readonly port?: unknown;
 }
 
-export function factsOfError(error: unknown): ErrorFacts {
+export function toErrorFacts(error: unknown): ErrorFacts {
   if (!(error instanceof Error)) return { message: String(error) };
   const fields: Record<string, unknown> = { ...error };
   return { message: error.message, code: fields.code, syscall: fields.syscall, port: fields.port };
 }
 
-export function errorOf({ message, code, syscall, port }: ErrorFacts): Error {
+export function toError({ message, code, syscall, port }: ErrorFacts): Error {
   const given = Object.entries({ code, syscall, port }).filter(([, value]) => value !== undefined);
   return Object.assign(new Error(message), Object.fromEntries(given));
 }

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { packageFile } from '../../shared/package-file.js';
 import type { ServingOptions } from '../options.js';
-import { errorOf, type ToPrimary, type ToWorker } from './messages.js';
+import { type ToPrimary, type ToWorker, toError } from './messages.js';
 
 /** A worker that does not report in this time keeps its last counts. */
 const reportMs = 2000;
@@ -35,7 +35,7 @@ export class WorkerProcess {
       worker.on('message', (message: ToPrimary) => {
         if (message.kind === 'ready') this.#sendWaiting();
         else if (message.kind === 'listening') resolve(message.port);
-        else if (message.kind === 'failed') reject(errorOf(message.error));
+        else if (message.kind === 'failed') reject(toError(message.error));
         else onMessage(message);
         if ('number' in message) this.#answers.get(message.number)?.(message);
       });
@@ -76,7 +76,7 @@ export class WorkerProcess {
   /** Rejects when the worker cannot use the options or times out. A worker that has ended needs no reload. */
   async reload(options: ServingOptions): Promise<void> {
     const answer = await this.#ask(number => ({ kind: 'reload', number, options }), reloadMs);
-    if (answer?.kind === 'reloaded' && answer.error !== undefined) throw errorOf(answer.error);
+    if (answer?.kind === 'reloaded' && answer.error !== undefined) throw toError(answer.error);
     if (answer === undefined && this.#reasonOfEnd === undefined)
       throw new Error(`worker ${this.pid} did not answer in ${reloadMs} ms`);
   }

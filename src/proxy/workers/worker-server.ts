@@ -2,7 +2,7 @@ import type { ServingOptions } from '../options.js';
 import type { Member, MemberFacts } from '../pool/member.js';
 import { BackendPool, type Primary } from '../pool/pool.js';
 import { Serving } from '../serving.js';
-import { factsOfError, type ToPrimary, type ToWorker, type WorkerReport } from './messages.js';
+import { type ToPrimary, type ToWorker, toErrorFacts, type WorkerReport } from './messages.js';
 
 type Serve = Extract<ToWorker, { kind: 'serve' }>;
 
@@ -23,7 +23,7 @@ export class WorkerServer implements Primary {
   constructor({ options, members }: Serve, tell: (message: ToPrimary) => void) {
     this.#tell = tell;
     this.#pool = new BackendPool({
-      ...poolSettings(options),
+      ...pickPoolSettings(options),
       now: Date.now,
       random: Math.random,
       onEvent: () => {},
@@ -67,8 +67,8 @@ export class WorkerServer implements Primary {
   }
 
   async reload(number: number, options: ServingOptions): Promise<void> {
-    const error = await this.#serving.reload(options).then(() => undefined, factsOfError);
-    if (error === undefined) this.#pool.change(poolSettings(options));
+    const error = await this.#serving.reload(options).then(() => undefined, toErrorFacts);
+    if (error === undefined) this.#pool.change(pickPoolSettings(options));
     this.#tell({ kind: 'reloaded', number, error });
   }
 
@@ -99,6 +99,6 @@ export class WorkerServer implements Primary {
 }
 
 /** The primary starts and ends drains, so the drain time here is 0. */
-function poolSettings({ affinity, slowStartMs }: ServingOptions) {
+function pickPoolSettings({ affinity, slowStartMs }: ServingOptions) {
   return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, slowStartMs };
 }

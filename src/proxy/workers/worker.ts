@@ -4,7 +4,7 @@
  * these signals.
  */
 
-import { factsOfError, type ToPrimary, type ToWorker } from './messages.js';
+import { type ToPrimary, type ToWorker, toErrorFacts } from './messages.js';
 import { WorkerServer } from './worker-server.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
@@ -25,7 +25,7 @@ async function serve(message: Extract<ToWorker, { kind: 'serve' }>): Promise<voi
     server = new WorkerServer(message, told => tell(told));
     await server.listen();
   } catch (error) {
-    tell({ kind: 'failed', error: factsOfError(error) }, exit);
+    tell({ kind: 'failed', error: toErrorFacts(error) }, exit);
   }
 }
 

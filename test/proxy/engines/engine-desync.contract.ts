@@ -18,7 +18,7 @@ export function itKeepsAnswersApart(make: EngineFactory, shortfalls: Shortfalls)
           make,
           socket => socket.write(bytes, 'latin1'),
           async got => {
-            expect(got).to.deep.equal({ status: 502, text: 'nobody answered\n' });
+            expect(got).to.deep.equal({ status: 502, text: 'no backend answered\n' });
           },
         ),
       );

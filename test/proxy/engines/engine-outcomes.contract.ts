@@ -43,7 +43,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
       await withEngine(make, [await deadUrl()], async ({ url }) => {
         const answer = await ask(url, '/', { method: 'POST', body: 'hello' });
         expect(answer.status).to.equal(502);
-        expect(answer.text).to.equal('nobody answered\n');
+        expect(answer.text).to.equal('no backend answered\n');
         expect(answer.headers).to.include({ 'x-own': 'yes', 'content-type': 'text/plain; charset=utf-8' });
       });
     });

@@ -54,7 +54,7 @@ export async function withEngine(
       told();
       if (outcome.kind !== 'refused' && outcome.kind !== 'broken-off') return;
     }
-    exchange.refuse(502, 'nobody answered', { 'x-own': 'yes' });
+    exchange.refuse(502, 'no backend answered', { 'x-own': 'yes' });
   };
   const engine = make({
     onExchange: exchange => void serve(exchange),

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { appendEntry, forwardedElement, isClientSecure } from '#src/proxy/headers/forwarding.js';
+import { appendEntry, buildForwardedElement, isClientSecure } from '#src/proxy/headers/forwarding.js';
 
 describe('forwarding', () => {
   const elements: readonly [address: string, host: string | undefined, secure: boolean, element: string][] = [
@@ -12,7 +12,7 @@ describe('forwarding', () => {
     ['192.0.2.7', 'a"b\\c,for=6.6.6.6', false, 'for=192.0.2.7;host="a\\"b\\\\c,for=6.6.6.6";proto=http'],
   ];
   for (const [address, host, secure, element] of elements) {
-    it(`tells ${element}`, () => expect(forwardedElement(address, host, secure)).to.equal(element));
+    it(`tells ${element}`, () => expect(buildForwardedElement(address, host, secure)).to.equal(element));
   }
 
   it('appends to the present value', () => {

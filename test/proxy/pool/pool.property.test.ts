@@ -137,17 +137,17 @@ function checkEvents(events: readonly ProxyEvent[]): void {
 }
 
 describe('pool: any order of what can happen', () => {
-  const step = fc.record({ what: fc.constantFrom(...Object.keys(steps)), whom: fc.nat(5) });
+  const step = fc.record({ what: fc.constantFrom(...Object.keys(steps)), which: fc.nat(5) });
 
   it('gives a worker the same pool, offers only ready members, reports only edges, never reopens a drain, and leaves no timer', () => {
     const before = timers();
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), course => {
+      fc.property(fc.array(step, { maxLength: 60 }), sequence => {
         const scene = new Scene();
         for (let i = 0; i < 3; i += 1) scene.pool.up(scene.pool.add(new URL('http://127.0.0.1:3000')), 'test');
-        for (const { what, whom } of course) {
+        for (const { what, which } of sequence) {
           const { members } = scene.pool;
-          const member = members[whom % members.length];
+          const member = members[which % members.length];
           const drained = member?.drained;
           if (member !== undefined) steps[what]?.(scene, member);
           if (drained && !['drain', 'maint', 'ready'].includes(what)) expect(member?.drained).to.equal(true);

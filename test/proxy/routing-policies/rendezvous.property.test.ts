@@ -99,7 +99,7 @@ describe('rendezvous: shares', () => {
     const asked: unknown[] = [];
     const policy = byHeader((candidates, exchange) => {
       asked.push(exchange);
-      return candidates.at(-1) ?? expect.fail('nobody');
+      return candidates.at(-1) ?? expect.fail('no candidate');
     });
     const pool = poolOf(3);
     const exchange = withKey(undefined);

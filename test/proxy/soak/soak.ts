@@ -121,8 +121,8 @@ async function becomesIdle(at: { readonly url: string; readonly adminUrl: string
     const open = await openConnections(Number(new URL(at.url).port));
     if (busy.length === 0 && open === 0) return;
     if (performance.now() > deadlineMs) {
-      const who = busy.map(({ name, inFlight }) => `${inFlight} in flight on ${name}`);
-      const what = [...who, `${open} connections of clients`].join(', ');
+      const busyBackends = busy.map(({ name, inFlight }) => `${inFlight} in flight on ${name}`);
+      const what = [...busyBackends, `${open} connections of clients`].join(', ');
       return record.offence(`left in the proxy ${idleWithinMs / 1000} s after the last client had gone: ${what}`);
     }
     await sleep(50);

@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { tlsFailure } from '../../backend-tls.js';
+import { classifyTlsFailure } from '../../backend-tls.js';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
 import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
@@ -120,7 +120,7 @@ export class HttpAttempt implements UploadListener {
 
   #outcomeOf(code: unknown): Outcome {
     if (!this.#redialled && !wasEstablished(this.#request?.socket ?? null)) {
-      const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : (tlsFailure(code) ?? 'connection_refused');
+      const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : (classifyTlsFailure(code) ?? 'connection_refused');
       return { kind: 'refused', reason };
     }
     const isMalformed = typeof code === 'string' && code.startsWith('HPE_');

@@ -1,7 +1,7 @@
 import { type ClientRequest, Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { type BackendTls, backendTlsOptions } from '../../backend-tls.js';
+import { type BackendTls, buildBackendTlsOptions } from '../../backend-tls.js';
 
 /** Connections that were established: a request that failed on one may have reached the backend. */
 const established = new WeakSet<Duplex>();
@@ -86,7 +86,7 @@ class TlsAgent extends HttpsAgent {
   }
 
   override createConnection(...[options, made]: Parameters<HttpsAgent['createConnection']>): Made {
-    const tls = backendTlsOptions(options.host ?? '', this.#backendTls);
+    const tls = buildBackendTlsOptions(options.host ?? '', this.#backendTls);
     return limitConnectTime(super.createConnection({ ...options, ...tls }, made), 'secureConnect', this.#connectMs);
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { HeaderEdits } from '../../exchange.js';
 import { removeCookie } from '../../headers/cookie-header.js';
-import { appendEntry, forwardedElement, proxyOnlyFields } from '../../headers/forwarding.js';
+import { appendEntry, buildForwardedElement, proxyOnlyFields } from '../../headers/forwarding.js';
 import { listConnectionFields } from '../../headers/hop-by-hop.js';
 
 /** The parts of a backend's request head, apart from the dispatcher's edits. */
@@ -61,11 +61,11 @@ function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
   const { given, httpVersion, host, trusted, clientAddress, secure, upgrade } = forwarding;
   const via = `${httpVersion} holdfast`;
   headers.via = headers.via === undefined ? via : `${headers.via}, ${via}`;
-  headers['x-forwarded-for'] = appendEntry(trusted ? one(given['x-forwarded-for']) : undefined, clientAddress);
+  headers['x-forwarded-for'] = appendEntry(trusted ? joinLines(given['x-forwarded-for']) : undefined, clientAddress);
   if (forwarding.forwarded) {
     headers.forwarded = appendEntry(
       trusted ? given.forwarded : undefined,
-      forwardedElement(clientAddress, host, secure),
+      buildForwardedElement(clientAddress, host, secure),
     );
   }
   headers['x-forwarded-proto'] = secure ? 'https' : 'http';
@@ -83,11 +83,11 @@ function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
 }
 
 export function readForwardedProto(given: IncomingHttpHeaders): string | undefined {
-  return one(given['x-forwarded-proto']);
+  return joinLines(given['x-forwarded-proto']);
 }
 
 /** Joins the values. Node already joins the lines of these fields, but its types do not say so. */
-function one(value: string | string[] | undefined): string | undefined {
+function joinLines(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
@@ -116,7 +116,7 @@ export function findFlaw(request: IncomingMessage, fieldsMax: number): RequestFl
   // Node would silently drop fields above its own limit, so that limit is off and this one applies.
   if (rawHeaders.length > 2 * fieldsMax) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
   if (!versions.has(request.httpVersion)) return { status: 400, reason: 'Only HTTP/1.0 and HTTP/1.1 are spoken here.' };
-  if (hostsIn(rawHeaders) > 1) return { status: 400, reason: 'More than one Host field.' };
+  if (countHosts(rawHeaders) > 1) return { status: 400, reason: 'More than one Host field.' };
   if (headers.host !== undefined && !hostShape.test(headers.host)) {
     return { status: 400, reason: 'The Host field names no host.' };
   }
@@ -131,7 +131,7 @@ export function findFlaw(request: IncomingMessage, fieldsMax: number): RequestFl
   return undefined;
 }
 
-function hostsIn(rawHeaders: readonly string[]): number {
+function countHosts(rawHeaders: readonly string[]): number {
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at];

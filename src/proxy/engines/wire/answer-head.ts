@@ -78,7 +78,7 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
   }
   head.kept += text.slice(from);
   if ((head.chunked && head.length !== -1) || endsTooEarly(head)) return undefined;
-  return withoutHop(head);
+  return removeHopFields(head);
 }
 
 /**
@@ -126,7 +126,7 @@ function readHop(head: WireAnswerHead, code: number, value: string): 'drop' {
   return 'drop';
 }
 
-function withoutHop(head: WireAnswerHead): WireAnswerHead {
+function removeHopFields(head: WireAnswerHead): WireAnswerHead {
   if (head.connection !== undefined) head.kept = removeFields(head.kept, listConnectionFields(head.connection));
   return head;
 }
@@ -140,7 +140,7 @@ export function buildAnswerHead(head: WireAnswerHead, added: readonly AddedHeade
     more += `${name}: ${value}\r\n`;
   }
   // RFC 9110 §6.6.1: a proxy adds a date to an answer without one.
-  const date = head.dated ? '' : dateLine(Date.now());
+  const date = head.dated ? '' : buildDateLine(Date.now());
   return `HTTP/1.1 ${head.status} ${head.reason}\r\n${kept}${more}${date}`;
 }
 
@@ -214,7 +214,7 @@ export function buildOwnAnswerText(
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: text/plain; charset=utf-8\r\n`;
   head += `content-length: ${Buffer.byteLength(body)}\r\ncache-control: no-store\r\n`;
   for (const name in headers) if (name !== 'connection') head += `${name}: ${headers[name]}\r\n`;
-  head += `${dateLine(Date.now())}${connection}\r\n`;
+  head += `${buildDateLine(Date.now())}${connection}\r\n`;
   return bodyless ? head : head + body;
 }
 
@@ -222,7 +222,7 @@ let line = '';
 let madeMs = Number.NEGATIVE_INFINITY;
 
 /** Returns the date line, built once a second. */
-function dateLine(nowMs: number): string {
+function buildDateLine(nowMs: number): string {
   if (nowMs - madeMs >= 1000 || nowMs < madeMs) {
     madeMs = nowMs - (nowMs % 1000);
     line = `date: ${new Date(nowMs).toUTCString()}\r\n`;

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { tlsFailure } from '../../backend-tls.js';
+import { classifyTlsFailure } from '../../backend-tls.js';
 import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
@@ -261,7 +261,7 @@ export class WireAttempt implements UpstreamUser {
     if (!this.#redialled && this.#upstream?.established === false) {
       const code = error !== undefined && 'code' in error ? error.code : undefined;
       const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : 'connection_refused';
-      return { kind: 'refused', reason: tlsFailure(code) ?? reason };
+      return { kind: 'refused', reason: classifyTlsFailure(code) ?? reason };
     }
     return { kind: 'broken-off', reason: 'connection_terminated' };
   }

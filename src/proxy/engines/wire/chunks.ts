@@ -102,7 +102,7 @@ export class Chunks {
   }
 
   #readSize(byte: number): boolean {
-    const digit = hexDigit(byte);
+    const digit = parseHexDigit(byte);
     if (digit !== -1) {
       this.#digits += 1;
       this.#size = this.#size * 16 + digit;
@@ -144,7 +144,7 @@ export class Chunks {
   }
 }
 
-function hexDigit(byte: number): number {
+function parseHexDigit(byte: number): number {
   if (byte >= 48 && byte <= 57) return byte - 48;
   const letter = byte | 32;
   return letter >= 97 && letter <= 102 ? letter - 87 : -1;

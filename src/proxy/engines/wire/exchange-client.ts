@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection } from '../../exchange.js';
-import { appendEntry, forwardedElement, isClientSecure } from '../../headers/forwarding.js';
+import { appendEntry, buildForwardedElement, isClientSecure } from '../../headers/forwarding.js';
 import type { Timed } from './deadlines.js';
 import type { RequestHead } from './request-head.js';
 
@@ -67,7 +67,7 @@ export class ForwardedWay {
     const secure = this.isSecure(head);
     const lines = this.#trusted ? buildLines(head.minor, appendEntry(head.forwardedFor, this.address), secure) : plain;
     if (!this.#tellsForwarded) return lines;
-    const own = forwardedElement(this.address, head.host, secure);
+    const own = buildForwardedElement(this.address, head.host, secure);
     return `${lines}forwarded: ${appendEntry(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
   }
 }

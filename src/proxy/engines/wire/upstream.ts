@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type BackendTls, backendTlsOptions, hostOf } from '../../backend-tls.js';
+import { type BackendTls, buildBackendTlsOptions, hostOf } from '../../backend-tls.js';
 import type { Deadlines, Timed } from './deadlines.js';
 import { copyText } from './grammar.js';
 import { firstOf, type Reads, type Received } from './reads.js';
@@ -231,7 +231,7 @@ export class Upstreams {
     connect({ host, port, noDelay: true, onread: this.#reads.into(received) });
 
   readonly #connectTls = ({ host, port }: BackendAddress, received: Received): Socket => {
-    const socket = connectTls({ host, port, ...backendTlsOptions(host, this.#tls) });
+    const socket = connectTls({ host, port, ...buildBackendTlsOptions(host, this.#tls) });
     return socket.setNoDelay(true).on('data', bytes => received(bytes, bytes.length));
   };
 
