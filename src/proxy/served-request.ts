@@ -14,7 +14,7 @@ export interface ServedRequest {
   readonly ended: 'answered' | 'own' | 'cut' | 'abandoned';
   /** The backend that answered, or the last one that was tried. */
   readonly backend: string | undefined;
-  /** What happened to the browser's affinity, by the names of the metric; undefined: affinity is off. */
+  /** The outcome of the browser's affinity, by the names of the metric; undefined: affinity is off. */
   readonly affinity: string | undefined;
   /** In order; most requests have one. */
   readonly tries: readonly Try[];

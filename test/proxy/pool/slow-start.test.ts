@@ -45,7 +45,7 @@ describe('slow start', () => {
     'it was suspected, and nothing was found': [['suspect', 'cleared'], false],
   };
   for (const [what, [history, slowly]] of Object.entries(histories)) {
-    it(`${slowly ? 'comes' : 'does not come'} when ${what}`, () =>
+    it(`${slowly ? 'begins' : 'does not begin'} when ${what}`, () =>
       withPool(({ pool }) => {
         const member = pool.add(url, { weight: 4 });
         pool.up(member, 'test');
