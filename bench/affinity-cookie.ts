@@ -2,12 +2,12 @@ import { AffinityCookies } from '#src/proxy/affinity/affinity-cookie.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
 
 /*
- * What the affinity cookie costs per request. Every value that is read is a fresh copy, as it is when an engine cuts it
- * out of a head: a string that was looked up before has its hash already and would flatter the cache.
+ * Measures the cost of the affinity cookie per request. Every value that is read is a fresh copy, as in an engine that
+ * cuts it out of a head. A reused string already has its hash, which would flatter the cache.
  */
 const rounds = 5;
 const perRound = 50_000;
-/** More browsers than are remembered, each asking in turn: nobody is found in the cache. */
+/** More browsers than the cache holds, one after the other: no look-up is a hit. */
 const crowd = 40_000;
 const nowMs = Date.now();
 
@@ -47,7 +47,7 @@ function copy(value: string): string {
   return Buffer.from(value, 'latin1').toString('latin1');
 }
 
-/** The best round: the others were disturbed by something. */
+/** Returns the best round; other rounds were disturbed. */
 function fastest(values: readonly string[], act: (value: string) => unknown): number {
   return Math.min(...Array.from({ length: rounds }, () => nsEach(values, act)));
 }

@@ -1,6 +1,6 @@
 /**
- * What the proxy takes of the machine when its clients and backends are slow, huge or many. The proxy is a process of
- * its own; its memory is read from /proc. Exit code 1: a bound does not hold.
+ * Measures what the proxy takes of the machine when its clients and backends are slow, huge or many. The proxy is a
+ * process of its own; its memory is read from /proc. Exit code 1: a bound does not hold.
  *
  *   node dist/bench/bounds.js --help
  */
@@ -22,7 +22,7 @@ const values = await yargs(process.argv.slice(2))
   .option('whole', {
     type: 'boolean',
     default: false,
-    describe: '1 GB at 1 MB/s to its end, which takes 17 minutes, in place of 20 s of it',
+    describe: 'transfer the whole 1 GB at 1 MB/s (17 minutes), not only 20 s of it',
   })
   .strict()
   .parse();
@@ -45,7 +45,7 @@ async function look(proxy: Holdfast): Promise<void> {
   print(await fastBodies(place));
   print(await slowBackends(place));
   const rows = await wrk(place, proxy.folder);
-  if (rows === undefined) console.log('wrk: not on PATH, left out');
+  if (rows === undefined) console.log('wrk: skipped, not on PATH');
   else print(rows);
 }
 

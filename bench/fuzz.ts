@@ -26,7 +26,7 @@ if (entry === undefined) throw new Error(`no engine ${args.engine}`);
 const startMs = performance.now();
 const rate = (done: number) => Math.round((done / (performance.now() - startMs)) * 1000).toLocaleString('en');
 const everyCases = 50_000;
-const { found, fates, passedOn } = await fuzz({
+const { found, handlings, passedOn } = await fuzz({
   ...args,
   make: entry.make,
   allowances: allowancesOf(args.engine),
@@ -42,7 +42,8 @@ for (const { nth, pieces, wrong, shortest } of found) {
 console.log(
   `\n${args.engine}, ${args.direction}, seed ${args.seed}: ${args.count.toLocaleString('en')} cases, ${rate(args.count)}/s, ${found.length} discrepancies`,
 );
-for (const [fate, count] of Object.entries(fates)) console.log(`${count.toLocaleString('en').padStart(10)} ${fate}`);
+for (const [handling, count] of Object.entries(handlings))
+  console.log(`${count.toLocaleString('en').padStart(10)} ${handling}`);
 console.log(`${passedOn.toLocaleString('en').padStart(10)} messages arrived whole`);
 const seconds = Math.round((performance.now() - startMs) / 1000).toLocaleString('en');
 console.log(`${seconds} s, at most ${Math.round(process.resourceUsage().maxRSS / 1024)} MB resident`);

@@ -1,7 +1,7 @@
 /**
- * A backend dies under load: what 64 clients notice in the 5 s after it, for GET and for POST, with Holdfast and with
- * others. Ends with 1 when Holdfast does not hold what it promises: no bad GET; of POST only what was in flight there,
- * each an honest 502; nothing carried out twice.
+ * Kills a backend under load and counts what 64 clients notice in the next 5 s, for GET and for POST, with Holdfast and
+ * with other proxies. Exit code 1 when Holdfast breaks its promise: no bad GET. Bad POSTs only for those in flight on
+ * the dead backend, each with 502 and outcome=unknown. No request carried out twice.
  *
  *   node dist/bench/kill.js --help
  */
@@ -32,7 +32,7 @@ interface Row {
 async function rowOf(name: string, { find, ours }: KillPeer, folder: string): Promise<Row | undefined> {
   const peer = find();
   if ('leftOut' in peer) {
-    say(`${name}: left out, ${peer.leftOut}`);
+    say(`${name}: skipped, ${peer.leftOut}`);
     return undefined;
   }
   const kill = async (method: Method) => {
@@ -52,7 +52,15 @@ function kindsOf({ bad }: Account): string {
 }
 
 function print(rows: readonly Row[]): void {
-  const head = ['proxy', 'GET not 200', 'after 1 s', 'POST not 200', 'after 1 s', 'POSTs it held', 'POSTs done twice'];
+  const head = [
+    'proxy',
+    'GET not 200',
+    'after 1 s',
+    'POST not 200',
+    'after 1 s',
+    'POSTs in flight',
+    'POSTs done twice',
+  ];
   const cells = rows.map(({ name, GET, POST }) => {
     const counts = [GET.late, kindsOf(POST), POST.late, POST.held, POST.twice];
     return [name, kindsOf(GET), ...counts.map(each => each.toLocaleString('en'))];

@@ -1,7 +1,6 @@
 /**
- * Reverse proxies side by side in one run: the same three backends, the same load, a core for each, in turns, with an
- * affinity cookie where the proxy knows one. What counts are the ratios. A peer that is not on PATH is left out and said
- * so.
+ * Compares reverse proxies in one run: the same three backends, the same load, one core each, in turns. Each uses an
+ * affinity cookie if it can. The ratios are what counts. A peer that is not on PATH is skipped with a message.
  *
  *   node dist/bench/proxies.js --help
  */
@@ -35,7 +34,7 @@ function present(): Map<string, Peer> {
   const found = new Map<string, Peer>();
   for (const [name, find] of chosen('peer', args.peers, peers)) {
     const peer = find();
-    if ('leftOut' in peer) say(`${name}: left out, ${peer.leftOut}`);
+    if ('leftOut' in peer) say(`${name}: skipped, ${peer.leftOut}`);
     else found.set(name, peer);
   }
   return found;

@@ -1,7 +1,8 @@
 /**
- * Hours of mixed load and trouble through a proxy that is a real process: kills, hangs, drains and reloads of four
- * backends, by chance from a seed, while clients of every habit ask for answers that only one request can have. A row a
- * minute; at the end what was wrong, and whether memory and file descriptors stayed flat. Exit code 1: something was.
+ * Runs hours of mixed load and faults through a real proxy process. Four backends are killed, hung, drained and
+ * reloaded at random times from a seed. Clients of every kind send requests, each with a unique right answer. It prints
+ * a row per minute, then what was wrong, and whether memory and file descriptors stayed flat. Exit code 1: something
+ * was wrong.
  *
  *   node dist/bench/soak.js --help
  */
@@ -16,9 +17,9 @@ const values = await yargs(process.argv.slice(2))
   .option('minutes', { type: 'number', default: 60, requiresArg: true, describe: 'how long' })
   .option('engine', { type: 'string', choices: Object.keys(engines), default: 'wire', describe: 'which engine' })
   .option('rate', { type: 'number', default: 150, requiresArg: true, describe: 'requests per second' })
-  .option('seed', { type: 'number', default: 1, requiresArg: true, describe: 'of the troubles' })
-  .option('json', { type: 'boolean', default: false, describe: 'what came of it as JSON' })
-  .example('$0 --minutes 1', 'whether it runs here')
+  .option('seed', { type: 'number', default: 1, requiresArg: true, describe: 'seed of the faults' })
+  .option('json', { type: 'boolean', default: false, describe: 'prints the results as JSON' })
+  .example('$0 --minutes 1', 'a quick test')
   .strict()
   .parse();
 const durationMs = values.minutes * 60_000;
@@ -56,19 +57,19 @@ function row(so: SoakRecord): string {
   ].join('  ');
 }
 
-/** Of a copy, sorted; 0 of nothing. */
+/** Sorts a copy; returns 0 for no values. */
 function percentile(values: readonly number[], share: number): number {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.floor((sorted.length - 1) * share)] ?? 0;
 }
 
 function print(so: SoakRecord): void {
-  console.log('\nwhat the clients did, and how it ended (own: an answer of the proxy itself)');
+  console.log('\nrequests by kind and end (own: an answer of the proxy itself)');
   for (const [kind, ends] of so.ends) {
     const counts = Object.entries(ends).map(([end, count]) => `${count.toLocaleString('en')} ${end}`);
     console.log(`  ${kind.padEnd(15)} ${counts.join(', ')}`);
   }
-  console.log(`\nrequests left out because 2,000 were in flight: ${so.leftOut}`);
+  console.log(`\nrequests skipped because 2,000 were in flight: ${so.leftOut}`);
   console.log(`CPU of the proxy: ${(so.cpuMs / 1_000).toFixed(1)} s`);
   console.log(`resident MB: ${line(so.memory(flatness.warmUpMs))}`);
   console.log(`descriptors: ${line(so.descriptors(flatness.warmUpMs))}`);

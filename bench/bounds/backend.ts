@@ -1,11 +1,14 @@
-/** The backend of bench/bounds.ts, in a process of its own: pushes, takes, keeps silent or stalls, as the path says. */
+/**
+ * The backend of bench/bounds.ts, in a process of its own. It sends, receives, stays silent or stalls, as the path
+ * says.
+ */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { pattern, throttle } from './streams.js';
 
 const server = createServer((request, response) => {
-  // Whoever asked has left: that is what some of these are for.
+  // The client may have left: some paths test exactly that.
   void answer(request, response).catch(() => response.destroy());
 });
 

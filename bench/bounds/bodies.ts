@@ -11,8 +11,8 @@ const risenMbMax = 32;
 const slowForMs = 20_000;
 
 /**
- * A gigabyte each way through somebody who takes a megabyte a second: for 20 s, or `whole`, which takes 17 minutes each.
- * One way after the other: what V8 lets lie of buffers that were passed on, before it looks, is 32 MiB for both.
+ * Transfers a gigabyte each way through a peer that takes a megabyte a second: for 20 s, or `whole` (17 minutes each).
+ * The two run one after the other, because V8 may leave 32 MiB of forwarded buffers uncollected.
  */
 export async function slowBodies(place: Place, whole: boolean): Promise<Row[]> {
   const down = await risenMb(place.pid, () => slowDownload(place, whole));
@@ -20,9 +20,9 @@ export async function slowBodies(place: Place, whole: boolean): Promise<Row[]> {
   const long = whole ? 'whole' : `for ${slowForMs / 1_000} s`;
   return [
     memory(`1 GB down, read at 1 MB/s, ${long}`, down.mb),
-    { what: 'what the reader got', ...down.result },
+    { what: 'the reader received', ...down.result },
     memory(`1 GB up, taken at 1 MB/s, ${long}`, up.mb),
-    { what: 'what the backend got', ...up.result },
+    { what: 'the backend received', ...up.result },
   ];
 }
 
@@ -72,7 +72,10 @@ async function slowUpload({ url }: Place, whole: boolean): Promise<Outcome> {
   return taken(sent, ended);
 }
 
-/** At the speed of the slow side, and no end but the one that was planned. The buffers on the way take some ahead. */
+/**
+ * Checks that the transfer ran at the speed of the slow side and ended as planned. Buffers on the way take some bytes
+ * ahead.
+ */
 function taken(bytes: number, ended: string): Outcome {
   const seconds = slowForMs / 1_000;
   const [least, most] = [seconds * 0.8, seconds + risenMbMax];
@@ -84,7 +87,7 @@ function taken(bytes: number, ended: string): Outcome {
   };
 }
 
-/** A gigabyte each way, one after the other, as fast as it goes. */
+/** Transfers a gigabyte each way, one after the other, at full speed. */
 export async function fastBodies(place: Place): Promise<Row[]> {
   const down = await timed(place, async () => {
     const hash = createHash('sha256');

@@ -4,24 +4,26 @@ import { openConnections, residentMbOf } from '#test/proxy/soak/footprint.js';
 import { type Place, type Row, risenMb } from './place.js';
 
 const each = 5_000;
-/** So many connections are opened at a time. */
+/** The number of connections that are opened at a time. */
 const atOnce = 250;
 const headLimitMs = 10_000;
-/** The proxy looks at its clocks every now and then, and so does a busy machine. */
+/** The proxy checks its deadlines at intervals, and a busy machine adds some delay. */
 const lateMsMax = 3_000;
 const askEveryMs = 5_000;
 const slices = 50;
 const lastsMs = 20_000;
-/** Of memory, for each of them: a socket, its buffers and what an engine keeps of it. */
+/** Memory per connection: a socket, its buffers and an engine's own state. */
 const kilobytesEachMax = 20;
-/** What the later half of the crowds may leave behind, at the least, above the earlier one, whose memory is there for it.
- * They are six, since how much of it the garbage collector has given back at a moment is chance: 122 to 185 MB. */
+/**
+ * Growth allowed between the first three crowds and the last three, which reuse the memory of the first. There are six,
+ * because the garbage collector returns memory at random times: 122 to 185 MB were seen.
+ */
 const leftMbMax = 8;
 const crowds = 6;
-/** So long memory is looked at when a crowd has gone; the least of it counts. */
+/** How long memory is sampled after a crowd has left; the minimum counts. */
 const settlesMs = 5_000;
 
-/** 5,000 clients that send a head one byte a second beside 5,000 that ask every five seconds. */
+/** Runs 5,000 clients that send a head one byte a second, and 5,000 that send a request every five seconds. */
 export async function manyConnections(place: Place): Promise<Row[]> {
   const { result, mb } = await risenMb(place.pid, () => crowd(place.url));
   const left = [await leftOpen(place)];
@@ -37,19 +39,19 @@ export async function manyConnections(place: Place): Promise<Row[]> {
   const [first, last] = [Math.min(...took), Math.max(...took)];
   return [
     {
-      what: `${each} that send a byte a second: turned away with 408`,
+      what: `${each} that send a byte a second: closed with 408`,
       found: String(slow.filter(({ answer }) => answer.startsWith('HTTP/1.1 408 ')).length),
       bound: String(each),
       holds: slow.length === each && slow.every(({ answer }) => answer.startsWith('HTTP/1.1 408 ')),
     },
     {
-      what: 'when: seconds after they had come',
+      what: 'when: seconds after they connected',
       found: `${(first / 1_000).toFixed(1)} to ${(last / 1_000).toFixed(1)}`,
       bound: `${headLimitMs / 1_000} to ${(headLimitMs + lateMsMax) / 1_000}`,
       holds: first >= headLimitMs - 100 && last <= headLimitMs + lateMsMax,
     },
     {
-      what: `${each} that ask every 5 s meanwhile (p50 ${good.p50Ms.toFixed(1)} ms, p99 ${good.p99Ms.toFixed(1)} ms): not 200`,
+      what: `${each} that send a request every 5 s meanwhile (p50 ${good.p50Ms.toFixed(1)} ms, p99 ${good.p99Ms.toFixed(1)} ms): not 200`,
       found: `${good.bad} of ${good.asked}`,
       bound: '0',
       holds: good.bad === 0 && good.asked >= each * 3,
@@ -61,7 +63,7 @@ export async function manyConnections(place: Place): Promise<Row[]> {
       holds: (mb * 1024) / (2 * each) <= kilobytesEachMax,
     },
     {
-      what: 'connections left open when all have gone, and after each further crowd',
+      what: 'connections left open after all have left, and after each further crowd',
       found: left.join(', '),
       bound: '0',
       holds: left.every(open => open === 0),
@@ -105,7 +107,7 @@ function open(host: string, port: string): Socket {
   return connect({ host, port: Number(port), noDelay: true });
 }
 
-/** Each once in `everyMs`, a part of them at a time. */
+/** Calls `act` for each once in `everyMs`, for a part of them at a time. */
 function inSlices<T>(all: readonly T[], everyMs: number, act: (one: T) => void): NodeJS.Timeout {
   let turn = 0;
   return setInterval(() => {
@@ -117,7 +119,7 @@ function inSlices<T>(all: readonly T[], everyMs: number, act: (one: T) => void):
   }, everyMs / slices);
 }
 
-/** Sends a head that never ends. */
+/** A client that sends a head that never ends. */
 class Slow {
   readonly there: Promise<void>;
   readonly ended: Promise<{ readonly answer: string; readonly tookMs: number }>;
@@ -145,7 +147,7 @@ class Slow {
   }
 }
 
-/** Asks on one connection, again and again. */
+/** A client that sends requests on one connection. */
 class Good {
   readonly there: Promise<void>;
   readonly socket: Socket;
@@ -168,7 +170,7 @@ class Good {
 
   ask(): void {
     this.asked += 1;
-    // The one before is not answered yet, after all this time.
+    // The previous request is still unanswered.
     if (this.#sentMs !== undefined || !this.socket.writable) {
       this.bad += 1;
       return;
@@ -204,7 +206,7 @@ async function settledMb({ pid }: Place): Promise<number> {
   return least;
 }
 
-/** Connections of clients that the proxy still holds a while after the last client has gone. */
+/** Counts the client connections that the proxy still holds some time after the last client has left. */
 async function leftOpen({ url }: Place): Promise<number> {
   const deadlineMs = performance.now() + 10_000;
   for (;;) {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentMbOf } from '#test/proxy/soak/footprint.js';
 
-/** The proxy that is looked at: a process of its own. */
+/** The measured proxy, a process of its own. */
 export interface Place {
   readonly url: string;
   readonly pid: number;
 }
 
-/** One bound, as found. */
+/** One bound with the measured value. */
 export interface Row {
   readonly what: string;
   readonly found: string;
@@ -17,7 +17,7 @@ export interface Row {
 
 const everyMs = 100;
 
-/** How much memory the proxy takes above what it took when idle, at most, while `work` lasts. */
+/** Measures the proxy's peak memory above its idle memory while `work` runs. */
 export async function risenMb<T>(
   pid: number,
   work: () => Promise<T>,
@@ -35,7 +35,7 @@ export async function risenMb<T>(
   }
 }
 
-/** Requests until its memory has seen what requests need, and then a moment of rest. */
+/** Sends requests until memory has reached its normal level, then waits a moment. */
 export async function warmUp({ url }: Place): Promise<void> {
   for (let i = 0; i < 200; i += 1) {
     const answers = Array.from({ length: 16 }, () => fetch(url).then(answer => answer.text()));

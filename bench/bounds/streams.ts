@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const blockBytes = 64 * 1024;
 
-/** So many bytes as fast as they are taken, no block like the one before it. */
+/** Makes this many bytes as fast as they are read; no two blocks are the same. */
 export function pattern(bytes: number): Readable {
   return Readable.from(blocks(bytes), { objectMode: false, highWaterMark: blockBytes });
 }
@@ -12,7 +12,7 @@ export function pattern(bytes: number): Readable {
 function* blocks(bytes: number): Generator<Buffer> {
   const block = Buffer.alloc(blockBytes, 'holdfast');
   for (let at = 0; at < bytes; at += blockBytes) {
-    // A copy: the one before it may still be on its way.
+    // A copy, because the previous block may still be in use.
     const next = Buffer.from(block.subarray(0, Math.min(blockBytes, bytes - at)));
     next.writeDoubleLE(at, 0);
     yield next;
@@ -25,7 +25,7 @@ export function patternSum(bytes: number): string {
   return hash.digest('hex');
 }
 
-/** Lets so many bytes a second pass; 0: all. */
+/** Limits the rate in bytes per second; 0: no limit. */
 export function throttle(bytesPerS: number): Transform {
   const startedMs = performance.now();
   let passed = 0;

@@ -6,7 +6,7 @@ import type { Place, Row } from './place.js';
 
 const exec = promisify(execFile);
 
-/** wrk as people run it, and with requests of one connection in packets of eight; undefined when it is not on PATH. */
+/** Runs wrk normally, and with eight pipelined requests per packet. Undefined when it is not on PATH. */
 export async function wrk({ url }: Place, folder: string): Promise<Row[] | undefined> {
   const script = path.join(folder, 'pipeline.lua');
   await writeFile(script, 'request = function() return string.rep(wrk.format("GET", "/"), 8) end\n');

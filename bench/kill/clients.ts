@@ -2,13 +2,13 @@ import { Client } from 'undici';
 
 export type Method = 'GET' | 'POST';
 
-/** One request, as its client saw it; times of `performance.now()`. */
+/** One request as its client saw it; times of `performance.now()`. */
 export interface Shot {
   readonly id: string;
   readonly client: number;
   readonly beganMs: number;
   readonly endedMs: number;
-  /** Undefined: the connection ended before the answer did. */
+  /** Undefined: the connection ended before the answer. */
   readonly status: number | undefined;
   readonly proxyStatus: string;
 }
@@ -16,7 +16,7 @@ export interface Shot {
 const clientCount = 64;
 const answerMsMax = 10_000;
 
-/** Browsers that each ask again as soon as they are answered, and keep what cookie they are given. */
+/** Browsers that each send the next request after an answer, and keep their cookie. */
 export class Clients {
   readonly #origin: URL;
   readonly #method: Method;

@@ -4,19 +4,19 @@ import type { Strike } from './strike.js';
 /** A kill in numbers. */
 export interface Account {
   readonly requests: number;
-  /** Answers that were not 200, and connections that ended before their answer, by kind. */
+  /** Answers other than 200, and connections that ended before their answer, by kind. */
   readonly bad: Readonly<Record<string, number>>;
   readonly badCount: number;
-  /** Of them, those that came later than a second after the kill. */
+  /** Those of them that came later than a second after the kill. */
   readonly late: number;
-  /** What the backend had carried out and could not answer any more. */
+  /** Requests that the backend carried out and could not answer any more. */
   readonly held: number;
   /** Requests that two backends carried out. */
   readonly twice: number;
 }
 
 const lateMs = 1_000;
-/** A request that met the dead connection before the proxy could know. */
+/** Time in which a request may still meet the dead connection, before the proxy can know. */
 const graceMs = 100;
 
 export function accountOf({ shots, killedMs, byDead, byOthers }: Strike): Account {
@@ -33,13 +33,13 @@ export function accountOf({ shots, killedMs, byDead, byOthers }: Strike): Accoun
   };
 }
 
-/** GET may be sent again: nobody may notice. */
+/** Returns the faults for GET. GET may be retried, so clients must notice nothing. */
 export function flawsOfGet(strike: Strike): string[] {
   const { badCount, held } = accountOf(strike);
   return [...(badCount > 0 ? [`${badCount} bad GETs`] : []), ...nothingHeld('GET', held), ...neverCarriedOut(strike)];
 }
 
-/** POST may not: what was in flight on the dead backend is told so, and nothing else is hurt. */
+/** Returns the faults for POST. Only those in flight on the dead backend may fail, and must say so. */
 export function flawsOfPost(strike: Strike): string[] {
   const bad = strike.shots.filter(isBad);
   const { late, held, twice } = accountOf(strike);
@@ -62,14 +62,16 @@ function isBad({ status }: Shot): boolean {
 }
 
 function nothingHeld(method: Method, held: number): string[] {
-  return held === 0 ? [`${method}: the backend held nothing when it was killed: nothing is proved`] : [];
+  return held === 0
+    ? [`${method}: nothing was in flight on the backend when it was killed, so this run proves nothing`]
+    : [];
 }
 
-/** A 200 for what no backend did would be a lie. */
+/** Reports answers of 200 to requests that no backend carried out. */
 function neverCarriedOut({ shots, byDead, byOthers }: Strike): string[] {
   const executed = new Set([...byDead, ...byOthers]);
   const count = shots.filter(shot => !isBad(shot) && !executed.has(shot.id)).length;
-  return count > 0 ? [`${count} requests were answered 200 and carried out by nobody`] : [];
+  return count > 0 ? [`${count} requests were answered 200 and carried out by no backend`] : [];
 }
 
 function countBy(kinds: readonly string[]): Record<string, number> {

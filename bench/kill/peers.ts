@@ -8,7 +8,7 @@ import { script } from '../proxies/peers/script.js';
 
 export interface KillPeer {
   readonly find: FindPeer;
-  /** It is held to what Holdfast promises. */
+  /** It must keep the promises of Holdfast. */
   readonly ours: boolean;
 }
 
@@ -19,7 +19,7 @@ const own = Object.keys(engines).flatMap(engine =>
   }),
 );
 
-/** The keys are the names that `--peers` takes. */
+/** The keys are the values of `--peers`. */
 export const killPeers: Readonly<Record<string, KillPeer>> = {
   'haproxy redispatch': { find: () => findHaproxy(['option redispatch']), ours: false },
   'haproxy retry-on': {

@@ -12,18 +12,18 @@ import { Clients, type Method, type Shot } from './clients.js';
 
 const server = fileURLToPath(import.meta.resolve('#test/proxy/counting-server.js'));
 const backendCount = 3;
-/** How long a backend holds a request: a kill between two batches would hurt nobody and prove nothing. */
+/** How long a backend holds a request. Without it a kill between two batches would hit no request and prove nothing. */
 const answerMs = 20;
 const beforeMs = 1_500;
 const afterMs = 5_000;
 
-/** What was seen of one kill. */
+/** The record of one kill. */
 export interface Strike {
   readonly shots: readonly Shot[];
   readonly killedMs: number;
-  /** When the backend had certainly gone. */
+  /** When the backend had certainly ended. */
   readonly goneMs: number;
-  /** Ids of the requests that the dead backend had carried out, and of those that the others did. */
+  /** Ids of the requests that the dead backend carried out, and of those that the others did. */
   readonly byDead: readonly string[];
   readonly byOthers: readonly string[];
 }
@@ -31,11 +31,11 @@ export interface Strike {
 interface Backend {
   readonly process: ChildProcess;
   readonly port: number;
-  /** Ids of what it carried out, one a line, written before it answers. */
+  /** One id per line for each request carried out, written before the answer. */
   readonly file: string;
 }
 
-/** Clients, a kill under load, and what became of every request. */
+/** Runs clients, kills a backend under load, and records the result of every request. */
 export async function strike(name: string, peer: Peer, method: Method, folder: string): Promise<Strike> {
   const backends: Backend[] = [];
   for (let at = 0; at < backendCount; at += 1) backends.push(await startBackend(folder, backends.length));
@@ -58,7 +58,7 @@ export async function strike(name: string, peer: Peer, method: Method, folder: s
   return { shots, killedMs, goneMs, byDead: executed[0] ?? [], byOthers: executed.slice(1).flat() };
 }
 
-/** Resolves just after it took what it cannot have answered yet. */
+/** Resolves just after it received a request that it cannot have answered yet. */
 async function takesSome({ file }: Backend): Promise<void> {
   const giveUpMs = performance.now() + afterMs;
   let [size, lookedMs] = [Number.POSITIVE_INFINITY, 0];

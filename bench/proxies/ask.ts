@@ -7,13 +7,13 @@ export interface Answer {
   readonly status: number;
   readonly head: string;
   readonly body: string;
-  /** Head and body. */
+  /** Length of head and body. */
   readonly bytes: number;
 }
 
 const headEnd = '\r\n\r\n';
 
-/** Byte for byte what the load generator sends. */
+/** Builds the same bytes that the load generator sends. */
 export function textOf({ host }: URL, { method, path, headers, body }: Request, cookie: string): string {
   const fields = { host, ...headers, ...(cookie === '' ? {} : { cookie }) };
   const length = body === undefined ? [] : [['content-length', String(Buffer.byteLength(body))]];
@@ -28,7 +28,7 @@ export async function open({ protocol, port }: URL): Promise<Socket> {
   return socket;
 }
 
-/** Rejects when the connection ends before the answer does, and at an answer whose length is not told. */
+/** Rejects when the connection ends before the answer, and for an answer without a length. */
 export function exchange(socket: Socket, request: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let received = '';
@@ -48,7 +48,7 @@ export function exchange(socket: Socket, request: string): Promise<Answer> {
   });
 }
 
-/** A whole answer at the start of what was received. */
+/** Reads a complete answer from the start of the received bytes. */
 function read(received: string): Answer | Error | undefined {
   const end = received.indexOf(headEnd);
   if (end === -1) return undefined;
@@ -60,7 +60,7 @@ function read(received: string): Answer | Error | undefined {
   return { status: Number(head.split(' ', 2)[1]), head, body: received.slice(end + headEnd.length, bytes), bytes };
 }
 
-/** One request on a connection of its own. */
+/** Sends one request on a new connection. */
 export async function ask(origin: URL, request: Request, cookie = ''): Promise<Answer> {
   const socket = await open(origin);
   try {
@@ -70,7 +70,7 @@ export async function ask(origin: URL, request: Request, cookie = ''): Promise<A
   }
 }
 
-/** The Cookie header of a browser that got this answer. */
+/** Builds the Cookie header of a browser that got this answer. */
 export function cookieFrom({ head }: Answer): string {
   return [...head.matchAll(/\r\nset-cookie: *([^;\r]*)/gi)].map(([, pair]) => pair).join('; ');
 }

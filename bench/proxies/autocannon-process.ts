@@ -1,4 +1,4 @@
-/** One run of autocannon with the options given as JSON; prints a `LoadResult`. */
+/** Runs autocannon once with the options given as JSON; prints a `LoadResult`. */
 import autocannon from 'autocannon';
 import type { LoadResult } from './load.js';
 

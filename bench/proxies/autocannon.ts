@@ -2,7 +2,7 @@ import path from 'node:path';
 import { headersOf, type Load, type LoadResult } from './load.js';
 import { cores, output } from './processes.js';
 
-/** autocannon in a process of its own: Node, and so several times as heavy as wrk. */
+/** Runs autocannon in a process of its own. It is written for Node, and several times slower than wrk. */
 export async function autocannon(load: Load): Promise<LoadResult> {
   const { origin, request, connections, seconds } = load;
   const requests = headersOf(load).map(headers => ({ method: request.method, headers, body: request.body }));

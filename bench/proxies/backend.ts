@@ -1,6 +1,6 @@
 /**
- * The backends behind every proxy where nginx is not installed: raw sockets and canned answers, one process that listens
- * on as many ports as it is told.
+ * The backends behind every proxy when nginx is not installed. They use raw sockets and fixed answers, in one process
+ * that listens on all the given ports.
  *
  *   backend.js port[,port...]
  */
@@ -25,9 +25,9 @@ function answerTo(head: string): Buffer {
   return head.startsWith('GET /big ') ? big : small;
 }
 
-/** It believes that a head arrives in one piece. */
+/** Serves one connection. It expects each head in one piece. */
 function serve(socket: Socket): void {
-  /** Bytes of a request's body still to come. */
+  /** The number of bytes of a request's body still to come. */
   let left = 0;
   let reply = small;
   socket.on('error', () => {});

@@ -5,10 +5,10 @@ import { runNginx } from './peers/nginx.js';
 import { cores, isOnPath, start } from './processes.js';
 import { comesToAnswer } from './standing.js';
 
-/** nginx answers for less than any program of ours could: what is behind the proxies must not be what is measured. */
+/** nginx answers with less CPU time than any program of ours could. The backends must not dominate the measurement. */
 export const backendKind = isOnPath('nginx') ? 'nginx' : 'raw sockets in Node';
 
-/** One process that answers on all ports. */
+/** Starts one process that answers on all ports. */
 export async function startBackends(ports: readonly number[], folder: string): Promise<void> {
   const script = path.join(import.meta.dirname, 'backend.js');
   const command =

@@ -1,4 +1,4 @@
-/** @fastify/http-proxy as its own documentation shows it: no affinity, no checks, no failover. */
+/** @fastify/http-proxy as in its own documentation: no affinity, no checks, no failover. */
 import httpProxy from '@fastify/http-proxy';
 import fastify from 'fastify';
 import { backendPorts, httpServer, listenPort, turns } from './bare-place.js';

@@ -1,4 +1,4 @@
-/** http-proxy as its own documentation shows it, with kept-alive connections: no affinity, no checks, no failover. */
+/** http-proxy as in its own documentation, with kept-alive connections: no affinity, no checks, no failover. */
 import { Agent } from 'node:http';
 import httpProxy from 'http-proxy';
 import { backendPorts, serveHttp, turns } from './bare-place.js';

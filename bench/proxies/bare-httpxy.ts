@@ -1,4 +1,4 @@
-/** httpxy as its own documentation shows it, with kept-alive connections: no affinity, no checks, no failover. */
+/** httpxy as in its own documentation, with kept-alive connections: no affinity, no checks, no failover. */
 import { Agent } from 'node:http';
 import { createProxyServer } from 'httpxy';
 import { backendPorts, serveHttp, turns } from './bare-place.js';

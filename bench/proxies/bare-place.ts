@@ -12,7 +12,7 @@ export const tls =
     ? undefined
     : { cert: readFileSync(certFile), key: readFileSync(keyFile) };
 
-/** One after the other. */
+/** Returns a function that returns the items in turn. */
 export function turns<T>(all: readonly T[]): () => T {
   let turn = 0;
   return () => {
@@ -23,7 +23,7 @@ export function turns<T>(all: readonly T[]): () => T {
   };
 }
 
-/** Node's 5 s would close the idle connections while they are counted. */
+/** The default of Node, 5 s, would close idle connections while they are counted. */
 const clientIdleMs = 75_000;
 
 export function httpServer(onRequest: RequestListener): Server {
@@ -35,5 +35,5 @@ export function serveHttp(onRequest: RequestListener): void {
   httpServer(onRequest).listen({ port: listenPort, host: '127.0.0.1', backlog: 4096 });
 }
 
-// Asked to stop, it exits as any program does: a profile is written then.
+// Exits normally on SIGTERM, so that a profile is written.
 process.once('SIGTERM', () => process.exit());

@@ -1,7 +1,7 @@
 /**
- * How little a proxy in Node can cost: sockets, the end of each head looked up, the body counted, a pool of idle
- * connections behind, writes that leave together as those of wire do. No policy, no checks, no edits; it believes both
- * sides. What an engine costs above this, it costs for its work.
+ * The cheapest possible proxy in Node. It uses sockets, finds the end of each head, counts the body, and keeps a pool
+ * of idle backend connections. It batches writes as the wire engine does. It has no policy, no checks and no edits, and
+ * trusts both sides. What an engine costs above this is the cost of its work.
  */
 import { connect, createServer, type Socket } from 'node:net';
 import { createServer as createSecureServer } from 'node:tls';
@@ -12,13 +12,13 @@ const headEnd = '\r\n\r\n';
 const contentLength = /\r\ncontent-length: *(\d+)/i;
 const closes = /\r\nconnection: *close/i;
 
-/** One direction of a connection: where a message ends. */
+/** Finds the end of a message in one direction of a connection. */
 class Framing {
-  /** Bytes of the body still to come; -1 between two messages. */
+  /** The number of bytes of the body still to come; -1 between two messages. */
   left = -1;
   closing = false;
 
-  /** Whether the message is whole with this chunk. A head that arrives in two pieces is more than this knows of. */
+  /** Whether this chunk completes the message. A head split into two pieces is not supported. */
   ends(chunk: Buffer): boolean {
     if (this.left === -1) this.left = this.#lengthOf(chunk);
     else this.left -= chunk.length;
@@ -56,7 +56,7 @@ class Upstream {
     writes.hold(client);
     const slow = !client.write(chunk);
     if (!this.#framing.ends(chunk)) {
-      // A client that goes away never drains; its `close` takes this connection with it.
+      // A client that leaves never drains; its `close` event destroys this connection.
       if (slow) this.#waitFor(client);
       return;
     }

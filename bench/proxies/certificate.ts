@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Certificate } from './peer.js';
 import { isOnPath } from './processes.js';
 
-/** Signed by itself, P-256 as most certificates are now. Undefined where there is no openssl. */
+/** Makes a self-signed P-256 certificate, the usual kind today. Undefined where there is no openssl. */
 export function makeCertificate(folder: string): Certificate | undefined {
   if (!isOnPath('openssl')) return undefined;
   const [certFile, keyFile] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];

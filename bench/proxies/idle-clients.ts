@@ -1,9 +1,9 @@
 /**
- * Holds many connections to a proxy, each of which was answered once.
+ * Holds many connections to a proxy, each answered once.
  *
  *   idle-clients.js origin count cookie[,cookie...]
  *
- * Sends `{ open, bad }` when all are there, and at every message to it how many the proxy has closed since.
+ * Sends `{ open, bad }` when all are open. For every message it then sends how many the proxy has closed since.
  */
 import type { Socket } from 'node:net';
 import { exchange, open, textOf } from './ask.js';

@@ -10,12 +10,12 @@ import { canPin, freePorts, stopAll, tellAllToStop } from './processes.js';
 const backendCount = 3;
 
 export interface Lab {
-  /** For the files of a run; removed afterwards. */
+  /** Folder for the files of a run; removed afterwards. */
   readonly folder: string;
   readonly backendPorts: readonly number[];
 }
 
-/** Where a run took place, for its results. */
+/** The machine of a run, for its results. */
 export const machine = {
   cpu: cpus()[0]?.model,
   cores: cpus().length,
@@ -26,12 +26,12 @@ export const machine = {
   pinned: canPin && cpus().length > 1,
 };
 
-/** On stderr: results alone are on stdout. */
+/** Prints to stderr: stdout is for results only. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** In the end nothing that was started is left, and no file. */
+/** Runs `use` with a folder; afterwards removes all files and stops all processes. */
 export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
   if (!existsSync('/proc/self/stat')) {
     say('What a proxy uses is read from /proc: this bench needs Linux.');
@@ -50,7 +50,7 @@ export async function withFolder(use: (folder: string) => Promise<void>): Promis
   }
 }
 
-/** Backends that answer at once. */
+/** Runs `use` with backends that answer at once. */
 export async function withLab(use: (lab: Lab) => Promise<void>): Promise<void> {
   say(`load: ${loadKind}; backends: ${backendKind}; ${pinning()}`);
   await withFolder(async folder => {
@@ -65,13 +65,13 @@ function pinning(): string {
   return canPin ? 'not pinned: there is one core' : 'not pinned: taskset is not on PATH';
 }
 
-/** A flag that takes names out of a registry. */
+/** A flag for a list of names from a registry. */
 export function namesOf(describe: string, registry: Readonly<Record<string, unknown>>, given?: string) {
   const known = Object.keys(registry).join(',');
   return { type: 'string', default: given ?? known, requiresArg: true, describe: `${describe}: ${known}` } as const;
 }
 
-/** Ends the process, with the nearest name, at one that is not known. */
+/** Looks up the names. For an unknown one the process exits and suggests the nearest name. */
 export function chosen<T>(kind: string, text: string, registry: Readonly<Record<string, T>>): [string, T][] {
   return text.split(',').map(each => {
     const name = each.trim();

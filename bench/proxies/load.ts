@@ -4,7 +4,7 @@ import type { Request } from './requests.js';
 export interface Load {
   readonly origin: string;
   readonly request: Request;
-  /** One per browser, each a whole Cookie header; may be empty. */
+  /** One whole Cookie header per browser; may be empty. */
   readonly cookies: readonly string[];
   readonly connections: number;
   readonly seconds: number;
@@ -16,13 +16,13 @@ export interface LoadResult {
   readonly seconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Received, heads and all. */
+  /** Bytes received, including heads. */
   readonly bytes: number;
-  /** Answers that were not 200 to 399, and connections that failed. */
+  /** Answers with another status than 200 to 399, and failed connections. */
   readonly errors: number;
 }
 
-/** The requests of the browsers: the same but for the cookie. */
+/** Builds the headers of all browsers: the same except for the cookie. */
 export function headersOf({ request, cookies }: Load): Record<string, string>[] {
   const all = cookies.length === 0 ? [''] : cookies;
   return all.map(cookie => ({ ...request.headers, ...(cookie === '' ? {} : { cookie }) }));

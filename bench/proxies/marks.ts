@@ -10,7 +10,7 @@ interface Seen {
 interface Mark {
   readonly workload: string;
   readonly text: string;
-  /** The peer that it is a ratio to. */
+  /** The peer that the ratio refers to. */
   readonly to: string;
   readonly of: keyof Seen;
   readonly atMost?: number;
@@ -20,7 +20,7 @@ interface Mark {
 const candidate = 'holdfast wire';
 const idleKbMax = 5;
 
-/** What the engine of our own is held to, as ratios within one run. */
+/** The targets of our own engine, as ratios within one run. */
 const marks: readonly Mark[] = [
   { workload: 'small', text: 'CPU per request', to: 'haproxy', of: 'cpuMicros', atMost: 1.25 },
   { workload: 'small', text: 'p99', to: 'haproxy', of: 'p99Ms', atMost: 1.5 },
@@ -28,7 +28,7 @@ const marks: readonly Mark[] = [
   { workload: 'big', text: 'CPU per request', to: 'haproxy', of: 'cpuMicros', atMost: 1.4 },
 ];
 
-/** A line for each mark that this workload says something about. */
+/** Returns one line per mark of this workload. */
 export function marksOf(workload: string, results: Results): string[] {
   if (results.kind === 'idle') return idleMark(results);
   const rows = mediansOf(results);

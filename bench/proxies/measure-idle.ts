@@ -9,15 +9,15 @@ export interface IdleRound {
   readonly beforeMb: number;
   readonly afterMb: number;
   readonly kbPerConnection: number;
-  /** Connections that were refused, answered wrongly, or closed before their time. */
+  /** Connections that were refused, answered wrongly, or closed too early. */
   readonly errors: number;
 }
 
 const loadSeconds = 2;
 
 /**
- * What a proxy holds with all connections open, above what it held before them. Both times after the same load, so that
- * heaps have grown and garbage is swept.
+ * Measures the memory of a proxy with all connections open, above its memory before. Both are measured after the same
+ * load, so that heaps have grown and garbage is collected.
  */
 export async function measureIdle(standing: Standing, workload: IdleWorkload, folder: string): Promise<IdleRound> {
   const beforeKb = await settledAfterLoad(standing, folder);

@@ -5,14 +5,14 @@ import { inspect, type Standing } from './standing.js';
 import type { LoadWorkload } from './workloads.js';
 import { wrk } from './wrk.js';
 
-/** What one proxy showed in one round. */
+/** The results of one proxy in one round. */
 export interface Round {
   readonly cpuMicros: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly residentMb: number;
-  /** Of its core. */
+  /** The busy share of its core. */
   readonly busy: number;
   readonly errors: number;
   readonly fault: string | undefined;
@@ -53,10 +53,10 @@ function account(result: LoadResult, before: Use, after: Use, fault: string | un
   };
 }
 
-/** A line of a head more or less is no fault; the smallest body is longer. */
+/** A few more bytes in a head are no fault; the smallest body is longer than this. */
 const headBytesOff = 32;
 
-/** The generator looks at the status of each answer and counts what comes: too little or too much of it shows. */
+/** Checks the number of bytes. The generator checks the status of each answer and counts bytes. */
 function wrongLength({ requests, bytes }: LoadResult, each: number, { connections }: LoadWorkload): string | undefined {
   const expected = requests * each;
   const off = Math.abs(bytes - expected);

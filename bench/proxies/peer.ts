@@ -1,12 +1,12 @@
 import type { Command } from './processes.js';
 
-/** Where a proxy is to stand. */
+/** Where and how a proxy is to run. */
 export interface Place {
   readonly port: number;
   readonly backendPorts: readonly number[];
-  /** For its files; removed afterwards. */
+  /** Folder for its files; removed afterwards. */
   readonly folder: string;
-  /** It is to speak TLS with these. */
+  /** The certificate for TLS; undefined: plain HTTP. */
   readonly certificate: Certificate | undefined;
 }
 
@@ -17,9 +17,9 @@ export interface Certificate {
 
 export interface Peer {
   readonly version: string;
-  /** How it is started before the backends. */
+  /** Returns the command that starts it in front of the backends. */
   command(place: Place): Promise<Command>;
 }
 
-/** A peer, or why it cannot take part. */
+/** Returns a peer, or why it cannot take part. */
 export type FindPeer = () => Peer | { readonly leftOut: string };

@@ -4,17 +4,17 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What is measured has a core of its own; whatever loads it and stands behind it shares the other. */
+/** The measured proxy has a core of its own; load generator and backends share the other. */
 export const cores = { proxy: 0, others: 1 } as const;
 
-/** USER_HZ of Linux, in which /proc counts. */
+/** The unit of /proc: USER_HZ of Linux. */
 const tickMs = 10;
 
 export function isOnPath(command: string): boolean {
   return spawnSync('sh', ['-c', 'command -v "$0"', command]).status === 0;
 }
 
-/** What a program says of its version; some say it on stderr. */
+/** Returns a program's version text; some print it to stderr. */
 export function versionOf(command: string, ...args: readonly string[]): string {
   const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   return /\d+\.\d+(\.\d+)?/.exec(`${stdout}${stderr}`)?.[0] ?? '';
@@ -22,12 +22,12 @@ export function versionOf(command: string, ...args: readonly string[]): string {
 
 export const canPin = isOnPath('taskset');
 
-/** The command, tied to a core where the machine can do that. */
+/** Pins the command to a core where the machine can do that. */
 function pinned(core: number, command: string, args: readonly string[]): [string, string[]] {
   return canPin ? ['taskset', ['-c', String(core), command, ...args]] : [command, [...args]];
 }
 
-/** All that was started here and has not been stopped. */
+/** All processes that were started here and are still running. */
 const running = new Set<ChildProcess>();
 
 function kept(child: ChildProcess): ChildProcess {
@@ -41,19 +41,19 @@ export interface Command {
   readonly args: readonly string[];
 }
 
-/** Its output is kept from the screen, and told when it ends by itself. */
+/** Starts a command. Its output is hidden, and shown only if it ends by itself. */
 export function start(core: number, { command, args }: Command): ChildProcess {
   const [program, all] = pinned(core, command, args);
   return kept(spawn(program, all, { stdio: ['ignore', 'ignore', 'pipe'] }));
 }
 
-/** A program of ours that talks back. */
+/** Starts a script of ours that sends messages back. */
 export function startScript(core: number, file: string, args: readonly string[]): ChildProcess {
   const [execPath, execArgv] = pinned(core, process.execPath, []);
   return kept(fork(file, args, { execPath, execArgv }));
 }
 
-/** Runs to its end; answers with its standard output. */
+/** Runs the command to its end and returns its standard output. */
 export async function output(core: number, { command, args }: Command): Promise<string> {
   const [program, all] = pinned(core, command, args);
   const child = kept(spawn(program, all, { stdio: ['ignore', 'pipe', 'inherit'] }));
@@ -73,12 +73,12 @@ export async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(patience);
 }
 
-/** SIGTERM, so that what has children of its own takes them along. */
+/** Stops all with SIGTERM, so that they can stop their own children. */
 export async function stopAll(): Promise<void> {
   await Promise.all([...running].map(stop));
 }
 
-/** The last word of a process that ends without waiting. */
+/** Sends the last signal in a process that exits without waiting. */
 export function tellAllToStop(): void {
   for (const child of running) child.kill('SIGTERM');
 }
@@ -89,7 +89,7 @@ export interface Use {
   readonly residentKb: number;
 }
 
-/** What a process and all its children have used so far. */
+/** Returns what a process and all its children have used so far. */
 export async function useOf(pid: number | undefined): Promise<Use> {
   const all = await Promise.all((await familyOf(Number(pid))).map(useOfOne));
   return {
@@ -106,7 +106,7 @@ async function useOfOne(pid: number): Promise<Use> {
   };
 }
 
-/** From the third field on: the name before it may have spaces and parentheses. */
+/** Returns the fields from the third on: the name before may contain spaces and parentheses. */
 async function statOf(pid: number): Promise<readonly string[]> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   return text.slice(text.lastIndexOf(') ') + 2).split(' ');
@@ -120,7 +120,7 @@ async function familyOf(pid: number): Promise<number[]> {
   return pids.filter(isOurs);
 }
 
-/** Waits until what it holds has not changed by more than one per cent for a second. */
+/** Waits until its memory has changed by at most one per cent for a second. */
 export async function settledKb(pid: number | undefined): Promise<number> {
   const looks: number[] = [];
   for (let look = 0; look < settleLooksMax; look += 1) {

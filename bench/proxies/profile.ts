@@ -1,5 +1,5 @@
 /**
- * Where a proxy that runs in Node spends its time under a load of bench/proxies: self time by area, by file, by function.
+ * Profiles a proxy that runs in Node under a load of bench/proxies: self time by area, by file, by function.
  *
  *   node dist/bench/proxies/profile.js --help
  */
@@ -27,10 +27,10 @@ const args = await yargs(process.argv.slice(2))
 
 const warmSeconds = 3;
 const sampleMicros = 200;
-/** A regular expression is its own name. */
+/** Longer names are cut: a regular expression is named by its source. */
 const nameMax = 90;
 
-/** Written when it exits. */
+/** Runs the peer with a profiler, which writes its file at exit. */
 function profiled(peer: Peer, folder: string): Peer {
   return {
     ...peer,
@@ -38,7 +38,7 @@ function profiled(peer: Peer, folder: string): Peer {
       const { command, args: rest } = await peer.command(place);
       const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-interval=${sampleMicros}`];
       if (command === process.execPath) return { command, args: [...flags, ...rest] };
-      throw new Error(`${command} is no program of Node: nothing to profile`);
+      throw new Error(`${command} is not a Node program, so it cannot be profiled`);
     },
   };
 }
@@ -49,7 +49,7 @@ async function readProfile(folder: string): Promise<CpuProfile> {
   return JSON.parse(await readFile(path.join(folder, file), 'utf8'));
 }
 
-/** `all`: what the whole is in µs per request, of which the samples have their shares. */
+/** Prints shares of samples as times. `all`: the total in µs per request. */
 function print(title: string, all: number, sums: readonly (readonly [string, number])[]): void {
   const total = sums.reduce((sum, [, micros]) => sum + micros, 0);
   const rows = sums.slice(0, args.functions).map(([name, micros]) => {

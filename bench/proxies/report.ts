@@ -14,10 +14,10 @@ export interface IdleResults {
 
 export type Results = LoadResults | IdleResults;
 
-/** What the others are measured by. */
+/** The peers to which the others are compared. */
 const [fast, bare] = ['haproxy', 'http-proxy'];
 
-/** Each figure is the median of the rounds; errors are those of all. */
+/** Each figure is the median of the rounds; errors are summed over all. */
 export interface Medians extends Round {
   readonly name: string;
   readonly title: string;

@@ -1,12 +1,12 @@
 import { bigBody, smallBody } from './answers.js';
 
-/** What the clients of a workload send. */
+/** The requests of a workload's clients. */
 export interface Request {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** What every answer has to be. */
+  /** The expected body of every answer. */
   readonly answer: string;
 }
 
@@ -21,7 +21,7 @@ export const post: Request = {
 };
 export const closing: Request = { ...small, headers: { connection: 'close' } };
 
-/** What a browser sends along; with the cookie and the first lines some 700 bytes. */
+/** The head of a browser: with the cookie and the first lines about 700 bytes. */
 export const browser: Request = {
   ...small,
   headers: {

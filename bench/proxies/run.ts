@@ -14,7 +14,7 @@ export interface Plan {
   readonly seconds: number;
   readonly folder: string;
   readonly backendPorts: readonly number[];
-  /** Lines about how it goes. */
+  /** Prints progress lines. */
   say(line: string): void;
 }
 
@@ -23,7 +23,7 @@ const warmSeconds = 3;
 export async function run(name: string, workload: Workload, plan: Plan): Promise<Results> {
   const certificate = workload.tls === true ? makeCertificate(plan.folder) : undefined;
   if (workload.tls === true && certificate === undefined) {
-    plan.say(`${name}: left out, openssl is not on PATH`);
+    plan.say(`${name}: skipped, openssl is not on PATH`);
     return { kind: 'load', peers: [] };
   }
   const ground = { folder: plan.folder, backendPorts: plan.backendPorts, certificate };
@@ -32,7 +32,7 @@ export async function run(name: string, workload: Workload, plan: Plan): Promise
     : { kind: 'idle', peers: await idles(name, workload, plan, ground) };
 }
 
-/** All stand from the beginning and take turns, so that the moods of the machine hit all alike. */
+/** Runs all peers from the beginning and in turns, so that the machine's variations affect all alike. */
 async function loads(name: string, workload: LoadWorkload, plan: Plan, ground: Ground) {
   const { rounds, seconds, folder, say } = plan;
   const all = await standAll(name, plan, ground);
@@ -66,7 +66,7 @@ async function standAll(name: string, plan: Plan, ground: Ground): Promise<Stand
   return all;
 }
 
-/** One after the other and each afresh: what counts is memory, and the machine has one. */
+/** Runs the peers one after the other, each started afresh, because memory is measured. */
 async function idles(name: string, workload: IdleWorkload, plan: Plan, ground: Ground) {
   const rows: { name: string; version: string; rounds: IdleRound[] }[] = [];
   for (const [title, peer] of plan.peers) {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What `node --cpu-prof` writes; times are µs of the monotonic clock. */
+/** The output of `node --cpu-prof`; times are µs of the monotonic clock. */
 export interface CpuProfile {
   readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[];
   readonly samples: readonly number[];
@@ -15,7 +15,7 @@ interface CallFrame {
   readonly lineNumber: number;
 }
 
-/** Self time of one function, and where it belongs. */
+/** Self time of one function, with its area and file. */
 export interface Place {
   readonly area: string;
   readonly file: string;
@@ -25,7 +25,7 @@ export interface Place {
 
 const dist = path.resolve(import.meta.dirname, '../..');
 
-/** The first that fits the file or, of what is native, its name. */
+/** The first area whose pattern matches the file counts. Native code is matched by name. */
 const areas: readonly (readonly [string, RegExp])[] = [
   ['wire: heads', /^proxy\/engines\/wire\/(.*head|fields|grammar|http-date)\.js/],
   ['wire: bodies', /^proxy\/engines\/wire\/(body|chunks|upload)\.js/],
@@ -34,7 +34,7 @@ const areas: readonly (readonly [string, RegExp])[] = [
   ['affinity', /^proxy\/(affinity|cookie|recently-used|bound)/],
   ['metrics, log', /^proxy\/(metrics|duration-histogram|access-log)|prom-client/],
   ['policy', /^proxy\/routing-polic/],
-  ['heart', /^proxy\//],
+  ['dispatcher', /^proxy\//],
   ['bench', /^bench\//],
   ['node: http', /^node:_?http/],
   [
@@ -52,7 +52,7 @@ const areas: readonly (readonly [string, RegExp])[] = [
   ['native', /^native/],
 ];
 
-/** Self times between two moments; time in which the process had nothing to do is not among them. */
+/** Sums self times between two moments, without idle time. */
 export function placesOf(profile: CpuProfile, fromMicros: number, toMicros: number): Place[] {
   const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
   const spent = new Map<CallFrame, number>();
@@ -80,7 +80,7 @@ function fileOf(functionName: string, url: string): string {
   return path.relative(dist, fileURLToPath(url)).replace(/^\.\.\/node_modules\//, '');
 }
 
-/** The dearest first. */
+/** Sums by area, file or function, largest first. */
 export function sumBy(places: readonly Place[], by: 'area' | 'file' | 'function'): [string, number][] {
   const sums = new Map<string, number>();
   for (const place of places) sums.set(place[by], (sums.get(place[by]) ?? 0) + place.micros);

@@ -6,13 +6,13 @@ import type { Certificate, Peer } from './peer.js';
 import { cores, freePorts, start } from './processes.js';
 import { type Request, small } from './requests.js';
 
-/** A proxy that answers. */
+/** A running proxy that answers. */
 export interface Standing {
   readonly name: string;
   readonly version: string;
   readonly origin: URL;
   readonly child: ChildProcess;
-  /** What browsers send back; empty where the proxy gives no cookie. */
+  /** The cookies of the browsers; empty if the proxy sets none. */
   readonly cookies: readonly string[];
 }
 
@@ -25,7 +25,7 @@ export interface Ground {
 const browsers = 48;
 const startMsMax = 15_000;
 
-/** Rejects when it does not come to answer 200. */
+/** Starts a proxy. Rejects when it never answers 200. */
 export async function stand(name: string, peer: Peer, ground: Ground): Promise<Standing> {
   const [port = 0] = await freePorts(1);
   const child = start(cores.proxy, await peer.command({ ...ground, port }));
@@ -37,7 +37,7 @@ export async function stand(name: string, peer: Peer, ground: Ground): Promise<S
   return { name, version: peer.version, origin, child, cookies };
 }
 
-/** It may need a health check first. */
+/** Waits until it answers; it may need a health check first. */
 export async function comesToAnswer(name: string, child: ChildProcess, origin: URL): Promise<void> {
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => {
@@ -56,7 +56,7 @@ export async function comesToAnswer(name: string, child: ChildProcess, origin: U
   throw new Error(`${name} did not answer 200 within ${startMsMax / 1000} s:\n${said}`);
 }
 
-/** What is wrong with the answers of this proxy to some of its browsers; undefined: nothing. And how long they are. */
+/** Checks this proxy's answers to some of its browsers. Returns the fault (undefined: none) and their length. */
 export async function inspect({ origin, cookies }: Standing, request: Request) {
   const some = cookies.length === 0 ? [''] : cookies.slice(0, 8);
   const answers: Answer[] = [];

@@ -1,4 +1,4 @@
-/** A table in Markdown whose columns stand under one another: the first to the left, the others to the right. */
+/** Builds a Markdown table with aligned columns: the first to the left, the others to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, at) =>
     Math.max(3, ...[head, ...rows].map(row => (row[at] ?? '').length), title.length),
@@ -15,7 +15,7 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
 }
 
-/** With as many digits as mean something. */
+/** Formats a number with its significant digits. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '-';
   if (value >= 1000) return Math.round(value).toLocaleString('en');

@@ -5,7 +5,7 @@ interface Common {
   readonly tls?: boolean;
 }
 
-/** Clients that ask as fast as they are answered. */
+/** Clients that send the next request after each answer. */
 export interface LoadWorkload extends Common {
   readonly kind: 'load';
   readonly request: Request;
@@ -20,7 +20,7 @@ export interface IdleWorkload extends Common {
 
 export type Workload = LoadWorkload | IdleWorkload;
 
-/** The keys are the names that `--workloads` takes. */
+/** The keys are the values of `--workloads`. */
 export const workloads: Readonly<Record<string, Workload>> = {
   small: { kind: 'load', summary: '60 bytes of JSON, 64 connections', request: small, connections: 64 },
   browser: { kind: 'load', summary: 'the same, asked with the head of a browser', request: browser, connections: 64 },

@@ -3,7 +3,9 @@ import path from 'node:path';
 import { headersOf, type Load, type LoadResult } from './load.js';
 import { cores, output } from './processes.js';
 
-/** wrk: one thread of C; the requests are made before it starts, and it looks at no answer but its status and frame. */
+/**
+ * Runs wrk: one thread of C. The requests are prepared in advance, and it checks only status and framing of answers.
+ */
 export async function wrk(load: Load): Promise<LoadResult> {
   const { origin, request, connections, seconds, folder } = load;
   const file = path.join(folder, 'wrk.lua');
@@ -36,7 +38,7 @@ end
 `;
 }
 
-/** Of ASCII, which JSON and Lua quote alike. */
+/** Quotes ASCII text, for which JSON and Lua have the same rules. */
 function quoted(text: string): string {
   return JSON.stringify(text);
 }

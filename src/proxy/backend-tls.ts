@@ -1,27 +1,27 @@
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 
-/** How the certificates of `https:` backends are judged. */
+/** How certificates of `https:` backends are verified. */
 export interface BackendTls {
-  /** PEM; takes the place of the authorities that Node knows. */
+  /** PEM; replaces Node's certificate authorities. */
   readonly ca: string | undefined;
-  /** False: any certificate will do. */
+  /** False: any certificate is accepted. */
   readonly rejectUnauthorized: boolean;
-  /** The name that is asked for (SNI) and that the certificate must be for; undefined: the host of the backend's URL. */
+  /** The name sent as SNI, which the certificate must match; undefined: the host of the backend's URL. */
   readonly servername: string | undefined;
 }
 
-/** As sockets want it: an IPv6 address without its brackets. */
+/** The host in the form that sockets need: an IPv6 address without brackets. */
 export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '');
 }
 
 /**
- * What engines and health checks add to `tls.connect`. `host` is the backend's, without brackets. The name never comes
- * from the request's Host field, as it would by Node's own rule: what is to be verified is not the client's to say.
- * An address is no name (RFC 6066 §3): none is asked for then, and the certificate must be for the address.
+ * Options that engines and health checks add to `tls.connect`. `host` is the backend's host without brackets. Node's
+ * own rule would take the name from the request's Host field. That is not used, because the client must not choose the
+ * name. An address is not a name (RFC 6066 §3). No SNI is sent for it, and the certificate must be for the address.
  */
-export function backendTlsOptions(host: string, tls: BackendTls | undefined): ConnectionOptions {
+export function buildBackendTlsOptions(host: string, tls: BackendTls | undefined): ConnectionOptions {
   return {
     servername: tls?.servername ?? (isIP(host) === 0 ? host : ''),
     rejectUnauthorized: tls?.rejectUnauthorized ?? true,
@@ -31,8 +31,8 @@ export function backendTlsOptions(host: string, tls: BackendTls | undefined): Co
   };
 }
 
-/** What went wrong before a byte of a request could be sent, by the names of RFC 9209 §2.3; undefined: not TLS. */
-export function tlsFailure(code: unknown): 'tls_certificate_error' | 'tls_protocol_error' | undefined {
+/** Names a TLS failure before the first byte of a request, by RFC 9209 §2.3; undefined: not a TLS failure. */
+export function classifyTlsFailure(code: unknown): 'tls_certificate_error' | 'tls_protocol_error' | undefined {
   if (typeof code !== 'string') return undefined;
   if (certificateCodes.has(code)) return 'tls_certificate_error';
   return code === 'EPROTO' || code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')
@@ -40,7 +40,7 @@ export function tlsFailure(code: unknown): 'tls_certificate_error' | 'tls_protoc
     : undefined;
 }
 
-/** OpenSSL's names, as Node gives them, and Node's own for a certificate that is for somebody else. */
+/** OpenSSL's names as Node gives them, and Node's own for a certificate with another name. */
 const certificateCodes: ReadonlySet<string> = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'ERR_TLS_CERT_ALTNAME_FORMAT',

@@ -1,6 +1,6 @@
 /**
- * `ready` takes everything; `draining` keeps the browsers bound to it and takes no new ones; `ejected` is out for a
- * while after a row of 5xx; `down` failed its health checks (or was put into maintenance).
+ * `ready` takes every request. `draining` keeps its bound browsers and takes no new ones. `ejected` is out for a while
+ * after a row of 5xx. `down` failed its health checks or was put into maintenance.
  */
 export type BackendState = 'ready' | 'draining' | 'down' | 'ejected';
 
@@ -11,21 +11,21 @@ export function isWeight(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= weightMax;
 }
 
-/** One server process behind the proxy, as the heart, the policies and the engine see it. */
+/** One server process behind the proxy, as the dispatcher, the policies and the engine see it. */
 export interface Backend {
-  /** `backend-1`, `backend-2`, … in the order given: what the operator calls it. */
+  /** The operator's name for it: `backend-1`, `backend-2`, … in the order given. */
   readonly name: string;
   /** Origin only, for example `http://127.0.0.1:3001`. */
   readonly url: URL;
   readonly state: BackendState;
-  /** How much it is to take beside the others: its weight, and less than that while it starts slowly. */
+  /** Its part of the traffic relative to the others: its weight, or less during slow start. */
   readonly share: number;
   /**
-   * One boot of this backend: what it calls itself (header `holdfast-incarnation` of an answer or a health check),
-   * else a count kept by the proxy of its down-to-up edges. A new incarnation has forgotten its in-memory sessions.
+   * The name of this boot. The backend gives it in the header `holdfast-incarnation` of an answer or a health check.
+   * Otherwise the proxy counts the backend's down-to-up edges. A new incarnation has lost its in-memory sessions.
    */
   readonly incarnation: string;
-  /** Exchanges that wait for this backend or are being answered by it. */
+  /** Exchanges that wait for this backend or receive its answer. */
   readonly inFlight: { readonly size: number };
 }
 
@@ -35,13 +35,15 @@ export interface BackendView {
   readonly url: string;
   readonly state: BackendState;
   readonly incarnation: string;
-  /** Requests that it is answering. */
+  /** Requests in flight on it. */
   readonly inFlight: number;
   /** Browsers that are bound to it. */
   readonly bound: number;
   readonly weight: number;
-  /** What it takes beside the others: its weight, or less while it starts slowly. */
+  /** Its part of the traffic relative to the others: its weight, or less during slow start. */
   readonly share: number;
-  /** It was draining, and nobody is left or the window is over; once nothing is in flight it can be stopped. */
+  /**
+   * The drain is over: no bound browser is left, or the window has passed. With nothing in flight it can be stopped.
+   */
   readonly drained: boolean;
 }

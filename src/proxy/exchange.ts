@@ -3,10 +3,11 @@ import type { BackendTls } from './backend-tls.js';
 import type { Backend } from './backends.js';
 
 /**
- * One request as an engine offers it to the heart (`proxy.ts`). Head only: bodies stream inside the engine.
+ * One request as an engine offers it to the dispatcher (`proxy.ts`). It has the head only: bodies stream inside the
+ * engine.
  *
- * The heart calls `send` once per attempt, one after the other, and in the end either an attempt was `answered` or
- * `cut`, or the heart calls `refuse` exactly once. Nothing here rejects: an outcome is data.
+ * The dispatcher calls `send` once per attempt, one attempt at a time. In the end an attempt was `answered` or `cut`,
+ * or the dispatcher calls `refuse` exactly once. Nothing here rejects: an outcome is data.
  */
 export interface Exchange {
   readonly method: string;
@@ -14,36 +15,38 @@ export interface Exchange {
   readonly path: string;
   /** The peer's IP address, without the port. */
   readonly clientAddress: string;
-  /** The client came over TLS: to this proxy, or to a trusted one in front that says so (X-Forwarded-Proto). */
+  /** The client uses TLS to this proxy, or a trusted proxy in front says so (X-Forwarded-Proto). */
   readonly secure: boolean;
-  /** A protocol upgrade (WebSocket): after a 101 the engine tunnels, and the attempt is over when the tunnel is. */
+  /** A protocol upgrade (WebSocket). After a 101 the engine tunnels, and the attempt ends with the tunnel. */
   readonly upgrade: boolean;
-  /** Whether the request body is still whole in the replay buffer (no body counts as whole). */
+  /** Whether the replay buffer still holds the whole request body. A request without a body is replayable. */
   readonly replayable: boolean;
-  /** The raw value of the named request cookie, or of its copy number `nth` from 0; undefined when there is none. */
+  /** The raw value of the named request cookie, or of its copy number `nth` from 0. Undefined: there is none. */
   cookie(name: string, nth?: number): string | undefined;
-  /** The value of the named request header (lower case), several lines joined by `, `; undefined when there is none. */
+  /** The value of the named request header (lower case). Several lines are joined by `, `. Undefined: there is none. */
   header(name: string): string | undefined;
-  /** One attempt. Resolves when the answer is complete, or as soon as it is certain that there will be none. */
+  /** Makes one attempt. Resolves when the answer is complete, or once it is certain that no answer will come. */
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome>;
-  /** Ends the attempt that waits for the head of an answer as `broken-off`. No effect once the answer has begun. */
+  /** Ends an attempt that waits for the answer's head as `broken-off`. No effect once the answer has begun. */
   breakOff(): void;
-  /** Closes the tunnel of an upgrade on both sides, in order. No effect as long as there is none. */
+  /** Closes both sides of an upgrade's tunnel in order. No effect while there is no tunnel. */
   endTunnel(): void;
-  /** The proxy's own answer: `text/plain`, with the given headers. Never after an attempt whose answer had begun. */
+  /**
+   * Sends the proxy's own answer as `text/plain` with these headers. Never called once a backend's answer has begun.
+   */
   refuse(status: number, reason: string, headers: Readonly<Record<string, string>>): void;
 }
 
-/** What the heart changes in the heads that pass. Names are lower case. */
+/** The changes that the dispatcher makes to the heads that pass. Names are lower case. */
 export interface HeaderEdits {
   /** Set on the request; `undefined` removes every copy that the client sent. */
   readonly request: Readonly<Record<string, string | undefined>>;
   /**
-   * Affinity is not the app's business: this cookie is taken out of the request's Cookie header, and out of the answer
-   * where the app sets it itself. Empty: none.
+   * The affinity cookie, which the app must not see. It is removed from the request's Cookie header. If the app sets
+   * it, it is removed from the answer too. Empty: there is no such cookie.
    */
   readonly ownCookie: string;
-  /** Called once, when the head of the answer has arrived; what it returns is added to the answer's header lines. */
+  /** Called once, when the head of the answer has arrived. The returned lines are added to the answer's head. */
   onAnswer(head: AnswerHead): readonly AddedHeader[];
 }
 
@@ -52,55 +55,55 @@ export interface AnswerHead {
   header(name: string): string | undefined;
 }
 
-/** `set-cookie` is appended beside the backend's own; any other name replaces. */
+/** `set-cookie` is appended beside the backend's own lines. Any other name replaces the backend's lines. */
 export type AddedHeader = readonly [name: string, value: string];
 
 export const nothingAdded: readonly AddedHeader[] = [];
 
 /** How one attempt ended. */
 export type Outcome =
-  /** The answer reached the client whole (a HEAD, 204 or 304 without a body; an upgrade after its tunnel closed). */
+  /** The whole answer reached the client. HEAD, 204 and 304 have no body; an upgrade ends with its tunnel. */
   | { readonly kind: 'answered'; readonly status: number }
-  /** No byte of the request reached the backend: safe to try another, whatever the method. */
+  /** The backend received no byte of the request. Any method may be retried on another backend. */
   | { readonly kind: 'refused'; readonly reason: AttemptFailure }
-  /** Bytes were sent and no answer began: try another only for a safe or idempotent method. */
+  /** Bytes were sent and no answer began. Only a safe or idempotent method may be retried. */
   | { readonly kind: 'broken-off'; readonly reason: AttemptFailure }
-  /** The answer had begun and did not end: nothing to retry; the client's connection was closed to say so. */
+  /** The answer began and did not end. It cannot be retried; the client's connection was closed to show that. */
   | { readonly kind: 'cut'; readonly reason: AttemptFailure }
-  /** The client went away first; nobody waits for an answer. */
+  /** The client disconnected first, so no answer is needed. */
   | { readonly kind: 'abandoned' };
 
-/** Names from RFC 9209 §2.3 (Proxy-Status error types) where one fits; `marked_down` is ours (see `breakOff`). */
+/** Names from RFC 9209 §2.3 (Proxy-Status error types) where one fits. `marked_down` is ours (see `breakOff`). */
 export type AttemptFailure =
   | 'connection_refused'
   | 'connection_timeout'
   | 'connection_terminated'
   | 'http_response_timeout'
   | 'http_protocol_error'
-  /** Found before a byte of the request was sent: always `refused`. */
+  /** Found before a byte of the request was sent, so the outcome is always `refused`. */
   | 'tls_certificate_error'
   | 'tls_protocol_error'
   | 'marked_down';
 
-/** A client's connection as the front door (`front.ts`) hands it over: accepted, and out of any TLS. */
+/** An accepted client connection as the frontend (`front/frontend.ts`) hands it over, with any TLS removed. */
 export interface ClientConnection {
-  /** One out of TLS gives plain bytes, and can be reset, as any other. Nothing was read that is not there to be read. */
+  /** Gives plain bytes and can be reset, with or without TLS. No byte was read that cannot be read again. */
   readonly socket: Socket;
-  /** The client's IP address, without the port; IPv4 in its own notation. */
+  /** The client's IP address without the port. IPv4 addresses are in IPv4 notation. */
   readonly clientAddress: string;
-  /** It came over TLS. */
+  /** The client uses TLS. */
   readonly secure: boolean;
-  /** The client is on the trust list: its X-Forwarded-For, -Proto and Forwarded are believed. */
+  /** The client is on the trust list, so its X-Forwarded-For, -Proto and Forwarded are believed. */
   readonly trusted: boolean;
 }
 
-/** How the proxy speaks HTTP. An engine decides nothing: it offers exchanges and carries out what the heart says. */
+/** Speaks HTTP for the proxy. An engine decides nothing: it offers exchanges and does what the dispatcher decides. */
 export interface Engine {
-  /** Connections that it has. */
+  /** The number of open client connections. */
   readonly connections: number;
-  /** From here on the connection is the engine's, which closes it. After `close` it is closed at once. */
+  /** Takes over the connection; the engine closes it. After `close`, a new connection is closed at once. */
   take(connection: ClientConnection): void;
-  /** Lets what is in flight finish for at most `graceMs`, then closes everything. */
+  /** Waits at most `graceMs` for requests in flight, then closes everything. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -112,18 +115,18 @@ export interface EngineLimits {
   readonly clientHeadMs: number;
   readonly headerBytesMax: number;
   readonly headerFieldsMax: number;
-  /** Request bodies up to this size are kept for a replay on another backend. */
+  /** Request bodies up to this size are kept, to be replayed on another backend. */
   readonly replayBytesMax: number;
 }
 
-/** What an engine is made of. */
+/** Everything that an engine is built from. */
 export interface EngineParts {
-  /** Called once for each request, when its head is in. */
+  /** Called once per request, when its head has arrived. */
   readonly onExchange: (exchange: Exchange) => void;
   readonly limits: EngineLimits;
-  /** For backends with `https:` URLs (see `backendTlsOptions`); undefined: verified as Node does by itself. */
+  /** TLS settings for backends with `https:` URLs (see `backendTlsOptions`). Undefined: Node's defaults. */
   readonly backendTls: BackendTls | undefined;
-  /** Backends are told the way in a `Forwarded` field too (RFC 7239). */
+  /** Backends also get a `Forwarded` field (RFC 7239). */
   readonly forwarded: boolean;
 }
 

@@ -5,7 +5,7 @@ import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
 import type { TlsPair } from './front/tls-pair.js';
 
-/** Everything that `startProxy` needs. Durations are milliseconds. Defaults: `defaultProxyOptions`. */
+/** All options of `startProxy`. Durations are milliseconds. Defaults: `defaultProxyOptions`. */
 export interface ProxyOptions {
   readonly host: string;
   /** 0 takes a free port. */
@@ -22,39 +22,41 @@ export interface ProxyOptions {
   readonly engine: string;
   /** A key of `routing-policies/registry.ts`. */
   readonly policy: string;
-  /** What a policy that hashes hashes: see `hash-key.ts`. */
+  /** The key that a hashing policy hashes: see `keyReader` in `routing-policy.ts`. */
   readonly hashKey: string;
-  /** How long a backend that joined or failed takes until it has its whole share again; 0: no time. */
+  /** Duration of the slow start of a backend that joined or recovered; 0: no slow start. */
   readonly slowStartMs: number;
-  /** Undefined: any backend serves anyone. */
+  /** Undefined: affinity is off, and any backend serves any browser. */
   readonly affinity: AffinityOptions | undefined;
   readonly health: HealthOptions;
-  /** How long a draining backend keeps the browsers bound to it (sticky: 300 s, others: 30 s). */
+  /** How long a draining backend keeps its bound browsers (sticky: 300 s, others: 30 s). */
   readonly drainMs: number;
   readonly limits: EngineLimits;
-  /** TLS, and nothing else, is spoken on the port; undefined: plain HTTP. Read by `readTlsPair`, or `devCertificate`. */
+  /** Only TLS is spoken on the port; undefined: plain HTTP. Read by `readTlsPair` or made by `devCertificate`. */
   readonly tls?: TlsPair | undefined;
-  /** Every connection begins with a PROXY header; it is taken from whoever is in `trusted`, and from nobody else. */
+  /** Every connection begins with a PROXY header. Only peers in `trusted` may connect. */
   readonly proxyProtocol?: boolean;
   /** Addresses and networks of the proxies in front whose X-Forwarded-For, -Proto and Forwarded are believed. */
   readonly trusted: readonly string[];
-  /** For backends with `https:` URLs; undefined: verified against the authorities that Node knows. */
+  /** TLS settings for backends with `https:` URLs; undefined: verified against Node's certificate authorities. */
   readonly backendTls?: BackendTls | undefined;
-  /** Backends are told the way in a `Forwarded` field too (RFC 7239). */
+  /** Backends also get a `Forwarded` field (RFC 7239). */
   readonly forwarded?: boolean;
-  /** Each answer says which backend gave it, and which boot of it, in place of what it may have said itself. */
+  /** Each answer names its backend and that backend's boot. This replaces what the backend said itself. */
   readonly namesBackends?: boolean;
-  /** A file that gets one line of JSON for each request (`access-log.ts`); `-` is stdout. Undefined: none. */
+  /** A file that gets one line of JSON per request (`access-log.ts`); `-` is stdout. Undefined: no log. */
   readonly accessLog?: string | undefined;
-  /** Processes that serve; 1, unless given, is this process itself. */
+  /** Number of processes that serve; 1, the default, is this process itself. */
   readonly workers?: number;
   readonly onEvent: (event: ProxyEvent) => void;
 }
 
 export interface AffinityOptions {
-  /** Part of the MAC and, when given, of the cookie's name: two pools under one host do not read each other's. */
+  /**
+   * Part of the MAC and, unless it is the default, of the cookie's name. Pools on one host ignore each other's cookies.
+   */
   readonly pool: string;
-  /** The newest first: it signs; the others still verify. Each at least 32 bytes. */
+  /** The newest key comes first and signs; the others only verify. Each has at least 32 bytes. */
   readonly keys: KeyRing;
   readonly idleMs: number;
   readonly absoluteMs: number;
@@ -65,14 +67,14 @@ export interface AffinityOptions {
 export interface HealthOptions {
   readonly path: string;
   readonly everyMs: number;
-  /** Between two probes of a backend that is changing sides. */
+  /** Pause between two probes while a backend is changing from up to down or back. */
   readonly transitionMs: number;
   readonly timeoutMs: number;
   readonly fall: number;
   readonly rise: number;
 }
 
-/** What happened, as edges: one event when a backend goes down, never one per probe. */
+/** Events are edges: one event when a backend goes down, not one per probe. */
 export type ProxyEvent =
   | {
       readonly kind: 'backend';
@@ -81,21 +83,21 @@ export type ProxyEvent =
       readonly to: BackendState;
       readonly reason: string;
     }
-  /** It is new here, and its first health check failed: it is down, and never was anything else. */
+  /** The first health check of a new backend failed. It is down and was never up. */
   | { readonly kind: 'absent'; readonly backend: string; readonly asked: string; readonly reason: string }
   | { readonly kind: 'incarnation'; readonly backend: string; readonly incarnation: string }
   | { readonly kind: 'drained'; readonly backend: string; readonly reason: 'empty' | 'window' }
   | { readonly kind: 'listening'; readonly url: string; readonly adminUrl: string | undefined }
-  /** Other options hold now, but for those that need a restart. Both are words for the log: see `reload.ts`. */
+  /** New options are in force, except those that need a restart. Both lists are words for the log: see `reload.ts`. */
   | { readonly kind: 'reloaded'; readonly changes: readonly string[]; readonly needsRestart: readonly string[] }
-  /** They could not be read or used: nothing has changed. */
+  /** The new options could not be read or used, so nothing has changed. */
   | { readonly kind: 'reload-refused'; readonly reason: string }
   | {
       readonly kind: 'worker-lost';
       readonly pid: number;
       /** Its signal or exit code. */
       readonly reason: string;
-      /** Undefined: nobody takes its place any more. */
+      /** Undefined: the worker is not replaced. */
       readonly replacedBy: number | undefined;
     }
   | { readonly kind: 'closing'; readonly inFlight: number };
@@ -104,26 +106,26 @@ export interface RunningProxy {
   readonly url: string;
   readonly adminUrl: string | undefined;
   /**
-   * Goes on with the options that `read` gives, without letting go of a connection; when it throws, or they cannot be
-   * used, nothing changes. Either way it is told as an event. A log file is opened anew even if nothing has changed.
-   * Resolves when all is done; calls are carried out one after the other.
+   * Switches to the options that `read` returns, without closing a connection. If `read` throws or the options cannot
+   * be used, nothing changes. Either result is reported as an event. A log file is reopened even if nothing has
+   * changed. Resolves when all is done; calls run one after the other.
    */
   reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void>;
-  /** Resolves when it cannot go on, with the reason as a sentence; what still serves does so until it is closed. */
+  /** Resolves with a sentence when the proxy cannot go on. The parts that still serve do so until `close`. */
   readonly failed: Promise<string>;
-  /** Stops accepting, lets what is in flight finish for at most `graceMs`, stops the probes. Idempotent. */
+  /** Stops accepting and probing, and waits at most `graceMs` for requests in flight. Idempotent. */
   close(graceMs: number): Promise<void>;
 }
 
-/** What serving needs to know. Plain data: it can be sent to another process. */
+/** The options of the serving part. Plain data, so it can be sent to another process. */
 export interface ServingOptions
   extends Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'workers' | 'onEvent'> {
-  /** Which of several workers this is. */
+  /** Which of several workers this process is. */
   readonly share?: WorkerShare;
 }
 
-/** Whatever else is there, functions or the admin token, has no business in another process. */
-export function servingOptions(options: ProxyOptions): ServingOptions {
+/** Drops functions, the admin token and other options that must not reach another process. */
+export function pickServingOptions(options: ProxyOptions): ServingOptions {
   const { admin, backends, health, drainMs, workers, onEvent, ...serving } = options;
   return serving;
 }

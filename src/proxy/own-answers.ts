@@ -1,6 +1,6 @@
 import type { AttemptFailure, Outcome } from './exchange.js';
 
-/** What the proxy answers when no backend did. */
+/** The proxy's own answer when no backend answered. */
 export interface OwnAnswer {
   readonly status: 502 | 503 | 504;
   readonly outcome: 'not-sent' | 'unknown';
@@ -11,34 +11,34 @@ export interface OwnAnswer {
 const retryAfterS = '1';
 
 /**
- * The answer for how the last attempt ended; undefined when there is nobody to answer, or an answer had begun.
- * `last` is undefined when no backend could be asked; `sent`: one of them may have carried the request out.
+ * Builds the answer for how the last attempt ended. Undefined: the client has left, or an answer had begun. `last` is
+ * undefined when no backend could be asked. `sent`: a backend may have carried out the request.
  */
-export function ownAnswer(last: Outcome | undefined, sent: boolean): OwnAnswer | undefined {
-  if (last === undefined || last.kind === 'refused') return unavailable(sent);
-  return last.kind === 'broken-off' ? brokenOff(last) : undefined;
+export function buildOwnAnswer(last: Outcome | undefined, sent: boolean): OwnAnswer | undefined {
+  if (last === undefined || last.kind === 'refused') return buildUnavailable(sent);
+  return last.kind === 'broken-off' ? buildBrokenOff(last) : undefined;
 }
 
-/** No backend can be asked, or the last one that was asked took nothing. `sent`: an earlier one may have taken it. */
-function unavailable(sent: boolean): OwnAnswer {
-  const headers = { ...proxyStatus('destination_unavailable', sent), 'retry-after': retryAfterS };
+/** No backend could be asked, or the last one received nothing. `sent`: an earlier one may have received it. */
+function buildUnavailable(sent: boolean): OwnAnswer {
+  const headers = { ...buildProxyStatus('destination_unavailable', sent), 'retry-after': retryAfterS };
   const reason = 'No server can take this request now; try again in a second.';
   return { status: 503, outcome: sent ? 'unknown' : 'not-sent', reason, headers };
 }
 
-/** A backend got the request, and its answer never began. */
-function brokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): OwnAnswer {
+/** A backend received the request, and its answer never began. */
+function buildBrokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): OwnAnswer {
   const late = reason === 'http_response_timeout';
   const what = late ? 'did not answer in time' : 'broke off before it answered';
   return {
     status: late ? 504 : 502,
     outcome: 'unknown',
     reason: `The server ${what}; the request may have been carried out.`,
-    headers: proxyStatus(reason === 'marked_down' ? 'destination_unavailable' : reason, true),
+    headers: buildProxyStatus(reason === 'marked_down' ? 'destination_unavailable' : reason, true),
   };
 }
 
-/** RFC 9209; `outcome` is an extension parameter (§2.2): whether it is safe to send the request again. */
-function proxyStatus(error: AttemptFailure | 'destination_unavailable', sent: boolean): Record<string, string> {
+/** Builds the field of RFC 9209. `outcome` is an extension parameter (§2.2): whether resending is safe. */
+function buildProxyStatus(error: AttemptFailure | 'destination_unavailable', sent: boolean): Record<string, string> {
   return { 'proxy-status': `holdfast; error=${error}; outcome=${sent ? 'unknown' : 'not-sent'}` };
 }

@@ -7,10 +7,10 @@ import {
   nothingAdded,
   type Outcome,
 } from './exchange.js';
-import { type OwnAnswer, ownAnswer } from './own-answers.js';
+import { buildOwnAnswer, type OwnAnswer } from './own-answers.js';
 import type { Member } from './pool/member.js';
 import type { BackendPool } from './pool/pool.js';
-import { fitsBudget, isRationed, mayRetry } from './retry.js';
+import { fitsBudget, mayRetry, needsRetryBudget } from './retry.js';
 import type { RoutingPolicy } from './routing-policy.js';
 import { RequestTrace, type ServedRequest } from './served-request.js';
 import type { ProxyMetrics } from './telemetry/metrics.js';
@@ -18,72 +18,72 @@ import type { ProxyMetrics } from './telemetry/metrics.js';
 export interface ProxyParts {
   readonly pool: BackendPool;
   readonly policy: RoutingPolicy;
-  /** Undefined: any backend serves anyone, and no cookie is looked at. */
+  /** Undefined: affinity is off. Any backend serves any browser, and cookies are not read. */
   readonly affinity: Affinity | undefined;
   readonly metrics: ProxyMetrics;
-  /** Whether an answer says which backend gave it. */
+  /** Whether each answer names the backend that gave it. */
   readonly namesBackends: boolean;
   readonly now: () => number;
-  /** Told of each request when all is over. Without it nothing is collected. */
+  /** Called once per request, after its last byte. If it is undefined, nothing is recorded. */
   readonly onServed?: ((request: ServedRequest) => void) | undefined;
 }
 
-/** What a request for a backend is given: most are told nothing. Made once, for a head is built for every request. */
-const tellsNothing: HeaderEdits['request'] = { 'holdfast-affinity': undefined };
-const tells: Readonly<Record<BrokenReason, HeaderEdits['request']>> = {
-  down: telling('down'),
-  draining: telling('draining'),
-  expired: telling('expired'),
-  reborn: telling('reborn'),
-  unknown: telling('unknown'),
-  // As good as no cookie.
-  forged: tellsNothing,
+/** The affinity header of an attempt; most attempts have none. Built once, because every request needs it. */
+const noAffinityHeader: HeaderEdits['request'] = { 'holdfast-affinity': undefined };
+const affinityHeaders: Readonly<Record<BrokenReason, HeaderEdits['request']>> = {
+  down: buildAffinityHeader('down'),
+  draining: buildAffinityHeader('draining'),
+  expired: buildAffinityHeader('expired'),
+  reborn: buildAffinityHeader('reborn'),
+  unknown: buildAffinityHeader('unknown'),
+  // A forged cookie counts as no cookie.
+  forged: noAffinityHeader,
 };
 
 /*
- * arrival -> cookie? -> usable? -> that backend  -> send -> outcome -> retry? -> own answer, if nobody answered
+ * arrival -> cookie? -> usable? -> that backend  -> send -> outcome -> retry? -> own answer, if no backend answered
  *                         else  -> policy among ready ------^             |
  *                                  backends not tried yet <---- yes ------+
  */
 export class RequestDispatcher {
   readonly #parts: ProxyParts;
-  /** Tunnels left out: they last for hours, and a budget that grew with them would be none. */
+  /** Tunnels are not counted. They last for hours, and would make the retry budget too large. */
   readonly #inFlight = { requests: 0, retries: 0 };
 
   constructor(parts: ProxyParts) {
     this.#parts = parts;
   }
 
-  /** One exchange from arrival to reply. Never rejects. */
+  /** Serves one exchange from arrival to reply. Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
     const { pool, metrics, onServed } = this.#parts;
-    const course = new RequestState(exchange, onServed !== undefined);
-    course.binding = this.#arrive(course);
+    const state = new RequestState(exchange, onServed !== undefined);
+    state.binding = this.#readBinding(state);
     if (!exchange.upgrade) this.#inFlight.requests += 1;
-    let member = this.#choose(course);
+    let member = this.#choose(state);
     while (member !== undefined) {
       const slot = pool.begin(member, exchange);
-      const outcome = await exchange.send(member, new AttemptEdits(this.#parts, course, member));
+      const outcome = await exchange.send(member, new AttemptEdits(this.#parts, state, member));
       pool.end(member, slot, outcome);
       metrics.attempt(member.name, outcome.kind);
-      course.ended(member, outcome);
-      member = this.#mayGoOn(course, outcome) ? this.#another(course, member, outcome) : undefined;
+      state.recordAttempt(member, outcome);
+      member = this.#mayRetry(state, outcome) ? this.#chooseAnother(state, member, outcome) : undefined;
     }
     if (!exchange.upgrade) this.#inFlight.requests -= 1;
-    if (course.rationed) this.#inFlight.retries -= 1;
-    this.#finish(course);
-    if (course.trace !== undefined) onServed?.(course.trace.served(performance.now()));
+    if (state.usesBudget) this.#inFlight.retries -= 1;
+    this.#finish(state);
+    if (state.trace !== undefined) onServed?.(state.trace.toServedRequest(performance.now()));
   }
 
-  #arrive({ exchange, trace }: RequestState): Binding {
+  #readBinding({ exchange, trace }: RequestState): Binding {
     const { affinity, metrics, now } = this.#parts;
     if (affinity === undefined) return unbound;
-    const binding = affinity.arrive(exchange, now());
+    const binding = affinity.readBinding(exchange, now());
     countAffinity(metrics, trace, binding.broken ?? (binding.owner === undefined ? 'none' : 'bound'));
     return binding;
   }
 
-  /** The browser's own backend if it has one; the policy is asked only about browsers that have none. */
+  /** Returns the browser's own backend if it has one. Otherwise the policy chooses. */
   #choose({ exchange, binding, tried }: RequestState): Member | undefined {
     const { pool, policy } = this.#parts;
     if (binding.owner !== undefined && binding.broken === undefined) return binding.owner;
@@ -92,29 +92,29 @@ export class RequestDispatcher {
     return candidates.length === 0 ? undefined : policy(candidates, exchange);
   }
 
-  #mayGoOn({ exchange, tried, rationed }: RequestState, outcome: Outcome): boolean {
+  #mayRetry({ exchange, tried, usesBudget }: RequestState, outcome: Outcome): boolean {
     if (outcome.kind === 'answered') return false;
     const { method, replayable } = exchange;
     if (!mayRetry({ method, outcome, triesMade: tried.length, replayable })) return false;
-    if (rationed || !isRationed(outcome) || fitsBudget(this.#inFlight)) return true;
+    if (usesBudget || !needsRetryBudget(outcome) || fitsBudget(this.#inFlight)) return true;
     this.#parts.metrics.withheldRetry();
     return false;
   }
 
-  #another(course: RequestState, failed: Member, outcome: Outcome): Member | undefined {
-    course.binding = this.#lose(course, failed);
-    const member = this.#choose(course);
+  #chooseAnother(state: RequestState, failed: Member, outcome: Outcome): Member | undefined {
+    state.binding = this.#markLost(state, failed);
+    const member = this.#choose(state);
     if (member === undefined) return undefined;
     if (outcome.kind === 'refused' || outcome.kind === 'broken-off') this.#parts.metrics.retry(outcome.kind);
-    if (isRationed(outcome) && !course.rationed) {
-      course.rationed = true;
+    if (needsRetryBudget(outcome) && !state.usesBudget) {
+      state.usesBudget = true;
       this.#inFlight.retries += 1;
     }
     return member;
   }
 
-  /** The browser's backend failed it just now: from here on its binding is broken. */
-  #lose({ binding, trace }: RequestState, member: Member): Binding {
+  /** Marks the binding as broken when the browser's own backend has just failed. */
+  #markLost({ binding, trace }: RequestState, member: Member): Binding {
     if (binding.owner !== member || binding.broken !== undefined) return binding;
     countAffinity(this.#parts.metrics, trace, 'rebound');
     return { ...binding, broken: 'down' };
@@ -124,10 +124,11 @@ export class RequestDispatcher {
     return this.#parts.affinity?.mustWait(binding) ?? false;
   }
 
-  #finish(course: RequestState): void {
-    const { binding, last, sent, arrivedMs, tried } = course;
-    if (last?.kind !== 'answered') this.#refuse(course, ownAnswer(this.#mustWait(binding) ? undefined : last, sent));
-    // A tunnel lasts as long as its two ends like: that is no time to answer.
+  #finish(state: RequestState): void {
+    const { binding, last, sent, arrivedMs, tried } = state;
+    if (last?.kind !== 'answered')
+      this.#refuse(state, buildOwnAnswer(this.#mustWait(binding) ? undefined : last, sent));
+    // The duration of a tunnel says nothing about response times.
     else if (last.status !== 101)
       this.#parts.metrics.answered(last.status, performance.now() - arrivedMs, tried.at(-1)?.name ?? '');
   }
@@ -140,7 +141,7 @@ export class RequestDispatcher {
   }
 }
 
-/** How far one exchange has come. */
+/** The progress of one exchange. */
 class RequestState {
   readonly exchange: Exchange;
   readonly arrivedMs = performance.now();
@@ -148,54 +149,54 @@ class RequestState {
   readonly trace: RequestTrace | undefined;
   binding = unbound;
   last: Outcome | undefined = undefined;
-  /** One of the backends may have carried the request out. */
+  /** A backend may have carried out the request. */
   sent = false;
-  /** One of its retries is on the budget. */
-  rationed = false;
+  /** One retry of this exchange counts against the retry budget. */
+  usesBudget = false;
 
   constructor(exchange: Exchange, traced: boolean) {
     this.exchange = exchange;
     this.trace = traced ? new RequestTrace(exchange, this.arrivedMs) : undefined;
   }
 
-  ended(member: Member, outcome: Outcome): void {
+  recordAttempt(member: Member, outcome: Outcome): void {
     this.last = outcome;
     this.sent ||= outcome.kind === 'broken-off';
     this.tried.push(member);
-    this.trace?.tried(member.name, outcome);
+    this.trace?.recordTry(member.name, outcome);
   }
 }
 
-/** What one attempt changes in the heads. */
+/** The changes that one attempt makes to the request head and the answer head. */
 class AttemptEdits implements HeaderEdits {
   readonly request: HeaderEdits['request'];
   readonly ownCookie: string;
   readonly #parts: ProxyParts;
-  readonly #course: RequestState;
+  readonly #state: RequestState;
   readonly #member: Member;
   readonly #binding: Binding;
-  /** The boot that was known when it was asked. */
+  /** The boot that was known when the request was sent. */
   readonly #boot: number;
 
-  constructor(parts: ProxyParts, course: RequestState, member: Member) {
-    const { exchange, binding } = course;
+  constructor(parts: ProxyParts, state: RequestState, member: Member) {
+    const { exchange, binding } = state;
     const reason = binding.broken ?? (binding.untold ? 'reborn' : undefined);
-    this.request = reason === undefined ? tellsNothing : tells[reason];
+    this.request = reason === undefined ? noAffinityHeader : affinityHeaders[reason];
     this.ownCookie = parts.affinity?.cookieName(exchange) ?? '';
     this.#parts = parts;
-    this.#course = course;
+    this.#state = state;
     this.#member = member;
     this.#binding = binding;
     this.#boot = member.boot;
   }
 
-  /** The answer may be the first to tell that this is another boot than the one that the cookie names. */
+  /** Reads the incarnation first: this answer may be the first sign of a new boot. */
   onAnswer(head: AnswerHead): readonly AddedHeader[] {
     const member = this.#member;
     member.learn(head.header('holdfast-incarnation'), this.#boot);
-    this.#course.trace?.head(head.status, performance.now());
+    this.#state.trace?.recordHead(head.status, performance.now());
     const added = this.#renew(head);
-    return this.#parts.namesBackends ? [...added, ...nameOf(member)] : added;
+    return this.#parts.namesBackends ? [...added, ...buildBackendHeaders(member)] : added;
   }
 
   #renew(head: AnswerHead): readonly AddedHeader[] {
@@ -203,13 +204,13 @@ class AttemptEdits implements HeaderEdits {
     if (affinity === undefined) return nothingAdded;
     const { owner, broken, claims } = this.#binding;
     const bound = claims !== undefined && owner === this.#member && broken === undefined;
-    const { exchange, trace } = this.#course;
+    const { exchange, trace } = this.#state;
     if (bound && !owner.isBoot(claims.incarnation, claims.issuedMs)) countAffinity(metrics, trace, 'reborn');
     return affinity.renew(this.#binding, this.#member, exchange, head, now());
   }
 }
 
-function nameOf({ name, incarnation }: Member): readonly AddedHeader[] {
+function buildBackendHeaders({ name, incarnation }: Member): readonly AddedHeader[] {
   return [
     ['holdfast-backend', name],
     ['holdfast-incarnation', incarnation],
@@ -225,6 +226,6 @@ function countAffinity(
   if (trace !== undefined) trace.affinity = outcome;
 }
 
-function telling(reason: BrokenReason): HeaderEdits['request'] {
+function buildAffinityHeader(reason: BrokenReason): HeaderEdits['request'] {
   return { 'holdfast-affinity': `broken; reason=${reason}` };
 }

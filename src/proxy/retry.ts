@@ -1,13 +1,13 @@
 import type { Outcome } from './exchange.js';
 
-/** The first try and at most two further backends. */
+/** The first try plus at most two other backends. */
 export const triesMax = 3;
 
-/** Retries in flight after a timeout: this part of the requests in flight at most, but always so many. */
-const rationedShare = 0.2;
-const rationedMin = 3;
+/** Retry budget after time-outs: this share of the requests in flight, and never fewer than `budgetMin`. */
+const budgetShare = 0.2;
+const budgetMin = 3;
 
-/** RFC 9110 §9.2.2. Methods are case-sensitive: `get` is an extension method of which nothing is known. */
+/** RFC 9110 §9.2.2. Methods are case-sensitive: `get` is an unknown extension method. */
 const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 export function isIdempotent(method: string): boolean {
@@ -17,9 +17,9 @@ export function isIdempotent(method: string): boolean {
 /**
  * Whether another backend may be tried after this outcome.
  *
- * `refused` proves that the backend saw nothing, so any method may go elsewhere. After `broken-off` the request may
- * have been carried out, so only what may be carried out twice goes elsewhere. A body that is no longer whole cannot
- * be sent again in either case. Everything else has been answered, or nobody waits.
+ * `refused` proves that the backend received nothing, so any method may be retried. After `broken-off` the request may
+ * have been carried out, so only idempotent methods are retried. A body that is no longer whole cannot be sent again in
+ * either case. All other outcomes are final.
  */
 export function mayRetry(attempt: {
   readonly method: string;
@@ -33,15 +33,15 @@ export function mayRetry(attempt: {
 }
 
 /**
- * Whether the retry after this outcome must fit the budget. Servers that are late may all be late, of too much work:
- * each request asked twice would drown them. One that refused, broke off or was found to be down is a lost server,
- * whose requests the others have to take anyway.
+ * Whether the retry after this outcome counts against the budget. Time-outs may mean that all servers are overloaded,
+ * and a retry of every request would overload them further. A backend that refused, broke off or was found down is
+ * lost; the others must take its requests anyway.
  */
-export function isRationed(outcome: Outcome): boolean {
+export function needsRetryBudget(outcome: Outcome): boolean {
   return outcome.kind === 'broken-off' && outcome.reason === 'http_response_timeout';
 }
 
-/** Whether one more rationed retry fits. Both numbers are of now; `requests` counts the one that wants to retry. */
+/** Whether one more budgeted retry fits now. `requests` includes the request that wants to retry. */
 export function fitsBudget(inFlight: { readonly retries: number; readonly requests: number }): boolean {
-  return inFlight.retries + 1 <= Math.max(rationedMin, rationedShare * inFlight.requests);
+  return inFlight.retries + 1 <= Math.max(budgetMin, budgetShare * inFlight.requests);
 }

@@ -1,28 +1,28 @@
 import type { AttemptFailure, Exchange, Outcome } from './exchange.js';
 import type { OwnAnswer } from './own-answers.js';
 
-/** One request from arrival to reply, as it is told to whoever keeps a log. Durations are milliseconds. */
+/** One request from arrival to reply, as the access log gets it. Durations are milliseconds. */
 export interface ServedRequest {
   readonly method: string;
-  /** Without the query, and nothing but visible ASCII: whatever else there was is percent-encoded. */
+  /** The path without the query. All characters but visible ASCII are percent-encoded. */
   readonly path: string;
   readonly clientAddress: string;
   readonly secure: boolean;
-  /** What the client was told; undefined: nothing, it left first. */
+  /** The status that the client got; undefined: the client left first. */
   readonly status: number | undefined;
-  /** `answered` by a backend, by the proxy its `own`, `cut` off in the middle, or `abandoned` by the client. */
+  /** `answered` by a backend, the proxy's `own` answer, `cut` off in the middle, or `abandoned` by the client. */
   readonly ended: 'answered' | 'own' | 'cut' | 'abandoned';
-  /** The backend whose answer it was, or the last one that was tried. */
+  /** The backend that answered, or the last one that was tried. */
   readonly backend: string | undefined;
-  /** What became of the browser's affinity, in the words of the metric; undefined: affinity is off. */
+  /** The outcome of the browser's affinity, by the names of the metric; undefined: affinity is off. */
   readonly affinity: string | undefined;
-  /** In order; one is the rule. */
+  /** In order; most requests have one. */
   readonly tries: readonly Try[];
-  /** Why the proxy answered itself. */
+  /** Why the proxy sent its own answer. */
   readonly reason: string | undefined;
-  /** From arrival to the head of the answer; undefined when none came. */
+  /** From arrival to the head of the answer; undefined: no head came. */
   readonly headMs: number | undefined;
-  /** From arrival to the end; of an upgrade, to the end of its tunnel. */
+  /** From arrival to the end; for an upgrade, to the end of its tunnel. */
   readonly totalMs: number;
 }
 
@@ -32,10 +32,10 @@ export interface Try {
   readonly reason?: AttemptFailure;
 }
 
-/** A path is told up to here. */
+/** Longer paths are cut here. */
 const pathCharsMax = 1024;
 
-/** Collects what is told of one request while it is served. Made only when somebody is told. */
+/** Records one request while it is served. Created only when there is a log. */
 export class RequestTrace {
   affinity: string | undefined;
   own: OwnAnswer | undefined;
@@ -50,22 +50,22 @@ export class RequestTrace {
     this.#arrivedMs = arrivedMs;
   }
 
-  head(status: number, nowMs: number): void {
+  recordHead(status: number, nowMs: number): void {
     this.#headStatus = status;
     this.#headMs = nowMs - this.#arrivedMs;
   }
 
-  tried(backend: string, outcome: Outcome): void {
+  recordTry(backend: string, outcome: Outcome): void {
     const { kind: ended } = outcome;
     this.#tries.push('reason' in outcome ? { backend, ended, reason: outcome.reason } : { backend, ended });
   }
 
-  served(nowMs: number): ServedRequest {
+  toServedRequest(nowMs: number): ServedRequest {
     const { method, path, clientAddress, secure } = this.#exchange;
     const last = this.#tries.at(-1);
     return {
       method,
-      path: tellable(path),
+      path: maskPath(path),
       clientAddress,
       secure,
       status: this.own?.status ?? this.#headStatus,
@@ -86,16 +86,17 @@ export class RequestTrace {
 }
 
 /**
- * Queries carry tokens, e-mail addresses and what people search for; so may the user part of an absolute target. What
- * is no visible ASCII could steer the terminal that shows the log, or forge a line of one that is kept as plain text.
+ * Removes what must not be logged. Queries carry tokens, e-mail addresses and searches; so may the user part of an
+ * absolute target. Characters other than visible ASCII could control the terminal that shows the log. They could also
+ * forge a line of a plain-text log.
  */
-export function tellable(target: string): string {
+export function maskPath(target: string): string {
   const path = target.replace(/[?#].*$/s, '').replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, '$1');
-  const plain = path.replace(/[^\x21-\x7e]/g, byteEncoded);
+  const plain = path.replace(/[^\x21-\x7e]/g, encodeByte);
   return plain.length > pathCharsMax ? `${plain.slice(0, pathCharsMax)}...` : plain;
 }
 
-/** Engines read targets as Latin-1: one character is one byte. */
-function byteEncoded(character: string): string {
+/** Engines read targets as Latin-1, so one character is one byte. */
+function encodeByte(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }

@@ -17,42 +17,42 @@ import { ProxyMetrics } from './telemetry/metrics.js';
 import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
 import type { TrafficServer } from './traffic-server.js';
 
-/** What decides about a request; exchanged as a whole. */
+/** Everything that decides about a request. A reload replaces it as a whole. */
 interface RoutingSetup {
-  readonly heart: RequestDispatcher;
+  readonly dispatcher: RequestDispatcher;
   readonly affinity: Affinity | undefined;
   readonly isTrusted: IsTrusted;
 }
 
-/** Serves: front door, engine, heart, affinity. It probes nothing and obeys nobody; it reads the states of the pool. */
+/** Serves requests with frontend, engine, dispatcher and affinity. It does not probe; it reads the pool's states. */
 export class Serving implements TrafficServer {
   readonly #options: ServingOptions;
   readonly #pool: BackendPool;
   readonly #metrics = new ProxyMetrics();
-  /** Outlives the affinity that a reload exchanges. */
-  readonly #moments: IssueTimes;
-  #conduct: RoutingSetup;
+  /** Kept when a reload replaces the affinity. */
+  readonly #issueTimes: IssueTimes;
+  #setup: RoutingSetup;
   #log: AccessLog | undefined;
-  /** Those of logs that are closed. */
+  /** Lines lost by logs that are closed. */
   #lostLines = 0;
   readonly #engine: Engine;
   readonly #front: Frontend;
-  /** Never: what fails here ends this process. */
+  /** Never resolves: a failure here ends this process. */
   readonly failed = new Promise<never>(() => {});
   #listening = false;
 
-  /** Throws for an unknown engine or policy, an unusable key ring, and a TLS pair that is none. */
+  /** Throws for an unknown engine or policy, an unusable key ring, and an invalid TLS pair. */
   constructor(options: ServingOptions, pool: BackendPool) {
     this.#options = options;
     this.#pool = pool;
-    this.#moments = new IssueTimes(options.share);
-    this.#conduct = this.#conductOf(options);
-    const { make } = named('engine', options.engine, engines);
-    const onExchange = (exchange: Exchange) => void this.#conduct.heart.serve(exchange);
+    this.#issueTimes = new IssueTimes(options.share);
+    this.#setup = this.#buildSetup(options);
+    const { make } = findEntry('engine', options.engine, engines);
+    const onExchange = (exchange: Exchange) => void this.#setup.dispatcher.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
     this.#engine = make({ onExchange, limits, backendTls, forwarded });
     this.#front = new Frontend(connection => this.#engine.take(connection), {
-      isTrusted: address => this.#conduct.isTrusted(address),
+      isTrusted: address => this.#setup.isTrusted(address),
       tls: options.tls,
       proxyProtocol: options.proxyProtocol ?? false,
       proxyHeaderMs: limits.clientHeadMs,
@@ -68,20 +68,20 @@ export class Serving implements TrafficServer {
   }
 
   join(member: Member): void {
-    this.#conduct.affinity?.join(member);
+    this.#setup.affinity?.join(member);
   }
 
-  /** Requests that are under way are finished by the rules that they came in under. */
+  /** Requests in flight finish under the rules that were in force when they arrived. */
   async reload(options: ServingOptions): Promise<void> {
-    const conduct = this.#conductOf(options);
+    const setup = this.#buildSetup(options);
     const log = await openLog(options);
     await this.#reloadTls(options).catch(async error => {
       await log?.close();
       throw error;
     });
     const before = this.#log;
-    for (const member of this.#pool.members) conduct.affinity?.join(member);
-    this.#conduct = conduct;
+    for (const member of this.#pool.members) setup.affinity?.join(member);
+    this.#setup = setup;
     this.#log = log;
     await before?.close();
     this.#lostLines += before?.lost ?? 0;
@@ -91,8 +91,8 @@ export class Serving implements TrafficServer {
     if (tls !== undefined) this.#front.reloadTls(tls);
   }
 
-  /** Who decides in the same process shares the members. */
-  tell(_member: Member): void {}
+  /** No-op: the control shares the members with this process. */
+  update(_member: Member): void {}
 
   leave(_member: Member): void {}
 
@@ -114,10 +114,10 @@ export class Serving implements TrafficServer {
     await this.#log?.close();
   }
 
-  #conductOf(options: ServingOptions): RoutingSetup {
-    const policy = policyOf(options);
-    const affinity = affinityOf(options, this.#moments);
-    const heart = new RequestDispatcher({
+  #buildSetup(options: ServingOptions): RoutingSetup {
+    const policy = makePolicy(options);
+    const affinity = makeAffinity(options, this.#issueTimes);
+    const dispatcher = new RequestDispatcher({
       pool: this.#pool,
       policy,
       affinity,
@@ -126,28 +126,28 @@ export class Serving implements TrafficServer {
       now: Date.now,
       onServed: options.accessLog === undefined ? undefined : request => this.#log?.write(request),
     });
-    return { heart, affinity, isTrusted: trustedPeers(options.trusted) };
+    return { dispatcher, affinity, isTrusted: trustedPeers(options.trusted) };
   }
 }
 
-/** Only a proxy that keeps a log carries in memory what writes it. */
+/** Loads the log writer only in a proxy that keeps a log. */
 async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undefined> {
   if (accessLog === undefined) return undefined;
   const { AccessLog } = await import('./telemetry/access-log.js');
   return AccessLog.open(accessLog);
 }
 
-function affinityOf({ affinity }: ServingOptions, moments: IssueTimes): Affinity | undefined {
-  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost, moments);
+function makeAffinity({ affinity }: ServingOptions, issueTimes: IssueTimes): Affinity | undefined {
+  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost, issueTimes);
 }
 
-function policyOf({ policy, hashKey }: ServingOptions): RoutingPolicy {
+function makePolicy({ policy, hashKey }: ServingOptions): RoutingPolicy {
   const keyOf = keyReader(hashKey);
   if (keyOf === undefined) throw new TypeError(`hash key "${hashKey}": expected ${hashKeyExpected}`);
-  return named('routing policy', policy, routingPolicies).make(Math.random, keyOf);
+  return findEntry('routing policy', policy, routingPolicies).make(Math.random, keyOf);
 }
 
-function named<T>(kind: string, name: string, registry: Record<string, T>): T {
+function findEntry<T>(kind: string, name: string, registry: Record<string, T>): T {
   const entry = Object.hasOwn(registry, name) ? registry[name] : undefined;
   if (entry === undefined) throw new TypeError(unknownName(kind, name, Object.keys(registry)));
   return entry;

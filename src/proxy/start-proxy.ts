@@ -1,9 +1,9 @@
 import { Control } from './control/control.js';
-import { type ProxyOptions, type RunningProxy, servingOptions } from './options.js';
+import { type ProxyOptions, pickServingOptions, type RunningProxy } from './options.js';
 import { Serving } from './serving.js';
 import { Workers } from './workers/workers.js';
 
-/** Where each default comes from stands beside it; the caller adds backends, affinity and what it does with events. */
+/** Each default has its source beside it. The caller adds backends, affinity and an event handler. */
 export const defaultProxyOptions = {
   host: '127.0.0.1',
   port: 8080,
@@ -11,11 +11,11 @@ export const defaultProxyOptions = {
   engine: 'wire',
   policy: 'round-robin',
   hashKey: 'address',
-  // The shortest that AWS ALB takes.
+  // The minimum of AWS ALB.
   slowStartMs: 30_000,
   // HAProxy: inter 2000, fall 3, rise 2.
   health: { path: '/health', everyMs: 2000, transitionMs: 500, timeoutMs: 2000, fall: 3, rise: 2 },
-  // AWS ALB: 300 s for a target whose sessions are sticky.
+  // AWS ALB uses 300 s for a sticky target.
   drainMs: 300_000,
   trusted: [],
   limits: {
@@ -30,13 +30,13 @@ export const defaultProxyOptions = {
 } as const satisfies Partial<ProxyOptions>;
 
 /**
- * Resolves when every backend was probed once and the port is bound. Rejects for an unknown engine or policy, an
- * unusable key ring, and with the system's error when a port cannot be bound; nothing is left running then. `signal`
- * makes it reject while backends are being probed, which takes as long as one that hangs may.
+ * Starts a proxy. Resolves when every backend was probed once and the port is bound. Rejects for an unknown engine or
+ * policy and an unusable key ring. Rejects with the system's error when a port cannot be bound. After a rejection
+ * nothing is left running. `signal` cancels the first probes, which may hang until their time-out.
  */
 export async function startProxy(options: ProxyOptions, signal?: AbortSignal): Promise<RunningProxy> {
   const { workers = 1 } = options;
-  const serving = servingOptions(options);
+  const serving = pickServingOptions(options);
   const control = new Control(options, (pool, onEvent) =>
     workers === 1 ? new Serving(serving, pool) : new Workers(serving, workers, pool, onEvent),
   );

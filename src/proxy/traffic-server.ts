@@ -3,29 +3,29 @@ import type { Member } from './pool/member.js';
 import type { ProxyCounts } from './telemetry/proxy-counts.js';
 
 /**
- * What serves, as whoever decides (`control.ts`) sees it: this process itself (`serving.ts`), which shares the members
- * of the pool, or its workers, which are told of them.
+ * The serving part, as `control.ts` sees it. It is either this process (`serving.ts`) or its workers. This process
+ * shares the members of the pool; workers get messages about them.
  */
 export interface TrafficServer {
-  /** Resolves when it cannot go on serving, with the reason as a sentence; closing it is the caller's. */
+  /** Resolves with a sentence when it cannot go on serving. The caller must close it. */
   readonly failed: Promise<string>;
   /** Resolves when the port is bound; rejects with the system's error (`EADDRINUSE`, `EACCES`). */
   listen(): Promise<{ readonly port: number }>;
-  /** A backend joined the pool: before the first exchange that could be for it. */
+  /** Adds a backend that joined the pool. Called before the first exchange that could go to it. */
   join(member: Member): void;
-  /** It is now as its `facts` say. */
-  tell(member: Member): void;
-  /** It left the pool: its browsers are bound to nobody. */
+  /** Publishes the member's new `facts`. */
+  update(member: Member): void;
+  /** Removes a backend that left the pool, with the bindings of its browsers. */
   leave(member: Member): void;
   /**
-   * Brings `inFlightElsewhere` and the bound browsers of every member up to date. What was told before holds everywhere
-   * when it resolves.
+   * Updates `inFlightElsewhere` and the bound browsers of every member. When it resolves, earlier updates are in force
+   * everywhere.
    */
   refresh(): Promise<void>;
-  /** What was counted, as of the last `refresh`, by each process that serves or served. */
+  /** The counts of each process that serves or served, as of the last `refresh`. */
   counts(): readonly ProxyCounts[];
-  /** These hold for every request that arrives from here on. Rejects when they cannot be used: nothing has changed then. */
+  /** Applies these options to every later request. Rejects when they cannot be used; then nothing has changed. */
   reload(options: ServingOptions): Promise<void>;
-  /** Accepts nothing more; resolves when what was in flight is finished, at most `graceMs` later. */
+  /** Stops accepting. Resolves when requests in flight are finished, at most `graceMs` later. */
   close(graceMs: number): Promise<void>;
 }

@@ -1,19 +1,20 @@
 import type { Socket } from 'node:net';
 
-/** Finds peers that vanished without a word: nothing else ends an idle tunnel. */
+/** Finds peers that vanished silently: nothing else ends an idle tunnel. */
 const keepAliveMs = 30_000;
 
 /**
- * After a 101: bytes pass both ways, each side may close its half in its own time, and both end together. So they do
- * when one of them takes nothing of what waits for it for `stallMs`; as long as nothing waits, they may be silent. Tells
- * once that both sides are closed, and whether the backend's did so in order. Neither socket may have other readers.
+ * Joins both sockets after a 101: bytes pass both ways. Each side may close its half at its own time, and the tunnel
+ * ends when both have. It also ends when data waits for a side that reads nothing for `stallMs`. A silent tunnel with
+ * no waiting data stays open. Calls `ended` once when both sides are closed; `whole` says whether the backend closed in
+ * order. Neither socket may have other readers.
  */
 export function joinTunnel(client: Socket, backend: Socket, stallMs: number, ended: (whole: boolean) => void): void {
-  // Elsewhere a connection to a backend closes its half when the other does; a tunnel leaves that to its ends.
+  // Other backend connections close their half when the peer does. In a tunnel each end decides for itself.
   backend.allowHalfOpen = true;
   for (const side of [backend, client]) {
     side.removeAllListeners('timeout');
-    // Nobody reads from the other side meanwhile, so that its end would be noticed by nobody.
+    // While this side stalls, the other side is not read, so its close would go unnoticed.
     side.setTimeout(stallMs, () => side.writableLength > 0 && side.destroy());
     side.setNoDelay(true);
     side.setKeepAlive(true, keepAliveMs);

@@ -17,11 +17,11 @@ export interface Asked {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: Buffer | string | readonly Buffer[];
   readonly agent?: Agent;
-  /** Who signed the certificate of an `https:` URL. */
+  /** The certificate authority of an `https:` URL. */
   readonly ca?: string;
 }
 
-/** One request on a connection of its own unless an agent is given; rejects when the answer does not end in order. */
+/** Sends one request, on a new connection unless an agent is given. Rejects when the answer does not end in order. */
 export function ask(
   url: string,
   path: string,
@@ -43,7 +43,7 @@ export function ask(
   });
 }
 
-/** The bytes that come back for these bytes, until the other side closes. */
+/** Sends these bytes; returns what comes back until the other side closes. */
 export function raw(url: string, bytes: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);

@@ -6,7 +6,7 @@ import { type TestProxy, withPool } from './with-proxy.js';
 
 let sessions = 0;
 
-/** An app that gives a session to whoever has none, in a cookie of its own, and says which of its servers answered. */
+/** An app that gives each new browser a session in a cookie of its own, and says which server answered. */
 const app =
   (name: string): RequestListener =>
   (request, response) => {
@@ -28,15 +28,15 @@ async function logIn(proxy: TestProxy, count: number): Promise<string[]> {
   return cookies;
 }
 
-/** Who answers each of these browsers. */
-async function whoServes(proxy: TestProxy, cookies: readonly string[]): Promise<string[]> {
+/** Returns which backend answers each of these browsers. */
+async function findServers(proxy: TestProxy, cookies: readonly string[]): Promise<string[]> {
   const answers = await Promise.all(cookies.map(cookie => proxy.as(`theme=dark; ${cookie}`)));
   expect(answers.filter(({ status }) => status !== 200)).to.deep.equal([]);
   expect(answers.filter(({ headers }) => headers['set-cookie'] !== undefined)).to.deep.equal([]);
   return answers.map(({ text }) => text);
 }
 
-/** How many of `count` requests without a cookie each backend answers. */
+/** Counts how many of `count` requests without a cookie each backend answers. */
 async function spread(proxy: TestProxy, count: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (let i = 0; i < count; i += 1) {
@@ -49,34 +49,34 @@ async function spread(proxy: TestProxy, count: number): Promise<Record<string, n
 describe('proxy: the session cookie of the app as hash key', () => {
   const options = { policy: 'rendezvous', hashKey: 'cookie:connect.sid', affinity: undefined } as const;
 
-  it('keeps each session on one backend; when that dies its own move, and come home when it is back', () =>
+  it('keeps each session on one backend, moves only the sessions of a dead backend, and returns them when it is back', () =>
     withPool(three, options, async (proxy, ...toys) => {
       const cookies = await logIn(proxy, 30);
       expect(toys.map(({ seen }) => seen.length)).to.deep.equal([10, 10, 10]);
-      const before = await whoServes(proxy, cookies);
+      const before = await findServers(proxy, cookies);
       expect(new Set(before)).to.have.property('size', 3);
-      expect(await whoServes(proxy, cookies)).to.deep.equal(before);
+      expect(await findServers(proxy, cookies)).to.deep.equal(before);
 
       await toys[1]?.stop();
-      const without = await whoServes(proxy, cookies);
+      const without = await findServers(proxy, cookies);
       for (const [at, place] of before.entries()) {
         if (place === 'backend-2') expect(without[at]).to.be.oneOf(['backend-1', 'backend-3']);
         else expect(without[at]).to.equal(place);
       }
       await proxy.goes('backend-2', 'down');
-      expect(await whoServes(proxy, cookies)).to.deep.equal(without);
+      expect(await findServers(proxy, cookies)).to.deep.equal(without);
 
       proxy.forget();
       const again = await startToy('backend-2', three[1], Number(toys[1]?.url.port));
       try {
         await proxy.goes('backend-2', 'ready');
-        expect(await whoServes(proxy, cookies)).to.deep.equal(before);
+        expect(await findServers(proxy, cookies)).to.deep.equal(before);
       } finally {
         await again.stop();
       }
     }));
 
-  it('is refused with what was expected when it cannot be one', async () => {
+  it('rejects an invalid hash key and names the expected forms', async () => {
     const error = await withPool(three, { ...options, hashKey: 'connect.sid' }, async () => {}).then(
       () => undefined,
       (reason: Error) => reason.message,
@@ -88,7 +88,7 @@ describe('proxy: the session cookie of the app as hash key', () => {
 });
 
 describe('proxy: weights', () => {
-  it('are shown, can be changed while it runs, and are kept to', () =>
+  it('are shown, can be changed at run time, and decide the distribution', () =>
     withPool([undefined, undefined], { affinity: undefined }, async proxy => {
       expect(await proxy.view('backend-1')).to.include({ weight: 1, share: 1 });
       const changed = await proxy.admin('PUT', '/backends/backend-1', { weight: 3 });
@@ -99,7 +99,7 @@ describe('proxy: weights', () => {
       expect((await proxy.admin('PUT', '/backends/backend-9', { weight: 3 })).status).to.equal(404);
     }));
 
-  it('0 keeps the bound browsers and takes no new ones', () =>
+  it('weight 0 keeps the bound browsers and takes no new ones', () =>
     withPool([undefined, undefined], {}, async proxy => {
       const first = await proxy.ask('/');
       await proxy.admin('PUT', `/backends/${first.text}`, { weight: 0 });
@@ -110,7 +110,7 @@ describe('proxy: weights', () => {
       expect(await proxy.view(first.text)).to.include({ state: 'ready', weight: 0, bound: 1 });
     }));
 
-  it('come with a backend from the start, and with one that joins', () =>
+  it('can be given at the start and when a backend joins', () =>
     withPool([undefined], { affinity: undefined }, async (proxy, one) => {
       const late = await startToy('late');
       try {
@@ -127,10 +127,10 @@ describe('proxy: weights', () => {
 });
 
 describe('proxy: slow start', () => {
-  /** Longer than any test: what is seen is how it begins. */
+  /** Longer than any test, so that tests see only the beginning of a slow start. */
   const options = { affinity: undefined, slowStartMs: 3_600_000 };
 
-  it('gives a backend that failed a tenth of its share, and everybody their whole one at the start', () =>
+  it('gives a recovered backend a tenth of its share, and every backend its full share at the start', () =>
     withPool([undefined, undefined], options, async (proxy, one, two) => {
       expect(await spread(proxy, 10)).to.deep.equal({ 'backend-1': 5, 'backend-2': 5 });
       await fail(proxy, two);
@@ -143,7 +143,7 @@ describe('proxy: slow start', () => {
       expect(await proxy.metric('holdfast_proxy_backend_share{backend="backend-2"}')).to.be.within(0.1, 0.11);
     }));
 
-  it('gives one that joins no more at once, and one that drained and was taken back its whole share', () =>
+  it('also applies to a backend that joins, but not to one whose drain was cancelled', () =>
     withPool([undefined, undefined], options, async (proxy, _, two) => {
       await proxy.admin('DELETE', '/backends/backend-2');
       await proxy.admin('POST', '/backends', { url: two?.url.origin, weight: 10 });
@@ -154,7 +154,7 @@ describe('proxy: slow start', () => {
       expect(await proxy.view('backend-1')).to.include({ state: 'ready', share: 1 });
     }));
 
-  it('is over in time', () =>
+  it('ends after its duration', () =>
     withPool([undefined, undefined], { ...options, slowStartMs: 200 }, async (proxy, _, two) => {
       await fail(proxy, two);
       while ((await proxy.view('backend-2')).share !== 1) await spread(proxy, 1);

@@ -6,7 +6,7 @@ import type { TlsPair } from '#src/proxy/front/tls-pair.js';
 
 const dayMs = 24 * 3_600_000;
 
-/** May sign others. */
+/** Makes a certificate authority. */
 export async function authority(name: string): Promise<TlsPair> {
   const made = await generate([{ name: 'commonName', value: name }], {
     keyType: 'ec',
@@ -26,12 +26,12 @@ export interface Wanted {
   readonly toDay?: number;
 }
 
-/** For a server; the days are counted from now. */
+/** Issues a server certificate; the days are counted from now. */
 export async function issue(
   signer: TlsPair,
   { names = ['localhost'], addresses = ['127.0.0.1'], fromDay = -1, toDay = 90 }: Wanted = {},
 ): Promise<TlsPair> {
-  const made = await generate([{ name: 'commonName', value: names[0] ?? 'nobody' }], {
+  const made = await generate([{ name: 'commonName', value: names[0] ?? 'unnamed' }], {
     keyType: 'ec',
     algorithm: 'sha256',
     ca: { cert: signer.cert, key: signer.key },
@@ -51,7 +51,7 @@ export async function issue(
   return { cert: made.cert, key: made.private };
 }
 
-/** A folder that is gone afterwards. `write` gives back the whole path; nobody else may read the file. */
+/** Runs `use` with a temporary folder. `write` returns the whole path; only this user may read the file. */
 export async function withFolder(use: (write: (name: string, text: string) => string) => Promise<void> | void) {
   const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-tls-'));
   try {

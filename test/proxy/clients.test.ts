@@ -1,4 +1,4 @@
-/** Clients as people have them, each with habits of its own. */
+/** Real clients, each with its own habits. */
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -16,12 +16,12 @@ import { launchChromium } from '../chromium.js';
 import { type TestProxy, withPool } from './with-proxy.js';
 
 const exec = promisify(execFile);
-/** Above this curl asks before it sends: `Expect: 100-continue`. */
+/** Above this size curl sends `Expect: 100-continue` first. */
 const large = randomBytes(1_500_000);
 const checksum = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-/** Says what came: method, target, framing, checksum of the body, who asked. */
-function telling(name: string): RequestListener {
+/** Answers with what arrived: method, target, framing, checksum of the body, token. */
+function describeRequest(name: string): RequestListener {
   return (request, response) => {
     const hash = createHash('sha256');
     request.on('data', chunk => hash.update(chunk));
@@ -34,9 +34,9 @@ function telling(name: string): RequestListener {
   };
 }
 
-const three = ['backend-1', 'backend-2', 'backend-3'].map(telling);
+const three = ['backend-1', 'backend-2', 'backend-3'].map(describeRequest);
 
-/** What curl prints; `-s` because there is nobody to watch, `-S` because an error is none of its output. */
+/** Returns curl's output. `-s` hides the progress meter; `-S` still shows errors. */
 async function curl(...args: string[]): Promise<string> {
   const { stdout } = await exec('curl', ['-sS', '--max-time', '10', ...args]);
   return stdout;
@@ -69,11 +69,11 @@ for (const engine of Object.keys(engines)) {
           expect(later.match(/backend-\d/g)).to.deep.equal(lines.match(/backend-\d/g)?.slice(0, 1));
         }));
 
-      it('of HTTP/1.0 gets an answer that it understands', () =>
+      it('gets an answer without chunks over HTTP/1.0', () =>
         withPool(
           [
             (_, response) => {
-              // In chunks, which 1.0 does not know.
+              // In chunks, which HTTP/1.0 does not have.
               response.write('one ');
               setImmediate(() => response.end('two'));
             },
@@ -87,7 +87,7 @@ for (const engine of Object.keys(engines)) {
           },
         ));
 
-      it('that waits to be told to go on is told, however long it would wait', () =>
+      it('gets 100 Continue before it sends a large body', () =>
         withThree(async ({ url }) => {
           const wait = ['--expect100-timeout', '60', '-H', 'Expect: 100-continue'];
           const { stdout, stderr } = await exec('curl', [
@@ -103,7 +103,7 @@ for (const engine of Object.keys(engines)) {
           expect(JSON.parse(stdout)).to.include({ method: 'POST', length: String(large.length), sum: checksum(large) });
         }));
 
-      it('uploads by chunks what has no length yet', () =>
+      it('uploads a body of unknown length in chunks', () =>
         withThree(async ({ url }) => {
           const answer = exec('curl', ['-sS', '--max-time', '10', '-X', 'POST', '-T', '-', url]);
           answer.child.stdin?.end(large);
@@ -112,7 +112,7 @@ for (const engine of Object.keys(engines)) {
           expect(told).to.not.have.property('length');
         }));
 
-      it('asks for the head alone', () =>
+      it('gets the head alone for HEAD', () =>
         withThree(async ({ url }) => {
           expect(await curl('-I', url)).to.match(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n$/);
         }));
@@ -140,7 +140,7 @@ for (const engine of Object.keys(engines)) {
           }));
       }
 
-      it('a pool that uploads and downloads at once', () =>
+      it('uploads and downloads at once through a connection pool', () =>
         withThree(async ({ url }) => {
           const pool = new Pool(url, { connections: 4, pipelining: 1 });
           const bodies = Array.from({ length: 12 }, (_, at) => large.subarray(at, at + 100_000));
@@ -155,7 +155,7 @@ for (const engine of Object.keys(engines)) {
         }));
     });
 
-    it('ten requests in one packet are answered in order, and each with its own', () =>
+    it('answers ten requests in one packet in order, each with its own answer', () =>
       withThree(async ({ url }) => {
         const { hostname, port } = new URL(url);
         const socket = connect(Number(port), hostname);
@@ -183,7 +183,7 @@ describe('proxy: a browser as client', () => {
 
   after(() => browser.close());
 
-  /** A page that asks for many parts at once and sends a form; every part says who gave it. */
+  /** A page that requests many parts at once and sends a form. Every part names its backend. */
   const page = (name: string): RequestListener => {
     const images = Array.from({ length: parts }, (_, at) => `<script src="/part-${at}.js"></script>`).join('');
     const form = '<form method="post" action="/form"><input name="dish" value="bread"><button>Send</button></form>';
@@ -199,7 +199,7 @@ describe('proxy: a browser as client', () => {
   };
 
   for (const engine of Object.keys(engines)) {
-    it(`gets all of a page from one backend, sends a form to it, and comes back to it, engine ${engine}`, () =>
+    it(`gets a whole page from one backend, sends a form to it, and returns to it, engine ${engine}`, () =>
       withPool(['backend-1', 'backend-2', 'backend-3'].map(page), { engine }, async (proxy, ...toys) => {
         const context = await browser.newContext();
         const tab = await context.newPage();

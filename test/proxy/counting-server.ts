@@ -1,6 +1,6 @@
 /*
- * A backend in a process of its own, to be killed: counts each request in a file as it carries it out, before it
- * answers. The file is written synchronously, so that it tells the truth even after a SIGKILL.
+ * A backend in a process of its own, to be killed. It writes each request into a file as it carries it out, before it
+ * answers. The writes are synchronous, so the file is right even after a SIGKILL.
  */
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -21,5 +21,5 @@ server.listen(0, '127.0.0.1', () => {
   const address = server.address();
   if (address !== null && typeof address === 'object') process.send?.({ port: address.port });
 });
-// The test is over, however it ended.
+// The test is over, passed or failed.
 process.on('disconnect', () => process.exit(0));

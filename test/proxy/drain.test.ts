@@ -9,17 +9,17 @@ const drain = (proxy: TestProxy, name: string) => proxy.admin('PUT', `/backends/
 const toldTo = (toys: readonly Toy[], name: string) =>
   toys.find(toy => toy.name === name)?.seen.at(-1)?.headers['holdfast-affinity'];
 
-/** The cookie of a browser that is bound to that backend. */
+/** Returns the cookie of a browser that is bound to that backend. */
 async function boundTo(proxy: TestProxy, name: string): Promise<string | undefined> {
   for (let i = 0; i < 10; i += 1) {
     const answer = await proxy.ask('/');
     if (answer.text === name) return cookieOf(answer);
   }
-  throw new Error(`nobody was bound to ${name} in ten tries`);
+  throw new Error(`no browser was bound to ${name} in ten tries`);
 }
 
 describe('proxy: drain', () => {
-  it('keeps who is bound and takes nobody new', () =>
+  it('keeps bound browsers and takes no new ones', () =>
     withPool(three, {}, async proxy => {
       const cookie = await boundTo(proxy, 'backend-2');
       await drain(proxy, 'backend-2');
@@ -30,7 +30,7 @@ describe('proxy: drain', () => {
       expect(await proxy.view('backend-2')).to.include({ state: 'draining', drained: false, bound: 1 });
     }));
 
-  it('after the window moves the bound on, and tells where they went', () =>
+  it('moves bound browsers after the window, and tells their new backend why', () =>
     withPool(three, { drainMs: 50 }, async (proxy, ...toys) => {
       const cookie = await boundTo(proxy, 'backend-2');
       await drain(proxy, 'backend-2');
@@ -46,7 +46,7 @@ describe('proxy: drain', () => {
       expect(await proxy.view(moved.text)).to.include({ state: 'ready' });
     }));
 
-  it('with a window of 0 moves the bound on at once', () =>
+  it('moves bound browsers at once with a window of 0', () =>
     withPool(three, {}, async (proxy, ...toys) => {
       const cookie = await boundTo(proxy, 'backend-2');
       const answer = await proxy.admin('PUT', '/backends/backend-2', { state: 'drain', windowMs: 0 });
@@ -59,20 +59,20 @@ describe('proxy: drain', () => {
         .and.not.equal('backend-2');
     }));
 
-  it('is over at once where nobody is bound and nothing in flight', () =>
+  it('ends at once when no browser is bound and nothing is in flight', () =>
     withPool(three, {}, async proxy => {
       await drain(proxy, 'backend-1');
       expect(proxy.events.at(-1)).to.deep.equal({ kind: 'drained', backend: 'backend-1', reason: 'empty' });
     }));
 
-  it('is over when the last browser has been idle for too long', () =>
+  it('ends when the last browser has been idle for too long', () =>
     withPool(three, { affinity: { ...affinity, idleMs: 100 } }, async proxy => {
       await boundTo(proxy, 'backend-1');
       await drain(proxy, 'backend-1');
       expect(await proxy.event(({ kind }) => kind === 'drained')).to.include({ reason: 'empty' });
     }));
 
-  it('waits for what is in flight', () => {
+  it('waits for requests in flight', () => {
     let answer = (): void => {};
     const slow = (_: unknown, response: ServerResponse): void => {
       answer = () => response.end('done');
@@ -88,14 +88,14 @@ describe('proxy: drain', () => {
     });
   });
 
-  it('without affinity gives a draining backend nothing new at once', () =>
+  it('sends a draining backend no more requests when affinity is off', () =>
     withPool(three, { affinity: undefined }, async (proxy, ...toys) => {
       await drain(proxy, 'backend-3');
       for (let i = 0; i < 9; i += 1) await proxy.ask('/');
       expect(toys.map(toy => toy.seen.length > 0)).to.deep.equal([true, true, false]);
     }));
 
-  it('ends with ready, and can be begun again', () =>
+  it('ends when the operator sets ready, and can start again', () =>
     withPool(three, { affinity: undefined }, async (proxy, ...toys) => {
       await drain(proxy, 'backend-3');
       await proxy.admin('PUT', '/backends/backend-3', { state: 'ready' });
@@ -106,7 +106,7 @@ describe('proxy: drain', () => {
       expect(await proxy.view('backend-3')).to.include({ state: 'draining', drained: true });
     }));
 
-  it('maintenance takes a backend out at once, whoever is bound; ready brings it back', () =>
+  it('takes a backend out at once for maintenance, even with bound browsers, and brings it back with ready', () =>
     withPool(three, {}, async (proxy, ...toys) => {
       const cookie = await boundTo(proxy, 'backend-1');
       await proxy.admin('PUT', '/backends/backend-1', { state: 'maint' });
@@ -117,7 +117,7 @@ describe('proxy: drain', () => {
       expect(await proxy.view('backend-1')).to.include({ state: 'ready' });
     }));
 
-  it('a backend that joins gets its share after its first health check', () =>
+  it('gives a joining backend its share after its first health check', () =>
     withPool([undefined, undefined], { affinity: undefined }, async (proxy, _one, other) => {
       await proxy.admin('DELETE', '/backends/backend-2');
       const added = await proxy.admin('POST', '/backends', { url: other?.url.origin });

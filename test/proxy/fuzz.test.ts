@@ -3,7 +3,7 @@ import { engines } from '#src/proxy/engines/registry.js';
 import { type Direction, fuzz } from './fuzz/fuzz.js';
 import { allowancesOf } from './shortfalls.js';
 
-/** The long form: `node dist/bench/fuzz.js --count 1000000`. */
+/** The long form is `node dist/bench/fuzz.js --count 1000000`. */
 const counts: readonly (readonly [Direction, number])[] = [
   ['requests', 1500],
   ['answers', 500],
@@ -12,7 +12,7 @@ const counts: readonly (readonly [Direction, number])[] = [
 describe('mutated messages, through an engine and through the parser of Node', () => {
   for (const [name, { make }] of Object.entries(engines)) {
     for (const [direction, count] of counts) {
-      it(`${name}: ${count} ${direction} are refused, or read as Node reads them`, async () => {
+      it(`${name}: ${count} ${direction} are refused, or read the way Node reads them`, async () => {
         const allowances = allowancesOf(name);
         const { found, passedOn } = await fuzz({
           make,
@@ -26,7 +26,7 @@ describe('mutated messages, through an engine and through the parser of Node', (
           onProgress: () => {},
         });
         expect(found).to.deep.equal([]);
-        // An engine that refuses everything is right about everything.
+        // An engine that refuses everything would pass the checks above.
         expect(passedOn).to.be.greaterThan(count / 4);
       });
     }

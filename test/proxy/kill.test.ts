@@ -10,14 +10,14 @@ import { type Answer, ask } from './ask.js';
 import { quickHealth, type TestProxy, withProxy } from './with-proxy.js';
 
 const connections = 64;
-/** A busy machine must not look like a dead backend. */
+/** Long enough that a busy machine does not look like a dead backend. */
 const health = { ...quickHealth, timeoutMs: 800 };
 
 interface Child {
   readonly name: string;
   readonly url: URL;
   readonly process: ChildProcess;
-  /** The ids of the requests that it carried out. */
+  /** Returns the ids of the requests that it carried out. */
   executed(): Promise<string[]>;
 }
 
@@ -51,7 +51,7 @@ interface Shot {
   readonly endedMs: number;
 }
 
-/** `connections` clients, each asking again as soon as it was answered, until `stop` resolves. */
+/** Runs `connections` clients. Each sends its next request after an answer, until `stop` resolves. */
 async function load(proxy: TestProxy, method: string, stop: Promise<unknown>): Promise<Shot[]> {
   const shots: Shot[] = [];
   let stopped = false;
@@ -81,7 +81,7 @@ describe('proxy: a backend process dies under load', () => {
   ] as const) {
     const mode = affinity === 'off' ? { affinity: undefined } : {};
 
-    it(`SIGKILL, 64 connections of GET, affinity ${affinity}, engine ${engine}: no answer but 200`, () =>
+    it(`SIGKILL, 64 connections of GET, affinity ${affinity}, engine ${engine}: every answer is 200`, () =>
       withChildren((children, victim) =>
         withProxy(children, { engine, health, ...mode }, async proxy => {
           const story = async (): Promise<void> => {
@@ -103,14 +103,14 @@ describe('proxy: a backend process dies under load', () => {
   }
 
   for (const engine of Object.keys(engines)) {
-    it(`SIGKILL, 64 connections of POST, engine ${engine}: an honest 502 for what was in flight, nothing done twice`, () =>
+    it(`SIGKILL, 64 connections of POST, engine ${engine}: 502 for requests in flight, and none carried out twice`, () =>
       withChildren((children, victim) =>
         withProxy(children, { engine, health, affinity: undefined }, async proxy => {
           let killedMs = 0;
           let inFlight = 0;
           const story = async (): Promise<void> => {
             await pause(400);
-            // Stopped first: what it holds then is certainly unanswered when it dies.
+            // Stopped first, so that its requests are certainly unanswered when it dies.
             victim.process.kill('SIGSTOP');
             while (inFlight === 0) inFlight = Number((await proxy.view(victim.name)).inFlight);
             killedMs = performance.now();
@@ -121,7 +121,8 @@ describe('proxy: a backend process dies under load', () => {
           const shots = await load(proxy, 'POST', story());
           const failed = shots.filter(({ answer }) => answer.status !== 200);
           expect(shots.length).to.be.greaterThan(connections);
-          // More may have joined between the look and the kill; an answer that was already in the pipe counts as given.
+          // More requests may have arrived between the look and the kill. An answer already in the pipe counts as
+          // given.
           expect(inFlight).to.be.greaterThan(0);
           expect(failed.length).to.be.within(1, connections);
           for (const { answer, endedMs } of failed) {
@@ -141,7 +142,7 @@ describe('proxy: a backend process dies under load', () => {
       ));
   }
 
-  it('SIGSTOP: it hangs, and GETs go on elsewhere as soon as that is known', () =>
+  it('SIGSTOP: GETs move to other backends as soon as the hang is detected', () =>
     withChildren((children, victim) =>
       withProxy(children, { health }, async proxy => {
         const story = async (): Promise<void> => {
@@ -158,7 +159,7 @@ describe('proxy: a backend process dies under load', () => {
         expect(brokenOff).to.be.greaterThan(0);
         victim.process.kill('SIGCONT');
         await proxy.goes(victim.name, 'ready');
-        // The same boot with the same memory: who was bound to it still is.
+        // The same boot with the same memory, so its bound browsers stay bound.
         expect((await proxy.view(victim.name)).incarnation).to.equal(`${victim.name}-${victim.process.pid}`);
       }),
     ));

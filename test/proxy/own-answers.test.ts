@@ -7,7 +7,7 @@ import { blindHealth, withProxy } from './with-proxy.js';
 const { limits } = defaultProxyOptions;
 
 describe('proxy: its own answers', () => {
-  it('503 without a cookie when nobody is there', async () => {
+  it('returns 503 without a cookie when no backend is up', async () => {
     const urls = [await deadUrl(), await deadUrl()];
     const toys = urls.map((url, i) => ({ name: `backend-${i + 1}`, url }));
     await withProxy(toys, {}, async proxy => {
@@ -23,14 +23,14 @@ describe('proxy: its own answers', () => {
     });
   });
 
-  /** Healthy, and whatever else is asked of it ends as `onRequest` says. */
+  /** Passes health checks; `onRequest` decides how all other requests end. */
   const failing = (onRequest: (socket: Socket) => void) => (socket: Socket) =>
     void socket.once('data', data => {
       if (data.toString().startsWith('GET /health')) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
       else onRequest(socket);
     });
 
-  it('502 for a POST that broke off: it may have been carried out, and no other backend gets it', () =>
+  it('returns 502 for a POST that broke off, and does not retry it', () =>
     withTcp(
       failing(socket => socket.resetAndDestroy()),
       url =>
@@ -45,7 +45,7 @@ describe('proxy: its own answers', () => {
         ),
     ));
 
-  it('502 for a GET that broke off everywhere', () =>
+  it('returns 502 for a GET that broke off on every backend', () =>
     withTcp(
       failing(socket => socket.resetAndDestroy()),
       url =>
@@ -57,7 +57,7 @@ describe('proxy: its own answers', () => {
         }),
     ));
 
-  it('while a GET that broke off is answered by another one', () =>
+  it('retries a GET that broke off on another backend', () =>
     withTcp(
       failing(socket => socket.resetAndDestroy()),
       url =>
@@ -68,7 +68,7 @@ describe('proxy: its own answers', () => {
         ),
     ));
 
-  it('504 when the head of the answer is late', () =>
+  it('returns 504 when the head of the answer is late', () =>
     withTcp(
       failing(() => {}),
       url =>
@@ -83,7 +83,7 @@ describe('proxy: its own answers', () => {
         ),
     ));
 
-  it('refuses an engine and a policy that it does not know, and leaves nothing running', async () => {
+  it('rejects an unknown engine or policy, and leaves nothing running', async () => {
     for (const option of [{ engine: 'wira' }, { policy: 'round-robbin' }]) {
       const error = await withProxy([], option, async () => {}).catch(error => error);
       expect(error).to.be.instanceOf(TypeError);

@@ -6,24 +6,24 @@ import { withTcp } from './toy-backend.js';
 export interface RecordedConnection {
   readonly socket: Socket;
   readonly strict: StrictRequests;
-  /** Every byte that came. */
+  /** Every byte that arrived. */
   bytes: string;
   readonly closed: Promise<void>;
 }
 
-/** What the backend does when a request is whole. */
+/** Called when a request is complete. */
 export type Answering = (request: SeenRequest, connection: RecordedConnection) => void;
 
 export interface Recorder {
   readonly url: URL;
   readonly connections: RecordedConnection[];
-  /** Of all connections, in the order in which they became whole. */
+  /** The requests of all connections, in the order of their completion. */
   readonly requests: SeenRequest[];
-  /** What arrived and can be read in two ways. */
+  /** Returns the requests that can be read in two ways. */
   problems(): string[];
 }
 
-/** A backend that records the raw bytes of each connection and answers what it can read without a doubt. */
+/** Runs a backend that records the raw bytes of each connection. It answers every unambiguous request. */
 export async function withRecorder(answering: Answering, use: (recorder: Recorder) => Promise<void>): Promise<void> {
   const connections: RecordedConnection[] = [];
   const requests: SeenRequest[] = [];
@@ -52,7 +52,7 @@ export async function withRecorder(answering: Answering, use: (recorder: Recorde
   );
 }
 
-/** `200` with what was asked for as its body. */
+/** Answers 200 with the request line as the body. */
 export function answerOk(request: SeenRequest, { socket }: RecordedConnection): void {
   const body = `${request.method} ${request.target}`;
   socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${request.method === 'HEAD' ? '' : body}`);

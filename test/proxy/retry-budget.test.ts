@@ -5,7 +5,7 @@ import { RequestDispatcher } from '#src/proxy/proxy.js';
 import { roundRobin } from '#src/proxy/routing-policies/round-robin.js';
 import { ProxyMetrics } from '#src/proxy/telemetry/metrics.js';
 
-/** An exchange whose attempts end when the test says so: how many are in flight is then no matter of speed. */
+/** An exchange whose attempts end when the test says so, so that the number in flight does not depend on speed. */
 class Held implements Exchange {
   readonly method: string;
   readonly path = '/';
@@ -43,8 +43,8 @@ class Held implements Exchange {
 const late: Outcome = { kind: 'broken-off', reason: 'http_response_timeout' };
 const answered: Outcome = { kind: 'answered', status: 200 };
 
-/** The heart with three backends and those exchanges in flight. */
-async function withHeart(exchanges: readonly Held[], use: (scene: Scene) => Promise<void>): Promise<void> {
+/** Runs the dispatcher with three backends and these exchanges in flight. */
+async function withDispatcher(exchanges: readonly Held[], use: (scene: Scene) => Promise<void>): Promise<void> {
   const pool = new BackendPool({
     drainMs: 0,
     boundIdleMs: 0,
@@ -56,7 +56,7 @@ async function withHeart(exchanges: readonly Held[], use: (scene: Scene) => Prom
   });
   for (let i = 0; i < 3; i += 1) pool.up(pool.add(new URL(`http://127.0.0.1:${3000 + i}`)), 'test');
   const metrics = new ProxyMetrics(() => []);
-  const heart = new RequestDispatcher({
+  const dispatcher = new RequestDispatcher({
     pool,
     policy: roundRobin(),
     affinity: undefined,
@@ -64,14 +64,14 @@ async function withHeart(exchanges: readonly Held[], use: (scene: Scene) => Prom
     namesBackends: false,
     now: () => 0,
   });
-  const served = exchanges.map(exchange => heart.serve(exchange));
+  const served = exchanges.map(exchange => dispatcher.serve(exchange));
   const over = async () => {
     for (const exchange of exchanges) exchange.end(answered);
     await Promise.all(served);
   };
   try {
     await use({
-      serve: exchange => void served.push(heart.serve(exchange)),
+      serve: exchange => void served.push(dispatcher.serve(exchange)),
       withheld: async () => Number(/retries_withheld_total\S+ (\d+)/.exec(await metrics.text())?.[1]),
     });
   } finally {
@@ -96,9 +96,9 @@ describe('retry budget', () => {
     [10, 3],
     [50, 10],
   ] as const) {
-    it(`${count} requests in flight that are all late: ${retried} are tried again, the others get 504`, () => {
+    it(`${count} late requests in flight: ${retried} are retried, the others get 504`, () => {
       const exchanges = held(count);
-      return withHeart(exchanges, async scene => {
+      return withDispatcher(exchanges, async scene => {
         for (const exchange of exchanges) exchange.end(late);
         await settle();
         const given504 = exchanges.filter(({ refused }) => refused === 504).length;
@@ -111,16 +111,16 @@ describe('retry budget', () => {
     });
   }
 
-  it('is free again when a retry is over, however it ended', () => {
+  it('is released when a retry ends, however it ended', () => {
     const exchanges = held(6);
-    return withHeart(exchanges, async scene => {
+    return withDispatcher(exchanges, async scene => {
       const [one, two, three, four, five, six] = exchanges;
       for (const exchange of [one, two, three]) exchange?.end(late);
       await settle();
       four?.end(late);
       await settle();
       expect([again(exchanges), four?.refused]).to.deep.equal([3, 504]);
-      // A retry that is late in its turn goes on within its own place.
+      // A late retry goes on within its own slot of the budget.
       one?.end(late);
       await settle();
       expect(one?.attempts).to.equal(3);
@@ -137,7 +137,7 @@ describe('retry budget', () => {
     });
   });
 
-  it('does not touch requests of a lost server: all of them are tried elsewhere', async () => {
+  it('does not limit requests of a lost server: all of them are retried', async () => {
     const lost: readonly (readonly [Outcome['kind'] & ('refused' | 'broken-off'), AttemptFailure])[] = [
       ['refused', 'connection_refused'],
       ['refused', 'connection_timeout'],
@@ -146,7 +146,7 @@ describe('retry budget', () => {
     ];
     for (const [kind, reason] of lost) {
       const exchanges = held(40);
-      await withHeart(exchanges, async scene => {
+      await withDispatcher(exchanges, async scene => {
         for (const exchange of exchanges) exchange.end({ kind, reason });
         await settle();
         expect([again(exchanges), await scene.withheld()], reason).to.deep.equal([40, 0]);
@@ -154,9 +154,9 @@ describe('retry budget', () => {
     }
   });
 
-  it('is not spent on what is not tried again anyway', () => {
+  it('is not used by requests that may not be retried', () => {
     const posts = held(5, 'POST');
-    return withHeart(posts, async scene => {
+    return withDispatcher(posts, async scene => {
       for (const post of posts) post.end(late);
       await settle();
       expect([again(posts), await scene.withheld()]).to.deep.equal([0, 0]);
@@ -165,7 +165,7 @@ describe('retry budget', () => {
 
   it('does not grow with tunnels', () => {
     const tunnels = held(100, 'GET', true);
-    return withHeart(tunnels, async scene => {
+    return withDispatcher(tunnels, async scene => {
       const exchanges = held(6);
       for (const exchange of exchanges) scene.serve(exchange);
       for (const exchange of exchanges) exchange.end(late);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Outcome } from '#src/proxy/exchange.js';
-import { fitsBudget, isIdempotent, isRationed, mayRetry, triesMax } from '#src/proxy/retry.js';
+import { fitsBudget, isIdempotent, mayRetry, needsRetryBudget, triesMax } from '#src/proxy/retry.js';
 
 const refused: Outcome = { kind: 'refused', reason: 'connection_refused' };
 const brokenOff: Outcome = { kind: 'broken-off', reason: 'connection_terminated' };
@@ -20,7 +20,7 @@ describe('retry', () => {
     }
   });
 
-  it('tries another backend after a break only with a method that may be carried out twice', () => {
+  it('tries another backend after a break only for an idempotent method', () => {
     for (const method of repeatable) {
       expect(mayRetry({ method, outcome: brokenOff, triesMade: 1, replayable: true }), method).to.equal(true);
     }
@@ -29,7 +29,7 @@ describe('retry', () => {
     }
   });
 
-  it('tries at most two further backends', () => {
+  it('tries at most two more backends', () => {
     const allowed = [1, 2, 3, 4].filter(triesMade =>
       mayRetry({ method: 'GET', outcome: refused, triesMade, replayable: true }),
     );
@@ -37,26 +37,26 @@ describe('retry', () => {
     expect(triesMax).to.equal(3);
   });
 
-  it('never sends half a body: nothing is retried once the body is no longer whole', () => {
+  it('never retries once the replay buffer has lost a part of the body', () => {
     for (const outcome of [refused, brokenOff]) {
       expect(mayRetry({ method: 'PUT', outcome, triesMade: 1, replayable: false })).to.equal(false);
     }
   });
 
-  it('never retries what was answered, what was cut, or what nobody waits for', () => {
+  it('never retries an answered, a cut or an abandoned request', () => {
     for (const outcome of over) {
       expect(mayRetry({ method: 'GET', outcome, triesMade: 1, replayable: true }), outcome.kind).to.equal(false);
     }
   });
 
-  it('rations what follows a timeout, and nothing that follows a lost server', () => {
+  it('counts retries after a time-out against the budget, but not those after a lost server', () => {
     const reasons = ['http_response_timeout', 'marked_down', 'connection_terminated', 'http_protocol_error'] as const;
-    const rationed = reasons.filter(reason => isRationed({ kind: 'broken-off', reason }));
+    const rationed = reasons.filter(reason => needsRetryBudget({ kind: 'broken-off', reason }));
     expect(rationed).to.deep.equal(['http_response_timeout']);
-    expect(isRationed({ kind: 'refused', reason: 'connection_timeout' })).to.equal(false);
+    expect(needsRetryBudget({ kind: 'refused', reason: 'connection_timeout' })).to.equal(false);
   });
 
-  it('has a budget of a fifth of the requests in flight, and of 3 at least', () => {
+  it('allows retries for a fifth of the requests in flight, and for at least 3', () => {
     const allowed = [1, 3, 15, 19, 20, 100].map(requests => {
       let retries = 0;
       while (fitsBudget({ retries, requests })) retries += 1;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 export const copies = 'every copy of a field that should come once';
 
-/** What an engine cannot do of its contract, and why: engine, case, reason. The one list. */
+/** Lists what an engine cannot do of its contract, and why, by engine and case. There is no other list. */
 export const engineShortfalls: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'http-proxy': {
     [copies]: "Node's server keeps the first copy and drops the others",
@@ -14,7 +14,7 @@ export const engineShortfalls: Readonly<Record<string, Readonly<Record<string, s
   },
 };
 
-/** Odd requests that one engine passes on, in the only way that there is to read them, and the others refuse; and why. */
+/** Odd requests that one engine forwards, in their only possible reading, and the others refuse; with the reason. */
 export const readByOneAlone: Readonly<Record<string, readonly [engine: string, reason: string]>> = {
   'a Host in trailers': ['http-proxy', 'it passes no trailers on, so that they may say what they want'],
   'an upgrade in trailers': ['http-proxy', 'it passes no trailers on, so that they may say what they want'],
@@ -22,12 +22,12 @@ export const readByOneAlone: Readonly<Record<string, readonly [engine: string, r
   'many zeros before a chunk size': ['http-proxy', 'it writes the size anew; wire passes on what it read'],
 };
 
-/** How these show where engines are compared with a parser. */
+/** Returns the engine's allowances for the comparison with a parser. */
 export function allowancesOf(engine: string): { readonly firstOnly: boolean } {
   return { firstOnly: engineShortfalls[engine]?.[copies] !== undefined };
 }
 
-/** Cases of a contract; those that an entry cannot pass are shown to fail, under their name and reason. */
+/** Runs the cases of a contract. A case that an entry cannot pass must fail, and is shown with its reason. */
 export class Shortfalls {
   readonly #reasons: Readonly<Record<string, string>>;
   readonly #met = new Set<string>();
@@ -48,12 +48,12 @@ export class Shortfalls {
         () => false,
         () => true,
       );
-      expect(fails, `"${name}" holds after all: take it off the list in shortfalls.ts`).to.equal(true);
+      expect(fails, `"${name}" passes: remove it from the list in shortfalls.ts`).to.equal(true);
     });
   }
 
   itListsOnlyCases(): void {
-    it('declares nothing that is no case', () => {
+    it('declares only existing cases', () => {
       expect(Object.keys(this.#reasons).filter(name => !this.#met.has(name))).to.deep.equal([]);
     });
   }

@@ -1,4 +1,4 @@
-/** What the soak would say of a proxy that is wrong: a check that cannot fail is none. */
+/** Checks that the soak's judge reports a wrong proxy: a check that cannot fail is worthless. */
 import { Agent, createServer, type RequestListener } from 'node:http';
 import { expect } from 'chai';
 import { offences, type Shot } from './soak/judge.js';
@@ -55,7 +55,7 @@ const rows: readonly (readonly [
   ['another status', from({ status: 500 }), [], /status 500/],
   ['no end', { end: 'late' }, [happens('hang', 'backend-1', 5_000)], /stuck/],
   [
-    'no answer, even while somebody dies',
+    'no answer, even while a backend dies',
     { end: 'unanswered' },
     [happens('kill', 'backend-1', 5_050)],
     /without an answer/,
@@ -78,31 +78,31 @@ const rows: readonly (readonly [
     /not its own/,
   ],
   [
-    '502 to a POST when somebody dies',
+    '502 to a POST when a backend dies',
     { ...post, ...own(502, 'unknown') },
     [happens('kill', 'backend-1', 5_050)],
     undefined,
   ],
   [
-    '502 to a POST a second after it',
+    '502 to a POST a second after a death',
     { ...post, ...own(502, 'unknown') },
     [happens('kill', 'backend-1', 3_999)],
-    /nobody had died/,
+    /no backend had died/,
   ],
   [
-    '502 to a POST a second after the signal, when death has taken its time',
+    '502 to a POST a second after the signal, when the process died slowly',
     { ...post, ...own(502, 'unknown') },
     [{ ...happens('kill', 'backend-2', 3_000), deadMs: 4_500 }],
     undefined,
   ],
   [
-    '502 to a POST while somebody hangs',
+    '502 to a POST while a backend hangs',
     { ...post, ...own(502, 'unknown') },
     [happens('hang', 'backend-1', 5_050)],
-    /nobody had died/,
+    /no backend had died/,
   ],
   [
-    '502 to a GET when somebody dies',
+    '502 to a GET when a backend dies',
     own(502, 'unknown'),
     [happens('kill', 'backend-1', 5_050)],
     /not tried elsewhere/,
@@ -114,14 +114,14 @@ const rows: readonly (readonly [
     /proxy itself/,
   ],
   ['503', own(503, 'not-sent'), [happens('kill', 'backend-1', 5_050)], /proxy itself: 503/],
-  ['504 while somebody hangs', own(504, 'unknown'), [happens('hang', 'backend-1', 5_050)], /proxy itself: 504/],
+  ['504 while a backend hangs', own(504, 'unknown'), [happens('hang', 'backend-1', 5_050)], /proxy itself: 504/],
   ['moved from home', { home }, [], /moved from backend-2-78 to backend-1-77/],
   ['moved from home, which has drained', { home }, [happens('drain', 'backend-2', 4_500)], undefined],
   ['moved from home, which had died before', { home }, [happens('kill', 'backend-2', 3_000)], /moved/],
   ['to another boot of home', { ...from({ incarnation: 'backend-2-79' }), home }, [], /moved/],
 ];
 
-describe('soak: what it calls wrong', () => {
+describe('soak: what its judge reports', () => {
   for (const [what, shot, troubles, says] of rows) {
     it(what, () => {
       const found = offences({ ...fine, ...shot }, troubles);
@@ -130,7 +130,7 @@ describe('soak: what it calls wrong', () => {
     });
   }
 
-  it('POSTs: twice, acknowledged in vain, carried out though not sent', () => {
+  it('reports POSTs carried out twice, acknowledged but not carried out, or carried out though "not sent"', () => {
     const ledger = new PostLedger();
     for (const token of ['once', 'twice', 'secretly']) ledger.executed(token, 'backend-1-77');
     for (const token of ['once', 'twice']) ledger.acknowledged(token);
@@ -145,7 +145,7 @@ describe('soak: what it calls wrong', () => {
     ]);
   });
 
-  it('a line through samples: growth, and noise apart from it', () => {
+  it('separates growth from noise in samples', () => {
     const at = (slope: number, off: number) =>
       Array.from({ length: 61 }, (_, i) => ({ atMs: i * 60_000, value: 80 + slope * i + (i % 2 === 0 ? off : -off) }));
     const leak = trend(at(0.5, 2));
@@ -156,7 +156,7 @@ describe('soak: what it calls wrong', () => {
     expect(trend([])).to.equal(undefined);
   });
 
-  it('a plan is the same for the same seed, has every kind in each lane, and never two at once in one', () => {
+  it('makes the same plan for the same seed, with every kind in each lane and no overlap within a lane', () => {
     const plan = (seed: number) =>
       planTroubles({
         seed,
@@ -180,7 +180,7 @@ describe('soak: what it calls wrong', () => {
   });
 });
 
-describe('soak: its clients see what a wrong server does', () => {
+describe('soak: its clients detect a wrong server', () => {
   const answering = (token: (given: string) => string, body: (wish: string) => string): RequestListener => {
     return (request, response) => {
       const given = String(request.headers['x-token']);
@@ -247,7 +247,7 @@ describe('soak: its clients see what a wrong server does', () => {
     });
   }
 
-  it('a body as it must be', () => {
+  it('builds the expected body', () => {
     expect(String(rightAnswer(wish))).to.equal('mine\n');
     expect(String(rightAnswer({ ...wish, bytes: 12 }))).to.equal('mine\nmine\nmi');
     expect(String(rightAnswer({ ...wish, method: 'HEAD' }))).to.equal('');

@@ -1,16 +1,16 @@
-/** The short form of bench/soak.ts: a minute of mixed load and trouble. It waits more than it works. */
+/** The short form of bench/soak.ts: one minute of mixed load and faults. Most of it is waiting. */
 import { expect } from 'chai';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { soak } from './soak/soak.js';
 
 const durationMs = 60_000;
-/** Forty seconds say little of memory: only a gross leak shows here. bench/soak.ts looks for small ones. */
+/** Forty seconds show only a gross memory leak. bench/soak.ts looks for small ones. */
 const flatness = { warmUpMs: 20_000, growthMbMax: 48, growthDescriptorsMax: 500 };
 
 describe('proxy: a minute of mixed load with kills, hangs, drains and reloads', function () {
   this.timeout(durationMs + 60_000);
 
-  it('no wrong answer, no POST twice, nothing stuck, no failure but the honest ones, no leak', async () => {
+  it('gives no wrong answer, no double POST, no stuck request, only expected failures, and no leak', async () => {
     const record = await soak({
       engine: defaultProxyOptions.engine,
       seed: 7,

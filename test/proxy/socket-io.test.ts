@@ -1,4 +1,4 @@
-/** socket.io's long polling: a session of many requests, which only one backend knows. */
+/** socket.io's long polling: a session of many requests that only one backend knows. */
 import { expect } from 'chai';
 import { Server } from 'socket.io';
 import { io, type Socket } from 'socket.io-client';
@@ -10,13 +10,13 @@ const messages = 20;
 
 interface Chat {
   readonly proxy: TestProxy;
-  /** What the servers of socket.io refused, in their own words. */
+  /** The refusals of the socket.io servers, in their own words. */
   readonly refusals: string[];
-  /** A client that keeps cookies, as a browser does. */
+  /** Makes a client that keeps cookies, as a browser does. */
   client(transports: readonly ('polling' | 'websocket')[]): Socket;
 }
 
-/** Three backends with a server of socket.io each, which says its name and echoes. */
+/** Runs three backends with a socket.io server each, which says its name and echoes. */
 async function withChat(engine: string, sticky: boolean, use: (chat: Chat) => Promise<void>): Promise<void> {
   const refusals: string[] = [];
   const clients: Socket[] = [];
@@ -66,7 +66,7 @@ async function talk(client: Socket, name: string): Promise<void> {
 
 for (const engine of Object.keys(engines)) {
   describe(`proxy: socket.io through three backends, engine ${engine}`, () => {
-    it('long polling works with affinity: each client talks to one backend, all three have some', () =>
+    it('keeps each long-polling client on one backend with affinity, and uses all three', () =>
       withChat(engine, true, async ({ refusals, client }) => {
         const clients = Array.from({ length: 3 }, () => client(['polling']));
         const names = await Promise.all(clients.map(nameFor));
@@ -76,9 +76,9 @@ for (const engine of Object.keys(engines)) {
         expect(refusals).to.deep.equal([]);
       }));
 
-    it('the upgrade to a WebSocket goes where the polling went', () =>
+    it('sends the upgrade to a WebSocket to the backend of the polling', () =>
       withChat(engine, true, async ({ refusals, client }) => {
-        // Others before it and beside it, so that a turn of the policy would lead elsewhere.
+        // Other clients before and beside it, so that round robin would choose another backend.
         const clients = Array.from({ length: 2 }, () => client(['polling', 'websocket']));
         await Promise.all(
           clients.map(async each => {
@@ -94,7 +94,7 @@ for (const engine of Object.keys(engines)) {
         expect(refusals).to.deep.equal([]);
       }));
 
-    it('long polling breaks without affinity, in the words of socket.io', () =>
+    it('breaks long polling without affinity, with the error of socket.io', () =>
       withChat(engine, false, async ({ proxy, refusals, client }) => {
         const broken = client(['polling']);
         const failed = new Promise<string>(resolve => {
@@ -103,7 +103,7 @@ for (const engine of Object.keys(engines)) {
         });
         expect(await failed).to.match(/xhr (poll|post) error|transport error/);
         expect(refusals[0]).to.equal('Session ID unknown');
-        const poll = await proxy.ask('/socket.io/?EIO=4&transport=polling&sid=nobody');
+        const poll = await proxy.ask('/socket.io/?EIO=4&transport=polling&sid=unknown');
         expect(poll).to.include({ status: 400, text: '{"code":1,"message":"Session ID unknown"}' });
       }));
   });

@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** The two ends of a connection. */
+/** Runs `use` with both ends of a connection. */
 export async function withPair(use: (near: Socket, far: Socket) => Promise<void>): Promise<void> {
   const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
   await new Promise(resolve => server.once('listening', resolve));

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { type Asked, ask } from './ask.js';
 import { type Toy, withToys } from './toy-backend.js';
 
-/** Six backends, two of which serve at a time. */
+/** Runs six backends, of which two serve at a time. */
 export function withSix(use: (toys: readonly Toy[]) => Promise<void>): Promise<void> {
   return withToys(Array(6).fill(slowly), (...toys) => {
     toys.forEach(echoUpgrades);
@@ -16,8 +16,8 @@ export function withSix(use: (toys: readonly Toy[]) => Promise<void>): Promise<v
 }
 
 /**
- * A download, a tunnel, one connection with request after request, and others that come and go: all of them go on
- * while the first two backends are exchanged for the next, those for the last, and those for the first again.
+ * Exchanges the first two backends for the next, those for the last, and those for the first again. A download, a
+ * tunnel, one connection with many requests, and short connections all go on meanwhile.
  */
 export async function exchangeUnder(
   url: string,
@@ -47,7 +47,7 @@ export async function exchangeUnder(
   tunnel.close();
 }
 
-/** Answers with the backend's name; `/slow` begins, and ends when the test says so. */
+/** Answers with the backend's name. `/slow` begins, and ends when the test says so. */
 function slowly(request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   if (request.url !== '/slow') return void response.end(nameOf(response));
@@ -64,7 +64,7 @@ class Load {
   on = true;
   readonly statuses = new Set<number>();
   readonly #url: string;
-  /** Who has answered what was asked since this set is there. */
+  /** The backends that answered requests sent since this set was made. */
   #servers = new Set<string>();
 
   constructor(url: string) {

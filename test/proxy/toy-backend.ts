@@ -5,14 +5,14 @@ export interface Toy {
   readonly name: string;
   readonly url: URL;
   readonly server: Server;
-  /** Heads of the requests that arrived, health checks left out. */
+  /** Heads of the requests that arrived, without health checks. */
   readonly seen: IncomingMessage[];
   incarnation: string | undefined;
   healthy: boolean;
   stop(): Promise<void>;
 }
 
-/** A real HTTP server on a free port (or the port of one that was stopped), answering with its name unless told else. */
+/** Starts a real HTTP server on a free port, or on the port of a stopped one. By default it answers with its name. */
 export async function startToy(name: string, handle?: RequestListener, port = 0): Promise<Toy> {
   const server = createServer((request, response) => {
     if (toy.incarnation !== undefined) response.setHeader('holdfast-incarnation', toy.incarnation);
@@ -45,7 +45,7 @@ async function stop(server: Server): Promise<void> {
   await closed;
 }
 
-/** Backends for as long as `use` lasts. */
+/** Runs the backends while `use` runs. */
 export async function withToys(
   handles: readonly (RequestListener | undefined)[],
   use: (...toys: Toy[]) => Promise<void>,
@@ -58,7 +58,7 @@ export async function withToys(
   }
 }
 
-/** A backend below HTTP: does with each connection what the test says. */
+/** Runs a TCP backend: the test decides what it does with each connection. */
 export async function withTcp(
   onSocket: (socket: Socket, nth: number) => void,
   use: (url: URL) => Promise<void>,
@@ -81,7 +81,7 @@ export async function withTcp(
   }
 }
 
-/** A port that nobody listens on: it was free a moment ago. */
+/** Returns a URL whose port was free a moment ago, so nothing listens on it. */
 export async function deadUrl(): Promise<URL> {
   const toy = await startToy('gone');
   await toy.stop();

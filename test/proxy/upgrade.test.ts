@@ -7,7 +7,7 @@ import { ask, cookieOf, raw } from './ask.js';
 import { deadUrl, type Toy, withToys } from './toy-backend.js';
 import { blindHealth, withProxy } from './with-proxy.js';
 
-/** Toys that also echo on WebSockets, each message behind the name of the toy. */
+/** Runs toys that also echo WebSocket messages, each with the toy's name in front. */
 async function withSockets(
   count: number,
   use: (toys: Toy[], sockets: WebSocketServer[]) => Promise<void>,
@@ -56,7 +56,7 @@ async function echo(socket: WebSocket, text: string): Promise<string> {
 
 for (const engine of Object.keys(engines)) {
   describe(`proxy: upgrades, engine ${engine}`, () => {
-    it('tunnels a WebSocket to the backend that the cookie names, and binds one that came without', () =>
+    it('tunnels a WebSocket to the backend of its cookie, and binds one without a cookie', () =>
       withSockets(3, toys =>
         withProxy(toys, { engine }, async proxy => {
           const bound = await ask(proxy.url, '/');
@@ -67,8 +67,8 @@ for (const engine of Object.keys(engines)) {
             socket.close();
           }
           const fresh = await open(proxy.url);
-          const who = (await echo(fresh.socket, '')).split(' ')[0];
-          expect((await proxy.as(fresh.cookie)).text).to.equal(who);
+          const name = (await echo(fresh.socket, '')).split(' ')[0];
+          expect((await proxy.as(fresh.cookie)).text).to.equal(name);
           fresh.socket.close();
         }),
       ));
@@ -85,7 +85,7 @@ for (const engine of Object.keys(engines)) {
         }),
       ));
 
-    it('tries the next backend when one refuses', () =>
+    it('tries the next backend when one refuses the connection', () =>
       withSockets(2, toys =>
         withProxy(toys, { engine, health: blindHealth, affinity: undefined }, async proxy => {
           await toys[0]?.stop();
@@ -98,7 +98,7 @@ for (const engine of Object.keys(engines)) {
         }),
       ));
 
-    it('counts an open tunnel as in flight, and no longer when either side closes', () =>
+    it('counts an open tunnel as in flight until either side closes', () =>
       withSockets(1, (toys, sockets) =>
         withProxy(toys, { engine }, async proxy => {
           for (const closeIt of [
@@ -118,7 +118,7 @@ for (const engine of Object.keys(engines)) {
         }),
       ));
 
-    it('passes a refusal on as a proper answer', () =>
+    it('forwards a refused upgrade as a well-formed answer', () =>
       withSockets(1, toys =>
         withProxy(toys, { engine }, async proxy => {
           const head =
@@ -129,7 +129,7 @@ for (const engine of Object.keys(engines)) {
         }),
       ));
 
-    it('answers 503 when nobody is there', async () => {
+    it('returns 503 when no backend is up', async () => {
       const url = await deadUrl();
       await withProxy([{ name: 'dead', url }], { engine }, async proxy => {
         const head =
@@ -138,7 +138,7 @@ for (const engine of Object.keys(engines)) {
       });
     });
 
-    it('does not pass on an offer of any other protocol', () =>
+    it('does not forward an offer of another protocol', () =>
       withSockets(1, toys =>
         withProxy(toys, { engine }, async proxy => {
           const head =
@@ -148,7 +148,7 @@ for (const engine of Object.keys(engines)) {
         }),
       ));
 
-    it('names the protocol also when the backend names more in its Connection field, which goes no further', () =>
+    it('keeps the protocol, and drops other fields that the backend names in Connection', () =>
       withToys([undefined], toy =>
         withProxy([toy], { engine }, async proxy => {
           const fields = 'Connection: Upgrade, X-Hop\r\nX-Hop: 1\r\nUpgrade: websocket';
@@ -167,7 +167,7 @@ for (const engine of Object.keys(engines)) {
         }),
       ));
 
-    it('ends the tunnels of a draining backend one after the other, and those opened meanwhile with the window', () =>
+    it('ends the tunnels of a draining backend one by one, and those opened meanwhile at the end of the window', () =>
       withSockets(2, toys =>
         withProxy(toys, { engine }, async proxy => {
           const bound = cookieOf(await ask(proxy.url, '/')) ?? '';
@@ -199,7 +199,7 @@ for (const engine of Object.keys(engines)) {
 }
 
 describe('proxy: upgrades', () => {
-  it('engine http-proxy closes the connection on one that is pipelined behind a request without an answer yet', () =>
+  it('engine http-proxy closes the connection when an upgrade is pipelined behind an unanswered request', () =>
     withToys([() => {}], toy =>
       withProxy([toy], { engine: 'http-proxy' }, async proxy => {
         const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';

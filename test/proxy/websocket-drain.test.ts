@@ -9,7 +9,7 @@ const messages = 10_000;
 const closings = 4;
 const windowMs = 500;
 
-/** Backends that echo what comes on a WebSocket, text as text and bytes as bytes. */
+/** Runs backends that echo WebSocket messages, text as text and bytes as bytes. */
 async function withEchoes(use: Parameters<typeof withToys>[1]): Promise<void> {
   await withToys([undefined, undefined], async (...toys) => {
     const servers = toys.map(({ server }) => {
@@ -25,7 +25,7 @@ async function withEchoes(use: Parameters<typeof withToys>[1]): Promise<void> {
   });
 }
 
-/** Some short and some longer than one read of a socket, text and bytes in turn; none like another. */
+/** Makes messages shorter and longer than one socket read, text and bytes in turn, all different. */
 function message(nth: number): string | Buffer {
   const text = `${nth}/`.repeat(nth % 500 === 0 ? 20_000 : 1 + (nth % 40));
   return nth % 2 === 0 ? text : Buffer.from(text);
@@ -39,7 +39,7 @@ async function open(url: string, cookie: string | undefined): Promise<{ socket: 
   return { socket, cookie: cookie ?? issued };
 }
 
-/** Sends the messages from `first` to before `end`; resolves when each came back, in order. */
+/** Sends the messages from `first` to before `end`. Resolves when each came back, in order. */
 function exchange(socket: WebSocket, first: number, end: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let next = first;
@@ -71,7 +71,7 @@ for (const engine of Object.keys(engines)) {
         const gone = others.map(socket => once(socket, 'close').then(() => performance.now() - beganMs));
         expect((await proxy.view('backend-1')).inFlight).to.equal(closings);
         await proxy.admin('PUT', '/backends/backend-1', { state: 'drain', windowMs });
-        // A share of the messages while each of them goes, and after it.
+        // Exchanges a share of the messages while each tunnel closes, and the rest afterwards.
         for (let nth = 1; nth <= closings; nth += 1) {
           const nthGone = new Promise<void>(resolve => {
             let count = 0;

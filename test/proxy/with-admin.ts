@@ -23,12 +23,12 @@ interface Running {
   readonly url: URL;
   readonly pool: Pool;
   ask(method: string, path: string, sent?: Sent): Promise<Answer>;
-  /** Opens the stream of events, and has its first bytes. */
+  /** Opens the stream of events and reads its first bytes. */
   open(): Promise<{ readonly head: IncomingMessage; until(text: string): Promise<string> }>;
   close(): Promise<void>;
 }
 
-/** Starts the admin API in front of a pool of two; whatever happens in `use`, everything is closed afterwards. */
+/** Starts the admin API in front of a pool of two, and always closes everything after `use`. */
 export async function withAdmin(
   use: (admin: Running) => Promise<unknown>,
   { host = '127.0.0.1', token }: { readonly host?: string; readonly token?: string } = {},
@@ -106,7 +106,7 @@ interface Pool extends AdminControl {
   listenersBecome(count: number): Promise<void>;
 }
 
-/** The other side of the interface, kept as simple as a list: the admin API is what is tested here. */
+/** A control as simple as a list, because these tests are about the admin API. */
 export function poolOfTwo(): Pool {
   const views = [view(1), view(2)];
   const asked: string[] = [];

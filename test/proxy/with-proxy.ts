@@ -13,7 +13,7 @@ export const affinity: AffinityOptions = {
   onLost: 'rebind',
 };
 
-/** Fast, so that an edge is a matter of a tenth of a second. */
+/** Fast, so that an edge takes about a tenth of a second. */
 export const quickHealth: HealthOptions = {
   path: '/health',
   everyMs: 50,
@@ -23,26 +23,26 @@ export const quickHealth: HealthOptions = {
   rise: 2,
 };
 
-/** Slow: nothing but the requests of the test tells the proxy anything. */
+/** Slow: the proxy learns only from the test's requests. */
 export const blindHealth: HealthOptions = { ...quickHealth, everyMs: 60_000, transitionMs: 60_000, fall: 1000 };
 
 export interface TestProxy {
   readonly url: string;
   readonly events: readonly ProxyEvent[];
   ask(path: string, asked?: Asked): Promise<Answer>;
-  /** With one cookie. */
+  /** Asks with one cookie. */
   as(cookie: string | undefined, path?: string, asked?: Asked): Promise<Answer>;
-  /** Resolves with the first event, past or to come, that fits. */
+  /** Resolves with the first matching event, past or future. */
   event(fits: (event: ProxyEvent) => boolean): Promise<ProxyEvent>;
-  /** Events up to now count no more. */
+  /** Ignores all events up to now. */
   forget(): void;
   goes(backend: string, to: string): Promise<ProxyEvent>;
   admin(method: string, path: string, body?: unknown): Promise<Answer>;
-  /** What `GET /backends` says of one. */
+  /** Returns one backend from `GET /backends`. */
   view(backend: string): Promise<Record<string, unknown>>;
-  /** The value of a metric with these labels; 0 when there is none. */
+  /** Returns the value of a metric with these labels; 0 when there is none. */
   metric(name: string): Promise<number>;
-  /** Goes on with these options beside those that it was started with. */
+  /** Reloads with these options on top of the original ones. */
   reload(changed: Partial<ProxyOptions>): Promise<void>;
   close(graceMs: number): Promise<void>;
 }
@@ -99,7 +99,7 @@ export async function withProxy(
   }
 }
 
-/** The proxy in front of backends that run for as long as `use` does. */
+/** Runs the proxy in front of backends that run while `use` runs. */
 export function withPool(
   handles: readonly (RequestListener | undefined)[],
   options: Partial<ProxyOptions>,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { FindPeer, Place } from '../peer.js';
 import { isOnPath, versionOf } from '../processes.js';
 
-/** `lb_policy cookie`; one core, as the others have. */
+/** Caddy with `lb_policy cookie`, on one core as the others. */
 export const caddy: FindPeer = () => {
   if (!isOnPath('caddy')) return { leftOut: 'caddy is not on PATH' };
   return {

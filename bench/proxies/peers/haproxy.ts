@@ -3,10 +3,10 @@ import path from 'node:path';
 import type { FindPeer, Place } from '../peer.js';
 import { isOnPath, versionOf } from '../processes.js';
 
-/** One thread, as the others have; its cookie is inserted, and bad servers are left. */
+/** HAProxy with one thread as the others. It inserts its cookie and leaves failed servers. */
 export const haproxy: FindPeer = () => findHaproxy(['option redispatch']);
 
-/** `policy`: lines that say what becomes of a request whose server died. */
+/** Finds HAProxy. `policy`: lines that decide about a request whose server died. */
 export function findHaproxy(policy: readonly string[]): ReturnType<FindPeer> {
   if (!isOnPath('haproxy')) return { leftOut: 'haproxy is not on PATH' };
   return {
@@ -19,7 +19,7 @@ export function findHaproxy(policy: readonly string[]): ReturnType<FindPeer> {
   };
 }
 
-/** It tells its servers of the client as Holdfast does: equal work. */
+/** Builds the configuration. It tells its servers about the client as Holdfast does, for equal work. */
 async function configuration(place: Place, policy: readonly string[]): Promise<string> {
   const { port, backendPorts } = place;
   const servers = backendPorts.map((each, index) => `  server s${index} 127.0.0.1:${each} check cookie s${index}`);
@@ -44,7 +44,7 @@ ${servers.join('\n')}
 `;
 }
 
-/** It wants both in one file. */
+/** Writes certificate and key into one file, as HAProxy needs them. */
 async function tls({ certificate, folder }: Place): Promise<string> {
   if (certificate === undefined) return '';
   const both = await Promise.all([certificate.certFile, certificate.keyFile].map(file => readFile(file, 'utf8')));

@@ -3,7 +3,7 @@ import type { Peer } from '../peer.js';
 
 const cli = path.resolve(import.meta.dirname, '../../../cli.js');
 
-/** The proxy as it is, affinity, health checks and metrics on. */
+/** Holdfast in its normal state, with affinity, health checks and metrics. */
 export function holdfast(engine: string, flags: readonly string[] = ['--affinity', 'on']): Peer {
   return {
     version: '',

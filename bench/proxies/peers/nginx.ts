@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { FindPeer, Place } from '../peer.js';
 import { isOnPath, versionOf } from '../processes.js';
 
-/** Affinity as the open-source build of Debian has it: a hash of a cookie, which it gives to whom has none. */
+/** nginx with the affinity that Debian's open-source build has: a hash of a cookie, which it sets for new browsers. */
 export const nginx: FindPeer = () => {
   if (!isOnPath('nginx')) return { leftOut: 'nginx is not on PATH' };
   return { version: versionOf('nginx', '-v'), command: nginxCommand };
@@ -13,7 +13,7 @@ async function nginxCommand(place: Place) {
   return runNginx(`proxy-${place.port}`, place.folder, proxyBlocks(place));
 }
 
-/** One worker, its files in `folder`, and no limit on how long a connection is used. */
+/** Runs one worker with its files in `folder`, and no limit on requests per connection. */
 export async function runNginx(name: string, folder: string, http: string) {
   const file = path.join(folder, `${name}.conf`);
   await writeFile(file, `${around(path.join(folder, name))}\nhttp {\n${shared(path.join(folder, name))}\n${http}\n}\n`);

@@ -8,7 +8,7 @@ import { script } from './script.js';
 
 const ownEngines = Object.keys(engines).map(name => [`holdfast ${name}`, () => holdfast(name)] as const);
 
-/** The keys are the names that `--peers` takes. */
+/** The keys are the values of `--peers`. */
 export const peers: Readonly<Record<string, FindPeer>> = {
   haproxy,
   nginx,

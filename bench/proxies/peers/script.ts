@@ -4,7 +4,7 @@ import type { Peer } from '../peer.js';
 
 const root = path.resolve(import.meta.dirname, '../../../..');
 
-/** A proxy of a few lines around a library, or around none: bench/proxies/bare-*.ts. */
+/** A proxy of a few lines, with a library or none: bench/proxies/bare-*.ts. */
 export function script(name: string, library?: string): Peer {
   return {
     version: library === undefined ? '' : packageVersion(library),

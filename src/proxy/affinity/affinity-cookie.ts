@@ -5,29 +5,32 @@ import type { AffinityOptions } from '../options.js';
 /*
  * <version> . <key id> . <backend id> . <incarnation, base64url> . <issued, ms> . <last seen, ms> . <MAC>
  *
- * The MAC is compared as text, and everything before it is covered as text, so there is exactly one spelling of a
- * cookie: no character can be changed, not even the two unused bits at the end of the base64url of the MAC.
+ * The MAC covers everything before it, as text, and is itself compared as text. So each cookie has exactly one
+ * spelling. No character can be changed, not even the two unused bits at the end of the MAC's base64url.
  */
 const version = '1';
 const shape =
   /^1\.([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{0,172})\.(\d{1,15})\.(\d{1,15})\.([A-Za-z0-9_-]{43})$/;
 const valueCharsMax = version.length + 32 + 22 + 172 + 15 + 15 + 43 + 6;
 
-/** An incarnation is at most this long in UTF-8; `issue` throws on a longer one. */
+/** The longest incarnation, in bytes of UTF-8; `issue` throws on a longer one. */
 export const incarnationBytesMax = 128;
-/** A date further ahead than this is a broken clock, not a skewed one. */
+/** A date further in the future than this comes from a broken clock, not a skewed one. */
 const aheadMsMax = 24 * 60 * 60 * 1000;
-/** Verified cookies that are remembered, each about 0.5 KB. */
+/** The number of verified cookies that are cached, about 0.5 KB each. */
 const verifiedMax = 16_384;
-/** They are looked up by so much of the MAC, then compared: to hash all of each was a quarter of what the heart costs. */
+/**
+ * The cache key is the end of the MAC; then the whole cookie is compared. Hashing whole cookies took a quarter of the
+ * dispatcher's time.
+ */
 const keyChars = 16;
-/** The pool whose name is not part of the cookie's name; the empty name means the same. */
+/** The default pool adds nothing to the cookie's name. The empty name means the same. */
 const defaultPool = 'default';
 
 export type AffinityReading =
   /** No cookie came. */
   | { readonly kind: 'none' }
-  /** Genuine and in date. Whether that backend is still there, in that incarnation, is for the caller to say. */
+  /** Genuine and in date. The caller checks whether the backend still exists in that incarnation. */
   | {
       readonly kind: 'bound';
       readonly backendId: string;
@@ -36,8 +39,8 @@ export type AffinityReading =
       readonly seenMs: number;
     }
   /**
-   * `forged`: malformed, or its MAC is not ours. `expired`: genuine, but idle or bound for too long, or from the future.
-   * `unknown`: well formed, but signed by a key that is not in the ring (retired, or of another installation).
+   * `forged`: malformed, or the MAC is wrong. `expired`: genuine, but idle or bound for too long, or dated in the
+   * future. `unknown`: well formed, but signed by a key outside the ring (retired, or of another installation).
    */
   | { readonly kind: 'bad'; readonly reason: 'forged' | 'expired' | 'unknown' };
 
@@ -48,14 +51,14 @@ const forged = { kind: 'bad', reason: 'forged' } as const;
 const expired = { kind: 'bad', reason: 'expired' } as const;
 const unknown = { kind: 'bad', reason: 'unknown' } as const;
 
-/** A key of the ring, split by purpose: what signs cookies never makes backend ids. */
+/** A key of the ring, split by purpose: the signing part never makes backend ids. */
 interface Key {
   readonly id: string;
   readonly mac: KeyObject;
   readonly naming: KeyObject;
 }
 
-/** One of the two cookies of a pool: the one for TLS or the one for plain HTTP. Neither is valid as the other. */
+/** One of a pool's two cookies: the one for TLS or the one for plain HTTP. Neither is valid as the other. */
 interface Jar {
   readonly name: string;
   readonly attributes: string;
@@ -65,10 +68,10 @@ interface Jar {
 /**
  * Signs and reads the cookie that binds a browser to one incarnation of one backend.
  *
- * A backend id is the first 128 bits of an HMAC of pool and name under the newest key: opaque without the secret and
- * equal on every proxy that has it. An id made under an older key is translated when its cookie is read, so that a
- * rotation moves nobody: put the new key last in the ring of every proxy, then first, then drop the old one
- * `absoluteMs` later.
+ * A backend id is the first 128 bits of an HMAC of pool and name under the newest key. It is opaque without the secret,
+ * and equal on every proxy with the same secret. An id made under an older key is translated when its cookie is read,
+ * so a rotation moves no browser. To rotate, put the new key last in the ring of every proxy, then first. Drop the old
+ * key `absoluteMs` later.
  */
 export class AffinityCookies {
   readonly #options: AffinityOptions;
@@ -77,10 +80,10 @@ export class AffinityCookies {
   readonly #plain: Jar;
   readonly #tls: Jar;
   readonly #idsByName = new Map<string, string>();
-  /** From an id under any key of the ring to the id under the newest. */
+  /** Maps an id under any key of the ring to the id under the newest key. */
   readonly #currentIds = new Map<string, string>();
 
-  /** Throws `KeyRingError` for keys that cannot be used, `TypeError` for a pool that is no part of a cookie name. */
+  /** Throws `KeyRingError` for unusable keys, `TypeError` for a pool that cannot be part of a cookie name. */
   constructor(options: AffinityOptions) {
     this.#options = options;
     const keys = checkedKeys(options.keys).map(({ id, secret }) => splitKey(id, secret));
@@ -88,15 +91,15 @@ export class AffinityCookies {
     if (newest === undefined) throw new TypeError('checkedKeys let an empty key ring pass');
     this.#signing = newest;
     this.#keys = new Map(keys.map(key => [key.id, key]));
-    this.#plain = jar(options, false);
-    this.#tls = jar(options, true);
+    this.#plain = makeJar(options, false);
+    this.#tls = makeJar(options, true);
   }
 
   nameFor(secure: boolean): string {
     return this.#jar(secure).name;
   }
 
-  /** Ask once for each backend of the pool as it joins: older ids can be translated only for names that are known. */
+  /** Returns the id. Call it once per backend as it joins: older ids are translated only for known names. */
   backendId(name: string): string {
     return this.#idsByName.get(name) ?? this.#register(name);
   }
@@ -110,7 +113,7 @@ export class AffinityCookies {
     return reading.kind === 'bound' && !this.#inDate(reading, nowMs) ? expired : reading;
   }
 
-  /** The whole value of a Set-Cookie line. `nowMs` becomes the date of last seen. */
+  /** Builds the whole value of a Set-Cookie line. `nowMs` becomes the date last seen. */
   issue(
     claims: { readonly backendId: string; readonly incarnation: string; readonly issuedMs: number },
     secure: boolean,
@@ -125,7 +128,7 @@ export class AffinityCookies {
     const { name, attributes } = this.#jar(secure);
     const dates = `${Math.trunc(claims.issuedMs)}.${Math.trunc(nowMs)}`;
     const signed = `${version}.${this.#signing.id}.${claims.backendId}.${incarnation.toString('base64url')}.${dates}`;
-    return `${name}=${signed}.${mac(this.#signing, name, signed)}${attributes}`;
+    return `${name}=${signed}.${computeMac(this.#signing, name, signed)}${attributes}`;
   }
 
   needsRefresh(claims: { readonly seenMs: number }, nowMs: number): boolean {
@@ -137,10 +140,10 @@ export class AffinityCookies {
   }
 
   #register(name: string): string {
-    const current = idOf(this.#signing, this.#options.pool, name);
+    const current = computeId(this.#signing, this.#options.pool, name);
     this.#idsByName.set(name, current);
-    for (const key of this.#keys.values()) this.#currentIds.set(idOf(key, this.#options.pool, name), current);
-    // What was read before this name was known holds its old ids untranslated.
+    for (const key of this.#keys.values()) this.#currentIds.set(computeId(key, this.#options.pool, name), current);
+    // Cookies read before this name was known still hold their old ids.
     this.#plain.verified.clear();
     this.#tls.verified.clear();
     return current;
@@ -151,16 +154,16 @@ export class AffinityCookies {
     if (keyId === '') return forged;
     const key = this.#keys.get(keyId);
     if (key === undefined) return unknown;
-    const expected = mac(key, jar.name, value.slice(0, -given.length - 1));
+    const expected = computeMac(key, jar.name, value.slice(0, -given.length - 1));
     if (!timingSafeEqual(Buffer.from(given), Buffer.from(expected))) return forged;
     const bound: Bound = {
       kind: 'bound',
-      backendId: this.#currentIds.get(backendId) ?? detached(backendId),
+      backendId: this.#currentIds.get(backendId) ?? copyText(backendId),
       incarnation: Buffer.from(incarnation, 'base64url').toString(),
       issuedMs: Number(issued),
       seenMs: Number(seen),
     };
-    const kept = detached(value);
+    const kept = copyText(value);
     jar.verified.set(kept.slice(-keyChars), { value: kept, bound });
     return bound;
   }
@@ -177,7 +180,7 @@ function splitKey(id: string, secret: Buffer): Key {
   return { id, mac: derive('holdfast affinity cookie'), naming: derive('holdfast backend id') };
 }
 
-function jar({ pool, sameSite }: AffinityOptions, secure: boolean): Jar {
+function makeJar({ pool, sameSite }: AffinityOptions, secure: boolean): Jar {
   if (!/^[A-Za-z0-9_-]{0,32}$/.test(pool)) {
     throw new TypeError(`the pool "${pool}" cannot be part of a cookie name: expected at most 32 of A-Z a-z 0-9 _ -`);
   }
@@ -191,26 +194,29 @@ function jar({ pool, sameSite }: AffinityOptions, secure: boolean): Jar {
   };
 }
 
-/** The name of the cookie is covered, and with it the pool and TLS. It holds no space, so the text has one reading. */
-function mac(key: Key, cookieName: string, signed: string): string {
+/**
+ * Signs the text with the cookie's name, and so with the pool and TLS. Names have no spaces, so the text is
+ * unambiguous.
+ */
+function computeMac(key: Key, cookieName: string, signed: string): string {
   return createHmac('sha256', key.mac).update(`${cookieName} ${signed}`).digest('base64url');
 }
 
-function idOf(key: Key, pool: string, name: string): string {
+function computeId(key: Key, pool: string, name: string): string {
   const digest = createHmac('sha256', key.naming)
     .update(`${pool || defaultPool} ${name}`)
     .digest();
   return digest.subarray(0, 16).toString('base64url');
 }
 
-/** A slice keeps the text that it was cut from alive: without the copy each remembered cookie would hold a whole head. */
-function detached(slice: string): string {
+/** Copies a slice. A slice keeps its source text alive, so each cached cookie would hold a whole head. */
+function copyText(slice: string): string {
   return Buffer.from(slice, 'latin1').toString('latin1');
 }
 
 /**
- * A map that holds at most `entriesMax` entries and forgets the ones that were not used for long. Two generations
- * instead of an exact order: a hit in the young one, the common case, is a single look-up and changes nothing.
+ * A map that holds at most `entriesMax` entries and forgets those not used for long. It keeps two generations instead
+ * of an exact order. A hit in the young one, the common case, is a single look-up and changes nothing.
  */
 export class RecentlyUsed<K, V> {
   readonly #generationMax: number;

@@ -4,47 +4,47 @@ import type { Member } from '../pool/member.js';
 import type { AffinityCookies, AffinityReading } from './affinity-cookie.js';
 import type { IssueTimes } from './issue-times.js';
 
-/** Why a browser's cookie does not lead to a backend. `forged` is as good as no cookie: the backend is not told. */
+/** Why a browser's cookie does not lead to a backend. `forged` counts as no cookie, so the backend is not told. */
 export type BrokenReason = 'down' | 'draining' | 'expired' | 'reborn' | 'unknown' | 'forged';
 
 type Claims = Extract<AffinityReading, { kind: 'bound' }>;
 
-/** What a browser's cookie means for one exchange. */
+/** The meaning of a browser's cookie for one exchange. */
 export interface Binding {
-  /** What the cookie says; undefined when there is none that counts. */
+  /** The content of the cookie; undefined when there is no valid one. */
   readonly claims: Claims | undefined;
-  /** The backend of the cookie, usable or not. */
+  /** The backend that the cookie names, usable or not. */
   readonly owner: Member | undefined;
   readonly broken: BrokenReason | undefined;
-  /** The binding before this one broke, and no backend was told yet. */
+  /** The previous binding broke, and no backend has been told yet. */
   readonly untold: boolean;
 }
 
 export const unbound: Binding = { claims: undefined, owner: undefined, broken: undefined, untold: false };
 
-/** Browsers whose next request has something to tell. One that never comes again is forgotten when this is full. */
+/** Browsers whose next request carries a notice. When this is full, the oldest entry is forgotten. */
 const untoldMax = 4096;
 
-/** Copies of the cookie in one request that are looked at. */
+/** How many copies of the cookie in one request are read. */
 const copiesMax = 3;
 
-/** Joins the cookies to the backends of the pool. */
+/** Maps cookies to the backends of the pool. */
 export class Affinity {
   readonly #cookies: AffinityCookies;
   readonly #onLost: AffinityOptions['onLost'];
   readonly #ids = new WeakMap<Member, string>();
   readonly #members = new Map<string, Member>();
-  /** Bound anew when their answer was the first to tell of a new boot, by the moment of issue. */
+  /** Issue times of bindings that were renewed because the answer revealed a new boot. */
   readonly #untold = new Set<number>();
-  readonly #moments: IssueTimes;
+  readonly #issueTimes: IssueTimes;
 
-  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], moments: IssueTimes) {
-    this.#moments = moments;
+  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], issueTimes: IssueTimes) {
+    this.#issueTimes = issueTimes;
     this.#cookies = cookies;
     this.#onLost = onLost;
   }
 
-  /** Each backend once, before the first exchange that could be bound to it (see `AffinityCookies.backendId`). */
+  /** Adds a backend, once, before the first exchange that could be bound to it (see `AffinityCookies.backendId`). */
   join(member: Member): void {
     for (const [id, other] of this.#members) if (other.removed) this.#members.delete(id);
     const id = this.#cookies.backendId(member.name);
@@ -56,20 +56,20 @@ export class Affinity {
     return this.#cookies.nameFor(exchange.secure);
   }
 
-  arrive(exchange: Exchange, nowMs: number): Binding {
+  readBinding(exchange: Exchange, nowMs: number): Binding {
     const reading = this.#read(exchange, nowMs);
     if (reading.kind === 'none') return unbound;
     if (reading.kind === 'bad') return { ...unbound, broken: reading.reason };
     const owner = this.#members.get(reading.backendId);
-    const broken = owner === undefined || owner.removed ? 'unknown' : brokenBy(owner, reading);
+    const broken = owner === undefined || owner.removed ? 'unknown' : findBrokenReason(owner, reading);
     if (broken === undefined) owner?.bound.see(reading.issuedMs, nowMs);
     const untold = broken === undefined && this.#untold.size > 0 && this.#untold.delete(reading.issuedMs);
     return { claims: reading, owner, broken, untold };
   }
 
   /**
-   * The first good one: a stray copy for a longer path or another domain comes along with each request of the browser,
-   * and no new cookie could ever replace it. When all are bad, what the first one is counts.
+   * Reads the first valid copy. A browser sends a stray copy (longer path, other domain) with each request, and a new
+   * cookie cannot replace it. When all copies are bad, the first one counts.
    */
   #read(exchange: Exchange, nowMs: number): AffinityReading {
     const name = this.cookieName(exchange);
@@ -83,14 +83,15 @@ export class Affinity {
   }
 
   /**
-   * Strict means waiting for the backend that holds the session. That is worth something only while it is down in the
-   * boot that the cookie names: one that was reborn, removed or drained will never have the session again.
+   * Whether to wait for the backend that holds the session, as strict affinity demands. Waiting helps only while that
+   * backend is down in the boot that the cookie names. A rebooted, removed or drained backend will never have the
+   * session again.
    */
   mustWait(binding: Binding): boolean {
     return this.#onLost === 'strict' && binding.broken === 'down';
   }
 
-  /** What the answer of `member` gets: a cookie when the binding changed or is to be refreshed, else nothing. */
+  /** Returns a cookie for the answer of `member` when the binding changed or needs a refresh, else nothing. */
   renew(binding: Binding, member: Member, exchange: Exchange, head: AnswerHead, nowMs: number): readonly AddedHeader[] {
     const { claims } = binding;
     const same = claims !== undefined && binding.owner === member && member.isBoot(claims.incarnation, claims.issuedMs);
@@ -99,29 +100,29 @@ export class Affinity {
     const backendId = this.#ids.get(member);
     if (backendId === undefined) return nothingAdded;
     if (!same && claims !== undefined) binding.owner?.bound.forget(claims.issuedMs);
-    const issuedMs = same ? claims.issuedMs : this.#moments.next(nowMs);
+    const issuedMs = same ? claims.issuedMs : this.#issueTimes.next(nowMs);
     member.bound.see(issuedMs, nowMs);
-    if (!same && binding.owner === member && binding.broken === undefined) this.#tellNext(issuedMs);
+    if (!same && binding.owner === member && binding.broken === undefined) this.#rememberUntold(issuedMs);
     // Another proxy may have known a newer boot when it wrote the name into the cookie.
     const incarnation = (same && claims.incarnation) || member.bootName;
     const identity = { backendId, incarnation, issuedMs };
-    return [['set-cookie', this.#cookies.issue(identity, exchange.secure, nowMs)], ...keptPrivate(head)];
+    return [['set-cookie', this.#cookies.issue(identity, exchange.secure, nowMs)], ...markPrivate(head)];
   }
 
-  #tellNext(issuedMs: number): void {
+  #rememberUntold(issuedMs: number): void {
     this.#untold.add(issuedMs);
     if (this.#untold.size > untoldMax) for (const first of this.#untold) return void this.#untold.delete(first);
   }
 }
 
-function brokenBy(owner: Member, { incarnation, issuedMs }: Claims): BrokenReason | undefined {
+function findBrokenReason(owner: Member, { incarnation, issuedMs }: Claims): BrokenReason | undefined {
   if (!owner.isBoot(incarnation, issuedMs)) return 'reborn';
   if (owner.keepsBound) return undefined;
   return owner.state === 'draining' ? 'draining' : 'down';
 }
 
-/** A shared cache that kept this answer would hand one browser's binding to everybody (RFC 9111 §5.2.2.7). */
-function keptPrivate(head: AnswerHead): readonly AddedHeader[] {
+/** Marks the answer as private. A shared cache would give one browser's binding to others (RFC 9111 §5.2.2.7). */
+function markPrivate(head: AnswerHead): readonly AddedHeader[] {
   const given = head.header('cache-control') ?? '';
   if (/(?:^|[\s,])(?:no-store|private)\s*(?:,|$)/i.test(given)) return [];
   const others = given.split(',').filter(directive => !/^\s*(?:public|s-maxage\s*=.*)?\s*$/i.test(directive));

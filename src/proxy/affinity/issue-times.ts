@@ -1,15 +1,15 @@
-/** Moments of issue may run this far ahead of the clock, to give each binding its own. */
+/** Issue times may run this far ahead of the clock, so that each binding has its own. */
 const aheadMsMax = 1000;
 
-/** One of the processes that serve side by side: the `nth` from 0, `of` so many. */
+/** One of the processes that serve side by side: number `nth`, counted from 0, of `of`. */
 export interface WorkerShare {
   readonly nth: number;
   readonly of: number;
 }
 
 /**
- * Gives each binding a moment of its own, for a browser is known by it. Several processes share the milliseconds out:
- * each takes those that are its number when divided by how many they are.
+ * Gives each binding a unique time of issue, which identifies a browser. Several processes share the milliseconds:
+ * process `nth` takes those whose remainder modulo `of` is `nth`.
  */
 export class IssueTimes {
   readonly #share: WorkerShare;

@@ -8,7 +8,7 @@ export interface AdminRefusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Undefined lets the request pass. */
+/** Returns undefined for a permitted request. */
 export type AdminGuard = (request: IncomingMessage) => AdminRefusal | undefined;
 
 const foreignPage: AdminRefusal = {
@@ -26,19 +26,19 @@ const noToken: AdminRefusal = {
 };
 
 /**
- * Who may use the admin API. On loopback every local program may, but no web page that a local browser has open: a
- * page cannot help naming itself in Origin or Sec-Fetch-Site, or in Host once it has its own name resolve to us.
- * Elsewhere, and wherever a token is given, the token decides. Throws when one is needed and there is none.
+ * Decides which requests may use the admin API. On loopback every local program may, but no web page in a local
+ * browser. A page reveals itself in Origin or Sec-Fetch-Site. It reveals itself in Host if its own name resolves to us.
+ * On other addresses, and wherever a token is given, the token decides. Throws when a token is needed and missing.
  */
-export function adminGuard(host: string, token: string | undefined): AdminGuard {
+export function makeAdminGuard(host: string, token: string | undefined): AdminGuard {
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
     throw new TypeError(
       'the admin token is empty or holds characters that no header can carry: expected visible ASCII',
     );
   }
   const loopback = isLoopback(host);
-  if (token === undefined && !loopback) throw new Error(tokenNeeded(host));
-  const isToken = token === undefined ? () => true : tokenCheck(token);
+  if (token === undefined && !loopback) throw new Error(explainToken(host));
+  const isToken = token === undefined ? () => true : makeTokenCheck(token);
   return ({ headers }) => {
     if (headers.origin !== undefined || headers['sec-fetch-site'] === 'cross-site') return foreignPage;
     if (loopback && !isLocalName(headers.host)) return foreignName;
@@ -50,15 +50,15 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-function tokenNeeded(host: string): string {
+function explainToken(host: string): string {
   return (
     `the admin API on ${host} could be reached from other machines and needs a bearer token. ` +
     "Give one (node -p \"require('node:crypto').randomBytes(24).toString('hex')\" makes one) or bind it to 127.0.0.1."
   );
 }
 
-/** Compares digests under a key of this process: equal in length, and their bytes tell nothing about the token's. */
-function tokenCheck(token: string): (authorization: string | undefined) => boolean {
+/** Checks the token by comparing digests under a random key: equal lengths, and the bytes reveal nothing. */
+function makeTokenCheck(token: string): (authorization: string | undefined) => boolean {
   const key = randomBytes(32);
   const digest = (text: string) => createHmac('sha256', key).update(text).digest();
   const expected = digest(token);

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { isWeight, weightExpected } from '../backends.js';
 
-/** What a body asks for, or what is wrong with it and what was expected. */
+/** The parsed body, or what is wrong with it and what was expected. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string };
 
-/** At least one of `state` and `weight` is there. */
+/** At least one of `state` and `weight` is given. */
 export interface BackendChange {
   readonly state: 'drain' | 'maint' | 'ready' | undefined;
   readonly windowMs: number | undefined;
@@ -19,8 +19,8 @@ const changeExpected =
 const backendExpected = `expected {"url":"http://host:port"} or https, with or without "weight", ${weightExpected}`;
 
 /**
- * The whole body, or `too-large`; rejects when the client breaks off. The rest of a body that is too large is thrown
- * away as it comes, for a connection that is closed with bytes unread is reset and may take the answer with it.
+ * Reads the whole body, or returns `too-large`. Rejects when the client disconnects. The rest of a large body is read
+ * and discarded. A connection closed with unread bytes is reset, which could destroy the answer.
  */
 export async function readBody(request: IncomingMessage): Promise<string | 'too-large'> {
   const chunks: Buffer[] = [];
@@ -35,25 +35,25 @@ export async function readBody(request: IncomingMessage): Promise<string | 'too-
 
 export function parseChange(text: string): Parsed<BackendChange> {
   const { state, windowMs, weight } = parseObject(text, ['state', 'windowMs', 'weight']) ?? {};
-  if (state === undefined && weight === undefined) return wrong(changeExpected);
-  if (state !== undefined && state !== 'drain' && state !== 'maint' && state !== 'ready') return wrong(changeExpected);
-  if (windowMs !== undefined && (state !== 'drain' || !isWindow(windowMs))) return wrong(changeExpected);
-  if (weight !== undefined && !isWeight(weight)) return wrong(changeExpected);
+  if (state === undefined && weight === undefined) return reject(changeExpected);
+  if (state !== undefined && state !== 'drain' && state !== 'maint' && state !== 'ready') return reject(changeExpected);
+  if (windowMs !== undefined && (state !== 'drain' || !isWindow(windowMs))) return reject(changeExpected);
+  if (weight !== undefined && !isWeight(weight)) return reject(changeExpected);
   return { ok: true, value: { state, windowMs, weight } };
 }
 
-/** An origin and nothing more: a path, a query or a user would be silently ignored later. */
+/** Accepts an origin and nothing more: a path, a query or a user would be silently ignored later. */
 export function parseNewBackend(text: string): Parsed<{ readonly url: URL; readonly weight: number }> {
   const body = parseObject(text, ['url', 'weight']);
-  if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return wrong(backendExpected);
+  if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return reject(backendExpected);
   const { weight = 1 } = body;
   const url = new URL(body.url);
   const isOrigin = ['http:', 'https:'].includes(url.protocol) && url.href === `${url.origin}/` && url.port !== '0';
-  if (!isOrigin || !isWeight(weight)) return wrong(backendExpected);
+  if (!isOrigin || !isWeight(weight)) return reject(backendExpected);
   return { ok: true, value: { url, weight } };
 }
 
-/** Undefined when it is no JSON object or has a key that is not in `keys`. */
+/** Returns undefined for text that is not a JSON object or has a key outside `keys`. */
 function parseObject(text: string, keys: readonly string[]): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -72,6 +72,6 @@ function isWindow(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= windowMsMax;
 }
 
-function wrong(error: string): { readonly ok: false; readonly error: string } {
+function reject(error: string): { readonly ok: false; readonly error: string } {
   return { ok: false, error };
 }

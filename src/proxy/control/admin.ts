@@ -2,13 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { unknownName } from '../../shared/unknown-name.js';
 import type { BackendView } from '../backends.js';
 import type { ProxyEvent } from '../options.js';
-import { type AdminRefusal, adminGuard } from './admin-guard.js';
+import { type AdminRefusal, makeAdminGuard } from './admin-guard.js';
 import { type BackendChange, bodyBytesMax, parseChange, parseNewBackend, readBody } from './admin-requests.js';
 import { EventStream } from './event-stream.js';
 
-/** What the admin API can ask of the proxy. `unknown`: there is no backend of that name. */
+/** Everything that the admin API can ask of the proxy. `unknown`: no backend has that name. */
 export interface AdminControl {
-  /** Resolves when what was asked for before holds everywhere, and the counts of `list` are those of now. */
+  /** Resolves when earlier changes are in force everywhere and the counts of `list` are current. */
   refresh(): Promise<void>;
   list(): readonly BackendView[];
   setState(name: string, state: 'drain' | 'maint' | 'ready', windowMs?: number): 'done' | 'unknown';
@@ -16,7 +16,7 @@ export interface AdminControl {
   add(url: URL, weight: number): BackendView;
   remove(name: string): 'done' | 'unknown';
   metrics(): Promise<string>;
-  /** Gives back the way to stop listening. */
+  /** Returns a function that stops listening. */
   onEvent(listener: (event: ProxyEvent) => void): () => void;
 }
 
@@ -25,7 +25,7 @@ interface Call {
   readonly response: ServerResponse;
   readonly control: AdminControl;
   readonly events: EventStream;
-  /** The backend that the path names; empty when the path names none. */
+  /** The backend that the path names; empty when it names none. */
   readonly name: string;
 }
 
@@ -48,14 +48,14 @@ const routes: readonly Route[] = [
 ];
 
 /**
- * Serves the admin API. Rejects when the host needs a token and none is given, and with the system's error when the
- * port cannot be bound. `close` ends every connection at once, event streams too; a second call does nothing more.
+ * Serves the admin API. Rejects when the host needs a token and none is given. Rejects with the system's error when the
+ * port cannot be bound. `close` ends every connection at once, event streams too. Idempotent.
  */
 export async function startAdmin(
   options: { readonly host: string; readonly port: number; readonly token: string | undefined },
   control: AdminControl,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const guard = adminGuard(options.host, options.token);
+  const guard = makeAdminGuard(options.host, options.token);
   const events = new EventStream(listener => control.onEvent(listener));
   const server = createServer({ requestTimeout: requestMs }, (request, response) => {
     const refusal = guard(request);
@@ -87,14 +87,14 @@ function route({ method = '', url = '' }: IncomingMessage): {
     const match = pattern.exec(path);
     if (match === null) continue;
     return {
-      act: Object.hasOwn(methods, method) ? (methods[method] ?? notHere) : notAllowed(methods),
-      name: decoded(match[1]),
+      act: Object.hasOwn(methods, method) ? (methods[method] ?? unknownPath) : notAllowed(methods),
+      name: decodeName(match[1]),
     };
   }
-  return { act: notHere, name: '' };
+  return { act: unknownPath, name: '' };
 }
 
-const notHere: AdminRefusal = {
+const unknownPath: AdminRefusal = {
   status: 404,
   error: `unknown path. Known: ${routes.map(({ path }) => path).join(', ')}.`,
 };
@@ -104,8 +104,8 @@ function notAllowed(methods: Route['methods']): AdminRefusal {
   return { status: 405, error: `expected the method ${allow.replace(', ', ' or ')}`, headers: { allow } };
 }
 
-/** A name that is not percent-encoded text stays as it is, and is then unknown. */
-function decoded(name = ''): string {
+/** Decodes a name. Invalid percent-encoding stays as it is; such a name is then unknown. */
+function decodeName(name = ''): string {
   try {
     return decodeURIComponent(name);
   } catch {
@@ -135,12 +135,16 @@ async function changeState({ request, response, control, name }: Call): Promise<
   if (body === 'too-large') return refuse(response, tooLarge);
   const parsed = parseChange(body);
   if (!parsed.ok) return refuse(response, { status: 400, error: parsed.error });
-  if (carryOut(control, name, parsed.value) === 'unknown') return refuse(response, unknownBackend(control, name));
+  if (applyChange(control, name, parsed.value) === 'unknown') return refuse(response, unknownBackend(control, name));
   await control.refresh();
   answer(response, 200, control.list().find(view => view.name === name) ?? {});
 }
 
-function carryOut(control: AdminControl, name: string, { state, windowMs, weight }: BackendChange): 'done' | 'unknown' {
+function applyChange(
+  control: AdminControl,
+  name: string,
+  { state, windowMs, weight }: BackendChange,
+): 'done' | 'unknown' {
   if (weight !== undefined && control.setWeight(name, weight) === 'unknown') return 'unknown';
   return state === undefined ? 'done' : control.setState(name, state, windowMs);
 }
@@ -188,7 +192,7 @@ function refuse(response: ServerResponse, { status, error, headers = {} }: Admin
 
 function listen(server: Server, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    // Stays: a failed accept (no file descriptor left) is an `error` too, and without a listener ends the process.
+    // Never removed: a failed accept (too few file descriptors) also emits `error`, and would end the process.
     server.on('error', reject);
     server.listen(port, host, () => {
       const address = server.address();
@@ -200,7 +204,7 @@ function listen(server: Server, host: string, port: number): Promise<string> {
 
 function close(server: Server, events: EventStream): Promise<void> {
   return new Promise(resolve => {
-    // The callback also comes, with an error, when the server is closed already.
+    // If the server is already closed, the callback still comes, with an error.
     server.close(() => resolve());
     events.close();
     server.closeAllConnections();

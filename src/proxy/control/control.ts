@@ -1,6 +1,6 @@
 import { ownVersion } from '../../shared/package-file.js';
 import type { BackendView } from '../backends.js';
-import { type ProxyEvent, type ProxyOptions, type RunningProxy, servingOptions } from '../options.js';
+import { type ProxyEvent, type ProxyOptions, pickServingOptions, type RunningProxy } from '../options.js';
 import { HealthWatch, type OnProbe } from '../pool/health.js';
 import type { Member } from '../pool/member.js';
 import { BackendPool } from '../pool/pool.js';
@@ -9,15 +9,15 @@ import type { TrafficServer } from '../traffic-server.js';
 import { type AdminControl, startAdmin } from './admin.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
-type MakeCrew = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => TrafficServer;
+type MakeTrafficServer = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => TrafficServer;
 
-/** Decides, once for whatever serves: health checks, orders of the operator, events, admin API. It serves nobody. */
+/** Decides once for the serving part: health checks, operator's orders, events, admin API. It serves no requests. */
 export class Control implements AdminControl {
   #options: ProxyOptions;
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
   readonly #watches = new Map<Member, HealthWatch>();
   readonly #pool: BackendPool;
-  readonly #crew: TrafficServer;
+  readonly #server: TrafficServer;
   #listening = false;
   #givenUp = false;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
@@ -25,11 +25,11 @@ export class Control implements AdminControl {
   #reloaded: Promise<void> = Promise.resolve();
   readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
 
-  /** Throws what `makeCrew` throws. */
-  constructor(options: ProxyOptions, makeCrew: MakeCrew) {
+  /** Throws what `makeTrafficServer` throws. */
+  constructor(options: ProxyOptions, makeTrafficServer: MakeTrafficServer) {
     this.#options = options;
     this.#listeners.add(options.onEvent);
-    const onEvent = (event: ProxyEvent) => this.#tell(event);
+    const onEvent = (event: ProxyEvent) => this.#emit(event);
     const boundIdleMs = options.affinity?.idleMs ?? 0;
     const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
     this.#pool = new BackendPool({
@@ -40,13 +40,13 @@ export class Control implements AdminControl {
       random: Math.random,
       onEvent,
       onSuspect,
-      onFacts: member => this.#crew.tell(member),
+      onFacts: member => this.#server.update(member),
       refresh: () => this.refresh(),
     });
-    this.#crew = makeCrew(this.#pool, onEvent);
+    this.#server = makeTrafficServer(this.#pool, onEvent);
   }
 
-  /** Nobody waits any more for the first health checks: `start` rejects, unless it listens already. */
+  /** Stops waiting for the first health checks: `start` rejects, unless it already listens. */
   giveUp(): void {
     this.#givenUp = true;
     for (const watch of this.#watches.values()) watch.stop();
@@ -55,14 +55,14 @@ export class Control implements AdminControl {
   async start(): Promise<RunningProxy> {
     const { backends, host, admin, tls } = this.#options;
     await Promise.all(backends.map(({ url, ...rest }) => this.#join(this.#pool.add(url, rest))));
-    if (this.#givenUp) throw new Error('given up before it listened');
-    const bound = await this.#crew.listen();
+    if (this.#givenUp) throw new Error('cancelled before the port was bound');
+    const bound = await this.#server.listen();
     this.#listening = true;
     if (admin !== undefined) this.#admin = await startAdmin(admin, this);
     const url = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
     const adminUrl = this.#admin?.url;
-    this.#tell({ kind: 'listening', url, adminUrl });
-    const { failed } = this.#crew;
+    this.#emit({ kind: 'listening', url, adminUrl });
+    const { failed } = this.#server;
     return { url, adminUrl, failed, reload: read => this.reload(read), close: graceMs => this.close(graceMs) };
   }
 
@@ -79,15 +79,15 @@ export class Control implements AdminControl {
   async #close(graceMs: number): Promise<void> {
     await this.refresh();
     const inFlight = this.list().reduce((sum, view) => sum + view.inFlight, 0);
-    if (this.#listening) this.#tell({ kind: 'closing', inFlight });
-    await this.#crew.close(graceMs);
+    if (this.#listening) this.#emit({ kind: 'closing', inFlight });
+    await this.#server.close(graceMs);
     await this.#admin?.close();
     for (const watch of this.#watches.values()) watch.stop();
     this.#pool.close();
   }
 
   refresh(): Promise<void> {
-    return this.#crew.refresh();
+    return this.#server.refresh();
   }
 
   async #reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void> {
@@ -95,25 +95,25 @@ export class Control implements AdminControl {
       const plan = planReload(this.#options, await read());
       const wanted = plan.added.filter(backend => !this.#isHere(backend, plan));
       if (this.#closed !== undefined) return;
-      await this.#crew.reload(servingOptions(plan.options));
+      await this.#server.reload(pickServingOptions(plan.options));
       await this.#apply(plan, wanted);
       this.#past.reloads.applied += 1;
       this.#past.reloadedMs = Date.now();
-      this.#tell({ kind: 'reloaded', changes: plan.changes, needsRestart: plan.needsRestart });
+      this.#emit({ kind: 'reloaded', changes: plan.changes, needsRestart: plan.needsRestart });
     } catch (error) {
       this.#past.reloads.refused += 1;
-      this.#tell({ kind: 'reload-refused', reason: error instanceof Error ? error.message : String(error) });
+      this.#emit({ kind: 'reload-refused', reason: error instanceof Error ? error.message : String(error) });
     }
   }
 
-  /** The new ones are there, and probed, before the old ones go: all may be exchanged and nobody finds none. */
+  /** Adds and probes the new backends before it removes the old ones. Even a full exchange leaves no gap. */
   async #apply({ options, removed, reweighed }: ReloadPlan, wanted: ProxyOptions['backends']): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#options = options;
     const { drainMs, slowStartMs, affinity } = options;
     this.#pool.change({ drainMs, slowStartMs, boundIdleMs: affinity?.idleMs ?? 0 });
     for (const watch of this.#watches.values()) watch.change(options.health);
-    // All but those whose name goes to another address: one name is one backend, here and in every cookie.
+    // A name that moves to another address must be removed first: a name means one backend, here and in every cookie.
     const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));
     for (const backend of first) this.#removeAt(backend);
     await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
@@ -121,12 +121,12 @@ export class Control implements AdminControl {
     for (const backend of later) this.#removeAt(backend);
   }
 
-  /** Unless the admin API has removed it already. */
+  /** Removes it, unless the admin API already has. */
   #removeAt({ name, url }: ProxyOptions['backends'][number]): void {
     if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
   }
 
-  /** The admin API may have added it before. Throws when it has given the name to another. */
+  /** Whether it is already in the pool, through the admin API. Throws when another backend has its name. */
   #isHere({ name, url }: ProxyOptions['backends'][number], { removed }: ReloadPlan): boolean {
     const staying = this.#pool.members.filter(member => !hasBackend(removed, member));
     const twin = staying.find(other => other.url.origin === url.origin);
@@ -166,7 +166,7 @@ export class Control implements AdminControl {
   remove(name: string): 'done' | 'unknown' {
     const member = this.#pool.remove(name);
     if (member === undefined) return 'unknown';
-    this.#crew.leave(member);
+    this.#server.leave(member);
     this.#watches.get(member)?.stop();
     this.#watches.delete(member);
     return 'done';
@@ -176,7 +176,7 @@ export class Control implements AdminControl {
     await this.refresh();
     const { engine } = this.#options;
     const all = new ProxyMetrics(() => this.list(), { version: ownVersion, engine, ...this.#past });
-    for (const counts of this.#crew.counts()) all.add(counts);
+    for (const counts of this.#server.counts()) all.add(counts);
     return all.text();
   }
 
@@ -185,20 +185,20 @@ export class Control implements AdminControl {
     return () => this.#listeners.delete(listener);
   }
 
-  #tell(event: ProxyEvent): void {
+  #emit(event: ProxyEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Resolves when it was probed once: before that it is down. */
+  /** Resolves after the first probe; until then the member is down. */
   #join(member: Member): Promise<void> {
-    this.#crew.join(member);
+    this.#server.join(member);
     let isFirst = true;
-    const onProbe: OnProbe = ({ ok, reason, incarnation }, standing, edge) => {
-      if (isFirst && !ok) this.#tellAbsent(member, reason);
+    const onProbe: OnProbe = ({ ok, reason, incarnation }, health, edge) => {
+      if (isFirst && !ok) this.#reportAbsent(member, reason);
       isFirst = false;
       member.learn(incarnation);
       member.suspect = !ok;
-      if (edge && standing.up) this.#pool.up(member, reason);
+      if (edge && health.up) this.#pool.up(member, reason);
       else if (edge) this.#pool.down(member, reason);
     };
     const watch = new HealthWatch(member.url, this.#options.health, onProbe, this.#options.backendTls);
@@ -206,9 +206,9 @@ export class Control implements AdminControl {
     return watch.start();
   }
 
-  /** What never was up makes no edge: without a word, a wrong address looks like a proxy that works. */
-  #tellAbsent({ name, url }: Member, reason: string): void {
-    this.#tell({ kind: 'absent', backend: name, asked: new URL(this.#options.health.path, url).href, reason });
+  /** Reports a backend that was never up. It makes no edge, so a wrong address would go unnoticed. */
+  #reportAbsent({ name, url }: Member, reason: string): void {
+    this.#emit({ kind: 'absent', backend: name, asked: new URL(this.#options.health.path, url).href, reason });
   }
 }
 

@@ -3,10 +3,10 @@ import type { ProxyEvent } from '../options.js';
 
 export const listenersMax = 32;
 const heartbeatMs = 15_000;
-/** A listener that reads so slowly that this much waits for it is disconnected; it may come back. */
+/** A listener with this much unread data is disconnected; it may reconnect. */
 const waitingBytesMax = 64 * 1024;
 
-/** Server-sent events: one `event: <kind>` with a line of JSON per `ProxyEvent`, to every listener. */
+/** Server-sent events: each `ProxyEvent` goes to every listener as `event: <kind>` with one line of JSON. */
 export class EventStream {
   readonly #subscribe: (listener: (event: ProxyEvent) => void) => () => void;
   readonly #listeners = new Map<ServerResponse, () => void>();
@@ -15,10 +15,10 @@ export class EventStream {
     this.#subscribe = subscribe;
   }
 
-  /** False when there are too many listeners already; then nothing was written. */
+  /** Adds a listener. Returns false, and writes nothing, when there are too many. */
   open(request: IncomingMessage, response: ServerResponse): boolean {
     if (this.#listeners.size >= listenersMax) return false;
-    // Events are rare: without this the first of them would wait for the acknowledgement of the head.
+    // Without this the first event would wait for the acknowledgement of the head; events are rare.
     request.socket.setNoDelay(true);
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     response.write(': holdfast events\n\n');

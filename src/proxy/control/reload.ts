@@ -4,17 +4,17 @@ import { type Setting, settingEntries } from '../settings.js';
 
 type Backend = ProxyOptions['backends'][number];
 
-/** What a reload does, as decided before anything is touched. */
+/** The effect of a reload, decided before anything changes. */
 export interface ReloadPlan {
   readonly added: readonly Backend[];
   readonly removed: readonly Backend[];
-  /** Those that stay, with another weight than they were given before. */
+  /** Backends that stay and get another weight. */
   readonly reweighed: readonly Backend[];
-  /** The options that hold afterwards: the new ones, but for what only a restart can change. */
+  /** The options in force afterwards: the new ones, except those that need a restart. */
   readonly options: ProxyOptions;
-  /** What changes, in words for a line of the log. A key or a certificate is never part of them. */
+  /** The changes in words for the log. They never contain a key or a certificate. */
   readonly changes: readonly string[];
-  /** What would change if the proxy were started again, by the names of the flags. */
+  /** Changes that need a restart, by the names of the flags. */
   readonly needsRestart: readonly string[];
 }
 
@@ -29,28 +29,30 @@ for (const [flag, { option, reload, reloadName = `--${flag}` }] of settingEntrie
   if (option !== undefined) rules.set(option, [reload, reloadName]);
 }
 
-/** A backend is its name and its origin: under another one of the two it is another backend. */
+/**
+ * Computes the effect of a reload. A backend is identified by name and origin: if one differs, it is another backend.
+ */
 export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
   const added = next.backends.filter(backend => !hasBackend(now.backends, backend));
   const removed = now.backends.filter(backend => !hasBackend(next.backends, backend));
   const reweighed = next.backends.filter(
     backend => hasBackend(now.backends, backend) && !hasTwin(now.backends, backend),
   );
-  const changed = differing(now, next, 'live');
+  const changed = listChanged(now, next, 'live');
   return {
     added,
     removed,
     reweighed,
-    options: { ...next, ...kept(now), tls: tlsAfter(now, next), onEvent: now.onEvent },
+    options: { ...next, ...keepRestartOptions(now), tls: chooseTls(now, next), onEvent: now.onEvent },
     changes: [
-      ...added.map(backend => `${wordFor(backend)} added`),
-      ...removed.map(backend => `${wordFor(backend)} removed`),
-      ...reweighed.map(backend => `${wordFor(backend)} weighs ${backend.weight ?? 1}`),
-      ...affinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
-      ...(isDeepStrictEqual(now.tls, tlsAfter(now, next)) ? [] : ['the certificate changed']),
+      ...added.map(backend => `${describeBackend(backend)} added`),
+      ...removed.map(backend => `${describeBackend(backend)} removed`),
+      ...reweighed.map(backend => `${describeBackend(backend)} weighs ${backend.weight ?? 1}`),
+      ...listAffinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
+      ...(isDeepStrictEqual(now.tls, chooseTls(now, next)) ? [] : ['the certificate changed']),
       ...changed.map(flag => `${flag} changed`),
     ],
-    needsRestart: [...differing(now, next, 'restart'), ...(isPlain(now) === isPlain(next) ? [] : ['--tls-cert'])],
+    needsRestart: [...listChanged(now, next, 'restart'), ...(isPlain(now) === isPlain(next) ? [] : ['--tls-cert'])],
   };
 }
 
@@ -58,12 +60,12 @@ export function hasBackend(backends: readonly Backend[], { name, url }: Backend)
   return backends.some(other => other.name === name && other.url.origin === url.origin);
 }
 
-/** The same backend, with the same weight. */
+/** Whether the list has the same backend with the same weight. */
 function hasTwin(backends: readonly Backend[], backend: Backend): boolean {
   return backends.some(other => hasBackend([other], backend) && (other.weight ?? 1) === (backend.weight ?? 1));
 }
 
-function wordFor({ name, url }: Backend): string {
+function describeBackend({ name, url }: Backend): string {
   return `${name} (${url.origin})`;
 }
 
@@ -71,18 +73,18 @@ function optionsWith(rule: Setting['reload']): (keyof ProxyOptions)[] {
   return [...rules].filter(([, [own]]) => own === rule).map(([option]) => option);
 }
 
-function differing(now: ProxyOptions, next: ProxyOptions, rule: Setting['reload']): string[] {
+function listChanged(now: ProxyOptions, next: ProxyOptions, rule: Setting['reload']): string[] {
   return optionsWith(rule)
     .filter(option => !isDeepStrictEqual(now[option], next[option]))
     .map(option => rules.get(option)?.[1] ?? option);
 }
 
-function kept(now: ProxyOptions): Partial<ProxyOptions> {
+function keepRestartOptions(now: ProxyOptions): Partial<ProxyOptions> {
   return Object.fromEntries(optionsWith('restart').map(option => [option, now[option]]));
 }
 
-/** A port goes on speaking what it speaks; only the certificate can be another. */
-function tlsAfter(now: ProxyOptions, next: ProxyOptions): ProxyOptions['tls'] {
+/** Keeps a port's protocol, TLS or plain; only the certificate can change. */
+function chooseTls(now: ProxyOptions, next: ProxyOptions): ProxyOptions['tls'] {
   return isPlain(now) || isPlain(next) ? now.tls : next.tls;
 }
 
@@ -90,8 +92,8 @@ function isPlain({ tls }: ProxyOptions): boolean {
   return tls === undefined;
 }
 
-/** In parts, since a key ring is exchanged by itself; its keys are compared, and never shown. */
-function affinityChanges(now: ProxyOptions['affinity'], next: ProxyOptions['affinity']): string[] {
+/** Compares part by part, so that a key rotation is reported alone. Keys are compared and never shown. */
+function listAffinityChanges(now: ProxyOptions['affinity'], next: ProxyOptions['affinity']): string[] {
   if (now === undefined || next === undefined) return now === next ? [] : ['--affinity'];
   const parts: [string, unknown, unknown][] = [
     ['the key ring', now.keys, next.keys],

@@ -6,30 +6,30 @@ import { hostOf } from '../backend-tls.js';
 import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
-import { destination, flawIn, hasBody, type RequestFlaw } from './http-proxy/request-head.js';
+import { findFlaw, hasBody, parseDestination, type RequestFlaw } from './http-proxy/request-head.js';
 import { Tunnel } from './http-proxy/tunnel.js';
 
 const nowhere = { target: '/', host: undefined };
-const badTarget: RequestFlaw = { status: 400, reason: 'The request target is none that is served here.' };
-/** Node reads no body behind an upgrade: what follows the head would be neither body nor tunnel. */
+const badTarget: RequestFlaw = { status: 400, reason: 'This request target is not served here.' };
+/** Node reads no body after an upgrade, so bytes after the head would be neither body nor tunnel. */
 const bodyOnUpgrade: RequestFlaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
-/** Of a connection that is gone. */
-const nobody = { clientAddress: '', secure: false, trusted: false };
+/** Stands for a closed connection. */
+const closedConnection = { clientAddress: '', secure: false, trusted: false };
 const noTunnels: RequestFlaw = { status: 501, reason: 'This method is not known here.' };
 /** RFC 9110 §10.1.1 */
 const badExpectation: RequestFlaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
 const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_request_error; outcome=not-sent' };
-/** How long an idle connection of a client is kept: longer than browsers and load balancers keep theirs. */
+/** How long an idle client connection is kept: longer than browsers and load balancers keep theirs. */
 const clientIdleMs = 75_000;
 
 export const httpProxyEngine: EngineFactory = parts => new HttpProxyEngine(parts);
 
 /**
- * Node's HTTP server in front, http-proxy's `web` behind. Of http-proxy only the way out is used: it makes the request
- * to the backend. The way back is our own, because an outcome must be exact and the library's defaults are not: it
- * answers nothing on an error, aborts on a timeout without saying so, and writes a head before anybody can add to it.
- * Upgrades take the same way: its `ws` ends the client's connection when an attempt is refused, so that there is nobody
- * left to try the next backend for, and it forwards a refusal of the upgrade with its framing broken.
+ * Node's HTTP server in front and http-proxy's `web` behind. Only the request side of http-proxy is used. The answer
+ * side is our own, because outcomes must be exact. On an error the library sends no answer; on a time-out it aborts
+ * without a report. It also writes the head before headers can be added. Upgrades are handled here too, not by its
+ * `ws`. When an attempt is refused, `ws` closes the client's connection, so no other backend can be tried. It also
+ * forwards a refused upgrade with broken framing.
  */
 class HttpProxyEngine implements Engine, Wiring {
   readonly limits: EngineLimits;
@@ -39,7 +39,9 @@ class HttpProxyEngine implements Engine, Wiring {
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
   readonly #server: Server;
   readonly #connections = new Map<Socket, ClientConnection>();
-  /** Of each connection, the requests that came less the answers that are over. A tunnel is never over before it. */
+  /**
+   * For each connection: requests that arrived minus answers that are finished. A tunnel stays counted until it ends.
+   */
   readonly #underWay = new WeakMap<Socket, number>();
   #closing = false;
   #onEmpty = (): void => {};
@@ -51,7 +53,7 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#agents = new BackendAgents(limits.connectMs, backendTls);
     this.#server = createServer({
       headersTimeout: limits.clientHeadMs,
-      // A long upload is no offence; one that stalls is, and the exchange watches for that.
+      // A long upload is allowed. A stalled one is not, and the exchange watches for that.
       requestTimeout: 0,
       connectionsCheckingInterval: Math.min(1000, limits.clientHeadMs / 4),
       keepAliveTimeout: clientIdleMs,
@@ -61,13 +63,13 @@ class HttpProxyEngine implements Engine, Wiring {
     });
     const fieldsMax = limits.headerFieldsMax;
     this.#server.maxHeadersCount = 0;
-    this.#server.on('request', (request, response) => this.#take(request, response, flawIn(request, fieldsMax)));
+    this.#server.on('request', (request, response) => this.#take(request, response, findFlaw(request, fieldsMax)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
-    // A gateway is no way to anywhere else; Node would close without a word.
+    // CONNECT is refused with 501: a gateway tunnels to no other host. Node by itself would close without an answer.
     this.#server.on('connect', (request, socket, head) => this.#takeUpgrade(request, socket, head, noTunnels));
     this.#server.on('checkExpectation', (request, response) => this.#take(request, response, badExpectation));
     this.#server.on('clientError', answerBadHead);
-    // It never listens itself, and only then begins to look for heads that do not arrive.
+    // The server never listens itself, and it checks for late heads only after this event.
     this.#server.emit('listening');
   }
 
@@ -91,12 +93,12 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'> {
-    return this.#connections.get(socket) ?? nobody;
+    return this.#connections.get(socket) ?? closedConnection;
   }
 
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    // Closes what is idle; that it does not listen is no news. Whom it waits for, since a head may still arrive, is idle too.
+    // Closes idle connections; the error "not listening" is expected. Connections that wait for a head are closed next.
     this.#server.close(() => {});
     for (const socket of this.#connections.keys()) if (!this.#underWay.get(socket)) socket.destroy();
     const timer = setTimeout(() => {
@@ -113,20 +115,20 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   #take(request: IncomingMessage, response: ServerResponse, headFlaw: RequestFlaw | undefined, tunnel?: Tunnel): void {
-    // It came in one packet with one that was refused: where it begins is the client's word alone.
+    // It arrived in one packet after a refused request, so its true beginning is unknown.
     if (request.socket.writableEnded) return;
     const { socket } = request;
     this.#count(socket, 1);
     if (tunnel === undefined) response.on('close', () => this.#count(socket, -1));
-    const to = destination(request);
+    const to = parseDestination(request);
     const flaw = headFlaw ?? (to === undefined ? badTarget : undefined);
     const exchange = new HttpExchange(this, request, response, to ?? nowhere, tunnel);
-    // A connection that becomes idle after `close` has looked for idle ones would stay until the grace is over.
+    // `closeIdleConnections` ran only once, at `close`. A connection that becomes idle later is closed here.
     response.on('close', () => this.#closing && setImmediate(() => this.#server.closeIdleConnections()));
     if (flaw !== undefined) exchange.refuse(flaw.status, flaw.reason, badRequest);
     else if (response.socket !== null) this.#onExchange(exchange);
-    // Pipelined: it is served when the one before it is answered. The two must not be carried out side by side
-    // (RFC 9112 §9.3.2), and when the client leaves, what was never begun needs no end.
+    // A pipelined request is served after the answer before it. The two must not run in parallel (RFC 9112 §9.3.2). If
+    // the client leaves, a request that never began needs no clean-up.
     else response.once('socket', () => this.#onExchange(exchange));
   }
 
@@ -134,20 +136,20 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#underWay.set(socket, (this.#underWay.get(socket) ?? 0) + more);
   }
 
-  /** Node's server lets go of the connection: a response of our own answers on it, whether the backend agrees or not. */
+  /** Handles an upgrade. Node's server has released the connection, so a response of our own answers on it. */
   #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, refused?: RequestFlaw): void {
     if (!(socket instanceof Socket)) return void socket.destroy();
     socket.on('error', () => socket.destroy());
-    // Pipelined behind a request that is not answered yet: its answer and the tunnel would share the connection.
+    // It is pipelined behind an unanswered request: that answer and the tunnel would share the connection.
     if (responseOn(socket) !== undefined) return void socket.destroy();
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
     response.on('finish', () => socket.destroySoon());
-    // Any other protocol is declined by not passing the offer on (RFC 9110 §7.8): `h2c` would be a way around the proxy.
+    // Other protocols are declined by not forwarding the offer (RFC 9110 §7.8): `h2c` would bypass the proxy.
     const websocket = request.headers.upgrade?.toLowerCase() === 'websocket';
     const flaw =
-      refused ?? flawIn(request, this.limits.headerFieldsMax) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
+      refused ?? findFlaw(request, this.limits.headerFieldsMax) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
     this.#take(request, response, flaw, websocket ? new Tunnel(socket, head, this.limits.idleBodyMs) : undefined);
   }
 }
@@ -170,29 +172,29 @@ const answers: Record<string, { readonly line: string; readonly reason: string }
 const targetTooLong = { line: '414 URI Too Long', reason: 'The request target is too long.' };
 const malformed = { line: '400 Bad Request', reason: 'This is not well-formed HTTP/1.1.' };
 
-/** Answers what never became a request, and closes: where the next request would begin is anybody's guess. */
+/** Answers bytes that never became a request, and closes: the next request's beginning is unknown. */
 function answerBadHead(error: Error, socket: Duplex): void {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const before = responseOn(socket);
-  // A reset has nobody to answer to.
+  // After a reset no answer can be sent.
   if (code === 'ECONNRESET' || !socket.writable) socket.destroy();
-  else if (before?.req.complete) endWith(before, socket);
+  else if (before?.req.complete) endAfter(before, socket);
   // A second head must not be written into the middle of an answer.
   else if (before?.headersSent) socket.destroy();
-  // What is malformed is the body of a request that may have been passed on in part.
+  // The body is malformed, and the request may have been forwarded in part.
   else if (before !== undefined) refuse(socket, malformed, 'unknown');
   else refuse(socket, isInTarget(code, error) ? targetTooLong : (answers[code] ?? malformed), 'not-sent');
 }
 
-/** The response that is being written on a connection: Node keeps it beside the socket. */
+/** Returns the response that is being written on a connection; Node keeps it on the socket. */
 function responseOn(socket: Duplex): ServerResponse | undefined {
   return '_httpMessage' in socket && socket._httpMessage instanceof ServerResponse ? socket._httpMessage : undefined;
 }
 
-/** What is malformed comes behind a request that is whole: that one gets its answer, and it is the last. */
-function endWith(response: ServerResponse, socket: Duplex): void {
+/** Closes after the answer to the previous, complete request; the bytes after it are malformed. */
+function endAfter(response: ServerResponse, socket: Duplex): void {
   if (!response.headersSent) response.shouldKeepAlive = false;
-  // Each further packet would be another error.
+  // Each further packet would raise another error.
   socket.pause();
   response.once('finish', () => socket.end(() => socket.destroy()));
 }
@@ -208,7 +210,7 @@ function refuse(socket: Duplex, { line, reason }: typeof malformed, outcome: 'no
   socket.end(`${head.join('\r\n')}\r\n\r\n${reason}\n`, () => socket.destroy());
 }
 
-/** The head became too long, and its first line alone made half of it. */
+/** Whether the head is too long and its first line alone takes half of it. */
 function isInTarget(code: string, error: Error): boolean {
   if (code !== 'HPE_HEADER_OVERFLOW' || !('rawPacket' in error) || !(error.rawPacket instanceof Buffer)) return false;
   return /^[A-Z]+ [^\r\n]{8192}/.test(error.rawPacket.toString('latin1'));

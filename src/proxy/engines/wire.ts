@@ -5,17 +5,17 @@ import { Reads } from './wire/reads.js';
 import { Upstreams } from './wire/upstream.js';
 import { type Wire, Writes } from './wire/wire.js';
 
-/** A flood of connections must not take the proxy's memory: what comes above this is closed at once. */
+/** Limits memory in a flood of connections: any more are closed at once. */
 const connectionsMax = 65_536;
 
 export const wireEngine: EngineFactory = parts => new WireEngine(parts);
 
 /**
- * HTTP/1.1 on sockets, without a server or a client of a library. A head is checked in one pass and passed on as text; a
- * body is passed on without being looked at beyond its framing; there is one timer for all deadlines, one set of
- * listeners for the life of a connection, and one read and one write for each direction of a small exchange.
+ * HTTP/1.1 on plain sockets, without a library's server or client. A head is checked in one pass and forwarded as text.
+ * Of a body only the framing is read. One timer serves all deadlines. Each connection has one set of listeners for its
+ * whole life. A small exchange takes one read and one write per direction.
  *
- *   Client: head -> WireExchange -> the heart -> Attempt: head out, Upload out, answer back -> Client: next head
+ *   Client: head -> WireExchange -> dispatcher -> Attempt: head out, Upload out, answer back -> Client: next head
  */
 class WireEngine implements Engine, Wire {
   readonly onExchange: (exchange: Exchange) => void;

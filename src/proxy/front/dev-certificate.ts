@@ -3,15 +3,15 @@ import type { TlsPair } from './tls-pair.js';
 let made: Promise<TlsPair> | undefined;
 
 /**
- * A certificate that signs itself, for this machine's own names, made in memory and gone with the process, which has
- * one and no more: to see TLS work. Clients must be told to take it (`curl --insecure`).
+ * Returns a self-signed certificate for this machine's own names, for trying out TLS. It exists in memory only, one per
+ * process. Clients must be told to accept it (`curl --insecure`).
  */
 export function devCertificate(): Promise<TlsPair> {
   made ??= make();
   return made;
 }
 
-/** What makes it is loaded only when it is asked for. */
+/** Loads the generator only when it is needed. */
 async function make(): Promise<TlsPair> {
   const { default: selfsigned } = await import('selfsigned');
   const pems = await selfsigned.generate([{ name: 'commonName', value: 'localhost' }], {

@@ -1,65 +1,65 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { ClientConnection } from '../exchange.js';
-import { type IsTrusted, nobodyTrusted, plainAddress } from '../headers/trusted-peers.js';
+import { type IsTrusted, normalizeAddress, trustNone } from '../headers/trusted-peers.js';
 import { readProxyHeader } from './proxy-header.js';
 import { TlsListener } from './tls-listener.js';
 import type { TlsPair } from './tls-pair.js';
 
-/** A flood of connections must not take the proxy's memory: what comes above this is closed at once. */
+/** Limits memory in a flood of connections: any more are closed at once. */
 const connectionsMax = 65_536;
-/** As long as a head may take. */
+/** The same limit as for a request head. */
 const proxyHeaderMs = 10_000;
 const tlsHandshakeMs = 10_000;
 
-/** Why a connection was closed before it was anybody's. Port checks, which say nothing, are not among these. */
+/** Why a connection was closed before it was handed on. Port checks are not counted. */
 export type TurnedAway =
-  /** It must begin with a PROXY header, and its peer is not on the trust list. */
+  /** A PROXY header is required, and the peer is not on the trust list. */
   | 'proxy-untrusted'
-  /** What it began with is no PROXY header, or the header did not end. */
+  /** The connection does not begin with a valid PROXY header, or the header is incomplete. */
   | 'proxy-header'
   | 'proxy-header-late'
   | 'tls-handshake'
   | 'tls-handshake-late';
 
 export interface FrontSettings {
-  /** Whose word on its own client is believed; nobody's unless given. */
+  /** Which peers' statements about their clients are believed; the default is none. */
   readonly isTrusted?: IsTrusted;
-  /** TLS, and nothing else, is spoken on the port. */
+  /** Only TLS is spoken on the port. */
   readonly tls?: TlsPair | undefined;
-  /** Every connection begins with a PROXY header, and comes from a trusted peer. */
+  /** Every connection begins with a PROXY header and comes from a trusted peer. */
   readonly proxyProtocol?: boolean;
-  /** How long the PROXY header may take. */
+  /** The time limit for the PROXY header. */
   readonly proxyHeaderMs?: number;
   readonly tlsHandshakeMs?: number;
   readonly onTurnedAway?: (reason: TurnedAway) => void;
 }
 
 /**
- * The front door: listens, accepts, and hands each connection on with what is known of its client. Engines see the
- * same connections whatever they came through.
+ * Listens, accepts, and hands on each connection with what is known about its client. Engines see the same kind of
+ * connection, whatever it came through.
  *
- *   accepted -> PROXY header, if there must be one -> TLS handshake, if TLS is spoken -> the engine's
+ *   accepted -> PROXY header, if required -> TLS handshake, if TLS is spoken -> the engine's
  */
 export class Frontend {
   readonly #server: Server;
   readonly #onConnection: (connection: ClientConnection) => void;
   readonly #settings: FrontSettings;
   readonly #isTrusted: IsTrusted;
-  readonly #door: TlsListener | undefined;
-  /** Not the engine's yet. */
-  readonly #underWay = new Set<Socket>();
+  readonly #tlsListener: TlsListener | undefined;
+  /** Connections that were not handed on yet. */
+  readonly #pending = new Set<Socket>();
 
-  /** Throws what OpenSSL says of a TLS pair that it cannot use; `readTlsPair` says it in words. */
+  /** Throws OpenSSL's error for an unusable TLS pair; `readTlsPair` explains it in words. */
   constructor(onConnection: (connection: ClientConnection) => void, settings: FrontSettings = {}) {
     this.#onConnection = onConnection;
     this.#settings = settings;
-    this.#isTrusted = settings.isTrusted ?? nobodyTrusted;
-    this.#door = settings.tls && new TlsListener(settings.tls);
+    this.#isTrusted = settings.isTrusted ?? trustNone;
+    this.#tlsListener = settings.tls && new TlsListener(settings.tls);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket));
     this.#server.maxConnections = connectionsMax;
   }
 
-  /** Resolves when the port is bound; rejects with the system's error (`EADDRINUSE`, `EACCES`). */
+  /** Resolves when the port is bound. Rejects with the system's error (`EADDRINUSE`, `EACCES`). */
   listen(host: string, port: number): Promise<{ readonly port: number }> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -70,21 +70,21 @@ export class Frontend {
     });
   }
 
-  /** For new connections; those that are open keep what they have. Throws as the constructor does, and keeps the old. */
+  /** Applies to new connections only. Throws as the constructor does, and then keeps the old pair. */
   reloadTls(pair: TlsPair): void {
-    if (this.#door === undefined)
+    if (this.#tlsListener === undefined)
       throw new TypeError('this port speaks no TLS; that cannot be changed while it is open');
-    this.#door.reload(pair);
+    this.#tlsListener.reload(pair);
   }
 
-  /** Accepts nothing more; the connections that were handed on are the engine's, those under way to it are closed. */
+  /** Stops accepting. Closes the connections that were not handed on; the others belong to the engine. */
   close(): void {
     this.#server.close();
-    for (const socket of this.#underWay) socket.destroy();
+    for (const socket of this.#pending) socket.destroy();
   }
 
   #accept(socket: Socket): void {
-    const peer = plainAddress(socket.remoteAddress ?? '');
+    const peer = normalizeAddress(socket.remoteAddress ?? '');
     if (this.#settings.proxyProtocol !== true) return void this.#enter(socket, peer);
     if (!this.#isTrusted(peer)) return void this.#turnAway(socket, 'proxy-untrusted');
     this.#hold(socket);
@@ -96,26 +96,26 @@ export class Frontend {
   }
 
   #enter(raw: Socket, clientAddress: string): void {
-    if (this.#door === undefined) return void this.#handOn(raw, raw, clientAddress);
+    if (this.#tlsListener === undefined) return void this.#handOn(raw, raw, clientAddress);
     this.#hold(raw);
-    this.#door.take(raw, this.#settings.tlsHandshakeMs ?? tlsHandshakeMs, ({ kind, socket }) => {
+    this.#tlsListener.take(raw, this.#settings.tlsHandshakeMs ?? tlsHandshakeMs, ({ kind, socket }) => {
       if (kind === 'secure') this.#handOn(raw, socket, clientAddress);
       else if (kind !== 'gone') this.#turnAway(raw, kind === 'late' ? 'tls-handshake-late' : 'tls-handshake');
     });
   }
 
-  /** Whom to trust is settled once per connection, not per request. */
+  /** Hands the connection to the engine. Trust is decided once per connection, not per request. */
   #handOn(raw: Socket, socket: Socket, clientAddress: string): void {
-    this.#underWay.delete(raw);
+    this.#pending.delete(raw);
     this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted: this.#isTrusted(clientAddress) });
   }
 
   #hold(socket: Socket): void {
-    if (this.#underWay.has(socket)) return;
-    this.#underWay.add(socket);
-    // It closes by itself then; whoever comes later listens for it too.
+    if (this.#pending.has(socket)) return;
+    this.#pending.add(socket);
+    // The socket closes by itself after an error; later owners add their own listener.
     socket.on('error', () => {});
-    socket.once('close', () => this.#underWay.delete(socket));
+    socket.once('close', () => this.#pending.delete(socket));
   }
 
   #turnAway(socket: Socket, reason: TurnedAway): void {

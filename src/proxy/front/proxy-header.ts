@@ -1,20 +1,20 @@
 import { isIPv4, isIPv6, type Socket } from 'node:net';
-import { plainIpv6 } from '../headers/trusted-peers.js';
+import { normalizeIpv6 } from '../headers/trusted-peers.js';
 
 /*
- * The PROXY protocol, versions 1 and 2, as the HAProxy project specifies it (proxy-protocol.txt, sections 2.1 and 2.2):
- * a load balancer that does not look into what it passes on says in front of it whose connection it is.
+ * The PROXY protocol, versions 1 and 2, as the HAProxy project specifies it (proxy-protocol.txt, sections 2.1 and 2.2).
+ * A TCP load balancer writes the client's address in front of the bytes that it forwards.
  */
 
-/** What the first bytes of a connection are. */
+/** The result of parsing the first bytes of a connection. */
 export type ProxyHeader =
-  /** So far so good; it goes on. */
+  /** Valid so far, and incomplete. */
   | { readonly kind: 'more' }
-  /** `bytes` long. `clientAddress` is undefined when the connection is the load balancer's own, or it cannot say. */
+  /** `bytes`: its length. `clientAddress` is undefined for the balancer's own connection or an unknown client. */
   | { readonly kind: 'whole'; readonly bytes: number; readonly clientAddress: string | undefined }
   | { readonly kind: 'bad' };
 
-/** "PROXY UNKNOWN" with two IPv6 addresses at their longest, and CRLF. */
+/** The length of "PROXY UNKNOWN" with two IPv6 addresses of full length and CRLF. */
 const textBytesMax = 107;
 /** Addresses of UNIX sockets take 216; the rest is room for TLVs, such as the client's certificate name. */
 const binaryBytesMax = 2048;
@@ -26,14 +26,14 @@ const fixedBytes = 16;
 const more: ProxyHeader = { kind: 'more' };
 const bad: ProxyHeader = { kind: 'bad' };
 
-/** Pure; as strict as the specification, for whoever gets past it may name any address. */
+/** Parses strictly by the specification, because a forged header may name any address. Pure. */
 export function parseProxyHeader(bytes: Buffer): ProxyHeader {
   if (startsLike(bytes, textStart)) return bytes.length < textStart.length ? more : parseText(bytes);
   if (startsLike(bytes, binaryStart)) return bytes.length < fixedBytes ? more : parseBinary(bytes);
   return bad;
 }
 
-/** As far as both go. */
+/** Compares the bytes that both have. */
 function startsLike(bytes: Buffer, start: Buffer): boolean {
   const length = Math.min(bytes.length, start.length);
   return bytes.compare(start, 0, length, 0, length) === 0;
@@ -44,25 +44,25 @@ function parseText(bytes: Buffer): ProxyHeader {
   if (end === -1) return bytes.length < textBytesMax ? more : bad;
   const [family, ...words] = bytes.toString('latin1', textStart.length, end).split(' ');
   const whole = (clientAddress?: string): ProxyHeader => ({ kind: 'whole', bytes: end + 2, clientAddress });
-  // Whatever follows UNKNOWN is to be ignored.
+  // Anything after UNKNOWN is ignored.
   if (family === 'UNKNOWN') return whole();
   const [source = '', destination = '', sourcePort = '', destinationPort = ''] = words;
   if (words.length !== 4 || !isPort(sourcePort) || !isPort(destinationPort)) return bad;
   if (family === 'TCP4') return isIPv4(source) && isIPv4(destination) ? whole(source) : bad;
   if (family !== 'TCP6' || !isPlainIpv6(source) || !isPlainIpv6(destination)) return bad;
-  return whole(plainIpv6(source));
+  return whole(normalizeIpv6(source));
 }
 
 function isPort(text: string): boolean {
   return /^(?:0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535;
 }
 
-/** An interface name behind the address means something on one machine only. */
+/** Whether it is an IPv6 address without an interface name, which means something on one machine only. */
 function isPlainIpv6(text: string): boolean {
   return isIPv6(text) && !text.includes('%');
 }
 
-/** Family and protocol in one byte; where the addresses end. Datagrams cannot have come here. */
+/** Maps the byte of family and protocol to the length of the addresses. Datagram protocols are not possible here. */
 const addressBytes: ReadonlyMap<number, number> = new Map([
   [0x00, 0],
   [0x11, 12],
@@ -79,14 +79,14 @@ function parseBinary(bytes: Buffer): ProxyHeader {
     return bytes.length < length ? more : { kind: 'whole', bytes: length, clientAddress: undefined };
   const needed = addressBytes.get(family);
   if (needed === undefined || length < fixedBytes + needed) return bad;
-  return bytes.length < length ? more : { kind: 'whole', bytes: length, clientAddress: sourceIn(bytes, family) };
+  return bytes.length < length ? more : { kind: 'whole', bytes: length, clientAddress: readSource(bytes, family) };
 }
 
-/** What stands between the addresses and `length` are TLVs: nothing in them is needed here. */
-function sourceIn(bytes: Buffer, family: number): string | undefined {
+/** Reads the source address. The bytes between the addresses and `length` are TLVs and are not needed. */
+function readSource(bytes: Buffer, family: number): string | undefined {
   if (family === 0x11) return bytes.subarray(16, 20).join('.');
   if (family !== 0x21) return undefined;
-  return plainIpv6(bytes.toString('hex', 16, 32).replace(/.{4}(?!$)/g, '$&:'));
+  return normalizeIpv6(bytes.toString('hex', 16, 32).replace(/.{4}(?!$)/g, '$&:'));
 }
 
 /** `whole`: `clientAddress` as in `ProxyHeader`. `gone`: closed before a byte came, as port checks do. */
@@ -96,8 +96,8 @@ interface HeaderRead {
 }
 
 /**
- * Takes the PROXY header off a connection; what came behind it is put back, for whoever reads next. Calls `done` once,
- * in the same turn in which the header is complete.
+ * Removes the PROXY header from a connection; later bytes are put back for the next reader. Calls `done` once, in the
+ * same turn in which the header is complete.
  */
 export function readProxyHeader(socket: Socket, withinMs: number, done: (read: HeaderRead) => void): void {
   let bytes: Buffer = Buffer.alloc(0);

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket, type TLSSocketOptions } from 'node:tls';
 import type { TlsPair } from './tls-pair.js';
 
-/** Mozilla's "intermediate" list: forward secrecy and authenticated encryption, and nothing else. */
+/** Mozilla's "intermediate" list: only forward secrecy with authenticated encryption. */
 const ciphers = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
@@ -16,7 +16,7 @@ const ciphers = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
 
-/** `curl --http1.0` offers nothing but the second. */
+/** `curl --http1.0` offers only the second. */
 const protocols = ['http/1.1', 'http/1.0'];
 
 /** `gone`: closed before a byte came, as port checks do. */
@@ -24,21 +24,24 @@ export type Handshake =
   | { readonly kind: 'secure'; readonly socket: TLSSocket }
   | { readonly kind: 'failed' | 'late' | 'gone'; readonly socket?: undefined };
 
-/** Turns accepted connections into TLS ones. Handshakes run side by side: none waits for another's client. */
+/** Turns accepted connections into TLS connections. Handshakes run in parallel: no slow client blocks another. */
 export class TlsListener {
   #context: SecureContext;
 
-  /** Throws what OpenSSL says of a pair that it cannot use. */
+  /** Throws OpenSSL's error for an unusable pair. */
   constructor(pair: TlsPair) {
-    this.#context = contextOf(pair);
+    this.#context = makeContext(pair);
   }
 
-  /** For connections from now on, resumed sessions too: tickets of the old context open nothing here. Throws as above. */
+  /**
+   * Applies to new connections, resumed sessions too: tickets of the old context are rejected. Throws as the
+   * constructor does.
+   */
   reload(pair: TlsPair): void {
-    this.#context = contextOf(pair);
+    this.#context = makeContext(pair);
   }
 
-  /** Calls `done` once; unless it is `late`, a connection that did not become secure is closed by then. */
+  /** Calls `done` once. A connection that did not become secure is already closed then, unless it is `late`. */
   take(raw: Socket, withinMs: number, done: (handshake: Handshake) => void): void {
     const before = raw.bytesRead - raw.readableLength;
     const socket = new SecureSocket(raw, { isServer: true, secureContext: this.#context, ALPNProtocols: protocols });
@@ -49,18 +52,19 @@ export class TlsListener {
     };
     const onSecure = (): void => finish({ kind: 'secure', socket });
     const onClose = (): void => finish({ kind: raw.bytesRead === before ? 'gone' : 'failed' });
-    // Half a connection is no use yet.
+    // A half-closed connection cannot finish its handshake.
     const onEnd = (): void => void socket.destroy();
     const timer = setTimeout(() => finish({ kind: 'late' }), withinMs);
-    // It closes by itself then, and is counted as it does. Later ones are whoever's the connection is by then.
+    // The socket closes by itself after an error, and `onClose` counts it. The next owner handles later errors.
     socket.on('error', () => {});
     socket.on('secure', onSecure).on('close', onClose).on('end', onEnd);
   }
 }
 
 /**
- * A client that reads to the end of its connection must see that it was cut, and many do not mind that TLS was not ended
- * in order (RFC 9112 §9.8). Node resets nothing but plain sockets: so the one below is reset.
+ * A TLS socket whose reset reaches the plain socket below; Node resets only plain sockets. A client that reads to the
+ * end must see that its connection was cut. Many clients accept a TLS connection that ended without a close_notify (RFC
+ * 9112 §9.8).
  */
 class SecureSocket extends TLSSocket {
   readonly #raw: Socket;
@@ -76,7 +80,7 @@ class SecureSocket extends TLSSocket {
   }
 }
 
-function contextOf({ cert, key, ticketKeys }: TlsPair): SecureContext {
+function makeContext({ cert, key, ticketKeys }: TlsPair): SecureContext {
   return createSecureContext({
     cert,
     key,
@@ -84,9 +88,9 @@ function contextOf({ cert, key, ticketKeys }: TlsPair): SecureContext {
     ciphers,
     minVersion: 'TLSv1.2',
     sessionIdContext: 'holdfast',
-    // AES-128 first, which costs least where there are instructions for it; clients without put ChaCha20 first.
+    // AES-128 comes first: it costs least with AES instructions. Clients without them put ChaCha20 first.
     honorCipherOrder: true,
-    // A renegotiation costs the server ten times what it costs the client, and serves nobody (RFC 9325 §3.5 advises off).
+    // A renegotiation costs the server ten times what it costs the client, and has no use (RFC 9325 §3.5 advises off).
     secureOptions: constants.SSL_OP_PRIORITIZE_CHACHA | constants.SSL_OP_NO_RENEGOTIATION,
   });
 }

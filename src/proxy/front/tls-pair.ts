@@ -2,11 +2,11 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
-/** PEM both; behind the server's own certificate may stand those that lead to one that clients know. Plain data. */
+/** A certificate and its key, as PEM. The chain may follow the server's own certificate. Plain data. */
 export interface TlsPair {
   readonly cert: string;
   readonly key: string;
-  /** 48 bytes that make session tickets; those that have the same ones resume the sessions of each other. */
+  /** 48 bytes that encrypt session tickets. Processes with the same bytes resume each other's sessions. */
   readonly ticketKeys?: Buffer;
 }
 
@@ -15,16 +15,16 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-/** A certificate or key that cannot be used: which, why, and what to type. */
+/** An unusable certificate or key. The message says which one, why, and what to type. */
 export class TlsPairError extends Error {
   override readonly name = 'TlsPairError';
 }
 
-/** A certificate that ends sooner than this is worth a word. */
+/** A certificate that ends sooner than this gets a warning. */
 const soonMs = 14 * 24 * 3_600_000;
 const othersMayRead = 0o004;
 
-/** Throws `TlsPairError`; answers with what is usable all the same and should be mended. `nowMs`: wall clock. */
+/** Reads both files. Throws `TlsPairError`; returns warnings for what should be fixed. `nowMs`: wall clock. */
 export function readTlsPair(
   { certFile, keyFile }: TlsFiles,
   nowMs: number,
@@ -37,21 +37,21 @@ export function readTlsPair(
   return { pair: { cert, key }, warnings: open ? [...warnings, advice] : warnings };
 }
 
-/** The names are for the sentences only. */
+/** Checks the pair. The file names are used in messages only. */
 function checkTlsPair(pair: TlsPair, { certFile, keyFile }: TlsFiles, nowMs: number): readonly string[] {
-  const [own, ...others] = certificatesIn(pair.cert, certFile);
-  const key = keyIn(pair.key, keyFile);
+  const [own, ...others] = parseCertificates(pair.cert, certFile);
+  const key = parseKey(pair.key, keyFile);
   if (own === undefined) throw new TlsPairError(`--tls-cert "${certFile}" holds no certificate; ${expectedCert}`);
-  if (!own.checkPrivateKey(key)) throw new TlsPairError(mismatch(own, others, key, { certFile, keyFile }));
+  if (!own.checkPrivateKey(key)) throw new TlsPairError(describeMismatch(own, others, key, { certFile, keyFile }));
   checkDates(own, certFile, nowMs);
   try {
     createSecureContext(pair);
   } catch (error) {
     throw new TlsPairError(
-      `--tls-cert "${certFile}" is of no use to OpenSSL: ${wordsOf(error)}; have a new one issued`,
+      `--tls-cert "${certFile}" cannot be used by OpenSSL: ${wordsOf(error)}; have a new one issued`,
     );
   }
-  return [...soonOver(own, certFile, nowMs), ...brokenChain([own, ...others], certFile)];
+  return [...warnIfExpiring(own, certFile, nowMs), ...warnIfChainBroken([own, ...others], certFile)];
 }
 
 const expectedCert = 'expected PEM (-----BEGIN CERTIFICATE-----), the own certificate first, then its chain';
@@ -67,7 +67,7 @@ function readPem(file: string, flag: string): string {
   }
 }
 
-function certificatesIn(pem: string, file: string): X509Certificate[] {
+function parseCertificates(pem: string, file: string): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   return blocks.map((block, index) => {
     try {
@@ -80,10 +80,10 @@ function certificatesIn(pem: string, file: string): X509Certificate[] {
   });
 }
 
-function keyIn(pem: string, file: string): KeyObject {
+function parseKey(pem: string, file: string): KeyObject {
   if (/-----BEGIN ENCRYPTED |Proc-Type: 4,ENCRYPTED/.test(pem)) {
     throw new TlsPairError(
-      `--tls-key "${file}" is encrypted, and there is nobody to ask for its passphrase; take it off: ` +
+      `--tls-key "${file}" is encrypted, and Holdfast cannot ask for a passphrase; remove it: ` +
         `openssl pkey -in ${file} -out plain.key && chmod 600 plain.key`,
     );
   }
@@ -94,7 +94,7 @@ function keyIn(pem: string, file: string): KeyObject {
   }
 }
 
-function mismatch(
+function describeMismatch(
   own: X509Certificate,
   others: readonly X509Certificate[],
   key: KeyObject,
@@ -122,13 +122,16 @@ function checkDates(own: X509Certificate, file: string, nowMs: number): void {
   }
 }
 
-function soonOver(own: X509Certificate, file: string, nowMs: number): string[] {
+function warnIfExpiring(own: X509Certificate, file: string, nowMs: number): string[] {
   if (Date.parse(own.validTo) - nowMs > soonMs) return [];
   return [`the certificate ${file} (${nameOf(own)}) expires on ${own.validTo}: renew it`];
 }
 
-/** Clients that have not seen the missing link elsewhere refuse; browsers often have, which hides it. */
-function brokenChain(chain: readonly X509Certificate[], file: string): string[] {
+/**
+ * Warns about a broken chain. Clients without the missing link refuse it; browsers often have it, which hides the
+ * problem.
+ */
+function warnIfChainBroken(chain: readonly X509Certificate[], file: string): string[] {
   return chain.slice(0, -1).flatMap((certificate, index) => {
     const next = chain[index + 1];
     if (next === undefined || certificate.checkIssued(next)) return [];

@@ -1,7 +1,7 @@
 import { isBlank, trimmed } from '../../shared/white-space.js';
 
-/** The raw value of the named cookie in a Cookie header (RFC 6265 §4.2.1); of its copy number `nth` if it came often. */
-export function cookieValue(header: string | undefined, name: string, nth: number): string | undefined {
+/** Returns the raw value of the named cookie (RFC 6265 §4.2.1); `nth` selects a copy, from 0. */
+export function readCookieValue(header: string | undefined, name: string, nth: number): string | undefined {
   if (header === undefined) return undefined;
   const pair = `${name}=`;
   let skip = nth;
@@ -11,8 +11,8 @@ export function cookieValue(header: string | undefined, name: string, nth: numbe
   return undefined;
 }
 
-/** The header without any copy of the named cookie; undefined when nothing is left of it. */
-export function withoutCookie(header: string, name: string): string | undefined {
+/** Returns the header without the named cookie; undefined when nothing is left. */
+export function removeCookie(header: string, name: string): string | undefined {
   if (!header.includes(`${name}=`)) return header;
   if (!header.includes(';')) return trimmed(header).startsWith(`${name}=`) ? undefined : header;
   const kept = header.split(';').filter(pair => !trimmed(pair).startsWith(`${name}=`));
@@ -20,7 +20,7 @@ export function withoutCookie(header: string, name: string): string | undefined 
   return rest === '' ? undefined : rest;
 }
 
-/** Only white space stands between a pair and the semicolon before it: `xholdfast=1` is another cookie. */
+/** Whether a pair starts here, after nothing but blanks since the last semicolon: `xholdfast=1` is another cookie. */
 function startsPair(header: string, at: number): boolean {
   let before = at - 1;
   while (before >= 0 && isBlank(header[before])) before -= 1;

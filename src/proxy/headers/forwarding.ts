@@ -1,12 +1,12 @@
 import { isIPv6 } from 'node:net';
 
 /*
- * What a backend is told about the way before the proxy. What the peer itself said of it counts only when the peer is
- * trusted: callers pass `undefined` for it otherwise.
+ * Tells the backend how a request reached the proxy. The peer's own statements count only if the peer is trusted. For
+ * others, callers pass `undefined`.
  */
 
-/** What only a proxy can know: never passed on as it came. */
-export const toldByProxies = [
+/** Fields that only a proxy can know. They are never passed on unchanged. */
+export const proxyOnlyFields = [
   'forwarded',
   'x-forwarded-for',
   'x-forwarded-proto',
@@ -16,37 +16,37 @@ export const toldByProxies = [
   'x-forwarded-prefix',
 ] as const;
 
-/** `X-Forwarded-For` and `Forwarded`: one entry per hop, ours at the end. */
-export function appended(before: string | undefined, own: string): string {
+/** Appends our entry to `X-Forwarded-For` or `Forwarded`, which have one entry per hop. */
+export function appendEntry(before: string | undefined, own: string): string {
   return before === undefined || before === '' ? own : `${before}, ${own}`;
 }
 
-/** RFC 9110 §5.6.2; anything else goes in quotes. */
+/** A token of RFC 9110 §5.6.2; any other text is quoted. */
 const token = /^[!#$%&'*+.^`|~\w-]+$/;
 
-/** One element of `Forwarded` (RFC 7239 §4), with names in lower case. */
-export function forwardedElement(clientAddress: string, host: string | undefined, secure: boolean): string {
-  const authority = host === undefined ? '' : `;host=${quotedUnlessToken(host)}`;
-  return `for=${nodeName(clientAddress)}${authority};proto=${secure ? 'https' : 'http'}`;
+/** Builds one element of `Forwarded` (RFC 7239 §4), with names in lower case. */
+export function buildForwardedElement(clientAddress: string, host: string | undefined, secure: boolean): string {
+  const authority = host === undefined ? '' : `;host=${quoteUnlessToken(host)}`;
+  return `for=${formatNode(clientAddress)}${authority};proto=${secure ? 'https' : 'http'}`;
 }
 
 /** RFC 7239 §6: an IPv6 address has brackets, and brackets need quotes. */
-function nodeName(address: string): string {
+function formatNode(address: string): string {
   if (isIPv6(address)) return `"[${address}]"`;
   return address === '' ? 'unknown' : address;
 }
 
-function quotedUnlessToken(text: string): string {
+function quoteUnlessToken(text: string): string {
   return token.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
 /**
- * Whether the client came over TLS. What a trusted peer says of its own client is better informed than what its
- * connection to us looks like: it may speak TLS to us for a browser that does not, and the other way round.
+ * Whether the client uses TLS. A trusted peer knows this better than our connection to it does. It may use TLS to us
+ * for a browser that does not, and vice versa.
  *
- * Several proxies in front each add a word; the last one was added by the one that is trusted.
+ * Several proxies in front each add a word. The trusted one added the last word.
  */
-export function cameSecure(overTls: boolean, saidProto: string | undefined): boolean {
-  const word = saidProto?.slice(saidProto.lastIndexOf(',') + 1).trim();
+export function isClientSecure(overTls: boolean, forwardedProto: string | undefined): boolean {
+  const word = forwardedProto?.slice(forwardedProto.lastIndexOf(',') + 1).trim();
   return word === undefined || word === '' ? overTls : word.toLowerCase() === 'https';
 }

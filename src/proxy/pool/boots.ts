@@ -1,21 +1,21 @@
-/** What is known of the boots of one backend, as plain data. */
+/** The known facts about the boots of one backend, as plain data. */
 export interface BootFacts {
-  /** What the present boot is called, by itself or by the proxy. */
+  /** The name of the present boot, from the backend itself or from the proxy's count. */
   readonly incarnation: string;
-  /** How many were seen. */
+  /** The number of boots seen. */
   readonly boot: number;
-  /** It says itself which boot it is; otherwise the proxy counts. */
+  /** The backend names its boots itself; otherwise the proxy counts them. */
   readonly selfNamed: boolean;
-  /** When it said the name of this boot for the first time. */
+  /** When the backend first gave the name of this boot. */
   readonly namedMs: number;
-  /** Who was bound earlier was bound to a boot before this one. */
+  /** A browser bound before this was bound to an earlier boot. */
   readonly bornMs: number;
 }
 
-/** What a backend may call its boot: it goes into a cookie, and a cookie is short. */
+/** A valid boot name. It goes into a cookie, so it must be short. */
 const nameShape = /^[\x21-\x7e]{1,128}$/;
 
-/** Which boot of a backend is there. Moments are by the wall clock: cookies carry them to other proxies. */
+/** Tracks the present boot of a backend. Times are wall-clock times, because cookies carry them to other proxies. */
 export class Boots {
   #facts: BootFacts = { incarnation: '1', boot: 1, selfNamed: false, namedMs: 0, bornMs: 0 };
 
@@ -23,24 +23,25 @@ export class Boots {
     return this.#facts;
   }
 
-  /** Where nobody names its boots they are counted from here. Before anything was learnt of it. */
+  /** Sets the first number for a backend that does not name its boots. Called before anything was learnt of it. */
   countFrom(boot: number, nowMs: number): void {
     this.#facts = { ...this.#facts, boot, incarnation: String(boot), bornMs: nowMs };
   }
 
-  /** It was down and is up again: another boot, unless it says itself which one it is. Answers with whether it is. */
+  /** Counts a boot when a backend was down and is up again, unless it names its boots. Returns whether it counted. */
   countOn(downMs: number): boolean {
     const { selfNamed, incarnation } = this.#facts;
     if (selfNamed) return false;
-    // Nobody was bound while it was down, except by a proxy that knew it to be up again already.
+    // No browser was bound while it was down, except by a proxy that already knew that it was up again.
     this.#become(String(Number(incarnation) + 1), downMs);
     return true;
   }
 
   /**
-   * `given` is what an answer or a health check called this boot; a name that cannot go into a cookie is ignored.
-   * `asked` is the boot that was known when it was asked: a process that finishes its last answers while its successor
-   * has the port already must not pass for the newest boot again. Undefined: nothing was learnt.
+   * Learns the name that an answer or a health check gave. A name that cannot go into a cookie is ignored. `asked` is
+   * the boot that was known when the request was sent. A process may finish its last answers while its successor
+   * already has the port. Such an answer must not count as the newest boot again. Returns undefined when nothing was
+   * learnt.
    */
   learn(given: string | undefined, asked: number, nowMs: number): 'its name' | 'another boot' | undefined {
     const { incarnation, boot, selfNamed } = this.#facts;
@@ -52,8 +53,8 @@ export class Boots {
   }
 
   /**
-   * What another process knows, which answers with whether that is another boot. A name that was learnt here just now
-   * may be news to it: what it said before is then on its way still.
+   * Takes over another process's facts; returns whether they name another boot. A name learnt here just now may not
+   * have reached that process yet. Its facts may then be older than ours, and are ignored.
    */
   adopt({ incarnation, boot, selfNamed, namedMs, bornMs }: BootFacts): boolean {
     const known = this.#facts;
@@ -63,9 +64,9 @@ export class Boots {
   }
 
   /**
-   * Whether a browser that was bound to `name` at that moment, maybe by another proxy, was bound to the boot that is
-   * there now. A boot without a name is told from the one before it by the clock. So is a name that is not the present
-   * one: bound after this proxy heard of the present one, it is of a boot that only the other proxy knows yet.
+   * Whether a browser bound to `name` at `issuedMs` was bound to the present boot. Another proxy may have bound it.
+   * Without a name the clock decides. The clock also decides for a name other than the present one. If the browser was
+   * bound after this proxy learnt the present name, only the other proxy knows that boot yet.
    */
   isPresent(name: string, issuedMs: number): boolean {
     const { incarnation, selfNamed, namedMs, bornMs } = this.#facts;

@@ -1,24 +1,24 @@
-/** More browsers than this are not told apart: the one seen longest ago is forgotten first. */
+/** Above this limit the browser seen longest ago is forgotten. */
 const browsersMax = 100_000;
 
 /**
- * The browsers that are bound to one backend, as far as this proxy has seen them. A browser is known by the moment
- * its binding was issued: the proxy issues no moment twice, and the cookie carries it through every refresh.
+ * The browsers bound to one backend, as far as this proxy has seen them. The issue time of its binding identifies a
+ * browser. The proxy never issues the same time twice, and the cookie keeps it through every refresh.
  */
 export class BoundBrowsers {
-  /** From the moment of issue to when it was last seen; the one seen longest ago stands first. */
+  /** Maps issue time to the time last seen; the oldest entry comes first. */
   readonly #seen = new Map<number, number>();
   readonly #idleMs: number;
-  /** What changed since it was taken last: when seen, or undefined for forgotten. */
+  /** Changes since `takeNews` was last called: time last seen, or undefined for a forgotten browser. */
   #news: Map<number, number | undefined> | undefined;
 
-  /** A browser that was not seen for `idleMs` is bound no longer: its cookie has expired. */
+  /** A browser not seen for `idleMs` is no longer bound: its cookie has expired. */
   constructor(idleMs: number, keepsNews = false) {
     this.#idleMs = idleMs;
     if (keepsNews) this.#news = new Map();
   }
 
-  /** To the hundredth of the idle time: that is close enough, and spares a busy browser the work. */
+  /** Precise to a hundredth of the idle time, which saves work for a busy browser. */
   see(issuedMs: number, nowMs: number): void {
     const seenMs = this.#seen.get(issuedMs);
     if (seenMs !== undefined && nowMs - seenMs < this.#idleMs / 100) return;
@@ -38,7 +38,7 @@ export class BoundBrowsers {
     this.#news?.clear();
   }
 
-  /** For a process that counts what several see: `add` there takes what this gives. Empty unless news are kept. */
+  /** Returns the changes for `add` in a process that counts for several. Empty unless `keepsNews` is set. */
   takeNews(): ReadonlyMap<number, number | undefined> {
     const news = this.#news ?? new Map<number, undefined>();
     if (news.size > 0) this.#news = new Map();

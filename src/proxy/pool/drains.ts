@@ -5,17 +5,17 @@ export type DrainEnd = 'empty' | 'window';
 
 export interface DrainSettings {
   readonly now: () => number;
-  /** Where others serve: brings `inFlightElsewhere` and the bound browsers of every member up to date. */
+  /** When other processes serve: updates `inFlightElsewhere` and the bound browsers of every member. */
   readonly refresh: (() => Promise<void>) | undefined;
-  /** Some of a member's facts have changed. */
+  /** A member's facts have changed. */
   readonly onChanged: (member: Member) => void;
   readonly onEnd: (member: Member, reason: DrainEnd) => void;
 }
 
-/** A browser leaves without telling: while a backend drains, its bound ones are counted this often. */
+/** A browser leaves without notice, so the bound browsers of a draining backend are counted this often. */
 const lookMs = 1000;
 
-/** Whoever is being drained, until nobody is left there or the window is over. */
+/** Runs drains. A drain ends when no browser is bound and nothing is in flight, or when its window is over. */
 export class Drains {
   readonly #settings: DrainSettings;
   readonly #timers = new Map<Member, readonly NodeJS.Timeout[]>();
@@ -25,7 +25,7 @@ export class Drains {
     this.#settings = settings;
   }
 
-  /** Of a member that was told to drain. `windowMs` 0 ends it at once. */
+  /** Starts the drain of a member. A `windowMs` of 0 ends it at once. */
   begin(member: Member, windowMs: number): void {
     member.drainEndsMs = this.#settings.now() + windowMs;
     if (windowMs === 0) return void this.#end(member, 'window');
@@ -38,7 +38,7 @@ export class Drains {
     this.look(member);
   }
 
-  /** Whether nobody is left. */
+  /** Ends the drain if nothing is left. */
   look(member: Member): void {
     const { refresh } = this.#settings;
     const drain = this.#timers.get(member);
@@ -47,7 +47,7 @@ export class Drains {
     else void refresh().then(() => this.#timers.get(member) === drain && this.#endIfEmpty(member));
   }
 
-  /** Tunnels would outlast any window: one after the other, for their clients must not all come back at one moment. */
+  /** Ends the tunnels one by one over the window, so that their clients do not all reconnect at once. */
   endTunnels(member: Member, windowMs: number): void {
     const tunnels = tunnelsOf(member);
     const apartMs = windowMs / (tunnels.length + 1);
@@ -67,13 +67,13 @@ export class Drains {
     if (member.inFlightAnywhere === 0 && member.bound.count(this.#settings.now()) === 0) this.#end(member, 'empty');
   }
 
-  /** The state stays `draining`: what comes next is the operator's to say. */
+  /** Marks the member as drained. Its state stays `draining` until the operator changes it. */
   #end(member: Member, reason: DrainEnd): void {
     if (member.drained || member.order !== 'drain') return;
     member.drained = true;
     this.stop(member);
     this.#settings.onChanged(member);
-    // Those that were opened meanwhile, by browsers that were bound.
+    // Ends tunnels that bound browsers opened during the drain.
     for (const tunnel of tunnelsOf(member)) tunnel.endTunnel();
     this.#settings.onEnd(member, reason);
   }

@@ -1,19 +1,19 @@
 import type { Member } from './member.js';
 
 /**
- * Who of a pool is ejected. At least half of those that take anything new stays in: what fails everywhere is the app's
- * failure, not a server's.
+ * Tracks the ejected members of a pool. At least half of the members with a weight stay in. A failure on most backends
+ * is the app's failure, not a server's.
  */
-export class Ejected {
+export class EjectionQuota {
   readonly #members: readonly Member[];
   readonly #timers = new Map<Member, NodeJS.Timeout>();
 
-  /** `members`: the list that the pool goes on changing. */
+  /** `members` is the pool's live list. */
   constructor(members: readonly Member[]) {
     this.#members = members;
   }
 
-  /** Does nothing where the pool cannot spare the member. `chance` is in [0, 1). */
+  /** Ejects the member if the pool can spare it. `chance` is in [0, 1). */
   add(member: Member, nowMs: number, chance: number): void {
     if (member.state !== 'ready' || !this.#hasHalf(1)) return;
     const lastsMs = member.ejection.begin(nowMs, chance);
@@ -25,7 +25,7 @@ export class Ejected {
     );
   }
 
-  /** Whatever else takes members out must not leave less than half either: the longest out comes back first. */
+  /** Keeps at least half in when members leave for other reasons. The member ejected longest ago returns first. */
   keepHalf(): void {
     for (const member of this.#timers.keys()) {
       if (this.#hasHalf(0)) return;
@@ -43,7 +43,7 @@ export class Ejected {
     member.eject(false, reason);
   }
 
-  /** Whether half is in when so many go. One that has no weight serves nobody who comes new. */
+  /** Whether at least half is in after `going` more leave. Members without weight are not counted. */
   #hasHalf(going: number): boolean {
     let all = 0;
     let ready = 0;

@@ -2,26 +2,26 @@ import type { BackendTls } from '../backend-tls.js';
 import type { HealthOptions } from '../options.js';
 import { type ProbeResult, probe } from './probe.js';
 
-/** What the probes of one backend say so far: on which side it is, and how many in a row spoke for the other one. */
+/** The result of the probes so far: up or down, and how many in a row contradicted that. */
 export interface HealthState {
   readonly up: boolean;
   readonly contrary: number;
 }
 
-/** The first probe decides at once; after that it takes `rise` or `fall` in a row to change sides. */
-export function nextStanding(
-  standing: HealthState | undefined,
+/** Computes the next state. The first probe decides at once; later changes need `rise` or `fall` probes in a row. */
+export function computeHealthState(
+  state: HealthState | undefined,
   ok: boolean,
   { rise, fall }: Pick<HealthOptions, 'rise' | 'fall'>,
 ): HealthState {
-  if (standing === undefined) return { up: ok, contrary: 0 };
-  if (standing.up === ok) return { up: ok, contrary: 0 };
-  const contrary = standing.contrary + 1;
-  return contrary >= (ok ? rise : fall) ? { up: ok, contrary: 0 } : { up: standing.up, contrary };
+  if (state === undefined) return { up: ok, contrary: 0 };
+  if (state.up === ok) return { up: ok, contrary: 0 };
+  const contrary = state.contrary + 1;
+  return contrary >= (ok ? rise : fall) ? { up: ok, contrary: 0 } : { up: state.up, contrary };
 }
 
-/** Told after every probe; `edge` when this one made the backend change sides. */
-export type OnProbe = (result: ProbeResult, standing: HealthState, edge: boolean) => void;
+/** Called after every probe. `edge`: this probe changed the backend to up or down. */
+export type OnProbe = (result: ProbeResult, state: HealthState, edge: boolean) => void;
 
 /** Probes one backend until stopped. */
 export class HealthWatch {
@@ -31,7 +31,7 @@ export class HealthWatch {
   readonly #backendTls: BackendTls | undefined;
   #abort: AbortController | undefined;
   #stopped = false;
-  #standing: HealthState | undefined;
+  #state: HealthState | undefined;
   #timer: NodeJS.Timeout | undefined;
   #again = false;
 
@@ -42,18 +42,18 @@ export class HealthWatch {
     this.#backendTls = backendTls;
   }
 
-  /** Begins; resolves after the first probe, whatever it said. */
+  /** Starts probing. Resolves after the first probe, whatever its result. */
   start(): Promise<void> {
     return this.#probe();
   }
 
-  /** A probe that is under way may have been answered before the cause of this call: another one follows it. */
+  /** Probes at once. A running probe may have been answered before the cause of this call, so another one follows. */
   probeNow(): void {
     if (this.#abort !== undefined) this.#again = true;
     else if (!this.#stopped) void this.#probe();
   }
 
-  /** Holds from the next probe on; what the earlier ones said still counts. */
+  /** Applies from the next probe on. Earlier results still count. */
   change(options: HealthOptions): void {
     this.#options = options;
     this.probeNow();
@@ -72,20 +72,20 @@ export class HealthWatch {
     const result = await probe(this.#url, this.#options, this.#abort, this.#backendTls);
     this.#abort = undefined;
     if (this.#stopped) return;
-    // Backends must not be taken for down, and for another boot later, because the proxy is short of something.
-    if (!result.unasked || this.#standing === undefined) this.#tell(result);
+    // A local shortage must not mark backends as down, and later as rebooted.
+    if (!result.unasked || this.#state === undefined) this.#report(result);
     if (this.#again) void this.#probe();
     else this.#timer = setTimeout(() => void this.#probe(), this.#pauseMs());
   }
 
-  #tell(result: ProbeResult): void {
-    const before = this.#standing;
-    this.#standing = nextStanding(before, result.ok, this.#options);
-    this.#onProbe(result, this.#standing, before?.up !== this.#standing.up);
+  #report(result: ProbeResult): void {
+    const before = this.#state;
+    this.#state = computeHealthState(before, result.ok, this.#options);
+    this.#onProbe(result, this.#state, before?.up !== this.#state.up);
   }
 
   #pauseMs(): number {
     const { everyMs, transitionMs } = this.#options;
-    return this.#standing?.contrary === 0 ? everyMs : Math.min(everyMs, transitionMs);
+    return this.#state?.contrary === 0 ? everyMs : Math.min(everyMs, transitionMs);
   }
 }

@@ -5,10 +5,10 @@ import { BoundBrowsers } from './bound-browsers.js';
 import { Ejection } from './failure-streak.js';
 import { InFlight } from './in-flight.js';
 
-/** What the operator wants of a backend. */
+/** The operator's order for a backend. */
 export type Order = 'ready' | 'drain' | 'maint';
 
-/** Everything that a member's state and identity follow from, as plain data: a worker's member is made equal by it. */
+/** All facts that determine a member's state and identity. Plain data: workers copy their members from it. */
 export interface MemberFacts extends BootFacts {
   readonly name: string;
   readonly url: string;
@@ -23,30 +23,30 @@ export interface MemberFacts extends BootFacts {
   readonly returnedMs: number;
 }
 
-/** How a backend comes into the pool. */
+/** Options for a backend that enters the pool. */
 export interface Joining {
   /** 1 when absent. */
   readonly weight?: number;
-  /** It joins a proxy that serves already. */
+  /** It joins a proxy that already serves. */
   readonly joins?: boolean;
 }
 
 export interface MemberSettings {
-  /** How long a browser that is not seen counts as bound. */
+  /** How long a browser that is not seen still counts as bound. */
   readonly boundIdleMs: number;
   readonly now: () => number;
   readonly onEvent: (event: ProxyEvent) => void;
-  /** Who may take what may have changed, and any of its facts. */
-  readonly onStanding: () => void;
-  /** It is ready for the first time since it joined or failed. */
+  /** Called when the candidates or a fact of this member may have changed. */
+  readonly onStateChange: () => void;
+  /** Called when it is ready for the first time since it joined or failed. */
   readonly onReturn?: () => void;
-  /** An answer told the name of a boot, and others are to hear of it. */
+  /** Called when an answer gave the name of a boot, so that other processes learn it. */
   readonly onLearnt?: ((incarnation: string, asked: number) => void) | undefined;
 }
 
 /**
- * One backend of the pool. Its state is never set: it follows from what the health checks say, what the operator wants
- * and whether it is ejected, so that no order of these can leave a wrong one behind.
+ * One backend of the pool. Its state is never set directly. It follows from the health checks, the operator's order and
+ * the ejection. So no sequence of these can leave a wrong state behind.
  */
 export class Member implements Backend {
   readonly name: string;
@@ -54,23 +54,23 @@ export class Member implements Backend {
   readonly inFlight = new InFlight();
   readonly bound: BoundBrowsers;
   readonly ejection = new Ejection();
-  /** The drain is over: nothing is left, or the window is. */
+  /** The drain is over: nothing is left, or the window has passed. */
   drained = false;
-  /** Taken out of the pool: nobody asks any more how it does. */
+  /** It left the pool, so its later outcomes have no effect. */
   removed = false;
-  /** When the window of its drain is over, by the wall clock. */
+  /** When its drain window ends, by the wall clock. */
   drainEndsMs = 0;
-  /** When it began to start slowly, by the wall clock; 0: never. */
+  /** When its slow start began, by the wall clock; 0: never. */
   returnedMs = 0;
-  /** What other processes have in flight on it. */
+  /** The number of requests that other processes have in flight on it. */
   inFlightElsewhere = 0;
   #state: BackendState = 'down';
   #suspect = false;
   #weight: number;
-  /** Which part of its weight it takes. */
+  /** The part of its weight that it takes. */
   #part = 1;
   #share: number;
-  /** What it had in its caches is gone, or was never there. */
+  /** Its caches are empty, so it needs a slow start. */
   #cold: boolean;
   readonly #boots = new Boots();
   #downMs = 0;
@@ -90,7 +90,7 @@ export class Member implements Backend {
     this.#settings = settings;
   }
 
-  /** Here and in other processes. */
+  /** In flight in this process and in others. */
   get inFlightAnywhere(): number {
     return this.inFlight.size + this.inFlightElsewhere;
   }
@@ -99,7 +99,7 @@ export class Member implements Backend {
     return this.#state;
   }
 
-  /** A connection was refused or broke, or a probe failed: no new bindings until a probe succeeds. */
+  /** A connection was refused or broke, or a probe failed. It gets no new bindings until a probe succeeds. */
   get suspect(): boolean {
     return this.#suspect;
   }
@@ -107,10 +107,10 @@ export class Member implements Backend {
   set suspect(suspect: boolean) {
     if (suspect === this.#suspect) return;
     this.#suspect = suspect;
-    this.#settings.onStanding();
+    this.#settings.onStateChange();
   }
 
-  /** From 0, which takes nothing new, to `weightMax`. */
+  /** From 0 (takes nothing new) to `weightMax`. */
   get weight(): number {
     return this.#weight;
   }
@@ -118,14 +118,14 @@ export class Member implements Backend {
   set weight(weight: number) {
     this.#weight = weight;
     this.#share = weight * this.#part;
-    this.#settings.onStanding();
+    this.#settings.onStateChange();
   }
 
   get share(): number {
     return this.#share;
   }
 
-  /** From here on it takes this part of its weight. */
+  /** Sets the part of its weight that it takes from now on. */
   warm(part: number): void {
     this.#part = part;
     this.#share = this.#weight * part;
@@ -135,7 +135,7 @@ export class Member implements Backend {
     return this.#boots.facts.incarnation;
   }
 
-  /** How many boots were seen, for `learn`. */
+  /** The number of boots seen, for `learn`. */
   get boot(): number {
     return this.#boots.facts.boot;
   }
@@ -145,13 +145,13 @@ export class Member implements Backend {
     this.#boots.countFrom(boot, this.#settings.now());
   }
 
-  /** What a cookie says of this boot. Empty without a name of its own: another proxy counts other edges. */
+  /** The boot name for a cookie. Empty if the backend gives none, because other proxies count differently. */
   get bootName(): string {
     const { selfNamed, incarnation } = this.#boots.facts;
     return selfNamed ? incarnation : '';
   }
 
-  /** Whether a browser that was bound to `bootName` at that moment was bound to the boot that is there now. */
+  /** Whether a browser bound to `bootName` at `issuedMs` was bound to the present boot. */
   isBoot(bootName: string, issuedMs: number): boolean {
     return this.#boots.isPresent(bootName, issuedMs);
   }
@@ -169,17 +169,17 @@ export class Member implements Backend {
     this.#order = order;
     this.drained = false;
     if (order === 'maint') this.#cold = true;
-    this.#settle(order === 'ready' ? 'taken back by the operator' : `${order} by the operator`);
+    this.#updateState(order === 'ready' ? 'taken back by the operator' : `${order} by the operator`);
   }
 
-  /** A probe succeeded often enough. Where no name was given, coming back counts as a new boot. */
+  /** Marks it as up after enough successful probes. If it gave no boot name, this counts as a new boot. */
   up(reason: string): void {
-    if (this.#probed && !this.#healthy && this.#boots.countOn(this.#downMs)) this.#rebooted();
+    if (this.#probed && !this.#healthy && this.#boots.countOn(this.#downMs)) this.#startBoot();
     this.#probed = true;
     this.#healthy = true;
     this.suspect = false;
-    this.#pardon();
-    this.#settle(reason);
+    this.#clearEjection();
+    this.#updateState(reason);
   }
 
   down(reason: string): void {
@@ -187,21 +187,21 @@ export class Member implements Backend {
     this.#probed = true;
     this.#healthy = false;
     this.#cold = true;
-    this.#settle(reason);
+    this.#updateState(reason);
   }
 
   eject(ejected: boolean, reason: string): void {
     this.#ejected = ejected;
     if (ejected) this.#cold = true;
-    this.#settle(reason);
+    this.#updateState(reason);
   }
 
-  /** What an answer or a health check called its boot; `asked` is the one that was known when it was asked. */
+  /** Learns the boot name from an answer or a health check. `asked`: the boot known when it was sent. */
   learn(given: string | undefined, asked = this.boot): void {
     const learnt = this.#boots.learn(given, asked, this.#settings.now());
     if (learnt === undefined) return;
-    if (learnt === 'another boot') this.#rebooted();
-    this.#settings.onStanding();
+    if (learnt === 'another boot') this.#startBoot();
+    this.#settings.onStateChange();
     this.#settings.onLearnt?.(this.incarnation, asked);
   }
 
@@ -223,7 +223,7 @@ export class Member implements Backend {
     };
   }
 
-  /** Takes over what another process knows. */
+  /** Takes over another process's facts. */
   adopt(facts: MemberFacts): void {
     if (this.#boots.adopt(facts)) this.bound.clear();
     this.#probed = facts.probed;
@@ -235,33 +235,33 @@ export class Member implements Backend {
     this.drainEndsMs = facts.drainEndsMs;
     this.weight = facts.weight;
     this.returnedMs = facts.returnedMs;
-    // Whether it starts slowly has been decided, with everything else.
+    // The other process has already decided about the slow start.
     this.#cold = false;
-    // The row that led to an ejection is not counted on when it is over.
-    if (facts.ejected) this.ejection.succeeded();
-    this.#settle('as the primary says');
+    // Failures from before the ejection do not count after it.
+    if (facts.ejected) this.ejection.recordSuccess();
+    this.#updateState('as the primary says');
   }
 
-  #rebooted(): void {
+  #startBoot(): void {
     this.#cold = true;
-    // Its memory is empty: whoever was bound to the boot before is bound to nothing now.
+    // Its memory is empty, so earlier bindings are void.
     this.bound.clear();
     this.#settings.onEvent({ kind: 'incarnation', backend: this.name, incarnation: this.incarnation });
-    this.#pardon();
-    this.#settle('a new boot');
+    this.#clearEjection();
+    this.#updateState('a new boot');
   }
 
-  /** What failed was the process before it. */
-  #pardon(): void {
-    this.ejection.succeeded();
+  /** Ends the ejection: the failures were those of the previous process. */
+  #clearEjection(): void {
+    this.ejection.recordSuccess();
     this.#ejected = false;
   }
 
-  #settle(reason: string): void {
+  #updateState(reason: string): void {
     const from = this.#state;
-    this.#state = this.#follows();
+    this.#state = this.#computeState();
     if (this.#cold && this.#state === 'ready') this.#return();
-    this.#settings.onStanding();
+    this.#settings.onStateChange();
     if (from === this.#state) return;
     this.#settings.onEvent({ kind: 'backend', backend: this.name, from, to: this.#state, reason });
   }
@@ -271,7 +271,7 @@ export class Member implements Backend {
     this.#settings.onReturn?.();
   }
 
-  #follows(): BackendState {
+  #computeState(): BackendState {
     if (this.#order === 'maint' || !this.#healthy) return 'down';
     if (this.#order === 'drain') return 'draining';
     return this.#ejected ? 'ejected' : 'ready';

@@ -2,44 +2,44 @@ import type { Backend, BackendView } from '../backends.js';
 import type { Exchange, Outcome } from '../exchange.js';
 import { mayRetry } from '../retry.js';
 import { Drains } from './drains.js';
-import { Ejected } from './ejection-quota.js';
+import { EjectionQuota } from './ejection-quota.js';
 import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
 import { SlowStart } from './slow-start.js';
 
-export interface PoolSettings extends Omit<MemberSettings, 'onStanding' | 'onReturn' | 'onLearnt'> {
+export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'onReturn' | 'onLearnt'> {
   readonly drainMs: number;
-  /** How long a backend that joined or failed takes until it has its whole share again; 0: no time. */
+  /** Duration of the slow start of a backend that joined or recovered; 0: no slow start. */
   readonly slowStartMs: number;
   /** In [0, 1). */
   readonly random: () => number;
-  /** A backend gave reason to be probed at once. */
+  /** Called when a backend should be probed at once. */
   readonly onSuspect: (member: Member) => void;
-  /** Some of a member's facts may have changed. */
+  /** Called when a fact of a member may have changed. */
   readonly onFacts?: (member: Member) => void;
-  /** Where others serve: brings `inFlightElsewhere` and the bound browsers of every member up to date. */
+  /** When other processes serve: updates `inFlightElsewhere` and the bound browsers of every member. */
   readonly refresh?: () => Promise<void>;
-  /** In a worker: what must be decided once for all workers is left to the primary. */
+  /** Set in a worker: decisions that must be made once for all workers go to the primary. */
   readonly primary?: Primary;
 }
 
 export interface Primary {
-  /** A row of failures that should eject the member if the pool can spare it. */
+  /** Reports a row of failures. The primary ejects the member if the pool can spare it. */
   failures(member: Member): void;
-  /** An answer told the name of a boot (see `Member.learn`). */
+  /** Reports the boot name from an answer (see `Member.learn`). */
   learnt(member: Member, incarnation: string, asked: number): void;
 }
 
-/** Names of backends that have left are remembered, with how often each had booted. Far above any pool. */
+/** Remembers names of removed backends with their boot counts. The limit is far above any pool. */
 const leftMax = 1024;
 
-/** All backends: who may be chosen, who is drained, who is ejected. It probes nothing and reads no cookie. */
+/** All backends: which can be chosen, which drain, which are ejected. It does not probe and reads no cookie. */
 export class BackendPool {
   #settings: PoolSettings;
   readonly #members: Member[] = [];
   readonly #left = new Map<string, number>();
   readonly #drains: Drains;
-  readonly #ejected = new Ejected(this.#members);
-  /** Whoever may take an exchange that was tried nowhere yet; undefined when that has changed. */
+  readonly #ejected = new EjectionQuota(this.#members);
+  /** Cached candidates for an exchange without earlier tries; undefined: must be computed again. */
   #untried: readonly Member[] | undefined;
   readonly #slowStart: SlowStart;
   #named = 0;
@@ -63,21 +63,21 @@ export class BackendPool {
     return this.#members.find(member => member.name === name);
   }
 
-  /** Holds for what begins from here on: a drain that is under way keeps its window. */
+  /** Applies to later drains and slow starts. A running drain keeps its window. */
   change(settings: Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'slowStartMs'>): void {
     this.#settings = { ...this.#settings, ...settings };
     this.#slowStart.lastsMs = settings.slowStartMs;
   }
 
-  /** Without a name it takes the next one that nobody here has or had. */
+  /** Adds a backend. Without a name it gets the next name that this pool has never used. */
   add(url: URL, { name = this.#nextName(), ...joining }: Joining & { readonly name?: string } = {}): Member {
     const { primary } = this.#settings;
-    const onStanding = () => this.#changed(member);
+    const onStateChange = () => this.#changed(member);
     const onReturn = () => this.#slowStart.begin(member);
     const onLearnt = primary && ((given: string, asked: number) => primary.learnt(member, given, asked));
-    const settings = { ...this.#settings, onStanding, onReturn, onLearnt };
+    const settings = { ...this.#settings, onStateChange, onReturn, onLearnt };
     const member: Member = new Member(name, url, settings, joining);
-    // Nobody watched it meanwhile: whoever was bound to the boot that was counted last may not pass for bound.
+    // It was not watched meanwhile. Browsers bound to the last counted boot must not count as bound.
     const boots = this.find(name)?.boot ?? this.#left.get(name);
     if (boots !== undefined) member.countFrom(boots + 1);
     this.#members.push(member);
@@ -85,7 +85,7 @@ export class BackendPool {
     return member;
   }
 
-  /** It gets nothing new; what is in flight on it is let finish. */
+  /** Removes a backend. It gets nothing new; its requests in flight may finish. */
   remove(name: string): Member | undefined {
     const at = this.#members.findIndex(member => member.name === name);
     const [removed] = at === -1 ? [] : this.#members.splice(at, 1);
@@ -100,26 +100,28 @@ export class BackendPool {
     return removed;
   }
 
-  /** Who may take an exchange that is bound to nobody: a suspect only when nobody better is left. */
+  /**
+   * Returns the backends for an exchange without a usable binding. Suspect ones are used only when no other is left.
+   */
   candidates(tried: readonly Backend[]): readonly Member[] {
-    this.#slowStart.goOn();
-    if (tried.length > 0) return fitAmong(this.#members.filter(member => !tried.includes(member)));
-    this.#untried ??= fitAmong(this.#members);
+    this.#slowStart.update();
+    if (tried.length > 0) return selectUsable(this.#members.filter(member => !tried.includes(member)));
+    this.#untried ??= selectUsable(this.#members);
     return this.#untried;
   }
 
-  /** Answers with the slot to give back to `end`. */
+  /** Returns the slot to pass to `end`. */
   begin(member: Member, exchange: Exchange): number {
     return member.inFlight.add(exchange);
   }
 
   end(member: Member, slot: number, outcome: Outcome): void {
     member.inFlight.delete(slot);
-    // There is nobody left to eject, to probe or to tell of.
+    // A removed backend is not ejected, probed or reported.
     if (member.removed) return;
-    if (failed(outcome)) this.#countFailure(member);
-    else if (outcome.kind === 'answered') member.ejection.succeeded();
-    if (lostTouch(outcome)) this.suspect(member);
+    if (isFailure(outcome)) this.#countFailure(member);
+    else if (outcome.kind === 'answered') member.ejection.recordSuccess();
+    if (isConnectionLost(outcome)) this.suspect(member);
     if (member.state === 'draining') this.#drains.look(member);
   }
 
@@ -138,9 +140,10 @@ export class BackendPool {
   }
 
   /**
-   * Nobody knows how long a server that stopped answering will stay so. Whoever waits for the head of an answer and may
-   * be served elsewhere is released, so that a hung server costs its users the time of detection, not the 30 s of the
-   * head timeout. A POST goes on waiting: it may still be answered, and nobody else may carry it out.
+   * Marks a backend as down. It is unknown how long a server that stopped answering will stay so. Exchanges that wait
+   * for an answer's head are released if they may be retried. A hung server then costs its users the time of detection,
+   * not the 30 s of the head time-out. A POST goes on waiting: it may still be answered, and no other backend may carry
+   * it out.
    */
   down(member: Member, reason: string): void {
     member.down(reason);
@@ -156,7 +159,10 @@ export class BackendPool {
     }
   }
 
-  /** `windowMs`: how long a drain keeps the bound browsers; 0 moves them at once. A second drain begins a new window. */
+  /**
+   * Applies the operator's order. `windowMs`: how long a drain keeps bound browsers; 0 moves them at once. A second
+   * drain starts a new window.
+   */
   obey(member: Member, order: Order, windowMs = this.#settings.drainMs): void {
     this.#drains.stop(member);
     member.obey(order);
@@ -164,11 +170,11 @@ export class BackendPool {
     if (order === 'drain') this.#drains.begin(member, windowMs);
   }
 
-  /** In a worker: the member becomes what it is in the primary, and what is in flight on it here is dealt with. */
+  /** In a worker: copies the primary's facts, and releases or ends what is in flight here accordingly. */
   adopt(member: Member, facts: MemberFacts): void {
     const { healthy, drained, drainEndsMs } = member.facts;
     member.adopt(facts);
-    this.#slowStart.follow(member);
+    this.#slowStart.track(member);
     if (healthy && !facts.healthy) this.#release(member);
     if (facts.order !== 'drain') this.#drains.stop(member);
     else if (facts.drained && !drained) this.#drains.endTunnels(member, 0);
@@ -177,7 +183,7 @@ export class BackendPool {
   }
 
   view(member: Member): BackendView {
-    this.#slowStart.goOn();
+    this.#slowStart.update();
     const { name, url, state, incarnation, drained, weight, share } = member;
     const bound = member.bound.count(this.#settings.now());
     const inFlight = member.inFlightAnywhere;
@@ -189,14 +195,14 @@ export class BackendPool {
   }
 
   #countFailure(member: Member): void {
-    if (!member.ejection.failed() || member.state !== 'ready') return;
+    if (!member.ejection.recordFailure() || member.state !== 'ready') return;
     const { primary } = this.#settings;
     if (primary === undefined) {
       this.ejectIfSpared(member);
     } else {
       primary.failures(member);
-      // Told once for each row, however long the pool cannot spare the backend.
-      member.ejection.succeeded();
+      // Report each row once, even if the pool cannot spare the backend.
+      member.ejection.recordSuccess();
     }
   }
 
@@ -221,18 +227,18 @@ export class BackendPool {
   }
 }
 
-function fitAmong(members: readonly Member[]): readonly Member[] {
+function selectUsable(members: readonly Member[]): readonly Member[] {
   const ready = members.filter(({ state, weight }) => state === 'ready' && weight > 0);
   const sound = ready.filter(({ suspect }) => !suspect);
   return sound.length > 0 ? sound : ready;
 }
 
-function failed(outcome: Outcome): boolean {
+function isFailure(outcome: Outcome): boolean {
   if (outcome.kind === 'answered') return outcome.status >= 500;
   return outcome.kind === 'broken-off' && outcome.reason !== 'marked_down';
 }
 
-/** What a process that has just died looks like from here. */
-function lostTouch(outcome: Outcome): boolean {
+/** Whether the outcome looks like a process that has just died. */
+function isConnectionLost(outcome: Outcome): boolean {
   return outcome.kind === 'refused' || (outcome.kind === 'broken-off' && outcome.reason === 'connection_terminated');
 }

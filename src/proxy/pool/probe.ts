@@ -1,27 +1,28 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type BackendTls, backendTlsOptions, hostOf, tlsFailure } from '../backend-tls.js';
+import { type BackendTls, buildBackendTlsOptions, classifyTlsFailure, hostOf } from '../backend-tls.js';
 import type { HealthOptions } from '../options.js';
 
 export interface ProbeResult {
   readonly ok: boolean;
-  /** For people: the status, or why there was none. */
+  /** Text for people: the status, or why there was none. */
   readonly reason: string;
-  /** What the backend calls this boot of itself, when it says so. */
+  /** The backend's name for its present boot, if it gave one. */
   readonly incarnation: string | undefined;
-  /** The backend was not asked: this machine could not. It says nothing about the backend. */
+  /** This machine could not send the probe. That says nothing about the backend. */
   readonly unasked?: true;
 }
 
-/** No file descriptor, port or memory for one more connection. */
-const wants: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
+/** Errors for too few file descriptors, ports or too little memory. */
+const shortageCodes: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 
-/** What is read of a health check's body. */
+/** The limit for reading a health check's body. */
 const bodyBytesMax = 16 * 1024;
 
 /**
- * Asks once. Never rejects; `abort` ends it early. It is a whole HTTP exchange on its own connection: a process that is
- * stopped still has its connections accepted by the kernel, and a pooled connection would say little about new ones.
+ * Sends one health check. Never rejects; `abort` ends it early. It is a whole HTTP exchange on a new connection. The
+ * kernel still accepts connections for a stopped process, so a bare connect proves nothing. A pooled connection would
+ * say little about new ones.
  */
 export async function probe(
   url: URL,
@@ -38,7 +39,7 @@ export async function probe(
     return await ask(new URL(path, url), abort.signal, backendTls);
   } catch (error) {
     const reason = late ? `no answer within ${timeoutMs} ms` : reasonOf(error);
-    return { ok: false, reason, incarnation: undefined, ...(wants.has(reason) ? { unasked: true } : {}) };
+    return { ok: false, reason, incarnation: undefined, ...(shortageCodes.has(reason) ? { unasked: true } : {}) };
   } finally {
     clearTimeout(timer);
   }
@@ -47,19 +48,19 @@ export async function probe(
 async function ask(url: URL, signal: AbortSignal, backendTls: BackendTls | undefined): Promise<ProbeResult> {
   const answer = await get(url, signal, backendTls);
   const status = answer.statusCode ?? 0;
-  const body = await beginningOf(answer);
+  const body = await readBeginning(answer);
   const named = answer.headers['holdfast-incarnation'];
   return {
     ok: status >= 200 && status < 300,
     reason: `health check answered ${status}`,
-    incarnation: typeof named === 'string' ? named : named ? undefined : incarnationIn(body),
+    incarnation: typeof named === 'string' ? named : named ? undefined : parseIncarnation(body),
   };
 }
 
 function get(url: URL, signal: AbortSignal, backendTls: BackendTls | undefined): Promise<IncomingMessage> {
   const overTls = url.protocol === 'https:';
   const request = overTls ? httpsRequest : httpRequest;
-  const tls = overTls ? backendTlsOptions(hostOf(url), backendTls) : {};
+  const tls = overTls ? buildBackendTlsOptions(hostOf(url), backendTls) : {};
   return new Promise((resolve, reject) => {
     request(url, { ...tls, agent: false, signal, headers: { 'user-agent': 'holdfast-health' } }, resolve)
       .on('error', reject)
@@ -67,7 +68,7 @@ function get(url: URL, signal: AbortSignal, backendTls: BackendTls | undefined):
   });
 }
 
-async function beginningOf(answer: IncomingMessage): Promise<string> {
+async function readBeginning(answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of answer) {
@@ -78,8 +79,8 @@ async function beginningOf(answer: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Field `incarnation` of a JSON object. */
-function incarnationIn(body: string): string | undefined {
+/** Reads the field `incarnation` of a JSON object. */
+function parseIncarnation(body: string): string | undefined {
   if (!body.startsWith('{')) return undefined;
   try {
     const { incarnation }: { incarnation?: unknown } = JSON.parse(body);
@@ -92,7 +93,7 @@ function incarnationIn(body: string): string | undefined {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-  if (tlsFailure(code) !== 'tls_certificate_error') return code;
+  if (classifyTlsFailure(code) !== 'tls_certificate_error') return code;
   const flag = code.startsWith('ERR_TLS_CERT_ALTNAME') ? '--backend-server-name' : '--backend-ca';
   return `its certificate is not accepted (${code}); see ${flag}`;
 }

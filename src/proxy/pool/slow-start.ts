@@ -1,26 +1,26 @@
 import type { Member } from './member.js';
 
-/** Where a slow start begins: Envoy's `min_weight_percent`. Nothing at all would mean that nobody warms it up. */
+/** The first part of a slow start: Envoy's `min_weight_percent`. With 0 the backend would never warm up. */
 const leastPart = 0.1;
 
 /**
- * Which part of its weight a backend takes that came back at `sinceMs`, in (0, 1]: it grows in a straight line. A clock
- * that was set back says nothing about the backend, and holds nothing back.
+ * Computes the part of its weight, in (0, 1], for a backend that came back at `sinceMs`. It grows linearly. A clock
+ * that was set back ends the slow start, because it says nothing about the backend.
  */
-export function partAfter(nowMs: number, sinceMs: number, slowStartMs: number): number {
+export function computePart(nowMs: number, sinceMs: number, slowStartMs: number): number {
   const passedMs = nowMs - sinceMs;
   if (passedMs < 0 || passedMs >= slowStartMs) return 1;
   return leastPart + (1 - leastPart) * (passedMs / slowStartMs);
 }
 
-/** Those whose share grows: brought up to date whenever somebody asks, with no timer and, mostly, for nobody. */
+/** Backends in slow start. Shares are updated whenever they are read, so no timer is needed. */
 export class SlowStart {
-  /** From nothing to the whole share; 0: no time. */
+  /** Duration of a slow start; 0: none. */
   lastsMs: number;
   readonly #now: () => number;
   readonly #growing = new Set<Member>();
 
-  /** `now` in milliseconds, by the wall clock: other processes are told when it began. */
+  /** `now`: milliseconds of the wall clock, because other processes get the start time. */
   constructor(lastsMs: number, now: () => number) {
     this.lastsMs = lastsMs;
     this.#now = now;
@@ -28,24 +28,24 @@ export class SlowStart {
 
   begin(member: Member): void {
     member.returnedMs = this.#now();
-    this.follow(member);
+    this.track(member);
   }
 
-  /** It may have begun elsewhere. */
-  follow(member: Member): void {
+  /** Updates a member whose slow start may have begun in another process. */
+  track(member: Member): void {
     this.#growing.add(member);
-    this.goOn();
+    this.update();
   }
 
   forget(member: Member): void {
     this.#growing.delete(member);
   }
 
-  goOn(): void {
+  update(): void {
     if (this.#growing.size === 0) return;
     const nowMs = this.#now();
     for (const member of this.#growing) {
-      const part = partAfter(nowMs, member.returnedMs, this.lastsMs);
+      const part = computePart(nowMs, member.returnedMs, this.lastsMs);
       member.warm(part);
       if (part === 1) this.#growing.delete(member);
     }

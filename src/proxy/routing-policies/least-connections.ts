@@ -2,9 +2,10 @@ import type { Backend } from '../backends.js';
 import type { RoutingPolicy } from '../routing-policy.js';
 
 /**
- * Fewest in flight for its share. Ties are broken by chance, in one pass: each tied backend replaces the choice with
- * its part of all the shares seen so far, which leaves each as likely as its share is large. Several proxies in front of
- * one pool then do not all pick the same backend, and an idle pool is used in proportion too.
+ * Chooses the backend with the fewest requests in flight relative to its share. Ties are broken at random in one pass.
+ * Each tied backend replaces the choice with a probability of its share over all shares so far. So each wins in
+ * proportion to its share. Several proxies in front of one pool then do not all pick the same backend. An idle pool is
+ * also used in proportion.
  */
 export function leastConnections(chance: () => number): RoutingPolicy {
   return <B extends Backend>(candidates: readonly B[]): B => {

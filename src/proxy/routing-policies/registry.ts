@@ -4,14 +4,17 @@ import { random } from './random.js';
 import { rendezvous } from './rendezvous.js';
 import { roundRobin } from './round-robin.js';
 
-/** The keys are the names that `--policy` takes. Each heeds the weights. */
+/** The keys are the values of `--policy`. Every policy respects the weights. */
 export const routingPolicies: Record<string, { readonly summary: string; readonly make: RoutingPolicyFactory }> = {
-  'round-robin': { summary: 'one after the other, each in proportion to its weight', make: roundRobin },
+  'round-robin': {
+    summary: 'weighted round robin: one after the other, in proportion to the weights',
+    make: roundRobin,
+  },
   'least-connections': {
-    summary: 'the fewest requests in flight for its weight; ties by chance',
+    summary: 'the fewest requests in flight relative to its weight; ties at random',
     make: leastConnections,
   },
-  random: { summary: 'any backend, each as likely as its weight says', make: random },
+  random: { summary: 'a random backend, in proportion to the weights', make: random },
   rendezvous: {
     summary: 'the same backend for the same key; without a key round-robin',
     make: (_chance, keyOf) => rendezvous(keyOf, roundRobin()),

@@ -2,12 +2,12 @@ import type { Backend } from '../backends.js';
 import type { KeyReader, RoutingPolicy } from '../routing-policy.js';
 
 /**
- * Weighted rendezvous hashing (Thaler and Ravishankar 1998; the weights after Schindelhauer and Schomaker 2005): each
- * backend draws a number for the key, and the highest wins. Nothing is remembered, so every proxy that knows the same
- * URLs gives the same answer, after a restart too. Who leaves takes its own keys along and moves no other; who joins or
- * gains weight takes keys from the others and moves none between them. A retry goes to the second best.
+ * Weighted rendezvous hashing (Thaler and Ravishankar 1998; weights after Schindelhauer and Schomaker 2005). Each
+ * backend draws a number for the key, and the highest wins. There is no state, so every proxy that knows the same URLs
+ * chooses the same backend, also after a restart. Removing a backend remaps only its own keys. Adding a backend or
+ * raising its weight moves keys to it and none between the others. A retry goes to the second highest.
  *
- * An exchange without a key is nobody's, and is given to `withoutKey`.
+ * An exchange without a key goes to `withoutKey`.
  */
 export function rendezvous(keyOf: KeyReader, withoutKey: RoutingPolicy): RoutingPolicy {
   const seeds = new WeakMap<Backend, number>();
@@ -28,7 +28,7 @@ export function rendezvous(keyOf: KeyReader, withoutKey: RoutingPolicy): Routing
   };
 }
 
-/** By the URL: names are given in the order of the list, which another proxy may have in another order. */
+/** The seed depends on the URL. Names depend on the order of the list, which may differ on another proxy. */
 function seedOf(backend: Backend, seeds: WeakMap<Backend, number>): number {
   let seed = seeds.get(backend);
   if (seed === undefined) {
@@ -38,7 +38,7 @@ function seedOf(backend: Backend, seeds: WeakMap<Backend, number>): number {
   return seed;
 }
 
-/** -share / ln(u) for a u in (0, 1) that key and backend decide: the highest with a chance in proportion to its share. */
+/** Returns -share / ln(u); key and backend determine u in (0, 1). The highest wins in proportion to its share. */
 function draw(key: number, seed: number, share: number): number {
   return -share / Math.log((mix(key ^ seed) + 0.5) / 2 ** 32);
 }
@@ -50,7 +50,7 @@ function hash(text: string): number {
   return hashed;
 }
 
-/** The finalizer of MurmurHash3: each bit that goes in changes half of those that come out. */
+/** The finalizer of MurmurHash3: each input bit changes half of the output bits. */
 function mix(bits: number): number {
   let mixed = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);

@@ -2,20 +2,20 @@ import type { Backend } from '../backends.js';
 import type { RoutingPolicy } from '../routing-policy.js';
 
 interface Turn {
-  /** When its next turn is due, on a clock that counts turns of a backend whose share is 1. */
+  /** When its next turn is due. One unit of this clock is the time between turns of a backend with share 1. */
   due: number;
   /** The number of its last turn; 0: it had none. */
   last: number;
 }
 
 /**
- * Each backend is due again one part in `share` after its last turn, and who is due first is taken; of several, the one
- * that waited longest. Among equals that is a plain round. The first turn is due after half of that time, so that a
- * heavy backend's turns lie around those of the light ones and not before them.
+ * Weighted round robin. A backend is due again 1 / `share` after its last turn. The backend due first is chosen; among
+ * equals, the one that has waited longest. With equal shares this is plain round robin. The first turn is due after
+ * half an interval. So the turns of a heavy backend spread around those of light ones.
  *
- * A position in the list would skip or favour a neighbour whenever the list changes (a failure, a retry); a count of
- * turns would flood a backend that returns until it has caught up. Here what was due while it was away is forgotten: it
- * has the next turn and no more.
+ * A position in the list would skip or favour a neighbour when the list changes (a failure, a retry). A count of turns
+ * would flood a returning backend until it has caught up. Here a backend's missed turns are forgotten: it gets the next
+ * turn and no more.
  */
 export function roundRobin(): RoutingPolicy {
   const turns = new WeakMap<Backend, Turn>();

@@ -5,20 +5,20 @@ import type { ServedRequest } from '../served-request.js';
 
 type Destination = ReturnType<typeof pino.destination>;
 
-/** Lines are written together: one write to the system serves some forty requests. */
+/** Lines are written in batches: one system call for about forty requests. */
 const togetherBytes = 8 * 1024;
-/** Several workers share stdout: a pipe takes this much in one piece (PIPE_BUF), and longer writes mix their lines. */
+/** The piece that a pipe takes whole (PIPE_BUF). Longer writes would mix the lines of workers that share stdout. */
 const pipeBytes = 4096;
-/** A quiet proxy's lines wait at most so long. */
+/** The longest wait of a line in a quiet proxy. */
 const flushMs = 1000;
-/** A disk that does not keep up, or a reader that has stopped, must not take the proxy's memory: lines are lost. */
+/** Limits memory when a disk is slow or a reader has stopped: further lines are lost. */
 const waitingBytesMax = 4 * 1024 * 1024;
-/** So long what waits may take to be written when the log is closed. */
+/** Time limit for the waiting lines when the log is closed. */
 const closeMs = 2000;
-/** Of the file, when it is made: it tells who asked for what. */
+/** Mode of a new file. The log shows which client asked for what. */
 const fileMode = 0o640;
 
-/** One line of JSON for each request. Never a cookie, an Authorization or a query: see `served-request.ts`. */
+/** Writes one line of JSON per request. Never a cookie, an Authorization or a query: see `served-request.ts`. */
 export class AccessLog {
   readonly #destination: Destination;
   readonly #logger: Logger;
@@ -26,8 +26,8 @@ export class AccessLog {
   #failing = false;
 
   /**
-   * Appends to `file`; `-` is stdout. Rejects with the system's error, in our words, when it cannot be opened. When it
-   * cannot be written later, Node's warning says so once.
+   * Appends to `file`; `-` is stdout. If the file cannot be opened, rejects with the system's error and a clearer
+   * message. If a later write fails, a Node warning says so once.
    */
   static async open(file: string): Promise<AccessLog> {
     const dest = file === '-' ? process.stdout.fd : await promisify(open)(file, 'a', fileMode).catch(refuseFile(file));
@@ -38,10 +38,11 @@ export class AccessLog {
 
   private constructor(destination: Destination, file: string) {
     this.#destination = destination;
-    // What a process does that exits with lines waiting. It would try for ever on a full disk, and the process stay.
+    // pino calls this at exit with lines waiting. On a full disk it would retry for ever and the process would not
+    // exit.
     destination.flushSync = () => {};
     const stream: DestinationStream = destination;
-    // In place of a level, of which a request has none; pino insists on a field there.
+    // pino requires a level field; a request has none, so a constant field replaces it.
     this.#logger = pino(
       { base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: () => ({ log: 'access' }) } },
       stream,
@@ -54,16 +55,16 @@ export class AccessLog {
     });
   }
 
-  /** Lines that were not written because too many waited already. */
+  /** Lines dropped because too many were waiting. */
   get lost(): number {
     return this.#lost;
   }
 
   write(request: ServedRequest): void {
-    this.#logger.info(lineOf(request));
+    this.#logger.info(buildLine(request));
   }
 
-  /** Resolves when what waits is written, or cannot be. */
+  /** Resolves when the waiting lines are written, or cannot be. */
   close(): Promise<void> {
     return new Promise(resolve => {
       const timer = setTimeout(() => {
@@ -86,10 +87,10 @@ function refuseFile(file: string): (error: NodeJS.ErrnoException) => never {
   };
 }
 
-function lineOf({ secure, headMs, totalMs, ...rest }: ServedRequest): object {
-  return { ...rest, tls: secure, headMs: rounded(headMs), totalMs: rounded(totalMs) };
+function buildLine({ secure, headMs, totalMs, ...rest }: ServedRequest): object {
+  return { ...rest, tls: secure, headMs: roundMs(headMs), totalMs: roundMs(totalMs) };
 }
 
-function rounded(durationMs: number | undefined): number | undefined {
+function roundMs(durationMs: number | undefined): number | undefined {
   return durationMs === undefined ? undefined : Math.round(durationMs * 1000) / 1000;
 }

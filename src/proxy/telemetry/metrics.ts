@@ -7,8 +7,8 @@ import {
   answersOf,
   attemptsOn,
   count,
+  createCounts,
   DurationHistogram,
-  noCounts,
   type ProxyCounts,
   sum,
 } from './proxy-counts.js';
@@ -18,66 +18,61 @@ const states: readonly BackendState[] = ['ready', 'draining', 'down', 'ejected']
 
 type Sample = readonly [labels: Record<string, string | number>, value: number];
 
-/** What is known of the proxy as a whole, however many processes serve. */
+/** Facts about the proxy as a whole, whatever the number of processes. */
 export interface ProxyFacts {
   readonly version: string;
   readonly engine: string;
   readonly startedMs: number;
   readonly reloads: Readonly<Record<'applied' | 'refused', number>>;
-  /** When other options were last taken; that of the start when they never were. */
+  /** When new options were last applied; the start time if they never were. */
   readonly reloadedMs: number;
 }
 
 /**
- * Counts what the proxy does. The methods of the hot path add one to a plain number; the numbers become Prometheus
- * samples only when somebody scrapes.
+ * Counts what the proxy does. Hot-path methods only add one to a plain number. The numbers become Prometheus samples
+ * when they are scraped.
  */
 export class ProxyMetrics {
   readonly #registry = new Registry();
   readonly #durations = new DurationHistogram();
-  readonly counts: ProxyCounts = noCounts(this.#durations.counts);
+  readonly counts: ProxyCounts = createCounts(this.#durations.counts);
 
-  /** `list` and `facts`: what to show beside what is counted. */
+  /** `list` and `facts` provide what is shown beside the counts. */
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
     const { affinity, attempts, retries, withheld, turnedAway, answered, own } = this.counts;
+    this.#counter('requests_total', 'Requests that got an answer, by status and source.', ['status', 'from'], () => [
+      ...buildStatusSamples(answered, { from: 'backend' }),
+      ...buildStatusSamples(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
+    ]);
     this.#counter(
-      'requests_total',
-      'Requests that got an answer, by status and by who gave it.',
-      ['status', 'from'],
+      'own_answers_total',
+      'Answers of the proxy itself; outcome "unknown" means that a backend may have carried out the request.',
+      ['status', 'outcome'],
       () => [
-        ...byStatus(answered, { from: 'backend' }),
-        ...byStatus(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
+        ...buildStatusSamples(own['not-sent'], { outcome: 'not-sent' }),
+        ...buildStatusSamples(own.unknown, { outcome: 'unknown' }),
       ],
     );
     this.#counter(
-      'own_answers_total',
-      'Answers of the proxy itself; outcome "unknown" means that a backend may have carried the request out.',
-      ['status', 'outcome'],
-      () => [...byStatus(own['not-sent'], { outcome: 'not-sent' }), ...byStatus(own.unknown, { outcome: 'unknown' })],
-    );
-    this.#counter(
       'affinity_total',
-      'What became of affinities; a loss while a request is served counts beside what its cookie said.',
+      'Affinity outcomes; a request that loses its backend while it is served is counted a second time.',
       ['outcome'],
-      () => labelled(affinity, 'outcome'),
+      () => labelSamples(affinity, 'outcome'),
     );
-    this.#counter('retries_total', 'Tries on a further backend, by how the one before ended.', ['kind'], () =>
-      labelled(retries, 'kind'),
+    this.#counter('retries_total', 'Retries on another backend, by how the previous attempt ended.', ['kind'], () =>
+      labelSamples(retries, 'kind'),
     );
-    this.#counter(
-      'retries_withheld_total',
-      'Retries that did not fit the budget, by what they followed.',
-      ['after'],
-      () => labelled(withheld, 'after'),
+    this.#counter('retries_withheld_total', 'Retries that did not fit the budget, by their cause.', ['after'], () =>
+      labelSamples(withheld, 'after'),
     );
     this.#counter(
       'connections_turned_away_total',
       'Connections closed before their first request: no or a wrong PROXY header, no TLS handshake.',
       ['reason'],
-      () => labelled(turnedAway, 'reason'),
+      () => labelSamples(turnedAway, 'reason'),
     );
-    this.#counter('attempts_total', 'Tries on a backend, by how they ended.', ['backend', 'outcome'], () =>
-      [...attempts].flatMap(([backend, counts]) => labelled(counts, 'outcome', { backend })),
+    this.#counter('attempts_total', 'Attempts on a backend, by outcome.', ['backend', 'outcome'], () =>
+      [...attempts].flatMap(([backend, counts]) => labelSamples(counts, 'outcome', { backend })),
     );
     this.#answers();
     this.#backendGauges(list);
@@ -85,7 +80,7 @@ export class ProxyMetrics {
     if (facts !== undefined) this.#facts(facts);
   }
 
-  /** What became of an affinity. A request that loses its backend while it is being served is counted again for that. */
+  /** Counts an affinity outcome. A request that loses its backend while it is served is counted a second time. */
   affinity(outcome: keyof ProxyCounts['affinity']): void {
     this.counts.affinity[outcome] += 1;
   }
@@ -106,7 +101,7 @@ export class ProxyMetrics {
     this.counts.turnedAway[reason] += 1;
   }
 
-  /** An answer that a backend gave; the time is from the request's arrival to the answer's end. */
+  /** Counts a backend's answer; the time is from the request's arrival to the answer's end. */
   answered(status: number, durationMs: number, backend: string): void {
     count(this.counts.answered, status);
     this.#durations.observe(durationMs);
@@ -115,17 +110,17 @@ export class ProxyMetrics {
     counts.seconds += durationMs / 1000;
   }
 
-  /** An answer that the proxy gave itself. */
+  /** Counts the proxy's own answer. */
   refusedAnswer(status: number, outcome: 'not-sent' | 'unknown'): void {
     count(this.counts.own[outcome], status);
   }
 
-  /** Counts on from what was counted elsewhere. */
+  /** Adds the counts of another process. */
   add(counts: ProxyCounts): void {
     addCounts(this.counts, counts);
   }
 
-  /** Everything in the text format of Prometheus (version 0.0.4). */
+  /** Returns all metrics in the text format of Prometheus (version 0.0.4). */
   async text(): Promise<string> {
     const durations = this.#durations.text(
       `${prefix}_request_duration_seconds`,
@@ -137,7 +132,7 @@ export class ProxyMetrics {
   #counter(name: string, help: string, labelNames: string[], samples: () => Iterable<Sample>): void {
     const registers = [this.#registry];
     new Counter({
-      name: fullName(name),
+      name: buildFullName(name),
       help,
       labelNames,
       registers,
@@ -151,7 +146,7 @@ export class ProxyMetrics {
   #gauge(name: string, help: string, labelNames: string[], samples: () => Iterable<Sample>): void {
     const registers = [this.#registry];
     new Gauge({
-      name: fullName(name),
+      name: buildFullName(name),
       help,
       labelNames,
       registers,
@@ -165,7 +160,7 @@ export class ProxyMetrics {
   #answers(): void {
     const samples = (key: 'answers' | 'seconds') => () =>
       [...this.counts.answers].map(([backend, counts]): Sample => [{ backend }, counts[key]]);
-    const help = 'answered, WebSockets left out';
+    const help = 'answered, without WebSockets';
     this.#counter('backend_answers_total', `Requests that the backend ${help}.`, ['backend'], samples('answers'));
     this.#counter(
       'backend_answer_seconds_total',
@@ -178,30 +173,27 @@ export class ProxyMetrics {
   #vitals(): void {
     const { vitals } = this.counts;
     this.#counter('process_cpu_seconds_total', 'CPU time, user and system.', [], () => [[{}, vitals.cpuSeconds]]);
-    this.#gauge('connections', 'Connections of clients that are open.', [], () => [[{}, vitals.connections]]);
+    this.#gauge('connections', 'Open client connections.', [], () => [[{}, vitals.connections]]);
     this.#gauge('process_resident_memory_bytes', 'Memory in use.', [], () => [[{}, vitals.residentBytes]]);
     this.#counter(
       'event_loop_seconds_total',
-      'Time that the event loop worked (busy), and that it waited for work (idle).',
+      'Time that the event loop worked (busy) and waited (idle).',
       ['state'],
-      () => labelled({ busy: vitals.busySeconds, idle: vitals.idleSeconds }, 'state'),
+      () => labelSamples({ busy: vitals.busySeconds, idle: vitals.idleSeconds }, 'state'),
     );
-    this.#counter(
-      'access_log_lost_lines_total',
-      'Lines that were not written because too many waited already.',
-      [],
-      () => [[{}, vitals.lostLogLines]],
-    );
+    this.#counter('access_log_lost_lines_total', 'Lines dropped because too many were waiting.', [], () => [
+      [{}, vitals.lostLogLines],
+    ]);
   }
 
   #facts({ version, engine, startedMs, reloads, reloadedMs }: ProxyFacts): void {
     const build = { version, engine, node: process.version };
-    this.#gauge('build_info', 'Always 1; what runs is in the labels.', Object.keys(build), () => [[build, 1]]);
-    this.#gauge('process_start_time_seconds', 'When the proxy began, in Unix time.', [], () => [
+    this.#gauge('build_info', 'Always 1; the labels name the build.', Object.keys(build), () => [[build, 1]]);
+    this.#gauge('process_start_time_seconds', 'When the proxy started, in Unix time.', [], () => [
       [{}, startedMs / 1000],
     ]);
-    this.#counter('reloads_total', 'Reloads of the settings.', ['outcome'], () => labelled(reloads, 'outcome'));
-    this.#gauge('last_reload_timestamp_seconds', 'When the settings that hold were taken, in Unix time.', [], () => [
+    this.#counter('reloads_total', 'Reloads of the settings.', ['outcome'], () => labelSamples(reloads, 'outcome'));
+    this.#gauge('last_reload_timestamp_seconds', 'When the present settings were applied, in Unix time.', [], () => [
       [{}, reloadedMs / 1000],
     ]);
   }
@@ -212,13 +204,13 @@ export class ProxyMetrics {
         states.map((each): Sample => [{ backend: name, state: each }, each === state ? 1 : 0]),
       ),
     );
-    this.#gauge('backend_weight', 'What the operator gave it.', ['backend'], () =>
+    this.#gauge('backend_weight', 'Weight set by the operator.', ['backend'], () =>
       list().map(({ name, weight }): Sample => [{ backend: name }, weight]),
     );
-    this.#gauge('backend_share', 'Its weight, or less while it starts slowly.', ['backend'], () =>
+    this.#gauge('backend_share', 'Its weight, or less during slow start.', ['backend'], () =>
       list().map(({ name, share }): Sample => [{ backend: name }, share]),
     );
-    this.#gauge('backend_in_flight', 'Requests that the backend is answering.', ['backend'], () =>
+    this.#gauge('backend_in_flight', 'Requests in flight on the backend.', ['backend'], () =>
       list().map(({ name, inFlight }): Sample => [{ backend: name }, inFlight]),
     );
     this.#gauge('backend_bound_browsers', 'Browsers that are bound to the backend.', ['backend'], () =>
@@ -227,17 +219,17 @@ export class ProxyMetrics {
   }
 }
 
-/** What every process has is called as everybody calls it. */
-function fullName(name: string): string {
+/** Builds the full name. Process metrics keep their conventional names. */
+function buildFullName(name: string): string {
   return name.startsWith('process_') ? name : `${prefix}_${name}`;
 }
 
-function byStatus(counts: Float64Array, labels: Record<string, string>): Sample[] {
+function buildStatusSamples(counts: Float64Array, labels: Record<string, string>): Sample[] {
   return [...counts.entries()]
     .filter(([, value]) => value > 0)
     .map(([status, value]) => [{ status, ...labels }, value]);
 }
 
-function labelled(counts: Record<string, number>, label: string, labels: Record<string, string> = {}): Sample[] {
+function labelSamples(counts: Record<string, number>, label: string, labels: Record<string, string> = {}): Sample[] {
   return Object.entries(counts).map(([name, value]) => [{ ...labels, [label]: name }, value]);
 }

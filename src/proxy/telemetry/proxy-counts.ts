@@ -3,7 +3,7 @@ import type { TurnedAway } from '../front/frontend.js';
 
 /** Statuses are three digits (RFC 9110 §15); anything else is counted as 0. */
 const statusEnd = 1000;
-/** Backends whose attempts are counted apart. Far above any pool; names beyond it are counted as `other`. */
+/** Limit for backends with counts of their own, far above any pool. Further names are counted as `other`. */
 const backendsMax = 1024;
 
 const affinityZero = {
@@ -30,24 +30,24 @@ const turnedAwayZero: Record<TurnedAway, number> = {
   'tls-handshake-late': 0,
 };
 
-/** Everything that is counted, as plain data: it can be sent to another process. */
+/** All counts, as plain data that can be sent to another process. */
 export interface ProxyCounts {
   readonly affinity: typeof affinityZero;
   readonly attempts: Map<string, AttemptCounts>;
-  /** Tunnels left out. */
+  /** Without tunnels. */
   readonly answers: Map<string, typeof answerZero>;
   readonly retries: typeof retryZero;
   readonly withheld: typeof withheldZero;
   readonly turnedAway: typeof turnedAwayZero;
-  /** By status. */
+  /** Indexed by status. */
   readonly answered: Float64Array;
   readonly own: Readonly<Record<'not-sent' | 'unknown', Float64Array>>;
   readonly durations: DurationCounts;
   readonly vitals: Vitals;
 }
 
-/** `durations` are counted where they are measured. */
-export function noCounts(durations: DurationCounts): ProxyCounts {
+/** Returns zero counts. `durations` belongs to the histogram that measures them. */
+export function createCounts(durations: DurationCounts): ProxyCounts {
   return {
     affinity: { ...affinityZero },
     attempts: new Map(),
@@ -62,7 +62,6 @@ export function noCounts(durations: DurationCounts): ProxyCounts {
   };
 }
 
-/** Adds `others` to `counts`. */
 export function addCounts(counts: ProxyCounts, others: ProxyCounts): void {
   addEach(counts.affinity, others.affinity);
   for (const [backend, ended] of others.attempts) addEach(attemptsOn(backend, counts), ended);
@@ -86,7 +85,7 @@ export function answersOf(backend: string, { answers }: ProxyCounts): typeof ans
   return countsOf(backend, answers, answerZero);
 }
 
-/** One more of that status. */
+/** Counts one answer with that status. */
 export function count(counts: Float64Array, status: number): void {
   const slot = status > 99 && status < statusEnd ? status : 0;
   counts[slot] = (counts[slot] ?? 0) + 1;
@@ -96,7 +95,7 @@ export function sum(some: Float64Array, others: Float64Array): Float64Array {
   return some.map((value, slot) => value + (others[slot] ?? 0));
 }
 
-/** Of a backend that is not there yet they begin at zero. */
+/** Returns the counts of a backend; a new one starts at zero. */
 function countsOf<T extends object>(backend: string, all: Map<string, T>, zero: T): T {
   return all.get(backend) ?? begin(backend, all, zero);
 }
@@ -119,7 +118,7 @@ function addSlots(counts: Float64Array, others: Float64Array): void {
 /** Upper bounds in seconds: from a local in-memory answer to the longest wait for a response head. */
 const boundsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** Plain data: it can be sent to another process. */
+/** Plain data that can be sent to another process. */
 interface DurationCounts {
   /** Not cumulative; the last one has no upper bound. */
   readonly buckets: Float64Array;
@@ -127,8 +126,8 @@ interface DurationCounts {
 }
 
 /**
- * Durations in buckets, as Prometheus counts them. One observation is a search and three additions: the histogram of
- * a metrics library makes and hashes a label object each time, which is felt when it is done for every request.
+ * A histogram of durations for Prometheus. One observation is a search and three additions. The histogram of a metrics
+ * library makes and hashes a label object each time, which is too slow for every request.
  */
 export class DurationHistogram {
   readonly counts: DurationCounts = { buckets: new Float64Array(boundsSeconds.length + 1), sumMs: 0 };
@@ -142,7 +141,7 @@ export class DurationHistogram {
     counts.sumMs += durationMs;
   }
 
-  /** In the text format of Prometheus; buckets are cumulative there. */
+  /** Returns the text format of Prometheus, where buckets are cumulative. */
   text(name: string, help: string): string {
     let total = 0;
     const buckets = [...this.counts.buckets].map((count, bucket) => {
@@ -154,16 +153,16 @@ export class DurationHistogram {
   }
 }
 
-/** How a process that serves is doing, as plain data that can be added up over several. */
+/** Resource use of a serving process. Plain data that can be added up over several. */
 interface Vitals {
   cpuSeconds: number;
-  /** Of its event loop: what it worked, and what it waited for work. */
+  /** Time that the event loop worked (busy) and waited (idle). */
   busySeconds: number;
   idleSeconds: number;
-  /** Lines of the access log that were lost. */
+  /** Lost lines of the access log. */
   lostLogLines: number;
   residentBytes: number;
-  /** Of clients, open now. */
+  /** Open client connections. */
   connections: number;
 }
 
@@ -176,7 +175,7 @@ const noVitals: Readonly<Vitals> = {
   connections: 0,
 };
 
-/** Of this process. Costs some microseconds, and nothing while nobody asks: Node keeps all of it anyway. */
+/** Reads this process's values. It costs a few microseconds, only when asked: Node keeps them anyway. */
 export function readVitals(): Omit<Vitals, 'lostLogLines' | 'connections'> {
   const { user, system } = process.cpuUsage();
   const { active, idle } = performance.eventLoopUtilization();
@@ -188,7 +187,7 @@ export function readVitals(): Omit<Vitals, 'lostLogLines' | 'connections'> {
   };
 }
 
-/** Of a process that has ended: what it did counts on, what it had is gone. */
-export function vitalsOfGone(vitals: Vitals): Vitals {
+/** Keeps the totals of an ended process and drops what it held. */
+export function keepTotals(vitals: Vitals): Vitals {
   return { ...vitals, residentBytes: 0, connections: 0 };
 }

@@ -3,58 +3,60 @@ import type { MemberFacts } from '../pool/member.js';
 import type { ProxyCounts } from '../telemetry/proxy-counts.js';
 
 /*
- * What the primary and its workers say to each other, on the channel that Node gives a child process: everything is
- * plain data that a structured clone keeps whole. Messages of one side arrive in the order in which they were sent.
+ * The messages between the primary and its workers, on the channel that Node gives a child process. Everything is plain
+ * data that survives a structured clone. Messages of one side arrive in the order in which they were sent.
  */
 
-/** From the primary, which decides, to a worker, which serves. */
+/** Messages from the primary, which decides, to a worker, which serves. */
 export type ToWorker =
-  /** The first message: begin to serve, with these backends as they are now. */
+  /** The first message: start to serve, with the present state of these backends. */
   | { readonly kind: 'serve'; readonly options: ServingOptions; readonly members: readonly MemberFacts[] }
-  /** A backend is now like this; one that is not known has joined. */
+  /** The new state of a backend; an unknown backend has joined. */
   | { readonly kind: 'member'; readonly facts: MemberFacts }
   | { readonly kind: 'left'; readonly backend: string }
-  /** Asks for a report of that number. Whatever was sent before holds when it comes. */
+  /** Asks for a report with this number. Earlier messages are in force when the report arrives. */
   | { readonly kind: 'report'; readonly number: number }
-  /** Other options hold from here on; asks for a word on it of that number. */
+  /** Applies new options; asks for an answer with this number. */
   | { readonly kind: 'reload'; readonly number: number; readonly options: ServingOptions }
-  /** Accept nothing more, finish what is in flight, end. */
+  /** Stop accepting, finish the requests in flight, and exit. */
   | { readonly kind: 'close'; readonly graceMs: number };
 
-/** From a worker to the primary. */
+/** Messages from a worker to the primary. */
 export type ToPrimary =
-  /** The first message: what is sent to a module that is still being loaded is lost. */
+  /** The first message. A message sent before it, while the module loads, would be lost. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'listening'; readonly port: number }
-  /** It cannot serve, and ends. */
+  /** It cannot serve, and exits. */
   | { readonly kind: 'failed'; readonly error: ErrorFacts }
-  /** A backend gave reason to be probed at once. */
+  /** A backend should be probed at once. */
   | { readonly kind: 'suspect'; readonly backend: string }
-  /** So many failures in a row that it should be ejected, if the pool can spare it. */
+  /** A row of failures. The primary ejects the backend if the pool can spare it. */
   | { readonly kind: 'failures'; readonly backend: string }
-  /** An answer told the name of a boot; `asked` is the boot that was known when the request was sent. */
+  /** An answer gave the name of a boot. `asked` is the boot that was known when the request was sent. */
   | { readonly kind: 'learnt'; readonly backend: string; readonly incarnation: string; readonly asked: number }
-  /** Comes when asked for, and from time to time with the number 0. */
+  /** Sent on request, and regularly with the number 0. */
   | { readonly kind: 'report'; readonly number: number; readonly report: WorkerReport }
-  /** Without an error the other options hold, with one nothing has changed. */
+  /** Without an error the new options are in force. With an error nothing has changed. */
   | { readonly kind: 'reloaded'; readonly number: number; readonly error: ErrorFacts | undefined }
-  /** Nothing is in flight any more; it ends. */
+  /** Nothing is in flight any more; the worker exits. */
   | { readonly kind: 'closed' };
 
 export interface WorkerReport {
   readonly backends: readonly {
     readonly name: string;
     readonly inFlight: number;
-    /** The boot that `bound` is about. */
+    /** The boot that `bound` belongs to. */
     readonly boot: number;
-    /** Browsers by their moment of issue, since the report before: when last seen, undefined when bound no longer. */
+    /**
+     * Changes since the last report. Maps issue time to time last seen, or to undefined for a browser no longer bound.
+     */
     readonly bound: ReadonlyMap<number, number | undefined>;
   }[];
-  /** Since it began. */
+  /** Counts since the worker started. */
   readonly counts: ProxyCounts;
 }
 
-/** An error loses its fields on the way to another process; these are the ones that somebody looks at. */
+/** The fields of an error that are needed. A structured clone would drop them. */
 export interface ErrorFacts {
   readonly message: string;
   readonly code?: unknown;
@@ -62,13 +64,13 @@ export interface ErrorFacts {
   readonly port?: unknown;
 }
 
-export function factsOfError(error: unknown): ErrorFacts {
+export function toErrorFacts(error: unknown): ErrorFacts {
   if (!(error instanceof Error)) return { message: String(error) };
   const fields: Record<string, unknown> = { ...error };
   return { message: error.message, code: fields.code, syscall: fields.syscall, port: fields.port };
 }
 
-export function errorOf({ message, code, syscall, port }: ErrorFacts): Error {
+export function toError({ message, code, syscall, port }: ErrorFacts): Error {
   const given = Object.entries({ code, syscall, port }).filter(([, value]) => value !== undefined);
   return Object.assign(new Error(message), Object.fromEntries(given));
 }

@@ -1,31 +1,31 @@
 import cluster, { type Worker } from 'node:cluster';
 import { packageFile } from '../../shared/package-file.js';
 import type { ServingOptions } from '../options.js';
-import { errorOf, type ToPrimary, type ToWorker } from './messages.js';
+import { type ToPrimary, type ToWorker, toError } from './messages.js';
 
-/** A worker that does not report for so long is counted as it was. */
+/** A worker that does not report in this time keeps its last counts. */
 const reportMs = 2000;
-/** It may have a log to open, on whatever file system. */
+/** The worker may have to open a log on a slow file system. */
 const reloadMs = 10_000;
-/** Beyond the grace: a worker that hangs is not waited for. */
+/** Extra time after the grace period; then a hung worker is killed. */
 const lateMs = 2000;
 
-/** Only for the primary: what is known of one of its workers. */
+/** A worker process, as the primary sees it. */
 export class WorkerProcess {
-  /** Its port; rejects when it cannot listen, or ended before it did. */
+  /** Resolves with the port. Rejects when the worker cannot listen, or ended before it did. */
   readonly listening: Promise<number>;
-  /** With its signal or exit code. */
+  /** Resolves with the signal or exit code. */
   readonly ended: Promise<string>;
   readonly #worker: Worker;
   readonly #answers = new Map<number, (answer: ToPrimary | undefined) => void>();
-  /** What it is to be sent when it is ready; undefined from then on. */
+  /** Messages to send when the worker is ready; undefined from then on. */
   #waiting: ToWorker[] | undefined;
   #asked = 0;
   #reasonOfEnd: string | undefined;
 
-  /** `hear` gets what the worker tells, reports after they were taken note of. */
-  constructor(serve: Extract<ToWorker, { kind: 'serve' }>, hear: (message: ToPrimary) => void) {
-    const worker = cluster.fork(withoutSecrets());
+  /** `onMessage` is called for each message of the worker; reports are processed before requests for them resolve. */
+  constructor(serve: Extract<ToWorker, { kind: 'serve' }>, onMessage: (message: ToPrimary) => void) {
+    const worker = cluster.fork(maskSecretVariables());
     this.#worker = worker;
     this.ended = new Promise(resolve => {
       worker.once('error', error => resolve(error.message));
@@ -35,15 +35,15 @@ export class WorkerProcess {
       worker.on('message', (message: ToPrimary) => {
         if (message.kind === 'ready') this.#sendWaiting();
         else if (message.kind === 'listening') resolve(message.port);
-        else if (message.kind === 'failed') reject(errorOf(message.error));
-        else hear(message);
+        else if (message.kind === 'failed') reject(toError(message.error));
+        else onMessage(message);
         if ('number' in message) this.#answers.get(message.number)?.(message);
       });
       void this.ended.then(how => reject(new Error(`a worker ended before it could listen (${how})`)));
     });
-    // Nobody listens to that of a worker that takes another's place: that it ended is what counts.
+    // A replacement worker's `listening` has no handler; its end is handled instead.
     this.listening.catch(() => {});
-    void this.ended.then(how => this.#leave(how));
+    void this.ended.then(how => this.#onEnded(how));
     this.#waiting = [serve];
   }
 
@@ -51,14 +51,14 @@ export class WorkerProcess {
     return this.#worker.process.pid ?? 0;
   }
 
-  /** Its signal or exit code; undefined while it runs. */
+  /** The signal or exit code; undefined while it runs. */
   get reasonOfEnd(): string | undefined {
     return this.#reasonOfEnd;
   }
 
   send(message: ToWorker): void {
     if (this.#waiting !== undefined) this.#waiting.push(message);
-    // The channel of one that has just died is closed: its end is told otherwise.
+    // The channel of a worker that has just died is closed; `ended` reports its end.
     else if (this.#reasonOfEnd === undefined) this.#worker.send(message, () => {});
   }
 
@@ -68,20 +68,20 @@ export class WorkerProcess {
     for (const message of waiting) this.send(message);
   }
 
-  /** Resolves when it has reported, is gone, or says nothing for too long. */
+  /** Resolves when the worker has reported, has ended, or timed out. */
   async report(): Promise<void> {
     await this.#ask(number => ({ kind: 'report', number }), reportMs);
   }
 
-  /** Rejects when it cannot use the options, or does not say that it does. One that is gone needs none. */
+  /** Rejects when the worker cannot use the options or times out. A worker that has ended needs no reload. */
   async reload(options: ServingOptions): Promise<void> {
     const answer = await this.#ask(number => ({ kind: 'reload', number, options }), reloadMs);
-    if (answer?.kind === 'reloaded' && answer.error !== undefined) throw errorOf(answer.error);
+    if (answer?.kind === 'reloaded' && answer.error !== undefined) throw toError(answer.error);
     if (answer === undefined && this.#reasonOfEnd === undefined)
       throw new Error(`worker ${this.pid} did not answer in ${reloadMs} ms`);
   }
 
-  /** Its answer; undefined when it is gone, or says nothing for too long. */
+  /** Resolves with the answer; undefined when the worker has ended or timed out. */
   #ask(message: (number: number) => ToWorker, withinMs: number): Promise<ToPrimary | undefined> {
     if (this.#reasonOfEnd !== undefined) return Promise.resolve(undefined);
     this.#asked += 1;
@@ -105,21 +105,24 @@ export class WorkerProcess {
     clearTimeout(timer);
   }
 
-  #leave(how: string): void {
+  #onEnded(how: string): void {
     this.#reasonOfEnd = how;
     for (const answered of [...this.#answers.values()]) answered(undefined);
   }
 }
 
-/** Before the first worker is started. Connections are dealt out in turn: `docs/proxy.md` says what was measured. */
+/**
+ * Must be called before the first worker starts. Connections are dealt out in turn: see the measurements in
+ * `docs/proxy.md`.
+ */
 export function prepareWorkers(): void {
   cluster.schedulingPolicy = cluster.SCHED_RR;
-  // Structured clones: keys of the ring arrive as bytes, and what is undefined stays so.
+  // Structured clones keep the bytes of keys and undefined fields.
   cluster.setupPrimary({ exec: packageFile('dist/proxy/workers/worker.js'), args: [], serialization: 'advanced' });
 }
 
-/** The keys go by the channel: an environment can be read by others, and lasts as long as the process. */
-function withoutSecrets(): Record<string, undefined> {
+/** Keys travel over the channel: an environment can be read by others, and lasts as long as the process. */
+function maskSecretVariables(): Record<string, undefined> {
   const secret = Object.keys(process.env).filter(name => /^HOLDFAST_.*(?:SECRET|TOKEN)/.test(name));
   return Object.fromEntries(secret.map(name => [name, undefined]));
 }

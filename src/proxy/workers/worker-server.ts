@@ -2,28 +2,28 @@ import type { ServingOptions } from '../options.js';
 import type { Member, MemberFacts } from '../pool/member.js';
 import { BackendPool, type Primary } from '../pool/pool.js';
 import { Serving } from '../serving.js';
-import { factsOfError, type ToPrimary, type ToWorker, type WorkerReport } from './messages.js';
+import { type ToPrimary, type ToWorker, toErrorFacts, type WorkerReport } from './messages.js';
 
 type Serve = Extract<ToWorker, { kind: 'serve' }>;
 
-/** Unasked. A worker that dies takes with it what it counted and whom it saw since its last report. */
+/** Interval of unrequested reports. A worker that dies loses what it counted and saw since its last report. */
 const reportEveryMs = 1000;
 
 /**
- * What serves in a worker. Its pool follows the primary's: what must be decided once is told, and comes back as facts.
- * Only the name of a boot is taken over at once, for the very answer that tells it needs it in its cookie.
+ * The serving part in a worker. Its pool follows the primary's. Decisions that must be made once are reported to the
+ * primary and come back as facts. Only a boot name applies at once, because the same answer needs it in its cookie.
  */
 export class WorkerServer implements Primary {
   readonly #tell: (message: ToPrimary) => void;
   readonly #pool: BackendPool;
   readonly #serving: Serving;
-  /** Suspects that the primary was told of and has not spoken of since: while all are down, each request finds some. */
+  /** Suspects reported to the primary without an update since. While all backends are down, each request finds some. */
   readonly #told = new Set<Member>();
 
   constructor({ options, members }: Serve, tell: (message: ToPrimary) => void) {
     this.#tell = tell;
     this.#pool = new BackendPool({
-      ...poolSettings(options),
+      ...pickPoolSettings(options),
       now: Date.now,
       random: Math.random,
       onEvent: () => {},
@@ -67,8 +67,8 @@ export class WorkerServer implements Primary {
   }
 
   async reload(number: number, options: ServingOptions): Promise<void> {
-    const error = await this.#serving.reload(options).then(() => undefined, factsOfError);
-    if (error === undefined) this.#pool.change(poolSettings(options));
+    const error = await this.#serving.reload(options).then(() => undefined, toErrorFacts);
+    if (error === undefined) this.#pool.change(pickPoolSettings(options));
     this.#tell({ kind: 'reloaded', number, error });
   }
 
@@ -98,7 +98,7 @@ export class WorkerServer implements Primary {
   }
 }
 
-/** A drain is begun and ended by the primary. */
-function poolSettings({ affinity, slowStartMs }: ServingOptions) {
+/** The primary starts and ends drains, so the drain time here is 0. */
+function pickPoolSettings({ affinity, slowStartMs }: ServingOptions) {
   return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, slowStartMs };
 }

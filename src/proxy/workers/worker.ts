@@ -1,59 +1,59 @@
 /*
- * A worker process, started by `workers.ts`: serves, and does what the primary says. It ends when the primary is gone
- * (`node:cluster` sees to that). The signals of a Ctrl-C or a service manager, sent to every process of the group, are
- * the primary's business.
+ * A worker process, started by `workers.ts`: it serves and follows the primary. It ends when the primary is gone
+ * (`node:cluster` does that). Ctrl-C and service managers signal the whole process group; only the primary handles
+ * these signals.
  */
 
-import { factsOfError, type ToPrimary, type ToWorker } from './messages.js';
+import { type ToPrimary, type ToWorker, toErrorFacts } from './messages.js';
 import { WorkerServer } from './worker-server.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
-// A warning that cannot be written, because the disk is full perhaps, is no reason to end.
+// A warning that cannot be written (full disk) is no reason to exit.
 process.stderr.on('error', () => {});
 
-let following: WorkerServer | undefined;
+let server: WorkerServer | undefined;
 
 process.on('message', (message: ToWorker) => {
   if (message.kind === 'serve') void serve(message);
-  else if (following !== undefined) obey(following, message);
+  else if (server !== undefined) handle(server, message);
 });
 tell({ kind: 'ready' });
 
 async function serve(message: Extract<ToWorker, { kind: 'serve' }>): Promise<void> {
   try {
-    following = new WorkerServer(message, told => tell(told));
-    await following.listen();
+    server = new WorkerServer(message, told => tell(told));
+    await server.listen();
   } catch (error) {
-    tell({ kind: 'failed', error: factsOfError(error) }, leave);
+    tell({ kind: 'failed', error: toErrorFacts(error) }, exit);
   }
 }
 
-function obey(following: WorkerServer, message: Exclude<ToWorker, { kind: 'serve' }>): void {
+function handle(server: WorkerServer, message: Exclude<ToWorker, { kind: 'serve' }>): void {
   switch (message.kind) {
     case 'member':
-      following.adopt(message.facts);
+      server.adopt(message.facts);
       break;
     case 'left':
-      following.left(message.backend);
+      server.left(message.backend);
       break;
     case 'report':
-      following.report(message.number);
+      server.report(message.number);
       break;
     case 'reload':
-      void following.reload(message.number, message.options);
+      void server.reload(message.number, message.options);
       break;
     case 'close':
-      void following.close(message.graceMs).then(() => tell({ kind: 'closed' }, leave));
+      void server.close(message.graceMs).then(() => tell({ kind: 'closed' }, exit));
   }
 }
 
-/** The channel may be closing already: then nobody is left to tell. */
+/** Sends a message. If the channel is already closing, the message is lost. */
 function tell(message: ToPrimary, told = (): void => {}): void {
   process.send?.(message, undefined, undefined, told);
 }
 
-/** Whatever was told before is on its way. */
-function leave(): void {
+/** Exits. Called when earlier messages have been handed to the channel. */
+function exit(): void {
   process.exit(0);
 }

@@ -3,7 +3,7 @@ import type { ProxyEvent, ServingOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
 import type { BackendPool } from '../pool/pool.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
-import { type ProxyCounts, vitalsOfGone } from '../telemetry/proxy-counts.js';
+import { keepTotals, type ProxyCounts } from '../telemetry/proxy-counts.js';
 import type { TrafficServer } from '../traffic-server.js';
 import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
 import { prepareWorkers, WorkerProcess } from './worker-process.js';
@@ -11,31 +11,31 @@ import { prepareWorkers, WorkerProcess } from './worker-process.js';
 /*
  * primary:  health checks, orders, admin API -> pool -- facts of a member ------------------------> pool
  *                                                 ^                                                   |
- *                                                 '-- suspect, failures, learnt, report --- engine, heart, affinity
- *                                                                                                 :each worker
+ *                                                 '-- suspect, failures, learnt, report --- engine, dispatcher,
+ *                                                                                      affinity :each worker
  */
 
 /**
- * Serves in several processes. The pool of this one decides; those of the workers follow it, all told the same in the
- * same order. A worker that is lost takes what it had in flight with it, and another one takes its place.
+ * Serves in several processes. This process's pool decides, and the workers' pools follow it. All workers get the same
+ * messages in the same order. A lost worker loses its requests in flight, and a new worker replaces it.
  */
 export class Workers implements TrafficServer {
   readonly failed: Promise<string>;
   #options: ServingOptions;
   readonly #pool: BackendPool;
   readonly #onEvent: (event: ProxyEvent) => void;
-  /** By place: from 0, as many as there are to be. */
+  /** By slot, from 0 to `size` - 1. */
   readonly #processes: WorkerProcess[] = [];
   readonly #reports = new Map<WorkerProcess, WorkerReport>();
-  /** What those that are gone had counted: a counter never goes back. */
-  readonly #gone = new ProxyMetrics();
+  /** Counts of dead workers are kept, so that counters never go back. */
+  readonly #dead = new ProxyMetrics();
   readonly #restarts = new Restarts();
   readonly #size: number;
   #fail = (_reason: string): void => {};
   #phase: 'starting' | 'serving' | 'closing' = 'starting';
 
   constructor(options: ServingOptions, size: number, pool: BackendPool, onEvent: (event: ProxyEvent) => void) {
-    this.#options = withTickets(options);
+    this.#options = addTicketKeys(options);
     this.#size = size;
     this.#pool = pool;
     this.#onEvent = onEvent;
@@ -44,20 +44,20 @@ export class Workers implements TrafficServer {
 
   async listen(): Promise<{ readonly port: number }> {
     prepareWorkers();
-    for (let place = 0; place < this.#size; place += 1) this.#start(place);
+    for (let slot = 0; slot < this.#size; slot += 1) this.#start(slot);
     const [port = 0] = await Promise.all(this.#processes.map(each => each.listening));
     this.#phase = 'serving';
-    for (const [place, worker] of this.#processes.entries()) {
-      if (worker.reasonOfEnd !== undefined) this.#replace(place, worker);
+    for (const [slot, worker] of this.#processes.entries()) {
+      if (worker.reasonOfEnd !== undefined) this.#replace(slot, worker);
     }
     return { port };
   }
 
   join(member: Member): void {
-    this.tell(member);
+    this.update(member);
   }
 
-  tell({ facts }: Member): void {
+  update({ facts }: Member): void {
     this.#sendAll({ kind: 'member', facts });
   }
 
@@ -70,13 +70,13 @@ export class Workers implements TrafficServer {
   }
 
   counts(): readonly ProxyCounts[] {
-    return [this.#gone.counts, ...[...this.#reports.values()].map(({ counts }) => counts)];
+    return [this.#dead.counts, ...[...this.#reports.values()].map(({ counts }) => counts)];
   }
 
-  /** All or none: two sets of options side by side would be nobody's. */
+  /** Applies the options in all workers or in none. Workers with different options would contradict each other. */
   async reload(next: ServingOptions): Promise<void> {
     const before = this.#options;
-    const options = withTickets(next);
+    const options = addTicketKeys(next);
     this.#options = options;
     try {
       await Promise.all(this.#processes.map(each => each.reload(options)));
@@ -96,17 +96,17 @@ export class Workers implements TrafficServer {
     for (const each of this.#processes) each.send(message);
   }
 
-  #start(place: number): WorkerProcess {
+  #start(slot: number): WorkerProcess {
     const members = this.#pool.members.map(({ facts }) => facts);
-    const options = { ...this.#options, share: { nth: place, of: this.#size } };
-    const worker = new WorkerProcess({ kind: 'serve', options, members }, message => this.#hear(worker, message));
-    this.#processes[place] = worker;
-    void worker.ended.then(() => this.#lost(place, worker));
+    const options = { ...this.#options, share: { nth: slot, of: this.#size } };
+    const worker = new WorkerProcess({ kind: 'serve', options, members }, message => this.#onMessage(worker, message));
+    this.#processes[slot] = worker;
+    void worker.ended.then(() => this.#lost(slot, worker));
     return worker;
   }
 
-  #hear(worker: WorkerProcess, message: ToPrimary): void {
-    if (message.kind === 'report') this.#takeNote(worker, message.report);
+  #onMessage(worker: WorkerProcess, message: ToPrimary): void {
+    if (message.kind === 'report') this.#applyReport(worker, message.report);
     const member = 'backend' in message ? this.#pool.find(message.backend) : undefined;
     if (member === undefined) return;
     if (message.kind === 'suspect') this.#pool.suspect(member);
@@ -114,17 +114,20 @@ export class Workers implements TrafficServer {
     else if (message.kind === 'learnt') this.#learn(member, message.incarnation, message.asked);
   }
 
-  /** They are told in any case: another worker may have learnt of the boot first, and this one counted it apart. */
+  /**
+   * Updates the workers in any case: another worker may have learnt this boot first, and this one counted it
+   * separately.
+   */
   #learn(member: Member, incarnation: string, asked: number): void {
     member.learn(incarnation, asked);
-    this.tell(member);
+    this.update(member);
   }
 
-  #takeNote(worker: WorkerProcess, report: WorkerReport): void {
+  #applyReport(worker: WorkerProcess, report: WorkerReport): void {
     this.#reports.set(worker, report);
     for (const { name, boot, bound } of report.backends) {
       const member = this.#pool.find(name);
-      // Of another boot: whoever was bound to it is bound to nothing now.
+      // Browsers bound to another boot are no longer bound.
       if (member?.boot === boot) member.bound.add(bound);
     }
     this.#countInFlight();
@@ -140,36 +143,36 @@ export class Workers implements TrafficServer {
     }
   }
 
-  #lost(place: number, worker: WorkerProcess): void {
+  #lost(slot: number, worker: WorkerProcess): void {
     const report = this.#reports.get(worker);
-    if (report !== undefined) this.#gone.add({ ...report.counts, vitals: vitalsOfGone(report.counts.vitals) });
+    if (report !== undefined) this.#dead.add({ ...report.counts, vitals: keepTotals(report.counts.vitals) });
     this.#reports.delete(worker);
     this.#countInFlight();
-    // Before all serve it is a start that fails, and then nobody is to be lost any more.
-    if (this.#phase === 'serving') this.#replace(place, worker);
+    // While workers are starting, a lost worker makes the whole start fail, so it is not replaced.
+    if (this.#phase === 'serving') this.#replace(slot, worker);
   }
 
-  #replace(place: number, { pid, reasonOfEnd: reason = '' }: WorkerProcess): void {
-    const replacedBy = this.#restarts.mayGoOn(performance.now()) ? this.#start(place).pid : undefined;
+  #replace(slot: number, { pid, reasonOfEnd: reason = '' }: WorkerProcess): void {
+    const replacedBy = this.#restarts.mayReplace(performance.now()) ? this.#start(slot).pid : undefined;
     this.#onEvent({ kind: 'worker-lost', pid, reason, replacedBy });
     if (replacedBy === undefined) this.#fail(tooManyLost);
   }
 }
 
-/** A client that comes back is dealt out anew: without this every other one would need a whole handshake. */
-function withTickets({ tls, ...options }: ServingOptions): ServingOptions {
+/** Adds shared ticket keys. A returning client may reach another worker, and would need a full handshake there. */
+function addTicketKeys({ tls, ...options }: ServingOptions): ServingOptions {
   return tls === undefined ? options : { ...options, tls: { ...tls, ticketKeys: randomBytes(48) } };
 }
 
 const lossesMax = 5;
 const withinMs = 60_000;
 
-/** Counts workers that were lost: one that is lost again and again is not worth starting again. */
+/** Counts lost workers. If workers die too often, they are not replaced any more. */
 export class Restarts {
   readonly #lostMs: number[] = [];
 
-  /** A worker was lost; whether another one may take its place. */
-  mayGoOn(nowMs: number): boolean {
+  /** Records a lost worker. Returns whether it may be replaced. */
+  mayReplace(nowMs: number): boolean {
     this.#lostMs.push(nowMs);
     if (this.#lostMs.length > lossesMax) this.#lostMs.shift();
     const [first = nowMs] = this.#lostMs;
@@ -177,4 +180,4 @@ export class Restarts {
   }
 }
 
-const tooManyLost = `${lossesMax} workers were lost within ${withinMs / 1000} s; no further one is started`;
+const tooManyLost = `${lossesMax} workers were lost within ${withinMs / 1000} s; no more are started`;

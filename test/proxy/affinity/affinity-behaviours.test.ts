@@ -7,10 +7,10 @@ import { affinity, blindHealth, quickHealth, type TestProxy, withProxy } from '.
 
 const three = [undefined, undefined, undefined];
 
-/** Keeps the affinity cookie, as a browser does, and nothing else. */
+/** Keeps the affinity cookie, as a browser does, and no other. */
 class Browser {
   cookie: string | undefined;
-  /** Set-Cookie lines of affinity that it was sent. */
+  /** The number of affinity cookies that it received. */
   given = 0;
 
   async ask(proxy: TestProxy, path = '/'): Promise<Answer> {
@@ -34,7 +34,7 @@ async function inTurn<T, R>(all: readonly T[], act: (each: T) => Promise<R>): Pr
   return results;
 }
 
-/** What the backends were told of broken affinities, in the order of each. */
+/** Returns the affinity header of each request, backend by backend, in order. */
 const told = (toys: readonly Toy[]): string[] =>
   toys.flatMap(({ seen }) => seen.flatMap(({ headers }) => headers['holdfast-affinity'] ?? []));
 
@@ -48,7 +48,7 @@ for (const engine of Object.keys(engines)) {
   ) => withToys(handles, (...toys) => withProxy(toys, { ...options, engine }, proxy => use(proxy, ...toys)));
 
   describe(`affinity through ${engine}`, () => {
-    it('takes each browser to its own backend, however the requests of many are mixed', () =>
+    it('sends each browser to its own backend while requests of many are mixed', () =>
       withPool(three, {}, async proxy => {
         const all = browsers(9);
         const first = await inTurn(all, browser => browser.name(proxy));
@@ -58,7 +58,7 @@ for (const engine of Object.keys(engines)) {
         expect(all.map(({ given }) => given)).to.deep.equal(all.map(() => 1));
       }));
 
-    it('spreads new browsers as if the bound ones were not there', () =>
+    it('spreads new browsers regardless of the bound ones', () =>
       withPool(three, {}, async proxy => {
         const busy = new Browser();
         await busy.ask(proxy);
@@ -69,7 +69,7 @@ for (const engine of Object.keys(engines)) {
         expect(['backend-1', 'backend-2', 'backend-3'].map(name => count(names, name))).to.deep.equal([3, 3, 3]);
       }));
 
-    it('a retry moves the cookie, when the backend of the cookie breaks off as well', () =>
+    it('moves the cookie when a retry finds another backend', () =>
       withTcp(
         socket =>
           socket.on('data', data => {
@@ -92,7 +92,7 @@ for (const engine of Object.keys(engines)) {
       ));
 
     for (const known of [false, true]) {
-      it(`all dead${known ? ', and known to be' : ''}: 503 without a cookie, and the binding outlives it`, () =>
+      it(`returns 503 without a cookie when all backends are dead${known ? ' and known to be' : ''}, and keeps the binding`, () =>
         withPool([undefined, undefined], known ? {} : { health: blindHealth }, async (proxy, ...toys) => {
           const browser = new Browser();
           const first = await browser.name(proxy);
@@ -113,7 +113,7 @@ for (const engine of Object.keys(engines)) {
         }));
     }
 
-    it('a restart on the same port: each of the bound is told reborn once, and none counts as bound meanwhile', () =>
+    it('reports a restart on the same port once per bound browser, and counts none as bound meanwhile', () =>
       withPool([undefined], {}, async (proxy, toy) => {
         const all = browsers(5);
         await inTurn(all, browser => browser.ask(proxy));
@@ -137,10 +137,10 @@ for (const engine of Object.keys(engines)) {
 
     /*
      * The five rows of "Conformance tests" in GEP-1619, the Gateway API's proposal on session persistence
-     * (https://gateway-api.sigs.k8s.io/geps/gep-1619/), as far as they speak of what clients see: routes are not ours.
+     * (https://gateway-api.sigs.k8s.io/geps/gep-1619/). Only what clients see applies: Holdfast has no routes.
      */
-    describe('session persistence as GEP-1619 expects it', () => {
-      it('simple: the first answer sets a cookie, and fifty requests with it reach the same backend', () =>
+    describe('session persistence as GEP-1619 requires', () => {
+      it('simple: sets a cookie with the first answer, and sends fifty requests with it to the same backend', () =>
         withPool(three, {}, async proxy => {
           const browser = new Browser();
           const first = await browser.name(proxy);
@@ -148,13 +148,13 @@ for (const engine of Object.keys(engines)) {
           expect([count(names, first), browser.given]).to.deep.equal([50, 1]);
         }));
 
-      it('lifetime "session": the cookie has neither Expires nor Max-Age', () =>
+      it('lifetime "session": sets neither Expires nor Max-Age', () =>
         withPool([undefined], {}, async proxy => {
           const [line] = (await proxy.ask('/')).headers['set-cookie'] ?? [];
           expect(line).to.match(/^holdfast=[^;]+; Path=\/; HttpOnly; SameSite=Lax$/);
         }));
 
-      it('weights: new browsers follow them, 7 to 3, and a bound one stays where it was, even at weight 0', () =>
+      it('weights: spreads new browsers 7 to 3, and keeps a bound one even at weight 0', () =>
         withPool([undefined, undefined], {}, async proxy => {
           const weigh = (name: string, weight: number) => proxy.admin('PUT', `/backends/${name}`, { weight });
           await weigh('backend-1', 7);
@@ -167,8 +167,8 @@ for (const engine of Object.keys(engines)) {
           expect(count(await inTurn(browsers(5), browser => browser.name(proxy)), 'backend-1')).to.equal(0);
         }));
 
-      // "Permanent" there means an attribute of the cookie; here the proxy holds every cookie to its absolute time.
-      it('absolute timeout: the binding ends when it is over, however busy the browser', () =>
+      // There "Permanent" means a cookie attribute. Here the proxy enforces the absolute time of every cookie.
+      it('absolute time-out: ends the binding, even for a busy browser', () =>
         withPool(three, { affinity: { ...affinity, idleMs: 2000, absoluteMs: 400 } }, async (proxy, ...toys) => {
           const browser = new Browser();
           const boundMs = Date.now();
@@ -181,7 +181,7 @@ for (const engine of Object.keys(engines)) {
           expect(Date.now() - boundMs).to.be.at.least(400);
         }));
 
-      it('scope: two pools under one name keep a binding each, whichever cookies come along', () =>
+      it('scope: keeps separate bindings for two pools on one host', () =>
         withToys(three, (...toys) =>
           withProxy(toys, { engine, affinity: { ...affinity, pool: 'a' } }, a =>
             withProxy(toys, { engine, affinity: { ...affinity, pool: 'b' } }, async b => {
@@ -202,7 +202,7 @@ for (const engine of Object.keys(engines)) {
 }
 
 describe('affinity: a drain with 20 bound browsers', () => {
-  it('keeps them, takes no new one, and is over, with nobody bound, when they have gone', () =>
+  it('keeps them, takes no new one, and ends when they have gone idle', () =>
     withToys(three, (...toys) =>
       withProxy(toys, { affinity: { ...affinity, idleMs: 1500 } }, async proxy => {
         const order = (name: string, state: string) => proxy.admin('PUT', `/backends/${name}`, { state });
@@ -223,11 +223,11 @@ describe('affinity: a drain with 20 bound browsers', () => {
 });
 
 describe('affinity: two proxies with one key ring', () => {
-  /** The second one probes once, and then learns from answers only. */
+  /** The second proxy probes once; afterwards it learns only from answers. */
   const withTwo = (toys: readonly Toy[], use: (one: TestProxy, other: TestProxy) => Promise<void>) =>
     withProxy(toys, { health: quickHealth }, one => withProxy(toys, { health: blindHealth }, other => use(one, other)));
 
-  /** A backend that tells its boot to health checks only. */
+  /** A backend that names its boot only to health checks. */
   const discreet: Parameters<typeof withToys>[0][number] = (_, response) => {
     response.removeHeader('holdfast-incarnation');
     response.end('backend-1');
@@ -237,7 +237,7 @@ describe('affinity: two proxies with one key ring', () => {
     ['in each answer', undefined],
     ['to health checks only', discreet],
   ] as const) {
-    it(`a new boot that tells its name ${tells}: bound at the first that knows it is bound at both`, () =>
+    it(`keeps a binding made by the first proxy to learn of a new boot (name given ${tells})`, () =>
       withToys([handle], (...toys) =>
         withTwo(toys, async (one, other) => {
           const [toy] = toys;
@@ -249,7 +249,7 @@ describe('affinity: two proxies with one key ring', () => {
           await browser.ask(one);
           for (let i = 0; i < 3; i += 1) for (const proxy of [other, one]) await browser.ask(proxy);
           expect([browser.given, told(toys)]).to.deep.equal([1, []]);
-          // Who was bound to the boot before hears of it once, and is bound at both again.
+          // A browser bound to the previous boot is told once, and is then bound at both.
           await before.ask(one);
           for (let i = 0; i < 3; i += 1) for (const proxy of [other, one]) await before.ask(proxy);
           expect([before.given, told(toys)]).to.deep.equal([2, ['broken; reason=reborn']]);
@@ -257,7 +257,7 @@ describe('affinity: two proxies with one key ring', () => {
       ));
   }
 
-  it('a backend without a name, of whose restarts they count different ones: told once, bound at both', async () => {
+  it('keeps bindings at both proxies when a backend gives no name and they count different restarts', async () => {
     const toy = await startToy('backend-1');
     toy.incarnation = undefined;
     await withProxy([toy], { health: quickHealth }, async one => {

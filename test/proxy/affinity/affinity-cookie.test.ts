@@ -12,7 +12,7 @@ const ring = generateKeyRing();
 
 describe('affinity cookie', () => {
   describe('a genuine cookie', () => {
-    it('says what was written into it, for any name, incarnation and date', () => {
+    it('returns what was written into it, for any name, incarnation and date', () => {
       fc.assert(
         fc.property(claims, fc.boolean(), ({ name, incarnation, ageMs }, secure) => {
           const cookies = affinity();
@@ -27,7 +27,7 @@ describe('affinity cookie', () => {
       );
     });
 
-    it('is short, and made of characters that need no quoting in a cookie', () => {
+    it('is short and needs no quoting', () => {
       fc.assert(
         fc.property(claims, fc.boolean(), (some, secure) => {
           expect(cookieValue(issued(affinity(), some, secure))).to.match(/^[A-Za-z0-9._-]{90,310}$/);
@@ -35,11 +35,11 @@ describe('affinity cookie', () => {
       );
     });
 
-    it('is as absent as no cookie at all when there is none', () => {
+    it('reads as none when there is no cookie', () => {
       expect(affinity().read(undefined, true, startMs)).to.deep.equal({ kind: 'none' });
     });
 
-    it('refuses to carry an incarnation that is too long, in bytes', () => {
+    it('throws for an incarnation with too many bytes', () => {
       const issue = (incarnation: string) => affinity().issue({ backendId: 'x', incarnation, issuedMs: 0 }, true, 0);
       expect(() => issue('é'.repeat(incarnationBytesMax / 2))).not.to.throw();
       expect(() => issue(`${'é'.repeat(incarnationBytesMax / 2)}a`)).to.throw(RangeError, '129 bytes; at most 128');
@@ -98,14 +98,14 @@ describe('affinity cookie', () => {
       });
     }
 
-    it('expires a remembered cookie too, and only by the clock it is asked with', () => {
+    it('also expires a cached cookie, by the time that the caller gives', () => {
       const cookies = affinity();
       const value = cookieValue(issued(cookies));
       const outcomes = [0, idleMs + 1, 0].map(laterMs => outcomeOf(cookies.read(value, true, startMs + laterMs)));
       expect(outcomes).to.deep.equal(['bound', 'expired', 'bound']);
     });
 
-    it('asks for a refresh once a tenth of the idle time has passed, not before', () => {
+    it('needs a refresh after a tenth of the idle time, not before', () => {
       const dueAfter = (ms: number) => affinity().needsRefresh({ seenMs: startMs }, startMs + ms);
       expect([dueAfter(-hourMs), dueAfter(0), dueAfter(3 * minuteMs)]).to.deep.equal([false, false, false]);
       expect([dueAfter(3 * minuteMs + 1), dueAfter(hourMs)]).to.deep.equal([true, true]);
@@ -113,7 +113,7 @@ describe('affinity cookie', () => {
   });
 
   describe('a cookie that is not ours', () => {
-    it('is forged after any change of one character; in the key id it may name a key that we do not have', () => {
+    it('is forged after any change of one character, or unknown if the change is in the key id', () => {
       fc.assert(
         fc.property(claims, fc.nat(), cookieCharacter, fc.boolean(), (some, position, character, warm) => {
           const cookies = affinity();
@@ -131,7 +131,7 @@ describe('affinity cookie', () => {
       );
     });
 
-    it('is forged when it has another spelling of the same MAC bytes', () => {
+    it('is forged with another spelling of the same MAC bytes', () => {
       const cookies = affinity();
       const value = cookieValue(issued(cookies));
       const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -141,7 +141,7 @@ describe('affinity cookie', () => {
       expect(accepted).to.deep.equal([value.at(-1)]);
     });
 
-    it('is forged when it is cut short or made longer', () => {
+    it('is forged when cut short or made longer', () => {
       const value = cookieValue(issued(affinity()));
       for (let length = 0; length < value.length; length += 1) expectForged(value.slice(0, length));
       const more = fc.string({ unit: cookieCharacter, minLength: 1, maxLength: 300 });
@@ -153,7 +153,7 @@ describe('affinity cookie', () => {
       );
     });
 
-    it('is forged when it is put together from the parts of two genuine ones', () => {
+    it('is forged when combined from the parts of two genuine cookies', () => {
       fc.assert(
         fc.property(claims, claims, fc.array(fc.boolean(), { minLength: 7, maxLength: 7 }), (one, other, fromOther) => {
           const cookies = affinity();
@@ -170,21 +170,21 @@ describe('affinity cookie', () => {
       );
     });
 
-    it('is forged in another pool, and on TLS when it was made for plain HTTP', () => {
+    it('is forged in another pool, and over TLS when made for plain HTTP', () => {
       const value = cookieValue(issued(affinity({ pool: 'a' })));
       expectForged(value, affinity({ pool: 'b' }));
       expectForged(value, affinity());
       expectForged(cookieValue(issued(affinity(), {}, false)));
     });
 
-    it('is unknown in another ring, and forged in one that uses the same id for another secret', () => {
+    it('is unknown in another ring, and forged in a ring with the same id for another secret', () => {
       const value = cookieValue(issued(affinity()));
       expect(outcomeOf(affinity({ keys: generateKeyRing() }).read(value, true, startMs))).to.equal('unknown');
       const [{ secret } = { secret: Buffer.alloc(32) }] = generateKeyRing();
       expectForged(value, affinity({ keys: [{ id: idOfNewest(ring), secret }] }));
     });
 
-    it('is forged whatever garbage it is', () => {
+    it('is forged for any garbage', () => {
       fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 400 }), text => expectForged(text)));
       const genuine = cookieValue(issued(affinity()));
       const decorated = [
@@ -199,7 +199,7 @@ describe('affinity cookie', () => {
   });
 
   describe('the id of a backend', () => {
-    it('is the same on every proxy of the ring, another in each pool and ring, and at least 128 bits', () => {
+    it('is the same on every proxy of the ring, different in each pool and ring, and has at least 128 bits', () => {
       const id = affinity().backendId('backend-1');
       expect(Buffer.from(id, 'base64url')).to.have.length(16);
       expect(affinity().backendId('backend-1')).to.equal(id);
@@ -211,7 +211,7 @@ describe('affinity cookie', () => {
       expect(new Set([id, ...others]).size).to.equal(4);
     });
 
-    it('shows neither the name nor the address, nor any digest that could be made without the secret', () => {
+    it('reveals neither name nor address, nor a digest that needs no secret', () => {
       const names = ['backend-1', '10.0.0.17:3001', 'http://10.0.0.17:3001', 'http://10.0.0.17:3001/'];
       for (const name of names) {
         const value = cookieValue(issued(affinity(), { name, incarnation: '7f3a' }));
@@ -233,7 +233,7 @@ describe('affinity cookie', () => {
       ['the new key first', [young, old]],
     ];
 
-    it('signs with the newest and moves nobody, whichever proxy of two neighbouring stages is asked', () => {
+    it('signs with the newest key and moves no browser between proxies at neighbouring stages', () => {
       const proxies = stages.map(([, keys]) => affinity({ keys }));
       for (const proxy of proxies) join(proxy, names);
       for (const [from, to] of [
@@ -253,7 +253,7 @@ describe('affinity cookie', () => {
       }
     });
 
-    it('forgets the old key: its cookies are unknown, those refreshed meanwhile stay bound', () => {
+    it('reports cookies of a dropped key as unknown, and keeps those refreshed meanwhile', () => {
       const rotating = affinity({ keys: [young, old] });
       const rotated = affinity({ keys: [young] });
       for (const proxy of [rotating, rotated]) join(proxy, names);
@@ -268,7 +268,7 @@ describe('affinity cookie', () => {
       });
     });
 
-    it('translates an old id also when the backend joins after its cookie was read, on TLS and on plain HTTP', () => {
+    it('translates an old id even if the backend joins after its cookie was read, over TLS and plain HTTP', () => {
       for (const secure of [true, false]) {
         const value = cookieValue(issued(affinity({ keys: [old] }), { name: 'backend-9' }, secure));
         const cookies = affinity({ keys: [young, old] });
@@ -278,7 +278,7 @@ describe('affinity cookie', () => {
       }
     });
 
-    it('refuses a ring that it cannot use', () => {
+    it('throws for an unusable ring', () => {
       expect(() => affinity({ keys: [] })).to.throw(KeyRingError);
       expect(() => affinity({ keys: [{ id: 'a', secret: Buffer.alloc(31) }] })).to.throw(KeyRingError);
     });

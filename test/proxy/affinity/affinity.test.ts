@@ -10,7 +10,7 @@ const reasonTold = (toy: Toy | undefined): string | string[] | undefined =>
 const named = (toys: readonly Toy[], name: string): Toy | undefined => toys.find(toy => toy.name === name);
 
 describe('proxy: affinity', () => {
-  it('binds a browser at its first answer and keeps it there, without another cookie', () =>
+  it('binds a browser with its first answer and keeps it there without another cookie', () =>
     withPool(three, {}, async (proxy, ...toys) => {
       for (let browser = 0; browser < 6; browser += 1) {
         const first = await proxy.ask('/');
@@ -25,7 +25,7 @@ describe('proxy: affinity', () => {
       expect(toys.map(toy => toy.seen.length)).to.deep.equal([10, 10, 10]);
     }));
 
-  it('a trusted proxy in front that says https makes it Secure, with the prefix; nobody else does', () =>
+  it('sets Secure and the prefix when a trusted proxy in front says https, and only then', () =>
     withPool([undefined], { trusted: ['127.0.0.1'] }, async proxy => {
       const headers = { 'x-forwarded-proto': 'https' };
       const issued = async () => (await proxy.ask('/', { headers })).headers['set-cookie']?.[0];
@@ -34,14 +34,14 @@ describe('proxy: affinity', () => {
       expect(await issued()).to.match(/^holdfast=[^;]+; Path=\/; HttpOnly; SameSite=Lax$/);
     }));
 
-  it('takes the affinity cookie out of the request and leaves the others', () =>
+  it('removes the affinity cookie from the request and keeps the others', () =>
     withPool([(request, response) => response.end(request.headers.cookie ?? 'none')], {}, async proxy => {
       const cookie = cookieOf(await proxy.ask('/'));
       expect((await proxy.as(cookie)).text).to.equal('none');
       expect((await proxy.as(`a=1; ${cookie}; b=2`)).text).to.equal('a=1; b=2');
     }));
 
-  it('treats garbage, a changed and an oversize cookie as none: one new cookie, no word to the backend', () =>
+  it('treats garbage, a changed and an oversize cookie as none, and does not tell the backend', () =>
     withPool(three, {}, async (proxy, ...toys) => {
       const cookie = cookieOf(await proxy.ask('/')) ?? '';
       const bad = ['holdfast=garbage', 'holdfast=', `${cookie.slice(0, -1)}!`, `holdfast=${'x'.repeat(9000)}`];
@@ -55,7 +55,7 @@ describe('proxy: affinity', () => {
       expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="forged"}')).to.equal(bad.length);
     }));
 
-  it('finds the good one beside a stray copy that the browser sends with it', () =>
+  it('finds the valid cookie beside a stray copy', () =>
     withPool(three, {}, async proxy => {
       const first = await proxy.ask('/');
       for (const cookies of [`holdfast=stray; ${cookieOf(first)}`, `${cookieOf(first)}; holdfast=stray`]) {
@@ -69,7 +69,7 @@ describe('proxy: affinity', () => {
       expect(bad.headers['set-cookie']).to.have.length(1);
     }));
 
-  it('an app that sets a cookie of the same name does not undo the binding; its other cookies pass', () => {
+  it('drops an app cookie of the same name and forwards its other cookies', () => {
     const app: RequestListener = (_, response) =>
       response.setHeader('set-cookie', ['holdfast=app', 'holdfastly=1; Path=/']).end();
     return withPool([app], {}, async proxy => {
@@ -80,7 +80,7 @@ describe('proxy: affinity', () => {
     });
   });
 
-  it('an expired cookie is replaced, and the backend is told', () =>
+  it('replaces an expired cookie and tells the backend', () =>
     withPool(three, { affinity: { ...affinity, idleMs: 1 } }, async (proxy, ...toys) => {
       const cookie = cookieOf(await proxy.ask('/'));
       await new Promise(resolve => setTimeout(resolve, 5));
@@ -90,7 +90,7 @@ describe('proxy: affinity', () => {
       expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="expired"}')).to.equal(1);
     }));
 
-  it('refreshes a cookie that was last seen long ago, and keeps the binding', () =>
+  it('refreshes a cookie last seen long ago, and keeps the binding', () =>
     withPool(three, { affinity: { ...affinity, idleMs: 500 } }, async proxy => {
       const first = await proxy.ask('/');
       await new Promise(resolve => setTimeout(resolve, 60));
@@ -99,7 +99,7 @@ describe('proxy: affinity', () => {
       expect(cookieOf(second)).to.be.a('string').and.not.equal(cookieOf(first));
     }));
 
-  it('a dead backend: another one answers, with a new cookie, and is told why; once', () =>
+  it('rebinds a browser of a dead backend, and tells the new backend the reason once', () =>
     withPool(three, { health: blindHealth }, async (proxy, ...toys) => {
       const first = await proxy.ask('/');
       await named(toys, first.text)?.stop();
@@ -115,7 +115,7 @@ describe('proxy: affinity', () => {
       expect(await proxy.metric('holdfast_proxy_retries_total{kind="refused"}')).to.equal(1);
     }));
 
-  it('a backend known to be down is not tried first', () =>
+  it('does not try a backend known to be down', () =>
     withPool(three, {}, async (proxy, ...toys) => {
       const first = await proxy.ask('/');
       await named(toys, first.text)?.stop();
@@ -126,7 +126,7 @@ describe('proxy: affinity', () => {
       expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="down"}')).to.equal(1);
     }));
 
-  it('a backend that is no longer in the pool is unknown', () =>
+  it('reports a backend that left the pool as unknown', () =>
     withPool(three, {}, async (proxy, ...toys) => {
       const first = await proxy.ask('/');
       await proxy.admin('DELETE', `/backends/${first.text}`);
@@ -136,7 +136,7 @@ describe('proxy: affinity', () => {
       expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="unknown"}')).to.equal(1);
     }));
 
-  it('tells of a new incarnation that the health check found: reborn, once', () =>
+  it('reports a new incarnation found by the health check once, as reborn', () =>
     withPool(three, {}, async (proxy, ...toys) => {
       const first = await proxy.ask('/');
       const toy = named(toys, first.text);
@@ -151,7 +151,7 @@ describe('proxy: affinity', () => {
       expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="reborn"}')).to.equal(1);
     }));
 
-  it('binds to the new incarnation when the answer is the first to tell', () =>
+  it('binds to the new incarnation when the answer is its first sign', () =>
     withPool(three, { health: blindHealth }, async (proxy, ...toys) => {
       const first = await proxy.ask('/');
       const toy = named(toys, first.text);
@@ -160,17 +160,17 @@ describe('proxy: affinity', () => {
       expect(again.text).to.equal(first.text);
       expect(again.headers['set-cookie']).to.have.length(1);
       expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="reborn"}')).to.equal(1);
-      // That request was there already; the next one tells.
+      // That request was already at the backend; the next one carries the notice.
       for (const told of ['broken; reason=reborn', undefined]) {
         const next = await proxy.as(cookieOf(again));
         expect([next.text, next.headers['set-cookie'], reasonTold(toy)]).to.deep.equal([first.text, undefined, told]);
       }
-      // Whoever holds the old cookie is bound to nothing.
+      // The old cookie is no longer a valid binding.
       const other = await proxy.as(cookieOf(first));
       expect(reasonTold(named(toys, other.text))).to.equal('broken; reason=reborn');
     }));
 
-  it('is not led back by the last answers of a process whose successor has the port already', () => {
+  it('ignores the boot name in late answers of a process whose successor already has the port', () => {
     let finish = (): void => {};
     const slow: RequestListener = (request, response) => {
       if (request.url !== '/slow') return void response.end();
@@ -189,7 +189,7 @@ describe('proxy: affinity', () => {
     });
   });
 
-  it('a restart on the same port of a backend that does not name its boot counts as reborn', async () => {
+  it('counts a restart on the same port as reborn when the backend does not name its boot', async () => {
     const toy = await startToy('backend-1');
     toy.incarnation = undefined;
     await withProxy([toy], {}, async proxy => {
@@ -208,14 +208,14 @@ describe('proxy: affinity', () => {
     });
   });
 
-  it('removes what a client says about its affinity, always', () =>
+  it('always removes the affinity header of a client', () =>
     withPool(three, {}, async (proxy, ...toys) => {
       const headers = { 'holdfast-affinity': 'broken; reason=down' };
       const answer = await proxy.ask('/', { headers });
       expect(reasonTold(named(toys, answer.text))).to.equal(undefined);
     }));
 
-  it('two proxies with one key ring agree, whatever the order of their keys', () =>
+  it('accepts cookies of another proxy with the same keys in another order', () =>
     withToys(three, (...toys) =>
       withProxy(toys, {}, async one => {
         const [first] = affinity.keys;
@@ -232,7 +232,7 @@ describe('proxy: affinity', () => {
       }),
     ));
 
-  it('switched off: no cookie is set, read or removed', () =>
+  it('sets, reads and removes no cookie when switched off', () =>
     withPool([(request, response) => response.end(request.headers.cookie)], { affinity: undefined }, async proxy => {
       const answer = await proxy.as('holdfast=mine; a=1');
       expect(answer.text).to.equal('holdfast=mine; a=1');
@@ -256,7 +256,7 @@ describe('proxy: Cache-Control with a new cookie', () => {
     response.end();
   };
   for (const [given, expected] of Object.entries(cases)) {
-    it(`"${given}" becomes "${expected}", and stays itself without one`, () =>
+    it(`"${given}" becomes "${expected}", and is unchanged without a new cookie`, () =>
       withPool([echo], {}, async proxy => {
         const path = `/${encodeURIComponent(given)}`;
         const first = await proxy.ask(path);

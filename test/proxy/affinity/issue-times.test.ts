@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { IssueTimes } from '#src/proxy/affinity/issue-times.js';
 
-describe('moments of issue', () => {
-  it('are the time, and never the same twice, also when many are wanted in one millisecond', () => {
+describe('issue times', () => {
+  it('are close to the clock and unique, even for many in one millisecond', () => {
     const moments = new IssueTimes();
     expect([1000, 1000, 1000, 1001, 1500, 1400].map(nowMs => moments.next(nowMs))).to.deep.equal([
       1000, 1001, 1002, 1003, 1500, 1501,
@@ -10,7 +10,7 @@ describe('moments of issue', () => {
   });
 
   for (const of of [2, 3, 8]) {
-    it(`are shared out among ${of} workers, near the time`, () => {
+    it(`are divided among ${of} workers, close to the clock`, () => {
       const workers = Array.from({ length: of }, (_, nth) => new IssueTimes({ nth, of }));
       const given = Array.from({ length: 90 }, (_, at) => 5000 + (at % 30)).flatMap(nowMs =>
         workers.map(moments => ({ nowMs, moment: moments.next(nowMs) })),

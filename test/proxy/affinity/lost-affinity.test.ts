@@ -37,7 +37,7 @@ describe('proxy: a lost backend, by policy', () => {
 
   for (const blind of [true, false]) {
     const when = blind ? 'found while asking' : 'known to be down';
-    it(`temporary: elsewhere now, without a new cookie, and back when it is back (${when})`, () =>
+    it(`temporary: serves elsewhere without a new cookie, and returns when the backend is back (${when})`, () =>
       lose(
         'temporary',
         async (moved, first) => {
@@ -48,7 +48,7 @@ describe('proxy: a lost backend, by policy', () => {
         blind,
       ));
 
-    it(`strict: 503 until it is back (${when})`, () =>
+    it(`strict: returns 503 until the backend is back (${when})`, () =>
       lose(
         'strict',
         async moved => {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { RecentlyUsed } from '#src/proxy/affinity/affinity-cookie.js';
 
 describe('recently used', () => {
-  it('never holds more than it may, and never another value than the last one set', () => {
+  it('stays within its limit and returns the last value set', () => {
     const key = fc.nat(40);
     const steps = fc.array(fc.oneof(fc.record({ set: key, value: fc.nat() }), fc.record({ get: key })), {
       maxLength: 300,
@@ -25,7 +25,7 @@ describe('recently used', () => {
     );
   });
 
-  it('keeps what is used again and forgets what is not', () => {
+  it('keeps used entries and forgets unused ones', () => {
     const cache = new RecentlyUsed<string, number>(10);
     cache.set('used', 1);
     cache.set('idle', 2);
@@ -36,7 +36,7 @@ describe('recently used', () => {
     expect(cache.get('idle')).to.equal(undefined);
   });
 
-  it('is empty once cleared', () => {
+  it('is empty after clear', () => {
     const cache = new RecentlyUsed<string, number>(4);
     cache.set('a', 1);
     cache.clear();

@@ -8,7 +8,7 @@ import { withAdmin } from '../with-admin.js';
 const edge: ProxyEvent = { kind: 'backend', backend: 'backend-1', from: 'ready', to: 'down', reason: 'refused' };
 
 describe('admin API: the stream of events', () => {
-  it('tells every listener every event, as it happens', () =>
+  it('sends every event to every listener as it happens', () =>
     withAdmin(async ({ open, pool }) => {
       const streams = [await open(), await open()];
       pool.emit(edge);
@@ -30,7 +30,7 @@ describe('admin API: the stream of events', () => {
       expect(await stream.until('"}\n\n')).to.include('"reason":"a\\n\\ndata: b\\r\\r"}\n\n');
     }));
 
-  it('lets go of a listener that leaves', () =>
+  it('unsubscribes a listener that disconnects', () =>
     withAdmin(async ({ open, pool }) => {
       const [staying, leaving] = [await open(), await open()];
       leaving.head.destroy();
@@ -39,7 +39,7 @@ describe('admin API: the stream of events', () => {
       expect(await staying.until('"}\n\n')).to.include('event: backend');
     }));
 
-  it('takes so many listeners and no more, until one leaves', () =>
+  it('returns 503 above the limit of listeners until one leaves', () =>
     withAdmin(async ({ open, ask, pool }) => {
       const streams = await Promise.all(Array.from({ length: listenersMax }, open));
       expect((await ask('GET', '/events')).status).to.equal(503);
@@ -49,7 +49,7 @@ describe('admin API: the stream of events', () => {
       expect((await open()).head.statusCode).to.equal(200);
     }));
 
-  it('drops a listener that does not read, instead of keeping events for it', () =>
+  it('disconnects a listener that does not read', () =>
     withAdmin(async ({ url, pool }) => {
       const socket = connect(Number(url.port), url.hostname);
       socket.write(`GET /events HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`);

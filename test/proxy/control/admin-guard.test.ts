@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { startAdmin } from '#src/proxy/control/admin.js';
 import { poolOfTwo, rejection, withAdmin } from '../with-admin.js';
 
-describe('admin API: who may ask', () => {
+describe('admin API: access', () => {
   const pages: readonly (readonly [what: string, headers: Record<string, string>])[] = [
     ['a page of another site', { origin: 'https://evil.example' }],
     ['a page without an origin of its own', { origin: 'null' }],
@@ -15,7 +15,7 @@ describe('admin API: who may ask', () => {
     ['a name that only looks local', { host: 'localhost.evil.example' }],
   ];
   for (const [what, headers] of pages) {
-    it(`not ${what}`, () =>
+    it(`refuses ${what}`, () =>
       withAdmin(async ({ ask, pool }) => {
         for (const [method, path] of [
           ['GET', '/backends'],
@@ -28,7 +28,7 @@ describe('admin API: who may ask', () => {
       }));
   }
 
-  it('not a client too old to say whom it calls, or one that says nothing', () =>
+  it('refuses a request without a Host header or with an empty one', () =>
     withAdmin(async ({ url }) => {
       for (const head of [
         'GET /backends HTTP/1.0\r\n\r\n',
@@ -42,14 +42,14 @@ describe('admin API: who may ask', () => {
     }));
 
   for (const host of ['127.0.0.1', '127.0.0.1:8081', 'localhost', 'LOCALHOST:1', '[::1]', '[::1]:8081', '10.0.0.1']) {
-    it(`anyone who calls it ${host}`, () =>
+    it(`accepts the Host ${host}`, () =>
       withAdmin(async ({ ask }) =>
         expect((await ask('GET', '/backends', { headers: { host } })).status).to.equal(200),
       ));
   }
 
   for (const host of ['0.0.0.0', '::', '10.1.2.3', 'example.org', '127.evil.example']) {
-    it(`nobody on ${host} without a token: it does not start, and says what to do`, async () => {
+    it(`does not start on ${host} without a token, and says what to do`, async () => {
       const start = startAdmin({ host, port: 0, token: undefined }, poolOfTwo());
       expect(await rejection(start))
         .to.include('needs a bearer token')
@@ -59,7 +59,7 @@ describe('admin API: who may ask', () => {
   }
 
   for (const token of ['', 'two words', 'é']) {
-    it(`no start with the token "${token}", which no header can carry`, async () => {
+    it(`does not start with the token "${token}", which no header can carry`, async () => {
       expect(await rejection(startAdmin({ host: '127.0.0.1', port: 0, token }, poolOfTwo()))).to.include(
         'visible ASCII',
       );
@@ -81,7 +81,7 @@ describe('admin API: who may ask', () => {
   ];
   for (const [authorization, status] of credentials) {
     for (const host of ['0.0.0.0', '127.0.0.1']) {
-      it(`with a token, on ${host}: ${authorization ?? 'no header'} is answered ${status}`, () =>
+      it(`returns ${status} on ${host} with a token for ${authorization ?? 'no header'}`, () =>
         withAdmin(
           async ({ ask }) => {
             const answer = await ask(
@@ -97,7 +97,7 @@ describe('admin API: who may ask', () => {
     }
   }
 
-  it('no web page off loopback either, not even with the token', () =>
+  it('refuses web pages off loopback too, even with the token', () =>
     withAdmin(
       async ({ ask }) => {
         const headers = { authorization: 'Bearer s3cret', origin: 'https://evil.example' };

@@ -5,7 +5,7 @@ import { startAdmin } from '#src/proxy/control/admin.js';
 import { poolOfTwo, rejection, withAdmin } from '../with-admin.js';
 
 describe('admin API', () => {
-  describe('what it does', () => {
+  describe('actions', () => {
     it('lists the backends', () =>
       withAdmin(async ({ ask, pool }) => {
         const answer = await ask('GET', '/backends');
@@ -32,7 +32,7 @@ describe('admin API', () => {
         }));
     }
 
-    it('PUT of a weight and a state does both', () =>
+    it('PUT sets both a weight and a state', () =>
       withAdmin(async ({ ask, pool }) => {
         const body = '{"weight":1000,"state":"drain","windowMs":7}';
         expect((await ask('PUT', '/backends/backend-1', { body })).status).to.equal(200);
@@ -45,7 +45,7 @@ describe('admin API', () => {
         expect(pool.views.map(({ name }) => name)).to.deep.equal(['backend-2']);
       }));
 
-    it('adds a backend and says where it is, then removes it', () =>
+    it('adds a backend and returns its location, then removes it', () =>
       withAdmin(async ({ ask, pool }) => {
         const added = await ask('POST', '/backends', { body: '{"url":"http://127.0.0.1:3009"}' });
         expect(added).to.include({ status: 201, location: '/backends/backend-3' });
@@ -55,7 +55,7 @@ describe('admin API', () => {
         expect(pool.views).to.have.length(2);
       }));
 
-    it('adds a backend with its weight, which is 1 where none is given', () =>
+    it('adds a backend with its weight, 1 by default', () =>
       withAdmin(async ({ ask, pool }) => {
         await ask('POST', '/backends', { body: '{"url":"http://127.0.0.1:3009","weight":1000}' });
         await ask('POST', '/backends', { body: '{"url":"http://127.0.0.1:3010","weight":0}' });
@@ -63,14 +63,14 @@ describe('admin API', () => {
         expect(pool.views.slice(2).map(({ weight }) => weight)).to.deep.equal([1000, 0, 1]);
       }));
 
-    it('gives the metrics as Prometheus expects them', () =>
+    it('returns the metrics in the format of Prometheus', () =>
       withAdmin(async ({ ask }) => {
         const answer = await ask('GET', '/metrics?format=text');
         expect(answer).to.include({ status: 200, text: 'up 1\n', type: 'text/plain; version=0.0.4; charset=utf-8' });
       }));
   });
 
-  describe('what it refuses, and changes nothing', () => {
+  describe('refusals, which change nothing', () => {
     const badStates = [
       '',
       '{',
@@ -98,7 +98,7 @@ describe('admin API', () => {
       '{"state":"drain","weight":1001}',
     ];
     for (const body of badStates) {
-      it(`PUT ${body || 'without a body'}: 400 with what was expected`, () =>
+      it(`PUT ${body || 'without a body'}: returns 400 and names what was expected`, () =>
         withAdmin(async ({ ask, pool }) => {
           const answer = await ask('PUT', '/backends/backend-1', { body });
           expect(answer.status).to.equal(400);
@@ -119,7 +119,7 @@ describe('admin API', () => {
       'http://127.0.0.1:70000',
     ];
     for (const url of badUrls) {
-      it(`POST of the url "${url}": 400`, () =>
+      it(`POST of the url "${url}": returns 400`, () =>
         withAdmin(async ({ ask, pool }) => {
           const answer = await ask('POST', '/backends', { body: JSON.stringify({ url }) });
           expect(answer.status).to.equal(400);
@@ -129,7 +129,7 @@ describe('admin API', () => {
     }
 
     for (const weight of ['-1', '1001', '0.5', '"1"', 'null']) {
-      it(`POST with the weight ${weight}: 400`, () =>
+      it(`POST with the weight ${weight}: returns 400`, () =>
         withAdmin(async ({ ask, pool }) => {
           const body = `{"url":"http://127.0.0.1:3009","weight":${weight}}`;
           const answer = await ask('POST', '/backends', { body });
@@ -139,14 +139,14 @@ describe('admin API', () => {
         }));
     }
 
-    it('a second backend at an address that has one', () =>
+    it('returns 409 for a second backend at the same address', () =>
       withAdmin(async ({ ask, pool }) => {
         const answer = await ask('POST', '/backends', { body: '{"url":"http://127.0.0.1:3001/"}' });
         expect(answer).to.include({ status: 409, text: '{"error":"backend-1 has this url already"}\n' });
         expect(pool.views).to.have.length(2);
       }));
 
-    it('an unknown backend, with the known ones', () =>
+    it('returns 404 for an unknown backend and lists the known ones', () =>
       withAdmin(async ({ ask }) => {
         for (const answer of [
           await ask('PUT', '/backends/backend-9', { body: '{"state":"drain"}' }),
@@ -158,7 +158,7 @@ describe('admin API', () => {
         }
       }));
 
-    it('an unknown path, with the known ones', () =>
+    it('returns 404 for an unknown path and lists the known ones', () =>
       withAdmin(async ({ ask }) => {
         for (const path of [
           '/',
@@ -183,14 +183,14 @@ describe('admin API', () => {
       ['DELETE', '/events', 'GET'],
     ];
     for (const [method, path, allow] of methods) {
-      it(`${method} ${path}: 405, allowed are ${allow}`, () =>
+      it(`${method} ${path}: returns 405 and allows ${allow}`, () =>
         withAdmin(async ({ ask, pool }) => {
           expect(await ask(method, path)).to.include({ status: 405, allow });
           expect(pool.views).to.have.length(2);
         }));
     }
 
-    it('a body over 4 KiB, announced or not, and takes one of exactly 4 KiB', () =>
+    it('returns 413 for a body over 4 KiB, announced or not, and accepts exactly 4 KiB', () =>
       withAdmin(async ({ ask, pool }) => {
         const padded = (bytes: number) => '{"state":"drain"}'.padEnd(bytes);
         expect((await ask('PUT', '/backends/backend-1', { body: padded(4097) })).status).to.equal(413);
@@ -200,7 +200,7 @@ describe('admin API', () => {
         expect((await ask('PUT', '/backends/backend-1', { body: padded(4096) })).status).to.equal(200);
       }));
 
-    it('a proxy that fails to answer becomes a 500 that says why, and the next request is served', () =>
+    it('returns 500 with the reason when the proxy throws, and serves the next request', () =>
       withAdmin(async ({ ask, pool }) => {
         pool.metrics = () => Promise.reject(new Error('no numbers today'));
         expect(await ask('GET', '/metrics')).to.include({ status: 500, text: '{"error":"no numbers today"}\n' });
@@ -209,7 +209,7 @@ describe('admin API', () => {
   });
 
   describe('closing', () => {
-    it('ends event streams and idle connections at once, lets go of the proxy, and may be asked twice', () =>
+    it('ends event streams and idle connections at once, unsubscribes, and is idempotent', () =>
       withAdmin(async ({ open, close, url, pool }) => {
         const stream = await open();
         const idle = connect(Number(url.port), url.hostname);
@@ -232,7 +232,7 @@ describe('admin API', () => {
         expect(await rejection(second)).to.include('EADDRINUSE');
       }));
 
-    it('names itself as it can be reached over IPv6 too', () =>
+    it('returns a usable URL for IPv6 too', () =>
       withAdmin(
         async ({ url, ask }) => {
           expect(url.hostname).to.equal('[::1]');

@@ -22,7 +22,7 @@ const otherKeys = [{ id: 'k2', secret: Buffer.alloc(32, 2) }, ...affinity.keys];
 
 const balance = ['--policy', '--hash-key', '--slow-start'];
 
-/** What is different, the words for what changes, and for what only a restart would change. */
+/** What differs, the words for live changes, and the words for changes that need a restart. */
 const rows: readonly [
   name: string,
   next: Partial<ProxyOptions>,
@@ -42,7 +42,7 @@ const rows: readonly [
     [],
   ],
   ['another weight', { backends: [{ ...a, weight: 3 }, b] }, ['a (http://a:1) weighs 3'], []],
-  ['the weight that it had unsaid', { backends: [{ ...a, weight: 1 }, b] }, [], []],
+  ['the default weight given explicitly', { backends: [{ ...a, weight: 1 }, b] }, [], []],
   ['all live ones', live(), [...balance, '--health-*', '--drain', '--trust', '--name-backends', '--access-log'], []],
   ['the key ring', { affinity: { ...affinity, keys: otherKeys } }, ['the key ring'], []],
   ['no affinity', { affinity: undefined }, ['--affinity'], []],
@@ -68,7 +68,7 @@ describe('plan of a reload', () => {
     });
   }
 
-  it('keeps what only a restart can change, and takes all the rest', () => {
+  it('keeps options that need a restart and takes all others', () => {
     const next = { ...now, ...live(), backends: [c], affinity: undefined, port: 1, engine: 'other', onEvent: () => {} };
     const { options } = planReload(now, next);
     expect(options).to.deep.include({ ...next, port: now.port, engine: now.engine, onEvent });
@@ -90,7 +90,7 @@ describe('proxy: reload', () => {
       ]);
     }));
 
-  it('a backend that was removed finishes what is in flight and gets nothing more', () => {
+  it('lets a removed backend finish its requests in flight and sends it no more', () => {
     const held: ServerResponse[] = [];
     const hold = (_request: unknown, response: ServerResponse) => void held.push(response);
     return withPool([hold, undefined], {}, async (proxy, one, two) => {
@@ -106,7 +106,7 @@ describe('proxy: reload', () => {
     });
   });
 
-  it('changes weights; one that the admin API gave stays as long as the list says nothing new; who is new starts slowly', () =>
+  it('changes weights, keeps a weight from the admin API while the list is unchanged, and starts new backends slowly', () =>
     withPool([undefined, undefined, undefined], { slowStartMs: 3_600_000 }, async (proxy, one, two, three) => {
       await proxy.reload({ backends: [{ ...one, weight: 3 }, two] });
       await proxy.admin('PUT', '/backends/backend-2', { weight: 5 });
@@ -120,7 +120,7 @@ describe('proxy: reload', () => {
       expect(await proxy.view('backend-3')).to.include({ share: 10 });
     }));
 
-  it('who was bound to it is told once that it is unknown here, and bound anew', () =>
+  it('rebinds browsers of a removed backend, and reports unknown once', () =>
     withPool([undefined, undefined], {}, async (proxy, _one, two) => {
       const cookie = await boundTo(proxy, 'backend-1');
       await proxy.reload({ backends: [two] });
@@ -130,7 +130,7 @@ describe('proxy: reload', () => {
       expect((await proxy.as(cookieOf(answer))).headers).not.to.have.property('set-cookie');
     }));
 
-  it('one that comes back under its name has booted anew, where only the proxy counts its boots', () =>
+  it('counts a new boot for a backend that returns under its name, if only the proxy counts', () =>
     withPool([undefined, undefined], {}, async (proxy, one, two) => {
       one.incarnation = undefined;
       await proxy.reload({ backends: [two] });
@@ -143,7 +143,7 @@ describe('proxy: reload', () => {
       expect(told).to.include({ 'holdfast-affinity': 'broken; reason=reborn' });
     }));
 
-  it('a name that goes to another address has booted anew, and there is one of it', () =>
+  it('counts a new boot for a name that moves to another address, and keeps one backend of it', () =>
     withToys([undefined, undefined], (one, two) =>
       withProxy([{ ...one, name: 'red' }], {}, async proxy => {
         for (const toy of [one, two]) toy.incarnation = undefined;
@@ -155,7 +155,7 @@ describe('proxy: reload', () => {
       }),
     ));
 
-  it('a new key ring signs, the old keys still count, and without them they do not', () =>
+  it('signs with a new key ring and accepts old keys only while they are in it', () =>
     withPool([undefined, undefined], {}, async (proxy, one) => {
       const cookie = await boundTo(proxy, 'backend-1');
       await proxy.reload({ affinity: { ...affinity, keys: otherKeys } });
@@ -169,7 +169,7 @@ describe('proxy: reload', () => {
       }
     }));
 
-  it('health settings hold for the backends that are there', () =>
+  it('applies new health settings to the present backends', () =>
     withPool([undefined], { health: { ...quickHealth, everyMs: 60_000, fall: 1 } }, async (proxy, one) => {
       one.healthy = false;
       await proxy.reload({ health: { ...quickHealth, fall: 1 } });
@@ -182,7 +182,7 @@ describe('proxy: reload', () => {
     ['an address', { trusted: ['nowhere'] }, '"nowhere"'],
     ['a log file', { accessLog: '/dev/null/at/all' }, '--access-log "/dev/null/at/all" cannot be written (ENOTDIR)'],
   ] as const) {
-    it(`${what} that cannot be used changes nothing of all the rest`, () =>
+    it(`${what} that cannot be used leaves all other options unchanged`, () =>
       withPool([undefined, undefined], { policy: 'round-robin' }, async (proxy, _one, two) => {
         const cookie = await boundTo(proxy, 'backend-1');
         await proxy.reload({ backends: [two], namesBackends: true, ...changed });
@@ -195,7 +195,7 @@ describe('proxy: reload', () => {
       }));
   }
 
-  it('what the admin API added stays; its name cannot be given to another', () =>
+  it('keeps a backend that the admin API added, and refuses its name for another', () =>
     withToys([undefined, undefined, undefined], (one, two, three) =>
       withProxy([one], {}, async proxy => {
         await proxy.admin('POST', '/backends', { url: two.url.origin });
@@ -210,7 +210,7 @@ describe('proxy: reload', () => {
     ));
 
   for (const engine of Object.keys(engines)) {
-    it(`drops nothing while every backend is exchanged, three times (${engine})`, () =>
+    it(`drops no request while every backend is exchanged, three times (${engine})`, () =>
       withSix(toys =>
         withProxy(toys.slice(0, 2), { engine }, async proxy => {
           await exchangeUnder(proxy.url, toys, (pair, nth) =>
@@ -221,7 +221,7 @@ describe('proxy: reload', () => {
       ));
   }
 
-  it('opens its log file anew, so that one that was moved away gets nothing more', async () => {
+  it('reopens its log file after the old one was moved away', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-log-'));
     const accessLog = path.join(folder, 'access.log');
     try {
@@ -245,5 +245,5 @@ async function boundTo(proxy: TestProxy, backend: string): Promise<string | unde
     const answer = await proxy.ask('/');
     if (answer.text === backend) return cookieOf(answer);
   }
-  throw new Error(`nobody was bound to ${backend} in ten tries`);
+  throw new Error(`no browser was bound to ${backend} in ten tries`);
 }

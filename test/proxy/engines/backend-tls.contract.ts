@@ -14,7 +14,7 @@ import { withEngine } from './with-engine.js';
 
 interface TlsBackend {
   readonly port: number;
-  /** The names that were asked for, one for each handshake; `false` where none was. */
+  /** The server names of all handshakes; `false` for a handshake without one. */
   readonly names: (string | false | null)[];
   readonly requests: string[];
 }
@@ -41,7 +41,7 @@ async function withTlsBackend(pair: TlsPair, use: (backend: TlsBackend) => Promi
   }
 }
 
-/** What every engine must make of backends that speak TLS. */
+/** Tests how an engine talks to backends over TLS. */
 export function itAsksTlsBackends(make: EngineFactory): void {
   let ca: TlsPair;
   let other: TlsPair;
@@ -55,7 +55,7 @@ export function itAsksTlsBackends(make: EngineFactory): void {
     rejectUnauthorized: true,
     servername,
   });
-  /** One request, by a client that names another host: its outcome, and what the backend saw. */
+  /** Makes one request from a client that names another host. Returns the outcome and what the backend saw. */
   const outcomeAt = async (url: (port: number) => string, backendTls: BackendTls | undefined, given = pair) => {
     let seen: object = {};
     await withTlsBackend(given, async ({ port, names, requests }) => {
@@ -74,39 +74,39 @@ export function itAsksTlsBackends(make: EngineFactory): void {
   const requests = ['shop.example'];
   const refused = { kind: 'refused', reason: 'tls_certificate_error' };
 
-  it('asks for the host of the URL, whatever host the client names', async () => {
+  it('sends the host of the URL as SNI, whatever host the client names', async () => {
     const seen = await outcomeAt(byName, trusting(ca.cert));
     expect(seen).to.deep.equal({ outcome: answered, names: ['localhost'], requests });
   });
 
-  it('asks for no name where there is only an address', async () => {
+  it('sends no SNI when the URL has an address', async () => {
     const seen = await outcomeAt(byAddress, trusting(ca.cert));
     expect(seen).to.deep.equal({ outcome: answered, names: [false], requests });
   });
 
-  it('asks for the name that was given', async () => {
+  it('sends the given server name as SNI', async () => {
     const seen = await outcomeAt(byAddress, trusting(ca.cert, 'backend.example'));
     expect(seen).to.deep.equal({ outcome: answered, names: ['backend.example'], requests });
   });
 
-  it('sends nothing to a backend whose certificate another authority signed', async () => {
+  it('sends nothing to a backend with a certificate of another authority', async () => {
     expect(await outcomeAt(byName, trusting(other.cert))).to.deep.include({ outcome: refused, requests: [] });
     expect(await outcomeAt(byName, undefined)).to.deep.include({ outcome: refused, requests: [] });
   });
 
-  it('sends nothing to a backend whose certificate is for somebody else, or too old', async () => {
+  it('sends nothing to a backend with a certificate for another name or an expired one', async () => {
     const seen = await outcomeAt(byName, trusting(ca.cert, 'another.example'));
     expect(seen).to.deep.include({ outcome: refused, requests: [] });
     const old = await issue(ca, { fromDay: -9, toDay: -1 });
     expect(await outcomeAt(byName, trusting(ca.cert), old)).to.deep.include({ outcome: refused, requests: [] });
   });
 
-  it('takes any certificate where it is told to', async () => {
+  it('accepts any certificate when verification is off', async () => {
     const insecure = { ca: undefined, rejectUnauthorized: false, servername: undefined };
     expect(await outcomeAt(byName, insecure)).to.deep.include({ outcome: answered, requests });
   });
 
-  it('has nothing to say to a backend that speaks no TLS', () =>
+  it('returns 502 for a backend without TLS', () =>
     withTcp(
       socket => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
       url =>
@@ -116,7 +116,7 @@ export function itAsksTlsBackends(make: EngineFactory): void {
         }),
     ));
 
-  it('keeps its connections for clients that name different hosts', () =>
+  it('reuses connections for clients that name different hosts', () =>
     withTlsBackend(pair, ({ port, names, requests }) =>
       withEngine(
         make,
@@ -125,14 +125,14 @@ export function itAsksTlsBackends(make: EngineFactory): void {
           const hosts = ['a.example', 'b.example', 'c.example', 'd.example', 'e.example'];
           for (const host of hosts) expect((await ask(url, '/', { headers: { host } })).text).to.equal('served');
           expect(requests).to.deep.equal(hosts);
-          // One, and another where a client was back with its next before the first was put away.
+          // One connection, or another when a client's next request came before the first was back in the pool.
           expect(names.length).to.be.below(hosts.length);
         },
         { backendTls: trusting(ca.cert) },
       ),
     ));
 
-  it('is probed under the same rules', () =>
+  it('probes under the same rules', () =>
     withTlsBackend(pair, async ({ port, names }) => {
       const probed = (tls?: BackendTls) =>
         probe(new URL(byName(port)), { path: '/health', timeoutMs: 2000 }, new AbortController(), tls);

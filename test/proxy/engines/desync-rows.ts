@@ -1,6 +1,6 @@
 /*
- * Answers of a backend that is broken, or that somebody else speaks through. Whatever comes of them, the client of the
- * next request gets its own answer.
+ * Answers of a broken backend, or of an attacker who speaks through it. Whatever they are, the next request's client
+ * gets its own answer.
  */
 
 const ok = (fields: string, body = '') => `HTTP/1.1 200 OK\r\n${fields}\r\n${body}`;
@@ -9,12 +9,12 @@ const stray = ok('Content-Length: 5\r\nX-Stray: 1\r\n', 'stray');
 const chunks = (body: string) => ok('Transfer-Encoding: chunked\r\n', body);
 const line = (statusLine: string) => `${statusLine}\r\nContent-Length: 2\r\n\r\nok`;
 
-/** No answer at all: the client gets the proxy's own 502. */
+/** Not valid as an answer: the client gets the proxy's own 502. */
 export const badAnswerHeads: Readonly<Record<string, string>> = {
   'no HTTP': 'SSH-2.0-OpenSSH_9.2\r\n\r\n',
   'an answer of HTTP/0.9': '<html>ok</html>\r\n\r\n',
   'an answer of HTTP/2': 'HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\nok',
-  'a version that there is not': line('HTTP/1.2 200 OK'),
+  'an unknown version': line('HTTP/1.2 200 OK'),
   'a version in lower case': line('http/1.1 200 OK'),
   'a status of two digits': line('HTTP/1.1 99 Low'),
   'a status of four digits': line('HTTP/1.1 1000 High'),
@@ -45,21 +45,21 @@ export const badAnswerHeads: Readonly<Record<string, string>> = {
   'a bare CR in a value': ok('Content-Length: 2\r\nX: 1\rSet-Cookie: a=1\r\n', 'ok'),
   'a NUL in a value': ok('Content-Length: 2\r\nX: 1\x002\r\n', 'ok'),
   'a control character in a value': ok('Content-Length: 2\r\nX: 1\x012\r\n', 'ok'),
-  'a 101 that nobody asked for': `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n${stray}`,
-  'a 101 without a word of what to': `HTTP/1.1 101 Switching Protocols\r\n\r\n${stray}`,
+  'an unrequested 101': `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n${stray}`,
+  'a 101 without a protocol': `HTTP/1.1 101 Switching Protocols\r\n\r\n${stray}`,
   'an interim answer of HTTP/1.0': `HTTP/1.0 100 Continue\r\n\r\n${two}`,
   'an interim answer of HTTP/1.0 that keeps its connection': `HTTP/1.0 103 Early Hints\r\nConnection: keep-alive\r\n\r\n${two}`,
-  'an interim answer that says to be the last': `HTTP/1.1 103 Early Hints\r\nConnection: x, close\r\n\r\n${two}`,
+  'an interim answer that closes the connection': `HTTP/1.1 103 Early Hints\r\nConnection: x, close\r\n\r\n${two}`,
   'a head that is too long': ok(`X: ${'x'.repeat(100_000)}\r\nContent-Length: 2\r\n`, 'ok'),
   'a head without an end': `HTTP/1.1 200 OK\r\n${'X: 1\r\n'.repeat(100_000)}`,
   'interim answers without an end': 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n'.repeat(2000),
 };
 
-/** The head may have been passed on: the client sees that the body is not whole, or gets the proxy's own 502. */
+/** The head may have been forwarded: the client sees an incomplete body, or gets the proxy's own 502. */
 export const badAnswerBodies: Readonly<Record<string, string>> = {
   'a coding besides chunked': ok('Transfer-Encoding: gzip, chunked\r\n', '2\r\nok\r\n0\r\n\r\n'),
   'a coding that is not chunked': ok('Transfer-Encoding: xchunked\r\n', '2\r\nok\r\n0\r\n\r\n'),
-  'a chunk size that is none': chunks('x\r\nok\r\n0\r\n\r\n'),
+  'a chunk size that is no number': chunks('x\r\nok\r\n0\r\n\r\n'),
   'a chunk size with 0x': chunks('0x2\r\nok\r\n0\r\n\r\n'),
   'a negative chunk size': chunks('-2\r\nok\r\n0\r\n\r\n'),
   'a chunk size that is 2 modulo 2^64': chunks('10000000000000002\r\nok\r\n0\r\n\r\n'),
@@ -76,14 +76,14 @@ export const badAnswerBodies: Readonly<Record<string, string>> = {
 
 export interface Excess {
   readonly answer: string;
-  /** Sent with the answer, or when it has been passed on. */
+  /** Sent with the answer, or after it was forwarded. */
   readonly excess: string;
   readonly status: number;
   readonly text: string;
   readonly method?: string;
 }
 
-/** An answer that is whole, and more behind it, which nobody asked for. */
+/** A complete answer with unrequested bytes after it. */
 export const excesses: Readonly<Record<string, Excess>> = {
   'an answer behind an answer': { answer: two, excess: stray, status: 200, text: 'ok' },
   'an answer behind one in chunks': { answer: chunks('2\r\nok\r\n0\r\n\r\n'), excess: stray, status: 200, text: 'ok' },

@@ -6,7 +6,7 @@ import { ask, raw } from '../ask.js';
 import { withTcp, withToys } from '../toy-backend.js';
 import { throughWith, withEngine } from './with-engine.js';
 
-/** The bodies that go through an engine, and what they look like on the other side. */
+/** Tests the bodies that go through an engine. */
 export function itCarriesBodies(make: EngineFactory): void {
   const through = throughWith(make);
 
@@ -32,7 +32,7 @@ export function itCarriesBodies(make: EngineFactory): void {
     }
 
     for (const method of ['DELETE', 'OPTIONS', 'GET']) {
-      it(`does not let the chunked body of ${method} become a request of its own`, () =>
+      it(`does not let the backend read the chunked body of ${method} as a request`, () =>
         withToys([echo], async toy => {
           if (toy === undefined) return;
           await withEngine(make, [toy.url], async ({ url }) => {
@@ -47,7 +47,7 @@ export function itCarriesBodies(make: EngineFactory): void {
         }));
     }
 
-    it('has no body in answers to HEAD, and in 204 and 304', () =>
+    it('sends no body with answers to HEAD, 204 and 304', () =>
       through(
         (request, response) => {
           const status = Number(request.url?.slice(1));
@@ -65,7 +65,7 @@ export function itCarriesBodies(make: EngineFactory): void {
         },
       ));
 
-    it('drops a length that a 204 must not have', () =>
+    it('drops the forbidden length of a 204', () =>
       withTcp(
         socket => socket.once('data', () => socket.end('HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n')),
         url =>
@@ -74,7 +74,7 @@ export function itCarriesBodies(make: EngineFactory): void {
           }),
       ));
 
-    it('passes on an interim answer, but not to a client of HTTP/1.0', () => {
+    it('forwards an interim answer, but not to an HTTP/1.0 client', () => {
       const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nKeep-Alive: timeout=1\r\n\r\n';
       return withTcp(
         socket => socket.on('data', () => socket.write(`${hints}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`)),
@@ -89,7 +89,7 @@ export function itCarriesBodies(make: EngineFactory): void {
       );
     });
 
-    it('carries out pipelined requests one after the other', () => {
+    it('serves pipelined requests one after the other', () => {
       let open = 0;
       return through(
         (_, response) => {
@@ -104,7 +104,7 @@ export function itCarriesBodies(make: EngineFactory): void {
       );
     });
 
-    it('begins nothing for a client that is gone before its turn', () =>
+    it('starts no pipelined request of a client that has left', () =>
       through(
         () => {},
         async ({ url, arrived, settled, exchanges }) => {
@@ -118,7 +118,7 @@ export function itCarriesBodies(make: EngineFactory): void {
         },
       ));
 
-    it('passes on trailers of a chunked answer', () =>
+    it('forwards the trailers of a chunked answer', () =>
       through(
         (_, response) => {
           response.writeHead(200, { trailer: 'x-sum' });
@@ -131,7 +131,7 @@ export function itCarriesBodies(make: EngineFactory): void {
         },
       ));
 
-    it('takes an answer that ends with its connection', () =>
+    it('accepts an answer that ends with its connection', () =>
       withTcp(
         socket => socket.once('data', () => socket.end('HTTP/1.0 200 OK\r\n\r\nuntil the end')),
         url =>
@@ -141,7 +141,7 @@ export function itCarriesBodies(make: EngineFactory): void {
           }),
       ));
 
-    it('sends the head on while the body is still to come', () =>
+    it('forwards the head before the body arrives', () =>
       through(
         (_, response) => {
           response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -157,7 +157,7 @@ export function itCarriesBodies(make: EngineFactory): void {
         },
       ));
 
-    it('lets a client that expects 100 go on', () =>
+    it('sends 100 to a client that expects it', () =>
       through(echo, async ({ url }) => {
         const head =
           'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n';

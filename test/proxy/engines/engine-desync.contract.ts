@@ -6,10 +6,10 @@ import type { Shortfalls } from '../shortfalls.js';
 import { badAnswerBodies, badAnswerHeads, type Excess, excesses } from './desync-rows.js';
 import { withEngine } from './with-engine.js';
 
-/** What the client made of an answer. */
+/** The answer as the client saw it. */
 type Got = { readonly status: number; readonly text: string } | 'cut';
 
-/** The bytes of an answer are never taken for those of another, whatever a backend sends. */
+/** Tests that bytes of one answer never reach another request, whatever a backend sends. */
 export function itKeepsAnswersApart(make: EngineFactory, shortfalls: Shortfalls): void {
   describe('answers out of step', () => {
     for (const [what, bytes] of Object.entries(badAnswerHeads)) {
@@ -18,13 +18,13 @@ export function itKeepsAnswersApart(make: EngineFactory, shortfalls: Shortfalls)
           make,
           socket => socket.write(bytes, 'latin1'),
           async got => {
-            expect(got).to.deep.equal({ status: 502, text: 'nobody answered\n' });
+            expect(got).to.deep.equal({ status: 502, text: 'no backend answered\n' });
           },
         ),
       );
     }
     for (const [what, bytes] of Object.entries(badAnswerBodies)) {
-      shortfalls.it(what, `502, or not whole, for ${what}`, () =>
+      shortfalls.it(what, `502, or an incomplete answer, for ${what}`, () =>
         afterwardsInStep(
           make,
           socket => socket.write(bytes, 'latin1'),
@@ -35,7 +35,7 @@ export function itKeepsAnswersApart(make: EngineFactory, shortfalls: Shortfalls)
       );
     }
     for (const [what, excess] of Object.entries(excesses)) {
-      shortfalls.it(what, `${what}, in one packet, is nobody's answer`, () =>
+      shortfalls.it(what, `drops ${what} in the same packet`, () =>
         afterwardsInStep(
           make,
           socket => socket.write(excess.answer + excess.excess),
@@ -44,19 +44,19 @@ export function itKeepsAnswersApart(make: EngineFactory, shortfalls: Shortfalls)
         ),
       );
     }
-    it('takes a length out of an interim answer, which has no body whoever says so', () => hintsHaveNoBody(make));
-    it('takes no switch of protocols from HTTP/1.0', () => oldSwitch(make));
-    it('passes on no trailer that frames or routes', () => trailersFrameNothing(make));
-    it("what comes behind an answer when that was passed on already is nobody's answer", () => lateExcess(make));
+    it('removes a length from an interim answer', () => hintsHaveNoBody(make));
+    it('rejects a switch of protocols in HTTP/1.0', () => oldSwitch(make));
+    it('forwards no trailer that frames or routes', () => trailersFrameNothing(make));
+    it('drops bytes that come after an answer was forwarded', () => lateExcess(make));
   });
 }
 
 async function isOnly({ status, text }: Excess, got: Got): Promise<void> {
-  // That the backend is out of step may be seen before its answer is passed on, or after.
+  // The engine may notice the fault before it forwards the answer, or after.
   if (got !== 'cut' && got.status !== 502) expect(got).to.deep.equal({ status, text });
 }
 
-/** The first request meets `bad`; it must not matter to the next, on whatever connection that goes. */
+/** Sends a first request that gets `bad`. The next requests must get their own answers, on any connection. */
 async function afterwardsInStep(
   make: EngineFactory,
   bad: (socket: RecordedConnection['socket']) => void,
@@ -84,7 +84,7 @@ async function afterwardsInStep(
   );
 }
 
-/** The idle connection is out of step: it must be closed before anybody uses it. */
+/** An idle connection with stray bytes must be closed before the next request uses it. */
 async function lateExcess(make: EngineFactory): Promise<void> {
   await withRecorder(answerOk, recorder =>
     withEngine(make, [recorder.url], async engine => {
@@ -99,7 +99,7 @@ async function lateExcess(make: EngineFactory): Promise<void> {
   );
 }
 
-/** RFC 9110 §8.6: a client that believed the length would wait for the body, and take the answer for it. */
+/** RFC 9110 §8.6: a client that believed the length would read the final answer as a body. */
 async function hintsHaveNoBody(make: EngineFactory): Promise<void> {
   const hints =
     'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nContent-Length: 500\r\nTransfer-Encoding: chunked\r\n\r\n';
@@ -111,7 +111,7 @@ async function hintsHaveNoBody(make: EngineFactory): Promise<void> {
     withEngine(make, [recorder.url], async engine => {
       const answer = await raw(engine.url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
       const interim = answer.slice(0, answer.indexOf('\r\n\r\n'));
-      // One that contradicts itself may be refused as a whole.
+      // A contradictory interim answer may be refused as a whole.
       if (interim.includes(' 502 ')) return;
       expect(interim).to.match(/^HTTP\/1\.1 103 [\s\S]*link: <\/a\.css>/i);
       expect(interim).to.not.match(/content-length|transfer-encoding/i);

@@ -5,7 +5,7 @@ import { raw } from '../ask.js';
 import { withRecorder } from '../recording-backend.js';
 import { noEdits, withEngine } from './with-engine.js';
 
-/** What the heart might do with any of them. */
+/** Edits as the dispatcher might make them. */
 const edits = {
   ...noEdits,
   request: { 'holdfast-affinity': 'broken; reason=down' },
@@ -18,7 +18,7 @@ function asks(line: string, fields = '', body = ''): string {
   return `${line}\r\nHost: shop.example:8080\r\nConnection: close\r\n${fields}\r\n${body}`;
 }
 
-/** A request, and what the backend answers; they are told apart where it is `ok`. */
+/** A request and the backend's answer. `ok` is the default. */
 const exchanges: Record<string, readonly [request: string, answer?: string]> = {
   'a head of a browser': [
     asks(
@@ -26,10 +26,10 @@ const exchanges: Record<string, readonly [request: string, answer?: string]> = {
       'Cookie: a=1; holdfast=old; b=2\r\nAccept: text/html,*/*;q=0.8\r\nUser-Agent: x\r\nX-Odd: caf\xe9\r\nX-Empty:\r\n',
     ),
   ],
-  'fields that are for one hop': [
+  'hop-by-hop fields': [
     asks('GET / HTTP/1.1', 'Keep-Alive: timeout=9\r\nTE: trailers\r\nProxy-Connection: close\r\nUpgrade: h2c\r\n'),
   ],
-  'what only a proxy can know': [
+  'fields that only a proxy can set': [
     asks(
       'GET / HTTP/1.1',
       'X-Forwarded-For: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\nHoldfast-Affinity: 1\r\nVia: 1.0 a\r\n',
@@ -52,7 +52,7 @@ const exchanges: Record<string, readonly [request: string, answer?: string]> = {
     asks('GET / HTTP/1.1'),
     'HTTP/1.1 404 Nowhere To Be Seen\r\nSet-Cookie: a=1\r\nSet-Cookie: holdfast=app\r\nVary: a\r\nVary: b\r\nContent-Length: 0\r\n\r\n',
   ],
-  'an answer with fields for one hop': [
+  'an answer with hop-by-hop fields': [
     asks('GET / HTTP/1.1'),
     'HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nX-Hop: 1\r\nProxy-Status: holdfast; error=x\r\nCache-Control: public\r\nContent-Length: 0\r\n\r\n',
   ],
@@ -63,7 +63,7 @@ const exchanges: Record<string, readonly [request: string, answer?: string]> = {
 
 describe('engines: the same message through each', () => {
   for (const [what, [request, answer = ok]] of Object.entries(exchanges)) {
-    it(`backend and client see the same: ${what}`, async () => {
+    it(`shows backend and client the same: ${what}`, async () => {
       const [first, ...others] = await Promise.all(
         Object.values(engines).map(({ make }) => seenOf(make, request, answer)),
       );
@@ -96,7 +96,7 @@ async function seenOf(make: EngineFactory, request: string, answer: string): Pro
   return seen;
 }
 
-/** To a server a length of 0 is as good as none (RFC 9112 §6.3). */
+/** Drops a length of 0: to a server it means the same as none (RFC 9112 §6.3). */
 function withoutZero({ fields, ...rest }: Message): Message {
   return { ...rest, fields: fields.filter(field => field !== 'content-length: 0') };
 }
@@ -107,7 +107,9 @@ interface Message {
   readonly body: string;
 }
 
-/** Order and spelling of fields mean nothing; whether they come on one line or several neither (RFC 9110 §5.3). */
+/**
+ * Normalizes a message. Order and spelling of fields have no meaning, nor does their split into lines (RFC 9110 §5.3).
+ */
 function messageIn(bytes: string): Message {
   const end = bytes.indexOf('\r\n\r\n');
   const [line = '', ...lines] = bytes.slice(0, end).split('\r\n');
@@ -121,5 +123,5 @@ function messageIn(bytes: string): Message {
   return { line, fields: [...fields].map(([name, value]) => `${name}: ${value}`).sort(), body: bytes.slice(end + 4) };
 }
 
-/** Each engine keeps its connections in its own way, and has its own clock. */
+/** These differ, because each engine keeps connections in its own way and has its own clock. */
 const ofTheConnection = ['connection', 'keep-alive', 'date'];

@@ -8,7 +8,7 @@ import { withEngine } from './with-engine.js';
 
 const megabyte = 1024 * 1024;
 const totalBytes = 48 * megabyte;
-/** What the system's own buffers take on the way, at both connections; a proxy that takes all it can get takes more. */
+/** The buffers of the system on both connections. A proxy without back-pressure takes more. */
 const heldBytesMax = 32 * megabyte;
 const part = Buffer.alloc(megabyte / 4, 'holdfast');
 
@@ -35,17 +35,17 @@ const flows: Record<string, Flow> = {
   'a tunnel, towards the client': { asks: upgrade, answers: switching, sender: 'backend' },
 };
 
-/** Nobody is sent more than they take, and what was held back arrives when they take it. */
-export function itHoldsBack(make: EngineFactory): void {
+/** Tests back-pressure: data waits for a slow receiver, and arrives when it reads. */
+export function itAppliesBackPressure(make: EngineFactory): void {
   describe('flow', () => {
     for (const [what, { asks, answers, sender }] of Object.entries(flows)) {
-      it(`a sender waits for a receiver that does not read: ${what}`, async () => {
+      it(`makes the sender wait for a receiver that does not read: ${what}`, async () => {
         const { promise: accepted, resolve: onAccepted } = withResolvers<Socket>();
         await withTcp(onAccepted, url =>
           withEngine(make, [url], async engine => {
             const client = connectTo(engine.url);
             client.write(asks);
-            // An engine may keep a head until there is something behind it.
+            // An engine may hold a head until a part of the body has arrived.
             const upload = answers === '' ? pour(client) : undefined;
             const backend = await accepted;
             const early = await behindHead(backend);
@@ -75,14 +75,14 @@ function connectTo(url: string): Socket {
   return connect({ host: hostname, port: Number(port) }).on('error', () => {});
 }
 
-/** A head has arrived, with so many bytes behind it, and nothing more is read. */
+/** Resolves with the number of bytes after the head, and stops reading. */
 async function behindHead(socket: Socket): Promise<number> {
   const [bytes]: Buffer[] = await once(socket, 'data');
   socket.pause();
   return bytes === undefined ? 0 : bytes.length - bytes.indexOf('\r\n\r\n') - 4;
 }
 
-/** As much as is taken, up to the total. */
+/** Writes as much as the socket takes, up to the total. */
 function pour(socket: Socket): { readonly bytes: number } {
   const sent = { bytes: 0 };
   const go = (): void => {

@@ -8,12 +8,12 @@ import type { Shortfalls } from '../shortfalls.js';
 import { withTcp } from '../toy-backend.js';
 import { noEdits, throughWith, withEngine } from './with-engine.js';
 
-/** The heads that go through an engine, and what they look like on the other side. */
+/** Tests the heads that go through an engine. */
 export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): void {
   const through = throughWith(make);
 
   describe('heads', () => {
-    it('passes on methods, targets and statuses as they are', () =>
+    it('forwards methods, targets and statuses unchanged', () =>
       through(
         (request, response) => {
           request.resume();
@@ -28,7 +28,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         },
       ));
 
-    it('keeps every Set-Cookie line on its own, and adds to them', () =>
+    it('keeps every Set-Cookie line separate, and adds its own', () =>
       through(
         (_, response) => response.writeHead(200, { 'set-cookie': ['a=1; Path=/', 'b=2, still b'] }).end(),
         async ({ url }) => {
@@ -47,7 +47,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         },
       ));
 
-    it('replaces a field of the answer that the heart sets', () =>
+    it('replaces an answer field that the dispatcher sets', () =>
       through(
         (_, response) => response.writeHead(200, { 'Cache-Control': 'public' }).end(),
         async ({ url }) => {
@@ -58,7 +58,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         { edits: { ...noEdits, onAnswer: () => [['cache-control', 'private']] } },
       ));
 
-    it('removes what is meant for one hop, in both directions', () =>
+    it('removes hop-by-hop fields in both directions', () =>
       through(
         (request, response) => {
           response.setHeader('connection', 'x-hop, keep-alive');
@@ -77,7 +77,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         },
       ));
 
-    it('passes on no offer of another protocol, which is meant for one hop too', () =>
+    it('does not forward an offer of another protocol', () =>
       through(
         (_, response) => response.writeHead(200, { connection: 'Upgrade', upgrade: 'h2,h2c' }).end(),
         async ({ url }) => {
@@ -85,7 +85,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         },
       ));
 
-    shortfalls.it('a body behind an offer of h2c', 'carries a request on whose offer of h2c it passes by', () =>
+    shortfalls.it('a body behind an offer of h2c', 'serves a request and ignores its offer of h2c', () =>
       through(
         async (request, response) => response.end(await text(request)),
         async ({ url }) => {
@@ -97,27 +97,23 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
       ),
     );
 
-    shortfalls.it(
-      'a head ahead of its body',
-      'shows a backend the head of a request before its body has come',
-      async () => {
-        let seen = '';
-        await withTcp(
-          socket => socket.once('data', data => (seen = String(data))),
-          backend =>
-            withEngine(make, [backend], async ({ url }) => {
-              const { hostname, port } = new URL(url);
-              const client = connect(Number(port), hostname);
-              client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n');
-              await eventually(async () => seen !== '', 500);
-              expect(seen).to.match(/^POST \/ HTTP\/1\.1\r\n/);
-              client.destroy();
-            }),
-        );
-      },
-    );
+    shortfalls.it('a head ahead of its body', 'forwards the head of a request before its body arrives', async () => {
+      let seen = '';
+      await withTcp(
+        socket => socket.once('data', data => (seen = String(data))),
+        backend =>
+          withEngine(make, [backend], async ({ url }) => {
+            const { hostname, port } = new URL(url);
+            const client = connect(Number(port), hostname);
+            client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n');
+            await eventually(async () => seen !== '', 500);
+            expect(seen).to.match(/^POST \/ HTTP\/1\.1\r\n/);
+            client.destroy();
+          }),
+      );
+    });
 
-    it('says who forwarded for whom, and believes no client that says so', () =>
+    it('sets the forwarding fields and ignores those of clients', () =>
       through(
         (request, response) => response.end(JSON.stringify(request.headers)),
         async ({ url }) => {
@@ -141,7 +137,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         },
       ));
 
-    it('believes a trusted proxy in front about its client, and takes over nothing else of it', () =>
+    it('believes a trusted proxy about its client, and copies nothing else', () =>
       through(
         (request, response) => response.end(JSON.stringify(request.headers)),
         async ({ url, exchanges }) => {
@@ -163,7 +159,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         { trusted: ['127.0.0.0/8'] },
       ));
 
-    it('takes the host from a target in absolute form, and not from the Host field', () =>
+    it('takes the host from a target in absolute form, not from the Host field', () =>
       through(
         (request, response) => response.end(`${request.headers.host} ${request.url}`),
         async ({ url }) => {
@@ -175,7 +171,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         },
       ));
 
-    it('edits the request: sets, removes every copy, takes one cookie out', () =>
+    it('edits the request: sets fields, removes every copy, removes one cookie', () =>
       through(
         (request, response) => response.end(JSON.stringify(request.headers)),
         async ({ url }) => {
@@ -189,7 +185,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         { edits: { ...noEdits, request: { 'x-set': 'yes', 'x-gone': undefined }, ownCookie: 'mine' } },
       ));
 
-    it('removes a proxy-status in which a backend speaks for the proxy, and no other', () =>
+    it('removes a Proxy-Status that claims to be ours, and no other', () =>
       through(
         (request, response) => response.setHeader('proxy-status', request.url?.slice(1) ?? '').end(),
         async ({ url }) => {
@@ -199,7 +195,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         },
       ));
 
-    it('offers the exchange as it came', () =>
+    it('offers the exchange unchanged', () =>
       through(
         (_, response) => response.end(),
         async ({ url, arrived }) => {
@@ -213,7 +209,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
         },
       ));
 
-    it('shows any header of the request, several lines as one', () =>
+    it('reads any request header, several lines as one', () =>
       withEngine(make, [], async ({ url, arrived }) => {
         await ask(url, '/', { headers: { 'X-Shard': ['a', 'b, c'], 'user-agent': 'it', constructor: '1' } });
         const [exchange] = await arrived(1);

@@ -4,7 +4,7 @@ import type { EngineFactory } from '#src/proxy/exchange.js';
 import { ask, raw } from '../ask.js';
 import { throughWith, withEngine } from './with-engine.js';
 
-/** What an engine takes from clients, and how it ends. */
+/** Tests the limits that an engine enforces, and how it closes. */
 export function itKeepsLimits(make: EngineFactory): void {
   const through = throughWith(make);
 
@@ -12,7 +12,7 @@ export function itKeepsLimits(make: EngineFactory): void {
     const ok: RequestListener = (_, response) => response.end('ok');
     const get = (fields: string) => `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${fields}\r\n`;
 
-    it('431 for a head that is too long or has too many fields; one less passes', () =>
+    it('returns 431 for a head that is too long or has too many fields, not for one field less', () =>
       through(ok, async ({ url, exchanges }) => {
         expect(await raw(url, get(`X: ${'x'.repeat(17_000)}\r\n`))).to.match(/^HTTP\/1\.1 431 /);
         expect(await raw(url, get('X: 1\r\n'.repeat(99)))).to.match(/^HTTP\/1\.1 431 /);
@@ -20,7 +20,7 @@ export function itKeepsLimits(make: EngineFactory): void {
         expect(await raw(url, get('X: 1\r\n'.repeat(98)))).to.match(/^HTTP\/1\.1 200 /);
       }));
 
-    it('takes every kind of Host that there is', () =>
+    it('accepts every valid kind of Host', () =>
       through(ok, async ({ url }) => {
         for (const host of ['a_b.example', 'x:80', '127.0.0.1:8080', '[::1]', '[::1]:8080', 'x%20y']) {
           const answer = await raw(url, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
@@ -28,20 +28,20 @@ export function itKeepsLimits(make: EngineFactory): void {
         }
       }));
 
-    it('what is malformed behind a request in flight does not become its answer', () =>
+    it('answers a request in flight before it reports malformed bytes after it', () =>
       through(
         (request, response) => request.on('end', () => response.end('done')).resume(),
         async ({ url }) => {
           const post = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx';
           const answers = await raw(url, `${post}NO HTTP\r\n\r\n`);
-          // It may have an answer of its own, behind the other; then the connection ends.
+          // The malformed bytes may get their own answer after the other; then the connection ends.
           expect(answers).to.match(
             /^HTTP\/1\.1 200 (?:(?!HTTP\/1)[\s\S])*done(?:HTTP\/1\.1 400 [\s\S]*close[\s\S]*)?$/i,
           );
         },
       ));
 
-    it('400 for a malformed body, which may have been passed on in part', () =>
+    it('returns 400 for a malformed body', () =>
       through(
         () => {},
         async ({ url, settled }) => {
@@ -51,7 +51,7 @@ export function itKeepsLimits(make: EngineFactory): void {
         },
       ));
 
-    it('closes the connection of a client that got its answer and does not send the rest of its body', () =>
+    it('closes the connection of an answered client that does not send the rest of its body', () =>
       through(
         (_, response) => response.writeHead(413).end('too large'),
         async ({ url, settled }) => {
@@ -62,7 +62,7 @@ export function itKeepsLimits(make: EngineFactory): void {
         { limits: { idleBodyMs: 50 } },
       ));
 
-    it('408 for a head that does not arrive', () =>
+    it('returns 408 for a head that does not arrive', () =>
       through(
         ok,
         async ({ url }) => {
@@ -71,7 +71,7 @@ export function itKeepsLimits(make: EngineFactory): void {
         { limits: { clientHeadMs: 100 } },
       ));
 
-    it('408 for a body that stops arriving; the backend is not to blame', () =>
+    it('returns 408 for a body that stops arriving, without a failure of the backend', () =>
       through(
         (request, response) => request.on('end', () => response.end()).resume(),
         async ({ url, settled }) => {
@@ -82,8 +82,8 @@ export function itKeepsLimits(make: EngineFactory): void {
         { limits: { idleBodyMs: 50 } },
       ));
 
-    it('refused with connection_timeout when nobody accepts', async () => {
-      // An address of TEST-NET-1 (RFC 5737) that routes nowhere; where the system knows so at once, there is no waiting.
+    it('is refused with connection_timeout when no peer accepts', async () => {
+      // An address of TEST-NET-1 (RFC 5737), which routes nowhere. A system that knows this fails at once.
       await withEngine(
         make,
         [new URL('http://192.0.2.1:81')],
@@ -97,7 +97,7 @@ export function itKeepsLimits(make: EngineFactory): void {
   });
 
   describe('close', () => {
-    it('finishes what is in flight, tells the client to leave, and accepts nothing more', () =>
+    it('finishes requests in flight, tells clients to close, and stops accepting', () =>
       through(
         (_, response) => setTimeout(() => response.end('done'), 100),
         async ({ url, close, arrived }) => {
@@ -113,7 +113,7 @@ export function itKeepsLimits(make: EngineFactory): void {
         },
       ));
 
-    it('waits for no head that is not here yet', () =>
+    it('does not wait for incomplete heads', () =>
       through(
         ({ url }, response) => (url === '/slow' ? setTimeout(() => response.end('done'), 100) : response.end()),
         async ({ url, close, arrived }) => {
@@ -129,7 +129,7 @@ export function itKeepsLimits(make: EngineFactory): void {
         },
       ));
 
-    it('ends what is not finished after the grace', () =>
+    it('closes everything after the grace period', () =>
       through(
         () => {},
         async ({ url, close, arrived }) => {

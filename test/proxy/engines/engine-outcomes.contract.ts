@@ -6,12 +6,12 @@ import { ask, raw } from '../ask.js';
 import { deadUrl, startToy, withTcp, withToys } from '../toy-backend.js';
 import { throughWith, withEngine } from './with-engine.js';
 
-/** How attempts end, and what may be sent again. */
+/** Tests how attempts end, and what may be sent again. */
 export function itReportsOutcomes(make: EngineFactory): void {
   const through = throughWith(make);
 
   describe('outcomes', () => {
-    it('answered', () =>
+    it('answered: the backend answered', () =>
       through(
         (_, response) => response.writeHead(503).end(),
         async ({ url, settled }) => {
@@ -20,7 +20,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
         },
       ));
 
-    it('refused, and then the next backend gets the body whole', async () => {
+    it('refused: the next backend gets the whole body', async () => {
       const dead = await deadUrl();
       const alive = await startToy('alive', (request, response) => request.pipe(response));
       const body = Buffer.alloc(1024 * 1024, 'x');
@@ -39,16 +39,16 @@ export function itReportsOutcomes(make: EngineFactory): void {
       }
     });
 
-    it('refused by all: the own answer, with its headers', async () => {
+    it('refused by all: the proxy sends its own answer with its headers', async () => {
       await withEngine(make, [await deadUrl()], async ({ url }) => {
         const answer = await ask(url, '/', { method: 'POST', body: 'hello' });
         expect(answer.status).to.equal(502);
-        expect(answer.text).to.equal('nobody answered\n');
+        expect(answer.text).to.equal('no backend answered\n');
         expect(answer.headers).to.include({ 'x-own': 'yes', 'content-type': 'text/plain; charset=utf-8' });
       });
     });
 
-    it('broken-off: the backend took the request and closed', () =>
+    it('broken-off: the backend received the request and closed', () =>
       withTcp(
         socket => socket.once('data', () => socket.resetAndDestroy()),
         url =>
@@ -58,7 +58,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
           }),
       ));
 
-    it('broken-off: no head in time, with a body and without', () =>
+    it('broken-off: no head came in time, with a body and without', () =>
       withTcp(
         socket => socket.resume(),
         url =>
@@ -75,7 +75,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
           ),
       ));
 
-    it('broken-off: what came back is not HTTP', () =>
+    it('broken-off: the answer is not HTTP', () =>
       withTcp(
         socket => socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9.2\r\n\r\n')),
         url =>
@@ -85,7 +85,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
           }),
       ));
 
-    it('broken-off: a reason phrase that cannot be passed on, and the own answer has its own', () =>
+    it('broken-off: a malformed reason phrase is not used in the own answer', () =>
       withTcp(
         socket => socket.on('data', () => socket.write('HTTP/1.1 200 O\x01K\r\nContent-Length: 2\r\n\r\nok')),
         url =>
@@ -96,7 +96,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
           }),
       ));
 
-    it('broken-off on demand while the head is awaited, and no other time', () =>
+    it('broken-off: breakOff works only while the head is awaited', () =>
       withTcp(
         (socket, nth) =>
           socket.once('data', () => {
@@ -120,7 +120,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
           }),
       ));
 
-    it('cut: the answer began and broke; the client can tell', () =>
+    it('cut: the answer began and broke, and the client sees it', () =>
       withTcp(
         socket =>
           socket.once('data', () =>
@@ -137,7 +137,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
           }),
       ));
 
-    it('cut: an answer that would have ended with its connection, which was reset', () =>
+    it('cut: an answer without a length ended with a reset', () =>
       withTcp(
         socket =>
           socket.once('data', () =>
@@ -151,7 +151,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
           }),
       ));
 
-    it('cut: a client of HTTP/1.0, for which any end is the end of the body, is reset', () =>
+    it('cut: an HTTP/1.0 client is reset, because a close would look like the end of the body', () =>
       withTcp(
         socket =>
           socket.once('data', () =>
@@ -182,7 +182,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
           ),
       ));
 
-    it('abandoned: the client went away, and the backend is let go', async () => {
+    it('abandoned: the client left, and the backend connection is closed', async () => {
       let closed = (): void => {};
       const gone = new Promise<void>(resolve => {
         closed = resolve;
@@ -202,12 +202,12 @@ export function itReportsOutcomes(make: EngineFactory): void {
       );
     });
 
-    it('a kept connection that died of age costs nobody anything', () =>
+    it('retries a GET on a stale connection without an error', () =>
       withTcp(
         (socket, nth) => {
           socket.once('data', () => {
             socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
-            // The second request on the first connection meets a reset, as if the idle time had just run out.
+            // The second request on the first connection is reset, as if the idle time had just passed.
             if (nth === 1) socket.once('data', () => socket.resetAndDestroy());
           });
         },
@@ -220,7 +220,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
           }),
       ));
 
-    it('but is no licence to send a POST twice', () =>
+    it('does not retry a POST on a stale connection', () =>
       withTcp(
         socket => {
           socket.once('data', () => {
@@ -248,7 +248,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
       };
     const echo: RequestListener = (request, response) => request.pipe(response);
 
-    it('sends a body up to the limit again, byte for byte', () =>
+    it('replays a body up to the limit, byte for byte', () =>
       withToys([echo], async toy => {
         const body = Buffer.alloc(64 * 1024, '0123456789');
         await withTcp(swallow(60 * 1024), url =>
@@ -261,7 +261,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
         );
       }));
 
-    it('says that a longer one is not whole any more', () =>
+    it('is not replayable above the limit', () =>
       withTcp(swallow(100 * 1024), url =>
         withEngine(make, [url], async engine => {
           const answer = await ask(engine.url, '/', { method: 'PUT', body: Buffer.alloc(1024 * 1024) }).catch(

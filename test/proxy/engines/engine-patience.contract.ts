@@ -14,10 +14,10 @@ const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 
-/** Who is slow, early, or reads nothing: what may take its time, and what may not. */
-export function itHasPatience(make: EngineFactory): void {
+/** Tests slow and early peers: which waits are allowed, and which are not. */
+export function itEnforcesWaits(make: EngineFactory): void {
   describe('patience', () => {
-    it('lets an answer that has begun wait for the rest of its request, as long as that moves', () =>
+    it('lets a begun answer wait while its request still moves', () =>
       withTcp(
         socket => {
           socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n'));
@@ -46,7 +46,7 @@ export function itHasPatience(make: EngineFactory): void {
       ['backend', 'client'],
       ['client', 'backend'],
     ]) {
-      it(`ends a tunnel whose ${reader} reads nothing when the ${sender} has gone`, () =>
+      it(`ends a tunnel whose ${reader} reads nothing after the ${sender} has left`, () =>
         withTcp(
           socket => {
             socket.once('data', () => {
@@ -74,7 +74,7 @@ export function itHasPatience(make: EngineFactory): void {
         ));
     }
 
-    it('carries out no more for a client that asks and asks and does not read', async () => {
+    it('stops serving a client that sends requests and reads no answers', async () => {
       let served = 0;
       const engine = make({
         onExchange: exchange => {
@@ -95,14 +95,14 @@ export function itHasPatience(make: EngineFactory): void {
       const before = served;
       expect(before).to.be.within(1, 149);
       client.write(get);
-      // Whoever reads on is served on.
+      // A client that reads on is served on.
       for await (const _ of client) if (served === 151) break;
       expect(served).to.equal(151);
       server.close();
       await engine.close(0);
     });
 
-    it('lets a slow reader have the end of an answer behind which the connection closes', async () => {
+    it('delivers the end of an answer to a slow reader before it closes', async () => {
       const engine = make({
         onExchange: exchange => exchange.refuse(503, 'all of this', {}),
         limits,
@@ -129,13 +129,13 @@ export function connectTo(url: string): Socket {
   return connect({ host: hostname, port: Number(port), allowHalfOpen: true }).on('error', () => {});
 }
 
-/** More than the systems on the way take, and then nobody is there any more. */
+/** Writes more than all buffers on the way hold, and then leaves. */
 function leaveBehind(socket: Socket, bulk: Buffer): void {
   socket.write(bulk);
   setTimeout(() => socket.resetAndDestroy(), 100);
 }
 
-/** The system takes what is written later than anybody lingers. */
+/** A socket whose data the system takes later than the linger time. */
 class Reluctant extends Socket {
   override _write(...written: Parameters<Socket['_write']>): void {
     setTimeout(() => super._write(...written), 2_600);

@@ -15,8 +15,8 @@ const collectGarbage: () => void = runInNewContext('gc');
 
 const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 
-/** What is over is forgotten: a server that keeps a little of each request dies of it after days. */
-export function itLetsGo(make: EngineFactory): void {
+/** Tests that finished requests leave no memory behind: a small leak per request kills a server within days. */
+export function itReleasesMemory(make: EngineFactory): void {
   describe('memory', () => {
     const endings: Record<string, (engine: RunningEngine) => Promise<unknown>> = {
       'an answer': ({ url }) => ask(url, '/'),
@@ -42,7 +42,7 @@ export function itLetsGo(make: EngineFactory): void {
       },
     };
     for (const [what, happens] of Object.entries(endings)) {
-      it(`keeps nothing of ${what}`, () =>
+      it(`keeps no memory of ${what}`, () =>
         withToys(
           [(request, response) => request.url !== '/never' && request.on('end', () => response.end()).resume()],
           toy =>

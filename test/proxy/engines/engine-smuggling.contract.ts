@@ -7,17 +7,17 @@ import { badBodies, badHeads, oddRequests, type Row, type Seen } from './smuggli
 import { type SeenRequest, valuesOf } from './strict-requests.js';
 import { type RunningEngine, withEngine } from './with-engine.js';
 
-/** Behind each row: whoever finds it has read the row otherwise. */
+/** Follows each row. If a backend sees it, the row was read differently. */
 const follower = 'GET /smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 
 interface Bench {
   readonly recorder: Recorder;
   readonly engine: RunningEngine;
-  /** What came back for these bytes and the follower, and what the backend had seen when the connection was closed. */
+  /** Sends these bytes and the follower. Returns the answer and what the backend saw until the connection closed. */
   send(bytes: string): Promise<{ answer: string; seen: SeenRequest[]; offered: number }>;
 }
 
-/** Nothing that can be read in two ways gets through, and no request hides in another. */
+/** Tests that no ambiguous request is forwarded, and that no request hides in another. */
 export function itForwardsNothingAmbiguous(make: EngineFactory, shortfalls: Shortfalls): void {
   describe('smuggling', () => {
     let bench: Bench;
@@ -42,8 +42,8 @@ export function itForwardsNothingAmbiguous(make: EngineFactory, shortfalls: Shor
       stop();
       return stopped;
     });
-    // One connection that is out of step would give somebody else's answer from here on.
-    afterEach('nothing ambiguous has arrived, and the next request gets its own answer', async () => {
+    // A connection with stray bytes would give the next request a wrong answer.
+    afterEach('no ambiguous request arrived, and the next request gets its own answer', async () => {
       expect(bench.recorder.problems()).to.deep.equal([]);
       const path = `/own-${bench.recorder.requests.length}`;
       const answer = await raw(bench.engine.url, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
@@ -53,21 +53,21 @@ export function itForwardsNothingAmbiguous(make: EngineFactory, shortfalls: Shor
     });
 
     for (const [what, row] of Object.entries(badHeads)) {
-      shortfalls.it(what, `${row.slice(1).join(' or ') || 400} and the end for ${what}; nothing is forwarded`, () =>
+      shortfalls.it(what, `${row.slice(1).join(' or ') || 400} and close for ${what}; nothing is forwarded`, () =>
         refusesHead(bench, row),
       );
     }
     for (const [what, bytes] of Object.entries(badBodies)) {
-      shortfalls.it(what, `400 and the end for ${what}; no whole request is forwarded`, () =>
+      shortfalls.it(what, `400 and close for ${what}; no complete request is forwarded`, () =>
         refusesBody(bench, bytes),
       );
     }
-    shortfalls.it(copies, `passes on ${copies}`, async () => {
+    shortfalls.it(copies, `forwards ${copies}`, async () => {
       const { seen } = await bench.send('GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\nUser-Agent: b\r\n\r\n');
       expect(valuesOf(seen[0]?.fields ?? [], 'user-agent').join(', ')).to.equal('a, b');
     });
     for (const [what, [bytes, seen]] of Object.entries(oddRequests)) {
-      shortfalls.it(what, `${seen.mayRefuse ? 'refused, or ' : ''}read in the only way that there is: ${what}`, () =>
+      shortfalls.it(what, `${seen.mayRefuse ? 'refused, or ' : ''}read in its only meaning: ${what}`, () =>
         readsInOneWay(bench, bytes, seen),
       );
     }

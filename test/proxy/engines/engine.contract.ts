@@ -2,23 +2,23 @@ import type { EngineFactory } from '#src/proxy/exchange.js';
 import type { Shortfalls } from '../shortfalls.js';
 import { itCarriesBodies } from './engine-bodies.contract.js';
 import { itKeepsAnswersApart } from './engine-desync.contract.js';
-import { itHoldsBack } from './engine-flow.contract.js';
+import { itAppliesBackPressure } from './engine-flow.contract.js';
 import { itCarriesHeads } from './engine-heads.contract.js';
 import { itKeepsLimits } from './engine-limits.contract.js';
 import { itReportsOutcomes } from './engine-outcomes.contract.js';
-import { itHasPatience } from './engine-patience.contract.js';
-import { itLetsGo } from './engine-release.contract.js';
+import { itEnforcesWaits } from './engine-patience.contract.js';
+import { itReleasesMemory } from './engine-release.contract.js';
 import { itForwardsNothingAmbiguous } from './engine-smuggling.contract.js';
 
-/** What every engine promises to the heart, to clients and to backends. */
+/** Tests what every engine promises to the dispatcher, to clients and to backends. */
 export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void {
   itCarriesHeads(make, shortfalls);
   itCarriesBodies(make);
-  itHoldsBack(make);
+  itAppliesBackPressure(make);
   itReportsOutcomes(make);
   itKeepsLimits(make);
-  itHasPatience(make);
-  itLetsGo(make);
+  itEnforcesWaits(make);
+  itReleasesMemory(make);
   itForwardsNothingAmbiguous(make, shortfalls);
   itKeepsAnswersApart(make, shortfalls);
 }

@@ -1,6 +1,6 @@
 /*
- * What could be read in two ways, from RFC 9110 and 9112 and from the literature on request smuggling. Behind each row
- * a second request is pipelined, which must never be served.
+ * Requests that could be read in two ways, from RFC 9110 and 9112 and from the literature on request smuggling. After
+ * each row a second request is pipelined, which must never be served.
  */
 
 const get = (fields: string, line = 'GET / HTTP/1.1') => `${line}\r\nHost: x\r\n${fields}\r\n`;
@@ -13,10 +13,10 @@ const controls = Array.from({ length: 32 }, (_, code) => code).filter(code => ![
 const hex = (code: number) => `0x${code.toString(16).padStart(2, '0')}`;
 const websocket = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
 
-/** The bytes, and the statuses that will do when it is not 400. */
+/** The bytes, and the allowed statuses if not 400. */
 export type Row = readonly [bytes: string, ...statuses: number[]];
 
-/** Refused when the head is in: nothing is offered, nothing forwarded. */
+/** Refused after the head: nothing is offered, nothing forwarded. */
 export const badHeads: Readonly<Record<string, Row>> = {
   // Two framings (RFC 9112 §6.3)
   'both a length and chunks': [post('Content-Length: 5\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n')],
@@ -26,7 +26,7 @@ export const badHeads: Readonly<Record<string, Row>> = {
   'two lengths that are the same': [post('Content-Length: 5\r\nContent-Length: 5\r\n', 'abcde')],
   'two lengths in two spellings': [post('Content-Length: 5\r\ncontent-LENGTH: 0\r\n', 'abcde')],
 
-  // Lengths that are none
+  // Invalid lengths
   'a list of lengths': [length(' 5, 5')],
   'a length with a sign': [length(' +5')],
   'a negative length': [length(' -5')],
@@ -46,7 +46,7 @@ export const badHeads: Readonly<Record<string, Row>> = {
   'a length of 17 digits': [length(` ${'9'.repeat(17)}`)],
   'a length of a hundred digits': [length(` ${'9'.repeat(100)}`)],
 
-  // Codings that are not exactly chunked
+  // Codings other than exactly chunked
   'a coding besides chunked': [coding('Transfer-Encoding: gzip, chunked')],
   'a coding behind chunked': [coding('Transfer-Encoding: chunked, gzip')],
   'chunked and identity': [coding('Transfer-Encoding: chunked, identity')],
@@ -112,7 +112,7 @@ export const badHeads: Readonly<Record<string, Row>> = {
   ),
 
   // The request line
-  'a target that is no path': ['GET x HTTP/1.1\r\nHost: x\r\n\r\n'],
+  'a target that is not a path': ['GET x HTTP/1.1\r\nHost: x\r\n\r\n'],
   'no target': ['GET HTTP/1.1\r\nHost: x\r\n\r\n'],
   'two spaces before the target': ['GET  / HTTP/1.1\r\nHost: x\r\n\r\n'],
   'two spaces behind the target': ['GET /  HTTP/1.1\r\nHost: x\r\n\r\n'],
@@ -125,14 +125,14 @@ export const badHeads: Readonly<Record<string, Row>> = {
   'a bare CR in the target': ['GET /a\rb HTTP/1.1\r\nHost: x\r\n\r\n'],
   'a fragment': ['GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n'],
   'a space before the method': [' GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
-  'a method that is no token': ['G(T / HTTP/1.1\r\nHost: x\r\n\r\n'],
+  'a method that is not a token': ['G(T / HTTP/1.1\r\nHost: x\r\n\r\n'],
   'a space behind the version': ['GET / HTTP/1.1 \r\nHost: x\r\n\r\n'],
   'letters behind the version': ['GET / HTTP/1.1x\r\nHost: x\r\n\r\n'],
   'a version in lower case': ['GET / http/1.1\r\nHost: x\r\n\r\n'],
   'a version with three digits': ['GET / HTTP/1.10\r\nHost: x\r\n\r\n'],
   'a version without a fraction': ['GET / HTTP/1\r\nHost: x\r\n\r\n'],
   'a version above 1.1': ['GET / HTTP/1.2\r\nHost: x\r\n\r\n'],
-  'a version that is spoken otherwise': ['GET / HTTP/2.0\r\nHost: x\r\n\r\n'],
+  'a version with another wire format': ['GET / HTTP/2.0\r\nHost: x\r\n\r\n'],
   'a version below 1.0': ['GET / HTTP/0.9\r\nHost: x\r\n\r\n'],
   'another protocol in place of HTTP': ['GET / ICE/1.0\r\nHost: x\r\n\r\n'],
   'the preface of HTTP/2': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
@@ -150,11 +150,11 @@ export const badHeads: Readonly<Record<string, Row>> = {
   'two Hosts that are the same': [hosts('Host: x', 'Host: x')],
   'two Hosts in two spellings': [hosts('Host: x', 'hOST: y')],
   'an empty Host': [hosts('Host:')],
-  'a Host that is none': [hosts('Host: a b/c')],
+  'a malformed Host': [hosts('Host: a b/c')],
   'a list of Hosts': [hosts('Host: x, y')],
   'a Host with a path': [hosts('Host: x/y')],
   'a Host with a user': [hosts('Host: user@x')],
-  'a Host with a port that is none': [hosts('Host: x:y')],
+  'a Host with a malformed port': [hosts('Host: x:y')],
   'a Host behind a space': [hosts('Host : x')],
   'a folded Host': [hosts('Host: x', ' y')],
   'a NUL in the Host': [hosts('Host: x\0y')],
@@ -174,10 +174,10 @@ export const badHeads: Readonly<Record<string, Row>> = {
   'a target that alone is too long': [`GET /${'x'.repeat(17_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 414],
 };
 
-/** Refused in the body: the head may have been passed on; the request never becomes whole. */
+/** Refused in the body: the head may have been forwarded, but the request never becomes complete. */
 export const badBodies: Readonly<Record<string, string>> = {
   'a tab behind chunked': coding('Transfer-Encoding: chunked\t'),
-  'a chunk size that is none': chunks('x\r\nabcde\r\n0\r\n\r\n'),
+  'a chunk size that is no number': chunks('x\r\nabcde\r\n0\r\n\r\n'),
   'an empty chunk size': chunks('\r\nabcde\r\n0\r\n\r\n'),
   'a chunk size with 0x': chunks('0x5\r\nabcde\r\n0\r\n\r\n'),
   'a negative chunk size': chunks('-5\r\nabcde\r\n0\r\n\r\n'),
@@ -223,7 +223,9 @@ export const badBodies: Readonly<Record<string, string>> = {
   'too many trailers': chunks(`0\r\n${'X-Y-Z: 123456789\r\n'.repeat(2500)}\r\n`),
 };
 
-/** What a backend sees of it, after the method: target, host, body and the names of fields that must be there or not. */
+/**
+ * The request as a backend sees it, after the method: target, host, body, and names of required and forbidden fields.
+ */
 export interface Seen {
   readonly line: string;
   readonly host?: string;
@@ -231,12 +233,12 @@ export interface Seen {
   /** Present and absent fields, lower case. */
   readonly has?: readonly string[];
   readonly hasNot?: readonly string[];
-  /** Names behind the body, lower case. */
+  /** Names of the trailers, lower case. */
   readonly trailers?: readonly string[];
   readonly mayRefuse?: true;
 }
 
-/** Odd, but with one meaning: served with that meaning, or refused; whatever is passed on is in order. */
+/** Odd requests with one meaning. They are served with that meaning or refused; whatever is forwarded is valid. */
 export const oddRequests: Readonly<Record<string, readonly [bytes: string, seen: Seen]>> = {
   'chunked with a capital': [coding('Transfer-Encoding: Chunked'), { line: 'POST /', body: '' }],
   'chunked in capitals': [coding('TRANSFER-ENCODING: CHUNKED'), { line: 'POST /', body: '' }],
@@ -264,10 +266,7 @@ export const oddRequests: Readonly<Record<string, readonly [bytes: string, seen:
     chunks('5\r\nabcde\r\n0\r\nX-Sum: 1\r\n\r\n'),
     { line: 'POST /', body: 'abcde', trailers: ['x-sum'] },
   ],
-  'trailers that are announced where there are none': [
-    length(' 5\r\nTrailer: X-Sum'),
-    { line: 'POST /', body: 'abcde' },
-  ],
+  'announced trailers that do not come': [length(' 5\r\nTrailer: X-Sum'), { line: 'POST /', body: 'abcde' }],
   'a length in trailers': [
     chunks('5\r\nabcde\r\n0\r\nContent-Length: 9\r\n\r\n'),
     { line: 'POST /', body: 'abcde', mayRefuse: true },
@@ -317,7 +316,7 @@ export const oddRequests: Readonly<Record<string, readonly [bytes: string, seen:
     get('Connection: X-A\r\nX-A: 1\r\nConnection: X-B\r\nX-B: 2\r\n'),
     { line: 'GET /', hasNot: ['x-a', 'x-b'] },
   ],
-  'a Connection field that names what the proxy says': [
+  'a Connection field that names fields of the proxy': [
     get('Connection: x-forwarded-for, via, x-forwarded-host\r\n'),
     { line: 'GET /', has: ['x-forwarded-for', 'via', 'x-forwarded-host'] },
   ],
@@ -339,18 +338,15 @@ export const oddRequests: Readonly<Record<string, readonly [bytes: string, seen:
   ],
   'an empty value': [get('X:\r\n'), { line: 'GET /', has: ['x'] }],
   'a TRACE': ['TRACE / HTTP/1.1\r\nHost: x\r\nMax-Forwards: 5\r\n\r\n', { line: 'TRACE /' }],
-  'a method that nobody knows': ['BREW / HTTP/1.1\r\nHost: x\r\n\r\n', { line: 'BREW /', mayRefuse: true }],
+  'an unknown method': ['BREW / HTTP/1.1\r\nHost: x\r\n\r\n', { line: 'BREW /', mayRefuse: true }],
   'a method in lower case': ['get / HTTP/1.1\r\nHost: x\r\n\r\n', { line: 'get /', mayRefuse: true }],
-  'a name that objects have': [get('__proto__: 1\r\nconstructor: 2\r\nX: 3\r\n'), { line: 'GET /', has: ['x'] }],
-  'an expectation that nobody knows': [
-    get('Expect: 42-towels\r\n'),
-    { line: 'GET /', hasNot: ['expect'], mayRefuse: true },
-  ],
+  'a name of an object property': [get('__proto__: 1\r\nconstructor: 2\r\nX: 3\r\n'), { line: 'GET /', has: ['x'] }],
+  'an unknown expectation': [get('Expect: 42-towels\r\n'), { line: 'GET /', hasNot: ['expect'], mayRefuse: true }],
   'an offer of h2c': [
     get('Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'),
     { line: 'GET /', hasNot: ['upgrade', 'http2-settings'] },
   ],
-  'an offer of h2c without a word in Connection': [
+  'an offer of h2c that Connection does not name': [
     get('Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'),
     { line: 'GET /', hasNot: ['upgrade'] },
   ],

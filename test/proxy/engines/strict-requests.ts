@@ -1,4 +1,4 @@
-/** A request as a backend must read it, whoever wrote its parser. */
+/** A request as every correct backend must read it. */
 export interface SeenRequest {
   readonly method: string;
   readonly target: string;
@@ -21,19 +21,19 @@ type Fields = SeenRequest['fields'];
 type Step = { readonly request: SeenRequest; readonly end: number } | 'incomplete';
 
 /**
- * The bytes of one connection, read as strictly as RFC 9112 allows, and stricter: what two parsers could take for two
- * things is a `problem`. Bytes are latin1.
+ * Reads the bytes of one connection at least as strictly as RFC 9112 allows. Bytes that two parsers could read
+ * differently are a `problem`. Text is latin1.
  */
 export class StrictRequests {
   problem: string | undefined;
   #rest = '';
 
-  /** What came of a request that is not whole. */
+  /** The bytes of an incomplete request. */
   get partial(): string {
     return this.#rest;
   }
 
-  /** Answers with the requests that became whole. */
+  /** Returns the requests that became complete. */
   feed(bytes: string): SeenRequest[] {
     const whole: SeenRequest[] = [];
     this.#rest += bytes;
@@ -102,7 +102,7 @@ function chunked(
   return { end: at + last[0].length, request: { ...start, framing: 'chunked', body, trailers } };
 }
 
-/** A line that is not there yet, or one that never will be. */
+/** Tells a line that is incomplete from one that can never become valid. */
 function pending(bytes: string, at: number): 'incomplete' {
   const rest = bytes.slice(at);
   const isOpen = !/[\r\n]/.test(rest.replaceAll('\r\n', '').replace(/\r$/, '')) && !rest.includes('\r\n\r\n');

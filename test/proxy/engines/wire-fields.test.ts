@@ -5,7 +5,7 @@ import { watchedInRequests } from '#src/proxy/engines/wire/request-head.js';
 
 describe('wire: the codes of field names', () => {
   for (const [of, names] of Object.entries({ requests: watchedInRequests, answers: watchedInAnswers })) {
-    it(`tell the watched fields of ${of} from each other, in any spelling`, () => {
+    it(`distinguish the watched fields of ${of}, in any spelling`, () => {
       expect(new Set(names.map(codeOf)).size).to.equal(names.length);
       for (const name of names) expect(codeOf(name.toUpperCase()), name).to.equal(codeOf(name));
     });

@@ -1,4 +1,4 @@
-/** What Node's own client and server cannot do, or not each time, so that the engine on them is not asked for it. */
+/** Cases that Node's own client and server cannot handle reliably, so the http-proxy engine is not tested for them. */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
@@ -15,7 +15,7 @@ import { withEngine } from './with-engine.js';
 const tooLarge = 'HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n';
 
 describe('engine wire: patience', () => {
-  it('passes on an early answer of a backend that closes at once, while the client is still sending', () =>
+  it('forwards an early answer of a backend that closes while the client is still sending', () =>
     withTcp(
       socket => socket.once('data', () => socket.write(tooLarge, () => socket.destroy())),
       url =>
@@ -30,7 +30,7 @@ describe('engine wire: patience', () => {
         }),
     ));
 
-  it('and does not wait for the answer of one that closes over TLS, which Node reads no more', async () => {
+  it('does not wait for such an answer over TLS, which Node no longer reads', async () => {
     const { cert, key } = await devCertificate();
     const server = createTlsServer({ cert, key }, socket =>
       socket.on('error', () => {}).once('data', () => socket.write(tooLarge, () => socket.destroy())),
@@ -55,7 +55,7 @@ describe('engine wire: patience', () => {
     server.close();
   });
 
-  it('risks no POST on a kept connection whose time passed while this process was held up', () =>
+  it('sends no POST on a connection that expired while this process was blocked', () =>
     withTcp(
       () => {},
       async url => {
@@ -63,7 +63,7 @@ describe('engine wire: patience', () => {
         const upstreams = new Upstreams(deadlines, new Reads(), 1_000, undefined);
         const kept = upstreams.dial(url);
         await once(kept.socket, 'connect');
-        const keep = () => upstreams.give(url, kept, 'timeout=1');
+        const keep = () => upstreams.putBack(url, kept, 'timeout=1');
         keep();
         expect(upstreams.take(url, false)).to.equal(kept);
         keep();
@@ -74,7 +74,7 @@ describe('engine wire: patience', () => {
       },
     ));
 
-  it('keeps no connection for a client whose body was dropped when the proxy closes', () =>
+  it('closes a connection on shutdown while it drops the rest of a body', () =>
     withTcp(
       socket => socket.once('data', () => socket.write(tooLarge)),
       url =>

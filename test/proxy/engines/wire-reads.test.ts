@@ -1,9 +1,9 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { Reads, readingInto } from '#src/proxy/engines/wire/reads.js';
+import { moveToBuffer, Reads } from '#src/proxy/engines/wire/reads.js';
 import { withPair } from '../socket-pair.js';
 
-/** A sender of blocks, each of one letter, to a socket that reads as `reads` says and writes on to `out`. */
+/** Sends blocks of one letter each to a socket that reads through `reads` and writes on to `out`. */
 async function relay(reads: Reads, out: Socket, letters: string, blockBytes: number): Promise<void> {
   let got = 0;
   const server = createServer().listen(0, '127.0.0.1');
@@ -26,7 +26,7 @@ async function relay(reads: Reads, out: Socket, letters: string, blockBytes: num
   server.close();
 }
 
-/** What arrives at a peer that reads nothing until everything was written behind a full pipe. */
+/** Returns what arrives at a peer that starts reading only after everything was written behind a full pipe. */
 function behindAFullPipe(write: (out: Socket) => Promise<void>): Promise<string> {
   let arrived = '';
   const run = withPair(async (out, far) => {
@@ -42,7 +42,7 @@ function behindAFullPipe(write: (out: Socket) => Promise<void>): Promise<string>
 }
 
 describe('wire: one buffer for all reads', () => {
-  it('what one connection left to be written is not what the next one read', async () => {
+  it('does not overwrite bytes that one connection still has to write when the next one reads', async () => {
     const reads = new Reads();
     const arrived = await behindAFullPipe(async out => {
       await relay(reads, out, 'ab', 8192);
@@ -51,23 +51,23 @@ describe('wire: one buffer for all reads', () => {
     expect(arrived.replace(/(.)\1*/g, (run, letter) => `${letter}${run.length} `)).to.equal('a8192 b8192 c8192 d8192 ');
   });
 
-  it('nor what the same one read next, when much is passing', async () => {
+  it('does not overwrite them when the same connection reads in bulk', async () => {
     const arrived = await behindAFullPipe(out => relay(new Reads(), out, 'abcdef', 65_536));
     const letters = arrived.replace(/(.)\1*/g, (run, letter) => `${letter}${run.length / 65_536} `);
     expect(letters).to.equal('a1 b1 c1 d1 e1 f1 ');
   });
 
-  it('moves an accepted connection into a socket that reads there, and leaves others as they are', () => {
+  it('moves an accepted connection into a socket that reads there, and leaves others unchanged', () => {
     const heard: string[] = [];
     const reads = new Reads();
     const onread = reads.into((lent, count) => heard.push(lent.toString('latin1', 0, count)) > 0);
     return withPair(async (near, far) => {
-      const moved = readingInto(far, onread);
+      const moved = moveToBuffer(far, onread);
       near.end('hello');
       await new Promise(resolve => moved?.once('end', resolve));
       expect(heard.join('')).to.equal('hello');
       expect(far.destroyed).to.equal(true);
-      if (moved !== undefined) expect(readingInto(moved, onread)).to.equal(undefined);
+      if (moved !== undefined) expect(moveToBuffer(moved, onread)).to.equal(undefined);
       moved?.destroy();
     });
   });

@@ -1,18 +1,18 @@
 import { expect } from 'chai';
 import { AwaitedHead } from '#src/proxy/engines/wire/answer-head.js';
-import { answerBody, noBody, requestBody, type WireBody } from '#src/proxy/engines/wire/body.js';
+import { makeAnswerBody, makeRequestBody, noBody, type WireBody } from '#src/proxy/engines/wire/body.js';
 import { Incoming } from '#src/proxy/engines/wire/incoming.js';
 import { RequestHead } from '#src/proxy/engines/wire/request-head.js';
 import { badAnswerBodies, badAnswerHeads, excesses } from './desync-rows.js';
 import { badBodies, badHeads, oddRequests } from './smuggling-rows.js';
 
-/** What is longer is split at so many places only. */
+/** Longer messages are split only at this many places. */
 const everywhereBytesMax = 600;
 const placesOfLong = 20;
 const limits = { headerBytesMax: 16 * 1024, headerFieldsMax: 100 };
 const next = 'GET /next HTTP/1.1\r\nHost: x\r\n\r\n';
 
-/** Messages whose meaning hangs on a few bytes that a split can tear apart. */
+/** Messages whose meaning depends on a few bytes that a split can separate. */
 const tornRequests: Readonly<Record<string, string>> = {
   'empty lines before and between requests': `\r\n\r\n${next}\r\n\r\n\r\n${next}`,
   'a CR alone before a request': `\r${next}`,
@@ -32,7 +32,7 @@ const tornAnswers: Readonly<Record<string, string>> = {
     'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi\r\n\r\n',
 };
 
-/** What is made of one connection's bytes: one entry for each thing that was read. */
+/** Reads one connection's bytes; returns one entry per thing that was read. */
 type Read = (pieces: readonly string[]) => string[];
 
 describe('wire: bytes split anywhere', () => {
@@ -49,17 +49,17 @@ describe('wire: bytes split anywhere', () => {
     ...mapped(excesses, ({ answer, excess }) => answer + excess),
   };
 
-  it('mean what they mean in one piece: requests', () => {
+  it('mean the same as in one piece: requests', () => {
     for (const [what, bytes] of Object.entries(requests)) meansTheSame(readRequests, what, bytes + next);
   });
 
   for (const how of ['chunks', 'closing'] as const) {
-    it(`mean what they mean in one piece: answers, to a client that is told their end by ${how}`, () => {
+    it(`mean the same as in one piece: answers, framed for the client by ${how}`, () => {
       for (const [what, bytes] of Object.entries(answers)) meansTheSame(readAnswer(how), what, bytes);
     });
   }
 
-  it('mean in the short way, as one text, what they mean in the long one', () => {
+  it('mean the same in the fast path as in the general one', () => {
     let heads = 0;
     for (const [what, bytes] of Object.entries(requests)) {
       const head = new Incoming(limits).headIn(bytes);
@@ -86,7 +86,7 @@ function meansTheSame(read: Read, what: string, bytes: string): void {
   expect(read(pieces), `${what}, in pieces of ${step}`).to.deep.equal(whole);
 }
 
-/** Heads and bodies, one after the other, as a client's connection takes them out of what has come. */
+/** Reads heads and bodies as a client's connection does. */
 function readRequests(pieces: readonly string[]): string[] {
   const incoming = new Incoming(limits);
   const read: string[] = [];
@@ -110,7 +110,7 @@ function readRequests(pieces: readonly string[]): string[] {
       if (head === undefined) break;
       read.push(described(head));
       if (!(head instanceof RequestHead)) return read;
-      body = requestBody(head);
+      body = makeRequestBody(head);
     }
   }
   return [...read, `${passedOn} and so on`];
@@ -120,7 +120,7 @@ function described(head: ReturnType<Incoming['nextHead']>): string {
   return JSON.stringify({ ...head });
 }
 
-/** Interim heads, the head, and what is passed on of its body. */
+/** Reads interim heads, the head, and the forwarded part of its body. */
 function readAnswer(how: 'chunks' | 'closing'): Read {
   return pieces => {
     const read: string[] = [];
@@ -137,9 +137,9 @@ function readAnswer(how: 'chunks' | 'closing'): Read {
         if (arrived === 'more') continue;
         read.push(JSON.stringify(arrived.head));
         ({ bytes, at } = arrived);
-        // What ends with its connection is put into chunks as it comes.
+        // A body that ends with its connection is put into chunks as it arrives.
         const { chunked, length } = arrived.head;
-        body = answerBody(arrived.head, chunked || length !== -1 ? how : 'closing');
+        body = makeAnswerBody(arrived.head, chunked || length !== -1 ? how : 'closing');
       }
       const out: Buffer[] = [];
       const end = body.read(bytes, at, out);

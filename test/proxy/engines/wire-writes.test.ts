@@ -25,7 +25,7 @@ function say(writes: Writes, socket: Socket, text: string): void {
 }
 
 describe('wire: what is written in one turn', () => {
-  it('leaves together, at its end', () =>
+  it('is sent together at the end of the turn', () =>
     heldAndWritten(async (writes, near, far) => {
       say(writes, near, 'one ');
       say(writes, near, 'two');
@@ -36,7 +36,7 @@ describe('wire: what is written in one turn', () => {
       expect(String((await once(far.resume(), 'data'))[0])).to.equal('one two');
     }));
 
-  it('leaves sooner when much of it waits', () =>
+  it('is sent sooner when many sockets wait', () =>
     heldAndWritten(async (writes, near) => {
       for (let nth = 0; nth < 31; nth++) say(writes, near, '.');
       expect(near.writableLength).to.equal(31);
@@ -44,7 +44,7 @@ describe('wire: what is written in one turn', () => {
       expect(near.writableLength).to.equal(0);
     }));
 
-  it('is in its order with what is not held, and lost by nobody who is ended', () =>
+  it('keeps its order with other writes, and is not lost when a socket ends', () =>
     heldAndWritten(async (writes, near, far) => {
       say(writes, near, 'head ');
       near.write(Buffer.from('body '));
@@ -53,7 +53,7 @@ describe('wire: what is written in one turn', () => {
       expect(String((await once(far.resume(), 'data'))[0])).to.equal('head body next');
     }));
 
-  it('is not a head whose body came with it and is malformed', async () => {
+  it('does not include a head whose body is malformed', async () => {
     let told = '';
     const backend = (socket: Socket): void =>
       void socket.on('data', bytes => {
@@ -77,7 +77,7 @@ describe('wire: what is written in one turn', () => {
     );
   });
 
-  it('reaches a client whose connection is cut in the same turn: a backend that answers and breaks off at once', async () => {
+  it('reaches a client whose connection is cut in the same turn', async () => {
     const { cert, key } = await devCertificate();
     const begun = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf';
     const server = createTlsServer({ cert, key }, socket =>

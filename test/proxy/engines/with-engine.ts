@@ -15,7 +15,7 @@ export interface RunningEngine {
   readonly outcomes: Outcome[];
   /** Resolves when `count` attempts are over. */
   settled(count: number): Promise<Outcome[]>;
-  /** The exchanges, as they arrive. */
+  /** The exchanges in order of arrival. */
   readonly exchanges: Exchange[];
   arrived(count: number): Promise<Exchange[]>;
   reloadTls(pair: TlsPair): void;
@@ -26,7 +26,7 @@ function backendAt(url: URL): Backend {
   return { name: 'backend-1', url, state: 'ready', share: 1, incarnation: '1', inFlight: new Set() };
 }
 
-/** Tries one URL after the other as long as attempts are refused or broken off; refuses with 502 after the last. */
+/** Tries one URL after the other while attempts are refused or broken off. Refuses with 502 after the last. */
 export async function withEngine(
   make: EngineFactory,
   urls: readonly URL[],
@@ -54,7 +54,7 @@ export async function withEngine(
       told();
       if (outcome.kind !== 'refused' && outcome.kind !== 'broken-off') return;
     }
-    exchange.refuse(502, 'nobody answered', { 'x-own': 'yes' });
+    exchange.refuse(502, 'no backend answered', { 'x-own': 'yes' });
   };
   const engine = make({
     onExchange: exchange => void serve(exchange),
@@ -92,7 +92,7 @@ export interface EngineTest {
   readonly limits?: Partial<EngineLimits>;
 }
 
-/** The engine in front of one backend that does what `handle` says. */
+/** Runs the engine in front of one backend, which behaves as `handle` says. */
 export type Through = (
   handle: RequestListener,
   use: (engine: RunningEngine) => Promise<void>,

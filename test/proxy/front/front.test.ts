@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Frontend } from '#src/proxy/front/frontend.js';
 
-describe('front door', () => {
+describe('frontend', () => {
   it('rejects when the port is taken', async () => {
     const front = new Frontend(() => {});
     const { port } = await front.listen('127.0.0.1', 0);

@@ -4,7 +4,7 @@ import { parseProxyHeader } from '#src/proxy/front/proxy-header.js';
 
 const start = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 
-/** Version 2. `command` has the version in its upper half, `family` the protocol in its lower. */
+/** Builds a version 2 header. The upper half of `command` is the version, the lower half of `family` the protocol. */
 function binary(command: number, family: number, payload: Buffer, length = payload.length): Buffer {
   const fixed = Buffer.from([command, family, length >> 8, length & 0xff]);
   return Buffer.concat([start, fixed, payload]);
@@ -25,7 +25,7 @@ const good: readonly [what: string, bytes: Buffer | string, clientAddress: strin
   ['TCP6 of an IPv4 client', 'PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.1 54321 443\r\n', '192.0.2.7'],
   ['TCP6 of an IPv4 client, in hexadecimal', 'PROXY TCP6 0:0:0:0:0:FFFF:C000:207 ::1 54321 443\r\n', '192.0.2.7'],
   ['UNKNOWN', 'PROXY UNKNOWN\r\n', undefined],
-  ['UNKNOWN with whatever', 'PROXY UNKNOWN ffff::1 what ever\r\n', undefined],
+  ['UNKNOWN with other text', 'PROXY UNKNOWN ffff::1 what ever\r\n', undefined],
   ['107 bytes', `PROXY UNKNOWN ${'x'.repeat(91)}\r\n`, undefined],
   ['v2 TCP4', binary(0x21, 0x11, ipv4), '192.0.2.7'],
   ['v2 TCP6', binary(0x21, 0x21, ipv6), '2001:db8::7'],
@@ -35,7 +35,7 @@ const good: readonly [what: string, bytes: Buffer | string, clientAddress: strin
   ['v2 UNSPEC', binary(0x21, 0x00, Buffer.alloc(0)), undefined],
   ['v2 UNSPEC with TLVs', binary(0x21, 0x00, tlv), undefined],
   ['v2 LOCAL', binary(0x20, 0x00, Buffer.alloc(0)), undefined],
-  ['v2 LOCAL with addresses, which count for nothing', binary(0x20, 0x11, ipv4), undefined],
+  ['v2 LOCAL with addresses, which are ignored', binary(0x20, 0x11, ipv4), undefined],
   ['v2, 2048 bytes', binary(0x21, 0x11, Buffer.concat([ipv4, Buffer.alloc(2048 - 16 - 12)])), '192.0.2.7'],
 ];
 
@@ -83,14 +83,14 @@ const bytesOf = (given: Buffer | string): Buffer => (typeof given === 'string' ?
 
 describe('PROXY header', () => {
   for (const [what, given, clientAddress] of good) {
-    it(`takes ${what}, and leaves what is behind it`, () => {
+    it(`accepts ${what}, and leaves the bytes after it`, () => {
       const bytes = bytesOf(given);
       const whole = { kind: 'whole', bytes: bytes.length, clientAddress };
       expect(parseProxyHeader(bytes)).to.deep.equal(whole);
       expect(parseProxyHeader(Buffer.concat([bytes, bytes]))).to.deep.equal(whole);
     });
 
-    it(`waits at every byte of ${what}`, () => {
+    it(`waits for more at every byte of ${what}`, () => {
       const bytes = bytesOf(given);
       for (let length = 0; length < bytes.length; length += 1) {
         expect(parseProxyHeader(bytes.subarray(0, length)), `${length} bytes`).to.deep.equal({ kind: 'more' });
@@ -104,7 +104,7 @@ describe('PROXY header', () => {
     });
   }
 
-  it('never takes back what it said, however the bytes come', () => {
+  it('never changes a final result when more bytes come', () => {
     const seeds = [...good.map(([, given]) => bytesOf(given)), ...bad.map(([, given]) => bytesOf(given))];
     const mutated = fc
       .tuple(fc.constantFrom(...seeds), fc.array(fc.tuple(fc.nat(300), fc.nat(255)), { maxLength: 3 }))
@@ -121,7 +121,7 @@ describe('PROXY header', () => {
           if (settled.kind === 'more') settled = now;
           else expect(now).to.deep.equal(settled);
         }
-        // Nothing is waited for beyond the limits.
+        // It never waits for more beyond the limits.
         if (bytes.length > 2048) expect(settled.kind).to.not.equal('more');
         if (settled.kind === 'whole') expect(settled.bytes).to.be.at.most(2048);
       }),

@@ -15,8 +15,8 @@ const local = Buffer.from('0d0a0d0a000d0a515549540a' + '20000000', 'hex');
 const request = 'GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n';
 
 /**
- * A load balancer that looks into nothing: says `header` first and passes on the rest. What it sends first it sends in
- * two pieces, cut at `at`.
+ * A TCP load balancer. It writes `header` first and forwards the rest. Its first bytes go out in two pieces, cut at
+ * `at`.
  */
 async function withBalancer(target: string, header: Buffer, at: number, use: (url: string) => Promise<void>) {
   const open = new Set<Socket>();
@@ -44,14 +44,14 @@ async function withBalancer(target: string, header: Buffer, at: number, use: (ur
   }
 }
 
-/** The two pieces arrive apart: between them the other side, which is in this process, has had its turns. */
+/** Sends two pieces so that they arrive apart: the other side, in this process, has its turns between them. */
 async function sendCut(socket: Socket, bytes: Buffer, at: number): Promise<void> {
   if (at > 0) socket.write(bytes.subarray(0, at));
   for (let turns = 0; turns < 5; turns += 1) await turn();
   socket.write(bytes.subarray(at));
 }
 
-/** What every engine must make of connections that begin with a PROXY header. */
+/** Tests how an engine handles connections that begin with a PROXY header. */
 export function itTakesProxyHeaders(make: EngineFactory): void {
   const through = throughWith(make);
   let ca: TlsPair;
@@ -94,7 +94,7 @@ export function itTakesProxyHeaders(make: EngineFactory): void {
     ['version 1', Buffer.from(text)],
     ['version 2', binary],
   ] as const) {
-    it(`takes ${name} cut at any byte, and a request behind it`, () =>
+    it(`accepts ${name} cut at any byte, and a request after it`, () =>
       through(
         tellsClient,
         async ({ url }) => {
@@ -106,7 +106,7 @@ export function itTakesProxyHeaders(make: EngineFactory): void {
               socket.setEncoding('latin1');
               await once(socket, 'connect');
               await sendCut(socket, bytes, at);
-              // It closes after the answer, and after whatever else it makes of the bytes.
+              // It closes after the answer and after any further bytes.
               expect((await socket.toArray()).join(''), `cut at ${at}`).to.contain('192.0.2.7 http');
             }),
           );
@@ -115,11 +115,11 @@ export function itTakesProxyHeaders(make: EngineFactory): void {
         settings(),
       ));
 
-    it(`takes ${name} cut at any byte, and TLS behind it`, () =>
+    it(`accepts ${name} cut at any byte, and TLS after it`, () =>
       through(
         tellsClient,
         async ({ url, exchanges }) => {
-          // Some bytes into the ClientHello too.
+          // Cuts some bytes into the ClientHello too.
           for (let at = 0; at < header.length + 8; at += 1) {
             await withBalancer(url, header, at, async through => {
               expect((await ask(through, '/', { ca: ca.cert })).text, `cut at ${at}`).to.equal('192.0.2.7 https');
@@ -132,7 +132,7 @@ export function itTakesProxyHeaders(make: EngineFactory): void {
       ));
   }
 
-  it('believes the word of a client on the list, and not because its load balancer is', () =>
+  it('trusts a client on the list, but not because its load balancer is on it', () =>
     through(
       tellsClient,
       async ({ url }) => {
@@ -144,7 +144,7 @@ export function itTakesProxyHeaders(make: EngineFactory): void {
       settings({}, ['127.0.0.1', '10.0.0.0/8']),
     ));
 
-  it('takes none from whoever is not on the list, and nothing else either', () =>
+  it('closes connections from peers outside the list', () =>
     through(
       tellsClient,
       async ({ url, exchanges }) => {
@@ -156,7 +156,7 @@ export function itTakesProxyHeaders(make: EngineFactory): void {
       settings({}, ['10.0.0.0/8']),
     ));
 
-  it('turns away what does not begin with one, even from the list', () =>
+  it('closes connections without a valid header, even from the list', () =>
     through(
       tellsClient,
       async ({ url, exchanges }) => {
@@ -171,7 +171,7 @@ export function itTakesProxyHeaders(make: EngineFactory): void {
       settings(),
     ));
 
-  it('does not wait for one forever, and lets nobody else wait', () =>
+  it('limits the wait for a header, and blocks no other connection meanwhile', () =>
     through(
       tellsClient,
       async ({ url }) => {
@@ -185,7 +185,7 @@ export function itTakesProxyHeaders(make: EngineFactory): void {
       settings({ proxyHeaderMs: 500 }),
     ));
 
-  it('counts no port check: a connection that says nothing, or only that it is the load balancer', () =>
+  it('does not count port checks: silent connections and LOCAL headers', () =>
     through(
       tellsClient,
       async ({ url }) => {

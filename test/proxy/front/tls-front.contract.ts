@@ -16,7 +16,7 @@ import { withTcp, withToys } from '../toy-backend.js';
 
 const curl = promisify(execFile);
 
-/** The handshake done, or the error that ended it. */
+/** Returns the socket after the handshake, or the error that ended it. */
 function shakeHands(url: string, options: ConnectionOptions): Promise<TLSSocket | Error> {
   return new Promise(resolve => {
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port), ...options });
@@ -24,7 +24,7 @@ function shakeHands(url: string, options: ConnectionOptions): Promise<TLSSocket 
   });
 }
 
-/** The proxy closes a connection that was opened to say `bytes`. */
+/** Resolves when the proxy closes a connection on which `bytes` were sent. */
 async function closedAfter(url: string, bytes: string): Promise<void> {
   const socket = plain(url);
   socket.write(bytes, 'latin1');
@@ -35,7 +35,7 @@ function plain(url: string): Socket {
   return connectPlain({ host: '127.0.0.1', port: Number(new URL(url).port) }).on('error', () => {});
 }
 
-/** What every engine must make of connections that come through TLS. */
+/** Tests how an engine serves connections over TLS. */
 export function itServesTls(make: EngineFactory): void {
   const through = throughWith(make);
   let ca: TlsPair;
@@ -68,7 +68,7 @@ export function itServesTls(make: EngineFactory): void {
       look();
     });
 
-  it('speaks TLS, and says so to the backend and to the heart', () =>
+  it('serves TLS and reports it to the backend and the dispatcher', () =>
     through(
       (request, response) => response.end(String(request.headers['x-forwarded-proto'])),
       async ({ url, exchanges }) => {
@@ -89,7 +89,7 @@ export function itServesTls(make: EngineFactory): void {
       overTls(),
     ));
 
-  it('is verified by curl', () =>
+  it('passes the certificate check of curl', () =>
     through(
       (_, response) => response.end('served'),
       ({ url }) =>
@@ -120,7 +120,7 @@ export function itServesTls(make: EngineFactory): void {
     });
   });
 
-  it('lets a client see that an answer which ends with its connection was cut', () =>
+  it('resets the connection when an answer without a length is cut', () =>
     withTcp(
       socket => {
         socket.once('data', () => {
@@ -141,7 +141,7 @@ export function itServesTls(make: EngineFactory): void {
         ),
     ));
 
-  it('takes TLS 1.2 and 1.3 and nothing before, http/1.1 and nothing else', () =>
+  it('accepts only TLS 1.2 and 1.3 and only HTTP/1.x', () =>
     through(
       (_, response) => response.end(),
       async ({ url }) => {
@@ -182,7 +182,7 @@ export function itServesTls(make: EngineFactory): void {
       overTls(),
     ));
 
-  it('counts who does not speak TLS, and not who says nothing', () =>
+  it('counts connections without TLS, but not silent ones', () =>
     through(
       (_, response) => response.end('served'),
       async ({ url }) => {
@@ -200,7 +200,7 @@ export function itServesTls(make: EngineFactory): void {
       overTls(),
     ));
 
-  it('lets nobody wait for a handshake that does not go on, and ends it', () =>
+  it('ends a stalled handshake and blocks no other connection meanwhile', () =>
     through(
       (_, response) => response.end('served'),
       async ({ url }) => {
@@ -215,13 +215,13 @@ export function itServesTls(make: EngineFactory): void {
       overTls(1500),
     ));
 
-  it('closes handshakes that are under way when it closes', () =>
+  it('closes unfinished handshakes on close', () =>
     through(
       (_, response) => response.end(),
       async ({ url, close }) => {
         const slow = plain(url);
         await once(slow, 'connect');
-        // Accepted: the one after it is.
+        // The slow connection has been accepted, because a later one was served.
         await ask(url, '/', { ca: ca.cert });
         await Promise.all([close(60_000), once(slow.resume(), 'close')]);
       },
@@ -229,7 +229,7 @@ export function itServesTls(make: EngineFactory): void {
       overTls(60_000),
     ));
 
-  it('exchanges the certificate for new connections, and keeps the open ones', () =>
+  it('changes the certificate for new connections and keeps open ones', () =>
     through(
       (_, response) => response.end('served'),
       async ({ url, reloadTls }) => {
@@ -250,7 +250,7 @@ export function itServesTls(make: EngineFactory): void {
         expect((await ask(url, '/', { agent })).text).to.equal('served');
         expect(new Set(sockets).size, 'connections of the agent').to.equal(1);
         expect(await names()).to.equal('next.example');
-        // The tickets of the old certificate bring nobody back to it.
+        // Tickets of the old certificate are rejected.
         expect(() => reloadTls({ cert: pair.cert, key: next.key })).to.throw(/key values mismatch/);
         expect(await names()).to.equal('next.example');
         agent.destroy();

@@ -5,7 +5,7 @@ import { devCertificate } from '#src/proxy/front/dev-certificate.js';
 import { readTlsPair, type TlsPair, TlsPairError } from '#src/proxy/front/tls-pair.js';
 import { authority, issue, withFolder } from '../certificates.js';
 
-/** What is said of the pair in these two files; the files' own names are there as CERT and KEY. */
+/** Returns the messages about this pair of files, with CERT and KEY for their names. */
 async function saidOf(
   cert: string,
   key: string,
@@ -36,17 +36,17 @@ describe('TLS pair', () => {
     [own, other] = await Promise.all([issue(ca), issue(ca)]);
   });
 
-  it('takes a certificate, with or without its chain', async () => {
+  it('accepts a certificate with or without its chain', async () => {
     expect(await saidOf(own.cert, own.key)).to.deep.equal({ warnings: [] });
     expect(await saidOf(`${own.cert}\n${ca.cert}`, own.key)).to.deep.equal({ warnings: [] });
   });
 
-  it('makes one for this machine that can be used', async () => {
+  it('makes a usable certificate for this machine', async () => {
     const made = await devCertificate();
     expect(await saidOf(made.cert, made.key)).to.deep.equal({ warnings: [] });
   });
 
-  it('tells a key that everybody can read, a chain out of order, and an end that is near', async () => {
+  it('warns about a key that every user can read, a chain out of order, and a near expiry', async () => {
     const soon = await issue(ca, { toDay: 3 });
     const { error, warnings } = await saidOf(`${soon.cert}\n${other.cert}`, soon.key, 0o644);
     expect(error).to.equal(undefined);
@@ -56,28 +56,28 @@ describe('TLS pair', () => {
     expect(warnings[2]).to.equal('every user of this machine can read the key KEY: chmod 600 KEY');
   });
 
-  it('leaves a key that its group can read alone', async () => {
+  it('does not warn about a key that its group can read', async () => {
     expect((await saidOf(own.cert, own.key, 0o640)).warnings).to.deep.equal([]);
   });
 
-  it('explains a key that is not the one of the certificate', async () => {
+  it('explains a key of another certificate', async () => {
     const { error } = await saidOf(own.cert, other.key);
     expect(error).to.match(/^--tls-key "KEY" is not the key of the certificate in "CERT"/);
     expect(error).to.contain('openssl x509 -noout -pubkey -in CERT; openssl pkey -pubout -in KEY');
   });
 
-  it('sees that the chain stands before the certificate', async () => {
+  it('explains a chain in front of the certificate', async () => {
     const { error } = await saidOf(`${ca.cert}\n${own.cert}`, own.key);
     expect(error).to.contain('the key belongs to certificate 2 of it; put that one first');
   });
 
-  it('explains dates', async () => {
+  it('explains wrong dates', async () => {
     const [late, early] = await Promise.all([issue(ca, { fromDay: -9, toDay: -1 }), issue(ca, { fromDay: 1 })]);
     expect((await saidOf(late.cert, late.key)).error).to.match(/expired on .*renew it/);
     expect((await saidOf(early.cert, early.key)).error).to.match(/is not valid before .*date -u/);
   });
 
-  it('explains what is no certificate and no key', async () => {
+  it('explains a missing certificate and a missing key', async () => {
     expect((await saidOf('', own.key)).error).to.contain('holds no certificate; expected PEM');
     expect((await saidOf(own.key, own.key)).error).to.contain('holds no certificate; expected PEM');
     const torn = own.cert.replace(/\n.{8}/, '\nAAAAAAAA');

@@ -1,22 +1,22 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Answering, Recorder } from '../recording-backend.js';
-import { type Allowances, fateOfAnswer, type Judgement, judgeAnswer } from './judge.js';
+import { type Allowances, classifyAnswer, type Judgement, judgeAnswer } from './judge.js';
 import { type Lane, type Line, ofReceived, until } from './lane.js';
 import { readAnswers } from './llhttp.js';
 
-/** What the backend of a lane says next. */
+/** The backend's next answer, for one lane. */
 export interface Script {
   pieces: readonly string[];
-  /** It closes its connection behind that. */
+  /** It closes its connection after that. */
   closes: boolean;
-  /** It has said everything. */
+  /** All pieces were sent. */
   spoken: boolean;
 }
 
 const own = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n';
 
-/** Speaks as the script says when asked for `/bad`; anything else gets its own answer. */
+/** Answers `/bad` with the script; any other request gets its own answer. */
 export function speaking(script: Script): Answering {
   return ({ target, method }, { socket }) => {
     if (target === '/bad') void speak(socket, script);
@@ -33,7 +33,7 @@ async function speak(socket: Socket, script: Script): Promise<void> {
   script.spoken = true;
 }
 
-/** The answer of these pieces goes back through the engine; what came of it is judged. */
+/** Sends an answer in these pieces back through the engine, and judges the result. */
 export async function tryAnswer(
   lane: Lane,
   recorder: Recorder,
@@ -43,7 +43,7 @@ export async function tryAnswer(
   const bytes = script.pieces.join('');
   const open = readAnswers(bytes, [method], false);
   const whole = open.messages.some(({ status, whole }) => whole && status >= 200);
-  // What would be waited for, for half a minute, is given up by the backend.
+  // The engine would wait 30 s for the rest, so the backend closes instead.
   script.closes ||= !whole;
   const given = script.closes && !whole ? readAnswers(bytes, [method], true) : open;
   const line = await lane.open();
@@ -55,19 +55,19 @@ export async function tryAnswer(
   for (let left = 3; left > 0; left -= 1) await turn();
   line.close();
   const returned = { given, method, got: line.received, ended: line.over, broken: line.broken };
-  const fate = fateOfAnswer(returned);
-  const passedOn = fate === 'passed on' ? 1 : 0;
+  const handling = classifyAnswer(returned);
+  const passedOn = handling === 'passed on' ? 1 : 0;
   const wrong = judgeAnswer(returned, allowances) ?? (there ? undefined : 'neither answered nor cut');
-  if (wrong !== undefined) return { fate, passedOn, wrong };
-  // What comes when the next request is on its way already cannot be told from its answer.
+  if (wrong !== undefined) return { handling, passedOn, wrong };
+  // Late bytes could be mistaken for the next answer, so wait until all were sent.
   await until(() => script.spoken);
   for (let left = 2; left > 0; left -= 1) await turn();
-  // Where the backend's connection is gone, there is nothing that the next request could meet on it.
+  // If the backend's connections are closed, the next request cannot meet stray bytes.
   const isOver = recorder.connections.every(({ socket }) => socket.closed);
-  return { fate, passedOn, wrong: isOver ? undefined : await nextInStep(lane, recorder, nth) };
+  return { handling, passedOn, wrong: isOver ? undefined : await nextInStep(lane, recorder, nth) };
 }
 
-/** Whoever comes next gets its own answer, and nothing of what came before. */
+/** Checks that the next request gets its own answer, without bytes of an earlier one. */
 async function nextInStep(lane: Lane, recorder: Recorder, nth: number): Promise<string | undefined> {
   const token = String(nth % 1000).padStart(3, '0');
   const line: Line = await lane.open();
@@ -81,6 +81,6 @@ async function nextInStep(lane: Lane, recorder: Recorder, nth: number): Promise<
     ...recorder.connections.filter(({ socket }) => !socket.closed),
   );
   recorder.requests.length = 0;
-  if (answer?.body === (answer?.status === 502 ? 'nobody answered\n' : token)) return undefined;
+  if (answer?.body === (answer?.status === 502 ? 'no backend answered\n' : token)) return undefined;
   return `the next answer is not its request's own (${token}): ${JSON.stringify(line.received)}`;
 }

@@ -3,7 +3,7 @@ import { pick, type Random, randomStream } from '#src/simulator/plan/random.js';
 import { answerOk, type Recorder, withRecorder } from '../recording-backend.js';
 import { type Script, speaking, tryAnswer } from './answer-trial.js';
 import { answer, request } from './grammar.js';
-import type { Allowances, Fate, Judgement } from './judge.js';
+import type { Allowances, Handling, Judgement } from './judge.js';
 import { engineFor, Lane } from './lane.js';
 import { minimise } from './minimise.js';
 import { mutated, split } from './mutations.js';
@@ -16,7 +16,7 @@ export interface FuzzOptions {
   readonly allowances: Allowances;
   readonly direction: Direction;
   readonly seed: number;
-  /** Cases `from`, `from + 1` ... */
+  /** Runs the cases `from`, `from + 1` ... */
   readonly from: number;
   readonly count: number;
   readonly lanes: number;
@@ -28,15 +28,15 @@ export interface Discrepancy {
   readonly nth: number;
   readonly pieces: readonly string[];
   readonly wrong: string;
-  /** The shortest bytes found that do the same in one piece; undefined when it takes these pieces. */
+  /** The shortest bytes found with the same fault in one piece. Undefined: it needs these pieces. */
   readonly shortest: string | undefined;
 }
 
 export interface Findings {
   readonly found: readonly Discrepancy[];
-  /** How many cases ended in which way. */
-  readonly fates: Readonly<Record<Fate, number>>;
-  /** Messages that arrived whole, of all cases. */
+  /** The number of cases per handling. */
+  readonly handlings: Readonly<Record<Handling, number>>;
+  /** Messages that arrived complete, of all cases. */
   readonly passedOn: number;
 }
 
@@ -50,7 +50,7 @@ interface Case {
 
 type Trial = (given: Case) => Promise<Judgement>;
 
-/** The case of this number: the same for the same seed. */
+/** Returns the case of this number; the same seed gives the same case. */
 export function caseOf({ seed, direction }: Pick<FuzzOptions, 'seed' | 'direction'>, nth: number): Case {
   const random = randomStream(seed, `${direction}/${nth}`);
   const bytes = direction === 'requests' ? requests(random) : answer(random);
@@ -68,10 +68,10 @@ function requests(random: Random): string {
   return Array.from({ length: count }, () => request(random)).join('');
 }
 
-/** Runs the cases through one engine, some side by side: nothing of one may come out with another. */
+/** Runs the cases through one engine, some in parallel. Bytes of one must never appear in another. */
 export async function fuzz(options: FuzzOptions): Promise<Findings> {
   const found: Discrepancy[] = [];
-  const fates = { 'passed on': 0, 'refused by both': 0, 'refused by the engine alone': 0, 'never whole': 0 };
+  const handlings = { 'passed on': 0, 'refused by both': 0, 'refused by the engine alone': 0, 'never whole': 0 };
   const lanes = new Map<string, Lane>();
   const engine = engineFor(options.make, lanes);
   let next = options.from;
@@ -80,8 +80,8 @@ export async function fuzz(options: FuzzOptions): Promise<Findings> {
     while (next < options.from + options.count && found.length < options.discrepanciesMax) {
       const given = caseOf(options, next);
       next += 1;
-      const { fate, wrong, passedOn } = given.pieces.length === 0 ? nothing : await trial(given);
-      fates[fate] += 1;
+      const { handling, wrong, passedOn } = given.pieces.length === 0 ? nothing : await trial(given);
+      handlings[handling] += 1;
       passed += passedOn;
       if (wrong !== undefined) found.push(await explained(given, wrong, trial));
       options.onProgress(next - options.from);
@@ -93,10 +93,10 @@ export async function fuzz(options: FuzzOptions): Promise<Findings> {
   } finally {
     await engine.close(0);
   }
-  return { found, fates, passedOn: passed };
+  return { found, handlings, passedOn: passed };
 }
 
-const nothing: Judgement = { fate: 'never whole', passedOn: 0, wrong: undefined };
+const nothing: Judgement = { handling: 'never whole', passedOn: 0, wrong: undefined };
 
 interface Place {
   readonly engine: ReturnType<typeof engineFor>;
@@ -105,7 +105,9 @@ interface Place {
   readonly nth: number;
 }
 
-/** The client is in memory on every other lane, where a split stays a split; the rest is real. */
+/**
+ * Runs trials on one lane. On every other lane the client is in memory, so that splits stay as made; the rest is real.
+ */
 async function withTrial(options: FuzzOptions, place: Place, use: (trial: Trial) => Promise<void>): Promise<void> {
   const { direction, allowances } = options;
   const script: Script = { pieces: [], closes: false, spoken: false };
@@ -135,7 +137,7 @@ async function explained(given: Case, wrong: string, trial: Trial): Promise<Disc
   return { nth, pieces, wrong, shortest };
 }
 
-/** What two failures of one kind have in common. */
+/** Returns the common part of two failures of one kind. */
 function kind(wrong: string | undefined): string | undefined {
   return wrong?.replace(/[:(][\s\S]*$/, '').replace(/\d+/g, 'n');
 }

@@ -1,8 +1,8 @@
 import { pick, pickWeighted, type Random } from '#src/simulator/plan/random.js';
 
 /*
- * Messages that are mostly in order, of everything that a proxy must look at. What is malformed comes from the
- * mutations (`mutations.ts`), apart from what is easier to write than to hit upon.
+ * Generates mostly valid messages with everything that a proxy must read. Most malformed input comes from mutations
+ * (`mutations.ts`). A few rare cases are written here.
  */
 
 const methods = [
@@ -119,12 +119,12 @@ function some(random: Random, items: readonly string[], atMost: number): string[
 
 function text(random: Random): string {
   const length = Math.floor(random() ** 3 * 300);
-  // Now and then what looks like a message of its own.
+  // Sometimes text that looks like a message of its own.
   if (random() < 0.2) return 'GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n';
   return 'abcdefghijklmnopqrstuvwxyz0123456789\r\n'.repeat(8).slice(0, length);
 }
 
-/** A body, and the field that frames it. */
+/** A body and the field that frames it. */
 function framed(random: Random, mayBeBare: boolean): { field: string[]; body: string } {
   const kind = random();
   const body = text(random);
@@ -166,7 +166,7 @@ export function request(random: Random): string {
   return `${method} ${target} ${version}\r\n${shuffled(random, fields).join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** What a backend may send for one request: interim answers, the answer, and now and then more. */
+/** Makes a backend's bytes for one request: interim answers, the answer, and sometimes more. */
 export function answer(random: Random): string {
   const interim = random() < 0.1 ? pick(random, interims) : '';
   const { field, body } = framed(random, random() < 0.2);

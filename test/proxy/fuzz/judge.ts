@@ -1,50 +1,50 @@
-import { namedInConnection } from '#src/proxy/headers/hop-by-hop.js';
+import { listConnectionFields } from '#src/proxy/headers/hop-by-hop.js';
 import type { SeenRequest } from '../engines/strict-requests.js';
 import { type Reading, type ReadMessage, readAnswers, readRequests } from './llhttp.js';
 
-/** What became of the bytes of one case: from the client on the one side to the backend on the other. */
+/** The bytes of one case, from the client to the backend. */
 export interface Carried {
-  /** What the client sent, as llhttp reads it. */
+  /** The client's bytes as llhttp reads them. */
   readonly given: Reading;
-  /** Whole requests that the backend got. */
+  /** Complete requests that the backend received. */
   readonly seen: readonly SeenRequest[];
-  /** All bytes that the backend got, connection by connection. */
+  /** All bytes that the backend received, connection by connection. */
   readonly recorded: readonly string[];
-  /** What was begun on a connection that then ended. */
+  /** Incomplete requests on connections that then ended. */
   readonly partials: readonly string[];
-  /** What the backend could read in two ways. */
+  /** Bytes that the backend could read in two ways. */
   readonly problems: readonly string[];
-  /** What the client got. */
+  /** The client's answers. */
   readonly answers: string;
 }
 
-/** What became of one case, in the end. */
-export type Fate = 'passed on' | 'refused by both' | 'refused by the engine alone' | 'never whole';
+/** How one case was handled in the end. */
+export type Handling = 'passed on' | 'refused by both' | 'refused by the engine alone' | 'never whole';
 
 export interface Judgement {
-  readonly fate: Fate;
-  /** Messages that arrived whole on the other side. */
+  readonly handling: Handling;
+  /** Messages that arrived complete on the other side. */
   readonly passedOn: number;
-  /** What must not be, undefined when nothing is. */
+  /** What is wrong; undefined: nothing. */
   readonly wrong: string | undefined;
 }
 
-/** What an engine leaves out of what it might pass on (see `shortfalls.ts`). */
+/** Parts of a message that an engine may drop (see `shortfalls.ts`). */
 export interface Allowances {
-  /** Of a field that should come once, the first is kept. */
+  /** It keeps only the first copy of a field that should come once. */
   readonly firstOnly: boolean;
 }
 
-/** Not passed on as they came: for this hop, made anew, or said by the proxy alone. */
+/** Fields that are not forwarded unchanged: hop-by-hop, rewritten, or set by the proxy alone. */
 const ours =
   /^(?:host|connection|keep-alive|proxy-connection|proxy-authorization|proxy-authenticate|te|transfer-encoding|content-length|upgrade|expect|http2-settings|forwarded|x-forwarded-.*|via|holdfast-affinity|date|cookie|proxy-status|trailer)$/;
-/** Of which Node keeps the first (`IncomingMessage.headers`). */
+/** Fields of which Node keeps the first (`IncomingMessage.headers`). */
 const singles =
   /^(?:age|authorization|content-type|etag|expires|from|if-modified-since|if-unmodified-since|last-modified|location|max-forwards|referer|retry-after|server|user-agent)$/;
 
 type Fields = readonly (readonly [name: string, value: string])[];
 
-/** What is wrong, undefined when nothing is. */
+/** Returns what is wrong; undefined: nothing. */
 export function judgeRequests(carried: Carried, allowances: Allowances): string | undefined {
   const { given, seen, problems, partials } = carried;
   if (problems.length > 0) return `the backend can read it in two ways: ${problems[0]}`;
@@ -70,10 +70,10 @@ function unlike(seen: SeenRequest, asked: ReadMessage, allowances: Allowances): 
   if (got !== want) return `fields ${got}, not ${want}`;
   const trailers = new Set(asked.trailers.map(line => line.join(': ')));
   const strange = seen.trailers.find(line => !trailers.has(line.join(': ')));
-  return strange === undefined ? undefined : `a trailer that nobody sent: ${strange.join(': ')}`;
+  return strange === undefined ? undefined : `a trailer that the client did not send: ${strange.join(': ')}`;
 }
 
-/** RFC 9112 §3.2.2 and §3.2.4. */
+/** Computes the target of RFC 9112 §3.2.2 and §3.2.4. */
 function destination({ target, method }: ReadMessage): string {
   const [, rest] = /^https?:\/\/[^/?#]*(.*)$/i.exec(target) ?? [];
   if (rest === undefined) return target;
@@ -83,7 +83,7 @@ function destination({ target, method }: ReadMessage): string {
 
 function endToEnd(fields: Fields, { firstOnly }: Allowances): string {
   const connection = fields.filter(([name]) => name.toLowerCase() === 'connection').map(([, value]) => value);
-  const named = namedInConnection(connection.length === 0 ? undefined : connection.join(', '));
+  const named = listConnectionFields(connection.length === 0 ? undefined : connection.join(', '));
   const values = new Map<string, string[]>();
   for (const [name, value] of fields) {
     const key = name.toLowerCase();
@@ -95,13 +95,13 @@ function endToEnd(fields: Fields, { firstOnly }: Allowances): string {
   return JSON.stringify([...values].sort().map(([name, all]) => `${name}: ${all.join(', ').trimEnd()}`));
 }
 
-export function fateOfRequests({ given, seen }: Pick<Carried, 'given' | 'seen'>): Fate {
+export function classifyRequests({ given, seen }: Pick<Carried, 'given' | 'seen'>): Handling {
   if (seen.length < given.messages.length) return 'refused by the engine alone';
   if (given.error !== undefined) return 'refused by both';
   return seen.length === 0 || given.partial !== undefined ? 'never whole' : 'passed on';
 }
 
-/** The same bytes once more, as the other parser reads them. */
+/** Checks that the other parser reads the forwarded bytes the same way. */
 function recordedOtherwise({ recorded, seen }: Carried): string | undefined {
   const read = recorded.flatMap(bytes => readRequests(bytes).messages);
   const [ours, theirs] = [seen, read].map(all => all.map(({ method, target, body }) => [method, target, body]));
@@ -109,7 +109,7 @@ function recordedOtherwise({ recorded, seen }: Carried): string | undefined {
   return one === other ? undefined : `llhttp reads what was forwarded otherwise: ${other}, not ${one}`;
 }
 
-/** A request that did not become whole may have been passed on in part; not more of it than there was. */
+/** Checks that an incomplete request was forwarded only as far as the client sent it. */
 function begunOtherwise(partials: readonly string[], asked: ReadMessage | undefined): string | undefined {
   for (const bytes of partials) {
     const { partial } = readRequests(bytes);
@@ -121,7 +121,7 @@ function begunOtherwise(partials: readonly string[], asked: ReadMessage | undefi
   return undefined;
 }
 
-/** The recorder answers with what it was asked for: nobody may get what somebody else asked for. */
+/** Checks that each answer belongs to its own request; the recorder echoes the request line. */
 function answeredOtherwise({ seen, answers }: Carried): string | undefined {
   const read = readAnswers(
     answers,
@@ -138,15 +138,15 @@ function answeredOtherwise({ seen, answers }: Carried): string | undefined {
   return undefined;
 }
 
-/** An answer on its way back. */
+/** An answer as the client received it. */
 export interface Returned {
-  /** What the backend sent, as llhttp reads it; its connection ended, or the message is whole. */
+  /** The backend's bytes as llhttp reads them; its connection ended, or the message is complete. */
   readonly given: Reading;
   readonly method: string;
   readonly got: string;
   /** The client's connection was closed in order. */
   readonly ended: boolean;
-  /** ... or not: the client knows that this is not all. */
+  /** The client's connection was reset, which shows that the answer is incomplete. */
   readonly broken: boolean;
 }
 
@@ -169,7 +169,7 @@ export function judgeAnswer(
   return has === had ? undefined : `fields ${has}, not ${had}`;
 }
 
-export function fateOfAnswer({ given, method, got, ended, broken }: Returned): Fate {
+export function classifyAnswer({ given, method, got, ended, broken }: Returned): Handling {
   const isFinal = ({ status }: ReadMessage) => status >= 200;
   const passedOn = readAnswers(got, [method], ended && !broken).messages.find(isFinal);
   if (passedOn !== undefined && !isOwn(passedOn)) return 'passed on';
@@ -180,7 +180,7 @@ function isOwn({ status, fields }: ReadMessage): boolean {
   return status === 502 && fields.some(([name]) => name === 'x-own');
 }
 
-/** The client can tell that this is not all; what it got is the beginning of what was sent. */
+/** Checks that the client can see the cut, and that its bytes are the beginning of the answer. */
 function cutOtherwise(read: Reading, sent: ReadMessage | undefined, over: boolean): string | undefined {
   if (!over) return 'neither whole nor cut';
   const incomplete = read.error === undefined || /^HPE_INVALID_EOF_STATE$/.test(read.error);

@@ -8,23 +8,23 @@ import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { noEdits } from '../engines/with-engine.js';
 import { MemorySocket } from './memory-socket.js';
 
-/** Whoever waits longer than this will wait for ever. */
+/** A longer wait would never end. */
 const patienceMs = 3000;
-/** A turn of the loop that took longer stood still, as on a machine with too much to do: that was no wait. */
+/** A longer turn of the event loop means that the machine stood still, so it does not count as waiting. */
 const turnMsMax = 5;
 
-/** A client's connection, whatever is below it. */
+/** A client's connection, over a network or in memory. */
 export interface Line {
   write(bytes: string): void;
   readonly received: string;
-  /** Ended by the engine. */
+  /** The engine ended it. */
   readonly over: boolean;
-  /** ... by a reset. */
+  /** The engine reset it. */
   readonly broken: boolean;
   close(): void;
 }
 
-/** One client and one backend, with an engine between them that others use too: one case after the other. */
+/** One client and one backend on a shared engine. It runs one case after the other. */
 export class Lane {
   /** Exchanges that are not over. */
   pending = 0;
@@ -40,7 +40,7 @@ export class Lane {
     this.#backend = { name: address, url, state: 'ready', share: 1, incarnation: '1', inFlight: new Set() };
   }
 
-  /** From here on its connections are real ones. */
+  /** From now on its connections are real sockets. */
   async listen(): Promise<void> {
     const { address } = this;
     const take = (connection: Parameters<Engine['take']>[0]) =>
@@ -58,7 +58,7 @@ export class Lane {
     const outcome = await exchange.send(this.#backend, noEdits);
     this.pending -= 1;
     if (outcome.kind === 'refused' || outcome.kind === 'broken-off')
-      exchange.refuse(502, 'nobody answered', { 'x-own': 'yes' });
+      exchange.refuse(502, 'no backend answered', { 'x-own': 'yes' });
   }
 
   async open(): Promise<Line> {
@@ -98,12 +98,12 @@ async function openSocket(port: number): Promise<Line> {
   await new Promise<void>(resolve => socket.once('connect', resolve).once('close', () => resolve()));
   return Object.assign(line, {
     write: (bytes: string) => void socket.write(bytes, 'latin1'),
-    // Without a trace: a port of each case would wait for a minute otherwise.
+    // A reset, so that no port per case stays in TIME_WAIT for a minute.
     close: () => void socket.resetAndDestroy(),
   });
 }
 
-/** What `read` makes of what has come: asked for at every turn, and read again when more has come. */
+/** Applies `read` to the received bytes, again whenever more have arrived. Callers ask once per turn. */
 export function ofReceived<T>(line: Line, read: (received: string) => T): () => T {
   let length = line.received.length;
   let last = read(line.received);
@@ -115,7 +115,7 @@ export function ofReceived<T>(line: Line, read: (received: string) => T): () => 
   };
 }
 
-/** Lets everything happen that is about to, until `there`; false when it does not come. */
+/** Lets pending events happen until `there` is true; false if that never happens. */
 export async function until(there: () => boolean): Promise<boolean> {
   let waitedMs = 0;
   let lastMs = performance.now();
@@ -129,11 +129,11 @@ export async function until(there: () => boolean): Promise<boolean> {
   return true;
 }
 
-/** An engine, and who is meant by the address of a client. */
+/** Makes an engine; a client's address names its lane. */
 export function engineFor(make: EngineFactory, lanes: ReadonlyMap<string, Lane>): Engine {
   return make({
     onExchange: exchange => void lanes.get(exchange.clientAddress)?.serve(exchange),
-    // Where the machine stands still, nobody has refused anything.
+    // A slow machine must not look like a refused connection.
     limits: { ...defaultProxyOptions.limits, connectMs: defaultProxyOptions.limits.responseHeadMs },
     backendTls: undefined,
     forwarded: false,

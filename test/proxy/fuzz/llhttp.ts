@@ -3,10 +3,10 @@ import { createRequire } from 'node:module';
 
 /** A message as Node's own parser, llhttp, reads it in its strict mode. Text is latin1. */
 export interface ReadMessage {
-  /** Of a request. */
+  /** Set for a request. */
   method: string;
   target: string;
-  /** Of an answer. */
+  /** Set for an answer. */
   status: number;
   minor: number;
   fields: (readonly [name: string, value: string])[];
@@ -17,11 +17,11 @@ export interface ReadMessage {
 }
 
 export interface Reading {
-  /** Whole ones, in order. */
+  /** Complete messages, in order. */
   readonly messages: ReadMessage[];
-  /** One whose head was in order, and that did not become whole. */
+  /** A message with a valid head that did not become complete. */
   readonly partial: ReadMessage | undefined;
-  /** The code of what was refused: nothing behind it was read. */
+  /** The error code of the first malformed bytes; nothing after them was read. */
   readonly error: string | undefined;
 }
 
@@ -29,7 +29,7 @@ interface Parser {
   initialize(type: number, resource: object, headBytesMax: number, lenient: number): void;
   execute(bytes: Buffer): number | Error;
   finish(): undefined | Error;
-  /** Node holds it until then, whoever else has forgotten it. */
+  /** Must be called: Node keeps the parser until then. */
   close(): void;
   [callback: number]: unknown;
 }
@@ -45,7 +45,7 @@ interface ParserClass {
   readonly kLenientNone: number;
 }
 
-/** The parser below `node:http`, which Node keeps within reach under a name of its own. */
+/** The parser below `node:http`, which Node exposes only as an internal binding. */
 function parserClass(): ParserClass {
   const common: unknown = createRequire(import.meta.url)('_http_common');
   if (!hasParser(common))
@@ -58,10 +58,10 @@ function hasParser(common: unknown): common is { readonly HTTPParser: ParserClas
 }
 
 const HTTPParser = parserClass();
-/** Limits are the engine's business. */
+/** Limits are tested elsewhere, so this one is very large. */
 const headBytesMax = 4 * 1024 * 1024;
 
-/** One connection's worth of bytes, read by one parser after the other: it leaves at an upgrade. */
+/** Reads one connection's bytes with one parser after the other: a parser stops at an upgrade. */
 class Reader {
   readonly messages: ReadMessage[] = [];
   readonly #bodyless: (message: ReadMessage) => boolean;
@@ -91,13 +91,13 @@ class Reader {
     return this.#current;
   }
 
-  /** The code of what is malformed. */
+  /** Returns the error code of malformed bytes. */
   read(bytes: Buffer): string | undefined {
     let rest = bytes;
     while (rest.length > 0) {
       const read = this.#parser.execute(rest);
       if (typeof read !== 'number') return codeOf(read);
-      // Node does not say what is malformed behind the head of an upgrade: it stops there.
+      // Node reports no error after the head of an upgrade: it stops there.
       if (read < rest.length && this.#current !== undefined) return 'HPE_MALFORMED_BODY';
       rest = rest.subarray(read);
       if (rest.length > 0) this.#parser.initialize(this.#type, {}, headBytesMax, HTTPParser.kLenientNone);
@@ -178,7 +178,9 @@ export function readRequests(bytes: string): Reading {
   return readingOf(reader, bytes, false);
 }
 
-/** Answers to requests of these methods, interim ones among them; `ended`: the connection was closed in order. */
+/**
+ * Reads the answers to requests of these methods, including interim ones. `ended`: the connection was closed in order.
+ */
 export function readAnswers(bytes: string, methods: readonly string[], ended: boolean): Reading {
   let final = 0;
   const reader = new Reader(HTTPParser.RESPONSE, ({ status }) => {
@@ -199,7 +201,7 @@ function readingOf(reader: Reader, bytes: string, ended: boolean): Reading {
 
 function pairs(lines: readonly string[]): (readonly [string, string])[] {
   const all: (readonly [string, string])[] = [];
-  // llhttp leaves the white space at the end of a value where it is.
+  // llhttp keeps the white space at the end of a value.
   for (let at = 0; at + 1 < lines.length; at += 2)
     all.push([lines[at] ?? '', (lines[at + 1] ?? '').replace(/[\t ]+$/, '')]);
   return all;

@@ -1,11 +1,11 @@
 import { Socket } from 'node:net';
 
-/** A client's connection without a network below it: writes arrive one by one, split as they were made. */
+/** A client's connection without a network. Writes arrive one by one, split as they were made. */
 export class MemorySocket extends Socket {
   received = '';
-  /** The other side has ended it, in whatever way. */
+  /** The other side has ended it in some way. */
   over = false;
-  /** ... by a reset. */
+  /** The other side has reset it. */
   broken = false;
 
   constructor() {

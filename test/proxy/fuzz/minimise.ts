@@ -1,4 +1,4 @@
-/** The shortest text that can be found by leaving out pieces, with which `fails` still holds. */
+/** Returns the shortest text, found by removing pieces, for which `fails` still holds. */
 export async function minimise(bytes: string, fails: (bytes: string) => Promise<boolean>): Promise<string> {
   let shortest = bytes;
   for (let size = Math.ceil(bytes.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {

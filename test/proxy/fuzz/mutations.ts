@@ -1,6 +1,6 @@
 import { pick, type Random } from '#src/simulator/plan/random.js';
 
-/** What parsers have been seen to disagree about. */
+/** Texts on which parsers are known to disagree. */
 const nasty = [
   '\r\n', '\n', '\r', '\r\n\r\n', '\n\n', '\r\r\n', '\0', '\x0b', '\x0c', '\x7f', '\x80', '\xa0', '\x1f', '\x08',
   ' ', '\t', '  ', ' \t', ':', ': ', ' :', ',', ', ', ';', '"', '\\', '(', '=', '-', '+', '_', '0', '5', 'f', 'x', '0x', '#', '@', '?',
@@ -17,7 +17,7 @@ type Mutation = (bytes: string, random: Random) => string;
 
 const at = (bytes: string, random: Random): number => Math.floor(random() * (bytes.length + 1));
 
-/** A place where it hurts: around line ends and colons, three times out of four. */
+/** Picks a sensitive place three times out of four: near a line end or a colon. */
 function spot(bytes: string, random: Random): number {
   const from = at(bytes, random);
   if (random() < 0.25) return from;
@@ -81,7 +81,7 @@ const mutations: readonly Mutation[] = [
   },
 ];
 
-/** Four in five are changed, once to four times. */
+/** Mutates four texts out of five, one to four times. */
 export function mutated(bytes: string, random: Random): string {
   if (random() < 0.2) return bytes;
   let out = bytes;
@@ -90,7 +90,7 @@ export function mutated(bytes: string, random: Random): string {
   return out;
 }
 
-/** The same bytes in up to five writes. */
+/** Splits the bytes into up to five writes. */
 export function split(bytes: string, random: Random): string[] {
   const cuts = Array.from({ length: Math.floor(random() ** 2 * 5) }, () => at(bytes, random)).sort((a, b) => a - b);
   const pieces = [0, ...cuts].map((from, nth) => bytes.slice(from, cuts[nth] ?? bytes.length));

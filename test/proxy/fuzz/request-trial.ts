@@ -1,15 +1,15 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Recorder } from '../recording-backend.js';
-import { type Allowances, fateOfRequests, type Judgement, judgeRequests } from './judge.js';
+import { type Allowances, classifyRequests, type Judgement, judgeRequests } from './judge.js';
 import { type Lane, ofReceived, until } from './lane.js';
 import { readAnswers, readRequests } from './llhttp.js';
 
-/** How often the loop turns before what has not happened will not happen. */
+/** After this many turns, an event that has not happened will not happen. */
 const turnsAfterwards = 5;
 const neverGivenUp = 'a request was begun and is neither ended nor given up, though its client is gone';
 const neverServed = 'neither served nor refused, though llhttp has read it whole';
 
-/** Sends the pieces through the engine, and judges what arrived. */
+/** Sends the pieces through the engine and judges what arrived. */
 export async function tryRequest(
   lane: Lane,
   recorder: Recorder,
@@ -47,9 +47,13 @@ export async function tryRequest(
     },
     allowances,
   );
-  const fate = fateOfRequests({ given, seen: recorder.requests });
+  const handling = classifyRequests({ given, seen: recorder.requests });
   const passedOn = recorder.requests.length;
   const open = recorder.connections.filter(({ socket, strict }) => !socket.closed && strict.problem === undefined);
   recorder.connections.splice(0, recorder.connections.length, ...open);
-  return { fate, passedOn, wrong: wrong ?? (over ? undefined : neverGivenUp) ?? (served ? undefined : neverServed) };
+  return {
+    handling,
+    passedOn,
+    wrong: wrong ?? (over ? undefined : neverGivenUp) ?? (served ? undefined : neverServed),
+  };
 }

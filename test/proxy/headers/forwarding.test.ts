@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { appended, cameSecure, forwardedElement } from '#src/proxy/headers/forwarding.js';
+import { appendEntry, buildForwardedElement, isClientSecure } from '#src/proxy/headers/forwarding.js';
 
 describe('forwarding', () => {
   const elements: readonly [address: string, host: string | undefined, secure: boolean, element: string][] = [
@@ -12,13 +12,13 @@ describe('forwarding', () => {
     ['192.0.2.7', 'a"b\\c,for=6.6.6.6', false, 'for=192.0.2.7;host="a\\"b\\\\c,for=6.6.6.6";proto=http'],
   ];
   for (const [address, host, secure, element] of elements) {
-    it(`tells ${element}`, () => expect(forwardedElement(address, host, secure)).to.equal(element));
+    it(`tells ${element}`, () => expect(buildForwardedElement(address, host, secure)).to.equal(element));
   }
 
-  it('appends to what is there', () => {
-    expect(appended(undefined, 'b')).to.equal('b');
-    expect(appended('', 'b')).to.equal('b');
-    expect(appended('a, c', 'b')).to.equal('a, c, b');
+  it('appends to the present value', () => {
+    expect(appendEntry(undefined, 'b')).to.equal('b');
+    expect(appendEntry('', 'b')).to.equal('b');
+    expect(appendEntry('a, c', 'b')).to.equal('a, c, b');
   });
 
   const said: readonly [overTls: boolean, said: string | undefined, secure: boolean][] = [
@@ -36,6 +36,6 @@ describe('forwarding', () => {
   ];
   for (const [overTls, word, secure] of said) {
     it(`${overTls ? 'TLS' : 'plain'}, and a trusted peer says "${word}": ${secure ? 'secure' : 'not secure'}`, () =>
-      expect(cameSecure(overTls, word)).to.equal(secure));
+      expect(isClientSecure(overTls, word)).to.equal(secure));
   }
 });

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { nobodyTrusted, trustedPeers } from '#src/proxy/headers/trusted-peers.js';
+import { trustedPeers, trustNone } from '#src/proxy/headers/trusted-peers.js';
 
 describe('trusted peers', () => {
-  it('trusts nobody when none is named', () => {
-    expect(trustedPeers([])).to.equal(nobodyTrusted);
-    expect(nobodyTrusted('127.0.0.1')).to.equal(false);
+  it('trusts no peer when the list is empty', () => {
+    expect(trustedPeers([])).to.equal(trustNone);
+    expect(trustNone('127.0.0.1')).to.equal(false);
   });
 
   const trusts = trustedPeers([

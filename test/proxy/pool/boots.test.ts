@@ -2,16 +2,16 @@ import { expect } from 'chai';
 import { Member } from '#src/proxy/pool/member.js';
 
 describe('member: which boot a browser was bound to', () => {
-  const nameless = (course: (member: Member, at: (ms: number) => void) => void): Member => {
+  const nameless = (steps: (member: Member, at: (ms: number) => void) => void): Member => {
     let nowMs = 0;
     const member = new Member('backend-1', new URL('http://127.0.0.1:3000'), {
       boundIdleMs: 1000,
       now: () => nowMs,
       onEvent: () => {},
-      onStanding: () => {},
+      onStateChange: () => {},
     });
     member.up('test');
-    course(member, ms => {
+    steps(member, ms => {
       nowMs = ms;
     });
     return member;
@@ -33,22 +33,22 @@ describe('member: which boot a browser was bound to', () => {
     member.learn('a');
   });
   const table: readonly (readonly [what: string, Member, bootName: string, issuedMs: number, same: boolean])[] = [
-    ['no restart was seen', nameless(() => {}), '', 1, true],
+    ['no restart seen', nameless(() => {}), '', 1, true],
     ['without a name, bound before it went down', restarted, '', 99, false],
     ['without a name, bound at another proxy while this one believed it down', restarted, '', 150, true],
-    ['without a name, bound since', restarted, '', 201, true],
+    ['without a name, bound since the restart', restarted, '', 201, true],
     ['a name that only the other proxy knows, bound before it went down', restarted, 'a', 99, false],
-    ['a name that only the other proxy knows, bound since', restarted, 'a', 150, true],
+    ['a name that only the other proxy knows, bound since the restart', restarted, 'a', 150, true],
     ['its present name, bound at any time', renamed, 'b', 0, true],
     ['its name before', renamed, 'a', 150, false],
     ['a name that is new to this proxy', renamed, 'c', 201, true],
-    ['no name, bound to the boot before', renamed, '', 150, false],
-    ['no name, bound to this one', renamed, '', 201, true],
-    ['no name, bound before it told its first one', named, '', 50, true],
-    ['another name, bound before it told its first one', named, 'z', 50, false],
+    ['no name, bound to the previous boot', renamed, '', 150, false],
+    ['no name, bound to the present boot', renamed, '', 201, true],
+    ['no name, bound before its first name was known', named, '', 50, true],
+    ['another name, bound before its first name was known', named, 'z', 50, false],
   ];
   for (const [what, member, bootName, issuedMs, same] of table) {
-    it(`${what}: ${same ? 'this one' : 'not this one'}`, () => {
+    it(`${what}: ${same ? 'the present boot' : 'not the present boot'}`, () => {
       expect(member.isBoot(bootName, issuedMs)).to.equal(same);
     });
   }

@@ -13,7 +13,7 @@ describe('bound browsers', () => {
     expect(bound.count(155)).to.equal(0);
   });
 
-  it('are bounded', () => {
+  it('are limited in number', () => {
     const bound = new BoundBrowsers(100);
     for (let i = 0; i < 100_010; i += 1) bound.see(i, 0);
     expect(bound.count(0)).to.equal(100_000);

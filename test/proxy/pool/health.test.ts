@@ -1,14 +1,14 @@
 import { expect } from 'chai';
-import { type HealthState, nextStanding } from '#src/proxy/pool/health.js';
+import { computeHealthState, type HealthState } from '#src/proxy/pool/health.js';
 import { probe } from '#src/proxy/pool/probe.js';
 import { deadUrl, startToy, withTcp, withToys } from '../toy-backend.js';
 import { quickHealth, withPool, withProxy } from '../with-proxy.js';
 
-describe('health: which side a backend is on', () => {
+describe('health: up or down', () => {
   const options = { rise: 2, fall: 3 };
   const after = (probes: string): HealthState | undefined =>
     [...probes].reduce<HealthState | undefined>(
-      (standing, each) => nextStanding(standing, each === '+', options),
+      (standing, each) => computeHealthState(standing, each === '+', options),
       undefined,
     );
   const table: Record<string, boolean> = {
@@ -32,7 +32,7 @@ describe('health: which side a backend is on', () => {
 describe('health: one probe', () => {
   const ask = (url: URL) => probe(url, { path: '/health', timeoutMs: 100 }, new AbortController());
 
-  it('takes the name of the boot from the header, else from a JSON body', () =>
+  it('reads the boot name from the header, else from a JSON body', () =>
     withToys([undefined], async toy => {
       if (toy === undefined) return;
       expect(await ask(toy.url)).to.deep.equal({
@@ -60,7 +60,7 @@ describe('health: one probe', () => {
       .then(() => expect(seen).to.deep.equal(['b7', undefined, undefined, undefined, undefined]));
   });
 
-  it('is not content with a connection', () =>
+  it('fails when a connection opens and no answer comes', () =>
     withTcp(
       socket => socket.resume(),
       async url => {
@@ -68,13 +68,13 @@ describe('health: one probe', () => {
       },
     ));
 
-  it('says why there was none', async () => {
+  it('gives the reason when there is no answer', async () => {
     expect(await ask(await deadUrl())).to.deep.equal({ ok: false, reason: 'ECONNREFUSED', incarnation: undefined });
   });
 });
 
 describe('health: the proxy', () => {
-  it('knows every backend before it takes traffic', async () => {
+  it('probes every backend before it takes traffic', async () => {
     const url = await deadUrl();
     await withToys([undefined], (...toys) =>
       withProxy([{ name: 'dead', url }, ...toys], { health: { ...quickHealth, everyMs: 60_000 } }, async proxy => {
@@ -85,7 +85,7 @@ describe('health: the proxy', () => {
     );
   });
 
-  it('tells of edges, with the reason, and not of probes', () =>
+  it('reports edges with their reason, not every probe', () =>
     withPool([undefined], {}, async (proxy, toy) => {
       if (toy === undefined) return;
       toy.healthy = false;
@@ -100,7 +100,7 @@ describe('health: the proxy', () => {
       ]);
     }));
 
-  it('probes at once when a connection is refused, and binds nobody to that backend meanwhile', async () => {
+  it('probes at once when a connection is refused, and binds no browser to that backend meanwhile', async () => {
     const health = { ...quickHealth, everyMs: 60_000, transitionMs: 60_000, fall: 2 };
     const stays = await startToy('backend-1');
     const dies = await startToy('backend-2');
@@ -108,7 +108,7 @@ describe('health: the proxy', () => {
       await withProxy([stays, dies], { health, affinity: undefined }, async proxy => {
         await dies.stop();
         for (let i = 0; i < 6; i += 1) expect((await proxy.ask('/')).text).to.equal('backend-1');
-        // The first refusal made it suspect; nobody was sent there again.
+        // The first refusal made it suspect, so no further request was sent there.
         expect(await proxy.metric('holdfast_proxy_retries_total{kind="refused"}')).to.equal(1);
         expect(await proxy.view('backend-2')).to.include({ state: 'ready' });
       });
@@ -117,17 +117,17 @@ describe('health: the proxy', () => {
     }
   });
 
-  it('looks again sooner while a backend changes sides', () =>
+  it('probes more often while a backend changes between up and down', () =>
     withPool([undefined, undefined], { health: { ...quickHealth, everyMs: 600, fall: 3 } }, async (proxy, toy) => {
       if (toy !== undefined) toy.healthy = false;
       await proxy.event(event => event.kind === 'listening');
       const startedMs = performance.now();
       await proxy.goes('backend-1', 'down');
-      // One look after 600 ms, the two others 20 ms after each other; without haste it would be 1800 ms.
+      // One probe after 600 ms and two more 20 ms apart. At the normal interval it would take 1800 ms.
       expect(performance.now() - startedMs).to.be.lessThan(1500);
     }));
 
-  it('uses a suspect when there is nobody else', () =>
+  it('uses a suspect backend when there is no other', () =>
     withPool([undefined], {}, async (proxy, toy) => {
       if (toy === undefined) return;
       toy.healthy = false;

@@ -33,7 +33,7 @@ interface Open {
   readonly slot: number;
 }
 
-/** A pool, what is in flight on it, and what it told. */
+/** A pool, its exchanges in flight, and its events. */
 class Scene {
   nowMs = 6_000_000;
   readonly events: ProxyEvent[] = [];
@@ -48,7 +48,7 @@ class Scene {
     onSuspect: () => {},
     onFacts: ({ facts }) => this.follow(structuredClone(facts)),
   });
-  /** As in a worker: knows nothing but the facts it is told. */
+  /** A pool as in a worker: it knows only the facts that it is sent. */
   readonly follower = new BackendPool({
     drainMs: 0,
     boundIdleMs: 1000,
@@ -125,7 +125,7 @@ function check({ pool, follower, open }: Scene): void {
   }
 }
 
-/** Each edge begins where the one before it ended. */
+/** Each edge must begin in the state in which the previous one ended. */
 function checkEvents(events: readonly ProxyEvent[]): void {
   const states = new Map<string, string>();
   for (const event of events) {
@@ -137,17 +137,17 @@ function checkEvents(events: readonly ProxyEvent[]): void {
 }
 
 describe('pool: any order of what can happen', () => {
-  const step = fc.record({ what: fc.constantFrom(...Object.keys(steps)), whom: fc.nat(5) });
+  const step = fc.record({ what: fc.constantFrom(...Object.keys(steps)), which: fc.nat(5) });
 
-  it('leaves a worker that is told of it with the same pool; offers nobody who is not ready, tells edges only, keeps a drain over, and leaves no timer', () => {
+  it('gives a worker the same pool, offers only ready members, reports only edges, never reopens a drain, and leaves no timer', () => {
     const before = timers();
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), course => {
+      fc.property(fc.array(step, { maxLength: 60 }), sequence => {
         const scene = new Scene();
         for (let i = 0; i < 3; i += 1) scene.pool.up(scene.pool.add(new URL('http://127.0.0.1:3000')), 'test');
-        for (const { what, whom } of course) {
+        for (const { what, which } of sequence) {
           const { members } = scene.pool;
-          const member = members[whom % members.length];
+          const member = members[which % members.length];
           const drained = member?.drained;
           if (member !== undefined) steps[what]?.(scene, member);
           if (drained && !['drain', 'maint', 'ready'].includes(what)) expect(member?.drained).to.equal(true);

@@ -65,7 +65,7 @@ function end(pool: BackendPool, member: Member | undefined, ...outcomes: Outcome
 }
 
 describe('pool: candidates', () => {
-  it('are ready, not tried, and not suspect as long as there is another', () =>
+  it('are ready and not tried, and not suspect unless no other is left', () =>
     withPoolOf(3, (pool, [one, two, three]) => {
       if (one === undefined || two === undefined || three === undefined) return;
       expect(pool.candidates([])).to.deep.equal([one, two, three]);
@@ -78,7 +78,7 @@ describe('pool: candidates', () => {
       expect(pool.candidates([two])).to.deep.equal([]);
     }));
 
-  it('have names that are never given twice', () =>
+  it('get names that are never reused', () =>
     withPoolOf(2, pool => {
       pool.remove('backend-2');
       expect(pool.add(new URL('http://127.0.0.1:1')).name).to.equal('backend-3');
@@ -87,7 +87,7 @@ describe('pool: candidates', () => {
 });
 
 describe('pool: failures', () => {
-  it('five 5xx in a row eject, four and a good one do not', () =>
+  it('eject after five 5xx in a row, but not after four and a success', () =>
     withPoolOf(3, (pool, [one], log) => {
       const bad = answered(500);
       end(pool, one, bad, bad, bad, bad, answered(404), bad, bad, bad, bad);
@@ -105,7 +105,7 @@ describe('pool: failures', () => {
       ]);
     }));
 
-  it('of the process before are forgiven to a new one', () =>
+  it('are reset by a new boot', () =>
     withPoolOf(3, (pool, [one, two]) => {
       const bad = Array.from({ length: 5 }, () => answered(500));
       for (const member of [one, two]) member?.learn('first');
@@ -119,7 +119,7 @@ describe('pool: failures', () => {
       expect(two.state).to.equal('ready');
     }));
 
-  it('of a backend that was removed count no more', () =>
+  it('are not counted for a removed backend', () =>
     withPoolOf(3, (pool, [one], log) => {
       if (one === undefined) return;
       const slots = [1, 2, 3, 4, 5].map(() => pool.begin(one, exchange('POST')));
@@ -145,7 +145,7 @@ describe('pool: failures', () => {
     }
   });
 
-  it('are forgiven early to whom half of the pool needs', () => {
+  it('end an ejection early when half of the pool needs the member', () => {
     const others: Record<string, (pool: BackendPool, other: Member) => unknown> = {
       down: (pool, other) => pool.down(other, 'test'),
       drained: (pool, other) => pool.obey(other, 'drain'),
@@ -164,7 +164,7 @@ describe('pool: failures', () => {
     }
   });
 
-  it('eject nobody, and keep nobody out, where the others have no weight', () =>
+  it('eject no member, and keep none out, when the others have no weight', () =>
     withPoolOf(2, (pool, [one, two]) => {
       if (two === undefined) return;
       const bad = Array.from({ length: 5 }, () => answered(500));
@@ -176,7 +176,7 @@ describe('pool: failures', () => {
       expect(pool.candidates([])).to.deep.equal([one]);
     }));
 
-  it('make suspect when a connection was refused or broke, and not when an answer was late', () =>
+  it('make a member suspect when a connection was refused or broke, but not when an answer was late', () =>
     withPoolOf(3, (pool, [one, two, three], log) => {
       end(pool, one, { kind: 'refused', reason: 'connection_refused' });
       end(pool, two, { kind: 'broken-off', reason: 'connection_terminated' });
@@ -184,7 +184,7 @@ describe('pool: failures', () => {
       expect(log.suspects).to.deep.equal(['backend-1', 'backend-2']);
     }));
 
-  it('going down releases who may be served elsewhere; a POST waits on', () =>
+  it('release retryable requests when the member goes down; a POST waits on', () =>
     withPoolOf(2, (pool, [one]) => {
       if (one === undefined) return;
       const get = exchange('GET');
@@ -199,7 +199,7 @@ describe('pool: failures', () => {
 });
 
 describe('ejection', () => {
-  it('lasts 10 s times its number, at most 300 s, and starts anew after 300 s without one', () => {
+  it('lasts 10 s times its number, at most 300 s, and resets after 300 s without one', () => {
     const ejection = new Ejection();
     let nowMs = 0;
     const lasts = Array.from({ length: 40 }, () => {
@@ -216,7 +216,7 @@ describe('ejection', () => {
 });
 
 describe('member: state', () => {
-  it('follows from health, order and ejection together, whatever their order', () =>
+  it('follows from health, order and ejection together, in any sequence', () =>
     withPoolOf(3, (pool, [one], log) => {
       if (one === undefined) return;
       pool.obey(one, 'drain');
@@ -234,7 +234,7 @@ describe('member: state', () => {
       expect(states).to.deep.equal(['draining', 'down', 'draining', 'down', 'ready']);
     }));
 
-  it('counts boots of a backend that does not name them, and believes one that does', () =>
+  it('counts the boots of a backend that does not name them, and believes one that does', () =>
     withPoolOf(1, (pool, [one], log) => {
       if (one === undefined) return;
       expect(one.incarnation).to.equal('1');

@@ -1,20 +1,20 @@
 import { expect } from 'chai';
 import type { Member } from '#src/proxy/pool/member.js';
 import { BackendPool } from '#src/proxy/pool/pool.js';
-import { partAfter } from '#src/proxy/pool/slow-start.js';
+import { computePart } from '#src/proxy/pool/slow-start.js';
 
 describe('slow start', () => {
   const parts: readonly (readonly [what: string, nowMs: number, slowStartMs: number, part: number])[] = [
     ['begins with a tenth', 1000, 30_000, 0.1],
     ['is half way up after half of the time', 16_000, 30_000, 0.55],
-    ['grows in a straight line', 23_500, 30_000, 0.775],
-    ['is over when its time is', 31_000, 30_000, 1],
-    ['stays over', 1e12, 30_000, 1],
-    ['holds nothing back when the clock was set back', 999, 30_000, 1],
-    ['is off with no time', 1000, 0, 1],
+    ['grows linearly', 23_500, 30_000, 0.775],
+    ['ends after its duration', 31_000, 30_000, 1],
+    ['stays ended', 1e12, 30_000, 1],
+    ['ends when the clock is set back', 999, 30_000, 1],
+    ['is off with a duration of 0', 1000, 0, 1],
   ];
   for (const [what, nowMs, slowStartMs, part] of parts) {
-    it(what, () => expect(partAfter(nowMs, 1000, slowStartMs)).to.be.closeTo(part, 1e-9));
+    it(what, () => expect(computePart(nowMs, 1000, slowStartMs)).to.be.closeTo(part, 1e-9));
   }
 
   const steps: Record<string, (pool: BackendPool, member: Member) => void> = {
@@ -32,30 +32,30 @@ describe('slow start', () => {
       member.suspect = false;
     },
   };
-  /** What becomes of a backend that was ready from the start, and whether it starts slowly after that. */
-  const courses: Record<string, readonly [course: readonly string[], slowly: boolean]> = {
+  /** The history of a backend that was ready from the start, and whether a slow start follows. */
+  const histories: Record<string, readonly [history: readonly string[], slowly: boolean]> = {
     'nothing happens': [[], false],
     'it fails and returns': [['down', 'up'], true],
     'it is another boot': [['boot a', 'boot b'], true],
-    'it says for the first time which boot it is': [['boot a'], false],
+    'it names its boot for the first time': [['boot a'], false],
     'it was ejected': [['ejected', 'pardoned'], true],
     'it was in maintenance': [['maint', 'ready'], true],
-    'a drain was taken back': [['drain', 'ready'], false],
-    'it failed while it drained, and was taken back': [['drain', 'down', 'up', 'ready'], true],
+    'a drain was cancelled': [['drain', 'ready'], false],
+    'it failed during a drain that was cancelled': [['drain', 'down', 'up', 'ready'], true],
     'it was suspected, and nothing was found': [['suspect', 'cleared'], false],
   };
-  for (const [what, [course, slowly]] of Object.entries(courses)) {
-    it(`${slowly ? 'comes' : 'does not come'} when ${what}`, () =>
+  for (const [what, [history, slowly]] of Object.entries(histories)) {
+    it(`${slowly ? 'begins' : 'does not begin'} when ${what}`, () =>
       withPool(({ pool }) => {
         const member = pool.add(url, { weight: 4 });
         pool.up(member, 'test');
-        for (const step of course) steps[step]?.(pool, member);
+        for (const step of history) steps[step]?.(pool, member);
         expect(pool.view(member)).to.include({ state: 'ready', weight: 4 });
         expect(member.share).to.be.closeTo(slowly ? 0.4 : 4, 1e-9);
       }));
   }
 
-  it('comes when a backend joins a proxy that serves, and when one was down from the start', () =>
+  it('begins when a backend joins a serving proxy, and when one was down from the start', () =>
     withPool(({ pool }) => {
       const joined = pool.add(url, { joins: true });
       const late = pool.add(url);
@@ -66,7 +66,7 @@ describe('slow start', () => {
       }
     }));
 
-  it('goes on with time, and with a weight that changes meanwhile', () =>
+  it('progresses with time, and follows a changed weight', () =>
     withPool(scene => {
       const { pool } = scene;
       const member = pool.add(url, { joins: true });
@@ -79,7 +79,7 @@ describe('slow start', () => {
       expect(pool.candidates([])[0]?.share).to.equal(100);
     }));
 
-  it('begins anew when the backend fails before it is over', () =>
+  it('restarts when the backend fails before it ends', () =>
     withPool(scene => {
       const { pool } = scene;
       const member = pool.add(url, { joins: true });
@@ -93,7 +93,7 @@ describe('slow start', () => {
 });
 
 describe('weight', () => {
-  it('0 takes nothing new, and is no last resort', () =>
+  it('0 takes nothing new, not even as a last resort', () =>
     withPool(({ pool }) => {
       const [one, two] = [pool.add(url, { weight: 0 }), pool.add(url)];
       for (const member of [one, two]) pool.up(member, 'test');

@@ -37,6 +37,6 @@ describe('hash key', () => {
     'path:/x',
     'header:a:b',
   ]) {
-    it(`"${text}" is none`, () => expect(keyReader(text)).to.equal(undefined));
+    it(`rejects "${text}"`, () => expect(keyReader(text)).to.equal(undefined));
   }
 });

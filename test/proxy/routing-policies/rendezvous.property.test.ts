@@ -12,13 +12,13 @@ const withKey = (key: string | undefined) => anExchange({ header: () => key });
 const weights = fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 2, maxLength: 8 });
 const keys = fc.array(fc.oneof(fc.string(), fc.uuid(), fc.ipV4()), { minLength: 1, maxLength: 40 });
 
-/** Where each key goes. */
+/** Returns the backend of each key. */
 function placesOf(pool: readonly Backend[], given: readonly string[], policy = byHeader()): string[] {
   return given.map(key => policy(pool, withKey(key)).name);
 }
 
 describe('rendezvous: any pool, any weights, any keys', () => {
-  it('one that leaves moves its own keys and no other; one that joins takes keys and moves none between the others', () => {
+  it('remaps only the keys of a removed backend, and moves keys only to an added one', () => {
     fc.assert(
       fc.property(weights, keys, fc.nat(), (shares, given, nth) => {
         const pool = poolOf(shares.length, [], shares);
@@ -36,7 +36,7 @@ describe('rendezvous: any pool, any weights, any keys', () => {
     );
   });
 
-  it('one that gains weight takes keys and gives none, and moves none between the others', () => {
+  it('moves keys only to a backend that gains weight', () => {
     fc.assert(
       fc.property(weights, keys, fc.integer({ min: 1, max: 1000 }), (shares, given, more) => {
         const before = placesOf(poolOf(shares.length, [], shares), given);
@@ -46,7 +46,7 @@ describe('rendezvous: any pool, any weights, any keys', () => {
     );
   });
 
-  it('two proxies agree, whatever they call the backends and in whatever order they know them', () => {
+  it('gives the same result on two proxies with other names and another order of backends', () => {
     fc.assert(
       fc.property(weights, keys, (shares, given) => {
         const pool = poolOf(shares.length, [], shares);
@@ -70,7 +70,7 @@ describe('rendezvous: shares', () => {
   const pools = [[1, 1, 1], Array.from({ length: 20 }, () => 1), [5, 3, 1, 1], [1, 1, 0.1], [1000, 999]];
 
   for (const [what, keyAt] of Object.entries(shapes)) {
-    it(`are those of the weights: ${what}`, () => {
+    it(`follow the weights: ${what}`, () => {
       for (const shares of pools) {
         const pool = poolOf(shares.length, [], shares);
         const policy = byHeader();
@@ -84,7 +84,7 @@ describe('rendezvous: shares', () => {
     });
   }
 
-  it('of one that leaves go to the others in proportion, not to a neighbour', () => {
+  it('of a removed backend go to the others in proportion, not to a neighbour', () => {
     const pool = poolOf(4, [], [3, 3, 2, 1]);
     const policy = byHeader();
     const orphans = Array.from({ length: 30_000 }, (_, nth) => `key-${nth}`).filter(
@@ -95,11 +95,11 @@ describe('rendezvous: shares', () => {
     expectProportional(counts, pool.slice(1), orphans.length);
   });
 
-  it('are kept without a key by the policy for that', () => {
+  it('without a key follow the fallback policy', () => {
     const asked: unknown[] = [];
     const policy = byHeader((candidates, exchange) => {
       asked.push(exchange);
-      return candidates.at(-1) ?? expect.fail('nobody');
+      return candidates.at(-1) ?? expect.fail('no candidate');
     });
     const pool = poolOf(3);
     const exchange = withKey(undefined);

@@ -4,11 +4,11 @@ import type { Backend } from '#src/proxy/backends.js';
 import type { Exchange } from '#src/proxy/exchange.js';
 import type { RoutingPolicy, RoutingPolicyFactory } from '#src/proxy/routing-policy.js';
 
-/** What every routing policy promises, whatever its idea. */
+/** Tests what every routing policy promises. */
 export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {
   const made = (chance: () => number): RoutingPolicy => make(chance, exchange => exchange.clientAddress);
 
-  it('always answers with one of the candidates', () => {
+  it('always returns one of the candidates', () => {
     const choices = fc.array(fc.subarray(poolOf(6), { minLength: 1 }), { minLength: 1, maxLength: 50 });
     fc.assert(
       fc.property(choices, fc.integer(), (sets, seed) => {
@@ -18,17 +18,17 @@ export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {
     );
   });
 
-  it('needs no second candidate', () => {
+  it('works with a single candidate', () => {
     const [only] = poolOf(1);
     const policy = made(chanceFrom(1));
     for (let i = 0; i < 10; i += 1) expect(policy(only === undefined ? [] : [only], anExchange())).to.equal(only);
   });
 
-  it('throws rather than answering with nothing', () => {
+  it('throws when there is no candidate', () => {
     expect(() => made(chanceFrom(1))([], anExchange())).to.throw(RangeError, 'no candidate');
   });
 
-  it('spreads 10,000 choices evenly over a pool that stays', () => {
+  it('spreads 10,000 choices evenly over a constant pool', () => {
     const pool = poolOf(5);
     expectEven(
       tally(made(chanceFrom(7)), 10_000, () => pool),
@@ -52,7 +52,7 @@ export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {
     [1, 1, 0.1],
     [1000, 400, 100],
   ]) {
-    it(`spreads 10,000 choices in proportion to the shares ${shares}, whoever is away for a while`, () => {
+    it(`spreads 10,000 choices in proportion to the shares ${shares}, with backends away for a while`, () => {
       const pool = poolOf(shares.length, [], shares);
       const policy = made(chanceFrom(23));
       for (const present of [pool, pool.slice(1), pool, pool.slice(0, 2), pool]) {
@@ -75,14 +75,14 @@ export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {
     }
   });
 
-  it('does not care in which order the candidates come', () => {
+  it('does not depend on the order of the candidates', () => {
     const pool = poolOf(4);
     let turn = 0;
     const reversing = () => (turn++ % 2 === 0 ? pool : pool.toReversed());
     expectEven(tally(made(chanceFrom(17)), 10_000, reversing), pool, 10_000);
   });
 
-  it('gives the load of one that goes to the others, and starves or floods nobody when it returns', () => {
+  it('spreads the load of a lost backend, and neither starves nor floods a backend when it returns', () => {
     const pool = poolOf(3);
     const rest = pool.slice(0, 2);
     const policy = made(chanceFrom(19));
@@ -113,7 +113,7 @@ export function poolOf(size: number, loads: readonly number[] = [], shares: read
 
 let clients = 0;
 
-/** Each comes from an address of its own; what it has beside that does not matter to a policy. */
+/** Makes an exchange with an address of its own. Policies need nothing else from it. */
 export function anExchange(changes: Partial<Exchange> = {}): Exchange {
   clients += 1;
   return {
@@ -133,7 +133,7 @@ export function anExchange(changes: Partial<Exchange> = {}): Exchange {
   };
 }
 
-/** Numbers in [0, 1) that look random and are the same for the same seed (mulberry32). */
+/** Returns a seeded generator of numbers in [0, 1) (mulberry32). */
 export function chanceFrom(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -161,7 +161,7 @@ export function expectEven(counts: ReadonlyMap<string, number>, pool: readonly B
   );
 }
 
-/** Within four and a half standard deviations of pure chance. */
+/** Allows four and a half standard deviations of pure chance. */
 export function expectProportional(
   counts: ReadonlyMap<string, number>,
   pool: readonly Pick<Backend, 'name' | 'share'>[],

@@ -11,7 +11,7 @@ describe('routing policies', () => {
     describe(name, () => {
       itIsARoutingPolicy(make);
 
-      it('says in one line what it does', () => expect(summary).to.match(/^[^\n]{10,80}$/));
+      it('has a summary of one line', () => expect(summary).to.match(/^[^\n]{10,80}$/));
     });
   }
 
@@ -23,7 +23,7 @@ describe('routing policies', () => {
       expect(names).to.equal('1231231');
     });
 
-    it('passes over nobody when a retry takes its turn out of order', () => {
+    it('skips no backend when a retry takes a turn out of order', () => {
       const pool = poolOf(3);
       const policy = roundRobin();
       policy(pool, anExchange());
@@ -40,7 +40,7 @@ describe('routing policies', () => {
       return Array.from({ length }, () => policy(pool, anExchange()).name.at(-1)).join('');
     };
 
-    it('puts the turns of a heavy one around those of the light ones, and not in one row', () => {
+    it('spreads the turns of a heavy backend around those of light ones', () => {
       expect(sequence([4, 1, 1], 12)).to.equal('112311112311');
       expect(sequence([2, 1], 9)).to.equal('121121121');
       expect(sequence([3, 2, 1], 12)).to.match(/^(?:[123]{6}){2}$/);
@@ -53,13 +53,13 @@ describe('routing policies', () => {
           const pool = poolOf(shares.length, [], shares);
           const whole = shares.reduce((sum, share) => sum + share, 0);
           const counts = tally(roundRobin(), whole * 3, () => pool);
-          // One more or less where two are due at one moment.
+          // One more or one less when two are due at the same time.
           for (const { name, share } of pool) expect(counts.get(name)).to.be.closeTo(share * 3, 1);
         }),
       );
     });
 
-    it('gives one that was away the next turn, and not those that it missed', () => {
+    it('gives a returning backend the next turn, but not its missed turns', () => {
       const pool = poolOf(2, [], [9, 3]);
       const policy = roundRobin();
       tally(policy, 1000, () => pool.slice(0, 1));
@@ -99,7 +99,7 @@ describe('routing policies', () => {
     });
 
     for (const extreme of [0, 1 - Number.EPSILON]) {
-      it(`answers with a candidate when chance says ${extreme}`, () => {
+      it(`returns a candidate when chance returns ${extreme}`, () => {
         const pool = poolOf(4);
         expect(pool).to.include(leastConnections(() => extreme)(pool, anExchange()));
       });
@@ -107,7 +107,7 @@ describe('routing policies', () => {
   });
 
   describe('random, in particular', () => {
-    it('decides by the chance that it is given and nothing else', () => {
+    it('decides only by the given chance', () => {
       const pool = poolOf(4);
       const picks = [0, 0.2499, 0.25, 0.5, 0.75, 1 - Number.EPSILON].map(
         chance => random(() => chance)(pool, anExchange()).name,

@@ -8,7 +8,7 @@ import { drawWish, isRepeatable, type Wish } from './wishes.js';
 
 const browserCount = 40;
 const pipelined = 5;
-/** Above it a new request is left out, and counted: the load must not pile up in here. */
+/** Above this limit new requests are skipped and counted, so that load does not pile up here. */
 const inFlightMax = 2_000;
 
 /** One user's cookie jar. */
@@ -17,7 +17,7 @@ interface Browser {
   home: Home | undefined;
 }
 
-/** Sends requests at a mean rate, whatever becomes of them, until stopped. */
+/** Sends requests at a mean rate, whatever their results, until stopped. */
 export class Clients {
   readonly #url: string;
   readonly #ratePerS: number;
@@ -47,14 +47,14 @@ export class Clients {
     this.#next(performance.now());
   }
 
-  /** Resolves when everything that was sent has ended. */
+  /** Resolves when every request has ended. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     await Promise.all(this.#inFlight);
     this.#agent.destroy();
   }
 
-  /** On the clock of the plan: who is late sends at once, and the rate holds. */
+  /** Schedules on the plan's clock: a late request is sent at once, so the rate holds. */
   #next(dueMs: number): void {
     this.#timer = setTimeout(() => {
       this.#arrive();

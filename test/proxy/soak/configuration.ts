@@ -3,12 +3,14 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { SoakBackend } from './fleet.js';
 
-/** A cookie is signed anew within minutes; a key must outlive that. */
+/** Cookies are re-signed within minutes; a key must live longer than that. */
 const keysMax = 5;
 const writesPerKey = 6;
 const policies = ['round-robin', 'least-connections', 'random'];
 
-/** What the proxy is told by file; another policy each time it is written, and now and then a new key at the head of the ring. */
+/**
+ * The proxy's configuration files. Each write changes the policy, and some writes add a key at the head of the ring.
+ */
 export class Configuration {
   readonly file: string;
   readonly #secrets: string;
@@ -23,7 +25,7 @@ export class Configuration {
     this.#fleet = fleet;
   }
 
-  /** Of the backend of that name, from the next `write` on. */
+  /** Leaves out the backend of that name from the next `write` on. */
   leaveOut(name: string): void {
     this.#without.add(name);
   }

@@ -5,7 +5,7 @@ import type { Wish } from './wishes.js';
 
 const everyMs = 250;
 
-/** Opens a WebSocket, sends numbered messages for as long as the wish says, and leaves when all came back. */
+/** Opens a WebSocket, sends numbered messages for the time of the wish, and leaves when all came back. */
 export function echo(url: string, wish: Wish, cookie: string | undefined): Promise<Result> {
   const socket = new WebSocket(url.replace('http', 'ws'), { headers: headersOf(wish, cookie) });
   return new Promise(resolve => {
@@ -24,7 +24,7 @@ export function echo(url: string, wish: Wish, cookie: string | undefined): Promi
       if (performance.now() < leavesMs) socket.send(`${wish.token} ${sent++}`);
       else leave();
     };
-    /** When the last message is back, too. */
+    /** Leaves when the last message is back. */
     const leave = (): void => {
       clearInterval(ticks);
       if (back === sent) end('answered');

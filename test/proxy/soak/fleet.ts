@@ -4,7 +4,7 @@ import path from 'node:path';
 
 const program = path.join(import.meta.dirname, 'soak-backend.js');
 
-/** One backend that can be killed and started again on its port. */
+/** A backend that can be killed and restarted on its port. */
 export class SoakBackend {
   readonly name: string;
   readonly #onRan: (token: string, incarnation: string) => void;
@@ -24,7 +24,7 @@ export class SoakBackend {
     return `${this.name}-${this.#child?.pid}`;
   }
 
-  /** Resolves when it listens; a second time on the port of the first. */
+  /** Resolves when it listens. A restart uses the first port again. */
   async start(): Promise<void> {
     const child = fork(program, [this.name, String(this.#port)], { execArgv: [] });
     this.#child = child;
@@ -43,7 +43,7 @@ export class SoakBackend {
     this.#child?.kill(signal);
   }
 
-  /** SIGKILL; resolves when it is gone and everything that it told has arrived. */
+  /** Sends SIGKILL. Resolves when it is gone and all its messages have arrived. */
   async kill(): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -53,7 +53,7 @@ export class SoakBackend {
   }
 }
 
-/** Backends `backend-1` to `backend-<count>` for as long as `use` lasts. `onRan`: a POST was carried out. */
+/** Runs backends `backend-1` to `backend-<count>` while `use` runs. `onRan`: a POST was carried out. */
 export async function withFleet<T>(
   count: number,
   onRan: (token: string, incarnation: string) => void,

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type { Sample } from './trend.js';
 
-/** What a process takes of the machine, looked at again and again. */
+/** Samples the resources of a process. */
 export class Footprint {
   readonly residentMb: Sample[] = [];
   readonly descriptors: Sample[] = [];
@@ -17,7 +17,7 @@ export class Footprint {
     clearInterval(this.#timer);
   }
 
-  /** Nothing is noted of a process that is gone. */
+  /** Takes a sample; does nothing if the process is gone. */
   async look(): Promise<void> {
     const atMs = performance.now();
     const [resident, descriptors] = await Promise.all([residentMbOf(this.#pid), descriptorsOf(this.#pid)]);
@@ -38,19 +38,19 @@ export async function descriptorsOf(pid: number): Promise<number | undefined> {
   return (await readdir(`/proc/${pid}/fd`).catch(() => undefined))?.length;
 }
 
-/** User and system time that it has taken so far; USER_HZ of Linux is 100. */
+/** Returns user and system time so far; USER_HZ of Linux is 100. */
 export async function cpuMsOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // Counted behind the name, which may contain spaces, in parentheses.
+  // Fields are counted after the name, which is in parentheses and may contain spaces.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
 }
 
-/** Connections to this port of 127.0.0.1 that a process holds at the server's end, half-closed ones too. */
+/** Counts the server-side connections to this port of 127.0.0.1, half-closed ones too. */
 export async function openConnections(port: number): Promise<number> {
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map(line => line.trim().split(/\s+/));
-  // Field 3 is the state (0A: listening), field 9 the inode, 0 once nobody holds it any more.
+  // Field 3 is the state (0A: listening), field 9 the inode, which is 0 after the process closed it.
   return rows.filter(([, address, , state, , , , , , inode]) => address === local && state !== '0A' && inode !== '0')
     .length;
 }

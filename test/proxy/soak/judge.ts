@@ -3,34 +3,34 @@ import type { WishKind } from './wishes.js';
 
 /** How a request ended for its client. */
 export type End =
-  /** An answer came, and came whole. */
+  /** A complete answer arrived. */
   | 'answered'
   /** An answer began and broke. */
   | 'cut'
   /** The connection ended before an answer began. */
   | 'unanswered'
-  /** Nothing ended it within the client's patience. */
+  /** Nothing ended it before the client's time-out. */
   | 'late'
-  /** The client left, as it wanted. */
+  /** The client left, as planned. */
   | 'left';
 
 export interface AnswerFacts {
   readonly status: number;
-  /** What the backend says that it was asked; undefined in an answer of the proxy itself. */
+  /** The token that the backend echoed; undefined in an answer of the proxy itself. */
   readonly token: string | undefined;
   readonly backend: string | undefined;
   readonly incarnation: string | undefined;
   readonly proxyStatus: string | undefined;
 }
 
-/** Where a browser was at home when it asked, and since when it knew. */
+/** The backend to which a browser was bound, and since when it knew. */
 export interface Home {
   readonly backend: string;
   readonly incarnation: string;
   readonly knownMs: number;
 }
 
-/** One request with what became of it. */
+/** One request with its result. */
 export interface Shot {
   readonly kind: WishKind;
   readonly token: string;
@@ -39,21 +39,21 @@ export interface Shot {
   readonly endedMs: number;
   readonly end: End;
   readonly answer: AnswerFacts | undefined;
-  /** Its own body, byte for byte, as far as it came; of a WebSocket, that messages came back in order. */
+  /** The body was right as far as it came. For a WebSocket: its messages came back in order. */
   readonly bodyRight: boolean;
   readonly home: Home | undefined;
-  /** Pipelined behind an answer that was cut, which takes the connection with it. */
+  /** It was pipelined behind a cut answer, which closes the connection. */
   readonly behindCut?: boolean;
 }
 
-/** What was in flight on a server when it died may fail until this long after its death. */
+/** A request in flight on a dead server may fail until this long after the death. */
 const afterDeathMs = 1_000;
 
 /**
- * What is wrong with this one; nothing, where it went as it must. Failing is allowed
- * - with an honest 502 (outcome=unknown), to what must not be sent twice, while a backend dies;
- * - in the middle of an answer, when the backend that gave it dies (a tunnel: or is drained);
- * and in no other case: hangs, drains, reloads and whatever may be repeated cost nobody an answer.
+ * Returns what is wrong with this request; empty: nothing. A failure is allowed only
+ * - with 502 and outcome=unknown, for a request that must not be sent twice, while a backend dies;
+ * - in the middle of an answer, when its backend dies (or drains, for a tunnel).
+ * In all other cases (hangs, drains, reloads, repeatable requests) the client must get its answer.
  */
 export function offences(shot: Shot, troubles: readonly Trouble[]): string[] {
   switch (shot.end) {
@@ -101,10 +101,10 @@ function dishonest(shot: Shot, troubles: readonly Trouble[]): string[] {
     ({ kind, fromMs, deadMs = Number.POSITIVE_INFINITY }) =>
       kind === 'kill' && fromMs <= shot.endedMs && shot.startedMs <= deadMs + afterDeathMs,
   );
-  return died ? [] : [`${what}, and nobody had died`];
+  return died ? [] : [`${what}, and no backend had died`];
 }
 
-/** Whoever is bound stays, unless something happened to that backend since the binding was known. */
+/** Reports a bound browser that moved although nothing happened to its backend since it was bound. */
 function movedWithoutReason({ home, answer, endedMs }: Shot, troubles: readonly Trouble[]): string[] {
   if (home === undefined || answer === undefined || answer.incarnation === home.incarnation) return [];
   const since = { startedMs: home.knownMs, endedMs };

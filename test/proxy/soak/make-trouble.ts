@@ -4,9 +4,9 @@ import type { Configuration } from './configuration.js';
 import type { SoakBackend } from './fleet.js';
 import type { PlannedTrouble, Trouble, TroubleKind } from './troubles.js';
 
-/** After the proxy calls a backend ready: a check that was under way may still end badly. */
+/** Pause after the proxy reports a backend as ready: a check in progress may still fail. */
 const settleMs = 1_000;
-/** What the proxy has not noticed by then it never will. */
+/** A change that the proxy has not noticed by then counts as missed. */
 const backWithinMs = 30_000;
 const lookMs = 100;
 
@@ -14,13 +14,13 @@ export interface TroubleMaker {
   readonly fleet: readonly SoakBackend[];
   readonly adminUrl: string;
   readonly configuration: Configuration;
-  /** Tells the proxy to read its configuration again. */
+  /** Makes the proxy read its configuration again. */
   hangUp(): void;
-  /** Told before each begins. */
+  /** Called before each fault begins. */
   onTrouble(trouble: Trouble): void;
 }
 
-/** One lane of the plan, one trouble after the other. Rejects when a backend does not come back. */
+/** Runs one lane of the plan, one fault after the other. Rejects when a backend does not come back. */
 export async function makeTroubles(
   plan: readonly PlannedTrouble[],
   maker: TroubleMaker,
@@ -56,13 +56,13 @@ const acts: Record<TroubleKind, Act> = {
     await sleep(lastsMs);
     backend.signal('SIGCONT');
   },
-  /** Half of the time for those that are bound; then they are moved. */
+  /** Keeps bound browsers for half of the time, then moves them. */
   async drain({ name }, lastsMs, { adminUrl }) {
     await order(adminUrl, name, { state: 'drain', windowMs: Math.ceil(lastsMs / 2) });
     await sleep(lastsMs);
     await order(adminUrl, name, { state: 'ready' });
   },
-  /** Out of the configuration and in again: what it was answering is finished. */
+  /** Removes the backend from the configuration and adds it again; its requests in flight finish. */
   async reload({ name }, lastsMs, { configuration, adminUrl, hangUp }) {
     configuration.leaveOut(name);
     configuration.write();

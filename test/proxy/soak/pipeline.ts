@@ -3,7 +3,7 @@ import type { AnswerFacts } from './judge.js';
 import { headersOf, isRight, patienceMs, type Result } from './shoot.js';
 import type { Wish } from './wishes.js';
 
-/** All in one packet on a connection of their own; the results in the order of the wishes. Never rejects. */
+/** Sends all in one packet on a new connection. Returns the results in the order of the wishes. Never rejects. */
 export function pipeline(url: string, wishes: readonly Wish[], cookie: string | undefined): Promise<Result[]> {
   const { hostname, port } = new URL(url);
   return new Promise(resolve => {
@@ -13,7 +13,7 @@ export function pipeline(url: string, wishes: readonly Wish[], cookie: string | 
     const finish = (late = false): void => {
       clearTimeout(timer);
       socket.destroy();
-      // The first without an answer: cut where its head had come; those behind it never had a turn.
+      // The first without an answer was cut if its head had come; those behind it never had a turn.
       for (const wish of wishes.slice(results.length)) {
         results.push(unfinished(bytes, wish, late));
         bytes = Buffer.alloc(0);
@@ -43,7 +43,7 @@ function headOf(wish: Wish, cookie: string | undefined): string {
   return `${wish.method} /pipelined HTTP/1.1\r\nHost: soak\r\n${fields.join('')}\r\n`;
 }
 
-/** The first answer in these bytes, when it is there whole. */
+/** Returns the first answer in these bytes if it is complete. */
 function take(bytes: Buffer, wish: Wish): { readonly length: number; readonly result: Result } | undefined {
   const answer = answerIn(bytes);
   if (answer === undefined || bytes.length < answer.bodyAt + answer.length) return undefined;

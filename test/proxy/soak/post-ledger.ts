@@ -1,11 +1,11 @@
-/** Which POSTs were carried out, by the backends' own word, and which were acknowledged to their clients. */
+/** Records which POSTs the backends carried out, and which were acknowledged to clients. */
 export class PostLedger {
   readonly #executed = new Map<string, string>();
   readonly #acknowledged = new Set<string>();
   readonly #notSent = new Set<string>();
   #duplicates: string[] = [];
 
-  /** `where` is the incarnation that says so. */
+  /** `where` is the incarnation that reports it. */
   executed(token: string, where: string): void {
     const before = this.#executed.get(token);
     if (before !== undefined) this.#duplicates.push(`POST carried out twice: ${token} by ${before} and ${where}`);
@@ -16,7 +16,7 @@ export class PostLedger {
     this.#acknowledged.add(token);
   }
 
-  /** The proxy said that no backend saw it. */
+  /** The proxy said that no backend received it. */
   notSent(token: string): void {
     this.#notSent.add(token);
   }
@@ -25,7 +25,7 @@ export class PostLedger {
     return this.#executed.size;
   }
 
-  /** At the end, when every backend has told all. */
+  /** Called at the end, when every backend has reported everything. */
   offences(): string[] {
     const lost = [...this.#acknowledged].filter(token => !this.#executed.has(token));
     const sent = [...this.#notSent].filter(token => this.#executed.has(token));

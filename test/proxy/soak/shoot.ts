@@ -2,22 +2,22 @@ import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:h
 import type { AnswerFacts, End } from './judge.js';
 import { rightAnswer, type Wish } from './wishes.js';
 
-/** No request may take longer: the proxy gives up an answer after 30 s, and may have tried another backend before. */
+/** The client's time-out. The proxy gives up an answer after 30 s, and may have tried another backend before. */
 export const patienceMs = 45_000;
-/** So much of a slow reader's answer at a time, and then a pause. */
+/** A slow reader pauses this long after each part of an answer. */
 const sipPauseMs = 80;
 
-/** What came of a wish, as seen by its client. */
+/** The result of a wish, as its client saw it. */
 export interface Result {
   readonly end: End;
   readonly answer: AnswerFacts | undefined;
-  /** Its own body, byte for byte; of one that was cut, as far as it came. */
+  /** The body was right, byte for byte; for a cut answer, as far as it came. */
   readonly bodyRight: boolean;
   /** The cookie that the answer set. */
   readonly cookie: string | undefined;
 }
 
-/** One HTTP request, as its wish says. Never rejects. */
+/** Sends one HTTP request as its wish says. Never rejects. */
 export function shoot(url: string, wish: Wish, agent: Agent, cookie: string | undefined): Promise<Result> {
   const closing = wish.kind === 'closing';
   const own = closing ? new Agent() : agent;
@@ -66,7 +66,7 @@ function outcome(asked: ClientRequest, wish: Wish): Promise<Result> {
       asked.destroy();
     }, patienceMs);
     asked.on('error', () => {});
-    // Where an answer began, whoever reads it tells how it ended.
+    // Once an answer has begun, its reader reports how it ended.
     asked.on('close', () => answer === undefined && end(leaves ? 'left' : 'unanswered'));
     asked.on('response', head => {
       answer = factsOf(head);
@@ -90,7 +90,7 @@ async function read(answer: IncomingMessage, slow: boolean, chunks: Buffer[]): P
   }
 }
 
-/** One that was not answered whole must be the beginning of the right one. */
+/** Whether the body is the right one; an incomplete answer must be its beginning. */
 export function isRight(body: Buffer, wish: Wish, end: End): boolean {
   const right = rightAnswer(wish);
   return body.equals(end === 'answered' ? right : right.subarray(0, body.length));

@@ -1,7 +1,6 @@
 /*
- * A backend of the soak, in a process of its own, to be killed: whatever it answers carries the token of its request in
- * head and body. What it carried out is told to the parent before it is answered: the message is in the pipe then, and
- * outlives a SIGKILL.
+ * A backend of the soak, in a process of its own, to be killed. Every answer carries the token of its request in head
+ * and body. It reports to the parent before it answers: then the message is in the pipe and survives a SIGKILL.
  *
  *   node soak-backend.js <name> [port]
  */
@@ -26,7 +25,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const { 'x-token': token = '', 'x-think': thinkMs = '0', 'x-bytes': bytes = '0' } = request.headers;
   response.setHeader('x-token', token);
   const sum = await checksum(request).catch(() => undefined);
-  // Its client left in the middle of the body: nothing was carried out.
+  // The client left in the middle of the body, so nothing was carried out.
   if (sum === undefined) return;
   if (request.method === 'POST') await told({ ran: String(token) });
   if (thinkMs !== '0') await think(Number(thinkMs));
@@ -58,5 +57,5 @@ server.listen(Number(port), '127.0.0.1', () => {
   const address = server.address();
   if (address !== null && typeof address === 'object') void told({ port: address.port });
 });
-// The run is over, however it ended.
+// The run is over, passed or failed.
 process.on('disconnect', () => process.exit(0));

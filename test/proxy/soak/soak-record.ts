@@ -7,20 +7,20 @@ import type { WishKind } from './wishes.js';
 
 const examplesMax = 20;
 
-/** What counts as flat. Growth is along the line through all samples, and may be three times their noise in any case. */
+/** The limits of growth, measured along the line through all samples. Three times their noise is always allowed. */
 export interface Flatness {
-  /** From then on it counts. */
+  /** Earlier samples are ignored. */
   readonly warmUpMs: number;
   readonly growthMbMax: number;
   readonly growthDescriptorsMax: number;
 }
 
-/** What a soak has seen so far; each request is judged as it ends. */
+/** The results of a soak so far; each request is judged as it ends. */
 export class SoakRecord {
   readonly startedMs: number;
   readonly ends = new Map<WishKind, Partial<Record<End | 'own', number>>>();
   readonly troubles: Trouble[] = [];
-  /** The first of them; `offenceCount` counts all. */
+  /** The first offences; `offenceCount` counts all. */
   readonly offences: string[] = [];
   readonly footprint: Footprint;
   readonly getMs: number[] = [];
@@ -50,7 +50,7 @@ export class SoakRecord {
     for (const what of offences(shot, this.troubles)) this.offence(`${this.#at(shot.endedMs)} ${shot.kind}: ${what}`);
   }
 
-  /** Before it begins. */
+  /** Called before a fault begins. */
   readonly trouble = (trouble: Trouble): void => {
     this.troubles.push(trouble);
   };
@@ -74,7 +74,7 @@ export class SoakRecord {
     return counts;
   }
 
-  /** Resident memory of the proxy, in MB, from `warmUpMs` after the start. */
+  /** Resident memory of the proxy in MB, from `warmUpMs` after the start. */
   memory(warmUpMs: number): Trend | undefined {
     return trend(this.footprint.residentMb.filter(({ atMs }) => atMs >= this.startedMs + warmUpMs));
   }
@@ -83,13 +83,13 @@ export class SoakRecord {
     return trend(this.footprint.descriptors.filter(({ atMs }) => atMs >= this.startedMs + warmUpMs));
   }
 
-  /** Everything that is wrong: what was seen at once, what only the whole shows. Empty: it has passed. */
+  /** Returns everything that is wrong: what was seen at once and what only the whole shows. Empty: passed. */
   verdict({ warmUpMs, growthMbMax, growthDescriptorsMax }: Flatness): readonly string[] {
     return [
       ...this.offences,
       ...this.#ledger.offences(),
-      ...grown('MB of memory', this.memory(warmUpMs), growthMbMax),
-      ...grown('file descriptors', this.descriptors(warmUpMs), growthDescriptorsMax),
+      ...checkGrowth('MB of memory', this.memory(warmUpMs), growthMbMax),
+      ...checkGrowth('file descriptors', this.descriptors(warmUpMs), growthDescriptorsMax),
     ];
   }
 
@@ -104,7 +104,7 @@ export class SoakRecord {
   }
 }
 
-function grown(what: string, line: Trend | undefined, most: number): string[] {
+function checkGrowth(what: string, line: Trend | undefined, most: number): string[] {
   if (line === undefined) return [`${what}: too few samples`];
   const allowed = Math.max(most, 3 * line.noise);
   return line.growth <= allowed

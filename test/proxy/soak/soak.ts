@@ -17,25 +17,25 @@ export interface SoakOptions {
   readonly seed: number;
   readonly durationMs: number;
   readonly ratePerS: number;
-  /** Between the end of a trouble and the next one, in each of the two lanes. */
+  /** The mean time between two faults, in each of the two lanes. */
   readonly meanGapMs: number;
-  /** Further flags of `holdfast proxy`. */
+  /** More flags of `holdfast proxy`. */
   readonly flags: readonly string[];
-  /** Called every so often with all that is known so far. */
+  /** Called regularly with the record so far. */
   readonly onProgress?: { readonly everyMs: number; tell(record: SoakRecord): void };
 }
 
-/** Two that may be in trouble at a time, and two that are not. */
+/** The lanes. Each may have one backend in trouble at a time, so two are always healthy. */
 const lanes: readonly (readonly string[])[] = [
   ['backend-1', 'backend-2'],
   ['backend-3', 'backend-4'],
 ];
-/** A check that hangs is one of a backend that hangs, however busy the machine is. */
+/** The time-out is long, so that only a hung backend fails a check, even on a busy machine. */
 const health = ['--health-interval=500ms', '--health-timeout=2s'];
-/** When the clients are gone, how long the proxy may have somebody in flight. */
+/** After the clients have left, the proxy may have requests in flight for this long. */
 const idleWithinMs = 5_000;
 
-/** Load and trouble through a proxy that is a real process, before backends that are; what was seen. */
+/** Runs load and faults through a real proxy process and real backends. Returns what was seen. */
 export async function soak(options: SoakOptions): Promise<SoakRecord> {
   const ledger = new PostLedger();
   const onRan = (token: string, incarnation: string): void => ledger.executed(token, incarnation);
@@ -113,7 +113,7 @@ async function listening(proxy: Holdfast): Promise<{ readonly url: string; reado
   return { url, adminUrl };
 }
 
-/** What the proxy still carries or holds open when its clients have gone is stuck in there, or has leaked. */
+/** Reports requests and connections that remain in the proxy after its clients have left: they are stuck or leaked. */
 async function becomesIdle(at: { readonly url: string; readonly adminUrl: string }, record: SoakRecord): Promise<void> {
   const deadlineMs = performance.now() + idleWithinMs;
   for (;;) {
@@ -121,8 +121,8 @@ async function becomesIdle(at: { readonly url: string; readonly adminUrl: string
     const open = await openConnections(Number(new URL(at.url).port));
     if (busy.length === 0 && open === 0) return;
     if (performance.now() > deadlineMs) {
-      const who = busy.map(({ name, inFlight }) => `${inFlight} in flight on ${name}`);
-      const what = [...who, `${open} connections of clients`].join(', ');
+      const busyBackends = busy.map(({ name, inFlight }) => `${inFlight} in flight on ${name}`);
+      const what = [...busyBackends, `${open} connections of clients`].join(', ');
       return record.offence(`left in the proxy ${idleWithinMs / 1000} s after the last client had gone: ${what}`);
     }
     await sleep(50);

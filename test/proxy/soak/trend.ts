@@ -1,15 +1,15 @@
-/** A value that was looked at. */
+/** One measured value. */
 export interface Sample {
   readonly atMs: number;
   readonly value: number;
 }
 
-/** The straight line through the samples that is nearest to them. */
+/** The straight line of best fit through the samples. */
 export interface Trend {
   readonly perHour: number;
-  /** From the first sample to the last, along the line. */
+  /** The rise of the line from the first sample to the last. */
   readonly growth: number;
-  /** How far the samples lie off the line: their standard deviation. */
+  /** The standard deviation of the samples from the line. */
   readonly noise: number;
   readonly first: number;
   readonly last: number;
@@ -18,7 +18,7 @@ export interface Trend {
 
 const hourMs = 3_600_000;
 
-/** Least squares; undefined for fewer than three samples, through which any line would do. */
+/** Fits the line by least squares. Undefined for fewer than three samples, through which any line would fit. */
 export function trend(samples: readonly Sample[]): Trend | undefined {
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined || samples.length < 3) return undefined;

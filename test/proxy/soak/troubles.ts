@@ -3,7 +3,7 @@ import { exponential, pick, type Random, randomStream } from '#src/simulator/pla
 const troubleKinds = ['kill', 'hang', 'drain', 'reload'] as const;
 export type TroubleKind = (typeof troubleKinds)[number];
 
-/** What is to happen to a backend, and when. `reload`: it leaves the proxy's configuration and comes back. */
+/** A planned fault of a backend. `reload`: it leaves the proxy's configuration and comes back. */
 export interface PlannedTrouble {
   readonly kind: TroubleKind;
   readonly backend: string;
@@ -11,18 +11,18 @@ export interface PlannedTrouble {
   readonly lastsMs: number;
 }
 
-/** What has happened: from before it began until it was seen to be over. */
+/** A fault that happened, from before its begin until its end was seen. */
 export interface Trouble {
   readonly kind: TroubleKind;
   readonly backend: string;
   readonly fromMs: number;
-  /** Infinity as long as it lasts. */
+  /** Infinity while it lasts. */
   untilMs: number;
-  /** Of a kill: when the backend was seen to be dead, which on a busy machine is long after the signal. */
+  /** For a kill: when the backend was seen to be dead. On a busy machine that is long after the signal. */
   deadMs?: number;
 }
 
-/** How long each lasts: from, to. A hang stays below the time in which the proxy gives an answer up (30 s). */
+/** Shortest and longest duration of each kind. A hang is shorter than the proxy's time-out for an answer (30 s). */
 const spansMs: Record<TroubleKind, readonly [number, number]> = {
   kill: [300, 3_000],
   hang: [1_000, 10_000],
@@ -31,9 +31,9 @@ const spansMs: Record<TroubleKind, readonly [number, number]> = {
 };
 
 /**
- * Troubles for each lane: a lane owns some of the backends and troubles one of them at a time, so that of two lanes
- * with two backends each there are always two that nobody troubles. Each lane has its kinds in turns, in an order of
- * its own: none is left out by chance. Nothing begins in the last fifth.
+ * Plans the faults of each lane. A lane owns some of the backends and disturbs one of them at a time. With two lanes of
+ * two backends each, two backends are always healthy. Each lane runs through all kinds in an order of its own, so
+ * chance leaves none out. No fault begins in the last fifth of the time.
  */
 export function planTroubles(plan: {
   readonly seed: number;

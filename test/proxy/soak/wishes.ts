@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { pickWeighted, type Random } from '#src/simulator/plan/random.js';
 
-/** What a client does; each is a habit that real clients have. */
+/** The kinds of requests; each is a habit of real clients. */
 export type WishKind =
   | 'get'
   | 'head'
@@ -16,7 +16,7 @@ export type WishKind =
   | 'pipeline'
   | 'websocket';
 
-/** One request of a client, as drawn; nothing of it has happened yet. */
+/** One planned request of a client. */
 export interface Wish {
   readonly kind: WishKind;
   readonly method: 'GET' | 'HEAD' | 'POST';
@@ -24,13 +24,13 @@ export interface Wish {
   /** How long the backend takes before it answers. */
   readonly thinkMs: number;
   readonly body: Buffer | undefined;
-  /** Of the answer, where it is a download; else 0. */
+  /** The answer's size for a download; else 0. */
   readonly bytes: number;
-  /** How long a WebSocket stays; else 0. */
+  /** How long a WebSocket stays open; else 0. */
   readonly staysMs: number;
 }
 
-/** The bodies that a proxy keeps for another try end here. */
+/** The largest body that a proxy keeps for a retry. */
 const replayBytesMax = 64 * 1024;
 
 const weights: readonly (readonly [WishKind, number])[] = [
@@ -48,7 +48,7 @@ const weights: readonly (readonly [WishKind, number])[] = [
   ['websocket', 2],
 ];
 
-/** The next wish of this stream of chance; `token` is unlike any other. */
+/** Draws the next wish from the random stream; `token` is unique. */
 export function drawWish(random: Random, token: string): Wish {
   const kind = pickWeighted(random, weights) ?? 'get';
   const thinkMs = random() < 0.5 ? 0 : Math.ceil(random() ** 3 * 400);
@@ -58,17 +58,17 @@ export function drawWish(random: Random, token: string): Wish {
   return { kind, method: methodOf(kind), token, thinkMs, body, bytes, staysMs };
 }
 
-/** Whether the proxy may ask a second backend after a first one broke off. */
+/** Whether the proxy may retry on a second backend after the first one broke off. */
 export function isRepeatable({ method, body }: Wish): boolean {
   return method !== 'POST' && (body === undefined || body.length <= replayBytesMax);
 }
 
-/** A body of so many bytes that no other token has. */
+/** Makes a body of this size that is unique to the token. */
 export function filler(token: string, bytes: number): Buffer {
   return Buffer.alloc(bytes, `${token}\n`);
 }
 
-/** What the answer's body must be. */
+/** Returns the answer's expected body. */
 export function rightAnswer({ method, token, body, bytes }: Wish): Buffer {
   if (method === 'HEAD') return Buffer.alloc(0);
   if (bytes > 0) return filler(token, bytes);

@@ -11,7 +11,7 @@ import { blindHealth, type TestProxy, withPool, withProxy } from '../with-proxy.
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** The lines of what was asked meanwhile. The log is whole when the proxy is closed. */
+/** Returns the lines of the requests made meanwhile. The log is complete when the proxy is closed. */
 async function logged(
   toys: readonly Pick<Toy, 'name' | 'url'>[],
   use: (proxy: TestProxy) => Promise<void>,
@@ -39,7 +39,7 @@ async function logged(
 const answered = (backend: string) => ({ backend, ended: 'answered' });
 
 describe('access log', () => {
-  it('has one line per request, with these fields and no others', () =>
+  it('writes one line per request, with exactly these fields', () =>
     withToys([undefined], async one => {
       const headers = { authorization: 'Bearer hush', cookie: 'session=hush', 'x-hush': 'hush' };
       const [line = {}, ...more] = await logged([one], async proxy => {
@@ -64,7 +64,7 @@ describe('access log', () => {
       expect(totalMs).to.be.a('number').least(Number(headMs));
     }));
 
-  it('tells how each try ended, and what became of the affinity', () =>
+  it('records how each try ended and the affinity outcome', () =>
     withToys([undefined, undefined], async (one, two) => {
       const lines = await logged(
         [one, two],
@@ -91,7 +91,7 @@ describe('access log', () => {
       expect(of('/forged')).to.include({ affinity: 'forged' });
     }));
 
-  it('tells why the proxy answered itself', async () => {
+  it('records the reason for the own answer of the proxy', async () => {
     const [line] = await logged([{ name: 'gone', url: await deadUrl() }], async proxy => void (await proxy.ask('/')));
     expect(line).to.include({ status: 503, ended: 'own', affinity: 'none' });
     expect(line)
@@ -101,7 +101,7 @@ describe('access log', () => {
     expect(line).not.to.have.any.keys('headMs', 'backend');
   });
 
-  it('tells of an answer that broke off, and of a client that left', () => {
+  it('records an answer that broke off and a client that left', () => {
     const breakOff = (_request: unknown, response: ServerResponse) => {
       response.writeHead(200, { 'content-length': 100 });
       response.write('begun', () => response.destroy());
@@ -121,7 +121,7 @@ describe('access log', () => {
   });
 
   for (const engine of ['wire', 'http-proxy']) {
-    it(`stays one line of JSON per request, whatever a path holds (${engine})`, () =>
+    it(`writes one line of JSON per request, whatever the path (${engine})`, () =>
       withToys([undefined], async one => {
         const targets = ['/"}{"a":"b', '/%0a%0d{}', "/'\\u000a\\", '/caf\u00c3\u00a9', '/\u009b2J', '//[::1]/<b>'];
         const answers: string[] = [];
@@ -142,13 +142,13 @@ describe('access log', () => {
       }));
   }
 
-  it('off: affinity is left out', () =>
+  it('omits the affinity outcome when affinity is off', () =>
     withToys([undefined], async one => {
       const [line] = await logged([one], async proxy => void (await proxy.ask('/')), { affinity: undefined });
       expect(line).not.to.have.any.keys('affinity');
     }));
 
-  it('keeps no process that exits while lines wait for a disk that is full', () => {
+  it('lets the process exit while lines wait for a full disk', () => {
     const code = `
       const { AccessLog } = await import(${JSON.stringify(import.meta.resolve('#src/proxy/telemetry/access-log.js'))});
       const log = await AccessLog.open('/dev/full');
@@ -158,7 +158,7 @@ describe('access log', () => {
     expect(spawnSync(process.execPath, words, { timeout: 10_000 }).status).to.equal(7);
   });
 
-  it('can begin and end with a reload', async () => {
+  it('can be switched on and off by a reload', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-log-'));
     const accessLog = path.join(folder, 'access.log');
     try {

@@ -8,7 +8,7 @@ import { packageFile } from '#src/shared/package-file.js';
 import { withPool } from '../with-proxy.js';
 
 describe('proxy metrics', () => {
-  it('counts each thing under its own label and nothing beside it', async () => {
+  it('counts each thing under its own label only', async () => {
     const metrics = new ProxyMetrics(() => []);
     metrics.affinity('bound');
     metrics.affinity('bound');
@@ -43,14 +43,14 @@ describe('proxy metrics', () => {
     ]);
   });
 
-  it('does not count again what an earlier scrape has seen', async () => {
+  it('counts nothing twice across scrapes', async () => {
     const metrics = new ProxyMetrics(() => []);
     metrics.answered(200, 1, 'backend-1');
     const first = await metrics.text();
     expect(await metrics.text()).to.equal(first);
   });
 
-  it('shows outcomes that have not happened yet as zero, so that a rate over them exists from the start', async () => {
+  it('shows outcomes that have not happened yet as zero', async () => {
     const text = await new ProxyMetrics(() => []).text();
     for (const outcome of ['bound', 'none', 'rebound', 'forged', 'expired', 'unknown', 'reborn', 'down', 'draining']) {
       expect(text).to.include(`holdfast_proxy_affinity_total{outcome="${outcome}"} 0\n`);
@@ -60,7 +60,7 @@ describe('proxy metrics', () => {
     }
   });
 
-  it('measures durations in seconds, in cumulative buckets, a bound belonging to its bucket', async () => {
+  it('measures durations in seconds, in cumulative buckets with inclusive upper bounds', async () => {
     const metrics = new ProxyMetrics(() => []);
     for (const durationMs of [0, 0.5, 0.6, 5, 99, 30_000, 31_000]) metrics.answered(200, durationMs, 'backend-1');
     const text = await metrics.text();
@@ -81,7 +81,7 @@ describe('proxy metrics', () => {
     expect(text).to.include(`${name}_count 7\n`).and.include(`# TYPE ${name} histogram\n`);
   });
 
-  it('takes an impossible status for 0 and goes on counting', async () => {
+  it('counts an impossible status as 0', async () => {
     const metrics = new ProxyMetrics(() => []);
     for (const status of [-1, 0, 99, 1000, Number.NaN]) metrics.answered(status, 1, 'backend-1');
     metrics.answered(999, 1, 'backend-1');
@@ -92,7 +92,7 @@ describe('proxy metrics', () => {
     ]);
   });
 
-  it('shows the backends as they are now, without those that are gone', async () => {
+  it('shows only the present backends', async () => {
     let pool = [
       view('backend-1'),
       view('backend-2', { state: 'draining', inFlight: 3, bound: 7, weight: 4, share: 0.5 }),
@@ -113,7 +113,7 @@ describe('proxy metrics', () => {
     expect(after).not.to.include('backend-2');
   });
 
-  it('stays bounded however many backends come and go', async () => {
+  it('stays within its limit when many backends come and go', async () => {
     const metrics = new ProxyMetrics(() => []);
     for (let i = 0; i < 3000; i += 1) metrics.attempt(`backend-${i}`, 'answered');
     const text = await metrics.text();
@@ -121,7 +121,7 @@ describe('proxy metrics', () => {
     expect(text).to.include('attempts_total{backend="other",outcome="answered"} 1976\n');
   });
 
-  it('is well formed: every sample under its own HELP and TYPE, no name of anybody else', async () => {
+  it('is well formed: every sample has its own HELP and TYPE, and our prefix', async () => {
     const metrics = new ProxyMetrics(() => [view('a"b\\c\nd')]);
     metrics.answered(200, 1, 'backend-1');
     const text = await metrics.text();
@@ -135,7 +135,7 @@ describe('proxy metrics', () => {
     expect(text).to.match(/\n$/).and.include('{backend="a\\"b\\\\c\\nd"}');
   });
 
-  it('keeps two proxies in one process apart', async () => {
+  it('keeps the counts of two proxies in one process separate', async () => {
     const [one, other] = [new ProxyMetrics(() => []), new ProxyMetrics(() => [])];
     one.answered(200, 1, 'backend-1');
     expect(counted(await other.text())).to.deep.equal([]);
@@ -143,7 +143,7 @@ describe('proxy metrics', () => {
 });
 
 describe('metrics of a running proxy', () => {
-  it('are the ones that the manual lists, no more and no fewer', () =>
+  it('are exactly those that the manual lists', () =>
     withPool([undefined], {}, async proxy => {
       const { text } = await proxy.admin('GET', '/metrics');
       const names = [...text.matchAll(/^# TYPE (\S+) /gm)].map(match => match[1]);
@@ -153,7 +153,7 @@ describe('metrics of a running proxy', () => {
     }));
 
   for (const engine of Object.keys(engines)) {
-    it(`count the connections that are open (${engine})`, () =>
+    it(`count open connections (${engine})`, () =>
       withPool([undefined], { engine }, async proxy => {
         const agent = new Agent({ keepAlive: true });
         await proxy.ask('/', { agent });
@@ -163,7 +163,7 @@ describe('metrics of a running proxy', () => {
       }));
   }
 
-  it('tell what runs, how it fares, and what became of reloads', () =>
+  it('report the build, resource use and reloads', () =>
     withPool([undefined], {}, async proxy => {
       await proxy.ask('/');
       const before = await proxy.metric('holdfast_proxy_last_reload_timestamp_seconds');
@@ -188,7 +188,7 @@ describe('metrics of a running proxy', () => {
 });
 
 describe('proxy metrics of several processes', () => {
-  it('are added, each of them, whatever is counted', async () => {
+  it('are all summed', async () => {
     const [one, other, sum] = [new ProxyMetrics(), new ProxyMetrics(), new ProxyMetrics()];
     one.attempt('backend-1', 'answered');
     other.attempt('backend-1', 'answered');
@@ -202,7 +202,7 @@ describe('proxy metrics of several processes', () => {
   });
 });
 
-/** What a metric that is added later brings along is met here too. */
+/** Sets every number, so that later metrics are covered too. */
 function setEach(counts: object, value: number): void {
   if (counts instanceof Map) for (const each of counts.values()) setEach(each, value);
   else if (counts instanceof Float64Array) counts.fill(value);
@@ -219,7 +219,7 @@ function numbersIn(counts: unknown): number[] {
   return Object.values(counts instanceof Map ? Object.fromEntries(counts) : Object(counts)).flatMap(numbersIn);
 }
 
-/** The samples that are not zero, without the common prefix and the histogram, sorted. */
+/** Returns the samples that are not zero, without the common prefix and the histogram, sorted. */
 function counted(text: string): string[] {
   return text
     .split('\n')

@@ -1,4 +1,4 @@
-/** Workers and the process that has started them. */
+/** Tests workers together with the primary process that starts them. */
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { type Team, withWorkers, workersOf } from './with-workers.js';
 
 const secrets = `k1:${'5a'.repeat(32)}`;
 
-/** One request; the ticket comes before its answer. */
+/** Makes one request; the session ticket comes before its answer. */
 async function handshake(port: number, session?: Buffer): Promise<{ session: Buffer | undefined; resumed: boolean }> {
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...(session && { session }) });
   let given: Buffer | undefined;
@@ -28,7 +28,7 @@ async function handshake(port: number, session?: Buffer): Promise<{ session: Buf
 describe('proxy: workers and their primary', function () {
   this.timeout(60_000);
 
-  it('resume the TLS sessions of each other, keep no secret in environment or command line, do not outlive it', () =>
+  it('resume TLS sessions of each other, keep no secret in environment or command line, end with the primary', () =>
     withWorkers(
       ['http://127.0.0.1:9'],
       async proxy => {
@@ -51,7 +51,7 @@ describe('proxy: workers and their primary', function () {
       { HOLDFAST_SECRETS: secrets },
     ));
 
-  it('take other options together or not at all; five lost within a minute are the end, exit code 4', () =>
+  it('apply options in all or none; the proxy exits with code 4 after five losses within a minute', () =>
     withFolder(folder =>
       withToys([undefined], async toy => {
         const [settings, ring] = [path.join(folder, 'proxy.yaml'), path.join(folder, 'ring')];
@@ -77,7 +77,7 @@ async function changeAndKill(proxy: Team, settings: string, ring: string): Promi
   await holdfast.sees('reloaded: the key ring changed');
   expect(new Set(await signers())).to.deep.equal(new Set(['k2']));
 
-  // Only the workers find out that this cannot be opened.
+  // Only the workers find out that this file cannot be opened.
   await writeFile(settings, `secrets-file: ${ring}\naccess-log: ${settings}/log\n`);
   await writeFile(ring, secrets);
   holdfast.child.kill('SIGHUP');

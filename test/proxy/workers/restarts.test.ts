@@ -11,11 +11,11 @@ const table: Record<string, readonly [secondsOfLosses: readonly number[], goesOn
   'one every sixteen seconds, for ever': [Array.from({ length: 100 }, (_, nth) => nth * 16), true],
 };
 
-describe('workers: whether another one is started', () => {
+describe('workers: whether a lost one is replaced', () => {
   for (const [name, [seconds, goesOn]] of Object.entries(table)) {
     it(`${name}: ${goesOn ? 'yes' : 'no'}`, () => {
       const restarts = new Restarts();
-      expect(seconds.map(second => restarts.mayGoOn(second * 1000)).at(-1)).to.equal(goesOn);
+      expect(seconds.map(second => restarts.mayReplace(second * 1000)).at(-1)).to.equal(goesOn);
     });
   }
 });

@@ -1,4 +1,4 @@
-/** `--workers 2` with real processes: what holds for one must hold for the two together. */
+/** Tests `--workers 2` with real processes: two workers must behave like one proxy. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { type Answer, ask, cookieOf } from '../ask.js';
 import { startToy, type Toy } from '../toy-backend.js';
 import { type Team, withWorkers, workersOf } from './with-workers.js';
 
-/** Its channel to the primary and its files are among these. */
+/** Counts the open files, including the channel to the primary. */
 async function descriptorsOf(pid: number): Promise<number> {
   const fds = await readdir(`/proc/${pid}/fd`);
   return fds.length;
@@ -34,13 +34,13 @@ class Browser {
     return answer;
   }
 
-  /** Its connection is there no more. */
+  /** Its connection is closed. */
   get closed(): boolean {
     const { sockets, freeSockets } = this.#agent;
     return Object.keys({ ...sockets, ...freeSockets }).length === 0;
   }
 
-  /** Comes back on another connection. */
+  /** Closes its connection; the next request opens another. */
   leave(): void {
     this.#agent.destroy();
   }
@@ -62,7 +62,7 @@ function command(proxy: Team, backend: string, body: object): Promise<Answer> {
   return ask(proxy.admin, `/backends/${backend}`, { method: 'PUT', headers, body: JSON.stringify(body) });
 }
 
-/** A backend process, to be killed. */
+/** Starts a backend process that the test kills. */
 async function victimBackend(): Promise<{ readonly url: string; readonly process: ChildProcess }> {
   const server = path.join(import.meta.dirname, '../counting-server.js');
   const process = fork(server, ['/dev/null', 'victim'], { execArgv: [] });
@@ -78,7 +78,7 @@ describe('proxy: two workers', function () {
   let proxy: Team;
   let stop = (): void => {};
   let ended: Promise<void>;
-  /** One each, bound and on a connection of their own; requests that were sent so far. */
+  /** One browser per connection, each bound, and the number of requests sent so far. */
   const browsers: Browser[] = [];
   let sent = 0;
 
@@ -119,7 +119,7 @@ describe('proxy: two workers', function () {
     return browser.get();
   }
 
-  it('read the cookies of each other, count a browser once, and every request', async () => {
+  it('accept cookies of each other, count a browser once, and count every request', async () => {
     for (let i = 0; i < 48; i += 1) browsers.push(new Browser(proxy));
     const homes = await Promise.all(browsers.map(async browser => (await get(browser)).text));
     for (let round = 0; round < 3; round += 1) {
@@ -136,7 +136,7 @@ describe('proxy: two workers', function () {
     expect(await requestsCounted(proxy)).to.equal(sent);
   });
 
-  it('obey an order of the operator as one: a drain keeps the bound, and nobody new comes, at either', async () => {
+  it('follow the operator as one: a drain keeps bound browsers and takes no new ones at either', async () => {
     await command(proxy, 'backend-1', { state: 'drain' });
     const newcomers = Array.from({ length: 12 }, () => new Browser(proxy));
     const answers = await Promise.all(newcomers.map(get));
@@ -147,16 +147,17 @@ describe('proxy: two workers', function () {
     expect(stayed.length).to.equal(before?.bound).and.to.be.greaterThan(0);
   });
 
-  it('one of them is killed: the connections of the other go on, all stay bound, and another takes its place', async () => {
+  it('survive the kill of one: connections of the other stay, all browsers stay bound, and a new worker starts', async () => {
     await Promise.all(browsers.map(get));
     const counted = await requestsCounted(proxy);
     const [one = 0, other = 0] = await workersOf(proxy);
     process.kill(one, 'SIGKILL');
     await proxy.holdfast.sees(`worker ${one} ended (SIGKILL), and what it had in flight is lost; worker `);
-    // The system has closed its connections before it tells that it has ended: this takes note of them all.
+    // The system closes a process's connections before it reports its end. This call lets the test process notice all
+    // of them.
     await backendsOf(proxy);
     const broken = browsers.filter(({ closed }) => closed).length;
-    // Dealt out in turn: each had its share.
+    // Connections are dealt out in turn, so each worker had its share.
     expect(broken).to.be.within(2, browsers.length - 2);
     const homes = await Promise.all(browsers.map(get));
     expect(homes.flatMap(({ headers }) => headers['set-cookie'] ?? [])).to.deep.equal([]);
@@ -178,7 +179,7 @@ describe('proxy: two workers', function () {
     for (const newcomer of newcomers) newcomer.leave();
   });
 
-  it('a backend is killed under GETs: no answer but 200', async () => {
+  it('answer every GET with 200 when a backend is killed', async () => {
     await command(proxy, 'backend-1', { state: 'ready' });
     const statuses = new Map<number, number>();
     let over = false;
@@ -207,7 +208,7 @@ describe('proxy: two workers', function () {
     expect(retries.reduce((sum, [, count]) => sum + Number(count), 0)).to.be.greaterThan(0);
   });
 
-  it('end at SIGTERM, once what is in flight is answered', async () => {
+  it('exit on SIGTERM after answering the requests in flight', async () => {
     const browser = new Browser(proxy);
     const slow = browser.get('/slow');
     await until(

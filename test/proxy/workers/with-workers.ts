@@ -7,7 +7,7 @@ export interface Team {
   readonly admin: string;
 }
 
-/** The command, once it listens. */
+/** Runs the command, and continues once it listens. */
 export async function withWorkers(
   backends: readonly string[],
   use: (proxy: Team) => Promise<void>,

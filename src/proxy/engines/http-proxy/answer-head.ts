@@ -1,6 +1,6 @@
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
-import { namedInConnection, notInTrailers } from '../../headers/hop-by-hop.js';
+import { forbiddenInTrailers, listConnectionFields } from '../../headers/hop-by-hop.js';
 import { lengthDigitsMax } from './request-head.js';
 
 const dropped: ReadonlySet<string> = new Set([
@@ -13,8 +13,8 @@ const dropped: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Node's parser takes more than can be passed on: a 101 that says not to what, lengths beyond all numbers, and any
- * coding, of which it undoes the chunks alone.
+ * Whether the answer can be forwarded. Node's parser accepts more: a 101 without a protocol, and lengths too large for
+ * a number. It also accepts any transfer coding, of which it decodes chunked only.
  */
 export function isReadable({ statusCode = 0, httpVersion, headers }: IncomingMessage): boolean {
   const coding = headers['transfer-encoding'];
@@ -22,7 +22,7 @@ export function isReadable({ statusCode = 0, httpVersion, headers }: IncomingMes
   return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersion === '1.1');
 }
 
-export function answerHead(answer: IncomingMessage): AnswerHead {
+export function readAnswerHead(answer: IncomingMessage): AnswerHead {
   return {
     status: answer.statusCode ?? 0,
     header(name) {
@@ -33,13 +33,13 @@ export function answerHead(answer: IncomingMessage): AnswerHead {
 }
 
 /**
- * Names and values in turn, in the order and spelling of the backend, so that lines of one name stay apart. The backend
- * cannot set the cookie `ownCookie`: its browser would lose its way back.
+ * Returns names and values in turn, in the backend's order and spelling, so that lines of one name stay separate. Drops
+ * the backend's own `ownCookie`, which would break the browser's affinity.
  */
-export function answerLines(answer: IncomingMessage, added: readonly AddedHeader[], ownCookie: string): string[] {
+export function buildAnswerLines(answer: IncomingMessage, added: readonly AddedHeader[], ownCookie: string): string[] {
   const { rawHeaders } = answer;
-  const named = namedInConnection(answer.headers.connection);
-  // RFC 9110 §8.6: whoever believed it would wait for a body that does not come.
+  const named = listConnectionFields(answer.headers.connection);
+  // RFC 9110 §8.6: a client that believed the length would wait for a body that does not come.
   const noLength = answer.statusCode === 204;
   const noTrailers = answer.headers['transfer-encoding'] === undefined || isBodyless(answer);
   const lines: string[] = [];
@@ -48,7 +48,7 @@ export function answerLines(answer: IncomingMessage, added: readonly AddedHeader
     const value = rawHeaders[at + 1] ?? '';
     const lowerCase = name.toLowerCase();
     if (noLength && lowerCase === 'content-length') continue;
-    // Node throws, and would leave half an answer behind.
+    // Node throws on this field, which would leave half an answer.
     if (noTrailers && lowerCase === 'trailer') continue;
     if (ownCookie !== '' && lowerCase === 'set-cookie' && value.startsWith(`${ownCookie}=`)) continue;
     if (passes(lowerCase, value, named, added)) lines.push(name, value);
@@ -68,29 +68,29 @@ function passes(
   added: readonly AddedHeader[],
 ): boolean {
   if (dropped.has(name) || named?.has(name)) return false;
-  // Only the proxy speaks for itself: a backend's word on what this hop did would be taken for ours.
+  // Only the proxy reports on this hop: a backend's statement could be mistaken for ours.
   if (name === 'proxy-status' && /(?:^|,)\s*holdfast\b/i.test(value)) return false;
   return name === 'set-cookie' || !added.some(([replaced]) => replaced === name);
 }
 
-/** A head of the 1xx kind, which Node's server cannot be asked to write (RFC 9110 §15.2: a proxy passes it on). */
-export function interimHead({ statusCode, statusMessage, rawHeaders }: InformationEvent): string {
+/** Builds a 1xx head, which Node's server cannot write (RFC 9110 §15.2: a proxy forwards it). */
+export function buildInterimHead({ statusCode, statusMessage, rawHeaders }: InformationEvent): string {
   let head = `HTTP/1.1 ${statusCode} ${statusMessage}\r\n`;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? '';
-    // RFC 9110 §8.6: whoever believed a length would take the answer for a body.
+    // RFC 9110 §8.6: a client that believed the length would read the final answer as a body.
     if (!dropped.has(name.toLowerCase()) && name.toLowerCase() !== 'content-length')
       head += `${name}: ${rawHeaders[at + 1] ?? ''}\r\n`;
   }
   return `${head}\r\n`;
 }
 
-/** Names and values in turn; what has no business behind a body is left out. */
-export function trailersOf({ rawTrailers }: IncomingMessage): [string, string][] {
+/** Returns names and values of the trailers that may be forwarded. */
+export function selectTrailers({ rawTrailers }: IncomingMessage): [string, string][] {
   const kept: [string, string][] = [];
   for (let at = 0; at + 1 < rawTrailers.length; at += 2) {
     const name = rawTrailers[at] ?? '';
-    if (!notInTrailers.test(`${name}:`)) kept.push([name, rawTrailers[at + 1] ?? '']);
+    if (!forbiddenInTrailers.test(`${name}:`)) kept.push([name, rawTrailers[at + 1] ?? '']);
   }
   return kept;
 }

@@ -1,9 +1,9 @@
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { tlsFailure } from '../../backend-tls.js';
+import { classifyTlsFailure } from '../../backend-tls.js';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
-import { answerHead, answerLines, interimHead, isReadable, trailersOf } from './answer-head.js';
+import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import type { Tunnel } from './tunnel.js';
 import type { HttpUpload, UploadListener } from './upload.js';
@@ -11,37 +11,37 @@ import type { HttpUpload, UploadListener } from './upload.js';
 /** The client's side of an attempt. */
 export interface AttemptClient {
   readonly method: string;
-  /** Request target for the backend. */
+  /** The request target for the backend. */
   readonly target: string;
-  /** The body came in chunks. */
+  /** The request body is chunked. */
   readonly chunked: boolean;
   readonly response: ServerResponse;
   readonly upload: HttpUpload;
   readonly limits: EngineLimits;
-  /** Undefined unless the client asked for one. */
+  /** Undefined unless the client asked for a tunnel. */
   readonly tunnel: Tunnel | undefined;
-  /** The engine is closing: the client is told to come back on a new connection. */
+  /** The engine is closing: the client is told to reconnect. */
   readonly closing: boolean;
-  /** Nobody is there to be answered. */
+  /** The client has disconnected. */
   readonly gone: boolean;
-  /** The client stalled in the middle of its body: answers 408. */
+  /** Answers 408, because the client stalled in the middle of its body. */
   giveUpOnClient(): void;
 }
 
-/** Sends the request, on a pooled connection or a fresh one, and reports a failure of the connection. */
+/** Sends the request on a pooled or a fresh connection, and reports a failure of the connection. */
 export type Dial = (connection: 'pooled' | 'fresh', onError: (error: Error) => void) => void;
 
 const abandoned: Outcome = { kind: 'abandoned' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
 const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
-/** A backend that hints on and on does not answer. */
+/** Limit for 1xx answers to one request; a backend that exceeds it counts as failed. */
 const interimsMax = 32;
 const switched: Outcome = { kind: 'answered', status: 101 };
 
 /**
  * One attempt: a request to one backend, from its first byte to its outcome.
  *
- * head awaited -> answering -> over, by way of `settle`, which takes the first outcome and no other.
+ * head awaited -> answering -> over. `settle` makes each step to `over`, and only the first outcome counts.
  */
 export class HttpAttempt implements UploadListener {
   readonly #client: AttemptClient;
@@ -52,7 +52,7 @@ export class HttpAttempt implements UploadListener {
   #answer: IncomingMessage | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerMs = 0;
-  /** The connection of the first try died of age; this is the one try on a fresh one. */
+  /** The first connection was stale; this is the only retry on a fresh one. */
   #redialled = false;
   #interims = 0;
   #over = false;
@@ -72,7 +72,7 @@ export class HttpAttempt implements UploadListener {
 
   opened(request: ClientRequest): void {
     this.#request = request;
-    // http-proxy would fold slashes and parse the target anew; what came is what goes on.
+    // http-proxy would fold slashes and parse the target again; the original target must go out.
     request.path = this.#client.target;
     this.#restoreFraming(request);
     request.on('information', interim => this.#pass(interim));
@@ -81,8 +81,8 @@ export class HttpAttempt implements UploadListener {
   }
 
   /**
-   * http-proxy gives a DELETE or OPTIONS without a Content-Length one of 0. With a chunked body behind it the backend
-   * would take the body for the next request: request smuggling.
+   * Restores chunked framing. http-proxy sets Content-Length to 0 on a DELETE or OPTIONS without one. The backend would
+   * then read a chunked body as the next request: request smuggling.
    */
   #restoreFraming(request: ClientRequest): void {
     if (!this.#client.chunked || request.hasHeader('transfer-encoding')) return;
@@ -102,7 +102,7 @@ export class HttpAttempt implements UploadListener {
     if (this.#answer === undefined) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
   }
 
-  /** The response to the client is over: written whole, or its connection is gone. */
+  /** The response to the client is over: fully written, or its connection is gone. */
   clientDone(): void {
     const status = this.#answer?.statusCode;
     if (this.#client.response.writableFinished && status !== undefined) this.#settle({ kind: 'answered', status });
@@ -112,7 +112,7 @@ export class HttpAttempt implements UploadListener {
   #failed(error: Error): void {
     if (this.#over || this.#answer?.complete) return;
     if (this.#client.gone) this.#settle(abandoned);
-    // Node calls an answer that ends with its connection whole even when that connection was reset.
+    // An answer that ends with its connection counts as complete in Node, even after a reset.
     else if (this.#answer !== undefined) this.#cut(cutOff);
     else if (this.#wasStale()) this.#redial();
     else this.#settle(this.#outcomeOf('code' in error ? error.code : undefined));
@@ -120,16 +120,16 @@ export class HttpAttempt implements UploadListener {
 
   #outcomeOf(code: unknown): Outcome {
     if (!this.#redialled && !wasEstablished(this.#request?.socket ?? null)) {
-      const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : (tlsFailure(code) ?? 'connection_refused');
+      const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : (classifyTlsFailure(code) ?? 'connection_refused');
       return { kind: 'refused', reason };
     }
-    const garbled = typeof code === 'string' && code.startsWith('HPE_');
-    return { kind: 'broken-off', reason: garbled ? 'http_protocol_error' : 'connection_terminated' };
+    const isMalformed = typeof code === 'string' && code.startsWith('HPE_');
+    return { kind: 'broken-off', reason: isMalformed ? 'http_protocol_error' : 'connection_terminated' };
   }
 
   /**
-   * A backend may close an idle connection at the moment when it is used again (RFC 9112 §9.3.1): that says nothing
-   * about the backend. Once, and only for what may be carried out twice: the request may have arrived all the same.
+   * Whether the backend closed an idle connection just as it was reused (RFC 9112 §9.3.1). That is not a failure of the
+   * backend. True once, and only for idempotent requests: the request may have arrived all the same.
    */
   #wasStale(): boolean {
     const { method, upload } = this.#client;
@@ -143,15 +143,18 @@ export class HttpAttempt implements UploadListener {
     this.#dial('fresh', error => this.#failed(error));
   }
 
-  /** To a 1.0 client a 1xx would be the answer itself; 100 has been answered already (see `request-head.ts`). */
+  /**
+   * Forwards a 1xx answer, except to a 1.0 client, which would take it as the final answer. 100 was already sent (see
+   * `request-head.ts`).
+   */
   #pass(interim: InformationEvent): void {
     const { response } = this.#client;
     const { socket } = response;
     this.#interims += 1;
-    // RFC 9110 §15.2: there are no interim answers in HTTP/1.0, and other readers take one for the answer.
+    // RFC 9110 §15.2: HTTP/1.0 has no interim answers, and other readers would take one as the final answer.
     if (this.#interims > interimsMax || interim.httpVersion === '1.0') this.#settle(protocolError);
     if (this.#over || socket === null || socket.writableNeedDrain || response.req.httpVersion === '1.0') return;
-    if (interim.statusCode !== 100) socket.write(interimHead(interim), 'latin1');
+    if (interim.statusCode !== 100) socket.write(buildInterimHead(interim), 'latin1');
   }
 
   #answered(answer: IncomingMessage): void {
@@ -167,15 +170,15 @@ export class HttpAttempt implements UploadListener {
 
   #writeHead(answer: IncomingMessage, more: readonly string[] = []): boolean {
     const { response } = this.#client;
-    const head = answerHead(answer);
-    const lines = answerLines(answer, this.#edits.onAnswer(head), this.#edits.ownCookie);
+    const head = readAnswerHead(answer);
+    const lines = buildAnswerLines(answer, this.#edits.onAnswer(head), this.#edits.ownCookie);
     for (const part of more) lines.push(part);
     if (this.#client.closing) response.shouldKeepAlive = false;
     try {
       response.writeHead(head.status, answer.statusMessage, lines);
       return true;
     } catch {
-      // A reason phrase or a value that Node's parser takes and its writer does not.
+      // Node's parser accepts some reason phrases and values that its writer rejects.
       return false;
     }
   }
@@ -190,22 +193,23 @@ export class HttpAttempt implements UploadListener {
     response.on('drain', () => answer.resume());
     answer.on('end', () => {
       begun = true;
-      if (answer.rawTrailers.length > 0) response.addTrailers(trailersOf(answer));
+      if (answer.rawTrailers.length > 0) response.addTrailers(selectTrailers(answer));
       response.end();
     });
     answer.on('close', () => {
       if (!answer.complete) this.#cut(cutOff);
     });
     answer.on('error', () => this.#cut(cutOff));
-    // A head without a body yet (server-sent events) must not wait for its first byte. What came with the head in one
-    // packet is written by then, and leaves with it in one packet. `flushHeaders` would write bytes above 0x7f as UTF-8.
+    // A head without a body yet (server-sent events) must not wait for the first byte. A body that came in the same
+    // packet has been written by then, and leaves in one packet with the head. `flushHeaders` would write bytes above
+    // 0x7f as UTF-8.
     process.nextTick(() => begun || response.write('', 'latin1'));
   }
 
   #upgraded(answer: IncomingMessage, socket: Socket, head: Buffer): void {
     const { tunnel, response } = this.#client;
     const isOld = answer.httpVersion === '1.0';
-    if (this.#over || isOld || tunnel === undefined || !this.#writeHead(answer, upgradeLines(answer))) {
+    if (this.#over || isOld || tunnel === undefined || !this.#writeHead(answer, buildUpgradeLines(answer))) {
       socket.destroy();
       this.#settle(protocolError);
       return;
@@ -218,13 +222,16 @@ export class HttpAttempt implements UploadListener {
   #cut(outcome: Outcome): void {
     if (this.#over) return;
     this.#settle(outcome);
-    // Closing the connection is the only way left to say that this is not all.
+    // Closing the connection is the only way left to show that the answer is incomplete.
     const { response } = this.#client;
     if (this.#framed) response.destroy();
     else response.socket?.resetAndDestroy();
   }
 
-  /** Otherwise the answer ends with the client's connection (HTTP/1.0), and an orderly end would say that this is all. */
+  /**
+   * Whether the client can see the end of the answer. If not, it ends with the connection (HTTP/1.0), and an orderly
+   * close would make it look complete.
+   */
   get #framed(): boolean {
     return this.#client.response.chunkedEncoding || this.#answer?.headers['content-length'] !== undefined;
   }
@@ -239,7 +246,7 @@ export class HttpAttempt implements UploadListener {
     this.#timer = setTimeout(() => this.#late(), ms);
   }
 
-  /** Nothing moved for too long: whose fault it is depends on who was waited for. */
+  /** Handles a time-out. The outcome depends on which side was being waited for. */
   #late(): void {
     const { upload, response } = this.#client;
     if (this.#answer !== undefined) {
@@ -263,6 +270,6 @@ export class HttpAttempt implements UploadListener {
   }
 }
 
-function upgradeLines(answer: IncomingMessage): string[] {
+function buildUpgradeLines(answer: IncomingMessage): string[] {
   return ['Connection', 'Upgrade', 'Upgrade', answer.headers.upgrade ?? 'websocket'];
 }

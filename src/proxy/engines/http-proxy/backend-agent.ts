@@ -1,22 +1,22 @@
 import { type ClientRequest, Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { type BackendTls, backendTlsOptions } from '../../backend-tls.js';
+import { type BackendTls, buildBackendTlsOptions } from '../../backend-tls.js';
 
-/** Connections that were established: whatever failed on one of these may have reached the backend. */
+/** Connections that were established: a request that failed on one may have reached the backend. */
 const established = new WeakSet<Duplex>();
 
 /**
- * An idle connection is closed after this long. The number must be set for another reason too: without it Node's agent
- * does not heed a shorter `Keep-Alive: timeout=…` of the backend, and keeps using connections that are about to close.
+ * Idle connections are closed after this time. It must be set for another reason too. Without it Node's agent ignores a
+ * shorter `Keep-Alive: timeout=…` from the backend. It would then reuse connections that are about to close.
  */
 const idleMs = 55_000;
 
-/** The two ways to a backend; one pair for each protocol that a backend may speak. */
+/** The agents for one protocol, http: or https:. */
 export interface Agents {
   /** Keeps connections for the next request. */
   readonly pooled: HttpAgent;
-  /** A connection of its own for each request: for those that met a pooled one just as it died. */
+  /** Opens a connection per request: for a retry after a stale pooled connection. */
   readonly fresh: HttpAgent;
 }
 
@@ -28,7 +28,7 @@ export class BackendAgents {
   readonly #plain: Agents;
   readonly #tls: Agents;
 
-  /** A connection that is not there after `connectMs` is given up with the code `ETIMEDOUT`. */
+  /** A connection not established within `connectMs` fails with the code `ETIMEDOUT`. */
   constructor(connectMs: number, backendTls: BackendTls | undefined) {
     const pooled = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, timeout: idleMs };
     this.#plain = { pooled: new PlainAgent(pooled, connectMs), fresh: new PlainAgent({}, connectMs) };
@@ -61,11 +61,11 @@ class PlainAgent extends HttpAgent {
   }
 
   override createConnection(...given: Parameters<HttpAgent['createConnection']>): Made {
-    return bounded(super.createConnection(...given), 'connect', this.#connectMs);
+    return limitConnectTime(super.createConnection(...given), 'connect', this.#connectMs);
   }
 
   override reuseSocket(socket: Duplex, request: ClientRequest): void {
-    socket.removeListener('data', whileIdle);
+    socket.removeListener('data', destroyIdle);
     super.reuseSocket(socket, request);
   }
 }
@@ -79,30 +79,30 @@ class TlsAgent extends HttpsAgent {
     connectMs: number,
     backendTls: BackendTls | undefined,
   ) {
-    // Without a name here Node takes the request's Host field, and has a pool of connections for each of those.
+    // Without this name Node takes the request's Host field, and keeps a separate pool for each.
     super({ ...options, servername: '' });
     this.#connectMs = connectMs;
     this.#backendTls = backendTls;
   }
 
   override createConnection(...[options, made]: Parameters<HttpsAgent['createConnection']>): Made {
-    const tls = backendTlsOptions(options.host ?? '', this.#backendTls);
-    return bounded(super.createConnection({ ...options, ...tls }, made), 'secureConnect', this.#connectMs);
+    const tls = buildBackendTlsOptions(options.host ?? '', this.#backendTls);
+    return limitConnectTime(super.createConnection({ ...options, ...tls }, made), 'secureConnect', this.#connectMs);
   }
 }
 
-/** A backend that speaks without being asked is not listened to: it would answer somebody else. */
-function whileIdle(this: Duplex): void {
+/** Closes an idle connection on unrequested bytes: they would answer the next request. */
+function destroyIdle(this: Duplex): void {
   this.destroy();
 }
 
-function bounded(socket: Made, ready: 'connect' | 'secureConnect', connectMs: number): Made {
+function limitConnectTime(socket: Made, ready: 'connect' | 'secureConnect', connectMs: number): Made {
   if (!socket) return socket;
   const giveUp = () => {
     socket.destroy(Object.assign(new Error(`no connection within ${connectMs} ms`), { code: 'ETIMEDOUT' }));
   };
   const timer = setTimeout(giveUp, connectMs);
-  socket.on('free', () => socket.on('data', whileIdle));
+  socket.on('free', () => socket.on('data', destroyIdle));
   socket.once('close', () => clearTimeout(timer));
   socket.once(ready, () => {
     clearTimeout(timer);

@@ -2,21 +2,21 @@ import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, ST
 import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
 import type { ClientConnection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
-import { cookieValue } from '../../headers/cookie-header.js';
-import { cameSecure } from '../../headers/forwarding.js';
+import { readCookieValue } from '../../headers/cookie-header.js';
+import { isClientSecure } from '../../headers/forwarding.js';
 import { type AttemptClient, HttpAttempt } from './attempt.js';
-import { type Forwarding, forwardedHeaders, hasBody, saidProto } from './request-head.js';
+import { buildForwardedHeaders, type Forwarding, hasBody, readForwardedProto } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import { HttpUpload } from './upload.js';
 
-/** What an exchange needs of its engine. */
+/** The engine's services for an exchange. */
 export interface Wiring {
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
   readonly closing: boolean;
-  /** What the front door knows of a connection. */
+  /** Returns what the frontend knows about a connection. */
   of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'>;
-  /** Sends the request with its present headers, the upload as its body. */
+  /** Sends the request with its present headers and the upload as its body. */
   forward(call: {
     readonly request: IncomingMessage;
     readonly response: ServerResponse;
@@ -29,7 +29,7 @@ export interface Wiring {
 
 const abandoned: Outcome = { kind: 'abandoned' };
 
-/** A request of Node's HTTP server, as the heart sees it. */
+/** A request of Node's HTTP server, as the dispatcher sees it. */
 export class HttpExchange implements Exchange, AttemptClient {
   readonly method: string;
   readonly path: string;
@@ -67,7 +67,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     const { clientAddress, secure, trusted } = wiring.of(socket);
     this.clientAddress = clientAddress;
     this.#trusted = trusted;
-    this.secure = cameSecure(secure, trusted ? saidProto(headers) : undefined);
+    this.secure = isClientSecure(secure, trusted ? readForwardedProto(headers) : undefined);
     this.tunnel = tunnel;
     this.upgrade = tunnel !== undefined;
     this.chunked = headers['transfer-encoding'] !== undefined;
@@ -92,10 +92,10 @@ export class HttpExchange implements Exchange, AttemptClient {
   }
 
   cookie(name: string, nth = 0): string | undefined {
-    return cookieValue(this.#given.cookie, name, nth);
+    return readCookieValue(this.#given.cookie, name, nth);
   }
 
-  /** From the lines as they came: in `headers` Node keeps only the first of some. */
+  /** Reads the original lines: of some fields Node's `headers` keeps only the first line. */
   header(name: string): string | undefined {
     const { headersDistinct } = this.#request;
     return Object.hasOwn(headersDistinct, name) ? headersDistinct[name]?.join(', ') : undefined;
@@ -105,8 +105,8 @@ export class HttpExchange implements Exchange, AttemptClient {
     if (this.gone) return Promise.resolve(abandoned);
     const { upload, response } = this;
     const request = this.#request;
-    // http-proxy forwards what it finds here; the client's own head is kept in `#given` for the next attempt.
-    request.headers = forwardedHeaders(this.#forwarding(), edits);
+    // http-proxy forwards these headers. The client's own head stays in `#given` for the next attempt.
+    request.headers = buildForwardedHeaders(this.#forwarding(), edits);
     return new Promise(resolve => {
       this.#attempt = new HttpAttempt(
         this,
@@ -131,7 +131,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     if (this.gone || this.response.headersSent) return;
     const body = Buffer.from(`${reason}\n`);
     if (this.closing) this.response.shouldKeepAlive = false;
-    // Without a phrase of its own it would get the one of an answer that could not be written.
+    // Without this phrase the one from an answer that failed to be written would remain.
     this.response.writeHead(status, STATUS_CODES[status] ?? '', {
       'content-type': 'text/plain; charset=utf-8',
       'content-length': body.length,

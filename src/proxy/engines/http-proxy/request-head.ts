@@ -1,18 +1,18 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { HeaderEdits } from '../../exchange.js';
-import { withoutCookie } from '../../headers/cookie-header.js';
-import { appended, forwardedElement, toldByProxies } from '../../headers/forwarding.js';
-import { namedInConnection } from '../../headers/hop-by-hop.js';
+import { removeCookie } from '../../headers/cookie-header.js';
+import { appendEntry, buildForwardedElement, proxyOnlyFields } from '../../headers/forwarding.js';
+import { listConnectionFields } from '../../headers/hop-by-hop.js';
 
-/** What the head for a backend is made of, apart from what the heart changes. */
+/** The parts of a backend's request head, apart from the dispatcher's edits. */
 export interface Forwarding {
   /** The head as the client sent it. */
   readonly given: IncomingHttpHeaders;
   readonly httpVersion: string;
   readonly host: string | undefined;
-  /** What the peer says of the way before it is believed. */
+  /** The peer's statements about earlier hops are believed. */
   readonly trusted: boolean;
-  /** By option: a `Forwarded` field too. */
+  /** Whether to add a `Forwarded` field. */
   readonly forwarded: boolean;
   readonly clientAddress: string;
   readonly secure: boolean;
@@ -20,32 +20,32 @@ export interface Forwarding {
   readonly upgrade: string | undefined;
 }
 
-/** Meant for this hop alone, or said by the client about what only a proxy can know: not forwarded as they came. */
+/** Hop-by-hop fields, and fields that only a proxy can set. They are not forwarded unchanged. */
 const dropped: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
   'proxy-authorization',
   'te',
-  // Node's server keeps the trailers to itself, and its client throws where they are announced and there are no chunks.
+  // Node's server does not give out trailers here, and its client throws on this field without chunks.
   'trailer',
   'transfer-encoding',
   'upgrade',
-  // Node's server has answered it with 100 by itself; the backend gets the body without asking for it.
+  // Node's server has already sent 100; the backend gets the body without this field.
   'expect',
-  ...toldByProxies,
+  ...proxyOnlyFields,
 ]);
 
-/** The head for a backend, as a new object: each attempt starts from what the client sent. */
-export function forwardedHeaders(forwarding: Forwarding, edits: HeaderEdits): IncomingHttpHeaders {
+/** Builds a new head for the backend: each attempt starts from the client's head. */
+export function buildForwardedHeaders(forwarding: Forwarding, edits: HeaderEdits): IncomingHttpHeaders {
   const { given } = forwarding;
-  const named = namedInConnection(given.connection);
+  const named = listConnectionFields(given.connection);
   const headers: IncomingHttpHeaders = {};
   for (const name in given) {
     if (!dropped.has(name) && !named?.has(name)) headers[name] = given[name];
   }
   if (edits.ownCookie !== '' && headers.cookie !== undefined) {
-    headers.cookie = withoutCookie(headers.cookie, edits.ownCookie);
+    headers.cookie = removeCookie(headers.cookie, edits.ownCookie);
     if (headers.cookie === undefined) delete headers.cookie;
   }
   addOurs(headers, forwarding);
@@ -61,9 +61,12 @@ function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
   const { given, httpVersion, host, trusted, clientAddress, secure, upgrade } = forwarding;
   const via = `${httpVersion} holdfast`;
   headers.via = headers.via === undefined ? via : `${headers.via}, ${via}`;
-  headers['x-forwarded-for'] = appended(trusted ? one(given['x-forwarded-for']) : undefined, clientAddress);
+  headers['x-forwarded-for'] = appendEntry(trusted ? joinLines(given['x-forwarded-for']) : undefined, clientAddress);
   if (forwarding.forwarded) {
-    headers.forwarded = appended(trusted ? given.forwarded : undefined, forwardedElement(clientAddress, host, secure));
+    headers.forwarded = appendEntry(
+      trusted ? given.forwarded : undefined,
+      buildForwardedElement(clientAddress, host, secure),
+    );
   }
   headers['x-forwarded-proto'] = secure ? 'https' : 'http';
   if (host !== undefined) {
@@ -79,12 +82,12 @@ function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
   }
 }
 
-export function saidProto(given: IncomingHttpHeaders): string | undefined {
-  return one(given['x-forwarded-proto']);
+export function readForwardedProto(given: IncomingHttpHeaders): string | undefined {
+  return joinLines(given['x-forwarded-proto']);
 }
 
-/** Node joins the lines of these fields; its types do not know. */
-function one(value: string | string[] | undefined): string | undefined {
+/** Joins the values. Node already joins the lines of these fields, but its types do not say so. */
+function joinLines(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
@@ -93,42 +96,42 @@ export interface RequestFlaw {
   readonly reason: string;
 }
 
-/** RFC 9112 §6.3: a request has a body when, and only when, its head frames one. */
+/** RFC 9112 §6.3: a request has a body only if its head frames one. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers['content-length'];
   return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) > 0);
 }
 
-/** Node's parser takes 0.9 and 2.0 too. */
+/** Node's parser accepts 0.9 and 2.0 too. */
 const versions: ReadonlySet<string> = new Set(['1.1', '1.0']);
 /** RFC 3986 §3.2.2, and a port. */
 const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
 
-/** Up to here a number is what its digits say; Node's parser counts further. */
+/** The number of digits that a length may have: longer numbers lose precision, and Node's parser accepts them. */
 export const lengthDigitsMax = 15;
 
-/** What Node's parser lets pass and a proxy must not; undefined when the head is in order. */
-export function flawIn(request: IncomingMessage, fieldsMax: number): RequestFlaw | undefined {
+/** Finds what Node's parser accepts and a proxy must not. Undefined: the head is valid. */
+export function findFlaw(request: IncomingMessage, fieldsMax: number): RequestFlaw | undefined {
   const { rawHeaders, headers } = request;
-  // Node would drop the fields above its own limit in silence, so that limit is off and this one counts.
+  // Node would silently drop fields above its own limit, so that limit is off and this one applies.
   if (rawHeaders.length > 2 * fieldsMax) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
   if (!versions.has(request.httpVersion)) return { status: 400, reason: 'Only HTTP/1.0 and HTTP/1.1 are spoken here.' };
-  if (hostsIn(rawHeaders) > 1) return { status: 400, reason: 'More than one Host field.' };
+  if (countHosts(rawHeaders) > 1) return { status: 400, reason: 'More than one Host field.' };
   if (headers.host !== undefined && !hostShape.test(headers.host)) {
     return { status: 400, reason: 'The Host field names no host.' };
   }
   if ((headers['content-length']?.length ?? 0) > lengthDigitsMax) {
-    return { status: 400, reason: 'The Content-Length is more than can be.' };
+    return { status: 400, reason: 'The Content-Length is too large.' };
   }
   const coding = headers['transfer-encoding'];
-  // RFC 9112 §6.1: in HTTP/1.0 there are no chunks, and whoever stands in front may have read the body otherwise.
+  // RFC 9112 §6.1: HTTP/1.0 has no chunks, so a proxy in front may have read the body differently.
   if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || request.httpVersion === '1.0')) {
     return { status: 400, reason: 'The only transfer coding that is understood is chunked.' };
   }
   return undefined;
 }
 
-function hostsIn(rawHeaders: readonly string[]): number {
+function countHosts(rawHeaders: readonly string[]): number {
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at];
@@ -138,12 +141,12 @@ function hostsIn(rawHeaders: readonly string[]): number {
 }
 
 /**
- * Request target and host for the backend; undefined when the target is none that a gateway serves. A target in
- * absolute form names the host itself, and the Host field counts for nothing then (RFC 9112 §3.2.2).
+ * Returns the request target and host for the backend; undefined for a target that a gateway does not serve. A target
+ * in absolute form names the host itself and overrides the Host field (RFC 9112 §3.2.2).
  */
-export function destination(request: IncomingMessage): { target: string; host: string | undefined } | undefined {
+export function parseDestination(request: IncomingMessage): { target: string; host: string | undefined } | undefined {
   const { url = '', headers } = request;
-  // A fragment is never sent (RFC 9112 §3.2): who sends one may mean two targets.
+  // A fragment is never sent (RFC 9112 §3.2); a target with one may be read in two ways.
   if ((url.startsWith('/') && !url.includes('#')) || (url === '*' && request.method === 'OPTIONS')) {
     return { target: url, host: headers.host };
   }

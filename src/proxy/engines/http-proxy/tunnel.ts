@@ -2,14 +2,14 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { joinTunnel } from '../../tunnel.js';
 
-/** The client's side of a tunnel that may come to be. */
+/** The client's side of a possible tunnel. */
 export class Tunnel {
   readonly #client: Socket;
   readonly #early: Buffer;
   readonly #stallMs: number;
   #open = false;
 
-  /** `early`: what the client sent behind its request in the same packet. `stallMs`: see `joinTunnel`. */
+  /** `early`: bytes that the client sent after its request in the same packet. `stallMs`: see `joinTunnel`. */
   constructor(client: Socket, early: Buffer, stallMs: number) {
     this.#client = client;
     this.#early = early;
@@ -17,8 +17,8 @@ export class Tunnel {
   }
 
   /**
-   * `response` holds the head of the 101 and leaves the connection; `early` came from the backend behind its own head.
-   * Tells once that both sides are closed, and whether the backend's did so in order.
+   * Opens the tunnel. `response` holds the head of the 101 and releases the connection. `early`: bytes from the backend
+   * after its head. Calls `ended` once when both sides are closed; `whole` says whether the backend closed in order.
    */
   open(response: ServerResponse, backend: Socket, early: Buffer, ended: (whole: boolean) => void): void {
     this.#open = true;
@@ -29,7 +29,7 @@ export class Tunnel {
     joinTunnel(this.#client, backend, this.#stallMs, ended);
   }
 
-  /** What was passed on already still arrives; the backend's side follows. */
+  /** Closes the client's side after the bytes already written; the backend's side follows. */
   end(): void {
     if (this.#open) this.#client.destroySoon();
   }

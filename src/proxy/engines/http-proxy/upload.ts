@@ -2,21 +2,22 @@ import { ClientRequest, type IncomingMessage } from 'node:http';
 import { Stream } from 'node:stream';
 import { wasEstablished } from './backend-agent.js';
 
-/** Who wants to know what becomes of the request while it is sent. */
+/** Gets reports about the request while it is sent. */
 export interface UploadListener {
-  /** The request to the backend was made; nothing of it was written yet. */
+  /** The request to the backend was created; nothing of it was written yet. */
   opened(request: ClientRequest): void;
   /** Bytes of the body moved. */
   progressed(): void;
-  /** The body is written whole. */
+  /** The whole body was written. */
   sent(): void;
 }
 
 /**
- * The body of one request, on its way to one backend after the other. It is read only when a backend is connected, so
- * that a refused connection costs nothing of it; what was read is kept up to a limit and written again for the next.
+ * The body of one request, sent to one backend after the other. It is read only when a backend is connected, so a
+ * refused connection loses nothing of it. Bytes already read are kept up to a limit and written again for the next
+ * backend.
  *
- * It is handed to http-proxy as its `buffer`, the stream that is piped into the request to the backend.
+ * http-proxy gets it as its `buffer`: the stream that is piped into the request to the backend.
  */
 export class HttpUpload extends Stream {
   readonly #source: IncomingMessage;
@@ -38,27 +39,27 @@ export class HttpUpload extends Stream {
     source.pause();
   }
 
-  /** What was sent so far can be sent again. */
+  /** Everything sent so far can be sent again. */
   get replayable(): boolean {
     return this.#kept !== undefined;
   }
 
-  /** The client has sent everything. */
+  /** The client has sent the whole body. */
   get complete(): boolean {
     return this.#complete;
   }
 
-  /** The backend takes no more for now. */
+  /** Back-pressure: the backend takes no more for now. */
   get blocked(): boolean {
     return this.#target?.writableNeedDrain ?? false;
   }
 
-  /** Before each attempt. */
+  /** Called before each attempt. */
   listen(listener: UploadListener): void {
     this.#listener = listener;
   }
 
-  /** After each attempt: nothing more is read until the next one. */
+  /** Called after each attempt. Nothing more is read until the next one. */
   detach(): void {
     this.#target = undefined;
     this.#listener = undefined;
@@ -66,8 +67,8 @@ export class HttpUpload extends Stream {
   }
 
   /**
-   * The exchange is over: the rest of the body is read and dropped, so that the connection can carry the next request.
-   * What has not come after `withinMs` is not worth the wait: the connection is closed.
+   * Ends the exchange. The rest of the body is read and dropped, so that the connection can carry the next request. If
+   * it has not arrived after `withinMs`, the connection is closed.
    */
   drop(withinMs: number): void {
     if (this.#complete) return;
@@ -108,7 +109,7 @@ export class HttpUpload extends Stream {
   #pass(chunk: Buffer): void {
     this.#keep(chunk);
     this.#listener?.progressed();
-    // After the attempt ended, the rest of the body is nobody's: it is read and dropped.
+    // After the attempt ended, the rest of the body is read and dropped.
     if (this.#target?.write(chunk) === false) this.#source.pause();
   }
 

@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
-import { namedInConnection } from '../../headers/hop-by-hop.js';
-import { codeOf, fieldCodes, fieldOf, watchedFields, withoutField, withoutNamed } from './fields.js';
-import { answerShape, headEnd, neverAHead, persists, trimmedEnd } from './grammar.js';
+import { listConnectionFields } from '../../headers/hop-by-hop.js';
+import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeField, removeFields } from './fields.js';
+import { answerShape, headEnd, invalidHeadStart, isPersistent, trimBlankEnd } from './grammar.js';
 
-/** What a proxy must look at in an answer. */
+/** The answer fields that a proxy must read. */
 export const watchedInAnswers = [
   'connection',
   'keep-alive',
@@ -18,25 +18,25 @@ export const watchedInAnswers = [
   'date',
   'holdfast-incarnation',
 ] as const;
-const watched = watchedFields(watchedInAnswers);
-const is = fieldCodes(watchedInAnswers);
+const watched = buildFieldPattern(watchedInAnswers);
+const is = computeFieldCodes(watchedInAnswers);
 
-/** The head of one answer that is in order. */
+/** The valid head of one answer. */
 export class WireAnswerHead implements AnswerHead {
   readonly status: number;
   readonly minor: number;
   readonly reason: string;
   readonly text: string;
-  /** -1: none given. */
+  /** -1: no Content-Length. */
   length = -1;
   chunked = false;
   connection: string | undefined;
   keepAlive: string | undefined;
   upgrade: string | undefined;
   dated = false;
-  /** Asked for with each answer. */
+  /** Stored here because it is read for each answer. */
   incarnation: string | undefined;
-  /** The lines that are passed on as they came, each with its line end. */
+  /** The lines that are forwarded unchanged, each with its line end. */
   kept = '';
 
   constructor(text: string, status: number, minor: number, reason: string) {
@@ -50,17 +50,17 @@ export class WireAnswerHead implements AnswerHead {
     return name === 'holdfast-incarnation' ? this.incarnation : fieldOf(this.text, name);
   }
 
-  /** The backend takes another request on this connection. */
+  /** Whether the backend accepts another request on this connection. */
   get persistent(): boolean {
-    // A body that there must not be may come all the same, and would be taken for the next answer.
+    // A forbidden body may still arrive, and would be read as the next answer.
     if (this.status === 204 && (this.chunked || this.length > 0)) return false;
-    return persists(this.minor, this.connection);
+    return isPersistent(this.minor, this.connection);
   }
 }
 
 /**
- * Undefined for what is no answer that can be passed on: malformed, or framed in two ways. `text` ends with the line end
- * of the last field line. The backend cannot set the cookie `ownCookie`: its browser would lose its way back.
+ * Parses the head of an answer; undefined if it is malformed or framed in two ways. `text` ends with the line end of
+ * the last field line. Drops the backend's own `ownCookie`, which would break the browser's affinity.
  */
 export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead | undefined {
   const line = answerShape.exec(text);
@@ -78,26 +78,26 @@ export function parseAnswerHead(text: string, ownCookie: string): WireAnswerHead
   }
   head.kept += text.slice(from);
   if ((head.chunked && head.length !== -1) || endsTooEarly(head)) return undefined;
-  return withoutHop(head);
+  return removeHopFields(head);
 }
 
 /**
- * An answer is to follow, and other readers take this for the last message: there are no interim answers in HTTP/1.0 (RFC
- * 9110 §15.2), and nothing comes behind `Connection: close`. What comes behind a switch of protocols is no message.
+ * Whether a head that another answer must follow would look final to other readers. HTTP/1.0 has no interim answers
+ * (RFC 9110 §15.2), and nothing follows `Connection: close`. After a switch of protocols no message follows.
  */
 function endsTooEarly({ status, minor, connection }: WireAnswerHead): boolean {
   if (status >= 200) return false;
-  return minor === 0 || (status !== 101 && !persists(minor, connection));
+  return minor === 0 || (status !== 101 && !isPersistent(minor, connection));
 }
 
-/** `given` may have white space at its end: not where it could hide that a framing is not what it seems. */
+/** `given` may end with white space. Framing fields are checked with it, so that it cannot hide a second meaning. */
 function readField(head: WireAnswerHead, code: number, given: string, ownCookie: string): 'keep' | 'drop' | 'flaw' {
-  const value = trimmedEnd(given);
+  const value = trimBlankEnd(given);
   switch (code) {
     case is['content-length']:
       if (head.length !== -1 || !/^\d{1,15} *$/.test(given)) return 'flaw';
       head.length = Number(value);
-      // RFC 9110 §8.6: whoever believed it would wait for a body that does not come.
+      // RFC 9110 §8.6: a client that believed the length would wait for a body that does not come.
       return head.status === 204 || head.status < 200 ? 'drop' : 'keep';
     case is['transfer-encoding']:
       if (head.chunked || head.minor === 0 || given.toLowerCase() !== 'chunked') return 'flaw';
@@ -112,7 +112,7 @@ function readField(head: WireAnswerHead, code: number, given: string, ownCookie:
     case is['set-cookie']:
       return ownCookie !== '' && value.startsWith(`${ownCookie}=`) ? 'drop' : 'keep';
     case is['proxy-status']:
-      // Only the proxy speaks for itself: a backend's word on what this hop did would be taken for ours.
+      // Only the proxy reports on this hop: a backend's statement could be mistaken for ours.
       return /(?:^|,)\s*holdfast\b/i.test(value) ? 'drop' : 'keep';
     default:
       return readHop(head, code, value);
@@ -126,42 +126,42 @@ function readHop(head: WireAnswerHead, code: number, value: string): 'drop' {
   return 'drop';
 }
 
-function withoutHop(head: WireAnswerHead): WireAnswerHead {
-  if (head.connection !== undefined) head.kept = withoutNamed(head.kept, namedInConnection(head.connection));
+function removeHopFields(head: WireAnswerHead): WireAnswerHead {
+  if (head.connection !== undefined) head.kept = removeFields(head.kept, listConnectionFields(head.connection));
   return head;
 }
 
-/** The head for the client up to the lines that frame its body, without the empty line. */
-export function answerHeadFor(head: WireAnswerHead, added: readonly AddedHeader[]): string {
+/** Builds the client's head up to the lines that frame its body, without the empty line. */
+export function buildAnswerHead(head: WireAnswerHead, added: readonly AddedHeader[]): string {
   let { kept } = head;
   let more = '';
   for (const [name, value] of added) {
-    if (name !== 'set-cookie') kept = withoutField(kept, name);
+    if (name !== 'set-cookie') kept = removeField(kept, name);
     more += `${name}: ${value}\r\n`;
   }
-  // RFC 9110 §6.6.1: whoever forwards an answer without a date gives it one.
-  const date = head.dated ? '' : dateLine(Date.now());
+  // RFC 9110 §6.6.1: a proxy adds a date to an answer without one.
+  const date = head.dated ? '' : buildDateLine(Date.now());
   return `HTTP/1.1 ${head.status} ${head.reason}\r\n${kept}${more}${date}`;
 }
 
-/** A head of the 1xx kind (RFC 9110 §15.2: a proxy passes it on). */
-export function interimHead({ status, reason, kept }: WireAnswerHead): string {
+/** Builds a 1xx head (RFC 9110 §15.2: a proxy forwards it). */
+export function buildInterimHead({ status, reason, kept }: WireAnswerHead): string {
   return `HTTP/1.1 ${status} ${reason}\r\n${kept}\r\n`;
 }
 
-/** Interim answers to one request: whoever sends more has something else in mind. */
+/** Limit for interim answers to one request; more are treated as malformed. */
 const interimsMax = 64;
-/** Enough of an answer to see that it is one. */
+/** The number of bytes that show whether this is an HTTP answer. */
 const beginningBytes = 256;
 
-/** The head that was waited for, and where in the bytes its body begins. */
+/** The awaited head, and where in the bytes its body begins. */
 interface ArrivedHead {
   readonly head: WireAnswerHead;
   readonly bytes: Buffer;
   readonly at: number;
 }
 
-/** The head of an answer on its way, split anywhere, behind any interim answers (RFC 9110 §15.2). */
+/** Reads an answer's head from bytes split anywhere, after any interim answers (RFC 9110 §15.2). */
 export class AwaitedHead {
   readonly #headerBytesMax: number;
   readonly #ownCookie: string;
@@ -175,7 +175,7 @@ export class AwaitedHead {
     this.#onInterim = onInterim;
   }
 
-  /** A switch of protocols counts as the answer that it is the last of. */
+  /** Reads the next bytes. A switch of protocols counts as the final answer. */
   read(lent: Buffer): ArrivedHead | 'more' | 'flaw' {
     let rest = this.#held === undefined ? lent : Buffer.concat([this.#held, lent]);
     while (rest.length > 0) {
@@ -196,15 +196,15 @@ export class AwaitedHead {
 
   #hold(rest: Buffer): 'more' | 'flaw' {
     const text = rest.toString('latin1', 0, beginningBytes);
-    const other = !text.startsWith('HTTP/1.'.slice(0, text.length)) || neverAHead.test(text);
+    const other = !text.startsWith('HTTP/1.'.slice(0, text.length)) || invalidHeadStart.test(text);
     if (other || rest.length > this.#headerBytesMax) return 'flaw';
     this.#held = Buffer.from(rest);
     return 'more';
   }
 }
 
-/** An answer of the proxy itself, `connection` and all. */
-export function ownAnswerText(
+/** Builds the proxy's own answer, including its `connection` line. */
+export function buildOwnAnswerText(
   status: number,
   reason: string,
   headers: Readonly<Record<string, string>>,
@@ -214,15 +214,15 @@ export function ownAnswerText(
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: text/plain; charset=utf-8\r\n`;
   head += `content-length: ${Buffer.byteLength(body)}\r\ncache-control: no-store\r\n`;
   for (const name in headers) if (name !== 'connection') head += `${name}: ${headers[name]}\r\n`;
-  head += `${dateLine(Date.now())}${connection}\r\n`;
+  head += `${buildDateLine(Date.now())}${connection}\r\n`;
   return bodyless ? head : head + body;
 }
 
 let line = '';
 let madeMs = Number.NEGATIVE_INFINITY;
 
-/** The line with which an answer gets its date, made once a second. */
-function dateLine(nowMs: number): string {
+/** Returns the date line, built once a second. */
+function buildDateLine(nowMs: number): string {
   if (nowMs - madeMs >= 1000 || nowMs < madeMs) {
     madeMs = nowMs - (nowMs % 1000);
     line = `date: ${new Date(nowMs).toUTCString()}\r\n`;

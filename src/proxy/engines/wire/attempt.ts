@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
-import { tlsFailure } from '../../backend-tls.js';
+import { classifyTlsFailure } from '../../backend-tls.js';
 import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
-import { AwaitedHead, answerHeadFor, interimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
-import { answerBody, noBody, type WireBody } from './body.js';
+import { AwaitedHead, buildAnswerHead, buildInterimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
+import { makeAnswerBody, noBody, type WireBody } from './body.js';
 import type { ExchangeClient } from './exchange-client.js';
-import { headEnd, shortText } from './grammar.js';
+import { headEnd, toShortText } from './grammar.js';
 import { firstOf, quickBytesMax } from './reads.js';
 import type { RequestHead } from './request-head.js';
 import type { WireUpload } from './upload.js';
@@ -15,11 +15,11 @@ import type { Wire } from './wire.js';
 
 const abandoned: Outcome = { kind: 'abandoned' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
-const garbled: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
+const malformedBody: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
 const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
 const switched: Outcome = { kind: 'answered', status: 101 };
 
-/** What an attempt is made of. */
+/** Everything that an attempt is built from. */
 export interface AttemptParts {
   readonly wire: Wire;
   readonly client: ExchangeClient;
@@ -30,27 +30,27 @@ export interface AttemptParts {
 /**
  * One attempt: a request to one backend, from its first byte to its outcome.
  *
- * head awaited -> answering -> over, by way of `#settle`, which takes the first outcome and no other.
+ * head awaited -> answering -> over. `#settle` makes each step to `over`, and only the first outcome counts.
  */
 export class WireAttempt implements UpstreamUser {
   readonly #parts: AttemptParts;
   readonly #backend: Backend;
   readonly #edits: HeaderEdits;
   readonly #text: string;
-  /** The head may still leave with the beginning of its body. */
+  /** The head is not written yet, so it may leave together with the beginning of its body. */
   #unsent = false;
   readonly #resolve: (outcome: Outcome) => void;
   #upstream: Upstream | undefined;
-  /** Where the head did not come whole, and alone, in one read. */
+  /** Set when the head did not arrive whole in one read. */
   #awaited: AwaitedHead | undefined;
   #answer: WireAnswerHead | undefined;
   #body: WireBody = noBody;
-  /** The client can tell from the answer itself where it ends. */
+  /** The client can see the end of the answer from its framing. */
   #framed = true;
   #keep = true;
-  /** Only that the client reads the rest is waited for. */
+  /** The whole answer was written; only the client's reading is awaited. */
   #handedOver = false;
-  /** The connection of the first try died of age; this is the one try on a fresh one. */
+  /** The first connection was stale; this is the only retry on a fresh one. */
   #redialled = false;
   #over = false;
 
@@ -83,7 +83,10 @@ export class WireAttempt implements UpstreamUser {
     this.#sendHead(socket, '');
   }
 
-  /** Once; with `body` behind it. Not when it is over already: its body may have been malformed. */
+  /**
+   * Writes the head once, with `body` after it. Does nothing if the attempt is already over, for example after a
+   * malformed body.
+   */
   #sendHead(socket: Socket, body: string): void {
     if (!this.#unsent || this.#over) return;
     this.#unsent = false;
@@ -95,7 +98,7 @@ export class WireAttempt implements UpstreamUser {
     else this.#arm();
   }
 
-  /** The body is read only when a backend is connected, so that a refused connection costs nothing of it. */
+  /** Reads the body only once a backend is connected, so that a refused connection loses nothing of it. */
   #pourBody(): void {
     this.#arm();
     this.#parts.upload.pour((parts, complete) => this.#pass(parts, complete));
@@ -105,14 +108,14 @@ export class WireAttempt implements UpstreamUser {
   #pass(parts: readonly Buffer[], complete: boolean): void {
     const socket = this.#upstream?.socket;
     if (socket === undefined) return;
-    const text = this.#unsent ? shortText(parts) : undefined;
+    const text = this.#unsent ? toShortText(parts) : undefined;
     this.#sendHead(socket, text ?? '');
     if (text === undefined) for (const part of parts) this.#parts.wire.reads.write(socket, part);
     if (!complete) {
-      this.#upstream?.hearOut();
+      this.#upstream?.readAfterFailedWrite();
       if (socket.writableNeedDrain) this.#parts.client.pauseBody();
     }
-    // Also while the answer comes: it may be waiting for all of this.
+    // Also restarted while the answer arrives: the answer may depend on the rest of the body.
     this.#arm();
   }
 
@@ -129,7 +132,7 @@ export class WireAttempt implements UpstreamUser {
     else this.#readText(lent, count);
   }
 
-  /** The usual case, in the fewest steps: the head of an answer, and all of its body behind it. */
+  /** Fast path for the usual case: the head of an answer with its whole body. */
   #readText(lent: Buffer, count: number): void {
     const text = lent.toString('latin1', 0, count);
     const end = text.indexOf(headEnd);
@@ -160,17 +163,20 @@ export class WireAttempt implements UpstreamUser {
     else this.#begin(read.head, read.bytes, read.at);
   }
 
-  /** To a 1.0 client a 1xx would be the answer itself; 100 has been answered already (see `Client.readBody`). */
+  /**
+   * Forwards a 1xx answer, except to a 1.0 client, which would take it as the final answer. 100 was already sent (see
+   * `Client.readBody`).
+   */
   #passInterim(head: WireAnswerHead): void {
     const { client, head: request } = this.#parts;
-    if (head.status !== 100 && request.minor === 1 && !client.blocked) client.write(interimHead(head));
+    if (head.status !== 100 && request.minor === 1 && !client.blocked) client.write(buildInterimHead(head));
   }
 
   #begin(head: WireAnswerHead, bytes: Buffer, at: number): void {
     const { client, head: request } = this.#parts;
     const bodyless = this.#hasNoBody(head);
     const how = request.minor === 1 ? 'chunks' : 'closing';
-    this.#body = bodyless ? noBody : answerBody(head, how);
+    this.#body = bodyless ? noBody : makeAnswerBody(head, how);
     this.#framed = bodyless || head.length !== -1 || how === 'chunks';
     const out: Buffer[] = [];
     const next = this.#body.read(bytes, at, out);
@@ -184,13 +190,13 @@ export class WireAttempt implements UpstreamUser {
 
   #headText(head: WireAnswerHead, chunked: boolean): string {
     const framing = chunked ? 'transfer-encoding: chunked\r\n' : '';
-    const text = answerHeadFor(head, this.#edits.onAnswer(head));
+    const text = buildAnswerHead(head, this.#edits.onAnswer(head));
     return `${text}${framing}${this.#parts.client.connectionLine(this.#keep)}\r\n`;
   }
 
   #write(head: string, body: readonly Buffer[]): void {
     const { client } = this.#parts;
-    const text = shortText(body);
+    const text = toShortText(body);
     if (text === undefined) client.writeAll(head, body);
     else client.write(head + text);
   }
@@ -198,21 +204,21 @@ export class WireAttempt implements UpstreamUser {
   #readBody(bytes: Buffer): void {
     const out: Buffer[] = [];
     const next = this.#body.read(bytes, 0, out);
-    if (next === -1) return void this.#cut(garbled);
+    if (next === -1) return void this.#cut(malformedBody);
     const [first] = out;
     if (out.length === 1 && first !== undefined) this.#parts.client.write(first);
     else if (out.length > 1) this.#parts.client.writeAll('', out);
     this.#go(next < bytes.length);
   }
 
-  /** After a part of the answer. `more`: the backend sent something behind it, which nobody asked for. */
+  /** Continues after a part of the answer. `more`: the backend sent unrequested bytes after it. */
   #go(more: boolean): void {
     if (this.#body.done) return void this.#whole(!more);
     this.#arm();
     if (this.#parts.client.blocked) this.#upstream?.socket.pause();
   }
 
-  /** The client takes more. */
+  /** The client takes more data. */
   clientDrained(): void {
     if (this.#handedOver) return void this.#finish();
     this.#upstream?.socket.resume();
@@ -224,7 +230,7 @@ export class WireAttempt implements UpstreamUser {
     const upstream = this.#upstream;
     this.#upstream = undefined;
     if (clean && this.#answer?.persistent && upload.complete) {
-      if (upstream !== undefined) wire.upstreams.give(this.#backend.url, upstream, this.#answer.keepAlive);
+      if (upstream !== undefined) wire.upstreams.putBack(this.#backend.url, upstream, this.#answer.keepAlive);
     } else upstream?.destroy();
     this.#handedOver = true;
     if (client.blocked) client.deadlineMs = wire.deadlines.in(wire.limits.idleBodyMs);
@@ -255,14 +261,14 @@ export class WireAttempt implements UpstreamUser {
     if (!this.#redialled && this.#upstream?.established === false) {
       const code = error !== undefined && 'code' in error ? error.code : undefined;
       const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : 'connection_refused';
-      return { kind: 'refused', reason: tlsFailure(code) ?? reason };
+      return { kind: 'refused', reason: classifyTlsFailure(code) ?? reason };
     }
     return { kind: 'broken-off', reason: 'connection_terminated' };
   }
 
   /**
-   * A backend may close an idle connection at the moment when it is used again (RFC 9112 §9.3.1): that says nothing
-   * about the backend. Once, and only for what may be carried out twice: the request may have arrived all the same.
+   * Whether the backend closed an idle connection just as it was reused (RFC 9112 §9.3.1). That is not a failure of the
+   * backend. True once, and only for idempotent requests: the request may have arrived all the same.
    */
   #wasStale(): boolean {
     const { head, upload } = this.#parts;
@@ -278,7 +284,7 @@ export class WireAttempt implements UpstreamUser {
     this.#send(this.#parts.wire.upstreams.dial(this.#backend.url));
   }
 
-  /** Nothing moved for too long: whose fault it is depends on who was waited for. */
+  /** Handles a time-out. The outcome depends on which side was being waited for. */
   late(): void {
     const { client, upload } = this.#parts;
     if (this.#answer !== undefined) {
@@ -301,7 +307,7 @@ export class WireAttempt implements UpstreamUser {
     this.#settle(abandoned);
   }
 
-  /** Whether something of the answer may have reached the client. */
+  /** Whether a part of the answer may have reached the client. */
   get begun(): boolean {
     return this.#answer !== undefined;
   }
@@ -312,7 +318,7 @@ export class WireAttempt implements UpstreamUser {
     if (!request.upgrade || upstream === undefined) return void this.#settle(protocolError);
     this.#answer = head;
     this.#upstream = undefined;
-    const text = answerHeadFor(head, this.#edits.onAnswer(head));
+    const text = buildAnswerHead(head, this.#edits.onAnswer(head));
     const line = `${text}Connection: Upgrade\r\nUpgrade: ${head.upgrade ?? 'websocket'}\r\n\r\n`;
     client.becomeTunnel(line, upstream.release(), early, whole => this.#settle(whole ? switched : cutOff));
   }
@@ -320,8 +326,8 @@ export class WireAttempt implements UpstreamUser {
   #cut(outcome: Outcome): void {
     if (this.#over) return;
     this.#settle(outcome);
-    // Closing the connection is the only way left to say that this is not all. Where the answer ends with it, an orderly
-    // end would say that this is all (HTTP/1.0).
+    // Closing the connection is the only way left to show that the answer is incomplete. If the answer ends with the
+    // connection (HTTP/1.0), an orderly close would make it look complete, so it is reset.
     if (this.#framed) this.#parts.client.destroy();
     else this.#parts.client.reset();
   }

@@ -1,11 +1,11 @@
 import { Chunks } from './chunks.js';
 
-/** How much of a connection is the body of one message (RFC 9112 §6.3). */
+/** Tracks how many bytes of a connection belong to the body of one message (RFC 9112 §6.3). */
 export interface WireBody {
   readonly done: boolean;
   /**
-   * Reads from `at` on and adds to `out` what is to be passed on. Answers with where the body ends or the bytes do, -1
-   * when they are malformed.
+   * Reads from `at` on and adds the bytes to forward to `out`. Returns where the body or the bytes end, or -1 for
+   * malformed bytes.
    */
   read(bytes: Buffer, at: number, out: Buffer[]): number;
 }
@@ -31,8 +31,8 @@ class Counted implements WireBody {
   }
 }
 
-/** A body that ends with its connection, for a client that is to be told its end: in chunks, or as it comes. */
-class UntilTheEnd implements WireBody {
+/** A body that ends with its connection. The client gets it in chunks, or as it is. */
+class UntilClose implements WireBody {
   readonly done = false;
   readonly #chunked: boolean;
 
@@ -51,17 +51,17 @@ class UntilTheEnd implements WireBody {
 
 const lineEnd = Buffer.from('\r\n');
 
-export function requestBody({ chunked, length }: { readonly chunked: boolean; readonly length: number }): WireBody {
+export function makeRequestBody({ chunked, length }: { readonly chunked: boolean; readonly length: number }): WireBody {
   if (chunked) return new Chunks(false);
   return length > 0 ? new Counted(length) : noBody;
 }
 
-/** `how` the client is told where the body ends. */
-export function answerBody(
+/** `how`: how the client learns where the body ends. */
+export function makeAnswerBody(
   { chunked, length }: { readonly chunked: boolean; readonly length: number },
   how: 'chunks' | 'closing',
 ): WireBody {
   if (chunked) return new Chunks(how === 'closing');
   if (length === 0) return noBody;
-  return length > 0 ? new Counted(length) : new UntilTheEnd(how === 'chunks');
+  return length > 0 ? new Counted(length) : new UntilClose(how === 'chunks');
 }

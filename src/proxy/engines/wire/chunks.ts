@@ -1,19 +1,19 @@
-import { notInTrailers } from '../../headers/hop-by-hop.js';
+import { forbiddenInTrailers } from '../../headers/hop-by-hop.js';
 import { extensionShape, trailerShape } from './grammar.js';
 
 const cr = 13;
 const lf = 10;
-/** Up to 2^48 bytes in one chunk; what is longer is an attack on somebody's arithmetic. */
+/** Up to 2^48 bytes in one chunk; a longer size would attack some reader's arithmetic. */
 const digitsMax = 12;
-/** Extensions and trailers of one body, together. */
+/** Limit for the extensions and trailers of one body together. */
 const extraBytesMax = 16 * 1024;
 
 type State = 'size' | 'extension' | 'size end' | 'data' | 'data cr' | 'data lf' | 'trailer' | 'done';
 
 /**
- * Reads a body in chunks (RFC 9112 §7.1) as it arrives, split anywhere. What is passed on is what came, byte for byte,
- * with two exceptions: extensions, which are for one hop and which nobody uses but to make two readers disagree, are cut
- * out; and with `plain` only the data is passed on, without its chunks.
+ * Reads a chunked body (RFC 9112 §7.1) as it arrives, split anywhere. The bytes are forwarded unchanged, with two
+ * exceptions. Extensions are removed: they are hop-by-hop, and their only real use is to make two readers disagree.
+ * With `plain` only the data is forwarded, without chunks.
  */
 export class Chunks {
   readonly #plain: boolean;
@@ -33,11 +33,11 @@ export class Chunks {
   }
 
   /**
-   * Reads from `at` on and adds to `out` what is to be passed on. Answers with where the body ends or the bytes do; -1
-   * when they are malformed: nothing of this call may be passed on then.
+   * Reads from `at` on and adds the bytes to forward to `out`. Returns where the body or the bytes end. Returns -1 for
+   * malformed bytes; then nothing of this call may be forwarded.
    */
   read(bytes: Buffer, at: number, out: Buffer[]): number {
-    // What is passed on begins here; -1 inside of what is not.
+    // Start of the bytes to forward; -1 while reading bytes that are not forwarded.
     let from = this.#state === 'extension' || this.#trailer !== '' ? -1 : at;
     let next = at;
     while (next < bytes.length && this.#state !== 'done') {
@@ -81,7 +81,7 @@ export class Chunks {
     return to;
   }
 
-  /** One byte of what stands around the data; false when it must not stand there. */
+  /** Reads one byte of the framing around the data; false when it is not allowed there. */
   #readFraming(byte: number): boolean {
     switch (this.#state) {
       case 'size':
@@ -102,7 +102,7 @@ export class Chunks {
   }
 
   #readSize(byte: number): boolean {
-    const digit = hexDigit(byte);
+    const digit = parseHexDigit(byte);
     if (digit !== -1) {
       this.#digits += 1;
       this.#size = this.#size * 16 + digit;
@@ -128,7 +128,7 @@ export class Chunks {
     return this.#extraBytes <= extraBytesMax;
   }
 
-  /** Held back until it is whole: only then is it certain what it says. */
+  /** Reads the trailers. They are held until complete, because only then can they be checked. */
   #readTrailer(bytes: Buffer, at: number, out: Buffer[]): number {
     const text = this.#trailer + bytes.toString('latin1', at);
     const end = text.startsWith('\r\n') ? 2 : text.indexOf('\r\n\r\n') + 4;
@@ -137,14 +137,14 @@ export class Chunks {
       return text.length > extraBytesMax ? -1 : bytes.length;
     }
     const section = text.slice(0, end);
-    if (section.length > extraBytesMax || !trailerShape.test(section) || notInTrailers.test(section)) return -1;
+    if (section.length > extraBytesMax || !trailerShape.test(section) || forbiddenInTrailers.test(section)) return -1;
     if (!this.#plain) out.push(Buffer.from(section, 'latin1'));
     this.#state = 'done';
     return at + end - this.#trailer.length;
   }
 }
 
-function hexDigit(byte: number): number {
+function parseHexDigit(byte: number): number {
   if (byte >= 48 && byte <= 57) return byte - 48;
   const letter = byte | 32;
   return letter >= 97 && letter <= 102 ? letter - 87 : -1;

@@ -1,29 +1,29 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection } from '../../exchange.js';
 import { joinTunnel } from '../../tunnel.js';
-import { ownAnswerText } from './answer-head.js';
-import { noBody, requestBody, type WireBody } from './body.js';
+import { buildOwnAnswerText } from './answer-head.js';
+import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
 import { Incoming } from './incoming.js';
-import { firstOf, quickBytesMax, readingInto } from './reads.js';
+import { firstOf, moveToBuffer, quickBytesMax } from './reads.js';
 import { type HeadFlaw, RequestHead } from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 
-/** How long an idle connection of a client is kept: longer than browsers and load balancers keep theirs. */
+/** How long an idle client connection is kept: longer than browsers and load balancers keep theirs. */
 const idleMs = 75_000;
-/** How long a client that was told to go may take to do so: closing earlier could take the answer from it. */
+/** Time for a client to close after its last answer. Closing earlier could destroy that answer. */
 const lingerMs = 2_000;
-/** What a client may send ahead while it waits for an answer. */
+/** Limit for bytes that a client sends ahead while it waits for an answer. */
 const aheadBytesMax = 64 * 1024;
 const badRequest = (outcome: 'not-sent' | 'unknown') => ({
   'proxy-status': `holdfast; error=http_request_error; outcome=${outcome}`,
 });
 
 /**
- * One client's connection: requests one after the other, each with its body and its answer.
+ * One client connection: requests one after the other, each with its body and its answer.
  *
- * head -> serving (its body is read when a backend asks for it) -> the rest of the body dropped -> head -> ... -> leaving
+ * head -> serving (the body is read when a backend needs it) -> the rest of the body dropped -> head -> ... -> leaving
  */
 export class Client implements ExchangeClient {
   readonly way: ForwardedWay;
@@ -41,7 +41,7 @@ export class Client implements ExchangeClient {
   #tunnel = false;
   #gone = false;
   #owes100 = false;
-  /** The proxy's own answer waits to be taken. */
+  /** The proxy's own answer is not fully written yet. */
   #refused: { readonly keep: boolean } | undefined;
 
   constructor(wire: Wire, connection: ClientConnection, onClosed: (client: Client) => void) {
@@ -60,7 +60,7 @@ export class Client implements ExchangeClient {
 
   #reader(socket: Socket): Socket {
     const received = (lent: Buffer, count: number) => this.#received(lent, count);
-    const moved = readingInto(socket, this.#wire.reads.into(received));
+    const moved = moveToBuffer(socket, this.#wire.reads.into(received));
     return moved ?? socket.on('data', bytes => received(bytes, bytes.length));
   }
 
@@ -124,8 +124,8 @@ export class Client implements ExchangeClient {
   refuse(status: number, reason: string, headers: Readonly<Record<string, string>>, head: RequestHead): void {
     const keep = this.mayStay && headers.connection !== 'close' && !this.#owes100;
     const connection = this.connectionLine(keep);
-    this.write(ownAnswerText(status, reason, headers, { bodyless: head.method === 'HEAD', connection }));
-    // Nothing holds back whoever asks and asks without reading, but this.
+    this.write(buildOwnAnswerText(status, reason, headers, { bodyless: head.method === 'HEAD', connection }));
+    // Back-pressure for a client that keeps sending requests and reads no answers.
     if (this.blocked) this.#waitToRead(keep);
     else this.answered(keep);
   }
@@ -162,7 +162,7 @@ export class Client implements ExchangeClient {
     this.#socket.resetAndDestroy();
   }
 
-  /** The engine closes: whoever is not being served leaves now, the others after their answer. */
+  /** The engine is closing: an idle connection ends now, others after their answer. */
   closing(): void {
     if (this.#exchange === undefined && !this.#dropping) this.#leave();
   }
@@ -185,7 +185,7 @@ export class Client implements ExchangeClient {
     else this.#exchange?.attempt?.clientDrained();
   }
 
-  /** What it is given may be lent (see `Reads`). */
+  /** Handles received bytes, which may be lent (see `Reads`). */
   #received(lent: Buffer, count: number): boolean {
     if (count <= quickBytesMax && this.#awaitsHead) {
       const head = this.#incoming.headIn(lent.toString('latin1', 0, count));
@@ -201,7 +201,7 @@ export class Client implements ExchangeClient {
     return true;
   }
 
-  /** The next bytes are the beginning of a head. */
+  /** Whether the next bytes begin a head. */
   get #awaitsHead(): boolean {
     return this.#exchange === undefined && this.#incoming.length === 0 && !this.#dropping && !this.#leaving;
   }
@@ -219,7 +219,7 @@ export class Client implements ExchangeClient {
     else if (this.#incoming.length > aheadBytesMax) this.#socket.pause();
   }
 
-  /** One after the other: the two must not be carried out side by side (RFC 9112 §9.3.2). */
+  /** Serves requests one after the other: they must not run in parallel (RFC 9112 §9.3.2). */
   #takeHeads(first: boolean): void {
     if (this.#taking) return;
     this.#taking = true;
@@ -229,17 +229,17 @@ export class Client implements ExchangeClient {
       this.#begin(head);
     }
     this.#taking = false;
-    // Empty lines are no beginning of a head: whoever sends them stays idle.
+    // Empty lines do not begin a head, so the connection stays idle.
     if (first && this.#awaitsMore) this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
   }
 
-  /** A part of a head is there. */
+  /** Whether a part of a head has arrived. */
   get #awaitsMore(): boolean {
     return this.#exchange === undefined && this.#incoming.length > 0 && !this.gone && !this.#dropping;
   }
 
   #serve(head: RequestHead): void {
-    this.#body = requestBody(head);
+    this.#body = makeRequestBody(head);
     this.#owes100 = head.expectsContinue && head.hasBody;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     const exchange = new WireExchange(this.#wire, this, head);
@@ -257,7 +257,7 @@ export class Client implements ExchangeClient {
     this.#exchange?.upload.pass(out, done);
   }
 
-  /** What is malformed is the body of a request that may have been passed on in part. */
+  /** Handles a malformed body. Its request may have been forwarded in part. */
   #badBody(): void {
     const begun = this.#exchange?.attempt?.begun ?? false;
     this.#exchange?.attempt?.clientGone();
@@ -267,8 +267,8 @@ export class Client implements ExchangeClient {
   }
 
   /**
-   * The exchange is over: the rest of the body is read and dropped, so that the connection can carry the next request.
-   * What has not come in time is not worth the wait.
+   * Ends the exchange. The rest of the body is read and dropped, so that the connection can carry the next request. If
+   * it has not arrived in time, the connection is closed.
    */
   #drop(): void {
     this.#dropping = true;
@@ -295,16 +295,16 @@ export class Client implements ExchangeClient {
     if (this.#incoming.length > 0) this.#takeHeads(true);
   }
 
-  /** Answers what never became a request, or whose body is no body, and ends: what follows is anybody's guess. */
+  /** Answers a malformed head or body and closes: the next request's beginning is unknown. */
   #reject(status: number, reason: string, outcome: 'not-sent' | 'unknown'): void {
     this.#exchange = undefined;
     this.write(
-      ownAnswerText(status, reason, badRequest(outcome), { bodyless: false, connection: 'connection: close\r\n' }),
+      buildOwnAnswerText(status, reason, badRequest(outcome), { bodyless: false, connection: 'connection: close\r\n' }),
     );
     this.#leave();
   }
 
-  /** The answer still arrives; what the client still sends is not looked at. */
+  /** Closes the connection in order. The answer still arrives; further bytes from the client are ignored. */
   #leave(): void {
     if (this.#leaving) return;
     this.#leaving = true;
@@ -312,12 +312,12 @@ export class Client implements ExchangeClient {
     this.#incoming.clear();
     const { deadlines, limits } = this.#wire;
     this.#socket.end();
-    // What the system has not taken by then would be lost with the socket: whoever reads slowly has the time of a body.
+    // Unsent data would be lost with the socket, so a slow reader gets the time limit of a body.
     this.deadlineMs = deadlines.in(this.#socket.writableLength === 0 ? lingerMs : limits.idleBodyMs);
     this.#socket.resume();
   }
 
-  /** The client closes its side: whoever does that before its answer does not wait for it. */
+  /** The client closed its side. A client that does so before its answer is treated as gone. */
   #ended(): void {
     if (this.#leaving) return;
     this.#exchange?.attempt?.clientGone();

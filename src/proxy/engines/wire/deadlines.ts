@@ -1,14 +1,14 @@
-/** Something that must move on before a moment. */
+/** Something with a deadline. */
 export interface Timed {
-  /** On the clock of `Deadlines`; `Infinity`: it may take its time. */
+  /** A time on the clock of `Deadlines`; `Infinity`: no deadline. */
   deadlineMs: number;
-  /** The moment has passed. Called again at each look as long as it has. */
+  /** Called when the deadline has passed, and at each later check while it remains passed. */
   late(): void;
 }
 
 /**
- * All deadlines of an engine, looked at a few times a second by one timer. To set one is to write a number: a timer of
- * its own for each wait of each request costs more than the rest of the bookkeeping together.
+ * All deadlines of an engine, checked a few times a second by one timer. Setting a deadline only writes a number. A
+ * timer per wait costs more than all the other bookkeeping of a request.
  */
 export class Deadlines {
   readonly #timed = new Set<Timed>();
@@ -16,13 +16,13 @@ export class Deadlines {
   readonly #timer: NodeJS.Timeout;
   #nowMs = performance.now();
 
-  /** `shortestMs`: of the waits that will be asked for; a look is made at least four times within it. */
+  /** `shortestMs`: the shortest wait in use. Deadlines are checked at least four times within it. */
   constructor(shortestMs: number) {
     this.#everyMs = Math.max(5, Math.min(250, shortestMs / 4));
     this.#timer = setInterval(() => this.#look(), this.#everyMs).unref();
   }
 
-  /** A deadline that does not pass before `ms` from now, and soon after. */
+  /** Returns a deadline at least `ms` from now, and only slightly later. */
   in(ms: number): number {
     return this.#nowMs + this.#everyMs + ms;
   }

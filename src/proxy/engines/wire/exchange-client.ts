@@ -1,51 +1,51 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection } from '../../exchange.js';
-import { appended, cameSecure, forwardedElement } from '../../headers/forwarding.js';
+import { appendEntry, buildForwardedElement, isClientSecure } from '../../headers/forwarding.js';
 import type { Timed } from './deadlines.js';
 import type { RequestHead } from './request-head.js';
 
-/** A client's connection, as the request that is served on it sees it. */
+/** A client's connection, as the request served on it sees it. */
 export interface ExchangeClient extends Timed {
   readonly way: ForwardedWay;
-  /** Nobody is there to be answered. */
+  /** The client has disconnected or is leaving. */
   readonly gone: boolean;
-  /** It takes no more of an answer for now. */
+  /** Back-pressure: the client takes no more of an answer for now. */
   readonly blocked: boolean;
-  /** It may send another request after this answer. */
+  /** The client may send another request after this answer. */
   readonly mayStay: boolean;
-  /** The field line that says so, or the contrary; empty where that goes without saying. */
+  /** Returns the Connection line that keeps or closes the connection; empty where the default is right. */
   connectionLine(keep: boolean): string;
   /** Bytes may be lent (see `Reads`). */
   write(data: string | Buffer): void;
-  /** In one system call. */
+  /** Writes all in one system call. */
   writeAll(head: string, parts: readonly Buffer[]): void;
-  /** The body goes to a backend from here on. */
+  /** Starts reading the body for a backend. */
   readBody(): void;
-  /** The backend takes no more for now, or there is none. */
+  /** Stops reading the body: the backend takes no more for now, or there is none. */
   pauseBody(): void;
   resumeBody(): void;
-  /** The answer is whole. */
+  /** Called when the answer is complete. */
   answered(keep: boolean): void;
-  /** The proxy's own answer to the request that is being served. */
+  /** Sends the proxy's own answer to the current request. */
   refuse(status: number, reason: string, headers: Readonly<Record<string, string>>, head: RequestHead): void;
-  /** It is answered with 408. */
+  /** Answers 408: the body did not arrive in time. */
   bodyIsLate(): void;
-  /** `head` is the last that is written here; `early` came from the backend behind its own head. See `joinTunnel`. */
+  /** Becomes a tunnel after writing `head`. `early`: bytes from the backend after its head. See `joinTunnel`. */
   becomeTunnel(head: string, backend: Socket, early: Buffer, ended: (whole: boolean) => void): void;
-  /** What was passed on already still arrives; the backend's side follows. */
+  /** Closes the client's side after the bytes already written; the backend's side follows. */
   endTunnel(): void;
   destroy(): void;
-  /** For an answer whose end is that of the connection: an orderly end would say that this is all. */
+  /** Resets an answer that ends with the connection: an orderly close would make it look complete. */
   reset(): void;
 }
 
-/** Where the requests of one connection come from, and what a backend is told of it. */
+/** The origin of a connection's requests, and the fields that report it to a backend. */
 export class ForwardedWay {
   readonly address: string;
   readonly #secure: boolean;
   readonly #trusted: boolean;
   readonly #tellsForwarded: boolean;
-  /** What a backend is told when nobody trusted is on the way, by minor version: made once for all requests. */
+  /** Lines for requests without a trusted peer, by minor version. Built once per connection. */
   readonly #lines: readonly [string, string];
 
   constructor({ clientAddress, secure, trusted }: Omit<ClientConnection, 'socket'>, tellsForwarded: boolean) {
@@ -53,25 +53,25 @@ export class ForwardedWay {
     this.#secure = secure;
     this.#trusted = trusted;
     this.#tellsForwarded = tellsForwarded;
-    this.#lines = [linesOf(0, clientAddress, secure), linesOf(1, clientAddress, secure)];
+    this.#lines = [buildLines(0, clientAddress, secure), buildLines(1, clientAddress, secure)];
   }
 
   isSecure(head: RequestHead): boolean {
-    return this.#trusted ? cameSecure(this.#secure, head.forwardedProto) : this.#secure;
+    return this.#trusted ? isClientSecure(this.#secure, head.forwardedProto) : this.#secure;
   }
 
-  /** Field lines for the backend, each with its line end. */
+  /** Builds the field lines for the backend, each with its line end. */
   linesFor(head: RequestHead): string {
     const plain = this.#lines[head.minor === 1 ? 1 : 0];
     if (!this.#trusted && !this.#tellsForwarded) return plain;
     const secure = this.isSecure(head);
-    const lines = this.#trusted ? linesOf(head.minor, appended(head.forwardedFor, this.address), secure) : plain;
+    const lines = this.#trusted ? buildLines(head.minor, appendEntry(head.forwardedFor, this.address), secure) : plain;
     if (!this.#tellsForwarded) return lines;
-    const own = forwardedElement(this.address, head.host, secure);
-    return `${lines}forwarded: ${appended(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
+    const own = buildForwardedElement(this.address, head.host, secure);
+    return `${lines}forwarded: ${appendEntry(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
   }
 }
 
-function linesOf(minor: number, forwardedFor: string, secure: boolean): string {
+function buildLines(minor: number, forwardedFor: string, secure: boolean): string {
   return `via: 1.${minor} holdfast\r\nx-forwarded-for: ${forwardedFor}\r\nx-forwarded-proto: ${secure ? 'https' : 'http'}\r\n`;
 }

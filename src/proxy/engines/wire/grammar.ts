@@ -1,64 +1,64 @@
 /*
- * What a head may look like, as RFC 9112 writes it, in one expression each. Nothing lenient is in them: a bare line feed,
- * a folded line, a space before a colon or a control character in a value is no head, and is never passed on. Each reads
- * a head in one pass: nothing in it can be read in two ways, so there is nothing to try twice.
+ * The grammar of a head, as in RFC 9112, one expression each. They are strict. A bare line feed, a folded line, a space
+ * before a colon or a control character in a value makes a head invalid. An invalid head is never forwarded. Each
+ * expression is unambiguous, so it reads a head in one pass without backtracking.
  */
 
 /** RFC 9110 §5.6.2. */
 const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
-/** RFC 9110 §5.5; bytes above 127 are opaque and stay what they are. */
+/** RFC 9110 §5.5; bytes above 127 are opaque and stay unchanged. */
 const text = '[\\t\\x20-\\x7e\\x80-\\xff]*';
 const fieldLine = `${token}:${text}\\r\\n`;
 
-/** Method, target, minor version; the text ends with the line end of its last line. */
+/** Captures method, target and minor version. The text ends with the line end of its last line. */
 export const requestShape = new RegExp(
   `^(${token}) ([\\x21\\x22\\x24-\\x7e]+) HTTP/1\\.([01])\\r\\n(?:${fieldLine})*$`,
 );
-/** Minor version, status, reason. */
+/** Captures minor version, status and reason. */
 export const answerShape = new RegExp(`^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: (${text}))?\\r\\n(?:${fieldLine})*$`);
 /**
- * RFC 9112 §7.1.1: the extensions of a chunk, without the white space that it has there for whoever reads what others
- * must not write.
+ * RFC 9112 §7.1.1: the extensions of a chunk. The optional white space, which recipients may accept but senders must
+ * not write, is rejected.
  */
 export const extensionShape = new RegExp(
   `^(?:;${token}(?:=(?:${token}|"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]|\\\\[\\t\\x20-\\x7e])*"))?)*$`,
 );
-/** RFC 9112 §7.1.2: the fields behind the last chunk, and the empty line that ends them. */
+/** RFC 9112 §7.1.2: the fields after the last chunk, and the empty line that ends them. */
 export const trailerShape = new RegExp(`^(?:${fieldLine})*\\r\\n$`);
 const controls = '\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f';
-/** In the beginning of a head that has not arrived whole: it will be none, however it goes on. */
-export const neverAHead = new RegExp(`^\\n|[^\\r]\\n|\\r[^\\n]|[${controls}]`);
+/** Matches the beginning of an incomplete head that can no longer become valid. */
+export const invalidHeadStart = new RegExp(`^\\n|[^\\r]\\n|\\r[^\\n]|[${controls}]`);
 
-/** What stands between a head and what follows it. */
+/** The bytes between a head and its body. */
 export const headEnd = '\r\n\r\n';
 
-/** Without the optional white space at its end (RFC 9112 §5.1); that at the beginning the expressions leave out. */
-export function trimmedEnd(value: string): string {
+/** Removes white space at the end (RFC 9112 §5.1). The expressions already exclude it at the beginning. */
+export function trimBlankEnd(value: string): string {
   let end = value.length;
   while (end > 0 && (value.charCodeAt(end - 1) === 32 || value.charCodeAt(end - 1) === 9)) end -= 1;
   return end === value.length ? value : value.slice(0, end);
 }
 
-/** A slice keeps the text that it was cut from alive; a copy does not. */
-export function detached(slice: string): string {
+/** Copies a slice. A slice would keep its source text alive. */
+export function copyText(slice: string): string {
   return Buffer.from(slice, 'latin1').toString('latin1');
 }
 
 const lowered = new Map<string, string>();
-/** Spellings that are remembered. Far above what clients use; what they invent is not kept. */
+/** Limit for cached spellings: far above what clients use, and closed to names that they invent. */
 const spellingsMax = 256;
 
-/** The same few names come in the same few spellings: looking them up costs a fraction of making them anew. */
+/** Returns the name in lower case, from a cache: the same few spellings come again and again. */
 export function lowerCase(name: string): string {
   const known = lowered.get(name);
   if (known !== undefined) return known;
   const lower = name.toLowerCase();
-  if (lowered.size < spellingsMax) lowered.set(detached(name), lower);
+  if (lowered.size < spellingsMax) lowered.set(copyText(name), lower);
   return lower;
 }
 
 /** RFC 9112 §9.3: whether a connection may carry another message after this one. */
-export function persists(minor: number, connection: string | undefined): boolean {
+export function isPersistent(minor: number, connection: string | undefined): boolean {
   if (connection === undefined) return minor === 1;
   const named = lowerCase(connection);
   if (named === 'keep-alive') return true;
@@ -66,11 +66,11 @@ export function persists(minor: number, connection: string | undefined): boolean
   return minor === 1 || /(?:^|[ \t,])keep-alive(?:$|[ \t,])/.test(named);
 }
 
-/** A body up to this length that came with its head leaves with its head, as one text. */
+/** A body up to this length that came with its head is written with its head, as one text. */
 const togetherBytesMax = 8 * 1024;
 
-/** Undefined: it is too long for that, or in pieces. */
-export function shortText(parts: readonly Buffer[]): string | undefined {
+/** Returns the parts as text. Undefined: too long, or several parts. */
+export function toShortText(parts: readonly Buffer[]): string | undefined {
   const [first] = parts;
   if (first === undefined) return '';
   return parts.length === 1 && first.length <= togetherBytesMax ? first.toString('latin1') : undefined;

@@ -1,8 +1,8 @@
 import type { EngineLimits } from '../../exchange.js';
-import { headEnd, neverAHead } from './grammar.js';
+import { headEnd, invalidHeadStart } from './grammar.js';
 import { type HeadFlaw, malformed, parseRequestHead, type RequestHead } from './request-head.js';
 
-/** A head that became too long, and whose first line alone made this much of it. */
+/** Over the limit a head gets 414 instead of 431 if its first line alone is longer than this. */
 const targetBytesMax = 8 * 1024;
 const headTooLong: HeadFlaw = { status: 431, reason: 'The request head is too long.' };
 const targetTooLong: HeadFlaw = { status: 414, reason: 'The request target is too long.' };
@@ -10,11 +10,11 @@ const targetTooLong: HeadFlaw = { status: 414, reason: 'The request target is to
 const cr = 13;
 const lf = 10;
 
-/** What a client has sent and nobody has read yet. It finds heads in it, wherever they were split on the way. */
+/** The unread bytes of a client. Finds heads in them, wherever the network split them. */
 export class Incoming {
   readonly #limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>;
   #rest: Buffer | undefined;
-  /** No head ends before here. */
+  /** No head ends before this position. */
   #searchedTo = 0;
 
   constructor(limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>) {
@@ -29,7 +29,7 @@ export class Incoming {
     this.#rest = this.#rest === undefined ? bytes : Buffer.concat([this.#rest, bytes]);
   }
 
-  /** Everything, which is somebody else's then. */
+  /** Returns all bytes; the caller owns them. */
   take(): Buffer | undefined {
     const rest = this.#rest;
     this.clear();
@@ -41,14 +41,14 @@ export class Incoming {
     this.#searchedTo = 0;
   }
 
-  /** What was lent is not anybody's to keep (see `Reads`). */
+  /** Copies the bytes if they are lent: they must not be kept (see `Reads`). */
   copyIfOf(lent: Buffer): void {
     if (this.#rest?.buffer === lent.buffer) this.#rest = Buffer.from(this.#rest);
   }
 
   /**
-   * The usual case, in the fewest steps: nothing is kept, and `text` is one head, whole, with nothing behind it.
-   * Undefined: it is not that, and nothing was done.
+   * Fast path for the usual case: nothing is kept, and `text` is exactly one whole head. Undefined: it is not, and
+   * nothing has changed.
    */
   headIn(text: string): RequestHead | HeadFlaw | undefined {
     const end = text.length - headEnd.length;
@@ -57,11 +57,11 @@ export class Incoming {
     return parseRequestHead(text.slice(0, end + 2), this.#limits.headerFieldsMax);
   }
 
-  /** The next head; undefined when it is not there yet. After a flaw nothing more can be read. */
+  /** Returns the next head; undefined if it is incomplete. After a flaw nothing more can be read. */
   nextHead(): RequestHead | HeadFlaw | undefined {
     const bytes = this.#rest;
     if (bytes === undefined) return undefined;
-    // RFC 9112 §2.2: an empty line before a request is somebody's mistake about the body before it.
+    // RFC 9112 §2.2: empty lines before a request are ignored; some clients send one after a body.
     let start = 0;
     while (bytes[start] === cr && bytes[start + 1] === lf) start += 2;
     const end = bytes.indexOf(headEnd, Math.max(start, this.#searchedTo - headEnd.length));
@@ -76,7 +76,7 @@ export class Incoming {
   #waitOn(bytes: Buffer, start: number): HeadFlaw | undefined {
     if (start === bytes.length) this.clear();
     else this.#searchedTo = bytes.length;
-    return neverAHead.test(bytes.toString('latin1', start)) ? malformed : undefined;
+    return invalidHeadStart.test(bytes.toString('latin1', start)) ? malformed : undefined;
   }
 }
 

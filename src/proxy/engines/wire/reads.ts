@@ -1,41 +1,41 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 
 const bufferBytes = 64 * 1024;
-/** From a read of this size on, more of the same kind is expected. */
+/** After a read of at least this size, more large reads are expected. */
 const bulkBytesMin = 16 * 1024;
-/** What is written in parts this small is copied even if it need not be: it is no work. */
+/** Parts up to this size are always copied, because it costs almost nothing. */
 const copiedBytesMax = 1024;
 
-/** Told of `count` bytes at the beginning of `lent`; answers with whether it takes more. */
+/** Called with `count` bytes at the beginning of `lent`. Returns whether it takes more. */
 export type Received = (lent: Buffer, count: number) => boolean;
 
-/** A read up to this size is looked at as text first: most messages are whole in one. */
+/** A read up to this size is tried as text first: most messages arrive whole in one read. */
 export const quickBytesMax = 8 * 1024;
 
-/** As a buffer of its own length; still lent. */
+/** Returns the bytes as a buffer of their own length; still lent. */
 export function firstOf(lent: Buffer, count: number): Buffer {
   return count === lent.length ? lent : lent.subarray(0, count);
 }
 
 /**
- * The buffer into which all connections of an engine read, one after the other. By itself Node makes a buffer of 64 KiB
- * for each read, cuts it to size, and leaves it to the garbage collector: measured, a third of what a small exchange
- * costs. What is read is *lent* for the time of the call: whoever keeps it copies it, and whoever writes it on does so
- * by `write`, which copies. A connection through which much is passing reads into a buffer of its own, from which it is
- * written on as it is; that buffer is read into again once the system has taken everything.
+ * The buffer into which all connections of an engine read, one after the other. By default Node makes a buffer of 64
+ * KiB for each read, cuts it to size, and leaves it to the garbage collector. Measured cost: a third of a small
+ * exchange. The bytes are *lent* for the time of the call. To keep them, copy them; to write them on, use `write`,
+ * which copies. A connection with much traffic reads into a buffer of its own, which is written on without a copy. That
+ * buffer is reused once the system has taken everything.
  */
 export class Reads {
   readonly #shared = Buffer.allocUnsafeSlow(bufferBytes);
-  /** Whose buffer was lent for the call that is being made. */
-  #lending: 'nobody' | 'all' | 'one' = 'nobody';
+  /** The buffer that is lent for the present call: none, the shared one (`all`), or a connection's own (`one`). */
+  #lending: 'none' | 'all' | 'one' = 'none';
   #written = true;
 
-  /** For one socket. */
+  /** Returns the read options for one socket. */
   into(received: Received): OnReadOpts {
     let buffer = this.#shared;
     let count = 0;
     return {
-      // Asked for at the beginning and after each read.
+      // Called at the beginning and after each read.
       buffer: () => {
         if (count < bulkBytesMin) buffer = this.#shared;
         else if (buffer === this.#shared || !this.#written) buffer = Buffer.allocUnsafeSlow(bufferBytes);
@@ -46,13 +46,13 @@ export class Reads {
         this.#lending = buffer === this.#shared ? 'all' : 'one';
         this.#written = true;
         const more = received(buffer, bytes);
-        this.#lending = 'nobody';
+        this.#lending = 'none';
         return more;
       },
     };
   }
 
-  /** Writes bytes that may be lent. Whether the socket takes more it knows itself. */
+  /** Writes bytes that may be lent. Back-pressure is visible on the socket. */
   write(socket: Socket, bytes: Buffer): void {
     if (this.#lending === 'all' || bytes.length <= copiedBytesMax) socket.write(Buffer.from(bytes));
     else socket.write(bytes);
@@ -61,12 +61,12 @@ export class Reads {
 }
 
 /**
- * The same connection in a socket that reads into a buffer of ours. Node offers that for connections that are made
- * (`net.connect`) but not for those that are accepted, so the handle of the connection is moved to a socket that is made
- * for it; the one that the server made is left empty. Undefined where that cannot be done: under TLS, when something was
- * read already, or when Node keeps its handles elsewhere one day; the connection then stays as it is.
+ * Moves the connection to a new socket that reads into our buffer. Node offers `onread` for outgoing connections
+ * (`net.connect`) but not for accepted ones. So the connection's handle moves to a new socket, and the server's socket
+ * is left empty. Returns undefined where that is impossible, and then changes nothing: under TLS, after a first read,
+ * or if a future Node keeps its handles elsewhere.
  */
-export function readingInto(socket: Socket, onread: OnReadOpts): Socket | undefined {
+export function moveToBuffer(socket: Socket, onread: OnReadOpts): Socket | undefined {
   const handle: unknown = Reflect.get(socket, '_handle');
   const plain = Object.getPrototypeOf(socket) === Socket.prototype && socket.bytesRead === 0;
   if (!plain || typeof handle !== 'object' || handle === null) return undefined;

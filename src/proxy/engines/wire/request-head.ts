@@ -1,8 +1,8 @@
 import { METHODS } from 'node:http';
-import { toldByProxies } from '../../headers/forwarding.js';
-import { namedInConnection } from '../../headers/hop-by-hop.js';
-import { codeOf, fieldCodes, fieldOf, watchedFields, withoutNamed } from './fields.js';
-import { lowerCase, persists, requestShape, trimmedEnd } from './grammar.js';
+import { proxyOnlyFields } from '../../headers/forwarding.js';
+import { listConnectionFields } from '../../headers/hop-by-hop.js';
+import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeFields } from './fields.js';
+import { isPersistent, lowerCase, requestShape, trimBlankEnd } from './grammar.js';
 
 export interface HeadFlaw {
   readonly status: 400 | 414 | 417 | 431 | 501;
@@ -10,8 +10,8 @@ export interface HeadFlaw {
 }
 
 /**
- * The fields that a proxy must look at. All of them are taken out of the lines that are passed on: some come back, made
- * anew; the others are meant for this hop alone, or say what only a proxy can know.
+ * The request fields that a proxy must read. All are removed from the forwarded lines. Some are written anew; the
+ * others are hop-by-hop or can only be set by a proxy.
  */
 export const watchedInRequests = [
   'host',
@@ -21,7 +21,7 @@ export const watchedInRequests = [
   'cookie',
   'upgrade',
   'expect',
-  ...toldByProxies,
+  ...proxyOnlyFields,
   'te',
   'keep-alive',
   'proxy-connection',
@@ -29,42 +29,42 @@ export const watchedInRequests = [
   'http2-settings',
   'holdfast-affinity',
 ] as const;
-const watched = watchedFields(watchedInRequests);
-const is = fieldCodes(watchedInRequests);
-/** What `watched` takes out whatever the heart says. */
+const watched = buildFieldPattern(watchedInRequests);
+const is = computeFieldCodes(watchedInRequests);
+/** Fields that `watched` removes, whatever the dispatcher's edits. */
 export const alwaysDropped: ReadonlySet<string> = new Set(['holdfast-affinity']);
 
 const methods: ReadonlySet<string> = new Set(METHODS.filter(method => method !== 'CONNECT'));
 /** RFC 3986 §3.2.2, and a port. */
 const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
 const plainConnections: ReadonlySet<string> = new Set(['keep-alive', 'close', 'upgrade']);
-/** Too short to hold more fields than are allowed. */
+/** The shortest field line. A shorter head cannot have too many fields. */
 const fieldBytesMin = 4;
 
 export const malformed: HeadFlaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
 const unknownMethod: HeadFlaw = { status: 501, reason: 'This method is not known here.' };
-const badTarget: HeadFlaw = { status: 400, reason: 'The request target is none that is served here.' };
+const badTarget: HeadFlaw = { status: 400, reason: 'This request target is not served here.' };
 const badHost: HeadFlaw = { status: 400, reason: 'Exactly one Host field with the name of a host is expected.' };
 const badLength: HeadFlaw = { status: 400, reason: 'One Content-Length, of digits alone, is expected.' };
 const badCoding: HeadFlaw = { status: 400, reason: 'The only transfer coding that is understood is chunked.' };
 const bothFramings: HeadFlaw = { status: 400, reason: 'Content-Length and Transfer-Encoding exclude each other.' };
 const badExpectation: HeadFlaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
-/** What follows the head would be neither body nor tunnel. */
+/** Bytes after the head would be neither body nor tunnel. */
 const bodyOnUpgrade: HeadFlaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
 
-/** One request head that is in order. */
+/** One valid request head. */
 export class RequestHead {
-  /** As it came, for fields that nobody asked about yet. */
+  /** The original text, for fields that are read later. */
   readonly text: string;
   readonly method: string;
-  /** As it came: for the heart. */
+  /** The original target, for the dispatcher. */
   readonly target: string;
-  /** For the backend: path and query. */
+  /** Path and query for the backend. */
   path: string;
   /** 0 or 1. */
   readonly minor: number;
   host: string | undefined;
-  /** -1: none given. */
+  /** -1: no Content-Length. */
   length = -1;
   chunked = false;
   connection: string | undefined;
@@ -74,7 +74,7 @@ export class RequestHead {
   forwarded: string | undefined;
   forwardedFor: string | undefined;
   forwardedProto: string | undefined;
-  /** The lines that are passed on as they came, each with its line end. */
+  /** The lines that are forwarded unchanged, each with its line end. */
   kept = '';
 
   constructor(text: string, method: string, target: string, minor: number) {
@@ -89,15 +89,15 @@ export class RequestHead {
     return this.chunked || this.length > 0;
   }
 
-  /** Asked to become a WebSocket. Any other offer is declined by not passing it on (RFC 9110 §7.8). */
+  /** Whether it asks for a WebSocket. Other offers are declined by not forwarding them (RFC 9110 §7.8). */
   get upgrade(): boolean {
     if (this.offered === undefined || this.minor === 0) return false;
     return this.offered.toLowerCase() === 'websocket' && /(?:^|[ \t,])upgrade(?:$|[ \t,])/i.test(this.connection ?? '');
   }
 
-  /** The client takes another answer on this connection. */
+  /** Whether the client accepts another answer on this connection. */
   get persistent(): boolean {
-    return persists(this.minor, this.connection);
+    return isPersistent(this.minor, this.connection);
   }
 
   field(name: string): string | undefined {
@@ -105,18 +105,18 @@ export class RequestHead {
   }
 }
 
-/** `text` ends with the line end of the last field line. */
+/** Parses a request head. `text` ends with the line end of the last field line. */
 export function parseRequestHead(text: string, fieldsMax: number): RequestHead | HeadFlaw {
   const line = requestShape.exec(text);
   if (line === null) return malformed;
-  if (tooMany(text, fieldsMax)) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
+  if (hasTooMany(text, fieldsMax)) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
   const [, method = '', target = '', minor = ''] = line;
   if (method !== 'GET' && !methods.has(method)) return unknownMethod;
   const head = new RequestHead(text, method, target, minor === '1' ? 1 : 0);
-  return readFields(head) ?? flawIn(head) ?? head;
+  return readFields(head) ?? findFlaw(head) ?? head;
 }
 
-function tooMany(text: string, fieldsMax: number): boolean {
+function hasTooMany(text: string, fieldsMax: number): boolean {
   if (text.length < fieldsMax * fieldBytesMin) return false;
   let lines = 0;
   for (let at = text.indexOf('\r\n'); at !== -1; at = text.indexOf('\r\n', at + 2)) lines += 1;
@@ -137,62 +137,62 @@ function readFields(head: RequestHead): HeadFlaw | undefined {
   return undefined;
 }
 
-/** `given` may have white space at its end: not where it could hide that a framing is not what it seems. */
+/** `given` may end with white space. Framing fields are checked with it, so that it cannot hide a second meaning. */
 function readField(head: RequestHead, code: number, given: string): HeadFlaw | undefined {
-  const value = trimmedEnd(given);
+  const value = trimBlankEnd(given);
   switch (code) {
     case is.host:
       if (head.host !== undefined || !hostShape.test(value)) return badHost;
       head.host = value;
       return undefined;
     case is.cookie:
-      // RFC 9113 §8.2.3 splits it, and whatever translated that may have left it so.
+      // RFC 9113 §8.2.3 splits this field, and a translating proxy may have left it split.
       head.cookie = head.cookie === undefined ? value : `${head.cookie}; ${value}`;
       return undefined;
     case is.connection:
-      head.connection = joined(head.connection, value);
+      head.connection = joinValues(head.connection, value);
       return undefined;
     case is['content-length']:
       if (head.length !== -1 || !/^\d{1,15} *$/.test(given)) return badLength;
       head.length = Number(value);
       return undefined;
     case is['transfer-encoding']:
-      // RFC 9112 §6.1: in HTTP/1.0 there are no chunks, and whoever stands in front may have read the body otherwise.
+      // RFC 9112 §6.1: HTTP/1.0 has no chunks, so a proxy in front may have read the body differently.
       if (head.chunked || head.minor === 0 || given.toLowerCase() !== 'chunked') return badCoding;
       head.chunked = true;
       return undefined;
     default:
-      return readRarer(head, code, value);
+      return readRareField(head, code, value);
   }
 }
 
-function readRarer(head: RequestHead, code: number, value: string): HeadFlaw | undefined {
+function readRareField(head: RequestHead, code: number, value: string): HeadFlaw | undefined {
   switch (code) {
     case is.expect:
       if (value.toLowerCase() !== '100-continue') return badExpectation;
       head.expectsContinue = head.minor === 1;
       break;
     case is.upgrade:
-      head.offered = joined(head.offered, value);
+      head.offered = joinValues(head.offered, value);
       break;
     case is.forwarded:
-      head.forwarded = joined(head.forwarded, value);
+      head.forwarded = joinValues(head.forwarded, value);
       break;
     case is['x-forwarded-for']:
-      head.forwardedFor = joined(head.forwardedFor, value);
+      head.forwardedFor = joinValues(head.forwardedFor, value);
       break;
     case is['x-forwarded-proto']:
-      head.forwardedProto = joined(head.forwardedProto, value);
+      head.forwardedProto = joinValues(head.forwardedProto, value);
       break;
   }
   return undefined;
 }
 
-function joined(before: string | undefined, value: string): string {
+function joinValues(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`;
 }
 
-function flawIn(head: RequestHead): HeadFlaw | undefined {
+function findFlaw(head: RequestHead): HeadFlaw | undefined {
   if (head.chunked && head.length !== -1) return bothFramings;
   if (head.host === undefined && head.minor === 1) return badHost;
   if (head.connection !== undefined && !plainConnections.has(lowerCase(head.connection)))
@@ -202,10 +202,10 @@ function flawIn(head: RequestHead): HeadFlaw | undefined {
 }
 
 function dropNamed(head: RequestHead, connection: string): void {
-  head.kept = withoutNamed(head.kept, namedInConnection(connection));
+  head.kept = removeFields(head.kept, listConnectionFields(connection));
 }
 
-/** A target in absolute form names the host itself, and the Host field counts for nothing then (RFC 9112 §3.2.2). */
+/** Reads a target in absolute form. It names the host itself and overrides the Host field (RFC 9112 §3.2.2). */
 function readOtherTarget(head: RequestHead): boolean {
   if (head.target === '*') return head.method === 'OPTIONS';
   const [, host, rest] = /^https?:\/\/([^/?#@]+)([/?][^#]*)?$/i.exec(head.target) ?? [];

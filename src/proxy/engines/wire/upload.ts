@@ -1,12 +1,12 @@
-/** Where the body of a request goes for now. */
+/** The present destination of a request body. */
 export type Sink = (parts: readonly Buffer[], complete: boolean) => void;
 
 /**
- * The body of one request, on its way to one backend after the other. What was read is kept up to a limit, in the form
- * in which it is sent, and sent again to the next.
+ * The body of one request, sent to one backend after the other. Bytes already read are kept up to a limit, as they are
+ * sent, and sent again to the next backend.
  */
 export class WireUpload {
-  /** Of all requests without a body. */
+  /** Shared by all requests without a body. */
   static readonly none = new WireUpload(true, 0);
   readonly #keepBytesMax: number;
   #kept: Buffer[] | undefined = [];
@@ -19,17 +19,17 @@ export class WireUpload {
     this.#keepBytesMax = keepBytesMax;
   }
 
-  /** The client has sent everything. */
+  /** The client has sent the whole body. */
   get complete(): boolean {
     return this.#complete;
   }
 
-  /** What was read can be sent again, from the beginning. */
+  /** Everything read so far can be sent again from the beginning. */
   get replayable(): boolean {
     return this.#kept !== undefined;
   }
 
-  /** From here on to `sink`, beginning with what was read already. */
+  /** Sends the body to `sink`, beginning with the bytes already read. */
   pour(sink: Sink): void {
     this.#sink = sink;
     if (this.#keptBytes > 0) sink(this.#kept ?? [], this.#complete);
@@ -45,7 +45,7 @@ export class WireUpload {
     this.#sink?.(parts, complete);
   }
 
-  /** A copy: what is passed may be lent (see `Reads`). */
+  /** Keeps a copy, because the bytes may be lent (see `Reads`). */
   #keep(part: Buffer): void {
     this.#keptBytes += part.length;
     if (this.#keptBytes > this.#keepBytesMax) this.#kept = undefined;

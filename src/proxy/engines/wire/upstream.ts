@@ -1,46 +1,46 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type BackendTls, backendTlsOptions, hostOf } from '../../backend-tls.js';
+import { type BackendTls, buildBackendTlsOptions, hostOf } from '../../backend-tls.js';
 import type { Deadlines, Timed } from './deadlines.js';
-import { detached } from './grammar.js';
+import { copyText } from './grammar.js';
 import { firstOf, type Reads, type Received } from './reads.js';
 
-/** An idle connection is kept this long: a little less than the peers of a data centre usually keep theirs. */
+/** How long an idle connection is kept: slightly less than servers in a data centre usually keep theirs. */
 const idleMs = 55_000;
-/** Left of what the backend promises in `Keep-Alive: timeout=…`: its word and a request may pass each other. */
+/** Subtracted from the backend's `Keep-Alive: timeout=…`, because its close and a request may cross on the way. */
 const idleMarginMs = 1000;
 
-/** Who uses a connection to a backend. Nothing is told after `failed` or `ended`. */
+/** Uses a connection to a backend. No method is called after `failed` or `ended`. */
 export interface UpstreamUser {
   connected(): void;
   /** `count` bytes at the beginning of `lent` (see `Reads`). */
   received(lent: Buffer, count: number): void;
-  /** The backend takes more. */
+  /** The backend takes more data. */
   drained(): void;
-  /** The backend has sent everything, in order. */
+  /** The backend closed its side in order. */
   ended(): void;
   failed(error: Error | undefined): void;
   /** The deadline of the connection has passed. */
   late(): void;
 }
 
-/** One connection to a backend: from hand to hand, as long as it lives. */
+/** One connection to a backend, used by one exchange after the other. */
 export class Upstream implements Timed {
   readonly socket: Socket;
   deadlineMs: number;
-  /** Whatever failed after this may have reached the backend. */
+  /** A request that failed after this may have reached the backend. */
   established = false;
-  /** It carried an exchange before. */
+  /** It carried an earlier exchange. */
   reused = false;
   #user: UpstreamUser | undefined;
   #error: Error | undefined;
   #idleMs = idleMs;
   #released = false;
-  #hearsOut = false;
+  #readsAfterFailedWrite = false;
   readonly #deadlines: Deadlines;
   readonly #onLost: (upstream: Upstream) => void;
 
-  /** `open` makes the socket; what it reads may be lent (see `Reads`). */
+  /** `open` makes the socket. Its bytes may be lent (see `Reads`). */
   constructor(
     open: (received: Received) => Socket,
     deadlines: Deadlines,
@@ -64,32 +64,32 @@ export class Upstream implements Timed {
     this.#user = user;
   }
 
-  /** It is idle from here on. `promisedMs`: how long the backend says that it keeps it. */
-  rest(promisedMs: number | undefined): void {
+  /** Marks it as idle. `promisedMs`: how long the backend promises to keep it open. */
+  markIdle(promisedMs: number | undefined): void {
     this.#user = undefined;
     this.reused = true;
     if (promisedMs !== undefined) this.#idleMs = Math.min(idleMs, promisedMs - idleMarginMs);
     this.deadlineMs = this.#deadlines.in(this.#idleMs);
   }
 
-  /** From here on a write that fails ends nothing by itself (see `hearOut`). Under TLS it does: Node reads no more then. */
-  hearOut(): void {
-    if (!this.#hearsOut && !('encrypted' in this.socket)) hearOut(this.socket);
-    this.#hearsOut = true;
+  /** Lets an answer be read after a failed write (see the function below). Not under TLS: Node then stops reading. */
+  readAfterFailedWrite(): void {
+    if (!this.#readsAfterFailedWrite && !('encrypted' in this.socket)) readAfterFailedWrite(this.socket);
+    this.#readsAfterFailedWrite = true;
   }
 
-  /** Nobody is told any more. */
+  /** Closes it without another call to the user. */
   destroy(): void {
     this.#user = undefined;
     this.socket.destroy();
   }
 
-  /** For a tunnel: the socket alone is left, without anybody who listens to it. */
+  /** Gives the socket to a tunnel, without listeners. */
   release(): Socket {
     this.#user = undefined;
     this.#deadlines.delete(this);
     this.#released = true;
-    // Nobody hears of its end any more: whoever counts it among the connections would do so for ever.
+    // Its close is no longer observed, so it must leave the list of connections now.
     this.#onLost(this);
     for (const event of ['data', 'drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
     return this.socket;
@@ -105,7 +105,7 @@ export class Upstream implements Timed {
     this.#user?.connected();
   }
 
-  /** A backend that speaks without being asked is not listened to: it would answer somebody else. */
+  /** Handles received bytes. Unrequested bytes close the connection: they would answer the next request. */
   #received(lent: Buffer, count: number): boolean {
     // A tunnel reads from the socket itself.
     if (this.#released) return this.socket.push(Buffer.from(firstOf(lent, count)));
@@ -119,7 +119,7 @@ export class Upstream implements Timed {
     else this.destroy();
   }
 
-  /** Told at once: an answer that ends with its connection would be called whole otherwise. */
+  /** Reports the error at once; otherwise an answer that ends with its connection would look complete. */
   #failed(error: Error): void {
     this.#error = error;
     this.#tell();
@@ -139,16 +139,17 @@ export class Upstream implements Timed {
 }
 
 /**
- * Whoever answers early (413, say) and closes, resets what is still being sent to him. Node ends a connection at the
- * first write that fails, and the answer that lies there to be read would be lost. So that write ends nothing: what is
- * there is read first, and its end, or a deadline, ends the connection.
+ * Lets an answer be read after a failed write. A backend that answers early (413, for example) and closes resets the
+ * rest of the upload. Node destroys a socket at the first failed write, so the unread answer would be lost. Here a
+ * failed write destroys nothing. The waiting bytes are read first; then their end, or a deadline, closes the
+ * connection.
  */
-function hearOut(socket: Socket): void {
+function readAfterFailedWrite(socket: Socket): void {
   const { destroy, push } = socket;
   socket.destroy = error => {
     socket.destroy = destroy;
     if (!isFailedWrite(error)) return socket.destroy(error);
-    // Node tells of no end any more; and whether it was in order nobody can say.
+    // Node emits no further `end`, and an orderly end cannot be told from a reset.
     socket.push = (chunk, encoding) => (chunk === null ? !socket.destroy(error) : push.call(socket, chunk, encoding));
     return socket;
   };
@@ -159,21 +160,21 @@ function isFailedWrite(error: Error | undefined): boolean {
   return error.syscall === 'write' && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
 }
 
-/** Where a backend is, taken apart once. */
-interface Place {
+/** The address of a backend, parsed once, with its idle connections. */
+interface BackendAddress {
   readonly tls: boolean;
   readonly host: string;
   readonly port: number;
   readonly idle: Upstream[];
 }
 
-/** The connections to all backends. The one that was used last is used next: the others may grow old and be closed. */
+/** The connections to all backends. The most recently used one is reused first, so that surplus ones age and close. */
 export class Upstreams {
   readonly #deadlines: Deadlines;
   readonly #connectMs: number;
   readonly #tls: BackendTls | undefined;
   readonly #reads: Reads;
-  readonly #places = new WeakMap<URL, Place>();
+  readonly #addresses = new WeakMap<URL, BackendAddress>();
   readonly #all = new Set<Upstream>();
 
   constructor(deadlines: Deadlines, reads: Reads, connectMs: number, tls: BackendTls | undefined) {
@@ -184,11 +185,11 @@ export class Upstreams {
   }
 
   /**
-   * An idle connection, or a new one. What must not be carried out twice is not risked on one whose time has passed, which
-   * nobody has seen yet: this process may have been held up for longer than the backend waits.
+   * Returns an idle connection, or a new one. A request that must not be repeated gets no connection whose deadline has
+   * passed. Such a connection may still be open here, if this process was blocked for longer than the backend waits.
    */
   take(url: URL, mayRepeat: boolean): Upstream {
-    const { idle } = this.#place(url);
+    const { idle } = this.#address(url);
     let upstream = idle.pop();
     while (!mayRepeat && upstream !== undefined && upstream.deadlineMs < performance.now()) {
       upstream.destroy();
@@ -197,63 +198,63 @@ export class Upstreams {
     return upstream ?? this.dial(url);
   }
 
-  /** A new connection, which is not there yet. */
+  /** Opens a new connection, which is not established yet. */
   dial(url: URL): Upstream {
-    const place = this.#place(url);
-    const open = place.tls ? this.#connectTls : this.#connect;
+    const address = this.#address(url);
+    const open = address.tls ? this.#connectTls : this.#connect;
     const upstream = new Upstream(
-      received => open(place, received),
+      received => open(address, received),
       this.#deadlines,
       this.#connectMs,
       lost => {
         this.#all.delete(lost);
-        const at = place.idle.indexOf(lost);
-        if (at !== -1) place.idle.splice(at, 1);
+        const at = address.idle.indexOf(lost);
+        if (at !== -1) address.idle.splice(at, 1);
       },
     );
     this.#all.add(upstream);
     return upstream;
   }
 
-  /** It may carry the next exchange. */
-  give(url: URL, upstream: Upstream, keepAlive: string | undefined): void {
+  /** Returns a connection to the pool for the next exchange. */
+  putBack(url: URL, upstream: Upstream, keepAlive: string | undefined): void {
     if (upstream.socket.destroyed) return;
-    upstream.rest(promisedMs(keepAlive));
-    this.#place(url).idle.push(upstream);
+    upstream.markIdle(parsePromisedMs(keepAlive));
+    this.#address(url).idle.push(upstream);
   }
 
   close(): void {
     for (const upstream of this.#all) upstream.destroy();
   }
 
-  readonly #connect = ({ host, port }: Place, received: Received): Socket =>
+  readonly #connect = ({ host, port }: BackendAddress, received: Received): Socket =>
     connect({ host, port, noDelay: true, onread: this.#reads.into(received) });
 
-  readonly #connectTls = ({ host, port }: Place, received: Received): Socket => {
-    const socket = connectTls({ host, port, ...backendTlsOptions(host, this.#tls) });
+  readonly #connectTls = ({ host, port }: BackendAddress, received: Received): Socket => {
+    const socket = connectTls({ host, port, ...buildBackendTlsOptions(host, this.#tls) });
     return socket.setNoDelay(true).on('data', bytes => received(bytes, bytes.length));
   };
 
-  #place(url: URL): Place {
-    const known = this.#places.get(url);
+  #address(url: URL): BackendAddress {
+    const known = this.#addresses.get(url);
     if (known !== undefined) return known;
     const tls = url.protocol === 'https:';
     const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
-    const place: Place = { tls, host: hostOf(url), port, idle: [] };
-    this.#places.set(url, place);
-    return place;
+    const address: BackendAddress = { tls, host: hostOf(url), port, idle: [] };
+    this.#addresses.set(url, address);
+    return address;
   }
 }
 
-/** One backend promises the same again and again. */
+/** Cache: a backend usually promises the same time again. */
 const lastPromise = { text: '', ms: 0 };
 
-/** How long a backend says that it keeps an idle connection, in its Keep-Alive field. */
-function promisedMs(keepAlive: string | undefined): number | undefined {
+/** Parses how long a backend promises to keep an idle connection, from its Keep-Alive field. */
+function parsePromisedMs(keepAlive: string | undefined): number | undefined {
   if (keepAlive === undefined) return undefined;
   if (keepAlive === lastPromise.text) return lastPromise.ms;
   const [, seconds] = /(?:^|[\s,])timeout=(\d{1,6})/i.exec(keepAlive) ?? [];
   if (seconds === undefined) return undefined;
-  Object.assign(lastPromise, { text: detached(keepAlive), ms: Number(seconds) * 1000 });
+  Object.assign(lastPromise, { text: copyText(keepAlive), ms: Number(seconds) * 1000 });
   return lastPromise.ms;
 }

@@ -1,16 +1,16 @@
 import type { Backend } from '../../backends.js';
 import type { Exchange, HeaderEdits, Outcome } from '../../exchange.js';
-import { cookieValue, withoutCookie } from '../../headers/cookie-header.js';
+import { readCookieValue, removeCookie } from '../../headers/cookie-header.js';
 import { WireAttempt } from './attempt.js';
 import type { ExchangeClient } from './exchange-client.js';
-import { withoutField } from './fields.js';
+import { removeField } from './fields.js';
 import { alwaysDropped, type RequestHead } from './request-head.js';
 import { WireUpload } from './upload.js';
 import type { Wire } from './wire.js';
 
 const abandoned: Outcome = { kind: 'abandoned' };
 
-/** A request, as the heart sees it. */
+/** A request, as the dispatcher sees it. */
 export class WireExchange implements Exchange {
   readonly method: string;
   readonly path: string;
@@ -44,7 +44,7 @@ export class WireExchange implements Exchange {
   }
 
   cookie(name: string, nth = 0): string | undefined {
-    return cookieValue(this.head.cookie, name, nth);
+    return readCookieValue(this.head.cookie, name, nth);
   }
 
   header(name: string): string | undefined {
@@ -53,7 +53,7 @@ export class WireExchange implements Exchange {
 
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome> {
     if (this.client.gone) return Promise.resolve(abandoned);
-    const text = forwardedHead(this.head, edits, this.client.way.linesFor(this.head), backend.url.host);
+    const text = buildForwardedHead(this.head, edits, this.client.way.linesFor(this.head), backend.url.host);
     return new Promise(resolve => {
       this.#attempt = new WireAttempt(this, backend, edits, text, resolve);
       this.#attempt.start();
@@ -73,13 +73,13 @@ export class WireExchange implements Exchange {
   }
 }
 
-/** The head for a backend: what came, less what was for this hop, and what only a proxy can say. */
-function forwardedHead(
+/** Builds the backend's head: the client's head without hop-by-hop fields, plus the proxy's own fields. */
+function buildForwardedHead(
   head: RequestHead,
   edits: HeaderEdits,
   /** Field lines that are the same for each request of a connection. */
   ofConnection: string,
-  /** The host of the backend itself, for clients that named none. */
+  /** The backend's own host, for clients that sent none. */
   ownHost: string,
 ): string {
   const { method, path, host, cookie } = head;
@@ -87,17 +87,17 @@ function forwardedHead(
   let more = '';
   for (const name in edits.request) {
     const value = edits.request[name];
-    if (!alwaysDropped.has(name)) kept = withoutField(kept, name);
+    if (!alwaysDropped.has(name)) kept = removeField(kept, name);
     if (value !== undefined) more += `${name}: ${value}\r\n`;
   }
-  const rest = cookie !== undefined && edits.ownCookie !== '' ? withoutCookie(cookie, edits.ownCookie) : cookie;
+  const rest = cookie !== undefined && edits.ownCookie !== '' ? removeCookie(cookie, edits.ownCookie) : cookie;
   if (rest !== undefined) more += `cookie: ${rest}\r\n`;
   const asked = host === undefined ? '' : `x-forwarded-host: ${host}\r\n`;
-  const hop = `${framingOf(head)}${head.upgrade ? 'Connection: Upgrade\r\nUpgrade: websocket\r\n' : ''}`;
+  const hop = `${buildFraming(head)}${head.upgrade ? 'Connection: Upgrade\r\nUpgrade: websocket\r\n' : ''}`;
   return `${method} ${path} HTTP/1.1\r\nhost: ${host ?? ownHost}\r\n${kept}${more}${ofConnection}${asked}${hop}\r\n`;
 }
 
-function framingOf({ chunked, length }: RequestHead): string {
+function buildFraming({ chunked, length }: RequestHead): string {
   if (chunked) return 'transfer-encoding: chunked\r\n';
   return length === -1 ? '' : `content-length: ${length}\r\n`;
 }
