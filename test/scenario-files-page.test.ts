@@ -47,7 +47,7 @@ describe('the page about scenario files', () => {
 
   it('names every window, and all that can be counted within one', () => {
     for (const phase of windowPhases) expect(page).to.include(`\`${phase}\``);
-    const within = /^Within a window[\s\S]*?\n\n/m.exec(page)?.[0] ?? '';
+    const within = /^Within a window[\s\S]*?\n\n(?=[A-Z])/m.exec(page)?.[0] ?? '';
     for (const name of windowMetricNames) {
       const isNamed = within.includes(`\`${name}\``) || within.includes(`\`${name.split('.')[0]}.*\``);
       expect(isNamed, name).to.equal(true);
