@@ -2,7 +2,7 @@
  * Writes the reference tables of the pages under docs/ from the registries and the help texts, so that no page promises what the
  * program does not have.
  *
- *   node scripts/reference.mjs            writes docs/*.md again (needs a build: npm run build)
+ *   npm run reference                     builds, then writes docs/*.md again
  *   node scripts/reference.mjs --check    writes nothing; exit code 1 when a page is out of date
  *
  * A generated part stands between `<!-- reference: NAME -->` and `<!-- end -->`. A column with a function is generated.
@@ -95,7 +95,7 @@ for (const file of readdirSync(docs).filter(name => name.endsWith('.md'))) {
 }
 process.exitCode = 0;
 if (process.argv.includes('--check') && stale.length > 0) {
-  console.error(`out of date: ${stale.join(', ')}. Write them again: npm run build && node scripts/reference.mjs`);
+  console.error(`out of date: ${stale.join(', ')}. Write them again: npm run reference`);
   process.exitCode = 1;
 } else if (stale.length > 0) console.log(`written: ${stale.join(', ')}`);
 
