@@ -10,6 +10,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { defects } from '#backends/defects/registry.js';
 import { attacks } from '#src/attacks/attacks/registry.js';
 import { weakVariants } from '#src/attacks/weak-variants.js';
 import { runCommandLine } from '#src/command-line.js';
@@ -21,6 +22,7 @@ import { stores } from '#src/sessions/stores/registry.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
+import { plantedDefects } from '#test/simulator/planted-defects.js';
 
 const root = path.resolve(import.meta.dirname, '..');
 const docs = path.join(root, 'docs');
@@ -68,6 +70,12 @@ const parts = {
     modes: scenario => modesInWords(scenario.modes),
     'what breaks': undefined,
     'who loses what': undefined,
+  }),
+  defects: table('defect', plantedDefects, {
+    'what it does': (_planted, name) => defects[name].summary,
+    mode: undefined,
+    needs: undefined,
+    finding: undefined,
   }),
   attacks: table('attack', attacks, {
     'what it does': ({ title }) => title,
