@@ -151,8 +151,8 @@ function isMissing(tool) {
   return !tool.commands.some(onPath);
 }
 
-/** Where systemd runs, Debian's packages start their service whatever RUNLEVEL says, and at every boot. Nobody asked for
- * that: Holdfast starts its own servers. A package without a service makes this fail, which is as good. */
+/** Where systemd runs, Debian's packages start their service whatever RUNLEVEL says, and at every boot. That is not
+ * wanted: Holdfast starts its own servers. A package without a service makes this fail, which does no harm. */
 function leaveOff(service) {
   if (existsSync('/run/systemd/system')) spawnSync('systemctl', ['disable', '--now', service], { stdio: 'ignore' });
 }
@@ -172,7 +172,7 @@ function onPath(command) {
 async function run(command, args, retry) {
   const env = { ...process.env, RUNLEVEL: '1', DEBIAN_FRONTEND: 'noninteractive' };
   const child = execFile(command, args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 });
-  // Nobody can be asked anything.
+  // Nothing can be asked: the command must not wait for an answer.
   child.child.stdin?.end();
   await child.catch(({ message, code, stdout, stderr }) => {
     process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
@@ -14,11 +15,19 @@ import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { withShop } from './backends/with-shop.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
-const pages = readdirSync(path.join(root, 'docs')).map(file => readFileSync(path.join(root, 'docs', file), 'utf8'));
-const prose = [readme, ...pages].join('\n');
+const pages = readdirSync(path.join(root, 'docs')).filter(file => file.endsWith('.md'));
+const files = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'examples/express/README.md',
+  ...pages.map(file => `docs/${file}`),
+];
+const texts = new Map(files.map(file => [file, readFileSync(path.join(root, file), 'utf8')]));
+const readme = textOf('README.md');
+const prose = [...texts.values()].join('\n');
 
-/** What prose lists is checked against the registries: nothing is missing, nothing is promised that is not there. */
+/** What the pages list is checked against the registries: nothing is missing, and nothing is listed that does not exist. */
 const listed: Record<string, readonly string[]> = {
   Modes: modeNames,
   'Routing policies': Object.keys(routingPolicies),
@@ -39,18 +48,53 @@ const listed: Record<string, readonly string[]> = {
 };
 
 describe('README', () => {
+  it('has the first command before line 30', () => {
+    expect(readme.split('\n').findIndex(line => line.startsWith('npm start'))).to.be.within(1, 30);
+  });
+
+  it('has fewer than 200 lines', () => {
+    expect(readme.split('\n')).to.have.length.below(200);
+  });
+
+  it('links to the index of the pages, and both together link to every page', () => {
+    const linked = ['README.md', 'docs/README.md'].flatMap(linksOf).map(({ file }) => file);
+    expect(linked).to.include('docs/README.md');
+    expect(linked).to.include.members(files.filter(file => file !== 'CHANGELOG.md'));
+  });
+});
+
+describe('the pages', () => {
   for (const [title, names] of Object.entries(listed)) {
-    it(`lists exactly the ${title.toLowerCase()} that exist`, () => {
+    it(`list exactly the ${title.toLowerCase()} that exist`, () => {
       const rows = [...sectionOf(title).matchAll(/^\| `([^`]+)` /gm)].map(match => match[1]);
       expect(rows.toSorted()).to.deep.equal([...names].toSorted());
     });
   }
 
-  it('has the first command before line 30', () => {
-    expect(readme.split('\n').findIndex(line => line.startsWith('npm start'))).to.be.within(1, 30);
+  it('hold the tables that scripts/reference.mjs writes', function () {
+    this.timeout(60_000);
+    const { status, stderr } = spawnSync(process.execPath, ['scripts/reference.mjs', '--check'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    expect(status, stderr).to.equal(0);
   });
 
-  it('lists the requests about accounts that the shop answers', () =>
+  it('have a text in every cell of a generated table', () => {
+    const parts = [...prose.matchAll(/<!-- reference: ([a-z-]+) -->\n(\|[\s\S]*?)<!-- end -->/g)];
+    expect(parts.length).to.be.greaterThan(8);
+    const empty = parts.flatMap(([, name, table = '']) =>
+      table.split('\n').flatMap(line => (/\| \|/.test(line) ? [`${name}: ${line}`] : [])),
+    );
+    expect(empty).to.deep.equal([]);
+  });
+
+  it('say first what the reader can do after reading, unless they are generated', () => {
+    const others = pages.filter(file => !/^#[^\n]*\n\nAfter this page /.test(textOf(`docs/${file}`)));
+    expect(others).to.deep.equal(['evidence.md']);
+  });
+
+  it('list the requests about accounts that the shop answers', () =>
     withShop({}, async ({ url }) => {
       const { error } = Object(await (await fetch(`${url}/no-such-path`)).json());
       const known = String(error)
@@ -62,7 +106,7 @@ describe('README', () => {
       expect(rows.toSorted()).to.deep.equal(wanted.toSorted());
     }));
 
-  it('lists the variables that a backend reads', () => {
+  it('list the variables that a backend reads', () => {
     const source = readFileSync(path.join(root, 'backends/environment.ts'), 'utf8');
     const read = source.matchAll(/variables\.([A-Z_]+)|'(SHOP_[A-Z_]+)'|\{ (SHOP_\w+): \w+, (SHOP_\w+): \w+ \}/g);
     const names = [...read].flatMap(([, ...found]) => found.filter(name => name !== undefined));
@@ -71,7 +115,7 @@ describe('README', () => {
     expect(rows.toSorted()).to.deep.equal([...new Set([...names, ...stores])].toSorted());
   });
 
-  it('names no file that does not exist', () => {
+  it('name no file that does not exist', () => {
     const named = [...prose.matchAll(/`((?:src|backends|scenarios|test|bench|scripts)\/[\w./-]+)`/g)].map(
       match => match[1] ?? '',
     );
@@ -79,14 +123,18 @@ describe('README', () => {
     expect(named.filter(file => !existsSync(path.join(root, file)))).to.deep.equal([]);
   });
 
-  it('leads to no page that does not exist, and to every page that does', () => {
-    const links = [...readme.matchAll(/\]\((docs\/[\w.-]+)\)/g)].map(match => match[1]);
-    const files = readdirSync(path.join(root, 'docs')).map(file => `docs/${file}`);
-    expect([...new Set(links)].toSorted()).to.deep.equal(files.toSorted());
+  it('link to no file and no heading that does not exist', () => {
+    const broken = files.flatMap(from =>
+      linksOf(from).flatMap(({ link, file, anchor }) => {
+        if (!existsSync(path.join(root, file))) return [`${from}: ${link}`];
+        return anchor === '' || anchorsOf(file).includes(anchor) ? [] : [`${from}: ${link}`];
+      }),
+    );
+    expect(broken).to.deep.equal([]);
   });
 
-  it('shows evidence of every attack and every weak variant there is, from a run in which all went as it must', () => {
-    const evidence = readFileSync(path.join(root, 'docs/evidence.md'), 'utf8');
+  it('show evidence of every attack and every weak variant, from a run in which every result was as it must be', () => {
+    const evidence = textOf('docs/evidence.md');
     const missing = [...Object.keys(attacks), ...weakVariantNames].filter(name => !evidence.includes(`\`${name}\``));
     const again = 'Make it again: node dist/cli.js attack --markdown docs/evidence.md';
     expect(missing, again).to.deep.equal([]);
@@ -95,13 +143,39 @@ describe('README', () => {
       `| requirement | attack | ${modeNames.map(mode => `\`${mode}\``).join(' | ')} |`,
     );
   });
+});
 
-  it('and the lock file name no registry host', () => {
+describe('package-lock.json', () => {
+  it('names no registry host', () => {
     const lock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
     expect(lock).not.to.match(/"resolved"/);
   });
 });
 
+function textOf(file: string): string {
+  return texts.get(file) ?? '';
+}
+
+/** Returns the links of a page to files of this repository, each as a path from its root. */
+function linksOf(from: string): { readonly link: string; readonly file: string; readonly anchor: string }[] {
+  return [...textOf(from).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = '']) => {
+    const [target = '', anchor = ''] = link.split('#');
+    const file = target === '' ? from : path.posix.join(path.posix.dirname(from), target);
+    return { link, file, anchor };
+  });
+}
+
+/** Returns the anchors of the headings of a page, as GitHub makes them. */
+function anchorsOf(file: string): string[] {
+  return [...textOf(file).matchAll(/^#{1,4} (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 function sectionOf(title: string): string {
-  return prose.split(/^#{2,3} /m).find(text => text.startsWith(`${title}\n`)) ?? '';
+  const sections = pages.flatMap(file => textOf(`docs/${file}`).split(/^#{2,3} /m));
+  return sections.find(text => text.startsWith(`${title}\n`)) ?? '';
 }

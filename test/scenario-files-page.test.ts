@@ -11,15 +11,15 @@ import { scenarioFile } from '#src/simulator/scenario/schema.js';
 
 const page = readFileSync(path.resolve(import.meta.dirname, '../../docs/scenario-files.md'), 'utf8');
 
-/** The first column and the second of the tables in a section: what stands in backticks. */
+/** Returns the texts in backticks of the first two columns of all tables in a section. */
 function rowsOf(title: string): readonly (readonly [name: string, example: string])[] {
   const section = page.split(/^## /m).find(text => text.startsWith(`${title}\n`)) ?? '';
   const rows = [...section.matchAll(/^\| (?:`([^`]+)`|[a-z ]+) \| (?:`([^`]+)`|[a-z ]+) \|/gm)];
   return rows.map(([, name = '', example = '']) => [name, example]);
 }
 
-describe('the page about scenario files', () => {
-  it('shows a whole scenario that can be run', () => {
+describe('docs/scenario-files.md', () => {
+  it('shows a complete scenario that can be planned', () => {
     const example = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
     const scenario = parseScenario(example, 'example.yaml');
     expect(scenario.faults.map(({ id }) => id)).to.deep.equal(['cut', 'kill', 'hang']);
@@ -31,12 +31,12 @@ describe('the page about scenario files', () => {
     expect(names).to.have.members(Object.keys(scenarioFile.shape));
   });
 
-  it('has a row for every trigger, and names every count that one can wait for', () => {
+  it('has a row for every trigger, and names every count that a fault can wait for', () => {
     expect(rowsOf('When a fault strikes').map(([name]) => name)).to.include.members(['at', 'after', 'when', 'for']);
     for (const name of counterNames) expect(page, name).to.include(`\`${name}\``);
   });
 
-  it('has a row for every group of metrics, with an example that can be written', () => {
+  it('has a row for every group of metrics, with a valid example', () => {
     const rows = rowsOf('What can be expected');
     const groups = new Set(metricNames.map(name => (name.includes('.') ? `${name.split('.')[0]}.*` : name)));
     expect(rows.flatMap(([name]) => (name === '' ? [] : [name]))).to.have.members([...groups]);
@@ -45,9 +45,9 @@ describe('the page about scenario files', () => {
     for (const example of examples) expect(() => parseLine(example), example).not.to.throw();
   });
 
-  it('names every window, and all that can be counted within one', () => {
+  it('names every window, and every metric that can be counted within one', () => {
     for (const phase of windowPhases) expect(page).to.include(`\`${phase}\``);
-    const within = /^Within a window[\s\S]*?\n\n/m.exec(page)?.[0] ?? '';
+    const within = /^Within a window[\s\S]*?\n\n(?=[A-Z])/m.exec(page)?.[0] ?? '';
     for (const name of windowMetricNames) {
       const isNamed = within.includes(`\`${name}\``) || within.includes(`\`${name.split('.')[0]}.*\``);
       expect(isNamed, name).to.equal(true);

@@ -11,9 +11,9 @@ const rows = new Map(
   }),
 );
 
-describe('the page about scenarios and faults', () => {
+describe('docs/scenarios.md', () => {
   for (const [name, { effectInWords }] of Object.entries(faults)) {
-    it(`says how ${name} is done, what confirms it and which effect users must notice`, () => {
+    it(`says of ${name} what happens, what confirms it and which effect users must notice`, () => {
       const [how, confirmed, effect] = rows.get(name) ?? [];
       expect(how, 'how').to.match(/\w/);
       expect(confirmed, 'confirmed by').to.match(/\w/);

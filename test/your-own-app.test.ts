@@ -7,7 +7,7 @@ const root = path.resolve(import.meta.dirname, '../..');
 const page = readFileSync(path.join(root, 'docs/your-own-app.md'), 'utf8');
 const snippets = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
 
-const around = (journey: string, faults: string) => `name: own
+const wrapInScenario = (journey: string, faults: string) => `name: own
 why: As the page shows it.
 modes: [redis]
 users:
@@ -17,15 +17,15 @@ ${journey.replaceAll(/^/gm, '  ')}
 ${faults}`;
 
 describe('docs/your-own-app.md', () => {
-  it('shows a journey and a fault that can be read', () => {
+  it('shows a journey and a fault that the reader of scenarios accepts', () => {
     const [faults = '', journey = ''] = snippets;
     expect(snippets).to.have.length(2);
-    const scenario = parseScenario(around(journey, faults), 'page.yaml');
+    const scenario = parseScenario(wrapInScenario(journey, faults), 'page.yaml');
     expect(scenario.users.journey).to.have.nested.property('login.before.path', '/login');
     expect(scenario.faults[0]?.options).to.include.keys('inject', 'confirm', 'heal');
   });
 
-  it('leads to an example whose scenarios can be read', async () => {
+  it('links to an example whose scenarios are valid', async () => {
     const readme = readFileSync(path.join(root, 'examples/express/README.md'), 'utf8');
     const files = [...new Set([...readme.matchAll(/examples\/express\/[\w-]+\.yaml/g)].map(([file]) => file))];
     expect(files).to.have.length(2);

@@ -25,7 +25,7 @@ app.use(
 );
 app.use(express.urlencoded({ extended: false }));
 
-/** Every form carries the token of its session; who posts another one is refused. */
+/** Every form carries the token of its session. A form with another token is refused. */
 app.use((request, response, next) => {
   request.session.csrf ??= randomBytes(16).toString('base64');
   if (request.method === 'POST' && request.body._csrf !== request.session.csrf) {
