@@ -26,7 +26,7 @@ export async function ask(
       ? {}
       : { body: JSON.stringify(body), headers: { 'content-type': 'application/json; charset=utf-8' } }),
   });
-  return { status: response.statusCode, json: parsed(await response.body.text()) };
+  return { status: response.statusCode, json: parseJson(await response.body.text()) };
 }
 
 /** Whether GET of this address is answered with 200 within the time. */
@@ -76,7 +76,7 @@ export function answersWith(
   });
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

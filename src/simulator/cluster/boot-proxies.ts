@@ -20,7 +20,7 @@ export async function bootProxies(
   const secrets = `lab:${randomBytes(32).toString('hex')}`;
   const places = await Promise.all(
     proxyNames(spec).map(async (name, index) => {
-      const ports = await portsFor(spec, index);
+      const ports = await choosePorts(spec, index);
       return { name, secrets, mode, ...ports, backendPorts: portsSeenBy(name) };
     }),
   );
@@ -38,15 +38,15 @@ async function bootProxy(lab: Lab, spec: ProxySpec, place: ProxyPlace): Promise<
 }
 
 /** Those that were wanted are the first one's. */
-async function portsFor(spec: ProxySpec, index: number): Promise<{ port: number; adminPort: number }> {
+async function choosePorts(spec: ProxySpec, index: number): Promise<{ port: number; adminPort: number }> {
   const { host = '127.0.0.1', port, adminPort } = index === 0 ? spec : {};
   return {
-    port: await portFor(port, host, '--port'),
-    adminPort: await portFor(adminPort, '127.0.0.1', '--admin-port'),
+    port: await choosePort(port, host, '--port'),
+    adminPort: await choosePort(adminPort, '127.0.0.1', '--admin-port'),
   };
 }
 
-async function portFor(wanted: number | undefined, host: string, flag: string): Promise<number> {
+async function choosePort(wanted: number | undefined, host: string, flag: string): Promise<number> {
   if (wanted === undefined || wanted === 0) return freePort();
   if (await isFree(wanted, host)) return wanted;
   throw new LabError(`port ${wanted} on ${host} is in use; choose another with ${flag}, or 0 for any free one`);
@@ -104,17 +104,17 @@ function proxyAdmin(adminUrl: string): ProxyAdmin {
 function adminOfAll(
   proxies: readonly { readonly member: Pick<ClusterMember, 'state'>; readonly admin: ProxyAdmin }[],
 ): ProxyAdmin {
-  async function each<T>(ask: (admin: ProxyAdmin) => Promise<T>): Promise<readonly T[]> {
+  async function askEach<T>(ask: (admin: ProxyAdmin) => Promise<T>): Promise<readonly T[]> {
     const up = proxies.length === 1 ? proxies : proxies.filter(({ member }) => member.state === 'up');
     if (up.length === 0) throw new Error('no proxy is up');
     return Promise.all(up.map(({ admin }) => ask(admin)));
   }
   return {
-    drain: async backend => void (await each(admin => admin.drain(backend))),
-    ready: async backend => void (await each(admin => admin.ready(backend))),
+    drain: async backend => void (await askEach(admin => admin.drain(backend))),
+    ready: async backend => void (await askEach(admin => admin.ready(backend))),
     async backends() {
-      const [first = [], ...others] = await each(admin => admin.backends());
-      return first.map(backend => others.flat().filter(isSame(backend)).reduce(together, backend));
+      const [first = [], ...others] = await askEach(admin => admin.backends());
+      return first.map(backend => others.flat().filter(isSame(backend)).reduce(mergeStates, backend));
     },
   };
 }
@@ -126,7 +126,7 @@ const isSame =
 
 const worstFirst: readonly ProxyBackend['state'][] = ['down', 'ejected', 'draining', 'ready'];
 
-function together(one: ProxyBackend, other: ProxyBackend): ProxyBackend {
+function mergeStates(one: ProxyBackend, other: ProxyBackend): ProxyBackend {
   return {
     name: one.name,
     state: worstFirst.find(state => one.state === state || other.state === state) ?? one.state,

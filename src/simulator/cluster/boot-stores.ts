@@ -33,10 +33,10 @@ export async function bootStore(lab: Lab, name: StoreServerName, wanted: StoresW
   if (server === undefined) throw new LabError(unknownName('store server', name, storeServerNames));
   const shape = server.shape(wanted.spec);
   const ports = await portsOf(name, shape);
-  const place = await placeIn(lab, wanted, shape, ports);
+  const place = await makePlace(lab, wanted, shape, ports);
   const prepared = await server.prepare(place);
   for (const specs of prepared.steps) await Promise.all(specs.map(spec => lab.start(spec)));
-  await allWhole(name, prepared);
+  await waitWhole(name, prepared);
   const { versions } = prepared;
   const url: BootedStore['url'] = portOf => ({ [name]: prepared.url(portOf) });
   return { ports, movingAddresses: shape.moves ? shape.addresses : [], url, versions };
@@ -49,14 +49,14 @@ async function portsOf(name: string, { members }: StoreShape): Promise<ReadonlyM
   return new Map([[name, ports.get(members[0]) ?? 0], ...ports]);
 }
 
-async function placeIn(
+async function makePlace(
   lab: Lab,
   { spec, links }: StoresWanted,
-  { feeds }: StoreShape,
+  { replications }: StoreShape,
   ports: ReadonlyMap<string, number>,
 ): Promise<StorePlace> {
   const portOf = (member: string) => ports.get(member) ?? 0;
-  for (const [from, to] of feeds) {
+  for (const [from, to] of replications) {
     const link = `${from}->${to}`;
     if (links.includes(link)) await lab.link(link, portOf(from), 'back');
   }
@@ -74,7 +74,7 @@ async function placeIn(
   };
 }
 
-async function allWhole(name: string, { isWhole }: PreparedStore): Promise<void> {
+async function waitWhole(name: string, { isWhole }: PreparedStore): Promise<void> {
   if (isWhole === undefined || (await eventually(isWhole, wholeWithinMs))) return;
   throw new LabError(`the members of ${name} did not find each other within ${wholeWithinMs / 1000} s of their start`);
 }

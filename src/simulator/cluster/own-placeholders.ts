@@ -15,7 +15,7 @@ export const ownPlaceholders = [
 const placeholder = /(?<!\$)\{([a-z][a-z0-9.-]*)\}/g;
 
 /** Returns the first placeholder that is not among the known; `${x}` is the shell's own. */
-export function strangePlaceholder(text: string, known: readonly string[]): string | undefined {
+export function findUnknownPlaceholder(text: string, known: readonly string[]): string | undefined {
   return [...text.matchAll(placeholder)].map(([, name = '']) => name).find(name => !known.includes(name));
 }
 
@@ -55,10 +55,10 @@ function partsOf(store: string, url: string, portDefault: string): Readonly<Reco
   if (found === undefined) return {};
   const { user = '', password = '', v6, host = '', port = portDefault, database = '' } = found;
   const parts = { host: v6 ?? host, port, user, password, database };
-  return Object.fromEntries(Object.entries(parts).map(([part, text]) => [`${store}.${part}`, decoded(text)]));
+  return Object.fromEntries(Object.entries(parts).map(([part, text]) => [`${store}.${part}`, decodePart(text)]));
 }
 
-function decoded(text: string): string {
+function decodePart(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -67,11 +67,11 @@ export async function waitReadmitted(
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
   if (!(await eventually(() => member.answers(500), withinMs)))
-    throw notBack(member, `did not answer within ${withinMs} ms of its healing`);
+    throw createNotBack(member, `did not answer within ${withinMs} ms of its healing`);
   if (member.role !== 'backend') return;
   const left = Math.max(0, deadline - performance.now());
   if (!(await eventually(() => proxyStateIs(cluster, member.name, ...states), left)))
-    throw notBack(member, `was not reported ready by the proxy within ${withinMs} ms of its healing`);
+    throw createNotBack(member, `was not reported ready by the proxy within ${withinMs} ms of its healing`);
 }
 
 /** Starts it unless it runs. Waits until the system has it back; rejects with `MemberNotBack` when it has not in 15 s. */
@@ -91,12 +91,12 @@ export async function startAgain(member: ClusterMember): Promise<void> {
 }
 
 /** `why` ends without a full stop: what the member says of itself follows. */
-export function notBack(member: ClusterMember, why: string): MemberNotBack {
+export function createNotBack(member: ClusterMember, why: string): MemberNotBack {
   return new MemberNotBack(member.name, `${why}; it ${member.describe()}`);
 }
 
 /** How the member ended, and that nothing listens in its place; false when something does. */
-export async function goneInWords({ port }: ClusterMember, exit: Exit): Promise<string | false> {
+export async function describeGone({ port }: ClusterMember, exit: Exit): Promise<string | false> {
   return (await portRefuses(port)) && `${exitInWords(exit)}; port ${port} refuses connections`;
 }
 

@@ -32,7 +32,7 @@ export function infoField(info: string, name: string): string | undefined {
 }
 
 /** Commands of connections, of replication and of the lab itself: they say nothing about whether anyone wants data. */
-const upkeep = new Set(
+const upkeepCommands = new Set(
   (
     'acl auth client cluster command config discard exec failover function hello info latency lastsave memory monitor ' +
     'multi ping psubscribe psync publish quit readonly replconf replicaof reset role save script select sentinel ' +
@@ -49,7 +49,7 @@ export async function countDataCommands(port: number): Promise<number> {
 export function dataCommandsIn(info: string): number {
   let count = 0;
   for (const [, name = '', calls] of info.matchAll(/^cmdstat_([^:|]+)[^:]*:calls=(\d+)/gm))
-    if (!upkeep.has(name)) count += Number(calls);
+    if (!upkeepCommands.has(name)) count += Number(calls);
   return count;
 }
 
@@ -68,7 +68,7 @@ export async function follow(port: number, primaryPort: number): Promise<void> {
 }
 
 /** Whether it follows another, and hears from it. */
-export async function isFed(port: number): Promise<boolean> {
+export async function isReplicating(port: number): Promise<boolean> {
   const info = await withRedis(port, redis => redis.info('replication')).catch(() => '');
   return infoField(info, 'master_link_status') === 'up';
 }
@@ -78,12 +78,12 @@ const waitMs = 100;
 /** In the directory of each Redis: what it reads when it is started, its role too. */
 export const configFile = 'redis.conf';
 
-export function following(primaryPort: number): string {
+export function buildReplicaOf(primaryPort: number): string {
   return `replicaof 127.0.0.1 ${primaryPort}`;
 }
 
 /** Of a member that is fed, who feeds it as the lab was started; undefined for any other. */
-export function feederOf(member: string): string | undefined {
+export function primaryOf(member: string): string | undefined {
   return /^redis\.replica-\d+$/.test(member) ? 'redis.primary' : undefined;
 }
 
@@ -91,17 +91,17 @@ export function feederOf(member: string): string | undefined {
  * Reads how many data commands the feeder of a replica has carried out: what the replica misses while it is away.
  * Undefined for any other member, which cannot be asked while it is away itself.
  */
-export async function countAtFeeder(cluster: Cluster, target: string): Promise<number | undefined> {
-  const feeder = feederOf(target);
-  return feeder === undefined ? undefined : countDataCommands(cluster.member(feeder).port);
+export async function countAtPrimary(cluster: Cluster, target: string): Promise<number | undefined> {
+  const primary = primaryOf(target);
+  return primary === undefined ? undefined : countDataCommands(cluster.member(primary).port);
 }
 
 /**
  * Whether the feeder of this replica acknowledges a write that not all of its replicas have: what it says when it is
  * asked to WAIT for them. False when all have it.
  */
-export async function unreplicated(cluster: Cluster, replica: string): Promise<string | false> {
-  const { port } = cluster.member(feederOf(replica) ?? replica);
+export async function describeUnreplicated(cluster: Cluster, replica: string): Promise<string | false> {
+  const { port } = cluster.member(primaryOf(replica) ?? replica);
   return withRedis(port, async redis => {
     const replicas = Number(infoField(await redis.info('replication'), 'connected_slaves')) || 1;
     await redis.set('holdfast-lab:wait', replica, 'EX', 60);

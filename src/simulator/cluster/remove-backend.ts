@@ -1,12 +1,12 @@
 import type { Cluster } from './cluster.js';
 import { cleanEndInWords, exitInWords, isCleanEnd } from './cluster.js';
-import { eventually, goneInWords } from './probe.js';
+import { describeGone, eventually } from './probe.js';
 
 /** Beyond any drain window that a scenario of a few seconds would set. */
 const drainWithinMs = 30_000;
 const exitWithinMs = 5_000;
 
-export interface TakenOut {
+export interface Removal {
   /** The proxy said that nobody is bound to it any more and nothing in flight. */
   readonly drained: boolean;
   /** SIGTERM reached it. */
@@ -14,7 +14,7 @@ export interface TakenOut {
 }
 
 /** As a good deploy takes a backend out: the proxy sends nobody new, then the process is asked to end. */
-export async function takeOut(cluster: Cluster, backend: string): Promise<TakenOut> {
+export async function removeBackend(cluster: Cluster, backend: string): Promise<Removal> {
   const member = cluster.member(backend);
   await cluster.proxyAdmin.drain(backend);
   member.mark('draining');
@@ -26,17 +26,17 @@ export async function takeOut(cluster: Cluster, backend: string): Promise<TakenO
 }
 
 /** Says that it was drained and how it ended at SIGTERM; false when it was not asked to. Rejects when it did otherwise. */
-export async function hasLeft(
+export async function describeRemoval(
   cluster: Cluster,
   backend: string,
-  { drained, asked }: TakenOut,
+  { drained, asked }: Removal,
 ): Promise<string | false> {
   if (!asked) return false;
   if (!drained) throw new Error(`the proxy still had users of ${backend} after ${drainWithinMs / 1000} s of draining`);
   const member = cluster.member(backend);
   const exit = await member.waitExit(exitWithinMs);
   if (exit !== undefined && isCleanEnd(exit)) {
-    const gone = await goneInWords(member, exit);
+    const gone = await describeGone(member, exit);
     return gone && `drained, then ${gone}`;
   }
   const did = exit === undefined ? `did not end within ${exitWithinMs / 1000} s` : exitInWords(exit);

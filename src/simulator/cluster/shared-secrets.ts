@@ -19,11 +19,11 @@ export async function shareRing(cluster: Cluster, ring: KeyRing): Promise<boolea
   await writeFile(`${file}.new`, formatKeyRing(ring), { mode: 0o600 });
   await rename(`${file}.new`, file);
   for (const backend of backendsOf(cluster)) backend.signal('SIGHUP');
-  return eventually(() => allHave(cluster, ring), knownWithinMs);
+  return eventually(() => hasRingEverywhere(cluster, ring), knownWithinMs);
 }
 
 /** Whether every backend that runs goes by exactly this ring, as it says itself. One that is dead reads it when it boots. */
-export async function allHave(cluster: Cluster, ring: KeyRing): Promise<boolean> {
+export async function hasRingEverywhere(cluster: Cluster, ring: KeyRing): Promise<boolean> {
   const wanted = ring.map(({ id }) => id).join();
   const running = backendsOf(cluster).filter(({ pid }) => pid !== undefined);
   const said = await Promise.all(running.map(backend => keysOf(backend).catch(() => '')));
@@ -31,9 +31,11 @@ export async function allHave(cluster: Cluster, ring: KeyRing): Promise<boolean>
 }
 
 /** The same in words: the ids of the keys. False when a backend goes by another ring. */
-export async function allHaveInWords(cluster: Cluster, ring: KeyRing): Promise<string | false> {
+export async function describeSharedRing(cluster: Cluster, ring: KeyRing): Promise<string | false> {
   const ids = ring.map(({ id }) => id).join(', ');
-  return (await allHave(cluster, ring)) && `every backend goes by the ${ring.length === 1 ? 'key' : 'keys'} ${ids}`;
+  return (
+    (await hasRingEverywhere(cluster, ring)) && `every backend goes by the ${ring.length === 1 ? 'key' : 'keys'} ${ids}`
+  );
 }
 
 function fileOf(secretsFile: string | undefined): string {

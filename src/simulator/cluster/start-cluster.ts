@@ -108,7 +108,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   const { count, spare = 0 } = spec.backends;
   const ports = await Promise.all(Array.from({ length: count + spare }, freePort));
   const portOf = portsByName(stores, ports);
-  await putLinks(lab, linksWanted(spec, stores), portOf);
+  await createLinks(lab, collectLinks(spec, stores), portOf);
   const backends = ports.map((port, index) => {
     const name = backendName(index);
     const place = { name, port, storeUrls: { ...spec.storeUrls, ...urlsSeenBy(lab, name, stores) } };
@@ -146,7 +146,7 @@ function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrls'> & Partial<Cluster
 }
 
 /** Those that were asked for, and those without which nobody could be led to a primary that moves. */
-function linksWanted({ links = [], backends }: ClusterSpec, stores: readonly BootedStore[]): ReadonlySet<string> {
+function collectLinks({ links = [], backends }: ClusterSpec, stores: readonly BootedStore[]): ReadonlySet<string> {
   const moving = stores.flatMap(store => store.movingAddresses);
   const { count, spare = 0 } = backends;
   const names = Array.from({ length: count + spare }, (_, index) => backendName(index));
@@ -154,7 +154,7 @@ function linksWanted({ links = [], backends }: ClusterSpec, stores: readonly Boo
 }
 
 /** All but those between members of a store, which were there before these. */
-async function putLinks(lab: Lab, links: ReadonlySet<string>, portOf: ReadonlyMap<string, number>): Promise<void> {
+async function createLinks(lab: Lab, links: ReadonlySet<string>, portOf: ReadonlyMap<string, number>): Promise<void> {
   for (const link of links) {
     const [from = '', to = ''] = endsOf(link) ?? [];
     if (lab.portSeenBy(from, to) !== undefined) continue;

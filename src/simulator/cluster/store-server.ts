@@ -13,8 +13,8 @@ export interface StoreShape {
   readonly members: readonly [string, ...string[]];
   /** What a backend connects to, and what a link from it can lead to. Empty where it learns that at run time. */
   readonly addresses: readonly string[];
-  /** Which members one of them feeds: links between them, though it is the fed one that connects. */
-  readonly feeds: readonly (readonly [from: string, to: string])[];
+  /** Which members one of them replications: links between them, though it is the fed one that connects. */
+  readonly replications: readonly (readonly [from: string, to: string])[];
   /** Its address may move: the backends need links that can be led elsewhere. */
   readonly moves: boolean;
 }
@@ -42,8 +42,8 @@ export interface PreparedStore {
 }
 
 /** What a server without companions is. */
-export function alone(name: string): StoreShape {
-  return { members: [name], addresses: [name], feeds: [], moves: false };
+export function buildSingleShape(name: string): StoreShape {
+  return { members: [name], addresses: [name], replications: [], moves: false };
 }
 
 /** How the store servers of a lab are run: of how many members, and what they keep for how long. */

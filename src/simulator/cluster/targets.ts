@@ -50,34 +50,39 @@ export function targetsOf(system: TargetSystem): KnownTargets {
   const links = new Map<string, readonly string[]>([
     ...proxies.map(proxy => [proxy, backends] as const),
     ...backends.map(backend => [backend, [...new Set(seen)]] as const),
-    ...fedBy(shapes.flatMap(({ feeds }) => feeds)),
+    ...groupReplications(shapes.flatMap(({ replications }) => replications)),
   ]);
   return { backends, stores: ['store', ...new Set(members)], proxies, links };
 }
 
-function fedBy(feeds: readonly (readonly [from: string, to: string])[]): Map<string, readonly string[]> {
-  const fed = new Map<string, readonly string[]>();
-  for (const [from, to] of feeds) fed.set(from, [...(fed.get(from) ?? []), to]);
-  return fed;
+function groupReplications(
+  replications: readonly (readonly [from: string, to: string])[],
+): Map<string, readonly string[]> {
+  const grouped = new Map<string, readonly string[]>();
+  for (const [from, to] of replications) grouped.set(from, [...(grouped.get(from) ?? []), to]);
+  return grouped;
 }
 
 /** What is wrong with a target, undefined when it is one. */
-export function strangeIn(target: string, { backends, stores, proxies, links }: KnownTargets): string | undefined {
+export function describeUnknownTarget(
+  target: string,
+  { backends, stores, proxies, links }: KnownTargets,
+): string | undefined {
   const ends = endsOf(target);
   if (ends === undefined) {
     const known = [...backends, ...stores, ...proxies, 'secrets', 'system'];
-    return known.includes(target) ? undefined : unknownName('target', target, known) + wayTo(target);
+    return known.includes(target) ? undefined : unknownName('target', target, known) + describeSetting(target);
   }
   const [from, to] = ends;
   const tails = links.get(from);
-  if (tails === undefined) return unknownName('start of a link', from, [...links.keys()]) + wayTo(from);
+  if (tails === undefined) return unknownName('start of a link', from, [...links.keys()]) + describeSetting(from);
   if (tails.includes(to)) return undefined;
   // Where it leads to the store of the mode and yet cannot be named, Sentinels stand between.
   const asked =
     backends.includes(from) && stores.includes(to)
       ? ' Sentinels tell backends where to go: no link can stand in the way.'
       : '';
-  return unknownName(`end of a link from ${from}`, to, tails) + (asked === '' ? wayTo(to) : asked);
+  return unknownName(`end of a link from ${from}`, to, tails) + (asked === '' ? describeSetting(to) : asked);
 }
 
 const ways: readonly (readonly [members: RegExp, key: string])[] = [
@@ -89,7 +94,7 @@ const ways: readonly (readonly [members: RegExp, key: string])[] = [
 ];
 
 /** What in the file would make a member of that name, in words; nothing when there is never such a one. */
-function wayTo(name: string): string {
+function describeSetting(name: string): string {
   const key = ways.find(([members]) => members.test(name))?.[1];
   return key === undefined ? '' : ` system.${key} says how many there are.`;
 }

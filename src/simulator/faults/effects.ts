@@ -5,8 +5,8 @@ import type { ExpectedEffect } from '../history/records.js';
 /** Effects that several faults share. All of them are pure; targets are those that `targetIn` has resolved. */
 
 /** The effect of a member that is gone: a store that was asked in vain, or a backend or proxy that answers nothing. */
-export function memberGone(target: string): ExpectedEffect {
-  return kindOf(target) === 'store' ? asked(target) : { kind: 'silent', member: target };
+export function memberGoneEffect(target: string): ExpectedEffect {
+  return kindOf(target) === 'store' ? askedEffect(target) : { kind: 'silent', member: target };
 }
 
 export const memberGoneInWords =
@@ -16,12 +16,12 @@ export const askedInWords = 'the store was asked between confirmation and healin
 
 /** The effect of a store that was asked. `store` is a member such as `redis.primary`; the effect names its server, since
  * users depend on the whole of it. */
-export function asked(store: string): ExpectedEffect {
+export function askedEffect(store: string): ExpectedEffect {
   return { kind: 'asked', store: serverOf(store) };
 }
 
 /** The effect of a link that carries nothing. */
-export function linkGone(target: string): ExpectedEffect {
+export function linkGoneEffect(target: string): ExpectedEffect {
   const { from, to, backend } = partsOf(target);
   if (backend === undefined) return { kind: 'link-bytes', link: target };
   if (backend === from) return { kind: 'asked', store: serverOf(to), from };
@@ -29,14 +29,14 @@ export function linkGone(target: string): ExpectedEffect {
 }
 
 /** The effect of a link over which everything takes longer: at least `atLeastMs`, or longer than before. */
-export function linkSlow(target: string, atLeastMs?: number): ExpectedEffect {
+export function linkSlowEffect(target: string, atLeastMs?: number): ExpectedEffect {
   const { backend } = partsOf(target);
   if (backend === undefined) return { kind: 'link-bytes', link: target };
   return { kind: 'slow', member: backend, ...(atLeastMs === undefined ? {} : { atLeastMs }) };
 }
 
 /** The effect of a link that breaks answers off. */
-export function linkBroken(target: string): ExpectedEffect {
+export function linkBrokenEffect(target: string): ExpectedEffect {
   const { backend } = partsOf(target);
   return backend === undefined ? { kind: 'link-bytes', link: target } : { kind: 'broken', member: backend };
 }

@@ -47,14 +47,14 @@ export function linkFault(target: string, { toxic, confirm, measure }: LinkFault
 }
 
 /** Asks for a sign of life through the link, and looks at the clock. */
-export async function askThrough({ link, member }: LinkEnd, withinMs: number) {
+export async function askThroughLink({ link, member }: LinkEnd, withinMs: number) {
   const askedMs = performance.now();
   const answered = await member.answers(withinMs, link.port);
   return { answered, tookMs: Math.round(performance.now() - askedMs) };
 }
 
 /** Returns `measure` for a link between two members of a store: no user is answered through it, so the link is asked. */
-export function onReplication(target: string, measure: (link: Link) => number): LinkFault['measure'] {
+export function measureReplication(target: string, measure: (link: Link) => number): LinkFault['measure'] {
   return endsOf(target)?.every(end => kindOf(end) === 'store') ? measure : undefined;
 }
 
@@ -78,7 +78,7 @@ export const answerBytes = wholeNumber(0, 1_000_000).describe('So much of an ans
 
 /** Asks through the link, and says whether an answer was broken off. A sign of life may be too short for that: then the
  * answers to users count. */
-export async function answersBroken(end: LinkEnd, bytes: number): Promise<false | string> {
+export async function confirmBroken(end: LinkEnd, bytes: number): Promise<false | string> {
   const { traffic } = end.link;
   const before = traffic.brokenAnswers;
   await end.member.answers(answerWithinMs, end.link.port);

@@ -28,21 +28,21 @@ export function shopSwitchFault(target: string, { on, off, confirm }: SwitchFaul
   return {
     async inject(cluster) {
       asked = true;
-      await turn(cluster.member(target), on);
+      await setSwitches(cluster.member(target), on);
     },
     confirm: async cluster => asked && (await confirm(cluster.member(target))),
     async heal(cluster: Cluster) {
       const member = cluster.member(target);
       if (!asked) return;
       if (member.pid === undefined) await startAgain(member);
-      else await turn(member, off);
+      else await setSwitches(member, off);
       asked = false;
       await waitReadmitted(cluster, member, healWithinMs);
     },
   };
 }
 
-async function turn(member: ClusterMember, switches: ShopSwitches): Promise<void> {
+async function setSwitches(member: ClusterMember, switches: ShopSwitches): Promise<void> {
   const { status } = await ask('POST', `http://127.0.0.1:${member.port}/lab`, answerWithinMs, switches);
   if (status !== 200)
     throw new Error(
@@ -68,7 +68,7 @@ export async function askUntil(
 }
 
 /** For `lacking`: a program of the user's own has no switches. */
-export function lacksSwitches({ backends }: TargetSystem, what: string): string | undefined {
+export function explainNoSwitches({ backends }: TargetSystem, what: string): string | undefined {
   if (backends.command === undefined) return undefined;
   return `found a backend of your own (system.backends.command), expected the toy shop: nothing else can be told to have ${what}. Break yours by "do: exec"`;
 }

@@ -16,7 +16,7 @@ export interface NotApplicable {
 /** Pure. The first fault that has no target in this mode; undefined when the scenario can be run in it. */
 export function notApplicableIn({ faults }: Pick<Scenario, 'faults'>, mode: ModeName): NotApplicable | undefined {
   for (const { id, target } of faults) {
-    const why = missingTarget(mode, target);
+    const why = explainMissingTarget(mode, target);
     if (why !== undefined) return { mode, fault: id, target, why };
   }
   return undefined;
@@ -32,7 +32,7 @@ export function applicableModes(scenario: Pick<Scenario, 'faults' | 'modes'>): r
   return scenario.modes.filter(mode => notApplicableIn(scenario, mode) === undefined);
 }
 
-function missingTarget(mode: ModeName, target: FaultSpec['target']): string | undefined {
+function explainMissingTarget(mode: ModeName, target: FaultSpec['target']): string | undefined {
   const { strategy }: Mode = modes[mode];
   if (kindOf(target) === 'secrets')
     return strategy === 'reference' ? `mode ${mode} signs no session: its cookie is an id` : undefined;

@@ -1,13 +1,13 @@
 import type { z } from 'zod';
-import { commandPlaceholders, ownPlaceholders, strangePlaceholder } from '../cluster/own-placeholders.js';
-import { duration, expected, map, show, text } from './values.js';
+import { commandPlaceholders, findUnknownPlaceholder, ownPlaceholders } from '../cluster/own-placeholders.js';
+import { duration, map, sayExpected, show, text } from './values.js';
 import { field, isMap, type Problem } from './yaml.js';
 
 /** What `system` says of an app of one's own: how it is started, or where it runs already. */
 
 export const ownBackendKeys = {
   command: text('a command such as "node server.js"', /\S/)
-    .superRefine((written, context) => sayStrange(written, commandPlaceholders, context))
+    .superRefine((written, context) => reportUnknownPlaceholder(written, commandPlaceholders, context))
     .optional()
     .describe(
       'Starts a backend of your own in place of the toy shop, by sh -c. {port} and {name} stand for its own, {run-dir} for a fresh folder that all copies share.',
@@ -29,15 +29,15 @@ export const target = text(
   /^http:\/\/(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d{1,5})?\/?$/,
 )
   .refine(written => URL.canParse(written), {
-    error: expected('a loopback address such as http://127.0.0.1:8080'),
+    error: sayExpected('a loopback address such as http://127.0.0.1:8080'),
     abort: true,
   })
   .transform(written => new URL(written).origin)
   .optional()
   .describe('A system that runs already: nothing is started, and exec alone can break something.');
 
-function sayStrange(written: string, known: readonly string[], context: z.RefinementCtx): void {
-  const strange = strangePlaceholder(written, known);
+function reportUnknownPlaceholder(written: string, known: readonly string[], context: z.RefinementCtx): void {
+  const strange = findUnknownPlaceholder(written, known);
   if (strange === undefined) return;
   const message = `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}`;
   context.addIssue({ code: 'custom', message });
@@ -47,7 +47,7 @@ function sayStrange(written: string, known: readonly string[], context: z.Refine
 export function ownAppProblems(file: unknown, labVariables: readonly string[]): Problem[] {
   const system = field(file, 'system');
   const backends = field(system, 'backends');
-  if (field(system, 'target') !== undefined) return besideTarget(system);
+  if (field(system, 'target') !== undefined) return targetProblems(system);
   const env = field(backends, 'env');
   const variables = isMap(env) ? Object.entries(env) : [];
   const path = (name: string) => ['system', 'backends', 'env', name];
@@ -63,7 +63,7 @@ export function ownAppProblems(file: unknown, labVariables: readonly string[]): 
     ];
   }
   return variables.flatMap(([name, value]) => {
-    const strange = typeof value === 'string' ? strangePlaceholder(value, ownPlaceholders) : undefined;
+    const strange = typeof value === 'string' ? findUnknownPlaceholder(value, ownPlaceholders) : undefined;
     if (strange === undefined) return [];
     const known = ownPlaceholders.map(each => `{${each}}`).join(', ');
     return [{ path: path(name), message: `found {${strange}}, expected one of ${known}` }];
@@ -72,7 +72,7 @@ export function ownAppProblems(file: unknown, labVariables: readonly string[]): 
 
 const setByLab = 'which the lab sets itself: take it out, or give it another name';
 
-function besideTarget(system: unknown): Problem[] {
+function targetProblems(system: unknown): Problem[] {
   const others = isMap(system) ? Object.keys(system).filter(key => key !== 'target') : [];
   return others.map(key => ({
     path: ['system', key],

@@ -9,7 +9,7 @@ import { faultIdPattern as idPattern, parseWhen, whenPattern } from '../faults/t
 import { ownBackendKeys, target } from './own-app.js';
 import { storesInFile } from './stores.js';
 import { users } from './users.js';
-import { duration, expected, map, oneOf, text, wholeNumber } from './values.js';
+import { duration, map, oneOf, sayExpected, text, wholeNumber } from './values.js';
 import { isMap } from './yaml.js';
 
 /**
@@ -17,10 +17,10 @@ import { isMap } from './yaml.js';
  * Its output has durations in milliseconds and every default filled in.
  */
 
-const notALine = expected('an expectation such as "writes.lost == 0", or warn: and one');
+const notALine = sayExpected('an expectation such as "writes.lost == 0", or warn: and one');
 
 const expectation = z
-  .string({ error: expected('an expectation such as "writes.lost == 0"') })
+  .string({ error: sayExpected('an expectation such as "writes.lost == 0"') })
   .superRefine((written, context) => {
     try {
       parseExpectation(written);
@@ -39,7 +39,7 @@ const expectations = z.array(
   z.union([expectation, warning], {
     error: issue => (isMap(issue.input) ? warningComplaint(issue.input) : notALine(issue)),
   }),
-  { error: expected('a list of expectations') },
+  { error: sayExpected('a list of expectations') },
 );
 
 /** What is there and unknown says more than what is missing because of it. */
@@ -58,11 +58,12 @@ export const labVariables: readonly string[] = [
 ];
 const variableName = text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/);
 const variableValue = z
-  .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number, true or false') })
+  .union([z.string(), z.number(), z.boolean()], { error: sayExpected('text, a number, true or false') })
   .transform(String);
 const environment = z
   .record(variableName, variableValue, {
-    error: issue => (issue.code === 'invalid_key' ? issue.issues[0]?.message : expected('a map of variables')(issue)),
+    error: issue =>
+      issue.code === 'invalid_key' ? issue.issues[0]?.message : sayExpected('a map of variables')(issue),
   })
   .describe('Added to the environment of every backend.');
 
@@ -146,7 +147,7 @@ const faultShapes = Object.entries(faults).map(([name, entry]) => {
   const options: object = entry.options;
   return map(`a ${name} fault`, { ...faultKeys, do: z.literal(name), ...options });
 });
-const notAFault = expected(`a map with the keys ${Object.keys(faultKeys).join(', ')}`);
+const notAFault = sayExpected(`a map with the keys ${Object.keys(faultKeys).join(', ')}`);
 const fault = z.discriminatedUnion('do', atLeastOne(faultShapes), {
   error: issue => (isMap(issue.input) ? messageOf(faultKeys.do.safeParse(issue.input.do)) : notAFault(issue)),
 });
@@ -164,8 +165,8 @@ function messageOf({ error }: { readonly error?: z.ZodError | undefined }): stri
 const groupNames = Object.keys(modeGroups) as (keyof typeof modeGroups)[];
 const isGroup = (name: string): name is keyof typeof modeGroups => Object.hasOwn(modeGroups, name);
 const modeList = z
-  .array(oneOf('mode', [...modeNames, ...groupNames]), { error: expected('a list of modes') })
-  .min(1, { error: expected(`at least one mode: ${modeNames.join(', ')}`) })
+  .array(oneOf('mode', [...modeNames, ...groupNames]), { error: sayExpected('a list of modes') })
+  .min(1, { error: sayExpected(`at least one mode: ${modeNames.join(', ')}`) })
   .transform(names => names.flatMap((name): readonly ModeName[] => (isGroup(name) ? modeGroups[name] : [name])))
   .refine(list => new Set(list).size === list.length, { error: 'found a mode twice, expected each once' });
 
@@ -177,7 +178,7 @@ export const scenarioFile = map('the scenario', {
   system: system.prefault({}),
   users,
   phases: phases.prefault({}),
-  faults: z.array(fault, { error: expected('a list of faults') }).default([]),
+  faults: z.array(fault, { error: sayExpected('a list of faults') }).default([]),
   expect: map('expect', {
     any: expectations.default([]).describe('Expected in every mode.'),
     ...Object.fromEntries(modeNames.map(mode => [mode, expectations.optional()])),

@@ -27,7 +27,7 @@ export function shortForm(scenario: Scenario): Scenario {
     recoveryMs: Math.min(recoveryMs, phases.recoveryMs),
     quiesceMs: Math.min(quiesceMs, phases.quiesceMs),
   };
-  const moved = (line: ExpectationLine) => moveWindow(line, ms => moveMoment(ms, phases, shorter));
+  const moveLine = (line: ExpectationLine) => moveWindow(line, ms => moveMoment(ms, phases, shorter));
   return {
     ...scenario,
     phases: shorter,
@@ -40,7 +40,7 @@ export function shortForm(scenario: Scenario): Scenario {
         maxActive: Math.min(usersMax, arrivals.maxActive),
       },
     },
-    expect: { ...mapLines(scenario.expect, moved), any: scenario.expect.any.map(moved) },
+    expect: { ...mapLines(scenario.expect, moveLine), any: scenario.expect.any.map(moveLine) },
   };
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { arrivalTimes, tooFewNames, userNamePattern } from '../plan/plan.js';
 import { journey } from './journey/journey.js';
 import { type StepKind, stepKinds } from './journey/mapping.js';
-import { cookieName, duration, expected, map, oneOf, rate, text, wholeNumber } from './values.js';
+import { cookieName, duration, map, oneOf, rate, sayExpected, text, wholeNumber } from './values.js';
 import { field, isMap, type Problem, read } from './yaml.js';
 
 /** The keys of `users` of a scenario file: when users come, what they are called, and what they do. */
@@ -11,7 +11,7 @@ import { field, isMap, type Problem, read } from './yaml.js';
 const tabsMax = 6;
 const weightMax = 1_000;
 
-const notNames = expected(
+const notNames = sayExpected(
   'a pattern such as "shopper{n}@example.com" or a list of names: up to 64 letters, digits and . _ - @ +',
 );
 const names = z
@@ -31,7 +31,7 @@ const names = z
   .describe('Names of accounts that the app has already: a pattern with {n}, or a list. Default: user-{n}.');
 
 const weight = (min: 0 | 1) => {
-  const error = expected(`a weight ${min === 0 ? 'from' : 'above'} 0, at most ${weightMax}`);
+  const error = sayExpected(`a weight ${min === 0 ? 'from' : 'above'} 0, at most ${weightMax}`);
   const number = z.number({ error });
   return (min === 0 ? number.min(0, { error }) : number.gt(0, { error })).max(weightMax, { error });
 };

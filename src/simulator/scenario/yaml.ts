@@ -55,17 +55,21 @@ interface Placed {
 /** Throws `ScenarioError` when it is not one plain YAML document: syntax, duplicate keys, tabs, aliases, unknown tags. */
 export function parseYaml(text: string, fileName: string, what = 'a scenario'): YamlFile {
   const lines = new LineCounter();
-  const oversized = tooLong(text) ?? tooDeep(text, what);
+  const oversized = findTooLong(text) ?? findTooDeep(text, what);
   if (oversized !== undefined) throw refuse(fileName, linesOf(text), [oversized]);
   const source = text.replace(/^\uFEFF/, '');
   const doc = parseDocument(source, {
     lineCounter: lines,
     prettyErrors: false,
     stringKeys: true,
-    uniqueKeys: false, // compares each key with each: see `duplicates`
+    uniqueKeys: false, // compares each key with each: see `findDuplicates`
     logLevel: 'error',
   });
-  const broken = [...[...doc.errors, ...doc.warnings].map(syntaxProblem), ...aliases(doc), ...collectionProblems(doc)];
+  const broken = [
+    ...[...doc.errors, ...doc.warnings].map(syntaxProblem),
+    ...findAliases(doc),
+    ...collectionProblems(doc),
+  ];
   if (broken.length > 0) throw refuse(fileName, lines, broken);
   const place = (problem: Problem) => ({ offset: offsetOf(doc, problem), message: problem.message });
   return {
@@ -79,14 +83,14 @@ export function parseYaml(text: string, fileName: string, what = 'a scenario'): 
   };
 }
 
-function tooLong(text: string): Placed | undefined {
+function findTooLong(text: string): Placed | undefined {
   const bytes = Buffer.byteLength(text);
   if (bytes <= scenarioBytesMax) return undefined;
   return { offset: 0, message: `found ${bytes} bytes, expected at most ${scenarioBytesMax}` };
 }
 
 /** The parser descends into every level: this looks first, level by level costs nothing here. */
-function tooDeep(text: string, what: string): Placed | undefined {
+function findTooDeep(text: string, what: string): Placed | undefined {
   const message = `found values nested too deep, expected ${what}`;
   const indented = indentation.exec(text);
   if (indented !== null) return { offset: indented.index, message };
@@ -122,7 +126,7 @@ const syntaxMessages: { readonly [code in YAMLError['code']]?: string } = {
 };
 
 /** A few lines of aliases can stand for gigabytes; a scenario needs none. */
-function aliases(doc: Doc): Placed[] {
+function findAliases(doc: Doc): Placed[] {
   const found: Placed[] = [];
   visit(doc, (_key, node) => {
     if (!isAlias(node)) return;
@@ -138,13 +142,13 @@ function collectionProblems(doc: Doc): Placed[] {
       if (items.length > entriesMax) {
         const message = `found ${items.length} entries, expected at most ${entriesMax} in one list or map`;
         found.push({ offset: range?.[0] ?? 0, message });
-      } else found.push(...duplicates(items));
+      } else found.push(...findDuplicates(items));
     },
   });
   return found;
 }
 
-function duplicates(items: readonly unknown[]): Placed[] {
+function findDuplicates(items: readonly unknown[]): Placed[] {
   const seen = new Set<unknown>();
   return items.flatMap(item => {
     if (!isPair(item) || !isScalar(item.key)) return [];
@@ -217,11 +221,11 @@ export async function readTextFile(file: string, { bytesMax, what, example }: Te
       await handle.close();
     }
   } catch (error) {
-    throw error instanceof ScenarioError ? error : unreadable(file, error, example);
+    throw error instanceof ScenarioError ? error : createUnreadable(file, error, example);
   }
 }
 
-function unreadable(file: string, error: unknown, example: string): ScenarioError {
+function createUnreadable(file: string, error: unknown, example: string): ScenarioError {
   const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
   const found = missing ? 'found no such file' : `cannot be read (${error instanceof Error ? error.message : error})`;
   return new ScenarioError(`${file}: ${found}, expected ${example}`);

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { eventually } from '#src/simulator/cluster/probe.js';
-import { infoField, isFed, roleOf, withRedis } from '#src/simulator/cluster/redis-client.js';
+import { infoField, isReplicating, roleOf, withRedis } from '#src/simulator/cluster/redis-client.js';
 import { memberNames } from '#src/simulator/cluster/start-cluster.js';
 import { plainStores, type StoresSpec } from '#src/simulator/cluster/store-server.js';
-import { strangeIn, targetIn, targetsOf } from '#src/simulator/cluster/targets.js';
+import { describeUnknownTarget, targetIn, targetsOf } from '#src/simulator/cluster/targets.js';
 import type { Fault } from '#src/simulator/faults/fault.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
@@ -50,7 +50,7 @@ describe('store clusters: what a scenario file may say', () => {
 
 describe('store clusters: their members as targets', () => {
   const strange = (stores: StoresSpec, target: string) =>
-    strangeIn(target, targetsOf({ backends: { count: 2 }, ...stores }));
+    describeUnknownTarget(target, targetsOf({ backends: { count: 2 }, ...stores }));
 
   for (const [stores, known, unknown] of [
     [
@@ -182,7 +182,7 @@ async function standStills(cluster: Cluster): Promise<void> {
     await fault.heal(cluster);
     expect(await replica.answers(1_000), name).to.equal(true);
   }
-  expect(await eventually(() => isFed(replica.port), 5_000), 'the role it had').to.equal(true);
+  expect(await eventually(() => isReplicating(replica.port), 5_000), 'the role it had').to.equal(true);
 }
 
 async function hangIsSeen(cluster: Cluster): Promise<void> {
@@ -244,7 +244,7 @@ function faultOf(name: string, target: string, options = {}): Fault {
 
 async function feederOf(cluster: Cluster, name: string): Promise<number> {
   const { port } = cluster.member(name);
-  expect(await isFed(port), name).to.equal(true);
+  expect(await isReplicating(port), name).to.equal(true);
   return Number(infoField(await withRedis(port, redis => redis.info('replication')), 'master_port'));
 }
 

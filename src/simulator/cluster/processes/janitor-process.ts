@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { quitFamily, signalFamily, signalGroup, strike } from './process-family.js';
+import { quitFamily, sendSignal, signalFamily, signalGroup } from './process-family.js';
 
 /** As long as a family may take to end by itself. */
 const quitWithinMs = 500;
@@ -33,7 +33,7 @@ function isWatched(kind: string | undefined): kind is keyof typeof left {
 
 async function clean(): Promise<void> {
   // SIGKILL also ends a process that is stopped by SIGSTOP.
-  for (const pid of left.process) strike(Number(pid), 'SIGKILL');
+  for (const pid of left.process) sendSignal(Number(pid), 'SIGKILL');
   for (const leader of left.group) signalGroup(Number(leader), 'SIGKILL');
   await Promise.all([...left.family].map(pid => endFamily(Number(pid))));
   for (const directory of left.directory) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
@@ -43,6 +43,6 @@ async function clean(): Promise<void> {
 /** Gently first: killed hard, it would leave what it holds of the system (shared memory) to nobody. */
 async function endFamily(pid: number): Promise<void> {
   quitFamily(pid);
-  for (let waitedMs = 0; strike(pid, 0) && waitedMs < quitWithinMs; waitedMs += pollMs) await sleep(pollMs);
+  for (let waitedMs = 0; sendSignal(pid, 0) && waitedMs < quitWithinMs; waitedMs += pollMs) await sleep(pollMs);
   signalFamily(pid, 'SIGKILL');
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { packageFile } from '../../../shared/package-file.js';
-import { quitFamily, signalGroup, strike } from './process-family.js';
+import { quitFamily, sendSignal, signalGroup } from './process-family.js';
 
 const program = packageFile('dist/simulator/cluster/processes/janitor-process.js');
 
@@ -20,7 +20,7 @@ export type WatchedProcess = 'process' | 'family' | 'group';
  * right before `process.exit`. Families are asked to end at once; should one not, the janitor sees to it.
  */
 export function killNow(): void {
-  for (const pid of live.process) strike(pid, 'SIGKILL');
+  for (const pid of live.process) sendSignal(pid, 'SIGKILL');
   for (const pid of live.family) quitFamily(pid);
   for (const leader of live.group) signalGroup(leader, 'SIGKILL');
   for (const directory of live.directory) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });

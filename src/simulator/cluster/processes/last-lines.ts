@@ -45,6 +45,6 @@ export function onLine(input: Readable, use: (line: string) => void): void {
 }
 
 /** Who has ended may leave others behind that hold what it wrote to: it is still read, and nobody waits for its end. */
-export function waitNoMore(streams: readonly Readable[]): void {
+export function unrefStreams(streams: readonly Readable[]): void {
   for (const stream of streams) if (stream instanceof Socket) stream.unref();
 }

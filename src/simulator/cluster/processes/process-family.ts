@@ -10,10 +10,10 @@ export type Signal = 'SIGKILL' | 'SIGTERM' | 'SIGQUIT' | 'SIGSTOP' | 'SIGCONT' |
  */
 export function signalFamily(pid: number, name: Signal): readonly number[] {
   const before = childrenOf(pid);
-  if (!strike(pid, name)) return [];
+  if (!sendSignal(pid, name)) return [];
   // Looked at twice: a child may have been born between the look and the blow.
   const children = [...new Set([...before, ...childrenOf(pid)])];
-  return [pid, ...children.filter(child => strike(child, name))];
+  return [pid, ...children.filter(child => sendSignal(child, name))];
 }
 
 /**
@@ -21,7 +21,7 @@ export function signalFamily(pid: number, name: Signal): readonly number[] {
  * a shell, `npm start` and the like run. The process is the leader of its group. False when nobody is left in it.
  */
 export function signalGroup(leader: number, name: Signal | 0): boolean {
-  return strike(-leader, name);
+  return sendSignal(-leader, name);
 }
 
 /** Whether somebody of the group still runs; a zombie only waits for somebody to read how it ended. */
@@ -34,11 +34,11 @@ export function groupRuns(leader: number): boolean {
 /** Asks it to end at once, with its children. They may be stopped, and whoever is stopped takes no leave. */
 export function quitFamily(pid: number): void {
   signalFamily(pid, 'SIGCONT');
-  strike(pid, 'SIGQUIT');
+  sendSignal(pid, 'SIGQUIT');
 }
 
 /** False when there is no such process any more. 0 only looks. */
-export function strike(pid: number, name: Signal | 0): boolean {
+export function sendSignal(pid: number, name: Signal | 0): boolean {
   try {
     return process.kill(pid, name);
   } catch {

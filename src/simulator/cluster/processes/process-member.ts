@@ -8,7 +8,7 @@ import type { ClusterMember, MemberState, ShopCounts } from '../cluster.js';
 import { type Exit, exitInWords } from '../cluster.js';
 import { eventually, isGone } from '../probe.js';
 import type { Janitor, WatchedProcess } from './janitor.js';
-import { LastLines, onLine, waitNoMore } from './last-lines.js';
+import { LastLines, onLine, unrefStreams } from './last-lines.js';
 import { groupRuns, type Signal, signalFamily, signalGroup } from './process-family.js';
 
 const readyByDefaultWithinMs = 10_000;
@@ -73,7 +73,7 @@ export interface Listeners {
   readonly onLine?: ((line: string, member: string) => void) | undefined;
 }
 
-const ofFamilies: ReadonlySet<Signal> = new Set(['SIGKILL', 'SIGSTOP', 'SIGCONT']);
+const familySignals: ReadonlySet<Signal> = new Set(['SIGKILL', 'SIGSTOP', 'SIGCONT']);
 
 /** A member that is a child process in a process group of its own, so that a terminal's Ctrl-C does not reach it. */
 export class ProcessMember implements ClusterMember {
@@ -121,7 +121,7 @@ export class ProcessMember implements ClusterMember {
     if (pid === undefined || this.#boot === undefined) return false;
     if (name === 'SIGKILL') this.#boot.struck = true;
     if (this.#spec.group) return signalGroup(pid, name);
-    if (this.#spec.forks === undefined || !ofFamilies.has(name)) return this.#boot.child.kill(name);
+    if (this.#spec.forks === undefined || !familySignals.has(name)) return this.#boot.child.kill(name);
     const reached = signalFamily(pid, name);
     if (name === 'SIGKILL') this.#boot.killed = reached;
     return reached.length > 0;
@@ -160,7 +160,7 @@ export class ProcessMember implements ClusterMember {
   async start(): Promise<void> {
     if (this.#retired) throw new LabError(`${this.name} was to be started while the lab was being stopped`);
     if (this.#boot === undefined || this.#boot.exit !== undefined) {
-      await allGone(this.#boot?.killed ?? []);
+      await waitGone(this.#boot?.killed ?? []);
       this.#boot = this.#spawn();
     }
     await this.#waitReady(this.#boot);
@@ -194,12 +194,12 @@ export class ProcessMember implements ClusterMember {
     });
     const { pid } = child;
     if (pid !== undefined) this.#janitor.watch(kind, pid);
-    if (pid !== undefined && this.#niceness > 0) yieldTo(pid, this.#niceness);
+    if (pid !== undefined && this.#niceness > 0) lowerPriority(pid, this.#niceness);
     if (this.#listeners.onLine !== undefined) onLine(child.stderr, line => this.#listeners.onLine?.(line, this.name));
     const boot: Boot = {
       child,
       lastLines: new LastLines(20, [child.stdout, child.stderr]),
-      exited: kind === 'group' ? exitOf(child).then(exit => endOfGroup(child, exit)) : exitOf(child),
+      exited: kind === 'group' ? exitOf(child).then(exit => endGroup(child, exit)) : exitOf(child),
       closed: once(child, 'close').catch(() => undefined),
       exit: undefined,
       killed: [],
@@ -207,7 +207,7 @@ export class ProcessMember implements ClusterMember {
     };
     void boot.exited.then(exit => {
       boot.exit = exit;
-      waitNoMore([child.stdout, child.stderr]);
+      unrefStreams([child.stdout, child.stderr]);
       if (pid !== undefined) this.#janitor.forget(kind, pid);
       this.mark('dead');
     });
@@ -250,12 +250,12 @@ export class ProcessMember implements ClusterMember {
 }
 
 /** Killed children hold what they shared until they are gone, and the next boot would find it taken. */
-async function allGone(pids: readonly number[]): Promise<void> {
+async function waitGone(pids: readonly number[]): Promise<void> {
   await eventually(async () => (await Promise.all(pids.map(isGone))).every(Boolean), killWithinMs);
 }
 
 /** What a command leaves behind goes with it: its port is wanted again. */
-async function endOfGroup({ pid }: ChildProcess, exit: Exit): Promise<Exit> {
+async function endGroup({ pid }: ChildProcess, exit: Exit): Promise<Exit> {
   if (pid === undefined) return exit;
   signalGroup(pid, 'SIGKILL');
   await eventually(async () => !groupRuns(pid), killWithinMs);
@@ -272,7 +272,7 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 }
 
 /** One that has ended at once, or has gone to another user, stays as it is. */
-function yieldTo(pid: number, niceness: number): void {
+function lowerPriority(pid: number, niceness: number): void {
   try {
     setPriority(pid, getPriority() + niceness);
     // On Linux each session is a group by itself, and between groups only their own niceness counts (sched(7)).

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Janitor } from './janitor.js';
-import { LastLines, waitNoMore } from './last-lines.js';
+import { LastLines, unrefStreams } from './last-lines.js';
 import { groupRuns, signalGroup } from './process-family.js';
 
 /** How a command ended. */
@@ -38,7 +38,7 @@ export function runShell(command: string, withinMs: number, stop: AbortSignal, j
     const settle = (code: number | null, signal: string | null) => {
       clearTimeout(timer);
       stop.removeEventListener('abort', kill);
-      waitNoMore([child.stdout, child.stderr]);
+      unrefStreams([child.stdout, child.stderr]);
       // What it has left in the background goes on, and ends with the lab.
       if (pid !== undefined && !groupRuns(pid)) janitor.forget('group', pid);
       const ended = code === null ? `ended by ${signal}` : `ended with code ${code}`;

@@ -5,7 +5,7 @@ import { answersWith } from '../ask.js';
 import type { ShopCounts } from '../cluster.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { findProgram } from '../processes/run-program.js';
-import { alone, type StoreServer, type StoreShape } from '../store-server.js';
+import { buildSingleShape, type StoreServer, type StoreShape } from '../store-server.js';
 
 function findMemcached(): string {
   const found = findProgram(['memcached']);
@@ -64,14 +64,14 @@ function specOf(program: string, name: string, port: number, memoryMb: number | 
 }
 
 /** They do not know each other: it is the backends that spread the keys over them. */
-function nodes(count: number): StoreShape {
+function buildNodesShape(count: number): StoreShape {
   const [first = '', ...others] = Array.from({ length: count }, (_, index) => `memcached.node-${index + 1}`);
-  return { members: [first, ...others], addresses: [first, ...others], feeds: [], moves: false };
+  return { members: [first, ...others], addresses: [first, ...others], replications: [], moves: false };
 }
 
 /** All in memory: what it held is gone when it dies. */
 export const memcached: StoreServer = {
-  shape: ({ memcached: { nodes: count } }) => (count === 1 ? alone('memcached') : nodes(count)),
+  shape: ({ memcached: { nodes: count } }) => (count === 1 ? buildSingleShape('memcached') : buildNodesShape(count)),
   async prepare({ spec, portOf }) {
     const program = findMemcached();
     const { members } = memcached.shape(spec);

@@ -7,7 +7,7 @@ import { LabError } from '../../errors.js';
 import { answersWith } from '../ask.js';
 import type { ProcessSpec, SystemUser } from '../processes/process-member.js';
 import { isOpenToAll, type RunProgram } from '../processes/run-program.js';
-import { alone, type StorePlace, type StoreServer } from '../store-server.js';
+import { buildSingleShape, type StorePlace, type StoreServer } from '../store-server.js';
 import { env, makeEmptyDatabase, role } from './postgres/empty-database.js';
 import { findPrograms, type Programs, userForPostgres } from './postgres/programs.js';
 
@@ -87,9 +87,9 @@ function specOf(programs: Programs, port: number, directory: string, user: Syste
 }
 
 /** The start of a connection (protocol 3.0): length, version, names and values each ended by a zero, a zero. */
-const hello = startup(['user', role, 'database', 'postgres']);
+const hello = buildStartup(['user', role, 'database', 'postgres']);
 
-function startup(words: readonly string[]): Buffer {
+function buildStartup(words: readonly string[]): Buffer {
   const text = Buffer.from(`${words.join('\0')}\0\0`);
   const head = Buffer.alloc(8);
   head.writeInt32BE(head.length + text.length, 0);
@@ -104,7 +104,7 @@ function wantsPassword(answer: Buffer): boolean {
 
 /** On disk: what it has acknowledged is there again after its death. */
 export const postgres: StoreServer = {
-  shape: () => alone('postgres'),
+  shape: () => buildSingleShape('postgres'),
   async prepare({ spec, portOf, directoryOf, run }: StorePlace) {
     const user = userForPostgres();
     const [port, directory] = [portOf('postgres'), await directoryOf('postgres')];

@@ -1,6 +1,6 @@
 import { duration } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
-import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
+import { askUntil, explainNoSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
 /** Stops the event loop, as a long computation or garbage collection does in a server of one thread: nothing is answered meanwhile. */
 export const block = defineFault({
@@ -14,7 +14,7 @@ export const block = defineFault({
     every: duration(1, '30s').describe('So often, and longer than that.'),
   },
   lacking: (_target, system, { stall, every }) =>
-    lacksSwitches(system, 'stalls') ??
+    explainNoSwitches(system, 'stalls') ??
     (stall >= every
       ? `found a stall of ${stall}ms every ${every}ms, expected every to be longer than stall`
       : undefined),

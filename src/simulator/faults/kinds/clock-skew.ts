@@ -1,6 +1,6 @@
 import { signedDuration } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
-import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
+import { askUntil, explainNoSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
 const seenWithinMs = 2_000;
 /** Between the two looks at the two clocks. */
@@ -16,7 +16,7 @@ export const clockSkew = defineFault({
   options: {
     by: signedDuration.describe('So far ahead of the others, or with a minus behind them.'),
   },
-  lacking: (_target, system) => lacksSwitches(system, 'another clock'),
+  lacking: (_target, system) => explainNoSwitches(system, 'another clock'),
   make: (target, { by }) =>
     shopSwitchFault(target, {
       on: { clockMs: by },

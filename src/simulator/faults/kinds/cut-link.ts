@@ -1,10 +1,10 @@
 import { cut, type LinkDirection } from '../../cluster/links/toxics.js';
-import { feederOf, unreplicated } from '../../cluster/redis-client.js';
+import { describeUnreplicated, primaryOf } from '../../cluster/redis-client.js';
 import { endsOf } from '../../cluster/targets.js';
 import { oneOf } from '../../scenario/values.js';
-import { linkGone } from '../effects.js';
+import { linkGoneEffect } from '../effects.js';
 import { defineFault } from '../fault.js';
-import { askThrough, linkFault, onReplication } from '../link-fault.js';
+import { askThroughLink, linkFault, measureReplication } from '../link-fault.js';
 
 const directions = ['both', 'forward', 'back'] as const;
 /** A live process on loopback answers within a few milliseconds. */
@@ -19,7 +19,7 @@ export const cutLink = defineFault({
       .default('both')
       .describe('forward: what the first end says is swallowed; back: what the other answers.'),
   },
-  effect: target => linkGone(target),
+  effect: target => linkGoneEffect(target),
   effectInWords:
     'no user was answered through it between confirmation and healing; a store was asked in vain, or its replication lost bytes',
   make: (target, { direction }) =>
@@ -27,17 +27,17 @@ export const cutLink = defineFault({
       toxic: () => cut(direction),
       async confirm(end, cluster) {
         const before = swallowedBytes(end.link.traffic, direction);
-        if ((await askThrough(end, silentForMs)).answered) return false;
+        if ((await askThroughLink(end, silentForMs)).answered) return false;
         const bytes = swallowedBytes(end.link.traffic, direction) - before;
         if (bytes === 0) return false;
         const seen = `no answer through it within ${silentForMs} ms, ${bytes} bytes swallowed`;
         const replica = endsOf(target)?.[1] ?? '';
-        if (feederOf(replica) === undefined) return seen;
-        const waited = await unreplicated(cluster, replica);
+        if (primaryOf(replica) === undefined) return seen;
+        const waited = await describeUnreplicated(cluster, replica);
         return waited && `${seen}, ${waited}`;
       },
       // A replica says something every second: where the primary is cut off too, only its words count.
-      measure: onReplication(target, ({ traffic }) =>
+      measure: measureReplication(target, ({ traffic }) =>
         swallowedBytes(traffic, direction === 'both' ? 'forward' : direction),
       ),
     }),

@@ -1,6 +1,6 @@
 import { wholeNumber } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
-import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
+import { askUntil, explainNoSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
 /** At one percent the first error of seven hundred requests is all but certain. */
 const seenWithinMs = 10_000;
@@ -15,7 +15,7 @@ export const errors = defineFault({
   options: {
     percent: wholeNumber(1, 100).describe('So many of a hundred requests that look at a session.'),
   },
-  lacking: (_target, system) => lacksSwitches(system, 'errors'),
+  lacking: (_target, system) => explainNoSwitches(system, 'errors'),
   make(target, { percent }) {
     let asked = 0;
     return shopSwitchFault(target, {

@@ -35,7 +35,7 @@ export const exec = defineFault({
       },
       async inject(cluster) {
         running = cluster.shell(inject, withinMs, interrupted.signal);
-        mustBeOk('inject', inject, await running);
+        assertOk('inject', inject, await running);
       },
       async confirm(cluster) {
         const deadline = performance.now() + withinMs;
@@ -50,7 +50,7 @@ export const exec = defineFault({
         };
         const seen = await eventually(isSeen, withinMs);
         if (interrupted.signal.aborted) return false;
-        if (last !== undefined && !seen) mustBeOk('confirm', confirm, last);
+        if (last !== undefined && !seen) assertOk('confirm', confirm, last);
         return seen && (last?.said.trim() || `"${confirm}" ended with code 0`);
       },
       async heal(cluster) {
@@ -62,13 +62,13 @@ export const exec = defineFault({
         await running;
         running = undefined;
         if (heal !== undefined)
-          mustBeOk('heal', heal, await cluster.shell(heal, withinMs, new AbortController().signal));
+          assertOk('heal', heal, await cluster.shell(heal, withinMs, new AbortController().signal));
       },
     };
   },
 });
 
-function mustBeOk(what: string, command: string, { ok, how, said }: ShellEnd): void {
+function assertOk(what: string, command: string, { ok, how, said }: ShellEnd): void {
   if (ok) return;
   const words = said.trim().replaceAll(/\s*\n\s*/g, ' | ');
   throw new Error(`${what}: "${command}" ${how}${words === '' ? '' : `, and said: ${words}`}`);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
-import { bringBack, goneInWords } from '../../cluster/probe.js';
+import { bringBack, describeGone } from '../../cluster/probe.js';
 import type { Random } from '../../plan/random.js';
 import { duration } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
@@ -26,15 +26,15 @@ export const flap = defineFault({
         const member = cluster.member(target);
         struck = member.signal('SIGKILL');
         stopping = new AbortController();
-        const pause = pauses(random, stopping.signal);
-        flapping = goOn(member, { up: () => pause(up), down: () => pause(down) });
+        const pause = createPause(random, stopping.signal);
+        flapping = flapUntilHealed(member, { up: () => pause(up), down: () => pause(down) });
         // Looked at when it is healed.
         flapping.catch(() => undefined);
       },
       async confirm(cluster) {
         const member = cluster.member(target);
         const exit = struck ? await member.waitExit(exitWithinMs) : undefined;
-        return exit?.signal === 'SIGKILL' && goneInWords(member, exit);
+        return exit?.signal === 'SIGKILL' && describeGone(member, exit);
       },
       async heal(cluster: Cluster) {
         stopping.abort();
@@ -51,7 +51,10 @@ export const flap = defineFault({
  * Starts and kills it in turn, beginning with the end of the first process. `down` and `up` answer false when it is over. A start that fails, since another
  * fault kills it then, is tried again: whether it boots is decided when it is healed.
  */
-async function goOn(member: ClusterMember, wait: { up(): Promise<boolean>; down(): Promise<boolean> }): Promise<void> {
+async function flapUntilHealed(
+  member: ClusterMember,
+  wait: { up(): Promise<boolean>; down(): Promise<boolean> },
+): Promise<void> {
   await member.waitExit(exitWithinMs);
   while (await wait.down()) {
     await member.start().catch(() => undefined);
@@ -61,7 +64,7 @@ async function goOn(member: ClusterMember, wait: { up(): Promise<boolean>; down(
   }
 }
 
-function pauses(random: Random, signal: AbortSignal): (ms: number) => Promise<boolean> {
+function createPause(random: Random, signal: AbortSignal): (ms: number) => Promise<boolean> {
   return ms =>
     sleep(ms * (0.5 + random()), undefined, { signal }).then(
       () => true,

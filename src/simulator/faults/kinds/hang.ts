@@ -1,6 +1,6 @@
 import { eventually, isStopped, startAgain, waitReadmitted } from '../../cluster/probe.js';
-import { countAtFeeder, feederOf, unreplicated } from '../../cluster/redis-client.js';
-import { memberGone, memberGoneInWords } from '../effects.js';
+import { countAtPrimary, describeUnreplicated, primaryOf } from '../../cluster/redis-client.js';
+import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
 const stopWithinMs = 1_000;
@@ -13,7 +13,7 @@ export const hang: FaultEntry = {
   summary: 'SIGSTOP, later SIGCONT: accepts connections and answers nothing',
   targets: ['backend', 'store', 'proxy'],
   options: {},
-  effect: memberGone,
+  effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   make: target => {
     /** One that another fault has stopped is left to it: to be let go twice would cut that one short. */
@@ -32,11 +32,11 @@ export const hang: FaultEntry = {
         member.mark('stopped');
         if (await member.answers(silentForMs)) return false;
         const seen = `stopped by SIGSTOP; no answer within ${silentForMs} ms`;
-        if (feederOf(target) === undefined) return seen;
-        const waited = await unreplicated(cluster, target);
+        if (primaryOf(target) === undefined) return seen;
+        const waited = await describeUnreplicated(cluster, target);
         return waited && `${seen}; ${waited}`;
       },
-      measure: cluster => countAtFeeder(cluster, target),
+      measure: cluster => countAtPrimary(cluster, target),
       async heal(cluster) {
         if (foreign) return;
         const member = cluster.member(target);

@@ -1,6 +1,6 @@
-import { bringBack, goneInWords } from '../../cluster/probe.js';
-import { countAtFeeder } from '../../cluster/redis-client.js';
-import { memberGone, memberGoneInWords } from '../effects.js';
+import { bringBack, describeGone } from '../../cluster/probe.js';
+import { countAtPrimary } from '../../cluster/redis-client.js';
+import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
 const exitWithinMs = 2_000;
@@ -10,7 +10,7 @@ export const kill: FaultEntry = {
   summary: 'SIGKILL; healed by a new start on the same port',
   targets: ['backend', 'store', 'proxy'],
   options: {},
-  effect: memberGone,
+  effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   make: target => {
     /** A process that was dead before proves nothing: only what was alive here can have been killed here. */
@@ -22,9 +22,9 @@ export const kill: FaultEntry = {
       async confirm(cluster) {
         const member = cluster.member(target);
         const exit = struck ? await member.waitExit(exitWithinMs) : undefined;
-        return exit?.signal === 'SIGKILL' && goneInWords(member, exit);
+        return exit?.signal === 'SIGKILL' && describeGone(member, exit);
       },
-      measure: cluster => countAtFeeder(cluster, target),
+      measure: cluster => countAtPrimary(cluster, target),
       async heal(cluster) {
         const member = cluster.member(target);
         if (struck) await member.waitExit(exitWithinMs);

@@ -2,7 +2,7 @@ import { portRefuses, waitReadmitted } from '../../cluster/probe.js';
 import { withRedis } from '../../cluster/redis-client.js';
 import { serverOf } from '../../cluster/stores/registry.js';
 import { duration } from '../../scenario/values.js';
-import { asked, askedInWords } from '../effects.js';
+import { askedEffect, askedInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 
 /** A live server on loopback answers within a few milliseconds. */
@@ -20,7 +20,7 @@ export const pause = defineFault({
         'It ends by itself: a paused Redis takes not even the command that would end it. Healed is when it answers.',
       ),
   },
-  effect: asked,
+  effect: askedEffect,
   effectInWords: askedInWords,
   lacking: target =>
     serverOf(target) === 'redis' && !target.includes('sentinel')

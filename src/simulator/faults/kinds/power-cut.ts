@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterMember } from '../../cluster/cluster.js';
 import { bringBack, portRefuses } from '../../cluster/probe.js';
 import { serverOf } from '../../cluster/stores/registry.js';
-import { asked, askedInWords } from '../effects.js';
+import { askedEffect, askedInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 
 const exitWithinMs = 2_000;
@@ -22,7 +22,7 @@ export const powerCut = defineFault({
   summary: 'SIGKILL of Redis, its AOF cut back to the last fsync; healed by a new start',
   targets: ['store'],
   options: {},
-  effect: asked,
+  effect: askedEffect,
   effectInWords: askedInWords,
   lacking: (target, { redis }) =>
     serverOf(target) === 'redis' && !target.includes('sentinel') && redis.persistence === 'aof'

@@ -4,21 +4,21 @@ import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
 import { eventually } from '../../cluster/probe.js';
 import {
   answerWithinMs,
+  buildReplicaOf,
   configFile,
   countDataCommands,
-  feederOf,
   follow,
-  following,
-  isFed,
+  isReplicating,
+  primaryOf,
   roleOf,
   withRedis,
 } from '../../cluster/redis-client.js';
 import { names } from '../../scenario/values.js';
-import { asked } from '../effects.js';
+import { askedEffect } from '../effects.js';
 import { defineFault } from '../fault.js';
 
 const healWithinMs = 15_000;
-const sign = 'holdfast-lab:promoted';
+const markerKey = 'holdfast-lab:promoted';
 
 /**
  * What a person does whose primary is gone: REPLICAOF NO ONE, the other replicas follow the new primary, and the backends
@@ -33,17 +33,17 @@ export const promote = defineFault({
       .optional()
       .describe('Only these are led to the new primary, until it is healed: a split brain. All when absent.'),
   },
-  effect: asked,
+  effect: askedEffect,
   effectInWords: 'the promoted server carried out commands on data between confirmation and healing',
   lacking(target, { redis, backends }, options) {
-    if (feederOf(target) === undefined)
+    if (primaryOf(target) === undefined)
       return `found "${target}", expected a replica such as redis.replica-1 to promote`;
     if (redis.sentinels > 0) return 'found sentinels, which promote by themselves: take them out, or this fault';
     const { count, spare = 0 } = backends;
     const strange = options['for-backends']?.find(name => Number(name.slice('backend-'.length)) > count + spare);
     return strange && `found "${strange}" in for-backends, expected one of ${count + spare} backends`;
   },
-  make: (target, { 'for-backends': led }) => {
+  make: (target, { 'for-backends': chosen }) => {
     let done = false;
     return {
       async inject(cluster) {
@@ -53,19 +53,20 @@ export const promote = defineFault({
           await redis.replicaof('NO', 'ONE');
           await redis.config('REWRITE');
         });
-        for (const member of others(cluster, target)) if (member !== oldOf(cluster, target)) await lead(member, port);
+        for (const member of otherMembers(cluster, target))
+          if (member !== oldPrimaryOf(cluster, target)) await makeFollow(member, port);
         // Started again before this is healed it would take itself for the primary.
-        if (oldOf(cluster, target).pid === undefined) await lead(oldOf(cluster, target), port);
-        leadBackends(cluster, port, led);
+        if (oldPrimaryOf(cluster, target).pid === undefined) await makeFollow(oldPrimaryOf(cluster, target), port);
+        retargetBackends(cluster, port, chosen);
       },
       async confirm(cluster) {
         const { port } = cluster.member(target);
         const role = await roleOf(port);
-        const links = linksOf(cluster).filter(({ backend }) => led === undefined || led.includes(backend));
+        const links = linksOf(cluster).filter(({ backend }) => chosen === undefined || chosen.includes(backend));
         if (role !== 'master' || links.length === 0) return false;
         for (const { link } of links) {
-          await withRedis(link.port, redis => redis.set(sign, link.name, 'EX', 60));
-          if ((await withRedis(port, redis => redis.get(sign))) !== link.name) return false;
+          await withRedis(link.port, redis => redis.set(markerKey, link.name, 'EX', 60));
+          if ((await withRedis(port, redis => redis.get(markerKey))) !== link.name) return false;
         }
         const names = links.map(({ link }) => link.name).join(', ');
         return `ROLE answered ${role}, a write through ${names} reached it`;
@@ -75,12 +76,12 @@ export const promote = defineFault({
       async heal(cluster) {
         if (!done) return;
         const { port } = cluster.member(target);
-        const old = oldOf(cluster, target);
+        const old = oldPrimaryOf(cluster, target);
         // Another fault that held it down is healed at the same time.
         if (old.pid !== undefined) await eventually(() => old.answers(answerWithinMs), healWithinMs);
-        await lead(old, port);
-        leadBackends(cluster, port, undefined);
-        if (old.pid !== undefined && !(await eventually(() => isFed(old.port), healWithinMs)))
+        await makeFollow(old, port);
+        retargetBackends(cluster, port, undefined);
+        if (old.pid !== undefined && !(await eventually(() => isReplicating(old.port), healWithinMs)))
           throw new Error(`${old.name} did not follow ${target} within ${healWithinMs} ms`);
         done = false;
       },
@@ -88,18 +89,18 @@ export const promote = defineFault({
   },
 });
 
-function oldOf(cluster: Cluster, replica: string): ClusterMember {
-  return cluster.member(feederOf(replica) ?? replica);
+function oldPrimaryOf(cluster: Cluster, replica: string): ClusterMember {
+  return cluster.member(primaryOf(replica) ?? replica);
 }
 
-function others(cluster: Cluster, target: string): ClusterMember[] {
+function otherMembers(cluster: Cluster, target: string): ClusterMember[] {
   return cluster.members.filter(({ name }) => name !== target && /^redis\.(?:primary|replica)/.test(name));
 }
 
 /** At once if it runs, or else by what it reads when it is started. */
-async function lead(member: ClusterMember, primaryPort: number): Promise<void> {
+async function makeFollow(member: ClusterMember, primaryPort: number): Promise<void> {
   if (member.pid !== undefined) return follow(member.port, primaryPort);
-  await appendFile(path.join(member.directory ?? '', configFile), `${following(primaryPort)}\n`);
+  await appendFile(path.join(member.directory ?? '', configFile), `${buildReplicaOf(primaryPort)}\n`);
 }
 
 function linksOf(cluster: Cluster) {
@@ -107,7 +108,7 @@ function linksOf(cluster: Cluster) {
   return backends.map(({ name }) => ({ backend: name, link: cluster.link(`${name}->redis`) }));
 }
 
-function leadBackends(cluster: Cluster, port: number, led: readonly string[] | undefined): void {
+function retargetBackends(cluster: Cluster, port: number, chosen: readonly string[] | undefined): void {
   for (const { backend, link } of linksOf(cluster))
-    if (link.toPort !== port && (led === undefined || led.includes(backend))) link.retarget(port);
+    if (link.toPort !== port && (chosen === undefined || chosen.includes(backend))) link.retarget(port);
 }

@@ -1,5 +1,5 @@
 import { generateKeyRing, type KeyRing } from '../../../shared/key-ring.js';
-import { allHaveInWords, shareRing } from '../../cluster/shared-secrets.js';
+import { describeSharedRing, shareRing } from '../../cluster/shared-secrets.js';
 import { keysInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
@@ -17,7 +17,7 @@ export const replaceSecrets: FaultEntry = {
         ring = generateKeyRing();
         await shareRing(cluster, ring);
       },
-      confirm: async cluster => ring !== undefined && allHaveInWords(cluster, ring),
+      confirm: async cluster => ring !== undefined && describeSharedRing(cluster, ring),
       // The old ring would let its sessions in again, and the sessions begun since would be the ones to go.
       heal: async () => undefined,
     };

@@ -1,5 +1,5 @@
 import { generateKeyRing, type KeyRing } from '../../../shared/key-ring.js';
-import { allHaveInWords, sharedRing, shareRing } from '../../cluster/shared-secrets.js';
+import { describeSharedRing, sharedRing, shareRing } from '../../cluster/shared-secrets.js';
 import { keysInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
@@ -23,7 +23,7 @@ export const rotateSecrets: FaultEntry = {
         ring = [...fresh, ...old];
         await shareRing(cluster, ring);
       },
-      confirm: async cluster => ring !== undefined && allHaveInWords(cluster, ring),
+      confirm: async cluster => ring !== undefined && describeSharedRing(cluster, ring),
       // A rotation is no damage: there is nothing to undo.
       heal: async () => undefined,
     };

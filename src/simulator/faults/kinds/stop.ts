@@ -1,8 +1,8 @@
 import { isCleanEnd } from '../../cluster/cluster.js';
-import { bringBack, goneInWords } from '../../cluster/probe.js';
-import { countAtFeeder } from '../../cluster/redis-client.js';
+import { bringBack, describeGone } from '../../cluster/probe.js';
+import { countAtPrimary } from '../../cluster/redis-client.js';
 import { serverOf } from '../../cluster/stores/registry.js';
-import { memberGone, memberGoneInWords } from '../effects.js';
+import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 
 const exitWithinMs = 5_000;
@@ -12,7 +12,7 @@ export const stop = defineFault({
   summary: 'SIGTERM of a store; healed by a new start on the same port, in the role it had',
   targets: ['store'],
   options: {},
-  effect: memberGone,
+  effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   lacking: target =>
     serverOf(target) === 'postgres'
@@ -27,9 +27,9 @@ export const stop = defineFault({
       async confirm(cluster) {
         const member = cluster.member(target);
         const exit = asked ? await member.waitExit(exitWithinMs) : undefined;
-        return exit !== undefined && isCleanEnd(exit) && goneInWords(member, exit);
+        return exit !== undefined && isCleanEnd(exit) && describeGone(member, exit);
       },
-      measure: cluster => countAtFeeder(cluster, target),
+      measure: cluster => countAtPrimary(cluster, target),
       async heal(cluster) {
         const member = cluster.member(target);
         if (asked && (await member.waitExit(exitWithinMs)) === undefined) {

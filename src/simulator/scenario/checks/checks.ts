@@ -1,5 +1,12 @@
 import type { ModeName } from '../../../modes.js';
-import { kindOf, strangeIn, type TargetKind, type TargetSystem, targetIn, targetsOf } from '../../cluster/targets.js';
+import {
+  describeUnknownTarget,
+  kindOf,
+  type TargetKind,
+  type TargetSystem,
+  targetIn,
+  targetsOf,
+} from '../../cluster/targets.js';
 import { faults as faultRegistry } from '../../faults/kinds/registry.js';
 import { ownAppProblems } from '../own-app.js';
 import { labVariables, scenarioParts } from '../schema.js';
@@ -30,16 +37,16 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   const system = systemIn(file);
   if (typeof target !== 'string' || system === undefined) return [];
   const path = ['faults', index, 'target'];
-  const strange = strangeIn(target, targetsOf(system)) ?? notOurs(file, target);
+  const strange = describeUnknownTarget(target, targetsOf(system)) ?? explainNotOurs(file, target);
   if (strange !== undefined) return [{ path, message: strange }];
   const modes = modesIn(file);
   const storeless = modes.filter(mode => targetIn(mode, target, system) === undefined);
-  if (storeless.length > 0) return [{ path, message: noServer(target, storeless) }];
+  if (storeless.length > 0) return [{ path, message: explainNoServer(target, storeless) }];
   const action = read(scenarioParts.action, field(fault, 'do'));
   const entry = action === undefined ? undefined : faultRegistry[action];
   if (action === undefined || entry === undefined) return [];
   const kind = kindOf(target);
-  if (!entry.targets.includes(kind)) return [{ path, message: otherKind(target, kind, action, entry.targets) }];
+  if (!entry.targets.includes(kind)) return [{ path, message: explainOtherKind(target, kind, action, entry.targets) }];
   // What is wrong with the fault itself is told elsewhere.
   if (read(scenarioParts.fault, fault) === undefined) return [];
   const lacking = modes.map(mode => entry.lacking?.(targetIn(mode, target, system) ?? target, system, fault));
@@ -51,13 +58,13 @@ function systemIn(file: unknown): TargetSystem | undefined {
   return system && { backends: system.backends, proxy: system.proxy, ...storesIn(system) };
 }
 
-function otherKind(target: string, kind: TargetKind, action: string, kinds: readonly TargetKind[]): string {
+function explainOtherKind(target: string, kind: TargetKind, action: string, kinds: readonly TargetKind[]): string {
   const found = kind === target ? target : `${kind} ${target}`;
   return `found the ${found}, expected ${kinds.map(inWords).join(' or ')}: nothing else can be struck by "${action}"`;
 }
 
 /** What is no part of the lab cannot be struck by it. */
-function notOurs(file: unknown, target: string): string | undefined {
+function explainNotOurs(file: unknown, target: string): string | undefined {
   const system = field(file, 'system');
   const kind = kindOf(target);
   if (kind === 'system') return undefined;
@@ -68,7 +75,7 @@ function notOurs(file: unknown, target: string): string | undefined {
   return undefined;
 }
 
-const words: Partial<Record<TargetKind, string>> = {
+const kindWords: Partial<Record<TargetKind, string>> = {
   secrets: 'the target "secrets"',
   system: 'the target "system"',
   proxy: 'the target "proxy"',
@@ -76,10 +83,10 @@ const words: Partial<Record<TargetKind, string>> = {
 };
 
 function inWords(kind: TargetKind): string {
-  return words[kind] ?? `a ${kind}`;
+  return kindWords[kind] ?? `a ${kind}`;
 }
 
-function noServer(target: string, modes: readonly ModeName[]): string {
+function explainNoServer(target: string, modes: readonly ModeName[]): string {
   return `found "${target}", but mode ${modes.join(', ')} has no store server to strike: take it out of modes, for example modes: [shared]`;
 }
 

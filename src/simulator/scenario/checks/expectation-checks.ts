@@ -37,7 +37,7 @@ function lineProblems(file: unknown): Problem[] {
   return Object.keys(isMap(expect) ? expect : {}).flatMap(mode =>
     listIn(expect, mode).flatMap((line, index) => {
       const path = ['expect', mode, index, ...(isMap(line) ? ['warn'] : [])];
-      const expectation = parsed(isMap(line) ? line.warn : line);
+      const expectation = parseIfValid(isMap(line) ? line.warn : line);
       const message = expectation && lineProblem(expectation, file);
       return message === undefined ? [] : [{ path, message }];
     }),
@@ -90,7 +90,7 @@ function memberProblem({ metric }: Expectation, file: unknown): string | undefin
 }
 
 /** Undefined when it does not parse: that is said elsewhere. */
-function parsed(line: unknown): Expectation | undefined {
+function parseIfValid(line: unknown): Expectation | undefined {
   if (typeof line !== 'string') return undefined;
   try {
     return parseExpectation(line);

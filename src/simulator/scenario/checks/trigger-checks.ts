@@ -48,7 +48,7 @@ function waitingProblems(faults: readonly unknown[], fault: unknown, index: numb
   const earlier = idsBefore(faults, index);
   return Object.entries(waitsFor).flatMap(([key, id]) => {
     if (id === undefined || earlier.includes(id)) return [];
-    return [{ path: ['faults', index, key], message: noEarlierFault(id, earlier, key) }];
+    return [{ path: ['faults', index, key], message: explainNoEarlierFault(id, earlier, key) }];
   });
 }
 
@@ -61,7 +61,7 @@ function beyondProblems(file: unknown, fault: unknown, index: number): Problem[]
   return [{ path: ['faults', index, 'when'], message }];
 }
 
-function noEarlierFault(id: string, earlier: readonly unknown[], key: string): string {
+function explainNoEarlierFault(id: string, earlier: readonly unknown[], key: string): string {
   const ids = earlier.filter(other => typeof other === 'string');
   if (ids.length > 0) return unknownName('earlier fault', id, ids);
   const instead = key === 'after' ? 'write at: 0s' : `take "since ${id}" out`;
@@ -83,7 +83,7 @@ function timeProblems(file: unknown, faults: readonly unknown[]): Problem[] {
     const endMs = startMs + (fault.for ?? 0);
     earliest.set(fault.id, { startMs, endMs });
     if (endMs <= phases.faults) return [];
-    return [tooLate(fault, index, startMs, phases.faults)];
+    return [problemOfTooLate(fault, index, startMs, phases.faults)];
   });
 }
 
@@ -99,7 +99,7 @@ function earliestMs({ at, after, when }: FaultInFile, earliest: ReadonlyMap<stri
   return after === undefined || endMs === undefined ? undefined : endMs + after.delayMs;
 }
 
-function tooLate(fault: FaultInFile, index: number, startMs: number, phaseMs: number): Problem {
+function problemOfTooLate(fault: FaultInFile, index: number, startMs: number, phaseMs: number): Problem {
   const expected = `after the faults phase began at the earliest, expected at most ${phaseMs}ms: lengthen phases.faults or`;
   if (fault.for === undefined) {
     const key = ['at', 'after', 'when'].find(name => field(fault, name) !== undefined) ?? 'do';

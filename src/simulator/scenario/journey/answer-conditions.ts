@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { expected, map, show, text, wholeNumber } from '../values.js';
+import { map, sayExpected, show, text, wholeNumber } from '../values.js';
 import { parseJsonPath } from './json-path.js';
 import { bodyPatternProblem } from './page-pattern.js';
 
@@ -33,21 +33,23 @@ export interface AnonymousConditions extends AnswerConditions {
 export const urlPath = text('a path such as /cart', /^\/[^\s#]*$/);
 
 export const jsonPath = z
-  .string({ error: expected('a path such as $.items[*].sku') })
+  .string({ error: sayExpected('a path such as $.items[*].sku') })
   .refine(written => parseJsonPath(written) !== undefined, {
-    error: expected('a path such as $.items[*].sku: of $, .name, ["name"], [0] and [*]'),
+    error: sayExpected('a path such as $.items[*].sku: of $, .name, ["name"], [0] and [*]'),
   });
 
 const status = z
   .union([wholeNumber(200, 599), z.array(wholeNumber(200, 599)).min(1)], {
-    error: expected('a status from 200 to 599, or a list of them'),
+    error: sayExpected('a status from 200 to 599, or a list of them'),
   })
   .transform(one => [one].flat());
 
-const body = z.string({ error: expected('a regular expression such as /log in/i') }).superRefine((written, context) => {
-  const problem = bodyPatternProblem(written);
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: `found ${show(written)}: ${problem}` });
-});
+const body = z
+  .string({ error: sayExpected('a regular expression such as /log in/i') })
+  .superRefine((written, context) => {
+    const problem = bodyPatternProblem(written);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: `found ${show(written)}: ${problem}` });
+  });
 
 const conditionKeys = {
   status: status.optional(),
@@ -55,11 +57,13 @@ const conditionKeys = {
   body: body.optional().describe('A regular expression such as /log in/i that matches somewhere in the body.'),
   path: jsonPath.optional().describe('A place in the JSON of the body. Alone: it holds a value other than null.'),
   absent: z
-    .literal(true, { error: expected('true') })
+    .literal(true, { error: sayExpected('true') })
     .optional()
     .describe('The place under path holds nothing, or null.'),
   equals: z
-    .union([z.string(), z.number(), z.boolean(), z.null()], { error: expected('text, a number, true, false or null') })
+    .union([z.string(), z.number(), z.boolean(), z.null()], {
+      error: sayExpected('text, a number, true, false or null'),
+    })
     .optional()
     .describe('The place under path holds this value.'),
 };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cookieName, expected, map, oneOf, show, text } from '../values.js';
+import { cookieName, map, oneOf, sayExpected, show, text } from '../values.js';
 import { isMap } from '../yaml.js';
 import { anonymousConditions, jsonPath, okConditions, urlPath as path } from './answer-conditions.js';
 import {
@@ -18,9 +18,9 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const bodyless: readonly string[] = ['GET', 'DELETE'];
 
 const value = z
-  .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number, true or false') })
+  .union([z.string(), z.number(), z.boolean()], { error: sayExpected('text, a number, true or false') })
   .transform(String);
-const fields = (what: string) => z.record(z.string(), value, { error: expected(`a map of ${what}`) }).optional();
+const fields = (what: string) => z.record(z.string(), value, { error: sayExpected(`a map of ${what}`) }).optional();
 
 /** What the client of the simulated users sets itself, or what would break the connection. */
 const ownHeaders = [
@@ -36,7 +36,8 @@ const headers = z
     headerName,
     value.refine(written => !/[\r\n\0]/.test(written), { error: 'expected one line' }),
     {
-      error: issue => (issue.code === 'invalid_key' ? issue.issues[0]?.message : expected('a map of headers')(issue)),
+      error: issue =>
+        issue.code === 'invalid_key' ? issue.issues[0]?.message : sayExpected('a map of headers')(issue),
     },
   )
   .optional();
@@ -65,13 +66,13 @@ const request = (where: string) =>
 const rest = z.object({ query: fields(''), form: fields(''), json: z.unknown().optional(), headers });
 
 /** Of a map its own parts say better what is wrong with it (`file.ts`). */
-const wordless =
+const silentForMaps =
   (what: string) =>
   (issue: { readonly input?: unknown }): string =>
-    isMap(issue.input) ? '' : expected(what)(issue);
+    isMap(issue.input) ? '' : sayExpected(what)(issue);
 
 const pattern = (groups: 1 | 2) =>
-  z.string({ error: expected('a regular expression') }).superRefine((source, context) => {
+  z.string({ error: sayExpected('a regular expression') }).superRefine((source, context) => {
     const problem = patternProblem(source, groups);
     if (problem !== undefined) context.addIssue({ code: 'custom', message: `found ${show(source)}: ${problem}` });
   });
@@ -84,7 +85,7 @@ function place<Shape extends z.ZodRawShape>(where: string, groups: 1 | 2, more: 
     { error: `expected one way to find it: path or regexp${'cookie' in more ? ' or cookie' : ''}` },
   );
   return z.union([jsonPath.transform(written => ({ path: written })), long], {
-    error: wordless('a path such as $.user, or a map with the key path or regexp'),
+    error: silentForMaps('a path such as $.user, or a map with the key path or regexp'),
   });
 }
 
@@ -115,7 +116,7 @@ const mapping = map('users.journey', {
   anonymous: anonymousConditions,
   carry: z
     .record(text('a name in lower case such as csrf', /^[a-z][a-z0-9-]{0,39}$/), carried, {
-      error: expected('a map of names such as csrf, each with where its value is found'),
+      error: sayExpected('a map of names such as csrf, each with where its value is found'),
     })
     .default({})
     .describe('What answers give to be carried: {name} stands for it in requests.'),
@@ -127,7 +128,7 @@ const mapping = map('users.journey', {
 });
 
 export const journey = z.union([z.literal('shop'), mapping], {
-  error: wordless('the journey "shop", or a map with the keys login, add, read and anonymous'),
+  error: silentForMaps('the journey "shop", or a map with the keys login, add, read and anonymous'),
 });
 
 interface MappingProblem {

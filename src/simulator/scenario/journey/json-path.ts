@@ -30,7 +30,7 @@ export function parseJsonPath(text: string): JsonPath | undefined {
 export function valuesAt(value: unknown, path: JsonPath): readonly unknown[] | undefined {
   let found: unknown[] = [value];
   for (const step of path) {
-    const next = found.map(each => below(each, step));
+    const next = found.map(each => valuesBelow(each, step));
     if (next.some(each => each === undefined)) return undefined;
     found = next.flatMap(each => each ?? []);
   }
@@ -38,7 +38,7 @@ export function valuesAt(value: unknown, path: JsonPath): readonly unknown[] | u
 }
 
 /** The values one step below; undefined when there is no such step. */
-function below(value: unknown, step: Step): readonly unknown[] | undefined {
+function valuesBelow(value: unknown, step: Step): readonly unknown[] | undefined {
   if (step === 'all') return Array.isArray(value) ? value : undefined;
   if ('index' in step) return Array.isArray(value) && step.index < value.length ? [value[step.index]] : undefined;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
@@ -51,9 +51,9 @@ export function missingAt(value: unknown, path: JsonPath): string | undefined {
   let walked = '$';
   for (const step of path) {
     for (const each of found) {
-      if (below(each, step) === undefined) return `${walked} is ${kindOf(each)}, which has no ${nameOf(step)}`;
+      if (valuesBelow(each, step) === undefined) return `${walked} is ${kindOf(each)}, which has no ${nameOf(step)}`;
     }
-    found = found.flatMap(each => below(each, step) ?? []);
+    found = found.flatMap(each => valuesBelow(each, step) ?? []);
     walked += nameOf(step);
   }
   return undefined;

@@ -60,16 +60,16 @@ export function compilePattern(written: string): RegExp {
 
 /** Returns whether the page holds a match; undefined when the page or the search is too long. */
 export function matchesSomewhere(page: string, pattern: RegExp): boolean | undefined {
-  return page.length > pageCharactersMax ? undefined : inTime(() => page.search(pattern) !== -1);
+  return page.length > pageCharactersMax ? undefined : runInTime(() => page.search(pattern) !== -1);
 }
 
 /** The groups of every match; undefined when the page is too long to be searched, or the search too long for it. */
 export function matchesIn(page: string, pattern: RegExp): string[][] | undefined {
   if (page.length > pageCharactersMax) return undefined;
-  return inTime(() => allMatches(page, pattern));
+  return runInTime(() => collectMatches(page, pattern));
 }
 
-function allMatches(page: string, pattern: RegExp): string[][] | undefined {
+function collectMatches(page: string, pattern: RegExp): string[][] | undefined {
   const found: string[][] = [];
   for (const [, ...groups] of page.matchAll(pattern)) {
     found.push(groups.map(group => decodeEntities(group ?? '')));
@@ -82,7 +82,7 @@ const stage = createContext({ search: (): void => undefined });
 const search = new Script('search()');
 
 /** Nothing but the engine itself can stop a pattern that has met a page on which it finds no end. */
-function inTime<T>(work: () => T): T | undefined {
+function runInTime<T>(work: () => T): T | undefined {
   let result: T | undefined;
   stage.search = () => {
     result = work();

@@ -30,11 +30,11 @@ describe('the last lines of a process', () => {
   it('are not waited for when somebody else still holds what the process wrote to', () => {
     const module = import.meta.resolve('#src/simulator/cluster/processes/last-lines.js');
     const code = `
-      const { LastLines, waitNoMore } = await import(${JSON.stringify(module)});
+      const { LastLines, unrefStreams } = await import(${JSON.stringify(module)});
       const { spawn } = await import('node:child_process');
       const child = spawn('/bin/sh', ['-c', 'sleep 5 & echo gone'], { stdio: ['ignore', 'pipe', 'pipe'] });
       new LastLines(1, [child.stdout, child.stderr]);
-      child.once('exit', () => waitNoMore([child.stdout, child.stderr]));`;
+      child.once('exit', () => unrefStreams([child.stdout, child.stderr]));`;
     const began = performance.now();
     expect(spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' })).to.include({
       status: 0,

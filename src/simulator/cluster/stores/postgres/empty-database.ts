@@ -36,7 +36,7 @@ export async function makeEmptyDatabase(wanted: EmptyDatabase, folder = archiveF
   const archive = path.join(folder, archiveName(wanted));
   if ((await isOurs(archive)) && (await unpack(archive, wanted))) return;
   await initialise(wanted);
-  await keep(archive, wanted);
+  await keepArchive(archive, wanted);
 }
 
 /** The password of the role is in no archive: each database gets its own. */
@@ -83,7 +83,7 @@ async function initialise(wanted: EmptyDatabase): Promise<void> {
 }
 
 /** Packed where whoever dies leaves nothing; then whole on the disk before it has its name, which several may give it. */
-async function keep(archive: string, { directory, run }: EmptyDatabase): Promise<void> {
+async function keepArchive(archive: string, { directory, run }: EmptyDatabase): Promise<void> {
   const packed = path.join(directory, 'data.tar');
   const fresh = `${archive}.${randomBytes(6).toString('hex')}`;
   try {

