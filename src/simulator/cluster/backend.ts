@@ -12,7 +12,7 @@ export interface BackendOptions {
   readonly mode: string;
   readonly storeUrls: StoreUrls;
   readonly env: Readonly<Record<string, string>>;
-  /** A Node program that obeys the same environment; the toy shop when absent. */
+  /** A Node program that reads the same environment variables. Default: the toy shop. */
   readonly program?: string;
 }
 

@@ -10,7 +10,10 @@ import { type ProxyPlace, type ProxySpec, proxyNames, proxySpec } from './proxy.
 
 const proxyReadyWithinMs = 10_000;
 
-/** Resolves when each answers and reports every backend ready. `portsSeenBy`: where it finds the backends. */
+/**
+ * Starts the proxies. Resolves when each of them answers and reports every backend ready.
+ * `portsSeenBy` returns the ports at which a proxy reaches the backends.
+ */
 export async function bootProxies(
   lab: Lab,
   spec: ProxySpec,
@@ -37,7 +40,7 @@ async function bootProxy(lab: Lab, spec: ProxySpec, place: ProxyPlace): Promise<
   return admin;
 }
 
-/** Those that were wanted are the first one's. */
+/** Returns the ports of one proxy. The first proxy gets the ports that the user asked for. */
 async function choosePorts(spec: ProxySpec, index: number): Promise<{ port: number; adminPort: number }> {
   const { host = '127.0.0.1', port, adminPort } = index === 0 ? spec : {};
   return {
@@ -67,7 +70,7 @@ async function waitAllReady(admin: ProxyAdmin, lab: Lab): Promise<void> {
   if (!ready) throw new LabError(`the proxy did not report every backend ready in ${proxyReadyWithinMs} ms: ${seen}`);
 }
 
-/** The proxy may have its own names for them. */
+/** Returns whether this is a backend that was not started. Names that only the proxy knows are not spare. */
 function isSpare({ members }: Lab, backend: string): boolean {
   return members.some(({ name, pid }) => name === backend && pid === undefined);
 }
@@ -80,7 +83,7 @@ async function refuse(): Promise<never> {
 
 const answerWithinMs = 2_000;
 
-/** The admin API of the proxy under test. Every call rejects when it is not answered as expected within 2 s. */
+/** Returns a client of the proxy's admin API. Each call rejects when the expected answer does not arrive within 2 s. */
 function proxyAdmin(adminUrl: string): ProxyAdmin {
   return {
     drain: backend => put(backend, 'drain'),
@@ -100,7 +103,7 @@ function proxyAdmin(adminUrl: string): ProxyAdmin {
   }
 }
 
-/** What is asked of each proxy that is up: one that is killed or stopped has no say. */
+/** Returns one admin API for all proxies. It calls each proxy that is up, and leaves out killed and stopped ones. */
 function adminOfAll(
   proxies: readonly { readonly member: Pick<ClusterMember, 'state'>; readonly admin: ProxyAdmin }[],
 ): ProxyAdmin {

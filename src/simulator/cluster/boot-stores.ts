@@ -12,18 +12,18 @@ import { storeServerNames, storeServers } from './stores/registry.js';
 const wholeWithinMs = 10_000;
 
 export interface BootedStore {
-  /** Of its members and of its addresses. */
+  /** The ports of its members and of its addresses, by name. */
   readonly ports: ReadonlyMap<string, number>;
-  /** Its address moves: every backend needs links that can be led elsewhere. */
+  /** Addresses that can move: every backend needs a link to them that can be retargeted. */
   readonly movingAddresses: readonly string[];
-  /** As a member sees it that connects to each address at this port. */
+  /** Returns the URLs for a member that reaches each address at the port that `portOf` returns. */
   url(portOf: (name: string) => number): StoreUrls;
   readonly versions: Readonly<Record<string, string>>;
 }
 
 export interface StoresWanted {
   readonly spec: StoresSpec;
-  /** Links between members are put in place before these boot; all others are left out here. */
+  /** All links of the scenario. Only those between store members are created here, before the members boot. */
   readonly links: readonly string[];
 }
 
@@ -45,7 +45,7 @@ export async function bootStore(lab: Lab, name: StoreServerName, wanted: StoresW
 async function portsOf(name: string, { members }: StoreShape): Promise<ReadonlyMap<string, number>> {
   const ports = new Map<string, number>();
   for (const member of members) ports.set(member, await freePort());
-  // By the name of the server alone the first is meant.
+  // The name of the server alone means its first member.
   return new Map([[name, ports.get(members[0]) ?? 0], ...ports]);
 }
 

@@ -5,24 +5,25 @@ import { Pipe } from './links/pipe.js';
 import type { LinkDirection, Toxic } from './links/toxics.js';
 import { freePort } from './processes/free-port.js';
 
-/** Beyond it the kernel's answer is a reset. */
+/** Further connections are reset by the kernel. */
 const connectionsMax = 10_000;
-/** Who finds bytes and a reset at once takes it for an end in good order (libuv does): it comes a little after them. */
+/** Delay of a reset after the last bytes. A client that gets both at once sees an orderly end instead (libuv does). */
 const resetAfterMs = 5;
 
 /**
- * A TCP link from one member to another, in this process, one for each directed pair, only where a scenario asks for it:
+ * A TCP relay from one member to another. It runs in this process. There is one for each directed pair, and only where
+ * a scenario asks for it:
  *
  *     from --connects--> port [ near ==== forward: hold, cut? =========> far ] --connects--> toPort of the other end
  *                             [ near <=== back: hold, cut?, break? ===== far ]
  *
- * The end that is named second may be the one that connects, as a replica does to the primary that feeds it: then `back`
- * goes from near to far. It carries bytes and knows no protocol. What differs from a cable:
- * - The kernel accepts at once. While `forward` is cut, a new connection leads nowhere and hears nothing, where a real
- *   one would never be set up; while only `back` is cut, what is said on it arrives, where a real one would not be
- *   set up either; and who is refused at the other end is reset here.
- * - What a cut swallows is not sent again: when the cut is healed, a connection that lost something is reset, as one whose
- *   kernel has given up. The others go on.
+ * The end that is named second can be the one that connects, as a replica connects to its primary: then `back` goes
+ * from near to far. The relay carries bytes and knows no protocol. It differs from a cable:
+ * - The kernel accepts a connection at once. While `forward` is cut, a new connection stays silent; a real one would
+ *   never be established. While only `back` is cut, its bytes arrive; a real one would not be established either.
+ * - A connection that the other end refuses is reset here.
+ * - Swallowed bytes are not sent again. When the cut is healed, a connection that lost bytes is reset, as if its kernel
+ *   had given up. The others go on.
  */
 export class TcpLink implements Link {
   readonly name: string;
@@ -35,7 +36,7 @@ export class TcpLink implements Link {
     back: { bytes: 0, swallowedBytes: 0, heldBytes: 0 },
   } satisfies Traffic;
   #toPort: number;
-  /** The way of what is said first, by whoever connects. */
+  /** The direction of the first bytes, which the connecting end sends. */
   readonly #asking: LinkDirection;
   readonly #server: Server;
   readonly #toxics: Toxic[] = [];
@@ -110,12 +111,12 @@ export class TcpLink implements Link {
 class Connection {
   readonly asking: Pipe;
   readonly #answering: Pipe;
-  /** Both of its sockets are. */
+  /** Resolves when both of its sockets are closed. */
   readonly closed: Promise<unknown>;
   readonly #near: Socket;
   readonly #far: Socket;
   readonly #toxics: readonly Toxic[];
-  /** Of the answer: what has come back since something was said last. */
+  /** Bytes of the current answer: those that have come back since the last request bytes. */
   #answeredBytes = 0;
   #breaksBy: 'reset' | 'end' = 'reset';
 
@@ -156,7 +157,7 @@ class Connection {
     this.#far.destroy();
   }
 
-  /** Something that was wrong with the link is no more. */
+  /** Called when a toxic was removed: resets a connection that lost bytes, and flushes one that did not. */
   relieve(isCut: (way: LinkDirection) => boolean): void {
     const pipes = [this.asking, this.#answering];
     if (pipes.some(pipe => pipe.lost && isCut(pipe.way))) return;

@@ -2,18 +2,18 @@ import type { Cluster } from './cluster.js';
 import { cleanEndInWords, exitInWords, isCleanEnd } from './cluster.js';
 import { describeGone, eventually } from './probe.js';
 
-/** Beyond any drain window that a scenario of a few seconds would set. */
+/** Longer than any drain window of a scenario that lasts a few seconds. */
 const drainWithinMs = 30_000;
 const exitWithinMs = 5_000;
 
 export interface Removal {
-  /** The proxy said that nobody is bound to it any more and nothing in flight. */
+  /** True when the proxy reported that no browser is bound to it and no request is in flight. */
   readonly drained: boolean;
-  /** SIGTERM reached it. */
+  /** True when SIGTERM reached it. */
   readonly asked: boolean;
 }
 
-/** As a good deploy takes a backend out: the proxy sends nobody new, then the process is asked to end. */
+/** Removes a backend as a good deploy does: the proxy drains it, then the process gets SIGTERM. */
 export async function removeBackend(cluster: Cluster, backend: string): Promise<Removal> {
   const member = cluster.member(backend);
   await cluster.proxyAdmin.drain(backend);
@@ -25,7 +25,10 @@ export async function removeBackend(cluster: Cluster, backend: string): Promise<
   return { drained, asked: member.signal('SIGTERM') };
 }
 
-/** Says that it was drained and how it ended at SIGTERM; false when it was not asked to. Rejects when it did otherwise. */
+/**
+ * Says that the backend was drained and how it ended at SIGTERM. Returns false when it did not get SIGTERM. Rejects
+ * when it was not drained or did not end properly.
+ */
 export async function describeRemoval(
   cluster: Cluster,
   backend: string,

@@ -25,7 +25,7 @@ describe('faults of the key ring', () => {
       await fault.heal(cluster); // never injected
       expect(await fault.confirm(cluster), 'not yet').to.equal(false);
       await fault.inject(cluster);
-      expect(await fault.confirm(cluster)).to.match(/^every backend goes by the keys? [\w-]+/);
+      expect(await fault.confirm(cluster)).to.match(/^every backend uses the keys? [\w-]+/);
       const after = await idsOf(cluster);
       expect(after.slice(1)).to.deep.equal(before);
       expect(before).to.not.include(after[0]);
@@ -40,7 +40,7 @@ describe('faults of the key ring', () => {
       const before = await idsOf(cluster);
       const fault = faultOf('replace-secrets');
       await fault.inject(cluster);
-      expect(await fault.confirm(cluster)).to.match(/^every backend goes by the keys? [\w-]+/);
+      expect(await fault.confirm(cluster)).to.match(/^every backend uses the keys? [\w-]+/);
       const after = await idsOf(cluster);
       expect(after).to.have.length(1).and.not.deep.equal(before);
       expect((await stat(cluster.secretsFile ?? '')).mode & 0o777).to.equal(0o600);
@@ -68,7 +68,7 @@ describe('faults of the key ring', () => {
       await dead.waitExit(2_000);
       const fault = faultOf('rotate-secrets');
       await fault.inject(cluster);
-      expect(await fault.confirm(cluster)).to.match(/^every backend goes by the keys? [\w-]+/);
+      expect(await fault.confirm(cluster)).to.match(/^every backend uses the keys? [\w-]+/);
       await dead.start();
       expect(await hasRingEverywhere(cluster, await sharedRing(cluster))).to.equal(true);
     }),

@@ -62,7 +62,7 @@ describe('links and proxies in a scenario file', () => {
     [
       'do: cut-link, target: backend-1->store',
       '{ redis: { replicas: 1, sentinels: 3 } }',
-      'Sentinels tell backends where to go: no link can stand in the way',
+      'Backends ask Sentinels for the address: no link is possible there',
     ],
     ['do: explode, target: backend-1', '{}', 'unknown fault "explode"'],
     ['do: kill, target: redis', '{ redis: { links: proxied } }', 'unknown key in system.redis "links"'],

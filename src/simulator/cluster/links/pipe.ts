@@ -1,32 +1,32 @@
 import type { Socket } from 'node:net';
 import type { LinkDirection, Toxic } from './toxics.js';
 
-/** What has gone one way. */
+/** Counters of one direction of a link. */
 export interface Flow {
   /** Delivered to the other end. */
   bytes: number;
-  /** Said and never heard. */
+  /** Sent and never delivered. */
   swallowedBytes: number;
-  /** Made to leave later than they were said. */
+  /** Delivered later than they were sent. */
   heldBytes: number;
 }
 
-/** What a pipe knows of the link that it is a part of. */
+/** The parts of a link that its pipes share. */
 export interface PipeLine {
   readonly toxics: readonly Toxic[];
   readonly flow: Flow;
-  /** How many of so many bytes, which are about to be delivered, may pass. Fewer than all: the connection ends then. */
+  /** Returns how many of the next bytes may be delivered. If not all may, the connection ends after them. */
   readonly passing: (bytes: number) => number;
-  /** The last byte that may pass was delivered. */
+  /** Called when the last byte that may pass was delivered. */
   readonly onBroken?: () => void;
 }
 
-/** Bytes, or how a side ended: in good order, or by a reset. */
+/** Bytes, or the end of a side: orderly, or by a reset. */
 type Said = Buffer | 'end' | 'reset';
 
-/** Held back for one direction of one connection; beyond it the speaker has to wait, as at a full TCP window. */
+/** Most bytes held for one direction of one connection. Beyond it the sender has to wait, as with a full TCP window. */
 const heldBytesMax = 256 * 1024;
-/** The payload of a packet on Ethernet: what is delayed goes in such pieces, so that a slow link trickles. */
+/** The payload of an Ethernet packet. Delayed bytes leave in such pieces, so that a slow link trickles. */
 const pieceBytesMax = 1_460;
 
 /**
@@ -34,10 +34,10 @@ const pieceBytesMax = 1_460;
  *
  *     source --[ hold until it leaves ]--[ cut? ]--[ break? ]--> sink
  *
- * In the order in which it was said, ends and resets too.
+ * Everything is delivered in the order in which it was sent, ends and resets too.
  */
 export class Pipe {
-  /** Something was swallowed: the stream has a hole and cannot go on. */
+  /** True when bytes were swallowed: the stream has a gap and cannot go on. */
   lost = false;
   readonly way: LinkDirection;
   readonly #source: Socket;
@@ -46,7 +46,7 @@ export class Pipe {
   #held: { readonly said: Said; readonly leavesMs: number }[] = [];
   #heldBytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** The sink takes nothing more for now. */
+  /** Back-pressure: the sink accepts no more bytes for now. */
   #full = false;
   #broken = false;
 
@@ -62,7 +62,7 @@ export class Pipe {
     sink.once('close', () => this.stop());
   }
 
-  /** What is held back goes on at once. */
+  /** Delivers all held bytes at once. */
   flush(): void {
     this.#held = this.#held.map(({ said }) => ({ said, leavesMs: 0 }));
     this.#release();
@@ -72,7 +72,7 @@ export class Pipe {
     clearTimeout(this.#timer);
     this.#held = [];
     this.#heldBytes = 0;
-    // Whoever still speaks is heard to the end, by nobody.
+    // Reads and discards what the source still sends, so that the socket can close.
     this.#source.resume();
   }
 

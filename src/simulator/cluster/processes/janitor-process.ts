@@ -1,13 +1,14 @@
 /**
- * The helper that `janitor.ts` starts: reads lines `+process 123`, `-directory /tmp/x` until its input closes, which
- * happens when its parent dies or sends it home; then ends and removes what is left, and exits.
+ * Helper process that `janitor.ts` starts. It reads lines such as `+process 123` and `-directory /tmp/x` until its
+ * input closes. That happens when its parent dies or dismisses it. It then kills the remaining processes, removes the
+ * remaining directories and exits.
  */
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { quitFamily, sendSignal, signalFamily, signalGroup } from './process-family.js';
 
-/** As long as a family may take to end by itself. */
+/** Time that a family gets to end after SIGQUIT. */
 const quitWithinMs = 500;
 const pollMs = 10;
 
@@ -40,7 +41,7 @@ async function clean(): Promise<void> {
   process.exit(0);
 }
 
-/** Gently first: killed hard, it would leave what it holds of the system (shared memory) to nobody. */
+/** Sends SIGQUIT, later SIGKILL. SIGKILL alone would leak system resources such as shared memory. */
 async function endFamily(pid: number): Promise<void> {
   quitFamily(pid);
   for (let waitedMs = 0; sendSignal(pid, 0) && waitedMs < quitWithinMs; waitedMs += pollMs) await sleep(pollMs);

@@ -19,7 +19,7 @@ import {
 
 const primary = 'redis.primary';
 
-/** The absolute path of a Redis or Valkey server. */
+/** Returns the absolute path of a Redis or Valkey server. Throws `LabError` when there is none. */
 function findRedis(): string {
   const found = findProgram(['redis-server', 'valkey-server']);
   if (found !== undefined) return found;
@@ -39,7 +39,7 @@ async function versionOf(program: string): Promise<Record<string, string>> {
   return { [path.basename(program).replace('-server', '')]: /v=(\S+)/.exec(stdout)?.[1] ?? stdout.trim() };
 }
 
-/** A primary with its replicas, and who watches over them. */
+/** Builds the shape of a primary with its replicas and sentinels. */
 function buildGroupShape({ replicas, sentinels }: RedisSpec): StoreShape {
   const replicaNames = numberNames('redis.replica', replicas);
   return {
@@ -70,7 +70,7 @@ function specOf(program: string, { name, directory, port }: Process, file: strin
     args: [file, ...args],
     env: {},
     directory,
-    // PING as an inline command, which spares the lab a client.
+    // An inline PING needs no Redis client.
     answers: (withinMs, at = port) =>
       answersWith(at, 'PING\r\n', answer => answer.toString().startsWith('+PONG'), withinMs),
     ...(isSentinel ? {} : { counts: () => evictionsOf(port) }),
@@ -87,7 +87,7 @@ async function placeOf(name: string, { portOf, directoryOf }: StorePlace): Promi
   return { name, port: portOf(name), directory: await directoryOf(name) };
 }
 
-/** A server that keeps something: the only one, the primary, or a replica that is fed at `primaryPort`. */
+/** Returns the spec of a server with data: the only one, the primary, or a replica of the server at `primaryPort`. */
 async function specOfDataServer(
   program: string,
   name: string,
@@ -111,7 +111,7 @@ async function specsOfSentinels(program: string, names: readonly string[], place
   );
 }
 
-/** Every replica is fed, and every sentinel sees the primary, all replicas and the other sentinels. */
+/** Returns whether every replica replicates, and every sentinel sees the primary, all replicas and all sentinels. */
 async function isWhole({ spec: { redis: spec }, portOf }: StorePlace): Promise<boolean> {
   const { members, replications } = buildGroupShape(spec);
   const sentinels = members.slice(1 + spec.replicas);
@@ -126,7 +126,7 @@ async function seesAll(port: number, { replicas, sentinels }: RedisSpec): Promis
   return new RegExp(`${seen}\\b`).test(info);
 }
 
-/** On disk only where the scenario says so: by default what it held is gone when it dies. */
+/** Redis keeps data on disk only if the scenario says so: by default a kill loses all data. */
 export const redis: StoreServer = {
   shape: ({ redis: spec }) => (spec.replicas === 0 ? buildSingleShape('redis') : buildGroupShape(spec)),
   async prepare(place) {
@@ -152,15 +152,16 @@ export const redis: StoreServer = {
   },
 };
 
-/** By this name the sentinels know the primary, and backends ask them for it. */
+/** Name of the primary in the sentinels. Backends ask for it by this name. */
 const primaryName = 'main';
 const quorum = 2;
-/** One after the other, or they might all stand for election at the same moment, and none be elected. */
+/** Time until the first sentinel calls the primary down, and the step for each further one. If all started an election
+ * at the same moment, none might be elected. */
 const downAfterMs = 500;
 const downAfterStepMs = 150;
 /**
- * After so long the sentinels lead a replica to the primary itself, past any link between the two: no scenario lasts
- * that long. It is also when they try again after a failover that failed.
+ * Time after which the sentinels connect a replica directly to the primary, past any link between the two. No scenario
+ * lasts that long. After the same time they retry a failed failover.
  */
 const failoverTimeoutMs = 60_000;
 
@@ -170,8 +171,8 @@ interface RedisPlace {
 }
 
 /**
- * Each member has a configuration file of its own and not a command line: what becomes of its role is written there, by
- * sentinels or by whoever promotes, and it is started again with it. Answers with the file.
+ * Writes the configuration file of one member and returns its path. A file is used instead of flags because sentinels
+ * and promotions write the current role into it. The member restarts with that role.
  */
 async function writeConfig({ directory, port }: RedisPlace, lines: readonly string[]): Promise<string> {
   const file = path.join(directory, configFile);
@@ -180,13 +181,13 @@ async function writeConfig({ directory, port }: RedisPlace, lines: readonly stri
   return file;
 }
 
-/** Of a server that keeps something. `rdb`: saved at the times that Redis has by default, and when it is asked to end. */
+/** Returns the configuration of a server with data. `rdb`: it saves at the default times of Redis, and at SIGTERM. */
 function buildDataConfig({ persistence, memoryMb, eviction }: RedisSpec): readonly string[] {
   return [
     ...(persistence === 'rdb' ? [] : ['save ""']),
     ...(persistence === 'aof' ? ['appendonly yes', 'appendfsync everysec'] : []),
     ...(memoryMb === undefined ? [] : [`maxmemory ${memoryMb}mb`, `maxmemory-policy ${eviction}`]),
-    // Otherwise it waits five seconds for further replicas that want the same.
+    // The default makes it wait five seconds for further replicas.
     'repl-diskless-sync-delay 0',
   ];
 }
@@ -197,7 +198,7 @@ interface SentinelGroup {
   readonly sentinels: readonly { readonly port: number; readonly id: string }[];
 }
 
-/** They are told of each other and of the replicas, what they would find out within seconds. */
+/** Returns the configuration of a sentinel. It names replicas and other sentinels: discovery would take seconds. */
 function buildSentinelConfig(group: SentinelGroup, id: string): readonly string[] {
   const others = group.sentinels.filter(sentinel => sentinel.id !== id);
   const nth = group.sentinels.findIndex(sentinel => sentinel.id === id);
