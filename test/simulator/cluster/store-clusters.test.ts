@@ -107,13 +107,13 @@ describe('store clusters: what a fault needs', () => {
   for (const [fault, target, stores, message] of [
     ['promote', 'redis.replica-1', pair, undefined],
     ['promote', 'redis', plainStores, 'expected a replica such as redis.replica-1'],
-    ['promote', 'redis.replica-1', watched, 'found sentinels, which promote by themselves'],
+    ['promote', 'redis.replica-1', watched, 'found sentinels, which promote a replica by themselves'],
     ['power-cut', 'redis', aof, undefined],
     ['power-cut', 'redis', plainStores, 'system.redis.persistence: aof'],
     ['power-cut', 'postgres', aof, 'expected a Redis with an append-only file'],
     ['pause', 'redis.replica-2', watched, undefined],
-    ['pause', 'redis.sentinel-1', watched, 'expected a Redis that keeps something'],
-    ['pause', 'memcached', plainStores, 'expected a Redis that keeps something'],
+    ['pause', 'redis.sentinel-1', watched, 'expected a Redis with data'],
+    ['pause', 'memcached', plainStores, 'expected a Redis with data'],
     ['stop', 'memcached', plainStores, undefined],
     ['stop', 'postgres', plainStores, 'which waits at SIGTERM'],
   ] as const)

@@ -307,7 +307,7 @@ function whatTheyLeave(lab: InLab): void {
 
       const again = faultOf('hang', 'backend-2');
       const refused = await again.inject(cluster).catch((error: Error) => error.message);
-      expect(refused).to.include('stands still already');
+      expect(refused).to.include('is already stopped');
       await again.heal(cluster);
       expect(await isStopped(pid), 'still').to.equal(true);
       await fault.heal(cluster);

@@ -16,8 +16,8 @@ const table = [
   { name: 'cut-link', options: { direction: 'back' }, seen: /^no answer .* [1-9]\d* bytes swallowed$/ },
   { name: 'slow', options: { latency: '60ms', jitter: '20ms' }, seen: /^an answer through it took \d{2,3} ms$/ },
   { name: 'throttle', options: { rate: '5KB/s' }, seen: /through it in \d+ ms, [1-9]\d* bytes held back$/ },
-  { name: 'reset', options: { bytes: 0 }, seen: /^an answer was broken off after 0 bytes$/ },
-  { name: 'truncate', options: { bytes: 3 }, seen: /^an answer was broken off after 3 bytes$/ },
+  { name: 'reset', options: { bytes: 0 }, seen: /^an answer was cut off after 0 bytes$/ },
+  { name: 'truncate', options: { bytes: 3 }, seen: /^an answer was cut off after 3 bytes$/ },
 ];
 
 async function stateOf(cluster: Cluster, name: string): Promise<string | undefined> {

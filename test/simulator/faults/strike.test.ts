@@ -39,7 +39,7 @@ function fault(id: string, action: string, target: string, options = {}): FaultS
 
 async function struck(cluster: Cluster, spec: FaultSpec, seed = 1): Promise<FaultRecord> {
   const strike = new Strike(spec, { ...stage(cluster, []).stage, seed });
-  await strike.breaks();
+  await strike.inject();
   await strike.heal(() => []);
   return strike.record;
 }
@@ -55,7 +55,7 @@ describe('a strike records what its verdict needs', () => {
     const replica = memberWith({ name: 'redis.replica-1', role: 'store', answers });
     const cluster = clusterWith({ members: [replica], link: () => link });
     const strike = new Strike(fault('slow', 'slow', feed, { latency: '1ms', jitter: '1ms' }), stage(cluster, []).stage);
-    await strike.breaks();
+    await strike.inject();
     expect(strike.record.confirmedMs).to.be.a('number');
     expect(strike.record.healRequestedMs).to.equal(null);
     forward.heldBytes += 60;

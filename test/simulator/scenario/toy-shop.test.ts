@@ -21,7 +21,7 @@ const cases: readonly (readonly [what: string, text: string, message: string])[]
   [
     'errors of a program of your own',
     scenario('faults:', command),
-    '8:56: found a backend of your own (system.backends.command), expected the toy shop: nothing else can be told to have errors. Break yours by "do: exec"',
+    '8:56: found a backend of your own (system.backends.command), expected the toy shop: only it can simulate errors. Break yours with "do: exec"',
   ],
   [
     'a stall that never ends',

@@ -3,18 +3,19 @@ import { defineFault } from '../fault.js';
 import { askUntil, explainNoSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
 const seenWithinMs = 2_000;
-/** Between the two looks at the two clocks. */
+/** Tolerance for the time between reading the two clocks. */
 const toleranceMs = 500;
 
-/** Moves the clock of one backend, as when its time service has died: deadlines and times in tokens differ from the others. */
+/** Moves the clock of one backend, as when its time service has died. Its deadlines and the times in its tokens then
+ * differ from those of the others. */
 export const clockSkew = defineFault({
-  summary: 'the clock of one backend is ahead of the others, or behind them',
+  summary: 'moves the clock of one backend ahead of the others, or behind them',
   targets: ['backend'],
   bySwitch: true,
   effect: target => ({ kind: 'answered', member: target }),
   effectInWords: 'the backend with the wrong clock answered users between confirmation and healing',
   options: {
-    by: signedDuration.describe('So far ahead of the others, or with a minus behind them.'),
+    by: signedDuration.describe('How far the clock is ahead of the others; with a minus: behind them.'),
   },
   lacking: (_target, system) => explainNoSwitches(system, 'another clock'),
   make: (target, { by }) =>

@@ -5,9 +5,9 @@ import type { FaultEntry } from '../fault.js';
 
 const exitWithinMs = 5_000;
 
-/** A deploy, done well: the proxy sends it no new users, then the process is asked to end and ends by itself. */
+/** Proper deploy: the proxy drains the backend, then the process gets SIGTERM and ends by itself. */
 export const drain: FaultEntry = {
-  summary: 'drained by the proxy, then SIGTERM; healed by a new start and "ready"',
+  summary: 'the proxy drains a backend, then SIGTERM; healing starts it again and sets it ready',
   targets: ['backend'],
   options: {},
   effect: memberGoneEffect,
@@ -22,7 +22,7 @@ export const drain: FaultEntry = {
       async heal(cluster) {
         const member = cluster.member(target);
         if (taken.asked && (await member.waitExit(exitWithinMs)) === undefined) {
-          // It does not end at SIGTERM: a deploy tool kills it as well.
+          // It did not end at SIGTERM. A deploy tool would kill it now, too.
           member.signal('SIGKILL');
           await member.waitExit(exitWithinMs);
         }

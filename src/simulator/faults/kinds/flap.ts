@@ -7,13 +7,13 @@ import { defineFault } from '../fault.js';
 
 const exitWithinMs = 2_000;
 
-/** A process that its supervisor starts again and again: SIGKILL, a while down, a boot, a while up, SIGKILL. */
+/** Crash loop of a supervised process: SIGKILL, a time down, a new start, a time up, SIGKILL. */
 export const flap = defineFault({
-  summary: 'SIGKILL and a new start in turn, on a schedule that follows the seed',
+  summary: 'kills (SIGKILL) and starts a backend again and again; the seed decides the pauses',
   targets: ['backend'],
   options: {
-    up: duration().describe('How long it runs between two kills, half as much more or less by chance.'),
-    down: duration().describe('How long it stays dead each time, half as much more or less by chance.'),
+    up: duration().describe('How long it runs between two kills. The seed makes it up to half longer or shorter.'),
+    down: duration().describe('How long it stays dead each time. The seed makes it up to half longer or shorter.'),
   },
   effect: target => ({ kind: 'silent', member: target, whileDown: true }),
   effectInWords: 'the member had answered users before, and answered none while it was down',
@@ -28,7 +28,7 @@ export const flap = defineFault({
         stopping = new AbortController();
         const pause = createPause(random, stopping.signal);
         flapping = flapUntilHealed(member, { up: () => pause(up), down: () => pause(down) });
-        // Looked at when it is healed.
+        // `heal` handles the rejection.
         flapping.catch(() => undefined);
       },
       async confirm(cluster) {
@@ -48,8 +48,9 @@ export const flap = defineFault({
 });
 
 /**
- * Starts and kills it in turn, beginning with the end of the first process. `down` and `up` answer false when it is over. A start that fails, since another
- * fault kills it then, is tried again: whether it boots is decided when it is healed.
+ * Waits for the end of the first process, then starts and kills the member in turn. `down` and `up` resolve with false
+ * when the fault is over. A start fails when another fault kills the member meanwhile, and is then tried again. Only
+ * the start in `heal` decides whether the member boots.
  */
 async function flapUntilHealed(
   member: ClusterMember,

@@ -8,21 +8,21 @@ const stopWithinMs = 1_000;
 const silentForMs = 250;
 const healWithinMs = 15_000;
 
-/** SIGSTOP: the kernel goes on accepting connections for it, so a check that only connects sees nothing. */
+/** SIGSTOP: the kernel still accepts connections for the process, so a check that only connects notices nothing. */
 export const hang: FaultEntry = {
-  summary: 'SIGSTOP, later SIGCONT: accepts connections and answers nothing',
+  summary: 'SIGSTOP, later SIGCONT: a process accepts connections and answers nothing',
   targets: ['backend', 'store', 'proxy'],
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   make: target => {
-    /** One that another fault has stopped is left to it: to be let go twice would cut that one short. */
+    /** True when another fault has stopped the process. Resuming it here would end that fault too early. */
     let foreign = false;
     return {
       async inject(cluster) {
         const { pid } = cluster.member(target);
         foreign = pid !== undefined && (await isStopped(pid));
-        if (foreign) throw new Error(`${target} stands still already: another fault has stopped it`);
+        if (foreign) throw new Error(`${target} is already stopped by another fault`);
         cluster.member(target).signal('SIGSTOP');
       },
       async confirm(cluster) {

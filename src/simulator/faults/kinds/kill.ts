@@ -5,15 +5,15 @@ import type { FaultEntry } from '../fault.js';
 
 const exitWithinMs = 2_000;
 
-/** SIGKILL: the process gets no chance to say or save anything. Healed by a new boot on the same port. */
+/** SIGKILL: the process cannot send or save anything. Healing starts a new process on the same port. */
 export const kill: FaultEntry = {
-  summary: 'SIGKILL; healed by a new start on the same port',
+  summary: 'SIGKILL; healing starts the process again on the same port',
   targets: ['backend', 'store', 'proxy'],
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   make: target => {
-    /** A process that was dead before proves nothing: only what was alive here can have been killed here. */
+    /** True when the signal reached a running process. A process that was dead before proves nothing. */
     let struck = false;
     return {
       async inject(cluster) {

@@ -8,18 +8,19 @@ import { askedEffect, askedInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 
 const exitWithinMs = 2_000;
-/** Redis looks at the clock ten times a second, and calls fsync with the first write after each full second. */
+/** Redis checks the clock ten times a second, and calls fsync with the first write after each full second. */
 const secondMs = 1_000;
 const strikesAfterMs = 900;
 
 /**
- * What SIGKILL cannot show: a process that dies leaves its writes to the kernel, a machine that dies takes along what no
- * fsync has brought to the disk. So the process is killed, and its append-only file cut back to the length that it had
- * at the last full second, which is what the fsync of that second has on disk for certain: at most a tenth of a second
- * more is taken than a real disk would have lost. It strikes right before the next one, when most is at stake.
+ * Simulates a power failure, which SIGKILL cannot show. The kernel still writes the data of a killed process to disk; a
+ * machine without power loses everything that no fsync has written. So the process is killed, and its append-only file
+ * is truncated to its length at the last full second. The fsync of that second has certainly written so much. At most a
+ * tenth of a second more is lost than with a real disk. The kill comes right before the next fsync, when most is
+ * unsaved.
  */
 export const powerCut = defineFault({
-  summary: 'SIGKILL of Redis, its AOF cut back to the last fsync; healed by a new start',
+  summary: 'SIGKILL of Redis, and its AOF truncated to the last fsync; healing starts it again',
   targets: ['store'],
   options: {},
   effect: askedEffect,
@@ -49,7 +50,7 @@ export const powerCut = defineFault({
         if (!struck || cut === undefined || !(await portRefuses(member.port))) return false;
         const { file, fromBytes, toBytes } = cut;
         if (fromBytes === toBytes || (await stat(file)).size !== toBytes) return false;
-        return `ended by SIGKILL; of the ${fromBytes} bytes of its file the ${toBytes} are left that were there at the last full second`;
+        return `ended by SIGKILL; its file was truncated from ${fromBytes} bytes to ${toBytes}, its length at the last full second`;
       },
       async heal(cluster) {
         const member = cluster.member(target);
@@ -61,7 +62,7 @@ export const powerCut = defineFault({
   },
 });
 
-/** The one that grows: since version 7 there is a folder of them. */
+/** Returns the path of the append-only file that still grows. Since version 7 there is a folder with several files. */
 async function appendOnlyFile({ directory = '', name }: ClusterMember): Promise<string> {
   const files = await readdir(directory, { recursive: true });
   const grows =
@@ -70,7 +71,7 @@ async function appendOnlyFile({ directory = '', name }: ClusterMember): Promise<
   return path.join(directory, grows);
 }
 
-/** The latest first: `appendonly.aof.12.incr.aof`. */
+/** Sorts the latest file first: `appendonly.aof.12.incr.aof`. */
 function byNumber(one: string, other: string): number {
   const number = (file: string) => Number(/\.(\d+)\.incr/.exec(file)?.[1]);
   return number(other) - number(one);

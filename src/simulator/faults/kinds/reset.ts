@@ -3,9 +3,9 @@ import { linkBrokenEffect, linkBrokenInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 import { answerBytes, brokenAnswers, confirmBroken, linkFault } from '../link-fault.js';
 
-/** The client may have half an answer. The request has arrived in any case. */
+/** Resets connections in the middle of an answer. The client can have half of it. The backend has got the request. */
 export const reset = defineFault({
-  summary: 'answers over a link are broken off by a reset after so many bytes; shorter ones pass',
+  summary: 'a link cuts answers off by a reset after so many bytes; shorter answers pass',
   targets: ['link'],
   options: { bytes: answerBytes },
   effect: linkBrokenEffect,

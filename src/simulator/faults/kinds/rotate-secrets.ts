@@ -4,11 +4,11 @@ import { keysInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
 /**
- * Rotates in two steps, as it should be done: first every backend learns to verify with the new key, then they sign with it.
- * In one step, a backend that has read the file already would sign what the others cannot read yet.
+ * Rotates the key in two steps, as is right: first every backend can verify with the new key, then all sign with it. In
+ * one step, the first backend to read the file would sign sessions that the others cannot read yet.
  */
 export const rotateSecrets: FaultEntry = {
-  summary: 'a new key at the end of the ring, then at its head, SIGHUP for each; the old one stays',
+  summary: 'adds a new key at the end of the ring, then moves it to the front, each with SIGHUP; keeps the old key',
   targets: ['secrets'],
   options: {},
   effect: () => ({ kind: 'keys' }),

@@ -2,9 +2,9 @@ import { describeRemoval, type Removal, removeBackend } from '../../cluster/remo
 import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 
-/** One backend less, for good: what only it knew is gone when its drain window is over. `scale-out` brings it back. */
+/** Removes one backend for good. Sessions in its memory are lost after its drain window. `scale-out` restarts it. */
 export const scaleIn = defineFault({
-  summary: 'drained by the proxy, then SIGTERM, and nothing comes in its place; it stays away',
+  summary: 'the proxy drains a backend, then SIGTERM; nothing replaces it and healing does not start it',
   targets: ['backend'],
   options: {},
   effect: memberGoneEffect,

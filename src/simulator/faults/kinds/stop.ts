@@ -9,14 +9,14 @@ const exitWithinMs = 5_000;
 
 /** Sends SIGTERM, as an orderly restart does: a store that saves its data at the end does so. */
 export const stop = defineFault({
-  summary: 'SIGTERM of a store; healed by a new start on the same port, in the role it had',
+  summary: 'SIGTERM of a store; healing starts it again on the same port and in the same role',
   targets: ['store'],
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   lacking: target =>
     serverOf(target) === 'postgres'
-      ? 'found postgres, which waits at SIGTERM until its clients have gone, and backends never go: take "kill"'
+      ? 'found postgres, which waits at SIGTERM until its clients disconnect, and backends never do: use "kill"'
       : undefined,
   make: target => {
     let asked = false;

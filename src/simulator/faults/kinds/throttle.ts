@@ -4,14 +4,14 @@ import { linkSlowEffect } from '../effects.js';
 import { defineFault } from '../fault.js';
 import { askThroughLink, heldBytes, heldForward, linkFault, measureReplication } from '../link-fault.js';
 
-/** The question may have to wait so long behind others. */
+/** Time limit of an answer: the request may have to wait behind others. */
 const askForMs = 500;
 
-/** A line that is too narrow: what comes later waits until what came before it has gone. */
+/** Limits the bandwidth of a link: later bytes wait until the earlier ones have left. */
 export const throttle = defineFault({
-  summary: 'a link carries so many bytes per second each way, and no more',
+  summary: 'a link carries at most so many bytes per second in each direction',
   targets: ['link'],
-  options: { rate: byteRate.describe('Each way, shared by all connections.') },
+  options: { rate: byteRate.describe('Rate of each direction. All connections share it.') },
   effect: target => linkSlowEffect(target),
   effectInWords: 'an answer through the link took longer than twice the 90th percentile of the baseline and 10 ms',
   make: (target, { rate: bytesPerSecond }) =>

@@ -3,9 +3,9 @@ import { linkBrokenEffect, linkBrokenInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 import { answerBytes, brokenAnswers, confirmBroken, linkFault } from '../link-fault.js';
 
-/** The end comes in good order, as after a whole answer: only a client that counts the bytes knows that some are missing. */
+/** Ends answers early but in order, as after a whole answer. Only a client that counts bytes notices the loss. */
 export const truncate = defineFault({
-  summary: 'answers over a link end after so many bytes, in good order; shorter ones pass',
+  summary: 'a link ends answers in order after so many bytes; shorter answers pass',
   targets: ['link'],
   options: { bytes: answerBytes },
   effect: linkBrokenEffect,
