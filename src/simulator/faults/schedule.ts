@@ -8,7 +8,7 @@ import { type AfterTrigger, type WhenTrigger, whenInWords } from './trigger.js';
 export interface FaultStage extends StrikeStage {
   /** Start of the faults phase: `at` counts from here. */
   readonly startMs: number;
-  /** Planned end of the phase. Triggers that still wait for a count then give up. Faults without a length are healed. */
+  /** Planned end of the phase. Then triggers that wait for a count give up, and faults without a length are healed. */
   readonly endMs: number;
 }
 

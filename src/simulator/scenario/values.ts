@@ -3,8 +3,8 @@ import { durationPattern, parseDuration } from '../../shared/duration.js';
 import { unknownName } from '../../shared/unknown-name.js';
 
 /**
- * The values of a scenario file: each checked where it stands, and each with a message that says what was found and what
- * was expected. Durations come out in milliseconds.
+ * Schemas of the values of a scenario file. Each has a message that says what was found and what was expected.
+ * Durations are parsed to milliseconds.
  */
 
 const minute = 60_000;
@@ -24,7 +24,7 @@ export function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }
 
-/** A map that refuses keys it does not know: one line of the message for each. */
+/** Builds the schema of a map. It refuses unknown keys, with one line of the message for each. */
 export function map<Shape extends z.ZodRawShape>(where: string, shape: Shape) {
   const keys = Object.keys(shape);
   const notAMap = sayExpected(`a map with the keys ${keys.join(', ')}`);
@@ -55,7 +55,7 @@ export function wholeNumber(min: number, max: number) {
   return z.number({ error }).int({ error, abort: true }).min(min, { error }).max(max, { error });
 }
 
-/** A list of names of one kind, none of them twice. */
+/** Builds the schema of a list of names of one kind, without duplicates. */
 export function names(kind: string, pattern: RegExp) {
   return z
     .array(text(`the name of a ${kind}`, pattern), { error: sayExpected(`a list of names of a ${kind}`) })
@@ -63,7 +63,7 @@ export function names(kind: string, pattern: RegExp) {
     .refine(list => new Set(list).size === list.length, { error: `found a ${kind} twice, expected each once` });
 }
 
-/** One of a few whole numbers. */
+/** Builds the schema of a choice between a few whole numbers. */
 export function amongNumbers<const Numbers extends readonly number[]>(...numbers: Numbers) {
   return z.literal([...numbers], { error: sayExpected(`one of ${numbers.join(', ')}`) });
 }
@@ -77,7 +77,7 @@ export function duration(minMs: 0 | 1 = 1, max = '10min') {
     .transform(written => parseDuration(written) ?? 0);
 }
 
-/** A duration with a sign before it, or none. */
+/** Schema of a duration with an optional sign. */
 export const signedDuration = text(
   'a duration with a sign, from -10min to 10min, such as -90s or +5s',
   new RegExp(`^[+-]?${durationPattern}$`),
@@ -101,11 +101,11 @@ export const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\
   })
   .transform(written => Number.parseFloat(written));
 
-/** The options of a fault: their names, and what may be written for each. */
+/** Schemas of the options of a fault, by name. */
 export type Options = z.ZodRawShape;
 export type OptionsRead<Own extends Options> = z.output<z.ZodObject<Own>>;
 
-/** Reads options as they were written; they have been checked with the file. */
+/** Returns a function that parses options as written. They were already checked with the file. */
 export function readerOf<Own extends Options>(options: Own): (written: unknown) => OptionsRead<Own> {
   const shape = z.object(options);
   return written => shape.parse(written);

@@ -180,7 +180,7 @@ describe('a broken scenario file', () => {
       'arrivals beyond the end',
       broken('for: 2s', 'for: 1min'),
       '5:32',
-      'arrivals that go on for 60000ms, expected at most the 7500ms',
+      'arrivals that last 60000ms, expected at most the 7500ms',
     ],
     [
       'a p95 below the median',
@@ -302,7 +302,7 @@ describe('a broken scenario file', () => {
       'the store of a mode that has none',
       broken('target: redis', 'target: store'),
       '9:56',
-      'found "store", but mode sticky has no store server to strike',
+      'found "store", but mode sticky has no store server',
     ],
     [
       'a kill of the secrets',
@@ -314,7 +314,7 @@ describe('a broken scenario file', () => {
       'a rotation of a backend',
       broken('do: kill, target: backend-2', 'do: rotate-secrets, target: backend-2'),
       '8:53',
-      'found the backend backend-2, expected the target "secrets": nothing else can be struck by "rotate-secrets"',
+      'found the backend backend-2, expected the target "secrets": "rotate-secrets" cannot break anything else',
     ],
     ['a mode alone and in its group', broken('[sticky, redis]', '[shared, redis]'), '3:8', 'found a mode twice'],
   ];

@@ -126,14 +126,14 @@ const wrong: readonly (readonly [what: string, piece: string, by: string, line: 
     '    logout:',
     '    whoami: { request: { GET: /me } }\n    logout:',
     13,
-    /expected who: it is all that this step looks at/,
+    /expected who: this step checks nothing else/,
   ],
   [
     'a carried value of the user',
     '      csrf: {',
     '      user: { path: $.a }\n      csrf: {',
     16,
-    /found \{user\}, which is the simulated user's own/,
+    /found \{user\}, which is reserved for the simulated user/,
   ],
   [
     'a body pattern that may never end',

@@ -54,7 +54,7 @@ describe('the language of a scenario', () => {
       'more users than ever come',
       broken('at: 1s', 'when: users.total >= 401'),
       '8:23',
-      'found 401 users, expected at most the 400 that ever come: users.arrivals.max-active',
+      'found 401 users, expected at most the 400 that ever arrive: users.arrivals.max-active',
     ],
     [
       'a count in prose',
@@ -79,7 +79,7 @@ describe('the language of a scenario', () => {
       'a count since a later fault',
       broken('at: 1s', 'when: requests.ok since then >= 9'),
       '8:23',
-      'found "then", expected the id of an earlier fault, but this is the first: take "since then" out',
+      'found "then", expected the id of an earlier fault, but this is the first: remove "since then"',
     ],
     [
       'a fault without a length that strikes too late',
@@ -142,16 +142,16 @@ describe('the language of a scenario', () => {
       'the only proxy, whose answers are not counted',
       broken('- writes.lost == 0', '- members.proxy.answered > 0'),
       '13:7',
-      'found "proxy", but the answers of a single proxy are not counted apart, expected backend-1 or',
+      'found "proxy", but the answers of a single proxy are not counted separately, expected backend-1 or',
     ],
     [
-      'answers of a member of a system that runs already',
+      'answers of a member of a system that is already running',
       broken('- writes.lost == 0', '- members.backend-1.answered > 0').replace(
         /faults:\n(?: .*\n)*/,
         'system: { target: "http://127.0.0.1:8080" }\n',
       ),
       '11:7',
-      'found members.backend-1.answered, but a system that runs already has no members that are counted: take it out',
+      'found members.backend-1.answered, but a system under system.target has no members that are counted: remove the line',
     ],
     ['a fault named like a phase', broken('id: then', 'id: recovery'), '9:11', 'which is the name of a phase'],
     [

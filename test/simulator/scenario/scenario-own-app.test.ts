@@ -57,7 +57,7 @@ describe('scenario file: an app of one’s own', () => {
       'a member of what nobody started here',
       withSystem('{ target: "http://localhost:1" }'),
       7,
-      'has no member that the lab could strike: break it by "do: exec"',
+      'cannot break its members: use "do: exec"',
     ],
     [
       'backends beside an address',
@@ -106,7 +106,7 @@ describe('scenario file: an app of one’s own', () => {
       'the key ring of a program that reads none',
       withSystem('{ backends: { command: a } }', 'do: rotate-secrets, target: secrets'),
       7,
-      'a program of your own does not read the key ring of the lab',
+      'your own program does not read the key ring of the lab',
     ],
     ['exec of a backend', withSystem('{}', `${exec}, target: backend-1`), 7, 'expected the target "system"'],
     ['exec of nothing', withSystem('{}', 'do: exec'), 7, 'inject is missing, expected a command such as'],
@@ -141,7 +141,7 @@ describe('scenario file: an app of one’s own', () => {
         withSystem('{ backends: { command: a } }').replace('for: 1s } }', `for: 1s }, journey: ${journey}${users} }`);
       const expectation = `expect: { any: [${metric} == 0] }\n`;
       expect(complaint(`${withJourney(journeyOf(''), '')}${expectation}`, 'own.yaml')).to.include(
-        `found ${metric}, which the journey of this file can never show without ${part}: add it, or take the line out`,
+        `found ${metric}, but the journey of this file cannot measure it without ${part}: add that, or remove the line`,
       );
       const scenario = parseScenario(`${withJourney(journeyOf(more), cookie)}${expectation}`, 'own.yaml');
       expect(expectationsOf(scenario, 'redis')).to.have.length(1);

@@ -51,7 +51,7 @@ const wrong: readonly (readonly [what: string, more: string, said: RegExp])[] = 
   [
     'a mix with a step that the journey lacks',
     'mix: { add: 1, read: 1, whoami: 2 }',
-    /found whoami, but users.journey has no step whoami: add it there, or take it out here/,
+    /found whoami, but users.journey has no step whoami: add it there, or remove it here/,
   ],
   ['a cookie that is no name', 'cookie: a b', /found "a b", expected the name of a cookie/],
 ];

@@ -17,8 +17,8 @@ import { expectationProblems } from './expectation-checks.js';
 import { triggerProblems } from './trigger-checks.js';
 
 /**
- * What no single value shows: parts that must fit each other. Takes the file as written, and checks what can be read
- * of it, so that one mistake does not hide the others.
+ * Finds problems between parts of the file, which no single value shows. Takes the file as written and checks all parts
+ * that can be read, so that one mistake does not hide the others.
  */
 export function crossProblems(file: unknown): Problem[] {
   const faults = listIn(file, 'faults');
@@ -47,7 +47,7 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   if (action === undefined || entry === undefined) return [];
   const kind = kindOf(target);
   if (!entry.targets.includes(kind)) return [{ path, message: explainOtherKind(target, kind, action, entry.targets) }];
-  // What is wrong with the fault itself is told elsewhere.
+  // Problems of the fault itself are reported by the schema.
   if (read(scenarioParts.fault, fault) === undefined) return [];
   const lacking = modes.map(mode => entry.lacking?.(targetIn(mode, target, system) ?? target, system, fault));
   return lacking.flatMap(message => (message === undefined ? [] : [{ path, message }])).slice(0, 1);
@@ -60,18 +60,18 @@ function systemIn(file: unknown): TargetSystem | undefined {
 
 function explainOtherKind(target: string, kind: TargetKind, action: string, kinds: readonly TargetKind[]): string {
   const found = kind === target ? target : `${kind} ${target}`;
-  return `found the ${found}, expected ${kinds.map(inWords).join(' or ')}: nothing else can be struck by "${action}"`;
+  return `found the ${found}, expected ${kinds.map(inWords).join(' or ')}: "${action}" cannot break anything else`;
 }
 
-/** What is no part of the lab cannot be struck by it. */
+/** Says that the target is not under the control of the lab; undefined when it is. */
 function explainNotOurs(file: unknown, target: string): string | undefined {
   const system = field(file, 'system');
   const kind = kindOf(target);
   if (kind === 'system') return undefined;
   if (field(system, 'target') !== undefined)
-    return `found "${target}", but system.target runs already and has no member that the lab could strike: break it by "do: exec"`;
+    return `found "${target}", but the lab did not start the system under system.target and cannot break its members: use "do: exec"`;
   if (kind === 'secrets' && field(field(system, 'backends'), 'command') !== undefined)
-    return 'found "secrets", but a program of your own does not read the key ring of the lab: break it by "do: exec"';
+    return 'found "secrets", but your own program does not read the key ring of the lab: use "do: exec"';
   return undefined;
 }
 
@@ -87,14 +87,14 @@ function inWords(kind: TargetKind): string {
 }
 
 function explainNoServer(target: string, modes: readonly ModeName[]): string {
-  return `found "${target}", but mode ${modes.join(', ')} has no store server to strike: take it out of modes, for example modes: [shared]`;
+  return `found "${target}", but mode ${modes.join(', ')} has no store server: remove it from modes, for example modes: [shared]`;
 }
 
 function modesIn(file: unknown): readonly ModeName[] {
   return read(scenarioParts.modeList, field(file, 'modes')) ?? [];
 }
 
-/** From the start of the warmup to the end of the recovery; undefined where the phases cannot be read. */
+/** Returns the time from the start of the warmup to the end of the recovery; undefined if no phases can be read. */
 function endMsIn(file: unknown): number | undefined {
   const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
   return phases && phases.warmup + phases.baseline + phases.faults + phases.recovery;
@@ -104,6 +104,6 @@ function arrivalProblems(file: unknown): Problem[] {
   const endMs = endMsIn(file);
   const forMs = read(scenarioParts.users.shape.arrivals, field(field(file, 'users'), 'arrivals'))?.for;
   if (endMs === undefined || forMs === undefined || forMs <= endMs) return [];
-  const message = `found arrivals that go on for ${forMs}ms, expected at most the ${endMs}ms from warmup to recovery`;
+  const message = `found arrivals that last ${forMs}ms, expected at most the ${endMs}ms from warmup to recovery`;
   return [{ path: ['users', 'arrivals', 'for'], message }];
 }

@@ -6,7 +6,7 @@ export type JsonPath = readonly Step[];
 
 const piece = /\.([A-Za-z_$][\w$-]*)|\['([^'\\]+)'\]|\["([^"\\]+)"\]|\[(\d{1,6})\]|\[(\*)\]|\.(\*)/y;
 
-/** Undefined for what is no such path. */
+/** Parses a path; undefined when the text is no such path. */
 export function parseJsonPath(text: string): JsonPath | undefined {
   if (!text.startsWith('$')) return undefined;
   const steps: Step[] = [];
@@ -24,8 +24,8 @@ export function parseJsonPath(text: string): JsonPath | undefined {
 }
 
 /**
- * What lies there, in order; an empty list that `[*]` looks into gives an empty list. Undefined when the path leads to
- * nothing somewhere: what is not there must not pass for an empty cart.
+ * Returns the values at a path, in order. `[*]` on an empty list gives an empty list. Returns undefined when a step of
+ * the path has no value: missing data must not pass for an empty cart.
  */
 export function valuesAt(value: unknown, path: JsonPath): readonly unknown[] | undefined {
   let found: unknown[] = [value];
@@ -37,7 +37,7 @@ export function valuesAt(value: unknown, path: JsonPath): readonly unknown[] | u
   return found;
 }
 
-/** The values one step below; undefined when there is no such step. */
+/** Returns the values one step below; undefined when there is no such step. */
 function valuesBelow(value: unknown, step: Step): readonly unknown[] | undefined {
   if (step === 'all') return Array.isArray(value) ? value : undefined;
   if ('index' in step) return Array.isArray(value) && step.index < value.length ? [value[step.index]] : undefined;
@@ -45,7 +45,7 @@ function valuesBelow(value: unknown, step: Step): readonly unknown[] | undefined
   return Object.hasOwn(value, step.key) ? [Reflect.get(value, step.key)] : undefined;
 }
 
-/** In words, how far into this value the path leads; undefined when it leads to the end. */
+/** Says at which step the path has no value; undefined when it leads to the end. */
 export function missingAt(value: unknown, path: JsonPath): string | undefined {
   let found: unknown[] = [value];
   let walked = '$';
