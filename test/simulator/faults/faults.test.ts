@@ -255,7 +255,7 @@ function growsAndShrinks(): void {
 
         const again = faultOf('scale-out', 'backend-1');
         const refused = await again.inject(cluster).catch((error: Error) => error.message);
-        expect(refused).to.include('backend-1 is running already');
+        expect(refused).to.include('backend-1 is already running');
         expect(await again.confirm(cluster)).to.equal(false);
       }),
     ));

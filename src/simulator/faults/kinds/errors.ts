@@ -12,7 +12,7 @@ export const errors = defineFault({
   targets: ['backend'],
   bySwitch: true,
   effect: target => ({ kind: 'broken', member: target }),
-  effectInWords: 'a user got an error from the backend, or a retry replaced it',
+  effectInWords: 'a user got an error from the backend, or a retry hid it from the user',
   options: {
     percent: wholeNumber(1, 100).describe('Percentage of failed requests, among those that read a session.'),
   },

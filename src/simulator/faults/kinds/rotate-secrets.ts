@@ -8,7 +8,7 @@ import type { FaultEntry } from '../fault.js';
  * one step, the first backend to read the file would sign sessions that the others cannot read yet.
  */
 export const rotateSecrets: FaultEntry = {
-  summary: 'adds a new key at the end of the ring, then moves it to the front, each with SIGHUP; keeps the old key',
+  summary: 'adds a new key at the end of the ring, then puts it first, each with SIGHUP; keeps the old key',
   targets: ['secrets'],
   options: {},
   effect: () => ({ kind: 'keys' }),
