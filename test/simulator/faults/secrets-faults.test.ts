@@ -18,7 +18,7 @@ const idsOf = async (cluster: Cluster) => (await sharedRing(cluster)).map(({ id 
 
 describe('faults of the key ring', () => {
   it(
-    'a rotation puts a new key before the old ones, in every backend, and heals to nothing else',
+    'a rotation puts a new key before the old ones in every backend, and healing changes nothing',
     lab(async cluster => {
       const before = await idsOf(cluster);
       const fault = faultOf('rotate-secrets');
@@ -35,7 +35,7 @@ describe('faults of the key ring', () => {
   );
 
   it(
-    'a replacement leaves the new key alone, in a file that nobody else may read',
+    'a replacement leaves only the new key, in a file that no other user may read',
     lab(async cluster => {
       const before = await idsOf(cluster);
       const fault = faultOf('replace-secrets');
@@ -50,7 +50,7 @@ describe('faults of the key ring', () => {
   );
 
   it(
-    'are not confirmed while a backend goes by another ring',
+    'are not confirmed while a backend uses another key ring',
     lab(async cluster => {
       const fault = faultOf('replace-secrets');
       cluster.member('backend-2').signal('SIGSTOP');
@@ -61,7 +61,7 @@ describe('faults of the key ring', () => {
   );
 
   it(
-    'reach a backend that was dead when it boots',
+    'reach a dead backend when it boots',
     lab(async cluster => {
       const dead = cluster.member('backend-2');
       dead.signal('SIGKILL');
@@ -74,7 +74,7 @@ describe('faults of the key ring', () => {
     }),
   );
 
-  it('say that a scenario with secrets of its own has none that they could change', () =>
+  it('reject when the scenario sets its own secrets', () =>
     leavingNothing(() =>
       withCluster(
         { ...spec, backends: { count: 1, env: { SHOP_SECRETS: `own:${'ab'.repeat(32)}` } } },

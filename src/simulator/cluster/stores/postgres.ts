@@ -111,7 +111,8 @@ export const postgres: StoreServer = {
     const [port, directory] = [portOf('postgres'), await directoryOf('postgres')];
     const above = path.dirname(directory);
     if (user !== undefined && !isOpenToAll(above)) {
-      const why = 'PostgreSQL refuses to run as root and cannot enter it as "nobody"; set TMPDIR to one that it can';
+      const why =
+        'PostgreSQL refuses to run as root and cannot enter it as "nobody"; set TMPDIR to a folder that other users can enter';
       throw new LabError(`${above}: ${why}`);
     }
     const programs = await findPrograms(user, directory);
