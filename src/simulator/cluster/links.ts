@@ -53,7 +53,7 @@ export class TcpLink implements Link {
     this.port = port;
     this.#toPort = toPort;
     this.#asking = asking;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, near => this.#join(near));
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, near => this.#accept(near));
     this.#server.maxConnections = connectionsMax;
   }
 
@@ -64,7 +64,7 @@ export class TcpLink implements Link {
   async disturb(toxic: Toxic): Promise<() => Promise<void>> {
     this.#toxics.push(toxic);
     if (toxic.refuses && this.#server.listening) this.#server.close();
-    return () => this.#relieve(toxic);
+    return () => this.#removeToxic(toxic);
   }
 
   retarget(port: number): void {
@@ -83,11 +83,11 @@ export class TcpLink implements Link {
     await once(this.#server, 'listening');
   }
 
-  async #relieve(toxic: Toxic): Promise<void> {
+  async #removeToxic(toxic: Toxic): Promise<void> {
     const index = this.#toxics.indexOf(toxic);
     if (index < 0) return;
     this.#toxics.splice(index, 1);
-    for (const connection of this.#open) connection.relieve(way => this.#isCut(way));
+    for (const connection of this.#open) connection.resume(way => this.#isCut(way));
     if (toxic.refuses && !this.#toxics.some(({ refuses }) => refuses)) await this.#listen();
   }
 
@@ -95,14 +95,14 @@ export class TcpLink implements Link {
     return this.#toxics.some(({ cuts }) => cuts?.(way));
   }
 
-  #join(near: Socket): void {
-    const nowhere = this.#isCut(this.#asking);
+  #accept(near: Socket): void {
+    const isSwallowed = this.#isCut(this.#asking);
     const options = { allowHalfOpen: true, noDelay: true };
-    const far = nowhere ? new Socket(options) : connect({ ...options, host: '127.0.0.1', port: this.#toPort });
+    const far = isSwallowed ? new Socket(options) : connect({ ...options, host: '127.0.0.1', port: this.#toPort });
     this.traffic.connections += 1;
-    if (nowhere) this.traffic.swallowedConnections += 1;
+    if (isSwallowed) this.traffic.swallowedConnections += 1;
     const connection = new Connection([near, far], this.#asking, this.#toxics, this.traffic);
-    connection.asking.lost = nowhere;
+    connection.asking.hasLost = isSwallowed;
     this.#open.add(connection);
     void connection.closed.then(() => this.#open.delete(connection));
   }
@@ -133,16 +133,16 @@ class Connection {
     this.asking = new Pipe(asking, near, far, {
       toxics,
       flow: traffic[asking],
-      passing: bytes => this.#ask(bytes),
+      passing: bytes => this.#passRequest(bytes),
     });
     const answering = asking === 'forward' ? 'back' : 'forward';
     this.#answering = new Pipe(answering, far, near, {
       toxics,
       flow: traffic[answering],
-      passing: bytes => this.#answer(bytes),
+      passing: bytes => this.#passAnswer(bytes),
       onBroken: () => {
         traffic.brokenAnswers += 1;
-        this.#break();
+        this.#end();
       },
     });
   }
@@ -158,19 +158,19 @@ class Connection {
   }
 
   /** Called when a toxic was removed: resets a connection that lost bytes, and flushes one that did not. */
-  relieve(isCut: (way: LinkDirection) => boolean): void {
+  resume(isCut: (way: LinkDirection) => boolean): void {
     const pipes = [this.asking, this.#answering];
-    if (pipes.some(pipe => pipe.lost && isCut(pipe.way))) return;
-    if (pipes.some(pipe => pipe.lost)) this.reset();
+    if (pipes.some(pipe => pipe.hasLost && isCut(pipe.way))) return;
+    if (pipes.some(pipe => pipe.hasLost)) this.reset();
     else for (const pipe of pipes) pipe.flush();
   }
 
-  #ask(bytes: number): number {
+  #passRequest(bytes: number): number {
     this.#answeredBytes = 0;
     return bytes;
   }
 
-  #answer(bytes: number): number {
+  #passAnswer(bytes: number): number {
     let passing = bytes;
     for (const { breaks } of this.#toxics) {
       const left = breaks === undefined ? bytes : Math.max(0, breaks.afterBytes - this.#answeredBytes);
@@ -182,7 +182,7 @@ class Connection {
     return passing;
   }
 
-  #break(): void {
+  #end(): void {
     if (this.#breaksBy === 'reset') {
       setTimeout(() => this.reset(), resetAfterMs);
     } else {

@@ -28,10 +28,10 @@ export interface LinkFault {
 
 /** Creates a fault of a link. It disturbs the bytes on the link and does not touch its ends. */
 export function linkFault(target: string, { toxic, confirm, measure }: LinkFault): Fault {
-  let relieve: (() => Promise<void>) | undefined;
+  let removeToxic: (() => Promise<void>) | undefined;
   return {
     async inject(cluster) {
-      relieve = await cluster.link(target).disturb(toxic());
+      removeToxic = await cluster.link(target).disturb(toxic());
     },
     async confirm(cluster) {
       const end = endIn(cluster, target);
@@ -39,8 +39,8 @@ export function linkFault(target: string, { toxic, confirm, measure }: LinkFault
     },
     measure: async cluster => measure?.(cluster.link(target)),
     async heal(cluster) {
-      await relieve?.();
-      relieve = undefined;
+      await removeToxic?.();
+      removeToxic = undefined;
       await waitThrough(cluster, endIn(cluster, target));
     },
   };

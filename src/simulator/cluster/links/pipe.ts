@@ -22,7 +22,7 @@ export interface PipeLine {
 }
 
 /** Bytes, or the end of a side: orderly, or by a reset. */
-type Said = Buffer | 'end' | 'reset';
+type Chunk = Buffer | 'end' | 'reset';
 
 /** Most bytes held for one direction of one connection. Beyond it the sender has to wait, as with a full TCP window. */
 const heldBytesMax = 256 * 1024;
@@ -38,12 +38,12 @@ const pieceBytesMax = 1_460;
  */
 export class Pipe {
   /** True when bytes were swallowed: the stream has a gap and cannot go on. */
-  lost = false;
+  hasLost = false;
   readonly way: LinkDirection;
   readonly #source: Socket;
   readonly #sink: Socket;
   readonly #line: PipeLine;
-  #held: { readonly said: Said; readonly leavesMs: number }[] = [];
+  #held: { readonly chunk: Chunk; readonly leavesMs: number }[] = [];
   #heldBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   /** Back-pressure: the sink accepts no more bytes for now. */
@@ -55,16 +55,16 @@ export class Pipe {
     this.#source = source;
     this.#sink = sink;
     this.#line = line;
-    source.on('data', chunk => this.#hear(chunk));
-    source.once('end', () => this.#hear('end'));
-    source.on('error', () => this.#hear('reset'));
-    sink.on('drain', () => this.#drained());
+    source.on('data', chunk => this.#receive(chunk));
+    source.once('end', () => this.#receive('end'));
+    source.on('error', () => this.#receive('reset'));
+    sink.on('drain', () => this.#onDrain());
     sink.once('close', () => this.stop());
   }
 
   /** Delivers all held bytes at once. */
   flush(): void {
-    this.#held = this.#held.map(({ said }) => ({ said, leavesMs: 0 }));
+    this.#held = this.#held.map(({ chunk }) => ({ chunk, leavesMs: 0 }));
     this.#release();
   }
 
@@ -76,24 +76,24 @@ export class Pipe {
     this.#source.resume();
   }
 
-  #hear(said: Said): void {
+  #receive(chunk: Chunk): void {
     if (this.#line.toxics.length === 0 && this.#held.length === 0) {
-      this.#deliver(said);
+      this.#deliver(chunk);
       return;
     }
-    for (const piece of piecesOf(said)) this.#hold(piece);
+    for (const piece of piecesOf(chunk)) this.#hold(piece);
     if (this.#heldBytes > heldBytesMax) this.#source.pause();
     this.#release();
   }
 
-  #hold(said: Said): void {
+  #hold(chunk: Chunk): void {
     const earliestMs = this.#held.at(-1)?.leavesMs ?? 0;
-    const leave = (atMs: number, { leavesMs }: Toxic) => leavesMs?.(this.way, bytesOf(said), atMs) ?? atMs;
+    const leave = (atMs: number, { leavesMs }: Toxic) => leavesMs?.(this.way, bytesOf(chunk), atMs) ?? atMs;
     const nowMs = performance.now();
     const leavesMs = Math.max(earliestMs, this.#line.toxics.reduce(leave, nowMs));
-    if (leavesMs > nowMs) this.#line.flow.heldBytes += bytesOf(said);
-    this.#held.push({ said, leavesMs });
-    this.#heldBytes += bytesOf(said);
+    if (leavesMs > nowMs) this.#line.flow.heldBytes += bytesOf(chunk);
+    this.#held.push({ chunk, leavesMs });
+    this.#heldBytes += bytesOf(chunk);
   }
 
   #release(): void {
@@ -101,8 +101,8 @@ export class Pipe {
     const nowMs = performance.now();
     let count = 0;
     for (let next = this.#held[0]; !this.#full && next !== undefined && next.leavesMs <= nowMs; ) {
-      this.#heldBytes -= bytesOf(next.said);
-      this.#deliver(next.said);
+      this.#heldBytes -= bytesOf(next.chunk);
+      this.#deliver(next.chunk);
       count += 1;
       next = this.#held[count];
     }
@@ -112,16 +112,16 @@ export class Pipe {
     if (!this.#full && next !== undefined) this.#timer = setTimeout(() => this.#release(), next.leavesMs - nowMs + 1);
   }
 
-  #deliver(said: Said): void {
-    if (this.#line.toxics.some(({ cuts }) => cuts?.(this.way))) this.#swallow(said);
-    else if (said === 'end') this.#sink.end();
-    else if (said === 'reset') this.#sink.resetAndDestroy();
-    else this.#write(said);
+  #deliver(chunk: Chunk): void {
+    if (this.#line.toxics.some(({ cuts }) => cuts?.(this.way))) this.#swallow(chunk);
+    else if (chunk === 'end') this.#sink.end();
+    else if (chunk === 'reset') this.#sink.resetAndDestroy();
+    else this.#write(chunk);
   }
 
-  #swallow(said: Said): void {
-    this.lost = true;
-    this.#line.flow.swallowedBytes += bytesOf(said);
+  #swallow(chunk: Chunk): void {
+    this.hasLost = true;
+    this.#line.flow.swallowedBytes += bytesOf(chunk);
   }
 
   #write(chunk: Buffer): void {
@@ -137,18 +137,18 @@ export class Pipe {
     }
   }
 
-  #drained(): void {
+  #onDrain(): void {
     this.#full = false;
     this.#release();
   }
 }
 
-function bytesOf(said: Said): number {
-  return typeof said === 'string' ? 0 : said.length;
+function bytesOf(chunk: Chunk): number {
+  return typeof chunk === 'string' ? 0 : chunk.length;
 }
 
-function piecesOf(said: Said): readonly Said[] {
-  if (typeof said === 'string' || said.length <= pieceBytesMax) return [said];
-  const count = Math.ceil(said.length / pieceBytesMax);
-  return Array.from({ length: count }, (_, nth) => said.subarray(nth * pieceBytesMax, (nth + 1) * pieceBytesMax));
+function piecesOf(chunk: Chunk): readonly Chunk[] {
+  if (typeof chunk === 'string' || chunk.length <= pieceBytesMax) return [chunk];
+  const count = Math.ceil(chunk.length / pieceBytesMax);
+  return Array.from({ length: count }, (_, nth) => chunk.subarray(nth * pieceBytesMax, (nth + 1) * pieceBytesMax));
 }
