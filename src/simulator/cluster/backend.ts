@@ -33,7 +33,7 @@ export function backendSpec({ name, port, mode, storeUrls, env, program = shop }
     },
     answers: (withinMs, at = port) => answersOk(`http://127.0.0.1:${at}/health`, withinMs),
     counts: () => sessionCounts(port),
-    remedy: `PORT=${port} HOLDFAST_MODE=${mode} node ${program}   (by hand, to see what it says)`,
+    remedy: `PORT=${port} HOLDFAST_MODE=${mode} node ${program}   (run it by hand to see its output)`,
   };
 }
 

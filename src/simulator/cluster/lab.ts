@@ -125,7 +125,7 @@ export class Lab {
 
   /** Throws once `stop` was called: an interrupted boot runs on for a moment and must not start anything new. */
   #refuseWhenStopped(what: string): void {
-    if (this.#stopped !== undefined) throw new LabError(`${what} was wanted while the lab was being stopped`);
+    if (this.#stopped !== undefined) throw new LabError(`${what} was requested while the lab was being stopped`);
   }
 
   async #stopAll(): Promise<void> {

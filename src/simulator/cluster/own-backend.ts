@@ -50,7 +50,7 @@ export function ownBackendSpec(own: OwnBackend, place: OwnBackendPlace): Process
         ? undefined
         : `GET ${http} answered ${status}, expected 200 to 299 (system.backends.ready.http)`,
     remedy:
-      `cd ${quoteForShell(own.directory)} && ${shownVariables(variables)} ${command}   (by hand, to see what it says);` +
+      `cd ${quoteForShell(own.directory)} && ${shownVariables(variables)} ${command}   (run it by hand to see its output);` +
       ` it must listen on 127.0.0.1:${port} and answer GET ${http} (system.backends.ready.http) with a status from 200 to 299`,
   };
 }

@@ -52,7 +52,7 @@ export function proxySpec(spec: ProxySpec, place: ProxyPlace): ProcessSpec {
     args: [spec.program ?? cli, 'proxy', ...flags(spec, place)],
     env: { HOLDFAST_SECRETS: place.secrets },
     answers: withinMs => answersOk(`http://127.0.0.1:${place.adminPort}/backends`, withinMs),
-    remedy: 'the same command by hand, to see what it says',
+    remedy: 'run the same command by hand to see its output',
   };
 }
 

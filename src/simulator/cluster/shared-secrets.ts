@@ -40,7 +40,7 @@ export async function describeSharedRing(cluster: Cluster, ring: KeyRing): Promi
 
 function fileOf(secretsFile: string | undefined): string {
   if (secretsFile !== undefined) return secretsFile;
-  throw new Error('the scenario gives the backends secrets of its own: take them out of system.backends.env');
+  throw new Error('the scenario sets its own secrets: remove them from system.backends.env');
 }
 
 function backendsOf({ members }: Cluster): ClusterMember[] {

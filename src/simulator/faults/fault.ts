@@ -35,7 +35,7 @@ export interface FaultEntry {
   readonly effectInWords: string;
   /** Says what the fault needs and the system lacks; undefined when it lacks nothing. `target` is a member or a link;
    * `options` are as written. */
-  lacking?(target: string, system: TargetSystem, options: unknown): string | undefined;
+  explainMissing?(target: string, system: TargetSystem, options: unknown): string | undefined;
   /** Set when the toy shop makes the fault itself. It has the switches for that only with SHOP_LAB. */
   readonly bySwitch?: true;
   /** Creates the fault. `options` are as written; `random` makes its random choices. */
@@ -50,16 +50,16 @@ export function defineFault<Own extends Options>(fault: {
   readonly options: Own;
   effect(target: string, options: OptionsRead<Own>): ExpectedEffect;
   readonly effectInWords: string;
-  lacking?(target: string, system: TargetSystem, options: OptionsRead<Own>): string | undefined;
+  explainMissing?(target: string, system: TargetSystem, options: OptionsRead<Own>): string | undefined;
   readonly bySwitch?: true;
   make(target: string, options: OptionsRead<Own>, random: Random): Fault;
 }): FaultEntry {
   const read = readerOf(fault.options);
-  const { effect, lacking, make, ...rest } = fault;
+  const { effect, explainMissing, make, ...rest } = fault;
   return {
     ...rest,
     effect: (target, options = {}) => effect(target, read(options)),
-    lacking: (target, system, options) => lacking?.(target, system, read(options)),
+    explainMissing: (target, system, options) => explainMissing?.(target, system, read(options)),
     make: (target, options = {}, random = randomStream(1, target)) => make(target, read(options), random),
   };
 }

@@ -118,7 +118,7 @@ describe('store clusters: requirements of faults', () => {
     ['stop', 'postgres', plainStores, 'which waits at SIGTERM'],
   ] as const)
     it(`${fault} of ${target}: ${message ?? 'there'}`, () => {
-      const said = faults[fault]?.lacking?.(target, { backends: { count: 2 }, ...stores }, {});
+      const said = faults[fault]?.explainMissing?.(target, { backends: { count: 2 }, ...stores }, {});
       if (message === undefined) expect(said).to.equal(undefined);
       else expect(said).to.include(message);
     });

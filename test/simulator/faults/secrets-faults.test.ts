@@ -83,7 +83,7 @@ describe('faults of the key ring', () => {
             const problem = await faultOf(name)
               .inject(cluster)
               .catch((error: Error) => error.message);
-            expect(problem).to.include('secrets of its own');
+            expect(problem).to.include('its own secrets');
           }
         },
       ),

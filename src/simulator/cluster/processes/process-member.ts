@@ -158,7 +158,7 @@ export class ProcessMember implements ClusterMember {
   }
 
   async start(): Promise<void> {
-    if (this.#retired) throw new LabError(`${this.name} was to be started while the lab was being stopped`);
+    if (this.#retired) throw new LabError(`${this.name} was started while the lab was being stopped`);
     if (this.#boot === undefined || this.#boot.exit !== undefined) {
       await waitGone(this.#boot?.killed ?? []);
       this.#boot = this.#spawn();

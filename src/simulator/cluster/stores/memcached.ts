@@ -59,7 +59,7 @@ function specOf(program: string, name: string, port: number, memoryMb: number | 
     answers: (withinMs, at = port) =>
       answersWith(at, 'version\r\n', answer => answer.toString().startsWith('VERSION '), withinMs),
     counts: () => evictionsOf(port),
-    remedy: `${program} -p ${port}   (by hand, to see what it says)`,
+    remedy: `${program} -p ${port}   (run it by hand to see its output)`,
   };
 }
 

@@ -83,7 +83,7 @@ function specOf(programs: Programs, port: number, directory: string, user: Syste
     forks: true,
     user,
     answers: (withinMs, at = port) => answersWith(at, hello, wantsPassword, withinMs),
-    remedy: `${command} -D ${data} -p ${port}   (by hand, to see what it says)`,
+    remedy: `${command} -D ${data} -p ${port}   (run it by hand to see its output)`,
   };
 }
 

@@ -74,7 +74,7 @@ function specOf(program: string, { name, directory, port }: Process, file: strin
     answers: (withinMs, at = port) =>
       answersWith(at, 'PING\r\n', answer => answer.toString().startsWith('+PONG'), withinMs),
     ...(isSentinel ? {} : { counts: () => evictionsOf(port) }),
-    remedy: `${program} --port ${port}   (by hand, to see what it says)`,
+    remedy: `${program} --port ${port}   (run it by hand to see its output)`,
   };
 }
 

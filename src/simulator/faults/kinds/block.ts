@@ -14,7 +14,7 @@ export const block = defineFault({
     stall: duration(1, '10s').describe('How long the event loop is blocked each time.'),
     every: duration(1, '30s').describe('Time between the starts of two stalls. It must be longer than stall.'),
   },
-  lacking: (_target, system, { stall, every }) =>
+  explainMissing: (_target, system, { stall, every }) =>
     explainNoSwitches(system, 'stalls') ??
     (stall >= every
       ? `found a stall of ${stall}ms every ${every}ms, expected every to be longer than stall`

@@ -17,7 +17,7 @@ export const clockSkew = defineFault({
   options: {
     by: signedDuration.describe('How far the clock is ahead of the others; with a minus: behind them.'),
   },
-  lacking: (_target, system) => explainNoSwitches(system, 'another clock'),
+  explainMissing: (_target, system) => explainNoSwitches(system, 'another clock'),
   make: (target, { by }) =>
     shopSwitchFault(target, {
       on: { clockMs: by },

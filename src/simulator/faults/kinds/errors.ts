@@ -16,7 +16,7 @@ export const errors = defineFault({
   options: {
     percent: wholeNumber(1, 100).describe('Percentage of failed requests, among those that read a session.'),
   },
-  lacking: (_target, system) => explainNoSwitches(system, 'errors'),
+  explainMissing: (_target, system) => explainNoSwitches(system, 'errors'),
   make(target, { percent }) {
     let asked = 0;
     return shopSwitchFault(target, {

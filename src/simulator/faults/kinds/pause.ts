@@ -22,7 +22,7 @@ export const pause = defineFault({
   },
   effect: askedEffect,
   effectInWords: askedInWords,
-  lacking: target =>
+  explainMissing: target =>
     serverOf(target) === 'redis' && !target.includes('sentinel')
       ? undefined
       : `found "${target}", expected a Redis with data: only it has CLIENT PAUSE`,

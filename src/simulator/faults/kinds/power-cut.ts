@@ -25,7 +25,7 @@ export const powerCut = defineFault({
   options: {},
   effect: askedEffect,
   effectInWords: askedInWords,
-  lacking: (target, { redis }) =>
+  explainMissing: (target, { redis }) =>
     serverOf(target) === 'redis' && !target.includes('sentinel') && redis.persistence === 'aof'
       ? undefined
       : `found "${target}", expected a Redis with an append-only file, system.redis.persistence: aof`,

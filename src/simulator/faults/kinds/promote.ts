@@ -38,7 +38,7 @@ export const promote = defineFault({
   },
   effect: askedEffect,
   effectInWords: 'the promoted server carried out commands on data between confirmation and healing',
-  lacking(target, { redis, backends }, options) {
+  explainMissing(target, { redis, backends }, options) {
     if (primaryOf(target) === undefined)
       return `found "${target}", expected a replica such as redis.replica-1 to promote`;
     if (redis.sentinels > 0)

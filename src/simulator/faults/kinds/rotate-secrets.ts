@@ -4,8 +4,8 @@ import { keysInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
 /**
- * Rotates the key in two steps, as is right: first every backend can verify with the new key, then all sign with it. In
- * one step, the first backend to read the file would sign sessions that the others cannot read yet.
+ * Rotates the key in two steps. First every backend can verify with the new key, then all sign with it. With one step,
+ * the first backend to read the file would sign sessions that the others cannot read yet.
  */
 export const rotateSecrets: FaultEntry = {
   summary: 'adds a new key at the end of the ring, then puts it first, each with SIGHUP; keeps the old key',

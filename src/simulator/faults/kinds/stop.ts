@@ -14,7 +14,7 @@ export const stop = defineFault({
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
-  lacking: target =>
+  explainMissing: target =>
     serverOf(target) === 'postgres'
       ? 'found postgres, which waits at SIGTERM until its clients disconnect, and backends never do: use "kill"'
       : undefined,

@@ -49,8 +49,8 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   if (!entry.targets.includes(kind)) return [{ path, message: explainOtherKind(target, kind, action, entry.targets) }];
   // Problems of the fault itself are reported by the schema.
   if (read(scenarioParts.fault, fault) === undefined) return [];
-  const lacking = modes.map(mode => entry.lacking?.(targetIn(mode, target, system) ?? target, system, fault));
-  return lacking.flatMap(message => (message === undefined ? [] : [{ path, message }])).slice(0, 1);
+  const messages = modes.map(mode => entry.explainMissing?.(targetIn(mode, target, system) ?? target, system, fault));
+  return messages.flatMap(message => (message === undefined ? [] : [{ path, message }])).slice(0, 1);
 }
 
 function systemIn(file: unknown): TargetSystem | undefined {
