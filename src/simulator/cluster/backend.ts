@@ -32,7 +32,7 @@ export function backendSpec({ name, port, mode, storeUrls, env, program = shop }
       ...storeVariables(storeUrls),
     },
     answers: (withinMs, at = port) => answersOk(`http://127.0.0.1:${at}/health`, withinMs),
-    counts: () => sessionCounts(port),
+    counts: () => readSessionCounts(port),
     remedy: `PORT=${port} HOLDFAST_MODE=${mode} node ${program}   (run it by hand to see its output)`,
   };
 }
@@ -48,7 +48,7 @@ function storeVariables(storeUrls: StoreUrls): Record<string, string> {
 
 const countsWithinMs = 1_000;
 
-async function sessionCounts(port: number): Promise<ShopCounts> {
+async function readSessionCounts(port: number): Promise<ShopCounts> {
   const { json } = await ask('GET', `http://127.0.0.1:${port}/stats`, countsWithinMs);
   return numbersIn(isObject(json) ? json.sessions : undefined);
 }

@@ -30,7 +30,7 @@ export async function bootProxies(
   const admins = await Promise.all(places.map(place => bootProxy(lab, spec, place)));
   const urls = places.map(({ port }) => `http://${spec.host ?? '127.0.0.1'}:${port}`);
   const known = places.map(({ name }, index) => ({ member: lab.member(name), admin: admins[index] ?? noProxy }));
-  return { urls, admin: adminOfAll(known) };
+  return { urls, admin: combineAdmins(known) };
 }
 
 async function bootProxy(lab: Lab, spec: ProxySpec, place: ProxyPlace): Promise<ProxyAdmin> {
@@ -104,7 +104,7 @@ function proxyAdmin(adminUrl: string): ProxyAdmin {
 }
 
 /** Returns one admin API for all proxies. It calls each proxy that is up, and leaves out killed and stopped ones. */
-function adminOfAll(
+function combineAdmins(
   proxies: readonly { readonly member: Pick<ClusterMember, 'state'>; readonly admin: ProxyAdmin }[],
 ): ProxyAdmin {
   async function askEach<T>(ask: (admin: ProxyAdmin) => Promise<T>): Promise<readonly T[]> {

@@ -50,7 +50,7 @@ export function ownBackendSpec(own: OwnBackend, place: OwnBackendPlace): Process
         ? undefined
         : `GET ${http} answered ${status}, expected 200 to 299 (system.backends.ready.http)`,
     remedy:
-      `cd ${quoteForShell(own.directory)} && ${shownVariables(variables)} ${command}   (run it by hand to see its output);` +
+      `cd ${quoteForShell(own.directory)} && ${formatVariables(variables)} ${command}   (run it by hand to see its output);` +
       ` it must listen on 127.0.0.1:${port} and answer GET ${http} (system.backends.ready.http) with a status from 200 to 299`,
   };
 }
@@ -69,7 +69,7 @@ function assertPlain(command: string, runDirectory: string): void {
 }
 
 /** Returns the variables in shell syntax, with possible secrets masked. */
-function shownVariables(variables: Readonly<Record<string, string>>): string {
+function formatVariables(variables: Readonly<Record<string, string>>): string {
   return Object.entries(variables)
     .map(([name, value]) => `${name}=${quoteForShell(maskSecrets(name, value))}`)
     .join(' ');

@@ -37,15 +37,15 @@ export function portRefuses(port: number): Promise<boolean> {
 
 /** Returns whether the process is in the kernel's stopped state (`T`). False when there is no such process. */
 export async function isStopped(pid: number): Promise<boolean> {
-  return /^T/i.test(await processState(pid));
+  return /^T/i.test(await readProcessState(pid));
 }
 
 /** Returns whether the process has ended. A zombie has ended: it only waits until its parent reads its exit status. */
 export async function isGone(pid: number): Promise<boolean> {
-  return /^(?:Z|X|$)/.test(await processState(pid));
+  return /^(?:Z|X|$)/.test(await readProcessState(pid));
 }
 
-async function processState(pid: number): Promise<string> {
+async function readProcessState(pid: number): Promise<string> {
   try {
     // The name in parentheses can itself contain parentheses and blanks. The state follows the last parenthesis.
     if (process.platform === 'linux') return (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ').at(-1) ?? '';

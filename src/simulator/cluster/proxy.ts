@@ -49,7 +49,7 @@ export function proxySpec(spec: ProxySpec, place: ProxyPlace): ProcessSpec {
     role: 'proxy',
     port: place.port,
     command: process.execPath,
-    args: [spec.program ?? cli, 'proxy', ...flags(spec, place)],
+    args: [spec.program ?? cli, 'proxy', ...buildFlags(spec, place)],
     env: { HOLDFAST_SECRETS: place.secrets },
     answers: withinMs => answersOk(`http://127.0.0.1:${place.adminPort}/backends`, withinMs),
     remedy: 'run the same command by hand to see its output',
@@ -61,7 +61,7 @@ export function proxyNames({ count = 1 }: Pick<ProxySpec, 'count'>): readonly st
   return count === 1 ? ['proxy'] : Array.from({ length: count }, (_, index) => `proxy-${index + 1}`);
 }
 
-function flags(
+function buildFlags(
   { health, policy, hashKey, slowStartMs, drainMs, affinity, host, engine, extra = [] }: ProxySpec,
   place: ProxyPlace,
 ): string[] {
@@ -72,11 +72,11 @@ function flags(
     'admin-port': place.adminPort,
     policy,
     'hash-key': hashKey,
-    'slow-start': milliseconds(slowStartMs),
-    drain: milliseconds(drainMs),
+    'slow-start': formatMs(slowStartMs),
+    drain: formatMs(drainMs),
     'health-path': health?.path,
-    'health-interval': milliseconds(health?.everyMs),
-    'health-timeout': milliseconds(health?.timeoutMs),
+    'health-interval': formatMs(health?.everyMs),
+    'health-timeout': formatMs(health?.timeoutMs),
     'health-fall': health?.fall,
     'health-rise': health?.rise,
     affinity: affinity === 'temporary' ? 'on' : affinity,
@@ -88,6 +88,6 @@ function flags(
   return [...given.flatMap(([name, value]) => [`--${name}`, String(value)]), ...backends, ...extra];
 }
 
-function milliseconds(value: number | undefined): string | undefined {
+function formatMs(value: number | undefined): string | undefined {
   return value === undefined ? undefined : `${value}ms`;
 }

@@ -34,14 +34,14 @@ export function linkFault(target: string, { toxic, confirm, measure }: LinkFault
       removeToxic = await cluster.link(target).disturb(toxic());
     },
     async confirm(cluster) {
-      const end = endIn(cluster, target);
+      const end = findEnd(cluster, target);
       return (await end.member.answers(answerWithinMs)) && confirm(end, cluster);
     },
     measure: async cluster => measure?.(cluster.link(target)),
     async heal(cluster) {
       await removeToxic?.();
       removeToxic = undefined;
-      await waitThrough(cluster, endIn(cluster, target));
+      await waitThrough(cluster, findEnd(cluster, target));
     },
   };
 }
@@ -59,17 +59,17 @@ export function measureReplication(target: string, measure: (link: Link) => numb
 }
 
 /** Returns how many bytes of the primary the link has delayed. Acknowledgements of an idle replica do not count. */
-export function heldForward({ traffic }: Link): number {
+export function countHeldForward({ traffic }: Link): number {
   return traffic.forward.heldBytes;
 }
 
 /** Returns how many bytes the link has delayed so far, in both directions. */
-export function heldBytes({ traffic }: Link): number {
+export function countHeldBytes({ traffic }: Link): number {
   return traffic.forward.heldBytes + traffic.back.heldBytes;
 }
 
 /** Returns how many answers the link has cut off so far. */
-export function brokenAnswers({ traffic }: Link): number {
+export function countBrokenAnswers({ traffic }: Link): number {
   return traffic.brokenAnswers;
 }
 
@@ -89,7 +89,7 @@ export async function confirmBroken(end: LinkEnd, bytes: number): Promise<false 
 }
 
 /** Returns the member that answers through the link: usually its second end, with replication its first end. */
-function endIn(cluster: Cluster, target: string): LinkEnd {
+function findEnd(cluster: Cluster, target: string): LinkEnd {
   const link = cluster.link(target);
   const member = cluster.members.find(({ port }) => port === link.toPort);
   if (member === undefined) throw new LabError(`no member listens at port ${link.toPort}, where ${target} leads`);

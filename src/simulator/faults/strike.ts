@@ -85,7 +85,7 @@ export class Strike {
   async #breakAndConfirm(): Promise<LiveCountsNow | undefined> {
     const { cluster, clock, counts, signal, onTransition } = this.#stage;
     const [fault, record] = [this.#fault, this.#record];
-    const dead = deadIn(cluster, record.target);
+    const dead = describeDead(cluster, record.target);
     const before = fault.confirmedBefore?.(cluster);
     if (before !== undefined) record.wasConfirmedBefore = await interruptible(before, signal);
     await interruptible(fault.inject(cluster), signal);
@@ -125,7 +125,7 @@ function canHold({ target }: FaultRecord, member: string): boolean {
 }
 
 /** Says which members of the target are not running: a fault cannot strike those. Undefined when all run. */
-function deadIn({ members }: Cluster, target: string): string | undefined {
+function describeDead({ members }: Cluster, target: string): string | undefined {
   const dead = membersIn(target).filter(name => members.some(one => one.name === name && one.pid === undefined));
   return dead.length === 0 ? undefined : `${dead.join(' and ')} was not running when it struck`;
 }

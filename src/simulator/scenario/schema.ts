@@ -37,13 +37,13 @@ const warning = map('a warning', {
 /** Schema of a list under `expect`. Each line is an expectation, or `warn:` with an expectation. */
 const expectations = z.array(
   z.union([expectation, warning], {
-    error: issue => (isMap(issue.input) ? warningComplaint(issue.input) : notALine(issue)),
+    error: issue => (isMap(issue.input) ? describeWarningMistake(issue.input) : notALine(issue)),
   }),
   { error: sayExpected('a list of expectations') },
 );
 
 /** Returns the message for a warning. An unknown key says more than the missing key that it causes. */
-function warningComplaint(written: unknown): string | undefined {
+function describeWarningMistake(written: unknown): string | undefined {
   const issues = warning.safeParse(written).error?.issues ?? [];
   return (issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0])?.message;
 }

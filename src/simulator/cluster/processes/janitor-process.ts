@@ -19,9 +19,9 @@ const left = {
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
-createInterface({ input: process.stdin }).on('line', note).on('close', clean);
+createInterface({ input: process.stdin }).on('line', handleLine).on('close', clean);
 
-function note(line: string): void {
+function handleLine(line: string): void {
   const [, sign, kind, what] = /^([+-])(process|family|group|directory) (.+)$/.exec(line) ?? [];
   if (what === undefined || !isWatched(kind)) return;
   if (sign === '+') left[kind].add(what);

@@ -24,13 +24,13 @@ export const clockSkew = defineFault({
       off: { clockMs: 0 },
       confirm: member =>
         askUntil(member, '/lab', seenWithinMs, ({ json }) => {
-          const skewMs = nowIn(json) - Date.now();
+          const skewMs = readNow(json) - Date.now();
           if (Math.abs(skewMs - by) > Math.min(toleranceMs, Math.abs(by) / 2)) return undefined;
           return `its clock is ${Math.round(skewMs / 100) / 10} s off`;
         }),
     }),
 });
 
-function nowIn(json: unknown): number {
+function readNow(json: unknown): number {
   return typeof json === 'object' && json !== null && 'nowMs' in json ? Number(json.nowMs) : Number.NaN;
 }

@@ -35,7 +35,7 @@ export const powerCut = defineFault({
     return {
       async inject(cluster) {
         const member = cluster.member(target);
-        const file = await appendOnlyFile(member);
+        const file = await findAppendOnlyFile(member);
         await sleep(secondMs - (Date.now() % secondMs));
         const { size: toBytes } = await stat(file);
         await sleep(strikesAfterMs - (Date.now() % secondMs));
@@ -63,16 +63,16 @@ export const powerCut = defineFault({
 });
 
 /** Returns the path of the append-only file that still grows. Since version 7 there is a folder with several files. */
-async function appendOnlyFile({ directory = '', name }: ClusterMember): Promise<string> {
+async function findAppendOnlyFile({ directory = '', name }: ClusterMember): Promise<string> {
   const files = await readdir(directory, { recursive: true });
   const grows =
-    files.filter(file => /\.incr\.aof$/.test(file)).sort(byNumber)[0] ?? files.find(file => /\.aof$/.test(file));
+    files.filter(file => /\.incr\.aof$/.test(file)).sort(compareNumbers)[0] ?? files.find(file => /\.aof$/.test(file));
   if (grows === undefined) throw new Error(`${name} has no append-only file`);
   return path.join(directory, grows);
 }
 
 /** Sorts the latest file first: `appendonly.aof.12.incr.aof`. */
-function byNumber(one: string, other: string): number {
+function compareNumbers(one: string, other: string): number {
   const number = (file: string) => Number(/\.(\d+)\.incr/.exec(file)?.[1]);
   return number(other) - number(one);
 }

@@ -1,7 +1,7 @@
 import { breakAnswers } from '../../cluster/links/toxics.js';
 import { linkBrokenEffect, linkBrokenInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
-import { answerBytes, brokenAnswers, confirmBroken, linkFault } from '../link-fault.js';
+import { answerBytes, confirmBroken, countBrokenAnswers, linkFault } from '../link-fault.js';
 
 /** Resets connections in the middle of an answer. The client can have half of it. The backend has got the request. */
 export const reset = defineFault({
@@ -14,6 +14,6 @@ export const reset = defineFault({
     linkFault(target, {
       toxic: () => breakAnswers(bytes, 'reset'),
       confirm: end => confirmBroken(end, bytes),
-      measure: brokenAnswers,
+      measure: countBrokenAnswers,
     }),
 });

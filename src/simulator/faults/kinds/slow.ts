@@ -2,7 +2,7 @@ import { latency } from '../../cluster/links/toxics.js';
 import { duration } from '../../scenario/values.js';
 import { linkSlowEffect } from '../effects.js';
 import { defineFault } from '../fault.js';
-import { askThroughLink, heldBytes, heldForward, linkFault, measureReplication } from '../link-fault.js';
+import { askThroughLink, countHeldBytes, countHeldForward, linkFault, measureReplication } from '../link-fault.js';
 
 /** Time limit of an answer, without the delay that the link adds. */
 const answerWithinMs = 2_000;
@@ -25,12 +25,12 @@ export const slow = defineFault({
     linkFault(target, {
       toxic: () => latency(latencyMs, jitterMs, random),
       async confirm(end) {
-        const before = heldBytes(end.link);
+        const before = countHeldBytes(end.link);
         const { answered, tookMs } = await askThroughLink(end, latencyMs + jitterMs + answerWithinMs);
         // With jitter as large as the latency, any time would do. So the link must also have held bytes.
-        const held = heldBytes(end.link) > before;
+        const held = countHeldBytes(end.link) > before;
         return answered && held && tookMs >= latencyMs - jitterMs && `an answer through it took ${tookMs} ms`;
       },
-      measure: measureReplication(target, heldForward),
+      measure: measureReplication(target, countHeldForward),
     }),
 });

@@ -2,7 +2,7 @@ import { bandwidth } from '../../cluster/links/toxics.js';
 import { byteRate } from '../../scenario/values.js';
 import { linkSlowEffect } from '../effects.js';
 import { defineFault } from '../fault.js';
-import { askThroughLink, heldBytes, heldForward, linkFault, measureReplication } from '../link-fault.js';
+import { askThroughLink, countHeldBytes, countHeldForward, linkFault, measureReplication } from '../link-fault.js';
 
 /** Time limit of an answer: the request may have to wait behind others. */
 const askForMs = 500;
@@ -18,13 +18,13 @@ export const throttle = defineFault({
     linkFault(target, {
       toxic: () => bandwidth(bytesPerSecond),
       async confirm(end) {
-        const before = heldBytes(end.link);
+        const before = countHeldBytes(end.link);
         const { answered, tookMs } = await askThroughLink(end, askForMs);
-        const bytes = heldBytes(end.link) - before;
+        const bytes = countHeldBytes(end.link) - before;
         return (
           bytes > 0 && `${answered ? 'an answer' : 'no answer'} through it in ${tookMs} ms, ${bytes} bytes held back`
         );
       },
-      measure: measureReplication(target, heldForward),
+      measure: measureReplication(target, countHeldForward),
     }),
 });

@@ -1,7 +1,7 @@
 import { breakAnswers } from '../../cluster/links/toxics.js';
 import { linkBrokenEffect, linkBrokenInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
-import { answerBytes, brokenAnswers, confirmBroken, linkFault } from '../link-fault.js';
+import { answerBytes, confirmBroken, countBrokenAnswers, linkFault } from '../link-fault.js';
 
 /** Ends answers early but in order, as after a whole answer. Only a client that counts bytes notices the loss. */
 export const truncate = defineFault({
@@ -14,6 +14,6 @@ export const truncate = defineFault({
     linkFault(target, {
       toxic: () => breakAnswers(bytes, 'end'),
       confirm: end => confirmBroken(end, bytes),
-      measure: brokenAnswers,
+      measure: countBrokenAnswers,
     }),
 });

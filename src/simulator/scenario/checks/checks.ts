@@ -60,7 +60,7 @@ function systemIn(file: unknown): TargetSystem | undefined {
 
 function explainOtherKind(target: string, kind: TargetKind, action: string, kinds: readonly TargetKind[]): string {
   const found = kind === target ? target : `${kind} ${target}`;
-  return `found the ${found}, expected ${kinds.map(inWords).join(' or ')}: "${action}" cannot break anything else`;
+  return `found the ${found}, expected ${kinds.map(describeKind).join(' or ')}: "${action}" cannot break anything else`;
 }
 
 /** Says that the target is not under the control of the lab; undefined when it is. */
@@ -82,7 +82,7 @@ const kindWords: Partial<Record<TargetKind, string>> = {
   link: 'a link such as proxy->backend-1',
 };
 
-function inWords(kind: TargetKind): string {
+function describeKind(kind: TargetKind): string {
   return kindWords[kind] ?? `a ${kind}`;
 }
 

@@ -72,7 +72,7 @@ function hasWho(journey: unknown): boolean {
 }
 
 function windowProblem({ during }: Expectation, file: unknown): string | undefined {
-  return during && (strangeWindow(during, faultIds(file)) ?? emptyWindow(during, file));
+  return during && (strangeWindow(during, faultIds(file)) ?? explainEmptyWindow(during, file));
 }
 
 function memberProblem({ metric }: Expectation, file: unknown): string | undefined {
@@ -108,7 +108,7 @@ function faultIds(file: unknown): string[] {
 }
 
 /** Says why a window is always empty, whatever the seed; undefined when it is not. */
-function emptyWindow(window: Window, file: unknown): string | undefined {
+function explainEmptyWindow(window: Window, file: unknown): string | undefined {
   const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
   if (phases === undefined || 'fault' in window) return undefined;
   if ('phase' in window) {
