@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promise
 import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { strike } from '#src/simulator/cluster/processes/process-family.js';
+import { sendSignal } from '#src/simulator/cluster/processes/process-family.js';
 
 export const root = path.resolve(import.meta.dirname, '../../..');
 
@@ -45,7 +45,7 @@ export async function withHoldfast<T>(
   } finally {
     child.kill('SIGKILL');
     // Its janitor ends what it has left; who kills the janitor as well leaves it to nobody.
-    for (const line of await settled(() => marked(mark, temporary))) strike(Number(line.split(' ')[0]), 'SIGKILL');
+    for (const line of await settled(() => marked(mark, temporary))) sendSignal(Number(line.split(' ')[0]), 'SIGKILL');
     await rm(folder, { recursive: true, force: true });
     await rm(temporary, { recursive: true, force: true });
   }

@@ -7,8 +7,8 @@ export interface HttpAnswer {
 }
 
 /**
- * One small request to a process of the lab, on a connection of its own, answered completely within `withinMs` or
- * rejected. A connection kept for later would hold up the graceful end of that process.
+ * Sends one small request to a process of the lab. Rejects when the whole answer does not arrive within `withinMs`.
+ * Each request has its own connection: a kept connection would delay the graceful shutdown of that process.
  */
 export async function ask(
   method: 'GET' | 'PUT' | 'POST',
@@ -16,7 +16,7 @@ export async function ask(
   withinMs: number,
   body?: unknown,
 ): Promise<HttpAnswer> {
-  // Loaded here: whoever only wants the names of the members, as every command line does, needs no client.
+  // Loaded lazily: a command line that only needs the names of the members needs no HTTP client.
   const { default: undici } = await import('undici');
   const response = await undici.request(url, {
     method,
@@ -26,10 +26,10 @@ export async function ask(
       ? {}
       : { body: JSON.stringify(body), headers: { 'content-type': 'application/json; charset=utf-8' } }),
   });
-  return { status: response.statusCode, json: parsed(await response.body.text()) };
+  return { status: response.statusCode, json: parseJson(await response.body.text()) };
 }
 
-/** Whether GET of this address is answered with 200 within the time. */
+/** Returns whether a GET of this address is answered with 200 within the time. */
 export async function answersOk(url: string, withinMs: number): Promise<boolean> {
   try {
     return (await ask('GET', url, withinMs)).status === 200;
@@ -38,7 +38,7 @@ export async function answersOk(url: string, withinMs: number): Promise<boolean>
   }
 }
 
-/** Returns the status that GET of this address is answered with; undefined when no whole answer comes in time. */
+/** Returns the status of a GET of this address; undefined when no whole answer arrives in time. */
 export async function statusWithin(url: string, withinMs: number): Promise<number | undefined> {
   try {
     return (await ask('GET', url, withinMs)).status;
@@ -48,8 +48,8 @@ export async function statusWithin(url: string, withinMs: number): Promise<numbe
 }
 
 /**
- * Writes `question` to a loopback port, and gives what comes back to `verdict`, from the first byte on, until that says
- * yes or no. False when the time is over or the connection ends. Spares the lab a client for each kind of server.
+ * Writes `question` to a loopback port and passes the bytes received so far to `verdict` until it returns yes or no.
+ * Returns false when the time is over or the connection ends. With it, the lab needs no client for each kind of server.
  */
 export function answersWith(
   port: number,
@@ -76,7 +76,7 @@ export function answersWith(
   });
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

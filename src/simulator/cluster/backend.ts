@@ -12,7 +12,7 @@ export interface BackendOptions {
   readonly mode: string;
   readonly storeUrls: StoreUrls;
   readonly env: Readonly<Record<string, string>>;
-  /** A Node program that obeys the same environment; the toy shop when absent. */
+  /** A Node program that reads the same environment variables. Default: the toy shop. */
   readonly program?: string;
 }
 
@@ -32,8 +32,8 @@ export function backendSpec({ name, port, mode, storeUrls, env, program = shop }
       ...storeVariables(storeUrls),
     },
     answers: (withinMs, at = port) => answersOk(`http://127.0.0.1:${at}/health`, withinMs),
-    counts: () => sessionCounts(port),
-    remedy: `PORT=${port} HOLDFAST_MODE=${mode} node ${program}   (by hand, to see what it says)`,
+    counts: () => readSessionCounts(port),
+    remedy: `PORT=${port} HOLDFAST_MODE=${mode} node ${program}   (run it by hand to see its output)`,
   };
 }
 
@@ -48,7 +48,7 @@ function storeVariables(storeUrls: StoreUrls): Record<string, string> {
 
 const countsWithinMs = 1_000;
 
-async function sessionCounts(port: number): Promise<ShopCounts> {
+async function readSessionCounts(port: number): Promise<ShopCounts> {
   const { json } = await ask('GET', `http://127.0.0.1:${port}/stats`, countsWithinMs);
   return numbersIn(isObject(json) ? json.sessions : undefined);
 }

@@ -10,7 +10,10 @@ import { type ProxyPlace, type ProxySpec, proxyNames, proxySpec } from './proxy.
 
 const proxyReadyWithinMs = 10_000;
 
-/** Resolves when each answers and reports every backend ready. `portsSeenBy`: where it finds the backends. */
+/**
+ * Starts the proxies. Resolves when each of them answers and reports every backend ready.
+ * `portsSeenBy` returns the ports at which a proxy reaches the backends.
+ */
 export async function bootProxies(
   lab: Lab,
   spec: ProxySpec,
@@ -20,14 +23,14 @@ export async function bootProxies(
   const secrets = `lab:${randomBytes(32).toString('hex')}`;
   const places = await Promise.all(
     proxyNames(spec).map(async (name, index) => {
-      const ports = await portsFor(spec, index);
+      const ports = await choosePorts(spec, index);
       return { name, secrets, mode, ...ports, backendPorts: portsSeenBy(name) };
     }),
   );
   const admins = await Promise.all(places.map(place => bootProxy(lab, spec, place)));
   const urls = places.map(({ port }) => `http://${spec.host ?? '127.0.0.1'}:${port}`);
   const known = places.map(({ name }, index) => ({ member: lab.member(name), admin: admins[index] ?? noProxy }));
-  return { urls, admin: adminOfAll(known) };
+  return { urls, admin: combineAdmins(known) };
 }
 
 async function bootProxy(lab: Lab, spec: ProxySpec, place: ProxyPlace): Promise<ProxyAdmin> {
@@ -37,16 +40,16 @@ async function bootProxy(lab: Lab, spec: ProxySpec, place: ProxyPlace): Promise<
   return admin;
 }
 
-/** Those that were wanted are the first one's. */
-async function portsFor(spec: ProxySpec, index: number): Promise<{ port: number; adminPort: number }> {
+/** Returns the ports of one proxy. The first proxy gets the ports that the user asked for. */
+async function choosePorts(spec: ProxySpec, index: number): Promise<{ port: number; adminPort: number }> {
   const { host = '127.0.0.1', port, adminPort } = index === 0 ? spec : {};
   return {
-    port: await portFor(port, host, '--port'),
-    adminPort: await portFor(adminPort, '127.0.0.1', '--admin-port'),
+    port: await choosePort(port, host, '--port'),
+    adminPort: await choosePort(adminPort, '127.0.0.1', '--admin-port'),
   };
 }
 
-async function portFor(wanted: number | undefined, host: string, flag: string): Promise<number> {
+async function choosePort(wanted: number | undefined, host: string, flag: string): Promise<number> {
   if (wanted === undefined || wanted === 0) return freePort();
   if (await isFree(wanted, host)) return wanted;
   throw new LabError(`port ${wanted} on ${host} is in use; choose another with ${flag}, or 0 for any free one`);
@@ -67,7 +70,7 @@ async function waitAllReady(admin: ProxyAdmin, lab: Lab): Promise<void> {
   if (!ready) throw new LabError(`the proxy did not report every backend ready in ${proxyReadyWithinMs} ms: ${seen}`);
 }
 
-/** The proxy may have its own names for them. */
+/** Returns whether this is a backend that was not started. Names that only the proxy knows are not spare. */
 function isSpare({ members }: Lab, backend: string): boolean {
   return members.some(({ name, pid }) => name === backend && pid === undefined);
 }
@@ -80,7 +83,7 @@ async function refuse(): Promise<never> {
 
 const answerWithinMs = 2_000;
 
-/** The admin API of the proxy under test. Every call rejects when it is not answered as expected within 2 s. */
+/** Returns a client of the proxy's admin API. Each call rejects when the expected answer does not arrive within 2 s. */
 function proxyAdmin(adminUrl: string): ProxyAdmin {
   return {
     drain: backend => put(backend, 'drain'),
@@ -100,21 +103,21 @@ function proxyAdmin(adminUrl: string): ProxyAdmin {
   }
 }
 
-/** What is asked of each proxy that is up: one that is killed or stopped has no say. */
-function adminOfAll(
+/** Returns one admin API for all proxies. It calls each proxy that is up, and leaves out killed and stopped ones. */
+function combineAdmins(
   proxies: readonly { readonly member: Pick<ClusterMember, 'state'>; readonly admin: ProxyAdmin }[],
 ): ProxyAdmin {
-  async function each<T>(ask: (admin: ProxyAdmin) => Promise<T>): Promise<readonly T[]> {
+  async function askEach<T>(ask: (admin: ProxyAdmin) => Promise<T>): Promise<readonly T[]> {
     const up = proxies.length === 1 ? proxies : proxies.filter(({ member }) => member.state === 'up');
     if (up.length === 0) throw new Error('no proxy is up');
     return Promise.all(up.map(({ admin }) => ask(admin)));
   }
   return {
-    drain: async backend => void (await each(admin => admin.drain(backend))),
-    ready: async backend => void (await each(admin => admin.ready(backend))),
+    drain: async backend => void (await askEach(admin => admin.drain(backend))),
+    ready: async backend => void (await askEach(admin => admin.ready(backend))),
     async backends() {
-      const [first = [], ...others] = await each(admin => admin.backends());
-      return first.map(backend => others.flat().filter(isSame(backend)).reduce(together, backend));
+      const [first = [], ...others] = await askEach(admin => admin.backends());
+      return first.map(backend => others.flat().filter(isSame(backend)).reduce(mergeStates, backend));
     },
   };
 }
@@ -126,7 +129,7 @@ const isSame =
 
 const worstFirst: readonly ProxyBackend['state'][] = ['down', 'ejected', 'draining', 'ready'];
 
-function together(one: ProxyBackend, other: ProxyBackend): ProxyBackend {
+function mergeStates(one: ProxyBackend, other: ProxyBackend): ProxyBackend {
   return {
     name: one.name,
     state: worstFirst.find(state => one.state === state || other.state === state) ?? one.state,

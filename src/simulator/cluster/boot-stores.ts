@@ -12,18 +12,18 @@ import { storeServerNames, storeServers } from './stores/registry.js';
 const wholeWithinMs = 10_000;
 
 export interface BootedStore {
-  /** Of its members and of its addresses. */
+  /** The ports of its members and of its addresses, by name. */
   readonly ports: ReadonlyMap<string, number>;
-  /** Its address moves: every backend needs links that can be led elsewhere. */
+  /** Addresses that can move: every backend needs a link to them that can be retargeted. */
   readonly movingAddresses: readonly string[];
-  /** As a member sees it that connects to each address at this port. */
+  /** Returns the URLs for a member that reaches each address at the port that `portOf` returns. */
   url(portOf: (name: string) => number): StoreUrls;
   readonly versions: Readonly<Record<string, string>>;
 }
 
 export interface StoresWanted {
   readonly spec: StoresSpec;
-  /** Links between members are put in place before these boot; all others are left out here. */
+  /** All links of the scenario. Only those between store members are created here, before the members boot. */
   readonly links: readonly string[];
 }
 
@@ -33,10 +33,10 @@ export async function bootStore(lab: Lab, name: StoreServerName, wanted: StoresW
   if (server === undefined) throw new LabError(unknownName('store server', name, storeServerNames));
   const shape = server.shape(wanted.spec);
   const ports = await portsOf(name, shape);
-  const place = await placeIn(lab, wanted, shape, ports);
+  const place = await makePlace(lab, wanted, shape, ports);
   const prepared = await server.prepare(place);
   for (const specs of prepared.steps) await Promise.all(specs.map(spec => lab.start(spec)));
-  await allWhole(name, prepared);
+  await waitWhole(name, prepared);
   const { versions } = prepared;
   const url: BootedStore['url'] = portOf => ({ [name]: prepared.url(portOf) });
   return { ports, movingAddresses: shape.moves ? shape.addresses : [], url, versions };
@@ -45,18 +45,18 @@ export async function bootStore(lab: Lab, name: StoreServerName, wanted: StoresW
 async function portsOf(name: string, { members }: StoreShape): Promise<ReadonlyMap<string, number>> {
   const ports = new Map<string, number>();
   for (const member of members) ports.set(member, await freePort());
-  // By the name of the server alone the first is meant.
+  // The name of the server alone means its first member.
   return new Map([[name, ports.get(members[0]) ?? 0], ...ports]);
 }
 
-async function placeIn(
+async function makePlace(
   lab: Lab,
   { spec, links }: StoresWanted,
-  { feeds }: StoreShape,
+  { replications }: StoreShape,
   ports: ReadonlyMap<string, number>,
 ): Promise<StorePlace> {
   const portOf = (member: string) => ports.get(member) ?? 0;
-  for (const [from, to] of feeds) {
+  for (const [from, to] of replications) {
     const link = `${from}->${to}`;
     if (links.includes(link)) await lab.link(link, portOf(from), 'back');
   }
@@ -74,7 +74,7 @@ async function placeIn(
   };
 }
 
-async function allWhole(name: string, { isWhole }: PreparedStore): Promise<void> {
+async function waitWhole(name: string, { isWhole }: PreparedStore): Promise<void> {
   if (isWhole === undefined || (await eventually(isWhole, wholeWithinMs))) return;
   throw new LabError(`the members of ${name} did not find each other within ${wholeWithinMs / 1000} s of their start`);
 }

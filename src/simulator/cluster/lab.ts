@@ -8,17 +8,17 @@ import { type Listeners, ProcessMember, type ProcessSpec } from './processes/pro
 import { type ProgramRun, runProgram, temporaryBase } from './processes/run-program.js';
 import { type RunShell, runShell } from './processes/shell.js';
 
-/** The weight of a process falls by a fifth with each step. */
+/** Each step of niceness lowers the CPU weight of a process by a fifth. */
 const nicenessBesideOthers = 10;
 
 /**
- * Where labs run side by side: by it their processes start, few at a time, since each start takes a whole processor and
- * many at once would take from the other labs what their servers need. And they have a higher niceness than those who
- * drive the users, here and there. A fault that starts a process again waits for nobody.
+ * Queues the process starts of labs that run side by side, so that few processes start at a time. Each start takes a
+ * whole processor; many at once would starve the servers of the other labs. Queued processes also get a higher niceness
+ * than the processes that drive the users. A fault that starts a process again does not use the queue.
  */
 export type InTurn = (start: () => Promise<void>) => Promise<void>;
 
-/** What has been started so far: the one thing that knows how to stop a lab that is half up. */
+/** Everything that has been started so far. It can stop a lab that is only half started. */
 export class Lab {
   readonly members: ProcessMember[] = [];
   readonly #links: TcpLink[] = [];
@@ -41,17 +41,17 @@ export class Lab {
     throw new LabError(`no member "${name}"; there are ${this.members.map(member => member.name).join(', ')}`);
   }
 
-  /** Resolves when it answers. */
+  /** Adds a process and starts it. Resolves when it answers. */
   async start(spec: ProcessSpec): Promise<void> {
     await this.boot(this.add(spec));
   }
 
-  /** The same, for one that was added before. */
+  /** Starts a process that was added before. Resolves when it answers. */
   boot(member: ProcessMember): Promise<void> {
     return this.#whenItsTurn(member.name, () => member.start());
   }
 
-  /** One that somebody else will start, or nobody. */
+  /** Adds a process without starting it. A spare backend may never be started. */
   add(spec: ProcessSpec): ProcessMember {
     this.#refuseWhenStopped(spec.name);
     const niceness = this.#inTurn === undefined ? 0 : nicenessBesideOthers;
@@ -60,7 +60,7 @@ export class Lab {
     return member;
   }
 
-  /** `asking`: the way of what is said first, by the end that connects. */
+  /** Adds a link. `asking`: the direction of the first bytes, which the connecting end sends. */
   async link(name: string, toPort: number, asking?: LinkDirection): Promise<void> {
     this.#refuseWhenStopped(name);
     this.#links.push(await TcpLink.listen(name, toPort, asking));
@@ -72,7 +72,7 @@ export class Lab {
     throw new LabError(`no link "${name}"; there are ${this.#links.map(link => link.name).join(', ') || 'none'}`);
   }
 
-  /** Where `from` connects to reach `to`, when there is a link between them. */
+  /** Returns the port of the link between two members; undefined when there is no link. */
   portSeenBy(from: string, to: string): number | undefined {
     return this.#links.find(({ name }) => name === `${from}->${to}`)?.port;
   }
@@ -85,7 +85,7 @@ export class Lab {
     });
   }
 
-  /** `stop` does not wait for what waits here: nothing of a lab that is stopped begins. */
+  /** Queues a start. `stop` does not wait for the queue: a stopped lab starts nothing. */
   #whenItsTurn(what: string, start: () => Promise<void>): Promise<void> {
     const begin = async (): Promise<void> => {
       this.#refuseWhenStopped(what);
@@ -94,7 +94,7 @@ export class Lab {
     return this.#inTurn === undefined ? begin() : this.#inTurn(begin);
   }
 
-  /** Runs a command of the user's; ended with the lab, with all that it has started. */
+  /** Runs a command of the user. The end of the lab kills it and every process that it started. */
   shell(...[command, withinMs, signal]: Parameters<RunShell>): ReturnType<RunShell> {
     const either = AbortSignal.any([signal, this.#stopping.signal]);
     const running = runShell(command, withinMs, either, this.#janitor);
@@ -106,12 +106,12 @@ export class Lab {
     for (const member of this.members) await member.mustRun();
   }
 
-  /** Its own temporary directory, made at the first call. */
+  /** Returns the temporary directory of this lab. The first call creates it. */
   directory(): Promise<string> {
     this.#refuseWhenStopped('a temporary directory');
     this.#directory ??= mkdtemp(path.join(temporaryBase(), 'holdfast-')).then(async directory => {
       this.#janitor.watchDirectory(directory);
-      // A server that may not be root must get through to its own folder; nobody can look around.
+      // A server that does not run as root must reach its own folder. Other users cannot list the content.
       await chmod(directory, 0o711);
       return directory;
     });
@@ -123,9 +123,9 @@ export class Lab {
     return this.#stopped;
   }
 
-  /** A boot that was interrupted runs on for a moment: nothing may appear behind the back of `stop`. */
+  /** Throws once `stop` was called: an interrupted boot runs on for a moment and must not start anything new. */
   #refuseWhenStopped(what: string): void {
-    if (this.#stopped !== undefined) throw new LabError(`${what} was wanted while the lab was being stopped`);
+    if (this.#stopped !== undefined) throw new LabError(`${what} was requested while the lab was being stopped`);
   }
 
   async #stopAll(): Promise<void> {

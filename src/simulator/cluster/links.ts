@@ -5,24 +5,25 @@ import { Pipe } from './links/pipe.js';
 import type { LinkDirection, Toxic } from './links/toxics.js';
 import { freePort } from './processes/free-port.js';
 
-/** Beyond it the kernel's answer is a reset. */
+/** Further connections are reset by the kernel. */
 const connectionsMax = 10_000;
-/** Who finds bytes and a reset at once takes it for an end in good order (libuv does): it comes a little after them. */
+/** Delay of a reset after the last bytes. A client that gets both at once sees an orderly end instead (libuv does). */
 const resetAfterMs = 5;
 
 /**
- * A TCP link from one member to another, in this process, one for each directed pair, only where a scenario asks for it:
+ * A TCP relay from one member to another. It runs in this process. There is one for each directed pair, and only where
+ * a scenario asks for it:
  *
  *     from --connects--> port [ near ==== forward: hold, cut? =========> far ] --connects--> toPort of the other end
  *                             [ near <=== back: hold, cut?, break? ===== far ]
  *
- * The end that is named second may be the one that connects, as a replica does to the primary that feeds it: then `back`
- * goes from near to far. It carries bytes and knows no protocol. What differs from a cable:
- * - The kernel accepts at once. While `forward` is cut, a new connection leads nowhere and hears nothing, where a real
- *   one would never be set up; while only `back` is cut, what is said on it arrives, where a real one would not be
- *   set up either; and who is refused at the other end is reset here.
- * - What a cut swallows is not sent again: when the cut is healed, a connection that lost something is reset, as one whose
- *   kernel has given up. The others go on.
+ * The end that is named second can be the one that connects, as a replica connects to its primary: then `back` goes
+ * from near to far. The relay carries bytes and knows no protocol. It differs from a cable:
+ * - The kernel accepts a connection at once. While `forward` is cut, a new connection stays silent; a real one would
+ *   never be established. While only `back` is cut, its bytes arrive; a real one would not be established either.
+ * - A connection that the other end refuses is reset here.
+ * - Swallowed bytes are not sent again. When the cut is healed, a connection that lost bytes is reset, as if its kernel
+ *   had given up. The others go on.
  */
 export class TcpLink implements Link {
   readonly name: string;
@@ -35,7 +36,7 @@ export class TcpLink implements Link {
     back: { bytes: 0, swallowedBytes: 0, heldBytes: 0 },
   } satisfies Traffic;
   #toPort: number;
-  /** The way of what is said first, by whoever connects. */
+  /** The direction of the first bytes, which the connecting end sends. */
   readonly #asking: LinkDirection;
   readonly #server: Server;
   readonly #toxics: Toxic[] = [];
@@ -52,7 +53,7 @@ export class TcpLink implements Link {
     this.port = port;
     this.#toPort = toPort;
     this.#asking = asking;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, near => this.#join(near));
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, near => this.#accept(near));
     this.#server.maxConnections = connectionsMax;
   }
 
@@ -63,7 +64,7 @@ export class TcpLink implements Link {
   async disturb(toxic: Toxic): Promise<() => Promise<void>> {
     this.#toxics.push(toxic);
     if (toxic.refuses && this.#server.listening) this.#server.close();
-    return () => this.#relieve(toxic);
+    return () => this.#removeToxic(toxic);
   }
 
   retarget(port: number): void {
@@ -82,11 +83,11 @@ export class TcpLink implements Link {
     await once(this.#server, 'listening');
   }
 
-  async #relieve(toxic: Toxic): Promise<void> {
+  async #removeToxic(toxic: Toxic): Promise<void> {
     const index = this.#toxics.indexOf(toxic);
     if (index < 0) return;
     this.#toxics.splice(index, 1);
-    for (const connection of this.#open) connection.relieve(way => this.#isCut(way));
+    for (const connection of this.#open) connection.resume(way => this.#isCut(way));
     if (toxic.refuses && !this.#toxics.some(({ refuses }) => refuses)) await this.#listen();
   }
 
@@ -94,14 +95,14 @@ export class TcpLink implements Link {
     return this.#toxics.some(({ cuts }) => cuts?.(way));
   }
 
-  #join(near: Socket): void {
-    const nowhere = this.#isCut(this.#asking);
+  #accept(near: Socket): void {
+    const isSwallowed = this.#isCut(this.#asking);
     const options = { allowHalfOpen: true, noDelay: true };
-    const far = nowhere ? new Socket(options) : connect({ ...options, host: '127.0.0.1', port: this.#toPort });
+    const far = isSwallowed ? new Socket(options) : connect({ ...options, host: '127.0.0.1', port: this.#toPort });
     this.traffic.connections += 1;
-    if (nowhere) this.traffic.swallowedConnections += 1;
+    if (isSwallowed) this.traffic.swallowedConnections += 1;
     const connection = new Connection([near, far], this.#asking, this.#toxics, this.traffic);
-    connection.asking.lost = nowhere;
+    connection.asking.hasLost = isSwallowed;
     this.#open.add(connection);
     void connection.closed.then(() => this.#open.delete(connection));
   }
@@ -110,12 +111,12 @@ export class TcpLink implements Link {
 class Connection {
   readonly asking: Pipe;
   readonly #answering: Pipe;
-  /** Both of its sockets are. */
+  /** Resolves when both of its sockets are closed. */
   readonly closed: Promise<unknown>;
   readonly #near: Socket;
   readonly #far: Socket;
   readonly #toxics: readonly Toxic[];
-  /** Of the answer: what has come back since something was said last. */
+  /** Bytes of the current answer: those that have come back since the last request bytes. */
   #answeredBytes = 0;
   #breaksBy: 'reset' | 'end' = 'reset';
 
@@ -132,16 +133,16 @@ class Connection {
     this.asking = new Pipe(asking, near, far, {
       toxics,
       flow: traffic[asking],
-      passing: bytes => this.#ask(bytes),
+      passing: bytes => this.#passRequest(bytes),
     });
     const answering = asking === 'forward' ? 'back' : 'forward';
     this.#answering = new Pipe(answering, far, near, {
       toxics,
       flow: traffic[answering],
-      passing: bytes => this.#answer(bytes),
+      passing: bytes => this.#passAnswer(bytes),
       onBroken: () => {
         traffic.brokenAnswers += 1;
-        this.#break();
+        this.#end();
       },
     });
   }
@@ -156,20 +157,20 @@ class Connection {
     this.#far.destroy();
   }
 
-  /** Something that was wrong with the link is no more. */
-  relieve(isCut: (way: LinkDirection) => boolean): void {
+  /** Called when a toxic was removed: resets a connection that lost bytes, and flushes one that did not. */
+  resume(isCut: (way: LinkDirection) => boolean): void {
     const pipes = [this.asking, this.#answering];
-    if (pipes.some(pipe => pipe.lost && isCut(pipe.way))) return;
-    if (pipes.some(pipe => pipe.lost)) this.reset();
+    if (pipes.some(pipe => pipe.hasLost && isCut(pipe.way))) return;
+    if (pipes.some(pipe => pipe.hasLost)) this.reset();
     else for (const pipe of pipes) pipe.flush();
   }
 
-  #ask(bytes: number): number {
+  #passRequest(bytes: number): number {
     this.#answeredBytes = 0;
     return bytes;
   }
 
-  #answer(bytes: number): number {
+  #passAnswer(bytes: number): number {
     let passing = bytes;
     for (const { breaks } of this.#toxics) {
       const left = breaks === undefined ? bytes : Math.max(0, breaks.afterBytes - this.#answeredBytes);
@@ -181,7 +182,7 @@ class Connection {
     return passing;
   }
 
-  #break(): void {
+  #end(): void {
     if (this.#breaksBy === 'reset') {
       setTimeout(() => this.reset(), resetAfterMs);
     } else {

@@ -4,11 +4,11 @@ import { statusWithin } from './ask.js';
 import { fillPlaceholders, type PlaceholderSources, placeholderValues } from './own-placeholders.js';
 import type { ProcessSpec } from './processes/process-member.js';
 
-/** A backend that is the user's own program. */
+/** A backend that is a program of the user. */
 export interface OwnBackend {
-  /** Run by `sh -c`, with all that it starts in one process group. */
+  /** Runs with `sh -c`. It and all processes that it starts form one process group. */
   readonly command: string;
-  /** Absolute. */
+  /** An absolute path. */
   readonly directory: string;
   readonly ready: { readonly http: string; readonly withinMs: number };
 }
@@ -17,7 +17,7 @@ export interface OwnBackendPlace extends PlaceholderSources {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Throws `LabError` when its folder is missing: the system would only say that there is no shell. */
+/** Builds its process spec. Throws `LabError` when its folder is missing: `spawn` would only report a missing shell. */
 export function ownBackendSpec(own: OwnBackend, place: OwnBackendPlace): ProcessSpec {
   const { name, port, env } = place;
   if (statSync(own.directory, { throwIfNoEntry: false })?.isDirectory() !== true)
@@ -50,17 +50,17 @@ export function ownBackendSpec(own: OwnBackend, place: OwnBackendPlace): Process
         ? undefined
         : `GET ${http} answered ${status}, expected 200 to 299 (system.backends.ready.http)`,
     remedy:
-      `cd ${quoteForShell(own.directory)} && ${shownVariables(variables)} ${command}   (by hand, to see what it says);` +
+      `cd ${quoteForShell(own.directory)} && ${formatVariables(variables)} ${command}   (run it by hand to see its output);` +
       ` it must listen on 127.0.0.1:${port} and answer GET ${http} (system.backends.ready.http) with a status from 200 to 299`,
   };
 }
 
-/** The range that the proxy calls healthy. */
+/** Returns whether the status is in the range that the proxy calls healthy. */
 function isHealthy(status: number | undefined): boolean {
   return status !== undefined && status >= 200 && status < 300;
 }
 
-/** A folder under a strange TMPDIR would be read by the shell as more than a path. */
+/** Throws `LabError` when the shell would split or expand the path of the run directory, as with spaces in TMPDIR. */
 function assertPlain(command: string, runDirectory: string): void {
   if (!command.includes('{run-dir}') || /^[\w@%+=:,./-]*$/.test(runDirectory)) return;
   throw new LabError(
@@ -68,8 +68,8 @@ function assertPlain(command: string, runDirectory: string): void {
   );
 }
 
-/** Variables as a shell takes them, without what may be a password. */
-function shownVariables(variables: Readonly<Record<string, string>>): string {
+/** Returns the variables in shell syntax, with possible secrets masked. */
+function formatVariables(variables: Readonly<Record<string, string>>): string {
   return Object.entries(variables)
     .map(([name, value]) => `${name}=${quoteForShell(maskSecrets(name, value))}`)
     .join(' ');

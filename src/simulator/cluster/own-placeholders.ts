@@ -1,11 +1,11 @@
 import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
 
-/** Placeholders of an app of one's own: what a scenario file may write, and what stands there in a run. */
+/** Placeholders of the user's own app: those that a scenario file may use, and their values in a run. */
 
-/** Placeholders of `system.backends.command`. An address could hold what a shell reads as more than an address. */
+/** Placeholders of `system.backends.command`. Addresses are left out: a shell could interpret their characters. */
 export const commandPlaceholders = ['port', 'name', 'run-dir'] as const;
 
-/** Placeholders of `system.backends.env`; those of a store are empty where the mode has none. */
+/** Placeholders of `system.backends.env`. Those of a store are empty in a mode without that store. */
 export const ownPlaceholders = [
   ...commandPlaceholders,
   'store',
@@ -14,12 +14,12 @@ export const ownPlaceholders = [
 
 const placeholder = /(?<!\$)\{([a-z][a-z0-9.-]*)\}/g;
 
-/** Returns the first placeholder that is not among the known; `${x}` is the shell's own. */
-export function strangePlaceholder(text: string, known: readonly string[]): string | undefined {
+/** Returns the first placeholder that is not in `known`. `${x}` belongs to the shell and is no placeholder. */
+export function findUnknownPlaceholder(text: string, known: readonly string[]): string | undefined {
   return [...text.matchAll(placeholder)].map(([, name = '']) => name).find(name => !known.includes(name));
 }
 
-/** Returns the text with each placeholder replaced by its value, or by nothing. */
+/** Replaces each placeholder by its value; one without a value becomes empty. */
 export function fillPlaceholders(text: string, values: Readonly<Record<string, string>>): string {
   return text.replaceAll(placeholder, (_whole, name) => values[name] ?? '');
 }
@@ -33,7 +33,7 @@ export interface PlaceholderSources {
   readonly store: keyof StoreUrls | undefined;
 }
 
-/** Returns what each placeholder stands for. Of an address with several servers the first gives host and port. */
+/** Returns the value of each placeholder. If an address names several servers, the first gives host and port. */
 export function placeholderValues(sources: PlaceholderSources): Readonly<Record<string, string>> {
   const { name, port, runDirectory, storeUrls, store } = sources;
   const own = { name, port: String(port), 'run-dir': runDirectory, store: (store && storeUrls[store]) ?? '' };
@@ -52,10 +52,10 @@ function partsOf(store: string, url: string, portDefault: string): (readonly [na
   if (found === undefined) return [];
   const { user = '', password = '', v6, host = '', port = portDefault, database = '' } = found;
   const parts = { host: v6 ?? host, port, user, password, database };
-  return Object.entries(parts).map(([part, text]) => [`${store}.${part}`, decoded(text)] as const);
+  return Object.entries(parts).map(([part, text]) => [`${store}.${part}`, decodePart(text)] as const);
 }
 
-function decoded(text: string): string {
+function decodePart(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

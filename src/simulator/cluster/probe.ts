@@ -7,11 +7,11 @@ import { BootFailed, MemberNotBack } from '../errors.js';
 import type { Cluster, ClusterMember, ProxyBackend } from './cluster.js';
 import { type Exit, exitInWords } from './cluster.js';
 
-/** How often a condition is looked at again. */
+/** Time between two checks of a condition. */
 const pollMs = 25;
 const backWithinMs = 15_000;
 
-/** Polls until `holds` says true; false when it never did within `withinMs`. A rejection of `holds` is passed on. */
+/** Polls until `holds` returns true. Returns false when it did not within `withinMs`. Rejects when `holds` rejects. */
 export async function eventually(holds: () => Promise<boolean>, withinMs: number): Promise<boolean> {
   const deadline = performance.now() + withinMs;
   while (!(await holds())) {
@@ -21,7 +21,7 @@ export async function eventually(holds: () => Promise<boolean>, withinMs: number
   return true;
 }
 
-/** Whether the kernel turns a TCP connection to this loopback port away. A stopped process still accepts. */
+/** Returns whether the kernel refuses a TCP connection to this loopback port. A stopped process still accepts. */
 export function portRefuses(port: number): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connect({ host: '127.0.0.1', port });
@@ -35,19 +35,19 @@ export function portRefuses(port: number): Promise<boolean> {
   });
 }
 
-/** Whether the kernel holds the process in the stopped state (`T`). False when there is no such process. */
+/** Returns whether the process is in the kernel's stopped state (`T`). False when there is no such process. */
 export async function isStopped(pid: number): Promise<boolean> {
-  return /^T/i.test(await processState(pid));
+  return /^T/i.test(await readProcessState(pid));
 }
 
-/** A zombie is gone: it only waits for somebody to read how it ended. */
+/** Returns whether the process has ended. A zombie has ended: it only waits until its parent reads its exit status. */
 export async function isGone(pid: number): Promise<boolean> {
-  return /^(?:Z|X|$)/.test(await processState(pid));
+  return /^(?:Z|X|$)/.test(await readProcessState(pid));
 }
 
-async function processState(pid: number): Promise<string> {
+async function readProcessState(pid: number): Promise<string> {
   try {
-    // The name in parentheses may itself hold parentheses and blanks: the state follows the last one.
+    // The name in parentheses can itself contain parentheses and blanks. The state follows the last parenthesis.
     if (process.platform === 'linux') return (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ').at(-1) ?? '';
     return (await promisify(execFile)('ps', ['-o', 'stat=', '-p', String(pid)])).stdout.trim();
   } catch {
@@ -56,8 +56,8 @@ async function processState(pid: number): Promise<string> {
 }
 
 /**
- * Waits until the member answers. Of a backend, waits also until the proxy has it in one of these states, by default
- * until the proxy sends users to it again. Rejects with `MemberNotBack` when that does not happen in time.
+ * Waits until the member answers. For a backend it also waits until the proxy reports one of `states`; `ready` means
+ * that the proxy sends users to it again. Rejects with `MemberNotBack` when that does not happen in time.
  */
 export async function waitReadmitted(
   cluster: Cluster,
@@ -67,20 +67,20 @@ export async function waitReadmitted(
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
   if (!(await eventually(() => member.answers(500), withinMs)))
-    throw notBack(member, `did not answer within ${withinMs} ms of its healing`);
+    throw createNotBack(member, `did not answer within ${withinMs} ms of its healing`);
   if (member.role !== 'backend') return;
   const left = Math.max(0, deadline - performance.now());
   if (!(await eventually(() => proxyStateIs(cluster, member.name, ...states), left)))
-    throw notBack(member, `was not reported ready by the proxy within ${withinMs} ms of its healing`);
+    throw createNotBack(member, `was not reported ready by the proxy within ${withinMs} ms of its healing`);
 }
 
-/** Starts it unless it runs. Waits until the system has it back; rejects with `MemberNotBack` when it has not in 15 s. */
+/** Starts the member unless it runs, and waits until it is readmitted. Rejects with `MemberNotBack` after 15 s. */
 export async function bringBack(cluster: Cluster, member: ClusterMember): Promise<void> {
   await startAgain(member);
   await waitReadmitted(cluster, member, backWithinMs);
 }
 
-/** Starts it unless it runs; rejects with `MemberNotBack` when it does not boot. */
+/** Starts the member unless it runs. Rejects with `MemberNotBack` when it does not boot. */
 export async function startAgain(member: ClusterMember): Promise<void> {
   if (member.pid !== undefined) return;
   try {
@@ -90,13 +90,13 @@ export async function startAgain(member: ClusterMember): Promise<void> {
   }
 }
 
-/** `why` ends without a full stop: what the member says of itself follows. */
-export function notBack(member: ClusterMember, why: string): MemberNotBack {
+/** Creates the error. `why` ends without a full stop, because the state of the member follows. */
+export function createNotBack(member: ClusterMember, why: string): MemberNotBack {
   return new MemberNotBack(member.name, `${why}; it ${member.describe()}`);
 }
 
-/** How the member ended, and that nothing listens in its place; false when something does. */
-export async function goneInWords({ port }: ClusterMember, exit: Exit): Promise<string | false> {
+/** Says how the member ended and that its port refuses connections. Returns false when the port still accepts. */
+export async function describeGone({ port }: ClusterMember, exit: Exit): Promise<string | false> {
   return (await portRefuses(port)) && `${exitInWords(exit)}; port ${port} refuses connections`;
 }
 

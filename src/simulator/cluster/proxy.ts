@@ -5,9 +5,9 @@ import type { ProcessSpec } from './processes/process-member.js';
 
 const cli = packageFile('dist/cli.js');
 
-/** What the proxy under test is started with; what is absent is left to its own defaults. Durations are milliseconds. */
+/** Settings of the proxy under test. Absent settings keep the proxy's defaults. Durations are milliseconds. */
 export interface ProxySpec {
-  /** So many, with one key ring: 1 when absent. */
+  /** Number of proxies. They share one key ring. Default: 1. */
   readonly count?: number;
   readonly health?: {
     readonly path?: string;
@@ -20,22 +20,22 @@ export interface ProxySpec {
   readonly hashKey?: string;
   readonly slowStartMs?: number;
   readonly drainMs?: number;
-  /** `temporary`: a browser goes back to its backend when that one answers again. */
+  /** `temporary`: a browser returns to its backend when that backend answers again. */
   readonly affinity?: 'on' | 'off' | 'temporary';
-  /** Default 127.0.0.1; a port that is absent or 0 is chosen. */
+  /** Default: 127.0.0.1. A port that is absent or 0 is chosen by the lab. */
   readonly host?: string;
   readonly port?: number;
   readonly adminPort?: number;
   readonly engine?: string;
-  /** Further flags as they are typed, for example `--pool=shop`. */
+  /** Further flags as on the command line, for example `--pool=shop`. */
   readonly extra?: readonly string[];
-  /** A Node program that understands the same command line; Holdfast's own when absent. */
+  /** A Node program with the same command line. Default: the proxy of Holdfast. */
   readonly program?: string;
 }
 
 export interface ProxyPlace {
   readonly name: string;
-  /** Shared by all proxies, and the same after a restart: each reads the cookies of the others, and of its own past. */
+  /** The key ring of all proxies, also after a restart: each proxy reads the cookies of all, and its own old ones. */
   readonly secrets: string;
   readonly mode: ModeName;
   readonly port: number;
@@ -49,19 +49,19 @@ export function proxySpec(spec: ProxySpec, place: ProxyPlace): ProcessSpec {
     role: 'proxy',
     port: place.port,
     command: process.execPath,
-    args: [spec.program ?? cli, 'proxy', ...flags(spec, place)],
+    args: [spec.program ?? cli, 'proxy', ...buildFlags(spec, place)],
     env: { HOLDFAST_SECRETS: place.secrets },
     answers: withinMs => answersOk(`http://127.0.0.1:${place.adminPort}/backends`, withinMs),
-    remedy: 'the same command by hand, to see what it says',
+    remedy: 'run the same command by hand to see its output',
   };
 }
 
-/** `proxy`, or `proxy-1` and `proxy-2`. */
+/** Returns the names of the proxies: `proxy`, or `proxy-1` and `proxy-2`. */
 export function proxyNames({ count = 1 }: Pick<ProxySpec, 'count'>): readonly string[] {
   return count === 1 ? ['proxy'] : Array.from({ length: count }, (_, index) => `proxy-${index + 1}`);
 }
 
-function flags(
+function buildFlags(
   { health, policy, hashKey, slowStartMs, drainMs, affinity, host, engine, extra = [] }: ProxySpec,
   place: ProxyPlace,
 ): string[] {
@@ -72,11 +72,11 @@ function flags(
     'admin-port': place.adminPort,
     policy,
     'hash-key': hashKey,
-    'slow-start': milliseconds(slowStartMs),
-    drain: milliseconds(drainMs),
+    'slow-start': formatMs(slowStartMs),
+    drain: formatMs(drainMs),
     'health-path': health?.path,
-    'health-interval': milliseconds(health?.everyMs),
-    'health-timeout': milliseconds(health?.timeoutMs),
+    'health-interval': formatMs(health?.everyMs),
+    'health-timeout': formatMs(health?.timeoutMs),
     'health-fall': health?.fall,
     'health-rise': health?.rise,
     affinity: affinity === 'temporary' ? 'on' : affinity,
@@ -88,6 +88,6 @@ function flags(
   return [...given.flatMap(([name, value]) => [`--${name}`, String(value)]), ...backends, ...extra];
 }
 
-function milliseconds(value: number | undefined): string | undefined {
+function formatMs(value: number | undefined): string | undefined {
   return value === undefined ? undefined : `${value}ms`;
 }

@@ -1,20 +1,20 @@
 import type { Cluster } from './cluster.js';
 import { cleanEndInWords, exitInWords, isCleanEnd } from './cluster.js';
-import { eventually, goneInWords } from './probe.js';
+import { describeGone, eventually } from './probe.js';
 
-/** Beyond any drain window that a scenario of a few seconds would set. */
+/** Longer than any drain window of a scenario that lasts a few seconds. */
 const drainWithinMs = 30_000;
 const exitWithinMs = 5_000;
 
-export interface TakenOut {
-  /** The proxy said that nobody is bound to it any more and nothing in flight. */
+export interface Removal {
+  /** True when the proxy reported that no browser is bound to it and no request is in flight. */
   readonly drained: boolean;
-  /** SIGTERM reached it. */
+  /** True when SIGTERM reached it. */
   readonly asked: boolean;
 }
 
-/** As a good deploy takes a backend out: the proxy sends nobody new, then the process is asked to end. */
-export async function takeOut(cluster: Cluster, backend: string): Promise<TakenOut> {
+/** Removes a backend as a good deploy does: the proxy drains it, then the process gets SIGTERM. */
+export async function removeBackend(cluster: Cluster, backend: string): Promise<Removal> {
   const member = cluster.member(backend);
   await cluster.proxyAdmin.drain(backend);
   member.mark('draining');
@@ -25,18 +25,21 @@ export async function takeOut(cluster: Cluster, backend: string): Promise<TakenO
   return { drained, asked: member.signal('SIGTERM') };
 }
 
-/** Says that it was drained and how it ended at SIGTERM; false when it was not asked to. Rejects when it did otherwise. */
-export async function hasLeft(
+/**
+ * Says that the backend was drained and how it ended at SIGTERM. Returns false when it did not get SIGTERM. Rejects
+ * when it was not drained or did not end properly.
+ */
+export async function describeRemoval(
   cluster: Cluster,
   backend: string,
-  { drained, asked }: TakenOut,
+  { drained, asked }: Removal,
 ): Promise<string | false> {
   if (!asked) return false;
   if (!drained) throw new Error(`the proxy still had users of ${backend} after ${drainWithinMs / 1000} s of draining`);
   const member = cluster.member(backend);
   const exit = await member.waitExit(exitWithinMs);
   if (exit !== undefined && isCleanEnd(exit)) {
-    const gone = await goneInWords(member, exit);
+    const gone = await describeGone(member, exit);
     return gone && `drained, then ${gone}`;
   }
   const did = exit === undefined ? `did not end within ${exitWithinMs / 1000} s` : exitInWords(exit);

@@ -7,45 +7,47 @@ import { eventually } from './probe.js';
 const knownWithinMs = 3_000;
 const answerWithinMs = 1_000;
 
-/** The key ring that all backends of the lab share. Rejects when the scenario gives them one of its own. */
+/** Returns the key ring that all backends of the lab share. Rejects when the scenario sets its own secrets. */
 export async function sharedRing({ secretsFile }: Cluster): Promise<KeyRing> {
   return parseKeyRing((await readFile(fileOf(secretsFile), 'utf8')).trim());
 }
 
-/** Gives every running backend another ring, whole (by renaming, so that none reads half of it), and waits until each
- * says that it has it; false when one does not. */
+/** Gives every running backend another key ring and waits until each reports it. Returns false when one does not. The
+ * file is renamed into place, so that no backend reads half of it. */
 export async function shareRing(cluster: Cluster, ring: KeyRing): Promise<boolean> {
   const file = fileOf(cluster.secretsFile);
   await writeFile(`${file}.new`, formatKeyRing(ring), { mode: 0o600 });
   await rename(`${file}.new`, file);
   for (const backend of backendsOf(cluster)) backend.signal('SIGHUP');
-  return eventually(() => allHave(cluster, ring), knownWithinMs);
+  return eventually(() => hasRingEverywhere(cluster, ring), knownWithinMs);
 }
 
-/** Whether every backend that runs goes by exactly this ring, as it says itself. One that is dead reads it when it boots. */
-export async function allHave(cluster: Cluster, ring: KeyRing): Promise<boolean> {
+/** Returns whether every running backend reports exactly this key ring. A dead backend reads it when it boots. */
+export async function hasRingEverywhere(cluster: Cluster, ring: KeyRing): Promise<boolean> {
   const wanted = ring.map(({ id }) => id).join();
   const running = backendsOf(cluster).filter(({ pid }) => pid !== undefined);
   const said = await Promise.all(running.map(backend => keysOf(backend).catch(() => '')));
   return said.length > 0 && said.every(keys => keys === wanted);
 }
 
-/** The same in words: the ids of the keys. False when a backend goes by another ring. */
-export async function allHaveInWords(cluster: Cluster, ring: KeyRing): Promise<string | false> {
+/** Says which keys every backend uses. Returns false when a backend uses another key ring. */
+export async function describeSharedRing(cluster: Cluster, ring: KeyRing): Promise<string | false> {
   const ids = ring.map(({ id }) => id).join(', ');
-  return (await allHave(cluster, ring)) && `every backend goes by the ${ring.length === 1 ? 'key' : 'keys'} ${ids}`;
+  return (
+    (await hasRingEverywhere(cluster, ring)) && `every backend uses the ${ring.length === 1 ? 'key' : 'keys'} ${ids}`
+  );
 }
 
 function fileOf(secretsFile: string | undefined): string {
   if (secretsFile !== undefined) return secretsFile;
-  throw new Error('the scenario gives the backends secrets of its own: take them out of system.backends.env');
+  throw new Error('the scenario sets its own secrets: remove them from system.backends.env');
 }
 
 function backendsOf({ members }: Cluster): ClusterMember[] {
   return members.filter(({ role }) => role === 'backend');
 }
 
-/** The ids of its keys, the newest first. */
+/** Returns the ids of the keys that the backend uses, the newest first. */
 async function keysOf({ port }: ClusterMember): Promise<string> {
   const { json } = await ask('GET', `http://127.0.0.1:${port}/stats`, answerWithinMs);
   return typeof json === 'object' && json !== null && 'keys' in json && Array.isArray(json.keys)

@@ -20,36 +20,36 @@ import { endsOf } from './targets.js';
 
 export interface ClusterSpec {
   readonly mode: ModeName;
-  /** The address of a system that runs already: then nothing of all below is started. */
+  /** The address of a system that already runs. Then the lab starts nothing, and the keys below do not apply. */
   readonly target?: string | undefined;
   readonly backends: {
     readonly count: number;
-    /** So many more that the proxy knows and nobody has started: `backend-<count + 1>` and so on. */
+    /** Number of further backends that the proxy knows but that are not started: `backend-<count + 1>` and so on. */
     readonly spare?: number;
     readonly env: Readonly<Record<string, string>>;
-    /** A Node program in place of the toy shop. */
+    /** A Node program that replaces the toy shop. */
     readonly program?: string;
-    /** A program of the user's own in place of it. */
+    /** A program of the user that replaces the toy shop. */
     readonly own?: OwnBackend | undefined;
   };
-  /** Without it only backends and stores run, and `proxyUrl` is the first backend's own address. */
+  /** Absent: only backends and stores run, and `proxyUrl` is the address of the first backend. */
   readonly proxy?: ProxySpec;
-  /** The store servers that are wanted: names of `stores/registry.ts`. */
+  /** The store servers to start: names of `stores/registry.ts`. */
   readonly stores: readonly string[];
-  /** Servers of the user's own: told to the backends, never started, never struck. */
+  /** Servers of the user. The backends get their URLs; the lab does not start them, and no fault can break them. */
   readonly storeUrls?: StoreUrls;
-  /** How those are run that are started here; each by itself and with its defaults when absent. */
+  /** Settings of the store servers that the lab starts. Default: one member each, with the default settings. */
   readonly storesSpec?: StoresSpec;
-  /** The links that are wanted, `proxy->backend-1`, `backend-1->redis`: what they join then goes through them. */
+  /** Links to create, such as `proxy->backend-1` or `backend-1->redis`. Their ends then connect through them. */
   readonly links?: readonly string[];
-  /** Other labs run beside this one (see `InTurn`). */
+  /** Set when other labs run beside this one (see `InTurn`). */
   readonly inTurn?: InTurn | undefined;
 }
 
 /**
- * Starts stores, then backends, then the proxy, each a real process on loopback, and resolves when every one answers and
- * the proxy reports every backend ready. Rejects with `LabError` when one does not boot, with `Interrupted` when
- * the signal is aborted; whatever had started is then gone.
+ * Starts stores, then backends, then the proxy, each as a real process on loopback. Resolves when each process answers
+ * and the proxy reports every backend ready. Rejects with `LabError` when a process does not boot, and with
+ * `Interrupted` when the signal is aborted. In both cases it first stops everything that it had started.
  */
 export async function startCluster(
   spec: ClusterSpec,
@@ -66,12 +66,12 @@ export async function startCluster(
   }
 }
 
-/** The names of the members that such a cluster starts. */
+/** Returns the names of the members that such a cluster starts. */
 export function memberNames(spec: ClusterSpec): string[] {
   return membersOf({ ...spec, backends: { ...spec.backends, spare: 0 } }).map(({ name }) => name);
 }
 
-/** All members of such a cluster, spare backends too. */
+/** Returns all members of such a cluster, spare backends too. */
 export function membersOf(spec: ClusterSpec): Pick<ClusterMember, 'name' | 'role'>[] {
   if (spec.target !== undefined) return [];
   const { count, spare = 0 } = spec.backends;
@@ -87,7 +87,7 @@ export function membersOf(spec: ClusterSpec): Pick<ClusterMember, 'name' | 'role
   ];
 }
 
-/** The stores that the lab starts itself. */
+/** Returns the names of the stores that the lab itself starts. Throws `LabError` for an unknown name. */
 function ownStores({ stores, storeUrls = {} }: ClusterSpec): StoreServerName[] {
   const unknown = stores.find(name => !isStoreServer(name));
   if (unknown !== undefined) throw new LabError(unknownName('store server', unknown, storeServerNames));
@@ -108,7 +108,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   const { count, spare = 0 } = spec.backends;
   const ports = await Promise.all(Array.from({ length: count + spare }, freePort));
   const portOf = portsByName(stores, ports);
-  await putLinks(lab, linksWanted(spec, stores), portOf);
+  await createLinks(lab, collectLinks(spec, stores), portOf);
   const backends = ports.map((port, index) => {
     const name = backendName(index);
     const place = { name, port, storeUrls: { ...spec.storeUrls, ...urlsSeenBy(lab, name, stores) } };
@@ -125,7 +125,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
     proxyUrls: proxies?.urls ?? [`http://127.0.0.1:${ports[0]}`],
     ...(proxies === undefined ? {} : { proxyAdmin: proxies.admin }),
     versions: Object.assign({}, ...stores.map(({ versions }) => versions)),
-    // The user's own program knows nothing of it.
+    // A program of the user does not read it.
     secretsFile: spec.backends.own === undefined ? shared.secretsFile : undefined,
   });
 }
@@ -145,26 +145,27 @@ function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrls'> & Partial<Cluster
   };
 }
 
-/** Those that were asked for, and those without which nobody could be led to a primary that moves. */
-function linksWanted({ links = [], backends }: ClusterSpec, stores: readonly BootedStore[]): ReadonlySet<string> {
+/** Returns the requested links, and the links of all backends to addresses that move: a promotion retargets those. */
+function collectLinks({ links = [], backends }: ClusterSpec, stores: readonly BootedStore[]): ReadonlySet<string> {
   const moving = stores.flatMap(store => store.movingAddresses);
   const { count, spare = 0 } = backends;
   const names = Array.from({ length: count + spare }, (_, index) => backendName(index));
   return new Set([...links, ...names.flatMap(name => moving.map(address => `${name}->${address}`))]);
 }
 
-/** All but those between members of a store, which were there before these. */
-async function putLinks(lab: Lab, links: ReadonlySet<string>, portOf: ReadonlyMap<string, number>): Promise<void> {
+/** Creates the links, except those between store members: they exist already. */
+async function createLinks(lab: Lab, links: ReadonlySet<string>, portOf: ReadonlyMap<string, number>): Promise<void> {
   for (const link of links) {
     const [from = '', to = ''] = endsOf(link) ?? [];
     if (lab.portSeenBy(from, to) !== undefined) continue;
     const port = portOf.get(to);
-    if (port === undefined) throw new LabError(`the link ${link} leads to nobody; there are ${[...portOf.keys()]}`);
+    if (port === undefined)
+      throw new LabError(`the link ${link} leads to an unknown member; there are ${[...portOf.keys()]}`);
     await lab.link(link, port);
   }
 }
 
-/** The addresses of the stores as this member must see them: through its links, where it has some. */
+/** Returns the URLs of the stores for one member. They lead through its links where it has some. */
 function urlsSeenBy(lab: Lab, from: string, stores: readonly BootedStore[]): StoreUrls {
   const urls = stores.map(store => store.url(name => lab.portSeenBy(from, name) ?? store.ports.get(name) ?? 0));
   return Object.assign({}, ...urls);
@@ -176,13 +177,13 @@ function portsByName(stores: readonly BootedStore[], backendPorts: readonly numb
 }
 
 interface SharedFiles {
-  /** What the backends are told; what a scenario sets itself goes first. */
+  /** Environment variables for the backends. The variables of the scenario have precedence. */
   readonly env: Readonly<Record<string, string>>;
-  /** The key ring of all backends, made afresh; undefined when the scenario gives its own. */
+  /** The file with the new key ring of all backends. Undefined when the scenario sets its own secrets. */
   readonly secretsFile: string | undefined;
 }
 
-/** What all backends of one lab share besides the stores, in its directory: their key ring and the shop's accounts. */
+/** Creates the files that all backends of one lab share: their key ring and the accounts of the shop. */
 async function makeSharedFiles(directory: string, given: Readonly<Record<string, string>>): Promise<SharedFiles> {
   const accounts = path.join(directory, 'accounts');
   await mkdir(accounts, { mode: 0o700 });

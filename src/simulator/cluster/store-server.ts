@@ -1,52 +1,53 @@
 import type { ProcessSpec } from './processes/process-member.js';
 import type { RunProgram } from './processes/run-program.js';
 
-/** A store server that the lab can start, as one member or as several. Implementations: `stores/registry.ts`. */
+/** A store server that the lab can start, with one member or several. Implementations: `stores/registry.ts`. */
 export interface StoreServer {
   shape(spec: StoresSpec): StoreShape;
-  /** Readies what its members need, and says how they are run. Rejects with `LabError` when a program is missing. */
+  /** Prepares the files of its members and returns how to run them. Rejects with `LabError` if a program is missing. */
   prepare(place: StorePlace): Promise<PreparedStore>;
 }
 
 export interface StoreShape {
-  /** The names of its members; the first is the one that its own name stands for. */
+  /** The names of its members. The name of the server alone means the first. */
   readonly members: readonly [string, ...string[]];
-  /** What a backend connects to, and what a link from it can lead to. Empty where it learns that at run time. */
+  /** The names that backends connect to, and at which links from backends can end. Empty when a backend learns the
+   * address at run time. */
   readonly addresses: readonly string[];
-  /** Which members one of them feeds: links between them, though it is the fed one that connects. */
-  readonly feeds: readonly (readonly [from: string, to: string])[];
-  /** Its address may move: the backends need links that can be led elsewhere. */
+  /** Pairs of a primary and its replica. A link between them is possible; the replica is the one that connects. */
+  readonly replications: readonly (readonly [from: string, to: string])[];
+  /** True when its address can move: the backends then need links that can be retargeted. */
   readonly moves: boolean;
 }
 
 export interface StorePlace {
   readonly spec: StoresSpec;
   readonly portOf: (member: string) => number;
-  /** Where `to` connects to be fed by `from`: its port, or that of the link between them. */
+  /** Returns the port at which the replica `to` reaches the primary `from`: its port, or that of their link. */
   readonly feedPort: (from: string, to: string) => number;
-  /** For the files of a member: empty, its own, and removed with the lab. */
+  /** Creates a directory for the files of one member. The end of the lab removes it. */
   readonly directoryOf: (member: string) => Promise<string>;
-  /** For what must be done before a server can start. */
+  /** Runs a program that must end before a server can start. */
   readonly run: RunProgram;
 }
 
 export interface PreparedStore {
-  /** Those of one step start in any order, or at the same time, when those of the steps before it answer. */
+  /** Start order: all processes of a step start at once, as soon as all those of the earlier steps answer. */
   readonly steps: readonly (readonly ProcessSpec[])[];
-  /** Whether its members have found each other. */
+  /** Returns whether its members have found each other. */
   readonly isWhole?: () => Promise<boolean>;
-  /** What a backend is told that sees each address (and each member) at this port. */
+  /** Returns the URL for a backend that reaches each address and member at the port that `portOf` returns. */
   readonly url: (portOf: (name: string) => number) => string;
-  /** For example `{ redis: '7.0.15' }`. */
+  /** Versions by program, for example `{ redis: '7.0.15' }`. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** What a server without companions is. */
-export function alone(name: string): StoreShape {
-  return { members: [name], addresses: [name], feeds: [], moves: false };
+/** Builds the shape of a server with a single member. */
+export function buildSingleShape(name: string): StoreShape {
+  return { members: [name], addresses: [name], replications: [], moves: false };
 }
 
-/** How the store servers of a lab are run: of how many members, and what they keep for how long. */
+/** Settings of the store servers of a lab: number of members, persistence and memory. */
 export interface StoresSpec {
   readonly redis: RedisSpec;
   readonly memcached: MemcachedSpec;
@@ -55,28 +56,28 @@ export interface StoresSpec {
 
 export interface RedisSpec {
   readonly replicas: number;
-  /** With them the backends ask where the primary is; without, their links are led elsewhere when it moves. */
+  /** Above 0, the backends ask the sentinels for the primary. With 0, their links are retargeted when it moves. */
   readonly sentinels: number;
-  /** `aof` with an fsync each second, `rdb` with the times of saving that Redis has by default. */
+  /** `aof`: append-only file with an fsync each second. `rdb`: snapshots at the default times of Redis. */
   readonly persistence: 'none' | 'aof' | 'rdb';
-  /** Undefined: as much as there is. */
+  /** The memory limit in MB. Undefined: no limit. */
   readonly memoryMb: number | undefined;
   readonly eviction: 'noeviction' | 'allkeys-lru';
 }
 
 interface MemcachedSpec {
-  /** With more than one each key is kept by one of them. */
+  /** Number of nodes. Each key is kept by one of them. */
   readonly nodes: number;
-  /** Of each. Undefined: its own default, 64. */
+  /** The memory limit of each node in MB. Undefined: the default of memcached, 64. */
   readonly memoryMb: number | undefined;
 }
 
 interface PostgresSpec {
-  /** `asynchronous`: what is acknowledged may be on its way to the disk for a second. */
+  /** `asynchronous`: an acknowledged transaction can take a second to reach the disk. */
   readonly commit: 'synchronous' | 'asynchronous';
 }
 
-/** Each by itself, as it is by default but for one thing: Redis keeps nothing on disk. */
+/** Default settings: one member each and the defaults of the servers, except that Redis keeps nothing on disk. */
 export const plainStores: StoresSpec = {
   redis: { replicas: 0, sentinels: 0, persistence: 'none', memoryMb: undefined, eviction: 'noeviction' },
   memcached: { nodes: 1, memoryMb: undefined },

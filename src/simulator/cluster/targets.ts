@@ -5,9 +5,11 @@ import type { StoresSpec } from './store-server.js';
 import { isStoreServer, serverOf, storeServerNames, storeServers } from './stores/registry.js';
 
 /**
- * What a fault can strike, by name: a member of the lab (`backend-2`, `redis`, `redis.replica-1`, `proxy`), `secrets`,
- * the key ring that all backends share, a link, `from->to`: all that one member says to another and hears from it, or
- * `system`: whatever a command of the user's strikes.
+ * Kinds of fault targets:
+ * - `backend`, `store` and `proxy`: a member of the lab (`backend-2`, `redis`, `redis.replica-1`, `proxy`).
+ * - `link`: all traffic between two members, written `from->to`.
+ * - `secrets`: the key ring that all backends share.
+ * - `system`: anything that a command of the user breaks.
  */
 export type TargetKind = 'backend' | 'store' | 'proxy' | 'link' | 'secrets' | 'system';
 
@@ -18,18 +20,18 @@ export function kindOf(target: string): TargetKind {
   return target === 'store' || isStoreServer(serverOf(target)) ? 'store' : 'backend';
 }
 
-/** The two ends of a link, undefined for what is none. */
+/** Returns the two ends of a link; undefined when the target is no link. */
 export function endsOf(target: string): readonly [from: string, to: string] | undefined {
   const [from, to, ...more] = target.split('->').map(end => end.trim());
   return from !== undefined && to !== undefined && more.length === 0 ? [from, to] : undefined;
 }
 
-/** The names that a system like this gives its members, and those that stand for one of them. */
+/** Names of all members of a system, and the names that stand for one of them. */
 export interface KnownTargets {
   readonly backends: readonly string[];
   readonly stores: readonly string[];
   readonly proxies: readonly string[];
-  /** Where each kind of link leads, by where it begins. */
+  /** The possible ends of links, by the member at which they start. */
   readonly links: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -44,40 +46,45 @@ export function targetsOf(system: TargetSystem): KnownTargets {
   const [backends, proxies] = [[...numbers, 'backend-any'], proxyNames(system.proxy ?? {})];
   const shapes = storeServerNames.filter(isStoreServer).map(name => ({ name, ...storeServers[name].shape(system) }));
   const members = shapes.flatMap(shape => [shape.name, ...shape.members]);
-  // Where a backend learns only at run time where to go, no link can stand in its way.
+  // A backend that learns the address at run time cannot be sent through a link.
   const addresses = shapes.flatMap(({ name, addresses: some }) => (some.length === 0 ? [] : [name, ...some]));
   const seen = shapes.every(shape => shape.addresses.length > 0) ? ['store', ...addresses] : addresses;
   const links = new Map<string, readonly string[]>([
     ...proxies.map(proxy => [proxy, backends] as const),
     ...backends.map(backend => [backend, [...new Set(seen)]] as const),
-    ...fedBy(shapes.flatMap(({ feeds }) => feeds)),
+    ...groupReplications(shapes.flatMap(({ replications }) => replications)),
   ]);
   return { backends, stores: ['store', ...new Set(members)], proxies, links };
 }
 
-function fedBy(feeds: readonly (readonly [from: string, to: string])[]): Map<string, readonly string[]> {
-  const fed = new Map<string, readonly string[]>();
-  for (const [from, to] of feeds) fed.set(from, [...(fed.get(from) ?? []), to]);
-  return fed;
+function groupReplications(
+  replications: readonly (readonly [from: string, to: string])[],
+): Map<string, readonly string[]> {
+  const grouped = new Map<string, readonly string[]>();
+  for (const [from, to] of replications) grouped.set(from, [...(grouped.get(from) ?? []), to]);
+  return grouped;
 }
 
-/** What is wrong with a target, undefined when it is one. */
-export function strangeIn(target: string, { backends, stores, proxies, links }: KnownTargets): string | undefined {
+/** Says what is wrong with a target; undefined when it is known. */
+export function describeUnknownTarget(
+  target: string,
+  { backends, stores, proxies, links }: KnownTargets,
+): string | undefined {
   const ends = endsOf(target);
   if (ends === undefined) {
     const known = [...backends, ...stores, ...proxies, 'secrets', 'system'];
-    return known.includes(target) ? undefined : unknownName('target', target, known) + wayTo(target);
+    return known.includes(target) ? undefined : unknownName('target', target, known) + describeSetting(target);
   }
   const [from, to] = ends;
   const tails = links.get(from);
-  if (tails === undefined) return unknownName('start of a link', from, [...links.keys()]) + wayTo(from);
+  if (tails === undefined) return unknownName('start of a link', from, [...links.keys()]) + describeSetting(from);
   if (tails.includes(to)) return undefined;
-  // Where it leads to the store of the mode and yet cannot be named, Sentinels stand between.
+  // A backend uses this store, yet no link between them is possible: the backend asks Sentinels for the address.
   const asked =
     backends.includes(from) && stores.includes(to)
-      ? ' Sentinels tell backends where to go: no link can stand in the way.'
+      ? ' Backends ask Sentinels for the address: no link is possible there.'
       : '';
-  return unknownName(`end of a link from ${from}`, to, tails) + (asked === '' ? wayTo(to) : asked);
+  return unknownName(`end of a link from ${from}`, to, tails) + (asked === '' ? describeSetting(to) : asked);
 }
 
 const ways: readonly (readonly [members: RegExp, key: string])[] = [
@@ -88,15 +95,15 @@ const ways: readonly (readonly [members: RegExp, key: string])[] = [
   [/^memcached\.node-\d+$/, 'memcached.nodes'],
 ];
 
-/** What in the file would make a member of that name, in words; nothing when there is never such a one. */
-function wayTo(name: string): string {
+/** Names the setting that decides whether there is a member of that name. Empty when no setting does. */
+function describeSetting(name: string): string {
   const key = ways.find(([members]) => members.test(name))?.[1];
   return key === undefined ? '' : ` system.${key} says how many there are.`;
 }
 
 /**
- * What a target is in one mode of such a system: `store` is the server that keeps its sessions, undefined where there is
- * none, and a server of several members is the first of them.
+ * Resolves a target in one mode: `store` becomes the server that keeps the sessions, and a server with several members
+ * becomes its first member. Returns undefined when the mode has no store server.
  */
 export function targetIn(mode: ModeName, target: string, system: StoresSpec): string | undefined {
   const named = (name: string) => (name === 'store' ? storesOf(mode)[0] : name);
@@ -111,7 +118,7 @@ function firstOf(name: string, names: readonly string[]): string {
   return names.includes(name) ? name : (names[0] ?? name);
 }
 
-/** The members that a fault with this target has to do with: itself, or both ends. */
+/** Returns the members that a fault with this target involves: the target itself, or both ends of a link. */
 export function membersIn(target: string): readonly string[] {
   return endsOf(target) ?? [target];
 }

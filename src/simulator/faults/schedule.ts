@@ -6,36 +6,36 @@ import { Strike, type StrikeStage } from './strike.js';
 import { type AfterTrigger, type WhenTrigger, whenInWords } from './trigger.js';
 
 export interface FaultStage extends StrikeStage {
-  /** When the faults phase began: `at` counts from here. */
+  /** Start of the faults phase: `at` counts from here. */
   readonly startMs: number;
-  /** When it is planned to end: triggers that wait for a count give up, and faults without a length are healed. */
+  /** Planned end of the phase. Then triggers that wait for a count give up, and faults without a length are healed. */
   readonly endMs: number;
 }
 
 export interface FaultsOver {
-  /** In the order in which they were requested. */
+  /** The records in the order in which the faults were requested. */
   readonly records: readonly FaultRecord[];
-  /** Why a fault did not strike, by its id. */
+  /** The reason for each fault that did not strike, by its id. */
   readonly neverStruck: Readonly<Record<string, string>>;
 }
 
 /**
- * Runs every fault by its trigger: inject, confirm, wait, heal. Those without a length are healed when the phase ends and
- * all others are over, the last first. Resolves when all are over and healed, or could not be; what went wrong is in the
- * records and the run goes on. When the signal is aborted (and with it the clock closed) nothing new is broken, and what
- * is broken is healed at once.
+ * Runs every fault at its trigger: inject, confirm, wait, heal. Faults without a length are healed at the end of the
+ * phase, after all others are over, the last one first. Resolves when each fault is healed or could not be healed. The
+ * records say what went wrong, and the run goes on. When the signal is aborted, which also closes the clock, no further
+ * fault is injected and all active faults are healed at once.
  */
 export function runFaults(specs: readonly FaultSpec[], stage: FaultStage): Promise<FaultsOver> {
   return new Schedule(specs, stage).run();
 }
 
-/** The result of a trigger: a strike, with the counts of the moment in which it was confirmed, or why there was none. */
+/** Result of a trigger: a strike and the counts at its confirmation, or the reason why the fault did not strike. */
 type Struck = { readonly strike: Strike; readonly confirmedAt: LiveCountsNow | undefined } | { readonly why: string };
 
 /** One fault from its trigger to its healing. */
 interface ScheduledFault {
   readonly struck: Promise<Struck>;
-  /** Resolves when it is healed too, if it has a length of its own. */
+  /** Resolves when the fault is over. A fault with a length is then also healed. */
   readonly over: Promise<void>;
 }
 
@@ -44,7 +44,7 @@ class Schedule {
   readonly #stage: FaultStage;
   readonly #scheduled = new Map<string, ScheduledFault>();
   readonly #strikes: Strike[] = [];
-  /** Confirmed, and to be healed at the end of the phase. */
+  /** Confirmed strikes that are healed at the end of the phase. */
   readonly #standing: Strike[] = [];
   readonly #neverStruck: Record<string, string> = {};
 
@@ -54,7 +54,7 @@ class Schedule {
   }
 
   async run(): Promise<FaultsOver> {
-    // All of them end, also when one fails: none may be left broken.
+    // If one fails, the others still end: no fault may stay active.
     const results = await Promise.allSettled(this.#specs.map(spec => this.#schedule(spec).over));
     if (this.#standing.length > 0) await this.#stage.clock.until(this.#stage.endMs);
     for (const strike of this.#standing.toReversed()) results.push(...(await Promise.allSettled([this.#heal(strike)])));
@@ -82,7 +82,7 @@ class Schedule {
     }
     const strike = new Strike(spec, this.#stage);
     this.#strikes.push(strike);
-    return { strike, confirmedAt: await strike.breaks() };
+    return { strike, confirmedAt: await strike.inject() };
   }
 
   async #healInTime({ forMs }: FaultSpec, struck: Struck): Promise<void> {
@@ -103,7 +103,7 @@ class Schedule {
     return strike.heal(() => others().map(({ record }) => record));
   }
 
-  /** Waits for its moment. Returns why that does not come; undefined when it has come. */
+  /** Waits for the trigger. Returns the reason if the fault must not strike; undefined if it must. */
   async #waitForTrigger({ id, trigger }: FaultSpec): Promise<string | undefined> {
     if ('counter' in trigger) return this.#waitForCount(id, trigger);
     if ('afterFault' in trigger) return this.#waitForFault(id, trigger);

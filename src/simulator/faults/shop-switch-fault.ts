@@ -4,7 +4,7 @@ import { eventually, startAgain, waitReadmitted } from '../cluster/probe.js';
 import type { TargetSystem } from '../cluster/targets.js';
 import type { Fault } from './fault.js';
 
-/** The switches of the toy shop, as its `/lab` names them. */
+/** Switches of the toy shop, with the names of its `/lab` request. */
 export interface ShopSwitches {
   readonly errorPercent?: number;
   readonly blockMs?: number;
@@ -15,34 +15,34 @@ export interface ShopSwitches {
 interface SwitchFault {
   readonly on: ShopSwitches;
   readonly off: ShopSwitches;
-  /** Asks the backend until it is seen to suffer, at most for so long; false when it was not. */
+  /** Asks the backend until the fault shows. Returns the evidence; false when it does not show in time. */
   confirm(member: ClusterMember): Promise<string | false>;
 }
 
 const answerWithinMs = 15_000;
 const healWithinMs = 15_000;
 
-/** A fault that the toy shop makes itself, because it is asked to. A new process has it no more. */
+/** Creates a fault that the toy shop makes itself, on request. A new process does not have it any more. */
 export function shopSwitchFault(target: string, { on, off, confirm }: SwitchFault): Fault {
   let asked = false;
   return {
     async inject(cluster) {
       asked = true;
-      await turn(cluster.member(target), on);
+      await setSwitches(cluster.member(target), on);
     },
     confirm: async cluster => asked && (await confirm(cluster.member(target))),
     async heal(cluster: Cluster) {
       const member = cluster.member(target);
       if (!asked) return;
       if (member.pid === undefined) await startAgain(member);
-      else await turn(member, off);
+      else await setSwitches(member, off);
       asked = false;
       await waitReadmitted(cluster, member, healWithinMs);
     },
   };
 }
 
-async function turn(member: ClusterMember, switches: ShopSwitches): Promise<void> {
+async function setSwitches(member: ClusterMember, switches: ShopSwitches): Promise<void> {
   const { status } = await ask('POST', `http://127.0.0.1:${member.port}/lab`, answerWithinMs, switches);
   if (status !== 200)
     throw new Error(
@@ -50,7 +50,7 @@ async function turn(member: ClusterMember, switches: ShopSwitches): Promise<void
     );
 }
 
-/** Asks this path of a member again and again until `look` has seen enough of the answers. */
+/** Requests a path of a member again and again until `look` returns evidence. Returns false when the time is over. */
 export async function askUntil(
   member: ClusterMember,
   path: string,
@@ -67,8 +67,8 @@ export async function askUntil(
   return seen ?? false;
 }
 
-/** For `lacking`: a program of the user's own has no switches. */
-export function lacksSwitches({ backends }: TargetSystem, what: string): string | undefined {
+/** Says for `explainMissing` that a program of the user has no switches; undefined when the backends are the toy shop. */
+export function explainNoSwitches({ backends }: TargetSystem, what: string): string | undefined {
   if (backends.command === undefined) return undefined;
-  return `found a backend of your own (system.backends.command), expected the toy shop: nothing else can be told to have ${what}. Break yours by "do: exec"`;
+  return `found a backend of your own (system.backends.command), expected the toy shop: only it can simulate ${what}. Break yours with "do: exec"`;
 }

@@ -14,23 +14,23 @@ export interface StrikeStage {
   readonly cluster: Cluster;
   readonly clock: RunClock;
   readonly counts: LiveCounts;
-  /** The seed of the plan: what a fault leaves to chance follows it. */
+  /** Seed of the plan, for the random choices of faults. */
   readonly seed: number;
-  /** Aborted: what is being broken is left to itself, so that it can be healed. */
+  /** When aborted, an injection in progress is abandoned, so that the fault can be healed. */
   readonly signal: AbortSignal;
   onTransition(id: string, what: FaultEvent): void;
 }
 
 type Draft = { -readonly [key in keyof FaultRecord]: FaultRecord[key] };
 
-/** One fault at work: broken, confirmed, healed. What goes wrong is in its record. */
+/** One execution of a fault: inject, confirm, heal. Its record says what went wrong. */
 export class Strike {
   readonly #fault: Fault;
   readonly #record: Draft;
   readonly #stage: StrikeStage;
   #countAtConfirmation: number | undefined;
 
-  /** Requested now. Throws `LabError` when there is no such fault. */
+  /** Creates the fault and records the request time. Throws `LabError` when there is no such fault. */
   constructor({ id, do: action, target, options }: FaultSpec, stage: StrikeStage) {
     const entry = registry[action];
     if (entry === undefined) throw new LabError(`no fault "${action}"; there are ${Object.keys(registry).join(', ')}`);
@@ -45,8 +45,8 @@ export class Strike {
     return this.#record;
   }
 
-  /** The counts of the moment in which it was confirmed broken, undefined when it was not. Never rejects. */
-  async breaks(): Promise<LiveCountsNow | undefined> {
+  /** Injects and confirms the fault. Returns the counts at the confirmation; undefined without one. Never rejects. */
+  async inject(): Promise<LiveCountsNow | undefined> {
     const { signal, onTransition } = this.#stage;
     const record = this.#record;
     let confirmedAt: LiveCountsNow | undefined;
@@ -62,8 +62,8 @@ export class Strike {
   }
 
   /**
-   * Heals it, and goes on when that fails: the record says why. A member that does not come back is a finding, unless one
-   * of `others`, which are in force then, may hold it down.
+   * Heals the fault. Does not reject when that fails: the record says why. A member that does not come back is a
+   * finding, unless one of `others`, the faults that are still active, may hold it down.
    */
   async heal(others: () => readonly FaultRecord[]): Promise<void> {
     const { cluster, clock, signal, onTransition } = this.#stage;
@@ -85,7 +85,7 @@ export class Strike {
   async #breakAndConfirm(): Promise<LiveCountsNow | undefined> {
     const { cluster, clock, counts, signal, onTransition } = this.#stage;
     const [fault, record] = [this.#fault, this.#record];
-    const dead = deadIn(cluster, record.target);
+    const dead = describeDead(cluster, record.target);
     const before = fault.confirmedBefore?.(cluster);
     if (before !== undefined) record.wasConfirmedBefore = await interruptible(before, signal);
     await interruptible(fault.inject(cluster), signal);
@@ -100,7 +100,7 @@ export class Strike {
     return counts.now();
   }
 
-  /** A server that is busy or gone says nothing, and nothing is recorded then. */
+  /** Returns the counter of the fault; undefined when the server is busy or dead. */
   async #measure(): Promise<number | undefined> {
     return this.#fault.measure?.(this.#stage.cluster).catch(() => undefined);
   }
@@ -117,15 +117,15 @@ export class Strike {
   }
 }
 
-/** Whether a fault in force can be why this member does not come back: it strikes the member itself, one of its links, or
- * a store or another system that it may need in order to boot. */
+/** Returns whether an active fault can be the reason why this member does not come back. Its target is then the member,
+ * one of its links, or a store or system that the member may need in order to boot. */
 function canHold({ target }: FaultRecord, member: string): boolean {
   const struck = membersIn(target);
   return struck.includes(member) || struck.some(name => kindOf(name) === 'store' || kindOf(name) === 'system');
 }
 
-/** Which members were not running, in words: a dead one cannot be struck. */
-function deadIn({ members }: Cluster, target: string): string | undefined {
+/** Says which members of the target are not running: a fault cannot strike those. Undefined when all run. */
+function describeDead({ members }: Cluster, target: string): string | undefined {
   const dead = membersIn(target).filter(name => members.some(one => one.name === name && one.pid === undefined));
   return dead.length === 0 ? undefined : `${dead.join(' and ')} was not running when it struck`;
 }

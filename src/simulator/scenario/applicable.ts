@@ -3,7 +3,7 @@ import { isStoreServer, serverOf } from '../cluster/stores/registry.js';
 import { kindOf, membersIn } from '../cluster/targets.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 
-/** Why a scenario cannot be run in a mode: one of its faults strikes something that the mode does not use. */
+/** Reason why a scenario cannot be run in a mode: a target of its faults does not exist in that mode. */
 export interface NotApplicable {
   readonly mode: ModeName;
   /** Id of the fault. */
@@ -13,26 +13,26 @@ export interface NotApplicable {
   readonly why: string;
 }
 
-/** Pure. The first fault that has no target in this mode; undefined when the scenario can be run in it. */
+/** Returns the first fault without a target in this mode; undefined when the scenario can be run in it. Pure. */
 export function notApplicableIn({ faults }: Pick<Scenario, 'faults'>, mode: ModeName): NotApplicable | undefined {
   for (const { id, target } of faults) {
-    const why = missingTarget(mode, target);
+    const why = explainMissingTarget(mode, target);
     if (why !== undefined) return { mode, fault: id, target, why };
   }
   return undefined;
 }
 
-/** Pure. `mode sticky uses no redis (fault outage strikes redis)`. */
+/** Returns the reason in words: `mode sticky uses no redis (fault outage strikes redis)`. Pure. */
 export function describeMissingTarget({ fault, target, why }: NotApplicable): string {
   return `${why} (fault ${fault} strikes ${target})`;
 }
 
-/** Pure. The modes of the scenario in which it can be run. */
+/** Returns those modes of the scenario in which it can be run. Pure. */
 export function applicableModes(scenario: Pick<Scenario, 'faults' | 'modes'>): readonly ModeName[] {
   return scenario.modes.filter(mode => notApplicableIn(scenario, mode) === undefined);
 }
 
-function missingTarget(mode: ModeName, target: FaultSpec['target']): string | undefined {
+function explainMissingTarget(mode: ModeName, target: FaultSpec['target']): string | undefined {
   const { strategy }: Mode = modes[mode];
   if (kindOf(target) === 'secrets')
     return strategy === 'reference' ? `mode ${mode} signs no session: its cookie is an id` : undefined;

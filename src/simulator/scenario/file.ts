@@ -8,7 +8,7 @@ import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
 import { storesIn } from './stores.js';
 import { type Problem, parseYaml, readTextFile, scenarioBytesMax, type YamlFile } from './yaml.js';
 
-/** Rejects with `ScenarioError` when the file cannot be read, or is no scenario. */
+/** Reads a scenario. Rejects with `ScenarioError` when the file cannot be read or is no scenario. */
 export async function readScenario(file: string): Promise<Scenario> {
   return parseScenario(await readScenarioText(file), file);
 }
@@ -22,12 +22,13 @@ export interface PlacedScenario extends Pick<YamlFile, 'placeOf'> {
   readonly scenario: Scenario;
 }
 
-/** The same, and where in the file its parts stand. */
+/** Reads a scenario and returns it with a function that locates its parts in the file. */
 export async function readPlacedScenario(file: string): Promise<PlacedScenario> {
   return parsePlaced(await readScenarioText(file), file);
 }
 
-/** Throws `ScenarioError`: a line `file:line:column: what was found, what was expected` per mistake, ten at most. */
+/** Parses a scenario. Throws `ScenarioError` with one line per mistake, at most ten: `file:line:column: found ...,
+ * expected ...`. */
 export function parseScenario(text: string, fileName: string): Scenario {
   return parsePlaced(text, fileName).scenario;
 }
@@ -40,7 +41,7 @@ function parsePlaced(text: string, fileName: string): PlacedScenario {
   return { scenario: { ...read.scenario, why }, placeOf: yaml.placeOf };
 }
 
-/** Pure. What is written in a file that lies in `folder`: a scenario, or all that is wrong with it. */
+/** Turns the content of a file in `folder` into a scenario, or returns all its problems. Pure. */
 export function scenarioIn(
   written: unknown,
   folder: string,
@@ -56,7 +57,7 @@ export function scenarioIn(
 
 function shapeProblems(issue: z.core.$ZodIssue, file: unknown): Problem[] {
   const { path, message } = issue;
-  // A union without words of its own leaves them to the one of its ways that is meant.
+  // A union without a message leaves the message to the alternative that was meant.
   const meant = issue.code === 'invalid_union' && message === '' ? issue.errors.find(isMeant) : undefined;
   if (meant !== undefined)
     return meant.flatMap(inner => shapeProblems({ ...inner, path: [...path, ...inner.path] }, file));
@@ -69,7 +70,7 @@ function shapeProblems(issue: z.core.$ZodIssue, file: unknown): Problem[] {
   return [{ path, message: missing ? `${nameOf(path)} is missing, ${message}` : message }];
 }
 
-/** Of several ways to write a value, the one that is wrong only in a part of it. */
+/** Returns whether this alternative of a union was meant: only parts of the value are wrong. */
 function isMeant(errors: readonly z.core.$ZodIssue[]): boolean {
   return errors.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys' || code === 'custom');
 }
@@ -81,7 +82,7 @@ function valueAt(file: unknown, path: readonly PropertyKey[]): unknown {
   }, file);
 }
 
-/** `users.arrivals.rate`, `faults[1].id`. */
+/** Returns a path as text: `users.arrivals.rate`, `faults[1].id`. */
 export function nameOf(path: readonly PropertyKey[]): string {
   return path
     .map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
@@ -98,7 +99,7 @@ function toBackends(
   return { count, spare, env, own: { command, directory: path.resolve(folder, directory), ready: { http, withinMs } } };
 }
 
-/** `written`: the same file before its values were read. `folder`: where it lies. */
+/** Converts the parsed file. `written`: the same file before its values were parsed. `folder`: its folder. */
 function toScenario(file: ScenarioFile, written: unknown, folder: string): Scenario {
   const { name, why, seed, modes, system, users, phases } = file;
   const { health, policy, 'hash-key': hashKey, affinity, drain } = system.proxy;
@@ -144,7 +145,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
   };
 }
 
-/** `written`: the same fault before its values were read. */
+/** Converts a parsed fault. `written`: the same fault before its values were parsed. */
 function toFault(fault: FaultInFile, written: unknown): FaultSpec {
   const { id, do: action, target, for: forMs } = fault;
   const names = Object.keys(faults[action]?.options ?? {}).filter(name => valueAt(written, [name]) !== undefined);
@@ -165,13 +166,13 @@ function triggerOf({ at, after, when }: FaultInFile): FaultTrigger {
 }
 
 /**
- * Joins words that the file broke at a hyphen: YAML folds `log-`, a line end and `ins` into `log- ins`, which is `log-ins`.
- * `source` is the same text as it stands in the file: "pre- and post-reads" within one of its lines stays as it is.
+ * Joins words that the file broke at a hyphen: YAML folds `log-`, a line end and `ins` into `log- ins`. This restores
+ * `log-ins`. `source` is the text as it is in the file: "pre- and post-reads" within one line stays unchanged.
  */
 export function joinBrokenWords(folded: string, source: string): string {
   const atSpaces = /(?<=\p{L})- (?=\p{L})/gu;
   const inSource = source.match(/(?<=\p{L})-(?: |\r?\n[ \t]*)(?=\p{L})/gu) ?? [];
-  // YAML keeps some line ends as they are, and then it is not clear which place is which.
+  // YAML keeps some line ends. Then the places in the two texts cannot be matched.
   if (folded.match(atSpaces)?.length !== inSource.length) return folded;
   let next = 0;
   return folded.replaceAll(atSpaces, found => (inSource[next++]?.includes('\n') ? '-' : found));

@@ -1,53 +1,53 @@
 import type { z } from 'zod';
-import { commandPlaceholders, ownPlaceholders, strangePlaceholder } from '../cluster/own-placeholders.js';
-import { duration, expected, map, show, text } from './values.js';
+import { commandPlaceholders, findUnknownPlaceholder, ownPlaceholders } from '../cluster/own-placeholders.js';
+import { duration, map, sayExpected, show, text } from './values.js';
 import { field, isMap, type Problem } from './yaml.js';
 
-/** What `system` says of an app of one's own: how it is started, or where it runs already. */
+/** Schema of `system` for the user's own app: how to start it, or the address at which it already runs. */
 
 export const ownBackendKeys = {
   command: text('a command such as "node server.js"', /\S/)
-    .superRefine((written, context) => sayStrange(written, commandPlaceholders, context))
+    .superRefine((written, context) => reportUnknownPlaceholder(written, commandPlaceholders, context))
     .optional()
     .describe(
-      'Starts a backend of your own in place of the toy shop, by sh -c. {port} and {name} stand for its own, {run-dir} for a fresh folder that all copies share.',
+      'Starts your own backend instead of the toy shop, with sh -c. {port} and {name} are those of the backend. {run-dir} is a new folder that all backends share.',
     ),
-  directory: text('a folder, from that of this file', /\S/)
+  directory: text('a folder, relative to this file', /\S/)
     .optional()
-    .describe('Where the command is run; default: here.'),
+    .describe('Where the command runs. Default: the folder of this file.'),
   ready: map('system.backends.ready', {
     http: text('a path such as /health', /^\/[^\s#]*$/)
       .default('/')
-      .describe('Answers 200 to 299 to anybody once it serves.'),
+      .describe('A path that answers 200 to 299 without a login once the backend serves.'),
     within: duration().prefault('10s'),
   }).optional(),
 };
 
-/** A whole server answers through `target`: one that is not on this machine may serve other people. */
+/** Schema of `system.target`. Only loopback addresses are allowed: a server elsewhere could serve other people. */
 export const target = text(
-  'a loopback address such as http://127.0.0.1:8080; only such are driven',
+  'a loopback address such as http://127.0.0.1:8080; no other system is tested',
   /^http:\/\/(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d{1,5})?\/?$/,
 )
   .refine(written => URL.canParse(written), {
-    error: expected('a loopback address such as http://127.0.0.1:8080'),
+    error: sayExpected('a loopback address such as http://127.0.0.1:8080'),
     abort: true,
   })
   .transform(written => new URL(written).origin)
   .optional()
-  .describe('A system that runs already: nothing is started, and exec alone can break something.');
+  .describe('The address of a system that already runs. Nothing is started, and only exec faults can break something.');
 
-function sayStrange(written: string, known: readonly string[], context: z.RefinementCtx): void {
-  const strange = strangePlaceholder(written, known);
+function reportUnknownPlaceholder(written: string, known: readonly string[], context: z.RefinementCtx): void {
+  const strange = findUnknownPlaceholder(written, known);
   if (strange === undefined) return;
   const message = `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}`;
   context.addIssue({ code: 'custom', message });
 }
 
-/** Finds what no single value shows. `labVariables`: those that the lab sets for a toy shop. */
+/** Finds problems between parts of `system`. `labVariables`: the variables that the lab sets for a toy shop. */
 export function ownAppProblems(file: unknown, labVariables: readonly string[]): Problem[] {
   const system = field(file, 'system');
   const backends = field(system, 'backends');
-  if (field(system, 'target') !== undefined) return besideTarget(system);
+  if (field(system, 'target') !== undefined) return targetProblems(system);
   const env = field(backends, 'env');
   const variables = isMap(env) ? Object.entries(env) : [];
   const path = (name: string) => ['system', 'backends', 'env', name];
@@ -63,20 +63,20 @@ export function ownAppProblems(file: unknown, labVariables: readonly string[]): 
     ];
   }
   return variables.flatMap(([name, value]) => {
-    const strange = typeof value === 'string' ? strangePlaceholder(value, ownPlaceholders) : undefined;
+    const strange = typeof value === 'string' ? findUnknownPlaceholder(value, ownPlaceholders) : undefined;
     if (strange === undefined) return [];
     const known = ownPlaceholders.map(each => `{${each}}`).join(', ');
     return [{ path: path(name), message: `found {${strange}}, expected one of ${known}` }];
   });
 }
 
-const setByLab = 'which the lab sets itself: take it out, or give it another name';
+const setByLab = 'which the lab sets itself: remove it, or choose another name';
 
-function besideTarget(system: unknown): Problem[] {
+function targetProblems(system: unknown): Problem[] {
   const others = isMap(system) ? Object.keys(system).filter(key => key !== 'target') : [];
   return others.map(key => ({
     path: ['system', key],
-    message: `found ${key} beside target, expected one of the two: a system that runs already is not started here`,
+    message: `found ${key} beside target, expected one of the two: the lab does not start a system under target`,
     at: 'key',
   }));
 }

@@ -5,25 +5,25 @@ import type { FaultTrigger } from '../faults/trigger.js';
 import type { ExpectationLine } from '../history/records.js';
 import type { JourneyMapping } from './journey/mapping.js';
 
-/** A scenario file, checked and with every default filled in. Durations are milliseconds. */
+/** Scenario file after all checks, with every default filled in. Durations are milliseconds. */
 export interface Scenario {
   readonly name: string;
   readonly why: string;
   readonly seed: number;
   readonly modes: readonly ModeName[];
   readonly system: StoresSpec & {
-    /** A system that runs already; nothing of all below is then started. */
+    /** The address of a system that already runs. Then the lab starts nothing, and the keys below do not apply. */
     readonly target?: string;
     readonly backends: {
       readonly count: number;
-      /** So many more that the proxy knows from the start and that `scale-out` starts. */
+      /** Number of further backends that the proxy knows from the start, and that `scale-out` starts. */
       readonly spare: number;
       readonly env: Readonly<Record<string, string>>;
-      /** Absent: the toy shop. */
+      /** The user's own program. Absent: the toy shop. */
       readonly own?: OwnBackend;
     };
     readonly proxy: {
-      /** Two are two addresses of one host; they share one key ring. */
+      /** Number of proxies. Two proxies are two addresses of one host and share one key ring. */
       readonly count: number;
       readonly health: {
         readonly everyMs: number;
@@ -32,11 +32,11 @@ export interface Scenario {
         readonly rise: number;
       };
       readonly policy: string;
-      /** What a policy that hashes hashes; undefined: the client's address. */
+      /** The input of a hashing policy. Undefined: the address of the client. */
       readonly hashKey?: string;
-      /** Whether a browser is bound to one backend, and with `temporary` goes back to it; undefined: as the mode says. */
+      /** Whether a browser is bound to one backend. `temporary`: it returns there later. Undefined: by mode. */
       readonly affinity?: 'on' | 'off' | 'temporary';
-      /** How long a draining backend keeps the browsers bound to it. */
+      /** Time for which a draining backend keeps its bound browsers. */
       readonly drainMs: number;
     };
   };
@@ -51,18 +51,18 @@ export interface Scenario {
     readonly names?: string | readonly string[];
     /** Log-normal think time between two steps of one user. */
     readonly think: { readonly medianMs: number; readonly p95Ms: number };
-    /** Weights of the steps once logged in. Undefined: those of a shopper. */
+    /** Weights of the steps after login. Undefined: the weights of a shopper. */
     readonly mix?: ActivityMix;
-    /** So many tabs a browser has open; above one, now and then all of them add something at once, and one reads. */
+    /** Number of tabs of a browser. With several, all tabs sometimes add an item at once, and then one reads. */
     readonly tabs: number;
-    /** So long the toy shop takes over an add that is under way in another tab at every logout; an app of one's own is
-     * sent that add right before the logout. Undefined: there is none. */
+    /** Duration of an add that is under way in another tab at every logout. The toy shop is asked to take so long; the
+     * user's own app gets the add right before the logout. Undefined: there is no such add. */
     readonly slowAtLogoutMs: number | undefined;
-    /** After this an operation is over for its user: a read fails, a write is unknown. */
+    /** Time-out of an operation. After it, a read has failed and a write is unknown. */
     readonly timeoutMs: number;
-    /** The cookie in which an app of one's own keeps its session, where that is known. */
+    /** The cookie in which the user's own app keeps its session. Undefined: unknown. */
     readonly cookie?: string;
-    /** The toy shop's, or that of an app spelled out in the file. */
+    /** The journey of the toy shop, or the mapping of another app. */
     readonly journey: 'shop' | JourneyMapping;
   };
   readonly phases: {
@@ -73,18 +73,19 @@ export interface Scenario {
     readonly quiesceMs: number;
   };
   readonly faults: readonly FaultSpec[];
-  /** Expectation lines as written: of every mode, of one, of those that have none of their own; each is known to parse. */
+  /** Expectation lines as written; each is known to parse. `any`: for every mode; a mode: for that mode; `others`: for
+   * each mode without a list. */
   readonly expect: { readonly any: readonly ExpectationLine[] } & {
     readonly [name in ModeName | 'others']?: readonly ExpectationLine[] | undefined;
   };
 }
 
-/** All that the scenario expects of one mode. */
+/** Returns all expectation lines for one mode. */
 export function expectationsOf({ expect }: Scenario, mode: ModeName): readonly ExpectationLine[] {
   return [...expect.any, ...(expect[mode] ?? expect.others ?? [])];
 }
 
-/** How often a user does what, as weights. */
+/** Weights of the steps of a user. */
 export type ActivityMix = {
   readonly [kind in 'add' | 'read' | 'remove' | 'whoami' | 'logout']?: number | undefined;
 };
@@ -94,11 +95,11 @@ export interface FaultSpec {
   readonly trigger: FaultTrigger;
   /** A key of the fault registry. */
   readonly do: string;
-  /** `backend-2`, or `backend-any`: the seed chooses; `redis`, or `store`: the mode chooses; `secrets`; or a link
-   * between two of them, `proxy->backend-2`. */
+  /** `backend-2`; `backend-any`: the seed chooses one; `redis`; `store`: the mode chooses one; `secrets`; or a link
+   * such as `proxy->backend-2`. */
   readonly target: string;
-  /** What stands beside `do` in the file, as written there: the fault reads it. */
+  /** The keys beside `do`, as written in the file. The fault parses them. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** From confirmed to healing. Absent: it is healed when the faults phase ends. */
+  /** Time from confirmation to healing. Absent: the fault is healed when the faults phase ends. */
   readonly forMs?: number;
 }

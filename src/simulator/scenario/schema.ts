@@ -9,18 +9,18 @@ import { faultIdPattern as idPattern, parseWhen, whenPattern } from '../faults/t
 import { ownBackendKeys, target } from './own-app.js';
 import { storesInFile } from './stores.js';
 import { users } from './users.js';
-import { duration, expected, map, oneOf, text, wholeNumber } from './values.js';
+import { duration, map, oneOf, sayExpected, text, wholeNumber } from './values.js';
 import { isMap } from './yaml.js';
 
 /**
- * What a scenario file may hold, as written: checked with it, and described by it to editors (`scenarioJsonSchema`).
+ * Schema of a scenario file. It checks a file, and editors complete and explain keys with it (`scenarioJsonSchema`).
  * Its output has durations in milliseconds and every default filled in.
  */
 
-const notALine = expected('an expectation such as "writes.lost == 0", or warn: and one');
+const notALine = sayExpected('an expectation such as "writes.lost == 0", or "warn:" with an expectation');
 
 const expectation = z
-  .string({ error: expected('an expectation such as "writes.lost == 0"') })
+  .string({ error: sayExpected('an expectation such as "writes.lost == 0"') })
   .superRefine((written, context) => {
     try {
       parseExpectation(written);
@@ -31,46 +31,47 @@ const expectation = z
   });
 
 const warning = map('a warning', {
-  warn: expectation.describe('Shown when it is not met; the verdict does not depend on it.'),
+  warn: expectation.describe('An expectation that is reported when it is not met. The verdict does not depend on it.'),
 });
 
-/** A list under `expect`: each line is an expectation, or `warn:` and one. */
+/** Schema of a list under `expect`. Each line is an expectation, or `warn:` with an expectation. */
 const expectations = z.array(
   z.union([expectation, warning], {
-    error: issue => (isMap(issue.input) ? warningComplaint(issue.input) : notALine(issue)),
+    error: issue => (isMap(issue.input) ? describeWarningMistake(issue.input) : notALine(issue)),
   }),
-  { error: expected('a list of expectations') },
+  { error: sayExpected('a list of expectations') },
 );
 
-/** What is there and unknown says more than what is missing because of it. */
-function warningComplaint(written: unknown): string | undefined {
+/** Returns the message for a warning. An unknown key says more than the missing key that it causes. */
+function describeWarningMistake(written: unknown): string | undefined {
   const issues = warning.safeParse(written).error?.issues ?? [];
   return (issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0])?.message;
 }
 
-/** The names that `--policy` of the proxy knows. The simulator sees the proxy only as a process, so they stand here again. */
+/** Names that `--policy` of the proxy knows. They are repeated here: the simulator sees the proxy only as a process. */
 export const policyNames = ['round-robin', 'least-connections', 'random', 'rendezvous'] as const;
 
-/** What the lab itself sets for every backend. */
+/** Environment variables that the lab itself sets for every backend. */
 export const labVariables: readonly string[] = [
   ...['PORT', 'HOST', 'BACKEND_ID', 'HOLDFAST_MODE'],
   ...Object.values(storeDescriptors).map(({ variable }) => variable),
 ];
 const variableName = text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/);
 const variableValue = z
-  .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number, true or false') })
+  .union([z.string(), z.number(), z.boolean()], { error: sayExpected('text, a number, true or false') })
   .transform(String);
 const environment = z
   .record(variableName, variableValue, {
-    error: issue => (issue.code === 'invalid_key' ? issue.issues[0]?.message : expected('a map of variables')(issue)),
+    error: issue =>
+      issue.code === 'invalid_key' ? issue.issues[0]?.message : sayExpected('a map of variables')(issue),
   })
   .describe('Added to the environment of every backend.');
 
 const health = map('system.proxy.health', {
   every: duration().prefault('500ms').describe('Time between two probes of one backend.'),
   timeout: duration().prefault('300ms').describe('A probe that takes longer has failed.'),
-  fall: wholeNumber(1, 20).default(2).describe('So many failed probes in a row take a backend out.'),
-  rise: wholeNumber(1, 20).default(2).describe('So many good probes in a row bring it back.'),
+  fall: wholeNumber(1, 20).default(2).describe('Number of consecutive failed probes after which a backend is down.'),
+  rise: wholeNumber(1, 20).default(2).describe('Number of consecutive successful probes after which it is up again.'),
 });
 
 const system = map('system', {
@@ -79,23 +80,25 @@ const system = map('system', {
     count: wholeNumber(1, 20).default(3),
     spare: wholeNumber(0, 10)
       .default(0)
-      .describe('More that the proxy knows and that are not started: "scale-out" does it.'),
+      .describe('Number of further backends that the proxy knows but that are not started. "scale-out" starts them.'),
     env: environment.default({}),
     ...ownBackendKeys,
   }).prefault({}),
   proxy: map('system.proxy', {
-    count: wholeNumber(1, 2).default(1).describe('Two share one key ring; users come in by either of them.'),
+    count: wholeNumber(1, 2)
+      .default(1)
+      .describe('Number of proxies. Two proxies share one key ring, and users use both.'),
     health: health.prefault({}),
     policy: oneOf('policy', policyNames).default('round-robin'),
     'hash-key': text('address, header:<name> or cookie:<name>', /^(?:address|(?:header|cookie):[^\s;,=:]+)$/)
       .optional()
-      .describe('What the policy "rendezvous" hashes. Every user of a run comes from one address: name a cookie.'),
+      .describe('What the policy "rendezvous" hashes. All users of a run have the same address, so name a cookie.'),
     affinity: oneOf('affinity', ['on', 'off', 'temporary'])
       .optional()
       .describe(
-        'Whether a browser is bound to one backend, whatever the mode; by default as the mode says. "temporary": bound, and when its backend answers again, the browser goes back to it.',
+        'Whether a browser is bound to one backend. Default: as the mode says. "temporary": bound, and the browser returns to its backend when that backend answers again.',
       ),
-    drain: duration(0).prefault('1s').describe('How long a draining backend keeps the browsers bound to it.'),
+    drain: duration(0).prefault('1s').describe('How long a draining backend keeps its bound browsers.'),
   }).prefault({}),
   ...storesInFile,
 });
@@ -110,7 +113,7 @@ const phases = map('phases', {
 
 const faultKeys = {
   id: text('a name in lower case such as kill-2', new RegExp(`^${idPattern}$`)),
-  at: duration(0).optional().describe('So long after the faults phase began.'),
+  at: duration(0).optional().describe('Time after the start of the faults phase.'),
   after: text(
     'an earlier fault and a delay, such as "kill + 500ms"',
     new RegExp(`^${idPattern}(\\s*\\+\\s*${durationPattern})?$`),
@@ -120,7 +123,9 @@ const faultKeys = {
       return { id, delayMs: delay === undefined ? 0 : (parseDuration(delay) ?? 0) };
     })
     .optional()
-    .describe('So long after an earlier fault had healed; after one without "for": so long after it was confirmed.'),
+    .describe(
+      'An earlier fault and a delay. The delay begins when that fault has healed, or when it is confirmed if it has no "for".',
+    ),
   when: text('a count such as "writes.acknowledged since cut >= 50"', whenPattern)
     .transform((written, context) => {
       try {
@@ -132,21 +137,21 @@ const faultKeys = {
       }
     })
     .optional()
-    .describe('As soon as so much has happened, in the whole run or since an earlier fault was confirmed.'),
+    .describe('A count to wait for, in the whole run or since an earlier fault was confirmed.'),
   do: oneOf('fault', Object.keys(faults)),
   target: text('a target such as backend-1, backend-any, redis, store, proxy->backend-1 or secrets', /\S/).describe(
-    'A backend, the proxy, a store server, "store" for the one of the mode, "from->to" for the link between two of them, or "secrets" for the key ring of all backends.',
+    'A backend, the proxy or a store server; "store" for the store of the mode; "from->to" for the link between two members; or "secrets" for the key ring of all backends.',
   ),
-  for: duration(0).optional().describe('From confirmed to healing. Without it: until the faults phase ends.'),
+  for: duration(0).optional().describe('Time from confirmation to healing. Default: until the faults phase ends.'),
 };
 
-/** One shape for each fault, with the options of its own. */
+/** Schemas of all faults, each with its own options. */
 const faultShapes = Object.entries(faults).map(([name, entry]) => {
-  // What it is in detail only the fault itself knows, which reads its options once more (`defineFault`).
+  // The exact type is known only to the fault itself, which parses its options again (`defineFault`).
   const options: object = entry.options;
   return map(`a ${name} fault`, { ...faultKeys, do: z.literal(name), ...options });
 });
-const notAFault = expected(`a map with the keys ${Object.keys(faultKeys).join(', ')}`);
+const notAFault = sayExpected(`a map with the keys ${Object.keys(faultKeys).join(', ')}`);
 const fault = z.discriminatedUnion('do', atLeastOne(faultShapes), {
   error: issue => (isMap(issue.input) ? messageOf(faultKeys.do.safeParse(issue.input.do)) : notAFault(issue)),
 });
@@ -164,8 +169,8 @@ function messageOf({ error }: { readonly error?: z.ZodError | undefined }): stri
 const groupNames = Object.keys(modeGroups) as (keyof typeof modeGroups)[];
 const isGroup = (name: string): name is keyof typeof modeGroups => Object.hasOwn(modeGroups, name);
 const modeList = z
-  .array(oneOf('mode', [...modeNames, ...groupNames]), { error: expected('a list of modes') })
-  .min(1, { error: expected(`at least one mode: ${modeNames.join(', ')}`) })
+  .array(oneOf('mode', [...modeNames, ...groupNames]), { error: sayExpected('a list of modes') })
+  .min(1, { error: sayExpected(`at least one mode: ${modeNames.join(', ')}`) })
   .transform(names => names.flatMap((name): readonly ModeName[] => (isGroup(name) ? modeGroups[name] : [name])))
   .refine(list => new Set(list).size === list.length, { error: 'found a mode twice, expected each once' });
 
@@ -177,7 +182,7 @@ export const scenarioFile = map('the scenario', {
   system: system.prefault({}),
   users,
   phases: phases.prefault({}),
-  faults: z.array(fault, { error: expected('a list of faults') }).default([]),
+  faults: z.array(fault, { error: sayExpected('a list of faults') }).default([]),
   expect: map('expect', {
     any: expectations.default([]).describe('Expected in every mode.'),
     ...Object.fromEntries(modeNames.map(mode => [mode, expectations.optional()])),
@@ -185,9 +190,9 @@ export const scenarioFile = map('the scenario', {
   }).prefault({}),
 });
 
-/** The parts that are checked against each other. */
+/** Schemas of the parts that are checked against each other. */
 export const scenarioParts = {
-  /** Of the system what its members follow from. */
+  /** The parts of `system` that determine its members. */
   targetSystem: z.object({ backends: system.shape.backends, proxy: system.shape.proxy, ...storesInFile }),
   users,
   phases,
@@ -201,7 +206,7 @@ export const scenarioParts = {
 export type ScenarioFile = z.output<typeof scenarioFile>;
 export type FaultInFile = z.output<typeof fault>;
 
-/** For editors: what `# yaml-language-server: $schema=` points at. */
+/** Returns the JSON schema for editors: the file that `# yaml-language-server: $schema=` names. */
 export function scenarioJsonSchema(): object {
   return { ...z.toJSONSchema(scenarioFile, { target: 'draft-7', io: 'input' }), title: 'Holdfast scenario' };
 }

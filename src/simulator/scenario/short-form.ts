@@ -2,19 +2,19 @@ import { parseLine } from '../checker/verdict/expectations.js';
 import type { ExpectationLine } from '../history/records.js';
 import type { Scenario } from './scenario.js';
 
-/** Long enough to see who is logged out and what is lost. */
+/** Phases of the short form. They are long enough to show which users are logged out and which writes are lost. */
 const warmupMs = 200;
 const baselineMs = 700;
-/** Recovery is measured only with two seconds of load after the last healing, which may end a little late. */
+/** The report measures recovery only if load goes on for two seconds after the last healing, which can end late. */
 const recoveryMs = 2_400;
 const quiesceMs = 200;
 const usersMax = 30;
 const ratePerSecondMax = 40;
 
 /**
- * Pure. The same system, the same faults and the same demands, with fewer users and less time before and after the
- * faults. Every expectation stays as written; only moments of the run (`during 2s..5s`) move with the phases.
- * A scenario without a fault shows something by how much is done in it, so it stays as it is.
+ * Returns the scenario with fewer users and shorter phases before and after the faults. System, faults and expectations
+ * stay the same; only moments of the run (`during 2s..5s`) move with the phases. A scenario without a fault stays
+ * unchanged, because it needs its full load. Pure.
  */
 export function shortForm(scenario: Scenario): Scenario {
   if (scenario.faults.length === 0) return scenario;
@@ -27,7 +27,7 @@ export function shortForm(scenario: Scenario): Scenario {
     recoveryMs: Math.min(recoveryMs, phases.recoveryMs),
     quiesceMs: Math.min(quiesceMs, phases.quiesceMs),
   };
-  const moved = (line: ExpectationLine) => moveWindow(line, ms => moveMoment(ms, phases, shorter));
+  const moveLine = (line: ExpectationLine) => moveWindow(line, ms => moveMoment(ms, phases, shorter));
   return {
     ...scenario,
     phases: shorter,
@@ -40,11 +40,11 @@ export function shortForm(scenario: Scenario): Scenario {
         maxActive: Math.min(usersMax, arrivals.maxActive),
       },
     },
-    expect: { ...mapLines(scenario.expect, moved), any: scenario.expect.any.map(moved) },
+    expect: { ...mapLines(scenario.expect, moveLine), any: scenario.expect.any.map(moveLine) },
   };
 }
 
-/** Users that arrive after the baseline do so in the short form, too: a new backend may need them. */
+/** Returns the time of arrivals. Users still arrive after the baseline: a new backend may need them. */
 function arrivalsMs(forMs: number, from: Scenario['phases'], to: Scenario['phases']): number {
   const [fromMs, toMs] = [from.warmupMs + from.baselineMs, to.warmupMs + to.baselineMs];
   return Math.min(forMs, toMs) + Math.max(0, forMs - fromMs);
@@ -54,7 +54,7 @@ function mapLines(expect: Scenario['expect'], map: (line: ExpectationLine) => Ex
   return Object.fromEntries(Object.entries(expect).map(([mode, lines = []]) => [mode, lines.map(map)]));
 }
 
-/** A window of two moments, moved; every other line as it is. */
+/** Moves a window of two moments. Leaves every other line unchanged. */
 function moveWindow(line: ExpectationLine, move: (ms: number) => number): ExpectationLine {
   const { during } = parseLine(line);
   if (during === undefined || !('fromMs' in during)) return line;
@@ -64,7 +64,7 @@ function moveWindow(line: ExpectationLine, move: (ms: number) => number): Expect
   return typeof line === 'string' ? rewrite(line) : { ...line, warn: rewrite(line.warn) };
 }
 
-/** Linear within each phase; what comes after the last phase keeps its distance from the end. */
+/** Moves a moment: linearly within each phase. After the last phase it keeps its distance from the end. */
 function moveMoment(ms: number, from: Scenario['phases'], to: Scenario['phases']): number {
   let [fromStart, toStart] = [0, 0];
   for (const phase of ['warmupMs', 'baselineMs', 'faultsMs', 'recoveryMs', 'quiesceMs'] as const) {

@@ -2,43 +2,47 @@ import type { z } from 'zod';
 import type { StoresSpec } from '../cluster/store-server.js';
 import { amongNumbers, map, megabytes, oneOf } from './values.js';
 
-/** `system.redis`, `system.memcached`, `system.postgres`: how the store servers are run that the lab starts. */
+/** Schema of `system.redis`, `system.memcached` and `system.postgres`: settings of the store servers of the lab. */
 
 const redis = map('system.redis', {
   replicas: amongNumbers(0, 1, 2)
     .default(0)
-    .describe('With some the members are redis.primary, redis.replica-1, redis.replica-2.'),
+    .describe('Number of replicas. With replicas, the members are redis.primary, redis.replica-1 and redis.replica-2.'),
   sentinels: amongNumbers(0, 3)
     .default(0)
-    .describe('Three promote a replica by themselves when the primary has been away for half a second.'),
+    .describe(
+      'Number of Sentinels. Three Sentinels promote a replica by themselves when the primary was unreachable for half a second.',
+    ),
   persistence: oneOf('persistence', ['none', 'aof', 'rdb'])
     .default('none')
-    .describe('aof: an fsync each second; rdb: saved at the times that Redis has by default, and when it is stopped.'),
-  memory: megabytes.optional().describe('So much at most, of which an empty one takes one.'),
+    .describe(
+      'aof: an append-only file with an fsync each second. rdb: snapshots at the default times of Redis and when it is stopped.',
+    ),
+  memory: megabytes.optional().describe('Memory limit. An empty Redis already uses 1MB.'),
   eviction: oneOf('eviction', ['noeviction', 'allkeys-lru'])
     .default('noeviction')
-    .describe(
-      'What it does when the memory is full: refuse what is new, or forget what has not been used for a while.',
-    ),
+    .describe('What Redis does when the memory is full: refuse new data, or evict the least recently used data.'),
 }).superRefine(({ replicas, sentinels, memory, eviction }, context) => {
   const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
   if (sentinels > 0 && replicas === 0)
-    refuse('sentinels', 'found sentinels without a replica that they could promote, expected replicas: 1 or 2 as well');
+    refuse('sentinels', 'found sentinels without a replica to promote, expected replicas: 1 or 2 as well');
   if (eviction !== 'noeviction' && memory === undefined)
-    refuse('eviction', 'found an eviction without a limit that could be reached, expected memory: 2MB or so as well');
+    refuse('eviction', 'found an eviction without a memory limit, expected memory as well, for example memory: 2MB');
 });
 
 const memcached = map('system.memcached', {
   nodes: amongNumbers(1, 2)
     .default(1)
-    .describe('With two each key is kept by one of memcached.node-1 and memcached.node-2.'),
-  memory: megabytes.optional().describe('So much for what each keeps, 64MB by default: what does not fit is evicted.'),
+    .describe('Number of nodes. With two, each key is kept by either memcached.node-1 or memcached.node-2.'),
+  memory: megabytes
+    .optional()
+    .describe('Memory for the data of each node; default: 64MB. Data that does not fit is evicted.'),
 });
 
 const postgres = map('system.postgres', {
   commit: oneOf('commit', ['synchronous', 'asynchronous'])
     .default('synchronous')
-    .describe('asynchronous: what is acknowledged is on its way to the disk for a second.'),
+    .describe('asynchronous: an acknowledged transaction takes a second to reach the disk.'),
 });
 
 export const storesInFile = {

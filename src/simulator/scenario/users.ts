@@ -2,16 +2,16 @@ import { z } from 'zod';
 import { arrivalTimes, tooFewNames, userNamePattern } from '../plan/plan.js';
 import { journey } from './journey/journey.js';
 import { type StepKind, stepKinds } from './journey/mapping.js';
-import { cookieName, duration, expected, map, oneOf, rate, text, wholeNumber } from './values.js';
+import { cookieName, duration, map, oneOf, rate, sayExpected, text, wholeNumber } from './values.js';
 import { field, isMap, type Problem, read } from './yaml.js';
 
-/** The keys of `users` of a scenario file: when users come, what they are called, and what they do. */
+/** Schema of `users` in a scenario file: when users arrive, their names, and what they do. */
 
-/** So many connections a browser opens to one server. */
+/** Most tabs. A browser opens at most six connections to one server. */
 const tabsMax = 6;
 const weightMax = 1_000;
 
-const notNames = expected(
+const notNames = sayExpected(
   'a pattern such as "shopper{n}@example.com" or a list of names: up to 64 letters, digits and . _ - @ +',
 );
 const names = z
@@ -28,10 +28,10 @@ const names = z
     { error: issue => (Array.isArray(issue.input) ? '' : notNames(issue)) },
   )
   .optional()
-  .describe('Names of accounts that the app has already: a pattern with {n}, or a list. Default: user-{n}.');
+  .describe('Names of existing accounts of the app: a pattern with {n}, or a list. Default: user-{n}.');
 
 const weight = (min: 0 | 1) => {
-  const error = expected(`a weight ${min === 0 ? 'from' : 'above'} 0, at most ${weightMax}`);
+  const error = sayExpected(`a weight ${min === 0 ? 'from' : 'above'} 0, at most ${weightMax}`);
   const number = z.number({ error });
   return (min === 0 ? number.min(0, { error }) : number.gt(0, { error })).max(weightMax, { error });
 };
@@ -44,16 +44,16 @@ const mix = map('users.mix', {
   logout: weight(0).optional(),
 })
   .optional()
-  .describe('How often a user does what, once logged in; what is left out is not done.');
+  .describe('Weights of the steps of a user after login. A step that is left out is not done.');
 
 export const users = map('users', {
   arrivals: map('users.arrivals', {
     rate: rate.describe('New users per second.'),
-    for: duration().describe('How long new users come, from the start of the run.'),
+    for: duration().describe('How long new users arrive, from the start of the run.'),
     process: oneOf('process', ['poisson', 'uniform']).default('poisson'),
     'max-active': wholeNumber(1, 100_000)
       .default(400)
-      .describe('Users at once; they stay, so it is how many ever come.'),
+      .describe('Most users. Users stay to the end, so no more than these ever arrive.'),
   }),
   names,
   think: map('users.think', { median: duration(), p95: duration() })
@@ -63,22 +63,20 @@ export const users = map('users', {
   mix,
   tabs: wholeNumber(1, tabsMax)
     .default(1)
-    .describe(
-      'Tabs that a browser has open: with several, now and then all of them add something at once, and one reads.',
-    ),
+    .describe('Number of tabs of a browser. With several, all tabs sometimes add an item at once, and then one reads.'),
   'slow-at-logout': duration()
     .optional()
     .describe(
-      'At every logout another tab has an add under way. The toy shop is asked to take so long over it; to an app of your own it is sent right before the logout.',
+      'At every logout another tab has an add under way. The toy shop is asked to take this long for the add; your own app gets it right before the logout.',
     ),
-  timeout: duration().prefault('5s').describe('A user gives up waiting for an answer after this.'),
+  timeout: duration().prefault('5s').describe('Time after which a user stops waiting for an answer.'),
   cookie: cookieName
     .optional()
-    .describe('The cookie in which an app of your own keeps its session: then users.sessionKept is looked at.'),
-  journey: journey.default('shop').describe('"shop" for the toy shop, or the requests of an app of your own.'),
+    .describe('The cookie in which your own app keeps its session. With it, users.sessionKept is measured.'),
+  journey: journey.default('shop').describe('"shop" for the toy shop, or the requests of your own app.'),
 });
 
-/** Says what no single value of `users` shows. `seed` and `phases` are those of the file. */
+/** Finds problems between parts of `users`, which no single value shows. `endMs`: the end of the recovery. */
 export function userProblems(file: unknown, endMs: number | undefined): Problem[] {
   const written = field(file, 'users');
   return [...mixProblems(written), ...cookieProblems(written), ...nameProblems(written, seedOf(file), endMs)];
@@ -95,7 +93,7 @@ function mixProblems(written: unknown): Problem[] {
   const lacking = Object.keys(weights).filter(kind => isStep(kind) && mapping[kind] === undefined);
   return lacking.map(kind => ({
     path: ['users', 'mix', kind],
-    message: `found ${kind}, but users.journey has no step ${kind}: add it there, or take it out here`,
+    message: `found ${kind}, but users.journey has no step ${kind}: add it there, or remove it here`,
     at: 'key',
   }));
 }
@@ -106,11 +104,11 @@ function isStep(name: string): name is StepKind {
 
 function cookieProblems(written: unknown): Problem[] {
   if (field(written, 'cookie') === undefined || isMap(field(written, 'journey'))) return [];
-  const message = 'found cookie beside the journey shop, whose session cookie is known: take it out';
+  const message = 'found cookie beside the journey shop, whose session cookie is known: remove it';
   return [{ path: ['users', 'cookie'], message, at: 'key' }];
 }
 
-/** Looks at the seed of the file. With another seed more users may come: the plan is then refused in the same words. */
+/** Finds too few names for the seed of the file. Another seed can bring more users; the plan then says the same. */
 function nameProblems(written: unknown, seed: number, endMs: number | undefined): Problem[] {
   const list = field(written, 'names');
   const arrivals = read(users.shape.arrivals, field(written, 'arrivals'));

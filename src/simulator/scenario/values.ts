@@ -3,15 +3,15 @@ import { durationPattern, parseDuration } from '../../shared/duration.js';
 import { unknownName } from '../../shared/unknown-name.js';
 
 /**
- * The values of a scenario file: each checked where it stands, and each with a message that says what was found and what
- * was expected. Durations come out in milliseconds.
+ * Schemas of the values of a scenario file. Each has a message that says what was found and what was expected.
+ * Durations are parsed to milliseconds.
  */
 
 const minute = 60_000;
 
 type Complaint = (issue: { readonly input?: unknown }) => string;
 
-export const expected =
+export const sayExpected =
   (what: string): Complaint =>
   ({ input }) =>
     input === undefined ? `expected ${what}` : `found ${show(input)}, expected ${what}`;
@@ -24,10 +24,10 @@ export function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }
 
-/** A map that refuses keys it does not know: one line of the message for each. */
+/** Builds the schema of a map. It refuses unknown keys, with one line of the message for each. */
 export function map<Shape extends z.ZodRawShape>(where: string, shape: Shape) {
   const keys = Object.keys(shape);
-  const notAMap = expected(`a map with the keys ${keys.join(', ')}`);
+  const notAMap = sayExpected(`a map with the keys ${keys.join(', ')}`);
   return z.strictObject(shape, {
     error: issue =>
       issue.code === 'unrecognized_keys'
@@ -37,35 +37,35 @@ export function map<Shape extends z.ZodRawShape>(where: string, shape: Shape) {
 }
 
 export function oneOf<const Names extends readonly string[]>(kind: string, names: Names) {
-  const notText = expected(`a ${kind}: ${names.join(', ')}`);
+  const notText = sayExpected(`a ${kind}: ${names.join(', ')}`);
   return z.enum(names, {
     error: issue => (typeof issue.input === 'string' ? unknownName(kind, issue.input, names) : notText(issue)),
   });
 }
 
 export function text(what: string, pattern: RegExp) {
-  const error = expected(what);
+  const error = sayExpected(what);
   return z.string({ error }).regex(pattern, { error, abort: true });
 }
 
 export const cookieName = text('the name of a cookie', /^[\w!#$%&'*+.^`|~-]+$/);
 
 export function wholeNumber(min: number, max: number) {
-  const error = expected(`a whole number from ${min} to ${max}`);
+  const error = sayExpected(`a whole number from ${min} to ${max}`);
   return z.number({ error }).int({ error, abort: true }).min(min, { error }).max(max, { error });
 }
 
-/** A list of names of one kind, none of them twice. */
+/** Builds the schema of a list of names of one kind, without duplicates. */
 export function names(kind: string, pattern: RegExp) {
   return z
-    .array(text(`the name of a ${kind}`, pattern), { error: expected(`a list of names of a ${kind}`) })
-    .min(1, { error: expected(`at least one name of a ${kind}`) })
+    .array(text(`the name of a ${kind}`, pattern), { error: sayExpected(`a list of names of a ${kind}`) })
+    .min(1, { error: sayExpected(`at least one name of a ${kind}`) })
     .refine(list => new Set(list).size === list.length, { error: `found a ${kind} twice, expected each once` });
 }
 
-/** One of a few whole numbers. */
+/** Builds the schema of a choice between a few whole numbers. */
 export function amongNumbers<const Numbers extends readonly number[]>(...numbers: Numbers) {
-  return z.literal([...numbers], { error: expected(`one of ${numbers.join(', ')}`) });
+  return z.literal([...numbers], { error: sayExpected(`one of ${numbers.join(', ')}`) });
 }
 
 export function duration(minMs: 0 | 1 = 1, max = '10min') {
@@ -73,11 +73,11 @@ export function duration(minMs: 0 | 1 = 1, max = '10min') {
   const maxMs = parseDuration(max) ?? 0;
   const fits = (ms: number | undefined) => ms !== undefined && ms >= minMs && ms <= maxMs;
   return text(what, new RegExp(`^${durationPattern}$`))
-    .refine(written => fits(parseDuration(written)), { error: expected(what) })
+    .refine(written => fits(parseDuration(written)), { error: sayExpected(what) })
     .transform(written => parseDuration(written) ?? 0);
 }
 
-/** A duration with a sign before it, or none. */
+/** Schema of a duration with an optional sign. */
 export const signedDuration = text(
   'a duration with a sign, from -10min to 10min, such as -90s or +5s',
   new RegExp(`^[+-]?${durationPattern}$`),
@@ -97,15 +97,15 @@ export const byteRate = text('a rate from 1KB/s to 999KB/s, such as 10KB/s', /^[
 
 export const rate = text('a rate from 0.1/s to 10000/s, such as 20/s', /^\d+(\.\d+)?\/s$/)
   .refine(written => Number.parseFloat(written) >= 0.1 && Number.parseFloat(written) <= 10_000, {
-    error: expected('a rate from 0.1/s to 10000/s, such as 20/s'),
+    error: sayExpected('a rate from 0.1/s to 10000/s, such as 20/s'),
   })
   .transform(written => Number.parseFloat(written));
 
-/** The options of a fault: their names, and what may be written for each. */
+/** Schemas of the options of a fault, by name. */
 export type Options = z.ZodRawShape;
 export type OptionsRead<Own extends Options> = z.output<z.ZodObject<Own>>;
 
-/** Reads options as they were written; they have been checked with the file. */
+/** Returns a function that parses options as written. They were already checked with the file. */
 export function readerOf<Own extends Options>(options: Own): (written: unknown) => OptionsRead<Own> {
   const shape = z.object(options);
   return written => shape.parse(written);

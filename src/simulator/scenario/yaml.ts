@@ -17,31 +17,31 @@ import {
 import type { z } from 'zod';
 import { ScenarioError } from '../errors.js';
 
-/** Something wrong at a place in the file: a key or index per step down from the root. */
+/** Mistake at a place in the file. `path` has one key or index per step down from the root. */
 export interface Problem {
   readonly path: readonly PropertyKey[];
-  /** What was found, what was expected. */
+  /** Says what was found and what was expected. */
   readonly message: string;
-  /** Points at the key instead of its value. */
+  /** Set when the problem points at the key instead of its value. */
   readonly at?: 'key';
 }
 
 export interface YamlFile {
   readonly value: unknown;
-  /** One error for all of them: `file:line:column: message` each, in the order of the file. */
+  /** Creates one error for all problems: a line `file:line:column: message` for each, in the order of the file. */
   refusal(problems: readonly Problem[]): ScenarioError;
-  /** `file:line` of what lies there; of what should hold it, when it is not there. */
+  /** Returns `file:line` of the value at this path; of its nearest parent when there is no value. */
   placeOf(path: readonly string[]): string;
-  /** The value there as it stands in the file, quotes and line ends too; empty when it is not there. */
+  /** Returns the source text of the value at this path, with quotes and line ends; empty when there is no value. */
   sourceOf(path: readonly string[]): string;
 }
 
-/** A scenario is written by hand; anything longer is no scenario. */
+/** Longest scenario file. Scenarios are written by hand and much shorter. */
 export const scenarioBytesMax = 256 * 1024;
 const problemsShownMax = 10;
-/** Far more than a scenario needs, far less than what exhausts the stack of the parser. */
+/** Deepest nesting of `[` and `{`: far more than a scenario needs, and far less than the stack of the parser allows. */
 const flowDepthMax = 32;
-/** More entries of one list or map than any scenario needs; what checks them need not be quick for more. */
+/** Most entries of one list or map: more than any scenario needs. The checks need not be fast for more. */
 const entriesMax = 200;
 const indentation = /^[ \t?:-]{200}/m;
 
@@ -52,20 +52,27 @@ interface Placed {
   readonly message: string;
 }
 
-/** Throws `ScenarioError` when it is not one plain YAML document: syntax, duplicate keys, tabs, aliases, unknown tags. */
+/**
+ * Parses one plain YAML document. Throws `ScenarioError` for wrong syntax, a second document, duplicate keys, tabs,
+ * aliases and unknown tags.
+ */
 export function parseYaml(text: string, fileName: string, what = 'a scenario'): YamlFile {
   const lines = new LineCounter();
-  const oversized = tooLong(text) ?? tooDeep(text, what);
+  const oversized = findTooLong(text) ?? findTooDeep(text, what);
   if (oversized !== undefined) throw refuse(fileName, linesOf(text), [oversized]);
   const source = text.replace(/^\uFEFF/, '');
   const doc = parseDocument(source, {
     lineCounter: lines,
     prettyErrors: false,
     stringKeys: true,
-    uniqueKeys: false, // compares each key with each: see `duplicates`
+    uniqueKeys: false, // the parser compares each key with all others, which is slow: see `findDuplicates`
     logLevel: 'error',
   });
-  const broken = [...[...doc.errors, ...doc.warnings].map(syntaxProblem), ...aliases(doc), ...collectionProblems(doc)];
+  const broken = [
+    ...[...doc.errors, ...doc.warnings].map(syntaxProblem),
+    ...findAliases(doc),
+    ...collectionProblems(doc),
+  ];
   if (broken.length > 0) throw refuse(fileName, lines, broken);
   const place = (problem: Problem) => ({ offset: offsetOf(doc, problem), message: problem.message });
   return {
@@ -79,14 +86,14 @@ export function parseYaml(text: string, fileName: string, what = 'a scenario'): 
   };
 }
 
-function tooLong(text: string): Placed | undefined {
+function findTooLong(text: string): Placed | undefined {
   const bytes = Buffer.byteLength(text);
   if (bytes <= scenarioBytesMax) return undefined;
   return { offset: 0, message: `found ${bytes} bytes, expected at most ${scenarioBytesMax}` };
 }
 
-/** The parser descends into every level: this looks first, level by level costs nothing here. */
-function tooDeep(text: string, what: string): Placed | undefined {
+/** Finds values that are nested too deep, before the parser does: the parser uses its stack for each level. */
+function findTooDeep(text: string, what: string): Placed | undefined {
   const message = `found values nested too deep, expected ${what}`;
   const indented = indentation.exec(text);
   if (indented !== null) return { offset: indented.index, message };
@@ -101,7 +108,7 @@ function tooDeep(text: string, what: string): Placed | undefined {
   return undefined;
 }
 
-/** What the lexer puts between its tokens without a character of the file behind it. */
+/** Markers of the lexer between tokens. They stand for no character of the file. */
 const markers = new Set(['\u0002', '\u0018', '\u001f']);
 
 function linesOf(text: string): LineCounter {
@@ -121,8 +128,8 @@ const syntaxMessages: { readonly [code in YAMLError['code']]?: string } = {
   NON_STRING_KEY: 'found a key that is not text, expected a plain name',
 };
 
-/** A few lines of aliases can stand for gigabytes; a scenario needs none. */
-function aliases(doc: Doc): Placed[] {
+/** Finds aliases. A few lines of aliases can expand to gigabytes, and a scenario needs none. */
+function findAliases(doc: Doc): Placed[] {
   const found: Placed[] = [];
   visit(doc, (_key, node) => {
     if (!isAlias(node)) return;
@@ -138,13 +145,13 @@ function collectionProblems(doc: Doc): Placed[] {
       if (items.length > entriesMax) {
         const message = `found ${items.length} entries, expected at most ${entriesMax} in one list or map`;
         found.push({ offset: range?.[0] ?? 0, message });
-      } else found.push(...duplicates(items));
+      } else found.push(...findDuplicates(items));
     },
   });
   return found;
 }
 
-function duplicates(items: readonly unknown[]): Placed[] {
+function findDuplicates(items: readonly unknown[]): Placed[] {
   const seen = new Set<unknown>();
   return items.flatMap(item => {
     if (!isPair(item) || !isScalar(item.key)) return [];
@@ -156,7 +163,7 @@ function duplicates(items: readonly unknown[]): Placed[] {
   });
 }
 
-/** Where the value lies; where its key lies, if asked for; where what should have held it lies, if it is missing. */
+/** Returns the offset of a value; of its key with `at: 'key'`; of its nearest parent when the value is missing. */
 function offsetOf(doc: Doc, { path, at }: Problem): number {
   let node: unknown = doc.contents;
   let key: unknown = doc.contents;
@@ -188,21 +195,21 @@ function refuse(fileName: string, lines: LineCounter, problems: readonly Placed[
   return new ScenarioError([...shown, ...(more > 0 ? [`... and ${more} more.`] : [])].join('\n'));
 }
 
-/** What a file holds must not steer the terminal that shows what is wrong with it. */
+/** Removes control characters: text from a file must not control the terminal that prints the message. */
 export function clean(message: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to remove
   return message.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }
 
 interface TextFileKind {
   readonly bytesMax: number;
-  /** `a scenario in YAML`. */
+  /** The expected content, such as `a scenario in YAML`. */
   readonly what: string;
-  /** `a scenario such as scenarios/kill-one.yaml`. */
+  /** An example, such as `a scenario such as scenarios/kill-one.yaml`. */
   readonly example: string;
 }
 
-/** A file of the user's, whole. Rejects with `ScenarioError` when it cannot be read, or is longer than it may be. */
+/** Reads a whole file of the user. Rejects with `ScenarioError` when it cannot be read or is too long. */
 export async function readTextFile(file: string, { bytesMax, what, example }: TextFileKind): Promise<string> {
   try {
     const handle = await open(file, 'r');
@@ -217,19 +224,19 @@ export async function readTextFile(file: string, { bytesMax, what, example }: Te
       await handle.close();
     }
   } catch (error) {
-    throw error instanceof ScenarioError ? error : unreadable(file, error, example);
+    throw error instanceof ScenarioError ? error : createUnreadable(file, error, example);
   }
 }
 
-function unreadable(file: string, error: unknown, example: string): ScenarioError {
+function createUnreadable(file: string, error: unknown, example: string): ScenarioError {
   const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
   const found = missing ? 'found no such file' : `cannot be read (${error instanceof Error ? error.message : error})`;
   return new ScenarioError(`${file}: ${found}, expected ${example}`);
 }
 
-/** Looks into a file as it was written, of which anything may be wrong. */
+/** Functions that read parts of a file as written. Any part can be wrong. */
 
-/** What the schema makes of it, undefined where it is none. */
+/** Parses a value with a schema; undefined when it does not match. */
 export function read<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> | undefined {
   return schema.safeParse(value).data;
 }

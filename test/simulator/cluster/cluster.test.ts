@@ -17,11 +17,11 @@ import { withRedis } from '../../sessions/with-redis.js';
 import { isRunning, leavingNothing, oneLab, program, quickProxy, withCluster } from '../processes.js';
 
 const never = new AbortController().signal;
-const ignore = (): void => undefined;
+const doNothing = (): void => undefined;
 
 const stores: ClusterSpec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'] };
 
-async function failure(work: Promise<unknown>): Promise<Error> {
+async function captureFailure(work: Promise<unknown>): Promise<Error> {
   try {
     await work;
   } catch (error) {
@@ -41,7 +41,7 @@ async function withPath<T>(value: string, use: () => Promise<T>): Promise<T> {
 }
 
 describe('cluster', () => {
-  it('that has others beside it starts each process in its turn, and they let those go first who drive the users', () =>
+  it('starts processes through the queue and with a higher niceness when other labs run beside it', () =>
     leavingNothing(async () => {
       let started = 0;
       const inTurn: ClusterSpec['inTurn'] = start => {
@@ -54,14 +54,14 @@ describe('cluster', () => {
       });
     }));
 
-  it('that is interrupted while it waits for its turn ends at once, and starts nothing when its turn comes', () =>
+  it('ends at once when it is interrupted in the queue, and starts nothing later', () =>
     leavingNothing(async () => {
       const turns: (() => Promise<void>)[] = [];
       const inTurn: ClusterSpec['inTurn'] = start =>
         new Promise((begun, refused) => turns.push(() => start().then(begun, refused)));
       const interruption = new AbortController();
       const spec: ClusterSpec = { ...stores, stores: ['redis', 'postgres'], inTurn };
-      const starting = failure(startCluster(spec, interruption.signal, ignore));
+      const starting = captureFailure(startCluster(spec, interruption.signal, doNothing));
       expect(await eventually(async () => turns.length === 2, 5_000)).to.equal(true);
       interruption.abort();
       expect(await starting).to.be.instanceOf(Interrupted);
@@ -69,7 +69,7 @@ describe('cluster', () => {
       expect(turns).to.have.length(2);
     }));
 
-  it('starts real processes that answer, reports their edges, and leaves nothing when stopped, twice too', () =>
+  it('starts real processes, reports each change of state, and leaves nothing when stopped once or twice', () =>
     leavingNothing(async () => {
       const edges: string[] = [];
       const cluster = await startCluster(stores, never, (member, state) => edges.push(`${member} ${state}`));
@@ -88,12 +88,12 @@ describe('cluster', () => {
       expect(edges.slice(3)).to.have.members(['redis dead', 'backend-1 dead', 'backend-2 dead']);
     }));
 
-  it('stops a process that is stopped by SIGSTOP, and one that takes no SIGTERM', () =>
+  it('stops a process that was stopped by SIGSTOP, and one that ignores SIGTERM', () =>
     leavingNothing(async () => {
       const cluster = await startCluster(
         { ...stores, backends: { count: 2, env: {}, program: program('stubborn-backend') } },
         never,
-        ignore,
+        doNothing,
       );
       cluster.member('backend-1').signal('SIGSTOP');
       cluster.member('redis').signal('SIGSTOP');
@@ -104,7 +104,7 @@ describe('cluster', () => {
     const lab = oneLab({ ...stores, stores: [], mode: 'sticky' });
 
     it(
-      'gives all backends one key ring in a file of its own and one directory for accounts',
+      'gives all backends one file with the key ring and one directory for accounts',
       lab(async cluster => {
         const [one, two] = ['backend-1', 'backend-2'].map(name => environmentOf(cluster, name));
         expect(one?.SHOP_SECRETS_FILE).to.equal(cluster.secretsFile).and.equal(two?.SHOP_SECRETS_FILE);
@@ -118,7 +118,7 @@ describe('cluster', () => {
     );
 
     it(
-      'starts a member again on the same port, as another process',
+      'starts a dead member again on the same port as a new process',
       lab(async cluster => {
         const member = cluster.member('backend-1');
         const { pid, port } = member;
@@ -134,14 +134,14 @@ describe('cluster', () => {
     );
 
     it(
-      'names the members it has when asked for another',
+      'lists its members when an unknown member is requested',
       lab(async cluster => {
         expect(() => cluster.member('backend-9')).to.throw(LabError, 'backend-1');
       }),
     );
   });
 
-  it('gives memcached no more memory than it is told, and asks it what it evicted', () =>
+  it('limits the memory of memcached, and reads its evictions', () =>
     leavingNothing(() =>
       withCluster(
         {
@@ -166,11 +166,11 @@ describe('cluster', () => {
       ),
     ));
 
-  it('says why a backend does not boot, with its last words, and leaves nothing of the others', () =>
+  it('says why a backend does not boot, with its last lines, and stops all other processes', () =>
     leavingNothing(async () => {
       const began = performance.now();
       const spec = { ...stores, backends: { count: 2, env: {}, program: program('failing-backend') } };
-      const error = await failure(startCluster(spec, never, ignore));
+      const error = await captureFailure(startCluster(spec, never, doNothing));
       expect(error).to.be.instanceOf(LabError);
       expect(error.message).to.match(/^backend-[12] ended with code 7 before it answered on port \d+/);
       expect(error.message).to.include('| the database is on holiday').and.include('| line 12\n').and.include('try: ');
@@ -178,17 +178,17 @@ describe('cluster', () => {
       expect(performance.now() - began).to.be.below(8_000);
     }));
 
-  it('does not take for running what ended right after it had answered', () =>
+  it('rejects when a process ends right after it has answered', () =>
     leavingNothing(async () => {
       const backends = { count: 1, env: {}, program: program('short-lived-backend') };
       const spec = { mode: 'sticky', backends, stores: [], proxy: quickProxy } as const;
-      const error = await failure(startCluster(spec, never, ignore));
+      const error = await captureFailure(startCluster(spec, never, doNothing));
       expect(error).to.be.instanceOf(LabError);
       expect(error.message).to.match(/^backend-1 ended with code 1 before the lab was up/);
       expect(error.message).to.include('| the port is not mine');
     }));
 
-  it('tells the backends of a server that it did not start, has no such member, and leaves it running', () =>
+  it('gives the backends the URL of a server of the user, which is no member and is not stopped', () =>
     withRedis(redis =>
       leavingNothing(async () => {
         const spec = { ...stores, storeUrls: { redis: redis.url } };
@@ -203,7 +203,7 @@ describe('cluster', () => {
       }),
     ));
 
-  it('leaves keys and accounts to a scenario that sets them', () =>
+  it('creates no keys or accounts when the scenario sets them', () =>
     leavingNothing(async () => {
       const env = { SHOP_SECRETS: `k1:${'ab'.repeat(32)}`, SHOP_ACCOUNTS: '/nowhere' };
       await withCluster({ ...stores, stores: [], mode: 'sticky', backends: { count: 1, env } }, async cluster => {
@@ -212,29 +212,29 @@ describe('cluster', () => {
       });
     }));
 
-  it('names the store servers that there are when asked for another', async () => {
-    const error = await failure(startCluster({ ...stores, stores: ['rediss'] }, never, ignore));
+  it('lists the store servers when an unknown one is requested', async () => {
+    const error = await captureFailure(startCluster({ ...stores, stores: ['rediss'] }, never, doNothing));
     expect(error).to.be.instanceOf(LabError);
     expect(error.message).to.include('unknown store server "rediss"').and.include('redis');
   });
 
-  it('says how to install Redis when there is none', () =>
+  it('says how to install Redis when it is missing', () =>
     leavingNothing(() =>
       withPath('', async () => {
-        const error = await failure(startCluster(stores, never, ignore));
+        const error = await captureFailure(startCluster(stores, never, doNothing));
         expect(error).to.be.instanceOf(LabError);
         expect(error.message).to.include('apt-get install redis-server').and.include('brew install redis');
       }),
     ));
 
-  it('says which port is taken', () =>
+  it('says which port is in use', () =>
     leavingNothing(async () => {
       const port = await freePort();
       const taken = createServer().listen(port, '127.0.0.1');
       await once(taken, 'listening');
       try {
         const spec = { ...stores, stores: [], mode: 'sticky', proxy: { ...quickProxy, port } } as const;
-        const error = await failure(startCluster(spec, never, ignore));
+        const error = await captureFailure(startCluster(spec, never, doNothing));
         expect(error).to.be.instanceOf(LabError);
         expect(error.message).to.include(`port ${port} on 127.0.0.1 is in use`).and.include('--port');
       } finally {
@@ -242,12 +242,12 @@ describe('cluster', () => {
       }
     }));
 
-  it('leaves nothing when it is interrupted while it starts, at whatever moment', () =>
+  it('leaves nothing when it is interrupted at any moment of its start', () =>
     leavingNothing(async () => {
       for (const afterMs of [0, 5, 30, 120, 300]) {
         const interruption = new AbortController();
         setTimeout(() => interruption.abort(), afterMs);
-        const outcome = await startCluster(stores, interruption.signal, ignore).then(
+        const outcome = await startCluster(stores, interruption.signal, doNothing).then(
           cluster => cluster.stop(),
           failureOf,
         );
@@ -256,7 +256,7 @@ describe('cluster', () => {
     }));
 });
 
-/** What a member was started with, as the kernel keeps it. */
+/** Returns the environment of a member, as the kernel reports it. */
 function environmentOf(cluster: Cluster, name: string): Record<string, string> {
   const lines = readFileSync(`/proc/${cluster.member(name).pid}/environ`, 'utf8').split('\0');
   return Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));

@@ -11,7 +11,7 @@ interface Held {
   readonly folder: string;
 }
 
-/** A process that holds a cluster, in a process group and with a temporary folder of its own. */
+/** Process that runs a cluster. It has its own process group and temporary folder. */
 async function withHolder(use: (held: Held) => Promise<void>, mode = 'redis'): Promise<void> {
   const folder = temporaryFolder();
   const holder = spawn(process.execPath, [program('cluster-holder'), mode], {
@@ -35,8 +35,8 @@ async function withHolder(use: (held: Held) => Promise<void>, mode = 'redis'): P
   }
 }
 
-describe('cluster: what is left when the command dies', () => {
-  it('nothing, after kill -9, though a backend was stopped by SIGSTOP', () =>
+describe('cluster: when the command dies', () => {
+  it('leaves nothing after kill -9, although a backend was stopped by SIGSTOP', () =>
     withHolder(async ({ holder, pids, folder }) => {
       expect(pids).to.have.length(3); // redis, a backend, the janitor
       expect(readdirSync(folder)).to.have.length(1);
@@ -45,7 +45,7 @@ describe('cluster: what is left when the command dies', () => {
       expect(readdirSync(folder)).to.deep.equal([]);
     }));
 
-  it("nothing is lost to a terminal's Ctrl-C before the command has decided", () =>
+  it("keeps all processes after a terminal's Ctrl-C until the command decides", () =>
     withHolder(async ({ holder, pids }) => {
       process.kill(-Number(holder.pid), 'SIGINT');
       process.kill(-Number(holder.pid), 'SIGHUP');
@@ -53,7 +53,7 @@ describe('cluster: what is left when the command dies', () => {
       expect(await eventually(async () => !pids.some(isRunning), 5_000), 'processes left').to.equal(true);
     }));
 
-  it('nothing, at once, after killNow', () =>
+  it('leaves nothing immediately after killNow', () =>
     withHolder(async ({ holder, pids, folder }) => {
       holder.kill('SIGUSR2');
       const [code] = await once(holder, 'exit');
@@ -66,7 +66,7 @@ describe('cluster: what is left when the command dies', () => {
     ['kill -9', 'SIGKILL'],
     ['killNow', 'SIGUSR2'],
   ] as const) {
-    it(`nothing of a PostgreSQL that is stopped with all its children, after ${what}`, () =>
+    it(`leaves nothing of a PostgreSQL that is stopped with all its children, after ${what}`, () =>
       withHolder(async ({ holder, pids, folder }) => {
         const all = processes();
         const family = [...pids, ...all.filter(({ parent }) => pids.includes(parent)).map(({ pid }) => pid)];

@@ -7,7 +7,7 @@ import { eventually, portRefuses } from '#src/simulator/cluster/probe.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { randomStream } from '#src/simulator/plan/random.js';
 
-/** A side of a connection: all that it has heard, and how the other side ended. */
+/** One side of a connection. It records all bytes that it receives and how the other side ended. */
 class Side {
   heard = '';
   ended: string | undefined;
@@ -43,11 +43,11 @@ class Side {
 
 interface Bench {
   readonly link: TcpLink;
-  /** The server's side of each connection, in the order in which they came. */
+  /** The server side of each connection, in the order of arrival. */
   readonly servers: readonly Side[];
-  /** A client and the server's side of its connection. */
+  /** Opens a connection and returns its client side and its server side. */
   pair(): Promise<readonly [client: Side, server: Side]>;
-  /** A client whom the link has accepted. */
+  /** Returns a client whose connection the link has accepted. */
   client(): Promise<Side>;
 }
 
@@ -65,8 +65,8 @@ async function withServer<T>(use: (port: number, servers: readonly Side[]) => Pr
   }
 }
 
-/** A real server behind a link. */
-function linked(use: (bench: Bench) => Promise<void>): () => Promise<void> {
+/** Runs a test with a real server behind a link. */
+function withLink(use: (bench: Bench) => Promise<void>): () => Promise<void> {
   return () =>
     withServer(async (port, servers) => {
       const link = await TcpLink.listen('a->b', port);
@@ -81,7 +81,7 @@ function linked(use: (bench: Bench) => Promise<void>): () => Promise<void> {
         const before = servers.length;
         const mine = await client();
         await eventually(async () => servers.length > before, 2_000);
-        return [mine, servers.at(-1) ?? expect.fail('nobody came')] as const;
+        return [mine, servers.at(-1) ?? expect.fail('no connection arrived')] as const;
       };
       try {
         await use({ link, servers, pair, client });
@@ -95,14 +95,14 @@ function linked(use: (bench: Bench) => Promise<void>): () => Promise<void> {
 const alphabet = Array.from({ length: 251 }, (_, n) => String.fromCharCode(n)).join('');
 const bytes = (count: number): string => alphabet.repeat(Math.ceil(count / alphabet.length)).slice(0, count);
 
-/** The other side has heard what was said last: the link has nothing more under way. */
-const swallowed = ({ traffic }: TcpLink, way: 'forward' | 'back') =>
+/** Waits until the other side has received the last bytes: nothing is left in the link. */
+const countSwallowed = ({ traffic }: TcpLink, way: 'forward' | 'back') =>
   eventually(async () => traffic[way].swallowedBytes > 0, 2_000);
 
 describe('links: in order', () => {
   it(
-    'carry megabytes both ways, count them, and keep a connection half open',
-    linked(async ({ link, pair }) => {
+    'carry megabytes in both directions, count them, and keep a half-open connection',
+    withLink(async ({ link, pair }) => {
       const [client, server] = await pair();
       const [question, answer] = [bytes(3_000_000), bytes(2_000_000)];
       client.say(question);
@@ -120,8 +120,8 @@ describe('links: in order', () => {
   );
 
   it(
-    'pass a reset on, both ways',
-    linked(async ({ pair }) => {
+    'pass a reset on in both directions',
+    withLink(async ({ pair }) => {
       const [client, server] = await pair();
       client.socket.resetAndDestroy();
       await server.ends('ECONNRESET');
@@ -133,17 +133,17 @@ describe('links: in order', () => {
 
   for (const [what, toxics] of [
     ['', []],
-    [', and while they are slow too', [latency(2, 0, Math.random)]],
+    [', also on a slow link', [latency(2, 0, Math.random)]],
   ] satisfies [string, Toxic[]][])
     it(
-      `let a speaker wait for a slow reader${what}`,
-      linked(async ({ link, pair }) => {
+      `apply back-pressure when the reader is slow${what}`,
+      withLink(async ({ link, pair }) => {
         for (const toxic of toxics) await link.disturb(toxic);
         const [client, server] = await pair();
         client.socket.pause();
         const text = bytes(1_000_000);
         for (let times = 0; times < 24; times += 1) server.say(text);
-        // What the kernel buffers on both sides of the link is full when nothing moves any more.
+        // When nothing moves any more, the kernel buffers on both sides of the link are full.
         let before = -1;
         await eventually(async () => {
           const still = link.traffic.back.bytes === before;
@@ -157,7 +157,7 @@ describe('links: in order', () => {
       }),
     );
 
-  it('reset who comes when nobody listens at the other end', async () => {
+  it('reset a new connection when the other end does not listen', async () => {
     const link = await TcpLink.listen('a->b', await freePort());
     const client = new Side(connect({ host: '127.0.0.1', port: link.port }));
     await client.ends('ECONNRESET');
@@ -165,8 +165,8 @@ describe('links: in order', () => {
   });
 
   it(
-    'leave nothing when they are closed, cut or not',
-    linked(async ({ link, pair, client }) => {
+    'leave no connection open after close, whether they are cut or not',
+    withLink(async ({ link, pair, client }) => {
       const [one, server] = await pair();
       await link.disturb(cut('both'));
       const other = await client();
@@ -185,14 +185,14 @@ describe('links: cut', () => {
   ] as const;
   for (const { direction, arrives, answered } of ways)
     it(
-      `${direction}: what is said ${arrives ? 'arrives' : 'does not arrive'}, what is answered ${answered ? 'does' : 'does not'}`,
-      linked(async ({ link, pair }) => {
+      `${direction}: requests ${arrives ? 'arrive' : 'do not arrive'}, answers ${answered ? 'arrive' : 'do not arrive'}`,
+      withLink(async ({ link, pair }) => {
         const [client, server] = await pair();
         const heal = await link.disturb(cut(direction));
         client.say('question');
         server.say('answer');
-        await (arrives ? server.hears('question') : swallowed(link, 'forward'));
-        await (answered ? client.hears('answer') : swallowed(link, 'back'));
+        await (arrives ? server.hears('question') : countSwallowed(link, 'forward'));
+        await (answered ? client.hears('answer') : countSwallowed(link, 'back'));
         expect([server.heard, client.heard]).to.deep.equal([arrives ? 'question' : '', answered ? 'answer' : '']);
         expect(link.traffic.forward.swallowedBytes).to.equal(arrives ? 0 : 'question'.length);
         expect(link.traffic.back.swallowedBytes).to.equal(answered ? 0 : 'answer'.length);
@@ -207,8 +207,8 @@ describe('links: cut', () => {
     );
 
   it(
-    'leaves alone who said nothing meanwhile',
-    linked(async ({ link, pair }) => {
+    'keeps a connection that sent nothing meanwhile',
+    withLink(async ({ link, pair }) => {
       const [client, server] = await pair();
       await (await link.disturb(cut('both')))();
       client.say('still there');
@@ -217,12 +217,12 @@ describe('links: cut', () => {
   );
 
   it(
-    'accepts who comes meanwhile, and leads them nowhere, until it is healed',
-    linked(async ({ link, servers, client }) => {
+    'accepts new connections meanwhile, and connects them to no server',
+    withLink(async ({ link, servers, client }) => {
       const heal = await link.disturb(cut('both'));
       const lost = await client();
       lost.say('hello?');
-      await swallowed(link, 'forward');
+      await countSwallowed(link, 'forward');
       expect(servers).to.deep.equal([]);
       expect(lost).to.include({ heard: '', ended: undefined });
       expect(link.traffic).to.deep.include({ connections: 1, swallowedConnections: 1 });
@@ -233,8 +233,8 @@ describe('links: cut', () => {
   );
 
   it(
-    'swallows an end and a reset as well',
-    linked(async ({ link, pair }) => {
+    'swallows ends and resets, too',
+    withLink(async ({ link, pair }) => {
       const [polite, one] = await pair();
       const [rude, two] = await pair();
       const [witness, three] = await pair();
@@ -242,7 +242,7 @@ describe('links: cut', () => {
       polite.socket.end();
       rude.socket.resetAndDestroy();
       witness.say('after them');
-      await swallowed(link, 'forward');
+      await countSwallowed(link, 'forward');
       for (const side of [one, two, three]) expect(side.ended).to.equal(undefined);
       await heal();
       await Promise.all([one, two, three].map(side => side.ends('ECONNRESET')));
@@ -250,13 +250,13 @@ describe('links: cut', () => {
   );
 
   it(
-    'lasts as long as one of two cuts does',
-    linked(async ({ link, pair }) => {
+    'lasts until the last of two cuts is healed',
+    withLink(async ({ link, pair }) => {
       const [client, server] = await pair();
       const [first, second] = [await link.disturb(cut('forward')), await link.disturb(cut('both'))];
       await first();
       client.say('lost');
-      await swallowed(link, 'forward');
+      await countSwallowed(link, 'forward');
       expect([server.heard, client.ended]).to.deep.equal(['', undefined]);
       await second();
       await client.ends('ECONNRESET');
@@ -266,8 +266,8 @@ describe('links: cut', () => {
 
 describe('links: slow', () => {
   it(
-    'latency: a question and its answer take so much longer together, in order whatever the jitter',
-    linked(async ({ link, pair }) => {
+    'latency: delays a request and its answer together, and keeps the order despite jitter',
+    withLink(async ({ link, pair }) => {
       const [client, server] = await pair();
       const heal = await link.disturb(latency(80, 80, randomStream(1, 'a->b')));
       const text = bytes(40_000);
@@ -290,8 +290,8 @@ describe('links: slow', () => {
   );
 
   it(
-    'bandwidth: a second’s worth of bytes trickles, shared by all, and the rest comes at once when it is healed',
-    linked(async ({ link, pair }) => {
+    'bandwidth: all connections share the rate, and healing delivers the rest at once',
+    withLink(async ({ link, pair }) => {
       const [client, server] = await pair();
       const [other, behind] = await pair();
       const heal = await link.disturb(bandwidth(20_000));
@@ -311,7 +311,7 @@ describe('links: slow', () => {
     }),
   );
 
-  it('the same seed gives the same jitter', () => {
+  it('gives the same jitter with the same seed', () => {
     const moments = (seed: number) => {
       const toxic = latency(100, 50, randomStream(seed, 'a->b'));
       return Array.from({ length: 50 }, () => toxic.leavesMs?.('forward', 1, 0) ?? 0);
@@ -322,14 +322,14 @@ describe('links: slow', () => {
   });
 });
 
-describe('links: answers broken off', () => {
+describe('links: answers cut off', () => {
   for (const [by, seen] of [
     ['reset', 'ECONNRESET'],
     ['end', 'end'],
   ] as const)
     it(
-      `by ${by}, after so many bytes of each answer, and not when it is no longer than that`,
-      linked(async ({ link, pair }) => {
+      `by ${by}: after the given number of bytes of each answer, and not when the answer is shorter`,
+      withLink(async ({ link, pair }) => {
         const [client, server] = await pair();
         await link.disturb(breakAnswers(10, by));
         for (const answer of ['0123456789', 'short']) {
@@ -353,7 +353,7 @@ describe('links: answers broken off', () => {
 
   it(
     'before the first byte',
-    linked(async ({ link, pair }) => {
+    withLink(async ({ link, pair }) => {
       const [client, server] = await pair();
       const heal = await link.disturb(breakAnswers(0, 'reset'));
       client.say('question');
@@ -371,8 +371,8 @@ describe('links: answers broken off', () => {
 
 describe('links: new connections', () => {
   it(
-    'are refused, while open ones go on',
-    linked(async ({ link, pair }) => {
+    'are refused, while open connections go on',
+    withLink(async ({ link, pair }) => {
       const [client, server] = await pair();
       const heal = await link.disturb(refuseNew);
       expect(await portRefuses(link.port)).to.equal(true);
@@ -387,8 +387,8 @@ describe('links: new connections', () => {
   );
 
   it(
-    'retargeted: who was connected is reset, who comes is led elsewhere',
-    linked(({ link, servers, pair, client }) =>
+    'go to the new target after retarget, which resets open connections',
+    withLink(({ link, servers, pair, client }) =>
       withServer(async (port, elsewhere) => {
         const [old, server] = await pair();
         link.retarget(port);

@@ -26,22 +26,22 @@ type Run = typeof runGuarded;
 
 interface Made {
   readonly data: string;
-  /** The programs that were run for it. */
+  /** Names of the programs that ran. */
   readonly ran: readonly string[];
 }
 
 interface Bench {
-  /** Where the archive is kept. */
+  /** The folder of the archive. */
   readonly folder: string;
   make(how?: { readonly settings?: Record<string, string>; readonly run?: Run }): Promise<Made>;
 }
 
-/** Makes databases in a folder that is gone afterwards. */
+/** Runs a test that creates databases in a temporary folder. */
 async function withBench(use: (bench: Bench) => Promise<void>): Promise<void> {
   const base = mkdtempSync(path.join(temporaryBase(), 'holdfast-empty-'));
   chmodSync(base, 0o711);
   const folder = path.join(base, 'kept/here');
-  const make: Bench['make'] = async ({ settings = {}, run = quickly } = {}) => {
+  const make: Bench['make'] = async ({ settings = {}, run = runWithoutInitdb } = {}) => {
     const directory = mkdtempSync(path.join(base, 'database-'));
     const user = userForPostgres();
     const programs = await findPrograms(user, directory);
@@ -66,15 +66,15 @@ function runGuarded(program: Parameters<typeof runProgram>[0]): Promise<void> {
   return runProgram(program, new AbortController().signal);
 }
 
-/** What `initdb` makes is of no interest to most tests, and takes it a second. */
-async function quickly(program: Parameters<typeof runProgram>[0]): Promise<void> {
+/** Replaces `initdb`, which takes a second: most tests do not need its result. */
+async function runWithoutInitdb(program: Parameters<typeof runProgram>[0]): Promise<void> {
   if (path.basename(program.command) !== 'initdb') return runGuarded(program);
   mkdirSync(path.join(program.directory, 'data'), { mode: 0o700 });
   writeFileSync(path.join(program.directory, 'data/PG_VERSION'), randomBytes(100_000));
 }
 
-/** Each file and folder: whose it is, who may do what with it, what is in it. */
-function contents(data: string): string[] {
+/** Returns owner, mode and content of each file and folder. */
+function listContents(data: string): string[] {
   const names = ['.', ...readdirSync(data, { recursive: true, encoding: 'utf8' })].sort();
   return names.map(name => {
     const [file, { mode, uid, gid }] = [path.join(data, name), lstatSync(path.join(data, name))];
@@ -89,9 +89,9 @@ function archiveIn(folder: string): string {
   return path.join(folder, name);
 }
 
-const anew = ['initdb', 'tar'];
+const createdAnew = ['initdb', 'tar'];
 
-/** A bench that has an archive already. */
+/** Runs a test with an existing archive. */
 function withArchive(use: (bench: Bench, archive: string) => Promise<void>): Promise<void> {
   return withBench(async bench => {
     await bench.make();
@@ -100,45 +100,45 @@ function withArchive(use: (bench: Bench, archive: string) => Promise<void>): Pro
 }
 
 describe('an empty PostgreSQL database', () => {
-  it('is made once, and is then unpacked: the same files, of the same user, behind the same modes', () =>
+  it('is created once, and then unpacked with the same files, owners and modes', () =>
     withBench(async ({ folder, make }) => {
       const first = await make({ run: runGuarded });
-      expect(first.ran).to.deep.equal(anew);
+      expect(first.ran).to.deep.equal(createdAnew);
       expect(statSync(archiveIn(folder)).mode & 0o777).to.equal(0o600);
       const second = await make();
       expect(second.ran).to.deep.equal(['tar']);
       expect(statSync(second.data).mode & 0o777).to.equal(0o700);
-      const [made, unpacked] = [contents(first.data), contents(second.data)];
+      const [made, unpacked] = [listContents(first.data), listContents(second.data)];
       expect(made.length).to.be.greaterThan(900);
-      // Not `deep.equal`: it would print all of it.
+      // `deep.equal` would print everything.
       expect(unpacked.filter((line, index) => line !== made[index]).map(line => line.slice(0, 80))).to.deep.equal([]);
       expect(unpacked.length).to.equal(made.length);
     }));
 
-  it('with other settings is another one', () =>
+  it('has another archive for other settings', () =>
     withArchive(async ({ folder, make }) => {
-      expect((await make({ settings: { max_connections: '33' } })).ran).to.deep.equal(anew);
+      expect((await make({ settings: { max_connections: '33' } })).ran).to.deep.equal(createdAnew);
       expect(readdirSync(folder)).to.have.length(2);
     }));
 
-  for (const [what, spoil, ran] of [
-    ['is damaged', archive => truncateSync(archive, 50_000), ['tar', ...anew]],
-    ['is no archive', archive => writeFileSync(archive, 'x'.repeat(4096)), ['tar', ...anew]],
-    ['others may write', archive => chmodSync(archive, 0o620), anew],
+  for (const [what, damage, ran] of [
+    ['is damaged', archive => truncateSync(archive, 50_000), ['tar', ...createdAnew]],
+    ['is no archive', archive => writeFileSync(archive, 'x'.repeat(4096)), ['tar', ...createdAnew]],
+    ['other users may write', archive => chmodSync(archive, 0o620), createdAnew],
     [
-      'is a link to elsewhere',
+      'is a symbolic link',
       archive => {
         const elsewhere = path.join(archive, '../../elsewhere');
         renameSync(archive, elsewhere);
         symlinkSync(elsewhere, archive);
       },
-      anew,
+      createdAnew,
     ],
   ] as [string, (archive: string) => void, string[]][]) {
-    it(`does not come from an archive that ${what}: that is replaced`, () =>
+    it(`is not unpacked from an archive that ${what}, which is replaced`, () =>
       withArchive(async ({ make }, archive) => {
         expect((await make()).ran).to.deep.equal(['tar']);
-        spoil(archive);
+        damage(archive);
         const then = await make();
         expect(then.ran).to.deep.equal(ran);
         expect(statSync(path.join(then.data, 'PG_VERSION')).size).to.equal(100_000);
@@ -146,43 +146,44 @@ describe('an empty PostgreSQL database', () => {
       }));
   }
 
-  it('does not come from an archive that somebody else has made', function () {
-    if (process.getuid?.() !== 0) return this.skip(); // Nobody else can give a file away.
+  it('is not unpacked from an archive of another user', function () {
+    if (process.getuid?.() !== 0) return this.skip(); // Only root can change the owner of a file.
     return withArchive(async ({ make }, archive) => {
       await chown(archive, 12345, 12345);
-      expect((await make()).ran).to.deep.equal(anew);
+      expect((await make()).ran).to.deep.equal(createdAnew);
     });
   });
 
-  it('is made all the same where no archive can be kept', () =>
+  it('is created when no archive can be stored', () =>
     withBench(async ({ folder, make }) => {
       writeFileSync(path.dirname(folder), 'a file where the folder should be');
-      for (let time = 0; time < 2; time++) expect((await make()).ran).to.deep.equal(anew);
+      for (let time = 0; time < 2; time++) expect((await make()).ran).to.deep.equal(createdAnew);
     }));
 
-  it('is made all the same where there is no tar', () =>
+  it('is created when there is no tar', () =>
     withBench(async ({ folder, make }) => {
-      const run: Run = program => quickly({ ...program, command: program.command.replace(/^tar$/, '/no/tar') });
-      for (let time = 0; time < 2; time++) expect((await make({ run })).ran).to.deep.equal(anew);
+      const run: Run = program =>
+        runWithoutInitdb({ ...program, command: program.command.replace(/^tar$/, '/no/tar') });
+      for (let time = 0; time < 2; time++) expect((await make({ run })).ran).to.deep.equal(createdAnew);
       expect(existsSync(folder)).to.equal(false);
     }));
 
-  it('can be made by several at once: one archive, and nothing beside it', () =>
+  it('leaves one archive and nothing else when several are created at once', () =>
     withBench(async ({ folder, make }) => {
       const all = await Promise.all([make(), make(), make()]);
-      expect(all.map(({ ran }) => ran)).to.deep.equal([anew, anew, anew]);
+      expect(all.map(({ ran }) => ran)).to.deep.equal([createdAnew, createdAnew, createdAnew]);
       expect(archiveIn(folder)).to.match(/\.tar$/);
       expect((await make()).ran).to.deep.equal(['tar']);
     }));
 
-  it('is made beside what somebody has left who was killed while writing; that goes when it is old', () =>
+  it('is created beside the unfinished archive of a killed process, and removes it when it is old', () =>
     withArchive(async ({ folder, make }, archive) => {
       rmSync(archive);
       const [old, young] = [`${archive}.old`, `${archive}.young`];
       for (const file of [old, young]) writeFileSync(file, 'half');
       const anHourAgo = Date.now() / 1000 - 3600;
       utimesSync(old, anHourAgo, anHourAgo);
-      expect((await make()).ran).to.deep.equal(anew);
+      expect((await make()).ran).to.deep.equal(createdAnew);
       expect(readdirSync(folder).sort()).to.deep.equal([archive, young].map(file => path.basename(file)));
     }));
 });

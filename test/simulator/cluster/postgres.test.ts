@@ -17,18 +17,18 @@ import { leavingNothing, oneLab, processes, quickProxy, sharedSegmentsOf, withCl
 
 const spec: ClusterSpec = { mode: 'postgres', backends: { count: 1, env: {} }, stores: ['postgres'] };
 
-/** The server with all its children. */
+/** Returns the ids of the server and all its children. */
 function family(cluster: Cluster): number[] {
   const leader = cluster.member('postgres').pid ?? 0;
   const children = processes().filter(({ parent }) => parent === leader);
   return [leader, ...children.map(({ pid }) => pid)];
 }
 
-async function allGone(pids: readonly number[]): Promise<boolean> {
+async function areAllGone(pids: readonly number[]): Promise<boolean> {
   return (await Promise.all(pids.map(isGone))).every(Boolean);
 }
 
-/** The address as the backend was told it: with the password that nobody else knows. */
+/** Returns the address from the environment of a backend, with the password. */
 function addressOf(cluster: Cluster): { url: string } {
   const environment = readFileSync(`/proc/${cluster.member('backend-1').pid}/environ`, 'utf8').split('\0');
   return { url: environment.find(line => line.startsWith('POSTGRES_URL='))?.slice('POSTGRES_URL='.length) ?? '' };
@@ -41,7 +41,7 @@ function fault(name: 'kill' | 'hang') {
 }
 
 describe('cluster: a PostgreSQL', () => {
-  it('runs with its defaults for durability, on loopback alone, behind a password, and leaves nothing', () =>
+  it('runs with the default durability, on loopback only, with a password, and leaves nothing', () =>
     leavingNothing(async () => {
       let all: number[] = [];
       await withCluster(spec, async cluster => {
@@ -59,11 +59,11 @@ describe('cluster: a PostgreSQL', () => {
         expect(refused).to.match(/password authentication failed/);
       });
       expect(all.length).to.be.greaterThan(4);
-      expect(await allGone(all)).to.equal(true);
+      expect(await areAllGone(all)).to.equal(true);
       expect(all.flatMap(sharedSegmentsOf)).to.deep.equal([]);
     }));
 
-  it('has a password of its own: that of another lab opens nothing', () =>
+  it('has its own password and refuses that of another lab', () =>
     leavingNothing(() =>
       withCluster(spec, first =>
         withCluster(spec, async second => {
@@ -76,7 +76,7 @@ describe('cluster: a PostgreSQL', () => {
       ),
     ));
 
-  it('does not wait for its disk where the scenario says so', () =>
+  it('does not wait for its disk if the scenario says so', () =>
     leavingNothing(() =>
       withCluster({ ...spec, storesSpec: { ...plainStores, postgres: { commit: 'asynchronous' } } }, async cluster => {
         const address = addressOf(cluster);
@@ -90,7 +90,7 @@ describe('cluster: a PostgreSQL', () => {
     const lab = oneLab({ ...spec, proxy: quickProxy });
 
     it(
-      'that is killed dies with all its children, and comes back on its port with what it had acknowledged',
+      'dies with all its children when killed, and comes back with all acknowledged data',
       lab(async cluster => {
         const [kill, address, before] = [fault('kill'), addressOf(cluster), family(cluster)];
         await sql(address, 'CREATE TABLE kept AS SELECT 7 AS n');
@@ -98,7 +98,7 @@ describe('cluster: a PostgreSQL', () => {
         expect(await kill.confirm(cluster)).to.match(/^ended by SIGKILL; port \d+ refuses connections$/);
         expect(await portRefuses(cluster.member('postgres').port)).to.equal(true);
         await kill.heal(cluster);
-        expect(await allGone(before)).to.equal(true);
+        expect(await areAllGone(before)).to.equal(true);
         expect(await sql(address, 'SELECT n FROM kept')).to.deep.equal([{ n: 7 }]);
         await sql(address, 'DROP TABLE kept');
         await kill.heal(cluster);
@@ -106,7 +106,7 @@ describe('cluster: a PostgreSQL', () => {
     );
 
     it(
-      'can be killed and started again at once, again and again',
+      'can be killed and started again at once, several times',
       lab(async cluster => {
         const member = cluster.member('postgres');
         for (let round = 0; round < 2; round++) {
@@ -119,14 +119,14 @@ describe('cluster: a PostgreSQL', () => {
     );
 
     it(
-      'that hangs answers nobody, not even over the connections that it has; then it goes on where it was',
+      'answers nothing while it hangs, not even over open connections, and then goes on',
       lab(async cluster => {
         const hang = fault('hang');
         await withClient(addressOf(cluster), async client => {
           try {
             await hang.inject(cluster);
             expect(await hang.confirm(cluster)).to.match(/^stopped by SIGSTOP/);
-            // Who came to look a moment ago may be gone, rather than stopped.
+            // A process that served a probe a moment ago can have ended instead of being stopped.
             const atRest = async (pid: number) => (await isStopped(pid)) || (await isGone(pid));
             const stopped = family(cluster);
             expect(stopped.length).to.be.greaterThan(4);
@@ -141,7 +141,7 @@ describe('cluster: a PostgreSQL', () => {
             await hang.heal(cluster);
             expect(await answer).to.deep.equal([{ n: 7 }]);
           } finally {
-            // Else what went wrong is never told: to take leave of one that hangs takes for ever.
+            // Without this, a failure would never be reported: closing a connection to a hanging server takes for ever.
             await hang.heal(cluster);
           }
         });
@@ -150,7 +150,7 @@ describe('cluster: a PostgreSQL', () => {
     );
   });
 
-  it('leaves nothing when the lab is interrupted while it starts, at whatever moment', () =>
+  it('leaves nothing when the lab is interrupted at any moment of its start', () =>
     leavingNothing(async () => {
       for (const afterMs of [0, 60, 120, 180, 240, 300, 450, 800]) {
         const interruption = new AbortController();
@@ -170,7 +170,7 @@ describe('cluster: a PostgreSQL', () => {
 });
 
 describe('cluster: temporary folders', () => {
-  it('are where the system says, and for root only where others can enter', () => {
+  it('are in the folder of the system, and for root in one that other users can enter', () => {
     const { TMPDIR } = process.env;
     const shut = mkdtempSync(path.join(tmpdir(), 'holdfast-shut-'));
     try {
@@ -190,7 +190,7 @@ describe('cluster: temporary folders', () => {
 });
 
 describe('cluster: the programs of PostgreSQL', () => {
-  it('are missing where there is no package for the system: says so, and what to do', async () => {
+  it('report a missing package for the system, and what to do', async () => {
     const { arch } = process;
     Object.defineProperty(process, 'arch', { value: 'vax' });
     try {
@@ -202,7 +202,7 @@ describe('cluster: the programs of PostgreSQL', () => {
     }
   });
 
-  it('run as they lie in the package, without its install script, and where only we may read them', async () => {
+  it('run from the package without its install script, and from a folder that only the current user can read', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-programs-'));
     try {
       const user = userForPostgres();

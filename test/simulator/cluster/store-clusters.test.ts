@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { eventually } from '#src/simulator/cluster/probe.js';
-import { infoField, isFed, roleOf, withRedis } from '#src/simulator/cluster/redis-client.js';
+import { infoField, isReplicating, roleOf, withRedis } from '#src/simulator/cluster/redis-client.js';
 import { memberNames } from '#src/simulator/cluster/start-cluster.js';
 import { plainStores, type StoresSpec } from '#src/simulator/cluster/store-server.js';
-import { strangeIn, targetIn, targetsOf } from '#src/simulator/cluster/targets.js';
+import { describeUnknownTarget, targetIn, targetsOf } from '#src/simulator/cluster/targets.js';
 import type { Fault } from '#src/simulator/faults/fault.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
@@ -16,27 +16,27 @@ const pair: StoresSpec = { ...plainStores, redis: { ...plainRedis, replicas: 1 }
 const watched: StoresSpec = { ...plainStores, redis: { ...plainRedis, replicas: 2, sentinels: 3 } };
 const twoNodes: StoresSpec = { ...plainStores, memcached: { nodes: 2, memoryMb: undefined } };
 
-describe('store clusters: what a scenario file may say', () => {
+describe('store clusters: settings in a scenario file', () => {
   const withSystem = (system: string) => broken('users:\n', `system: { ${system} }\nusers:\n`);
 
   for (const [system, message] of [
     ['redis: { replicas: 3 }', 'found 3, expected one of 0, 1, 2'],
     ['redis: { replicas: 1, sentinels: 1 }', 'found 1, expected one of 0, 3'],
-    ['redis: { sentinels: 3 }', 'sentinels without a replica that they could promote'],
-    ['redis: { eviction: allkeys-lru }', 'an eviction without a limit'],
+    ['redis: { sentinels: 3 }', 'sentinels without a replica to promote'],
+    ['redis: { eviction: allkeys-lru }', 'an eviction without a memory limit'],
     ['redis: { persistence: both }', 'unknown persistence "both". Known: none, aof, rdb.'],
     ['redis: { memory: 0MB }', 'found "0MB", expected a size'],
     ['memcached: { nodes: 3 }', 'found 3, expected one of 1, 2'],
     ['postgres: { commit: off }', 'unknown commit "off". Known: synchronous, asynchronous.'],
     ['postgres: { replicas: 1 }', 'unknown key in system.postgres "replicas"'],
   ] as const)
-    it(`refused: ${system}`, () => {
+    it(`refuses ${system}`, () => {
       expect(complaint(withSystem(system)).split('\n')[0])
         .to.match(/^test\.yaml:4:\d+: /)
         .and.include(message);
     });
 
-  it('a member is a target where the system has it, and only there', () => {
+  it('accepts a member as a target only if the system has it', () => {
     const aimed = (system: string, target: string) =>
       withSystem(system).replace('do: hang, target: redis', `do: hang, target: ${target}`);
     expect(parseScenario(aimed('redis: { replicas: 1 }', 'redis.replica-1'), 'test.yaml').faults[1]?.target).to.equal(
@@ -50,7 +50,7 @@ describe('store clusters: what a scenario file may say', () => {
 
 describe('store clusters: their members as targets', () => {
   const strange = (stores: StoresSpec, target: string) =>
-    strangeIn(target, targetsOf({ backends: { count: 2 }, ...stores }));
+    describeUnknownTarget(target, targetsOf({ backends: { count: 2 }, ...stores }));
 
   for (const [stores, known, unknown] of [
     [
@@ -98,32 +98,32 @@ describe('store clusters: their members as targets', () => {
     [twoNodes, 'postgres', 'backend-1->store', 'backend-1->postgres'],
     [pair, 'redis', 'backend-1', 'backend-1'],
   ] as const)
-    it(`${target} in ${mode} is ${meant}`, () => expect(targetIn(mode, target, stores)).to.equal(meant));
+    it(`resolves ${target} in ${mode} to ${meant}`, () => expect(targetIn(mode, target, stores)).to.equal(meant));
 });
 
-describe('store clusters: what a fault needs', () => {
+describe('store clusters: requirements of faults', () => {
   const aof: StoresSpec = { ...plainStores, redis: { ...plainRedis, persistence: 'aof' } };
 
   for (const [fault, target, stores, message] of [
     ['promote', 'redis.replica-1', pair, undefined],
     ['promote', 'redis', plainStores, 'expected a replica such as redis.replica-1'],
-    ['promote', 'redis.replica-1', watched, 'found sentinels, which promote by themselves'],
+    ['promote', 'redis.replica-1', watched, 'found sentinels, which promote a replica by themselves'],
     ['power-cut', 'redis', aof, undefined],
     ['power-cut', 'redis', plainStores, 'system.redis.persistence: aof'],
     ['power-cut', 'postgres', aof, 'expected a Redis with an append-only file'],
     ['pause', 'redis.replica-2', watched, undefined],
-    ['pause', 'redis.sentinel-1', watched, 'expected a Redis that keeps something'],
-    ['pause', 'memcached', plainStores, 'expected a Redis that keeps something'],
+    ['pause', 'redis.sentinel-1', watched, 'expected a Redis with data'],
+    ['pause', 'memcached', plainStores, 'expected a Redis with data'],
     ['stop', 'memcached', plainStores, undefined],
     ['stop', 'postgres', plainStores, 'which waits at SIGTERM'],
   ] as const)
     it(`${fault} of ${target}: ${message ?? 'there'}`, () => {
-      const said = faults[fault]?.lacking?.(target, { backends: { count: 2 }, ...stores }, {});
+      const said = faults[fault]?.explainMissing?.(target, { backends: { count: 2 }, ...stores }, {});
       if (message === undefined) expect(said).to.equal(undefined);
       else expect(said).to.include(message);
     });
 
-  it('backends that are to be led elsewhere, of those that there are', () => {
+  it('promote for unknown backends: refused', () => {
     const text = broken('users:\n', 'system: { redis: { replicas: 1 } }\nusers:\n').replace(
       'do: hang, target: redis',
       'do: promote, for-backends: [backend-4], target: redis.replica-1',
@@ -137,7 +137,7 @@ describe('store clusters: real servers', function () {
 
   const spec = { mode: 'redis', backends: { count: 1, env: {} } } as const;
 
-  it('a replica behind a link, and three sentinels that see all', () =>
+  it('starts a replica behind a link, and three sentinels that see all members', () =>
     leavingNothing(async () => {
       const [link] = ['redis.primary->redis.replica-1'];
       const wanted = { ...spec, stores: ['redis'], storesSpec: watched, links: [link] };
@@ -148,25 +148,25 @@ describe('store clusters: real servers', function () {
           ['redis.replica-1', cluster.link(link).port],
           ['redis.replica-2', cluster.member('redis.primary').port],
         ] as const)
-          expect(await feederOf(cluster, name), name).to.equal(port);
-        expect(await sentinelsSee(cluster)).to.equal(cluster.member('redis.primary').port);
+          expect(await primaryPortOf(cluster, name), name).to.equal(port);
+        expect(await readPrimaryPortOfSentinel(cluster)).to.equal(cluster.member('redis.primary').port);
       });
     }));
 
-  it('stopped, paused, hung, promoted for some, cut from its power: each seen and healed', () =>
+  it('confirms and heals stop, pause, hang, promote for some backends, and power-cut', () =>
     leavingNothing(async () => {
       const storesSpec = { ...pair, redis: { ...pair.redis, persistence: 'aof' } } as const;
       const wanted = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], storesSpec } as const;
       await withCluster(wanted, async cluster => {
-        await standStills(cluster);
-        await hangIsSeen(cluster);
-        await splitIsHealed(cluster);
-        await powerCutIsSeen(cluster);
+        await expectPausesSeen(cluster);
+        await expectHangSeen(cluster);
+        await expectSplitHealed(cluster);
+        await expectPowerCutSeen(cluster);
       });
     }));
 });
 
-async function standStills(cluster: Cluster): Promise<void> {
+async function expectPausesSeen(cluster: Cluster): Promise<void> {
   const replica = cluster.member('redis.replica-1');
   for (const [name, options, seen] of [
     ['stop', {}, /^ended with code 0; port \d+ refuses connections$/],
@@ -182,18 +182,18 @@ async function standStills(cluster: Cluster): Promise<void> {
     await fault.heal(cluster);
     expect(await replica.answers(1_000), name).to.equal(true);
   }
-  expect(await eventually(() => isFed(replica.port), 5_000), 'the role it had').to.equal(true);
+  expect(await eventually(() => isReplicating(replica.port), 5_000), 'the role it had').to.equal(true);
 }
 
-async function hangIsSeen(cluster: Cluster): Promise<void> {
+async function expectHangSeen(cluster: Cluster): Promise<void> {
   const hang = faultOf('hang', 'redis.replica-1');
   await hang.inject(cluster);
   expect(await hang.confirm(cluster)).to.equal('stopped by SIGSTOP; no answer within 250 ms; WAIT 1 100 answered 0');
   await hang.heal(cluster);
 }
 
-/** What was written on the losing side is gone, and whoever was there is led to the other. */
-async function splitIsHealed(cluster: Cluster): Promise<void> {
+/** Checks that writes on the losing side are lost, and that its backends use the other side. */
+async function expectSplitHealed(cluster: Cluster): Promise<void> {
   const [old, fresh] = [cluster.member('redis.primary'), cluster.member('redis.replica-1')];
   const split = faultOf('promote', 'redis.replica-1', { 'for-backends': ['backend-2'] });
   await split.heal(cluster); // never injected: nothing to undo
@@ -212,7 +212,7 @@ async function splitIsHealed(cluster: Cluster): Promise<void> {
   await split.heal(cluster);
 }
 
-async function powerCutIsSeen(cluster: Cluster): Promise<void> {
+async function expectPowerCutSeen(cluster: Cluster): Promise<void> {
   const { port } = cluster.member('redis.replica-1');
   const cut = faultOf('power-cut', 'redis.replica-1');
   expect(await cut.confirm(cluster)).to.equal(false);
@@ -220,7 +220,7 @@ async function powerCutIsSeen(cluster: Cluster): Promise<void> {
   const counted = await countUntilItDies(port);
   await cutting;
   expect(await cut.confirm(cluster)).to.match(
-    /^ended by SIGKILL; of the [1-9]\d* bytes of its file the [1-9]\d* are left/,
+    /^ended by SIGKILL; its file was truncated from [1-9]\d* bytes to [1-9]\d*, /,
   );
   await cut.heal(cluster);
   const kept = Number(await withRedis(port, redis => redis.get('counted')));
@@ -228,7 +228,7 @@ async function powerCutIsSeen(cluster: Cluster): Promise<void> {
   expect(await withRedis(port, redis => redis.get('holdfast-lab:promoted'))).to.equal('backend-2->redis');
 }
 
-/** Answers with the last number that was acknowledged. */
+/** Returns the last number that was acknowledged. */
 async function countUntilItDies(port: number): Promise<number> {
   let counted = 0;
   await withRedis(port, async redis => {
@@ -242,13 +242,13 @@ function faultOf(name: string, target: string, options = {}): Fault {
   return fault ?? expect.fail(`no fault ${name}`);
 }
 
-async function feederOf(cluster: Cluster, name: string): Promise<number> {
+async function primaryPortOf(cluster: Cluster, name: string): Promise<number> {
   const { port } = cluster.member(name);
-  expect(await isFed(port), name).to.equal(true);
+  expect(await isReplicating(port), name).to.equal(true);
   return Number(infoField(await withRedis(port, redis => redis.info('replication')), 'master_port'));
 }
 
-async function sentinelsSee(cluster: Cluster): Promise<number> {
+async function readPrimaryPortOfSentinel(cluster: Cluster): Promise<number> {
   const info = await withRedis(cluster.member('redis.sentinel-2').port, redis => redis.info('sentinel'));
   return Number(/address=127\.0\.0\.1:(\d+),slaves=2,sentinels=3/.exec(info)?.[1]);
 }

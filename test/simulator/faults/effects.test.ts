@@ -51,22 +51,30 @@ describe('the effect that users must notice of a fault', () => {
       expect(faults[name]?.effect(target, options)).to.deep.equal(effect);
     });
 
-  it('is declared by every fault of the registry, and said in one line', () => {
+  it('is declared by every fault of the registry, and described in one line', () => {
     expect(new Set(table.map(([name]) => name))).to.have.all.keys(Object.keys(faults));
     for (const [name, { effectInWords }] of Object.entries(faults))
       expect(effectInWords, name).to.match(/^[^\n]{10,150}$/);
   });
 });
 
-describe('commands that a Redis has carried out', () => {
+describe('data commands that a Redis has executed', () => {
   const stat = (name: string, calls: number) => `cmdstat_${name}:calls=${calls},usec=1,usec_per_call=1.00\r\n`;
 
   for (const [what, info, count] of [
     ['none', '# Commandstats\r\n', 0],
-    ['those on data', stat('hmget', 3) + stat('evalsha', 4) + stat('set', 1), 8],
-    ['not what the lab and idle connections ask', stat('ping', 9) + stat('role', 9) + stat('info', 9), 0],
-    ['not its replicas, nor who waits for revocations', stat('replconf', 9) + stat('xread', 9) + stat('wait', 1), 0],
-    ['not the parts of upkeep', stat('client|setinfo', 9) + stat('config|get', 2) + stat('get', 1), 1],
+    ['count commands on data', stat('hmget', 3) + stat('evalsha', 4) + stat('set', 1), 8],
+    [
+      'do not count commands of the lab and of idle connections',
+      stat('ping', 9) + stat('role', 9) + stat('info', 9),
+      0,
+    ],
+    [
+      'do not count commands of replicas and of readers of revocations',
+      stat('replconf', 9) + stat('xread', 9) + stat('wait', 1),
+      0,
+    ],
+    ['do not count subcommands of upkeep', stat('client|setinfo', 9) + stat('config|get', 2) + stat('get', 1), 1],
   ] as const)
     it(`${what}: ${count}`, () => expect(dataCommandsIn(info)).to.equal(count));
 });

@@ -9,7 +9,7 @@ interface Staged {
   readonly interrupt: () => void;
 }
 
-/** What faults are run on in a test: the phase begins now; `interrupt` is what Ctrl-C does. */
+/** Creates the stage for faults in a test. The phase begins now; `interrupt` does the same as Ctrl-C. */
 export function stage(
   cluster: Cluster,
   edges: string[],

@@ -15,21 +15,21 @@ import { stage } from './fault-stage.js';
 
 const spec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], proxy: quickProxy } as const;
 const targets = { backend: 'backend-2', store: 'redis' } as const;
-/** Of the faults that end or stop a process. */
+/** Roles that faults which end or stop a process can strike. */
 type Role = keyof typeof targets;
 const isRole = (kind: TargetKind): kind is Role => Object.hasOwn(targets, kind);
 
-/** What each says that it saw. */
+/** Expected evidence of each fault. */
 const evidence: Readonly<Record<string, RegExp>> = {
   kill: /^ended by SIGKILL; port \d+ refuses connections$/,
   hang: /^stopped by SIGSTOP; no answer within 250 ms$/,
   drain: /^drained, then ended with code 0; port \d+ refuses connections$/,
 };
 
-/** They leave a process that answers, or come more than once: what they do is another test. */
-const apart = ['scale-out', 'scale-in', 'flap', 'errors', 'block', 'clock-skew'];
+/** Faults with tests of their own: they leave a process that answers, or strike more than once. */
+const testedApart = ['scale-out', 'scale-in', 'flap', 'errors', 'block', 'clock-skew'];
 
-/** Those of stores alone have a lab of their own: store-clusters.test.ts. */
+/** Returns whether the fault strikes only stores. Such faults are tested in store-clusters.test.ts. */
 const ofStores = ({ targets: kinds }: FaultEntry) => kinds.every(kind => kind === 'store');
 
 function faultOf(name: string, target: string, options: Readonly<Record<string, unknown>> = {}): Fault {
@@ -38,7 +38,7 @@ function faultOf(name: string, target: string, options: Readonly<Record<string, 
   return entry.make(target, options);
 }
 
-async function expectWhole(cluster: Cluster): Promise<void> {
+async function expectAllUp(cluster: Cluster): Promise<void> {
   for (const member of cluster.members) {
     expect(await member.answers(1_000), member.name).to.equal(true);
     expect(member.state, member.name).to.equal('up');
@@ -51,29 +51,29 @@ describe('faults', function () {
   this.timeout(30_000);
   const lab = oneLab(spec);
 
-  describe('every one of the registry', () => everyOne(lab));
-  describe('what must not be confirmed', () => notConfirmed(lab));
-  describe('a backend that goes on, badly', () => goingOnBadly(lab));
-  describe('a pool that grows and shrinks', growsAndShrinks);
-  it('a drain of a backend that ends by the signal of SIGTERM is confirmed', () =>
+  describe('every one of the registry', () => testRegistry(lab));
+  describe('without confirmation', () => testUnconfirmed(lab));
+  describe('of a backend that still runs', () => testRunningBackend(lab));
+  describe('that scale the pool', testScaling);
+  it('confirm the drain of a backend that ends by SIGTERM itself', () =>
     leavingNothing(() =>
       withCluster({ ...spec, backends: { ...spec.backends, program: program('plain-backend') } }, async cluster => {
         const fault = faultOf('drain', 'backend-2');
         await fault.inject(cluster);
         expect(await fault.confirm(cluster)).to.match(/^drained, then ended by SIGTERM; port \d+ refuses connections$/);
         await fault.heal(cluster);
-        await expectWhole(cluster);
+        await expectAllUp(cluster);
       }),
     ));
-  describe('what they leave while they last', () => whatTheyLeave(lab));
-  describe('their schedule', () => schedule(lab));
+  describe('while they last', () => testWhileActive(lab));
+  describe('on their schedule', () => testSchedule(lab));
 });
 
-function everyOne(lab: InLab): void {
-  for (const [name, entry] of Object.entries(faults).filter(([name]) => !apart.includes(name)))
+function testRegistry(lab: InLab): void {
+  for (const [name, entry] of Object.entries(faults).filter(([name]) => !testedApart.includes(name)))
     for (const role of ofStores(entry) ? [] : entry.targets.filter(isRole))
       it(
-        `${name} of a ${role} is confirmed, healed, and healed again without harm`,
+        `${name} of a ${role} is confirmed and healed, and a second heal does no harm`,
         lab(async cluster => {
           const fault = entry.make(targets[role]);
           const { port } = cluster.member(targets[role]);
@@ -82,14 +82,14 @@ function everyOne(lab: InLab): void {
           expect(await fault.confirm(cluster)).to.match(evidence[name] ?? expect.fail(`evidence of ${name}`));
           expect(await cluster.member(targets[role]).answers(200)).to.equal(false);
           await fault.heal(cluster);
-          await expectWhole(cluster);
+          await expectAllUp(cluster);
           await fault.heal(cluster);
-          await expectWhole(cluster);
+          await expectAllUp(cluster);
           expect(cluster.member(targets[role]).port).to.equal(port);
         }),
       );
 
-  it('say in one line what they do', () => {
+  it('describe themselves in one line', () => {
     for (const { summary, targets: roles } of Object.values(faults)) {
       expect(summary).to.match(/^[^\n]{10,100}$/);
       expect(roles).to.not.be.empty;
@@ -97,10 +97,10 @@ function everyOne(lab: InLab): void {
   });
 }
 
-function notConfirmed(lab: InLab): void {
+function testUnconfirmed(lab: InLab): void {
   for (const name of ['kill', 'hang'])
     it(
-      `a ${name} of what was dead before`,
+      `a ${name} of a process that was already dead`,
       lab(async cluster => {
         const member = cluster.member('redis');
         member.signal('SIGKILL');
@@ -109,31 +109,31 @@ function notConfirmed(lab: InLab): void {
         await fault.inject(cluster);
         expect(await fault.confirm(cluster)).to.equal(false);
         await fault.heal(cluster);
-        await expectWhole(cluster);
+        await expectAllUp(cluster);
       }),
     );
 
   it(
-    'a kill without the kill',
+    'a kill that was never injected',
     lab(async cluster => {
       expect(await faultOf('kill', 'redis').confirm(cluster)).to.equal(false);
     }),
   );
 
   it(
-    'a hang that somebody undid',
+    'a hang of a process that was resumed',
     lab(async cluster => {
       const fault = faultOf('hang', 'backend-1');
       await fault.inject(cluster);
       cluster.member('backend-1').signal('SIGCONT');
       expect(await fault.confirm(cluster)).to.equal(false);
       await fault.heal(cluster);
-      await expectWhole(cluster);
+      await expectAllUp(cluster);
     }),
   );
 
   it(
-    'a drain whose process was killed instead of ending by itself',
+    'a drain of a process that was killed instead of ending by itself',
     lab(async cluster => {
       const fault = faultOf('drain', 'backend-2');
       const member = cluster.member('backend-2');
@@ -145,16 +145,16 @@ function notConfirmed(lab: InLab): void {
         'backend-2 ended by SIGKILL, expected it to end at SIGTERM with code 0, with code 143 or by SIGTERM itself',
       );
       await fault.heal(cluster);
-      await expectWhole(cluster);
+      await expectAllUp(cluster);
     }),
   );
 }
 
-function goingOnBadly(lab: InLab): void {
+function testRunningBackend(lab: InLab): void {
   const wide = { ...spec, backends: { count: 2, env: { SHOP_LAB: '1' } } };
   const me = async (cluster: Cluster) =>
     (await ask('GET', `http://127.0.0.1:${cluster.member('backend-2').port}/me`, 2_000)).status;
-  /** Not confirmed before, seen while it lasts, healed twice, not seen after it. */
+  /** Checks that the fault is not confirmed before, shows while it lasts, heals twice, and does not show afterwards. */
   async function comesAndGoes(
     cluster: Cluster,
     fault: Fault,
@@ -169,10 +169,10 @@ function goingOnBadly(lab: InLab): void {
     await fault.heal(cluster);
     await fault.heal(cluster);
     expect(await suffers()).to.equal(false);
-    await expectWhole(cluster);
+    await expectAllUp(cluster);
   }
 
-  it('answers errors, stands still, or has another clock, until it is healed', () =>
+  it('answers with errors, blocks, or has a wrong clock until it is healed', () =>
     leavingNothing(() =>
       withCluster(wide, async cluster => {
         const errors = faultOf('errors', 'backend-2', { percent: 100 });
@@ -207,7 +207,7 @@ function goingOnBadly(lab: InLab): void {
     ));
 
   it(
-    'is no more than asked for: without the switches none of it can be done, and the pool stays whole',
+    'is rejected without the switches of the toy shop, and all members stay up',
     lab(async cluster => {
       const fault = faultOf('errors', 'backend-2', { percent: 100 });
       const refused = await fault.inject(cluster).catch((error: Error) => error.message);
@@ -217,7 +217,7 @@ function goingOnBadly(lab: InLab): void {
   );
 
   it(
-    'dies and comes back more than once, and stays when it is healed',
+    'dies and comes back several times, and stays up after healing',
     lab(async cluster => {
       const member = cluster.member('backend-2');
       const pids = new Set([member.pid]);
@@ -229,14 +229,14 @@ function goingOnBadly(lab: InLab): void {
       await fault.heal(cluster);
       const { pid } = member;
       await fault.heal(cluster);
-      await expectWhole(cluster);
+      await expectAllUp(cluster);
       expect(member.pid).to.equal(pid);
     }),
   );
 }
 
-function growsAndShrinks(): void {
-  it('has a spare that does not run, starts it, ends another for good, and brings that back', () =>
+function testScaling(): void {
+  it('start a spare backend, end another for good, and start that again', () =>
     leavingNothing(() =>
       withCluster({ ...spec, backends: { count: 2, spare: 1, env: {} } }, async cluster => {
         const [running, spare] = ['backend-1', 'backend-3'].map(name => cluster.member(name));
@@ -255,7 +255,7 @@ function growsAndShrinks(): void {
 
         const again = faultOf('scale-out', 'backend-1');
         const refused = await again.inject(cluster).catch((error: Error) => error.message);
-        expect(refused).to.include('backend-1 is running already');
+        expect(refused).to.include('backend-1 is already running');
         expect(await again.confirm(cluster)).to.equal(false);
       }),
     ));
@@ -269,9 +269,9 @@ function growsAndShrinks(): void {
   }
 }
 
-function whatTheyLeave(lab: InLab): void {
+function testWhileActive(lab: InLab): void {
   it(
-    'a kill leaves a port that refuses, then another process',
+    'a kill leaves a port that refuses connections, then a new process',
     lab(async cluster => {
       const member = cluster.member('backend-2');
       const { pid, port } = member;
@@ -289,12 +289,12 @@ function whatTheyLeave(lab: InLab): void {
       expect(struck).to.be.an('error').and.not.an.instanceOf(LabError);
       expect(String(struck)).to.include('was killed by another fault while it was being started');
       await fault.heal(cluster);
-      await expectWhole(cluster);
+      await expectAllUp(cluster);
     }),
   );
 
   it(
-    'a hang leaves the same process, stopped, on a port that accepts',
+    'a hang leaves the same process, stopped, on a port that accepts connections',
     lab(async cluster => {
       const member = cluster.member('backend-2');
       const pid = member.pid ?? 0;
@@ -307,7 +307,7 @@ function whatTheyLeave(lab: InLab): void {
 
       const again = faultOf('hang', 'backend-2');
       const refused = await again.inject(cluster).catch((error: Error) => error.message);
-      expect(refused).to.include('stands still already');
+      expect(refused).to.include('is already stopped');
       await again.heal(cluster);
       expect(await isStopped(pid), 'still').to.equal(true);
       await fault.heal(cluster);
@@ -317,11 +317,11 @@ function whatTheyLeave(lab: InLab): void {
   );
 }
 
-function schedule(lab: InLab): void {
+function testSchedule(lab: InLab): void {
   const kill = { id: 'one', trigger: { atMs: 50 }, do: 'kill', target: 'backend-1', forMs: 100 } satisfies FaultSpec;
 
   it(
-    'strikes at its time, or so long after another was healed',
+    'strikes at its time, or after a delay from the healing of another fault',
     lab(async cluster => {
       const edges: string[] = [];
       const after = { ...kill, id: 'two', trigger: { afterFault: 'one', delayMs: 50 }, target: 'redis' };
@@ -333,12 +333,12 @@ function schedule(lab: InLab): void {
       expect(Number(one?.healedMs) - Number(one?.confirmedMs)).to.be.at.least(100);
       expect(two?.requestedMs).to.be.at.least(Number(one?.healedMs) + 50);
       expect(one).to.not.have.property('problem');
-      await expectWhole(cluster);
+      await expectAllUp(cluster);
     }),
   );
 
   it(
-    'notes a fault that is not confirmed, heals it, and goes on',
+    'records a fault that is not confirmed, heals it, and goes on',
     lab(async cluster => {
       cluster.member('redis').signal('SIGKILL');
       await cluster.member('redis').waitExit(2_000);
@@ -348,12 +348,12 @@ function schedule(lab: InLab): void {
       expect(record?.problem).to.equal('kill of redis was not confirmed: redis was not running when it struck');
       expect(record?.healedMs).to.be.a('number');
       expect(edges).to.deep.equal(['one injected', 'one not-confirmed', 'one healed']);
-      await expectWhole(cluster);
+      await expectAllUp(cluster);
     }),
   );
 
   it(
-    'heals at once when it is interrupted, and begins nothing more',
+    'heals at once when it is interrupted, and injects no further fault',
     lab(async cluster => {
       const edges: string[] = [];
       const later = { ...kill, id: 'later', trigger: { afterFault: 'one', delayMs: 0 } };
@@ -363,12 +363,12 @@ function schedule(lab: InLab): void {
       const { records } = await runFaults([{ ...kill, forMs: 60_000 }, later], staged.stage);
       expect(records.map(({ id }) => id)).to.deep.equal(['one']);
       expect(edges).to.deep.equal(['one injected', 'one confirmed', 'one healed']);
-      await expectWhole(cluster);
+      await expectAllUp(cluster);
     }),
   );
 
   it(
-    'records a process that does not boot again, with its last lines, and goes on',
+    'records a process that does not boot after healing, with its last lines, and goes on',
     lab(async cluster => {
       const { port } = cluster.member('backend-1');
       const squatter = createServer(socket => socket.destroy());

@@ -7,7 +7,7 @@ import { endsOf } from '#src/simulator/cluster/targets.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { leavingNothing, quickProxy, withCluster } from '../processes.js';
 
-/** One for each protocol that is spoken in a lab. */
+/** Links for each protocol of a lab. */
 const links = ['proxy-1->backend-1', 'backend-1->redis', 'backend-2->memcached', 'backend-2->postgres'];
 
 const table = [
@@ -16,8 +16,8 @@ const table = [
   { name: 'cut-link', options: { direction: 'back' }, seen: /^no answer .* [1-9]\d* bytes swallowed$/ },
   { name: 'slow', options: { latency: '60ms', jitter: '20ms' }, seen: /^an answer through it took \d{2,3} ms$/ },
   { name: 'throttle', options: { rate: '5KB/s' }, seen: /through it in \d+ ms, [1-9]\d* bytes held back$/ },
-  { name: 'reset', options: { bytes: 0 }, seen: /^an answer was broken off after 0 bytes$/ },
-  { name: 'truncate', options: { bytes: 3 }, seen: /^an answer was broken off after 3 bytes$/ },
+  { name: 'reset', options: { bytes: 0 }, seen: /^an answer was cut off after 0 bytes$/ },
+  { name: 'truncate', options: { bytes: 3 }, seen: /^an answer was cut off after 3 bytes$/ },
 ];
 
 async function stateOf(cluster: Cluster, name: string): Promise<string | undefined> {
@@ -29,7 +29,7 @@ function secretsOf(cluster: Cluster, name: string): string | undefined {
   return environment.find(variable => variable.startsWith('HOLDFAST_SECRETS='));
 }
 
-async function goThrough(cluster: Cluster, link: string, { name, options, seen }: (typeof table)[number]) {
+async function expectSeenAndHealed(cluster: Cluster, link: string, { name, options, seen }: (typeof table)[number]) {
   const what = `${name} ${JSON.stringify(options)} of ${link}`;
   const member = cluster.member(endsOf(link)?.[1] ?? '');
   const fault = faults[name]?.make(link, options) ?? expect.fail(name);
@@ -53,16 +53,16 @@ describe('faults of links and proxies', function () {
     links,
   } as const;
 
-  it('are confirmed through the link, healed, and healed again without harm, whatever it carries', () =>
+  it('are confirmed through links of each protocol and healed, and a second heal does no harm', () =>
     leavingNothing(() =>
       withCluster(spec, async cluster => {
-        for (const row of table) await Promise.all(links.map(link => goThrough(cluster, link, row)));
+        for (const row of table) await Promise.all(links.map(link => expectSeenAndHealed(cluster, link, row)));
 
         const cut = faults['cut-link']?.make('proxy-1->backend-1', {}) ?? expect.fail();
         await cut.inject(cluster);
         expect(await eventually(async () => (await stateOf(cluster, 'backend-1')) === 'down', 5_000)).to.equal(true);
         expect(await stateOf(cluster, 'backend-2')).to.equal('ready');
-        // The other proxy has no part in it.
+        // The other proxy is not affected.
         cluster.member('proxy-1').mark('stopped');
         expect(await stateOf(cluster, 'backend-1')).to.equal('ready');
         cluster.member('proxy-1').mark('up');
@@ -70,7 +70,7 @@ describe('faults of links and proxies', function () {
         expect(await stateOf(cluster, 'backend-1')).to.equal('ready');
 
         for (const { name, options } of table) {
-          if (name === 'reset' || name === 'truncate') continue; // they wait for somebody to ask for more
+          if (name === 'reset' || name === 'truncate') continue; // they wait for a longer answer
           const idle = faults[name]?.make('backend-1->redis', options);
           expect(await idle?.confirm(cluster), `${name} that was not done`).to.equal(false);
         }
@@ -103,7 +103,7 @@ describe('faults of links and proxies', function () {
         await cluster.member('redis').waitExit(2_000);
         await dead?.inject(cluster);
         expect(await dead?.confirm(cluster), 'it is not the link that is broken').to.equal(false);
-        await dead?.heal(cluster); // nobody is there to answer
+        await dead?.heal(cluster); // the member is dead and cannot answer
         await cluster.member('redis').start();
       }),
     ));

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { allHave, sharedRing } from '#src/simulator/cluster/shared-secrets.js';
+import { hasRingEverywhere, sharedRing } from '#src/simulator/cluster/shared-secrets.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { leavingNothing, withCluster } from '../processes.js';
 
@@ -18,14 +18,14 @@ const idsOf = async (cluster: Cluster) => (await sharedRing(cluster)).map(({ id 
 
 describe('faults of the key ring', () => {
   it(
-    'a rotation puts a new key before the old ones, in every backend, and heals to nothing else',
+    'a rotation puts a new key before the old ones in every backend, and healing changes nothing',
     lab(async cluster => {
       const before = await idsOf(cluster);
       const fault = faultOf('rotate-secrets');
       await fault.heal(cluster); // never injected
       expect(await fault.confirm(cluster), 'not yet').to.equal(false);
       await fault.inject(cluster);
-      expect(await fault.confirm(cluster)).to.match(/^every backend goes by the keys? [\w-]+/);
+      expect(await fault.confirm(cluster)).to.match(/^every backend uses the keys? [\w-]+/);
       const after = await idsOf(cluster);
       expect(after.slice(1)).to.deep.equal(before);
       expect(before).to.not.include(after[0]);
@@ -35,12 +35,12 @@ describe('faults of the key ring', () => {
   );
 
   it(
-    'a replacement leaves the new key alone, in a file that nobody else may read',
+    'a replacement leaves only the new key, in a file that no other user may read',
     lab(async cluster => {
       const before = await idsOf(cluster);
       const fault = faultOf('replace-secrets');
       await fault.inject(cluster);
-      expect(await fault.confirm(cluster)).to.match(/^every backend goes by the keys? [\w-]+/);
+      expect(await fault.confirm(cluster)).to.match(/^every backend uses the keys? [\w-]+/);
       const after = await idsOf(cluster);
       expect(after).to.have.length(1).and.not.deep.equal(before);
       expect((await stat(cluster.secretsFile ?? '')).mode & 0o777).to.equal(0o600);
@@ -50,7 +50,7 @@ describe('faults of the key ring', () => {
   );
 
   it(
-    'are not confirmed while a backend goes by another ring',
+    'are not confirmed while a backend uses another key ring',
     lab(async cluster => {
       const fault = faultOf('replace-secrets');
       cluster.member('backend-2').signal('SIGSTOP');
@@ -61,20 +61,20 @@ describe('faults of the key ring', () => {
   );
 
   it(
-    'reach a backend that was dead when it boots',
+    'reach a dead backend when it boots',
     lab(async cluster => {
       const dead = cluster.member('backend-2');
       dead.signal('SIGKILL');
       await dead.waitExit(2_000);
       const fault = faultOf('rotate-secrets');
       await fault.inject(cluster);
-      expect(await fault.confirm(cluster)).to.match(/^every backend goes by the keys? [\w-]+/);
+      expect(await fault.confirm(cluster)).to.match(/^every backend uses the keys? [\w-]+/);
       await dead.start();
-      expect(await allHave(cluster, await sharedRing(cluster))).to.equal(true);
+      expect(await hasRingEverywhere(cluster, await sharedRing(cluster))).to.equal(true);
     }),
   );
 
-  it('say that a scenario with secrets of its own has none that they could change', () =>
+  it('reject when the scenario sets its own secrets', () =>
     leavingNothing(() =>
       withCluster(
         { ...spec, backends: { count: 1, env: { SHOP_SECRETS: `own:${'ab'.repeat(32)}` } } },
@@ -83,7 +83,7 @@ describe('faults of the key ring', () => {
             const problem = await faultOf(name)
               .inject(cluster)
               .catch((error: Error) => error.message);
-            expect(problem).to.include('secrets of its own');
+            expect(problem).to.include('its own secrets');
           }
         },
       ),

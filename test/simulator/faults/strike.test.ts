@@ -14,7 +14,7 @@ import { stage } from './fault-stage.js';
 const none = { bytes: 0, swallowedBytes: 0, heldBytes: 0 };
 const feed = 'redis.primary->redis.replica-1';
 
-/** As much of a cluster as a fault looks at. */
+/** Creates the parts of a cluster that a fault uses. */
 function clusterWith(parts: object): Cluster {
   return { members: [], ...parts } as unknown as Cluster;
 }
@@ -23,7 +23,7 @@ function memberWith(parts: Partial<ClusterMember>): ClusterMember {
   return { name: 'backend-1', role: 'backend', port: 1, pid: 7, ...parts } as ClusterMember;
 }
 
-/** A link between two stores that never answers while it is cut, and keeps the counters that it is given. */
+/** Creates a link between two stores that does not answer while it is cut and has the given counters. */
 function linkWith(traffic: Pick<Traffic, 'forward' | 'back'>, onToxic: (toxic: Toxic) => void = () => undefined) {
   const disturb = async (toxic: Toxic) => {
     onToxic(toxic);
@@ -37,15 +37,15 @@ function fault(id: string, action: string, target: string, options = {}): FaultS
   return { id, trigger: { atMs: 0 }, do: action, target, options, forMs: 30 };
 }
 
-async function struck(cluster: Cluster, spec: FaultSpec, seed = 1): Promise<FaultRecord> {
+async function runStrike(cluster: Cluster, spec: FaultSpec, seed = 1): Promise<FaultRecord> {
   const strike = new Strike(spec, { ...stage(cluster, []).stage, seed });
-  await strike.breaks();
+  await strike.inject();
   await strike.heal(() => []);
   return strike.record;
 }
 
-describe('a strike records what its verdict needs', () => {
-  it('the effect, when healing began, and how far the counter grew between confirmation and healing', async () => {
+describe('a strike records the data for its verdict', () => {
+  it('the effect, the start of healing, and the growth of the counter from confirmation to healing', async () => {
     const [forward, back] = [{ ...none }, { ...none }];
     const link = linkWith({ forward, back });
     const answers = async () => {
@@ -55,7 +55,7 @@ describe('a strike records what its verdict needs', () => {
     const replica = memberWith({ name: 'redis.replica-1', role: 'store', answers });
     const cluster = clusterWith({ members: [replica], link: () => link });
     const strike = new Strike(fault('slow', 'slow', feed, { latency: '1ms', jitter: '1ms' }), stage(cluster, []).stage);
-    await strike.breaks();
+    await strike.inject();
     expect(strike.record.confirmedMs).to.be.a('number');
     expect(strike.record.healRequestedMs).to.equal(null);
     forward.heldBytes += 60;
@@ -67,9 +67,12 @@ describe('a strike records what its verdict needs', () => {
     expect(healRequestedMs).to.be.within(Number(confirmedMs), Number(healedMs));
   });
 
-  it('no measurement where nothing can be counted', async () => {
+  it('no measurement for a fault without a counter', async () => {
     const member = memberWith({ signal: () => true, waitExit: async () => ({ code: null, signal: 'SIGKILL' }) });
-    const record = await struck(clusterWith({ members: [member], member: () => member }), fault('k', 'kill', 'redis'));
+    const record = await runStrike(
+      clusterWith({ members: [member], member: () => member }),
+      fault('k', 'kill', 'redis'),
+    );
     expect(record.confirmedMs).to.be.a('number');
     expect(record).to.not.have.property('measured');
   });
@@ -85,7 +88,7 @@ describe('a strike records what its verdict needs', () => {
         const ok = command !== 'look' || before || ran.length > 1;
         return { ok, late: false, how: 'ended with code 0', said: '' };
       };
-      const record = await struck(
+      const record = await runStrike(
         clusterWith({ shell }),
         fault('x', 'exec', 'system', { inject: 'break', confirm: 'look' }),
       );
@@ -114,7 +117,7 @@ describe('a member that does not come back', () => {
   }
 
   for (const target of [undefined, 'backend-2', 'proxy-1', 'proxy-1->backend-2', 'secrets'])
-    it(`is a finding ${target === undefined ? 'by itself' : `while ${target} is struck`}`, async () => {
+    it(`is a finding ${target === undefined ? 'without another fault' : `while a fault of ${target} is active`}`, async () => {
       const record = await healedBeside(target);
       const why = 'ended with code 7 before it answered on port 1\n| no database';
       expect(record.notBack).to.deep.equal([{ member: 'backend-1', why }]);
@@ -129,31 +132,31 @@ describe('a member that does not come back', () => {
       expect(record.problem).to.include(`(while kill of ${target} was in force)`);
     });
 
-  it('ends neither the schedule nor the other faults', async () => {
+  it('stops neither the schedule nor the other faults', async () => {
     const { records } = await runFaults([hang(), { ...hang(), id: 'two' }], stage(cluster, []).stage);
     expect(records.map(({ id }) => id)).to.deep.equal(['hang', 'two']);
     expect(records.map(({ healedMs }) => healedMs)).to.deep.equal([null, null]);
   });
 });
 
-describe('the chance of a fault', () => {
-  /** When 20 pieces leave a link whose jitter was made with this seed. */
+describe('the random choices of a fault', () => {
+  /** Returns when 20 pieces leave a link with the jitter of this seed. */
   async function leaves(seed: number): Promise<readonly number[]> {
     const toxics: Toxic[] = [];
     const link = linkWith({ forward: none, back: none }, toxic => toxics.push(toxic));
     const replica = memberWith({ name: 'redis.replica-1', role: 'store', answers: async () => true });
     const cluster = clusterWith({ members: [replica], link: () => link });
-    await struck(cluster, fault('slow', 'slow', feed, { latency: '90ms', jitter: '80ms' }), seed);
+    await runStrike(cluster, fault('slow', 'slow', feed, { latency: '90ms', jitter: '80ms' }), seed);
     return Array.from({ length: 20 }, () => toxics[0]?.leavesMs?.('forward', 1, 0) ?? Number.NaN);
   }
 
-  it('follows the seed: the same seed gives the same jitter, another seed another', async () => {
+  it('follow the seed: the same seed gives the same jitter, another seed gives another', async () => {
     const first = await leaves(5);
     expect(await leaves(5)).to.deep.equal(first);
     expect(await leaves(6)).to.not.deep.equal(first);
   });
 
-  it('of a flapping backend is drawn once for each pause', async () => {
+  it('are made once for each pause of a flapping backend', async () => {
     let draws = 0;
     let killed = 0;
     const member = memberWith({
@@ -179,7 +182,7 @@ describe('the chance of a fault', () => {
     await flapping.inject(cluster);
     await enough;
     await flapping.heal(cluster);
-    // The pauses after the first kill, and after each start, in turn.
+    // The pauses: after the first kill, then after each start and kill in turn.
     expect([killed, draws]).to.deep.equal([5, 9]);
   });
 });

@@ -22,7 +22,7 @@ function note(counts: LiveCounts, text: string): void {
 }
 
 describe('faults that wait for a count, or last to the end of the phase', () => {
-  it('strike, and are healed, in their order', () => leavingNothing(() => withCluster(spec, inOrder)));
+  it('strike and are healed in the right order', () => leavingNothing(() => withCluster(spec, inOrder)));
 
   async function inOrder(cluster: Cluster): Promise<void> {
     await whenReached(cluster);
@@ -130,7 +130,7 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
 });
 
 describe('live counts', () => {
-  it('count operations by their outcome as the report does, and users once', () => {
+  it('count operations by outcome, as the report does, and each user once', () => {
     const counts = new LiveCounts();
     note(counts, 'login, add x, add y?, add z!, read x, logout');
     for (const operation of user('bob', 'login!')) counts.note(operation);
@@ -144,7 +144,7 @@ describe('live counts', () => {
     });
   });
 
-  it('wake each waiting trigger when the number is reached, not before, and none that gave up', async () => {
+  it('notify each waiting trigger only when its count is reached, and none that gave up', async () => {
     const counts = new LiveCounts();
     const woken: string[] = [];
     const waitFor = (name: string, count: number) => {
@@ -167,14 +167,14 @@ describe('live counts', () => {
 });
 
 describe('the trigger "when"', () => {
-  it('is read, and said again in the same words', () => {
+  it('is parsed, and formatted as in the file', () => {
     expect(parseWhen('requests.ok>=1')).to.deep.equal({ counter: 'requests.ok', atLeast: 1 });
     const since = { counter: 'writes.acknowledged', sinceFault: 'cut-2', atLeast: 50 } as const;
     expect(parseWhen('writes.acknowledged  since cut-2 >= 50')).to.deep.equal(since);
     expect(parseWhen(whenInWords(since))).to.deep.equal(since);
   });
 
-  it('knows no other counts', () => {
+  it('refuses unknown counts', () => {
     expect(() => parseWhen('writes.lost >= 1')).to.throw(
       ScenarioError,
       'unknown count "writes.lost". Known: writes.ack',

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 
-/** Every place that a test breaks stands on a line of its own. */
+/** Valid scenario file. Every part that a test breaks is on its own line. */
 export const good = `name: test
 why: To be broken.
 modes: [sticky, redis]
@@ -18,7 +18,7 @@ expect:
     - writes.lost == 0
 `;
 
-/** Replaces one piece of the good file, or fails when that piece is not there. */
+/** Replaces one piece of the valid file. Fails when the file does not contain that piece. */
 export function broken(piece: string, by: string): string {
   expect(good).to.include(piece);
   return good.replace(piece, by);

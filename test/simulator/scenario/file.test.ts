@@ -13,14 +13,14 @@ import { labVariables, policyNames } from '#src/simulator/scenario/schema.js';
 import { broken, complaint, good } from './broken-scenario.js';
 
 describe('scenario file', () => {
-  it('names groups of modes in place of a list that grows', () => {
+  it('accepts names of mode groups instead of a list', () => {
     expect(parseScenario(broken('[sticky, redis]', '[all]'), 'test.yaml').modes).to.deep.equal(modeNames);
     expect(parseScenario(broken('[sticky, redis]', '[shared]'), 'test.yaml').modes).to.deep.equal(modeGroups.shared);
     expect(parseScenario(broken('[sticky, redis]', '[sticky, shared]'), 'test.yaml').modes).to.have.members(modeNames);
     expect(modeGroups.shared).to.include('redis').and.not.include('sticky');
   });
 
-  it('expects of a mode what all are to do, then what it alone is, or else what the others are', () => {
+  it('applies to a mode the expectations for any mode, then its own or else those of others', () => {
     const scenario = parseScenario(`${good}  others: [writes.stale == 0]\n`, 'test.yaml');
     expect(expectationsOf(scenario, 'sticky')).to.deep.equal(['users.identitySwapped == 0', 'writes.stale == 0']);
     expect(expectationsOf(scenario, 'redis')).to.deep.equal(['users.identitySwapped == 0', 'writes.lost == 0']);
@@ -69,7 +69,7 @@ describe('scenario file', () => {
     expect(scenario.expect).to.deep.equal({ any: ['users.identitySwapped == 0'], redis: ['writes.lost == 0'] });
   });
 
-  it('reads each setting that can be written', () => {
+  it('reads every setting', () => {
     const scenario = parseScenario(
       broken(
         'users:\n',
@@ -114,7 +114,7 @@ users:
     });
   });
 
-  it('knows the policies that the proxy has', () => {
+  it('knows all policies of the proxy', () => {
     expect([...policyNames].sort()).to.deep.equal(Object.keys(routingPolicies).sort());
   });
 });
@@ -180,7 +180,7 @@ describe('a broken scenario file', () => {
       'arrivals beyond the end',
       broken('for: 2s', 'for: 1min'),
       '5:32',
-      'arrivals that go on for 60000ms, expected at most the 7500ms',
+      'arrivals that last 60000ms, expected at most the 7500ms',
     ],
     [
       'a p95 below the median',
@@ -201,7 +201,7 @@ describe('a broken scenario file', () => {
       'found 100, expected a whole number from 1 to 20',
     ],
     [
-      'a variable that is none',
+      'a name that is no variable',
       broken('users:\n', 'system: { backends: { env: { A B: 1 } } }\nusers:\n'),
       '4:30',
       'found "A B", expected the name of a variable',
@@ -235,7 +235,7 @@ describe('a broken scenario file', () => {
     ],
     ['after a later one', broken('at: 1s', 'after: then + 1s'), '8:24', 'this is the first: write at: 0s'],
     [
-      'after what is no delay',
+      'after with a wrong delay',
       broken('after: kill + 500ms', 'after: kill + soon'),
       '9:24',
       'found "kill + soon", expected an earlier fault and a delay',
@@ -293,16 +293,16 @@ describe('a broken scenario file', () => {
       'found expectations of the mode "redis", expected a mode of this scenario: sticky',
     ],
     [
-      'expectations of others where there are none',
+      'expectations of others when there are no other modes',
       `${broken('[sticky, redis]', '[redis]')}  others: [writes.stale == 0]\n`,
       '14:3',
       'found expectations of other modes, but every mode of this scenario has a list of its own',
     ],
     [
-      'the store of a mode that has none',
+      'the store in a mode without a store',
       broken('target: redis', 'target: store'),
       '9:56',
-      'found "store", but mode sticky has no store server to strike',
+      'found "store", but mode sticky has no store server',
     ],
     [
       'a kill of the secrets',
@@ -314,20 +314,20 @@ describe('a broken scenario file', () => {
       'a rotation of a backend',
       broken('do: kill, target: backend-2', 'do: rotate-secrets, target: backend-2'),
       '8:53',
-      'found the backend backend-2, expected the target "secrets": nothing else can be struck by "rotate-secrets"',
+      'found the backend backend-2, expected the target "secrets": "rotate-secrets" cannot break anything else',
     ],
     ['a mode alone and in its group', broken('[sticky, redis]', '[shared, redis]'), '3:8', 'found a mode twice'],
   ];
 
   for (const [what, text, place, message] of cases) {
-    it(`is refused at its place: ${what}`, () => {
+    it(`is refused at the right place: ${what}`, () => {
       const first = complaint(text).split('\n')[0] ?? '';
       expect(first).to.match(new RegExp(`^test\\.yaml:${place}`));
       expect(first).to.include(message);
     });
   }
 
-  /** Written in plans for later, or in other tools: a key that is not built must not be ignored. */
+  /** Keys of future plans or of other tools: a key that does not exist must not be ignored. */
   const notBuilt: readonly (readonly [text: string, message: string])[] = [
     [
       broken('users:\n', 'system: { backends: { comand: node server.js } }\nusers:\n'),
@@ -346,7 +346,7 @@ describe('a broken scenario file', () => {
     });
   }
 
-  it('names every mistake, in the order of the lines', () => {
+  it('reports every mistake, in the order of the lines', () => {
     const text = broken('modes: [sticky, redis]', 'modes: [stiky]')
       .replace('backend-2', 'backend-9')
       .replace('20/s', 'often')
@@ -357,7 +357,7 @@ describe('a broken scenario file', () => {
     expect(places).to.deep.equal(['3:9', '5:21', '8:43', '13:7']);
   });
 
-  it('names two unknown keys of one map each at its own place', () => {
+  it('reports two unknown keys of one map, each at its own place', () => {
     expect(
       complaint(broken('why:', 'foo: 1\nbar: 2\nwhy:'))
         .split('\n')
@@ -365,20 +365,20 @@ describe('a broken scenario file', () => {
     ).to.deep.equal(['test.yaml:2:1', 'test.yaml:3:1']);
   });
 
-  it('names ten mistakes and counts the others', () => {
+  it('reports ten mistakes and counts the others', () => {
     const wrong = Array.from({ length: 14 }, (_, index) => `wrong-${index}: 1\n`).join('');
     const lines = complaint(good + wrong).split('\n');
     expect(lines).to.have.length(11);
     expect(lines.at(-1)).to.equal('... and 4 more.');
   });
 
-  it('keeps control characters of the file out of the message', () => {
+  it('removes control characters of the file from the message', () => {
     expect(complaint(broken('rate: 20/s', 'rate: "\\e[31m"'))).to.include('found "\\u001b[31m"');
     for (const text of [broken('sticky', '"\\e[31m"'), broken('backend-2', '"\\e[31m"'), broken('why', '"\\e[31m"')])
       expect(complaint(text)).to.include('[31m"').and.not.include('\u001b');
   });
 
-  it('shows the beginning of a long name only', () => {
+  it('shows only the beginning of a long name', () => {
     expect(complaint(broken('sticky', 'x'.repeat(5_000))))
       .to.include(`"${'x'.repeat(60)}..."`)
       .and.have.length.below(200);
@@ -387,35 +387,35 @@ describe('a broken scenario file', () => {
 
 describe('reading a scenario', () => {
   it('says which file does not exist', async () => {
-    expect(await rejection('no-such.yaml')).to.equal(
+    expect(await captureRejection('no-such.yaml')).to.equal(
       'no-such.yaml: found no such file, expected a scenario such as scenarios/kill-one.yaml',
     );
   });
 
   it('refuses a folder', async () => {
-    expect(await rejection(tmpdir())).to.include('found something that is not a file');
+    expect(await captureRejection(tmpdir())).to.include('found something that is not a file');
   });
 
-  it('does not even read what is too long', async () => {
+  it('does not read a file that is too long', async () => {
     await withFile('x'.repeat(256 * 1024 + 1), async file => {
-      expect(await rejection(file)).to.equal(`${file}:1:1: found 262145 bytes, expected at most 262144`);
+      expect(await captureRejection(file)).to.equal(`${file}:1:1: found 262145 bytes, expected at most 262144`);
     });
   });
 
-  it('names the file as it was given', async () => {
+  it('names the file by the given path', async () => {
     await withFile(broken('20/s', 'x'), async file => {
-      expect(await rejection(file)).to.match(/^.*\/scenario\.yaml:5:21: found "x"/);
+      expect(await captureRejection(file)).to.match(/^.*\/scenario\.yaml:5:21: found "x"/);
     });
   });
 
-  it('takes Windows line ends and a byte order mark', async () => {
+  it('accepts Windows line ends and a byte order mark', async () => {
     await withFile(`\uFEFF${good.replaceAll('\n', '\r\n')}`, async file => {
       expect((await readScenario(file)).faults).to.have.length(2);
     });
   });
 });
 
-async function rejection(file: string): Promise<string> {
+async function captureRejection(file: string): Promise<string> {
   const error: unknown = await readScenario(file).then(
     () => undefined,
     reason => reason,

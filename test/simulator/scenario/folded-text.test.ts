@@ -8,17 +8,17 @@ describe('a text that YAML folded', () => {
     ['joins it in a file with CRLF', '>\r\n  log-\r\n  ins', 'log- ins', 'log-ins'],
     ['joins it in a plain value of two lines', 'log-\n  ins', 'log- ins', 'log-ins'],
     ['keeps a hyphen within a line', '>\n  pre- and\n  post-reads', 'pre- and post-reads', 'pre- and post-reads'],
-    ['tells both apart', '>\n  pre- and log-\n  ins', 'pre- and log- ins', 'pre- and log-ins'],
+    ['distinguishes the two', '>\n  pre- and log-\n  ins', 'pre- and log- ins', 'pre- and log-ins'],
     ['keeps a dash between words', '>\n  it fails -\n  and heals', 'it fails - and heals', 'it fails - and heals'],
     ['keeps a number and its range', '>\n  from 1-\n  3 of them', 'from 1- 3 of them', 'from 1- 3 of them'],
     ['joins nothing across a kept line end', '|\n  log-\n  ins', 'log-\nins', 'log-\nins'],
-    ['leaves a text without a source alone', '', 'log- ins', 'log- ins'],
+    ['leaves a text without a source unchanged', '', 'log- ins', 'log- ins'],
   ];
   for (const [title, source, folded, joined] of table) {
     it(title, () => expect(joinBrokenWords(folded, source)).to.equal(joined));
   }
 
-  it('is whole in the scenario that is read', () => {
+  it('is complete in the parsed scenario', () => {
     const text = broken('why: To be broken.', 'why: >\n  removals and log-\n  ins too');
     expect(parseScenario(text, 'test.yaml').why).to.equal('removals and log-ins too');
   });

@@ -3,9 +3,9 @@ import { makePlan } from '#src/simulator/plan/plan.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { complaint } from './broken-scenario.js';
 
-/** Every place that a test breaks stands on a line of its own. */
+/** Valid scenario file. Every part that a test breaks is on its own line. */
 const good = `name: own-app
-why: To be broken.
+why: To be replacePiece.
 modes: [redis]
 users:
   arrivals: { rate: 20/s, for: 1s }
@@ -22,7 +22,7 @@ users:
       csrf: { regexp: 'name="_csrf" value="([^"]+)"', from: login }
 `;
 
-function broken(piece: string, by: string): string {
+function replacePiece(piece: string, by: string): string {
   expect(good).to.include(piece);
   return good.replace(piece, by);
 }
@@ -30,14 +30,14 @@ function broken(piece: string, by: string): string {
 const wrong: readonly (readonly [what: string, piece: string, by: string, line: number, said: RegExp])[] = [
   ['a step that is missing', '    add:', '    addd:', 6, /add is missing, expected a map/],
   [
-    'a step that nobody knows',
+    'an unknown step',
     '    logout:',
     '    log-out:',
     13,
     /unknown key in users.journey "log-out". Did you mean "logout"/,
   ],
   [
-    'no way to tell who is logged out',
+    'no way to recognise a logged-out user',
     '    anonymous: { status: 401, or-redirect-to: /login }',
     '    anonymous: {}',
     14,
@@ -69,7 +69,7 @@ const wrong: readonly (readonly [what: string, piece: string, by: string, line: 
   ],
   ['two bodies', 'json: { sku', 'form: { a: b }, json: { sku', 11, /found form and json, expected one of the two/],
   [
-    'a placeholder that nobody fills',
+    'an unknown placeholder',
     '{ POST: /logout }',
     '{ POST: "/logout/{id}" }',
     13,
@@ -115,25 +115,25 @@ const wrong: readonly (readonly [what: string, piece: string, by: string, line: 
   ],
   ['items of a page without a name', `, who: { regexp: "<b>([^<]+)</b>" }`, '', 12, /expected who beside items/],
   [
-    'a quantity of nothing',
+    'a quantity without a list of items',
     `{ regexp: 'data-sku="([^"]+)"' }`,
     `{ path: $.cart, quantity: "$.q[*]" }`,
     12,
     /expected quantity only beside a path with \[\*\]/,
   ],
   [
-    'a whoami that looks at nothing',
+    'a whoami that checks nothing',
     '    logout:',
     '    whoami: { request: { GET: /me } }\n    logout:',
     13,
-    /expected who: it is all that this step looks at/,
+    /expected who: this step checks nothing else/,
   ],
   [
-    'a carried value of the user',
+    'a carried value with the name of a reserved placeholder',
     '      csrf: {',
     '      user: { path: $.a }\n      csrf: {',
     16,
-    /found \{user\}, which is the simulated user's own/,
+    /found \{user\}, which is reserved for the simulated user/,
   ],
   [
     'a body pattern that may never end',
@@ -169,8 +169,8 @@ const wrong: readonly (readonly [what: string, piece: string, by: string, line: 
   ['a carried value from nowhere', 'from: login', 'from: log', 16, /unknown step "log"/],
 ];
 
-describe('scenario file: the journey of an app of one’s own', () => {
-  it('is read, with one status in a list and one path in a place', () => {
+describe('scenario file: the journey of the user’s own app', () => {
+  it('is read; a single status becomes a list, a single path becomes a place', () => {
     const { journey } = parseScenario(good, 'own.yaml').users;
     if (journey === 'shop') return expect.fail('it is the shop');
     expect(journey.login).to.deep.equal({
@@ -181,12 +181,12 @@ describe('scenario file: the journey of an app of one’s own', () => {
     expect(journey.add.request).to.deep.include({ method: 'POST', json: { sku: ['{token}'] } });
     expect(journey.read.items).to.deep.equal({ regexp: 'data-sku="([^"]+)"' });
     expect(journey.anonymous).to.deep.equal({ status: [401], 'or-redirect-to': '/login' });
-    const short = broken(`{ regexp: 'data-sku="([^"]+)"' }`, '"$.items[*].sku"');
+    const short = replacePiece(`{ regexp: 'data-sku="([^"]+)"' }`, '"$.items[*].sku"');
     expect(parseScenario(short, 'own.yaml').users).to.have.nested.property('journey.read.items.path', '$.items[*].sku');
   });
 
-  it('is read with conditions on the body, and with patterns that have flags', () => {
-    const text = broken('ok: { status: 201 }', 'ok: { body: /ad+ed/i, path: $.errors, absent: true }')
+  it('is read with conditions on the body and with flags of patterns', () => {
+    const text = replacePiece('ok: { status: 201 }', 'ok: { body: /ad+ed/i, path: $.errors, absent: true }')
       .replace('{ status: 401, or-redirect-to: /login }', '{ status: [200, 401], path: "$.user", equals: null }')
       .replace(`'data-sku="([^"]+)"'`, `'/^sku=(\\S+)$/m'`);
     const { journey } = parseScenario(text, 'own.yaml').users;
@@ -196,15 +196,15 @@ describe('scenario file: the journey of an app of one’s own', () => {
     expect(journey.read.items).to.deep.equal({ regexp: '/^sku=(\\S+)$/m' });
   });
 
-  it('plans no step that the app has no request for', () => {
+  it('plans no step for which the app has no request', () => {
     const { users } = makePlan(parseScenario(good, 'own.yaml'), 1);
     const kinds = new Set(users.flatMap(({ steps }) => steps.map(({ kind }) => kind)));
     expect([...kinds]).to.have.members(['login', 'add', 'read', 'logout']);
   });
 
   for (const [what, piece, by, line, said] of wrong)
-    it(`refuses ${what}, and says where`, () => {
-      const message = complaint(broken(piece, by), 'own.yaml');
+    it(`refuses ${what} and reports the place`, () => {
+      const message = complaint(replacePiece(piece, by), 'own.yaml');
       expect(message).to.match(said);
       expect(message).to.match(new RegExp(`^own\\.yaml:${line}:`, 'm'));
     });

@@ -4,7 +4,7 @@ import { expectationsOf } from '#src/simulator/scenario/scenario.js';
 import { broken, complaint } from './broken-scenario.js';
 
 describe('the language of a scenario', () => {
-  it('reads expectations of windows, and warnings', () => {
+  it('reads expectations with windows, and warnings', () => {
     const lines = `- requests.failed during recovery < 1 %
     - latencyMs.p99 during then < 400
     - warn: requests.bad during 0s..7.5s < 5 %`;
@@ -51,10 +51,10 @@ describe('the language of a scenario', () => {
       'unknown count "writes.acknowledge". Did you mean "writes.acknowledged"? Known: writes.acknowledged,',
     ],
     [
-      'more users than ever come',
+      'more users than ever arrive',
       broken('at: 1s', 'when: users.total >= 401'),
       '8:23',
-      'found 401 users, expected at most the 400 that ever come: users.arrivals.max-active',
+      'found 401 users, expected at most the 400 that ever arrive: users.arrivals.max-active',
     ],
     [
       'a count in prose',
@@ -70,7 +70,7 @@ describe('the language of a scenario', () => {
     ],
     ['a count below', broken('at: 1s', 'when: requests.ok < 9'), '8:23', 'expected a count such as'],
     [
-      'a count since nobody',
+      'a count since an unknown fault',
       broken('after: kill + 500ms', 'when: requests.ok since kil >= 9'),
       '9:23',
       'unknown earlier fault "kil". Did you mean "kill"?',
@@ -79,7 +79,7 @@ describe('the language of a scenario', () => {
       'a count since a later fault',
       broken('at: 1s', 'when: requests.ok since then >= 9'),
       '8:23',
-      'found "then", expected the id of an earlier fault, but this is the first: take "since then" out',
+      'found "then", expected the id of an earlier fault, but this is the first: remove "since then"',
     ],
     [
       'a fault without a length that strikes too late',
@@ -88,7 +88,7 @@ describe('the language of a scenario', () => {
       'strikes 4001ms after the faults phase began at the earliest, expected at most 4000ms',
     ],
     [
-      'a length that does not fit behind a count',
+      'a length that does not fit after a count',
       broken('after: kill + 500ms', 'when: requests.ok since kill >= 9').replace(
         'target: redis, for: 1s',
         'target: redis, for: 3001ms',
@@ -121,7 +121,7 @@ describe('the language of a scenario', () => {
       'found a window until 7501ms, expected at most the 7500ms from warmup to recovery',
     ],
     [
-      'a window of what has none',
+      'a window for a metric of the whole run',
       broken('- writes.lost == 0', '- recoveryMs during recovery < 9'),
       '13:7',
       'found recoveryMs during recovery, but recoveryMs is counted over the whole run',
@@ -142,16 +142,16 @@ describe('the language of a scenario', () => {
       'the only proxy, whose answers are not counted',
       broken('- writes.lost == 0', '- members.proxy.answered > 0'),
       '13:7',
-      'found "proxy", but the answers of a single proxy are not counted apart, expected backend-1 or',
+      'found "proxy", but the answers of a single proxy are not counted separately, expected backend-1 or',
     ],
     [
-      'answers of a member of a system that runs already',
+      'answers of a member of a system that is already running',
       broken('- writes.lost == 0', '- members.backend-1.answered > 0').replace(
         /faults:\n(?: .*\n)*/,
         'system: { target: "http://127.0.0.1:8080" }\n',
       ),
       '11:7',
-      'found members.backend-1.answered, but a system that runs already has no members that are counted: take it out',
+      'found members.backend-1.answered, but a system under system.target has no members that are counted: remove the line',
     ],
     ['a fault named like a phase', broken('id: then', 'id: recovery'), '9:11', 'which is the name of a phase'],
     [
@@ -161,7 +161,7 @@ describe('the language of a scenario', () => {
       'unknown metric "writes.lots". Did you mean "writes.lost"?',
     ],
     [
-      'a level that is none',
+      'an unknown level',
       broken('- writes.lost == 0', '- hint: writes.lost == 0'),
       '13:7',
       'unknown key in a warning "hint". Known: warn.',
@@ -170,7 +170,7 @@ describe('the language of a scenario', () => {
   ];
 
   for (const [what, text, place, message] of refused) {
-    it(`is refused at its place: ${what}`, () => {
+    it(`is refused at the right place: ${what}`, () => {
       const first = complaint(text).split('\n')[0] ?? '';
       expect(first).to.match(new RegExp(`^test\\.yaml:${place}`));
       expect(first).to.include(message);

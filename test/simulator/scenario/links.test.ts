@@ -12,11 +12,11 @@ faults:
   - { id: one, at: 0s, for: 1s, ${fault} }
 `;
 
-const parsed = (fault: string, system?: string) => parseScenario(scenario(fault, system), 'test.yaml').faults[0];
+const parseFault = (fault: string, system?: string) => parseScenario(scenario(fault, system), 'test.yaml').faults[0];
 
 describe('links and proxies in a scenario file', () => {
   it('are targets, with the options of the fault', () => {
-    expect(parsed('do: cut-link, target: proxy->backend-1, direction: back')).to.deep.include({
+    expect(parseFault('do: cut-link, target: proxy->backend-1, direction: back')).to.deep.include({
       do: 'cut-link',
       target: 'proxy->backend-1',
       options: { direction: 'back' },
@@ -29,10 +29,10 @@ describe('links and proxies in a scenario file', () => {
       'do: reset, target: proxy->backend-any, bytes: 0',
       'do: truncate, target: proxy->backend-3, bytes: 1000',
     ])
-      expect(() => parsed(fault), fault).not.to.throw();
+      expect(() => parseFault(fault), fault).not.to.throw();
     for (const target of ['proxy-1', 'proxy-2'])
-      expect(() => parsed(`do: hang, target: ${target}`, two), target).not.to.throw();
-    expect(() => parsed('do: cut-link, target: proxy-2->backend-1', two)).not.to.throw();
+      expect(() => parseFault(`do: hang, target: ${target}`, two), target).not.to.throw();
+    expect(() => parseFault('do: cut-link, target: proxy-2->backend-1', two)).not.to.throw();
   });
 
   const refused = [
@@ -62,18 +62,18 @@ describe('links and proxies in a scenario file', () => {
     [
       'do: cut-link, target: backend-1->store',
       '{ redis: { replicas: 1, sentinels: 3 } }',
-      'Sentinels tell backends where to go: no link can stand in the way',
+      'Backends ask Sentinels for the address: no link is possible there',
     ],
     ['do: explode, target: backend-1', '{}', 'unknown fault "explode"'],
     ['do: kill, target: redis', '{ redis: { links: proxied } }', 'unknown key in system.redis "links"'],
   ] as const;
 
   for (const [fault, system, message] of refused)
-    it(`is refused: ${fault} in ${system}`, () => {
+    it(`refuse ${fault} in ${system}`, () => {
       expect(complaint(scenario(fault, system))).to.include(message);
     });
 
-  it('leads nowhere in a mode without a store server', () => {
+  it('have no link to the store in a mode without a store server', () => {
     const text = scenario('do: cut-link, target: backend-1->store', '{}', '[all]');
     expect(complaint(text)).to.include('mode sticky has no store server');
   });

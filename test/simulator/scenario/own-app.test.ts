@@ -14,7 +14,7 @@ const node = JSON.stringify(process.execPath);
 const server = JSON.stringify(program('own-app'));
 const folder = path.dirname(program('own-app'));
 
-/** A shell that has the app as its child and another one of its own, as `npm start` has. */
+/** Command whose shell has the app and another process as children, as with `npm start`. */
 const underShell = `echo started {name}; sleep 300 & ${node} ${server}; echo over`;
 
 function spec(own: Partial<OwnBackend>): ClusterSpec {
@@ -34,8 +34,8 @@ function descendants(pid: number, table = processes()): number[] {
   return children.flatMap(child => [child.pid, ...descendants(child.pid, table)]);
 }
 
-describe('an app of one’s own', () => {
-  it('is started by a shell with its environment filled in, and is struck, started again and ended with all below it', () =>
+describe('the user’s own app', () => {
+  it('is started by a shell with its environment, and killed, restarted and ended with all its children', () =>
     leavingNothing(() =>
       withCluster(spec({}), async cluster => {
         const member = cluster.member('backend-1');
@@ -58,7 +58,7 @@ describe('an app of one’s own', () => {
       }),
     ));
 
-  it('has a fresh folder per run, which all copies share and which is removed with the lab', () =>
+  it('has a new folder for each run, which all backends share and the end of the lab removes', () =>
     leavingNothing(async () => {
       const command = `echo {name} >> {run-dir}/log; ${node} ${server}`;
       const own = spec({ command });
@@ -74,7 +74,7 @@ describe('an app of one’s own', () => {
       expect(new Set(folders).size).to.equal(2);
     }));
 
-  it('that does not answer well where it says is explained', () =>
+  it('is reported with the status of its readiness path when it is not ready', () =>
     leavingNothing(async () => {
       const ready = { http: '/', withinMs: 700 };
       const { backends, ...rest } = spec({ ready });
@@ -99,7 +99,7 @@ describe('an app of one’s own', () => {
     }));
 });
 
-describe('the placeholders of an app of one’s own', () => {
+describe('the placeholders of the user’s own app', () => {
   const place = { name: 'backend-1', port: 4000, runDirectory: '/tmp/run', store: undefined } as const;
 
   for (const [text, storeUrls, filled] of [
@@ -127,7 +127,7 @@ describe('exec', () => {
     stores: [],
   };
 
-  it('breaks, sees and mends by commands, in a system that was not started here', () =>
+  it('injects, confirms and heals with commands, in a system that the lab did not start', () =>
     leavingNothing(() =>
       withCluster(running, async cluster => {
         expect(cluster.members).to.deep.equal([]);
@@ -145,7 +145,7 @@ describe('exec', () => {
       }),
     ));
 
-  it('says whether "confirm" succeeds before anything is broken, and mends nothing then', () =>
+  it('says whether "confirm" succeeds before "inject", and then does not heal', () =>
     leavingNothing(() =>
       withCluster(running, async cluster => {
         const heal = 'exit 9';
@@ -161,7 +161,7 @@ describe('exec', () => {
       }),
     ));
 
-  it('says which command failed, how it ended and what it said', () =>
+  it('says which command failed, how it ended and what it printed', () =>
     leavingNothing(() =>
       withCluster(running, async cluster => {
         const failing = exec.make('system', { inject: 'echo no such pod >&2; exit 3', confirm: 'true' });
@@ -177,7 +177,7 @@ describe('exec', () => {
       }),
     ));
 
-  it('interrupted in the middle, ends what it was doing, mends, and leaves nothing in the background', () =>
+  it('kills the running command when interrupted, heals, and leaves nothing in the background', () =>
     leavingNothing(() =>
       withCluster(running, async cluster => {
         const mark = path.join(process.env.TMPDIR ?? '', 'mended');

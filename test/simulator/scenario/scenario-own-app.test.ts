@@ -15,8 +15,8 @@ faults:
 
 const exec = 'do: exec, inject: "docker kill a", confirm: "true"';
 
-describe('scenario file: an app of one’s own', () => {
-  it('is a command, run where the file lies or from there, with variables that the lab would set itself elsewhere', () => {
+describe('scenario file: the user’s own app', () => {
+  it('is a command with a directory relative to the file, and may set the variables of the lab', () => {
     const { backends } = parseScenario(
       withSystem(
         '{ backends: { command: "npm start", directory: app, env: { PORT: "{port}", REDIS_URL: "{store}" } } }',
@@ -38,7 +38,7 @@ describe('scenario file: an app of one’s own', () => {
     });
   });
 
-  it('or an address, with exec alone to break it', () => {
+  it('is an address that only exec faults can break', () => {
     const { system, faults } = parseScenario(withSystem('{ target: "http://127.0.0.1:8080/" }', exec), 'own.yaml');
     expect(system.target).to.equal('http://127.0.0.1:8080');
     expect(faults[0]).to.deep.include({ target: 'system', options: { inject: 'docker kill a', confirm: 'true' } });
@@ -46,18 +46,18 @@ describe('scenario file: an app of one’s own', () => {
 
   for (const [what, text, at, said] of [
     [
-      'an address of somebody else',
+      'an address on another machine',
       withSystem('{ target: "http://example.com" }', exec),
       4,
       'a loopback address such as',
     ],
-    ['a port that there cannot be', withSystem('{ target: "http://127.0.0.1:99999" }', exec), 4, 'a loopback address'],
+    ['an impossible port', withSystem('{ target: "http://127.0.0.1:99999" }', exec), 4, 'a loopback address'],
     ['an address without a scheme', withSystem('{ target: "127.0.0.1:80" }', exec), 4, 'a loopback address such as'],
     [
-      'a member of what nobody started here',
+      'a member of a system that the lab did not start',
       withSystem('{ target: "http://localhost:1" }'),
       7,
-      'has no member that the lab could strike: break it by "do: exec"',
+      'cannot break its members: use "do: exec"',
     ],
     [
       'backends beside an address',
@@ -66,7 +66,7 @@ describe('scenario file: an app of one’s own', () => {
       'found backends beside target',
     ],
     [
-      'a placeholder that nobody fills',
+      'an unknown placeholder',
       withSystem('{ backends: { command: "node {prot}" } }'),
       4,
       'found {prot}, expected one of {port}, {name}',
@@ -78,13 +78,13 @@ describe('scenario file: an app of one’s own', () => {
       'found {redis}, expected one of {port}, {name}',
     ],
     [
-      'one in a variable',
+      'an unknown placeholder in a variable',
       withSystem('{ backends: { command: a, env: { A: "{stroe}" } } }'),
       4,
       'found {stroe}, expected one of {port}, {name}, {run-dir}, {store}',
     ],
     [
-      'a part of an address that there is not',
+      'an unknown part of an address',
       withSystem('{ backends: { command: a, env: { A: "{redis.hots}" } } }'),
       4,
       'found {redis.hots}, expected one of {port}, {name}, {run-dir}, {store}, {redis}, {redis.host}, {redis.port}',
@@ -95,21 +95,26 @@ describe('scenario file: an app of one’s own', () => {
       4,
       'found {redis.host}, expected one of {port}, {name}, {run-dir}',
     ],
-    ['a folder of nothing', withSystem('{ backends: { directory: app } }'), 4, 'found directory without a command'],
     [
-      'a health check of nothing',
+      'a directory without a command',
+      withSystem('{ backends: { directory: app } }'),
+      4,
+      'found directory without a command',
+    ],
+    [
+      'a readiness check without a command',
       withSystem('{ backends: { ready: { http: /up } } }'),
       4,
       'found ready without a command',
     ],
     [
-      'the key ring of a program that reads none',
+      'secrets with a program of the user',
       withSystem('{ backends: { command: a } }', 'do: rotate-secrets, target: secrets'),
       7,
-      'a program of your own does not read the key ring of the lab',
+      'your own program does not read the key ring of the lab',
     ],
     ['exec of a backend', withSystem('{}', `${exec}, target: backend-1`), 7, 'expected the target "system"'],
-    ['exec of nothing', withSystem('{}', 'do: exec'), 7, 'inject is missing, expected a command such as'],
+    ['exec without commands', withSystem('{}', 'do: exec'), 7, 'inject is missing, expected a command such as'],
   ] as const)
     it(`refuses ${what}`, () => {
       const lines = complaint(text, 'own.yaml').split('\n');
@@ -119,7 +124,7 @@ describe('scenario file: an app of one’s own', () => {
       ).to.have.length(1);
     });
 
-  it('leaves the shell its own variables', () => {
+  it('does not replace shell variables', () => {
     const command = `node $${'{app}'} {port}`;
     const text = withSystem(`{ backends: { command: "${command}" } }`);
     expect(parseScenario(text, 'own.yaml').system.backends.own?.command).to.equal(command);
@@ -136,12 +141,12 @@ describe('scenario file: an app of one’s own', () => {
     ['users.sessionKept', 'users.cookie', '', ', cookie: sid'],
     ['writes.resurrected', 'a step "remove"', `, remove: ${step.replace('/x', '"/{token}"')}`, ''],
   ] as const)
-    it(`may expect ${metric} only of a journey that can show it`, () => {
+    it(`may expect ${metric} only with a journey that can measure it`, () => {
       const withJourney = (journey: string, users: string) =>
         withSystem('{ backends: { command: a } }').replace('for: 1s } }', `for: 1s }, journey: ${journey}${users} }`);
       const expectation = `expect: { any: [${metric} == 0] }\n`;
       expect(complaint(`${withJourney(journeyOf(''), '')}${expectation}`, 'own.yaml')).to.include(
-        `found ${metric}, which the journey of this file can never show without ${part}: add it, or take the line out`,
+        `found ${metric}, but the journey of this file cannot measure it without ${part}: add that, or remove the line`,
       );
       const scenario = parseScenario(`${withJourney(journeyOf(more), cookie)}${expectation}`, 'own.yaml');
       expect(expectationsOf(scenario, 'redis')).to.have.length(1);

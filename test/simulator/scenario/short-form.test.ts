@@ -13,7 +13,7 @@ const files = readdirSync(folder).filter(name => name.endsWith('.yaml'));
 
 describe('the short form of a shipped scenario', () => {
   for (const file of files) {
-    it(`${file}: keeps system, faults and every demand, with fewer users in less time`, async () => {
+    it(`${file}: keeps system, faults and every expectation, with fewer users in less time`, async () => {
       const scenario = await readScenario(path.join(folder, file));
       const short = shortForm(scenario);
       expect(short.faults).to.deep.equal(scenario.faults);
@@ -28,7 +28,7 @@ describe('the short form of a shipped scenario', () => {
 });
 
 describe('the short form of arrivals', () => {
-  it('keeps those after the baseline', async () => {
+  it('keeps arrivals after the baseline', async () => {
     const scenario = await readScenario(path.join(folder, 'scale-out.yaml'));
     const { warmupMs, baselineMs } = scenario.phases;
     const afterBaselineMs = scenario.users.arrivals.forMs - warmupMs - baselineMs;
@@ -44,7 +44,7 @@ describe('the short form of an expectation', () => {
     return shortForm({ ...scenario, phases, expect: { any, redis: any } }).expect;
   };
 
-  it('is the expectation as written: losses, requests, percentages, windows, reasons, warnings', async () => {
+  it('is unchanged for losses, requests, percentages, windows, reasons and warnings', async () => {
     const any = [
       'users.loggedOut >= 90 %',
       'writes.lost == 0',
@@ -59,7 +59,7 @@ describe('the short form of an expectation', () => {
     expect(await shortOf(...any)).to.deep.equal({ any, redis: any });
   });
 
-  // Warmup 1 s -> 200 ms, baseline 2 s -> 700 ms, faults as they are, recovery 4.8 s -> 2.4 s, quiesce 400 -> 200 ms.
+  // Warmup 1 s -> 200 ms, baseline 2 s -> 700 ms, faults unchanged, recovery 4.8 s -> 2.4 s, quiesce 400 -> 200 ms.
   for (const [window, moved] of [
     ['0s..1s', '0ms..200ms'],
     ['500ms..2s', '100ms..550ms'],

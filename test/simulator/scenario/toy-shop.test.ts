@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 
-/** `what` replaces a piece of a scenario of the toy shop. */
+/** Returns a scenario of the toy shop in which `what` replaces `piece`. */
 function scenario(piece = '', what = ''): string {
   const good = `name: test
 why: To be broken.
@@ -21,7 +21,7 @@ const cases: readonly (readonly [what: string, text: string, message: string])[]
   [
     'errors of a program of your own',
     scenario('faults:', command),
-    '8:56: found a backend of your own (system.backends.command), expected the toy shop: nothing else can be told to have errors. Break yours by "do: exec"',
+    '8:56: found a backend of your own (system.backends.command), expected the toy shop: only it can simulate errors. Break yours with "do: exec"',
   ],
   [
     'a stall that never ends',
@@ -43,7 +43,7 @@ const cases: readonly (readonly [what: string, text: string, message: string])[]
   ],
 ];
 
-describe('a scenario of what only the toy shop can do', () => {
+describe('a scenario with faults of the toy shop', () => {
   it('is read', () => {
     const skewed = scenario('errors, percent: 5', 'clock-skew, by: -90s');
     for (const text of [scenario(), skewed, scenario('errors, percent: 5', 'flap, up: 1s, down: 200ms')])

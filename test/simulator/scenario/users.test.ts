@@ -51,22 +51,22 @@ const wrong: readonly (readonly [what: string, more: string, said: RegExp])[] = 
   [
     'a mix with a step that the journey lacks',
     'mix: { add: 1, read: 1, whoami: 2 }',
-    /found whoami, but users.journey has no step whoami: add it there, or take it out here/,
+    /found whoami, but users.journey has no step whoami: add it there, or remove it here/,
   ],
   ['a cookie that is no name', 'cookie: a b', /found "a b", expected the name of a cookie/],
 ];
 
-describe('scenario file: the users of an app of one’s own', () => {
+describe('scenario file: the users of the user’s own app', () => {
   for (const [what, more, users] of read)
     it(`reads ${what}`, () => expect(parseScenario(text(more), 'own.yaml').users).to.deep.include(users));
 
-  it('reads two names when only two users ever come', () => {
+  it('reads two names when only two users ever arrive', () => {
     const few = text('names: [anna, berta]', '{ rate: 20/s, for: 1s, max-active: 2 }');
     expect(parseScenario(few, 'own.yaml').users.names).to.deep.equal(['anna', 'berta']);
   });
 
   for (const [what, more, said] of wrong)
-    it(`refuses ${what}, and says where`, () => {
+    it(`refuses ${what} and reports the place`, () => {
       const message = complaint(text(more), 'own.yaml');
       expect(message).to.match(said);
       expect(message).to.match(/^own\.yaml:6:/m);

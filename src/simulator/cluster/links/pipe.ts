@@ -1,32 +1,32 @@
 import type { Socket } from 'node:net';
 import type { LinkDirection, Toxic } from './toxics.js';
 
-/** What has gone one way. */
+/** Counters of one direction of a link. */
 export interface Flow {
   /** Delivered to the other end. */
   bytes: number;
-  /** Said and never heard. */
+  /** Sent and never delivered. */
   swallowedBytes: number;
-  /** Made to leave later than they were said. */
+  /** Delivered later than they were sent. */
   heldBytes: number;
 }
 
-/** What a pipe knows of the link that it is a part of. */
+/** The parts of a link that its pipes share. */
 export interface PipeLine {
   readonly toxics: readonly Toxic[];
   readonly flow: Flow;
-  /** How many of so many bytes, which are about to be delivered, may pass. Fewer than all: the connection ends then. */
+  /** Returns how many of the next bytes may be delivered. If not all may, the connection ends after them. */
   readonly passing: (bytes: number) => number;
-  /** The last byte that may pass was delivered. */
+  /** Called when the last byte that may pass was delivered. */
   readonly onBroken?: () => void;
 }
 
-/** Bytes, or how a side ended: in good order, or by a reset. */
-type Said = Buffer | 'end' | 'reset';
+/** Bytes, or the end of a side: orderly, or by a reset. */
+type Chunk = Buffer | 'end' | 'reset';
 
-/** Held back for one direction of one connection; beyond it the speaker has to wait, as at a full TCP window. */
+/** Most bytes held for one direction of one connection. Beyond it the sender has to wait, as with a full TCP window. */
 const heldBytesMax = 256 * 1024;
-/** The payload of a packet on Ethernet: what is delayed goes in such pieces, so that a slow link trickles. */
+/** The payload of an Ethernet packet. Delayed bytes leave in such pieces, so that a slow link trickles. */
 const pieceBytesMax = 1_460;
 
 /**
@@ -34,19 +34,19 @@ const pieceBytesMax = 1_460;
  *
  *     source --[ hold until it leaves ]--[ cut? ]--[ break? ]--> sink
  *
- * In the order in which it was said, ends and resets too.
+ * Everything is delivered in the order in which it was sent, ends and resets too.
  */
 export class Pipe {
-  /** Something was swallowed: the stream has a hole and cannot go on. */
-  lost = false;
+  /** True when bytes were swallowed: the stream has a gap and cannot go on. */
+  hasLost = false;
   readonly way: LinkDirection;
   readonly #source: Socket;
   readonly #sink: Socket;
   readonly #line: PipeLine;
-  #held: { readonly said: Said; readonly leavesMs: number }[] = [];
+  #held: { readonly chunk: Chunk; readonly leavesMs: number }[] = [];
   #heldBytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** The sink takes nothing more for now. */
+  /** Back-pressure: the sink accepts no more bytes for now. */
   #full = false;
   #broken = false;
 
@@ -55,16 +55,16 @@ export class Pipe {
     this.#source = source;
     this.#sink = sink;
     this.#line = line;
-    source.on('data', chunk => this.#hear(chunk));
-    source.once('end', () => this.#hear('end'));
-    source.on('error', () => this.#hear('reset'));
-    sink.on('drain', () => this.#drained());
+    source.on('data', chunk => this.#receive(chunk));
+    source.once('end', () => this.#receive('end'));
+    source.on('error', () => this.#receive('reset'));
+    sink.on('drain', () => this.#onDrain());
     sink.once('close', () => this.stop());
   }
 
-  /** What is held back goes on at once. */
+  /** Delivers all held bytes at once. */
   flush(): void {
-    this.#held = this.#held.map(({ said }) => ({ said, leavesMs: 0 }));
+    this.#held = this.#held.map(({ chunk }) => ({ chunk, leavesMs: 0 }));
     this.#release();
   }
 
@@ -72,28 +72,28 @@ export class Pipe {
     clearTimeout(this.#timer);
     this.#held = [];
     this.#heldBytes = 0;
-    // Whoever still speaks is heard to the end, by nobody.
+    // Reads and discards what the source still sends, so that the socket can close.
     this.#source.resume();
   }
 
-  #hear(said: Said): void {
+  #receive(chunk: Chunk): void {
     if (this.#line.toxics.length === 0 && this.#held.length === 0) {
-      this.#deliver(said);
+      this.#deliver(chunk);
       return;
     }
-    for (const piece of piecesOf(said)) this.#hold(piece);
+    for (const piece of piecesOf(chunk)) this.#hold(piece);
     if (this.#heldBytes > heldBytesMax) this.#source.pause();
     this.#release();
   }
 
-  #hold(said: Said): void {
+  #hold(chunk: Chunk): void {
     const earliestMs = this.#held.at(-1)?.leavesMs ?? 0;
-    const leave = (atMs: number, { leavesMs }: Toxic) => leavesMs?.(this.way, bytesOf(said), atMs) ?? atMs;
+    const leave = (atMs: number, { leavesMs }: Toxic) => leavesMs?.(this.way, bytesOf(chunk), atMs) ?? atMs;
     const nowMs = performance.now();
     const leavesMs = Math.max(earliestMs, this.#line.toxics.reduce(leave, nowMs));
-    if (leavesMs > nowMs) this.#line.flow.heldBytes += bytesOf(said);
-    this.#held.push({ said, leavesMs });
-    this.#heldBytes += bytesOf(said);
+    if (leavesMs > nowMs) this.#line.flow.heldBytes += bytesOf(chunk);
+    this.#held.push({ chunk, leavesMs });
+    this.#heldBytes += bytesOf(chunk);
   }
 
   #release(): void {
@@ -101,8 +101,8 @@ export class Pipe {
     const nowMs = performance.now();
     let count = 0;
     for (let next = this.#held[0]; !this.#full && next !== undefined && next.leavesMs <= nowMs; ) {
-      this.#heldBytes -= bytesOf(next.said);
-      this.#deliver(next.said);
+      this.#heldBytes -= bytesOf(next.chunk);
+      this.#deliver(next.chunk);
       count += 1;
       next = this.#held[count];
     }
@@ -112,16 +112,16 @@ export class Pipe {
     if (!this.#full && next !== undefined) this.#timer = setTimeout(() => this.#release(), next.leavesMs - nowMs + 1);
   }
 
-  #deliver(said: Said): void {
-    if (this.#line.toxics.some(({ cuts }) => cuts?.(this.way))) this.#swallow(said);
-    else if (said === 'end') this.#sink.end();
-    else if (said === 'reset') this.#sink.resetAndDestroy();
-    else this.#write(said);
+  #deliver(chunk: Chunk): void {
+    if (this.#line.toxics.some(({ cuts }) => cuts?.(this.way))) this.#swallow(chunk);
+    else if (chunk === 'end') this.#sink.end();
+    else if (chunk === 'reset') this.#sink.resetAndDestroy();
+    else this.#write(chunk);
   }
 
-  #swallow(said: Said): void {
-    this.lost = true;
-    this.#line.flow.swallowedBytes += bytesOf(said);
+  #swallow(chunk: Chunk): void {
+    this.hasLost = true;
+    this.#line.flow.swallowedBytes += bytesOf(chunk);
   }
 
   #write(chunk: Buffer): void {
@@ -137,18 +137,18 @@ export class Pipe {
     }
   }
 
-  #drained(): void {
+  #onDrain(): void {
     this.#full = false;
     this.#release();
   }
 }
 
-function bytesOf(said: Said): number {
-  return typeof said === 'string' ? 0 : said.length;
+function bytesOf(chunk: Chunk): number {
+  return typeof chunk === 'string' ? 0 : chunk.length;
 }
 
-function piecesOf(said: Said): readonly Said[] {
-  if (typeof said === 'string' || said.length <= pieceBytesMax) return [said];
-  const count = Math.ceil(said.length / pieceBytesMax);
-  return Array.from({ length: count }, (_, nth) => said.subarray(nth * pieceBytesMax, (nth + 1) * pieceBytesMax));
+function piecesOf(chunk: Chunk): readonly Chunk[] {
+  if (typeof chunk === 'string' || chunk.length <= pieceBytesMax) return [chunk];
+  const count = Math.ceil(chunk.length / pieceBytesMax);
+  return Array.from({ length: count }, (_, nth) => chunk.subarray(nth * pieceBytesMax, (nth + 1) * pieceBytesMax));
 }

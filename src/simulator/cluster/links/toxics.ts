@@ -1,17 +1,17 @@
 import type { Random } from '../../plan/random.js';
 
-/** `forward`: what the first end of a link says; `back`: what the other answers. */
+/** A direction. `forward`: bytes that the first end of a link sends; `back`: bytes that the other end sends. */
 export type LinkDirection = 'forward' | 'back';
 
-/** One thing that is wrong with a link; what is absent is in order. It holds for one link, whose state some of them keep. */
+/** One disturbance of a link. Absent parts change nothing. A toxic belongs to one link, because some keep state. */
 export interface Toxic {
-  /** When what is said at `atMs` leaves the link. What was said before it never leaves after it. */
+  /** Returns when bytes sent at `atMs` leave the link. The order of bytes never changes. */
   readonly leavesMs?: (way: LinkDirection, bytes: number, atMs: number) => number;
-  /** Whether what is said this way never arrives. */
+  /** Returns whether bytes in this direction are swallowed. */
   readonly cuts?: (way: LinkDirection) => boolean;
-  /** So many bytes of an answer arrive, and when it is longer, the connection ends. */
+  /** `afterBytes` of an answer arrive. If the answer is longer, the connection then ends. */
   readonly breaks?: { readonly afterBytes: number; readonly by: 'reset' | 'end' };
-  /** New connections are refused. */
+  /** Set when new connections are refused. */
   readonly refuses?: true;
 }
 
@@ -20,14 +20,14 @@ export function cut(direction: LinkDirection | 'both'): Toxic {
 }
 
 /**
- * A question and its answer take `roundTripMs` longer together, half of it each way. Each piece that is said takes up to
- * half of `jitterMs` more or less than that, and none overtakes another.
+ * Delays a request and its answer by `roundTripMs` together, half of it each way. Each piece takes up to half of
+ * `jitterMs` more or less than that. No piece overtakes another.
  */
 export function latency(roundTripMs: number, jitterMs: number, random: Random): Toxic {
   return { leavesMs: (_way, _bytes, atMs) => atMs + Math.max(0, roundTripMs + (2 * random() - 1) * jitterMs) / 2 };
 }
 
-/** All connections of the link share it, each way has its own: who comes later waits until the earlier have gone. */
+/** Limits each direction to so many bytes per second. All connections share the limit; later bytes wait for earlier. */
 export function bandwidth(bytesPerSecond: number): Toxic {
   const freeAtMs = { forward: 0, back: 0 };
   return {
@@ -38,7 +38,10 @@ export function bandwidth(bytesPerSecond: number): Toxic {
   };
 }
 
-/** `reset` as by a box in between that forgot the connection, `end` as by one that closes it in good order. */
+/**
+ * Cuts answers off after so many bytes. `reset`: as a middlebox does that has forgotten the connection. `end`: as one
+ * that closes it in order.
+ */
 export function breakAnswers(afterBytes: number, by: 'reset' | 'end'): Toxic {
   return { breaks: { afterBytes, by } };
 }

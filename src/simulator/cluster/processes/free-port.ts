@@ -3,9 +3,9 @@ import { createServer } from 'node:net';
 import { LabError } from '../../errors.js';
 
 /**
- * Below the ranges from which Linux (32768 up) and macOS (49152 up) take the ports of outgoing connections. A port from
- * those could be lent to a client connection while its server is dead: the restart would fail, and a probe of the dead
- * port could even connect to itself.
+ * Lowest port. All ports are below the ranges that Linux (from 32768) and macOS (from 49152) use for outgoing
+ * connections. Otherwise a client connection could get the port of a dead server: the restart of that server would
+ * fail, and a probe of the dead port could even connect to itself.
  */
 const lowest = 20_000;
 const beyond = 32_000;
@@ -13,7 +13,7 @@ const triesMax = 200;
 
 const handedOut = new Set<number>();
 
-/** A loopback port that nobody listens on and that this process has not handed out before. */
+/** Returns a loopback port that is free and that this process has not returned before. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < triesMax; tries += 1) {
     const port = randomInt(lowest, beyond);

@@ -1,13 +1,14 @@
 /**
- * The helper that `janitor.ts` starts: reads lines `+process 123`, `-directory /tmp/x` until its input closes, which
- * happens when its parent dies or sends it home; then ends and removes what is left, and exits.
+ * Helper process that `janitor.ts` starts. It reads lines such as `+process 123` and `-directory /tmp/x` until its
+ * input closes. That happens when its parent dies or dismisses it. It then kills the remaining processes, removes the
+ * remaining directories and exits.
  */
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { quitFamily, signalFamily, signalGroup, strike } from './process-family.js';
+import { quitFamily, sendSignal, signalFamily, signalGroup } from './process-family.js';
 
-/** As long as a family may take to end by itself. */
+/** Time that a family gets to end after SIGQUIT. */
 const quitWithinMs = 500;
 const pollMs = 10;
 
@@ -18,9 +19,9 @@ const left = {
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
-createInterface({ input: process.stdin }).on('line', note).on('close', clean);
+createInterface({ input: process.stdin }).on('line', handleLine).on('close', clean);
 
-function note(line: string): void {
+function handleLine(line: string): void {
   const [, sign, kind, what] = /^([+-])(process|family|group|directory) (.+)$/.exec(line) ?? [];
   if (what === undefined || !isWatched(kind)) return;
   if (sign === '+') left[kind].add(what);
@@ -33,16 +34,16 @@ function isWatched(kind: string | undefined): kind is keyof typeof left {
 
 async function clean(): Promise<void> {
   // SIGKILL also ends a process that is stopped by SIGSTOP.
-  for (const pid of left.process) strike(Number(pid), 'SIGKILL');
+  for (const pid of left.process) sendSignal(Number(pid), 'SIGKILL');
   for (const leader of left.group) signalGroup(Number(leader), 'SIGKILL');
   await Promise.all([...left.family].map(pid => endFamily(Number(pid))));
   for (const directory of left.directory) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   process.exit(0);
 }
 
-/** Gently first: killed hard, it would leave what it holds of the system (shared memory) to nobody. */
+/** Sends SIGQUIT, later SIGKILL. SIGKILL alone would leak system resources such as shared memory. */
 async function endFamily(pid: number): Promise<void> {
   quitFamily(pid);
-  for (let waitedMs = 0; strike(pid, 0) && waitedMs < quitWithinMs; waitedMs += pollMs) await sleep(pollMs);
+  for (let waitedMs = 0; sendSignal(pid, 0) && waitedMs < quitWithinMs; waitedMs += pollMs) await sleep(pollMs);
   signalFamily(pid, 'SIGKILL');
 }

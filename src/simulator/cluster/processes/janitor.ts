@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { packageFile } from '../../../shared/package-file.js';
-import { quitFamily, signalGroup, strike } from './process-family.js';
+import { quitFamily, sendSignal, signalGroup } from './process-family.js';
 
 const program = packageFile('dist/simulator/cluster/processes/janitor-process.js');
 
-/** Everything that this process has started or made and not yet ended or removed. A family is a process whose children
- * serve too, and which ends with them at SIGQUIT; a group is whatever a command has started. */
+/** Every process and directory that this process has created and that still exists. A family is a process with children
+ * that serve too; SIGQUIT ends it with them. A group is the processes that a command has started. */
 const live = {
   ...{ process: new Set<number>(), family: new Set<number>(), group: new Set<number>() },
   directory: new Set<string>(),
@@ -16,19 +16,19 @@ const live = {
 export type WatchedProcess = 'process' | 'family' | 'group';
 
 /**
- * Ends every lab process and removes every temporary directory, at once and without waiting: for a second Ctrl-C,
- * right before `process.exit`. Families are asked to end at once; should one not, the janitor sees to it.
+ * Kills every lab process and removes every temporary directory without waiting. A second Ctrl-C calls it right before
+ * `process.exit`. Families get SIGQUIT; if one does not end, the janitor process kills it.
  */
 export function killNow(): void {
-  for (const pid of live.process) strike(pid, 'SIGKILL');
+  for (const pid of live.process) sendSignal(pid, 'SIGKILL');
   for (const pid of live.family) quitFamily(pid);
   for (const leader of live.group) signalGroup(leader, 'SIGKILL');
   for (const directory of live.directory) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
 /**
- * A helper process that outlives this one by a moment. It is told what runs; when this process dies, however it dies,
- * the pipe between them closes, and it ends what is left. It has a process group of its own: Ctrl-C does not reach it.
+ * Helper process that outlives this one by a moment. It is told which processes run. When this process dies in any way,
+ * the pipe between them closes and the helper kills the rest. Its process group is its own: Ctrl-C does not reach it.
  */
 export class Janitor {
   readonly #helper: ChildProcess;
@@ -42,7 +42,7 @@ export class Janitor {
       cwd: '/',
     });
     this.#gone = once(this.#helper, 'exit').catch(() => undefined);
-    // Should the helper die first, a write fails: the lab goes on, unguarded.
+    // If the helper dies first, writes fail. The lab goes on without it.
     this.#helper.stdin?.on('error', () => undefined);
   }
 
@@ -68,7 +68,7 @@ export class Janitor {
     this.#tell(`-directory ${directory}`);
   }
 
-  /** Ends what commands have left in the background. */
+  /** Kills the processes that commands have left in the background. */
   endGroups(): void {
     for (const leader of this.#groups) {
       signalGroup(leader, 'SIGKILL');
@@ -76,7 +76,7 @@ export class Janitor {
     }
   }
 
-  /** Sends it home: it cleans what it still knows of (nothing, after an orderly stop) and exits. */
+  /** Closes its input: it cleans up what it still knows of and exits. After an orderly stop nothing is left. */
   async dismiss(): Promise<void> {
     this.#helper.stdin?.end();
     await this.#gone;

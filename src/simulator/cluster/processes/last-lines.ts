@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 
-/** The last lines that a process printed, for the message that says why it did not boot. */
+/** Last lines that a process printed, for the message that says why it did not boot. */
 export class LastLines {
   readonly #lines: string[] = [];
   readonly #linesMax: number;
@@ -11,7 +11,7 @@ export class LastLines {
     for (const stream of streams) onLine(stream, line => this.#add(line));
   }
 
-  /** One line each, behind `prefix`; empty when it said nothing. */
+  /** Returns the lines, each after `prefix`. Empty when the process printed nothing. */
   text(prefix: string): string {
     return this.#lines.map(line => `${prefix}${line}\n`).join('');
   }
@@ -23,7 +23,7 @@ export class LastLines {
   }
 }
 
-/** What a process prints without ever ending a line is cut here: it may go on for gigabytes. */
+/** Longest line that is kept. A process could print gigabytes without a line end. */
 const lineCharactersMax = 10_000;
 
 export function onLine(input: Readable, use: (line: string) => void): void {
@@ -44,7 +44,10 @@ export function onLine(input: Readable, use: (line: string) => void): void {
   input.once('end', end);
 }
 
-/** Who has ended may leave others behind that hold what it wrote to: it is still read, and nobody waits for its end. */
-export function waitNoMore(streams: readonly Readable[]): void {
+/**
+ * Keeps the output streams of an ended process from holding the event loop open. Processes that it left behind can keep
+ * the streams open. They are still read.
+ */
+export function unrefStreams(streams: readonly Readable[]): void {
   for (const stream of streams) if (stream instanceof Socket) stream.unref();
 }

@@ -4,41 +4,41 @@ import { readFileSync } from 'node:fs';
 export type Signal = 'SIGKILL' | 'SIGTERM' | 'SIGQUIT' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP';
 
 /**
- * Strikes a process and the children that it has now. The parent first: what is stopped or dead begets no more. By
- * parentage and not by process group, because PostgreSQL gives every child a group and a session of its own.
- * Answers with whom it reached, the parent first.
+ * Signals a process and its current children. The parent comes first: a stopped or dead parent starts no more children.
+ * It goes by parent id and not by process group, because PostgreSQL gives every child a group and a session of its own.
+ * Returns the ids of the processes that it reached, the parent first.
  */
 export function signalFamily(pid: number, name: Signal): readonly number[] {
   const before = childrenOf(pid);
-  if (!strike(pid, name)) return [];
-  // Looked at twice: a child may have been born between the look and the blow.
+  if (!sendSignal(pid, name)) return [];
+  // Listed twice: a child can have started between the first list and the signal to the parent.
   const children = [...new Set([...before, ...childrenOf(pid)])];
-  return [pid, ...children.filter(child => strike(child, name))];
+  return [pid, ...children.filter(child => sendSignal(child, name))];
 }
 
 /**
- * Strikes everything that a process has started, however deep, as long as it has kept to the group of that process: what
- * a shell, `npm start` and the like run. The process is the leader of its group. False when nobody is left in it.
+ * Signals all processes of a group, such as those that a shell or `npm start` runs, at any depth. `leader` is the id of
+ * the group. A process that has left the group is not reached. Returns false when the group is empty.
  */
 export function signalGroup(leader: number, name: Signal | 0): boolean {
-  return strike(-leader, name);
+  return sendSignal(-leader, name);
 }
 
-/** Whether somebody of the group still runs; a zombie only waits for somebody to read how it ended. */
+/** Returns whether a process of the group still runs. A zombie does not: it only waits for its parent to reap it. */
 export function groupRuns(leader: number): boolean {
   if (!signalGroup(leader, 0)) return false;
   const table = execFileSync('ps', ['-A', '-o', 'pgid=,stat='], { encoding: 'utf8', timeout: 2_000 });
   return table.split('\n').some(line => new RegExp(`^\\s*${leader}\\s+[^ZX\\s]`).test(line));
 }
 
-/** Asks it to end at once, with its children. They may be stopped, and whoever is stopped takes no leave. */
+/** Asks a process to end at once with its children. A stopped process cannot handle SIGQUIT, so it is resumed first. */
 export function quitFamily(pid: number): void {
   signalFamily(pid, 'SIGCONT');
-  strike(pid, 'SIGQUIT');
+  sendSignal(pid, 'SIGQUIT');
 }
 
-/** False when there is no such process any more. 0 only looks. */
-export function strike(pid: number, name: Signal | 0): boolean {
+/** Sends a signal. Returns false when there is no such process. Signal 0 only checks that. */
+export function sendSignal(pid: number, name: Signal | 0): boolean {
   try {
     return process.kill(pid, name);
   } catch {

@@ -8,7 +8,7 @@ import type { ClusterMember, MemberState, ShopCounts } from '../cluster.js';
 import { type Exit, exitInWords } from '../cluster.js';
 import { eventually, isGone } from '../probe.js';
 import type { Janitor, WatchedProcess } from './janitor.js';
-import { LastLines, onLine, waitNoMore } from './last-lines.js';
+import { LastLines, onLine, unrefStreams } from './last-lines.js';
 import { groupRuns, type Signal, signalFamily, signalGroup } from './process-family.js';
 
 const readyByDefaultWithinMs = 10_000;
@@ -17,7 +17,7 @@ const answerWithinMs = 1_000;
 const termWithinMs = 2_000;
 const killWithinMs = 5_000;
 
-/** How one process is started and asked. */
+/** Specification of one process: how to start it and how to probe it. */
 export interface ProcessSpec {
   readonly name: string;
   readonly role: ClusterMember['role'];
@@ -25,26 +25,26 @@ export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Asks the process whether it answers within the time, at its own port or through a link at another; never rejects. */
+  /** Returns whether the process answers a probe within the time. `at`: the port of a link to it. Never rejects. */
   answers(withinMs: number, at?: number): Promise<boolean>;
-  /** Asks it what it has counted; rejects when it does not answer. */
+  /** Returns its counters. Rejects when it does not answer. */
   counts?(): Promise<ShopCounts>;
-  /** Says what its latest answer lacked, where it answered and is not ready. */
+  /** Says why it is not ready although it answered the latest probe. */
   whyNotReady?(): string | undefined;
-  /** What to try when it does not boot. */
+  /** Advice to the user when it does not boot. */
   readonly remedy: string;
   /**
-   * Its children serve too, as PostgreSQL's do: what kills or stops it strikes them all. Such a process must end at once,
-   * with them, at SIGQUIT.
+   * Set when its children serve too, as with PostgreSQL: SIGKILL, SIGSTOP and SIGCONT then go to all of them. Such a
+   * process must end at once with its children at SIGQUIT.
    */
   readonly forks?: true;
-  /** A command of the user's, which may start others that serve for it: every signal goes to its whole group. */
+  /** Set for a command of the user. It can start processes that serve for it: every signal goes to its whole group. */
   readonly group?: true;
-  /** Where it is run, and keeps its files if it has some; the current directory when absent. */
+  /** The directory in which it runs and keeps its files. Default: the current directory. */
   readonly directory?: string;
-  /** How long it may take to answer; 10 s when absent. */
+  /** Time limit until it answers. Default: 10 s. */
   readonly readyWithinMs?: number;
-  /** Who it runs as, for a server that refuses to be root. */
+  /** The user that it runs as, for a server that refuses to run as root. */
   readonly user?: SystemUser | undefined;
 }
 
@@ -60,22 +60,22 @@ interface Boot {
   readonly exited: Promise<Exit>;
   readonly closed: Promise<unknown>;
   exit: Exit | undefined;
-  /** The children that were killed with it: the next boot waits until they are gone. */
+  /** Ids of the children that were killed with it. The next boot waits until they are gone. */
   killed: readonly number[];
-  /** It was killed from here, by one fault while another was starting it perhaps. */
-  struck: boolean;
+  /** True when this process killed it. One fault can kill it while another is starting it. */
+  wasKilled: boolean;
 }
 
-/** Who wants to know what. */
+/** Callbacks that get the events of a member. */
 export interface Listeners {
   readonly onState: (member: string, state: MemberState) => void;
-  /** A line that the process wrote to its standard error. */
+  /** Called with each line that the process writes to its standard error. */
   readonly onLine?: ((line: string, member: string) => void) | undefined;
 }
 
-const ofFamilies: ReadonlySet<Signal> = new Set(['SIGKILL', 'SIGSTOP', 'SIGCONT']);
+const familySignals: ReadonlySet<Signal> = new Set(['SIGKILL', 'SIGSTOP', 'SIGCONT']);
 
-/** A member that is a child process in a process group of its own, so that a terminal's Ctrl-C does not reach it. */
+/** Member that is a child process. Its process group is its own, so that a terminal's Ctrl-C does not reach it. */
 export class ProcessMember implements ClusterMember {
   readonly #spec: ProcessSpec;
   readonly #janitor: Janitor;
@@ -119,9 +119,9 @@ export class ProcessMember implements ClusterMember {
   signal(name: Signal): boolean {
     const { pid } = this;
     if (pid === undefined || this.#boot === undefined) return false;
-    if (name === 'SIGKILL') this.#boot.struck = true;
+    if (name === 'SIGKILL') this.#boot.wasKilled = true;
     if (this.#spec.group) return signalGroup(pid, name);
-    if (this.#spec.forks === undefined || !ofFamilies.has(name)) return this.#boot.child.kill(name);
+    if (this.#spec.forks === undefined || !familySignals.has(name)) return this.#boot.child.kill(name);
     const reached = signalFamily(pid, name);
     if (name === 'SIGKILL') this.#boot.killed = reached;
     return reached.length > 0;
@@ -158,21 +158,21 @@ export class ProcessMember implements ClusterMember {
   }
 
   async start(): Promise<void> {
-    if (this.#retired) throw new LabError(`${this.name} was to be started while the lab was being stopped`);
+    if (this.#retired) throw new LabError(`${this.name} was started while the lab was being stopped`);
     if (this.#boot === undefined || this.#boot.exit !== undefined) {
-      await allGone(this.#boot?.killed ?? []);
+      await waitGone(this.#boot?.killed ?? []);
       this.#boot = this.#spawn();
     }
     await this.#waitReady(this.#boot);
     this.mark('up');
   }
 
-  /** Rejects with `LabError` when it has ended. Another server on its port may answer in its place. */
+  /** Rejects with `LabError` when it has ended. A probe is not enough: another server on its port could answer it. */
   async mustRun(): Promise<void> {
     if (this.#boot?.exit !== undefined) throw await this.#bootFailed(this.#boot, 'the lab was up; it was');
   }
 
-  /** Ends it for good: asks, then forces. Idempotent; resolves when the process is gone. */
+  /** Ends it for good: first with a signal that asks, then with SIGKILL. Idempotent. Resolves when it is gone. */
   async end(): Promise<void> {
     this.#retired = true;
     this.signal('SIGCONT');
@@ -194,20 +194,20 @@ export class ProcessMember implements ClusterMember {
     });
     const { pid } = child;
     if (pid !== undefined) this.#janitor.watch(kind, pid);
-    if (pid !== undefined && this.#niceness > 0) yieldTo(pid, this.#niceness);
+    if (pid !== undefined && this.#niceness > 0) lowerPriority(pid, this.#niceness);
     if (this.#listeners.onLine !== undefined) onLine(child.stderr, line => this.#listeners.onLine?.(line, this.name));
     const boot: Boot = {
       child,
       lastLines: new LastLines(20, [child.stdout, child.stderr]),
-      exited: kind === 'group' ? exitOf(child).then(exit => endOfGroup(child, exit)) : exitOf(child),
+      exited: kind === 'group' ? exitOf(child).then(exit => endGroup(child, exit)) : exitOf(child),
       closed: once(child, 'close').catch(() => undefined),
       exit: undefined,
       killed: [],
-      struck: false,
+      wasKilled: false,
     };
     void boot.exited.then(exit => {
       boot.exit = exit;
-      waitNoMore([child.stdout, child.stderr]);
+      unrefStreams([child.stdout, child.stderr]);
       if (pid !== undefined) this.#janitor.forget(kind, pid);
       this.mark('dead');
     });
@@ -229,13 +229,13 @@ export class ProcessMember implements ClusterMember {
       if ((await this.answers(answerWithinMs)) && boot.exit === undefined) return;
       await Promise.race([sleep(pollMs), boot.exited]);
     }
-    // Two faults in each other's way are no failure of the lab: who struck it heals it too.
-    if (boot.struck) throw new Error(`${this.name} was killed by another fault while it was being started`);
+    // Two faults that collide are no failure of the lab: the fault that killed it also heals it.
+    if (boot.wasKilled) throw new Error(`${this.name} was killed by another fault while it was being started`);
     throw await this.#bootFailed(boot);
   }
 
   async #bootFailed(boot: Boot, beforeWhat = 'it answered'): Promise<BootFailed> {
-    // The last words may still be in the pipe; a grandchild could hold it open for ever.
+    // The last lines can still be in the pipe. A grandchild could hold the pipe open for ever.
     if (boot.exit !== undefined) await Promise.race([boot.closed, sleep(500)]);
     const lacking = this.#spec.whyNotReady?.();
     const silent = lacking === undefined ? `did not answer on port ${this.port}` : `is not ready: ${lacking}`;
@@ -249,13 +249,13 @@ export class ProcessMember implements ClusterMember {
   }
 }
 
-/** Killed children hold what they shared until they are gone, and the next boot would find it taken. */
-async function allGone(pids: readonly number[]): Promise<void> {
+/** Waits until killed children are gone. Until then they hold shared resources that the next boot needs. */
+async function waitGone(pids: readonly number[]): Promise<void> {
   await eventually(async () => (await Promise.all(pids.map(isGone))).every(Boolean), killWithinMs);
 }
 
-/** What a command leaves behind goes with it: its port is wanted again. */
-async function endOfGroup({ pid }: ChildProcess, exit: Exit): Promise<Exit> {
+/** Kills the processes that a command has left behind, because its port is needed again. */
+async function endGroup({ pid }: ChildProcess, exit: Exit): Promise<Exit> {
   if (pid === undefined) return exit;
   signalGroup(pid, 'SIGKILL');
   await eventually(async () => !groupRuns(pid), killWithinMs);
@@ -271,13 +271,13 @@ function exitOf(child: ChildProcess): Promise<Exit> {
   });
 }
 
-/** One that has ended at once, or has gone to another user, stays as it is. */
-function yieldTo(pid: number, niceness: number): void {
+/** Raises the niceness of a process. Does nothing when it has already ended or runs as another user. */
+function lowerPriority(pid: number, niceness: number): void {
   try {
     setPriority(pid, getPriority() + niceness);
-    // On Linux each session is a group by itself, and between groups only their own niceness counts (sched(7)).
+    // On Linux each session is a scheduling group. Between groups only the niceness of the group counts (sched(7)).
     if (process.platform === 'linux') writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
   } catch {
-    // It is a courtesy: the lag of the driver is measured all the same.
+    // It is not essential: the lag of the driver is measured in any case.
   }
 }

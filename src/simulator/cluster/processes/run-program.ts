@@ -9,21 +9,21 @@ import { LastLines } from './last-lines.js';
 import { signalFamily } from './process-family.js';
 import type { SystemUser } from './process-member.js';
 
-/** A program that does something and ends. */
+/** Program that runs to its end, unlike a server. */
 export interface ProgramRun {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
   readonly user: SystemUser | undefined;
-  /** What it reads; nothing when absent. */
+  /** Its standard input. Default: empty. */
   readonly input?: string;
 }
 
-/** Resolves when it ended well; rejects with `LabError` and its last words when not, or when it was stopped. */
+/** Runs a program. Resolves when it ends with code 0. Otherwise rejects with `LabError` and its last lines. */
 export type RunProgram = (run: ProgramRun) => Promise<void>;
 
-/** Runs it as guarded as a member of the lab: it outlives neither `stop` nor, with a janitor, this process. */
+/** Runs a program. It ends at the latest with `stop`, and with a janitor also when this process dies. */
 export async function runProgram(run: ProgramRun, stop: AbortSignal, janitor?: Janitor): Promise<void> {
   const { command, args, env, directory, user, input = '' } = run;
   stop.throwIfAborted();
@@ -34,7 +34,7 @@ export async function runProgram(run: ProgramRun, stop: AbortSignal, janitor?: J
     stdio: 'pipe',
     env: { ...process.env, ...env },
   });
-  // One that ends without reading it says itself how it ended.
+  // A program that ends before it reads its input reports an error of its own.
   child.stdin.on('error', () => undefined).end(input);
   const lastLines = new LastLines(10, [child.stdout, child.stderr]);
   const { pid } = child;
@@ -49,7 +49,7 @@ export async function runProgram(run: ProgramRun, stop: AbortSignal, janitor?: J
   throw new LabError(`${path.basename(command)} ended with ${how}.\n${lastLines.text('  | ')}  run as: ${command}`);
 }
 
-/** The absolute path of the first of these programs that PATH holds. */
+/** Returns the absolute path of the first of these programs that is on PATH. */
 export function findProgram(names: readonly string[], pathVariable = process.env.PATH ?? ''): string | undefined {
   const folders = pathVariable.split(path.delimiter).filter(folder => folder !== '');
   return names.flatMap(name => folders.map(folder => path.join(folder, name))).find(isExecutable);
@@ -64,15 +64,15 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** Whether everybody may use what lies there, the folders above it included. */
+/** Returns whether every user may enter or execute this path, all folders above it included. */
 export function isOpenToAll(file: string): boolean {
   const folders = file.split(path.sep).map((_, at, parts) => parts.slice(0, at + 1).join(path.sep) || path.sep);
   return folders.every(each => ((statSync(each, { throwIfNoEntry: false })?.mode ?? 0) & 0o001) !== 0);
 }
 
 /**
- * Where temporary folders are made: as the system says, but for root. A server that refuses to be root is run as somebody
- * else, who must be able to get in; then a folder of root's own is no place.
+ * Returns the folder for temporary folders: that of the system, except for root. Root runs some servers as another
+ * user, because they refuse to run as root. That user could not enter a folder that is open to root only.
  */
 export function temporaryBase(): string {
   const wanted = path.resolve(tmpdir());

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { Janitor } from './janitor.js';
-import { LastLines, waitNoMore } from './last-lines.js';
+import { LastLines, unrefStreams } from './last-lines.js';
 import { groupRuns, signalGroup } from './process-family.js';
 
-/** How a command ended. */
+/** End of a command. */
 export interface ShellEnd {
-  /** It ended by itself, with code 0. */
+  /** True when it ended by itself with code 0. */
   readonly ok: boolean;
-  /** It took too long. */
+  /** True when it timed out. */
   readonly late: boolean;
   /** `ended with code 1`, `ended by SIGKILL`, `did not end within 5 s`. */
   readonly how: string;
@@ -15,8 +15,8 @@ export interface ShellEnd {
   readonly said: string;
 }
 
-/** Runs a command of the user's by `sh -c`, in the current directory. Never rejects. Aborted, it is killed with all that
- * it started, as it is when `withinMs` are over. */
+/** Runs a command of the user with `sh -c` in the current directory. Never rejects. On abort, or after `withinMs`, the
+ * command and all processes that it started are killed. */
 export type RunShell = (command: string, withinMs: number, signal: AbortSignal) => Promise<ShellEnd>;
 
 const lastWordsWithinMs = 200;
@@ -38,8 +38,8 @@ export function runShell(command: string, withinMs: number, stop: AbortSignal, j
     const settle = (code: number | null, signal: string | null) => {
       clearTimeout(timer);
       stop.removeEventListener('abort', kill);
-      waitNoMore([child.stdout, child.stderr]);
-      // What it has left in the background goes on, and ends with the lab.
+      unrefStreams([child.stdout, child.stderr]);
+      // Its background processes go on, and are killed with the lab.
       if (pid !== undefined && !groupRuns(pid)) janitor.forget('group', pid);
       const ended = code === null ? `ended by ${signal}` : `ended with code ${code}`;
       const how = late ? `did not end within ${withinMs / 1000} s` : ended;
@@ -47,7 +47,7 @@ export function runShell(command: string, withinMs: number, stop: AbortSignal, j
     };
     child.once('error', error => settle(null, error.message));
     child.once('exit', (code, signal) => {
-      // Its last words may still be in the pipe, which a process in the background could hold open for ever.
+      // Its last lines can still be in the pipe. A background process could hold the pipe open for ever.
       const waited = setTimeout(() => settle(code, signal), lastWordsWithinMs);
       child.once('close', () => {
         clearTimeout(waited);

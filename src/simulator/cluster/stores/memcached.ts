@@ -5,7 +5,7 @@ import { answersWith } from '../ask.js';
 import type { ShopCounts } from '../cluster.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { findProgram } from '../processes/run-program.js';
-import { alone, type StoreServer, type StoreShape } from '../store-server.js';
+import { buildSingleShape, type StoreServer, type StoreShape } from '../store-server.js';
 
 function findMemcached(): string {
   const found = findProgram(['memcached']);
@@ -21,13 +21,13 @@ function findMemcached(): string {
   );
 }
 
-/** For example `{ memcached: '1.6.18' }`, from "memcached 1.6.18". */
+/** Returns the version, for example `{ memcached: '1.6.18' }`, from "memcached 1.6.18". */
 async function versionOf(program: string): Promise<Record<string, string>> {
   const { stdout } = await promisify(execFile)(program, ['-V'], { timeout: 5_000 });
   return { memcached: stdout.trim().split(' ').at(-1) ?? '' };
 }
 
-/** An item may take half of the memory at most, and by default may be 1 MB. */
+/** Returns the memory flags. Memcached refuses an item size above half of the memory; its default is 1 MB. */
 function memoryOptions(memoryMb: number | undefined): string[] {
   if (memoryMb === undefined) return [];
   return ['-m', String(memoryMb), '-I', memoryMb < 2 ? '512k' : '1m'];
@@ -42,12 +42,12 @@ async function evictionsOf(port: number): Promise<ShopCounts> {
     return said.endsWith('END\r\n') || undefined;
   };
   if (!(await answersWith(port, 'stats\r\n', isWhole, countsWithinMs)))
-    throw new Error('memcached tells no statistics');
+    throw new Error('memcached did not answer the command stats');
   return { evictions: Number(/^STAT evictions (\d+)/m.exec(said)?.[1]) };
 }
 
 function specOf(program: string, name: string, port: number, memoryMb: number | undefined): ProcessSpec {
-  // Memcached refuses to be root, and asks for the name of somebody who is not.
+  // Memcached refuses to run as root. As root it needs the name of another user.
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   return {
     name,
@@ -59,19 +59,19 @@ function specOf(program: string, name: string, port: number, memoryMb: number | 
     answers: (withinMs, at = port) =>
       answersWith(at, 'version\r\n', answer => answer.toString().startsWith('VERSION '), withinMs),
     counts: () => evictionsOf(port),
-    remedy: `${program} -p ${port}   (by hand, to see what it says)`,
+    remedy: `${program} -p ${port}   (run it by hand to see its output)`,
   };
 }
 
-/** They do not know each other: it is the backends that spread the keys over them. */
-function nodes(count: number): StoreShape {
+/** Builds the shape of several nodes. The nodes do not know each other: the backends spread the keys over them. */
+function buildNodesShape(count: number): StoreShape {
   const [first = '', ...others] = Array.from({ length: count }, (_, index) => `memcached.node-${index + 1}`);
-  return { members: [first, ...others], addresses: [first, ...others], feeds: [], moves: false };
+  return { members: [first, ...others], addresses: [first, ...others], replications: [], moves: false };
 }
 
-/** All in memory: what it held is gone when it dies. */
+/** Memcached keeps everything in memory: a kill loses all data. */
 export const memcached: StoreServer = {
-  shape: ({ memcached: { nodes: count } }) => (count === 1 ? alone('memcached') : nodes(count)),
+  shape: ({ memcached: { nodes: count } }) => (count === 1 ? buildSingleShape('memcached') : buildNodesShape(count)),
   async prepare({ spec, portOf }) {
     const program = findMemcached();
     const { members } = memcached.shape(spec);

@@ -7,33 +7,34 @@ import { LabError } from '../../errors.js';
 import { answersWith } from '../ask.js';
 import type { ProcessSpec, SystemUser } from '../processes/process-member.js';
 import { isOpenToAll, type RunProgram } from '../processes/run-program.js';
-import { alone, type StorePlace, type StoreServer } from '../store-server.js';
+import { buildSingleShape, type StorePlace, type StoreServer } from '../store-server.js';
 import { env, makeEmptyDatabase, role } from './postgres/empty-database.js';
 import { findPrograms, type Programs, userForPostgres } from './postgres/programs.js';
 
 /**
- * What differs from the defaults. Everything that makes it durable is on: a transaction that was acknowledged survives
- * SIGKILL. It leaves nothing outside its folder: no Unix socket, and what its processes share beside the main segment
- * lies in files of that folder.
+ * Settings that differ from the defaults. All durability settings are on: an acknowledged transaction survives SIGKILL.
+ * The server creates nothing outside its folder: no Unix socket, and shared memory beyond the main segment is in files
+ * of that folder.
  */
 const settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   dynamic_shared_memory_type: 'mmap',
-  // Each backend of the lab may have eleven connections.
+  // Each backend of the lab can open eleven connections.
   max_connections: '400',
   shared_buffers: '32MB',
   io_method: 'sync',
-  // Against guessing, which nobody tries with a random password: each connection would pay for it.
+  // Iterations slow down password guessing. The password is random, and each connection would pay for them.
   scram_iterations: '1',
   log_min_messages: 'fatal',
-  // After a crash it first sees that all its files are on disk: a thousand fsyncs, or one call where the kernel has it.
+  // After a crash it first syncs all its files: with a thousand fsyncs, or with one call where the kernel offers it.
   ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 };
 
 /**
- * What is acknowledged is on its way to the disk for a second, three at the most: by default it would be for a fifth of
- * that, and whether a death finds anything on its way would be chance. Nothing but the clock makes it hurry.
+ * Settings for asynchronous commits. An acknowledged transaction takes a second to reach the disk, three at most. With
+ * the default of a fifth of that, it would depend on chance whether a kill loses anything. Only the timer starts a
+ * write.
  */
 const asynchronous = { synchronous_commit: 'off', wal_writer_delay: '1s', wal_writer_flush_after: '64MB' };
 
@@ -43,8 +44,8 @@ interface Home {
   readonly user: SystemUser | undefined;
 }
 
-/** Its only role has a random password: who may log in as it may run programs. Said on the input, where nobody else can
- * read it, to a server that listens to nothing else. */
+/** Sets a random password for the only role, because that role may run programs. The password goes over standard input,
+ * where no other user can read it, to a server in single-user mode, which listens on no port. */
 async function setPassword({ programs, directory, user }: Home, password: string, run: RunProgram): Promise<void> {
   const data = path.join(directory, 'data');
   const args = ['--single', '-c', 'exit_on_error=on', '-D', data, 'postgres'];
@@ -52,17 +53,17 @@ async function setPassword({ programs, directory, user }: Home, password: string
   await run({ command: path.join(programs, 'bin/postgres'), args, env, directory, user, input });
 }
 
-/** The later of two lines counts. */
+/** Appends settings to the configuration file. The last line of a setting takes effect. */
 async function addSettings(directory: string, added: Readonly<Record<string, string>>): Promise<void> {
   const lines = Object.entries(added).map(([name, value]) => `${name} = '${value}'\n`);
   await appendFile(path.join(directory, 'data/postgresql.conf'), lines.join(''));
 }
 
-/** For example "18.4", from "postgres (PostgreSQL) 18.4". */
+/** Returns the version, for example "18.4", from "postgres (PostgreSQL) 18.4". */
 async function versionOf(programs: Programs): Promise<string> {
   const asked = promisify(execFile)(path.join(programs, 'bin/postgres'), ['--version'], { timeout: 5_000 });
   const { stdout } = await asked.catch(({ message }: Error) => {
-    // They are linked to the GNU C library: where there is another one, they cannot even be loaded.
+    // The programs are linked to the GNU C library. On a system with another C library they cannot be loaded.
     throw new LabError(
       `The programs of PostgreSQL do not run here; --postgres-url names a server of yours.\n${message}`,
     );
@@ -82,14 +83,14 @@ function specOf(programs: Programs, port: number, directory: string, user: Syste
     forks: true,
     user,
     answers: (withinMs, at = port) => answersWith(at, hello, wantsPassword, withinMs),
-    remedy: `${command} -D ${data} -p ${port}   (by hand, to see what it says)`,
+    remedy: `${command} -D ${data} -p ${port}   (run it by hand to see its output)`,
   };
 }
 
-/** The start of a connection (protocol 3.0): length, version, names and values each ended by a zero, a zero. */
-const hello = startup(['user', role, 'database', 'postgres']);
+/** Startup message (protocol 3.0): length, version, zero-terminated names and values, and a final zero. */
+const hello = buildStartup(['user', role, 'database', 'postgres']);
 
-function startup(words: readonly string[]): Buffer {
+function buildStartup(words: readonly string[]): Buffer {
   const text = Buffer.from(`${words.join('\0')}\0\0`);
   const head = Buffer.alloc(8);
   head.writeInt32BE(head.length + text.length, 0);
@@ -97,20 +98,21 @@ function startup(words: readonly string[]): Buffer {
   return Buffer.concat([head, text]);
 }
 
-/** While it starts or recovers it answers too, with an error: `E`. */
+/** Returns whether the server asks for the password (`R`). While it starts it answers with an error (`E`). */
 function wantsPassword(answer: Buffer): boolean {
   return answer.toString('latin1', 0, 1) === 'R';
 }
 
-/** On disk: what it has acknowledged is there again after its death. */
+/** PostgreSQL keeps everything on disk: a kill loses no acknowledged transaction, unless commits are asynchronous. */
 export const postgres: StoreServer = {
-  shape: () => alone('postgres'),
+  shape: () => buildSingleShape('postgres'),
   async prepare({ spec, portOf, directoryOf, run }: StorePlace) {
     const user = userForPostgres();
     const [port, directory] = [portOf('postgres'), await directoryOf('postgres')];
     const above = path.dirname(directory);
     if (user !== undefined && !isOpenToAll(above)) {
-      const why = 'PostgreSQL refuses to run as root and cannot enter it as "nobody"; set TMPDIR to one that it can';
+      const why =
+        'PostgreSQL refuses to run as root and cannot enter it as "nobody"; set TMPDIR to a folder that other users can enter';
       throw new LabError(`${above}: ${why}`);
     }
     const programs = await findPrograms(user, directory);

@@ -8,12 +8,18 @@ import { answersWith } from '../ask.js';
 import type { ShopCounts } from '../cluster.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { findProgram } from '../processes/run-program.js';
-import { configFile, following, infoField, isFed, withRedis } from '../redis-client.js';
-import { alone, type RedisSpec, type StorePlace, type StoreServer, type StoreShape } from '../store-server.js';
+import { buildReplicaOf, configFile, infoField, isReplicating, withRedis } from '../redis-client.js';
+import {
+  buildSingleShape,
+  type RedisSpec,
+  type StorePlace,
+  type StoreServer,
+  type StoreShape,
+} from '../store-server.js';
 
 const primary = 'redis.primary';
 
-/** The absolute path of a Redis or Valkey server. */
+/** Returns the absolute path of a Redis or Valkey server. Throws `LabError` when there is none. */
 function findRedis(): string {
   const found = findProgram(['redis-server', 'valkey-server']);
   if (found !== undefined) return found;
@@ -33,18 +39,18 @@ async function versionOf(program: string): Promise<Record<string, string>> {
   return { [path.basename(program).replace('-server', '')]: /v=(\S+)/.exec(stdout)?.[1] ?? stdout.trim() };
 }
 
-/** A primary with its replicas, and who watches over them. */
-function group({ replicas, sentinels }: RedisSpec): StoreShape {
-  const replicaNames = numbered('redis.replica', replicas);
+/** Builds the shape of a primary with its replicas and sentinels. */
+function buildGroupShape({ replicas, sentinels }: RedisSpec): StoreShape {
+  const replicaNames = numberNames('redis.replica', replicas);
   return {
-    members: [primary, ...replicaNames, ...numbered('redis.sentinel', sentinels)],
+    members: [primary, ...replicaNames, ...numberNames('redis.sentinel', sentinels)],
     addresses: sentinels > 0 ? [] : ['redis'],
-    feeds: replicaNames.map(name => [primary, name] as const),
+    replications: replicaNames.map(name => [primary, name] as const),
     moves: sentinels === 0,
   };
 }
 
-function numbered(name: string, count: number): string[] {
+function numberNames(name: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${name}-${index + 1}`);
 }
 
@@ -64,11 +70,11 @@ function specOf(program: string, { name, directory, port }: Process, file: strin
     args: [file, ...args],
     env: {},
     directory,
-    // PING as an inline command, which spares the lab a client.
+    // An inline PING needs no Redis client.
     answers: (withinMs, at = port) =>
       answersWith(at, 'PING\r\n', answer => answer.toString().startsWith('+PONG'), withinMs),
     ...(isSentinel ? {} : { counts: () => evictionsOf(port) }),
-    remedy: `${program} --port ${port}   (by hand, to see what it says)`,
+    remedy: `${program} --port ${port}   (run it by hand to see its output)`,
   };
 }
 
@@ -81,30 +87,35 @@ async function placeOf(name: string, { portOf, directoryOf }: StorePlace): Promi
   return { name, port: portOf(name), directory: await directoryOf(name) };
 }
 
-/** A server that keeps something: the only one, the primary, or a replica that is fed at `feedPort`. */
-async function keeper(program: string, name: string, place: StorePlace, feedPort?: number): Promise<ProcessSpec> {
+/** Returns the spec of a server with data: the only one, the primary, or a replica of the server at `primaryPort`. */
+async function specOfDataServer(
+  program: string,
+  name: string,
+  place: StorePlace,
+  primaryPort?: number,
+): Promise<ProcessSpec> {
   const its = await placeOf(name, place);
-  const role = feedPort === undefined ? [] : [following(feedPort)];
-  return specOf(program, its, await writeConfig(its, [...keeping(place.spec.redis), ...role]));
+  const role = primaryPort === undefined ? [] : [buildReplicaOf(primaryPort)];
+  return specOf(program, its, await writeConfig(its, [...buildDataConfig(place.spec.redis), ...role]));
 }
 
-async function watchers(program: string, names: readonly string[], place: StorePlace): Promise<ProcessSpec[]> {
+async function specsOfSentinels(program: string, names: readonly string[], place: StorePlace): Promise<ProcessSpec[]> {
   const sentinels = names.map(name => ({ port: place.portOf(name), id: randomBytes(20).toString('hex'), name }));
-  const replicaPorts = group(place.spec.redis).feeds.map(([, to]) => place.portOf(to));
+  const replicaPorts = buildGroupShape(place.spec.redis).replications.map(([, to]) => place.portOf(to));
   const watched = { primaryPort: place.portOf(primary), replicaPorts, sentinels };
   return Promise.all(
     sentinels.map(async ({ name, id }) => {
       const its = await placeOf(name, place);
-      return specOf(program, its, await writeConfig(its, watching(watched, id)), '--sentinel');
+      return specOf(program, its, await writeConfig(its, buildSentinelConfig(watched, id)), '--sentinel');
     }),
   );
 }
 
-/** Every replica is fed, and every sentinel sees the primary, all replicas and the other sentinels. */
+/** Returns whether every replica replicates, and every sentinel sees the primary, all replicas and all sentinels. */
 async function isWhole({ spec: { redis: spec }, portOf }: StorePlace): Promise<boolean> {
-  const { members, feeds } = group(spec);
+  const { members, replications } = buildGroupShape(spec);
   const sentinels = members.slice(1 + spec.replicas);
-  const fed = feeds.map(([, to]) => isFed(portOf(to)));
+  const fed = replications.map(([, to]) => isReplicating(portOf(to)));
   const seeing = sentinels.map(name => seesAll(portOf(name), spec));
   return (await Promise.all([...fed, ...seeing])).every(Boolean);
 }
@@ -115,20 +126,22 @@ async function seesAll(port: number, { replicas, sentinels }: RedisSpec): Promis
   return new RegExp(`${seen}\\b`).test(info);
 }
 
-/** On disk only where the scenario says so: by default what it held is gone when it dies. */
+/** Redis keeps data on disk only if the scenario says so: by default a kill loses all data. */
 export const redis: StoreServer = {
-  shape: ({ redis: spec }) => (spec.replicas === 0 ? alone('redis') : group(spec)),
+  shape: ({ redis: spec }) => (spec.replicas === 0 ? buildSingleShape('redis') : buildGroupShape(spec)),
   async prepare(place) {
     const { redis: spec } = place.spec;
     const program = findRedis();
     const versions = await versionOf(program);
-    const { members, feeds } = redis.shape(place.spec);
-    const first = await keeper(program, members[0], place);
+    const { members, replications } = redis.shape(place.spec);
+    const first = await specOfDataServer(program, members[0], place);
     const url = (seen: typeof place.portOf) => `redis://127.0.0.1:${seen('redis')}`;
     if (spec.replicas === 0) return { steps: [[first]], url, versions };
-    const replicas = await Promise.all(feeds.map(([from, to]) => keeper(program, to, place, place.feedPort(from, to))));
+    const replicas = await Promise.all(
+      replications.map(([from, to]) => specOfDataServer(program, to, place, place.feedPort(from, to))),
+    );
     const sentinels = members.slice(1 + spec.replicas);
-    const steps = [[first], [...replicas, ...(await watchers(program, sentinels, place))]];
+    const steps = [[first], [...replicas, ...(await specsOfSentinels(program, sentinels, place))]];
     const places = sentinels.map(name => `127.0.0.1:${place.portOf(name)}`);
     return {
       steps,
@@ -139,15 +152,16 @@ export const redis: StoreServer = {
   },
 };
 
-/** By this name the sentinels know the primary, and backends ask them for it. */
+/** Name of the primary in the sentinels. Backends ask for it by this name. */
 const primaryName = 'main';
 const quorum = 2;
-/** One after the other, or they might all stand for election at the same moment, and none be elected. */
+/** Time until the first sentinel calls the primary down, and the step for each further one. If all started an election
+ * at the same moment, none might be elected. */
 const downAfterMs = 500;
-const apartMs = 150;
+const downAfterStepMs = 150;
 /**
- * After so long the sentinels lead a replica to the primary itself, past any link between the two: no scenario lasts
- * that long. It is also when they try again after a failover that failed.
+ * Time after which the sentinels connect a replica directly to the primary, past any link between the two. No scenario
+ * lasts that long. After the same time they retry a failed failover.
  */
 const failoverTimeoutMs = 60_000;
 
@@ -157,8 +171,8 @@ interface RedisPlace {
 }
 
 /**
- * Each member has a configuration file of its own and not a command line: what becomes of its role is written there, by
- * sentinels or by whoever promotes, and it is started again with it. Answers with the file.
+ * Writes the configuration file of one member and returns its path. A file is used instead of flags because sentinels
+ * and promotions write the current role into it. The member restarts with that role.
  */
 async function writeConfig({ directory, port }: RedisPlace, lines: readonly string[]): Promise<string> {
   const file = path.join(directory, configFile);
@@ -167,13 +181,13 @@ async function writeConfig({ directory, port }: RedisPlace, lines: readonly stri
   return file;
 }
 
-/** Of a server that keeps something. `rdb`: saved at the times that Redis has by default, and when it is asked to end. */
-function keeping({ persistence, memoryMb, eviction }: RedisSpec): readonly string[] {
+/** Returns the configuration of a server with data. `rdb`: it saves at the default times of Redis, and at SIGTERM. */
+function buildDataConfig({ persistence, memoryMb, eviction }: RedisSpec): readonly string[] {
   return [
     ...(persistence === 'rdb' ? [] : ['save ""']),
     ...(persistence === 'aof' ? ['appendonly yes', 'appendfsync everysec'] : []),
     ...(memoryMb === undefined ? [] : [`maxmemory ${memoryMb}mb`, `maxmemory-policy ${eviction}`]),
-    // Otherwise it waits five seconds for further replicas that want the same.
+    // The default makes it wait five seconds for further replicas.
     'repl-diskless-sync-delay 0',
   ];
 }
@@ -184,14 +198,14 @@ interface SentinelGroup {
   readonly sentinels: readonly { readonly port: number; readonly id: string }[];
 }
 
-/** They are told of each other and of the replicas, what they would find out within seconds. */
-function watching(group: SentinelGroup, id: string): readonly string[] {
+/** Returns the configuration of a sentinel. It names replicas and other sentinels: discovery would take seconds. */
+function buildSentinelConfig(group: SentinelGroup, id: string): readonly string[] {
   const others = group.sentinels.filter(sentinel => sentinel.id !== id);
   const nth = group.sentinels.findIndex(sentinel => sentinel.id === id);
   return [
     `sentinel myid ${id}`,
     `sentinel monitor ${primaryName} 127.0.0.1 ${group.primaryPort} ${quorum}`,
-    `sentinel down-after-milliseconds ${primaryName} ${downAfterMs + nth * apartMs}`,
+    `sentinel down-after-milliseconds ${primaryName} ${downAfterMs + nth * downAfterStepMs}`,
     `sentinel failover-timeout ${primaryName} ${failoverTimeoutMs}`,
     ...group.replicaPorts.map(port => `sentinel known-replica ${primaryName} 127.0.0.1 ${port}`),
     ...others.map(other => `sentinel known-sentinel ${primaryName} 127.0.0.1 ${other.port} ${other.id}`),

@@ -17,7 +17,7 @@ export function isStoreServer(name: string): name is StoreServerName {
   return Object.hasOwn(storeServers, name);
 }
 
-/** Of a member such as `redis.replica-1` the server that it belongs to. */
+/** Returns the server that a member such as `redis.replica-1` belongs to. */
 export function serverOf(member: string): string {
   return member.split('.')[0] ?? member;
 }

@@ -1,20 +1,21 @@
 import { duration } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
-import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
+import { askUntil, explainNoSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
-/** Stops the event loop, as a long computation or garbage collection does in a server of one thread: nothing is answered meanwhile. */
+/** Blocks the event loop, as a long computation or garbage collection does. The server has one thread and cannot answer
+ * meanwhile. */
 export const block = defineFault({
-  summary: 'the event loop of a backend stands still, again and again: all its users wait',
+  summary: 'blocks the event loop of a backend again and again: all its users wait',
   targets: ['backend'],
   bySwitch: true,
   effect: (target, { stall }) => ({ kind: 'slow', member: target, atLeastMs: stall / 2 }),
   effectInWords: 'an answer of the backend took at least half of the stall',
   options: {
-    stall: duration(1, '10s').describe('So long it stands still each time.'),
-    every: duration(1, '30s').describe('So often, and longer than that.'),
+    stall: duration(1, '10s').describe('How long the event loop is blocked each time.'),
+    every: duration(1, '30s').describe('Time between the starts of two stalls. It must be longer than stall.'),
   },
-  lacking: (_target, system, { stall, every }) =>
-    lacksSwitches(system, 'stalls') ??
+  explainMissing: (_target, system, { stall, every }) =>
+    explainNoSwitches(system, 'stalls') ??
     (stall >= every
       ? `found a stall of ${stall}ms every ${every}ms, expected every to be longer than stall`
       : undefined),

@@ -1,35 +1,36 @@
 import { signedDuration } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
-import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
+import { askUntil, explainNoSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
 const seenWithinMs = 2_000;
-/** Between the two looks at the two clocks. */
+/** Tolerance for the time between reading the two clocks. */
 const toleranceMs = 500;
 
-/** Moves the clock of one backend, as when its time service has died: deadlines and times in tokens differ from the others. */
+/** Moves the clock of one backend, as when its time service has died. Its deadlines and the times in its tokens then
+ * differ from those of the others. */
 export const clockSkew = defineFault({
-  summary: 'the clock of one backend is ahead of the others, or behind them',
+  summary: 'moves the clock of one backend ahead of the others, or behind them',
   targets: ['backend'],
   bySwitch: true,
   effect: target => ({ kind: 'answered', member: target }),
   effectInWords: 'the backend with the wrong clock answered users between confirmation and healing',
   options: {
-    by: signedDuration.describe('So far ahead of the others, or with a minus behind them.'),
+    by: signedDuration.describe('How far the clock is ahead of the others; with a minus: behind them.'),
   },
-  lacking: (_target, system) => lacksSwitches(system, 'another clock'),
+  explainMissing: (_target, system) => explainNoSwitches(system, 'another clock'),
   make: (target, { by }) =>
     shopSwitchFault(target, {
       on: { clockMs: by },
       off: { clockMs: 0 },
       confirm: member =>
         askUntil(member, '/lab', seenWithinMs, ({ json }) => {
-          const skewMs = nowIn(json) - Date.now();
+          const skewMs = readNow(json) - Date.now();
           if (Math.abs(skewMs - by) > Math.min(toleranceMs, Math.abs(by) / 2)) return undefined;
           return `its clock is ${Math.round(skewMs / 100) / 10} s off`;
         }),
     }),
 });
 
-function nowIn(json: unknown): number {
+function readNow(json: unknown): number {
   return typeof json === 'object' && json !== null && 'nowMs' in json ? Number(json.nowMs) : Number.NaN;
 }

@@ -1,43 +1,43 @@
 import { cut, type LinkDirection } from '../../cluster/links/toxics.js';
-import { feederOf, unreplicated } from '../../cluster/redis-client.js';
+import { describeUnreplicated, primaryOf } from '../../cluster/redis-client.js';
 import { endsOf } from '../../cluster/targets.js';
 import { oneOf } from '../../scenario/values.js';
-import { linkGone } from '../effects.js';
+import { linkGoneEffect } from '../effects.js';
 import { defineFault } from '../fault.js';
-import { askThrough, linkFault, onReplication } from '../link-fault.js';
+import { askThroughLink, linkFault, measureReplication } from '../link-fault.js';
 
 const directions = ['both', 'forward', 'back'] as const;
 /** A live process on loopback answers within a few milliseconds. */
 const silentForMs = 250;
 
-/** A partition: both ends are well, and one does not hear the other, or neither does. */
+/** A network partition: both ends are healthy, but bytes are lost in one direction or in both. */
 export const cutLink = defineFault({
-  summary: 'a link swallows all bytes, both ways or one; healed, connections that lost bytes are reset',
+  summary: 'a link drops all bytes, in both directions or in one; healing resets connections that lost bytes',
   targets: ['link'],
   options: {
     direction: oneOf('direction', directions)
       .default('both')
-      .describe('forward: what the first end says is swallowed; back: what the other answers.'),
+      .describe('forward: bytes from the first end are dropped; back: bytes from the other end.'),
   },
-  effect: target => linkGone(target),
+  effect: target => linkGoneEffect(target),
   effectInWords:
-    'no user was answered through it between confirmation and healing; a store was asked in vain, or its replication lost bytes',
+    'no user got an answer through it between confirmation and healing; for a store: it was asked in vain, or its replication lost bytes',
   make: (target, { direction }) =>
     linkFault(target, {
       toxic: () => cut(direction),
       async confirm(end, cluster) {
         const before = swallowedBytes(end.link.traffic, direction);
-        if ((await askThrough(end, silentForMs)).answered) return false;
+        if ((await askThroughLink(end, silentForMs)).answered) return false;
         const bytes = swallowedBytes(end.link.traffic, direction) - before;
         if (bytes === 0) return false;
         const seen = `no answer through it within ${silentForMs} ms, ${bytes} bytes swallowed`;
         const replica = endsOf(target)?.[1] ?? '';
-        if (feederOf(replica) === undefined) return seen;
-        const waited = await unreplicated(cluster, replica);
+        if (primaryOf(replica) === undefined) return seen;
+        const waited = await describeUnreplicated(cluster, replica);
         return waited && `${seen}, ${waited}`;
       },
-      // A replica says something every second: where the primary is cut off too, only its words count.
-      measure: onReplication(target, ({ traffic }) =>
+      // A replica sends bytes every second. When both directions are cut, only the bytes of the primary count.
+      measure: measureReplication(target, ({ traffic }) =>
         swallowedBytes(traffic, direction === 'both' ? 'forward' : direction),
       ),
     }),

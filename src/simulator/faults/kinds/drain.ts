@@ -1,28 +1,28 @@
 import { bringBack, startAgain } from '../../cluster/probe.js';
-import { hasLeft, type TakenOut, takeOut } from '../../cluster/remove-backend.js';
-import { memberGone, memberGoneInWords } from '../effects.js';
+import { describeRemoval, type Removal, removeBackend } from '../../cluster/remove-backend.js';
+import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
 const exitWithinMs = 5_000;
 
-/** A deploy, done well: the proxy sends it no new users, then the process is asked to end and ends by itself. */
+/** Proper deploy: the proxy drains the backend, then the process gets SIGTERM and ends by itself. */
 export const drain: FaultEntry = {
-  summary: 'drained by the proxy, then SIGTERM; healed by a new start and "ready"',
+  summary: 'the proxy drains a backend, then SIGTERM; healing starts it again and sets it ready',
   targets: ['backend'],
   options: {},
-  effect: memberGone,
+  effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   make: target => {
-    let taken: TakenOut = { drained: false, asked: false };
+    let taken: Removal = { drained: false, asked: false };
     return {
       async inject(cluster) {
-        taken = await takeOut(cluster, target);
+        taken = await removeBackend(cluster, target);
       },
-      confirm: cluster => hasLeft(cluster, target, taken),
+      confirm: cluster => describeRemoval(cluster, target, taken),
       async heal(cluster) {
         const member = cluster.member(target);
         if (taken.asked && (await member.waitExit(exitWithinMs)) === undefined) {
-          // It does not end at SIGTERM: a deploy tool kills it as well.
+          // It did not end at SIGTERM. A deploy tool would kill it now, too.
           member.signal('SIGKILL');
           await member.waitExit(exitWithinMs);
         }

@@ -1,21 +1,22 @@
 import { wholeNumber } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
-import { askUntil, lacksSwitches, shopSwitchFault } from '../shop-switch-fault.js';
+import { askUntil, explainNoSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
-/** At one percent the first error of seven hundred requests is all but certain. */
+/** Enough time for seven hundred requests: even at one percent, one of them almost certainly fails. */
 const seenWithinMs = 10_000;
 
-/** Fails some requests, as a bad release does: it is up, its health check is fine, and half of the errors come after the work. */
+/** Fails some requests, as a bad release does. The backend runs and its health check succeeds. Half of the errors come
+ * after the work was done. */
 export const errors = defineFault({
-  summary: 'a backend answers 500 to so many of a hundred requests, to half of those after all was done',
+  summary: 'a backend answers a percentage of requests with 500, half of these after it has done the work',
   targets: ['backend'],
   bySwitch: true,
   effect: target => ({ kind: 'broken', member: target }),
-  effectInWords: 'an answer of the backend to a user was an error, or a retry repaired it',
+  effectInWords: 'a user got an error from the backend, or a retry hid it from the user',
   options: {
-    percent: wholeNumber(1, 100).describe('So many of a hundred requests that look at a session.'),
+    percent: wholeNumber(1, 100).describe('Percentage of failed requests, among those that read a session.'),
   },
-  lacking: (_target, system) => lacksSwitches(system, 'errors'),
+  explainMissing: (_target, system) => explainNoSwitches(system, 'errors'),
   make(target, { percent }) {
     let asked = 0;
     return shopSwitchFault(target, {

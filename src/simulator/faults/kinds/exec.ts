@@ -3,23 +3,29 @@ import type { ShellEnd } from '../../cluster/processes/shell.js';
 import { commandLimit, commandText, systemTarget } from '../../scenario/own-app.js';
 import { defineFault } from '../fault.js';
 
-/** A command that waits by itself until something is broken must not hold up the fault: then it is not broken yet. */
+/** Time limit of the check before `inject`. A command that waits until something is broken must not delay the fault. If
+ * it times out, nothing is broken yet. */
 const lookBeforeWithinMs = 2_000;
 
 /**
- * Whatever a command can break: `kubectl delete pod`, `docker kill`, a cloud's own tool. So a system that does not run
- * here is tested too. Each command is run by `sh -c` in the current directory and has `within` to end; code 0 is yes.
+ * Breaks anything that a command can break: `kubectl delete pod`, `docker kill`, the tool of a cloud provider. With it,
+ * a system that does not run here can be tested, too. Each command runs with `sh -c` in the current directory and must
+ * end within `within`. Code 0 means success.
  */
 export const exec = defineFault({
-  summary: 'commands of yours: one breaks something, one sees that it is broken, one mends it',
+  summary: 'runs your commands: one breaks something, one confirms that, one repairs it',
   targets: ['system'],
   options: {
-    inject: commandText.describe('Breaks it; ends with code 0 when that is done.'),
-    confirm: commandText.describe('Ends with code 0 when it is seen to be broken; tried again until "within" is over.'),
+    inject: commandText.describe('Command that breaks something. It ends with code 0 when that is done.'),
+    confirm: commandText.describe(
+      'Command that ends with code 0 when the damage is visible. It is tried again until "within" is over.',
+    ),
     heal: commandText
       .optional()
-      .describe('Mends it, and ends when the system has it back; left out where it heals itself.'),
-    within: commandLimit.describe('How long each of them may take.'),
+      .describe(
+        'Command that repairs it. It ends when the system has recovered. Leave it out if the system recovers by itself.',
+      ),
+    within: commandLimit.describe('Time limit of each command.'),
     target: systemTarget,
   },
   effect: () => ({ kind: 'confirm-changed' }),
@@ -35,7 +41,7 @@ export const exec = defineFault({
       },
       async inject(cluster) {
         running = cluster.shell(inject, withinMs, interrupted.signal);
-        mustBeOk('inject', inject, await running);
+        assertOk('inject', inject, await running);
       },
       async confirm(cluster) {
         const deadline = performance.now() + withinMs;
@@ -44,31 +50,31 @@ export const exec = defineFault({
           if (interrupted.signal.aborted) return true;
           running = cluster.shell(confirm, Math.max(1, deadline - performance.now()), interrupted.signal);
           const end = await running;
-          // The last try may have been cut short: the one before it says more.
+          // The last try may have timed out. Then the try before it says more.
           if (last === undefined || !end.late) last = end;
           return end.ok;
         };
         const seen = await eventually(isSeen, withinMs);
         if (interrupted.signal.aborted) return false;
-        if (last !== undefined && !seen) mustBeOk('confirm', confirm, last);
+        if (last !== undefined && !seen) assertOk('confirm', confirm, last);
         return seen && (last?.said.trim() || `"${confirm}" ended with code 0`);
       },
       async heal(cluster) {
         if (looking === undefined && running === undefined) return;
-        // Ctrl-C may have come in the middle of one: what is half done must not go on while it is mended.
+        // Ctrl-C may have interrupted a command. It must not go on while `heal` runs.
         interrupted.abort();
         await looking;
         if (running === undefined) return;
         await running;
         running = undefined;
         if (heal !== undefined)
-          mustBeOk('heal', heal, await cluster.shell(heal, withinMs, new AbortController().signal));
+          assertOk('heal', heal, await cluster.shell(heal, withinMs, new AbortController().signal));
       },
     };
   },
 });
 
-function mustBeOk(what: string, command: string, { ok, how, said }: ShellEnd): void {
+function assertOk(what: string, command: string, { ok, how, said }: ShellEnd): void {
   if (ok) return;
   const words = said.trim().replaceAll(/\s*\n\s*/g, ' | ');
   throw new Error(`${what}: "${command}" ${how}${words === '' ? '' : `, and said: ${words}`}`);

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
-import { bringBack, goneInWords } from '../../cluster/probe.js';
+import { bringBack, describeGone } from '../../cluster/probe.js';
 import type { Random } from '../../plan/random.js';
 import { duration } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
 
 const exitWithinMs = 2_000;
 
-/** A process that its supervisor starts again and again: SIGKILL, a while down, a boot, a while up, SIGKILL. */
+/** Crash loop of a supervised process: SIGKILL, a time down, a new start, a time up, SIGKILL. */
 export const flap = defineFault({
-  summary: 'SIGKILL and a new start in turn, on a schedule that follows the seed',
+  summary: 'kills (SIGKILL) and starts a backend again and again; the seed decides the pauses',
   targets: ['backend'],
   options: {
-    up: duration().describe('How long it runs between two kills, half as much more or less by chance.'),
-    down: duration().describe('How long it stays dead each time, half as much more or less by chance.'),
+    up: duration().describe('How long it runs between two kills. The seed makes it up to half longer or shorter.'),
+    down: duration().describe('How long it stays dead each time. The seed makes it up to half longer or shorter.'),
   },
   effect: target => ({ kind: 'silent', member: target, whileDown: true }),
   effectInWords: 'the member had answered users before, and answered none while it was down',
@@ -26,15 +26,15 @@ export const flap = defineFault({
         const member = cluster.member(target);
         struck = member.signal('SIGKILL');
         stopping = new AbortController();
-        const pause = pauses(random, stopping.signal);
-        flapping = goOn(member, { up: () => pause(up), down: () => pause(down) });
-        // Looked at when it is healed.
+        const pause = createPause(random, stopping.signal);
+        flapping = flapUntilHealed(member, { up: () => pause(up), down: () => pause(down) });
+        // `heal` handles the rejection.
         flapping.catch(() => undefined);
       },
       async confirm(cluster) {
         const member = cluster.member(target);
         const exit = struck ? await member.waitExit(exitWithinMs) : undefined;
-        return exit?.signal === 'SIGKILL' && goneInWords(member, exit);
+        return exit?.signal === 'SIGKILL' && describeGone(member, exit);
       },
       async heal(cluster: Cluster) {
         stopping.abort();
@@ -48,10 +48,14 @@ export const flap = defineFault({
 });
 
 /**
- * Starts and kills it in turn, beginning with the end of the first process. `down` and `up` answer false when it is over. A start that fails, since another
- * fault kills it then, is tried again: whether it boots is decided when it is healed.
+ * Waits for the end of the first process, then starts and kills the member in turn. `down` and `up` resolve with false
+ * when the fault is over. A start fails when another fault kills the member meanwhile, and is then tried again. Only
+ * the start in `heal` decides whether the member boots.
  */
-async function goOn(member: ClusterMember, wait: { up(): Promise<boolean>; down(): Promise<boolean> }): Promise<void> {
+async function flapUntilHealed(
+  member: ClusterMember,
+  wait: { up(): Promise<boolean>; down(): Promise<boolean> },
+): Promise<void> {
   await member.waitExit(exitWithinMs);
   while (await wait.down()) {
     await member.start().catch(() => undefined);
@@ -61,7 +65,7 @@ async function goOn(member: ClusterMember, wait: { up(): Promise<boolean>; down(
   }
 }
 
-function pauses(random: Random, signal: AbortSignal): (ms: number) => Promise<boolean> {
+function createPause(random: Random, signal: AbortSignal): (ms: number) => Promise<boolean> {
   return ms =>
     sleep(ms * (0.5 + random()), undefined, { signal }).then(
       () => true,

@@ -1,6 +1,6 @@
 import { eventually, isStopped, startAgain, waitReadmitted } from '../../cluster/probe.js';
-import { countAtFeeder, feederOf, unreplicated } from '../../cluster/redis-client.js';
-import { memberGone, memberGoneInWords } from '../effects.js';
+import { countAtPrimary, describeUnreplicated, primaryOf } from '../../cluster/redis-client.js';
+import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
 const stopWithinMs = 1_000;
@@ -8,21 +8,21 @@ const stopWithinMs = 1_000;
 const silentForMs = 250;
 const healWithinMs = 15_000;
 
-/** SIGSTOP: the kernel goes on accepting connections for it, so a check that only connects sees nothing. */
+/** SIGSTOP: the kernel still accepts connections for the process, so a check that only connects notices nothing. */
 export const hang: FaultEntry = {
-  summary: 'SIGSTOP, later SIGCONT: accepts connections and answers nothing',
+  summary: 'SIGSTOP, later SIGCONT: a process accepts connections and answers nothing',
   targets: ['backend', 'store', 'proxy'],
   options: {},
-  effect: memberGone,
+  effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   make: target => {
-    /** One that another fault has stopped is left to it: to be let go twice would cut that one short. */
+    /** True when another fault has stopped the process. Resuming it here would end that fault too early. */
     let foreign = false;
     return {
       async inject(cluster) {
         const { pid } = cluster.member(target);
         foreign = pid !== undefined && (await isStopped(pid));
-        if (foreign) throw new Error(`${target} stands still already: another fault has stopped it`);
+        if (foreign) throw new Error(`${target} is already stopped by another fault`);
         cluster.member(target).signal('SIGSTOP');
       },
       async confirm(cluster) {
@@ -32,11 +32,11 @@ export const hang: FaultEntry = {
         member.mark('stopped');
         if (await member.answers(silentForMs)) return false;
         const seen = `stopped by SIGSTOP; no answer within ${silentForMs} ms`;
-        if (feederOf(target) === undefined) return seen;
-        const waited = await unreplicated(cluster, target);
+        if (primaryOf(target) === undefined) return seen;
+        const waited = await describeUnreplicated(cluster, target);
         return waited && `${seen}; ${waited}`;
       },
-      measure: cluster => countAtFeeder(cluster, target),
+      measure: cluster => countAtPrimary(cluster, target),
       async heal(cluster) {
         if (foreign) return;
         const member = cluster.member(target);

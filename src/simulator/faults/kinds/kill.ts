@@ -1,19 +1,19 @@
-import { bringBack, goneInWords } from '../../cluster/probe.js';
-import { countAtFeeder } from '../../cluster/redis-client.js';
-import { memberGone, memberGoneInWords } from '../effects.js';
+import { bringBack, describeGone } from '../../cluster/probe.js';
+import { countAtPrimary } from '../../cluster/redis-client.js';
+import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
 const exitWithinMs = 2_000;
 
-/** SIGKILL: the process gets no chance to say or save anything. Healed by a new boot on the same port. */
+/** SIGKILL: the process cannot send or save anything. Healing starts a new process on the same port. */
 export const kill: FaultEntry = {
-  summary: 'SIGKILL; healed by a new start on the same port',
+  summary: 'SIGKILL; healing starts the process again on the same port',
   targets: ['backend', 'store', 'proxy'],
   options: {},
-  effect: memberGone,
+  effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   make: target => {
-    /** A process that was dead before proves nothing: only what was alive here can have been killed here. */
+    /** True when the signal reached a running process. A process that was dead before proves nothing. */
     let struck = false;
     return {
       async inject(cluster) {
@@ -22,9 +22,9 @@ export const kill: FaultEntry = {
       async confirm(cluster) {
         const member = cluster.member(target);
         const exit = struck ? await member.waitExit(exitWithinMs) : undefined;
-        return exit?.signal === 'SIGKILL' && goneInWords(member, exit);
+        return exit?.signal === 'SIGKILL' && describeGone(member, exit);
       },
-      measure: cluster => countAtFeeder(cluster, target),
+      measure: cluster => countAtPrimary(cluster, target),
       async heal(cluster) {
         const member = cluster.member(target);
         if (struck) await member.waitExit(exitWithinMs);

@@ -4,27 +4,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterMember } from '../../cluster/cluster.js';
 import { bringBack, portRefuses } from '../../cluster/probe.js';
 import { serverOf } from '../../cluster/stores/registry.js';
-import { asked, askedInWords } from '../effects.js';
+import { askedEffect, askedInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 
 const exitWithinMs = 2_000;
-/** Redis looks at the clock ten times a second, and calls fsync with the first write after each full second. */
+/** Redis checks the clock ten times a second, and calls fsync with the first write after each full second. */
 const secondMs = 1_000;
 const strikesAfterMs = 900;
 
 /**
- * What SIGKILL cannot show: a process that dies leaves its writes to the kernel, a machine that dies takes along what no
- * fsync has brought to the disk. So the process is killed, and its append-only file cut back to the length that it had
- * at the last full second, which is what the fsync of that second has on disk for certain: at most a tenth of a second
- * more is taken than a real disk would have lost. It strikes right before the next one, when most is at stake.
+ * Simulates a power failure, which SIGKILL cannot show. The kernel still writes the data of a killed process to disk; a
+ * machine without power loses everything that no fsync has written. So the process is killed, and its append-only file
+ * is truncated to its length at the last full second. The fsync of that second has certainly written so much. At most a
+ * tenth of a second more is lost than with a real disk. The kill comes right before the next fsync, when most is
+ * unsaved.
  */
 export const powerCut = defineFault({
-  summary: 'SIGKILL of Redis, its AOF cut back to the last fsync; healed by a new start',
+  summary: 'SIGKILL of Redis, and its AOF truncated to the last fsync; healing starts it again',
   targets: ['store'],
   options: {},
-  effect: asked,
+  effect: askedEffect,
   effectInWords: askedInWords,
-  lacking: (target, { redis }) =>
+  explainMissing: (target, { redis }) =>
     serverOf(target) === 'redis' && !target.includes('sentinel') && redis.persistence === 'aof'
       ? undefined
       : `found "${target}", expected a Redis with an append-only file, system.redis.persistence: aof`,
@@ -34,7 +35,7 @@ export const powerCut = defineFault({
     return {
       async inject(cluster) {
         const member = cluster.member(target);
-        const file = await appendOnlyFile(member);
+        const file = await findAppendOnlyFile(member);
         await sleep(secondMs - (Date.now() % secondMs));
         const { size: toBytes } = await stat(file);
         await sleep(strikesAfterMs - (Date.now() % secondMs));
@@ -49,7 +50,7 @@ export const powerCut = defineFault({
         if (!struck || cut === undefined || !(await portRefuses(member.port))) return false;
         const { file, fromBytes, toBytes } = cut;
         if (fromBytes === toBytes || (await stat(file)).size !== toBytes) return false;
-        return `ended by SIGKILL; of the ${fromBytes} bytes of its file the ${toBytes} are left that were there at the last full second`;
+        return `ended by SIGKILL; its file was truncated from ${fromBytes} bytes to ${toBytes}, its length at the last full second`;
       },
       async heal(cluster) {
         const member = cluster.member(target);
@@ -61,17 +62,17 @@ export const powerCut = defineFault({
   },
 });
 
-/** The one that grows: since version 7 there is a folder of them. */
-async function appendOnlyFile({ directory = '', name }: ClusterMember): Promise<string> {
+/** Returns the path of the append-only file that still grows. Since version 7 there is a folder with several files. */
+async function findAppendOnlyFile({ directory = '', name }: ClusterMember): Promise<string> {
   const files = await readdir(directory, { recursive: true });
   const grows =
-    files.filter(file => /\.incr\.aof$/.test(file)).sort(byNumber)[0] ?? files.find(file => /\.aof$/.test(file));
+    files.filter(file => /\.incr\.aof$/.test(file)).sort(compareNumbers)[0] ?? files.find(file => /\.aof$/.test(file));
   if (grows === undefined) throw new Error(`${name} has no append-only file`);
   return path.join(directory, grows);
 }
 
-/** The latest first: `appendonly.aof.12.incr.aof`. */
-function byNumber(one: string, other: string): number {
+/** Sorts the latest file first: `appendonly.aof.12.incr.aof`. */
+function compareNumbers(one: string, other: string): number {
   const number = (file: string) => Number(/\.(\d+)\.incr/.exec(file)?.[1]);
   return number(other) - number(one);
 }

@@ -4,46 +4,50 @@ import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
 import { eventually } from '../../cluster/probe.js';
 import {
   answerWithinMs,
+  buildReplicaOf,
   configFile,
   countDataCommands,
-  feederOf,
   follow,
-  following,
-  isFed,
+  isReplicating,
+  primaryOf,
   roleOf,
   withRedis,
 } from '../../cluster/redis-client.js';
 import { names } from '../../scenario/values.js';
-import { asked } from '../effects.js';
+import { askedEffect } from '../effects.js';
 import { defineFault } from '../fault.js';
 
 const healWithinMs = 15_000;
-const sign = 'holdfast-lab:promoted';
+const markerKey = 'holdfast-lab:promoted';
 
 /**
- * What a person does whose primary is gone: REPLICAOF NO ONE, the other replicas follow the new primary, and the backends
- * are led to it as by a name or an address that moves. The old primary, if it lives, is not demoted:
- * it goes on serving the clients that still reach it. Healed, it follows the new one, and what it alone had acknowledged is gone.
+ * Promotes a replica by hand, as an operator does when the primary is gone: REPLICAOF NO ONE. The other replicas follow
+ * the new primary. The links of the backends are retargeted to it, as when a name or an address moves. An old primary
+ * that still runs is not demoted: it still serves the clients that reach it. Healing makes it follow the new primary,
+ * and the writes that it alone had acknowledged are lost.
  */
 export const promote = defineFault({
-  summary: 'a replica becomes the primary; healed, the old primary follows it',
+  summary: 'a replica becomes the primary; healing makes the old primary follow it',
   targets: ['store'],
   options: {
     'for-backends': names('backend', /^backend-[1-9]\d?$/)
       .optional()
-      .describe('Only these are led to the new primary, until it is healed: a split brain. All when absent.'),
+      .describe(
+        'Backends that use the new primary until the fault is healed; the others keep the old one (split brain). Default: all.',
+      ),
   },
-  effect: asked,
+  effect: askedEffect,
   effectInWords: 'the promoted server carried out commands on data between confirmation and healing',
-  lacking(target, { redis, backends }, options) {
-    if (feederOf(target) === undefined)
+  explainMissing(target, { redis, backends }, options) {
+    if (primaryOf(target) === undefined)
       return `found "${target}", expected a replica such as redis.replica-1 to promote`;
-    if (redis.sentinels > 0) return 'found sentinels, which promote by themselves: take them out, or this fault';
+    if (redis.sentinels > 0)
+      return 'found sentinels, which promote a replica by themselves: remove the sentinels or this fault';
     const { count, spare = 0 } = backends;
     const strange = options['for-backends']?.find(name => Number(name.slice('backend-'.length)) > count + spare);
     return strange && `found "${strange}" in for-backends, expected one of ${count + spare} backends`;
   },
-  make: (target, { 'for-backends': led }) => {
+  make: (target, { 'for-backends': chosen }) => {
     let done = false;
     return {
       async inject(cluster) {
@@ -53,34 +57,35 @@ export const promote = defineFault({
           await redis.replicaof('NO', 'ONE');
           await redis.config('REWRITE');
         });
-        for (const member of others(cluster, target)) if (member !== oldOf(cluster, target)) await lead(member, port);
-        // Started again before this is healed it would take itself for the primary.
-        if (oldOf(cluster, target).pid === undefined) await lead(oldOf(cluster, target), port);
-        leadBackends(cluster, port, led);
+        for (const member of otherMembers(cluster, target))
+          if (member !== oldPrimaryOf(cluster, target)) await makeFollow(member, port);
+        // If it started again before this fault is healed, it would still act as the primary.
+        if (oldPrimaryOf(cluster, target).pid === undefined) await makeFollow(oldPrimaryOf(cluster, target), port);
+        retargetBackends(cluster, port, chosen);
       },
       async confirm(cluster) {
         const { port } = cluster.member(target);
         const role = await roleOf(port);
-        const links = linksOf(cluster).filter(({ backend }) => led === undefined || led.includes(backend));
+        const links = linksOf(cluster).filter(({ backend }) => chosen === undefined || chosen.includes(backend));
         if (role !== 'master' || links.length === 0) return false;
         for (const { link } of links) {
-          await withRedis(link.port, redis => redis.set(sign, link.name, 'EX', 60));
-          if ((await withRedis(port, redis => redis.get(sign))) !== link.name) return false;
+          await withRedis(link.port, redis => redis.set(markerKey, link.name, 'EX', 60));
+          if ((await withRedis(port, redis => redis.get(markerKey))) !== link.name) return false;
         }
         const names = links.map(({ link }) => link.name).join(', ');
         return `ROLE answered ${role}, a write through ${names} reached it`;
       },
-      // The commands of `confirm` came before, and those of the lab beside it do not count.
+      // The commands of `confirm` came before. Upkeep commands of the lab are not counted.
       measure: cluster => countDataCommands(cluster.member(target).port),
       async heal(cluster) {
         if (!done) return;
         const { port } = cluster.member(target);
-        const old = oldOf(cluster, target);
-        // Another fault that held it down is healed at the same time.
+        const old = oldPrimaryOf(cluster, target);
+        // Another fault that holds it down may be healed at the same time: wait for it.
         if (old.pid !== undefined) await eventually(() => old.answers(answerWithinMs), healWithinMs);
-        await lead(old, port);
-        leadBackends(cluster, port, undefined);
-        if (old.pid !== undefined && !(await eventually(() => isFed(old.port), healWithinMs)))
+        await makeFollow(old, port);
+        retargetBackends(cluster, port, undefined);
+        if (old.pid !== undefined && !(await eventually(() => isReplicating(old.port), healWithinMs)))
           throw new Error(`${old.name} did not follow ${target} within ${healWithinMs} ms`);
         done = false;
       },
@@ -88,18 +93,18 @@ export const promote = defineFault({
   },
 });
 
-function oldOf(cluster: Cluster, replica: string): ClusterMember {
-  return cluster.member(feederOf(replica) ?? replica);
+function oldPrimaryOf(cluster: Cluster, replica: string): ClusterMember {
+  return cluster.member(primaryOf(replica) ?? replica);
 }
 
-function others(cluster: Cluster, target: string): ClusterMember[] {
+function otherMembers(cluster: Cluster, target: string): ClusterMember[] {
   return cluster.members.filter(({ name }) => name !== target && /^redis\.(?:primary|replica)/.test(name));
 }
 
-/** At once if it runs, or else by what it reads when it is started. */
-async function lead(member: ClusterMember, primaryPort: number): Promise<void> {
+/** Makes a member follow a primary: at once if it runs, otherwise through the configuration file of its next start. */
+async function makeFollow(member: ClusterMember, primaryPort: number): Promise<void> {
   if (member.pid !== undefined) return follow(member.port, primaryPort);
-  await appendFile(path.join(member.directory ?? '', configFile), `${following(primaryPort)}\n`);
+  await appendFile(path.join(member.directory ?? '', configFile), `${buildReplicaOf(primaryPort)}\n`);
 }
 
 function linksOf(cluster: Cluster) {
@@ -107,7 +112,7 @@ function linksOf(cluster: Cluster) {
   return backends.map(({ name }) => ({ backend: name, link: cluster.link(`${name}->redis`) }));
 }
 
-function leadBackends(cluster: Cluster, port: number, led: readonly string[] | undefined): void {
+function retargetBackends(cluster: Cluster, port: number, chosen: readonly string[] | undefined): void {
   for (const { backend, link } of linksOf(cluster))
-    if (link.toPort !== port && (led === undefined || led.includes(backend))) link.retarget(port);
+    if (link.toPort !== port && (chosen === undefined || chosen.includes(backend))) link.retarget(port);
 }

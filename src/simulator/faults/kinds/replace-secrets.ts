@@ -1,11 +1,11 @@
 import { generateKeyRing, type KeyRing } from '../../../shared/key-ring.js';
-import { allHaveInWords, shareRing } from '../../cluster/shared-secrets.js';
+import { describeSharedRing, shareRing } from '../../cluster/shared-secrets.js';
 import { keysInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
-/** Replaces the whole ring: an incident calls for it, and a deploy does it that makes a new secret at every boot. */
+/** Replaces the whole key ring, as after an incident, or as a deploy does that creates a new secret at every start. */
 export const replaceSecrets: FaultEntry = {
-  summary: 'a new key alone in the ring, SIGHUP for each: what the old keys signed is refused',
+  summary: 'replaces the key ring by a new key, then SIGHUP: sessions signed with old keys are refused',
   targets: ['secrets'],
   options: {},
   effect: () => ({ kind: 'keys' }),
@@ -17,8 +17,8 @@ export const replaceSecrets: FaultEntry = {
         ring = generateKeyRing();
         await shareRing(cluster, ring);
       },
-      confirm: async cluster => ring !== undefined && allHaveInWords(cluster, ring),
-      // The old ring would let its sessions in again, and the sessions begun since would be the ones to go.
+      confirm: async cluster => ring !== undefined && describeSharedRing(cluster, ring),
+      // Nothing is undone: the old ring would accept the old sessions again and refuse the ones created since.
       heal: async () => undefined,
     };
   },

@@ -1,19 +1,19 @@
 import { breakAnswers } from '../../cluster/links/toxics.js';
-import { linkBroken, linkBrokenInWords } from '../effects.js';
+import { linkBrokenEffect, linkBrokenInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
-import { answerBytes, answersBroken, brokenAnswers, linkFault } from '../link-fault.js';
+import { answerBytes, confirmBroken, countBrokenAnswers, linkFault } from '../link-fault.js';
 
-/** The client may have half an answer. The request has arrived in any case. */
+/** Resets connections in the middle of an answer. The client can have half of it. The backend has got the request. */
 export const reset = defineFault({
-  summary: 'answers over a link are broken off by a reset after so many bytes; shorter ones pass',
+  summary: 'a link cuts answers off by a reset after so many bytes; shorter answers pass',
   targets: ['link'],
   options: { bytes: answerBytes },
-  effect: linkBroken,
+  effect: linkBrokenEffect,
   effectInWords: linkBrokenInWords,
   make: (target, { bytes }) =>
     linkFault(target, {
       toxic: () => breakAnswers(bytes, 'reset'),
-      confirm: end => answersBroken(end, bytes),
-      measure: brokenAnswers,
+      confirm: end => confirmBroken(end, bytes),
+      measure: countBrokenAnswers,
     }),
 });

@@ -1,14 +1,14 @@
 import { generateKeyRing, type KeyRing } from '../../../shared/key-ring.js';
-import { allHaveInWords, sharedRing, shareRing } from '../../cluster/shared-secrets.js';
+import { describeSharedRing, sharedRing, shareRing } from '../../cluster/shared-secrets.js';
 import { keysInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
 /**
- * Rotates in two steps, as it should be done: first every backend learns to verify with the new key, then they sign with it.
- * In one step, a backend that has read the file already would sign what the others cannot read yet.
+ * Rotates the key in two steps. First every backend can verify with the new key, then all sign with it. With one step,
+ * the first backend to read the file would sign sessions that the others cannot read yet.
  */
 export const rotateSecrets: FaultEntry = {
-  summary: 'a new key at the end of the ring, then at its head, SIGHUP for each; the old one stays',
+  summary: 'adds a new key at the end of the ring, then puts it first, each with SIGHUP; keeps the old key',
   targets: ['secrets'],
   options: {},
   effect: () => ({ kind: 'keys' }),
@@ -23,7 +23,7 @@ export const rotateSecrets: FaultEntry = {
         ring = [...fresh, ...old];
         await shareRing(cluster, ring);
       },
-      confirm: async cluster => ring !== undefined && allHaveInWords(cluster, ring),
+      confirm: async cluster => ring !== undefined && describeSharedRing(cluster, ring),
       // A rotation is no damage: there is nothing to undo.
       heal: async () => undefined,
     };

@@ -1,21 +1,21 @@
-import { hasLeft, type TakenOut, takeOut } from '../../cluster/remove-backend.js';
-import { memberGone, memberGoneInWords } from '../effects.js';
+import { describeRemoval, type Removal, removeBackend } from '../../cluster/remove-backend.js';
+import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 
-/** One backend less, for good: what only it knew is gone when its drain window is over. `scale-out` brings it back. */
+/** Removes one backend for good. Sessions in its memory are lost after its drain window. `scale-out` restarts it. */
 export const scaleIn = defineFault({
-  summary: 'drained by the proxy, then SIGTERM, and nothing comes in its place; it stays away',
+  summary: 'the proxy drains a backend, then SIGTERM; nothing replaces it and healing does not start it',
   targets: ['backend'],
   options: {},
-  effect: memberGone,
+  effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   make: target => {
-    let taken: TakenOut = { drained: false, asked: false };
+    let taken: Removal = { drained: false, asked: false };
     return {
       async inject(cluster) {
-        taken = await takeOut(cluster, target);
+        taken = await removeBackend(cluster, target);
       },
-      confirm: cluster => hasLeft(cluster, target, taken),
+      confirm: cluster => describeRemoval(cluster, target, taken),
       heal: async () => undefined,
     };
   },

@@ -3,9 +3,9 @@ import { defineFault } from '../fault.js';
 
 const readyWithinMs = 10_000;
 
-/** One more backend. No damage, so there is nothing to undo: the pool stays as large as it has become. */
+/** Starts one more backend. Nothing is damaged, so healing undoes nothing: the backend stays in the pool. */
 export const scaleOut = defineFault({
-  summary: 'a backend that was not running is started, and the proxy sends it users; it stays',
+  summary: 'starts a backend that was not running, and the proxy sends it users; healing does not stop it',
   targets: ['backend'],
   options: {},
   effect: target => ({ kind: 'answered', member: target }),
@@ -16,10 +16,12 @@ export const scaleOut = defineFault({
       async inject(cluster) {
         const member = cluster.member(target);
         if (member.pid !== undefined)
-          throw new Error(`${target} is running already: name a spare one (system.backends.spare), or one scaled in`);
+          throw new Error(
+            `${target} is already running: name a spare backend (system.backends.spare), or one that was scaled in`,
+          );
         await member.start();
         started = true;
-        // The proxy still drains one that was scaled in before.
+        // A backend that was scaled in before is still draining in the proxy.
         await cluster.proxyAdmin.ready(target);
       },
       async confirm(cluster) {

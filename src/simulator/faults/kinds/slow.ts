@@ -1,34 +1,36 @@
 import { latency } from '../../cluster/links/toxics.js';
 import { duration } from '../../scenario/values.js';
-import { linkSlow } from '../effects.js';
+import { linkSlowEffect } from '../effects.js';
 import { defineFault } from '../fault.js';
-import { askThrough, heldBytes, heldForward, linkFault, onReplication } from '../link-fault.js';
+import { askThroughLink, countHeldBytes, countHeldForward, linkFault, measureReplication } from '../link-fault.js';
 
-/** Beyond what the link adds. */
+/** Time limit of an answer, without the delay that the link adds. */
 const answerWithinMs = 2_000;
 
-/** Delays a link, as if one end were far away: everything arrives, only later. */
+/** Delays a link, as if one end were far away. Everything arrives, but later. */
 export const slow = defineFault({
-  summary: 'all that goes over a link takes longer, with a jitter that follows the seed',
+  summary: 'a link delays all bytes, with a jitter that follows the seed',
   targets: ['link'],
   options: {
     latency: duration(1, '30s').describe(
-      'So much longer a question and its answer take together, half of it each way.',
+      'How much longer a request and its answer take together; half of it in each direction.',
     ),
-    jitter: duration(0, '30s').prefault('0ms').describe('So much more or less than the latency, by chance.'),
+    jitter: duration(0, '30s')
+      .prefault('0ms')
+      .describe('How much the delay can be above or below the latency, by chance.'),
   },
-  effect: (target, { latency, jitter }) => linkSlow(target, Math.max(latency - jitter, latency / 2)),
+  effect: (target, { latency, jitter }) => linkSlowEffect(target, Math.max(latency - jitter, latency / 2)),
   effectInWords: 'an answer through the link took at least the latency less the jitter, and at least half of it',
   make: (target, { latency: latencyMs, jitter: jitterMs }, random) =>
     linkFault(target, {
       toxic: () => latency(latencyMs, jitterMs, random),
       async confirm(end) {
-        const before = heldBytes(end.link);
-        const { answered, tookMs } = await askThrough(end, latencyMs + jitterMs + answerWithinMs);
-        // With as much jitter as latency any time would do: then it counts that something had to wait.
-        const held = heldBytes(end.link) > before;
+        const before = countHeldBytes(end.link);
+        const { answered, tookMs } = await askThroughLink(end, latencyMs + jitterMs + answerWithinMs);
+        // With jitter as large as the latency, any time would do. So the link must also have held bytes.
+        const held = countHeldBytes(end.link) > before;
         return answered && held && tookMs >= latencyMs - jitterMs && `an answer through it took ${tookMs} ms`;
       },
-      measure: onReplication(target, heldForward),
+      measure: measureReplication(target, countHeldForward),
     }),
 });

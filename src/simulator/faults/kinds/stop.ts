@@ -1,22 +1,22 @@
 import { isCleanEnd } from '../../cluster/cluster.js';
-import { bringBack, goneInWords } from '../../cluster/probe.js';
-import { countAtFeeder } from '../../cluster/redis-client.js';
+import { bringBack, describeGone } from '../../cluster/probe.js';
+import { countAtPrimary } from '../../cluster/redis-client.js';
 import { serverOf } from '../../cluster/stores/registry.js';
-import { memberGone, memberGoneInWords } from '../effects.js';
+import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 
 const exitWithinMs = 5_000;
 
 /** Sends SIGTERM, as an orderly restart does: a store that saves its data at the end does so. */
 export const stop = defineFault({
-  summary: 'SIGTERM of a store; healed by a new start on the same port, in the role it had',
+  summary: 'SIGTERM of a store; healing starts it again on the same port and in the same role',
   targets: ['store'],
   options: {},
-  effect: memberGone,
+  effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
-  lacking: target =>
+  explainMissing: target =>
     serverOf(target) === 'postgres'
-      ? 'found postgres, which waits at SIGTERM until its clients have gone, and backends never go: take "kill"'
+      ? 'found postgres, which waits at SIGTERM until its clients disconnect, and backends never do: use "kill"'
       : undefined,
   make: target => {
     let asked = false;
@@ -27,9 +27,9 @@ export const stop = defineFault({
       async confirm(cluster) {
         const member = cluster.member(target);
         const exit = asked ? await member.waitExit(exitWithinMs) : undefined;
-        return exit !== undefined && isCleanEnd(exit) && goneInWords(member, exit);
+        return exit !== undefined && isCleanEnd(exit) && describeGone(member, exit);
       },
-      measure: cluster => countAtFeeder(cluster, target),
+      measure: cluster => countAtPrimary(cluster, target),
       async heal(cluster) {
         const member = cluster.member(target);
         if (asked && (await member.waitExit(exitWithinMs)) === undefined) {

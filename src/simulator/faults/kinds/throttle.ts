@@ -1,30 +1,30 @@
 import { bandwidth } from '../../cluster/links/toxics.js';
 import { byteRate } from '../../scenario/values.js';
-import { linkSlow } from '../effects.js';
+import { linkSlowEffect } from '../effects.js';
 import { defineFault } from '../fault.js';
-import { askThrough, heldBytes, heldForward, linkFault, onReplication } from '../link-fault.js';
+import { askThroughLink, countHeldBytes, countHeldForward, linkFault, measureReplication } from '../link-fault.js';
 
-/** The question may have to wait so long behind others. */
+/** Time limit of an answer: the request may have to wait behind others. */
 const askForMs = 500;
 
-/** A line that is too narrow: what comes later waits until what came before it has gone. */
+/** Limits the bandwidth of a link: later bytes wait until the earlier ones have left. */
 export const throttle = defineFault({
-  summary: 'a link carries so many bytes per second each way, and no more',
+  summary: 'a link carries at most so many bytes per second in each direction',
   targets: ['link'],
-  options: { rate: byteRate.describe('Each way, shared by all connections.') },
-  effect: target => linkSlow(target),
+  options: { rate: byteRate.describe('Rate of each direction. All connections share it.') },
+  effect: target => linkSlowEffect(target),
   effectInWords: 'an answer through the link took longer than twice the 90th percentile of the baseline and 10 ms',
   make: (target, { rate: bytesPerSecond }) =>
     linkFault(target, {
       toxic: () => bandwidth(bytesPerSecond),
       async confirm(end) {
-        const before = heldBytes(end.link);
-        const { answered, tookMs } = await askThrough(end, askForMs);
-        const bytes = heldBytes(end.link) - before;
+        const before = countHeldBytes(end.link);
+        const { answered, tookMs } = await askThroughLink(end, askForMs);
+        const bytes = countHeldBytes(end.link) - before;
         return (
           bytes > 0 && `${answered ? 'an answer' : 'no answer'} through it in ${tookMs} ms, ${bytes} bytes held back`
         );
       },
-      measure: onReplication(target, heldForward),
+      measure: measureReplication(target, countHeldForward),
     }),
 });

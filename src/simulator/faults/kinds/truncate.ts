@@ -1,19 +1,19 @@
 import { breakAnswers } from '../../cluster/links/toxics.js';
-import { linkBroken, linkBrokenInWords } from '../effects.js';
+import { linkBrokenEffect, linkBrokenInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
-import { answerBytes, answersBroken, brokenAnswers, linkFault } from '../link-fault.js';
+import { answerBytes, confirmBroken, countBrokenAnswers, linkFault } from '../link-fault.js';
 
-/** The end comes in good order, as after a whole answer: only a client that counts the bytes knows that some are missing. */
+/** Ends answers early but in order, as after a whole answer. Only a client that counts bytes notices the loss. */
 export const truncate = defineFault({
-  summary: 'answers over a link end after so many bytes, in good order; shorter ones pass',
+  summary: 'a link ends answers in order after so many bytes; shorter answers pass',
   targets: ['link'],
   options: { bytes: answerBytes },
-  effect: linkBroken,
+  effect: linkBrokenEffect,
   effectInWords: linkBrokenInWords,
   make: (target, { bytes }) =>
     linkFault(target, {
       toxic: () => breakAnswers(bytes, 'end'),
-      confirm: end => answersBroken(end, bytes),
-      measure: brokenAnswers,
+      confirm: end => confirmBroken(end, bytes),
+      measure: countBrokenAnswers,
     }),
 });

@@ -10,7 +10,7 @@ import { scenarioParts } from '../schema.js';
 import { storesIn } from '../stores.js';
 import { field, isMap, listIn, type Problem, read } from '../yaml.js';
 
-/** An expectation must be about a mode that is run, a part of the run that exists, and members that exist. */
+/** Finds expectations about a mode that is not run, a window that does not exist, or an unknown member. */
 export function expectationProblems(file: unknown): Problem[] {
   return [...modeProblems(file), ...lineProblems(file)];
 }
@@ -27,7 +27,7 @@ function modeProblems(file: unknown): Problem[] {
   return Object.keys(expect)
     .filter(key => isModeName(key) && !modes.includes(key))
     .map(mode => {
-      const message = `found expectations of the mode "${mode}", expected a mode of this scenario: ${modes.join(', ')}. Add it to modes or take them out`;
+      const message = `found expectations of the mode "${mode}", expected a mode of this scenario: ${modes.join(', ')}. Add it to modes, or remove the expectations`;
       return { path: ['expect', mode], message, at: 'key' };
     });
 }
@@ -37,7 +37,7 @@ function lineProblems(file: unknown): Problem[] {
   return Object.keys(isMap(expect) ? expect : {}).flatMap(mode =>
     listIn(expect, mode).flatMap((line, index) => {
       const path = ['expect', mode, index, ...(isMap(line) ? ['warn'] : [])];
-      const expectation = parsed(isMap(line) ? line.warn : line);
+      const expectation = parseIfValid(isMap(line) ? line.warn : line);
       const message = expectation && lineProblem(expectation, file);
       return message === undefined ? [] : [{ path, message }];
     }),
@@ -48,7 +48,7 @@ function lineProblem(expectation: Expectation, file: unknown): string | undefine
   return windowProblem(expectation, file) ?? memberProblem(expectation, file) ?? journeyProblem(expectation, file);
 }
 
-/** What a journey of the file's own must have, so that a metric can ever be something else than 0. */
+/** Parts that a journey in the file needs before a metric can be anything but 0. */
 const journeyNeeds: Readonly<Record<string, { readonly part: string; isThere(users: unknown): boolean }>> = {
   'users.identitySwapped': { part: '"who" in one of its steps', isThere: users => hasWho(field(users, 'journey')) },
   'users.logoutNotHonoured': { part: 'a step "logout"', isThere: users => hasStep(users, 'logout') },
@@ -60,7 +60,7 @@ function journeyProblem({ metric }: Expectation, file: unknown): string | undefi
   const users = field(file, 'users');
   const needed = journeyNeeds[metric];
   if (needed === undefined || !isMap(field(users, 'journey')) || needed.isThere(users)) return undefined;
-  return `found ${metric}, which the journey of this file can never show without ${needed.part}: add it, or take the line out`;
+  return `found ${metric}, but the journey of this file cannot measure it without ${needed.part}: add that, or remove the line`;
 }
 
 function hasStep(users: unknown, kind: StepKind): boolean {
@@ -72,7 +72,7 @@ function hasWho(journey: unknown): boolean {
 }
 
 function windowProblem({ during }: Expectation, file: unknown): string | undefined {
-  return during && (strangeWindow(during, faultIds(file)) ?? emptyWindow(during, file));
+  return during && (strangeWindow(during, faultIds(file)) ?? explainEmptyWindow(during, file));
 }
 
 function memberProblem({ metric }: Expectation, file: unknown): string | undefined {
@@ -80,17 +80,17 @@ function memberProblem({ metric }: Expectation, file: unknown): string | undefin
   const system = read(scenarioParts.targetSystem, field(file, 'system') ?? {});
   if (member === undefined || system === undefined) return undefined;
   if (field(field(file, 'system'), 'target') !== undefined)
-    return `found ${metric}, but a system that runs already has no members that are counted: take it out`;
+    return `found ${metric}, but a system under system.target has no members that are counted: remove the line`;
   const { backends, proxies } = targetsOf({ backends: system.backends, proxy: system.proxy, ...storesIn(system) });
   const known = backends.filter(name => name !== 'backend-any');
   if (proxies.length > 1) known.push(...proxies);
   else if (proxies.includes(member))
-    return `found "${member}", but the answers of a single proxy are not counted apart, expected ${known.join(' or ')}`;
+    return `found "${member}", but the answers of a single proxy are not counted separately, expected ${known.join(' or ')}`;
   return known.includes(member) ? undefined : unknownName('member', member, known);
 }
 
-/** Undefined when it does not parse: that is said elsewhere. */
-function parsed(line: unknown): Expectation | undefined {
+/** Parses a line; undefined when that fails. The schema reports the mistake. */
+function parseIfValid(line: unknown): Expectation | undefined {
   if (typeof line !== 'string') return undefined;
   try {
     return parseExpectation(line);
@@ -107,8 +107,8 @@ function faultIds(file: unknown): string[] {
   });
 }
 
-/** Refuses a window for which nothing can be planned, whatever the seed. */
-function emptyWindow(window: Window, file: unknown): string | undefined {
+/** Says why a window is always empty, whatever the seed; undefined when it is not. */
+function explainEmptyWindow(window: Window, file: unknown): string | undefined {
   const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
   if (phases === undefined || 'fault' in window) return undefined;
   if ('phase' in window) {

@@ -3,7 +3,7 @@ import { phaseNames } from '../../history/records.js';
 import { type FaultInFile, scenarioParts } from '../schema.js';
 import { field, isMap, listIn, type Problem, read } from '../yaml.js';
 
-/** Faults have ids that mean one thing, exactly one trigger, wait for earlier faults only, and fit into their phase. */
+/** Finds faults with an ambiguous id, no single trigger, a wait for a later fault, or too little time in the phase. */
 export function triggerProblems(file: unknown): Problem[] {
   const faults = listIn(file, 'faults');
   return [
@@ -28,7 +28,7 @@ function idProblems(faults: readonly unknown[], fault: unknown, index: number): 
     return [{ path, message: `found the id "${id}" a second time, expected each id once` }];
   }
   if (!phaseNames.some(name => name === id)) return [];
-  const message = `found the id "${id}", which is the name of a phase, expected another: "during ${id}" would have two meanings`;
+  const message = `found the id "${id}", which is the name of a phase, expected another id: "during ${id}" would have two meanings`;
   return [{ path, message }];
 }
 
@@ -39,7 +39,7 @@ function triggerCountProblems(fault: unknown, index: number): Problem[] {
   return [{ path: ['faults', index], message: `found ${what}, expected one of the three` }];
 }
 
-/** A fault may wait only for one that stands before it in the file, so that no two wait for each other. */
+/** Finds faults that wait for a later one. Only earlier ones are allowed, so that no two faults wait for each other. */
 function waitingProblems(faults: readonly unknown[], fault: unknown, index: number): Problem[] {
   const waitsFor = {
     after: read(scenarioParts.after, field(fault, 'after'))?.id,
@@ -48,29 +48,29 @@ function waitingProblems(faults: readonly unknown[], fault: unknown, index: numb
   const earlier = idsBefore(faults, index);
   return Object.entries(waitsFor).flatMap(([key, id]) => {
     if (id === undefined || earlier.includes(id)) return [];
-    return [{ path: ['faults', index, key], message: noEarlierFault(id, earlier, key) }];
+    return [{ path: ['faults', index, key], message: explainNoEarlierFault(id, earlier, key) }];
   });
 }
 
-/** More users than ever come cannot be waited for; how much they do shows only in the run. */
+/** Finds a wait for more users than ever arrive. Other counts cannot be checked before the run. */
 function beyondProblems(file: unknown, fault: unknown, index: number): Problem[] {
   const when = read(scenarioParts.when, field(fault, 'when'));
   const most = read(scenarioParts.users.shape.arrivals, field(field(file, 'users'), 'arrivals'))?.['max-active'];
   if (when?.counter !== 'users.total' || most === undefined || when.atLeast <= most) return [];
-  const message = `found ${when.atLeast} users, expected at most the ${most} that ever come: users.arrivals.max-active`;
+  const message = `found ${when.atLeast} users, expected at most the ${most} that ever arrive: users.arrivals.max-active`;
   return [{ path: ['faults', index, 'when'], message }];
 }
 
-function noEarlierFault(id: string, earlier: readonly unknown[], key: string): string {
+function explainNoEarlierFault(id: string, earlier: readonly unknown[], key: string): string {
   const ids = earlier.filter(other => typeof other === 'string');
   if (ids.length > 0) return unknownName('earlier fault', id, ids);
-  const instead = key === 'after' ? 'write at: 0s' : `take "since ${id}" out`;
+  const instead = key === 'after' ? 'write at: 0s' : `remove "since ${id}"`;
   return `found "${id}", expected the id of an earlier fault, but this is the first: ${instead}`;
 }
 
 /**
- * At the earliest: how long it takes to inject, confirm and heal, and until a count is reached, shows only in the run.
- * What waits for a count strikes at once, by this reckoning.
+ * Finds faults that cannot fit into the faults phase. It computes the earliest possible times: how long injection,
+ * confirmation and healing take is known only in the run. It treats a fault that waits for a count as immediate.
  */
 function timeProblems(file: unknown, faults: readonly unknown[]): Problem[] {
   const phases = read(scenarioParts.phases, field(file, 'phases') ?? {});
@@ -83,7 +83,7 @@ function timeProblems(file: unknown, faults: readonly unknown[]): Problem[] {
     const endMs = startMs + (fault.for ?? 0);
     earliest.set(fault.id, { startMs, endMs });
     if (endMs <= phases.faults) return [];
-    return [tooLate(fault, index, startMs, phases.faults)];
+    return [problemOfTooLate(fault, index, startMs, phases.faults)];
   });
 }
 
@@ -99,7 +99,7 @@ function earliestMs({ at, after, when }: FaultInFile, earliest: ReadonlyMap<stri
   return after === undefined || endMs === undefined ? undefined : endMs + after.delayMs;
 }
 
-function tooLate(fault: FaultInFile, index: number, startMs: number, phaseMs: number): Problem {
+function problemOfTooLate(fault: FaultInFile, index: number, startMs: number, phaseMs: number): Problem {
   const expected = `after the faults phase began at the earliest, expected at most ${phaseMs}ms: lengthen phases.faults or`;
   if (fault.for === undefined) {
     const key = ['at', 'after', 'when'].find(name => field(fault, name) !== undefined) ?? 'do';

@@ -1,30 +1,31 @@
 import { z } from 'zod';
-import { expected, map, show, text, wholeNumber } from '../values.js';
+import { map, sayExpected, show, text, wholeNumber } from '../values.js';
 import { parseJsonPath } from './json-path.js';
 import { bodyPatternProblem } from './page-pattern.js';
 
-/** The conditions that an answer must meet: `ok` of a step, and `anonymous`. Plain data; `users/answer-check.ts` checks answers. */
+/** Conditions that an answer must meet: `ok` of a step, and `anonymous`. They are plain data; `users/answer-check.ts`
+ * checks answers with them. */
 
 /** A value of JSON that is neither a list nor a map. */
 export type JsonScalar = string | number | boolean | null;
 
-/** All parts that are given must hold. */
+/** Conditions on an answer. All given parts must hold. */
 export interface AnswerConditions {
-  /** Any of these. */
+  /** The allowed statuses. */
   readonly status?: readonly number[] | undefined;
   /** The path of the Location header of a redirect. */
   readonly 'redirect-to'?: string | undefined;
   /** A regular expression between slashes that matches somewhere in the body. */
   readonly body?: string | undefined;
-  /** A path into the JSON of the body. Alone: it leads to a value other than null. */
+  /** A path into the JSON of the body. Without `absent` and `equals`, its value must exist and not be null. */
   readonly path?: string | undefined;
-  /** `path` leads to nothing, or to null. */
+  /** The value at `path` must be missing or null. */
   readonly absent?: true | undefined;
-  /** Every value that `path` leads to is this one. */
+  /** Every value at `path` must equal this one. */
   readonly equals?: JsonScalar | undefined;
 }
 
-/** How the app answers a request without a login. */
+/** Answer of the app to a request without a login. */
 export interface AnonymousConditions extends AnswerConditions {
   /** The alternative to all other conditions: a redirect to this path alone is enough. */
   readonly 'or-redirect-to'?: string | undefined;
@@ -33,38 +34,44 @@ export interface AnonymousConditions extends AnswerConditions {
 export const urlPath = text('a path such as /cart', /^\/[^\s#]*$/);
 
 export const jsonPath = z
-  .string({ error: expected('a path such as $.items[*].sku') })
+  .string({ error: sayExpected('a path such as $.items[*].sku') })
   .refine(written => parseJsonPath(written) !== undefined, {
-    error: expected('a path such as $.items[*].sku: of $, .name, ["name"], [0] and [*]'),
+    error: sayExpected('a path such as $.items[*].sku: of $, .name, ["name"], [0] and [*]'),
   });
 
 const status = z
   .union([wholeNumber(200, 599), z.array(wholeNumber(200, 599)).min(1)], {
-    error: expected('a status from 200 to 599, or a list of them'),
+    error: sayExpected('a status from 200 to 599, or a list of them'),
   })
   .transform(one => [one].flat());
 
-const body = z.string({ error: expected('a regular expression such as /log in/i') }).superRefine((written, context) => {
-  const problem = bodyPatternProblem(written);
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: `found ${show(written)}: ${problem}` });
-});
+const body = z
+  .string({ error: sayExpected('a regular expression such as /log in/i') })
+  .superRefine((written, context) => {
+    const problem = bodyPatternProblem(written);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: `found ${show(written)}: ${problem}` });
+  });
 
 const conditionKeys = {
   status: status.optional(),
   'redirect-to': urlPath.optional().describe('The path of the Location header. Redirects are not followed.'),
   body: body.optional().describe('A regular expression such as /log in/i that matches somewhere in the body.'),
-  path: jsonPath.optional().describe('A place in the JSON of the body. Alone: it holds a value other than null.'),
+  path: jsonPath
+    .optional()
+    .describe('A place in the JSON of the body. Without absent and equals, its value must exist and not be null.'),
   absent: z
-    .literal(true, { error: expected('true') })
+    .literal(true, { error: sayExpected('true') })
     .optional()
-    .describe('The place under path holds nothing, or null.'),
+    .describe('The value at path must be missing or null.'),
   equals: z
-    .union([z.string(), z.number(), z.boolean(), z.null()], { error: expected('text, a number, true, false or null') })
+    .union([z.string(), z.number(), z.boolean(), z.null()], {
+      error: sayExpected('text, a number, true, false or null'),
+    })
     .optional()
-    .describe('The place under path holds this value.'),
+    .describe('The value at path must be this one.'),
 };
 
-/** Says what no single condition shows. */
+/** Finds conditions that do not fit each other. */
 function conditionsProblem({ path, absent, equals }: AnswerConditions): string | undefined {
   if (absent !== undefined && equals !== undefined) return 'found absent and equals, expected one of the two';
   const stray = absent !== undefined ? 'absent' : equals !== undefined ? 'equals' : undefined;
@@ -78,7 +85,7 @@ function addProblem(problem: string | undefined, context: z.RefinementCtx): void
 export const okConditions = map('ok', conditionKeys)
   .superRefine((written: AnswerConditions, context) => addProblem(conditionsProblem(written), context))
   .optional()
-  .describe('The answer when the step is done: all that is given must hold. Without a status: 200 to 399.');
+  .describe('The answer when the step has succeeded: all given conditions must hold. Default status: 200 to 399.');
 
 const noCondition = 'expected at least one of status, redirect-to, body, path and or-redirect-to';
 
@@ -90,4 +97,6 @@ export const anonymousConditions = map('anonymous', {
     const isEmpty = Object.values(written).every(value => value === undefined);
     addProblem(isEmpty ? noCondition : conditionsProblem(written), context);
   })
-  .describe('How the app answers without a login: all that is given must hold, or the redirect under or-redirect-to.');
+  .describe(
+    'The answer of the app without a login: all given conditions must hold, or the redirect under or-redirect-to.',
+  );

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cookieName, expected, map, oneOf, show, text } from '../values.js';
+import { cookieName, map, oneOf, sayExpected, show, text } from '../values.js';
 import { isMap } from '../yaml.js';
 import { anonymousConditions, jsonPath, okConditions, urlPath as path } from './answer-conditions.js';
 import {
@@ -12,31 +12,32 @@ import {
 } from './mapping.js';
 import { patternProblem } from './page-pattern.js';
 
-/** `users.journey` of a scenario file: `shop`, or an app of one's own spelled out. */
+/** Schema of `users.journey` in a scenario file: `shop`, or the requests of the user's own app. */
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const bodyless: readonly string[] = ['GET', 'DELETE'];
 
 const value = z
-  .union([z.string(), z.number(), z.boolean()], { error: expected('text, a number, true or false') })
+  .union([z.string(), z.number(), z.boolean()], { error: sayExpected('text, a number, true or false') })
   .transform(String);
-const fields = (what: string) => z.record(z.string(), value, { error: expected(`a map of ${what}`) }).optional();
+const fields = (what: string) => z.record(z.string(), value, { error: sayExpected(`a map of ${what}`) }).optional();
 
-/** What the client of the simulated users sets itself, or what would break the connection. */
+/** Headers that the client of the simulated users sets itself, or that would break the connection. */
 const ownHeaders = [
   ...['connection', 'content-length', 'cookie', 'expect', 'host', 'keep-alive', 'te', 'trailer'],
   ...['transfer-encoding', 'upgrade'],
 ];
 const headerName = text('the name of a header', /^[!#$%&'*+.^_`|~\w-]+$/).refine(
   name => !ownHeaders.includes(name.toLowerCase()),
-  { error: ({ input }) => `found ${show(input)}, which the simulated users set themselves: take it out` },
+  { error: ({ input }) => `found ${show(input)}, which the simulated users set themselves: remove it` },
 );
 const headers = z
   .record(
     headerName,
     value.refine(written => !/[\r\n\0]/.test(written), { error: 'expected one line' }),
     {
-      error: issue => (issue.code === 'invalid_key' ? issue.issues[0]?.message : expected('a map of headers')(issue)),
+      error: issue =>
+        issue.code === 'invalid_key' ? issue.issues[0]?.message : sayExpected('a map of headers')(issue),
     },
   )
   .optional();
@@ -64,19 +65,19 @@ const request = (where: string) =>
   });
 const rest = z.object({ query: fields(''), form: fields(''), json: z.unknown().optional(), headers });
 
-/** Of a map its own parts say better what is wrong with it (`file.ts`). */
-const wordless =
+/** Returns an error function that stays silent for maps: the messages of their parts say more (`file.ts`). */
+const silentForMaps =
   (what: string) =>
   (issue: { readonly input?: unknown }): string =>
-    isMap(issue.input) ? '' : expected(what)(issue);
+    isMap(issue.input) ? '' : sayExpected(what)(issue);
 
 const pattern = (groups: 1 | 2) =>
-  z.string({ error: expected('a regular expression') }).superRefine((source, context) => {
+  z.string({ error: sayExpected('a regular expression') }).superRefine((source, context) => {
     const problem = patternProblem(source, groups);
     if (problem !== undefined) context.addIssue({ code: 'custom', message: `found ${show(source)}: ${problem}` });
   });
 
-/** A path alone, or a map with a path or a regular expression and what belongs to it. */
+/** Builds the schema of a place in an answer: a path, or a map with a path or a regular expression and more keys. */
 function place<Shape extends z.ZodRawShape>(where: string, groups: 1 | 2, more: Shape) {
   const long = map(where, { path: jsonPath.optional(), regexp: pattern(groups).optional(), ...more }).refine(
     (written: Readonly<Record<string, unknown>>) =>
@@ -84,7 +85,7 @@ function place<Shape extends z.ZodRawShape>(where: string, groups: 1 | 2, more: 
     { error: `expected one way to find it: path or regexp${'cookie' in more ? ' or cookie' : ''}` },
   );
   return z.union([jsonPath.transform(written => ({ path: written })), long], {
-    error: wordless('a path such as $.user, or a map with the key path or regexp'),
+    error: silentForMaps('a path such as $.user, or a map with the key path or regexp'),
   });
 }
 
@@ -98,36 +99,40 @@ const carried = place('carry', 1, {
 });
 
 const stepKeys = (name: string) => ({
-  before: request(`${name}.before`).optional().describe('Asked for right before, for what its answer gives to carry.'),
+  before: request(`${name}.before`)
+    .optional()
+    .describe('A request right before this one. Its answer supplies values for carry.'),
   request: request(`${name}.request`),
   ok: okConditions,
-  who: who.optional().describe('Whom the answer names.'),
+  who: who.optional().describe('Where the answer holds the name of the user.'),
 });
 const step = (name: string) => map(name, stepKeys(name));
 
 const mapping = map('users.journey', {
   login: step('login'),
-  add: step('add').describe('Puts {token} into what the session holds.'),
+  add: step('add').describe('Adds the item {token} to the session.'),
   read: map('read', { ...stepKeys('read'), items: items.describe('The items of the cart.') }),
-  remove: step('remove').optional().describe('Takes {token} out again. Left out of the plan when absent.'),
-  whoami: step('whoami').optional().describe('Left out of the plan when absent.'),
-  logout: step('logout').optional().describe('Left out of the plan when absent.'),
+  remove: step('remove')
+    .optional()
+    .describe('Removes the item {token} again. Without this step the plan has no removals.'),
+  whoami: step('whoami').optional().describe('Asks for the name of the user. Without this step the plan has none.'),
+  logout: step('logout').optional().describe('Ends the session. Without this step the plan has no logouts.'),
   anonymous: anonymousConditions,
   carry: z
     .record(text('a name in lower case such as csrf', /^[a-z][a-z0-9-]{0,39}$/), carried, {
-      error: expected('a map of names such as csrf, each with where its value is found'),
+      error: sayExpected('a map of names such as csrf, each with where its value is found'),
     })
     .default({})
-    .describe('What answers give to be carried: {name} stands for it in requests.'),
+    .describe('Values that answers supply, such as a CSRF token. {name} stands for the value in later requests.'),
 }).superRefine((written, context) => {
-  // Only of a mapping that is whole: one mistake is not to be told twice.
+  // Only for a mapping without mistakes so far: no mistake is reported twice.
   if (context.issues.length > 0) return;
   for (const problem of mappingProblems(written))
     context.addIssue({ code: 'custom', message: problem.message, path: [...problem.path] });
 });
 
 export const journey = z.union([z.literal('shop'), mapping], {
-  error: wordless('the journey "shop", or a map with the keys login, add, read and anonymous'),
+  error: silentForMaps('the journey "shop", or a map with the keys login, add, read and anonymous'),
 });
 
 interface MappingProblem {
@@ -135,7 +140,7 @@ interface MappingProblem {
   readonly message: string;
 }
 
-/** What no single value shows. */
+/** Finds problems between parts of the mapping, which no single value shows. */
 function mappingProblems(written: JourneyMapping): MappingProblem[] {
   const steps = stepKinds.flatMap(kind => {
     const mapped = written[kind];
@@ -159,12 +164,12 @@ function placeholderProblems(written: JourneyMapping, kind: string, mapped: Mapp
         .flatMap(placeholdersIn)
         .find(name => !known.includes(name));
     if (strange === undefined) return [];
-    const message = `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}: a further one is named under carry`;
+    const message = `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}: define further ones under carry`;
     return [{ path: [kind, part], message }];
   });
 }
 
-/** A cart whose items cannot be told apart proves nothing. */
+/** Finds steps without {token}: a cart whose items cannot be told apart proves nothing. */
 function tokenProblems(written: JourneyMapping): MappingProblem[] {
   return (['add', 'remove'] as const).flatMap(kind => {
     const request = written[kind]?.request;
@@ -176,21 +181,21 @@ function tokenProblems(written: JourneyMapping): MappingProblem[] {
 function nameProblems({ login, read, whoami, carry }: JourneyMapping): MappingProblem[] {
   const problems: MappingProblem[] = [];
   if (!textsOf(login.request).flatMap(placeholdersIn).includes('user'))
-    problems.push({ path: ['login', 'request'], message: 'expected {user} somewhere in it: who logs in' });
+    problems.push({ path: ['login', 'request'], message: 'expected {user} somewhere in it: the user who logs in' });
   if (read.items.regexp !== undefined && read.who === undefined) {
     const message =
-      'expected who beside items: a page without items could be an empty cart or no cart at all, and a name tells';
+      'expected who beside items: a page without items could be an empty cart or no cart at all, and only the name shows which';
     problems.push({ path: ['read'], message });
   }
   if (read.items.quantity !== undefined && !read.items.path?.includes('*'))
     problems.push({ path: ['read', 'items'], message: 'expected quantity only beside a path with [*]' });
   if (whoami !== undefined && whoami.who === undefined)
-    problems.push({ path: ['whoami'], message: 'expected who: it is all that this step looks at' });
+    problems.push({ path: ['whoami'], message: 'expected who: this step checks nothing else' });
   for (const own of ['user', 'token']) {
     if (Object.hasOwn(carry, own))
       problems.push({
         path: ['carry', own],
-        message: `found {${own}}, which is the simulated user's own: name it otherwise`,
+        message: `found {${own}}, which is reserved for the simulated user: choose another name`,
       });
   }
   return problems;

@@ -6,7 +6,7 @@ export type JsonPath = readonly Step[];
 
 const piece = /\.([A-Za-z_$][\w$-]*)|\['([^'\\]+)'\]|\["([^"\\]+)"\]|\[(\d{1,6})\]|\[(\*)\]|\.(\*)/y;
 
-/** Undefined for what is no such path. */
+/** Parses a path; undefined when the text is no such path. */
 export function parseJsonPath(text: string): JsonPath | undefined {
   if (!text.startsWith('$')) return undefined;
   const steps: Step[] = [];
@@ -24,36 +24,36 @@ export function parseJsonPath(text: string): JsonPath | undefined {
 }
 
 /**
- * What lies there, in order; an empty list that `[*]` looks into gives an empty list. Undefined when the path leads to
- * nothing somewhere: what is not there must not pass for an empty cart.
+ * Returns the values at a path, in order. `[*]` on an empty list gives an empty list. Returns undefined when a step of
+ * the path has no value: missing data must not pass for an empty cart.
  */
 export function valuesAt(value: unknown, path: JsonPath): readonly unknown[] | undefined {
   let found: unknown[] = [value];
   for (const step of path) {
-    const next = found.map(each => below(each, step));
+    const next = found.map(each => valuesBelow(each, step));
     if (next.some(each => each === undefined)) return undefined;
     found = next.flatMap(each => each ?? []);
   }
   return found;
 }
 
-/** The values one step below; undefined when there is no such step. */
-function below(value: unknown, step: Step): readonly unknown[] | undefined {
+/** Returns the values one step below; undefined when there is no such step. */
+function valuesBelow(value: unknown, step: Step): readonly unknown[] | undefined {
   if (step === 'all') return Array.isArray(value) ? value : undefined;
   if ('index' in step) return Array.isArray(value) && step.index < value.length ? [value[step.index]] : undefined;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   return Object.hasOwn(value, step.key) ? [Reflect.get(value, step.key)] : undefined;
 }
 
-/** In words, how far into this value the path leads; undefined when it leads to the end. */
+/** Says at which step the path has no value; undefined when it leads to the end. */
 export function missingAt(value: unknown, path: JsonPath): string | undefined {
   let found: unknown[] = [value];
   let walked = '$';
   for (const step of path) {
     for (const each of found) {
-      if (below(each, step) === undefined) return `${walked} is ${kindOf(each)}, which has no ${nameOf(step)}`;
+      if (valuesBelow(each, step) === undefined) return `${walked} is ${kindOf(each)}, which has no ${nameOf(step)}`;
     }
-    found = found.flatMap(each => below(each, step) ?? []);
+    found = found.flatMap(each => valuesBelow(each, step) ?? []);
     walked += nameOf(step);
   }
   return undefined;

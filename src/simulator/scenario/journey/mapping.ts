@@ -2,8 +2,8 @@ import type { OperationKind } from '../../history/records.js';
 import type { AnonymousConditions, AnswerConditions } from './answer-conditions.js';
 
 /**
- * A journey spelled out in a scenario file: which requests of an app are which step, and how its answers are read. Plain
- * data; `users/mapped-journey.ts` makes a journey of it, `scenario/journey.ts` reads it from the file.
+ * Mapping of an app in a scenario file: the request of each step, and where its answers hold the values. Plain data:
+ * `scenario/journey.ts` reads it from the file, and `users/mapped-journey.ts` turns it into a journey.
  */
 export interface JourneyMapping {
   readonly login: MappedStep;
@@ -12,9 +12,9 @@ export interface JourneyMapping {
   readonly remove?: MappedStep | undefined;
   readonly whoami?: MappedStep | undefined;
   readonly logout?: MappedStep | undefined;
-  /** How the app answers a request without a login. */
+  /** The answer of the app to a request without a login. */
   readonly anonymous: AnonymousConditions;
-  /** What answers give to be carried, by the name that stands for it in requests. */
+  /** Values that answers supply for later requests, by the name of their placeholder. */
   readonly carry: Readonly<Record<string, CarriedPlace>>;
 }
 
@@ -22,15 +22,15 @@ export const stepKinds = ['login', 'add', 'read', 'remove', 'whoami', 'logout'] 
 export type StepKind = (typeof stepKinds)[number];
 
 export interface MappedStep {
-  /** Asked for right before, for what its answer gives to carry. */
+  /** A request right before this one. Its answer supplies values for `carry`. */
   readonly before?: MappedRequest | undefined;
   readonly request: MappedRequest;
-  /** Without a status: 200 to 399. */
+  /** Conditions on the answer. Default status: 200 to 399. */
   readonly ok?: AnswerConditions | undefined;
   readonly who?: WhoPlace | undefined;
 }
 
-/** Texts in which `{user}`, `{token}` and the names under `carry` stand for what is known when it is sent. */
+/** Request with placeholders: `{user}`, `{token}` and the names under `carry` are replaced when it is sent. */
 export interface MappedRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
@@ -40,30 +40,30 @@ export interface MappedRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** `path`: in JSON. `regexp`: in any text, its first group; `/regexp/m` gives it flags. */
+/** Place of a text in an answer. `path`: in JSON. `regexp`: its first group in any text; `/regexp/m` adds flags. */
 export interface TextPlace {
   readonly path?: string | undefined;
   readonly regexp?: string | undefined;
 }
 
-/** With a `regexp` a second group is the quantity. */
+/** Place of the items. With a `regexp`, its second group is the quantity. */
 export interface ItemsPlace extends TextPlace {
   readonly quantity?: string | undefined;
 }
 
-/** `as`: the name as the app writes it, `{user}@example.com`. */
+/** Place of the user's name. `as`: the name as the app writes it, `{user}@example.com`. */
 export interface WhoPlace extends TextPlace {
   readonly as?: string | undefined;
 }
 
 export interface CarriedPlace extends TextPlace {
-  /** Only from the answers of this step and of the page before it. */
+  /** Read only from the answers of this step and of its `before` request. */
   readonly from?: StepKind | undefined;
-  /** The value of a cookie. */
+  /** The name of a cookie whose value is used. */
   readonly cookie?: string | undefined;
 }
 
-/** The step of the mapping that an operation is: a replay reads. */
+/** Returns the step of the mapping for an operation. A replay uses the step `read`. */
 export function stepOf(mapping: JourneyMapping, kind: OperationKind): MappedStep | undefined {
   return mapping[kind === 'replay' ? 'read' : kind];
 }
@@ -74,7 +74,7 @@ export function placeholdersIn(text: string): string[] {
   return [...text.matchAll(placeholder)].map(([, name = '']) => name);
 }
 
-/** Each placeholder that `values` knows replaced by its value, as `encode` writes it. */
+/** Replaces each placeholder that has a value by that value, encoded by `encode`. */
 export function filled(text: string, values: ReadonlyMap<string, string>, encode = (value: string) => value): string {
   return text.replaceAll(placeholder, (whole, name) => {
     const value = values.get(name);
@@ -82,7 +82,7 @@ export function filled(text: string, values: ReadonlyMap<string, string>, encode
   });
 }
 
-/** Every text of a request in which a placeholder may stand. */
+/** Returns every text of a request that can contain a placeholder. */
 export function textsOf({ path, query, form, json, headers }: MappedRequest): string[] {
   return [path, ...[query, form, headers].flatMap(fields => Object.values(fields ?? {})), ...textsInJson(json)];
 }

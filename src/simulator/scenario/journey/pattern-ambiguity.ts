@@ -2,12 +2,12 @@ import type { AST } from '@eslint-community/regexpp';
 import { RegExpParser } from '@eslint-community/regexpp';
 
 /**
- * Whether a search for a pattern may need time that doubles with each character of the page, as with `(a+)+b` or `(a|a)*b`.
- * The characters of the pattern are the states of an automaton (Glushkov). The time doubles where two ways lead from a state
- * back to it over the same text (Weber and Seidl 1991: exponential degree of ambiguity).
+ * Returns whether the time of a search can double with each character of the page, as with `(a+)+b` or `(a|a)*b`. The
+ * characters of the pattern are the states of an automaton (Glushkov). The time doubles where two ways lead from a
+ * state back to it over the same text (Weber and Seidl 1991: exponential degree of ambiguity).
  *
- * It errs on the side of true: what follows a loop is not looked at, back references and lookarounds count as empty, and
- * ten repetitions count as endless. The pattern must compile.
+ * It errs on the side of true: it ignores what follows a loop. Back references and lookarounds count as empty, and ten
+ * repetitions count as endless. The pattern must compile.
  */
 export function mayNeverEnd(source: string, flags: string): boolean {
   const automaton = new Automaton(source, flags);
@@ -17,14 +17,14 @@ export function mayNeverEnd(source: string, flags: string): boolean {
 
 const parser = new RegExpParser({ ecmaVersion: 2024 });
 const endlessMin = 10;
-/** Among 500 characters of a pattern there are fewer, unless its small counts are nested. */
+/** Most states. A pattern of 500 characters has fewer, unless it nests small repetition counts. */
 const statesMax = 500;
-/** Comparisons of two states: about a tenth of a second. What takes more is refused. */
+/** Most comparisons of two states: about a tenth of a second. A pattern that needs more is refused. */
 const comparisonsMax = 1_000_000;
-/** What stands for all characters that the pattern does not name. */
+/** Samples for all characters that the pattern does not name. */
 const commonSamples = [...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)), ...'éß×中\u00a0\u2028'];
 
-/** Part of an automaton: the states with which a text that it matches can begin and end. */
+/** Part of an automaton, with the states at which a matched text can begin and end. */
 interface Piece {
   readonly isEmptyAllowed: boolean;
   readonly first: readonly number[];
@@ -34,9 +34,9 @@ interface Piece {
 const empty: Piece = { isEmptyAllowed: true, first: [], last: [] };
 
 class Automaton {
-  /** By state: the samples that it reads, as bits. */
+  /** For each state, the samples that it reads, as bits. */
   readonly reads: bigint[] = [];
-  /** By state: those that can come next, once for each way that leads there. */
+  /** For each state, the states that can come next, once for each way to them. */
   readonly next: number[][] = [];
   readonly #flags: string;
   readonly #samples: readonly string[];
@@ -98,7 +98,7 @@ class Automaton {
     if (max >= endlessMin) {
       const piece = this.read(element);
       this.#connect(piece, piece);
-      // An empty repetition ends a loop without end, but is one of so many where they are counted.
+      // An empty repetition ends an endless loop, but a counted loop counts it as one of its repetitions.
       if (piece.isEmptyAllowed && Number.isFinite(max)) this.#connect(piece, piece);
       return { ...piece, isEmptyAllowed: min === 0 || piece.isEmptyAllowed };
     }
@@ -119,7 +119,7 @@ function joinAlternatives(pieces: readonly Piece[]): Piece {
   };
 }
 
-/** Looks for a loop of pairs of states that read the same text: of equal and of different ones, or with one way twice. */
+/** Finds a loop of state pairs that read the same text, with equal and different states, or with one way twice. */
 function hasTwoWays({ reads, next }: Automaton): boolean {
   const width = reads.length;
   const canReadTheSame = (a: number, b: number) => ((reads[a] ?? 0n) & (reads[b] ?? 0n)) !== 0n;
@@ -150,7 +150,7 @@ function hasDouble(states: readonly number[], next: readonly (readonly number[])
   });
 }
 
-/** Returns the sets of nodes that reach each other (Tarjan 1972), those without a way back left out. */
+/** Returns the sets of nodes that reach each other (Tarjan 1972), without nodes that cannot reach themselves. */
 function loopsFrom(starts: readonly number[], after: (node: number) => readonly number[]): number[][] {
   const loops: number[][] = [];
   const order = new Map<number, number>();

@@ -12,14 +12,14 @@ async function lastOf(...chunks: (string | Buffer)[]): Promise<string[]> {
 }
 
 describe('the last lines of a process', () => {
-  it('are whole, however they arrive, without those that are empty', async () => {
+  it('are complete, in whatever chunks they arrive, and leave out empty lines', async () => {
     expect(await lastOf('one\ntw', 'o\r\n', '\n \n', 'thr', 'ee')).to.deep.equal(['two', 'three']);
     const [first, second] = [Buffer.from('é\n').subarray(0, 1), Buffer.from('é\n').subarray(1)];
     expect(await lastOf(first, second)).to.deep.equal(['é']);
     expect(await lastOf()).to.deep.equal([]);
   });
 
-  it('are short, even when a line never ends', async () => {
+  it('are cut to a limit, even when a line never ends', async () => {
     const endless = 'x'.repeat(1_000_000);
     const [line, ...more] = await lastOf(...Array.from({ length: 50 }, () => endless));
     expect(line).to.have.length(500);
@@ -27,14 +27,14 @@ describe('the last lines of a process', () => {
     expect(await lastOf(endless, '\nend')).to.have.property('1', 'end');
   });
 
-  it('are not waited for when somebody else still holds what the process wrote to', () => {
+  it('do not keep the event loop open when another process holds the stream', () => {
     const module = import.meta.resolve('#src/simulator/cluster/processes/last-lines.js');
     const code = `
-      const { LastLines, waitNoMore } = await import(${JSON.stringify(module)});
+      const { LastLines, unrefStreams } = await import(${JSON.stringify(module)});
       const { spawn } = await import('node:child_process');
       const child = spawn('/bin/sh', ['-c', 'sleep 5 & echo gone'], { stdio: ['ignore', 'pipe', 'pipe'] });
       new LastLines(1, [child.stdout, child.stderr]);
-      child.once('exit', () => waitNoMore([child.stdout, child.stderr]));`;
+      child.once('exit', () => unrefStreams([child.stdout, child.stderr]));`;
     const began = performance.now();
     expect(spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' })).to.include({
       status: 0,

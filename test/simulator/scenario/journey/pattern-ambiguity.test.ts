@@ -38,16 +38,16 @@ describe('a pattern that may never end', () => {
   for (const pattern of endless) it(`is found: ${pattern}`, () => expect(mayNeverEnd(pattern, '')).to.equal(true));
 
   for (const pattern of harmless)
-    it(`is told from one that ends: ${pattern}`, () => expect(mayNeverEnd(pattern, '')).to.equal(false));
+    it(`is not confused with one that ends: ${pattern}`, () => expect(mayNeverEnd(pattern, '')).to.equal(false));
 
-  it('is found under the flags that make it one', () => {
+  it('is found only with the flags that make it endless', () => {
     expect(mayNeverEnd('(?:a|A)*b', '')).to.equal(false);
     expect(mayNeverEnd('(?:a|A)*b', 'i')).to.equal(true);
     expect(mayNeverEnd('(?:.|\\n)*b', 'u')).to.equal(false);
     expect(mayNeverEnd('(?:.|\\n)*b', 's')).to.equal(true);
   });
 
-  it('takes no long time to find, and what would is refused as well', () => {
+  it('is found quickly; a pattern that takes long to check is refused too', () => {
     expect(mayNeverEnd('(?:[a-z]?){9}'.repeat(38), '')).to.equal(true);
     expect(mayNeverEnd('((((a{9}){9}){9}){9}){9}', '')).to.equal(true);
     expect(

@@ -6,40 +6,41 @@ import type { RunProgram } from '../../processes/run-program.js';
 import { archiveFolder, type Programs } from './programs.js';
 
 export const role = 'holdfast';
-/** Its messages in English and its times in no zone of ours, whatever the user's own settings are. */
+/** Environment of its programs: messages in English and times in UTC, whatever the user's settings are. */
 export const env = { LC_ALL: 'C', TZ: 'UTC' };
 
-/** Whoever has not finished writing by then never will. */
+/** Age of an unfinished archive after which its writer counts as dead. */
 const writingWithinMs = 60_000;
 
 export interface EmptyDatabase {
   readonly programs: Programs;
   readonly version: string;
-  /** There already, and empty: the database becomes its folder `data`. */
+  /** An existing empty folder. The database is created in its folder `data`. */
   readonly directory: string;
-  /** Whom it belongs to; undefined: us. */
+  /** The owner of the files. Undefined: the current user. */
   readonly user: SystemUser | undefined;
   readonly settings: Readonly<Record<string, string>>;
   readonly run: RunProgram;
 }
 
 /**
- * Makes an empty database into which nobody can log in yet. All of one version and with the same settings are the same,
- * and to make one takes a second of the processor, to unpack one a tenth of it:
+ * Creates an empty database whose password is unknown, so that no client can log in yet. All databases of one version
+ * and with the same settings are equal. Creating one takes a second of processor time, unpacking one a tenth of it:
  *
  *     archive of ours there? ── yes ── tar -x ── went well? ── yes ──────────────────────────── data
  *              └── no ──────────────────────────────── └── no ── initdb, tar -c, rename ─────── data
  *
- * One archive for each machine, beside the programs: it goes when they go. Where it cannot be kept each makes its own.
+ * There is one archive for each machine. It lies beside the programs and is removed with them. Where it cannot be
+ * stored, each lab creates its own database.
  */
 export async function makeEmptyDatabase(wanted: EmptyDatabase, folder = archiveFolder()): Promise<void> {
   const archive = path.join(folder, archiveName(wanted));
   if ((await isOurs(archive)) && (await unpack(archive, wanted))) return;
   await initialise(wanted);
-  await keep(archive, wanted);
+  await keepArchive(archive, wanted);
 }
 
-/** The password of the role is in no archive: each database gets its own. */
+/** Returns the arguments of initdb. The password is not among them: each database gets its own. */
 function initdbArgs({ settings }: EmptyDatabase): string[] {
   return [
     ...['--username', role, '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C'],
@@ -48,20 +49,20 @@ function initdbArgs({ settings }: EmptyDatabase): string[] {
   ];
 }
 
-/** With all that makes one differ from another: `node_modules` may be seen by several systems. */
+/** Returns a name that depends on everything that makes databases differ: several systems can share `node_modules`. */
 function archiveName(wanted: EmptyDatabase): string {
   const { version, user } = wanted;
   const kind = JSON.stringify([version, process.platform, process.arch, user, env, initdbArgs(wanted)]);
   return `postgres-${version}-${createHash('sha256').update(kind).digest('hex').slice(0, 16)}.tar`;
 }
 
-/** What others could have written could be anything. */
+/** Returns whether only the current user could have written the archive. Otherwise its content is not trusted. */
 async function isOurs(archive: string): Promise<boolean> {
   const found = await lstat(archive).catch(() => undefined);
   return found?.isFile() === true && found.uid === process.getuid?.() && (found.mode & 0o022) === 0;
 }
 
-/** Run as ourselves: as root it gives each file to whom it belonged. */
+/** Unpacks the archive as the current user. As root, tar restores the owner of each file. Returns false on failure. */
 async function unpack(archive: string, { directory, run }: EmptyDatabase): Promise<boolean> {
   try {
     await run({ command: 'tar', args: ['-xpf', archive], env, directory, user: undefined });
@@ -82,8 +83,11 @@ async function initialise(wanted: EmptyDatabase): Promise<void> {
   await rm(passwordFile);
 }
 
-/** Packed where whoever dies leaves nothing; then whole on the disk before it has its name, which several may give it. */
-async function keep(archive: string, { directory, run }: EmptyDatabase): Promise<void> {
+/**
+ * Stores the archive. It is packed in the temporary folder, so that a kill leaves nothing behind. It is complete on
+ * disk before it gets its final name, because several processes can store the same archive at once.
+ */
+async function keepArchive(archive: string, { directory, run }: EmptyDatabase): Promise<void> {
   const packed = path.join(directory, 'data.tar');
   const fresh = `${archive}.${randomBytes(6).toString('hex')}`;
   try {
@@ -96,13 +100,13 @@ async function keep(archive: string, { directory, run }: EmptyDatabase): Promise
     await file.sync().finally(() => file.close());
     await rename(fresh, archive);
   } catch {
-    // No tar, no room, not our folder: the next one is made as this one was.
+    // There is no tar, no space or no write permission: the next lab runs initdb again.
     await rm(fresh, { force: true }).catch(() => undefined);
   }
   await rm(packed, { force: true });
 }
 
-/** What somebody has left who was killed while writing. */
+/** Removes unfinished archives of processes that were killed while writing. */
 async function removeUnfinished(archive: string): Promise<void> {
   const folder = path.dirname(archive);
   const names = (await readdir(folder)).filter(name => name.startsWith(`${path.basename(archive)}.`));
