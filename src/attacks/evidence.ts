@@ -5,8 +5,8 @@ import { type WeakVariantName, weakVariants } from './weak-variants.js';
 
 type Attacks = Readonly<Record<string, Attack>>;
 
-/** Requirement -> attack -> result per mode, then what each weak variant fell to, as Markdown: the same findings give
- * the same text. */
+/** Renders the findings as Markdown: requirement -> attack -> result per mode, then the result in each weak variant.
+ * Pure: the same findings give the same text. */
 export function evidence(attacks: Attacks, findings: readonly Finding[]): string {
   const modes = modeNames.filter(mode => findings.some(finding => finding.mode === mode));
   const rows = requirementsOf(attacks).flatMap(([id, names]) =>
@@ -24,9 +24,9 @@ export function evidence(attacks: Attacks, findings: readonly Finding[]): string
   return [
     '# Evidence',
     '',
-    'Written by `holdfast attack --markdown`. Requirements are those of OWASP ASVS 5.0.0 where nothing else is said; each',
-    'attack comes over HTTP, through the proxy and past it, with what an outsider knows; where a token has to be well signed',
-    "and wrong in another way, with the shop's key too. In brackets: how often it tried.",
+    'Written by `holdfast attack --markdown`. Requirements are those of OWASP ASVS 5.0.0, unless another source is',
+    'named. Each attack uses HTTP, through the proxy and directly to the backends, with the knowledge of an outsider.',
+    "An attack that needs a well-signed token with wrong content also has the shop's key. In brackets: its tries.",
     '',
     ...tableOf(['requirement', 'attack', ...modes.map(mode => `\`${mode}\``)], rows),
     '',
@@ -39,7 +39,7 @@ export function evidence(attacks: Attacks, findings: readonly Finding[]): string
     '',
     '## Seen to succeed',
     '',
-    'An attack that cannot succeed proves nothing: each falls upon a system with one weakness planted.',
+    'An attack that cannot succeed proves nothing, so each attack also runs on a system with a planted weakness.',
     '',
     ...tableOf(['weak variant', 'mode', 'what is wrong with it', 'attack', 'result'], weak),
     ...reasonsOf(findings),
@@ -47,7 +47,7 @@ export function evidence(attacks: Attacks, findings: readonly Finding[]): string
   ].join('\n');
 }
 
-/** In the order of the numbers; what is no number of ASVS comes last. */
+/** Groups the attacks by requirement, in the order of the ASVS numbers; other requirements come last. */
 function requirementsOf(attacks: Attacks): [string, string[]][] {
   const byId = new Map<string, string[]>();
   for (const [name, { asvs }] of Object.entries(attacks)) {
@@ -85,7 +85,7 @@ function namesOf(findings: readonly Finding[]): string[] {
   return [...new Set(findings.map(({ attack }) => attack))];
 }
 
-/** What did not apply, and what could not be carried out: each reason once. */
+/** Lists why attacks were not applicable or inconclusive, each reason once. */
 function reasonsOf(findings: readonly Finding[]): string[] {
   return (['not applicable', 'inconclusive'] as const).flatMap(outcome => {
     const lines = findings.flatMap(({ attack, mode, variant, result }) =>

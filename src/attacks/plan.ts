@@ -12,8 +12,8 @@ export interface PlannedSystem extends SystemSpec {
 type Attacks = Readonly<Record<string, Attack>>;
 
 /**
- * Every mode at full strength against every attack, then each weak variant of these modes against the attacks that must
- * succeed there. Attacks that need short limits have a system of their own.
+ * Plans the systems: first every mode at full strength with every attack. Then each weak variant of these modes, with
+ * the attacks that must succeed there. Attacks that need short limits run on a separate system.
  */
 export function planSystems(modes: readonly ModeName[], attacks: Attacks): readonly PlannedSystem[] {
   const strong = modes.map(mode => ({ mode, variantName: undefined, variant: undefined, names: Object.keys(attacks) }));
@@ -33,7 +33,7 @@ function fallingIn(variant: WeakVariantName, attacks: Attacks): string[] {
   return Object.entries(attacks).flatMap(([name, { weak }]) => (weak.includes(variant) ? [name] : []));
 }
 
-/** The modes to give so that this attack is also seen to succeed. */
+/** Lists the modes to select so that this attack also runs where it must succeed. */
 export function weakModesOf({ weak }: Attack): readonly ModeName[] {
   const wanted = weak.map((name): ModeName => weakVariants[name].mode);
   return modeNames.filter(mode => wanted.includes(mode));

@@ -5,14 +5,14 @@ import { biasedBit, sharedBits } from '#src/attacks/attacks/predicted-ids.js';
 const count = 2_000;
 const ids = (make: (at: number) => Buffer) => Array.from({ length: count }, (_, at) => make(at));
 
-describe('attacks: what is random', () => {
-  it('finds nothing in what is', () => {
+describe('attacks: randomness of ids', () => {
+  it('finds no flaw in random ids', () => {
     const random = ids(() => randomBytes(32));
     expect(biasedBit(random)).to.equal(undefined);
     expect(sharedBits(random)).to.be.within(10, 60);
   });
 
-  it('finds a bit that is always the same, and one that is rarely set', () => {
+  it('finds a constant bit and a bit that is rarely set', () => {
     const constant = ids(() =>
       Buffer.concat([randomBytes(4), Buffer.of(0x80 | (randomBytes(1)[0] ?? 0)), randomBytes(4)]),
     );
@@ -21,7 +21,7 @@ describe('attacks: what is random', () => {
     expect(biasedBit(rare)).to.equal(7);
   });
 
-  it('finds a beginning that two have in common', () => {
+  it('finds a prefix that two ids share', () => {
     const twins = [Buffer.of(1, 2, 0xf0), Buffer.of(9, 9, 9), Buffer.of(1, 2, 0xff)];
     expect(sharedBits(twins)).to.equal(20);
     expect(sharedBits([Buffer.of(7), Buffer.of(7)])).to.equal(8);

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import { AttackBrowser, Wires } from '#src/attacks/tools/browser.js';
 import type { Target } from '#src/attacks/tools/target.js';
 
-/** Relays before the proxy and every backend of a system; at `breakOff` nothing behind them is reached any more. */
+/** A system behind relays, one for the proxy and one for each backend. After `breakOff` they answer only 503. */
 export interface Breaking {
   readonly target: Target;
   breakOff(): void;
@@ -37,7 +37,7 @@ async function urlOf(server: ReturnType<typeof createServer>): Promise<string> {
 }
 
 function unavailable(response: ServerResponse): void {
-  response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":"nobody is there"}');
+  response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":"unreachable"}');
 }
 
 function pass(to: string, incoming: IncomingMessage, response: ServerResponse): void {

@@ -6,13 +6,12 @@ import { isHonoured, logIn, reauthenticated, userOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 const marginMs = 30;
-/** So often, and a fifth as often, a session is used and renewed. */
+/** How often a session is used. Every third use also renews its token. */
 const useEveryMs = 250;
 const renewEvery = 3;
 
 export const absoluteLimit: Attack = {
-  title:
-    'keep a session past its absolute limit: by using it all the time, by having its token renewed again and again',
+  title: 'keep a session past its absolute limit: by using it all the time, or by renewing its token again and again',
   asvs: ['7.3.2'],
   weak: ['endless-sessions'],
   shortLimits: true,

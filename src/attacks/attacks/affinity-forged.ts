@@ -4,9 +4,9 @@ import { type BindingCookie, bindingsToAll, isFollowed, noAffinity } from '../to
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** Whoever can make such cookies can send many browsers to one backend, or learn what it answers alone. */
+/** An attacker who can make such cookies can send many browsers to one backend, or study that backend alone. */
 export const affinityForged: Attack = {
-  title: 'change an affinity cookie byte by byte, cut it, put two together, use the one of plain HTTP behind TLS',
+  title: 'forge an affinity cookie: change each byte, cut it, mix two cookies, use a cookie of plain HTTP behind TLS',
   asvs: [],
   weak: ['unsigned-affinity'],
   run,
@@ -17,7 +17,7 @@ async function run(target: Target) {
   const tries = new Tries();
   const bindings = await bindingsToAll(target);
   const [own, other] = bindings;
-  if (own === undefined || other === undefined) throw new Inconclusive('there is but one backend to be bound to');
+  if (own === undefined || other === undefined) throw new Inconclusive('there is only one backend to bind to');
   const genuine = await isFollowed(target, own);
   if (!genuine.isFollowed) throw new Inconclusive('the proxy does not follow the cookie that it has just set');
   for (const value of new Set([...changed(own.value), ...cut(own.value), ...mixed(own, other)])) {
@@ -30,7 +30,7 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Each character by two others of its kind. */
+/** Replaces each character by two others of its kind. */
 function changed(value: string): readonly string[] {
   return [...value].flatMap((char, at) =>
     neighbours(char).map(next => `${value.slice(0, at)}${next}${value.slice(at + 1)}`),
@@ -61,7 +61,7 @@ function cut(value: string): readonly string[] {
   ];
 }
 
-/** Each part of one in the place of the other's. */
+/** Combines the parts of two cookies. */
 function mixed(own: BindingCookie, other: BindingCookie): readonly string[] {
   const [mine, theirs] = [own.value.split('.'), other.value.split('.')];
   return mine.flatMap((_part, at) => [
@@ -70,7 +70,9 @@ function mixed(own: BindingCookie, other: BindingCookie): readonly string[] {
   ]);
 }
 
-/** Over plain HTTP anybody on the way can read and set it; behind TLS it is worth nothing. */
+/**
+ * Tries a cookie of plain HTTP behind TLS. An attacker on the network can read and set it, so TLS must not accept it.
+ */
 async function tryBehindTls(target: Target, { name, value }: BindingCookie, tries: Tries): Promise<void> {
   for (const named of [name, `__Host-${name}`, `__Secure-${name}`]) {
     const headers = { 'x-forwarded-proto': 'https', cookie: `${named}=${value}` };
@@ -79,7 +81,7 @@ async function tryBehindTls(target: Target, { name, value }: BindingCookie, trie
   }
 }
 
-/** It may lead to the same backend, and is not to open anything there. */
+/** Replays the cookie alone. It may lead to the same backend, but it must not open a session there. */
 async function tryReplay(target: Target, { name, value }: BindingCookie, tries: Tries): Promise<void> {
   for (const path of ['/me', '/cart', '/account']) {
     const answer = await target.browser().get(path, { headers: { cookie: `${name}=${value}` } });

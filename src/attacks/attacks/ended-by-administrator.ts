@@ -7,7 +7,7 @@ import type { Target } from '../tools/target.js';
 const sessions = 3;
 
 export const endedByAdministrator: Attack = {
-  title: 'go on with the sessions of a user whose sessions the administrator has ended',
+  title: 'use the sessions of a user after the administrator ended them',
   asvs: ['7.4.5'],
   weak: ['unlisted-sessions'],
   run,
@@ -22,7 +22,7 @@ async function run(target: Target) {
   await asAdministrator(target, '/admin/end-sessions', { user });
   const ended = endedNow(target, user);
   for (const browser of browsers)
-    await tryEndedEverywhere(target, tries, 'whose user the administrator had logged out', browser, ended);
+    await tryEndedEverywhere(target, tries, 'after the administrator ended it', browser, ended);
   if (!(await isHonoured(bystander.browser, bystander.user)))
     throw new Inconclusive('the session of another user was ended too');
   return tries.result();

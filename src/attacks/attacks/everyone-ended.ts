@@ -6,7 +6,7 @@ import type { Target } from '../tools/target.js';
 const users = 4;
 
 export const everyoneEnded: Attack = {
-  title: 'go on with any session after the administrator has ended those of everyone',
+  title: "use any session after the administrator ended everyone's sessions",
   asvs: ['7.4.5'],
   weak: ['unlisted-sessions'],
   alone: true,
@@ -19,8 +19,8 @@ async function run(target: Target) {
   await asAdministrator(target, '/admin/end-everyone', {});
   const ended = members.map(({ user, browser }) => ({ browser, ...endedNow(target, user) }));
   for (const { browser, ...each } of ended)
-    await tryEndedEverywhere(target, tries, 'after those of everyone were ended', browser, each);
-  // Whoever logs in afterwards must be let in again: a system that refuses everybody has not ended sessions.
+    await tryEndedEverywhere(target, tries, "after everyone's sessions were ended", browser, each);
+  // A new login must work: a system that refuses every user has not ended sessions.
   await loggedIn(target);
   return tries.result();
 }

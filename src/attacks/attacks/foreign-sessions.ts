@@ -5,13 +5,13 @@ import { expectStatus, isHonoured, loggedIn, logIn, unexpected } from '../tools/
 import { originsOf, type Target } from '../tools/target.js';
 
 export const foreignSessions: Attack = {
-  title: "see or end another user's sessions by their handles; go on with one of one's own that was ended in the list",
+  title: "see or end another user's sessions by their handles; use an own session after it was ended in the list",
   asvs: ['7.5.2'],
   weak: ['careless-accounts'],
   run,
 };
 
-/** Where sessions are in the memory of one backend, the others do not know the attacker either. */
+/** 401 too: with sessions in the memory of one backend, the other backends do not know the attacker. */
 const refusals = [401, 404];
 
 async function run(target: Target) {
@@ -34,7 +34,7 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Two sessions of one user; from one the other is found in the list, and ended. */
+/** Opens two sessions of one user, finds one of them in the list of the other, and ends it. */
 async function tryOwn(target: Target, tries: Tries): Promise<void> {
   const { user, browser } = await loggedIn(target);
   const other = target.browser();
@@ -42,11 +42,11 @@ async function tryOwn(target: Target, tries: Tries): Promise<void> {
   const handle = await handleOf(other);
   const seen = await browser.get('/account/sessions');
   const isListed = handlesIn(seen).includes(handle);
-  tries.add("a session of one's own is not in the list, and so cannot be ended", !isListed, seen);
+  tries.add('an own session is not in the list, so the user cannot end it', !isListed, seen);
   if (!isListed) return;
-  expectStatus(await browser.delete(`/account/sessions/${handle}`), 200, "the end of another session of one's own");
+  expectStatus(await browser.delete(`/account/sessions/${handle}`), 200, 'the end of another own session');
   const ended = endedNow(target, user);
-  await tryEndedEverywhere(target, tries, 'that its user had ended in the list', other, ended);
+  await tryEndedEverywhere(target, tries, 'after its user ended it in the list', other, ended);
 }
 
 async function handleOf(browser: AttackBrowser): Promise<string> {

@@ -3,9 +3,9 @@ import { sessionIn } from '../tools/browser.js';
 import { loggedIn } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** A link or a picture of another site is a GET: it must log nobody in. */
+/** A link or a picture of another site causes a GET. It must not log a user in. */
 export const loginByGet: Attack = {
-  title: 'log in by GET or HEAD, with the password in the query, the body or a header, or under the guise of a POST',
+  title: 'log in by GET or HEAD: with the password in the query, the body or a header, or with a header that says POST',
   asvs: ['7.6.2'],
   weak: ['careless-shop'],
   run,

@@ -8,7 +8,7 @@ const others = 3;
 const newPassword = 'correct horse battery staple';
 
 export const passwordChanged: Attack = {
-  title: 'go on with other sessions of a user, or the old password, after a password change that ends the others',
+  title: 'use the other sessions or the old password of a user after a password change that ends the other sessions',
   asvs: ['7.4.3'],
   weak: ['unlisted-sessions'],
   run,
@@ -24,9 +24,9 @@ async function run(target: Target) {
   const body = { nonce, password: newPassword, others: 'end' };
   expectStatus(await browser.post('/account/password', body), 200, 'the change of the password');
   const ended = endedNow(target, user);
-  if (!(await isHonoured(browser, user))) throw new Inconclusive('who changed the password was logged out too');
+  if (!(await isHonoured(browser, user))) throw new Inconclusive('the session that changed the password ended too');
   for (const thief of [...stolen, before])
-    await tryEndedEverywhere(target, tries, 'from before a change of the password', thief, ended);
+    await tryEndedEverywhere(target, tries, 'after a password change', thief, ended);
   const again = await target.browser().post('/login', { user, password: target.password });
   tries.addRequest('the old password still opens the account', again, 401);
   return tries.result();

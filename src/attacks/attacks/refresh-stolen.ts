@@ -7,22 +7,25 @@ import { loggedIn } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 /**
- * A whole cookie is stolen, access and refresh token, and used after its owner has had new ones. Nobody waits for the
- * access tokens to run out: with the shop's key they are signed again as they will look five minutes later.
+ * A thief steals a whole cookie (access and refresh token) and uses it after its owner has received new tokens. The
+ * attack does not wait until the access tokens expire: it signs them again with the key of the shop, with earlier
+ * times.
  *
- * It has gone through when the thief is taken for the owner; when the thief is given another successor than the owner
- * (two would live on side by side); or when, after a retired token was used, the family still opens anything once the
- * stated lag is over. Within 10 s of an exchange its token is given the successor again, which is the owner's own: a
- * retry looks like that. A thief that fast has what the owner has, until one of the two is later than that.
+ * It succeeds in three cases. The shop accepts the thief as the owner with a retired token. Or it gives the thief
+ * another successor than the owner, so that both stay valid. Or a retired token was used, and the token family still
+ * opens a session after the stated lag.
+ *
+ * Within 10 s of an exchange the old token yields the same successor again, because a retry looks like that. A thief
+ * within that time holds the same tokens as the owner, until one of the two is later than the other by more than 10 s.
  */
 export const refreshStolen: Attack = {
-  title: 'use a stolen refresh token after its owner: within the grace of a retry, and when it was retired',
+  title: 'use a stolen refresh token after its owner: within the grace period for retries, and after it was retired',
   asvs: ['RFC 9700'],
   weak: ['jwt-trusting'],
   run,
 };
 
-/** An access token lives five minutes at most. */
+/** Moves the times of a token back by this much: an access token lives five minutes at most. */
 const agedS = 600;
 
 async function run(target: Target) {
@@ -34,11 +37,11 @@ async function run(target: Target) {
   const retry = thief.copy();
   const again = await retry.get('/cart');
   const isFork = isTaken(again, user) && refreshOf(retry) !== refreshOf(owner);
-  tries.add('the thief was given a successor of his own', isFork, again);
+  tries.add('the thief received a successor of their own', isFork, again);
   await renew(target, owner, user);
   for (const path of ['/cart', '/me']) {
     const late = await thief.copy().get(path);
-    tries.add('the thief was let in with a retired refresh token', isTaken(late, user), late);
+    tries.add('a retired refresh token was accepted', isTaken(late, user), late);
   }
   await sleep(target.revocationLagMs);
   for (const [whose, browser] of [
@@ -48,12 +51,12 @@ async function run(target: Target) {
     ['retrying thief', retry],
   ] as const) {
     const after = await browser.copy().get('/cart');
-    tries.add(`after the reuse the family lived on with the ${whose}`, isTaken(after, user), after);
+    tries.add(`after the reuse the token family was still valid for the ${whose}`, isTaken(after, user), after);
   }
   return tries.result();
 }
 
-/** The owner's browser comes back when its access token is over. */
+/** Sends a request of the owner with an expired access token, so that the shop exchanges the refresh token. */
 async function renew(target: Target, owner: AttackBrowser, user: string): Promise<void> {
   const before = refreshOf(owner);
   owner.cookies.set(sessionCookie, (await aged(target, owner)).token);
@@ -62,7 +65,7 @@ async function renew(target: Target, owner: AttackBrowser, user: string): Promis
   if (refreshOf(owner) === before) throw new Inconclusive('the refresh token was not exchanged when it was due');
 }
 
-/** A copy in which the access token is over. */
+/** Returns a copy of the browser with an expired access token. */
 async function aged(target: Target, browser: AttackBrowser): Promise<AttackBrowser> {
   const token = readToken(browser.token);
   if (token === undefined) throw new Inconclusive('the session cookie of mode jwt holds no signed token');

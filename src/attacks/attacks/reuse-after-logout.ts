@@ -16,8 +16,8 @@ async function run(target: Target) {
   const kept = browser.copy();
   await logOut(browser);
   const ended = endedNow(target, user);
-  await tryEnded(tries, 'the token was honoured through the proxy after its logout', kept, ended);
+  await tryEnded(tries, 'the token was accepted through the proxy after its logout', kept, ended);
   for (const { name, url } of target.backends)
-    await tryEnded(tries, `the token was honoured by ${name} after its logout`, kept.copy(url), ended);
+    await tryEnded(tries, `the token was accepted by ${name} after its logout`, kept.copy(url), ended);
   return tries.result();
 }

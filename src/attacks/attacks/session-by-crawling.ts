@@ -4,9 +4,9 @@ import { randomToken } from '../tools/forge-jwt.js';
 import { loggedIn, shopPaths } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** Whoever only looks has no session: a crawler or the preview of a link must not fill the store, nor plant a token. */
+/** A read begins no session: a crawler or a link preview must not fill the store, and no token must be planted. */
 export const sessionByCrawling: Attack = {
-  title: 'look at every page without logging in, with no cookie and with an unknown one, and be given a session',
+  title: 'get a session by reading every page without a login, with no cookie and with an unknown one',
   asvs: ['7.6.2'],
   weak: ['careless-shop'],
   run,

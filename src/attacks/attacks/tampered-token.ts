@@ -9,7 +9,7 @@ const atOnce = 16;
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 export const tamperedToken: Attack = {
-  title: 'change each character of a token, cut it at every length, lengthen it, give it another version or key id',
+  title: 'change each character of a token, cut it at every length, lengthen it, change its version or key id',
   asvs: ['7.2.1', '9.1.1'],
   weak: ['short-ids'],
   run,
@@ -21,20 +21,20 @@ async function run(target: Target) {
   const { token } = browser;
   const forgeries = [...flipped(token), ...cut(token), ...lengthened(token), ...relabelled(target.strategy, token)];
   await someAtOnce(forgeries, atOnce, async ([what, forged]) => {
-    // The affinity cookie stays, so that the forgery reaches the very backend that would honour the token.
+    // The affinity cookie stays, so that the forgery reaches the backend that would accept the token.
     const forger = browser.copy();
     forger.cookies.set(sessionCookie, forged);
     const answer = await forger.get('/me');
-    tries.add(`a token was honoured with ${what}`, userOf(answer) === user, answer);
+    tries.add(`a changed token was accepted: ${what}`, userOf(answer) === user, answer);
   });
-  if (!(await isHonoured(browser, user))) throw new Inconclusive('the honest session did not outlast the forgeries');
+  if (!(await isHonoured(browser, user))) throw new Inconclusive('the honest session ended during the attack');
   return tries.result();
 }
 
-/** What was done, and what came of it. */
+/** What was changed, and the resulting token. */
 type Forgery = readonly [what: string, forged: string];
 
-/** The lowest and the highest of the six bits of each character: the lowest of the last may carry nothing. */
+/** Flips the lowest and the highest of the six bits of each character. The lowest bit of the last may carry no data. */
 function flipped(token: string): Forgery[] {
   return [...token].flatMap((letter, at) =>
     otherLetters(letter).map(
@@ -66,7 +66,7 @@ function lengthened(token: string): Forgery[] {
   ];
 }
 
-/** The token with another version or key id, where it has one; everything else as it was. */
+/** Changes only the version or the key id of a token that has them. */
 function relabelled(strategy: Target['strategy'], token: string): readonly Forgery[] {
   if (strategy === 'sealed') return relabelledSeals(token);
   return strategy === 'jwt' ? relabelledJwts(token) : [];

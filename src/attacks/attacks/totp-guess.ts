@@ -6,8 +6,8 @@ import { expectStatus, unexpected } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 /**
- * Three codes of a million are right at any time. Whoever has the password may guess five times and then wait; a new
- * pre-authentication token, another backend or guesses at the same moment must not begin the counting anew.
+ * Three of a million codes are valid at any time. An attacker who has the password may guess five times and must then
+ * wait. A new pre-authentication token, another backend or concurrent guesses must not reset the counter.
  */
 export const totpGuess: Attack = {
   title: 'guess one-time codes: one after the other on every backend, all at once, and at the fresh authentication',
@@ -16,7 +16,7 @@ export const totpGuess: Attack = {
   run,
 };
 
-/** What the shop states; the wrong code after so many is not looked at. */
+/** The limit that the shop documents: after so many wrong codes it checks no further one. */
 const guessesMax = 5;
 const guesses = 12;
 
@@ -29,7 +29,9 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Else anybody could lock everybody out, and that the right code is refused would show nothing. */
+/**
+ * Shows that a few wrong codes are forgiven. Otherwise any attacker could lock users out, and a refusal proves nothing.
+ */
 async function showFewAreForgiven(target: Target): Promise<void> {
   const member = await enrolled(target);
   for (const code of wrongCodes(member, guessesMax - 1))
@@ -48,7 +50,7 @@ async function tryInTurn(target: Target, tries: Tries): Promise<void> {
     answers.push(await guess(target, member, code, originAt(target, index)));
   note(tries, answers, 'one after the other');
   const right = await guess(target, member, member.code(member.usedStep + 1));
-  tries.addRequest(`the right code was taken after ${guesses} guesses`, right, 429);
+  tries.addRequest(`the right code was accepted after ${guesses} guesses`, right, 429);
 }
 
 async function tryAtOnce(target: Target, tries: Tries): Promise<void> {
@@ -71,9 +73,9 @@ function note(tries: Tries, answers: readonly BrowserAnswer[], how: string): voi
   const odd = answers.find(({ status }) => ![401, 429].includes(status));
   if (odd !== undefined) throw unexpected(odd, 'a wrong code', '401 or 429');
   const taken = answers.filter(({ status }) => status === 401);
-  if (taken.length === 0) throw new Inconclusive(`not one wrong code was looked at, ${how}`);
+  if (taken.length === 0) throw new Inconclusive(`the shop checked no wrong code (${how})`);
   for (const answer of answers)
-    tries.add(`${taken.length} guesses were looked at, ${how}`, taken.length > guessesMax, answer);
+    tries.add(`the shop checked ${taken.length} guesses (${how})`, taken.length > guessesMax, answer);
 }
 
 async function guess(target: Target, { user }: Enrolled, code: string, origin?: string): Promise<BrowserAnswer> {

@@ -5,9 +5,11 @@ import { type Enrolled, enrolled, preLoginOf, stepAt } from '../tools/second-fac
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** A code that somebody has watched being typed must be worth nothing, even at the same moment, even on another backend. */
+/**
+ * An attacker may see a code while the user types it. It must be useless, even at the same moment on another backend.
+ */
 export const totpTwice: Attack = {
-  title: 'use a one-time code twice, at the same moment on every backend and afterwards; and one whose time is not now',
+  title: 'use a one-time code twice, at the same moment on every backend and later; use a code of another time step',
   asvs: ['6.5.1', '6.5.5'],
   weak: ['careless-shop'],
   run,
@@ -15,8 +17,8 @@ export const totpTwice: Attack = {
 
 const rounds = 4;
 const atOncePerBackend = 2;
-/** One step of tolerance to either side is documented; the clock may move on by one more meanwhile. Four at a time: the
- * fifth wrong code would lock the account, and then the lock would answer and not the code. */
+/** Time steps whose codes are not valid. The documented tolerance is one step to either side, and the clock may advance
+ * by one more. Four per user: the fifth wrong code would lock the account, and the lock would hide the result. */
 const otherTimes = [
   [-20, -10, -4, -3],
   [3, 4, 10, 20],
@@ -39,7 +41,7 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Everybody has given the password, and sends the one right code. */
+/** Sends the one right code from many browsers at the same moment. All have sent the password before. */
 async function tryAtOnce(target: Target, member: Enrolled, tries: Tries): Promise<void> {
   const origins = target.backends.flatMap(({ url }) => Array<string>(atOncePerBackend).fill(url));
   const halfway = await Promise.all(origins.map(origin => preLoginOf(target, member.user, origin)));

@@ -2,10 +2,10 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { Inconclusive } from '../errors.js';
 import { type AttackExchange, shownExchange } from './exchange.js';
 
-/** One answer, and the exchange that it came in. What few ask for is worked out when it is asked for. */
+/** One answer and the exchange that it belongs to. Its rarely used parts are computed on demand. */
 export class BrowserAnswer {
   readonly status: number;
-  /** The Set-Cookie lines as they came. */
+  /** The Set-Cookie lines as received. */
   readonly setCookies: readonly string[];
   readonly text: string;
   readonly #line: string;
@@ -21,13 +21,13 @@ export class BrowserAnswer {
     this.#incoming = incoming;
   }
 
-  /** Names in lower case; of several with one name all values, joined by a comma. */
+  /** Names in lower case. The values of a repeated header are joined by a comma. */
   get headers(): Readonly<Record<string, string>> {
     const entries = Object.entries(this.#incoming.headersDistinct);
     return Object.fromEntries(entries.map(([name, values]) => [name, (values ?? []).join(', ')]));
   }
 
-  /** Empty when the body is no JSON object. */
+  /** Empty when the body is not a JSON object. */
   get json(): Readonly<Record<string, unknown>> {
     return parsed(this.text);
   }
@@ -44,9 +44,9 @@ export class BrowserAnswer {
 }
 
 export interface RequestOptions {
-  /** Go over the wire as they are; `cookie` takes the place of the jar's. */
+  /** Sent unchanged; `cookie` replaces the cookies of the jar. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON unless it is text already. */
+  /** Sent as JSON, unless it is a string. */
   readonly body?: unknown;
 }
 
@@ -66,11 +66,11 @@ export class Wires {
 }
 
 /**
- * A browser as an attacker has it: it keeps cookies by name, sends whatever it is told, follows nothing, and remembers
- * every exchange in its answer. `cookies` may be changed freely.
+ * The browser of an attacker. It keeps cookies by name, sends any request, and follows no redirect. Every answer holds
+ * its exchange. `cookies` may be changed freely.
  */
 export class AttackBrowser {
-  /** Where it asks: the proxy, or one backend past it. */
+  /** Where its requests go: the proxy, or directly to one backend. */
   readonly origin: string;
   readonly cookies: Map<string, string>;
   readonly #wires: Wires;
@@ -81,12 +81,12 @@ export class AttackBrowser {
     this.cookies = new Map(cookies);
   }
 
-  /** Somebody else with a copy of these cookies, who may ask elsewhere. */
+  /** Returns another browser with a copy of these cookies. It sends its requests to `origin`. */
   copy(origin = this.origin): AttackBrowser {
     return new AttackBrowser(this.#wires, origin, this.cookies);
   }
 
-  /** Somebody else who has nothing but this token, and asks at `origin`. */
+  /** Returns another browser that has only this token. It sends its requests to `origin`. */
   thief(token = this.token, origin = this.origin): AttackBrowser {
     return new AttackBrowser(this.#wires, origin, new Map([[sessionCookie, token]]));
   }
@@ -110,7 +110,7 @@ export class AttackBrowser {
     return this.send('DELETE', path, options);
   }
 
-  /** Rejects with `Inconclusive` when no whole answer comes within 15 s. */
+  /** Sends a request. Rejects with `Inconclusive` when no complete answer arrives within 15 s. */
   async send(method: string, path: string, { headers = {}, body }: RequestOptions = {}): Promise<BrowserAnswer> {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const sent: Record<string, string> = { host: new URL(this.origin).host, ...this.#cookieHeader() };
@@ -177,12 +177,12 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** One Set-Cookie line, taken apart. */
+/** One parsed Set-Cookie line. */
 export interface SetCookie {
   readonly line: string;
   readonly name: string;
   readonly value: string;
-  /** Names in lower case; the value is empty where an attribute has none. */
+  /** Names in lower case. An attribute without a value maps to the empty string. */
   readonly attributes: ReadonlyMap<string, string>;
 }
 
@@ -200,7 +200,7 @@ function halves(text: string): readonly [string, string] {
 
 export const sessionCookies: ReadonlySet<string> = new Set([sessionCookie, `__Host-${sessionCookie}`]);
 
-/** The session token that an answer sets; undefined when it sets none, or clears the cookie. */
+/** Returns the session token that an answer sets. Undefined when it sets none or clears the cookie. */
 export function sessionIn({ setCookies }: BrowserAnswer): string | undefined {
   const set = setCookies.map(readSetCookie).find(({ name, value }) => sessionCookies.has(name) && value !== '');
   return set?.value;

@@ -12,9 +12,9 @@ import {
   type Wish,
 } from './forge-jwt.js';
 
-/** What each attack on signed tokens tries. Pure but for the keys that are made. */
+/** The forgeries that each attack on signed tokens tries. Pure, except that it makes random keys. */
 
-/** The signature is not one, or not one over this text (ASVS 9.1.1). */
+/** Makes tokens whose signature is missing, malformed, or made over another text (ASVS 9.1.1). */
 export function unsigned(header: Header, wish: Wish, ownSignature: string): readonly Forgery[] {
   const own = Buffer.from(ownSignature, 'base64url');
   const [text = '', refresh = ''] = cookieOf(header, wish, nothing).split('.~');
@@ -37,7 +37,7 @@ export function unsigned(header: Header, wish: Wish, ownSignature: string): read
   ];
 }
 
-/** Keys that were really used somewhere. */
+/** Lists keys that real systems have used. */
 function guesses({ kid }: Header): readonly string[] {
   return [
     '',
@@ -53,7 +53,7 @@ function guesses({ kid }: Header): readonly string[] {
   ];
 }
 
-/** Another algorithm than the one of this shop, or none (ASVS 9.1.2). */
+/** Makes tokens with an algorithm that the shop does not use, or with none (ASVS 9.1.2). */
 export function otherwise(header: Header, wish: Wish, ownSignature: string): readonly Forgery[] {
   const own = Buffer.from(ownSignature, 'base64url');
   const nones = [
@@ -77,7 +77,7 @@ export function otherwise(header: Header, wish: Wish, ownSignature: string): rea
   return [...unsigned, ...otherDigests(header, wish), ...ownPairs().flatMap(pair => confused(header, wish, pair))];
 }
 
-/** Every way to write it in small and capital letters. */
+/** Lists every spelling of a word in small and capital letters. */
 function spellings(word: string): readonly string[] {
   return Array.from({ length: 2 ** word.length }, (_, bits) =>
     [...word].map((letter, at) => ((bits >> at) & 1 ? letter.toUpperCase() : letter)).join(''),
@@ -91,8 +91,10 @@ function otherDigests(header: Header, wish: Wish): readonly Forgery[] {
   }));
 }
 
-/** Signed with a private key for an algorithm that the shop does not use; and with its public half as if it were the
- * shared secret, which fools whoever keeps both kinds of keys in one place and lets the token choose. */
+/**
+ * Makes tokens signed with a private key, for an algorithm that the shop does not use. Then signs with the public key
+ * as if it were the shared secret: that fools a verifier with both kinds of keys that lets the token choose.
+ */
 function confused(header: Header, wish: Wish, { alg, publicKey, signer }: ReturnType<typeof ownPairs>[number]) {
   const halves = [
     ['PEM', publicKey.export({ type: 'spki', format: 'pem' })],
@@ -108,7 +110,7 @@ function confused(header: Header, wish: Wish, { alg, publicKey, signer }: Return
   ];
 }
 
-/** The key comes with the token, or is a file that the token names (ASVS 9.1.3). */
+/** Makes tokens that bring their own key, or that name a file as the key (ASVS 9.1.3). */
 export function ownKeys(header: Header, wish: Wish): readonly Forgery[] {
   const secret = randomBytes(32);
   const jwk = { kty: 'oct', k: secret.toString('base64url'), alg: 'HS256', kid: header.kid };
@@ -130,7 +132,7 @@ export function ownKeys(header: Header, wish: Wish): readonly Forgery[] {
   ];
 }
 
-/** A name for a key that leads to something of known content; with the key that it would then be. */
+/** Key ids that lead to known content, each with the key that this content would be. */
 const kids: readonly (readonly [kid: unknown, key: string])[] = [
   ['../../../../../../../../dev/null', ''],
   ['/dev/null', ''],
@@ -149,12 +151,12 @@ const kids: readonly (readonly [kid: unknown, key: string])[] = [
 
 const listenersKey = randomBytes(32);
 
-/** What the listener answers with, whoever asks. */
+/** The answer of the listener to every request. */
 export const listenersAnswer = JSON.stringify({
   keys: [{ kty: 'oct', k: listenersKey.toString('base64url'), alg: 'HS256' }],
 });
 
-/** The key lies where the token says (ASVS 9.1.3). `listener`: an origin that counts who comes. */
+/** Makes tokens that name the address of their key (ASVS 9.1.3). `listener` is an origin that counts connections. */
 export function keyAddresses(header: Header, wish: Wish, listener: string): readonly Forgery[] {
   const url = `${listener}/keys.json`;
   const named: readonly Header[] = [
@@ -178,7 +180,7 @@ export function keyAddresses(header: Header, wish: Wish, listener: string): read
   ];
 }
 
-/** Extensions that change how a token is read; the signature is good (RFC 7515 section 4.1.11). */
+/** Makes well-signed tokens with extensions that change how a token is read (RFC 7515 section 4.1.11). */
 export function extensions(header: Header, wish: Wish, ring: KeyRing): readonly Forgery[] {
   const more: readonly Header[] = [
     { crit: ['exp'] },
@@ -193,7 +195,7 @@ export function extensions(header: Header, wish: Wish, ring: KeyRing): readonly 
   }));
 }
 
-/** Good signatures, by another service that has the same key: what it says is not for this shop, or not now. */
+/** Makes well-signed tokens with wrong claims, as from another service that shares the key. */
 export function saying(header: Header, wish: Wish, ring: KeyRing, changes: readonly Header[]): readonly Forgery[] {
   return changes.map(change => ({
     what: described(change),
@@ -208,7 +210,7 @@ function described(change: Header): string {
   return words.join(', ');
 }
 
-/** ASVS 9.2.1. `nowS`: seconds since the epoch. */
+/** Lists wrong times for claims (ASVS 9.2.1). `nowS` is in seconds since the epoch. */
 export function untimely(nowS: number): readonly Header[] {
   const day = 86_400;
   return [
@@ -237,7 +239,7 @@ export function untimely(nowS: number): readonly Header[] {
   ];
 }
 
-/** ASVS 9.2.3 and 9.2.4. */
+/** Lists wrong audiences and issuers (ASVS 9.2.3 and 9.2.4). */
 export function foreign(claims: Header): readonly Header[] {
   const aud = String(claims.aud);
   const iss = String(claims.iss);
