@@ -40,7 +40,7 @@ async function again({ history, json, html, junit }: ReportArgs): Promise<number
   const scenario = records[0]?.header.scenario ?? '';
   await checkOutputs({ json, html, junit }, undefined, [scenario]);
   const runs: JudgedRun[] = [];
-  // One after the other: each takes all processors, and much memory.
+  // One after the other: each check uses all processors and much memory.
   for (const record of records) runs.push(await judgeLongRun(record));
   const notes = notesOf(runs);
   printRuns(runs, notes);

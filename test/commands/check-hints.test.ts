@@ -177,7 +177,7 @@ describe('a tunnel of kubectl port-forward', () => {
       const [port] = await once(createInterface(child.stdout), 'line');
       const warning = await describeTunnel(`http://127.0.0.1:${port}`);
       if (!isSeen) return expect(warning).to.equal(undefined);
-      expect(warning).to.include('kubectl port-forward pod/app-1 8080:80').and.include('the tunnel ends with its pod');
+      expect(warning).to.include('kubectl port-forward pod/app-1 8080:80').and.include('it ends with its pod');
       expect(warning).to.include('Forward the ingress');
     } finally {
       child.kill();

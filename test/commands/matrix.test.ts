@@ -53,7 +53,7 @@ describe('holdfast matrix', function () {
     [['--modes', 'stiky'], 'unknown mode "stiky". Did you mean "sticky"?'],
     [['--modes'], '--modes needs a value'],
     [['--at-once', '0'], 'expected a whole number from 1 to 32'],
-    [['--faults', 'eviction', '--modes', 'jwt'], 'is written for jwt'],
+    [['--faults', 'eviction', '--modes', 'jwt'], 'names the mode jwt'],
   ] as const) {
     it(`${args.join(' ')}: exit 3, and why`, async () => {
       const said = await commandLine(['matrix', ...args]);

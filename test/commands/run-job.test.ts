@@ -8,12 +8,12 @@ describe('runs that did not take place', () => {
 
   it('are named by their mode when none of it came to its end', () =>
     expect(describeMissing({ asked, repeat: 1 }, [sticky])).to.deep.equal([
-      'not complete: these did not run to their end: redis',
+      'incomplete: these runs did not finish: redis',
     ]));
 
   it('are counted when some of them did', () =>
     expect(describeMissing({ asked, repeat: 3 }, [sticky])).to.deep.equal([
-      'not complete: these did not run to their end: sticky (2 of 3 runs), redis',
+      'incomplete: these runs did not finish: sticky (2 of 3 runs), redis',
     ]));
 
   it('are not mentioned when there are none', () =>

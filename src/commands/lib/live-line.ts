@@ -1,12 +1,12 @@
 import type { Progress } from '../../simulator/run/progress.js';
 import { errorColours } from './streams.js';
 
-/** Whether whoever looks at stderr sees a line being written over: a terminal, and no log of a CI. */
+/** Returns whether stderr can show a line that is overwritten: it is a terminal and not the log of a CI. */
 export function isLive(): boolean {
   return process.stderr.isTTY === true && process.env.CI === undefined;
 }
 
-/** Writes over the line that stands on stderr; what does not fit is cut off. */
+/** Overwrites the current line on stderr and cuts off what does not fit. */
 export function drawLine(text: string): void {
   process.stderr.write(`\r\u001b[2K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
 }
@@ -16,10 +16,10 @@ export function bar(share: number): string {
   return '█'.repeat(filled) + '░'.repeat(16 - filled);
 }
 
-/** Draws a run while it goes on: one live line on a terminal, plain lines per phase and fault elsewhere. On stderr. */
+/** Shows the progress of a run on stderr: one live line on a terminal, plain lines per phase and fault elsewhere. */
 interface ProgressLine {
   readonly show: (progress: Progress) => void;
-  /** Writes a line of its own. */
+  /** Writes a separate line. */
   readonly say: (text: string) => void;
   readonly end: () => void;
 }

@@ -76,7 +76,7 @@ const rows: readonly Row[] = [
     name: 'a plan of two scenarios',
     args: ['run', killOne, path.join(root, 'scenarios/hang-one.yaml'), '--plan', 'plan.json'],
     code: 3,
-    says: ['--plan is the plan of one scenario'],
+    says: ['--plan holds the plan of one scenario'],
   },
   {
     name: 'a plan beside a seed',
@@ -88,7 +88,7 @@ const rows: readonly Row[] = [
     name: 'a folder for results where none can be made',
     args: ['run', killOne, '--out', '/proc/holdfast'],
     code: 3,
-    says: ['--out: nothing can be written to the folder "/proc/holdfast"'],
+    says: ['--out: the folder "/proc/holdfast" is not writable'],
   },
   {
     name: 'a plan that is none',
@@ -189,7 +189,7 @@ const rows: readonly Row[] = [
     name: 'replicas that are no number',
     args: ['load', '--redis-url', 'redis://h1:1?replicas=one'],
     code: 3,
-    says: ['replicas=one is no number from 0 to 100'],
+    says: ['replicas=one is not a number from 0 to 100'],
   },
   {
     name: 'a file name that is too long',
@@ -214,7 +214,7 @@ const rows: readonly Row[] = [
     alone: true,
     args: ['load', '--mode', 'memcached', '--duration', '1', '--memcached', 'memcached://127.0.0.1:1'],
     code: 4,
-    says: [/^holdfast: nobody could log in: .* answered 503 .* is it up\?$/m],
+    says: [/^holdfast: no user could log in: .* answered 503 .* is it up\?$/m],
   },
   {
     name: "another store's address",

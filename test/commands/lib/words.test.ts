@@ -8,7 +8,7 @@ const rows: readonly [words: string, says: string][] = [
   ['--forwarded --no-forwarded', '--forwarded is given more than once'],
   ['--admin-port 1 --adminPort 2', '--admin-port is given more than once'],
   ['--backend http://a:2 http://b:2', '"http://b:2" belongs to no flag'],
-  ['-- --port 80', '"--port": proxy takes nothing but flags, and behind -- there are none'],
+  ['-- --port 80', '"--port": proxy takes only flags, and words after -- are not flags'],
   ['-port 80', '-port: a flag begins with two dashes, as in --port'],
   ['--port.x=3', 'unknown flag --port.x'],
   ['--port', '--port needs a value'],
