@@ -10,7 +10,7 @@ import { fittedTable, printable } from './fitted-table.js';
 import type { ReporterOptions } from './reporter.js';
 import { count, duration } from './words.js';
 
-/** Returns the repeats of each mode for a terminal: verdicts, losses, every expectation, the main figures. */
+/** Renders the repeats of each mode for a terminal: verdicts, losses, every expectation, the main figures. */
 export function repeatsText(summaries: readonly RepeatSummary[], options: ReporterOptions): string {
   return summaries.map(summary => `${summaryText(summary, options)}\n`).join('\n');
 }
@@ -41,7 +41,7 @@ function summaryText(summary: RepeatSummary, { colour, columns = Number.POSITIVE
   ].join('\n');
 }
 
-/** `20 runs: 19 pass, 1 fail`. */
+/** Returns for example `20 runs: 19 pass, 1 fail`. */
 function describeVerdicts({ runs, verdicts }: RepeatSummary): string {
   const said = Object.entries(verdicts).filter(([, times]) => times > 0);
   return `${runs} runs: ${said.map(([word, times]) => `${times} ${word}`).join(', ')}`;

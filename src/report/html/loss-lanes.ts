@@ -9,10 +9,10 @@ const writtenY = 12;
 const missingY = 60;
 const emptyHeight = 26;
 
-/** The place of an incident in the tables: a click on its mark opens what a click on its row does. */
+/** Returns the index of an incident in the tables, so that its mark opens the same story as its row. */
 export type PlaceOf = (incident: Incident) => number | undefined;
 
-/** Each lost write: a tick where it was acknowledged, joined to a tick where its user first missed it. */
+/** Draws each lost write: a tick when it was acknowledged, joined to a tick when it was first missing. */
 export function lossLane({ losses, acknowledged, endMs }: Timeline, placeOf: PlaceOf): Lane {
   const height = losses.total === 0 ? emptyHeight : 72;
   const of = counted(acknowledged, 'acknowledged write');
@@ -55,17 +55,17 @@ function causeWords(incident: Incident): string {
 
 const tickHeight = 8;
 
-/** A hair's breadth, with room around it for a finger. */
+/** Draws a thin line with a larger transparent area around it, for fingers. */
 function tick(x: string, y: number): Markup {
   return markup`<line x1="${x}" x2="${x}" y1="${y}" y2="${y + tickHeight}"/><rect class="reach" x="${x}" width="9" y="${y}" height="${tickHeight}" transform="translate(-4.5)"/>`;
 }
 
-/** Where there is no markup to do it: what is written from right to left turns nothing around but itself. */
+/** Isolates the text direction in plain text: right-to-left text must not reorder its surroundings. */
 function isolated(text: string): string {
   return `\u2068${text}\u2069`;
 }
 
-/** How many users had been logged out by then, and a tick for each. */
+/** Draws the number of users logged out so far, and a tick for each. */
 export function logoutLane({ logouts, users, buckets, bucketMs, ownEndMs, endMs }: Timeline, placeOf: PlaceOf): Lane {
   const height = logouts.total === 0 ? emptyHeight : 48;
   const none = users === 0 ? 'no user was seen' : `none of ${counted(users, 'user')} logged out`;
@@ -102,12 +102,14 @@ function logoutMark(incident: Incident, height: number, endMs: number, placeOf: 
   return markup`<g class="logout" data-incident="${placeOf(incident) ?? ''}"><title>${story}</title>${mark}</g>`;
 }
 
-/** A drawing that leaves some out says so. */
+/** Returns a note when the drawing leaves out some incidents. */
 function partly({ incidents, total }: TimelineOfRun): string {
   return incidents.length < total ? `, ${count(incidents.length)} of them drawn` : '';
 }
 
-/** The faults that may have caused it: `cut, kill`, or `unexplained`. Undefined where no fault struck. */
+/**
+ * Returns the faults that may have caused an incident: `cut, kill`, or `unexplained`. Undefined when no fault struck.
+ */
 export function describeCause({ candidates, fault }: Incident): string | undefined {
   if (candidates === undefined) return fault;
   return candidates.length === 0 ? 'unexplained' : candidates.join(', ');

@@ -5,11 +5,11 @@ import { plotStyle } from './page-script.js';
 export interface PageParts {
   readonly title: string;
   readonly body: Markup;
-  /** Absent: a page that does nothing by itself. */
+  /** Absent for a page without a script. */
   readonly script?: string;
 }
 
-/** The whole file. Its policy lets nothing be fetched and runs no script or style but what stands in it. */
+/** Renders the whole file. Its policy forbids all requests, and all scripts and styles except those in the file. */
 export function page({ title, body, script }: PageParts): string {
   const scripts = script === undefined ? "'none'" : hash(script);
   const policy = `default-src 'none'; img-src data:; style-src ${hash(style)}; script-src ${scripts}; base-uri 'none'; form-action 'none'`;

@@ -20,7 +20,7 @@ export function phasesLane({ phases, endMs }: Timeline): Lane {
   };
 }
 
-/** Hatched from the request to the confirmation, solid from there until it was healed. */
+/** Draws each fault: dashed from the request to the confirmation, and filled from there until the healing. */
 export function faultsLane({ faults, endMs }: Timeline): Lane {
   const height = Math.max(1, faults.length) * faultHeight;
   return {
@@ -48,7 +48,7 @@ function faultBar(fault: FaultRecord, y: number, endMs: number): Markup {
     confirmedMs === null
       ? ''
       : markup`<rect class="confirmed" x="${across(confirmedMs, endMs)}" y="${y + 3}" width="${across(stop - confirmedMs, endMs)}" height="${faultHeight - 6}"/>`;
-  // Near the right edge the words end at the bar's start instead of running out of the plot.
+  // Near the right border the text ends at the start of the bar, so that it stays inside the plot.
   const late = requestedMs > endMs * 0.6;
   const words = markup`<text class="on-fault" x="${x}" dx="${late ? -6 : 6}" y="${y + faultHeight / 2}" dy="0.35em" text-anchor="${late ? 'end' : 'start'}">${brief(fault)}</text>`;
   return markup`<g><title>${story(fault)}</title>${requested}${confirmed}${words}</g>`;
@@ -88,7 +88,7 @@ function strip({ name, spans }: MemberLife, y: number, endMs: number): Markup[] 
   return spans.map(span => {
     const { state, role, startMs, endMs: until } = span;
     const title = `${name} ${stateWords(span)} from ${moment(startMs)} to ${moment(until)}`;
-    // What is not plainly up says so in words too: colour alone is not enough for everyone.
+    // A state other than up is also written in words, because colour alone is not enough for all readers.
     const word = state === 'up' ? (role ?? '') : stateWords(span);
     const text = markup`<text class="on-${state === 'up' ? 'up' : 'state'}" x="4" y="50%" dy="0.35em">${word}</text>`;
     return markup`<svg x="${across(startMs, endMs)}" y="${y}" width="${across(until - startMs, endMs)}" height="${memberHeight - 4}"><title>${title}</title><rect class="${state}" width="100%" height="100%"/>${word === '' ? '' : text}</svg>`;

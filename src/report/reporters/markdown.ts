@@ -4,8 +4,8 @@ import { listNotJudged, listWarnings } from '../judged-expectations.js';
 import { describeRecovery } from '../recovery-words.js';
 import type { Reporter } from '../reporter.js';
 
-/** The comparison as a table of GitHub's Markdown, for the summary of a step; then what was not met, or not
- * proven, the warnings, and what was not judged. */
+/** Renders the comparison as a Markdown table for the step summary of GitHub. The reasons, the warnings, and the
+ * expectations that were not judged follow. */
 export const markdown: Reporter = runs => {
   const [first] = runs;
   const { columns, rows } = compare(runs);
@@ -33,7 +33,7 @@ function reasonsOf(judged: JudgedRun, column: string): string[] {
   return lines.map(line => `- ${escaped(`${column}: ${line}`)}`);
 }
 
-/** What comes from answers and scenario files must stay text. */
+/** Escapes text from answers and scenario files, so that it cannot become markup. */
 function escaped(text: string): string {
   return text.replaceAll(/\s+/g, ' ').replaceAll(/[\\`*_{}[\]<>()#|&~]/g, character => `&#${character.charCodeAt(0)};`);
 }

@@ -6,11 +6,13 @@ import { listNotJudged, listUnmet, listWarnings } from '../judged-expectations.j
 import type { Reporter } from '../reporter.js';
 import { sentence } from '../sentence.js';
 
-/** What is wider with the modes side by side has them one below the other. */
+/** Maximum width with the modes side by side. A wider table shows them one below the other. */
 const tableColumnsMax = 100;
-/** As long as `19 of 21 exposed (64 users)`: two modes then fit into 80 columns. */
+/** The length of `19 of 21 exposed (64 users)`: with it two modes fit into 80 columns. */
 const wholeNoteMax = 28;
-/** One for each mode, and at least so many: that keeps the whole at 20 lines for two modes. JSON and HTML hold the rest. */
+/**
+ * Minimum of remarks; otherwise one per mode. The report of two modes then has 20 lines. JSON and HTML hold the rest.
+ */
 const remarksMin = 4;
 
 type Colours = ReturnType<typeof pc.createColors>;
@@ -35,7 +37,7 @@ function sentences(runs: readonly JudgedRun[], colours: Colours): string {
     .join('\n');
 }
 
-/** The first form that is narrow enough; where none is, several tables. */
+/** Draws the first form that is narrow enough. When none is, draws several tables. */
 function table(comparison: Comparison, colours: Colours, columns: number): string {
   const columnsMax = Math.min(tableColumnsMax, columns);
   const loose = inPieces(colours, / (?=\+)|(?<=\/) /);
@@ -81,7 +83,7 @@ function lines(head: string[], rows: string[][], colours: Colours): FittedTable 
   };
 }
 
-/** Texts stay whole; a note that makes its text too long gets a line of its own. */
+/** Paints a cell without breaking its text. A note that would make the text too long gets a separate line. */
 function inOnePiece(colours: Colours): Painter {
   return ({ text, note, tone }) => {
     if (note === undefined) return paintedLines([text], tone, colours);
@@ -90,7 +92,7 @@ function inOnePiece(colours: Colours): Painter {
   };
 }
 
-/** A new line at each match of `breaks`, and one for the note. */
+/** Paints a cell with a new line at each match of `breaks` and one for the note. */
 function inPieces(colours: Colours, breaks: RegExp): Painter {
   return ({ text, note, tone }) => {
     const pieces = text.split(breaks);
@@ -98,7 +100,7 @@ function inPieces(colours: Colours, breaks: RegExp): Painter {
   };
 }
 
-/** Each line by itself: a table draws its borders between them. */
+/** Paints each line separately, because the table draws its borders between them. */
 function paintedLines(texts: readonly string[], tone: ComparisonCell['tone'], colours: Colours): string {
   const shown = texts.map(printable);
   if (tone === 'plain') return shown.join('\n');
@@ -109,13 +111,15 @@ function paint(colours: Colours, word: VerdictWord): (text: string) => string {
   return { pass: colours.green, fail: colours.red, inconclusive: colours.yellow }[word];
 }
 
-/** Why a verdict is no pass: every other reason, and every expectation that was not met, with what was measured. Warnings
- * and what was not judged are shown with every verdict. */
+/**
+ * Lists why a verdict is not a pass: the reasons, and every unmet expectation with its measured value. With every
+ * verdict it lists the warnings and the expectations that were not judged.
+ */
 function remarksOf(runs: readonly JudgedRun[]): string[] {
   const names = labels(runs);
   return runs.flatMap(({ verdict, findings }, index) => {
     const unmet = listUnmet(verdict);
-    // An expectation that was not met is a reason too: one line for it is enough.
+    // An unmet expectation is also a reason; one line for it is enough.
     const isListed = (reason: string) => unmet.some(({ text }) => reason.startsWith(`Expected ${text}`));
     const lines = [
       ...verdict.reasons.filter(reason => !isListed(reason)),
