@@ -116,7 +116,7 @@ describe('address of Redis', () => {
     });
   }
 
-  it('shows what is right with it', () => {
+  it('shows the parts without a password', () => {
     expect(shownUrl('redis+sentinel://shop:hidden@h1:1,h2:2/main')).to.equal('redis+sentinel://***@h1:1,h2:2/main');
     expect(shownUrl('redis://h:1/0?replicas=1')).to.equal('redis://h:1/0?replicas=1');
   });

@@ -25,7 +25,7 @@ const runs = [sampleRun({ mode: 'sticky' }), sampleRun({ mode: 'redis' }), sampl
 const report = reporters.json.report(runs, { colour: false });
 
 describe('an earlier report', () => {
-  it('is read as the JSON reporter writes it', async () => {
+  it('can be read from the output of the JSON reporter', async () => {
     const { seed, modes } = await read(report);
     expect(seed).to.equal(42);
     expect(modes.map(({ mode, runs, lost }) => `${mode}: ${lost.times} of ${runs}`)).to.deep.equal([
@@ -84,7 +84,7 @@ describe('holdfast run --against', () => {
     ['one file for two scenarios', [killOne, hangOne, '--against', 'last.json'], '--against "{scenario}.json"'],
     ['a file that is not there', [killOne, '--against', 'last.json'], 'last.json: found no such file'],
   ] as const) {
-    it(`refuses ${what} before anything runs: exit 3`, async () => {
+    it(`exits with 3 for ${what} before anything runs`, async () => {
       const { code, stderr, left } = await commandLine(['run', ...args.map(String)]);
       expect(code, stderr).to.equal(3);
       expect(stderr).to.include(says);
