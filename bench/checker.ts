@@ -19,8 +19,8 @@ import { madeHistory, unmadeHistory } from './made-history.js';
  *   node dist/bench/checker.js [users, default 10000] [operations per user, default 100]
  *       checks a history in memory. Goal: 1,000,000 operations in at most 1 s and 1 GB.
  *   node dist/bench/checker.js --file [users, default 100000] [operations per user, default 100]
- *       reads and checks a history file in a separate process. Goal: 10,000,000 operations in at most 15 s and 3 GB on two
- *       cores. The temporary file takes 0.4 GB per million operations.
+ *       reads and checks a history file in a separate process. Goal: 10,000,000 operations in at most 15 s and 3 GB on
+ *       two cores. The temporary file takes 0.4 GB per million operations.
  */
 
 /** CPU time in 100 ms of an idle process. */

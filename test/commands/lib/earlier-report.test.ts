@@ -59,13 +59,13 @@ describe('an earlier report', () => {
     [
       'has a strange verdict',
       edited(({ runs: [run] }) => Object.assign(run ?? {}, { verdict: 'green' })),
-      'runs[0]: found no verdict',
+      'runs[0]: found no valid verdict',
     ],
-    ['counts nothing', edited(({ runs }) => delete runs[2]?.writes), 'runs[2]: found no writes.lost'],
+    ['counts nothing', edited(({ runs }) => delete runs[2]?.writes), 'runs[2]: found no valid writes.lost'],
     [
       'has an expectation without a result',
       edited(({ runs: [run] }) => Object.assign(run ?? {}, { expectations: [{ text: 'writes.lost == 0' }] })),
-      'runs[0].expectations[0]: found no met',
+      'runs[0].expectations[0]: found no valid met',
     ],
   ];
   for (const [what, text, says] of bad) {
