@@ -11,7 +11,7 @@ import { checkInThreads } from '#src/simulator/checker/check-in-threads.js';
 import { judge } from '#src/simulator/checker/verdict/verdict.js';
 import { writeHistory } from '#src/simulator/history/file.js';
 import { openHistory } from '#src/simulator/history/open-history.js';
-import { madeHistory, unmadeHistory } from './made-history.js';
+import { makeHistory, streamHistory } from './made-history.js';
 
 /**
  * Measures how fast the checker is.
@@ -54,7 +54,7 @@ async function collectGarbage(): Promise<void> {
 }
 
 async function checkInMemory(users: number, operationsPerUser: number): Promise<void> {
-  const run = madeHistory({ users, operationsPerUser });
+  const run = makeHistory({ users, operationsPerUser });
   await collectGarbage();
   const historyBytes = process.memoryUsage().heapUsed;
   const cpuBefore = process.cpuUsage();
@@ -84,7 +84,7 @@ async function checkInFile(users: number, operationsPerUser: number): Promise<vo
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-checker-'));
   try {
     const file = path.join(folder, 'history.ndjson');
-    await writeHistory(file, [unmadeHistory({ users, operationsPerUser })]);
+    await writeHistory(file, [streamHistory({ users, operationsPerUser })]);
     print([
       ['users', users.toLocaleString('en')],
       ['file', megabytes((await stat(file)).size)],

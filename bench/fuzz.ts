@@ -5,8 +5,11 @@ import { type Direction, fuzz } from '#test/proxy/fuzz/fuzz.js';
 import { allowancesOf } from '#test/proxy/shortfalls.js';
 
 /**
- * Sends mutated messages through an engine and compares each result with that of Node's own parser: `node
- * dist/bench/fuzz.js --count 1000000 [--seed 1] [--engine wire] [--direction requests|answers] [--from N] [--lanes 8]`.
+ * Sends mutated messages through an engine and compares each result with that of Node's own parser.
+ *
+ *   node dist/bench/fuzz.js --count 1000000 [--seed 1] [--engine wire] [--direction requests|answers] [--from N]
+ *     [--lanes 8]
+ *
  * Seed, direction and number identify a case: `--from N --count 1` runs it alone.
  */
 

@@ -24,7 +24,7 @@ const [port] = await once(server, 'message');
 const link = await TcpLink.listen('bench->server', Number(port));
 const pools = [Number(port), link.port].map(each => new Pool(`http://127.0.0.1:${each}`, { connections: 1 }));
 try {
-  const costs = await measured(pools);
+  const costs = await measureRounds(pools);
   const [direct, linked] = costs.map(median);
   if (direct === undefined || linked === undefined) throw new Error('nothing was measured');
   console.log(row('direct', direct));
@@ -38,7 +38,7 @@ try {
 }
 
 /** Measures the rounds of each pool. The first round is a warm-up and does not count. */
-async function measured(each: readonly Pool[]): Promise<Cost[][]> {
+async function measureRounds(each: readonly Pool[]): Promise<Cost[][]> {
   const costs: Cost[][] = each.map(() => []);
   for (let round = 0; round <= rounds; round += 1)
     for (const [index, pool] of each.entries()) {

@@ -38,7 +38,7 @@ function faultOf({
 }
 
 /** Generates the operations of one user: a login, then repeatedly two adds, a removal or a whoami, and two reads. */
-function* lifeOf(
+function* generateUser(
   index: number,
   operationsPerUser: number,
   losesSession: boolean,
@@ -76,12 +76,12 @@ function itemsOf(cart: ReadonlySet<string>): string[] {
 }
 
 /** Makes a history with interleaved users, in the order of sending, as a driver records it. */
-export function madeHistory(made: Made): ListedRun {
+export function makeHistory(made: Made): ListedRun {
   return { ...parts(made), operations: [...madeOperations(made)] };
 }
 
 /** Returns the same run, but generates its operations on demand and does not store them. */
-export function unmadeHistory(made: Made): RunRecord {
+export function streamHistory(made: Made): RunRecord {
   const length = made.users * made.operationsPerUser;
   return { ...parts(made), operations: { length, [Symbol.iterator]: () => madeOperations(made) } };
 }
@@ -97,7 +97,7 @@ function* madeOperations(made: Made): Generator<Operation> {
   const { users, operationsPerUser, oneInLosesSession = 10 } = made;
   const fault = faultOf(made);
   const lives = Array.from({ length: users }, (_, i) =>
-    lifeOf(i, operationsPerUser, i % oneInLosesSession === 3 % oneInLosesSession, i % oneInLosesWrite === 7),
+    generateUser(i, operationsPerUser, i % oneInLosesSession === 3 % oneInLosesSession, i % oneInLosesWrite === 7),
   );
   const names = lives.map((_, i) => `user-${i}`);
   let id = 0;

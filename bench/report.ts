@@ -7,13 +7,15 @@ import { reporters } from '#src/report/reporters/registry.js';
 import { check } from '#src/simulator/checker/check.js';
 import { type JudgedRun, judge } from '#src/simulator/checker/verdict/verdict.js';
 import { launchChromium } from '#test/chromium.js';
-import { madeHistory } from './made-history.js';
+import { makeHistory } from './made-history.js';
 
 /**
- * Measures how fast the HTML report of a long run is written, and how soon a real Chromium shows it: `node
- * dist/bench/report.js [users, default 2000] [operations per user, default 100]`. Goals for 200,000 operations: written
- * in at most 3 s, open in under 2 s. It measures two histories: one user in ten loses the session, and all users lose
- * it.
+ * Measures how fast the HTML report of a long run is written, and how soon a real Chromium shows it.
+ *
+ *   node dist/bench/report.js [users, default 2000] [operations per user, default 100]
+ *
+ * Goals for 200,000 operations: written in at most 3 s, open in under 2 s. It measures two histories: one user in ten
+ * loses the session, and all users lose it.
  */
 
 const users = Number(process.argv[2] ?? 2000);
@@ -27,7 +29,7 @@ interface Opened {
 }
 
 function judged(oneInLosesSession: number): JudgedRun {
-  const run = madeHistory({ users, operationsPerUser, oneInLosesSession });
+  const run = makeHistory({ users, operationsPerUser, oneInLosesSession });
   const findings = check(run);
   return { run, findings, verdict: judge(run, findings) };
 }

@@ -1,5 +1,5 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
-import { ending, exitCodes, failUsage } from './commands/lib/exit.js';
+import { exitCodes, failUsage, runOrExplain } from './commands/lib/exit.js';
 import { checkCommand, checkFlags, checkOperands, flagsOf } from './commands/lib/flags.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
@@ -21,7 +21,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 
 /** Runs one command line and sets `process.exitCode`. */
 export async function runCommandLine(words: readonly string[]): Promise<void> {
-  await ending(async () => {
+  await runOrExplain(async () => {
     checkCommand(words, Object.keys(commands));
     const name = words.find(word => Object.hasOwn(commands, word));
     const load = commands[name ?? ''];

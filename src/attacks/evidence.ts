@@ -7,7 +7,7 @@ type Attacks = Readonly<Record<string, Attack>>;
 
 /** Renders the findings as Markdown: requirement -> attack -> result per mode, then the result in each weak variant.
  * Pure: the same findings give the same text. */
-export function evidence(attacks: Attacks, findings: readonly Finding[]): string {
+export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): string {
   const modes = modeNames.filter(mode => findings.some(finding => finding.mode === mode));
   const rows = requirementsOf(attacks).flatMap(([id, names]) =>
     names.map(name => [id, `\`${name}\``, ...modes.map(mode => strongCell(findings, name, mode))]),
@@ -74,11 +74,11 @@ function cell({ result }: Finding): string {
 }
 
 function weakCell({ result }: Finding): string {
-  return result.outcome === 'succeeded' ? `succeeded: ${escaped(result.reason)}` : `**${result.outcome}**`;
+  return result.outcome === 'succeeded' ? `succeeded: ${escapeCell(result.reason)}` : `**${result.outcome}**`;
 }
 
 function summaryOf({ variant }: Finding): string {
-  return variant === undefined ? '' : escaped(weakVariants[variant satisfies WeakVariantName].summary);
+  return variant === undefined ? '' : escapeCell(weakVariants[variant satisfies WeakVariantName].summary);
 }
 
 function namesOf(findings: readonly Finding[]): string[] {
@@ -93,7 +93,7 @@ function reasonsOf(findings: readonly Finding[]): string[] {
     );
     const reasons = [...new Set(lines.map(({ reason }) => reason))].map(reason => {
       const same = lines.filter(line => line.reason === reason);
-      return `- ${named(same.map(({ attack }) => attack))} in ${named(same.map(({ place }) => place))}: ${reason}`;
+      return `- ${quoteNames(same.map(({ attack }) => attack))} in ${quoteNames(same.map(({ place }) => place))}: ${reason}`;
     });
     return reasons.length === 0 ? [] : ['', `## ${titles[outcome]}`, '', ...reasons];
   });
@@ -101,7 +101,7 @@ function reasonsOf(findings: readonly Finding[]): string[] {
 
 const titles = { 'not applicable': 'Not applicable', inconclusive: 'Inconclusive' };
 
-function named(names: readonly string[]): string {
+function quoteNames(names: readonly string[]): string {
   return [...new Set(names)].map(name => `\`${name}\``).join(', ');
 }
 
@@ -110,6 +110,6 @@ function tableOf(head: readonly string[], rows: readonly (readonly string[])[]):
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)];
 }
 
-function escaped(text: string): string {
+function escapeCell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
 }

@@ -19,7 +19,7 @@ export function planSystems(modes: readonly ModeName[], attacks: Attacks): reado
   const strong = modes.map(mode => ({ mode, variantName: undefined, variant: undefined, names: Object.keys(attacks) }));
   const weak = weakVariantNames.map(variantName => {
     const variant: WeakVariant = weakVariants[variantName];
-    return { mode: variant.mode, variantName, variant, names: fallingIn(variantName, attacks) };
+    return { mode: variant.mode, variantName, variant, names: selectAttacks(variantName, attacks) };
   });
   return [...strong, ...weak.filter(({ mode }) => modes.includes(mode))].flatMap(({ names, ...system }) =>
     [false, true].flatMap(shortLimits => {
@@ -29,7 +29,7 @@ export function planSystems(modes: readonly ModeName[], attacks: Attacks): reado
   );
 }
 
-function fallingIn(variant: WeakVariantName, attacks: Attacks): string[] {
+function selectAttacks(variant: WeakVariantName, attacks: Attacks): string[] {
   return Object.entries(attacks).flatMap(([name, { weak }]) => (weak.includes(variant) ? [name] : []));
 }
 

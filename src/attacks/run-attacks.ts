@@ -5,7 +5,7 @@ import { Inconclusive } from './errors.js';
 import type { Finding } from './finding.js';
 import type { PlannedSystem } from './plan.js';
 import type { System } from './start-system.js';
-import { someAtOnce } from './tools/at-once.js';
+import { mapConcurrently } from './tools/at-once.js';
 import type { Target } from './tools/target.js';
 
 /** Systems at the same time: one starts while another is attacked. */
@@ -32,7 +32,7 @@ export interface AttackRun {
  * every system first. An attack that throws is a finding with the outcome `inconclusive`.
  */
 export async function runAttacks(run: AttackRun): Promise<readonly Finding[]> {
-  const found = await someAtOnce(run.systems, systemsAtOnce, async system => {
+  const found = await mapConcurrently(run.systems, systemsAtOnce, async system => {
     if (run.signal.aborted) throw new Interrupted();
     run.onProgress(system, undefined);
     const findings = await runOn(system, run);
@@ -58,7 +58,7 @@ async function attackAll(planned: PlannedSystem, system: System, { attacks }: At
   });
   const found = new Map<string, Finding['result']>();
   const beside = chosen.filter(({ attack }) => attack.alone !== true);
-  await someAtOnce(beside, attacksAtOnce, async ({ name, attack }) => {
+  await mapConcurrently(beside, attacksAtOnce, async ({ name, attack }) => {
     found.set(name, await resultOf(attack, system.target));
   });
   for (const { name, attack } of chosen.filter(({ attack }) => attack.alone === true)) {
@@ -80,7 +80,7 @@ async function resultOf(attack: Attack, target: Target): Promise<Finding['result
   try {
     return await Promise.race([attack.run(target), limit]);
   } catch (error) {
-    return { outcome: 'inconclusive', reason: whyNot(error) };
+    return { outcome: 'inconclusive', reason: describeFailure(error) };
   } finally {
     limit.catch(() => undefined);
     timer.abort();
@@ -88,7 +88,7 @@ async function resultOf(attack: Attack, target: Target): Promise<Finding['result
 }
 
 /** Returns the reason of a failure. Any error but `Inconclusive` is a bug of the attack, so its stack is included. */
-function whyNot(error: unknown): string {
+function describeFailure(error: unknown): string {
   if (error instanceof Inconclusive) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

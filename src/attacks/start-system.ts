@@ -5,7 +5,7 @@ import { waitReadmitted } from '../simulator/cluster/probe.js';
 import { sharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Inconclusive } from './errors.js';
-import { AttackBrowser, Wires } from './tools/browser.js';
+import { AttackBrowser, Connections } from './tools/browser.js';
 import type { Limits, Target } from './tools/target.js';
 import type { WeakVariant } from './weak-variants.js';
 
@@ -60,12 +60,12 @@ export async function startSystem(spec: SystemSpec, signal: AbortSignal): Promis
     signal,
     () => {},
   );
-  const wires = new Wires();
+  const connections = new Connections();
   const stop = async () => {
-    wires.close();
+    connections.close();
     await cluster.stop();
   };
-  return { target: targetOf(spec, cluster, wires, administratorPassword), heal: () => heal(cluster), stop };
+  return { target: targetOf(spec, cluster, connections, administratorPassword), heal: () => heal(cluster), stop };
 }
 
 function environment({ variant, shortLimits: isShort }: SystemSpec, administratorPassword: string) {
@@ -77,7 +77,7 @@ function environment({ variant, shortLimits: isShort }: SystemSpec, administrato
   };
 }
 
-function targetOf(spec: SystemSpec, cluster: Cluster, wires: Wires, administratorPassword: string): Target {
+function targetOf(spec: SystemSpec, cluster: Cluster, connections: Connections, administratorPassword: string): Target {
   const { affinity, strategy, revocationLagMs }: Mode = modes[spec.mode];
   let users = 0;
   let turn: Promise<unknown> = Promise.resolve();
@@ -93,7 +93,7 @@ function targetOf(spec: SystemSpec, cluster: Cluster, wires: Wires, administrato
     administratorPassword,
     keyRing: () => sharedRing(cluster),
     freshUser: () => `user-${++users}`,
-    browser: (origin = cluster.proxyUrl) => new AttackBrowser(wires, origin),
+    browser: (origin = cluster.proxyUrl) => new AttackBrowser(connections, origin),
     kill: name => kill(cluster, name),
     restart: name => restart(cluster, cluster.member(name)),
     inTurn: work => {

@@ -4,7 +4,7 @@ import { type Finding, type FindingWord, judge, judgeAll } from '../attacks/find
 import { weakModesOf } from '../attacks/plan.js';
 import type { AttackExchange } from '../attacks/tools/exchange.js';
 import { weakVariants } from '../attacks/weak-variants.js';
-import { fittedTable } from '../report/fitted-table.js';
+import { fitTable } from '../report/fitted-table.js';
 import { worstOf } from './lib/exit.js';
 
 type Colours = ReturnType<typeof pc.createColors>;
@@ -38,7 +38,7 @@ function table(findings: readonly Finding[], colours: Colours, columns: number):
     const cells = modes.map(mode => findings.find(each => each.attack === attack && each.mode === mode));
     return [attack, ...cells.map(cell => (cell === undefined ? '' : word(cell, colours)))];
   });
-  return fittedTable({ head, rows, aligns: head.map(() => 'left') }, columns);
+  return fitTable({ head, rows, aligns: head.map(() => 'left') }, columns);
 }
 
 function word(finding: Finding, colours: Colours): string {

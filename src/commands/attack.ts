@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { attacks } from '../attacks/attacks/registry.js';
-import { evidence } from '../attacks/evidence.js';
+import { renderEvidence } from '../attacks/evidence.js';
 import { attackJson, type Finding, judge, judgeAll } from '../attacks/finding.js';
 import { type PlannedSystem, planSystems } from '../attacks/plan.js';
 import { runAttacks } from '../attacks/run-attacks.js';
@@ -59,7 +59,7 @@ async function attackAll(args: AttackArgs, signal: AbortSignal): Promise<number>
   const report = attackReport(chosen, findings, { colour: wantsColour(stdout), columns: columnsOf(stdout) });
   stdout.write(`${report}\n`);
   if (args.json !== undefined) await writeWhole(args.json, attackJson(chosen, findings));
-  if (args.markdown !== undefined) await writeWhole(args.markdown, evidence(chosen, findings));
+  if (args.markdown !== undefined) await writeWhole(args.markdown, renderEvidence(chosen, findings));
   return exitCodeOf(judgeAll(findings));
 }
 

@@ -89,14 +89,14 @@ export function describeStep(step: TriedStep, context: Context): string {
   const { green, red, yellow } = pc.createColors(context.colour);
   const { advice, note } = step;
   const mark = advice !== undefined ? red('✗') : note !== undefined ? yellow('!') : green('✓');
-  const shown = (text: string): string => masked(text, context.mapping, step.exchange);
-  const lines = [`${mark} ${step.what.padEnd(34)} ${shown(inShort(step.exchange))}`];
+  const shown = (text: string): string => maskSecrets(text, context.mapping, step.exchange);
+  const lines = [`${mark} ${step.what.padEnd(34)} ${shown(summarizeExchange(step.exchange))}`];
   if (note !== undefined) lines.push(`    ${note}`);
   if (advice !== undefined) {
     lines.push(`    ${shown(advice.problem)}`);
     lines.push(`    ${context.place(advice.at)}: users.journey.${advice.at.join('.')}`);
     if (advice.hint !== undefined) lines.push(`    hint: ${shown(advice.hint)}`);
-    lines.push(...cameBack(step.exchange, shown));
+    lines.push(...describeAnswer(step.exchange, shown));
   }
   return lines.map(line => `${line}\n`).join('');
 }
@@ -107,7 +107,7 @@ const outputLinesShown = 10;
 export function describeOutput(lines: readonly string[], steps: readonly TriedStep[], mapping: JourneyMapping): string {
   if (lines.length === 0 || steps.every(({ advice }) => advice === undefined)) return '';
   const shown = steps.reduce(
-    (text, { exchange }) => masked(text, mapping, exchange),
+    (text, { exchange }) => maskSecrets(text, mapping, exchange),
     lines.slice(-outputLinesShown).join('\n'),
   );
   return ['what the app wrote to its standard error:', ...shown.split('\n').map(line => `| ${line}`)]
@@ -115,14 +115,14 @@ export function describeOutput(lines: readonly string[], steps: readonly TriedSt
     .join('');
 }
 
-function inShort(exchange: TriedExchange | undefined): string {
+function summarizeExchange(exchange: TriedExchange | undefined): string {
   if (exchange?.request === undefined) return 'not sent';
   const { request, reply } = exchange;
   const answer = reply.status === undefined ? String(reply.error) : headOf(reply);
   return `${request.method} ${request.path} -> ${answer}`;
 }
 
-function cameBack(exchange: TriedExchange | undefined, shown: (text: string) => string): string[] {
+function describeAnswer(exchange: TriedExchange | undefined, shown: (text: string) => string): string[] {
   if (exchange === undefined || exchange.reply.status === undefined) return [];
   const { reply } = exchange;
   const cookies = [reply.headers['set-cookie'] ?? []].flat().map(line => `${line.split('=')[0]}=...`);
@@ -136,7 +136,7 @@ function cameBack(exchange: TriedExchange | undefined, shown: (text: string) => 
 }
 
 /** Replaces secrets and control characters: text of the app must not show a secret or control the terminal. */
-function masked(text: string, mapping: JourneyMapping, exchange: TriedExchange | undefined): string {
+function maskSecrets(text: string, mapping: JourneyMapping, exchange: TriedExchange | undefined): string {
   const secrets = exchange === undefined ? [] : secretsIn(mapping, exchange);
   const hidden = secrets.reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it removes control characters

@@ -85,7 +85,7 @@ async function loadMode(mode: ModeName, choices: Choices): Promise<Row[]> {
     for (const target of ['direct', 'proxy'] as const) {
       process.stderr.write(`${mode}, ${target}: ${connections} connections for ${durationS} s\n`);
       const origin = originOf(cluster, target);
-      const cookies = await logIn(origin, connections).catch(noLogin);
+      const cookies = await logIn(origin, connections).catch(throwNoLogin);
       const figures = await measure({ url: `${origin}/cart`, cookies, connections, durationS }, signal);
       if (signal.aborted) throw new Interrupted();
       rows.push({ mode, target, ...figures });
@@ -97,7 +97,7 @@ async function loadMode(mode: ModeName, choices: Choices): Promise<Row[]> {
 }
 
 /** Throws for a failed login. The cause is nearly always the store: the backends have just started successfully. */
-function noLogin(error: Error): never {
+function throwNoLogin(error: Error): never {
   throw new LabError(`no user could log in: ${error.message} If the store is one of yours: is it up?`);
 }
 

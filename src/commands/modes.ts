@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { type Mode, type ModeName, modes as modeEntries, modeNames } from '../modes.js';
-import { fittedTable } from '../report/fitted-table.js';
+import { fitTable } from '../report/fitted-table.js';
 import { defaultLimits, type SessionData } from '../sessions/session.js';
 import type { SessionStore, StoreCapabilities } from '../sessions/session-store.js';
 import type { StrategyCapabilities, StrategyEntry } from '../sessions/session-strategy.js';
@@ -71,7 +71,7 @@ function table(facts: readonly ModeFacts[]): string {
   const head = Object.keys(columns);
   const rows = facts.map(each => Object.values(columns).map(cell => cell(each)));
   const aligns = head.map(title => (/bytes|trips/.test(title) ? 'right' : 'left'));
-  return fittedTable({ head, rows, aligns }, columnsOf(process.stdout));
+  return fitTable({ head, rows, aligns }, columnsOf(process.stdout));
 }
 
 function count(value: number): string {
@@ -91,7 +91,7 @@ interface ModeFacts extends Mode, StrategyCapabilities {
 }
 
 export async function factsOf(mode: ModeName): Promise<ModeFacts> {
-  const promised = await promisedBy(mode);
+  const promised = await capabilitiesOf(mode);
   const dataBytesMax = Math.min(defaultLimits.dataBytesMax, promised.dataBytesMax);
   const [empty, full] = await Promise.all([
     cookieBytesOf(mode, 'anna', {}),
@@ -101,12 +101,12 @@ export async function factsOf(mode: ModeName): Promise<ModeFacts> {
 }
 
 /** Returns what the strategy of a mode guarantees on the store of that mode. */
-async function promisedBy(mode: ModeName): Promise<StrategyCapabilities> {
-  return (await strategyOf(mode)).capabilities(await promisedByStore(mode));
+async function capabilitiesOf(mode: ModeName): Promise<StrategyCapabilities> {
+  return (await strategyOf(mode)).capabilities(await storeCapabilitiesOf(mode));
 }
 
-async function promisedByStore(mode: ModeName): Promise<StoreCapabilities> {
-  return (await registered(stores, modeEntries[mode].store)).capabilities;
+async function storeCapabilitiesOf(mode: ModeName): Promise<StoreCapabilities> {
+  return (await loadRegistered(stores, modeEntries[mode].store)).capabilities;
 }
 
 /**
@@ -116,7 +116,7 @@ async function promisedByStore(mode: ModeName): Promise<StoreCapabilities> {
 export async function cookieBytesOf(mode: ModeName, user: string, data: SessionData): Promise<number> {
   const ring = generateKeyRing();
   const strategy = (await strategyOf(mode)).open({
-    store: await storeInProcess(),
+    store: await openMemoryStore(),
     feed: undefined,
     keys: () => ring,
     limits: defaultLimits,
@@ -129,13 +129,13 @@ export async function cookieBytesOf(mode: ModeName, user: string, data: SessionD
   }
 }
 
-async function storeInProcess(): Promise<SessionStore> {
+async function openMemoryStore(): Promise<SessionStore> {
   const { storeDeadlineMs: deadlineMs } = defaultLimits;
-  return (await registered(stores, 'memory')).open({ url: undefined, deadlineMs, now: Date.now });
+  return (await loadRegistered(stores, 'memory')).open({ url: undefined, deadlineMs, now: Date.now });
 }
 
 function strategyOf(mode: ModeName): Promise<StrategyEntry> {
-  return registered(strategies, modeEntries[mode].strategy);
+  return loadRegistered(strategies, modeEntries[mode].strategy);
 }
 
 /** Makes data whose JSON has this many bytes. */
@@ -144,7 +144,7 @@ function dataOf(bytes: number): SessionData {
   return { cart: 'x'.repeat(bytes - around) };
 }
 
-async function registered<Entry>(
+async function loadRegistered<Entry>(
   registry: Readonly<Record<string, () => Promise<Entry>>>,
   name: string,
 ): Promise<Entry> {

@@ -49,7 +49,7 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
   const repeat = parseCount('repeat', args.repeat, 1, 1000);
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const modes = args.mode === undefined ? undefined : parseModes(args.mode);
-  const replay = args.plan === undefined ? undefined : await readReplay(onlyScenario(args), args.plan);
+  const replay = args.plan === undefined ? undefined : await readReplay(requireOneScenario(args), args.plan);
   const scenarios = replay === undefined ? await Promise.all(args.scenarios.map(readScenario)) : [replay.scenario];
   const storeUrls = parseStoreUrls(args);
   for (const scenario of scenarios) {
@@ -57,7 +57,7 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
     checkTargets(scenario, storeUrls);
   }
   const names = scenarios.map(({ name }) => name);
-  refuseTwins(names);
+  refuseDuplicates(names);
   const earlier = await Promise.all(names.map(name => earlierOf(args, name)));
   await checkOutputs(filesOf(args), args.out, names);
   return scenarios.map((scenario, index) => {
@@ -132,7 +132,7 @@ function say(...lines: readonly string[]): void {
   process.stdout.write(lines.map(line => `${line}\n`).join(''));
 }
 
-function onlyScenario({ scenarios, seed }: RunArgs): string {
+function requireOneScenario({ scenarios, seed }: RunArgs): string {
   const [file, ...others] = scenarios;
   if (file === undefined || others.length > 0) {
     throw new UsageError('--plan holds the plan of one scenario: name only that scenario file.');
@@ -142,7 +142,7 @@ function onlyScenario({ scenarios, seed }: RunArgs): string {
 }
 
 /** Throws `UsageError` when two scenarios have the same name: each would overwrite the results of the other. */
-function refuseTwins(names: readonly string[]): void {
+function refuseDuplicates(names: readonly string[]): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice === undefined) return;
   throw new UsageError(`two of the files hold a scenario named "${twice}": give it once; --repeat runs it again.`);

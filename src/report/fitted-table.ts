@@ -12,12 +12,12 @@ export interface FittedTable {
 /**
  * Draws a table for the terminal. If it is wider than `columns`, it becomes several tables, each with the first column.
  */
-export function fittedTable(table: FittedTable, columns: number): string {
-  const text = drawn(table);
+export function fitTable(table: FittedTable, columns: number): string {
+  const text = drawTable(table);
   const count = table.head.length;
   if (tableWidth(text) <= columns || count <= 2) return text;
   const middle = 1 + Math.ceil((count - 1) / 2);
-  return [part(table, 1, middle), part(table, middle, count)].map(half => fittedTable(half, columns)).join('\n');
+  return [part(table, 1, middle), part(table, middle, count)].map(half => fitTable(half, columns)).join('\n');
 }
 
 /** Returns the width of the widest line, in columns. */
@@ -30,7 +30,7 @@ function part({ head, rows, aligns }: FittedTable, from: number, to: number): Fi
   return { head: cut(head), rows: rows.map(cut), aligns: cut(aligns) };
 }
 
-function drawn({ head, rows, aligns }: FittedTable): string {
+function drawTable({ head, rows, aligns }: FittedTable): string {
   const made = new Table({
     head: [...head],
     style: { head: [], border: [], compact: true },
@@ -41,7 +41,7 @@ function drawn({ head, rows, aligns }: FittedTable): string {
 }
 
 /** Returns one line of plain text: a text from a scenario or an answer must not control the terminal. */
-export function printable(text: string): string {
+export function toPrintable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it removes control characters
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { Tone } from './comparison.js';
-import { fittedTable, printable } from './fitted-table.js';
+import { fitTable, toPrintable } from './fitted-table.js';
 import type { Matrix, MatrixCell, MatrixOutcome } from './matrix.js';
 import type { ReporterOptions } from './reporter.js';
 import { count, seconds } from './words.js';
@@ -16,11 +16,11 @@ export function matrixText({ columns, rows }: Matrix, { colour, columns: width =
     return lines.map(line => painted?.(line) ?? line).join('\n');
   };
   const table = {
-    head: ['', ...columns.map(column => colours.bold(printable(column)))],
-    rows: rows.map(({ scenario, cells }) => [printable(scenario), ...cells.map(cellText)]),
+    head: ['', ...columns.map(column => colours.bold(toPrintable(column)))],
+    rows: rows.map(({ scenario, cells }) => [toPrintable(scenario), ...cells.map(cellText)]),
     aligns: ['left' as const, ...columns.map(() => 'right' as const)],
   };
-  return `${fittedTable(table, width)}\n${legend()}\n`;
+  return `${fitTable(table, width)}\n${legend()}\n`;
 }
 
 function figures(cell: MatrixCell): string[] {

@@ -6,7 +6,7 @@ import {
   type RepeatSummary,
   type Spread,
 } from '../simulator/checker/verdict/repeats.js';
-import { fittedTable, printable } from './fitted-table.js';
+import { fitTable, toPrintable } from './fitted-table.js';
 import type { ReporterOptions } from './reporter.js';
 import { count, duration } from './words.js';
 
@@ -20,9 +20,9 @@ function summaryText(summary: RepeatSummary, { colour, columns = Number.POSITIVE
   const head = (titles: readonly string[]) => titles.map(title => colours.bold(title));
   const { mode, expectations, figures } = summary;
   return [
-    colours.bold(printable(`${mode}, ${describeVerdicts(summary)}`)),
+    colours.bold(toPrintable(`${mode}, ${describeVerdicts(summary)}`)),
     describeLost(summary),
-    fittedTable(
+    fitTable(
       {
         head: head(['expected', 'held in', 'share of all such runs']),
         rows: expectations.map(expectationRow),
@@ -30,7 +30,7 @@ function summaryText(summary: RepeatSummary, { colour, columns = Number.POSITIVE
       },
       columns,
     ),
-    fittedTable(
+    fitTable(
       {
         head: head(['figure', 'runs', 'smallest', 'median', 'largest']),
         rows: figures.map(figureRow),
@@ -49,7 +49,7 @@ function describeVerdicts({ runs, verdicts }: RepeatSummary): string {
 
 function expectationRow({ text, level, held, judged, low, high }: RepeatedExpectation): string[] {
   const name = level === 'warn' ? `${text} (a warning)` : text;
-  return [printable(name), `${held} of ${judged}`, describeInterval({ times: held, of: judged, low, high })];
+  return [toPrintable(name), `${held} of ${judged}`, describeInterval({ times: held, of: judged, low, high })];
 }
 
 function figureRow({ name, runs, min, median, max }: Spread): string[] {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type Attack, type AttackResult, notApplicable, Tries } from '#src/attacks/attack.js';
 import { Inconclusive } from '#src/attacks/errors.js';
-import { evidence } from '#src/attacks/evidence.js';
+import { renderEvidence } from '#src/attacks/evidence.js';
 import { attackJson, type Finding, judge, judgeAll } from '#src/attacks/finding.js';
 import { type PlannedSystem, planSystems } from '#src/attacks/plan.js';
 import { runAttacks } from '#src/attacks/run-attacks.js';
@@ -251,7 +251,7 @@ describe('attacks: reports', () => {
 
   it('writes the evidence in the order of the requirements, and the same text for the same findings', () => {
     const numbered = { ...attacks, resists: attackThat(resisting, { asvs: ['RFC 9700', '7.10.1', '7.2.1'] }) };
-    const text = evidence(numbered, findings);
+    const text = renderEvidence(numbered, findings);
     const ids = [...text.matchAll(/^\| (7\.\S+|RFC \d+) \| `(\w+)`/gm)].map(([, id, name]) => `${id} ${name}`);
     expect(ids).to.deep.equal([
       '7.2.1 resists',
@@ -267,7 +267,7 @@ describe('attacks: reports', () => {
     );
     expect(text).to.include('- `isOutside` in `redis`: there is no token');
     expect(text).to.include('## Inconclusive\n\n- `cannot` in `redis`: no answer arrived\n');
-    expect(evidence(numbered, findings)).to.equal(text);
+    expect(renderEvidence(numbered, findings)).to.equal(text);
   });
 
   const outside: Finding['result'] = { outcome: 'not applicable', reason: 'there is no token' };

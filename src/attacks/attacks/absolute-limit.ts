@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser } from '../tools/browser.js';
-import { isHonoured, logIn, reauthenticated, userOf } from '../tools/shop.js';
+import { isHonoured, logIn, reauthenticate, userOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 const marginMs = 30;
@@ -21,7 +21,7 @@ export const absoluteLimit: Attack = {
 async function run(target: Target) {
   const tries = new Tries();
   const use = async () => undefined;
-  const renew = (browser: AttackBrowser) => reauthenticated(browser, target.password);
+  const renew = (browser: AttackBrowser) => reauthenticate(browser, target.password);
   await Promise.all([
     tryKept(target, tries, 'by being used all the time', use),
     tryKept(target, tries, 'by having its token renewed', renew),

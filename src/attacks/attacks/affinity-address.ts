@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import { type BindingCookie, bindingsToAll, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, fetchBindingsToAll, noAffinity } from '../tools/affinity.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 
 /**
@@ -17,7 +17,7 @@ export const affinityAddress: Attack = {
 async function run(target: Target) {
   if (!target.affinity) return notApplicable(noAffinity);
   const tries = new Tries();
-  for (const binding of await bindingsToAll(target)) {
+  for (const binding of await fetchBindingsToAll(target)) {
     const readings = readingsOf(binding);
     for (const [what, needle] of target.backends.flatMap(needlesOf)) {
       const shown = readings.some(text => needle.test(text));

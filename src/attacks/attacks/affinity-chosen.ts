@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import { type BindingCookie, backendOf, freshBinding, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, backendOf, fetchBinding, noAffinity } from '../tools/affinity.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 
 /** An attacker who can choose the backend can overload one of them, or reach a weak one. */
@@ -20,15 +20,15 @@ type Way = (backend: BackendAddress, number: number) => Readonly<Record<string, 
 async function run(target: Target) {
   if (!target.affinity) return notApplicable(noAffinity);
   const tries = new Tries();
-  const own = await freshBinding(target);
+  const own = await fetchBinding(target);
   for (const [what, way] of ways(own)) {
-    const { answer, wentThrough } = await chooses(target, way);
+    const { answer, wentThrough } = await tryToChoose(target, way);
     tries.add(`the backend was chosen by ${what}`, wentThrough, answer);
   }
   return tries.result();
 }
 
-async function chooses(target: Target, way: Way) {
+async function tryToChoose(target: Target, way: Way) {
   for (let left = choices - 1; ; left--) {
     const at = randomInt(target.backends.length);
     const wanted = target.backends[at] ?? { name: '', url: '' };

@@ -1,6 +1,6 @@
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type BindingCookie, bindingsToAll, isFollowed, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, fetchBindingsToAll, isFollowed, noAffinity } from '../tools/affinity.js';
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -15,12 +15,12 @@ export const affinityForged: Attack = {
 async function run(target: Target) {
   if (!target.affinity) return notApplicable(noAffinity);
   const tries = new Tries();
-  const bindings = await bindingsToAll(target);
+  const bindings = await fetchBindingsToAll(target);
   const [own, other] = bindings;
   if (own === undefined || other === undefined) throw new Inconclusive('there is only one backend to bind to');
   const genuine = await isFollowed(target, own);
   if (!genuine.isFollowed) throw new Inconclusive('the proxy does not follow the cookie that it has just set');
-  for (const value of new Set([...changed(own.value), ...cut(own.value), ...mixed(own, other)])) {
+  for (const value of new Set([...changeBytes(own.value), ...cutValue(own.value), ...mixParts(own, other)])) {
     if (value === own.value || value === other.value) continue;
     const { answer, isFollowed: wentThrough } = await isFollowed(target, { ...own, value });
     tries.add(`the proxy followed ${own.name}=${value}`, wentThrough, answer);
@@ -31,7 +31,7 @@ async function run(target: Target) {
 }
 
 /** Replaces each character by two others of its kind. */
-function changed(value: string): readonly string[] {
+function changeBytes(value: string): readonly string[] {
   return [...value].flatMap((char, at) =>
     neighbours(char).map(next => `${value.slice(0, at)}${next}${value.slice(at + 1)}`),
   );
@@ -45,7 +45,7 @@ function neighbours(char: string): readonly string[] {
   return [kind.at(at - 1) ?? '', kind[(at + 1) % kind.length] ?? ''];
 }
 
-function cut(value: string): readonly string[] {
+function cutValue(value: string): readonly string[] {
   const parts = value.split('.');
   return [
     '',
@@ -62,7 +62,7 @@ function cut(value: string): readonly string[] {
 }
 
 /** Combines the parts of two cookies. */
-function mixed(own: BindingCookie, other: BindingCookie): readonly string[] {
+function mixParts(own: BindingCookie, other: BindingCookie): readonly string[] {
   const [mine, theirs] = [own.value.split('.'), other.value.split('.')];
   return mine.flatMap((_part, at) => [
     mine.with(at, theirs[at] ?? '').join('.'),

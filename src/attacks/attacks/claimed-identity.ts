@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
 import { type AttackBrowser, sessionCookie } from '../tools/browser.js';
-import { type LoggedInUser, loggedIn } from '../tools/shop.js';
+import { type LoggedInUser, logInFreshUser } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 /** Only the token identifies a user: neither a header that a proxy might have set nor the backend does. */
@@ -39,8 +39,8 @@ const headerNames = [
 
 async function run(target: Target) {
   const tries = new Tries();
-  const victim = await loggedIn(target);
-  const attacker = await loggedIn(target);
+  const victim = await logInFreshUser(target);
+  const attacker = await logInFreshUser(target);
   for (const origin of originsOf(target)) {
     for (const browser of [target.browser(origin), attacker.browser.copy(origin)])
       await tryHeaders(tries, browser, victim.user);

@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { type BrowserAnswer, readSetCookie, type SetCookie, sessionCookies } from '../tools/browser.js';
-import { enrolled, preLoginOf } from '../tools/second-factor.js';
+import { enrolUser, preLoginOf } from '../tools/second-factor.js';
 import type { Target } from '../tools/target.js';
 
 /**
@@ -39,7 +39,7 @@ async function run(target: Target) {
 
 /** Sends every kind of request that sets or clears a cookie: logins with one and two factors, a change, a logout. */
 async function visit(target: Target, headers: Readonly<Record<string, string>>): Promise<readonly BrowserAnswer[]> {
-  const { user, browser: first } = await enrolled(target);
+  const { user, browser: first } = await enrolUser(target);
   const login = { user: target.freshUser(), password: target.password };
   const browser = target.browser();
   return [

@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { readSetCookie } from '../tools/browser.js';
-import { expectStatus, loggedIn } from '../tools/shop.js';
+import { expectStatus, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 /** Limit for name and value together (RFC 6265bis section 5.6). A browser may drop a longer cookie silently. */
@@ -22,7 +22,7 @@ export const cookieSize: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  const { browser } = await loggedIn(target);
+  const { browser } = await logInFreshUser(target);
   let kept = 0;
   for (let number = 0; number < skus; number++) {
     const answer = await browser.post('/cart', { sku: String(number).padStart(skuChars, 'x') });

@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
-import { guises, refusals } from '../tools/cross-site.js';
-import { expectStatus, loggedIn } from '../tools/shop.js';
+import { listCrossSiteRequests, refusals } from '../tools/cross-site.js';
+import { expectStatus, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 /**
@@ -26,11 +26,11 @@ const noSuchMethod = 405;
 
 async function run(target: Target) {
   const tries = new Tries();
-  const { browser } = await loggedIn(target);
+  const { browser } = await logInFreshUser(target);
   const { host, origin } = new URL(target.proxyUrl);
   const own = await browser.post('/cart', { sku: 'tea' }, { headers: { origin, 'sec-fetch-site': 'same-origin' } });
   expectStatus(own, 201, 'a change from a page of the shop itself');
-  for (const { what, headers } of guises(host)) {
+  for (const { what, headers } of listCrossSiteRequests(host)) {
     // A form cannot send DELETE, and a body type needs a body.
     const sendable = changes.filter(([method]) => method === 'POST' || headers['content-type'] === undefined);
     for (const [method, path, body] of sendable)
@@ -41,9 +41,9 @@ async function run(target: Target) {
       );
   }
   for (const [method, path, body] of changes) {
-    const guise = { 'x-http-method-override': method, 'x-http-method': method };
+    const overrides = { 'x-http-method-override': method, 'x-http-method': method };
     const query = `?${new URLSearchParams({ ...body, _method: method })}`;
-    const mere = await browser.copy().get(`${path}${query}`, { headers: guise });
+    const mere = await browser.copy().get(`${path}${query}`, { headers: overrides });
     // GET /cart is allowed: it reads the cart. The cart itself is checked afterwards.
     if (path === '/cart') expectStatus(mere, 200, 'GET /cart');
     else tries.addRequest(`GET ${path} as ${method} was carried out`, mere, noSuchMethod);

@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
-import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
-import { asAdministrator, logIn } from '../tools/shop.js';
+import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
+import { logIn, sendAsAdministrator } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const sessions = 5;
@@ -17,8 +17,8 @@ async function run(target: Target) {
   const user = target.freshUser();
   const browsers = Array.from({ length: sessions }, () => target.browser());
   for (const browser of browsers) await logIn(browser, user, target.password);
-  await asAdministrator(target, '/admin/disable', { user });
-  const ended = endedNow(target, user);
+  await sendAsAdministrator(target, '/admin/disable', { user });
+  const ended = markEnded(target, user);
   for (const browser of browsers)
     await tryEndedEverywhere(target, tries, 'after its user was disabled', browser, ended);
   const again = await target.browser().post('/login', { user, password: target.password });

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { type AttackBrowser, preLoginCookie, sessionCookie } from '../tools/browser.js';
-import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
-import { enrolled, preLoginOf } from '../tools/second-factor.js';
-import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated, userOf } from '../tools/shop.js';
+import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
+import { enrolUser, preLoginOf } from '../tools/second-factor.js';
+import { expectStatus, isHonoured, logIn, logInFreshUser, reauthenticate, userOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 export const fixation: Attack = {
@@ -24,7 +24,7 @@ async function run(target: Target) {
   );
   await tryPlanted(target, tries, 'the cookies of a visit', browser => browser.get('/'));
   await tryKept(target, tries, 'a second login', ({ user, browser }) => logIn(browser, user, target.password));
-  await tryKept(target, tries, 'a fresh authentication', ({ browser }) => reauthenticated(browser, target.password));
+  await tryKept(target, tries, 'a fresh authentication', ({ browser }) => reauthenticate(browser, target.password));
   await tryHalfLoggedIn(target, tries);
   return tries.result();
 }
@@ -54,12 +54,12 @@ async function tryKept(
   target: Target,
   tries: Tries,
   step: string,
-  renew: (member: Awaited<ReturnType<typeof loggedIn>>) => Promise<unknown>,
+  renew: (member: Awaited<ReturnType<typeof logInFreshUser>>) => Promise<unknown>,
 ) {
-  const member = await loggedIn(target);
+  const member = await logInFreshUser(target);
   const kept = member.browser.copy();
   await renew(member);
-  const ended = endedNow(target, member.user);
+  const ended = markEnded(target, member.user);
   await tryEndedEverywhere(target, tries, `with the token from before ${step}`, kept, ended);
 }
 
@@ -67,7 +67,7 @@ async function tryKept(
  * Uses the cookies that a browser holds between password and code. They must open no session, before or after the code.
  */
 async function tryHalfLoggedIn(target: Target, tries: Tries): Promise<void> {
-  const { user, code, usedStep } = await enrolled(target);
+  const { user, code, usedStep } = await enrolUser(target);
   const browser = await preLoginOf(target, user);
   const [kept, asSession] = [browser.copy(), browser.copy()];
   const preLogin = browser.cookies.get(preLoginCookie);

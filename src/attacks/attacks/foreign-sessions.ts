@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
 import { type AttackBrowser, type BrowserAnswer, sessionCookie } from '../tools/browser.js';
-import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
-import { expectStatus, isHonoured, loggedIn, logIn, unexpected } from '../tools/shop.js';
+import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
+import { expectStatus, isHonoured, logIn, logInFreshUser, unexpected } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 export const foreignSessions: Attack = {
@@ -17,7 +17,7 @@ const refusals = [401, 404];
 async function run(target: Target) {
   const tries = new Tries();
   await tryOwn(target, tries);
-  const [victim, attacker] = [await loggedIn(target), await loggedIn(target)];
+  const [victim, attacker] = [await logInFreshUser(target), await logInFreshUser(target)];
   const [handle = ''] = handlesIn(await victim.browser.get('/account/sessions'));
   const seen = await attacker.browser.get('/account/sessions');
   tries.add("another user's session is in the list", handlesIn(seen).includes(handle), seen);
@@ -36,7 +36,7 @@ async function run(target: Target) {
 
 /** Opens two sessions of one user, finds one of them in the list of the other, and ends it. */
 async function tryOwn(target: Target, tries: Tries): Promise<void> {
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const other = target.browser();
   await logIn(other, user, target.password);
   const handle = await handleOf(other);
@@ -45,7 +45,7 @@ async function tryOwn(target: Target, tries: Tries): Promise<void> {
   tries.add('an own session is not in the list, so the user cannot end it', !isListed, seen);
   if (!isListed) return;
   expectStatus(await browser.delete(`/account/sessions/${handle}`), 200, 'the end of another own session');
-  const ended = endedNow(target, user);
+  const ended = markEnded(target, user);
   await tryEndedEverywhere(target, tries, 'after its user ended it in the list', other, ended);
 }
 

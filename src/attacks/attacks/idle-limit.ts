@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { isHonoured, loggedIn, userOf } from '../tools/shop.js';
+import { isHonoured, logInFreshUser, userOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 /** Wait after the limit. */
@@ -25,7 +25,7 @@ async function run(target: Target) {
 }
 
 async function tryUnused(target: Target, tries: Tries): Promise<void> {
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   await sleep(target.limits.idleMs + marginMs);
   for (const origin of originsOf(target)) {
     const answer = await browser.copy(origin).get('/me');
@@ -36,8 +36,8 @@ async function tryUnused(target: Target, tries: Tries): Promise<void> {
 /** Shows first that an active user stays logged in. A busy machine may be late, so there is more than one round. */
 async function tryUsed(target: Target, tries: Tries): Promise<void> {
   for (let round = 0; round < roundsMax; round++) {
-    const { user, browser } = await loggedIn(target);
-    const stayed = (await usedInTime(target, browser, user)) && (await usedInTime(target, browser, user));
+    const { user, browser } = await logInFreshUser(target);
+    const stayed = (await useInTime(target, browser, user)) && (await useInTime(target, browser, user));
     if (!stayed) continue;
     await sleep(target.limits.idleMs + marginMs);
     const answer = await browser.get('/me');
@@ -47,7 +47,7 @@ async function tryUsed(target: Target, tries: Tries): Promise<void> {
   throw new Inconclusive(`an active user was logged out before the idle limit, ${roundsMax} times in a row`);
 }
 
-async function usedInTime(
+async function useInTime(
   { limits }: Target,
   browser: Parameters<typeof isHonoured>[0],
   user: string,

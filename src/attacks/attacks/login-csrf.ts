@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
-import { guises, refusals } from '../tools/cross-site.js';
-import { enrolled, preLoginOf } from '../tools/second-factor.js';
+import { listCrossSiteRequests, refusals } from '../tools/cross-site.js';
+import { enrolUser, preLoginOf } from '../tools/second-factor.js';
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -18,10 +18,10 @@ async function run(target: Target) {
   const login = { user: target.freshUser(), password: target.password };
   const own = await target.browser().post('/login', login, { headers: { origin, 'sec-fetch-site': 'same-origin' } });
   expectStatus(own, 200, 'a login from a page of the shop itself');
-  const attacker = await enrolled(target);
+  const attacker = await enrolUser(target);
   const halfway = await preLoginOf(target, attacker.user);
   const code = attacker.code(attacker.usedStep + 1);
-  for (const { what, headers } of guises(host)) {
+  for (const { what, headers } of listCrossSiteRequests(host)) {
     const whole = await target.browser().post('/login', login, { headers });
     tries.addRequest(`${what}: the login was accepted`, whole, ...refusals);
     const first = await target.browser().post('/login', { ...login, user: attacker.user }, { headers });

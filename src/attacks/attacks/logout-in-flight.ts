@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
-import { endedNow, tryEnded } from '../tools/ended-session.js';
-import { loggedIn, logOut, unexpected } from '../tools/shop.js';
+import { markEnded, tryEnded } from '../tools/ended-session.js';
+import { logInFreshUser, logOut, unexpected } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const rounds = 3;
@@ -28,11 +28,11 @@ async function run(target: Target) {
 
 /** Returns false when the slow request opened its session after the logout: that round proves nothing. */
 async function tryOnce(target: Target, tries: Tries): Promise<boolean> {
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const [before, slow] = [browser.copy(), browser.copy()];
   const answered = slow.post(`/cart?delayMs=${slowMs}`, { sku: 'late' });
-  await logOut(await underWay(browser));
-  const ended = endedNow(target, user);
+  await logOut(await waitUntilInProgress(browser));
+  const ended = markEnded(target, user);
   if (!hadSession(await answered)) return false;
   await tryEnded(tries, 'the token from before the logout was accepted after a slow request had ended', before, ended);
   if (slow.cookies.size > 0)
@@ -43,7 +43,7 @@ async function tryOnce(target: Target, tries: Tries): Promise<boolean> {
 }
 
 /** Waits for one exchange: the request sent before it has then most likely arrived. `hadSession` verifies that. */
-async function underWay(browser: AttackBrowser): Promise<AttackBrowser> {
+async function waitUntilInProgress(browser: AttackBrowser): Promise<AttackBrowser> {
   await browser.get('/me');
   return browser;
 }

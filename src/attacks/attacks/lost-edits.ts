@@ -1,6 +1,6 @@
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import type { AttackBrowser } from '../tools/browser.js';
-import { expectStatus, loggedIn, unexpected } from '../tools/shop.js';
+import { expectStatus, logInFreshUser, unexpected } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const rounds = 25;
@@ -17,7 +17,7 @@ export const lostEdits: Attack = {
 async function run(target: Target) {
   if (target.strategy !== 'reference')
     return notApplicable('the session is in the cookie: the browser keeps only the last of concurrent answers');
-  const { browser } = await loggedIn(target);
+  const { browser } = await logInFreshUser(target);
   const acknowledged: string[] = [];
   for (let round = 0; round < rounds; round++) {
     const skus = Array.from({ length: atOnce }, (_, tab) => `item-${round}-${tab}`);

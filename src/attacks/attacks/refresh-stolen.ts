@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { type AttackBrowser, type BrowserAnswer, sessionCookie } from '../tools/browser.js';
-import { cookieOf, genuine, readToken } from '../tools/forge-jwt.js';
-import { loggedIn } from '../tools/shop.js';
+import { cookieOf, makeShopSigner, readToken } from '../tools/forge-jwt.js';
+import { logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 /**
@@ -31,8 +31,8 @@ const agedS = 600;
 async function run(target: Target) {
   if (target.strategy !== 'jwt') return notApplicable('there is no refresh token');
   const tries = new Tries();
-  const { user, browser: owner } = await loggedIn(target);
-  const thief = await aged(target, owner);
+  const { user, browser: owner } = await logInFreshUser(target);
+  const thief = await expireAccessToken(target, owner);
   await renew(target, owner, user);
   const retry = thief.copy();
   const again = await retry.get('/cart');
@@ -46,7 +46,7 @@ async function run(target: Target) {
   await sleep(target.revocationLagMs);
   for (const [whose, browser] of [
     ['owner', owner],
-    ['owner, aged,', await aged(target, owner)],
+    ['owner, aged,', await expireAccessToken(target, owner)],
     ['thief', thief],
     ['retrying thief', retry],
   ] as const) {
@@ -59,19 +59,19 @@ async function run(target: Target) {
 /** Sends a request of the owner with an expired access token, so that the shop exchanges the refresh token. */
 async function renew(target: Target, owner: AttackBrowser, user: string): Promise<void> {
   const before = refreshOf(owner);
-  owner.cookies.set(sessionCookie, (await aged(target, owner)).token);
+  owner.cookies.set(sessionCookie, (await expireAccessToken(target, owner)).token);
   const answer = await owner.get('/cart');
   if (!isTaken(answer, user)) throw new Inconclusive('the owner was logged out before anything was stolen');
   if (refreshOf(owner) === before) throw new Inconclusive('the refresh token was not exchanged when it was due');
 }
 
 /** Returns a copy of the browser with an expired access token. */
-async function aged(target: Target, browser: AttackBrowser): Promise<AttackBrowser> {
+async function expireAccessToken(target: Target, browser: AttackBrowser): Promise<AttackBrowser> {
   const token = readToken(browser.token);
   if (token === undefined) throw new Inconclusive('the session cookie of mode jwt holds no signed token');
   const { header, claims, refresh } = token;
   const [iat, exp] = [Number(claims.iat) - agedS, Number(claims.exp) - agedS];
-  const cookie = cookieOf(header, { claims: { ...claims, iat, exp }, refresh }, genuine(await target.keyRing()));
+  const cookie = cookieOf(header, { claims: { ...claims, iat, exp }, refresh }, makeShopSigner(await target.keyRing()));
   return browser.thief(cookie);
 }
 

@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser } from '../tools/browser.js';
-import { type Ended, endedNow, tryEnded } from '../tools/ended-session.js';
-import { isHonoured, loggedIn, logIn, logOut } from '../tools/shop.js';
+import { type EndedSession, markEnded, tryEnded } from '../tools/ended-session.js';
+import { isHonoured, logIn, logInFreshUser, logOut } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 export const reuseAfterFailover: Attack = {
@@ -24,10 +24,10 @@ async function run(target: Target) {
 
 /** Kills the backend that handled the logout as soon as it has answered. */
 async function dieAfterLogout(target: Target, tries: Tries): Promise<string> {
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const kept = browser.copy();
   const name = backendOf(await logOut(browser));
-  const ended = endedNow(target, user);
+  const ended = markEnded(target, user);
   await target.kill(name);
   await tryAll(target, tries, kept, ended, 'after its logout and the death of the backend that handled it', name);
   return name;
@@ -35,7 +35,7 @@ async function dieAfterLogout(target: Target, tries: Tries): Promise<string> {
 
 /** Kills the backend of the user, logs out on another one, and restarts the killed one. */
 async function comeBackAfterLogout(target: Target, tries: Tries): Promise<void> {
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const kept = browser.copy();
   const name = backendOf(await browser.get('/me'));
   await target.kill(name);
@@ -43,7 +43,7 @@ async function comeBackAfterLogout(target: Target, tries: Tries): Promise<void> 
   if (!(await isHonoured(browser, user))) await logIn(browser, user, target.password);
   const later = browser.copy();
   await logOut(browser);
-  const ended = endedNow(target, user);
+  const ended = markEnded(target, user);
   await target.restart(name);
   for (const thief of [kept, later])
     await tryAll(target, tries, thief, ended, `after its logout and the restart of ${name}`);
@@ -53,7 +53,7 @@ async function tryAll(
   target: Target,
   tries: Tries,
   thief: AttackBrowser,
-  ended: Ended,
+  ended: EndedSession,
   when: string,
   dead?: string,
 ): Promise<void> {

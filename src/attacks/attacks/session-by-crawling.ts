@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
 import { sessionCookie, sessionIn } from '../tools/browser.js';
 import { randomToken } from '../tools/forge-jwt.js';
-import { loggedIn, shopPaths } from '../tools/shop.js';
+import { listShopPaths, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 /** A read begins no session: a crawler or a link preview must not fill the store, and no token must be planted. */
@@ -14,8 +14,8 @@ export const sessionByCrawling: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  await loggedIn(target);
-  for (const path of ['/no-such-path', ...(await shopPaths(target.browser()))]) {
+  await logInFreshUser(target);
+  for (const path of ['/no-such-path', ...(await listShopPaths(target.browser()))]) {
     for (const method of ['GET', 'HEAD', 'OPTIONS']) {
       for (const planted of [undefined, randomToken()]) {
         const browser = target.browser();

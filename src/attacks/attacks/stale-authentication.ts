@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
 import type { AttackBrowser } from '../tools/browser.js';
-import { expectStatus, loggedIn, logIn, reauthenticated } from '../tools/shop.js';
+import { expectStatus, logIn, logInFreshUser, reauthenticate } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const invented = 'A'.repeat(43);
@@ -17,15 +17,15 @@ export const staleAuthentication: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  const [victim, attacker] = [await loggedIn(target), await loggedIn(target)];
+  const [victim, attacker] = [await logInFreshUser(target), await logInFreshUser(target)];
   const elsewhere = target.browser();
   await logIn(elsewhere, victim.user, target.password);
   const nonces = {
     'without a nonce': undefined,
     'with an empty nonce': '',
     'with an invented nonce': invented,
-    'with the nonce of another user': await reauthenticated(attacker.browser, target.password),
-    'with a nonce of another session of the same user': await reauthenticated(elsewhere, target.password),
+    'with the nonce of another user': await reauthenticate(attacker.browser, target.password),
+    'with a nonce of another session of the same user': await reauthenticate(elsewhere, target.password),
   };
   for (const [how, nonce] of Object.entries(nonces)) await trySensitive(tries, victim.browser, how, nonce);
   // The password may have been changed by now, so the following tries would be meaningless.
@@ -61,7 +61,7 @@ async function tryWrongPassword(tries: Tries, browser: AttackBrowser): Promise<v
 
 /** Sends administrator requests with the own nonce of an ordinary user. */
 async function tryAdministration(target: Target, tries: Tries, browser: AttackBrowser, user: string): Promise<void> {
-  const nonce = await reauthenticated(browser, target.password);
+  const nonce = await reauthenticate(browser, target.password);
   const requests = [
     ['/admin/disable', { user }],
     ['/admin/end-sessions', { user }],
@@ -75,7 +75,7 @@ async function tryAdministration(target: Target, tries: Tries, browser: AttackBr
 
 /** Uses the right nonce once, which shows that the change is possible; then a second time. */
 async function tryTwice(target: Target, tries: Tries, browser: AttackBrowser): Promise<void> {
-  const nonce = await reauthenticated(browser, target.password);
+  const nonce = await reauthenticate(browser, target.password);
   const body = { nonce, password: newPassword, others: 'keep' };
   const before = browser.copy();
   expectStatus(await browser.post('/account/password', body), 200, 'the change of the password');

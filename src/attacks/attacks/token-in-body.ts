@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
-import { shopPaths } from '../tools/shop.js';
+import { listShopPaths } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 /** A script in the page cannot read the cookie, so it must not find the token elsewhere. */
@@ -35,7 +35,7 @@ async function* visit(target: Target, browser: AttackBrowser): AsyncGenerator<{ 
   if (!login.setCookies.some(line => line.includes(browser.token)))
     throw new Inconclusive('the login did not set the token in a cookie, so a search elsewhere would prove nothing');
   yield { what: 'the login', answer: login };
-  const paths = await shopPaths(target.browser());
+  const paths = await listShopPaths(target.browser());
   for (const path of ['/no-such-path', ...paths]) {
     yield { what: `GET ${path}`, answer: await browser.get(path) };
     yield { what: `POST ${path} with nonsense`, answer: await browser.post(path, { non: 'sense' }) };

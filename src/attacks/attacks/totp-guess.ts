@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { BrowserAnswer } from '../tools/browser.js';
-import { type Enrolled, enrolled, preLoginOf, stepAt } from '../tools/second-factor.js';
+import { type EnrolledUser, enrolUser, preLoginOf, stepAt } from '../tools/second-factor.js';
 import { expectStatus, unexpected } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
@@ -33,7 +33,7 @@ async function run(target: Target) {
  * Shows that a few wrong codes are forgiven. Otherwise any attacker could lock users out, and a refusal proves nothing.
  */
 async function showFewAreForgiven(target: Target): Promise<void> {
-  const member = await enrolled(target);
+  const member = await enrolUser(target);
   for (const code of wrongCodes(member, guessesMax - 1))
     expectStatus(await guess(target, member, code), 401, 'a wrong code');
   expectStatus(
@@ -44,7 +44,7 @@ async function showFewAreForgiven(target: Target): Promise<void> {
 }
 
 async function tryInTurn(target: Target, tries: Tries): Promise<void> {
-  const member = await enrolled(target);
+  const member = await enrolUser(target);
   const answers: BrowserAnswer[] = [];
   for (const [index, code] of wrongCodes(member, guesses).entries())
     answers.push(await guess(target, member, code, originAt(target, index)));
@@ -54,7 +54,7 @@ async function tryInTurn(target: Target, tries: Tries): Promise<void> {
 }
 
 async function tryAtOnce(target: Target, tries: Tries): Promise<void> {
-  const member = await enrolled(target);
+  const member = await enrolUser(target);
   const guessed = wrongCodes(member, guesses).map((code, index) =>
     guess(target, member, code, originAt(target, index)),
   );
@@ -62,7 +62,7 @@ async function tryAtOnce(target: Target, tries: Tries): Promise<void> {
 }
 
 async function tryReauthentication(target: Target, tries: Tries): Promise<void> {
-  const member = await enrolled(target);
+  const member = await enrolUser(target);
   const answers: BrowserAnswer[] = [];
   for (const code of wrongCodes(member, guesses))
     answers.push(await member.browser.post('/account/reauthenticate', { password: target.password, code }));
@@ -78,7 +78,7 @@ function note(tries: Tries, answers: readonly BrowserAnswer[], how: string): voi
     tries.add(`the shop checked ${taken.length} guesses (${how})`, taken.length > guessesMax, answer);
 }
 
-async function guess(target: Target, { user }: Enrolled, code: string, origin?: string): Promise<BrowserAnswer> {
+async function guess(target: Target, { user }: EnrolledUser, code: string, origin?: string): Promise<BrowserAnswer> {
   return (await preLoginOf(target, user, origin)).post('/login/totp', { code });
 }
 
@@ -87,7 +87,7 @@ function originAt(target: Target, index: number): string {
   return origins[index % origins.length] ?? target.proxyUrl;
 }
 
-function wrongCodes({ code }: Enrolled, count: number): readonly string[] {
+function wrongCodes({ code }: EnrolledUser, count: number): readonly string[] {
   const now = stepAt(Date.now());
   const right = [-3, -2, -1, 0, 1, 2, 3].map(ahead => code(now + ahead));
   const all = Array.from({ length: count + right.length }, (_, number) => String(number).padStart(6, '0'));

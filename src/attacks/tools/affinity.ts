@@ -15,7 +15,7 @@ export interface BindingCookie {
 }
 
 /** Gets the cookie that the proxy sets for a new browser. */
-export async function freshBinding(target: Target): Promise<BindingCookie> {
+export async function fetchBinding(target: Target): Promise<BindingCookie> {
   const answer = await target.browser().get('/me');
   const set = answer.setCookies.map(readSetCookie).find(({ name }) => !sessionCookies.has(name));
   if (set === undefined) throw new Inconclusive('the proxy set no affinity cookie for a new browser');
@@ -23,11 +23,11 @@ export async function freshBinding(target: Target): Promise<BindingCookie> {
 }
 
 /** Gets one cookie for each backend. Rejects with `Inconclusive` when random routing does not reach all of them. */
-export async function bindingsToAll(target: Target): Promise<readonly BindingCookie[]> {
+export async function fetchBindingsToAll(target: Target): Promise<readonly BindingCookie[]> {
   const found = new Map<string, BindingCookie>();
   for (let visits = 0; found.size < target.backends.length; visits++) {
     if (visits > visitsMax) throw new Inconclusive(`after ${visits} visits only ${found.size} backends were met`);
-    const binding = await freshBinding(target);
+    const binding = await fetchBinding(target);
     found.set(binding.backend, binding);
   }
   return [...found.values()];

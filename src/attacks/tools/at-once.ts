@@ -2,7 +2,7 @@
  * Maps the items with at most `max` calls of `work` at the same time. Returns the results in the order of the items.
  * When a call rejects it starts no further call, waits for those in progress, and rejects.
  */
-export async function someAtOnce<Item, T>(
+export async function mapConcurrently<Item, T>(
   items: readonly Item[],
   max: number,
   work: (item: Item) => Promise<T>,

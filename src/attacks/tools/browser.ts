@@ -1,6 +1,6 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { Inconclusive } from '../errors.js';
-import { type AttackExchange, shownExchange } from './exchange.js';
+import { type AttackExchange, buildExchange } from './exchange.js';
 
 /** One answer and the exchange that it belongs to. Its rarely used parts are computed on demand. */
 export class BrowserAnswer {
@@ -29,13 +29,13 @@ export class BrowserAnswer {
 
   /** Empty when the body is not a JSON object. */
   get json(): Readonly<Record<string, unknown>> {
-    return parsed(this.text);
+    return parseObject(this.text);
   }
 
   get exchange(): AttackExchange {
     const { rawHeaders, statusMessage = '' } = this.#incoming;
     const pairs = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? ''] as const] : []));
-    return shownExchange(
+    return buildExchange(
       { line: this.#line, headers: Object.entries(this.#sent) },
       { line: `HTTP/1.1 ${this.status} ${statusMessage}`.trim(), headers: pairs },
       this.text,
@@ -57,7 +57,7 @@ const answerWithinMs = 15_000;
 const connectionsMax = 64;
 
 /** The connections that all browsers of one attacked system share. */
-export class Wires {
+export class Connections {
   readonly agent = new Agent({ keepAlive: true, maxSockets: connectionsMax });
 
   close(): void {
@@ -73,22 +73,22 @@ export class AttackBrowser {
   /** Where its requests go: the proxy, or directly to one backend. */
   readonly origin: string;
   readonly cookies: Map<string, string>;
-  readonly #wires: Wires;
+  readonly #connections: Connections;
 
-  constructor(wires: Wires, origin: string, cookies: ReadonlyMap<string, string> = new Map()) {
-    this.#wires = wires;
+  constructor(connections: Connections, origin: string, cookies: ReadonlyMap<string, string> = new Map()) {
+    this.#connections = connections;
     this.origin = origin;
     this.cookies = new Map(cookies);
   }
 
   /** Returns another browser with a copy of these cookies. It sends its requests to `origin`. */
   copy(origin = this.origin): AttackBrowser {
-    return new AttackBrowser(this.#wires, origin, this.cookies);
+    return new AttackBrowser(this.#connections, origin, this.cookies);
   }
 
   /** Returns another browser that has only this token. It sends its requests to `origin`. */
   thief(token = this.token, origin = this.origin): AttackBrowser {
-    return new AttackBrowser(this.#wires, origin, new Map([[sessionCookie, token]]));
+    return new AttackBrowser(this.#connections, origin, new Map([[sessionCookie, token]]));
   }
 
   /** The value of the session cookie. Throws `Inconclusive` when there is none. */
@@ -137,7 +137,7 @@ export class AttackBrowser {
       const fail = (error: Error) =>
         reject(new Inconclusive(`${method} ${this.origin}${path} was not answered: ${error.message}`));
       const { hostname, port } = new URL(this.origin);
-      const { agent } = this.#wires;
+      const { agent } = this.#connections;
       const outgoing = request({ method, host: hostname, port, path, headers, agent }, incoming => {
         const line = `${method} ${path} HTTP/1.1`;
         readWhole(incoming).then(text => resolve(new BrowserAnswer(line, headers, incoming, text)), fail);
@@ -168,7 +168,7 @@ function readWhole(incoming: IncomingMessage): Promise<string> {
   });
 }
 
-function parsed(text: string): Readonly<Record<string, unknown>> {
+function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
@@ -188,12 +188,12 @@ export interface SetCookie {
 
 export function readSetCookie(line: string): SetCookie {
   const [pair = '', ...rest] = line.split(';');
-  const [name, value] = halves(pair);
-  const attributes = new Map(rest.map(halves).map(([key, text]) => [key.toLowerCase(), text]));
+  const [name, value] = splitAtEquals(pair);
+  const attributes = new Map(rest.map(splitAtEquals).map(([key, text]) => [key.toLowerCase(), text]));
   return { line, name, value, attributes };
 }
 
-function halves(text: string): readonly [string, string] {
+function splitAtEquals(text: string): readonly [string, string] {
   const at = text.indexOf('=');
   return at === -1 ? [text.trim(), ''] : [text.slice(0, at).trim(), text.slice(at + 1).trim()];
 }

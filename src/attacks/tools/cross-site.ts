@@ -8,7 +8,7 @@ export interface CrossSiteRequest {
 export const refusals = [403, 415];
 
 /** Lists the requests to try. `host` is that of the system under attack. */
-export function guises(host: string): readonly CrossSiteRequest[] {
+export function listCrossSiteRequests(host: string): readonly CrossSiteRequest[] {
   const [name = '', port = ''] = host.split(':');
   const origins = [
     'https://evil.example',

@@ -6,7 +6,7 @@ import type { Target } from './target.js';
 
 const pollMs = 20;
 
-export interface Ended {
+export interface EndedSession {
   readonly user: string;
   /** `performance.now()` when the end was acknowledged. */
   readonly atMs: number;
@@ -15,7 +15,7 @@ export interface Ended {
 }
 
 /** Records that the session of this user has ended at this moment. */
-export function endedNow({ revocationLagMs: lagMs }: Target, user: string): Ended {
+export function markEnded({ revocationLagMs: lagMs }: Target, user: string): EndedSession {
   return { user, atMs: performance.now(), lagMs };
 }
 
@@ -23,7 +23,7 @@ export function endedNow({ revocationLagMs: lagMs }: Target, user: string): Ende
  * Uses the token of an ended session again and again until it is refused. A use that is accepted after the stated lag
  * is a success of the attack. A use that is accepted before that is only recorded as lag.
  */
-export async function tryEnded(tries: Tries, what: string, thief: AttackBrowser, ended: Ended): Promise<void> {
+export async function tryEnded(tries: Tries, what: string, thief: AttackBrowser, ended: EndedSession): Promise<void> {
   for (;;) {
     const sinceMs = performance.now() - ended.atMs;
     // A copy each time: an answer that clears the cookie must not disarm the next try.
@@ -43,7 +43,7 @@ export async function tryEndedEverywhere(
   tries: Tries,
   when: string,
   thief: AttackBrowser,
-  ended: Ended,
+  ended: EndedSession,
 ): Promise<void> {
   await tryEnded(tries, `a session was accepted through the proxy ${when}`, thief, ended);
   for (const { name, url } of target.backends)

@@ -27,17 +27,17 @@ export function readToken(cookie: string): (Parts & { readonly refresh: string }
   const [access = '', refresh = ''] = cookie.split('~');
   const [header = '', claims = '', signature] = access.split('.');
   if (signature === undefined) return undefined;
-  return { header: decoded(header), claims: decoded(claims), signature, refresh };
+  return { header: decode(header), claims: decode(claims), signature, refresh };
 }
 
 /** The claims that the attacker wants, and the refresh token to which they are bound. */
-export interface Wish {
+export interface TokenContent {
   readonly claims: ForgedClaims;
   readonly refresh: string;
 }
 
 /** Takes the attacker's own claims and puts in another user, and a session that never existed. */
-export function wishFor(user: string, own: ForgedClaims): Wish {
+export function makeContent(user: string, own: ForgedClaims): TokenContent {
   const refresh = randomToken();
   return { claims: { ...own, sub: user, sid: randomToken(), refresh: hash('sha256', refresh, 'base64url') }, refresh };
 }
@@ -45,8 +45,8 @@ export function wishFor(user: string, own: ForgedClaims): Wish {
 type Signer = (text: string) => Buffer;
 
 /** Builds the cookie with these claims and this header. Members that are undefined are left out. */
-export function cookieOf(header: unknown, { claims, refresh }: Wish, signer: Signer): string {
-  const text = `${encoded(JSON.stringify(header))}.${encoded(JSON.stringify(claims))}`;
+export function cookieOf(header: unknown, { claims, refresh }: TokenContent, signer: Signer): string {
+  const text = `${encode(JSON.stringify(header))}.${encode(JSON.stringify(claims))}`;
   return `${text}.${signer(text).toString('base64url')}~${refresh}`;
 }
 
@@ -55,7 +55,7 @@ export function hmac(key: string | Buffer, digest = 'sha256'): Signer {
 }
 
 /** Returns the signer of the shop, made from its key ring. */
-export function genuine([newest]: KeyRing): Signer {
+export function makeShopSigner([newest]: KeyRing): Signer {
   if (newest === undefined) throw new RangeError('a key ring without a key signs nothing');
   return hmac(Buffer.from(hkdfSync('sha256', newest.secret, '', 'holdfast:jwt:access', 32)));
 }
@@ -91,17 +91,17 @@ function ieee(key: KeyObject) {
   return { key, dsaEncoding: 'ieee-p1363' } as const;
 }
 
-export const nothing: Signer = () => Buffer.alloc(0);
+export const signWithNothing: Signer = () => Buffer.alloc(0);
 
 export function randomToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-function encoded(text: string): string {
+function encode(text: string): string {
   return Buffer.from(text).toString('base64url');
 }
 
-function decoded(part: string): Readonly<Record<string, unknown>> {
+function decode(part: string): Readonly<Record<string, unknown>> {
   try {
     return Object(JSON.parse(Buffer.from(part, 'base64url').toString()));
   } catch {

@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser } from './browser.js';
-import { expectStatus, type LoggedInUser, loggedIn, reauthenticated } from './shop.js';
+import { expectStatus, type LoggedInUser, logInFreshUser, reauthenticate } from './shop.js';
 import type { Target } from './target.js';
 
 /** A user with a second factor. */
-export interface Enrolled extends LoggedInUser {
+export interface EnrolledUser extends LoggedInUser {
   /** Returns the code of a time step. */
   code(step: number): string;
   /** The step whose code was used to enrol. The code of the next step is valid already: the tolerance is one step. */
@@ -13,9 +13,9 @@ export interface Enrolled extends LoggedInUser {
 }
 
 /** Logs a fresh user in and enrols a second factor. */
-export async function enrolled(target: Target): Promise<Enrolled> {
-  const { user, browser } = await loggedIn(target);
-  const nonce = await reauthenticated(browser, target.password);
+export async function enrolUser(target: Target): Promise<EnrolledUser> {
+  const { user, browser } = await logInFreshUser(target);
+  const nonce = await reauthenticate(browser, target.password);
   const { uri } = expectStatus(await browser.post('/account/totp', { nonce }), 201, 'the second factor').json;
   if (typeof uri !== 'string') throw new Inconclusive('the second factor was begun without an otpauth: URI');
   const secret = secretOf(uri);

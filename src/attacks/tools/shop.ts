@@ -5,7 +5,7 @@ import type { Target } from './target.js';
 /** Actions of users of the toy shop. Each rejects with `Inconclusive` when the answer is not the expected one. */
 
 /** Logs a fresh user in through the proxy and checks that the shop recognizes the user. */
-export async function loggedIn(target: Target, user = target.freshUser()): Promise<LoggedInUser> {
+export async function logInFreshUser(target: Target, user = target.freshUser()): Promise<LoggedInUser> {
   const browser = target.browser();
   await logIn(browser, user, target.password);
   return { user, browser };
@@ -48,7 +48,7 @@ export function expectStatus(answer: BrowserAnswer, status: number, what: string
 }
 
 /** Sends the password again and returns the nonce for one sensitive change. */
-export async function reauthenticated(browser: AttackBrowser, password: string): Promise<string> {
+export async function reauthenticate(browser: AttackBrowser, password: string): Promise<string> {
   const answer = await browser.post('/account/reauthenticate', { password });
   const { nonce } = expectStatus(answer, 200, 'the fresh authentication').json;
   if (typeof nonce === 'string') return nonce;
@@ -56,7 +56,7 @@ export async function reauthenticated(browser: AttackBrowser, password: string):
 }
 
 /** Sends a request of the administrator about one user or about everyone. `path` is one of `/admin/...`. */
-export function asAdministrator(
+export function sendAsAdministrator(
   target: Target,
   path: string,
   fields: Readonly<Record<string, string>>,
@@ -64,7 +64,7 @@ export function asAdministrator(
   return target.inTurn(async () => {
     const browser = target.browser();
     await logIn(browser, 'admin', target.administratorPassword);
-    const nonce = await reauthenticated(browser, target.administratorPassword);
+    const nonce = await reauthenticate(browser, target.administratorPassword);
     return expectStatus(await browser.post(path, { ...fields, nonce }), 200, `POST ${path}`);
   });
 }
@@ -80,7 +80,7 @@ const pathsMin = 10;
 /**
  * Returns every path of the shop. The shop lists them in its answer for an unknown path. Rejects with `Inconclusive`.
  */
-export async function shopPaths(browser: AttackBrowser): Promise<readonly string[]> {
+export async function listShopPaths(browser: AttackBrowser): Promise<readonly string[]> {
   const { json } = await browser.get('/no-such-path');
   const [, listed = ''] = /Known: (.*)$/.exec(String(json.error)) ?? [];
   const paths = listed.split(', ').map(path => path.replace(/:\w+$/, 'some-thing'));

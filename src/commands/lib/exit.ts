@@ -38,12 +38,12 @@ export function exiting<Args>(command: (args: Args) => Promise<number>): (args: 
  * waits forever for a compiler thread (nodejs/node#54918).
  */
 export async function leave(): Promise<never> {
-  await Promise.all([process.stdout, process.stderr].map(flushed));
+  await Promise.all([process.stdout, process.stderr].map(waitUntilFlushed));
   process.exit();
 }
 
 /** Waits until the stream is flushed: writes to a pipe are asynchronous. */
-function flushed(stream: NodeJS.WriteStream): Promise<void> {
+function waitUntilFlushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise(resolve => {
     if (stream.writable) stream.write('', () => resolve());
     else resolve();
@@ -51,16 +51,16 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 /** Runs `work` and sets the exit code for an error outside a command, such as an unknown flag. */
-export async function ending(work: () => Promise<void>): Promise<void> {
+export async function runOrExplain(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    process.exitCode = error instanceof SaidAlready ? exitCodes.usage : explain(error);
+    process.exitCode = error instanceof ReportedError ? exitCodes.usage : explain(error);
   }
 }
 
 /** A wrong command line about which the user has already been told. */
-class SaidAlready extends Error {}
+class ReportedError extends Error {}
 
 function explain(error: unknown): number {
   if (error instanceof Interrupted) return exitCodes.interrupted;
@@ -94,11 +94,13 @@ export function usageSentence(message: string, known: readonly string[], words: 
     ?.split(', ')
     .filter((name, index, all) => index === 0 || !all.some(other => isSame(other, name)));
   if (typed === undefined) return message.endsWith('.') || message.endsWith('?') ? message : `${message}.`;
-  return typed.map(name => (words.includes(name) ? oneTooMany(name) : unknownFlag(name, known))).join(' ');
+  return typed
+    .map(name => (words.includes(name) ? describeExtraWord(name) : describeUnknownFlag(name, known)))
+    .join(' ');
 }
 
 /** Describes a word without a flag: often a second value of a flag, or a value for a switch. */
-function oneTooMany(word: string): string {
+function describeExtraWord(word: string): string {
   return `"${word}" belongs to no flag: repeat the flag before each of its values, and give a switch no value.`;
 }
 
@@ -106,7 +108,7 @@ function isSame(kebab: string, camel: string): boolean {
   return kebab !== camel && kebab.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase()) === camel;
 }
 
-function unknownFlag(name: string, known: readonly string[]): string {
+function describeUnknownFlag(name: string, known: readonly string[]): string {
   const meant = nearest(name, known);
   return `unknown flag --${name}.${meant === undefined ? '' : ` Did you mean --${meant}?`}`;
 }
@@ -124,5 +126,5 @@ export function failUsage(
   if (command === undefined) parser.showHelp('error');
   const sentence = usageSentence(message ?? 'bad usage.', flagsOf(parser).known, words);
   process.stderr.write(`${errorColours().red('holdfast:')} ${sentence} See: ${help}\n`);
-  throw new SaidAlready(message ?? '');
+  throw new ReportedError(message ?? '');
 }

@@ -30,7 +30,7 @@ export function showProgress(scenario: string): ProgressLine {
 
 function plainLines(scenario: string): ProgressLine {
   const show = (progress: Progress) => {
-    const text = sayEdge(progress);
+    const text = describeProgress(progress);
     if (text !== undefined) process.stderr.write(`${scenario}/${progress.mode}: ${text}\n`);
   };
   return { show, say: text => process.stderr.write(`${text}\n`), end: () => {} };
@@ -44,20 +44,20 @@ function liveLine(scenario: string): ProgressLine {
   };
   const show = (progress: Progress) => {
     if (progress.kind === 'fault') {
-      say(`${errorColours().dim(`${scenario}/${progress.mode}:`)} ${sayEdge(progress)}`);
+      say(`${errorColours().dim(`${scenario}/${progress.mode}:`)} ${describeProgress(progress)}`);
     } else if (progress.kind === 'tick') {
       drawLine(
         `${scenario}/${progress.mode} ${bar(progress.atMs / progress.totalMs)} ${phase} · ${progress.requests} requests, ${progress.problems} not ok`,
       );
     } else {
-      phase = sayEdge(progress) ?? phase;
+      phase = describeProgress(progress) ?? phase;
       drawLine(`${scenario}/${progress.mode} ${phase}`);
     }
   };
   return { show, say, end: () => drawLine('') };
 }
 
-function sayEdge(progress: Progress): string | undefined {
+function describeProgress(progress: Progress): string | undefined {
   switch (progress.kind) {
     case 'starting':
       return progress.members.length === 0 ? 'it runs already' : `starting ${progress.members.join(', ')}`;

@@ -1,7 +1,7 @@
 import { rmSync, type Stats } from 'node:fs';
 import { access, appendFile, constants, lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { printable } from '../../report/fitted-table.js';
+import { toPrintable } from '../../report/fitted-table.js';
 import { repeatsText } from '../../report/repeats-text.js';
 import type { RunNotes } from '../../report/reporter.js';
 import { type ReporterName, reporters } from '../../report/reporters/registry.js';
@@ -65,7 +65,7 @@ function printTogether(mode: string, runs: readonly JudgedRun[]): void {
   const shown = word === 'pass' ? [] : reasons.slice(0, reasonsMax);
   const left = word === 'pass' ? 0 : reasons.length - shown.length;
   const lines = [...shown, ...(left === 0 ? [] : [`… and ${left} more: --json or --html shows them all`])];
-  for (const line of [word, ...lines]) process.stdout.write(`${mode}: ${printable(line)}\n`);
+  for (const line of [word, ...lines]) process.stdout.write(`${mode}: ${toPrintable(line)}\n`);
 }
 
 /**
@@ -160,7 +160,7 @@ export async function writeOutputs(
 
 async function writeWholeHistory(file: string, runs: readonly JudgedRun[]): Promise<void> {
   const records = runs.map(({ run }) => run);
-  await whole(file, (part, flag) => writeHistory(part, records, flag));
+  await writeAtomically(file, (part, flag) => writeHistory(part, records, flag));
 }
 
 export async function writeReport(
@@ -173,7 +173,7 @@ export async function writeReport(
 }
 
 export async function writeWhole(file: string, text: string): Promise<void> {
-  await whole(file, (part, flag) => writeFile(part, text, { flag }));
+  await writeAtomically(file, (part, flag) => writeFile(part, text, { flag }));
 }
 
 /** Returns the name under which a file is written until it is complete. */
@@ -182,7 +182,7 @@ function partOf(file: string): string {
 }
 
 /** Writes a file atomically: under another name, then renames it. Removes a partial file on failure and on exit. */
-async function whole(file: string, write: (file: string, flag: 'a' | 'w') => Promise<void>): Promise<void> {
+async function writeAtomically(file: string, write: (file: string, flag: 'a' | 'w') => Promise<void>): Promise<void> {
   // A device, a pipe or a link, such as /dev/stdout, is written to and never replaced.
   const there = await lstat(file).catch(() => undefined);
   // /dev/stdout may be a redirected file: append, so that earlier output stays.

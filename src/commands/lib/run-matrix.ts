@@ -77,16 +77,16 @@ export async function runMatrix(
   choices: MatrixChoices,
   runCell: RunCell = simulateCell(choices),
 ): Promise<MatrixRuns> {
-  const lanes = new RunSlots(choices.atOnce);
-  const estimate = new Estimate(cells, choices, lanes.atOnce);
-  const first = await runSideBySide(cells, lanes, { choices, estimate, runCell });
+  const slots = new RunSlots(choices.atOnce);
+  const estimate = new Estimate(cells, choices, slots.atOnce);
+  const first = await runSideBySide(cells, slots, { choices, estimate, runCell });
   const runs = new Map<ScenarioInMode, TriedRun>();
   for (const cell of cells) {
     const judged = first.judged.get(cell);
     if (judged !== undefined) runs.set(cell, { judged });
   }
   if (first.failure !== undefined) return { runs, failure: first.failure };
-  const doubtful = cells.filter(cell => needsMore(first.judged.get(cell), lanes.none));
+  const doubtful = cells.filter(cell => needsMore(first.judged.get(cell), slots.isMachineTooSmall));
   estimate.expect(doubtful);
   if (doubtful.length > 0) choices.onSecondTry(doubtful);
   const second = await runSideBySide(doubtful, new RunSlots(1), { choices, estimate, runCell });
@@ -116,22 +116,22 @@ interface Work {
   readonly runCell: RunCell;
 }
 
-async function runSideBySide(cells: readonly ScenarioInMode[], lanes: RunSlots, { choices, estimate, runCell }: Work) {
+async function runSideBySide(cells: readonly ScenarioInMode[], slots: RunSlots, { choices, estimate, runCell }: Work) {
   const failed = new AbortController();
   const signal = AbortSignal.any([choices.signal, failed.signal]);
-  const limit = pLimit(lanes.atOnce);
+  const limit = pLimit(slots.atOnce);
   // One processor stays free for the running servers.
   const inTurn = pLimit(Math.max(1, availableParallelism() - 1));
   const judged = new Map<ScenarioInMode, JudgedRun>();
   const failures: unknown[] = [];
   const work = async (cell: ScenarioInMode): Promise<void> => {
     if (signal.aborted) throw new Interrupted();
-    const among = lanes.atOnce;
+    const among = slots.atOnce;
     const run = await runCell(cell, among === 1 ? undefined : inTurn, signal);
     judged.set(cell, run);
-    lanes.done(among, isDoubtful(run));
-    limit.concurrency = lanes.atOnce;
-    estimate.done(cell, run, lanes.atOnce);
+    slots.done(among, isDoubtful(run));
+    limit.concurrency = slots.atOnce;
+    estimate.done(cell, run, slots.atOnce);
   };
   const workOrFail = (cell: ScenarioInMode): Promise<void> =>
     work(cell).catch(error => {
@@ -235,7 +235,7 @@ export class RunSlots {
   }
 
   /** Whether even one lab is too much for the machine. */
-  get none(): boolean {
+  get isMachineTooSmall(): boolean {
     return this.#atOnce === 1 && this.#tooMany;
   }
 

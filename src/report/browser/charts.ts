@@ -51,7 +51,7 @@ const charts: Record<ChartKind, (run: RunColumns) => Chart & { data: UPlot.Align
   }),
   latency: run => ({
     series: [line('--max', 1, [2, 3]), line('--p99', 2.25), line('--p50', 1.5)],
-    data: [positive(run.max), positive(run.p99), positive(run.p50)],
+    data: [raiseToPositive(run.max), raiseToPositive(run.p99), raiseToPositive(run.p50)],
     log: true,
   }),
 };
@@ -66,7 +66,7 @@ function bar(values: readonly number[]): (number | null)[] {
 }
 
 /** Raises values to at least 0.01, because a logarithmic scale cannot show 0. */
-function positive(values: readonly (number | null)[]): (number | null)[] {
+function raiseToPositive(values: readonly (number | null)[]): (number | null)[] {
   return values.map(value => (value === null ? null : Math.max(value, 0.01)));
 }
 
@@ -102,11 +102,16 @@ function bars(fill: string, stroke: string): UPlot.Series {
 }
 
 function line(stroke: string, width: number, dash: number[] = []): UPlot.Series {
-  return { stroke: () => colour(stroke), width, dash, points: { show: true, size: 4, width: 1, filter: alone } };
+  return {
+    stroke: () => colour(stroke),
+    width,
+    dash,
+    points: { show: true, size: 4, width: 1, filter: findLonePoints },
+  };
 }
 
 /** Finds points without neighbours. They are drawn as dots, because no line would show them. */
-function alone(plot: UPlot, series: number): number[] {
+function findLonePoints(plot: UPlot, series: number): number[] {
   const values = plot.data[series] ?? [];
   return Array.from(values, (value, index) =>
     value != null && values[index - 1] == null && values[index + 1] == null ? index : -1,

@@ -6,7 +6,7 @@ const fewRows = 200;
 const manyRows = 5_000;
 
 /** Makes the rows of a table open stories. Adds buttons for more rows, because the file shows only the first ones. */
-export function enliven(table: HTMLTableElement, file: () => CaseFile, open: (incident: number) => void): void {
+export function makeInteractive(table: HTMLTableElement, file: () => CaseFile, open: (incident: number) => void): void {
   for (const row of table.tBodies[0]?.rows ?? []) connectRow(row, open);
   const [next, end] = [Number(table.dataset.next), Number(table.dataset.end)];
   if (next >= end) return;

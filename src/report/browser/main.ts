@@ -1,7 +1,7 @@
 import { type ChartKind, drawChart } from './charts.js';
 import type { CaseFile, TimelineColumns } from './columns.js';
 import { shareCursor } from './cursor.js';
-import { enliven } from './incident-tables.js';
+import { makeInteractive } from './incident-tables.js';
 import { openStory } from './stories.js';
 
 /** Draws the plots and makes the page interactive. Without this script the report lacks only the plots. */
@@ -72,9 +72,9 @@ function connectCases(part: HTMLElement, timeline: TimelineColumns): void {
     return parsed;
   };
   const open = (incident: number): void => openStory(file(), timeline.runs[run]?.name ?? '', incident);
-  for (const table of part.querySelectorAll<HTMLTableElement>('table[data-next]')) enliven(table, file, open);
+  for (const table of part.querySelectorAll<HTMLTableElement>('table[data-next]')) makeInteractive(table, file, open);
   const lanes = document.querySelectorAll(`[data-lanes="${run}"] .plot`);
-  for (const lane of lanes) enlivenMarks(lane, open);
+  for (const lane of lanes) connectMarks(lane, open);
 }
 
 start();
@@ -83,7 +83,7 @@ start();
  * Makes the marks of lost writes and logged-out users open stories by a click. For the keyboard each lane is one tab
  * stop: the arrow keys move from mark to mark, and Enter opens.
  */
-function enlivenMarks(lane: Element, open: (incident: number) => void): void {
+function connectMarks(lane: Element, open: (incident: number) => void): void {
   const marks = [...lane.querySelectorAll<SVGElement>('[data-incident]')];
   marks.forEach((mark, index) => {
     mark.setAttribute('role', 'button');

@@ -1,9 +1,9 @@
 /** Returns the top of an axis of counts: a round whole number that is at least `value` and not much larger. */
 export function roundUp(value: number): number {
-  return rounded(value, [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]);
+  return roundTo(value, [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]);
 }
 
-function rounded(value: number, factors: readonly number[]): number {
+function roundTo(value: number, factors: readonly number[]): number {
   const decade = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
   const candidates = factors.map(factor => Math.round(factor * decade * 10) / 10).filter(Number.isInteger);
   return candidates.find(candidate => candidate >= value) ?? 10 * decade;
@@ -11,7 +11,7 @@ function rounded(value: number, factors: readonly number[]): number {
 
 /** Returns at most nine moments from 0 to `endMs`, at round distances. */
 export function timeTicks(endMs: number): readonly number[] {
-  const stepMs = rounded(endMs / 8, [1, 2, 5, 10]);
+  const stepMs = roundTo(endMs / 8, [1, 2, 5, 10]);
   return Array.from({ length: Math.floor(endMs / stepMs) + 1 }, (_, index) => index * stepMs);
 }
 

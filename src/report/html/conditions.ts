@@ -57,13 +57,13 @@ function labTable(runs: readonly JudgedRun[]): Markup {
   const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
   const body = rows.map(
     ([label, cell]) =>
-      markup`<tr><th scope="row">${label}</th>${runs.map(run => markup`<td>${inPieces(cell(run))}</td>`)}</tr>`,
+      markup`<tr><th scope="row">${label}</th>${runs.map(run => markup`<td>${keepFiguresTogether(cell(run))}</td>`)}</tr>`,
   );
   return markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
 /** Makes a narrow column break between the figures and never before a unit. */
-function inPieces(text: string): string {
+function keepFiguresTogether(text: string): string {
   return text.replaceAll(/(?<=\d) (?=[a-z])/g, '\u00a0').replaceAll(' /', '\u00a0/');
 }
 

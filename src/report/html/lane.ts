@@ -70,12 +70,12 @@ export function emptyNote(height: number, text: string): Markup {
 }
 
 /** Stretches a drawing with its own units over the whole plot; lines keep their width. */
-export function stretched(width: number, height: number, shapes: Markup | readonly Markup[]): Markup {
+export function stretch(width: number, height: number, shapes: Markup | readonly Markup[]): Markup {
   return markup`<svg width="100%" height="100%" viewBox="0 0 ${width} ${height}" preserveAspectRatio="none">${shapes}</svg>`;
 }
 
 /** Returns the horizontal position of a moment between the start and the end of the run. */
-export function across(ms: number, endMs: number): string {
+export function toPercent(ms: number, endMs: number): string {
   return `${round(Math.min(100, Math.max(0, (100 * ms) / endMs)))}%`;
 }
 

@@ -1,7 +1,7 @@
 import type { Incident } from '../../simulator/checker/findings.js';
 import { roundUp } from '../browser/scales.js';
 import { count, counted, moment } from '../words.js';
-import { across, emptyNote, type Lane, stretched } from './lane.js';
+import { emptyNote, type Lane, stretch, toPercent } from './lane.js';
 import { type Markup, markup } from './markup.js';
 import type { Timeline, TimelineOfRun } from './timeline-data.js';
 
@@ -19,7 +19,10 @@ export function lossLane({ losses, acknowledged, endMs }: Timeline, placeOf: Pla
   const none = acknowledged === 0 ? 'no write was acknowledged: there was nothing to lose' : `none of ${of} lost`;
   return {
     title: 'Lost writes',
-    legend: losses.total === 0 ? [] : [{ className: 'loss', text: `${count(losses.total)} of ${of}${partly(losses)}` }],
+    legend:
+      losses.total === 0
+        ? []
+        : [{ className: 'loss', text: `${count(losses.total)} of ${of}${describeOmitted(losses)}` }],
     description: losses.total === 0 ? none : `${count(losses.total)} of ${of} lost.`,
     height,
     labels:
@@ -38,10 +41,10 @@ export function lossLane({ losses, acknowledged, endMs }: Timeline, placeOf: Pla
 
 function lossMark(incident: Incident, endMs: number, placeOf: PlaceOf): Markup {
   const { user, token, sinceMs, seenMs, ackBackend = 'an unknown backend', shape } = incident;
-  const since = across(sinceMs, endMs);
-  const seen = across(seenMs, endMs);
+  const since = toPercent(sinceMs, endMs);
+  const seen = toPercent(seenMs, endMs);
   const kind = shape === undefined ? '' : ` (${shape})`;
-  const story = `${isolated(user)}: ${isolated(token ?? 'a write')} acknowledged at ${moment(sinceMs)} by ${ackBackend}, missing at ${moment(seenMs)}${kind}${causeWords(incident)}`;
+  const story = `${isolateText(user)}: ${isolateText(token ?? 'a write')} acknowledged at ${moment(sinceMs)} by ${ackBackend}, missing at ${moment(seenMs)}${kind}${causeWords(incident)}`;
   const join = markup`<line class="join" x1="${since}" x2="${seen}" y1="${writtenY}" y2="${missingY}"/>`;
   const ticks = [tick(since, writtenY - 8), tick(seen, missingY)];
   return markup`<g class="loss" data-incident="${placeOf(incident) ?? ''}"><title>${story}</title>${join}${ticks}</g>`;
@@ -61,7 +64,7 @@ function tick(x: string, y: number): Markup {
 }
 
 /** Isolates the text direction in plain text: right-to-left text must not reorder its surroundings. */
-function isolated(text: string): string {
+function isolateText(text: string): string {
   return `\u2068${text}\u2069`;
 }
 
@@ -78,7 +81,12 @@ export function logoutLane({ logouts, users, buckets, bucketMs, ownEndMs, endMs 
     legend:
       logouts.total === 0
         ? []
-        : [{ className: 'logouts', text: `${count(logouts.total)} of ${counted(users, 'user')}${partly(logouts)}` }],
+        : [
+            {
+              className: 'logouts',
+              text: `${count(logouts.total)} of ${counted(users, 'user')}${describeOmitted(logouts)}`,
+            },
+          ],
     description: logouts.total === 0 ? none : `${count(logouts.total)} of ${counted(users, 'user')} logged out.`,
     height,
     labels:
@@ -91,19 +99,19 @@ export function logoutLane({ logouts, users, buckets, bucketMs, ownEndMs, endMs 
     plot:
       logouts.total === 0
         ? emptyNote(height, none)
-        : [stretched(buckets.length, top, markup`<path class="logouts" d="M0,${top}${rise}V${top}Z"/>`), ...ticks],
+        : [stretch(buckets.length, top, markup`<path class="logouts" d="M0,${top}${rise}V${top}Z"/>`), ...ticks],
   };
 }
 
 function logoutMark(incident: Incident, height: number, endMs: number, placeOf: PlaceOf): Markup {
   const { user, seenMs, loggedOut = 'hard' } = incident;
-  const story = `${isolated(user)}: logged out at ${moment(seenMs)} (${loggedOut})${causeWords(incident)}`;
-  const mark = tick(across(seenMs, endMs), height - tickHeight - 1);
+  const story = `${isolateText(user)}: logged out at ${moment(seenMs)} (${loggedOut})${causeWords(incident)}`;
+  const mark = tick(toPercent(seenMs, endMs), height - tickHeight - 1);
   return markup`<g class="logout" data-incident="${placeOf(incident) ?? ''}"><title>${story}</title>${mark}</g>`;
 }
 
 /** Returns a note when the drawing leaves out some incidents. */
-function partly({ incidents, total }: TimelineOfRun): string {
+function describeOmitted({ incidents, total }: TimelineOfRun): string {
   return incidents.length < total ? `, ${count(incidents.length)} of them drawn` : '';
 }
 

@@ -1,4 +1,4 @@
-/** Escaped text for the page. Only `markup` and `trusted` make it, so no text enters the page unescaped by mistake. */
+/** Escaped text for the page. Only `markup` and `trustMarkup` make it, so no text enters the page unescaped by mistake. */
 export class Markup {
   readonly #text: string;
 
@@ -17,17 +17,17 @@ const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 
 /** Makes HTML or SVG from a template. It escapes every value that is not markup already, and joins lists. */
 export function markup(strings: TemplateStringsArray, ...values: readonly Content[]): Markup {
-  return new Markup(strings.reduce((page, next, index) => page + shown(values[index - 1] ?? '') + next));
+  return new Markup(strings.reduce((page, next, index) => page + renderContent(values[index - 1] ?? '') + next));
 }
 
 /** Marks text as safe: the style sheet, the script and escaped JSON. Never use it for text from a history. */
-export function trusted(text: string): Markup {
+export function trustMarkup(text: string): Markup {
   return new Markup(text);
 }
 
-function shown(content: Content): string {
+function renderContent(content: Content): string {
   if (content instanceof Markup) return content.toString();
-  if (typeof content === 'object') return content.map(shown).join('');
+  if (typeof content === 'object') return content.map(renderContent).join('');
   return `${content}`.replace(/[&<>"']/g, found => entities[found] ?? found);
 }
 
@@ -39,5 +39,5 @@ export function embeddedJson(value: unknown): Markup {
     /[<>&\u2028\u2029]/g,
     found => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-  return trusted(text);
+  return trustMarkup(text);
 }

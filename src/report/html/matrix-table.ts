@@ -9,7 +9,7 @@ import { scrollable } from './verdicts.js';
  * Renders the survival matrix, mode × fault. `linkOf` returns the link target of a column by its index in `columns`.
  */
 export function matrixTable({ columns, rows }: Matrix, linkOf?: (column: number) => string): Markup {
-  const head = columns.map((column, index) => markup`<th scope="col">${linked(column, linkOf?.(index))}</th>`);
+  const head = columns.map((column, index) => markup`<th scope="col">${linkTo(column, linkOf?.(index))}</th>`);
   const body = rows.map(matrixRow);
   const table = markup`<table class="matrix"><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`;
   return markup`${scrollable('Survival matrix, mode × fault', table)}${legend()}`;
@@ -35,7 +35,7 @@ function matrixCell(cell: MatrixCell): Markup {
   return markup`<td class="cell-${tone}">${head}${figures.map(figure => markup`<span>${figure}</span>`)}</td>`;
 }
 
-function linked(text: string, address: string | undefined): Markup {
+function linkTo(text: string, address: string | undefined): Markup {
   return address === undefined ? markup`${text}` : markup`<a href="${address}">${text}</a>`;
 }
 

@@ -23,13 +23,13 @@ export const plotStyle = readFileSync(new URL('uPlot.min.css', uPlot), 'utf8');
 export const pageScript = `${readFileSync(new URL('uPlot.iife.min.js', uPlot), 'utf8')}
 (() => {
 'use strict';
-${modules.map(inlined).join('\n')}
+${modules.map(inlineModule).join('\n')}
 })();`;
 
 /**
  * Removes imports and exports, because the modules share the scope of one script. A test checks for duplicate names.
  */
-function inlined(name: string): string {
+function inlineModule(name: string): string {
   const code = readFileSync(packageFile(`dist/report/${name}.js`), 'utf8');
   return code.replaceAll(/^import [^;]*;$/gm, '').replaceAll(/^export (?:\{\};)?|^\/\/# sourceMappingURL.*$/gm, '');
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Markup, markup, trusted } from './markup.js';
+import { type Markup, markup, trustMarkup } from './markup.js';
 import { plotStyle } from './page-script.js';
 
 export interface PageParts {
@@ -13,7 +13,7 @@ export interface PageParts {
 export function page({ title, body, script }: PageParts): string {
   const scripts = script === undefined ? "'none'" : hash(script);
   const policy = `default-src 'none'; img-src data:; style-src ${hash(style)}; script-src ${scripts}; base-uri 'none'; form-action 'none'`;
-  const program = script === undefined ? '' : markup`<script>${trusted(script)}</script>\n`;
+  const program = script === undefined ? '' : markup`<script>${trustMarkup(script)}</script>\n`;
   return `<!doctype html>
 ${markup`<html lang="en">
 <head>
@@ -23,7 +23,7 @@ ${markup`<html lang="en">
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
 <link rel="icon" href="data:,">
-<style>${trusted(style)}</style>
+<style>${trustMarkup(style)}</style>
 </head>
 <body>
 ${body}

@@ -96,8 +96,8 @@ function timelineOf({ run, findings }: JudgedRun, endMs: number, bucketMs: numbe
     users: findings.users.total,
     acknowledged: findings.writes.acknowledged,
     dropped: findings.requests.dropped,
-    losses: { incidents: thinned(lost, drawnMax), total: findings.writes.lost },
-    logouts: { incidents: thinned(loggedOut, drawnMax), total: findings.users.loggedOut },
+    losses: { incidents: thinOut(lost, drawnMax), total: findings.writes.lost },
+    logouts: { incidents: thinOut(loggedOut, drawnMax), total: findings.users.loggedOut },
   };
 }
 
@@ -180,11 +180,11 @@ function firstPerUser(incidents: readonly Incident[]): Incident[] {
 }
 
 function livesOf(records: readonly MemberRecord[], endMs: number): MemberLife[] {
-  const edges = new Map<string, MemberRecord[]>();
+  const recordsByMember = new Map<string, MemberRecord[]>();
   for (const record of [...records].sort((a, b) => a.atMs - b.atMs)) {
-    edges.set(record.member, [...(edges.get(record.member) ?? []), record]);
+    recordsByMember.set(record.member, [...(recordsByMember.get(record.member) ?? []), record]);
   }
-  return [...edges].map(([name, lives]) => ({
+  return [...recordsByMember].map(([name, lives]) => ({
     name,
     spans: lives.map(({ state, role, atMs }, index) => ({
       state,
@@ -196,7 +196,7 @@ function livesOf(records: readonly MemberRecord[], endMs: number): MemberLife[] 
 }
 
 /** Picks at most `max` incidents, evenly spread over the times at which they were seen. */
-function thinned(incidents: readonly Incident[], max: number): readonly Incident[] {
+function thinOut(incidents: readonly Incident[], max: number): readonly Incident[] {
   const ordered = [...incidents].sort((a, b) => a.seenMs - b.seenMs || a.sinceMs - b.sinceMs);
   if (ordered.length <= max) return ordered;
   return Array.from({ length: max }, (_, index) => ordered[Math.floor((index * ordered.length) / max)]).filter(

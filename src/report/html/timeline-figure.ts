@@ -1,6 +1,6 @@
 import type { RunColumns, TimelineColumns } from '../browser/columns.js';
 import { timeTicks } from '../browser/scales.js';
-import { across, laneMarkup } from './lane.js';
+import { laneMarkup, toPercent } from './lane.js';
 import { logoutLane, lossLane, type PlaceOf } from './loss-lanes.js';
 import { embeddedJson, type Markup, markup } from './markup.js';
 import { axisLane, faultsLane, membersLane, phasesLane } from './state-lanes.js';
@@ -57,13 +57,13 @@ ${lanes.map(lane => laneMarkup(lane(timeline, placeOf), run))}
 /** Renders the time grid and the faults behind all lanes of a run. */
 function backdrop({ faults, endMs }: Timeline): Markup {
   const grid = timeTicks(endMs).map(ms => {
-    const x = across(ms, endMs);
+    const x = toPercent(ms, endMs);
     return markup`<line class="grid" x1="${x}" x2="${x}" y1="0" y2="100%"/>`;
   });
   const bands = faults.map(({ confirmedMs, healedMs }) => {
     if (confirmedMs === null) return '';
-    const width = across((healedMs ?? endMs) - confirmedMs, endMs);
-    return markup`<rect class="band" x="${across(confirmedMs, endMs)}" width="${width}" height="100%"/>`;
+    const width = toPercent((healedMs ?? endMs) - confirmedMs, endMs);
+    return markup`<rect class="band" x="${toPercent(confirmedMs, endMs)}" width="${width}" height="100%"/>`;
   });
   return markup`<svg class="overlay back" aria-hidden="true">${bands}${grid}</svg>`;
 }

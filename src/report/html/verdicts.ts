@@ -16,7 +16,7 @@ export function verdictSection(runs: readonly JudgedRun[]): Markup {
   const items = runs.map(judged => {
     const { word, reasons } = judged.verdict;
     const warnings = listWarnings(judged).map(warning => `Warning: ${warning}`);
-    const lines = [...reasons, ...warnings, ...listNotJudged(judged.verdict).map(capitalized)];
+    const lines = [...reasons, ...warnings, ...listNotJudged(judged.verdict).map(toSentence)];
     const because =
       lines.length === 0 ? '' : markup`<ul class="reasons">${lines.map(line => markup`<li>${line}</li>`)}</ul>`;
     return markup`<li>${badge(word)}<div><p>${keepUnits(statement(judged))}.</p>${notBackPart(judged)}${because}${expectationsPart(judged)}</div></li>`;
@@ -42,7 +42,7 @@ function keepUnits(text: string): string {
   return text.replaceAll(/(?<=\d) (?=(?:%|m?s)(?:\W|$))/g, '\u00a0');
 }
 
-function capitalized(text: string): string {
+function toSentence(text: string): string {
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 

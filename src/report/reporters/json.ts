@@ -17,7 +17,7 @@ export const json: Reporter = (runs, { notApplicable = [], intervals, otherTries
     notApplicable,
     runs: runs.map(judged => runEntry(judged, otherTries?.get(judged))),
   };
-  return `${JSON.stringify(whole, rounded, 2)}\n`;
+  return `${JSON.stringify(whole, roundToMicroseconds, 2)}\n`;
 };
 
 function runEntry({ run, findings, verdict }: JudgedRun, otherTry: OtherTry | undefined) {
@@ -71,6 +71,6 @@ function lossEntry({ user, token, kind, sinceMs, seenMs, candidates }: Incident)
 }
 
 /** Rounds milliseconds to microseconds, the resolution of the clocks. */
-function rounded(_key: string, value: unknown): unknown {
+function roundToMicroseconds(_key: string, value: unknown): unknown {
   return typeof value === 'number' && Number.isFinite(value) ? Math.round(value * 1000) / 1000 : value;
 }

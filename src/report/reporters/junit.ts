@@ -79,19 +79,19 @@ function element(suiteName: string, { name, outcome, message }: Case): string {
   const head = `    <testcase ${attributes({ classname: suiteName, name })}`;
   if (outcome === 'passed') return `${head}/>`;
   if (outcome === 'warning')
-    return `${head}>\n      <system-out>${escaped(`warning: ${message}`)}</system-out>\n    </testcase>`;
+    return `${head}>\n      <system-out>${escapeXml(`warning: ${message}`)}</system-out>\n    </testcase>`;
   return `${head}>\n      <${outcome} ${attributes({ message })}/>\n    </testcase>`;
 }
 
 function attributes(values: Readonly<Record<string, string | number>>): string {
   return Object.entries(values)
-    .map(([name, value]) => `${name}="${escaped(String(value))}"`)
+    .map(([name, value]) => `${name}="${escapeXml(String(value))}"`)
     .join(' ');
 }
 
 /** Escapes text for XML. Line breaks become references, because attributes would lose them. Replaces characters that
  * XML 1.0 does not allow. */
-function escaped(text: string): string {
+function escapeXml(text: string): string {
   return (
     text
       .replace(/\p{Surrogate}/gu, '\ufffd')

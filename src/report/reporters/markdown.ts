@@ -9,9 +9,9 @@ import type { Reporter } from '../reporter.js';
 export const markdown: Reporter = runs => {
   const [first] = runs;
   const { columns, rows } = compare(runs);
-  const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeMarkdown).join(' | ')} |`;
   return [
-    `### ${escaped(first?.run.header.scenario ?? '')}, seed ${first?.run.header.seed}`,
+    `### ${escapeMarkdown(first?.run.header.scenario ?? '')}, seed ${first?.run.header.seed}`,
     '',
     line(['', ...columns]),
     `|${'---|'.repeat(columns.length + 1)}`,
@@ -30,10 +30,10 @@ function reasonsOf(judged: JudgedRun, column: string): string[] {
   const warnings = listWarnings(judged).map(warning => `warning: ${warning}`);
   const recovery = findings.recovery === 'not recovered' ? [describeRecovery(judged)] : [];
   const lines = [...reasons, ...recovery, ...warnings, ...listNotJudged(verdict)];
-  return lines.map(line => `- ${escaped(`${column}: ${line}`)}`);
+  return lines.map(line => `- ${escapeMarkdown(`${column}: ${line}`)}`);
 }
 
 /** Escapes text from answers and scenario files, so that it cannot become markup. */
-function escaped(text: string): string {
+function escapeMarkdown(text: string): string {
   return text.replaceAll(/\s+/g, ' ').replaceAll(/[\\`*_{}[\]<>()#|&~]/g, character => `&#${character.charCodeAt(0)};`);
 }

@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { type Comparison, type ComparisonCell, compare, labels } from '../comparison.js';
-import { type FittedTable, fittedTable, printable, tableWidth } from '../fitted-table.js';
+import { type FittedTable, fitTable, tableWidth, toPrintable } from '../fitted-table.js';
 import { listNotJudged, listUnmet, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
 import { sentence } from '../sentence.js';
@@ -20,20 +20,20 @@ type Colours = ReturnType<typeof pc.createColors>;
 export const terminal: Reporter = (runs, { colour, columns = Number.POSITIVE_INFINITY }) => {
   const colours = pc.createColors(colour);
   const blocks = [heading(runs, colours), table(compare(runs), colours, columns), sentences(runs, colours)];
-  const remarks = limited(remarksOf(runs), Math.max(remarksMin, runs.length)).map(printable);
+  const remarks = limitRemarks(remarksOf(runs), Math.max(remarksMin, runs.length)).map(toPrintable);
   return `${[...blocks, ...remarks].join('\n')}\n`;
 };
 
 function heading([first]: readonly JudgedRun[], colours: Colours): string {
   return first === undefined
     ? ''
-    : colours.bold(printable(`${first.run.header.scenario}, seed ${first.run.header.seed}`));
+    : colours.bold(toPrintable(`${first.run.header.scenario}, seed ${first.run.header.seed}`));
 }
 
 function sentences(runs: readonly JudgedRun[], colours: Colours): string {
   const names = labels(runs);
   return runs
-    .map((judged, index) => paint(colours, judged.verdict.word)(printable(sentence(judged, names[index]))))
+    .map((judged, index) => paint(colours, judged.verdict.word)(toPrintable(sentence(judged, names[index]))))
     .join('\n');
 }
 
@@ -48,16 +48,16 @@ function table(comparison: Comparison, colours: Colours, columns: number): strin
     sideBySide(comparison, colours, narrow),
   ];
   const fitting = forms
-    .map(form => fittedTable(form, Number.POSITIVE_INFINITY))
+    .map(form => fitTable(form, Number.POSITIVE_INFINITY))
     .find(text => tableWidth(text) <= columnsMax);
-  return fitting ?? fittedTable(oneBelowTheOther(comparison, colours, narrow), columnsMax);
+  return fitting ?? fitTable(oneBelowTheOther(comparison, colours, narrow), columnsMax);
 }
 
 type Painter = (cell: ComparisonCell) => string;
 
 function sideBySide({ columns, rows }: Comparison, colours: Colours, painted: Painter): FittedTable {
   return lines(
-    ['', ...columns.map(printable)],
+    ['', ...columns.map(toPrintable)],
     rows.map(({ label, cells }) => [label, ...cells.map(painted)]),
     colours,
   );
@@ -70,7 +70,7 @@ function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours, paint
   const cellsOf = (index: number) => rows.flatMap(({ cells }) => cells[index] ?? []);
   return lines(
     ['mode', ...titles],
-    columns.map((column, index) => [printable(column), ...cellsOf(index).map(painted)]),
+    columns.map((column, index) => [toPrintable(column), ...cellsOf(index).map(painted)]),
     colours,
   );
 }
@@ -102,7 +102,7 @@ function inPieces(colours: Colours, breaks: RegExp): Painter {
 
 /** Paints each line separately, because the table draws its borders between them. */
 function paintedLines(texts: readonly string[], tone: ComparisonCell['tone'], colours: Colours): string {
-  const shown = texts.map(printable);
+  const shown = texts.map(toPrintable);
   if (tone === 'plain') return shown.join('\n');
   return shown.map(tone === 'loss' ? colours.bold : paint(colours, tone)).join('\n');
 }
@@ -131,7 +131,7 @@ function remarksOf(runs: readonly JudgedRun[]): string[] {
   });
 }
 
-function limited(remarks: readonly string[], remarksMax: number): readonly string[] {
+function limitRemarks(remarks: readonly string[], remarksMax: number): readonly string[] {
   if (remarks.length <= remarksMax) return remarks;
   const shown = remarks.slice(0, remarksMax - 1);
   return [...shown, `… and ${remarks.length - shown.length} more: --json or --html shows them all`];

@@ -63,7 +63,7 @@ describe('the number of concurrent labs, at most six,', () => {
   });
 
   it('is marked as none when one lab alone is too much for the machine', () => {
-    expect(slotsAfter(4, inconclusive(3)).none).to.equal(false);
-    expect(slotsAfter(4, inconclusive(4)).none).to.equal(true);
+    expect(slotsAfter(4, inconclusive(3)).isMachineTooSmall).to.equal(false);
+    expect(slotsAfter(4, inconclusive(4)).isMachineTooSmall).to.equal(true);
   });
 });
