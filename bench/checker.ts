@@ -11,19 +11,19 @@ import { checkInThreads } from '#src/simulator/checker/check-in-threads.js';
 import { judge } from '#src/simulator/checker/verdict/verdict.js';
 import { writeHistory } from '#src/simulator/history/file.js';
 import { openHistory } from '#src/simulator/history/open-history.js';
-import { madeHistory, unmadeHistory } from './made-history.js';
+import { makeHistory, streamHistory } from './made-history.js';
 
 /**
- * How fast the checker is.
+ * Measures how fast the checker is.
  *
- *   node dist/bench/checker.js [users, default 10000] [operations a user, default 100]
- *       of a history in memory. The goal: 1,000,000 operations in at most 1 s and 1 GB.
- *   node dist/bench/checker.js --file [users, default 100000] [operations a user, default 100]
- *       of a history in a file, reading included, in a process of its own. The goal: 10,000,000 operations in at most
- *       15 s and 3 GB on two cores. The file takes 0.4 GB a million operations in the folder for temporary files.
+ *   node dist/bench/checker.js [users, default 10000] [operations per user, default 100]
+ *       checks a history in memory. Goal: 1,000,000 operations in at most 1 s and 1 GB.
+ *   node dist/bench/checker.js --file [users, default 100000] [operations per user, default 100]
+ *       reads and checks a history file in a separate process. Goal: 10,000,000 operations in at most 15 s and 3 GB on
+ *       two cores. The temporary file takes 0.4 GB per million operations.
  */
 
-/** Of CPU in 100 ms. */
+/** CPU time in 100 ms of an idle process. */
 const idleMsMax = 5;
 
 type Row = readonly [name: string, value: string];
@@ -41,8 +41,8 @@ function cpuSeconds(since?: NodeJS.CpuUsage): number {
   return (user + system) / 1e6;
 }
 
-/** What making the history left behind is not the checker's to sweep up: V8 does it in threads of its own, and so long
- * the process is not idle. */
+/** Collects the garbage of making the history, so that the checker does not pay for it. V8 collects in threads, so this
+ * waits until the process is idle. */
 async function collectGarbage(): Promise<void> {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();
@@ -54,7 +54,7 @@ async function collectGarbage(): Promise<void> {
 }
 
 async function checkInMemory(users: number, operationsPerUser: number): Promise<void> {
-  const run = madeHistory({ users, operationsPerUser });
+  const run = makeHistory({ users, operationsPerUser });
   await collectGarbage();
   const historyBytes = process.memoryUsage().heapUsed;
   const cpuBefore = process.cpuUsage();
@@ -84,7 +84,7 @@ async function checkInFile(users: number, operationsPerUser: number): Promise<vo
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-checker-'));
   try {
     const file = path.join(folder, 'history.ndjson');
-    await writeHistory(file, [unmadeHistory({ users, operationsPerUser })]);
+    await writeHistory(file, [streamHistory({ users, operationsPerUser })]);
     print([
       ['users', users.toLocaleString('en')],
       ['file', megabytes((await stat(file)).size)],

@@ -1,4 +1,4 @@
-/** The server behind bench/driver.ts: answers like the shop, at once, and keeps nothing. */
+/** The server behind bench/driver.ts. It answers like the shop, immediately, and stores nothing. */
 import { createServer } from 'node:http';
 
 const cookie = `shop=${'s'.repeat(43)}; Path=/; HttpOnly; SameSite=Lax; Max-Age=1800`;

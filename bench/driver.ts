@@ -1,6 +1,6 @@
 /**
- * How fast and how punctual the simulated users are, with nothing slow behind them: a small HTTP server in a process of
- * its own answers every request at once, in the shop's words.
+ * Measures how fast and how punctual the simulated users are. Nothing behind them is slow: a small HTTP server in
+ * another process answers every request immediately, like the shop.
  *
  *   node dist/bench/driver.js [requests per second ...]
  */
@@ -52,7 +52,7 @@ async function row(ratePerSecond: number): Promise<string> {
   ].join('  ');
 }
 
-/** So many users that each has a step every `thinkMs`, spread evenly. */
+/** Makes a plan for this rate: each user has a step every `thinkMs`, and the users are spread evenly. */
 function evenPlan(ratePerSecond: number): Plan {
   const count = Math.round((ratePerSecond * thinkMs) / 1_000);
   const users = Array.from({ length: count }, (_, index) => {

@@ -5,9 +5,12 @@ import { type Direction, fuzz } from '#test/proxy/fuzz/fuzz.js';
 import { allowancesOf } from '#test/proxy/shortfalls.js';
 
 /**
- * Mutated messages through an engine, each compared with what Node's own parser makes of it:
- * `node dist/bench/fuzz.js --count 1000000 [--seed 1] [--engine wire] [--direction requests|answers] [--from N] [--lanes 8]`.
- * A case is known by seed, direction and number: `--from N --count 1` runs it alone.
+ * Sends mutated messages through an engine and compares each result with that of Node's own parser.
+ *
+ *   node dist/bench/fuzz.js --count 1000000 [--seed 1] [--engine wire] [--direction requests|answers] [--from N]
+ *     [--lanes 8]
+ *
+ * Seed, direction and number identify a case: `--from N --count 1` runs it alone.
  */
 
 const args = await yargs(hideBin(process.argv))
@@ -15,7 +18,7 @@ const args = await yargs(hideBin(process.argv))
   .option('seed', { type: 'number', default: 1 })
   .option('from', { type: 'number', default: 0 })
   .option('lanes', { type: 'number', default: 8 })
-  .option('most', { type: 'number', default: 10, describe: 'stop at so many discrepancies' })
+  .option('most', { type: 'number', default: 10, describe: 'stop after this many discrepancies' })
   .option('engine', { choices: Object.keys(engines), default: 'wire' })
   .option('direction', { choices: ['requests', 'answers'] as const, default: 'requests' as Direction })
   .strict()

@@ -1,6 +1,7 @@
 /**
- * What a link adds to a request: GET over one kept connection, one after the other, to a small server in a process of its
- * own, through a link and directly, taking turns. The link is in this process, as in a run, so CPU is what counts.
+ * Measures what a link adds to a request. It sends GET requests one after the other over one kept-alive connection to a
+ * small server in another process: through a link and directly, in turn. The link runs in this process, as in a run, so
+ * its CPU time is what counts.
  *
  *   node dist/bench/links.js
  */
@@ -23,7 +24,7 @@ const [port] = await once(server, 'message');
 const link = await TcpLink.listen('bench->server', Number(port));
 const pools = [Number(port), link.port].map(each => new Pool(`http://127.0.0.1:${each}`, { connections: 1 }));
 try {
-  const costs = await measured(pools);
+  const costs = await measureRounds(pools);
   const [direct, linked] = costs.map(median);
   if (direct === undefined || linked === undefined) throw new Error('nothing was measured');
   console.log(row('direct', direct));
@@ -36,8 +37,8 @@ try {
   server.kill();
 }
 
-/** For each pool its rounds; the first one warms up and does not count. */
-async function measured(each: readonly Pool[]): Promise<Cost[][]> {
+/** Measures the rounds of each pool. The first round is a warm-up and does not count. */
+async function measureRounds(each: readonly Pool[]): Promise<Cost[][]> {
   const costs: Cost[][] = each.map(() => []);
   for (let round = 0; round <= rounds; round += 1)
     for (const [index, pool] of each.entries()) {

@@ -3,20 +3,22 @@ import type { FaultRecord, ListedRun, Operation, RunRecord } from '#src/simulato
 export interface Made {
   readonly users: number;
   readonly operationsPerUser: number;
-  /** Planted: one user in so many loses the session and the cart … */
+  /** A planted loss: one user in so many loses the session and the cart. */
   readonly oneInLosesSession?: number;
 }
 
-/** … and one in so many a single acknowledged write. */
+/** A planted loss: one user in so many loses a single acknowledged write. */
 const oneInLosesWrite = 25;
-/** From here on users also remove: carts of ten to thirty items. */
+/** With more items users also remove some, so that carts hold ten to thirty items. */
 const smallCart = 20;
 const stepMs = 500;
-/** The slowest answer. */
+/** Duration of the slowest answer. */
 const maxMs = 13;
 const backends = ['backend-1', 'backend-2', 'backend-3'];
 
-/** Strikes in the middle of the run, for a tenth of it: reads before, meanwhile and after. */
+/**
+ * Makes a fault in the middle of the run that lasts a tenth of it, so that there are reads before, during and after it.
+ */
 function faultOf({
   operationsPerUser,
 }: Made): FaultRecord & { readonly confirmedMs: number; readonly healedMs: number } {
@@ -35,8 +37,8 @@ function faultOf({
   };
 }
 
-/** Logs in, then over and over: two adds, a removal or a question who is logged in, two reads. */
-function* lifeOf(
+/** Generates the operations of one user: a login, then repeatedly two adds, a removal or a whoami, and two reads. */
+function* generateUser(
   index: number,
   operationsPerUser: number,
   losesSession: boolean,
@@ -68,18 +70,18 @@ function step(index: number, i: number, session: number, cart: Set<string>, isDr
   return { kind: 'remove' as const, session, token: oldest };
 }
 
-/** As it comes from the network: parsed, with strings of its own. */
+/** Copies the items through JSON, so that each read has its own strings, as from the network. */
 function itemsOf(cart: ReadonlySet<string>): string[] {
   return JSON.parse(JSON.stringify([...cart]));
 }
 
-/** So many users, each doing so many things, in the order of sending as a driver records it: the users interleaved. */
-export function madeHistory(made: Made): ListedRun {
+/** Makes a history with interleaved users, in the order of sending, as a driver records it. */
+export function makeHistory(made: Made): ListedRun {
   return { ...parts(made), operations: [...madeOperations(made)] };
 }
 
-/** Returns the same run. Each of its operations is made when it is asked for, and not kept. */
-export function unmadeHistory(made: Made): RunRecord {
+/** Returns the same run, but generates its operations on demand and does not store them. */
+export function streamHistory(made: Made): RunRecord {
   const length = made.users * made.operationsPerUser;
   return { ...parts(made), operations: { length, [Symbol.iterator]: () => madeOperations(made) } };
 }
@@ -95,7 +97,7 @@ function* madeOperations(made: Made): Generator<Operation> {
   const { users, operationsPerUser, oneInLosesSession = 10 } = made;
   const fault = faultOf(made);
   const lives = Array.from({ length: users }, (_, i) =>
-    lifeOf(i, operationsPerUser, i % oneInLosesSession === 3 % oneInLosesSession, i % oneInLosesWrite === 7),
+    generateUser(i, operationsPerUser, i % oneInLosesSession === 3 % oneInLosesSession, i % oneInLosesWrite === 7),
   );
   const names = lives.map((_, i) => `user-${i}`);
   let id = 0;
@@ -118,7 +120,7 @@ interface Turn {
 }
 
 function operationOf({ id, users, user, round, fault }: Turn, more: Partial<Operation>): Operation {
-  // To the microsecond, as the clock of a run tells it.
+  // Rounded to the microsecond, like the clock of a run.
   const sentMs = round * stepMs + Math.floor(((id % users) * stepMs * 1000) / users) / 1000;
   const isStruck = sentMs + maxMs >= fault.confirmedMs && sentMs <= fault.healedMs;
   const up = isStruck ? backends.slice(1) : backends;

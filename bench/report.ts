@@ -7,13 +7,15 @@ import { reporters } from '#src/report/reporters/registry.js';
 import { check } from '#src/simulator/checker/check.js';
 import { type JudgedRun, judge } from '#src/simulator/checker/verdict/verdict.js';
 import { launchChromium } from '#test/chromium.js';
-import { madeHistory } from './made-history.js';
+import { makeHistory } from './made-history.js';
 
 /**
- * How fast the HTML report of a long run is written, and how soon a real Chromium shows it:
- * `node dist/bench/report.js [users, default 2000] [operations a user, default 100]`.
- * The goals, for 200,000 operations: written in at most 3 s, open in under 2 s. Twice: one user in ten loses the session,
- * and all of them do.
+ * Measures how fast the HTML report of a long run is written, and how soon a real Chromium shows it.
+ *
+ *   node dist/bench/report.js [users, default 2000] [operations per user, default 100]
+ *
+ * Goals for 200,000 operations: written in at most 3 s, open in under 2 s. It measures two histories: one user in ten
+ * loses the session, and all users lose it.
  */
 
 const users = Number(process.argv[2] ?? 2000);
@@ -27,12 +29,12 @@ interface Opened {
 }
 
 function judged(oneInLosesSession: number): JudgedRun {
-  const run = madeHistory({ users, operationsPerUser, oneInLosesSession });
+  const run = makeHistory({ users, operationsPerUser, oneInLosesSession });
   const findings = check(run);
   return { run, findings, verdict: judge(run, findings) };
 }
 
-/** All from the start of the navigation, but for the story: from the click. */
+/** Opens the report. Times count from the start of the navigation; that of the story counts from the click. */
 async function open(browser: Browser, file: string): Promise<Opened> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   await page.goto(pathToFileURL(file).href);

@@ -1,11 +1,11 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
-import { ending, exitCodes, failUsage } from './commands/lib/exit.js';
+import { exitCodes, failUsage, runOrExplain } from './commands/lib/exit.js';
 import { checkCommand, checkFlags, checkOperands, flagsOf } from './commands/lib/flags.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
 type Command = CommandModule<object, any>;
 
-/** Loaded when asked for: each draws in libraries that the others do not need. */
+/** Commands are loaded on demand, because each needs other libraries. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('./commands/start.js')).start,
   proxy: async () => (await import('./commands/proxy.js')).proxy,
@@ -19,9 +19,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   report: async () => (await import('./commands/report.js')).report,
 };
 
-/** Carries out one command line; what came of it is in `process.exitCode`. */
+/** Runs one command line and sets `process.exitCode`. */
 export async function runCommandLine(words: readonly string[]): Promise<void> {
-  await ending(async () => {
+  await runOrExplain(async () => {
     checkCommand(words, Object.keys(commands));
     const name = words.find(word => Object.hasOwn(commands, word));
     const load = commands[name ?? ''];
@@ -29,9 +29,9 @@ export async function runCommandLine(words: readonly string[]): Promise<void> {
     await parser
       .scriptName('holdfast')
       .strict()
-      // Our own texts are English, whatever the environment says.
+      // The texts of yargs must be English like our own, whatever the locale of the environment is.
       .locale('en')
-      // Else `--port.x=3` would be a port that is an object.
+      // Otherwise `--port.x=3` would make the port an object.
       .parserConfiguration({ 'dot-notation': false })
       .exitProcess(false)
       .fail((message, error) => failUsage(message, error, parser, words))
@@ -40,7 +40,7 @@ export async function runCommandLine(words: readonly string[]): Promise<void> {
   });
 }
 
-/** What is shown to who names no command, or asks what there are. */
+/** Builds a parser with all commands, for a command line without a command and for `--help`. */
 async function allCommands(words: readonly string[]): Promise<Argv> {
   const all = await Promise.all(Object.values(commands).map(load => load()));
   return yargs([...words])
@@ -54,7 +54,8 @@ async function allCommands(words: readonly string[]): Promise<Argv> {
     );
 }
 
-/** As the default command: for any other, yargs draws up the help while the command starts, a tenth of a second of CPU. */
+/** Builds a parser with one command as the default command. For other commands yargs renders the help at every start,
+ * which costs a tenth of a second of CPU. */
 function oneCommand(name: string, command: Command, words: readonly string[]): Argv {
   const { builder, describe } = command;
   const asDefault: Command = {

@@ -1,13 +1,13 @@
-/** A mode is the pair (routing, how sessions are kept) that `--mode` picks. */
+/** A mode: the pair of routing and session storage that `--mode` selects. */
 export interface Mode {
   /** Whether the proxy binds a browser to one incarnation of a backend; `--affinity` overrides it. */
   readonly affinity: boolean;
   /** How a cookie token becomes a session: a key of the strategy registry. */
   readonly strategy: 'reference' | 'jwt' | 'sealed';
-  /** Where the strategy keeps its records: a key of the store registry. `jwt` and `sealed` keep only a registry of
-   * sessions there, never their data. */
+  /** Where the strategy keeps its records: a key of the store registry. `jwt` and `sealed` keep only a list of sessions
+   * there, never the session data. */
   readonly store: 'memory' | 'redis' | 'memcached' | 'postgres';
-  /** For so long an ended session may still be honoured elsewhere. */
+  /** Revocation lag: how long other backends may still accept a session that has ended. */
   readonly revocationLagMs: number;
   /** One line for `--help` and the README. */
   readonly summary: string;
@@ -58,7 +58,7 @@ export const modes = {
   },
 } as const satisfies Record<string, Mode>;
 
-/** The store servers that a mode needs. */
+/** Returns the store servers that a mode needs. */
 export function storesOf(mode: ModeName): readonly Exclude<Mode['store'], 'memory'>[] {
   const { store }: Mode = modes[mode];
   return store === 'memory' ? [] : [store];
@@ -72,7 +72,7 @@ export function isModeName(name: string): name is ModeName {
   return Object.hasOwn(modes, name);
 }
 
-/** Names for several modes at once, in scenario files. `shared`: any backend serves anyone, whatever keeps the session. */
+/** Names for groups of modes, in scenario files. `shared` are the modes in which any backend serves any user. */
 export const modeGroups: Readonly<Record<'all' | 'shared', readonly ModeName[]>> = {
   all: modeNames,
   shared: modeNames.filter(name => !modes[name].affinity),

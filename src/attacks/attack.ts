@@ -5,23 +5,23 @@ import type { Target } from './tools/target.js';
 import type { WeakVariantName } from './weak-variants.js';
 
 /**
- * One way to break into the sessions of a running system. It sees the system over HTTP alone, and can kill a backend.
+ * One way to break into the sessions of a running system. It uses HTTP only, and it can kill a backend.
  * Implementations: `attacks/registry.ts`.
  *
- * `run` shows first that the honest user can do the thing (a dead system resists everything), then tries. What it cannot
- * carry out it rejects with `Inconclusive`; that is never taken for resistance. It uses users of its own
- * (`target.freshUser()`), since others run beside it.
+ * `run` first shows that an honest user can do the thing, because a dead system resists everything. Then it attacks. It
+ * rejects with `Inconclusive` when it cannot attack; that never counts as resistance. It uses its own users
+ * (`target.freshUser()`), because other attacks run at the same time.
  */
 export interface Attack {
   /** One line, for the table and the evidence. */
   readonly title: string;
-  /** Requirements of OWASP ASVS 5.0.0 that it is evidence for, such as `7.4.1`; or `RFC 9700`. */
+  /** Requirements of OWASP ASVS 5.0.0 that it tests, such as `7.4.1`; or `RFC 9700`. */
   readonly asvs: readonly string[];
-  /** The weak variants in which it must be seen to succeed, at least one: what cannot succeed proves nothing. */
+  /** Weak variants in which it must succeed, at least one: an attack that cannot succeed proves nothing. */
   readonly weak: readonly WeakVariantName[];
-  /** It needs sessions that end while it waits: a system with the limits of `shortLimits`. */
+  /** Its sessions must end while it waits, so its system has the limits of `shortLimits`. */
   readonly shortLimits?: true;
-  /** It strikes everyone (kills a backend, ends everyone's sessions), so nothing else runs beside it. */
+  /** It affects every user (kills a backend, ends everyone's sessions), so no other attack runs at the same time. */
   readonly alone?: true;
   run(target: Target): Promise<AttackResult>;
 }
@@ -29,17 +29,17 @@ export interface Attack {
 export type AttackResult =
   | {
       readonly outcome: 'resisted';
-      /** How many times the system was tried; never 0. */
+      /** Number of tries; never 0. */
       readonly tries: number;
-      /** For so long what had been ended was still honoured; at most what the mode states. */
+      /** How long an ended session was still accepted; at most the lag that the mode states. */
       readonly lagMs?: number;
     }
   | {
       readonly outcome: 'succeeded';
       readonly tries: number;
-      /** What went through that should not have. */
+      /** What the system accepted and should have refused. */
       readonly reason: string;
-      /** What proves it. */
+      /** The HTTP exchanges that prove it. */
       readonly exchanges: readonly AttackExchange[];
     }
   | { readonly outcome: 'not applicable'; readonly reason: string };
@@ -48,13 +48,13 @@ export function notApplicable(reason: string): AttackResult {
   return { outcome: 'not applicable', reason };
 }
 
-/** What shows a try: an answer, or an exchange that is put together. */
+/** Evidence of one try: an answer, or an exchange built by the attack. */
 type Shown = Pick<BrowserAnswer, 'exchange'> & { readonly status?: number };
 
 /**
- * What an attack has tried so far. The first try that went through is the one that is shown. A try that was not refused
- * as it should be, because the system was down or looked at something else, is no resistance: unless another went
- * through, the whole attack is inconclusive then.
+ * Records the tries of one attack. The report shows the first try that succeeded. A try may fail for the wrong reason:
+ * the system was down, or it refused something else. That is no resistance. The whole attack is then inconclusive,
+ * unless another try succeeded.
  */
 export class Tries {
   #count = 0;
@@ -62,12 +62,12 @@ export class Tries {
   #unclear: string | undefined;
   #success: { readonly reason: string; readonly exchanges: readonly AttackExchange[] } | undefined;
 
-  /** One try: what was attempted, whether it went through, and the exchanges that show it. */
+  /** Adds one try: what was attempted, whether it succeeded, and the answers that show it. */
   add(what: string, wentThrough: boolean, ...answers: readonly Shown[]): void {
     this.addMany(1, what, wentThrough, ...answers);
   }
 
-  /** As many tries of one kind, looked at together. */
+  /** Adds `times` tries of one kind that were judged together. */
   addMany(times: number, what: string, wentThrough: boolean, ...answers: readonly Shown[]): void {
     this.#count += times;
     if (wentThrough) this.#success ??= { reason: what, exchanges: answers.map(({ exchange }) => exchange) };
@@ -75,7 +75,7 @@ export class Tries {
     if (!wentThrough && failed !== undefined) this.#note(failed, 'which refuses nothing');
   }
 
-  /** One try of something that is refused with one of these statuses, or done: another refusal is about something else. */
+  /** Adds one request. The system must refuse it with one of `refusals`; another status of 400 or more is unclear. */
   addRequest(what: string, answer: Required<Shown>, ...refusals: readonly number[]): void {
     const { status } = answer;
     this.add(what, status < 400, answer);
@@ -86,7 +86,7 @@ export class Tries {
     this.#unclear ??= `${exchange.request[0]} was answered ${status} ${exchange.body}; ${why}`;
   }
 
-  /** For so long after its end something was still honoured. */
+  /** Records how long after its end a session was still accepted. Keeps the longest. */
   noteLag(lagMs: number): void {
     this.#lagMs = Math.max(this.#lagMs ?? 0, Math.round(lagMs));
   }
@@ -95,7 +95,9 @@ export class Tries {
     return this.#success !== undefined;
   }
 
-  /** Throws `Inconclusive` when nothing was tried, or a try was unclear: observing nothing is not a pass. */
+  /**
+   * Returns the result. Throws `Inconclusive` when nothing was tried or a try was unclear: seeing nothing is no pass.
+   */
   result(): AttackResult {
     if (this.#count === 0) throw new Inconclusive('nothing was tried');
     const tries = this.#count;

@@ -1,4 +1,4 @@
-/** An attack could not be carried out: neither resisted nor succeeded. The message says what was expected. */
+/** An attack could not run to its end, so it neither succeeded nor was resisted. The message says what was expected. */
 export class Inconclusive extends Error {
   override readonly name = 'Inconclusive';
 }

@@ -5,9 +5,9 @@ import { type WeakVariantName, weakVariants } from './weak-variants.js';
 
 type Attacks = Readonly<Record<string, Attack>>;
 
-/** Requirement -> attack -> result per mode, then what each weak variant fell to, as Markdown: the same findings give
- * the same text. */
-export function evidence(attacks: Attacks, findings: readonly Finding[]): string {
+/** Renders the findings as Markdown: requirement -> attack -> result per mode, then the result in each weak variant.
+ * Pure: the same findings give the same text. */
+export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): string {
   const modes = modeNames.filter(mode => findings.some(finding => finding.mode === mode));
   const rows = requirementsOf(attacks).flatMap(([id, names]) =>
     names.map(name => [id, `\`${name}\``, ...modes.map(mode => strongCell(findings, name, mode))]),
@@ -24,9 +24,9 @@ export function evidence(attacks: Attacks, findings: readonly Finding[]): string
   return [
     '# Evidence',
     '',
-    'Written by `holdfast attack --markdown`. Requirements are those of OWASP ASVS 5.0.0 where nothing else is said; each',
-    'attack comes over HTTP, through the proxy and past it, with what an outsider knows; where a token has to be well signed',
-    "and wrong in another way, with the shop's key too. In brackets: how often it tried.",
+    'Written by `holdfast attack --markdown`. Requirements are those of OWASP ASVS 5.0.0, unless another source is',
+    'named. Each attack uses HTTP, through the proxy and directly to the backends, with the knowledge of an outsider.',
+    "An attack that needs a well-signed token with wrong content also has the shop's key. In brackets: its tries.",
     '',
     ...tableOf(['requirement', 'attack', ...modes.map(mode => `\`${mode}\``)], rows),
     '',
@@ -39,7 +39,7 @@ export function evidence(attacks: Attacks, findings: readonly Finding[]): string
     '',
     '## Seen to succeed',
     '',
-    'An attack that cannot succeed proves nothing: each falls upon a system with one weakness planted.',
+    'An attack that cannot succeed proves nothing, so each attack also runs on a system with a planted weakness.',
     '',
     ...tableOf(['weak variant', 'mode', 'what is wrong with it', 'attack', 'result'], weak),
     ...reasonsOf(findings),
@@ -47,7 +47,7 @@ export function evidence(attacks: Attacks, findings: readonly Finding[]): string
   ].join('\n');
 }
 
-/** In the order of the numbers; what is no number of ASVS comes last. */
+/** Groups the attacks by requirement, in the order of the ASVS numbers; other requirements come last. */
 function requirementsOf(attacks: Attacks): [string, string[]][] {
   const byId = new Map<string, string[]>();
   for (const [name, { asvs }] of Object.entries(attacks)) {
@@ -74,18 +74,18 @@ function cell({ result }: Finding): string {
 }
 
 function weakCell({ result }: Finding): string {
-  return result.outcome === 'succeeded' ? `succeeded: ${escaped(result.reason)}` : `**${result.outcome}**`;
+  return result.outcome === 'succeeded' ? `succeeded: ${escapeCell(result.reason)}` : `**${result.outcome}**`;
 }
 
 function summaryOf({ variant }: Finding): string {
-  return variant === undefined ? '' : escaped(weakVariants[variant satisfies WeakVariantName].summary);
+  return variant === undefined ? '' : escapeCell(weakVariants[variant satisfies WeakVariantName].summary);
 }
 
 function namesOf(findings: readonly Finding[]): string[] {
   return [...new Set(findings.map(({ attack }) => attack))];
 }
 
-/** What did not apply, and what could not be carried out: each reason once. */
+/** Lists why attacks were not applicable or inconclusive, each reason once. */
 function reasonsOf(findings: readonly Finding[]): string[] {
   return (['not applicable', 'inconclusive'] as const).flatMap(outcome => {
     const lines = findings.flatMap(({ attack, mode, variant, result }) =>
@@ -93,7 +93,7 @@ function reasonsOf(findings: readonly Finding[]): string[] {
     );
     const reasons = [...new Set(lines.map(({ reason }) => reason))].map(reason => {
       const same = lines.filter(line => line.reason === reason);
-      return `- ${named(same.map(({ attack }) => attack))} in ${named(same.map(({ place }) => place))}: ${reason}`;
+      return `- ${quoteNames(same.map(({ attack }) => attack))} in ${quoteNames(same.map(({ place }) => place))}: ${reason}`;
     });
     return reasons.length === 0 ? [] : ['', `## ${titles[outcome]}`, '', ...reasons];
   });
@@ -101,7 +101,7 @@ function reasonsOf(findings: readonly Finding[]): string[] {
 
 const titles = { 'not applicable': 'Not applicable', inconclusive: 'Inconclusive' };
 
-function named(names: readonly string[]): string {
+function quoteNames(names: readonly string[]): string {
   return [...new Set(names)].map(name => `\`${name}\``).join(', ');
 }
 
@@ -110,6 +110,6 @@ function tableOf(head: readonly string[], rows: readonly (readonly string[])[]):
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)];
 }
 
-function escaped(text: string): string {
+function escapeCell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
 }

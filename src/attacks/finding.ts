@@ -2,7 +2,7 @@ import type { ModeName } from '../modes.js';
 import type { Attack, AttackResult } from './attack.js';
 import type { WeakVariantName } from './weak-variants.js';
 
-/** What came of one attack on one system. */
+/** The result of one attack on one system. */
 export interface Finding {
   /** A key of the registry. */
   readonly attack: string;
@@ -17,23 +17,23 @@ export interface InconclusiveResult {
   readonly reason: string;
 }
 
-/** As the verdict of a scenario. */
+/** The same words as the verdict of a scenario. */
 export type FindingWord = 'pass' | 'fail' | 'inconclusive';
 
-/** At full strength nothing may succeed; in a weak variant what is run there must. */
+/** Judges one finding. At full strength no attack may succeed; in a weak variant every attack that runs must. */
 export function judge({ variant, result: { outcome } }: Finding): FindingWord {
   if (outcome === 'inconclusive') return 'inconclusive';
   return (outcome === 'succeeded') === (variant !== undefined) ? 'pass' : 'fail';
 }
 
-/** As `judge`, without what does not apply: of a run in which nothing applied nobody can say that it passed. */
+/** Judges all findings but those that are not applicable: a run in which nothing applied did not pass. */
 export function judgeAll(findings: readonly Finding[]): FindingWord[] {
   return findings
     .filter(({ variant, result }) => variant !== undefined || result.outcome !== 'not applicable')
     .map(judge);
 }
 
-/** Schema 1: fields are added and never changed. `variant` is null at full strength. */
+/** Renders the findings as JSON. Schema 1: fields are added and never changed. `variant` is null at full strength. */
 export function attackJson(attacks: Readonly<Record<string, Attack>>, findings: readonly Finding[]): string {
   const lines = findings.map(({ attack, mode, variant, result }) => ({
     attack,

@@ -12,14 +12,14 @@ export interface PlannedSystem extends SystemSpec {
 type Attacks = Readonly<Record<string, Attack>>;
 
 /**
- * Every mode at full strength against every attack, then each weak variant of these modes against the attacks that must
- * succeed there. Attacks that need short limits have a system of their own.
+ * Plans the systems: first every mode at full strength with every attack. Then each weak variant of these modes, with
+ * the attacks that must succeed there. Attacks that need short limits run on a separate system.
  */
 export function planSystems(modes: readonly ModeName[], attacks: Attacks): readonly PlannedSystem[] {
   const strong = modes.map(mode => ({ mode, variantName: undefined, variant: undefined, names: Object.keys(attacks) }));
   const weak = weakVariantNames.map(variantName => {
     const variant: WeakVariant = weakVariants[variantName];
-    return { mode: variant.mode, variantName, variant, names: fallingIn(variantName, attacks) };
+    return { mode: variant.mode, variantName, variant, names: selectAttacks(variantName, attacks) };
   });
   return [...strong, ...weak.filter(({ mode }) => modes.includes(mode))].flatMap(({ names, ...system }) =>
     [false, true].flatMap(shortLimits => {
@@ -29,11 +29,11 @@ export function planSystems(modes: readonly ModeName[], attacks: Attacks): reado
   );
 }
 
-function fallingIn(variant: WeakVariantName, attacks: Attacks): string[] {
+function selectAttacks(variant: WeakVariantName, attacks: Attacks): string[] {
   return Object.entries(attacks).flatMap(([name, { weak }]) => (weak.includes(variant) ? [name] : []));
 }
 
-/** The modes to give so that this attack is also seen to succeed. */
+/** Lists the modes to select so that this attack also runs where it must succeed. */
 export function weakModesOf({ weak }: Attack): readonly ModeName[] {
   const wanted = weak.map((name): ModeName => weakVariants[name].mode);
   return modeNames.filter(mode => wanted.includes(mode));

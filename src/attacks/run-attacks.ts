@@ -5,12 +5,12 @@ import { Inconclusive } from './errors.js';
 import type { Finding } from './finding.js';
 import type { PlannedSystem } from './plan.js';
 import type { System } from './start-system.js';
-import { someAtOnce } from './tools/at-once.js';
+import { mapConcurrently } from './tools/at-once.js';
 import type { Target } from './tools/target.js';
 
-/** Systems that run at once: one boots while another is attacked. */
+/** Systems at the same time: one starts while another is attacked. */
 const systemsAtOnce = 2;
-/** Attacks at once on one system; more would make every answer late. */
+/** Attacks at the same time on one system; more would delay every answer. */
 const attacksAtOnce = 4;
 export const attackWithinMs = 60_000;
 
@@ -19,18 +19,20 @@ export interface AttackRun {
   readonly systems: readonly PlannedSystem[];
   readonly start: (system: PlannedSystem) => Promise<System>;
   readonly signal: AbortSignal;
-  /** When a system is about to start, and with everything that was found on it when it has been stopped. */
+  /** Called without findings before a system starts, and with all its findings after it has stopped. */
   readonly onProgress: (system: PlannedSystem, findings: readonly Finding[] | undefined) => void;
 }
 
 /**
- * start a system -> attacks beside each other -> those that strike everyone, one by one, healing after each -> stop
+ * Runs the planned attacks and returns the findings in the order of the plan.
  *
- * Findings come in the order of the plan. Rejects with `LabError` when a system does not start, with `Interrupted` when
- * the signal is aborted; every system is stopped first. An attack that fails is a finding, `inconclusive`.
+ * start a system -> concurrent attacks -> attacks that affect every user, one by one, healing after each -> stop
+ *
+ * Rejects with `LabError` when a system does not start, and with `Interrupted` when the signal is aborted. It stops
+ * every system first. An attack that throws is a finding with the outcome `inconclusive`.
  */
 export async function runAttacks(run: AttackRun): Promise<readonly Finding[]> {
-  const found = await someAtOnce(run.systems, systemsAtOnce, async system => {
+  const found = await mapConcurrently(run.systems, systemsAtOnce, async system => {
     if (run.signal.aborted) throw new Interrupted();
     run.onProgress(system, undefined);
     const findings = await runOn(system, run);
@@ -56,7 +58,7 @@ async function attackAll(planned: PlannedSystem, system: System, { attacks }: At
   });
   const found = new Map<string, Finding['result']>();
   const beside = chosen.filter(({ attack }) => attack.alone !== true);
-  await someAtOnce(beside, attacksAtOnce, async ({ name, attack }) => {
+  await mapConcurrently(beside, attacksAtOnce, async ({ name, attack }) => {
     found.set(name, await resultOf(attack, system.target));
   });
   for (const { name, attack } of chosen.filter(({ attack }) => attack.alone === true)) {
@@ -78,15 +80,15 @@ async function resultOf(attack: Attack, target: Target): Promise<Finding['result
   try {
     return await Promise.race([attack.run(target), limit]);
   } catch (error) {
-    return { outcome: 'inconclusive', reason: whyNot(error) };
+    return { outcome: 'inconclusive', reason: describeFailure(error) };
   } finally {
     limit.catch(() => undefined);
     timer.abort();
   }
 }
 
-/** What is no `Inconclusive` is a mistake of the attack itself: the stack helps whoever mends it. */
-function whyNot(error: unknown): string {
+/** Returns the reason of a failure. Any error but `Inconclusive` is a bug of the attack, so its stack is included. */
+function describeFailure(error: unknown): string {
   if (error instanceof Inconclusive) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

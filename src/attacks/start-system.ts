@@ -5,11 +5,11 @@ import { waitReadmitted } from '../simulator/cluster/probe.js';
 import { sharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Inconclusive } from './errors.js';
-import { AttackBrowser, Wires } from './tools/browser.js';
+import { AttackBrowser, Connections } from './tools/browser.js';
 import type { Limits, Target } from './tools/target.js';
 import type { WeakVariant } from './weak-variants.js';
 
-/** What one running system is: every attack on it wants the same. */
+/** The configuration of one system. All attacks that run on it need the same one. */
 export interface SystemSpec {
   readonly mode: ModeName;
   /** Undefined: at full strength. */
@@ -17,10 +17,10 @@ export interface SystemSpec {
   readonly shortLimits: boolean;
 }
 
-/** A running system, and how its operator puts it right again and stops it. */
+/** A running system, with the means to repair and stop it. */
 export interface System {
   readonly target: Target;
-  /** Starts what an attack has killed; resolves when the proxy sends users there again. */
+  /** Restarts the backends that an attack killed. Resolves when the proxy sends users to them again. */
   heal(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -34,13 +34,16 @@ const healWithinMs = 15_000;
 export const shortLimits: Limits = { idleMs: 2_000, absoluteMs: 5_000 };
 export const ordinaryLimits: Limits = { idleMs: 30 * 60_000, absoluteMs: 12 * 3_600_000 };
 
-/** On a busy machine a healthy backend may be slow; it must not be taken for dead, which would cost `sticky` its users. */
+/** Health checks that tolerate a busy machine. An ejected healthy backend would log out its users in `sticky`. */
 const health = { everyMs: 250, timeoutMs: 3_000, fall: 3, rise: 1 };
 
-/** So that an attack can come as if through a TLS terminator. */
+/** Lets an attack pretend that its requests come through a TLS terminator. */
 const trusting = ['--trust', '127.0.0.1'];
 
-/** Real processes on loopback, the stores too: what is attacked is filled, and everyone in it logged out. Rejects as `startCluster` does. */
+/**
+ * Starts a system of real processes on loopback. It always starts its own stores, because attacks fill the stores and
+ * log out every user in them. Rejects as `startCluster` does.
+ */
 export async function startSystem(spec: SystemSpec, signal: AbortSignal): Promise<System> {
   const administratorPassword = randomBytes(16).toString('base64url');
   const cluster = await startCluster(
@@ -57,12 +60,12 @@ export async function startSystem(spec: SystemSpec, signal: AbortSignal): Promis
     signal,
     () => {},
   );
-  const wires = new Wires();
+  const connections = new Connections();
   const stop = async () => {
-    wires.close();
+    connections.close();
     await cluster.stop();
   };
-  return { target: targetOf(spec, cluster, wires, administratorPassword), heal: () => heal(cluster), stop };
+  return { target: targetOf(spec, cluster, connections, administratorPassword), heal: () => heal(cluster), stop };
 }
 
 function environment({ variant, shortLimits: isShort }: SystemSpec, administratorPassword: string) {
@@ -74,7 +77,7 @@ function environment({ variant, shortLimits: isShort }: SystemSpec, administrato
   };
 }
 
-function targetOf(spec: SystemSpec, cluster: Cluster, wires: Wires, administratorPassword: string): Target {
+function targetOf(spec: SystemSpec, cluster: Cluster, connections: Connections, administratorPassword: string): Target {
   const { affinity, strategy, revocationLagMs }: Mode = modes[spec.mode];
   let users = 0;
   let turn: Promise<unknown> = Promise.resolve();
@@ -90,7 +93,7 @@ function targetOf(spec: SystemSpec, cluster: Cluster, wires: Wires, administrato
     administratorPassword,
     keyRing: () => sharedRing(cluster),
     freshUser: () => `user-${++users}`,
-    browser: (origin = cluster.proxyUrl) => new AttackBrowser(wires, origin),
+    browser: (origin = cluster.proxyUrl) => new AttackBrowser(connections, origin),
     kill: name => kill(cluster, name),
     restart: name => restart(cluster, cluster.member(name)),
     inTurn: work => {

@@ -4,14 +4,13 @@ import { type Finding, type FindingWord, judge, judgeAll } from '../attacks/find
 import { weakModesOf } from '../attacks/plan.js';
 import type { AttackExchange } from '../attacks/tools/exchange.js';
 import { weakVariants } from '../attacks/weak-variants.js';
-import { fittedTable } from '../report/fitted-table.js';
+import { fitTable } from '../report/fitted-table.js';
 import { worstOf } from './lib/exit.js';
 
 type Colours = ReturnType<typeof pc.createColors>;
 type Attacks = Readonly<Record<string, Attack>>;
 
-/** The table attack × mode, what each weak variant fell to, reasons, proofs, and the whole in one sentence: text for a
- * terminal of so many columns. */
+/** Renders the findings for a terminal: the table attack × mode, the weak variants, reasons, proofs and a summary. */
 export function attackReport(
   attacks: Attacks,
   findings: readonly Finding[],
@@ -39,7 +38,7 @@ function table(findings: readonly Finding[], colours: Colours, columns: number):
     const cells = modes.map(mode => findings.find(each => each.attack === attack && each.mode === mode));
     return [attack, ...cells.map(cell => (cell === undefined ? '' : word(cell, colours)))];
   });
-  return fittedTable({ head, rows, aligns: head.map(() => 'left') }, columns);
+  return fitTable({ head, rows, aligns: head.map(() => 'left') }, columns);
 }
 
 function word(finding: Finding, colours: Colours): string {
@@ -65,14 +64,14 @@ function weakLines(findings: readonly Finding[], colours: Colours): string[] {
   });
 }
 
-/** With `--mode` the weak variant of an attack may not have been run: its resistance is then worth less. */
+/** Lists attacks that ran on no weak variant, because of `--mode`. That a mode resisted them then proves less. */
 function unseenLines(attacks: Attacks, findings: readonly Finding[]): string[] {
   const run = new Set(findings.map(({ attack }) => attack));
   const seen = new Set(findings.filter(({ variant }) => variant !== undefined).map(({ attack }) => attack));
   const unseen = Object.entries(attacks).filter(([name]) => run.has(name) && !seen.has(name));
   return grouped(
     unseen.map(([name, attack]) => [weakModesOf(attack).join(','), name]),
-    (modes, names) => `not seen to succeed here (that takes --mode ${modes}): ${names}`,
+    (modes, names) => `not run on a weak variant (add --mode ${modes}): ${names}`,
   );
 }
 
@@ -82,7 +81,7 @@ function lagLines(findings: readonly Finding[]): string[] {
     const lags = findings.flatMap(finding =>
       finding.mode === mode && finding.result.outcome === 'resisted' ? (finding.result.lagMs ?? []) : [],
     );
-    return lags.length === 0 ? [] : [`${mode}: what was ended was honoured for at most ${Math.max(...lags)} ms more`];
+    return lags.length === 0 ? [] : [`${mode}: ended sessions were still accepted for at most ${Math.max(...lags)} ms`];
   });
 }
 
@@ -98,7 +97,7 @@ function reasons(findings: readonly Finding[]): string[] {
   return grouped(lines, (line, names) => `${line} (${names})`);
 }
 
-/** One line per key, in the order of their first appearance. */
+/** Returns one line per key, in the order in which the keys first appear. */
 function grouped(
   pairs: readonly (readonly [string, string])[],
   say: (key: string, values: string) => string,
@@ -108,7 +107,7 @@ function grouped(
   return [...byKey].map(([key, values]) => say(key, [...values].join(', ')));
 }
 
-/** Only of what should not have been: what a weak variant falls to is in the JSON. */
+/** Lists the proofs of successes at full strength. The proofs on weak variants are in the JSON. */
 function proofs(findings: readonly Finding[], colours: Colours): string[] {
   return findings.flatMap(({ attack, mode, result }) =>
     result.outcome === 'succeeded'
@@ -121,16 +120,16 @@ function proof({ request, response, body }: AttackExchange): string[] {
   return [...request.map(line => `  > ${line}`), ...response.map(line => `  < ${line}`), `  < ${body}`, ''];
 }
 
-/** What the exit code says, in figures. */
+/** Returns the summary line: the verdict behind the exit code, with its figures. */
 function closing(strong: readonly Finding[], weak: readonly Finding[], colours: Colours): string {
   const count = (findings: readonly Finding[], outcome: Finding['result']['outcome']) =>
     findings.filter(({ result }) => result.outcome === outcome).length;
   const unclear = count([...strong, ...weak], 'inconclusive');
   const said = [
-    `at full strength ${count(strong, 'succeeded')} succeeded, ${count(strong, 'resisted')} were resisted`,
-    `${count(strong, 'not applicable')} do not apply`,
-    `of ${weak.length} on weak variants ${count(weak, 'succeeded')} succeeded, as all of them must`,
-    ...(unclear === 0 ? [] : [`${unclear} could not be carried out`]),
+    `at full strength ${count(strong, 'succeeded')} succeeded, ${count(strong, 'resisted')} resisted`,
+    `${count(strong, 'not applicable')} not applicable`,
+    `on weak variants ${count(weak, 'succeeded')} of ${weak.length} succeeded (all must)`,
+    ...(unclear === 0 ? [] : [`${unclear} inconclusive`]),
   ];
   const verdict = worstOf(judgeAll([...strong, ...weak]));
   return paint(verdict, colours)(`${verdict}: ${said.join('; ')}`);

@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { attacks } from '../attacks/attacks/registry.js';
-import { evidence } from '../attacks/evidence.js';
+import { renderEvidence } from '../attacks/evidence.js';
 import { attackJson, type Finding, judge, judgeAll } from '../attacks/finding.js';
 import { type PlannedSystem, planSystems } from '../attacks/plan.js';
 import { runAttacks } from '../attacks/run-attacks.js';
@@ -24,7 +24,7 @@ interface AttackArgs {
 
 export const attack: CommandModule<object, AttackArgs> = {
   command: 'attack',
-  describe: 'attack the sessions of each mode; each attack must fail, and succeed against a system made weak for it',
+  describe: 'attack the sessions of each mode; every attack must fail, and succeed on a system with a planted weakness',
   builder: yargs =>
     yargs
       .option('mode', {
@@ -35,11 +35,11 @@ export const attack: CommandModule<object, AttackArgs> = {
         describe: 'modes, a,b',
       })
       .option('attack', { type: 'string', array: true, requiresArg: true, describe: 'only these attacks, a,b' })
-      .option('json', { type: 'string', requiresArg: true, describe: 'write what was found as JSON (schema 1)' })
-      .option('markdown', { type: 'string', requiresArg: true, describe: 'write the evidence, ASVS id by ASVS id' })
+      .option('json', { type: 'string', requiresArg: true, describe: 'write the findings as JSON (schema 1)' })
+      .option('markdown', { type: 'string', requiresArg: true, describe: 'write the evidence per ASVS requirement' })
       .epilogue(`Attacks: ${Object.keys(attacks).join(', ')}`)
-      .epilogue('It always starts store servers of its own: it fills them, and ends the sessions of everyone.')
-      .example('$0 attack', 'every attack on every mode, and on the weak variants')
+      .epilogue('It always starts its own store servers, because the attacks fill them and end all sessions in them.')
+      .example('$0 attack', 'every attack on every mode and on the weak variants')
       .example('$0 attack --mode redis --attack reuse-after-logout', 'one attack on one mode'),
   handler: exiting(args =>
     interruptible(signal => attackAll(args, signal), 'stopping: ending every process (Ctrl-C again: at once)'),
@@ -59,7 +59,7 @@ async function attackAll(args: AttackArgs, signal: AbortSignal): Promise<number>
   const report = attackReport(chosen, findings, { colour: wantsColour(stdout), columns: columnsOf(stdout) });
   stdout.write(`${report}\n`);
   if (args.json !== undefined) await writeWhole(args.json, attackJson(chosen, findings));
-  if (args.markdown !== undefined) await writeWhole(args.markdown, evidence(chosen, findings));
+  if (args.markdown !== undefined) await writeWhole(args.markdown, renderEvidence(chosen, findings));
   return exitCodeOf(judgeAll(findings));
 }
 
@@ -69,7 +69,7 @@ function parseAttacks(given: readonly string[] | undefined): typeof attacks {
   return Object.fromEntries(Object.entries(attacks).filter(([name]) => known.has(name)));
 }
 
-/** Tells of a run of attacks while it goes on: one live line on a terminal, two plain lines per system elsewhere. On stderr. */
+/** Shows the progress on stderr: one live line on a terminal, two plain lines per system elsewhere. */
 interface AttackProgress {
   readonly show: (system: PlannedSystem, findings: readonly Finding[] | undefined) => void;
   readonly end: () => void;
@@ -85,7 +85,7 @@ function plainLine(system: PlannedSystem, findings: readonly Finding[] | undefin
   process.stderr.write(`${nameOf(system)}: ${said}\n`);
 }
 
-/** What is not as it should be stays on the screen. */
+/** Draws the live line. Systems with problems get a line of their own that stays on the screen. */
 function liveLine(systems: number): AttackProgress {
   const running = new Set<string>();
   let done = 0;
@@ -109,7 +109,7 @@ function nameOf({ mode, variantName, shortLimits }: PlannedSystem): string {
 
 function saidOf(findings: readonly Finding[]): string {
   const wrong = wrongIn(findings);
-  return wrong === 0 ? 'as it should be' : `${wrong} not as it should be`;
+  return wrong === 0 ? 'ok' : `${wrong} not ok`;
 }
 
 function wrongIn(findings: readonly Finding[]): number {

@@ -24,12 +24,12 @@ interface CheckArgs {
 
 export const check: CommandModule<object, CheckArgs> = {
   command: 'check <scenario>',
-  describe: 'try each step of the journey of your app once, and say what does not fit',
+  describe: 'try each step of the journey of your app once, and report each step that does not fit',
   builder: yargs =>
     yargs
       .positional('scenario', { type: 'string', demandOption: true, describe: 'a scenario file (YAML)' })
       .option('mode', { type: 'string', requiresArg: true, describe: 'default: the first mode of the file' })
-      .example('$0 check holdfast.yaml', 'one backend is started, or what runs at system.target is asked'),
+      .example('$0 check holdfast.yaml', 'starts one backend, or uses the app at system.target'),
   handler: exiting(args => interruptible(signal => checkJourney(args, signal))),
 };
 
@@ -40,7 +40,7 @@ async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: 
     throw new UsageError(`"${file}" drives the toy shop: there is no journey of your own to check. See: holdfast init`);
   const mode = asked === undefined ? scenario.modes[0] : parseMode(asked);
   if (mode === undefined || !scenario.modes.includes(mode))
-    throw new UsageError(`"${file}" says nothing of mode "${asked}"; it is written for ${scenario.modes.join(', ')}.`);
+    throw new UsageError(`"${file}" does not name mode "${asked}"; its modes are ${scenario.modes.join(', ')}.`);
   const { target } = scenario.system;
   const warning = target === undefined ? undefined : await describeTunnel(target).catch(() => undefined);
   if (warning !== undefined) process.stdout.write(`! ${warning}\n`);
@@ -64,7 +64,7 @@ async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: 
   }
 }
 
-/** No proxy: what does not fit is then between the mapping and the app alone. */
+/** Describes a lab of one backend without a proxy, so that a mismatch is between the mapping and the app alone. */
 function oneBackend({ system }: Scenario, mode: ModeName) {
   const { target, backends } = system;
   return { mode, target, stores: storesOf(mode), storesSpec: system, backends: { ...backends, count: 1, spare: 0 } };
@@ -72,7 +72,7 @@ function oneBackend({ system }: Scenario, mode: ModeName) {
 
 function closing(file: string, wrong: number): string {
   if (wrong === 0) return `\nthe journey fits. next: node dist/cli.js run ${file}\n`;
-  return `\n${wrong === 1 ? 'one step does' : `${wrong} steps do`} not fit: mend the first one, then type the same again.\n`;
+  return `\n${wrong === 1 ? 'one step does' : `${wrong} steps do`} not fit: fix the first one, then check again.\n`;
 }
 
 interface Context {
@@ -84,19 +84,19 @@ interface Context {
 
 const bodyCharactersShown = 300;
 
-/** A line for what fits; for what does not, also what was expected, where it stands, and what came back instead. */
+/** Describes one step: a line when it fits. Otherwise also what was expected, where it is written, and the answer. */
 export function describeStep(step: TriedStep, context: Context): string {
   const { green, red, yellow } = pc.createColors(context.colour);
   const { advice, note } = step;
   const mark = advice !== undefined ? red('✗') : note !== undefined ? yellow('!') : green('✓');
-  const shown = (text: string): string => masked(text, context.mapping, step.exchange);
-  const lines = [`${mark} ${step.what.padEnd(34)} ${shown(inShort(step.exchange))}`];
+  const shown = (text: string): string => maskSecrets(text, context.mapping, step.exchange);
+  const lines = [`${mark} ${step.what.padEnd(34)} ${shown(summarizeExchange(step.exchange))}`];
   if (note !== undefined) lines.push(`    ${note}`);
   if (advice !== undefined) {
     lines.push(`    ${shown(advice.problem)}`);
     lines.push(`    ${context.place(advice.at)}: users.journey.${advice.at.join('.')}`);
     if (advice.hint !== undefined) lines.push(`    hint: ${shown(advice.hint)}`);
-    lines.push(...cameBack(step.exchange, shown));
+    lines.push(...describeAnswer(step.exchange, shown));
   }
   return lines.map(line => `${line}\n`).join('');
 }
@@ -107,7 +107,7 @@ const outputLinesShown = 10;
 export function describeOutput(lines: readonly string[], steps: readonly TriedStep[], mapping: JourneyMapping): string {
   if (lines.length === 0 || steps.every(({ advice }) => advice === undefined)) return '';
   const shown = steps.reduce(
-    (text, { exchange }) => masked(text, mapping, exchange),
+    (text, { exchange }) => maskSecrets(text, mapping, exchange),
     lines.slice(-outputLinesShown).join('\n'),
   );
   return ['what the app wrote to its standard error:', ...shown.split('\n').map(line => `| ${line}`)]
@@ -115,14 +115,14 @@ export function describeOutput(lines: readonly string[], steps: readonly TriedSt
     .join('');
 }
 
-function inShort(exchange: TriedExchange | undefined): string {
+function summarizeExchange(exchange: TriedExchange | undefined): string {
   if (exchange?.request === undefined) return 'not sent';
   const { request, reply } = exchange;
   const answer = reply.status === undefined ? String(reply.error) : headOf(reply);
   return `${request.method} ${request.path} -> ${answer}`;
 }
 
-function cameBack(exchange: TriedExchange | undefined, shown: (text: string) => string): string[] {
+function describeAnswer(exchange: TriedExchange | undefined, shown: (text: string) => string): string[] {
   if (exchange === undefined || exchange.reply.status === undefined) return [];
   const { reply } = exchange;
   const cookies = [reply.headers['set-cookie'] ?? []].flat().map(line => `${line.split('=')[0]}=...`);
@@ -135,17 +135,17 @@ function cameBack(exchange: TriedExchange | undefined, shown: (text: string) => 
   ];
 }
 
-/** What comes from the app must neither show a secret nor steer the terminal. */
-function masked(text: string, mapping: JourneyMapping, exchange: TriedExchange | undefined): string {
+/** Replaces secrets and control characters: text of the app must not show a secret or control the terminal. */
+function maskSecrets(text: string, mapping: JourneyMapping, exchange: TriedExchange | undefined): string {
   const secrets = exchange === undefined ? [] : secretsIn(mapping, exchange);
   const hidden = secrets.reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it removes control characters
   return hidden.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]+/g, ' ');
 }
 
 /**
- * Returns a warning when `system.target` is a tunnel of `kubectl port-forward`: it leads to one pod, and ends with it, so that every
- * user of a run seems to be cut off. Undefined otherwise. Looks at /proc, so that it says nothing on systems other than Linux.
+ * Returns a warning when `system.target` is a tunnel of `kubectl port-forward`. Such a tunnel leads to one pod and ends
+ * with it, so every user of a run would be cut off. Undefined otherwise, and on systems without /proc.
  */
 export async function describeTunnel(target: string): Promise<string | undefined> {
   const { port } = new URL(target);
@@ -157,8 +157,8 @@ export async function describeTunnel(target: string): Promise<string | undefined
     const what = findForward(command);
     if (what === undefined || !(await holdsSocket(pid, inodes))) continue;
     return (
-      `system.target is a tunnel of "kubectl port-forward ${what}": the tunnel ends with its pod, and takes all users` +
-      ' with it. Forward the ingress, such as: kubectl -n ingress-nginx port-forward svc/ingress-nginx-controller 8080:80'
+      `system.target is a tunnel of "kubectl port-forward ${what}": it ends with its pod and cuts off all users.` +
+      ' Forward the ingress, such as: kubectl -n ingress-nginx port-forward svc/ingress-nginx-controller 8080:80'
     );
   }
   return undefined;
@@ -173,7 +173,7 @@ export function findForward(command: readonly string[]): string | undefined {
   return /ingress|gateway/i.test(what) ? undefined : what;
 }
 
-/** State 0A is LISTEN; the second column is the local address, the tenth the inode of the socket. */
+/** Finds listening sockets in /proc/net. State 0A is LISTEN; column 2 is the local address, column 10 the inode. */
 async function findListeningInodes(port: number): Promise<ReadonlySet<string>> {
   const tables = await Promise.all(
     ['/proc/net/tcp', '/proc/net/tcp6'].map(file => readFile(file, 'utf8').catch(() => '')),
@@ -184,7 +184,7 @@ async function findListeningInodes(port: number): Promise<ReadonlySet<string>> {
   return new Set(found.map(row => row[9] ?? ''));
 }
 
-/** Empty for a process that has ended, or that belongs to another user. */
+/** Returns the words of a command line. Empty for a process that has ended or belongs to another user. */
 async function readCommandLine(pid: string): Promise<string[]> {
   const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return text.split('\0').filter(word => word !== '');

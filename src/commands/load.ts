@@ -20,7 +20,7 @@ interface LoadArgs extends StoreArgs {
   readonly json: string | undefined;
 }
 
-/** What was measured: one target of one mode. */
+/** The result for one target of one mode. */
 interface Row extends LoadResult {
   readonly mode: ModeName;
   /** `proxy`: through the proxy to three backends. `direct`: one backend, no proxy. */
@@ -29,7 +29,7 @@ interface Row extends LoadResult {
 
 export const load: CommandModule<object, LoadArgs> = {
   command: 'load',
-  describe: 'peak throughput per mode, beside one backend without the proxy',
+  describe: 'measure peak throughput per mode, compared with one backend without the proxy',
   builder: yargs =>
     storeOptions(yargs)
       .option('mode', {
@@ -43,7 +43,7 @@ export const load: CommandModule<object, LoadArgs> = {
         type: 'number',
         default: 64,
         requiresArg: true,
-        describe: 'keep-alive connections, each another user',
+        describe: 'keep-alive connections, one user each',
       })
       .option('duration', { type: 'number', default: 10, requiresArg: true, describe: 'seconds for each measurement' })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the figures as JSON' })
@@ -63,7 +63,7 @@ async function loadAll(args: LoadArgs, signal: AbortSignal): Promise<number> {
   if (args.json !== undefined)
     await writeWhole(args.json, `${JSON.stringify({ schema: 1, connections, durationS, rows }, null, 2)}\n`);
   const broken = rows.some(({ errors, non2xx, requests }) => errors > 0 || non2xx > 0 || requests === 0);
-  if (broken) process.stderr.write('Some requests failed: the throughput above is not to be quoted.\n');
+  if (broken) process.stderr.write('Some requests failed: the throughput above is not valid.\n');
   return broken ? exitCodes.failed : exitCodes.ok;
 }
 
@@ -77,7 +77,7 @@ interface Choices {
 async function loadMode(mode: ModeName, choices: Choices): Promise<Row[]> {
   const { connections, durationS, storeUrls, signal } = choices;
   const spec = { mode, backends: { count: 3, env: {} }, stores: storesOf(mode), storeUrls, proxy: {} };
-  // Not before the command line has proved good.
+  // Loaded here, after the command line has been checked.
   const { measure } = await import('../load/measure.js');
   const cluster = await startCluster(spec, signal, () => {});
   try {
@@ -85,7 +85,7 @@ async function loadMode(mode: ModeName, choices: Choices): Promise<Row[]> {
     for (const target of ['direct', 'proxy'] as const) {
       process.stderr.write(`${mode}, ${target}: ${connections} connections for ${durationS} s\n`);
       const origin = originOf(cluster, target);
-      const cookies = await logIn(origin, connections).catch(noLogin);
+      const cookies = await logIn(origin, connections).catch(throwNoLogin);
       const figures = await measure({ url: `${origin}/cart`, cookies, connections, durationS }, signal);
       if (signal.aborted) throw new Interrupted();
       rows.push({ mode, target, ...figures });
@@ -96,9 +96,9 @@ async function loadMode(mode: ModeName, choices: Choices): Promise<Row[]> {
   }
 }
 
-/** Nearly always the store: what was started here answers, or its start had failed. */
-function noLogin(error: Error): never {
-  throw new LabError(`nobody could log in: ${error.message} If the store is one of yours: is it up?`);
+/** Throws for a failed login. The cause is nearly always the store: the backends have just started successfully. */
+function throwNoLogin(error: Error): never {
+  throw new LabError(`no user could log in: ${error.message} If the store is one of yours: is it up?`);
 }
 
 function originOf(cluster: Cluster, target: Row['target']): string {

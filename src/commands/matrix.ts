@@ -52,7 +52,7 @@ interface MatrixArgs {
 
 export const matrix: CommandModule<object, MatrixArgs> = {
   command: 'matrix',
-  describe: 'every fault against every mode, in short form: which mode survives which fault',
+  describe: 'run every fault in every mode, in short form: which mode survives which fault',
   builder: yargs =>
     yargs
       .option('modes', {
@@ -67,23 +67,22 @@ export const matrix: CommandModule<object, MatrixArgs> = {
         array: true,
         requiresArg: true,
         describe:
-          'rows, a,b: names of shipped scenarios, or of faults that they use; default: scenarios with a fault, for every mode; all',
+          'rows, a,b: shipped scenarios or faults, or all; default: the scenarios with a fault that name every mode',
       })
-      .option('seed', { type: 'number', requiresArg: true, describe: 'another seed than those of the scenarios' })
+      .option('seed', { type: 'number', requiresArg: true, describe: 'a seed that replaces those of the scenarios' })
       .option('at-once', {
         type: 'number',
         default: Math.min(labsMax, 2 * availableParallelism()),
         requiresArg: true,
-        describe:
-          'labs side by side at most; begins with half of them, goes on with as many as the machine has room for',
+        describe: 'maximum of concurrent labs; begins with half, then adapts to the machine',
       })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the matrix as JSON (schema 1)' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write the matrix as one HTML file' })
       .epilogue(
-        'The short form has fewer users and shorter phases, and keeps every demand of the scenario. A cell that is inconclusive, or for which the machine was too busy, runs once more, alone. One scenario in full: holdfast run scenarios/<name>.yaml',
+        'The short form has fewer users and shorter phases, and keeps every expectation of the scenario. A cell runs once more, alone, when it was inconclusive or the machine was too busy. One scenario in full: holdfast run scenarios/<name>.yaml',
       )
-      .example('$0 matrix', 'every fault in every mode: some minutes')
-      .example('$0 matrix --faults all', 'every shipped scenario, each in the modes that it is written for')
+      .example('$0 matrix', 'every fault in every mode: takes some minutes')
+      .example('$0 matrix --faults all', 'every shipped scenario, each in the modes that it names')
       .example(
         '$0 matrix --modes sticky,redis --faults kill --html matrix.html',
         'every scenario that kills something, in two modes',
@@ -97,17 +96,16 @@ async function drawMatrix(args: MatrixArgs, signal: AbortSignal): Promise<number
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const scenarios = rowsOf(await shippedScenarios(), args.faults);
   const grid = cellsOf(scenarios, modes);
-  if (grid.length === 0) throw new UsageError(`no such scenario is written for ${modes.join(', ')}.`);
+  if (grid.length === 0) throw new UsageError(`none of these scenarios names the mode ${modes.join(' or ')}.`);
   await checkOutputs({ json: args.json, html: args.html }, undefined, ['matrix']);
   const { runs, failure } = await runCells(grid, { seed, atOnce, signal });
   if (failure === undefined || runs.size > 0) await writeMatrix(grid, modes, runs, args);
   if (failure !== undefined) throw failure;
-  if (runs.size === 0)
-    process.stdout.write('every fault lacks its target in every mode that was asked for, so nothing was run.\n');
+  if (runs.size === 0) process.stdout.write('no fault has a target in any selected mode, so nothing was run.\n');
   return exitCodeOf([...runs.values()].map(({ judged }) => judged.verdict.word));
 }
 
-/** Cells that are not applicable cost nothing. */
+/** Runs the applicable cells. Starts nothing when there are none. */
 function runCells(
   grid: readonly (ScenarioInMode | EmptyCell)[],
   choices: Pick<MatrixChoices, 'seed' | 'atOnce' | 'signal'>,
@@ -140,7 +138,7 @@ async function writeMatrix(
   if (args.html !== undefined) await writeWhole(args.html, matrixPage(survival, problemsOf(judged), commandOf(args)));
 }
 
-/** None for a cell that was never over: the matrix shows it as not run. */
+/** Returns the cell to draw. Empty for a cell whose run did not end: the matrix shows it as not run. */
 function matrixCellOf(cell: ScenarioInMode | EmptyCell, runs: MatrixRuns['runs']): MatrixCell[] {
   if ('notApplicable' in cell) return [notApplicable(cell.scenario.name, cell.notApplicable)];
   const tried = runs.get(cell);
@@ -150,14 +148,14 @@ function matrixCellOf(cell: ScenarioInMode | EmptyCell, runs: MatrixRuns['runs']
   return [other === undefined ? drawn : addOtherTry(drawn, { which: other.which, verdict: other.judged.verdict })];
 }
 
-/** A pass says nothing of an expectation that the machine was too busy to judge. */
+/** Lists the expectations that a passed run did not judge because the machine was busy. */
 function describeNotJudged({ run: { header }, verdict: { word, expectations } }: JudgedRun): string[] {
   const open = expectations.filter(({ notJudged }) => notJudged !== undefined).map(({ text }) => text);
   if (word !== 'pass' || open.length === 0) return [];
   return [`${header.scenario}/${header.mode}: not judged on a busy machine: ${open.join(', ')}`];
 }
 
-/** How to draw the same again. */
+/** Returns the command line that draws the same matrix. */
 function commandOf({ modes, faults, seed }: MatrixArgs): string {
   const flags = [['modes', modes?.join(',')] as const, ['faults', faults?.join(',')] as const, ['seed', seed] as const];
   const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${value}`]));
@@ -169,7 +167,7 @@ async function shippedScenarios(): Promise<Scenario[]> {
   return Promise.all(files.map(file => readScenario(path.join(folder, file))));
 }
 
-/** By the name of a scenario, or by a fault: then every scenario that uses it. */
+/** Selects scenarios by name, or by fault: then every scenario that uses the fault. */
 function rowsOf(scenarios: readonly Scenario[], given: readonly string[] | undefined): Scenario[] {
   if (given === undefined)
     return scenarios.filter(({ modes, faults }) => modes.length === modeNames.length && faults.length > 0);
@@ -183,7 +181,7 @@ function rowsOf(scenarios: readonly Scenario[], given: readonly string[] | undef
 
 interface MatrixLine {
   readonly show: (progress: MatrixProgress) => void;
-  /** Names the cells that run once more. */
+  /** Announces the cells that run once more. */
   readonly sayAgain: (cells: readonly ScenarioInMode[]) => void;
   readonly end: () => void;
 }

@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { type Mode, type ModeName, modes as modeEntries, modeNames } from '../modes.js';
-import { fittedTable } from '../report/fitted-table.js';
+import { fitTable } from '../report/fitted-table.js';
 import { defaultLimits, type SessionData } from '../sessions/session.js';
 import type { SessionStore, StoreCapabilities } from '../sessions/session-store.js';
 import type { StrategyCapabilities, StrategyEntry } from '../sessions/session-strategy.js';
@@ -17,11 +17,11 @@ interface ModesArgs {
 
 export const modes: CommandModule<object, ModesArgs> = {
   command: 'modes',
-  describe: 'the ways to keep a session, side by side: what each promises and costs',
+  describe: 'compare the ways to keep a session: what each guarantees and costs',
   builder: yargs =>
     yargs
       .option('json', { type: 'string', requiresArg: true, describe: 'write the table as JSON (schema 1)' })
-      .example('$0 modes', 'the table, and how to read it')
+      .example('$0 modes', 'the table and its legend')
       .example('$0 modes --json modes.json', 'the same for scripts'),
   handler: exiting(showModes),
 };
@@ -58,40 +58,40 @@ const columns: Record<string, (facts: ModeFacts) => string> = {
 };
 
 const legend = `
-lost with its   what takes acknowledged writes with it: the backend’s process, the store’s process, the disk, the keys
-                * and, within 5 min, the store of the refresh tokens
-served by       any backend, or its own: the one to which a cookie binds the browser
-ended elsewhere how soon a session that was ended on one backend is refused by the others
-data bytes      of JSON, certain to fit into one session; more is refused
-cookie bytes    the value that every request carries: of a session without data, of one that is full
-trips r / w     to the store and back for a request that reads the session, for one that changes it
-parallel edits  last wins: of two edits at the same time one is lost, although acknowledged`;
+lost with its   acknowledged writes are lost with this: the process of the backend or store, the disk, or the keys
+                * and, within 5 min, with the store of the refresh tokens
+served by       any backend, or its own: the backend to which a cookie binds the browser
+ended elsewhere how soon all other backends refuse a session that ended on one backend
+data bytes      size of the JSON data that always fits into one session; more is refused
+cookie bytes    size of the cookie value in every request: for an empty session – for a full session
+trips r / w     round trips to the store for a request that reads the session / that changes it
+parallel edits  last wins: of two concurrent edits one is lost, although it was acknowledged`;
 
 function table(facts: readonly ModeFacts[]): string {
   const head = Object.keys(columns);
   const rows = facts.map(each => Object.values(columns).map(cell => cell(each)));
   const aligns = head.map(title => (/bytes|trips/.test(title) ? 'right' : 'left'));
-  return fittedTable({ head, rows, aligns }, columnsOf(process.stdout));
+  return fitTable({ head, rows, aligns }, columnsOf(process.stdout));
 }
 
 function count(value: number): string {
   return value.toLocaleString('en');
 }
 
-/** JSON has no infinity: a clock that may go back as far as it likes is none. */
+/** Replaces infinity by null, because JSON has no infinity. */
 function jsonValue(_key: string, value: unknown): unknown {
   return value === Number.POSITIVE_INFINITY ? null : value;
 }
 
-/** One mode as its parts declare it: what the strategy promises on that store, and how its cookie comes out. */
+/** The facts of one mode: what its strategy guarantees on its store, and the size of its cookie. */
 interface ModeFacts extends Mode, StrategyCapabilities {
   readonly mode: ModeName;
-  /** Of the cookie's value, for a user with a name of four letters: a session without data, and one with all that fits. */
+  /** Size of the cookie value for a user name of four letters: `empty` without data, `full` with all that fits. */
   readonly cookieBytes: { readonly empty: number; readonly full: number };
 }
 
 export async function factsOf(mode: ModeName): Promise<ModeFacts> {
-  const promised = await promisedBy(mode);
+  const promised = await capabilitiesOf(mode);
   const dataBytesMax = Math.min(defaultLimits.dataBytesMax, promised.dataBytesMax);
   const [empty, full] = await Promise.all([
     cookieBytesOf(mode, 'anna', {}),
@@ -100,23 +100,23 @@ export async function factsOf(mode: ModeName): Promise<ModeFacts> {
   return { mode, ...modeEntries[mode], ...promised, dataBytesMax, cookieBytes: { empty, full } };
 }
 
-/** What the strategy of a mode promises on the store of that mode. */
-async function promisedBy(mode: ModeName): Promise<StrategyCapabilities> {
-  return (await strategyOf(mode)).capabilities(await promisedByStore(mode));
+/** Returns what the strategy of a mode guarantees on the store of that mode. */
+async function capabilitiesOf(mode: ModeName): Promise<StrategyCapabilities> {
+  return (await strategyOf(mode)).capabilities(await storeCapabilitiesOf(mode));
 }
 
-async function promisedByStore(mode: ModeName): Promise<StoreCapabilities> {
-  return (await registered(stores, modeEntries[mode].store)).capabilities;
+async function storeCapabilitiesOf(mode: ModeName): Promise<StoreCapabilities> {
+  return (await loadRegistered(stores, modeEntries[mode].store)).capabilities;
 }
 
 /**
- * The length of the cookie's value for a session just begun. By the strategy itself, not by a formula; what store stands
- * behind it makes no difference to the token, so it is one that needs no server.
+ * Measures the length of the cookie value for a new session. It asks the strategy itself and uses no formula. The store
+ * does not affect the token, so it uses one that needs no server.
  */
 export async function cookieBytesOf(mode: ModeName, user: string, data: SessionData): Promise<number> {
   const ring = generateKeyRing();
   const strategy = (await strategyOf(mode)).open({
-    store: await storeInProcess(),
+    store: await openMemoryStore(),
     feed: undefined,
     keys: () => ring,
     limits: defaultLimits,
@@ -129,22 +129,22 @@ export async function cookieBytesOf(mode: ModeName, user: string, data: SessionD
   }
 }
 
-async function storeInProcess(): Promise<SessionStore> {
+async function openMemoryStore(): Promise<SessionStore> {
   const { storeDeadlineMs: deadlineMs } = defaultLimits;
-  return (await registered(stores, 'memory')).open({ url: undefined, deadlineMs, now: Date.now });
+  return (await loadRegistered(stores, 'memory')).open({ url: undefined, deadlineMs, now: Date.now });
 }
 
 function strategyOf(mode: ModeName): Promise<StrategyEntry> {
-  return registered(strategies, modeEntries[mode].strategy);
+  return loadRegistered(strategies, modeEntries[mode].strategy);
 }
 
-/** Data whose JSON has so many bytes. */
+/** Makes data whose JSON has this many bytes. */
 function dataOf(bytes: number): SessionData {
   const around = JSON.stringify({ cart: '' }).length;
   return { cart: 'x'.repeat(bytes - around) };
 }
 
-async function registered<Entry>(
+async function loadRegistered<Entry>(
   registry: Readonly<Record<string, () => Promise<Entry>>>,
   name: string,
 ): Promise<Entry> {

@@ -32,15 +32,15 @@ export const report: CommandModule<object, ReportArgs> = {
       .option('junit', { type: 'string', requiresArg: true, describe: 'write the expectations as JUnit XML, for CI' })
       .example('$0 report reports/kill-one/latest', 'the newest run of kill-one, judged again')
       .example('$0 report history.ndjson --html again.html', 'the same findings, from the file alone'),
-  handler: exiting(again),
+  handler: exiting(judgeAgain),
 };
 
-async function again({ history, json, html, junit }: ReportArgs): Promise<number> {
+async function judgeAgain({ history, json, html, junit }: ReportArgs): Promise<number> {
   const records = await openHistory(await historyIn(history));
   const scenario = records[0]?.header.scenario ?? '';
   await checkOutputs({ json, html, junit }, undefined, [scenario]);
   const runs: JudgedRun[] = [];
-  // One after the other: each takes all processors, and much memory.
+  // One after the other: each check uses all processors and much memory.
   for (const record of records) runs.push(await judgeLongRun(record));
   const notes = notesOf(runs);
   printRuns(runs, notes);

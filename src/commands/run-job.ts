@@ -34,7 +34,7 @@ export interface RunArgs extends StoreArgs {
   readonly history: string | undefined;
 }
 
-/** One scenario of a command line, with all that could be checked before anything runs. */
+/** One scenario of a command line. Its arguments have been checked before anything runs. */
 export interface Job {
   readonly scenario: Scenario;
   readonly asked: AskedModes;
@@ -44,12 +44,12 @@ export interface Job {
   readonly earlier: EarlierReport | undefined;
 }
 
-/** Rejects with `UsageError` or `ScenarioError` when any of them cannot be run or written. */
+/** Reads and checks all scenarios. Rejects with `UsageError` or `ScenarioError` when one cannot be run or written. */
 export async function readJobs(args: RunArgs): Promise<Job[]> {
   const repeat = parseCount('repeat', args.repeat, 1, 1000);
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const modes = args.mode === undefined ? undefined : parseModes(args.mode);
-  const replay = args.plan === undefined ? undefined : await readReplay(onlyScenario(args), args.plan);
+  const replay = args.plan === undefined ? undefined : await readReplay(requireOneScenario(args), args.plan);
   const scenarios = replay === undefined ? await Promise.all(args.scenarios.map(readScenario)) : [replay.scenario];
   const storeUrls = parseStoreUrls(args);
   for (const scenario of scenarios) {
@@ -57,7 +57,7 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
     checkTargets(scenario, storeUrls);
   }
   const names = scenarios.map(({ name }) => name);
-  refuseTwins(names);
+  refuseDuplicates(names);
   const earlier = await Promise.all(names.map(name => earlierOf(args, name)));
   await checkOutputs(filesOf(args), args.out, names);
   return scenarios.map((scenario, index) => {
@@ -66,7 +66,7 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
   });
 }
 
-/** Runs it, prints and writes what came of it, and returns the words that decide about the exit code. */
+/** Runs one job, prints and writes the results, and returns the verdicts that decide the exit code. */
 export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Promise<VerdictWord[]> {
   const { scenario, asked, plan, earlier } = job;
   const { modes, notApplicable } = asked;
@@ -90,7 +90,7 @@ export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Prom
   return [...runs.map(({ verdict }) => verdict.word), ...(isWorse ? ['fail' as const] : [])];
 }
 
-/** What was printed and written says nothing of the runs that did not take place, so that it looks whole. */
+/** Names the runs that did not take place. Without this line the incomplete output would look complete. */
 export function describeMissing(
   { asked, repeat }: Pick<Job, 'asked' | 'repeat'>,
   runs: readonly Pick<JudgedRun, 'run'>[],
@@ -100,10 +100,10 @@ export function describeMissing(
     if (done >= repeat) return [];
     return [done === 0 ? mode : `${mode} (${repeat - done} of ${repeat} runs)`];
   });
-  return missing.length === 0 ? [] : [`not complete: these did not run to their end: ${missing.join(', ')}`];
+  return missing.length === 0 ? [] : [`incomplete: these runs did not finish: ${missing.join(', ')}`];
 }
 
-/** Returns whether an expectation that was met is not met any more. */
+/** Prints the comparison. Returns whether an expectation that was met before is not met any more. */
 function printComparison(earlier: EarlierReport, { plan }: Job, runs: readonly JudgedRun[]): boolean {
   const modes = [...new Set(runs.map(({ run }) => run.header.mode))];
   const now = modes.map(mode => summarizeMode(runs.filter(({ run }) => run.header.mode === mode)));
@@ -118,7 +118,7 @@ async function earlierOf({ against, scenarios }: RunArgs, scenario: string): Pro
   if (against === undefined) return undefined;
   if (scenarios.length > 1 && !against.includes('{scenario}')) {
     throw new UsageError(
-      `--against "${against}": with several scenarios say where the name goes, as in --against "{scenario}.json".`,
+      `--against "${against}": several scenarios need {scenario} in the name, as in --against "{scenario}.json".`,
     );
   }
   return readEarlierReport(nameFile(against, scenario), scenario);
@@ -132,17 +132,17 @@ function say(...lines: readonly string[]): void {
   process.stdout.write(lines.map(line => `${line}\n`).join(''));
 }
 
-function onlyScenario({ scenarios, seed }: RunArgs): string {
+function requireOneScenario({ scenarios, seed }: RunArgs): string {
   const [file, ...others] = scenarios;
   if (file === undefined || others.length > 0) {
-    throw new UsageError('--plan is the plan of one scenario: name that file alone.');
+    throw new UsageError('--plan holds the plan of one scenario: name only that scenario file.');
   }
   if (seed === undefined) return file;
-  throw new UsageError('--plan and --seed: a plan holds what its seed gave. Take one of the two out.');
+  throw new UsageError('--plan and --seed exclude each other, because a plan has its seed. Leave out one of the two.');
 }
 
-/** Throws `UsageError` for two scenarios of one name: each would overwrite the results of the other. */
-function refuseTwins(names: readonly string[]): void {
+/** Throws `UsageError` when two scenarios have the same name: each would overwrite the results of the other. */
+function refuseDuplicates(names: readonly string[]): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice === undefined) return;
   throw new UsageError(`two of the files hold a scenario named "${twice}": give it once; --repeat runs it again.`);

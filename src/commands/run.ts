@@ -18,24 +18,23 @@ export const run: CommandModule<object, RunArgs> = {
         requiresArg: true,
         describe: 'only these modes, a,b; default: those of the file',
       })
-      .option('seed', { type: 'number', requiresArg: true, describe: 'another seed than that of the file' })
+      .option('seed', { type: 'number', requiresArg: true, describe: 'a seed that replaces that of the file' })
       .option('plan', {
         type: 'string',
         requiresArg: true,
-        describe: 'run the plan.json of an earlier run again: its users and its faults, not those of a seed',
+        describe: 'repeat the plan.json of an earlier run: the same users and faults',
       })
       .option('repeat', {
         type: 'number',
         default: 1,
         requiresArg: true,
         describe:
-          'how often each mode runs; one failing run fails the mode; says how often each expectation held, with an interval at 95 %',
+          'runs per mode; one failing run fails the mode; reports how often each expectation held, with a 95 % interval',
       })
       .option('against', {
         type: 'string',
         requiresArg: true,
-        describe:
-          'compare with an earlier --json of the same scenario; exit 1 when an expectation that was met is not met any more',
+        describe: 'compare with an earlier --json of the same scenario; exit 1 when an expectation is no longer met',
       })
       .option('out', {
         type: 'string',
@@ -49,16 +48,13 @@ export const run: CommandModule<object, RunArgs> = {
       .option('junit', { type: 'string', requiresArg: true, describe: 'write the expectations as JUnit XML, for CI' })
       .option('history', { type: 'string', requiresArg: true, describe: 'write every operation as NDJSON' })
       .epilogue(
-        'A mode in which a fault has no target is not run; all of them: exit 2. A run that the machine was too busy for is tried once more.',
+        'A mode in which a fault has no target is not run; if that is every mode, the exit code is 2. A run is repeated once when the machine was too busy.',
       )
       .example('$0 run scenarios/kill-one.yaml', 'every mode of the file')
       .example('$0 run scenarios/*.yaml --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')
-      .example(
-        '$0 run scenarios/kill-one.yaml --mode redis --repeat 20',
-        'in how many of twenty runs is anything lost?',
-      )
+      .example('$0 run scenarios/kill-one.yaml --mode redis --repeat 20', 'how many of twenty runs lose something?')
       .example('$0 run scenarios/kill-one.yaml --against last.json', 'what became worse since last.json?')
-      .example('$0 run scenarios/kill-one.yaml --plan reports/kill-one/latest/plan.json', 'a plan that was kept'),
+      .example('$0 run scenarios/kill-one.yaml --plan reports/kill-one/latest/plan.json', 'the plan of an earlier run'),
   handler: exiting(args => interruptible(signal => runAll(args, signal))),
 };
 

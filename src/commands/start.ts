@@ -12,7 +12,7 @@ import { runIntoFolder } from './lib/run-into-folder.js';
 import { checkTargets, parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
 
 const firstScenario = packageFile('scenarios/kill-one.yaml');
-/** Sticky and redis come first and differ most: they are compared as soon as both are over. */
+/** The first two modes, sticky and redis, differ most. They are compared as soon as both have run. */
 const comparedFirst = 2;
 
 interface StartArgs extends StoreArgs {
@@ -31,7 +31,7 @@ export const start: CommandModule<object, StartArgs> = {
         describe: 'folder for kill-one/<time>/: plan.json, history.ndjson, report.html; kill-one/latest is the newest',
       })
       .epilogue(
-        'Sticky and redis are compared first, after some 15 s. A run that the machine was too busy for is tried once more.',
+        'Sticky and redis are compared first, after some 15 s. A run is repeated once when the machine was too busy.',
       ),
   handler: exiting(args => interruptible(signal => firstLook(args, signal))),
 };
@@ -78,7 +78,7 @@ const nextSteps = [
   'node dist/cli.js proxy --mode sticky     (use the shop in a browser, and kill a backend yourself)',
 ];
 
-/** The last lines of the first look: the verdict in one sentence, where the report is, what to type next. */
+/** Returns the last lines of the first look: the verdict in one sentence, the path of the report, what to type next. */
 export function closing(runs: readonly JudgedRun[], report: string): string {
   const word = worstOf(runs.map(({ verdict }) => verdict.word));
   const modes = runs.filter(({ verdict }) => verdict.word === word).map(({ run }) => run.header.mode);

@@ -1,6 +1,8 @@
 import autocannon from 'autocannon';
 
-/** Peak throughput of one target: as many requests as `connections` keep-alive connections can have answered. */
+/**
+ * The peak throughput of one target, with `connections` keep-alive connections that always have a request in flight.
+ */
 export interface LoadResult {
   readonly requestsPerSecond: number;
   readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number };
@@ -12,17 +14,17 @@ export interface LoadResult {
 }
 
 export interface LoadTarget {
-  /** On loopback: loads go nowhere else. */
+  /** Must be on loopback: loads go nowhere else. */
   readonly url: string;
-  /** One Cookie header per connection, dealt in turn: every connection is another logged-in user. */
+  /** Cookie headers of logged-in users, assigned to the connections in turn. */
   readonly cookies: readonly string[];
   readonly connections: number;
   readonly durationS: number;
 }
 
 /**
- * Measures with autocannon. Its rate limit and omission correction are not used: honest latency under a fault is the
- * simulator's business. Aborting stops the load early; what was measured until then is returned.
+ * Measures a target with autocannon. It does not use autocannon's rate limit and omission correction, because the
+ * simulator measures the latency under faults. An abort stops the load early; the result until then is returned.
  */
 export async function measure(target: LoadTarget, signal: AbortSignal): Promise<LoadResult> {
   const { hostname } = new URL(target.url);
@@ -57,7 +59,7 @@ function run({ url, cookies, connections, durationS }: LoadTarget, signal: Abort
 
 const toyPassword = 'secret';
 
-/** Logs `count` users into the toy shop and puts one thing into each cart; answers with their Cookie headers. */
+/** Logs `count` users into the toy shop and adds one item to each cart. Returns their Cookie headers. */
 export async function logIn(origin: string, count: number): Promise<string[]> {
   const users = Array.from({ length: count }, (_, index) => `load-${index + 1}`);
   return Promise.all(users.map(user => logInOne(origin, user)));

@@ -3,12 +3,12 @@ import { isExpectedLoss } from './judged-expectations.js';
 import { sawNothing, summarizeRecovery } from './recovery-words.js';
 import { count, counted, duration } from './words.js';
 
-/** How a cell wants to be seen; `loss` is no judgement: a mode may be expected to lose. */
+/** The tone of a cell. `loss` is no judgement: a scenario may expect losses in a mode. */
 export type Tone = 'plain' | 'loss' | VerdictWord;
 
 export interface ComparisonCell {
   readonly text: string;
-  /** Follows the text after a comma; where a column is narrow, on a line of its own. */
+  /** Shown after the text and a comma; in a narrow column on a separate line. */
   readonly note?: string;
   readonly tone: Tone;
 }
@@ -22,7 +22,7 @@ export interface Comparison {
 interface Measure {
   readonly label: string;
   readonly cell: (judged: JudgedRun) => ComparisonCell;
-  /** The row is left out where it says this of no run. */
+  /** The row is left out when this is false for every run. */
   readonly isNeeded?: (judged: JudgedRun) => boolean;
 }
 
@@ -48,7 +48,7 @@ export function compare(runs: readonly JudgedRun[]): Comparison {
   return { columns: labels(runs), rows: shown.map(({ label, cell }) => ({ label, cells: runs.map(cell) })) };
 }
 
-/** The name of each run: its mode, numbered where a mode ran more than once. */
+/** Returns the name of each run: its mode, with a number when the mode ran more than once. */
 export function labels(runs: readonly JudgedRun[]): readonly string[] {
   const seen = new Map<string, number>();
   return runs.map(({ run: { header } }) => {
@@ -58,7 +58,7 @@ export function labels(runs: readonly JudgedRun[]): readonly string[] {
   });
 }
 
-/** `19 of 21 exposed (64 users)`; where no fault struck, `0 of 64`. */
+/** Returns for example `19 of 21 exposed (64 users)`. When no fault struck: `0 of 64`. */
 function usersCell(judged: JudgedRun): ComparisonCell {
   const { total, exposed, loggedOut, loggedOutUnexposed } = judged.findings.users;
   if (total === 0) return plain('no users');
@@ -75,7 +75,7 @@ function writesCell(judged: JudgedRun): ComparisonCell {
   return loss(`${count(lost)} of ${count(acknowledged)}${blamed}`, lost, judged, 'writes');
 }
 
-/** `4 + 1 unknown`: what failed, and what may or may not have been applied. */
+/** Returns for example `4 + 1 unknown`: failed requests, and requests that may or may not have been applied. */
 function requestsText(requests: JudgedRun['findings']['requests']): string {
   if (sawNothing(requests)) return 'none sent';
   const { failed, unknown } = requests;

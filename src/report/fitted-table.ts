@@ -9,16 +9,18 @@ export interface FittedTable {
   readonly aligns: readonly ('left' | 'right')[];
 }
 
-/** For the terminal. What is wider than `columns` becomes several tables, one below the other, each with the first column. */
-export function fittedTable(table: FittedTable, columns: number): string {
-  const text = drawn(table);
+/**
+ * Draws a table for the terminal. If it is wider than `columns`, it becomes several tables, each with the first column.
+ */
+export function fitTable(table: FittedTable, columns: number): string {
+  const text = drawTable(table);
   const count = table.head.length;
   if (tableWidth(text) <= columns || count <= 2) return text;
   const middle = 1 + Math.ceil((count - 1) / 2);
-  return [part(table, 1, middle), part(table, middle, count)].map(half => fittedTable(half, columns)).join('\n');
+  return [part(table, 1, middle), part(table, middle, count)].map(half => fitTable(half, columns)).join('\n');
 }
 
-/** Columns of the widest line. */
+/** Returns the width of the widest line, in columns. */
 export function tableWidth(text: string): number {
   return Math.max(...text.split('\n').map(line => stripVTControlCharacters(line).length));
 }
@@ -28,7 +30,7 @@ function part({ head, rows, aligns }: FittedTable, from: number, to: number): Fi
   return { head: cut(head), rows: rows.map(cut), aligns: cut(aligns) };
 }
 
-function drawn({ head, rows, aligns }: FittedTable): string {
+function drawTable({ head, rows, aligns }: FittedTable): string {
   const made = new Table({
     head: [...head],
     style: { head: [], border: [], compact: true },
@@ -38,8 +40,8 @@ function drawn({ head, rows, aligns }: FittedTable): string {
   return made.toString();
 }
 
-/** One line of plain text: what comes from a scenario or an answer must not steer the terminal. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+/** Returns one line of plain text: a text from a scenario or an answer must not control the terminal. */
+export function toPrintable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it removes control characters
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }

@@ -5,19 +5,21 @@ import { counted, seconds } from './words.js';
 
 export type ExpectationState = 'met' | 'not met' | 'warning' | 'not judged';
 
-/** Reads `notJudged` first: where it is set, `met` means nothing. */
+/** Returns the state of an expectation. It reads `notJudged` first, because `met` has no meaning when that is set. */
 export function stateOf({ met, level, notJudged }: EvaluatedExpectation): ExpectationState {
   if (notJudged !== undefined) return 'not judged';
   if (met) return 'met';
   return level === 'warn' ? 'warning' : 'not met';
 }
 
-/** The expectations that decided against a pass. */
+/** Lists the expectations that prevented a pass. */
 export function listUnmet({ expectations }: Verdict): readonly EvaluatedExpectation[] {
   return expectations.filter(expectation => stateOf(expectation) === 'not met');
 }
 
-/** A sentence for each warning: an expectation that is no more than that, a member in trouble, logouts by an idle limit. */
+/**
+ * Lists a sentence for each warning: unmet expectations of level `warn`, members in trouble, logouts by an idle limit.
+ */
 export function listWarnings({ verdict, findings }: Pick<JudgedRun, 'verdict' | 'findings'>): string[] {
   const expectations = verdict.expectations.filter(expectation => stateOf(expectation) !== 'not judged');
   return [
@@ -27,19 +29,21 @@ export function listWarnings({ verdict, findings }: Pick<JudgedRun, 'verdict' | 
   ];
 }
 
-/** `not judged: requests.failed < 2 % (the machine was busy)`, for each expectation that was not judged. */
+/**
+ * Lists a line for each expectation that was not judged: `not judged: requests.failed < 2 % (the machine was busy)`.
+ */
 export function listNotJudged({ expectations }: Verdict): string[] {
   return expectations.flatMap(({ text, notJudged }) =>
     notJudged === undefined ? [] : `not judged: ${text} (${notJudged.replace(/\.$/, '')})`,
   );
 }
 
-/** Shorter pauses than this are no sign of an idle limit. */
+/** Shorter pauses than this do not suggest an idle limit. */
 const pauseMsMin = 1_000;
 
 /**
- * Returns a sentence where users were logged out after pauses that no session survived, and no fault explains it. The idle
- * limit of the app is then the likely cause.
+ * Returns a sentence when users were logged out after pauses that no session survived, and no fault explains it. The
+ * idle limit of the app is then the likely cause.
  */
 export function describeIdleLogouts({ incidents, pauses }: Findings): string[] {
   const unexplained = incidents.filter(({ kind, candidates = [] }) => kind === 'logged-out' && candidates.length === 0);
@@ -47,13 +51,13 @@ export function describeIdleLogouts({ incidents, pauses }: Findings): string[] {
   const shortestMs = Math.min(...afterPause);
   if (afterPause.length === 0 || shortestMs <= pauses.longestSurvivedMs) return [];
   return [
-    `${counted(afterPause.length, 'session')} ended after pauses of ${seconds(shortestMs)} and more, and no fault explains it. The longest pause that a session survived was ${seconds(pauses.longestSurvivedMs)}: look at the idle limit of the app, or shorten users.think.`,
+    `${counted(afterPause.length, 'session')} ended after pauses of ${seconds(shortestMs)} and more, and no fault explains it. The longest pause that a session survived was ${seconds(pauses.longestSurvivedMs)}: check the idle limit of the app, or shorten users.think.`,
   ];
 }
 
 /**
- * Whether the losses of a run are as its scenario expects: the run is a pass, and one of its expectations about `group`
- * demands a loss or allows one. A reader must not take such a loss for a defect, nor the pass for "nothing was lost".
+ * Returns whether the scenario expects the losses of a run: the run is a pass, and an expectation about `group` demands
+ * or allows a loss. Readers must not mistake such a loss for a defect, nor the pass for "nothing was lost".
  */
 export function isExpectedLoss({ run, verdict }: JudgedRun, group: 'users' | 'writes'): boolean {
   if (verdict.word !== 'pass') return false;
@@ -75,14 +79,14 @@ const sentences: Readonly<Record<Trouble, string>> = {
   idleAfterHealing: 'was healed and then answered no user, although users without a backend arrived.',
 };
 
-/** `backend-2 did not come back`: one phrase for each kind of trouble that some member has, the worst first. */
+/** Lists a phrase for each kind of trouble, the worst first: `backend-2 did not come back`. */
 export function listMemberTrouble(members: MemberFindings): string[] {
   return troubleNames.flatMap(name =>
     members[name].length === 0 ? [] : `${members[name].join(', ')} ${troubles[name]}`,
   );
 }
 
-/** A sentence for each member that is away or idle. One that did not come back is no warning: the run fails. */
+/** Lists a sentence for each ejected or idle member. A member that did not come back is no warning: the run fails. */
 function listMemberWarnings(members: MemberFindings): string[] {
   const warned = troubleNames.filter(name => name !== 'notBack');
   return warned.flatMap(name => members[name].map(member => `${member} ${sentences[name]}`));

@@ -1,11 +1,11 @@
 import pc from 'picocolors';
 import type { Tone } from './comparison.js';
-import { fittedTable, printable } from './fitted-table.js';
+import { fitTable, toPrintable } from './fitted-table.js';
 import type { Matrix, MatrixCell, MatrixOutcome } from './matrix.js';
 import type { ReporterOptions } from './reporter.js';
 import { count, seconds } from './words.js';
 
-/** The survival matrix for a terminal: two lines a cell, and what they mean below. */
+/** Renders the survival matrix for a terminal: two lines per cell, with a legend below. */
 export function matrixText({ columns, rows }: Matrix, { colour, columns: width = 120 }: ReporterOptions): string {
   const colours = pc.createColors(colour);
   const paint = { pass: colours.green, fail: colours.red, inconclusive: colours.yellow };
@@ -16,11 +16,11 @@ export function matrixText({ columns, rows }: Matrix, { colour, columns: width =
     return lines.map(line => painted?.(line) ?? line).join('\n');
   };
   const table = {
-    head: ['', ...columns.map(column => colours.bold(printable(column)))],
-    rows: rows.map(({ scenario, cells }) => [printable(scenario), ...cells.map(cellText)]),
+    head: ['', ...columns.map(column => colours.bold(toPrintable(column)))],
+    rows: rows.map(({ scenario, cells }) => [toPrintable(scenario), ...cells.map(cellText)]),
     aligns: ['left' as const, ...columns.map(() => 'right' as const)],
   };
-  return `${fittedTable(table, width)}\n${legend()}\n`;
+  return `${fitTable(table, width)}\n${legend()}\n`;
 }
 
 function figures(cell: MatrixCell): string[] {
@@ -40,7 +40,7 @@ function legend(): string {
   return `each cell: users logged out / acknowledged writes lost, then requests failed / recovered after\n${meanings}`;
 }
 
-/** How a cell is marked. The mark says it without colour, the words without the mark. */
+/** How a cell is marked. The mark works without colours, and the words work without the mark. */
 interface CellWords {
   readonly mark: string;
   readonly words: string;
@@ -57,14 +57,16 @@ const outcomes: Record<MatrixOutcome, CellWords> = {
   'not-run': { mark: '–', words: 'not run', tone: 'plain' },
 };
 
-/** A run that keeps everything, or loses what it may lose, can fail for something else. It must not look like a pass. */
+/**
+ * Returns the words of a cell. A run with only expected losses, or none, may still fail; it must not look like a pass.
+ */
 export function cellWords({ outcome, word }: MatrixCell): CellWords {
   const plain = outcomes[outcome];
   if (word !== 'fail' || plain.tone === 'fail') return plain;
   return { mark: '✗', words: `${plain.words}, but another expectation fails`, tone: 'fail' };
 }
 
-/** `after 1.2 s`, `not recovered`, `recovery unknown`, or a dash where nothing was struck. */
+/** Returns `after 1.2 s`, `not recovered`, `recovery unknown`, or a dash when no fault struck. */
 export function recoveryWords({ recovery, recoveryMs, word }: MatrixCell): string {
   if (word === null || recovery === 'none') return '–';
   if (recovery === 'not recovered') return 'not recovered';
@@ -76,5 +78,5 @@ export function failedWords({ requestsFailed }: MatrixCell): string {
   return `${count(requestsFailed)} failed`;
 }
 
-/** What the marks mean, in the order in which they are worth reading. */
+/** The meaning of each mark, the most important first. */
 export const matrixLegend: readonly CellWords[] = Object.values(outcomes);

@@ -14,19 +14,19 @@ export interface MatrixCell {
   readonly acknowledged: number;
   readonly requestsFailed: number;
   readonly planned: number;
-  /** Null: not measured, or not recovered. */
+  /** Null when not measured or not recovered. */
   readonly recoveryMs: number | null;
   readonly recovery: RecoveryState;
   /** As in version 0.1 of the JSON report. */
   readonly recovered: boolean;
-  /** Null: it was not run, or cannot be. */
+  /** Null when it was not run or cannot be run. */
   readonly word: VerdictWord | null;
-  /** Whether the scenario demands that something is lost in this mode. */
+  /** Whether the scenario demands a loss in this mode. */
   readonly expectedLoss: boolean;
   readonly outcome: MatrixOutcome;
-  /** Expectations about time or errors that the run could not judge, since the machine was busy. */
+  /** Number of expectations about time or errors that the run could not judge because the machine was busy. */
   readonly notJudged: number;
-  /** `not-applicable` only: which fault has no target in this mode. */
+  /** Only for `not-applicable`: which fault has no target in this mode. */
   readonly why?: string;
   /** The other try of a run that was tried twice. */
   readonly firstTry?: MatrixTry;
@@ -39,8 +39,8 @@ export interface MatrixTry {
 }
 
 /**
- * `expected-loss`: the scenario demands a loss here, or allows this one. `missing-loss`: it demands one, and none was
- * seen. Then the lab is broken; the system is not proven good. `inconclusive` comes before all of them.
+ * The outcome of a cell. `expected-loss`: the scenario demands a loss, or allows this one. `missing-loss`: it demands a
+ * loss and none occurred; then the lab is broken, and the system is not proven good. `inconclusive` overrides these.
  * `not-applicable`: a fault of the scenario has no target in this mode.
  */
 export type MatrixOutcome =
@@ -54,7 +54,7 @@ export type MatrixOutcome =
 
 export interface MatrixRow {
   readonly scenario: string;
-  /** One for each column of the matrix, in its order. */
+  /** One cell for each column of the matrix, in the same order. */
   readonly cells: readonly MatrixCell[];
 }
 
@@ -89,7 +89,7 @@ export function matrixCell({ run, findings, verdict }: JudgedRun): MatrixCell {
   };
 }
 
-/** Returns the cell with the try that does not count. */
+/** Returns the cell with the other try added. */
 export function addOtherTry(cell: MatrixCell, { which, verdict: { word, reasons } }: OtherTry): MatrixCell {
   return { ...cell, [which]: { verdict: word, reasons } };
 }
@@ -99,7 +99,7 @@ function outcomeOf(lost: boolean, demanded: boolean, allowed: boolean): MatrixOu
   return demanded || allowed ? 'expected-loss' : 'unexpected-loss';
 }
 
-/** Returns the cell of a mode that the scenario does not name, or that was left out. */
+/** Returns the cell of a mode that the scenario does not name or that was not selected. */
 export function notRun(scenario: string, mode: string): MatrixCell {
   const nothing = {
     loggedOut: 0,
@@ -119,8 +119,8 @@ export function notApplicable(scenario: string, missing: NotApplicable): MatrixC
   return { ...notRun(scenario, missing.mode), outcome: 'not-applicable', why: describeMissingTarget(missing) };
 }
 
-/** Builds the matrix. Rows, and columns that are not given, follow the order in which their names first come. A place
- * without a cell was not run. */
+/** Builds the matrix. Rows, and columns by default, are in the order in which their names first appear. A missing cell
+ * counts as not run. */
 export function matrixOf(
   cells: readonly MatrixCell[],
   columns: readonly string[] = [...new Set(cells.map(({ mode }) => mode))],
@@ -135,7 +135,7 @@ export function matrixOf(
   return { columns, rows };
 }
 
-/** Schema 1: fields are added, never renamed. */
+/** Renders the matrix as JSON. Schema 1: fields are added, never renamed. */
 export function matrixJson({ columns, rows }: Matrix, runs: readonly JudgedRun[]): string {
   const ofScenario = new Map(runs.map(({ run: { header } }) => [header.scenario, header]));
   const whole = {
@@ -150,7 +150,7 @@ export function matrixJson({ columns, rows }: Matrix, runs: readonly JudgedRun[]
   return `${JSON.stringify(whole, null, 2)}\n`;
 }
 
-/** Returns for every run that is no pass which it was, and why. */
+/** Lists every run that is not a pass, with its verdict and reasons. */
 export function problemsOf(runs: readonly JudgedRun[]) {
   return runs
     .filter(({ verdict }) => verdict.word !== 'pass')

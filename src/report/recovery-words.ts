@@ -12,7 +12,7 @@ export function summarizeRecovery(judged: JudgedRun): string {
   return sawNothing(judged.findings.requests) ? 'unknown' : recoveryFigure(judged.findings);
 }
 
-/** Returns the same for one fault. */
+/** Returns the figure for one fault. */
 export function recoveryFigure(of: { readonly recovery: RecoveryState; readonly recoveryMs: number | null }): string {
   const { recovery, recoveryMs } = of;
   if (recovery === 'none') return 'none';
@@ -21,8 +21,10 @@ export function recoveryFigure(of: { readonly recovery: RecoveryState; readonly 
   return recoveryMs < 100 ? 'within 0.1 s' : seconds(recoveryMs);
 }
 
-/** Describes the recovery in the sentence on a mode. "not recovered" says what is wrong and, beside a pass, why that did
- * not count. */
+/**
+ * Describes the recovery for the sentence about a mode. "not recovered" says what is wrong. In a passed run it also
+ * says why that did not count.
+ */
 export function describeRecovery(judged: JudgedRun): string {
   const { findings } = judged;
   const missing = describeMissingFault(judged);

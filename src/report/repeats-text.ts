@@ -6,11 +6,11 @@ import {
   type RepeatSummary,
   type Spread,
 } from '../simulator/checker/verdict/repeats.js';
-import { fittedTable, printable } from './fitted-table.js';
+import { fitTable, toPrintable } from './fitted-table.js';
 import type { ReporterOptions } from './reporter.js';
 import { count, duration } from './words.js';
 
-/** Returns the repeats of each mode for a terminal: verdicts, losses, every expectation, the main figures. */
+/** Renders the repeats of each mode for a terminal: verdicts, losses, every expectation, the main figures. */
 export function repeatsText(summaries: readonly RepeatSummary[], options: ReporterOptions): string {
   return summaries.map(summary => `${summaryText(summary, options)}\n`).join('\n');
 }
@@ -20,9 +20,9 @@ function summaryText(summary: RepeatSummary, { colour, columns = Number.POSITIVE
   const head = (titles: readonly string[]) => titles.map(title => colours.bold(title));
   const { mode, expectations, figures } = summary;
   return [
-    colours.bold(printable(`${mode}, ${describeVerdicts(summary)}`)),
+    colours.bold(toPrintable(`${mode}, ${describeVerdicts(summary)}`)),
     describeLost(summary),
-    fittedTable(
+    fitTable(
       {
         head: head(['expected', 'held in', 'share of all such runs']),
         rows: expectations.map(expectationRow),
@@ -30,7 +30,7 @@ function summaryText(summary: RepeatSummary, { colour, columns = Number.POSITIVE
       },
       columns,
     ),
-    fittedTable(
+    fitTable(
       {
         head: head(['figure', 'runs', 'smallest', 'median', 'largest']),
         rows: figures.map(figureRow),
@@ -41,7 +41,7 @@ function summaryText(summary: RepeatSummary, { colour, columns = Number.POSITIVE
   ].join('\n');
 }
 
-/** `20 runs: 19 pass, 1 fail`. */
+/** Returns for example `20 runs: 19 pass, 1 fail`. */
 function describeVerdicts({ runs, verdicts }: RepeatSummary): string {
   const said = Object.entries(verdicts).filter(([, times]) => times > 0);
   return `${runs} runs: ${said.map(([word, times]) => `${times} ${word}`).join(', ')}`;
@@ -49,7 +49,7 @@ function describeVerdicts({ runs, verdicts }: RepeatSummary): string {
 
 function expectationRow({ text, level, held, judged, low, high }: RepeatedExpectation): string[] {
   const name = level === 'warn' ? `${text} (a warning)` : text;
-  return [printable(name), `${held} of ${judged}`, describeInterval({ times: held, of: judged, low, high })];
+  return [toPrintable(name), `${held} of ${judged}`, describeInterval({ times: held, of: judged, low, high })];
 }
 
 function figureRow({ name, runs, min, median, max }: Spread): string[] {

@@ -2,18 +2,18 @@ import type { RepeatSummary } from '../simulator/checker/verdict/repeats.js';
 import type { JudgedRun, Verdict } from '../simulator/checker/verdict/verdict.js';
 import type { NotApplicable } from '../simulator/scenario/applicable.js';
 
-/** Turns the judged runs of one scenario into one text. Pure: no clock, no I/O. `runs` is never empty. */
+/** Renders the judged runs of one scenario as one text. Pure: no clock, no I/O. `runs` is never empty. */
 export type Reporter = (runs: readonly JudgedRun[], options: ReporterOptions) => string;
 
 export interface ReporterOptions extends RunNotes {
   readonly colour: boolean;
-  /** How wide a table may be; by default as wide as it likes. */
+  /** Maximum width of a table, in columns; by default unlimited. */
   readonly columns?: number;
 }
 
 /** Notes of a command on its runs. */
 export interface RunNotes {
-  /** Modes that were asked for and could not be run, each with the fault that has no target there. */
+  /** Selected modes that could not run, each with the fault that has no target there. */
   readonly notApplicable?: readonly NotApplicable[];
   /** One summary for each mode that ran more than once. */
   readonly intervals?: readonly RepeatSummary[];
@@ -22,7 +22,7 @@ export interface RunNotes {
 }
 
 export interface OtherTry {
-  /** Which of the two it was. The run that counts is the other one. */
+  /** Which of the two tries this is. The run that counts is the other one. */
   readonly which: 'firstTry' | 'secondTry';
   readonly verdict: Verdict;
 }

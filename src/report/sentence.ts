@@ -4,12 +4,12 @@ import { isExpectedLoss, listMemberTrouble, listNotJudged, listWarnings } from '
 import { describeRecovery, sawNothing } from './recovery-words.js';
 import { count, counted } from './words.js';
 
-/** The verdict on one mode: who was logged out, what was lost, what failed, whether it recovered. */
+/** Describes one run with its verdict: users logged out, writes lost, requests failed, and the recovery. */
 export function sentence(judged: JudgedRun, label?: string): string {
   return `${statement(judged, label)} — ${judged.verdict.word}`;
 }
 
-/** The same without the verdict. */
+/** Describes one run without its verdict. */
 export function statement(judged: JudgedRun, label = judged.run.header.mode): string {
   const { verdict, findings } = judged;
   const warnings = listWarnings(judged).length;
@@ -61,7 +61,7 @@ function requestsPart({ findings: { requests } }: JudgedRun): string {
   return requests.unknown === 0 ? failed : `${failed}, ${count(requests.unknown)} with unknown outcome`;
 }
 
-/** Lists what is wrong in every mode, only where it happened. */
+/** Lists problems that are wrong in every mode, if they occurred. */
 function alarms({ findings: { users, writes } }: JudgedRun): string[] {
   const found: [number, string][] = [
     [users.identitySwapped, `${counted(users.identitySwapped, 'user')} taken for another user`],
@@ -78,19 +78,19 @@ function alarms({ findings: { users, writes } }: JudgedRun): string[] {
   return found.filter(([times]) => times > 0).map(([, words]) => words);
 }
 
-/** Why a request had no session, in the words that the backends count by. */
+/** Explains why a request had no session. The keys are those of the counters of the backends. */
 export const reasons = {
-  absent: 'no cookie came: a first visit, or after a logout',
-  malformed: 'no token at all by its looks',
-  unknown: 'the store does not know it: lost, evicted, or ended',
-  expired: 'past its own deadline',
-  forged: 'sealed or signed with a key that is not in the ring, or altered',
-  revoked: 'ended on purpose, and refused for it',
+  absent: 'the request had no cookie: a first visit, or after a logout',
+  malformed: 'the cookie does not have the form of a token',
+  unknown: 'the store does not know the token: lost, evicted, or ended',
+  expired: 'the token is past its own deadline',
+  forged: 'the token was altered, or made with a key that is not in the ring',
+  revoked: 'the session was ended on purpose',
 } as const satisfies Record<NoSessionReason, string>;
 
 export const reasonNames = Object.keys(reasons) as readonly NoSessionReason[];
 
-/** `118 forged, 4 unknown`: what a token that came was refused for, the most frequent first; empty when none was. */
+/** Returns why tokens were refused, the most frequent reason first: `118 forged, 4 unknown`. Empty when none was. */
 function refusals({ noSession }: Findings): string {
   return reasonNames
     .filter(reason => reason !== 'absent')

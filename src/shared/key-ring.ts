@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** Secrets that sign or seal: the first one does so, all of them verify or open. */
+/** Secrets for signing or sealing. The first one signs or seals; all of them verify or open. */
 export type KeyRing = readonly { readonly id: string; readonly secret: Buffer }[];
 
 export const secretBytesMin = 32;
@@ -11,7 +11,7 @@ const howTo =
   'Expected "id:hex,id:hex", the newest first, each secret at least 32 bytes (64 hex digits). ' +
   `Make one with: node -p "'k1:' + require('node:crypto').randomBytes(32).toString('hex')"`;
 
-/** What is wrong with the keys of a ring, in words that never show a secret. */
+/** An error about the keys of a ring. Its message never shows a secret. */
 export class KeyRingError extends Error {
   constructor(problem: string) {
     super(`the key ring cannot be used: ${problem}. ${howTo}`);
@@ -19,22 +19,27 @@ export class KeyRingError extends Error {
   }
 }
 
-/** Reads `id:hex,id:hex`, the newest first. Space around an entry is ignored. Throws `KeyRingError`. */
+/** Parses `id:hex,id:hex`, the newest key first. Ignores spaces around an entry. Throws `KeyRingError`. */
 export function parseKeyRing(text: string): KeyRing {
   return checkedKeys(text.split(',').map((entry, index) => parseKey(entry.trim(), index + 1)));
 }
 
-/** One fresh key, kept in memory only: whoever restarts with another one binds every browser anew. */
+/**
+ * Makes a ring of one random key, kept only in memory. A process that restarts with another key binds all browsers
+ * anew.
+ */
 export function generateKeyRing(): KeyRing {
   return [{ id: randomBytes(4).toString('hex'), secret: randomBytes(secretBytesMin) }];
 }
 
-/** The inverse of `parseKeyRing`, for the environment of a child process. The text holds the secrets: never log it. */
+/**
+ * Formats a ring for the environment of a child process; `parseKeyRing` reads it. It holds the secrets: never log it.
+ */
 export function formatKeyRing(keys: KeyRing): string {
   return keys.map(({ id, secret }) => `${id}:${secret.toString('hex')}`).join(',');
 }
 
-/** The same keys, once it is certain that they can sign and be told apart. Throws `KeyRingError`. */
+/** Checks that the keys are usable and have different ids, and returns them. Throws `KeyRingError`. */
 export function checkedKeys(keys: KeyRing): KeyRing {
   if (keys.length === 0) throw new KeyRingError('it holds no key');
   if (keys.length > keysMax) throw new KeyRingError(`it holds ${keys.length} keys; at most ${keysMax} are allowed`);
@@ -53,7 +58,7 @@ export function checkedKeys(keys: KeyRing): KeyRing {
   return keys;
 }
 
-/** The place of an entry is told, never its text: an entry without a colon may well be the secret itself. */
+/** Parses one entry. An error names the position of the entry, never its text, which may be the secret itself. */
 function parseKey(entry: string, place: number): KeyRing[number] {
   const colon = entry.indexOf(':');
   if (entry === '') throw new KeyRingError(`key ${place} is empty`);

@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /**
- * The path of a file of this package, given from the folder that holds its package.json. Programs are packed into few
- * files (`scripts/pack.mjs`), so where a module lies when it runs is not where it was written.
+ * Returns the path of a file of this package. `inPackage` is relative to the folder of package.json. Programs are
+ * packed into few files (`scripts/pack.mjs`), so a module does not run at the path of its source.
  */
 export function packageFile(inPackage: string): string {
   return path.join(root, inPackage);
@@ -17,5 +17,5 @@ function holder(name: string, folder: string): string {
 
 const { version }: { version: string } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
 
-/** Of Holdfast itself. */
+/** The version of Holdfast. */
 export const ownVersion = version;

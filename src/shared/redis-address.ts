@@ -1,23 +1,23 @@
-/** Where a host listens. */
+/** A host and the port on which it listens. */
 export interface ServerAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** What `--redis-url` and REDIS_URL say. */
+/** The parsed form of `--redis-url` and REDIS_URL. */
 export interface RedisAddress {
-  /** One server; the primary that Sentinel names; the nodes of a cluster. */
+  /** `single`: one server. `sentinel`: the primary that Sentinel names. `cluster`: the nodes of a cluster. */
   readonly kind: 'single' | 'sentinel' | 'cluster';
-  /** The server, or whom to ask first: some of the sentinels, some of the nodes. */
+  /** The server, or the first addresses to contact: some sentinels, or some nodes. */
   readonly places: readonly [ServerAddress, ...ServerAddress[]];
   /** The name under which Sentinel watches the primary. */
   readonly primary: string | undefined;
   readonly tls: boolean;
-  /** For the servers themselves; sentinels are asked without. */
+  /** For the Redis servers. Sentinels get no user and no password. */
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly database: number;
-  /** How many replicas must have a login or a logout before it is acknowledged. */
+  /** Number of replicas that must have received a login or a logout before it is acknowledged. */
   readonly replicas: number;
 }
 
@@ -60,13 +60,13 @@ const schemes: Readonly<Record<string, Scheme>> = {
   },
 };
 
-/** No `@` but the one before the hosts, so that no part of a password can be taken for something that may be shown. */
+/** The only `@` allowed is the one before the hosts, so that no part of a password is mistaken for a public part. */
 const shape =
   /^(?<scheme>[a-z+]+):\/\/(?:(?<user>[^:@/?#\s]*)(?::(?<password>[^@/?#\s]*))?@)?(?<hosts>[^@/?#]*)(?<path>\/[^@?#]*)?(?:\?(?<query>[^@#]*))?$/;
 const hostShape = /^(?<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?<port>\d{1,5}))?$/;
 const replicasMax = 100;
 
-/** Throws an error that says what is wrong and what is expected, and never shows a password. */
+/** Parses an address. Throws an error that says what is wrong and what is expected, and that never shows a password. */
 export function parseAddress(url: string | undefined): RedisAddress {
   if (url === undefined || url === '') throw wrong('none was given', undefined);
   const { scheme: name = '', hosts = '', path = '', query, ...login } = shape.exec(url)?.groups ?? {};
@@ -88,7 +88,9 @@ export function parseAddress(url: string | undefined): RedisAddress {
   };
 }
 
-/** The address for logs and messages. Whatever stands before an `@` may be a password, in the worst of typing too. */
+/**
+ * Returns the address for logs and messages. It hides everything before the last `@`: that may be a mistyped password.
+ */
 export function shownUrl(url: string): string {
   return url.replace(/^([a-z+]+:\/\/)?.*@/s, '$1***@');
 }
@@ -104,10 +106,10 @@ function placesOf(text: string, { kind, portDefault }: Scheme, refuse: Refuse): 
   return [first, ...others];
 }
 
-/** An empty host would mean this machine, which nobody asked for. */
+/** Parses one `host:port`. Refuses an empty host: it would mean this machine, which the user did not ask for. */
 function placeOf(text: string, portDefault: number, refuse: Refuse): ServerAddress {
   const { host, port } = hostShape.exec(text)?.groups ?? {};
-  if (host === undefined) throw refuse(text === '' ? 'an empty host' : `"${text}" is no host:port`);
+  if (host === undefined) throw refuse(text === '' ? 'an empty host' : `"${text}" is not a host:port`);
   const number = port === undefined ? portDefault : Number(port);
   if (number < 1 || number > 65_535) throw refuse(`port ${port} is not within 1 and 65535`);
   return { host: host.replace(/^\[|\]$/g, ''), port: number };
@@ -115,8 +117,8 @@ function placeOf(text: string, portDefault: number, refuse: Refuse): ServerAddre
 
 function pathProblem({ kind }: Scheme, path: string): string {
   if (kind === 'cluster') return `"${path}": a cluster has no databases,`;
-  if (kind === 'single') return `"${path}" is no number of a database`;
-  return path.length > 1 ? `"${path}" is no name of a primary` : 'the name of the primary is missing';
+  if (kind === 'single') return `"${path}" is not the number of a database`;
+  return path.length > 1 ? `"${path}" is not the name of a primary` : 'the name of the primary is missing';
 }
 
 function decoded(text: string | undefined, refuse: Refuse): string | undefined {
@@ -133,9 +135,9 @@ function replicasOf(query: string | undefined, refuse: Refuse): number {
   const [pair = '', ...others] = query.split('&');
   const [name, value = ''] = pair.split(/=(.*)/s);
   if (name !== 'replicas') throw refuse(`"${name}": the only option is ?replicas=<number>,`);
-  if (others.length > 0) throw refuse('more than the one option ?replicas=<number>');
+  if (others.length > 0) throw refuse('an option besides ?replicas=<number>');
   const number = /^\d{1,3}$/.test(value) ? Number(value) : Number.NaN;
-  if (!(number <= replicasMax)) throw refuse(`replicas=${value} is no number from 0 to ${replicasMax}`);
+  if (!(number <= replicasMax)) throw refuse(`replicas=${value} is not a number from 0 to ${replicasMax}`);
   return number;
 }
 

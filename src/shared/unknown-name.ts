@@ -1,8 +1,8 @@
 import { distance } from 'fastest-levenshtein';
 
 /**
- * The sentence for a name that is not in its registry: what was given, the nearest known name when one is near,
- * and the list of all known ones. Used by the command line and by the scenario reader alike.
+ * Describes a name that is not in its registry: the given name, the nearest known name if one is near, and all known
+ * names. The command line and the scenario reader use it.
  */
 export function unknownName(kind: string, given: string, known: readonly string[]): string {
   const near = nearest(given, known);
@@ -11,10 +11,10 @@ export function unknownName(kind: string, given: string, known: readonly string[
   return `unknown ${kind} "${shown}".${hint} Known: ${known.join(', ')}.`;
 }
 
-/** Undefined when none is near enough to be what was meant. */
+/** Finds the nearest known name. Undefined when none is near enough to be a typing error. */
 export function nearest(given: string, known: readonly string[]): string | undefined {
   const ranked = known
-    // Of two that are equally near, the one that begins alike: few people mistype the first letter.
+    // Among equally near names, prefers the same first letter: people rarely mistype it.
     .map(name => ({ name, steps: distance(given.toLowerCase(), name.toLowerCase()), begins: given[0] === name[0] }))
     .sort((a, b) => a.steps - b.steps || Number(b.begins) - Number(a.begins));
   const best = ranked[0];

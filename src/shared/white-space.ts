@@ -1,7 +1,7 @@
 /**
- * What browsers take for white space around a cookie (RFC 6265bis section 5.7), blanks and tabs, and no more: they let
- * anybody set a cookie whose name is byte A0 and then `__Host-session`, and `trim` would make the one out of it that only
- * this host can set.
+ * Removes the white space that browsers remove around a cookie (RFC 6265bis section 5.7): only blanks and tabs. `trim`
+ * would remove more. Another host can set a cookie whose name is byte A0 and then `__Host-session`, and `trim` would
+ * turn it into `__Host-session`, which only this host may set.
  */
 export function trimmed(text: string): string {
   let [from, to] = [0, text.length];

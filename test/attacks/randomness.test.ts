@@ -1,29 +1,29 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { biasedBit, sharedBits } from '#src/attacks/attacks/predicted-ids.js';
+import { countSharedBits, findBiasedBit } from '#src/attacks/attacks/predicted-ids.js';
 
 const count = 2_000;
 const ids = (make: (at: number) => Buffer) => Array.from({ length: count }, (_, at) => make(at));
 
-describe('attacks: what is random', () => {
-  it('finds nothing in what is', () => {
+describe('attacks: randomness of ids', () => {
+  it('finds no flaw in random ids', () => {
     const random = ids(() => randomBytes(32));
-    expect(biasedBit(random)).to.equal(undefined);
-    expect(sharedBits(random)).to.be.within(10, 60);
+    expect(findBiasedBit(random)).to.equal(undefined);
+    expect(countSharedBits(random)).to.be.within(10, 60);
   });
 
-  it('finds a bit that is always the same, and one that is rarely set', () => {
+  it('finds a constant bit and a bit that is rarely set', () => {
     const constant = ids(() =>
       Buffer.concat([randomBytes(4), Buffer.of(0x80 | (randomBytes(1)[0] ?? 0)), randomBytes(4)]),
     );
-    expect(biasedBit(constant)).to.equal(32);
+    expect(findBiasedBit(constant)).to.equal(32);
     const rare = ids(at => Buffer.of((randomBytes(1)[0] ?? 0) & (at % 4 === 0 ? 0xff : 0xfe)));
-    expect(biasedBit(rare)).to.equal(7);
+    expect(findBiasedBit(rare)).to.equal(7);
   });
 
-  it('finds a beginning that two have in common', () => {
+  it('finds a prefix that two ids share', () => {
     const twins = [Buffer.of(1, 2, 0xf0), Buffer.of(9, 9, 9), Buffer.of(1, 2, 0xff)];
-    expect(sharedBits(twins)).to.equal(20);
-    expect(sharedBits([Buffer.of(7), Buffer.of(7)])).to.equal(8);
+    expect(countSharedBits(twins)).to.equal(20);
+    expect(countSharedBits([Buffer.of(7), Buffer.of(7)])).to.equal(8);
   });
 });

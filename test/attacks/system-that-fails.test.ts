@@ -6,9 +6,9 @@ import { type System, startSystem } from '#src/attacks/start-system.js';
 import type { ModeName } from '#src/modes.js';
 import { withBreakingRelays } from './with-breaking-relays.js';
 
-/** What cannot be shown here: it looks when everything has been asked already, or waits for sessions to run out. */
+/** Attacks that cannot be tested here: they judge after their last request, or wait for sessions to expire. */
 const lookAtTheEnd = new Set(['predicted-ids', 'lost-edits', 'affinity-address', 'idle-limit', 'absolute-limit']);
-/** Their last try is of another kind than their first, and they try as often each time. */
+/** Attacks whose last try differs in kind from their first, and whose number of tries is constant. */
 const endOtherwise = new Set(['disabled-user', 'password-changed', 'stale-authentication']);
 const names = Object.keys(attacks).filter(name => !lookAtTheEnd.has(name));
 const systems: readonly (readonly [ModeName, readonly string[]])[] = [
@@ -17,7 +17,7 @@ const systems: readonly (readonly [ModeName, readonly string[]])[] = [
 ];
 
 for (const [mode, here] of systems) {
-  describe(`attacks on a system that answers nothing but 503 any more: mode ${mode}`, function () {
+  describe(`attacks on a system that suddenly answers only 503: mode ${mode}`, function () {
     this.timeout(30_000);
     let system: System;
 
@@ -29,12 +29,12 @@ for (const [mode, here] of systems) {
     afterEach(() => system.heal());
 
     for (const name of here)
-      it(`${name} was neither resisted nor has it succeeded, when that begins with its first try`, async () => {
+      it(`${name} is inconclusive when the system fails at its first try`, async () => {
         expect((await brokenOff(name, system, 1)).outcome).to.equal('inconclusive');
       });
 
     for (const name of here.filter(each => endOtherwise.has(each)))
-      it(`${name}: the same, when that begins with its last try`, async () => {
+      it(`${name} is inconclusive when the system fails at its last try`, async () => {
         const { outcome, tries } = await brokenOff(name, system, Number.POSITIVE_INFINITY);
         expect(outcome, 'of the sound system').to.equal('resisted');
         expect((await brokenOff(name, system, tries - 1)).outcome).to.equal('inconclusive');
@@ -42,7 +42,7 @@ for (const [mode, here] of systems) {
   });
 }
 
-/** The outcome when the system fails once so many tries were noted, and how many there were. */
+/** Runs an attack on a system that fails after this many tries. Returns the outcome and the number of tries. */
 async function brokenOff(name: string, system: System, afterTries: number) {
   const { addMany } = Tries.prototype;
   let tries = 0;

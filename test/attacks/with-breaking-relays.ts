@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { AttackBrowser, Wires } from '#src/attacks/tools/browser.js';
+import { AttackBrowser, Connections } from '#src/attacks/tools/browser.js';
 import type { Target } from '#src/attacks/tools/target.js';
 
-/** Relays before the proxy and every backend of a system; at `breakOff` nothing behind them is reached any more. */
+/** A system behind relays, one for the proxy and one for each backend. After `breakOff` they answer only 503. */
 export interface Breaking {
   readonly target: Target;
   breakOff(): void;
@@ -14,17 +14,17 @@ export async function withBreakingRelays<T>(sound: Target, work: (breaking: Brea
   const breakOff = () => {
     isBroken = true;
   };
-  const wires = new Wires();
+  const connections = new Connections();
   const relay = (to: string) =>
     createServer((incoming, response) => (isBroken ? unavailable(response) : pass(to, incoming, response)));
   const servers = [sound.proxyUrl, ...sound.backends.map(({ url }) => url)].map(relay);
   const [proxyUrl = '', ...urls] = await Promise.all(servers.map(urlOf));
   const backends = sound.backends.map(({ name }, index) => ({ name, url: urls[index] ?? '' }));
-  const browser = (origin = proxyUrl) => new AttackBrowser(wires, origin);
+  const browser = (origin = proxyUrl) => new AttackBrowser(connections, origin);
   try {
     return await work({ target: { ...sound, proxyUrl, backends, browser }, breakOff });
   } finally {
-    wires.close();
+    connections.close();
     for (const server of servers) server.closeAllConnections();
     for (const server of servers) server.close();
   }
@@ -37,7 +37,7 @@ async function urlOf(server: ReturnType<typeof createServer>): Promise<string> {
 }
 
 function unavailable(response: ServerResponse): void {
-  response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":"nobody is there"}');
+  response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":"unreachable"}');
 }
 
 function pass(to: string, incoming: IncomingMessage, response: ServerResponse): void {

@@ -20,13 +20,13 @@ interface Result {
   }[];
 }
 
-/** One of every kind: beside others and alone, at full limits and at short ones, and one that is not for every mode. */
+/** Attacks of every kind: concurrent and alone, with ordinary and short limits, and one that is not for every mode. */
 const chosen = ['reuse-after-logout', 'lost-edits', 'everyone-ended', 'idle-limit'];
 
 describe('holdfast attack', function () {
   this.timeout(90_000);
 
-  it('nothing succeeds at full strength, every weak variant falls: exit 0, with the table, the JSON and the evidence', () => {
+  it('exits with 0 and writes table, JSON and evidence: no attack succeeds at full strength, all on weak variants', () => {
     const files = ['--json', 'a.json', '--markdown', 'a.md'];
     const args = ['attack', '--mode', 'redis,sealed', '--attack', chosen.join(), ...files];
     return withHoldfast(args, async holdfast => {
@@ -46,7 +46,7 @@ describe('holdfast attack', function () {
     });
   });
 
-  it('an interrupt leaves nothing behind: exit 130', () =>
+  it('exits with 130 on SIGINT and leaves no process or file behind', () =>
     withHoldfast(['attack', '--mode', 'redis', '--attack', 'idle-limit'], async holdfast => {
       await holdfast.sees('redis, short limits: 1 attack');
       holdfast.child.kill('SIGINT');
@@ -59,14 +59,14 @@ describe('holdfast attack', function () {
     [['--attack', 'fixatoin'], 'unknown attack "fixatoin". Did you mean "fixation"?'],
     [['--mode', 'reddis'], 'unknown mode "reddis". Did you mean "redis"?'],
   ] as const)
-    it(`${args.join(' ')} is answered with the nearest name: exit 3`, async () => {
+    it(`exits with 3 for ${args.join(' ')} and suggests the nearest name`, async () => {
       const { code, stderr, left } = await commandLine(['attack', ...args]);
       expect(code).to.equal(3);
       expect(stderr).to.include(message);
       expect(left).to.deep.equal([]);
     });
 
-  it('has an attack for every requirement that sessions are held to', () => {
+  it('has an attack for every requirement on sessions', () => {
     const covered = new Set(Object.values(attacks).flatMap(({ asvs }) => asvs));
     const wanted = [
       ...['3.3.1', '3.3.2', '3.3.3', '3.3.4', '3.3.5', '3.5.1', '3.5.3', '6.5.1', '6.5.5'],
@@ -93,7 +93,7 @@ function expectWhole({ schema, attacks: lines }: Result): void {
   expect([...new Set(fell.map(({ attack }) => attack))].sort()).to.deep.equal([...chosen].sort());
 }
 
-/** Every success is proved by what went over the wire, and no whole token is in it. */
+/** Checks that every success has exchanges as proof, and that they hold no complete token. */
 function expectProofs({ attacks: lines }: Result): void {
   for (const { attack, outcome, exchanges = [] } of lines.filter(line => line.outcome === 'succeeded')) {
     expect(exchanges.length, `${attack} ${outcome}`).to.be.greaterThan(0);

@@ -46,7 +46,7 @@ users:
 
 const loginPage = '<p>Please log in to go on</p><form><input type="password" name="password"></form>';
 
-/** Pages that answer 200 to everybody: only the text says whether a user is logged in. */
+/** An app that answers 200 without a login too: only the text says whether a user is logged in. */
 function pages(password = 'right', refusal: Handler = (_request, response) => response.end(loginPage)): Handler {
   const items: string[] = [];
   let session: string | undefined;
@@ -68,14 +68,14 @@ function pages(password = 'right', refusal: Handler = (_request, response) => re
 
 const texts = (steps: readonly TriedStep[]) => steps.map(({ note, advice }) => note ?? advice?.hint ?? '').join('\n');
 
-describe('holdfast check, where the answer misleads', () => {
-  it('accepts pages that answer 200 without a login once anonymous looks at the body', () =>
+describe('holdfast check, with misleading answers', () => {
+  it('accepts pages that answer 200 without a login when anonymous checks the body', () =>
     withServer(pages(), async origin => {
       const steps = await tried(origin, { anonymous: '{ body: /Please log in/ }' });
       expect(steps.filter(({ advice, note }) => advice ?? note)).to.deep.equal([]);
     }));
 
-  it('proposes a condition on the body, and does not claim that the old cookie is still accepted', () =>
+  it('suggests a condition on the body, and does not claim that the old cookie is still accepted', () =>
     withServer(pages(), async origin => {
       const steps = await tried(origin, { anonymous: '{ status: 401 }' });
       expect(steps[0]?.advice?.hint).to.match(/cannot be told .* anonymous: \{ body: \/Please log in\/ \}$/);
@@ -83,7 +83,7 @@ describe('holdfast check, where the answer misleads', () => {
       expect(steps.at(-1)?.note).to.match(/is not known: anonymous does not fit yet/);
     }));
 
-  it('proposes a place in the body where the answer is JSON', () =>
+  it('suggests a path in the body when the answer is JSON', () =>
     withServer(
       (_request, response) => response.end('{"user":null,"items":[]}'),
       async origin => {
@@ -127,7 +127,7 @@ describe('holdfast check, where the answer misleads', () => {
         expect(texts(steps)).not.to.include('anonymous: { status: 401 }');
       }));
 
-  it('says that the app sets no cookie of the name that the scenario gives', () =>
+  it('says that the app does not set the cookie that the scenario names', () =>
     withServer(pages(), async origin => {
       const anonymous = '{ body: /Please log in/ }';
       const steps = await tried(origin, { anonymous, cookie: 'sidd' });
@@ -136,7 +136,7 @@ describe('holdfast check, where the answer misleads', () => {
       expect(texts(await tried(origin, { anonymous, cookie: 'sid' }))).not.to.include('users.cookie');
     }));
 
-  it('says which condition on the body an answer does not meet', () =>
+  it('names the condition on the body that an answer does not meet', () =>
     withServer(pages(), async origin => {
       const steps = await tried(origin, {
         anonymous: '{ body: /Please log in/ }',
@@ -156,10 +156,10 @@ describe('a tunnel of kubectl port-forward', () => {
     ['kubectl get pods', undefined],
     ['ssh -L 8080:app:80 host', undefined],
   ] as const)
-    it(`is ${what === undefined ? 'not ' : ''}seen in "${words}"`, () =>
+    it(`is ${what === undefined ? 'not ' : ''}detected in "${words}"`, () =>
       expect(findForward(words.split(' '))).to.equal(what));
 
-  it('is found by the port that it listens on, and named with what to forward instead', async () => {
+  it('is found by its listening port, and reported with what to forward instead', async () => {
     const listen =
       'import { createServer } from "node:net"; const server = createServer().listen(0, "127.0.0.1", () => console.log(server.address().port))';
     const child = spawn(process.execPath, [
@@ -172,12 +172,12 @@ describe('a tunnel of kubectl port-forward', () => {
       '8080:80',
     ]);
     try {
-      // Other systems have no /proc to look at: there is no warning there.
+      // Systems without /proc get no warning.
       const isSeen = process.platform === 'linux';
       const [port] = await once(createInterface(child.stdout), 'line');
       const warning = await describeTunnel(`http://127.0.0.1:${port}`);
       if (!isSeen) return expect(warning).to.equal(undefined);
-      expect(warning).to.include('kubectl port-forward pod/app-1 8080:80').and.include('the tunnel ends with its pod');
+      expect(warning).to.include('kubectl port-forward pod/app-1 8080:80').and.include('it ends with its pod');
       expect(warning).to.include('Forward the ingress');
     } finally {
       child.kill();

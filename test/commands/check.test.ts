@@ -22,7 +22,7 @@ users:
   journey:
 ${journey}`;
 
-/** It fits the app below. */
+/** A journey that fits the app below. */
 const good = `    login:
       before: { GET: /login }
       request: { POST: /login, form: { user: "{user}", password: correct-horse, _csrf: "{csrf}" } }
@@ -209,7 +209,7 @@ const wrong: readonly (readonly [
   ],
 ];
 
-/** Whoever connects hears this, whatever it asks, and that is all. */
+/** Starts a server that sends this answer to every connection. */
 async function withSocketServer(answer: string, use: (origin: string) => Promise<void>): Promise<void> {
   const server = createServer(socket => socket.once('data', () => socket.end(answer.trim() === '' ? '' : answer)));
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -226,7 +226,7 @@ async function tried(origin: string, journey: string): Promise<TriedStep[]> {
 }
 
 describe('holdfast check', () => {
-  it('finds that a journey fits, whatever it is made of', () =>
+  it('accepts a journey that fits, with every kind of step and condition', () =>
     withServer(app(), async origin => {
       const steps = await tried(origin, good);
       expect(steps.filter(({ advice, note }) => advice ?? note)).to.deep.equal([]);
@@ -246,13 +246,13 @@ describe('holdfast check', () => {
         expect(advice[0]?.hint ?? '').to.match(hint);
       }));
 
-  it('notes a logout that ends nothing, which is no fault of the mapping', () =>
+  it('notes a logout that does not end the session, without blaming the mapping', () =>
     withServer(app(), async origin => {
       const steps = await tried(origin, good.replace('POST: /logout }, ok: { status: 204 }', 'GET: /me }'));
       expect(steps.at(-1)?.note).to.match(/is still accepted: a run counts it as users.logoutNotHonoured/);
     }));
 
-  it('shows what came back, at most 300 characters of it, and neither passwords nor cookies nor escape sequences', () => {
+  it('shows at most 300 characters of an answer, without passwords, cookies and escape sequences', () => {
     const mapping = parseScenario(file('http://127.0.0.1:1'), 'app.yaml').users.journey;
     if (mapping === 'shop') return expect.fail('the shop');
     const told = (body: string): string => {
@@ -294,7 +294,7 @@ describe('holdfast check', () => {
         expect(advice[0]?.hint).to.match(hint);
       }));
 
-  it('finds where a page holds a token, and shows its name and never its value', () => {
+  it('finds a token in a page, and shows its name but never its value', () => {
     const meta = '<head><meta name="csrf-token" content="t0p"></head>';
     expect(hiddenFieldIn(meta)).to.equal('a token in its head: <meta name="csrf-token" content="...">');
     const field = '<form><input type="hidden" name="_csrf" value="t0p">';
@@ -302,7 +302,7 @@ describe('holdfast check', () => {
     expect(hiddenFieldIn('<meta name="viewport" content="x"><input name="user">')).to.equal(undefined);
   });
 
-  it('shows the end of what the app wrote, masked, where a step does not fit', () => {
+  it('shows the last output of the app, with secrets masked, when a step does not fit', () => {
     const mapping = parseScenario(file('http://127.0.0.1:1'), 'app.yaml').users.journey;
     if (mapping === 'shop') return expect.fail('the shop');
     const step = { what: 'login', exchange: { reply: { handedOver: true, complete: true, headers: {}, body: '' } } };
@@ -316,7 +316,7 @@ describe('holdfast check', () => {
     expect(text).not.to.include('\u001b');
   });
 
-  it('says all of it on the command line, with file and line, and answers with its exit code', () =>
+  it('prints the problems with file and line, and sets the exit code', () =>
     withServer(app(), async origin => {
       const broken = good.replace('status: 201', 'status: 200');
       const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-check-'));
@@ -333,7 +333,7 @@ describe('holdfast check', () => {
 });
 
 describe('holdfast init', () => {
-  it('writes a scenario that can be read, and overwrites nothing', () =>
+  it('writes a valid scenario, and never overwrites a file', () =>
     withHoldfast(['init', 'own.yaml'], async holdfast => {
       expect(await holdfast.ended()).to.equal(0);
       const text = await readFile(path.join(holdfast.folder, 'own.yaml'), 'utf8');
@@ -342,7 +342,7 @@ describe('holdfast init', () => {
       await withHoldfast(['init', path.join(holdfast.folder, 'own.yaml')], async again => {
         expect(await again.ended()).to.equal(3);
         expect(again.output.stderr).to.match(
-          /is there already and is not overwritten. Another name: holdfast init .*own-2.yaml/,
+          /exists already and is not overwritten. Try another name: holdfast init .*own-2.yaml/,
         );
         expect(await readFile(path.join(holdfast.folder, 'own.yaml'), 'utf8')).to.equal(text);
       });

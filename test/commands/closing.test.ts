@@ -10,15 +10,15 @@ const runs = (...words: readonly VerdictWord[]) =>
   });
 const linesOf = (...words: readonly VerdictWord[]) => closing(runs(...words), 'reports/a.html').split('\n');
 
-describe('the last words of the first look', () => {
-  it('say pass only when every mode passed, and where to go from there', () => {
+describe('the last lines of the first look', () => {
+  it('say pass only when every mode passed, and name the next commands', () => {
     const [said, report, next] = linesOf('pass', 'pass');
     expect(said).to.match(/^pass: .*lost, as expected\.$/);
     expect(report).to.equal('report: reports/a.html');
     expect(next).to.match(/^next: node dist\/cli\.js run scenarios\/rolling-restart\.yaml/);
   });
 
-  it('name the modes that failed, before those that showed nothing, and how to run them again', () => {
+  it('name failed modes before inconclusive ones, and how to run them again', () => {
     for (const words of [['pass', 'fail'] as const, ['inconclusive', 'fail'] as const]) {
       const [said, , next] = linesOf(...words);
       expect(said).to.match(/^fail: redis did not do what the scenario expects/);
@@ -26,7 +26,7 @@ describe('the last words of the first look', () => {
     }
   });
 
-  it('do not call a pass what showed nothing', () => {
+  it('do not call an inconclusive mode a pass', () => {
     const [said, , next] = linesOf('inconclusive', 'pass');
     expect(said).to.match(/^inconclusive: sticky showed too little for a verdict/);
     expect(next).to.include('--mode sticky ');

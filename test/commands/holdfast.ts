@@ -8,7 +8,7 @@ import { sendSignal } from '#src/simulator/cluster/processes/process-family.js';
 
 export const root = path.resolve(import.meta.dirname, '../../..');
 
-/** A `holdfast` command that runs for real, in an empty folder, with a temporary folder of its own. */
+/** A real `holdfast` process in an empty folder, with a separate temporary folder. */
 export interface Holdfast {
   readonly child: ChildProcess;
   /** The working directory of the command. */
@@ -16,15 +16,15 @@ export interface Holdfast {
   readonly output: { stdout: string; stderr: string };
   /** Resolves when the text has appeared on stdout or stderr. */
   sees(text: string | RegExp, withinMs?: number): Promise<void>;
-  /** Resolves with the exit code as a shell says it: 128 + its number when a signal ended it. */
+  /** Resolves with the exit code as in a shell: 128 + the signal number if a signal ended the process. */
   ended(): Promise<number>;
-  /** Processes that the command started, directly or not, and that are still there. */
+  /** Lists the running processes that the command started, directly or indirectly. */
   children(): Promise<string[]>;
-  /** Temporary files that are still there. */
+  /** Lists the remaining temporary files. */
   temporaryFiles(): Promise<string[]>;
 }
 
-/** Runs `holdfast <args>`; whatever happens, nothing of it is left when the body has ended. */
+/** Runs `holdfast <args>` during `body`. Afterwards it removes all processes and files of the command. */
 export async function withHoldfast<T>(
   args: readonly string[],
   body: (holdfast: Holdfast) => Promise<T>,
@@ -32,7 +32,7 @@ export async function withHoldfast<T>(
 ): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-'));
   const temporary = await mkdtemp(path.join(tmpdir(), 'holdfast-test-tmp-'));
-  // As /tmp is, to be entered by everybody: some servers refuse to be root.
+  // Readable for other users like /tmp, because some servers refuse to run as root.
   await chmod(temporary, 0o711);
   const mark = randomUUID();
   const child = spawn(process.execPath, [path.join(root, 'dist/cli.js'), ...args], {
@@ -44,7 +44,7 @@ export async function withHoldfast<T>(
     return await body(holdfast);
   } finally {
     child.kill('SIGKILL');
-    // Its janitor ends what it has left; who kills the janitor as well leaves it to nobody.
+    // The janitor ends the remaining processes. A test may kill the janitor too, so they are killed here.
     for (const line of await settled(() => marked(mark, temporary))) sendSignal(Number(line.split(' ')[0]), 'SIGKILL');
     await rm(folder, { recursive: true, force: true });
     await rm(temporary, { recursive: true, force: true });
@@ -82,7 +82,7 @@ function found({ stdout, stderr }: Holdfast['output'], text: string | RegExp): b
   return [stdout, stderr].some(stream => (typeof text === 'string' ? stream.includes(text) : text.test(stream)));
 }
 
-/** A child that was just killed may need a moment to disappear: asks again for at most a second. */
+/** Repeats `look` for at most one second until nothing is left: a killed child needs a moment to disappear. */
 async function settled(look: () => Promise<string[]>): Promise<string[]> {
   const deadline = Date.now() + 1000;
   let left = await look();
@@ -93,8 +93,8 @@ async function settled(look: () => Promise<string[]>): Promise<string[]> {
   return left;
 }
 
-/** Processes of a command, as `pid command`: their environment carries its mark, or they stand in its temporary folder.
- * Redis writes its title over its environment. */
+/** Lists the processes of a command as `pid command`. Their environment holds its mark, or they run in its temporary
+ * folder, because Redis overwrites its environment with its title. */
 async function marked(mark: string, temporary: string, except?: number): Promise<string[]> {
   const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name) && Number(name) !== except);
   const lines = await Promise.all(pids.map(pid => describeIfMarked(pid, mark, temporary)));

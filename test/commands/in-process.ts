@@ -7,13 +7,13 @@ export interface Said {
   readonly code: number | string | null | undefined;
   readonly stdout: string;
   readonly stderr: string;
-  /** What was left in the temporary folder and in the working directory, and processes that were started. */
+  /** Files left in the temporary folder and the working directory, and processes that are still running. */
   readonly left: readonly string[];
 }
 
 /**
- * Carries out a command line in this process, where the process itself is not the point: a start of Node costs more than
- * all that most of them do. In an empty folder, with a temporary folder of its own; all is put back.
+ * Runs a command line in this process, because starting Node costs more than most commands. It uses an empty folder and
+ * a separate temporary folder, and restores everything afterwards.
  */
 export async function commandLine(words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Said> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-'));

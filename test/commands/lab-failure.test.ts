@@ -13,7 +13,7 @@ expect: { any: [writes.lost == 0] }
 `;
 
 describe('a backend that does not boot', () => {
-  it('ends the run with exit 4, its last words, and nothing left', () =>
+  it('ends the run with exit 4 and its last output, and leaves nothing behind', () =>
     withHoldfast(['--version'], async folder => {
       await folder.ended();
       const file = path.join(folder.folder, 'no-boot.yaml');

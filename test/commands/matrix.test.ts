@@ -7,7 +7,7 @@ import { commandLine } from './in-process.js';
 describe('holdfast matrix', function () {
   this.timeout(60_000);
 
-  it('draws rows and columns, tells how long it will take, writes JSON and HTML, and leaves nothing', () =>
+  it('draws the table, estimates the remaining time, writes JSON and HTML, and leaves nothing behind', () =>
     withHoldfast(
       ['matrix', '--modes', 'sticky,jwt', '--faults', 'kill-one', '--json', 'm.json', '--html', 'm.html'],
       async holdfast => {
@@ -17,7 +17,7 @@ describe('holdfast matrix', function () {
         expect(modes).to.deep.equal(['sticky', 'jwt']);
         expect(rows).to.have.length(1);
         const [sticky, jwt] = rows[0].cells;
-        // Beside other tests a driver may be late: then the cell says so, and the command too.
+        // Other tests may delay the driver. Then the cell and the exit code say so.
         expect(sticky.outcome).to.be.oneOf(['expected-loss', 'inconclusive']);
         expect(jwt.outcome).to.be.oneOf(['kept', 'inconclusive']);
         expect(code, stderr).to.equal(problems.length === 0 ? 0 : 2);
@@ -33,7 +33,7 @@ describe('holdfast matrix', function () {
       },
     ));
 
-  it('runs nothing where no fault has a target: exit 2, and why', async () => {
+  it('exits with 2 and the reason when no fault has a target', async () => {
     const { code, stdout, left } = await commandLine([
       'matrix',
       '--faults',
@@ -53,9 +53,9 @@ describe('holdfast matrix', function () {
     [['--modes', 'stiky'], 'unknown mode "stiky". Did you mean "sticky"?'],
     [['--modes'], '--modes needs a value'],
     [['--at-once', '0'], 'expected a whole number from 1 to 32'],
-    [['--faults', 'eviction', '--modes', 'jwt'], 'is written for jwt'],
+    [['--faults', 'eviction', '--modes', 'jwt'], 'names the mode jwt'],
   ] as const) {
-    it(`${args.join(' ')}: exit 3, and why`, async () => {
+    it(`exits with 3 and the reason for ${args.join(' ')}`, async () => {
       const said = await commandLine(['matrix', ...args]);
       expect(said.code).to.equal(3);
       expect(said.stderr).to.include(message);

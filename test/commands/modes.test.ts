@@ -43,7 +43,7 @@ describe('holdfast modes', function () {
     ));
 
   for (const mode of modeNames) {
-    it(`${mode}: says how long its cookie is and how many round trips a request takes, as a shop has it`, () =>
+    it(`${mode}: shows the cookie size and the round trips per request that a real shop has`, () =>
       withStore(mode, (settings, roundTrips) =>
         withShop(settings, async ({ url }) => {
           const anna = await new Visitor(url).logIn('anna');
@@ -53,13 +53,13 @@ describe('holdfast modes', function () {
         }),
       ));
 
-    it(`${mode}: says when an ended session is refused elsewhere, as the lab takes it to be`, async () => {
+    it(`${mode}: shows the same revocation lag as the lab uses`, async () => {
       expect((await factsOf(mode)).revocationLagMs).to.equal(modes[mode].revocationLagMs);
     });
   }
 });
 
-/** With the settings of a shop in this mode, and a count of its round trips to the store. */
+/** Runs `work` with the settings of a shop in this mode, and a counter of its round trips to the store. */
 async function withStore(
   mode: ModeName,
   work: (settings: Settings, roundTrips: () => number) => Promise<void>,
@@ -80,7 +80,7 @@ async function withStore(
 async function expectCookie(mode: ModeName, anna: Visitor): Promise<void> {
   const [, value = ''] = anna.cookie?.split('=') ?? [];
   const sameData: SessionData = { cart: [['tea', 1]], authenticatedAtMs: Date.now() };
-  // Trailing zeros of a time are not written.
+  // A time is written without trailing zeros, so the length varies.
   expect(value.length).to.be.closeTo(await cookieBytesOf(mode, 'anna', sameData), 8);
   const { cookieBytes } = await factsOf(mode);
   expect(value.length).to.be.within(cookieBytes.empty, cookieBytes.full);
@@ -88,8 +88,8 @@ async function expectCookie(mode: ModeName, anna: Visitor): Promise<void> {
 
 const requests = 40;
 
-/** What is prepared once was prepared by an earlier write. What else goes to and fro (the list of revoked sessions) is far
- * less than one trip in four requests. */
+/** Checks the round trips per request. An earlier write has done the one-time preparations. Other traffic (the list of
+ * revoked sessions) is far less than one trip in four requests. */
 async function expectTrips(mode: ModeName, anna: Visitor, roundTrips: () => number): Promise<void> {
   const tripsOf = async (ask: (nth: number) => Promise<unknown>) => {
     const before = roundTrips();

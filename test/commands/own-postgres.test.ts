@@ -6,7 +6,7 @@ import { withHoldfast } from './holdfast.js';
 describe('holdfast proxy --postgres-url', function () {
   this.timeout(30_000);
 
-  it('keeps the sessions in that server, starts none, and leaves it as it was but for its table', () =>
+  it('keeps the sessions in that server, starts no server, and changes nothing there but its own table', () =>
     withPostgres(async server => {
       const args = ['proxy', '--mode', 'postgres', '--backends', '1', '--port', '0', '--admin-port', '0'];
       await withHoldfast([...args, '--postgres-url', server.url], async lab => {

@@ -38,7 +38,7 @@ export async function runScenario(file: string, ...args: readonly string[]): Pro
   });
 }
 
-/** A short run; `env` is a defect of the shop, `faults` and `expectations` are YAML lines. */
+/** Builds a short scenario. `env` is a defect of the shop; `faults` and `expectations` are YAML lines. */
 export const short = (env: string, faults: string, expectations: string, think = '60ms') => `
 name: short
 why: a test

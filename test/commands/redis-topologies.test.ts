@@ -10,7 +10,7 @@ const downAfterMs = 500;
 describe('holdfast proxy --redis-url', function () {
   this.timeout(60_000);
 
-  it('keeps the sessions of its backends in a Cluster: one of them dies, and takes no session with it', () =>
+  it('keeps sessions in a Redis Cluster: no session is lost when a backend dies', () =>
     withCluster({}, cluster =>
       withLab(cluster.url, async (url, lab) => {
         const users = await Promise.all(['anna', 'ben', 'cara', 'dora'].map(user => new Visitor(url).logIn(user)));
@@ -25,7 +25,7 @@ describe('holdfast proxy --redis-url', function () {
       }),
     ));
 
-  it('keeps them behind Sentinel: after a failover the backends go on, and who logged in with ?replicas=1 still is', () =>
+  it('keeps sessions behind Sentinel: with ?replicas=1 users stay logged in after a failover', () =>
     withSentinel(downAfterMs, group =>
       withLab(`${group.url}?replicas=1`, async url => {
         const anna = await new Visitor(url).logIn('anna');

@@ -10,7 +10,7 @@ import { sampleRun } from '../report/sample-runs.js';
 import { type Holdfast, withHoldfast } from './holdfast.js';
 import { commandLine } from './in-process.js';
 
-/** In sticky every cart was empty whenever somebody looked; in redis nobody looked at one again. */
+/** Writes a history. In sticky every read showed an empty cart; in redis there was no read. */
 async function recorded(folder: string): Promise<string> {
   const records = (['sticky', 'redis'] as const).map((mode): ListedRun => {
     const { run } = sampleRun({ mode });
@@ -26,7 +26,7 @@ async function recorded(folder: string): Promise<string> {
   return file;
 }
 
-/** Each story ends with a look at the cart, so that nothing stays unverified. */
+/** Makes every read empty. Each story ends with a read, so that no write stays unverified. */
 function emptied(operations: readonly Operation[]): Operation[] {
   const looks = operations.filter(({ kind, outcome }) => kind === 'read' && outcome === 'ok');
   const lastLook = new Map(looks.map(({ user, sentMs }) => [user, sentMs]));
@@ -44,7 +44,7 @@ async function withFolder(work: (folder: string) => Promise<void>): Promise<void
   await work(folder).finally(() => rm(folder, { recursive: true, force: true }));
 }
 
-/** `holdfast report` of it, away from any runner of GitHub but the one of `env`. */
+/** Runs `holdfast report` on that history, outside GitHub Actions unless `env` says otherwise. */
 function reported(args: readonly string[], env: NodeJS.ProcessEnv, look: (holdfast: Holdfast) => Promise<void>) {
   const elsewhere = { GITHUB_ACTIONS: '', GITHUB_STEP_SUMMARY: '' };
   return withFolder(async folder =>
@@ -53,7 +53,7 @@ function reported(args: readonly string[], env: NodeJS.ProcessEnv, look: (holdfa
 }
 
 describe('holdfast report of a folder', () => {
-  it('judges the history that lies in it', () =>
+  it('judges the history in it', () =>
     withFolder(async folder => {
       await recorded(folder);
       await withHoldfast(['report', folder], async holdfast => {
@@ -62,7 +62,7 @@ describe('holdfast report of a folder', () => {
       });
     }));
 
-  it('of all runs of a scenario: exit 3, and the newest of them', () =>
+  it('exits with 3 for the folder of all runs of a scenario, and names the newest run', () =>
     withFolder(async folder => {
       await mkdir(path.join(folder, 'latest'));
       const { code, stderr } = await commandLine(['report', folder]);
@@ -70,7 +70,7 @@ describe('holdfast report of a folder', () => {
       expect(stderr).to.include(`such as ${path.join(folder, 'latest')}.`);
     }));
 
-  it('without a history: exit 3, and which folder is expected', () =>
+  it('exits with 3 for a folder without a history, and says which folder is expected', () =>
     withFolder(async folder =>
       withHoldfast(['report', folder], async holdfast => {
         expect(await holdfast.ended()).to.equal(3);
@@ -80,7 +80,7 @@ describe('holdfast report of a folder', () => {
 });
 
 describe('holdfast report of repeats', () => {
-  it('says what the runs of a mode say together, and fails for one failing run', () =>
+  it('summarizes the runs of a mode, and fails when one run fails', () =>
     withFolder(async folder => {
       const file = path.join(folder, 'history.ndjson');
       const [sticky] = await readHistory(await recorded(folder));
@@ -104,7 +104,7 @@ describe('holdfast report of repeats', () => {
 });
 
 describe('holdfast report, in CI', () => {
-  it('writes JUnit XML, and says nothing to GitHub elsewhere', () =>
+  it('writes JUnit XML, and no GitHub commands outside GitHub', () =>
     reported(['--junit', 'junit.xml'], {}, async holdfast => {
       expect(await holdfast.ended(), holdfast.output.stderr).to.equal(1);
       const xml = await readFile(path.join(holdfast.folder, 'junit.xml'), 'utf8');
@@ -113,7 +113,7 @@ describe('holdfast report, in CI', () => {
       expect(holdfast.output.stdout).not.to.contain('::error');
     }));
 
-  it('writes to /dev/stdout after what is printed there, also where that is a file', () =>
+  it('appends to /dev/stdout after the printed report, even if stdout is a file', () =>
     withFolder(async folder => {
       const [history, out] = [await recorded(folder), path.join(folder, 'out.txt')];
       const cli = path.resolve(import.meta.dirname, '../../cli.js');
@@ -125,7 +125,7 @@ describe('holdfast report, in CI', () => {
       expect(JSON.parse(json ?? '')).to.include({ schema: 1 });
     }));
 
-  it('annotates on GitHub and adds to the summary of the step', () =>
+  it('writes annotations and the step summary on GitHub', () =>
     withFolder(async folder => {
       const summary = path.join(folder, 'summary.md');
       await writeFile(summary, 'before\n');
@@ -138,7 +138,7 @@ describe('holdfast report, in CI', () => {
       });
     }));
 
-  it('gives its verdict all the same where the summary cannot be written', () =>
+  it('keeps its verdict when the step summary cannot be written', () =>
     reported([], { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: '/no/such/folder/summary.md' }, async holdfast => {
       expect(await holdfast.ended(), holdfast.output.stdout).to.equal(1);
       expect(holdfast.output.stderr).to.contain('GITHUB_STEP_SUMMARY cannot be written');

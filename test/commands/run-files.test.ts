@@ -1,4 +1,4 @@
-/** What stays on disk when a command does not come to its end. */
+/** Tests of the files that stay on disk when a command does not finish. */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
@@ -13,10 +13,10 @@ async function modesKept({ folder }: Holdfast): Promise<string[]> {
   return records.map(({ header }) => header.mode);
 }
 
-describe('what a run leaves on disk', function () {
+describe('the files of an incomplete run', function () {
   this.timeout(60_000);
 
-  it('is the history and the report of the modes before the one in which the lab failed: exit 4', async () =>
+  it('are the history and report of the modes before the lab failed; exits with 4', async () =>
     withHoldfast(
       ['run', await written(twoModes), '--mode', 'sticky,redis', '--json', 'out.json'],
       async holdfast => {
@@ -36,7 +36,7 @@ describe('what a run leaves on disk', function () {
       { PATH: '/nowhere' },
     ));
 
-  it('is the same after Ctrl-C in a later mode: exit 130', async () =>
+  it('are the history and report of the earlier modes after Ctrl-C; exits with 130', async () =>
     withHoldfast(['run', await written(twoModes), '--mode', 'sticky,redis'], async holdfast => {
       await holdfast.sees('short/redis: warmup', 30_000);
       holdfast.child.kill('SIGINT');

@@ -6,14 +6,14 @@ describe('runs that did not take place', () => {
   const asked = { modes: ['sticky', 'redis'], notApplicable: [] } as const;
   const sticky = sampleRun({ mode: 'sticky', users: 3 });
 
-  it('are named by their mode when none of it came to its end', () =>
+  it('are named by their mode when no run of it finished', () =>
     expect(describeMissing({ asked, repeat: 1 }, [sticky])).to.deep.equal([
-      'not complete: these did not run to their end: redis',
+      'incomplete: these runs did not finish: redis',
     ]));
 
-  it('are counted when some of them did', () =>
+  it('are counted when some runs of a mode finished', () =>
     expect(describeMissing({ asked, repeat: 3 }, [sticky])).to.deep.equal([
-      'not complete: these did not run to their end: sticky (2 of 3 runs), redis',
+      'incomplete: these runs did not finish: sticky (2 of 3 runs), redis',
     ]));
 
   it('are not mentioned when there are none', () =>

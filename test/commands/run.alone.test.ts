@@ -1,6 +1,6 @@
 /**
- * Whole runs whose verdicts count. They want the machine for themselves: beside other tests the driver would be late, and
- * a run whose driver is late is inconclusive, as it should be.
+ * Whole runs whose verdicts count. They need the machine for themselves: other tests would delay the driver, and a run
+ * with a late driver is rightly inconclusive.
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,9 +9,11 @@ import { type ModeName, modeNames } from '#src/modes.js';
 import { root, withHoldfast } from './holdfast.js';
 import { type Finished, type Result, runScenario, short, written } from './ran.js';
 
-/** Where there is something to see; all modes of all scenarios would take longer than anybody waits. Each mode under a
- * store that hangs or comes back empty is in store-outages.test.ts, every fault by itself in faults.test.ts; that no
- * shared mode loses a session to a killed backend is in shared-sessions.contract.ts. */
+/**
+ * A selection of scenarios and modes, because all of them would take too long. store-outages.test.ts tests each mode
+ * with a store that hangs or comes back empty. faults.test.ts tests every fault. shared-sessions.contract.ts tests that
+ * no shared mode loses a session when a backend is killed.
+ */
 const shipped: Readonly<Record<string, readonly ModeName[]>> = {
   'kill-one': ['sticky', 'sealed'],
   'redis-failover': ['redis'],
@@ -21,13 +23,13 @@ const shipped: Readonly<Record<string, readonly ModeName[]>> = {
   'two-proxies': ['sticky'],
 };
 
-/** Something else wanted the machine for a moment. */
+/** Returns whether another program disturbed the run. */
 function isDisturbed({ result, text }: Finished): boolean {
   const isInconclusive = result.runs.some(({ verdict }) => verdict === 'inconclusive');
   return isInconclusive && /The driver itself was late|No processor was idle/.test(text);
 }
 
-/** A mode whose run was disturbed is run again, and counts as it is then. */
+/** Runs the modes, and repeats those that were inconclusive. The last run of each mode counts. */
 async function runsOf(modes: readonly ModeName[], run: (modes: readonly ModeName[]) => Promise<Finished>) {
   const counted = new Map<string, Result['runs'][number]>();
   let last: Finished;
@@ -62,7 +64,7 @@ const runShort = async (env: string, modes: readonly ModeName[]) =>
 describe('whole runs', function () {
   this.timeout(90_000);
 
-  it('are made in every mode between them', () => {
+  it('together use every mode', () => {
     expect([...new Set(Object.values(shipped).flat())]).to.have.members(modeNames);
   });
 
@@ -80,7 +82,7 @@ describe('whole runs', function () {
     });
   }
 
-  it('drop-writes is found under its own name', async () => {
+  it('detect the defect drop-writes by its name', async () => {
     const first = await runShort('drop-writes', ['redis']);
     const { code, result, text } = isDisturbed(first) ? await runShort('drop-writes', ['redis']) : first;
     expect(code, text).to.equal(1);
@@ -91,7 +93,7 @@ describe('whole runs', function () {
     }
   });
 
-  it('nothing is found in the correct shop, in both modes', async () => {
+  it('find no defect in the correct shop, in both modes', async () => {
     const runs = await runsOf(sound, late => runShort('', late));
     expect(runs.map(({ verdict }) => verdict)).to.deep.equal(['pass', 'pass']);
   });
@@ -100,7 +102,7 @@ describe('whole runs', function () {
 describe('a recorded history', function () {
   this.timeout(60_000);
 
-  it('is judged again to the same findings, loss and all', async () => {
+  it('gives the same findings when it is judged again, including losses', async () => {
     const kill = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 500ms }';
     const file = await written(short('', kill, '    - writes.lost > 0'));
     await withHoldfast(

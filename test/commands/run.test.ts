@@ -1,4 +1,4 @@
-/** Whole runs of which it does not matter whether the driver was late: beside other tests they end as they do alone. */
+/** Whole runs whose verdict does not depend on a punctual driver, so they can run at the same time as other tests. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
@@ -11,7 +11,7 @@ import { runText, short } from './ran.js';
 describe('inconclusive runs', function () {
   this.timeout(60_000);
 
-  it('a fault that cannot be confirmed: exit 2, and why', async () => {
+  it('exit with 2 and the reason when a fault cannot be confirmed', async () => {
     const faults =
       '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 1s }\n  - { id: hang, at: 400ms, do: hang, target: backend-2, for: 200ms }';
     const { code, result, text } = await runText(short('', faults, '    - writes.phantom == 0'), '--mode', 'redis');
@@ -20,7 +20,7 @@ describe('inconclusive runs', function () {
     expect(text).to.match(/hang.*not confirmed/s);
   });
 
-  it('users who wrote nothing: exit 2; by a plan that was kept, which is written again to the byte', async () => {
+  it('exit with 2 when users wrote nothing; a repeated plan is written again byte by byte', async () => {
     const yaml = short('', '[]', '    - writes.phantom == 0', '60s');
     const kept = writePlan(makePlan(parseScenario(yaml, 'short.yaml'), 99));
     const file = path.join(root, 'dist', `short-${process.pid}.json`);

@@ -7,7 +7,7 @@ import { withHoldfast } from './holdfast.js';
 describe('holdfast start', function () {
   this.timeout(90_000);
 
-  it('compares sticky and redis as soon as both are over, and keeps them when it is stopped in the next mode', () =>
+  it('compares sticky and redis when both have run, and keeps them when it is stopped in the next mode', () =>
     withHoldfast(['start'], async holdfast => {
       await holdfast.sees('│ verdict', 60_000);
       expect(holdfast.output.stdout).to.match(/│ +sticky │ +redis │/);

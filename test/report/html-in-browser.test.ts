@@ -18,7 +18,7 @@ interface Look {
 
 interface Opened {
   readonly page: Page;
-  /** Everything that the page complained about, and every address but its own that it asked for. */
+  /** All errors of the page, and all requests to other addresses. */
   readonly trouble: readonly string[];
   readonly bytes: number;
 }
@@ -32,7 +32,7 @@ describe('the html report in a real browser', function () {
   });
   after(() => browser?.close());
 
-  it('opens from disk, fetches nothing, complains of nothing, and draws every lane of every mode', async () => {
+  it('opens from disk without requests or errors, and draws every lane of every mode', async () => {
     await withReport(browser, {}, async ({ page, trouble }) => {
       expect(trouble).to.deep.equal([]);
       for (const selector of ['[data-lanes="0"] svg.plot', '.chart']) {
@@ -54,7 +54,7 @@ describe('the html report in a real browser', function () {
     });
   });
 
-  it('moves one cursor over all lanes of all modes, by pointer and keyboard, and says what happened in each', async () => {
+  it('moves one cursor over all lanes of all modes, by pointer and keyboard, and shows the values of each', async () => {
     await withReport(browser, {}, async ({ page }) => {
       await page
         .locator('[data-lanes="0"] svg.plot')
@@ -87,7 +87,7 @@ describe('the html report in a real browser', function () {
     });
   });
 
-  it('opens the whole story of a user from the row of a lost write, by click or by Enter, and gives the focus back', async () => {
+  it('opens the whole story of a user from the row of a lost write, by click or Enter, and restores the focus', async () => {
     await withReport(browser, {}, async ({ page, trouble }) => {
       const sticky = sampleRun({ mode: 'sticky' });
       const row = page.getByRole('region', { name: 'Lost writes, sticky' }).locator('tbody tr').first();
@@ -109,7 +109,7 @@ describe('the html report in a real browser', function () {
     });
   });
 
-  it('opens the same story from the mark of a lost write, by click and by keyboard; and shows all of a long table', async () => {
+  it('opens the same story from the mark of a lost write, by click and keyboard, and expands a long table', async () => {
     await withReport(browser, {}, async ({ page }) => {
       const marks = page.locator('g.loss[data-incident]');
       await marks.last().locator('.reach').first().click();
@@ -134,7 +134,7 @@ describe('the html report in a real browser', function () {
     });
   });
 
-  it('is light or dark as the reader wishes, and light on paper, the plots too', async () => {
+  it('follows the light or dark scheme of the browser and prints light, including the plots', async () => {
     const background = (page: Page) => page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
     const ink = (page: Page) => page.evaluate<string>(axisInk);
     await withReport(browser, { colorScheme: 'light' }, async ({ page }) => {
@@ -180,7 +180,7 @@ describe('the html report in a real browser', function () {
     expect(run.run.operations.length).to.be.greaterThan(200_000);
     await withReport(browser, { runs: [run] }, async ({ page, trouble, bytes }) => {
       expect(bytes).to.be.lessThan(8_000_000);
-      // A goal of 2 s on an idle machine, measured by bench/report.ts: here only that it is not beyond all measure.
+      // The goal is 2 s on an idle machine, measured by bench/report.ts. This is only a loose upper bound.
       const drawnMs = await page.evaluate<number>("performance.getEntriesByName('holdfast-drawn')[0].startTime");
       expect(drawnMs).to.be.lessThan(15_000);
       await page.getByRole('region', { name: 'Lost writes, sticky' }).locator('tbody tr').last().click();
@@ -189,7 +189,7 @@ describe('the html report in a real browser', function () {
     });
   });
 
-  it('runs nothing that a user name brings along', async () => {
+  it('runs no script from a user name', async () => {
     const name = `\u202e</script><img src=x onerror="document.title='taken'"><script>document.title='taken'</script>`;
     const runs = [sampleRun({ mode: 'sticky', users: 6, rename: user => `${user}${name}` })];
     await withReport(browser, { runs }, async ({ page, trouble }) => {
@@ -205,7 +205,7 @@ describe('the html report in a real browser', function () {
   });
 });
 
-/** Most tests look at the same one. */
+/** Makes the report that most tests share. */
 let written: string | undefined;
 function usualReport(): string {
   written ??= reporters.html.report(sampleRuns(), { colour: false });
@@ -238,7 +238,7 @@ async function withReport(browser: Browser, look: Look, use: (opened: Opened) =>
   }
 }
 
-/** The colours of the first canvas, when all that was asked of uPlot is drawn. */
+/** Returns the colours of the first canvas after uPlot has drawn everything. */
 const axisInk = `new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => {
   const canvas = document.querySelector('canvas');
   const { data } = canvas.getContext('2d').getImageData(0, 0, 80, canvas.height);
@@ -249,7 +249,7 @@ const axisInk = `new Promise(resolve => requestAnimationFrame(() => requestAnima
   resolve([...inks].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'nothing');
 })))`;
 
-/** How many different colours a screenshot holds: a blank plot has one, and two with a border. */
+/** Counts the different colours of a screenshot: a blank plot has one, or two with a border. */
 function coloursIn(page: Page, png: Buffer): Promise<number> {
   return page.evaluate<number>(`(async () => {
     const bytes = Uint8Array.from(atob('${png.toString('base64')}'), letter => letter.charCodeAt(0));

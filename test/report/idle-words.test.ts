@@ -20,14 +20,14 @@ function endingAfter(pauseMs: number, candidates: readonly string[] | undefined)
 }
 
 describe('idle logouts', () => {
-  it('are named where no fault explains them and no session survived such a pause', () => {
+  it('are reported when no fault explains them and no session survived such a pause', () => {
     expect(describeIdleLogouts(endingAfter(4_200, []))).to.deep.equal([
-      '1 session ended after pauses of 4.2 s and more, and no fault explains it. The longest pause that a session survived was 0.9 s: look at the idle limit of the app, or shorten users.think.',
+      '1 session ended after pauses of 4.2 s and more, and no fault explains it. The longest pause that a session survived was 0.9 s: check the idle limit of the app, or shorten users.think.',
     ]);
     expect(describeIdleLogouts(endingAfter(4_200, undefined))).to.have.length(1);
   });
 
-  it('are not named where a fault explains them, or sessions survived longer pauses, or the pause was short', () => {
+  it('are not reported when a fault explains them, sessions survived longer pauses, or the pause was short', () => {
     expect(describeIdleLogouts(endingAfter(4_200, ['kill']))).to.deep.equal([]);
     expect(describeIdleLogouts({ ...endingAfter(4_200, []), pauses: { longestSurvivedMs: 5_000 } })).to.deep.equal([]);
     expect(describeIdleLogouts(endingAfter(950, []))).to.deep.equal([]);

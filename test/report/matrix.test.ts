@@ -85,7 +85,7 @@ describe('the survival matrix', () => {
     ]);
   });
 
-  it('marks each outcome on a terminal without a colour', () => {
+  it('distinguishes the outcomes on a terminal without colours', () => {
     const text = matrixText(matrix, { colour: false });
     const { users, writes } = sticky.findings;
     expect(text).to.match(new RegExp(`▼ ${users.loggedOut} / ${writes.lost} `));
@@ -95,20 +95,20 @@ describe('the survival matrix', () => {
       .and.match(/– │/);
     expect(text).to.match(/▼ lost, as expected · ✗ lost, not expected, or nothing lost where a loss must be seen/);
     expect(text).to.include('· not applicable');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: it must not come through
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain it
     expect(text).to.not.match(/\u001b/);
     for (const line of matrixText(matrix, { colour: false, columns: 60 }).split('\n').slice(0, -3)) {
       expect(line.length).to.be.at.most(60);
     }
   });
 
-  it('never lets a run that failed look like one that kept all', () => {
+  it('distinguishes a failed run from one that kept everything', () => {
     const failed = matrixOf([matrixCell(judged(redis, 'fail', ['writes.lost == 0']))]);
     expect(matrixText(failed, { colour: false })).to.include('✗ 0 / 0');
     expect(matrixPage(failed, [], '')).to.include('kept, but another expectation fails');
   });
 
-  it('is a page of its own that says what is wrong and how to draw it again, and lets nothing hostile out of its place', () => {
+  it('renders a page with the problems and the command to repeat it, and escapes hostile texts', () => {
     const problem = {
       scenario: hostile,
       mode: 'sticky',
@@ -121,7 +121,7 @@ describe('the survival matrix', () => {
     expect(page).to.include('script-src &#39;none&#39;').and.not.include('<script').and.not.include('<img');
   });
 
-  it('shows where a fault has no target, and never as a pass', () => {
+  it('shows a fault without a target as not applicable, never as a pass', () => {
     const why = { mode: 'jwt', fault: 'outage', target: 'postgres', why: 'mode jwt uses no postgres' } as const;
     const [kept, none] = [judged(redis, 'pass', ['writes.lost == 0']), notApplicable('kill-one', why)];
     expect(none).to.include({ outcome: 'not-applicable', word: null, loggedOut: 0 });
@@ -132,7 +132,7 @@ describe('the survival matrix', () => {
     expect(JSON.parse(matrixJson(drawn, [kept])).rows[0].cells[1]).to.deep.include(none.why && { why: none.why });
   });
 
-  it('says of the recovery what the findings say', () => {
+  it('shows the recovery of the findings', () => {
     const found = (recovery: RecoveryState, recoveryMs: number | null) =>
       matrixText(matrixOf([matrixCell(changed(redis, { findings: { recovery, recoveryMs } }))]), { colour: false });
     expect(found('recovered', 1234)).to.match(/│ +\d+ \/ 1\.2 s │/);
@@ -142,7 +142,7 @@ describe('the survival matrix', () => {
     expect(found('none', null)).to.match(/│ +\d+ \/ – │/);
   });
 
-  it('keeps the try that does not count, and how much was not judged', () => {
+  it('keeps the other try, and the number of expectations that were not judged', () => {
     const verdict = { word: 'inconclusive', reasons: ['The driver was late.'], expectations: [] } as const;
     const late = { text: 'latencyMs.p99 < 50', met: false, actual: '80', notJudged: 'the driver was late' };
     const counted = changed(redis, { verdict: { word: 'pass', reasons: [], expectations: [late] } });
@@ -155,7 +155,7 @@ describe('the survival matrix', () => {
     });
   });
 
-  it('is JSON with a cell for each column, and why each run that is no pass is none', () => {
+  it('renders JSON with a cell for each column, and the reasons of each run that did not pass', () => {
     const runs = [judged(sticky, 'pass', ['writes.lost > 0']), judged(redis, 'fail', ['writes.lost == 0'])];
     const { schema, modes, rows, problems } = JSON.parse(matrixJson(matrixOf(runs.map(matrixCell)), runs));
     expect({ schema, modes }).to.deep.equal({ schema: 1, modes: ['sticky', 'redis'] });

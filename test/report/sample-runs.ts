@@ -11,7 +11,7 @@ import type {
   RunHeader,
 } from '#src/simulator/history/records.js';
 
-/** What a made-up run looks like. Its findings are counted from its operations, so reports can be checked against both. */
+/** Options of a made-up run. Its findings are computed from its operations, so tests can check reports against both. */
 export interface Sample {
   readonly mode: 'sticky' | 'redis';
   readonly users?: number;
@@ -26,7 +26,7 @@ const healMs = 4500;
 const endMs = 7500;
 const backends = ['backend-1', 'backend-2', 'backend-3'];
 
-/** Sixty users, backend-2 killed from 2.5 s to 4.5 s: `sticky` loses its sessions, `redis` loses nothing. */
+/** Makes a run of sixty users in which backend-2 is dead from 2.5 s to 4.5 s. `sticky` loses sessions, `redis` nothing. */
 export function sampleRun(sample: Sample): JudgedRun {
   const random = seeded(sample.seed ?? 42);
   const users = Array.from({ length: sample.users ?? 60 }, (_, index) => `user-${index + 1}`);
@@ -54,7 +54,7 @@ export function sampleRuns(): readonly JudgedRun[] {
   return [sampleRun({ mode: 'sticky' }), sampleRun({ mode: 'redis' })];
 }
 
-/** The same run with some of its parts replaced. */
+/** Returns the same run with some parts replaced. */
 export function changed(
   judged: JudgedRun,
   parts: {
@@ -218,7 +218,7 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
   };
 }
 
-/** Users whom backend-2 answered last before it was killed. */
+/** Finds the users whom backend-2 answered last before it was killed. */
 function exposedUsers(operations: readonly Operation[]): number {
   const before = operations.filter(({ doneMs }) => doneMs < killMs);
   const last = new Map(before.map(({ user, backend }) => [user, backend]));
@@ -238,7 +238,7 @@ function membersFindings(operations: readonly Operation[]): MemberFindings {
   return { answered: Object.fromEntries(answered), ejectedAtEnd: [], idleAfterHealing: [], notBack: [] };
 }
 
-/** The same run, had its members counted so. */
+/** Returns the same run with these counters of its members. */
 export function counting(judged: JudgedRun, counts: NonNullable<LabRecord['counts']>): JudgedRun {
   const lab = { ...judged.run.lab, counts };
   return changed(judged, { run: { lab }, findings: countsOf({ lab }) });

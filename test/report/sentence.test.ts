@@ -9,7 +9,7 @@ import { changed, counting, sampleRun } from './sample-runs.js';
 const sample = sampleRun({ mode: 'redis', users: 3 });
 
 describe('the sentence on a mode', () => {
-  it('says who was logged out, what was lost, what failed, and when it recovered', () => {
+  it('says how many users were logged out, what was lost, what failed, and when it recovered', () => {
     const run = saying({
       users: { total: 64, exposed: 21, loggedOut: 0 },
       writes: { acknowledged: 1211, lost: 0 },
@@ -36,7 +36,7 @@ describe('the sentence on a mode', () => {
     });
   }
 
-  it('says of a loss that it is expected where the scenario demands it and passes, and only there', () => {
+  it('calls a loss expected only when the scenario demands it and the run passes', () => {
     const sticky = sampleRun({ mode: 'sticky' });
     const { lost, acknowledged } = sticky.findings.writes;
     const expected = `20 of 20 exposed users logged out, as expected (60 in all), ${count(lost)} of ${count(acknowledged)} acknowledged writes lost, as expected, `;
@@ -51,7 +51,7 @@ describe('the sentence on a mode', () => {
     expect(sentence(run)).to.include('402 of 1,204 acknowledged writes lost (3 unexplained), ');
   });
 
-  it('counts one as one', () => {
+  it('uses the singular for one', () => {
     const run = saying({
       users: { total: 1, exposed: 1, loggedOut: 1 },
       writes: { acknowledged: 1, lost: 1, duplicated: 1 },
@@ -62,7 +62,7 @@ describe('the sentence on a mode', () => {
     );
   });
 
-  it('never lets a run in which nothing was observed look like one in which nothing went wrong', () => {
+  it('distinguishes a run in which nothing was observed from one in which nothing went wrong', () => {
     const nothing = saying({
       users: { total: 0, loggedOut: 0 },
       writes: { acknowledged: 0, lost: 0 },
@@ -73,7 +73,7 @@ describe('the sentence on a mode', () => {
     expect(text).to.not.match(/\b0 (of|requests)|recovered/);
   });
 
-  it('names each thing that must not happen only when it happened', () => {
+  it('names each forbidden event only when it happened', () => {
     const names = /somebody|not honoured|duplicated|shown again|visible|missing|not verified|come back|ejected|idle/;
     expect(sentence(sample)).to.not.match(names);
     const bad = saying({
@@ -96,10 +96,10 @@ describe('the sentence on a mode', () => {
     }
   });
 
-  it('names the run as its caller does, where a mode ran more than once', () =>
+  it('uses the label of its caller when a mode ran more than once', () =>
     expect(sentence(sample, 'sticky #2')).to.match(/^sticky #2: /));
 
-  it('counts what was not judged, and never as a warning', () => {
+  it('counts expectations that were not judged, and not as warnings', () => {
     const late = { level: 'warn', met: false, actual: '3', notJudged: 'the machine was busy' } as const;
     const expectations = [{ text: 'requests.failed < 2 %', ...late }];
     const text = sentence(changed(sample, { verdict: { expectations } }));
@@ -148,14 +148,14 @@ describe('the sentence on a recovery', () => {
     it(`says "${words}"`, () => expect(sentence(run)).to.match(new RegExp(`, ${words} — pass$`)));
   }
 
-  it('says of a fail what was not recovered, and nothing of what asks for it', () => {
+  it('says why a failed run did not recover, and not which expectation asks for it', () => {
     const run = changed(sample, { findings: problem, verdict: { word: 'fail' } });
     expect(sentence(run)).to.match(/, not recovered: 3\.2 % errors against 0\.4 % in the baseline — fail$/);
   });
 });
 
-describe('numbers in words', () => {
-  it('groups thousands, agrees with its noun and gives units', () => {
+describe('formatted numbers', () => {
+  it('have separators, the right form of the noun and units', () => {
     expect([count(1211), counted(1, 'user'), counted(0, 'user'), counted(1000, 'write')]).to.deep.equal([
       '1,211',
       '1 user',
@@ -193,25 +193,25 @@ function saying({ users, writes, requests, members }: Changes): JudgedRun {
   });
 }
 
-describe('the sentence, where the backends say why', () => {
+describe('the sentence, when backends count reasons', () => {
   const sticky = sampleRun({ mode: 'sticky' });
   const redis = sampleRun({ mode: 'redis' });
   const told = (...counted: Parameters<typeof counting>) => sentence(counting(...counted));
 
-  it('adds up what every backend refused, the most frequent first', () => {
+  it('adds up the refusals of all backends, the most frequent first', () => {
     const counts = { 'backend-1': { absent: 60, unknown: 4, opened: 900 }, 'backend-2': { forged: 1118, unknown: 1 } };
     expect(told(sticky, counts)).to.include(
       ' logged out, as expected (60 in all; why no session: 1,118 forged, 5 unknown), ',
     );
   });
 
-  it('says nothing where nobody was logged out, nor where nothing was refused', () => {
+  it('gives no reason when no user was logged out or no token was refused', () => {
     expect(told(redis, { 'backend-1': { unknown: 4 } })).to.include(' logged out (60 in all), ');
     expect(told(sticky, { 'backend-1': { absent: 4 } })).to.include(' logged out, as expected (60 in all), ');
     expect(told(sticky, {})).to.include(' logged out, as expected (60 in all), ');
   });
 
-  it('tells evictions wherever there were any', () => {
+  it('reports evictions if there were any', () => {
     expect(told(redis, { memcached: { evictions: 1203 } })).to.include(' logged out (60 in all; 1,203 evictions), ');
     expect(told(redis, { memcached: { evictions: 0 } })).to.include(' logged out (60 in all), ');
   });

@@ -12,7 +12,7 @@ describe('key ring', () => {
     expect(keys.map(({ secret }) => secret.toString('hex'))).to.deep.equal([secretA, secretB.toLowerCase()]);
   });
 
-  it('reads back whatever it formats', () => {
+  it('reads every ring that it formats', () => {
     const key = fc.record({
       id: fc.stringMatching(/^[A-Za-z0-9_-]{1,32}$/),
       secret: fc.uint8Array({ minLength: 32, maxLength: 80 }).map(bytes => Buffer.from(bytes)),
@@ -25,7 +25,7 @@ describe('key ring', () => {
     );
   });
 
-  it('generates another key each time, good enough for its own reader', () => {
+  it('generates a different, valid key each time', () => {
     const [first] = generateKeyRing();
     const [second] = generateKeyRing();
     expect(first?.secret).to.have.length(32);
@@ -49,7 +49,7 @@ describe('key ring', () => {
     ['too many keys', Array.from({ length: 17 }, (_, i) => `k${i}:${secretA}`).join(), /17 keys; at most 16/],
   ];
   for (const [what, text, told] of sad) {
-    it(`refuses ${what}, tells what was expected and never the secret`, () => {
+    it(`refuses ${what}, says what was expected and never shows the secret`, () => {
       const message = messageOf(() => parseKeyRing(text));
       expect(message).to.match(told);
       expect(message).to.include('id:hex,id:hex').and.include('randomBytes(32)');

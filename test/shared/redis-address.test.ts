@@ -58,27 +58,27 @@ describe('address of Redis', () => {
     ['http://127.0.0.1:6379', '"http://127.0.0.1:6379" is none'],
     ['REDIS://127.0.0.1', 'is none'],
     [' redis://127.0.0.1', 'is none'],
-    ['redis://127.0.0.1\n', 'is no host:port'],
+    ['redis://127.0.0.1\n', 'is not a host:port'],
     ['redis://', 'an empty host in "redis://"'],
-    ['redis://:6379', '":6379" is no host:port'],
+    ['redis://:6379', '":6379" is not a host:port'],
     ['redis://h:0', 'port 0 is not within 1 and 65535'],
     ['redis://h:65536', 'port 65536 is not within'],
-    ['redis://h:6379x', '"h:6379x" is no host:port'],
+    ['redis://h:6379x', '"h:6379x" is not a host:port'],
     ['redis://h1:1,h2:2', 'more than one host'],
-    ['redis://h/main', '"/main" is no number of a database'],
-    ['redis://h/-1', 'is no number of a database'],
+    ['redis://h/main', '"/main" is not the number of a database'],
+    ['redis://h/-1', 'is not the number of a database'],
     ['redis://h#x', 'is none'],
     ['redis://h?', '"": the only option is ?replicas=<number>'],
     ['redis://h?family=6', '"family": the only option is ?replicas=<number>'],
     ['redis://h?Replicas=1', '"Replicas": the only option'],
-    ['redis://h?replicas', 'replicas= is no number from 0 to 100'],
-    ['redis://h?replicas=-1', 'replicas=-1 is no number'],
-    ['redis://h?replicas=101', 'replicas=101 is no number'],
-    ['redis://h?replicas=1.5', 'replicas=1.5 is no number'],
-    ['redis://h?replicas=1&replicas=2', 'more than the one option'],
+    ['redis://h?replicas', 'replicas= is not a number from 0 to 100'],
+    ['redis://h?replicas=-1', 'replicas=-1 is not a number'],
+    ['redis://h?replicas=101', 'replicas=101 is not a number'],
+    ['redis://h?replicas=1.5', 'replicas=1.5 is not a number'],
+    ['redis://h?replicas=1&replicas=2', 'an option besides'],
     ['redis+sentinel://h1:1,h2:2', 'the name of the primary is missing'],
     ['redis+sentinel://h1:1/', 'the name of the primary is missing'],
-    ['redis+sentinel://h1:1/ma in', '"/ma in" is no name of a primary'],
+    ['redis+sentinel://h1:1/ma in', '"/ma in" is not the name of a primary'],
     ['redis+sentinel://h1:1,/main', 'an empty host'],
     ['redis+cluster://h1:1,,h2:2', 'an empty host'],
     ['redis+cluster://h1:1/0', '"/0": a cluster has no databases'],
@@ -116,7 +116,7 @@ describe('address of Redis', () => {
     });
   }
 
-  it('shows what is right with it', () => {
+  it('shows the parts without a password', () => {
     expect(shownUrl('redis+sentinel://shop:hidden@h1:1,h2:2/main')).to.equal('redis+sentinel://***@h1:1,h2:2/main');
     expect(shownUrl('redis://h:1/0?replicas=1')).to.equal('redis://h:1/0?replicas=1');
   });

@@ -2,17 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser } from '../tools/browser.js';
-import { isHonoured, logIn, reauthenticated, userOf } from '../tools/shop.js';
+import { isHonoured, logIn, reauthenticate, userOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 const marginMs = 30;
-/** So often, and a fifth as often, a session is used and renewed. */
+/** How often a session is used. Every third use also renews its token. */
 const useEveryMs = 250;
 const renewEvery = 3;
 
 export const absoluteLimit: Attack = {
-  title:
-    'keep a session past its absolute limit: by using it all the time, by having its token renewed again and again',
+  title: 'keep a session past its absolute limit: by using it all the time, or by renewing its token again and again',
   asvs: ['7.3.2'],
   weak: ['endless-sessions'],
   shortLimits: true,
@@ -22,7 +21,7 @@ export const absoluteLimit: Attack = {
 async function run(target: Target) {
   const tries = new Tries();
   const use = async () => undefined;
-  const renew = (browser: AttackBrowser) => reauthenticated(browser, target.password);
+  const renew = (browser: AttackBrowser) => reauthenticate(browser, target.password);
   await Promise.all([
     tryKept(target, tries, 'by being used all the time', use),
     tryKept(target, tries, 'by having its token renewed', renew),

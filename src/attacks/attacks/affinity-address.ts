@@ -1,11 +1,14 @@
 import { hash } from 'node:crypto';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import { type BindingCookie, bindingsToAll, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, fetchBindingsToAll, noAffinity } from '../tools/affinity.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 
-/** An affinity cookie is no place for a map of the network behind the proxy (F5's, for one, holds address and port). */
+/**
+ * An affinity cookie must not reveal the network behind the proxy. The cookie of F5, for example, holds address and
+ * port.
+ */
 export const affinityAddress: Attack = {
-  title: 'read the name, address or port of a backend out of an affinity cookie, plain, encoded or as a plain digest',
+  title: 'read the name, address or port of a backend from an affinity cookie: in plain text, encoded, or hashed',
   asvs: [],
   weak: ['unsigned-affinity'],
   run,
@@ -14,7 +17,7 @@ export const affinityAddress: Attack = {
 async function run(target: Target) {
   if (!target.affinity) return notApplicable(noAffinity);
   const tries = new Tries();
-  for (const binding of await bindingsToAll(target)) {
+  for (const binding of await fetchBindingsToAll(target)) {
     const readings = readingsOf(binding);
     for (const [what, needle] of target.backends.flatMap(needlesOf)) {
       const shown = readings.some(text => needle.test(text));
@@ -24,7 +27,7 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** The value and each part of it, as text, as Base64 and as hexadecimal. */
+/** Decodes the value and each of its parts: as text, as Base64 and as hexadecimal. */
 function readingsOf({ value }: BindingCookie): readonly string[] {
   const texts = [value, decodeURIComponent(value), ...value.split('.')];
   return texts.flatMap(text => [
@@ -48,7 +51,7 @@ function needlesOf({ name, url }: BackendAddress): readonly (readonly [what: str
   ];
 }
 
-/** Anybody could make it of every address there is, and compare. The beginning is enough. */
+/** Lists digests of a text. An attacker could compute them for every address and compare; 16 characters are enough. */
 function digestsOf(text: string): readonly (readonly [what: string, needle: RegExp])[] {
   return ['md5', 'sha1', 'sha256', 'sha512'].flatMap(digest =>
     (['hex', 'base64url'] as const).map(

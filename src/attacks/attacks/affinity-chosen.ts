@@ -1,34 +1,34 @@
 import { randomInt } from 'node:crypto';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import { type BindingCookie, backendOf, freshBinding, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, backendOf, fetchBinding, noAffinity } from '../tools/affinity.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 
-/** Who can choose can wear one backend out while the others rest, or reach the one that is weak. */
+/** An attacker who can choose the backend can overload one of them, or reach a weak one. */
 export const affinityChosen: Attack = {
-  title: 'choose the backend: by its name, number or address in a cookie as other proxies have it, or in a header',
+  title: 'choose the backend: by its name, number or address, in a header or in a cookie that other proxies use',
   asvs: [],
   weak: ['unsigned-affinity'],
   run,
 };
 
-/** In a row, each time another one at random: by chance that is 1 in 3^15, for each of some 140 ways. */
+/** Random choices in a row that must all succeed. By chance that is 1 in 3^15 for each of some 140 ways. */
 const choices = 15;
 
-/** The headers with which somebody would ask for this backend. */
+/** Builds the headers that ask for this backend. */
 type Way = (backend: BackendAddress, number: number) => Readonly<Record<string, string>>;
 
 async function run(target: Target) {
   if (!target.affinity) return notApplicable(noAffinity);
   const tries = new Tries();
-  const own = await freshBinding(target);
+  const own = await fetchBinding(target);
   for (const [what, way] of ways(own)) {
-    const { answer, wentThrough } = await chooses(target, way);
+    const { answer, wentThrough } = await tryToChoose(target, way);
     tries.add(`the backend was chosen by ${what}`, wentThrough, answer);
   }
   return tries.result();
 }
 
-async function chooses(target: Target, way: Way) {
+async function tryToChoose(target: Target, way: Way) {
   for (let left = choices - 1; ; left--) {
     const at = randomInt(target.backends.length);
     const wanted = target.backends[at] ?? { name: '', url: '' };

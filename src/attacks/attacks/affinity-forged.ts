@@ -1,12 +1,12 @@
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type BindingCookie, bindingsToAll, isFollowed, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, fetchBindingsToAll, isFollowed, noAffinity } from '../tools/affinity.js';
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** Whoever can make such cookies can send many browsers to one backend, or learn what it answers alone. */
+/** An attacker who can make such cookies can send many browsers to one backend, or study that backend alone. */
 export const affinityForged: Attack = {
-  title: 'change an affinity cookie byte by byte, cut it, put two together, use the one of plain HTTP behind TLS',
+  title: 'forge an affinity cookie: change each byte, cut it, mix two cookies, use a cookie of plain HTTP behind TLS',
   asvs: [],
   weak: ['unsigned-affinity'],
   run,
@@ -15,12 +15,12 @@ export const affinityForged: Attack = {
 async function run(target: Target) {
   if (!target.affinity) return notApplicable(noAffinity);
   const tries = new Tries();
-  const bindings = await bindingsToAll(target);
+  const bindings = await fetchBindingsToAll(target);
   const [own, other] = bindings;
-  if (own === undefined || other === undefined) throw new Inconclusive('there is but one backend to be bound to');
+  if (own === undefined || other === undefined) throw new Inconclusive('there is only one backend to bind to');
   const genuine = await isFollowed(target, own);
   if (!genuine.isFollowed) throw new Inconclusive('the proxy does not follow the cookie that it has just set');
-  for (const value of new Set([...changed(own.value), ...cut(own.value), ...mixed(own, other)])) {
+  for (const value of new Set([...changeBytes(own.value), ...cutValue(own.value), ...mixParts(own, other)])) {
     if (value === own.value || value === other.value) continue;
     const { answer, isFollowed: wentThrough } = await isFollowed(target, { ...own, value });
     tries.add(`the proxy followed ${own.name}=${value}`, wentThrough, answer);
@@ -30,8 +30,8 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Each character by two others of its kind. */
-function changed(value: string): readonly string[] {
+/** Replaces each character by two others of its kind. */
+function changeBytes(value: string): readonly string[] {
   return [...value].flatMap((char, at) =>
     neighbours(char).map(next => `${value.slice(0, at)}${next}${value.slice(at + 1)}`),
   );
@@ -45,7 +45,7 @@ function neighbours(char: string): readonly string[] {
   return [kind.at(at - 1) ?? '', kind[(at + 1) % kind.length] ?? ''];
 }
 
-function cut(value: string): readonly string[] {
+function cutValue(value: string): readonly string[] {
   const parts = value.split('.');
   return [
     '',
@@ -61,8 +61,8 @@ function cut(value: string): readonly string[] {
   ];
 }
 
-/** Each part of one in the place of the other's. */
-function mixed(own: BindingCookie, other: BindingCookie): readonly string[] {
+/** Combines the parts of two cookies. */
+function mixParts(own: BindingCookie, other: BindingCookie): readonly string[] {
   const [mine, theirs] = [own.value.split('.'), other.value.split('.')];
   return mine.flatMap((_part, at) => [
     mine.with(at, theirs[at] ?? '').join('.'),
@@ -70,7 +70,9 @@ function mixed(own: BindingCookie, other: BindingCookie): readonly string[] {
   ]);
 }
 
-/** Over plain HTTP anybody on the way can read and set it; behind TLS it is worth nothing. */
+/**
+ * Tries a cookie of plain HTTP behind TLS. An attacker on the network can read and set it, so TLS must not accept it.
+ */
 async function tryBehindTls(target: Target, { name, value }: BindingCookie, tries: Tries): Promise<void> {
   for (const named of [name, `__Host-${name}`, `__Secure-${name}`]) {
     const headers = { 'x-forwarded-proto': 'https', cookie: `${named}=${value}` };
@@ -79,7 +81,7 @@ async function tryBehindTls(target: Target, { name, value }: BindingCookie, trie
   }
 }
 
-/** It may lead to the same backend, and is not to open anything there. */
+/** Replays the cookie alone. It may lead to the same backend, but it must not open a session there. */
 async function tryReplay(target: Target, { name, value }: BindingCookie, tries: Tries): Promise<void> {
   for (const path of ['/me', '/cart', '/account']) {
     const answer = await target.browser().get(path, { headers: { cookie: `${name}=${value}` } });

@@ -1,11 +1,11 @@
 import { type Attack, Tries } from '../attack.js';
 import { type AttackBrowser, sessionCookie } from '../tools/browser.js';
-import { type LoggedInUser, loggedIn } from '../tools/shop.js';
+import { type LoggedInUser, logInFreshUser } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
-/** Who somebody is follows from the token alone: not from a header that a proxy might have set, not from a backend. */
+/** Only the token identifies a user: neither a header that a proxy might have set nor the backend does. */
 export const claimedIdentity: Attack = {
-  title: "be somebody else by a header that proxies set, or with one's own token and the other's affinity cookie",
+  title: "act as another user: by a header that proxies set, or with one's own token and the victim's affinity cookie",
   asvs: ['7.2.1'],
   weak: ['careless-shop'],
   run,
@@ -39,8 +39,8 @@ const headerNames = [
 
 async function run(target: Target) {
   const tries = new Tries();
-  const victim = await loggedIn(target);
-  const attacker = await loggedIn(target);
+  const victim = await logInFreshUser(target);
+  const attacker = await logInFreshUser(target);
   for (const origin of originsOf(target)) {
     for (const browser of [target.browser(origin), attacker.browser.copy(origin)])
       await tryHeaders(tries, browser, victim.user);
@@ -53,11 +53,11 @@ async function tryHeaders(tries: Tries, browser: AttackBrowser, user: string): P
   for (const name of headerNames) {
     const value = name === 'authorization' ? `Bearer ${user}` : user;
     const answer = await browser.copy().get('/me', { headers: { [name]: value } });
-    tries.add(`the header ${name} made somebody ${user}`, answer.json.user === user, answer);
+    tries.add(`the header ${name} was taken for proof of ${user}`, answer.json.user === user, answer);
   }
 }
 
-/** The victim's cookies but for the session, and the attacker's session. */
+/** Sends the session of the attacker with all other cookies of the victim. */
 async function tryAffinity(tries: Tries, attacker: AttackBrowser, victim: LoggedInUser): Promise<void> {
   const affinity = [...victim.browser.cookies].filter(([name]) => name !== sessionCookie);
   for (const path of ['/me', '/cart', '/account']) {

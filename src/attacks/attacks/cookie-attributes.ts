@@ -1,17 +1,17 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { type BrowserAnswer, readSetCookie, type SetCookie, sessionCookies } from '../tools/browser.js';
-import { enrolled, preLoginOf } from '../tools/second-factor.js';
+import { enrolUser, preLoginOf } from '../tools/second-factor.js';
 import type { Target } from '../tools/target.js';
 
 /**
- * Reads every cookie that the system sets on the way through a visit, over plain HTTP and as it does behind a TLS
- * terminator, against RFC 6265bis. Then tries the cookie of TLS under the name of plain HTTP, which anybody on the way,
- * or another host of the domain, could set.
+ * Checks every cookie that the system sets during a visit against RFC 6265bis, over plain HTTP and behind a TLS
+ * terminator. Then sends the token of TLS under the cookie name of plain HTTP: an attacker on the network, or another
+ * host of the domain, could set a cookie of that name.
  */
 export const cookieAttributes: Attack = {
   title:
-    'find a cookie without HttpOnly, SameSite, Path, Secure or __Host-, or with a Domain; and use one without its prefix',
+    'find a cookie without HttpOnly, SameSite, Path, Secure or __Host-, or with a Domain; use one without its prefix',
   asvs: ['3.3.1', '3.3.2', '3.3.3', '3.3.4'],
   weak: ['careless-shop'],
   run,
@@ -26,20 +26,20 @@ async function run(target: Target) {
     const answers = await visit(target, headers);
     const set = answers.flatMap(answer => answer.setCookies.map(line => ({ cookie: readSetCookie(line), answer })));
     if (set.every(({ cookie }) => !sessionCookies.has(cookie.name)))
-      throw new Inconclusive('a login set no session cookie that could be looked at');
+      throw new Inconclusive('a login set no session cookie to check');
     for (const { cookie, answer } of set) {
       const flaws = flawsOf(cookie, secure);
       tries.add(`${cookie.name} over ${secure ? 'TLS' : 'plain HTTP'}: ${flaws.join(', ')}`, flaws.length > 0, answer);
     }
   }
-  // Where a cookie was set without the prefix there is none to do without.
+  // A cookie without the prefix has been found already, so this would show nothing new.
   if (!tries.succeeded) await tryWithoutPrefix(target, tries);
   return tries.result();
 }
 
-/** Login, change, the password of someone with a second factor, logout: whatever sets or clears a cookie. */
+/** Sends every kind of request that sets or clears a cookie: logins with one and two factors, a change, a logout. */
 async function visit(target: Target, headers: Readonly<Record<string, string>>): Promise<readonly BrowserAnswer[]> {
-  const { user, browser: first } = await enrolled(target);
+  const { user, browser: first } = await enrolUser(target);
   const login = { user: target.freshUser(), password: target.password };
   const browser = target.browser();
   return [
@@ -61,7 +61,7 @@ function flawsOf({ name, value, attributes }: SetCookie, secure: boolean): reado
     ['has a Domain', attributes.has('domain')],
     ['no Secure', secure && !attributes.has('secure')],
     ['no __Host-', secure && !name.startsWith('__Host-')],
-    ['__Host- that no browser takes', !secure && name.startsWith('__')],
+    ['__Host- without Secure, which browsers reject', !secure && name.startsWith('__')],
     [
       'outlives the browser',
       value !== '' && sessionCookies.has(name) && (attributes.has('max-age') || attributes.has('expires')),
@@ -71,8 +71,8 @@ function flawsOf({ name, value, attributes }: SetCookie, secure: boolean): reado
 }
 
 /**
- * Names that a browser keeps without the checks of the prefix, and that a careless server takes for the one that it set:
- * byte A0 and its like are white space to many a `trim`, and part of the name to a browser.
+ * Names that a browser stores without the checks of the prefix, and that a careless server confuses with its own
+ * cookie. A `trim` may remove byte A0 and similar bytes as white space; to a browser they are part of the name.
  */
 const bareNames = [
   'session',
@@ -96,14 +96,14 @@ async function tryWithoutPrefix(target: Target, tries: Tries): Promise<void> {
   const genuine = [...browser.cookies].find(([name]) => sessionCookies.has(name));
   const [name = '', token = ''] = genuine ?? [];
   const honoured = await browser.get('/me', { headers: tls });
-  if (honoured.json.user !== user) throw new Inconclusive('a login behind TLS gives no session there');
+  if (honoured.json.user !== user) throw new Inconclusive('a login behind TLS gave no session');
   const others = [...browser.cookies].filter(([each]) => each !== name).map(([each, value]) => `${each}=${value}`);
   for (const bare of bareNames) {
     if (bare === name) continue;
     const cookie = [...others, `${bare}=${token}`].join('; ');
     const answer = await target.browser().get('/me', { headers: { ...tls, cookie } });
     tries.add(
-      `the token of TLS was honoured under the name ${JSON.stringify(bare)}`,
+      `the token of TLS was accepted under the name ${JSON.stringify(bare)}`,
       answer.json.user === user,
       answer,
     );

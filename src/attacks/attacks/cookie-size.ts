@@ -1,20 +1,20 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { readSetCookie } from '../tools/browser.js';
-import { expectStatus, loggedIn } from '../tools/shop.js';
+import { expectStatus, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** RFC 6265bis section 5.6: name and value together. A browser may drop a longer one, in silence. */
+/** Limit for name and value together (RFC 6265bis section 5.6). A browser may drop a longer cookie silently. */
 const cookieBytesMax = 4096;
 const skuChars = 64;
 const skus = 100;
 
 /**
- * Puts more into a cart than a cookie holds. What does not fit must be refused, and what was said to be in the cart must
- * be there: a change that is acknowledged in a cookie that no browser keeps is lost.
+ * Puts more into a cart than a cookie holds. The shop must refuse what does not fit, and keep what it acknowledged. A
+ * change in a cookie that browsers do not store is lost.
  */
 export const cookieSize: Attack = {
-  title: 'fill the cart until a cookie is longer than browsers take',
+  title: 'fill the cart until a cookie is longer than browsers accept',
   asvs: ['3.3.5'],
   weak: ['careless-shop'],
   run,
@@ -22,7 +22,7 @@ export const cookieSize: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  const { browser } = await loggedIn(target);
+  const { browser } = await logInFreshUser(target);
   let kept = 0;
   for (let number = 0; number < skus; number++) {
     const answer = await browser.post('/cart', { sku: String(number).padStart(skuChars, 'x') });
@@ -32,10 +32,10 @@ async function run(target: Target) {
     const largest = Math.max(0, ...sizes);
     tries.add(`a cookie of ${largest} bytes was set`, largest > cookieBytesMax, answer);
   }
-  if (kept === 0) throw new Inconclusive('nothing could be put into the cart at all');
+  if (kept === 0) throw new Inconclusive('the shop accepted no item for the cart');
   const cart = expectStatus(await browser.get('/cart'), 200, 'the cart');
   const { items } = cart.json;
   const held = Array.isArray(items) ? items.length : 0;
-  tries.add(`${kept} items were acknowledged, and ${held} are there`, held !== kept, cart);
+  tries.add(`${kept} items were acknowledged, but the cart holds ${held}`, held !== kept, cart);
   return tries.result();
 }

@@ -1,12 +1,14 @@
 import { type Attack, Tries } from '../attack.js';
-import { guises, refusals } from '../tools/cross-site.js';
-import { expectStatus, loggedIn } from '../tools/shop.js';
+import { listCrossSiteRequests, refusals } from '../tools/cross-site.js';
+import { expectStatus, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** A page of another site sends with the visitor's cookies. SameSite=Lax stops most of that in the browser; the shop must
- * stop it by itself too, since a sibling host is the same site. */
+/**
+ * A page of another site sends requests with the cookies of the visitor. SameSite=Lax stops most of them in the
+ * browser. The shop must stop them too, because a sibling host counts as the same site.
+ */
 export const crossSitePost: Attack = {
-  title: "change something in another's session from a page of another site, or by a mere GET",
+  title: "change another user's session from a page of another site, or by a GET",
   asvs: ['3.5.1', '3.5.3'],
   weak: ['careless-shop'],
   run,
@@ -24,12 +26,12 @@ const noSuchMethod = 405;
 
 async function run(target: Target) {
   const tries = new Tries();
-  const { browser } = await loggedIn(target);
+  const { browser } = await logInFreshUser(target);
   const { host, origin } = new URL(target.proxyUrl);
   const own = await browser.post('/cart', { sku: 'tea' }, { headers: { origin, 'sec-fetch-site': 'same-origin' } });
   expectStatus(own, 201, 'a change from a page of the shop itself');
-  for (const { what, headers } of guises(host)) {
-    // A form sends no DELETE, and a body is what its type is about.
+  for (const { what, headers } of listCrossSiteRequests(host)) {
+    // A form cannot send DELETE, and a body type needs a body.
     const sendable = changes.filter(([method]) => method === 'POST' || headers['content-type'] === undefined);
     for (const [method, path, body] of sendable)
       tries.addRequest(
@@ -39,10 +41,10 @@ async function run(target: Target) {
       );
   }
   for (const [method, path, body] of changes) {
-    const guise = { 'x-http-method-override': method, 'x-http-method': method };
+    const overrides = { 'x-http-method-override': method, 'x-http-method': method };
     const query = `?${new URLSearchParams({ ...body, _method: method })}`;
-    const mere = await browser.copy().get(`${path}${query}`, { headers: guise });
-    // The cart can be read by GET, and is looked at afterwards.
+    const mere = await browser.copy().get(`${path}${query}`, { headers: overrides });
+    // GET /cart is allowed: it reads the cart. The cart itself is checked afterwards.
     if (path === '/cart') expectStatus(mere, 200, 'GET /cart');
     else tries.addRequest(`GET ${path} as ${method} was carried out`, mere, noSuchMethod);
   }

@@ -1,12 +1,12 @@
 import { type Attack, Tries } from '../attack.js';
-import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
-import { asAdministrator, logIn } from '../tools/shop.js';
+import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
+import { logIn, sendAsAdministrator } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const sessions = 5;
 
 export const disabledUser: Attack = {
-  title: 'go on with the five sessions of a user whom the administrator has disabled, or log in again',
+  title: 'use the five sessions of a user after the administrator disabled the user, or log in again',
   asvs: ['7.4.2'],
   weak: ['unlisted-sessions'],
   run,
@@ -17,9 +17,10 @@ async function run(target: Target) {
   const user = target.freshUser();
   const browsers = Array.from({ length: sessions }, () => target.browser());
   for (const browser of browsers) await logIn(browser, user, target.password);
-  await asAdministrator(target, '/admin/disable', { user });
-  const ended = endedNow(target, user);
-  for (const browser of browsers) await tryEndedEverywhere(target, tries, 'of a user who was disabled', browser, ended);
+  await sendAsAdministrator(target, '/admin/disable', { user });
+  const ended = markEnded(target, user);
+  for (const browser of browsers)
+    await tryEndedEverywhere(target, tries, 'after its user was disabled', browser, ended);
   const again = await target.browser().post('/login', { user, password: target.password });
   tries.addRequest('a disabled user could log in', again, 401);
   return tries.result();

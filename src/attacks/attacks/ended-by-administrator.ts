@@ -1,13 +1,13 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
-import { asAdministrator, isHonoured, loggedIn, logIn } from '../tools/shop.js';
+import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
+import { isHonoured, logIn, logInFreshUser, sendAsAdministrator } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const sessions = 3;
 
 export const endedByAdministrator: Attack = {
-  title: 'go on with the sessions of a user whose sessions the administrator has ended',
+  title: 'use the sessions of a user after the administrator ended them',
   asvs: ['7.4.5'],
   weak: ['unlisted-sessions'],
   run,
@@ -15,14 +15,14 @@ export const endedByAdministrator: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  const bystander = await loggedIn(target);
+  const bystander = await logInFreshUser(target);
   const user = target.freshUser();
   const browsers = Array.from({ length: sessions }, () => target.browser());
   for (const browser of browsers) await logIn(browser, user, target.password);
-  await asAdministrator(target, '/admin/end-sessions', { user });
-  const ended = endedNow(target, user);
+  await sendAsAdministrator(target, '/admin/end-sessions', { user });
+  const ended = markEnded(target, user);
   for (const browser of browsers)
-    await tryEndedEverywhere(target, tries, 'whose user the administrator had logged out', browser, ended);
+    await tryEndedEverywhere(target, tries, 'after the administrator ended it', browser, ended);
   if (!(await isHonoured(bystander.browser, bystander.user)))
     throw new Inconclusive('the session of another user was ended too');
   return tries.result();

@@ -1,12 +1,12 @@
 import { type Attack, Tries } from '../attack.js';
-import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
-import { asAdministrator, loggedIn } from '../tools/shop.js';
+import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
+import { logInFreshUser, sendAsAdministrator } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const users = 4;
 
 export const everyoneEnded: Attack = {
-  title: 'go on with any session after the administrator has ended those of everyone',
+  title: "use any session after the administrator ended everyone's sessions",
   asvs: ['7.4.5'],
   weak: ['unlisted-sessions'],
   alone: true,
@@ -15,12 +15,12 @@ export const everyoneEnded: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  const members = await Promise.all(Array.from({ length: users }, () => loggedIn(target)));
-  await asAdministrator(target, '/admin/end-everyone', {});
-  const ended = members.map(({ user, browser }) => ({ browser, ...endedNow(target, user) }));
+  const members = await Promise.all(Array.from({ length: users }, () => logInFreshUser(target)));
+  await sendAsAdministrator(target, '/admin/end-everyone', {});
+  const ended = members.map(({ user, browser }) => ({ browser, ...markEnded(target, user) }));
   for (const { browser, ...each } of ended)
-    await tryEndedEverywhere(target, tries, 'after those of everyone were ended', browser, each);
-  // Whoever logs in afterwards must be let in again: a system that refuses everybody has not ended sessions.
-  await loggedIn(target);
+    await tryEndedEverywhere(target, tries, "after everyone's sessions were ended", browser, each);
+  // A new login must work: a system that refuses every user has not ended sessions.
+  await logInFreshUser(target);
   return tries.result();
 }

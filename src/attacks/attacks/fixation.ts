@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { type AttackBrowser, preLoginCookie, sessionCookie } from '../tools/browser.js';
-import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
-import { enrolled, preLoginOf } from '../tools/second-factor.js';
-import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated, userOf } from '../tools/shop.js';
+import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
+import { enrolUser, preLoginOf } from '../tools/second-factor.js';
+import { expectStatus, isHonoured, logIn, logInFreshUser, reauthenticate, userOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 export const fixation: Attack = {
-  title: 'plant a token before the login, or keep one from before a login, a code or a fresh authentication',
+  title: 'plant a token before the login, or reuse a token from before a login, a code or a fresh authentication',
   asvs: ['7.2.4'],
   weak: ['keep-id-at-login'],
   run,
@@ -22,14 +22,14 @@ async function run(target: Target) {
   await tryPlanted(target, tries, "the attacker's own token", browser =>
     logIn(browser, target.freshUser(), target.password),
   );
-  await tryPlanted(target, tries, 'whatever a visit leaves behind', browser => browser.get('/'));
+  await tryPlanted(target, tries, 'the cookies of a visit', browser => browser.get('/'));
   await tryKept(target, tries, 'a second login', ({ user, browser }) => logIn(browser, user, target.password));
-  await tryKept(target, tries, 'a fresh authentication', ({ browser }) => reauthenticated(browser, target.password));
+  await tryKept(target, tries, 'a fresh authentication', ({ browser }) => reauthenticate(browser, target.password));
   await tryHalfLoggedIn(target, tries);
   return tries.result();
 }
 
-/** The attacker readies a browser, the victim logs in with it; the attacker has kept a copy of its cookies. */
+/** The attacker plants cookies in a browser and keeps a copy of them. Then the victim logs in with that browser. */
 async function tryPlanted(
   target: Target,
   tries: Tries,
@@ -37,7 +37,7 @@ async function tryPlanted(
   plant: (browser: AttackBrowser) => Promise<unknown>,
 ) {
   const browser = target.browser();
-  // The affinity cookie goes with the copy: both browsers are then served by the same backend.
+  // The copy includes the affinity cookie, so the same backend serves both browsers.
   await browser.get('/me');
   await plant(browser);
   const attacker = browser.copy();
@@ -45,31 +45,33 @@ async function tryPlanted(
   await logIn(browser, victim, target.password);
   for (const origin of originsOf(target)) {
     const answer = await attacker.copy(origin).get('/me');
-    tries.add(`${what}, planted before the login, opened the session after it`, userOf(answer) === victim, answer);
+    tries.add(`${what}, planted before the login, opened the session afterwards`, userOf(answer) === victim, answer);
   }
 }
 
-/** The token from before a step that makes a new one; it may be honoured for as long as the mode states. */
+/** Uses the token from before a step that replaces it. The mode may still accept it for its stated lag. */
 async function tryKept(
   target: Target,
   tries: Tries,
   step: string,
-  renew: (member: Awaited<ReturnType<typeof loggedIn>>) => Promise<unknown>,
+  renew: (member: Awaited<ReturnType<typeof logInFreshUser>>) => Promise<unknown>,
 ) {
-  const member = await loggedIn(target);
+  const member = await logInFreshUser(target);
   const kept = member.browser.copy();
   await renew(member);
-  const ended = endedNow(target, member.user);
+  const ended = markEnded(target, member.user);
   await tryEndedEverywhere(target, tries, `with the token from before ${step}`, kept, ended);
 }
 
-/** What a browser holds between the password and the code: before the code it opens nothing, nor after it. */
+/**
+ * Uses the cookies that a browser holds between password and code. They must open no session, before or after the code.
+ */
 async function tryHalfLoggedIn(target: Target, tries: Tries): Promise<void> {
-  const { user, code, usedStep } = await enrolled(target);
+  const { user, code, usedStep } = await enrolUser(target);
   const browser = await preLoginOf(target, user);
   const [kept, asSession] = [browser.copy(), browser.copy()];
   const preLogin = browser.cookies.get(preLoginCookie);
-  if (preLogin === undefined) throw new Inconclusive('the password gave no cookie to go on with to the code');
+  if (preLogin === undefined) throw new Inconclusive('the password gave no cookie for the step of the code');
   asSession.cookies.set(sessionCookie, preLogin);
   const tryBoth = async (when: string) => {
     for (const [what, thief] of Object.entries({

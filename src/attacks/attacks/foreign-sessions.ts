@@ -1,23 +1,23 @@
 import { type Attack, Tries } from '../attack.js';
 import { type AttackBrowser, type BrowserAnswer, sessionCookie } from '../tools/browser.js';
-import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
-import { expectStatus, isHonoured, loggedIn, logIn, unexpected } from '../tools/shop.js';
+import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
+import { expectStatus, isHonoured, logIn, logInFreshUser, unexpected } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 export const foreignSessions: Attack = {
-  title: "see or end another user's sessions by their handles; go on with one of one's own that was ended in the list",
+  title: "see or end another user's sessions by their handles; use an own session after it was ended in the list",
   asvs: ['7.5.2'],
   weak: ['careless-accounts'],
   run,
 };
 
-/** Where sessions are in the memory of one backend, the others do not know the attacker either. */
+/** 401 too: with sessions in the memory of one backend, the other backends do not know the attacker. */
 const refusals = [401, 404];
 
 async function run(target: Target) {
   const tries = new Tries();
   await tryOwn(target, tries);
-  const [victim, attacker] = [await loggedIn(target), await loggedIn(target)];
+  const [victim, attacker] = [await logInFreshUser(target), await logInFreshUser(target)];
   const [handle = ''] = handlesIn(await victim.browser.get('/account/sessions'));
   const seen = await attacker.browser.get('/account/sessions');
   tries.add("another user's session is in the list", handlesIn(seen).includes(handle), seen);
@@ -34,19 +34,19 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Two sessions of one user; from one the other is found in the list, and ended. */
+/** Opens two sessions of one user, finds one of them in the list of the other, and ends it. */
 async function tryOwn(target: Target, tries: Tries): Promise<void> {
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const other = target.browser();
   await logIn(other, user, target.password);
   const handle = await handleOf(other);
   const seen = await browser.get('/account/sessions');
   const isListed = handlesIn(seen).includes(handle);
-  tries.add("a session of one's own is not in the list, and so cannot be ended", !isListed, seen);
+  tries.add('an own session is not in the list, so the user cannot end it', !isListed, seen);
   if (!isListed) return;
-  expectStatus(await browser.delete(`/account/sessions/${handle}`), 200, "the end of another session of one's own");
-  const ended = endedNow(target, user);
-  await tryEndedEverywhere(target, tries, 'that its user had ended in the list', other, ended);
+  expectStatus(await browser.delete(`/account/sessions/${handle}`), 200, 'the end of another own session');
+  const ended = markEnded(target, user);
+  await tryEndedEverywhere(target, tries, 'after its user ended it in the list', other, ended);
 }
 
 async function handleOf(browser: AttackBrowser): Promise<string> {

@@ -2,20 +2,28 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type Attack, type AttackResult, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { cookieOf, type Forgery, genuine, type Header, readToken, type Wish, wishFor } from '../tools/forge-jwt.js';
 import {
-  extensions,
-  foreign,
-  keyAddresses,
+  cookieOf,
+  type Forgery,
+  type Header,
+  makeContent,
+  makeShopSigner,
+  readToken,
+  type TokenContent,
+} from '../tools/forge-jwt.js';
+import {
+  forgeAlgorithms,
+  forgeClaims,
+  forgeExtensions,
+  forgeKeyAddresses,
+  forgeSignatures,
+  forgeWithOwnKeys,
   listenersAnswer,
-  otherwise,
-  ownKeys,
-  saying,
-  unsigned,
-  untimely,
+  listForeignClaims,
+  listWrongTimes,
 } from '../tools/jwt-forgeries.js';
-import { enrolled, preLoginOf } from '../tools/second-factor.js';
-import { expectStatus, loggedIn, userOf } from '../tools/shop.js';
+import { enrolUser, preLoginOf } from '../tools/second-factor.js';
+import { expectStatus, logInFreshUser, userOf } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const types: readonly unknown[] = [
@@ -29,27 +37,27 @@ const types: readonly unknown[] = [
   undefined,
 ];
 
-/** Genuine tokens of the shop in each other's place, and texts that its key signed for another purpose. */
+/** Sends genuine tokens of the shop in the wrong place, and tokens that its key signed as another type. */
 async function tryTypes(target: Target) {
   const preLogin = target.strategy === 'jwt' ? await preLoginToken(target) : '';
   return tryForgeries(target, async forge => {
     const ring = await target.keyRing();
     const typed = types.map(typ => ({
       what: `typ ${JSON.stringify(typ)} under a good signature`,
-      token: cookieOf({ ...forge.header, typ } satisfies Header, forge.wish, genuine(ring)),
+      token: cookieOf({ ...forge.header, typ } satisfies Header, forge.content, makeShopSigner(ring)),
     }));
-    return [...typed, ...misplaced(forge, preLogin)];
+    return [...typed, ...misplaceTokens(forge, preLogin)];
   });
 }
 
 async function preLoginToken(target: Target): Promise<string> {
-  const { user } = await enrolled(target);
+  const { user } = await enrolUser(target);
   const token = (await preLoginOf(target, user)).cookies.get('pre-login');
   if (token === undefined) throw new Inconclusive('the password alone gives no pre-authentication token');
   return token;
 }
 
-function misplaced({ ownCookie, wish }: Forge, preLogin: string): readonly Forgery[] {
+function misplaceTokens({ ownCookie, content }: Forge, preLogin: string): readonly Forgery[] {
   const [access = '', refresh = ''] = ownCookie.split('~');
   return [
     { what: 'the refresh token alone', token: refresh },
@@ -58,7 +66,7 @@ function misplaced({ ownCookie, wish }: Forge, preLogin: string): readonly Forge
     { what: 'the access token alone', token: access },
     { what: 'the access token and no refresh token', token: `${access}~` },
     { what: 'the access token in both places', token: `${access}~${access}` },
-    { what: 'the access token with the refresh token of another session', token: `${access}~${wish.refresh}` },
+    { what: 'the access token with the refresh token of another session', token: `${access}~${content.refresh}` },
     { what: 'the pre-authentication token', token: preLogin },
     { what: 'the pre-authentication token with a refresh token', token: `${preLogin}~${refresh}` },
     { what: 'the access token with the pre-authentication token', token: `${access}~${preLogin}` },
@@ -66,88 +74,92 @@ function misplaced({ ownCookie, wish }: Forge, preLogin: string): readonly Forge
 }
 
 export const jwtType: Attack = {
-  title: 'a refresh or pre-authentication token, or one that was signed as another type, in place of an access token',
+  title: 'send a refresh or pre-authentication token, or a token signed as another type, in place of an access token',
   asvs: ['9.2.2'],
   weak: ['jwt-trusting'],
   run: tryTypes,
 };
 
 export const jwtAlgorithm: Attack = {
-  title: 'a signed token that asks for another algorithm: none in every spelling, or a public key taken for a secret',
+  title: 'send a token that asks for another algorithm: "none" in every spelling, or a public key used as a secret',
   asvs: ['9.1.2'],
   weak: ['jwt-trusting'],
-  run: target => tryForgeries(target, ({ header, wish, ownSignature }) => otherwise(header, wish, ownSignature)),
+  run: target =>
+    tryForgeries(target, ({ header, content, ownSignature }) => forgeAlgorithms(header, content, ownSignature)),
 };
 
 export const jwtSignature: Attack = {
-  title: 'a signed token whose signature is missing, empty, of zeros, of another text, or of a guessed key',
+  title: 'send a token whose signature is missing, empty, all zeros, made over another text or with a guessed key',
   asvs: ['9.1.1'],
   weak: ['jwt-trusting'],
-  run: target => tryForgeries(target, ({ header, wish, ownSignature }) => unsigned(header, wish, ownSignature)),
+  run: target =>
+    tryForgeries(target, ({ header, content, ownSignature }) => forgeSignatures(header, content, ownSignature)),
 };
 
-/** Signed with the shop's own key, as another service would that has it too. */
+/** The tokens are signed with the key of the shop, as by another service that shares it. */
 export const jwtAudience: Attack = {
-  title: 'a well-signed token that was made for another audience, or by another issuer',
+  title: 'send a well-signed token that was made for another audience or by another issuer',
   asvs: ['9.2.3', '9.2.4'],
   weak: ['jwt-trusting'],
   run: target =>
-    tryForgeries(target, async ({ header, wish }) =>
-      saying(header, wish, await target.keyRing(), foreign(wish.claims)),
+    tryForgeries(target, async ({ header, content }) =>
+      forgeClaims(header, content, await target.keyRing(), listForeignClaims(content.claims)),
     ),
 };
 
 export const jwtOwnKey: Attack = {
-  title: 'a signed token that brings its key (jwk, x5c), names a file as its key (kid), or says how it is to be read',
+  title: 'send a token that brings its own key (jwk, x5c), names a file as its key (kid), or says how to read it',
   asvs: ['9.1.3'],
   weak: ['jwt-trusting'],
   run: target =>
-    tryForgeries(target, async ({ header, wish }) => [
-      ...ownKeys(header, wish),
-      ...extensions(header, wish, await target.keyRing()),
+    tryForgeries(target, async ({ header, content }) => [
+      ...forgeWithOwnKeys(header, content),
+      ...forgeExtensions(header, content, await target.keyRing()),
     ]),
 };
 
-/** Signed with the shop's own key, as another service would that has it too: a claim can be wrong for no other reason. */
+/** The tokens are signed with the key of the shop, as by another service that shares it. So only a claim is wrong. */
 export const jwtTimes: Attack = {
-  title: 'a well-signed token whose end is missing, no number, past, or years away, or whose beginning is yet to come',
+  title: 'send a well-signed token whose expiry is missing, no number, past or years away, or that is not valid yet',
   asvs: ['9.2.1'],
   weak: ['jwt-trusting'],
   run: target =>
-    tryForgeries(target, async ({ header, wish }) =>
-      saying(header, wish, await target.keyRing(), untimely(Date.now() / 1000)),
+    tryForgeries(target, async ({ header, content }) =>
+      forgeClaims(header, content, await target.keyRing(), listWrongTimes(Date.now() / 1000)),
     ),
 };
 
-/** Not only whether the token is believed: a server that fetches whatever a token names is an attacker's legs. */
+/** Also fails a server that only connects: an attacker can use such a server to send requests (SSRF). */
 async function tryKeyAddresses(target: Target): Promise<AttackResult> {
   return withListener(listenersAnswer, async listener => {
     const { status } = await fetch(`${listener.url}/keys.json`);
     const own = listener.connections();
-    if (status !== 200 || own === 0) throw new Inconclusive('the listener does not count who connects');
-    const result = await tryForgeries(target, ({ header, wish }) => keyAddresses(header, wish, listener.url));
+    if (status !== 200 || own === 0) throw new Inconclusive('the listener does not count connections');
+    const result = await tryForgeries(target, ({ header, content }) =>
+      forgeKeyAddresses(header, content, listener.url),
+    );
     const connections = listener.connections() - own;
     if (result.outcome === 'not applicable' || connections === 0) return result;
-    const reason = `the system connected ${connections} times to where a token told it to`;
+    const reason = `the system connected ${connections} times to an address that a token named`;
     return { exchanges: [], ...result, outcome: 'succeeded', reason };
   });
 }
 
 export const jwtKeyAddress: Attack = {
-  title: 'a signed token that says where its key is (jku, x5u, kid): a server of the attacker, who counts connections',
+  title: "send a token that names the attacker's server as the address of its key (jku, x5u, kid); count connections",
   asvs: ['9.1.3'],
   weak: ['jwt-trusting'],
   run: tryKeyAddresses,
 };
 
-/** A server of the attacker, on a real socket: whoever connects has been made to. */
+/** A server of the attacker on a real socket. Only a system that followed a token connects to it. */
 interface Listener {
   readonly url: string;
-  /** So many connections there have been. */
+  /** Returns the number of connections so far. */
   connections(): number;
 }
 
-/** It answers everything with `answer`. */
+/** Runs `work` with a listener that answers every request with `answer`, then closes the listener. */
 export async function withListener<T>(answer: string, work: (listener: Listener) => Promise<T>): Promise<T> {
   let connections = 0;
   const server = createServer((_request, response) => {
@@ -167,48 +179,48 @@ export async function withListener<T>(answer: string, work: (listener: Listener)
   }
 }
 
-/** What a forger starts from: the own genuine token, and a victim whose name is known. */
+/** What an attacker starts with: an own genuine token, and the name of a victim. */
 interface Forge {
   readonly header: Readonly<Record<string, unknown>>;
   readonly ownSignature: string;
   readonly ownCookie: string;
-  readonly wish: Wish;
+  readonly content: TokenContent;
   readonly victim: string;
 }
 
 /**
- * Tries every cookie that `forgeries` makes on GET /me. First it is shown that the forger's craft is good: the same claims
- * under the shop's own key are taken for the victim, so that whatever else is refused is refused for what is wrong with it.
+ * Sends every cookie that `forgeries` makes to GET /me. First it shows that the forged claims are right: signed with
+ * the key of the shop, they are accepted as the victim. So every refusal of a forgery is due to what is wrong with it.
  */
 async function tryForgeries(
   target: Target,
   forgeries: (forge: Forge) => Promise<readonly Forgery[]> | readonly Forgery[],
 ): Promise<AttackResult> {
-  if (target.strategy !== 'jwt') return notApplicable('the session cookie is no signed token');
-  const forge = await forgeFor(target);
-  const sound = cookieOf(forge.header, forge.wish, genuine(await target.keyRing()));
-  if ((await namedBy(target, sound)).user !== forge.victim)
+  if (target.strategy !== 'jwt') return notApplicable('the session cookie is not a signed token');
+  const forge = await prepareForge(target);
+  const sound = cookieOf(forge.header, forge.content, makeShopSigner(await target.keyRing()));
+  if ((await fetchUser(target, sound)).user !== forge.victim)
     throw new Inconclusive(
-      'the same claims under the genuine key are not accepted: the forger does not know his craft',
+      'the same claims signed with the genuine key are not accepted, so the forgeries would prove nothing',
     );
   const tries = new Tries();
   for (const { what, token } of await forgeries(forge)) {
-    const { user, answer } = await namedBy(target, token);
-    tries.add(`${what}: taken for ${user}`, user !== undefined, answer);
+    const { user, answer } = await fetchUser(target, token);
+    tries.add(`${what}: accepted as ${user}`, user !== undefined, answer);
   }
   return tries.result();
 }
 
-async function forgeFor(target: Target): Promise<Forge> {
-  const { browser } = await loggedIn(target);
+async function prepareForge(target: Target): Promise<Forge> {
+  const { browser } = await logInFreshUser(target);
   const victim = target.freshUser();
   const own = readToken(browser.token);
   if (own === undefined) throw new Inconclusive('the session cookie of mode jwt holds no signed token');
   const { header, claims, signature } = own;
-  return { header, ownSignature: signature, ownCookie: browser.token, wish: wishFor(victim, claims), victim };
+  return { header, ownSignature: signature, ownCookie: browser.token, content: makeContent(victim, claims), victim };
 }
 
-async function namedBy(target: Target, cookie: string) {
+async function fetchUser(target: Target, cookie: string) {
   const answer = await target.browser().thief(cookie).get('/me');
   return { user: userOf(answer), answer: expectStatus(answer, 200, 'GET /me') };
 }

@@ -1,10 +1,10 @@
 import { type Attack, Tries } from '../attack.js';
-import { guises, refusals } from '../tools/cross-site.js';
-import { enrolled, preLoginOf } from '../tools/second-factor.js';
+import { listCrossSiteRequests, refusals } from '../tools/cross-site.js';
+import { enrolUser, preLoginOf } from '../tools/second-factor.js';
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** The victim's browser is logged in under the attacker's name, and what the victim then types is the attacker's. */
+/** The browser of the victim is logged in as the attacker. The attacker then reads what the victim enters. */
 export const loginCsrf: Attack = {
   title: "log a visitor in under the attacker's name from a page of another site, with and without a second factor",
   asvs: ['3.5.1'],
@@ -18,16 +18,16 @@ async function run(target: Target) {
   const login = { user: target.freshUser(), password: target.password };
   const own = await target.browser().post('/login', login, { headers: { origin, 'sec-fetch-site': 'same-origin' } });
   expectStatus(own, 200, 'a login from a page of the shop itself');
-  const attacker = await enrolled(target);
+  const attacker = await enrolUser(target);
   const halfway = await preLoginOf(target, attacker.user);
   const code = attacker.code(attacker.usedStep + 1);
-  for (const { what, headers } of guises(host)) {
+  for (const { what, headers } of listCrossSiteRequests(host)) {
     const whole = await target.browser().post('/login', login, { headers });
-    tries.addRequest(`${what}: logged in`, whole, ...refusals);
+    tries.addRequest(`${what}: the login was accepted`, whole, ...refusals);
     const first = await target.browser().post('/login', { ...login, user: attacker.user }, { headers });
-    tries.addRequest(`${what}: the first half of a login`, first, ...refusals);
+    tries.addRequest(`${what}: the password was accepted`, first, ...refusals);
     const second = await halfway.copy().post('/login/totp', { code }, { headers });
-    tries.addRequest(`${what}: the second half of a login`, second, ...refusals);
+    tries.addRequest(`${what}: the one-time code was accepted`, second, ...refusals);
   }
   return tries.result();
 }

@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
-import { endedNow, tryEnded } from '../tools/ended-session.js';
-import { loggedIn, logOut, unexpected } from '../tools/shop.js';
+import { markEnded, tryEnded } from '../tools/ended-session.js';
+import { logInFreshUser, logOut, unexpected } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const rounds = 3;
@@ -10,7 +10,7 @@ const roundsMax = 10;
 const slowMs = 400;
 
 export const logoutInFlight: Attack = {
-  title: 'log out while a slow request of the same session is under way, and let that bring the session back',
+  title: 'log out while a slow request of the same session is in progress, so that the request restores the session',
   asvs: ['7.4.1'],
   weak: ['blind-overwrite'],
   run,
@@ -26,29 +26,29 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** False when the slow request had not yet opened its session when the logout was done: that proves nothing. */
+/** Returns false when the slow request opened its session after the logout: that round proves nothing. */
 async function tryOnce(target: Target, tries: Tries): Promise<boolean> {
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const [before, slow] = [browser.copy(), browser.copy()];
   const answered = slow.post(`/cart?delayMs=${slowMs}`, { sku: 'late' });
-  await logOut(await underWay(browser));
-  const ended = endedNow(target, user);
+  await logOut(await waitUntilInProgress(browser));
+  const ended = markEnded(target, user);
   if (!hadSession(await answered)) return false;
-  await tryEnded(tries, 'the token from before the logout was honoured after a slow request had ended', before, ended);
+  await tryEnded(tries, 'the token from before the logout was accepted after a slow request had ended', before, ended);
   if (slow.cookies.size > 0)
-    await tryEnded(tries, 'what a slow request brought back was honoured after the logout', slow, ended);
+    await tryEnded(tries, 'the cookies of a slow request were accepted after the logout', slow, ended);
   for (const { name, url } of target.backends)
-    await tryEnded(tries, `${name} honoured the token after a slow request had ended`, before.copy(url), ended);
+    await tryEnded(tries, `${name} accepted the token after a slow request had ended`, before.copy(url), ended);
   return true;
 }
 
-/** One exchange later the request before it has most likely arrived; `hadSession` says whether it had. */
-async function underWay(browser: AttackBrowser): Promise<AttackBrowser> {
+/** Waits for one exchange: the request sent before it has then most likely arrived. `hadSession` verifies that. */
+async function waitUntilInProgress(browser: AttackBrowser): Promise<AttackBrowser> {
   await browser.get('/me');
   return browser;
 }
 
-/** It wrote, or it learned on writing that the session had ended: either way it had been let in. */
+/** Returns whether the request had opened its session: it wrote, or its write found that the session had ended. */
 function hadSession(answer: BrowserAnswer): boolean {
   if (answer.status === 201) return true;
   if (answer.status === 401) return answer.json.why === 'session-gone';

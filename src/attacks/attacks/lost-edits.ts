@@ -1,14 +1,14 @@
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import type { AttackBrowser } from '../tools/browser.js';
-import { expectStatus, loggedIn, unexpected } from '../tools/shop.js';
+import { expectStatus, logInFreshUser, unexpected } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const rounds = 25;
-/** With four at once even five tries of a compare-and-set are enough for each. */
+/** With four concurrent edits, five tries of a compare-and-set are enough for each. */
 const atOnce = 4;
 
 export const lostEdits: Attack = {
-  title: 'change one session from several tabs at once, and make an acknowledged change disappear',
+  title: 'change one session from several tabs at once, so that an acknowledged change is lost',
   asvs: [],
   weak: ['blind-overwrite'],
   run,
@@ -16,8 +16,8 @@ export const lostEdits: Attack = {
 
 async function run(target: Target) {
   if (target.strategy !== 'reference')
-    return notApplicable('the session is in the cookie: of answers that cross the browser keeps the last one');
-  const { browser } = await loggedIn(target);
+    return notApplicable('the session is in the cookie: the browser keeps only the last of concurrent answers');
+  const { browser } = await logInFreshUser(target);
   const acknowledged: string[] = [];
   for (let round = 0; round < rounds; round++) {
     const skus = Array.from({ length: atOnce }, (_, tab) => `item-${round}-${tab}`);
@@ -27,11 +27,11 @@ async function run(target: Target) {
   const answer = expectStatus(await browser.get('/cart'), 200, 'GET /cart');
   const tries = new Tries();
   for (const sku of acknowledged)
-    tries.add(`${sku} was acknowledged, and is not in the cart`, !answer.text.includes(`"${sku}"`), answer);
+    tries.add(`${sku} was acknowledged, but is not in the cart`, !answer.text.includes(`"${sku}"`), answer);
   return tries.result();
 }
 
-/** 409 is an honest refusal. */
+/** Returns whether the shop acknowledged the item; 409 is a proper refusal. */
 async function isAcknowledged(browser: AttackBrowser, sku: string): Promise<boolean> {
   const answer = await browser.post('/cart', { sku });
   if (answer.status === 201 || answer.status === 409) return answer.status === 201;

@@ -1,14 +1,14 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { endedNow, tryEndedEverywhere } from '../tools/ended-session.js';
-import { expectStatus, isHonoured, loggedIn, logIn, reauthenticated } from '../tools/shop.js';
+import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
+import { expectStatus, isHonoured, logIn, logInFreshUser, reauthenticate } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const others = 3;
 const newPassword = 'correct horse battery staple';
 
 export const passwordChanged: Attack = {
-  title: 'go on with other sessions of a user, or the old password, after a password change that ends the others',
+  title: 'use the other sessions or the old password of a user after a password change that ends the other sessions',
   asvs: ['7.4.3'],
   weak: ['unlisted-sessions'],
   run,
@@ -16,17 +16,17 @@ export const passwordChanged: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const stolen = Array.from({ length: others }, () => target.browser());
   for (const thief of stolen) await logIn(thief, user, target.password);
-  const nonce = await reauthenticated(browser, target.password);
+  const nonce = await reauthenticate(browser, target.password);
   const before = browser.copy();
   const body = { nonce, password: newPassword, others: 'end' };
   expectStatus(await browser.post('/account/password', body), 200, 'the change of the password');
-  const ended = endedNow(target, user);
-  if (!(await isHonoured(browser, user))) throw new Inconclusive('who changed the password was logged out too');
+  const ended = markEnded(target, user);
+  if (!(await isHonoured(browser, user))) throw new Inconclusive('the session that changed the password ended too');
   for (const thief of [...stolen, before])
-    await tryEndedEverywhere(target, tries, 'from before a change of the password', thief, ended);
+    await tryEndedEverywhere(target, tries, 'after a password change', thief, ended);
   const again = await target.browser().post('/login', { user, password: target.password });
   tries.addRequest('the old password still opens the account', again, 401);
   return tries.result();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { someAtOnce } from '../tools/at-once.js';
+import { mapConcurrently } from '../tools/at-once.js';
 import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
 import { expectStatus, isHonoured } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
@@ -12,15 +12,15 @@ const timesMax = 20;
 const pauseMs = 100;
 /** ASVS 5.0.0 7.2.3 asks for 128 bits. */
 const bitsMin = 128;
-/** Of 10,000 random ids the two that are most alike share some 27 bits; twice 2^37 ids would have to be made for 64. */
+/** Among 10,000 random ids, the two most similar share some 27 bits. To share 64 bits takes some 2^38 ids. */
 const sharedBitsMax = 64;
 
 export const predictedIds: Attack = {
   title:
-    'foresee a token from 10,000 others: length, duplicates, bias of each bit, bits in common, dependence on the one before',
+    'predict a token from 10,000 others: by length, duplicates, biased bits, common prefixes, or the token before it',
   asvs: ['7.2.2', '7.2.3'],
   weak: ['counting-ids'],
-  // So many logins at once would make every other answer late.
+  // So many logins would delay the answers of every other attack.
   alone: true,
   run,
 };
@@ -34,7 +34,7 @@ async function run(target: Target) {
   const parts = tokens.map(({ token }) => randomParts(target.strategy, token));
   for (const name of Object.keys(parts[0] ?? {})) {
     const ids = parts.map(part => part[name] ?? Buffer.alloc(0));
-    look(
+    checkIds(
       tries,
       name,
       ids,
@@ -44,19 +44,19 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Logins straight at the backends: what makes ids is there, and 10,000 take seconds. In the order of their answers. */
+/** Logs in directly at the backends, because they make the ids and 10,000 logins take seconds. Keeps the order. */
 async function collect(target: Target) {
   const origins = target.backends.map(({ url }) => url);
   const turns = Array.from({ length: logins }, (_, at) => origins[at % origins.length]);
-  return someAtOnce(turns, atOnce, async origin => {
+  return mapConcurrently(turns, atOnce, async origin => {
     const [user, browser] = [target.freshUser(), target.browser(origin)];
-    const answer = expectStatus(await patientLogin(browser, user, target.password), 200, 'the login');
+    const answer = expectStatus(await logInWithRetries(browser, user, target.password), 200, 'the login');
     return { user, browser, answer, token: browser.token };
   });
 }
 
-/** 503 says to come again: a store may be too busy for a moment. */
-async function patientLogin(browser: AttackBrowser, user: string, password: string): Promise<BrowserAnswer> {
+/** Logs in, and retries on 503: a store may be too busy for a moment. */
+async function logInWithRetries(browser: AttackBrowser, user: string, password: string): Promise<BrowserAnswer> {
   for (let times = 1; ; times++) {
     const answer = await browser.post('/login', { user, password });
     if (answer.status !== 503 || times === timesMax) return answer;
@@ -65,47 +65,47 @@ async function patientLogin(browser: AttackBrowser, user: string, password: stri
 }
 
 /**
- * What of a token is meant to be random, as far as a browser can read it. In a sealed token that is the nonce and the tag,
- * since the id inside is encrypted; of a JWT the ids in it and the refresh token, not the rest that can be known.
+ * Returns the random parts of a token that a browser can read. A sealed token has the nonce and the tag, because the id
+ * inside is encrypted. A JWT has the ids in it and the refresh token; its other claims are not random.
  */
 function randomParts(strategy: Target['strategy'], token: string): Readonly<Record<string, Buffer>> {
-  if (strategy === 'reference') return { id: decoded(token) };
+  if (strategy === 'reference') return { id: decode(token) };
   if (strategy === 'sealed') {
-    const body = decoded(token.split('.').at(-1) ?? '');
+    const body = decode(token.split('.').at(-1) ?? '');
     return { 'nonce and tag': Buffer.concat([body.subarray(0, 12), body.subarray(-16)]) };
   }
   const [access = '', refresh = ''] = token.split('~');
-  const claims: Record<string, unknown> = JSON.parse(decoded(access.split('.')[1] ?? '').toString());
-  return { 'refresh token': decoded(refresh), sid: decoded(String(claims.sid)), jti: decoded(String(claims.jti)) };
+  const claims: Record<string, unknown> = JSON.parse(decode(access.split('.')[1] ?? '').toString());
+  return { 'refresh token': decode(refresh), sid: decode(String(claims.sid)), jti: decode(String(claims.jti)) };
 }
 
-function decoded(text: string): Buffer {
+function decode(text: string): Buffer {
   return Buffer.from(text, 'base64url');
 }
 
-function look(tries: Tries, name: string, ids: readonly Buffer[], answers: readonly BrowserAnswer[]): void {
+function checkIds(tries: Tries, name: string, ids: readonly Buffer[], answers: readonly BrowserAnswer[]): void {
   const [first, second] = answers;
   const shown = [first, second].filter(answer => answer !== undefined);
   const bytes = Math.min(...ids.map(id => id.length));
   const distinct = new Set(ids.map(id => id.toString('hex'))).size;
   const steps = ids.slice(1).map((id, at) => xor(id, ids[at] ?? id));
-  const biased = biasedBit(ids) ?? biasedBit(steps);
-  const shared = sharedBits(ids);
-  tries.addMany(ids.length, `the ${name} has ${bytes * 8} bits only`, bytes * 8 < bitsMin, ...shown);
-  tries.add(`${ids.length - distinct} of ${ids.length} came twice: the ${name}`, distinct < ids.length, ...shown);
-  tries.add(`bit ${biased} is not random: the ${name}`, biased !== undefined, ...shown);
-  tries.add(`two have their first ${shared} bits in common: the ${name}`, shared > sharedBitsMax, ...shown);
+  const biased = findBiasedBit(ids) ?? findBiasedBit(steps);
+  const shared = countSharedBits(ids);
+  tries.addMany(ids.length, `the ${name} has only ${bytes * 8} bits`, bytes * 8 < bitsMin, ...shown);
+  tries.add(`the ${name} was repeated ${ids.length - distinct} times`, distinct < ids.length, ...shown);
+  tries.add(`bit ${biased} of the ${name} is not random`, biased !== undefined, ...shown);
+  tries.add(`the ${name} of two tokens begins with the same ${shared} bits`, shared > sharedBitsMax, ...shown);
 }
 
 function xor(one: Buffer, other: Buffer): Buffer {
   return Buffer.from(one.map((byte, at) => byte ^ (other[at] ?? 0)));
 }
 
-/** Six standard deviations: of 10,000 bits within 4,700 to 5,300. One in 500 million fair bits lies outside. */
+/** Six standard deviations: 4,700 to 5,300 ones in 10,000 bits. One in 500 million fair bits lies outside. */
 const deviationsMax = 6;
 
-/** The first bit that is set too often or too rarely to be a fair coin; undefined when there is none. */
-export function biasedBit(ids: readonly Buffer[]): number | undefined {
+/** Finds the first bit that is set too often or too rarely to be random; undefined when there is none. */
+export function findBiasedBit(ids: readonly Buffer[]): number | undefined {
   const bits = Math.min(...ids.map(id => id.length)) * 8;
   const ones = new Array<number>(bits).fill(0);
   for (const id of ids) for (let bit = 0; bit < bits; bit++) ones[bit] = (ones[bit] ?? 0) + bitOf(id, bit);
@@ -114,13 +114,13 @@ export function biasedBit(ids: readonly Buffer[]): number | undefined {
   return found === -1 ? undefined : found;
 }
 
-/** How many bits at their beginning the two that are most alike have in common. */
-export function sharedBits(ids: readonly Buffer[]): number {
+/** Returns the length in bits of the longest prefix that two of the ids share. */
+export function countSharedBits(ids: readonly Buffer[]): number {
   const sorted = [...ids].sort(Buffer.compare);
-  return sorted.slice(1).reduce((most, id, at) => Math.max(most, commonBits(id, sorted[at] ?? id)), 0);
+  return sorted.slice(1).reduce((most, id, at) => Math.max(most, countCommonBits(id, sorted[at] ?? id)), 0);
 }
 
-function commonBits(one: Buffer, other: Buffer): number {
+function countCommonBits(one: Buffer, other: Buffer): number {
   const bits = Math.min(one.length, other.length) * 8;
   for (let bit = 0; bit < bits; bit++) if (bitOf(one, bit) !== bitOf(other, bit)) return bit;
   return bits;

@@ -1,13 +1,13 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser } from '../tools/browser.js';
-import { type Ended, endedNow, tryEnded } from '../tools/ended-session.js';
-import { isHonoured, loggedIn, logIn, logOut } from '../tools/shop.js';
+import { type EndedSession, markEnded, tryEnded } from '../tools/ended-session.js';
+import { isHonoured, logIn, logInFreshUser, logOut } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 export const reuseAfterFailover: Attack = {
   title:
-    'use a token after its logout when the backend that knew of the logout dies, and when one that did not comes back',
+    'use a token after its logout: when the backend that handled it dies, and when a backend that missed it restarts',
   asvs: ['7.4.1'],
   weak: ['sessions-on-disk'],
   alone: true,
@@ -22,48 +22,48 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** The backend that took the logout dies as soon as it has answered. */
+/** Kills the backend that handled the logout as soon as it has answered. */
 async function dieAfterLogout(target: Target, tries: Tries): Promise<string> {
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const kept = browser.copy();
   const name = backendOf(await logOut(browser));
-  const ended = endedNow(target, user);
+  const ended = markEnded(target, user);
   await target.kill(name);
-  await tryAll(target, tries, kept, ended, 'after its logout and the death of the backend that took it', name);
+  await tryAll(target, tries, kept, ended, 'after its logout and the death of the backend that handled it', name);
   return name;
 }
 
-/** The user's backend dies, the user logs out elsewhere, and the backend comes back. */
+/** Kills the backend of the user, logs out on another one, and restarts the killed one. */
 async function comeBackAfterLogout(target: Target, tries: Tries): Promise<void> {
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const kept = browser.copy();
   const name = backendOf(await browser.get('/me'));
   await target.kill(name);
-  // In the memory of one backend the session died with it.
+  // A session in the memory of one backend died with it.
   if (!(await isHonoured(browser, user))) await logIn(browser, user, target.password);
   const later = browser.copy();
   await logOut(browser);
-  const ended = endedNow(target, user);
+  const ended = markEnded(target, user);
   await target.restart(name);
   for (const thief of [kept, later])
-    await tryAll(target, tries, thief, ended, `after its logout, when ${name} had come back`);
+    await tryAll(target, tries, thief, ended, `after its logout and the restart of ${name}`);
 }
 
 async function tryAll(
   target: Target,
   tries: Tries,
   thief: AttackBrowser,
-  ended: Ended,
+  ended: EndedSession,
   when: string,
   dead?: string,
 ): Promise<void> {
-  await tryEnded(tries, `a token was honoured through the proxy ${when}`, thief, ended);
+  await tryEnded(tries, `a token was accepted through the proxy ${when}`, thief, ended);
   for (const { name, url } of target.backends.filter(backend => backend.name !== dead))
-    await tryEnded(tries, `a token was honoured by ${name} ${when}`, thief.copy(url), ended);
+    await tryEnded(tries, `a token was accepted by ${name} ${when}`, thief.copy(url), ended);
 }
 
 function backendOf({ headers }: { readonly headers: Readonly<Record<string, string>> }): string {
   const name = headers['holdfast-backend'];
-  if (name === undefined) throw new Inconclusive('an answer does not say which backend it is from');
+  if (name === undefined) throw new Inconclusive('an answer does not name its backend');
   return name;
 }

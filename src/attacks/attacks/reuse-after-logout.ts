@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
-import { endedNow, tryEnded } from '../tools/ended-session.js';
-import { loggedIn, logOut } from '../tools/shop.js';
+import { markEnded, tryEnded } from '../tools/ended-session.js';
+import { logInFreshUser, logOut } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 export const reuseAfterLogout: Attack = {
@@ -12,12 +12,12 @@ export const reuseAfterLogout: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const kept = browser.copy();
   await logOut(browser);
-  const ended = endedNow(target, user);
-  await tryEnded(tries, 'the token was honoured through the proxy after its logout', kept, ended);
+  const ended = markEnded(target, user);
+  await tryEnded(tries, 'the token was accepted through the proxy after its logout', kept, ended);
   for (const { name, url } of target.backends)
-    await tryEnded(tries, `the token was honoured by ${name} after its logout`, kept.copy(url), ended);
+    await tryEnded(tries, `the token was accepted by ${name} after its logout`, kept.copy(url), ended);
   return tries.result();
 }

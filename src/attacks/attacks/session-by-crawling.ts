@@ -1,12 +1,12 @@
 import { type Attack, Tries } from '../attack.js';
 import { sessionCookie, sessionIn } from '../tools/browser.js';
 import { randomToken } from '../tools/forge-jwt.js';
-import { loggedIn, shopPaths } from '../tools/shop.js';
+import { listShopPaths, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** Whoever only looks has no session: a crawler or the preview of a link must not fill the store, nor plant a token. */
+/** A read begins no session: a crawler or a link preview must not fill the store, and no token must be planted. */
 export const sessionByCrawling: Attack = {
-  title: 'look at every page without logging in, with no cookie and with an unknown one, and be given a session',
+  title: 'get a session by reading every page without a login, with no cookie and with an unknown one',
   asvs: ['7.6.2'],
   weak: ['careless-shop'],
   run,
@@ -14,8 +14,8 @@ export const sessionByCrawling: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  await loggedIn(target);
-  for (const path of ['/no-such-path', ...(await shopPaths(target.browser()))]) {
+  await logInFreshUser(target);
+  for (const path of ['/no-such-path', ...(await listShopPaths(target.browser()))]) {
     for (const method of ['GET', 'HEAD', 'OPTIONS']) {
       for (const planted of [undefined, randomToken()]) {
         const browser = target.browser();

@@ -1,15 +1,15 @@
 import { type Attack, Tries } from '../attack.js';
 import type { AttackBrowser } from '../tools/browser.js';
-import { expectStatus, loggedIn, logIn, reauthenticated } from '../tools/shop.js';
+import { expectStatus, logIn, logInFreshUser, reauthenticate } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const invented = 'A'.repeat(43);
 const newPassword = 'correct horse battery staple';
-/** A body in which it is missing is refused as incomplete. A 404 or 409 would say that the nonce was not looked at. */
+/** 400 refuses a body without a nonce. A 404 or 409 would mean that the nonce was not checked. */
 const withoutNonce = [400, 403];
 
 export const staleAuthentication: Attack = {
-  title: 'make a sensitive change without giving the password again: no nonce, an invented, a foreign, a used one',
+  title: "make a sensitive change without a new login: with no nonce, an invented one, another user's, or a used one",
   asvs: ['7.5.1', '7.5.3'],
   weak: ['careless-accounts'],
   run,
@@ -17,18 +17,18 @@ export const staleAuthentication: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  const [victim, attacker] = [await loggedIn(target), await loggedIn(target)];
+  const [victim, attacker] = [await logInFreshUser(target), await logInFreshUser(target)];
   const elsewhere = target.browser();
   await logIn(elsewhere, victim.user, target.password);
   const nonces = {
     'without a nonce': undefined,
     'with an empty nonce': '',
     'with an invented nonce': invented,
-    'with the nonce of another user': await reauthenticated(attacker.browser, target.password),
-    'with a nonce of another session of the same user': await reauthenticated(elsewhere, target.password),
+    'with the nonce of another user': await reauthenticate(attacker.browser, target.password),
+    'with a nonce of another session of the same user': await reauthenticate(elsewhere, target.password),
   };
   for (const [how, nonce] of Object.entries(nonces)) await trySensitive(tries, victim.browser, how, nonce);
-  // The password may be another one by now: what follows would be no honest attempt.
+  // The password may have been changed by now, so the following tries would be meaningless.
   if (tries.succeeded) return tries.result();
   await tryWrongPassword(tries, victim.browser);
   await tryAdministration(target, tries, attacker.browser, victim.user);
@@ -36,7 +36,7 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Each sensitive request as it would be right, but for the nonce. */
+/** Sends each sensitive request, correct except for the nonce. */
 async function trySensitive(
   tries: Tries,
   browser: AttackBrowser,
@@ -59,9 +59,9 @@ async function tryWrongPassword(tries: Tries, browser: AttackBrowser): Promise<v
   tries.addRequest('a wrong password was taken for a fresh authentication', answer, 401);
 }
 
-/** A nonce of one's own makes nobody an administrator. */
+/** Sends administrator requests with the own nonce of an ordinary user. */
 async function tryAdministration(target: Target, tries: Tries, browser: AttackBrowser, user: string): Promise<void> {
-  const nonce = await reauthenticated(browser, target.password);
+  const nonce = await reauthenticate(browser, target.password);
   const requests = [
     ['/admin/disable', { user }],
     ['/admin/end-sessions', { user }],
@@ -69,19 +69,19 @@ async function tryAdministration(target: Target, tries: Tries, browser: AttackBr
   ] as const;
   for (const [path, fields] of requests) {
     const answer = await browser.post(path, { ...fields, nonce });
-    tries.addRequest(`POST ${path} was carried out for a user who is no administrator`, answer, 403);
+    tries.addRequest(`POST ${path} was carried out for a user without administrator rights`, answer, 403);
   }
 }
 
-/** The right nonce once, which shows that the change is possible at all; then a second time. */
+/** Uses the right nonce once, which shows that the change is possible; then a second time. */
 async function tryTwice(target: Target, tries: Tries, browser: AttackBrowser): Promise<void> {
-  const nonce = await reauthenticated(browser, target.password);
+  const nonce = await reauthenticate(browser, target.password);
   const body = { nonce, password: newPassword, others: 'keep' };
   const before = browser.copy();
   expectStatus(await browser.post('/account/password', body), 200, 'the change of the password');
   const again = await browser.post('/account/password', { ...body, password: target.password.repeat(2) });
-  tries.addRequest('one nonce was good for two changes', again, 403);
-  // Where the session is in the cookie, an old copy of it holds the nonce still.
+  tries.addRequest('one nonce was accepted for two changes', again, 403);
+  // With the session in the cookie, an old copy of the cookie still holds the nonce.
   const old = await before.post('/account/password', { ...body, password: target.password.repeat(2) });
-  tries.addRequest('one nonce was good for two changes, with the token from before the first', old, 401, 403);
+  tries.addRequest('one nonce was accepted for two changes, with the token from before the first', old, 401, 403);
 }

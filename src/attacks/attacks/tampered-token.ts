@@ -1,15 +1,15 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { someAtOnce } from '../tools/at-once.js';
+import { mapConcurrently } from '../tools/at-once.js';
 import { sessionCookie } from '../tools/browser.js';
-import { isHonoured, loggedIn, userOf } from '../tools/shop.js';
+import { isHonoured, logInFreshUser, userOf } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const atOnce = 16;
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 export const tamperedToken: Attack = {
-  title: 'change each character of a token, cut it at every length, lengthen it, give it another version or key id',
+  title: 'change each character of a token, cut it at every length, lengthen it, change its version or key id',
   asvs: ['7.2.1', '9.1.1'],
   weak: ['short-ids'],
   run,
@@ -17,25 +17,30 @@ export const tamperedToken: Attack = {
 
 async function run(target: Target) {
   const tries = new Tries();
-  const { user, browser } = await loggedIn(target);
+  const { user, browser } = await logInFreshUser(target);
   const { token } = browser;
-  const forgeries = [...flipped(token), ...cut(token), ...lengthened(token), ...relabelled(target.strategy, token)];
-  await someAtOnce(forgeries, atOnce, async ([what, forged]) => {
-    // The affinity cookie stays, so that the forgery reaches the very backend that would honour the token.
+  const forgeries = [
+    ...flipBits(token),
+    ...cutToLengths(token),
+    ...lengthen(token),
+    ...relabel(target.strategy, token),
+  ];
+  await mapConcurrently(forgeries, atOnce, async ([what, forged]) => {
+    // The affinity cookie stays, so that the forgery reaches the backend that would accept the token.
     const forger = browser.copy();
     forger.cookies.set(sessionCookie, forged);
     const answer = await forger.get('/me');
-    tries.add(`a token was honoured with ${what}`, userOf(answer) === user, answer);
+    tries.add(`a changed token was accepted: ${what}`, userOf(answer) === user, answer);
   });
-  if (!(await isHonoured(browser, user))) throw new Inconclusive('the honest session did not outlast the forgeries');
+  if (!(await isHonoured(browser, user))) throw new Inconclusive('the honest session ended during the attack');
   return tries.result();
 }
 
-/** What was done, and what came of it. */
+/** What was changed, and the resulting token. */
 type Forgery = readonly [what: string, forged: string];
 
-/** The lowest and the highest of the six bits of each character: the lowest of the last may carry nothing. */
-function flipped(token: string): Forgery[] {
+/** Flips the lowest and the highest of the six bits of each character. The lowest bit of the last may carry no data. */
+function flipBits(token: string): Forgery[] {
   return [...token].flatMap((letter, at) =>
     otherLetters(letter).map(
       other =>
@@ -49,14 +54,14 @@ function otherLetters(letter: string): string[] {
   return value === -1 ? ['A', '_'] : [alphabet.charAt(value ^ 1), alphabet.charAt(value ^ 32)];
 }
 
-function cut(token: string): Forgery[] {
+function cutToLengths(token: string): Forgery[] {
   return Array.from({ length: token.length }, (_, length) => [
     `only its first ${length} characters`,
     token.slice(0, length),
   ]);
 }
 
-function lengthened(token: string): Forgery[] {
+function lengthen(token: string): Forgery[] {
   const ends = ['A', '=', '.', '~', '%00', '%20', `.${token}`, `~${token}`];
   return [
     ...ends.map(end => [`"${end.slice(0, 3)}" after it`, token + end] as const),
@@ -66,13 +71,13 @@ function lengthened(token: string): Forgery[] {
   ];
 }
 
-/** The token with another version or key id, where it has one; everything else as it was. */
-function relabelled(strategy: Target['strategy'], token: string): readonly Forgery[] {
-  if (strategy === 'sealed') return relabelledSeals(token);
-  return strategy === 'jwt' ? relabelledJwts(token) : [];
+/** Changes only the version or the key id of a token that has them. */
+function relabel(strategy: Target['strategy'], token: string): readonly Forgery[] {
+  if (strategy === 'sealed') return relabelSeal(token);
+  return strategy === 'jwt' ? relabelJwt(token) : [];
 }
 
-function relabelledSeals(token: string): Forgery[] {
+function relabelSeal(token: string): Forgery[] {
   const [version = '', key = '', ...body] = token.split('.');
   const versions = ['v0', 'v2', 'v10', 'V1', ''].map(
     other => [`version "${other}"`, [other, key, ...body].join('.')] as const,
@@ -83,7 +88,7 @@ function relabelledSeals(token: string): Forgery[] {
   return [...versions, ...keys];
 }
 
-function relabelledJwts(token: string): Forgery[] {
+function relabelJwt(token: string): Forgery[] {
   const [head = '', ...rest] = token.split('.');
   const header: Record<string, unknown> = JSON.parse(Buffer.from(head, 'base64url').toString());
   const headers = [

@@ -1,18 +1,18 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
-import { shopPaths } from '../tools/shop.js';
+import { listShopPaths } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** A script in the page cannot read the cookie; it must not find the token anywhere else either. */
+/** A script in the page cannot read the cookie, so it must not find the token elsewhere. */
 export const tokenInBody: Attack = {
-  title: 'find the token, or a part of it, in the body or in another header of any answer of any route',
+  title: 'find the token, or a part of it, in the body or another header of any answer of any route',
   asvs: ['3.3.4'],
   weak: ['careless-shop'],
   run,
 };
 
-/** Shorter ones, such as the id of a key, are no secret. */
+/** Shorter parts, such as the id of a key, are not secret. */
 const partCharsMin = 20;
 
 async function run(target: Target) {
@@ -28,14 +28,14 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Every route, as a member: read, asked for what it does not do, and used. */
+/** Calls every route as a logged-in user: with GET, with a wrong body, and correctly. */
 async function* visit(target: Target, browser: AttackBrowser): AsyncGenerator<{ what: string; answer: BrowserAnswer }> {
   const { password } = target;
   const login = await browser.post('/login', { user: target.freshUser(), password });
   if (!login.setCookies.some(line => line.includes(browser.token)))
-    throw new Inconclusive('the token is not where it must be, so that it could be found nowhere else');
+    throw new Inconclusive('the login did not set the token in a cookie, so a search elsewhere would prove nothing');
   yield { what: 'the login', answer: login };
-  const paths = await shopPaths(target.browser());
+  const paths = await listShopPaths(target.browser());
   for (const path of ['/no-such-path', ...paths]) {
     yield { what: `GET ${path}`, answer: await browser.get(path) };
     yield { what: `POST ${path} with nonsense`, answer: await browser.post(path, { non: 'sense' }) };

@@ -1,13 +1,13 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { BrowserAnswer } from '../tools/browser.js';
-import { type Enrolled, enrolled, preLoginOf, stepAt } from '../tools/second-factor.js';
+import { type EnrolledUser, enrolUser, preLoginOf, stepAt } from '../tools/second-factor.js';
 import { expectStatus, unexpected } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 /**
- * Three codes of a million are right at any time. Whoever has the password may guess five times and then wait; a new
- * pre-authentication token, another backend or guesses at the same moment must not begin the counting anew.
+ * Three of a million codes are valid at any time. An attacker who has the password may guess five times and must then
+ * wait. A new pre-authentication token, another backend or concurrent guesses must not reset the counter.
  */
 export const totpGuess: Attack = {
   title: 'guess one-time codes: one after the other on every backend, all at once, and at the fresh authentication',
@@ -16,7 +16,7 @@ export const totpGuess: Attack = {
   run,
 };
 
-/** What the shop states; the wrong code after so many is not looked at. */
+/** The limit that the shop documents: after so many wrong codes it checks no further one. */
 const guessesMax = 5;
 const guesses = 12;
 
@@ -29,9 +29,11 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Else anybody could lock everybody out, and that the right code is refused would show nothing. */
+/**
+ * Shows that a few wrong codes are forgiven. Otherwise any attacker could lock users out, and a refusal proves nothing.
+ */
 async function showFewAreForgiven(target: Target): Promise<void> {
-  const member = await enrolled(target);
+  const member = await enrolUser(target);
   for (const code of wrongCodes(member, guessesMax - 1))
     expectStatus(await guess(target, member, code), 401, 'a wrong code');
   expectStatus(
@@ -42,17 +44,17 @@ async function showFewAreForgiven(target: Target): Promise<void> {
 }
 
 async function tryInTurn(target: Target, tries: Tries): Promise<void> {
-  const member = await enrolled(target);
+  const member = await enrolUser(target);
   const answers: BrowserAnswer[] = [];
   for (const [index, code] of wrongCodes(member, guesses).entries())
     answers.push(await guess(target, member, code, originAt(target, index)));
   note(tries, answers, 'one after the other');
   const right = await guess(target, member, member.code(member.usedStep + 1));
-  tries.addRequest(`the right code was taken after ${guesses} guesses`, right, 429);
+  tries.addRequest(`the right code was accepted after ${guesses} guesses`, right, 429);
 }
 
 async function tryAtOnce(target: Target, tries: Tries): Promise<void> {
-  const member = await enrolled(target);
+  const member = await enrolUser(target);
   const guessed = wrongCodes(member, guesses).map((code, index) =>
     guess(target, member, code, originAt(target, index)),
   );
@@ -60,7 +62,7 @@ async function tryAtOnce(target: Target, tries: Tries): Promise<void> {
 }
 
 async function tryReauthentication(target: Target, tries: Tries): Promise<void> {
-  const member = await enrolled(target);
+  const member = await enrolUser(target);
   const answers: BrowserAnswer[] = [];
   for (const code of wrongCodes(member, guesses))
     answers.push(await member.browser.post('/account/reauthenticate', { password: target.password, code }));
@@ -71,12 +73,12 @@ function note(tries: Tries, answers: readonly BrowserAnswer[], how: string): voi
   const odd = answers.find(({ status }) => ![401, 429].includes(status));
   if (odd !== undefined) throw unexpected(odd, 'a wrong code', '401 or 429');
   const taken = answers.filter(({ status }) => status === 401);
-  if (taken.length === 0) throw new Inconclusive(`not one wrong code was looked at, ${how}`);
+  if (taken.length === 0) throw new Inconclusive(`the shop checked no wrong code (${how})`);
   for (const answer of answers)
-    tries.add(`${taken.length} guesses were looked at, ${how}`, taken.length > guessesMax, answer);
+    tries.add(`the shop checked ${taken.length} guesses (${how})`, taken.length > guessesMax, answer);
 }
 
-async function guess(target: Target, { user }: Enrolled, code: string, origin?: string): Promise<BrowserAnswer> {
+async function guess(target: Target, { user }: EnrolledUser, code: string, origin?: string): Promise<BrowserAnswer> {
   return (await preLoginOf(target, user, origin)).post('/login/totp', { code });
 }
 
@@ -85,7 +87,7 @@ function originAt(target: Target, index: number): string {
   return origins[index % origins.length] ?? target.proxyUrl;
 }
 
-function wrongCodes({ code }: Enrolled, count: number): readonly string[] {
+function wrongCodes({ code }: EnrolledUser, count: number): readonly string[] {
   const now = stepAt(Date.now());
   const right = [-3, -2, -1, 0, 1, 2, 3].map(ahead => code(now + ahead));
   const all = Array.from({ length: count + right.length }, (_, number) => String(number).padStart(6, '0'));

@@ -1,13 +1,15 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { sessionIn } from '../tools/browser.js';
-import { type Enrolled, enrolled, preLoginOf, stepAt } from '../tools/second-factor.js';
+import { type EnrolledUser, enrolUser, preLoginOf, stepAt } from '../tools/second-factor.js';
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** A code that somebody has watched being typed must be worth nothing, even at the same moment, even on another backend. */
+/**
+ * An attacker may see a code while the user types it. It must be useless, even at the same moment on another backend.
+ */
 export const totpTwice: Attack = {
-  title: 'use a one-time code twice, at the same moment on every backend and afterwards; and one whose time is not now',
+  title: 'use a one-time code twice, at the same moment on every backend and later; use a code of another time step',
   asvs: ['6.5.1', '6.5.5'],
   weak: ['careless-shop'],
   run,
@@ -15,8 +17,8 @@ export const totpTwice: Attack = {
 
 const rounds = 4;
 const atOncePerBackend = 2;
-/** One step of tolerance to either side is documented; the clock may move on by one more meanwhile. Four at a time: the
- * fifth wrong code would lock the account, and then the lock would answer and not the code. */
+/** Time steps whose codes are not valid. The documented tolerance is one step to either side, and the clock may advance
+ * by one more. Four per user: the fifth wrong code would lock the account, and the lock would hide the result. */
 const otherTimes = [
   [-20, -10, -4, -3],
   [3, 4, 10, 20],
@@ -25,22 +27,22 @@ const otherTimes = [
 async function run(target: Target) {
   const tries = new Tries();
   for (let round = 0; round < rounds; round++) {
-    const member = await enrolled(target);
+    const member = await enrolUser(target);
     await tryAtOnce(target, member, tries);
     await tryAgain(target, member, tries);
   }
   for (const steps of otherTimes) {
-    const member = await enrolled(target);
+    const member = await enrolUser(target);
     for (const ahead of steps)
       await tryCode(target, member, tries, stepAt(Date.now()) + ahead, `${ahead} steps from now`);
-    const right = await withCode(target, member, member.usedStep + 1);
+    const right = await logInWithCode(target, member, member.usedStep + 1);
     expectStatus(right, 200, 'the code of now');
   }
   return tries.result();
 }
 
-/** Everybody has given the password, and sends the one right code. */
-async function tryAtOnce(target: Target, member: Enrolled, tries: Tries): Promise<void> {
+/** Sends the one right code from many browsers at the same moment. All have sent the password before. */
+async function tryAtOnce(target: Target, member: EnrolledUser, tries: Tries): Promise<void> {
   const origins = target.backends.flatMap(({ url }) => Array<string>(atOncePerBackend).fill(url));
   const halfway = await Promise.all(origins.map(origin => preLoginOf(target, member.user, origin)));
   const code = member.code(member.usedStep + 1);
@@ -51,7 +53,7 @@ async function tryAtOnce(target: Target, member: Enrolled, tries: Tries): Promis
   tries.add(`one code logged in ${within.length} browsers at once`, isTwice, ...(isTwice ? within : answers));
 }
 
-async function tryAgain(target: Target, member: Enrolled, tries: Tries): Promise<void> {
+async function tryAgain(target: Target, member: EnrolledUser, tries: Tries): Promise<void> {
   const { browser, usedStep, code } = member;
   await tryCode(target, member, tries, usedStep + 1, 'used to log in');
   await tryCode(target, member, tries, usedStep, 'used to enrol');
@@ -60,11 +62,11 @@ async function tryAgain(target: Target, member: Enrolled, tries: Tries): Promise
   tries.addRequest('a code that was used to log in gave a fresh authentication', again, 401);
 }
 
-async function tryCode(target: Target, member: Enrolled, tries: Tries, step: number, which: string): Promise<void> {
-  const answer = await withCode(target, member, step);
+async function tryCode(target: Target, member: EnrolledUser, tries: Tries, step: number, which: string): Promise<void> {
+  const answer = await logInWithCode(target, member, step);
   tries.addRequest(`a code ${which} logged in`, answer, 401);
 }
 
-async function withCode(target: Target, { user, code }: Enrolled, step: number) {
+async function logInWithCode(target: Target, { user, code }: EnrolledUser, step: number) {
   return (await preLoginOf(target, user)).post('/login/totp', { code: code(step) });
 }

@@ -1,5 +1,8 @@
-/** In the order of the items, so many at once. When one rejects no further one is begun, those under way are waited for. */
-export async function someAtOnce<Item, T>(
+/**
+ * Maps the items with at most `max` calls of `work` at the same time. Returns the results in the order of the items.
+ * When a call rejects it starts no further call, waits for those in progress, and rejects.
+ */
+export async function mapConcurrently<Item, T>(
   items: readonly Item[],
   max: number,
   work: (item: Item) => Promise<T>,

@@ -1,11 +1,11 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { Inconclusive } from '../errors.js';
-import { type AttackExchange, shownExchange } from './exchange.js';
+import { type AttackExchange, buildExchange } from './exchange.js';
 
-/** One answer, and the exchange that it came in. What few ask for is worked out when it is asked for. */
+/** One answer and the exchange that it belongs to. Its rarely used parts are computed on demand. */
 export class BrowserAnswer {
   readonly status: number;
-  /** The Set-Cookie lines as they came. */
+  /** The Set-Cookie lines as received. */
   readonly setCookies: readonly string[];
   readonly text: string;
   readonly #line: string;
@@ -21,21 +21,21 @@ export class BrowserAnswer {
     this.#incoming = incoming;
   }
 
-  /** Names in lower case; of several with one name all values, joined by a comma. */
+  /** Names in lower case. The values of a repeated header are joined by a comma. */
   get headers(): Readonly<Record<string, string>> {
     const entries = Object.entries(this.#incoming.headersDistinct);
     return Object.fromEntries(entries.map(([name, values]) => [name, (values ?? []).join(', ')]));
   }
 
-  /** Empty when the body is no JSON object. */
+  /** Empty when the body is not a JSON object. */
   get json(): Readonly<Record<string, unknown>> {
-    return parsed(this.text);
+    return parseObject(this.text);
   }
 
   get exchange(): AttackExchange {
     const { rawHeaders, statusMessage = '' } = this.#incoming;
     const pairs = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? ''] as const] : []));
-    return shownExchange(
+    return buildExchange(
       { line: this.#line, headers: Object.entries(this.#sent) },
       { line: `HTTP/1.1 ${this.status} ${statusMessage}`.trim(), headers: pairs },
       this.text,
@@ -44,9 +44,9 @@ export class BrowserAnswer {
 }
 
 export interface RequestOptions {
-  /** Go over the wire as they are; `cookie` takes the place of the jar's. */
+  /** Sent unchanged; `cookie` replaces the cookies of the jar. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON unless it is text already. */
+  /** Sent as JSON, unless it is a string. */
   readonly body?: unknown;
 }
 
@@ -57,7 +57,7 @@ const answerWithinMs = 15_000;
 const connectionsMax = 64;
 
 /** The connections that all browsers of one attacked system share. */
-export class Wires {
+export class Connections {
   readonly agent = new Agent({ keepAlive: true, maxSockets: connectionsMax });
 
   close(): void {
@@ -66,29 +66,29 @@ export class Wires {
 }
 
 /**
- * A browser as an attacker has it: it keeps cookies by name, sends whatever it is told, follows nothing, and remembers
- * every exchange in its answer. `cookies` may be changed freely.
+ * The browser of an attacker. It keeps cookies by name, sends any request, and follows no redirect. Every answer holds
+ * its exchange. `cookies` may be changed freely.
  */
 export class AttackBrowser {
-  /** Where it asks: the proxy, or one backend past it. */
+  /** Where its requests go: the proxy, or directly to one backend. */
   readonly origin: string;
   readonly cookies: Map<string, string>;
-  readonly #wires: Wires;
+  readonly #connections: Connections;
 
-  constructor(wires: Wires, origin: string, cookies: ReadonlyMap<string, string> = new Map()) {
-    this.#wires = wires;
+  constructor(connections: Connections, origin: string, cookies: ReadonlyMap<string, string> = new Map()) {
+    this.#connections = connections;
     this.origin = origin;
     this.cookies = new Map(cookies);
   }
 
-  /** Somebody else with a copy of these cookies, who may ask elsewhere. */
+  /** Returns another browser with a copy of these cookies. It sends its requests to `origin`. */
   copy(origin = this.origin): AttackBrowser {
-    return new AttackBrowser(this.#wires, origin, this.cookies);
+    return new AttackBrowser(this.#connections, origin, this.cookies);
   }
 
-  /** Somebody else who has nothing but this token, and asks at `origin`. */
+  /** Returns another browser that has only this token. It sends its requests to `origin`. */
   thief(token = this.token, origin = this.origin): AttackBrowser {
-    return new AttackBrowser(this.#wires, origin, new Map([[sessionCookie, token]]));
+    return new AttackBrowser(this.#connections, origin, new Map([[sessionCookie, token]]));
   }
 
   /** The value of the session cookie. Throws `Inconclusive` when there is none. */
@@ -110,7 +110,7 @@ export class AttackBrowser {
     return this.send('DELETE', path, options);
   }
 
-  /** Rejects with `Inconclusive` when no whole answer comes within 15 s. */
+  /** Sends a request. Rejects with `Inconclusive` when no complete answer arrives within 15 s. */
   async send(method: string, path: string, { headers = {}, body }: RequestOptions = {}): Promise<BrowserAnswer> {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const sent: Record<string, string> = { host: new URL(this.origin).host, ...this.#cookieHeader() };
@@ -137,7 +137,7 @@ export class AttackBrowser {
       const fail = (error: Error) =>
         reject(new Inconclusive(`${method} ${this.origin}${path} was not answered: ${error.message}`));
       const { hostname, port } = new URL(this.origin);
-      const { agent } = this.#wires;
+      const { agent } = this.#connections;
       const outgoing = request({ method, host: hostname, port, path, headers, agent }, incoming => {
         const line = `${method} ${path} HTTP/1.1`;
         readWhole(incoming).then(text => resolve(new BrowserAnswer(line, headers, incoming, text)), fail);
@@ -168,7 +168,7 @@ function readWhole(incoming: IncomingMessage): Promise<string> {
   });
 }
 
-function parsed(text: string): Readonly<Record<string, unknown>> {
+function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
@@ -177,30 +177,30 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** One Set-Cookie line, taken apart. */
+/** One parsed Set-Cookie line. */
 export interface SetCookie {
   readonly line: string;
   readonly name: string;
   readonly value: string;
-  /** Names in lower case; the value is empty where an attribute has none. */
+  /** Names in lower case. An attribute without a value maps to the empty string. */
   readonly attributes: ReadonlyMap<string, string>;
 }
 
 export function readSetCookie(line: string): SetCookie {
   const [pair = '', ...rest] = line.split(';');
-  const [name, value] = halves(pair);
-  const attributes = new Map(rest.map(halves).map(([key, text]) => [key.toLowerCase(), text]));
+  const [name, value] = splitAtEquals(pair);
+  const attributes = new Map(rest.map(splitAtEquals).map(([key, text]) => [key.toLowerCase(), text]));
   return { line, name, value, attributes };
 }
 
-function halves(text: string): readonly [string, string] {
+function splitAtEquals(text: string): readonly [string, string] {
   const at = text.indexOf('=');
   return at === -1 ? [text.trim(), ''] : [text.slice(0, at).trim(), text.slice(at + 1).trim()];
 }
 
 export const sessionCookies: ReadonlySet<string> = new Set([sessionCookie, `__Host-${sessionCookie}`]);
 
-/** The session token that an answer sets; undefined when it sets none, or clears the cookie. */
+/** Returns the session token that an answer sets. Undefined when it sets none or clears the cookie. */
 export function sessionIn({ setCookies }: BrowserAnswer): string | undefined {
   const set = setCookies.map(readSetCookie).find(({ name, value }) => sessionCookies.has(name) && value !== '');
   return set?.value;

@@ -1,14 +1,14 @@
-/** How a request of another site looks; or of one that wants to be taken for this one. */
+/** A request from another site, or one that pretends to come from this site. */
 export interface CrossSiteRequest {
   readonly what: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** How the shop refuses them: another site; a body of a type that a form can have. */
+/** Status codes by which the shop refuses them: 403 for another site, 415 for a body type that a form can send. */
 export const refusals = [403, 415];
 
-/** `host`: of the system under attack. */
-export function guises(host: string): readonly CrossSiteRequest[] {
+/** Lists the requests to try. `host` is that of the system under attack. */
+export function listCrossSiteRequests(host: string): readonly CrossSiteRequest[] {
   const [name = '', port = ''] = host.split(':');
   const origins = [
     'https://evil.example',
@@ -40,7 +40,7 @@ export function guises(host: string): readonly CrossSiteRequest[] {
       headers: { 'content-type': type, origin: 'null' },
     })),
     {
-      what: 'a host of the attacker that the proxy is told of',
+      what: "the attacker's host in X-Forwarded-Host",
       headers: {
         origin: 'https://evil.example',
         'x-forwarded-host': 'evil.example',
@@ -50,7 +50,7 @@ export function guises(host: string): readonly CrossSiteRequest[] {
   ];
 }
 
-/** What a form of another site can send without asking (CORS calls them simple requests); the body stays JSON. */
+/** Types that a form of another site can send without a preflight (CORS: simple requests). The body stays JSON. */
 const forms = [
   'text/plain',
   'application/x-www-form-urlencoded',

@@ -6,46 +6,46 @@ import type { Target } from './target.js';
 
 const pollMs = 20;
 
-export interface Ended {
+export interface EndedSession {
   readonly user: string;
   /** `performance.now()` when the end was acknowledged. */
   readonly atMs: number;
-  /** What the mode states. */
+  /** The revocation lag that the mode states. */
   readonly lagMs: number;
 }
 
-/** Of a user whose session has this moment been ended. */
-export function endedNow({ revocationLagMs: lagMs }: Target, user: string): Ended {
+/** Records that the session of this user has ended at this moment. */
+export function markEnded({ revocationLagMs: lagMs }: Target, user: string): EndedSession {
   return { user, atMs: performance.now(), lagMs };
 }
 
 /**
- * Uses a token that was ended, again and again until it is refused. A use that begins when the stated lag is over and is
- * honoured all the same has gone through; one before that is only noted.
+ * Uses the token of an ended session again and again until it is refused. A use that is accepted after the stated lag
+ * is a success of the attack. A use that is accepted before that is only recorded as lag.
  */
-export async function tryEnded(tries: Tries, what: string, thief: AttackBrowser, ended: Ended): Promise<void> {
+export async function tryEnded(tries: Tries, what: string, thief: AttackBrowser, ended: EndedSession): Promise<void> {
   for (;;) {
     const sinceMs = performance.now() - ended.atMs;
-    // A copy each time: an answer that clears the cookie must not make the next try a harmless one.
+    // A copy each time: an answer that clears the cookie must not disarm the next try.
     const answer = await thief.copy().get('/me');
-    const honoured = userOf(answer) === ended.user;
+    const isAccepted = userOf(answer) === ended.user;
     const isLate = sinceMs >= ended.lagMs;
-    if (!honoured || isLate) tries.add(what, honoured, answer);
-    if (honoured) tries.noteLag(sinceMs);
-    if (!honoured || isLate) return;
+    if (!isAccepted || isLate) tries.add(what, isAccepted, answer);
+    if (isAccepted) tries.noteLag(sinceMs);
+    if (!isAccepted || isLate) return;
     await sleep(pollMs);
   }
 }
 
-/** The same through the proxy and on every backend. */
+/** Does the same through the proxy and on every backend. */
 export async function tryEndedEverywhere(
   target: Target,
   tries: Tries,
-  which: string,
+  when: string,
   thief: AttackBrowser,
-  ended: Ended,
+  ended: EndedSession,
 ): Promise<void> {
-  await tryEnded(tries, `a session was honoured through the proxy ${which}`, thief, ended);
+  await tryEnded(tries, `a session was accepted through the proxy ${when}`, thief, ended);
   for (const { name, url } of target.backends)
-    await tryEnded(tries, `a session was honoured by ${name} ${which}`, thief.copy(url), ended);
+    await tryEnded(tries, `a session was accepted by ${name} ${when}`, thief.copy(url), ended);
 }

@@ -1,4 +1,4 @@
-/** One request and its answer, as they are shown to prove something: no body of a request, no whole secret. */
+/** One request and its answer as evidence in a report. It holds no request body and no complete secret. */
 export interface AttackExchange {
   /** Request line and headers, one string each. */
   readonly request: readonly string[];
@@ -11,25 +11,25 @@ export interface AttackExchange {
 const bodyCharsMax = 200;
 const secretCharsShown = 10;
 
-/** `headers` are pairs in the order in which they went over the wire. */
-export function shownExchange(
+/** Builds the evidence of one exchange. `headers` are pairs in the order in which they were sent. */
+export function buildExchange(
   request: { readonly line: string; readonly headers: readonly (readonly [string, string])[] },
   response: { readonly line: string; readonly headers: readonly (readonly [string, string])[] },
   body: string,
 ): AttackExchange {
   return {
-    request: [request.line, ...request.headers.map(shownHeader)],
-    response: [response.line, ...response.headers.map(shownHeader)],
+    request: [request.line, ...request.headers.map(describeHeader)],
+    response: [response.line, ...response.headers.map(describeHeader)],
     body: body.length > bodyCharsMax ? `${body.slice(0, bodyCharsMax)}…` : body.trim(),
   };
 }
 
-function shownHeader([name, value]: readonly [string, string]): string {
-  return `${name}: ${/^(set-)?cookie$/i.test(name) ? shownCookies(value) : value}`;
+function describeHeader([name, value]: readonly [string, string]): string {
+  return `${name}: ${/^(set-)?cookie$/i.test(name) ? shortenCookies(value) : value}`;
 }
 
-/** Enough of each value to tell two apart, and its length. */
-export function shownCookies(header: string): string {
+/** Shortens each cookie value to its first characters and its length: enough to tell two values apart. */
+export function shortenCookies(header: string): string {
   return header.replace(/=([^;\s]+)/g, (whole, value: string) =>
     value.length <= secretCharsShown * 2 ? whole : `=${value.slice(0, secretCharsShown)}…(${value.length} characters)`,
   );

@@ -2,8 +2,8 @@ import { createHmac, generateKeyPairSync, hash, hkdfSync, type KeyObject, random
 import type { KeyRing } from '../../shared/key-ring.js';
 
 /*
- * Tokens that nobody but an attacker would make. What is known to him: how tokens of this shop look (everybody can read
- * the own one), and keys of his own. Whoever has the key ring is another service that signs with the same key.
+ * Forged tokens. The attacker knows what tokens of this shop look like, because every user can read their own token.
+ * The attacker also has keys of their own. A forgery made with the key ring stands for another service with that key.
  */
 
 export type ForgedClaims = Readonly<Record<string, unknown>>;
@@ -15,38 +15,38 @@ export interface Forgery {
   readonly token: string;
 }
 
-/** An access token as anybody can read it. */
+/** The readable parts of an access token. */
 export interface Parts {
   readonly header: Header;
   readonly claims: ForgedClaims;
   readonly signature: string;
 }
 
-/** Undefined for text that is no signed token. */
+/** Parses a session cookie. Returns undefined for text that is not a signed token. */
 export function readToken(cookie: string): (Parts & { readonly refresh: string }) | undefined {
   const [access = '', refresh = ''] = cookie.split('~');
   const [header = '', claims = '', signature] = access.split('.');
   if (signature === undefined) return undefined;
-  return { header: decoded(header), claims: decoded(claims), signature, refresh };
+  return { header: decode(header), claims: decode(claims), signature, refresh };
 }
 
-/** What the attacker wants to say, and the refresh token that it is bound to. */
-export interface Wish {
+/** The claims that the attacker wants, and the refresh token to which they are bound. */
+export interface TokenContent {
   readonly claims: ForgedClaims;
   readonly refresh: string;
 }
 
-/** The own claims with another's name, in a session that nobody ever began. */
-export function wishFor(user: string, own: ForgedClaims): Wish {
+/** Takes the attacker's own claims and puts in another user, and a session that never existed. */
+export function makeContent(user: string, own: ForgedClaims): TokenContent {
   const refresh = randomToken();
   return { claims: { ...own, sub: user, sid: randomToken(), refresh: hash('sha256', refresh, 'base64url') }, refresh };
 }
 
 type Signer = (text: string) => Buffer;
 
-/** The cookie that says `claims` under `header`. A member that is undefined is left out. */
-export function cookieOf(header: unknown, { claims, refresh }: Wish, signer: Signer): string {
-  const text = `${encoded(JSON.stringify(header))}.${encoded(JSON.stringify(claims))}`;
+/** Builds the cookie with these claims and this header. Members that are undefined are left out. */
+export function cookieOf(header: unknown, { claims, refresh }: TokenContent, signer: Signer): string {
+  const text = `${encode(JSON.stringify(header))}.${encode(JSON.stringify(claims))}`;
   return `${text}.${signer(text).toString('base64url')}~${refresh}`;
 }
 
@@ -54,13 +54,13 @@ export function hmac(key: string | Buffer, digest = 'sha256'): Signer {
   return text => createHmac(digest, key).update(text).digest();
 }
 
-/** As the shop signs, for whoever has its key ring. */
-export function genuine([newest]: KeyRing): Signer {
+/** Returns the signer of the shop, made from its key ring. */
+export function makeShopSigner([newest]: KeyRing): Signer {
   if (newest === undefined) throw new RangeError('a key ring without a key signs nothing');
   return hmac(Buffer.from(hkdfSync('sha256', newest.secret, '', 'holdfast:jwt:access', 32)));
 }
 
-/** Pairs of keys that the attacker made, by the algorithm that goes with them. */
+/** A key pair of the attacker, and the algorithm for it. */
 export interface OwnPair {
   readonly alg: string;
   readonly publicKey: KeyObject;
@@ -69,7 +69,7 @@ export interface OwnPair {
 
 let made: readonly OwnPair[] | undefined;
 
-/** Made once: that of RSA takes a while. */
+/** Returns the key pairs of the attacker. They are made once, because an RSA pair takes a while. */
 export function ownPairs(): readonly OwnPair[] {
   made ??= makePairs();
   return made;
@@ -86,22 +86,22 @@ function makePairs(): readonly OwnPair[] {
   ];
 }
 
-/** JWS wants the two numbers of an ECDSA signature as they are, not in ASN.1 (RFC 7518 section 3.4). */
+/** JWS concatenates the two numbers of an ECDSA signature and does not use ASN.1 (RFC 7518 section 3.4). */
 function ieee(key: KeyObject) {
   return { key, dsaEncoding: 'ieee-p1363' } as const;
 }
 
-export const nothing: Signer = () => Buffer.alloc(0);
+export const signWithNothing: Signer = () => Buffer.alloc(0);
 
 export function randomToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-function encoded(text: string): string {
+function encode(text: string): string {
   return Buffer.from(text).toString('base64url');
 }
 
-function decoded(part: string): Readonly<Record<string, unknown>> {
+function decode(part: string): Readonly<Record<string, unknown>> {
   try {
     return Object(JSON.parse(Buffer.from(part, 'base64url').toString()));
   } catch {

@@ -3,27 +3,27 @@ import type { KeyRing } from '../../shared/key-ring.js';
 import {
   cookieOf,
   type Forgery,
-  genuine,
   type Header,
   hmac,
-  nothing,
+  makeShopSigner,
   ownPairs,
   randomToken,
-  type Wish,
+  signWithNothing,
+  type TokenContent,
 } from './forge-jwt.js';
 
-/** What each attack on signed tokens tries. Pure but for the keys that are made. */
+/** The forgeries that each attack on signed tokens tries. Pure, except that it makes random keys. */
 
-/** The signature is not one, or not one over this text (ASVS 9.1.1). */
-export function unsigned(header: Header, wish: Wish, ownSignature: string): readonly Forgery[] {
+/** Makes tokens whose signature is missing, malformed, or made over another text (ASVS 9.1.1). */
+export function forgeSignatures(header: Header, content: TokenContent, ownSignature: string): readonly Forgery[] {
   const own = Buffer.from(ownSignature, 'base64url');
-  const [text = '', refresh = ''] = cookieOf(header, wish, nothing).split('.~');
+  const [text = '', refresh = ''] = cookieOf(header, content, signWithNothing).split('.~');
   const signed = (what: string, signer: Parameters<typeof cookieOf>[2]) => ({
     what,
-    token: cookieOf(header, wish, signer),
+    token: cookieOf(header, content, signer),
   });
   return [
-    signed('no signature', nothing),
+    signed('no signature', signWithNothing),
     { what: 'no signature and no dot', token: `${text}~${refresh}` },
     { what: 'one part too many', token: `${text}.${ownSignature}.${ownSignature}~${refresh}` },
     signed('the signature of the own token', () => own),
@@ -33,12 +33,12 @@ export function unsigned(header: Header, wish: Wish, ownSignature: string): read
     signed('half of the own signature', () => own.subarray(0, 16)),
     signed('the own signature twice', () => Buffer.concat([own, own])),
     signed('a key of the attacker', hmac(randomBytes(32))),
-    ...guesses(header).map(key => signed(`the key ${JSON.stringify(key)}`, hmac(key))),
+    ...listGuessedKeys(header).map(key => signed(`the key ${JSON.stringify(key)}`, hmac(key))),
   ];
 }
 
-/** Keys that were really used somewhere. */
-function guesses({ kid }: Header): readonly string[] {
+/** Lists keys that real systems have used. */
+function listGuessedKeys({ kid }: Header): readonly string[] {
   return [
     '',
     '\0',
@@ -53,11 +53,11 @@ function guesses({ kid }: Header): readonly string[] {
   ];
 }
 
-/** Another algorithm than the one of this shop, or none (ASVS 9.1.2). */
-export function otherwise(header: Header, wish: Wish, ownSignature: string): readonly Forgery[] {
+/** Makes tokens with an algorithm that the shop does not use, or with none (ASVS 9.1.2). */
+export function forgeAlgorithms(header: Header, content: TokenContent, ownSignature: string): readonly Forgery[] {
   const own = Buffer.from(ownSignature, 'base64url');
   const nones = [
-    ...spellings('none'),
+    ...listSpellings('none'),
     'none ',
     ' none',
     'n\u043ene',
@@ -70,51 +70,61 @@ export function otherwise(header: Header, wish: Wish, ownSignature: string): rea
     ['none'],
     {},
   ];
-  const unsigned = nones.flatMap(alg => [
-    { what: `alg ${JSON.stringify(alg)}, no signature`, token: cookieOf({ ...header, alg }, wish, nothing) },
-    { what: `alg ${JSON.stringify(alg)}, the own signature`, token: cookieOf({ ...header, alg }, wish, () => own) },
+  const unsignedTokens = nones.flatMap(alg => [
+    { what: `alg ${JSON.stringify(alg)}, no signature`, token: cookieOf({ ...header, alg }, content, signWithNothing) },
+    { what: `alg ${JSON.stringify(alg)}, the own signature`, token: cookieOf({ ...header, alg }, content, () => own) },
   ]);
-  return [...unsigned, ...otherDigests(header, wish), ...ownPairs().flatMap(pair => confused(header, wish, pair))];
+  return [
+    ...unsignedTokens,
+    ...forgeOtherDigests(header, content),
+    ...ownPairs().flatMap(pair => forgeKeyConfusion(header, content, pair)),
+  ];
 }
 
-/** Every way to write it in small and capital letters. */
-function spellings(word: string): readonly string[] {
+/** Lists every spelling of a word in small and capital letters. */
+function listSpellings(word: string): readonly string[] {
   return Array.from({ length: 2 ** word.length }, (_, bits) =>
     [...word].map((letter, at) => ((bits >> at) & 1 ? letter.toUpperCase() : letter)).join(''),
   );
 }
 
-function otherDigests(header: Header, wish: Wish): readonly Forgery[] {
+function forgeOtherDigests(header: Header, content: TokenContent): readonly Forgery[] {
   return ['384', '512'].map(bits => ({
     what: `HS${bits} with a key of the attacker`,
-    token: cookieOf({ ...header, alg: `HS${bits}` }, wish, hmac(randomBytes(64), `sha${bits}`)),
+    token: cookieOf({ ...header, alg: `HS${bits}` }, content, hmac(randomBytes(64), `sha${bits}`)),
   }));
 }
 
-/** Signed with a private key for an algorithm that the shop does not use; and with its public half as if it were the
- * shared secret, which fools whoever keeps both kinds of keys in one place and lets the token choose. */
-function confused(header: Header, wish: Wish, { alg, publicKey, signer }: ReturnType<typeof ownPairs>[number]) {
+/**
+ * Makes tokens signed with a private key, for an algorithm that the shop does not use. Then signs with the public key
+ * as if it were the shared secret: that fools a verifier with both kinds of keys that lets the token choose.
+ */
+function forgeKeyConfusion(
+  header: Header,
+  content: TokenContent,
+  { alg, publicKey, signer }: ReturnType<typeof ownPairs>[number],
+) {
   const halves = [
     ['PEM', publicKey.export({ type: 'spki', format: 'pem' })],
     ['DER', publicKey.export({ type: 'spki', format: 'der' })],
     ['JWK', JSON.stringify(publicKey.export({ format: 'jwk' }))],
   ] as const;
   return [
-    { what: `${alg} with a key of the attacker`, token: cookieOf({ ...header, alg }, wish, signer) },
+    { what: `${alg} with a key of the attacker`, token: cookieOf({ ...header, alg }, content, signer) },
     ...halves.map(([form, half]) => ({
       what: `HS256 with the ${form} of a public ${alg} key as secret`,
-      token: cookieOf(header, wish, hmac(half)),
+      token: cookieOf(header, content, hmac(half)),
     })),
   ];
 }
 
-/** The key comes with the token, or is a file that the token names (ASVS 9.1.3). */
-export function ownKeys(header: Header, wish: Wish): readonly Forgery[] {
+/** Makes tokens that bring their own key, or that name a file as the key (ASVS 9.1.3). */
+export function forgeWithOwnKeys(header: Header, content: TokenContent): readonly Forgery[] {
   const secret = randomBytes(32);
   const jwk = { kty: 'oct', k: secret.toString('base64url'), alg: 'HS256', kid: header.kid };
   const made = (what: string, more: Header, signer: Parameters<typeof cookieOf>[2]) => ({
     what,
-    token: cookieOf({ ...header, ...more }, wish, signer),
+    token: cookieOf({ ...header, ...more }, content, signer),
   });
   return [
     made('jwk with a secret', { jwk }, hmac(secret)),
@@ -130,7 +140,7 @@ export function ownKeys(header: Header, wish: Wish): readonly Forgery[] {
   ];
 }
 
-/** A name for a key that leads to something of known content; with the key that it would then be. */
+/** Key ids that lead to known content, each with the key that this content would be. */
 const kids: readonly (readonly [kid: unknown, key: string])[] = [
   ['../../../../../../../../dev/null', ''],
   ['/dev/null', ''],
@@ -149,13 +159,13 @@ const kids: readonly (readonly [kid: unknown, key: string])[] = [
 
 const listenersKey = randomBytes(32);
 
-/** What the listener answers with, whoever asks. */
+/** The answer of the listener to every request. */
 export const listenersAnswer = JSON.stringify({
   keys: [{ kty: 'oct', k: listenersKey.toString('base64url'), alg: 'HS256' }],
 });
 
-/** The key lies where the token says (ASVS 9.1.3). `listener`: an origin that counts who comes. */
-export function keyAddresses(header: Header, wish: Wish, listener: string): readonly Forgery[] {
+/** Makes tokens that name the address of their key (ASVS 9.1.3). `listener` is an origin that counts connections. */
+export function forgeKeyAddresses(header: Header, content: TokenContent, listener: string): readonly Forgery[] {
   const url = `${listener}/keys.json`;
   const named: readonly Header[] = [
     { jku: url },
@@ -170,16 +180,16 @@ export function keyAddresses(header: Header, wish: Wish, listener: string): read
   ];
   const signer = hmac(listenersKey);
   return [
-    ...named.map(more => ({ what: JSON.stringify(more), token: cookieOf({ ...header, ...more }, wish, signer) })),
+    ...named.map(more => ({ what: JSON.stringify(more), token: cookieOf({ ...header, ...more }, content, signer) })),
     {
       what: 'the listener as issuer',
-      token: cookieOf(header, { ...wish, claims: { ...wish.claims, iss: listener } }, signer),
+      token: cookieOf(header, { ...content, claims: { ...content.claims, iss: listener } }, signer),
     },
   ];
 }
 
-/** Extensions that change how a token is read; the signature is good (RFC 7515 section 4.1.11). */
-export function extensions(header: Header, wish: Wish, ring: KeyRing): readonly Forgery[] {
+/** Makes well-signed tokens with extensions that change how a token is read (RFC 7515 section 4.1.11). */
+export function forgeExtensions(header: Header, content: TokenContent, ring: KeyRing): readonly Forgery[] {
   const more: readonly Header[] = [
     { crit: ['exp'] },
     { crit: ['b64'], b64: false },
@@ -189,27 +199,32 @@ export function extensions(header: Header, wish: Wish, ring: KeyRing): readonly 
   ];
   return more.map(extra => ({
     what: `${JSON.stringify(extra)} under a good signature`,
-    token: cookieOf({ ...header, ...extra }, wish, genuine(ring)),
+    token: cookieOf({ ...header, ...extra }, content, makeShopSigner(ring)),
   }));
 }
 
-/** Good signatures, by another service that has the same key: what it says is not for this shop, or not now. */
-export function saying(header: Header, wish: Wish, ring: KeyRing, changes: readonly Header[]): readonly Forgery[] {
+/** Makes well-signed tokens with wrong claims, as from another service that shares the key. */
+export function forgeClaims(
+  header: Header,
+  content: TokenContent,
+  ring: KeyRing,
+  changes: readonly Header[],
+): readonly Forgery[] {
   return changes.map(change => ({
-    what: described(change),
-    token: cookieOf(header, { ...wish, claims: { ...wish.claims, ...change } }, genuine(ring)),
+    what: describeChange(change),
+    token: cookieOf(header, { ...content, claims: { ...content.claims, ...change } }, makeShopSigner(ring)),
   }));
 }
 
-function described(change: Header): string {
+function describeChange(change: Header): string {
   const words = Object.entries(change).map(([name, value]) =>
     value === undefined ? `no ${name}` : `${name} ${JSON.stringify(value)}`,
   );
   return words.join(', ');
 }
 
-/** ASVS 9.2.1. `nowS`: seconds since the epoch. */
-export function untimely(nowS: number): readonly Header[] {
+/** Lists wrong times for claims (ASVS 9.2.1). `nowS` is in seconds since the epoch. */
+export function listWrongTimes(nowS: number): readonly Header[] {
   const day = 86_400;
   return [
     { exp: undefined },
@@ -237,8 +252,8 @@ export function untimely(nowS: number): readonly Header[] {
   ];
 }
 
-/** ASVS 9.2.3 and 9.2.4. */
-export function foreign(claims: Header): readonly Header[] {
+/** Lists wrong audiences and issuers (ASVS 9.2.3 and 9.2.4). */
+export function listForeignClaims(claims: Header): readonly Header[] {
   const aud = String(claims.aud);
   const iss = String(claims.iss);
   return [

@@ -1,20 +1,21 @@
 import { createHmac } from 'node:crypto';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser } from './browser.js';
-import { expectStatus, type LoggedInUser, loggedIn, reauthenticated } from './shop.js';
+import { expectStatus, type LoggedInUser, logInFreshUser, reauthenticate } from './shop.js';
 import type { Target } from './target.js';
 
-/** A member with a second factor. */
-export interface Enrolled extends LoggedInUser {
-  /** The code of a time step. */
+/** A user with a second factor. */
+export interface EnrolledUser extends LoggedInUser {
+  /** Returns the code of a time step. */
   code(step: number): string;
-  /** The step whose code was used to enrol; the next one is right already, since one step of tolerance is given. */
+  /** The step whose code was used to enrol. The code of the next step is valid already: the tolerance is one step. */
   readonly usedStep: number;
 }
 
-export async function enrolled(target: Target): Promise<Enrolled> {
-  const { user, browser } = await loggedIn(target);
-  const nonce = await reauthenticated(browser, target.password);
+/** Logs a fresh user in and enrols a second factor. */
+export async function enrolUser(target: Target): Promise<EnrolledUser> {
+  const { user, browser } = await logInFreshUser(target);
+  const nonce = await reauthenticate(browser, target.password);
   const { uri } = expectStatus(await browser.post('/account/totp', { nonce }), 201, 'the second factor').json;
   if (typeof uri !== 'string') throw new Inconclusive('the second factor was begun without an otpauth: URI');
   const secret = secretOf(uri);
@@ -24,7 +25,7 @@ export async function enrolled(target: Target): Promise<Enrolled> {
   return { user, browser, code, usedStep };
 }
 
-/** A browser that has given the password and waits for the code. */
+/** Returns a browser that has sent the password and not yet the code. */
 export async function preLoginOf(target: Target, user: string, origin?: string): Promise<AttackBrowser> {
   const browser = target.browser(origin);
   expectStatus(await browser.post('/login', { user, password: target.password }), 202, 'the password');
@@ -34,7 +35,7 @@ export async function preLoginOf(target: Target, user: string, origin?: string):
 const stepSeconds = 30;
 const digits = 6;
 
-/** The code of RFC 6238 for a time step (30 s, SHA-1, six digits), as an authenticator app makes it. */
+/** Computes the code of RFC 6238 for a time step (30 s, SHA-1, six digits), as an authenticator app does. */
 export function totpCode(secret: Buffer, step: number): string {
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(step));
@@ -50,7 +51,7 @@ export function stepAt(nowMs: number): number {
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-/** The secret in an `otpauth:` URI, which is in Base32 (RFC 4648). */
+/** Reads the secret from an `otpauth:` URI. It is in Base32 (RFC 4648). */
 function secretOf(uri: string): Buffer {
   const text = new URL(uri).searchParams.get('secret') ?? '';
   const bits = [...text].map(letter => alphabet.indexOf(letter).toString(2).padStart(5, '0')).join('');

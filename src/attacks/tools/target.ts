@@ -2,7 +2,7 @@ import type { Mode, ModeName } from '../../modes.js';
 import type { KeyRing } from '../../shared/key-ring.js';
 import type { AttackBrowser } from './browser.js';
 
-/** The system under attack, as an attacker finds it: addresses, and what its operator states of it. */
+/** The system under attack as an attacker sees it: its addresses, and what its operator documents. */
 export interface Target {
   readonly mode: ModeName;
   /** What the session cookie carries. */
@@ -10,30 +10,32 @@ export interface Target {
   /** Whether the proxy binds a browser to one backend. */
   readonly affinity: boolean;
   readonly proxyUrl: string;
-  /** Each can be asked past the proxy. */
+  /** Each backend can also be reached directly. */
   readonly backends: readonly BackendAddress[];
-  /** For so long after its end a session may still be honoured, as the mode states. */
+  /** How long after its end a session may still be accepted, as the mode states. */
   readonly revocationLagMs: number;
   readonly limits: Limits;
-  /** Of every user that has chosen none. */
+  /** The password of every user who has not changed it. */
   readonly password: string;
-  /** Of the user `admin`. */
+  /** The password of the user `admin`. */
   readonly administratorPassword: string;
-  /** What the shop signs and seals with. No outsider has it: for tokens that are well signed, and wrong for another reason. */
+  /**
+   * Returns the keys with which the shop signs and seals. No outsider has them: they are for well-signed wrong tokens.
+   */
   keyRing(): Promise<KeyRing>;
-  /** A name that nobody else has. */
+  /** Returns a user name that is not in use. */
   freshUser(): string;
-  /** Without any cookie; asks the proxy unless an origin is given. */
+  /** Returns a browser without cookies. It sends its requests to the proxy unless an origin is given. */
   browser(origin?: string): AttackBrowser;
-  /** SIGKILL; resolves when the process is gone. It is started again when the attack is over. */
+  /** Sends SIGKILL and resolves when the process has exited. The backend is restarted after the attack. */
   kill(backend: string): Promise<void>;
-  /** Starts what was killed: another incarnation. Resolves when the proxy sends users there again. */
+  /** Starts a killed backend as a new incarnation. Resolves when the proxy sends users to it again. */
   restart(backend: string): Promise<void>;
-  /** For what two attacks must not do at the same moment: one after the other, in the order of the calls. */
+  /** Runs `work` alone, in the order of the calls. Use it for actions that two attacks must not do at the same time. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** Wherever it can be asked: the proxy first, then each backend past it. */
+/** Returns every origin of the system: the proxy first, then each backend. */
 export function originsOf({ proxyUrl, backends }: Target): readonly string[] {
   return [proxyUrl, ...backends.map(({ url }) => url)];
 }

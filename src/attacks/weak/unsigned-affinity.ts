@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util';
 import httpProxy from 'http-proxy';
 
 /**
- * A proxy as many are set up: its affinity cookie says which backend, in plain words and with the address of it, and
- * whatever it says is believed. It takes the command line of `holdfast proxy` as far as a lab needs it.
+ * A proxy with a weakness that is common in practice. Its affinity cookie holds the number and address of the backend
+ * in plain text, and the proxy does not verify it. It takes those options of `holdfast proxy` that a lab needs.
  */
 const { values } = parseArgs({
   args: process.argv.slice(3),
@@ -33,19 +33,19 @@ createServer((request, response) => {
   proxy.web(request, response, { target: backends[backend] });
 }).listen(Number(values.port), '127.0.0.1');
 
-/** So much of an admin API as says that all is well. */
+/** Answers every request of the admin API: all backends are ready. */
 createServer((_request, response) => {
   const listed = backends.map((_url, index) => ({ name: `backend-${index + 1}`, state: 'ready' }));
   response.setHeader('content-type', 'application/json').end(JSON.stringify({ backends: listed }));
 }).listen(Number(values['admin-port']), '127.0.0.1');
 
-/** The number counts; what stands behind it is for people who read logs. */
+/** Reads the number of the backend. The rest of the cookie is for people who read logs. */
 function chosenBy({ headers }: IncomingMessage): number | undefined {
   const number = Number(/(?:^|; *)backend=(\d+)/.exec(headers.cookie ?? '')?.[1] ?? 0);
   return number >= 1 && number <= backends.length ? number - 1 : undefined;
 }
 
-/** http-proxy copies the backend's headers over ours. */
+/** Keeps our cookie although http-proxy copies the headers of the backend over ours. */
 function keepAppending(response: import('node:http').ServerResponse): void {
   const ours = response.getHeader('set-cookie');
   const setHeader = response.setHeader.bind(response);

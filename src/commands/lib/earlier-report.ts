@@ -9,17 +9,17 @@ import type { VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { readTextFile } from '../../simulator/scenario/yaml.js';
 import { UsageError } from './errors.js';
 
-/** About the longest string that Node can hold. */
+/** Close to the longest string that Node can hold. */
 const reportBytesMax = 256 * 1024 * 1024;
 const example = 'a file that "holdfast run --json" wrote';
 
-/** An earlier report, summed up by mode. */
+/** A summary of an earlier report, by mode. */
 export interface EarlierReport {
   readonly seed: number | undefined;
   readonly modes: readonly ModeSummary[];
 }
 
-/** Reads a `--json` file of an earlier run of `scenario`. Rejects, for exit code 3, with what was found and expected. */
+/** Reads a `--json` file of an earlier run of `scenario`. Rejects with `UsageError`, which says what was expected. */
 export async function readEarlierReport(file: string, scenario: string): Promise<EarlierReport> {
   const text = await readTextFile(file, { bytesMax: reportBytesMax, what: example, example });
   try {
@@ -88,7 +88,7 @@ function expectationIn(each: unknown, place: string): EvaluatedExpectation {
 }
 
 function unlikeRun(place: string, key: string): ReportProblem {
-  return new ReportProblem(`${place}: found no ${key} that can be read, expected ${example}`);
+  return new ReportProblem(`${place}: found no valid ${key}, expected ${example}`);
 }
 
 function isVerdictWord(word: unknown): word is VerdictWord {

@@ -1,4 +1,4 @@
-/** A command line that cannot be carried out: exit code 3. */
+/** A command line that Holdfast cannot carry out: exit code 3. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

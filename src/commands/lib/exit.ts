@@ -6,10 +6,12 @@ import { UsageError } from './errors.js';
 import { flagsOf } from './flags.js';
 import { errorColours } from './streams.js';
 
-/** Exit codes: a contract with scripts and CI. */
+/** Exit codes. Scripts and CI rely on them. */
 export const exitCodes = { ok: 0, failed: 1, inconclusive: 2, usage: 3, lab: 4, interrupted: 130 } as const;
 
-/** One failed expectation weighs more than an inconclusive run: it was seen, the other was not. Nothing is no pass. */
+/**
+ * Returns the worst verdict. A fail outweighs an inconclusive run, because it was observed. No verdicts are no pass.
+ */
 export function worstOf(verdicts: readonly VerdictWord[]): VerdictWord {
   if (verdicts.includes('fail')) return 'fail';
   return verdicts.includes('inconclusive') || verdicts.length === 0 ? 'inconclusive' : 'pass';
@@ -19,7 +21,7 @@ export function exitCodeOf(verdicts: readonly VerdictWord[]): number {
   return { pass: exitCodes.ok, fail: exitCodes.failed, inconclusive: exitCodes.inconclusive }[worstOf(verdicts)];
 }
 
-/** Turns a command that answers with its exit code into a yargs handler; what it throws becomes a sentence and a code. */
+/** Turns a command that returns its exit code into a yargs handler. An error becomes a message and an exit code. */
 export function exiting<Args>(command: (args: Args) => Promise<number>): (args: Args) => Promise<void> {
   return async args => {
     try {
@@ -31,34 +33,34 @@ export function exiting<Args>(command: (args: Args) => Promise<number>): (args: 
 }
 
 /**
- * The last step of every command, once all is healed, stopped and written: what was said is out, and then it is over.
- * Work that was aborted may still wait for an answer; this does not wait for it. Node's own end, when
- * nothing is left to do, now and then waits for ever for a thread of the compiler (nodejs/node#54918).
+ * Ends the process, after everything is healed, stopped and written. It flushes stdout and stderr first. It does not
+ * wait for aborted work that still waits for an answer. Without this call Node would exit when idle, and that sometimes
+ * waits forever for a compiler thread (nodejs/node#54918).
  */
 export async function leave(): Promise<never> {
-  await Promise.all([process.stdout, process.stderr].map(flushed));
+  await Promise.all([process.stdout, process.stderr].map(waitUntilFlushed));
   process.exit();
 }
 
-/** What goes into a pipe is written later. */
-function flushed(stream: NodeJS.WriteStream): Promise<void> {
+/** Waits until the stream is flushed: writes to a pipe are asynchronous. */
+function waitUntilFlushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise(resolve => {
     if (stream.writable) stream.write('', () => resolve());
     else resolve();
   });
 }
 
-/** Sets the exit code for an error before there is a command, or instead of one. */
-export async function ending(work: () => Promise<void>): Promise<void> {
+/** Runs `work` and sets the exit code for an error outside a command, such as an unknown flag. */
+export async function runOrExplain(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    process.exitCode = error instanceof SaidAlready ? exitCodes.usage : explain(error);
+    process.exitCode = error instanceof ReportedError ? exitCodes.usage : explain(error);
   }
 }
 
-/** The command line is wrong, and the user knows. */
-class SaidAlready extends Error {}
+/** A wrong command line about which the user has already been told. */
+class ReportedError extends Error {}
 
 function explain(error: unknown): number {
   if (error instanceof Interrupted) return exitCodes.interrupted;
@@ -74,12 +76,12 @@ function codeOfError(error: unknown): number | undefined {
   return undefined;
 }
 
-/** Anything else is a defect of Holdfast itself: the stack helps to mend it. */
+/** Returns the stack of an unexpected error. Such an error is a bug of Holdfast, and the stack helps to fix it. */
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** What yargs says, with what was expected. `words`: what was typed. */
+/** Rewrites a message of yargs so that it says what was expected. `words` are the words of the command line. */
 export function usageSentence(message: string, known: readonly string[], words: readonly string[]): string {
   const bare = /^Not enough arguments following: ([\w-]+)$/.exec(message)?.[1];
   if (bare !== undefined) return `--${bare} needs a value.`;
@@ -87,29 +89,31 @@ export function usageSentence(message: string, known: readonly string[], words: 
     /^Invalid values:\s+Argument: ([\w-]+), Given: (.*), Choices: (.*)$/.exec(message) ?? [];
   if (flag !== undefined) return `--${flag} ${given}: expected one of ${choices}.`;
   const unknown = /^Unknown arguments?: (.*)$/.exec(message)?.[1];
-  // Each with a dash in it is named twice, as it was typed and as code would spell it.
+  // yargs names each flag with a dash twice: as typed and in camel case.
   const typed = unknown
     ?.split(', ')
     .filter((name, index, all) => index === 0 || !all.some(other => isSame(other, name)));
   if (typed === undefined) return message.endsWith('.') || message.endsWith('?') ? message : `${message}.`;
-  return typed.map(name => (words.includes(name) ? oneTooMany(name) : unknownFlag(name, known))).join(' ');
+  return typed
+    .map(name => (words.includes(name) ? describeExtraWord(name) : describeUnknownFlag(name, known)))
+    .join(' ');
 }
 
-/** Often the second value of a flag that takes one, or what was meant to be the value of a switch. */
-function oneTooMany(word: string): string {
-  return `"${word}" belongs to no flag: a flag that may be repeated stands before each of its values, a switch takes none.`;
+/** Describes a word without a flag: often a second value of a flag, or a value for a switch. */
+function describeExtraWord(word: string): string {
+  return `"${word}" belongs to no flag: repeat the flag before each of its values, and give a switch no value.`;
 }
 
 function isSame(kebab: string, camel: string): boolean {
   return kebab !== camel && kebab.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase()) === camel;
 }
 
-function unknownFlag(name: string, known: readonly string[]): string {
+function describeUnknownFlag(name: string, known: readonly string[]): string {
   const meant = nearest(name, known);
   return `unknown flag --${name}.${meant === undefined ? '' : ` Did you mean --${meant}?`}`;
 }
 
-/** What yargs calls for an unknown flag or command, or a missing one. Throws, for yargs would go on. */
+/** Handles an unknown or missing flag or command for yargs. It throws, because otherwise yargs would continue. */
 export function failUsage(
   message: string | null,
   error: Error | undefined,
@@ -122,5 +126,5 @@ export function failUsage(
   if (command === undefined) parser.showHelp('error');
   const sentence = usageSentence(message ?? 'bad usage.', flagsOf(parser).known, words);
   process.stderr.write(`${errorColours().red('holdfast:')} ${sentence} See: ${help}\n`);
-  throw new SaidAlready(message ?? '');
+  throw new ReportedError(message ?? '');
 }

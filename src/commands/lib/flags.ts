@@ -10,7 +10,7 @@ export interface Flags {
   readonly paths: readonly string[];
 }
 
-/** yargs knows; its types leave it out. */
+/** Reads the flags from yargs by `getOptions`, which is missing in its types. */
 export function flagsOf(builder: object): Flags {
   if (!('getOptions' in builder) || typeof builder.getOptions !== 'function') throw new TypeError('another yargs');
   const options: { key: object; array: string[]; boolean: string[]; normalize: string[] } = builder.getOptions();
@@ -24,9 +24,9 @@ export function checkCommand([command]: readonly string[], commands: readonly st
 }
 
 /**
- * What yargs lets pass. A flag without a value is most often a variable of a script that is not set: `--json "$OUT"`
- * must not become a run without a file, nor `--host ""` or `--no-host` a proxy that listens everywhere. Of a flag that
- * is given twice nobody can say which was meant, and a switch that is set to "yes" would be off.
+ * Refuses mistakes that yargs accepts. A flag with an empty value is most often an unset variable of a script:
+ * `--json "$OUT"` must not become a run without a file. `--host ""` or `--no-host` must not become a proxy that listens
+ * on all addresses. A flag given twice is ambiguous, and yargs would turn a switch with the value "yes" off.
  */
 export function checkFlags(words: readonly string[], flags: Flags): void {
   const end = words.indexOf('--');
@@ -44,15 +44,17 @@ export function checkFlags(words: readonly string[], flags: Flags): void {
   }
 }
 
-/** What stands behind `--` is no flag, and yargs never says that nobody wanted it. `usage`: as in `run <scenarios..>`. */
+/**
+ * Refuses words after `--` for a command without operands; yargs ignores them. `usage` is as in `run <scenarios..>`.
+ */
 export function checkOperands(words: readonly string[], usage: string): void {
   const end = words.indexOf('--');
   const first = end === -1 ? undefined : words[end + 1];
   if (first === undefined || /[<[]/.test(usage)) return;
-  throw new UsageError(`"${first}": ${usage} takes nothing but flags, and behind -- there are none.`);
+  throw new UsageError(`"${first}": ${usage} takes only flags, and words after -- are not flags.`);
 }
 
-/** The flag that a word means, without dashes and as it is known: yargs takes `--adminPort` and `--no-forwarded` too. */
+/** Returns the known name of the flag that a word means. yargs also accepts `--adminPort` and `--no-forwarded`. */
 function flagOf(typed: string, value: string | undefined, { known, switches }: Flags): string {
   const flag = typed.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
   const negated = flag.startsWith('no-') && !known.includes(flag) ? flag.slice('no-'.length) : undefined;
@@ -63,7 +65,7 @@ function flagOf(typed: string, value: string | undefined, { known, switches }: F
   return negated ?? flag;
 }
 
-/** To yargs, as to most tools, `-port` is four flags. */
+/** Refuses `-port`: to yargs, as to most tools, it is four flags. */
 function refuseOneDash(word: string, { known }: Flags): void {
   const [, name = ''] = /^-([A-Za-z][\w-]+)(?:=.*)?$/s.exec(word) ?? [];
   if (known.includes(name)) throw new UsageError(`-${name}: a flag begins with two dashes, as in --${name}.`);

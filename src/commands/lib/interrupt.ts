@@ -3,14 +3,15 @@ import { exitCodes } from './exit.js';
 
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** npm passes on a Ctrl-C that the terminal has sent to the whole process group already: both are one key press. */
+/**
+ * A second signal within this time is the same key press: the terminal signals the process group, and npm does so too.
+ */
 const oneKeyPressMs = 200;
 
 /**
- * Gives `work` a signal that fires at the first Ctrl-C (or SIGTERM, SIGHUP; its reason is that name), so that it can
- * heal and stop in order.
- * Work that has a use of its own for a signal takes it over.
- * A second Ctrl-C ends the command at once, and all that it started.
+ * Runs `work` with a signal that aborts at the first Ctrl-C, SIGTERM or SIGHUP, so that it can heal and stop in order.
+ * The reason is the name of the signal. `takeOver` lets `work` handle a signal by itself. A second Ctrl-C kills the
+ * command and all its processes at once.
  */
 export async function interruptible<T>(
   work: (signal: AbortSignal, takeOver: (name: 'SIGHUP', own: () => void) => void) => Promise<T>,
@@ -27,7 +28,7 @@ export async function interruptible<T>(
   };
   const listeners = new Map<NodeJS.Signals, (name: NodeJS.Signals) => void>();
   const listen = (name: NodeJS.Signals, listener: (name: NodeJS.Signals) => void) => {
-    // In this order: with nobody listening the signal would end the process.
+    // In this order: without a listener the signal would end the process.
     process.on(name, listener);
     process.off(name, listeners.get(name) ?? (() => {}));
     listeners.set(name, listener);

@@ -1,12 +1,12 @@
 import type { Progress } from '../../simulator/run/progress.js';
 import { errorColours } from './streams.js';
 
-/** Whether whoever looks at stderr sees a line being written over: a terminal, and no log of a CI. */
+/** Returns whether stderr can show a line that is overwritten: it is a terminal and not the log of a CI. */
 export function isLive(): boolean {
   return process.stderr.isTTY === true && process.env.CI === undefined;
 }
 
-/** Writes over the line that stands on stderr; what does not fit is cut off. */
+/** Overwrites the current line on stderr and cuts off what does not fit. */
 export function drawLine(text: string): void {
   process.stderr.write(`\r\u001b[2K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
 }
@@ -16,10 +16,10 @@ export function bar(share: number): string {
   return '█'.repeat(filled) + '░'.repeat(16 - filled);
 }
 
-/** Draws a run while it goes on: one live line on a terminal, plain lines per phase and fault elsewhere. On stderr. */
+/** Shows the progress of a run on stderr: one live line on a terminal, plain lines per phase and fault elsewhere. */
 interface ProgressLine {
   readonly show: (progress: Progress) => void;
-  /** Writes a line of its own. */
+  /** Writes a separate line. */
   readonly say: (text: string) => void;
   readonly end: () => void;
 }
@@ -30,7 +30,7 @@ export function showProgress(scenario: string): ProgressLine {
 
 function plainLines(scenario: string): ProgressLine {
   const show = (progress: Progress) => {
-    const text = sayEdge(progress);
+    const text = describeProgress(progress);
     if (text !== undefined) process.stderr.write(`${scenario}/${progress.mode}: ${text}\n`);
   };
   return { show, say: text => process.stderr.write(`${text}\n`), end: () => {} };
@@ -44,20 +44,20 @@ function liveLine(scenario: string): ProgressLine {
   };
   const show = (progress: Progress) => {
     if (progress.kind === 'fault') {
-      say(`${errorColours().dim(`${scenario}/${progress.mode}:`)} ${sayEdge(progress)}`);
+      say(`${errorColours().dim(`${scenario}/${progress.mode}:`)} ${describeProgress(progress)}`);
     } else if (progress.kind === 'tick') {
       drawLine(
         `${scenario}/${progress.mode} ${bar(progress.atMs / progress.totalMs)} ${phase} · ${progress.requests} requests, ${progress.problems} not ok`,
       );
     } else {
-      phase = sayEdge(progress) ?? phase;
+      phase = describeProgress(progress) ?? phase;
       drawLine(`${scenario}/${progress.mode} ${phase}`);
     }
   };
   return { show, say, end: () => drawLine('') };
 }
 
-function sayEdge(progress: Progress): string | undefined {
+function describeProgress(progress: Progress): string | undefined {
   switch (progress.kind) {
     case 'starting':
       return progress.members.length === 0 ? 'it runs already' : `starting ${progress.members.join(', ')}`;

@@ -18,23 +18,26 @@ export function parseModes(given: string | readonly string[]): readonly ModeName
 export function parseMode(name: string): ModeName {
   if (isModeName(name)) return name;
   // --mode takes all words up to the next flag.
-  const hint = /\.ya?ml$/.test(name) ? ' Name scenario files before --mode.' : '';
+  const hint = /\.ya?ml$/.test(name) ? ' Put scenario files before --mode.' : '';
   throw new UsageError(`${unknownName('mode', name, modeNames)}${hint}`);
 }
 
 /** The modes of a scenario that a command is to run. */
 export interface AskedModes {
   readonly modes: readonly ModeName[];
-  /** Modes that were asked for, and in which a fault has no target. */
+  /** Selected modes in which a fault has no target. */
   readonly notApplicable: readonly NotApplicable[];
 }
 
-/** `asked`: those of `--mode`; undefined for all of the file. Throws `UsageError` for one that the file does not name. */
+/**
+ * Returns the modes to run. `asked` are those of `--mode`; undefined selects all modes of the file. Throws `UsageError`
+ * for a mode that the file does not name.
+ */
 export function askedModesOf(scenario: Scenario, asked: readonly ModeName[] | undefined): AskedModes {
   const strange = asked?.find(mode => !scenario.modes.includes(mode));
   if (strange !== undefined) {
     throw new UsageError(
-      `scenario "${scenario.name}" says nothing of mode "${strange}"; it is written for ${scenario.modes.join(', ')}.`,
+      `scenario "${scenario.name}" does not name mode "${strange}"; its modes are ${scenario.modes.join(', ')}.`,
     );
   }
   const wanted = asked ?? scenario.modes;
@@ -42,7 +45,7 @@ export function askedModesOf(scenario: Scenario, asked: readonly ModeName[] | un
   return { modes: wanted.filter(mode => !notApplicable.some(found => found.mode === mode)), notApplicable };
 }
 
-/** `sticky: not applicable: mode sticky uses no redis (fault outage strikes redis)`. */
+/** Returns for example `sticky: not applicable: mode sticky uses no redis (fault outage strikes redis)`. */
 export function describeNotApplicable(missing: NotApplicable): string {
   return `${missing.mode}: not applicable: ${describeMissingTarget(missing)}`;
 }
@@ -50,6 +53,6 @@ export function describeNotApplicable(missing: NotApplicable): string {
 /** Says that a scenario cannot be run in any mode that was asked for, and what to type instead. */
 export function describeNothingToRun(scenario: Scenario): string {
   const others = applicableModes(scenario);
-  const next = others.length === 0 ? 'add a mode that has it to modes' : `try --mode ${others.join(',')}`;
-  return `scenario "${scenario.name}" has a fault without a target in every mode that was asked for, so nothing was run: ${next}.`;
+  const next = others.length === 0 ? 'Add a mode that has the target to modes' : `Try --mode ${others.join(',')}`;
+  return `scenario "${scenario.name}" was not run: in every selected mode a fault has no target. ${next}.`;
 }

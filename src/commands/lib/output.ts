@@ -1,7 +1,7 @@
 import { rmSync, type Stats } from 'node:fs';
 import { access, appendFile, constants, lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { printable } from '../../report/fitted-table.js';
+import { toPrintable } from '../../report/fitted-table.js';
 import { repeatsText } from '../../report/repeats-text.js';
 import type { RunNotes } from '../../report/reporter.js';
 import { type ReporterName, reporters } from '../../report/reporters/registry.js';
@@ -25,12 +25,12 @@ export function printReport(runs: readonly JudgedRun[]): void {
   stdout.write(`${reporters.terminal.report(runs, { colour: wantsColour(stdout), columns: columnsOf(stdout) })}\n`);
 }
 
-/** More columns than these of one mode are not read side by side. */
+/** Runs of one mode that are shown side by side. More columns are hard to read. */
 const sideBySideMax = 5;
 const reasonsMax = 5;
 
-/** Prints the runs side by side and, where a mode ran more than once, what its runs say together. Of many runs of a mode
- * only the first that failed is shown. */
+/** Prints the runs side by side, and a summary for each mode that ran more than once. When a mode ran many times, it
+ * shows only the first run that failed. */
 export function printRuns(runs: readonly JudgedRun[], { notApplicable = [], intervals = [] }: RunNotes): void {
   const { stdout } = process;
   const shown = chooseShown(runs);
@@ -51,7 +51,7 @@ export function chooseShown(runs: readonly JudgedRun[]): JudgedRun[] {
   });
 }
 
-/** Nothing where every run of its mode is shown. */
+/** Prints which run of its mode is shown. Prints nothing when all runs of the mode are shown. */
 function printWhichRun(shown: JudgedRun, runs: readonly JudgedRun[]): void {
   const { mode } = shown.run.header;
   const ofMode = runs.filter(({ run }) => run.header.mode === mode);
@@ -65,12 +65,12 @@ function printTogether(mode: string, runs: readonly JudgedRun[]): void {
   const shown = word === 'pass' ? [] : reasons.slice(0, reasonsMax);
   const left = word === 'pass' ? 0 : reasons.length - shown.length;
   const lines = [...shown, ...(left === 0 ? [] : [`… and ${left} more: --json or --html shows them all`])];
-  for (const line of [word, ...lines]) process.stdout.write(`${mode}: ${printable(line)}\n`);
+  for (const line of [word, ...lines]) process.stdout.write(`${mode}: ${toPrintable(line)}\n`);
 }
 
 /**
- * Looks before a run whether its results can be written after it: a long run must not end in a wrong path.
- * `scenarios` are the names that stand for `{scenario}`.
+ * Checks before a run that its results can be written afterwards: a long run must not fail at a wrong path.
+ * `scenarios` are the names that replace `{scenario}`.
  */
 export async function checkOutputs(
   files: OutputFiles & { readonly markdown?: string | undefined },
@@ -82,7 +82,7 @@ export async function checkOutputs(
     if (file === undefined) continue;
     if (scenarios.length > 1 && !file.includes('{scenario}')) {
       throw new UsageError(
-        `--${flag} "${file}": with several scenarios say where the name goes, as in --${flag} "{scenario}.${flag}".`,
+        `--${flag} "${file}": several scenarios need {scenario} in the name, as in --${flag} "{scenario}.${flag}".`,
       );
     }
     for (const name of scenarios) await checkTarget(`--${flag}`, nameFile(file, name), taken);
@@ -103,7 +103,7 @@ async function checkTarget(flag: string, file: string, taken: Map<string, string
   if (there === undefined || there.isFile()) await tryToWrite(flag, file);
 }
 
-/** Writes an empty file and removes it: a name may be too long, or the file system may take no files. */
+/** Writes an empty file and removes it. This finds names that are too long and file systems that accept no files. */
 async function tryToWrite(flag: string, file: string): Promise<void> {
   try {
     await writeFile(partOf(file), '');
@@ -126,11 +126,11 @@ async function writableFolder(folder: string, flag: string, make = false): Promi
     if (make) await makeFolder(path.resolve(folder));
     await access(folder, constants.W_OK);
   } catch (error) {
-    throw new UsageError(`${flag}: nothing can be written to the folder "${folder}" (${reasonOf(error)}).`);
+    throw new UsageError(`${flag}: the folder "${folder}" is not writable (${reasonOf(error)}).`);
   }
 }
 
-/** Makes one level after the other. Below /proc the recursive way of Node.js tries for ever. */
+/** Makes one level after the other. The recursive option of Node.js never returns below /proc. */
 async function makeFolder(folder: string): Promise<void> {
   if ((await lookAt(folder)) !== undefined) return;
   await makeFolder(path.dirname(folder));
@@ -144,7 +144,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Writes the files asked for. Each appears whole or not at all. */
+/** Writes the requested files. Each appears complete or not at all. */
 export async function writeOutputs(
   files: OutputFiles,
   scenario: string,
@@ -160,7 +160,7 @@ export async function writeOutputs(
 
 async function writeWholeHistory(file: string, runs: readonly JudgedRun[]): Promise<void> {
   const records = runs.map(({ run }) => run);
-  await whole(file, (part, flag) => writeHistory(part, records, flag));
+  await writeAtomically(file, (part, flag) => writeHistory(part, records, flag));
 }
 
 export async function writeReport(
@@ -173,19 +173,19 @@ export async function writeReport(
 }
 
 export async function writeWhole(file: string, text: string): Promise<void> {
-  await whole(file, (part, flag) => writeFile(part, text, { flag }));
+  await writeAtomically(file, (part, flag) => writeFile(part, text, { flag }));
 }
 
-/** Returns the file that is written until it is whole. */
+/** Returns the name under which a file is written until it is complete. */
 function partOf(file: string): string {
   return `${file}.part`;
 }
 
-/** Writes beside the file and renames; what is half written goes when that fails, and when the process exits meanwhile. */
-async function whole(file: string, write: (file: string, flag: 'a' | 'w') => Promise<void>): Promise<void> {
+/** Writes a file atomically: under another name, then renames it. Removes a partial file on failure and on exit. */
+async function writeAtomically(file: string, write: (file: string, flag: 'a' | 'w') => Promise<void>): Promise<void> {
   // A device, a pipe or a link, such as /dev/stdout, is written to and never replaced.
   const there = await lstat(file).catch(() => undefined);
-  // Where stdout is a file it is /dev/stdout too, and what was printed before must stay.
+  // /dev/stdout may be a redirected file: append, so that earlier output stays.
   if (there !== undefined && !there.isFile()) return write(file, file.startsWith('/dev/') ? 'a' : 'w');
   const part = partOf(file);
   const discard = () => rmSync(part, { force: true });
@@ -201,7 +201,7 @@ async function whole(file: string, write: (file: string, flag: 'a' | 'w') => Pro
   }
 }
 
-/** On a runner of GitHub Actions: annotations for what is no pass, and the comparison in the summary of the step. */
+/** Writes annotations and the step summary on a runner of GitHub Actions. Does nothing elsewhere. */
 export async function tellGitHub(runs: readonly JudgedRun[]): Promise<void> {
   const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env;
   if (GITHUB_ACTIONS !== 'true') return;
@@ -210,7 +210,7 @@ export async function tellGitHub(runs: readonly JudgedRun[]): Promise<void> {
   try {
     await appendFile(GITHUB_STEP_SUMMARY, summaryOf(runs));
   } catch (error) {
-    // The verdict counts, not where else it is shown.
+    // A failed summary must not change the verdict.
     process.stderr.write(`GITHUB_STEP_SUMMARY cannot be written: ${error instanceof Error ? error.message : error}\n`);
   }
 }

@@ -12,20 +12,20 @@ export const historyName = 'history.ndjson';
 export const latestName = 'latest';
 
 /**
- * The folder of one command and scenario. No other command writes into it.
+ * The output folder of one command and scenario. No other command writes into it.
  *
  *   <out>/<scenario>/2026-11-30T20-15-03Z/plan.json            at once
  *                                         history.ndjson       run by run
  *                                         first-try-redis.ndjson
  *                                         report.html          at the end, also when the lab failed
- *   <out>/<scenario>/latest                                    a link to the newest that holds a run
+ *   <out>/<scenario>/latest                                    a link to the newest folder that holds a run
  */
 export class RunFolder {
   #isEmpty = true;
 
   private constructor(readonly path: string) {}
 
-  /** Makes it, and writes the plan. Rejects with the error of the file system. */
+  /** Makes the folder and writes the plan. Rejects with the error of the file system. */
   static async create(out: string, plan: Plan, startedAt: Date): Promise<RunFolder> {
     const parent = path.join(out, plan.scenario);
     await mkdir(parent, { recursive: true });
@@ -35,7 +35,7 @@ export class RunFolder {
     return folder;
   }
 
-  /** Adds a run that is over, and beside it the try that does not count. */
+  /** Adds a finished run, and the other try of a run that was tried twice in a separate file. */
   async add({ judged, other }: TriedRun): Promise<void> {
     if (other !== undefined) {
       const which = other.which === 'firstTry' ? 'first-try' : 'second-try';
@@ -46,7 +46,7 @@ export class RunFolder {
     this.#isEmpty = false;
   }
 
-  /** Removes the folder if no run was over: it holds nothing that anyone would look for. */
+  /** Removes the folder if no run finished: it then holds nothing of use. */
   async removeIfEmpty(): Promise<void> {
     if (!this.#isEmpty) return;
     await rm(this.path, { recursive: true, force: true });
@@ -61,7 +61,7 @@ export class RunFolder {
     return file;
   }
 
-  /** All of a run or nothing: half of one would make the earlier ones unreadable. */
+  /** Appends a complete run or nothing: a partial run would make the earlier ones unreadable. */
   async #append(name: string, { run }: JudgedRun): Promise<void> {
     const file = path.join(this.path, name);
     const before = await stat(file).catch(() => undefined);
@@ -74,7 +74,7 @@ export class RunFolder {
   }
 }
 
-/** `2026-11-30T20-15-03Z`: a colon is no part of a file name everywhere. */
+/** Returns for example `2026-11-30T20-15-03Z`. Some file systems allow no colon in a name. */
 function nameOf(time: Date): string {
   return time
     .toISOString()
@@ -82,7 +82,7 @@ function nameOf(time: Date): string {
     .replaceAll(':', '-');
 }
 
-/** Two commands may start within one second: the later one gets `-2`. */
+/** Makes a folder with a unique name. When two commands start within one second, the later one gets `-2`. */
 async function makeUnique(parent: string, name: string): Promise<string> {
   for (let number = 1; ; number += 1) {
     const unique = number === 1 ? name : `${name}-${number}`;
@@ -95,7 +95,7 @@ async function makeUnique(parent: string, name: string): Promise<string> {
   }
 }
 
-/** Renames a new link over the old one, so that there always is one. Where links cannot be made: `latest.txt`. */
+/** Replaces the link `latest` atomically. Where links cannot be made, it writes `latest.txt`. */
 async function pointLatest(parent: string, name: string): Promise<void> {
   const link = path.join(parent, latestName);
   const fresh = path.join(parent, `.${latestName}-${name}`);

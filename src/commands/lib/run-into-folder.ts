@@ -12,7 +12,7 @@ import type { TriedRun } from './second-try.js';
 export interface FolderChoices extends Pick<RunChoices, 'modes' | 'repeat' | 'storeUrls' | 'signal'> {
   readonly out: string;
   readonly notApplicable: readonly NotApplicable[];
-  /** Called after each run with all that are over. */
+  /** Called after each run with all finished runs. */
   onRun?(runs: readonly JudgedRun[]): void;
 }
 
@@ -23,10 +23,10 @@ export interface RunsInFolder {
   readonly failure?: unknown;
 }
 
-/** Runs a scenario and keeps the history of each run as soon as it is over. Shows progress on stderr. */
+/** Runs a scenario and saves the history of each run as soon as it has finished. Shows the progress on stderr. */
 export async function runIntoFolder(scenario: Scenario, plan: Plan, choices: FolderChoices): Promise<RunsInFolder> {
   const folder = await RunFolder.create(choices.out, plan, new Date());
-  // The lab is most of what there is to load, so it is not loaded for a command line that is wrong.
+  // The lab is the largest part of the code, so it is loaded only for a valid command line.
   const { runScenario } = await import('./run-scenario.js');
   const progress = showProgress(scenario.name);
   const over: JudgedRun[] = [];
@@ -51,7 +51,7 @@ export async function runIntoFolder(scenario: Scenario, plan: Plan, choices: Fol
   };
 }
 
-/** Returns what reports say beside the runs. */
+/** Returns the notes that reports show next to the runs. */
 export function notesOf(
   runs: readonly JudgedRun[],
   notApplicable: readonly NotApplicable[] = [],

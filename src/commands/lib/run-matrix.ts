@@ -21,22 +21,22 @@ export interface ScenarioInMode {
 export interface MatrixChoices {
   /** Undefined: the scenario's own. */
   readonly seed: number | undefined;
-  /** How many labs run side by side at most, if the machine has room for them. */
+  /** Maximum number of concurrent labs; fewer when the machine has no room for them. */
   readonly atOnce: number;
   readonly signal: AbortSignal;
   onProgress(progress: MatrixProgress): void;
-  /** Called once, before these cells run once more, one after the other. */
+  /** Called once, before these cells run again, one after the other. */
   onSecondTry(cells: readonly ScenarioInMode[]): void;
 }
 
 export interface MatrixProgress {
   readonly done: number;
   readonly total: number;
-  /** Undefined until a first cell is over. */
+  /** Undefined until the first cell has finished. */
   readonly leftMs: number | undefined;
   /** The run that has just ended; undefined at the start. */
   readonly judged?: JudgedRun;
-  /** How many labs run side by side from here on. */
+  /** Number of concurrent labs from now on. */
   readonly atOnce: number;
 }
 
@@ -46,7 +46,7 @@ export interface EmptyCell {
   readonly notApplicable: NotApplicable;
 }
 
-/** Every scenario in those of the modes that it is written for, scenario by scenario, in short form. */
+/** Lists the cells: every scenario, in short form, in each of the modes that it names. */
 export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName[]): (ScenarioInMode | EmptyCell)[] {
   return scenarios.flatMap(whole => {
     const scenario = shortForm(whole);
@@ -60,7 +60,7 @@ export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName
 }
 
 export interface MatrixRuns {
-  /** In the order of the cells. A cell is missing when the lab failed before it was over. */
+  /** In the order of the cells. A cell is missing when the lab failed before the cell finished. */
   readonly runs: ReadonlyMap<ScenarioInMode, TriedRun>;
   readonly failure?: unknown;
 }
@@ -69,24 +69,24 @@ export interface MatrixRuns {
 export type RunCell = (cell: ScenarioInMode, inTurn: InTurn | undefined, signal: AbortSignal) => Promise<JudgedRun>;
 
 /**
- * Runs each cell once, several labs side by side, since most of a run is waiting. A cell that was inconclusive, or for
- * which the machine was too busy, runs once more at the end, alone. A failure stops every lab and loses no cell that was over.
+ * Runs each cell once, with several concurrent labs, because a run mostly waits. At the end a cell runs again, alone,
+ * when it was inconclusive or the machine was too busy. A failure stops every lab and keeps the finished cells.
  */
 export async function runMatrix(
   cells: readonly ScenarioInMode[],
   choices: MatrixChoices,
   runCell: RunCell = simulateCell(choices),
 ): Promise<MatrixRuns> {
-  const lanes = new RunSlots(choices.atOnce);
-  const estimate = new Estimate(cells, choices, lanes.atOnce);
-  const first = await runSideBySide(cells, lanes, { choices, estimate, runCell });
+  const slots = new RunSlots(choices.atOnce);
+  const estimate = new Estimate(cells, choices, slots.atOnce);
+  const first = await runSideBySide(cells, slots, { choices, estimate, runCell });
   const runs = new Map<ScenarioInMode, TriedRun>();
   for (const cell of cells) {
     const judged = first.judged.get(cell);
     if (judged !== undefined) runs.set(cell, { judged });
   }
   if (first.failure !== undefined) return { runs, failure: first.failure };
-  const doubtful = cells.filter(cell => needsMore(first.judged.get(cell), lanes.none));
+  const doubtful = cells.filter(cell => needsMore(first.judged.get(cell), slots.isMachineTooSmall));
   estimate.expect(doubtful);
   if (doubtful.length > 0) choices.onSecondTry(doubtful);
   const second = await runSideBySide(doubtful, new RunSlots(1), { choices, estimate, runCell });
@@ -101,7 +101,10 @@ function isDoubtful({ verdict }: JudgedRun): boolean {
   return verdict.word === 'inconclusive' || needsSecondTry(verdict);
 }
 
-/** Where even one lab by itself was too much for the machine, a pass that judged a part would not judge more. */
+/**
+ * Decides whether a cell runs again. On a machine too small for one lab, a pass that judged only a part would not judge
+ * more the second time.
+ */
 function needsMore(judged: JudgedRun | undefined, machineIsTooSmall: boolean): boolean {
   if (judged === undefined) return false;
   return machineIsTooSmall ? judged.verdict.word === 'inconclusive' : isDoubtful(judged);
@@ -113,31 +116,31 @@ interface Work {
   readonly runCell: RunCell;
 }
 
-async function runSideBySide(cells: readonly ScenarioInMode[], lanes: RunSlots, { choices, estimate, runCell }: Work) {
+async function runSideBySide(cells: readonly ScenarioInMode[], slots: RunSlots, { choices, estimate, runCell }: Work) {
   const failed = new AbortController();
   const signal = AbortSignal.any([choices.signal, failed.signal]);
-  const limit = pLimit(lanes.atOnce);
-  // One processor is left to the servers that run.
+  const limit = pLimit(slots.atOnce);
+  // One processor stays free for the running servers.
   const inTurn = pLimit(Math.max(1, availableParallelism() - 1));
   const judged = new Map<ScenarioInMode, JudgedRun>();
   const failures: unknown[] = [];
   const work = async (cell: ScenarioInMode): Promise<void> => {
     if (signal.aborted) throw new Interrupted();
-    const among = lanes.atOnce;
+    const among = slots.atOnce;
     const run = await runCell(cell, among === 1 ? undefined : inTurn, signal);
     judged.set(cell, run);
-    lanes.done(among, isDoubtful(run));
-    limit.concurrency = lanes.atOnce;
-    estimate.done(cell, run, lanes.atOnce);
+    slots.done(among, isDoubtful(run));
+    limit.concurrency = slots.atOnce;
+    estimate.done(cell, run, slots.atOnce);
   };
   const workOrFail = (cell: ScenarioInMode): Promise<void> =>
     work(cell).catch(error => {
       failures.push(error);
       failed.abort();
     });
-  // All of them end, also when one fails: no lab may be left.
+  // Waits for every lab even when one fails, so that no lab is left running.
   await Promise.all(cells.map(cell => limit(workOrFail, cell)));
-  // What was interrupted because another one failed explains nothing.
+  // A run that was interrupted because another one failed is not the cause.
   const cause = failures.find(error => !(choices.signal.aborted || error instanceof Interrupted));
   return { judged, failure: cause ?? failures[0] };
 }
@@ -149,7 +152,7 @@ function simulateCell({ seed }: MatrixChoices): RunCell {
   };
 }
 
-/** How much is done, and how long the rest will take, judged by how long one lab took for the planned time so far. */
+/** Reports the progress and estimates the remaining time from how long the labs took for the planned time so far. */
 class Estimate {
   #toldAt = performance.now();
   #labMs = 0;
@@ -191,24 +194,24 @@ class Estimate {
   }
 }
 
-/** Booting and stopping a lab, about. */
+/** Approximate time to start and stop a lab. */
 const aroundMs = 2_000;
 
 function plannedMs(cells: readonly ScenarioInMode[]): number {
   return cells.reduce((sum, { scenario }) => sum + planDurationMs(scenario) + aroundMs, 0);
 }
 
-/** More doubtful cells than this share, and more than one, are not the chance of a moment. */
+/** A larger share of doubtful cells, and more than one of them, is not due to chance. */
 const doubtfulShareMax = 1 / 6;
-/** More of the processors than this must not be used on average: at times labs have their busiest moments together. */
+/** Maximum average use of the processors. The rest is for moments in which several labs are busy at once. */
 const usedShareMax = 0.85;
-/** So many good cells in each lane show that there may be room for one more. */
+/** Good cells per slot after which one more slot is tried. */
 const calmRounds = 4;
 
 /**
- * How many labs run side by side. It begins with half as many as there may be. Once it knows what they use, it goes on
- * with as many as the processors have room for. When too many cells are doubtful, it goes on with one lab fewer. After many
- * good cells it tries one more: what disturbed the labs may have been another program that has ended.
+ * Decides how many labs run at the same time. It starts with half of the maximum. After the first cells it knows the
+ * load of a lab and uses as many labs as the processors have room for. When too many cells are doubtful, it uses one
+ * lab fewer. After many good cells it tries one more, because a program that disturbed the labs may have ended.
  */
 export class RunSlots {
   readonly #max: number;
@@ -219,7 +222,7 @@ export class RunSlots {
   #done = 0;
   #doubtful = 0;
 
-  /** `watch`: for tests. */
+  /** Tests replace `watch`. */
   constructor(max: number, watch = watchShare) {
     this.#max = max;
     this.#watch = watch;
@@ -231,12 +234,14 @@ export class RunSlots {
     return this.#atOnce;
   }
 
-  /** Even one lab is too much for the machine. */
-  get none(): boolean {
+  /** Whether even one lab is too much for the machine. */
+  get isMachineTooSmall(): boolean {
     return this.#atOnce === 1 && this.#tooMany;
   }
 
-  /** `begunAmong`: how many labs there were when it began. `isDoubtful`: it said less than a run alone might say. */
+  /**
+   * Records a finished cell. `begunAmong` is the number of labs when it began. A doubtful cell might say more alone.
+   */
   done(begunAmong: number, isDoubtful: boolean): void {
     if (begunAmong !== this.#atOnce) return;
     this.#done += 1;

@@ -8,21 +8,21 @@ import { judgeRun, runWithSecondTry, type TriedRun } from './second-try.js';
 export interface RunChoices extends Pick<SimulateOptions, 'storeUrls' | 'signal' | 'onProgress'> {
   readonly modes: readonly ModeName[];
   readonly repeat: number;
-  /** Called as soon as a run is over. The next one waits for it. */
+  /** Called when a run has finished. The next run waits for it. */
   onRun(tried: TriedRun): Promise<void>;
   onSecondTry(mode: ModeName): void;
 }
 
 export interface ScenarioRuns {
   readonly runs: readonly TriedRun[];
-  /** Why not all of them took place: the lab failed, the user stopped it, a file could not be written. */
+  /** Why some runs did not take place: the lab failed, the user stopped it, or a file could not be written. */
   readonly failure?: unknown;
 }
 
 /** Makes one run and judges it. Tests replace it. */
 export type RunOnce = (mode: ModeName) => Promise<JudgedRun>;
 
-/** Runs one plan once per mode and repeat, one after the other. A failure ends it and loses no run that was over. */
+/** Runs one plan once per mode and repeat, one after the other. A failure stops it and keeps the finished runs. */
 export function runScenario(scenario: Scenario, plan: Plan, choices: RunChoices): Promise<ScenarioRuns> {
   return runInOrder(async mode => judgeRun(await simulate(scenario, mode, plan, choices)), choices);
 }

@@ -3,20 +3,20 @@ import { checkInThreads } from '../../simulator/checker/check-in-threads.js';
 import { type JudgedRun, judge, type Verdict } from '../../simulator/checker/verdict/verdict.js';
 import type { RunRecord } from '../../simulator/history/records.js';
 
-/** A run that counts, and the other one where it was tried twice. */
+/** The run that counts, and the other try of a run that was tried twice. */
 export interface TriedRun {
   readonly judged: JudgedRun;
   readonly other?: { readonly which: 'firstTry' | 'secondTry'; readonly judged: JudgedRun };
-  /** Why the second try came to no end. The first try counts then. */
+  /** Why the second try did not finish. The first try counts then. */
   readonly failure?: unknown;
 }
 
-/** Pure. Whether the machine kept a run from saying all that it could. A fail is never tried again: it was seen. */
+/** Decides whether to try a run again because the machine was busy. Pure. A fail is final, because it was observed. */
 export function needsSecondTry({ word, machineWasBusy }: Verdict): boolean {
   return machineWasBusy === true && word !== 'fail';
 }
 
-/** Pure. The second try counts, unless it says nothing where the first one said something. */
+/** Chooses the try that counts. Pure. It is the second one, unless only the second one is inconclusive. */
 export function chooseTry(first: JudgedRun, second: JudgedRun): TriedRun {
   const isWorse = second.verdict.word === 'inconclusive' && first.verdict.word !== 'inconclusive';
   return isWorse
@@ -24,7 +24,7 @@ export function chooseTry(first: JudgedRun, second: JudgedRun): TriedRun {
     : { judged: second, other: { which: 'firstTry', judged: first } };
 }
 
-/** Runs once, and once more when the machine was too busy. Rejects when the first try does. */
+/** Runs once, and again when the machine was too busy. Rejects when the first try rejects. */
 export async function runWithSecondTry(runOnce: () => Promise<JudgedRun>, onSecondTry: () => void): Promise<TriedRun> {
   const first = await runOnce();
   if (!needsSecondTry(first.verdict)) return { judged: first };

@@ -1,12 +1,12 @@
 import { isatty } from 'node:tty';
 import pc from 'picocolors';
 
-/** Colours for a person at a terminal, never for a pipe or a file; `NO_COLOR` (any value but the empty one) forbids them. */
+/** Returns whether to use colours: on a terminal, never for a pipe or a file. A non-empty `NO_COLOR` forbids them. */
 export function wantsColour(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 }
 
-/** How wide a table may be: as the terminal is, or as `COLUMNS` says of a pipe; else as wide as it likes. */
+/** Returns the maximum width of a table: that of the terminal, `COLUMNS` for a pipe, or no limit. */
 export function columnsOf(stream: NodeJS.WriteStream): number {
   const told = Number(process.env.COLUMNS);
   return stream.columns ?? (told > 0 ? told : Number.POSITIVE_INFINITY);
@@ -17,9 +17,10 @@ export function errorColours(): ReturnType<typeof pc.createColors> {
 }
 
 /**
- * Whoever read our output has gone (`holdfast run … | head`). The run goes on: its files and its exit code still count,
- * and an unhandled error would end it with the code of a failed expectation. What cannot be said on stderr, because the
- * disk is full perhaps, is no reason to end either, least of all for a proxy.
+ * Ignores output that cannot be written. When the reader of a pipe has gone (`holdfast run … | head`), the run
+ * continues, because its files and its exit code still count. An unhandled error would exit with the code of a failed
+ * expectation. A failed write to stderr, for example on a full disk, must not end the process either, least of all a
+ * proxy.
  */
 export function surviveClosedPipes(): void {
   process.stderr.on('error', () => {});
@@ -29,8 +30,9 @@ export function surviveClosedPipes(): void {
 }
 
 /**
- * At its end Node puts back the settings of the terminal, and when that is gone it aborts: a core dump, with every key
- * that was in memory. So what closed the terminal ends the process in place of that.
+ * Prevents a core dump when the terminal is closed. At exit Node restores the settings of the terminal. When the
+ * terminal is gone, Node aborts, and the core dump would hold every key in memory. So SIGHUP ends the process before
+ * that.
  */
 export function surviveClosedTerminal(): void {
   const terminals = [0, 1, 2].filter(fd => isatty(fd));

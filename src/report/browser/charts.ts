@@ -2,17 +2,17 @@ import type UPlot from 'uplot';
 import type { RunColumns, TimelineColumns } from './columns.js';
 import { decades, logRange, roundUp, tickText } from './scales.js';
 
-/** Stands in the page before this script. */
+/** The page loads it before this script. */
 declare const uPlot: typeof UPlot;
 
 export type ChartKind = 'requests' | 'trouble' | 'latency';
 
-/** Room above the curves for the marks of what timed out. */
+/** Room above the curves for the marks of timed-out requests. */
 const topEdge = 12;
 /** Room for the lower half of the lowest label. */
 const bottomEdge = 7;
 
-/** One plot of one run, as wide as its place. The lanes above and below it share its horizontal axis. */
+/** Draws one plot of one run, as wide as its container. The other lanes share its horizontal axis. */
 export function drawChart(place: HTMLElement, kind: ChartKind, run: RunColumns, timeline: TimelineColumns): UPlot {
   const { bucketMs, endMs } = timeline;
   const middles = run.planned.map((_, index) => ((index + 0.5) * bucketMs) / 1000);
@@ -43,7 +43,7 @@ const charts: Record<ChartKind, (run: RunColumns) => Chart & { data: UPlot.Align
     data: [bar(run.ok), [...run.planned]],
     log: false,
   }),
-  // Unknown stands pale on top of failed, and dropped empty on top of both: they differ without their colours.
+  // Failed is filled, unknown above it is pale, dropped on top is empty: they differ even without colours.
   trouble: run => ({
     series: [bars('--page', '--muted'), bars('--unknown-fill', '--unknown'), bars('--failed', '--failed')],
     data: [sum(run.failed, run.unknown, run.dropped), sum(run.failed, run.unknown), sum(run.failed)].map(bar),
@@ -51,7 +51,7 @@ const charts: Record<ChartKind, (run: RunColumns) => Chart & { data: UPlot.Align
   }),
   latency: run => ({
     series: [line('--max', 1, [2, 3]), line('--p99', 2.25), line('--p50', 1.5)],
-    data: [positive(run.max), positive(run.p99), positive(run.p50)],
+    data: [raiseToPositive(run.max), raiseToPositive(run.p99), raiseToPositive(run.p50)],
     log: true,
   }),
 };
@@ -60,13 +60,13 @@ function sum(...columns: readonly (readonly number[])[]): number[] {
   return (columns[0] ?? []).map((_, index) => columns.reduce((all, column) => all + (column[index] ?? 0), 0));
 }
 
-/** Nothing is no bar, rather than a bar of no height with an edge of its own. */
+/** Replaces 0 by null: a bar of height 0 would still have a visible border. */
 function bar(values: readonly number[]): (number | null)[] {
   return values.map(value => value || null);
 }
 
-/** A logarithm needs more than nothing. */
-function positive(values: readonly (number | null)[]): (number | null)[] {
+/** Raises values to at least 0.01, because a logarithmic scale cannot show 0. */
+function raiseToPositive(values: readonly (number | null)[]): (number | null)[] {
   return values.map(value => (value === null ? null : Math.max(value, 0.01)));
 }
 
@@ -102,18 +102,23 @@ function bars(fill: string, stroke: string): UPlot.Series {
 }
 
 function line(stroke: string, width: number, dash: number[] = []): UPlot.Series {
-  return { stroke: () => colour(stroke), width, dash, points: { show: true, size: 4, width: 1, filter: alone } };
+  return {
+    stroke: () => colour(stroke),
+    width,
+    dash,
+    points: { show: true, size: 4, width: 1, filter: findLonePoints },
+  };
 }
 
-/** A point without neighbours has no line: it would not be seen. */
-function alone(plot: UPlot, series: number): number[] {
+/** Finds points without neighbours. They are drawn as dots, because no line would show them. */
+function findLonePoints(plot: UPlot, series: number): number[] {
   const values = plot.data[series] ?? [];
   return Array.from(values, (value, index) =>
     value != null && values[index - 1] == null && values[index + 1] == null ? index : -1,
   ).filter(index => index >= 0);
 }
 
-/** Flat over each bucket, and straight up or down between them. */
+/** Draws a step line: flat over each bucket, vertical between buckets. */
 function steps(plot: UPlot, series: number, from: number, to: number): UPlot.Series.Paths {
   const stroke = new Path2D();
   const [xs, ys] = [plot.data[0], plot.data[series] ?? []];
@@ -146,7 +151,7 @@ function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** Wide enough for the labels of the lanes: it is said once, in the style sheet. */
+/** Reads the width of the gutter from the style sheet. It is wide enough for the labels of the lanes. */
 function gutter(): number {
   const timeline = document.querySelector('.timeline');
   return timeline === null ? 0 : Number.parseFloat(getComputedStyle(timeline).getPropertyValue('--gutter'));

@@ -1,18 +1,18 @@
 import { moment } from '../words.js';
 /**
- * What the report hands to its own script. Columns instead of objects: a name is written once, and a number takes only
- * its digits. `none` stands where there is nothing; words are places in a list of words.
+ * The data that the report passes to its script. It has columns instead of objects, so each name is written only once.
+ * `none` means no value. Texts are indexes into a list of words.
  */
 export const none = -1;
 
-/** All modes on one clock: the same buckets for all of them. */
+/** The timeline data. All modes have the same buckets. */
 export interface TimelineColumns {
   readonly bucketMs: number;
   readonly endMs: number;
   readonly runs: readonly RunColumns[];
 }
 
-/** One entry for each bucket. Operations are counted where they ended, `planned` where they were due. */
+/** One entry for each bucket. Operations count when they ended; `planned` counts them when they were due. */
 export interface RunColumns {
   readonly name: string;
   readonly planned: readonly number[];
@@ -21,24 +21,24 @@ export interface RunColumns {
   readonly unknown: readonly number[];
   readonly timeouts: readonly number[];
   readonly dropped: readonly number[];
-  /** Response times in milliseconds; null where nothing ended. */
+  /** Response times in milliseconds; null when no operation ended. */
   readonly p50: readonly (number | null)[];
   readonly p99: readonly (number | null)[];
   readonly max: readonly (number | null)[];
   readonly lostSoFar: readonly number[];
   readonly loggedOutSoFar: readonly number[];
-  /** What was out of the ordinary: in words, from, to (milliseconds). */
+  /** Faults and states of processes: text, start and end in milliseconds. */
   readonly spans: readonly (readonly [string, number, number])[];
 }
 
-/** The incidents of one run and the whole stories of the users whom they befell. Times are microseconds. */
+/** The incidents of one run and the whole stories of the affected users. Times are in microseconds. */
 export interface CaseFile {
   readonly words: readonly string[];
   readonly incidents: IncidentColumns;
   readonly stories: StoryColumns;
 }
 
-/** The lost writes stand last, from `lostFrom` on. */
+/** The columns of the incidents. The lost writes are last, from index `lostFrom` on. */
 export interface IncidentColumns {
   readonly lostFrom: number;
   readonly kind: readonly number[];
@@ -51,14 +51,17 @@ export interface IncidentColumns {
   readonly seen: readonly number[];
   readonly seenBackend: readonly number[];
   readonly shape: readonly number[];
-  /** The faults that may have caused it, in one word: `cut, kill`, `unexplained`. */
+  /** The faults that may have caused it: `cut, kill`, or `unexplained`. */
   readonly cause: readonly number[];
-  /** The operations that prove it, by id: acknowledged, seen. */
+  /** The ids of the operations that prove it: the acknowledged one, then those that saw it. */
   readonly proof: readonly (readonly number[])[];
 }
 
 export interface StoryColumns {
-  /** One entry for each user: who, and the place of the first operation; the next user's is the end. */
+  /**
+   * One entry for each user: the name, and in `first` the index of the first operation. The next user's `first` is the
+   * end.
+   */
   readonly user: readonly number[];
   readonly first: readonly number[];
   /** One entry for each operation, user by user, in the order of sending. */
@@ -71,23 +74,23 @@ export interface OperationColumns {
   readonly session: readonly number[];
   readonly token: readonly number[];
   readonly planned: readonly number[];
-  /** From planned to sent, and from sent to done. */
+  /** `waited`: from planned to sent. `took`: from sent to done. */
   readonly waited: readonly number[];
   readonly took: readonly number[];
   readonly outcome: readonly number[];
   readonly status: readonly number[];
   readonly error: readonly number[];
-  /** `none`: the answer did not say; the empty word: nobody. */
+  /** `none`: the answer did not say. The empty word: an anonymous visitor. */
   readonly identity: readonly number[];
   readonly backend: readonly number[];
   readonly incarnation: readonly number[];
-  /** How many different things a read showed. */
+  /** How many different items a read showed. */
   readonly items: readonly number[];
-  /** What is no part of the plan, in words: the read-back, an extra login. */
+  /** A remark on operations outside the plan, such as the read-back or an extra login. */
   readonly remark: readonly number[];
 }
 
-/** Titles of the columns of a table of incidents; a table of lost writes has all but the first. */
+/** Column titles of a table of incidents. A table of lost writes has all but the first. */
 export const incidentTitles = [
   'what',
   'user',
@@ -104,7 +107,7 @@ export const incidentTitles = [
 /** The column that opens the user's story. */
 export const userColumn = 1;
 
-/** What stands in one row, in the order of the titles. */
+/** Returns the texts of one row, in the order of the titles. */
 export function incidentCells({ words, incidents }: CaseFile, index: number): string[] {
   const word = (column: readonly number[]) => wordAt(words, column[index]);
   const time = (column: readonly number[]) => timeAt(column[index]);

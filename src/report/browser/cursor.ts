@@ -3,8 +3,8 @@ import { count, duration, seconds } from '../words.js';
 import type { RunColumns, TimelineColumns } from './columns.js';
 
 /**
- * One cursor across all lanes of all modes, by pointer and by keyboard, and a table that says what happened there, mode
- * by mode.
+ * Makes one cursor across all lanes of all modes, for pointer and keyboard, and a table with the values of each mode at
+ * the cursor.
  */
 export function shareCursor(figure: HTMLElement, timeline: TimelineColumns, plots: readonly UPlot[]): void {
   const lanes = figure.querySelector('.lanes');
@@ -37,7 +37,7 @@ export function shareCursor(figure: HTMLElement, timeline: TimelineColumns, plot
   show(Math.min(Number(slider.max), Math.floor(firstTrouble(timeline) / bucketMs)));
 }
 
-/** Where most readers look first. */
+/** Returns the start of the first fault or state change: most readers look there first. */
 function firstTrouble({ runs }: TimelineColumns): number {
   const moments = runs.flatMap(({ spans }) => spans.map(([, from]) => from));
   return moments.length === 0 ? 0 : Math.min(...moments);
@@ -45,7 +45,10 @@ function firstTrouble({ runs }: TimelineColumns): number {
 
 const readingTitles = ['ok', 'failed', 'unknown', 'dropped', 'p50', 'p99', 'max', 'lost', 'logged out', 'in force'];
 
-/** Made once; each move only changes its texts. Answers with what says a moment in one sentence. */
+/**
+ * Makes the table of values. Returns a function that shows one moment and describes it in one sentence. Each call
+ * changes only the texts of the table.
+ */
 function readingTable(place: HTMLElement, timeline: TimelineColumns): (index: number) => string {
   const table = document.createElement('table');
   const head = table.createTHead().insertRow();
@@ -79,7 +82,7 @@ function headCell(row: HTMLTableRowElement, text: string): HTMLTableCellElement 
   return cell;
 }
 
-/** In the order of the titles. */
+/** Returns the values of one bucket, in the order of the titles. */
 export function readingsAt(run: RunColumns, index: number, bucketMs: number): string[] {
   const number = (column: readonly number[]) => count(column[index] ?? 0);
   const time = (column: readonly (number | null)[]) => duration(column[index] ?? Number.NaN);

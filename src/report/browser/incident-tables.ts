@@ -2,11 +2,11 @@ import { type CaseFile, incidentCells, userColumn } from './columns.js';
 import { addRow, textElement } from './stories.js';
 
 const fewRows = 200;
-/** A browser takes a second to lay out so many. */
+/** A browser needs a second to lay out this many rows. */
 const manyRows = 5_000;
 
-/** Makes the rows of a table open stories, and lets it grow: the file shows only the first of many. */
-export function enliven(table: HTMLTableElement, file: () => CaseFile, open: (incident: number) => void): void {
+/** Makes the rows of a table open stories. Adds buttons for more rows, because the file shows only the first ones. */
+export function makeInteractive(table: HTMLTableElement, file: () => CaseFile, open: (incident: number) => void): void {
   for (const row of table.tBodies[0]?.rows ?? []) connectRow(row, open);
   const [next, end] = [Number(table.dataset.next), Number(table.dataset.end)];
   if (next >= end) return;
@@ -36,7 +36,7 @@ export function enliven(table: HTMLTableElement, file: () => CaseFile, open: (in
   table.parentElement?.after(buttons);
 }
 
-/** The whole row takes a click; for the keyboard its user is a button. */
+/** Makes a row open a story: by a click anywhere, and by keyboard with a button on its user. */
 function connectRow(row: HTMLTableRowElement, open: (incident: number) => void): void {
   const incident = Number(row.dataset.incident);
   const column = row.closest('table')?.dataset.withKind === 'yes' ? userColumn : userColumn - 1;

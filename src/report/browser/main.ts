@@ -1,10 +1,10 @@
 import { type ChartKind, drawChart } from './charts.js';
 import type { CaseFile, TimelineColumns } from './columns.js';
 import { shareCursor } from './cursor.js';
-import { enliven } from './incident-tables.js';
+import { makeInteractive } from './incident-tables.js';
 import { openStory } from './stories.js';
 
-/** The report is whole without this script but for its plots. It draws them, and moves what can be moved. */
+/** Draws the plots and makes the page interactive. Without this script the report lacks only the plots. */
 function start(): void {
   const figure = document.querySelector<HTMLElement>('figure.timeline');
   const text = document.querySelector('#timeline-data')?.textContent;
@@ -13,7 +13,7 @@ function start(): void {
   figure.classList.add('live');
   const plots = [...figure.querySelectorAll<HTMLElement>('[data-chart]')].flatMap(place => plotIn(place, timeline));
   keepInShape(figure, plots);
-  // uPlot draws in a microtask: this one comes after it, when the axes are known.
+  // uPlot draws in a microtask. This one runs after it, when the axes are known.
   queueMicrotask(() => {
     performance.mark('holdfast-drawn');
     shareCursor(
@@ -41,11 +41,11 @@ function isChart(kind: string | undefined): kind is ChartKind {
   return kind === 'requests' || kind === 'trouble' || kind === 'latency';
 }
 
-/** Another width, other colours, paper: a canvas follows none of them by itself. */
+/** Redraws the plots when the width or the colours change, or for print: a canvas does not adapt by itself. */
 function keepInShape(figure: HTMLElement, plots: readonly Placed[]): void {
   const redraw = (): void => {
     for (const { place, plot } of plots) plot.setSize({ width: place.clientWidth, height: place.clientHeight });
-    // The points of the cursor go to their new places.
+    // Moves the points of the cursor to their new positions.
     queueMicrotask(() => figure.querySelector('input')?.dispatchEvent(new Event('input')));
   };
   let width = figure.clientWidth;
@@ -59,7 +59,10 @@ function keepInShape(figure: HTMLElement, plots: readonly Placed[]): void {
   }
 }
 
-/** The stories are parsed when the first of them is asked for: most readers look at one or two, of one run. */
+/**
+ * Connects the tables and marks of one run to its stories. The stories are parsed on first use, because most readers
+ * open only one or two of them.
+ */
 function connectCases(part: HTMLElement, timeline: TimelineColumns): void {
   const run = Number(part.dataset.cases);
   let parsed: CaseFile | undefined;
@@ -69,18 +72,18 @@ function connectCases(part: HTMLElement, timeline: TimelineColumns): void {
     return parsed;
   };
   const open = (incident: number): void => openStory(file(), timeline.runs[run]?.name ?? '', incident);
-  for (const table of part.querySelectorAll<HTMLTableElement>('table[data-next]')) enliven(table, file, open);
+  for (const table of part.querySelectorAll<HTMLTableElement>('table[data-next]')) makeInteractive(table, file, open);
   const lanes = document.querySelectorAll(`[data-lanes="${run}"] .plot`);
-  for (const lane of lanes) enlivenMarks(lane, open);
+  for (const lane of lanes) connectMarks(lane, open);
 }
 
 start();
 
 /**
- * The marks of the lost writes and of the users logged out take clicks; for the keyboard each lane is one stop, in which
- * the arrow keys go from mark to mark and Enter opens.
+ * Makes the marks of lost writes and logged-out users open stories by a click. For the keyboard each lane is one tab
+ * stop: the arrow keys move from mark to mark, and Enter opens.
  */
-function enlivenMarks(lane: Element, open: (incident: number) => void): void {
+function connectMarks(lane: Element, open: (incident: number) => void): void {
   const marks = [...lane.querySelectorAll<SVGElement>('[data-incident]')];
   marks.forEach((mark, index) => {
     mark.setAttribute('role', 'button');

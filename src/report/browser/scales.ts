@@ -1,26 +1,26 @@
-/** The top of an axis of counts: a round whole number that is not below `value`, and not much above it. */
+/** Returns the top of an axis of counts: a round whole number that is at least `value` and not much larger. */
 export function roundUp(value: number): number {
-  return rounded(value, [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]);
+  return roundTo(value, [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]);
 }
 
-function rounded(value: number, factors: readonly number[]): number {
+function roundTo(value: number, factors: readonly number[]): number {
   const decade = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
   const candidates = factors.map(factor => Math.round(factor * decade * 10) / 10).filter(Number.isInteger);
   return candidates.find(candidate => candidate >= value) ?? 10 * decade;
 }
 
-/** Moments at round distances from 0 to `endMs`, at most nine. */
+/** Returns at most nine moments from 0 to `endMs`, at round distances. */
 export function timeTicks(endMs: number): readonly number[] {
-  const stepMs = rounded(endMs / 8, [1, 2, 5, 10]);
+  const stepMs = roundTo(endMs / 8, [1, 2, 5, 10]);
   return Array.from({ length: Math.floor(endMs / stepMs) + 1 }, (_, index) => index * stepMs);
 }
 
-/** A round moment or duration as it stands at an axis: `200 ms`, `1.5 s`. */
+/** Formats a round moment or duration for an axis: `200 ms`, `1.5 s`. */
 export function tickText(ms: number): string {
   return ms >= 1000 || ms === 0 ? `${ms / 1000} s` : `${ms} ms`;
 }
 
-/** The ends of a logarithmic axis: whole decades, at least two, that hold all values. */
+/** Returns the ends of a logarithmic axis: whole decades, at least two, that include all values. */
 export function logRange(least: number | null, most: number | null): [number, number] {
   const low = Math.floor(Math.log10(Math.min(least || 1, 1)));
   const high = Math.max(low + 2, Math.ceil(Math.log10(Math.max(most || 1, 1))));

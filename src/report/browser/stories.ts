@@ -1,10 +1,10 @@
 import { duration, moment } from '../words.js';
 import { type CaseFile, incidentCells, incidentTitles, none, userColumn, wordAt } from './columns.js';
 
-/** A story longer than this is cut, and says so. */
+/** A longer story is cut, with a note. */
 const storyRowsMax = 5_000;
 
-/** Opens the whole story of the user of one incident: what is wrong, then every request, the proof of it marked. */
+/** Opens the whole story of the user of one incident: all incidents, then every request, with the proof marked. */
 export function openStory(file: CaseFile, name: string, incident: number): void {
   const dialog = document.querySelector('dialog');
   const user = file.incidents.user[incident];
@@ -22,7 +22,7 @@ export function openStory(file: CaseFile, name: string, incident: number): void 
   close.focus({ preventScroll: true });
 }
 
-/** All that befell this user; what was clicked stands out. */
+/** Renders all incidents of this user. The clicked one is highlighted. */
 function wrongs(file: CaseFile, user: number, incident: number): HTMLElement {
   const own = file.incidents.user.flatMap((one, index) => (one === user ? [index] : []));
   const table = tableOf(incidentTitles.filter((_, column) => column !== userColumn));
@@ -39,7 +39,7 @@ function wrongs(file: CaseFile, user: number, incident: number): HTMLElement {
 function requests(file: CaseFile, user: number, incident: number): HTMLElement {
   const rows = storyRows(file, user);
   if (rows === undefined) {
-    return textElement('p', 'The report would be too large with every story in it: this one is in the history file.');
+    return textElement('p', 'This story is left out to keep the report small. The history file holds it.');
   }
   const [since, ...seen] = file.incidents.proof[incident] ?? [];
   const table = tableOf(storyTitles);
@@ -72,7 +72,7 @@ export function tableOf(titles: readonly string[]): HTMLTableElement {
   return table;
 }
 
-/** Each text is kept to itself: a name that is written from right to left turns nothing around but itself. */
+/** Adds a row. It isolates the direction of each text: a right-to-left name must not reorder its surroundings. */
 export function addRow(table: HTMLTableElement, texts: readonly string[]): HTMLTableRowElement {
   // `insertRow` counts all rows before it: too slow for tens of thousands.
   const row = document.createElement('tr');
@@ -120,10 +120,10 @@ interface StoryRow {
   readonly cells: readonly string[];
 }
 
-/** So many characters tell one boot of a backend from another. */
+/** Number of characters that distinguish two incarnations of a backend. */
 const incarnationShown = 8;
 
-/** Every request of one user, in the order of sending; undefined when the report does not hold them. */
+/** Returns every request of one user, in the order of sending. Undefined when the report does not hold them. */
 export function storyRows(file: CaseFile, user: number): readonly StoryRow[] | undefined {
   const { user: users, first, operations } = file.stories;
   const place = users.indexOf(user);

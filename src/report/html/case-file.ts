@@ -4,7 +4,8 @@ import type { Operation } from '../../simulator/history/records.js';
 import { type CaseFile, type IncidentColumns, none, type StoryColumns } from '../browser/columns.js';
 import { describeCause } from './loss-lanes.js';
 
-/** The worst first: a hundred stale reads must not hide the one user who saw a stranger's cart. Lost writes have a table. */
+/** The worst kind first: a hundred stale reads must not hide the one user who saw the cart of another user. Lost writes
+ * come last, because they have a separate table. */
 const order: readonly IncidentKind[] = [
   'identity-swapped',
   'phantom',
@@ -18,15 +19,15 @@ const order: readonly IncidentKind[] = [
   'lost',
 ];
 
-/** What stands behind the tables of one run, in their order, and how much of it the report holds. */
+/** The data behind the tables of one run, in the order of their rows, and how much of it the report holds. */
 export interface Cases {
   readonly file: CaseFile;
   readonly incidents: readonly Incident[];
-  /** Users with an incident whose story would have made the file too large. */
+  /** Number of users with an incident whose story is left out because the file would be too large. */
   readonly untold: number;
 }
 
-/** Whole stories, the worst first, as long as `operationsMax` operations hold them. */
+/** Collects complete stories, the worst first, until they hold `operationsMax` operations. */
 export function casesOf({ run, findings }: JudgedRun, operationsMax: number): Cases {
   const incidents = [...findings.incidents].sort(
     (a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || a.seenMs - b.seenMs,
@@ -42,7 +43,7 @@ export function casesOf({ run, findings }: JudgedRun, operationsMax: number): Ca
   return { file, incidents, untold: byUser.size - told.length };
 }
 
-/** In the order of the set. */
+/** Groups the operations by user, in the order of the set. */
 function operationsOf(users: ReadonlySet<string>, operations: Iterable<Operation>): Map<string, Operation[]> {
   const byUser = new Map([...users].map((user): [string, Operation[]] => [user, []]));
   for (const operation of operations) byUser.get(operation.user)?.push(operation);
@@ -58,7 +59,7 @@ function withinLimit(byUser: ReadonlyMap<string, Operation[]>, max: number): [st
   });
 }
 
-/** When a read that is over had shown the lost write for the last time. */
+/** Finds the end of the last read that showed each lost write. */
 function lastSeenOf(
   incidents: readonly Incident[],
   byUser: ReadonlyMap<string, readonly Operation[]>,
@@ -75,7 +76,7 @@ function lastSeenOf(
   return last;
 }
 
-/** The lost writes of each user, by token: each is lost once at most. */
+/** Groups the lost writes by user and token. Each token is lost at most once. */
 function lossesByUser(incidents: readonly Incident[]): ReadonlyMap<string, ReadonlyMap<string, Incident>> {
   const byUser = new Map<string, Map<string, Incident>>();
   for (const loss of incidents) {
@@ -145,7 +146,7 @@ function microseconds(ms: number | undefined): number {
   return ms === undefined ? none : Math.round(ms * 1000);
 }
 
-/** Gives each text a place in a list, the same for the same text. */
+/** A list of distinct texts. It gives each text an index, the same index for the same text. */
 class WordList {
   readonly #places = new Map<string, number>();
 

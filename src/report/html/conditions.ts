@@ -5,7 +5,7 @@ import { count, counted, duration } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
-/** The lab's own health, how to get the numbers again, and what they do not say. */
+/** Renders the health of the lab, how to repeat the run, and what was not tested. */
 export function conditionsSections(runs: readonly JudgedRun[]): Markup {
   return markup`<section aria-labelledby="lab"><h2 id="lab">The lab itself</h2>${scrollable('Health of the lab', labTable(runs))}
 ${countsTable(runs)}<p>${versions(runs)}</p></section>
@@ -16,7 +16,7 @@ ${countsTable(runs)}<p>${versions(runs)}</p></section>
 `;
 }
 
-/** What each process counted by itself, one line each: no column fits them all. */
+/** Renders the counters of each process, one line each, because their names differ too much for columns. */
 function countsTable(runs: readonly JudgedRun[]): Markup | string {
   const names = labels(runs);
   const rows = runs.flatMap(({ run }, index) =>
@@ -28,7 +28,7 @@ function countsTable(runs: readonly JudgedRun[]): Markup | string {
   if (rows.length === 0) return '';
   const head = ['mode', 'process', 'counted since its last boot'].map(title => markup`<th scope="col">${title}</th>`);
   const table = markup`<table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>`;
-  return markup`<details><summary>What the backends and stores counted themselves</summary>${scrollable('Counts', table)}</details>`;
+  return markup`<details><summary>Counters of the backends and stores</summary>${scrollable('Counts', table)}</details>`;
 }
 
 function labTable(runs: readonly JudgedRun[]): Markup {
@@ -41,7 +41,10 @@ function labTable(runs: readonly JudgedRun[]): Markup {
       `lag p99 within ${driverLagP99MsMax} ms`,
       ({ run: { lab } }) => (lab.lagMs.p99 <= driverLagP99MsMax ? 'yes' : 'no: latencies are the lab’s own'),
     ],
-    ['longest with no processor idle', ({ run: { lab } }) => (lab.busyMs === undefined ? '–' : duration(lab.busyMs))],
+    [
+      'longest time with no idle processor',
+      ({ run: { lab } }) => (lab.busyMs === undefined ? '–' : duration(lab.busyMs)),
+    ],
     ['operations planned / sent', ({ run }) => `${count(run.header.planned)} / ${count(run.operations.length)}`],
     ['dropped by the driver', ({ run: { lab } }) => count(lab.dropped)],
     [
@@ -54,13 +57,13 @@ function labTable(runs: readonly JudgedRun[]): Markup {
   const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
   const body = rows.map(
     ([label, cell]) =>
-      markup`<tr><th scope="row">${label}</th>${runs.map(run => markup`<td>${inPieces(cell(run))}</td>`)}</tr>`,
+      markup`<tr><th scope="row">${label}</th>${runs.map(run => markup`<td>${keepFiguresTogether(cell(run))}</td>`)}</tr>`,
   );
   return markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
-/** Where a narrow column breaks it: between the figures, not before a unit. */
-function inPieces(text: string): string {
+/** Makes a narrow column break between the figures and never before a unit. */
+function keepFiguresTogether(text: string): string {
   return text.replaceAll(/(?<=\d) (?=[a-z])/g, '\u00a0').replaceAll(' /', '\u00a0/');
 }
 
@@ -82,9 +85,9 @@ function limits(runs: readonly JudgedRun[]): string[] {
   const dropped = runs.reduce((total, { run }) => total + run.lab.dropped, 0);
   const unverified = runs.reduce((total, { findings }) => total + findings.writes.unverified, 0);
   return [
-    faults.size === 0 ? 'No fault was injected.' : `No fault but ${[...faults].join(', ')}, at these moments.`,
-    'One machine: no loss or delay between machines, no power cut, no clock that runs wrong.',
-    'The seed fixes what the users want and what breaks, not how their requests interleave in the servers.',
+    faults.size === 0 ? 'No fault was injected.' : `No fault except ${[...faults].join(', ')}, at these moments.`,
+    'One machine: no loss or delay between machines, no power cut, no wrong clock.',
+    'The seed fixes the actions of the users and the faults, not how the servers interleave the requests.',
     ...(dropped === 0
       ? []
       : [`${counted(dropped, 'operation')} of the plan: the user was still waiting for earlier ones.`]),

@@ -10,7 +10,7 @@ import { scrollable } from './verdicts.js';
 
 const titles = ['mode', 'fault', 'when', 'confirmed by', 'effect on users', 'exposed users', 'recovery'];
 
-/** Renders what was broken and when, what confirmed it, and what users noticed of it. */
+/** Renders each fault: its times, what confirmed it, and its effect on users. */
 export function faultsTable(runs: readonly JudgedRun[]): Markup {
   const names = labels(runs);
   const rows = runs.flatMap(({ run, findings }, index) => [
@@ -21,7 +21,7 @@ export function faultsTable(runs: readonly JudgedRun[]): Markup {
   const head = titles.map(title => markup`<th scope="col">${title}</th>`);
   const table = markup`<table class="faults"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>`;
   return markup`${scrollable('Faults', table)}
-<p class="meta">Exposed users: those bound to, or last answered by, what the fault struck at that moment. Recovery: from the healing until errors, response times and logouts are as before the faults.</p>`;
+<p class="meta">Exposed users: users who were bound to the target of the fault, or last answered by it, at that moment. Recovery: time from the healing until errors, response times and logouts are as before the faults.</p>`;
 }
 
 function row(name: string, fault: FaultRecord, findings: readonly FaultFinding[]): Markup {
@@ -47,17 +47,17 @@ function describeTimes({ requestedMs, confirmedMs, healedMs }: FaultRecord): Mar
 function describeEvidence({ evidence, problem, confirmedMs }: FaultRecord): string {
   const seen = [evidence, problem].filter(text => text !== undefined && text !== '').join('; ');
   if (seen !== '') return seen;
-  return confirmedMs === null ? 'nothing: it was never confirmed' : 'confirmed; the fault gives no evidence in words';
+  return confirmedMs === null ? 'nothing: it was never confirmed' : 'confirmed; this fault gives no evidence as text';
 }
 
 function describeEffect({ confirmedMs, expects }: FaultRecord, effect: EffectSeen | null): Markup | string {
   if (confirmedMs === null) return 'not looked for: the fault was never confirmed';
-  if (effect === null) return expects === undefined ? 'this history does not say what to look for' : 'not known';
+  if (effect === null) return expects === undefined ? 'the history does not say which effect to expect' : 'not known';
   const [className, word] = effect.seen > 0 ? ['pass', '✓ seen'] : ['inconclusive', '? not seen'];
   return markup`<b class="${className}">${word}</b>: ${effect.text}`;
 }
 
-/** Planned, and nothing broke: that must not be missing from the list of what was broken. */
+/** Renders the planned faults that never struck. They must not be missing from the table. */
 function neverStruck(name: string, { header, faults, lab }: RunRecord): Markup[] {
   const missing = header.faults.filter(planned => faults.every(({ id }) => id !== planned));
   return missing.map(
@@ -66,7 +66,7 @@ function neverStruck(name: string, { header, faults, lab }: RunRecord): Markup[]
   );
 }
 
-/** Renders how many good answers each backend (and each of several proxies) gave, and which of them had trouble. */
+/** Renders the number of good answers of each backend (and of each proxy if there are several), and their troubles. */
 export function membersSection(runs: readonly JudgedRun[]): Markup | string {
   const names = [...new Set(runs.flatMap(({ findings }) => memberNames(findings.members)))];
   if (names.length === 0) return '';
@@ -76,7 +76,7 @@ export function membersSection(runs: readonly JudgedRun[]): Markup | string {
   );
   const table = markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
   return markup`<section aria-labelledby="members"><h2 id="members">Answers by member</h2>${scrollable('Answers by member', table)}
-<p class="meta">Good answers to users. Ejected: the process lives, and the proxy sends it nothing. Idle: it answered no user after the healing, although users without a backend arrived.</p></section>
+<p class="meta">Number of good answers to users. Ejected: the process runs, but the proxy sends it no requests. Idle: it answered no user after the healing, although users without a backend arrived.</p></section>
 `;
 }
 

@@ -9,15 +9,15 @@ import type { Cases } from './case-file.js';
 import { embeddedJson, type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
-/** Rows of each table that stand in the page; its script adds the others. */
+/** Number of rows of each table in the page; the script adds the others. */
 const shownMax = 50;
 
-/** What one run lost, write by write, and whatever else went wrong in it; with the stories behind the rows. */
+/** Renders the lost writes and the other incidents of one run, with the stories behind the rows. */
 export function incidentsPart(judged: JudgedRun, { file, untold }: Cases, run: number, name: string): Markup {
   const limit =
     untold === 0
       ? ''
-      : markup`<p class="meta">The stories of ${counted(untold, 'user')} are left out, for the size of this file; the history file holds them.</p>`;
+      : markup`<p class="meta">The stories of ${counted(untold, 'user')} are left out to keep this file small; the history file holds them.</p>`;
   return markup`<section data-cases="${run}"><h3>${name}</h3>
 ${file.incidents.user.length === 0 ? nothing(judged) : markup`${losses(judged, file, name)}${others(file, name)}`}${limit}
 <script type="application/json" id="cases-${run}">${embeddedJson(file)}</script></section>
@@ -47,7 +47,7 @@ function others(file: CaseFile, name: string): Markup {
   return markup`<p>What else went wrong: ${counted(lostFrom, 'incident')}, the worst first.</p>${table(file, 0, lostFrom, `Incidents, ${name}`)}`;
 }
 
-/** Rows `from` to `to` of all incidents. Only a table of several kinds says what each is. */
+/** Renders the rows `from` to `to` of all incidents. Only a table of several kinds has a column for the kind. */
 function table(file: CaseFile, from: number, to: number, title: string): Markup {
   const withKind = from === 0 && file.incidents.lostFrom > 0;
   const skipped = withKind ? 0 : 1;
@@ -65,7 +65,7 @@ function row(file: CaseFile, incident: number, skipped: number): Markup {
   return markup`<tr data-incident="${incident}">${cells.map(cell => markup`<td><bdi>${cell}</bdi></td>`)}</tr>`;
 }
 
-/** What the backends themselves counted: the other side of "logged out". Nothing, where no run says it. */
+/** Renders why requests had no session, as the backends counted it. Renders nothing when no run has these counts. */
 export function noSessionSection(runs: readonly JudgedRun[]): Markup | string {
   if (runs.every(({ findings }) => findings.noSession.absent === null)) return '';
   const seen = reasonNames.filter(reason => runs.some(({ findings }) => (findings.noSession[reason] ?? 0) > 0));
@@ -82,7 +82,7 @@ export function noSessionSection(runs: readonly JudgedRun[]): Markup | string {
   const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
   const table = markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
   return markup`<section aria-labelledby="no-session"><h2 id="no-session">Why no session</h2>${scrollable('Why requests had no session', table)}
-<p class="meta">Requests, as the backends counted them since the last boot of each. Old cookies that the lab tries after each logout are among them.</p></section>
+<p class="meta">Number of requests, counted by each backend since its last start. They include old cookies that the lab tries after each logout.</p></section>
 `;
 }
 

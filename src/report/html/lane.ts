@@ -2,8 +2,8 @@ import { type Markup, markup } from './markup.js';
 
 /**
  * One lane of a timeline: a title with its legend, a gutter with the labels of the vertical axis, and the plot.
- * Horizontal places are percentages of the run, vertical ones pixels: the plot takes any width and its text keeps its
- * size. No place is given by a style attribute, which the page's content security policy forbids.
+ * Horizontal positions are percentages of the run, and vertical ones are pixels, so the plot can have any width and its
+ * text keeps its size. Style attributes are not used, because the content security policy of the page forbids them.
  */
 export interface Lane extends LaneHead {
   readonly height: number;
@@ -14,11 +14,11 @@ export interface Lane extends LaneHead {
 interface LaneHead {
   readonly title: string;
   readonly legend?: readonly Key[];
-  /** What the plot shows, for those who do not see it. */
+  /** A description of the plot for readers who cannot see it. */
   readonly description: string;
 }
 
-/** A lane that the page's script draws. Without it the description is what stands there. */
+/** A lane that the script of the page draws. Without the script the page shows the description. */
 export interface ChartLane extends LaneHead {
   readonly chart: 'requests' | 'trouble' | 'latency';
 }
@@ -64,18 +64,18 @@ function gutterLabel({ y, text }: Label): Markup {
   return markup`<text x="100%" dx="-8" y="${y}" dy="0.35em" text-anchor="end">${text}</text>`;
 }
 
-/** Says in the middle of an empty plot why it is empty. */
+/** Renders the reason in the middle of an empty plot. */
 export function emptyNote(height: number, text: string): Markup {
   return markup`<text class="note" x="50%" y="${height / 2}" dy="0.35em" text-anchor="middle">${text}</text>`;
 }
 
-/** A drawing in units of its own, stretched over the whole plot; lines keep their width. */
-export function stretched(width: number, height: number, shapes: Markup | readonly Markup[]): Markup {
+/** Stretches a drawing with its own units over the whole plot; lines keep their width. */
+export function stretch(width: number, height: number, shapes: Markup | readonly Markup[]): Markup {
   return markup`<svg width="100%" height="100%" viewBox="0 0 ${width} ${height}" preserveAspectRatio="none">${shapes}</svg>`;
 }
 
-/** Where a moment lies between the start and the end of the run. */
-export function across(ms: number, endMs: number): string {
+/** Returns the horizontal position of a moment between the start and the end of the run. */
+export function toPercent(ms: number, endMs: number): string {
   return `${round(Math.min(100, Math.max(0, (100 * ms) / endMs)))}%`;
 }
 

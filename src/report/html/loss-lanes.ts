@@ -1,7 +1,7 @@
 import type { Incident } from '../../simulator/checker/findings.js';
 import { roundUp } from '../browser/scales.js';
 import { count, counted, moment } from '../words.js';
-import { across, emptyNote, type Lane, stretched } from './lane.js';
+import { emptyNote, type Lane, stretch, toPercent } from './lane.js';
 import { type Markup, markup } from './markup.js';
 import type { Timeline, TimelineOfRun } from './timeline-data.js';
 
@@ -9,17 +9,20 @@ const writtenY = 12;
 const missingY = 60;
 const emptyHeight = 26;
 
-/** The place of an incident in the tables: a click on its mark opens what a click on its row does. */
+/** Returns the index of an incident in the tables, so that its mark opens the same story as its row. */
 export type PlaceOf = (incident: Incident) => number | undefined;
 
-/** Each lost write: a tick where it was acknowledged, joined to a tick where its user first missed it. */
+/** Draws each lost write: a tick when it was acknowledged, joined to a tick when it was first missing. */
 export function lossLane({ losses, acknowledged, endMs }: Timeline, placeOf: PlaceOf): Lane {
   const height = losses.total === 0 ? emptyHeight : 72;
   const of = counted(acknowledged, 'acknowledged write');
   const none = acknowledged === 0 ? 'no write was acknowledged: there was nothing to lose' : `none of ${of} lost`;
   return {
     title: 'Lost writes',
-    legend: losses.total === 0 ? [] : [{ className: 'loss', text: `${count(losses.total)} of ${of}${partly(losses)}` }],
+    legend:
+      losses.total === 0
+        ? []
+        : [{ className: 'loss', text: `${count(losses.total)} of ${of}${describeOmitted(losses)}` }],
     description: losses.total === 0 ? none : `${count(losses.total)} of ${of} lost.`,
     height,
     labels:
@@ -38,10 +41,10 @@ export function lossLane({ losses, acknowledged, endMs }: Timeline, placeOf: Pla
 
 function lossMark(incident: Incident, endMs: number, placeOf: PlaceOf): Markup {
   const { user, token, sinceMs, seenMs, ackBackend = 'an unknown backend', shape } = incident;
-  const since = across(sinceMs, endMs);
-  const seen = across(seenMs, endMs);
+  const since = toPercent(sinceMs, endMs);
+  const seen = toPercent(seenMs, endMs);
   const kind = shape === undefined ? '' : ` (${shape})`;
-  const story = `${isolated(user)}: ${isolated(token ?? 'a write')} acknowledged at ${moment(sinceMs)} by ${ackBackend}, missing at ${moment(seenMs)}${kind}${causeWords(incident)}`;
+  const story = `${isolateText(user)}: ${isolateText(token ?? 'a write')} acknowledged at ${moment(sinceMs)} by ${ackBackend}, missing at ${moment(seenMs)}${kind}${causeWords(incident)}`;
   const join = markup`<line class="join" x1="${since}" x2="${seen}" y1="${writtenY}" y2="${missingY}"/>`;
   const ticks = [tick(since, writtenY - 8), tick(seen, missingY)];
   return markup`<g class="loss" data-incident="${placeOf(incident) ?? ''}"><title>${story}</title>${join}${ticks}</g>`;
@@ -55,17 +58,17 @@ function causeWords(incident: Incident): string {
 
 const tickHeight = 8;
 
-/** A hair's breadth, with room around it for a finger. */
+/** Draws a thin line with a larger transparent area around it, for fingers. */
 function tick(x: string, y: number): Markup {
   return markup`<line x1="${x}" x2="${x}" y1="${y}" y2="${y + tickHeight}"/><rect class="reach" x="${x}" width="9" y="${y}" height="${tickHeight}" transform="translate(-4.5)"/>`;
 }
 
-/** Where there is no markup to do it: what is written from right to left turns nothing around but itself. */
-function isolated(text: string): string {
+/** Isolates the text direction in plain text: right-to-left text must not reorder its surroundings. */
+function isolateText(text: string): string {
   return `\u2068${text}\u2069`;
 }
 
-/** How many users had been logged out by then, and a tick for each. */
+/** Draws the number of users logged out so far, and a tick for each. */
 export function logoutLane({ logouts, users, buckets, bucketMs, ownEndMs, endMs }: Timeline, placeOf: PlaceOf): Lane {
   const height = logouts.total === 0 ? emptyHeight : 48;
   const none = users === 0 ? 'no user was seen' : `none of ${counted(users, 'user')} logged out`;
@@ -78,7 +81,12 @@ export function logoutLane({ logouts, users, buckets, bucketMs, ownEndMs, endMs 
     legend:
       logouts.total === 0
         ? []
-        : [{ className: 'logouts', text: `${count(logouts.total)} of ${counted(users, 'user')}${partly(logouts)}` }],
+        : [
+            {
+              className: 'logouts',
+              text: `${count(logouts.total)} of ${counted(users, 'user')}${describeOmitted(logouts)}`,
+            },
+          ],
     description: logouts.total === 0 ? none : `${count(logouts.total)} of ${counted(users, 'user')} logged out.`,
     height,
     labels:
@@ -91,23 +99,25 @@ export function logoutLane({ logouts, users, buckets, bucketMs, ownEndMs, endMs 
     plot:
       logouts.total === 0
         ? emptyNote(height, none)
-        : [stretched(buckets.length, top, markup`<path class="logouts" d="M0,${top}${rise}V${top}Z"/>`), ...ticks],
+        : [stretch(buckets.length, top, markup`<path class="logouts" d="M0,${top}${rise}V${top}Z"/>`), ...ticks],
   };
 }
 
 function logoutMark(incident: Incident, height: number, endMs: number, placeOf: PlaceOf): Markup {
   const { user, seenMs, loggedOut = 'hard' } = incident;
-  const story = `${isolated(user)}: logged out at ${moment(seenMs)} (${loggedOut})${causeWords(incident)}`;
-  const mark = tick(across(seenMs, endMs), height - tickHeight - 1);
+  const story = `${isolateText(user)}: logged out at ${moment(seenMs)} (${loggedOut})${causeWords(incident)}`;
+  const mark = tick(toPercent(seenMs, endMs), height - tickHeight - 1);
   return markup`<g class="logout" data-incident="${placeOf(incident) ?? ''}"><title>${story}</title>${mark}</g>`;
 }
 
-/** A drawing that leaves some out says so. */
-function partly({ incidents, total }: TimelineOfRun): string {
+/** Returns a note when the drawing leaves out some incidents. */
+function describeOmitted({ incidents, total }: TimelineOfRun): string {
   return incidents.length < total ? `, ${count(incidents.length)} of them drawn` : '';
 }
 
-/** The faults that may have caused it: `cut, kill`, or `unexplained`. Undefined where no fault struck. */
+/**
+ * Returns the faults that may have caused an incident: `cut, kill`, or `unexplained`. Undefined when no fault struck.
+ */
 export function describeCause({ candidates, fault }: Incident): string | undefined {
   if (candidates === undefined) return fault;
   return candidates.length === 0 ? 'unexplained' : candidates.join(', ');

@@ -1,4 +1,4 @@
-/** Text that may stand in the page as it is. Only `markup` and `trusted` make it, so nothing gets in unescaped by mistake. */
+/** Escaped text for the page. Only `markup` and `trustMarkup` make it, so no text enters the page unescaped by mistake. */
 export class Markup {
   readonly #text: string;
 
@@ -15,27 +15,29 @@ export type Content = Markup | string | number | readonly Content[];
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-/** Template tag for HTML and SVG. Every value is escaped, unless it is markup already; lists are joined. */
+/** Makes HTML or SVG from a template. It escapes every value that is not markup already, and joins lists. */
 export function markup(strings: TemplateStringsArray, ...values: readonly Content[]): Markup {
-  return new Markup(strings.reduce((page, next, index) => page + shown(values[index - 1] ?? '') + next));
+  return new Markup(strings.reduce((page, next, index) => page + renderContent(values[index - 1] ?? '') + next));
 }
 
-/** For the style sheet, the script and JSON that is escaped already: nothing that comes from a history. */
-export function trusted(text: string): Markup {
+/** Marks text as safe: the style sheet, the script and escaped JSON. Never use it for text from a history. */
+export function trustMarkup(text: string): Markup {
   return new Markup(text);
 }
 
-function shown(content: Content): string {
+function renderContent(content: Content): string {
   if (content instanceof Markup) return content.toString();
-  if (typeof content === 'object') return content.map(shown).join('');
+  if (typeof content === 'object') return content.map(renderContent).join('');
   return `${content}`.replace(/[&<>"']/g, found => entities[found] ?? found);
 }
 
-/** JSON for a script element: neither closes it, nor opens a comment in it, nor trips over a line separator. */
+/**
+ * Renders JSON for a script element. The text cannot close the element or open a comment, and has no line separators.
+ */
 export function embeddedJson(value: unknown): Markup {
   const text = JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,
     found => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-  return trusted(text);
+  return trustMarkup(text);
 }

@@ -5,9 +5,11 @@ import { type Markup, markup } from './markup.js';
 import { page } from './page.js';
 import { scrollable } from './verdicts.js';
 
-/** The survival matrix, mode × fault. `linkOf` says where the head of a column leads to, by its place in `columns`. */
+/**
+ * Renders the survival matrix, mode × fault. `linkOf` returns the link target of a column by its index in `columns`.
+ */
 export function matrixTable({ columns, rows }: Matrix, linkOf?: (column: number) => string): Markup {
-  const head = columns.map((column, index) => markup`<th scope="col">${linked(column, linkOf?.(index))}</th>`);
+  const head = columns.map((column, index) => markup`<th scope="col">${linkTo(column, linkOf?.(index))}</th>`);
   const body = rows.map(matrixRow);
   const table = markup`<table class="matrix"><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`;
   return markup`${scrollable('Survival matrix, mode × fault', table)}${legend()}`;
@@ -33,7 +35,7 @@ function matrixCell(cell: MatrixCell): Markup {
   return markup`<td class="cell-${tone}">${head}${figures.map(figure => markup`<span>${figure}</span>`)}</td>`;
 }
 
-function linked(text: string, address: string | undefined): Markup {
+function linkTo(text: string, address: string | undefined): Markup {
   return address === undefined ? markup`${text}` : markup`<a href="${address}">${text}</a>`;
 }
 
@@ -44,14 +46,14 @@ function legend(): Markup {
 
 type Problem = ReturnType<typeof problemsOf>[number];
 
-/** The matrix of many scenarios as a page of its own. `again` is the command that draws it once more. */
+/** Renders the matrix of many scenarios as a separate page. `again` is the command that draws it again. */
 export function matrixPage(matrix: Matrix, problems: readonly Problem[], again: string): string {
   const body = markup`<header><p class="product">Holdfast · survival matrix</p><h1>Which mode survives which fault</h1></header>
 <main><section aria-label="Matrix">${matrixTable(matrix)}</section>
 ${problemsSection(problems)}
 <section aria-labelledby="again"><h2 id="again">Again</h2><p><code>${again}</code></p>
 <p class="meta">Each cell is one run in short form: some thirty users, shorter phases before and after the faults, and every
-demand of the scenario. One scenario in full, with its timeline: <code>node dist/cli.js run scenarios/NAME.yaml</code></p></section></main>`;
+expectation of the scenario. One scenario in full, with its timeline: <code>node dist/cli.js run scenarios/NAME.yaml</code></p></section></main>`;
   return page({ title: 'Survival matrix – Holdfast', body });
 }
 
@@ -61,5 +63,5 @@ function problemsSection(problems: readonly Problem[]): Markup {
     ({ scenario, mode, word, reasons }) =>
       markup`<li><strong>${scenario}</strong> in ${mode}: ${word}. ${reasons.join(' ')}</li>\n`,
   );
-  return markup`<section aria-labelledby="problems"><h2 id="problems">Not as it should be</h2><ul>${items}</ul></section>`;
+  return markup`<section aria-labelledby="problems"><h2 id="problems">Runs that did not pass</h2><ul>${items}</ul></section>`;
 }

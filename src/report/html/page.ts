@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
-import { type Markup, markup, trusted } from './markup.js';
+import { type Markup, markup, trustMarkup } from './markup.js';
 import { plotStyle } from './page-script.js';
 
 export interface PageParts {
   readonly title: string;
   readonly body: Markup;
-  /** Absent: a page that does nothing by itself. */
+  /** Absent for a page without a script. */
   readonly script?: string;
 }
 
-/** The whole file. Its policy lets nothing be fetched and runs no script or style but what stands in it. */
+/** Renders the whole file. Its policy forbids all requests, and all scripts and styles except those in the file. */
 export function page({ title, body, script }: PageParts): string {
   const scripts = script === undefined ? "'none'" : hash(script);
   const policy = `default-src 'none'; img-src data:; style-src ${hash(style)}; script-src ${scripts}; base-uri 'none'; form-action 'none'`;
-  const program = script === undefined ? '' : markup`<script>${trusted(script)}</script>\n`;
+  const program = script === undefined ? '' : markup`<script>${trustMarkup(script)}</script>\n`;
   return `<!doctype html>
 ${markup`<html lang="en">
 <head>
@@ -23,7 +23,7 @@ ${markup`<html lang="en">
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
 <link rel="icon" href="data:,">
-<style>${trusted(style)}</style>
+<style>${trustMarkup(style)}</style>
 </head>
 <body>
 ${body}

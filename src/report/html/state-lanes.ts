@@ -1,7 +1,7 @@
 import type { FaultRecord } from '../../simulator/history/records.js';
 import { tickText, timeTicks } from '../browser/scales.js';
 import { counted, moment } from '../words.js';
-import { across, emptyNote, type Lane } from './lane.js';
+import { emptyNote, type Lane, toPercent } from './lane.js';
 import { type Markup, markup } from './markup.js';
 import type { MemberLife, Timeline } from './timeline-data.js';
 
@@ -15,12 +15,12 @@ export function phasesLane({ phases, endMs }: Timeline): Lane {
     height: 20,
     plot: phases.map(({ phase, startMs, endMs: until }) => {
       const label = markup`<text x="5" y="10" dy="0.35em">${phase}</text>`;
-      return markup`<svg x="${across(startMs, endMs)}" width="${across(until - startMs, endMs)}" height="20"><title>${phase}, ${moment(startMs)} to ${moment(until)}</title><rect class="phase" width="100%" height="100%"/>${label}</svg>`;
+      return markup`<svg x="${toPercent(startMs, endMs)}" width="${toPercent(until - startMs, endMs)}" height="20"><title>${phase}, ${moment(startMs)} to ${moment(until)}</title><rect class="phase" width="100%" height="100%"/>${label}</svg>`;
     }),
   };
 }
 
-/** Hatched from the request to the confirmation, solid from there until it was healed. */
+/** Draws each fault: dashed from the request to the confirmation, and filled from there until the healing. */
 export function faultsLane({ faults, endMs }: Timeline): Lane {
   const height = Math.max(1, faults.length) * faultHeight;
   return {
@@ -41,14 +41,14 @@ export function faultsLane({ faults, endMs }: Timeline): Lane {
 
 function faultBar(fault: FaultRecord, y: number, endMs: number): Markup {
   const { requestedMs, confirmedMs, healedMs } = fault;
-  const x = across(requestedMs, endMs);
+  const x = toPercent(requestedMs, endMs);
   const stop = healedMs ?? endMs;
-  const requested = markup`<rect class="requested" x="${x}" y="${y + 3}" width="${across(stop - requestedMs, endMs)}" height="${faultHeight - 6}"/>`;
+  const requested = markup`<rect class="requested" x="${x}" y="${y + 3}" width="${toPercent(stop - requestedMs, endMs)}" height="${faultHeight - 6}"/>`;
   const confirmed =
     confirmedMs === null
       ? ''
-      : markup`<rect class="confirmed" x="${across(confirmedMs, endMs)}" y="${y + 3}" width="${across(stop - confirmedMs, endMs)}" height="${faultHeight - 6}"/>`;
-  // Near the right edge the words end at the bar's start instead of running out of the plot.
+      : markup`<rect class="confirmed" x="${toPercent(confirmedMs, endMs)}" y="${y + 3}" width="${toPercent(stop - confirmedMs, endMs)}" height="${faultHeight - 6}"/>`;
+  // Near the right border the text ends at the start of the bar, so that it stays inside the plot.
   const late = requestedMs > endMs * 0.6;
   const words = markup`<text class="on-fault" x="${x}" dx="${late ? -6 : 6}" y="${y + faultHeight / 2}" dy="0.35em" text-anchor="${late ? 'end' : 'start'}">${brief(fault)}</text>`;
   return markup`<g><title>${story(fault)}</title>${requested}${confirmed}${words}</g>`;
@@ -88,10 +88,10 @@ function strip({ name, spans }: MemberLife, y: number, endMs: number): Markup[] 
   return spans.map(span => {
     const { state, role, startMs, endMs: until } = span;
     const title = `${name} ${stateWords(span)} from ${moment(startMs)} to ${moment(until)}`;
-    // What is not plainly up says so in words too: colour alone is not enough for everyone.
+    // A state other than up is also written in words, because colour alone is not enough for all readers.
     const word = state === 'up' ? (role ?? '') : stateWords(span);
     const text = markup`<text class="on-${state === 'up' ? 'up' : 'state'}" x="4" y="50%" dy="0.35em">${word}</text>`;
-    return markup`<svg x="${across(startMs, endMs)}" y="${y}" width="${across(until - startMs, endMs)}" height="${memberHeight - 4}"><title>${title}</title><rect class="${state}" width="100%" height="100%"/>${word === '' ? '' : text}</svg>`;
+    return markup`<svg x="${toPercent(startMs, endMs)}" y="${y}" width="${toPercent(until - startMs, endMs)}" height="${memberHeight - 4}"><title>${title}</title><rect class="${state}" width="100%" height="100%"/>${word === '' ? '' : text}</svg>`;
   });
 }
 
@@ -111,7 +111,7 @@ export function axisLane({ endMs, bucketMs, buckets }: Timeline): Lane {
     height: 20,
     plot: ticks.map((ms, index) => {
       const anchor = index === 0 ? 'start' : ms > endMs * 0.97 ? 'end' : 'middle';
-      return markup`<text x="${across(ms, endMs)}" y="10" dy="0.35em" text-anchor="${anchor}">${tickText(ms)}</text>`;
+      return markup`<text x="${toPercent(ms, endMs)}" y="10" dy="0.35em" text-anchor="${anchor}">${tickText(ms)}</text>`;
     }),
   };
 }

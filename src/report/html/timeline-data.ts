@@ -9,7 +9,7 @@ import {
   type RunRecord,
 } from '../../simulator/history/records.js';
 
-/** What the timeline of one run draws. Its size depends on neither the number of operations nor that of incidents. */
+/** The data for the timeline of one run. Its size does not depend on the number of operations or incidents. */
 export interface Timeline {
   /** The end of the longest run. */
   readonly endMs: number;
@@ -27,16 +27,17 @@ export interface Timeline {
   readonly logouts: TimelineOfRun;
 }
 
-/** Operations are counted where they ended, so that no effect stands before its cause; `planned` where they were due. */
+/** Counts of one time bucket. Operations count when they ended, so that no effect precedes its cause; `planned` counts
+ * them when they were due. */
 export interface Bucket {
   planned: number;
   ok: number;
   failed: number;
   unknown: number;
   timeouts: number;
-  /** What the plan wanted and the driver never sent, where it was due. */
+  /** Planned operations that the driver never sent, counted when they were due. */
   dropped: number;
-  /** Response times, null where nothing ended. */
+  /** Response times; null when no operation ended. */
   p50: number | null;
   p99: number | null;
   max: number | null;
@@ -65,7 +66,7 @@ const bucketsMax = 400;
 const drawnMax = 300;
 const bucketWidthsMs = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
-/** All runs on one clock: as long as the longest, in buckets of one width. */
+/** Makes the timelines of all runs with the same time axis and the same bucket width. */
 export function timelinesOf(runs: readonly JudgedRun[]): readonly Timeline[] {
   const endMs = runs.reduce((last, { run }) => Math.max(last, lastMoment(run)), 1);
   const bucketMs =
@@ -95,8 +96,8 @@ function timelineOf({ run, findings }: JudgedRun, endMs: number, bucketMs: numbe
     users: findings.users.total,
     acknowledged: findings.writes.acknowledged,
     dropped: findings.requests.dropped,
-    losses: { incidents: thinned(lost, drawnMax), total: findings.writes.lost },
-    logouts: { incidents: thinned(loggedOut, drawnMax), total: findings.users.loggedOut },
+    losses: { incidents: thinOut(lost, drawnMax), total: findings.writes.lost },
+    logouts: { incidents: thinOut(loggedOut, drawnMax), total: findings.users.loggedOut },
   };
 }
 
@@ -147,7 +148,7 @@ function place(ms: number, length: number, bucketMs: number): number {
   return Math.max(0, Math.min(length - 1, Math.floor(ms / bucketMs)));
 }
 
-/** Nearest rank. */
+/** Returns a percentile by the nearest-rank method. */
 function percentile(sorted: Float64Array, share: number): number | null {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
 }
@@ -179,11 +180,11 @@ function firstPerUser(incidents: readonly Incident[]): Incident[] {
 }
 
 function livesOf(records: readonly MemberRecord[], endMs: number): MemberLife[] {
-  const edges = new Map<string, MemberRecord[]>();
+  const recordsByMember = new Map<string, MemberRecord[]>();
   for (const record of [...records].sort((a, b) => a.atMs - b.atMs)) {
-    edges.set(record.member, [...(edges.get(record.member) ?? []), record]);
+    recordsByMember.set(record.member, [...(recordsByMember.get(record.member) ?? []), record]);
   }
-  return [...edges].map(([name, lives]) => ({
+  return [...recordsByMember].map(([name, lives]) => ({
     name,
     spans: lives.map(({ state, role, atMs }, index) => ({
       state,
@@ -194,8 +195,8 @@ function livesOf(records: readonly MemberRecord[], endMs: number): MemberLife[] 
   }));
 }
 
-/** At most `max` of them, evenly chosen in the order they were found missing. */
-function thinned(incidents: readonly Incident[], max: number): readonly Incident[] {
+/** Picks at most `max` incidents, evenly spread over the times at which they were seen. */
+function thinOut(incidents: readonly Incident[], max: number): readonly Incident[] {
   const ordered = [...incidents].sort((a, b) => a.seenMs - b.seenMs || a.sinceMs - b.sinceMs);
   if (ordered.length <= max) return ordered;
   return Array.from({ length: max }, (_, index) => ordered[Math.floor((index * ordered.length) / max)]).filter(

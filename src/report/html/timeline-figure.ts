@@ -1,13 +1,13 @@
 import type { RunColumns, TimelineColumns } from '../browser/columns.js';
 import { timeTicks } from '../browser/scales.js';
-import { across, laneMarkup } from './lane.js';
+import { laneMarkup, toPercent } from './lane.js';
 import { logoutLane, lossLane, type PlaceOf } from './loss-lanes.js';
 import { embeddedJson, type Markup, markup } from './markup.js';
 import { axisLane, faultsLane, membersLane, phasesLane } from './state-lanes.js';
 import type { Bucket, Timeline } from './timeline-data.js';
 import { latencyLane, requestsLane, troubleLane } from './traffic-lanes.js';
 
-/** In the order of cause and effect: what broke, what became of requests, what users lost, who was down. */
+/** The lanes in the order of cause and effect: faults, requests, losses of users, states of processes. */
 const lanes = [
   phasesLane,
   faultsLane,
@@ -28,7 +28,7 @@ export interface FigurePart {
   readonly placeOf: PlaceOf;
 }
 
-/** One timeline: the lanes of each run over its own backdrop, all on one clock, and one cursor across all of them. */
+/** Renders one timeline: the lanes of each run over its backdrop, with a common time axis and one cursor. */
 export function timelineFigure(parts: readonly FigurePart[]): Markup {
   const columns = columnsOf(parts);
   const last = (columns.runs[0]?.planned.length ?? 1) - 1;
@@ -39,7 +39,7 @@ ${parts.map(partMarkup)}
 <svg class="overlay front" aria-hidden="true"><line class="cursor" x1="0" x2="0" y1="0" y2="100%"/></svg>
 <div class="slider"><input type="range" min="0" max="${last}" value="0" step="1" aria-label="Moment of the run"></div>
 </div>
-<figcaption>Requests are counted when they ended; the dashed line shows when the plan wanted them. Response time counts from the planned moment; a request that timed out counts at its limit. Tinted bands: a confirmed fault was in force. The cursor follows the pointer, and the slider below takes the arrow keys. A click on the mark of a lost write or of a logged-out user opens that user’s whole story.</figcaption>
+<figcaption>Requests are counted when they ended; the dashed line shows when they were planned. Response time counts from the planned moment; a request that timed out counts with its limit. Tinted bands: a confirmed fault was in force. Move the pointer, or use the arrow keys on the slider below, to move the cursor. Click the mark of a lost write or of a logged-out user to open the whole story of that user.</figcaption>
 <script type="application/json" id="timeline-data">${embeddedJson(columns)}</script>
 </figure>
 `;
@@ -54,16 +54,16 @@ ${lanes.map(lane => laneMarkup(lane(timeline, placeOf), run))}
 `;
 }
 
-/** Behind all lanes of a run at once: the time grid and the faults, so that the eye can follow them down. */
+/** Renders the time grid and the faults behind all lanes of a run. */
 function backdrop({ faults, endMs }: Timeline): Markup {
   const grid = timeTicks(endMs).map(ms => {
-    const x = across(ms, endMs);
+    const x = toPercent(ms, endMs);
     return markup`<line class="grid" x1="${x}" x2="${x}" y1="0" y2="100%"/>`;
   });
   const bands = faults.map(({ confirmedMs, healedMs }) => {
     if (confirmedMs === null) return '';
-    const width = across((healedMs ?? endMs) - confirmedMs, endMs);
-    return markup`<rect class="band" x="${across(confirmedMs, endMs)}" width="${width}" height="100%"/>`;
+    const width = toPercent((healedMs ?? endMs) - confirmedMs, endMs);
+    return markup`<rect class="band" x="${toPercent(confirmedMs, endMs)}" width="${width}" height="100%"/>`;
   });
   return markup`<svg class="overlay back" aria-hidden="true">${bands}${grid}</svg>`;
 }

@@ -18,7 +18,7 @@ export function requestsLane({ buckets, bucketMs }: Timeline): ChartLane {
   };
 }
 
-/** A scale of its own: a handful of failures among thousands must be seen. */
+/** Describes the lane of bad requests. It has its own scale, so that a few failures among thousands stay visible. */
 export function troubleLane({ buckets, bucketMs, dropped }: Timeline): ChartLane {
   const failed = sum(buckets, bucket => bucket.failed);
   const unknown = sum(buckets, bucket => bucket.unknown);

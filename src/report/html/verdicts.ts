@@ -11,18 +11,18 @@ export function badge(word: VerdictWord): Markup {
   return markup`<span class="badge ${word}"><span aria-hidden="true">${signs[word]}</span> ${word}</span>`;
 }
 
-/** Renders what happened: one sentence per mode, with the reasons wherever it is not a pass, and with the warnings. */
+/** Renders what happened: one sentence per mode, the reasons if it is not a pass, and the warnings. */
 export function verdictSection(runs: readonly JudgedRun[]): Markup {
   const items = runs.map(judged => {
     const { word, reasons } = judged.verdict;
     const warnings = listWarnings(judged).map(warning => `Warning: ${warning}`);
-    const lines = [...reasons, ...warnings, ...listNotJudged(judged.verdict).map(capitalized)];
+    const lines = [...reasons, ...warnings, ...listNotJudged(judged.verdict).map(toSentence)];
     const because =
       lines.length === 0 ? '' : markup`<ul class="reasons">${lines.map(line => markup`<li>${line}</li>`)}</ul>`;
     return markup`<li>${badge(word)}<div><p>${keepUnits(statement(judged))}.</p>${notBackPart(judged)}${because}${expectationsPart(judged)}</div></li>`;
   });
   return markup`<section aria-labelledby="verdicts"><h2 id="verdicts">What happened</h2><ul class="verdicts">${items}</ul>
-<p class="meta"><b>pass</b>: the run meets every expectation of the scenario that was judged. A scenario may expect losses: those are marked “as expected”. <b>fail</b>: an expectation is not met. <b>inconclusive</b>: the run shows too little to say either.</p></section>
+<p class="meta"><b>pass</b>: the run meets every expectation of the scenario that was judged. A scenario may expect losses: those are marked “as expected”. <b>fail</b>: an expectation is not met. <b>inconclusive</b>: the run shows too little for a verdict.</p></section>
 `;
 }
 
@@ -42,11 +42,11 @@ function keepUnits(text: string): string {
   return text.replaceAll(/(?<=\d) (?=(?:%|m?s)(?:\W|$))/g, '\u00a0');
 }
 
-function capitalized(text: string): string {
+function toSentence(text: string): string {
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 
-/** Folded where all is as expected: the sentence has said it. */
+/** Renders the expectations. They are folded when all are met, because the sentence already says that. */
 function expectationsPart({ verdict: { expectations } }: JudgedRun): Markup {
   if (expectations.length === 0) return markup`<p class="meta">The scenario expects nothing of this mode.</p>`;
   const times = (state: ExpectationState) => expectations.filter(expectation => stateOf(expectation) === state).length;
@@ -71,7 +71,7 @@ function expectationRow(expectation: EvaluatedExpectation): Markup {
   return markup`<tr>${results[stateOf(expectation)]}<td><code>${text}</code></td><td>${measured}</td></tr>`;
 }
 
-/** A wide table scrolls by itself, by keyboard too, and the page does not. */
+/** Puts a table into a box that scrolls, also by keyboard, so that a wide table does not scroll the page. */
 export function scrollable(name: string, table: Markup): Markup {
   return markup`<div class="scroll" role="region" aria-label="${name}" tabindex="0">${table}</div>`;
 }

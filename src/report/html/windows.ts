@@ -7,14 +7,14 @@ import { count, duration, moment } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
-/** A part of a run that is looked at by itself. */
+/** A part of a run with separate figures. */
 export interface WindowPart extends Span {
   readonly name: string;
 }
 
 /**
- * Before the first fault was requested, from there until the last was healed, and after that. Warm-up and read-back are
- * left out, as nobody's traffic is like them. Without faults the whole is one window.
+ * Divides a run: before the first fault was requested, from there until the last fault was healed, and afterwards. It
+ * leaves out warm-up and read-back, because real traffic is different. A run without faults is one part.
  */
 export function partsOf({ phases, faults }: Pick<RunRecord, 'phases' | 'faults'>): readonly WindowPart[] {
   const fromMs = phases.find(({ phase }) => phase === 'warmup')?.endMs ?? 0;
@@ -37,7 +37,7 @@ export function windowsSection(runs: readonly JudgedRun[]): Markup {
   const rows = runs.flatMap((judged, index) => runRows(judged, names[index] ?? ''));
   const table = markup`<table class="windows"><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
   return markup`<section aria-labelledby="windows"><h2 id="windows">Before, during and after the faults</h2>${scrollable('Response times', table)}
-<p class="meta">Requests by when they were due, as expectations of a window count them, and response times from that moment; without warm-up and read-back. During: from the first request of a fault until the last was healed.</p></section>
+<p class="meta">Requests count at the time when they were due, as in expectations with a window, and response times start then. Warm-up and read-back are left out. During: from the request of the first fault until the last one was healed.</p></section>
 `;
 }
 

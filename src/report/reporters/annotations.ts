@@ -5,9 +5,9 @@ import type { Reporter } from '../reporter.js';
 import { sentence } from '../sentence.js';
 
 /**
- * Workflow commands of GitHub Actions, one line per run that is no pass: an error for a fail, a warning for what is
- * inconclusive. Each expectation that is only a warning is a warning too, and each that was not judged is a notice.
- * Empty when all passed.
+ * Renders workflow commands of GitHub Actions, one per run that did not pass: an error for a fail, a warning for an
+ * inconclusive run. Each warning of a run is a warning too. Each expectation that was not judged is a notice. The text
+ * is empty when all runs passed.
  */
 export const annotations: Reporter = runs => {
   const names = labels(runs);

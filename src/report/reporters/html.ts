@@ -15,12 +15,12 @@ import { windowsSection } from '../html/windows.js';
 import { matrixCell, matrixOf } from '../matrix.js';
 import type { Reporter } from '../reporter.js';
 
-/** Of all runs together: what keeps a file of many losses small enough to open at once. */
+/** Maximum for all runs together. It keeps a file with many losses small enough to open quickly. */
 const storyOperationsMax = 250_000;
 
 /**
- * One file, whole in itself. What can be read or printed is written here; its script draws the plots, moves the cursor
- * and opens the stories.
+ * Renders one self-contained file. All text and tables are written here. The script of the page draws the plots, moves
+ * the cursor and opens the stories.
  */
 export const html: Reporter = runs => {
   const names = labels(runs);
@@ -75,5 +75,5 @@ function lossesSection(runs: readonly JudgedRun[], names: readonly string[], cas
     return own === undefined ? '' : incidentsPart(judged, own, index, names[index] ?? '');
   });
   return markup`<section aria-labelledby="losses"><h2 id="losses">What was lost</h2>
-<p class="meta">A click on a row, or Enter on its user, opens the whole story of that user with every request.</p>${parts}</section>`;
+<p class="meta">Click a row, or press Enter on its user, to open the whole story of that user with every request.</p>${parts}</section>`;
 }

@@ -4,7 +4,9 @@ import type { FaultRecord } from '../../simulator/history/records.js';
 import { listWarnings } from '../judged-expectations.js';
 import type { OtherTry, Reporter } from '../reporter.js';
 
-/** Schema 1: fields are added, never renamed. The counts come first, the long list of incidents last. */
+/**
+ * Renders JSON of schema 1: fields are added, never renamed. The counts come first, the long list of incidents last.
+ */
 export const json: Reporter = (runs, { notApplicable = [], intervals, otherTries }) => {
   const header = runs[0]?.run.header;
   const whole = {
@@ -15,7 +17,7 @@ export const json: Reporter = (runs, { notApplicable = [], intervals, otherTries
     notApplicable,
     runs: runs.map(judged => runEntry(judged, otherTries?.get(judged))),
   };
-  return `${JSON.stringify(whole, rounded, 2)}\n`;
+  return `${JSON.stringify(whole, roundToMicroseconds, 2)}\n`;
 };
 
 function runEntry({ run, findings, verdict }: JudgedRun, otherTry: OtherTry | undefined) {
@@ -54,7 +56,7 @@ function faultEntry({ type: _, ...fault }: FaultRecord, findings: readonly Fault
   return { ...fault, ...(findings.find(({ id }) => id === fault.id) ?? unknown) };
 }
 
-/** Names members as the metrics do: `members.backend-1.answered`, `members.ejectedAtEnd`. */
+/** Names the members as the metrics do: `members.backend-1.answered`, `members.ejectedAtEnd`. */
 function memberEntries({ answered, ejectedAtEnd, idleAfterHealing, notBack }: MemberFindings) {
   return {
     ...Object.fromEntries(Object.entries(answered).map(([name, times]) => [name, { answered: times }])),
@@ -68,7 +70,7 @@ function lossEntry({ user, token, kind, sinceMs, seenMs, candidates }: Incident)
   return { user, token, kind, sinceMs, seenMs, candidates };
 }
 
-/** Microseconds are as fine as any of these clocks. */
-function rounded(_key: string, value: unknown): unknown {
+/** Rounds milliseconds to microseconds, the resolution of the clocks. */
+function roundToMicroseconds(_key: string, value: unknown): unknown {
   return typeof value === 'number' && Number.isFinite(value) ? Math.round(value * 1000) / 1000 : value;
 }

@@ -7,9 +7,12 @@ import type { Reporter } from '../reporter.js';
 type Verdict = JudgedRun['verdict'];
 
 /**
- * JUnit XML as CI servers read it: a suite per scenario and mode, a case per expectation. What was not met is a
- * `<failure>`, or, where it is a warning, `<system-out>`; what was not judged is `<skipped>`. A run that proves nothing is
- * an `<error>`, and its expectations are `<skipped>`: neither met nor not. So is the one case of a mode that could not run.
+ * Renders JUnit XML for CI servers: a suite per scenario and mode, a case per expectation.
+ *
+ * - not met: `<failure>`; a warning that is not met: `<system-out>`
+ * - not judged: `<skipped>`
+ * - inconclusive run: one `<error>`, and every expectation `<skipped>`
+ * - mode that could not run: one case, `<skipped>`
  */
 export const junit: Reporter = (runs, { notApplicable = [] }) => {
   const names = labels(runs);
@@ -50,7 +53,7 @@ interface Case {
   readonly message: string;
 }
 
-/** Only where there is no pass: what stands in the way of one. */
+/** Returns the case that says why a run is not a pass; none for a pass. */
 function verdictCase({ word, reasons }: Verdict): Case[] {
   if (word === 'pass') return [];
   const outcome = word === 'inconclusive' ? 'error' : 'failure';
@@ -76,22 +79,23 @@ function element(suiteName: string, { name, outcome, message }: Case): string {
   const head = `    <testcase ${attributes({ classname: suiteName, name })}`;
   if (outcome === 'passed') return `${head}/>`;
   if (outcome === 'warning')
-    return `${head}>\n      <system-out>${escaped(`warning: ${message}`)}</system-out>\n    </testcase>`;
+    return `${head}>\n      <system-out>${escapeXml(`warning: ${message}`)}</system-out>\n    </testcase>`;
   return `${head}>\n      <${outcome} ${attributes({ message })}/>\n    </testcase>`;
 }
 
 function attributes(values: Readonly<Record<string, string | number>>): string {
   return Object.entries(values)
-    .map(([name, value]) => `${name}="${escaped(String(value))}"`)
+    .map(([name, value]) => `${name}="${escapeXml(String(value))}"`)
     .join(' ');
 }
 
-/** Line breaks as references, or an attribute would lose them; what XML 1.0 has no place for is replaced. */
-function escaped(text: string): string {
+/** Escapes text for XML. Line breaks become references, because attributes would lose them. Replaces characters that
+ * XML 1.0 does not allow. */
+function escapeXml(text: string): string {
   return (
     text
       .replace(/\p{Surrogate}/gu, '\ufffd')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: it removes control characters
       .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/g, '\ufffd')
       .replace(/[&<>"'\t\n\r]/g, character => `&#${character.charCodeAt(0)};`)
   );

@@ -4,14 +4,14 @@ import { listNotJudged, listWarnings } from '../judged-expectations.js';
 import { describeRecovery } from '../recovery-words.js';
 import type { Reporter } from '../reporter.js';
 
-/** The comparison as a table of GitHub's Markdown, for the summary of a step; then what was not met, or not
- * proven, the warnings, and what was not judged. */
+/** Renders the comparison as a Markdown table for the step summary of GitHub. The reasons, the warnings, and the
+ * expectations that were not judged follow. */
 export const markdown: Reporter = runs => {
   const [first] = runs;
   const { columns, rows } = compare(runs);
-  const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeMarkdown).join(' | ')} |`;
   return [
-    `### ${escaped(first?.run.header.scenario ?? '')}, seed ${first?.run.header.seed}`,
+    `### ${escapeMarkdown(first?.run.header.scenario ?? '')}, seed ${first?.run.header.seed}`,
     '',
     line(['', ...columns]),
     `|${'---|'.repeat(columns.length + 1)}`,
@@ -30,10 +30,10 @@ function reasonsOf(judged: JudgedRun, column: string): string[] {
   const warnings = listWarnings(judged).map(warning => `warning: ${warning}`);
   const recovery = findings.recovery === 'not recovered' ? [describeRecovery(judged)] : [];
   const lines = [...reasons, ...recovery, ...warnings, ...listNotJudged(verdict)];
-  return lines.map(line => `- ${escaped(`${column}: ${line}`)}`);
+  return lines.map(line => `- ${escapeMarkdown(`${column}: ${line}`)}`);
 }
 
-/** What comes from answers and scenario files must stay text. */
-function escaped(text: string): string {
+/** Escapes text from answers and scenario files, so that it cannot become markup. */
+function escapeMarkdown(text: string): string {
   return text.replaceAll(/\s+/g, ' ').replaceAll(/[\\`*_{}[\]<>()#|&~]/g, character => `&#${character.charCodeAt(0)};`);
 }

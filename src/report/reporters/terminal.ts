@@ -1,16 +1,18 @@
 import pc from 'picocolors';
 import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { type Comparison, type ComparisonCell, compare, labels } from '../comparison.js';
-import { type FittedTable, fittedTable, printable, tableWidth } from '../fitted-table.js';
+import { type FittedTable, fitTable, tableWidth, toPrintable } from '../fitted-table.js';
 import { listNotJudged, listUnmet, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
 import { sentence } from '../sentence.js';
 
-/** What is wider with the modes side by side has them one below the other. */
+/** Maximum width with the modes side by side. A wider table shows them one below the other. */
 const tableColumnsMax = 100;
-/** As long as `19 of 21 exposed (64 users)`: two modes then fit into 80 columns. */
+/** The length of `19 of 21 exposed (64 users)`: with it two modes fit into 80 columns. */
 const wholeNoteMax = 28;
-/** One for each mode, and at least so many: that keeps the whole at 20 lines for two modes. JSON and HTML hold the rest. */
+/**
+ * Minimum of remarks; otherwise one per mode. The report of two modes then has 20 lines. JSON and HTML hold the rest.
+ */
 const remarksMin = 4;
 
 type Colours = ReturnType<typeof pc.createColors>;
@@ -18,24 +20,24 @@ type Colours = ReturnType<typeof pc.createColors>;
 export const terminal: Reporter = (runs, { colour, columns = Number.POSITIVE_INFINITY }) => {
   const colours = pc.createColors(colour);
   const blocks = [heading(runs, colours), table(compare(runs), colours, columns), sentences(runs, colours)];
-  const remarks = limited(remarksOf(runs), Math.max(remarksMin, runs.length)).map(printable);
+  const remarks = limitRemarks(remarksOf(runs), Math.max(remarksMin, runs.length)).map(toPrintable);
   return `${[...blocks, ...remarks].join('\n')}\n`;
 };
 
 function heading([first]: readonly JudgedRun[], colours: Colours): string {
   return first === undefined
     ? ''
-    : colours.bold(printable(`${first.run.header.scenario}, seed ${first.run.header.seed}`));
+    : colours.bold(toPrintable(`${first.run.header.scenario}, seed ${first.run.header.seed}`));
 }
 
 function sentences(runs: readonly JudgedRun[], colours: Colours): string {
   const names = labels(runs);
   return runs
-    .map((judged, index) => paint(colours, judged.verdict.word)(printable(sentence(judged, names[index]))))
+    .map((judged, index) => paint(colours, judged.verdict.word)(toPrintable(sentence(judged, names[index]))))
     .join('\n');
 }
 
-/** The first form that is narrow enough; where none is, several tables. */
+/** Draws the first form that is narrow enough. When none is, draws several tables. */
 function table(comparison: Comparison, colours: Colours, columns: number): string {
   const columnsMax = Math.min(tableColumnsMax, columns);
   const loose = inPieces(colours, / (?=\+)|(?<=\/) /);
@@ -46,16 +48,16 @@ function table(comparison: Comparison, colours: Colours, columns: number): strin
     sideBySide(comparison, colours, narrow),
   ];
   const fitting = forms
-    .map(form => fittedTable(form, Number.POSITIVE_INFINITY))
+    .map(form => fitTable(form, Number.POSITIVE_INFINITY))
     .find(text => tableWidth(text) <= columnsMax);
-  return fitting ?? fittedTable(oneBelowTheOther(comparison, colours, narrow), columnsMax);
+  return fitting ?? fitTable(oneBelowTheOther(comparison, colours, narrow), columnsMax);
 }
 
 type Painter = (cell: ComparisonCell) => string;
 
 function sideBySide({ columns, rows }: Comparison, colours: Colours, painted: Painter): FittedTable {
   return lines(
-    ['', ...columns.map(printable)],
+    ['', ...columns.map(toPrintable)],
     rows.map(({ label, cells }) => [label, ...cells.map(painted)]),
     colours,
   );
@@ -68,7 +70,7 @@ function oneBelowTheOther({ columns, rows }: Comparison, colours: Colours, paint
   const cellsOf = (index: number) => rows.flatMap(({ cells }) => cells[index] ?? []);
   return lines(
     ['mode', ...titles],
-    columns.map((column, index) => [printable(column), ...cellsOf(index).map(painted)]),
+    columns.map((column, index) => [toPrintable(column), ...cellsOf(index).map(painted)]),
     colours,
   );
 }
@@ -81,7 +83,7 @@ function lines(head: string[], rows: string[][], colours: Colours): FittedTable 
   };
 }
 
-/** Texts stay whole; a note that makes its text too long gets a line of its own. */
+/** Paints a cell without breaking its text. A note that would make the text too long gets a separate line. */
 function inOnePiece(colours: Colours): Painter {
   return ({ text, note, tone }) => {
     if (note === undefined) return paintedLines([text], tone, colours);
@@ -90,7 +92,7 @@ function inOnePiece(colours: Colours): Painter {
   };
 }
 
-/** A new line at each match of `breaks`, and one for the note. */
+/** Paints a cell with a new line at each match of `breaks` and one for the note. */
 function inPieces(colours: Colours, breaks: RegExp): Painter {
   return ({ text, note, tone }) => {
     const pieces = text.split(breaks);
@@ -98,9 +100,9 @@ function inPieces(colours: Colours, breaks: RegExp): Painter {
   };
 }
 
-/** Each line by itself: a table draws its borders between them. */
+/** Paints each line separately, because the table draws its borders between them. */
 function paintedLines(texts: readonly string[], tone: ComparisonCell['tone'], colours: Colours): string {
-  const shown = texts.map(printable);
+  const shown = texts.map(toPrintable);
   if (tone === 'plain') return shown.join('\n');
   return shown.map(tone === 'loss' ? colours.bold : paint(colours, tone)).join('\n');
 }
@@ -109,13 +111,15 @@ function paint(colours: Colours, word: VerdictWord): (text: string) => string {
   return { pass: colours.green, fail: colours.red, inconclusive: colours.yellow }[word];
 }
 
-/** Why a verdict is no pass: every other reason, and every expectation that was not met, with what was measured. Warnings
- * and what was not judged are shown with every verdict. */
+/**
+ * Lists why a verdict is not a pass: the reasons, and every unmet expectation with its measured value. With every
+ * verdict it lists the warnings and the expectations that were not judged.
+ */
 function remarksOf(runs: readonly JudgedRun[]): string[] {
   const names = labels(runs);
   return runs.flatMap(({ verdict, findings }, index) => {
     const unmet = listUnmet(verdict);
-    // An expectation that was not met is a reason too: one line for it is enough.
+    // An unmet expectation is also a reason; one line for it is enough.
     const isListed = (reason: string) => unmet.some(({ text }) => reason.startsWith(`Expected ${text}`));
     const lines = [
       ...verdict.reasons.filter(reason => !isListed(reason)),
@@ -127,7 +131,7 @@ function remarksOf(runs: readonly JudgedRun[]): string[] {
   });
 }
 
-function limited(remarks: readonly string[], remarksMax: number): readonly string[] {
+function limitRemarks(remarks: readonly string[], remarksMax: number): readonly string[] {
   if (remarks.length <= remarksMax) return remarks;
   const shown = remarks.slice(0, remarksMax - 1);
   return [...shown, `… and ${remarks.length - shown.length} more: --json or --html shows them all`];

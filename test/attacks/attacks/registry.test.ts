@@ -5,7 +5,7 @@ import { weakVariantNames, weakVariants } from '#src/attacks/weak-variants.js';
 
 describe('attacks: the registry', () => {
   for (const [name, { title, asvs, weak }] of Object.entries(attacks)) {
-    it(`${name} says what it does, for which requirement, and where it must succeed`, () => {
+    it(`${name} has a title, valid requirements and at least one weak variant`, () => {
       expect(title).to.match(/^[a-z].{20,}[^.]$/);
       for (const id of asvs) expect(id).to.match(/^(\d+\.\d+\.\d+|RFC \d+)$/);
       expect(weak).not.to.deep.equal([]);
@@ -13,7 +13,7 @@ describe('attacks: the registry', () => {
   }
 
   for (const name of weakVariantNames) {
-    it(`the weak variant ${name} has an attack that it must fall to, and a defect that the shop knows`, () => {
+    it(`the weak variant ${name} has an attack and a defect that the shop knows`, () => {
       expect(Object.values(attacks).some(({ weak }) => weak.includes(name))).to.equal(true);
       const variant: { readonly defect?: string; readonly proxyProgram?: string } = weakVariants[name];
       for (const defect of variant.defect?.split(',') ?? []) expect(isDefectName(defect), defect).to.equal(true);

@@ -9,7 +9,7 @@ const outage = path.join(root, 'scenarios/redis-outage.yaml');
 
 const badOption: readonly (readonly [given: string, said: RegExp])[] = [
   ['redi', /unknown mode "redi"\. Did you mean "redis"\? Known: .*\.$/],
-  ['redis.yaml', /unknown mode "redis\.yaml"\..* Name scenario files before --mode\.$/],
+  ['redis.yaml', /unknown mode "redis\.yaml"\..* Put scenario files before --mode\.$/],
 ];
 
 describe('modes on the command line', () => {
@@ -28,15 +28,13 @@ describe('modes in which a fault has no target', () => {
 
   it('are refused when the file does not name them at all', async () => {
     const scenario = { ...(await readScenario(outage)), modes: ['redis' as const] };
-    expect(() => askedModesOf(scenario, ['jwt'])).to.throw('says nothing of mode "jwt"; it is written for redis');
+    expect(() => askedModesOf(scenario, ['jwt'])).to.throw('does not name mode "jwt"; its modes are redis');
   });
 
   it('end the command with exit 2 when there are no others', async () => {
     const { code, stdout } = await commandLine(['run', outage, '--mode', 'sticky,memcached']);
     expect(code).to.equal(2);
     expect(stdout).to.include('sticky: not applicable: mode sticky uses no redis (fault outage strikes redis)\n');
-    expect(stdout).to.match(
-      /^scenario "redis-outage" has a fault without a target .*: try --mode redis,jwt,sealed\.$/m,
-    );
+    expect(stdout).to.match(/^scenario "redis-outage" was not run: .* Try --mode redis,jwt,sealed\.$/m);
   });
 });

@@ -25,7 +25,7 @@ const runs = [sampleRun({ mode: 'sticky' }), sampleRun({ mode: 'redis' }), sampl
 const report = reporters.json.report(runs, { colour: false });
 
 describe('an earlier report', () => {
-  it('is read as the JSON reporter writes it', async () => {
+  it('can be read from the output of the JSON reporter', async () => {
     const { seed, modes } = await read(report);
     expect(seed).to.equal(42);
     expect(modes.map(({ mode, runs, lost }) => `${mode}: ${lost.times} of ${runs}`)).to.deep.equal([
@@ -59,13 +59,13 @@ describe('an earlier report', () => {
     [
       'has a strange verdict',
       edited(({ runs: [run] }) => Object.assign(run ?? {}, { verdict: 'green' })),
-      'runs[0]: found no verdict',
+      'runs[0]: found no valid verdict',
     ],
-    ['counts nothing', edited(({ runs }) => delete runs[2]?.writes), 'runs[2]: found no writes.lost'],
+    ['counts nothing', edited(({ runs }) => delete runs[2]?.writes), 'runs[2]: found no valid writes.lost'],
     [
       'has an expectation without a result',
       edited(({ runs: [run] }) => Object.assign(run ?? {}, { expectations: [{ text: 'writes.lost == 0' }] })),
-      'runs[0].expectations[0]: found no met',
+      'runs[0].expectations[0]: found no valid met',
     ],
   ];
   for (const [what, text, says] of bad) {
@@ -84,7 +84,7 @@ describe('holdfast run --against', () => {
     ['one file for two scenarios', [killOne, hangOne, '--against', 'last.json'], '--against "{scenario}.json"'],
     ['a file that is not there', [killOne, '--against', 'last.json'], 'last.json: found no such file'],
   ] as const) {
-    it(`refuses ${what} before anything runs: exit 3`, async () => {
+    it(`exits with 3 for ${what} before anything runs`, async () => {
       const { code, stderr, left } = await commandLine(['run', ...args.map(String)]);
       expect(code, stderr).to.equal(3);
       expect(stderr).to.include(says);

@@ -8,7 +8,7 @@ import { packageFile } from '#src/shared/package-file.js';
 import { withHoldfast } from '../holdfast.js';
 
 describe('a command that was interrupted', () => {
-  it('does not wait for what goes on looking, and answers with its exit code', () => {
+  it('does not wait for pending work, and exits with its exit code', () => {
     const from = (module: string) => JSON.stringify(import.meta.resolve(`#src/${module}`));
     const code = `
       const { exiting, leave } = await import(${from('commands/lib/exit.js')});
@@ -26,7 +26,7 @@ describe('a command that was interrupted', () => {
   });
 });
 
-it('SIGTERM while a backend that hangs is asked for the first time: exit 0, without waiting for it', async () => {
+it('exits with 0 on SIGTERM without waiting for the first answer of a hanging backend', async () => {
   const hanging = createServer().listen(0, '127.0.0.1');
   const asked = new Promise(resolve => hanging.once('connection', resolve));
   await once(hanging, 'listening');
@@ -42,7 +42,7 @@ it('SIGTERM while a backend that hangs is asked for the first time: exit 0, with
   hanging.close();
 });
 
-it('a stderr that cannot be written, on a disk that is full, changes no exit code', () => {
+it('keeps its exit code when stderr cannot be written because the disk is full', () => {
   const cli = packageFile('dist/cli.js');
   const full = openSync('/dev/full', 'w');
   const { status } = spawnSync(process.execPath, [cli, 'proxy', '--port'], { stdio: ['ignore', 'ignore', full] });
@@ -50,7 +50,7 @@ it('a stderr that cannot be written, on a disk that is full, changes no exit cod
   expect(status).to.equal(3);
 });
 
-describe('what is said of a wrong command line', () => {
+describe('messages about a wrong command line', () => {
   const known = ['seed', 'health-path', 'port'];
   for (const [message, sentence] of [
     ['Unknown argument: sede', 'unknown flag --sede. Did you mean --seed?'],

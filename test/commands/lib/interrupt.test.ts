@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { type Holdfast, withHoldfast } from '../holdfast.js';
 import { written } from '../ran.js';
 
-/** One backend is enough to be struck, and to be left behind; the fault lasts longer than anybody waits here. */
+/** A scenario with one backend that could be left behind, and a fault that lasts longer than the test. */
 const scenario = (id: string, fault: 'hang' | 'kill', target: string) => `
 name: interrupted
 why: What is left when it does not come to its end.
@@ -19,7 +19,7 @@ expect: { any: [users.identitySwapped == 0] }
 const hang = scenario('hang', 'hang', 'backend-1');
 const outage = scenario('outage', 'kill', 'postgres');
 
-/** Where in the run the Ctrl-C comes: right when this line of progress is seen. Every phase: simulate.test.ts. */
+/** The progress lines at which the test sends Ctrl-C. simulate.test.ts tests every phase. */
 const moments = [
   { at: 'warmup', text: hang, mode: 'redis' },
   { at: 'fault hang confirmed', text: hang, mode: 'redis' },
@@ -31,7 +31,7 @@ describe('Ctrl-C', function () {
   this.timeout(40_000);
 
   for (const { at, text, mode } of moments) {
-    it(`at "${at}" in ${mode}: exit 130, healed, nothing left`, () =>
+    it(`at "${at}" in ${mode} heals the fault, leaves nothing behind and exits with 130`, () =>
       withRun(text, mode, async holdfast => {
         await holdfast.sees(at);
         holdfast.child.kill('SIGINT');
@@ -42,7 +42,7 @@ describe('Ctrl-C', function () {
       }));
   }
 
-  it('twice: ends at once, and leaves nothing', () =>
+  it('pressed twice ends the command at once and leaves nothing behind', () =>
     withRun(hang, 'redis', async holdfast => {
       await holdfast.sees('fault hang confirmed');
       holdfast.child.kill('SIGINT');
@@ -54,7 +54,7 @@ describe('Ctrl-C', function () {
       expect(await holdfast.temporaryFiles()).to.deep.equal([]);
     }));
 
-  it('kill -9 of the command: its children and its temporary folder go all the same', () =>
+  it('or even kill -9 leaves no child and no temporary folder behind', () =>
     withRun(hang, 'redis', async holdfast => {
       await holdfast.sees('fault hang confirmed');
       holdfast.child.kill('SIGKILL');
@@ -63,7 +63,7 @@ describe('Ctrl-C', function () {
       expect(await holdfast.temporaryFiles()).to.deep.equal([]);
     }));
 
-  it('while processes of a matrix wait for their turn', () =>
+  it('ends a matrix while its processes wait for their turn', () =>
     withHoldfast(['matrix', '--faults', 'postgres-outage', '--at-once', '4'], async holdfast => {
       await holdfast.sees('begun');
       await delay(300);
@@ -73,7 +73,7 @@ describe('Ctrl-C', function () {
       expect(await holdfast.temporaryFiles()).to.deep.equal([]);
     }));
 
-  it('during a load', () =>
+  it('ends a load', () =>
     withHoldfast(['load', '--mode', 'redis', '--connections', '4', '--duration', '20'], async holdfast => {
       await holdfast.sees('redis, direct');
       holdfast.child.kill('SIGINT');

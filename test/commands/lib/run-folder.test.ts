@@ -23,7 +23,7 @@ async function modesIn(file: string): Promise<string[]> {
 }
 
 describe('the folder of a run', () => {
-  it('is named after scenario and time, and holds the plan at once', () =>
+  it('is named after scenario and time, and holds the plan from the start', () =>
     withOut(async out => {
       const folder = await RunFolder.create(out, plan, startedAt);
       expect(folder.path).to.equal(path.join(out, 'kill-one', '2026-11-30T20-15-03Z'));
@@ -33,7 +33,7 @@ describe('the folder of a run', () => {
       });
     }));
 
-  it('holds the history of each run as soon as it is over', () =>
+  it('holds the history of each run as soon as the run has finished', () =>
     withOut(async out => {
       const folder = await RunFolder.create(out, plan, startedAt);
       const history = path.join(folder.path, 'history.ndjson');
@@ -43,7 +43,7 @@ describe('the folder of a run', () => {
       expect(await modesIn(history)).to.deep.equal(['sticky', 'redis']);
     }));
 
-  it('keeps the try that does not count beside the one that does', () =>
+  it('keeps both tries of a run that was tried twice', () =>
     withOut(async out => {
       const folder = await RunFolder.create(out, plan, startedAt);
       await folder.add({ judged: redis, other: { which: 'firstTry', judged: redis } });
@@ -54,7 +54,7 @@ describe('the folder of a run', () => {
       expect(await modesIn(path.join(folder.path, 'history.ndjson'))).to.deep.equal(['redis', 'sticky', 'redis']);
     }));
 
-  it('is never that of another command, also within one second, and "latest" leads to the newest', () =>
+  it('is unique even within one second, and "latest" leads to the newest', () =>
     withOut(async out => {
       const names = [];
       for (let number = 0; number < 3; number += 1) {
@@ -68,7 +68,7 @@ describe('the folder of a run', () => {
       expect(await modesIn(path.join(out, 'kill-one', 'latest', 'history.ndjson'))).to.deep.equal(['sticky']);
     }));
 
-  it('is named in latest.txt where no link can be made', () =>
+  it('is named in latest.txt when no link can be made', () =>
     withOut(async out => {
       await mkdir(path.join(out, 'kill-one', 'latest'), { recursive: true });
       await writeFile(path.join(out, 'kill-one', 'latest', 'mine'), '');
@@ -82,7 +82,7 @@ describe('the folder of a run', () => {
       ]);
     }));
 
-  it('is removed when no run was over, and "latest" still leads to the one before', () =>
+  it('is removed when no run finished, and "latest" still leads to the previous one', () =>
     withOut(async out => {
       const stopped = await RunFolder.create(out, plan, startedAt);
       await stopped.removeIfEmpty();
@@ -96,7 +96,7 @@ describe('the folder of a run', () => {
       expect(await readlink(path.join(out, 'kill-one', 'latest'))).to.equal('2026-11-30T20-15-03Z');
     }));
 
-  it('holds the report of what there is', () =>
+  it('holds the report of the finished runs', () =>
     withOut(async out => {
       const folder = await RunFolder.create(out, plan, startedAt);
       const report = await folder.writeReport([sticky], {});

@@ -40,7 +40,7 @@ async function runCells(modes: readonly ModeName[], runCell: RunCell, signal = n
 }
 
 describe('the cells of a matrix', () => {
-  it('are every scenario in every mode, and those in which a fault has no target are never run', async () => {
+  it('are every scenario in every mode, and are not run when a fault has no target', async () => {
     const cells = cellsOf([await shipped('kill-one'), await shipped('redis-outage')], modeNames);
     const named = cells.map(cell =>
       'mode' in cell ? `${cell.scenario.name} ${cell.mode}` : `not ${cell.scenario.name} ${cell.notApplicable.mode}`,
@@ -58,7 +58,7 @@ describe('the cells of a matrix', () => {
 });
 
 describe('the runs of a matrix', () => {
-  it('are in the order of the cells, whichever is over first', async () => {
+  it('are in the order of the cells, whichever finishes first', async () => {
     let release: () => void = () => {};
     const jwtIsOver = new Promise<void>(resolve => {
       release = resolve;
@@ -71,7 +71,7 @@ describe('the runs of a matrix', () => {
     expect(words.map(({ mode }) => mode)).to.deep.equal(['sticky', 'jwt']);
   });
 
-  it('are tried once more, alone, where they were inconclusive or the machine was busy, and both results are kept', async () => {
+  it('are repeated alone when they were inconclusive or the machine was busy, and keep both results', async () => {
     const tries = new Map<ModeName, number>();
     let [running, most] = [0, 0];
     const { words, told, again } = await runCells(['sticky', 'redis', 'jwt', 'sealed'], async ({ mode }, inTurn) => {
@@ -97,14 +97,14 @@ describe('the runs of a matrix', () => {
     expect(told.at(-1)).to.equal('6 of 6');
   });
 
-  it('are tried once more on a machine for which one lab is too much, where they were inconclusive', async () => {
+  it('are repeated only when inconclusive on a machine for which one lab is too much', async () => {
     const runCell: RunCell = async ({ mode }) =>
       judged(mode, ['redis', 'jwt'].includes(mode) ? 'inconclusive' : 'pass', { machineWasBusy: true });
     const { again } = await runCells(modeNames, runCell);
     expect(again).to.deep.equal(['redis', 'jwt']);
   });
 
-  it('that were over are not lost when the lab fails in another one', async () => {
+  it('are kept when they had finished before the lab failed in another one', async () => {
     const failure = new Error('no port');
     let release: () => void = () => {};
     const stickyIsOver = new Promise<void>(resolve => {
@@ -124,7 +124,7 @@ describe('the runs of a matrix', () => {
     expect(result.failure).to.equal(failure);
   });
 
-  it('end with what was over when the user stops them', async () => {
+  it('are kept when they had finished before the user stopped the command', async () => {
     const controller = new AbortController();
     const runCell: RunCell = async ({ mode }) => {
       if (mode !== 'sticky') throw new Interrupted();

@@ -10,7 +10,7 @@ function judged(word: VerdictWord, busy: 'busy' | 'quiet' = 'quiet'): JudgedRun 
   return { run, findings, verdict };
 }
 
-/** Gives these one after the other; an error is thrown. */
+/** Returns these results one after the other; throws when the next one is an error. */
 function inTurn(...results: readonly (JudgedRun | Error)[]): { readonly once: RunOnce; readonly modes: ModeName[] } {
   const left = [...results];
   const modes: ModeName[] = [];
@@ -54,7 +54,7 @@ describe('a second try', () => {
     });
   }
 
-  it('says that it begins, and is the only one', async () => {
+  it('is announced, and is the only one', async () => {
     let said = 0;
     const { once, modes } = inTurn(judged('inconclusive', 'busy'), judged('inconclusive', 'busy'));
     const tried = await runWithSecondTry(
@@ -70,7 +70,7 @@ describe('a second try', () => {
     });
   });
 
-  it('leaves the first try standing when the lab fails in it', async () => {
+  it('keeps the first try when the lab fails in the second', async () => {
     const [first, failure] = [judged('pass', 'busy'), new Error('no port')];
     const { once } = inTurn(first, failure);
     expect(
@@ -85,7 +85,7 @@ describe('a second try', () => {
 describe('the runs of a scenario', () => {
   const choices = { modes: ['sticky', 'redis'] as const, repeat: 2, onSecondTry: () => {}, storeUrls: {} };
 
-  it('go through the modes in order, each as often as asked, and wait until each is kept', async () => {
+  it('run the modes in order, each as often as requested, and wait until each run is saved', async () => {
     const { once, modes } = inTurn(...Array.from({ length: 4 }, () => judged('pass')));
     const kept: number[] = [];
     const onRun = async () => {
@@ -99,7 +99,7 @@ describe('the runs of a scenario', () => {
     expect(kept).to.deep.equal([1, 2, 3, 4]);
   });
 
-  it('end with the first failure, and lose nothing that was over', async () => {
+  it('stop at the first failure, and keep the finished runs', async () => {
     const [good, failure] = [judged('pass'), new Error('no port')];
     const { once } = inTurn(good, good, failure);
     expect(await runInOrder(once, { ...choices, onRun: async () => {} })).to.deep.equal({
@@ -108,7 +108,7 @@ describe('the runs of a scenario', () => {
     });
   });
 
-  it('end when a second try fails, or a run cannot be written', async () => {
+  it('stop when a second try fails or a run cannot be written', async () => {
     const [busy, failure] = [judged('pass', 'busy'), new Error('no port')];
     const { once, modes } = inTurn(busy, failure);
     expect((await runInOrder(once, { ...choices, onRun: async () => {} })).failure).to.equal(failure);

@@ -10,12 +10,12 @@ const killOne = path.join(root, 'scenarios/kill-one.yaml');
 
 interface Row {
   readonly name: string;
-  /** What was typed. */
+  /** The words of the command line. */
   readonly args: readonly string[];
   readonly code: number;
-  /** What the answer must say. */
+  /** Texts that the output must contain. */
   readonly says: readonly (string | RegExp)[];
-  /** In a process of its own: what only looks wrong by then has started others, or shows what the rest does not. */
+  /** Run it in a separate process, because it starts processes or tests the program itself. */
   readonly alone?: true;
 }
 
@@ -65,7 +65,7 @@ const rows: readonly Row[] = [
     code: 3,
     says: ['redis-url', 'holdfast attack --help'],
   },
-  { name: 'a scenario that is not there', args: ['run', 'no-such.yaml'], code: 3, says: ['no-such.yaml'] },
+  { name: 'a missing scenario file', args: ['run', 'no-such.yaml'], code: 3, says: ['no-such.yaml'] },
   {
     name: 'a seed that is no number',
     args: ['run', killOne, '--seed', 'seven'],
@@ -76,29 +76,29 @@ const rows: readonly Row[] = [
     name: 'a plan of two scenarios',
     args: ['run', killOne, path.join(root, 'scenarios/hang-one.yaml'), '--plan', 'plan.json'],
     code: 3,
-    says: ['--plan is the plan of one scenario'],
+    says: ['--plan holds the plan of one scenario'],
   },
   {
-    name: 'a plan beside a seed',
+    name: 'a plan together with a seed',
     args: ['run', killOne, '--plan', 'plan.json', '--seed', '7'],
     code: 3,
     says: ['--plan and --seed'],
   },
   {
-    name: 'a folder for results where none can be made',
+    name: 'an output folder that cannot be made',
     args: ['run', killOne, '--out', '/proc/holdfast'],
     code: 3,
-    says: ['--out: nothing can be written to the folder "/proc/holdfast"'],
+    says: ['--out: the folder "/proc/holdfast" is not writable'],
   },
   {
-    name: 'a plan that is none',
+    name: 'a plan file without a plan',
     args: ['run', killOne, '--plan', killOne],
     code: 3,
     says: ['kill-one.yaml:1: found no JSON', 'expected a plan'],
   },
   { name: 'a negative repeat', args: ['run', killOne, '--repeat', '0'], code: 3, says: ['--repeat'] },
   {
-    name: 'an output folder that is not there',
+    name: 'a missing output folder',
     args: ['run', killOne, '--json', 'no/such/out.json'],
     code: 3,
     says: ['--json', 'no/such'],
@@ -110,7 +110,7 @@ const rows: readonly Row[] = [
     says: ['{scenario}'],
   },
   {
-    name: 'a backend that is no URL',
+    name: 'a backend that is not a URL',
     args: ['proxy', '--backend', 'localhost'],
     code: 3,
     says: ['--backend "localhost"', 'http://127.0.0.1:3001'],
@@ -134,7 +134,7 @@ const rows: readonly Row[] = [
     says: ['--port', '65535'],
   },
   {
-    name: 'trust in no address',
+    name: 'a --trust that is not an address',
     args: ['proxy', '--backend', 'http://127.0.0.1:1', '--trust', 'localhost'],
     code: 3,
     says: ['--trust', '"localhost"', '10.0.0.0/8'],
@@ -145,7 +145,7 @@ const rows: readonly Row[] = [
     code: 3,
     says: ['500ms'],
   },
-  { name: 'a history that is not there', args: ['report', 'no-such.ndjson'], code: 3, says: ['no-such.ndjson'] },
+  { name: 'a missing history file', args: ['report', 'no-such.ndjson'], code: 3, says: ['no-such.ndjson'] },
   {
     name: 'another unknown command',
     args: ['nonsense'],
@@ -168,7 +168,7 @@ const rows: readonly Row[] = [
     says: ['--mode is given more than once'],
   },
   {
-    name: 'an address that is none, without the password in the answer',
+    name: 'an invalid address, without showing its password',
     args: ['run', killOne, '--redis-url', 'http://me:hush@127.0.0.1:6379'],
     code: 3,
     says: ['--redis-url "http://***@127.0.0.1:6379"', 'such as redis://127.0.0.1:6379'],
@@ -186,10 +186,10 @@ const rows: readonly Row[] = [
     says: ['--redis-url "redis+cluster://h1:1/2"', '"/2": a cluster has no databases'],
   },
   {
-    name: 'replicas that are no number',
+    name: 'replicas that are not a number',
     args: ['load', '--redis-url', 'redis://h1:1?replicas=one'],
     code: 3,
-    says: ['replicas=one is no number from 0 to 100'],
+    says: ['replicas=one is not a number from 0 to 100'],
   },
   {
     name: 'a file name that is too long',
@@ -198,23 +198,23 @@ const rows: readonly Row[] = [
     says: ['--json', 'cannot be written', 'ENAMETOOLONG'],
   },
   {
-    name: 'a port of PostgreSQL that is none',
+    name: 'an invalid port of PostgreSQL',
     args: ['load', '--postgres-url', 'postgresql://me:hush@127.0.0.1:99999/db'],
     code: 3,
     says: ['--postgres-url "postgresql://***@127.0.0.1:99999/db"', 'port 99999 is not within 1 and 65535'],
   },
   {
-    name: 'a port of memcached that is none',
+    name: 'an invalid port of memcached',
     args: ['load', '--memcached', 'memcached://127.0.0.1:0'],
     code: 3,
     says: ['--memcached', 'port 0 is not within 1 and 65535'],
   },
   {
-    name: 'a store that is not there',
+    name: 'an unreachable store',
     alone: true,
     args: ['load', '--mode', 'memcached', '--duration', '1', '--memcached', 'memcached://127.0.0.1:1'],
     code: 4,
-    says: [/^holdfast: nobody could log in: .* answered 503 .* is it up\?$/m],
+    says: [/^holdfast: no user could log in: .* answered 503 .* is it up\?$/m],
   },
   {
     name: "another store's address",
@@ -223,13 +223,13 @@ const rows: readonly Row[] = [
     says: ['--postgres-url', 'such as postgresql://user@127.0.0.1:5432/db'],
   },
   {
-    name: 'a fault that would strike a server of one’s own',
+    name: 'a fault that would strike the user’s own server',
     args: ['run', path.join(root, 'scenarios/redis-outage.yaml'), '--redis-url', 'redis://127.0.0.1:6379'],
     code: 3,
     says: ['--redis-url names a server of yours', '"redis-outage"', 'never touched'],
   },
   {
-    name: 'a memory for a server of one’s own',
+    name: 'a memory limit for the user’s own server',
     args: ['run', path.join(root, 'scenarios/eviction.yaml'), '--memcached', 'memcached://127.0.0.1:11211'],
     code: 3,
     says: ['--memcached names a server of yours', '"eviction" wants one with 1 MB'],
@@ -254,16 +254,16 @@ const rows: readonly Row[] = [
     code: 3,
     says: ['"kill-one"', '--repeat'],
   },
-  { name: 'a pool that is no name', args: ['proxy', '--pool', 'a b'], code: 3, says: ['--pool "a b"'] },
+  { name: 'an invalid pool name', args: ['proxy', '--pool', 'a b'], code: 3, says: ['--pool "a b"'] },
   {
-    name: 'a health path that is none',
+    name: 'an invalid health path',
     args: ['proxy', '--health-path', 'health'],
     code: 3,
     says: ['such as /health'],
   },
   { name: 'an interval of years', args: ['proxy', '--health-interval', '99999h'], code: 3, says: ['at most 24h'] },
   {
-    name: 'one port for both',
+    name: 'one port for both listeners',
     args: ['proxy', '--port', '18080', '--admin-port', '18080'],
     code: 3,
     says: ['both 18080'],
@@ -274,9 +274,9 @@ const rows: readonly Row[] = [
     code: 3,
     says: ['given twice'],
   },
-  { name: 'an affinity that is not said', args: ['proxy', '--affinity'], code: 3, says: ['affinity'] },
+  { name: '--affinity without a value', args: ['proxy', '--affinity'], code: 3, says: ['affinity'] },
   {
-    name: 'a host that is not here',
+    name: 'a host of another machine',
     args: ['proxy', '--backend', 'http://127.0.0.1:1', '--host', 'nohost.invalid', '--port', '0', '--admin-port', '0'],
     code: 3,
     says: ['--host "nohost.invalid"'],
@@ -286,7 +286,7 @@ const rows: readonly Row[] = [
 
 describe('bad command lines', () => {
   for (const { name, args, code, says, alone } of rows) {
-    it(`${name}: exit ${code}`, async () => {
+    it(`exit with ${code} for ${name}`, async () => {
       const said = await (alone ? inProcessOfItsOwn(args) : commandLine(args));
       expect(said.code, said.stderr).to.equal(code);
       for (const text of says) {
@@ -298,14 +298,14 @@ describe('bad command lines', () => {
     });
   }
 
-  it('a secrets file whose key is too short: exit 3, and the secret is not repeated', async () => {
+  it('exit with 3 for a secrets file with a short key, and never show the secret', async () => {
     const env = { HOLDFAST_SECRETS: 'a:c0ffee' };
     const { code, stderr } = await commandLine(['proxy', '--backend', 'http://127.0.0.1:1'], env);
     expect(code).to.equal(3);
     expect(stderr).to.include('HOLDFAST_SECRETS: ').and.include('32 bytes').and.not.include('c0ffee');
   });
 
-  it('a scenario with a mistake: file, line and what was expected', async () => {
+  it('print file, line and the expected value for a scenario with a mistake', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-'));
     try {
       const file = path.join(folder, 'bad.yaml');
@@ -318,7 +318,7 @@ describe('bad command lines', () => {
     }
   });
 
-  it('a port in use: exit 4 and which one', async () => {
+  it('exit with 4 and name the port when a port is in use', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise(resolve => server.once('listening', resolve));
     const address = server.address();
@@ -342,7 +342,7 @@ describe('bad command lines', () => {
     }
   });
 
-  it('an admin port in use: exit 4 and which flag', async () => {
+  it('exit with 4 and name the flag when the admin port is in use', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise(resolve => server.once('listening', resolve));
     const address = server.address();
@@ -357,7 +357,7 @@ describe('bad command lines', () => {
     }
   });
 
-  it('a backend that is down from the start is named, with what was asked; SIGTERM: exit 0', () =>
+  it('name a backend that is down from the start, with the request; exit with 0 on SIGTERM', () =>
     withHoldfast(['proxy', '--backend', 'http://127.0.0.1:1', '--port', '0', '--admin-port', '0'], async holdfast => {
       await holdfast.sees(
         'backend-1: down from the start; GET http://127.0.0.1:1/health was not answered 2xx: ECONNREFUSED (is it running?',
@@ -366,7 +366,7 @@ describe('bad command lines', () => {
       expect(await holdfast.ended(), holdfast.output.stderr).to.equal(0);
     }));
 
-  it('in CI, without a terminal: no colour', () =>
+  it('use no colours in CI without a terminal', () =>
     withHoldfast(
       ['run', 'no-such.yaml'],
       async holdfast => {
@@ -376,7 +376,7 @@ describe('bad command lines', () => {
       { CI: '1', NO_COLOR: '' },
     ));
 
-  it('nobody reads what it says: the exit code is that of the run all the same', () =>
+  it('keep the exit code of the run when the reader of the output is gone', () =>
     withHoldfast(['proxy', '--backend', 'http://127.0.0.1:1', '--port', '0', '--admin-port', '0'], async holdfast => {
       await holdfast.sees('down from the start');
       holdfast.child.stderr?.destroy();
@@ -384,7 +384,7 @@ describe('bad command lines', () => {
       expect(await holdfast.ended()).to.equal(0);
     }));
 
-  it('no redis-server: exit 4 and how to install it', () =>
+  it('exit with 4 and say how to install redis-server when it is missing', () =>
     withHoldfast(
       ['run', killOne, '--mode', 'redis'],
       async holdfast => {

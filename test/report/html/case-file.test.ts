@@ -15,7 +15,7 @@ describe('the stories in a report', () => {
   const user = incidents[lost]?.user ?? '';
   const own = [...sticky.run.operations].filter(operation => operation.user === user);
 
-  it('come back as they went in: every request of the user, in the order of sending', () => {
+  it('hold every request of the user, in the order of sending', () => {
     const rows = storyRows(file, file.words.indexOf(user)) ?? [];
     const bySending = [...own].sort((a, b) => a.sentMs - b.sentMs);
     expect(rows.map(({ id }) => id)).to.deep.equal(bySending.map(({ id }) => id));
@@ -36,13 +36,13 @@ describe('the stories in a report', () => {
     });
   });
 
-  it('are kept of nobody to whom nothing happened', () => {
+  it('leave out users without an incident', () => {
     const unharmed = [...sticky.run.operations].find(({ user: name }) => incidents.every(one => one.user !== name));
     expect(unharmed).to.not.equal(undefined);
     expect(file.words).to.not.include(unharmed?.user);
   });
 
-  it('are whole or not there, the worst first', () => {
+  it('are complete or left out, the worst first', () => {
     const first = incidents[0]?.user ?? '';
     const { file: small, untold } = casesOf(sticky, own.length + 5);
     expect(storyRows(small, small.words.indexOf(first))).to.not.equal(undefined);
@@ -66,7 +66,7 @@ describe('the stories in a report', () => {
     expect(incidentCells(file, lost)[5]).to.equal('–');
   });
 
-  it('are told by a script in which no name is declared twice, and which closes no element', () => {
+  it('are shown by a script that declares no name twice and closes no element', () => {
     const own = pageScript.slice(pageScript.indexOf("'use strict';\n"));
     const names = [...own.matchAll(/^(?:async )?(?:function|const|let|class) (\w+)/gm)].map(([, name]) => name);
     expect(names.length).to.be.greaterThan(40);
@@ -91,7 +91,7 @@ describe('before, during and after', () => {
     expect(spans([])).to.deep.equal(['no fault 500..7200']);
   });
 
-  it('reach from the first fault to the end of the last, and have no after where one was not healed', () => {
+  it('extend from the first fault to the healing of the last, without "after" when a fault was not healed', () => {
     const second = { ...fault, requestedMs: 3000, healedMs: 6000 };
     expect(spans([second, fault])).to.deep.equal(['before 500..2500', 'during 2500..6000', 'after 6000..7200']);
     expect(spans([{ ...fault, healedMs: null }])).to.deep.equal(['before 500..2500', 'during 2500..7200']);

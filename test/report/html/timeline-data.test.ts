@@ -8,7 +8,7 @@ import { changed, sampleRun } from '../sample-runs.js';
 const sticky = sampleRun({ mode: 'sticky' });
 
 describe('the data of a timeline', () => {
-  it('counts every operation once where it was due and once where it ended', () => {
+  it('counts every operation once when it was due and once when it ended', () => {
     const { buckets, bucketMs } = timelineOf(sticky);
     const sum = (field: 'planned' | 'ok' | 'failed' | 'unknown') => buckets.reduce((all, one) => all + one[field], 0);
     expect(bucketMs).to.equal(100);
@@ -18,7 +18,7 @@ describe('the data of a timeline', () => {
     expect(sum('unknown')).to.equal(sticky.findings.requests.unknown);
   });
 
-  it('puts an operation that hung where it ended, with its whole response time', () => {
+  it('counts a hanging operation when it ended, with its whole response time', () => {
     const late = operation({ plannedMs: 120, sentMs: 121, doneMs: 2120, outcome: 'unknown', error: 'timeout' });
     const { buckets } = timelineOf(only([late, operation({ plannedMs: 110, doneMs: 130 })]));
     expect(buckets[1]).to.include({ planned: 2, ok: 1, unknown: 0, p50: 20, p99: 20, max: 20 });
@@ -26,14 +26,14 @@ describe('the data of a timeline', () => {
     expect(buckets[10]).to.include({ ok: 0, p50: null, p99: null });
   });
 
-  it('puts what was dropped where it was due', () => {
+  it('counts a dropped operation when it was due', () => {
     const lab = { ...sticky.run.lab, dropped: 3, droppedMs: [120, 199, 7400] };
     const { buckets } = timelineOf(changed(sticky, { run: { lab } }));
     expect(buckets[1]?.dropped).to.equal(2);
     expect(buckets.reduce((all, { dropped }) => all + dropped, 0)).to.equal(3);
   });
 
-  it('counts a user who was logged out once, however often', () => {
+  it('counts a user who was logged out several times only once', () => {
     const twice = [
       ...sticky.findings.incidents,
       ...sticky.findings.incidents.map(one => ({ ...one, seenMs: one.seenMs + 900 })),
@@ -43,21 +43,21 @@ describe('the data of a timeline', () => {
     expect(buckets[0]?.loggedOutSoFar).to.equal(0);
   });
 
-  it('draws a bounded share of the losses and keeps the true count', () => {
+  it('limits the drawn losses and keeps the true count', () => {
     const { losses } = timelineOf(sticky);
     expect(losses.total).to.equal(sticky.findings.writes.lost).and.be.greaterThan(300);
     expect(losses.incidents).to.have.length(300);
     expect(new Set(losses.incidents).size).to.equal(300);
   });
 
-  it('widens its buckets for a long run', () => {
+  it('uses wider buckets for a long run', () => {
     const { buckets, bucketMs } = timelineOf(only([operation({ doneMs: 3_600_000 })]));
     expect(bucketMs).to.equal(10_000);
     expect(buckets).to.have.length(360);
     expect(timelineOf(only([operation({ doneMs: 9e7 })])).buckets.length).to.be.at.most(400);
   });
 
-  it('puts all runs on one clock, and lets a process live to the end of its own run', () => {
+  it('gives all runs one time axis, and ends each process with its own run', () => {
     const longer = only([operation({ doneMs: 30_000 })]);
     const [short, long] = timelinesOf([sticky, longer]);
     expect(short?.endMs).to.equal(30_000).and.equal(long?.endMs);
@@ -65,7 +65,7 @@ describe('the data of a timeline', () => {
     expect(short?.members[0]?.spans.at(-1)?.endMs).to.equal(7500).and.equal(short?.ownEndMs);
   });
 
-  it('lets each state of a process last until the next one', () => {
+  it('extends each state of a process to the next one', () => {
     const backend = timelineOf(sticky).members.find(({ name }) => name === 'backend-2');
     expect(backend?.spans).to.deep.equal([
       { state: 'up', startMs: 0, endMs: 2502 },
@@ -74,7 +74,7 @@ describe('the data of a timeline', () => {
     ]);
   });
 
-  it('takes a run in which nothing happened', () => {
+  it('accepts a run in which nothing happened', () => {
     const { buckets, endMs } = timelineOf(changed(only([]), { run: { phases: [], members: [], faults: [] } }));
     expect(buckets).to.have.length(1);
     expect(endMs).to.be.greaterThan(0);
@@ -82,13 +82,13 @@ describe('the data of a timeline', () => {
 });
 
 describe('the scales', () => {
-  it('end at round numbers that hold the data', () => {
+  it('end at round numbers that include the data', () => {
     expect([0, 1, 7, 113, 1001].map(roundUp)).to.deep.equal([1, 1, 8, 120, 1200]);
     expect(timeTicks(7500)).to.deep.equal([0, 1000, 2000, 3000, 4000, 5000, 6000, 7000]);
     expect(timeTicks(90).every(Number.isFinite)).to.equal(true);
   });
 
-  it('span whole decades, two at least', () => {
+  it('span whole decades, at least two', () => {
     expect(logRange(3, 900)).to.deep.equal([1, 1000]);
     expect(logRange(0.2, 4)).to.deep.equal([0.1, 10]);
     expect(logRange(null, null)).to.deep.equal([1, 100]);

@@ -10,7 +10,7 @@ const report = (runs = sampleRuns()) => reporters.html.report(runs, { colour: fa
 const hostile = `</script><img src=x onerror="document.title='taken'">\u2028<!--`;
 
 describe('the html reporter', () => {
-  it('says what happened, side by side, and with the true counts', () => {
+  it('shows the modes side by side with the true counts', () => {
     const [sticky] = sampleRuns();
     const text = report();
     expect(text).to.include(
@@ -23,7 +23,7 @@ describe('the html reporter', () => {
     expect(text).to.match(/<p>\d+ of [\d,]+ acknowledged writes lost, as expected\.<\/p>/);
   });
 
-  it('has its eight parts, each a heading', () => {
+  it('has eight parts, each with a heading', () => {
     const titles = [...report().matchAll(/<h2 id="[\w-]+">([^<]+)/g)].map(([, title]) => title);
     expect(titles).to.deep.equal([
       'What happened',
@@ -37,7 +37,7 @@ describe('the html reporter', () => {
     ]);
   });
 
-  it('writes the first fifty lost writes out, and how many more there are', () => {
+  it('lists the first fifty lost writes and the number of the others', () => {
     const [, redis = sampleRun({ mode: 'redis' })] = sampleRuns();
     const text = report();
     const table = text.slice(text.indexOf('aria-label="Lost writes, sticky"'));
@@ -48,7 +48,7 @@ describe('the html reporter', () => {
     expect(text).to.include(`None of ${acknowledged} acknowledged writes was lost`);
   });
 
-  it('shows the evidence of a fault, and what it was like before, during and after', () => {
+  it('shows the evidence of a fault, and the figures before, during and after it', () => {
     const sample = sampleRun({ mode: 'sticky', users: 3 });
     const faults = sample.run.faults.map(fault => ({ ...fault, evidence: 'WAIT 1 100 answered 0' }));
     const header = { ...sample.run.header, faults: ['kill', 'late'] };
@@ -61,7 +61,7 @@ describe('the html reporter', () => {
     for (const window of ['before', 'during', 'after']) expect(text).to.include(`<th scope="row">${window}</th>`);
   });
 
-  it('shows of each fault the effect that users noticed, who was exposed, and its own recovery', () => {
+  it('shows for each fault its effect on users, the exposed users, and its recovery', () => {
     const sample = sampleRun({ mode: 'sticky', users: 3 });
     const row = (finding: Partial<FaultFinding>, record: Partial<FaultRecord> = {}) => {
       const faults = sample.run.faults.map(fault => ({ ...fault, ...record }));
@@ -70,7 +70,7 @@ describe('the html reporter', () => {
       return /<tbody><tr><td>sticky<\/td><td><b>kill<\/b>.*?<\/tr>/.exec(text)?.[0] ?? '';
     };
     const seen = { seen: 12, of: 40, text: 'it had answered 40 users' };
-    const words = 'confirmed; the fault gives no evidence in words';
+    const words = 'confirmed; this fault gives no evidence as text';
     expect(row({ effect: seen })).to.match(
       new RegExp(
         `<td>${words}</td><td><b class="pass">✓ seen</b>: it had answered 40 users</td><td>21</td><td>0\\.3 s</td>`,
@@ -82,7 +82,7 @@ describe('the html reporter', () => {
     expect(never).to.include('<td>nothing: it was never confirmed</td>').and.not.include('<td>–</td>');
   });
 
-  it('names every fault that may explain a loss, and says so where none does', () => {
+  it('names every fault that may explain a loss, or says that none does', () => {
     const sample = sampleRun({ mode: 'sticky', users: 6 });
     const incidents = sample.findings.incidents.map((one, index) => ({
       ...one,
@@ -96,7 +96,7 @@ describe('the html reporter', () => {
     expect(text).to.include('; no fault explains 7 of them.');
   });
 
-  it('says first which members did not come back, with their last lines, and lists how much each member answered', () => {
+  it('shows first which members did not come back, with their last lines, and the answers of each member', () => {
     const sample = sampleRun({ mode: 'redis', users: 3 });
     const why = 'exit code 1\nError: cannot read carts.json <truncated>';
     const faults = sample.run.faults.map(fault => ({ ...fault, notBack: [{ member: 'backend-2', why }] }));
@@ -117,7 +117,7 @@ describe('the html reporter', () => {
     expect(text).to.match(/<th scope="row">proxy-2<\/th><td>–<br><b class="fail">did not come back/);
   });
 
-  it('says of an expectation that it was not judged and why, neither met nor not', () => {
+  it('says that an expectation was not judged and why', () => {
     const late = { text: 'requests.failed < 2 %', met: false, actual: '3 %', notJudged: 'the machine was busy' };
     const verdict = { word: 'pass', reasons: [], expectations: [late] } as const;
     const text = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
@@ -128,7 +128,7 @@ describe('the html reporter', () => {
     expect(text).to.include('0 of 1 expectation met, 1 not judged</summary>');
   });
 
-  it('shows a dash where a percentile has no value, and says what no later read verified', () => {
+  it('shows a dash for a percentile without a value, and says what no later read verified', () => {
     const sample = sampleRun({ mode: 'redis', users: 3 });
     const none = { p50: null, p90: null, p99: null, max: null };
     const writes = { ...sample.findings.writes, unverified: 5 };
@@ -139,7 +139,7 @@ describe('the html reporter', () => {
     expect(text).to.include('But no later read verified 5 of them.');
   });
 
-  it('allows by its policy exactly the style and the script that stand in it', () => {
+  it('has a policy that allows exactly its own style and script', () => {
     const text = report();
     const policy = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(text)?.[1] ?? '';
     const style = /<style>([\s\S]*?)<\/style>/.exec(text)?.[1] ?? '';
@@ -153,7 +153,7 @@ describe('the html reporter', () => {
     expect(own).to.not.match(/ style=| on\w+=|https?:\/\//);
   });
 
-  it('lets nothing hostile out of its place', () => {
+  it('escapes hostile texts', () => {
     const sample = sampleRun({ mode: 'sticky', users: 6, rename: user => user + hostile });
     const { header, faults } = sample.run;
     const run = changed(sample, {
@@ -174,7 +174,7 @@ describe('the html reporter', () => {
     }
   });
 
-  it('says of an empty run that there was nothing to see, in every lane', () => {
+  it('says in every lane of an empty run that it is empty', () => {
     const sample = sampleRun({ mode: 'redis', users: 0 });
     const run = changed(sample, {
       run: { operations: [], faults: [] },
@@ -196,7 +196,7 @@ describe('the html reporter', () => {
     expect(text.replace(pageScript, '')).to.not.match(/NaN|Infinity|undefined/);
   });
 
-  it('shows a warning as one, beside a verdict that it does not change', () => {
+  it('shows a warning, which does not change the verdict', () => {
     const warned = { text: 'writes.lost == 0', level: 'warn', met: false, actual: '362' } as const;
     const verdict = { word: 'pass', reasons: [], expectations: [warned] } as const;
     const text = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
@@ -204,7 +204,7 @@ describe('the html reporter', () => {
     expect(text).to.include('<td class="inconclusive">! warning</td>').and.not.include('✗ not met');
   });
 
-  it('says of each process in words when it is not up, and what its role is', () => {
+  it('writes in words when a process is not up, and its role', () => {
     const sample = sampleRun({ mode: 'redis', users: 3 });
     const member = (name: string, atMs: number, rest: Pick<MemberRecord, 'state' | 'role'>): MemberRecord => ({
       type: 'member',
@@ -223,7 +223,7 @@ describe('the html reporter', () => {
     expect(text).to.include('<rect class="ejected"').and.include('>ejected</text>');
   });
 
-  it('marks an expectation that was not met, with what was measured', () => {
+  it('marks an unmet expectation with its measured value', () => {
     const sample = sampleRun({ mode: 'redis', users: 3 });
     const expectations = [{ text: 'writes.lost == 0', met: false, actual: '17 lost' }];
     const text = report([changed(sample, { verdict: { word: 'fail', reasons: [], expectations } })]);
@@ -232,7 +232,7 @@ describe('the html reporter', () => {
 });
 
 describe('the html reporter: why no session', () => {
-  it('shows the reasons that were met, by mode, and evictions', () => {
+  it('shows the reasons that occurred, by mode, and evictions', () => {
     const [sticky = sampleRun({ mode: 'sticky' }), redis = sampleRun({ mode: 'redis' })] = sampleRuns();
     const text = report([
       counting(sticky, { 'backend-1': { absent: 60, forged: 1000 }, 'backend-2': { forged: 118 } }),
@@ -245,7 +245,7 @@ describe('the html reporter: why no session', () => {
     expect(table).to.not.include('<b>revoked</b>');
   });
 
-  it('is not there where no backend said', () => {
+  it('is missing when no backend counted reasons', () => {
     expect(report()).to.not.include('Why no session');
   });
 });

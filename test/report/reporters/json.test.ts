@@ -3,7 +3,7 @@ import { reporters } from '#src/report/reporters/registry.js';
 import { summarizeRepeats } from '#src/simulator/checker/verdict/repeats.js';
 import { changed, sampleRun, sampleRuns } from '../sample-runs.js';
 
-/** Schema 1 as documented: kind of value at each place. Fields may be added, never renamed or dropped. */
+/** Schema 1 as documented: the type of each field. Fields may be added, never renamed or removed. */
 const schema1 = {
   schema: 'number',
   scenario: 'string',
@@ -68,12 +68,12 @@ const schema1 = {
 const report = (runs = sampleRuns()) => reporters.json.report(runs, { colour: true });
 
 describe('the json reporter', () => {
-  it('has every field of schema 1 in its place and of its kind', () => {
+  it('has every field of schema 1 with its type', () => {
     const whole: unknown = JSON.parse(report());
     expect(departures(whole, schema1, '$')).to.deep.equal([]);
   });
 
-  it('says of an expectation that it is a warning', () => {
+  it('marks an expectation that is a warning', () => {
     const warned = { text: 'writes.stale == 0', level: 'warn', met: false, actual: '3' } as const;
     const run = changed(sampleRun({ mode: 'redis', users: 3 }), {
       verdict: { word: 'pass', reasons: [], expectations: [warned] },
@@ -81,7 +81,7 @@ describe('the json reporter', () => {
     expect(JSON.parse(report([run])).runs[0].expectations).to.deep.equal([warned]);
   });
 
-  it('notices a field that is missing or of another kind', () => {
+  it('detects a field that is missing or has another type', () => {
     const whole = JSON.parse(report());
     whole.runs[1].writes.lost = '0';
     delete whole.runs[0].users;
@@ -91,7 +91,7 @@ describe('the json reporter', () => {
     ]);
   });
 
-  it('carries the numbers of the findings, and one run per mode in their order', () => {
+  it('contains the numbers of the findings, and the runs in their order', () => {
     const runs = sampleRuns();
     const whole = JSON.parse(report(runs));
     expect(whole).to.include({ schema: 1, scenario: 'kill-one', seed: 42 });
@@ -104,7 +104,7 @@ describe('the json reporter', () => {
     }
   });
 
-  it('says null where there was no recovery, no confirmation and no healing', () => {
+  it('writes null for a missing recovery, confirmation or healing', () => {
     const sample = sampleRun({ mode: 'sticky', users: 3 });
     const faults = sample.run.faults.map(fault => ({ ...fault, confirmedMs: null, healedMs: null, problem: 'gone' }));
     const run = changed(sample, { findings: { recoveryMs: null, recovery: 'not recovered' }, run: { faults } });
@@ -113,7 +113,7 @@ describe('the json reporter', () => {
     expect(only.faults[0]).to.include({ confirmedMs: null, healedMs: null, problem: 'gone' });
   });
 
-  it('holds the intervals of repeats, the modes that do not apply, and the other try of a run that was tried twice', () => {
+  it('contains the intervals of repeats, the modes that do not apply, and the other try of a run', () => {
     const runs = [sampleRun({ mode: 'redis', users: 3 }), sampleRun({ mode: 'redis', users: 3, seed: 7 })] as const;
     const notApplicable = [
       { mode: 'sticky', fault: 'outage', target: 'redis', why: 'mode sticky uses no redis' },
@@ -130,7 +130,7 @@ describe('the json reporter', () => {
     expect(JSON.parse(report())).to.deep.include({ notApplicable: [] }).and.not.have.property('intervals');
   });
 
-  it('says of each loss whose it was, when it was acknowledged and missed, and which faults may explain it', () => {
+  it('names for each loss the user, when it was acknowledged and missed, and the faults that may explain it', () => {
     const [sticky = sampleRun({ mode: 'sticky' })] = sampleRuns();
     const incidents = sticky.findings.incidents.map((one, index) => (index === 1 ? { ...one, candidates: [] } : one));
     const stale = {
@@ -172,7 +172,7 @@ describe('the json reporter', () => {
     expect(only.warnings[0]).to.match(/^backend-2 was still ejected/);
   });
 
-  it('says why an expectation was not judged, and null where a percentile has no value', () => {
+  it('says why an expectation was not judged, and writes null for a percentile without a value', () => {
     const late = { text: 'requests.failed < 2 %', met: false, actual: '3', notJudged: 'the machine was busy' };
     const latencyMs = { p50: null, p90: null, p99: null, max: null };
     const run = changed(sampleRun({ mode: 'redis', users: 3 }), {
@@ -186,7 +186,7 @@ describe('the json reporter', () => {
     expect(only).to.include({ recoveryMs: null, recovery: 'unknown' });
   });
 
-  it('is printed for people too, and ends with a line break', () => {
+  it('is indented and ends with a line break', () => {
     expect(report())
       .to.match(/^\{\n {2}"schema": 1,\n/)
       .and.match(/\n\}\n$/);

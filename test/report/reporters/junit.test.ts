@@ -10,7 +10,7 @@ const expectations = [
   { text: 'users.loggedOut < 70 %', met: true, actual: '21 of 64' },
 ];
 
-/** Start tags, end tags and empty ones, in their order: what is well-formed closes what it opened, and nothing else. */
+/** Checks that the document is well-formed: each end tag closes the last open start tag. */
 function tagsOf(xml: string): string[] {
   const open: string[] = [];
   const seen: string[] = [];
@@ -35,7 +35,7 @@ describe('the junit reporter', () => {
     );
   });
 
-  it('calls what was not met a failure, with what it was', () => {
+  it('reports an unmet expectation as a failure with the measured value', () => {
     const verdict = { word: 'fail', reasons: ['Expected writes.lost == 0; it was 3.'], expectations } as const;
     const xml = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
     expect(tagsOf(xml).filter(tag => tag === 'failure')).to.have.length(2);
@@ -44,7 +44,7 @@ describe('the junit reporter', () => {
       .and.contain('<failure message="it was 3"/>');
   });
 
-  it('calls a run that proves nothing an error, and its expectations neither met nor not', () => {
+  it('reports an inconclusive run as an error and skips its expectations', () => {
     const verdict = { word: 'inconclusive', reasons: ['The driver itself was late.'], expectations } as const;
     const xml = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
     expect(tagsOf(xml).filter(tag => tag === 'error' || tag === 'skipped')).to.deep.equal([
@@ -83,7 +83,7 @@ describe('the junit reporter', () => {
       .and.contain('<skipped message="mode sticky uses no redis (fault outage strikes redis)"/>');
   });
 
-  it('calls a warning no failure, and says what it was', () => {
+  it('reports a warning with the measured value, not as a failure', () => {
     const warned = [{ text: 'writes.stale == 0', level: 'warn', met: false, actual: '<3>' }] as const;
     const verdict = { word: 'pass', reasons: [], expectations: [...warned] } as const;
     const xml = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
@@ -94,14 +94,14 @@ describe('the junit reporter', () => {
       .and.contain('tests="1" failures="0" errors="0" skipped="0"');
   });
 
-  it('is well-formed whatever is in it', () => {
+  it('is well-formed for every text', () => {
     const text = 'a < b & "c" \'d\' ]]> \n\u0000\u001b\ud800';
     const verdict = { word: 'fail', reasons: [text], expectations: [{ text, met: false, actual: text }] } as const;
     const xml = report([changed(sampleRun({ mode: 'redis', users: 3 }), { verdict })]);
     expect(tagsOf(xml)).to.deep.equal(['testsuites', 'testsuite', 'testcase', 'failure', 'testcase', 'failure']);
     expect(xml).to.contain('a &#60; b &#38; &#34;c&#34;').and.contain('&#10;');
     expect(xml).not.to.match(/\p{Surrogate}/u);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain them
     expect(xml).not.to.match(/[\u0000-\u0008\u000b-\u001f]/);
   });
 });
@@ -112,7 +112,7 @@ describe('the reporters for GitHub', () => {
     return changed(sampleRun({ mode: 'redis', users: 3 }), { verdict });
   };
 
-  it('annotate nothing that passed, and one line for each run that did not', () => {
+  it('annotate each run that did not pass with one line, and no other run', () => {
     const annotated = (runs: readonly JudgedRun[]) => reporters.annotations.report(runs, { colour: true });
     expect(annotated(sampleRuns())).to.equal('');
     const text = annotated([...sampleRuns(), failed()]);
@@ -122,7 +122,7 @@ describe('the reporters for GitHub', () => {
       .and.contain('100 %25 lost: 3,%0A4');
   });
 
-  it('annotate a warning as one, in a run that passed too, and write it below the table', () => {
+  it('annotate a warning even in a passed run, and write it below the table', () => {
     const unheeded = { text: 'requests.bad < 1 %', level: 'warn', met: false, actual: '3' } as const;
     const met = { ...unheeded, text: 'writes.stale == 0', met: true };
     const passed = { word: 'pass', reasons: [], expectations: [unheeded, met] } as const;
@@ -133,7 +133,7 @@ describe('the reporters for GitHub', () => {
     expect(reporters.markdown.report([run], { colour: true })).to.match(/^- redis: warning: Expected requests.bad/m);
   });
 
-  it('note what was not judged, and write it below the table', () => {
+  it('add a notice for an expectation that was not judged, and write it below the table', () => {
     const late = { text: 'requests.bad < 1 %', met: false, actual: '3', notJudged: 'the machine was busy' };
     const verdict = { word: 'pass', reasons: [], expectations: [late] } as const;
     const run = changed(sampleRun({ mode: 'redis', users: 3 }), { verdict });
@@ -143,12 +143,12 @@ describe('the reporters for GitHub', () => {
     expect(reporters.markdown.report([run], { colour: true })).to.match(/^- redis: not judged: requests.bad/m);
   });
 
-  it('write that a loss is expected into its cell', () => {
+  it('mark an expected loss in its cell', () => {
     const text = reporters.markdown.report(sampleRuns(), { colour: true });
     expect(text).to.match(/^\| users logged out \| 20 of 20 exposed &#40;60 users&#41;, as expected \| 0 of 20 /m);
   });
 
-  it('write below the table why a run that did not recover is a pass all the same', () => {
+  it('write below the table why a run passed although it did not recover', () => {
     const findings = { recovery: 'not recovered', recoveryMs: null, recoveryProblem: '3.2 % errors' } as const;
     const text = reporters.markdown.report([changed(sampleRun({ mode: 'redis', users: 3 }), { findings })], {
       colour: true,
@@ -156,7 +156,7 @@ describe('the reporters for GitHub', () => {
     expect(text).to.match(/^- redis: not recovered: 3\.2 % errors; no expectation asks for it$/m);
   });
 
-  it('write a table whose cells stay cells', () => {
+  it('escape texts so that they cannot break the table', () => {
     const verdict = { word: 'fail', reasons: ['a | b <img src=x> `c`'], expectations } as const;
     const text = reporters.markdown.report([...sampleRuns(), changed(failed(), { verdict })], { colour: true });
     const rows = text.split('\n').filter(line => line.startsWith('|'));

@@ -7,7 +7,7 @@ import { changed, sampleRun, sampleRuns } from '../sample-runs.js';
 
 const plain = (runs: readonly JudgedRun[]) => reporters.terminal.report(runs, { colour: false });
 const [sticky = sampleRun({ mode: 'sticky' }), redis = sampleRun({ mode: 'redis' })] = sampleRuns();
-/** Of the widest line of the table. */
+/** Returns the width of the widest line of the table. */
 const widthOf = (text: string) => Math.max(...linesOf(text).map(line => (/^[┌│├└]/.test(line) ? line.length : 0)));
 const unmet = { text: 'writes.lost == 0', met: false, actual: '362' };
 
@@ -54,17 +54,17 @@ describe('the terminal reporter', () => {
     ['the scenario forbids it', { run: { header: { ...sticky.run.header, expectations: ['writes.lost == 0'] } } }],
   ];
   for (const [why, parts] of unexpected) {
-    it(`calls no loss expected where ${why}`, () => {
+    it(`calls no loss expected when ${why}`, () => {
       expect(plain([changed(sticky, parts)])).to.not.include('as expected');
     });
   }
 
-  it('calls a loss expected that the scenario only allows', () => {
+  it('calls a loss expected when the scenario only allows it', () => {
     const header = { ...sticky.run.header, expectations: ['users.loggedOut == 0', 'writes.lost < 60 %'] };
     expect(plain([changed(sticky, { run: { header } })]).match(/as expected │/g)).to.have.length(1);
   });
 
-  it('counts logouts of all users where no fault struck, and says how many losses are unexplained', () => {
+  it('counts logouts of all users when no fault struck, and says how many losses are unexplained', () => {
     const users = { ...redis.findings.users, exposed: null };
     const writes = { ...redis.findings.writes, acknowledged: 1204, lost: 402, unexplained: 3 };
     const text = plain([changed(redis, { run: { faults: [] }, findings: { users, writes } })]);
@@ -73,14 +73,14 @@ describe('the terminal reporter', () => {
     expect(text).to.match(/recovery +│ +no fault injected │/);
   });
 
-  it('has a row for the effect of faults only where one was not seen', () => {
+  it('has a row for the effect of faults only when an effect was not seen', () => {
     expect(plain([sticky, redis])).to.not.include('effect of faults');
     const faults = redis.findings.faults.map(fault => ({ ...fault, effect: { seen: 0, of: 9, text: 'none of 9' } }));
     const text = plain([sticky, changed(redis, { findings: { faults } })]);
     expect(text).to.match(/effect of faults +│ +seen │ +not seen │/);
   });
 
-  it('lists what was not judged with the reason, as neither met nor unmet nor a warning', () => {
+  it('lists expectations that were not judged, with the reason, and not as met, unmet or a warning', () => {
     const late = { met: false, actual: '3.1 %', notJudged: 'the machine was busy for 2.1 s.' };
     const expectations = [
       { ...late, text: 'requests.failed < 2 %' },
@@ -110,7 +110,7 @@ describe('the terminal reporter', () => {
     }
   });
 
-  it('stays within 20 lines however much went wrong, and says how much it left out', () => {
+  it('has at most 20 lines even when much went wrong, and says how much it left out', () => {
     const bad = changed(sticky, {
       verdict: { word: 'fail', reasons: [], expectations: Array.from({ length: 30 }, () => unmet) },
     });
@@ -119,7 +119,7 @@ describe('the terminal reporter', () => {
     expect(lines.at(-1)).to.match(/27 more/);
   });
 
-  it('lists an unmet expectation with what was measured, once, and no met one', () => {
+  it('lists each unmet expectation once with its measured value, and no met one', () => {
     const met = { text: 'users.loggedOut > 0', met: true, actual: '20' };
     const reasons = ['Expected writes.lost == 0, measured 362.'];
     const text = plain([changed(redis, { verdict: { word: 'fail', reasons, expectations: [unmet, met] } })]);
@@ -128,7 +128,7 @@ describe('the terminal reporter', () => {
     expect(text).to.not.include('users.loggedOut > 0');
   });
 
-  it('counts warnings in the sentence and lists each that was not heeded, in a run that passed', () => {
+  it('counts the warnings of a passed run in the sentence and lists them', () => {
     const warned = { ...unmet, level: 'warn' } as const;
     const heeded = { text: 'writes.stale == 0', level: 'warn', met: true, actual: '0' } as const;
     const text = plain([changed(redis, { verdict: { word: 'pass', reasons: [], expectations: [warned, heeded] } })]);
@@ -153,14 +153,14 @@ describe('the terminal reporter', () => {
       .and.match(/writes lost +│ +none acknowledged/);
   });
 
-  it('puts modes that do not fit side by side one below the other, within 100 columns, and numbers repeats', () => {
+  it('shows modes that do not fit side by side one below the other, within 100 columns, and numbers repeats', () => {
     const text = plain([sticky, redis, sticky, redis, sticky, redis, sticky]);
     expect(text).to.match(/^│ sticky #4 +│/m);
     expect(text).to.match(/^│ redis +│ +0 of 20 exposed /m);
     expect(widthOf(text)).to.be.at.most(100);
   });
 
-  it('shows every mode within 100 columns, whatever the verdicts, and a reason for each', () => {
+  it('shows every mode within 100 columns for every verdict, and a reason for each', () => {
     const reasons = ['The driver itself was late.'];
     const runs = modeNames.map(mode =>
       changed(sampleRun({ mode: 'sticky' }), {
@@ -173,14 +173,14 @@ describe('the terminal reporter', () => {
     for (const mode of modeNames) expect(text).to.match(new RegExp(`^${mode}: The driver itself was late`, 'm'));
   });
 
-  it('colours only when asked to, without changing a word', () => {
+  it('uses colours only when told to, and never changes a word', () => {
     const coloured = reporters.terminal.report([sticky, redis], { colour: true });
     expect(coloured).to.include('\u001b[32m');
     expect(plain([sticky, redis])).to.not.include('\u001b');
     expect(stripVTControlCharacters(coloured)).to.equal(plain([sticky, redis]));
   });
 
-  it('lets nothing from a scenario or an answer steer the terminal', () => {
+  it('removes control characters from texts of scenarios and answers', () => {
     const hostile = { text: 'a\u001b[2J\u0007b', met: false, actual: '\u009b31m\nredis: all is well' };
     const text = plain([changed(redis, { verdict: { word: 'fail', reasons: [], expectations: [hostile] } })]);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not come through
