@@ -15,8 +15,8 @@ export async function withinMs<T>(ms: number, promise: Promise<T>, late: () => E
   }
 }
 
-/** Asks again and again: true as soon as `serves` says so, false when it does not within `waitMs` or when it is over. A
- * rejection is a no. Never rejects. */
+/** Calls `serves` repeatedly. Resolves with true as soon as `serves` does. Resolves with false after `waitMs`, or when
+ * `isOver` returns true. A rejection of `serves` counts as false. Never rejects. */
 export async function readyWithin(
   waitMs: number,
   { serves, isOver }: { serves(): Promise<boolean>; isOver(): boolean },

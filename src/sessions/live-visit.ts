@@ -4,9 +4,9 @@ import type { NoSession, Session, SessionData } from './session.js';
 import type { Issued, SessionStrategy } from './session-strategy.js';
 import type { SessionContext } from './visit.js';
 
-/** What a visit leaves in the headers of its answer. */
+/** The effects of a request on the headers of its response. */
 export interface Traces {
-  /** `keep`: the browser's cookie is right as it is; `clear`: it names no session. */
+  /** `keep`: the cookie of the browser is right. `clear`: it names no session. */
   readonly cookie: 'keep' | 'clear' | { readonly token: string };
   readonly hadSession: boolean;
   readonly ended: boolean;
@@ -44,9 +44,11 @@ export class LiveVisit implements SessionContext {
   }
 
   /**
-   * A cookie that names no session is cleared, or every request would bring it along and have it looked up. The price: a
-   * request that overlaps a rotation comes with the former token, and if its answer is the last one it clears the new
-   * cookie too. Nobody can tell: which cookie the browser holds by then is known to the browser alone.
+   * Opens the session that the cookie names. A cookie that names no session is cleared, because every later request
+   * would send it and cost a look-up.
+   *
+   * The price is a race: a request that overlaps a rotation still carries the old token. If its response arrives last,
+   * it clears the new cookie too. The server cannot prevent this, because only the browser knows which cookie it holds.
    */
   async open({ token, malformed }: CookieReading): Promise<void> {
     const found = malformed ? 'malformed' : await this.#strategy.open(token);
@@ -102,8 +104,9 @@ export class LiveVisit implements SessionContext {
   }
 
   /**
-   * Called when the handler is done. What it started and did not wait for is waited for here, and fails the answer if
-   * it fails; what it starts later is refused, because the answer that would promise it has gone.
+   * Ends the request, after the handler returned. Waits for every step that the handler started without waiting for it.
+   * A step that fails makes the response fail. A step that starts later is refused, because the response is already
+   * decided.
    */
   async close(): Promise<void> {
     this.#isOver = true;
@@ -118,13 +121,13 @@ export class LiveVisit implements SessionContext {
     throw new SessionGone();
   }
 
-  /** One step after the other, also where the handler does not wait: each begins with the session, and with the token,
-   * that the one before has left. */
+  /** Runs the steps one after the other, even when the handler does not wait for them. Each step starts with the
+   * session and the token that the previous step left. */
   #track<T>(step: () => Promise<T>): Promise<T> {
     if (this.#isOver) return Promise.reject(new Error('the visit is over: wait for a change before answering'));
     const running = this.#last.then(step).finally(() => this.#underWay.delete(running));
     this.#underWay.add(running);
-    // A handler that forgot to wait must not end the whole process with an unhandled rejection.
+    // A handler that forgets to wait must not end the process with an unhandled rejection.
     this.#last = running.catch(() => undefined);
     return running;
   }

@@ -6,13 +6,14 @@ import type { SessionStrategy } from './session-strategy.js';
 import type { Handler, Reply } from './visit.js';
 
 export interface Sessions {
-  /** Never rejects: a `SessionError` becomes its status, anything else 500. Headers set on `response` before are kept. */
+  /** Runs the handler and sends its reply. Never rejects: a `SessionError` becomes its status, any other error becomes
+   * 500. Headers that were set on `response` before are kept. */
   respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void>;
-  /** How often each thing happened since the start, by name: `opened`, `absent`, `unknown`, `begun`, `StoreUnavailable` … */
+  /** Counts of events since the start, by name: `opened`, `absent`, `unknown`, `begun`, `StoreUnavailable` … */
   readonly counts: Readonly<Record<string, number>>;
-  /** True as soon as sessions can be served, false when not within `withinMs`. Never rejects. */
+  /** Resolves with true as soon as sessions can be served, with false after `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
-  /** Of any user's sessions, as `SessionStrategy` has it. */
+  /** Administration of the sessions of any user. `SessionStrategy` documents these four. */
   readonly list: SessionStrategy['list'];
   readonly endOne: SessionStrategy['endOne'];
   readonly endAll: SessionStrategy['endAll'];
@@ -23,7 +24,7 @@ export interface Sessions {
 export interface SessionsSettings {
   readonly strategy: SessionStrategy;
   readonly ready: (withinMs: number) => Promise<boolean>;
-  /** Every request came over TLS, whatever its headers say. */
+  /** True if every request came over TLS, whatever its headers say. */
   readonly secure: boolean;
   readonly onError: (error: unknown) => void;
 }
@@ -53,7 +54,7 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
   function report(error: unknown): void {
     const isOurs = error instanceof SessionError;
     count(isOurs ? error.name : 'failed');
-    // An outage is told at its edges by the store; once more for each request would only bury that line.
+    // The store reports an outage when it begins and when it ends. One more line per request would bury that report.
     if (!isOurs || error.status === 500) onError(error);
   }
 
@@ -71,7 +72,7 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
 
 const retryAfterSeconds = 1;
 
-/** A reply, and whether it was caused by a store that could not be asked. */
+/** A reply to a failed request. */
 interface Failure extends Reply {
   readonly blind: boolean;
 }
@@ -92,8 +93,8 @@ function failureReply(error: unknown): Failure {
   };
 }
 
-/** The one place where headers leave; whatever is to be committed has been committed. What it throws (a header that
- * HTTP does not allow, a cookie too large) it throws before the first byte. */
+/** Writes the headers and the body. Every change is committed by now. Errors (a header that HTTP forbids, a cookie too
+ * large) are thrown before the first byte is written. */
 function send(response: ServerResponse, reply: Reply | Failure, traces: Traces, secure: boolean): void {
   if (response.headersSent || response.destroyed) return;
   if (!isFinalStatus(reply.status)) throw new RangeError(`a reply cannot have the status ${reply.status}`);
@@ -106,7 +107,7 @@ function send(response: ServerResponse, reply: Reply | Failure, traces: Traces, 
   response.end(reply.body);
 }
 
-/** The last resort, when even the plain failure cannot be said, is to say nothing and hang up. */
+/** Sends the failure reply. If even that fails, it closes the connection without a response. */
 function sendFailure(response: ServerResponse, error: unknown, traces: Traces, secure: boolean): void {
   try {
     send(response, failureReply(error), traces, secure);
@@ -115,7 +116,8 @@ function sendFailure(response: ServerResponse, error: unknown, traces: Traces, s
   }
 }
 
-/** While the store cannot be asked no cookie is cleared: the session it names may be there again in a moment. */
+/** Returns the Set-Cookie value, or undefined. No cookie is cleared while the store is unreachable: its session may be
+ * available again in a moment. */
 function cookieHeader({ cookie }: Traces, secure: boolean, blind: boolean): string | undefined {
   if (cookie === 'keep' || (cookie === 'clear' && blind)) return undefined;
   return cookie === 'clear' ? clearCookie(secure) : setCookie(cookie.token, secure);

@@ -14,22 +14,23 @@ export interface OpenOptions {
   readonly store: string;
   readonly storeUrl: string | undefined;
   readonly limits?: Partial<SessionLimits>;
-  /** For tokens that are signed or sealed; asked anew each time. By default one fresh key, known to this process only. */
+  /** Returns the keys for signed or sealed tokens; called for each use. Default: one fresh key that only this process
+   * has. */
   readonly keys?: () => KeyRing;
-  /** False: tokens cannot be ended before their time. For comparison only. */
+  /** False disables revocation: a token stays valid until it expires. For comparison only. */
   readonly revocation?: boolean;
-  /** Puts something between the strategy and its store: a list that processes share, a weakness planted on purpose. */
+  /** Wraps the store: a list that processes share, or a planted defect. */
   readonly decorateStore?: (store: SessionStore) => SessionStore;
   readonly now?: () => number;
-  /** Whether every request came over TLS; otherwise `X-Forwarded-Proto: https` says so request by request. */
+  /** True if every request comes over TLS. Otherwise `X-Forwarded-Proto: https` decides for each request. */
   readonly secure?: boolean;
-  /** Told of every error that is none of ours; by default written to stderr. */
+  /** Receives every error that is not a `SessionError`. Default: writes it to stderr. */
   readonly onError?: (error: unknown) => void;
-  /** Told when the store is lost and when it is back. */
+  /** Called when the store is lost and when it is back. */
   readonly onTransition?: (edge: StoreTransition) => void;
 }
 
-/** Rejects for an unknown name and for an address that the store cannot use. */
+/** Opens the sessions. Rejects for an unknown name, and for an address that the store cannot use. */
 export async function openSessions(options: OpenOptions): Promise<Sessions> {
   const [strategy, entry] = await Promise.all([
     pick('strategy', options.strategy, strategies),
@@ -51,7 +52,7 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
   });
 }
 
-/** It tells no edges: those of the store, on the same server, say it all. */
+/** Opens the revocation feed. It reports no transitions: the store uses the same server and reports them. */
 function feedOf({ strategy, store }: OpenOptions, entry: StoreEntry, settings: StoreSettings): RevocationFeed {
   const feed = entry.openFeed?.({ ...settings, onTransition: undefined });
   if (feed !== undefined) return feed;

@@ -1,16 +1,18 @@
 import type { StoreTransition } from './session-store.js';
 
-/** What a server can refuse by itself: one without memory takes no writes, and still removals. */
+/** The kinds of call that a server can refuse separately. A server that is out of memory refuses writes and accepts
+ * removals. */
 export type Kind = 'reads' | 'writes' | 'removals';
 
-/** A server that is nearly full takes a small item right after it refused a large one: no news. */
+/** A quiet time after a refusal. A server that is nearly full refuses a large item and accepts a small one right after
+ * it. */
 const quietMs = 1_000;
 
-/** Tells each change for the worse or the better once. */
+/** Reports each change between serving and not serving once. */
 export class StoreTransitions {
   readonly #tell: (edge: StoreTransition) => void;
   #connection: 'starting' | 'up' | 'down' = 'starting';
-  /** What the server refuses, and when it last did. */
+  /** The refused kinds, each with the time of the last refusal. */
   readonly #refusedAtMs = new Map<string, number>();
 
   constructor(tell: ((edge: StoreTransition) => void) | undefined) {

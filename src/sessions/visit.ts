@@ -1,23 +1,26 @@
 import type { NoSession, Session, SessionData } from './session.js';
 
-/** What a handler may do with the visitor's session. Every change is committed when its promise resolves; those that are
- * asked for at the same time are made one after the other. */
+/** The visitor's session, as a request handler sees it. A change is committed when its promise resolves. Changes that
+ * are requested in parallel run one after the other. */
 export interface SessionContext {
-  /** Undefined for an anonymous visitor; then `why` says which kind. */
+  /** Undefined for an anonymous visitor; `why` then gives the reason. */
   readonly session: Session | undefined;
   readonly why: NoSession | undefined;
-  /** Ends the present session if there is one, and begins another under a fresh token. */
+  /** Begins a session under a fresh token. Ends the present session, if there is one. */
   begin(user: string, data: SessionData): Promise<void>;
-  /** Rejects with `SessionGone` when the session ended meanwhile (or there is none); resolves with the new data. */
+  /** Applies `edit` and resolves with the new data. Rejects with `SessionGone` if there is no session, or it ended
+   * meanwhile. */
   change(edit: (data: SessionData) => void): Promise<SessionData>;
-  /** The same session under a fresh token, with `edit` applied; the old token is dead. Rejects as `change` does. */
+  /**
+   * Moves the session to a fresh token and applies `edit`. The old token is invalid at once. Rejects as `change` does.
+   */
   rotate(edit?: (data: SessionData) => void): Promise<void>;
   end(): Promise<void>;
-  /** How `Sessions.list` names the present session. */
+  /** The handle of the present session in `Sessions.list`. */
   readonly handle: string | undefined;
 }
 
-/** What a handler answers: a value, so that no header can leave before the session is committed. */
+/** The response of a handler, as a value. So no header is sent before the session is committed. */
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;

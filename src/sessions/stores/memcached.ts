@@ -11,14 +11,14 @@ import { MemcachedUserLists } from './memcached/user-lists.js';
 
 const triesMax = 5;
 const listedMax = 1_000;
-/** A line of questions should stay below 2 KiB. */
+/** Maximum number of keys in one `get`. Its line should stay below 2 KiB. */
 const keysPerQuestion = 20;
 
 const sessionKey = (digest: string) => `holdfast:session:${digest}`;
 
 interface Looked {
   readonly kept: Kept | undefined;
-  /** Names what was read to `cas`; empty when nothing was there. */
+  /** The `cas` value of the item that was read. Empty when there was no item. */
   readonly cas: string;
 }
 
@@ -27,7 +27,7 @@ interface Next {
   readonly expiry: number;
 }
 
-/** Sessions in one memcached, or spread over several: a session and the generation that it is of are at the same one. */
+/** Sessions in one memcached, or in several. A session and its generation are in the same server. */
 class MemcachedStore implements SessionStore {
   readonly #now: () => number;
   readonly #nodes: Nodes;
@@ -49,7 +49,8 @@ class MemcachedStore implements SessionStore {
       const digest = digestOf(id);
       const server = this.#nodes.of(digest);
       const creating = this.#createOnly(digest, keptOf(record, await generationOf(server, untilMs)), untilMs);
-      // In this order: a reader of the list forgets in it what it finds no session for. One connection keeps it by itself.
+      // Writes the session before its entry in the list. A reader removes an entry without a session. On one
+      // connection, the order of the commands ensures this.
       if (this.#lists.serverOf(record.user) !== server) await creating;
       await Promise.all([creating, this.#lists.add(record.user, digest, record.absoluteUntilMs, untilMs)]);
       if (isTimeToTidy(digest)) this.#list(record.user, this.#nodes.untilMs()).catch(() => undefined);
@@ -72,9 +73,9 @@ class MemcachedStore implements SessionStore {
   }
 
   /**
-   * Of one version only: by a `cas` that puts in its place what has expired already, since memcached's `delete` cannot be
-   * told what to delete. It is one step: a change that comes first makes it fail, a change that comes later finds
-   * nothing to change.
+   * Removes the session. memcached's `delete` cannot check a version. So `onlyVersion` uses a `cas` that replaces the
+   * item with one that has already expired. This is one atomic step: an earlier change makes it fail, and a later
+   * change finds no session.
    */
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const digest = digestOf(id);
@@ -101,12 +102,13 @@ class MemcachedStore implements SessionStore {
     });
   }
 
-  /** A session that is being begun meanwhile may be of the generation that ends: over before it was used. */
+  /** Ends every session. A session that begins at the same time may belong to the generation that ends. Then it is over
+   * before it was used. */
   async clear(): Promise<void> {
     await Promise.all(this.#nodes.all.map(beginGeneration));
   }
 
-  /** `evictions`: items that memcached threw away to make room, since it was started; each may have been a session. */
+  /** `evictions`: items that memcached evicted since its start, to make room. Each may have been a session. */
   async statistics(): Promise<Readonly<Record<string, number>>> {
     const all = await Promise.all(this.#nodes.all.map(server => server.statistics()));
     return { evictions: all.reduce((sum, statistics) => sum + Number(statistics.get('evictions') ?? 0), 0) };
@@ -124,7 +126,7 @@ class MemcachedStore implements SessionStore {
     const [key, server] = [sessionKey(digest), this.#nodes.of(digest)];
     const { text, expiry } = this.#next(kept);
     if ((await server.ask('writes', questions.add(key, text, expiry), untilMs)).end === 'STORED') return;
-    // What is there may be over, foreign, or of an earlier generation: no session then.
+    // The item may be expired, foreign, or of an earlier generation. Then it is no session.
     const there = await this.#look(questions.gets, digest, untilMs);
     if (there.kept !== undefined || there.cas === '') throw new SessionExists();
     const { end } = await server.ask('writes', questions.swap(key, text, expiry, there.cas), untilMs);
@@ -140,7 +142,7 @@ class MemcachedStore implements SessionStore {
     return kept !== undefined && end === 'DELETED';
   }
 
-  /** Looks, decides and writes over exactly what it saw; again when somebody else was faster. */
+  /** Reads the session, decides, and writes with `cas`. Retries when another process was faster. */
   async #swap(
     digest: string,
     decide: (kept: Kept) => Next | undefined,
@@ -164,7 +166,7 @@ class MemcachedStore implements SessionStore {
     return { text: textOf(kept), expiry: questions.expiryAt(endsAtMs, this.#now()) };
   }
 
-  /** The session and the generation in force, in one question. */
+  /** Reads the session and the present generation in one command. */
   async #look(
     how: (...keys: string[]) => questions.MemcachedQuestion,
     digest: string,
@@ -184,7 +186,7 @@ class MemcachedStore implements SessionStore {
       living.push(...(await this.#living(user, list.digests.slice(looked, looked + listedMax), untilMs)));
     }
     const remaining = [...living.map(([digest]) => digest), ...list.digests.slice(looked)];
-    // Nobody waits for this, nor need it succeed: a reader of the list checks every session of it anyway.
+    // This runs in the background and may fail: a reader of the list checks every session anyway.
     if (remaining.length < list.digests.length)
       this.#lists.shrink(user, list, remaining, untilMs).catch(() => undefined);
     return living.map(([digest, { createdAtMs, idleUntilMs }]) => {
@@ -220,13 +222,13 @@ function pagesOf(digests: readonly string[]): string[][] {
   return Array.from({ length: count }, (_, at) => digests.slice(at * keysPerQuestion, (at + 1) * keysPerQuestion));
 }
 
-/** One login in 256, by the chance that is in every digest: a user who always logs in and never looks at the list would
- * otherwise fill it with what is over. */
+/** True for one login in 256, chosen by the random digest. Without this, the list of a user who often logs in and never
+ * lists sessions fills with expired entries. */
 function isTimeToTidy(digest: string): boolean {
   return digest.startsWith('00');
 }
 
-/** `memcached://h1:11211,h2:11211`: each backend must have them in the same order. */
+/** Parses `memcached://h1:11211,h2:11211`. Every backend must have the servers in the same order. */
 function checked(url: string | undefined): [Address, ...Address[]] {
   const [first, ...others] = (/^memcached:\/\/([^/@?#]+)\/?$/i.exec(url ?? '')?.[1] ?? '').split(',').map(addressIn);
   if (first !== undefined) return [first, ...others.map(other => other ?? refuse(url))];
@@ -252,7 +254,7 @@ export const memcached: StoreEntry = {
     durability: 'store-process',
     revocationLagMs: 0,
     dataBytesMax: 512 * 1024,
-    // It has no scripts: what is replaced must be read for its `cas` first.
+    // memcached has no scripts. A replacement must first read the `cas` of the item.
     roundTrips: { read: 1, write: 2 },
   },
   open: settings => new MemcachedStore(checked(settings.url), settings),

@@ -5,19 +5,20 @@ import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 
 const sweepIntervalMs = 30_000;
-/** Beyond this a new session is refused: evicting another one would log its user out in silence. */
+/** Maximum number of sessions. Beyond it, a new session is refused: evicting another one would log its user out
+ * silently. */
 const sessionsMax = 100_000;
 const listedMax = 1_000;
 
-/** The data as text, so that nobody outside holds a reference into the store. */
+/** A stored record. The data is text, so that callers have no reference into the store. */
 interface Kept extends Omit<SessionRecord, 'data'> {
   readonly json: string;
 }
 
-/** Sessions in the memory of this process: they die with it. */
+/** Sessions in the memory of this process. They end with the process. */
 class MemoryStore implements SessionStore {
   readonly #kept = new Map<string, Kept>();
-  /** By user and handle, the keys of their sessions. */
+  /** The keys of the sessions, by user and handle. */
   readonly #keysOf = new Map<string, Map<string, string>>();
   readonly #now: () => number;
   readonly #sweeper: NodeJS.Timeout;
@@ -108,7 +109,7 @@ class MemoryStore implements SessionStore {
     this.#keysOf.clear();
   }
 
-  /** The record under `key` unless a deadline has passed; one that has is forgotten on the spot. */
+  /** Returns the record under `key`. A record past a deadline is removed and not returned. */
   #alive(key: string): Kept | undefined {
     this.#checkOpen();
     const kept = this.#kept.get(key);
@@ -143,7 +144,7 @@ export const memory: StoreEntry = {
   openFeed: ({ now }) => new RevocationList(now),
 };
 
-/** Revocations in the memory of this process: no other one learns of them, and they die with it. */
+/** Revocations in the memory of this process. Other processes do not see them, and they end with the process. */
 export class RevocationList implements RevocationFeed {
   readonly #tokens = new RevokedTokens();
   readonly #now: () => number;

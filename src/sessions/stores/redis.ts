@@ -14,13 +14,15 @@ const scannedAtOnce = 1000;
 const sessionKey = (digest: string) => `holdfast:session:${digest}`;
 
 /**
- * Sessions in Redis: every question names the key whose server is to be asked.
+ * Sessions in Redis. Every command names a key, and goes to the server of that key.
  *
- * Where the address asks for replicas, what begins or ends a session waits for them, and is `StoreUnavailable` when too
- * few acknowledge in time. It may have been carried out all the same: after `create` some server may keep a session
- * until it ends idle, but nobody has its token; after a removal the session has ended here, and only a failover could
- * bring it back. A change of data does not wait: it would be answered as failed and be there for everybody to see, and
- * whoever tried it again would apply it twice. Nor does a touch: without it a session only ends sooner.
+ * Where the address asks for replicas, the begin and the end of a session wait for them. They reject with
+ * `StoreUnavailable` if too few replicas acknowledge in time. The command may have been carried out all the same. After
+ * a failed `create`, a session may stay until its idle time-out, but no browser has its token. After a failed removal,
+ * the session has ended here, and only a failover could restore it.
+ *
+ * A change of the data does not wait for replicas. It would be reported as failed although readers see it, and a retry
+ * would apply it twice. A touch does not wait either: without it, a session only ends sooner.
  */
 class RedisStore implements SessionStore {
   readonly #servers: Servers;
@@ -73,8 +75,8 @@ class RedisStore implements SessionStore {
     return this.#inTime(this.#removeByHandle(user, handle));
   }
 
-  /** Key by key, since the servers may be somebody else's as well. What is created meanwhile may be spared, and what
-   * moves to another node of a cluster meanwhile. */
+  /** Removes every session, key by key, because other applications may use the same servers. It may miss a session that
+   * is created, or moves to another cluster node, meanwhile. */
   clear(): Promise<void> {
     return this.#servers.each(async ask => {
       for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
@@ -95,9 +97,11 @@ class RedisStore implements SessionStore {
   }
 
   /**
-   * The session, then its entry in the list of its user, which another server may have: what is listed has been there,
-   * so a reader of the list may strike what it does not find. Between the two, and for good when this process dies
-   * there, it is in no list; but nobody has its token yet.
+   * Creates the session, and then its entry in the list of its user. The two may be on different servers. A listed
+   * session existed before, so a reader may remove an entry without a session.
+   *
+   * Between the two steps, the session is in no list. It stays so if this process dies there; but no browser has its
+   * token yet.
    */
   async #create(digest: string, record: SessionRecord): Promise<void> {
     const key = sessionKey(digest);
@@ -109,14 +113,14 @@ class RedisStore implements SessionStore {
     try {
       await this.#lists.add(record.user, digest, record.absoluteUntilMs);
     } catch (error) {
-      // Nobody has its token. Should this fail as well, it ends when idle.
+      // No browser has its token. If this fails as well, the session ends by its idle time-out.
       this.#servers.tell(key, server => server.unlink(key));
       this.#lists.forget(record.user, [digest]);
       throw error;
     }
   }
 
-  /** Page by page, as long as a page holds none but sessions that ended by idling: the living may stand behind them. */
+  /** Reads the list page by page, while a page has only sessions that timed out. Live sessions may follow. */
   async #list(user: string): Promise<SessionSummary[]> {
     for (;;) {
       const digests = await this.#lists.first(user);
@@ -152,7 +156,7 @@ class RedisStore implements SessionStore {
     return this.#servers.askReplicated('removals', key, ask);
   }
 
-  /** For what takes more than one question: each may be in time, and all together late. */
+  /** Applies the deadline to a sequence of commands. Each command could be in time, and the sequence late. */
   #inTime<T>(work: Promise<T>): Promise<T> {
     const { deadlineMs } = this.#settings;
     return withinMs(deadlineMs, work, () => new StoreUnavailable(`the session store took more than ${deadlineMs} ms`));
@@ -170,7 +174,7 @@ export const redis: StoreEntry = {
   openFeed: settings => new RevocationStream(settings),
 };
 
-/** The two fields of a session's hash: everything but the data, and the data. `scripts.ts` says how they look. */
+/** The two fields of a session's hash: everything except the data, and the data. `scripts.ts` describes the format. */
 const fields = ['m', 'd'] as const;
 const headShape = /^(\d+) (\d+) (\d+) (\d+) (.*)$/s;
 

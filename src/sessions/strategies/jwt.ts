@@ -18,14 +18,15 @@ import { AccessTokens } from './jwt/access-tokens.js';
 import type { AccessClaims } from './jwt/claims.js';
 import { hashOf, RefreshFamilies } from './jwt/refresh-families.js';
 
-/** Of the data of a session, which every request carries twice over: there as a cookie, and back when it changes. */
+/** Maximum size of the data of a session. Each request carries the data, and each change carries it twice: in the
+ * cookie and in Set-Cookie. */
 const claimBytesMax = 1024;
 const accessLifeMaxMs = 5 * 60_000;
-/** How far the clocks of two backends may be apart. */
+/** Tolerated difference between the clocks of two backends. */
 const toleranceMs = 5_000;
 const jtiBytes = 16;
 
-/** As it was read from, or written into, a cookie: `<access token>~<refresh token>`. */
+/** A session from a cookie, or for a cookie: `<access token>~<refresh token>`. */
 class JwtSession implements Session {
   constructor(
     readonly token: string,
@@ -35,11 +36,11 @@ class JwtSession implements Session {
 }
 
 /**
- * The session travels in the token. The store keeps no data, only who has a session, and the family of its refresh
- * tokens; it is asked when an access token has run out, and when a session begins or ends.
+ * Strategy whose session travels in a signed token. The store keeps no data. It only lists the sessions, and keeps the
+ * family of refresh tokens of each. It is used when an access token has expired, and when a session begins or ends.
  *
- * access token genuine, and issued with this very refresh token? -> not revoked? -> in time: open
- *                                                                                -> late: exchange the refresh token
+ * access token genuine, and issued with this refresh token? -> not revoked? -> in time: open
+ *                                                                           -> late: exchange the refresh token
  */
 class JwtStrategy implements SessionStrategy {
   readonly #registered: RegisteredSessions;
@@ -81,7 +82,7 @@ class JwtStrategy implements SessionStrategy {
     return this.#found({ user, version: 1, ...firstDeadlines(this.#limits, this.#now()) }, json);
   }
 
-  /** Neither the time of issue nor the end moves: an edit gives no token more life than it had. */
+  /** Changes the data. Neither the time of issue nor the expiry moves: an edit does not extend a token. */
   async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
     const { token, claims, record } = ours(session);
     if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
@@ -130,7 +131,8 @@ class JwtStrategy implements SessionStrategy {
     return this.#registered.close();
   }
 
-  /** A new family under a new id, and its first pair of tokens. What cannot be issued is not registered either. */
+  /** Begins a family under a new id and issues its first pair of tokens. If the token cannot be issued, the session is
+   * not registered. */
   async #found(record: AccessClaims['record'], dataJson: string): Promise<Issued> {
     const [sid, refresh] = [newSessionId(), newSessionId()];
     const issued = await this.#issue(this.#claims(sid, record, dataJson, this.#now()), refresh);
@@ -138,7 +140,8 @@ class JwtStrategy implements SessionStrategy {
     return issued;
   }
 
-  /** While the store is away nothing is exchanged, and nobody logged out: within the tolerance the old token does. */
+  /** Exchanges the refresh token. While the store is down, no token can be exchanged, but users stay logged in: the old
+   * token is accepted within the tolerance. */
   async #refreshed(session: JwtSession, refresh: string, nowMs: number): Promise<Session | NoSession> {
     const { claims } = session;
     const outcome = await this.#families.exchange(claims.sid, refresh).catch((error: unknown) => {
@@ -201,7 +204,7 @@ export const jwt: StrategyEntry = {
   capabilities: () => ({
     compareAndSet: false,
     durability: 'browser',
-    // Then the refresh token is due, and nobody knows it.
+    // After that time the refresh token is exchanged, and the empty store does not know it.
     withoutStoreMs: accessLifeMaxMs,
     revocationLagMs: 1_000,
     dataBytesMax: claimBytesMax,

@@ -18,7 +18,7 @@ import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '.
 
 const triesMax = 5;
 
-/** The token is a random id into a store. */
+/** Strategy whose token is a random id into a store. */
 class ReferenceStrategy implements SessionStrategy {
   readonly #store: SessionStore;
   readonly #limits: SessionLimits;
@@ -57,10 +57,8 @@ class ReferenceStrategy implements SessionStrategy {
     throw new SessionConflict();
   }
 
-  /**
-   * The successor exists before the old one is removed, but nobody knows its token until that has succeeded for the
-   * very version that was copied. So a change or a logout in between wins, and is neither lost nor undone.
-   */
+  /** Creates the successor before it removes the old session. The new token is not sent until the removal succeeded for
+   * the copied version. So a change or a logout in between wins, and is neither lost nor undone. */
   async rotate({ token }: Session): Promise<Issued | 'gone'> {
     for (let tries = 0; tries < triesMax; tries++) {
       const record = await this.#store.read(token);
@@ -108,8 +106,8 @@ class ReferenceStrategy implements SessionStrategy {
     return { token, session: { token, record } };
   }
 
-  /** Undefined when the session ended between the read and the touch. A store that gives and does not take (no memory
-   * left, a replica) has still given the session; a later request will touch it. */
+  /** Touches the session if it is due. Undefined if the session ended after the read. A store may answer reads and
+   * refuse writes (out of memory, a replica). The session is still good then; a later request touches it. */
   async #touchWhenDue(token: string, record: SessionRecord): Promise<SessionRecord | undefined> {
     const idleUntilMs = touchedIdleUntilMs(record, this.#limits, this.#now());
     if (idleUntilMs === undefined) return record;
@@ -121,14 +119,14 @@ class ReferenceStrategy implements SessionStrategy {
     }
   }
 
-  /** The next version, or `record` itself when the edit changed nothing. */
+  /** Returns the next version, or `record` itself if the edit changed nothing. */
   #edited(record: SessionRecord, edit: (data: SessionData) => void): SessionRecord {
     const next = editedData(record.data, edit, this.#limits.dataBytesMax);
     return next === undefined ? record : { ...record, data: next.data, version: record.version + 1 };
   }
 }
 
-/** Whoever changes a session has opened it. */
+/** Adds the read that comes before each change. */
 function readFirst({ read, write }: RoundTrips): RoundTrips {
   return { read, write: read + write };
 }

@@ -17,10 +17,10 @@ import { digestOf, handleOf, newSessionId } from '../session-id.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 
 const purpose = 'session';
-/** How far the clocks of two backends may be apart. */
+/** Tolerated difference between the clocks of two backends. */
 const toleranceMs = 5_000;
 
-/** As it was read from, or written into, a cookie. */
+/** A session from a cookie, or for a cookie. */
 class SealedSession implements Session {
   readonly record: SessionRecord;
 
@@ -33,13 +33,13 @@ class SealedSession implements Session {
 }
 
 /**
- * The session travels in the token, which nobody else can read or make. Opening and changing it asks nobody; a store
- * only lists who has a session, and is asked when one begins or ends.
+ * Strategy whose session travels in an encrypted token. Only the backends can read or make it. Opening and changing a
+ * session uses no store. The store only lists the sessions; it is used when one begins or ends.
  *
- * genuine? -> not from the future? -> within its deadlines? -> not revoked? -> sealed anew where that is due: open
+ * genuine? -> not from the future? -> within its deadlines? -> not revoked? -> sealed again where due: open
  *
- * The price: what a browser answers with last is its session. Of two requests under way at the same time one may bring
- * back a token without the change of the other. The capabilities say so.
+ * The price: the last response that reaches the browser wins. Of two concurrent requests, one may restore a token
+ * without the change of the other. The capabilities declare this.
  */
 class SealedStrategy implements SessionStrategy {
   readonly #settings: StrategySettings;
@@ -69,7 +69,9 @@ class SealedStrategy implements SessionStrategy {
     return this.#found({ user, data: plain.data, version: 1, ...firstDeadlines(limits, now()) });
   }
 
-  /** The idle deadline stays: only the touch of an opening moves it, and the one in the registry with it. */
+  /**
+   * Changes the data. The idle deadline stays: only a touch in `open` moves it, together with the one in the registry.
+   */
   async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
     const { payload, token } = ours(session);
     if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
@@ -130,18 +132,19 @@ class SealedStrategy implements SessionStrategy {
     const idleUntilMs = touchedIdleUntilMs(record, limits, now());
     if (idleUntilMs === undefined && !hasOldKey) return session;
     const renewed = { ...record, idleUntilMs: idleUntilMs ?? record.idleUntilMs };
-    // Nobody waits for the registry, nor need it be there: the session is good without.
+    // The registry is updated in the background and may be down: the session is valid without it.
     if (idleUntilMs !== undefined) this.#touchRegistry(sid, renewed).catch(() => undefined);
     return this.#sealed(sid, renewed);
   }
 
-  /** A store that came back empty learns again of a session that is used, so that it can be listed and ended. */
+  /** Touches the entry in the registry. If the store came back empty, this lists the session again, so that it can be
+   * found and ended. */
   async #touchRegistry(sid: string, record: SessionRecord): Promise<void> {
     const { store } = this.#settings;
     if (!(await store.touch(sid, record.idleUntilMs))) await store.create(sid, registryRecord(record));
   }
 
-  /** Throws `SessionTooLarge` for what no browser is certain to keep, whichever key or prefix it will have one day. */
+  /** Seals a session. Throws `SessionTooLarge` for a cookie that some browser may drop, with any key and any prefix. */
   #sealed(sid: string, record: SessionRecord): SealedSession {
     const chars = sealedCharsAtMost(payloadBytesMax(record.user, JSON.stringify(record.data)));
     const bytes = cookieName(true).length + chars;
@@ -150,7 +153,8 @@ class SealedStrategy implements SessionStrategy {
     return new SealedSession(seal(this.#settings.keys(), purpose, payloadText(payload)), payload);
   }
 
-  /** By the present absolute limit too: nothing that is revoked for that long may outlive its revocation. */
+  /** True past a deadline. The present absolute limit counts too: a session must not outlive its revocation, which is
+   * kept for that long. */
   #isOver({ record }: Payload): boolean {
     const { limits, now } = this.#settings;
     const capMs = record.createdAtMs + limits.absoluteMs;
@@ -190,25 +194,28 @@ export const sealed: StrategyEntry = {
   open: settings => new SealedStrategy(settings),
 };
 
-/** What a sealed token says. */
+/** The content of a sealed token. */
 interface Payload {
-  /** Names the session through all its tokens, in the registry and when it is revoked. Not the token. */
+  /** The id of the session in all its tokens, in the registry and in revocations. It is not the token. */
   readonly sid: string;
-  /** When this token was sealed. */
+  /** Time at which this token was sealed. */
   readonly issuedAtMs: number;
   readonly record: SessionRecord;
 }
 
-/** The most that the numbers of a payload can take: 13 digits until the year 2286, 10 for the spans (115 days) and the
- * version; a session id in quotes; brackets and commas. What varies must not make a token grow over its limit later. */
+/**
+ * Maximum size of the numbers of a payload, in bytes: 13 digits until the year 2286, 10 digits for each duration (115
+ * days) and the version, a session id in quotes, and brackets and commas. With the maximum, a token cannot outgrow its
+ * limit later.
+ */
 const fixedBytesMax = 13 + 4 * 10 + 45 + 9;
 
-/** The most bytes that any payload with this user and data will have. */
+/** Returns the maximum size of a payload with this user and data, in bytes. */
 function payloadBytesMax(user: string, dataJson: string): number {
   return fixedBytesMax + Buffer.byteLength(JSON.stringify(user)) + Buffer.byteLength(dataJson);
 }
 
-/** A list and no object, spans and no dates: each name and digit would travel with every request. */
+/** The payload as an array with durations, because every request carries each name and digit. */
 type Fields = readonly [
   sid: string,
   user: string,
@@ -233,7 +240,7 @@ export function payloadText({ sid, issuedAtMs, record }: Payload): string {
   return JSON.stringify(fields);
 }
 
-/** Undefined for what another version of this program sealed otherwise. */
+/** Parses a payload. Undefined for the format of another version of this program. */
 function payloadOf(text: string): Payload | undefined {
   const fields = parsed(text);
   if (!isPayload(fields)) return undefined;

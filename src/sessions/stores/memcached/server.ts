@@ -8,7 +8,8 @@ import { type MemcachedQuestion, stats, version } from './questions.js';
 
 const statisticsAgeMaxMs = 1_000;
 
-/** What the store asks, over a connection that comes back by itself. Whatever fails is `StoreUnavailable`. */
+/** Sends the commands of the store over a connection that reconnects by itself. Every failure becomes
+ * `StoreUnavailable`. */
 export class Server {
   readonly #deadlineMs: number;
   readonly #edges: StoreTransitions;
@@ -23,7 +24,7 @@ export class Server {
     this.#connection = new MemcachedConnection({ ...address, deadlineMs, onUp, onDown });
   }
 
-  /** When what is begun now must be done. */
+  /** Returns the deadline of work that begins now. */
   untilMs(): number {
     return performance.now() + this.#deadlineMs;
   }
@@ -40,13 +41,13 @@ export class Server {
     }
   }
 
-  /** For what takes more than one question: each may be in time, and all together late. */
+  /** Applies the deadline to a sequence of commands. Each command could be in time, and the sequence late. */
   inTime<T>(work: (untilMs: number) => Promise<T>): Promise<T> {
     const late = () => new StoreUnavailable(`the session store took more than ${this.#deadlineMs} ms`);
     return withinMs(this.#deadlineMs, work(this.untilMs()), late);
   }
 
-  /** At most a second old. */
+  /** Returns the statistics of the server, at most a second old. */
   async statistics(): Promise<ReadonlyMap<string, string>> {
     const nowMs = performance.now();
     if (this.#statistics === undefined || nowMs - this.#statistics.atMs > statisticsAgeMaxMs) {

@@ -6,9 +6,9 @@ const retryStepMs = 50;
 const retryDelayMaxMs = 500;
 
 /**
- * Whether the server can serve. One call that fails proves little: it may have waited for a lock, or for its turn in a
- * crowd. So a failure only raises a doubt; then the server itself is asked, and its answer counts for everybody. While it
- * is down it is asked again and again.
+ * Tracks whether the server can serve. A failed call proves little: it may have waited for a lock or for a free
+ * connection. So a failure only starts a probe of the server, and the result of the probe counts for all calls. A
+ * server that is down is probed repeatedly.
  */
 export class Watch {
   readonly #probe: () => Promise<void>;
@@ -18,7 +18,7 @@ export class Watch {
   #isLooking = false;
   #isInDoubt = false;
 
-  /** `probe` rejects when the server cannot serve, within a bounded time. */
+  /** `probe` rejects if the server cannot serve. It settles within a bounded time. */
   constructor(probe: () => Promise<void>, edges: StoreTransitions) {
     this.#probe = probe;
     this.#edges = edges;
@@ -37,7 +37,7 @@ export class Watch {
     if (!this.#isLooking) void this.#look();
   }
 
-  /** Asks the server now, once for all who want to know. */
+  /** Probes the server now. Concurrent calls share one probe. */
   ask(): Promise<boolean> {
     this.#asking ??= this.#answer().finally(() => {
       this.#asking = undefined;
@@ -49,7 +49,8 @@ export class Watch {
     this.#state = 'closed';
   }
 
-  /** At once the first time: a server that was restarted is mostly back. */
+  /** Probes the server until it serves. The first attempt is immediate: a server that was restarted is mostly
+   * available. */
   async #look(): Promise<void> {
     this.#isLooking = true;
     for (let tries = 0; this.#isInDoubt && !this.isClosed; tries++) {
@@ -66,7 +67,7 @@ export class Watch {
     const [before, now] = [this.#state, why === undefined ? 'up' : 'down'] as const;
     this.#state = now;
     if (why !== undefined) this.#edges.wentDown(why);
-    // Only then: a server that was up all the time may still refuse what it refused before.
+    // Only after an outage: a server that was up all the time may still refuse what it refused before.
     else if (before !== 'up') this.#edges.wentUp();
     return now === 'up';
   }

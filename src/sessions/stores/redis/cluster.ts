@@ -16,13 +16,13 @@ import {
 import { emptyMap, nameOf, type Redirection, redirectionIn, type SlotMap, slotMapIn, slotOf } from './slots.js';
 
 /**
- * One connection to each primary of a Redis Cluster: a node that is lost costs the keys that it served, and no others.
+ * One connection to each primary of a Redis Cluster. The loss of a node affects only the keys of that node.
  *
- * key -> slot -> the node that serves it -> asked -> "not here" (MOVED, ASK): the node that is named, once
- *                                                -> any other failure: the failure, and the map is made anew
+ * key -> slot -> node of the slot -> command -> "not here" (MOVED, ASK): the named node, once
+ *                                           -> any other failure: reject, and read the slot map again
  *
- * The client's own class for clusters queues and sends again by itself, and does not tell which node served a command,
- * which a WAIT after it must know.
+ * The cluster class of the client library queues and resends commands by itself. It also hides which node ran a
+ * command, and a later WAIT must know that.
  */
 export class RedisCluster implements RedisConnection {
   readonly #address: RedisAddress;
@@ -31,7 +31,7 @@ export class RedisCluster implements RedisConnection {
   readonly #nodes = new Map<string, Redis>();
   #map: SlotMap = emptyMap;
   #isRestoring = false;
-  /** How often something made the map doubtful. */
+  /** Number of events that made the slot map doubtful. */
   #doubts = 0;
 
   constructor(address: RedisAddress, options: ConnectionOptions) {
@@ -78,7 +78,7 @@ export class RedisCluster implements RedisConnection {
     return { node: this.#nodeAt(place), place };
   }
 
-  /** The names of all servers that will be asked. Throws when there is none for some of the keys. */
+  /** Returns the names of all servers that the keys need. Throws if some slot has no server. */
   #needed(): readonly string[] {
     const { key } = this.#options;
     const names = new Set(key === undefined ? this.#map.owners : [this.#map.owners[slotOf(key)]]);
@@ -100,7 +100,7 @@ export class RedisCluster implements RedisConnection {
     const node = new Redis({ ...serverOptions(this.#options.deadlineMs), ...loginIn(this.#address), ...place });
     if (this.#closing.signal.aborted) node.disconnect();
     this.#nodes.set(name, node);
-    // Every question that was sent on to it while it connects listens.
+    // Every command that waits for its connection adds a listener.
     node.setMaxListeners(0);
     let lastError: Error | undefined;
     node.on('error', error => {
@@ -121,7 +121,7 @@ export class RedisCluster implements RedisConnection {
     if (node.status !== 'ready')
       await once(node, 'ready', { signal: AbortSignal.timeout(Math.max(1, Math.ceil(leftMs))) });
     gather(node);
-    // Right before the question, for which it holds alone.
+    // ASKING holds only for the next command, so it is sent right before it.
     if (!isMoved) node.asking().catch(() => undefined);
     return question(node);
   }
@@ -142,7 +142,7 @@ export class RedisCluster implements RedisConnection {
     void this.#restore();
   }
 
-  /** Until every server that is needed answers, by a map that nothing made doubtful meanwhile. */
+  /** Reconnects until every needed server answers and no event made the map doubtful meanwhile. */
   async #restore(): Promise<void> {
     if (this.#isRestoring) return;
     this.#isRestoring = true;
@@ -176,7 +176,8 @@ export class RedisCluster implements RedisConnection {
     await expectServing(node);
   }
 
-  /** From the first node that serves: those that we are connected to; if they all fail, whoever was ever named. */
+  /** Reads the slot map from the first node that answers. It asks the connected nodes; if all fail, it asks every node
+   * that it knows. */
   async #newMap(): Promise<SlotMap> {
     const connected = [...this.#nodes].filter(([, { status }]) => status === 'ready');
     const asks = connected.map(([name, node]) => mapFrom(node, this.#placeOf(name)));
@@ -204,7 +205,8 @@ export class RedisCluster implements RedisConnection {
   }
 }
 
-/** A node without the others (it was cut off, it just booted) has an old map, and says that it serves nothing. */
+/** Reads the slot map of a node. A node without the others (cut off, or just started) has an old map, and reports that
+ * it serves nothing. */
 async function mapFrom(node: Redis, place: ServerAddress): Promise<SlotMap> {
   const [slots] = await Promise.all([node.cluster('SLOTS'), expectServing(node)]);
   return slotMapIn(slots, place);
@@ -213,7 +215,7 @@ async function mapFrom(node: Redis, place: ServerAddress): Promise<SlotMap> {
 async function expectServing(node: Redis): Promise<void> {
   if (String(await node.cluster('INFO')).includes('cluster_state:ok')) return;
   throw new Error(
-    `${node.options.host}:${node.options.port} serves nothing now: it is without the others, or a slot is`,
+    `${node.options.host}:${node.options.port} serves nothing now: it cannot reach the other nodes, or a slot has no node`,
   );
 }
 

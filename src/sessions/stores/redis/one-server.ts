@@ -11,7 +11,7 @@ import {
   serverOptions,
 } from './connection.js';
 
-/** One connection to one server, which serves every key: a single one, or whichever the sentinels call the primary. */
+/** One connection to one server that has every key: a single server, or the primary that the sentinels name. */
 export class OneServer implements RedisConnection {
   readonly #server: Redis;
   readonly #options: ConnectionOptions;
@@ -53,13 +53,14 @@ export class OneServer implements RedisConnection {
     this.#server.disconnect();
   }
 
-  /** While no sentinel answers there is no connection that could be closed: then this is all that is ever told. */
+  /** Reports a failure. While no sentinel answers, there is no connection to close, so this is the only report. */
   #failed(error: Error): void {
     this.#lastError = error;
     if (this.#server.status === 'connecting') this.#options.onDown?.(reason(error));
   }
 
-  /** The client ends itself for good when it is told to disconnect while it asks the sentinels. Only `close` may end it. */
+  /** Reconnects after the client ended itself. It does so when a disconnect meets its query to the sentinels. Only
+   * `close` may end it. */
   #startAgain(): void {
     if (this.#isClosed) return;
     setTimeout(() => this.#isClosed || this.#server.connect().catch(() => undefined), retryDelayMs(2));
@@ -67,9 +68,11 @@ export class OneServer implements RedisConnection {
 }
 
 /**
- * The sentinels are asked with every new connection, never in between: a primary that dies, hangs or is demoted (its
- * sentinels then cut its clients off) loses the connection anyway. A primary that is cut off from its sentinels and not
- * from us goes on acknowledging what will be lost; `replicas` is against that.
+ * Returns the address options. The client asks the sentinels at each new connection, never in between. A primary that
+ * dies, hangs or is demoted loses its connections anyway: its sentinels close those of a demoted one.
+ *
+ * A primary may lose its sentinels, but not us. Then it acknowledges writes that will be lost. `replicas` prevents
+ * that.
  */
 function placeOptions(address: RedisAddress, deadlineMs: number) {
   const { places, database: db, tls } = address;

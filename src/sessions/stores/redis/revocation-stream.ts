@@ -12,13 +12,15 @@ const readAtOnce = 1_000;
 const writtenAtOnce = 500;
 const retryMs = 200;
 const sweepIntervalMs = 30_000;
-/** How long the server may stay silent when there is nothing to say: so soon a dead connection is noticed. */
+/** How long the server may block an idle read. A dead connection is detected within this time. */
 const blockMs = 500;
 
 /**
- * The key is one stream; an entry is `until`, the moment at which it may be forgotten, and either `handles` or
- * `everyone`, the moment until which tokens were issued. Each new entry takes with it the oldest ones that are over.
- * now, until, what, value
+ * Appends an entry to the stream at the key. An entry has `until`, the time after which it may be forgotten. It also
+ * has either `handles`, or `everyone`: the time until which tokens were issued. Each new entry removes the oldest
+ * expired entries.
+ *
+ * Arguments: now, until, what, value.
  */
 const lua = `
 if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then redis.call('DEL', KEYS[1]) end
@@ -33,21 +35,23 @@ return 1`;
 type Entries = readonly [id: string, fields: string[]][];
 
 /**
- * Revocations in a Redis stream. Every process reads it from the beginning when it connects, and then waits for the
- * next entry: push, not polling. From the beginning and not from the last id, because a server that came back empty,
- * or another one after a failover, may count anew; reading an entry twice changes nothing.
+ * Revocations in a Redis stream. When it connects, a process reads the stream from the beginning. Then it waits for the
+ * next entry: push, not polling.
  *
- * What a server that came back empty no longer knows, whoever still knows it tells it again: a process that boots
- * later must learn it from somewhere.
+ * It does not continue from the last id. A server that came back empty, or another server after a failover, may count
+ * its ids from a new start. Reading an entry twice changes nothing.
+ *
+ * If the server came back empty, every process that knows a missing revocation appends it again. A process that starts
+ * later must learn it.
  */
 export class RevocationStream implements RevocationFeed {
-  /** Of its own: a blocked reader answers nobody else. */
+  /** A connection of its own: a blocked read delays every other command. */
   readonly #reader: RedisConnection;
   readonly #writer: RedisConnection;
   readonly #now: () => number;
   readonly #tokens = new RevokedTokens();
   readonly #sweeper: NodeJS.Timeout;
-  /** Which connection is being read from: a loop over an earlier one ends. */
+  /** Number of the present connection. A loop over an earlier connection ends. */
   #connection = 0;
   #state: 'unread' | 'read' | 'closed' = 'unread';
 
@@ -105,7 +109,7 @@ export class RevocationStream implements RevocationFeed {
     }
   }
 
-  /** Reads over one connection until that one ends. */
+  /** Reads over one connection until that connection ends. */
   async #follow(connection: number): Promise<void> {
     const seen = new Set<string>();
     let isCaughtUp = false;
@@ -124,7 +128,8 @@ export class RevocationStream implements RevocationFeed {
     }
   }
 
-  /** Undefined when the server did not say: the connection is lost, or the key is none of ours. */
+  /** Returns the next entries. Undefined if the read failed: the connection is lost, or another application uses the
+   * key. */
   async #next(after: string, isCaughtUp: boolean): Promise<Entries | undefined> {
     const from = ['STREAMS', streamKey, after] as const;
     try {
@@ -140,7 +145,7 @@ export class RevocationStream implements RevocationFeed {
     }
   }
 
-  /** Answers with what the entry revokes, in words of its own. */
+  /** Adds an entry to the local copy. Returns the names of what it revokes. */
   #take([, until, what, value = '']: readonly string[]): readonly string[] {
     const untilMs = Number(until);
     if (!(untilMs > this.#now())) return [];
@@ -155,7 +160,7 @@ export class RevocationStream implements RevocationFeed {
 
   #caughtUp(seen: ReadonlySet<string>): void {
     if (this.#state === 'unread') this.#state = 'read';
-    // Whoever connects next tries it again.
+    // If this fails, the next process that connects tries again.
     this.#tellAgain(seen).catch(() => undefined);
   }
 

@@ -9,20 +9,18 @@ import { type ConnectionOptions, hasCode, isReadOnly, type RedisConnection } fro
 import { OneServer } from './one-server.js';
 import { ReplicatedWrites, slackMs, TooFewReplicas } from './replicated.js';
 
-/** What a server can refuse by itself: one without memory takes no writes, and still removals; one without replicas
- * takes what need not be replicated. */
+/** The kinds of command that a server can refuse separately. A server that is out of memory refuses writes and accepts
+ * removals. A server without replicas accepts commands that need no replication. */
 type Kind = 'reads' | Write | `replicated ${Write}`;
 type Write = 'writes' | 'removals';
 
 export type RedisQuestion<Answer> = (server: Redis) => Promise<Answer>;
 
-/**
- * What the store asks: of the server of a key, over a connection that comes back by itself. What is behind it (one
- * server, a primary that Sentinel names, a cluster) is none of its concern. Whatever fails is `StoreUnavailable`.
- */
+/** Sends the commands of the store to the server of a key, and reconnects by itself. The store does not see the
+ * topology: one server, a primary behind Sentinel, or a cluster. Every failure becomes `StoreUnavailable`. */
 export class Servers {
   readonly #plain: RedisConnection;
-  /** The same one where the address asks for no replicas. */
+  /** The same connection, if the address asks for no replicas. */
   readonly #replicated: RedisConnection;
   readonly #edges: StoreTransitions;
   #isClosed = false;
@@ -38,23 +36,23 @@ export class Servers {
     this.#replicated = address.replicas === 0 ? this.#plain : replicatedConnectionTo(address, { deadlineMs });
   }
 
-  /** A key of another type is `foreign` where that is given. */
+  /** Sends a command. If `foreign` is given, it is the result for a key of another type. */
   ask<Answer>(kind: 'reads' | Write, key: string, question: RedisQuestion<Answer>, foreign?: Answer): Promise<Answer> {
     return this.#settled(kind, () => this.#plain.at(key, question), foreign);
   }
 
-  /** Waits for as many replicas as the address asks for. */
+  /** Sends a write and waits for the replicas that the address asks for. */
   askReplicated<Answer>(kind: Write, key: string, question: RedisQuestion<Answer>): Promise<Answer> {
     const isReplicated = this.#replicated !== this.#plain;
     return this.#settled(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
   }
 
-  /** Nobody waits for this, nor need it succeed. */
+  /** Sends a command in the background. It may fail. */
   tell(key: string, question: RedisQuestion<unknown>): void {
     this.#plain.at(key, question).catch(() => undefined);
   }
 
-  /** For what concerns all keys: each server with its share of them, asked one after the other. */
+  /** Runs `work` for each server with its share of the keys, in parallel. */
   async each(
     work: (ask: <Answer>(question: RedisQuestion<Answer>) => Promise<Answer>) => Promise<void>,
   ): Promise<void> {
@@ -62,7 +60,8 @@ export class Servers {
     await Promise.all(servers.map(server => work(question => this.#settled('reads', () => question(server)))));
   }
 
-  /** Asks rather than trusts the client's status, which calls a connection ready that was lost this very moment. */
+  /** Sends a command to each server. The client's status is not enough: it may call a connection ready that was just
+   * lost. */
   ready(waitMs: number): Promise<boolean> {
     const serves = () => Promise.all([this.#plain.check(), this.#replicated.check()]).then(() => true);
     return readyWithin(waitMs, { serves, isOver: () => this.#isClosed });
@@ -87,19 +86,19 @@ export class Servers {
   }
 }
 
-/** A server that answers and says no (no memory left, cannot save, no right to) loses no connection. These two codes
- * mean that a server was lost, which its connection tells. */
+/** True if the server answered with a refusal (out of memory, cannot save, no permission). The connection stays up
+ * then. READONLY and CLUSTERDOWN mean a lost server, which the connection reports. */
 function isRefusal(error: unknown): error is Error {
   if (!(error instanceof Error) || isReadOnly(error) || hasCode(error, 'CLUSTERDOWN')) return false;
   return error.name === 'ReplyError' || error instanceof TooFewReplicas;
 }
 
-/** Connects, and comes back by itself, until it is closed. */
+/** Connects, and reconnects by itself until it is closed. */
 export function connectionTo(address: RedisAddress, options: ConnectionOptions): RedisConnection {
   return address.kind === 'cluster' ? new RedisCluster(address, options) : new OneServer(address, options);
 }
 
-/** For writes that are acknowledged only when as many replicas have them as the address asks for. */
+/** Connects for writes that are acknowledged only when as many replicas have them as the address asks for. */
 export function replicatedConnectionTo(address: RedisAddress, options: ConnectionOptions): RedisConnection {
   const { deadlineMs } = options;
   if (address.replicas === 0) return connectionTo(address, options);

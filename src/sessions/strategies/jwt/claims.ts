@@ -2,27 +2,29 @@ import type { Json, SessionData, SessionRecord } from '../../session.js';
 import { digestOf, handleOf, isSessionId } from '../../session-id.js';
 
 const issuer = 'holdfast';
-/** Whoever reads a session. A token for anybody else is none for us, though the same key signed it. */
+/** The audience: readers of sessions. A token for another audience is refused, even if the same key signed it. */
 const audience = 'holdfast:session';
 
-/** What an access token says. */
+/** The claims of an access token. */
 export interface AccessClaims {
   readonly sid: string;
-  /** How the lists of sessions, and that of the revoked ones, name `sid`. */
+  /** The name of `sid` in lists of sessions and in revocations. */
   readonly handle: string;
   readonly jti: string;
   readonly issuedAtMs: number;
   readonly notBeforeMs: number;
   readonly expiresAtMs: number;
-  /** Of the refresh token that it was issued with: the two halves of a cookie are one, and cannot be recombined. */
+  /**
+   * Hash of the refresh token that was issued with this token. The two parts of a cookie cannot be combined otherwise.
+   */
   readonly refreshHash: string;
   readonly record: Omit<SessionRecord, 'data'>;
-  /** As text, so that nobody can change what a remembered token says. */
+  /** The data as text, so that callers cannot change a remembered token. */
   readonly dataJson: string;
 }
 
-/** The same as JSON. `iat`, `exp` and `nbf` count seconds, with thousandths (RFC 7519 section 2 allows them): a session
- * begun just after everyone's were revoked is none of them. Our own times are milliseconds. */
+/** The claims as JSON. `iat`, `exp` and `nbf` count seconds, with thousandths (RFC 7519 section 2 allows them). Without
+ * thousandths, `endEveryone` could revoke a session that began just after it. Our own claims count milliseconds. */
 interface Said {
   readonly iss: string;
   readonly aud: string;
@@ -39,7 +41,7 @@ interface Said {
   readonly data: SessionData;
 }
 
-/** Every claim there must be, and what it must be. */
+/** Every required claim with its check. */
 const expected: Readonly<Record<keyof Said, (value: unknown) => boolean>> = {
   iss: value => value === issuer,
   aud: value => value === audience,
@@ -74,7 +76,7 @@ export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, rec
   return `${JSON.stringify(said).slice(0, -1)},"data":${dataJson}}`;
 }
 
-/** Undefined when a claim is missing, is not what it must be, or when the token would live longer than `lifeMs`. */
+/** Parses claims. Undefined if a claim is missing or wrong, or if the token would live longer than `lifeMs`. */
 export function readClaims(text: string, lifeMs: number): AccessClaims | undefined {
   const said = parsed(text);
   if (!isSaid(said)) return undefined;
