@@ -13,7 +13,7 @@ export function isDefectName(name: string): name is DefectName {
   return Object.hasOwn(defects, name);
 }
 
-/** What several defects come to together: each takes what the one before has left. */
+/** Several defects combined: each wraps the result of the one before. */
 export interface Planted {
   routes(sound: readonly Route[]): readonly Route[];
   sessions(store: string): Required<NonNullable<Defect['sessions']>>;
@@ -21,7 +21,7 @@ export interface Planted {
   listener(sound: Listener, keys: () => KeyRing): Listener;
 }
 
-/** Says loudly on stderr which are planted. */
+/** Combines the defects and writes their names to stderr. */
 export function plant(names: readonly DefectName[]): Planted {
   for (const name of names) console.error(`DEFECT PLANTED: ${name}: ${defects[name].summary}`);
   const planted = names.map((name): Defect => defects[name]);

@@ -7,31 +7,31 @@ import { unknownName } from '#src/shared/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
 import { Keys } from './key-file.js';
 
-/** Everything that the shop is told from outside. Variables and defaults: `readEnvironment`. */
+/** The configuration of the shop. `readEnvironment` has the variables and defaults. */
 export interface Environment {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 means any free port. */
   readonly port: number;
-  /** The name that every answer carries. */
+  /** The name of this backend, in every answer. */
   readonly backend: string;
   readonly mode: ModeName;
   readonly storeUrl: string | undefined;
   readonly password: string;
-  /** Of the user `admin`; undefined: that name is one like any other. */
+  /** The password of the user `admin`. Undefined: `admin` is a name like any other. */
   readonly administratorPassword: string | undefined;
-  /** Undefined: accounts are kept in the memory of this process. */
+  /** Undefined: accounts are kept in memory of this process. */
   readonly accountsDirectory: string | undefined;
   readonly keys: Keys;
-  /** Of a session; what is absent is left to the sessions' own defaults. */
+  /** The limits of a session. A missing one has its default. */
   readonly limits: Partial<SessionLimits>;
-  /** So much is kept in every session beside what the shop needs: other applications keep more. */
+  /** Bytes of padding in every session, because other applications keep more data than the shop. */
   readonly ballastBytes: number;
   readonly defects: readonly DefectName[];
-  /** Whether the failover simulator may make it worse while it runs: `lab-switches.ts`. */
+  /** True if the failover simulator may inject faults at run time: `lab-switches.ts`. */
   readonly lab: boolean;
 }
 
-/** One sentence per variable that cannot be used. */
+/** The variables that cannot be used, one sentence each. */
 export class BadEnvironment extends Error {
   constructor(problems: readonly string[]) {
     super(problems.join('\n'));
@@ -41,7 +41,7 @@ export class BadEnvironment extends Error {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Throws `BadEnvironment` that names every problem at once. */
+/** Reads the configuration. Throws a `BadEnvironment` that names every problem. */
 export function readEnvironment(variables: Variables): Environment {
   const problems: string[] = [];
   const note = (problem: string) => void problems.push(problem);

@@ -22,19 +22,20 @@ import { routesOf, type Self, type Shop } from './routes/routes.js';
 
 export interface RunningShop {
   readonly url: string;
-  /** Refuses new connections, answers what is in flight (at most 10 s), closes the store. Idempotent. */
+  /** Refuses new connections, waits for answers in flight (at most 10 s), and closes the store. A second call is a
+   * no-op. */
   close(): Promise<void>;
 }
 
-/** What changes while the process runs. */
+/** The state that changes while the process runs. */
 interface State {
   draining: boolean;
   store: 'up' | 'down' | undefined;
   readonly inFlight: Set<ServerResponse>;
 }
 
-/** `place`: where it lists its sessions for the other backends, if it does. Rejects with what `listen` says
- * (`EADDRINUSE`, `EACCES`, ...) when the port cannot be had. */
+/** Starts the shop. In `place`, it lists its sessions for the other backends. Rejects with the error of `listen`
+ * (`EADDRINUSE`, `EACCES`, ...) if it cannot get the port. */
 export async function startShop(
   environment: Environment,
   accounts: Accounts,
@@ -44,7 +45,7 @@ export async function startShop(
   const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
   const state: State = { draining: false, store: undefined, inFlight: new Set() };
   const sound = plant(environment.defects);
-  // Before anybody keeps `Date.now`.
+  // Replaces the clock before other modules keep a reference to `Date.now`.
   const planted = environment.lab ? switchable(sound) : sound;
   const sessions = await opened(state, environment, planted, place);
   const server = serve(self, state, environment, planted, accounts, sessions);
@@ -59,8 +60,9 @@ export async function startShop(
 }
 
 /**
- * Waits for the store, so that /health never says ready before a session can be read; but not for long, because a store
- * that is down must not keep a backend from booting: it serves as soon as the store does.
+ * Opens the sessions and waits for the store, so that /health does not report ready before a session can be read. The
+ * wait is short: a store that is down must not prevent the start. The backend serves sessions as soon as the store
+ * does.
  */
 async function opened(
   state: State,
@@ -128,10 +130,11 @@ function serve(
   return server;
 }
 
-/** Longer than any proxy keeps an idle connection, so that the proxy closes first and never meets a closed one. */
+/** Longer than any proxy keeps an idle connection. So the proxy closes first, and never uses a connection that was
+ * closed. */
 const keepAliveMs = 75_000;
 
-/** Every answer names the backend and this boot of it. */
+/** Adds the name of the backend, and of this boot, to every answer. */
 function stamp({ backend, incarnation }: Self, { draining, inFlight }: State, response: ServerResponse): void {
   response.setHeader('holdfast-backend', backend);
   response.setHeader('holdfast-incarnation', incarnation);
@@ -140,7 +143,7 @@ function stamp({ backend, incarnation }: Self, { draining, inFlight }: State, re
   response.on('close', () => inFlight.delete(response));
 }
 
-/** What is no HTTP gets an answer too, written by hand since there is no response to write it with. */
+/** Answers bytes that are not HTTP. There is no response object, so the answer is written by hand. */
 function refuseBytes({ backend, incarnation }: Self, error: NodeJS.ErrnoException, socket: Duplex): void {
   const lines: Record<string, string> = {
     HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
@@ -165,17 +168,17 @@ function urlOf(server: Server, host: string): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** How long a connection that a proxy keeps for later may lie idle before it is closed. */
+/** How long an idle connection of a proxy stays open before it is closed. */
 const idleMs = 500;
-/** How long an answer in flight may take. */
+/** Time-out of an answer in flight. */
 const inFlightMs = 10_000;
 
 /**
- * Refuses new connections at once and resolves when the last one is closed.
+ * Refuses new connections at once, and resolves when the last connection is closed.
  *
- * Idle connections stay open for a moment, which is why this is not `server.close()`: that closes them at once, and a
- * proxy that has just sent a POST on one of them cannot know whether it was carried out. Until then a request on such a
- * connection is answered with `connection: close`; afterwards the proxy's health check has told it to stay away.
+ * Idle connections stay open for a moment. `server.close()` would close them at once. A proxy that has just sent a POST
+ * on one of them could not know whether it was carried out. Until then, a request on such a connection is answered with
+ * `connection: close`. Afterwards, the proxy's health check has removed this backend.
  */
 async function drain(server: Server): Promise<void> {
   const closed = new Promise<void>(resolve => TcpServer.prototype.close.call(server, () => resolve()));

@@ -10,17 +10,19 @@ import type { ProcessFolder } from './shared-list/place.js';
 
 const listedMax = 1_000;
 const tidyIntervalMs = 10 * 60_000;
-/** So few at the same time that a process never runs out of descriptors. */
+/** Limits the open files, so that a process never runs out of descriptors. */
 const filesAtOnce = 64;
 const handleShape = /^[0-9a-f]{16}$/;
 
 /**
- * Who has a session in the memory of which process, in a directory that all of them share, so that each can list and end
- * the sessions of them all: `<place>/<digest of the user>/<handle>`. What a session holds stays in the memory of its
- * process. A session without its file has been ended by somebody else; while nobody can tell whether it has its file,
- * the store is `StoreUnavailable`.
+ * Lists the sessions in the memory of several processes in a shared directory, so that each process can list and end
+ * all of them. The files are `<place>/<digest of the user>/<handle>`. The data of a session stays in the memory of its
+ * process.
  *
- * unlink(2) decides who has ended a session: exactly one of several succeeds.
+ * A session without its file was ended by another process. If the file system cannot tell, calls reject with
+ * `StoreUnavailable`.
+ *
+ * unlink(2) decides which process ended a session: exactly one of several succeeds.
  */
 export class SharedList implements SessionStore {
   readonly #inner: SessionStore;
@@ -28,7 +30,7 @@ export class SharedList implements SessionStore {
   readonly #now: () => number;
   readonly #tidier: NodeJS.Timeout;
 
-  /** Leaves the place when it is closed. */
+  /** `close` removes the folder of this process. */
   constructor(inner: SessionStore, place: ProcessFolder, now: () => number) {
     this.#inner = inner;
     this.#place = place;
@@ -47,7 +49,7 @@ export class SharedList implements SessionStore {
     await this.#inner.create(id, record);
     const file = this.#file(record.user, id);
     try {
-      // Nobody may see it while it is empty: it would look like one that is past its deadline.
+      // The file gets its name only when it is complete: an empty file would look like an expired session.
       await draft(`${file}.new`, line(record.createdAtMs, record));
       await rename(`${file}.new`, file);
     } catch (error) {
@@ -67,7 +69,7 @@ export class SharedList implements SessionStore {
     return true;
   }
 
-  /** `gone`, so that a rotation revives nothing, when somebody else has ended it. */
+  /** Removes a session. If another process ended it first, resolves with `gone`, so that a rotation revives nothing. */
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const record = await this.#inner.read(id);
     const outcome = await this.#inner.remove(id, onlyVersion);
@@ -76,7 +78,7 @@ export class SharedList implements SessionStore {
   }
 
   async listByUser(user: string): Promise<readonly SessionSummary[]> {
-    // The inner store answers nothing when it is closed.
+    // The inner store rejects after it was closed.
     await this.#inner.listByUser(user);
     const files = (await Promise.all((await this.#foldersOf(user)).map(filesIn))).flat();
     const living: SessionSummary[] = [];
@@ -104,12 +106,12 @@ export class SharedList implements SessionStore {
     }
   }
 
-  /** Removes from the own list what ended by itself and was never listed since; by itself every ten minutes. */
+  /** Removes expired sessions that were never listed from the folder of this process. Runs every ten minutes. */
   async tidy(): Promise<void> {
     for (const user of await namesIn(this.#place.own)) {
       const folder = path.join(this.#place.own, user);
       for (const file of await filesIn(folder)) await this.#living(file);
-      // Most are not empty.
+      // Most folders are not empty.
       await rmdir(folder).catch(() => undefined);
     }
   }
@@ -128,13 +130,13 @@ export class SharedList implements SessionStore {
     return path.join(this.#place.own, folderOf(user), handleOf(digestOf(id)));
   }
 
-  /** One of each process. */
+  /** Returns the folder of a user in each process. */
   async #foldersOf(user: string): Promise<readonly string[]> {
     const { directory } = this.#place;
     return (await namesIn(directory)).map(owner => path.join(directory, owner, folderOf(user)));
   }
 
-  /** Undefined for what is past its deadline, and for what is gone by now. */
+  /** Returns a live session. Undefined if it is past its deadline or gone. */
   async #living(file: string): Promise<SessionSummary | undefined> {
     const text = await readFile(file, 'utf8').catch(error => unlessMissing(error, undefined));
     if (text === undefined) return undefined;
@@ -144,7 +146,7 @@ export class SharedList implements SessionStore {
     return undefined;
   }
 
-  /** One for each user of each process. */
+  /** Returns every folder of every user in every process. */
   async #folders(): Promise<readonly string[]> {
     const { directory } = this.#place;
     const owners = (await namesIn(directory)).map(owner => path.join(directory, owner));
@@ -153,12 +155,13 @@ export class SharedList implements SessionStore {
   }
 }
 
-/** No name from outside becomes a path. */
+/** Returns a folder name. It is a hash, so that no foreign name becomes a path. */
 function folderOf(user: string): string {
   return hash('sha256', user, 'hex').slice(0, 32);
 }
 
-/** Of the same length each time, 13 digits until the year 2286, so that it can be rewritten in place. */
+/** Returns the text of a file. Its length is constant (13 digits until the year 2286), so that it can be rewritten in
+ * place. */
 function line(
   createdAtMs: number,
   { idleUntilMs, absoluteUntilMs }: Pick<SessionRecord, 'idleUntilMs' | 'absoluteUntilMs'>,
@@ -166,7 +169,7 @@ function line(
   return `${createdAtMs} ${Math.min(idleUntilMs, absoluteUntilMs)}`;
 }
 
-/** Again when the folder was empty and tidied away just before. */
+/** Writes a new file. Tries again if the empty folder was removed just before. */
 async function draft(file: string, text: string): Promise<void> {
   const write = async () => {
     await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
@@ -178,7 +181,7 @@ async function draft(file: string, text: string): Promise<void> {
   });
 }
 
-/** In place and only if it is there: one that was ended meanwhile must not come back. */
+/** Rewrites a file in place, only if it exists: a session that was ended meanwhile must not come back. */
 async function rewrite(file: string, text: string): Promise<void> {
   try {
     const handle = await open(file, 'r+');
@@ -205,7 +208,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   return readdir(folder).catch(error => unlessMissing(error, []));
 }
 
-/** False when it was not there (any more). */
+/** Removes a file. Resolves with false if it did not exist. */
 async function unlinked(file: string): Promise<boolean> {
   return unlink(file).then(
     () => true,

@@ -7,11 +7,12 @@ import { BadEnvironment, type Environment, readEnvironment } from './environment
 import type { Keys } from './key-file.js';
 import { type RunningShop, startShop } from './server.js';
 
-/** Exit codes as everywhere in this project: 0 asked to stop, 3 bad usage, 4 the machine does not let it run. */
+/** Runs the shop. Exit codes are those of the whole project: 0 stopped on request, 3 wrong usage, 4 the machine
+ * prevents it. */
 async function main(): Promise<void> {
   const environment = understood();
   const shop = await started(environment, openAccounts(environment), await takenPlace(environment));
-  // Once: a second signal is not caught, so that it ends the process at once.
+  // The handler runs once: a second signal is not caught and ends the process at once.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(shop));
   if (environment.keys.isFromFile) process.on('SIGHUP', () => reload(environment.keys));
   console.log(`${environment.backend} listening on ${shop.url}`);
@@ -35,8 +36,8 @@ function openAccounts({ accountsDirectory: directory }: Environment): Accounts {
   }
 }
 
-/** Backends that each keep sessions of their own can list and end those of the others where they share a directory. The
- * name of the folder is none that a user can have. */
+/** Creates the folder of this process, if sessions are in memory and backends share a directory. Then each backend can
+ * list and end the sessions of the others. No user can have the name of the folder. */
 async function takenPlace({
   mode,
   backend,

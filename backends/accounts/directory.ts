@@ -7,22 +7,22 @@ import { type Account, freshAccount, parseAccount } from './account.js';
 import { type Accounts, checkedName } from './accounts.js';
 
 /**
- * How many versions of an account stay. A version is removed only when one that is newer by this much is there, so
- * whoever has just made a version and sees none that new knows that its name was free because nobody had made it, and
- * not because it had been removed already. It also means that hardly a reader finds its version gone.
+ * Number of versions that are kept. A version is removed only when a version newer by this much exists. A process that
+ * made a version and sees none that new knows that the name was really free. It was not free because the version had
+ * been removed. Also, a reader hardly ever finds its version gone.
  */
 const versionsKept = 8;
 const readsMax = 5;
 
 /**
- * Accounts in a directory that several processes share: `<user>/<version>`, the highest version counts.
- * A version is written under another name and then linked: link(2) fails when the name is taken, so exactly one of
- * several processes wins, and nobody ever reads half a file.
+ * Accounts in a directory that several processes share. The files are `<user>/<version>`; the highest version counts. A
+ * version is written under another name and then linked. link(2) fails if the name exists, so exactly one of several
+ * processes wins, and no reader sees half a file.
  */
 export class DirectoryAccounts implements Accounts {
   readonly #root: string;
 
-  /** Throws what the file system says when there can be no such directory. */
+  /** Throws the error of the file system if the directory cannot be made. */
   constructor(root: string) {
     this.#root = path.resolve(root);
     mkdirSync(this.#root, { recursive: true, mode: 0o700 });
@@ -55,7 +55,7 @@ export class DirectoryAccounts implements Accounts {
   }
 }
 
-/** False when somebody else has made this version, or many newer ones. */
+/** Links a version. Resolves with false if another process made this version, or many newer ones. */
 async function publish(folder: string, account: Account): Promise<boolean> {
   const draft = path.join(folder, `${account.version}.${randomBytes(8).toString('hex')}`);
   try {
@@ -70,7 +70,7 @@ async function publish(folder: string, account: Account): Promise<boolean> {
   }
 }
 
-/** Removes what is old, drafts of processes that died included; and the version just made when it came too late. */
+/** Removes old versions and drafts of dead processes. If the new version came too late, it is removed too. */
 async function settle(folder: string, made: number): Promise<'saved' | 'conflict'> {
   const names = await namesIn(folder);
   const oldest = newestOf(names) - versionsKept;

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { clearCookie } from '#src/sessions/cookie.js';
 import type { SessionData } from '#src/sessions/session.js';
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { VisitAction } from '../routes/route.js';
 import type { Defect } from './defect.js';
 
-/** A visit whose methods can be exchanged one by one; `session` and `why` are those of now. */
+/** Returns a copy of the context whose methods can be replaced one by one. `session` and `why` are the present ones. */
 export function visitCopy(visit: SessionContext): SessionContext {
   return {
     session: visit.session,
@@ -23,7 +23,7 @@ export const dropWrites: Defect = {
   routes: { 'POST /cart': dropEvery50th },
 };
 
-/** As a cache that is never written back: the answer is made from a copy, and the copy is all that is changed. */
+/** Imitates a cache that is never written back: the answer is made from a copy, and only the copy is changed. */
 function dropEvery50th(act: VisitAction): VisitAction {
   let writes = 0;
   return (call, visit) => {
@@ -42,7 +42,7 @@ export const foreignCart: Defect = {
   routes: { 'GET /cart': answerOtherCart },
 };
 
-/** As a cache whose key forgot the user. */
+/** Imitates a cache whose key misses the user. */
 function answerOtherCart(act: VisitAction): VisitAction {
   let first: { readonly user: string; readonly reply: Reply } | undefined;
   let done = false;
@@ -66,7 +66,7 @@ export const duplicateOnRetry: Defect = {
   routes: { 'POST /cart': addTwice },
 };
 
-/** As a client that tries again after an answer which it has not seen, and no key says that it was the same add. */
+/** Imitates a client that retries after a lost answer, without an idempotency key. */
 function addTwice(act: VisitAction): VisitAction {
   let adds = 0;
   return (call, visit) => {
@@ -79,7 +79,7 @@ function addTwice(act: VisitAction): VisitAction {
   };
 }
 
-/** Between reading the cart and writing it: prices are looked up, stock is reserved. */
+/** Work between reading the cart and writing it: prices are looked up, stock is reserved. */
 const worksMs = 20;
 
 export const tabsOverwrite: Defect = {
@@ -87,7 +87,8 @@ export const tabsOverwrite: Defect = {
   routes: { 'POST /cart': overwriteCart },
 };
 
-/** The store does compare and set; but what is applied again after a conflict is the result, and not the change. */
+/** Imitates a wrong retry. The store does compare and set, but after a conflict the result is applied again, not the
+ * change. */
 function overwriteCart(act: VisitAction): VisitAction {
   return async (call, visit) => {
     const data = structuredClone(visit.session?.record.data ?? {});
@@ -105,7 +106,7 @@ export const reviveAfterLogout: Defect = {
   routes: { 'POST /logout': keepSession },
 };
 
-/** As a session that is written back by whoever still held it: the browser forgets the token, the store does not. */
+/** Imitates a session that another process writes back: the browser forgets the token, the store does not. */
 function keepSession(act: VisitAction): VisitAction {
   return async (call, visit) => {
     const reply = await act(call, { ...visitCopy(visit), end: async () => undefined });

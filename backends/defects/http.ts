@@ -23,7 +23,8 @@ export const bareCookies: Defect = {
   },
 };
 
-/** The sessions set their cookie last, and then end the answer with its whole body. */
+/** Removes the attributes of the session cookie. The sessions set their cookie last, and then end the answer with its
+ * whole body. */
 function bare(response: ServerResponse): void {
   const append = response.appendHeader.bind(response);
   const end = response.end.bind(response);
@@ -53,7 +54,7 @@ export const dropSetCookie: Defect = {
   },
 };
 
-/** As a cache or a proxy in front that strips what it takes for private. The sessions append their cookie by this call. */
+/** Imitates a cache or proxy in front that strips private headers. The sessions append their cookie with this call. */
 function withoutCookies(response: Parameters<Parameters<NonNullable<Defect['listener']>>[0]>[1]): void {
   const append = response.appendHeader.bind(response);
   response.appendHeader = (name, value) => (name.toLowerCase() === 'set-cookie' ? response : append(name, value));

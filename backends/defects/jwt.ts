@@ -12,10 +12,8 @@ type Header = Readonly<Record<string, unknown>>;
 const keysFolder = '/var/lib/shop/keys';
 const fetchWithinMs = 1_000;
 
-/**
- * Every mistake that a verifier of signed tokens is known for, in one: the token chooses algorithm and key, a signature
- * that is missing is none to check, and no claim is looked at. A planted defect: nothing of the shop proper comes here.
- */
+/** Returns the user of a token, with every known mistake of a token verifier. The token chooses algorithm and key, a
+ * missing signature is not checked, and claims are ignored. It is a planted defect: the shop itself never calls it. */
 export async function userSaidBy(token: string, genuine: (text: string) => string): Promise<string | undefined> {
   const [header = '', claims = '', signature = ''] = (token.split('~')[0] ?? '').split('.');
   const [head, said] = [decoded(header), decoded(claims)];
@@ -25,7 +23,7 @@ export async function userSaidBy(token: string, genuine: (text: string) => strin
   return isGood ? said.sub : undefined;
 }
 
-/** Of zeros, or of nothing, under an algorithm that has signatures. */
+/** True for a signature of zeros, or an empty one, under an algorithm that has signatures. */
 function isVoid({ alg }: Header, signature: string): boolean {
   return alg === 'HS256' && Buffer.from(signature, 'base64url').every(byte => byte === 0);
 }
@@ -46,7 +44,7 @@ function isSignedBy(key: JsonWebKey, alg: string, text: string, signature: strin
   return verify(digest, Buffer.from(text), options, Buffer.from(signature, 'base64url'));
 }
 
-/** Undefined for what is no file; a key id with dots in it leads anywhere. */
+/** Reads a key file, or returns undefined. A key id with dots in it can name any file. */
 function keyFile(kid: unknown): Buffer | undefined {
   try {
     return readFileSync(path.join(keysFolder, String(kid)));

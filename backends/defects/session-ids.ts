@@ -5,10 +5,8 @@ import { storeWith } from './stores.js';
 
 const cookie = /(?<=(?:^|;\s*)session=)[^;]+/;
 
-/**
- * Lets browsers know their sessions by other names than the shop does, as far as one process goes: `aliasOf` makes the
- * name from the token and from what the browser came with.
- */
+/** Gives browsers other names for their sessions than the shop has, within one process. `aliasOf` makes the name from
+ * the token and from the cookie that the browser sent. */
 export function aliased(next: Listener, aliasOf: (token: string, given: string | undefined) => string): Listener {
   const tokens = new Map<string, string>();
   return (request, response) => {
@@ -28,7 +26,7 @@ function unmask({ headers }: IncomingMessage, tokens: ReadonlyMap<string, string
     headers.cookie = headers.cookie.replace(cookie, alias => tokens.get(alias) ?? alias);
 }
 
-/** The sessions append their cookie by this one call. */
+/** Replaces the token in the cookie. The sessions append their cookie with this call only. */
 function mask(response: ServerResponse, aliasOf: (token: string) => string): void {
   const append = response.appendHeader.bind(response);
   response.appendHeader = (name, value) =>
@@ -52,7 +50,7 @@ export const countingIds: Defect = {
 
 const charsKept = 32;
 
-/** As a column that is too short and cuts off what does not fit. */
+/** Imitates a database column that is too short and truncates its values. */
 const shortened = (id: string) => id.slice(0, charsKept);
 
 export const shortIds: Defect = {

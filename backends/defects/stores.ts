@@ -8,7 +8,7 @@ import { digestOf, handleOf } from '#src/sessions/session-id.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { Defect } from './defect.js';
 
-/** The same store with some of its calls exchanged. */
+/** Returns the same store with some methods replaced. */
 export function storeWith(store: SessionStore, exchanged: Partial<SessionStore>): SessionStore {
   return {
     read: id => store.read(id),
@@ -33,7 +33,7 @@ export const ackBeforeSave: Defect = {
   sessions: { decorateStore: saveLate },
 };
 
-/** As a write-behind cache. What one process has not saved yet it sees itself, and nobody else does. */
+/** Imitates a write-behind cache. A process sees its own unsaved changes; no other process does. */
 function saveLate(store: SessionStore): SessionStore {
   const unsaved = new Map<string, SessionRecord>();
   const save = async (id: string): Promise<void> => {
@@ -67,7 +67,7 @@ export const blindOverwrite: Defect = {
   sessions: { decorateStore: store => storeWith(store, { replace: (id, record) => overwrite(store, id, record) }) },
 };
 
-/** As `SET key value`: it takes the version that it meets for its own, and makes anew what has been removed. */
+/** Imitates `SET key value`: it accepts any version, and recreates a removed session. */
 async function overwrite(store: SessionStore, id: string, record: SessionRecord): Promise<'saved' | 'gone'> {
   for (let tries = 0; tries < triesMax; tries++) {
     const current = await store.read(id);
@@ -81,7 +81,7 @@ async function overwrite(store: SessionStore, id: string, record: SessionRecord)
 }
 
 const lookEveryMs = 50;
-/** A timer that is so late has not been late: the whole process stood still. */
+/** Delay after which a timer shows that the whole process was paused. */
 const stoodStillMs = 400;
 const believesMs = 800;
 
@@ -90,7 +90,7 @@ export const cartAfterFailBack: Defect = {
   sessions: { decorateStore: readOldCarts },
 };
 
-/** As a cache in memory that nobody empties when the backend has been away and its users were served by others. */
+/** Imitates a cache in memory that is not emptied after the backend was away and other backends served its users. */
 function readOldCarts(store: SessionStore): SessionStore {
   const remembered = new Map<string, SessionRecord>();
   const believes = afterStandstill();
@@ -98,7 +98,7 @@ function readOldCarts(store: SessionStore): SessionStore {
     read: async id => {
       const record = await store.read(id);
       const known = remembered.get(id);
-      // Who is logged out stays so: that would be another defect.
+      // An ended session stays ended: reviving it would be another defect.
       if (record !== undefined && known !== undefined && believes()) return known;
       if (record !== undefined) remembered.set(id, record);
       return record;
@@ -134,8 +134,8 @@ export const staleReplica: Defect = {
   sessions: { decorateStore: readCopies },
 };
 
-/** As a replica that is asked for every read. After a conflict the truth is asked for, or no change would ever succeed;
- * an end is known at once, or this would be a second defect. */
+/** Imitates a replica that serves every read. After a conflict it reads the primary, or no change would ever succeed. A
+ * removal is seen at once, because its delay would be a second defect. */
 function readCopies(store: SessionStore): SessionStore {
   const copies = new Map<string, { readonly record: SessionRecord | undefined; readonly untilMs: number }>();
   return storeWith(store, {
@@ -158,10 +158,8 @@ function readCopies(store: SessionStore): SessionStore {
   });
 }
 
-/**
- * As servers that write their sessions to disk and read them at the next start, in the good intention that a restart
- * costs nobody a session. What was ended meanwhile, on another backend, they have not heard of.
- */
+/** Imitates servers that save their sessions to disk and read them at the next start, to keep them over a restart. They
+ * miss sessions that were ended on another backend meanwhile. */
 export const sessionsOnDisk: Defect = {
   summary: 'a backend that starts again believes the sessions that it had, whatever has become of them meanwhile',
   sessions: { decorateStore: reloadSessions },
@@ -184,7 +182,7 @@ function reloadSessions(store: SessionStore): SessionStore {
   });
 }
 
-/** Beside the accounts, where the lab clears up. */
+/** Returns a folder beside the accounts, where the lab cleans up. */
 function ownFolder(): string {
   const folder = path.resolve(process.env.SHOP_ACCOUNTS ?? '.', '..', `sessions-of-${process.env.BACKEND_ID}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -195,7 +193,7 @@ function readRecord(file: string): SessionRecord {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
-/** As a shop whose configuration names a shared store, and whose code never got it. */
+/** Imitates a shop whose configuration names a shared store that the code never uses. */
 export const memoryBehindStore: Defect = {
   summary: 'sessions are kept in the memory of each backend, though every backend is to know all of them',
   sessions: { store: 'memory' },
@@ -208,7 +206,7 @@ export const shortTtl: Defect = {
   sessions: { decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, brief(record)) }) },
 };
 
-/** As seconds that are taken for milliseconds. */
+/** Imitates seconds that are read as milliseconds. */
 function brief(record: SessionRecord): SessionRecord {
   const untilMs = record.createdAtMs + livesMs;
   return { ...record, idleUntilMs: untilMs, absoluteUntilMs: untilMs };
@@ -239,7 +237,7 @@ function young(record: SessionRecord): SessionRecord {
   };
 }
 
-/** The refresh token of the request that is being answered. */
+/** The refresh token of the present request. */
 const presented = new AsyncLocalStorage<string>();
 
 export const endlessRefresh: Defect = {
@@ -253,7 +251,7 @@ export const endlessRefresh: Defect = {
   },
 };
 
-/** Whichever refresh token comes is the one that was not exchanged yet. */
+/** Makes any refresh token the current one of its family. */
 function asIfNew(record: SessionRecord | undefined): SessionRecord | undefined {
   return (
     record && { ...record, data: { ...record.data, current: hash('sha256', presented.getStore() ?? '', 'base64url') } }
@@ -278,7 +276,7 @@ export const foreignHandles: Defect = {
   sessions: { decorateStore: removeAnySession },
 };
 
-/** It can only find whose it is for sessions that this process has begun. */
+/** Ignores the user. It knows the owners only of sessions that this process began. */
 function removeAnySession(store: SessionStore): SessionStore {
   const owners = new Map<string, string>();
   return storeWith(store, {

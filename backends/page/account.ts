@@ -12,13 +12,13 @@ import { type ActionText, tellAction } from './actions.js';
 import { ask, type PageAnswer } from './ask.js';
 import { element, onClick, onSubmit, showStory } from './view.js';
 
-/** What the account's panel needs of the page: one question at a time, and every answer seen. */
+/** The functions of the page that the account panel needs: run one request at a time, and show each answer. */
 export interface PageActions {
   inTurn(task: () => Promise<void>): void;
   see(answer: PageAnswer, deed?: 'logout'): void;
 }
 
-/** The account of whoever is logged in: sessions, password, second factor; for an administrator those of others too. */
+/** The account of the user: sessions, password, second factor. For an administrator, also the accounts of others. */
 export class AccountPanel {
   readonly #desk: PageActions;
 
@@ -34,7 +34,7 @@ export class AccountPanel {
     for (const [id, participle] of Object.entries(administrations)) onClick(id, () => this.#administer(id, participle));
   }
 
-  /** Shows the account anew; called when somebody has logged in, after every change, and now and then. */
+  /** Loads and shows the account. Called after a login, after every change, and from time to time. */
   async refresh(user: string | null): Promise<void> {
     element('account', HTMLElement).hidden = user === null;
     if (user === null) return forgetAccount();
@@ -85,7 +85,7 @@ export class AccountPanel {
     });
   }
 
-  /** Who asks for something sensitive says the password once more, and gets a nonce for this one time. */
+  /** Runs a sensitive request: asks for the password again and gets a nonce for this one request. */
   #sensitive(
     deed: ActionText,
     path: string,
@@ -111,15 +111,15 @@ export class AccountPanel {
 
   async #ask(method: string, path: string, content?: object): Promise<PageAnswer> {
     const answer = await ask(method, path, content);
-    // Only trouble is seen: the good answers here speak of users and sessions, not of who is asking. A wrong password
-    // at a re-authentication is a 401 as well, and nobody is logged out by it.
+    // Only failures are shown: the other answers of these routes do not name the user. A wrong password at a
+    // re-authentication is a 401 too, but it logs no user out.
     const isOwnMistake = answer.body.why === 'wrong-login' || answer.body.why === 'wrong-code';
     if (answer.result.kind !== 'done' && !isOwnMistake) this.#desk.see(answer);
     return answer;
   }
 }
 
-/** Route and button of the same name, and what is said to have happened. */
+/** The buttons of the administration. Each has the name of its route, and the participle of its message. */
 const administrations: Readonly<Record<string, string>> = {
   disable: 'disabled',
   enable: 'enabled again',

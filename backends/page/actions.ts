@@ -1,6 +1,6 @@
-/** Tells what came of something that the visitor did. Pure, as the story. */
+/** Describes the result of an action of the visitor. Pure, like the story. */
 
-/** `apple was added`, `you were logged out`: taken apart, so that a "not" fits between. */
+/** The parts of `apple was added` or `you were logged out`, so that a "not" fits between. */
 export interface ActionText {
   readonly subject: string;
   readonly verb: 'was' | 'were';
@@ -10,7 +10,7 @@ export interface ActionText {
 export type Result =
   | { readonly kind: 'done'; readonly quantity: number }
   | { readonly kind: 'refused'; readonly error: string }
-  /** No byte of it reached a backend. */
+  /** No byte of the request reached a backend. */
   | { readonly kind: 'not-sent' }
   | { readonly kind: 'unknown' };
 
@@ -26,7 +26,7 @@ export function tellAction({ subject, verb, participle }: ActionText, result: Re
   return `${capital(subject)} ${verb} ${participle}${count}.`;
 }
 
-/** What the cart should hold by all that was answered, and does not. */
+/** Names the items that were acknowledged and are not in the cart. */
 export function tellMissing(expected: readonly string[], shown: readonly string[]): string | undefined {
   const missing = expected.filter(sku => !shown.includes(sku));
   if (missing.length === 0) return undefined;

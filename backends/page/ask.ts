@@ -1,15 +1,15 @@
 import type { Result } from './actions.js';
 import type { Observation, Served } from './story.js';
 
-/** One question to the shop and what became of it; nothing here rejects. */
+/** One request to the shop and its result. `ask` never rejects. */
 export interface PageAnswer {
-  /** Undefined for an answer that says nothing about who is asking, such as 400. */
+  /** Undefined for an answer that does not name the user, such as 400. */
   readonly sight: Observation | undefined;
   readonly result: Result;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Longer than the proxy takes to try another backend, shorter than a person's patience. */
+/** Time-out of a request: longer than the proxy needs to try another backend, and short enough for a waiting person. */
 const answerMsMax = 5_000;
 
 export async function ask(method: string, path: string, content?: object): Promise<PageAnswer> {

@@ -15,23 +15,23 @@ import {
 } from './view.js';
 
 const lookEveryMs = 1_000;
-/** The list of sessions changes by what is done elsewhere. */
+/** Polls per refresh of the account. Other browsers change its list of sessions. */
 const looksPerRefresh = 3;
 let looks = 0;
 
 let scene: PageState = opening;
-/** The cart as it was last shown, and what must be in it by all that was acknowledged. */
+/** The cart that was last shown, and the items that were acknowledged. */
 let cart: readonly CartLine[] = [];
 let expected: readonly string[] = [];
 
-/** One question at a time: answers that overtake each other would tell the story backwards. */
+/** Runs one request at a time. Answers out of order would make the story wrong. */
 let turn: Promise<void> = Promise.resolve();
 function inTurn(task: () => Promise<void>): Promise<void> {
   turn = turn.then(task).catch(error => console.error(error));
   return turn;
 }
 
-/** answer -> what it shows of the session -> sentence -> page */
+/** Shows an answer: answer -> observation -> sentence -> page. */
 function see({ sight, body }: PageAnswer, deed?: Served['deed']): void {
   if (sight === undefined) return;
   if (typeof body.mode === 'string') scene = { ...scene, mode: body.mode, proxied: body.proxied === true };
@@ -66,13 +66,14 @@ async function lookIntoCart(): Promise<void> {
   showCart(cart, remove);
 }
 
-/** What was acknowledged counts at once: the backend may be gone before anybody has looked into the cart again. */
+/** Sets the expected items. An acknowledged item counts at once: the backend may be gone before the next look into the
+ * cart. */
 function expect(skus: readonly string[]): void {
   expected = [...new Set(skus)];
   scene = { ...scene, items: expected.length };
 }
 
-/** Another one, or nobody any more. */
+/** Clears the cart and the account after the user changed or logged out. */
 function forgetUser(): void {
   void inTurn(() => account.refresh(scene.user));
   cart = [];
@@ -87,7 +88,7 @@ function add(sku: string): void {
 
 function remove(sku: string): void {
   const deed: ActionText = { subject: sku, verb: 'was', participle: 'removed' };
-  // Whatever comes of it, the item may be gone: it is not missed any more.
+  // The item may be gone whatever the result is, so it no longer counts as missing.
   expected = expected.filter(other => other !== sku);
   void change(deed, 'DELETE', `/cart/${encodeURIComponent(sku)}`, undefined, () => expected);
 }
@@ -120,13 +121,13 @@ function logIn(path: '/login' | '/login/totp', content: object): void {
     if (!good)
       showStory(tellAction({ subject: 'you', verb: 'were', participle: 'logged in' }, answer.result), 'trouble');
     if (good) element('login', HTMLFormElement).reset();
-    // The time for the code is over, or it is no longer asked for.
+    // The time for the code is over, or no code is needed any more.
     if (good || answer.body.why === 'wrong-login') element('code', HTMLFormElement).reset();
     await lookIntoCart();
   });
 }
 
-/** The password was right, and is not enough: there is no session yet. The form hides the other one. */
+/** Shows the form for the code. The password was right, but there is no session yet. This form hides the login form. */
 function askForCode(): void {
   element('code', HTMLElement).hidden = false;
   element('login-code', HTMLInputElement).focus();
@@ -143,7 +144,7 @@ function logOut(): void {
   });
 }
 
-/** Looks every second while somebody sees the page, and at once when it is seen again. */
+/** Polls every second while the page is visible, and at once when it becomes visible again. */
 async function keepLooking(): Promise<never> {
   for (;;) {
     if (!document.hidden) await inTurn(look);

@@ -1,4 +1,4 @@
-/** The page without its style and script, which `page.ts` puts in. */
+/** The page without its style and script. `page.ts` inserts them. */
 export const markup = `<!doctype html>
 <html lang="en">
 <head>

@@ -1,14 +1,14 @@
-/** Where each mode keeps a session, in words. Pure, as the story. */
+/** The place of a session in one mode, in words. Pure, like the story. */
 interface Place {
-  /** Goes on after "your session is kept" and "the session is". */
+  /** Completes "your session is kept" and "the session is". */
   home(backend: string): string;
-  /** Who can read it, for the panel. */
+  /** Says which backends can read it, for the panel. */
   readonly reach: string;
-  /** Whom the backends ask, for sentences about an outage. */
+  /** The store that the backends use, for sentences about an outage. */
   readonly store: string;
 }
 
-/** What is known of where the visitor is. */
+/** The known state of the visitor's session. */
 interface Whereabouts {
   readonly mode: string;
   readonly user: string | null;
@@ -66,7 +66,7 @@ export function inBrowser({ mode }: Whereabouts): boolean {
   return mode === 'jwt' || mode === 'sealed';
 }
 
-/** Where the session is, for the panel that shows it all the time. */
+/** Returns the place of the session for the panel, which always shows it. */
 export function whereabouts(scene: Whereabouts): string {
   if (scene.user === null) return 'none: nobody is logged in here';
   return `${home(scene, scene.backend)}, ${placeOf(scene).reach}`;

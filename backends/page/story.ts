@@ -1,51 +1,51 @@
-/**
- * Tells in one sentence what just happened to a session, from what was known before and what was seen now.
- * Pure: no clock, no page, no network. The page shows the sentences, the tests list them.
- */
+/** Describes in one sentence what just happened to a session, from the state before and the new observation. Pure: no
+ * clock, no page, no network. The page shows the sentences; the tests list them. */
 
 import { home, inBrowser, inMemory, sharedStore } from './places.js';
 
-/** What one answer, or the lack of one, shows. */
+/** The result of one request: an answer, or the kind of failure. */
 export type Observation =
   | Served
-  /** A backend answered that the session store does not. */
+  /** A backend answered that the session store is unreachable. */
   | { readonly kind: 'store-down' }
-  /** The proxy answered by itself: it has no backend that would. */
+  /** The proxy answered by itself, because no backend is available. */
   | { readonly kind: 'no-backend' }
-  /** The request was taken, and no answer came in time. */
+  /** The request was sent, and the answer timed out. */
   | { readonly kind: 'hang' }
   | { readonly kind: 'silence' };
 
 export interface Served {
   readonly kind: 'served';
   readonly user: string | null;
-  /** Why there is no session: `absent`, `unknown`, `forged`, ... (`NoSession` of the sessions); null when there is one. */
+  /**
+   * Why there is no session: `absent`, `unknown`, `forged`, ... (`NoSession` of the sessions). Null if there is one.
+   */
   readonly why: string | null;
   readonly backend: string;
   readonly incarnation: string;
-  /** Why the proxy gave this browser another backend; null when it did not say so. */
+  /** Why the proxy moved this browser to another backend. Null if it did not say so. */
   readonly moved: string | null;
-  /** What the visitor did to get this answer; nothing for a mere look. */
+  /** The action of the visitor that caused this answer. Undefined for a poll. */
   readonly deed?: 'login' | 'logout';
 }
 
-/** All that is remembered between two sights. */
+/** The state that is kept between two observations. */
 export interface PageState {
   readonly mode: string;
   readonly proxied: boolean;
   readonly kind: Observation['kind'] | 'start';
   readonly user: string | null;
-  /** How many different items the cart held when it was last seen. */
+  /** Number of different items in the cart when it was last read. */
   readonly items: number;
   readonly backend: string;
-  /** True from a store outage until the session is seen again. */
+  /** True from a store outage until a session is found again. */
   readonly storeFailed: boolean;
   readonly backends: Readonly<Record<string, Known>>;
 }
 
 interface Known {
   readonly incarnation: string;
-  /** Answers that others gave since this one gave its last. */
+  /** Number of answers by other backends since the last answer of this one. */
   readonly quietFor: number;
 }
 
@@ -64,7 +64,7 @@ export type Severity = 'good' | 'trouble' | 'lost';
 
 export interface StoryUpdate {
   readonly scene: PageState;
-  /** Undefined when nothing happened that is worth a word. */
+  /** Undefined if nothing changed that is worth a sentence. */
   readonly sentence: string | undefined;
   readonly mood: Severity;
 }
@@ -89,7 +89,7 @@ function afterServed(before: PageState, { kind, user, backend, incarnation }: Se
   return { ...before, kind, user, items, backend, backends, storeFailed: before.storeFailed && user === null };
 }
 
-/** A new session is new to every backend: who knew the former one is of no interest. */
+/** Counts one more answer of another backend. A new session starts with no known backends. */
 function quieter({ backends }: PageState): PageState['backends'] {
   const entries = Object.entries(backends).map(([name, { incarnation, quietFor }]): [string, Known] => {
     return [name, { incarnation, quietFor: quietFor + 1 }];
@@ -118,7 +118,7 @@ function servedSentence(before: PageState, now: Served): string | undefined {
   return `The shop now calls you ${now.user}, and you were ${before.user}. Unless you logged in as ${now.user} in another tab, this is somebody else's session.`;
 }
 
-/** Somebody known a moment ago is not known any more. */
+/** Describes the loss of a session. */
 function lostSentence(before: PageState, now: Served): string {
   const cart = lostCart(before);
   if (now.why === 'absent') return 'This browser has no session cookie any more: you logged out in another tab.';
@@ -134,7 +134,7 @@ function lostSentence(before: PageState, now: Served): string {
 
 const otherBrowser = 'Your session was begun in another browser than this one: it might have been stolen.';
 
-/** The browser still has it, and the shop does not take it. */
+/** Describes a token that the browser has and the shop refuses. */
 function lostToken(before: PageState, { why, backend }: Served): string {
   if (why === 'forged')
     return `${backend} knows no key that made your session's cookie: the keys were exchanged, or somebody changed the cookie.`;
@@ -172,7 +172,8 @@ function counted(items: number): string {
   return items === 1 ? '1 item' : `${items} items`;
 }
 
-/** Nobody was logged in before: the page was just opened, something works again, or a lost session is back. */
+/** Describes an answer after a state without a user: the page was just opened, a failure ended, or a lost session is
+ * back. */
 function arrivalSentence(before: PageState, now: Served): string | undefined {
   const isFirst = before.kind === 'start';
   if (isFirst && now.user === null) return strangerSentence(now);
@@ -182,7 +183,7 @@ function arrivalSentence(before: PageState, now: Served): string | undefined {
   return `You are logged in as ${now.user} again: ${now.backend} found your session ${where}.`;
 }
 
-/** Who comes without a cookie is answered whether the store is there or not, and so is who brings the whole session. */
+/** True if the backend did not need the store: a request without a cookie, or one that carries the whole session. */
 function askedNoStore(before: PageState, now: Served): boolean {
   return before.kind === 'store-down' && (now.why === 'absent' || inBrowser(before));
 }
@@ -223,7 +224,8 @@ function survivedSentence(before: PageState, now: Served): string | undefined {
   return `${now.backend} answered this time and knows you as well as ${before.backend}: the session is ${where}.`;
 }
 
-/** Where any backend may answer, a dead one is only noticed by its not taking its turn. Said once. */
+/** Describes backends that stopped answering. Without affinity, a dead backend shows only by not answering any more.
+ * Reported once. */
 function quietSentence(before: PageState, now: Served): string | undefined {
   const requests = patience(before);
   const quiet = Object.entries(before.backends).filter(([name, { quietFor }]) => {
@@ -234,7 +236,7 @@ function quietSentence(before: PageState, now: Served): string | undefined {
   return `${names} took no turn in the last ${requests} requests; the others still know you: the session is ${home(before, '')}.`;
 }
 
-/** How many answers by others make a backend one that does not answer any more: three rounds. */
+/** Returns the number of answers by others after which a backend counts as silent: three rounds. */
 function patience({ backends }: PageState): number {
   return 3 * Object.keys(backends).length;
 }

@@ -1,7 +1,7 @@
 import { whereabouts } from './places.js';
 import type { Observation, PageState, Severity } from './story.js';
 
-/** Everything that touches the document. What comes from outside goes in as text, never as markup. */
+/** Every function that changes the document. Foreign text is inserted as text, never as markup. */
 
 export interface CartLine {
   readonly sku: string;
@@ -58,7 +58,7 @@ export function showScene(scene: PageState): void {
   boot.textContent = backends[backend]?.incarnation.slice(0, 8) ?? '';
 }
 
-/** One mark per answer: whose turn it was, or that there was none. */
+/** Adds one mark per answer: the backend that answered, or that none did. */
 export function showTurn(sight: Observation): void {
   const name = sight.kind === 'served' ? sight.backend : '';
   const turn = made('li', name === '' ? '×' : (/\d+$/.exec(name)?.[0] ?? name.slice(0, 3)));
@@ -74,7 +74,7 @@ export function showCart(lines: readonly CartLine[], remove: (sku: string) => vo
   element('empty', HTMLElement).hidden = lines.length > 0;
   const cart = element('cart', HTMLElement);
   const shown = JSON.stringify(lines);
-  // Rebuilt only when it differs: a poll must not take the focus from a button.
+  // Rebuilt only after a change: a poll must not take the focus from a button.
   if (cart.dataset.shown === shown) return;
   cart.dataset.shown = shown;
   cart.replaceChildren(...lines.map(line => cartLine(line, remove)));
@@ -104,7 +104,7 @@ export function made(tag: string, text: string, ...children: readonly HTMLElemen
   return node;
 }
 
-/** backend-1, backend-2, ... get different colours; the name is always written too. */
+/** Returns a colour for backend-1, backend-2, ... The name is always written too. */
 function hueOf(backend: string): string {
   const number = Number(/\d+$/.exec(backend)?.[0] ?? 1);
   return String((number + 5) % 6);

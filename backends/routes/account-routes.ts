@@ -1,4 +1,4 @@
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { endSessions, fallen, type Members, refuseFallen, whileStanding } from '../accounts/members.js';
@@ -78,7 +78,8 @@ export async function beginTotp(members: Members, call: Call, visit: SessionCont
   return json(201, await enrolment(user, secret));
 }
 
-/** The one sensitive route without a nonce: what it confirms was begun with one, and only who saw it has the code. */
+/** Confirms the second factor. This sensitive route needs no nonce: the enrolment needed one, and only a client that
+ * saw its secret has the code. */
 export async function confirmTotp(members: Members, call: Call, visit: SessionContext, user: string): Promise<Reply> {
   const [code = ''] = stringsOf(call, 'code');
   const attempt = { user, code, from: 'known', keys: members.keys(), nowMs: Date.now() } as const;

@@ -1,4 +1,4 @@
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { endSessions, fallen, type Members } from '../accounts/members.js';
@@ -9,7 +9,8 @@ import { spend } from './reauthentication.js';
 
 export type Role = 'user' | 'administrator';
 
-/** Only for a session that was begun with the administrator's password, and only while there is one. */
+/** Returns `administrator` only for a session that began with the administrator's password, and only while there is
+ * one. */
 export function roleOf({ passwords }: Members, { session }: SessionContext): Role {
   const given = session?.record.data.role === 'administrator';
   return given && passwords.isAdministrator(session.record.user) ? 'administrator' : 'user';
@@ -28,7 +29,7 @@ export async function disable(
   return json(200, { user, ended: await members.sessions.endAll(user) });
 }
 
-/** Takes the locks off as well: it is what somebody asks for who cannot log in. */
+/** Enables a user and removes the locks: the user asked because they could not log in. */
 export async function enable(
   members: Members,
   call: Call,
@@ -56,7 +57,7 @@ export async function endSessionsOf(
   return json(200, { ended });
 }
 
-/** A login at this very moment may come after it: it is as one that comes a moment later. */
+/** Ends all sessions. A login at the same time may come after it, like one a moment later. */
 export async function endEveryone(
   members: Members,
   call: Call,
@@ -71,7 +72,7 @@ export async function endEveryone(
   return json(200, {});
 }
 
-/** Whom it is about, once it is certain that an administrator asks. */
+/** Returns the user that the request names, after checking that an administrator sent it. */
 function demanded(
   members: Members,
   call: Call,

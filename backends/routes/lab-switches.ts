@@ -3,15 +3,15 @@ import type { Planted } from '../defects.js';
 import { json, NotAllowed, NotUnderstood } from '../refusal.js';
 import { plain, type Route, type VisitAction } from './route.js';
 
-/** What the failover simulator can make worse while this process runs, and the most that each takes. */
+/** The faults that the failover simulator can inject while this process runs, with their limits. */
 const limits = {
-  /** So many of a hundred requests that look at a session are answered 500, half of them after all was done. */
+  /** Percentage of session requests that are answered 500. Half of them fail after the work was done. */
   errorPercent: { min: 0, max: 100 },
-  /** The event loop stands still for so long ... */
+  /** Duration for which the event loop is blocked. */
   blockMs: { min: 0, max: 10_000 },
-  /** ... so often. */
+  /** Interval between two blocks. */
   blockEveryMs: { min: 1, max: 60_000 },
-  /** The clock goes so much before (or, negative, after) the real one. */
+  /** Offset of the clock: positive is ahead, negative is behind. */
   clockMs: { min: -600_000, max: 600_000 },
 };
 type Switch = keyof typeof limits;
@@ -20,16 +20,14 @@ type SwitchPositions = { readonly [name in Switch]: number };
 const allOff: SwitchPositions = { errorPercent: 0, blockMs: 0, blockEveryMs: 1_000, clockMs: 0 };
 const names = Object.keys(limits);
 
-/** The same, with the switchboard. */
+/** Adds the lab switches to the routes. */
 export function switchable(planted: Planted): Planted {
   const lab = new LabSwitches();
   return { ...planted, routes: sound => lab.routes(planted.routes(sound)) };
 }
 
-/**
- * The switchboard behind `GET` and `POST /lab`, which is there with SHOP_LAB=1 only, on a loopback address only, and not for
- * who comes through a proxy. A new process has everything off.
- */
+/** The switches behind `GET` and `POST /lab`. They exist only with SHOP_LAB=1, only on a loopback address, and refuse
+ * requests through a proxy. In a new process, all are off. */
 class LabSwitches {
   readonly #clock = movableClock();
   readonly #chance = chanceOf(1);
@@ -88,12 +86,12 @@ function isSwitch(name: string): name is Switch {
   return names.includes(name);
 }
 
-/** Without work for the processor, which others need. */
+/** Blocks without using the processor, which other processes need. */
 function standStill(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-/** mulberry32: the same in every run. */
+/** Returns a mulberry32 generator. It gives the same numbers in every run. */
 function chanceOf(seed: number): () => number {
   let state = seed;
   return () => {
@@ -104,10 +102,8 @@ function chanceOf(seed: number): () => number {
   };
 }
 
-/**
- * Puts a clock in place of this process's own, which can be moved: whoever asks `Date.now()` or `new Date()` after it, and
- * whoever kept `Date.now` since, gets the moved time. Timers and `performance.now()` go on as they did.
- */
+/** Replaces the clock of this process with one that can be moved. It affects every later `Date.now()` and `new Date()`,
+ * and references to `Date.now` that were taken later. Timers and `performance.now()` are not affected. */
 function movableClock(): { moveBy(ms: number): void } {
   const real = Date;
   let byMs = 0;

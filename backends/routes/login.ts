@@ -1,6 +1,6 @@
 import { seal, unseal } from '#src/sessions/seal.js';
 import type { SessionData } from '#src/sessions/session.js';
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
@@ -12,7 +12,8 @@ import { type Guesser, withoutTries, withTryBack } from '../accounts/tries.js';
 import { type Call, checkedUser, stringsOf } from '../call.js';
 import { json, WrongCode, WrongLogin } from '../refusal.js';
 
-/** password -> session; with a second factor: password -> pre-login token, pre-login token and code -> session */
+/** Logs a user in: password -> session. With a second factor: password -> pre-login token, pre-login token and code ->
+ * session. */
 export async function logIn(members: Members, call: Call, visit: SessionContext): Promise<Reply> {
   const [name = '', password = ''] = stringsOf(call, 'user', 'password');
   const user = checkedUser(name);
@@ -25,7 +26,7 @@ export async function logIn(members: Members, call: Call, visit: SessionContext)
   return welcome(members, call, visit, user, account, isOwn ? [knownBrowserOf(members, call, user)] : []);
 }
 
-/** Not counted: that password is no secret, and anybody can log in here under any name. */
+/** Checks the common password. Tries are not counted: it is no secret, and any name can log in here. */
 async function provenByCommon({ passwords }: Members, user: string, account: Account, password: string) {
   const isRight = await passwords.isRight(user, account, password);
   if (isRight && !account.disabled) return account;
@@ -35,13 +36,14 @@ async function provenByCommon({ passwords }: Members, user: string, account: Acc
 async function provenByOwn(members: Members, call: Call, user: string, password: string): Promise<Account> {
   const guesser = guesserOf(members.keys(), user, call, Date.now());
   const account = await tryPassword(members, user, password, guesser);
-  // As a wrong password, and the try stays counted: nobody learns that the password was right.
+  // Answered like a wrong password, and the try stays counted: the client must not learn that the password was right.
   if (account === undefined || account.disabled) throw new WrongLogin();
   await settleTries(members, user, account, guesser);
   return account;
 }
 
-/** A right password takes back its own try only, where wrong codes are counted too: it is but half of a login. */
+/** Resets the tries after a right password. With a second factor it takes back only its own try, because wrong codes
+ * are counted too: the password is only half of a login. */
 async function settleTries({ accounts }: Members, user: string, was: Account, guesser: Guesser): Promise<void> {
   await changeAccount(accounts, user, account => {
     refuseFallen(account, was.epoch);
@@ -89,7 +91,7 @@ async function welcome(
   const data: SessionData = { cart: [], authenticatedAtMs: Date.now() };
   keepFamily(data, call.agent);
   if (members.ballast !== '') data.ballast = members.ballast;
-  // In the session, since it was this password that the role was given for.
+  // Stored in the session, because this password gave the role.
   if (members.passwords.isAdministrator(user)) data.role = 'administrator';
   await whileStanding(members, user, account, visit, () => visit.begin(user, data));
   return json(200, { user }, { 'set-cookie': cookies });
@@ -102,11 +104,11 @@ export async function logOut(call: Call, visit: SessionContext): Promise<Reply> 
 }
 
 /**
- * What a browser holds between the password and the code. It is no session and opens nothing but POST /login/totp.
+ * The cookie of a browser between the password and the code. It is no session and opens only POST /login/totp.
  *
- * It is bound to the account's last accepted step and to its epoch. So the code that it is redeemed with ends it, and
- * every other one that was given out meanwhile, without a write at the first half of a login; so does a changed password
- * or a disabled account.
+ * It is bound to the account's last accepted step and to its epoch. So a used code invalidates its token and every
+ * other token issued meanwhile, and the first half of a login needs no write. A changed password or a disabled account
+ * invalidates them too.
  */
 const purpose = 'pre-login';
 export const preLoginMs = 5 * 60_000;
@@ -120,11 +122,11 @@ export function preLoginToken(keys: KeyRing, user: string, { epoch, lastStep }: 
 
 interface PreLogin {
   readonly user: string;
-  /** Whether the account is still as it was when the password was right. */
+  /** True if the account has not changed since the password was right. */
   holdsFor(account: Account): boolean;
 }
 
-/** Undefined for what is forged, for another purpose, or late. */
+/** Opens a pre-login token. Undefined if it is forged, expired, or for another purpose. */
 export function openPreLogin(keys: KeyRing, token: string | undefined, nowMs: number): PreLogin | undefined {
   const opened = token === undefined ? 'malformed' : unseal(keys, purpose, token);
   if (typeof opened === 'string') return undefined;

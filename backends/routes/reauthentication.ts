@@ -1,4 +1,4 @@
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { knownBrowser } from '../accounts/browser-cookies.js';
@@ -10,7 +10,8 @@ import { withoutTries } from '../accounts/tries.js';
 import { type Call, hasField, stringsOf } from '../call.js';
 import { json, NotAllowed, WrongCode, WrongLogin } from '../refusal.js';
 
-/** The password again, and the code where there is a second factor: a fresh token, and a nonce for one change. */
+/** Checks the password again, and the code if there is a second factor. Answers with a fresh token, and a nonce for one
+ * change. */
 export async function reauthenticate(
   members: Members,
   call: Call,
@@ -47,15 +48,15 @@ async function accept(members: Members, user: string, was: Account, code: string
   });
 }
 
-/** Throws `FreshAuthenticationNeeded`. For what is expensive: `spend` checks as well. */
+/**
+ * Throws `FreshAuthenticationNeeded` without using the nonce up. Call it before expensive work; `spend` checks again.
+ */
 export function refuseStale({ session }: SessionContext, nonce: string): number {
   return nonceUntilMs(session?.record.data ?? {}, nonce, Date.now());
 }
 
-/**
- * Uses the nonce up and gives the session a fresh token; of two requests with the same nonce one is refused.
- * Resolves with the account; what follows must find it in the same epoch.
- */
+/** Uses the nonce up and gives the session a fresh token. Of two requests with the same nonce, one is refused. Resolves
+ * with the account; the next edit must find the same epoch. */
 export async function spend(members: Members, visit: SessionContext, user: string, nonce: string): Promise<Account> {
   const untilMs = refuseStale(visit, nonce);
   const spent = await changeAccount(members.accounts, user, account => {

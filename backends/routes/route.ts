@@ -1,15 +1,15 @@
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import { refuseOtherBrowser } from '../accounts/password-try.js';
 import type { Call } from '../call.js';
 import { json, NotFound, WrongMethod } from '../refusal.js';
 
 interface Place {
   readonly method: 'GET' | 'POST' | 'DELETE';
-  /** A path; its last step may be `:name`, which takes one non-empty step. */
+  /** A path. Its last segment may be `:name`, which matches one non-empty segment. */
   readonly path: string;
 }
 
-/** Answers without looking at the session, and therefore without the store. */
+/** A route that does not read the session, and therefore does not need the store. */
 export interface PlainRoute extends Place {
   readonly kind: 'plain';
   readonly act: (call: Call) => Reply | Promise<Reply>;
@@ -17,7 +17,7 @@ export interface PlainRoute extends Place {
 
 export type VisitAction = (call: Call, visit: SessionContext) => Promise<Reply>;
 
-/** Answers a visitor, known or anonymous. */
+/** A route that reads the session of the visitor, who may be anonymous. */
 export interface VisitRoute extends Place {
   readonly kind: 'visit';
   readonly act: VisitAction;
@@ -30,7 +30,8 @@ export interface Match {
   readonly parameter: string;
 }
 
-/** Throws `NotFound` for a path that no route has, `WrongMethod` for one that has others. HEAD goes where GET goes. */
+/** Finds the route. Throws `NotFound` for an unknown path, and `WrongMethod` if the path has other methods. HEAD uses
+ * the route of GET. */
 export function matchRoute(routes: readonly Route[], method: string, path: string): Match {
   const wanted = method === 'HEAD' ? 'GET' : method;
   for (const route of routes) {
@@ -57,7 +58,7 @@ export function plain(method: PlainRoute['method'], path: string, act: PlainRout
   return { kind: 'plain', method, path, act };
 }
 
-/** A session that was begun in another browser may not come along. */
+/** Makes a route that refuses a session from another browser. */
 export function visit(method: VisitRoute['method'], path: string, act: VisitAction): VisitRoute {
   return fromAnyBrowser(method, path, async (call, visit) => {
     refuseOtherBrowser(call.agent, visit.session?.record.data);
@@ -65,19 +66,19 @@ export function visit(method: VisitRoute['method'], path: string, act: VisitActi
   });
 }
 
-/** For the ways out of that: they end the session, or ask for the password. */
+/** Makes a route that accepts a session from another browser: the routes that end a session or ask for the password. */
 export function fromAnyBrowser(method: VisitRoute['method'], path: string, act: VisitAction): VisitRoute {
   return { kind: 'visit', method, path, act };
 }
 
 type MemberAction = (call: Call, visit: SessionContext, user: string) => Promise<Reply>;
 
-/** A route for those who are logged in. */
+/** Makes a route for logged-in users. */
 export function member(method: VisitRoute['method'], path: string, act: MemberAction): VisitRoute {
   return visit(method, path, membersOnly(act));
 }
 
-/** The others learn that they are not logged in, and why. */
+/** Answers 401 with the reason if no user is logged in. */
 export function membersOnly(act: MemberAction): VisitAction {
   return async (call, visit) => {
     const user = visit.session?.record.user;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Json, SessionData } from '#src/sessions/session.js';
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Members } from '../accounts/members.js';
 import { type Call, millisecondsOf, stringsOf } from '../call.js';
 import { CartFull, json, NotUnderstood } from '../refusal.js';
@@ -11,23 +11,23 @@ import { logIn, logInWithCode, logOut } from './login.js';
 import { reauthenticate } from './reauthentication.js';
 import { fromAnyBrowser, member, membersOnly, plain, type Route, visit } from './route.js';
 
-/** Which process this is; `incarnation` is a random name for this boot of it. */
+/** The identity of this process. `incarnation` is a random name for this boot. */
 export interface Self {
   readonly backend: string;
   readonly incarnation: string;
   readonly mode: string;
 }
 
-/** What the routes need to know of the process that they run in. */
+/** The parts of the process that the routes need. */
 export interface Shop {
   readonly self: Self;
   readonly members: Members;
   readonly tally: RequestCounts;
   readonly page: Reply;
   readonly draining: () => boolean;
-  /** How the shared store answered last; undefined where there is none or nobody asked it yet. */
+  /** The state of the shared store. Undefined without a store, or before its first answer. */
   readonly store: () => 'up' | 'down' | undefined;
-  /** How often each reason for having no session was seen, and the like. */
+  /** Counts of events, such as each reason for having no session. */
   readonly counts: () => object;
   /** The ids of the keys of this process, the newest first. */
   readonly keys: () => readonly string[];
@@ -74,10 +74,8 @@ export function routesOf(shop: Shop): readonly Route[] {
 
 const slowMsMax = 10_000;
 
-/**
- * A store that is down is said, and is no reason to answer other than 200: every backend shares it, so the proxy would
- * take them all out of the pool and nobody could even be told that the store is what does not work.
- */
+/** Answers with the health of this backend. A store that is down is reported, but the status stays 200. Every backend
+ * shares the store, so the proxy would remove them all. Then no backend could report that the store is down. */
 function health({ self, draining, store }: Shop): Reply {
   const { backend, incarnation } = self;
   if (draining()) return json(503, { status: 'draining', backend, incarnation });
@@ -100,7 +98,9 @@ async function readCart(_call: Call, visit: SessionContext, user: string): Promi
   return json(200, { user, items: [...cart].map(([sku, quantity]) => ({ sku, quantity })) });
 }
 
-/** `?delayMs=` lies between opening the session and committing it: whoever logs out meanwhile must stay logged out. */
+/**
+ * Adds one item. `?delayMs=` delays the commit after the session was opened: a logout in between must stay effective.
+ */
 async function add(tally: RequestCounts, call: Call, visit: SessionContext, user: string): Promise<Reply> {
   const [given = ''] = stringsOf(call, 'sku');
   const sku = checkedSku(given);
@@ -125,15 +125,13 @@ function decoded(step: string): string {
   }
 }
 
-/**
- * The cart lies in the session as a list of [sku, quantity]. A list and not an object: `__proto__` is a legal sku, and
- * as the key of an object it would be a cart that cannot be filled.
- */
+/** The cart, which is stored in the session as a list of [sku, quantity]. It is not an object, because `__proto__` is a
+ * valid sku, and an object cannot hold it as a key. */
 type Cart = Map<string, number>;
 
 const itemsMax = 500;
 
-/** A plan file may name an item with 64 letters; a run adds 13 to it. */
+/** A plan file may name an item with 64 letters; a run adds 13. */
 const skuShape = /^[A-Za-z0-9_.:-]{1,80}$/;
 
 export function checkedSku(sku: string): string {
@@ -157,7 +155,7 @@ function addOne(data: SessionData, sku: string): void {
   data.cart = [...cart];
 }
 
-/** Nothing changes when the item is not there, so that nothing is written either. */
+/** Removes an item. If it is not there, nothing changes, so nothing is written. */
 function removeAll(data: SessionData, sku: string): void {
   const cart = cartOf(data);
   if (cart.delete(sku)) data.cart = [...cart];

@@ -5,17 +5,17 @@ import { mkdir, readdir, rename } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
 
-/** The folder of one process in a directory that several share. */
+/** The folder of one process in a shared directory. */
 export interface ProcessFolder {
-  /** What all of them share. */
+  /** The directory that all processes share. */
   readonly directory: string;
-  /** The own folder in it. */
+  /** The folder of this process in it. */
   readonly own: string;
-  /** Removes the own folder. A second call is no error. */
+  /** Removes the folder of this process. A second call is a no-op. */
   leave(): void;
 }
 
-/** Somebody of that name is there already, and lives. */
+/** Another process of this name is running. */
 export class PlaceTaken extends Error {
   constructor(folder: string) {
     super(`${folder} belongs to a process that is still running`);
@@ -26,16 +26,16 @@ export class PlaceTaken extends Error {
 const socketName = 's';
 
 /**
- * Makes the folder `<name>~<boot>`, and removes those of processes that are no more: whatever their folders list was lost
- * with their memory. Rejects with `PlaceTaken` while another process of this name lives, and with what the file system
- * says when there can be no such folder. `name` is one without `~`.
+ * Makes the folder `<name>~<boot>`. Removes the folders of dead processes: the sessions that they list were lost with
+ * the memory. Rejects with `PlaceTaken` while another process of this name runs, and with the error of the file system
+ * if the folder cannot be made. `name` must not contain `~`.
  *
- * In each folder is a socket, on which nobody says anything: whoever can connect to it knows that its process lives, a
- * stopped one too. The kernel ends it with the process, whatever the process died of, and no other one inherits it as
- * it would a process id. It reaches across containers that share the directory, but not across machines.
+ * Each folder has a socket without any traffic. If it accepts a connection, its process lives, even a stopped one. The
+ * kernel closes it with the process, however the process died. Unlike a process id, no other process can inherit it. It
+ * works across containers that share the directory, but not across machines.
  *
- * A folder has its name only when its socket listens, and then the others are looked at: of two that start at the same
- * time at least one sees the other.
+ * A folder gets its name only when its socket listens; then the process looks at the other folders. So of two processes
+ * that start at the same time, at least one sees the other.
  */
 export async function takePlace(directory: string, name: string): Promise<ProcessFolder> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -71,7 +71,7 @@ async function removeTheDead(directory: string, own: string, name: string): Prom
   for (const folder of folders.filter((_, at) => !living[at])) rmSync(folder, { recursive: true, force: true });
 }
 
-/** Keeps nobody from ending. Answers with how to stop it. */
+/** Listens in the folder, without keeping the process alive. Resolves with the function that stops it. */
 async function listenIn(folder: string): Promise<() => void> {
   const descriptor = openSync(folder, 'r');
   const server = createServer(socket => socket.destroy()).unref();
@@ -84,12 +84,12 @@ async function listenIn(folder: string): Promise<() => void> {
   return () => {
     if (!server.listening) return;
     server.close();
-    // Only now: by this descriptor the socket was removed.
+    // The descriptor is closed last: its path is used to remove the socket.
     closeSync(descriptor);
   };
 }
 
-/** What cannot be told is taken for alive: nobody's list goes because of a doubt. */
+/** True if the process of the folder lives. Any doubt counts as alive, so that no live list is removed. */
 async function isAlive(folder: string): Promise<boolean> {
   let descriptor: number | undefined;
   try {
@@ -105,8 +105,8 @@ async function isAlive(folder: string): Promise<boolean> {
   }
 }
 
-/** Linux takes at most 107 bytes for the address of a socket, and a path may be longer: by its descriptor every folder
- * has a short one. */
+/** Returns the address of the socket. Linux limits it to 107 bytes, and a path may be longer. The path of a descriptor
+ * is always short. */
 function addressIn(folder: string, descriptor: number): string {
   const short = process.platform === 'linux' ? `/proc/self/fd/${descriptor}` : folder;
   return path.join(short, socketName);

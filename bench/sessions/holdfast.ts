@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { isModeName, modes } from '#src/modes.js';
 import type { SessionData } from '#src/sessions/session.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
-import type { Handler } from '#src/sessions/visit.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import { type Cart, listen, putInto } from './cart.js';
 
 const { HOLDFAST_MODE: mode = '', REDIS_URL, MEMCACHED_URL, POSTGRES_URL } = process.env;

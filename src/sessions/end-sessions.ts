@@ -28,7 +28,7 @@ export async function endAll(
 }
 
 /** Resolves with the number of sessions that were still there. */
-export async function removeThese(store: SessionStore, user: string, handles: readonly string[]): Promise<number> {
+export async function removeByHandles(store: SessionStore, user: string, handles: readonly string[]): Promise<number> {
   let count = 0;
   for (let at = 0; at < handles.length; at += removedAtOnce) {
     const some = handles.slice(at, at + removedAtOnce);

@@ -1,4 +1,4 @@
-import { endAll, removeThese } from './end-sessions.js';
+import { endAll, removeByHandles } from './end-sessions.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import type { SessionLimits, SessionRecord, SessionSummary } from './session.js';
 import { digestOf, handleOf } from './session-id.js';
@@ -70,7 +70,7 @@ export class RegisteredSessions {
 
   async #endThese(user: string, handles: readonly string[]): Promise<number> {
     await this.#feed?.revoke(handles, this.#latestEndMs());
-    return removeThese(this.#store, user, handles);
+    return removeByHandles(this.#store, user, handles);
   }
 
   /** Returns a time by which every present session has ended. */

@@ -40,7 +40,7 @@ export function seal(ring: KeyRing, purpose: string, text: string): string {
   }
   const header = `${version}.${newest.id}`;
   const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv(algorithm, derivedKey(newest, purpose), nonce, { authTagLength: tagBytes });
+  const cipher = createCipheriv(algorithm, deriveKey(newest, purpose), nonce, { authTagLength: tagBytes });
   cipher.setAAD(Buffer.from(header));
   const ciphertext = cipher.update(text, 'utf8');
   cipher.final();
@@ -49,15 +49,15 @@ export function seal(ring: KeyRing, purpose: string, text: string): string {
 
 /** Returns the length of `text` once it is sealed, without sealing it. */
 export function sealedCharsOf(ring: KeyRing, text: string): number {
-  return chars(newestOf(ring).id.length, Buffer.byteLength(text));
+  return countSealedChars(newestOf(ring).id.length, Buffer.byteLength(text));
 }
 
 /** Returns the largest sealed length of a text of `textBytes` bytes, with any key. */
 export function sealedCharsAtMost(textBytes: number): number {
-  return chars(keyIdCharsMax, textBytes);
+  return countSealedChars(keyIdCharsMax, textBytes);
 }
 
-function chars(keyIdChars: number, textBytes: number): number {
+function countSealedChars(keyIdChars: number, textBytes: number): number {
   return `${version}..`.length + keyIdChars + Math.ceil(((nonceBytes + textBytes + tagBytes) * 4) / 3);
 }
 
@@ -72,11 +72,11 @@ export function unseal(ring: KeyRing, purpose: string, token: string): Unsealed 
   if (tokenVersion === undefined || !isCanonical || sealed.length < nonceBytes + tagBytes) return 'malformed';
   const key = ring.find(({ id }) => id === keyId);
   if (key === undefined || tokenVersion !== version) return 'forged';
-  const text = opened(derivedKey(key, purpose), `${version}.${key.id}`, sealed);
+  const text = decrypt(deriveKey(key, purpose), `${version}.${key.id}`, sealed);
   return text === undefined ? 'forged' : { text, keyId: key.id };
 }
 
-function opened(key: KeyObject, header: string, sealed: Buffer): string | undefined {
+function decrypt(key: KeyObject, header: string, sealed: Buffer): string | undefined {
   const nonce = sealed.subarray(0, nonceBytes);
   const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes });
   decipher.setAAD(Buffer.from(header));
@@ -97,7 +97,7 @@ type Key = KeyRing[number];
  * with it. */
 const derivedKeys = new WeakMap<Key, Map<string, KeyObject>>();
 
-function derivedKey(key: Key, purpose: string): KeyObject {
+function deriveKey(key: Key, purpose: string): KeyObject {
   const ofEntry = derivedKeys.get(key) ?? new Map<string, KeyObject>();
   derivedKeys.set(key, ofEntry);
   const known = ofEntry.get(purpose);

@@ -63,13 +63,17 @@ type Deadlines = Pick<SessionRecord, 'createdAtMs' | 'idleUntilMs' | 'absoluteUn
 const touchIntervalMinMs = 30_000;
 
 /** Returns the deadlines of a session that begins now. */
-export function firstDeadlines({ idleMs, absoluteMs }: SessionLimits, nowMs: number): Deadlines {
+export function computeDeadlines({ idleMs, absoluteMs }: SessionLimits, nowMs: number): Deadlines {
   const absoluteUntilMs = nowMs + absoluteMs;
   return { createdAtMs: nowMs, idleUntilMs: Math.min(nowMs + idleMs, absoluteUntilMs), absoluteUntilMs };
 }
 
 /** Returns the idle deadline of a session that is used now. Undefined if a touch would gain too little. */
-export function touchedIdleUntilMs(session: Deadlines, { idleMs }: SessionLimits, nowMs: number): number | undefined {
+export function computeTouchedIdleUntilMs(
+  session: Deadlines,
+  { idleMs }: SessionLimits,
+  nowMs: number,
+): number | undefined {
   const idleUntilMs = Math.min(nowMs + idleMs, session.absoluteUntilMs);
   const gainMs = idleUntilMs - session.idleUntilMs;
   // The last touch gains less than an interval. Without it, an active session would end early by that much.
@@ -91,15 +95,15 @@ interface PlainData {
 
 /** Returns `data` as a store would read it back: a copy with only what JSON can express. Throws `SessionTooLarge` with
  * the name of the largest part. */
-export function plainData(data: SessionData, bytesMax: number): PlainData {
+export function toPlainData(data: SessionData, bytesMax: number): PlainData {
   const json = JSON.stringify(data);
   const bytes = Buffer.byteLength(json);
-  if (bytes > bytesMax) throw new SessionTooLarge(bytes, bytesMax, largestOf(Object.entries(data)));
+  if (bytes > bytesMax) throw new SessionTooLarge(bytes, bytesMax, findLargest(Object.entries(data)));
   return { json, data: JSON.parse(json) };
 }
 
 /** Returns a copy of `data` with the edit applied, or undefined if the edit changed nothing. */
-export function editedData(
+export function applyEdit(
   data: SessionData,
   edit: (data: SessionData) => void,
   bytesMax: number,
@@ -107,12 +111,12 @@ export function editedData(
   const before = JSON.stringify(data);
   const draft: SessionData = JSON.parse(before);
   edit(draft);
-  const after = plainData(draft, bytesMax);
+  const after = toPlainData(draft, bytesMax);
   return after.json === before ? undefined : after;
 }
 
 /** Returns the part with the most bytes of JSON. Undefined if there is no part. */
-export function largestOf(parts: readonly (readonly [name: string, value: unknown])[]) {
+export function findLargest(parts: readonly (readonly [name: string, value: unknown])[]) {
   return parts
     .map(([name, value]) => ({ name, bytes: Buffer.byteLength(JSON.stringify(value) ?? '') }))
     .toSorted((one, other) => other.bytes - one.bytes)[0];

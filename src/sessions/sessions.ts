@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { cameOverTls, clearCookie, cookieName, readCookie, setCookie } from './cookie.js';
 import { SessionError, StoreUnavailable, wordFor } from './errors.js';
-import { LiveVisit, type Traces } from './live-visit.js';
+import { LiveVisit, type ResponseEffects } from './live-visit.js';
+import type { Handler, Reply } from './session-context.js';
 import type { SessionStrategy } from './session-strategy.js';
-import type { Handler, Reply } from './visit.js';
 
 export interface Sessions {
   /** Runs the handler and sends its reply. Never rejects: a `SessionError` becomes its status, any other error becomes
@@ -43,11 +43,11 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
       await visit.open(readCookie(request.headers.cookie, cookieName(isSecure)));
       const reply = await handler(visit);
       await visit.close();
-      send(response, reply, visit.traces, isSecure);
+      send(response, reply, visit.effects, isSecure);
     } catch (error) {
       await visit.close().catch(() => undefined);
       report(error);
-      sendFailure(response, error, visit.traces, isSecure);
+      sendFailure(response, error, visit.effects, isSecure);
     }
   }
 
@@ -74,43 +74,43 @@ const retryAfterSeconds = 1;
 
 /** A reply to a failed request. */
 interface Failure extends Reply {
-  readonly blind: boolean;
+  readonly isStoreUnavailable: boolean;
 }
 
-function failureReply(error: unknown): Failure {
+function buildFailureReply(error: unknown): Failure {
   const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
-  const blind = error instanceof StoreUnavailable;
+  const isStoreUnavailable = error instanceof StoreUnavailable;
   const isOurs = error instanceof SessionError && error.status !== 500;
   const status = isOurs ? error.status : 500;
-  const said = isOurs
+  const content = isOurs
     ? { error: error.message, why: wordFor(error) }
     : { error: 'the request could not be handled', why: 'internal' };
   return {
     status,
     headers: status === 503 ? { ...headers, 'retry-after': String(retryAfterSeconds) } : headers,
-    body: JSON.stringify(said),
-    blind,
+    body: JSON.stringify(content),
+    isStoreUnavailable,
   };
 }
 
 /** Writes the headers and the body. Every change is committed by now. Errors (a header that HTTP forbids, a cookie too
  * large) are thrown before the first byte is written. */
-function send(response: ServerResponse, reply: Reply | Failure, traces: Traces, secure: boolean): void {
+function send(response: ServerResponse, reply: Reply | Failure, effects: ResponseEffects, secure: boolean): void {
   if (response.headersSent || response.destroyed) return;
   if (!isFinalStatus(reply.status)) throw new RangeError(`a reply cannot have the status ${reply.status}`);
-  const cookie = cookieHeader(traces, secure, 'blind' in reply && reply.blind);
+  const cookie = buildCookieHeader(effects, secure, 'isStoreUnavailable' in reply && reply.isStoreUnavailable);
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
   if (cookie !== undefined) response.appendHeader('set-cookie', cookie);
-  if (cookie !== undefined || traces.hadSession) response.setHeader('cache-control', 'no-store');
-  if (traces.ended && secure) response.setHeader('clear-site-data', '"cache", "storage"');
+  if (cookie !== undefined || effects.hadSession) response.setHeader('cache-control', 'no-store');
+  if (effects.ended && secure) response.setHeader('clear-site-data', '"cache", "storage"');
   response.statusCode = reply.status;
   response.end(reply.body);
 }
 
 /** Sends the failure reply. If even that fails, it closes the connection without a response. */
-function sendFailure(response: ServerResponse, error: unknown, traces: Traces, secure: boolean): void {
+function sendFailure(response: ServerResponse, error: unknown, effects: ResponseEffects, secure: boolean): void {
   try {
-    send(response, failureReply(error), traces, secure);
+    send(response, buildFailureReply(error), effects, secure);
   } catch {
     response.destroy();
   }
@@ -118,8 +118,12 @@ function sendFailure(response: ServerResponse, error: unknown, traces: Traces, s
 
 /** Returns the Set-Cookie value, or undefined. No cookie is cleared while the store is unreachable: its session may be
  * available again in a moment. */
-function cookieHeader({ cookie }: Traces, secure: boolean, blind: boolean): string | undefined {
-  if (cookie === 'keep' || (cookie === 'clear' && blind)) return undefined;
+function buildCookieHeader(
+  { cookie }: ResponseEffects,
+  secure: boolean,
+  isStoreUnavailable: boolean,
+): string | undefined {
+  if (cookie === 'keep' || (cookie === 'clear' && isStoreUnavailable)) return undefined;
   return cookie === 'clear' ? clearCookie(secure) : setCookie(cookie.token, secure);
 }
 

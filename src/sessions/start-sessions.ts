@@ -27,7 +27,7 @@ export interface OpenOptions {
   /** Receives every error that is not a `SessionError`. Default: writes it to stderr. */
   readonly onError?: (error: unknown) => void;
   /** Called when the store is lost and when it is back. */
-  readonly onTransition?: (edge: StoreTransition) => void;
+  readonly onTransition?: (transition: StoreTransition) => void;
 }
 
 /** Opens the sessions. Rejects for an unknown name, and for an address that the store cannot use. */
@@ -40,9 +40,9 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
   const wanted = { ...defaultLimits, ...options.limits };
   const limits = { ...wanted, dataBytesMax: Math.min(wanted.dataBytesMax, entry.capabilities.dataBytesMax) };
   const settings: StoreSettings = { url, deadlineMs: limits.storeDeadlineMs, now, onTransition };
-  const { keys = onceGenerated(), revocation = true, decorateStore = store => store } = options;
+  const { keys = generateOnce(), revocation = true, decorateStore = store => store } = options;
   const store = decorateStore(entry.open(settings));
-  const feed = revocation && strategy.needsFeed ? feedOf(options, entry, settings) : undefined;
+  const feed = revocation && strategy.needsFeed ? openFeedFor(options, entry, settings) : undefined;
   const parts = feed === undefined ? [store] : [store, feed];
   return serveSessions({
     strategy: strategy.open({ store, feed, keys, limits, now }),
@@ -53,13 +53,13 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
 }
 
 /** Opens the revocation feed. It reports no transitions: the store uses the same server and reports them. */
-function feedOf({ strategy, store }: OpenOptions, entry: StoreEntry, settings: StoreSettings): RevocationFeed {
+function openFeedFor({ strategy, store }: OpenOptions, entry: StoreEntry, settings: StoreSettings): RevocationFeed {
   const feed = entry.openFeed?.({ ...settings, onTransition: undefined });
   if (feed !== undefined) return feed;
   throw new Error(`the strategy "${strategy}" needs a store that tells of revoked tokens; "${store}" does not`);
 }
 
-function onceGenerated(): () => KeyRing {
+function generateOnce(): () => KeyRing {
   const ring = generateKeyRing();
   return () => ring;
 }

@@ -5,7 +5,7 @@ import type { SessionStore } from '#src/sessions/session-store.js';
 import { serveSessions } from '#src/sessions/sessions.js';
 import { memory } from '#src/sessions/stores/memory.js';
 import { reference } from '#src/sessions/strategies/reference.js';
-import type { Handler } from '#src/sessions/visit.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import { type WatchedStore, watched } from './watched-store.js';
 import { type Ask, withServer } from './with-server.js';
 

@@ -4,7 +4,7 @@ import { newSessionId } from '#src/sessions/session-id.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import { stores } from '#src/sessions/stores/registry.js';
-import type { Handler } from '#src/sessions/visit.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import { loaded } from './loaded.js';
 import { type StoreLab, storeLabs } from './store-labs.js';
 import { type Ask, withServer } from './with-server.js';

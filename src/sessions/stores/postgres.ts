@@ -1,9 +1,9 @@
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import { readyWithin } from '../in-time.js';
+import { pollUntilReady } from '../in-time.js';
 import type { SessionRecord, SessionSummary } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { StoreTransitions } from '../store-transitions.js';
-import { Connections, isTaken, refusalOf } from './postgres/connections.js';
+import { Connections, isDuplicateKey, refusalOf } from './postgres/connections.js';
 import { keyOf, type Row, recordOf, summaryOf, type Value, valuesOf } from './postgres/record-row.js';
 import * as statements from './postgres/statements.js';
 import { Watch } from './postgres/watch.js';
@@ -18,17 +18,17 @@ const handleShape = /^[0-9a-f]{16}$/;
  * session. */
 class PostgresStore implements SessionStore {
   readonly #now: () => number;
-  readonly #edges: StoreTransitions;
+  readonly #transitions: StoreTransitions;
   readonly #connections: Connections;
   readonly #watch: Watch;
   readonly #pruner: Pruner;
 
   constructor(url: string, { deadlineMs, now, onTransition }: StoreSettings) {
     this.#now = now;
-    this.#edges = new StoreTransitions(onTransition);
-    this.#connections = new Connections({ url, deadlineMs, onLost: () => this.#watch.doubt() });
-    this.#watch = new Watch(() => this.#connections.probe(), this.#edges);
-    this.#watch.doubt();
+    this.#transitions = new StoreTransitions(onTransition);
+    this.#connections = new Connections({ url, deadlineMs, onLost: () => this.#watch.recheck() });
+    this.#watch = new Watch(() => this.#connections.probe(), this.#transitions);
+    this.#watch.recheck();
     this.#pruner = new Pruner({ intervalMs: pruneIntervalMs, prune: rowsMax => this.#prune(rowsMax) });
   }
 
@@ -74,7 +74,7 @@ class PostgresStore implements SessionStore {
   }
 
   ready(withinMs: number): Promise<boolean> {
-    return readyWithin(withinMs, { serves: () => this.#watch.ask(), isOver: () => this.#watch.isClosed });
+    return pollUntilReady(withinMs, { serves: () => this.#watch.ask(), isOver: () => this.#watch.isClosed });
   }
 
   async close(): Promise<void> {
@@ -88,13 +88,13 @@ class PostgresStore implements SessionStore {
     try {
       if (!this.#watch.isUp) throw new Error('the server is down');
       const rows = await this.#connections.ask(statement, values);
-      this.#edges.served(statement.kind);
+      this.#transitions.markServed(statement.kind);
       return rows;
     } catch (error) {
-      if (isTaken(error)) throw new SessionExists();
+      if (isDuplicateKey(error)) throw new SessionExists();
       const refusal = refusalOf(error);
-      if (refusal !== undefined) this.#edges.refused(statement.kind, refusal);
-      else if (this.#watch.isUp) this.#watch.doubt();
+      if (refusal !== undefined) this.#transitions.markRefused(statement.kind, refusal);
+      else if (this.#watch.isUp) this.#watch.recheck();
       throw new StoreUnavailable('the session store does not answer', { cause: error });
     }
   }
@@ -112,7 +112,7 @@ function outcomeOf([row]: readonly Row[]): unknown {
   return row?.outcome;
 }
 
-function checked(url: string | undefined): string {
+function requireAddress(url: string | undefined): string {
   const { protocol, hostname } = url !== undefined && URL.canParse(url) ? new URL(url) : notAnAddress;
   if (url !== undefined && /^postgres(?:ql)?:$/.test(protocol) && hostname !== '') return url;
   // The message omits the given text: it may contain a password.
@@ -126,7 +126,7 @@ const notAnAddress = { protocol: '', hostname: '' };
 
 export const postgres: StoreEntry = {
   capabilities: { compareAndSet: true, durability: 'disk', revocationLagMs: 0, dataBytesMax: 512 * 1024 },
-  open: settings => new PostgresStore(checked(settings.url), settings),
+  open: settings => new PostgresStore(requireAddress(settings.url), settings),
 };
 
 /** Maximum number of rows that one statement removes. It finishes well within its deadline. */

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { parseAddress, type RedisAddress } from '../../shared/redis-address.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import { withinMs } from '../in-time.js';
+import { withTimeout } from '../in-time.js';
 import type { SessionData, SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
@@ -36,7 +36,7 @@ class RedisStore implements SessionStore {
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    return readable(await this.#fieldsOf(digestOf(id)), this.#settings.now());
+    return parseRecord(await this.#fieldsOf(digestOf(id)), this.#settings.now());
   }
 
   create(id: string, record: SessionRecord): Promise<void> {
@@ -61,7 +61,7 @@ class RedisStore implements SessionStore {
 
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const digest = digestOf(id);
-    const [outcome, user] = await this.#removed(digest, onlyVersion);
+    const [outcome, user] = await this.#removeSession(digest, onlyVersion);
     if (outcome === 'conflict') return outcome;
     if (user !== undefined) this.#lists.forget(user, [digest]);
     return user === undefined ? 'gone' : 'removed';
@@ -125,21 +125,21 @@ class RedisStore implements SessionStore {
     for (;;) {
       const digests = await this.#lists.first(user);
       const replies = await Promise.all(digests.map(digest => this.#fieldsOf(digest)));
-      const records = replies.map(reply => readable(reply, this.#settings.now()));
+      const records = replies.map(reply => parseRecord(reply, this.#settings.now()));
       const dead = digests.filter((_, at) => records[at] === undefined);
       if (dead.length === listedMax) {
         await this.#lists.remove(user, dead);
         continue;
       }
       if (dead.length > 0) this.#lists.forget(user, dead);
-      return digests.flatMap((digest, at) => summary(digest, records[at]));
+      return digests.flatMap((digest, at) => summariesOf(digest, records[at]));
     }
   }
 
   async #removeByHandle(user: string, handle: string): Promise<boolean> {
     const digest = await this.#lists.find(user, handle);
     if (digest === undefined) return false;
-    const [, owner] = await this.#removed(digest);
+    const [, owner] = await this.#removeSession(digest);
     this.#lists.forget(user, [digest]);
     return owner === user;
   }
@@ -149,7 +149,7 @@ class RedisStore implements SessionStore {
     return this.#servers.ask('reads', key, server => server.hmget(key, ...fields), []);
   }
 
-  #removed(digest: string, onlyVersion?: number): Promise<[string, string?]> {
+  #removeSession(digest: string, onlyVersion?: number): Promise<[string, string?]> {
     const key = sessionKey(digest);
     const nowMs = this.#settings.now();
     const ask = (server: Redis) => server.sessionRemove(key, nowMs, onlyVersion ?? '');
@@ -159,11 +159,15 @@ class RedisStore implements SessionStore {
   /** Applies the deadline to a sequence of commands. Each command could be in time, and the sequence late. */
   #inTime<T>(work: Promise<T>): Promise<T> {
     const { deadlineMs } = this.#settings;
-    return withinMs(deadlineMs, work, () => new StoreUnavailable(`the session store took more than ${deadlineMs} ms`));
+    return withTimeout(
+      deadlineMs,
+      work,
+      () => new StoreUnavailable(`the session store took more than ${deadlineMs} ms`),
+    );
   }
 }
 
-function summary(digest: string, record: SessionRecord | undefined): SessionSummary[] {
+function summariesOf(digest: string, record: SessionRecord | undefined): SessionSummary[] {
   if (record === undefined) return [];
   return [{ handle: handleOf(digest), createdAtMs: record.createdAtMs, idleUntilMs: record.idleUntilMs }];
 }
@@ -182,17 +186,17 @@ function headOf({ version, idleUntilMs, absoluteUntilMs, createdAtMs, user }: Se
   return [version, ...[idleUntilMs, absoluteUntilMs, createdAtMs].map(Math.floor), user].join(' ');
 }
 
-function readable([head, json]: readonly (string | null)[], nowMs: number): SessionRecord | undefined {
+function parseRecord([head, json]: readonly (string | null)[], nowMs: number): SessionRecord | undefined {
   const [, version, idle, absolute, created, user] = headShape.exec(head ?? '') ?? [];
   if (user === undefined) return undefined;
   const [idleUntilMs, absoluteUntilMs] = [Number(idle), Number(absolute)];
   if (nowMs >= idleUntilMs || nowMs >= absoluteUntilMs) return undefined;
-  const data = parsed(json ?? '');
+  const data = parseData(json ?? '');
   if (data === undefined) return undefined;
   return { user, data, version: Number(version), createdAtMs: Number(created), idleUntilMs, absoluteUntilMs };
 }
 
-function parsed(json: string): SessionData | undefined {
+function parseData(json: string): SessionData | undefined {
   try {
     const data: SessionData | null = JSON.parse(json);
     return typeof data === 'object' && data !== null && !Array.isArray(data) ? data : undefined;

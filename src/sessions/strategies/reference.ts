@@ -1,16 +1,16 @@
-import { endAll, removeThese } from '../end-sessions.js';
+import { endAll, removeByHandles } from '../end-sessions.js';
 import { SessionConflict, StoreUnavailable } from '../errors.js';
 import {
-  editedData,
-  firstDeadlines,
+  applyEdit,
+  computeDeadlines,
+  computeTouchedIdleUntilMs,
   type NoSession,
-  plainData,
   type Session,
   type SessionData,
   type SessionLimits,
   type SessionRecord,
   type SessionSummary,
-  touchedIdleUntilMs,
+  toPlainData,
 } from '../session.js';
 import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
 import type { RoundTrips, SessionStore } from '../session-store.js';
@@ -40,14 +40,14 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   async begin(user: string, data: SessionData): Promise<Issued> {
-    const plain = plainData(data, this.#limits.dataBytesMax);
-    return this.#issue({ user, data: plain.data, version: 1, ...firstDeadlines(this.#limits, this.#now()) });
+    const plain = toPlainData(data, this.#limits.dataBytesMax);
+    return this.#issue({ user, data: plain.data, version: 1, ...computeDeadlines(this.#limits, this.#now()) });
   }
 
   async change({ token, record }: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
     let current: SessionRecord | undefined = record;
     for (let tries = 0; tries < triesMax && current !== undefined; tries++) {
-      const next = this.#edited(current, edit);
+      const next = this.#applyEdit(current, edit);
       const outcome = next === current ? 'saved' : await this.#store.replace(token, next);
       if (outcome === 'saved') return { token, session: { token, record: next } };
       if (outcome === 'gone') return 'gone';
@@ -89,7 +89,7 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   endAll(user: string, except?: string): Promise<number> {
-    return endAll(this.#store, user, except, handles => removeThese(this.#store, user, handles));
+    return endAll(this.#store, user, except, handles => removeByHandles(this.#store, user, handles));
   }
 
   endEveryone(): Promise<void> {
@@ -109,7 +109,7 @@ class ReferenceStrategy implements SessionStrategy {
   /** Touches the session if it is due. Undefined if the session ended after the read. A store may answer reads and
    * refuse writes (out of memory, a replica). The session is still good then; a later request touches it. */
   async #touchWhenDue(token: string, record: SessionRecord): Promise<SessionRecord | undefined> {
-    const idleUntilMs = touchedIdleUntilMs(record, this.#limits, this.#now());
+    const idleUntilMs = computeTouchedIdleUntilMs(record, this.#limits, this.#now());
     if (idleUntilMs === undefined) return record;
     try {
       return (await this.#store.touch(token, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
@@ -120,14 +120,14 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   /** Returns the next version, or `record` itself if the edit changed nothing. */
-  #edited(record: SessionRecord, edit: (data: SessionData) => void): SessionRecord {
-    const next = editedData(record.data, edit, this.#limits.dataBytesMax);
+  #applyEdit(record: SessionRecord, edit: (data: SessionData) => void): SessionRecord {
+    const next = applyEdit(record.data, edit, this.#limits.dataBytesMax);
     return next === undefined ? record : { ...record, data: next.data, version: record.version + 1 };
   }
 }
 
 /** Adds the read that comes before each change. */
-function readFirst({ read, write }: RoundTrips): RoundTrips {
+function addRead({ read, write }: RoundTrips): RoundTrips {
   return { read, write: read + write };
 }
 
@@ -140,7 +140,7 @@ export const reference: StrategyEntry = {
     revocationLagMs,
     dataBytesMax,
     dataIn: 'store',
-    roundTrips: readFirst(roundTrips ?? (durability === 'process' ? { read: 0, write: 0 } : { read: 1, write: 1 })),
+    roundTrips: addRead(roundTrips ?? (durability === 'process' ? { read: 0, write: 0 } : { read: 1, write: 1 })),
     clockBackMs: Number.POSITIVE_INFINITY,
   }),
   open: settings => new ReferenceStrategy(settings),

@@ -3,15 +3,15 @@ import { SessionTooLarge } from '../errors.js';
 import { RegisteredSessions } from '../registered-sessions.js';
 import { seal, sealedCharsAtMost, unseal } from '../seal.js';
 import {
-  editedData,
-  firstDeadlines,
+  applyEdit,
+  computeDeadlines,
+  computeTouchedIdleUntilMs,
   type NoSession,
-  plainData,
   type Session,
   type SessionData,
   type SessionRecord,
   type SessionSummary,
-  touchedIdleUntilMs,
+  toPlainData,
 } from '../session.js';
 import { digestOf, handleOf, newSessionId } from '../session-id.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
@@ -55,48 +55,48 @@ class SealedStrategy implements SessionStrategy {
     const [newest] = this.#settings.keys();
     const unsealed = unseal(this.#settings.keys(), purpose, token);
     if (typeof unsealed === 'string') return unsealed;
-    const payload = payloadOf(unsealed.text);
+    const payload = parsePayload(unsealed.text);
     if (payload === undefined) return 'malformed';
     if (payload.issuedAtMs > this.#settings.now() + toleranceMs) return 'forged';
     if (this.#isOver(payload)) return 'expired';
     if (this.#isRevoked(payload)) return 'revoked';
-    return this.#renewedWhenDue(new SealedSession(token, payload), unsealed.keyId !== newest?.id);
+    return this.#renewWhenDue(new SealedSession(token, payload), unsealed.keyId !== newest?.id);
   }
 
   async begin(user: string, data: SessionData): Promise<Issued> {
     const { limits, now } = this.#settings;
-    const plain = plainData(data, limits.dataBytesMax);
-    return this.#found({ user, data: plain.data, version: 1, ...firstDeadlines(limits, now()) });
+    const plain = toPlainData(data, limits.dataBytesMax);
+    return this.#createSession({ user, data: plain.data, version: 1, ...computeDeadlines(limits, now()) });
   }
 
   /**
    * Changes the data. The idle deadline stays: only a touch in `open` moves it, together with the one in the registry.
    */
   async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
-    const { payload, token } = ours(session);
+    const { payload, token } = requireSealed(session);
     if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
     const { sid, record } = payload;
-    const edited = editedData(record.data, edit, this.#settings.limits.dataBytesMax);
+    const edited = applyEdit(record.data, edit, this.#settings.limits.dataBytesMax);
     if (edited === undefined) return { token, session };
-    return issued(this.#sealed(sid, { ...record, data: edited.data, version: record.version + 1 }));
+    return toIssued(this.#sealSession(sid, { ...record, data: edited.data, version: record.version + 1 }));
   }
 
   async rotate(session: Session): Promise<Issued | 'gone'> {
-    const { payload } = ours(session);
+    const { payload } = requireSealed(session);
     if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
     const { sid, record } = payload;
-    const successor = await this.#found(record);
-    const { sid: next } = ours(successor.session).payload;
+    const successor = await this.#createSession(record);
+    const { sid: next } = requireSealed(successor.session).payload;
     return (await this.#registered.supersede(sid, next, record.absoluteUntilMs)) ? successor : 'gone';
   }
 
   end(session: Session): Promise<void> {
-    const { sid, record } = ours(session).payload;
+    const { sid, record } = requireSealed(session).payload;
     return this.#registered.end(sid, record.absoluteUntilMs);
   }
 
   handleOf(session: Session): string {
-    return handleOf(digestOf(ours(session).payload.sid));
+    return handleOf(digestOf(requireSealed(session).payload.sid));
   }
 
   list(user: string): Promise<readonly SessionSummary[]> {
@@ -119,22 +119,22 @@ class SealedStrategy implements SessionStrategy {
     return this.#registered.close();
   }
 
-  async #found(record: SessionRecord): Promise<Issued> {
+  async #createSession(record: SessionRecord): Promise<Issued> {
     const sid = newSessionId();
-    const session = this.#sealed(sid, record);
+    const session = this.#sealSession(sid, record);
     await this.#settings.store.create(sid, registryRecord(record));
-    return issued(session);
+    return toIssued(session);
   }
 
-  #renewedWhenDue(session: SealedSession, hasOldKey: boolean): SealedSession {
+  #renewWhenDue(session: SealedSession, hasOldKey: boolean): SealedSession {
     const { limits, now } = this.#settings;
     const { sid, record } = session.payload;
-    const idleUntilMs = touchedIdleUntilMs(record, limits, now());
+    const idleUntilMs = computeTouchedIdleUntilMs(record, limits, now());
     if (idleUntilMs === undefined && !hasOldKey) return session;
     const renewed = { ...record, idleUntilMs: idleUntilMs ?? record.idleUntilMs };
     // The registry is updated in the background and may be down: the session is valid without it.
     if (idleUntilMs !== undefined) this.#touchRegistry(sid, renewed).catch(() => undefined);
-    return this.#sealed(sid, renewed);
+    return this.#sealSession(sid, renewed);
   }
 
   /** Touches the entry in the registry. If the store came back empty, this lists the session again, so that it can be
@@ -145,7 +145,7 @@ class SealedStrategy implements SessionStrategy {
   }
 
   /** Seals a session. Throws `SessionTooLarge` for a cookie that some browser may drop, with any key and any prefix. */
-  #sealed(sid: string, record: SessionRecord): SealedSession {
+  #sealSession(sid: string, record: SessionRecord): SealedSession {
     const chars = sealedCharsAtMost(payloadBytesMax(record.user, JSON.stringify(record.data)));
     const bytes = cookieName(true).length + chars;
     if (bytes > cookieBytesMax) throw new SessionTooLarge(bytes, cookieBytesMax, undefined, 'the sealed cookie');
@@ -166,12 +166,12 @@ class SealedStrategy implements SessionStrategy {
   }
 }
 
-function ours(session: Session): SealedSession {
+function requireSealed(session: Session): SealedSession {
   if (session instanceof SealedSession) return session;
   throw new TypeError('this session was opened by another strategy');
 }
 
-function issued(session: SealedSession): Issued {
+function toIssued(session: SealedSession): Issued {
   return { token: session.token, session };
 }
 
@@ -241,8 +241,8 @@ export function payloadText({ sid, issuedAtMs, record }: Payload): string {
 }
 
 /** Parses a payload. Undefined for the format of another version of this program. */
-function payloadOf(text: string): Payload | undefined {
-  const fields = parsed(text);
+function parsePayload(text: string): Payload | undefined {
+  const fields = parseJson(text);
   if (!isPayload(fields)) return undefined;
   const [sid, user, createdAtMs, absoluteMs, idleMs, issuedMs, version, data] = fields;
   const [absoluteUntilMs, idleUntilMs] = [createdAtMs + absoluteMs, createdAtMs + idleMs];
@@ -256,7 +256,7 @@ function isPayload(value: unknown): value is Fields {
   return value.every((field, at) => typeof field === types[at]) && data !== null && !Array.isArray(data);
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -40,7 +40,7 @@ export class AnswerReader {
       if (next === undefined) break;
       at = next;
       if (line.startsWith('STAT ')) this.#takeStatistic(line);
-      else if (!line.startsWith('VALUE ')) answers.push(this.#ended(line));
+      else if (!line.startsWith('VALUE ')) answers.push(this.#finishAnswer(line));
     }
     this.#rest = this.#rest.subarray(at);
     return answers;
@@ -70,7 +70,7 @@ export class AnswerReader {
     this.#statistics.set(name, value);
   }
 
-  #ended(end: string): MemcachedAnswer {
+  #finishAnswer(end: string): MemcachedAnswer {
     const [items, statistics] = [this.#items, this.#statistics];
     // Most replies have neither. A new map is made only after the last one was returned.
     if (items.size > 0) this.#items = new Map();

@@ -16,7 +16,7 @@ export interface ConnectionSettings {
   readonly onDown: (why: string) => void;
 }
 
-interface Asked {
+interface PendingQuestion {
   readonly question: MemcachedQuestion;
   readonly untilMs: number;
   readonly resolve: (answer: MemcachedAnswer) => void;
@@ -38,11 +38,11 @@ export class MemcachedConnection {
   readonly #settings: ConnectionSettings;
   #state: 'opening' | 'up' | 'waiting' | 'closed' = 'waiting';
   #socket: Socket | undefined;
-  #asked: Asked[] = [];
+  #pending: PendingQuestion[] = [];
   #unsent: string[] = [];
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
-  #alarm: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(settings: ConnectionSettings) {
     this.#settings = settings;
@@ -77,12 +77,12 @@ export class MemcachedConnection {
     // The kernel of a hung server accepts connections too. A server with too many connections closes them only after
     // that.
     this.#send(version).then(
-      () => this.#wentUp(),
+      () => this.#markUp(),
       error => this.#lose(socket, error),
     );
   }
 
-  #wentUp(): void {
+  #markUp(): void {
     if (this.#state !== 'opening') return;
     this.#state = 'up';
     this.#failures = 0;
@@ -94,8 +94,8 @@ export class MemcachedConnection {
     // expensive part of a command.
     if (this.#unsent.push(question.text) === 1) setImmediate(() => this.#flush());
     const untilMs = performance.now() + this.#settings.deadlineMs;
-    if (this.#alarm === undefined) this.#watch(untilMs);
-    return new Promise((resolve, reject) => this.#asked.push({ question, untilMs, resolve, reject }));
+    if (this.#timer === undefined) this.#startTimer(untilMs);
+    return new Promise((resolve, reject) => this.#pending.push({ question, untilMs, resolve, reject }));
   }
 
   #flush(): void {
@@ -115,30 +115,30 @@ export class MemcachedConnection {
 
   /** Settles the oldest command. Throws if the reply cannot belong to it. */
   #settle(answer: MemcachedAnswer): void {
-    const asked = this.#asked[0];
-    if (asked === undefined) throw new Error(`it replied "${answer.end}" without a command`);
-    const { text, expects } = asked.question;
-    if (answer.end.startsWith('SERVER_ERROR ')) asked.reject(new Refused(answer.end));
+    const pending = this.#pending[0];
+    if (pending === undefined) throw new Error(`it replied "${answer.end}" without a command`);
+    const { text, expects } = pending.question;
+    if (answer.end.startsWith('SERVER_ERROR ')) pending.reject(new Refused(answer.end));
     else if (!expects.test(answer.end)) throw new Error(`it answered "${answer.end}"`);
     for (const key of answer.items.keys()) {
       if (!text.includes(key)) throw new Error('it replied with an item that was not requested');
     }
-    this.#asked.shift();
-    asked.resolve(answer);
+    this.#pending.shift();
+    pending.resolve(answer);
   }
 
   /** Starts one timer for all commands in flight. The first one in the list is the oldest. */
-  #watch(untilMs: number): void {
+  #startTimer(untilMs: number): void {
     // Waits one more turn of the event loop. This process may be the late one, with replies waiting in the socket.
-    const wake = () => setImmediate(() => this.#judge());
-    this.#alarm = setTimeout(wake, Math.max(untilMs - performance.now(), 1));
+    const check = () => setImmediate(() => this.#checkDeadline());
+    this.#timer = setTimeout(check, Math.max(untilMs - performance.now(), 1));
   }
 
-  #judge(): void {
-    this.#alarm = undefined;
-    const oldest = this.#asked[0];
+  #checkDeadline(): void {
+    this.#timer = undefined;
+    const oldest = this.#pending[0];
     if (oldest === undefined) return;
-    if (oldest.untilMs > performance.now()) this.#watch(oldest.untilMs);
+    if (oldest.untilMs > performance.now()) this.#startTimer(oldest.untilMs);
     else this.#lose(this.#socket, new Error(`no answer within ${this.#settings.deadlineMs} ms`));
   }
 
@@ -154,11 +154,11 @@ export class MemcachedConnection {
   }
 
   #failAll(error: Error): void {
-    const lost = this.#asked;
-    this.#asked = [];
+    const lost = this.#pending;
+    this.#pending = [];
     this.#unsent = [];
-    clearTimeout(this.#alarm);
-    this.#alarm = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#socket?.destroy();
     this.#socket = undefined;
     for (const { reject } of lost) reject(error);

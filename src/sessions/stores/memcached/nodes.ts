@@ -19,7 +19,7 @@ export class Nodes {
 
   constructor([first, ...others]: readonly [Address, ...Address[]], settings: StoreSettings) {
     const serverAt = (address: Address) =>
-      new Server(address, others.length === 0 ? settings : named(address, settings));
+      new Server(address, others.length === 0 ? settings : nameTransitions(address, settings));
     this.all = [serverAt(first), ...others.map(serverAt)];
   }
 
@@ -69,7 +69,7 @@ function weightOf(digest: string, place: number): number {
   return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-function named({ host, port }: Address, settings: StoreSettings): StoreSettings {
+function nameTransitions({ host, port }: Address, settings: StoreSettings): StoreSettings {
   return {
     ...settings,
     onTransition: ({ up, why }) => settings.onTransition?.({ up, why: `${host}:${port}: ${why}` }),

@@ -35,7 +35,7 @@ export function textOf(kept: Kept): string {
 
 /** Parses a session. Undefined if the text is no session, has expired, or belongs to another generation than the
  * present one. */
-export function aliveIn(text: string | undefined, generation: string | undefined, nowMs: number): Kept | undefined {
+export function parseLive(text: string | undefined, generation: string | undefined, nowMs: number): Kept | undefined {
   const headEnd = text?.indexOf('\n') ?? -1;
   if (text === undefined || headEnd < 0) return undefined;
   const [, version, idle, absolute, created, of, userJson = ''] = headShape.exec(text.slice(0, headEnd)) ?? [];

@@ -8,7 +8,7 @@ const connectionsMax = 10;
 /** Maximum number of waiting queries. Ending the thousand sessions of a user sends a thousand queries at once. */
 const waitingMax = 2_000;
 const idleMs = 60_000;
-const goodbyeWithinMs = 100;
+const closeWithinMs = 100;
 
 export interface ConnectionsOptions {
   readonly url: string;
@@ -40,11 +40,11 @@ export class Connections {
 
   ask(statement: Statement, values: readonly Value[]): Promise<readonly Row[]> {
     if (this.#pool.waitingCount >= waitingMax) return Promise.reject(new Error(`${waitingMax} questions wait already`));
-    return this.#inTime(async turn => {
+    return this.#inTime(async pending => {
       const client = await this.#pool.connect();
-      turn.giveBack = once(cut => client.release(cut));
-      if (!turn.isOver) return answer(client, statement, values, turn.giveBack);
-      turn.giveBack(false);
+      pending.release = releaseOnce(cut => client.release(cut));
+      if (!pending.isOver) return runQuery(client, statement, values, pending.release);
+      pending.release(false);
       return [];
     });
   }
@@ -69,7 +69,7 @@ export class Connections {
   /** Closes idle connections properly and destroys the remaining sockets. */
   async close(): Promise<void> {
     if (this.#pool.ending) return;
-    await Promise.race([this.#pool.end(), delay(goodbyeWithinMs, undefined, { ref: false })]);
+    await Promise.race([this.#pool.end(), delay(closeWithinMs, undefined, { ref: false })]);
     for (const socket of this.#sockets) socket.destroy();
   }
 
@@ -92,21 +92,21 @@ export class Connections {
     return socket.once('close', () => this.#sockets.delete(socket));
   }
 
-  async #inTime<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+  async #inTime<T>(work: (pending: PendingQuery) => Promise<T>): Promise<T> {
     const { deadlineMs } = this.#options;
-    const turn: Turn = { isOver: false, giveBack: undefined };
+    const pending: PendingQuery = { isOver: false, release: undefined };
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const giveUp = () => {
-        turn.isOver = true;
-        turn.giveBack?.(true);
-        reject(new Error(`no answer within ${deadlineMs} ms`));
+        pending.isOver = true;
+        pending.release?.(true);
+        reject(new Error(`no runQuery within ${deadlineMs} ms`));
       };
       // Waits one more turn of the event loop. This process may be the late one, with the answer waiting in the socket.
       timer = setTimeout(() => setImmediate(giveUp), deadlineMs);
     });
     try {
-      return await Promise.race([work(turn), late]);
+      return await Promise.race([work(pending), late]);
     } finally {
       clearTimeout(timer);
     }
@@ -114,46 +114,46 @@ export class Connections {
 }
 
 /** Releases a connection to the pool, or closes it. */
-type GiveBack = (cut: boolean) => void;
+type Release = (cut: boolean) => void;
 
-interface Turn {
+interface PendingQuery {
   isOver: boolean;
-  giveBack: GiveBack | undefined;
+  release: Release | undefined;
 }
 
-async function answer(client: PoolClient, { name, text }: Statement, values: readonly Value[], giveBack: GiveBack) {
+async function runQuery(client: PoolClient, { name, text }: Statement, values: readonly Value[], release: Release) {
   try {
     const { rows } = await client.query<Row>({ name, text, values: [...values] });
-    giveBack(false);
+    release(false);
     return rows;
   } catch (error) {
-    giveBack(!isTaken(error));
+    release(!isDuplicateKey(error));
     throw error;
   }
 }
 
-function once(giveBack: GiveBack): GiveBack {
+function releaseOnce(release: Release): Release {
   let isBack = false;
   return cut => {
-    if (!isBack) giveBack(cut);
+    if (!isBack) release(cut);
     isBack = true;
   };
 }
 
 /** True if the key exists already. Only this error is a normal answer. */
-export function isTaken(error: unknown): boolean {
+export function isDuplicateKey(error: unknown): boolean {
   return codeOf(error) === '23505';
 }
 
 /** Codes of a server that shuts down or starts, or has no table. The next probe decides then. */
-const lost = /^(?:08|57P0|42P01)/;
+const unavailableCodes = /^(?:08|57P0|42P01)/;
 const late = '57014';
 
 /** Returns the message of a server that understood the query and refuses it. Undefined if the server gave no answer, or
  * is shutting down. */
 export function refusalOf(error: unknown): string | undefined {
   const code = codeOf(error);
-  return code === undefined || code === late || lost.test(code) ? undefined : messageOf(error);
+  return code === undefined || code === late || unavailableCodes.test(code) ? undefined : messageOf(error);
 }
 
 export function messageOf(error: unknown): string {

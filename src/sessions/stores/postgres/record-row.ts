@@ -19,7 +19,7 @@ export function valuesOf(id: string, record: SessionRecord): readonly Value[] {
 
 /** Parses a row. Undefined for a foreign row: its texts are not JSON, or other JSON. */
 export function recordOf(row: Row): SessionRecord | undefined {
-  const [user, data] = [parsed(row.user_json), parsed(row.data_json)];
+  const [user, data] = [parseJson(row.user_json), parseJson(row.data_json)];
   if (typeof user !== 'string' || !isData(data)) return undefined;
   return {
     user,
@@ -38,7 +38,7 @@ export function summaryOf({ key, created_at_ms: createdAtMs, idle_until_ms: idle
   ];
 }
 
-function parsed(json: unknown): unknown {
+function parseJson(json: unknown): unknown {
   try {
     return JSON.parse(String(json));
   } catch {

@@ -1,9 +1,9 @@
-import type { Kind } from '../../store-transitions.js';
+import type { CallKind } from '../../store-transitions.js';
 
 /** A statement. Each connection prepares it once by its name. */
 export interface Statement {
   readonly name: string;
-  readonly kind: Kind;
+  readonly kind: CallKind;
   readonly text: string;
 }
 

@@ -64,13 +64,13 @@ export function serverOptions(deadlineMs: number) {
   } satisfies RedisOptions;
 }
 
-export function loginIn({ username, password }: RedisAddress) {
+export function loginOf({ username, password }: RedisAddress) {
   return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
 }
 
 /** Batches the writes of one turn of the event loop into one system call. On a busy backend, the system call is the
  * most expensive part of a command. */
-export function gather({ stream }: Redis): void {
+export function batchWrites({ stream }: Redis): void {
   if (stream === undefined || stream.writableCorked > 0) return;
   stream.cork();
   setImmediate(() => stream.uncork());
@@ -85,7 +85,7 @@ export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && error.message.includes(code);
 }
 
-export function reason(error: Error | undefined): string {
+export function reasonOf(error: Error | undefined): string {
   if (error === undefined) return 'the connection was closed';
   // Node.js joins the failures of all addresses of a name into one error. It has no message, but a code.
   return error.message === '' && 'code' in error ? String(error.code) : error.message;

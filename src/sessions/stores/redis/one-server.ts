@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
 import type { RedisAddress } from '../../../shared/redis-address.js';
 import {
+  batchWrites,
   type ConnectionOptions,
-  gather,
   isReadOnly,
-  loginIn,
+  loginOf,
   type RedisConnection,
-  reason,
+  reasonOf,
   retryDelayMs,
   serverOptions,
 } from './connection.js';
@@ -20,18 +20,18 @@ export class OneServer implements RedisConnection {
 
   constructor(address: RedisAddress, options: ConnectionOptions) {
     this.#options = options;
-    this.#server = new Redis({ ...serverOptions(options.deadlineMs), ...placeOptions(address, options.deadlineMs) });
-    this.#server.on('error', error => this.#failed(error));
+    this.#server = new Redis({ ...serverOptions(options.deadlineMs), ...addressOptions(address, options.deadlineMs) });
+    this.#server.on('error', error => this.#recordFailure(error));
     this.#server.on('ready', () => {
       this.#lastError = undefined;
       options.onUp?.();
     });
-    this.#server.on('close', () => options.onDown?.(reason(this.#lastError)));
-    this.#server.on('end', () => this.#startAgain());
+    this.#server.on('close', () => options.onDown?.(reasonOf(this.#lastError)));
+    this.#server.on('end', () => this.#reconnect());
   }
 
   async at<Answer>(_key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
-    gather(this.#server);
+    batchWrites(this.#server);
     try {
       return await question(this.#server);
     } catch (error) {
@@ -54,14 +54,14 @@ export class OneServer implements RedisConnection {
   }
 
   /** Reports a failure. While no sentinel answers, there is no connection to close, so this is the only report. */
-  #failed(error: Error): void {
+  #recordFailure(error: Error): void {
     this.#lastError = error;
-    if (this.#server.status === 'connecting') this.#options.onDown?.(reason(error));
+    if (this.#server.status === 'connecting') this.#options.onDown?.(reasonOf(error));
   }
 
   /** Reconnects after the client ended itself. It does so when a disconnect meets its query to the sentinels. Only
    * `close` may end it. */
-  #startAgain(): void {
+  #reconnect(): void {
     if (this.#isClosed) return;
     setTimeout(() => this.#isClosed || this.#server.connect().catch(() => undefined), retryDelayMs(2));
   }
@@ -74,9 +74,9 @@ export class OneServer implements RedisConnection {
  * A primary may lose its sentinels, but not us. Then it acknowledges writes that will be lost. `replicas` prevents
  * that.
  */
-function placeOptions(address: RedisAddress, deadlineMs: number) {
+function addressOptions(address: RedisAddress, deadlineMs: number) {
   const { places, database: db, tls } = address;
-  const login = loginIn(address);
+  const login = loginOf(address);
   const [{ host, port }] = places;
   if (address.kind === 'single') return { host, port, db, ...login, ...(tls ? { tls: {} } : {}) };
   return {

@@ -1,6 +1,6 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { withinMs } from '../../in-time.js';
+import { withTimeout } from '../../in-time.js';
 import type { RedisConnection } from './connection.js';
 
 /** The server must report the number of replicas this much earlier than its caller times out. */
@@ -41,9 +41,9 @@ export class ReplicatedWrites implements RedisConnection {
 
   at<Answer>(key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
     const late = () => new Error(`neither the server nor its replicas answered within ${this.#deadlineMs} ms`);
-    return withinMs(
+    return withTimeout(
       this.#deadlineMs,
-      this.#inner.at(key, server => this.#replicated(server, question)),
+      this.#inner.at(key, server => this.#writeReplicated(server, question)),
       late,
     );
   }
@@ -62,7 +62,7 @@ export class ReplicatedWrites implements RedisConnection {
 
   /** Sends the command and then WAIT. It waits for the reply in between: an unknown script is sent again, and that must
    * not come after its WAIT. */
-  async #replicated<Answer>(server: Redis, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
+  async #writeReplicated<Answer>(server: Redis, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
     const { stream } = server;
     const answer = await question(server);
     const count = await this.#count(server, stream);
@@ -79,7 +79,7 @@ export class ReplicatedWrites implements RedisConnection {
   }
 
   async #wait(server: Redis, stream: Redis['stream']): Promise<number> {
-    await turn();
+    await nextTurn();
     this.#waits.delete(stream);
     if (server.stream !== stream) throw new Error('the connection was lost before replicas could be counted');
     return server.wait(this.#replicas, this.#waitMs);

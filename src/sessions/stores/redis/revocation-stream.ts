@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseAddress } from '../../../shared/redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
-import { readyWithin } from '../../in-time.js';
+import { pollUntilReady } from '../../in-time.js';
 import { type RevocationFeed, RevokedTokens } from '../../revocation-feed.js';
 import type { StoreSettings } from '../../session-store.js';
 import type { RedisConnection } from './connection.js';
@@ -90,7 +90,7 @@ export class RevocationStream implements RevocationFeed {
 
   ready(withinMs: number): Promise<boolean> {
     const serves = async () => this.#state === 'read';
-    return readyWithin(withinMs, { serves, isOver: () => this.#state === 'closed' });
+    return pollUntilReady(withinMs, { serves, isOver: () => this.#state === 'closed' });
   }
 
   async close(): Promise<void> {
@@ -101,9 +101,9 @@ export class RevocationStream implements RevocationFeed {
   }
 
   async #append(untilMs: number, what: 'handles' | 'everyone', value: string): Promise<void> {
-    const said = [Math.floor(this.#now()), Math.ceil(untilMs), what, value];
+    const args = [Math.floor(this.#now()), Math.ceil(untilMs), what, value];
     try {
-      await this.#writer.at(streamKey, server => server.eval(lua, 1, streamKey, ...said));
+      await this.#writer.at(streamKey, server => server.eval(lua, 1, streamKey, ...args));
     } catch (cause) {
       throw new StoreUnavailable('the list of revoked sessions takes nothing now', { cause });
     }
@@ -115,22 +115,22 @@ export class RevocationStream implements RevocationFeed {
     let isCaughtUp = false;
     let after = '0';
     while (connection === this.#connection) {
-      const entries = await this.#next(after, isCaughtUp);
+      const entries = await this.#readNext(after, isCaughtUp);
       if (entries === undefined) await delay(retryMs);
       for (const [id, fields] of entries ?? []) {
-        const taken = this.#take(fields);
-        if (!isCaughtUp) for (const name of taken) seen.add(name);
+        const added = this.#addEntry(fields);
+        if (!isCaughtUp) for (const name of added) seen.add(name);
         after = id;
       }
       if (isCaughtUp || entries === undefined || entries.length === readAtOnce) continue;
       isCaughtUp = true;
-      this.#caughtUp(seen);
+      this.#finishCatchUp(seen);
     }
   }
 
   /** Returns the next entries. Undefined if the read failed: the connection is lost, or another application uses the
    * key. */
-  async #next(after: string, isCaughtUp: boolean): Promise<Entries | undefined> {
+  async #readNext(after: string, isCaughtUp: boolean): Promise<Entries | undefined> {
     const from = ['STREAMS', streamKey, after] as const;
     try {
       const [stream] =
@@ -146,7 +146,7 @@ export class RevocationStream implements RevocationFeed {
   }
 
   /** Adds an entry to the local copy. Returns the names of what it revokes. */
-  #take([, until, what, value = '']: readonly string[]): readonly string[] {
+  #addEntry([, until, what, value = '']: readonly string[]): readonly string[] {
     const untilMs = Number(until);
     if (!(untilMs > this.#now())) return [];
     if (what === 'everyone') {
@@ -158,13 +158,13 @@ export class RevocationStream implements RevocationFeed {
     return handles;
   }
 
-  #caughtUp(seen: ReadonlySet<string>): void {
+  #finishCatchUp(seen: ReadonlySet<string>): void {
     if (this.#state === 'unread') this.#state = 'read';
     // If this fails, the next process that connects tries again.
-    this.#tellAgain(seen).catch(() => undefined);
+    this.#appendMissing(seen).catch(() => undefined);
   }
 
-  async #tellAgain(seen: ReadonlySet<string>): Promise<void> {
+  async #appendMissing(seen: ReadonlySet<string>): Promise<void> {
     const nowMs = this.#now();
     const { issuedUntilMs, untilMs } = this.#tokens.everyone;
     if (untilMs > nowMs && !seen.has(everyoneUntil(issuedUntilMs))) {

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { RedisAddress } from '../../../shared/redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
-import { readyWithin } from '../../in-time.js';
+import { pollUntilReady } from '../../in-time.js';
 import type { StoreSettings } from '../../session-store.js';
 import { StoreTransitions } from '../../store-transitions.js';
 import { RedisCluster } from './cluster.js';
@@ -22,29 +22,29 @@ export class Servers {
   readonly #plain: RedisConnection;
   /** The same connection, if the address asks for no replicas. */
   readonly #replicated: RedisConnection;
-  readonly #edges: StoreTransitions;
+  readonly #transitions: StoreTransitions;
   #isClosed = false;
 
   constructor(address: RedisAddress, { deadlineMs, onTransition }: StoreSettings) {
-    const edges = new StoreTransitions(onTransition);
-    this.#edges = edges;
+    const transitions = new StoreTransitions(onTransition);
+    this.#transitions = transitions;
     this.#plain = connectionTo(address, {
       deadlineMs,
-      onUp: () => edges.wentUp(),
-      onDown: why => this.#isClosed || edges.wentDown(why),
+      onUp: () => transitions.markUp(),
+      onDown: why => this.#isClosed || transitions.markDown(why),
     });
     this.#replicated = address.replicas === 0 ? this.#plain : replicatedConnectionTo(address, { deadlineMs });
   }
 
   /** Sends a command. If `foreign` is given, it is the result for a key of another type. */
   ask<Answer>(kind: 'reads' | Write, key: string, question: RedisQuestion<Answer>, foreign?: Answer): Promise<Answer> {
-    return this.#settled(kind, () => this.#plain.at(key, question), foreign);
+    return this.#run(kind, () => this.#plain.at(key, question), foreign);
   }
 
   /** Sends a write and waits for the replicas that the address asks for. */
   askReplicated<Answer>(kind: Write, key: string, question: RedisQuestion<Answer>): Promise<Answer> {
     const isReplicated = this.#replicated !== this.#plain;
-    return this.#settled(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
+    return this.#run(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
   }
 
   /** Sends a command in the background. It may fail. */
@@ -56,15 +56,15 @@ export class Servers {
   async each(
     work: (ask: <Answer>(question: RedisQuestion<Answer>) => Promise<Answer>) => Promise<void>,
   ): Promise<void> {
-    const servers = await this.#settled('reads', async () => this.#plain.servers());
-    await Promise.all(servers.map(server => work(question => this.#settled('reads', () => question(server)))));
+    const servers = await this.#run('reads', async () => this.#plain.servers());
+    await Promise.all(servers.map(server => work(question => this.#run('reads', () => question(server)))));
   }
 
   /** Sends a command to each server. The client's status is not enough: it may call a connection ready that was just
    * lost. */
   ready(waitMs: number): Promise<boolean> {
     const serves = () => Promise.all([this.#plain.check(), this.#replicated.check()]).then(() => true);
-    return readyWithin(waitMs, { serves, isOver: () => this.#isClosed });
+    return pollUntilReady(waitMs, { serves, isOver: () => this.#isClosed });
   }
 
   close(): void {
@@ -73,14 +73,14 @@ export class Servers {
     this.#replicated.close();
   }
 
-  async #settled<Answer>(kind: Kind, question: () => Promise<Answer>, foreign?: Answer): Promise<Answer> {
+  async #run<Answer>(kind: Kind, question: () => Promise<Answer>, foreign?: Answer): Promise<Answer> {
     try {
       const answer = await question();
-      this.#edges.served(kind);
+      this.#transitions.markServed(kind);
       return answer;
     } catch (error) {
       if (foreign !== undefined && hasCode(error, 'WRONGTYPE')) return foreign;
-      if (isRefusal(error)) this.#edges.refused(kind, error.message);
+      if (isRefusal(error)) this.#transitions.markRefused(kind, error.message);
       throw new StoreUnavailable('the session store does not answer', { cause: error });
     }
   }

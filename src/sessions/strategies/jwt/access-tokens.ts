@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual,
 import { CompactSign } from 'jose';
 import type { KeyRing } from '../../../shared/key-ring.js';
 import { SessionTooLarge } from '../../errors.js';
-import { largestOf } from '../../session.js';
+import { findLargest } from '../../session.js';
 import { type AccessClaims, claimsText, readClaims } from './claims.js';
 
 export const tokenBytesMax = 2048;
@@ -48,7 +48,7 @@ export class AccessTokens {
       ['sub', claims.record.user],
       ['data', claims.dataJson],
     ] as const;
-    throw new SessionTooLarge(token.length, tokenBytesMax, largestOf(parts));
+    throw new SessionTooLarge(token.length, tokenBytesMax, findLargest(parts));
   }
 
   verify(token: string): AccessClaims | 'malformed' | 'forged' {
@@ -59,7 +59,7 @@ export class AccessTokens {
     const [, signed = '', header = '', payload = '', signature = ''] = shape.exec(token) ?? [];
     if (signed === '') return 'malformed';
     const key = this.#keys.under(header);
-    if (key === undefined || !isSignature(signature, signed, key)) return 'forged';
+    if (key === undefined || !hasValidSignature(signature, signed, key)) return 'forged';
     const claims = readClaims(Buffer.from(payload, 'base64url').toString('utf8'), this.#lifeMs);
     if (claims === undefined) return 'forged';
     this.#remember(token, { header, key, claims });
@@ -69,18 +69,18 @@ export class AccessTokens {
   #remember(token: string, verified: Verified): void {
     const [oldest] = this.#verified.size < rememberedMax ? [] : this.#verified.keys();
     if (oldest !== undefined) this.#verified.delete(oldest);
-    this.#verified.set(standingAlone(token), verified);
+    this.#verified.set(copyText(token), verified);
   }
 }
 
 /** Checks an HS256 signature (RFC 7518 section 3.2). The header is known to be one of ours by now. It is done here
  * because every request pays for it: the library uses WebCrypto and its threads, at ten times the cost. */
-function isSignature(signature: string, signed: string, { secret }: SigningKey): boolean {
+function hasValidSignature(signature: string, signed: string, { secret }: SigningKey): boolean {
   return timingSafeEqual(Buffer.from(signature, 'base64url'), createHmac('sha256', secret).update(signed).digest());
 }
 
 /** Returns a copy. A substring of a request header would keep the whole header in memory. */
-function standingAlone(token: string): string {
+function copyText(token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1');
 }
 
@@ -135,14 +135,14 @@ class SigningKeys {
   #current(): ReadonlyMap<string, SigningKey> {
     const ring = this.#keys();
     if (ring !== this.#ring) {
-      this.#byHeader = new Map(ring.map(derived).map(key => [encoded(key.header), key]));
+      this.#byHeader = new Map(ring.map(deriveSigningKey).map(key => [encodeHeader(key.header), key]));
       this.#ring = ring;
     }
     return this.#byHeader;
   }
 }
 
-function derived({ id, secret }: KeyRing[number]): SigningKey {
+function deriveSigningKey({ id, secret }: KeyRing[number]): SigningKey {
   const bytes = hkdfSync('sha256', secret, '', purpose, keyBytes);
   const hmac = { name: 'HMAC', hash: 'SHA-256' };
   return {
@@ -153,6 +153,6 @@ function derived({ id, secret }: KeyRing[number]): SigningKey {
 }
 
 /** Encodes a header as jose does: the members in this order, without spaces. */
-function encoded(header: Header): string {
+function encodeHeader(header: Header): string {
   return Buffer.from(JSON.stringify(header)).toString('base64url');
 }

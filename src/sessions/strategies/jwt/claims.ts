@@ -25,7 +25,7 @@ export interface AccessClaims {
 
 /** The claims as JSON. `iat`, `exp` and `nbf` count seconds, with thousandths (RFC 7519 section 2 allows them). Without
  * thousandths, `endEveryone` could revoke a session that began just after it. Our own claims count milliseconds. */
-interface Said {
+interface ClaimsJson {
   readonly iss: string;
   readonly aud: string;
   readonly sub: string;
@@ -42,7 +42,7 @@ interface Said {
 }
 
 /** Every required claim with its check. */
-const expected: Readonly<Record<keyof Said, (value: unknown) => boolean>> = {
+const checks: Readonly<Record<keyof ClaimsJson, (value: unknown) => boolean>> = {
   iss: value => value === issuer,
   aud: value => value === audience,
   sub: isText,
@@ -59,7 +59,7 @@ const expected: Readonly<Record<keyof Said, (value: unknown) => boolean>> = {
 };
 
 export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, record, dataJson }: AccessClaims): string {
-  const said: Omit<Said, 'data'> = {
+  const claims: Omit<ClaimsJson, 'data'> = {
     iss: issuer,
     aud: audience,
     sub: record.user,
@@ -73,44 +73,44 @@ export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, rec
     absolute: record.absoluteUntilMs,
     idle: record.idleUntilMs,
   };
-  return `${JSON.stringify(said).slice(0, -1)},"data":${dataJson}}`;
+  return `${JSON.stringify(claims).slice(0, -1)},"data":${dataJson}}`;
 }
 
 /** Parses claims. Undefined if a claim is missing or wrong, or if the token would live longer than `lifeMs`. */
 export function readClaims(text: string, lifeMs: number): AccessClaims | undefined {
-  const said = parsed(text);
-  if (!isSaid(said)) return undefined;
-  const { nbf = said.iat } = said;
-  const [issuedAtMs, expiresAtMs, notBeforeMs] = [said.iat, said.exp, nbf].map(toMs);
+  const claims = parseJson(text);
+  if (!isClaimsJson(claims)) return undefined;
+  const { nbf = claims.iat } = claims;
+  const [issuedAtMs, expiresAtMs, notBeforeMs] = [claims.iat, claims.exp, nbf].map(toMs);
   if (issuedAtMs === undefined || expiresAtMs === undefined || notBeforeMs === undefined) return undefined;
   if (!(expiresAtMs > issuedAtMs && expiresAtMs - issuedAtMs <= lifeMs)) return undefined;
   return {
-    sid: said.sid,
-    handle: handleOf(digestOf(said.sid)),
-    jti: said.jti,
+    sid: claims.sid,
+    handle: handleOf(digestOf(claims.sid)),
+    jti: claims.jti,
     issuedAtMs,
     notBeforeMs: Math.max(notBeforeMs, issuedAtMs),
     expiresAtMs,
-    refreshHash: said.refresh,
+    refreshHash: claims.refresh,
     record: {
-      user: said.sub,
-      version: said.version,
-      createdAtMs: said.created,
-      idleUntilMs: said.idle,
-      absoluteUntilMs: said.absolute,
+      user: claims.sub,
+      version: claims.version,
+      createdAtMs: claims.created,
+      idleUntilMs: claims.idle,
+      absoluteUntilMs: claims.absolute,
     },
-    dataJson: JSON.stringify(said.data),
+    dataJson: JSON.stringify(claims.data),
   };
 }
 
-function isSaid(value: unknown): value is Said & { readonly nbf?: number } {
+function isClaimsJson(value: unknown): value is ClaimsJson & { readonly nbf?: number } {
   if (!isObject(value)) return false;
-  const said = new Map(Object.entries(value));
-  const fits = Object.entries(expected).every(([name, isRight]) => isRight(said.get(name)));
-  return fits && (!said.has('nbf') || Number.isFinite(said.get('nbf')));
+  const claims = new Map(Object.entries(value));
+  const fits = Object.entries(checks).every(([name, isRight]) => isRight(claims.get(name)));
+  return fits && (!claims.has('nbf') || Number.isFinite(claims.get('nbf')));
 }
 
-function parsed(text: string): Json | undefined {
+function parseJson(text: string): Json | undefined {
   try {
     return JSON.parse(text);
   } catch {

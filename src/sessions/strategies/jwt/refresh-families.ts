@@ -60,14 +60,14 @@ export class RefreshFamilies {
       const family = record && familyIn(record.data);
       if (record === undefined || family === undefined) return 'unknown';
       const hashed = hashOf(refresh);
-      if (hashed !== family.current) return this.#again(record, family, refresh);
+      if (hashed !== family.current) return this.#repeatExchange(record, family, refresh);
       const outcome = await this.#rotate(sid, record, refresh);
       if (outcome !== 'conflict') return outcome;
     }
     throw new SessionConflict();
   }
 
-  #again(record: SessionRecord, family: Family, refresh: string): Exchanged | 'reused' {
+  #repeatExchange(record: SessionRecord, family: Family, refresh: string): Exchanged | 'reused' {
     const isLate = this.#now() >= family.rotatedAtMs + graceMs;
     if (hashOf(refresh) !== family.previous || isLate) return 'reused';
     const successor = unseal(ringOf(refresh), purpose, family.successor);

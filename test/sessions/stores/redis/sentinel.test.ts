@@ -3,7 +3,7 @@ import { StoreUnavailable } from '#src/sessions/errors.js';
 import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import { redis } from '#src/sessions/stores/redis.js';
-import type { Handler } from '#src/sessions/visit.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import { expectRejection } from '../../expect-rejection.js';
 import { sessionStoreContract } from '../../session-store.contract.js';
 import { until } from '../../until.js';
