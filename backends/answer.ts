@@ -3,8 +3,8 @@ import { finished } from 'node:stream/promises';
 import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import { readCall } from './call.js';
-import { BodyTooLarge, json, NotUnderstood, Refusal, refused } from './refusal.js';
-import { matchRoute, type Route, type VisitAction } from './routes/route.js';
+import { BodyTooLarge, json, NotUnderstood, Refusal, replyToRefusal } from './refusal.js';
+import { matchRoute, type Route, type SessionAction } from './routes/route.js';
 
 /** Answers a request: find its route -> read and check it -> (open the session ->) act (-> commit) -> send. */
 export async function answer(
@@ -18,7 +18,7 @@ export async function answer(
     const { route, parameter } = matchRoute(routes, request.method ?? '', path);
     const call = await readCall(request, query, parameter);
     if (route.kind === 'plain') send(response, await route.act(call));
-    else await sessions.respond(request, response, visit => actOrRefuse(route.act, visit, call));
+    else await sessions.respond(request, response, context => actOrRefuse(route.act, context, call));
   } catch (error) {
     if (error instanceof BodyTooLarge) await sendAndDrop(request, response, replyTo(error));
     else send(response, replyTo(error));
@@ -46,11 +46,15 @@ export function send(response: ServerResponse, reply: Reply): void {
 }
 
 /** Turns refusals into answers before the sessions see them: a refusal is no failure of the sessions. */
-async function actOrRefuse(act: VisitAction, visit: SessionContext, call: Parameters<VisitAction>[0]): Promise<Reply> {
+async function actOrRefuse(
+  act: SessionAction,
+  context: SessionContext,
+  call: Parameters<SessionAction>[0],
+): Promise<Reply> {
   try {
-    return await act(call, visit);
+    return await act(call, context);
   } catch (error) {
-    if (error instanceof Refusal) return refused(error);
+    if (error instanceof Refusal) return replyToRefusal(error);
     throw error;
   }
 }
@@ -66,7 +70,7 @@ function targetOf(request: IncomingMessage): { readonly path: string; readonly q
 }
 
 function replyTo(error: unknown): Reply {
-  if (error instanceof Refusal) return refused(error);
+  if (error instanceof Refusal) return replyToRefusal(error);
   console.error(error);
   return json(500, { error: 'the shop made a mistake; its log says which', why: 'internal' });
 }

@@ -114,7 +114,7 @@ export function stringsOf(call: Call, ...names: readonly string[]): readonly str
 /**
  * Checks a user name before any look-up. This reveals nothing: no user can have another name, and the rule is public.
  */
-export function checkedUser(text: string): string {
+export function requireUserName(text: string): string {
   if (isUserName(text)) return text;
   throw new NotUnderstood('expected a user of 1 to 64 lower-case letters, digits or -');
 }

@@ -53,8 +53,8 @@ export function readEnvironment(variables: Variables): Environment {
     mode,
     storeUrl: readStoreUrl(mode, variables, note),
     password: readPassword(variables.SHOP_PASSWORD ?? 'secret', note),
-    administratorPassword: filled('SHOP_ADMIN_PASSWORD', 'the password of the user admin', variables, note),
-    accountsDirectory: filled('SHOP_ACCOUNTS', 'a directory that all backends share', variables, note),
+    administratorPassword: readOptional('SHOP_ADMIN_PASSWORD', 'the password of the user admin', variables, note),
+    accountsDirectory: readOptional('SHOP_ACCOUNTS', 'a directory that all backends share', variables, note),
     keys: readKeys(variables, note),
     limits: {
       ...readLimit('SHOP_IDLE', 'idleMs', variables, note),
@@ -80,7 +80,9 @@ const loopback = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 function readLab(text: string, host: string, note: Note): boolean {
   if (text !== '0' && text !== '1') note(`SHOP_LAB is "${text}": expected 1, or leave it unset.`);
   if (text === '1' && !loopback.test(host))
-    note(`SHOP_LAB is set, and HOST is "${host}": expected 127.0.0.1, since whoever reaches it can break it.`);
+    note(
+      `SHOP_LAB is set, and HOST is "${host}": expected 127.0.0.1, because any client that reaches it can break it.`,
+    );
   return text === '1';
 }
 
@@ -140,7 +142,7 @@ function readBallast(text: string, note: Note): number {
   return 0;
 }
 
-function filled(name: string, expected: string, variables: Variables, note: Note): string | undefined {
+function readOptional(name: string, expected: string, variables: Variables, note: Note): string | undefined {
   const text = variables[name];
   if (text === '') note(`${name} is empty: expected ${expected}, or leave it unset.`);
   return text;

@@ -11,7 +11,7 @@ const modules = ['places', 'story', 'actions', 'ask', 'view', 'account-view', 'a
 /** Builds one HTML page with everything in it. It must work while its server is dead, so it can load nothing later. Its
  * policy allows the one script and the one style by their digests, and requests to this origin only. */
 export function shopPage(): Reply {
-  const script = modules.map(inlined).join('\n');
+  const script = modules.map(inlineModule).join('\n');
   const body = markup.replace('/*style*/', () => style).replace('/*script*/', () => script);
   const policy = [
     "default-src 'none'",
@@ -35,7 +35,7 @@ const pageHeaders = {
 
 /** Returns a module without imports and exports. All modules share the scope of one script. A name that two of them
  * declare is an error. */
-function inlined(name: string): string {
+function inlineModule(name: string): string {
   const code = readFileSync(packageFile(`dist/backends/page/${name}.js`), 'utf8');
   return code.replaceAll(/^import [^;]*;$/gm, '').replaceAll(/^export (?:\{\};)?/gm, '');
 }

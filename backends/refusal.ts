@@ -1,4 +1,4 @@
-import { wordFor } from '#src/sessions/errors.js';
+import { whyOf } from '#src/sessions/errors.js';
 import type { Reply } from '#src/sessions/session-context.js';
 
 /** A refused request: an HTTP status, a sentence for the caller, and headers if the status needs one. */
@@ -152,6 +152,6 @@ export function json(status: number, value: object, headers: Headers = {}): Repl
 }
 
 /** Turns a refusal into an answer, as the sessions do: a sentence for people, and one word for programs. */
-export function refused(refusal: Refusal): Reply {
-  return json(refusal.status, { error: refusal.message, why: wordFor(refusal) }, refusal.headers);
+export function replyToRefusal(refusal: Refusal): Reply {
+  return json(refusal.status, { error: refusal.message, why: whyOf(refusal) }, refusal.headers);
 }

@@ -1,6 +1,6 @@
 /** Counts of what this process carried out, for tests. They show a write that was executed twice, even if the cart
  * hides it. */
-export interface TallyReport {
+export interface RequestReport {
   readonly requests: number;
   /** Number of POST /cart that were carried out. */
   readonly writes: number;
@@ -31,7 +31,7 @@ export class RequestCounts {
     else this.#complete = false;
   }
 
-  report(): TallyReport {
+  report(): RequestReport {
     return {
       requests: this.#requests,
       writes: this.#writes,

@@ -12,12 +12,12 @@ import { openSessions } from '#src/sessions/start-sessions.js';
 import type { Accounts } from './accounts/accounts.js';
 import { Passwords } from './accounts/passwords.js';
 import { answer, send } from './answer.js';
-import { type Planted, plant } from './defects.js';
+import { type CombinedDefects, plant } from './defects.js';
 import type { Environment } from './environment.js';
 import { shopPage } from './page.js';
-import { NotMet, refused } from './refusal.js';
+import { NotMet, replyToRefusal } from './refusal.js';
 import { RequestCounts } from './request-counts.js';
-import { switchable } from './routes/lab-switches.js';
+import { addLabSwitches } from './routes/lab-switches.js';
 import { routesOf, type Self, type Shop } from './routes/routes.js';
 
 export interface RunningShop {
@@ -34,21 +34,21 @@ interface State {
   readonly inFlight: Set<ServerResponse>;
 }
 
-/** Starts the shop. In `place`, it lists its sessions for the other backends. Rejects with the error of `listen`
+/** Starts the shop. In `folder`, it lists its sessions for the other backends. Rejects with the error of `listen`
  * (`EADDRINUSE`, `EACCES`, ...) if it cannot get the port. */
 export async function startShop(
   environment: Environment,
   accounts: Accounts,
-  place: ProcessFolder | undefined,
+  folder: ProcessFolder | undefined,
 ): Promise<RunningShop> {
   const { backend, mode, host, port } = environment;
   const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
   const state: State = { draining: false, store: undefined, inFlight: new Set() };
-  const sound = plant(environment.defects);
+  const original = plant(environment.defects);
   // Replaces the clock before other modules keep a reference to `Date.now`.
-  const planted = environment.lab ? switchable(sound) : sound;
-  const sessions = await opened(state, environment, planted, place);
-  const server = serve(self, state, environment, planted, accounts, sessions);
+  const defects = environment.lab ? addLabSwitches(original) : original;
+  const sessions = await openShopSessions(state, environment, defects, folder);
+  const server = serve(self, state, environment, defects, accounts, sessions);
   try {
     await once(server.listen(port, host), 'listening');
   } catch (error) {
@@ -56,7 +56,7 @@ export async function startShop(
     throw error;
   }
   let closing: Promise<void> | undefined;
-  return { url: urlOf(server, host), close: () => (closing ??= shut(state, server, sessions)) };
+  return { url: urlOf(server, host), close: () => (closing ??= shutDown(state, server, sessions)) };
 }
 
 /**
@@ -64,22 +64,23 @@ export async function startShop(
  * wait is short: a store that is down must not prevent the start. The backend serves sessions as soon as the store
  * does.
  */
-async function opened(
+async function openShopSessions(
   state: State,
   environment: Environment,
-  planted: Planted,
-  place: ProcessFolder | undefined,
+  defects: CombinedDefects,
+  folder: ProcessFolder | undefined,
 ): Promise<Sessions> {
   const { mode, storeUrl, limits, keys } = environment;
   const onTransition = ({ up, why }: StoreTransition) => {
     state.store = up ? 'up' : 'down';
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
   };
-  const { store, revocation, decorateStore } = planted.sessions(modes[mode].store);
+  const { store, revocation, decorateStore } = defects.sessions(modes[mode].store);
   const sessions = await openSessions({
     ...modes[mode],
     ...{ store, storeUrl, limits, keys: keys.ring, onTransition, revocation },
-    decorateStore: sound => decorateStore(place === undefined ? sound : new SharedList(sound, place, Date.now)),
+    decorateStore: original =>
+      decorateStore(folder === undefined ? original : new SharedList(original, folder, Date.now)),
   });
   const ready = await sessions.ready(storeReadyMs);
   if (modes[mode].store !== 'memory') state.store = ready ? 'up' : 'down';
@@ -92,18 +93,18 @@ function serve(
   self: Self,
   state: State,
   environment: Environment,
-  planted: Planted,
+  defects: CombinedDefects,
   accounts: Accounts,
   sessions: Sessions,
 ): Server {
-  const tally = new RequestCounts();
+  const requestCounts = new RequestCounts();
   const { password, administratorPassword, keys, ballastBytes } = environment;
   const passwords = new Passwords(password, administratorPassword);
   const shop: Shop = {
     self,
-    tally,
+    requestCounts,
     members: {
-      accounts: planted.accounts(accounts),
+      accounts: defects.accounts(accounts),
       passwords,
       keys: keys.ring,
       ballast: 'x'.repeat(ballastBytes),
@@ -115,16 +116,16 @@ function serve(
     counts: () => sessions.counts,
     keys: () => environment.keys.ring().map(({ id }) => id),
   };
-  const routes = planted.routes(routesOf(shop));
-  const listener = planted.listener((request, response) => {
+  const routes = defects.routes(routesOf(shop));
+  const listener = defects.listener((request, response) => {
     stamp(self, state, response);
-    tally.countRequest();
+    requestCounts.countRequest();
     void answer(routes, sessions, request, response);
   }, keys.ring);
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, listener);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     stamp(self, state, response);
-    send(response, refused(new NotMet(request.headers.expect)));
+    send(response, replyToRefusal(new NotMet(request.headers.expect)));
   });
   server.on('clientError', (error, socket) => refuseBytes(self, error, socket));
   return server;
@@ -155,7 +156,7 @@ function refuseBytes({ backend, incarnation }: Self, error: NodeJS.ErrnoExceptio
   else socket.end(`HTTP/1.1 ${status}\r\n${names}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }
 
-async function shut(state: State, server: Server, sessions: Sessions): Promise<void> {
+async function shutDown(state: State, server: Server, sessions: Sessions): Promise<void> {
   state.draining = true;
   for (const response of state.inFlight) if (!response.headersSent) response.setHeader('connection', 'close');
   await drain(server);

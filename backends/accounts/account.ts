@@ -42,15 +42,15 @@ export const freshAccount: Account = {
 
 /** Parses an account. Throws for other text: an unreadable account must not become one without a password. */
 export function parseAccount(text: string): Account {
-  const given = parsed(text);
+  const given = parseJson(text);
   const fields = new Map(typeof given === 'object' && given !== null ? Object.entries(given) : []);
-  const wrong = Object.entries(freshAccount).filter(([name, sample]) => !isAs(sample, fields.get(name)));
-  if (wrong.length > 0) throw new Error(`an account without a usable ${wrong.map(([name]) => name).join(', ')}`);
+  const wrong = Object.entries(freshAccount).filter(([name, sample]) => !hasTypeOf(sample, fields.get(name)));
+  if (wrong.length > 0) throw new Error(`the account has no usable ${wrong.map(([name]) => name).join(', ')}`);
   return { ...freshAccount, ...Object.fromEntries(fields) };
 }
 
 /** Parses JSON. The parser's own message would show a part of the text, which may be secret. */
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -58,7 +58,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function isAs(sample: unknown, value: unknown): boolean {
+function hasTypeOf(sample: unknown, value: unknown): boolean {
   if (sample === null) return value === null || typeof value === 'string';
   return typeof value === typeof sample && (typeof value !== 'number' || Number.isSafeInteger(value));
 }

@@ -21,7 +21,7 @@ export function isUserName(text: string): boolean {
   return nameShape.test(text);
 }
 
-export function checkedName(user: string): string {
+export function assertUserName(user: string): string {
   if (isUserName(user)) return user;
   throw new RangeError('no user can have this name');
 }
@@ -33,11 +33,11 @@ export class MemoryAccounts implements Accounts {
   readonly #kept = new Map<string, Account>();
 
   async read(user: string): Promise<Account> {
-    return this.#kept.get(checkedName(user)) ?? freshAccount;
+    return this.#kept.get(assertUserName(user)) ?? freshAccount;
   }
 
   async save(user: string, account: Account): Promise<'saved' | 'conflict'> {
-    const current = this.#kept.get(checkedName(user)) ?? freshAccount;
+    const current = this.#kept.get(assertUserName(user)) ?? freshAccount;
     if (current.version !== account.version - 1) return 'conflict';
     if (current === freshAccount && this.#kept.size >= accountsMax) throw new AccountsUnavailable();
     this.#kept.set(user, { ...account });

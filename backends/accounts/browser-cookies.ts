@@ -42,7 +42,7 @@ const purpose = 'known-browser';
 const knownMs = 90 * 24 * 3_600_000;
 const cookie = new SmallCookie('known-browser', knownMs);
 
-export function knownBrowser(keys: KeyRing, user: string, secure: boolean, nowMs: number): string {
+export function knownBrowserCookie(keys: KeyRing, user: string, secure: boolean, nowMs: number): string {
   return cookie.set(seal(keys, purpose, JSON.stringify([user, nowMs + knownMs])), secure);
 }
 

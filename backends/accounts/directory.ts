@@ -4,7 +4,7 @@ import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path';
 import { AccountsUnavailable } from '../refusal.js';
 import { type Account, freshAccount, parseAccount } from './account.js';
-import { type Accounts, checkedName } from './accounts.js';
+import { type Accounts, assertUserName } from './accounts.js';
 
 /**
  * Number of versions that are kept. A version is removed only when a version newer by this much exists. A process that
@@ -30,7 +30,7 @@ export class DirectoryAccounts implements Accounts {
 
   read(user: string): Promise<Account> {
     const folder = this.#folder(user);
-    return available(async () => {
+    return withStorageErrors(async () => {
       for (let reads = 0; reads < readsMax; reads++) {
         const newest = newestOf(await namesIn(folder));
         if (newest === 0) return freshAccount;
@@ -43,7 +43,7 @@ export class DirectoryAccounts implements Accounts {
 
   save(user: string, account: Account): Promise<'saved' | 'conflict'> {
     const folder = this.#folder(user);
-    return available(async () => {
+    return withStorageErrors(async () => {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       if (newestOf(await namesIn(folder)) !== account.version - 1) return 'conflict';
       return (await publish(folder, account)) ? settle(folder, account.version) : 'conflict';
@@ -51,7 +51,7 @@ export class DirectoryAccounts implements Accounts {
   }
 
   #folder(user: string): string {
-    return path.join(this.#root, checkedName(user));
+    return path.join(this.#root, assertUserName(user));
   }
 }
 
@@ -87,7 +87,7 @@ function newestOf(names: readonly string[]): number {
   return names.reduce((newest, name) => (/^\d{1,15}$/.test(name) ? Math.max(newest, Number(name)) : newest), 0);
 }
 
-async function available<T>(work: () => Promise<T>): Promise<T> {
+async function withStorageErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

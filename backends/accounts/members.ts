@@ -21,33 +21,33 @@ export interface Members {
  * it ends this one too. Ending all sessions changes the epoch first and lists them afterwards. So a new token is either
  * early enough to be in that list, or late enough for this check to see the new epoch.
  */
-export async function whileStanding(
+export async function runInEpoch(
   { accounts }: Members,
   user: string,
   { epoch }: Account,
-  visit: SessionContext,
+  context: SessionContext,
   step: () => Promise<void>,
 ): Promise<void> {
   await step();
   try {
-    refuseFallen(await accounts.read(user), epoch);
+    refuseEnded(await accounts.read(user), epoch);
   } catch (error) {
-    await visit.end();
+    await context.end();
     throw error;
   }
 }
 
 /** Throws if the sessions of this user were ended since the account had this epoch. */
-export function refuseFallen(account: Account, epoch: number): void {
+export function refuseEnded(account: Account, epoch: number): void {
   if (account.disabled || account.epoch !== epoch) throw new SessionGone();
 }
 
 /** Ends the sessions of the user except the one with the handle `except`. Also ends logins in progress. */
 export async function endSessions({ accounts, sessions }: Members, user: string, except?: string): Promise<number> {
-  await changeAccount(accounts, user, account => ({ next: fallen(account), answer: undefined }));
+  await changeAccount(accounts, user, account => ({ next: withNextEpoch(account), answer: undefined }));
   return sessions.endAll(user, except);
 }
 
-export function fallen(account: Account): Account {
+export function withNextEpoch(account: Account): Account {
   return { ...account, epoch: account.epoch + 1 };
 }

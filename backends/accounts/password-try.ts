@@ -5,7 +5,7 @@ import { changeAccount } from './accounts.js';
 import type { Members } from './members.js';
 import { type Guesser, refuseLocked, withTry, withTryBack } from './tries.js';
 
-type Gate = Pick<Members, 'accounts' | 'passwords'>;
+type TryServices = Pick<Members, 'accounts' | 'passwords'>;
 
 /**
  * Checks a password. If it is right, resolves with the account, in which a try is counted. If it is wrong, resolves
@@ -16,16 +16,16 @@ type Gate = Pick<Members, 'accounts' | 'passwords'>;
  * their own correct passwords.
  */
 export async function tryPassword(
-  members: Gate,
+  members: TryServices,
   user: string,
   password: string,
   guesser: Guesser,
 ): Promise<Account | undefined> {
   const account = await countTry(members, user, guesser);
-  return (await looked(members, user, account, password, guesser)) ? account : undefined;
+  return (await checkPassword(members, user, account, password, guesser)) ? account : undefined;
 }
 
-async function looked(members: Gate, user: string, account: Account, password: string, guesser: Guesser) {
+async function checkPassword(members: TryServices, user: string, account: Account, password: string, guesser: Guesser) {
   try {
     return await members.passwords.isRight(user, account, password);
   } catch (error) {
@@ -34,7 +34,7 @@ async function looked(members: Gate, user: string, account: Account, password: s
   }
 }
 
-async function countTry({ accounts }: Gate, user: string, guesser: Guesser): Promise<Account> {
+async function countTry({ accounts }: TryServices, user: string, guesser: Guesser): Promise<Account> {
   const nowMs = Date.now();
   const { next } = await changeAccount(accounts, user, account => {
     refuseLocked(account, guesser, nowMs);
@@ -43,7 +43,7 @@ async function countTry({ accounts }: Gate, user: string, guesser: Guesser): Pro
   return next;
 }
 
-async function giveTryBack({ accounts }: Gate, user: string, guesser: Guesser): Promise<void> {
+async function giveTryBack({ accounts }: TryServices, user: string, guesser: Guesser): Promise<void> {
   await changeAccount(accounts, user, account => ({ next: withTryBack(account, guesser), answer: undefined }));
 }
 

@@ -26,10 +26,10 @@ const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 export class Passwords {
   readonly #common: string;
   readonly #administrators: string | undefined;
-  readonly #turns: Turns;
+  readonly #queue: WorkQueue;
 
-  constructor(common: string, administrators: string | undefined, turns = new Turns(atOnceMax, waitingMax)) {
-    this.#turns = turns;
+  constructor(common: string, administrators: string | undefined, queue = new WorkQueue(atOnceMax, waitingMax)) {
+    this.#queue = queue;
     this.#common = common;
     this.#administrators = administrators;
   }
@@ -80,7 +80,7 @@ export class Passwords {
     const N = 2 ** ln;
     // scrypt needs slightly more than 128 * N * r bytes. The default limit is just too small.
     const maxmem = 2 * 128 * N * r;
-    return this.#turns.take(() => derive(text, salt, hashBytes, { N, r, p, maxmem }));
+    return this.#queue.run(() => derive(text, salt, hashBytes, { N, r, p, maxmem }));
   }
 }
 
@@ -89,7 +89,7 @@ export class Passwords {
  * 800-63B-4). It counts code points of the composed form, which is also hashed. So the same password from another
  * keyboard is equal.
  */
-export function checkedPassword(user: string, password: string): string {
+export function requireFitPassword(user: string, password: string): string {
   const text = password.normalize('NFC');
   const chars = charsOf(text);
   if (chars < charsMin || chars > charsMax) {
@@ -114,7 +114,7 @@ function sha256(text: string): Buffer {
 }
 
 /** Runs a limited number of jobs at once, queues a limited number, and rejects the others. */
-export class Turns {
+export class WorkQueue {
   readonly #atOnceMax: number;
   readonly #waitingMax: number;
   readonly #waiting: (() => void)[] = [];
@@ -126,9 +126,9 @@ export class Turns {
   }
 
   /** Runs `work`. Rejects with `TooBusy` if the queue is full, and with the error of `work`. */
-  async take<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running < this.#atOnceMax) this.#running++;
-    else await this.#place();
+    else await this.#waitForSlot();
     try {
       return await work();
     } finally {
@@ -139,7 +139,7 @@ export class Turns {
     }
   }
 
-  #place(): Promise<void> {
+  #waitForSlot(): Promise<void> {
     if (this.#waiting.length >= this.#waitingMax) throw new TooBusy();
     return new Promise(resolve => this.#waiting.push(resolve));
   }

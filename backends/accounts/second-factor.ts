@@ -53,7 +53,7 @@ export function withStepUsed(
   account: Account,
   { user, code, keys, nowMs }: Omit<CodeAttempt, 'from'>,
 ): Account | undefined {
-  const kept = unsealed(account.totp, user, keys);
+  const kept = openSealed(account.totp, user, keys);
   const step = stepOf(kept.secret, code, nowMs);
   if (step === undefined || step <= account.lastStep) return undefined;
   return { ...account, totp: seal(keys, purpose, JSON.stringify(kept)), lastStep: step };
@@ -65,7 +65,7 @@ export function withConfirmed(account: Account, attempt: CodeAttempt): Edited<bo
   const { user, code, from, keys, nowMs } = attempt;
   refuseLocked(account, from, nowMs);
   if (account.pendingTotp === null) throw new NothingToConfirm();
-  const { secret, pendingUntilMs } = unsealed(account.pendingTotp, user, keys);
+  const { secret, pendingUntilMs } = openSealed(account.pendingTotp, user, keys);
   if (nowMs >= pendingUntilMs) throw new NothingToConfirm();
   const step = stepOf(secret, code, nowMs);
   if (step === undefined) return { next: withTry(account, from, nowMs), answer: false };
@@ -77,7 +77,7 @@ export function withConfirmed(account: Account, attempt: CodeAttempt): Edited<bo
 }
 
 /** Opens a sealed secret. Throws if it cannot be read: that must never count as "no second factor". */
-function unsealed(sealed: string | null, user: string, keys: KeyRing): Kept {
+function openSealed(sealed: string | null, user: string, keys: KeyRing): Kept {
   const opened = sealed === null ? 'malformed' : unseal(keys, purpose, sealed);
   if (typeof opened === 'string') throw new SecretUnreadable();
   const kept: Kept = JSON.parse(opened.text);
@@ -113,7 +113,7 @@ interface Enrolment {
   readonly picture: string;
 }
 
-export async function enrolment(user: string, secret: string): Promise<Enrolment> {
+export async function buildEnrolment(user: string, secret: string): Promise<Enrolment> {
   const uri = generateURI({ issuer, label: user, secret });
   // Loaded only when needed: few users ask for a QR code, and a backend starts faster without it.
   const { default: qrcode } = await import('qrcode');

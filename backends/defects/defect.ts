@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenOptions } from '#src/sessions/start-sessions.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Accounts } from '../accounts/accounts.js';
-import type { VisitAction } from '../routes/route.js';
+import type { SessionAction } from '../routes/route.js';
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -15,7 +15,7 @@ export interface Defect {
   /** One line that is written to stderr when the shop starts with the defect. */
   readonly summary: string;
   /** Wraps the action of a route, by `METHOD path` of the route. */
-  readonly routes?: Readonly<Record<string, (act: VisitAction) => VisitAction>>;
+  readonly routes?: Readonly<Record<string, (act: SessionAction) => SessionAction>>;
   /** Replaces options with which the shop opens its sessions. */
   readonly sessions?: Partial<Pick<OpenOptions, 'store' | 'revocation' | 'decorateStore'>>;
   /** Wraps the accounts. */

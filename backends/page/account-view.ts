@@ -1,5 +1,5 @@
 import type { PageAnswer } from './ask.js';
-import { element, made } from './view.js';
+import { element, makeElement } from './view.js';
 
 /** The functions that show the account. */
 
@@ -40,12 +40,17 @@ function byAge(one: Listed, other: Listed): number {
 function sessionLine(session: Listed, end: (session: Listed) => void): HTMLElement {
   const { handle, createdAtMs, current } = session;
   const since = new Date(createdAtMs).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
-  const name = made('span', '', made('code', handle.slice(0, 6)), made('small', ` since ${since}`));
-  if (current) return made('li', '', name, made('strong', 'this browser'));
-  const button = made('button', 'End');
+  const name = makeElement(
+    'span',
+    '',
+    makeElement('code', handle.slice(0, 6)),
+    makeElement('small', ` since ${since}`),
+  );
+  if (current) return makeElement('li', '', name, makeElement('strong', 'this browser'));
+  const button = makeElement('button', 'End');
   button.setAttribute('aria-label', `End session ${handle.slice(0, 6)}`);
   button.addEventListener('click', () => end(session));
-  return made('li', '', name, button);
+  return makeElement('li', '', name, button);
 }
 
 export function showEnrolment({ picture, uri }: PageAnswer['body']): void {
@@ -79,7 +84,7 @@ export function forgetAccount(): void {
 }
 
 /** Returns the fields for a re-authentication. Undefined if one is missing; then the browser shows which one. */
-export function proofGiven(): object | undefined {
+export function readProof(): object | undefined {
   const form = element('proof', HTMLFormElement);
   if (!form.reportValidity()) return undefined;
   const fields = new FormData(form);

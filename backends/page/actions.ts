@@ -19,11 +19,11 @@ export function tellAction({ subject, verb, participle }: ActionText, result: Re
     return `It is unknown whether ${subject} ${verb} ${participle}: no answer came back. Look before you try again.`;
   }
   if (result.kind === 'not-sent') {
-    return `${capital(subject)} ${verb} not ${participle}: no backend could be reached, and nothing was sent. Try again.`;
+    return `${capitalize(subject)} ${verb} not ${participle}: no backend could be reached, and nothing was sent. Try again.`;
   }
-  if (result.kind === 'refused') return `${capital(subject)} ${verb} not ${participle}: ${result.error}.`;
+  if (result.kind === 'refused') return `${capitalize(subject)} ${verb} not ${participle}: ${result.error}.`;
   const count = result.quantity > 1 ? `: you have ${result.quantity} now` : '';
-  return `${capital(subject)} ${verb} ${participle}${count}.`;
+  return `${capitalize(subject)} ${verb} ${participle}${count}.`;
 }
 
 /** Names the items that were acknowledged and are not in the cart. */
@@ -34,6 +34,6 @@ export function tellMissing(expected: readonly string[], shown: readonly string[
   return `Missing from your cart: ${missing.join(', ')}. Unless you removed ${them} in another tab, ${them === 'it' ? 'it was' : 'they were'} acknowledged and lost.`;
 }
 
-function capital(text: string): string {
+function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

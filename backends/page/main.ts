@@ -1,7 +1,7 @@
 import { AccountPanel, codeIn } from './account.js';
 import { type ActionText, tellAction, tellMissing } from './actions.js';
 import { ask, type PageAnswer } from './ask.js';
-import { opening, type PageState, type Served, tell } from './story.js';
+import { initialState, type PageState, type Served, tell } from './story.js';
 import {
   type CartLine,
   element,
@@ -9,7 +9,7 @@ import {
   onSubmit,
   showCart,
   showGoods,
-  showScene,
+  showState,
   showStory,
   showTurn,
 } from './view.js';
@@ -19,7 +19,7 @@ const lookEveryMs = 1_000;
 const looksPerRefresh = 3;
 let looks = 0;
 
-let scene: PageState = opening;
+let state: PageState = initialState;
 /** The cart that was last shown, and the items that were acknowledged. */
 let cart: readonly CartLine[] = [];
 let expected: readonly string[] = [];
@@ -32,28 +32,31 @@ function inTurn(task: () => Promise<void>): Promise<void> {
 }
 
 /** Shows an answer: answer -> observation -> sentence -> page. */
-function see({ sight, body }: PageAnswer, deed?: Served['deed']): void {
-  if (sight === undefined) return;
-  if (typeof body.mode === 'string') scene = { ...scene, mode: body.mode, proxied: body.proxied === true };
-  const user = scene.user;
-  const told = tell(scene, sight.kind === 'served' && deed !== undefined ? { ...sight, deed } : sight);
-  scene = told.scene;
-  showTurn(sight);
-  if (scene.user !== user) forgetUser();
-  if (sight.kind === 'served') showScene(scene);
-  if (told.sentence !== undefined) showStory(told.sentence, told.mood);
+function see({ observation, body }: PageAnswer, action?: Served['action']): void {
+  if (observation === undefined) return;
+  if (typeof body.mode === 'string') state = { ...state, mode: body.mode, proxied: body.proxied === true };
+  const user = state.user;
+  const update = tell(
+    state,
+    observation.kind === 'served' && action !== undefined ? { ...observation, action } : observation,
+  );
+  state = update.state;
+  showTurn(observation);
+  if (state.user !== user) forgetUser();
+  if (observation.kind === 'served') showState(state);
+  if (update.sentence !== undefined) showStory(update.sentence, update.mood);
 }
 
 async function look(): Promise<void> {
   see(await ask('GET', '/me'));
   await lookIntoCart();
   looks++;
-  if (looks % looksPerRefresh === 0 && scene.user !== null && scene.kind === 'served')
-    await account.refresh(scene.user);
+  if (looks % looksPerRefresh === 0 && state.user !== null && state.kind === 'served')
+    await account.refresh(state.user);
 }
 
 async function lookIntoCart(): Promise<void> {
-  if (scene.user === null || scene.kind !== 'served') return;
+  if (state.user === null || state.kind !== 'served') return;
   const answer = await ask('GET', '/cart');
   see(answer);
   const lines = answer.body.items;
@@ -70,31 +73,31 @@ async function lookIntoCart(): Promise<void> {
  * cart. */
 function expect(skus: readonly string[]): void {
   expected = [...new Set(skus)];
-  scene = { ...scene, items: expected.length };
+  state = { ...state, items: expected.length };
 }
 
 /** Clears the cart and the account after the user changed or logged out. */
 function forgetUser(): void {
-  void inTurn(() => account.refresh(scene.user));
+  void inTurn(() => account.refresh(state.user));
   cart = [];
   expected = [];
   showCart(cart, remove);
 }
 
 function add(sku: string): void {
-  const deed: ActionText = { subject: sku, verb: 'was', participle: 'added' };
-  void change(deed, 'POST', '/cart', { sku }, () => [...expected, sku]);
+  const action: ActionText = { subject: sku, verb: 'was', participle: 'added' };
+  void change(action, 'POST', '/cart', { sku }, () => [...expected, sku]);
 }
 
 function remove(sku: string): void {
-  const deed: ActionText = { subject: sku, verb: 'was', participle: 'removed' };
+  const action: ActionText = { subject: sku, verb: 'was', participle: 'removed' };
   // The item may be gone whatever the result is, so it no longer counts as missing.
   expected = expected.filter(other => other !== sku);
-  void change(deed, 'DELETE', `/cart/${encodeURIComponent(sku)}`, undefined, () => expected);
+  void change(action, 'DELETE', `/cart/${encodeURIComponent(sku)}`, undefined, () => expected);
 }
 
 function change(
-  deed: ActionText,
+  action: ActionText,
   method: string,
   path: string,
   content: object | undefined,
@@ -102,12 +105,12 @@ function change(
 ) {
   return inTurn(async () => {
     const answer = await ask(method, path, content);
-    const user = scene.user;
+    const user = state.user;
     see(answer);
-    const loggedOut = user !== null && scene.user === null;
+    const loggedOut = user !== null && state.user === null;
     const good = answer.result.kind === 'done';
     if (good) expect(after());
-    if (!loggedOut) showStory(tellAction(deed, answer.result), good ? 'good' : 'trouble');
+    if (!loggedOut) showStory(tellAction(action, answer.result), good ? 'good' : 'trouble');
     await lookIntoCart();
   });
 }

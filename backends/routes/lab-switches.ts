@@ -1,7 +1,7 @@
 import { type Call, isObject } from '../call.js';
-import type { Planted } from '../defects.js';
+import type { CombinedDefects } from '../defects.js';
 import { json, NotAllowed, NotUnderstood } from '../refusal.js';
-import { plain, type Route, type VisitAction } from './route.js';
+import { plainRoute, type Route, type SessionAction } from './route.js';
 
 /** The faults that the failover simulator can inject while this process runs, with their limits. */
 const limits = {
@@ -21,38 +21,38 @@ const allOff: SwitchPositions = { errorPercent: 0, blockMs: 0, blockEveryMs: 1_0
 const names = Object.keys(limits);
 
 /** Adds the lab switches to the routes. */
-export function switchable(planted: Planted): Planted {
+export function addLabSwitches(planted: CombinedDefects): CombinedDefects {
   const lab = new LabSwitches();
-  return { ...planted, routes: sound => lab.routes(planted.routes(sound)) };
+  return { ...planted, routes: original => lab.routes(planted.routes(original)) };
 }
 
 /** The switches behind `GET` and `POST /lab`. They exist only with SHOP_LAB=1, only on a loopback address, and refuse
  * requests through a proxy. In a new process, all are off. */
 class LabSwitches {
-  readonly #clock = movableClock();
-  readonly #chance = chanceOf(1);
+  readonly #clock = installMovableClock();
+  readonly #random = makeRandom(1);
   #positions = allOff;
   #blocking: NodeJS.Timeout | undefined;
 
-  routes(sound: readonly Route[]): readonly Route[] {
+  routes(original: readonly Route[]): readonly Route[] {
     return [
-      ...sound.map(route => (route.kind === 'visit' ? { ...route, act: this.#failing(route.act) } : route)),
-      plain('GET', '/lab', call => this.#show(call)),
-      plain('POST', '/lab', call => this.#set(call)),
+      ...original.map(route => (route.kind === 'session' ? { ...route, act: this.#wrapWithErrors(route.act) } : route)),
+      plainRoute('GET', '/lab', call => this.#show(call)),
+      plainRoute('POST', '/lab', call => this.#set(call)),
     ];
   }
 
-  #failing(act: VisitAction): VisitAction {
-    return async (call, visit) => {
-      const unlucky = this.#chance() * 100 < this.#positions.errorPercent;
-      if (unlucky && this.#chance() < 0.5) return broken;
-      const reply = await act(call, visit);
-      return unlucky ? broken : reply;
+  #wrapWithErrors(act: SessionAction): SessionAction {
+    return async (call, context) => {
+      const isFailing = this.#random() * 100 < this.#positions.errorPercent;
+      if (isFailing && this.#random() < 0.5) return labError;
+      const reply = await act(call, context);
+      return isFailing ? labError : reply;
     };
   }
 
   #show(call: Call) {
-    if (call.proxied) throw new NotAllowed('only who asks this backend itself may do this');
+    if (call.proxied) throw new NotAllowed('send this request to the backend itself, not through a proxy');
     return json(200, { ...this.#positions, nowMs: Date.now() });
   }
 
@@ -62,12 +62,12 @@ class LabSwitches {
     const { blockMs, blockEveryMs, clockMs } = this.#positions;
     this.#clock.moveBy(clockMs);
     clearInterval(this.#blocking);
-    if (blockMs > 0) this.#blocking = setInterval(() => standStill(blockMs), blockEveryMs).unref();
+    if (blockMs > 0) this.#blocking = setInterval(() => blockEventLoop(blockMs), blockEveryMs).unref();
     return this.#show(call);
   }
 }
 
-const broken = json(500, { error: 'an error that the lab has asked for', why: 'lab' });
+const labError = json(500, { error: 'an error that the lab injected', why: 'lab' });
 
 function positionsIn(body: unknown): Partial<SwitchPositions> {
   const entries: [string, unknown][] = isObject(body) ? Object.entries(body) : [['', undefined]];
@@ -87,12 +87,12 @@ function isSwitch(name: string): name is Switch {
 }
 
 /** Blocks without using the processor, which other processes need. */
-function standStill(ms: number): void {
+function blockEventLoop(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /** Returns a mulberry32 generator. It gives the same numbers in every run. */
-function chanceOf(seed: number): () => number {
+function makeRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d_2b_79_f5) | 0;
@@ -104,7 +104,7 @@ function chanceOf(seed: number): () => number {
 
 /** Replaces the clock of this process with one that can be moved. It affects every later `Date.now()` and `new Date()`,
  * and references to `Date.now` that were taken later. Timers and `performance.now()` are not affected. */
-function movableClock(): { moveBy(ms: number): void } {
+function installMovableClock(): { moveBy(ms: number): void } {
   const real = Date;
   let byMs = 0;
   const now = () => real.now() + byMs;

@@ -4,36 +4,36 @@ import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
-import { guesserOf, knownBrowser, SmallCookie } from '../accounts/browser-cookies.js';
-import { type Members, refuseFallen, whileStanding } from '../accounts/members.js';
+import { guesserOf, knownBrowserCookie, SmallCookie } from '../accounts/browser-cookies.js';
+import { type Members, refuseEnded, runInEpoch } from '../accounts/members.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withCode } from '../accounts/second-factor.js';
 import { type Guesser, withoutTries, withTryBack } from '../accounts/tries.js';
-import { type Call, checkedUser, stringsOf } from '../call.js';
+import { type Call, requireUserName, stringsOf } from '../call.js';
 import { json, WrongCode, WrongLogin } from '../refusal.js';
 
 /** Logs a user in: password -> session. With a second factor: password -> pre-login token, pre-login token and code ->
  * session. */
-export async function logIn(members: Members, call: Call, visit: SessionContext): Promise<Reply> {
+export async function logIn(members: Members, call: Call, context: SessionContext): Promise<Reply> {
   const [name = '', password = ''] = stringsOf(call, 'user', 'password');
-  const user = checkedUser(name);
+  const user = requireUserName(name);
   const found = await members.accounts.read(user);
   const isOwn = members.passwords.isOwn(user, found);
   const account = isOwn
-    ? await provenByOwn(members, call, user, password)
-    : await provenByCommon(members, user, found, password);
+    ? await proveByOwnPassword(members, call, user, password)
+    : await proveByCommonPassword(members, user, found, password);
   if (account.totp !== null) return askForCode(members, call, user, account);
-  return welcome(members, call, visit, user, account, isOwn ? [knownBrowserOf(members, call, user)] : []);
+  return beginSession(members, call, context, user, account, isOwn ? [knownBrowserFor(members, call, user)] : []);
 }
 
 /** Checks the common password. Tries are not counted: it is no secret, and any name can log in here. */
-async function provenByCommon({ passwords }: Members, user: string, account: Account, password: string) {
+async function proveByCommonPassword({ passwords }: Members, user: string, account: Account, password: string) {
   const isRight = await passwords.isRight(user, account, password);
   if (isRight && !account.disabled) return account;
   throw new WrongLogin();
 }
 
-async function provenByOwn(members: Members, call: Call, user: string, password: string): Promise<Account> {
+async function proveByOwnPassword(members: Members, call: Call, user: string, password: string): Promise<Account> {
   const guesser = guesserOf(members.keys(), user, call, Date.now());
   const account = await tryPassword(members, user, password, guesser);
   // Answered like a wrong password, and the try stays counted: the client must not learn that the password was right.
@@ -46,7 +46,7 @@ async function provenByOwn(members: Members, call: Call, user: string, password:
  * are counted too: the password is only half of a login. */
 async function settleTries({ accounts }: Members, user: string, was: Account, guesser: Guesser): Promise<void> {
   await changeAccount(accounts, user, account => {
-    refuseFallen(account, was.epoch);
+    refuseEnded(account, was.epoch);
     const settled = account.totp === null ? withoutTries : withTryBack;
     return { next: settled(account, guesser), answer: undefined };
   });
@@ -57,7 +57,7 @@ function askForCode({ keys }: Members, { secure }: Call, user: string, account: 
   return json(202, { next: 'totp' }, { 'set-cookie': preLoginCookie.set(token, secure) });
 }
 
-export async function logInWithCode(members: Members, call: Call, visit: SessionContext): Promise<Reply> {
+export async function logInWithCode(members: Members, call: Call, context: SessionContext): Promise<Reply> {
   const [code = ''] = stringsOf(call, 'code');
   const { keys, accounts } = members;
   const nowMs = Date.now();
@@ -70,20 +70,20 @@ export async function logInWithCode(members: Members, call: Call, visit: Session
     return withCode(account, { user, code, from, keys: keys(), nowMs });
   });
   if (!isRight) throw new WrongCode();
-  const cookies = [preLoginCookie.clear(call.secure), knownBrowserOf(members, call, user)];
-  return welcome(members, call, visit, user, next, cookies);
+  const cookies = [preLoginCookie.clear(call.secure), knownBrowserFor(members, call, user)];
+  return beginSession(members, call, context, user, next, cookies);
 }
 
-const passwordFirst = 'log in with name and password first; the code belongs to the five minutes after that';
+const passwordFirst = 'log in with name and password first, then send the code within five minutes';
 
-function knownBrowserOf({ keys }: Members, { secure }: Call, user: string): string {
-  return knownBrowser(keys(), user, secure, Date.now());
+function knownBrowserFor({ keys }: Members, { secure }: Call, user: string): string {
+  return knownBrowserCookie(keys(), user, secure, Date.now());
 }
 
-async function welcome(
+async function beginSession(
   members: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
   user: string,
   account: Account,
   cookies: readonly string[] = [],
@@ -93,13 +93,13 @@ async function welcome(
   if (members.ballast !== '') data.ballast = members.ballast;
   // Stored in the session, because this password gave the role.
   if (members.passwords.isAdministrator(user)) data.role = 'administrator';
-  await whileStanding(members, user, account, visit, () => visit.begin(user, data));
+  await runInEpoch(members, user, account, context, () => context.begin(user, data));
   return json(200, { user }, { 'set-cookie': cookies });
 }
 
-export async function logOut(call: Call, visit: SessionContext): Promise<Reply> {
+export async function logOut(call: Call, context: SessionContext): Promise<Reply> {
   stringsOf(call);
-  await visit.end();
+  await context.end();
   return json(200, { user: null });
 }
 

@@ -3,27 +3,27 @@ import { refuseOtherBrowser } from '../accounts/password-try.js';
 import type { Call } from '../call.js';
 import { json, NotFound, WrongMethod } from '../refusal.js';
 
-interface Place {
+interface RoutePattern {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** A path. Its last segment may be `:name`, which matches one non-empty segment. */
   readonly path: string;
 }
 
 /** A route that does not read the session, and therefore does not need the store. */
-export interface PlainRoute extends Place {
+export interface PlainRoute extends RoutePattern {
   readonly kind: 'plain';
   readonly act: (call: Call) => Reply | Promise<Reply>;
 }
 
-export type VisitAction = (call: Call, visit: SessionContext) => Promise<Reply>;
+export type SessionAction = (call: Call, sessionRoute: SessionContext) => Promise<Reply>;
 
 /** A route that reads the session of the visitor, who may be anonymous. */
-export interface VisitRoute extends Place {
-  readonly kind: 'visit';
-  readonly act: VisitAction;
+export interface SessionRoute extends RoutePattern {
+  readonly kind: 'session';
+  readonly act: SessionAction;
 }
 
-export type Route = PlainRoute | VisitRoute;
+export type Route = PlainRoute | SessionRoute;
 
 export interface Match {
   readonly route: Route;
@@ -54,35 +54,35 @@ function allowedBy({ method }: Route): string[] {
   return method === 'GET' ? ['GET', 'HEAD'] : [method];
 }
 
-export function plain(method: PlainRoute['method'], path: string, act: PlainRoute['act']): PlainRoute {
+export function plainRoute(method: PlainRoute['method'], path: string, act: PlainRoute['act']): PlainRoute {
   return { kind: 'plain', method, path, act };
 }
 
 /** Makes a route that refuses a session from another browser. */
-export function visit(method: VisitRoute['method'], path: string, act: VisitAction): VisitRoute {
-  return fromAnyBrowser(method, path, async (call, visit) => {
-    refuseOtherBrowser(call.agent, visit.session?.record.data);
-    return act(call, visit);
+export function sessionRoute(method: SessionRoute['method'], path: string, act: SessionAction): SessionRoute {
+  return anyBrowserRoute(method, path, async (call, context) => {
+    refuseOtherBrowser(call.agent, context.session?.record.data);
+    return act(call, context);
   });
 }
 
 /** Makes a route that accepts a session from another browser: the routes that end a session or ask for the password. */
-export function fromAnyBrowser(method: VisitRoute['method'], path: string, act: VisitAction): VisitRoute {
-  return { kind: 'visit', method, path, act };
+export function anyBrowserRoute(method: SessionRoute['method'], path: string, act: SessionAction): SessionRoute {
+  return { kind: 'session', method, path, act };
 }
 
-type MemberAction = (call: Call, visit: SessionContext, user: string) => Promise<Reply>;
+type MemberAction = (call: Call, context: SessionContext, user: string) => Promise<Reply>;
 
 /** Makes a route for logged-in users. */
-export function member(method: VisitRoute['method'], path: string, act: MemberAction): VisitRoute {
-  return visit(method, path, membersOnly(act));
+export function memberRoute(method: SessionRoute['method'], path: string, act: MemberAction): SessionRoute {
+  return sessionRoute(method, path, requireMember(act));
 }
 
 /** Answers 401 with the reason if no user is logged in. */
-export function membersOnly(act: MemberAction): VisitAction {
-  return async (call, visit) => {
-    const user = visit.session?.record.user;
-    if (user !== undefined) return act(call, visit, user);
-    return json(401, { error: 'please log in', why: visit.why ?? null, affinity: call.affinity });
+export function requireMember(act: MemberAction): SessionAction {
+  return async (call, context) => {
+    const user = context.session?.record.user;
+    if (user !== undefined) return act(call, context, user);
+    return json(401, { error: 'please log in', why: context.why ?? null, affinity: call.affinity });
   };
 }

@@ -9,7 +9,7 @@ import * as account from './account-routes.js';
 import * as admin from './admin-routes.js';
 import { logIn, logInWithCode, logOut } from './login.js';
 import { reauthenticate } from './reauthentication.js';
-import { fromAnyBrowser, member, membersOnly, plain, type Route, visit } from './route.js';
+import { anyBrowserRoute, memberRoute, plainRoute, type Route, requireMember, sessionRoute } from './route.js';
 
 /** The identity of this process. `incarnation` is a random name for this boot. */
 export interface Self {
@@ -22,7 +22,7 @@ export interface Self {
 export interface Shop {
   readonly self: Self;
   readonly members: Members;
-  readonly tally: RequestCounts;
+  readonly requestCounts: RequestCounts;
   readonly page: Reply;
   readonly draining: () => boolean;
   /** The state of the shared store. Undefined without a store, or before its first answer. */
@@ -36,39 +36,41 @@ export interface Shop {
 export function routesOf(shop: Shop): readonly Route[] {
   const { members } = shop;
   return [
-    plain('GET', '/', () => shop.page),
-    plain('GET', '/health', () => health(shop)),
-    plain('GET', '/stats', () => json(200, { ...shop.tally.report(), sessions: shop.counts(), keys: shop.keys() })),
-    plain('GET', '/slow', slow),
+    plainRoute('GET', '/', () => shop.page),
+    plainRoute('GET', '/health', () => health(shop)),
+    plainRoute('GET', '/stats', () =>
+      json(200, { ...shop.requestCounts.report(), sessions: shop.counts(), keys: shop.keys() }),
+    ),
+    plainRoute('GET', '/slow', slow),
 
-    visit('GET', '/me', (call, visit) => whoAmI(shop, call, visit)),
-    fromAnyBrowser('POST', '/login', (call, visit) => logIn(members, call, visit)),
-    fromAnyBrowser('POST', '/login/totp', (call, visit) => logInWithCode(members, call, visit)),
-    fromAnyBrowser('POST', '/logout', logOut),
-    member('POST', '/logout-everywhere', (...request) => account.logOutEverywhere(members, ...request)),
+    sessionRoute('GET', '/me', (call, context) => whoAmI(shop, call, context)),
+    anyBrowserRoute('POST', '/login', (call, context) => logIn(members, call, context)),
+    anyBrowserRoute('POST', '/login/totp', (call, context) => logInWithCode(members, call, context)),
+    anyBrowserRoute('POST', '/logout', logOut),
+    memberRoute('POST', '/logout-everywhere', (...request) => account.logOutEverywhere(members, ...request)),
 
-    member('GET', '/cart', readCart),
-    member('POST', '/cart', (call, visit, user) => add(shop.tally, call, visit, user)),
-    member('DELETE', '/cart/:sku', remove),
+    memberRoute('GET', '/cart', readCart),
+    memberRoute('POST', '/cart', (call, context, user) => add(shop.requestCounts, call, context, user)),
+    memberRoute('DELETE', '/cart/:sku', remove),
 
-    member('GET', '/account', (_call, visit, user) => account.showAccount(members, visit, user)),
-    member('GET', '/account/sessions', (_call, visit, user) => account.listSessions(members, visit, user)),
-    member('DELETE', '/account/sessions/:handle', (...request) => account.endSession(members, ...request)),
-    member('POST', '/account/sessions/end-others', (...request) => account.endOthers(members, ...request)),
-    fromAnyBrowser(
+    memberRoute('GET', '/account', (_call, context, user) => account.showAccount(members, context, user)),
+    memberRoute('GET', '/account/sessions', (_call, context, user) => account.listSessions(members, context, user)),
+    memberRoute('DELETE', '/account/sessions/:handle', (...request) => account.endSession(members, ...request)),
+    memberRoute('POST', '/account/sessions/end-others', (...request) => account.endOthers(members, ...request)),
+    anyBrowserRoute(
       'POST',
       '/account/reauthenticate',
-      membersOnly((...request) => reauthenticate(members, ...request)),
+      requireMember((...request) => reauthenticate(members, ...request)),
     ),
-    member('POST', '/account/password', (...request) => account.changePassword(members, ...request)),
-    member('POST', '/account/totp', (...request) => account.beginTotp(members, ...request)),
-    member('POST', '/account/totp/confirm', (...request) => account.confirmTotp(members, ...request)),
-    member('POST', '/account/totp/remove', (...request) => account.removeTotp(members, ...request)),
+    memberRoute('POST', '/account/password', (...request) => account.changePassword(members, ...request)),
+    memberRoute('POST', '/account/totp', (...request) => account.beginTotp(members, ...request)),
+    memberRoute('POST', '/account/totp/confirm', (...request) => account.confirmTotp(members, ...request)),
+    memberRoute('POST', '/account/totp/remove', (...request) => account.removeTotp(members, ...request)),
 
-    member('POST', '/admin/disable', (...request) => admin.disable(members, ...request)),
-    member('POST', '/admin/enable', (...request) => admin.enable(members, ...request)),
-    member('POST', '/admin/end-sessions', (...request) => admin.endSessionsOf(members, ...request)),
-    member('POST', '/admin/end-everyone', (...request) => admin.endEveryone(members, ...request)),
+    memberRoute('POST', '/admin/disable', (...request) => admin.disable(members, ...request)),
+    memberRoute('POST', '/admin/enable', (...request) => admin.enable(members, ...request)),
+    memberRoute('POST', '/admin/end-sessions', (...request) => admin.endSessionsOf(members, ...request)),
+    memberRoute('POST', '/admin/end-everyone', (...request) => admin.endEveryone(members, ...request)),
   ];
 }
 
@@ -88,32 +90,32 @@ async function slow(call: Call): Promise<Reply> {
   return json(200, { ms });
 }
 
-async function whoAmI({ self }: Shop, { affinity, proxied }: Call, visit: SessionContext): Promise<Reply> {
-  const user = visit.session?.record.user ?? null;
-  return json(200, { user, ...self, affinity, proxied, why: visit.why ?? null });
+async function whoAmI({ self }: Shop, { affinity, proxied }: Call, context: SessionContext): Promise<Reply> {
+  const user = context.session?.record.user ?? null;
+  return json(200, { user, ...self, affinity, proxied, why: context.why ?? null });
 }
 
-async function readCart(_call: Call, visit: SessionContext, user: string): Promise<Reply> {
-  const cart: Cart = cartOf(visit.session?.record.data ?? {});
+async function readCart(_call: Call, context: SessionContext, user: string): Promise<Reply> {
+  const cart: Cart = cartOf(context.session?.record.data ?? {});
   return json(200, { user, items: [...cart].map(([sku, quantity]) => ({ sku, quantity })) });
 }
 
 /**
  * Adds one item. `?delayMs=` delays the commit after the session was opened: a logout in between must stay effective.
  */
-async function add(tally: RequestCounts, call: Call, visit: SessionContext, user: string): Promise<Reply> {
+async function add(requestCounts: RequestCounts, call: Call, context: SessionContext, user: string): Promise<Reply> {
   const [given = ''] = stringsOf(call, 'sku');
-  const sku = checkedSku(given);
+  const sku = requireSku(given);
   const delayMs = millisecondsOf(call, 'delayMs', slowMsMax);
   if (delayMs > 0) await delay(delayMs);
-  const data = await visit.change(data => addOne(data, sku));
-  tally.countWrite(sku);
+  const data = await context.change(data => addOne(data, sku));
+  requestCounts.countWrite(sku);
   return json(201, { user, sku, quantity: cartOf(data).get(sku) ?? 0 });
 }
 
-async function remove(call: Call, visit: SessionContext, user: string): Promise<Reply> {
-  const sku = checkedSku(decoded(call.parameter));
-  await visit.change(data => removeAll(data, sku));
+async function remove(call: Call, context: SessionContext, user: string): Promise<Reply> {
+  const sku = requireSku(decoded(call.parameter));
+  await context.change(data => removeAll(data, sku));
   return json(200, { user, sku, quantity: 0 });
 }
 
@@ -134,7 +136,7 @@ const itemsMax = 500;
 /** A plan file may name an item with 64 letters; a run adds 13. */
 const skuShape = /^[A-Za-z0-9_.:-]{1,80}$/;
 
-export function checkedSku(sku: string): string {
+export function requireSku(sku: string): string {
   if (skuShape.test(sku)) return sku;
   throw new NotUnderstood('expected a sku of 1 to 80 letters, digits, or any of _ . : -');
 }

@@ -16,7 +16,7 @@ export interface ProcessFolder {
 }
 
 /** Another process of this name is running. */
-export class PlaceTaken extends Error {
+export class FolderTaken extends Error {
   constructor(folder: string) {
     super(`${folder} belongs to a process that is still running`);
     this.name = new.target.name;
@@ -27,7 +27,7 @@ const socketName = 's';
 
 /**
  * Makes the folder `<name>~<boot>`. Removes the folders of dead processes: the sessions that they list were lost with
- * the memory. Rejects with `PlaceTaken` while another process of this name runs, and with the error of the file system
+ * the memory. Rejects with `FolderTaken` while another process of this name runs, and with the error of the file system
  * if the folder cannot be made. `name` must not contain `~`.
  *
  * Each folder has a socket without any traffic. If it accepts a connection, its process lives, even a stopped one. The
@@ -37,38 +37,38 @@ const socketName = 's';
  * A folder gets its name only when its socket listens; then the process looks at the other folders. So of two processes
  * that start at the same time, at least one sees the other.
  */
-export async function takePlace(directory: string, name: string): Promise<ProcessFolder> {
+export async function createProcessFolder(directory: string, name: string): Promise<ProcessFolder> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const boot = randomBytes(8).toString('hex');
   const [draft, own] = [path.join(directory, boot), path.join(directory, `${name}~${boot}`)];
   await mkdir(draft, { mode: 0o700 });
-  let hush: () => void = () => undefined;
-  const place = {
+  let stopListening: () => void = () => undefined;
+  const folder = {
     directory,
     own,
     leave: () => {
-      hush();
+      stopListening();
       for (const folder of [draft, own]) rmSync(folder, { recursive: true, force: true });
     },
   };
   try {
-    hush = await listenIn(draft);
+    stopListening = await listenIn(draft);
     await rename(draft, own);
-    await removeTheDead(directory, own, name);
-    return place;
+    await removeDeadFolders(directory, own, name);
+    return folder;
   } catch (error) {
-    place.leave();
+    folder.leave();
     throw error;
   }
 }
 
-async function removeTheDead(directory: string, own: string, name: string): Promise<void> {
+async function removeDeadFolders(directory: string, own: string, name: string): Promise<void> {
   const names = (await readdir(directory)).filter(each => each.includes('~'));
   const folders = names.map(each => path.join(directory, each)).filter(folder => folder !== own);
-  const living = await Promise.all(folders.map(isAlive));
-  const namesake = folders.find((folder, at) => living[at] && path.basename(folder).startsWith(`${name}~`));
-  if (namesake !== undefined) throw new PlaceTaken(namesake);
-  for (const folder of folders.filter((_, at) => !living[at])) rmSync(folder, { recursive: true, force: true });
+  const isLive = await Promise.all(folders.map(isAlive));
+  const running = folders.find((folder, at) => isLive[at] && path.basename(folder).startsWith(`${name}~`));
+  if (running !== undefined) throw new FolderTaken(running);
+  for (const folder of folders.filter((_, at) => !isLive[at])) rmSync(folder, { recursive: true, force: true });
 }
 
 /** Listens in the folder, without keeping the process alive. Resolves with the function that stops it. */

@@ -53,6 +53,6 @@ export class SessionTooLarge extends SessionError {
 
 /** Returns the `why` of a response, for programs: `SessionGone` becomes `session-gone`. The `error` field is the
  * sentence for people. */
-export function wordFor({ name }: Error): string {
+export function whyOf({ name }: Error): string {
   return name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
 }

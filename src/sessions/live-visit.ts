@@ -124,7 +124,8 @@ export class LiveVisit implements SessionContext {
   /** Runs the steps one after the other, even when the handler does not wait for them. Each step starts with the
    * session and the token that the previous step left. */
   #runInOrder<T>(step: () => Promise<T>): Promise<T> {
-    if (this.#isOver) return Promise.reject(new Error('the visit is over: wait for a change before answering'));
+    if (this.#isOver)
+      return Promise.reject(new Error('the request is over: wait for each change before the handler returns'));
     const running = this.#last.then(step).finally(() => this.#pending.delete(running));
     this.#pending.add(running);
     // A handler that forgets to wait must not end the process with an unhandled rejection.

@@ -109,6 +109,6 @@ function deriveKey(key: Key, purpose: string): KeyObject {
 
 function newestOf(ring: KeyRing): Key {
   const [newest] = ring;
-  if (newest === undefined) throw new RangeError('a key ring without a key seals nothing');
+  if (newest === undefined) throw new RangeError('cannot seal: the key ring is empty');
   return newest;
 }

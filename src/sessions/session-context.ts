@@ -27,4 +27,4 @@ export interface Reply {
   readonly body?: string;
 }
 
-export type Handler = (visit: SessionContext) => Promise<Reply>;
+export type Handler = (context: SessionContext) => Promise<Reply>;

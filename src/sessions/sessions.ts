@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { cameOverTls, clearCookie, cookieName, readCookie, setCookie } from './cookie.js';
-import { SessionError, StoreUnavailable, wordFor } from './errors.js';
+import { SessionError, StoreUnavailable, whyOf } from './errors.js';
 import { LiveVisit, type ResponseEffects } from './live-visit.js';
 import type { Handler, Reply } from './session-context.js';
 import type { SessionStrategy } from './session-strategy.js';
@@ -38,16 +38,16 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
   /** cookie -> token -> session -> handler (commits) -> cookie -> headers and body */
   async function respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void> {
     const isSecure = secure || cameOverTls(request.headers);
-    const visit = new LiveVisit(strategy, count);
+    const context = new LiveVisit(strategy, count);
     try {
-      await visit.open(readCookie(request.headers.cookie, cookieName(isSecure)));
-      const reply = await handler(visit);
-      await visit.close();
-      send(response, reply, visit.effects, isSecure);
+      await context.open(readCookie(request.headers.cookie, cookieName(isSecure)));
+      const reply = await handler(context);
+      await context.close();
+      send(response, reply, context.effects, isSecure);
     } catch (error) {
-      await visit.close().catch(() => undefined);
+      await context.close().catch(() => undefined);
       report(error);
-      sendFailure(response, error, visit.effects, isSecure);
+      sendFailure(response, error, context.effects, isSecure);
     }
   }
 
@@ -83,7 +83,7 @@ function buildFailureReply(error: unknown): Failure {
   const isOurs = error instanceof SessionError && error.status !== 500;
   const status = isOurs ? error.status : 500;
   const content = isOurs
-    ? { error: error.message, why: wordFor(error) }
+    ? { error: error.message, why: whyOf(error) }
     : { error: 'the request could not be handled', why: 'internal' };
   return {
     status,

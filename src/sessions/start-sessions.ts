@@ -56,7 +56,7 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
 function openFeedFor({ strategy, store }: OpenOptions, entry: StoreEntry, settings: StoreSettings): RevocationFeed {
   const feed = entry.openFeed?.({ ...settings, onTransition: undefined });
   if (feed !== undefined) return feed;
-  throw new Error(`the strategy "${strategy}" needs a store that tells of revoked tokens; "${store}" does not`);
+  throw new Error(`the strategy "${strategy}" needs a store with a list of revoked tokens; "${store}" has none`);
 }
 
 function generateOnce(): () => KeyRing {

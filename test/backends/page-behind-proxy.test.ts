@@ -50,7 +50,7 @@ describe('shop: the page behind the proxy', () => {
             await happened(page, /^backend-\d answered this time and knows you as well/);
             await happened(page, /^Bread was added/);
             shopOf(shops, 'backend-1').signal('SIGKILL');
-            await story(page, /^backend-1 took no turn in the last 6 requests; the others still know you/);
+            await story(page, /^backend-1 answered none of the last 6 requests; the others still know you/);
             expect(await page.locator('#cart li span').allTextContents()).to.deep.equal(['bread']);
             expect(complaints).to.deep.equal([]);
           }),

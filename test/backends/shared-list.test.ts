@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { PlaceTaken, type ProcessFolder, takePlace } from '#backends/shared-list/place.js';
+import { createProcessFolder, FolderTaken, type ProcessFolder } from '#backends/shared-list/place.js';
 import { SharedList } from '#backends/shared-list.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
@@ -46,8 +46,8 @@ describe('memory store with a shared list', () => {
 
     beforeEach(async () => {
       nowMs = Date.now();
-      place = await takePlace(directory, 'two');
-      [one, two] = [opened(await takePlace(directory, 'one')), opened(place)];
+      place = await createProcessFolder(directory, 'two');
+      [one, two] = [opened(await createProcessFolder(directory, 'one')), opened(place)];
     });
     afterEach(() => Promise.all([one, two].map(store => store.close())));
 
@@ -125,20 +125,20 @@ describe('memory store with a shared list', () => {
 
     it('is of two processes of the same name the one that lives already', async () => {
       const id = await created(two);
-      await expectRejection(takePlace(directory, 'two'), PlaceTaken);
+      await expectRejection(createProcessFolder(directory, 'two'), FolderTaken);
       expect(await two.read(id)).not.to.equal(undefined);
       await two.close();
-      const again = opened(await takePlace(directory, 'two'));
+      const again = opened(await createProcessFolder(directory, 'two'));
       await again.close();
       expect((await readdir(directory)).filter(name => name.startsWith('two'))).to.deep.equal([]);
     });
 
     it('of several that start at the same time with one name lets at most one in', async () => {
-      const starts = await Promise.allSettled(Array.from({ length: 5 }, () => takePlace(directory, 'three')));
+      const starts = await Promise.allSettled(Array.from({ length: 5 }, () => createProcessFolder(directory, 'three')));
       const places = starts.flatMap(start => (start.status === 'fulfilled' ? [start.value] : []));
       for (const { leave } of places) leave();
       expect(places.length).to.be.at.most(1);
-      (await takePlace(directory, 'three')).leave();
+      (await createProcessFolder(directory, 'three')).leave();
     });
 
     it('loses what was in the memory of a process that was killed, whatever its name, when another one comes', async () => {
@@ -148,15 +148,15 @@ describe('memory store with a shared list', () => {
       await mkdir(dead);
       await rename(path.join(place.own, user), path.join(dead, user));
       expect(await one.listByUser('anna')).to.have.length(1);
-      (await takePlace(directory, 'four')).leave();
+      (await createProcessFolder(directory, 'four')).leave();
       expect(await one.listByUser('anna')).to.deep.equal([]);
       expect(await two.read(id)).to.equal(undefined);
     });
 
     it('takes a path longer than that of any socket', async () => {
       const deep = path.join(directory, ...Array.from({ length: 9 }, () => 'a name of twenty char'));
-      const taken = await takePlace(deep, 'two');
-      await expectRejection(takePlace(deep, 'two'), PlaceTaken);
+      const taken = await createProcessFolder(deep, 'two');
+      await expectRejection(createProcessFolder(deep, 'two'), FolderTaken);
       taken.leave();
       await rm(path.join(directory, 'a name of twenty char'), { recursive: true });
     });

@@ -45,7 +45,7 @@ describe('shop: the process', () => {
     const { code, output } = await runShop({ SHOP_LAB: '1', HOST: '0.0.0.0' });
     expect([code, output]).to.deep.equal([
       3,
-      'SHOP_LAB is set, and HOST is "0.0.0.0": expected 127.0.0.1, since whoever reaches it can break it.\n',
+      'SHOP_LAB is set, and HOST is "0.0.0.0": expected 127.0.0.1, because any client that reaches it can break it.\n',
     ]);
   });
 

@@ -1,37 +1,37 @@
 import { expect } from 'chai';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
 import { defaultLimits } from '#src/sessions/session.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { serveSessions } from '#src/sessions/sessions.js';
 import { memory } from '#src/sessions/stores/memory.js';
 import { reference } from '#src/sessions/strategies/reference.js';
-import type { Handler } from '#src/sessions/session-context.js';
 import { type WatchedStore, watched } from './watched-store.js';
 import { type Ask, withServer } from './with-server.js';
 
 const handlers: Record<string, Handler> = {
-  '/login': async visit => {
-    await visit.begin('anna', { cart: [] });
+  '/login': async context => {
+    await context.begin('anna', { cart: [] });
     return { status: 200 };
   },
-  '/buy': async visit => {
-    await visit.change(data => void Object.assign(data, { cart: ['tea'] }));
+  '/buy': async context => {
+    await context.change(data => void Object.assign(data, { cart: ['tea'] }));
     return { status: 201 };
   },
-  '/logout': async visit => {
-    await visit.end();
+  '/logout': async context => {
+    await context.end();
     return { status: 200 };
   },
-  '/careless': async visit => {
-    void visit.change(data => void Object.assign(data, { cart: ['tea'] }));
+  '/careless': async context => {
+    void context.change(data => void Object.assign(data, { cart: ['tea'] }));
     return { status: 200 };
   },
-  '/begin-and-throw-at-once': async visit => {
-    void visit.begin('ben', {});
+  '/begin-and-throw-at-once': async context => {
+    void context.begin('ben', {});
     throw new Error('on purpose');
   },
-  '/fail-unheard': async visit => {
-    void visit.change(() => undefined);
+  '/fail-unheard': async context => {
+    void context.change(() => undefined);
     await new Promise(setImmediate);
     return { status: 200 };
   },

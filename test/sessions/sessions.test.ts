@@ -1,26 +1,26 @@
 import { expect } from 'chai';
 import { defaultLimits } from '#src/sessions/session.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import { newSessionId } from '#src/sessions/session-id.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import { stores } from '#src/sessions/stores/registry.js';
-import type { Handler } from '#src/sessions/session-context.js';
 import { loaded } from './loaded.js';
 import { type StoreLab, storeLabs } from './store-labs.js';
 import { type Ask, withServer } from './with-server.js';
 
-const login: Handler = async visit => {
-  await visit.begin('anna', { cart: [] });
+const login: Handler = async context => {
+  await context.begin('anna', { cart: [] });
   return { status: 200, body: 'welcome' };
 };
 
-const buy: Handler = async visit => {
-  const data = await visit.change(draft => void Object.assign(draft, { cart: ['tea'] }));
+const buy: Handler = async context => {
+  const data = await context.change(draft => void Object.assign(draft, { cart: ['tea'] }));
   return { status: 201, body: JSON.stringify(data) };
 };
 
-const logout: Handler = async visit => {
-  await visit.end();
+const logout: Handler = async context => {
+  await context.end();
   return { status: 200, body: 'bye' };
 };
 
@@ -41,10 +41,10 @@ function latch<T>(): Latch<T> {
 function gated(then: Handler): { handler: Handler; entered: Promise<void>; release: () => void } {
   const entry = latch<void>();
   const gate = latch<void>();
-  const handler: Handler = async visit => {
+  const handler: Handler = async context => {
     entry.open();
     await gate.promise;
-    return then(visit);
+    return then(context);
   };
   return { handler, entered: entry.promise, release: gate.open };
 }
@@ -202,8 +202,8 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
             expect((await ask('/', { cookie })).text).to.contain('careless');
           },
           {
-            '/careless': async visit => {
-              void visit.change(data => void Object.assign(data, { careless: true }));
+            '/careless': async context => {
+              void context.change(data => void Object.assign(data, { careless: true }));
               return { status: 200 };
             },
           },
@@ -215,12 +215,12 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
           async ask => {
             const cookie = await loggedIn(ask);
             await ask('/late', { cookie });
-            expect(String(await late.promise)).to.contain('the visit is over');
+            expect(String(await late.promise)).to.contain('the request is over');
             expect((await ask('/', { cookie })).text).not.to.contain('late');
           },
           {
-            '/late': async visit => {
-              setImmediate(() => visit.change(data => void Object.assign(data, { late: 1 })).catch(late.open));
+            '/late': async context => {
+              setImmediate(() => context.change(data => void Object.assign(data, { late: 1 })).catch(late.open));
               return { status: 200 };
             },
           },
@@ -272,17 +272,17 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
         '/throw': async () => {
           throw new Error('secret detail');
         },
-        '/begin-and-throw': async visit => {
-          await visit.begin('ben', {});
+        '/begin-and-throw': async context => {
+          await context.begin('ben', {});
           throw new Error('secret detail');
         },
-        '/huge': async visit => {
-          await visit.change(data => void Object.assign(data, { blob: 'x'.repeat(1_000_000) }));
+        '/huge': async context => {
+          await context.change(data => void Object.assign(data, { blob: 'x'.repeat(1_000_000) }));
           return { status: 200 };
         },
         '/bad-header': async () => ({ status: 200, headers: { 'x-bad': 'a\nb' } }),
-        '/bad-status': async visit => {
-          await visit.begin('ben', {});
+        '/bad-status': async context => {
+          await context.begin('ben', {});
           return { status: 42 };
         },
       };
@@ -383,8 +383,8 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
         }));
 
       it('does not claim what it could not commit, even where the handler did not wait', async () => {
-        const slow = gated(async visit => {
-          void visit.change(data => void Object.assign(data, { careless: true }));
+        const slow = gated(async context => {
+          void context.change(data => void Object.assign(data, { careless: true }));
           return { status: 200 };
         });
         await serving(

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { Sessions } from '#src/sessions/sessions.js';
 import type { Handler } from '#src/sessions/session-context.js';
+import type { Sessions } from '#src/sessions/sessions.js';
 
 /** What came back, with the session cookie as a browser would see it. */
 export interface Answer {

@@ -40,7 +40,8 @@ class MemoryStore implements SessionStore {
     const key = digestOf(id);
     if (this.#alive(key) !== undefined) throw new SessionExists();
     if (this.#kept.size >= sessionsMax) this.#sweep();
-    if (this.#kept.size >= sessionsMax) throw new StoreUnavailable(`all ${sessionsMax} places for sessions are taken`);
+    if (this.#kept.size >= sessionsMax)
+      throw new StoreUnavailable(`the session store is full: it has ${sessionsMax} sessions`);
     this.#kept.set(key, { ...rest, json: JSON.stringify(data) });
     const keys = this.#keysOf.get(rest.user) ?? new Map<string, string>();
     this.#keysOf.set(rest.user, keys.set(handleOf(key), key));

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { userSaidBy } from '#backends/defects/jwt.js';
+import { readUserUnsafely } from '#backends/defects/jwt.js';
 import { withListener } from '#src/attacks/attacks/jwt.js';
 import { cookieOf, type Forgery, genuine, readToken, wishFor } from '#src/attacks/tools/forge-jwt.js';
 import * as forgeries from '#src/attacks/tools/jwt-forgeries.js';
@@ -16,15 +16,15 @@ const signed = (text: string) => genuine(ring)(text).toString('base64url');
 /** Which of them a verifier believes that makes every known mistake: whatever it refuses was perhaps forged badly. */
 async function believed(tokens: readonly Forgery[]): Promise<readonly string[]> {
   const found = [];
-  for (const { what, token } of tokens) if ((await userSaidBy(token, signed)) === 'victim') found.push(what);
+  for (const { what, token } of tokens) if ((await readUserUnsafely(token, signed)) === 'victim') found.push(what);
   return found;
 }
 
 describe('attacks: forged tokens', () => {
   it('say what the forger wants, and are believed where they are signed well', async () => {
     expect(readToken(sound)).to.deep.include({ header, claims: wish.claims, refresh: wish.refresh });
-    expect(await userSaidBy(sound, signed)).to.equal('victim');
-    expect(await userSaidBy(cookieOf(header, wish, genuine([{ id: 'k1', secret: randomBytes(32) }])), signed)).to.equal(
+    expect(await readUserUnsafely(sound, signed)).to.equal('victim');
+    expect(await readUserUnsafely(cookieOf(header, wish, genuine([{ id: 'k1', secret: randomBytes(32) }])), signed)).to.equal(
       undefined,
     );
   });

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { freshAccount } from '#backends/accounts/account.js';
 import { MemoryAccounts } from '#backends/accounts/accounts.js';
 import { tryPassword } from '#backends/accounts/password-try.js';
-import { checkedPassword, Passwords, Turns } from '#backends/accounts/passwords.js';
+import { Passwords, requireFitPassword, WorkQueue } from '#backends/accounts/passwords.js';
 import { TooBusy, UnfitPassword } from '#backends/refusal.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 
@@ -55,7 +55,7 @@ describe('passwords', () => {
     ['of words and spaces', 'correct horse battery'],
   ] as const) {
     it(`takes one ${what}`, () => {
-      expect(checkedPassword('anna', password)).to.equal(password);
+      expect(requireFitPassword('anna', password)).to.equal(password);
     });
   }
 
@@ -68,20 +68,20 @@ describe('passwords', () => {
     ['of nothing', '', /has 0/],
   ] as const) {
     it(`takes none ${what}`, () => {
-      expect(() => checkedPassword('anna-maria', password)).to.throw(UnfitPassword, said);
+      expect(() => requireFitPassword('anna-maria', password)).to.throw(UnfitPassword, said);
     });
   }
 
   it('derives two at once, lets some wait in order, and turns the rest away', async () => {
-    const turns = new Turns(2, 3);
+    const queue = new WorkQueue(2, 3);
     const open: (() => void)[] = [];
     const begun: number[] = [];
     const work = (number: number) => () => {
       begun.push(number);
       return new Promise<number>(resolve => open.push(() => resolve(number)));
     };
-    const all = [1, 2, 3, 4, 5].map(number => turns.take(work(number)));
-    await expectRejection(turns.take(work(6)), TooBusy);
+    const all = [1, 2, 3, 4, 5].map(number => queue.run(work(number)));
+    await expectRejection(queue.run(work(6)), TooBusy);
     expect(begun).to.deep.equal([1, 2]);
     const first = open.shift();
     first?.();
@@ -92,33 +92,33 @@ describe('passwords', () => {
       await new Promise(setImmediate);
     }
     expect(await Promise.all(all)).to.deep.equal([1, 2, 3, 4, 5]);
-    expect(await turns.take(async () => 'a place again')).to.equal('a place again');
+    expect(await queue.run(async () => 'a place again')).to.equal('a place again');
   });
 
   it('counts no try for a password that it was too busy to look at', async () => {
     const accounts = new MemoryAccounts();
     const account = { ...freshAccount, version: 1, password: await passwords.hash('correct horse') };
     await accounts.save('anna', account);
-    const turns = new Turns(1, 0);
-    const busy = { accounts, passwords: new Passwords('secret', undefined, turns) };
-    const door = new EventEmitter();
-    const before = turns.take(() => once(door, 'open'));
+    const queue = new WorkQueue(1, 0);
+    const busy = { accounts, passwords: new Passwords('secret', undefined, queue) };
+    const gate = new EventEmitter();
+    const before = queue.run(() => once(gate, 'open'));
     for (let tries = 0; tries < 6; tries++) {
       await expectRejection(tryPassword(busy, 'anna', 'correct horse', 'known'), TooBusy);
     }
     expect(await accounts.read('anna')).to.include({ tries: 0, lockedUntilMs: 0 });
-    door.emit('open');
+    gate.emit('open');
     await before;
     expect(await tryPassword(busy, 'anna', 'wrong', 'known')).to.equal(undefined);
     expect(await accounts.read('anna')).to.include({ tries: 1, strangerTries: 0 });
   });
 
   it('gives the place back when the work fails', async () => {
-    const turns = new Turns(1, 0);
+    const queue = new WorkQueue(1, 0);
     await expectRejection(
-      turns.take(() => Promise.reject(new RangeError('no'))),
+      queue.run(() => Promise.reject(new RangeError('no'))),
       RangeError,
     );
-    expect(await turns.take(async () => 1)).to.equal(1);
+    expect(await queue.run(async () => 1)).to.equal(1);
   });
 });

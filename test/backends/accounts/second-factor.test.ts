@@ -4,7 +4,7 @@ import { type Account, freshAccount } from '#backends/accounts/account.js';
 import { changeAccount, type Edited } from '#backends/accounts/accounts.js';
 import { DirectoryAccounts } from '#backends/accounts/directory.js';
 import {
-  enrolment,
+  buildEnrolment,
   newSecret,
   pendingMs,
   stepOf,
@@ -63,7 +63,7 @@ describe('second factor', () => {
 
   it('shows the secret as a URI and as a picture of it', async () => {
     const secret = newSecret();
-    const { uri, picture } = await enrolment('anna-2', secret);
+    const { uri, picture } = await buildEnrolment('anna-2', secret);
     expect(uri).to.equal(`otpauth://totp/Holdfast%20shop:anna-2?secret=${secret}&issuer=Holdfast%20shop`);
     const [head, body = ''] = picture.split(',');
     expect(head).to.equal('data:image/svg+xml;base64');

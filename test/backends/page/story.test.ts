@@ -1,7 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { tellAction, tellMissing } from '#backends/page/actions.js';
-import { type Observation, opening, type PageState, type Served, type Severity, tell } from '#backends/page/story.js';
+import {
+  initialState,
+  type Observation,
+  type PageState,
+  type Served,
+  type Severity,
+  tell,
+} from '#backends/page/story.js';
 
 const anna = (backend: number, more: Partial<Served> = {}): Served => ({
   kind: 'served',
@@ -51,12 +58,12 @@ const sticky: readonly Row[] = [
   ['still there', [anna(2)], 'You are still logged in as anna: your session is in the memory of backend-2.'],
   [
     'login',
-    [nobody(1, 'absent'), anna(2, { deed: 'login' })],
+    [nobody(1, 'absent'), anna(2, { action: 'login' })],
     'You are logged in as anna. Your session is kept in the memory of backend-2.',
   ],
   [
     'logout',
-    [anna(2), nobody(2, 'absent', { deed: 'logout' })],
+    [anna(2), nobody(2, 'absent', { action: 'logout' })],
     'You logged out: the session is gone, and its cookie opens nothing any more.',
   ],
   ['nothing new', [anna(2), anna(2)], undefined],
@@ -163,7 +170,7 @@ const sticky: readonly Row[] = [
 const redis: readonly Row[] = [
   [
     'login',
-    [nobody(1, 'absent'), anna(2, { deed: 'login' })],
+    [nobody(1, 'absent'), anna(2, { action: 'login' })],
     'You are logged in as anna. Your session is kept in Redis.',
   ],
   [
@@ -192,7 +199,7 @@ const redis: readonly Row[] = [
   [
     'quiet for three rounds',
     turns(1, 2, 1, 1, 1, 1, 1, 1),
-    'backend-2 took no turn in the last 6 requests; the others still know you: the session is in Redis.',
+    'backend-2 answered none of the last 6 requests; the others still know you: the session is in Redis.',
   ],
   ['quiet for longer', turns(1, 2, 1, 1, 1, 1, 1, 1, 1), undefined],
   [
@@ -203,7 +210,7 @@ const redis: readonly Row[] = [
   [
     'store down',
     [anna(2), storeDown],
-    'Redis does not answer. You are not logged out: nobody can look right now. Trying again.',
+    'Redis does not answer. You are not logged out: your session cannot be looked up right now. Trying again.',
     'trouble',
   ],
   [
@@ -244,7 +251,7 @@ const redis: readonly Row[] = [
 const sealed: readonly Row[] = [
   [
     'login',
-    [nobody(1, 'absent'), anna(2, { deed: 'login' })],
+    [nobody(1, 'absent'), anna(2, { action: 'login' })],
     'You are logged in as anna. Your session is kept in this browser, sealed by the shop.',
   ],
   [
@@ -279,7 +286,7 @@ const sealed: readonly Row[] = [
   [
     'store down',
     [anna(2), storeDown],
-    'Redis, which knows who was logged out, does not answer. You are not logged out: nobody can look right now. Trying again.',
+    'Redis, which knows who was logged out, does not answer. You are not logged out: your session cannot be looked up right now. Trying again.',
     'trouble',
   ],
   [
@@ -297,7 +304,7 @@ const sealed: readonly Row[] = [
 const jwt: readonly Row[] = [
   [
     'login',
-    [nobody(1, 'absent'), anna(2, { deed: 'login' })],
+    [nobody(1, 'absent'), anna(2, { action: 'login' })],
     'You are logged in as anna. Your session is kept in this browser, signed by the shop.',
   ],
   [
@@ -311,7 +318,7 @@ const jwt: readonly Row[] = [
 const memcached: readonly Row[] = [
   [
     'login',
-    [nobody(1, 'absent'), anna(2, { deed: 'login' })],
+    [nobody(1, 'absent'), anna(2, { action: 'login' })],
     'You are logged in as anna. Your session is kept in Memcached.',
   ],
   [
@@ -327,28 +334,28 @@ describe('shop: the story of a session', () => {
     describe(mode, () => {
       for (const [name, seen, said, mood = 'good'] of rows) {
         it(name, () => {
-          const told = play(mode, seen);
-          expect(told.sentence).to.equal(said);
-          expect(told.mood).to.equal(mood);
+          const update = play(mode, seen);
+          expect(update.sentence).to.equal(said);
+          expect(update.mood).to.equal(mood);
         });
       }
     });
   }
 
   it('speaks of the server where there is no proxy', () => {
-    const { scene } = tell({ ...opening, mode: 'sticky' }, anna(1));
-    expect(tell(scene, silence).sentence).to.match(/^The server does not answer\./);
-    expect(tell(scene, hang).sentence).to.match(/: the server hangs\./);
+    const { state } = tell({ ...initialState, mode: 'sticky' }, anna(1));
+    expect(tell(state, silence).sentence).to.match(/^The server does not answer\./);
+    expect(tell(state, hang).sentence).to.match(/: the server hangs\./);
   });
 
   it('counts one item as one', () => {
-    const { scene } = tell({ ...opening, mode: 'sticky' }, anna(1));
-    expect(tell({ ...scene, items: 1 }, nobody(1, 'unknown')).sentence).to.contain('Your cart with 1 item is gone.');
-    expect(tell({ ...scene, items: 0 }, nobody(1, 'unknown')).sentence).not.to.contain('cart');
+    const { state } = tell({ ...initialState, mode: 'sticky' }, anna(1));
+    expect(tell({ ...state, items: 1 }, nobody(1, 'unknown')).sentence).to.contain('Your cart with 1 item is gone.');
+    expect(tell({ ...state, items: 0 }, nobody(1, 'unknown')).sentence).not.to.contain('cart');
   });
 
   it('says nothing twice: the same sight again is no news', () => {
-    const sights = fc.constantFrom(
+    const observations = fc.constantFrom(
       anna(1),
       anna(2),
       nobody(1, 'unknown'),
@@ -358,10 +365,10 @@ describe('shop: the story of a session', () => {
       storeDown,
     );
     fc.assert(
-      fc.property(fc.array(sights, { minLength: 1, maxLength: 12 }), seen => {
+      fc.property(fc.array(observations, { minLength: 1, maxLength: 12 }), seen => {
         const last = seen.at(-1) ?? silence;
-        const { scene } = play('sticky', seen);
-        expect(tell(scene, last).sentence).to.equal(undefined);
+        const { state } = play('sticky', seen);
+        expect(tell(state, last).sentence).to.equal(undefined);
       }),
     );
   });
@@ -392,14 +399,14 @@ describe('shop: what came of a deed', () => {
   });
 });
 
-/** Plays the sights to a visitor behind a proxy who put three items into the cart after the first. */
+/** Plays the observations to a visitor behind a proxy who put three items into the cart after the first. */
 function play(mode: string, seen: readonly Observation[]) {
-  let scene: PageState = { ...opening, mode, proxied: true };
-  let told = tell(scene, seen[0] ?? silence);
-  scene = { ...told.scene, items: told.scene.user === null ? 0 : 3 };
-  for (const sight of seen.slice(1)) {
-    told = tell(scene, sight);
-    scene = told.scene;
+  let state: PageState = { ...initialState, mode, proxied: true };
+  let update = tell(state, seen[0] ?? silence);
+  state = { ...update.state, items: update.state.user === null ? 0 : 3 };
+  for (const observation of seen.slice(1)) {
+    update = tell(state, observation);
+    state = update.state;
   }
-  return told;
+  return update;
 }

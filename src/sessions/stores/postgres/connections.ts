@@ -100,7 +100,7 @@ export class Connections {
       const giveUp = () => {
         pending.isOver = true;
         pending.release?.(true);
-        reject(new Error(`no runQuery within ${deadlineMs} ms`));
+        reject(new Error(`no answer within ${deadlineMs} ms`));
       };
       // Waits one more turn of the event loop. This process may be the late one, with the answer waiting in the socket.
       timer = setTimeout(() => setImmediate(giveUp), deadlineMs);

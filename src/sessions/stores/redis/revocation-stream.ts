@@ -105,7 +105,7 @@ export class RevocationStream implements RevocationFeed {
     try {
       await this.#writer.at(streamKey, server => server.eval(lua, 1, streamKey, ...args));
     } catch (cause) {
-      throw new StoreUnavailable('the list of revoked sessions takes nothing now', { cause });
+      throw new StoreUnavailable('the list of revoked sessions cannot be changed now', { cause });
     }
   }
 

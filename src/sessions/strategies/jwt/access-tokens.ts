@@ -124,7 +124,7 @@ class SigningKeys {
 
   newest(): SigningKey {
     const [newest] = this.#current().values();
-    if (newest === undefined) throw new RangeError('a key ring without a key signs nothing');
+    if (newest === undefined) throw new RangeError('cannot sign: the key ring is empty');
     return newest;
   }
 

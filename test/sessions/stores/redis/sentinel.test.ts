@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import { redis } from '#src/sessions/stores/redis.js';
-import type { Handler } from '#src/sessions/session-context.js';
 import { expectRejection } from '../../expect-rejection.js';
 import { sessionStoreContract } from '../../session-store.contract.js';
 import { until } from '../../until.js';
@@ -13,8 +13,8 @@ import { expectPushed, inTime, newHandle, record, succeeds, withClient } from '.
 
 const downAfterMs = 500;
 
-const begin: Handler = async visit => {
-  await visit.begin('anna', {});
+const begin: Handler = async context => {
+  await context.begin('anna', {});
   return { status: 200, body: 'welcome' };
 };
 
