@@ -37,7 +37,7 @@ const handlers: Record<string, Handler> = {
   },
 };
 
-/** Holds the next calls of one name until it is released. */
+/** Holds the next calls of one method until it is released. */
 function hold(store: WatchedStore, call: Parameters<WatchedStore['before']>[0]) {
   const waiting: (() => void)[] = [];
   let enter: () => void = () => undefined;
@@ -55,7 +55,7 @@ function hold(store: WatchedStore, call: Parameters<WatchedStore['before']>[0]) 
   return { entered, release };
 }
 
-describe('what is committed before the headers', () => {
+describe('commits before headers are sent', () => {
   let errors: unknown[];
   beforeEach(() => {
     errors = [];
@@ -89,7 +89,7 @@ describe('what is committed before the headers', () => {
     ['a logout', '/logout', 'remove'],
     ['what is begun by a handler that fails', '/begin-and-throw-at-once', 'create'],
   ] as const) {
-    it(`${what}: no answer comes while the store has not done it`, () =>
+    it(`${what}: sends no response before the store is done`, () =>
       serving(async (ask, store) => {
         const cookie = await loggedIn(ask);
         const held = hold(store, call);
@@ -98,7 +98,7 @@ describe('what is committed before the headers', () => {
           answered = true;
         });
         await held.entered;
-        // Whatever could have been sent too early has come before the answers to these.
+        // A response that was sent too early would arrive before the answers to these requests.
         for (const _ of [1, 2, 3]) await ask('/');
         expect(answered).to.equal(false);
         held.release();
@@ -106,14 +106,14 @@ describe('what is committed before the headers', () => {
       }));
   }
 
-  it('names the session that a failing handler has begun and not waited for', () =>
+  it('sets the cookie of a session that a failing handler began without waiting', () =>
     serving(async ask => {
       const { status, cookie = '' } = await ask('/begin-and-throw-at-once');
       expect(status).to.equal(500);
       expect((await ask('/', { cookie })).text).to.contain('ben');
     }));
 
-  it('keeps the former session when the store takes no new one', () =>
+  it('keeps the old session when the store refuses a new one', () =>
     serving(async (ask, store) => {
       const cookie = await loggedIn(ask);
       store.before('create', () => Promise.reject(new StoreUnavailable('no memory left')));
@@ -122,7 +122,7 @@ describe('what is committed before the headers', () => {
       expect((await ask('/', { cookie })).status).to.equal(200);
     }));
 
-  it('lets a change that failed unheard end no process', async () => {
+  it('does not crash on a failed change that the handler ignored', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => void unhandled.push(reason);
     process.on('unhandledRejection', note);
@@ -136,7 +136,7 @@ describe('what is committed before the headers', () => {
     }
   });
 
-  it('tells no visitor that an id was taken, and its own log at once', () =>
+  it('logs a duplicate id and does not reveal it to the visitor', () =>
     serving(async (ask, store) => {
       store.before('create', () => Promise.reject(new SessionExists()));
       const { status, text } = await ask('/login');

@@ -31,9 +31,9 @@ function one(data: { n?: unknown }): void {
   Object.assign(data, { n: Number(data.n) + 1 });
 }
 
-/** Also where of two requests the one answered last wins: within one request nothing is lost. */
+/** Tests the steps of one request. Within it, no change is lost, also where the last of two responses wins. */
 for (const strategy of Object.keys(strategies)) {
-  describe(`steps of one visit at the same time: ${strategy}`, () => {
+  describe(`parallel steps of one request: ${strategy}`, () => {
     async function visiting(path: string): Promise<readonly [status: number, shown: string]> {
       const sessions = await openSessions({ strategy, store: 'memory', storeUrl: undefined });
       const handlers = { '/login': login, '/3': addThree, '/rotate': rotateAndAdd, '/fail': failAndAdd, '/show': show };
@@ -51,10 +51,10 @@ for (const strategy of Object.keys(strategies)) {
 
     it('loses none of several changes', async () => expect(await visiting('/3')).to.deep.equal([201, '3']));
 
-    it('goes on with the token that a rotation leaves', async () =>
+    it('continues with the token of a rotation', async () =>
       expect(await visiting('/rotate')).to.deep.equal([201, '2']));
 
-    it('waits for the others when one fails, and tells the browser of them', async () =>
+    it('waits for the other steps when one fails, and sets their cookie', async () =>
       expect(await visiting('/fail')).to.deep.equal([413, '1']));
   });
 }

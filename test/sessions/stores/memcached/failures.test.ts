@@ -24,7 +24,7 @@ function record(changes: Partial<SessionRecord> = {}): SessionRecord {
 
 const big = () => record({ user: newSessionId(), data: { blob: 'x'.repeat(20_000) } });
 
-/** A store that writes down its edges. */
+/** Opens a store that records its transitions. */
 async function withStore(url: string, deadlineMs: number, work: (told: Told) => Promise<void>): Promise<void> {
   const edges: string[] = [];
   const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
@@ -45,8 +45,8 @@ async function withServer(options: readonly string[], work: (server: MemcachedSe
   }
 }
 
-describe('memcached store and a server without room', () => {
-  it('logs out whom memcached evicts, counts it, and keeps whom it saw last', () =>
+describe('memcached store on a full server', () => {
+  it('loses evicted sessions, counts them, and keeps recently used ones', () =>
     withServer(['-m', '2'], server =>
       withStore(server.url, 2_000, async ({ store }) => {
         expect(await store.ready(5_000)).to.equal(true);
@@ -57,7 +57,7 @@ describe('memcached store and a server without room', () => {
           const id = newSessionId();
           await store.create(id, big());
           ids.push(id);
-          // The generation must outlive all that is evicted around it, or else nobody would be left.
+          // The generation must outlive all items that are evicted around it. Otherwise every user would be logged out.
           if (ids.length % 50 === 0)
             evictions = Number(/evictions (\d+)/.exec(await tell(server, 'stats\r\n', 'END\r\n'))?.[1]);
         }
@@ -73,7 +73,7 @@ describe('memcached store and a server without room', () => {
       }),
     ));
 
-  it('says once that a server that evicts nothing refuses writes, reads on, removes, and says that it is over', () =>
+  it('reports refused writes once, still reads and removes, and reports the recovery', () =>
     withServer(['-m', '2', '-M'], server =>
       withStore(server.url, 2_000, async ({ store, edges }) => {
         expect(await store.ready(5_000)).to.equal(true);
@@ -96,7 +96,7 @@ describe('memcached store and a server without room', () => {
       }),
     ));
 
-  it('is told of no room for a connection, and comes in when there is', () =>
+  it('reports a server with too many connections, and connects when there is room', () =>
     withServer(['-c', '16'], async server => {
       const port = Number(new URL(server.url).port);
       const others: Socket[] = [];
@@ -123,7 +123,7 @@ describe('memcached store and a server without room', () => {
     }));
 });
 
-describe('memcached store and a connection that fails', () => {
+describe('memcached store on a failing connection', () => {
   let server: MemcachedServer;
 
   before(async () => {
@@ -131,7 +131,7 @@ describe('memcached store and a connection that fails', () => {
   });
   after(() => server.stop());
 
-  it('never sends a write again whose answer was lost: it fails at once and was carried out once', () =>
+  it('never resends a write whose reply was lost: it rejects at once and was carried out once', () =>
     withStore(server.url, 2_000, async ({ store: near }) => {
       await near.ready(5_000);
       const [id, made] = [newSessionId(), record()];
@@ -156,7 +156,7 @@ describe('memcached store and a connection that fails', () => {
       );
     }));
 
-  it('asks a server that hangs once: what comes after the first deadline is refused at once', () =>
+  it('sends a hung server one command: later calls reject at once', () =>
     withStore(server.url, 300, async ({ store, edges }) => {
       expect(await store.ready(5_000)).to.equal(true);
       server.freeze();
@@ -173,11 +173,11 @@ describe('memcached store and a connection that fails', () => {
       }
     }));
 
-  it('takes no answer for late that lay there while this process was busy', () =>
+  it('accepts a reply that arrived while this process was busy', () =>
     withStore(server.url, 300, async ({ store, edges }) => {
       expect(await store.ready(5_000)).to.equal(true);
       const found = store.read(newSessionId());
-      // Long enough for the question to leave, and for no longer.
+      // Long enough for the command to leave, and no longer.
       await new Promise(resolve => setImmediate(resolve));
       const busyUntilMs = performance.now() + 400;
       while (performance.now() < busyUntilMs);
@@ -185,7 +185,7 @@ describe('memcached store and a connection that fails', () => {
       expect(edges).to.deep.equal([]);
     }));
 
-  it('comes to its end when each answer is in time and all together are not', async () => {
+  it('rejects when each reply is in time and the sequence is late', async () => {
     await withSlowRelay(Number(new URL(server.url).port), 200, port =>
       withStore(`memcached://127.0.0.1:${port}`, 300, async ({ store, edges }) => {
         expect(await store.ready(5_000)).to.equal(true);
@@ -205,7 +205,7 @@ describe('memcached store and a connection that fails', () => {
     ['is none', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
     ['is followed by one too many', 'END\r\nSTORED\r\nEND\r\n'],
   ] as const) {
-    it(`gives up a connection on which an answer ${what}, and everything in flight on it`, () =>
+    it(`closes a connection on which a reply ${what}, and rejects every command in flight`, () =>
       withLiar(answer, port =>
         withStore(`memcached://127.0.0.1:${port}`, 2_000, async ({ store, edges }) => {
           expect(await store.ready(5_000)).to.equal(true);
@@ -222,7 +222,7 @@ describe('memcached store and a connection that fails', () => {
   }
 });
 
-/** A server that tells its version, and to all else says once per connection what it should not. */
+/** A server that answers `version`, and gives one wrong reply per connection to anything else. */
 async function withLiar(answer: string, work: (port: number) => Promise<void>): Promise<void> {
   let hasLied = false;
   await withTcpServer(client => {
@@ -234,7 +234,7 @@ async function withLiar(answer: string, work: (port: number) => Promise<void>): 
   }, work);
 }
 
-/** A relay in front of a server that keeps each answer back for a while. */
+/** A relay that delays every reply of a server. */
 async function withSlowRelay(toPort: number, delayMs: number, work: (port: number) => Promise<void>): Promise<void> {
   await withTcpServer(client => {
     const upstream = connect(toPort, '127.0.0.1').on('error', () => undefined);

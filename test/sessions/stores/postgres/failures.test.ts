@@ -20,7 +20,7 @@ function record(changes: Partial<SessionRecord> = {}): SessionRecord {
   return { user: 'anna', data: { n: 0 }, version: 1, createdAtMs, ...deadlines, ...changes };
 }
 
-describe('postgres store and a server that fails', () => {
+describe('postgres store on a failing server', () => {
   let server: PostgresServer;
 
   before(async () => {
@@ -28,7 +28,7 @@ describe('postgres store and a server that fails', () => {
   });
   after(() => server.stop());
 
-  /** A store that is up and writes down its edges. */
+  /** Opens a store that is up and records its transitions. */
   async function withStore(url: string, deadlineMs: number, work: (told: Told) => Promise<void>): Promise<void> {
     const edges: string[] = [];
     const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
@@ -41,11 +41,11 @@ describe('postgres store and a server that fails', () => {
     }
   }
 
-  it('loses nothing that was acknowledged when PostgreSQL is killed in the middle of writing', () =>
+  it('loses no acknowledged write when PostgreSQL is killed during writes', () =>
     withStore(server.url, 2_000, async ({ store }) => {
       const ids = Array.from({ length: 8 }, newSessionId);
       await Promise.all(ids.map(id => store.create(id, record())));
-      /** Writes without a pause until one write fails; resolves with the last version that was acknowledged. */
+      /** Writes continuously until one write fails. Resolves with the last version that was acknowledged. */
       const write = async (id: string): Promise<number> => {
         for (let version = 1; ; version++) {
           const next = { ...record(), version: version + 1, data: { n: version } };
@@ -62,13 +62,13 @@ describe('postgres store and a server that fails', () => {
       for (const [at, id] of ids.entries()) {
         const version = versions[at] ?? 0;
         const kept = (await store.read(id))?.version;
-        // The one that failed may have been carried out: nobody could say so any more.
+        // The write that failed may have been carried out; that is unknown.
         expect(kept).to.be.oneOf([version, version + 1]);
       }
       expect(Math.min(...versions)).to.be.greaterThan(5);
     }));
 
-  it('tells once that the server hangs, refuses at once from then on, tells once that it is back, and works', () =>
+  it('reports a hung server once, rejects at once, reports the recovery once, and works', () =>
     withStore(server.url, 300, async ({ store, edges }) => {
       const id = newSessionId();
       await store.create(id, record());
@@ -85,7 +85,7 @@ describe('postgres store and a server that fails', () => {
       expect(edges.map(edge => edge.split(':')[0])).to.deep.equal(['down', 'up']);
     }));
 
-  it('notices at once that the server died, though nobody asks anything', () =>
+  it('detects a dead server at once, even without calls', () =>
     withStore(server.url, 2_000, async ({ store, edges }) => {
       await store.read(newSessionId());
       const killedAt = performance.now();
@@ -100,7 +100,7 @@ describe('postgres store and a server that fails', () => {
       expect(edges[1]).to.equal('up: connected again');
     }));
 
-  it('says nothing of connections that an administrator cut: the next ones serve', () =>
+  it('reports no outage when an administrator cuts connections', () =>
     withStore(server.url, 2_000, async ({ store, edges }) => {
       const id = newSessionId();
       await store.create(id, record());
@@ -109,7 +109,7 @@ describe('postgres store and a server that fails', () => {
       expect(edges).to.deep.equal([]);
     }));
 
-  it('cuts a connection whose call was late: its answer meets no other question', () =>
+  it('closes a connection whose query timed out, so that its answer cannot match another query', () =>
     withStore(server.url, 400, async ({ store, edges }) => {
       const [id, other] = [newSessionId(), newSessionId()];
       await store.create(id, record());
@@ -127,7 +127,7 @@ describe('postgres store and a server that fails', () => {
       expect(edges).to.deep.equal([]);
     }));
 
-  it('never sends a write again whose answer was lost: it fails, and was carried out once', () =>
+  it('never resends a write whose answer was lost: it rejects, and was carried out once', () =>
     withStore(server.url, 2_000, async ({ store: near }) => {
       const id = newSessionId();
       await near.create(id, record());
@@ -146,12 +146,12 @@ describe('postgres store and a server that fails', () => {
       });
     }));
 
-  it('takes no answer for late that lay there while this process was busy', () =>
+  it('accepts a reply that arrived while this process was busy', () =>
     withStore(server.url, 400, async ({ store, edges }) => {
       const id = newSessionId();
       await store.create(id, record());
       const found = store.read(id);
-      // Long enough for the question to leave, and for no longer.
+      // Long enough for the query to leave, and no longer.
       await new Promise(resolve => setImmediate(resolve));
       const busyUntilMs = performance.now() + 600;
       while (performance.now() < busyUntilMs);
@@ -159,7 +159,7 @@ describe('postgres store and a server that fails', () => {
       expect(edges).to.deep.equal([]);
     }));
 
-  it('closes in no time while the server hangs, and leaves no connection', async () => {
+  it('closes quickly while the server hangs, and leaves no connection', async () => {
     const store = postgres.open({ url: server.url, deadlineMs: 5_000, now: Date.now });
     await store.ready(10_000);
     server.freeze();

@@ -33,8 +33,8 @@ describe('redis in a Cluster', () => {
     });
   });
 
-  describe('whose slots move and whose nodes die', () => {
-    it('finds the whole of it by any node', async () => {
+  describe('with moving slots and dying nodes', () => {
+    it('finds the whole cluster through any node', async () => {
       for (const { port } of cluster.primaries) {
         await withClient(`redis+cluster://127.0.0.1:1,127.0.0.1:${port}`, async ({ store }) => {
           const ids = await Promise.all(cluster.primaries.map(idOn));
@@ -44,7 +44,7 @@ describe('redis in a Cluster', () => {
       }
     });
 
-    it('follows a slot that is moved to another node, while it moves and afterwards', () =>
+    it('follows a slot to another node, during and after the move', () =>
       withClient(cluster.url, async ({ store, edges }) => {
         const [from, to] = cluster.primaries;
         const [there, made] = [await idOn(from), record({ user: 'mia' })];
@@ -84,7 +84,7 @@ describe('redis in a Cluster', () => {
       ['dies', (node: RedisProcess) => node.kill(), (node: RedisProcess) => node.restart()],
       ['hangs', async (node: RedisProcess) => node.freeze(), async (node: RedisProcess) => node.thaw()],
     ] as const) {
-      it(`loses the slots of a node that ${what}, and no others, and comes back by itself`, () =>
+      it(`loses only the slots of a node that ${what}, and recovers by itself`, () =>
         withClient(cluster.url, async ({ store, feed, edges }) => {
           const feedNode = await cluster.ownerOf(feedKey);
           const struck = cluster.primaries.find(node => node !== feedNode);
@@ -134,7 +134,7 @@ describe('redis in a Cluster', () => {
       }
     }
 
-    it('refuses a server that is in no cluster, and says so', async () => {
+    it('rejects a server that is in no cluster', async () => {
       const edges: string[] = [];
       const store = redis.open({
         url: 'redis+cluster://127.0.0.1:1',
@@ -161,7 +161,7 @@ describe('redis in a Cluster with replicas', () => {
   });
   after(() => cluster.stop());
 
-  it('keeps what was acknowledged with a replica when the primary dies, and goes on by itself', () =>
+  it('keeps replicated writes when the primary dies, and recovers by itself', () =>
     withClient(`${cluster.url}?replicas=1`, async ({ store, feed }) => {
       const made = record({ user: 'nora' });
       const ids = Array.from({ length: 40 }, newSessionId);

@@ -6,11 +6,11 @@ import type { SessionStore, StoreTransition } from '#src/sessions/session-store.
 import { redis } from '#src/sessions/stores/redis.js';
 import { until } from '../../until.js';
 
-/** The machine may be busy with other tests; a call that hangs would be seconds late, not this. */
+/** Tolerance for a machine that is busy with other tests. A call that hangs would be seconds late. */
 const graceMs = 300;
 export const deadlineMs = 400;
 
-/** What a backend has of Redis: a store and a feed, and what it is told of them. */
+/** The Redis connections of one backend: a store and a feed, with their transitions. */
 export interface RedisClient {
   readonly store: SessionStore;
   readonly feed: RevocationFeed;
@@ -41,7 +41,7 @@ export function record(changes: Partial<SessionRecord> = {}): SessionRecord {
   return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
 }
 
-/** Nobody has to wait longer for the answer, whatever it is. */
+/** Time within which every call must settle, whatever its result. */
 export async function inTime<T>(promise: Promise<T>): Promise<T> {
   const startedAt = performance.now();
   try {

@@ -35,18 +35,18 @@ describe('redis behind Sentinel', () => {
     });
   }
 
-  // The last one ends the group as it was: after the contract, so within a block of its own.
+  // The last case breaks up the group. So these run after the contract, in a block of their own.
   describe('and its replica', () => {
-    it('tells every process of revocations', () =>
+    it('pushes revocations to every process', () =>
       withClient(group.url, one => withClient(replicated(), other => expectPushed(other.feed, one.feed))));
 
-    it('while the replica hangs: no session begins or ends unreplicated; reads, changes and touches go on', () =>
+    it('rejects begins and ends while the replica hangs; reads, changes and touches work', () =>
       withClient(replicated(), async ({ store, feed, edges }) => {
         const [id, made] = [newSessionId(), record({ user: 'ben' })];
         await store.create(id, made);
         group.replica.freeze();
         try {
-          // Redis looks at its clock every 100 ms: now and then it says so too late, and that is no edge.
+          // Redis checks its clock every 100 ms. Now and then its reply is late for that reason; that is no transition.
           const refused = (ask: () => Promise<unknown>, told: number) =>
             until(async () => {
               await expectRejection(inTime(ask()), StoreUnavailable);
@@ -78,7 +78,7 @@ describe('redis behind Sentinel', () => {
         expect(edges.slice(2).join()).to.match(/^up: it takes replicated (?:writes|removals) again$/);
       }));
 
-    it('counts for many at once, with one that is late among them', () =>
+    it('counts replicas for many writes at once, one of them late', () =>
       withClient(replicated(), async ({ store }) => {
         const ids = Array.from({ length: 50 }, newSessionId);
         await Promise.all(ids.map(id => store.create(id, record())));
@@ -88,7 +88,7 @@ describe('redis behind Sentinel', () => {
         await succeeds(() => store.create(newSessionId(), record()));
       }));
 
-    it('answers a login that is not replicated with 503, and sets no cookie; without ?replicas it succeeds', async () => {
+    it('returns 503 without a cookie for an unreplicated login, and 200 without ?replicas', async () => {
       const login = async (url: string) => {
         const sessions = await openSessions({ strategy: 'reference', store: 'redis', storeUrl: url });
         try {
@@ -113,7 +113,7 @@ describe('redis behind Sentinel', () => {
       await until(async () => (await login(replicated())).status === 200);
     });
 
-    it('goes on by itself after a failover: what was acknowledged with a replica is there, what was ended stays so', () =>
+    it('recovers after a failover: replicated sessions are there, and ended ones stay ended', () =>
       withClient(replicated(), async ({ store, feed }) =>
         withClient(group.url, async other => {
           const [kept, ended] = [newSessionId(), newSessionId()];
