@@ -1,4 +1,4 @@
-/** The sessions of Holdfast on a bare node:http server, in the mode that its environment names. */
+/** Server with the sessions of Holdfast on node:http, in the mode of its environment. */
 import { createServer } from 'node:http';
 import { isModeName, modes } from '#src/modes.js';
 import type { SessionData } from '#src/sessions/session.js';

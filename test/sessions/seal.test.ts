@@ -123,7 +123,7 @@ describe('seal', () => {
     ['no version', `new.${body}`, 'malformed'],
     ['the version with a zero', `v01.new.${body}`, 'forged'],
     ['an unknown key', `v1.newer.${body}`, 'forged'],
-    ['a key id that climbs', `v1.../../etc/passwd.${body}`, 'malformed'],
+    ['a key id with dots and slashes', `v1.../../etc/passwd.${body}`, 'malformed'],
     ['__proto__ for a key id', `v1.__proto__.${body}`, 'forged'],
     ['a key id that is too long', `v1.${'k'.repeat(33)}.${body}`, 'malformed'],
     ['four parts', `v1.new.${body}.${body}`, 'malformed'],

@@ -96,7 +96,7 @@ async function joined(nodes: readonly RedisProcess[]): Promise<Omit<RedisCluster
     ownerOf: async (key: string) => {
       const slot = Number(await told(primaries[0]?.port ?? 0, 'CLUSTER', 'KEYSLOT', key));
       const owner = primaries[Math.floor(slot / share)];
-      if (owner === undefined) throw new Error(`nobody has slot ${slot}`);
+      if (owner === undefined) throw new Error(`no server has slot ${slot}`);
       return owner;
     },
     freeze: () => nodes.forEach(each => void each.freeze()),

@@ -10,7 +10,7 @@ import { expectRejection } from '../../sessions/expect-rejection.js';
 describe('passwords', () => {
   const passwords = new Passwords('secret', 'root-secret');
 
-  it('lets everybody in with the common one until they choose their own', async () => {
+  it('accepts the common password until a user chooses their own', async () => {
     const hash = await passwords.hash('correct horse');
     const chosen = { ...freshAccount, password: hash };
     expect(hash).to.match(/^\$scrypt\$ln=15,r=8,p=3\$[\w-]{22}\$[\w-]{43}$/);
@@ -22,12 +22,12 @@ describe('passwords', () => {
     }
   });
 
-  it('makes another hash of the same password each time', async () => {
+  it('makes a different hash of the same password each time', async () => {
     expect(await passwords.hash('correct horse')).not.to.equal(await passwords.hash('correct horse'));
   });
 
-  it('takes the parameters from the hash, and the composed and the decomposed spelling for one', async () => {
-    // scrypt("pässword", salt of 16 zero bytes, N=2^4 r=1 p=1), by another implementation: Python's hashlib.
+  it('reads the parameters from the hash, and accepts composed and decomposed spelling', async () => {
+    // scrypt("pässword", salt of 16 zero bytes, N=2^4 r=1 p=1), computed by Python's hashlib.
     const foreign = {
       ...freshAccount,
       password: '$scrypt$ln=4,r=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$Okb1DV6bxM3jgLz9u0MrGtQqNklt0faCHihWM15aBIA',
@@ -37,7 +37,7 @@ describe('passwords', () => {
     expect(await passwords.isRight('anna', foreign, 'password')).to.equal(false);
   });
 
-  it('knows the administrator only where there is a password for one', async () => {
+  it('has an administrator only if there is a password for one', async () => {
     expect(passwords.isAdministrator('admin')).to.equal(true);
     expect(passwords.isAdministrator('anna')).to.equal(false);
     expect(await passwords.isRight('admin', freshAccount, 'root-secret')).to.equal(true);
@@ -54,7 +54,7 @@ describe('passwords', () => {
     ['of 8 that take 32 bytes', '😀'.repeat(8)],
     ['of words and spaces', 'correct horse battery'],
   ] as const) {
-    it(`takes one ${what}`, () => {
+    it(`accepts a password ${what}`, () => {
       expect(requireFitPassword('anna', password)).to.equal(password);
     });
   }
@@ -67,12 +67,12 @@ describe('passwords', () => {
     ['that is no Unicode', '\ud800abcdefgh', /Unicode/],
     ['of nothing', '', /has 0/],
   ] as const) {
-    it(`takes none ${what}`, () => {
+    it(`rejects a password ${what}`, () => {
       expect(() => requireFitPassword('anna-maria', password)).to.throw(UnfitPassword, said);
     });
   }
 
-  it('derives two at once, lets some wait in order, and turns the rest away', async () => {
+  it('derives two at once, queues some in order, and rejects the rest', async () => {
     const queue = new WorkQueue(2, 3);
     const open: (() => void)[] = [];
     const begun: number[] = [];
@@ -95,7 +95,7 @@ describe('passwords', () => {
     expect(await queue.run(async () => 'a place again')).to.equal('a place again');
   });
 
-  it('counts no try for a password that it was too busy to look at', async () => {
+  it('counts no try for a password that it was too busy to check', async () => {
     const accounts = new MemoryAccounts();
     const account = { ...freshAccount, version: 1, password: await passwords.hash('correct horse') };
     await accounts.save('anna', account);
@@ -113,7 +113,7 @@ describe('passwords', () => {
     expect(await accounts.read('anna')).to.include({ tries: 1, strangerTries: 0 });
   });
 
-  it('gives the place back when the work fails', async () => {
+  it('releases the slot when the work fails', async () => {
     const queue = new WorkQueue(1, 0);
     await expectRejection(
       queue.run(() => Promise.reject(new RangeError('no'))),

@@ -199,11 +199,11 @@ describe('memcached store on a failing connection', () => {
   });
 
   for (const [what, answer] of [
-    ['belongs to another question', 'STORED\r\n'],
-    ['names an item that nobody asked for', 'VALUE holdfast:session:other 0 2\r\n{}\r\nEND\r\n'],
+    ['belongs to another command', 'STORED\r\n'],
+    ['has an item that was not requested', 'VALUE holdfast:session:other 0 2\r\n{}\r\nEND\r\n'],
     ['is an error of the protocol', 'ERROR\r\n'],
     ['is none', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
-    ['is followed by one too many', 'END\r\nSTORED\r\nEND\r\n'],
+    ['is followed by an extra one', 'END\r\nSTORED\r\nEND\r\n'],
   ] as const) {
     it(`closes a connection on which a reply ${what}, and rejects every command in flight`, () =>
       withLiar(answer, port =>
