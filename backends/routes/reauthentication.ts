@@ -48,9 +48,8 @@ async function accept(members: Members, user: string, was: Account, code: string
   });
 }
 
-/**
- * Throws `FreshAuthenticationNeeded` without using the nonce up. Call it before expensive work; `spendNonce` checks again.
- */
+/** Throws `FreshAuthenticationNeeded` without using the nonce up. Call it before expensive work; `spendNonce` checks
+ * again. */
 export function refuseStaleNonce({ session }: SessionContext, nonce: string): number {
   return nonceUntilMs(session?.record.data ?? {}, nonce, Date.now());
 }

@@ -27,7 +27,7 @@ export async function endAll(
   throw new SessionConflict();
 }
 
-/** Resolves with the number of sessions that were still there. */
+/** Removes these sessions. Resolves with the number that were still there. */
 export async function removeByHandles(store: SessionStore, user: string, handles: readonly string[]): Promise<number> {
   let count = 0;
   for (let at = 0; at < handles.length; at += removedAtOnce) {

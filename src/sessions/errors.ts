@@ -23,7 +23,7 @@ export class SessionExists extends SessionError {
   }
 }
 
-/** A change lost against five concurrent changes in a row. */
+/** A change lost five times in a row against concurrent changes. */
 export class SessionConflict extends SessionError {
   constructor() {
     super(409, 'the session was changed at the same time; try again');

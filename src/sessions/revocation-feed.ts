@@ -4,8 +4,11 @@
  * later. While the shared list is unreachable, the last copy stays in force.
  */
 export interface RevocationFeed {
-  /** Looks up the local copy. True if this session was revoked, or if all sessions issued until `issuedAtMs` were.
-   * Throws `StoreUnavailable` until the shared list was read once: an empty copy would accept revoked tokens. */
+  /**
+   * Checks the local copy. True if this session was revoked, or if its token was issued before the last
+   * `revokeEveryone`. Throws `StoreUnavailable` until the shared list was read once: an empty copy would accept revoked
+   * tokens.
+   */
   isRevoked(handle: string, issuedAtMs: number): boolean;
   /** Adds handles. Resolves when the shared list has them; this process knows them at once. Rejects with
    * `StoreUnavailable` when that is uncertain. An entry is forgotten after `untilMs`, when the tokens have expired. */
@@ -54,7 +57,7 @@ export class RevokedTokens {
     }
   }
 
-  /** Revokes every token that was issued until then. The later of two such revocations replaces both. */
+  /** Revokes every token that was issued until `issuedUntilMs`. The later of two such revocations replaces both. */
   addEveryone(issuedUntilMs: number, untilMs: number): void {
     const known = this.#everyone;
     this.#everyone = {

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyOb
 import type { KeyRing } from '../shared/key-ring.js';
 
 /**
- * Encrypts text that only this system can read or write, into text that fits into a cookie:
+ * Seals text: encrypts it, so that only this system can read or write it. The result fits into a cookie:
  *
  *   v1.<key id>.<base64url(nonce | ciphertext | tag)>
  *

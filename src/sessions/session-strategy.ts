@@ -16,8 +16,11 @@ export interface Issued {
  * instead.
  */
 export interface SessionStrategy {
-  /** Opens the session of a token. An unknown token is never adopted. Touches the idle deadline at most once per max(30
-   * s, idle/10). If the token of the session differs from `token` (sealed again, refreshed), set it as the cookie. */
+  /**
+   * Opens the session of a token. An unknown token is never adopted. Touches the idle deadline at most once per 30 s,
+   * or per tenth of a longer idle limit. If the token of the session differs from `token` (sealed again, refreshed),
+   * set it as the cookie.
+   */
   open(token: string | undefined): Promise<Session | NoSession>;
   /** Begins a session, always under a fresh token (OWASP: a new session id at login). Data over the limit: rejects with
    * `SessionTooLarge`. */
@@ -66,7 +69,7 @@ export interface StrategySettings {
 export interface StrategyCapabilities {
   /** False: of concurrent edits, the last response wins and the others are lost, although they were acknowledged. */
   readonly compareAndSet: boolean;
-  /** The process whose failure loses an acknowledged write. */
+  /** Where an acknowledged write is kept: as for a store, or in the browser. */
   readonly durability: StoreCapabilities['durability'] | 'browser';
   /** Time for which a session stays usable after its store came back empty. 0: it ends at once. Infinity: it does not
    * need the store. */

@@ -4,8 +4,8 @@ import type { StoreTransition } from './session-store.js';
  * removals. */
 export type CallKind = 'reads' | 'writes' | 'removals';
 
-/** A quiet time after a refusal. A server that is nearly full refuses a large item and accepts a small one right after
- * it. */
+/** Time after a refusal before a success counts as recovery. A server that is nearly full may accept a small item right
+ * after it refused a large one. */
 const quietMs = 1_000;
 
 /** Reports each change between serving and not serving once. */

@@ -170,7 +170,7 @@ export class Pruner {
         removed = await this.#options.prune(prunedAtOnce);
       }
     } catch {
-      // The store is away: the next round will find the same rows.
+      // The server is down. The next round finds the same rows.
     }
   }
 }

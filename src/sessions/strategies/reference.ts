@@ -18,7 +18,7 @@ import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '.
 
 const triesMax = 5;
 
-/** Strategy whose token is a random id into a store. */
+/** Strategy whose token is the random id of a record in the store. */
 class ReferenceStrategy implements SessionStrategy {
   readonly #store: SessionStore;
   readonly #limits: SessionLimits;

@@ -205,8 +205,8 @@ interface Payload {
 
 /**
  * Maximum size of the numbers of a payload, in bytes: 13 digits until the year 2286, 10 digits for each duration (115
- * days) and the version, a session id in quotes, and brackets and commas. With the maximum, a token cannot outgrow its
- * limit later.
+ * days) and the version, a session id in quotes, and brackets and commas. It is a maximum, so that a token cannot
+ * outgrow its limit later.
  */
 const fixedBytesMax = 13 + 4 * 10 + 45 + 9;
 

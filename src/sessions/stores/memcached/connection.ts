@@ -145,7 +145,7 @@ export class MemcachedConnection {
   #lose(socket: Socket | undefined, error: Error): void {
     if (socket !== this.#socket || this.#state === 'closed') return;
     this.#state = 'waiting';
-    // The first attempt is immediate: a server that was restarted is mostly available.
+    // The first attempt is immediate: a server that was restarted is usually available.
     this.#retry = setTimeout(() => this.#open(), Math.min(this.#failures * 50, retryDelayMaxMs));
     this.#failures += 1;
     // Node.js joins the failures of all addresses of a name into one error. It has no message, but a code.

@@ -11,8 +11,8 @@ export interface Address {
  * server is down; then its calls reject with `StoreUnavailable`.
  *
  * Failing over to another server would log users out at once, because it has none of their sessions. After the first
- * server is back, sessions that were ended or changed meanwhile would reappear as they were. libmemcached behaves the
- * same by default; its alternative is to eject dead servers.
+ * server is back, sessions that were ended or changed meanwhile would reappear as they were. libmemcached also keeps
+ * the keys at a dead server by default; its alternative is to eject the server.
  */
 export class Nodes {
   readonly all: readonly [Server, ...Server[]];

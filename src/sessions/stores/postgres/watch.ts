@@ -49,7 +49,7 @@ export class Watch {
     this.#state = 'closed';
   }
 
-  /** Probes the server until it serves. The first attempt is immediate: a server that was restarted is mostly
+  /** Probes the server until it serves. The first attempt is immediate: a server that was restarted is usually
    * available. */
   async #probeUntilUp(): Promise<void> {
     this.#isProbing = true;

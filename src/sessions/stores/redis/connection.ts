@@ -33,7 +33,7 @@ const retryDelayMaxMs = 500;
 const commands = Object.fromEntries(Object.entries(scripts).map(([name, lua]) => [name, { lua, numberOfKeys: 1 }]));
 
 /** Returns the delay before a reconnect. The first one is immediate: after a pause of this process itself, the server
- * is mostly available. */
+ * is usually available. */
 export const retryDelayMs = (times: number): number => Math.min((times - 1) * 50, retryDelayMaxMs);
 
 /**

@@ -38,11 +38,11 @@ type Entries = readonly [id: string, fields: string[]][];
  * Revocations in a Redis stream. When it connects, a process reads the stream from the beginning. Then it waits for the
  * next entry: push, not polling.
  *
- * It does not continue from the last id. A server that came back empty, or another server after a failover, may count
- * its ids from a new start. Reading an entry twice changes nothing.
+ * It does not continue from the last id. A server that came back empty, or another server after a failover, may restart
+ * its ids. Reading an entry twice changes nothing.
  *
- * If the server came back empty, every process that knows a missing revocation appends it again. A process that starts
- * later must learn it.
+ * If the server came back empty, every process that knows a missing revocation appends it again. So a process that
+ * starts later learns it too.
  */
 export class RevocationStream implements RevocationFeed {
   /** A connection of its own: a blocked read delays every other command. */

@@ -53,7 +53,7 @@ export class AccessTokens {
 
   verify(token: string): AccessClaims | 'malformed' | 'forged' {
     const known = this.#verified.get(token);
-    // A key that left the ring invalidates the tokens that it signed.
+    // Removing a key from the ring invalidates the tokens that it signed.
     if (known !== undefined && this.#keys.under(known.header) === known.key) return known.claims;
     if (token.length > tokenBytesMax) return 'malformed';
     const [, signed = '', header = '', payload = '', signature = ''] = shape.exec(token) ?? [];

@@ -32,7 +32,7 @@ export type Registered = Omit<SessionRecord, 'data' | 'version'>;
  * Refresh tokens. Each can be exchanged once for the next one. All tokens of one login are a family: one record in the
  * store under the session's id.
  *
- * A retired token that comes again was copied. It is unknown which of the two users is the thief, so the session ends
+ * A retired token that comes again was copied. It is unknown which holder is the thief, so the session ends
  * (RFC 9700, section 4.14.2).
  */
 export class RefreshFamilies {
