@@ -178,8 +178,8 @@ const inFlightMs = 10_000;
  * Refuses new connections at once, and resolves when the last connection is closed.
  *
  * Idle connections stay open for a moment. `server.close()` would close them at once. A proxy that has just sent a POST
- * on one of them could not know whether it was carried out. Until then, a request on such a connection is answered with
- * `connection: close`. Afterwards, the proxy's health check has removed this backend.
+ * on one of them could not know whether it was carried out. Until it is closed, a request on such a connection is
+ * answered with `connection: close`. By then, the proxy's health check has removed this backend.
  */
 async function drain(server: Server): Promise<void> {
   const closed = new Promise<void>(resolve => TcpServer.prototype.close.call(server, () => resolve()));

@@ -16,18 +16,18 @@ export class SmallCookie {
   }
 
   read(cookies: string | undefined, secure: boolean): string | undefined {
-    return readCookie(cookies, this.#named(secure)).token;
+    return readCookie(cookies, this.#fullName(secure)).token;
   }
 
   set(token: string, secure: boolean): string {
-    return `${this.#named(secure)}=${token}; Max-Age=${this.#lifeMs / 1000}; ${attributes(secure)}`;
+    return `${this.#fullName(secure)}=${token}; Max-Age=${this.#lifeMs / 1000}; ${attributes(secure)}`;
   }
 
   clear(secure: boolean): string {
-    return `${this.#named(secure)}=; Max-Age=0; ${attributes(secure)}`;
+    return `${this.#fullName(secure)}=; Max-Age=0; ${attributes(secure)}`;
   }
 
-  #named(secure: boolean): string {
+  #fullName(secure: boolean): string {
     return secure ? `__Host-${this.#name}` : this.#name;
   }
 }

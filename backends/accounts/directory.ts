@@ -8,8 +8,8 @@ import { type Accounts, assertUserName } from './accounts.js';
 
 /**
  * Number of versions that are kept. A version is removed only when a version newer by this much exists. A process that
- * made a version and sees none that new knows that the name was really free. It was not free because the version had
- * been removed. Also, a reader hardly ever finds its version gone.
+ * links a version then looks for such a newer version. If there is none, the name was free because it was never used,
+ * and not because its file had been removed. Also, a reader hardly ever finds its version gone.
  */
 const versionsKept = 8;
 const readsMax = 5;

@@ -15,7 +15,7 @@ import { element, onClick, onSubmit, showStory } from './view.js';
 /** The functions of the page that the account panel needs: run one request at a time, and show each answer. */
 export interface PageActions {
   inTurn(task: () => Promise<void>): void;
-  see(answer: PageAnswer, action?: 'logout'): void;
+  showAnswer(answer: PageAnswer, action?: 'logout'): void;
 }
 
 /** The account of the user: sessions, password, second factor. For an administrator, also the accounts of others. */
@@ -25,12 +25,12 @@ export class AccountPanel {
   constructor(page: PageActions) {
     this.#page = page;
     onClick('end-others', () =>
-      this.#do(loggedOutAction('your other sessions', 'were'), '/account/sessions/end-others'),
+      this.#runAction(loggedOutAction('your other sessions', 'were'), '/account/sessions/end-others'),
     );
     onClick('end-all', () => this.#logOutEverywhere());
     onSubmit('new-password', fields => this.#changePassword(fields));
-    onClick('totp-on', () => this.#sensitive(keyMade, '/account/totp', {}, ({ body }) => showEnrolment(body)));
-    onClick('totp-off', () => this.#sensitive(turnedAction('off'), '/account/totp/remove', {}));
+    onClick('totp-on', () => this.#runSensitive(keyMade, '/account/totp', {}, ({ body }) => showEnrolment(body)));
+    onClick('totp-off', () => this.#runSensitive(turnedAction('off'), '/account/totp/remove', {}));
     onSubmit('enrolment', fields => this.#confirm(fields));
     onSubmit('administration', () => undefined);
     for (const [id, participle] of Object.entries(administrations)) onClick(id, () => this.#administer(id, participle));
@@ -47,13 +47,13 @@ export class AccountPanel {
   }
 
   #end({ handle }: Listed): void {
-    this.#do(loggedOutAction(`session ${handle.slice(0, 6)}`, 'was'), `/account/sessions/${handle}`, 'DELETE');
+    this.#runAction(loggedOutAction(`session ${handle.slice(0, 6)}`, 'was'), `/account/sessions/${handle}`, 'DELETE');
   }
 
   #logOutEverywhere(): void {
     this.#page.inTurn(async () => {
       const answer = await ask('POST', '/logout-everywhere', {});
-      if (answer.result.kind === 'done') this.#page.see(answer, 'logout');
+      if (answer.result.kind === 'done') this.#page.showAnswer(answer, 'logout');
       else await this.#tell(loggedOutAction('you', 'were'), answer);
     });
   }
@@ -62,7 +62,7 @@ export class AccountPanel {
     const password = String(fields.get('password'));
     const others = fields.get('others') === null ? 'keep' : 'end';
     const action: ActionText = { subject: 'your password', verb: 'was', participle: 'changed' };
-    this.#sensitive(action, '/account/password', { password, others }, () => resetForm('new-password'));
+    this.#runSensitive(action, '/account/password', { password, others }, () => resetForm('new-password'));
   }
 
   #confirm(fields: FormData): void {
@@ -78,17 +78,17 @@ export class AccountPanel {
     if (!isAboutAll && !element('administration', HTMLFormElement).reportValidity()) return;
     const user = element('whom', HTMLInputElement).value;
     const subject = isAboutAll ? 'everybody' : user;
-    this.#sensitive({ subject, verb: 'was', participle }, `/admin/${id}`, isAboutAll ? {} : { user });
+    this.#runSensitive({ subject, verb: 'was', participle }, `/admin/${id}`, isAboutAll ? {} : { user });
   }
 
-  #do(action: ActionText, path: string, method = 'POST'): void {
+  #runAction(action: ActionText, path: string, method = 'POST'): void {
     this.#page.inTurn(async () => {
       await this.#tell(action, await this.#ask(method, path, method === 'POST' ? {} : undefined));
     });
   }
 
   /** Runs a sensitive request: asks for the password again and gets a nonce for this one request. */
-  #sensitive(
+  #runSensitive(
     action: ActionText,
     path: string,
     content: object,
@@ -116,7 +116,7 @@ export class AccountPanel {
     // Only failures are shown: the other answers of these routes do not name the user. A wrong password at a
     // re-authentication is a 401 too, but it logs no user out.
     const isOwnMistake = answer.body.why === 'wrong-login' || answer.body.why === 'wrong-code';
-    if (answer.result.kind !== 'done' && !isOwnMistake) this.#page.see(answer);
+    if (answer.result.kind !== 'done' && !isOwnMistake) this.#page.showAnswer(answer);
     return answer;
   }
 }

@@ -14,10 +14,10 @@ import {
   showTurn,
 } from './view.js';
 
-const lookEveryMs = 1_000;
+const pollEveryMs = 1_000;
 /** Polls per refresh of the account. Other browsers change its list of sessions. */
-const looksPerRefresh = 3;
-let looks = 0;
+const pollsPerRefresh = 3;
+let polls = 0;
 
 let state: PageState = initialState;
 /** The cart that was last shown, and the items that were acknowledged. */
@@ -32,7 +32,7 @@ function inTurn(task: () => Promise<void>): Promise<void> {
 }
 
 /** Shows an answer: answer -> observation -> sentence -> page. */
-function see({ observation, body }: PageAnswer, action?: Served['action']): void {
+function showAnswer({ observation, body }: PageAnswer, action?: Served['action']): void {
   if (observation === undefined) return;
   if (typeof body.mode === 'string') state = { ...state, mode: body.mode, proxied: body.proxied === true };
   const user = state.user;
@@ -47,18 +47,18 @@ function see({ observation, body }: PageAnswer, action?: Served['action']): void
   if (update.sentence !== undefined) showStory(update.sentence, update.mood);
 }
 
-async function look(): Promise<void> {
-  see(await ask('GET', '/me'));
-  await lookIntoCart();
-  looks++;
-  if (looks % looksPerRefresh === 0 && state.user !== null && state.kind === 'served')
+async function poll(): Promise<void> {
+  showAnswer(await ask('GET', '/me'));
+  await pollCart();
+  polls++;
+  if (polls % pollsPerRefresh === 0 && state.user !== null && state.kind === 'served')
     await account.refresh(state.user);
 }
 
-async function lookIntoCart(): Promise<void> {
+async function pollCart(): Promise<void> {
   if (state.user === null || state.kind !== 'served') return;
   const answer = await ask('GET', '/cart');
-  see(answer);
+  showAnswer(answer);
   const lines = answer.body.items;
   if (answer.result.kind !== 'done' || !Array.isArray(lines)) return;
   cart = lines.map((line): CartLine => ({ sku: String(line.sku), quantity: Number(line.quantity) }));
@@ -106,12 +106,12 @@ function change(
   return inTurn(async () => {
     const answer = await ask(method, path, content);
     const user = state.user;
-    see(answer);
+    showAnswer(answer);
     const loggedOut = user !== null && state.user === null;
     const good = answer.result.kind === 'done';
     if (good) expect(after());
     if (!loggedOut) showStory(tellAction(action, answer.result), good ? 'good' : 'trouble');
-    await lookIntoCart();
+    await pollCart();
   });
 }
 
@@ -120,13 +120,13 @@ function logIn(path: '/login' | '/login/totp', content: object): void {
     const answer = await ask('POST', path, content);
     if (answer.body.next === 'totp') return askForCode();
     const good = answer.result.kind === 'done';
-    see(answer, good ? 'login' : undefined);
+    showAnswer(answer, good ? 'login' : undefined);
     if (!good)
       showStory(tellAction({ subject: 'you', verb: 'were', participle: 'logged in' }, answer.result), 'trouble');
     if (good) element('login', HTMLFormElement).reset();
     // The time for the code is over, or no code is needed any more.
     if (good || answer.body.why === 'wrong-login') element('code', HTMLFormElement).reset();
-    await lookIntoCart();
+    await pollCart();
   });
 }
 
@@ -141,17 +141,17 @@ function logOut(): void {
   void inTurn(async () => {
     const answer = await ask('POST', '/logout', {});
     const good = answer.result.kind === 'done';
-    see(answer, good ? 'logout' : undefined);
+    showAnswer(answer, good ? 'logout' : undefined);
     if (!good)
       showStory(tellAction({ subject: 'you', verb: 'were', participle: 'logged out' }, answer.result), 'trouble');
   });
 }
 
 /** Polls every second while the page is visible, and at once when it becomes visible again. */
-async function keepLooking(): Promise<never> {
+async function keepPolling(): Promise<never> {
   for (;;) {
-    if (!document.hidden) await inTurn(look);
-    await Promise.race([pause(lookEveryMs), once(document, 'visibilitychange')]);
+    if (!document.hidden) await inTurn(poll);
+    await Promise.race([pause(pollEveryMs), once(document, 'visibilitychange')]);
   }
 }
 
@@ -163,7 +163,7 @@ function once(target: EventTarget, event: string): Promise<void> {
   return new Promise(resolve => target.addEventListener(event, () => resolve(), { once: true }));
 }
 
-const account = new AccountPanel({ inTurn, see });
+const account = new AccountPanel({ inTurn, showAnswer });
 onSubmit('login', fields =>
   logIn('/login', { user: String(fields.get('user')), password: String(fields.get('password')) }),
 );
@@ -177,4 +177,4 @@ onSubmit('add', fields => {
 });
 onClick('logout', logOut);
 showGoods(add);
-void keepLooking();
+void keepPolling();

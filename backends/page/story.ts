@@ -93,7 +93,7 @@ function afterServed(before: PageState, { kind, user, backend, incarnation }: Se
   return { ...before, kind, user, items, backend, backends, storeFailed: before.storeFailed && user === null };
 }
 
-/** Counts one more answer of another backend. A new session starts with no known backends. */
+/** Counts one more answer of another backend, for each known backend. A new session starts with none. */
 function countQuiet({ backends }: PageState): PageState['backends'] {
   const entries = Object.entries(backends).map(([name, { incarnation, quietFor }]): [string, Known] => {
     return [name, { incarnation, quietFor: quietFor + 1 }];

@@ -37,11 +37,11 @@ export function routesOf(shop: Shop): readonly Route[] {
   const { members } = shop;
   return [
     plainRoute('GET', '/', () => shop.page),
-    plainRoute('GET', '/health', () => health(shop)),
+    plainRoute('GET', '/health', () => answerHealth(shop)),
     plainRoute('GET', '/stats', () =>
       json(200, { ...shop.requestCounts.report(), sessions: shop.counts(), keys: shop.keys() }),
     ),
-    plainRoute('GET', '/slow', slow),
+    plainRoute('GET', '/slow', answerSlowly),
 
     sessionRoute('GET', '/me', (call, context) => whoAmI(shop, call, context)),
     anyBrowserRoute('POST', '/login', (call, context) => logIn(members, call, context)),
@@ -78,13 +78,13 @@ const slowMsMax = 10_000;
 
 /** Answers with the health of this backend. A store that is down is reported, but the status stays 200. Every backend
  * shares the store, so the proxy would remove them all. Then no backend could report that the store is down. */
-function health({ self, draining, store }: Shop): Reply {
+function answerHealth({ self, draining, store }: Shop): Reply {
   const { backend, incarnation } = self;
   if (draining()) return json(503, { status: 'draining', backend, incarnation });
   return json(200, { status: 'ready', backend, incarnation, store: store() });
 }
 
-async function slow(call: Call): Promise<Reply> {
+async function answerSlowly(call: Call): Promise<Reply> {
   const ms = millisecondsOf(call, 'ms', slowMsMax);
   await delay(ms);
   return json(200, { ms });
@@ -114,12 +114,12 @@ async function add(requestCounts: RequestCounts, call: Call, context: SessionCon
 }
 
 async function remove(call: Call, context: SessionContext, user: string): Promise<Reply> {
-  const sku = requireSku(decoded(call.parameter));
+  const sku = requireSku(decodeStep(call.parameter));
   await context.change(data => removeAll(data, sku));
   return json(200, { user, sku, quantity: 0 });
 }
 
-function decoded(step: string): string {
+function decodeStep(step: string): string {
   try {
     return decodeURIComponent(step);
   } catch {

@@ -26,13 +26,13 @@ export interface CookieReading {
 }
 
 export function readCookie(header: string | undefined, name: string): CookieReading {
-  const values = (header ?? '').split(';').flatMap(pair => valueUnder(name, pair));
+  const values = (header ?? '').split(';').flatMap(pair => valuesUnder(name, pair));
   const [token] = values;
   const malformed = values.length > 1 || (token !== undefined && sizeOf(name, token) > cookieBytesMax);
   return malformed ? { token: undefined, malformed } : { token, malformed };
 }
 
-function valueUnder(name: string, pair: string): string[] {
+function valuesUnder(name: string, pair: string): string[] {
   const equals = pair.indexOf('=');
   return equals !== -1 && trimmed(pair.slice(0, equals)) === name ? [trimmed(pair.slice(equals + 1))] : [];
 }
@@ -46,14 +46,14 @@ export function setCookie(token: string, secure: boolean): string {
   const name = cookieName(secure);
   const bytes = sizeOf(name, token);
   if (bytes > cookieBytesMax) throw new SessionTooLarge(bytes, cookieBytesMax);
-  return `${name}=${token}; ${attributes(secure)}`;
+  return `${name}=${token}; ${cookieAttributes(secure)}`;
 }
 
 export function clearCookie(secure: boolean): string {
-  return `${cookieName(secure)}=; Max-Age=0; ${attributes(secure)}`;
+  return `${cookieName(secure)}=; Max-Age=0; ${cookieAttributes(secure)}`;
 }
 
-function attributes(secure: boolean): string {
+function cookieAttributes(secure: boolean): string {
   return `Path=/; HttpOnly; ${secure ? 'Secure; ' : ''}SameSite=Lax`;
 }
 

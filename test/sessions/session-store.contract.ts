@@ -360,13 +360,13 @@ export function sessionStoreContract(
     });
 
     it('rejects before the server was ever up, reports each transition once, and serves when it starts', async () => {
-      const edges: boolean[] = [];
+      const transitions: boolean[] = [];
       await lab.server?.kill();
       const early = entry.open({
         url: lab.url,
         deadlineMs,
         now: () => nowMs,
-        onTransition: ({ up }) => edges.push(up),
+        onTransition: ({ up }) => transitions.push(up),
       });
       try {
         await expectAllUnavailable(early, graceMs);
@@ -374,11 +374,11 @@ export function sessionStoreContract(
         await expectAllUnavailable(early, graceMs);
         await lab.server?.restart();
         expect(await early.ready(5_000)).to.equal(true);
-        expect(edges).to.deep.equal([false, true]);
+        expect(transitions).to.deep.equal([false, true]);
       } finally {
         await early.close();
       }
-      expect(edges).to.deep.equal([false, true]);
+      expect(transitions).to.deep.equal([false, true]);
     });
   });
 }

@@ -30,7 +30,7 @@ class MemoryStore implements SessionStore {
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    const kept = this.#alive(digestOf(id));
+    const kept = this.#findLive(digestOf(id));
     if (kept === undefined) return undefined;
     const { json, ...rest } = kept;
     return { ...rest, data: JSON.parse(json) };
@@ -38,7 +38,7 @@ class MemoryStore implements SessionStore {
 
   async create(id: string, { data, ...rest }: SessionRecord): Promise<void> {
     const key = digestOf(id);
-    if (this.#alive(key) !== undefined) throw new SessionExists();
+    if (this.#findLive(key) !== undefined) throw new SessionExists();
     if (this.#kept.size >= sessionsMax) this.#sweep();
     if (this.#kept.size >= sessionsMax)
       throw new StoreUnavailable(`the session store is full: it has ${sessionsMax} sessions`);
@@ -49,7 +49,7 @@ class MemoryStore implements SessionStore {
 
   async replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
     const key = digestOf(id);
-    const kept = this.#alive(key);
+    const kept = this.#findLive(key);
     if (kept === undefined) return 'gone';
     if (kept.version !== version - 1) return 'conflict';
     this.#kept.set(key, { ...kept, version, json: JSON.stringify(data) });
@@ -58,7 +58,7 @@ class MemoryStore implements SessionStore {
 
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
     const key = digestOf(id);
-    const kept = this.#alive(key);
+    const kept = this.#findLive(key);
     if (kept === undefined) return false;
     this.#kept.set(key, { ...kept, idleUntilMs: Math.min(idleUntilMs, kept.absoluteUntilMs) });
     return true;
@@ -66,7 +66,7 @@ class MemoryStore implements SessionStore {
 
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const key = digestOf(id);
-    const kept = this.#alive(key);
+    const kept = this.#findLive(key);
     if (kept === undefined) return 'gone';
     if (onlyVersion !== undefined && kept.version !== onlyVersion) return 'conflict';
     this.#forget(key, kept);
@@ -77,7 +77,7 @@ class MemoryStore implements SessionStore {
     this.#checkOpen();
     const listed: SessionSummary[] = [];
     for (const [handle, key] of this.#keysOf.get(user) ?? []) {
-      const kept = this.#alive(key);
+      const kept = this.#findLive(key);
       if (kept !== undefined) listed.push({ handle, createdAtMs: kept.createdAtMs, idleUntilMs: kept.idleUntilMs });
       if (listed.length === listedMax) break;
     }
@@ -87,7 +87,7 @@ class MemoryStore implements SessionStore {
   async removeByHandle(user: string, handle: string): Promise<boolean> {
     this.#checkOpen();
     const key = this.#keysOf.get(user)?.get(handle);
-    const kept = key === undefined ? undefined : this.#alive(key);
+    const kept = key === undefined ? undefined : this.#findLive(key);
     if (key === undefined || kept === undefined) return false;
     this.#forget(key, kept);
     return true;
@@ -111,7 +111,7 @@ class MemoryStore implements SessionStore {
   }
 
   /** Returns the record under `key`. A record past a deadline is removed and not returned. */
-  #alive(key: string): Kept | undefined {
+  #findLive(key: string): Kept | undefined {
     this.#checkOpen();
     const kept = this.#kept.get(key);
     if (kept === undefined || !isOver(kept, this.#now())) return kept;
@@ -120,7 +120,7 @@ class MemoryStore implements SessionStore {
   }
 
   #sweep(): void {
-    for (const key of this.#kept.keys()) this.#alive(key);
+    for (const key of this.#kept.keys()) this.#findLive(key);
   }
 
   #forget(key: string, { user }: Kept): void {

@@ -15,7 +15,7 @@ const table = 'holdfast_sessions';
 describe('postgres store', () => {
   let server: PostgresServer;
   let store: SessionStore;
-  let edges: string[];
+  let transitions: string[];
   let nowMs: number;
 
   before(async () => {
@@ -24,13 +24,13 @@ describe('postgres store', () => {
   after(() => server.stop());
   beforeEach(async () => {
     nowMs = Date.now();
-    edges = [];
+    transitions = [];
     store = await opened();
     await sql(server, `TRUNCATE ${table}`);
   });
   afterEach(() => store.close());
 
-  const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const onTransition = ({ up, why }: StoreTransition) => void transitions.push(`${up ? 'up' : 'down'}: ${why}`);
 
   async function opened(url = server.url, deadlineMs = 2_000): Promise<SessionStore> {
     const another = postgres.open({ url, deadlineMs, now: () => nowMs, onTransition });
@@ -202,7 +202,7 @@ describe('postgres store', () => {
       const text = `SELECT FROM pg_stat_activity WHERE application_name = 'holdfast' AND state = 'active'`;
       await until(async () => (await sql(server, text)).length === 0);
       await hasty.close();
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     });
   });
 
@@ -215,7 +215,7 @@ describe('postgres store', () => {
         expect(await rows()).to.equal(ids.length);
         await Promise.all(many.map(each => each.close()));
       }
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     });
 
     async function createdBy(another: SessionStore): Promise<string> {
@@ -230,7 +230,7 @@ describe('postgres store', () => {
       await until(() => store.ready(100));
       const { id, made } = await created();
       expect(await store.read(id)).to.deep.equal(made);
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     });
 
     it('may belong to another role that grants access', async () => {
@@ -255,15 +255,15 @@ describe('postgres store', () => {
     await until(async () => (await store.read(id).catch(() => undefined))?.version === 1);
     for (const _ of [1, 2, 3]) await expectRejection(store.replace(id, { ...made, version: 2 }), StoreUnavailable);
     expect((await store.read(id))?.version).to.equal(1);
-    expect(edges.join()).to.match(/^down: it refuses writes: cannot execute [^,]* in a read-only transaction$/);
+    expect(transitions.join()).to.match(/^down: it refuses writes: cannot execute [^,]* in a read-only transaction$/);
     await withClient(server, async other => {
       await other.query('SET default_transaction_read_only = off');
       await other.query('ALTER DATABASE postgres RESET default_transaction_read_only');
     });
     // Refused connections are closed by now. New connections may write.
     await sql(server, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`);
-    while (edges.length === 1) await store.touch(id, nowMs + 60_000).catch(() => undefined);
-    expect(edges.slice(1)).to.deep.equal(['up: it takes writes again']);
+    while (transitions.length === 1) await store.touch(id, nowMs + 60_000).catch(() => undefined);
+    expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
   });
 
   it('rejects an address of another kind, shows an example, and repeats no password', () => {

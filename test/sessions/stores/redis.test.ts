@@ -225,13 +225,15 @@ describe('redis store', () => {
   });
 
   /** Opens a store that records its transitions. The server is restored afterwards. */
-  async function withEdges(work: (told: SessionStore, edges: readonly string[]) => Promise<void>): Promise<void> {
-    const edges: string[] = [];
-    const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  async function withTransitions(
+    work: (told: SessionStore, transitions: readonly string[]) => Promise<void>,
+  ): Promise<void> {
+    const transitions: string[] = [];
+    const onTransition = ({ up, why }: StoreTransition) => void transitions.push(`${up ? 'up' : 'down'}: ${why}`);
     const told = redis.open({ url: server.url, deadlineMs: 1_000, now: Date.now, onTransition });
     try {
       expect(await told.ready(5_000)).to.equal(true);
-      await work(told, edges);
+      await work(told, transitions);
     } finally {
       await raw.config('SET', 'maxmemory', '0');
       await raw.replicaof('NO', 'ONE');
@@ -240,7 +242,7 @@ describe('redis store', () => {
   }
 
   it('reports refused writes once, still reads, and reports the recovery once', () =>
-    withEdges(async (told, edges) => {
+    withTransitions(async (told, transitions) => {
       const [id, made] = [newSessionId(), record()];
       await told.create(id, made);
       await raw.config('SET', 'maxmemory', '1');
@@ -248,20 +250,20 @@ describe('redis store', () => {
         await expectRejection(told.replace(id, { ...made, version: 2 }), StoreUnavailable);
         expect(await told.read(id)).to.deep.equal(made);
       }
-      expect(edges).to.have.length(1);
-      expect(edges[0]).to.match(/^down: it refuses writes: OOM /);
+      expect(transitions).to.have.length(1);
+      expect(transitions[0]).to.match(/^down: it refuses writes: OOM /);
       expect(await told.remove(id), 'a logout needs no memory').to.equal('removed');
-      expect(edges).to.have.length(1);
+      expect(transitions).to.have.length(1);
       await raw.config('SET', 'maxmemory', '0');
       await until(async () => {
         await told.create(newSessionId(), made);
-        return edges.length > 1;
+        return transitions.length > 1;
       });
-      expect(edges.slice(1)).to.deep.equal(['up: it takes writes again']);
+      expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
     }));
 
   it('leaves a server that became a replica, and reports why', () =>
-    withEdges(async (told, edges) => {
+    withTransitions(async (told, transitions) => {
       const [id, made] = [newSessionId(), record()];
       await told.create(id, made);
       await raw.replicaof('127.0.0.1', 1);
@@ -269,8 +271,8 @@ describe('redis store', () => {
       await raw.replicaof('NO', 'ONE');
       expect(await told.ready(5_000)).to.equal(true);
       expect(await told.replace(id, { ...made, version: 2 })).to.equal('saved');
-      expect(edges[0]).to.match(/^down: READONLY /);
-      expect(edges.slice(1)).to.deep.equal(['up: connected again']);
+      expect(transitions[0]).to.match(/^down: READONLY /);
+      expect(transitions.slice(1)).to.deep.equal(['up: connected again']);
     }));
 
   it('rejects an address of another kind, and shows an example', () => {

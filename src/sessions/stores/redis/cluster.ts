@@ -59,7 +59,7 @@ export class RedisCluster implements RedisConnection {
   }
 
   servers(): readonly Redis[] {
-    return this.#needed().map(name => this.#nodeAt(this.#placeOf(name)));
+    return this.#neededServers().map(name => this.#nodeAt(this.#placeOf(name)));
   }
 
   async check(): Promise<void> {
@@ -79,7 +79,7 @@ export class RedisCluster implements RedisConnection {
   }
 
   /** Returns the names of all servers that the keys need. Throws if some slot has no server. */
-  #needed(): readonly string[] {
+  #neededServers(): readonly string[] {
     const { key } = this.#options;
     const names = new Set(key === undefined ? this.#map.owners : [this.#map.owners[slotOf(key)]]);
     return [...names].map(name => {

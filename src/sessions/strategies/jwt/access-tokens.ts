@@ -123,16 +123,16 @@ class SigningKeys {
   }
 
   newest(): SigningKey {
-    const [newest] = this.#current().values();
+    const [newest] = this.#currentKeys().values();
     if (newest === undefined) throw new RangeError('cannot sign: the key ring is empty');
     return newest;
   }
 
   under(header: string): SigningKey | undefined {
-    return this.#current().get(header);
+    return this.#currentKeys().get(header);
   }
 
-  #current(): ReadonlyMap<string, SigningKey> {
+  #currentKeys(): ReadonlyMap<string, SigningKey> {
     const ring = this.#keys();
     if (ring !== this.#ring) {
       this.#byHeader = new Map(ring.map(deriveSigningKey).map(key => [encodeHeader(key.header), key]));

@@ -13,7 +13,7 @@ import { withRelay } from '../../with-relay.js';
 
 interface Told {
   readonly store: SessionStore;
-  readonly edges: readonly string[];
+  readonly transitions: readonly string[];
 }
 
 function record(changes: Partial<SessionRecord> = {}): SessionRecord {
@@ -26,11 +26,11 @@ const big = () => record({ user: newSessionId(), data: { blob: 'x'.repeat(20_000
 
 /** Opens a store that records its transitions. */
 async function withStore(url: string, deadlineMs: number, work: (told: Told) => Promise<void>): Promise<void> {
-  const edges: string[] = [];
-  const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const transitions: string[] = [];
+  const onTransition = ({ up, why }: StoreTransition) => void transitions.push(`${up ? 'up' : 'down'}: ${why}`);
   const store = memcached.open({ url, deadlineMs, now: Date.now, onTransition });
   try {
-    await work({ store, edges });
+    await work({ store, transitions });
   } finally {
     await store.close();
   }
@@ -75,7 +75,7 @@ describe('memcached store on a full server', () => {
 
   it('reports refused writes once, still reads and removes, and reports the recovery', () =>
     withServer(['-m', '2', '-M'], server =>
-      withStore(server.url, 2_000, async ({ store, edges }) => {
+      withStore(server.url, 2_000, async ({ store, transitions }) => {
         expect(await store.ready(5_000)).to.equal(true);
         const ids: string[] = [];
         const fill = async () => {
@@ -87,12 +87,12 @@ describe('memcached store on a full server', () => {
         };
         await expectRejection(fill(), StoreUnavailable);
         await expectRejection(fill(), StoreUnavailable);
-        expect(edges).to.have.length(1);
-        expect(edges[0]).to.match(/^down: it refuses writes: SERVER_ERROR out of memory/);
+        expect(transitions).to.have.length(1);
+        expect(transitions[0]).to.match(/^down: it refuses writes: SERVER_ERROR out of memory/);
         expect((await store.read(ids[0] ?? ''))?.version).to.equal(1);
         for (const id of ids) expect(await store.remove(id), 'a logout needs no memory').to.equal('removed');
-        while (edges.length === 1) await store.create(newSessionId(), big()).then(() => delay(50));
-        expect(edges.slice(1)).to.deep.equal(['up: it takes writes again']);
+        while (transitions.length === 1) await store.create(newSessionId(), big()).then(() => delay(50));
+        expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
       }),
     ));
 
@@ -108,14 +108,14 @@ describe('memcached store on a full server', () => {
           const answer = await Promise.race([once(socket, 'data'), once(socket, 'close')]);
           open = String(answer[0]).startsWith('VERSION ');
         }
-        await withStore(server.url, 1_000, async ({ store, edges }) => {
+        await withStore(server.url, 1_000, async ({ store, transitions }) => {
           expect(await store.ready(150)).to.equal(false);
           await expectRejection(store.read(newSessionId()), StoreUnavailable);
-          expect(edges).to.have.length(1);
-          expect(edges[0]).to.match(/^down: .*(Too many open connections|closed|ECONNRESET)/);
+          expect(transitions).to.have.length(1);
+          expect(transitions[0]).to.match(/^down: .*(Too many open connections|closed|ECONNRESET)/);
           for (const socket of others) socket.destroy();
           expect(await store.ready(5_000)).to.equal(true);
-          expect(edges.slice(1)).to.deep.equal(['up: connected again']);
+          expect(transitions.slice(1)).to.deep.equal(['up: connected again']);
         });
       } finally {
         for (const socket of others) socket.destroy();
@@ -157,7 +157,7 @@ describe('memcached store on a failing connection', () => {
     }));
 
   it('sends a hung server one command: later calls reject at once', () =>
-    withStore(server.url, 300, async ({ store, edges }) => {
+    withStore(server.url, 300, async ({ store, transitions }) => {
       expect(await store.ready(5_000)).to.equal(true);
       server.freeze();
       try {
@@ -167,14 +167,14 @@ describe('memcached store on a failing connection', () => {
           await expectRejection(store.touch(newSessionId(), Date.now()), StoreUnavailable);
           expect(performance.now() - startedAt).to.be.lessThan(150);
         }
-        expect(edges).to.deep.equal(['down: no answer within 300 ms']);
+        expect(transitions).to.deep.equal(['down: no answer within 300 ms']);
       } finally {
         server.thaw();
       }
     }));
 
   it('accepts a reply that arrived while this process was busy', () =>
-    withStore(server.url, 300, async ({ store, edges }) => {
+    withStore(server.url, 300, async ({ store, transitions }) => {
       expect(await store.ready(5_000)).to.equal(true);
       const found = store.read(newSessionId());
       // Long enough for the command to leave, and no longer.
@@ -182,18 +182,18 @@ describe('memcached store on a failing connection', () => {
       const busyUntilMs = performance.now() + 400;
       while (performance.now() < busyUntilMs);
       expect(await found).to.equal(undefined);
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     }));
 
   it('rejects when each reply is in time and the sequence is late', async () => {
     await withSlowRelay(Number(new URL(server.url).port), 200, port =>
-      withStore(`memcached://127.0.0.1:${port}`, 300, async ({ store, edges }) => {
+      withStore(`memcached://127.0.0.1:${port}`, 300, async ({ store, transitions }) => {
         expect(await store.ready(5_000)).to.equal(true);
         const startedAt = performance.now();
         await expectRejection(store.create(newSessionId(), record()), StoreUnavailable);
         expect(performance.now() - startedAt).to.be.within(280, 500);
         expect(await store.read(newSessionId())).to.equal(undefined);
-        expect(edges).to.deep.equal([]);
+        expect(transitions).to.deep.equal([]);
       }),
     );
   });
@@ -207,7 +207,7 @@ describe('memcached store on a failing connection', () => {
   ] as const) {
     it(`closes a connection on which a reply ${what}, and rejects every command in flight`, () =>
       withLiar(answer, port =>
-        withStore(`memcached://127.0.0.1:${port}`, 2_000, async ({ store, edges }) => {
+        withStore(`memcached://127.0.0.1:${port}`, 2_000, async ({ store, transitions }) => {
           expect(await store.ready(5_000)).to.equal(true);
           const outcomes = await Promise.allSettled([store.read(newSessionId()), store.read(newSessionId())]);
           expect(outcomes[1]?.status).to.equal('rejected');
@@ -216,7 +216,7 @@ describe('memcached store on a failing connection', () => {
             else expect(outcome.value).to.equal(undefined);
           }
           expect(await store.ready(5_000)).to.equal(true);
-          expect(edges).to.have.length(2);
+          expect(transitions).to.have.length(2);
         }),
       ));
   }

@@ -71,11 +71,16 @@ describe('memcached: two nodes', () => {
   describe('one is down', () => {
     let lab: Awaited<ReturnType<typeof start>>;
     let store: SessionStore;
-    const edges: StoreTransition[] = [];
+    const transitions: StoreTransition[] = [];
 
     before(async () => {
       lab = await start();
-      store = memcached.open({ url: lab.url, deadlineMs: 500, now: Date.now, onTransition: edge => edges.push(edge) });
+      store = memcached.open({
+        url: lab.url,
+        deadlineMs: 500,
+        now: Date.now,
+        onTransition: transition => transitions.push(transition),
+      });
       expect(await store.ready(5_000)).to.equal(true);
     });
     after(async () => {
@@ -94,7 +99,7 @@ describe('memcached: two nodes', () => {
       expect(found.filter(each => each === 'refused').length).to.equal(
         40 - found.filter(each => each === 'there').length,
       );
-      expect(edges.map(({ up, why }) => `${up} ${why}`)[0]).to.match(/^false 127\.0\.0\.1:\d+: /);
+      expect(transitions.map(({ up, why }) => `${up} ${why}`)[0]).to.match(/^false 127\.0\.0\.1:\d+: /);
       await dead?.restart();
       expect(await store.ready(5_000)).to.equal(true);
       expect(await Promise.all(ids.map(id => outcome(store, id)))).to.deep.equal(

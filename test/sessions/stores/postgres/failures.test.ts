@@ -11,7 +11,7 @@ import { withRelay } from '../../with-relay.js';
 
 interface Told {
   readonly store: SessionStore;
-  readonly edges: readonly string[];
+  readonly transitions: readonly string[];
 }
 
 function record(changes: Partial<SessionRecord> = {}): SessionRecord {
@@ -30,12 +30,12 @@ describe('postgres store on a failing server', () => {
 
   /** Opens a store that is up and records its transitions. */
   async function withStore(url: string, deadlineMs: number, work: (told: Told) => Promise<void>): Promise<void> {
-    const edges: string[] = [];
-    const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+    const transitions: string[] = [];
+    const onTransition = ({ up, why }: StoreTransition) => void transitions.push(`${up ? 'up' : 'down'}: ${why}`);
     const store = postgres.open({ url, deadlineMs, now: Date.now, onTransition });
     try {
       expect(await store.ready(10_000)).to.equal(true);
-      await work({ store, edges });
+      await work({ store, transitions });
     } finally {
       await store.close();
     }
@@ -69,12 +69,12 @@ describe('postgres store on a failing server', () => {
     }));
 
   it('reports a hung server once, rejects at once, reports the recovery once, and works', () =>
-    withStore(server.url, 300, async ({ store, edges }) => {
+    withStore(server.url, 300, async ({ store, transitions }) => {
       const id = newSessionId();
       await store.create(id, record());
       server.freeze();
       try {
-        while (edges.length === 0) await expectRejection(store.read(id), StoreUnavailable);
+        while (transitions.length === 0) await expectRejection(store.read(id), StoreUnavailable);
         const startedAt = performance.now();
         for (let calls = 0; calls < 5; calls++) await expectRejection(store.read(id), StoreUnavailable);
         expect(performance.now() - startedAt).to.be.lessThan(300);
@@ -82,35 +82,35 @@ describe('postgres store on a failing server', () => {
         server.thaw();
       }
       await until(async () => (await store.read(id).catch(() => undefined)) !== undefined);
-      expect(edges.map(edge => edge.split(':')[0])).to.deep.equal(['down', 'up']);
+      expect(transitions.map(each => each.split(':')[0])).to.deep.equal(['down', 'up']);
     }));
 
   it('detects a dead server at once, even without calls', () =>
-    withStore(server.url, 2_000, async ({ store, edges }) => {
+    withStore(server.url, 2_000, async ({ store, transitions }) => {
       await store.read(newSessionId());
       const killedAt = performance.now();
       await server.kill();
       try {
-        await until(() => edges.length > 0);
+        await until(() => transitions.length > 0);
         expect(performance.now() - killedAt).to.be.lessThan(1_500);
       } finally {
         await server.restart();
       }
-      await until(() => edges.length > 1);
-      expect(edges[1]).to.equal('up: connected again');
+      await until(() => transitions.length > 1);
+      expect(transitions[1]).to.equal('up: connected again');
     }));
 
   it('reports no outage when an administrator cuts connections', () =>
-    withStore(server.url, 2_000, async ({ store, edges }) => {
+    withStore(server.url, 2_000, async ({ store, transitions }) => {
       const id = newSessionId();
       await store.create(id, record());
       await sql(server, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`);
       await until(async () => (await store.read(id).catch(() => undefined)) !== undefined);
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     }));
 
   it('closes a connection whose query timed out, so that its answer cannot match another query', () =>
-    withStore(server.url, 400, async ({ store, edges }) => {
+    withStore(server.url, 400, async ({ store, transitions }) => {
       const [id, other] = [newSessionId(), newSessionId()];
       await store.create(id, record());
       await store.create(other, record({ user: 'bob' }));
@@ -124,7 +124,7 @@ describe('postgres store on a failing server', () => {
       });
       const found = await Promise.all(Array.from({ length: 20 }, (_, at) => store.read(at % 2 === 0 ? id : other)));
       expect(found.map(each => each?.user)).to.deep.equal(found.map((_, at) => (at % 2 === 0 ? 'anna' : 'bob')));
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     }));
 
   it('never resends a write whose answer was lost: it rejects, and was carried out once', () =>
@@ -147,7 +147,7 @@ describe('postgres store on a failing server', () => {
     }));
 
   it('accepts a reply that arrived while this process was busy', () =>
-    withStore(server.url, 400, async ({ store, edges }) => {
+    withStore(server.url, 400, async ({ store, transitions }) => {
       const id = newSessionId();
       await store.create(id, record());
       const found = store.read(id);
@@ -156,7 +156,7 @@ describe('postgres store on a failing server', () => {
       const busyUntilMs = performance.now() + 600;
       while (performance.now() < busyUntilMs);
       expect((await found)?.user).to.equal('anna');
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     }));
 
   it('closes quickly while the server hangs, and leaves no connection', async () => {

@@ -14,19 +14,19 @@ export const deadlineMs = 400;
 export interface RedisClient {
   readonly store: SessionStore;
   readonly feed: RevocationFeed;
-  readonly edges: readonly string[];
+  readonly transitions: readonly string[];
 }
 
 export async function withClient<T>(url: string, work: (client: RedisClient) => Promise<T>): Promise<T> {
-  const edges: string[] = [];
-  const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const transitions: string[] = [];
+  const onTransition = ({ up, why }: StoreTransition) => void transitions.push(`${up ? 'up' : 'down'}: ${why}`);
   const store = redis.open({ url, deadlineMs, now: Date.now, onTransition });
   const feed = redis.openFeed?.({ url, deadlineMs, now: Date.now });
   if (feed === undefined) throw new Error('redis offers a feed');
   try {
     expect(await store.ready(5_000)).to.equal(true);
     expect(await feed.ready(5_000)).to.equal(true);
-    return await work({ store, feed, edges });
+    return await work({ store, feed, transitions });
   } finally {
     await Promise.all([store.close(), feed.close()]);
   }

@@ -41,7 +41,7 @@ describe('redis behind Sentinel', () => {
       withClient(group.url, one => withClient(replicated(), other => expectPushed(other.feed, one.feed))));
 
     it('rejects begins and ends while the replica hangs; reads, changes and touches work', () =>
-      withClient(replicated(), async ({ store, feed, edges }) => {
+      withClient(replicated(), async ({ store, feed, transitions }) => {
         const [id, made] = [newSessionId(), record({ user: 'ben' })];
         await store.create(id, made);
         group.replica.freeze();
@@ -50,7 +50,7 @@ describe('redis behind Sentinel', () => {
           const refused = (ask: () => Promise<unknown>, told: number) =>
             until(async () => {
               await expectRejection(inTime(ask()), StoreUnavailable);
-              return edges.length === told;
+              return transitions.length === told;
             });
           await refused(() => store.create(newSessionId(), made), 1);
           await refused(() => store.remove(newSessionId()), 2);
@@ -61,7 +61,7 @@ describe('redis behind Sentinel', () => {
           expect(await store.read(id)).to.deep.equal({ ...made, version: 2 });
           await withClient(group.url, async unreplicated => {
             await unreplicated.store.create(newSessionId(), record());
-            expect(unreplicated.edges).to.deep.equal([]);
+            expect(unreplicated.transitions).to.deep.equal([]);
           });
         } finally {
           group.replica.thaw();
@@ -71,11 +71,11 @@ describe('redis behind Sentinel', () => {
         await until(async () => {
           await store.create(newSessionId(), record());
           await store.remove(newSessionId());
-          return edges.length > 2;
+          return transitions.length > 2;
         });
-        expect(edges[0]).to.match(/^down: it refuses replicated writes: 0 of the 1 replicas .* within 300 ms$/);
-        expect(edges[1]).to.match(/^down: it refuses replicated removals: /);
-        expect(edges.slice(2).join()).to.match(/^up: it takes replicated (?:writes|removals) again$/);
+        expect(transitions[0]).to.match(/^down: it refuses replicated writes: 0 of the 1 replicas .* within 300 ms$/);
+        expect(transitions[1]).to.match(/^down: it refuses replicated removals: /);
+        expect(transitions.slice(2).join()).to.match(/^up: it takes replicated (?:writes|removals) again$/);
       }));
 
     it('counts replicas for many writes at once, one of them late', () =>
@@ -137,8 +137,8 @@ describe('redis behind Sentinel', () => {
             await succeeds(() => expectPushed(late.feed, other.feed));
           });
           await expectRejection(store.create(newSessionId(), made), StoreUnavailable);
-          expect(other.edges[0]).to.match(/^down: /);
-          expect(other.edges.slice(1)).to.deep.equal(['up: connected again']);
+          expect(other.transitions[0]).to.match(/^down: /);
+          expect(other.transitions.slice(1)).to.deep.equal(['up: connected again']);
         }),
       ));
   });
