@@ -62,7 +62,7 @@ function steps(store: SessionStore): Record<string, Step> {
       const version = (versions.get(id) ?? 1) + 1;
       versions.set(id, version);
       const outcome = await store.replace(id, record(version));
-      if (outcome !== 'saved') throw new Error(`a write that nobody contends for was answered "${outcome}"`);
+      if (outcome !== 'saved') throw new Error(`an uncontended write was answered "${outcome}"`);
     },
   };
 }

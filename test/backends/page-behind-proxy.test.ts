@@ -16,7 +16,7 @@ describe('shop: the page behind the proxy', () => {
 
   after(() => browser.close());
 
-  it('sticky: its backend dies and takes the session with it', () =>
+  it('sticky: its backend dies and the session is lost', () =>
     withTwo({}, shops =>
       withProxy(shops, { sticky: true }, ({ url }) =>
         withPage(browser, url, async ({ page, complaints }) => {

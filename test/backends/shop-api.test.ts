@@ -99,7 +99,7 @@ describe('shop: JSON API', () => {
     }
   });
 
-  it('names them even when Node.js answers by itself', async () => {
+  it('names both even when Node.js answers by itself', async () => {
     const bad = ['NONSENSE\r\n\r\n', 'GET / HTTP/1.1\r\n\r\n', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: gold\r\n\r\n'];
     const big = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`;
     const answers = await Promise.all([...bad, big].map(text => rawAnswer(shop.port, text)));

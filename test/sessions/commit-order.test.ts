@@ -83,11 +83,11 @@ describe('commits before headers are sent', () => {
 
   for (const [what, path, call] of [
     ['a new session', '/login', 'create'],
-    ['the end of the session before', '/login', 'remove'],
+    ['the end of the previous session', '/login', 'remove'],
     ['a change', '/buy', 'replace'],
     ['a change that the handler did not wait for', '/careless', 'replace'],
     ['a logout', '/logout', 'remove'],
-    ['what is begun by a handler that fails', '/begin-and-throw-at-once', 'create'],
+    ['a session that a failing handler began', '/begin-and-throw-at-once', 'create'],
   ] as const) {
     it(`${what}: sends no response before the store is done`, () =>
       serving(async (ask, store) => {

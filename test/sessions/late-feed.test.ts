@@ -18,7 +18,7 @@ describe('sessions: a backend that learns late of endEveryone', () => {
 
   for (const [name, entry] of concerned) {
     for (const step of ['renews', 'rotates'] as const) {
-      it(`${name}: ${step}a token meanwhile, which is revoked too`, async () => {
+      it(`${name}: ${step} a token meanwhile, which is revoked too`, async () => {
         let nowMs = Date.now();
         const now = () => nowMs;
         const store = watched(memory.open({ url: undefined, deadlineMs: 400, now }));

@@ -131,7 +131,7 @@ describe('seal', () => {
     ['more than a cookie holds', `v1.new.${'A'.repeat(sealedCharsMax)}`, 'malformed'],
     ['ten megabytes', 'v1.new.'.repeat(1_500_000), 'malformed'],
   ] as const) {
-    it(`takes ${what} for ${said}`, () => {
+    it(`reports ${said} for ${what}`, () => {
       expect(unseal(ring, purpose, token)).to.equal(said);
     });
   }

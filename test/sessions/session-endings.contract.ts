@@ -42,8 +42,8 @@ export function sessionEndingsContract(bench: StrategyBench): void {
 
     it(
       declared.compareAndSet
-        ? 'takes a change with it that came in between'
-        : 'declares that it rotates the session that it is given',
+        ? 'keeps a change that came in between'
+        : 'declares that it rotates the given copy of the session',
       async () => {
         const made = await begun({ n: 0 });
         if (!declared.compareAndSet) {

@@ -52,7 +52,7 @@ export function sessionStoreContract(
   }
 
   describe('create and read', () => {
-    it('gives back what was created', async () => {
+    it('reads back what was created', async () => {
       const { id, made } = await created();
       expect(await store.read(id)).to.deep.equal(made);
     });

@@ -106,7 +106,7 @@ export function sessionStrategyContract(
       await expectRejection(strategy.open(token), StoreUnavailable);
     });
 
-    it(`${isInStore ? 'depends' : 'does not depend'} on the store, and neither does a change`, async () => {
+    it(`${isInStore ? 'needs' : 'does not need'} the store, also for a change`, async () => {
       const made = await begun();
       for (const call of ['read', 'create', 'replace', 'touch', 'remove', 'listByUser'] as const) {
         store.before(call, () => Promise.reject(new StoreUnavailable('away')));

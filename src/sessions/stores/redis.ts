@@ -114,7 +114,7 @@ class RedisStore implements SessionStore {
       await this.#lists.add(record.user, digest, record.absoluteUntilMs);
     } catch (error) {
       // No browser has its token. If this fails as well, the session ends by its idle time-out.
-      this.#servers.tell(key, server => server.unlink(key));
+      this.#servers.sendInBackground(key, server => server.unlink(key));
       this.#lists.forget(record.user, [digest]);
       throw error;
     }

@@ -24,9 +24,9 @@ describe('attacks: forged tokens', () => {
   it('say what the forger wants, and are believed where they are signed well', async () => {
     expect(readToken(sound)).to.deep.include({ header, claims: wish.claims, refresh: wish.refresh });
     expect(await readUserUnsafely(sound, signed)).to.equal('victim');
-    expect(await readUserUnsafely(cookieOf(header, wish, genuine([{ id: 'k1', secret: randomBytes(32) }])), signed)).to.equal(
-      undefined,
-    );
+    expect(
+      await readUserUnsafely(cookieOf(header, wish, genuine([{ id: 'k1', secret: randomBytes(32) }])), signed),
+    ).to.equal(undefined);
   });
 
   it('without a signature, or one of zeros', async () => {

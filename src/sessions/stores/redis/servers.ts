@@ -48,7 +48,7 @@ export class Servers {
   }
 
   /** Sends a command in the background. It may fail. */
-  tell(key: string, question: RedisQuestion<unknown>): void {
+  sendInBackground(key: string, question: RedisQuestion<unknown>): void {
     this.#plain.at(key, question).catch(() => undefined);
   }
 

@@ -47,7 +47,7 @@ export class RedisUserLists {
   /** Removes entries in the background. It may fail: a reader of the list checks every session anyway. */
   forget(user: string, digests: readonly string[]): void {
     const key = userKey(user);
-    this.#servers.tell(key, server => server.zrem(key, ...digests));
+    this.#servers.sendInBackground(key, server => server.zrem(key, ...digests));
   }
 
   /**
