@@ -60,7 +60,7 @@ export async function startShop(
 }
 
 /**
- * Opens the sessions and waits for the store, so that /health does not report ready before a session can be read. The
+ * Opens the sessions and waits for the store. So /health does not report ready before a session can be read. The
  * wait is short: a store that is down must not prevent the start. The backend serves sessions as soon as the store
  * does.
  */

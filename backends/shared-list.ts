@@ -15,9 +15,9 @@ const filesAtOnce = 64;
 const handleShape = /^[0-9a-f]{16}$/;
 
 /**
- * Lists the sessions in the memory of several processes in a shared directory, so that each process can list and end
- * all of them. The files are `<process folder>/<digest of the user>/<handle>`. The data of a session stays in the
- * memory of its process.
+ * Keeps a shared directory of the sessions in the memory of several processes. So each process can list and end all of
+ * them. The files are `<process folder>/<digest of the user>/<handle>`. The data of a session stays in the memory of
+ * its process.
  *
  * A session without its file was ended by another process. If the file system cannot tell, calls reject with
  * `StoreUnavailable`.

@@ -1,6 +1,6 @@
 /**
- * Measures what it costs to open a token that carries its session, and to issue one. It takes the CPU of the whole
- * process, so that the thread pool (WebCrypto) counts, and the latency for one caller. It compares with the bare
+ * Measures what it costs to open a token that carries its session, and to issue one. It measures the CPU of the whole
+ * process, including the thread pool (WebCrypto), and the latency for one caller. It compares with the bare
  * verification by jose, and with iron, which seals in the same way. The target: at most 60 µs of CPU to open a token.
  *
  *   node dist/bench/tokens.js [milliseconds per figure, default 700]

@@ -4,8 +4,8 @@ import { type Account, freshAccount } from './account.js';
 /**
  * Storage for accounts. Implementations: `MemoryAccounts`, `directory.ts`.
  *
- * Both methods reject with `AccountsUnavailable` if the storage cannot be used, and with a `RangeError` for a name that
- * `isUserName` refuses: no foreign name becomes a path.
+ * Both methods reject with `AccountsUnavailable` if the storage cannot be used. For a name that `isUserName` refuses,
+ * they reject with a `RangeError`: no foreign name becomes a path.
  */
 export interface Accounts {
   /** If the account was never saved, `read` resolves with `freshAccount`. */

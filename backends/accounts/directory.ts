@@ -8,8 +8,8 @@ import { type Accounts, assertUserName } from './accounts.js';
 
 /**
  * Number of versions that are kept. A version is removed only when a version newer by this much exists. A process that
- * links a version then looks for such a newer version. If there is none, the name was free because it was never used,
- * and not because its file had been removed. Also, a reader hardly ever finds its version gone.
+ * links a version then looks for such a newer version. If there is none, the name was really unused: its file had not
+ * been removed. Also, a reader hardly ever finds its version gone.
  */
 const versionsKept = 8;
 const readsMax = 5;

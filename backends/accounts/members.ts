@@ -18,8 +18,8 @@ export interface Members {
 
 /**
  * Runs a step that makes a token, and then reads the account again. If all sessions of the user were ended meanwhile,
- * it ends this one too. Ending all sessions changes the epoch first and lists them afterwards. So a new token is either
- * early enough to be in that list, or late enough for this check to see the new epoch.
+ * it ends this one too. Ending all sessions changes the epoch first and lists them afterwards. So an early token is in
+ * that list. For a late one, this check sees the new epoch.
  */
 export async function runInEpoch(
   { accounts }: Members,

@@ -31,8 +31,8 @@ export function nonceUntilMs(data: SessionData, nonce: string, nowMs: number): n
 
 /**
  * Marks a nonce as spent. Throws `FreshAuthenticationNeeded` if it was spent before. Where the session is in the
- * browser, an old copy of it still has the nonce; the account does not. A nonce that is older than the last spent one
- * counts as spent too, like a step of the second factor. So the account need not remember them all.
+ * browser, an old copy of it still has the nonce; the account does not. A nonce older than the last spent one counts as
+ * spent too, so that the account need not remember them all. Steps of the second factor work the same way.
  */
 export function withNonceSpent(account: Account, untilMs: number): Account {
   if (untilMs <= account.nonceSpentUntilMs) throw new FreshAuthenticationNeeded();

@@ -88,7 +88,7 @@ function openSealed(sealed: string | null, user: string, keys: KeyRing): Kept {
 /**
  * Time-based one-time passwords of RFC 6238, as authenticator apps expect them: SHA-1, 6 digits, steps of 30 s. One
  * step of tolerance on either side covers clock differences and typing time (section 5.2). So a code is good for up to
- * 90 s, and three of a million codes are right at any time.
+ * 90 s. Three of a million codes are right at any time.
  */
 const stepSeconds = 30;
 const toleranceSeconds = stepSeconds;

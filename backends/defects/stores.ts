@@ -158,7 +158,7 @@ function readCopies(store: SessionStore): SessionStore {
   });
 }
 
-/** Imitates servers that save their sessions to disk and read them at the next start, to keep them over a restart. They
+/** Imitates servers that save their sessions to disk, to keep them over a restart. They
  * miss sessions that were ended on another backend meanwhile. */
 export const sessionsOnDisk: Defect = {
   summary: 'a backend that restarts accepts the sessions that it had, even those that were ended meanwhile',

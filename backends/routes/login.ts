@@ -107,8 +107,8 @@ export async function logOut(call: Call, context: SessionContext): Promise<Reply
  * The cookie of a browser between the password and the code. It is no session and opens only POST /login/totp.
  *
  * It is bound to the account's last accepted step and to its epoch. So a used code invalidates its token and every
- * other token issued meanwhile, and the first half of a login needs no write. A changed password or a disabled account
- * invalidates them too.
+ * other token issued meanwhile. The first half of a login needs no write for that. A changed password or a disabled
+ * account invalidates them too.
  */
 const purpose = 'pre-login';
 export const preLoginMs = 5 * 60_000;

@@ -27,8 +27,8 @@ const socketName = 's';
 
 /**
  * Makes the folder `<name>~<boot>`. Removes the folders of dead processes: the sessions that they list were lost with
- * the memory. Rejects with `FolderTaken` while another process of this name runs, and with the error of the file system
- * if the folder cannot be made. `name` must not contain `~`.
+ * the memory. Rejects with `FolderTaken` while another process of this name runs. If the folder cannot be made, it
+ * rejects with the error of the file system. `name` must not contain `~`.
  *
  * Each folder has a socket without any traffic. If it accepts a connection, its process lives, even a stopped one. The
  * kernel closes it with the process, however the process died. Unlike a process id, no other process can inherit it. It

@@ -12,8 +12,8 @@ export function cameOverTls(headers: IncomingHttpHeaders): boolean {
   return first.trim().toLowerCase() === 'https';
 }
 
-/** Returns the name of the session cookie. With the `__Host-` prefix, browsers refuse a cookie that is not Secure, that
- * has a Domain, or that a sibling host set. */
+/** Returns the name of the session cookie. With the `__Host-` prefix, browsers refuse a cookie without Secure, with a
+ * Domain, or from a sibling host. */
 export function cookieName(secure: boolean): string {
   return secure ? '__Host-session' : 'session';
 }

@@ -25,14 +25,14 @@ interface PendingQuestion {
 
 /**
  * One connection to memcached, which reconnects by itself. memcached replies in the order of the commands, and a reply
- * does not name its command. So anything that could shift replies against commands closes the connection. That is a
- * command past its deadline, a reply that cannot match its command, a reply without a command, or bytes that are no
- * reply. Then all commands in flight fail at once; none is resent.
+ * does not name its command. So anything that could shift replies against commands closes the connection. These are: a
+ * command past its deadline, a reply that cannot match its command, a reply without a command, and other bytes. Then
+ * all commands in flight fail at once; none is resent.
  *
  * No existing client does this, so this store has its own. memcache-client 1.0 throws in its data handler at a reply
- * without a command. It also logs and drops unreadable bytes and continues with the same queue, and it checks deadlines
- * only every quarter of one. memjs has no `gets` and `cas`. memcached 2.2 has idle time-outs but no deadlines, and
- * removes a server for minutes.
+ * without a command. It logs and drops unreadable bytes, and continues with the same queue. It checks deadlines only
+ * every quarter of one. memjs has no `gets` and `cas`. memcached 2.2 has idle time-outs but no deadlines, and removes a
+ * server for minutes.
  */
 export class MemcachedConnection {
   readonly #settings: ConnectionSettings;

@@ -1,8 +1,8 @@
 import type { SessionData, SessionRecord } from '../../session.js';
 
 /**
- * The text of a session in memcached. The first line is "version idleUntil absoluteUntil createdAt generation user",
- * with the user as JSON, so that any name is possible. The second line is the data as JSON. A touch and a replacement
+ * The text of a session in memcached. The first line is "version idleUntil absoluteUntil createdAt generation user".
+ * The user is JSON, so that any name is possible. The second line is the data as JSON. A touch and a replacement
  * rewrite one line and never decode the other.
  */
 export interface Kept {

@@ -22,8 +22,8 @@ export interface ConnectionsOptions {
  * A pool with a maximum number of connections to one server. Each connection runs one query at a time. A query waits if
  * none is free; if too many wait already, it is rejected.
  *
- * A connection whose query failed or timed out is closed and never used again, because a late answer could match the
- * next query. No query is sent twice.
+ * A connection is closed if its query failed or timed out, because a late answer could match the next query. No query
+ * is sent twice.
  */
 export class Connections {
   readonly #options: ConnectionsOptions;
