@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Sessions } from '#src/sessions/sessions.js';
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
 import { readCall } from './call.js';
-import { BodyTooLarge, json, NotUnderstood, Refusal, refused } from './refusal.js';
-import { matchRoute, type Route, type VisitAction } from './routes/route.js';
+import { BodyTooLarge, json, NotUnderstood, Refusal, replyToRefusal } from './refusal.js';
+import { matchRoute, type Route, type SessionAction } from './routes/route.js';
 
-/** request -> its route -> read and check it whole -> (open the session ->) act (-> commit) -> send */
+/** Answers a request: find its route -> read and check it -> (open the session ->) act (-> commit) -> send. */
 export async function answer(
   routes: readonly Route[],
   sessions: Sessions,
@@ -18,20 +18,18 @@ export async function answer(
     const { route, parameter } = matchRoute(routes, request.method ?? '', path);
     const call = await readCall(request, query, parameter);
     if (route.kind === 'plain') send(response, await route.act(call));
-    else await sessions.respond(request, response, visit => actOrRefuse(route.act, visit, call));
+    else await sessions.respond(request, response, context => actOrRefuse(route.act, context, call));
   } catch (error) {
     if (error instanceof BodyTooLarge) await sendAndDrop(request, response, replyTo(error));
     else send(response, replyTo(error));
   }
 }
 
-/** For so long the rest of a body that is too large is read and dropped. */
+/** Time for which the rest of a too large body is read and dropped. */
 const lingerMs = 1_000;
 
-/**
- * Whoever closes a connection with bytes of the request unread resets it, and the answer is lost on the way, at a proxy
- * too. So the whole answer leaves first, and the connection ends when the body has, or has had its time.
- */
+/** Sends the whole answer, and closes the connection after the body, or after a time-out. Closing a connection with
+ * unread bytes of the request resets it. The answer would then be lost, at a proxy too. */
 async function sendAndDrop(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(reply.status, { ...reply.headers, 'content-length': Buffer.byteLength(reply.body ?? '') });
@@ -47,17 +45,22 @@ export function send(response: ServerResponse, reply: Reply): void {
   response.end(reply.body);
 }
 
-/** Refusals become answers here, before the sessions see them: they are no failure of theirs. */
-async function actOrRefuse(act: VisitAction, visit: SessionContext, call: Parameters<VisitAction>[0]): Promise<Reply> {
+/** Turns refusals into answers before the sessions see them: a refusal is no failure of the sessions. */
+async function actOrRefuse(
+  act: SessionAction,
+  context: SessionContext,
+  call: Parameters<SessionAction>[0],
+): Promise<Reply> {
   try {
-    return await act(call, visit);
+    return await act(call, context);
   } catch (error) {
-    if (error instanceof Refusal) return refused(error);
+    if (error instanceof Refusal) return replyToRefusal(error);
     throw error;
   }
 }
 
-/** The path as it was sent, not normalised: `..` is a legal sku. Absolute form is legal too (RFC 9112 section 3.2.2). */
+/** Returns the path as it was sent, not normalised: `..` is a valid sku. Absolute form is valid too (RFC 9112 section
+ * 3.2.2). */
 function targetOf(request: IncomingMessage): { readonly path: string; readonly query: URLSearchParams } {
   if (request.headers.host === undefined && request.httpVersion === '1.1') {
     throw new NotUnderstood('the Host header is missing (RFC 9112 section 3.2)');
@@ -67,7 +70,7 @@ function targetOf(request: IncomingMessage): { readonly path: string; readonly q
 }
 
 function replyTo(error: unknown): Reply {
-  if (error instanceof Refusal) return refused(error);
+  if (error instanceof Refusal) return replyToRefusal(error);
   console.error(error);
   return json(500, { error: 'the shop made a mistake; its log says which', why: 'internal' });
 }

@@ -3,22 +3,22 @@ import { cameOverTls } from '#src/sessions/cookie.js';
 import { isUserName } from './accounts/accounts.js';
 import { BodyTooLarge, CrossSite, NotJson, NotUnderstood } from './refusal.js';
 
-/** One request, read whole and checked as far as every route wants it checked. */
+/** One request, read completely and checked for what every route requires. */
 export interface Call {
   readonly query: URLSearchParams;
-  /** What stands in the path for the `:sku` of its route; empty where a route has none. */
+  /** The part of the path at the `:name` of its route. Empty if the route has none. */
   readonly parameter: string;
-  /** The parsed JSON of a POST; undefined when there is none. */
+  /** The parsed JSON of a POST, or undefined. */
   readonly body: unknown;
-  /** The header `Cookie`, for what is no session. */
+  /** The `Cookie` header, for cookies other than the session's. */
   readonly cookies: string | undefined;
-  /** The header `User-Agent`. */
+  /** The `User-Agent` header. */
   readonly agent: string | undefined;
-  /** Whether the browser came over TLS. */
+  /** True if the browser used TLS. */
   readonly secure: boolean;
-  /** Why the proxy had to break this browser's affinity, where it did. */
+  /** Why the proxy broke the affinity of this browser, or null. */
   readonly affinity: BrokenAffinity | null;
-  /** Whether the request came through a proxy, as far as its headers tell. */
+  /** True if the headers show that the request came through a proxy. */
   readonly proxied: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface BrokenAffinity {
 
 export const bodyBytesMax = 16 * 1024;
 
-/** Throws a `Refusal` for what no route would take. */
+/** Reads and checks a request. Throws a `Refusal` for a request that every route would refuse. */
 export async function readCall(request: IncomingMessage, query: URLSearchParams, parameter: string): Promise<Call> {
   if (changesSomething(request)) refuseOtherSites(request);
   return {
@@ -48,25 +48,22 @@ function changesSomething(request: IncomingMessage): boolean {
   return request.method !== 'GET' && request.method !== 'HEAD';
 }
 
-/**
- * Browsers say where a request comes from: in Sec-Fetch-Site (W3C Fetch Metadata), but only over TLS and to localhost,
- * and everywhere in Origin. Programs say neither and are not what this is about.
- */
+/** Refuses a request that another site caused. Browsers send the origin in `Origin`, and over TLS or to localhost also
+ * in Sec-Fetch-Site (W3C Fetch Metadata). Programs send neither header, and are not the target of this check. */
 function refuseOtherSites({ headers }: IncomingMessage): void {
   const site = headers['sec-fetch-site'];
   const isOwn = site === undefined ? isOwnOrigin(headers) : site === 'same-origin' || site === 'none';
   if (!isOwn) throw new CrossSite();
 }
 
-/** Without the scheme: who ends TLS in front of this server need not tell. `null` is what a sandboxed frame sends. */
+/** Compares the hosts, not the schemes: a proxy that terminates TLS need not report that. A sandboxed frame sends
+ * `null`. */
 function isOwnOrigin({ origin, host }: IncomingHttpHeaders): boolean {
   return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host?.toLowerCase());
 }
 
-/**
- * JSON only, by its declared type: a form of another site can send the other types without asking (CORS calls them
- * simple requests), this one it cannot.
- */
+/** Reads a JSON body. Other declared types are refused: a form of another site can send those without a preflight (a
+ * "simple request" of CORS). It cannot send JSON that way. */
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const type = request.headers['content-type'];
   if (type?.split(';')[0]?.trim().toLowerCase() !== 'application/json') throw new NotJson(type);
@@ -104,10 +101,8 @@ function parseAffinity(header: string | string[] | undefined): BrokenAffinity | 
   return reason === undefined ? null : { state: 'broken', reason };
 }
 
-/**
- * The values of the given names, in their order, from a body that is an object of exactly these names, each a string.
- * Anything else is refused with what was expected.
- */
+/** Returns the values of `names`, in this order. The body must be an object with exactly these names, each a string.
+ * For anything else it throws `NotUnderstood` with the expected shape. */
 export function stringsOf(call: Call, ...names: readonly string[]): readonly string[] {
   const body = new Map(isObject(call.body) ? Object.entries(call.body) : []);
   const values = names.map(name => body.get(name)).filter(value => typeof value === 'string');
@@ -116,18 +111,20 @@ export function stringsOf(call: Call, ...names: readonly string[]): readonly str
   throw new NotUnderstood(`expected the JSON object {${shape}} and nothing else`);
 }
 
-/** Before anything is looked up: no user can have another name, and everybody may know that. */
-export function checkedUser(text: string): string {
+/**
+ * Checks a user name before any look-up. This reveals nothing: no user can have another name, and the rule is public.
+ */
+export function requireUserName(text: string): string {
   if (isUserName(text)) return text;
   throw new NotUnderstood('expected a user of 1 to 64 lower-case letters, digits or -');
 }
 
-/** For a body in which a name may be missing: then `stringsOf` is asked for the others. */
+/** True if the body has `name`. For a body with an optional name; then `stringsOf` reads the others. */
 export function hasField({ body }: Call, name: string): boolean {
   return isObject(body) && Object.hasOwn(body, name);
 }
 
-/** A whole number of milliseconds from the query, 0 when it is not given. */
+/** Returns a whole number of milliseconds from the query. 0 if it is missing. */
 export function millisecondsOf(call: Call, name: string, max: number): number {
   const text = call.query.get(name) ?? '0';
   const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;

@@ -13,33 +13,35 @@ export function isDefectName(name: string): name is DefectName {
   return Object.hasOwn(defects, name);
 }
 
-/** What several defects come to together: each takes what the one before has left. */
-export interface Planted {
-  routes(sound: readonly Route[]): readonly Route[];
+/** Several defects combined: each wraps the result of the one before. */
+export interface CombinedDefects {
+  routes(original: readonly Route[]): readonly Route[];
   sessions(store: string): Required<NonNullable<Defect['sessions']>>;
-  accounts(sound: Accounts): Accounts;
-  listener(sound: Listener, keys: () => KeyRing): Listener;
+  accounts(original: Accounts): Accounts;
+  listener(original: Listener, keys: () => KeyRing): Listener;
 }
 
-/** Says loudly on stderr which are planted. */
-export function plant(names: readonly DefectName[]): Planted {
+/** Combines the defects and writes their names to stderr. */
+export function plant(names: readonly DefectName[]): CombinedDefects {
   for (const name of names) console.error(`DEFECT PLANTED: ${name}: ${defects[name].summary}`);
   const planted = names.map((name): Defect => defects[name]);
   return {
-    routes: sound =>
-      planted.reduce((routes, { routes: spoils = {} }) => routes.map(route => spoilt(route, spoils)), sound),
+    routes: original =>
+      planted.reduce((routes, { routes: wrappers = {} }) => routes.map(route => wrapRoute(route, wrappers)), original),
     sessions: store => ({
       store: planted.reduce((name, { sessions }) => sessions?.store ?? name, store),
       revocation: planted.every(({ sessions }) => sessions?.revocation !== false),
-      decorateStore: sound =>
-        planted.reduce((store: SessionStore, { sessions }) => sessions?.decorateStore?.(store) ?? store, sound),
+      decorateStore: original =>
+        planted.reduce((store: SessionStore, { sessions }) => sessions?.decorateStore?.(store) ?? store, original),
     }),
-    accounts: sound => planted.reduce((accounts: Accounts, defect) => defect.accounts?.(accounts) ?? accounts, sound),
-    listener: (sound, keys) => planted.reduce((next: Listener, defect) => defect.listener?.(next, keys) ?? next, sound),
+    accounts: original =>
+      planted.reduce((accounts: Accounts, defect) => defect.accounts?.(accounts) ?? accounts, original),
+    listener: (original, keys) =>
+      planted.reduce((next: Listener, defect) => defect.listener?.(next, keys) ?? next, original),
   };
 }
 
-function spoilt(route: Route, spoils: NonNullable<Defect['routes']>): Route {
-  const spoil = spoils[`${route.method} ${route.path}`];
-  return route.kind === 'visit' && spoil !== undefined ? { ...route, act: spoil(route.act) } : route;
+function wrapRoute(route: Route, wrappers: NonNullable<Defect['routes']>): Route {
+  const wrap = wrappers[`${route.method} ${route.path}`];
+  return route.kind === 'session' && wrap !== undefined ? { ...route, act: wrap(route.act) } : route;
 }

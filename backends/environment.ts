@@ -7,31 +7,31 @@ import { unknownName } from '#src/shared/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
 import { Keys } from './key-file.js';
 
-/** Everything that the shop is told from outside. Variables and defaults: `readEnvironment`. */
+/** The configuration of the shop. `readEnvironment` has the variables and defaults. */
 export interface Environment {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 means any free port. */
   readonly port: number;
-  /** The name that every answer carries. */
+  /** The name of this backend, in every answer. */
   readonly backend: string;
   readonly mode: ModeName;
   readonly storeUrl: string | undefined;
   readonly password: string;
-  /** Of the user `admin`; undefined: that name is one like any other. */
+  /** The password of the user `admin`. Undefined: `admin` is a name like any other. */
   readonly administratorPassword: string | undefined;
-  /** Undefined: accounts are kept in the memory of this process. */
+  /** Undefined: accounts are kept in memory of this process. */
   readonly accountsDirectory: string | undefined;
   readonly keys: Keys;
-  /** Of a session; what is absent is left to the sessions' own defaults. */
+  /** The limits of a session. A missing one has its default. */
   readonly limits: Partial<SessionLimits>;
-  /** So much is kept in every session beside what the shop needs: other applications keep more. */
+  /** Bytes of padding in every session, because other applications keep more data than the shop. */
   readonly ballastBytes: number;
   readonly defects: readonly DefectName[];
-  /** Whether the failover simulator may make it worse while it runs: `lab-switches.ts`. */
+  /** True if the failover simulator may inject faults at run time: `lab-switches.ts`. */
   readonly lab: boolean;
 }
 
-/** One sentence per variable that cannot be used. */
+/** The variables that cannot be used, one sentence each. */
 export class BadEnvironment extends Error {
   constructor(problems: readonly string[]) {
     super(problems.join('\n'));
@@ -41,28 +41,28 @@ export class BadEnvironment extends Error {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Throws `BadEnvironment` that names every problem at once. */
+/** Reads the configuration. Throws a `BadEnvironment` that names every problem. */
 export function readEnvironment(variables: Variables): Environment {
   const problems: string[] = [];
-  const note = (problem: string) => void problems.push(problem);
-  const mode = readMode(variables.HOLDFAST_MODE ?? 'sticky', note);
+  const report = (problem: string) => void problems.push(problem);
+  const mode = readMode(variables.HOLDFAST_MODE ?? 'sticky', report);
   const environment: Environment = {
-    host: readHost(variables.HOST ?? '127.0.0.1', note),
-    port: readPort(variables.PORT ?? '0', note),
-    backend: readBackend(variables.BACKEND_ID ?? 'backend-1', note),
+    host: readHost(variables.HOST ?? '127.0.0.1', report),
+    port: readPort(variables.PORT ?? '0', report),
+    backend: readBackend(variables.BACKEND_ID ?? 'backend-1', report),
     mode,
-    storeUrl: readStoreUrl(mode, variables, note),
-    password: readPassword(variables.SHOP_PASSWORD ?? 'secret', note),
-    administratorPassword: filled('SHOP_ADMIN_PASSWORD', 'the password of the user admin', variables, note),
-    accountsDirectory: filled('SHOP_ACCOUNTS', 'a directory that all backends share', variables, note),
-    keys: readKeys(variables, note),
+    storeUrl: readStoreUrl(mode, variables, report),
+    password: readPassword(variables.SHOP_PASSWORD ?? 'secret', report),
+    administratorPassword: readOptional('SHOP_ADMIN_PASSWORD', 'the password of the user admin', variables, report),
+    accountsDirectory: readOptional('SHOP_ACCOUNTS', 'a directory that all backends share', variables, report),
+    keys: readKeys(variables, report),
     limits: {
-      ...readLimit('SHOP_IDLE', 'idleMs', variables, note),
-      ...readLimit('SHOP_ABSOLUTE', 'absoluteMs', variables, note),
+      ...readLimit('SHOP_IDLE', 'idleMs', variables, report),
+      ...readLimit('SHOP_ABSOLUTE', 'absoluteMs', variables, report),
     },
-    ballastBytes: readBallast(variables.SHOP_BALLAST_BYTES ?? '0', note),
-    defects: readDefects(variables.SHOP_DEFECT ?? '', note),
-    lab: readLab(variables.SHOP_LAB ?? '0', variables.HOST ?? '127.0.0.1', note),
+    ballastBytes: readBallast(variables.SHOP_BALLAST_BYTES ?? '0', report),
+    defects: readDefects(variables.SHOP_DEFECT ?? '', report),
+    lab: readLab(variables.SHOP_LAB ?? '0', variables.HOST ?? '127.0.0.1', report),
   };
   if (problems.length > 0) throw new BadEnvironment(problems);
   return environment;
@@ -70,53 +70,55 @@ export function readEnvironment(variables: Variables): Environment {
 
 type Note = (problem: string) => void;
 
-function readHost(text: string, note: Note): string {
-  if (text === '') note('HOST is empty: expected an address such as 127.0.0.1, or 0.0.0.0 for every interface.');
+function readHost(text: string, report: Note): string {
+  if (text === '') report('HOST is empty: expected an address such as 127.0.0.1, or 0.0.0.0 for every interface.');
   return text;
 }
 
 const loopback = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 
-function readLab(text: string, host: string, note: Note): boolean {
-  if (text !== '0' && text !== '1') note(`SHOP_LAB is "${text}": expected 1, or leave it unset.`);
+function readLab(text: string, host: string, report: Note): boolean {
+  if (text !== '0' && text !== '1') report(`SHOP_LAB is "${text}": expected 1, or leave it unset.`);
   if (text === '1' && !loopback.test(host))
-    note(`SHOP_LAB is set, and HOST is "${host}": expected 127.0.0.1, since whoever reaches it can break it.`);
+    report(
+      `SHOP_LAB is set, and HOST is "${host}": expected 127.0.0.1, because any client that reaches it can break it.`,
+    );
   return text === '1';
 }
 
-function readPort(text: string, note: Note): number {
+function readPort(text: string, report: Note): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= 65_535)) note(`PORT is "${text}": expected a number from 0 (any free port) to 65535.`);
+  if (!(port <= 65_535)) report(`PORT is "${text}": expected a number from 0 (any free port) to 65535.`);
   return port;
 }
 
-function readBackend(text: string, note: Note): string {
+function readBackend(text: string, report: Note): string {
   if (!/^[A-Za-z0-9_.-]{1,64}$/.test(text)) {
-    note(`BACKEND_ID is "${text}": expected 1 to 64 letters, digits, or any of _ . - (for example backend-1).`);
+    report(`BACKEND_ID is "${text}": expected 1 to 64 letters, digits, or any of _ . - (for example backend-1).`);
   }
   return text;
 }
 
-function readMode(text: string, note: Note): ModeName {
+function readMode(text: string, report: Note): ModeName {
   if (isModeName(text)) return text;
-  note(`HOLDFAST_MODE: ${unknownName('mode', text, modeNames)}`);
+  report(`HOLDFAST_MODE: ${unknownName('mode', text, modeNames)}`);
   return 'sticky';
 }
 
-function readStoreUrl(mode: ModeName, variables: Variables, note: Note): string | undefined {
+function readStoreUrl(mode: ModeName, variables: Variables, report: Note): string | undefined {
   const [store] = storesOf(mode);
   if (store === undefined) return undefined;
   const { variable, problem, example } = storeDescriptors[store];
   const url = variables[variable];
   const isMissing = url === undefined || url === '';
-  if (isMissing) note(`${variable} is missing, and mode ${mode} needs it: expected an address such as ${example}.`);
+  if (isMissing) report(`${variable} is missing, and mode ${mode} needs it: expected an address such as ${example}.`);
   const wrong = isMissing ? undefined : problem(url);
-  if (wrong !== undefined) note(`${variable} is "${withoutPassword(url ?? '')}": ${wrong}.`);
+  if (wrong !== undefined) report(`${variable} is "${withoutPassword(url ?? '')}": ${wrong}.`);
   return url;
 }
 
-function readPassword(text: string, note: Note): string {
-  if (text === '') note('SHOP_PASSWORD is empty: expected the password of every user, or leave it unset.');
+function readPassword(text: string, report: Note): string {
+  if (text === '') report('SHOP_PASSWORD is empty: expected the password of every user, or leave it unset.');
   return text;
 }
 
@@ -124,43 +126,44 @@ function readLimit(
   name: string,
   limit: 'idleMs' | 'absoluteMs',
   variables: Variables,
-  note: Note,
+  report: Note,
 ): Partial<SessionLimits> {
   const text = variables[name];
   if (text === undefined) return {};
   const durationMs = parseDuration(text) ?? 0;
   if (durationMs > 0) return { [limit]: durationMs };
-  note(`${name} is "${text}": expected a duration such as 30min or 12h.`);
+  report(`${name} is "${text}": expected a duration such as 30min or 12h.`);
   return {};
 }
 
-function readBallast(text: string, note: Note): number {
+function readBallast(text: string, report: Note): number {
   if (/^\d{1,7}$/.test(text)) return Number(text);
-  note(`SHOP_BALLAST_BYTES is "${text}": expected a whole number of bytes, such as 24000.`);
+  report(`SHOP_BALLAST_BYTES is "${text}": expected a whole number of bytes, such as 24000.`);
   return 0;
 }
 
-function filled(name: string, expected: string, variables: Variables, note: Note): string | undefined {
+function readOptional(name: string, expected: string, variables: Variables, report: Note): string | undefined {
   const text = variables[name];
-  if (text === '') note(`${name} is empty: expected ${expected}, or leave it unset.`);
+  if (text === '') report(`${name} is empty: expected ${expected}, or leave it unset.`);
   return text;
 }
 
-function readKeys({ SHOP_SECRETS: text, SHOP_SECRETS_FILE: file }: Variables, note: Note): Keys {
-  if (text !== undefined && file !== undefined) note('SHOP_SECRETS and SHOP_SECRETS_FILE are both set: expected one.');
+function readKeys({ SHOP_SECRETS: text, SHOP_SECRETS_FILE: file }: Variables, report: Note): Keys {
+  if (text !== undefined && file !== undefined)
+    report('SHOP_SECRETS and SHOP_SECRETS_FILE are both set: expected one.');
   try {
     if (file !== undefined) return Keys.fromFile(file);
     if (text !== undefined) return Keys.fromText(text);
   } catch (error) {
     if (!(error instanceof KeyRingError)) throw error;
-    note(`${file === undefined ? 'SHOP_SECRETS' : 'SHOP_SECRETS_FILE'}: ${error.message}`);
+    report(`${file === undefined ? 'SHOP_SECRETS' : 'SHOP_SECRETS_FILE'}: ${error.message}`);
   }
   return Keys.fresh();
 }
 
-function readDefects(text: string, note: Note): readonly DefectName[] {
+function readDefects(text: string, report: Note): readonly DefectName[] {
   const names = text.split(',').map(name => name.trim());
   const given = names.filter(name => name !== '');
-  for (const name of given) if (!isDefectName(name)) note(`SHOP_DEFECT: ${unknownName('defect', name, defectNames)}`);
+  for (const name of given) if (!isDefectName(name)) report(`SHOP_DEFECT: ${unknownName('defect', name, defectNames)}`);
   return given.filter(isDefectName);
 }

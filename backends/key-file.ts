@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { generateKeyRing, type KeyRing, KeyRingError, parseKeyRing } from '#src/shared/key-ring.js';
 
-/** The key ring of this process, which a file can exchange while it runs. */
+/** The key ring of this process. It can be read again from a file at run time. */
 export class Keys {
   readonly #file: string | undefined;
   #ring: KeyRing;
@@ -11,17 +11,17 @@ export class Keys {
     this.#file = file;
   }
 
-  /** Throws `KeyRingError` for text that is no ring. */
+  /** Parses a ring. Throws `KeyRingError` for other text. */
   static fromText(text: string): Keys {
     return new Keys(parseKeyRing(text), undefined);
   }
 
-  /** Throws `KeyRingError`, also when the file cannot be read. */
+  /** Reads a ring. Throws `KeyRingError`, also if the file cannot be read. */
   static fromFile(file: string): Keys {
     return new Keys(ringIn(file), file);
   }
 
-  /** One fresh key: no other process can read what this one seals, nor this one itself after a restart. */
+  /** Makes one fresh key. No other process can read what it seals, nor can this process after a restart. */
   static fresh(): Keys {
     return new Keys(generateKeyRing(), undefined);
   }
@@ -32,7 +32,7 @@ export class Keys {
     return this.#file !== undefined;
   }
 
-  /** Reads the file again. Throws as `fromFile` does, and keeps the ring that it has. */
+  /** Reads the file again. If it throws (as `fromFile` does), the present ring stays. */
   reload(): void {
     if (this.#file !== undefined) this.#ring = ringIn(this.#file);
   }

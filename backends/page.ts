@@ -1,19 +1,17 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Reply } from '#src/sessions/visit.js';
+import type { Reply } from '#src/sessions/session-context.js';
 import { packageFile } from '#src/shared/package-file.js';
 import { markup } from './page/markup.js';
 import { style } from './page/style.js';
 
-/** The page's own modules, each after those that it imports. */
+/** The modules of the page, each after those that it imports. */
 const modules = ['places', 'story', 'actions', 'ask', 'view', 'account-view', 'account', 'main'];
 
-/**
- * One HTML page with everything in it: it must still work when the server behind it is dead, so it can fetch nothing
- * later. Its policy allows the one script and the one style by their digests, and requests to this origin alone.
- */
+/** Builds one HTML page with everything in it. It must work while its server is dead, so it can load nothing later. Its
+ * policy allows the one script and the one style by their digests, and requests to this origin only. */
 export function shopPage(): Reply {
-  const script = modules.map(inlined).join('\n');
+  const script = modules.map(inlineModule).join('\n');
   const body = markup.replace('/*style*/', () => style).replace('/*script*/', () => script);
   const policy = [
     "default-src 'none'",
@@ -35,8 +33,9 @@ const pageHeaders = {
   'x-content-type-options': 'nosniff',
 };
 
-/** In one script there is nothing to import: the modules share a scope. A name that two of them declare is an error. */
-function inlined(name: string): string {
+/** Returns a module without imports and exports. All modules share the scope of one script. A name that two of them
+ * declare is an error. */
+function inlineModule(name: string): string {
   const code = readFileSync(packageFile(`dist/backends/page/${name}.js`), 'utf8');
   return code.replaceAll(/^import [^;]*;$/gm, '').replaceAll(/^export (?:\{\};)?/gm, '');
 }

@@ -1,7 +1,7 @@
-import { wordFor } from '#src/sessions/errors.js';
-import type { Reply } from '#src/sessions/visit.js';
+import { whyOf } from '#src/sessions/errors.js';
+import type { Reply } from '#src/sessions/session-context.js';
 
-/** What a request is refused with: an HTTP status, a sentence for the caller, and headers where the status asks for one. */
+/** A refused request: an HTTP status, a sentence for the caller, and headers if the status needs one. */
 export class Refusal extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -20,7 +20,7 @@ export class NotUnderstood extends Refusal {
   }
 }
 
-/** The same words for a wrong password and for a disabled account: which of the two it was is nobody's business. */
+/** Wrong password or disabled account. Both have the same text, so that a client cannot distinguish them. */
 export class WrongLogin extends Refusal {
   constructor(message = 'wrong name or password') {
     super(401, message);
@@ -33,7 +33,7 @@ export class WrongCode extends Refusal {
   }
 }
 
-/** A token that was copied into another browser looks like this; so does a user who has changed the browser. */
+/** The session came from another browser. The token was copied, or the user changed the browser. */
 export class BrowserChanged extends Refusal {
   constructor() {
     super(401, 'this session was begun in another browser; give the password again at /account/reauthenticate');
@@ -130,7 +130,7 @@ export class AccountsUnavailable extends Refusal {
   }
 }
 
-/** Its key has left the key ring, or this backend was started with another one. */
+/** The secret of the second factor cannot be opened: its key left the ring, or this backend has another ring. */
 export class SecretUnreadable extends Refusal {
   constructor() {
     super(503, 'the second factor of this account cannot be checked here', { 'retry-after': '1' });
@@ -139,7 +139,8 @@ export class SecretUnreadable extends Refusal {
 
 type Headers = NonNullable<Reply['headers']>;
 
-/** Never to be stored: nearly every answer shows what is in a session, and the others change with every request. */
+/** Headers of every JSON answer. No answer may be stored: most show what is in a session, and the others change with
+ * every request. */
 const jsonHeaders: Headers = {
   'content-type': 'application/json',
   'cache-control': 'no-store',
@@ -150,7 +151,7 @@ export function json(status: number, value: object, headers: Headers = {}): Repl
   return { status, headers: { ...jsonHeaders, ...headers }, body: `${JSON.stringify(value)}\n` };
 }
 
-/** As every error here and in the sessions: a sentence for people, and one word for programs. */
-export function refused(refusal: Refusal): Reply {
-  return json(refusal.status, { error: refusal.message, why: wordFor(refusal) }, refusal.headers);
+/** Turns a refusal into an answer, as the sessions do: a sentence for people, and one word for programs. */
+export function replyToRefusal(refusal: Refusal): Reply {
+  return json(refusal.status, { error: refusal.message, why: whyOf(refusal) }, refusal.headers);
 }

@@ -1,12 +1,13 @@
-/** What this process carried out, for tests: a write that was executed twice shows here even if the cart hides it. */
-export interface TallyReport {
+/** Counts of what this process carried out, for tests. They show a write that was executed twice, even if the cart
+ * hides it. */
+export interface RequestReport {
   readonly requests: number;
-  /** POST /cart that were carried out. */
+  /** Number of POST /cart that were carried out. */
   readonly writes: number;
   readonly uniqueTokens: number;
-  /** Skus that were added more than once in this process, whoever added them. */
+  /** Skus that were added more than once in this process, by any user. */
   readonly duplicateTokens: readonly string[];
-  /** False once more skus were seen than are remembered: then a duplicate may be missing. */
+  /** False if more skus were seen than are remembered. Then a duplicate may be missing. */
   readonly complete: boolean;
 }
 
@@ -30,7 +31,7 @@ export class RequestCounts {
     else this.#complete = false;
   }
 
-  report(): TallyReport {
+  report(): RequestReport {
     return {
       requests: this.#requests,
       writes: this.#writes,

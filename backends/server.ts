@@ -12,42 +12,43 @@ import { openSessions } from '#src/sessions/start-sessions.js';
 import type { Accounts } from './accounts/accounts.js';
 import { Passwords } from './accounts/passwords.js';
 import { answer, send } from './answer.js';
-import { type Planted, plant } from './defects.js';
+import { type CombinedDefects, plant } from './defects.js';
 import type { Environment } from './environment.js';
 import { shopPage } from './page.js';
-import { NotMet, refused } from './refusal.js';
+import { NotMet, replyToRefusal } from './refusal.js';
 import { RequestCounts } from './request-counts.js';
-import { switchable } from './routes/lab-switches.js';
+import { addLabSwitches } from './routes/lab-switches.js';
 import { routesOf, type Self, type Shop } from './routes/routes.js';
 
 export interface RunningShop {
   readonly url: string;
-  /** Refuses new connections, answers what is in flight (at most 10 s), closes the store. Idempotent. */
+  /** Refuses new connections, waits for answers in flight (at most 10 s), and closes the store. A second call is a
+   * no-op. */
   close(): Promise<void>;
 }
 
-/** What changes while the process runs. */
+/** The state that changes while the process runs. */
 interface State {
   draining: boolean;
   store: 'up' | 'down' | undefined;
   readonly inFlight: Set<ServerResponse>;
 }
 
-/** `place`: where it lists its sessions for the other backends, if it does. Rejects with what `listen` says
- * (`EADDRINUSE`, `EACCES`, ...) when the port cannot be had. */
+/** Starts the shop. In `folder`, it lists its sessions for the other backends. Rejects with the error of `listen`
+ * (`EADDRINUSE`, `EACCES`, ...) if it cannot get the port. */
 export async function startShop(
   environment: Environment,
   accounts: Accounts,
-  place: ProcessFolder | undefined,
+  folder: ProcessFolder | undefined,
 ): Promise<RunningShop> {
   const { backend, mode, host, port } = environment;
   const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
   const state: State = { draining: false, store: undefined, inFlight: new Set() };
-  const sound = plant(environment.defects);
-  // Before anybody keeps `Date.now`.
-  const planted = environment.lab ? switchable(sound) : sound;
-  const sessions = await opened(state, environment, planted, place);
-  const server = serve(self, state, environment, planted, accounts, sessions);
+  const original = plant(environment.defects);
+  // Replaces the clock before other modules keep a reference to `Date.now`.
+  const defects = environment.lab ? addLabSwitches(original) : original;
+  const sessions = await openShopSessions(state, environment, defects, folder);
+  const server = serve(self, state, environment, defects, accounts, sessions);
   try {
     await once(server.listen(port, host), 'listening');
   } catch (error) {
@@ -55,29 +56,31 @@ export async function startShop(
     throw error;
   }
   let closing: Promise<void> | undefined;
-  return { url: urlOf(server, host), close: () => (closing ??= shut(state, server, sessions)) };
+  return { url: urlOf(server, host), close: () => (closing ??= shutDown(state, server, sessions)) };
 }
 
 /**
- * Waits for the store, so that /health never says ready before a session can be read; but not for long, because a store
- * that is down must not keep a backend from booting: it serves as soon as the store does.
+ * Opens the sessions and waits for the store. So /health does not report ready before a session can be read. The
+ * wait is short: a store that is down must not prevent the start. The backend serves sessions as soon as the store
+ * does.
  */
-async function opened(
+async function openShopSessions(
   state: State,
   environment: Environment,
-  planted: Planted,
-  place: ProcessFolder | undefined,
+  defects: CombinedDefects,
+  folder: ProcessFolder | undefined,
 ): Promise<Sessions> {
   const { mode, storeUrl, limits, keys } = environment;
   const onTransition = ({ up, why }: StoreTransition) => {
     state.store = up ? 'up' : 'down';
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
   };
-  const { store, revocation, decorateStore } = planted.sessions(modes[mode].store);
+  const { store, revocation, decorateStore } = defects.sessions(modes[mode].store);
   const sessions = await openSessions({
     ...modes[mode],
     ...{ store, storeUrl, limits, keys: keys.ring, onTransition, revocation },
-    decorateStore: sound => decorateStore(place === undefined ? sound : new SharedList(sound, place, Date.now)),
+    decorateStore: original =>
+      decorateStore(folder === undefined ? original : new SharedList(original, folder, Date.now)),
   });
   const ready = await sessions.ready(storeReadyMs);
   if (modes[mode].store !== 'memory') state.store = ready ? 'up' : 'down';
@@ -90,18 +93,18 @@ function serve(
   self: Self,
   state: State,
   environment: Environment,
-  planted: Planted,
+  defects: CombinedDefects,
   accounts: Accounts,
   sessions: Sessions,
 ): Server {
-  const tally = new RequestCounts();
+  const requestCounts = new RequestCounts();
   const { password, administratorPassword, keys, ballastBytes } = environment;
   const passwords = new Passwords(password, administratorPassword);
   const shop: Shop = {
     self,
-    tally,
+    requestCounts,
     members: {
-      accounts: planted.accounts(accounts),
+      accounts: defects.accounts(accounts),
       passwords,
       keys: keys.ring,
       ballast: 'x'.repeat(ballastBytes),
@@ -113,25 +116,26 @@ function serve(
     counts: () => sessions.counts,
     keys: () => environment.keys.ring().map(({ id }) => id),
   };
-  const routes = planted.routes(routesOf(shop));
-  const listener = planted.listener((request, response) => {
+  const routes = defects.routes(routesOf(shop));
+  const listener = defects.listener((request, response) => {
     stamp(self, state, response);
-    tally.countRequest();
+    requestCounts.countRequest();
     void answer(routes, sessions, request, response);
   }, keys.ring);
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, listener);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     stamp(self, state, response);
-    send(response, refused(new NotMet(request.headers.expect)));
+    send(response, replyToRefusal(new NotMet(request.headers.expect)));
   });
   server.on('clientError', (error, socket) => refuseBytes(self, error, socket));
   return server;
 }
 
-/** Longer than any proxy keeps an idle connection, so that the proxy closes first and never meets a closed one. */
+/** Longer than any proxy keeps an idle connection. So the proxy closes first, and never uses a connection that was
+ * closed. */
 const keepAliveMs = 75_000;
 
-/** Every answer names the backend and this boot of it. */
+/** Adds the name of the backend, and of this boot, to every answer. */
 function stamp({ backend, incarnation }: Self, { draining, inFlight }: State, response: ServerResponse): void {
   response.setHeader('holdfast-backend', backend);
   response.setHeader('holdfast-incarnation', incarnation);
@@ -140,7 +144,7 @@ function stamp({ backend, incarnation }: Self, { draining, inFlight }: State, re
   response.on('close', () => inFlight.delete(response));
 }
 
-/** What is no HTTP gets an answer too, written by hand since there is no response to write it with. */
+/** Answers bytes that are not HTTP. There is no response object, so the answer is written by hand. */
 function refuseBytes({ backend, incarnation }: Self, error: NodeJS.ErrnoException, socket: Duplex): void {
   const lines: Record<string, string> = {
     HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
@@ -152,7 +156,7 @@ function refuseBytes({ backend, incarnation }: Self, error: NodeJS.ErrnoExceptio
   else socket.end(`HTTP/1.1 ${status}\r\n${names}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }
 
-async function shut(state: State, server: Server, sessions: Sessions): Promise<void> {
+async function shutDown(state: State, server: Server, sessions: Sessions): Promise<void> {
   state.draining = true;
   for (const response of state.inFlight) if (!response.headersSent) response.setHeader('connection', 'close');
   await drain(server);
@@ -165,17 +169,17 @@ function urlOf(server: Server, host: string): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** How long a connection that a proxy keeps for later may lie idle before it is closed. */
+/** How long an idle connection of a proxy stays open before it is closed. */
 const idleMs = 500;
-/** How long an answer in flight may take. */
+/** Time-out of an answer in flight. */
 const inFlightMs = 10_000;
 
 /**
- * Refuses new connections at once and resolves when the last one is closed.
+ * Refuses new connections at once, and resolves when the last connection is closed.
  *
- * Idle connections stay open for a moment, which is why this is not `server.close()`: that closes them at once, and a
- * proxy that has just sent a POST on one of them cannot know whether it was carried out. Until then a request on such a
- * connection is answered with `connection: close`; afterwards the proxy's health check has told it to stay away.
+ * Idle connections stay open for a moment. `server.close()` would close them at once. A proxy that has just sent a POST
+ * on one of them could not know whether it was carried out. Until it is closed, a request on such a connection is
+ * answered with `connection: close`. By then, the proxy's health check has removed this backend.
  */
 async function drain(server: Server): Promise<void> {
   const closed = new Promise<void>(resolve => TcpServer.prototype.close.call(server, () => resolve()));

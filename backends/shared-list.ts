@@ -10,35 +10,37 @@ import type { ProcessFolder } from './shared-list/place.js';
 
 const listedMax = 1_000;
 const tidyIntervalMs = 10 * 60_000;
-/** So few at the same time that a process never runs out of descriptors. */
+/** Limits the open files, so that a process never runs out of descriptors. */
 const filesAtOnce = 64;
 const handleShape = /^[0-9a-f]{16}$/;
 
 /**
- * Who has a session in the memory of which process, in a directory that all of them share, so that each can list and end
- * the sessions of them all: `<place>/<digest of the user>/<handle>`. What a session holds stays in the memory of its
- * process. A session without its file has been ended by somebody else; while nobody can tell whether it has its file,
- * the store is `StoreUnavailable`.
+ * Keeps a shared directory of the sessions in the memory of several processes. So each process can list and end all of
+ * them. The files are `<process folder>/<digest of the user>/<handle>`. The data of a session stays in the memory of
+ * its process.
  *
- * unlink(2) decides who has ended a session: exactly one of several succeeds.
+ * A session without its file was ended by another process. If the file system cannot tell, calls reject with
+ * `StoreUnavailable`.
+ *
+ * unlink(2) decides which process ended a session: exactly one of several succeeds.
  */
 export class SharedList implements SessionStore {
   readonly #inner: SessionStore;
-  readonly #place: ProcessFolder;
+  readonly #folder: ProcessFolder;
   readonly #now: () => number;
   readonly #tidier: NodeJS.Timeout;
 
-  /** Leaves the place when it is closed. */
-  constructor(inner: SessionStore, place: ProcessFolder, now: () => number) {
+  /** `close` removes the folder of this process. */
+  constructor(inner: SessionStore, folder: ProcessFolder, now: () => number) {
     this.#inner = inner;
-    this.#place = place;
+    this.#folder = folder;
     this.#now = now;
     this.#tidier = setInterval(() => void this.tidy().catch(() => undefined), tidyIntervalMs).unref();
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
     const record = await this.#inner.read(id);
-    if (record === undefined || isThere(this.#file(record.user, id))) return record;
+    if (record === undefined || isPresent(this.#file(record.user, id))) return record;
     await this.#inner.remove(id);
     return undefined;
   }
@@ -47,12 +49,12 @@ export class SharedList implements SessionStore {
     await this.#inner.create(id, record);
     const file = this.#file(record.user, id);
     try {
-      // Nobody may see it while it is empty: it would look like one that is past its deadline.
-      await draft(`${file}.new`, line(record.createdAtMs, record));
+      // The file gets its name only when it is complete: an empty file would look like an expired session.
+      await writeNew(`${file}.new`, formatLine(record.createdAtMs, record));
       await rename(`${file}.new`, file);
     } catch (error) {
       await Promise.all([this.#inner.remove(id), rm(`${file}.new`, { force: true }).catch(() => undefined)]);
-      throw unavailable(error);
+      throw toUnavailable(error);
     }
   }
 
@@ -63,25 +65,25 @@ export class SharedList implements SessionStore {
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
     const record = await this.read(id);
     if (record === undefined || !(await this.#inner.touch(id, idleUntilMs))) return false;
-    await rewrite(this.#file(record.user, id), line(record.createdAtMs, { ...record, idleUntilMs }));
+    await rewrite(this.#file(record.user, id), formatLine(record.createdAtMs, { ...record, idleUntilMs }));
     return true;
   }
 
-  /** `gone`, so that a rotation revives nothing, when somebody else has ended it. */
+  /** Removes a session. If another process ended it first, resolves with `gone`, so that a rotation revives nothing. */
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const record = await this.#inner.read(id);
     const outcome = await this.#inner.remove(id, onlyVersion);
     if (record === undefined || outcome !== 'removed') return outcome;
-    return (await unlinked(this.#file(record.user, id))) ? 'removed' : 'gone';
+    return (await removeFile(this.#file(record.user, id))) ? 'removed' : 'gone';
   }
 
   async listByUser(user: string): Promise<readonly SessionSummary[]> {
-    // The inner store answers nothing when it is closed.
+    // The inner store rejects after it was closed.
     await this.#inner.listByUser(user);
     const files = (await Promise.all((await this.#foldersOf(user)).map(filesIn))).flat();
     const living: SessionSummary[] = [];
     for (let at = 0; at < files.length && living.length < listedMax; at += filesAtOnce) {
-      const found = await Promise.all(files.slice(at, at + filesAtOnce).map(file => this.#living(file)));
+      const found = await Promise.all(files.slice(at, at + filesAtOnce).map(file => this.#readLive(file)));
       living.push(...found.filter(each => each !== undefined));
     }
     return living.slice(0, listedMax);
@@ -91,7 +93,7 @@ export class SharedList implements SessionStore {
     await this.#inner.removeByHandle(user, handle);
     if (!handleShape.test(handle)) return false;
     const files = (await this.#foldersOf(user)).map(folder => path.join(folder, handle));
-    const removed = await Promise.all(files.map(async file => (await this.#living(file)) && unlinked(file)));
+    const removed = await Promise.all(files.map(async file => (await this.#readLive(file)) && removeFile(file)));
     return removed.includes(true);
   }
 
@@ -100,16 +102,16 @@ export class SharedList implements SessionStore {
     for (const folder of await this.#folders()) {
       const files = await filesIn(folder);
       for (let at = 0; at < files.length; at += filesAtOnce)
-        await Promise.all(files.slice(at, at + filesAtOnce).map(unlinked));
+        await Promise.all(files.slice(at, at + filesAtOnce).map(removeFile));
     }
   }
 
-  /** Removes from the own list what ended by itself and was never listed since; by itself every ten minutes. */
+  /** Removes expired sessions that were never listed from the folder of this process. Runs every ten minutes. */
   async tidy(): Promise<void> {
-    for (const user of await namesIn(this.#place.own)) {
-      const folder = path.join(this.#place.own, user);
-      for (const file of await filesIn(folder)) await this.#living(file);
-      // Most are not empty.
+    for (const user of await namesIn(this.#folder.own)) {
+      const folder = path.join(this.#folder.own, user);
+      for (const file of await filesIn(folder)) await this.#readLive(file);
+      // Most folders are not empty.
       await rmdir(folder).catch(() => undefined);
     }
   }
@@ -121,78 +123,79 @@ export class SharedList implements SessionStore {
   async close(): Promise<void> {
     clearInterval(this.#tidier);
     await this.#inner.close();
-    this.#place.leave();
+    this.#folder.leave();
   }
 
   #file(user: string, id: string): string {
-    return path.join(this.#place.own, folderOf(user), handleOf(digestOf(id)));
+    return path.join(this.#folder.own, folderOf(user), handleOf(digestOf(id)));
   }
 
-  /** One of each process. */
+  /** Returns the folder of a user in each process. */
   async #foldersOf(user: string): Promise<readonly string[]> {
-    const { directory } = this.#place;
+    const { directory } = this.#folder;
     return (await namesIn(directory)).map(owner => path.join(directory, owner, folderOf(user)));
   }
 
-  /** Undefined for what is past its deadline, and for what is gone by now. */
-  async #living(file: string): Promise<SessionSummary | undefined> {
-    const text = await readFile(file, 'utf8').catch(error => unlessMissing(error, undefined));
+  /** Returns a live session. Undefined if it is past its deadline or gone. */
+  async #readLive(file: string): Promise<SessionSummary | undefined> {
+    const text = await readFile(file, 'utf8').catch(error => ignoreMissing(error, undefined));
     if (text === undefined) return undefined;
     const [createdAtMs = 0, idleUntilMs = 0] = text.split(' ').map(Number);
     if (this.#now() < idleUntilMs) return { handle: path.basename(file), createdAtMs, idleUntilMs };
-    await unlinked(file);
+    await removeFile(file);
     return undefined;
   }
 
-  /** One for each user of each process. */
+  /** Returns every folder of every user in every process. */
   async #folders(): Promise<readonly string[]> {
-    const { directory } = this.#place;
+    const { directory } = this.#folder;
     const owners = (await namesIn(directory)).map(owner => path.join(directory, owner));
     const users = owners.map(async owner => (await namesIn(owner)).map(user => path.join(owner, user)));
     return (await Promise.all(users)).flat();
   }
 }
 
-/** No name from outside becomes a path. */
+/** Returns a folder name. It is a hash, so that no foreign name becomes a path. */
 function folderOf(user: string): string {
   return hash('sha256', user, 'hex').slice(0, 32);
 }
 
-/** Of the same length each time, 13 digits until the year 2286, so that it can be rewritten in place. */
-function line(
+/** Returns the text of a file. Its length is constant (13 digits until the year 2286), so that it can be rewritten in
+ * place. */
+function formatLine(
   createdAtMs: number,
   { idleUntilMs, absoluteUntilMs }: Pick<SessionRecord, 'idleUntilMs' | 'absoluteUntilMs'>,
 ): string {
   return `${createdAtMs} ${Math.min(idleUntilMs, absoluteUntilMs)}`;
 }
 
-/** Again when the folder was empty and tidied away just before. */
-async function draft(file: string, text: string): Promise<void> {
+/** Writes a new file. Tries again if the empty folder was removed just before. */
+async function writeNew(file: string, text: string): Promise<void> {
   const write = async () => {
     await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
     await writeFile(file, text, { mode: 0o600 });
   };
   await write().catch(error => {
-    unlessMissing(error, undefined);
+    ignoreMissing(error, undefined);
     return write();
   });
 }
 
-/** In place and only if it is there: one that was ended meanwhile must not come back. */
+/** Rewrites a file in place, only if it exists: a session that was ended meanwhile must not come back. */
 async function rewrite(file: string, text: string): Promise<void> {
   try {
     const handle = await open(file, 'r+');
     await handle.write(text, 0).finally(() => handle.close());
   } catch (error) {
-    unlessMissing(error, undefined);
+    ignoreMissing(error, undefined);
   }
 }
 
-function isThere(file: string): boolean {
+function isPresent(file: string): boolean {
   try {
     return statSync(file, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
-    throw unavailable(error);
+    throw toUnavailable(error);
   }
 }
 
@@ -202,23 +205,23 @@ async function filesIn(folder: string): Promise<readonly string[]> {
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {
-  return readdir(folder).catch(error => unlessMissing(error, []));
+  return readdir(folder).catch(error => ignoreMissing(error, []));
 }
 
-/** False when it was not there (any more). */
-async function unlinked(file: string): Promise<boolean> {
+/** Removes a file. Resolves with false if it did not exist. */
+async function removeFile(file: string): Promise<boolean> {
   return unlink(file).then(
     () => true,
-    error => unlessMissing(error, false),
+    error => ignoreMissing(error, false),
   );
 }
 
-function unlessMissing<T>(error: unknown, instead: T): T {
+function ignoreMissing<T>(error: unknown, instead: T): T {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT' || code === 'ENOTDIR') return instead;
-  throw unavailable(error);
+  throw toUnavailable(error);
 }
 
-function unavailable(error: unknown): StoreUnavailable {
+function toUnavailable(error: unknown): StoreUnavailable {
   return new StoreUnavailable('the list of sessions cannot be read or changed', { cause: error });
 }

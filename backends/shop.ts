@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { PlaceTaken, type ProcessFolder, takePlace } from '#backends/shared-list/place.js';
+import { createProcessFolder, FolderTaken, type ProcessFolder } from '#backends/shared-list/place.js';
 import { modes } from '#src/modes.js';
 import { type Accounts, MemoryAccounts } from './accounts/accounts.js';
 import { DirectoryAccounts } from './accounts/directory.js';
@@ -7,17 +7,18 @@ import { BadEnvironment, type Environment, readEnvironment } from './environment
 import type { Keys } from './key-file.js';
 import { type RunningShop, startShop } from './server.js';
 
-/** Exit codes as everywhere in this project: 0 asked to stop, 3 bad usage, 4 the machine does not let it run. */
+/** Runs the shop. Exit codes are those of the whole project: 0 stopped on request, 3 wrong usage, 4 the machine
+ * prevents it. */
 async function main(): Promise<void> {
-  const environment = understood();
-  const shop = await started(environment, openAccounts(environment), await takenPlace(environment));
-  // Once: a second signal is not caught, so that it ends the process at once.
+  const environment = loadEnvironment();
+  const shop = await start(environment, openAccounts(environment), await takeFolder(environment));
+  // The handler runs once: a second signal is not caught and ends the process at once.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(shop));
   if (environment.keys.isFromFile) process.on('SIGHUP', () => reload(environment.keys));
   console.log(`${environment.backend} listening on ${shop.url}`);
 }
 
-function understood(): Environment {
+function loadEnvironment(): Environment {
   try {
     return readEnvironment(process.env);
   } catch (error) {
@@ -35,34 +36,34 @@ function openAccounts({ accountsDirectory: directory }: Environment): Accounts {
   }
 }
 
-/** Backends that each keep sessions of their own can list and end those of the others where they share a directory. The
- * name of the folder is none that a user can have. */
-async function takenPlace({
+/** Creates the folder of this process, if sessions are in memory and backends share a directory. Then each backend can
+ * list and end the sessions of the others. No user can have the name of the folder. */
+async function takeFolder({
   mode,
   backend,
   accountsDirectory: directory,
 }: Environment): Promise<ProcessFolder | undefined> {
   if (modes[mode].store !== 'memory' || directory === undefined) return undefined;
   try {
-    return await takePlace(path.join(directory, '.sessions'), backend);
+    return await createProcessFolder(path.join(directory, '.sessions'), backend);
   } catch (error) {
-    if (error instanceof PlaceTaken) return giveUp(4, namesake(backend, directory));
+    if (error instanceof FolderTaken) return giveUp(4, namesakeMessage(backend, directory));
     return giveUp(4, `SHOP_ACCOUNTS cannot be used: ${error instanceof Error ? error.message : String(error)}.`);
   }
 }
 
-function namesake(backend: string, directory: string): string {
+function namesakeMessage(backend: string, directory: string): string {
   const what = `Another backend with BACKEND_ID ${backend} and SHOP_ACCOUNTS ${directory} is running`;
   return `${what}: give each backend its own BACKEND_ID, or stop that one first.`;
 }
 
-async function started(
+async function start(
   environment: Environment,
   accounts: Accounts,
-  place: ProcessFolder | undefined,
+  folder: ProcessFolder | undefined,
 ): Promise<RunningShop> {
   try {
-    return await startShop(environment, accounts, place);
+    return await startShop(environment, accounts, folder);
   } catch (error) {
     return giveUp(4, cannotListen(environment, error));
   }

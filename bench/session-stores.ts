@@ -12,8 +12,10 @@ import { plainStores } from '#src/simulator/cluster/store-server.js';
 import { isStoreServer, storeServers } from '#src/simulator/cluster/stores/registry.js';
 
 /**
- * What one call of each store costs, with one call in flight (latency) and with 64 (as a busy backend has).
- * CPU is that of this process: what a backend pays. Run: node dist/bench/session-stores.js
+ * Measures the cost of one call of each store: with one call in flight (latency), and with 64 (like a busy backend).
+ * CPU is that of this process, which is the cost for a backend.
+ *
+ * Run: node dist/bench/session-stores.js
  */
 const sliceMs = 350;
 const sessionCount = 500;
@@ -60,7 +62,7 @@ function steps(store: SessionStore): Record<string, Step> {
       const version = (versions.get(id) ?? 1) + 1;
       versions.set(id, version);
       const outcome = await store.replace(id, record(version));
-      if (outcome !== 'saved') throw new Error(`a write that nobody contends for was answered "${outcome}"`);
+      if (outcome !== 'saved') throw new Error(`an uncontended write was answered "${outcome}"`);
     },
   };
 }
@@ -92,7 +94,7 @@ function row(store: string, call: string, ...numbers: string[]): string {
   return [store.padEnd(9), call.padEnd(6), ...numbers.map(number => number.padStart(9))].join(' ');
 }
 
-/** The store's own server, as the lab starts it, where it has one. */
+/** Starts the store's server as the lab does, if the store has one. */
 async function withServer(name: string, work: (url?: string) => Promise<void>): Promise<void> {
   const server = isStoreServer(name) ? storeServers[name] : undefined;
   if (server === undefined) return work();

@@ -1,6 +1,6 @@
 /**
- * What keeping a session costs a backend: CPU of its process per request, for a read of the cart and for a write, in
- * every mode and in the usual session libraries, one after the other in one run. What counts are the ratios.
+ * Measures what sessions cost a backend: CPU of its process per request, for a read of the cart and for a write. It
+ * runs every mode and the usual session libraries one after the other. The ratios are what counts.
  *
  *   node dist/bench/sessions.js [seconds per figure, default 4]
  */
@@ -12,7 +12,7 @@ import { startCluster } from '#src/simulator/cluster/start-cluster.js';
 
 const durationS = Number(process.argv[2] ?? 4);
 const connections = 64;
-/** USER_HZ of Linux, in which /proc counts. */
+/** USER_HZ of Linux: the unit of CPU times in /proc. */
 const tickMs = 10;
 const skus = ['tea', 'rope', 'lamp', 'salt', 'soap'];
 
@@ -64,7 +64,7 @@ async function measure({ name, mode, program }: (typeof contestants)[number]): P
   }
 }
 
-/** Logs in and puts five things into the cart; resolves with the Cookie header. */
+/** Logs in and adds five items to the cart. Resolves with the Cookie header. */
 async function logIn(origin: string, index: number): Promise<string> {
   let cookie = await post(`${origin}/login`, { user: `bench-${index}`, password: 'secret' }, '');
   for (const sku of skus) cookie = await post(`${origin}/cart`, { sku }, cookie);
@@ -86,7 +86,7 @@ interface Target {
   readonly method: 'GET' | 'POST';
 }
 
-/** A second to warm up, then the measurement. */
+/** Warms up for a second and then measures. */
 async function load(target: Target): Promise<{ cpuMicros: number; requestsPerSecond: number; bad: number }> {
   await fire(target, 1);
   const before = await cpuMs(target.pid);
@@ -99,7 +99,7 @@ async function load(target: Target): Promise<{ cpuMicros: number; requestsPerSec
   };
 }
 
-/** Each connection is another user, who puts the same five things into the cart again and again. */
+/** Sends the load. Each connection is another user, who adds the same five items again and again. */
 function fire({ origin, cookies, method }: Target, duration: number): Promise<autocannon.Result> {
   let next = 0;
   const setupClient = (client: autocannon.Client) => {
@@ -110,7 +110,7 @@ function fire({ origin, cookies, method }: Target, duration: number): Promise<au
   return autocannon({ url: origin, connections, duration, setupClient });
 }
 
-/** User and system time of a process; fields 14 and 15 of its stat, counted behind the name in parentheses. */
+/** Returns user and system time of a process: fields 14 and 15 of its stat, counted after the name in parentheses. */
 async function cpuMs(pid: number | undefined): Promise<number> {
   const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) * tickMs;

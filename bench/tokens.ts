@@ -1,7 +1,7 @@
 /**
- * What it costs to open a token that carries its session, and to issue one: CPU of the whole process, so that the work
- * of the thread pool (WebCrypto) counts too, and the time that one caller waits. Beside the bare verification by jose
- * and beside iron, which seals in the same way. The mark: opened in at most 60 µs of CPU.
+ * Measures what it costs to open a token that carries its session, and to issue one. It measures the CPU of the whole
+ * process, including the thread pool (WebCrypto), and the latency for one caller. It compares with the bare
+ * verification by jose, and with iron, which seals in the same way. The target: at most 60 µs of CPU to open a token.
  *
  *   node dist/bench/tokens.js [milliseconds per figure, default 700]
  */
@@ -17,7 +17,7 @@ import { generateKeyRing } from '#src/shared/key-ring.js';
 
 const forMs = Number(process.argv[2] ?? 700);
 const markUs = 60;
-/** More than are remembered by any strategy, each opened in turn: nothing is found in a cache. */
+/** More tokens than any strategy caches, each opened in turn, so that no token is found in a cache. */
 const crowd = 5_000;
 const few = 500;
 const sizes = [300, 1_000];
@@ -76,7 +76,8 @@ interface Issued {
   readonly change: Act;
 }
 
-/** As a backend has it, with the lists of sessions and of revoked ones in memory: neither is asked here. */
+/** Strategy settings of a backend, with the lists of sessions and of revoked tokens in memory. Neither list is used
+ * here. */
 async function issuedBy(name: 'jwt' | 'sealed', bytes: number): Promise<Issued> {
   const now = Date.now;
   const store = (await stores.memory?.())?.open({ url: undefined, deadlineMs: 1_000, now });
@@ -96,7 +97,7 @@ function tokenOf(outcome: unknown): string {
   throw new Error('the session is gone');
 }
 
-/** A cart of so many bytes of JSON. */
+/** Returns a cart of about this many bytes of JSON. */
 function dataOf(bytes: number): SessionData {
   const cart: [string, number][] = [];
   const data: SessionData = { turn: -1, cart };

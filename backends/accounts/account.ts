@@ -1,30 +1,30 @@
-/** What the shop keeps of one user; plain JSON. All times are milliseconds since the epoch (wall clock). */
+/** The data of one user in the shop; plain JSON. All times are milliseconds since the epoch (wall clock). */
 export interface Account {
-  /** 0: never saved; one more with every save. */
+  /** 0 if never saved; each save adds one. */
   readonly version: number;
-  /** One more with whatever a login that is under way must not outlive: a changed password, a second factor that is now
-   * needed, an end of all sessions, a disabled account. */
+  /** Rises with every event that must end a login in progress: a new password, a new second factor, the end of all
+   * sessions, a disabled account. */
   readonly epoch: number;
   readonly disabled: boolean;
-  /** As `Passwords.hash` made it; null: the password that everybody has by default. */
+  /** The hash that `Passwords.hash` made. Null: the common default password. */
   readonly password: string | null;
-  /** Sealed; null: no second factor. */
+  /** The sealed secret of the second factor, or null. */
   readonly totp: string | null;
-  /** A second factor that waits for its first code; sealed. */
+  /** The sealed secret of a second factor that waits for its first code, or null. */
   readonly pendingTotp: string | null;
-  /** The newest time step (RFC 6238) of which a code was accepted. */
+  /** The newest time step (RFC 6238) whose code was accepted. */
   readonly lastStep: number;
-  /** How long the newest nonce that was spent would have been good. */
+  /** Expiry of the newest spent nonce. */
   readonly nonceSpentUntilMs: number;
-  /** Wrong passwords and codes in a row, from browsers that have given the right one before. */
+  /** Consecutive wrong passwords and codes from known browsers. */
   readonly tries: number;
   readonly lockedUntilMs: number;
-  /** The same from all others. */
+  /** Consecutive wrong passwords and codes from all other clients. */
   readonly strangerTries: number;
   readonly strangersLockedUntilMs: number;
 }
 
-/** Of whoever was never saved: anybody can log in here under any name, and that is all there is to know. */
+/** The account of a user that was never saved. Any name can log in here, so there is nothing else to know. */
 export const freshAccount: Account = {
   version: 0,
   epoch: 0,
@@ -40,17 +40,17 @@ export const freshAccount: Account = {
   strangersLockedUntilMs: 0,
 };
 
-/** Throws for text that is no account: an account that cannot be read must not become one without a password. */
+/** Parses an account. Throws for other text: an unreadable account must not become one without a password. */
 export function parseAccount(text: string): Account {
-  const given = parsed(text);
+  const given = parseJson(text);
   const fields = new Map(typeof given === 'object' && given !== null ? Object.entries(given) : []);
-  const wrong = Object.entries(freshAccount).filter(([name, sample]) => !isAs(sample, fields.get(name)));
-  if (wrong.length > 0) throw new Error(`an account without a usable ${wrong.map(([name]) => name).join(', ')}`);
+  const wrong = Object.entries(freshAccount).filter(([name, sample]) => !hasTypeOf(sample, fields.get(name)));
+  if (wrong.length > 0) throw new Error(`the account has no usable ${wrong.map(([name]) => name).join(', ')}`);
   return { ...freshAccount, ...Object.fromEntries(fields) };
 }
 
-/** The parser's own message would show a piece of what it could not read. */
-function parsed(text: string): unknown {
+/** Parses JSON. The parser's own message would show a part of the text, which may be secret. */
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -58,7 +58,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function isAs(sample: unknown, value: unknown): boolean {
+function hasTypeOf(sample: unknown, value: unknown): boolean {
   if (sample === null) return value === null || typeof value === 'string';
   return typeof value === typeof sample && (typeof value !== 'number' || Number.isSafeInteger(value));
 }

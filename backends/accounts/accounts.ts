@@ -2,14 +2,16 @@ import { AccountsUnavailable } from '../refusal.js';
 import { type Account, freshAccount } from './account.js';
 
 /**
- * Where accounts are kept. Implementations: `memory.ts`, `directory.ts`.
- * Both calls reject with `AccountsUnavailable` when that place cannot be used, and with a `RangeError` for a user whose
- * name `isUserName` does not take: no name from outside becomes a path.
+ * Storage for accounts. Implementations: `MemoryAccounts`, `directory.ts`.
+ *
+ * Both methods reject with `AccountsUnavailable` if the storage cannot be used. For a name that `isUserName` refuses,
+ * they reject with a `RangeError`: no foreign name becomes a path.
  */
 export interface Accounts {
-  /** `freshAccount` for whoever was never saved. */
+  /** If the account was never saved, `read` resolves with `freshAccount`. */
   read(user: string): Promise<Account>;
-  /** Only over `account.version - 1`, in one atomic step: of several that save the same version exactly one wins. */
+  /** Saves over `account.version - 1` in one atomic step. Of several saves of the same version, exactly one wins; the
+   * others resolve with `conflict`. */
   save(user: string, account: Account): Promise<'saved' | 'conflict'>;
 }
 
@@ -19,23 +21,23 @@ export function isUserName(text: string): boolean {
   return nameShape.test(text);
 }
 
-export function checkedName(user: string): string {
+export function assertUserName(user: string): string {
   if (isUserName(user)) return user;
   throw new RangeError('no user can have this name');
 }
 
 const accountsMax = 100_000;
 
-/** Accounts in the memory of this process: another process knows nothing of them. */
+/** Accounts in the memory of this process. Other processes do not see them. */
 export class MemoryAccounts implements Accounts {
   readonly #kept = new Map<string, Account>();
 
   async read(user: string): Promise<Account> {
-    return this.#kept.get(checkedName(user)) ?? freshAccount;
+    return this.#kept.get(assertUserName(user)) ?? freshAccount;
   }
 
   async save(user: string, account: Account): Promise<'saved' | 'conflict'> {
-    const current = this.#kept.get(checkedName(user)) ?? freshAccount;
+    const current = this.#kept.get(assertUserName(user)) ?? freshAccount;
     if (current.version !== account.version - 1) return 'conflict';
     if (current === freshAccount && this.#kept.size >= accountsMax) throw new AccountsUnavailable();
     this.#kept.set(user, { ...account });
@@ -45,16 +47,16 @@ export class MemoryAccounts implements Accounts {
 
 const triesMax = 32;
 
-/** What an edit makes of an account, and what its caller wants to know of that. */
+/** The result of an edit: the next account, and the answer for the caller. */
 export interface Edited<T> {
   readonly next: Account;
   readonly answer: T;
 }
 
 /**
- * Applies `edit` to the newest account and saves it; on a conflict reads again and applies it again. An edit that gives
- * back the account itself saves nothing. What `edit` throws leaves the account as it is. After 32 conflicts in a row:
- * `AccountsUnavailable`, which is what guessing in parallel comes to as well.
+ * Applies `edit` to the newest account and saves it. On a conflict it reads again and retries. If `edit` returns the
+ * same account, nothing is saved. If `edit` throws, the account stays as it is. After 32 conflicts in a row it rejects
+ * with `AccountsUnavailable`; parallel guessing of a password ends this way too.
  */
 export async function changeAccount<T>(
   accounts: Accounts,

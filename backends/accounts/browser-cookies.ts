@@ -4,10 +4,8 @@ import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Call } from '../call.js';
 import type { Guesser } from './tries.js';
 
-/**
- * A cookie beside the session's, with attributes like those. No link from elsewhere leads to where it is needed, so it
- * need not come along with one: SameSite=Strict.
- */
+/** A cookie beside the session's, with similar attributes. It is never needed on a link from another site, so it is
+ * SameSite=Strict. */
 export class SmallCookie {
   readonly #name: string;
   readonly #lifeMs: number;
@@ -18,18 +16,18 @@ export class SmallCookie {
   }
 
   read(cookies: string | undefined, secure: boolean): string | undefined {
-    return readCookie(cookies, this.#named(secure)).token;
+    return readCookie(cookies, this.#fullName(secure)).token;
   }
 
   set(token: string, secure: boolean): string {
-    return `${this.#named(secure)}=${token}; Max-Age=${this.#lifeMs / 1000}; ${attributes(secure)}`;
+    return `${this.#fullName(secure)}=${token}; Max-Age=${this.#lifeMs / 1000}; ${attributes(secure)}`;
   }
 
   clear(secure: boolean): string {
-    return `${this.#named(secure)}=; Max-Age=0; ${attributes(secure)}`;
+    return `${this.#fullName(secure)}=; Max-Age=0; ${attributes(secure)}`;
   }
 
-  #named(secure: boolean): string {
+  #fullName(secure: boolean): string {
     return secure ? `__Host-${this.#name}` : this.#name;
   }
 }
@@ -38,15 +36,13 @@ function attributes(secure: boolean): string {
   return `Path=/; HttpOnly; ${secure ? 'Secure; ' : ''}SameSite=Strict`;
 }
 
-/**
- * What a browser keeps for 90 days after the password was given in it. It opens nothing and spares no password; it only
- * says in which of an account's two counters a wrong one is counted (OWASP calls it a device cookie).
- */
+/** A cookie that a browser keeps for 90 days after the password was given in it. It opens nothing and replaces no
+ * password. It only decides which of an account's two counters a wrong password counts for (OWASP: device cookie). */
 const purpose = 'known-browser';
 const knownMs = 90 * 24 * 3_600_000;
 const cookie = new SmallCookie('known-browser', knownMs);
 
-export function knownBrowser(keys: KeyRing, user: string, secure: boolean, nowMs: number): string {
+export function knownBrowserCookie(keys: KeyRing, user: string, secure: boolean, nowMs: number): string {
   return cookie.set(seal(keys, purpose, JSON.stringify([user, nowMs + knownMs])), secure);
 }
 

@@ -4,25 +4,25 @@ import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path';
 import { AccountsUnavailable } from '../refusal.js';
 import { type Account, freshAccount, parseAccount } from './account.js';
-import { type Accounts, checkedName } from './accounts.js';
+import { type Accounts, assertUserName } from './accounts.js';
 
 /**
- * How many versions of an account stay. A version is removed only when one that is newer by this much is there, so
- * whoever has just made a version and sees none that new knows that its name was free because nobody had made it, and
- * not because it had been removed already. It also means that hardly a reader finds its version gone.
+ * Number of versions that are kept. A version is removed only when a version newer by this much exists. A process that
+ * links a version then looks for such a newer version. If there is none, the name was really unused: its file had not
+ * been removed. Also, a reader hardly ever finds its version gone.
  */
 const versionsKept = 8;
 const readsMax = 5;
 
 /**
- * Accounts in a directory that several processes share: `<user>/<version>`, the highest version counts.
- * A version is written under another name and then linked: link(2) fails when the name is taken, so exactly one of
- * several processes wins, and nobody ever reads half a file.
+ * Accounts in a directory that several processes share. The files are `<user>/<version>`; the highest version counts. A
+ * version is written under another name and then linked. link(2) fails if the name exists, so exactly one of several
+ * processes wins, and no reader sees half a file.
  */
 export class DirectoryAccounts implements Accounts {
   readonly #root: string;
 
-  /** Throws what the file system says when there can be no such directory. */
+  /** Throws the error of the file system if the directory cannot be made. */
   constructor(root: string) {
     this.#root = path.resolve(root);
     mkdirSync(this.#root, { recursive: true, mode: 0o700 });
@@ -30,7 +30,7 @@ export class DirectoryAccounts implements Accounts {
 
   read(user: string): Promise<Account> {
     const folder = this.#folder(user);
-    return available(async () => {
+    return withStorageErrors(async () => {
       for (let reads = 0; reads < readsMax; reads++) {
         const newest = newestOf(await namesIn(folder));
         if (newest === 0) return freshAccount;
@@ -43,7 +43,7 @@ export class DirectoryAccounts implements Accounts {
 
   save(user: string, account: Account): Promise<'saved' | 'conflict'> {
     const folder = this.#folder(user);
-    return available(async () => {
+    return withStorageErrors(async () => {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       if (newestOf(await namesIn(folder)) !== account.version - 1) return 'conflict';
       return (await publish(folder, account)) ? settle(folder, account.version) : 'conflict';
@@ -51,11 +51,11 @@ export class DirectoryAccounts implements Accounts {
   }
 
   #folder(user: string): string {
-    return path.join(this.#root, checkedName(user));
+    return path.join(this.#root, assertUserName(user));
   }
 }
 
-/** False when somebody else has made this version, or many newer ones. */
+/** Links a version. Resolves with false if another process made this version, or many newer ones. */
 async function publish(folder: string, account: Account): Promise<boolean> {
   const draft = path.join(folder, `${account.version}.${randomBytes(8).toString('hex')}`);
   try {
@@ -70,7 +70,7 @@ async function publish(folder: string, account: Account): Promise<boolean> {
   }
 }
 
-/** Removes what is old, drafts of processes that died included; and the version just made when it came too late. */
+/** Removes old versions and drafts of dead processes. If the new version came too late, it is removed too. */
 async function settle(folder: string, made: number): Promise<'saved' | 'conflict'> {
   const names = await namesIn(folder);
   const oldest = newestOf(names) - versionsKept;
@@ -87,7 +87,7 @@ function newestOf(names: readonly string[]): number {
   return names.reduce((newest, name) => (/^\d{1,15}$/.test(name) ? Math.max(newest, Number(name)) : newest), 0);
 }
 
-async function available<T>(work: () => Promise<T>): Promise<T> {
+async function withStorageErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

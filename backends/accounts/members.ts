@@ -1,53 +1,53 @@
 import { SessionGone } from '#src/sessions/errors.js';
+import type { SessionContext } from '#src/sessions/session-context.js';
 import type { Sessions } from '#src/sessions/sessions.js';
-import type { SessionContext } from '#src/sessions/visit.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Account } from './account.js';
 import { type Accounts, changeAccount } from './accounts.js';
 import type { Passwords } from './passwords.js';
 
-/** What the routes about accounts and logins work with. */
+/** The services that the routes about accounts and logins need. */
 export interface Members {
   readonly accounts: Accounts;
   readonly passwords: Passwords;
   readonly keys: () => KeyRing;
-  /** What every session holds beside all that is needed. */
+  /** Padding in every session. */
   readonly ballast: string;
   readonly sessions: Pick<Sessions, 'list' | 'endOne' | 'endAll' | 'endEveryone'>;
 }
 
 /**
- * For a step that makes a token: looks at the account again, and ends the session when all of its user's were ended in
- * the meantime. Whoever ends them changes the epoch first and lists them afterwards. So a token is either made early
- * enough to be in that list, or late enough for the new epoch to be seen here.
+ * Runs a step that makes a token, and then reads the account again. If all sessions of the user were ended meanwhile,
+ * it ends this one too. Ending all sessions changes the epoch first and lists them afterwards. So an early token is in
+ * that list. For a late one, this check sees the new epoch.
  */
-export async function whileStanding(
+export async function runInEpoch(
   { accounts }: Members,
   user: string,
   { epoch }: Account,
-  visit: SessionContext,
+  context: SessionContext,
   step: () => Promise<void>,
 ): Promise<void> {
   await step();
   try {
-    refuseFallen(await accounts.read(user), epoch);
+    refuseEnded(await accounts.read(user), epoch);
   } catch (error) {
-    await visit.end();
+    await context.end();
     throw error;
   }
 }
 
-/** Throws when the sessions of this user were ended since the account had this epoch. */
-export function refuseFallen(account: Account, epoch: number): void {
+/** Throws if the sessions of this user were ended since the account had this epoch. */
+export function refuseEnded(account: Account, epoch: number): void {
   if (account.disabled || account.epoch !== epoch) throw new SessionGone();
 }
 
-/** Ends the user's sessions but the one with the handle `except`, and whatever login is under way. */
+/** Ends the sessions of the user except the one with the handle `except`. Also ends logins in progress. */
 export async function endSessions({ accounts, sessions }: Members, user: string, except?: string): Promise<number> {
-  await changeAccount(accounts, user, account => ({ next: fallen(account), answer: undefined }));
+  await changeAccount(accounts, user, account => ({ next: withNextEpoch(account), answer: undefined }));
   return sessions.endAll(user, except);
 }
 
-export function fallen(account: Account): Account {
+export function withNextEpoch(account: Account): Account {
   return { ...account, epoch: account.epoch + 1 };
 }

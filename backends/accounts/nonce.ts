@@ -3,7 +3,7 @@ import type { SessionData } from '#src/sessions/session.js';
 import { FreshAuthenticationNeeded } from '../refusal.js';
 import type { Account } from './account.js';
 
-/** Proves that the password was given a moment ago, in this session, and is good for one sensitive change. */
+/** Proof that the password was given recently in this session. It is good for one sensitive change. */
 export interface Nonce {
   readonly nonce: string;
   readonly untilMs: number;
@@ -15,15 +15,14 @@ export function newNonce(nowMs: number): Nonce {
   return { nonce: randomBytes(32).toString('base64url'), untilMs: nowMs + nonceMs };
 }
 
-/** The session keeps only the hash: in some modes its data can be read in the browser. It replaces an earlier one. */
+/** Stores the hash of a nonce in the session, because some modes have data that the browser can read. Replaces an
+ * earlier nonce. */
 export function keepNonce(data: SessionData, { nonce, untilMs }: Nonce): void {
   data.nonce = [digest(nonce), untilMs];
 }
 
-/**
- * Throws `FreshAuthenticationNeeded` when the session keeps no such nonce, or has kept it for too long; else answers how
- * long it is good.
- */
+/** Returns the expiry of a nonce. Throws `FreshAuthenticationNeeded` if the session does not have it, or it has
+ * expired. */
 export function nonceUntilMs(data: SessionData, nonce: string, nowMs: number): number {
   const [kept, untilMs] = Array.isArray(data.nonce) ? data.nonce : [];
   if (typeof untilMs === 'number' && nowMs < untilMs && kept === digest(nonce)) return untilMs;
@@ -31,9 +30,9 @@ export function nonceUntilMs(data: SessionData, nonce: string, nowMs: number): n
 }
 
 /**
- * Throws `FreshAuthenticationNeeded` for a nonce that was spent before. In some modes the session lies in the browser,
- * and an old copy of it holds the nonce still; the account does not. One that is older than the last one spent is taken
- * for spent too, as a step of the second factor is, so that the account need not remember them all.
+ * Marks a nonce as spent. Throws `FreshAuthenticationNeeded` if it was spent before. Where the session is in the
+ * browser, an old copy of it still has the nonce; the account does not. A nonce older than the last spent one counts as
+ * spent too, so that the account need not remember them all. Steps of the second factor work the same way.
  */
 export function withNonceSpent(account: Account, untilMs: number): Account {
   if (untilMs <= account.nonceSpentUntilMs) throw new FreshAuthenticationNeeded();

@@ -5,27 +5,27 @@ import { changeAccount } from './accounts.js';
 import type { Members } from './members.js';
 import { type Guesser, refuseLocked, withTry, withTryBack } from './tries.js';
 
-type Gate = Pick<Members, 'accounts' | 'passwords'>;
+type TryServices = Pick<Members, 'accounts' | 'passwords'>;
 
 /**
- * Resolves with the account, in which a try is counted, when the password is right; with nothing when it is wrong.
- * Throws `TooManyTries`.
+ * Checks a password. If it is right, resolves with the account, in which a try is counted. If it is wrong, resolves
+ * with undefined. Rejects with `TooManyTries`.
  *
- * The try is counted before the password is looked at: that takes a while, and a thousand guesses at the same moment
- * must not all be free. One that could not be looked at is given back, or whoever keeps the shop busy would lock people
- * out with their own right passwords.
+ * The try is counted before the check: the check takes a while, and a thousand parallel guesses must not all be free. A
+ * try that could not be checked is given back. Otherwise an attacker who keeps the shop busy could lock users out with
+ * their own correct passwords.
  */
 export async function tryPassword(
-  members: Gate,
+  members: TryServices,
   user: string,
   password: string,
   guesser: Guesser,
 ): Promise<Account | undefined> {
   const account = await countTry(members, user, guesser);
-  return (await looked(members, user, account, password, guesser)) ? account : undefined;
+  return (await checkPassword(members, user, account, password, guesser)) ? account : undefined;
 }
 
-async function looked(members: Gate, user: string, account: Account, password: string, guesser: Guesser) {
+async function checkPassword(members: TryServices, user: string, account: Account, password: string, guesser: Guesser) {
   try {
     return await members.passwords.isRight(user, account, password);
   } catch (error) {
@@ -34,7 +34,7 @@ async function looked(members: Gate, user: string, account: Account, password: s
   }
 }
 
-async function countTry({ accounts }: Gate, user: string, guesser: Guesser): Promise<Account> {
+async function countTry({ accounts }: TryServices, user: string, guesser: Guesser): Promise<Account> {
   const nowMs = Date.now();
   const { next } = await changeAccount(accounts, user, account => {
     refuseLocked(account, guesser, nowMs);
@@ -43,11 +43,11 @@ async function countTry({ accounts }: Gate, user: string, guesser: Guesser): Pro
   return next;
 }
 
-async function giveTryBack({ accounts }: Gate, user: string, guesser: Guesser): Promise<void> {
+async function giveTryBack({ accounts }: TryServices, user: string, guesser: Guesser): Promise<void> {
   await changeAccount(accounts, user, account => ({ next: withTryBack(account, guesser), answer: undefined }));
 }
 
-/** Most browsers claim to be others too, so the order matters. */
+/** The order matters, because most browsers claim to be others too. */
 const families: readonly [string, RegExp][] = [
   ['edge', /\bEdg(?:e|A|iOS)?\//],
   ['opera', /\b(?:OPR|Opera)\//],
@@ -57,16 +57,14 @@ const families: readonly [string, RegExp][] = [
   ['safari', /\bVersion\/.*\bSafari\//],
 ];
 
-/**
- * The family and nothing more of a User-Agent: the version changes with every update, the family of a session does not.
- * Undefined for what is no browser that we know.
- */
+/** Returns the browser family of a User-Agent. The version changes with updates, so only the family is kept. Undefined
+ * for an unknown browser. */
 export function browserFamily(agent: string | undefined): string | undefined {
   if (agent === undefined) return undefined;
   return families.find(([, shape]) => shape.test(agent))?.[0];
 }
 
-/** A session that was begun by what is no known browser has no family, and goes unchecked. */
+/** Throws `BrowserChanged` if the family differs. A session of an unknown browser has no family and is not checked. */
 export function refuseOtherBrowser(agent: string | undefined, data: SessionData | undefined): void {
   if (data?.family !== undefined && data.family !== browserFamily(agent)) throw new BrowserChanged();
 }

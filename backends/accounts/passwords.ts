@@ -3,10 +3,8 @@ import { promisify } from 'node:util';
 import { TooBusy, UnfitPassword } from '../refusal.js';
 import type { Account } from './account.js';
 
-/**
- * One of the equally strong sets of the OWASP Password Storage Cheat Sheet (N=2^17 r=8 p=1 is another); this one takes
- * 32 MiB instead of 128, so that two at a time fit into a small machine.
- */
+/** One of the equally strong scrypt parameter sets of the OWASP Password Storage Cheat Sheet (N=2^17 r=8 p=1 is
+ * another). This one takes 32 MiB instead of 128, so that two at a time fit into a small machine. */
 const cost = { ln: 15, r: 8, p: 3 };
 const saltBytes = 16;
 const hashBytes = 32;
@@ -21,36 +19,38 @@ export const administrator = 'admin';
 const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 
 /**
- * Who has never chosen a password has the common one, which is no secret: it is compared, but never derived, so that
- * the logins of a load test cost nothing. It takes no care to hide from the clock who has chosen one.
+ * The passwords of all users. A user without a password of their own has the common password. It is no secret: it is
+ * compared but never derived, so that logins of a load test cost nothing. Timing may reveal which users have chosen a
+ * password.
  */
 export class Passwords {
   readonly #common: string;
   readonly #administrators: string | undefined;
-  readonly #turns: Turns;
+  readonly #queue: WorkQueue;
 
-  constructor(common: string, administrators: string | undefined, turns = new Turns(atOnceMax, waitingMax)) {
-    this.#turns = turns;
+  constructor(common: string, administrators: string | undefined, queue = new WorkQueue(atOnceMax, waitingMax)) {
+    this.#queue = queue;
     this.#common = common;
     this.#administrators = administrators;
   }
 
-  /** Only with a password of its own is `admin` more than a name like any other. */
+  /** True if `admin` is the administrator. Without an administrator password, `admin` is a name like any other. */
   isAdministrator(user: string): boolean {
     return user === administrator && this.#administrators !== undefined;
   }
 
-  /** Whoever had this name and changed its account before there was an administrator would be the administrator then. */
+  /** True for the name `admin` while there is no administrator. Otherwise its present user could change the account and
+   * become the administrator later. */
   isReserved(user: string): boolean {
     return user === administrator && this.#administrators === undefined;
   }
 
-  /** Whether the account has a password that is not everybody's. */
+  /** True if the account has a password of its own. */
   isOwn(user: string, { password }: Account): boolean {
     return password !== null || this.isAdministrator(user);
   }
 
-  /** Rejects with `TooBusy` when too many wait for their turn already. */
+  /** Checks a password. Rejects with `TooBusy` if too many checks are waiting. */
   async isRight(user: string, { password }: Account, given: string): Promise<boolean> {
     const text = given.normalize('NFC');
     if (password !== null) return this.#matches(password, text);
@@ -58,7 +58,7 @@ export class Passwords {
     return sameText(text, (expected ?? this.#common).normalize('NFC'));
   }
 
-  /** A PHC string: the parameters stand beside salt and hash, so that they can be raised one day. */
+  /** Returns a PHC string. It has the parameters beside salt and hash, so that they can be raised later. */
   async hash(password: string): Promise<string> {
     const salt = randomBytes(saltBytes);
     const { ln, r, p } = cost;
@@ -78,17 +78,18 @@ export class Passwords {
 
   #derive(text: string, salt: Buffer, ln: number, r: number, p: number): Promise<Buffer> {
     const N = 2 ** ln;
-    // What it takes is 128 * N * r and a little; the default limit is just too small for that.
+    // scrypt needs slightly more than 128 * N * r bytes. The default limit is just too small.
     const maxmem = 2 * 128 * N * r;
-    return this.#turns.take(() => derive(text, salt, hashBytes, { N, r, p, maxmem }));
+    return this.#queue.run(() => derive(text, salt, hashBytes, { N, r, p, maxmem }));
   }
 }
 
 /**
- * Length and nothing else: rules of composition make passwords worse (NIST SP 800-63B-4). Counted in code points of the
- * composed form, in which it is also hashed: the same password typed on another keyboard is the same.
+ * Returns the composed form of a password. Checks the length only: composition rules make passwords worse (NIST SP
+ * 800-63B-4). It counts code points of the composed form, which is also hashed. So the same password from another
+ * keyboard is equal.
  */
-export function checkedPassword(user: string, password: string): string {
+export function requireFitPassword(user: string, password: string): string {
   const text = password.normalize('NFC');
   const chars = charsOf(text);
   if (chars < charsMin || chars > charsMax) {
@@ -103,7 +104,7 @@ function charsOf(text: string): number {
   return [...text].length;
 }
 
-/** Compares digests, so that neither the length nor the common beginning shows in the time it takes. */
+/** Compares digests, so that timing reveals neither the length nor a common prefix. */
 function sameText(given: string, expected: string): boolean {
   return timingSafeEqual(sha256(given), sha256(expected));
 }
@@ -112,8 +113,8 @@ function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** Lets so many run at once, lets so many more wait in line, and turns the others away. */
-export class Turns {
+/** Runs a limited number of jobs at once, queues a limited number, and rejects the others. */
+export class WorkQueue {
   readonly #atOnceMax: number;
   readonly #waitingMax: number;
   readonly #waiting: (() => void)[] = [];
@@ -124,21 +125,21 @@ export class Turns {
     this.#waitingMax = waitingMax;
   }
 
-  /** Rejects with `TooBusy` when the line is full, and with whatever `work` rejects with. */
-  async take<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs `work`. Rejects with `TooBusy` if the queue is full, and with the error of `work`. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running < this.#atOnceMax) this.#running++;
-    else await this.#place();
+    else await this.#waitForSlot();
     try {
       return await work();
     } finally {
       const next = this.#waiting.shift();
-      // Whoever is next takes over this very place, so that nobody who comes now can slip in between.
+      // The next job takes over this slot, so that no new job can take it in between.
       if (next === undefined) this.#running--;
       else next();
     }
   }
 
-  #place(): Promise<void> {
+  #waitForSlot(): Promise<void> {
     if (this.#waiting.length >= this.#waitingMax) throw new TooBusy();
     return new Promise(resolve => this.#waiting.push(resolve));
   }

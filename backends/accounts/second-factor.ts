@@ -9,15 +9,15 @@ import { type Guesser, refuseLocked, withoutTries, withTry } from './tries.js';
 const purpose = 'totp';
 export const pendingMs = 10 * 60_000;
 
-/** The name is sealed in: a secret that is copied into another account opens nothing there. */
+/** The sealed content. It has the user name, so that a secret copied into another account opens nothing there. */
 interface Kept {
   readonly user: string;
   readonly secret: string;
-  /** 0 once it is confirmed. */
+  /** 0 after the confirmation. */
   readonly pendingUntilMs: number;
 }
 
-/** What an edit of the second factor needs to know. */
+/** The input of an edit of the second factor. */
 export interface CodeAttempt {
   readonly user: string;
   readonly code: string;
@@ -35,7 +35,7 @@ export function withPending(
   return { ...account, pendingTotp: seal(keys, purpose, JSON.stringify(kept)) };
 }
 
-/** A wrong code is a try; throws `TooManyTries`. */
+/** Checks a code. A wrong code counts as a try. Throws `TooManyTries`. */
 export function withCode(account: Account, attempt: CodeAttempt): Edited<boolean> {
   refuseLocked(account, attempt.from, attempt.nowMs);
   const next = withStepUsed(account, attempt);
@@ -45,29 +45,27 @@ export function withCode(account: Account, attempt: CodeAttempt): Edited<boolean
 }
 
 /**
- * Undefined for a wrong code. A step counts once, whatever it was used for; since the account is saved by
- * compare-and-set, that holds for two backends at the same moment too. The secret is sealed again with the newest key,
- * so that an old key can be given up one day.
+ * Uses the time step of a code. Undefined for a wrong code. A step counts once, whatever it was used for. The account
+ * is saved by compare-and-set, so this holds for two parallel requests at two backends too. The secret is sealed again
+ * with the newest key, so that an old key can be removed later.
  */
 export function withStepUsed(
   account: Account,
   { user, code, keys, nowMs }: Omit<CodeAttempt, 'from'>,
 ): Account | undefined {
-  const kept = unsealed(account.totp, user, keys);
+  const kept = openSealed(account.totp, user, keys);
   const step = stepOf(kept.secret, code, nowMs);
   if (step === undefined || step <= account.lastStep) return undefined;
   return { ...account, totp: seal(keys, purpose, JSON.stringify(kept)), lastStep: step };
 }
 
-/**
- * The pending second factor becomes the one that counts. Its step may be one that the factor before it has used: the
- * codes of another secret are others. Throws `NothingToConfirm` when none is pending, or for too long.
- */
+/** Confirms the pending second factor. Its step may be one that the previous factor has used, because another secret
+ * has other codes. Throws `NothingToConfirm` if none is pending, or it has expired. */
 export function withConfirmed(account: Account, attempt: CodeAttempt): Edited<boolean> {
   const { user, code, from, keys, nowMs } = attempt;
   refuseLocked(account, from, nowMs);
   if (account.pendingTotp === null) throw new NothingToConfirm();
-  const { secret, pendingUntilMs } = unsealed(account.pendingTotp, user, keys);
+  const { secret, pendingUntilMs } = openSealed(account.pendingTotp, user, keys);
   if (nowMs >= pendingUntilMs) throw new NothingToConfirm();
   const step = stepOf(secret, code, nowMs);
   if (step === undefined) return { next: withTry(account, from, nowMs), answer: false };
@@ -78,8 +76,8 @@ export function withConfirmed(account: Account, attempt: CodeAttempt): Edited<bo
   return { next, answer: true };
 }
 
-/** Never "no second factor": what cannot be checked is refused. */
-function unsealed(sealed: string | null, user: string, keys: KeyRing): Kept {
+/** Opens a sealed secret. Throws if it cannot be read: that must never count as "no second factor". */
+function openSealed(sealed: string | null, user: string, keys: KeyRing): Kept {
   const opened = sealed === null ? 'malformed' : unseal(keys, purpose, sealed);
   if (typeof opened === 'string') throw new SecretUnreadable();
   const kept: Kept = JSON.parse(opened.text);
@@ -88,20 +86,20 @@ function unsealed(sealed: string | null, user: string, keys: KeyRing): Kept {
 }
 
 /**
- * Time-based one-time passwords as RFC 6238 has them and authenticator apps expect them: SHA-1, 6 digits, steps of
- * 30 s. One step of tolerance to either side, for clocks that differ and for the time that typing takes (section 5.2):
- * a code is good for up to 90 s, and three of a million are right at any time.
+ * Time-based one-time passwords of RFC 6238, as authenticator apps expect them: SHA-1, 6 digits, steps of 30 s. One
+ * step of tolerance on either side covers clock differences and typing time (section 5.2). So a code is good for up to
+ * 90 s. Three of a million codes are right at any time.
  */
 const stepSeconds = 30;
 const toleranceSeconds = stepSeconds;
 const issuer = 'Holdfast shop';
 
-/** 160 random bits in Base32, the length of RFC 4226 section 4. */
+/** Returns 160 random bits in Base32, the length of RFC 4226 section 4. */
 export function newSecret(): string {
   return generateSecret({ length: 20 });
 }
 
-/** The time step that `code` belongs to; undefined when it is not right now. */
+/** Returns the time step of `code`. Undefined if it is not right now. */
 export function stepOf(secret: string, code: string, nowMs: number): number | undefined {
   if (!/^\d{6}$/.test(code)) return undefined;
   const epoch = Math.floor(nowMs / 1000);
@@ -111,13 +109,13 @@ export function stepOf(secret: string, code: string, nowMs: number): number | un
 
 interface Enrolment {
   readonly uri: string;
-  /** The URI as a QR code, as a `data:` URL. */
+  /** The URI as a QR code in a `data:` URL. */
   readonly picture: string;
 }
 
-export async function enrolment(user: string, secret: string): Promise<Enrolment> {
+export async function buildEnrolment(user: string, secret: string): Promise<Enrolment> {
   const uri = generateURI({ issuer, label: user, secret });
-  // Few users ever ask for one: a backend starts without it.
+  // Loaded only when needed: few users ask for a QR code, and a backend starts faster without it.
   const { default: qrcode } = await import('qrcode');
   const svg = await qrcode.toString(uri, { type: 'svg', errorCorrectionLevel: 'M' });
   return { uri, picture: `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}` };

@@ -5,9 +5,9 @@ export const triesMax = 5;
 export const lockMs = 5 * 60_000;
 
 /**
- * Whose tries they are: those of a browser that has given the password before (`known-browser.ts`) or holds a session,
- * or anybody else's. They are counted and locked apart. So whoever guesses from elsewhere locks out whoever comes from
- * elsewhere, and never the user from the user's own browsers.
+ * The origin of a try. `known`: a browser that gave the password before (`browser-cookies.ts`) or has a session.
+ * `stranger`: any other client. The two are counted and locked separately. So an attacker can lock out other strangers,
+ * but never the user's own browsers.
  */
 export type Guesser = 'known' | 'stranger';
 
@@ -21,14 +21,14 @@ export function refuseLocked(account: Account, guesser: Guesser, nowMs: number):
   if (nowMs < lockedUntilMs) throw new TooManyTries(Math.ceil((lockedUntilMs - nowMs) / 1000));
 }
 
-/** One more wrong try; the fifth locks. When a lock is over, counting begins again. */
+/** Counts a wrong try; the fifth one locks. After a lock, counting starts again. */
 export function withTry(account: Account, guesser: Guesser, nowMs: number): Account {
   const before = counterOf(account, guesser);
   const tries = before.tries >= triesMax ? 1 : before.tries + 1;
   return withCounter(account, guesser, { tries, lockedUntilMs: tries >= triesMax ? nowMs + lockMs : 0 });
 }
 
-/** For a try that was counted beforehand and turned out not to be a wrong one. */
+/** Takes back a try that was counted in advance and was not wrong. */
 export function withTryBack(account: Account, guesser: Guesser): Account {
   const tries = Math.max(0, counterOf(account, guesser).tries - 1);
   return withCounter(account, guesser, { tries, lockedUntilMs: 0 });

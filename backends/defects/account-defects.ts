@@ -1,31 +1,31 @@
 import type { Account } from '../accounts/account.js';
 import { keepNonce, nonceMs } from '../accounts/nonce.js';
-import type { VisitAction } from '../routes/route.js';
+import type { SessionAction } from '../routes/route.js';
 import type { Defect } from './defect.js';
 
 export const noNonce: Defect = {
-  summary: 'POST /account/password takes any nonce: whoever has the session can change the password',
-  routes: { 'POST /account/password': spoil },
+  summary: 'POST /account/password accepts any nonce: any holder of the session can change the password',
+  routes: { 'POST /account/password': acceptAnyNonce },
 };
 
-function spoil(act: VisitAction): VisitAction {
-  return async (call, visit) => {
+function acceptAnyNonce(act: SessionAction): SessionAction {
+  return async (call, context) => {
     const { nonce } = Object(call.body);
-    if (visit.session !== undefined && typeof nonce === 'string')
-      await visit.change(data => keepNonce(data, { nonce, untilMs: Date.now() + nonceMs }));
-    return act(call, visit);
+    if (context.session !== undefined && typeof nonce === 'string')
+      await context.change(data => keepNonce(data, { nonce, untilMs: Date.now() + nonceMs }));
+    return act(call, context);
   };
 }
 
 export const forgetfulAccounts: Defect = {
-  summary: 'an account forgets which one-time code it took last, and how many wrong ones there were',
+  summary: 'an account forgets its last one-time code and its number of wrong tries',
   accounts: accounts => ({
-    read: async user => ({ ...(await accounts.read(user)), ...forgotten }),
+    read: async user => ({ ...(await accounts.read(user)), ...noTries }),
     save: (user, account) => accounts.save(user, account),
   }),
 };
 
-const forgotten: Partial<Account> = {
+const noTries: Partial<Account> = {
   lastStep: 0,
   tries: 0,
   lockedUntilMs: 0,
@@ -34,21 +34,21 @@ const forgotten: Partial<Account> = {
 };
 
 export const getLogsIn: Defect = {
-  summary: 'GET /me?user= logs in whomever a link names, and GET /cart gives every visitor a session',
-  routes: { 'GET /me': byLink, 'GET /cart': asGuest },
+  summary: 'GET /me?user= logs in the user that a link names, and GET /cart gives every visitor a session',
+  routes: { 'GET /me': logInByLink, 'GET /cart': beginGuestSession },
 };
 
-function byLink(act: VisitAction): VisitAction {
-  return async (call, visit) => {
+function logInByLink(act: SessionAction): SessionAction {
+  return async (call, context) => {
     const user = call.query.get('user');
-    if (user !== null) await visit.begin(user, {});
-    return act(call, visit);
+    if (user !== null) await context.begin(user, {});
+    return act(call, context);
   };
 }
 
-function asGuest(act: VisitAction): VisitAction {
-  return async (call, visit) => {
-    if (visit.session === undefined) await visit.begin('guest', {});
-    return act(call, visit);
+function beginGuestSession(act: SessionAction): SessionAction {
+  return async (call, context) => {
+    if (context.session === undefined) await context.begin('guest', {});
+    return act(call, context);
   };
 }

@@ -1,60 +1,60 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { clearCookie } from '#src/sessions/cookie.js';
 import type { SessionData } from '#src/sessions/session.js';
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
-import type { VisitAction } from '../routes/route.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
+import type { SessionAction } from '../routes/route.js';
 import type { Defect } from './defect.js';
 
-/** A visit whose methods can be exchanged one by one; `session` and `why` are those of now. */
-export function visitCopy(visit: SessionContext): SessionContext {
+/** Returns a copy of the context whose methods can be replaced one by one. `session` and `why` are the present ones. */
+export function copyContext(context: SessionContext): SessionContext {
   return {
-    session: visit.session,
-    why: visit.why,
-    begin: (user, data) => visit.begin(user, data),
-    change: edit => visit.change(edit),
-    rotate: edit => visit.rotate(edit),
-    end: () => visit.end(),
-    handle: visit.handle,
+    session: context.session,
+    why: context.why,
+    begin: (user, data) => context.begin(user, data),
+    change: edit => context.change(edit),
+    rotate: edit => context.rotate(edit),
+    end: () => context.end(),
+    handle: context.handle,
   };
 }
 
 export const dropWrites: Defect = {
-  summary: 'every 50th acknowledged POST /cart is acknowledged and not kept',
+  summary: 'every 50th POST /cart is acknowledged but not saved',
   routes: { 'POST /cart': dropEvery50th },
 };
 
-/** As a cache that is never written back: the answer is made from a copy, and the copy is all that is changed. */
-function dropEvery50th(act: VisitAction): VisitAction {
+/** Imitates a cache that is never written back: the answer is made from a copy, and only the copy is changed. */
+function dropEvery50th(act: SessionAction): SessionAction {
   let writes = 0;
-  return (call, visit) => {
+  return (call, context) => {
     const onCopy = async (edit: (data: SessionData) => void) => {
-      const data = structuredClone(visit.session?.record.data ?? {});
+      const data = structuredClone(context.session?.record.data ?? {});
       edit(data);
       return data;
     };
-    const change: SessionContext['change'] = edit => (++writes % 50 === 0 ? onCopy(edit) : visit.change(edit));
-    return act(call, { ...visitCopy(visit), change });
+    const change: SessionContext['change'] = edit => (++writes % 50 === 0 ? onCopy(edit) : context.change(edit));
+    return act(call, { ...copyContext(context), change });
   };
 }
 
 export const foreignCart: Defect = {
-  summary: 'once two users have something in their carts, one GET /cart is answered with the cart of the other',
+  summary: 'once two users have items in their carts, one GET /cart is answered with the cart of the other',
   routes: { 'GET /cart': answerOtherCart },
 };
 
-/** As a cache whose key forgot the user. */
-function answerOtherCart(act: VisitAction): VisitAction {
+/** Imitates a cache whose key misses the user. */
+function answerOtherCart(act: SessionAction): SessionAction {
   let first: { readonly user: string; readonly reply: Reply } | undefined;
-  let done = false;
-  return async (call, visit) => {
-    const reply = await act(call, visit);
-    const user = visit.session?.record.user;
-    if (done || user === undefined || reply.body?.includes('"items":[]')) return reply;
+  let hasAnswered = false;
+  return async (call, context) => {
+    const reply = await act(call, context);
+    const user = context.session?.record.user;
+    if (hasAnswered || user === undefined || reply.body?.includes('"items":[]')) return reply;
     if (first === undefined || first.user === user) {
       first = { user, reply };
       return reply;
     }
-    done = true;
+    hasAnswered = true;
     return first.reply;
   };
 }
@@ -66,37 +66,38 @@ export const duplicateOnRetry: Defect = {
   routes: { 'POST /cart': addTwice },
 };
 
-/** As a client that tries again after an answer which it has not seen, and no key says that it was the same add. */
-function addTwice(act: VisitAction): VisitAction {
+/** Imitates a client that retries after a lost answer, without an idempotency key. */
+function addTwice(act: SessionAction): SessionAction {
   let adds = 0;
-  return (call, visit) => {
-    if (++adds % oneIn !== 0) return act(call, visit);
-    const change: typeof visit.change = async edit => {
-      await visit.change(edit);
-      return visit.change(edit);
+  return (call, context) => {
+    if (++adds % oneIn !== 0) return act(call, context);
+    const change: typeof context.change = async edit => {
+      await context.change(edit);
+      return context.change(edit);
     };
-    return act(call, { ...visitCopy(visit), change });
+    return act(call, { ...copyContext(context), change });
   };
 }
 
-/** Between reading the cart and writing it: prices are looked up, stock is reserved. */
+/** Work between reading the cart and writing it: prices are looked up, stock is reserved. */
 const worksMs = 20;
 
 export const tabsOverwrite: Defect = {
-  summary: 'an add writes the cart that it had read before its work, with one item more: of two tabs one is lost',
+  summary: 'an add writes the cart that it read before its work, plus one item: of two parallel adds, one is lost',
   routes: { 'POST /cart': overwriteCart },
 };
 
-/** The store does compare and set; but what is applied again after a conflict is the result, and not the change. */
-function overwriteCart(act: VisitAction): VisitAction {
-  return async (call, visit) => {
-    const data = structuredClone(visit.session?.record.data ?? {});
+/** Imitates a wrong retry. The store does compare and set, but after a conflict the result is applied again, not the
+ * change. */
+function overwriteCart(act: SessionAction): SessionAction {
+  return async (call, context) => {
+    const data = structuredClone(context.session?.record.data ?? {});
     await delay(worksMs);
-    const change: typeof visit.change = edit => {
+    const change: typeof context.change = edit => {
       edit(data);
-      return visit.change(current => void Object.assign(current, data));
+      return context.change(current => void Object.assign(current, data));
     };
-    return act(call, { ...visitCopy(visit), change });
+    return act(call, { ...copyContext(context), change });
   };
 }
 
@@ -105,10 +106,10 @@ export const reviveAfterLogout: Defect = {
   routes: { 'POST /logout': keepSession },
 };
 
-/** As a session that is written back by whoever still held it: the browser forgets the token, the store does not. */
-function keepSession(act: VisitAction): VisitAction {
-  return async (call, visit) => {
-    const reply = await act(call, { ...visitCopy(visit), end: async () => undefined });
+/** Imitates a session that another process writes back: the browser forgets the token, the store does not. */
+function keepSession(act: SessionAction): SessionAction {
+  return async (call, context) => {
+    const reply = await act(call, { ...copyContext(context), end: async () => undefined });
     return { ...reply, headers: { ...reply.headers, 'set-cookie': clearCookie(false) } };
   };
 }

@@ -2,24 +2,24 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenOptions } from '#src/sessions/start-sessions.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Accounts } from '../accounts/accounts.js';
-import type { VisitAction } from '../routes/route.js';
+import type { SessionAction } from '../routes/route.js';
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * A fault planted on purpose: whoever claims to find lost writes, or sessions that can be stolen, is tested against a
- * shop that has them. Each spoils one thing from outside; without SHOP_DEFECT none of this runs.
- * Implementations: `registry.ts`.
+ * A defect that is planted on purpose. The simulator and the attacks claim to find lost writes and stolen sessions.
+ * They are tested against a shop that has these defects. Each changes one behaviour from outside. Without SHOP_DEFECT,
+ * none of this code runs. Implementations: `registry.ts`.
  */
 export interface Defect {
-  /** One line, written to stderr when the shop starts with it. */
+  /** One line that is written to stderr when the shop starts with the defect. */
   readonly summary: string;
-  /** Wraps what a visitor's route does: `METHOD path` of the route. */
-  readonly routes?: Readonly<Record<string, (act: VisitAction) => VisitAction>>;
-  /** Other choices than the shop's own when sessions are opened. */
+  /** Wraps the action of a route, by `METHOD path` of the route. */
+  readonly routes?: Readonly<Record<string, (act: SessionAction) => SessionAction>>;
+  /** Replaces options with which the shop opens its sessions. */
   readonly sessions?: Partial<Pick<OpenOptions, 'store' | 'revocation' | 'decorateStore'>>;
-  /** Stands between the shop and its accounts. */
+  /** Wraps the accounts. */
   readonly accounts?: (accounts: Accounts) => Accounts;
-  /** Stands before everything: may rewrite the headers of a request and its answer before it leaves, or answer itself. */
+  /** Wraps the whole listener. It may change the headers of a request, change the answer, or answer itself. */
   readonly listener?: (next: Listener, keys: () => KeyRing) => Listener;
 }

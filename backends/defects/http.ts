@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { send } from '../answer.js';
 import { json } from '../refusal.js';
-import type { VisitAction } from '../routes/route.js';
+import type { SessionAction } from '../routes/route.js';
 import type { Defect } from './defect.js';
 
 export const anyOrigin: Defect = {
-  summary: 'nobody looks at where a request comes from, nor at the type of its body',
+  summary: 'the origin of a request and the type of its body are not checked',
   listener: next => (request, response) => {
     const { headers } = request;
     delete headers.origin;
@@ -18,13 +18,14 @@ export const anyOrigin: Defect = {
 export const bareCookies: Defect = {
   summary: 'a session cookie is set without attributes and under its plain name, and the answer repeats its value',
   listener: next => (request, response) => {
-    bare(response);
+    stripAttributes(response);
     next(request, response);
   },
 };
 
-/** The sessions set their cookie last, and then end the answer with its whole body. */
-function bare(response: ServerResponse): void {
+/** Removes the attributes of the session cookie. The sessions set their cookie last, and then end the answer with its
+ * whole body. */
+function stripAttributes(response: ServerResponse): void {
   const append = response.appendHeader.bind(response);
   const end = response.end.bind(response);
   let token = '';
@@ -47,20 +48,20 @@ export const dropSetCookie: Defect = {
   listener: next => {
     let logins = 0;
     return (request, response) => {
-      if (request.url === '/login' && ++logins % oneIn === 0) withoutCookies(response);
+      if (request.url === '/login' && ++logins % oneIn === 0) stripCookies(response);
       next(request, response);
     };
   },
 };
 
-/** As a cache or a proxy in front that strips what it takes for private. The sessions append their cookie by this call. */
-function withoutCookies(response: Parameters<Parameters<NonNullable<Defect['listener']>>[0]>[1]): void {
+/** Imitates a cache or proxy in front that strips private headers. The sessions append their cookie with this call. */
+function stripCookies(response: Parameters<Parameters<NonNullable<Defect['listener']>>[0]>[1]): void {
   const append = response.appendHeader.bind(response);
   response.appendHeader = (name, value) => (name.toLowerCase() === 'set-cookie' ? response : append(name, value));
 }
 
 export const userHeader: Defect = {
-  summary: 'GET /me believes the header x-forwarded-user, as if only a proxy could set it',
+  summary: 'GET /me trusts the header x-forwarded-user, as if only a proxy could set it',
   listener: next => (request, response) => {
     const user = request.headers['x-forwarded-user'];
     if (user === undefined || request.url !== '/me') next(request, response);
@@ -70,13 +71,13 @@ export const userHeader: Defect = {
 
 export const cartInCookie: Defect = {
   summary: 'POST /cart sets the whole cart as a cookie too, however long it is',
-  routes: { 'POST /cart': spoil },
+  routes: { 'POST /cart': setCartCookie },
 };
 
-function spoil(act: VisitAction): VisitAction {
-  return async (call, visit) => {
-    const reply = await act(call, visit);
-    const cart = encodeURIComponent(JSON.stringify(visit.session?.record.data.cart ?? []));
+function setCartCookie(act: SessionAction): SessionAction {
+  return async (call, context) => {
+    const reply = await act(call, context);
+    const cart = encodeURIComponent(JSON.stringify(context.session?.record.data.cart ?? []));
     const headers = { ...reply.headers, 'set-cookie': `cart=${cart}; Path=/; HttpOnly; SameSite=Lax` };
     return { ...reply, headers };
   };

@@ -12,28 +12,29 @@ type Header = Readonly<Record<string, unknown>>;
 const keysFolder = '/var/lib/shop/keys';
 const fetchWithinMs = 1_000;
 
-/**
- * Every mistake that a verifier of signed tokens is known for, in one: the token chooses algorithm and key, a signature
- * that is missing is none to check, and no claim is looked at. A planted defect: nothing of the shop proper comes here.
- */
-export async function userSaidBy(token: string, genuine: (text: string) => string): Promise<string | undefined> {
+/** Returns the user of a token, with every known mistake of a token verifier. The token chooses algorithm and key, a
+ * missing signature is not checked, and claims are ignored. It is a planted defect: the shop itself never calls it. */
+export async function readUserUnsafely(token: string, genuine: (text: string) => string): Promise<string | undefined> {
   const [header = '', claims = '', signature = ''] = (token.split('~')[0] ?? '').split('.');
-  const [head, said] = [decoded(header), decoded(claims)];
-  if (head === undefined || typeof said?.sub !== 'string') return undefined;
+  const [headerFields, claimFields] = [decodePart(header), decodePart(claims)];
+  if (headerFields === undefined || typeof claimFields?.sub !== 'string') return undefined;
   const text = `${header}.${claims}`;
-  const isGood = isVoid(head, signature) || signature === genuine(text) || (await isAsItSays(head, text, signature));
-  return isGood ? said.sub : undefined;
+  const isGood =
+    isEmptySignature(headerFields, signature) ||
+    signature === genuine(text) ||
+    (await isValidAsClaimed(headerFields, text, signature));
+  return isGood ? claimFields.sub : undefined;
 }
 
-/** Of zeros, or of nothing, under an algorithm that has signatures. */
-function isVoid({ alg }: Header, signature: string): boolean {
+/** True for a signature of zeros, or an empty one, under an algorithm that has signatures. */
+function isEmptySignature({ alg }: Header, signature: string): boolean {
   return alg === 'HS256' && Buffer.from(signature, 'base64url').every(byte => byte === 0);
 }
 
-async function isAsItSays(header: Header, text: string, signature: string): Promise<boolean> {
+async function isValidAsClaimed(header: Header, text: string, signature: string): Promise<boolean> {
   const alg = String(header.alg).trim();
   if (/^none$/i.test(alg)) return true;
-  const key = jwkIn(header.jwk) ?? (await fetchedKey(header.jku ?? header.x5u));
+  const key = jwkIn(header.jwk) ?? (await fetchKey(header.jku ?? header.x5u));
   if (alg === 'HS256')
     return signature === hmacOf(key?.k ? Buffer.from(key.k, 'base64url') : keyFile(header.kid), text);
   return key !== undefined && key.kty !== 'oct' && isSignedBy(key, alg, text, signature);
@@ -46,7 +47,7 @@ function isSignedBy(key: JsonWebKey, alg: string, text: string, signature: strin
   return verify(digest, Buffer.from(text), options, Buffer.from(signature, 'base64url'));
 }
 
-/** Undefined for what is no file; a key id with dots in it leads anywhere. */
+/** Reads a key file, or returns undefined. A key id with dots in it can name any file. */
 function keyFile(kid: unknown): Buffer | undefined {
   try {
     return readFileSync(path.join(keysFolder, String(kid)));
@@ -55,7 +56,7 @@ function keyFile(kid: unknown): Buffer | undefined {
   }
 }
 
-async function fetchedKey(url: unknown): Promise<JsonWebKey | undefined> {
+async function fetchKey(url: unknown): Promise<JsonWebKey | undefined> {
   if (typeof url !== 'string') return undefined;
   const answer: unknown = await fetch(url, { signal: AbortSignal.timeout(fetchWithinMs) }).then(
     response => response.json(),
@@ -74,7 +75,7 @@ function hmacOf(key: Buffer | undefined, text: string): string | undefined {
   return key === undefined ? undefined : createHmac('sha256', key).update(text).digest('base64url');
 }
 
-function decoded(part: string): Header | undefined {
+function decodePart(part: string): Header | undefined {
   try {
     return Object(JSON.parse(Buffer.from(part, 'base64url').toString()));
   } catch {
@@ -83,21 +84,26 @@ function decoded(part: string): Header | undefined {
 }
 
 export const trustingJwt: Defect = {
-  summary: 'GET /me believes a signed token: its header chooses algorithm and key, and no claim is looked at',
+  summary: 'GET /me trusts a signed token: its header chooses algorithm and key, and no claim is checked',
   listener: (next, keys) => (request, response) => {
     const { token } = readCookie(request.headers.cookie, cookieName(false));
     if (token === undefined || request.url !== '/me') next(request, response);
-    else void believe(token, keys(), next, request, response);
+    else void answerFromToken(token, keys(), next, request, response);
   },
 };
 
-async function believe(token: string, ring: KeyRing, next: Listener, ...exchange: Parameters<Listener>): Promise<void> {
-  const user = await userSaidBy(token, text => signed(ring, text)).catch(() => undefined);
+async function answerFromToken(
+  token: string,
+  ring: KeyRing,
+  next: Listener,
+  ...exchange: Parameters<Listener>
+): Promise<void> {
+  const user = await readUserUnsafely(token, text => sign(ring, text)).catch(() => undefined);
   if (user === undefined) next(...exchange);
   else send(exchange[1], json(200, { user }));
 }
 
-function signed([newest]: KeyRing, text: string): string {
+function sign([newest]: KeyRing, text: string): string {
   const key = Buffer.from(hkdfSync('sha256', newest?.secret ?? '', '', 'holdfast:jwt:access', 32));
   return createHmac('sha256', key).update(text).digest('base64url');
 }

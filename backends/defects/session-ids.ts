@@ -5,16 +5,14 @@ import { storeWith } from './stores.js';
 
 const cookie = /(?<=(?:^|;\s*)session=)[^;]+/;
 
-/**
- * Lets browsers know their sessions by other names than the shop does, as far as one process goes: `aliasOf` makes the
- * name from the token and from what the browser came with.
- */
-export function aliased(next: Listener, aliasOf: (token: string, given: string | undefined) => string): Listener {
+/** Gives browsers other names for their sessions than the shop has, within one process. `aliasOf` makes the name from
+ * the token and from the cookie that the browser sent. */
+export function withAliases(next: Listener, aliasOf: (token: string, given: string | undefined) => string): Listener {
   const tokens = new Map<string, string>();
   return (request, response) => {
     const given = cookie.exec(request.headers.cookie ?? '')?.[0];
-    unmask(request, tokens);
-    mask(response, token => {
+    restoreTokens(request, tokens);
+    replaceTokens(response, token => {
       const alias = aliasOf(token, given);
       tokens.set(alias, token);
       return alias;
@@ -23,13 +21,13 @@ export function aliased(next: Listener, aliasOf: (token: string, given: string |
   };
 }
 
-function unmask({ headers }: IncomingMessage, tokens: ReadonlyMap<string, string>): void {
+function restoreTokens({ headers }: IncomingMessage, tokens: ReadonlyMap<string, string>): void {
   if (headers.cookie !== undefined)
     headers.cookie = headers.cookie.replace(cookie, alias => tokens.get(alias) ?? alias);
 }
 
-/** The sessions append their cookie by this one call. */
-function mask(response: ServerResponse, aliasOf: (token: string) => string): void {
+/** Replaces the token in the cookie. The sessions append their cookie with this call only. */
+function replaceTokens(response: ServerResponse, aliasOf: (token: string) => string): void {
   const append = response.appendHeader.bind(response);
   response.appendHeader = (name, value) =>
     append(name, name === 'set-cookie' && typeof value === 'string' ? value.replace(cookie, aliasOf) : value);
@@ -38,11 +36,11 @@ function mask(response: ServerResponse, aliasOf: (token: string) => string): voi
 const prefixBytes = 24;
 
 export const countingIds: Defect = {
-  summary: 'session ids are a number that counts up behind a prefix that is chosen once',
+  summary: 'session ids are a counter behind a prefix that is chosen once',
   listener: next => {
     const prefix = randomBytes(prefixBytes);
     let count = 0n;
-    return aliased(next, () => {
+    return withAliases(next, () => {
       const number = Buffer.alloc(8);
       number.writeBigUInt64BE(count++);
       return Buffer.concat([prefix, number]).toString('base64url');
@@ -52,24 +50,24 @@ export const countingIds: Defect = {
 
 const charsKept = 32;
 
-/** As a column that is too short and cuts off what does not fit. */
-const shortened = (id: string) => id.slice(0, charsKept);
+/** Imitates a database column that is too short and truncates its values. */
+const shorten = (id: string) => id.slice(0, charsKept);
 
 export const shortIds: Defect = {
-  summary: `the store looks at the first ${charsKept} characters of an id only`,
+  summary: `the store uses only the first ${charsKept} characters of an id`,
   sessions: {
     decorateStore: store =>
       storeWith(store, {
-        read: id => store.read(shortened(id)),
-        create: (id, record) => store.create(shortened(id), record),
-        replace: (id, record) => store.replace(shortened(id), record),
-        touch: (id, idleUntilMs) => store.touch(shortened(id), idleUntilMs),
-        remove: (id, onlyVersion) => store.remove(shortened(id), onlyVersion),
+        read: id => store.read(shorten(id)),
+        create: (id, record) => store.create(shorten(id), record),
+        replace: (id, record) => store.replace(shorten(id), record),
+        touch: (id, idleUntilMs) => store.touch(shorten(id), idleUntilMs),
+        remove: (id, onlyVersion) => store.remove(shorten(id), onlyVersion),
       }),
   },
 };
 
 export const keepIdAtLogin: Defect = {
-  summary: 'a session keeps whatever id the browser came with: none is made anew at login',
-  listener: next => aliased(next, (token, given) => given ?? token),
+  summary: 'a session keeps the id that the browser sent: a login makes no new id',
+  listener: next => withAliases(next, (token, given) => given ?? token),
 };

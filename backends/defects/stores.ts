@@ -8,7 +8,7 @@ import { digestOf, handleOf } from '#src/sessions/session-id.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { Defect } from './defect.js';
 
-/** The same store with some of its calls exchanged. */
+/** Returns the same store with some methods replaced. */
 export function storeWith(store: SessionStore, exchanged: Partial<SessionStore>): SessionStore {
   return {
     read: id => store.read(id),
@@ -29,11 +29,11 @@ export function storeWith(store: SessionStore, exchanged: Partial<SessionStore>)
 const savedAfterMs = 400;
 
 export const ackBeforeSave: Defect = {
-  summary: `a change is acknowledged at once and saved ${savedAfterMs} ms later: who dies meanwhile takes it along`,
+  summary: `a change is acknowledged at once and saved ${savedAfterMs} ms later: a backend that dies meanwhile loses it`,
   sessions: { decorateStore: saveLate },
 };
 
-/** As a write-behind cache. What one process has not saved yet it sees itself, and nobody else does. */
+/** Imitates a write-behind cache. A process sees its own unsaved changes; no other process does. */
 function saveLate(store: SessionStore): SessionStore {
   const unsaved = new Map<string, SessionRecord>();
   const save = async (id: string): Promise<void> => {
@@ -63,11 +63,11 @@ function saveLate(store: SessionStore): SessionStore {
 const triesMax = 20;
 
 export const blindOverwrite: Defect = {
-  summary: 'a session is written back whole, whatever the store holds by now: no compare-and-set',
+  summary: 'a change overwrites the whole session, whatever the store holds by now: no compare-and-set',
   sessions: { decorateStore: store => storeWith(store, { replace: (id, record) => overwrite(store, id, record) }) },
 };
 
-/** As `SET key value`: it takes the version that it meets for its own, and makes anew what has been removed. */
+/** Imitates `SET key value`: it accepts any version, and recreates a removed session. */
 async function overwrite(store: SessionStore, id: string, record: SessionRecord): Promise<'saved' | 'gone'> {
   for (let tries = 0; tries < triesMax; tries++) {
     const current = await store.read(id);
@@ -81,25 +81,25 @@ async function overwrite(store: SessionStore, id: string, record: SessionRecord)
 }
 
 const lookEveryMs = 50;
-/** A timer that is so late has not been late: the whole process stood still. */
-const stoodStillMs = 400;
-const believesMs = 800;
+/** Delay after which a timer shows that the whole process was paused. */
+const pausedMs = 400;
+const servesOldMs = 800;
 
 export const cartAfterFailBack: Defect = {
-  summary: 'a backend that had stood still goes on with the carts that it remembers, for a moment',
+  summary: 'a backend that was paused serves old carts from its memory for a moment',
   sessions: { decorateStore: readOldCarts },
 };
 
-/** As a cache in memory that nobody empties when the backend has been away and its users were served by others. */
+/** Imitates a cache in memory that is not emptied after the backend was away and other backends served its users. */
 function readOldCarts(store: SessionStore): SessionStore {
   const remembered = new Map<string, SessionRecord>();
-  const believes = afterStandstill();
+  const isServingOld = detectPause();
   return storeWith(store, {
     read: async id => {
       const record = await store.read(id);
       const known = remembered.get(id);
-      // Who is logged out stays so: that would be another defect.
-      if (record !== undefined && known !== undefined && believes()) return known;
+      // An ended session stays ended: reviving it would be another defect.
+      if (record !== undefined && known !== undefined && isServingOld()) return known;
       if (record !== undefined) remembered.set(id, record);
       return record;
     },
@@ -112,17 +112,17 @@ function readOldCarts(store: SessionStore): SessionStore {
   });
 }
 
-function afterStandstill(): () => boolean {
+function detectPause(): () => boolean {
   let lastMs = Date.now();
   let untilMs = 0;
-  const look = () => {
+  const check = () => {
     const nowMs = Date.now();
-    if (nowMs - lastMs > stoodStillMs) untilMs = nowMs + believesMs;
+    if (nowMs - lastMs > pausedMs) untilMs = nowMs + servesOldMs;
     lastMs = nowMs;
   };
-  setInterval(look, lookEveryMs).unref();
+  setInterval(check, lookEveryMs).unref();
   return () => {
-    look();
+    check();
     return Date.now() < untilMs;
   };
 }
@@ -134,8 +134,8 @@ export const staleReplica: Defect = {
   sessions: { decorateStore: readCopies },
 };
 
-/** As a replica that is asked for every read. After a conflict the truth is asked for, or no change would ever succeed;
- * an end is known at once, or this would be a second defect. */
+/** Imitates a replica that serves every read. After a conflict it reads the primary, or no change would ever succeed. A
+ * removal is seen at once, because its delay would be a second defect. */
 function readCopies(store: SessionStore): SessionStore {
   const copies = new Map<string, { readonly record: SessionRecord | undefined; readonly untilMs: number }>();
   return storeWith(store, {
@@ -158,12 +158,10 @@ function readCopies(store: SessionStore): SessionStore {
   });
 }
 
-/**
- * As servers that write their sessions to disk and read them at the next start, in the good intention that a restart
- * costs nobody a session. What was ended meanwhile, on another backend, they have not heard of.
- */
+/** Imitates servers that save their sessions to disk, to keep them over a restart. They
+ * miss sessions that were ended on another backend meanwhile. */
 export const sessionsOnDisk: Defect = {
-  summary: 'a backend that starts again believes the sessions that it had, whatever has become of them meanwhile',
+  summary: 'a backend that restarts accepts the sessions that it had, even those that were ended meanwhile',
   sessions: { decorateStore: reloadSessions },
 };
 
@@ -184,7 +182,7 @@ function reloadSessions(store: SessionStore): SessionStore {
   });
 }
 
-/** Beside the accounts, where the lab clears up. */
+/** Returns a folder beside the accounts, where the lab cleans up. */
 function ownFolder(): string {
   const folder = path.resolve(process.env.SHOP_ACCOUNTS ?? '.', '..', `sessions-of-${process.env.BACKEND_ID}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -195,40 +193,46 @@ function readRecord(file: string): SessionRecord {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
-/** As a shop whose configuration names a shared store, and whose code never got it. */
+/** Imitates a shop whose configuration names a shared store that the code never uses. */
 export const memoryBehindStore: Defect = {
-  summary: 'sessions are kept in the memory of each backend, though every backend is to know all of them',
+  summary: 'sessions are kept in the memory of each backend, although all backends should share them',
   sessions: { store: 'memory' },
 };
 
 const livesMs = 700;
 
 export const shortTtl: Defect = {
-  summary: `a session is over ${livesMs} ms after the login, whatever its limits say`,
-  sessions: { decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, brief(record)) }) },
+  summary: `a session ends ${livesMs} ms after the login, whatever its limits are`,
+  sessions: {
+    decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, shortenLife(record)) }),
+  },
 };
 
-/** As seconds that are taken for milliseconds. */
-function brief(record: SessionRecord): SessionRecord {
+/** Imitates seconds that are read as milliseconds. */
+function shortenLife(record: SessionRecord): SessionRecord {
   const untilMs = record.createdAtMs + livesMs;
   return { ...record, idleUntilMs: untilMs, absoluteUntilMs: untilMs };
 }
 
 export const endlessIdle: Defect = {
-  summary: 'nobody looks at how long a session has not been used',
-  sessions: { decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, awake(record)) }) },
+  summary: 'the idle limit of a session is not checked',
+  sessions: {
+    decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, removeIdleLimit(record)) }),
+  },
 };
 
-function awake(record: SessionRecord): SessionRecord {
+function removeIdleLimit(record: SessionRecord): SessionRecord {
   return { ...record, idleUntilMs: record.absoluteUntilMs };
 }
 
 export const endlessRotation: Defect = {
-  summary: 'with every new token the absolute limit of a session begins anew',
-  sessions: { decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, young(record)) }) },
+  summary: 'every new token restarts the absolute limit of its session',
+  sessions: {
+    decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, resetAge(record)) }),
+  },
 };
 
-function young(record: SessionRecord): SessionRecord {
+function resetAge(record: SessionRecord): SessionRecord {
   const olderMs = Date.now() - record.createdAtMs;
   const { createdAtMs, idleUntilMs, absoluteUntilMs } = record;
   return {
@@ -239,29 +243,32 @@ function young(record: SessionRecord): SessionRecord {
   };
 }
 
-/** The refresh token of the request that is being answered. */
-const presented = new AsyncLocalStorage<string>();
+/** The refresh token of the present request. */
+const presentedRefresh = new AsyncLocalStorage<string>();
 
 export const endlessRefresh: Defect = {
-  summary: 'a refresh token is good for as long as its session is: nobody notices that it was exchanged before',
+  summary: 'a refresh token can be exchanged again and again until its session ends',
   listener: next => (request, response) => {
     const { token = '' } = readCookie(request.headers.cookie, cookieName(false));
-    presented.run(token.split('~')[1] ?? '', () => next(request, response));
+    presentedRefresh.run(token.split('~')[1] ?? '', () => next(request, response));
   },
   sessions: {
-    decorateStore: store => storeWith(store, { read: async id => asIfNew(await store.read(id)) }),
+    decorateStore: store => storeWith(store, { read: async id => acceptAnyRefresh(await store.read(id)) }),
   },
 };
 
-/** Whichever refresh token comes is the one that was not exchanged yet. */
-function asIfNew(record: SessionRecord | undefined): SessionRecord | undefined {
+/** Makes any refresh token the current one of its family. */
+function acceptAnyRefresh(record: SessionRecord | undefined): SessionRecord | undefined {
   return (
-    record && { ...record, data: { ...record.data, current: hash('sha256', presented.getStore() ?? '', 'base64url') } }
+    record && {
+      ...record,
+      data: { ...record.data, current: hash('sha256', presentedRefresh.getStore() ?? '', 'base64url') },
+    }
   );
 }
 
 export const unlistedSessions: Defect = {
-  summary: 'nobody knows whose sessions there are: those of a user, or of everyone, cannot be found to end them',
+  summary: 'sessions are not listed: those of a user, or of everyone, cannot be found to end them',
   sessions: {
     decorateStore: store =>
       storeWith(store, { listByUser: async () => [], removeByHandle: async () => false, clear: async () => undefined }),
@@ -269,16 +276,16 @@ export const unlistedSessions: Defect = {
 };
 
 export const noRevocation: Defect = {
-  summary: 'a token that says everything itself cannot be ended before its time: there is no list of revoked ones',
+  summary: 'a token that carries its session cannot be ended early: there is no list of revoked tokens',
   sessions: { revocation: false },
 };
 
 export const foreignHandles: Defect = {
-  summary: 'who ends a session by its handle is not asked whose it is',
+  summary: 'ending a session by its handle does not check its owner',
   sessions: { decorateStore: removeAnySession },
 };
 
-/** It can only find whose it is for sessions that this process has begun. */
+/** Ignores the user. It knows the owners only of sessions that this process began. */
 function removeAnySession(store: SessionStore): SessionStore {
   const owners = new Map<string, string>();
   return storeWith(store, {

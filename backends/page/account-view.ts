@@ -1,7 +1,7 @@
 import type { PageAnswer } from './ask.js';
-import { element, made } from './view.js';
+import { element, makeElement } from './view.js';
 
-/** The part of the document that shows an account. */
+/** The functions that show the account. */
 
 export interface Listed {
   readonly handle: string;
@@ -15,7 +15,7 @@ export function showAccount({ user, role, totp }: PageAnswer['body']): void {
   element('totp-off', HTMLElement).hidden = totp !== true;
   element('proof-code', HTMLElement).hidden = totp !== true;
   element('proof-code-field', HTMLInputElement).required = totp === true;
-  // A password manager wants to know whose password it is.
+  // A password manager needs the name of the user.
   for (const id of ['proof-user', 'new-password-user']) element(id, HTMLInputElement).value = String(user);
   if (totp === true) hideEnrolment();
 }
@@ -24,7 +24,7 @@ export function showSessions(sessions: unknown, end: (session: Listed) => void):
   const listed: readonly Listed[] = Array.isArray(sessions) ? sessions : [];
   const list = element('sessions', HTMLElement);
   const shown = JSON.stringify(listed.map(({ handle, current }) => [handle, current]));
-  // Rebuilt only when it differs, as the cart; what had the focus may be gone then.
+  // Rebuilt only after a change, like the cart. The element with the focus may be gone then.
   if (list.dataset.shown === shown) return;
   const hadFocus = list.contains(document.activeElement);
   list.dataset.shown = shown;
@@ -32,7 +32,7 @@ export function showSessions(sessions: unknown, end: (session: Listed) => void):
   if (hadFocus) element('end-others', HTMLElement).focus();
 }
 
-/** This one first, then the newest. */
+/** Sorts the present session first, then the newest. */
 function byAge(one: Listed, other: Listed): number {
   return Number(other.current) - Number(one.current) || other.createdAtMs - one.createdAtMs;
 }
@@ -40,12 +40,17 @@ function byAge(one: Listed, other: Listed): number {
 function sessionLine(session: Listed, end: (session: Listed) => void): HTMLElement {
   const { handle, createdAtMs, current } = session;
   const since = new Date(createdAtMs).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
-  const name = made('span', '', made('code', handle.slice(0, 6)), made('small', ` since ${since}`));
-  if (current) return made('li', '', name, made('strong', 'this browser'));
-  const button = made('button', 'End');
+  const name = makeElement(
+    'span',
+    '',
+    makeElement('code', handle.slice(0, 6)),
+    makeElement('small', ` since ${since}`),
+  );
+  if (current) return makeElement('li', '', name, makeElement('strong', 'this browser'));
+  const button = makeElement('button', 'End');
   button.setAttribute('aria-label', `End session ${handle.slice(0, 6)}`);
   button.addEventListener('click', () => end(session));
-  return made('li', '', name, button);
+  return makeElement('li', '', name, button);
 }
 
 export function showEnrolment({ picture, uri }: PageAnswer['body']): void {
@@ -69,7 +74,7 @@ function hideEnrolment(): void {
   element('enrolment', HTMLElement).hidden = true;
 }
 
-/** Nothing of an account stays in the page of whoever comes next. */
+/** Removes the account from the page, so that the next user does not see it. */
 export function forgetAccount(): void {
   hideEnrolment();
   for (const form of ['proof', 'new-password', 'administration']) resetForm(form);
@@ -78,8 +83,8 @@ export function forgetAccount(): void {
   list.replaceChildren();
 }
 
-/** What a re-authentication asks for; undefined, and the browser says what is missing, when it is not all there. */
-export function proofGiven(): object | undefined {
+/** Returns the fields for a re-authentication. Undefined if one is missing; then the browser shows which one. */
+export function readProof(): object | undefined {
   const form = element('proof', HTMLFormElement);
   if (!form.reportValidity()) return undefined;
   const fields = new FormData(form);

@@ -2,7 +2,7 @@ import {
   focusCode,
   forgetAccount,
   type Listed,
-  proofGiven,
+  readProof,
   resetForm,
   showAccount,
   showEnrolment,
@@ -12,29 +12,31 @@ import { type ActionText, tellAction } from './actions.js';
 import { ask, type PageAnswer } from './ask.js';
 import { element, onClick, onSubmit, showStory } from './view.js';
 
-/** What the account's panel needs of the page: one question at a time, and every answer seen. */
+/** The functions of the page that the account panel needs: run one request at a time, and show each answer. */
 export interface PageActions {
   inTurn(task: () => Promise<void>): void;
-  see(answer: PageAnswer, deed?: 'logout'): void;
+  showAnswer(answer: PageAnswer, action?: 'logout'): void;
 }
 
-/** The account of whoever is logged in: sessions, password, second factor; for an administrator those of others too. */
+/** The account of the user: sessions, password, second factor. For an administrator, also the accounts of others. */
 export class AccountPanel {
-  readonly #desk: PageActions;
+  readonly #page: PageActions;
 
-  constructor(desk: PageActions) {
-    this.#desk = desk;
-    onClick('end-others', () => this.#do(loggedOut('your other sessions', 'were'), '/account/sessions/end-others'));
+  constructor(page: PageActions) {
+    this.#page = page;
+    onClick('end-others', () =>
+      this.#runAction(loggedOutAction('your other sessions', 'were'), '/account/sessions/end-others'),
+    );
     onClick('end-all', () => this.#logOutEverywhere());
     onSubmit('new-password', fields => this.#changePassword(fields));
-    onClick('totp-on', () => this.#sensitive(keyShown, '/account/totp', {}, ({ body }) => showEnrolment(body)));
-    onClick('totp-off', () => this.#sensitive(turned('off'), '/account/totp/remove', {}));
+    onClick('totp-on', () => this.#runSensitive(keyMade, '/account/totp', {}, ({ body }) => showEnrolment(body)));
+    onClick('totp-off', () => this.#runSensitive(turnedAction('off'), '/account/totp/remove', {}));
     onSubmit('enrolment', fields => this.#confirm(fields));
     onSubmit('administration', () => undefined);
     for (const [id, participle] of Object.entries(administrations)) onClick(id, () => this.#administer(id, participle));
   }
 
-  /** Shows the account anew; called when somebody has logged in, after every change, and now and then. */
+  /** Loads and shows the account. Called after a login, after every change, and from time to time. */
   async refresh(user: string | null): Promise<void> {
     element('account', HTMLElement).hidden = user === null;
     if (user === null) return forgetAccount();
@@ -45,28 +47,28 @@ export class AccountPanel {
   }
 
   #end({ handle }: Listed): void {
-    this.#do(loggedOut(`session ${handle.slice(0, 6)}`, 'was'), `/account/sessions/${handle}`, 'DELETE');
+    this.#runAction(loggedOutAction(`session ${handle.slice(0, 6)}`, 'was'), `/account/sessions/${handle}`, 'DELETE');
   }
 
   #logOutEverywhere(): void {
-    this.#desk.inTurn(async () => {
+    this.#page.inTurn(async () => {
       const answer = await ask('POST', '/logout-everywhere', {});
-      if (answer.result.kind === 'done') this.#desk.see(answer, 'logout');
-      else await this.#tell(loggedOut('you', 'were'), answer);
+      if (answer.result.kind === 'done') this.#page.showAnswer(answer, 'logout');
+      else await this.#tell(loggedOutAction('you', 'were'), answer);
     });
   }
 
   #changePassword(fields: FormData): void {
     const password = String(fields.get('password'));
     const others = fields.get('others') === null ? 'keep' : 'end';
-    const deed: ActionText = { subject: 'your password', verb: 'was', participle: 'changed' };
-    this.#sensitive(deed, '/account/password', { password, others }, () => resetForm('new-password'));
+    const action: ActionText = { subject: 'your password', verb: 'was', participle: 'changed' };
+    this.#runSensitive(action, '/account/password', { password, others }, () => resetForm('new-password'));
   }
 
   #confirm(fields: FormData): void {
-    this.#desk.inTurn(async () => {
+    this.#page.inTurn(async () => {
       const answer = await this.#ask('POST', '/account/totp/confirm', { code: codeIn(fields) });
-      await this.#tell(turned('on'), answer);
+      await this.#tell(turnedAction('on'), answer);
       if (answer.result.kind !== 'done') focusCode();
     });
   }
@@ -76,50 +78,50 @@ export class AccountPanel {
     if (!isAboutAll && !element('administration', HTMLFormElement).reportValidity()) return;
     const user = element('whom', HTMLInputElement).value;
     const subject = isAboutAll ? 'everybody' : user;
-    this.#sensitive({ subject, verb: 'was', participle }, `/admin/${id}`, isAboutAll ? {} : { user });
+    this.#runSensitive({ subject, verb: 'was', participle }, `/admin/${id}`, isAboutAll ? {} : { user });
   }
 
-  #do(deed: ActionText, path: string, method = 'POST'): void {
-    this.#desk.inTurn(async () => {
-      await this.#tell(deed, await this.#ask(method, path, method === 'POST' ? {} : undefined));
+  #runAction(action: ActionText, path: string, method = 'POST'): void {
+    this.#page.inTurn(async () => {
+      await this.#tell(action, await this.#ask(method, path, method === 'POST' ? {} : undefined));
     });
   }
 
-  /** Who asks for something sensitive says the password once more, and gets a nonce for this one time. */
-  #sensitive(
-    deed: ActionText,
+  /** Runs a sensitive request: asks for the password again and gets a nonce for this one request. */
+  #runSensitive(
+    action: ActionText,
     path: string,
     content: object,
     then: (answer: PageAnswer) => void = () => undefined,
   ): void {
-    const given = proofGiven();
+    const given = readProof();
     if (given === undefined) return;
-    this.#desk.inTurn(async () => {
+    this.#page.inTurn(async () => {
       const proof = await this.#ask('POST', '/account/reauthenticate', given);
-      if (proof.result.kind !== 'done') return this.#tell(deed, proof);
+      if (proof.result.kind !== 'done') return this.#tell(action, proof);
       const answer = await this.#ask('POST', path, { ...content, nonce: proof.body.nonce });
-      await this.#tell(deed, answer);
+      await this.#tell(action, answer);
       if (answer.result.kind === 'done') then(answer);
     });
   }
 
-  async #tell(deed: ActionText, { result }: PageAnswer): Promise<void> {
+  async #tell(action: ActionText, { result }: PageAnswer): Promise<void> {
     resetForm('proof');
-    showStory(tellAction(deed, result), result.kind === 'done' ? 'good' : 'trouble');
+    showStory(tellAction(action, result), result.kind === 'done' ? 'good' : 'trouble');
     await this.refresh(element('account', HTMLElement).hidden ? null : '');
   }
 
   async #ask(method: string, path: string, content?: object): Promise<PageAnswer> {
     const answer = await ask(method, path, content);
-    // Only trouble is seen: the good answers here speak of users and sessions, not of who is asking. A wrong password
-    // at a re-authentication is a 401 as well, and nobody is logged out by it.
+    // Only failures are shown: the other answers of these routes do not name the user. A wrong password at a
+    // re-authentication is a 401 too, but it logs no user out.
     const isOwnMistake = answer.body.why === 'wrong-login' || answer.body.why === 'wrong-code';
-    if (answer.result.kind !== 'done' && !isOwnMistake) this.#desk.see(answer);
+    if (answer.result.kind !== 'done' && !isOwnMistake) this.#page.showAnswer(answer);
     return answer;
   }
 }
 
-/** Route and button of the same name, and what is said to have happened. */
+/** The buttons of the administration. Each has the name of its route, and the participle of its message. */
 const administrations: Readonly<Record<string, string>> = {
   disable: 'disabled',
   enable: 'enabled again',
@@ -127,13 +129,13 @@ const administrations: Readonly<Record<string, string>> = {
   'end-everyone': 'logged out',
 };
 
-const keyShown: ActionText = { subject: 'the key for your authenticator', verb: 'was', participle: 'made' };
+const keyMade: ActionText = { subject: 'the key for your authenticator', verb: 'was', participle: 'made' };
 
-function loggedOut(subject: string, verb: ActionText['verb']): ActionText {
+function loggedOutAction(subject: string, verb: ActionText['verb']): ActionText {
   return { subject, verb, participle: 'logged out' };
 }
 
-function turned(word: 'on' | 'off'): ActionText {
+function turnedAction(word: 'on' | 'off'): ActionText {
   return { subject: 'two-factor', verb: 'was', participle: `turned ${word}` };
 }
 

@@ -1,6 +1,6 @@
-/** Tells what came of something that the visitor did. Pure, as the story. */
+/** Describes the result of an action of the visitor. Pure, like the story. */
 
-/** `apple was added`, `you were logged out`: taken apart, so that a "not" fits between. */
+/** The parts of `apple was added` or `you were logged out`, so that a "not" fits between. */
 export interface ActionText {
   readonly subject: string;
   readonly verb: 'was' | 'were';
@@ -10,7 +10,7 @@ export interface ActionText {
 export type Result =
   | { readonly kind: 'done'; readonly quantity: number }
   | { readonly kind: 'refused'; readonly error: string }
-  /** No byte of it reached a backend. */
+  /** No byte of the request reached a backend. */
   | { readonly kind: 'not-sent' }
   | { readonly kind: 'unknown' };
 
@@ -19,14 +19,14 @@ export function tellAction({ subject, verb, participle }: ActionText, result: Re
     return `It is unknown whether ${subject} ${verb} ${participle}: no answer came back. Look before you try again.`;
   }
   if (result.kind === 'not-sent') {
-    return `${capital(subject)} ${verb} not ${participle}: no backend could be reached, and nothing was sent. Try again.`;
+    return `${capitalize(subject)} ${verb} not ${participle}: no backend could be reached, and nothing was sent. Try again.`;
   }
-  if (result.kind === 'refused') return `${capital(subject)} ${verb} not ${participle}: ${result.error}.`;
+  if (result.kind === 'refused') return `${capitalize(subject)} ${verb} not ${participle}: ${result.error}.`;
   const count = result.quantity > 1 ? `: you have ${result.quantity} now` : '';
-  return `${capital(subject)} ${verb} ${participle}${count}.`;
+  return `${capitalize(subject)} ${verb} ${participle}${count}.`;
 }
 
-/** What the cart should hold by all that was answered, and does not. */
+/** Names the items that were acknowledged and are not in the cart. */
 export function tellMissing(expected: readonly string[], shown: readonly string[]): string | undefined {
   const missing = expected.filter(sku => !shown.includes(sku));
   if (missing.length === 0) return undefined;
@@ -34,6 +34,6 @@ export function tellMissing(expected: readonly string[], shown: readonly string[
   return `Missing from your cart: ${missing.join(', ')}. Unless you removed ${them} in another tab, ${them === 'it' ? 'it was' : 'they were'} acknowledged and lost.`;
 }
 
-function capital(text: string): string {
+function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

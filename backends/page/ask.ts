@@ -1,15 +1,15 @@
 import type { Result } from './actions.js';
 import type { Observation, Served } from './story.js';
 
-/** One question to the shop and what became of it; nothing here rejects. */
+/** One request to the shop and its result. `ask` never rejects. */
 export interface PageAnswer {
-  /** Undefined for an answer that says nothing about who is asking, such as 400. */
-  readonly sight: Observation | undefined;
+  /** Undefined for an answer that does not name the user, such as 400. */
+  readonly observation: Observation | undefined;
   readonly result: Result;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Longer than the proxy takes to try another backend, shorter than a person's patience. */
+/** Time-out of a request: longer than the proxy needs to try another backend, and short enough for a waiting person. */
 const answerMsMax = 5_000;
 
 export async function ask(method: string, path: string, content?: object): Promise<PageAnswer> {
@@ -25,26 +25,26 @@ export async function ask(method: string, path: string, content?: object): Promi
     return response.headers.has('holdfast-backend') ? await fromBackend(response) : fromProxy(response);
   } catch (error) {
     const isLate = error instanceof DOMException && error.name === 'TimeoutError';
-    return { sight: { kind: isLate ? 'hang' : 'silence' }, result: { kind: 'unknown' }, body: {} };
+    return { observation: { kind: isLate ? 'hang' : 'silence' }, result: { kind: 'unknown' }, body: {} };
   }
 }
 
 function fromProxy(response: Response): PageAnswer {
   const notSent = /outcome=not-sent/.test(response.headers.get('proxy-status') ?? '');
-  return { sight: { kind: 'no-backend' }, result: { kind: notSent ? 'not-sent' : 'unknown' }, body: {} };
+  return { observation: { kind: 'no-backend' }, result: { kind: notSent ? 'not-sent' : 'unknown' }, body: {} };
 }
 
 async function fromBackend(response: Response): Promise<PageAnswer> {
   const body: Record<string, unknown> = Object(await response.json());
   if (response.status >= 500) {
-    const sight: Observation = response.status === 503 ? { kind: 'store-down' } : { kind: 'no-backend' };
-    return { sight, result: { kind: 'unknown' }, body };
+    const observation: Observation = response.status === 503 ? { kind: 'store-down' } : { kind: 'no-backend' };
+    return { observation, result: { kind: 'unknown' }, body };
   }
   const quantity = typeof body.quantity === 'number' ? body.quantity : 0;
   const done: Result = { kind: 'done', quantity };
   const refused: Result = { kind: 'refused', error: text(body.error) ?? `status ${response.status}` };
   const tells = response.ok || response.status === 401;
-  return { sight: tells ? servedBy(response, body) : undefined, result: response.ok ? done : refused, body };
+  return { observation: tells ? servedBy(response, body) : undefined, result: response.ok ? done : refused, body };
 }
 
 function servedBy({ headers }: Response, body: Readonly<Record<string, unknown>>): Served {

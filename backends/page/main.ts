@@ -1,7 +1,7 @@
 import { AccountPanel, codeIn } from './account.js';
 import { type ActionText, tellAction, tellMissing } from './actions.js';
 import { ask, type PageAnswer } from './ask.js';
-import { opening, type PageState, type Served, tell } from './story.js';
+import { initialState, type PageState, type Served, tell } from './story.js';
 import {
   type CartLine,
   element,
@@ -9,53 +9,56 @@ import {
   onSubmit,
   showCart,
   showGoods,
-  showScene,
+  showState,
   showStory,
   showTurn,
 } from './view.js';
 
-const lookEveryMs = 1_000;
-/** The list of sessions changes by what is done elsewhere. */
-const looksPerRefresh = 3;
-let looks = 0;
+const pollEveryMs = 1_000;
+/** Polls per refresh of the account. Other browsers change its list of sessions. */
+const pollsPerRefresh = 3;
+let polls = 0;
 
-let scene: PageState = opening;
-/** The cart as it was last shown, and what must be in it by all that was acknowledged. */
+let state: PageState = initialState;
+/** The cart that was last shown, and the items that were acknowledged. */
 let cart: readonly CartLine[] = [];
 let expected: readonly string[] = [];
 
-/** One question at a time: answers that overtake each other would tell the story backwards. */
+/** Runs one request at a time. Answers out of order would make the story wrong. */
 let turn: Promise<void> = Promise.resolve();
 function inTurn(task: () => Promise<void>): Promise<void> {
   turn = turn.then(task).catch(error => console.error(error));
   return turn;
 }
 
-/** answer -> what it shows of the session -> sentence -> page */
-function see({ sight, body }: PageAnswer, deed?: Served['deed']): void {
-  if (sight === undefined) return;
-  if (typeof body.mode === 'string') scene = { ...scene, mode: body.mode, proxied: body.proxied === true };
-  const user = scene.user;
-  const told = tell(scene, sight.kind === 'served' && deed !== undefined ? { ...sight, deed } : sight);
-  scene = told.scene;
-  showTurn(sight);
-  if (scene.user !== user) forgetUser();
-  if (sight.kind === 'served') showScene(scene);
-  if (told.sentence !== undefined) showStory(told.sentence, told.mood);
+/** Shows an answer: answer -> observation -> sentence -> page. */
+function showAnswer({ observation, body }: PageAnswer, action?: Served['action']): void {
+  if (observation === undefined) return;
+  if (typeof body.mode === 'string') state = { ...state, mode: body.mode, proxied: body.proxied === true };
+  const user = state.user;
+  const update = tell(
+    state,
+    observation.kind === 'served' && action !== undefined ? { ...observation, action } : observation,
+  );
+  state = update.state;
+  showTurn(observation);
+  if (state.user !== user) forgetUser();
+  if (observation.kind === 'served') showState(state);
+  if (update.sentence !== undefined) showStory(update.sentence, update.mood);
 }
 
-async function look(): Promise<void> {
-  see(await ask('GET', '/me'));
-  await lookIntoCart();
-  looks++;
-  if (looks % looksPerRefresh === 0 && scene.user !== null && scene.kind === 'served')
-    await account.refresh(scene.user);
+async function poll(): Promise<void> {
+  showAnswer(await ask('GET', '/me'));
+  await pollCart();
+  polls++;
+  if (polls % pollsPerRefresh === 0 && state.user !== null && state.kind === 'served')
+    await account.refresh(state.user);
 }
 
-async function lookIntoCart(): Promise<void> {
-  if (scene.user === null || scene.kind !== 'served') return;
+async function pollCart(): Promise<void> {
+  if (state.user === null || state.kind !== 'served') return;
   const answer = await ask('GET', '/cart');
-  see(answer);
+  showAnswer(answer);
   const lines = answer.body.items;
   if (answer.result.kind !== 'done' || !Array.isArray(lines)) return;
   cart = lines.map((line): CartLine => ({ sku: String(line.sku), quantity: Number(line.quantity) }));
@@ -66,34 +69,35 @@ async function lookIntoCart(): Promise<void> {
   showCart(cart, remove);
 }
 
-/** What was acknowledged counts at once: the backend may be gone before anybody has looked into the cart again. */
+/** Sets the expected items. An acknowledged item counts at once: the backend may be gone before the next look into the
+ * cart. */
 function expect(skus: readonly string[]): void {
   expected = [...new Set(skus)];
-  scene = { ...scene, items: expected.length };
+  state = { ...state, items: expected.length };
 }
 
-/** Another one, or nobody any more. */
+/** Clears the cart and the account after the user changed or logged out. */
 function forgetUser(): void {
-  void inTurn(() => account.refresh(scene.user));
+  void inTurn(() => account.refresh(state.user));
   cart = [];
   expected = [];
   showCart(cart, remove);
 }
 
 function add(sku: string): void {
-  const deed: ActionText = { subject: sku, verb: 'was', participle: 'added' };
-  void change(deed, 'POST', '/cart', { sku }, () => [...expected, sku]);
+  const action: ActionText = { subject: sku, verb: 'was', participle: 'added' };
+  void change(action, 'POST', '/cart', { sku }, () => [...expected, sku]);
 }
 
 function remove(sku: string): void {
-  const deed: ActionText = { subject: sku, verb: 'was', participle: 'removed' };
-  // Whatever comes of it, the item may be gone: it is not missed any more.
+  const action: ActionText = { subject: sku, verb: 'was', participle: 'removed' };
+  // The item may be gone whatever the result is, so it no longer counts as missing.
   expected = expected.filter(other => other !== sku);
-  void change(deed, 'DELETE', `/cart/${encodeURIComponent(sku)}`, undefined, () => expected);
+  void change(action, 'DELETE', `/cart/${encodeURIComponent(sku)}`, undefined, () => expected);
 }
 
 function change(
-  deed: ActionText,
+  action: ActionText,
   method: string,
   path: string,
   content: object | undefined,
@@ -101,13 +105,13 @@ function change(
 ) {
   return inTurn(async () => {
     const answer = await ask(method, path, content);
-    const user = scene.user;
-    see(answer);
-    const loggedOut = user !== null && scene.user === null;
+    const user = state.user;
+    showAnswer(answer);
+    const loggedOut = user !== null && state.user === null;
     const good = answer.result.kind === 'done';
     if (good) expect(after());
-    if (!loggedOut) showStory(tellAction(deed, answer.result), good ? 'good' : 'trouble');
-    await lookIntoCart();
+    if (!loggedOut) showStory(tellAction(action, answer.result), good ? 'good' : 'trouble');
+    await pollCart();
   });
 }
 
@@ -116,17 +120,17 @@ function logIn(path: '/login' | '/login/totp', content: object): void {
     const answer = await ask('POST', path, content);
     if (answer.body.next === 'totp') return askForCode();
     const good = answer.result.kind === 'done';
-    see(answer, good ? 'login' : undefined);
+    showAnswer(answer, good ? 'login' : undefined);
     if (!good)
       showStory(tellAction({ subject: 'you', verb: 'were', participle: 'logged in' }, answer.result), 'trouble');
     if (good) element('login', HTMLFormElement).reset();
-    // The time for the code is over, or it is no longer asked for.
+    // The time for the code is over, or no code is needed any more.
     if (good || answer.body.why === 'wrong-login') element('code', HTMLFormElement).reset();
-    await lookIntoCart();
+    await pollCart();
   });
 }
 
-/** The password was right, and is not enough: there is no session yet. The form hides the other one. */
+/** Shows the form for the code. The password was right, but there is no session yet. This form hides the login form. */
 function askForCode(): void {
   element('code', HTMLElement).hidden = false;
   element('login-code', HTMLInputElement).focus();
@@ -137,17 +141,17 @@ function logOut(): void {
   void inTurn(async () => {
     const answer = await ask('POST', '/logout', {});
     const good = answer.result.kind === 'done';
-    see(answer, good ? 'logout' : undefined);
+    showAnswer(answer, good ? 'logout' : undefined);
     if (!good)
       showStory(tellAction({ subject: 'you', verb: 'were', participle: 'logged out' }, answer.result), 'trouble');
   });
 }
 
-/** Looks every second while somebody sees the page, and at once when it is seen again. */
-async function keepLooking(): Promise<never> {
+/** Polls every second while the page is visible, and at once when it becomes visible again. */
+async function keepPolling(): Promise<never> {
   for (;;) {
-    if (!document.hidden) await inTurn(look);
-    await Promise.race([pause(lookEveryMs), once(document, 'visibilitychange')]);
+    if (!document.hidden) await inTurn(poll);
+    await Promise.race([pause(pollEveryMs), once(document, 'visibilitychange')]);
   }
 }
 
@@ -159,7 +163,7 @@ function once(target: EventTarget, event: string): Promise<void> {
   return new Promise(resolve => target.addEventListener(event, () => resolve(), { once: true }));
 }
 
-const account = new AccountPanel({ inTurn, see });
+const account = new AccountPanel({ inTurn, showAnswer });
 onSubmit('login', fields =>
   logIn('/login', { user: String(fields.get('user')), password: String(fields.get('password')) }),
 );
@@ -173,4 +177,4 @@ onSubmit('add', fields => {
 });
 onClick('logout', logOut);
 showGoods(add);
-void keepLooking();
+void keepPolling();

@@ -1,4 +1,4 @@
-/** The page without its style and script, which `page.ts` puts in. */
+/** The page without its style and script. `page.ts` inserts them. */
 export const markup = `<!doctype html>
 <html lang="en">
 <head>
@@ -54,7 +54,7 @@ export const markup = `<!doctype html>
       </div>
     </section>
     <section aria-labelledby="server-title">
-      <h2 id="server-title">Who answered last</h2>
+      <h2 id="server-title">Which backend answered last</h2>
       <dl>
         <dt>Backend</dt><dd><span id="backend" class="badge">–</span></dd>
         <dt>Boot</dt><dd><code id="boot">–</code></dd>
@@ -77,7 +77,7 @@ export const markup = `<!doctype html>
         </div>
         <div>
           <h3>Is it still you?</h3>
-          <p class="faint">All that follows asks once more, each time.</p>
+          <p class="faint">Every change below asks for your password again.</p>
           <form id="proof">
             <input id="proof-user" name="user" autocomplete="username" hidden>
             <label for="proof-password">Your password</label>

@@ -1,73 +1,73 @@
-/** Where each mode keeps a session, in words. Pure, as the story. */
-interface Place {
-  /** Goes on after "your session is kept" and "the session is". */
-  home(backend: string): string;
-  /** Who can read it, for the panel. */
+/** The place of a session in one mode, in words. Pure, like the story. */
+interface SessionPlace {
+  /** Completes "your session is kept" and "the session is". */
+  describe(backend: string): string;
+  /** Says which backends can read it, for the panel. */
   readonly reach: string;
-  /** Whom the backends ask, for sentences about an outage. */
+  /** The store that the backends use, for sentences about an outage. */
   readonly store: string;
 }
 
-/** What is known of where the visitor is. */
-interface Whereabouts {
+/** The known state of the visitor's session. */
+interface SessionState {
   readonly mode: string;
   readonly user: string | null;
   readonly backend: string;
 }
 
-function stored(name: string): Place {
-  return { home: () => `in ${name}`, reach: 'which every backend asks', store: name };
+function storePlace(name: string): SessionPlace {
+  return { describe: () => `in ${name}`, reach: 'which every backend asks', store: name };
 }
 
-const places: Readonly<Record<string, Place>> = {
+const places: Readonly<Record<string, SessionPlace>> = {
   sticky: {
-    home: backend => `in the memory of ${backend}`,
+    describe: backend => `in the memory of ${backend}`,
     reach: 'and nowhere else',
     store: 'The session store',
   },
-  redis: stored('Redis'),
-  memcached: stored('Memcached'),
-  postgres: stored('PostgreSQL'),
+  redis: storePlace('Redis'),
+  memcached: storePlace('Memcached'),
+  postgres: storePlace('PostgreSQL'),
   jwt: {
-    home: () => 'in this browser, signed by the shop',
+    describe: () => 'in this browser, signed by the shop',
     reach: 'and every backend with the key can check it',
     store: 'Redis, which knows who was logged out,',
   },
   sealed: {
-    home: () => 'in this browser, sealed by the shop',
+    describe: () => 'in this browser, sealed by the shop',
     reach: 'and every backend with the key can open it',
     store: 'Redis, which knows who was logged out,',
   },
 };
 
-const elsewhere: Place = {
-  home: () => 'in a store that all backends share',
+const elsewhere: SessionPlace = {
+  describe: () => 'in a store that all backends share',
   reach: 'which every backend asks',
   store: 'The session store',
 };
 
-function placeOf({ mode }: Whereabouts): Place {
+function placeOf({ mode }: SessionState): SessionPlace {
   return (Object.hasOwn(places, mode) ? places[mode] : undefined) ?? elsewhere;
 }
 
-export function home(scene: Whereabouts, backend: string): string {
-  return placeOf(scene).home(backend);
+export function describeHome(session: SessionState, backend: string): string {
+  return placeOf(session).describe(backend);
 }
 
-export function sharedStore(scene: Whereabouts): string {
-  return placeOf(scene).store;
+export function sharedStore(session: SessionState): string {
+  return placeOf(session).store;
 }
 
-export function inMemory({ mode }: Whereabouts): boolean {
+export function inMemory({ mode }: SessionState): boolean {
   return mode === 'sticky';
 }
 
-export function inBrowser({ mode }: Whereabouts): boolean {
+export function inBrowser({ mode }: SessionState): boolean {
   return mode === 'jwt' || mode === 'sealed';
 }
 
-/** Where the session is, for the panel that shows it all the time. */
-export function whereabouts(scene: Whereabouts): string {
-  if (scene.user === null) return 'none: nobody is logged in here';
-  return `${home(scene, scene.backend)}, ${placeOf(scene).reach}`;
+/** Returns the place of the session for the panel, which always shows it. */
+export function describePlace(session: SessionState): string {
+  if (session.user === null) return 'none: nobody is logged in here';
+  return `${describeHome(session, session.backend)}, ${placeOf(session).reach}`;
 }

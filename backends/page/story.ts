@@ -1,55 +1,55 @@
-/**
- * Tells in one sentence what just happened to a session, from what was known before and what was seen now.
- * Pure: no clock, no page, no network. The page shows the sentences, the tests list them.
- */
+/** Describes in one sentence what just happened to a session, from the state before and the new observation. Pure: no
+ * clock, no page, no network. The page shows the sentences; the tests list them. */
 
-import { home, inBrowser, inMemory, sharedStore } from './places.js';
+import { describeHome, inBrowser, inMemory, sharedStore } from './places.js';
 
-/** What one answer, or the lack of one, shows. */
+/** The result of one request: an answer, or the kind of failure. */
 export type Observation =
   | Served
-  /** A backend answered that the session store does not. */
+  /** A backend answered that the session store is unreachable. */
   | { readonly kind: 'store-down' }
-  /** The proxy answered by itself: it has no backend that would. */
+  /** The proxy answered by itself, because no backend is available. */
   | { readonly kind: 'no-backend' }
-  /** The request was taken, and no answer came in time. */
+  /** The request was sent, and the answer timed out. */
   | { readonly kind: 'hang' }
   | { readonly kind: 'silence' };
 
 export interface Served {
   readonly kind: 'served';
   readonly user: string | null;
-  /** Why there is no session: `absent`, `unknown`, `forged`, ... (`NoSession` of the sessions); null when there is one. */
+  /**
+   * Why there is no session: `absent`, `unknown`, `forged`, ... (`NoSession` of the sessions). Null if there is one.
+   */
   readonly why: string | null;
   readonly backend: string;
   readonly incarnation: string;
-  /** Why the proxy gave this browser another backend; null when it did not say so. */
+  /** Why the proxy moved this browser to another backend. Null if it did not say so. */
   readonly moved: string | null;
-  /** What the visitor did to get this answer; nothing for a mere look. */
-  readonly deed?: 'login' | 'logout';
+  /** The action of the visitor that caused this answer. Undefined for a poll. */
+  readonly action?: 'login' | 'logout';
 }
 
-/** All that is remembered between two sights. */
+/** The state that is kept between two observations. */
 export interface PageState {
   readonly mode: string;
   readonly proxied: boolean;
   readonly kind: Observation['kind'] | 'start';
   readonly user: string | null;
-  /** How many different items the cart held when it was last seen. */
+  /** Number of different items in the cart when it was last read. */
   readonly items: number;
   readonly backend: string;
-  /** True from a store outage until the session is seen again. */
+  /** True from a store outage until a session is found again. */
   readonly storeFailed: boolean;
   readonly backends: Readonly<Record<string, Known>>;
 }
 
 interface Known {
   readonly incarnation: string;
-  /** Answers that others gave since this one gave its last. */
+  /** Number of answers by other backends since the last answer of this one. */
   readonly quietFor: number;
 }
 
-export const opening: PageState = {
+export const initialState: PageState = {
   mode: '',
   proxied: false,
   kind: 'start',
@@ -63,34 +63,38 @@ export const opening: PageState = {
 export type Severity = 'good' | 'trouble' | 'lost';
 
 export interface StoryUpdate {
-  readonly scene: PageState;
-  /** Undefined when nothing happened that is worth a word. */
+  readonly state: PageState;
+  /** Undefined if nothing changed that is worth a sentence. */
   readonly sentence: string | undefined;
   readonly mood: Severity;
 }
 
-export function tell(before: PageState, sight: Observation): StoryUpdate {
-  if (sight.kind === 'served') {
-    return { scene: afterServed(before, sight), sentence: servedSentence(before, sight), mood: moodOf(before, sight) };
+export function tell(before: PageState, observation: Observation): StoryUpdate {
+  if (observation.kind === 'served') {
+    return {
+      state: afterServed(before, observation),
+      sentence: servedSentence(before, observation),
+      mood: moodOf(before, observation),
+    };
   }
-  const storeFailed = before.storeFailed || sight.kind === 'store-down';
-  const sentence = sight.kind === before.kind ? undefined : troubleSentence(before, sight.kind);
-  return { scene: { ...before, kind: sight.kind, storeFailed }, sentence, mood: 'trouble' };
+  const storeFailed = before.storeFailed || observation.kind === 'store-down';
+  const sentence = observation.kind === before.kind ? undefined : troubleSentence(before, observation.kind);
+  return { state: { ...before, kind: observation.kind, storeFailed }, sentence, mood: 'trouble' };
 }
 
 function moodOf(before: PageState, now: Served): Severity {
-  return now.deed === undefined && before.user !== null && before.user !== now.user ? 'lost' : 'good';
+  return now.action === undefined && before.user !== null && before.user !== now.user ? 'lost' : 'good';
 }
 
 function afterServed(before: PageState, { kind, user, backend, incarnation }: Served): PageState {
   const isSame = user === before.user;
-  const backends = { ...(isSame ? quieter(before) : {}), [backend]: { incarnation, quietFor: 0 } };
+  const backends = { ...(isSame ? countQuiet(before) : {}), [backend]: { incarnation, quietFor: 0 } };
   const items = user !== null && isSame ? before.items : 0;
   return { ...before, kind, user, items, backend, backends, storeFailed: before.storeFailed && user === null };
 }
 
-/** A new session is new to every backend: who knew the former one is of no interest. */
-function quieter({ backends }: PageState): PageState['backends'] {
+/** Counts one more answer of another backend, for each known backend. A new session starts with none. */
+function countQuiet({ backends }: PageState): PageState['backends'] {
   const entries = Object.entries(backends).map(([name, { incarnation, quietFor }]): [string, Known] => {
     return [name, { incarnation, quietFor: quietFor + 1 }];
   });
@@ -99,43 +103,43 @@ function quieter({ backends }: PageState): PageState['backends'] {
 
 function troubleSentence(before: PageState, kind: Exclude<Observation['kind'], 'served'>): string {
   const cookie = before.user === null ? 'Trying again every second.' : stillCookie;
-  if (kind === 'silence') return `${whoServes(before)} does not answer. ${cookie}`;
-  if (kind === 'hang') return `No answer came in time: ${hanging(before)} hangs. ${cookie}`;
+  if (kind === 'silence') return `${describeServer(before)} does not answer. ${cookie}`;
+  if (kind === 'hang') return `No answer came in time: ${describeHanging(before)} hangs. ${cookie}`;
   if (kind === 'no-backend') return `The proxy answers, but no backend does. ${cookie}`;
   if (before.user === null) return `${sharedStore(before)} does not answer. Nobody can log in for now. Trying again.`;
-  return `${sharedStore(before)} does not answer. You are not logged out: nobody can look right now. Trying again.`;
+  return `${sharedStore(before)} does not answer. You are not logged out: your session cannot be looked up right now. Trying again.`;
 }
 
 const stillCookie = 'Your cookie is still in this browser; trying again every second.';
 
 function servedSentence(before: PageState, now: Served): string | undefined {
-  if (now.deed === 'logout') return 'You logged out: the session is gone, and its cookie opens nothing any more.';
-  if (now.deed === 'login')
-    return `You are logged in as ${now.user}. Your session is kept ${home(before, now.backend)}.`;
+  if (now.action === 'logout') return 'You logged out: the session is gone, and its cookie opens nothing any more.';
+  if (now.action === 'login')
+    return `You are logged in as ${now.user}. Your session is kept ${describeHome(before, now.backend)}.`;
   if (before.user !== null && now.user === null) return `${lostSentence(before, now)} Please log in again.`;
   if (before.user === null) return arrivalSentence(before, now);
   if (before.user === now.user) return survivedSentence(before, now);
   return `The shop now calls you ${now.user}, and you were ${before.user}. Unless you logged in as ${now.user} in another tab, this is somebody else's session.`;
 }
 
-/** Somebody known a moment ago is not known any more. */
+/** Describes the loss of a session. */
 function lostSentence(before: PageState, now: Served): string {
-  const cart = lostCart(before);
+  const cart = describeLostCart(before);
   if (now.why === 'absent') return 'This browser has no session cookie any more: you logged out in another tab.';
   if (now.why === 'expired') return `Your session was too old or unused for too long, and has ended.${cart}`;
   if (now.why === 'revoked') return `Your session was ended elsewhere.${cart}`;
   if (now.why === 'browser-changed') return otherBrowser;
-  if (inBrowser(before)) return `${lostToken(before, now)}${cart}`;
-  if (inMemory(before)) return `${lostMemory(before, now)}${cart}`;
+  if (inBrowser(before)) return `${describeLostToken(before, now)}${cart}`;
+  if (inMemory(before)) return `${describeLostMemory(before, now)}${cart}`;
   const store = sharedStore(before);
-  if (before.storeFailed) return `${store} came back empty: your session ${andCart(before)} lost.`;
+  if (before.storeFailed) return `${store} came back empty: your session ${describeCart(before)} lost.`;
   return `${store} answers and does not know your session any more: it came back empty, or the session was ended elsewhere.${cart}`;
 }
 
 const otherBrowser = 'Your session was begun in another browser than this one: it might have been stolen.';
 
-/** The browser still has it, and the shop does not take it. */
-function lostToken(before: PageState, { why, backend }: Served): string {
+/** Describes a token that the browser has and the shop refuses. */
+function describeLostToken(before: PageState, { why, backend }: Served): string {
   if (why === 'forged')
     return `${backend} knows no key that made your session's cookie: the keys were exchanged, or somebody changed the cookie.`;
   if (why === 'unknown')
@@ -143,9 +147,9 @@ function lostToken(before: PageState, { why, backend }: Served): string {
   return `${backend} no longer takes your session's cookie.`;
 }
 
-function lostMemory(before: PageState, now: Served): string {
+function describeLostMemory(before: PageState, now: Served): string {
   const then = before.backend;
-  if (wasReborn(before, now) || now.moved === 'reborn') {
+  if (hasRestarted(before, now) || now.moved === 'reborn') {
     return `${now.moved === 'reborn' ? then : now.backend} was restarted: its memory is empty, and your session was in it.`;
   }
   if (now.moved === 'down' && before.kind === 'hang') {
@@ -160,34 +164,36 @@ function lostMemory(before: PageState, now: Served): string {
   return 'Your session was ended elsewhere.';
 }
 
-function lostCart({ items }: PageState): string {
-  return items === 0 ? '' : ` Your cart with ${counted(items)} is gone.`;
+function describeLostCart({ items }: PageState): string {
+  return items === 0 ? '' : ` Your cart with ${countItems(items)} is gone.`;
 }
 
-function andCart({ items }: PageState): string {
-  return items === 0 ? 'is' : `and your cart with ${counted(items)} are`;
+function describeCart({ items }: PageState): string {
+  return items === 0 ? 'is' : `and your cart with ${countItems(items)} are`;
 }
 
-function counted(items: number): string {
+function countItems(items: number): string {
   return items === 1 ? '1 item' : `${items} items`;
 }
 
-/** Nobody was logged in before: the page was just opened, something works again, or a lost session is back. */
+/** Describes an answer after a state without a user: the page was just opened, a failure ended, or a lost session is
+ * back. */
 function arrivalSentence(before: PageState, now: Served): string | undefined {
   const isFirst = before.kind === 'start';
-  if (isFirst && now.user === null) return strangerSentence(now);
-  if (now.user === null) return before.kind === 'served' || askedNoStore(before, now) ? undefined : worksAgain(before);
-  const where = home(before, now.backend);
+  if (isFirst && now.user === null) return anonymousSentence(now);
+  if (now.user === null)
+    return before.kind === 'served' || needsNoStore(before, now) ? undefined : describeRecovery(before);
+  const where = describeHome(before, now.backend);
   if (isFirst) return `You are still logged in as ${now.user}: your session is ${where}.`;
   return `You are logged in as ${now.user} again: ${now.backend} found your session ${where}.`;
 }
 
-/** Who comes without a cookie is answered whether the store is there or not, and so is who brings the whole session. */
-function askedNoStore(before: PageState, now: Served): boolean {
+/** True if the backend did not need the store: a request without a cookie, or one that carries the whole session. */
+function needsNoStore(before: PageState, now: Served): boolean {
   return before.kind === 'store-down' && (now.why === 'absent' || inBrowser(before));
 }
 
-function strangerSentence({ why, backend }: Served): string {
+function anonymousSentence({ why, backend }: Served): string {
   if (why === 'unknown')
     return `This browser came with the cookie of a session that ${backend} does not know. Please log in again.`;
   if (why === 'browser-changed') return `${otherBrowser} Please log in again.`;
@@ -197,17 +203,17 @@ function strangerSentence({ why, backend }: Served): string {
   return 'You are not logged in. Log in, put something into the cart, and then kill a server.';
 }
 
-function worksAgain(before: PageState): string {
-  if (before.kind === 'silence' || before.kind === 'hang') return `${whoServes(before)} answers again.`;
+function describeRecovery(before: PageState): string {
+  if (before.kind === 'silence' || before.kind === 'hang') return `${describeServer(before)} answers again.`;
   if (before.kind === 'no-backend') return 'A backend answers again.';
   return `${sharedStore(before)} answers again.`;
 }
 
 function survivedSentence(before: PageState, now: Served): string | undefined {
-  const where = home(before, now.backend);
-  if (askedNoStore(before, now)) return `You are still logged in, and nothing is lost: the session is ${where}.`;
-  if (before.kind !== 'served') return `${worksAgain(before)} You are still logged in, and nothing is lost.`;
-  if (wasReborn(before, now)) return `${now.backend} was restarted and knows you at once: the session is ${where}.`;
+  const where = describeHome(before, now.backend);
+  if (needsNoStore(before, now)) return `You are still logged in, and nothing is lost: the session is ${where}.`;
+  if (before.kind !== 'served') return `${describeRecovery(before)} You are still logged in, and nothing is lost.`;
+  if (hasRestarted(before, now)) return `${now.backend} was restarted and knows you at once: the session is ${where}.`;
   if (now.backend === before.backend) return quietSentence(before, now);
   if (now.moved === 'down') {
     return `${before.backend} no longer answers; ${now.backend} took over and still knows you: the session is ${where}.`;
@@ -216,39 +222,40 @@ function survivedSentence(before: PageState, now: Served): string | undefined {
     return `The proxy moved you from ${before.backend} to ${now.backend} (${now.moved}), which still knows you: the session is ${where}.`;
   }
   const known = before.backends[now.backend];
-  if (known !== undefined && known.quietFor >= patience(before)) {
+  if (known !== undefined && known.quietFor >= quietLimit(before)) {
     return `${now.backend} answers again and knows you: the session is ${where}.`;
   }
   if (known !== undefined) return quietSentence(before, now);
   return `${now.backend} answered this time and knows you as well as ${before.backend}: the session is ${where}.`;
 }
 
-/** Where any backend may answer, a dead one is only noticed by its not taking its turn. Said once. */
+/** Describes backends that stopped answering. Without affinity, a dead backend shows only by not answering any more.
+ * Reported once. */
 function quietSentence(before: PageState, now: Served): string | undefined {
-  const requests = patience(before);
+  const requests = quietLimit(before);
   const quiet = Object.entries(before.backends).filter(([name, { quietFor }]) => {
     return name !== now.backend && quietFor === requests - 1;
   });
   if (inMemory(before) || quiet.length === 0) return undefined;
   const names = quiet.map(([name]) => name).join(' and ');
-  return `${names} took no turn in the last ${requests} requests; the others still know you: the session is ${home(before, '')}.`;
+  return `${names} answered none of the last ${requests} requests; the others still know you: the session is ${describeHome(before, '')}.`;
 }
 
-/** How many answers by others make a backend one that does not answer any more: three rounds. */
-function patience({ backends }: PageState): number {
+/** Returns the number of answers by others after which a backend counts as silent: three rounds. */
+function quietLimit({ backends }: PageState): number {
   return 3 * Object.keys(backends).length;
 }
 
-function wasReborn({ backends }: PageState, now: Served): boolean {
+function hasRestarted({ backends }: PageState, now: Served): boolean {
   const known = backends[now.backend];
   return known !== undefined && known.incarnation !== now.incarnation;
 }
 
-function whoServes({ proxied }: PageState): string {
+function describeServer({ proxied }: PageState): string {
   return proxied ? 'The proxy' : 'The server';
 }
 
-function hanging(before: PageState): string {
+function describeHanging(before: PageState): string {
   if (!before.proxied) return 'the server';
   return inMemory(before) && before.backend !== ''
     ? `the proxy, or ${before.backend} behind it,`

@@ -1,4 +1,4 @@
-/** Colours first, light and dark; each has at least 4.5 : 1 against what it lies on. */
+/** The style sheet. Its colours, light and dark, have a contrast of at least 4.5 : 1 against their background. */
 export const style = `
 :root {
   color-scheme: light dark;

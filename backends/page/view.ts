@@ -1,7 +1,7 @@
-import { whereabouts } from './places.js';
+import { describePlace } from './places.js';
 import type { Observation, PageState, Severity } from './story.js';
 
-/** Everything that touches the document. What comes from outside goes in as text, never as markup. */
+/** Every function that changes the document. Foreign text is inserted as text, never as markup. */
 
 export interface CartLine {
   readonly sku: string;
@@ -35,22 +35,22 @@ export function showStory(sentence: string, mood: Severity): void {
   story.textContent = sentence;
   story.dataset.mood = mood;
   const now = new Date();
-  const time = made('time', now.toLocaleTimeString('en-GB'));
+  const time = makeElement('time', now.toLocaleTimeString('en-GB'));
   time.setAttribute('datetime', now.toISOString());
-  const entry = made('li', '', time, made('span', sentence));
+  const entry = makeElement('li', '', time, makeElement('span', sentence));
   entry.dataset.mood = mood;
   const log = element('log', HTMLElement);
   log.prepend(entry);
   while (log.children.length > logLinesMax) log.lastElementChild?.remove();
 }
 
-export function showScene(scene: PageState): void {
-  const { user, backend, backends, mode } = scene;
+export function showState(state: PageState): void {
+  const { user, backend, backends, mode } = state;
   element('login', HTMLElement).hidden = user !== null;
   element('shelf', HTMLElement).hidden = user === null;
   element('name', HTMLElement).textContent = user;
   element('mode', HTMLElement).textContent = mode;
-  element('where', HTMLElement).textContent = whereabouts(scene);
+  element('where', HTMLElement).textContent = describePlace(state);
   const badge = element('backend', HTMLElement);
   badge.textContent = backend;
   badge.dataset.hue = hueOf(backend);
@@ -58,11 +58,11 @@ export function showScene(scene: PageState): void {
   boot.textContent = backends[backend]?.incarnation.slice(0, 8) ?? '';
 }
 
-/** One mark per answer: whose turn it was, or that there was none. */
-export function showTurn(sight: Observation): void {
-  const name = sight.kind === 'served' ? sight.backend : '';
-  const turn = made('li', name === '' ? '×' : (/\d+$/.exec(name)?.[0] ?? name.slice(0, 3)));
-  turn.title = name === '' ? sight.kind : name;
+/** Adds one mark per answer: the backend that answered, or that none did. */
+export function showTurn(observation: Observation): void {
+  const name = observation.kind === 'served' ? observation.backend : '';
+  const turn = makeElement('li', name === '' ? '×' : (/\d+$/.exec(name)?.[0] ?? name.slice(0, 3)));
+  turn.title = name === '' ? observation.kind : name;
   if (name === '') turn.className = 'none';
   else turn.dataset.hue = hueOf(name);
   const turns = element('turns', HTMLElement);
@@ -74,22 +74,22 @@ export function showCart(lines: readonly CartLine[], remove: (sku: string) => vo
   element('empty', HTMLElement).hidden = lines.length > 0;
   const cart = element('cart', HTMLElement);
   const shown = JSON.stringify(lines);
-  // Rebuilt only when it differs: a poll must not take the focus from a button.
+  // Rebuilt only after a change: a poll must not take the focus from a button.
   if (cart.dataset.shown === shown) return;
   cart.dataset.shown = shown;
   cart.replaceChildren(...lines.map(line => cartLine(line, remove)));
 }
 
 function cartLine({ sku, quantity }: CartLine, remove: (sku: string) => void): HTMLElement {
-  const button = made('button', 'Remove');
+  const button = makeElement('button', 'Remove');
   button.setAttribute('aria-label', `Remove ${sku}`);
   button.addEventListener('click', () => remove(sku));
-  return made('li', '', made('span', quantity > 1 ? `${quantity} × ${sku}` : sku), button);
+  return makeElement('li', '', makeElement('span', quantity > 1 ? `${quantity} × ${sku}` : sku), button);
 }
 
 export function showGoods(add: (sku: string) => void): void {
   const buttons = goods.map(sku => {
-    const button = made('button', sku);
+    const button = makeElement('button', sku);
     button.setAttribute('aria-label', `Add ${sku}`);
     button.addEventListener('click', () => add(sku));
     return button;
@@ -97,14 +97,14 @@ export function showGoods(add: (sku: string) => void): void {
   element('goods', HTMLElement).replaceChildren(...buttons);
 }
 
-export function made(tag: string, text: string, ...children: readonly HTMLElement[]): HTMLElement {
+export function makeElement(tag: string, text: string, ...children: readonly HTMLElement[]): HTMLElement {
   const node = document.createElement(tag);
   if (node instanceof HTMLButtonElement) node.type = 'button';
   node.append(text, ...children);
   return node;
 }
 
-/** backend-1, backend-2, ... get different colours; the name is always written too. */
+/** Returns a colour for backend-1, backend-2, ... The name is always written too. */
 function hueOf(backend: string): string {
   const number = Number(/\d+$/.exec(backend)?.[0] ?? 1);
   return String((number + 5) % 6);

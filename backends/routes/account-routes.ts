@@ -1,24 +1,24 @@
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
-import { endSessions, fallen, type Members, refuseFallen, whileStanding } from '../accounts/members.js';
-import { checkedPassword } from '../accounts/passwords.js';
-import { enrolment, newSecret, withConfirmed, withPending } from '../accounts/second-factor.js';
+import { endSessions, type Members, refuseEnded, runInEpoch, withNextEpoch } from '../accounts/members.js';
+import { requireFitPassword } from '../accounts/passwords.js';
+import { buildEnrolment, newSecret, withConfirmed, withPending } from '../accounts/second-factor.js';
 import { type Call, stringsOf } from '../call.js';
 import { json, NoSuchSession, NotUnderstood, WrongCode } from '../refusal.js';
 import { roleOf } from './admin-routes.js';
-import { refuseStale, spend } from './reauthentication.js';
+import { refuseStaleNonce, spendNonce } from './reauthentication.js';
 
-export async function showAccount(members: Members, visit: SessionContext, user: string): Promise<Reply> {
+export async function showAccount(members: Members, context: SessionContext, user: string): Promise<Reply> {
   const { totp } = await members.accounts.read(user);
-  const authenticatedAtMs = visit.session?.record.data.authenticatedAtMs ?? null;
-  return json(200, { user, role: roleOf(members, visit), totp: totp !== null, authenticatedAtMs });
+  const authenticatedAtMs = context.session?.record.data.authenticatedAtMs ?? null;
+  return json(200, { user, role: roleOf(members, context), totp: totp !== null, authenticatedAtMs });
 }
 
-export async function listSessions({ sessions }: Members, visit: SessionContext, user: string): Promise<Reply> {
+export async function listSessions({ sessions }: Members, context: SessionContext, user: string): Promise<Reply> {
   const listed = await sessions.list(user);
   const lines = listed.map(({ handle, createdAtMs, idleUntilMs }) => {
-    return { handle, createdAtMs, idleUntilMs, current: handle === visit.handle };
+    return { handle, createdAtMs, idleUntilMs, current: handle === context.handle };
   });
   return json(200, { sessions: lines });
 }
@@ -26,79 +26,80 @@ export async function listSessions({ sessions }: Members, visit: SessionContext,
 export async function endSession(
   { sessions }: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
   user: string,
 ): Promise<Reply> {
   const handle = call.parameter;
-  if (handle === visit.handle) await visit.end();
+  if (handle === context.handle) await context.end();
   else if (!(await sessions.endOne(user, handle))) throw new NoSuchSession();
   return json(200, { ended: handle });
 }
 
-export async function endOthers(members: Members, call: Call, visit: SessionContext, user: string): Promise<Reply> {
+export async function endOthers(members: Members, call: Call, context: SessionContext, user: string): Promise<Reply> {
   stringsOf(call);
-  return json(200, { ended: await endSessions(members, user, visit.handle) });
+  return json(200, { ended: await endSessions(members, user, context.handle) });
 }
 
 export async function logOutEverywhere(
   members: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
   user: string,
 ): Promise<Reply> {
   stringsOf(call);
   const ended = await endSessions(members, user);
-  await visit.end();
+  await context.end();
   return json(200, { ended });
 }
 
 export async function changePassword(
   members: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
   user: string,
 ): Promise<Reply> {
   const [nonce = '', text = '', others = ''] = stringsOf(call, 'nonce', 'password', 'others');
   if (others !== 'end' && others !== 'keep') throw new NotUnderstood('expected others to be "end" or "keep"');
-  const chosen = checkedPassword(user, text);
-  refuseStale(visit, nonce);
+  const chosen = requireFitPassword(user, text);
+  refuseStaleNonce(context, nonce);
   const password = await members.passwords.hash(chosen);
-  const was = await spend(members, visit, user, nonce);
-  await change(members, user, was, account => fallen({ ...account, password }));
-  const ended = others === 'end' ? await members.sessions.endAll(user, visit.handle) : 0;
+  const was = await spendNonce(members, context, user, nonce);
+  await change(members, user, was, account => withNextEpoch({ ...account, password }));
+  const ended = others === 'end' ? await members.sessions.endAll(user, context.handle) : 0;
   return json(200, { ended });
 }
 
-export async function beginTotp(members: Members, call: Call, visit: SessionContext, user: string): Promise<Reply> {
+export async function beginTotp(members: Members, call: Call, context: SessionContext, user: string): Promise<Reply> {
   const [nonce = ''] = stringsOf(call, 'nonce');
-  const was = await spend(members, visit, user, nonce);
+  const was = await spendNonce(members, context, user, nonce);
   const secret = newSecret();
-  const context = { user, keys: members.keys(), nowMs: Date.now() };
-  await change(members, user, was, account => withPending(account, context, secret));
-  return json(201, await enrolment(user, secret));
+  const sealing = { user, keys: members.keys(), nowMs: Date.now() };
+  await change(members, user, was, account => withPending(account, sealing, secret));
+  return json(201, await buildEnrolment(user, secret));
 }
 
-/** The one sensitive route without a nonce: what it confirms was begun with one, and only who saw it has the code. */
-export async function confirmTotp(members: Members, call: Call, visit: SessionContext, user: string): Promise<Reply> {
+/** Confirms the second factor. This sensitive route needs no nonce: the enrolment needed one, and only a client that
+ * saw its secret has the code. */
+export async function confirmTotp(members: Members, call: Call, context: SessionContext, user: string): Promise<Reply> {
   const [code = ''] = stringsOf(call, 'code');
   const attempt = { user, code, from: 'known', keys: members.keys(), nowMs: Date.now() } as const;
   const edit = (account: Account) => withConfirmed(account, attempt);
   const { next, answer: isRight } = await changeAccount(members.accounts, user, edit);
   if (!isRight) throw new WrongCode();
-  await whileStanding(members, user, next, visit, () => visit.rotate());
+  await runInEpoch(members, user, next, context, () => context.rotate());
   return json(200, { totp: true });
 }
 
-export async function removeTotp(members: Members, call: Call, visit: SessionContext, user: string): Promise<Reply> {
+export async function removeTotp(members: Members, call: Call, context: SessionContext, user: string): Promise<Reply> {
   const [nonce = ''] = stringsOf(call, 'nonce');
-  const was = await spend(members, visit, user, nonce);
+  const was = await spendNonce(members, context, user, nonce);
   await change(members, user, was, account => ({ ...account, totp: null, pendingTotp: null }));
   return json(200, { totp: false });
 }
 
 async function change(members: Members, user: string, was: Account, edit: (account: Account) => Account) {
   await changeAccount(members.accounts, user, account => {
-    refuseFallen(account, was.epoch);
+    refuseEnded(account, was.epoch);
     return { next: edit(account), answer: undefined };
   });
 }

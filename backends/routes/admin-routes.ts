@@ -1,15 +1,16 @@
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
-import { endSessions, fallen, type Members } from '../accounts/members.js';
+import { endSessions, type Members, withNextEpoch } from '../accounts/members.js';
 import { withoutTries } from '../accounts/tries.js';
-import { type Call, checkedUser, stringsOf } from '../call.js';
+import { type Call, requireUserName, stringsOf } from '../call.js';
 import { json, NotAllowed } from '../refusal.js';
-import { spend } from './reauthentication.js';
+import { spendNonce } from './reauthentication.js';
 
 export type Role = 'user' | 'administrator';
 
-/** Only for a session that was begun with the administrator's password, and only while there is one. */
+/** Returns `administrator` only for a session that began with the administrator's password, and only while there is
+ * one. */
 export function roleOf({ passwords }: Members, { session }: SessionContext): Role {
   const given = session?.record.data.role === 'administrator';
   return given && passwords.isAdministrator(session.record.user) ? 'administrator' : 'user';
@@ -18,25 +19,25 @@ export function roleOf({ passwords }: Members, { session }: SessionContext): Rol
 export async function disable(
   members: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
   administrator: string,
 ): Promise<Reply> {
-  const { user, nonce } = demanded(members, call, visit);
+  const { user, nonce } = requireUserAndNonce(members, call, context);
   if (user === administrator) throw new NotAllowed('nobody could enable the administrator again');
-  await spend(members, visit, administrator, nonce);
-  await change(members, user, account => fallen({ ...account, disabled: true }));
+  await spendNonce(members, context, administrator, nonce);
+  await change(members, user, account => withNextEpoch({ ...account, disabled: true }));
   return json(200, { user, ended: await members.sessions.endAll(user) });
 }
 
-/** Takes the locks off as well: it is what somebody asks for who cannot log in. */
+/** Enables a user and removes the locks: the user asked because they could not log in. */
 export async function enable(
   members: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
   administrator: string,
 ): Promise<Reply> {
-  const { user, nonce } = demanded(members, call, visit);
-  await spend(members, visit, administrator, nonce);
+  const { user, nonce } = requireUserAndNonce(members, call, context);
+  await spendNonce(members, context, administrator, nonce);
   await change(members, user, account => {
     return withoutTries(withoutTries({ ...account, disabled: false }, 'known'), 'stranger');
   });
@@ -46,44 +47,44 @@ export async function enable(
 export async function endSessionsOf(
   members: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
   administrator: string,
 ): Promise<Reply> {
-  const { user, nonce } = demanded(members, call, visit);
-  await spend(members, visit, administrator, nonce);
+  const { user, nonce } = requireUserAndNonce(members, call, context);
+  await spendNonce(members, context, administrator, nonce);
   const ended = await endSessions(members, user);
-  if (user === administrator) await visit.end();
+  if (user === administrator) await context.end();
   return json(200, { ended });
 }
 
-/** A login at this very moment may come after it: it is as one that comes a moment later. */
+/** Ends all sessions. A login at the same time may come after it, like one a moment later. */
 export async function endEveryone(
   members: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
   administrator: string,
 ): Promise<Reply> {
-  refuseOthers(members, visit);
+  refuseOthers(members, context);
   const [nonce = ''] = stringsOf(call, 'nonce');
-  await spend(members, visit, administrator, nonce);
+  await spendNonce(members, context, administrator, nonce);
   await members.sessions.endEveryone();
-  await visit.end();
+  await context.end();
   return json(200, {});
 }
 
-/** Whom it is about, once it is certain that an administrator asks. */
-function demanded(
+/** Returns the user that the request names, after checking that an administrator sent it. */
+function requireUserAndNonce(
   members: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
 ): { readonly user: string; readonly nonce: string } {
-  refuseOthers(members, visit);
+  refuseOthers(members, context);
   const [user = '', nonce = ''] = stringsOf(call, 'user', 'nonce');
-  return { user: checkedUser(user), nonce };
+  return { user: requireUserName(user), nonce };
 }
 
-function refuseOthers(members: Members, visit: SessionContext): void {
-  if (roleOf(members, visit) !== 'administrator') throw new NotAllowed();
+function refuseOthers(members: Members, context: SessionContext): void {
+  if (roleOf(members, context) !== 'administrator') throw new NotAllowed();
 }
 
 async function change({ accounts }: Members, user: string, edit: (account: Account) => Account): Promise<void> {

@@ -1,17 +1,17 @@
 import { type Call, isObject } from '../call.js';
-import type { Planted } from '../defects.js';
+import type { CombinedDefects } from '../defects.js';
 import { json, NotAllowed, NotUnderstood } from '../refusal.js';
-import { plain, type Route, type VisitAction } from './route.js';
+import { plainRoute, type Route, type SessionAction } from './route.js';
 
-/** What the failover simulator can make worse while this process runs, and the most that each takes. */
+/** The faults that the failover simulator can inject while this process runs, with their limits. */
 const limits = {
-  /** So many of a hundred requests that look at a session are answered 500, half of them after all was done. */
+  /** Percentage of session requests that are answered 500. Half of them fail after the work was done. */
   errorPercent: { min: 0, max: 100 },
-  /** The event loop stands still for so long ... */
+  /** Duration for which the event loop is blocked. */
   blockMs: { min: 0, max: 10_000 },
-  /** ... so often. */
+  /** Interval between two blocks. */
   blockEveryMs: { min: 1, max: 60_000 },
-  /** The clock goes so much before (or, negative, after) the real one. */
+  /** Offset of the clock: positive is ahead, negative is behind. */
   clockMs: { min: -600_000, max: 600_000 },
 };
 type Switch = keyof typeof limits;
@@ -20,41 +20,39 @@ type SwitchPositions = { readonly [name in Switch]: number };
 const allOff: SwitchPositions = { errorPercent: 0, blockMs: 0, blockEveryMs: 1_000, clockMs: 0 };
 const names = Object.keys(limits);
 
-/** The same, with the switchboard. */
-export function switchable(planted: Planted): Planted {
+/** Adds the lab switches to the routes. */
+export function addLabSwitches(planted: CombinedDefects): CombinedDefects {
   const lab = new LabSwitches();
-  return { ...planted, routes: sound => lab.routes(planted.routes(sound)) };
+  return { ...planted, routes: original => lab.routes(planted.routes(original)) };
 }
 
-/**
- * The switchboard behind `GET` and `POST /lab`, which is there with SHOP_LAB=1 only, on a loopback address only, and not for
- * who comes through a proxy. A new process has everything off.
- */
+/** The switches behind `GET` and `POST /lab`. They exist only with SHOP_LAB=1, only on a loopback address, and refuse
+ * requests through a proxy. In a new process, all are off. */
 class LabSwitches {
-  readonly #clock = movableClock();
-  readonly #chance = chanceOf(1);
+  readonly #clock = installMovableClock();
+  readonly #random = makeRandom(1);
   #positions = allOff;
   #blocking: NodeJS.Timeout | undefined;
 
-  routes(sound: readonly Route[]): readonly Route[] {
+  routes(original: readonly Route[]): readonly Route[] {
     return [
-      ...sound.map(route => (route.kind === 'visit' ? { ...route, act: this.#failing(route.act) } : route)),
-      plain('GET', '/lab', call => this.#show(call)),
-      plain('POST', '/lab', call => this.#set(call)),
+      ...original.map(route => (route.kind === 'session' ? { ...route, act: this.#wrapWithErrors(route.act) } : route)),
+      plainRoute('GET', '/lab', call => this.#show(call)),
+      plainRoute('POST', '/lab', call => this.#set(call)),
     ];
   }
 
-  #failing(act: VisitAction): VisitAction {
-    return async (call, visit) => {
-      const unlucky = this.#chance() * 100 < this.#positions.errorPercent;
-      if (unlucky && this.#chance() < 0.5) return broken;
-      const reply = await act(call, visit);
-      return unlucky ? broken : reply;
+  #wrapWithErrors(act: SessionAction): SessionAction {
+    return async (call, context) => {
+      const isFailing = this.#random() * 100 < this.#positions.errorPercent;
+      if (isFailing && this.#random() < 0.5) return labError;
+      const reply = await act(call, context);
+      return isFailing ? labError : reply;
     };
   }
 
   #show(call: Call) {
-    if (call.proxied) throw new NotAllowed('only who asks this backend itself may do this');
+    if (call.proxied) throw new NotAllowed('send this request to the backend itself, not through a proxy');
     return json(200, { ...this.#positions, nowMs: Date.now() });
   }
 
@@ -64,12 +62,12 @@ class LabSwitches {
     const { blockMs, blockEveryMs, clockMs } = this.#positions;
     this.#clock.moveBy(clockMs);
     clearInterval(this.#blocking);
-    if (blockMs > 0) this.#blocking = setInterval(() => standStill(blockMs), blockEveryMs).unref();
+    if (blockMs > 0) this.#blocking = setInterval(() => blockEventLoop(blockMs), blockEveryMs).unref();
     return this.#show(call);
   }
 }
 
-const broken = json(500, { error: 'an error that the lab has asked for', why: 'lab' });
+const labError = json(500, { error: 'an error that the lab injected', why: 'lab' });
 
 function positionsIn(body: unknown): Partial<SwitchPositions> {
   const entries: [string, unknown][] = isObject(body) ? Object.entries(body) : [['', undefined]];
@@ -88,13 +86,13 @@ function isSwitch(name: string): name is Switch {
   return names.includes(name);
 }
 
-/** Without work for the processor, which others need. */
-function standStill(ms: number): void {
+/** Blocks without using the processor, which other processes need. */
+function blockEventLoop(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-/** mulberry32: the same in every run. */
-function chanceOf(seed: number): () => number {
+/** Returns a mulberry32 generator. It gives the same numbers in every run. */
+function makeRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d_2b_79_f5) | 0;
@@ -104,11 +102,9 @@ function chanceOf(seed: number): () => number {
   };
 }
 
-/**
- * Puts a clock in place of this process's own, which can be moved: whoever asks `Date.now()` or `new Date()` after it, and
- * whoever kept `Date.now` since, gets the moved time. Timers and `performance.now()` go on as they did.
- */
-function movableClock(): { moveBy(ms: number): void } {
+/** Replaces the clock of this process with one that can be moved. It affects every later `Date.now()` and `new Date()`,
+ * and references to `Date.now` that were taken later. Timers and `performance.now()` are not affected. */
+function installMovableClock(): { moveBy(ms: number): void } {
   const real = Date;
   let byMs = 0;
   const now = () => real.now() + byMs;

@@ -1,50 +1,52 @@
 import { seal, unseal } from '#src/sessions/seal.js';
 import type { SessionData } from '#src/sessions/session.js';
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
-import { guesserOf, knownBrowser, SmallCookie } from '../accounts/browser-cookies.js';
-import { type Members, refuseFallen, whileStanding } from '../accounts/members.js';
+import { guesserOf, knownBrowserCookie, SmallCookie } from '../accounts/browser-cookies.js';
+import { type Members, refuseEnded, runInEpoch } from '../accounts/members.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withCode } from '../accounts/second-factor.js';
 import { type Guesser, withoutTries, withTryBack } from '../accounts/tries.js';
-import { type Call, checkedUser, stringsOf } from '../call.js';
+import { type Call, requireUserName, stringsOf } from '../call.js';
 import { json, WrongCode, WrongLogin } from '../refusal.js';
 
-/** password -> session; with a second factor: password -> pre-login token, pre-login token and code -> session */
-export async function logIn(members: Members, call: Call, visit: SessionContext): Promise<Reply> {
+/** Logs a user in: password -> session. With a second factor: password -> pre-login token, pre-login token and code ->
+ * session. */
+export async function logIn(members: Members, call: Call, context: SessionContext): Promise<Reply> {
   const [name = '', password = ''] = stringsOf(call, 'user', 'password');
-  const user = checkedUser(name);
+  const user = requireUserName(name);
   const found = await members.accounts.read(user);
   const isOwn = members.passwords.isOwn(user, found);
   const account = isOwn
-    ? await provenByOwn(members, call, user, password)
-    : await provenByCommon(members, user, found, password);
+    ? await proveByOwnPassword(members, call, user, password)
+    : await proveByCommonPassword(members, user, found, password);
   if (account.totp !== null) return askForCode(members, call, user, account);
-  return welcome(members, call, visit, user, account, isOwn ? [knownBrowserOf(members, call, user)] : []);
+  return beginSession(members, call, context, user, account, isOwn ? [knownBrowserFor(members, call, user)] : []);
 }
 
-/** Not counted: that password is no secret, and anybody can log in here under any name. */
-async function provenByCommon({ passwords }: Members, user: string, account: Account, password: string) {
+/** Checks the common password. Tries are not counted: it is no secret, and any name can log in here. */
+async function proveByCommonPassword({ passwords }: Members, user: string, account: Account, password: string) {
   const isRight = await passwords.isRight(user, account, password);
   if (isRight && !account.disabled) return account;
   throw new WrongLogin();
 }
 
-async function provenByOwn(members: Members, call: Call, user: string, password: string): Promise<Account> {
+async function proveByOwnPassword(members: Members, call: Call, user: string, password: string): Promise<Account> {
   const guesser = guesserOf(members.keys(), user, call, Date.now());
   const account = await tryPassword(members, user, password, guesser);
-  // As a wrong password, and the try stays counted: nobody learns that the password was right.
+  // Answered like a wrong password, and the try stays counted: the client must not learn that the password was right.
   if (account === undefined || account.disabled) throw new WrongLogin();
   await settleTries(members, user, account, guesser);
   return account;
 }
 
-/** A right password takes back its own try only, where wrong codes are counted too: it is but half of a login. */
+/** Resets the tries after a right password. With a second factor it takes back only its own try, because wrong codes
+ * are counted too: the password is only half of a login. */
 async function settleTries({ accounts }: Members, user: string, was: Account, guesser: Guesser): Promise<void> {
   await changeAccount(accounts, user, account => {
-    refuseFallen(account, was.epoch);
+    refuseEnded(account, was.epoch);
     const settled = account.totp === null ? withoutTries : withTryBack;
     return { next: settled(account, guesser), answer: undefined };
   });
@@ -55,7 +57,7 @@ function askForCode({ keys }: Members, { secure }: Call, user: string, account: 
   return json(202, { next: 'totp' }, { 'set-cookie': preLoginCookie.set(token, secure) });
 }
 
-export async function logInWithCode(members: Members, call: Call, visit: SessionContext): Promise<Reply> {
+export async function logInWithCode(members: Members, call: Call, context: SessionContext): Promise<Reply> {
   const [code = ''] = stringsOf(call, 'code');
   const { keys, accounts } = members;
   const nowMs = Date.now();
@@ -68,20 +70,20 @@ export async function logInWithCode(members: Members, call: Call, visit: Session
     return withCode(account, { user, code, from, keys: keys(), nowMs });
   });
   if (!isRight) throw new WrongCode();
-  const cookies = [preLoginCookie.clear(call.secure), knownBrowserOf(members, call, user)];
-  return welcome(members, call, visit, user, next, cookies);
+  const cookies = [preLoginCookie.clear(call.secure), knownBrowserFor(members, call, user)];
+  return beginSession(members, call, context, user, next, cookies);
 }
 
-const passwordFirst = 'log in with name and password first; the code belongs to the five minutes after that';
+const passwordFirst = 'log in with name and password first, then send the code within five minutes';
 
-function knownBrowserOf({ keys }: Members, { secure }: Call, user: string): string {
-  return knownBrowser(keys(), user, secure, Date.now());
+function knownBrowserFor({ keys }: Members, { secure }: Call, user: string): string {
+  return knownBrowserCookie(keys(), user, secure, Date.now());
 }
 
-async function welcome(
+async function beginSession(
   members: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
   user: string,
   account: Account,
   cookies: readonly string[] = [],
@@ -89,24 +91,24 @@ async function welcome(
   const data: SessionData = { cart: [], authenticatedAtMs: Date.now() };
   keepFamily(data, call.agent);
   if (members.ballast !== '') data.ballast = members.ballast;
-  // In the session, since it was this password that the role was given for.
+  // Stored in the session, because this password gave the role.
   if (members.passwords.isAdministrator(user)) data.role = 'administrator';
-  await whileStanding(members, user, account, visit, () => visit.begin(user, data));
+  await runInEpoch(members, user, account, context, () => context.begin(user, data));
   return json(200, { user }, { 'set-cookie': cookies });
 }
 
-export async function logOut(call: Call, visit: SessionContext): Promise<Reply> {
+export async function logOut(call: Call, context: SessionContext): Promise<Reply> {
   stringsOf(call);
-  await visit.end();
+  await context.end();
   return json(200, { user: null });
 }
 
 /**
- * What a browser holds between the password and the code. It is no session and opens nothing but POST /login/totp.
+ * The cookie of a browser between the password and the code. It is no session and opens only POST /login/totp.
  *
- * It is bound to the account's last accepted step and to its epoch. So the code that it is redeemed with ends it, and
- * every other one that was given out meanwhile, without a write at the first half of a login; so does a changed password
- * or a disabled account.
+ * It is bound to the account's last accepted step and to its epoch. So a used code invalidates its token and every
+ * other token issued meanwhile. The first half of a login needs no write for that. A changed password or a disabled
+ * account invalidates them too.
  */
 const purpose = 'pre-login';
 export const preLoginMs = 5 * 60_000;
@@ -120,11 +122,11 @@ export function preLoginToken(keys: KeyRing, user: string, { epoch, lastStep }: 
 
 interface PreLogin {
   readonly user: string;
-  /** Whether the account is still as it was when the password was right. */
+  /** True if the account has not changed since the password was right. */
   holdsFor(account: Account): boolean;
 }
 
-/** Undefined for what is forged, for another purpose, or late. */
+/** Opens a pre-login token. Undefined if it is forged, expired, or for another purpose. */
 export function openPreLogin(keys: KeyRing, token: string | undefined, nowMs: number): PreLogin | undefined {
   const opened = token === undefined ? 'malformed' : unseal(keys, purpose, token);
   if (typeof opened === 'string') return undefined;

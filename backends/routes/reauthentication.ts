@@ -1,8 +1,8 @@
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
-import { knownBrowser } from '../accounts/browser-cookies.js';
-import { type Members, refuseFallen, whileStanding } from '../accounts/members.js';
+import { knownBrowserCookie } from '../accounts/browser-cookies.js';
+import { type Members, refuseEnded, runInEpoch } from '../accounts/members.js';
 import { keepNonce, newNonce, nonceUntilMs, withNonceSpent } from '../accounts/nonce.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withStepUsed } from '../accounts/second-factor.js';
@@ -10,11 +10,12 @@ import { withoutTries } from '../accounts/tries.js';
 import { type Call, hasField, stringsOf } from '../call.js';
 import { json, NotAllowed, WrongCode, WrongLogin } from '../refusal.js';
 
-/** The password again, and the code where there is a second factor: a fresh token, and a nonce for one change. */
+/** Checks the password again, and the code if there is a second factor. Answers with a fresh token, and a nonce for one
+ * change. */
 export async function reauthenticate(
   members: Members,
   call: Call,
-  visit: SessionContext,
+  context: SessionContext,
   user: string,
 ): Promise<Reply> {
   const names = hasField(call, 'code') ? ['password', 'code'] : ['password'];
@@ -26,42 +27,46 @@ export async function reauthenticate(
   await accept(members, user, account, code, nowMs);
   const nonce = newNonce(nowMs);
   const renew = () =>
-    visit.rotate(data => {
+    context.rotate(data => {
       keepNonce(data, nonce);
       keepFamily(data, call.agent);
       data.authenticatedAtMs = nowMs;
     });
-  await whileStanding(members, user, account, visit, renew);
-  return json(200, nonce, { 'set-cookie': knownBrowser(members.keys(), user, call.secure, nowMs) });
+  await runInEpoch(members, user, account, context, renew);
+  return json(200, nonce, { 'set-cookie': knownBrowserCookie(members.keys(), user, call.secure, nowMs) });
 }
 
-const noAdministrator = 'the name is kept for an administrator, and SHOP_ADMIN_PASSWORD says that there is none';
+const noAdministrator = 'this name is reserved for an administrator; set SHOP_ADMIN_PASSWORD to have one';
 
 async function accept(members: Members, user: string, was: Account, code: string, nowMs: number): Promise<void> {
   const { accounts, keys } = members;
   await changeAccount(accounts, user, account => {
-    refuseFallen(account, was.epoch);
+    refuseEnded(account, was.epoch);
     const next = account.totp === null ? account : withStepUsed(account, { user, code, keys: keys(), nowMs });
     if (next === undefined) throw new WrongCode();
     return { next: withoutTries(next, 'known'), answer: undefined };
   });
 }
 
-/** Throws `FreshAuthenticationNeeded`. For what is expensive: `spend` checks as well. */
-export function refuseStale({ session }: SessionContext, nonce: string): number {
+/** Throws `FreshAuthenticationNeeded` without using the nonce up. Call it before expensive work; `spendNonce` checks
+ * again. */
+export function refuseStaleNonce({ session }: SessionContext, nonce: string): number {
   return nonceUntilMs(session?.record.data ?? {}, nonce, Date.now());
 }
 
-/**
- * Uses the nonce up and gives the session a fresh token; of two requests with the same nonce one is refused.
- * Resolves with the account; what follows must find it in the same epoch.
- */
-export async function spend(members: Members, visit: SessionContext, user: string, nonce: string): Promise<Account> {
-  const untilMs = refuseStale(visit, nonce);
+/** Uses the nonce up and gives the session a fresh token. Of two requests with the same nonce, one is refused. Resolves
+ * with the account; the next edit must find the same epoch. */
+export async function spendNonce(
+  members: Members,
+  context: SessionContext,
+  user: string,
+  nonce: string,
+): Promise<Account> {
+  const untilMs = refuseStaleNonce(context, nonce);
   const spent = await changeAccount(members.accounts, user, account => {
     return { next: withNonceSpent(account, untilMs), answer: undefined };
   });
-  const renew = () => visit.rotate(data => void delete data.nonce);
-  await whileStanding(members, user, spent.next, visit, renew);
+  const renew = () => context.rotate(data => void delete data.nonce);
+  await runInEpoch(members, user, spent.next, context, renew);
   return spent.next;
 }

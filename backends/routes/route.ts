@@ -1,36 +1,37 @@
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import { refuseOtherBrowser } from '../accounts/password-try.js';
 import type { Call } from '../call.js';
 import { json, NotFound, WrongMethod } from '../refusal.js';
 
-interface Place {
+interface RoutePattern {
   readonly method: 'GET' | 'POST' | 'DELETE';
-  /** A path; its last step may be `:name`, which takes one non-empty step. */
+  /** A path. Its last segment may be `:name`, which matches one non-empty segment. */
   readonly path: string;
 }
 
-/** Answers without looking at the session, and therefore without the store. */
-export interface PlainRoute extends Place {
+/** A route that does not read the session, and therefore does not need the store. */
+export interface PlainRoute extends RoutePattern {
   readonly kind: 'plain';
   readonly act: (call: Call) => Reply | Promise<Reply>;
 }
 
-export type VisitAction = (call: Call, visit: SessionContext) => Promise<Reply>;
+export type SessionAction = (call: Call, sessionRoute: SessionContext) => Promise<Reply>;
 
-/** Answers a visitor, known or anonymous. */
-export interface VisitRoute extends Place {
-  readonly kind: 'visit';
-  readonly act: VisitAction;
+/** A route that reads the session of the visitor, who may be anonymous. */
+export interface SessionRoute extends RoutePattern {
+  readonly kind: 'session';
+  readonly act: SessionAction;
 }
 
-export type Route = PlainRoute | VisitRoute;
+export type Route = PlainRoute | SessionRoute;
 
 export interface Match {
   readonly route: Route;
   readonly parameter: string;
 }
 
-/** Throws `NotFound` for a path that no route has, `WrongMethod` for one that has others. HEAD goes where GET goes. */
+/** Finds the route. Throws `NotFound` for an unknown path, and `WrongMethod` if the path has other methods. HEAD uses
+ * the route of GET. */
 export function matchRoute(routes: readonly Route[], method: string, path: string): Match {
   const wanted = method === 'HEAD' ? 'GET' : method;
   for (const route of routes) {
@@ -53,35 +54,35 @@ function allowedBy({ method }: Route): string[] {
   return method === 'GET' ? ['GET', 'HEAD'] : [method];
 }
 
-export function plain(method: PlainRoute['method'], path: string, act: PlainRoute['act']): PlainRoute {
+export function plainRoute(method: PlainRoute['method'], path: string, act: PlainRoute['act']): PlainRoute {
   return { kind: 'plain', method, path, act };
 }
 
-/** A session that was begun in another browser may not come along. */
-export function visit(method: VisitRoute['method'], path: string, act: VisitAction): VisitRoute {
-  return fromAnyBrowser(method, path, async (call, visit) => {
-    refuseOtherBrowser(call.agent, visit.session?.record.data);
-    return act(call, visit);
+/** Makes a route that refuses a session from another browser. */
+export function sessionRoute(method: SessionRoute['method'], path: string, act: SessionAction): SessionRoute {
+  return anyBrowserRoute(method, path, async (call, context) => {
+    refuseOtherBrowser(call.agent, context.session?.record.data);
+    return act(call, context);
   });
 }
 
-/** For the ways out of that: they end the session, or ask for the password. */
-export function fromAnyBrowser(method: VisitRoute['method'], path: string, act: VisitAction): VisitRoute {
-  return { kind: 'visit', method, path, act };
+/** Makes a route that accepts a session from another browser: the routes that end a session or ask for the password. */
+export function anyBrowserRoute(method: SessionRoute['method'], path: string, act: SessionAction): SessionRoute {
+  return { kind: 'session', method, path, act };
 }
 
-type MemberAction = (call: Call, visit: SessionContext, user: string) => Promise<Reply>;
+type MemberAction = (call: Call, context: SessionContext, user: string) => Promise<Reply>;
 
-/** A route for those who are logged in. */
-export function member(method: VisitRoute['method'], path: string, act: MemberAction): VisitRoute {
-  return visit(method, path, membersOnly(act));
+/** Makes a route for logged-in users. */
+export function memberRoute(method: SessionRoute['method'], path: string, act: MemberAction): SessionRoute {
+  return sessionRoute(method, path, requireMember(act));
 }
 
-/** The others learn that they are not logged in, and why. */
-export function membersOnly(act: MemberAction): VisitAction {
-  return async (call, visit) => {
-    const user = visit.session?.record.user;
-    if (user !== undefined) return act(call, visit, user);
-    return json(401, { error: 'please log in', why: visit.why ?? null, affinity: call.affinity });
+/** Answers 401 with the reason if no user is logged in. */
+export function requireMember(act: MemberAction): SessionAction {
+  return async (call, context) => {
+    const user = context.session?.record.user;
+    if (user !== undefined) return act(call, context, user);
+    return json(401, { error: 'please log in', why: context.why ?? null, affinity: call.affinity });
   };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Json, SessionData } from '#src/sessions/session.js';
-import type { Reply, SessionContext } from '#src/sessions/visit.js';
+import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Members } from '../accounts/members.js';
 import { type Call, millisecondsOf, stringsOf } from '../call.js';
 import { CartFull, json, NotUnderstood } from '../refusal.js';
@@ -9,25 +9,25 @@ import * as account from './account-routes.js';
 import * as admin from './admin-routes.js';
 import { logIn, logInWithCode, logOut } from './login.js';
 import { reauthenticate } from './reauthentication.js';
-import { fromAnyBrowser, member, membersOnly, plain, type Route, visit } from './route.js';
+import { anyBrowserRoute, memberRoute, plainRoute, type Route, requireMember, sessionRoute } from './route.js';
 
-/** Which process this is; `incarnation` is a random name for this boot of it. */
+/** The identity of this process. `incarnation` is a random name for this boot. */
 export interface Self {
   readonly backend: string;
   readonly incarnation: string;
   readonly mode: string;
 }
 
-/** What the routes need to know of the process that they run in. */
+/** The parts of the process that the routes need. */
 export interface Shop {
   readonly self: Self;
   readonly members: Members;
-  readonly tally: RequestCounts;
+  readonly requestCounts: RequestCounts;
   readonly page: Reply;
   readonly draining: () => boolean;
-  /** How the shared store answered last; undefined where there is none or nobody asked it yet. */
+  /** The state of the shared store. Undefined without a store, or before its first answer. */
   readonly store: () => 'up' | 'down' | undefined;
-  /** How often each reason for having no session was seen, and the like. */
+  /** Counts of events, such as each reason for having no session. */
   readonly counts: () => object;
   /** The ids of the keys of this process, the newest first. */
   readonly keys: () => readonly string[];
@@ -36,88 +36,90 @@ export interface Shop {
 export function routesOf(shop: Shop): readonly Route[] {
   const { members } = shop;
   return [
-    plain('GET', '/', () => shop.page),
-    plain('GET', '/health', () => health(shop)),
-    plain('GET', '/stats', () => json(200, { ...shop.tally.report(), sessions: shop.counts(), keys: shop.keys() })),
-    plain('GET', '/slow', slow),
+    plainRoute('GET', '/', () => shop.page),
+    plainRoute('GET', '/health', () => answerHealth(shop)),
+    plainRoute('GET', '/stats', () =>
+      json(200, { ...shop.requestCounts.report(), sessions: shop.counts(), keys: shop.keys() }),
+    ),
+    plainRoute('GET', '/slow', answerSlowly),
 
-    visit('GET', '/me', (call, visit) => whoAmI(shop, call, visit)),
-    fromAnyBrowser('POST', '/login', (call, visit) => logIn(members, call, visit)),
-    fromAnyBrowser('POST', '/login/totp', (call, visit) => logInWithCode(members, call, visit)),
-    fromAnyBrowser('POST', '/logout', logOut),
-    member('POST', '/logout-everywhere', (...request) => account.logOutEverywhere(members, ...request)),
+    sessionRoute('GET', '/me', (call, context) => whoAmI(shop, call, context)),
+    anyBrowserRoute('POST', '/login', (call, context) => logIn(members, call, context)),
+    anyBrowserRoute('POST', '/login/totp', (call, context) => logInWithCode(members, call, context)),
+    anyBrowserRoute('POST', '/logout', logOut),
+    memberRoute('POST', '/logout-everywhere', (...request) => account.logOutEverywhere(members, ...request)),
 
-    member('GET', '/cart', readCart),
-    member('POST', '/cart', (call, visit, user) => add(shop.tally, call, visit, user)),
-    member('DELETE', '/cart/:sku', remove),
+    memberRoute('GET', '/cart', readCart),
+    memberRoute('POST', '/cart', (call, context, user) => add(shop.requestCounts, call, context, user)),
+    memberRoute('DELETE', '/cart/:sku', remove),
 
-    member('GET', '/account', (_call, visit, user) => account.showAccount(members, visit, user)),
-    member('GET', '/account/sessions', (_call, visit, user) => account.listSessions(members, visit, user)),
-    member('DELETE', '/account/sessions/:handle', (...request) => account.endSession(members, ...request)),
-    member('POST', '/account/sessions/end-others', (...request) => account.endOthers(members, ...request)),
-    fromAnyBrowser(
+    memberRoute('GET', '/account', (_call, context, user) => account.showAccount(members, context, user)),
+    memberRoute('GET', '/account/sessions', (_call, context, user) => account.listSessions(members, context, user)),
+    memberRoute('DELETE', '/account/sessions/:handle', (...request) => account.endSession(members, ...request)),
+    memberRoute('POST', '/account/sessions/end-others', (...request) => account.endOthers(members, ...request)),
+    anyBrowserRoute(
       'POST',
       '/account/reauthenticate',
-      membersOnly((...request) => reauthenticate(members, ...request)),
+      requireMember((...request) => reauthenticate(members, ...request)),
     ),
-    member('POST', '/account/password', (...request) => account.changePassword(members, ...request)),
-    member('POST', '/account/totp', (...request) => account.beginTotp(members, ...request)),
-    member('POST', '/account/totp/confirm', (...request) => account.confirmTotp(members, ...request)),
-    member('POST', '/account/totp/remove', (...request) => account.removeTotp(members, ...request)),
+    memberRoute('POST', '/account/password', (...request) => account.changePassword(members, ...request)),
+    memberRoute('POST', '/account/totp', (...request) => account.beginTotp(members, ...request)),
+    memberRoute('POST', '/account/totp/confirm', (...request) => account.confirmTotp(members, ...request)),
+    memberRoute('POST', '/account/totp/remove', (...request) => account.removeTotp(members, ...request)),
 
-    member('POST', '/admin/disable', (...request) => admin.disable(members, ...request)),
-    member('POST', '/admin/enable', (...request) => admin.enable(members, ...request)),
-    member('POST', '/admin/end-sessions', (...request) => admin.endSessionsOf(members, ...request)),
-    member('POST', '/admin/end-everyone', (...request) => admin.endEveryone(members, ...request)),
+    memberRoute('POST', '/admin/disable', (...request) => admin.disable(members, ...request)),
+    memberRoute('POST', '/admin/enable', (...request) => admin.enable(members, ...request)),
+    memberRoute('POST', '/admin/end-sessions', (...request) => admin.endSessionsOf(members, ...request)),
+    memberRoute('POST', '/admin/end-everyone', (...request) => admin.endEveryone(members, ...request)),
   ];
 }
 
 const slowMsMax = 10_000;
 
-/**
- * A store that is down is said, and is no reason to answer other than 200: every backend shares it, so the proxy would
- * take them all out of the pool and nobody could even be told that the store is what does not work.
- */
-function health({ self, draining, store }: Shop): Reply {
+/** Answers with the health of this backend. A store that is down is reported, but the status stays 200. Every backend
+ * shares the store, so the proxy would remove them all. Then no backend could report that the store is down. */
+function answerHealth({ self, draining, store }: Shop): Reply {
   const { backend, incarnation } = self;
   if (draining()) return json(503, { status: 'draining', backend, incarnation });
   return json(200, { status: 'ready', backend, incarnation, store: store() });
 }
 
-async function slow(call: Call): Promise<Reply> {
+async function answerSlowly(call: Call): Promise<Reply> {
   const ms = millisecondsOf(call, 'ms', slowMsMax);
   await delay(ms);
   return json(200, { ms });
 }
 
-async function whoAmI({ self }: Shop, { affinity, proxied }: Call, visit: SessionContext): Promise<Reply> {
-  const user = visit.session?.record.user ?? null;
-  return json(200, { user, ...self, affinity, proxied, why: visit.why ?? null });
+async function whoAmI({ self }: Shop, { affinity, proxied }: Call, context: SessionContext): Promise<Reply> {
+  const user = context.session?.record.user ?? null;
+  return json(200, { user, ...self, affinity, proxied, why: context.why ?? null });
 }
 
-async function readCart(_call: Call, visit: SessionContext, user: string): Promise<Reply> {
-  const cart: Cart = cartOf(visit.session?.record.data ?? {});
+async function readCart(_call: Call, context: SessionContext, user: string): Promise<Reply> {
+  const cart: Cart = cartOf(context.session?.record.data ?? {});
   return json(200, { user, items: [...cart].map(([sku, quantity]) => ({ sku, quantity })) });
 }
 
-/** `?delayMs=` lies between opening the session and committing it: whoever logs out meanwhile must stay logged out. */
-async function add(tally: RequestCounts, call: Call, visit: SessionContext, user: string): Promise<Reply> {
+/**
+ * Adds one item. `?delayMs=` delays the commit after the session was opened: a logout in between must stay effective.
+ */
+async function add(requestCounts: RequestCounts, call: Call, context: SessionContext, user: string): Promise<Reply> {
   const [given = ''] = stringsOf(call, 'sku');
-  const sku = checkedSku(given);
+  const sku = requireSku(given);
   const delayMs = millisecondsOf(call, 'delayMs', slowMsMax);
   if (delayMs > 0) await delay(delayMs);
-  const data = await visit.change(data => addOne(data, sku));
-  tally.countWrite(sku);
+  const data = await context.change(data => addOne(data, sku));
+  requestCounts.countWrite(sku);
   return json(201, { user, sku, quantity: cartOf(data).get(sku) ?? 0 });
 }
 
-async function remove(call: Call, visit: SessionContext, user: string): Promise<Reply> {
-  const sku = checkedSku(decoded(call.parameter));
-  await visit.change(data => removeAll(data, sku));
+async function remove(call: Call, context: SessionContext, user: string): Promise<Reply> {
+  const sku = requireSku(decodeStep(call.parameter));
+  await context.change(data => removeAll(data, sku));
   return json(200, { user, sku, quantity: 0 });
 }
 
-function decoded(step: string): string {
+function decodeStep(step: string): string {
   try {
     return decodeURIComponent(step);
   } catch {
@@ -125,18 +127,16 @@ function decoded(step: string): string {
   }
 }
 
-/**
- * The cart lies in the session as a list of [sku, quantity]. A list and not an object: `__proto__` is a legal sku, and
- * as the key of an object it would be a cart that cannot be filled.
- */
+/** The cart, which is stored in the session as a list of [sku, quantity]. It is not an object, because `__proto__` is a
+ * valid sku, and an object cannot hold it as a key. */
 type Cart = Map<string, number>;
 
 const itemsMax = 500;
 
-/** A plan file may name an item with 64 letters; a run adds 13 to it. */
+/** A plan file may name an item with 64 letters; a run adds 13. */
 const skuShape = /^[A-Za-z0-9_.:-]{1,80}$/;
 
-export function checkedSku(sku: string): string {
+export function requireSku(sku: string): string {
   if (skuShape.test(sku)) return sku;
   throw new NotUnderstood('expected a sku of 1 to 80 letters, digits, or any of _ . : -');
 }
@@ -157,7 +157,7 @@ function addOne(data: SessionData, sku: string): void {
   data.cart = [...cart];
 }
 
-/** Nothing changes when the item is not there, so that nothing is written either. */
+/** Removes an item. If it is not there, nothing changes, so nothing is written. */
 function removeAll(data: SessionData, sku: string): void {
   const cart = cartOf(data);
   if (cart.delete(sku)) data.cart = [...cart];

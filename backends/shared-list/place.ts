@@ -5,18 +5,18 @@ import { mkdir, readdir, rename } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
 
-/** The folder of one process in a directory that several share. */
+/** The folder of one process in a shared directory. */
 export interface ProcessFolder {
-  /** What all of them share. */
+  /** The directory that all processes share. */
   readonly directory: string;
-  /** The own folder in it. */
+  /** The folder of this process in it. */
   readonly own: string;
-  /** Removes the own folder. A second call is no error. */
+  /** Removes the folder of this process. A second call is a no-op. */
   leave(): void;
 }
 
-/** Somebody of that name is there already, and lives. */
-export class PlaceTaken extends Error {
+/** Another process of this name is running. */
+export class FolderTaken extends Error {
   constructor(folder: string) {
     super(`${folder} belongs to a process that is still running`);
     this.name = new.target.name;
@@ -26,52 +26,52 @@ export class PlaceTaken extends Error {
 const socketName = 's';
 
 /**
- * Makes the folder `<name>~<boot>`, and removes those of processes that are no more: whatever their folders list was lost
- * with their memory. Rejects with `PlaceTaken` while another process of this name lives, and with what the file system
- * says when there can be no such folder. `name` is one without `~`.
+ * Makes the folder `<name>~<boot>`. Removes the folders of dead processes: the sessions that they list were lost with
+ * the memory. Rejects with `FolderTaken` while another process of this name runs. If the folder cannot be made, it
+ * rejects with the error of the file system. `name` must not contain `~`.
  *
- * In each folder is a socket, on which nobody says anything: whoever can connect to it knows that its process lives, a
- * stopped one too. The kernel ends it with the process, whatever the process died of, and no other one inherits it as
- * it would a process id. It reaches across containers that share the directory, but not across machines.
+ * Each folder has a socket without any traffic. If it accepts a connection, its process lives, even a stopped one. The
+ * kernel closes it with the process, however the process died. Unlike a process id, no other process can inherit it. It
+ * works across containers that share the directory, but not across machines.
  *
- * A folder has its name only when its socket listens, and then the others are looked at: of two that start at the same
- * time at least one sees the other.
+ * A folder gets its name only when its socket listens; then the process looks at the other folders. So of two processes
+ * that start at the same time, at least one sees the other.
  */
-export async function takePlace(directory: string, name: string): Promise<ProcessFolder> {
+export async function createProcessFolder(directory: string, name: string): Promise<ProcessFolder> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const boot = randomBytes(8).toString('hex');
   const [draft, own] = [path.join(directory, boot), path.join(directory, `${name}~${boot}`)];
   await mkdir(draft, { mode: 0o700 });
-  let hush: () => void = () => undefined;
-  const place = {
+  let stopListening: () => void = () => undefined;
+  const folder = {
     directory,
     own,
     leave: () => {
-      hush();
+      stopListening();
       for (const folder of [draft, own]) rmSync(folder, { recursive: true, force: true });
     },
   };
   try {
-    hush = await listenIn(draft);
+    stopListening = await listenIn(draft);
     await rename(draft, own);
-    await removeTheDead(directory, own, name);
-    return place;
+    await removeDeadFolders(directory, own, name);
+    return folder;
   } catch (error) {
-    place.leave();
+    folder.leave();
     throw error;
   }
 }
 
-async function removeTheDead(directory: string, own: string, name: string): Promise<void> {
+async function removeDeadFolders(directory: string, own: string, name: string): Promise<void> {
   const names = (await readdir(directory)).filter(each => each.includes('~'));
   const folders = names.map(each => path.join(directory, each)).filter(folder => folder !== own);
-  const living = await Promise.all(folders.map(isAlive));
-  const namesake = folders.find((folder, at) => living[at] && path.basename(folder).startsWith(`${name}~`));
-  if (namesake !== undefined) throw new PlaceTaken(namesake);
-  for (const folder of folders.filter((_, at) => !living[at])) rmSync(folder, { recursive: true, force: true });
+  const isLive = await Promise.all(folders.map(isAlive));
+  const running = folders.find((folder, at) => isLive[at] && path.basename(folder).startsWith(`${name}~`));
+  if (running !== undefined) throw new FolderTaken(running);
+  for (const folder of folders.filter((_, at) => !isLive[at])) rmSync(folder, { recursive: true, force: true });
 }
 
-/** Keeps nobody from ending. Answers with how to stop it. */
+/** Listens in the folder, without keeping the process alive. Resolves with the function that stops it. */
 async function listenIn(folder: string): Promise<() => void> {
   const descriptor = openSync(folder, 'r');
   const server = createServer(socket => socket.destroy()).unref();
@@ -84,12 +84,12 @@ async function listenIn(folder: string): Promise<() => void> {
   return () => {
     if (!server.listening) return;
     server.close();
-    // Only now: by this descriptor the socket was removed.
+    // The descriptor is closed last: its path is used to remove the socket.
     closeSync(descriptor);
   };
 }
 
-/** What cannot be told is taken for alive: nobody's list goes because of a doubt. */
+/** True if the process of the folder lives. Any doubt counts as alive, so that no live list is removed. */
 async function isAlive(folder: string): Promise<boolean> {
   let descriptor: number | undefined;
   try {
@@ -105,8 +105,8 @@ async function isAlive(folder: string): Promise<boolean> {
   }
 }
 
-/** Linux takes at most 107 bytes for the address of a socket, and a path may be longer: by its descriptor every folder
- * has a short one. */
+/** Returns the address of the socket. Linux limits it to 107 bytes, and a path may be longer. The path of a descriptor
+ * is always short. */
 function addressIn(folder: string, descriptor: number): string {
   const short = process.platform === 'linux' ? `/proc/self/fd/${descriptor}` : folder;
   return path.join(short, socketName);

@@ -1,8 +1,8 @@
-/** What every server of bench/sessions.ts does: POST /login, GET /cart, POST /cart {sku}, GET /health. */
+/** The API of every server of bench/sessions.ts: POST /login, GET /cart, POST /cart {sku}, GET /health. */
 
 export type Cart = Record<string, number>;
 
-/** One more of it. The load knows five skus, so that a cart does not grow for ever. */
+/** Adds one item. The load uses five skus, so that a cart does not grow without limit. */
 export function putInto(cart: Cart, sku: string): Cart {
   return { ...cart, [sku]: (cart[sku] ?? 0) + 1 };
 }

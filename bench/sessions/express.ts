@@ -1,4 +1,4 @@
-/** express-session with connect-redis, as their documentation shows them. */
+/** Server with express-session and connect-redis, set up as in their documentation. */
 import { RedisStore } from 'connect-redis';
 import express from 'express';
 import session from 'express-session';

@@ -1,4 +1,4 @@
-/** @fastify/session with connect-redis, as their documentation shows them. */
+/** Server with @fastify/session and connect-redis, set up as in their documentation. */
 import fastifyCookie from '@fastify/cookie';
 import fastifySession from '@fastify/session';
 import { RedisStore } from 'connect-redis';

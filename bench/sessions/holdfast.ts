@@ -1,9 +1,9 @@
-/** The sessions of Holdfast on a bare node:http server, in the mode that its environment names. */
+/** Server with the sessions of Holdfast on node:http, in the mode of its environment. */
 import { createServer } from 'node:http';
 import { isModeName, modes } from '#src/modes.js';
 import type { SessionData } from '#src/sessions/session.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
-import type { Handler } from '#src/sessions/visit.js';
 import { type Cart, listen, putInto } from './cart.js';
 
 const { HOLDFAST_MODE: mode = '', REDIS_URL, MEMCACHED_URL, POSTGRES_URL } = process.env;
@@ -21,16 +21,16 @@ const read: Handler = async ({ session }) =>
 
 const write =
   (sku: string): Handler =>
-  async visit => {
-    if (visit.session === undefined) return answer(401, {});
-    const data = await visit.change(data => {
+  async context => {
+    if (context.session === undefined) return answer(401, {});
+    const data = await context.change(data => {
       data.cart = putInto(cartOf(data), sku);
     });
     return answer(201, data);
   };
 
-const logIn: Handler = async visit => {
-  await visit.begin('anna', { cart: {} });
+const logIn: Handler = async context => {
+  await context.begin('anna', { cart: {} });
   return answer(200, {});
 };
 

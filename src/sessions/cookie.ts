@@ -5,49 +5,55 @@ import { SessionTooLarge } from './errors.js';
 /** RFC 6265bis section 5.6: a browser may drop a cookie whose name and value together are longer. */
 export const cookieBytesMax = 4096;
 
-/** The first word is the browser's side of a chain of proxies. A visitor who forges it harms only the own cookie. */
+/** Reports whether the browser used TLS. The first value comes from the browser's side of a chain of proxies. A visitor
+ * who forges the header harms only their own cookie. */
 export function cameOverTls(headers: IncomingHttpHeaders): boolean {
   const [first = ''] = String(headers['x-forwarded-proto'] ?? '').split(',');
   return first.trim().toLowerCase() === 'https';
 }
 
-/** `__Host-` makes the browser itself refuse a copy that is not Secure, has a Domain, or comes from a sibling host. */
+/** Returns the name of the session cookie. With the `__Host-` prefix, browsers refuse a cookie without Secure, with a
+ * Domain, or from a sibling host. */
 export function cookieName(secure: boolean): string {
   return secure ? '__Host-session' : 'session';
 }
 
-/** What a Cookie header says under one exact name. `malformed`: two copies, or more bytes than we ever set. */
+/** The value of one cookie in a Cookie header. `malformed`: the cookie occurs twice, or has more bytes than we ever
+ * set. */
 export interface CookieReading {
   readonly token: string | undefined;
   readonly malformed: boolean;
 }
 
 export function readCookie(header: string | undefined, name: string): CookieReading {
-  const values = (header ?? '').split(';').flatMap(pair => valueUnder(name, pair));
+  const values = (header ?? '').split(';').flatMap(pair => valuesUnder(name, pair));
   const [token] = values;
   const malformed = values.length > 1 || (token !== undefined && sizeOf(name, token) > cookieBytesMax);
   return malformed ? { token: undefined, malformed } : { token, malformed };
 }
 
-function valueUnder(name: string, pair: string): string[] {
+function valuesUnder(name: string, pair: string): string[] {
   const equals = pair.indexOf('=');
   return equals !== -1 && trimmed(pair.slice(0, equals)) === name ? [trimmed(pair.slice(equals + 1))] : [];
 }
 
-/** No Domain: this host alone. No Max-Age: gone with the browser, and the server keeps the deadlines anyway.
- * Rejects with `SessionTooLarge` rather than let the browser drop the cookie in silence. */
+/**
+ * Builds the Set-Cookie value. Without Domain, only this host gets the cookie. Without Max-Age, it ends with the
+ * browser; the server enforces the deadlines anyway. Throws `SessionTooLarge`, because a browser would drop a longer
+ * cookie silently.
+ */
 export function setCookie(token: string, secure: boolean): string {
   const name = cookieName(secure);
   const bytes = sizeOf(name, token);
   if (bytes > cookieBytesMax) throw new SessionTooLarge(bytes, cookieBytesMax);
-  return `${name}=${token}; ${attributes(secure)}`;
+  return `${name}=${token}; ${cookieAttributes(secure)}`;
 }
 
 export function clearCookie(secure: boolean): string {
-  return `${cookieName(secure)}=; Max-Age=0; ${attributes(secure)}`;
+  return `${cookieName(secure)}=; Max-Age=0; ${cookieAttributes(secure)}`;
 }
 
-function attributes(secure: boolean): string {
+function cookieAttributes(secure: boolean): string {
   return `Path=/; HttpOnly; ${secure ? 'Secure; ' : ''}SameSite=Lax`;
 }
 

@@ -2,11 +2,15 @@ import { SessionConflict } from './errors.js';
 import type { SessionStore } from './session-store.js';
 
 const roundsMax = 100;
-/** Each call to the store has its own deadline: of a thousand at once the last would wait for all others. */
+/** Limits parallel calls. Each call to the store has its own deadline, and the last of a thousand parallel calls would
+ * miss it. */
 const removedAtOnce = 100;
 
-/** Ends every session of `user` but the one with the handle `except`: again until the list is empty, since there may be
- * more than are listed at once. Resolves with how many there were; 100 rounds that were not enough: `SessionConflict`. */
+/**
+ * Ends every session of `user` except the one with the handle `except`. Resolves with the number of ended sessions. A
+ * store lists a limited number of sessions at once, so this repeats until the list is empty. Rejects with
+ * `SessionConflict` after 100 rounds.
+ */
 export async function endAll(
   store: SessionStore,
   user: string,
@@ -23,8 +27,8 @@ export async function endAll(
   throw new SessionConflict();
 }
 
-/** Resolves with how many of them were still there. */
-export async function removeThese(store: SessionStore, user: string, handles: readonly string[]): Promise<number> {
+/** Removes these sessions. Resolves with the number that were still there. */
+export async function removeByHandles(store: SessionStore, user: string, handles: readonly string[]): Promise<number> {
   let count = 0;
   for (let at = 0; at < handles.length; at += removedAtOnce) {
     const some = handles.slice(at, at + removedAtOnce);

@@ -1,4 +1,4 @@
-/** The named errors of sessions, each with the HTTP status it becomes. */
+/** Base class of the named errors of sessions. Each has the HTTP status of its response. */
 export class SessionError extends Error {
   readonly status: number;
 
@@ -9,35 +9,36 @@ export class SessionError extends Error {
   }
 }
 
-/** The store cannot be reached, or did not answer within its deadline: 503 with Retry-After. */
+/** The store is unreachable, or did not answer within its deadline. Becomes 503 with Retry-After. */
 export class StoreUnavailable extends SessionError {
   constructor(message: string, options?: ErrorOptions) {
     super(503, message, options);
   }
 }
 
-/** `create` met an id that is taken. With 32 random bytes this means a broken random source. */
+/** `create` was called with an id that is in use. With 32 random bytes, this means that the random source is broken. */
 export class SessionExists extends SessionError {
   constructor() {
     super(500, 'a session with this id exists already');
   }
 }
 
-/** Five concurrent changes won in a row. */
+/** A change lost five times in a row against concurrent changes. */
 export class SessionConflict extends SessionError {
   constructor() {
     super(409, 'the session was changed at the same time; try again');
   }
 }
 
-/** The session ended while the request was being handled: the write is dropped and the cookie cleared. */
+/** The session ended while the request was handled. The write is dropped and the cookie is cleared. */
 export class SessionGone extends SessionError {
   constructor() {
     super(401, 'the session has ended');
   }
 }
 
-/** `largest` is named where it is known: whoever must make room has to know where it went. */
+/** The session would exceed a size limit. `largest` names the largest part where it is known, so that the developer
+ * knows what to shrink. */
 export class SessionTooLarge extends SessionError {
   constructor(
     bytes: number,
@@ -50,7 +51,8 @@ export class SessionTooLarge extends SessionError {
   }
 }
 
-/** The `why` of an answer, for programs: a `SessionGone` is `session-gone`. Its `error` is the sentence for people. */
-export function wordFor({ name }: Error): string {
+/** Returns the `why` of a response, for programs: `SessionGone` becomes `session-gone`. The `error` field is the
+ * sentence for people. */
+export function whyOf({ name }: Error): string {
   return name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
 }

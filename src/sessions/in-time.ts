@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 const probeIntervalMs = 20;
 
 /** Rejects with `late()` when the promise does not settle in time. */
-export async function withinMs<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
+export async function withTimeout<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(late()), ms);
@@ -15,9 +15,9 @@ export async function withinMs<T>(ms: number, promise: Promise<T>, late: () => E
   }
 }
 
-/** Asks again and again: true as soon as `serves` says so, false when it does not within `waitMs` or when it is over. A
- * rejection is a no. Never rejects. */
-export async function readyWithin(
+/** Calls `serves` repeatedly. Resolves with true as soon as `serves` does. Resolves with false after `waitMs`, or when
+ * `isOver` returns true. A rejection of `serves` counts as false. Never rejects. */
+export async function pollUntilReady(
   waitMs: number,
   { serves, isOver }: { serves(): Promise<boolean>; isOver(): boolean },
 ): Promise<boolean> {

@@ -1,12 +1,12 @@
 import type { CookieReading } from './cookie.js';
 import { SessionGone } from './errors.js';
 import type { NoSession, Session, SessionData } from './session.js';
+import type { SessionContext } from './session-context.js';
 import type { Issued, SessionStrategy } from './session-strategy.js';
-import type { SessionContext } from './visit.js';
 
-/** What a visit leaves in the headers of its answer. */
-export interface Traces {
-  /** `keep`: the browser's cookie is right as it is; `clear`: it names no session. */
+/** The effects of a request on the headers of its response. */
+export interface ResponseEffects {
+  /** `keep`: the cookie of the browser is right. `clear`: it names no session. */
   readonly cookie: 'keep' | 'clear' | { readonly token: string };
   readonly hadSession: boolean;
   readonly ended: boolean;
@@ -15,11 +15,11 @@ export interface Traces {
 export class LiveVisit implements SessionContext {
   readonly #strategy: SessionStrategy;
   readonly #count: (name: string) => void;
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #pending = new Set<Promise<unknown>>();
   #last: Promise<unknown> = Promise.resolve();
   #session: Session | undefined;
   #why: NoSession | undefined;
-  #traces: Traces = { cookie: 'keep', hadSession: false, ended: false };
+  #effects: ResponseEffects = { cookie: 'keep', hadSession: false, ended: false };
   #isOver = false;
 
   constructor(strategy: SessionStrategy, count: (name: string) => void) {
@@ -39,109 +39,113 @@ export class LiveVisit implements SessionContext {
     return this.#session && this.#strategy.handleOf(this.#session);
   }
 
-  get traces(): Traces {
-    return this.#traces;
+  get effects(): ResponseEffects {
+    return this.#effects;
   }
 
   /**
-   * A cookie that names no session is cleared, or every request would bring it along and have it looked up. The price: a
-   * request that overlaps a rotation comes with the former token, and if its answer is the last one it clears the new
-   * cookie too. Nobody can tell: which cookie the browser holds by then is known to the browser alone.
+   * Opens the session that the cookie names. A cookie that names no session is cleared, because every later request
+   * would send it and cost a look-up.
+   *
+   * The price is a race: a request that overlaps a rotation still carries the old token. If its response arrives last,
+   * it clears the new cookie too. The server cannot prevent this, because only the browser knows which cookie it holds.
    */
   async open({ token, malformed }: CookieReading): Promise<void> {
     const found = malformed ? 'malformed' : await this.#strategy.open(token);
     this.#count(typeof found === 'string' ? found : 'opened');
-    if (typeof found === 'string') return this.#leave(found, found === 'absent' ? 'keep' : 'clear');
-    this.#enter(found);
-    if (found.token !== token) this.#trace({ cookie: { token: found.token } });
+    if (typeof found === 'string') return this.#clearSession(found, found === 'absent' ? 'keep' : 'clear');
+    this.#setSession(found);
+    if (found.token !== token) this.#addEffects({ cookie: { token: found.token } });
   }
 
   begin(user: string, data: SessionData): Promise<void> {
-    return this.#track(async () => {
+    return this.#runInOrder(async () => {
       const former = this.#session;
       const issued = await this.#strategy.begin(user, data);
       if (former !== undefined) await this.#strategy.end(former);
       this.#count('begun');
-      this.#enter(issued.session);
-      this.#trace({ cookie: { token: issued.token } });
+      this.#setSession(issued.session);
+      this.#addEffects({ cookie: { token: issued.token } });
     });
   }
 
   change(edit: (data: SessionData) => void): Promise<SessionData> {
-    return this.#track(async () => {
+    return this.#runInOrder(async () => {
       if (this.#session === undefined) throw new SessionGone();
-      const changed = this.#present(await this.#strategy.change(this.#session, edit));
+      const changed = this.#requirePresent(await this.#strategy.change(this.#session, edit));
       const isNewToken = changed.token !== this.#session?.token;
       this.#count('changed');
-      this.#enter(changed.session);
-      if (isNewToken) this.#trace({ cookie: { token: changed.token } });
+      this.#setSession(changed.session);
+      if (isNewToken) this.#addEffects({ cookie: { token: changed.token } });
       return changed.session.record.data;
     });
   }
 
   rotate(edit: (data: SessionData) => void = () => undefined): Promise<void> {
-    return this.#track(async () => {
+    return this.#runInOrder(async () => {
       if (this.#session === undefined) throw new SessionGone();
-      const rotated = this.#present(await this.#strategy.rotate(this.#session));
+      const rotated = this.#requirePresent(await this.#strategy.rotate(this.#session));
       this.#count('rotated');
-      this.#enter(rotated.session);
-      this.#trace({ cookie: { token: rotated.token } });
-      const edited = this.#present(await this.#strategy.change(rotated.session, edit));
-      this.#enter(edited.session);
-      this.#trace({ cookie: { token: edited.token } });
+      this.#setSession(rotated.session);
+      this.#addEffects({ cookie: { token: rotated.token } });
+      const edited = this.#requirePresent(await this.#strategy.change(rotated.session, edit));
+      this.#setSession(edited.session);
+      this.#addEffects({ cookie: { token: edited.token } });
     });
   }
 
   end(): Promise<void> {
-    return this.#track(async () => {
+    return this.#runInOrder(async () => {
       if (this.#session !== undefined) await this.#strategy.end(this.#session);
       this.#count('ended');
-      this.#leave('absent', 'clear');
-      this.#trace({ ended: true });
+      this.#clearSession('absent', 'clear');
+      this.#addEffects({ ended: true });
     });
   }
 
   /**
-   * Called when the handler is done. What it started and did not wait for is waited for here, and fails the answer if
-   * it fails; what it starts later is refused, because the answer that would promise it has gone.
+   * Ends the request, after the handler returned. Waits for every step that the handler started without waiting for it.
+   * A step that fails makes the response fail. A step that starts later is refused, because the response is already
+   * decided.
    */
   async close(): Promise<void> {
     this.#isOver = true;
-    const steps = await Promise.allSettled(this.#underWay);
+    const steps = await Promise.allSettled(this.#pending);
     const failed = steps.find(step => step.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
 
-  #present(outcome: Issued | 'gone'): Issued {
+  #requirePresent(outcome: Issued | 'gone'): Issued {
     if (outcome !== 'gone') return outcome;
-    this.#leave('unknown', 'clear');
+    this.#clearSession('unknown', 'clear');
     throw new SessionGone();
   }
 
-  /** One step after the other, also where the handler does not wait: each begins with the session, and with the token,
-   * that the one before has left. */
-  #track<T>(step: () => Promise<T>): Promise<T> {
-    if (this.#isOver) return Promise.reject(new Error('the visit is over: wait for a change before answering'));
-    const running = this.#last.then(step).finally(() => this.#underWay.delete(running));
-    this.#underWay.add(running);
-    // A handler that forgot to wait must not end the whole process with an unhandled rejection.
+  /** Runs the steps one after the other, even when the handler does not wait for them. Each step starts with the
+   * session and the token that the previous step left. */
+  #runInOrder<T>(step: () => Promise<T>): Promise<T> {
+    if (this.#isOver)
+      return Promise.reject(new Error('the request is over: wait for each change before the handler returns'));
+    const running = this.#last.then(step).finally(() => this.#pending.delete(running));
+    this.#pending.add(running);
+    // A handler that forgets to wait must not end the process with an unhandled rejection.
     this.#last = running.catch(() => undefined);
     return running;
   }
 
-  #enter(session: Session): void {
+  #setSession(session: Session): void {
     this.#session = session;
     this.#why = undefined;
-    this.#trace({ hadSession: true });
+    this.#addEffects({ hadSession: true });
   }
 
-  #leave(why: NoSession, cookie: 'keep' | 'clear'): void {
+  #clearSession(why: NoSession, cookie: 'keep' | 'clear'): void {
     this.#session = undefined;
     this.#why = why;
-    this.#trace({ cookie });
+    this.#addEffects({ cookie });
   }
 
-  #trace(traces: Partial<Traces>): void {
-    this.#traces = { ...this.#traces, ...traces };
+  #addEffects(effects: Partial<ResponseEffects>): void {
+    this.#effects = { ...this.#effects, ...effects };
   }
 }

@@ -1,4 +1,4 @@
-import { endAll, removeThese } from './end-sessions.js';
+import { endAll, removeByHandles } from './end-sessions.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import type { SessionLimits, SessionRecord, SessionSummary } from './session.js';
 import { digestOf, handleOf } from './session-id.js';
@@ -6,8 +6,9 @@ import type { SessionStore } from './session-store.js';
 import type { StrategySettings } from './session-strategy.js';
 
 /**
- * The sessions whose tokens say everything themselves: the store only lists them, and ending one means to revoke it.
- * It is revoked before it is removed: what is still listed can be tried again, what is not could not even be found.
+ * Sessions whose tokens carry everything. The store only lists them; ending a session means revoking it. The session is
+ * revoked before it is removed. If a step fails, the session is still listed and can be ended again. An unlisted
+ * session could not be found again.
  */
 export class RegisteredSessions {
   readonly #store: SessionStore;
@@ -22,8 +23,8 @@ export class RegisteredSessions {
     this.#now = now;
   }
 
-  /** By the time of login, which nothing moves: a token that is issued on a backend which does not know yet must not
-   * carry the session past the end of everyone's. */
+  /** Compares by the time of login, which never changes. After `endEveryone`, a backend that does not know of it yet
+   * may issue another token. That token must not outlive the revocation. */
   isRevoked(handle: string, { createdAtMs }: Pick<SessionRecord, 'createdAtMs'>): boolean {
     return this.#feed?.isRevoked(handle, createdAtMs) === true;
   }
@@ -37,10 +38,8 @@ export class RegisteredSessions {
     await this.#store.remove(id);
   }
 
-  /**
-   * Ends a session whose `successor` is in the list already, though nobody has a token of it yet: a logout that came
-   * before, on whichever backend, wins. False when it did, and then there is no successor either.
-   */
+  /** Ends a session that rotation replaces. `successor` is listed already, but its token was not sent yet. A logout on
+   * any backend that came first wins: then this removes the successor and resolves with false. */
   async supersede(id: string, successor: string, untilMs: number): Promise<boolean> {
     if ((await this.#store.remove(id)) !== 'removed') {
       await this.#store.remove(successor);
@@ -71,10 +70,10 @@ export class RegisteredSessions {
 
   async #endThese(user: string, handles: readonly string[]): Promise<number> {
     await this.#feed?.revoke(handles, this.#latestEndMs());
-    return removeThese(this.#store, user, handles);
+    return removeByHandles(this.#store, user, handles);
   }
 
-  /** No session that there is now lives longer. */
+  /** Returns a time by which every present session has ended. */
   #latestEndMs(): number {
     return this.#now() + this.#limits.absoluteMs;
   }

@@ -1,36 +1,40 @@
 /**
- * What every backend must know of tokens that were ended before their time: a shared list, of which each process keeps
- * a copy. Asking costs no round trip; the price is that a revocation reaches the other processes a moment later, and
- * that the last known copy stays in force while the shared list cannot be reached.
+ * The tokens that were revoked before they expire. Every backend must know them: they are in a shared list, and each
+ * process keeps a copy. A check costs no round trip. The price: a revocation reaches the other processes a moment
+ * later. While the shared list is unreachable, the last copy stays in force.
  */
 export interface RevocationFeed {
   /**
-   * Looks into the own copy: was this session revoked, or everyone's issued until then?
-   * Throws `StoreUnavailable` until the shared list was read once: an empty copy would honour what has been revoked.
+   * Checks the local copy. True if this session was revoked, or if its token was issued before the last
+   * `revokeEveryone`. Throws `StoreUnavailable` until the shared list was read once: an empty copy would accept revoked
+   * tokens.
    */
   isRevoked(handle: string, issuedAtMs: number): boolean;
-  /** Resolves when the shared list has them; this process knows at once. Rejects with `StoreUnavailable` when that
-   * cannot be promised. Forgotten after `untilMs`, when the tokens themselves have ended. */
+  /** Adds handles. Resolves when the shared list has them; this process knows them at once. Rejects with
+   * `StoreUnavailable` when that is uncertain. An entry is forgotten after `untilMs`, when the tokens have expired. */
   revoke(handles: readonly string[], untilMs: number): Promise<void>;
-  /** Revokes every token issued until now. */
+  /** Revokes every token that was issued until now. Rejects as `revoke` does. */
   revokeEveryone(untilMs: number): Promise<void>;
-  /** True as soon as the shared list was read once, false when not within `withinMs`. Never rejects. */
+  /** Resolves with true as soon as the shared list was read once, with false after `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
-  /** A second call is no error. */
+  /** Frees connections and timers. A second call is a no-op. Later calls of the other methods throw or reject with
+   * `StoreUnavailable`. */
   close(): Promise<void>;
 }
 
-/** A revocation is kept for the rest of a token's life only, and all of that minute are forgotten together. */
+/** Width of an expiry slot. A revocation is kept until its token expires; all revocations of one slot are forgotten
+ * together. */
 const slotMs = 60_000;
 
-/** The copy that one process keeps of what was revoked. */
+/** The copy of the revoked tokens that one process keeps. */
 export class RevokedTokens {
   readonly #handlesMax: number;
   readonly #untilMs = new Map<string, number>();
   readonly #slots = new Map<number, string[]>();
   #everyone = { issuedUntilMs: Number.NEGATIVE_INFINITY, untilMs: Number.NEGATIVE_INFINITY };
 
-  /** Beyond `handlesMax` no further one is promised: forgetting an older one would honour its token again in silence. */
+  /** Limits the handles. When it is full, further revocations are refused: forgetting an older one would silently
+   * accept its token again. */
   constructor(handlesMax = 1_000_000) {
     this.#handlesMax = handlesMax;
   }
@@ -53,7 +57,7 @@ export class RevokedTokens {
     }
   }
 
-  /** Everyone's token that was issued until then. The later of two takes the place of both. */
+  /** Revokes every token that was issued until `issuedUntilMs`. The later of two such revocations replaces both. */
   addEveryone(issuedUntilMs: number, untilMs: number): void {
     const known = this.#everyone;
     this.#everyone = {
@@ -62,7 +66,7 @@ export class RevokedTokens {
     };
   }
 
-  /** Forgets what is past its deadline, up to a minute late; takes no longer than there is to forget. */
+  /** Forgets expired entries, up to a minute late. Takes time in proportion to the entries that it forgets. */
   sweep(nowMs: number): void {
     for (const [number, handles] of this.#slots) {
       if (number * slotMs > nowMs) continue;
@@ -79,7 +83,7 @@ export class RevokedTokens {
     return this.#untilMs.size;
   }
 
-  /** Each handle with the end of its revocation. */
+  /** Returns each handle with the end of its revocation. */
   entries(): Iterable<[handle: string, untilMs: number]> {
     return this.#untilMs.entries();
   }

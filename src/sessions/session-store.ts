@@ -2,49 +2,61 @@ import type { RevocationFeed } from './revocation-feed.js';
 import type { SessionRecord, SessionSummary } from './session.js';
 
 /**
- * Where the reference strategy keeps its records. Implementations: `stores/registry.ts`.
+ * Storage for session records. Implementations: `stores/registry.ts`.
  *
- * `id` is the secret of the cookie; a store keys on its SHA-256 only, so that a leaked dump opens no session.
- * Every call settles within the deadline that the store was made with and rejects with `StoreUnavailable` when the
- * store cannot be reached or is late; after `close` every call rejects with it. Records past either of their two
- * deadlines, by the clock of the caller and no other, are not there. A record that cannot be read (foreign bytes, another
- * format) is not there either.
+ * `id` is the secret in the cookie. A store keys on its SHA-256 only, so a leaked dump opens no session.
+ *
+ * A call rejects with `StoreUnavailable` if the store is unreachable, refuses the call, or misses its deadline. No call
+ * takes longer than that deadline. After `close`, every call except `ready` and `close` rejects with it.
+ *
+ * A record past either of its two deadlines counts as not found. The clock of the caller decides, no other clock. A
+ * record that cannot be read (foreign bytes, another format) counts as not found too.
  */
 export interface SessionStore {
+  /** If the session is not found, `read` resolves with undefined. */
   read(id: string): Promise<SessionRecord | undefined>;
-  /** Rejects with `SessionExists` rather than overwrite. */
+  /** If `id` is in use, `create` rejects with `SessionExists` and changes nothing. An expired record is overwritten. */
   create(id: string, record: SessionRecord): Promise<void>;
-  /** Only over `record.version - 1`, in one atomic step, and only the data: the deadlines stay those of the store, so
-   * that a late write takes back no touch. `gone`: no such session any more; it is never revived. */
+  /**
+   * Replaces the data in one atomic step, if the store holds version `record.version - 1`. Otherwise it changes
+   * nothing: `conflict` means another version, `gone` means not found. It never creates a session. Deadlines stay as
+   * they are in the store, so a late write cannot undo a touch.
+   */
   replace(id: string, record: SessionRecord): Promise<'saved' | 'conflict' | 'gone'>;
-  /** Moves the idle deadline only, never past the absolute one; false when the session is gone. */
+  /** Sets the idle deadline, at most to the absolute deadline. If the session is not found, resolves with false. */
   touch(id: string, idleUntilMs: number): Promise<boolean>;
-  /** Removing what is not there is no error, it is `gone`. With `onlyVersion` it removes that version or nothing, in
-   * one atomic step: a rotation must not take a change with it that came between. */
+  /**
+   * If the session is not found, `remove` is a no-op and resolves with `gone`. With `onlyVersion`, it removes that
+   * version in one atomic step; for another version it is a no-op and resolves with `conflict`. Rotation uses this, so
+   * that it cannot remove a concurrent change.
+   */
   remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'>;
-  /** At most 1,000 of the living. Who ends those and lists again comes to all of them. */
+  /** Returns at most 1,000 live sessions. Remove them and call again to get the rest. An unknown user has an empty
+   * list. */
   listByUser(user: string): Promise<readonly SessionSummary[]>;
-  /** Removes the session of `user` with this handle; false when there is none. Somebody else's session is none. A
-   * hundred calls at the same time are in time as well. */
+  /** Removes the session of `user` with this handle. Resolves with false if it is not found, also if it belongs to
+   * another user. A hundred parallel calls meet the deadline too. */
   removeByHandle(user: string, handle: string): Promise<boolean>;
-  /** Removes every session of everyone. */
+  /** Removes every session of every user. With no sessions, it is a no-op. */
   clear(): Promise<void>;
-  /** What the store's server counts of itself and a user would feel, such as `evictions`; at most a second old. */
+  /** Returns counters of the store's server that explain lost sessions, such as `evictions`. They are at most a second
+   * old. */
   statistics?(): Promise<Readonly<Record<string, number>>>;
-  /** Resolves true as soon as the store can serve, false when it cannot within `withinMs`. Never rejects. */
+  /** Resolves with true as soon as the store can serve, with false after `withinMs`. After `close`, resolves with
+   * false. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
-  /** Frees connections and timers. A second call is no error. */
+  /** Frees connections and timers. A second call is a no-op. */
   close(): Promise<void>;
 }
 
-/** What a store can promise; printed by the comparison, used by the contract suite. */
+/** The guarantees of a store. The comparison prints them; the contract suite tests them. */
 export interface StoreCapabilities {
   readonly compareAndSet: boolean;
-  /** What of an acknowledged write survives. */
+  /** Where an acknowledged write is kept: in memory of the backend, in memory of the store's process, or on disk. */
   readonly durability: 'process' | 'store-process' | 'disk';
   readonly revocationLagMs: number;
   readonly dataBytesMax: number;
-  /** Of `read` and of `replace`. One each where nothing else is said; none where the store is in the process itself. */
+  /** Round trips of `read` and `replace`. Default: one each, or none for a store inside the process. */
   readonly roundTrips?: RoundTrips;
 }
 
@@ -53,23 +65,23 @@ export interface RoundTrips {
   readonly write: number;
 }
 
-/** The store was lost (`up: false`, with the reason) or is back. Told once per change, not once per failed call. */
+/** The store was lost (`up: false`, with the reason) or is back. Reported once per change, not once per failed call. */
 export interface StoreTransition {
   readonly up: boolean;
   readonly why: string;
 }
 
 export interface StoreSettings {
-  /** Address of the store server where there is one, for example `redis://127.0.0.1:6379`. */
+  /** The address of the store server, if there is one, for example `redis://127.0.0.1:6379`. */
   readonly url: string | undefined;
   readonly deadlineMs: number;
   readonly now: () => number;
-  readonly onTransition?: ((edge: StoreTransition) => void) | undefined;
+  readonly onTransition?: ((transition: StoreTransition) => void) | undefined;
 }
 
 export interface StoreEntry {
   readonly capabilities: StoreCapabilities;
   open(settings: StoreSettings): SessionStore;
-  /** Where the store's server can also tell every backend of revoked tokens: how to listen to it. */
+  /** Opens the revocation feed, if the store's server has one. */
   openFeed?(settings: StoreSettings): RevocationFeed;
 }

@@ -3,7 +3,7 @@ import type { RevocationFeed } from './revocation-feed.js';
 import type { NoSession, Session, SessionData, SessionLimits, SessionSummary } from './session.js';
 import type { RoundTrips, SessionStore, StoreCapabilities } from './session-store.js';
 
-/** A session together with the token that now names it: the cookie to set. */
+/** A session and the token that now names it. The token is the cookie to set. */
 export interface Issued {
   readonly session: Session;
   readonly token: string;
@@ -11,66 +11,82 @@ export interface Issued {
 
 /**
  * Turns a cookie token into a session and back. Implementations: `strategies/registry.ts`.
- * Rejects with `StoreUnavailable` when what it depends on cannot be asked; never answers "no session" instead.
+ *
+ * A method rejects with `StoreUnavailable` if a store that it needs is unreachable. It never answers "no session"
+ * instead.
  */
 export interface SessionStrategy {
-  /** An unknown token is never adopted. Touches the idle deadline at most once per max(30 s, idle/10). The token of the
-   * session may differ from the one given (sealed anew, refreshed): then that one is to be set. */
+  /**
+   * Opens the session of a token. An unknown token is never adopted. Touches the idle deadline at most once per 30 s,
+   * or per tenth of a longer idle limit. If the token of the session differs from `token` (sealed again, refreshed),
+   * set it as the cookie.
+   */
   open(token: string | undefined): Promise<Session | NoSession>;
-  /** Always a fresh token (OWASP: a new session id at login). */
+  /** Begins a session, always under a fresh token (OWASP: a new session id at login). Data over the limit: rejects with
+   * `SessionTooLarge`. */
   begin(user: string, data: SessionData): Promise<Issued>;
-  /** Applies `edit` to a copy and commits; on a conflict reads again and applies it again (at most 5 tries, then
-   * `SessionConflict`). An edit that changes nothing writes nothing. Data over the limit: `SessionTooLarge`. */
+  /**
+   * Applies `edit` to a copy of the data and commits it. On a conflict it reads the session again and retries: at most
+   * 5 tries, then `SessionConflict`. An edit without a change writes nothing. Data over the limit: rejects with
+   * `SessionTooLarge`. If the session is not found or has ended, resolves with `gone`.
+   */
   change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'>;
-  /** A new token for the same session; the old one is dead at once. */
+  /** Moves the session to a new token. The old token is invalid at once. If the session is not found or has ended,
+   * resolves with `gone`. */
   rotate(session: Session): Promise<Issued | 'gone'>;
+  /** Ends the session. If it has ended already, `end` is a no-op. */
   end(session: Session): Promise<void>;
-  /** How the lists of sessions name this one: its `SessionSummary.handle`. */
+  /** Returns the `SessionSummary.handle` of this session. */
   handleOf(session: Session): string;
-  /** The living sessions of a user, at most 1,000. */
+  /** Returns the live sessions of a user, at most 1,000. */
   list(user: string): Promise<readonly SessionSummary[]>;
-  /** Ends the session of `user` with this handle; false when there is none. Somebody else's session is none. */
+  /** Ends the session of `user` with this handle. Resolves with false if it is not found, also if it belongs to another
+   * user. */
   endOne(user: string, handle: string): Promise<boolean>;
-  /** Ends every session of `user` but the one with the handle `except`; resolves with how many there were. */
+  /**
+   * Ends every session of `user` except the one with the handle `except`. Resolves with the number of ended sessions.
+   */
   endAll(user: string, except?: string): Promise<number>;
-  /** Ends every session of everyone. */
+  /** Ends every session of every user. */
   endEveryone(): Promise<void>;
+  /** Closes the store and the feed. */
   close(): Promise<void>;
 }
 
 export interface StrategySettings {
-  /** Closed by the strategy that uses it. */
+  /** The store. The strategy closes it. */
   readonly store: SessionStore;
-  /** Where tokens are ended before their time; closed by the strategy as well. Undefined: nowhere, they live on until
-   * their deadline. A strategy whose token is only a reference needs none. */
+  /** The list of revoked tokens. The strategy closes it. Undefined: no token is revoked, each lives until its deadline.
+   * A strategy whose token is only a reference needs no feed. */
   readonly feed: RevocationFeed | undefined;
-  /** Asked anew each time, since a ring can be exchanged while the process runs. */
+  /** Returns the keys. Called for each use, because the ring can be exchanged while the process runs. */
   readonly keys: () => KeyRing;
   readonly limits: SessionLimits;
   readonly now: () => number;
 }
 
-/** What a strategy can promise over a given store; printed by the comparison, used by the contract suite. */
+/** The guarantees of a strategy over a given store. The comparison prints them; the contract suite tests them. */
 export interface StrategyCapabilities {
-  /** False: of edits that meet, the one answered last is kept and the others are lost, although acknowledged. */
+  /** False: of concurrent edits, the last response wins and the others are lost, although they were acknowledged. */
   readonly compareAndSet: boolean;
-  /** Which death costs an acknowledged write. */
+  /** Where an acknowledged write is kept: as for a store, or in the browser. */
   readonly durability: StoreCapabilities['durability'] | 'browser';
-  /** For so long a session goes on when its store has come back empty; none, or no end to it, are numbers too. */
+  /** Time for which a session stays usable after its store came back empty. 0: it ends at once. Infinity: it does not
+   * need the store. */
   readonly withoutStoreMs: number;
-  /** For so long a session that was ended on one backend may still be honoured on another. */
+  /** Revocation delay: time for which another backend may still accept a session that was ended on one backend. */
   readonly revocationLagMs: number;
-  /** So many bytes of JSON are certain to fit. */
+  /** Number of bytes of JSON that are certain to fit. */
   readonly dataBytesMax: number;
   readonly dataIn: 'store' | 'browser';
-  /** Of a request that needs nothing but the session: one that reads it, one that changes it. */
+  /** Round trips of a request that needs only the session: one that reads it, and one that changes it. */
   readonly roundTrips: RoundTrips;
-  /** So far a clock may go back (or be behind the one of another backend) before sessions are refused. */
+  /** Time by which a clock may jump back, or lag behind another backend, before sessions are refused. */
   readonly clockBackMs: number;
 }
 
 export interface StrategyEntry {
-  /** Its tokens carry the session themselves, so that ending one early takes a list of revoked ones. */
+  /** True if tokens carry the session themselves. Then ending a session early needs a list of revoked tokens. */
   readonly needsFeed: boolean;
   capabilities(store: StoreCapabilities): StrategyCapabilities;
   open(settings: StrategySettings): SessionStrategy;

@@ -1,43 +1,44 @@
 import { SessionTooLarge } from './errors.js';
 
-/** What JSON can say. */
+/** Any value that JSON can express. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** What the app keeps in a session. Plain JSON; an edit may change it freely. */
+/** The data that the app keeps in a session: plain JSON. An edit may change it freely. */
 export type SessionData = { [key: string]: Json };
 
-/** What a store keeps for one session. All times are milliseconds since the epoch (wall clock). */
+/** The record that a store keeps for one session. All times are milliseconds since the epoch (wall clock). */
 export interface SessionRecord {
   readonly user: string;
   readonly data: SessionData;
-  /** 1 when created, one more with every change of the data. */
+  /** 1 when created; each change of the data adds one. */
   readonly version: number;
   readonly createdAtMs: number;
-  /** Moved by `touch`, never past `absoluteUntilMs`. */
+  /** `touch` moves it, never past `absoluteUntilMs`. */
   readonly idleUntilMs: number;
-  /** Fixed at creation: rotation and touching never move it. */
+  /** Fixed at creation. Neither rotation nor a touch moves it. */
   readonly absoluteUntilMs: number;
 }
 
-/** An open session: a record, and the token by which the browser names it. */
+/** An open session: a record, and the token that names it in the browser. */
 export interface Session {
   readonly token: string;
   readonly record: SessionRecord;
 }
 
-/** One line of "my sessions": never the id itself. */
+/** One line of "my sessions". It never has the id. */
 export interface SessionSummary {
-  /** First 16 hex digits of the SHA-256 of the id: enough to tell two apart, useless to open one. */
+  /** First 16 hex digits of the SHA-256 of the id. They distinguish two sessions, but open neither. */
   readonly handle: string;
   readonly createdAtMs: number;
   readonly idleUntilMs: number;
 }
 
 /**
- * Why a request has no session. All the same to the handler; each counted and shown under its own name.
- * With a store a session past its deadline is `unknown`: at that very moment the store forgets it, and with it that it
- * ever was. The last three are said only where the token itself carries the session: past a deadline, not made by any
- * key of the ring, ended before its time.
+ * Reason why a request has no session. The handler treats all the same; each is counted and shown under its own name.
+ *
+ * In a store, a session past its deadline is `unknown`, because the store forgets it at that moment. The last three
+ * occur only where the token carries the session: `expired` is past a deadline, `forged` was made with no key of the
+ * ring, and `revoked` was ended early.
  */
 export type NoSession = 'absent' | 'malformed' | 'unknown' | 'expired' | 'forged' | 'revoked';
 
@@ -45,7 +46,7 @@ export type NoSession = 'absent' | 'malformed' | 'unknown' | 'expired' | 'forged
 export interface SessionLimits {
   readonly idleMs: number;
   readonly absoluteMs: number;
-  /** The most bytes that the JSON of one session's data may have. */
+  /** Maximum size of the data of one session, in bytes of JSON. */
   readonly dataBytesMax: number;
   readonly storeDeadlineMs: number;
 }
@@ -61,22 +62,28 @@ type Deadlines = Pick<SessionRecord, 'createdAtMs' | 'idleUntilMs' | 'absoluteUn
 
 const touchIntervalMinMs = 30_000;
 
-/** Of a session that begins now. */
-export function firstDeadlines({ idleMs, absoluteMs }: SessionLimits, nowMs: number): Deadlines {
+/** Returns the deadlines of a session that begins now. */
+export function computeDeadlines({ idleMs, absoluteMs }: SessionLimits, nowMs: number): Deadlines {
   const absoluteUntilMs = nowMs + absoluteMs;
   return { createdAtMs: nowMs, idleUntilMs: Math.min(nowMs + idleMs, absoluteUntilMs), absoluteUntilMs };
 }
 
-/** The idle deadline of a session that is used now; undefined while it gains too little by it. */
-export function touchedIdleUntilMs(session: Deadlines, { idleMs }: SessionLimits, nowMs: number): number | undefined {
+/** Returns the idle deadline of a session that is used now. Undefined if a touch would gain too little. */
+export function computeTouchedIdleUntilMs(
+  session: Deadlines,
+  { idleMs }: SessionLimits,
+  nowMs: number,
+): number | undefined {
   const idleUntilMs = Math.min(nowMs + idleMs, session.absoluteUntilMs);
   const gainMs = idleUntilMs - session.idleUntilMs;
-  // The last touch gains less than an interval, and without it an active session would end that much too early.
+  // The last touch gains less than an interval. Without it, an active session would end early by that much.
   const isLast = idleUntilMs === session.absoluteUntilMs && gainMs > 0;
   return gainMs >= touchIntervalMs(idleMs) || isLast ? idleUntilMs : undefined;
 }
 
-/** Rarely enough to cost nothing, often enough that an active user never runs out, however short the idle limit is. */
+/**
+ * Returns the touch interval. It is long enough to cost nothing, and short enough that an active user never times out.
+ */
 function touchIntervalMs(idleMs: number): number {
   return Math.min(Math.max(touchIntervalMinMs, idleMs / 10), idleMs / 2);
 }
@@ -86,17 +93,17 @@ interface PlainData {
   readonly data: SessionData;
 }
 
-/** What would be read back of `data`: a copy, and only what JSON can say. Throws `SessionTooLarge` that names the part
- * which takes the most. */
-export function plainData(data: SessionData, bytesMax: number): PlainData {
+/** Returns `data` as a store would read it back: a copy with only what JSON can express. Throws `SessionTooLarge` with
+ * the name of the largest part. */
+export function toPlainData(data: SessionData, bytesMax: number): PlainData {
   const json = JSON.stringify(data);
   const bytes = Buffer.byteLength(json);
-  if (bytes > bytesMax) throw new SessionTooLarge(bytes, bytesMax, largestOf(Object.entries(data)));
+  if (bytes > bytesMax) throw new SessionTooLarge(bytes, bytesMax, findLargest(Object.entries(data)));
   return { json, data: JSON.parse(json) };
 }
 
-/** A copy of `data` with the edit applied; undefined when the edit changed nothing. */
-export function editedData(
+/** Returns a copy of `data` with the edit applied, or undefined if the edit changed nothing. */
+export function applyEdit(
   data: SessionData,
   edit: (data: SessionData) => void,
   bytesMax: number,
@@ -104,12 +111,12 @@ export function editedData(
   const before = JSON.stringify(data);
   const draft: SessionData = JSON.parse(before);
   edit(draft);
-  const after = plainData(draft, bytesMax);
+  const after = toPlainData(draft, bytesMax);
   return after.json === before ? undefined : after;
 }
 
-/** Undefined when there is none. */
-export function largestOf(parts: readonly (readonly [name: string, value: unknown])[]) {
+/** Returns the part with the most bytes of JSON. Undefined if there is no part. */
+export function findLargest(parts: readonly (readonly [name: string, value: unknown])[]) {
   return parts
     .map(([name, value]) => ({ name, bytes: Buffer.byteLength(JSON.stringify(value) ?? '') }))
     .toSorted((one, other) => other.bytes - one.bytes)[0];

@@ -1,18 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { cameOverTls, clearCookie, cookieName, readCookie, setCookie } from './cookie.js';
-import { SessionError, StoreUnavailable, wordFor } from './errors.js';
-import { LiveVisit, type Traces } from './live-visit.js';
+import { SessionError, StoreUnavailable, whyOf } from './errors.js';
+import { LiveVisit, type ResponseEffects } from './live-visit.js';
+import type { Handler, Reply } from './session-context.js';
 import type { SessionStrategy } from './session-strategy.js';
-import type { Handler, Reply } from './visit.js';
 
 export interface Sessions {
-  /** Never rejects: a `SessionError` becomes its status, anything else 500. Headers set on `response` before are kept. */
+  /** Runs the handler and sends its reply. Never rejects: a `SessionError` becomes its status, any other error becomes
+   * 500. Headers that were set on `response` before are kept. */
   respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void>;
-  /** How often each thing happened since the start, by name: `opened`, `absent`, `unknown`, `begun`, `StoreUnavailable` … */
+  /** Counts of events since the start, by name: `opened`, `absent`, `unknown`, `begun`, `StoreUnavailable` … */
   readonly counts: Readonly<Record<string, number>>;
-  /** True as soon as sessions can be served, false when not within `withinMs`. Never rejects. */
+  /** Resolves with true as soon as sessions can be served, with false after `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
-  /** Of any user's sessions, as `SessionStrategy` has it. */
+  /** Administration of the sessions of any user. `SessionStrategy` documents these four. */
   readonly list: SessionStrategy['list'];
   readonly endOne: SessionStrategy['endOne'];
   readonly endAll: SessionStrategy['endAll'];
@@ -23,7 +24,7 @@ export interface Sessions {
 export interface SessionsSettings {
   readonly strategy: SessionStrategy;
   readonly ready: (withinMs: number) => Promise<boolean>;
-  /** Every request came over TLS, whatever its headers say. */
+  /** True if every request came over TLS, whatever its headers say. */
   readonly secure: boolean;
   readonly onError: (error: unknown) => void;
 }
@@ -37,23 +38,23 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
   /** cookie -> token -> session -> handler (commits) -> cookie -> headers and body */
   async function respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void> {
     const isSecure = secure || cameOverTls(request.headers);
-    const visit = new LiveVisit(strategy, count);
+    const context = new LiveVisit(strategy, count);
     try {
-      await visit.open(readCookie(request.headers.cookie, cookieName(isSecure)));
-      const reply = await handler(visit);
-      await visit.close();
-      send(response, reply, visit.traces, isSecure);
+      await context.open(readCookie(request.headers.cookie, cookieName(isSecure)));
+      const reply = await handler(context);
+      await context.close();
+      send(response, reply, context.effects, isSecure);
     } catch (error) {
-      await visit.close().catch(() => undefined);
+      await context.close().catch(() => undefined);
       report(error);
-      sendFailure(response, error, visit.traces, isSecure);
+      sendFailure(response, error, context.effects, isSecure);
     }
   }
 
   function report(error: unknown): void {
     const isOurs = error instanceof SessionError;
     count(isOurs ? error.name : 'failed');
-    // An outage is told at its edges by the store; once more for each request would only bury that line.
+    // The store reports an outage when it begins and when it ends. One more line per request would bury that report.
     if (!isOurs || error.status === 500) onError(error);
   }
 
@@ -71,53 +72,58 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
 
 const retryAfterSeconds = 1;
 
-/** A reply, and whether it was caused by a store that could not be asked. */
+/** A reply to a failed request. */
 interface Failure extends Reply {
-  readonly blind: boolean;
+  readonly isStoreUnavailable: boolean;
 }
 
-function failureReply(error: unknown): Failure {
+function buildFailureReply(error: unknown): Failure {
   const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
-  const blind = error instanceof StoreUnavailable;
+  const isStoreUnavailable = error instanceof StoreUnavailable;
   const isOurs = error instanceof SessionError && error.status !== 500;
   const status = isOurs ? error.status : 500;
-  const said = isOurs
-    ? { error: error.message, why: wordFor(error) }
+  const content = isOurs
+    ? { error: error.message, why: whyOf(error) }
     : { error: 'the request could not be handled', why: 'internal' };
   return {
     status,
     headers: status === 503 ? { ...headers, 'retry-after': String(retryAfterSeconds) } : headers,
-    body: JSON.stringify(said),
-    blind,
+    body: JSON.stringify(content),
+    isStoreUnavailable,
   };
 }
 
-/** The one place where headers leave; whatever is to be committed has been committed. What it throws (a header that
- * HTTP does not allow, a cookie too large) it throws before the first byte. */
-function send(response: ServerResponse, reply: Reply | Failure, traces: Traces, secure: boolean): void {
+/** Writes the headers and the body. Every change is committed by now. Errors (a header that HTTP forbids, a cookie too
+ * large) are thrown before the first byte is written. */
+function send(response: ServerResponse, reply: Reply | Failure, effects: ResponseEffects, secure: boolean): void {
   if (response.headersSent || response.destroyed) return;
   if (!isFinalStatus(reply.status)) throw new RangeError(`a reply cannot have the status ${reply.status}`);
-  const cookie = cookieHeader(traces, secure, 'blind' in reply && reply.blind);
+  const cookie = buildCookieHeader(effects, secure, 'isStoreUnavailable' in reply && reply.isStoreUnavailable);
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
   if (cookie !== undefined) response.appendHeader('set-cookie', cookie);
-  if (cookie !== undefined || traces.hadSession) response.setHeader('cache-control', 'no-store');
-  if (traces.ended && secure) response.setHeader('clear-site-data', '"cache", "storage"');
+  if (cookie !== undefined || effects.hadSession) response.setHeader('cache-control', 'no-store');
+  if (effects.ended && secure) response.setHeader('clear-site-data', '"cache", "storage"');
   response.statusCode = reply.status;
   response.end(reply.body);
 }
 
-/** The last resort, when even the plain failure cannot be said, is to say nothing and hang up. */
-function sendFailure(response: ServerResponse, error: unknown, traces: Traces, secure: boolean): void {
+/** Sends the failure reply. If even that fails, it closes the connection without a response. */
+function sendFailure(response: ServerResponse, error: unknown, effects: ResponseEffects, secure: boolean): void {
   try {
-    send(response, failureReply(error), traces, secure);
+    send(response, buildFailureReply(error), effects, secure);
   } catch {
     response.destroy();
   }
 }
 
-/** While the store cannot be asked no cookie is cleared: the session it names may be there again in a moment. */
-function cookieHeader({ cookie }: Traces, secure: boolean, blind: boolean): string | undefined {
-  if (cookie === 'keep' || (cookie === 'clear' && blind)) return undefined;
+/** Returns the Set-Cookie value, or undefined. No cookie is cleared while the store is unreachable: its session may be
+ * available again in a moment. */
+function buildCookieHeader(
+  { cookie }: ResponseEffects,
+  secure: boolean,
+  isStoreUnavailable: boolean,
+): string | undefined {
+  if (cookie === 'keep' || (cookie === 'clear' && isStoreUnavailable)) return undefined;
   return cookie === 'clear' ? clearCookie(secure) : setCookie(cookie.token, secure);
 }
 

@@ -14,22 +14,23 @@ export interface OpenOptions {
   readonly store: string;
   readonly storeUrl: string | undefined;
   readonly limits?: Partial<SessionLimits>;
-  /** For tokens that are signed or sealed; asked anew each time. By default one fresh key, known to this process only. */
+  /** Returns the keys for signed or sealed tokens; called for each use. Default: one fresh key that only this process
+   * has. */
   readonly keys?: () => KeyRing;
-  /** False: tokens cannot be ended before their time. For comparison only. */
+  /** False disables revocation: a token stays valid until it expires. For comparison only. */
   readonly revocation?: boolean;
-  /** Puts something between the strategy and its store: a list that processes share, a weakness planted on purpose. */
+  /** Wraps the store: a list that processes share, or a planted defect. */
   readonly decorateStore?: (store: SessionStore) => SessionStore;
   readonly now?: () => number;
-  /** Whether every request came over TLS; otherwise `X-Forwarded-Proto: https` says so request by request. */
+  /** True if every request comes over TLS. Otherwise `X-Forwarded-Proto: https` decides for each request. */
   readonly secure?: boolean;
-  /** Told of every error that is none of ours; by default written to stderr. */
+  /** Receives every error that is not a `SessionError`. Default: writes it to stderr. */
   readonly onError?: (error: unknown) => void;
-  /** Told when the store is lost and when it is back. */
-  readonly onTransition?: (edge: StoreTransition) => void;
+  /** Called when the store is lost and when it is back. */
+  readonly onTransition?: (transition: StoreTransition) => void;
 }
 
-/** Rejects for an unknown name and for an address that the store cannot use. */
+/** Opens the sessions. Rejects for an unknown name, and for an address that the store cannot use. */
 export async function openSessions(options: OpenOptions): Promise<Sessions> {
   const [strategy, entry] = await Promise.all([
     pick('strategy', options.strategy, strategies),
@@ -39,9 +40,9 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
   const wanted = { ...defaultLimits, ...options.limits };
   const limits = { ...wanted, dataBytesMax: Math.min(wanted.dataBytesMax, entry.capabilities.dataBytesMax) };
   const settings: StoreSettings = { url, deadlineMs: limits.storeDeadlineMs, now, onTransition };
-  const { keys = onceGenerated(), revocation = true, decorateStore = store => store } = options;
+  const { keys = generateOnce(), revocation = true, decorateStore = store => store } = options;
   const store = decorateStore(entry.open(settings));
-  const feed = revocation && strategy.needsFeed ? feedOf(options, entry, settings) : undefined;
+  const feed = revocation && strategy.needsFeed ? openFeedFor(options, entry, settings) : undefined;
   const parts = feed === undefined ? [store] : [store, feed];
   return serveSessions({
     strategy: strategy.open({ store, feed, keys, limits, now }),
@@ -51,14 +52,14 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
   });
 }
 
-/** It tells no edges: those of the store, on the same server, say it all. */
-function feedOf({ strategy, store }: OpenOptions, entry: StoreEntry, settings: StoreSettings): RevocationFeed {
+/** Opens the revocation feed. It reports no transitions: the store uses the same server and reports them. */
+function openFeedFor({ strategy, store }: OpenOptions, entry: StoreEntry, settings: StoreSettings): RevocationFeed {
   const feed = entry.openFeed?.({ ...settings, onTransition: undefined });
   if (feed !== undefined) return feed;
-  throw new Error(`the strategy "${strategy}" needs a store that tells of revoked tokens; "${store}" does not`);
+  throw new Error(`the strategy "${strategy}" needs a store with a list of revoked tokens; "${store}" has none`);
 }
 
-function onceGenerated(): () => KeyRing {
+function generateOnce(): () => KeyRing {
   const ring = generateKeyRing();
   return () => ring;
 }

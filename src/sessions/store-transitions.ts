@@ -1,47 +1,49 @@
 import type { StoreTransition } from './session-store.js';
 
-/** What a server can refuse by itself: one without memory takes no writes, and still removals. */
-export type Kind = 'reads' | 'writes' | 'removals';
+/** The kinds of call that a server can refuse separately. A server that is out of memory refuses writes and accepts
+ * removals. */
+export type CallKind = 'reads' | 'writes' | 'removals';
 
-/** A server that is nearly full takes a small item right after it refused a large one: no news. */
+/** Time after a refusal before a success counts as recovery. A server that is nearly full may accept a small item right
+ * after it refused a large one. */
 const quietMs = 1_000;
 
-/** Tells each change for the worse or the better once. */
+/** Reports each change between serving and not serving once. */
 export class StoreTransitions {
-  readonly #tell: (edge: StoreTransition) => void;
+  readonly #report: (transition: StoreTransition) => void;
   #connection: 'starting' | 'up' | 'down' = 'starting';
-  /** What the server refuses, and when it last did. */
+  /** The refused kinds, each with the time of the last refusal. */
   readonly #refusedAtMs = new Map<string, number>();
 
-  constructor(tell: ((edge: StoreTransition) => void) | undefined) {
-    this.#tell = tell ?? (() => undefined);
+  constructor(report: ((transition: StoreTransition) => void) | undefined) {
+    this.#report = report ?? (() => undefined);
   }
 
-  wentUp(): void {
-    if (this.#connection === 'down') this.#tell({ up: true, why: 'connected again' });
+  markUp(): void {
+    if (this.#connection === 'down') this.#report({ up: true, why: 'connected again' });
     this.#connection = 'up';
     this.#refusedAtMs.clear();
   }
 
-  wentDown(why: string): void {
+  markDown(why: string): void {
     if (this.#connection === 'down') return;
     this.#connection = 'down';
-    this.#tell({ up: false, why });
+    this.#report({ up: false, why });
   }
 
-  refused(kind: string, why: string): void {
+  markRefused(kind: string, why: string): void {
     const isNews = !this.#refusedAtMs.has(kind);
     this.#refusedAtMs.set(kind, performance.now());
-    if (isNews) this.#tell({ up: false, why: `it refuses ${kind}: ${why}` });
+    if (isNews) this.#report({ up: false, why: `it refuses ${kind}: ${why}` });
   }
 
-  served(kind: string): void {
-    if (this.#refusedAtMs.size === 0 || !this.#isQuiet(kind)) return;
+  markServed(kind: string): void {
+    if (this.#refusedAtMs.size === 0 || !this.#hasBeenQuiet(kind)) return;
     this.#refusedAtMs.delete(kind);
-    if (this.#refusedAtMs.size === 0) this.#tell({ up: true, why: `it takes ${kind} again` });
+    if (this.#refusedAtMs.size === 0) this.#report({ up: true, why: `it takes ${kind} again` });
   }
 
-  #isQuiet(kind: string): boolean {
+  #hasBeenQuiet(kind: string): boolean {
     const refusedAtMs = this.#refusedAtMs.get(kind);
     return refusedAtMs !== undefined && performance.now() - refusedAtMs > quietMs;
   }

@@ -21,7 +21,7 @@ describe('shop: the account on the page', () => {
 
   after(() => browser.close());
 
-  it('two-factor is turned on and used; another session is seen and ended; the password is changed', function () {
+  it('turns two-factor on and uses it, lists and ends another session, and changes the password', function () {
     this.timeout(40_000);
     return withAccounts({}, ({ url }, accounts) =>
       withPage(browser, url, async ({ page, complaints }) => {
@@ -63,7 +63,7 @@ describe('shop: the account on the page', () => {
     );
   });
 
-  it('a deed without the password is not asked for, one with a wrong one is told', () =>
+  it('sends no sensitive request without the password, and reports a wrong one', () =>
     withAccounts({}, ({ url }) =>
       withPage(browser, url, async ({ page, complaints }) => {
         await logIn(page);
@@ -77,7 +77,7 @@ describe('shop: the account on the page', () => {
       }),
     ));
 
-  it('the administrator disables a user, who is logged out and does not learn why', () =>
+  it('logs a disabled user out without telling why', () =>
     withAccounts({ SHOP_ADMIN_PASSWORD: 'of the administrator' }, ({ url }) =>
       withPage(browser, url, anna =>
         withPage(browser, url, async ({ page, complaints }) => {
@@ -98,7 +98,7 @@ describe('shop: the account on the page', () => {
       ),
     ));
 
-  it('another browser with the same cookie is asked to log in', () =>
+  it('asks another browser with the same cookie to log in', () =>
     withAccounts({}, ({ url }) =>
       withPage(browser, url, async ({ page }) => {
         await logIn(page);
@@ -151,7 +151,7 @@ async function prove(page: Page, code?: string, password = 'secret'): Promise<vo
   if (code !== undefined) await page.locator('#proof-code-field').fill(code);
 }
 
-/** What an authenticator would scan is the picture; the address that it holds stands beside it. */
+/** Reads the secret of the enrolment. An authenticator scans the picture, and the page has the same URI as a link. */
 async function beginTurningOn(page: Page): Promise<Authenticator> {
   await page.getByLabel('Your password').waitFor();
   await prove(page);

@@ -18,7 +18,7 @@ const withinMs = 5_000;
 const kibibyte = 1024;
 const dayMs = 24 * 3_600_000;
 
-describe('shop: bad input, through a proxy and without', () => {
+describe('shop: bad input, with and without a proxy', () => {
   for (const mode of modeNames) describe(mode, () => badInputIn(mode));
 });
 
@@ -37,13 +37,13 @@ function badInputIn(mode: ModeName): void {
     await lab.stop();
   });
 
-  /** `work` with the address of the proxy, then with that of the shop. */
+  /** Runs `work` with the address of the proxy, then with the address of the shop. */
   async function bothWays(work: (url: string) => Promise<void>): Promise<void> {
     await withProxy([shop], { sticky: false }, proxy => work(proxy.url));
     await work(shop.url);
   }
 
-  it('a token that is not what was given out opens nothing, is cleared, and is told why', () =>
+  it('a bad token opens nothing, is cleared, and gets its reason', () =>
     bothWays(async url => {
       const anna = await new Visitor(url).logIn('anna');
       const own = String(anna.cookie).replace(/^session=/, '');
@@ -59,7 +59,7 @@ function badInputIn(mode: ModeName): void {
       expect((await anna.get('/me')).json.user, 'the owner').to.equal('anna');
     }));
 
-  it('a Cookie header of 16 KiB is refused as too large; up to that the session in it counts', () =>
+  it('a Cookie header over 16 KiB returns 431; below that, its session counts', () =>
     bothWays(async url => {
       const anna = await new Visitor(url).logIn('anna');
       const statuses = [];
@@ -77,7 +77,7 @@ function badInputIn(mode: ModeName): void {
       expect((await anna.get('/me')).json.user, 'afterwards').to.equal('anna');
     }));
 
-  it('a name with control characters is none, and whoever sends it stays who they are', () =>
+  it('a name with control characters is refused, and its sender keeps their session', () =>
     bothWays(async url => {
       const anna = await new Visitor(url).logIn('anna');
       for (const user of [
@@ -102,7 +102,7 @@ function badInputIn(mode: ModeName): void {
         expect((await inTime(anna.delete(path))).status, path).to.equal(400);
     }));
 
-  it('a cart of 1 MB is refused as too large, and the cart stays what it was', () =>
+  it('a cart of 1 MB returns 413, and the cart stays as it was', () =>
     bothWays(async url => {
       const anna = await new Visitor(url).logIn('anna');
       await anna.add('tea');
@@ -116,7 +116,7 @@ function badInputIn(mode: ModeName): void {
     }));
 }
 
-/** What a thief, a broken browser or a wrong clock would send. */
+/** Tokens as a thief, a broken browser or a wrong clock would send them. */
 function badTokens(mode: ModeName, own: string, ring: KeyRing): readonly (readonly [what: string, token: string])[] {
   const other = generateKeyRing().map(({ secret }) => ({ id: ring[0]?.id ?? '', secret }));
   const { strategy } = modes[mode];
@@ -163,7 +163,7 @@ async function inTime(answer: Promise<Answer>): Promise<Answer> {
   return answered;
 }
 
-/** Fetch gives up on an answer that comes while it is still sending. */
+/** Sends a large request with node:http. `fetch` gives up when a response arrives during the upload. */
 function posted(url: string, cookie: string, body: string, chunked: boolean) {
   const framing = chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': body.length };
   const headers = { cookie, 'content-type': 'application/json', ...framing };

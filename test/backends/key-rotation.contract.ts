@@ -9,7 +9,7 @@ import { itemsOf, until, Visitor } from './visitor.js';
 const shopperCount = 4;
 
 export function keyRing(mode: ModeName, pair: () => TwoBackends): void {
-  it('key ring: shows the ids of its keys and no key, and takes another ring at SIGHUP', async () => {
+  it('key ring: shows the ids of its keys but no key, and reads another ring at SIGHUP', async () => {
     const { one } = pair();
     const ring = fresh(3);
     await give(one, ring);
@@ -20,7 +20,7 @@ export function keyRing(mode: ModeName, pair: () => TwoBackends): void {
     }
   });
 
-  it('key ring: keeps the one that it has while the file holds no other, and says so in one line', async () => {
+  it('key ring: keeps the present ring while the file has none, and reports that in one line', async () => {
     const { one } = pair();
     const ring = fresh(1);
     await give(one, ring);
@@ -36,7 +36,7 @@ export function keyRing(mode: ModeName, pair: () => TwoBackends): void {
     }
   });
 
-  it(`another ring: ${isSigned(mode) ? 'every cookie is forged, and cleared' : 'nobody notices'}`, async () => {
+  it(`another ring: ${isSigned(mode) ? 'every cookie is forged and cleared' : 'no session is affected'}`, async () => {
     const { one } = pair();
     const anna = await new Visitor(one.shop.url).logIn('anna');
     await anna.add('tea');
@@ -53,7 +53,7 @@ export function keyRing(mode: ModeName, pair: () => TwoBackends): void {
   });
 
   if (isSigned(mode)) {
-    it('a key that writes before every backend can read it logs out whoever is served by another one', async () => {
+    it('a key in use before every backend has it logs out users of the other backends', async () => {
       const { one, two } = pair();
       const old = fresh(1);
       await give(two, old);
@@ -66,15 +66,16 @@ export function keyRing(mode: ModeName, pair: () => TwoBackends): void {
 
   if (modes[mode].affinity) return;
 
-  // Where no key makes the cookie, it is the same whoever comes first.
+  // Where no key makes the cookie, the order of the backends makes no difference.
   for (const isReversed of isSigned(mode) ? [false, true] : [false]) {
-    it(`rotation under load, backend-${isReversed ? 2 : 1} first: nobody is logged out, nothing is lost`, async () => {
+    it(`rotation under load, backend-${isReversed ? 2 : 1} first: logs no user out and loses no item`, async () => {
       const { one, two } = pair();
       const backends = isReversed ? [two, one] : [one, two];
       const [old, next] = [fresh(1), fresh(1)];
       for (const backend of backends) await give(backend, old);
       await whileShopping(backends, async everyoneWrites => {
-        // First every backend can read what the new key makes, then every one makes it, and only then the old one goes.
+        // Three steps: every backend gets the new key for reading; then every backend uses it; only then the old key is
+        // removed.
         for (const ring of [[...old, ...next], [...next, ...old], next]) {
           for (const backend of backends) {
             await give(backend, ring);
@@ -86,7 +87,7 @@ export function keyRing(mode: ModeName, pair: () => TwoBackends): void {
   }
 }
 
-/** Whether the cookie is only as good as the key that made it. */
+/** True if the cookie is only as good as the key that made it. */
 function isSigned(mode: ModeName): boolean {
   return promisedBy(mode).dataIn === 'browser';
 }
@@ -99,7 +100,7 @@ function idsOf(ring: KeyRing): readonly string[] {
   return ring.map(({ id }) => id);
 }
 
-/** Resolves when the shop says that it has it. */
+/** Resolves when the shop reports the ring. */
 async function give({ shop, file }: Keyed, ring: KeyRing): Promise<void> {
   await writeFile(file, formatKeyRing(ring));
   shop.signal('SIGHUP');
@@ -112,10 +113,8 @@ async function forged({ shop }: Keyed): Promise<number> {
   return Number(Object(json.sessions).forged ?? 0);
 }
 
-/**
- * Shoppers that never rest, each now on this backend, now on that one; `everyoneWrites` resolves when all of them have
- * written twice more on both. Whoever is logged out, or misses something in the end, fails it.
- */
+/** Users that shop continuously, on both backends in turn. `everyoneWrites` resolves when each of them has written
+ * twice more on both. It fails if one of them is logged out or misses an item. */
 async function whileShopping(
   backends: readonly Keyed[],
   work: (everyoneWrites: () => Promise<void>) => Promise<void>,

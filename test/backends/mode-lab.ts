@@ -13,17 +13,17 @@ import type { Settings } from './with-shop.js';
 const strategyEntries = await loaded(strategies);
 const storeEntries = await loaded(stores);
 
-/** A mode with the server that it needs, and what shops must be told so that they are backends of one pool. */
+/** A mode with the server that it needs, and the environment that makes shops backends of one pool. */
 export interface ModeLab {
   readonly mode: ModeName;
-  /** Undefined where the session lives in the memory of a backend. */
+  /** Undefined if the session is in the memory of a backend. */
   readonly server: RedisServer | undefined;
-  /** With one key ring for all of them, unless `keys` says where theirs is. */
+  /** Starts a shop. All use one key ring, unless `keys` names another source. */
   settings(backend: string, keys?: Settings): Settings;
   stop(): Promise<void>;
 }
 
-/** What the strategy of a mode promises on the store of that mode. */
+/** Returns the promises of the strategy of a mode, on the store of that mode. */
 export function promisedBy(mode: ModeName): StrategyCapabilities {
   return registered(strategyEntries, modes[mode].strategy).capabilities(promisedByStore(mode));
 }
@@ -32,7 +32,7 @@ export function promisedByStore(mode: ModeName): StoreCapabilities {
   return registered(storeEntries, modes[mode].store).capabilities;
 }
 
-/** For `before`; whoever calls it calls `stop` in `after`. */
+/** Starts the server of a mode. Call it in `before`, and its `stop` in `after`. */
 export async function startModeLab(mode: ModeName): Promise<ModeLab> {
   const { store }: Mode = modes[mode];
   const { server, url, stop } = await registered(storeLabs, store)();

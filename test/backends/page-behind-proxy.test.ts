@@ -16,7 +16,7 @@ describe('shop: the page behind the proxy', () => {
 
   after(() => browser.close());
 
-  it('sticky: its backend dies and takes the session with it', () =>
+  it('sticky: its backend dies and the session is lost', () =>
     withTwo({}, shops =>
       withProxy(shops, { sticky: true }, ({ url }) =>
         withPage(browser, url, async ({ page, complaints }) => {
@@ -39,7 +39,7 @@ describe('shop: the page behind the proxy', () => {
       ),
     ));
 
-  it('redis: a backend dies, and all that is seen of it is that it takes no turn', function () {
+  it('redis: a backend dies, and its silence is the only visible effect', function () {
     this.timeout(30_000);
     return withRedis(redis =>
       withTwo({ HOLDFAST_MODE: 'redis', REDIS_URL: redis.url }, shops =>
@@ -50,7 +50,7 @@ describe('shop: the page behind the proxy', () => {
             await happened(page, /^backend-\d answered this time and knows you as well/);
             await happened(page, /^Bread was added/);
             shopOf(shops, 'backend-1').signal('SIGKILL');
-            await story(page, /^backend-1 took no turn in the last 6 requests; the others still know you/);
+            await story(page, /^backend-1 answered none of the last 6 requests; the others still know you/);
             expect(await page.locator('#cart li span').allTextContents()).to.deep.equal(['bread']);
             expect(complaints).to.deep.equal([]);
           }),
@@ -59,7 +59,7 @@ describe('shop: the page behind the proxy', () => {
     );
   });
 
-  it('the proxy dies and comes back: the cookie is good for the new one', () =>
+  it('the proxy dies and comes back: the new one accepts the cookie', () =>
     withTwo({}, shops =>
       withProxy(shops, { sticky: true }, proxy =>
         withPage(browser, proxy.url, async ({ page }) => {
@@ -74,17 +74,18 @@ describe('shop: the page behind the proxy', () => {
       ),
     ));
 
-  it('says of a write that nobody can answer for that it is unknown, and of one that was never sent that it was not', () =>
+  it('reports a write without an answer as unknown, and a write that was never sent as not done', () =>
     withShop({}, shop =>
-      // The write must be on its way before the health checks have found out, however slow the browser is today.
+      // The write must be in flight before the health checks notice the outage, however slow the browser is.
       withProxy([shop], { sticky: true, probeMs: 2000 }, ({ url }) =>
         withPage(browser, url, async ({ page, complaints }) => {
           await logIn(page);
-          // Nobody looks meanwhile: a look that meets the stopped shop first would tell the proxy before the write does.
+          // The page is hidden meanwhile: a poll that reaches the stopped shop first would warn the proxy before the
+          // write.
           await hide(page, true);
           await page.getByRole('button', { name: 'Add coffee' }).click();
           await happened(page, /^Coffee was added/);
-          // The page looks into the cart after each change: were that still open, it would hold up the write.
+          // The page reads the cart after each change. If that request were still open, it would delay the write.
           await page.getByRole('button', { name: 'Remove coffee' }).waitFor();
           shop.signal('SIGSTOP');
           await page.getByRole('button', { name: 'Add bread' }).click();
@@ -116,7 +117,7 @@ function shopOf(shops: readonly ShopProcess[], backend: string): ShopProcess {
   return shop;
 }
 
-/** Resolves when a line of the page's log is this. */
+/** Resolves when a line of the page's log matches. */
 async function happened(page: Page, sentence: RegExp): Promise<void> {
   await page
     .locator('#log span')

@@ -19,7 +19,7 @@ describe('shop: the page where the session is in the browser', function () {
     ['jwt', 'signed'],
     ['sealed', 'sealed'],
   ] as const) {
-    it(`${mode}: tells where it is, and that neither a restart nor an outage of Redis costs it`, () =>
+    it(`${mode}: shows where the session is, and that it survives a restart and an outage of Redis`, () =>
       withLab(mode, async lab => {
         const settings = lab.settings('backend-1');
         await withShop(settings, shop =>
@@ -54,7 +54,7 @@ describe('shop: the page where the session is in the browser', function () {
         );
       }));
 
-    it(`${mode}: says why something does not fit into the cookie any more, and keeps what is there`, () =>
+    it(`${mode}: explains why an item no longer fits into the cookie, and keeps the cart`, () =>
       withLab(mode, lab =>
         withShop(lab.settings('backend-1'), ({ url }) =>
           withPage(browser, url, async ({ page }) => {
@@ -86,7 +86,7 @@ async function add(page: Page, sku: string): Promise<void> {
   await story(page, new RegExp(`^${sku} was added\\.$`, 'i'));
 }
 
-/** As another tab of the same browser; resolves with how many more there was room for. */
+/** Adds items like another tab of the same browser. Resolves with the number of items that still fit. */
 async function fill(page: Page, url: string): Promise<number> {
   for (let kept = 0; ; kept++) {
     const answer = await page.request.post(`${url}/cart`, { data: { sku: String(kept).padStart(64, 'x') } });

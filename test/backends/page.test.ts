@@ -47,7 +47,7 @@ describe('shop: the page', () => {
       }),
     ));
 
-  it('says what is wrong with a login', () =>
+  it('explains a refused login', () =>
     withShop({}, ({ url }) =>
       withPage(browser, url, async ({ page }) => {
         await logIn(page, 'wrong');
@@ -55,7 +55,7 @@ describe('shop: the page', () => {
       }),
     ));
 
-  it('sticky: tells of a server that is gone, and of the session that its restart has lost', () =>
+  it('sticky: reports a dead server, and the session that its restart lost', () =>
     withShop({ BACKEND_ID: 'backend-2' }, shop =>
       withPage(browser, shop.url, async ({ page, complaints }) => {
         await logIn(page);
@@ -76,7 +76,7 @@ describe('shop: the page', () => {
       }),
     ));
 
-  it('redis: tells that a restarted server still knows the session, and of a Redis that is gone and comes back empty', function () {
+  it('redis: reports that a restarted server knows the session, and that Redis died and came back empty', function () {
     this.timeout(40_000);
     return withRedis(async redis => {
       const settings = { HOLDFAST_MODE: 'redis', REDIS_URL: redis.url };
@@ -106,7 +106,7 @@ describe('shop: the page', () => {
     });
   });
 
-  it('tells a server that hangs from one that is gone', () =>
+  it('distinguishes a hung server from a dead one', () =>
     withShop({}, shop =>
       withPage(browser, shop.url, async ({ page }) => {
         await logIn(page);
@@ -118,7 +118,7 @@ describe('shop: the page', () => {
       }),
     ));
 
-  it('looks every second, does not while it is hidden, and does at once when it is seen again', () =>
+  it('polls every second, pauses while hidden, and polls at once when visible again', () =>
     withShop({}, ({ url }) =>
       withPage(browser, url, async ({ page }) => {
         const looks = () => page.locator('#turns li').count();
@@ -133,7 +133,7 @@ describe('shop: the page', () => {
       }),
     ));
 
-  it('tells of a cart that is somebody else’s', () =>
+  it('reports the cart of another user', () =>
     withShop({ SHOP_DEFECT: 'foreign-cart' }, async ({ url }) => {
       const berta = await new Visitor(url).logIn('berta');
       await berta.add('lantern');

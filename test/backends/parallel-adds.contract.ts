@@ -11,11 +11,11 @@ interface Balance {
   readonly kept: number;
 }
 
-/** On two backends where any will do. */
+/** Two parallel adds, on two backends if any backend may serve. */
 export function parallelAdds(mode: ModeName, pair: () => TwoBackends): void {
   const { compareAndSet } = promisedBy(mode);
 
-  it(`two adds at the same time in one session, ${rounds} rounds: ${compareAndSet ? 'none is lost' : 'as declared, of each two the one answered last is kept'}`, async () => {
+  it(`two parallel adds in one session, ${rounds} rounds: ${compareAndSet ? 'loses none' : 'keeps the last response of each two, as declared'}`, async () => {
     const { acknowledged, kept } = await balanceOf(mode, pair());
     expect(acknowledged).to.be.at.least(rounds);
     if (compareAndSet) expect(kept).to.equal(acknowledged);
@@ -23,7 +23,7 @@ export function parallelAdds(mode: ModeName, pair: () => TwoBackends): void {
   });
 }
 
-/** Two connections with the cookies of one browser. What was refused (a conflict) is not lost. */
+/** Two connections with the cookies of one browser. A refused add (a conflict) does not count as lost. */
 async function balanceOf(mode: ModeName, { one, two }: TwoBackends): Promise<Balance> {
   const left = await new Visitor(one.shop.url).logIn('anna');
   const right = left.beside(modes[mode].affinity ? one.shop.url : two.shop.url);

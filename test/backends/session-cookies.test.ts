@@ -37,7 +37,7 @@ function cookiesOf(mode: ModeName): void {
     return Object.fromEntries(changes.filter(([, change]) => change > 0));
   }
 
-  it('two of them are none, whosever they are: which one is the own nobody can tell', async () => {
+  it('two copies count as none, because the shop cannot tell which is genuine', async () => {
     const anna = await new Visitor(shop.url).logIn('anna');
     const berta = await new Visitor(shop.url).logIn('berta');
     const pairs = [
@@ -56,7 +56,7 @@ function cookiesOf(mode: ModeName): void {
     for (const visitor of [anna, berta]) expect(await visitor.skus()).to.deep.equal([]);
   });
 
-  it('each reason for having no session is counted under its own name', async () => {
+  it('counts each reason for a missing session under its own name', async () => {
     const ended = await new Visitor(shop.url).logIn('anna');
     const { cookie } = ended;
     await ended.post('/logout', {});
@@ -75,7 +75,7 @@ function cookiesOf(mode: ModeName): void {
 
   if (!isInBrowser) return;
 
-  it('is never longer than a browser keeps: what would make it so is a 413 that says so, and nothing else changes', async () => {
+  it('never exceeds the size that browsers keep: a larger one returns 413 and changes nothing', async () => {
     const anna = await new Visitor(shop.url).logIn(longName);
     let kept = 0;
     for (;;) {

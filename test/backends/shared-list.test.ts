@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { PlaceTaken, type ProcessFolder, takePlace } from '#backends/shared-list/place.js';
+import { createProcessFolder, FolderTaken, type ProcessFolder } from '#backends/shared-list/place.js';
 import { SharedList } from '#backends/shared-list.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
@@ -27,7 +27,7 @@ describe('memory store with a shared list', () => {
     open: settings => new SharedList(memory.open(settings), somewhere(), settings.now),
   };
 
-  /** The contract opens its stores at once. */
+  /** The contract opens its stores synchronously. */
   function somewhere(): ProcessFolder {
     const own = path.join(directory, `process-${++processes}`);
     mkdirSync(own);
@@ -46,8 +46,8 @@ describe('memory store with a shared list', () => {
 
     beforeEach(async () => {
       nowMs = Date.now();
-      place = await takePlace(directory, 'two');
-      [one, two] = [opened(await takePlace(directory, 'one')), opened(place)];
+      place = await createProcessFolder(directory, 'two');
+      [one, two] = [opened(await createProcessFolder(directory, 'one')), opened(place)];
     });
     afterEach(() => Promise.all([one, two].map(store => store.close())));
 
@@ -58,7 +58,7 @@ describe('memory store with a shared list', () => {
       return id;
     }
 
-    /** The only one that it has, beside its socket. */
+    /** Returns the only folder beside the socket. */
     async function folderOf({ own }: ProcessFolder): Promise<string> {
       const entries = await readdir(own, { withFileTypes: true });
       return entries.find(entry => entry.isDirectory())?.name ?? expect.fail('no folder');
@@ -66,7 +66,7 @@ describe('memory store with a shared list', () => {
 
     const handle = (id: string) => handleOf(digestOf(id));
 
-    it('lists the sessions of both, and keeps them where they are', async () => {
+    it('lists the sessions of both, and keeps their data in place', async () => {
       const [here, there] = [await created(one), await created(two)];
       for (const store of [one, two]) {
         const handles = (await store.listByUser('anna')).map(each => each.handle);
@@ -76,7 +76,7 @@ describe('memory store with a shared list', () => {
       expect((await two.read(there))?.data).to.deep.equal({ in: 'memory' });
     });
 
-    it('ends a session of the other at once, for every call, and once', async () => {
+    it('ends a session of the other process at once, for every call, and only once', async () => {
       const id = await created(two);
       expect(await one.removeByHandle('berta', handle(id))).to.equal(false);
       expect(await one.removeByHandle('anna', '../two')).to.equal(false);
@@ -89,13 +89,13 @@ describe('memory store with a shared list', () => {
       expect(await two.read(id)).to.equal(undefined);
     });
 
-    it('says to a rotation that the other has ended what it rotates', async () => {
+    it('resolves a rotation with gone if the other process ended the session', async () => {
       const id = await created(two);
       await one.removeByHandle('anna', handle(id));
       expect(await two.remove(id, 1)).to.equal('gone');
     });
 
-    it('is ended by exactly one of several', async () => {
+    it('lets exactly one of several calls end a session', async () => {
       const id = await created(two);
       const ends = await Promise.all([
         one.removeByHandle('anna', handle(id)),
@@ -105,7 +105,7 @@ describe('memory store with a shared list', () => {
       expect(ends.filter(Boolean)).to.have.length(1);
     });
 
-    it('ends everyone’s, and forgets what is past its deadline', async () => {
+    it('ends every session, and removes expired entries', async () => {
       const made = [await created(one), await created(two)];
       await one.clear();
       expect(await Promise.all([one.read(made[0] ?? ''), two.read(made[1] ?? '')])).to.deep.equal([
@@ -117,51 +117,51 @@ describe('memory store with a shared list', () => {
       expect(await one.listByUser('anna')).to.deep.equal([]);
     });
 
-    it('a touch moves the deadline in the list, and brings back nothing', async () => {
+    it('moves the deadline in the list with a touch, and revives nothing', async () => {
       const id = await created(two);
       expect(await two.touch(id, nowMs + 99_000)).to.equal(true);
       expect((await one.listByUser('anna')).map(each => each.idleUntilMs)).to.deep.equal([nowMs + 90_000]);
     });
 
-    it('is of two processes of the same name the one that lives already', async () => {
+    it('refuses a second process of the same name', async () => {
       const id = await created(two);
-      await expectRejection(takePlace(directory, 'two'), PlaceTaken);
+      await expectRejection(createProcessFolder(directory, 'two'), FolderTaken);
       expect(await two.read(id)).not.to.equal(undefined);
       await two.close();
-      const again = opened(await takePlace(directory, 'two'));
+      const again = opened(await createProcessFolder(directory, 'two'));
       await again.close();
       expect((await readdir(directory)).filter(name => name.startsWith('two'))).to.deep.equal([]);
     });
 
-    it('of several that start at the same time with one name lets at most one in', async () => {
-      const starts = await Promise.allSettled(Array.from({ length: 5 }, () => takePlace(directory, 'three')));
+    it('accepts at most one of several processes that start in parallel with one name', async () => {
+      const starts = await Promise.allSettled(Array.from({ length: 5 }, () => createProcessFolder(directory, 'three')));
       const places = starts.flatMap(start => (start.status === 'fulfilled' ? [start.value] : []));
       for (const { leave } of places) leave();
       expect(places.length).to.be.at.most(1);
-      (await takePlace(directory, 'three')).leave();
+      (await createProcessFolder(directory, 'three')).leave();
     });
 
-    it('loses what was in the memory of a process that was killed, whatever its name, when another one comes', async () => {
+    it('removes the folder of a killed process, whatever its name, when another one starts', async () => {
       const id = await created(two);
       const user = await folderOf(place);
       const dead = path.join(directory, 'five~0123456789abcdef');
       await mkdir(dead);
       await rename(path.join(place.own, user), path.join(dead, user));
       expect(await one.listByUser('anna')).to.have.length(1);
-      (await takePlace(directory, 'four')).leave();
+      (await createProcessFolder(directory, 'four')).leave();
       expect(await one.listByUser('anna')).to.deep.equal([]);
       expect(await two.read(id)).to.equal(undefined);
     });
 
-    it('takes a path longer than that of any socket', async () => {
+    it('accepts a path longer than a socket address', async () => {
       const deep = path.join(directory, ...Array.from({ length: 9 }, () => 'a name of twenty char'));
-      const taken = await takePlace(deep, 'two');
-      await expectRejection(takePlace(deep, 'two'), PlaceTaken);
+      const taken = await createProcessFolder(deep, 'two');
+      await expectRejection(createProcessFolder(deep, 'two'), FolderTaken);
       taken.leave();
       await rm(path.join(directory, 'a name of twenty char'), { recursive: true });
     });
 
-    it('tidies away what ended by itself, and nothing that is begun at the same time', async () => {
+    it('removes expired entries, and none of a session that begins meanwhile', async () => {
       await created(two);
       expect(await readdir(place.own)).to.have.length(2);
       nowMs += 60_000;
@@ -174,7 +174,7 @@ describe('memory store with a shared list', () => {
       }
     });
 
-    it('ends no session because its file cannot be looked at', async () => {
+    it('ends no session if its file cannot be checked', async () => {
       const id = await created(two);
       const user = await folderOf(place);
       const file = path.join(place.own, user, handle(id));
@@ -187,7 +187,7 @@ describe('memory store with a shared list', () => {
       expect(await two.read(id)).not.to.equal(undefined);
     });
 
-    it('refuses a session that it cannot list', async () => {
+    it('rejects a session that it cannot list', async () => {
       await rm(directory, { recursive: true });
       await writeFile(directory, 'a file where the directory was');
       const error = await expectRejection(created(one), StoreUnavailable);

@@ -4,9 +4,9 @@ import type { TwoBackends } from './two-backends.js';
 import { sessionsOpened, until, Visitor } from './visitor.js';
 import { withShop } from './with-shop.js';
 
-/** Where any backend serves only whom it has logged in itself. */
+/** For modes in which a backend serves only its own logins. */
 export function ownSessions(pair: () => TwoBackends): void {
-  it('a second backend knows nothing of a session', async () => {
+  it('does not know the session on a second backend', async () => {
     const { one, two } = pair();
     const anna = await new Visitor(one.shop.url).logIn('anna');
     await anna.add('tea');
@@ -17,7 +17,8 @@ export function ownSessions(pair: () => TwoBackends): void {
   });
 }
 
-/** What any backend must do that serves anyone; what was ended on one may live on another for as long as is declared. */
+/** For modes in which any backend serves every user. A session that was ended on one backend may live on another for
+ * the declared delay. */
 export function sharedSessions(mode: ModeName, pair: () => TwoBackends): void {
   const { revocationLagMs } = modes[mode];
   const one = () => pair().one.shop;
@@ -33,7 +34,7 @@ export function sharedSessions(mode: ModeName, pair: () => TwoBackends): void {
     }
   }
 
-  it('a second backend knows the session, its cart and its end', async () => {
+  it('shows a session, its cart and its end on a second backend', async () => {
     const anna = await new Visitor(one().url).logIn('anna');
     await anna.add('tea');
     anna.url = two().url;
@@ -48,7 +49,7 @@ export function sharedSessions(mode: ModeName, pair: () => TwoBackends): void {
     await expectEnded(two().url, cookie);
   });
 
-  it('SIGKILL of a backend that booted later and has done everything costs neither a session nor its end', async () => {
+  it('loses neither a session nor its end after SIGKILL of the backend that served it', async () => {
     const cara = await new Visitor(one().url).logIn('cara');
     const ended = cara.cookie;
     await cara.post('/logout', {});
@@ -70,7 +71,7 @@ export function sharedSessions(mode: ModeName, pair: () => TwoBackends): void {
     ['on the same backend', one],
     ['on another backend', two],
   ] as const) {
-    it(`a logout ${where} during a slow write stays one, and the answer of the write brings no cookie back`, async () => {
+    it(`a logout ${where} during a slow write is final, and the response of the write sets no cookie`, async () => {
       const slow = await new Visitor(one().url).logIn('anna');
       const quick = new Visitor(logoutAt().url, slow.cookie);
       const opened = await sessionsOpened(one().url);

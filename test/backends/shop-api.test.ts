@@ -19,36 +19,36 @@ describe('shop: JSON API', () => {
   });
 
   it('logs in, fills and empties a cart, logs out', async () => {
-    const someone = visitor();
-    expect((await someone.post('/login', { user: 'anna', password: 'secret' })).json).to.deep.equal({ user: 'anna' });
-    expect((await someone.get('/me')).json).to.include({ user: 'anna', why: null, mode: 'sticky', affinity: null });
-    expect((await someone.get('/cart')).json).to.deep.equal({ user: 'anna', items: [] });
-    const added = await someone.post('/cart', { sku: 'tea' });
+    const client = visitor();
+    expect((await client.post('/login', { user: 'anna', password: 'secret' })).json).to.deep.equal({ user: 'anna' });
+    expect((await client.get('/me')).json).to.include({ user: 'anna', why: null, mode: 'sticky', affinity: null });
+    expect((await client.get('/cart')).json).to.deep.equal({ user: 'anna', items: [] });
+    const added = await client.post('/cart', { sku: 'tea' });
     expect(added.status).to.equal(201);
     expect(added.json).to.deep.equal({ user: 'anna', sku: 'tea', quantity: 1 });
-    expect((await someone.post('/cart', { sku: 'tea' })).json).to.include({ quantity: 2 });
-    await someone.add('rope');
-    expect((await someone.get('/cart')).json).to.deep.equal({
+    expect((await client.post('/cart', { sku: 'tea' })).json).to.include({ quantity: 2 });
+    await client.add('rope');
+    expect((await client.get('/cart')).json).to.deep.equal({
       user: 'anna',
       items: [
         { sku: 'tea', quantity: 2 },
         { sku: 'rope', quantity: 1 },
       ],
     });
-    expect((await someone.delete('/cart/tea')).json).to.deep.equal({ user: 'anna', sku: 'tea', quantity: 0 });
-    expect(await someone.skus()).to.deep.equal(['rope']);
-    expect((await someone.post('/logout', {})).json).to.deep.equal({ user: null });
-    expect(someone.cookie).to.equal(undefined);
-    expect((await someone.get('/me')).json).to.include({ user: null, why: 'absent' });
+    expect((await client.delete('/cart/tea')).json).to.deep.equal({ user: 'anna', sku: 'tea', quantity: 0 });
+    expect(await client.skus()).to.deep.equal(['rope']);
+    expect((await client.post('/logout', {})).json).to.deep.equal({ user: null });
+    expect(client.cookie).to.equal(undefined);
+    expect((await client.get('/me')).json).to.include({ user: null, why: 'absent' });
   });
 
-  it('removes what is not there without complaint', async () => {
+  it('returns 200 for the removal of a missing item', async () => {
     const { status, json } = await (await anna()).delete('/cart/never');
     expect(status).to.equal(200);
     expect(json).to.deep.equal({ user: 'anna', sku: 'never', quantity: 0 });
   });
 
-  it('logs out whoever is not logged in', async () => {
+  it('returns 200 for a logout without a session', async () => {
     const { status, json } = await visitor().send('POST', '/logout', {
       headers: { 'content-type': 'application/json' },
     });
@@ -56,29 +56,29 @@ describe('shop: JSON API', () => {
     expect(json).to.deep.equal({ user: null });
   });
 
-  it('starts a new session with an empty cart at each login, and the old token opens nothing', async () => {
-    const someone = await anna();
-    await someone.add('tea');
-    const former = new Visitor(shop.url, someone.cookie);
-    await someone.logIn('anna');
-    expect(await someone.skus()).to.deep.equal([]);
+  it('starts a session with an empty cart at each login, and invalidates the old token', async () => {
+    const client = await anna();
+    await client.add('tea');
+    const former = new Visitor(shop.url, client.cookie);
+    await client.logIn('anna');
+    expect(await client.skus()).to.deep.equal([]);
     expect((await former.get('/me')).json).to.include({ user: null, why: 'unknown' });
   });
 
-  it('keeps a cart of skus that an object would stumble over', async () => {
-    const someone = await anna();
+  it('keeps skus such as __proto__', async () => {
+    const client = await anna();
     const skus = ['__proto__', 'constructor', 'toString', '..', '-', 'a:b.c_d'];
-    for (const sku of skus) await someone.add(sku);
-    expect(await someone.skus()).to.deep.equal(skus);
-    await someone.delete('/cart/__proto__');
-    await someone.delete('/cart/constructor');
-    expect(await someone.skus()).to.deep.equal(['toString', '..', '-', 'a:b.c_d']);
+    for (const sku of skus) await client.add(sku);
+    expect(await client.skus()).to.deep.equal(skus);
+    await client.delete('/cart/__proto__');
+    await client.delete('/cart/constructor');
+    expect(await client.skus()).to.deep.equal(['toString', '..', '-', 'a:b.c_d']);
   });
 
-  it('keeps concurrent adds of one session all', async () => {
-    const someone = await anna();
-    await Promise.all([1, 2, 3, 4].map(number => someone.add(`tea-${number}`)));
-    expect([...(await someone.skus())].sort()).to.deep.equal(['tea-1', 'tea-2', 'tea-3', 'tea-4']);
+  it('keeps all concurrent adds of one session', async () => {
+    const client = await anna();
+    await Promise.all([1, 2, 3, 4].map(number => client.add(`tea-${number}`)));
+    expect([...(await client.skus())].sort()).to.deep.equal(['tea-1', 'tea-2', 'tea-3', 'tea-4']);
   });
 
   it('names backend and incarnation in every answer', async () => {
@@ -99,7 +99,7 @@ describe('shop: JSON API', () => {
     }
   });
 
-  it('names them even where Node answers by itself', async () => {
+  it('names both even when Node.js answers by itself', async () => {
     const bad = ['NONSENSE\r\n\r\n', 'GET / HTTP/1.1\r\n\r\n', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: gold\r\n\r\n'];
     const big = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`;
     const answers = await Promise.all([...bad, big].map(text => rawAnswer(shop.port, text)));
@@ -107,7 +107,7 @@ describe('shop: JSON API', () => {
     for (const text of answers) expect(text).to.match(/holdfast-backend: backend-7\r\nholdfast-incarnation: [0-9a-f]+/);
   });
 
-  it('tells the proxy that it is ready, and tells what the proxy told it', async () => {
+  it('reports its readiness, and the affinity header of the proxy', async () => {
     const { json } = await visitor().get('/health');
     expect(json).to.include({ status: 'ready', backend: 'backend-7' }).and.not.to.have.property('store');
     const broken = { 'holdfast-affinity': 'broken; reason=down', 'x-forwarded-for': '10.0.0.1' };
@@ -119,7 +119,7 @@ describe('shop: JSON API', () => {
     expect((await visitor().get('/me', { 'holdfast-affinity': 'nonsense' })).json).to.include({ affinity: null });
   });
 
-  it('answers HEAD as GET without a body, and takes the absolute form of a target', async () => {
+  it('answers HEAD like GET without a body, and accepts the absolute form of a target', async () => {
     const head = await visitor().send('HEAD', '/health', {});
     expect(head.status).to.equal(200);
     expect(await rawAnswer(shop.port, 'GET http://shop/health HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n'))
@@ -127,35 +127,35 @@ describe('shop: JSON API', () => {
       .and.to.contain('"ready"');
   });
 
-  it('counts what it carried out, and what it carried out twice', async () => {
-    const someone = await anna();
-    await someone.add('once-only');
-    await someone.add('twice');
-    const { json: before } = await someone.get('/stats');
-    await someone.add('twice');
-    const { json: after } = await someone.get('/stats');
+  it('counts its writes, and duplicate writes', async () => {
+    const client = await anna();
+    await client.add('once-only');
+    await client.add('twice');
+    const { json: before } = await client.get('/stats');
+    await client.add('twice');
+    const { json: after } = await client.get('/stats');
     expect(Number(after.writes) - Number(before.writes)).to.equal(1);
     expect(after.uniqueTokens).to.equal(before.uniqueTokens);
     expect(after.duplicateTokens).to.include('twice').and.not.to.include('once-only');
     expect(after).to.deep.include({ complete: true });
   });
 
-  it('takes its time when asked to', async () => {
+  it('delays its answer on request', async () => {
     const begunMs = performance.now();
     expect((await visitor().get('/slow?ms=60')).json).to.deep.equal({ ms: 60 });
     expect(performance.now() - begunMs).to.be.at.least(55);
   });
 
-  it('does not revive a session that is logged out while a slow write is in flight', async () => {
-    const someone = await anna();
-    const sameTab = new Visitor(shop.url, someone.cookie);
-    const otherTab = new Visitor(shop.url, someone.cookie);
+  it('does not revive a session after a logout during a slow write', async () => {
+    const client = await anna();
+    const sameTab = new Visitor(shop.url, client.cookie);
+    const otherTab = new Visitor(shop.url, client.cookie);
     const opened = await sessionsOpened(shop.url);
     const write = sameTab.post('/cart?delayMs=150', { sku: 'late' });
     await until(async () => (await sessionsOpened(shop.url)) > opened);
     expect((await otherTab.post('/logout', {})).status).to.equal(200);
     expect((await write).status).to.equal(401);
-    expect((await someone.get('/me')).json).to.include({ user: null });
+    expect((await client.get('/me')).json).to.include({ user: null });
   });
 
   describe('refuses', () => {
@@ -163,12 +163,7 @@ describe('shop: JSON API', () => {
     const wrong = { error: 'wrong name or password', why: 'wrong-login' };
     const refusals: readonly [string, () => Promise<{ status: number; json: object }>, number, object | RegExp][] = [
       ['a wrong password', () => visitor().post('/login', { user: 'anna', password: 'Secret' }), 401, wrong],
-      [
-        'a name it does not take',
-        () => visitor().post('/login', { user: 'Anna!', password: 'secret' }),
-        400,
-        /1 to 64/,
-      ],
+      ['an invalid name', () => visitor().post('/login', { user: 'Anna!', password: 'secret' }), 400, /1 to 64/],
       [
         'a name of control characters',
         () => visitor().post('/login', { user: 'a\0\r\n', password: '' }),
@@ -179,16 +174,21 @@ describe('shop: JSON API', () => {
       ['an empty name', () => visitor().post('/login', { user: '', password: 'secret' }), 400, /1 to 64/],
       ['a login without a name', () => visitor().post('/login', { password: 'secret' }), 400, /"user": "\.\.\."/],
       ['a login with a number', () => visitor().post('/login', { user: 1, password: 'secret' }), 400, /expected/],
-      ['more than it asked for', async () => (await anna()).post('/cart', { sku: 'a', n: 'b' }), 400, /nothing else/],
+      [
+        'more fields than expected',
+        async () => (await anna()).post('/cart', { sku: 'a', n: 'b' }),
+        400,
+        /nothing else/,
+      ],
       ['a list', async () => (await anna()).post('/cart', ['sku']), 400, /"sku": "\.\.\."/],
       ['no body', async () => (await anna()).send('POST', '/cart', { headers: type }), 400, /"sku"/],
       ['half a JSON', async () => (await anna()).send('POST', '/cart', { headers: type, body: '{' }), 400, /not JSON/],
       ['an empty sku', async () => (await anna()).post('/cart', { sku: '' }), 400, /1 to 80/],
       ['a sku with a blank', async () => (await anna()).post('/cart', { sku: 'a b' }), 400, /1 to 80/],
       ['a sku of 81 letters', async () => (await anna()).post('/cart', { sku: 'x'.repeat(81) }), 400, /1 to 80/],
-      ['a path of nonsense', async () => (await anna()).delete('/cart/%ff'), 400, /percent-encoded/],
-      ['to add for nobody', () => visitor().post('/cart', { sku: 'a' }), 401, /please log in/],
-      ['to remove for nobody', () => visitor().delete('/cart/a'), 401, /please log in/],
+      ['a path with bad percent-encoding', async () => (await anna()).delete('/cart/%ff'), 400, /percent-encoded/],
+      ['an add without a login', () => visitor().post('/cart', { sku: 'a' }), 401, /please log in/],
+      ['a removal without a login', () => visitor().delete('/cart/a'), 401, /please log in/],
       ['an invented cookie', () => new Visitor(shop.url, 'session=abc').get('/cart'), 401, /please log in/],
       ['a form', () => visitor().send('POST', '/login', { body: 'user=anna' }), 415, /application\/json/],
       ['a name of 1 MB', () => visitor().post('/login', { user: 'x'.repeat(1e6), password: '' }), 413, /16384 bytes/],
@@ -206,7 +206,7 @@ describe('shop: JSON API', () => {
       });
     }
 
-    it('a wrong method, and says which are right', async () => {
+    it('a wrong method, and names the allowed ones', async () => {
       const onCart = await visitor().send('PATCH', '/cart', {});
       expect(onCart.status).to.equal(405);
       expect(onCart.headers.get('allow')).to.equal('GET, HEAD, POST');
@@ -214,26 +214,26 @@ describe('shop: JSON API', () => {
       expect((await visitor().get('/logout')).status).to.equal(405);
     });
 
-    it('a change that another site asks for, and not one of its own page', async () => {
-      const someone = await anna();
+    it('a change from another site, but not from its own page', async () => {
+      const client = await anna();
       const from = (site: string) => {
         const headers = { ...type, 'sec-fetch-site': site };
-        return someone.send('POST', '/cart', { headers, body: '{"sku":"bait"}' });
+        return client.send('POST', '/cart', { headers, body: '{"sku":"bait"}' });
       };
       expect((await from('cross-site')).status).to.equal(403);
       expect((await from('same-site')).status).to.equal(403);
-      expect(await someone.skus()).to.deep.equal([]);
+      expect(await client.skus()).to.deep.equal([]);
       expect((await from('same-origin')).status).to.equal(201);
-      const deletion = await someone.send('DELETE', '/cart/bait', { headers: { 'sec-fetch-site': 'cross-site' } });
+      const deletion = await client.send('DELETE', '/cart/bait', { headers: { 'sec-fetch-site': 'cross-site' } });
       expect(deletion.status).to.equal(403);
-      expect((await someone.get('/cart', { 'sec-fetch-site': 'cross-site' })).status).to.equal(200);
+      expect((await client.get('/cart', { 'sec-fetch-site': 'cross-site' })).status).to.equal(200);
     });
 
-    it('the same of a browser that says only its origin, as browsers do over plain HTTP', async () => {
-      const someone = await anna();
+    it('the same from a browser that sends only Origin, as over plain HTTP', async () => {
+      const client = await anna();
       const from = (origin: string) => {
         const headers = { ...type, origin };
-        return someone.send('POST', '/cart', { headers, body: '{"sku":"bait"}' });
+        return client.send('POST', '/cart', { headers, body: '{"sku":"bait"}' });
       };
       for (const origin of [
         'https://evil.example',
@@ -245,13 +245,13 @@ describe('shop: JSON API', () => {
         const { status, json } = await from(origin);
         expect([status, json.why], origin).to.deep.equal([403, 'cross-site']);
       }
-      expect(await someone.skus()).to.deep.equal([]);
+      expect(await client.skus()).to.deep.equal([]);
       expect((await from(shop.url)).status).to.equal(201);
       expect((await from(shop.url.replace('http:', 'https:'))).status).to.equal(201);
-      expect((await someone.get('/cart', { origin: 'https://evil.example' })).status).to.equal(200);
+      expect((await client.get('/cart', { origin: 'https://evil.example' })).status).to.equal(200);
     });
 
-    it('a body that ends in the middle, without calling it a mistake of the shop', async () => {
+    it('a truncated body, without reporting a failure of the shop', async () => {
       const said = shop.output();
       const head = 'POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
       const socket = connect(shop.port, '127.0.0.1').resume();
@@ -265,21 +265,21 @@ describe('shop: JSON API', () => {
       expect(shop.output()).to.equal(said);
     });
 
-    it('a body without a declared length as soon as it is too long', async () => {
+    it('a body without a declared length as soon as it is too large', async () => {
       const chunk = `1000\r\n${'x'.repeat(0x1000)}\r\n`;
       const head = 'POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
       const answer = await rawAnswer(shop.port, `${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(5)}`);
       expect(answer).to.match(/^HTTP\/1.1 413 /);
     });
 
-    it('the 501st different item, while more of those it has are welcome', async () => {
-      const someone = await anna();
-      for (let number = 1; number <= 500; number++) await someone.add(`item-${number}`);
-      const { status, json } = await someone.post('/cart', { sku: 'item-501' });
+    it('the 501st different item, but not more of an existing one', async () => {
+      const client = await anna();
+      for (let number = 1; number <= 500; number++) await client.add(`item-${number}`);
+      const { status, json } = await client.post('/cart', { sku: 'item-501' });
       expect(status).to.equal(413);
       expect(json.error).to.match(/500 different items/);
-      expect((await someone.post('/cart', { sku: 'item-500' })).json).to.include({ quantity: 2 });
-      expect(await someone.skus()).to.have.length(500);
+      expect((await client.post('/cart', { sku: 'item-500' })).json).to.include({ quantity: 2 });
+      expect(await client.skus()).to.have.length(500);
     });
   });
 });

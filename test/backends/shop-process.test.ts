@@ -9,32 +9,32 @@ import { sessionsOpened, until, Visitor } from './visitor.js';
 import { runShop, withShop } from './with-shop.js';
 
 describe('shop: the process', () => {
-  it('takes a free port and says in one line where it listens', () =>
+  it('listens on a free port and prints its address in one line', () =>
     withShop({ PORT: '0', BACKEND_ID: 'backend-3' }, async shop => {
       expect(shop.output()).to.match(/^backend-3 listening on http:\/\/127\.0\.0\.1:\d+\n$/);
       expect((await new Visitor(shop.url).get('/health')).status).to.equal(200);
     }));
 
-  it('is another incarnation after each boot', async () => {
+  it('has a new incarnation after each boot', async () => {
     const incarnation = () =>
       withShop({}, async ({ url }) => (await new Visitor(url).get('/health')).headers.get('holdfast-incarnation'));
     expect(await incarnation()).not.to.equal(await incarnation());
   });
 
-  it('takes the password from the environment', () =>
+  it('reads the password from the environment', () =>
     withShop({ SHOP_PASSWORD: 'other' }, async ({ url }) => {
       const login = (password: string) => new Visitor(url).post('/login', { user: 'anna', password });
       expect((await login('secret')).status).to.equal(401);
       expect((await login('other')).status).to.equal(200);
     }));
 
-  it('keeps in every session what it is told to keep beside the cart, even when that is too much', () =>
+  it('adds the configured padding to every session, even if it is too large', () =>
     withShop({ SHOP_BALLAST_BYTES: '600000' }, async ({ url }) => {
       const answer = await new Visitor(url).post('/login', { user: 'anna', password: 'secret' });
       expect(answer.status).to.equal(413);
     }));
 
-  it('has no switches for a lab unless it is told to, and then on loopback only', async () => {
+  it('has lab switches only with SHOP_LAB, and only on loopback', async () => {
     await withShop({}, async ({ url }) => expect((await new Visitor(url).get('/lab')).status).to.equal(404));
     await withShop({ SHOP_LAB: '1' }, async ({ url }) => {
       const visitor = new Visitor(url);
@@ -45,24 +45,24 @@ describe('shop: the process', () => {
     const { code, output } = await runShop({ SHOP_LAB: '1', HOST: '0.0.0.0' });
     expect([code, output]).to.deep.equal([
       3,
-      'SHOP_LAB is set, and HOST is "0.0.0.0": expected 127.0.0.1, since whoever reaches it can break it.\n',
+      'SHOP_LAB is set, and HOST is "0.0.0.0": expected 127.0.0.1, because any client that reaches it can break it.\n',
     ]);
   });
 
-  it('takes the limits of a session from the environment', () =>
+  it('reads the limits of a session from the environment', () =>
     withShop({ SHOP_IDLE: '1h', SHOP_ABSOLUTE: '300ms' }, async ({ url }) => {
       const anna = await new Visitor(url).logIn('anna');
       await until(async () => (await anna.get('/cart')).status === 401);
     }));
 
-  it('says that its port is in use, and exits with 4', () =>
+  it('reports that its port is in use, and exits with 4', () =>
     withShop({}, async shop => {
       const { code, output } = await runShop({ PORT: String(shop.port) });
       expect(code).to.equal(4);
       expect(output).to.match(new RegExp(`^Port ${shop.port} on 127.0.0.1 is in use: .*set PORT.*\\n$`));
     }));
 
-  it('says which address it cannot listen on, and exits with 4', async () => {
+  it('names an address on which it cannot listen, and exits with 4', async () => {
     const { code, output } = await runShop({ HOST: '192.0.2.1' });
     expect(code).to.equal(4);
     expect(output).to.match(/^Cannot listen on 192\.0\.2\.1 port 0: .*EADDRNOTAVAIL/);
@@ -119,7 +119,7 @@ describe('shop: the process', () => {
     });
   }
 
-  it('SIGTERM: /health says draining, no new connection, what is in flight is finished, exit 0', () =>
+  it('SIGTERM: reports draining at /health, refuses new connections, finishes requests in flight, exits with 0', () =>
     withShop({}, async shop => {
       const anna = await new Visitor(shop.url).logIn('anna');
       const opened = await sessionsOpened(shop.url);
@@ -135,7 +135,7 @@ describe('shop: the process', () => {
       expect(await shop.ended).to.deep.equal({ code: 0, signal: null });
     }));
 
-  it('SIGHUP: reads its key ring again, and keeps the one it has when the new one cannot be used', () =>
+  it('SIGHUP: reads its key ring again, and keeps the present one if the new one is unusable', () =>
     withDirectory(async directory => {
       const file = path.join(directory, 'keys');
       const secret = () => randomBytes(32).toString('hex');
@@ -152,13 +152,13 @@ describe('shop: the process', () => {
       });
     }));
 
-  it('SIGINT: the same, at once when nothing is in flight', () =>
+  it('SIGINT: exits at once if no request is in flight', () =>
     withShop({}, async shop => {
       shop.signal('SIGINT');
       expect(await shop.ended).to.deep.equal({ code: 0, signal: null });
     }));
 
-  it('ends at once on a second signal', () =>
+  it('exits at once on a second signal', () =>
     withShop({}, async shop => {
       const slow = new Visitor(shop.url).get('/slow?ms=9000').catch(() => 'broken off');
       await until(async () => Number((await new Visitor(shop.url).get('/stats')).json.requests) >= 2);
@@ -178,7 +178,7 @@ async function refused(url: string): Promise<boolean> {
   return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
 }
 
-/** Over the agent's one connection, which stays open between two calls. */
+/** Sends a request over the one connection of the agent, which stays open between two calls. */
 async function health(url: string, agent: Agent) {
   const sent = request(`${url}/health`, { agent }).end();
   const [response] = await once(sent, 'response');

@@ -7,28 +7,27 @@ import { type ShopProcess, withShop } from './with-shop.js';
 
 const hangMs = 3_000;
 const answerMsMax = 1_000;
-/** Other tests want the machine too, and the clock here is the client's. */
+/** Tolerance: the machine also runs other tests, and the client measures the time. */
 const busyMs = 500;
 
 interface Outage {
   readonly shop: ShopProcess;
   readonly server: RedisServer;
   readonly anna: Visitor;
-  /** Tries to log out meanwhile. Whether that counts is nobody's to say: what was sent to a server that hangs may still
-   * be carried out when it goes on. */
+  /** Tries to log out meanwhile. Its effect is unknown: a server that hangs may still carry out the command later. */
   readonly cara: Visitor;
 }
 
-describe('shop: the store of the sessions is out', function () {
+describe('shop: outages of the session store', function () {
   this.timeout(40_000);
 
   const concerned = modeNames.filter(mode => modes[mode].store !== 'memory');
 
-  describe(`hangs for ${hangMs / 1_000} s, every answer comes within ${answerMsMax / 1_000}, and it resumes by itself; dies, and is used again without a restart when it is back; is not there at boot, and the shop boots all the same, says so, and ends when asked to`, () =>
+  describe(`hangs for ${hangMs / 1_000} s: each answer within ${answerMsMax / 1_000} s, recovers by itself; dies: used again when it is back; down at boot: the shop starts, reports it, and stops on request`, () =>
     allAtOnce(concerned, said, goesThroughAll));
 });
 
-/** One test for each, all begun at the same time: most of it is waiting, and takes each as long. Tried again alone. */
+/** One test for each mode, all started at once, because most of the time is waiting. A retry runs alone. */
 function allAtOnce(
   names: readonly ModeName[],
   title: (mode: ModeName) => string,
@@ -40,7 +39,7 @@ function allAtOnce(
     for (const mode of names) {
       const running = work(mode);
       underWay.set(mode, running);
-      // It is told by its own test, which may come later.
+      // Its own test reports the failure, perhaps later.
       running.catch(() => undefined);
     }
   });
@@ -62,7 +61,7 @@ function said(mode: ModeName): string {
   return isInStore(mode) ? '503 and the cookie kept' : 'sessions go on, logging in and out is a 503';
 }
 
-/** One after the other on one server: to start it takes longer than to look at what comes of it. */
+/** Runs the phases one after the other on one server, because starting it takes longer than the checks. */
 async function goesThroughAll(mode: ModeName): Promise<void> {
   const lab = await startModeLab(mode);
   const { server } = lab;
@@ -84,7 +83,7 @@ async function shoppers({ url }: ShopProcess): Promise<Pick<Outage, 'anna' | 'ca
   return { anna, cara: await new Visitor(url).logIn('cara') };
 }
 
-/** The servers have ended, and their port refuses. */
+/** Waits until the servers have ended and their port refuses connections. */
 async function bootsWithout(lab: ModeLab): Promise<void> {
   await withShop(lab.settings('backend-1'), async shop => {
     expect((await new Visitor(shop.url).get('/health')).json).to.include({ status: 'ready', store: 'down' });
@@ -122,7 +121,9 @@ async function hangsAndResumes(outage: Outage, mode: ModeName): Promise<void> {
   await expectLoggedOut(shop, anna);
 }
 
-/** What has the session at hand goes on; what must be known to every backend cannot be promised. */
+/**
+ * A mode that carries the session in the cookie continues. A change that every backend must know cannot be promised.
+ */
 async function expectOutage({ shop, anna, cara }: Outage, mode: ModeName): Promise<void> {
   const { cookie } = anna;
   const uses = [anna.get('/me'), anna.get('/cart'), anna.post('/cart', { sku: 'tea' })].map(inTime);
@@ -152,7 +153,7 @@ function expectUnavailable({ status, headers }: Answer): void {
 
 async function expectLoggedOut(shop: ShopProcess, anna: Visitor): Promise<void> {
   const { cookie } = anna;
-  // The list of revoked sessions has a connection of its own, which may take longer to come back.
+  // The list of revoked sessions has its own connection, which may need longer to come back.
   await until(async () => (await anna.post('/logout', {})).status === 200);
   expect((await new Visitor(shop.url, cookie).get('/me')).json.user).to.equal(null);
 }

@@ -10,7 +10,7 @@ describe('shop: two backends', function () {
   for (const mode of modeNames) describe(mode, () => twoBackends(mode));
 });
 
-/** What each mode promises, on one pair of backends: to start them takes longer than most of what is asked of them. */
+/** Tests the promises of each mode on one pair of backends, because starting them takes longer than most tests. */
 function twoBackends(mode: ModeName): void {
   let started: TwoBackends;
 
@@ -24,6 +24,6 @@ function twoBackends(mode: ModeName): void {
   if (modes[mode].affinity) ownSessions(pair);
   else sharedSessions(mode, pair);
   parallelAdds(mode, pair);
-  // Last: it gives them other keys.
+  // This comes last, because it changes the keys of the backends.
   keyRing(mode, pair);
 }

@@ -6,23 +6,23 @@ import { freshDirectory } from './accounts/with-directory.js';
 import { startModeLab } from './mode-lab.js';
 import { type Settings, type ShopProcess, startShop } from './with-shop.js';
 
-/** A shop that has its key ring from a file of its own. */
+/** A shop with a key ring file of its own. */
 export interface Keyed {
   readonly shop: ShopProcess;
   readonly file: string;
 }
 
-/** Two backends of one pool. Their files hold the same ring until a test gives them others. */
+/** Two backends of one pool. Their files have the same ring until a test changes them. */
 export interface TwoBackends {
   readonly mode: ModeName;
   readonly one: Keyed;
   readonly two: Keyed;
-  /** Of one more that belongs to them. */
+  /** Starts one more backend of the pool. */
   settings(backend: string): Settings;
   stop(): Promise<void>;
 }
 
-/** For `before`; whoever calls it calls `stop` in `after`. */
+/** Starts the backends. Call it in `before`, and `stop` in `after`. */
 export async function startTwoBackends(mode: ModeName): Promise<TwoBackends> {
   const [lab, keys] = await Promise.all([startModeLab(mode), freshDirectory()]);
   const ring = formatKeyRing(generateKeyRing());

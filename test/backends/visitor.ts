@@ -7,9 +7,9 @@ export interface Answer {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-/** A browser as far as the shop can tell: it keeps the one cookie and sends JSON. */
+/** A minimal browser: it keeps the session cookie and sends JSON. */
 export class Visitor {
-  /** The shop that is asked: another address is another backend with the same cookie. */
+  /** The address of the shop. Another address is another backend with the same cookie. */
   url: string;
   #jar: { cookie: string | undefined };
 
@@ -26,7 +26,7 @@ export class Visitor {
     this.#jar.cookie = cookie;
   }
 
-  /** Another connection of the same browser: what either is told to keep, both send. */
+  /** Another connection of the same browser. Both share the cookie. */
   beside(url: string): Visitor {
     const other = new Visitor(url);
     other.#jar = this.#jar;
@@ -85,13 +85,14 @@ export function itemsOf(json: Answer['json']): readonly { readonly sku: string; 
   return items;
 }
 
-/** How many requests the shop has opened a session for: one more, and a slow request has got as far as its delay. */
+/** Number of requests for which the shop has opened a session. When it rises by one, a slow request has reached its
+ * delay. */
 export async function sessionsOpened(url: string): Promise<number> {
   const { json } = await new Visitor(url).get('/stats');
   return Number(Object(json.sessions).opened ?? 0);
 }
 
-/** Probes until it holds; the test's own time limit ends what never does. */
+/** Probes until the condition holds. The time limit of the test ends the probing. */
 export async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await delay(probeEveryMs);
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
-/** A page, and everything about it that should not be: errors in its console, requests to anybody else. */
+/** A page, and everything that must not happen on it: errors in its console, requests to other hosts. */
 export interface WatchedPage {
   readonly page: Page;
   readonly complaints: readonly string[];
@@ -17,7 +17,7 @@ export async function withPage<T>(
   try {
     const page = await context.newPage();
     const complaints: string[] = [];
-    // A fetch that failed is what these pages are about; the browser itself logs it.
+    // Failed fetches are expected on these pages; the browser itself logs them.
     page.on('console', message => {
       const expected = message.text().startsWith('Failed to load resource');
       if (['error', 'warning'].includes(message.type()) && !expected) complaints.push(message.text());
@@ -41,7 +41,7 @@ export async function logIn(page: Page, password = 'secret', user = 'anna'): Pro
 
 const patienceMs = 12_000;
 
-/** Resolves when the page's one sentence is this. */
+/** Resolves when the sentence of the page matches. */
 export async function story(page: Page, sentence: RegExp): Promise<void> {
   const place = page.locator('#story').filter({ hasText: sentence });
   await place.waitFor({ timeout: patienceMs }).catch(async () => {
@@ -49,7 +49,7 @@ export async function story(page: Page, sentence: RegExp): Promise<void> {
   });
 }
 
-/** As if another tab lay over this one, or no longer did. */
+/** Hides the page, like another tab in front of it, or shows it again. */
 export async function hide(page: Page, hidden: boolean): Promise<void> {
   await page.evaluate(`
     Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });

@@ -3,13 +3,11 @@ import type { RunningProxy } from '#src/proxy/options.js';
 import { defaultProxyOptions, startProxy } from '#src/proxy/start-proxy.js';
 import type { ShopProcess } from './with-shop.js';
 
-/** One key for all of them: a proxy that is started again reads the cookies of the one before. */
+/** One key for all proxies: a proxy that is started again reads the cookies of the previous one. */
 const keys = [{ id: 'test', secret: randomBytes(32) }];
 
-/**
- * A proxy before backend-1, backend-2, ... It finds out within a second what is wrong with them, or within two `probeMs`
- * when the test needs the time in between.
- */
+/** A proxy in front of backend-1, backend-2, ... It detects a failure within a second, or within two `probeMs` if a
+ * test needs the time in between. */
 export async function withProxy<T>(
   shops: readonly ShopProcess[],
   { sticky, port = 0, probeMs = 500 }: { readonly sticky: boolean; readonly port?: number; readonly probeMs?: number },

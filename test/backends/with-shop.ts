@@ -15,9 +15,9 @@ export interface ShopProcess {
   readonly url: string;
   readonly port: number;
   signal(name: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
-  /** How it ended; resolves when it has. */
+  /** The exit of the process; resolves when it has ended. */
   readonly ended: Promise<Ending>;
-  /** Everything it wrote so far, to either stream. */
+  /** Returns the output so far, of both streams. */
   output(): string;
 }
 
@@ -33,7 +33,7 @@ export async function withShop<T>(settings: Settings, work: (shop: ShopProcess) 
   }
 }
 
-/** For `before`; whoever calls it kills it and waits for `ended` in `after`. */
+/** Starts a shop. Call it in `before`; kill it and wait for `ended` in `after`. */
 export async function startShop(settings: Settings): Promise<ShopProcess> {
   const { child, output, ended } = launch(settings);
   const url = await Promise.race([announced(child, output), ended.then(() => undefined)]);
@@ -45,7 +45,7 @@ export async function startShop(settings: Settings): Promise<ShopProcess> {
   return { url, port: Number(new URL(url).port), signal: name => void child.kill(name), ended, output };
 }
 
-/** Runs a shop that is expected to give up by itself. */
+/** Runs a shop that is expected to exit by itself. */
 export async function runShop(settings: Settings): Promise<Ending & { readonly output: string }> {
   const { child, output, ended } = launch(settings);
   const late = setTimeout(() => child.kill('SIGKILL'), bootTimeoutMs);
@@ -70,7 +70,7 @@ function launch(settings: Settings) {
   return { child, output: () => text, ended };
 }
 
-/** The address from the line that it prints when it listens; undefined when that line does not come. */
+/** Returns the address that the shop prints when it listens. Undefined if it does not print one. */
 function announced({ stdout }: ChildProcess, output: () => string): Promise<string | undefined> {
   return new Promise(resolve => {
     const late = setTimeout(() => resolve(undefined), bootTimeoutMs);

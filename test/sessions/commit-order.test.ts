@@ -1,43 +1,43 @@
 import { expect } from 'chai';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
 import { defaultLimits } from '#src/sessions/session.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { serveSessions } from '#src/sessions/sessions.js';
 import { memory } from '#src/sessions/stores/memory.js';
 import { reference } from '#src/sessions/strategies/reference.js';
-import type { Handler } from '#src/sessions/visit.js';
 import { type WatchedStore, watched } from './watched-store.js';
 import { type Ask, withServer } from './with-server.js';
 
 const handlers: Record<string, Handler> = {
-  '/login': async visit => {
-    await visit.begin('anna', { cart: [] });
+  '/login': async context => {
+    await context.begin('anna', { cart: [] });
     return { status: 200 };
   },
-  '/buy': async visit => {
-    await visit.change(data => void Object.assign(data, { cart: ['tea'] }));
+  '/buy': async context => {
+    await context.change(data => void Object.assign(data, { cart: ['tea'] }));
     return { status: 201 };
   },
-  '/logout': async visit => {
-    await visit.end();
+  '/logout': async context => {
+    await context.end();
     return { status: 200 };
   },
-  '/careless': async visit => {
-    void visit.change(data => void Object.assign(data, { cart: ['tea'] }));
+  '/careless': async context => {
+    void context.change(data => void Object.assign(data, { cart: ['tea'] }));
     return { status: 200 };
   },
-  '/begin-and-throw-at-once': async visit => {
-    void visit.begin('ben', {});
+  '/begin-and-throw-at-once': async context => {
+    void context.begin('ben', {});
     throw new Error('on purpose');
   },
-  '/fail-unheard': async visit => {
-    void visit.change(() => undefined);
+  '/fail-unheard': async context => {
+    void context.change(() => undefined);
     await new Promise(setImmediate);
     return { status: 200 };
   },
 };
 
-/** Holds the next calls of one name until it is released. */
+/** Holds the next calls of one method until it is released. */
 function hold(store: WatchedStore, call: Parameters<WatchedStore['before']>[0]) {
   const waiting: (() => void)[] = [];
   let enter: () => void = () => undefined;
@@ -55,7 +55,7 @@ function hold(store: WatchedStore, call: Parameters<WatchedStore['before']>[0]) 
   return { entered, release };
 }
 
-describe('what is committed before the headers', () => {
+describe('commits before headers are sent', () => {
   let errors: unknown[];
   beforeEach(() => {
     errors = [];
@@ -83,13 +83,13 @@ describe('what is committed before the headers', () => {
 
   for (const [what, path, call] of [
     ['a new session', '/login', 'create'],
-    ['the end of the session before', '/login', 'remove'],
+    ['the end of the previous session', '/login', 'remove'],
     ['a change', '/buy', 'replace'],
     ['a change that the handler did not wait for', '/careless', 'replace'],
     ['a logout', '/logout', 'remove'],
-    ['what is begun by a handler that fails', '/begin-and-throw-at-once', 'create'],
+    ['a session that a failing handler began', '/begin-and-throw-at-once', 'create'],
   ] as const) {
-    it(`${what}: no answer comes while the store has not done it`, () =>
+    it(`${what}: sends no response before the store is done`, () =>
       serving(async (ask, store) => {
         const cookie = await loggedIn(ask);
         const held = hold(store, call);
@@ -98,7 +98,7 @@ describe('what is committed before the headers', () => {
           answered = true;
         });
         await held.entered;
-        // Whatever could have been sent too early has come before the answers to these.
+        // A response that was sent too early would arrive before the answers to these requests.
         for (const _ of [1, 2, 3]) await ask('/');
         expect(answered).to.equal(false);
         held.release();
@@ -106,14 +106,14 @@ describe('what is committed before the headers', () => {
       }));
   }
 
-  it('names the session that a failing handler has begun and not waited for', () =>
+  it('sets the cookie of a session that a failing handler began without waiting', () =>
     serving(async ask => {
       const { status, cookie = '' } = await ask('/begin-and-throw-at-once');
       expect(status).to.equal(500);
       expect((await ask('/', { cookie })).text).to.contain('ben');
     }));
 
-  it('keeps the former session when the store takes no new one', () =>
+  it('keeps the old session when the store refuses a new one', () =>
     serving(async (ask, store) => {
       const cookie = await loggedIn(ask);
       store.before('create', () => Promise.reject(new StoreUnavailable('no memory left')));
@@ -122,7 +122,7 @@ describe('what is committed before the headers', () => {
       expect((await ask('/', { cookie })).status).to.equal(200);
     }));
 
-  it('lets a change that failed unheard end no process', async () => {
+  it('does not crash on a failed change that the handler ignored', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => void unhandled.push(reason);
     process.on('unhandledRejection', note);
@@ -136,7 +136,7 @@ describe('what is committed before the headers', () => {
     }
   });
 
-  it('tells no visitor that an id was taken, and its own log at once', () =>
+  it('logs a duplicate id and does not reveal it to the visitor', () =>
     serving(async (ask, store) => {
       store.before('create', () => Promise.reject(new SessionExists()));
       const { status, text } = await ask('/login');

@@ -7,14 +7,14 @@ const malformed = { token: undefined, malformed: true };
 const found = (token: string) => ({ token, malformed: false });
 
 describe('session cookie', () => {
-  it('is written with every attribute that protects it, and no other', () => {
+  it('has every protective attribute and no other', () => {
     expect(setCookie('abc', true)).to.equal('__Host-session=abc; Path=/; HttpOnly; Secure; SameSite=Lax');
     expect(setCookie('abc', false)).to.equal('session=abc; Path=/; HttpOnly; SameSite=Lax');
     expect(clearCookie(true)).to.equal('__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax');
     expect(clearCookie(false)).to.equal('session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax');
   });
 
-  it('is refused where a browser would drop it', () => {
+  it('throws SessionTooLarge where a browser would drop the cookie', () => {
     const longest = 'a'.repeat(4_096 - cookieName(false).length);
     expect(setCookie(longest, false)).to.contain(longest);
     expect(() => setCookie(`${longest}a`, false)).to.throw(SessionTooLarge, '4097 bytes');
@@ -37,7 +37,7 @@ describe('session cookie', () => {
     ['xsession=abc; session.x=abc; sessionx=abc', absent],
     ['x="; session=abc', found('abc')],
     ['\tsession\t=\tabc\t', found('abc')],
-    // Byte A0 is part of the name to a browser, which therefore does not ask who may set a cookie with that prefix.
+    // For a browser, byte A0 is part of the name. It does not check whether the site may set a cookie with that prefix.
     ['\u00a0session=abc; session\u00a0=abc; \u0085session=abc', absent],
     ['\u00a0session=planted; session=abc', found('abc')],
     ['session=\u00a0abc', found('\u00a0abc')],

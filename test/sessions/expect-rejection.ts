@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-/** Resolves with the error; fails when `promise` resolves or rejects with something that is no `kind`. */
+/** Resolves with the error. Fails if `promise` resolves, or rejects with another class than `kind`. */
 export async function expectRejection<E extends Error>(
   promise: Promise<unknown>,
   kind: new (...args: never[]) => E,

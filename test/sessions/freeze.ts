@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const withinMs = 2_000;
 
-/** SIGSTOP, and not before the last thread has stopped: on a busy machine another one may still answer for a while. */
+/** Sends SIGSTOP and waits until the last thread has stopped. On a busy machine, another thread may still answer for a
+ * while. */
 export function freeze(child: ChildProcess): void {
   child.kill('SIGSTOP');
   if (process.platform !== 'linux') return;
@@ -11,7 +12,7 @@ export function freeze(child: ChildProcess): void {
   while (!isStopped(child.pid)) if (performance.now() > lateAtMs) throw new Error(`process ${child.pid} runs on`);
 }
 
-/** The state is the first field behind the name in parentheses, `T` for stopped. */
+/** Reads the state: the first field after the name in parentheses, `T` for stopped. */
 function isStopped(pid: number | undefined): boolean {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.every(thread => readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').split(') ')[1]?.[0] === 'T');

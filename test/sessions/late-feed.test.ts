@@ -8,17 +8,17 @@ import { loaded } from './loaded.js';
 import { issued, living } from './session-endings.contract.js';
 import { watched } from './watched-store.js';
 
-/** Longer than an access token lives, and than a touch waits. */
+/** Longer than the life of an access token, and than the touch interval. */
 const laterMs = 6 * 60_000;
 
 const entries = Object.entries(await loaded(strategies));
 
-describe('sessions: a backend that learns late that everyone was logged out', () => {
+describe('sessions: a backend that learns late of endEveryone', () => {
   const concerned = entries.filter(([, { needsFeed }]) => needsFeed);
 
   for (const [name, entry] of concerned) {
     for (const step of ['renews', 'rotates'] as const) {
-      it(`${name}: ${step} a token meanwhile, and that one is dead too`, async () => {
+      it(`${name}: ${step} a token meanwhile, which is revoked too`, async () => {
         let nowMs = Date.now();
         const now = () => nowMs;
         const store = watched(memory.open({ url: undefined, deadlineMs: 400, now }));
@@ -48,7 +48,7 @@ describe('sessions: a backend that learns late that everyone was logged out', ()
   }
 });
 
-/** Knows what it is told, and tells nobody. */
+/** A feed that knows only `learned` and its own revocations. It shares nothing with other processes. */
 function lateFeed(learned: RevokedTokens, now: () => number): RevocationFeed {
   return {
     isRevoked: (handle, issuedAtMs) => learned.has(handle, issuedAtMs, now()),

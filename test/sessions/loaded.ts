@@ -1,4 +1,4 @@
-/** Every entry of a registry that loads each when it is asked for: tests of a contract want them all at once. */
+/** Loads every entry of a registry. Contract tests need all of them at once. */
 export async function loaded<Entry>(
   registry: Readonly<Record<string, () => Promise<Entry>>>,
 ): Promise<Readonly<Record<string, Entry>>> {

@@ -9,13 +9,13 @@ import { until } from './until.js';
 import { withRelay } from './with-relay.js';
 
 const deadlineMs = 300;
-/** What every mode that depends on a feed promises: so soon every process knows. */
+/** The promise of every mode that depends on a feed: every process knows a revocation within this time. */
 const lagMs = 1_000;
 const lifeMs = 600_000;
 
 const newHandle = () => handleOf(digestOf(newSessionId()));
 
-/** The one contract of `RevocationFeed`; run for every store entry that offers one. */
+/** The contract of `RevocationFeed`. It runs for every store entry that offers a feed. */
 export function revocationFeedContract(entry: StoreEntry, startLab: () => Promise<StoreLab>): void {
   let lab: StoreLab;
   let feed: RevocationFeed;
@@ -49,13 +49,13 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
 
   const knows = (who: RevocationFeed, handle: string) => who.isRevoked(handle, nowMs);
 
-  it('knows at once what it revoked, and nothing else', async () => {
+  it('knows its own revocations at once, and no others', async () => {
     const [one, two, other] = [newHandle(), newHandle(), newHandle()];
     await feed.revoke([one, two], nowMs + lifeMs);
     expect([one, two, other].map(handle => knows(feed, handle))).to.deep.equal([true, true, false]);
   });
 
-  it('revokes a session whenever its tokens were issued: clocks differ', async () => {
+  it('revokes a session whatever the issue time of its tokens: clocks differ', async () => {
     const handle = newHandle();
     await feed.revoke([handle], nowMs + lifeMs);
     for (const issuedAtMs of [0, nowMs - 1, nowMs, nowMs + 60_000]) {
@@ -63,7 +63,7 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
     }
   });
 
-  it('takes the same one twice, the later end in force, and none at all', async () => {
+  it('accepts a handle twice (the later end counts) and an empty list', async () => {
     const handle = newHandle();
     await feed.revoke([handle], nowMs + lifeMs);
     await feed.revoke([handle], nowMs + 1_000);
@@ -74,7 +74,7 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
     expect(knows(feed, handle)).to.equal(false);
   });
 
-  it('revokes everyone issued until now, nobody issued later', async () => {
+  it('revokeEveryone revokes tokens issued until now, and none issued later', async () => {
     const [one, other] = [newHandle(), newHandle()];
     const issuedAtMs = nowMs;
     await feed.revokeEveryone(nowMs + lifeMs);
@@ -87,13 +87,13 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
     expect(feed.isRevoked(other, issuedAtMs)).to.equal(true);
   });
 
-  it('takes thousands at once', async () => {
+  it('revokes thousands of handles in one call', async () => {
     const handles = Array.from({ length: 3_000 }, newHandle);
     await feed.revoke(handles, nowMs + lifeMs);
     expect(handles.every(handle => knows(feed, handle))).to.equal(true);
   });
 
-  it('answers nothing after close, and closes twice', async () => {
+  it('rejects every call after close, and accepts a second close', async () => {
     await feed.close();
     await feed.close();
     expect(() => knows(feed, newHandle())).to.throw(StoreUnavailable);
@@ -103,14 +103,14 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
   });
 
   if (entry.capabilities.durability === 'process') {
-    it('declares that no other process could learn of it', () => {
+    it('declares that other processes do not see it', () => {
       expect(lab.server).to.equal(undefined);
     });
     return;
   }
 
   describe('between two processes', () => {
-    it('is pushed: the other one knows long before anybody would ask again', async () => {
+    it('is pushed: the other process knows long before a poll would', async () => {
       const other = await opened();
       const lags: number[] = [];
       for (let turn = 0; turn < 20; turn++) {
@@ -125,7 +125,7 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
       expect(median).to.be.lessThan(100);
     });
 
-    it('tells of everyone too', async () => {
+    it('pushes revokeEveryone too', async () => {
       const other = await opened();
       const handle = newHandle();
       await feed.revokeEveryone(nowMs + lifeMs);
@@ -136,7 +136,7 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
       expect(late.isRevoked(handle, nowMs - 1), 'a process that boots later').to.equal(true);
     });
 
-    it('tells a process that boots later all that is in force, however much, and nothing that is over', async () => {
+    it('gives a process that boots later every live revocation, and no expired one', async () => {
       const [short, ...long] = Array.from({ length: 2_501 }, newHandle);
       await feed.revoke([short ?? ''], nowMs + 1_000);
       for (let at = 0; at < 2_500; at += 2) await feed.revoke(long.slice(at, at + 2), nowMs + lifeMs);
@@ -147,7 +147,7 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
       expect(knows(late, short ?? '')).to.equal(false);
     });
 
-    it('reaches a process whose connection was cut when it is back', () =>
+    it('reaches a process after its connection was cut', () =>
       withRelay(lab.feedPort ?? 0, async relay => {
         const far = await opened(`redis://127.0.0.1:${relay.port}`);
         const [before, meanwhile, after] = [newHandle(), newHandle(), newHandle()];
@@ -173,7 +173,7 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
       expect(knows(feed, handle)).to.equal(false);
     }
 
-    it('hangs: nothing is promised, what is known stays in force, and it goes on afterwards', async () => {
+    it('hangs: rejects new revocations, keeps known ones, and recovers', async () => {
       const other = await opened();
       const [before, after] = [newHandle(), newHandle()];
       await feed.revoke([before], nowMs + lifeMs);
@@ -189,7 +189,7 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
       await until(() => knows(other, after));
     });
 
-    it('dies and comes back empty: what is known stays in force, and who boots then is told it again', async () => {
+    it('comes back empty: keeps known revocations and gives them to a process that boots then', async () => {
       const other = await opened();
       const [before, after] = [newHandle(), newHandle()];
       const issuedAtMs = nowMs - 60_000;

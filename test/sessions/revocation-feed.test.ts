@@ -16,10 +16,10 @@ describe('revocation feeds', () => {
   }
 });
 
-describe('what a process keeps of revocations', () => {
+describe('RevokedTokens', () => {
   const minuteMs = 60_000;
 
-  it('is forgotten when it is over, and not sooner', () => {
+  it('forgets a revocation after it expired, not before', () => {
     const tokens = new RevokedTokens();
     for (let at = 0; at < 1_000; at++) tokens.add([`handle-${at}`], at * 600);
     for (const nowMs of [0, 1, minuteMs, 3 * minuteMs + 1, 7 * minuteMs]) {
@@ -32,7 +32,7 @@ describe('what a process keeps of revocations', () => {
     expect(tokens.size).to.equal(0);
   });
 
-  it('is kept as long as the longest revocation of the same session', () => {
+  it('keeps the longest revocation of a session', () => {
     const tokens = new RevokedTokens();
     tokens.add(['a'], 5 * minuteMs);
     tokens.add(['a'], minuteMs);
@@ -44,7 +44,7 @@ describe('what a process keeps of revocations', () => {
     expect(tokens.size).to.equal(0);
   });
 
-  it('has a limit', () => {
+  it('has a maximum number of handles', () => {
     const tokens = new RevokedTokens(1_000);
     tokens.add(
       Array.from({ length: 999 }, (_, at) => `handle-${at}`),

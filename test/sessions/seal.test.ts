@@ -12,7 +12,7 @@ const oldRing: KeyRing = ring.slice(1);
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 describe('seal', () => {
-  it('opens what it sealed, whatever the text, and says how long it will be', () => {
+  it('opens what it sealed, for any text, and predicts the length', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 600 }), said => {
         const token = seal(ring, purpose, said);
@@ -23,7 +23,7 @@ describe('seal', () => {
     );
   });
 
-  it('is made as it says: anybody with the secret can open it by hand', () => {
+  it('follows its documented format: the secret is enough to open a token by hand', () => {
     const [, , body = ''] = seal(ring, purpose, text).split('.');
     const sealed = Buffer.from(body, 'base64url');
     const key = createSecretKey(Buffer.from(hkdfSync('sha256', Buffer.from('a1'.repeat(32), 'hex'), '', purpose, 32)));
@@ -43,14 +43,14 @@ describe('seal', () => {
     expect(seal(generateKeyRing(), purpose, 'x'.repeat(300))).to.have.length(400 + 50);
   });
 
-  it('opens with every key that is still in the ring, and says which it was', () => {
+  it('opens with every key of the ring, and names the key', () => {
     const token = seal(oldRing, purpose, text);
     expect(unseal(ring, purpose, token)).to.deep.equal({ text, keyId: 'old_1-x' });
     expect(unseal(ring.slice(0, 1), purpose, token)).to.equal('forged');
     expect(unseal([], purpose, token)).to.equal('forged');
   });
 
-  it('opens nothing when one character is another one', () => {
+  it('opens nothing after one character was changed', () => {
     const token = seal(ring, purpose, text);
     for (let at = 0; at < token.length; at++) {
       for (const character of [...alphabet].filter((_, n) => n % 7 === at % 7).concat('.', '=', '+', ' ')) {
@@ -61,7 +61,7 @@ describe('seal', () => {
     }
   });
 
-  it('opens nothing when one bit of any byte is another one', () => {
+  it('opens nothing after one bit of any byte was flipped', () => {
     const [version, keyId, body = ''] = seal(ring, purpose, text).split('.');
     const sealed = Buffer.from(body, 'base64url');
     for (let bit = 0; bit < sealed.length * 8; bit++) {
@@ -72,7 +72,7 @@ describe('seal', () => {
     }
   });
 
-  it('opens nothing that was cut short at either end, or made longer', () => {
+  it('opens nothing that was truncated at either end, or extended', () => {
     const token = seal(ring, purpose, text);
     for (let length = 0; length < token.length; length++) {
       const [beginning, end] = [token.slice(0, length), token.slice(token.length - length)];
@@ -85,7 +85,7 @@ describe('seal', () => {
     }
   });
 
-  it('knows one spelling of a token: no other bits behind the last byte, no padding, no other alphabet', () => {
+  it('accepts one spelling of a token: no trailing bits, no padding, no other alphabet', () => {
     for (const said of ['', 'a', 'ab', 'abc', text]) {
       const token = seal(ring, purpose, said);
       const bytes = Buffer.from(token.split('.')[2] ?? '', 'base64url');
@@ -123,7 +123,7 @@ describe('seal', () => {
     ['no version', `new.${body}`, 'malformed'],
     ['the version with a zero', `v01.new.${body}`, 'forged'],
     ['an unknown key', `v1.newer.${body}`, 'forged'],
-    ['a key id that climbs', `v1.../../etc/passwd.${body}`, 'malformed'],
+    ['a key id with dots and slashes', `v1.../../etc/passwd.${body}`, 'malformed'],
     ['__proto__ for a key id', `v1.__proto__.${body}`, 'forged'],
     ['a key id that is too long', `v1.${'k'.repeat(33)}.${body}`, 'malformed'],
     ['four parts', `v1.new.${body}.${body}`, 'malformed'],
@@ -131,17 +131,17 @@ describe('seal', () => {
     ['more than a cookie holds', `v1.new.${'A'.repeat(sealedCharsMax)}`, 'malformed'],
     ['ten megabytes', 'v1.new.'.repeat(1_500_000), 'malformed'],
   ] as const) {
-    it(`takes ${what} for ${said}`, () => {
+    it(`reports ${said} for ${what}`, () => {
       expect(unseal(ring, purpose, token)).to.equal(said);
     });
   }
 
-  it('seals nothing that it would not open, and nothing without a key', () => {
+  it('seals nothing that is too long to open, and nothing without a key', () => {
     const most = Math.floor(((sealedCharsMax - 'v1.new.'.length) * 3) / 4) - 28;
     const token = seal(ring, purpose, 'x'.repeat(most));
     expect(token.length).to.be.within(sealedCharsMax - 2, sealedCharsMax);
     expect(unseal(ring, purpose, token)).to.have.property('keyId', 'new');
     expect(() => seal(ring, purpose, 'x'.repeat(most + 2))).to.throw(RangeError, /at most 4096/);
-    expect(() => seal([], purpose, 'x')).to.throw(RangeError, 'without a key');
+    expect(() => seal([], purpose, 'x')).to.throw(RangeError, 'the key ring is empty');
   });
 });

@@ -6,9 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 const bootTimeoutMs = 5_000;
 const probeIntervalMs = 10;
 
-/** A program of the system that serves on a port of the loopback, and how it shows that it does. */
+/** A server program that listens on a loopback port, with a check that shows that it serves. */
 export interface ServerProgram {
-  /** Also that of its package. */
+  /** Name of the program, and of its package. */
   readonly name: string;
   readonly port: number;
   readonly args: readonly string[];
@@ -16,7 +16,7 @@ export interface ServerProgram {
   readonly answers: (reply: string) => boolean;
 }
 
-/** Resolves when it answers; after a failure nothing is left. */
+/** Resolves when the server answers. After a failure, no process and no directory is left. */
 export async function bootServer(program: ServerProgram): Promise<ChildProcess> {
   const { name, port, args } = program;
   const child = spawn(name, args, { stdio: 'ignore' });

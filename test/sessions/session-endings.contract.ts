@@ -9,11 +9,11 @@ export interface StrategyBench {
   strategy(): SessionStrategy;
   store(): WatchedStore;
   expectEnded(token: string): Promise<void>;
-  /** A millisecond passes. */
+  /** Lets a millisecond pass. */
   tick(): void;
 }
 
-/** The part of the contract of `SessionStrategy` that is about ending tokens before their time. */
+/** The part of the contract of `SessionStrategy` about ending sessions early. */
 export function sessionEndingsContract(bench: StrategyBench): void {
   const { declared, expectEnded, tick } = bench;
   let strategy: SessionStrategy;
@@ -31,7 +31,7 @@ export function sessionEndingsContract(bench: StrategyBench): void {
   const begun = (data: SessionData = { cart: [] }) => strategy.begin('anna', data);
 
   describe('rotate', () => {
-    it('gives the same session a new token and kills the old one', async () => {
+    it('gives the same session a new token and invalidates the old one', async () => {
       const made = await begun({ cart: ['tea'] });
       const rotated = issued(await strategy.rotate(made.session));
       expect(rotated.token).not.to.equal(made.token);
@@ -42,8 +42,8 @@ export function sessionEndingsContract(bench: StrategyBench): void {
 
     it(
       declared.compareAndSet
-        ? 'takes a change with it that came in between'
-        : 'declares that it rotates the session that it is given',
+        ? 'keeps a change that came in between'
+        : 'declares that it rotates the given copy of the session',
       async () => {
         const made = await begun({ n: 0 });
         if (!declared.compareAndSet) {
@@ -62,7 +62,7 @@ export function sessionEndingsContract(bench: StrategyBench): void {
       },
     );
 
-    it('revives nothing when the session ended before or in between', async () => {
+    it('revives nothing when the session ended before or during the rotation', async () => {
       const [ended, ending] = [await strategy.begin('ben', {}), await strategy.begin('ben', {})];
       await strategy.end(ended.session);
       expect(await strategy.rotate(ended.session)).to.equal('gone');
@@ -73,7 +73,7 @@ export function sessionEndingsContract(bench: StrategyBench): void {
   });
 
   describe('the sessions of a user', () => {
-    it('are listed under the handle of each, and the present one can be told', async () => {
+    it('are listed by handle, and the present one is known', async () => {
       const [one, two] = [await strategy.begin('cara', {}), await strategy.begin('cara', {})];
       const handles = (await strategy.list('cara')).map(({ handle }) => handle);
       expect(handles).to.have.members([one, two].map(({ session }) => strategy.handleOf(session)));
@@ -88,7 +88,7 @@ export function sessionEndingsContract(bench: StrategyBench): void {
       expect(await strategy.endOne('cara', strategy.handleOf(mine.session))).to.equal(false);
     });
 
-    it('are ended all but one, and all', async () => {
+    it('are ended except one, and then all', async () => {
       const sessions = await Promise.all(Array.from({ length: 5 }, () => strategy.begin('edda', {})));
       const [kept, ...ended] = sessions;
       if (kept === undefined) throw new Error('five were begun');
@@ -99,7 +99,7 @@ export function sessionEndingsContract(bench: StrategyBench): void {
       expect(await strategy.list('edda')).to.deep.equal([]);
     });
 
-    it('are all ended when everyone is', async () => {
+    it('are ended by endEveryone', async () => {
       const [one, two] = [await strategy.begin('cara', {}), await strategy.begin('fred', {})];
       await strategy.endEveryone();
       for (const { token } of [one, two]) await expectEnded(token);
@@ -108,7 +108,7 @@ export function sessionEndingsContract(bench: StrategyBench): void {
     });
   });
 
-  it('ends a session once and for all, and twice is no error', async () => {
+  it('ends a session for good, and ending it twice is a no-op', async () => {
     const made = await begun();
     await strategy.end(made.session);
     await strategy.end(made.session);
@@ -124,7 +124,7 @@ export function issued(outcome: Issued | 'gone'): Issued {
   return outcome === 'gone' ? expect.fail('expected a session, got "gone"') : outcome;
 }
 
-/** Another client's change: one more in `n`. */
+/** A change by another client: it adds one to `n`. */
 export async function bump(store: SessionStore, id: string): Promise<void> {
   const found = await store.read(id);
   if (found === undefined) throw new Error('the session is gone');

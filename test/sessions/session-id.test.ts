@@ -4,7 +4,7 @@ import { digestOf, isSessionId, newSessionId } from '#src/sessions/session-id.js
 describe('session ids', () => {
   const ids = Array.from({ length: 10_000 }, newSessionId);
 
-  it('never repeat and are all well-formed', () => {
+  it('never repeat and are well-formed', () => {
     expect(new Set(ids)).to.have.length(ids.length);
     expect(ids.filter(id => !isSessionId(id))).to.deep.equal([]);
   });
@@ -16,11 +16,11 @@ describe('session ids', () => {
         for (let bit = 0; bit < 8; bit++) ones[at * 8 + bit] = (ones[at * 8 + bit] ?? 0) + ((byte >> bit) & 1);
       });
     }
-    // Fair bits stand at 5000 with a standard deviation of 50; six of them off happens once in two million runs.
+    // Fair bits are set 5000 times with a standard deviation of 50. Six deviations happen once in two million runs.
     for (const count of ones) expect(count).to.be.within(4_700, 5_300);
   });
 
-  it('are spelt in one way only', () => {
+  it('have one spelling', () => {
     const [id = ''] = ids;
     const wrong = [
       '',
@@ -40,7 +40,7 @@ describe('session ids', () => {
     expect(wrong.filter(isSessionId)).to.deep.equal([]);
   });
 
-  it('have a digest from which the id cannot be read', () => {
+  it('have a digest that does not contain the id', () => {
     expect(digestOf('abc')).to.equal('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
   });
 });

@@ -7,13 +7,13 @@ import { expectRejection } from './expect-rejection.js';
 import type { StoreLab } from './store-labs.js';
 
 const deadlineMs = 300;
-/** The machine may be busy with other tests; a call that hangs would be seconds late, not this. */
+/** Tolerance for a machine that is busy with other tests. A call that hangs would be seconds late. */
 const graceMs = 300;
 const idleMs = 1_800_000;
 const absoluteMs = 43_200_000;
 
-/** The one contract of `SessionStore`; run for every entry of the registry. Without `outages` nothing is done to its
- * server. */
+/** The contract of `SessionStore`. It runs for every entry of the registry. Without `outages`, its server is never
+ * stopped. */
 export function sessionStoreContract(
   entry: StoreEntry,
   startLab: () => Promise<StoreLab>,
@@ -52,7 +52,7 @@ export function sessionStoreContract(
   }
 
   describe('create and read', () => {
-    it('gives back what was created', async () => {
+    it('reads back what was created', async () => {
       const { id, made } = await created();
       expect(await store.read(id)).to.deep.equal(made);
     });
@@ -69,11 +69,11 @@ export function sessionStoreContract(
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
     });
 
-    it('knows nothing of an unknown id', async () => {
+    it('read resolves with undefined for an unknown id', async () => {
       expect(await store.read(newSessionId())).to.equal(undefined);
     });
 
-    it('shares no object with its callers', async () => {
+    it('shares no object with callers', async () => {
       const { id, made } = await created({ data: { cart: ['tea'] } });
       made.data.cart = 'spoiled by the creator';
       const first = await store.read(id);
@@ -82,7 +82,7 @@ export function sessionStoreContract(
     });
 
     for (const hours of [-5, 5]) {
-      it(`goes by the clock of its callers, were it ${hours} h off`, async () => {
+      it(`uses the clock of its callers, even if it is ${hours} h off`, async () => {
         nowMs += hours * 3_600_000;
         const { id, made } = await created({ user: `user-${newSessionId()}` });
         expect(await store.read(id)).to.deep.equal(made);
@@ -113,7 +113,7 @@ export function sessionStoreContract(
   });
 
   describe('replace', () => {
-    it('saves over the version before, and only the data', async () => {
+    it('replaces the previous version, and only the data', async () => {
       const { id, made } = await created();
       const data = { cart: [] };
       const moved = { idleUntilMs: nowMs + 1, absoluteUntilMs: nowMs + 2, createdAtMs: 0 };
@@ -121,7 +121,7 @@ export function sessionStoreContract(
       expect(await store.read(id)).to.deep.equal({ ...made, data, version: 2 });
     });
 
-    it('refuses an old, the same and a future version', async () => {
+    it('reports a conflict for an old, the same and a future version', async () => {
       const { id, made } = await created();
       const second = { ...made, version: 2, data: { second: true } };
       await store.replace(id, second);
@@ -131,7 +131,7 @@ export function sessionStoreContract(
       expect(await store.read(id)).to.deep.equal(second);
     });
 
-    it('never revives what was removed, nor makes what never was', async () => {
+    it('creates no session: neither after a removal nor for an unknown id', async () => {
       const { id, made } = await created();
       await store.remove(id);
       expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
@@ -141,7 +141,7 @@ export function sessionStoreContract(
       expect(await store.read(unknown)).to.equal(undefined);
     });
 
-    it('loses none of the parallel edits of two clients', async () => {
+    it('loses no parallel edit of two clients', async () => {
       const { id } = await created({ data: { edits: [] } });
       const others = entry.capabilities.durability === 'process' ? [] : [await opened()];
       const clients = [store, ...others];
@@ -162,7 +162,7 @@ export function sessionStoreContract(
       expect(await store.read(id)).to.deep.equal({ ...made, idleUntilMs });
     });
 
-    it('never passes the absolute deadline', async () => {
+    it('never moves past the absolute deadline', async () => {
       const { id, made } = await created();
       expect(await store.touch(id, made.absoluteUntilMs + 1)).to.equal(true);
       expect((await store.read(id))?.idleUntilMs).to.equal(made.absoluteUntilMs);
@@ -170,7 +170,7 @@ export function sessionStoreContract(
       expect(await store.read(id)).to.equal(undefined);
     });
 
-    it('takes back no change that came before it', async () => {
+    it('keeps an earlier change of the data', async () => {
       const { id, made } = await created();
       await Promise.all([
         store.replace(id, { ...made, version: 2, data: { n: 2 } }),
@@ -180,7 +180,7 @@ export function sessionStoreContract(
       expect([after?.version, after?.data, after?.idleUntilMs]).to.deep.equal([2, { n: 2 }, nowMs + idleMs + 5]);
     });
 
-    it('never revives', async () => {
+    it('does not revive a removed session', async () => {
       const { id } = await created();
       await store.remove(id);
       expect(await store.touch(id, nowMs + idleMs)).to.equal(false);
@@ -189,7 +189,7 @@ export function sessionStoreContract(
   });
 
   describe('remove', () => {
-    it('removes once, and a second time is no error', async () => {
+    it('removes once, and resolves with gone the second time', async () => {
       const { id } = await created();
       expect(await store.remove(id)).to.equal('removed');
       expect(await store.read(id)).to.equal(undefined);
@@ -197,7 +197,7 @@ export function sessionStoreContract(
       expect(await store.remove(newSessionId())).to.equal('gone');
     });
 
-    it('removes only the version it was told', async () => {
+    it('removes only the given version', async () => {
       const { id, made } = await created();
       await store.replace(id, { ...made, version: 2 });
       expect(await store.remove(id, 1)).to.equal('conflict');
@@ -208,7 +208,7 @@ export function sessionStoreContract(
   });
 
   describe('listByUser', () => {
-    it('lists the living sessions of that user alone, and shows no id', async () => {
+    it('lists only live sessions of that user, without ids', async () => {
       const user = `user-${newSessionId()}`;
       const [kept, touched, removed] = [await created({ user }), await created({ user }), await created({ user })];
       await created({ user: 'somebody else' });
@@ -228,7 +228,7 @@ export function sessionStoreContract(
   });
 
   describe('removeByHandle and clear', () => {
-    it('removes the one session of that user', async () => {
+    it('removes one session of that user', async () => {
       const user = `user-${newSessionId()}`;
       const [one, two] = [await created({ user }), await created({ user })];
       const handle = handleOf(digestOf(one.id));
@@ -258,7 +258,7 @@ export function sessionStoreContract(
       expect(await store.listByUser(user)).to.deep.equal([]);
     });
 
-    it('clears away everything, and what is made afterwards stays', async () => {
+    it('clears every session, and keeps those created afterwards', async () => {
       const made = await Promise.all(Array.from({ length: 20 }, (_, at) => created({ user: `user-${at % 3}` })));
       await store.clear();
       for (const { id } of made) expect(await store.read(id)).to.equal(undefined);
@@ -268,8 +268,8 @@ export function sessionStoreContract(
     });
   });
 
-  /** Every call that a store has but `clear`, on a session that may not be there. A frozen server may still do later
-   * what it was asked. */
+  /** Every call of a store except `clear`, on a session that may not exist. A frozen server may carry out a command
+   * later. */
   function everyCall(target: SessionStore, id = newSessionId()): Record<string, () => Promise<unknown>> {
     return {
       read: () => target.read(id),
@@ -290,7 +290,7 @@ export function sessionStoreContract(
     }
   }
 
-  it('answers nothing after close, and closes twice', async () => {
+  it('rejects every call after close, and accepts a second close', async () => {
     const closed = await opened();
     await closed.close();
     await closed.close();
@@ -300,7 +300,7 @@ export function sessionStoreContract(
   });
 
   if (entry.capabilities.durability === 'process') {
-    it('declares that it has no server which could fail apart from the process', () => {
+    it('declares that it has no server that could fail separately', () => {
       expect(lab.server).to.equal(undefined);
     });
     return;
@@ -309,7 +309,7 @@ export function sessionStoreContract(
   if (!outages) return;
 
   describe('when its server fails', () => {
-    it('answers late calls with an error at the deadline, and mixes up no answer afterwards', async () => {
+    it('rejects at the deadline when the server hangs, and mixes up no answer afterwards', async () => {
       const made = await Promise.all(Array.from({ length: 5 }, (_, n) => created({ data: { n } })));
       lab.server?.freeze();
       try {
@@ -325,12 +325,12 @@ export function sessionStoreContract(
         lab.server?.thaw();
       }
       expect(await store.ready(5_000)).to.equal(true);
-      // The first one may have been removed: what was asked of a frozen server can still be carried out.
+      // The first session may be gone: a frozen server can still carry out the removal later.
       const later = await Promise.all(made.slice(1).map(({ id }) => store.read(id)));
       expect(later.map(found => found?.data)).to.deep.equal([1, 2, 3, 4].map(n => ({ n })));
     });
 
-    it('refuses at once while the server is dead, and serves again after its restart, with what it promises', async () => {
+    it('rejects at once while the server is dead, and serves after its restart with the promised data', async () => {
       const { id, made } = await created();
       await lab.server?.kill();
       try {
@@ -346,7 +346,7 @@ export function sessionStoreContract(
       expect(await store.read(next.id)).to.deep.equal(next.made);
     });
 
-    it('lets no call in flight hang when the server dies', async () => {
+    it('rejects calls in flight when the server dies', async () => {
       lab.server?.freeze();
       const startedAt = performance.now();
       const calls = Object.values(everyCall(store)).map(call => expectRejection(call(), StoreUnavailable));
@@ -359,14 +359,14 @@ export function sessionStoreContract(
       }
     });
 
-    it('refuses before the server was ever up, tells the edges once, and serves when it comes', async () => {
-      const edges: boolean[] = [];
+    it('rejects before the server was ever up, reports each transition once, and serves when it starts', async () => {
+      const transitions: boolean[] = [];
       await lab.server?.kill();
       const early = entry.open({
         url: lab.url,
         deadlineMs,
         now: () => nowMs,
-        onTransition: ({ up }) => edges.push(up),
+        onTransition: ({ up }) => transitions.push(up),
       });
       try {
         await expectAllUnavailable(early, graceMs);
@@ -374,16 +374,16 @@ export function sessionStoreContract(
         await expectAllUnavailable(early, graceMs);
         await lab.server?.restart();
         expect(await early.ready(5_000)).to.equal(true);
-        expect(edges).to.deep.equal([false, true]);
+        expect(transitions).to.deep.equal([false, true]);
       } finally {
         await early.close();
       }
-      expect(edges).to.deep.equal([false, true]);
+      expect(transitions).to.deep.equal([false, true]);
     });
   });
 }
 
-/** One client that will not give up: what it appends must be there in the end. */
+/** A client that retries until its edit is saved. */
 async function append(store: SessionStore, id: string, name: string): Promise<void> {
   for (;;) {
     const found = await store.read(id);

@@ -15,9 +15,10 @@ const { idleMs, absoluteMs } = defaultLimits;
 const touchEveryMs = idleMs / 10;
 
 /**
- * The one contract of `SessionStrategy`; run for every entry of the registry over every store that it can use.
- * A token that carries the session may be replaced by another one whenever it is opened: every case goes on with the
- * newest, as a browser does. What an entry cannot do it declares, and then the case shows that it is so.
+ * The contract of `SessionStrategy`. It runs for every entry of the registry over every store that the entry can use.
+ *
+ * A token that carries the session may be replaced whenever it is opened. So every case continues with the newest
+ * token, as a browser does. An entry declares what it cannot do; then the case proves that the declaration is right.
  */
 export function sessionStrategyContract(
   entry: StrategyEntry,
@@ -56,7 +57,7 @@ export function sessionStrategyContract(
     return living(await strategy.open(token));
   }
 
-  /** A store forgets a session with its end; a token can tell why it is none any more. */
+  /** A store forgets a session when it ends. A token can tell why it is no longer valid. */
   async function expectEnded(token: string): Promise<void> {
     const words = isInStore ? ['unknown'] : ['unknown', 'expired', 'revoked'];
     expect(await strategy.open(token)).to.be.oneOf(words);
@@ -65,7 +66,7 @@ export function sessionStrategyContract(
   const begun = (data: SessionData = { cart: [] }) => strategy.begin('anna', data);
 
   describe('open', () => {
-    it('asks no store about what cannot be a token', async () => {
+    it('does not look up a malformed token', async () => {
       expect(await strategy.open(undefined)).to.equal('absent');
       for (const token of ['', 'x', '../../etc/passwd', `${newSessionId()}x`, `${newSessionId().slice(0, -1)}é`]) {
         expect(await strategy.open(token), token).to.equal('malformed');
@@ -82,12 +83,15 @@ export function sessionStrategyContract(
       expect(await strategy.open(planted)).to.equal(said);
     });
 
-    it(isInStore ? 'declares that a token proves nothing by itself' : 'opens no token of other keys', async () => {
-      const { token } = await open({}, generateKeyRing()).begin('anna', {});
-      const found = await strategy.open(token);
-      if (isInStore) living(found);
-      else expect(found).to.equal('forged');
-    });
+    it(
+      isInStore ? 'declares that a token proves nothing without the store' : 'opens no token of other keys',
+      async () => {
+        const { token } = await open({}, generateKeyRing()).begin('anna', {});
+        const found = await strategy.open(token);
+        if (isInStore) living(found);
+        else expect(found).to.equal('forged');
+      },
+    );
 
     it(`takes ${isInStore ? 'one store call' : 'no store call'} while no touch is due`, async () => {
       const { token } = await begun();
@@ -96,13 +100,13 @@ export function sessionStrategyContract(
       expect(store.calls).to.deep.equal(isInStore ? ['read'] : []);
     });
 
-    it('says that it could not ask, never that there is no session', async () => {
+    it('rejects with StoreUnavailable, and never answers "no session" instead', async () => {
       const { token } = await begun();
       await strategy.close();
       await expectRejection(strategy.open(token), StoreUnavailable);
     });
 
-    it(`${isInStore ? 'depends' : 'does not depend'} on the store, and neither does a change`, async () => {
+    it(`${isInStore ? 'needs' : 'does not need'} the store, also for a change`, async () => {
       const made = await begun();
       for (const call of ['read', 'create', 'replace', 'touch', 'remove', 'listByUser'] as const) {
         store.before(call, () => Promise.reject(new StoreUnavailable('away')));
@@ -120,7 +124,7 @@ export function sessionStrategyContract(
   });
 
   describe('deadlines', () => {
-    it('ends an idle session at its limit, not before', async () => {
+    it('ends an idle session at the idle limit, not before', async () => {
       const [early, late] = [await begun(), await begun()];
       nowMs += idleMs - 1;
       const used = await reopened(early);
@@ -147,7 +151,7 @@ export function sessionStrategyContract(
       await expectEnded(token);
     });
 
-    /** How often the session was touched: by the store calls, or by how often its token was replaced. */
+    /** Counts the touches of a session: by the store calls, or by the replacements of its token. */
     async function touchesWhile(used: SessionStrategy, first: string, next: () => boolean): Promise<number> {
       let [token, replaced] = [first, 0];
       store.calls.length = 0;
@@ -182,7 +186,7 @@ export function sessionStrategyContract(
       },
       { what: 'an idle limit beyond the absolute one', limits: { absoluteMs: idleMs / 2 }, every: 10_000, touches: 0 },
     ]) {
-      it(`keeps an active session, with no touch too many: ${what}`, async () => {
+      it(`keeps an active session without needless touches: ${what}`, async () => {
         const own = open(limits);
         const { token, session } = await own.begin('anna', {});
         expect(session.record.idleUntilMs).to.be.at.most(session.record.absoluteUntilMs);
@@ -195,7 +199,7 @@ export function sessionStrategyContract(
       });
     }
 
-    it('takes nothing from a session when the clock goes back, nor gives it more than its limits from then on', async () => {
+    it('does not shorten or extend a session when the clock jumps back', async () => {
       const { token, session } = await begun();
       const backMs = Math.min(declared.clockBackMs, 3_600_000);
       nowMs -= backMs;
@@ -208,14 +212,14 @@ export function sessionStrategyContract(
 
     if (!isInStore) return;
 
-    it('does not answer with a session that ended between the read and the touch', async () => {
+    it('opens no session that ended between the read and the touch', async () => {
       const { token } = await begun();
       nowMs += touchEveryMs;
       store.before('touch', inner => inner.remove(token));
       expect(await strategy.open(token)).to.equal('unknown');
     });
 
-    it('takes no session away when its touch is refused, which is made up for later', async () => {
+    it('opens the session when its touch is refused, and touches it later', async () => {
       const { token, session } = await begun();
       nowMs += touchEveryMs;
       store.before('touch', () => Promise.reject(new StoreUnavailable('no memory left')));
@@ -224,7 +228,7 @@ export function sessionStrategyContract(
       expect(living(await strategy.open(token)).record.idleUntilMs).to.equal(nowMs + idleMs);
     });
 
-    it('answers with an error of the touch that is none of the store being out', async () => {
+    it('rejects when the touch fails for another reason than an outage', async () => {
       const { token } = await begun();
       nowMs += touchEveryMs;
       store.before('touch', () => Promise.reject(new RangeError('a mistake')));
@@ -246,7 +250,7 @@ export function sessionStrategyContract(
       expect((await reopened(made)).record).to.deep.equal(made.session.record);
     });
 
-    it('refuses a megabyte, and says how much is kept', async () => {
+    it('rejects a megabyte, and names the limit', async () => {
       const error = await expectRejection(begun({ blob: 'x'.repeat(1_000_000) }), SessionTooLarge);
       expect(error.message).to.match(/would hold 10000\d\d bytes; at most \d+ /);
       expect(store.calls).to.deep.equal([]);
@@ -281,7 +285,7 @@ export function sessionStrategyContract(
       expect((await reopened(made)).record).to.deep.equal(made.session.record);
     });
 
-    it(`keeps ${isInStore ? 'what just fits' : 'what it declares'}, and refuses what is too much`, async () => {
+    it(`accepts ${isInStore ? 'data of just the limit' : 'the declared size'}, and rejects more`, async () => {
       const { session } = await strategy.begin('u'.repeat(64), { cart: [] });
       const [fits, tooMuch] = isInStore
         ? [defaultLimits.dataBytesMax, defaultLimits.dataBytesMax + 1]
@@ -294,30 +298,30 @@ export function sessionStrategyContract(
       await expectRejection(strategy.change(session, fill(tooMuch)), SessionTooLarge);
     });
 
-    it('refuses a megabyte and keeps what was there', async () => {
+    it('rejects a megabyte and keeps the old data', async () => {
       const made = await begun();
       const edit = (data: SessionData) => void Object.assign(data, { blob: 'x'.repeat(1_000_000) });
       await expectRejection(strategy.change(made.session, edit), SessionTooLarge);
       expect((await reopened(made)).record).to.deep.equal(made.session.record);
     });
 
-    it('is gone, and revives nothing, when the session ended meanwhile', async () => {
+    it('resolves with gone, and revives nothing, when the session ended meanwhile', async () => {
       const made = await begun();
       await strategy.end(made.session);
       expect(await strategy.change(made.session, data => void Object.assign(data, { late: true }))).to.equal('gone');
       await expectEnded(made.token);
     });
 
-    it('is gone past the deadline', async () => {
+    it('resolves with gone past the deadline', async () => {
       const { session } = await begun();
       nowMs += idleMs;
       expect(await strategy.change(session, data => void Object.assign(data, { late: true }))).to.equal('gone');
     });
   });
 
-  describe('edits that meet', () => {
+  describe('concurrent edits', () => {
     if (!declared.compareAndSet) {
-      it('declares that only the one answered last is kept: all are acknowledged, none of them knows the others', async () => {
+      it('declares that the last response wins: all edits are acknowledged, and only one is kept', async () => {
         const made = await begun({});
         const names = ['a', 'b', 'c', 'd', 'e'];
         const answers = await Promise.all(
@@ -331,7 +335,7 @@ export function sessionStrategyContract(
       return;
     }
 
-    it('applies the edit again over what others wrote: none of five parallel edits is lost', async () => {
+    it('retries on a conflict: none of five parallel edits is lost', async () => {
       const made = await begun({});
       const names = ['a', 'b', 'c', 'd', 'e'];
       const edits = names.map(name => strategy.change(made.session, data => void Object.assign(data, { [name]: 1 })));
@@ -339,7 +343,7 @@ export function sessionStrategyContract(
       expect(Object.keys((await reopened(made)).record.data)).to.have.members(names);
     });
 
-    it('of many parallel edits loses none that it acknowledged, and acknowledges none that it lost', async () => {
+    it('keeps exactly the acknowledged ones of many parallel edits', async () => {
       const made = await begun({});
       const names = Array.from({ length: 30 }, (_, at) => `edit-${at}`);
       const edits = names.map(name => strategy.change(made.session, data => void Object.assign(data, { [name]: 1 })));
@@ -351,7 +355,7 @@ export function sessionStrategyContract(
       expect(Object.keys((await reopened(made)).record.data)).to.have.members(acknowledged);
     });
 
-    it('gives up after five tries that others won', async () => {
+    it('rejects with SessionConflict after five lost tries', async () => {
       const made = await begun({ n: 0 });
       store.before('replace', inner => bump(inner, made.token));
       const edit = (data: SessionData) => void Object.assign(data, { mine: true });
@@ -360,7 +364,7 @@ export function sessionStrategyContract(
       expect((await reopened(made)).record.data).to.deep.equal({ n: 5 });
     });
 
-    it('is gone when the session ended between two tries', async () => {
+    it('resolves with gone when the session ended between two tries', async () => {
       const made = await begun({ n: 0 });
       store.before('replace', inner => bump(inner, made.token));
       store.before('read', inner => inner.remove(made.token));

@@ -1,26 +1,26 @@
 import { expect } from 'chai';
 import { defaultLimits } from '#src/sessions/session.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import { newSessionId } from '#src/sessions/session-id.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import { stores } from '#src/sessions/stores/registry.js';
-import type { Handler } from '#src/sessions/visit.js';
 import { loaded } from './loaded.js';
 import { type StoreLab, storeLabs } from './store-labs.js';
 import { type Ask, withServer } from './with-server.js';
 
-const login: Handler = async visit => {
-  await visit.begin('anna', { cart: [] });
+const login: Handler = async context => {
+  await context.begin('anna', { cart: [] });
   return { status: 200, body: 'welcome' };
 };
 
-const buy: Handler = async visit => {
-  const data = await visit.change(draft => void Object.assign(draft, { cart: ['tea'] }));
+const buy: Handler = async context => {
+  const data = await context.change(draft => void Object.assign(draft, { cart: ['tea'] }));
   return { status: 201, body: JSON.stringify(data) };
 };
 
-const logout: Handler = async visit => {
-  await visit.end();
+const logout: Handler = async context => {
+  await context.end();
   return { status: 200, body: 'bye' };
 };
 
@@ -37,14 +37,14 @@ function latch<T>(): Latch<T> {
   return { promise, open: value => open(value) };
 }
 
-/** A handler that says when it began and goes on when it is told to. */
+/** A handler that reports when it began, and continues when it is released. */
 function gated(then: Handler): { handler: Handler; entered: Promise<void>; release: () => void } {
   const entry = latch<void>();
   const gate = latch<void>();
-  const handler: Handler = async visit => {
+  const handler: Handler = async context => {
     entry.open();
     await gate.promise;
-    return then(visit);
+    return then(context);
   };
   return { handler, entered: entry.promise, release: gate.open };
 }
@@ -94,7 +94,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
     }
 
     describe('cookie', () => {
-      it('is set at login with its flags, and only then', () =>
+      it('is set with its flags at login only', () =>
         serving(async ask => {
           const answer = await ask('/login');
           expect(answer.setCookies).to.have.length(1);
@@ -104,7 +104,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
           expect(again.setCookies).to.deep.equal([]);
         }));
 
-      it('is Secure with the __Host- prefix when the proxy says that the browser came over TLS', () =>
+      it('is Secure with the __Host- prefix when the proxy reports TLS', () =>
         serving(async ask => {
           const tls = { 'x-forwarded-proto': 'https' };
           const answer = await ask('/login', tls);
@@ -116,7 +116,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
           expect((await ask('/', { ...tls, 'x-forwarded-proto': 'http', cookie: unprefixed })).status).to.equal(200);
         }));
 
-      it('is Secure on every request when the server says so', async () => {
+      it('is Secure on every request when the server is configured so', async () => {
         await withServer(await opened({ secure: true }), { '/login': login, '/logout': logout }, async ask => {
           const answer = await ask('/login', { 'x-forwarded-proto': 'http' });
           expect(answer.setCookies[0]).to.match(/^__Host-session=.*; Secure;/);
@@ -152,7 +152,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
         }));
     });
 
-    it('forbids caches to keep what was answered with a session, whatever the handler wished', () =>
+    it('sends no-store with every session, whatever the handler set', () =>
       serving(
         async ask => {
           const cookie = await loggedIn(ask);
@@ -176,7 +176,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
           expect((await ask('/', { cookie: planted })).status).to.equal(401);
         }));
 
-      it('kills the session that was there before', () =>
+      it('ends the previous session', () =>
         serving(async ask => {
           const before = await loggedIn(ask);
           const { cookie = '' } = await ask('/login', { cookie: before });
@@ -194,7 +194,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
           expect((await ask('/', { cookie })).text).to.equal('{"user":"anna","data":{"cart":["tea"]}}');
         }));
 
-      it('is waited for even where the handler did not wait', () =>
+      it('is waited for even if the handler does not wait', () =>
         serving(
           async ask => {
             const cookie = await loggedIn(ask);
@@ -202,25 +202,25 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
             expect((await ask('/', { cookie })).text).to.contain('careless');
           },
           {
-            '/careless': async visit => {
-              void visit.change(data => void Object.assign(data, { careless: true }));
+            '/careless': async context => {
+              void context.change(data => void Object.assign(data, { careless: true }));
               return { status: 200 };
             },
           },
         ));
 
-      it('is refused after the answer', async () => {
+      it('is refused after the response', async () => {
         const late = latch<unknown>();
         await serving(
           async ask => {
             const cookie = await loggedIn(ask);
             await ask('/late', { cookie });
-            expect(String(await late.promise)).to.contain('the visit is over');
+            expect(String(await late.promise)).to.contain('the request is over');
             expect((await ask('/', { cookie })).text).not.to.contain('late');
           },
           {
-            '/late': async visit => {
-              setImmediate(() => visit.change(data => void Object.assign(data, { late: 1 })).catch(late.open));
+            '/late': async context => {
+              setImmediate(() => context.change(data => void Object.assign(data, { late: 1 })).catch(late.open));
               return { status: 200 };
             },
           },
@@ -228,7 +228,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
       });
     });
 
-    it('stays logged out when a slow request was in flight, on every backend', async () => {
+    it('keeps a user logged out on every backend while a slow request is in flight', async () => {
       const slow = gated(buy);
       const handlers = { '/login': login, '/logout': logout, '/slow': slow.handler };
       const first = await opened();
@@ -272,17 +272,17 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
         '/throw': async () => {
           throw new Error('secret detail');
         },
-        '/begin-and-throw': async visit => {
-          await visit.begin('ben', {});
+        '/begin-and-throw': async context => {
+          await context.begin('ben', {});
           throw new Error('secret detail');
         },
-        '/huge': async visit => {
-          await visit.change(data => void Object.assign(data, { blob: 'x'.repeat(1_000_000) }));
+        '/huge': async context => {
+          await context.change(data => void Object.assign(data, { blob: 'x'.repeat(1_000_000) }));
           return { status: 200 };
         },
         '/bad-header': async () => ({ status: 200, headers: { 'x-bad': 'a\nb' } }),
-        '/bad-status': async visit => {
-          await visit.begin('ben', {});
+        '/bad-status': async context => {
+          await context.begin('ben', {});
           return { status: 42 };
         },
       };
@@ -297,7 +297,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
           expect(errors.map(String)).to.deep.equal(['Error: secret detail']);
         }, failing));
 
-      it('tells the browser of a session that was begun before the failure', () =>
+      it('sets the cookie of a session that began before the failure', () =>
         serving(async ask => {
           for (const path of ['/begin-and-throw', '/bad-status']) {
             const answer = await ask(path);
@@ -332,7 +332,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
 
     if (entry.capabilities.durability === 'process') return;
 
-    describe('while the store is out', () => {
+    describe('while the store is down', () => {
       async function expectUnavailable(ask: Ask, cookie: string, withinMs: number): Promise<void> {
         for (const path of ['/', '/login', '/buy', '/logout']) {
           const startedAt = performance.now();
@@ -349,7 +349,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
         }
       }
 
-      it('answers 503 at once when it is dead, keeps the cookie, and serves again after a restart', () =>
+      it('returns 503 at once when the store is dead, keeps the cookie, and serves after a restart', () =>
         serving(async (ask, sessions) => {
           const cookie = await loggedIn(ask);
           await lab.server?.kill();
@@ -369,7 +369,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
           expect((await ask('/', { cookie: await loggedIn(ask) })).status).to.equal(200);
         }));
 
-      it('answers 503 at the deadline when it hangs, and the session is there again afterwards', () =>
+      it('returns 503 at the deadline when the store hangs, and serves the session afterwards', () =>
         serving(async (ask, sessions) => {
           const cookie = await loggedIn(ask);
           lab.server?.freeze();
@@ -382,9 +382,9 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
           expect((await ask('/', { cookie })).text).to.equal('{"user":"anna","data":{"cart":[]}}');
         }));
 
-      it('does not claim what it could not commit, even where the handler did not wait', async () => {
-        const slow = gated(async visit => {
-          void visit.change(data => void Object.assign(data, { careless: true }));
+      it('returns no success for a failed commit, even if the handler does not wait', async () => {
+        const slow = gated(async context => {
+          void context.change(data => void Object.assign(data, { careless: true }));
           return { status: 200 };
         });
         await serving(
@@ -410,7 +410,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
 }
 
 describe('openSessions', () => {
-  it('names the known strategies and stores when it knows not the one asked for', async () => {
+  it('names the known strategies and stores for an unknown name', async () => {
     const refused = (strategy: string, store: string) =>
       openSessions({ strategy, store, storeUrl: undefined }).then(() => 'opened', String);
     expect(await refused('referense', 'memory')).to.include(

@@ -4,20 +4,20 @@ import { startPostgres } from './with-postgres.js';
 import { type RedisServer, startRedis } from './with-redis.js';
 import { startSentinel } from './with-sentinel.js';
 
-/** What the contract needs of the world around a store, under the store's name in the registry. */
+/** The servers that the contract needs for a store, by the store's name in the registry. */
 export interface StoreLab {
-  /** The server behind the store, if there is one; with it the contract runs the rows about outages. */
+  /** The server behind the store, if there is one. The contract uses it for the outage cases. */
   readonly server: RedisServer | undefined;
   readonly url: string | undefined;
-  /** Of the one server with the list of revoked sessions, for a relay before it. */
+  /** Address of the server with the list of revoked sessions, for a relay in front of it. */
   readonly feedPort?: number;
   stop(): Promise<void>;
 }
 
-/** Longer than any test freezes or kills the primary: it is to come back, not to be replaced. */
+/** Longer than any test freezes or kills the primary, so that it comes back and is not replaced. */
 const sentinelPatienceMs = 15_000;
 
-/** What is behind the address of Redis: STORE=sentinel or STORE=cluster, by default one server. */
+/** The servers behind the address of Redis: STORE=sentinel or STORE=cluster, by default one server. */
 const redisTopologies: Record<string, () => Promise<StoreLab>> = {
   single: async () => {
     const server = await startRedis();

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Probes until it holds. What never does is given up, or its probes would keep the process alive after the test. */
+/** Probes until the condition holds. It gives up after a time-out, because the probes would keep the process alive. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const lateAtMs = performance.now() + withinMs;
   while (!(await holds())) {

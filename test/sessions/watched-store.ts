@@ -3,10 +3,10 @@ import type { SessionStore } from '#src/sessions/session-store.js';
 
 type Call = Exclude<keyof SessionStore, 'ready' | 'close'>;
 
-/** A real store, with a list of the calls that reached it and a place to let something happen just before one. */
+/** A real store that records its calls, and can run a hook just before one. */
 export interface WatchedStore extends SessionStore {
   readonly calls: Call[];
-  /** Runs before the named call, once per call, until it is replaced. Calls made from inside go unwatched. */
+  /** Runs before the named call, once per call, until it is replaced. Calls from inside it are not recorded. */
   before(call: Call, interrupt: (store: SessionStore) => Promise<unknown>): void;
 }
 

@@ -5,24 +5,25 @@ import { type RedisProcess, type RedisServer, serverArguments, startIn, startPro
 
 const slotCount = 16_384;
 const primaryCount = 3;
-/** The nodes speak to each other on the port that is so much higher. */
+/** The nodes use a second port for each other: this much higher. */
 const busOffset = 10_000;
-/** Above it Linux takes the ports of outgoing connections. */
+/** Above this port, Linux assigns the ports of outgoing connections. */
 const busPortMax = 32_767;
 
 export interface ClusterOptions {
   readonly replicasEach?: number;
-  /** So long a node must be away to be given up by the others. */
+  /** A node that is away for this long is declared failed by the others. */
   readonly nodeTimeoutMs?: number;
 }
 
-/** Three primaries with a third of the slots each, all real processes. Frozen, killed and restarted are all nodes. */
+/** Three primaries with a third of the slots each, all real processes. `freeze`, `kill` and `restart` apply to all
+ * nodes. */
 export interface RedisCluster extends RedisServer {
   readonly primaries: readonly RedisProcess[];
   readonly replicas: readonly RedisProcess[];
-  /** The primary that was given the slot of the key. */
+  /** Returns the primary with the slot of the key. */
   ownerOf(key: string): Promise<RedisProcess>;
-  /** Resolves when every living node says that the cluster serves. */
+  /** Resolves when every live node reports that the cluster serves. */
   serves(except?: RedisProcess): Promise<void>;
 }
 
@@ -35,7 +36,7 @@ export async function withCluster<T>(options: ClusterOptions, work: (cluster: Re
   }
 }
 
-/** For `before`; whoever calls it calls `stop` in `after`. */
+/** Starts the cluster. Call it in `before`, and its `stop` in `after`. */
 export async function startCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
   const { replicasEach = 0, nodeTimeoutMs = 15_000 } = options;
   return startIn('holdfast-cluster-', async folder => {
@@ -95,7 +96,7 @@ async function joined(nodes: readonly RedisProcess[]): Promise<Omit<RedisCluster
     ownerOf: async (key: string) => {
       const slot = Number(await told(primaries[0]?.port ?? 0, 'CLUSTER', 'KEYSLOT', key));
       const owner = primaries[Math.floor(slot / share)];
-      if (owner === undefined) throw new Error(`nobody has slot ${slot}`);
+      if (owner === undefined) throw new Error(`no server has slot ${slot}`);
       return owner;
     },
     freeze: () => nodes.forEach(each => void each.freeze()),

@@ -7,10 +7,10 @@ import { freePort, type RedisServer } from './with-redis.js';
 
 const megabytes = 64;
 
-/** A memcached of our own, on a free port of the loopback: what it can do is what the other servers can. */
+/** A memcached for tests, on a free loopback port. It has the same methods as the other servers. */
 export type MemcachedServer = RedisServer;
 
-/** `options` such as `-m 1`, added to our own. For `before`; whoever calls it calls `stop` in `after`. */
+/** Starts it with additional `options` such as `-m 1`. Call it in `before`, and its `stop` in `after`. */
 export async function startMemcached(...options: readonly string[]): Promise<MemcachedServer> {
   const port = await freePort();
   let child = await boot(port, options);
@@ -26,7 +26,7 @@ export async function startMemcached(...options: readonly string[]): Promise<Mem
   };
 }
 
-/** One question in memcached's own words, on a connection of its own; the answer ends with `end`. */
+/** Sends one command of memcached's protocol on a new connection. The reply ends with `end`. */
 export async function tell(server: MemcachedServer, question: string, end = '\r\n'): Promise<string> {
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
   try {
@@ -41,7 +41,7 @@ export async function tell(server: MemcachedServer, question: string, end = '\r\
 }
 
 function boot(port: number, options: readonly string[]): Promise<ChildProcess> {
-  // Memcached refuses to be root, and asks for the name of somebody who is not.
+  // memcached refuses to run as root, and needs the name of another user.
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const args = [
     '-l',

@@ -15,8 +15,8 @@ import { freePort, type RedisServer } from './with-redis.js';
 const bootTimeoutMs = 10_000;
 const probeIntervalMs = 10;
 
-/** A PostgreSQL of our own, on a free port of the loopback: what it can do is what the other servers can, but after a
- * restart it has what it had. */
+/** A PostgreSQL for tests, on a free loopback port. It has the same methods as the other servers, but keeps its data
+ * over a restart. */
 export type PostgresServer = RedisServer;
 
 export async function withPostgres<T>(work: (server: PostgresServer) => Promise<T>): Promise<T> {
@@ -28,7 +28,7 @@ export async function withPostgres<T>(work: (server: PostgresServer) => Promise<
   }
 }
 
-/** For `before`; whoever calls it calls `stop` in `after`. The very server of the lab, without the lab. */
+/** Starts it. Call it in `before`, and its `stop` in `after`. It is the same server as in the lab, without the lab. */
 export async function startPostgres(): Promise<PostgresServer> {
   const directory = await mkdtemp(path.join(temporaryBase(), 'holdfast-postgres-'));
   const removeDirectory = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
@@ -58,7 +58,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       await ended(child, () => {
         struck = strike('SIGKILL');
       });
-      // What its children share is free for the next boot when the last of them is gone.
+      // The port and shared memory are free for the next boot when the last child process has ended.
       await eventually(async () => (await Promise.all(struck.map(isGone))).every(Boolean), bootTimeoutMs);
     },
     restart: async () => {
@@ -71,7 +71,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   };
 }
 
-/** One question in SQL, on a connection of its own. */
+/** Runs one SQL query on a new connection. */
 export async function sql(server: { readonly url: string }, text: string, values: unknown[] = []) {
   return withClient(server, async client => (await client.query<Record<string, unknown>>(text, values)).rows);
 }

@@ -8,19 +8,19 @@ import { Redis } from 'ioredis';
 import { freeze } from './freeze.js';
 import { bootServer, killed } from './server-process.js';
 
-/** A redis-server or sentinel of our own. */
+/** A redis-server or sentinel for tests. */
 export interface RedisProcess {
   readonly port: number;
-  /** SIGSTOP: connections stay open, writes to them succeed, no answer comes. */
+  /** Sends SIGSTOP: connections stay open, writes to them succeed, and no reply comes. */
   freeze(): void;
   thaw(): void;
-  /** SIGKILL; resolves when the process is gone. */
+  /** Sends SIGKILL. Resolves when the process is gone. */
   kill(): Promise<void>;
-  /** Boots it again on the same port, with what it has on disk: nothing, for most. */
+  /** Boots it again on the same port with its data on disk; most have none. */
   restart(): Promise<void>;
 }
 
-/** What sessions are kept in, on free ports of the loopback, without persistence. */
+/** A store server on free loopback ports, without persistence. */
 export interface RedisServer extends Omit<RedisProcess, 'port'> {
   readonly url: string;
   /** Kills it and removes its directory. */
@@ -36,7 +36,7 @@ export async function withRedis<T>(work: (server: RedisServer) => Promise<T>): P
   }
 }
 
-/** For `before`; whoever calls it calls `stop` in `after`. */
+/** Starts it. Call it in `before`, and its `stop` in `after`. */
 export async function startRedis(): Promise<RedisServer> {
   return startIn('holdfast-redis-', async folder => {
     const server = await startProcess(await freePort(), serverArguments(folder));
@@ -44,7 +44,7 @@ export async function startRedis(): Promise<RedisServer> {
   });
 }
 
-/** `start` in a temporary directory, which is removed after its `stop`, or when it fails. */
+/** Runs `start` in a temporary directory. The directory is removed after `stop`, or if it fails. */
 export async function startIn<Server extends { stop(): Promise<void> }>(
   prefix: string,
   start: (folder: string) => Promise<Server>,
@@ -62,7 +62,7 @@ export function serverArguments(folder: string): readonly string[] {
   return ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
 }
 
-/** `args` of redis-server beside the port. Resolves when it answers; after a failure nothing is left. */
+/** Starts redis-server with `args` beside the port. Resolves when it answers. After a failure, nothing is left. */
 export async function startProcess(port: number, args: readonly string[]): Promise<RedisProcess> {
   let child = await boot(port, args);
   return {
@@ -76,7 +76,7 @@ export async function startProcess(port: number, args: readonly string[]): Promi
   };
 }
 
-/** One question on a connection of its own; the answer as text. */
+/** Sends one command on a new connection. Returns the reply as text. */
 export async function told(port: number, command: string, ...args: readonly (string | number)[]): Promise<string> {
   const client = new Redis(port, '127.0.0.1', { enableReadyCheck: false, retryStrategy: () => null });
   try {

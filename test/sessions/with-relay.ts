@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** A TCP relay in front of a server that can lose answers, as a network does, and counts. */
+/** A TCP relay in front of a server. It can lose replies, as a network does, and it counts round trips. */
 export interface Relay {
   readonly port: number;
-  /** From now on what the server answers is swallowed. */
+  /** Drops every reply of the server from now on. */
   loseAnswers(): void;
-  /** How often a client has spoken, on any connection, that was not waiting for an answer there. */
+  /** Number of writes by clients, on any connection, that did not follow an unanswered write. */
   roundTrips(): number;
-  /** Cuts every connection; the next ones pass again. */
+  /** Closes every connection. New connections pass again. */
   cut(): void;
 }
 

@@ -7,12 +7,14 @@ import { type RedisProcess, type RedisServer, serverArguments, startIn, startPro
 const name = 'main';
 const quorum = 2;
 
-/** A primary, a replica and three sentinels, each a real process. Frozen, killed and restarted is the primary. */
+/**
+ * A primary, a replica and three sentinels, all real processes. `freeze`, `kill` and `restart` apply to the primary.
+ */
 export interface SentinelGroup extends RedisServer {
-  /** As it was in the beginning. */
+  /** The first primary. */
   readonly primary: RedisProcess;
   readonly replica: RedisProcess;
-  /** Resolves when the replica has been told that it is the primary now. */
+  /** Resolves when the replica has been promoted to primary. */
   failedOver(): Promise<void>;
 }
 
@@ -25,10 +27,8 @@ export async function withSentinel<T>(downAfterMs: number, work: (group: Sentine
   }
 }
 
-/**
- * The sentinels put the replica in the place of a primary that was away for `downAfterMs`.
- * For `before`; whoever calls it calls `stop` in `after`.
- */
+/** Starts the group. The sentinels promote the replica when the primary was away for `downAfterMs`. Call it in
+ * `before`, and its `stop` in `after`. */
 export async function startSentinel(downAfterMs: number): Promise<SentinelGroup> {
   return startIn('holdfast-sentinel-', async folder => {
     const started: RedisProcess[] = [];
@@ -55,7 +55,7 @@ export async function startSentinel(downAfterMs: number): Promise<SentinelGroup>
 
 type Start = (port: number, args: readonly string[]) => Promise<RedisProcess>;
 
-/** Sentinels learn of a replica from its primary: so it must be there first. */
+/** Starts a primary and a replica, and waits until they are linked: sentinels learn of a replica from its primary. */
 async function startPair(folder: string, start: Start): Promise<readonly [RedisProcess, RedisProcess]> {
   const args = [...serverArguments(folder), '--repl-diskless-sync-delay', '0'];
   const primary = await start(await freePort(), args);
@@ -83,7 +83,7 @@ async function seesAll(port: number): Promise<boolean> {
   return fact('num-slaves') === '1' && fact('num-other-sentinels') === '2';
 }
 
-/** The sentinels cut every connection of the one that they promote. */
+/** True for a primary. A failed query counts as no: sentinels close the connections of the server that they promote. */
 async function isPrimary(port: number): Promise<boolean> {
   const said = await told(port, 'INFO', 'replication').catch(() => '');
   return said.includes('role:master');

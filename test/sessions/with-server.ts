@@ -1,21 +1,21 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import type { Handler } from '#src/sessions/session-context.js';
 import type { Sessions } from '#src/sessions/sessions.js';
-import type { Handler } from '#src/sessions/visit.js';
 
-/** What came back, with the session cookie as a browser would see it. */
+/** The response, with the session cookie as a browser sees it. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
   readonly setCookies: readonly string[];
-  /** `name=value` of the session cookie that was set, ready to be sent back. */
+  /** The session cookie that was set, as `name=value`, ready to be sent back. */
   readonly cookie: string | undefined;
 }
 
 export type Ask = (path: string, headers?: Record<string, string>, method?: string) => Promise<Answer>;
 
-/** Serves `handlers` by path over real HTTP; an unknown path shows the session. */
+/** Serves `handlers` by path over real HTTP. An unknown path shows the session. */
 export async function withServer<T>(
   sessions: Sessions,
   handlers: Record<string, Handler>,

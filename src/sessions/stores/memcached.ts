@@ -5,29 +5,29 @@ import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.j
 import { beginGeneration, generationKey, generationOf } from './memcached/generation.js';
 import { type Address, Nodes } from './memcached/nodes.js';
 import * as questions from './memcached/questions.js';
-import { aliveIn, type Kept, keptOf, recordOf, textOf } from './memcached/record-text.js';
+import { type Kept, keptOf, parseLive, recordOf, textOf } from './memcached/record-text.js';
 import type { Server } from './memcached/server.js';
 import { MemcachedUserLists } from './memcached/user-lists.js';
 
 const triesMax = 5;
 const listedMax = 1_000;
-/** A line of questions should stay below 2 KiB. */
+/** Maximum number of keys in one `get`. Its line should stay below 2 KiB. */
 const keysPerQuestion = 20;
 
 const sessionKey = (digest: string) => `holdfast:session:${digest}`;
 
-interface Looked {
+interface ReadResult {
   readonly kept: Kept | undefined;
-  /** Names what was read to `cas`; empty when nothing was there. */
+  /** The `cas` value of the item that was read. Empty when there was no item. */
   readonly cas: string;
 }
 
-interface Next {
+interface NextItem {
   readonly text: string;
   readonly expiry: number;
 }
 
-/** Sessions in one memcached, or spread over several: a session and the generation that it is of are at the same one. */
+/** Sessions in one memcached, or in several. A session and its generation are in the same server. */
 class MemcachedStore implements SessionStore {
   readonly #now: () => number;
   readonly #nodes: Nodes;
@@ -40,7 +40,7 @@ class MemcachedStore implements SessionStore {
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    const { kept } = await this.#look(questions.get, digestOf(id), this.#nodes.untilMs());
+    const { kept } = await this.#readItem(questions.get, digestOf(id), this.#nodes.untilMs());
     return kept && recordOf(kept);
   }
 
@@ -49,7 +49,8 @@ class MemcachedStore implements SessionStore {
       const digest = digestOf(id);
       const server = this.#nodes.of(digest);
       const creating = this.#createOnly(digest, keptOf(record, await generationOf(server, untilMs)), untilMs);
-      // In this order: a reader of the list forgets in it what it finds no session for. One connection keeps it by itself.
+      // Writes the session before its entry in the list. A reader removes an entry without a session. On one
+      // connection, the order of the commands ensures this.
       if (this.#lists.serverOf(record.user) !== server) await creating;
       await Promise.all([creating, this.#lists.add(record.user, digest, record.absoluteUntilMs, untilMs)]);
       if (isTimeToTidy(digest)) this.#list(record.user, this.#nodes.untilMs()).catch(() => undefined);
@@ -59,22 +60,22 @@ class MemcachedStore implements SessionStore {
   replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
     const dataJson = JSON.stringify(data);
     const next = (kept: Kept) =>
-      kept.version === version - 1 ? this.#next({ ...kept, version, dataJson }) : undefined;
+      kept.version === version - 1 ? this.#toItem({ ...kept, version, dataJson }) : undefined;
     return this.#nodes.inTime(untilMs => this.#swap(digestOf(id), next, untilMs));
   }
 
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
     const next = (kept: Kept) =>
-      this.#next({ ...kept, idleUntilMs: Math.floor(Math.min(idleUntilMs, kept.absoluteUntilMs)) });
+      this.#toItem({ ...kept, idleUntilMs: Math.floor(Math.min(idleUntilMs, kept.absoluteUntilMs)) });
     const outcome = await this.#nodes.inTime(untilMs => this.#swap(digestOf(id), next, untilMs));
     if (outcome === 'conflict') throw new StoreUnavailable('the session is changed too often to be touched');
     return outcome === 'saved';
   }
 
   /**
-   * Of one version only: by a `cas` that puts in its place what has expired already, since memcached's `delete` cannot be
-   * told what to delete. It is one step: a change that comes first makes it fail, a change that comes later finds
-   * nothing to change.
+   * Removes the session. memcached's `delete` cannot check a version. So `onlyVersion` uses a `cas` that replaces the
+   * item with one that has already expired. This is one atomic step: an earlier change makes it fail, and a later
+   * change finds no session.
    */
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const digest = digestOf(id);
@@ -94,19 +95,20 @@ class MemcachedStore implements SessionStore {
       const { digests } = await this.#lists.read(user, untilMs);
       const digest = digests.find(each => handleOf(each) === handle);
       if (digest === undefined) return false;
-      const [found] = await this.#living(user, [digest], untilMs);
+      const [found] = await this.#findLive(user, [digest], untilMs);
       if (found === undefined) return false;
       const { end } = await this.#nodes.of(digest).ask('removals', questions.forget(sessionKey(digest)), untilMs);
       return end === 'DELETED';
     });
   }
 
-  /** A session that is being begun meanwhile may be of the generation that ends: over before it was used. */
+  /** Ends every session. A session that begins at the same time may belong to the generation that ends. Then it is over
+   * before it was used. */
   async clear(): Promise<void> {
     await Promise.all(this.#nodes.all.map(beginGeneration));
   }
 
-  /** `evictions`: items that memcached threw away to make room, since it was started; each may have been a session. */
+  /** `evictions`: items that memcached evicted since its start, to make room. Each may have been a session. */
   async statistics(): Promise<Readonly<Record<string, number>>> {
     const all = await Promise.all(this.#nodes.all.map(server => server.statistics()));
     return { evictions: all.reduce((sum, statistics) => sum + Number(statistics.get('evictions') ?? 0), 0) };
@@ -122,33 +124,33 @@ class MemcachedStore implements SessionStore {
 
   async #createOnly(digest: string, kept: Kept, untilMs: number): Promise<void> {
     const [key, server] = [sessionKey(digest), this.#nodes.of(digest)];
-    const { text, expiry } = this.#next(kept);
+    const { text, expiry } = this.#toItem(kept);
     if ((await server.ask('writes', questions.add(key, text, expiry), untilMs)).end === 'STORED') return;
-    // What is there may be over, foreign, or of an earlier generation: no session then.
-    const there = await this.#look(questions.gets, digest, untilMs);
-    if (there.kept !== undefined || there.cas === '') throw new SessionExists();
-    const { end } = await server.ask('writes', questions.swap(key, text, expiry, there.cas), untilMs);
+    // The item may be expired, foreign, or of an earlier generation. Then it is no session.
+    const found = await this.#readItem(questions.gets, digest, untilMs);
+    if (found.kept !== undefined || found.cas === '') throw new SessionExists();
+    const { end } = await server.ask('writes', questions.swap(key, text, expiry, found.cas), untilMs);
     if (end !== 'STORED') throw new SessionExists();
   }
 
   async #removeAny(digest: string): Promise<boolean> {
     const untilMs = this.#nodes.untilMs();
     const [{ kept }, { end }] = await Promise.all([
-      this.#look(questions.get, digest, untilMs),
+      this.#readItem(questions.get, digest, untilMs),
       this.#nodes.of(digest).ask('removals', questions.forget(sessionKey(digest)), untilMs),
     ]);
     return kept !== undefined && end === 'DELETED';
   }
 
-  /** Looks, decides and writes over exactly what it saw; again when somebody else was faster. */
+  /** Reads the session, decides, and writes with `cas`. Retries when another process was faster. */
   async #swap(
     digest: string,
-    decide: (kept: Kept) => Next | undefined,
+    decide: (kept: Kept) => NextItem | undefined,
     untilMs: number,
   ): Promise<'saved' | 'conflict' | 'gone'> {
     const [key, server] = [sessionKey(digest), this.#nodes.of(digest)];
     for (let tries = 0; tries < triesMax; tries++) {
-      const { kept, cas } = await this.#look(questions.gets, digest, untilMs);
+      const { kept, cas } = await this.#readItem(questions.gets, digest, untilMs);
       if (kept === undefined) return 'gone';
       const next = decide(kept);
       if (next === undefined) return 'conflict';
@@ -159,21 +161,21 @@ class MemcachedStore implements SessionStore {
     return 'conflict';
   }
 
-  #next(kept: Kept): Next {
+  #toItem(kept: Kept): NextItem {
     const endsAtMs = Math.min(kept.idleUntilMs, kept.absoluteUntilMs);
     return { text: textOf(kept), expiry: questions.expiryAt(endsAtMs, this.#now()) };
   }
 
-  /** The session and the generation in force, in one question. */
-  async #look(
+  /** Reads the session and the present generation in one command. */
+  async #readItem(
     how: (...keys: string[]) => questions.MemcachedQuestion,
     digest: string,
     untilMs: number,
-  ): Promise<Looked> {
+  ): Promise<ReadResult> {
     const key = sessionKey(digest);
     const { items } = await this.#nodes.of(digest).ask('reads', how(key, generationKey), untilMs);
     const [item, generation] = [items.get(key), items.get(generationKey)];
-    return { kept: aliveIn(item?.text, generation?.text, this.#now()), cas: item?.cas ?? '' };
+    return { kept: parseLive(item?.text, generation?.text, this.#now()), cas: item?.cas ?? '' };
   }
 
   async #list(user: string, untilMs: number): Promise<SessionSummary[]> {
@@ -181,10 +183,10 @@ class MemcachedStore implements SessionStore {
     const living: [string, Kept][] = [];
     let looked = 0;
     for (; looked < list.digests.length && living.length < listedMax; looked += listedMax) {
-      living.push(...(await this.#living(user, list.digests.slice(looked, looked + listedMax), untilMs)));
+      living.push(...(await this.#findLive(user, list.digests.slice(looked, looked + listedMax), untilMs)));
     }
     const remaining = [...living.map(([digest]) => digest), ...list.digests.slice(looked)];
-    // Nobody waits for this, nor need it succeed: a reader of the list checks every session of it anyway.
+    // This runs in the background and may fail: a reader of the list checks every session anyway.
     if (remaining.length < list.digests.length)
       this.#lists.shrink(user, list, remaining, untilMs).catch(() => undefined);
     return living.map(([digest, { createdAtMs, idleUntilMs }]) => {
@@ -192,11 +194,11 @@ class MemcachedStore implements SessionStore {
     });
   }
 
-  async #living(user: string, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
+  async #findLive(user: string, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
     const userJson = JSON.stringify(user);
     const asked = this.#nodes.all.flatMap(server => {
       const its = digests.filter(digest => this.#nodes.of(digest) === server);
-      return pagesOf(its).map(page => this.#livingAt(server, page, untilMs));
+      return pagesOf(its).map(page => this.#findLiveAt(server, page, untilMs));
     });
     const found = new Map((await Promise.all(asked)).flat());
     return digests.flatMap((digest): [string, Kept][] => {
@@ -205,11 +207,11 @@ class MemcachedStore implements SessionStore {
     });
   }
 
-  async #livingAt(server: Server, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
+  async #findLiveAt(server: Server, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
     const nowMs = this.#now();
     const { items } = await server.ask('reads', questions.get(...digests.map(sessionKey), generationKey), untilMs);
     return digests.flatMap((digest): [string, Kept][] => {
-      const kept = aliveIn(items.get(sessionKey(digest))?.text, items.get(generationKey)?.text, nowMs);
+      const kept = parseLive(items.get(sessionKey(digest))?.text, items.get(generationKey)?.text, nowMs);
       return kept === undefined ? [] : [[digest, kept]];
     });
   }
@@ -220,27 +222,27 @@ function pagesOf(digests: readonly string[]): string[][] {
   return Array.from({ length: count }, (_, at) => digests.slice(at * keysPerQuestion, (at + 1) * keysPerQuestion));
 }
 
-/** One login in 256, by the chance that is in every digest: a user who always logs in and never looks at the list would
- * otherwise fill it with what is over. */
+/** True for one login in 256, chosen by the random digest. Without this, the list of a user who often logs in and never
+ * lists sessions fills with expired entries. */
 function isTimeToTidy(digest: string): boolean {
   return digest.startsWith('00');
 }
 
-/** `memcached://h1:11211,h2:11211`: each backend must have them in the same order. */
-function checked(url: string | undefined): [Address, ...Address[]] {
-  const [first, ...others] = (/^memcached:\/\/([^/@?#]+)\/?$/i.exec(url ?? '')?.[1] ?? '').split(',').map(addressIn);
-  if (first !== undefined) return [first, ...others.map(other => other ?? refuse(url))];
-  return refuse(url);
+/** Parses `memcached://h1:11211,h2:11211`. Every backend must have the servers in the same order. */
+function parseAddresses(url: string | undefined): [Address, ...Address[]] {
+  const [first, ...others] = (/^memcached:\/\/([^/@?#]+)\/?$/i.exec(url ?? '')?.[1] ?? '').split(',').map(parseAddress);
+  if (first !== undefined) return [first, ...others.map(other => other ?? throwBadAddress(url))];
+  return throwBadAddress(url);
 }
 
-function addressIn(text: string): Address | undefined {
+function parseAddress(text: string): Address | undefined {
   const url = `memcached://${text}`;
   if (text === '' || !URL.canParse(url)) return undefined;
   const { hostname, port } = new URL(url);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 11_211) };
 }
 
-function refuse(url: string | undefined): never {
+function throwBadAddress(url: string | undefined): never {
   throw new Error(
     `the session store "memcached" needs an address such as memcached://127.0.0.1:11211, but was given ${url ?? 'none'}`,
   );
@@ -252,8 +254,8 @@ export const memcached: StoreEntry = {
     durability: 'store-process',
     revocationLagMs: 0,
     dataBytesMax: 512 * 1024,
-    // It has no scripts: what is replaced must be read for its `cas` first.
+    // memcached has no scripts. A replacement must first read the `cas` of the item.
     roundTrips: { read: 1, write: 2 },
   },
-  open: settings => new MemcachedStore(checked(settings.url), settings),
+  open: settings => new MemcachedStore(parseAddresses(settings.url), settings),
 };

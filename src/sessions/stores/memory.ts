@@ -5,19 +5,20 @@ import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 
 const sweepIntervalMs = 30_000;
-/** Beyond this a new session is refused: evicting another one would log its user out in silence. */
+/** Maximum number of sessions. Beyond it, a new session is refused: evicting another one would log its user out
+ * silently. */
 const sessionsMax = 100_000;
 const listedMax = 1_000;
 
-/** The data as text, so that nobody outside holds a reference into the store. */
+/** A stored record. The data is text, so that callers have no reference into the store. */
 interface Kept extends Omit<SessionRecord, 'data'> {
   readonly json: string;
 }
 
-/** Sessions in the memory of this process: they die with it. */
+/** Sessions in the memory of this process. They end with the process. */
 class MemoryStore implements SessionStore {
   readonly #kept = new Map<string, Kept>();
-  /** By user and handle, the keys of their sessions. */
+  /** The keys of the sessions, by user and handle. */
   readonly #keysOf = new Map<string, Map<string, string>>();
   readonly #now: () => number;
   readonly #sweeper: NodeJS.Timeout;
@@ -29,7 +30,7 @@ class MemoryStore implements SessionStore {
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    const kept = this.#alive(digestOf(id));
+    const kept = this.#findLive(digestOf(id));
     if (kept === undefined) return undefined;
     const { json, ...rest } = kept;
     return { ...rest, data: JSON.parse(json) };
@@ -37,9 +38,10 @@ class MemoryStore implements SessionStore {
 
   async create(id: string, { data, ...rest }: SessionRecord): Promise<void> {
     const key = digestOf(id);
-    if (this.#alive(key) !== undefined) throw new SessionExists();
+    if (this.#findLive(key) !== undefined) throw new SessionExists();
     if (this.#kept.size >= sessionsMax) this.#sweep();
-    if (this.#kept.size >= sessionsMax) throw new StoreUnavailable(`all ${sessionsMax} places for sessions are taken`);
+    if (this.#kept.size >= sessionsMax)
+      throw new StoreUnavailable(`the session store is full: it has ${sessionsMax} sessions`);
     this.#kept.set(key, { ...rest, json: JSON.stringify(data) });
     const keys = this.#keysOf.get(rest.user) ?? new Map<string, string>();
     this.#keysOf.set(rest.user, keys.set(handleOf(key), key));
@@ -47,7 +49,7 @@ class MemoryStore implements SessionStore {
 
   async replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
     const key = digestOf(id);
-    const kept = this.#alive(key);
+    const kept = this.#findLive(key);
     if (kept === undefined) return 'gone';
     if (kept.version !== version - 1) return 'conflict';
     this.#kept.set(key, { ...kept, version, json: JSON.stringify(data) });
@@ -56,7 +58,7 @@ class MemoryStore implements SessionStore {
 
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
     const key = digestOf(id);
-    const kept = this.#alive(key);
+    const kept = this.#findLive(key);
     if (kept === undefined) return false;
     this.#kept.set(key, { ...kept, idleUntilMs: Math.min(idleUntilMs, kept.absoluteUntilMs) });
     return true;
@@ -64,7 +66,7 @@ class MemoryStore implements SessionStore {
 
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const key = digestOf(id);
-    const kept = this.#alive(key);
+    const kept = this.#findLive(key);
     if (kept === undefined) return 'gone';
     if (onlyVersion !== undefined && kept.version !== onlyVersion) return 'conflict';
     this.#forget(key, kept);
@@ -75,7 +77,7 @@ class MemoryStore implements SessionStore {
     this.#checkOpen();
     const listed: SessionSummary[] = [];
     for (const [handle, key] of this.#keysOf.get(user) ?? []) {
-      const kept = this.#alive(key);
+      const kept = this.#findLive(key);
       if (kept !== undefined) listed.push({ handle, createdAtMs: kept.createdAtMs, idleUntilMs: kept.idleUntilMs });
       if (listed.length === listedMax) break;
     }
@@ -85,7 +87,7 @@ class MemoryStore implements SessionStore {
   async removeByHandle(user: string, handle: string): Promise<boolean> {
     this.#checkOpen();
     const key = this.#keysOf.get(user)?.get(handle);
-    const kept = key === undefined ? undefined : this.#alive(key);
+    const kept = key === undefined ? undefined : this.#findLive(key);
     if (key === undefined || kept === undefined) return false;
     this.#forget(key, kept);
     return true;
@@ -108,8 +110,8 @@ class MemoryStore implements SessionStore {
     this.#keysOf.clear();
   }
 
-  /** The record under `key` unless a deadline has passed; one that has is forgotten on the spot. */
-  #alive(key: string): Kept | undefined {
+  /** Returns the record under `key`. A record past a deadline is removed and not returned. */
+  #findLive(key: string): Kept | undefined {
     this.#checkOpen();
     const kept = this.#kept.get(key);
     if (kept === undefined || !isOver(kept, this.#now())) return kept;
@@ -118,7 +120,7 @@ class MemoryStore implements SessionStore {
   }
 
   #sweep(): void {
-    for (const key of this.#kept.keys()) this.#alive(key);
+    for (const key of this.#kept.keys()) this.#findLive(key);
   }
 
   #forget(key: string, { user }: Kept): void {
@@ -143,7 +145,7 @@ export const memory: StoreEntry = {
   openFeed: ({ now }) => new RevocationList(now),
 };
 
-/** Revocations in the memory of this process: no other one learns of them, and they die with it. */
+/** Revocations in the memory of this process. Other processes do not see them, and they end with the process. */
 export class RevocationList implements RevocationFeed {
   readonly #tokens = new RevokedTokens();
   readonly #now: () => number;

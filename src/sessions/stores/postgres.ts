@@ -1,34 +1,34 @@
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import { readyWithin } from '../in-time.js';
+import { pollUntilReady } from '../in-time.js';
 import type { SessionRecord, SessionSummary } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { StoreTransitions } from '../store-transitions.js';
-import { Connections, isTaken, refusalOf } from './postgres/connections.js';
+import { Connections, isDuplicateKey, refusalOf } from './postgres/connections.js';
 import { keyOf, type Row, recordOf, summaryOf, type Value, valuesOf } from './postgres/record-row.js';
 import * as statements from './postgres/statements.js';
 import { Watch } from './postgres/watch.js';
 
 const listedMax = 1_000;
 const pruneIntervalMs = 60_000;
-/** The clocks of backends differ: for so long nobody's row is pruned that is over by ours. */
+/** Clocks of backends differ. A row is pruned only after it has expired for this long by our clock. */
 const pruneAfterMs = 60_000;
 const handleShape = /^[0-9a-f]{16}$/;
 
-/** Sessions in a table of PostgreSQL, each call one statement. It never upserts: what is not there is not made by
- * changing it. */
+/** Sessions in a table of PostgreSQL; each call is one statement. It never upserts, so a change cannot create a
+ * session. */
 class PostgresStore implements SessionStore {
   readonly #now: () => number;
-  readonly #edges: StoreTransitions;
+  readonly #transitions: StoreTransitions;
   readonly #connections: Connections;
   readonly #watch: Watch;
   readonly #pruner: Pruner;
 
   constructor(url: string, { deadlineMs, now, onTransition }: StoreSettings) {
     this.#now = now;
-    this.#edges = new StoreTransitions(onTransition);
-    this.#connections = new Connections({ url, deadlineMs, onLost: () => this.#watch.doubt() });
-    this.#watch = new Watch(() => this.#connections.probe(), this.#edges);
-    this.#watch.doubt();
+    this.#transitions = new StoreTransitions(onTransition);
+    this.#connections = new Connections({ url, deadlineMs, onLost: () => this.#watch.recheck() });
+    this.#watch = new Watch(() => this.#connections.probe(), this.#transitions);
+    this.#watch.recheck();
     this.#pruner = new Pruner({ intervalMs: pruneIntervalMs, prune: rowsMax => this.#prune(rowsMax) });
   }
 
@@ -74,7 +74,7 @@ class PostgresStore implements SessionStore {
   }
 
   ready(withinMs: number): Promise<boolean> {
-    return readyWithin(withinMs, { serves: () => this.#watch.ask(), isOver: () => this.#watch.isClosed });
+    return pollUntilReady(withinMs, { serves: () => this.#watch.ask(), isOver: () => this.#watch.isClosed });
   }
 
   async close(): Promise<void> {
@@ -83,18 +83,18 @@ class PostgresStore implements SessionStore {
     await this.#connections.close();
   }
 
-  /** Refused at once while the server is away. */
+  /** Runs a statement. Rejects at once while the server is down. */
   async #ask(statement: statements.Statement, values: readonly Value[]): Promise<readonly Row[]> {
     try {
-      if (!this.#watch.isUp) throw new Error('the server is away');
+      if (!this.#watch.isUp) throw new Error('the server is down');
       const rows = await this.#connections.ask(statement, values);
-      this.#edges.served(statement.kind);
+      this.#transitions.markServed(statement.kind);
       return rows;
     } catch (error) {
-      if (isTaken(error)) throw new SessionExists();
+      if (isDuplicateKey(error)) throw new SessionExists();
       const refusal = refusalOf(error);
-      if (refusal !== undefined) this.#edges.refused(statement.kind, refusal);
-      else if (this.#watch.isUp) this.#watch.doubt();
+      if (refusal !== undefined) this.#transitions.markRefused(statement.kind, refusal);
+      else if (this.#watch.isUp) this.#watch.recheck();
       throw new StoreUnavailable('the session store does not answer', { cause: error });
     }
   }
@@ -112,10 +112,10 @@ function outcomeOf([row]: readonly Row[]): unknown {
   return row?.outcome;
 }
 
-function checked(url: string | undefined): string {
+function requireAddress(url: string | undefined): string {
   const { protocol, hostname } = url !== undefined && URL.canParse(url) ? new URL(url) : notAnAddress;
   if (url !== undefined && /^postgres(?:ql)?:$/.test(protocol) && hostname !== '') return url;
-  // Not what was given: whatever stands in it may be a password.
+  // The message omits the given text: it may contain a password.
   const given = url === undefined || url === '' ? 'none' : 'something else';
   throw new Error(
     `the session store "postgres" needs an address such as postgresql://user@127.0.0.1:5432/db, but was given ${given}`,
@@ -126,21 +126,23 @@ const notAnAddress = { protocol: '', hostname: '' };
 
 export const postgres: StoreEntry = {
   capabilities: { compareAndSet: true, durability: 'disk', revocationLagMs: 0, dataBytesMax: 512 * 1024 },
-  open: settings => new PostgresStore(checked(settings.url), settings),
+  open: settings => new PostgresStore(requireAddress(settings.url), settings),
 };
 
-/** How many rows one statement removes: few enough to be done well within its deadline. */
+/** Maximum number of rows that one statement removes. It finishes well within its deadline. */
 export const prunedAtOnce = 500;
 
 interface PrunerOptions {
-  /** Between two rounds, half of it up to one and a half times: backends that were started together soon are apart. */
+  /**
+   * Mean time between two rounds. Each wait is 0.5 to 1.5 times as long, so that backends started together spread out.
+   */
   readonly intervalMs: number;
-  /** Removes up to so many rows that are over; resolves with how many it were. */
+  /** Removes up to `rowsMax` expired rows. Resolves with the number of removed rows. */
   prune(rowsMax: number): Promise<number>;
 }
 
-/** Removes what is over from time to time, until it is closed. Nobody waits for it, nor need it succeed: what is over is
- * not there for anybody, pruned or not. */
+/** Removes expired rows periodically until it is closed. It runs in the background and may fail: every statement
+ * ignores expired rows, pruned or not. */
 export class Pruner {
   readonly #options: PrunerOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -168,7 +170,7 @@ export class Pruner {
         removed = await this.#options.prune(prunedAtOnce);
       }
     } catch {
-      // The store is away: the next round will find the same rows.
+      // The server is down. The next round finds the same rows.
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { parseAddress, type RedisAddress } from '../../shared/redis-address.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import { withinMs } from '../in-time.js';
+import { withTimeout } from '../in-time.js';
 import type { SessionData, SessionRecord, SessionSummary } from '../session.js';
 import { digestOf, handleOf } from '../session-id.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
@@ -14,13 +14,15 @@ const scannedAtOnce = 1000;
 const sessionKey = (digest: string) => `holdfast:session:${digest}`;
 
 /**
- * Sessions in Redis: every question names the key whose server is to be asked.
+ * Sessions in Redis. Every command names a key, and goes to the server of that key.
  *
- * Where the address asks for replicas, what begins or ends a session waits for them, and is `StoreUnavailable` when too
- * few acknowledge in time. It may have been carried out all the same: after `create` some server may keep a session
- * until it ends idle, but nobody has its token; after a removal the session has ended here, and only a failover could
- * bring it back. A change of data does not wait: it would be answered as failed and be there for everybody to see, and
- * whoever tried it again would apply it twice. Nor does a touch: without it a session only ends sooner.
+ * Where the address asks for replicas, the begin and the end of a session wait for them. They reject with
+ * `StoreUnavailable` if too few replicas acknowledge in time. The command may have been carried out all the same. After
+ * a failed `create`, a session may stay until its idle time-out, but no browser has its token. After a failed removal,
+ * the session has ended here, and only a failover could restore it.
+ *
+ * A change of the data does not wait for replicas. It would be reported as failed although readers see it, and a retry
+ * would apply it twice. A touch does not wait either: without it, a session only ends sooner.
  */
 class RedisStore implements SessionStore {
   readonly #servers: Servers;
@@ -34,7 +36,7 @@ class RedisStore implements SessionStore {
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    return readable(await this.#fieldsOf(digestOf(id)), this.#settings.now());
+    return parseRecord(await this.#fieldsOf(digestOf(id)), this.#settings.now());
   }
 
   create(id: string, record: SessionRecord): Promise<void> {
@@ -59,7 +61,7 @@ class RedisStore implements SessionStore {
 
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const digest = digestOf(id);
-    const [outcome, user] = await this.#removed(digest, onlyVersion);
+    const [outcome, user] = await this.#removeSession(digest, onlyVersion);
     if (outcome === 'conflict') return outcome;
     if (user !== undefined) this.#lists.forget(user, [digest]);
     return user === undefined ? 'gone' : 'removed';
@@ -73,8 +75,8 @@ class RedisStore implements SessionStore {
     return this.#inTime(this.#removeByHandle(user, handle));
   }
 
-  /** Key by key, since the servers may be somebody else's as well. What is created meanwhile may be spared, and what
-   * moves to another node of a cluster meanwhile. */
+  /** Removes every session, key by key, because other applications may use the same servers. It may miss a session that
+   * is created, or moves to another cluster node, meanwhile. */
   clear(): Promise<void> {
     return this.#servers.each(async ask => {
       for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
@@ -95,9 +97,11 @@ class RedisStore implements SessionStore {
   }
 
   /**
-   * The session, then its entry in the list of its user, which another server may have: what is listed has been there,
-   * so a reader of the list may strike what it does not find. Between the two, and for good when this process dies
-   * there, it is in no list; but nobody has its token yet.
+   * Creates the session, and then its entry in the list of its user. The two may be on different servers. A listed
+   * session existed before, so a reader may remove an entry without a session.
+   *
+   * Between the two steps, the session is in no list. It stays so if this process dies there; but no browser has its
+   * token yet.
    */
   async #create(digest: string, record: SessionRecord): Promise<void> {
     const key = sessionKey(digest);
@@ -109,33 +113,33 @@ class RedisStore implements SessionStore {
     try {
       await this.#lists.add(record.user, digest, record.absoluteUntilMs);
     } catch (error) {
-      // Nobody has its token. Should this fail as well, it ends when idle.
-      this.#servers.tell(key, server => server.unlink(key));
+      // No browser has its token. If this fails as well, the session ends by its idle time-out.
+      this.#servers.sendInBackground(key, server => server.unlink(key));
       this.#lists.forget(record.user, [digest]);
       throw error;
     }
   }
 
-  /** Page by page, as long as a page holds none but sessions that ended by idling: the living may stand behind them. */
+  /** Reads the list page by page, while a page has only sessions that timed out. Live sessions may follow. */
   async #list(user: string): Promise<SessionSummary[]> {
     for (;;) {
       const digests = await this.#lists.first(user);
       const replies = await Promise.all(digests.map(digest => this.#fieldsOf(digest)));
-      const records = replies.map(reply => readable(reply, this.#settings.now()));
+      const records = replies.map(reply => parseRecord(reply, this.#settings.now()));
       const dead = digests.filter((_, at) => records[at] === undefined);
       if (dead.length === listedMax) {
         await this.#lists.remove(user, dead);
         continue;
       }
       if (dead.length > 0) this.#lists.forget(user, dead);
-      return digests.flatMap((digest, at) => summary(digest, records[at]));
+      return digests.flatMap((digest, at) => summariesOf(digest, records[at]));
     }
   }
 
   async #removeByHandle(user: string, handle: string): Promise<boolean> {
     const digest = await this.#lists.find(user, handle);
     if (digest === undefined) return false;
-    const [, owner] = await this.#removed(digest);
+    const [, owner] = await this.#removeSession(digest);
     this.#lists.forget(user, [digest]);
     return owner === user;
   }
@@ -145,21 +149,25 @@ class RedisStore implements SessionStore {
     return this.#servers.ask('reads', key, server => server.hmget(key, ...fields), []);
   }
 
-  #removed(digest: string, onlyVersion?: number): Promise<[string, string?]> {
+  #removeSession(digest: string, onlyVersion?: number): Promise<[string, string?]> {
     const key = sessionKey(digest);
     const nowMs = this.#settings.now();
     const ask = (server: Redis) => server.sessionRemove(key, nowMs, onlyVersion ?? '');
     return this.#servers.askReplicated('removals', key, ask);
   }
 
-  /** For what takes more than one question: each may be in time, and all together late. */
+  /** Applies the deadline to a sequence of commands. Each command could be in time, and the sequence late. */
   #inTime<T>(work: Promise<T>): Promise<T> {
     const { deadlineMs } = this.#settings;
-    return withinMs(deadlineMs, work, () => new StoreUnavailable(`the session store took more than ${deadlineMs} ms`));
+    return withTimeout(
+      deadlineMs,
+      work,
+      () => new StoreUnavailable(`the session store took more than ${deadlineMs} ms`),
+    );
   }
 }
 
-function summary(digest: string, record: SessionRecord | undefined): SessionSummary[] {
+function summariesOf(digest: string, record: SessionRecord | undefined): SessionSummary[] {
   if (record === undefined) return [];
   return [{ handle: handleOf(digest), createdAtMs: record.createdAtMs, idleUntilMs: record.idleUntilMs }];
 }
@@ -170,7 +178,7 @@ export const redis: StoreEntry = {
   openFeed: settings => new RevocationStream(settings),
 };
 
-/** The two fields of a session's hash: everything but the data, and the data. `scripts.ts` says how they look. */
+/** The two fields of a session's hash: everything except the data, and the data. `scripts.ts` describes the format. */
 const fields = ['m', 'd'] as const;
 const headShape = /^(\d+) (\d+) (\d+) (\d+) (.*)$/s;
 
@@ -178,17 +186,17 @@ function headOf({ version, idleUntilMs, absoluteUntilMs, createdAtMs, user }: Se
   return [version, ...[idleUntilMs, absoluteUntilMs, createdAtMs].map(Math.floor), user].join(' ');
 }
 
-function readable([head, json]: readonly (string | null)[], nowMs: number): SessionRecord | undefined {
+function parseRecord([head, json]: readonly (string | null)[], nowMs: number): SessionRecord | undefined {
   const [, version, idle, absolute, created, user] = headShape.exec(head ?? '') ?? [];
   if (user === undefined) return undefined;
   const [idleUntilMs, absoluteUntilMs] = [Number(idle), Number(absolute)];
   if (nowMs >= idleUntilMs || nowMs >= absoluteUntilMs) return undefined;
-  const data = parsed(json ?? '');
+  const data = parseData(json ?? '');
   if (data === undefined) return undefined;
   return { user, data, version: Number(version), createdAtMs: Number(created), idleUntilMs, absoluteUntilMs };
 }
 
-function parsed(json: string): SessionData | undefined {
+function parseData(json: string): SessionData | undefined {
   try {
     const data: SessionData | null = JSON.parse(json);
     return typeof data === 'object' && data !== null && !Array.isArray(data) ? data : undefined;

@@ -1,6 +1,7 @@
 import type { StoreEntry } from '../session-store.js';
 
-/** Each is loaded when it is the one: it draws in the client of its server, and the start of a backend is mostly that. */
+/** The stores by name. A store is loaded only when it is used: loading the client of its server takes most of the start
+ * time. */
 export const stores: Readonly<Record<string, () => Promise<StoreEntry>>> = {
   memory: async () => (await import('./memory.js')).memory,
   redis: async () => (await import('./redis.js')).redis,

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { StoreUnavailable } from '../errors.js';
 import { RegisteredSessions } from '../registered-sessions.js';
 import {
-  editedData,
-  firstDeadlines,
+  applyEdit,
+  computeDeadlines,
   type NoSession,
-  plainData,
   type Session,
   type SessionData,
   type SessionLimits,
   type SessionRecord,
   type SessionSummary,
+  toPlainData,
 } from '../session.js';
 import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
@@ -18,14 +18,15 @@ import { AccessTokens } from './jwt/access-tokens.js';
 import type { AccessClaims } from './jwt/claims.js';
 import { hashOf, RefreshFamilies } from './jwt/refresh-families.js';
 
-/** Of the data of a session, which every request carries twice over: there as a cookie, and back when it changes. */
+/** Maximum size of the data of a session. Each request carries the data, and each change carries it twice: in the
+ * cookie and in Set-Cookie. */
 const claimBytesMax = 1024;
 const accessLifeMaxMs = 5 * 60_000;
-/** How far the clocks of two backends may be apart. */
+/** Tolerated difference between the clocks of two backends. */
 const toleranceMs = 5_000;
 const jtiBytes = 16;
 
-/** As it was read from, or written into, a cookie: `<access token>~<refresh token>`. */
+/** A session from a cookie, or for a cookie: `<access token>~<refresh token>`. */
 class JwtSession implements Session {
   constructor(
     readonly token: string,
@@ -35,11 +36,11 @@ class JwtSession implements Session {
 }
 
 /**
- * The session travels in the token. The store keeps no data, only who has a session, and the family of its refresh
- * tokens; it is asked when an access token has run out, and when a session begins or ends.
+ * Strategy whose session travels in a signed token. The store keeps no data. It only lists the sessions, and keeps the
+ * family of refresh tokens of each. It is used when an access token has expired, and when a session begins or ends.
  *
- * access token genuine, and issued with this very refresh token? -> not revoked? -> in time: open
- *                                                                                -> late: exchange the refresh token
+ * access token genuine, and issued with this refresh token? -> not revoked? -> in time: open
+ *                                                                           -> late: exchange the refresh token
  */
 class JwtStrategy implements SessionStrategy {
   readonly #registered: RegisteredSessions;
@@ -72,20 +73,20 @@ class JwtStrategy implements SessionStrategy {
     if (nowMs >= claims.record.absoluteUntilMs) return 'expired';
     if (this.#isRevoked(claims)) return 'revoked';
     const isEarly = nowMs < claims.notBeforeMs - toleranceMs;
-    if (!isEarly && nowMs < claims.expiresAtMs) return opened(token, claims);
-    return this.#refreshed(opened(token, claims), refresh, nowMs);
+    if (!isEarly && nowMs < claims.expiresAtMs) return toSession(token, claims);
+    return this.#refresh(toSession(token, claims), refresh, nowMs);
   }
 
   async begin(user: string, data: SessionData): Promise<Issued> {
-    const { json } = plainData(data, this.#dataBytesMax);
-    return this.#found({ user, version: 1, ...firstDeadlines(this.#limits, this.#now()) }, json);
+    const { json } = toPlainData(data, this.#dataBytesMax);
+    return this.#createFamily({ user, version: 1, ...computeDeadlines(this.#limits, this.#now()) }, json);
   }
 
-  /** Neither the time of issue nor the end moves: an edit gives no token more life than it had. */
+  /** Changes the data. Neither the time of issue nor the expiry moves: an edit does not extend a token. */
   async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
-    const { token, claims, record } = ours(session);
+    const { token, claims, record } = requireJwtSession(session);
     if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
-    const edited = editedData(record.data, edit, this.#dataBytesMax);
+    const edited = applyEdit(record.data, edit, this.#dataBytesMax);
     if (edited === undefined) return { token, session };
     const [, refresh = ''] = token.split('~');
     const versioned = { ...claims.record, version: record.version + 1 };
@@ -94,20 +95,20 @@ class JwtStrategy implements SessionStrategy {
   }
 
   async rotate(session: Session): Promise<Issued | 'gone'> {
-    const { claims } = ours(session);
+    const { claims } = requireJwtSession(session);
     if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
-    const issued = await this.#found(claims.record, claims.dataJson);
-    const { sid: next } = ours(issued.session).claims;
+    const issued = await this.#createFamily(claims.record, claims.dataJson);
+    const { sid: next } = requireJwtSession(issued.session).claims;
     return (await this.#registered.supersede(claims.sid, next, claims.record.absoluteUntilMs)) ? issued : 'gone';
   }
 
   end(session: Session): Promise<void> {
-    const { claims } = ours(session);
+    const { claims } = requireJwtSession(session);
     return this.#registered.end(claims.sid, claims.record.absoluteUntilMs);
   }
 
   handleOf(session: Session): string {
-    return ours(session).claims.handle;
+    return requireJwtSession(session).claims.handle;
   }
 
   list(user: string): Promise<readonly SessionSummary[]> {
@@ -130,16 +131,18 @@ class JwtStrategy implements SessionStrategy {
     return this.#registered.close();
   }
 
-  /** A new family under a new id, and its first pair of tokens. What cannot be issued is not registered either. */
-  async #found(record: AccessClaims['record'], dataJson: string): Promise<Issued> {
+  /** Begins a family under a new id and issues its first pair of tokens. If the token cannot be issued, the session is
+   * not registered. */
+  async #createFamily(record: AccessClaims['record'], dataJson: string): Promise<Issued> {
     const [sid, refresh] = [newSessionId(), newSessionId()];
     const issued = await this.#issue(this.#claims(sid, record, dataJson, this.#now()), refresh);
     await this.#families.begin(sid, record, refresh);
     return issued;
   }
 
-  /** While the store is away nothing is exchanged, and nobody logged out: within the tolerance the old token does. */
-  async #refreshed(session: JwtSession, refresh: string, nowMs: number): Promise<Session | NoSession> {
+  /** Exchanges the refresh token. While the store is down, no token can be exchanged, but users stay logged in: the old
+   * token is accepted within the tolerance. */
+  async #refresh(session: JwtSession, refresh: string, nowMs: number): Promise<Session | NoSession> {
     const { claims } = session;
     const outcome = await this.#families.exchange(claims.sid, refresh).catch((error: unknown) => {
       const isNearlyInTime = nowMs < Math.min(claims.expiresAtMs + toleranceMs, claims.record.idleUntilMs);
@@ -171,7 +174,7 @@ class JwtStrategy implements SessionStrategy {
   async #issue(unbound: Omit<AccessClaims, 'refreshHash'>, refresh: string): Promise<Issued> {
     const claims = { ...unbound, refreshHash: hashOf(refresh) };
     const token = `${await this.#tokens.sign(claims)}~${refresh}`;
-    return { token, session: opened(token, claims) };
+    return { token, session: toSession(token, claims) };
   }
 
   #isOver({ record }: AccessClaims): boolean {
@@ -183,11 +186,11 @@ class JwtStrategy implements SessionStrategy {
   }
 }
 
-function opened(token: string, claims: AccessClaims): JwtSession {
+function toSession(token: string, claims: AccessClaims): JwtSession {
   return new JwtSession(token, claims, { ...claims.record, data: JSON.parse(claims.dataJson) });
 }
 
-function ours(session: Session): JwtSession {
+function requireJwtSession(session: Session): JwtSession {
   if (session instanceof JwtSession) return session;
   throw new TypeError('this session was opened by another strategy');
 }
@@ -201,7 +204,7 @@ export const jwt: StrategyEntry = {
   capabilities: () => ({
     compareAndSet: false,
     durability: 'browser',
-    // Then the refresh token is due, and nobody knows it.
+    // After that time the refresh token is exchanged, and the empty store does not know it.
     withoutStoreMs: accessLifeMaxMs,
     revocationLagMs: 1_000,
     dataBytesMax: claimBytesMax,

@@ -1,16 +1,16 @@
-import { endAll, removeThese } from '../end-sessions.js';
+import { endAll, removeByHandles } from '../end-sessions.js';
 import { SessionConflict, StoreUnavailable } from '../errors.js';
 import {
-  editedData,
-  firstDeadlines,
+  applyEdit,
+  computeDeadlines,
+  computeTouchedIdleUntilMs,
   type NoSession,
-  plainData,
   type Session,
   type SessionData,
   type SessionLimits,
   type SessionRecord,
   type SessionSummary,
-  touchedIdleUntilMs,
+  toPlainData,
 } from '../session.js';
 import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
 import type { RoundTrips, SessionStore } from '../session-store.js';
@@ -18,7 +18,7 @@ import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '.
 
 const triesMax = 5;
 
-/** The token is a random id into a store. */
+/** Strategy whose token is the random id of a record in the store. */
 class ReferenceStrategy implements SessionStrategy {
   readonly #store: SessionStore;
   readonly #limits: SessionLimits;
@@ -40,14 +40,14 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   async begin(user: string, data: SessionData): Promise<Issued> {
-    const plain = plainData(data, this.#limits.dataBytesMax);
-    return this.#issue({ user, data: plain.data, version: 1, ...firstDeadlines(this.#limits, this.#now()) });
+    const plain = toPlainData(data, this.#limits.dataBytesMax);
+    return this.#issue({ user, data: plain.data, version: 1, ...computeDeadlines(this.#limits, this.#now()) });
   }
 
   async change({ token, record }: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
     let current: SessionRecord | undefined = record;
     for (let tries = 0; tries < triesMax && current !== undefined; tries++) {
-      const next = this.#edited(current, edit);
+      const next = this.#applyEdit(current, edit);
       const outcome = next === current ? 'saved' : await this.#store.replace(token, next);
       if (outcome === 'saved') return { token, session: { token, record: next } };
       if (outcome === 'gone') return 'gone';
@@ -57,10 +57,8 @@ class ReferenceStrategy implements SessionStrategy {
     throw new SessionConflict();
   }
 
-  /**
-   * The successor exists before the old one is removed, but nobody knows its token until that has succeeded for the
-   * very version that was copied. So a change or a logout in between wins, and is neither lost nor undone.
-   */
+  /** Creates the successor before it removes the old session. The new token is not sent until the removal succeeded for
+   * the copied version. So a change or a logout in between wins, and is neither lost nor undone. */
   async rotate({ token }: Session): Promise<Issued | 'gone'> {
     for (let tries = 0; tries < triesMax; tries++) {
       const record = await this.#store.read(token);
@@ -91,7 +89,7 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   endAll(user: string, except?: string): Promise<number> {
-    return endAll(this.#store, user, except, handles => removeThese(this.#store, user, handles));
+    return endAll(this.#store, user, except, handles => removeByHandles(this.#store, user, handles));
   }
 
   endEveryone(): Promise<void> {
@@ -108,10 +106,10 @@ class ReferenceStrategy implements SessionStrategy {
     return { token, session: { token, record } };
   }
 
-  /** Undefined when the session ended between the read and the touch. A store that gives and does not take (no memory
-   * left, a replica) has still given the session; a later request will touch it. */
+  /** Touches the session if it is due. Undefined if the session ended after the read. A store may answer reads and
+   * refuse writes (out of memory, a replica). The session is still good then; a later request touches it. */
   async #touchWhenDue(token: string, record: SessionRecord): Promise<SessionRecord | undefined> {
-    const idleUntilMs = touchedIdleUntilMs(record, this.#limits, this.#now());
+    const idleUntilMs = computeTouchedIdleUntilMs(record, this.#limits, this.#now());
     if (idleUntilMs === undefined) return record;
     try {
       return (await this.#store.touch(token, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
@@ -121,15 +119,15 @@ class ReferenceStrategy implements SessionStrategy {
     }
   }
 
-  /** The next version, or `record` itself when the edit changed nothing. */
-  #edited(record: SessionRecord, edit: (data: SessionData) => void): SessionRecord {
-    const next = editedData(record.data, edit, this.#limits.dataBytesMax);
+  /** Returns the next version, or `record` itself if the edit changed nothing. */
+  #applyEdit(record: SessionRecord, edit: (data: SessionData) => void): SessionRecord {
+    const next = applyEdit(record.data, edit, this.#limits.dataBytesMax);
     return next === undefined ? record : { ...record, data: next.data, version: record.version + 1 };
   }
 }
 
-/** Whoever changes a session has opened it. */
-function readFirst({ read, write }: RoundTrips): RoundTrips {
+/** Adds the read that comes before each change. */
+function addRead({ read, write }: RoundTrips): RoundTrips {
   return { read, write: read + write };
 }
 
@@ -142,7 +140,7 @@ export const reference: StrategyEntry = {
     revocationLagMs,
     dataBytesMax,
     dataIn: 'store',
-    roundTrips: readFirst(roundTrips ?? (durability === 'process' ? { read: 0, write: 0 } : { read: 1, write: 1 })),
+    roundTrips: addRead(roundTrips ?? (durability === 'process' ? { read: 0, write: 0 } : { read: 1, write: 1 })),
     clockBackMs: Number.POSITIVE_INFINITY,
   }),
   open: settings => new ReferenceStrategy(settings),

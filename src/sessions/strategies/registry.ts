@@ -1,6 +1,6 @@
 import type { StrategyEntry } from '../session-strategy.js';
 
-/** Each is loaded when it is the one. */
+/** The strategies by name. A strategy is loaded only when it is used. */
 export const strategies: Readonly<Record<string, () => Promise<StrategyEntry>>> = {
   reference: async () => (await import('./reference.js')).reference,
   jwt: async () => (await import('./jwt.js')).jwt,

@@ -3,24 +3,24 @@ import { SessionTooLarge } from '../errors.js';
 import { RegisteredSessions } from '../registered-sessions.js';
 import { seal, sealedCharsAtMost, unseal } from '../seal.js';
 import {
-  editedData,
-  firstDeadlines,
+  applyEdit,
+  computeDeadlines,
+  computeTouchedIdleUntilMs,
   type NoSession,
-  plainData,
   type Session,
   type SessionData,
   type SessionRecord,
   type SessionSummary,
-  touchedIdleUntilMs,
+  toPlainData,
 } from '../session.js';
 import { digestOf, handleOf, newSessionId } from '../session-id.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 
 const purpose = 'session';
-/** How far the clocks of two backends may be apart. */
+/** Tolerated difference between the clocks of two backends. */
 const toleranceMs = 5_000;
 
-/** As it was read from, or written into, a cookie. */
+/** A session from a cookie, or for a cookie. */
 class SealedSession implements Session {
   readonly record: SessionRecord;
 
@@ -33,13 +33,13 @@ class SealedSession implements Session {
 }
 
 /**
- * The session travels in the token, which nobody else can read or make. Opening and changing it asks nobody; a store
- * only lists who has a session, and is asked when one begins or ends.
+ * Strategy whose session travels in an encrypted token. Only the backends can read or make it. Opening and changing a
+ * session uses no store. The store only lists the sessions; it is used when one begins or ends.
  *
- * genuine? -> not from the future? -> within its deadlines? -> not revoked? -> sealed anew where that is due: open
+ * genuine? -> not from the future? -> within its deadlines? -> not revoked? -> sealed again where due: open
  *
- * The price: what a browser answers with last is its session. Of two requests under way at the same time one may bring
- * back a token without the change of the other. The capabilities say so.
+ * The price: the last response that reaches the browser wins. Of two concurrent requests, one may restore a token
+ * without the change of the other. The capabilities declare this.
  */
 class SealedStrategy implements SessionStrategy {
   readonly #settings: StrategySettings;
@@ -55,46 +55,48 @@ class SealedStrategy implements SessionStrategy {
     const [newest] = this.#settings.keys();
     const unsealed = unseal(this.#settings.keys(), purpose, token);
     if (typeof unsealed === 'string') return unsealed;
-    const payload = payloadOf(unsealed.text);
+    const payload = parsePayload(unsealed.text);
     if (payload === undefined) return 'malformed';
     if (payload.issuedAtMs > this.#settings.now() + toleranceMs) return 'forged';
     if (this.#isOver(payload)) return 'expired';
     if (this.#isRevoked(payload)) return 'revoked';
-    return this.#renewedWhenDue(new SealedSession(token, payload), unsealed.keyId !== newest?.id);
+    return this.#renewWhenDue(new SealedSession(token, payload), unsealed.keyId !== newest?.id);
   }
 
   async begin(user: string, data: SessionData): Promise<Issued> {
     const { limits, now } = this.#settings;
-    const plain = plainData(data, limits.dataBytesMax);
-    return this.#found({ user, data: plain.data, version: 1, ...firstDeadlines(limits, now()) });
+    const plain = toPlainData(data, limits.dataBytesMax);
+    return this.#createSession({ user, data: plain.data, version: 1, ...computeDeadlines(limits, now()) });
   }
 
-  /** The idle deadline stays: only the touch of an opening moves it, and the one in the registry with it. */
+  /**
+   * Changes the data. The idle deadline stays: only a touch in `open` moves it, together with the one in the registry.
+   */
   async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
-    const { payload, token } = ours(session);
+    const { payload, token } = requireSealed(session);
     if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
     const { sid, record } = payload;
-    const edited = editedData(record.data, edit, this.#settings.limits.dataBytesMax);
+    const edited = applyEdit(record.data, edit, this.#settings.limits.dataBytesMax);
     if (edited === undefined) return { token, session };
-    return issued(this.#sealed(sid, { ...record, data: edited.data, version: record.version + 1 }));
+    return toIssued(this.#sealSession(sid, { ...record, data: edited.data, version: record.version + 1 }));
   }
 
   async rotate(session: Session): Promise<Issued | 'gone'> {
-    const { payload } = ours(session);
+    const { payload } = requireSealed(session);
     if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
     const { sid, record } = payload;
-    const successor = await this.#found(record);
-    const { sid: next } = ours(successor.session).payload;
+    const successor = await this.#createSession(record);
+    const { sid: next } = requireSealed(successor.session).payload;
     return (await this.#registered.supersede(sid, next, record.absoluteUntilMs)) ? successor : 'gone';
   }
 
   end(session: Session): Promise<void> {
-    const { sid, record } = ours(session).payload;
+    const { sid, record } = requireSealed(session).payload;
     return this.#registered.end(sid, record.absoluteUntilMs);
   }
 
   handleOf(session: Session): string {
-    return handleOf(digestOf(ours(session).payload.sid));
+    return handleOf(digestOf(requireSealed(session).payload.sid));
   }
 
   list(user: string): Promise<readonly SessionSummary[]> {
@@ -117,32 +119,33 @@ class SealedStrategy implements SessionStrategy {
     return this.#registered.close();
   }
 
-  async #found(record: SessionRecord): Promise<Issued> {
+  async #createSession(record: SessionRecord): Promise<Issued> {
     const sid = newSessionId();
-    const session = this.#sealed(sid, record);
+    const session = this.#sealSession(sid, record);
     await this.#settings.store.create(sid, registryRecord(record));
-    return issued(session);
+    return toIssued(session);
   }
 
-  #renewedWhenDue(session: SealedSession, hasOldKey: boolean): SealedSession {
+  #renewWhenDue(session: SealedSession, hasOldKey: boolean): SealedSession {
     const { limits, now } = this.#settings;
     const { sid, record } = session.payload;
-    const idleUntilMs = touchedIdleUntilMs(record, limits, now());
+    const idleUntilMs = computeTouchedIdleUntilMs(record, limits, now());
     if (idleUntilMs === undefined && !hasOldKey) return session;
     const renewed = { ...record, idleUntilMs: idleUntilMs ?? record.idleUntilMs };
-    // Nobody waits for the registry, nor need it be there: the session is good without.
+    // The registry is updated in the background and may be down: the session is valid without it.
     if (idleUntilMs !== undefined) this.#touchRegistry(sid, renewed).catch(() => undefined);
-    return this.#sealed(sid, renewed);
+    return this.#sealSession(sid, renewed);
   }
 
-  /** A store that came back empty learns again of a session that is used, so that it can be listed and ended. */
+  /** Touches the entry in the registry. If the store came back empty, this lists the session again, so that it can be
+   * found and ended. */
   async #touchRegistry(sid: string, record: SessionRecord): Promise<void> {
     const { store } = this.#settings;
     if (!(await store.touch(sid, record.idleUntilMs))) await store.create(sid, registryRecord(record));
   }
 
-  /** Throws `SessionTooLarge` for what no browser is certain to keep, whichever key or prefix it will have one day. */
-  #sealed(sid: string, record: SessionRecord): SealedSession {
+  /** Seals a session. Throws `SessionTooLarge` for a cookie that some browser may drop, with any key and any prefix. */
+  #sealSession(sid: string, record: SessionRecord): SealedSession {
     const chars = sealedCharsAtMost(payloadBytesMax(record.user, JSON.stringify(record.data)));
     const bytes = cookieName(true).length + chars;
     if (bytes > cookieBytesMax) throw new SessionTooLarge(bytes, cookieBytesMax, undefined, 'the sealed cookie');
@@ -150,7 +153,8 @@ class SealedStrategy implements SessionStrategy {
     return new SealedSession(seal(this.#settings.keys(), purpose, payloadText(payload)), payload);
   }
 
-  /** By the present absolute limit too: nothing that is revoked for that long may outlive its revocation. */
+  /** True past a deadline. The present absolute limit counts too: a session must not outlive its revocation, which is
+   * kept for that long. */
   #isOver({ record }: Payload): boolean {
     const { limits, now } = this.#settings;
     const capMs = record.createdAtMs + limits.absoluteMs;
@@ -162,12 +166,12 @@ class SealedStrategy implements SessionStrategy {
   }
 }
 
-function ours(session: Session): SealedSession {
+function requireSealed(session: Session): SealedSession {
   if (session instanceof SealedSession) return session;
   throw new TypeError('this session was opened by another strategy');
 }
 
-function issued(session: SealedSession): Issued {
+function toIssued(session: SealedSession): Issued {
   return { token: session.token, session };
 }
 
@@ -190,25 +194,28 @@ export const sealed: StrategyEntry = {
   open: settings => new SealedStrategy(settings),
 };
 
-/** What a sealed token says. */
+/** The content of a sealed token. */
 interface Payload {
-  /** Names the session through all its tokens, in the registry and when it is revoked. Not the token. */
+  /** The id of the session in all its tokens, in the registry and in revocations. It is not the token. */
   readonly sid: string;
-  /** When this token was sealed. */
+  /** Time at which this token was sealed. */
   readonly issuedAtMs: number;
   readonly record: SessionRecord;
 }
 
-/** The most that the numbers of a payload can take: 13 digits until the year 2286, 10 for the spans (115 days) and the
- * version; a session id in quotes; brackets and commas. What varies must not make a token grow over its limit later. */
+/**
+ * Maximum size of the numbers of a payload, in bytes: 13 digits until the year 2286, 10 digits for each duration (115
+ * days) and the version, a session id in quotes, and brackets and commas. It is a maximum, so that a token cannot
+ * outgrow its limit later.
+ */
 const fixedBytesMax = 13 + 4 * 10 + 45 + 9;
 
-/** The most bytes that any payload with this user and data will have. */
+/** Returns the maximum size of a payload with this user and data, in bytes. */
 function payloadBytesMax(user: string, dataJson: string): number {
   return fixedBytesMax + Buffer.byteLength(JSON.stringify(user)) + Buffer.byteLength(dataJson);
 }
 
-/** A list and no object, spans and no dates: each name and digit would travel with every request. */
+/** The payload as an array with durations, because every request carries each name and digit. */
 type Fields = readonly [
   sid: string,
   user: string,
@@ -233,9 +240,9 @@ export function payloadText({ sid, issuedAtMs, record }: Payload): string {
   return JSON.stringify(fields);
 }
 
-/** Undefined for what another version of this program sealed otherwise. */
-function payloadOf(text: string): Payload | undefined {
-  const fields = parsed(text);
+/** Parses a payload. Undefined for the format of another version of this program. */
+function parsePayload(text: string): Payload | undefined {
+  const fields = parseJson(text);
   if (!isPayload(fields)) return undefined;
   const [sid, user, createdAtMs, absoluteMs, idleMs, issuedMs, version, data] = fields;
   const [absoluteUntilMs, idleUntilMs] = [createdAtMs + absoluteMs, createdAtMs + idleMs];
@@ -249,7 +256,7 @@ function isPayload(value: unknown): value is Fields {
   return value.every((field, at) => typeof field === types[at]) && data !== null && !Array.isArray(data);
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -3,7 +3,7 @@ import { type Account, freshAccount } from '#backends/accounts/account.js';
 import { type Accounts, changeAccount } from '#backends/accounts/accounts.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 
-/** The one contract of `Accounts`; `opened` gives an empty one each time. */
+/** The contract of `Accounts`. `opened` returns an empty instance each time. */
 export function accountsContract(opened: () => Accounts): void {
   let accounts: Accounts;
 
@@ -17,11 +17,11 @@ export function accountsContract(opened: () => Accounts): void {
     version: number,
   });
 
-  it('gives the default for whoever was never saved', async () => {
+  it('reads the default for an account that was never saved', async () => {
     expect(await accounts.read('anna')).to.deep.equal(freshAccount);
   });
 
-  it('gives back what was saved, and to nobody else', async () => {
+  it('reads a saved account only under its own name', async () => {
     const saved = version(1, { password: '$scrypt$ü', totp: 'v1.k.abc', lastStep: 59_851_807, disabled: true });
     expect(await accounts.save('anna', saved)).to.equal('saved');
     expect(await accounts.read('anna')).to.deep.equal(saved);
@@ -39,7 +39,7 @@ export function accountsContract(opened: () => Accounts): void {
     expect(await accounts.read('anna')).to.deep.equal(version(2, { tries: 2 }));
   });
 
-  it('knows an old version for old, however old it is', async () => {
+  it('reports a conflict for any old version', async () => {
     for (let number = 1; number <= 20; number++) await accounts.save('anna', version(number));
     for (let number = 0; number <= 20; number++) {
       expect(await accounts.save('anna', version(number, { tries: 9 })), String(number)).to.equal('conflict');
@@ -47,7 +47,7 @@ export function accountsContract(opened: () => Accounts): void {
     expect(await accounts.read('anna')).to.deep.equal(version(20));
   });
 
-  it('lets exactly one of many that save the same version win', async () => {
+  it('lets exactly one of many parallel saves of a version win', async () => {
     const outcomes = await Promise.all(
       Array.from({ length: 8 }, (_, index) => accounts.save('anna', version(1, { tries: index }))),
     );
@@ -56,7 +56,7 @@ export function accountsContract(opened: () => Accounts): void {
     expect((await accounts.read('anna')).tries).to.equal(winner);
   });
 
-  it('shares no object with its callers', async () => {
+  it('shares no object with callers', async () => {
     const mine = { ...version(1) };
     await accounts.save('anna', mine);
     mine.disabled = true;
@@ -77,17 +77,17 @@ export function accountsContract(opened: () => Accounts): void {
     'x'.repeat(65),
     'a%2f',
   ]) {
-    it(`takes no user ${JSON.stringify(name).slice(0, 20)}`, async () => {
+    it(`rejects the user ${JSON.stringify(name).slice(0, 20)}`, async () => {
       await expectRejection((async () => accounts.read(name))(), RangeError);
       await expectRejection((async () => accounts.save(name, version(1)))(), RangeError);
     });
   }
 
-  it('takes the longest name', async () => {
+  it('accepts the longest name', async () => {
     expect(await accounts.save('x'.repeat(64), version(1))).to.equal('saved');
   });
 
-  it('loses no change of several at once', async () => {
+  it('loses no parallel change', async () => {
     const edit = (account: Account) => ({ next: { ...account, tries: account.tries + 1 }, answer: account.version });
     await Promise.all(Array.from({ length: 6 }, () => changeAccount(accounts, 'anna', edit)));
     expect(await accounts.read('anna')).to.deep.equal(version(6, { tries: 6 }));

@@ -30,7 +30,7 @@ describe('accounts', () => {
   describe('in a directory', () => {
     accountsContract(() => new DirectoryAccounts(freshDirectory()));
 
-    it('two processes that race lose nothing, and a reader never sees half an account', async () => {
+    it('loses no save of two processes, and shows no reader half an account', async () => {
       const root = freshDirectory();
       const eachSaves = 60;
       const program = path.join(import.meta.dirname, 'programs/saver.js');
@@ -45,7 +45,7 @@ describe('accounts', () => {
       expect(await reader.read('anna')).to.include({ version: 2 * eachSaves, tries: 2 * eachSaves });
     });
 
-    it('removes old versions and drafts that were left behind, for the owner alone to read', async () => {
+    it('removes old versions and drafts, with files readable only by their owner', async () => {
       const root = freshDirectory();
       const accounts = new DirectoryAccounts(path.join(root, 'deep/er'));
       const folder = path.join(root, 'deep/er/anna');
@@ -61,7 +61,7 @@ describe('accounts', () => {
       ['lacks a field', JSON.stringify({ ...freshAccount, version: 1, password: undefined })],
       ['has a field of another type', JSON.stringify({ ...freshAccount, version: 1, disabled: 'no' })],
     ] as const) {
-      it(`refuses an account that ${what} rather than let anybody in`, async () => {
+      it(`rejects an account that ${what}, instead of letting anyone in`, async () => {
         const root = freshDirectory();
         await mkdir(path.join(root, 'anna'));
         await writeFile(path.join(root, 'anna/1'), text);
@@ -71,7 +71,7 @@ describe('accounts', () => {
       });
     }
 
-    it('says that it cannot be used, and is used again when it can', async () => {
+    it('rejects while the directory is unusable, and works again afterwards', async () => {
       const root = freshDirectory();
       const accounts = new DirectoryAccounts(root);
       await writeFile(path.join(root, 'anna'), 'a file where the folder should be');
@@ -83,7 +83,7 @@ describe('accounts', () => {
       expect(await accounts.save('anna', { ...freshAccount, version: 1 })).to.equal('saved');
     });
 
-    it('throws at once when there can be no directory', async () => {
+    it('throws at once if the directory cannot be made', async () => {
       const root = freshDirectory();
       await writeFile(path.join(root, 'file'), '');
       await chmod(path.join(root, 'file'), 0o600);
@@ -92,7 +92,7 @@ describe('accounts', () => {
   });
 });
 
-/** What it says on stderr is meant for whoever runs the shop, not for whoever runs the tests. */
+/** Hides stderr: its messages are for an operator of the shop, not for readers of test output. */
 async function silently(work: () => Promise<unknown>): Promise<void> {
   const { error } = console;
   console.error = () => undefined;

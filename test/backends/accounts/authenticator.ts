@@ -4,7 +4,8 @@ import type { Member } from './member.js';
 
 const stepMs = 30_000;
 
-/** The app with the codes. Those of this step and the next are good whenever the clock strikes meanwhile. */
+/** The authenticator app. Its codes are of the present and the next step, so that they are good if the step changes
+ * meanwhile. */
 export class Authenticator {
   readonly secret: string;
 
@@ -22,7 +23,7 @@ export class Authenticator {
     return generateSync({ secret: this.secret, epoch: Math.floor((Date.now() + stepsAway * stepMs) / 1000) });
   }
 
-  /** One of six digits that is right in none of the next steps. */
+  /** Returns a code that is wrong in the present and the neighbouring steps. */
   wrongCode(): string {
     const right = [-2, -1, 0, 1, 2].map(steps => this.code(steps));
     const wrong = ['000000', '111111', '222222', '333333', '444444', '555555'].find(code => !right.includes(code));
@@ -30,7 +31,7 @@ export class Authenticator {
   }
 }
 
-/** Turns the second factor on, over HTTP. Its step is used up: the next code is the one of a step later. */
+/** Turns the second factor on, over HTTP. Its step is then used up, so the next code is of a later step. */
 export async function enrol(member: Member): Promise<Authenticator> {
   const { status, json } = await member.post('/account/totp', { nonce: await member.nonce() });
   expect(status, JSON.stringify(json)).to.equal(201);

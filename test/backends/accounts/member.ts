@@ -14,13 +14,13 @@ export interface FullAnswer extends Answer {
 
 type Headers = Readonly<Record<string, string>>;
 
-/** A browser with all of its cookies, and who sits before it. */
+/** A browser with all its cookies, and its user. */
 export class Member {
   readonly user: string;
   password = 'secret';
-  /** The backend that is asked. */
+  /** The backend that gets the requests. */
   url: string;
-  /** What it calls itself; by default no browser that the shop knows. */
+  /** The User-Agent. Default: no browser that the shop knows. */
   agent = 'test';
   readonly cookies: Map<string, string>;
 
@@ -30,7 +30,7 @@ export class Member {
     this.cookies = new Map(cookies);
   }
 
-  /** Somebody with a copy of its cookies, perhaps at another backend. */
+  /** Returns a client with a copy of the cookies, for example a thief, perhaps at another backend. */
   copy(url = this.url): Member {
     const copy = new Member(url, this.user, this.cookies);
     copy.agent = this.agent;
@@ -82,7 +82,7 @@ export class Member {
     }
   }
 
-  /** With nothing but the password. */
+  /** Logs in with the password only. */
   async logIn(): Promise<this> {
     const { status, json } = await this.tryLogin();
     expect([status, json]).to.deep.equal([200, { user: this.user }]);
@@ -93,14 +93,14 @@ export class Member {
     return this.post('/login', { user: this.user, password });
   }
 
-  /** With the password and a code. */
+  /** Logs in with the password and a code. */
   async logInWith(code: string): Promise<this> {
     expect((await this.tryLogin()).status).to.equal(202);
     expect((await this.post('/login/totp', { code })).status).to.equal(200);
     return this;
   }
 
-  /** The proof of a fresh authentication. */
+  /** Returns the nonce of a fresh authentication. */
   async nonce(code?: string): Promise<string> {
     const { password } = this;
     const { status, json } = await this.post(
@@ -124,7 +124,7 @@ export class Member {
     return Array.isArray(json.sessions) ? json.sessions : expect.fail('no list of sessions');
   }
 
-  /** Asked again while the store is too busy to say: a 503 is neither. */
+  /** Repeats the request while the store is too busy: a 503 is neither success nor refusal. */
   async isIn(): Promise<boolean> {
     for (;;) {
       const { status, json } = await this.get('/me');

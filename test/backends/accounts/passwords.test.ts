@@ -3,14 +3,14 @@ import { expect } from 'chai';
 import { freshAccount } from '#backends/accounts/account.js';
 import { MemoryAccounts } from '#backends/accounts/accounts.js';
 import { tryPassword } from '#backends/accounts/password-try.js';
-import { checkedPassword, Passwords, Turns } from '#backends/accounts/passwords.js';
+import { Passwords, requireFitPassword, WorkQueue } from '#backends/accounts/passwords.js';
 import { TooBusy, UnfitPassword } from '#backends/refusal.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 
 describe('passwords', () => {
   const passwords = new Passwords('secret', 'root-secret');
 
-  it('lets everybody in with the common one until they choose their own', async () => {
+  it('accepts the common password until a user chooses their own', async () => {
     const hash = await passwords.hash('correct horse');
     const chosen = { ...freshAccount, password: hash };
     expect(hash).to.match(/^\$scrypt\$ln=15,r=8,p=3\$[\w-]{22}\$[\w-]{43}$/);
@@ -22,12 +22,12 @@ describe('passwords', () => {
     }
   });
 
-  it('makes another hash of the same password each time', async () => {
+  it('makes a different hash of the same password each time', async () => {
     expect(await passwords.hash('correct horse')).not.to.equal(await passwords.hash('correct horse'));
   });
 
-  it('takes the parameters from the hash, and the composed and the decomposed spelling for one', async () => {
-    // scrypt("pässword", salt of 16 zero bytes, N=2^4 r=1 p=1), by another implementation: Python's hashlib.
+  it('reads the parameters from the hash, and accepts composed and decomposed spelling', async () => {
+    // scrypt("pässword", salt of 16 zero bytes, N=2^4 r=1 p=1), computed by Python's hashlib.
     const foreign = {
       ...freshAccount,
       password: '$scrypt$ln=4,r=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$Okb1DV6bxM3jgLz9u0MrGtQqNklt0faCHihWM15aBIA',
@@ -37,7 +37,7 @@ describe('passwords', () => {
     expect(await passwords.isRight('anna', foreign, 'password')).to.equal(false);
   });
 
-  it('knows the administrator only where there is a password for one', async () => {
+  it('has an administrator only if there is a password for one', async () => {
     expect(passwords.isAdministrator('admin')).to.equal(true);
     expect(passwords.isAdministrator('anna')).to.equal(false);
     expect(await passwords.isRight('admin', freshAccount, 'root-secret')).to.equal(true);
@@ -54,8 +54,8 @@ describe('passwords', () => {
     ['of 8 that take 32 bytes', '😀'.repeat(8)],
     ['of words and spaces', 'correct horse battery'],
   ] as const) {
-    it(`takes one ${what}`, () => {
-      expect(checkedPassword('anna', password)).to.equal(password);
+    it(`accepts a password ${what}`, () => {
+      expect(requireFitPassword('anna', password)).to.equal(password);
     });
   }
 
@@ -67,21 +67,21 @@ describe('passwords', () => {
     ['that is no Unicode', '\ud800abcdefgh', /Unicode/],
     ['of nothing', '', /has 0/],
   ] as const) {
-    it(`takes none ${what}`, () => {
-      expect(() => checkedPassword('anna-maria', password)).to.throw(UnfitPassword, said);
+    it(`rejects a password ${what}`, () => {
+      expect(() => requireFitPassword('anna-maria', password)).to.throw(UnfitPassword, said);
     });
   }
 
-  it('derives two at once, lets some wait in order, and turns the rest away', async () => {
-    const turns = new Turns(2, 3);
+  it('derives two at once, queues some in order, and rejects the rest', async () => {
+    const queue = new WorkQueue(2, 3);
     const open: (() => void)[] = [];
     const begun: number[] = [];
     const work = (number: number) => () => {
       begun.push(number);
       return new Promise<number>(resolve => open.push(() => resolve(number)));
     };
-    const all = [1, 2, 3, 4, 5].map(number => turns.take(work(number)));
-    await expectRejection(turns.take(work(6)), TooBusy);
+    const all = [1, 2, 3, 4, 5].map(number => queue.run(work(number)));
+    await expectRejection(queue.run(work(6)), TooBusy);
     expect(begun).to.deep.equal([1, 2]);
     const first = open.shift();
     first?.();
@@ -92,33 +92,33 @@ describe('passwords', () => {
       await new Promise(setImmediate);
     }
     expect(await Promise.all(all)).to.deep.equal([1, 2, 3, 4, 5]);
-    expect(await turns.take(async () => 'a place again')).to.equal('a place again');
+    expect(await queue.run(async () => 'a place again')).to.equal('a place again');
   });
 
-  it('counts no try for a password that it was too busy to look at', async () => {
+  it('counts no try for a password that it was too busy to check', async () => {
     const accounts = new MemoryAccounts();
     const account = { ...freshAccount, version: 1, password: await passwords.hash('correct horse') };
     await accounts.save('anna', account);
-    const turns = new Turns(1, 0);
-    const busy = { accounts, passwords: new Passwords('secret', undefined, turns) };
-    const door = new EventEmitter();
-    const before = turns.take(() => once(door, 'open'));
+    const queue = new WorkQueue(1, 0);
+    const busy = { accounts, passwords: new Passwords('secret', undefined, queue) };
+    const gate = new EventEmitter();
+    const before = queue.run(() => once(gate, 'open'));
     for (let tries = 0; tries < 6; tries++) {
       await expectRejection(tryPassword(busy, 'anna', 'correct horse', 'known'), TooBusy);
     }
     expect(await accounts.read('anna')).to.include({ tries: 0, lockedUntilMs: 0 });
-    door.emit('open');
+    gate.emit('open');
     await before;
     expect(await tryPassword(busy, 'anna', 'wrong', 'known')).to.equal(undefined);
     expect(await accounts.read('anna')).to.include({ tries: 1, strangerTries: 0 });
   });
 
-  it('gives the place back when the work fails', async () => {
-    const turns = new Turns(1, 0);
+  it('releases the slot when the work fails', async () => {
+    const queue = new WorkQueue(1, 0);
     await expectRejection(
-      turns.take(() => Promise.reject(new RangeError('no'))),
+      queue.run(() => Promise.reject(new RangeError('no'))),
       RangeError,
     );
-    expect(await turns.take(async () => 1)).to.equal(1);
+    expect(await queue.run(async () => 1)).to.equal(1);
   });
 });

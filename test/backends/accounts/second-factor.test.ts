@@ -4,7 +4,7 @@ import { type Account, freshAccount } from '#backends/accounts/account.js';
 import { changeAccount, type Edited } from '#backends/accounts/accounts.js';
 import { DirectoryAccounts } from '#backends/accounts/directory.js';
 import {
-  enrolment,
+  buildEnrolment,
   newSecret,
   pendingMs,
   stepOf,
@@ -23,7 +23,7 @@ const keys = generateKeyRing();
 
 const codeAt = (secret: string, ms: number) => generateSync({ secret, epoch: Math.floor(ms / 1000) });
 
-/** An account with a second factor, and what stands in the app beside it. */
+/** An account with a second factor, and the secret of its authenticator app. */
 function enrolled(user = 'anna', ring = keys): { account: Account; secret: string } {
   const secret = newSecret();
   const pending = withPending(freshAccount, { user, keys: ring, nowMs: nowMs - 10 * stepMs }, secret);
@@ -37,7 +37,7 @@ function enrolled(user = 'anna', ring = keys): { account: Account; secret: strin
 const attempt = (code: string, ms = nowMs) => ({ user: 'anna', code, from: 'known' as const, keys, nowMs: ms });
 
 describe('second factor', () => {
-  it('gives the codes of RFC 6238, appendix B', () => {
+  it('has the codes of RFC 6238, appendix B', () => {
     const secret = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
     for (const [seconds, code, step] of [
       [59, '287082', 1],
@@ -48,7 +48,7 @@ describe('second factor', () => {
     }
   });
 
-  it('takes the code of the step before, the present and the next one, and of no other', () => {
+  it('accepts the codes of the previous, the present and the next step, and no other', () => {
     const secret = newSecret();
     const present = nowMs / stepMs;
     const taken = [-3, -2, -1, 0, 1, 2, 3].map(away => stepOf(secret, codeAt(secret, nowMs + away * stepMs), nowMs));
@@ -56,14 +56,14 @@ describe('second factor', () => {
   });
 
   for (const code of ['', '12345', '1234567', '12345a', ' 12345', '１２３４５６', '-12345', '1e5000']) {
-    it(`takes no code ${JSON.stringify(code)}`, () => {
+    it(`rejects the code ${JSON.stringify(code)}`, () => {
       expect(stepOf(newSecret(), code, nowMs)).to.equal(undefined);
     });
   }
 
-  it('shows the secret as a URI and as a picture of it', async () => {
+  it('shows the secret as a URI and as a QR code', async () => {
     const secret = newSecret();
-    const { uri, picture } = await enrolment('anna-2', secret);
+    const { uri, picture } = await buildEnrolment('anna-2', secret);
     expect(uri).to.equal(`otpauth://totp/Holdfast%20shop:anna-2?secret=${secret}&issuer=Holdfast%20shop`);
     const [head, body = ''] = picture.split(',');
     expect(head).to.equal('data:image/svg+xml;base64');
@@ -71,7 +71,7 @@ describe('second factor', () => {
     expect(secret).to.match(/^[A-Z2-7]{32}$/);
   });
 
-  it('keeps the secret sealed, for its user alone', () => {
+  it('seals the secret for its user only', () => {
     const { account, secret } = enrolled();
     expect(JSON.stringify(account)).not.to.contain(secret);
     const stolen = { ...freshAccount, totp: account.totp };
@@ -80,7 +80,7 @@ describe('second factor', () => {
     expect(() => withCode(account, { ...attempt(code), keys: generateKeyRing() })).to.throw(SecretUnreadable);
   });
 
-  it('counts only from the first right code on', () => {
+  it('is required only after the first right code', () => {
     const secret = newSecret();
     const pending = withPending(freshAccount, { user: 'anna', keys, nowMs }, secret);
     expect(pending.totp).to.equal(null);
@@ -92,7 +92,7 @@ describe('second factor', () => {
     expect(() => withConfirmed(next, attempt(codeAt(secret, nowMs)))).to.throw(NothingToConfirm);
   });
 
-  it('waits ten minutes for it', () => {
+  it('waits ten minutes for the first code', () => {
     const secret = newSecret();
     const pending = withPending(freshAccount, { user: 'anna', keys, nowMs }, secret);
     const at = (ms: number) => withConfirmed(pending, attempt(codeAt(secret, ms), ms));
@@ -100,7 +100,7 @@ describe('second factor', () => {
     expect(() => at(nowMs + pendingMs)).to.throw(NothingToConfirm);
   });
 
-  it('accepts a step once, and none before it afterwards', () => {
+  it('accepts a step once, and no earlier step afterwards', () => {
     const { account, secret } = enrolled();
     const first = withCode(account, attempt(codeAt(secret, nowMs)));
     expect(first.answer).to.equal(true);
@@ -109,7 +109,7 @@ describe('second factor', () => {
     expect(withCode(first.next, attempt(codeAt(secret, nowMs + stepMs))).answer).to.equal(true);
   });
 
-  it('accepts it once of eight at the same moment', () =>
+  it('accepts a code once of eight parallel uses', () =>
     withDirectory(async directory => {
       const { account, secret } = enrolled();
       await new DirectoryAccounts(directory).save('anna', { ...account, version: 1 });
@@ -125,7 +125,7 @@ describe('second factor', () => {
       expect((await Promise.all(tries)).filter(({ answer }) => answer)).to.have.length(1);
     }));
 
-  it('locks after five wrong codes, for the right one too, and counts again when that is over', () => {
+  it('locks after five wrong codes, even for the right one, and counts from zero after the lock', () => {
     const { account, secret } = enrolled();
     let guessed = account;
     for (let tries = 0; tries < triesMax; tries++) {
@@ -142,7 +142,7 @@ describe('second factor', () => {
     expect(withCode(again.next, attempt(codeAt(secret, overMs), overMs)).next).to.include({ tries: 0 });
   });
 
-  it('is sealed again with the newest key when it is used', () => {
+  it('seals the secret again with the newest key on use', () => {
     const old = generateKeyRing();
     const { account, secret } = enrolled('anna', old);
     const both = [...generateKeyRing(), ...old];

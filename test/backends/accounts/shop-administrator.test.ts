@@ -30,7 +30,7 @@ describe('shop: the administrator, on two backends', () => {
 
   const whoIsIn = (members: readonly Member[]) => Promise.all(members.map(member => member.isIn()));
 
-  it('is whoever logged in with the administrator’s password, and nobody else', async () => {
+  it('is only a user with the administrator’s password', async () => {
     expect((await admin.get('/account')).json).to.include({ user: 'admin', role: 'administrator' });
     expect((await shops.member('admin').tryLogin()).status).to.equal(401);
     const anna = await shops.member('anna').logIn();
@@ -43,7 +43,7 @@ describe('shop: the administrator, on two backends', () => {
     }
   });
 
-  it('is nobody who took the name before there was one', () =>
+  it('is not a user who took the name before', () =>
     withDirectory(async directory => {
       const settings = { SHOP_ACCOUNTS: directory };
       await withShop(settings, async ({ url }) => {
@@ -58,7 +58,7 @@ describe('shop: the administrator, on two backends', () => {
       });
     }));
 
-  it('needs a fresh password for each deed', async () => {
+  it('needs the password again for each action', async () => {
     const [berta] = await browsers('berta', 1);
     for (const route of ['disable', 'enable', 'end-sessions']) {
       const { status, json } = await admin.post(`/admin/${route}`, { user: 'berta', nonce: 'x' });
@@ -68,7 +68,7 @@ describe('shop: the administrator, on two backends', () => {
     expect(await berta?.isIn()).to.equal(true);
   });
 
-  it('disables a user: five sessions are dead on both backends, a login is refused as with a wrong password', async () => {
+  it('disables a user: ends five sessions on both backends, and refuses a login like a wrong password', async () => {
     const five = await browsers('carla', 5);
     expect((await act('disable', 'carla')).json).to.deep.equal({ user: 'carla', ended: 5 });
     expect(await whoIsIn(five)).to.deep.equal([false, false, false, false, false]);
@@ -84,7 +84,7 @@ describe('shop: the administrator, on two backends', () => {
     expect(await whoIsIn(five)).to.deep.equal([false, false, false, false, false]);
   });
 
-  it('disables one with a password of their own, and tells as little', async () => {
+  it('disables a user with a password of their own, with the same response', async () => {
     const carl = await choose(shops.accounts, await shops.member('carl').logIn(), 'correct horse');
     await act('disable', 'carl');
     for (const password of ['correct horse', 'wrong horse']) {
@@ -94,7 +94,7 @@ describe('shop: the administrator, on two backends', () => {
     expect(await shops.accounts.read('carl')).to.include({ strangerTries: 2 });
   });
 
-  it('disables one whose login waits for its code', async () => {
+  it('disables a user whose login waits for its code', async () => {
     const app = await enrol(await shops.member('dora').logIn());
     const waiting = shops.member('dora');
     expect((await waiting.tryLogin()).status).to.equal(202);
@@ -104,7 +104,7 @@ describe('shop: the administrator, on two backends', () => {
     expect((await waiting.tryLogin()).json.why).to.equal('wrong-login');
   });
 
-  it('lets nobody slip in while a user is disabled', async () => {
+  it('lets no parallel login through while a user is disabled', async () => {
     const logins = Array.from({ length: 12 }, (_, index) => {
       const edda = shops.member('edda');
       edda.url = index % 2 === 0 ? shops.one.url : shops.two.url;
@@ -115,13 +115,13 @@ describe('shop: the administrator, on two backends', () => {
     expect(await shops.accounts.read('edda')).to.include({ disabled: true });
   });
 
-  it('cannot disable the own account, nor one that nobody can have', async () => {
+  it('cannot disable the own account, nor an impossible user name', async () => {
     expect((await act('disable', 'admin')).status).to.equal(403);
     for (const user of ['', '../anna', 'a\n', 'Ä']) expect((await act('disable', user)).status).to.equal(400);
     expect(await admin.isIn()).to.equal(true);
   });
 
-  it('takes a lock off', async () => {
+  it('removes a lock', async () => {
     const fred = await choose(shops.accounts, await shops.member('fred').logIn(), 'correct horse');
     const elsewhere = shops.member('fred');
     for (let tries = 1; tries <= 5; tries++) await elsewhere.tryLogin('guess');
@@ -138,7 +138,7 @@ describe('shop: the administrator, on two backends', () => {
     await shops.member('gina').logIn();
   });
 
-  it('ends everyone’s, the own one too', async () => {
+  it('ends every session, including the own one', async () => {
     const everyone = [...(await browsers('hans', 2)), ...(await browsers('hugo', 2))];
     expect((await admin.post('/admin/end-everyone', { nonce: await admin.nonce() })).status).to.equal(200);
     expect(await whoIsIn(everyone)).to.deep.equal([false, false, false, false]);
@@ -147,7 +147,7 @@ describe('shop: the administrator, on two backends', () => {
   });
 });
 
-/** What could tell one refusal from another; not which backend spoke, and when. */
+/** The parts of a response by which a client could distinguish refusals: everything except the backend and the time. */
 function comparable(headers: Headers): readonly (readonly [string, string])[] {
   return [...headers].filter(([name]) => !['date', 'holdfast-backend', 'holdfast-incarnation'].includes(name));
 }

@@ -17,7 +17,7 @@ describe('shop: a password of one’s own, on two backends', () => {
 
   after(() => shops.stop());
 
-  it('takes the place of the common one, and is kept as a hash with its parameters', async () => {
+  it('replaces the common one, and is stored as a hash with its parameters', async () => {
     const [anna, berta] = await Promise.all(
       ['anna', 'berta'].map(async user => (await shops.member(user).logIn()).changePassword(chosen)),
     );
@@ -53,7 +53,7 @@ describe('shop: a password of one’s own, on two backends', () => {
     });
   }
 
-  it('is refused without a fresh one, when it is unfit, and when it is not said what becomes of the others', async () => {
+  it('is refused without a fresh nonce, when it is unfit, and without the field others', async () => {
     const anna = await shops.member('carla').logIn();
     const nonce = await anna.nonce();
     for (const [content, status] of [
@@ -68,7 +68,7 @@ describe('shop: a password of one’s own, on two backends', () => {
     expect((await anna.post('/account/password', { nonce, password: chosen, others: 'end' })).status).to.equal(200);
   });
 
-  it('that strangers guess at is locked for strangers after five, for the right one too, and not for its owner', async () => {
+  it('is locked for strangers after five wrong tries, even for the right one, but not for its owner', async () => {
     const owner = await choose(shops.accounts, await shops.member('guessed').logIn(), chosen);
     const thief = shops.member('guessed');
     for (let tries = 1; tries <= 5; tries++) {
@@ -91,7 +91,7 @@ describe('shop: a password of one’s own, on two backends', () => {
     expect(await shops.accounts.read('guessed')).to.include({ strangerTries: 0, strangersLockedUntilMs: 0 });
   });
 
-  it('guessed at from a browser that its owner has used: that is the owner’s counter, and nobody else’s', async () => {
+  it('counts tries from a browser of its owner in the owner’s counter only', async () => {
     const owner = await choose(shops.accounts, shops.member('known'), chosen);
     await owner.logIn();
     await owner.post('/logout');
@@ -107,7 +107,7 @@ describe('shop: a password of one’s own, on two backends', () => {
     expect(await shops.accounts.read('unknown')).to.include({ tries: 0, strangerTries: 5 });
   });
 
-  it('of the administrator is guessed at no more than five times, however many come at once', async () => {
+  it('of the administrator allows five parallel guesses at most', async () => {
     const guesses = Array.from({ length: 24 }, (_, index) => {
       const thief = shops.member('admin');
       thief.url = index % 2 === 0 ? shops.one.url : shops.two.url;
@@ -120,7 +120,7 @@ describe('shop: a password of one’s own, on two backends', () => {
     await shops.administrator().logIn();
   });
 
-  it('that is changed ends a login that was waiting for its code', async () => {
+  it('ends a login that waits for its code, when it is changed', async () => {
     const anna = await shops.member('waiting').logIn();
     const context = { user: 'waiting', keys: shops.keys, nowMs: Date.now() };
     await changeAccount(shops.accounts, 'waiting', account => {

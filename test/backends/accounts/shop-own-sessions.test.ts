@@ -17,7 +17,7 @@ describe('shop: my sessions, on two backends', () => {
 
   after(() => shops.stop());
 
-  /** So many browsers of one user, the first at the first backend, the next at the second, ... */
+  /** Logs one user in from several browsers: the first at the first backend, the next at the second, and so on. */
   const browsers = async (user: string, count: number): Promise<Member[]> => {
     const urls = Array.from({ length: count }, (_, index) => (index % 2 === 0 ? shops.one.url : shops.two.url));
     return Promise.all(urls.map(url => Object.assign(shops.member(user), { url }).logIn()));
@@ -25,7 +25,7 @@ describe('shop: my sessions, on two backends', () => {
 
   const whoIsIn = (members: readonly Member[]) => Promise.all(members.map(member => member.isIn()));
 
-  it('are listed without anything that opens one, and this one is marked', async () => {
+  it('are listed without tokens, and the present one is marked', async () => {
     const [here, there] = await pair('anna');
     const list = await here.sessions();
     expect(list).to.have.length(2);
@@ -38,7 +38,7 @@ describe('shop: my sessions, on two backends', () => {
     expect(JSON.stringify(list)).not.to.contain(here.token).and.not.to.contain(there.token);
   });
 
-  it('are ended one by one, on whichever backend they are used', async () => {
+  it('are ended one by one, on either backend', async () => {
     const [here, there] = await pair('berta');
     const other = (await here.sessions()).find(({ current }) => !current)?.handle;
     expect((await here.delete(`/account/sessions/${other}`)).json).to.deep.equal({ ended: other });
@@ -47,7 +47,7 @@ describe('shop: my sessions, on two backends', () => {
     expect([again.status, again.json.why]).to.deep.equal([404, 'no-such-session']);
   });
 
-  it('are ended by nobody else', async () => {
+  it('cannot be ended by another user', async () => {
     const [victim, thief] = [await shops.member('cara').logIn(), await shops.member('carl').logIn()];
     const [{ handle } = { handle: '' }] = await victim.sessions();
     for (const wanted of [handle, '*', '%2A', `${handle}%00`, handle.toUpperCase(), 'x'.repeat(4_000)]) {
@@ -56,20 +56,20 @@ describe('shop: my sessions, on two backends', () => {
     expect(await whoIsIn([victim, thief])).to.deep.equal([true, true]);
   });
 
-  it('end with this one when its own handle is given: the cookie is cleared too', async () => {
+  it('end by their own handle, which clears the cookie too', async () => {
     const anna = await shops.member('dora').logIn();
     const [{ handle } = { handle: '' }] = await anna.sessions();
     expect((await anna.delete(`/account/sessions/${handle}`)).status).to.equal(200);
     expect(anna.cookies.has('session')).to.equal(false);
   });
 
-  it('all but this one end at once', async () => {
+  it('end at once except the present one', async () => {
     const all = await browsers('edda', 4);
     expect((await first(all).post('/account/sessions/end-others')).json).to.deep.equal({ ended: 3 });
     expect(await whoIsIn(all)).to.deep.equal([true, false, false, false]);
   });
 
-  it('all end at once; over TLS the browser is told to forget the rest', async () => {
+  it('end all at once; over TLS the browser must clear its data', async () => {
     const all = await browsers('fred', 3);
     const one = first(all);
     one.cookies.set('__Host-session', one.token);
@@ -81,14 +81,14 @@ describe('shop: my sessions, on two backends', () => {
     expect(await whoIsIn(all)).to.deep.equal([false, false, false]);
   });
 
-  it('a logout ends one, and its token is dead on the other backend', async () => {
+  it('a logout invalidates the token on the other backend', async () => {
     const [here, there] = await pair('gina');
     const thief = here.copy(shops.two.url);
     expect((await here.post('/logout')).headers.get('clear-site-data')).to.equal(null);
     expect(await whoIsIn([thief, there])).to.deep.equal([false, true]);
   });
 
-  it('a login ends the one before, and takes no token that somebody has planted', async () => {
+  it('a login ends the previous session, and adopts no planted token', async () => {
     const planted = await shops.member('mallory').logIn();
     const victim = shops.member('hans');
     victim.cookies.set('session', planted.token);
@@ -100,11 +100,11 @@ describe('shop: my sessions, on two backends', () => {
     expect(victim.token).not.to.equal('A'.repeat(43));
   });
 
-  describe('the proof of a fresh password', () => {
+  describe('the nonce of a re-authentication', () => {
     const endOthers = { password: 'correct horse', others: 'keep' };
     const change = (member: Member, nonce: string) => member.post('/account/password', { nonce, ...endOthers });
 
-    it('comes with a fresh token; the one before is dead on the other backend', async () => {
+    it('comes with a fresh token; the old one is invalid on the other backend', async () => {
       const anna = await shops.member('ida').logIn();
       const former = anna.copy(shops.two.url);
       await anna.nonce();
@@ -112,13 +112,13 @@ describe('shop: my sessions, on two backends', () => {
       expect((await anna.get('/account')).json.authenticatedAtMs).to.be.closeTo(Date.now(), 10_000);
     });
 
-    it('is good once, also for two at the same moment on two backends', async () => {
+    it('is good once, even for parallel uses on two backends', async () => {
       const anna = await shops.member('jana').logIn();
       const nonce = await anna.nonce();
       const other = anna.copy(shops.two.url);
       const answers = await Promise.all([anna, other].map(one => one.post('/account/totp', { nonce })));
       const statuses = answers.map(({ status }) => status).sort();
-      // The later one is refused, or its token is dead already.
+      // The later request is refused, or its token is invalid already.
       expect([...statuses]).to.be.deep.oneOf([
         [201, 401],
         [201, 403],
@@ -127,7 +127,7 @@ describe('shop: my sessions, on two backends', () => {
       expect((await winner.post('/account/totp', { nonce })).json.why).to.equal('fresh-authentication-needed');
     });
 
-    it('is good in its own session only', async () => {
+    it('is good only in its own session', async () => {
       const [here, there] = await pair('kira');
       const stranger = await shops.member('karl').logIn();
       const nonce = await here.nonce();
@@ -145,7 +145,7 @@ describe('shop: my sessions, on two backends', () => {
       expect(await anna.isIn()).to.equal(true);
     });
 
-    it('takes the right password: five wrong ones lock it, and end no session', async () => {
+    it('needs the right password: five wrong ones lock it, and end no session', async () => {
       const anna = await shops.member('mona').logIn();
       for (let tries = 1; tries <= 5; tries++) {
         const { status, json } = await anna.post('/account/reauthenticate', { password: 'wrong' });
@@ -158,7 +158,7 @@ describe('shop: my sessions, on two backends', () => {
       await anna.nonce();
     });
 
-    /** As if it had been given so much earlier: the record in Redis says so. */
+    /** Moves the authentication into the past, by changing the record in Redis. */
     async function age(token: string, ms: number): Promise<void> {
       const store = redis.open({ url: shops.redis.url, deadlineMs: 1_000, now: Date.now });
       try {
@@ -174,7 +174,7 @@ describe('shop: my sessions, on two backends', () => {
   });
 
   describe('in another browser', () => {
-    it('one asks for the password again, and then belongs to that browser', async () => {
+    it('asks for the password again, and then belongs to that browser', async () => {
       const anna = shops.member('nora');
       anna.agent = chrome;
       await anna.logIn();
@@ -194,7 +194,7 @@ describe('shop: my sessions, on two backends', () => {
       expect((await back.get('/me')).json.why).to.equal('browser-changed');
     });
 
-    it('an update of the same one is no other, and the way out stays open', async () => {
+    it('accepts an updated browser, and another browser can still log out', async () => {
       const anna = shops.member('olga');
       anna.agent = chrome;
       await anna.logIn();
@@ -224,7 +224,7 @@ describe('shop: my sessions, on two backends', () => {
       ['POST', '/admin/end-everyone'],
     ];
 
-    it('nothing can be asked for, and nobody can be logged in', async () => {
+    it('refuses every change, and logs no user in', async () => {
       const anna = await shops.member('paula').logIn();
       for (const [method, path] of unsafe) {
         for (const headers of [
@@ -245,7 +245,7 @@ describe('shop: my sessions, on two backends', () => {
       expect(await anna.isIn()).to.equal(true);
     });
 
-    it('and no answer may be stored', async () => {
+    it('forbids storing any answer', async () => {
       const anna = await shops.member('quinn').logIn();
       const answers = [
         await anna.get('/account'),

@@ -3,7 +3,7 @@ import { runShop, type ShopProcess, startShop } from '../with-shop.js';
 import { Member } from './member.js';
 import { freshDirectory } from './with-directory.js';
 
-/** Each backend keeps its own sessions in its memory; who has one is known to both by the directory of the accounts. */
+/** Each backend keeps its sessions in its memory. The directory of the accounts lists them for both. */
 describe('shop: sessions in the memory of two backends', () => {
   let one: ShopProcess;
   let two: ShopProcess;
@@ -23,7 +23,7 @@ describe('shop: sessions in the memory of two backends', () => {
     await directory.remove();
   });
 
-  /** At the first backend, the second, the first, ... */
+  /** Logs in at the first backend, the second, the first, and so on. */
   const browsers = (user: string, count: number) =>
     Promise.all(
       Array.from({ length: count }, (_, index) => new Member(index % 2 === 0 ? one.url : two.url, user).logIn()),
@@ -33,7 +33,7 @@ describe('shop: sessions in the memory of two backends', () => {
 
   const administrator = () => Object.assign(new Member(one.url, 'admin'), { password: 'of the administrator' }).logIn();
 
-  it('are listed and ended from either', async () => {
+  it('are listed and ended from either backend', async () => {
     const [here, there] = await browsers('anna', 2);
     const [listed, other] = [await here?.sessions(), (await there?.sessions())?.find(({ current }) => !current)];
     expect(listed).to.have.length(2);
@@ -41,7 +41,7 @@ describe('shop: sessions in the memory of two backends', () => {
     expect(await whoIsIn([here, there].filter(each => each !== undefined))).to.deep.equal([false, true]);
   });
 
-  it('all but this one, and all, end on both', async () => {
+  it('end on both backends, except the present one and then all', async () => {
     const four = await browsers('berta', 4);
     expect((await four[0]?.post('/account/sessions/end-others'))?.json).to.deep.equal({ ended: 3 });
     expect(await whoIsIn(four)).to.deep.equal([true, false, false, false]);
@@ -50,7 +50,7 @@ describe('shop: sessions in the memory of two backends', () => {
     expect(await whoIsIn([...four, ...more])).not.to.include(true);
   });
 
-  it('end on both when the administrator says so', async () => {
+  it('end on both backends when the administrator ends them', async () => {
     const [carla, dora] = [await browsers('carla', 5), await browsers('dora', 2)];
     const admin = await administrator();
     const disabled = await admin.post('/admin/disable', { user: 'carla', nonce: await admin.nonce() });
@@ -60,7 +60,7 @@ describe('shop: sessions in the memory of two backends', () => {
     expect(await whoIsIn(dora)).to.deep.equal([false, false]);
   });
 
-  it('belong to the first of two backends of one name; the second says so and exits with 4', async () => {
+  it('belong to the first of two backends with one name; the second exits with 4', async () => {
     const [here] = await browsers('fred', 1);
     const settings = { BACKEND_ID: 'backend-1', SHOP_ACCOUNTS: directory.directory };
     const expectRefused = async () => {
@@ -81,7 +81,7 @@ describe('shop: sessions in the memory of two backends', () => {
     expect(await here?.isIn()).to.equal(true);
   });
 
-  it('are listed no more when the backend that had them is back', async () => {
+  it('are no longer listed after their backend restarted', async () => {
     const [here, there] = await browsers('edda', 2);
     two.signal('SIGKILL');
     await two.ended;

@@ -19,7 +19,7 @@ describe('shop: the second factor, on two backends', () => {
 
   const unusedSteps = (user: string) => rewrite(shops.accounts, user, { lastStep: 0 });
 
-  it('is turned on with a fresh password and a first code; the secret is shown once and kept sealed', async () => {
+  it('needs a fresh password and a first code; the secret is shown once and stored sealed', async () => {
     const anna = await shops.member('anna').logIn();
     const refused = await anna.post('/account/totp', { nonce: 'x'.repeat(43) });
     expect([refused.status, refused.json.why]).to.deep.equal([403, 'fresh-authentication-needed']);
@@ -54,7 +54,7 @@ describe('shop: the second factor, on two backends', () => {
     expect(kept).to.match(/"totp":"v1\.[\w-]+\.[\w-]+"/);
   });
 
-  it('gives a fresh token, and the one before is dead on the other backend at once', async () => {
+  it('gives a fresh token, and invalidates the old one on the other backend at once', async () => {
     const anna = await shops.member('fresh').logIn();
     const begun = await anna.post('/account/totp', { nonce: await anna.nonce() });
     const former = anna.copy(shops.two.url);
@@ -65,7 +65,7 @@ describe('shop: the second factor, on two backends', () => {
     expect(await anna.isIn()).to.equal(true);
   });
 
-  it('is asked for after the password; what the browser holds in between opens nothing and is good once', async () => {
+  it('is asked for after the password; the cookie in between opens nothing and is good once', async () => {
     const owner = await shops.member('between').logIn();
     const app = await enrol(owner);
     const anna = shops.member('between');
@@ -101,7 +101,7 @@ describe('shop: the second factor, on two backends', () => {
     expect(thief.cookies.has('session')).to.equal(false);
   });
 
-  it('takes no code of whoever did not give the password, or more than five minutes ago', async () => {
+  it('accepts no code without a password in the last five minutes', async () => {
     const app = await enrol(await shops.member('late').logIn());
     const account = await shops.accounts.read('late');
     const madeMs = Date.now() - preLoginMs;
@@ -116,7 +116,7 @@ describe('shop: the second factor, on two backends', () => {
     expect((await anna.post('/login/totp', { code: app.code(1) })).status).to.equal(200);
   });
 
-  it('accepts a code once of many at the same moment, whichever backend they come to', async () => {
+  it('accepts a code once of many parallel uses on both backends', async () => {
     const app = await enrol(await shops.member('once').logIn());
     const browsers = await Promise.all(
       Array.from({ length: 6 }, async (_, index) => {
@@ -139,9 +139,9 @@ describe('shop: the second factor, on two backends', () => {
     expect((await late.post('/login/totp', { code })).json.why).to.be.oneOf(['wrong-code', 'too-many-tries']);
   });
 
-  it('tolerates a clock that is one step away, and no more', async () => {
+  it('tolerates a clock difference of one step, and no more', async () => {
     const app = await enrol(await shops.member('clock').logIn());
-    // The code of the step before must still be that when it arrives.
+    // The code of the previous step must still be of the previous step when it arrives.
     await until(async () => Date.now() % 30_000 < 27_000);
     for (const [steps, status] of [
       [-1, 200],
@@ -156,7 +156,7 @@ describe('shop: the second factor, on two backends', () => {
     }
   });
 
-  it('locks after five wrong codes, on both backends; the browser that has logged in before is not locked out', async () => {
+  it('locks strangers after five wrong codes on both backends, but not a known browser', async () => {
     const owner = await shops.member('guessed').logIn();
     const app = await enrol(owner);
     const thief = shops.member('guessed');
@@ -177,7 +177,7 @@ describe('shop: the second factor, on two backends', () => {
     await shops.member('guessed').logInWith(app.code());
   });
 
-  it('counts a wrong password and a wrong code together: the right password takes back no guess', async () => {
+  it('counts wrong passwords and wrong codes together: the right password resets nothing', async () => {
     const owner = await choose(shops.accounts, await shops.member('both').logIn(), 'correct horse');
     const app = await enrol(owner);
     const thief = shops.member('both');
@@ -189,7 +189,7 @@ describe('shop: the second factor, on two backends', () => {
     expect((await thief.tryLogin()).status).to.equal(429);
   });
 
-  it('is asked for at a re-authentication too, and turned off only after one', async () => {
+  it('is required for a re-authentication, and turned off only after one', async () => {
     const anna = await shops.member('off').logIn();
     const app = await enrol(anna);
     const half = await anna.post('/account/reauthenticate', { password: 'secret' });
@@ -200,7 +200,7 @@ describe('shop: the second factor, on two backends', () => {
     await shops.member('off').logIn();
   });
 
-  it('outlives the key that it was sealed with', async () => {
+  it('survives the removal of the key that sealed it', async () => {
     const app = await enrol(await shops.member('rotated').logIn());
     const young = generateKeyRing();
     const ring = async (keys: typeof young) => {

@@ -3,12 +3,12 @@ import type { Account } from '#backends/accounts/account.js';
 import { type Accounts, changeAccount } from '#backends/accounts/accounts.js';
 import type { Member } from './member.js';
 
-/** As if time had passed: no step of this user counts as used, or no lock is on any more. */
+/** Imitates elapsed time: no step of this user counts as used, or no lock is active. */
 export async function rewrite(accounts: Accounts, user: string, changes: Partial<Account>): Promise<void> {
   await changeAccount(accounts, user, account => ({ next: { ...account, ...changes }, answer: undefined }));
 }
 
-/** As if the member had chosen this password, in times when hashing was cheap. */
+/** Sets a password with a cheap hash, as if the member had chosen it. */
 export async function choose(accounts: Accounts, member: Member, password: string): Promise<Member> {
   await rewrite(accounts, member.user, { password: cheapHash(password) });
   member.password = password;

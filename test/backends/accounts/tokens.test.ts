@@ -20,7 +20,7 @@ describe('pre-login token', () => {
     expect(openPreLogin(keys, token, nowMs + preLoginMs)).to.equal(undefined);
   });
 
-  it('holds until a code was accepted, the password changed or the account was disabled; wrong codes do not end it', () => {
+  it('is valid until a code is accepted, the password changes or the account is disabled; wrong codes do not end it', () => {
     const opened = openPreLogin(keys, token, nowMs);
     expect(opened?.holdsFor({ ...account, version: 9, tries: 4 })).to.equal(true);
     expect(opened?.holdsFor({ ...account, lastStep: 42 })).to.equal(false);
@@ -34,12 +34,12 @@ describe('pre-login token', () => {
     ['one of another key', preLoginToken(generateKeyRing(), 'anna', account, nowMs)],
     ['what is sealed for another purpose', seal(keys, 'totp', JSON.stringify(['anna', 3, 41, nowMs + 1000]))],
   ] as const) {
-    it(`does not take ${what}`, () => {
+    it(`rejects ${what}`, () => {
       expect(openPreLogin(keys, given, nowMs)).to.equal(undefined);
     });
   }
 
-  it('travels in a cookie of its own, which TLS makes a __Host- one', () => {
+  it('has its own cookie, with the __Host- prefix over TLS', () => {
     expect(preLoginCookie.set('t', false)).to.equal('pre-login=t; Max-Age=300; Path=/; HttpOnly; SameSite=Strict');
     expect(preLoginCookie.set('t', true)).to.equal(
       '__Host-pre-login=t; Max-Age=300; Path=/; HttpOnly; Secure; SameSite=Strict',
@@ -59,11 +59,11 @@ describe('nonce', () => {
     return data;
   };
 
-  it('is not in the session, only its hash', () => {
+  it('is stored in the session as a hash only', () => {
     expect(JSON.stringify(holding())).not.to.contain(given.nonce);
   });
 
-  it('is good once, whatever an old copy of the session says, and so is none before it', () => {
+  it('is good once, even with an old copy of the session, and invalidates earlier ones', () => {
     const untilMs = nonceUntilMs(holding(), given.nonce, nowMs);
     const spent = withNonceSpent(account, untilMs);
     for (const late of [untilMs, untilMs - 1])
@@ -76,7 +76,7 @@ describe('nonce', () => {
     expect(() => nonceUntilMs(holding(), given.nonce, nowMs + nonceMs)).to.throw(FreshAuthenticationNeeded);
   });
 
-  it('is good in the session that it was given to, and only the newest', () => {
+  it('is good only in its session, and only the newest one', () => {
     const other = holding();
     keepNonce(other, newNonce(nowMs));
     for (const data of [{}, { nonce: null }, { nonce: given.nonce }, { nonce: [given.nonce, nowMs + 1] }, other]) {

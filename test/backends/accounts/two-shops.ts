@@ -15,17 +15,17 @@ export interface TwoShops {
   readonly two: ShopProcess;
   readonly redis: RedisServer;
   readonly directory: string;
-  /** The same accounts, for what a test cannot wait for: locks that are over, steps that have passed. */
+  /** The same accounts, to skip waiting: for the end of locks and of steps. */
   readonly accounts: DirectoryAccounts;
   readonly keys: KeyRing;
   readonly secretsFile: string;
-  /** In a browser of its own, at the first backend. */
+  /** Returns a user with a new browser, at the first backend. */
   member(user: string): Member;
   administrator(): Member;
   stop(): Promise<void>;
 }
 
-/** For `before`; whoever calls it calls `stop` in `after`. */
+/** Starts the shops. Call it in `before`, and `stop` in `after`. */
 export async function startTwoShops(): Promise<TwoShops> {
   const redis = await startRedis();
   const { directory, remove } = await freshDirectory();

@@ -11,7 +11,7 @@ export async function withDirectory<T>(work: (directory: string) => Promise<T>):
   }
 }
 
-/** For `before`; whoever calls it calls `remove` in `after`. */
+/** Makes the directory. Call it in `before`, and `remove` in `after`. */
 export async function freshDirectory(): Promise<{ readonly directory: string; remove(): Promise<void> }> {
   const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-accounts-'));
   return { directory, remove: () => rm(directory, { recursive: true, force: true }) };

@@ -5,7 +5,7 @@ import { plantedDefects } from '../../simulator/planted-defects.js';
 import { Visitor } from '../visitor.js';
 import { withShop } from '../with-shop.js';
 
-/** What each defect shows to somebody who looks, and what a shop without it shows at the same place. */
+/** For each defect, its symptom, and the answer of a sound shop to the same requests. */
 const symptoms: Record<string, { look(url: string): Promise<unknown>; sound: unknown; spoilt: unknown }> = {
   'drop-writes': { look: lostOf120, sound: [], spoilt: ['item-50', 'item-100'] },
   'foreign-cart': {
@@ -21,32 +21,32 @@ const symptoms: Record<string, { look(url: string): Promise<unknown>; sound: unk
 };
 
 describe('shop: planted defects', () => {
-  it('has a symptom here for each, or a weak variant that an attack must break, or a name in the simulator', () => {
+  it('each has a symptom here, or a weak variant for an attack, or a row in the simulator', () => {
     const weak = weakVariantNames.map((name): WeakVariant => weakVariants[name]).map(({ defect }) => defect);
     const shown = new Set([...Object.keys(symptoms), ...weak.flatMap(defect => defect?.split(',') ?? [])]);
     for (const name of Object.keys(plantedDefects)) shown.add(name);
     expect([...shown].sort()).to.deep.equal([...defectNames].sort());
   });
 
-  it('says loudly what is planted, and nothing where nothing is', async () => {
+  it('writes planted defects to stderr, and nothing without a defect', async () => {
     await withShop({ SHOP_DEFECT: 'drop-writes, foreign-cart' }, async ({ output }) => {
       expect(output()).to.match(/DEFECT PLANTED: drop-writes: .*\nDEFECT PLANTED: foreign-cart: /);
     });
     await withShop({}, async ({ output }) => expect(output()).not.to.include('DEFECT'));
   });
 
-  it('shows none of them when none is planted', () =>
+  it('shows no symptom when none is planted', () =>
     withShop({}, async ({ url }) => {
       for (const { look, sound } of Object.values(symptoms)) expect(await look(url)).to.deep.equal(sound);
     }));
 
   for (const [name, { look, spoilt }] of Object.entries(symptoms)) {
-    it(`${name}: shows itself`, () =>
+    it(`${name}: shows its symptom`, () =>
       withShop({ SHOP_DEFECT: name }, async ({ url }) => {
         expect(await look(url)).to.deep.equal(spoilt);
       }));
 
-    it(`${name}: spoils nothing else`, () =>
+    it(`${name}: shows no other symptom`, () =>
       withShop({ SHOP_DEFECT: name }, async ({ url }) => {
         const others = Object.entries(symptoms).filter(([other]) => other !== name);
         for (const [other, { look, sound }] of others) expect(await look(url), other).to.deep.equal(sound);

@@ -45,7 +45,7 @@ describe('memcached store', () => {
     return { id, made };
   }
 
-  /** What lies under a key, without the lines around it. */
+  /** Returns the value of a key, without the protocol lines around it. */
   async function raw(key: string): Promise<string | undefined> {
     const answer = await tell(server, `get ${key}\r\n`, 'END\r\n');
     return /^VALUE .*?\r\n(.*)\r\nEND\r\n$/s.exec(answer)?.[1];
@@ -55,14 +55,14 @@ describe('memcached store', () => {
     await tell(server, `set ${key} 0 0 ${Buffer.byteLength(text)}\r\n${text}\r\n`);
   }
 
-  /** Seconds since the epoch; -1 is never. */
+  /** Returns the expiry in seconds since the epoch; -1 is never. */
   async function expiryOf(key: string): Promise<number> {
     const dump = await tell(server, 'lru_crawler metadump all\r\n', 'END\r\n');
     const line = dump.split('\n').find(each => decodeURIComponent(each).includes(key));
     return Number(/ exp=(-?\d+)/.exec(line ?? '')?.[1]);
   }
 
-  it('keeps neither the id nor the name of the user in a key', async () => {
+  it('has neither the id nor the user name in a key', async () => {
     const { id } = await created();
     const dump = decodeURIComponent(await tell(server, 'lru_crawler metadump all\r\n', 'END\r\n'));
     const keys = [...dump.matchAll(/key=(\S+)/g)].map(([, key]) => key);
@@ -70,9 +70,9 @@ describe('memcached store', () => {
     expect([dump, await raw(keyOf(id)), await raw(listOf('anna'))].join()).not.to.contain(id);
   });
 
-  it('lets memcached forget a session soon after the nearer deadline, never before; touch moves that moment', async () => {
+  it('gives memcached an expiry just after the earlier deadline, and moves it with a touch', async () => {
     const [idle, absolute] = [await created(), await created({ absoluteUntilMs: nowMs + 30_000 })];
-    // It tells the second in which its clock will tick, which is when it forgets: up to a second later.
+    // memcached reports the second in which its clock ticks. It expires items then: up to a second later.
     const soonAfter = async (id: string, untilMs: number) =>
       expect((await expiryOf(keyOf(id))) * 1_000).to.be.within(untilMs - 1_000, untilMs + 3_000);
     await soonAfter(idle.id, nowMs + 60_000);
@@ -85,7 +85,7 @@ describe('memcached store', () => {
     await soonAfter(idle.id, nowMs + 90_000);
   });
 
-  it('gives a life of more than 30 days as a date, which memcached would else take for 1970', async () => {
+  it('sends a life of more than 30 days as a date, because memcached reads long durations as dates', async () => {
     const untilMs = nowMs + 40 * 24 * 3_600_000;
     const { id, made } = await created({ idleUntilMs: untilMs, absoluteUntilMs: untilMs });
     expect(await store.read(id)).to.deep.equal(made);
@@ -93,7 +93,7 @@ describe('memcached store', () => {
     expect(await store.listByUser('anna')).to.have.length(1);
   });
 
-  it('keeps what the mode promises to keep, and reads it back', async () => {
+  it('stores and reads data of the declared maximum size', async () => {
     const { id, made } = await created({ data: { blob: 'ü'.repeat(memcached.capabilities.dataBytesMax / 2 - 7) } });
     expect(await store.read(id)).to.deep.equal(made);
   });
@@ -110,7 +110,7 @@ describe('memcached store', () => {
       ['a deadline that is no number', '1 never 9000000000000 1 GENERATION "anna"\n{}'],
       ['another generation', `${head} of-long-ago1 "anna"\n{}`],
     ] as const) {
-      it(`takes ${what} under its key for no session`, async () => {
+      it(`treats ${what} under a session key as no session`, async () => {
         await created();
         const [id, generation] = [newSessionId(), (await raw(generationKey)) ?? ''];
         await plant(keyOf(id), text.replace('GENERATION', generation));
@@ -118,7 +118,7 @@ describe('memcached store', () => {
       });
     }
 
-    it('is no session for writes either, and a new session takes its place', async () => {
+    it('is no session for writes either, and create replaces it', async () => {
       const [id, made] = [newSessionId(), record()];
       await plant(keyOf(id), 'not ours');
       expect(await store.touch(id, made.idleUntilMs)).to.equal(false);
@@ -128,7 +128,7 @@ describe('memcached store', () => {
       expect(await store.read(id)).to.deep.equal(made);
     });
 
-    it('reads back a user whose name has spaces, quotes, line breaks and half a character', async () => {
+    it('reads back a user name with spaces, quotes, line breaks and a lone surrogate', async () => {
       const user = '1 2 "3"\r\nEND\r\n4 \u{1f980} \ud800';
       const { id, made } = await created({ user });
       await store.touch(id, made.idleUntilMs);
@@ -138,7 +138,7 @@ describe('memcached store', () => {
   });
 
   describe('the list of a user', () => {
-    it('is empty when it was lost, and the sessions that it named live on', async () => {
+    it('is empty after it was evicted, and its sessions stay alive', async () => {
       const { id, made } = await created();
       await tell(server, `delete ${listOf('anna')}\r\n`);
       expect(await store.listByUser('anna')).to.deep.equal([]);
@@ -147,7 +147,7 @@ describe('memcached store', () => {
       expect((await store.listByUser('anna')).map(({ handle }) => handle)).to.deep.equal([handleOf(digestOf(next.id))]);
     });
 
-    it('forgets ended sessions when it is read', async () => {
+    it('drops ended sessions when it is read', async () => {
       const [kept, removed, lost] = [await created(), await created(), await created()];
       await store.remove(removed.id);
       await tell(server, `delete ${keyOf(lost.id)}\r\n`);
@@ -158,7 +158,7 @@ describe('memcached store', () => {
       expect(await raw(listOf('anna'))).to.equal(undefined);
     });
 
-    it('outlives foreign lines, and sessions of somebody else in it', async () => {
+    it('ignores foreign lines and sessions of other users', async () => {
       const { id } = await created();
       const other = await created({ user: 'ben' });
       await tell(server, `delete ${listOf('anna')}\r\n`);
@@ -168,12 +168,12 @@ describe('memcached store', () => {
       expect(await store.read(other.id)).to.deep.equal(other.made);
     });
 
-    it('misses none of many sessions that begin at once', async () => {
+    it('has all of many sessions that begin in parallel', async () => {
       await Promise.all(Array.from({ length: 40 }, () => created()));
       expect(await store.listByUser('anna')).to.have.length(40);
     });
 
-    it('shows a thousand at once, and they can be ended in one go', async () => {
+    it('lists a thousand, and they can be ended in parallel', async () => {
       await Promise.all(Array.from({ length: 1_100 }, () => created()));
       const shown = await store.listByUser('anna');
       expect(shown).to.have.length(1_000);
@@ -183,8 +183,8 @@ describe('memcached store', () => {
     });
   });
 
-  describe('everyone', () => {
-    it('is ended without what others keep in the same memcached', async () => {
+  describe('clear', () => {
+    it('ends every session, and keeps the items of other applications', async () => {
       await plant('somebody:else', 'precious');
       const { id } = await created();
       await store.clear();
@@ -192,7 +192,7 @@ describe('memcached store', () => {
       expect(await raw('somebody:else')).to.equal('precious');
     });
 
-    it('is ended for every client at once, in writes too', async () => {
+    it('takes effect for every client at once, in writes too', async () => {
       const other = await opened();
       const { id, made } = await created();
       await other.clear();
@@ -206,7 +206,7 @@ describe('memcached store', () => {
       ['lost', () => tell(server, `delete ${generationKey}\r\n`)],
       ['overwritten', () => plant(generationKey, 'not ours')],
     ] as const) {
-      it(`is logged out, for good, when the generation is ${what}: no ended session may come back`, async () => {
+      it(`ends every session for good when the generation is ${what}`, async () => {
         const [first, ended] = [await created(), await created()];
         await store.remove(ended.id);
         await lose();
@@ -219,14 +219,14 @@ describe('memcached store', () => {
   });
 
   describe('races', () => {
-    it('lets either a removal of one version or the change of it win, never both', async () => {
+    it('lets either the removal or the change of a version win, never both', async () => {
       const other = await opened();
       const seen = new Set<string>();
       for (let round = 0; round < 60; round++) {
         const { id, made } = await created();
         const change = () => other.replace(id, { ...made, version: 2, data: { late: true } });
         const removal = () => store.remove(id, 1);
-        // Who asks first takes turns, so that both get to win.
+        // The first caller alternates, so that each of the two can win.
         const [removed, changed] = round % 2 === 0 ? [removal(), change()] : [change(), removal()].reverse();
         const outcome = `${await removed} ${await changed}`;
         seen.add(outcome);
@@ -237,7 +237,7 @@ describe('memcached store', () => {
       await other.close();
     });
 
-    it('removes in one step: what was removed cannot be changed, touched or made again by who looked before', async () => {
+    it('removes in one step: a client that read earlier can no longer change, touch or recreate it', async () => {
       const { id, made } = await created();
       const [, cas = ''] =
         /^VALUE \S+ \d+ \d+ (\d+)/.exec(await tell(server, `gets ${keyOf(id)}\r\n`, 'END\r\n')) ?? [];
@@ -248,7 +248,7 @@ describe('memcached store', () => {
       expect(await raw(keyOf(id))).to.equal(undefined);
     });
 
-    it('loses no edit of two processes', async () => {
+    it('loses no parallel edit of two processes', async () => {
       const { id } = await created({ data: { edits: [] } });
       const [edits, script] = [60, editor(server.url, id)];
       const other = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { timeout: 15_000 });
@@ -265,7 +265,7 @@ describe('memcached store', () => {
       expect(conflicts).to.be.a('number');
     });
 
-    it('gives up a touch that others always come before, rather than take one of them back', async () => {
+    it('rejects a touch that loses every race, instead of undoing a change', async () => {
       const { id, made } = await created();
       const other = await opened();
       let version = 1;
@@ -284,7 +284,7 @@ describe('memcached store', () => {
     });
   });
 
-  it('refuses an address that is none of memcached, and says what one looks like', () => {
+  it('rejects an address of another kind, and shows an example', () => {
     for (const url of [undefined, '', 'localhost', 'redis://127.0.0.1:6379', '127.0.0.1:11211', 'memcached://a:b@c']) {
       expect(() => memcached.open({ url, deadlineMs: 100, now: Date.now })).to.throw('memcached://127.0.0.1:11211');
     }
@@ -296,7 +296,7 @@ function editsOf(record: SessionRecord | undefined): readonly string[] {
   return Array.isArray(edits) ? edits.map(String) : [];
 }
 
-/** Another process that edits the same session sixty times, as another backend would. */
+/** Starts another process that edits the same session sixty times, like another backend. */
 function editor(url: string, id: string): string {
   return `
     import { memcached } from '#src/sessions/stores/memcached.js';

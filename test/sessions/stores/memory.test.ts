@@ -11,7 +11,7 @@ const lifeMs = 60_000;
 const sessionsMax = 100_000;
 
 describe('memory store', () => {
-  it('refuses one session too many, evicts nobody for it, and has room again when some have ended', async () => {
+  it('rejects a session beyond the maximum, evicts none, and has room again after some have ended', async () => {
     let nowMs = Date.now();
     const store = memory.open({ url: undefined, deadlineMs: 100, now: () => nowMs });
     const record = (): SessionRecord => {

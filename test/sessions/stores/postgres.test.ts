@@ -15,7 +15,7 @@ const table = 'holdfast_sessions';
 describe('postgres store', () => {
   let server: PostgresServer;
   let store: SessionStore;
-  let edges: string[];
+  let transitions: string[];
   let nowMs: number;
 
   before(async () => {
@@ -24,13 +24,13 @@ describe('postgres store', () => {
   after(() => server.stop());
   beforeEach(async () => {
     nowMs = Date.now();
-    edges = [];
+    transitions = [];
     store = await opened();
     await sql(server, `TRUNCATE ${table}`);
   });
   afterEach(() => store.close());
 
-  const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const onTransition = ({ up, why }: StoreTransition) => void transitions.push(`${up ? 'up' : 'down'}: ${why}`);
 
   async function opened(url = server.url, deadlineMs = 2_000): Promise<SessionStore> {
     const another = postgres.open({ url, deadlineMs, now: () => nowMs, onTransition });
@@ -53,8 +53,8 @@ describe('postgres store', () => {
     return Number((await sql(server, `SELECT count(*) AS n FROM ${table}`))[0]?.n);
   }
 
-  describe('what lies in the table', () => {
-    it('is keyed by the SHA-256 of the id, and holds the id nowhere', async () => {
+  describe('rows', () => {
+    it('have the SHA-256 of the id as key, and the id nowhere', async () => {
       const { id } = await created();
       const [row] = await sql(server, `SELECT encode(key, 'hex') AS key, t::text AS whole FROM ${table} t`);
       expect(row?.key).to.equal(digestOf(id));
@@ -89,7 +89,7 @@ describe('postgres store', () => {
       });
     }
 
-    it('is found by index, and listed up to a thousand, the newest first', async () => {
+    it('are found by index, and listed up to a thousand, the newest first', async () => {
       await sql(
         server,
         `INSERT INTO ${table} SELECT sha256(n::text::bytea), sha256(('user-' || n % 3)::bytea), '"user-' || n % 3 || '"',
@@ -108,7 +108,7 @@ describe('postgres store', () => {
   });
 
   describe('writes', () => {
-    it('never make a row that is not there', async () => {
+    it('create no missing row', async () => {
       const { id, made } = await created();
       await store.remove(id);
       expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
@@ -116,7 +116,7 @@ describe('postgres store', () => {
       expect(await rows()).to.equal(0);
     });
 
-    it('never make a second row, nor overwrite one that is over', async () => {
+    it('create no second row, and do not overwrite an expired one', async () => {
       const { id, made } = await created();
       nowMs = made.absoluteUntilMs;
       await expectRejection(store.create(id, record({ user: 'mallory' })), SessionExists);
@@ -125,7 +125,7 @@ describe('postgres store', () => {
       expect(await rows()).to.equal(1);
     });
 
-    /** What a call says that had to wait for somebody else's transaction. */
+    /** Returns the result of a call that had to wait for another transaction. */
     async function afterWaiting<T>(change: string, call: () => Promise<T>): Promise<T> {
       return withClient(server, async other => {
         await other.query('BEGIN');
@@ -146,7 +146,7 @@ describe('postgres store', () => {
       [`UPDATE ${table} SET version = version + 1`, 'conflict'],
       [`DELETE FROM ${table}`, 'gone'],
     ] as const) {
-      it(`that waited for somebody's ${change.slice(0, 6)} say ${outcome}`, async () => {
+      it(`resolve with ${outcome} after waiting for another client's ${change.slice(0, 6)}`, async () => {
         const { id, made } = await created();
         expect(await afterWaiting(change, () => store.replace(id, { ...made, version: 2 }))).to.equal(outcome);
         await store.clear();
@@ -155,7 +155,7 @@ describe('postgres store', () => {
       });
     }
 
-    it('keep what a touch does not know of, when it had to wait', async () => {
+    it('keep a concurrent change when a touch had to wait', async () => {
       const { id } = await created();
       const change = `UPDATE ${table} SET version = 2, data_json = '{"n":2}'`;
       expect(await afterWaiting(change, () => store.touch(id, nowMs + 61_000))).to.equal(true);
@@ -165,7 +165,7 @@ describe('postgres store', () => {
   });
 
   describe('statements', () => {
-    it('are prepared once for each connection', () =>
+    it('are prepared once per connection', () =>
       withRecorder(server.url, async (url, sent) => {
         const far = await opened(url);
         try {
@@ -177,7 +177,7 @@ describe('postgres store', () => {
         }
       }));
 
-    it('go over ten connections at most, and wait for their turn', async () => {
+    it('use ten connections at most, and wait for a free one', async () => {
       const { id } = await created();
       const found = await Promise.all(Array.from({ length: 400 }, () => store.read(id)));
       expect(found.every(each => each?.user === 'anna')).to.equal(true);
@@ -185,7 +185,7 @@ describe('postgres store', () => {
       expect(Number((await sql(server, text))[0]?.n)).to.be.within(2, 10);
     });
 
-    it('are refused at once when too many wait, and those that wait fail in time; nobody calls the server lost', async () => {
+    it('reject at once when too many wait; waiting ones time out, and the server is not reported as lost', async () => {
       const hasty = await opened(server.url, 1_000);
       await withClient(server, async other => {
         await other.query('BEGIN');
@@ -198,16 +198,16 @@ describe('postgres store', () => {
         await other.query('COMMIT');
       });
       expect(await hasty.read(newSessionId())).to.equal(undefined);
-      // What nobody waits for any more does not go on waiting in the server either.
+      // A query that timed out here does not go on waiting in the server either.
       const text = `SELECT FROM pg_stat_activity WHERE application_name = 'holdfast' AND state = 'active'`;
       await until(async () => (await sql(server, text)).length === 0);
       await hasty.close();
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     });
   });
 
   describe('the table', () => {
-    it('is made once by many backends that start at the same moment', async () => {
+    it('is created once by many backends that start in parallel', async () => {
       for (let round = 0; round < 4; round++) {
         await sql(server, `DROP TABLE ${table}`);
         const many = await Promise.all(Array.from({ length: 8 }, () => opened()));
@@ -215,7 +215,7 @@ describe('postgres store', () => {
         expect(await rows()).to.equal(ids.length);
         await Promise.all(many.map(each => each.close()));
       }
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     });
 
     async function createdBy(another: SessionStore): Promise<string> {
@@ -224,16 +224,16 @@ describe('postgres store', () => {
       return id;
     }
 
-    it('is made again when somebody dropped it', async () => {
+    it('is created again after it was dropped', async () => {
       await sql(server, `DROP TABLE ${table}`);
       await expectRejection(created(), StoreUnavailable);
       await until(() => store.ready(100));
       const { id, made } = await created();
       expect(await store.read(id)).to.deep.equal(made);
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     });
 
-    it('may belong to somebody else, who lets us use it', async () => {
+    it('may belong to another role that grants access', async () => {
       await sql(server, `CREATE ROLE shop LOGIN PASSWORD 'p'`);
       await sql(server, `GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ${table} TO shop`);
       const { host, pathname } = new URL(server.url);
@@ -245,7 +245,7 @@ describe('postgres store', () => {
     });
   });
 
-  it('says once that the server takes no writes, reads on, and says when it does again', async () => {
+  it('reports refused writes once, still reads, and reports the recovery', async () => {
     const { id, made } = await created();
     const readOnly = async (isOn: boolean) => {
       await sql(server, `ALTER DATABASE postgres SET default_transaction_read_only = ${isOn}`);
@@ -255,18 +255,18 @@ describe('postgres store', () => {
     await until(async () => (await store.read(id).catch(() => undefined))?.version === 1);
     for (const _ of [1, 2, 3]) await expectRejection(store.replace(id, { ...made, version: 2 }), StoreUnavailable);
     expect((await store.read(id))?.version).to.equal(1);
-    expect(edges.join()).to.match(/^down: it refuses writes: cannot execute [^,]* in a read-only transaction$/);
+    expect(transitions.join()).to.match(/^down: it refuses writes: cannot execute [^,]* in a read-only transaction$/);
     await withClient(server, async other => {
       await other.query('SET default_transaction_read_only = off');
       await other.query('ALTER DATABASE postgres RESET default_transaction_read_only');
     });
-    // Its connections are those that were refused, and gone: new ones may write.
+    // Refused connections are closed by now. New connections may write.
     await sql(server, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`);
-    while (edges.length === 1) await store.touch(id, nowMs + 60_000).catch(() => undefined);
-    expect(edges.slice(1)).to.deep.equal(['up: it takes writes again']);
+    while (transitions.length === 1) await store.touch(id, nowMs + 60_000).catch(() => undefined);
+    expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
   });
 
-  it('refuses an address that is none of PostgreSQL, says what one looks like, and repeats no password', () => {
+  it('rejects an address of another kind, shows an example, and repeats no password', () => {
     for (const url of [undefined, '', 'localhost', 'redis://a:hush@h:6379', 'postgres:hush', 'postgresql://']) {
       const open = () => postgres.open({ url, deadlineMs: 100, now: Date.now });
       expect(open).to.throw(/postgresql:\/\/user@127\.0\.0\.1:5432\/db(?!.*hush)/);
@@ -274,7 +274,7 @@ describe('postgres store', () => {
   });
 });
 
-/** A relay that writes down what is sent to the server. */
+/** A relay that records what is sent to the server. */
 async function withRecorder(url: string, work: (url: string, sent: () => string) => Promise<void>): Promise<void> {
   const target = new URL(url);
   const port = Number(target.port);

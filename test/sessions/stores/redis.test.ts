@@ -38,7 +38,7 @@ describe('redis store', () => {
   };
   const keyOf = (id: string) => `holdfast:session:${digestOf(id)}`;
 
-  it('keeps neither the id nor the name of the user in a key', async () => {
+  it('has neither the id nor the user name in a key', async () => {
     const id = newSessionId();
     await store.create(id, record());
     const keys = await raw.keys('*');
@@ -51,7 +51,7 @@ describe('redis store', () => {
     expect(everything).not.to.contain(id);
   });
 
-  it('lists the living behind a thousand that ended by idling', async () => {
+  it('lists live sessions behind a thousand that timed out', async () => {
     const list = `holdfast:user:${digestOf('anna')}`;
     const soon = Date.now() + 60_000;
     await raw.zadd(list, ...Array.from({ length: 1_000 }, (_, n) => [soon, `dead-${n}`]).flat());
@@ -60,7 +60,7 @@ describe('redis store', () => {
     expect(await raw.zcard(list)).to.equal(1);
   });
 
-  it('lets Redis forget the session at the nearer of the two deadlines, and touch moves that moment', async () => {
+  it('sets the TTL to the earlier deadline, and moves it with a touch', async () => {
     const [idle, absolute] = [newSessionId(), newSessionId()];
     const made = record();
     await store.create(idle, made);
@@ -97,10 +97,10 @@ describe('redis store', () => {
     expect((await scriptsOf(raw)) - script, 'replace').to.equal(1);
   });
 
-  it('sends what is asked at the same time in one write', async () => {
+  it('sends parallel commands in one write', async () => {
     const before = await eventsOf(raw);
     await Promise.all(Array.from({ length: 40 }, () => store.read(newSessionId())));
-    // One for the forty, one for this count, and one to spare.
+    // One for the forty commands, one for this count, and one to spare.
     expect((await eventsOf(raw)) - before).to.be.lessThan(4);
   });
 
@@ -112,14 +112,14 @@ describe('redis store', () => {
     ['no data', (key: string) => raw.hset(key, { m: '1 9000000000000 9000000000000 1 anna' })],
     ['a deadline that is no number', (key: string) => raw.hset(key, { m: '1 never 9000000000000 1 anna', d: '{}' })],
   ] as const) {
-    it(`takes ${what} under its key for no session`, async () => {
+    it(`treats ${what} under a session key as no session`, async () => {
       const id = newSessionId();
       await plant(keyOf(id));
       expect(await store.read(id)).to.equal(undefined);
     });
   }
 
-  it('takes a foreign key for no session in its writes too, and puts a new session in its place', async () => {
+  it('treats a foreign key as no session in writes too, and create replaces it', async () => {
     const [id, made] = [newSessionId(), record()];
     await raw.set(keyOf(id), 'not ours');
     expect(await store.touch(id, made.idleUntilMs)).to.equal(false);
@@ -128,7 +128,7 @@ describe('redis store', () => {
     expect(await store.read(id)).to.deep.equal(made);
   });
 
-  it('lists the others when one key of them is foreign, and forgets none of them', async () => {
+  it('lists the other sessions when one key is foreign, and keeps all entries', async () => {
     const ids = [newSessionId(), newSessionId(), newSessionId()];
     for (const id of ids) await store.create(id, record());
     await raw.set(keyOf(ids[1] ?? ''), 'not ours');
@@ -136,14 +136,14 @@ describe('redis store', () => {
     expect(await store.listByUser('anna')).to.have.length(2);
   });
 
-  it('begins a list anew where something else has its key', async () => {
+  it('replaces a foreign value under the key of a list', async () => {
     await raw.set(`holdfast:user:${digestOf('anna')}`, 'not ours');
     expect(await store.listByUser('anna')).to.deep.equal([]);
     await store.create(newSessionId(), record());
     expect(await store.listByUser('anna')).to.have.length(1);
   });
 
-  it('reads back a user whose name has spaces, line breaks and digits', async () => {
+  it('reads back a user name with spaces, line breaks and digits', async () => {
     const id = newSessionId();
     const made = record({ user: '1 2 3\n4 \u{1f980}' });
     await store.create(id, made);
@@ -154,7 +154,7 @@ describe('redis store', () => {
     while ((await raw.dbsize()) > 0) await delay(5);
   });
 
-  it('forgets ended sessions in the list of their user', async () => {
+  it('drops ended sessions from the list of their user', async () => {
     const list = `holdfast:user:${digestOf('anna')}`;
     const [kept, removed, lost] = [newSessionId(), newSessionId(), newSessionId()];
     for (const id of [kept, removed, lost]) await store.create(id, record());
@@ -170,7 +170,7 @@ describe('redis store', () => {
     expect(await raw.pttl(list)).to.be.within(110_000, 120_000);
   });
 
-  it('goes on when the server forgets the scripts', async () => {
+  it('works after the server lost its scripts', async () => {
     const id = newSessionId();
     const made = record();
     await store.create(id, made);
@@ -181,7 +181,7 @@ describe('redis store', () => {
     expect(await store.remove(id)).to.equal('removed');
   });
 
-  it('never sends a write again whose answer was lost: it fails at once and was carried out once', async () => {
+  it('never resends a write whose reply was lost: it rejects at once and was carried out once', async () => {
     const id = newSessionId();
     const made = record();
     await store.create(id, made);
@@ -206,7 +206,7 @@ describe('redis store', () => {
     });
   });
 
-  it('asks a server that hangs once: what comes after the first deadline is refused at once', async () => {
+  it('sends a hung server one command: later calls reject at once', async () => {
     const deadlineMs = 300;
     const hasty = redis.open({ url: server.url, deadlineMs, now: Date.now });
     try {
@@ -224,14 +224,16 @@ describe('redis store', () => {
     }
   });
 
-  /** A store that writes down its edges, on a server that is as it was afterwards. */
-  async function withEdges(work: (told: SessionStore, edges: readonly string[]) => Promise<void>): Promise<void> {
-    const edges: string[] = [];
-    const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  /** Opens a store that records its transitions. The server is restored afterwards. */
+  async function withTransitions(
+    work: (told: SessionStore, transitions: readonly string[]) => Promise<void>,
+  ): Promise<void> {
+    const transitions: string[] = [];
+    const onTransition = ({ up, why }: StoreTransition) => void transitions.push(`${up ? 'up' : 'down'}: ${why}`);
     const told = redis.open({ url: server.url, deadlineMs: 1_000, now: Date.now, onTransition });
     try {
       expect(await told.ready(5_000)).to.equal(true);
-      await work(told, edges);
+      await work(told, transitions);
     } finally {
       await raw.config('SET', 'maxmemory', '0');
       await raw.replicaof('NO', 'ONE');
@@ -239,8 +241,8 @@ describe('redis store', () => {
     }
   }
 
-  it('says once that the server refuses writes, reads on meanwhile, and says once that it is over', () =>
-    withEdges(async (told, edges) => {
+  it('reports refused writes once, still reads, and reports the recovery once', () =>
+    withTransitions(async (told, transitions) => {
       const [id, made] = [newSessionId(), record()];
       await told.create(id, made);
       await raw.config('SET', 'maxmemory', '1');
@@ -248,20 +250,20 @@ describe('redis store', () => {
         await expectRejection(told.replace(id, { ...made, version: 2 }), StoreUnavailable);
         expect(await told.read(id)).to.deep.equal(made);
       }
-      expect(edges).to.have.length(1);
-      expect(edges[0]).to.match(/^down: it refuses writes: OOM /);
+      expect(transitions).to.have.length(1);
+      expect(transitions[0]).to.match(/^down: it refuses writes: OOM /);
       expect(await told.remove(id), 'a logout needs no memory').to.equal('removed');
-      expect(edges).to.have.length(1);
+      expect(transitions).to.have.length(1);
       await raw.config('SET', 'maxmemory', '0');
       await until(async () => {
         await told.create(newSessionId(), made);
-        return edges.length > 1;
+        return transitions.length > 1;
       });
-      expect(edges.slice(1)).to.deep.equal(['up: it takes writes again']);
+      expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
     }));
 
-  it('leaves a server that has become a replica, and says why', () =>
-    withEdges(async (told, edges) => {
+  it('leaves a server that became a replica, and reports why', () =>
+    withTransitions(async (told, transitions) => {
       const [id, made] = [newSessionId(), record()];
       await told.create(id, made);
       await raw.replicaof('127.0.0.1', 1);
@@ -269,11 +271,11 @@ describe('redis store', () => {
       await raw.replicaof('NO', 'ONE');
       expect(await told.ready(5_000)).to.equal(true);
       expect(await told.replace(id, { ...made, version: 2 })).to.equal('saved');
-      expect(edges[0]).to.match(/^down: READONLY /);
-      expect(edges.slice(1)).to.deep.equal(['up: connected again']);
+      expect(transitions[0]).to.match(/^down: READONLY /);
+      expect(transitions.slice(1)).to.deep.equal(['up: connected again']);
     }));
 
-  it('refuses an address that is none of Redis, and says what one looks like', () => {
+  it('rejects an address of another kind, and shows an example', () => {
     for (const url of [undefined, '', 'localhost', 'http://127.0.0.1:6379', '127.0.0.1:6379']) {
       expect(() => redis.open({ url, deadlineMs: 100, now: Date.now })).to.throw('redis://127.0.0.1:6379');
     }
@@ -284,7 +286,7 @@ async function commandsOf(raw: Redis): Promise<number> {
   return numberIn(await raw.info('stats'), /total_commands_processed:(\d+)/);
 }
 
-/** How often the server found something to read. */
+/** Returns the number of times that the server read from its connections. */
 async function eventsOf(raw: Redis): Promise<number> {
   return numberIn(await raw.info('stats'), /total_reads_processed:(\d+)/);
 }

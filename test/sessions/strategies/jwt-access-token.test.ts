@@ -45,7 +45,7 @@ describe('jwt: access tokens', () => {
     said = decoded(token);
   });
 
-  it('say what was put into them, to the millisecond', async () => {
+  it('return their claims, to the millisecond', async () => {
     const claims = claimsOf({ dataJson: '{"cart":[["tea",2]],"name":"Zoë"}' });
     const { handle, ...found } = Object(await tokens.verify(await tokens.sign(claims)));
     const { handle: _, ...put } = claims;
@@ -59,11 +59,11 @@ describe('jwt: access tokens', () => {
     expect(said).to.include.keys('sid', 'jti', 'exp');
   });
 
-  it('the forge of these tests makes genuine ones too: what follows is refused for its own reason', async () => {
+  it('the forge of these tests also makes genuine tokens, so each refusal below has its own reason', async () => {
     expect(await tokens.verify(forge.signed(said))).to.deep.equal(await tokens.verify(token));
   });
 
-  describe('whose signature is good', () => {
+  describe('with a good signature', () => {
     const seconds = nowMs / 1000;
     const wrong: Record<string, unknown> = {
       'exp as text': { exp: String(seconds + 60) },
@@ -94,12 +94,12 @@ describe('jwt: access tokens', () => {
       'absolute as text': { absolute: '1' },
     };
     for (const [what, over] of Object.entries(wrong)) {
-      it(`but: ${what}`, async () => {
+      it(`are refused: ${what}`, async () => {
         expect(await tokens.verify(forge.signed({ ...said, ...Object(over) }))).to.equal('forged');
       });
     }
 
-    it('but: numbers beyond all numbers, no object, no JSON', async () => {
+    it('are refused: infinite numbers, no object, no JSON', async () => {
       const text = JSON.stringify(said);
       for (const claims of [
         text.replace(/"exp":[\d.]+/, '"exp":1e999'),
@@ -141,12 +141,12 @@ describe('jwt: access tokens', () => {
       'an unknown member': { x: 1 },
     };
     for (const [what, header] of Object.entries(headers)) {
-      it(`but the header: ${what}`, async () => {
+      it(`are refused with the header: ${what}`, async () => {
         expect(await tokens.verify(forge.signed(said, header))).to.equal('forged');
       });
     }
 
-    it('but the header spelled in another way', async () => {
+    it('are refused with another spelling of the header', async () => {
       const { id } = ring[0] ?? { id: '' };
       for (const header of [
         `{"typ":"at+jwt","alg":"HS256","kid":"${id}"}`,
@@ -158,9 +158,9 @@ describe('jwt: access tokens', () => {
     });
   });
 
-  describe('whose signature is not', () => {
+  describe('with a bad signature', () => {
     for (const alg of ['none', 'None', 'NONE', 'nOnE', 'none ', '', 'NoNe\u0000', 'hs256', 'HS256 ']) {
-      it(`alg ${JSON.stringify(alg)} with none, an empty or an old signature`, async () => {
+      it(`are refused: alg ${JSON.stringify(alg)} with no, an empty or an old signature`, async () => {
         const [, payload = '', signature = ''] = token.split('.');
         const header = encoded(JSON.stringify({ ...decoded(token, 0), alg }));
         for (const end of ['', '.', `.${signature}`, `.${'A'.repeat(43)}`]) {
@@ -169,14 +169,14 @@ describe('jwt: access tokens', () => {
       });
     }
 
-    it('empty, all zero, cut short, made longer, or of another length', async () => {
+    it('are refused: empty, all zero, truncated, extended, or of another length', async () => {
       const [header, payload, signature = ''] = token.split('.');
       for (const end of ['', 'A'.repeat(43), signature.slice(1), `${signature}A`, 'AA', `${signature}==`]) {
         expect(await tokens.verify(`${header}.${payload}.${end}`), end).to.be.oneOf(['forged', 'malformed']);
       }
     });
 
-    it('has one spelling: no other last character means the same bytes', async () => {
+    it('have one spelling: no other last character gives the same bytes', async () => {
       const last = token.at(-1) ?? '';
       for (const other of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=') {
         if (other === last) continue;
@@ -184,14 +184,14 @@ describe('jwt: access tokens', () => {
       }
     });
 
-    it('made with another key under a known name, with an empty one, or with the secret itself', async () => {
+    it('are refused: made with another key under a known name, an empty key, or the secret itself', async () => {
       const header = JSON.stringify(decoded(token, 0));
       for (const key of [randomBytes(32), Buffer.alloc(0), Buffer.alloc(32), ring[0]?.secret ?? expect.fail()]) {
         expect(await tokens.verify(forge.text(header, said, key))).to.equal('forged');
       }
     });
 
-    it('RS256 whose public key was to be taken for the secret, and the reverse', async () => {
+    it('are refused: RS256 with the public key as the secret, and the reverse', async () => {
       const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
       const pem = publicKey.export({ type: 'spki', format: 'pem' });
       const header = JSON.stringify({ ...decoded(token, 0), jwk: publicKey.export({ format: 'jwk' }) });
@@ -201,7 +201,7 @@ describe('jwt: access tokens', () => {
       expect(await tokens.verify(`${signing}.${rsa}`)).to.be.oneOf(['forged', 'malformed']);
     });
 
-    it('every single character changed: refused', async () => {
+    it('are refused after any single character was changed', async () => {
       for (let at = 0; at < token.length; at++) {
         const other = token[at] === 'A' ? 'B' : 'A';
         const found = await tokens.verify(token.slice(0, at) + other + token.slice(at + 1));
@@ -209,14 +209,14 @@ describe('jwt: access tokens', () => {
       }
     });
 
-    it('cut off anywhere: refused', async () => {
+    it('are refused after truncation at any point', async () => {
       for (let end = 0; end < token.length; end++) {
         expect(await tokens.verify(token.slice(0, end)), `${end}`).to.be.oneOf(['forged', 'malformed']);
       }
     });
   });
 
-  it('that name a key elsewhere make nobody look there', async () => {
+  it('that name a key elsewhere cause no request there', async () => {
     let connections = 0;
     const listener = createServer(socket => {
       connections++;
@@ -234,18 +234,18 @@ describe('jwt: access tokens', () => {
     expect(connections).to.equal(0);
   });
 
-  it('of another purpose: sealed text and refresh tokens are none', async () => {
+  it('are refused for another purpose: sealed text and refresh tokens', async () => {
     for (const other of [seal(ring, 'pre-login', JSON.stringify(said)), newSessionId(), '', '..', 'a.b', 'a.b.c.d.e']) {
       expect(await tokens.verify(other), other).to.equal('malformed');
     }
   });
 
-  it('longer than the limit are not even looked into', async () => {
+  it('longer than the limit are not parsed', async () => {
     const long = forge.signed({ ...said, more: 'x'.repeat(tokenBytesMax) });
     expect(await tokens.verify(long)).to.equal('malformed');
   });
 
-  it('that would be longer than the limit are not made, and the claim is named that takes the room', async () => {
+  it('that would exceed the limit are rejected with the name of the largest claim', async () => {
     const { record } = claimsOf();
     for (const [name, over] of [
       ['data', { dataJson: JSON.stringify({ cart: 'x'.repeat(1500) }) }],
@@ -257,7 +257,7 @@ describe('jwt: access tokens', () => {
   });
 
   describe('when the keys change', () => {
-    it('the older ones still verify, the newest signs, and one that is gone takes its tokens with it', async () => {
+    it('the newest key signs, older keys still verify, and a removed key invalidates its tokens', async () => {
       const old = ring;
       ring = [...generateKeyRing(), ...old];
       expect(await tokens.verify(token)).to.be.an('object');
@@ -271,7 +271,7 @@ describe('jwt: access tokens', () => {
     });
   });
 
-  it('what was verified once is the same the second time, and cannot be changed by who got it', async () => {
+  it('a token gives the same claims the second time, and callers cannot change them', async () => {
     const first = await tokens.verify(token);
     expect(await tokens.verify(token)).to.equal(first);
     const hmac = createHmac('sha256', 'x').update(token).digest('base64url');

@@ -1,8 +1,8 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import type { KeyRing } from '#src/shared/key-ring.js';
 
-/** Tokens that nobody but a test would make. Signed with the real key where that is the point: what must be refused
- * though the signature is good. Written by hand, because jose refuses to make most of them. */
+/** Tokens for tests only. They are signed with the real key where a token must be refused in spite of a good signature.
+ * They are built by hand, because jose refuses to make most of them. */
 export class Forge {
   readonly #key: Buffer;
   readonly #kid: string;
@@ -13,7 +13,7 @@ export class Forge {
     this.#key = Buffer.from(hkdfSync('sha256', newest.secret, '', 'holdfast:jwt:access', 32));
   }
 
-  /** `header` over the genuine one; a member that is undefined is left out. */
+  /** Merges `header` into the genuine header. A member that is undefined is left out. */
   signed(claims: unknown, header: object = {}): string {
     return this.text(JSON.stringify({ alg: 'HS256', kid: this.#kid, typ: 'at+jwt', ...header }), claims);
   }
@@ -28,7 +28,7 @@ export function encoded(text: string): string {
   return Buffer.from(text).toString('base64url');
 }
 
-/** What a token says, as anybody can read it. */
+/** Decodes a part of a token, as any reader can. */
 export function decoded(token: string, part: 0 | 1 = 1): Record<string, unknown> {
   return Object(JSON.parse(Buffer.from(token.split('.')[part] ?? '', 'base64url').toString()));
 }

@@ -49,7 +49,7 @@ for (const name of ['memory', 'redis'] as const) {
       return store ?? expect.fail(`no store ${name}`);
     }
 
-    /** Without a feed, so that what these tests see is the work of the refresh tokens alone. */
+    /** Without a feed, so that these tests see only the work of the refresh tokens. */
     function backend(inner: SessionStore, limits = defaultLimits): Backend {
       const store = watched(inner);
       return {
@@ -62,7 +62,7 @@ for (const name of ['memory', 'redis'] as const) {
       return living(await strategy.open(cookie)).token;
     }
 
-    it('asks no store while the access token is in time', async () => {
+    it('uses no store while the access token is valid', async () => {
       const { token } = await one.strategy.begin('anna', { cart: ['tea'] });
       nowMs += lifeMs - 1;
       const session = living(await two.strategy.open(token));
@@ -71,7 +71,7 @@ for (const name of ['memory', 'redis'] as const) {
       expect(two.store.calls).to.deep.equal([]);
     });
 
-    it('gives a late one a successor: same session, same data, a new idle deadline, the old absolute one', async () => {
+    it('renews an expired token: same session and data, new idle deadline, old absolute deadline', async () => {
       const begun = await one.strategy.begin('zoe', { cart: ['tea'] });
       nowMs += lifeMs;
       const session = living(await two.strategy.open(begun.token));
@@ -87,7 +87,7 @@ for (const name of ['memory', 'redis'] as const) {
       expect(two.store.calls).to.deep.equal([]);
     });
 
-    it('of twenty at the same time on two backends: one successor, for all of them', async () => {
+    it('gives twenty parallel requests on two backends the same successor', async () => {
       const { token } = await one.strategy.begin('ben', {});
       nowMs += lifeMs;
       const backends = Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? one : two));
@@ -99,7 +99,7 @@ for (const name of ['memory', 'redis'] as const) {
       expect(new Set(next.map(cookie => halves(cookie)[1])).size).to.equal(1);
     });
 
-    it('gives whoever tries again within ten seconds the same successor, and none later', async () => {
+    it('gives a retry within ten seconds the same successor, and later none', async () => {
       const { token } = await one.strategy.begin('cem', {});
       nowMs += lifeMs;
       const [, successor] = halves(await cookieFrom(one, token));
@@ -113,7 +113,7 @@ for (const name of ['memory', 'redis'] as const) {
       ['after its owner', false],
       ['before its owner', true],
     ] as const) {
-      it(`ends the family when a stolen pair is used ${what}: both are out`, async () => {
+      it(`ends the family when a stolen pair is used ${what}`, async () => {
         const { token } = await one.strategy.begin('dora', {});
         nowMs += lifeMs;
         const fresh = await cookieFrom(thiefFirst ? two : one, token);
@@ -125,7 +125,7 @@ for (const name of ['memory', 'redis'] as const) {
       });
     }
 
-    it('notices one that was retired two exchanges ago, even after the idle limit of that time', async () => {
+    it('detects a token that was retired two exchanges ago, even after its idle limit', async () => {
       const { token } = await one.strategy.begin('emil', {});
       let fresh = token;
       for (let at = 0; at < 8; at++) {
@@ -137,7 +137,7 @@ for (const name of ['memory', 'redis'] as const) {
       expect(await one.strategy.open(fresh)).to.equal('unknown');
     });
 
-    it('keeps nothing at rest that opens anything', async () => {
+    it('stores nothing that opens a session', async () => {
       const begun = await one.strategy.begin('finn', { cart: ['tea'] });
       nowMs += lifeMs;
       const fresh = await cookieFrom(one, begun.token);
@@ -150,7 +150,7 @@ for (const name of ['memory', 'redis'] as const) {
       expect(Object.keys(record?.data ?? {})).to.have.members(['current', 'previous', 'rotatedAtMs', 'successor']);
     });
 
-    it('keeps an active session to the absolute limit and not a moment longer', async () => {
+    it('keeps an active session exactly to the absolute limit', async () => {
       let { token } = await one.strategy.begin('gus', {});
       const untilMs = nowMs + absoluteMs;
       for (; nowMs < untilMs; nowMs += idleMs / 2) token = await cookieFrom(nowMs % 2 === 0 ? one : two, token);
@@ -169,7 +169,7 @@ for (const name of ['memory', 'redis'] as const) {
       expect(await one.strategy.open(late.token)).to.equal('expired');
     });
 
-    it('moves a short idle limit with it, so that who is active stays', async () => {
+    it('moves a short idle limit too, so that active users stay logged in', async () => {
       const limits = { ...defaultLimits, idleMs: 3_000 };
       const quick = backend(one.store, limits);
       let { token } = await quick.strategy.begin('ida', {});
@@ -179,7 +179,7 @@ for (const name of ['memory', 'redis'] as const) {
       expect(await quick.strategy.open(token)).to.equal('expired');
     });
 
-    it('a session that ends in the middle of it stays ended', async () => {
+    it('keeps a session ended that ends during the exchange', async () => {
       for (const call of ['read', 'touch', 'replace'] as const) {
         const { token, session } = await one.strategy.begin('jan', {});
         nowMs += lifeMs;
@@ -190,7 +190,7 @@ for (const name of ['memory', 'redis'] as const) {
       }
     });
 
-    it('a backend whose clock is behind asks the refresh token, and logs nobody out', async () => {
+    it('uses the refresh token on a backend whose clock is behind, and logs no user out', async () => {
       const { token } = await one.strategy.begin('kim', {});
       nowMs -= 5_000;
       expect(await cookieFrom(one, token)).to.equal(token);
@@ -199,7 +199,7 @@ for (const name of ['memory', 'redis'] as const) {
       expect(decoded(behind).iat).to.equal(nowMs / 1000);
     });
 
-    it('the two halves of a cookie belong together', async () => {
+    it('accepts only the two matching halves of a cookie', async () => {
       const [mine, other] = [await one.strategy.begin('lea', {}), await one.strategy.begin('lea', {})];
       const [access] = halves(mine.token);
       const [, refresh] = halves(other.token);
@@ -214,7 +214,7 @@ for (const name of ['memory', 'redis'] as const) {
       await cookieFrom(one, other.token);
     });
 
-    it('every character changed, the end cut off or drawn out: no session, and the true one is none the worse', async () => {
+    it('refuses a cookie with a changed character or length, and keeps the genuine session', async () => {
       const { token } = await one.strategy.begin('mia', {});
       for (let at = 0; at < token.length; at++) {
         const changed = token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
@@ -229,7 +229,7 @@ for (const name of ['memory', 'redis'] as const) {
       await cookieFrom(one, token);
     });
 
-    it('an edit gives a token neither more life nor another time of issue, and is a new token all the same', async () => {
+    it('an edit makes a new token with the same life and time of issue', async () => {
       const { session, token } = await one.strategy.begin('nia', {});
       nowMs += 60_000;
       const changed = issued(await one.strategy.change(session, data => void Object.assign(data, { cart: ['tea'] })));
@@ -240,7 +240,7 @@ for (const name of ['memory', 'redis'] as const) {
       expect(living(await two.strategy.open(changed.token)).record.data).to.deep.equal({ cart: ['tea'] });
     });
 
-    it('what breaks the budget is refused, by name, and nothing is kept of it', async () => {
+    it('rejects data over the limit by name, and stores nothing of it', async () => {
       const cart = Array.from({ length: 200 }, (_, at) => [`sku-${at}`, 1]);
       const error = await expectRejection(one.strategy.begin('ole', { roles: ['buyer'], cart }), SessionTooLarge);
       expect(error.message).to.match(/would hold 2\d\d\d bytes; at most 1024 are kept, and "cart" alone takes 2\d\d\d/);
@@ -248,7 +248,7 @@ for (const name of ['memory', 'redis'] as const) {
       expect(one.store.calls).to.deep.equal([]);
     });
 
-    it('a foreign record under the id is no family', async () => {
+    it('treats a foreign record under the id as no family', async () => {
       const { token, session } = await one.strategy.begin('pia', {});
       const sid = String(decoded(token).sid);
       const record = (await one.store.read(sid)) ?? expect.fail('no record');
@@ -260,7 +260,7 @@ for (const name of ['memory', 'redis'] as const) {
 
     if (name === 'memory') return;
 
-    it('while the store hangs: 503 and never logged out; a late one is honoured for as long as clocks may differ', async () => {
+    it('returns 503 while the store hangs, and accepts an expired token within the clock tolerance', async () => {
       const { token } = await one.strategy.begin('quinn', { cart: ['tea'] });
       lab.server?.freeze();
       try {

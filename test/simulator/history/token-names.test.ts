@@ -1,6 +1,6 @@
 import { deflateRawSync } from 'node:zlib';
 import { expect } from 'chai';
-import { checkedSku } from '#backends/routes/routes.js';
+import { requireSku } from '#backends/routes/routes.js';
 import { isOfOtherRun, makeNonce, nonceShape, tokenOf } from '#src/simulator/history/token-names.js';
 import { drive, json, steps, withServer } from '../users/scripted.js';
 
@@ -40,7 +40,7 @@ describe('the items of a run', () => {
 
   it('are taken by the toy shop, also for the longest item that a plan file may name', () => {
     const longest = tokenOf('x'.repeat(64), 'k2f9');
-    expect(checkedSku(longest)).to.equal(longest);
+    expect(requireSku(longest)).to.equal(longest);
   });
 
   it('are what users send and what is recorded, for an add and its remove', async () => {

@@ -1,27 +1,28 @@
 export interface Item {
   readonly text: string;
-  /** Names this very content of the item to `cas`; empty when `get` and not `gets` was asked. */
+  /** The `cas` value of this content. Empty for `get`; only `gets` asks for it. */
   readonly cas: string;
 }
 
-/** All that memcached says to one question. */
+/** The reply of memcached to one command. */
 export interface MemcachedAnswer {
-  /** The line that ends it, such as `STORED`, `END` or `SERVER_ERROR out of memory storing object`. */
+  /** The last line, such as `STORED`, `END` or `SERVER_ERROR out of memory storing object`. */
   readonly end: string;
   readonly items: ReadonlyMap<string, Item>;
   readonly statistics: ReadonlyMap<string, string>;
 }
 
 const lineBytesMax = 2_048;
-/** An item is at most 1 MB, if the server was not told otherwise. */
+/** Maximum size of an item. memcached allows 1 MB, unless it is configured otherwise. */
 const itemBytesMax = 8 * 1024 * 1024;
 const crlf = '\r\n';
 const none = new Map<string, never>();
 
 /**
- * Cuts what a connection brings into answers (memcached's doc/protocol.txt): any number of items and statistics, and one
- * line that ends the answer. Throws at anything that does not read like this: then nobody knows any more which answer
- * belongs to which question, and the connection must be given up.
+ * Splits the bytes of a connection into replies (memcached's doc/protocol.txt). A reply has any number of items and
+ * statistics, and one last line.
+ *
+ * Throws at anything else. Then it is unknown which reply belongs to which command, and the connection must be dropped.
  */
 export class AnswerReader {
   #rest: Buffer = Buffer.alloc(0);
@@ -39,7 +40,7 @@ export class AnswerReader {
       if (next === undefined) break;
       at = next;
       if (line.startsWith('STAT ')) this.#takeStatistic(line);
-      else if (!line.startsWith('VALUE ')) answers.push(this.#ended(line));
+      else if (!line.startsWith('VALUE ')) answers.push(this.#finishAnswer(line));
     }
     this.#rest = this.#rest.subarray(at);
     return answers;
@@ -51,11 +52,12 @@ export class AnswerReader {
     return end;
   }
 
-  /** `VALUE <key> <flags> <bytes> [<cas>]` and the bytes. Where the item ends, or undefined while it is not all here. */
+  /** Reads `VALUE <key> <flags> <bytes> [<cas>]` and the bytes. Returns the end of the item, or undefined while it is
+   * incomplete. */
   #takeItem(line: string, from: number): number | undefined {
     const [, key = '', , length = '', cas = ''] = line.split(' ');
     const to = from + Number(length);
-    if (!/^\d+$/.test(length) || to - from > itemBytesMax) throw new Error(`an item of ${length} bytes is none`);
+    if (!/^\d+$/.test(length) || to - from > itemBytesMax) throw new Error(`an item cannot have ${length} bytes`);
     if (this.#rest.length < to + crlf.length) return undefined;
     if (this.#rest.toString('latin1', to, to + crlf.length) !== crlf)
       throw new Error('an item is longer than was said');
@@ -68,9 +70,9 @@ export class AnswerReader {
     this.#statistics.set(name, value);
   }
 
-  #ended(end: string): MemcachedAnswer {
+  #finishAnswer(end: string): MemcachedAnswer {
     const [items, statistics] = [this.#items, this.#statistics];
-    // Most answers have neither: a map is made only when the last one was given away.
+    // Most replies have neither. A new map is made only after the last one was returned.
     if (items.size > 0) this.#items = new Map();
     if (statistics.size > 0) this.#statistics = new Map();
     return { end, items: items.size > 0 ? items : none, statistics: statistics.size > 0 ? statistics : none };

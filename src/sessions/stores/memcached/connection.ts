@@ -4,19 +4,19 @@ import { type MemcachedQuestion, version } from './questions.js';
 
 const retryDelayMaxMs = 500;
 
-/** The server understood the question and says no, for example because it has no memory left. */
+/** The server understood the command and refuses it, for example because it is out of memory. */
 export class Refused extends Error {}
 
 export interface ConnectionSettings {
   readonly host: string;
   readonly port: number;
-  /** How long one answer may take, and how long opening a connection with the first answer. */
+  /** Deadline for one reply, and for opening a connection with its first reply. */
   readonly deadlineMs: number;
   readonly onUp: () => void;
   readonly onDown: (why: string) => void;
 }
 
-interface Asked {
+interface PendingQuestion {
   readonly question: MemcachedQuestion;
   readonly untilMs: number;
   readonly resolve: (answer: MemcachedAnswer) => void;
@@ -24,32 +24,32 @@ interface Asked {
 }
 
 /**
- * One connection to memcached that comes back by itself. Memcached answers in the order of the questions and nothing in
- * an answer says which question it is for, so whatever could shift the two against each other ends the connection:
- * a question past its deadline, an answer that cannot belong to its question, one that nobody asked for, bytes that are
- * no answer. All questions in flight then fail at once, and none is ever sent again.
+ * One connection to memcached, which reconnects by itself. memcached replies in the order of the commands, and a reply
+ * does not name its command. So anything that could shift replies against commands closes the connection. These are: a
+ * command past its deadline, a reply that cannot match its command, a reply without a command, and other bytes. Then
+ * all commands in flight fail at once; none is resent.
  *
- * Written for this store because no client that is there does this: memcache-client 1.0 throws out of its data handler
- * at an answer that nobody asked for, logs and drops bytes that it cannot read and goes on with the same queue, and looks
- * at deadlines only every quarter of one; memjs has no `gets` and `cas`; memcached 2.2 knows idle sockets and no
- * deadlines, and strikes a server off for minutes.
+ * No existing client does this, so this store has its own. memcache-client 1.0 throws in its data handler at a reply
+ * without a command. It logs and drops unreadable bytes, and continues with the same queue. It checks deadlines only
+ * every quarter of one. memjs has no `gets` and `cas`. memcached 2.2 has idle time-outs but no deadlines, and removes a
+ * server for minutes.
  */
 export class MemcachedConnection {
   readonly #settings: ConnectionSettings;
   #state: 'opening' | 'up' | 'waiting' | 'closed' = 'waiting';
   #socket: Socket | undefined;
-  #asked: Asked[] = [];
+  #pending: PendingQuestion[] = [];
   #unsent: string[] = [];
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
-  #alarm: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(settings: ConnectionSettings) {
     this.#settings = settings;
     this.#open();
   }
 
-  /** Rejects at once while there is no connection, and at the deadline at the latest. */
+  /** Sends a command. Rejects at once while there is no connection, and otherwise at the deadline at the latest. */
   ask(question: MemcachedQuestion): Promise<MemcachedAnswer> {
     if (this.#state === 'up') return this.#send(question);
     return Promise.reject(new Error(this.#state === 'closed' ? 'it was closed' : 'there is no connection'));
@@ -74,14 +74,15 @@ export class MemcachedConnection {
     socket.on('data', chunk => this.#receive(socket, reader, chunk));
     socket.on('error', error => this.#lose(socket, error));
     socket.on('close', () => this.#lose(socket, new Error('the connection was closed')));
-    // A hung server's kernel accepts connections too, and one with too many turns them away only after that.
+    // The kernel of a hung server accepts connections too. A server with too many connections closes them only after
+    // that.
     this.#send(version).then(
-      () => this.#wentUp(),
+      () => this.#markUp(),
       error => this.#lose(socket, error),
     );
   }
 
-  #wentUp(): void {
+  #markUp(): void {
     if (this.#state !== 'opening') return;
     this.#state = 'up';
     this.#failures = 0;
@@ -89,12 +90,12 @@ export class MemcachedConnection {
   }
 
   #send(question: MemcachedQuestion): Promise<MemcachedAnswer> {
-    // What is asked within one turn of the event loop leaves in one write: for a busy backend the system call is the
-    // dearest part of a question.
+    // Commands of one turn of the event loop leave in one write. On a busy backend, the system call is the most
+    // expensive part of a command.
     if (this.#unsent.push(question.text) === 1) setImmediate(() => this.#flush());
     const untilMs = performance.now() + this.#settings.deadlineMs;
-    if (this.#alarm === undefined) this.#watch(untilMs);
-    return new Promise((resolve, reject) => this.#asked.push({ question, untilMs, resolve, reject }));
+    if (this.#timer === undefined) this.#startTimer(untilMs);
+    return new Promise((resolve, reject) => this.#pending.push({ question, untilMs, resolve, reject }));
   }
 
   #flush(): void {
@@ -112,52 +113,52 @@ export class MemcachedConnection {
     }
   }
 
-  /** Throws when the answer cannot belong to the question whose turn it is. */
+  /** Settles the oldest command. Throws if the reply cannot belong to it. */
   #settle(answer: MemcachedAnswer): void {
-    const asked = this.#asked[0];
-    if (asked === undefined) throw new Error(`it said "${answer.end}" and was asked nothing`);
-    const { text, expects } = asked.question;
-    if (answer.end.startsWith('SERVER_ERROR ')) asked.reject(new Refused(answer.end));
+    const pending = this.#pending[0];
+    if (pending === undefined) throw new Error(`it replied "${answer.end}" without a command`);
+    const { text, expects } = pending.question;
+    if (answer.end.startsWith('SERVER_ERROR ')) pending.reject(new Refused(answer.end));
     else if (!expects.test(answer.end)) throw new Error(`it answered "${answer.end}"`);
     for (const key of answer.items.keys()) {
-      if (!text.includes(key)) throw new Error('it answered with an item that it was not asked for');
+      if (!text.includes(key)) throw new Error('it replied with an item that was not requested');
     }
-    this.#asked.shift();
-    asked.resolve(answer);
+    this.#pending.shift();
+    pending.resolve(answer);
   }
 
-  /** One timer for all that is in flight: the first in the row is the oldest. */
-  #watch(untilMs: number): void {
-    // Once more round the loop before judging: this process may have been the late one, and the answers lie in the socket.
-    const wake = () => setImmediate(() => this.#judge());
-    this.#alarm = setTimeout(wake, Math.max(untilMs - performance.now(), 1));
+  /** Starts one timer for all commands in flight. The first one in the list is the oldest. */
+  #startTimer(untilMs: number): void {
+    // Waits one more turn of the event loop. This process may be the late one, with replies waiting in the socket.
+    const check = () => setImmediate(() => this.#checkDeadline());
+    this.#timer = setTimeout(check, Math.max(untilMs - performance.now(), 1));
   }
 
-  #judge(): void {
-    this.#alarm = undefined;
-    const oldest = this.#asked[0];
+  #checkDeadline(): void {
+    this.#timer = undefined;
+    const oldest = this.#pending[0];
     if (oldest === undefined) return;
-    if (oldest.untilMs > performance.now()) this.#watch(oldest.untilMs);
+    if (oldest.untilMs > performance.now()) this.#startTimer(oldest.untilMs);
     else this.#lose(this.#socket, new Error(`no answer within ${this.#settings.deadlineMs} ms`));
   }
 
   #lose(socket: Socket | undefined, error: Error): void {
     if (socket !== this.#socket || this.#state === 'closed') return;
     this.#state = 'waiting';
-    // At once the first time: a server that was restarted is mostly back.
+    // The first attempt is immediate: a server that was restarted is usually available.
     this.#retry = setTimeout(() => this.#open(), Math.min(this.#failures * 50, retryDelayMaxMs));
     this.#failures += 1;
-    // Node joins the failures of all addresses of a name into an error without a message, but with a code.
+    // Node.js joins the failures of all addresses of a name into one error. It has no message, but a code.
     this.#settings.onDown(error.message === '' && 'code' in error ? String(error.code) : error.message);
     this.#failAll(error);
   }
 
   #failAll(error: Error): void {
-    const lost = this.#asked;
-    this.#asked = [];
+    const lost = this.#pending;
+    this.#pending = [];
     this.#unsent = [];
-    clearTimeout(this.#alarm);
-    this.#alarm = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#socket?.destroy();
     this.#socket = undefined;
     for (const { reject } of lost) reject(error);

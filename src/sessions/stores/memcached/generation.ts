@@ -3,15 +3,16 @@ import * as questions from './questions.js';
 import type { Server } from './server.js';
 
 /**
- * Which generation of sessions is in force: a random word, which every session carries and which is read together with
- * it. A new word ends the sessions of everyone; `flush_all` would end what others keep in the same memcached too. When
- * the word is lost all sessions are: rather that than that ended ones come back. It is read with every session, so it is
- * the last thing that memcached would evict.
+ * The present generation of sessions: a random word in each server. Each session stores the word, and a read compares
+ * the two. A new word ends all sessions; `flush_all` would also delete the items of other applications.
+ *
+ * If the word is lost, all sessions end. Otherwise ended sessions could come back. The word is read with every session,
+ * so it is the last item that memcached would evict.
  */
 export const generationKey = 'holdfast:generation';
 const shape = /^[\w-]{12}$/;
 
-/** The one in force; makes the first one. */
+/** Returns the present generation. Makes one if there is none. */
 export async function generationOf(server: Server, untilMs: number): Promise<string> {
   for (;;) {
     const { items } = await server.ask('reads', questions.gets(generationKey), untilMs);

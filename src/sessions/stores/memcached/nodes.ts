@@ -7,24 +7,28 @@ export interface Address {
 }
 
 /**
- * The servers over which the keys are spread; they know nothing of each other. A key belongs to one of them and to no
- * other, also while that one is away: then what concerns the key is `StoreUnavailable`. Another one in its place would
- * have nothing for it, so everybody would be logged out at once, and when the first is back it would have what was
- * forgotten or changed meanwhile. libmemcached does the same by default; its other way is to eject the dead.
+ * The servers over which the keys are spread. They do not know each other. A key belongs to one server, also while that
+ * server is down; then its calls reject with `StoreUnavailable`.
+ *
+ * Failing over to another server would log users out at once, because it has none of their sessions. After the first
+ * server is back, sessions that were ended or changed meanwhile would reappear as they were. libmemcached also keeps
+ * the keys at a dead server by default; its alternative is to eject the server.
  */
 export class Nodes {
   readonly all: readonly [Server, ...Server[]];
 
   constructor([first, ...others]: readonly [Address, ...Address[]], settings: StoreSettings) {
     const serverAt = (address: Address) =>
-      new Server(address, others.length === 0 ? settings : named(address, settings));
+      new Server(address, others.length === 0 ? settings : nameTransitions(address, settings));
     this.all = [serverAt(first), ...others.map(serverAt)];
   }
 
   /**
-   * Rendezvous hashing: each node has a weight for this digest, and the heaviest keeps it. So a further node at the end of
-   * the address takes its share from all, and nothing else moves. Only the place in the address counts: whoever takes
-   * the place of another serves its keys, and the same server may be known by several names.
+   * Returns the server of a digest by rendezvous hashing: each server has a weight for the digest, and the largest
+   * weight wins. A server that is appended to the address takes its share from all others, and no other keys move.
+   *
+   * Only the position in the address counts. A server that replaces another one at its position gets its keys. Backends
+   * may use different names for the same server.
    */
   of(digest: string): Server {
     let [found] = this.all;
@@ -37,12 +41,12 @@ export class Nodes {
     return found;
   }
 
-  /** When what is begun now must be done. */
+  /** Returns the deadline of work that begins now. */
   untilMs(): number {
     return this.all[0].untilMs();
   }
 
-  /** For what takes more than one question: each may be in time, and all together late. */
+  /** Applies the deadline to a sequence of commands. Each command could be in time, and the sequence late. */
   inTime<T>(work: (untilMs: number) => Promise<T>): Promise<T> {
     return this.all[0].inTime(work);
   }
@@ -56,7 +60,8 @@ export class Nodes {
   }
 }
 
-/** A digest is even already; the finalizer of MurmurHash3 mixes the place into it. */
+/** Returns the weight of a position. The digest is uniform already; the finalizer of MurmurHash3 mixes the position
+ * into it. */
 function weightOf(digest: string, place: number): number {
   let bits = Number.parseInt(digest.slice(0, 8), 16) ^ Math.imul(place + 1, 0x9e3779b1);
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
@@ -64,7 +69,7 @@ function weightOf(digest: string, place: number): number {
   return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-function named({ host, port }: Address, settings: StoreSettings): StoreSettings {
+function nameTransitions({ host, port }: Address, settings: StoreSettings): StoreSettings {
   return {
     ...settings,
     onTransition: ({ up, why }) => settings.onTransition?.({ up, why: `${host}:${port}: ${why}` }),

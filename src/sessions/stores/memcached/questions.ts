@@ -1,4 +1,4 @@
-/** What is sent, and which last lines of an answer belong to it; errors apart. */
+/** The text of a command, and the last lines that its reply may have, apart from errors. */
 export interface MemcachedQuestion {
   readonly text: string;
   readonly expects: RegExp;
@@ -7,16 +7,14 @@ export interface MemcachedQuestion {
 const untilEnd = /^END$/;
 const stored = /^(?:NOT_)?STORED$/;
 
-/** At once gone for everybody: what `cas` writes with it is a removal that names what it removes. */
+/** An expiry in the past: the item is gone at once. With `cas`, this is a removal of one version. */
 export const expiredAlready = -1;
 export const never = 0;
-/** Longer lives are taken for a date. */
+/** memcached reads longer durations as a date. */
 const relativeSecondsMax = 30 * 24 * 3_600;
 
-/**
- * What to tell the server so that it forgets nothing before `untilMs` of the caller's clock. One second more, because its
- * own clock ticks in seconds and may be most of one behind. The deadlines to the millisecond stand in the record.
- */
+/** Returns an expiry that keeps the item until `untilMs` by the caller's clock. It adds one second, because the
+ * server's clock ticks in seconds and may be almost one behind. The record itself has the deadlines in milliseconds. */
 export function expiryAt(untilMs: number, nowMs: number): number {
   const seconds = Math.max(Math.ceil((untilMs - nowMs) / 1_000), 0) + 1;
   return seconds <= relativeSecondsMax ? seconds : Math.ceil(untilMs / 1_000) + 1;
@@ -26,27 +24,27 @@ export function get(...keys: readonly string[]): MemcachedQuestion {
   return { text: `get ${keys.join(' ')}\r\n`, expects: untilEnd };
 }
 
-/** As `get`, with the `cas` of each item. */
+/** Like `get`, and returns the `cas` of each item. */
 export function gets(...keys: readonly string[]): MemcachedQuestion {
   return { text: `gets ${keys.join(' ')}\r\n`, expects: untilEnd };
 }
 
-/** Only where nothing is. */
+/** Writes only if there is no item. */
 export function add(key: string, text: string, expiry: number = never): MemcachedQuestion {
   return store('add', key, text, String(expiry), stored);
 }
 
-/** Only over the content that `cas` names. */
+/** Writes only over the content that `cas` names. */
 export function swap(key: string, text: string, expiry: number, cas: string): MemcachedQuestion {
   return store('cas', key, text, String(expiry), /^(?:STORED|EXISTS|NOT_FOUND)$/, ` ${cas}`);
 }
 
-/** Only where something is; its expiry stays. */
+/** Appends only if there is an item. Its expiry stays. */
 export function append(key: string, text: string): MemcachedQuestion {
   return store('append', key, text, '0', stored);
 }
 
-/** Whatever was there. Nothing that belongs to one session is ever written by it. */
+/** Writes always. It is never used for an item of one session. */
 export function put(key: string, text: string): MemcachedQuestion {
   return store('set', key, text, String(never), stored);
 }

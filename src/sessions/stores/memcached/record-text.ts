@@ -1,16 +1,16 @@
 import type { SessionData, SessionRecord } from '../../session.js';
 
 /**
- * How a session lies in memcached: a line "version idleUntil absoluteUntil createdAt generation user", the user as JSON
- * so that no name can break it, and the data as JSON. Touching and replacing rewrite one of them and never decode the
- * other.
+ * The text of a session in memcached. The first line is "version idleUntil absoluteUntil createdAt generation user".
+ * The user is JSON, so that any name is possible. The second line is the data as JSON. A touch and a replacement
+ * rewrite one line and never decode the other.
  */
 export interface Kept {
   readonly version: number;
   readonly idleUntilMs: number;
   readonly absoluteUntilMs: number;
   readonly createdAtMs: number;
-  /** Which of everyone's sessions it is one of; see `generation.ts`. */
+  /** The generation of the session; see `generation.ts`. */
   readonly generation: string;
   readonly userJson: string;
   readonly dataJson: string;
@@ -33,8 +33,9 @@ export function textOf(kept: Kept): string {
   return `${version} ${idleUntilMs} ${absoluteUntilMs} ${createdAtMs} ${generation} ${userJson}\n${dataJson}`;
 }
 
-/** Undefined for what is no session, is over, or is of another generation than the one in force. */
-export function aliveIn(text: string | undefined, generation: string | undefined, nowMs: number): Kept | undefined {
+/** Parses a session. Undefined if the text is no session, has expired, or belongs to another generation than the
+ * present one. */
+export function parseLive(text: string | undefined, generation: string | undefined, nowMs: number): Kept | undefined {
   const headEnd = text?.indexOf('\n') ?? -1;
   if (text === undefined || headEnd < 0) return undefined;
   const [, version, idle, absolute, created, of, userJson = ''] = headShape.exec(text.slice(0, headEnd)) ?? [];

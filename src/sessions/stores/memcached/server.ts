@@ -1,52 +1,53 @@
 import { StoreUnavailable } from '../../errors.js';
-import { readyWithin, withinMs } from '../../in-time.js';
+import { pollUntilReady, withTimeout } from '../../in-time.js';
 import type { StoreSettings } from '../../session-store.js';
-import { type Kind, StoreTransitions } from '../../store-transitions.js';
+import { type CallKind, StoreTransitions } from '../../store-transitions.js';
 import type { MemcachedAnswer } from './answers.js';
 import { MemcachedConnection, Refused } from './connection.js';
 import { type MemcachedQuestion, stats, version } from './questions.js';
 
 const statisticsAgeMaxMs = 1_000;
 
-/** What the store asks, over a connection that comes back by itself. Whatever fails is `StoreUnavailable`. */
+/** Sends the commands of the store over a connection that reconnects by itself. Every failure becomes
+ * `StoreUnavailable`. */
 export class Server {
   readonly #deadlineMs: number;
-  readonly #edges: StoreTransitions;
+  readonly #transitions: StoreTransitions;
   readonly #connection: MemcachedConnection;
   #statistics: { readonly atMs: number; readonly asked: Promise<MemcachedAnswer> } | undefined;
 
   constructor(address: { readonly host: string; readonly port: number }, { deadlineMs, onTransition }: StoreSettings) {
-    const edges = new StoreTransitions(onTransition);
+    const transitions = new StoreTransitions(onTransition);
     this.#deadlineMs = deadlineMs;
-    this.#edges = edges;
-    const [onUp, onDown] = [() => edges.wentUp(), (why: string) => edges.wentDown(why)];
+    this.#transitions = transitions;
+    const [onUp, onDown] = [() => transitions.markUp(), (why: string) => transitions.markDown(why)];
     this.#connection = new MemcachedConnection({ ...address, deadlineMs, onUp, onDown });
   }
 
-  /** When what is begun now must be done. */
+  /** Returns the deadline of work that begins now. */
   untilMs(): number {
     return performance.now() + this.#deadlineMs;
   }
 
-  async ask(kind: Kind, question: MemcachedQuestion, untilMs: number): Promise<MemcachedAnswer> {
+  async ask(kind: CallKind, question: MemcachedQuestion, untilMs: number): Promise<MemcachedAnswer> {
     try {
       if (performance.now() > untilMs) throw new Error(`it took more than ${this.#deadlineMs} ms`);
       const answer = await this.#connection.ask(question);
-      this.#edges.served(kind);
+      this.#transitions.markServed(kind);
       return answer;
     } catch (error) {
-      if (error instanceof Refused) this.#edges.refused(kind, error.message);
+      if (error instanceof Refused) this.#transitions.markRefused(kind, error.message);
       throw new StoreUnavailable('the session store does not answer', { cause: error });
     }
   }
 
-  /** For what takes more than one question: each may be in time, and all together late. */
+  /** Applies the deadline to a sequence of commands. Each command could be in time, and the sequence late. */
   inTime<T>(work: (untilMs: number) => Promise<T>): Promise<T> {
     const late = () => new StoreUnavailable(`the session store took more than ${this.#deadlineMs} ms`);
-    return withinMs(this.#deadlineMs, work(this.untilMs()), late);
+    return withTimeout(this.#deadlineMs, work(this.untilMs()), late);
   }
 
-  /** At most a second old. */
+  /** Returns the statistics of the server, at most a second old. */
   async statistics(): Promise<ReadonlyMap<string, string>> {
     const nowMs = performance.now();
     if (this.#statistics === undefined || nowMs - this.#statistics.atMs > statisticsAgeMaxMs) {
@@ -57,7 +58,7 @@ export class Server {
 
   ready(waitMs: number): Promise<boolean> {
     const serves = () => this.#connection.ask(version).then(() => true);
-    return readyWithin(waitMs, { serves, isOver: () => this.#connection.isClosed });
+    return pollUntilReady(waitMs, { serves, isOver: () => this.#connection.isClosed });
   }
 
   close(): void {

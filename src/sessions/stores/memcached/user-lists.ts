@@ -6,19 +6,22 @@ import type { Server } from './server.js';
 
 export interface UserList {
   readonly digests: readonly string[];
-  /** Names what was read to `cas`. */
+  /** The `cas` value of the item that was read. */
   readonly cas: string;
 }
 
 const triesMax = 5;
-/** A list outlives its last session, also where the limits of older sessions were longer than those of today. */
+/** Minimum life of a list. A list must outlive its last session, even if the limits were longer when that session
+ * began. */
 const lifeMinMs = 24 * 3_600_000;
 const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
 
 /**
- * Which sessions a user has: one item per user, a digest a line, that only ever grows by `append` and shrinks by `cas`.
- * It is an item as every other: memcached may evict it before the sessions that it names. They stay alive, and until the
- * user begins another one nobody can list them or end them all: a lost list is an empty list.
+ * The sessions of each user: one item per user, with one digest per line. It grows only by `append` and shrinks only by
+ * `cas`.
+ *
+ * memcached may evict the item before the sessions that it names. A lost list is an empty list. The sessions stay
+ * alive, but cannot be listed or ended all at once until the user begins another one.
  */
 export class MemcachedUserLists {
   readonly #nodes: Nodes;
@@ -30,7 +33,7 @@ export class MemcachedUserLists {
     this.#now = now;
   }
 
-  /** Who keeps the list of this user. */
+  /** Returns the server with the list of this user. */
   serverOf(user: string): Server {
     return this.#nodes.of(digestOf(user));
   }
@@ -46,10 +49,12 @@ export class MemcachedUserLists {
       if (appended.end === 'STORED') return;
       if ((await server.ask('writes', add(key, line, expiry), untilMs)).end === 'STORED') return;
     }
-    throw new StoreUnavailable('the list of the sessions of this user came and went');
+    throw new StoreUnavailable('the list of the sessions of this user was evicted again and again');
   }
 
-  /** Once for all who ask within the same turn: whoever ends a thousand sessions of a user asks a thousand times. */
+  /**
+   * Reads the list once for all calls in the same turn. Ending a thousand sessions of a user makes a thousand calls.
+   */
   read(user: string, untilMs: number): Promise<UserList> {
     const key = userKey(user);
     const shared = this.#shared.get(key) ?? this.#read(user, untilMs);
@@ -58,7 +63,7 @@ export class MemcachedUserLists {
     return shared;
   }
 
-  /** Only if nobody added to it since it was read; otherwise a later reader will do it. */
+  /** Replaces the list, unless it changed since it was read. If it did, a later reader shrinks it. */
   async shrink(user: string, { cas }: UserList, digests: readonly string[], untilMs: number): Promise<void> {
     const text = digests.map(digest => `${digest}\n`).join('');
     const expiry = digests.length === 0 ? expiredAlready : this.#expiry(0);
@@ -78,7 +83,7 @@ export class MemcachedUserLists {
   }
 }
 
-/** Whatever else stands in a line was not written by us. */
+/** True for a line of ours. Other lines are foreign. */
 function isDigest(line: string): boolean {
   return /^[0-9a-f]{64}$/.test(line);
 }

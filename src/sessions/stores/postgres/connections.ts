@@ -5,23 +5,25 @@ import type { Row, Value } from './record-row.js';
 import { createTable, type Statement, table } from './statements.js';
 
 const connectionsMax = 10;
-/** Whoever ends the thousand sessions of a user asks a thousand times at once. */
+/** Maximum number of waiting queries. Ending the thousand sessions of a user sends a thousand queries at once. */
 const waitingMax = 2_000;
 const idleMs = 60_000;
-const goodbyeWithinMs = 100;
+const closeWithinMs = 100;
 
 export interface ConnectionsOptions {
   readonly url: string;
-  /** For one question with all that it waits for: a place, a connection, the answer. */
+  /** Deadline for one query with all its waits: for a free connection, for connecting, and for the answer. */
   readonly deadlineMs: number;
-  /** A connection was lost that nobody was asking over. */
+  /** Called when an idle connection was lost. */
   readonly onLost: () => void;
 }
 
 /**
- * A bounded number of connections to one server. Each carries one question at a time; who finds none free waits, and
- * when too many wait the next is refused. A connection whose question failed, or was not answered in time, is cut and
- * never used again: a late answer could meet the next question. No question is sent twice.
+ * A pool with a maximum number of connections to one server. Each connection runs one query at a time. A query waits if
+ * none is free; if too many wait already, it is rejected.
+ *
+ * A connection is closed if its query failed or timed out, because a late answer could match the next query. No query
+ * is sent twice.
  */
 export class Connections {
   readonly #options: ConnectionsOptions;
@@ -32,22 +34,23 @@ export class Connections {
     this.#options = options;
     this.#pool = new Pool({ ...this.#settings(), max: connectionsMax, idleTimeoutMillis: idleMs });
     this.#pool.on('error', options.onLost);
-    // Also while a question is in flight: it fails then, and whoever asked it is told.
+    // Ignores errors during a query: the query itself rejects then.
     this.#pool.on('connect', client => client.on('error', () => undefined));
   }
 
   ask(statement: Statement, values: readonly Value[]): Promise<readonly Row[]> {
     if (this.#pool.waitingCount >= waitingMax) return Promise.reject(new Error(`${waitingMax} questions wait already`));
-    return this.#inTime(async turn => {
+    return this.#inTime(async pending => {
       const client = await this.#pool.connect();
-      turn.giveBack = once(cut => client.release(cut));
-      if (!turn.isOver) return answer(client, statement, values, turn.giveBack);
-      turn.giveBack(false);
+      pending.release = releaseOnce(cut => client.release(cut));
+      if (!pending.isOver) return runQuery(client, statement, values, pending.release);
+      pending.release(false);
       return [];
     });
   }
 
-  /** Over a connection of its own, so that no crowd is taken for a dead server: whether it lets us in and has the table. */
+  /** Checks that the server accepts a connection and has the table. Uses a connection of its own, so that a full pool
+   * does not look like a dead server. */
   async probe(): Promise<void> {
     const client = new Client(this.#settings());
     client.on('error', () => undefined);
@@ -55,7 +58,7 @@ export class Connections {
       await this.#inTime(async () => {
         await client.connect();
         const { rows } = await client.query<Row>('SELECT to_regclass($1) IS NOT NULL AS there', [table]);
-        // Who may not create tables may still use one that somebody made.
+        // A role without the right to create tables may still use an existing one.
         if (rows[0]?.there !== true) await client.query(createTable);
       });
     } finally {
@@ -63,10 +66,10 @@ export class Connections {
     }
   }
 
-  /** Says goodbye where somebody listens, and cuts what is left. */
+  /** Closes idle connections properly and destroys the remaining sockets. */
   async close(): Promise<void> {
     if (this.#pool.ending) return;
-    await Promise.race([this.#pool.end(), delay(goodbyeWithinMs, undefined, { ref: false })]);
+    await Promise.race([this.#pool.end(), delay(closeWithinMs, undefined, { ref: false })]);
     for (const socket of this.#sockets) socket.destroy();
   }
 
@@ -75,7 +78,7 @@ export class Connections {
     return {
       connectionString: url,
       connectionTimeoutMillis: deadlineMs,
-      // What nobody waits for any more must not go on waiting for a lock either.
+      // A query that timed out here must not go on waiting for a lock in the server.
       statement_timeout: deadlineMs,
       keepAlive: true,
       fallback_application_name: 'holdfast',
@@ -89,72 +92,73 @@ export class Connections {
     return socket.once('close', () => this.#sockets.delete(socket));
   }
 
-  async #inTime<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+  async #inTime<T>(work: (pending: PendingQuery) => Promise<T>): Promise<T> {
     const { deadlineMs } = this.#options;
-    const turn: Turn = { isOver: false, giveBack: undefined };
+    const pending: PendingQuery = { isOver: false, release: undefined };
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const giveUp = () => {
-        turn.isOver = true;
-        turn.giveBack?.(true);
+        pending.isOver = true;
+        pending.release?.(true);
         reject(new Error(`no answer within ${deadlineMs} ms`));
       };
-      // Once more round the loop: this process may have been the late one, and the answer lies in the socket.
+      // Waits one more turn of the event loop. This process may be the late one, with the answer waiting in the socket.
       timer = setTimeout(() => setImmediate(giveUp), deadlineMs);
     });
     try {
-      return await Promise.race([work(turn), late]);
+      return await Promise.race([work(pending), late]);
     } finally {
       clearTimeout(timer);
     }
   }
 }
 
-/** Gives a connection back to the others, or cuts it. */
-type GiveBack = (cut: boolean) => void;
+/** Releases a connection to the pool, or closes it. */
+type Release = (cut: boolean) => void;
 
-interface Turn {
+interface PendingQuery {
   isOver: boolean;
-  giveBack: GiveBack | undefined;
+  release: Release | undefined;
 }
 
-async function answer(client: PoolClient, { name, text }: Statement, values: readonly Value[], giveBack: GiveBack) {
+async function runQuery(client: PoolClient, { name, text }: Statement, values: readonly Value[], release: Release) {
   try {
     const { rows } = await client.query<Row>({ name, text, values: [...values] });
-    giveBack(false);
+    release(false);
     return rows;
   } catch (error) {
-    giveBack(!isTaken(error));
+    release(!isDuplicateKey(error));
     throw error;
   }
 }
 
-function once(giveBack: GiveBack): GiveBack {
+function releaseOnce(release: Release): Release {
   let isBack = false;
   return cut => {
-    if (!isBack) giveBack(cut);
+    if (!isBack) release(cut);
     isBack = true;
   };
 }
 
-/** The key is there already: the one error that is an answer like any other. */
-export function isTaken(error: unknown): boolean {
+/** True if the key exists already. Only this error is a normal answer. */
+export function isDuplicateKey(error: unknown): boolean {
   return codeOf(error) === '23505';
 }
 
-/** Shutting down or starting, or the table is not there: what a new look at the server settles. */
-const lost = /^(?:08|57P0|42P01)/;
+/** Codes of a server that shuts down or starts, or has no table. The next probe decides then. */
+const unavailableCodes = /^(?:08|57P0|42P01)/;
 const late = '57014';
 
-/** What a server says that understood the question, and will not. Undefined when it said nothing, or is on its way out. */
+/** Returns the message of a server that understood the query and refuses it. Undefined if the server gave no answer, or
+ * is shutting down. */
 export function refusalOf(error: unknown): string | undefined {
   const code = codeOf(error);
-  return code === undefined || code === late || lost.test(code) ? undefined : messageOf(error);
+  return code === undefined || code === late || unavailableCodes.test(code) ? undefined : messageOf(error);
 }
 
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // Node joins the failures of all addresses of a name into an error without a message, but with a code.
+  // Node.js joins the failures of all addresses of a name into one error. It has no message, but a code.
   return error.message === '' && 'code' in error ? String(error.code) : error.message;
 }
 

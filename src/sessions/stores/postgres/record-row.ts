@@ -1,25 +1,25 @@
 import type { SessionData, SessionRecord, SessionSummary } from '../../session.js';
 import { digestOf, handleOf } from '../../session-id.js';
 
-/** One line of an answer, by the names of `statements.ts`. A bigint comes as text, a bytea as a buffer. */
+/** One row of an answer, by the column names of `statements.ts`. A bigint is text, a bytea is a buffer. */
 export type Row = Readonly<Record<string, unknown>>;
 export type Value = Buffer | string | number | null;
 
-/** The SHA-256 of an id, or of the name of a user. */
+/** Returns the SHA-256 of an id, or of the name of a user. */
 export function keyOf(text: string): Buffer {
   return Buffer.from(digestOf(text), 'hex');
 }
 
-/** The values of `create`. */
+/** Returns the values of `create`. */
 export function valuesOf(id: string, record: SessionRecord): readonly Value[] {
   const { user, version, createdAtMs, idleUntilMs, absoluteUntilMs, data } = record;
   const times = [createdAtMs, idleUntilMs, absoluteUntilMs].map(Math.floor);
   return [keyOf(id), keyOf(user), JSON.stringify(user), version, ...times, JSON.stringify(data)];
 }
 
-/** Undefined for a row that was not written by us: its texts are no JSON, or other JSON. */
+/** Parses a row. Undefined for a foreign row: its texts are not JSON, or other JSON. */
 export function recordOf(row: Row): SessionRecord | undefined {
-  const [user, data] = [parsed(row.user_json), parsed(row.data_json)];
+  const [user, data] = [parseJson(row.user_json), parseJson(row.data_json)];
   if (typeof user !== 'string' || !isData(data)) return undefined;
   return {
     user,
@@ -38,7 +38,7 @@ export function summaryOf({ key, created_at_ms: createdAtMs, idle_until_ms: idle
   ];
 }
 
-function parsed(json: unknown): unknown {
+function parseJson(json: unknown): unknown {
   try {
     return JSON.parse(String(json));
   } catch {

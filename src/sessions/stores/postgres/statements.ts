@@ -1,22 +1,24 @@
-import type { Kind } from '../../store-transitions.js';
+import type { CallKind } from '../../store-transitions.js';
 
-/** Prepared by its name once per connection. */
+/** A statement. Each connection prepares it once by its name. */
 export interface Statement {
   readonly name: string;
-  readonly kind: Kind;
+  readonly kind: CallKind;
   readonly text: string;
 }
 
-/** Does nothing where all of it is there. Names of columns are names in the rows that come back. */
+/** Name of the table. The rows that come back use its column names. */
 export const table = 'holdfast_sessions';
 
 /**
- * `key` is the SHA-256 of the id, `user_key` that of the name, so that a long name fits into an index. Name and data are
- * JSON as text: neither `text` nor `jsonb` can hold a NUL character, which JSON can spell. Moments are milliseconds since
- * the epoch by the clocks of the backends; the server's own clock decides nothing.
+ * Creates the table and its indexes, if they do not exist.
  *
- * One simple query is one transaction: the lock is held until all of it is committed. `IF NOT EXISTS` alone is no help
- * when two backends boot at once: both look, both create, and one fails.
+ * `key` is the SHA-256 of the id. `user_key` is the SHA-256 of the user name, so that a long name fits into an index.
+ * Name and data are JSON in `text` columns: neither `text` nor `jsonb` can hold a NUL character, which JSON can escape.
+ * Times are milliseconds since the epoch by the clocks of the backends. The server's own clock decides nothing.
+ *
+ * A simple query with several statements is one transaction: the lock is held until all of it is committed. `IF NOT
+ * EXISTS` alone does not help when two backends boot at once: both look, both create, and one fails.
  */
 export const createTable = `
 SELECT pg_advisory_xact_lock(hashtextextended('${table}', 0));
@@ -33,10 +35,10 @@ CREATE TABLE IF NOT EXISTS ${table} (
 CREATE INDEX IF NOT EXISTS ${table}_of_user ON ${table} (user_key, created_at_ms);
 CREATE INDEX IF NOT EXISTS ${table}_over ON ${table} (least(idle_until_ms, absolute_until_ms));`;
 
-/** $2 is the caller's clock in all of them. */
+/** Condition for a live session. $2 is the caller's clock in every statement. */
 const alive = 'idle_until_ms > $2 AND absolute_until_ms > $2';
 
-/** key, now */
+/** Arguments: key, now. */
 export const read: Statement = {
   name: 'holdfast_read',
   kind: 'reads',
@@ -44,7 +46,9 @@ export const read: Statement = {
 FROM ${table} WHERE key = $1 AND ${alive}`,
 };
 
-/** key, user key, user, version, created, idle deadline, absolute deadline, data. What is there already stays. */
+/**
+ * Arguments: key, user key, user, version, created, idle deadline, absolute deadline, data. Fails if the key exists.
+ */
 export const create: Statement = {
   name: 'holdfast_create',
   kind: 'writes',
@@ -54,8 +58,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 };
 
 /**
- * key, now, the next version, data. Somebody else's change or removal of the row is waited for. Which of the two it was
- * is seen only by looking again with a lock: without one, the look is at the rows as they were when the statement began.
+ * Arguments: key, now, the next version, data. Waits for a concurrent change or removal of the row. A second look with
+ * a lock then decides between `conflict` and `gone`. A look without a lock would see the rows as they were when the
+ * statement began.
  */
 export const replace: Statement = {
   name: 'holdfast_replace',
@@ -68,14 +73,15 @@ SELECT CASE WHEN EXISTS (SELECT FROM saved) THEN 'saved'
   ELSE 'gone' END AS outcome`,
 };
 
-/** key, now, the new idle deadline */
+/** Arguments: key, now, the new idle deadline. */
 export const touch: Statement = {
   name: 'holdfast_touch',
   kind: 'writes',
   text: `UPDATE ${table} SET idle_until_ms = least($3, absolute_until_ms) WHERE key = $1 AND ${alive} RETURNING true`,
 };
 
-/** key, now, the only version to remove or null for any. What is over is removed as well, and was gone. */
+/** Arguments: key, now, the only version to remove or null for any. An expired row is removed too, and counts as
+ * `gone`. */
 export const remove: Statement = {
   name: 'holdfast_remove',
   kind: 'removals',
@@ -88,7 +94,7 @@ SELECT CASE WHEN EXISTS (SELECT FROM removed WHERE lived) THEN 'removed'
   ELSE 'gone' END AS outcome`,
 };
 
-/** user key, now, user, how many at most; the newest first */
+/** Arguments: user key, now, user, maximum number of rows. The newest come first. */
 export const listByUser: Statement = {
   name: 'holdfast_list_by_user',
   kind: 'reads',
@@ -96,7 +102,7 @@ export const listByUser: Statement = {
 WHERE user_key = $1 AND user_json = $3 AND ${alive} ORDER BY created_at_ms DESC LIMIT $4`,
 };
 
-/** user key, now, user, the first bytes of the key */
+/** Arguments: user key, now, user, the first bytes of the key. */
 export const removeByHandle: Statement = {
   name: 'holdfast_remove_by_handle',
   kind: 'removals',
@@ -104,10 +110,11 @@ export const removeByHandle: Statement = {
 WHERE user_key = $1 AND user_json = $3 AND substring(key FROM 1 FOR octet_length($4::bytea)) = $4 AND ${alive} RETURNING true`,
 };
 
-/** All at once and however many there are; a change in flight is before it, or finds nothing. */
+/** Removes all rows at once, however many there are. A concurrent change comes before it, or finds no row. */
 export const clear: Statement = { name: 'holdfast_clear', kind: 'removals', text: `TRUNCATE ${table}` };
 
-/** until when they must have ended, how many at most. What somebody else has in hand is left to a later turn. */
+/** Arguments: the time until which rows must have expired, maximum number of rows. Rows that another transaction has
+ * locked are left for a later round. */
 export const prune: Statement = {
   name: 'holdfast_prune',
   kind: 'removals',

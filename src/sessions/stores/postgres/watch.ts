@@ -6,22 +6,22 @@ const retryStepMs = 50;
 const retryDelayMaxMs = 500;
 
 /**
- * Whether the server can serve. One call that fails proves little: it may have waited for a lock, or for its turn in a
- * crowd. So a failure only raises a doubt; then the server itself is asked, and its answer counts for everybody. While it
- * is down it is asked again and again.
+ * Tracks whether the server can serve. A failed call proves little: it may have waited for a lock or for a free
+ * connection. So a failure only starts a probe of the server, and the result of the probe counts for all calls. A
+ * server that is down is probed repeatedly.
  */
 export class Watch {
   readonly #probe: () => Promise<void>;
-  readonly #edges: StoreTransitions;
+  readonly #transitions: StoreTransitions;
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   #asking: Promise<boolean> | undefined;
-  #isLooking = false;
-  #isInDoubt = false;
+  #isProbing = false;
+  #needsProbe = false;
 
-  /** `probe` rejects when the server cannot serve, within a bounded time. */
-  constructor(probe: () => Promise<void>, edges: StoreTransitions) {
+  /** `probe` rejects if the server cannot serve. It settles within a bounded time. */
+  constructor(probe: () => Promise<void>, transitions: StoreTransitions) {
     this.#probe = probe;
-    this.#edges = edges;
+    this.#transitions = transitions;
   }
 
   get isUp(): boolean {
@@ -32,14 +32,14 @@ export class Watch {
     return this.#state === 'closed';
   }
 
-  doubt(): void {
-    this.#isInDoubt = true;
-    if (!this.#isLooking) void this.#look();
+  recheck(): void {
+    this.#needsProbe = true;
+    if (!this.#isProbing) void this.#probeUntilUp();
   }
 
-  /** Asks the server now, once for all who want to know. */
+  /** Probes the server now. Concurrent calls share one probe. */
   ask(): Promise<boolean> {
-    this.#asking ??= this.#answer().finally(() => {
+    this.#asking ??= this.#probeOnce().finally(() => {
       this.#asking = undefined;
     });
     return this.#asking;
@@ -49,25 +49,26 @@ export class Watch {
     this.#state = 'closed';
   }
 
-  /** At once the first time: a server that was restarted is mostly back. */
-  async #look(): Promise<void> {
-    this.#isLooking = true;
-    for (let tries = 0; this.#isInDoubt && !this.isClosed; tries++) {
+  /** Probes the server until it serves. The first attempt is immediate: a server that was restarted is usually
+   * available. */
+  async #probeUntilUp(): Promise<void> {
+    this.#isProbing = true;
+    for (let tries = 0; this.#needsProbe && !this.isClosed; tries++) {
       if (tries > 0) await delay(Math.min(tries * retryStepMs, retryDelayMaxMs), undefined, { ref: false });
-      this.#isInDoubt = false;
-      if (!(await this.ask())) this.#isInDoubt = true;
+      this.#needsProbe = false;
+      if (!(await this.ask())) this.#needsProbe = true;
     }
-    this.#isLooking = false;
+    this.#isProbing = false;
   }
 
-  async #answer(): Promise<boolean> {
+  async #probeOnce(): Promise<boolean> {
     const why = await this.#probe().then(() => undefined, messageOf);
     if (this.isClosed) return false;
     const [before, now] = [this.#state, why === undefined ? 'up' : 'down'] as const;
     this.#state = now;
-    if (why !== undefined) this.#edges.wentDown(why);
-    // Only then: a server that was up all the time may still refuse what it refused before.
-    else if (before !== 'up') this.#edges.wentUp();
+    if (why !== undefined) this.#transitions.markDown(why);
+    // Only after an outage: a server that was up all the time may still refuse what it refused before.
+    else if (before !== 'up') this.#transitions.markUp();
     return now === 'up';
   }
 }

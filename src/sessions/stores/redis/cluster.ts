@@ -2,27 +2,27 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { RedisAddress, ServerAddress } from '../../../shared/redis-address.js';
-import { withinMs } from '../../in-time.js';
+import { withTimeout } from '../../in-time.js';
 import {
+  batchWrites,
   type ConnectionOptions,
-  gather,
   hasCode,
-  loginIn,
+  loginOf,
   type RedisConnection,
-  reason,
+  reasonOf,
   retryDelayMs,
   serverOptions,
 } from './connection.js';
 import { emptyMap, nameOf, type Redirection, redirectionIn, type SlotMap, slotMapIn, slotOf } from './slots.js';
 
 /**
- * One connection to each primary of a Redis Cluster: a node that is lost costs the keys that it served, and no others.
+ * One connection to each primary of a Redis Cluster. The loss of a node affects only the keys of that node.
  *
- * key -> slot -> the node that serves it -> asked -> "not here" (MOVED, ASK): the node that is named, once
- *                                                -> any other failure: the failure, and the map is made anew
+ * key -> slot -> node of the slot -> command -> "not here" (MOVED, ASK): the named node, once
+ *                                           -> any other failure: reject, and read the slot map again
  *
- * The client's own class for clusters queues and sends again by itself, and does not tell which node served a command,
- * which a WAIT after it must know.
+ * The cluster class of the client library queues and resends commands by itself. It also hides which node ran a
+ * command, and a later WAIT must know that.
  */
 export class RedisCluster implements RedisConnection {
   readonly #address: RedisAddress;
@@ -31,7 +31,7 @@ export class RedisCluster implements RedisConnection {
   readonly #nodes = new Map<string, Redis>();
   #map: SlotMap = emptyMap;
   #isRestoring = false;
-  /** How often something made the map doubtful. */
+  /** Number of events that made the slot map doubtful. */
   #doubts = 0;
 
   constructor(address: RedisAddress, options: ConnectionOptions) {
@@ -45,25 +45,25 @@ export class RedisCluster implements RedisConnection {
     const slot = slotOf(key);
     const { node, place } = this.#serverOf(slot);
     try {
-      gather(node);
+      batchWrites(node);
       return await question(node);
     } catch (error) {
-      if (hasCode(error, 'CLUSTERDOWN')) this.#lost(`${nameOf(place)} serves nothing now: CLUSTERDOWN`);
+      if (hasCode(error, 'CLUSTERDOWN')) this.#reportLost(`${nameOf(place)} serves nothing now: CLUSTERDOWN`);
       const elsewhere = redirectionIn(error, place);
       if (elsewhere === undefined) throw error;
-      if (elsewhere.isMoved) this.#moved(slot, elsewhere.place);
+      if (elsewhere.isMoved) this.#recordMove(slot, elsewhere.place);
       const leftMs = this.#options.deadlineMs - (performance.now() - startedAtMs);
       const late = () => new Error(`${nameOf(elsewhere.place)}, which serves the key now, did not answer in time`);
-      return withinMs(leftMs, this.#askAt(elsewhere, leftMs, question), late);
+      return withTimeout(leftMs, this.#askAt(elsewhere, leftMs, question), late);
     }
   }
 
   servers(): readonly Redis[] {
-    return this.#needed().map(name => this.#nodeAt(this.#placeOf(name)));
+    return this.#neededServers().map(name => this.#nodeAt(this.#placeOf(name)));
   }
 
   async check(): Promise<void> {
-    await Promise.all(this.servers().map(node => expectServing(node)));
+    await Promise.all(this.servers().map(node => assertServing(node)));
   }
 
   close(): void {
@@ -78,8 +78,8 @@ export class RedisCluster implements RedisConnection {
     return { node: this.#nodeAt(place), place };
   }
 
-  /** The names of all servers that will be asked. Throws when there is none for some of the keys. */
-  #needed(): readonly string[] {
+  /** Returns the names of all servers that the keys need. Throws if some slot has no server. */
+  #neededServers(): readonly string[] {
     const { key } = this.#options;
     const names = new Set(key === undefined ? this.#map.owners : [this.#map.owners[slotOf(key)]]);
     return [...names].map(name => {
@@ -97,17 +97,17 @@ export class RedisCluster implements RedisConnection {
     const name = nameOf(place);
     const known = this.#nodes.get(name);
     if (known !== undefined) return known;
-    const node = new Redis({ ...serverOptions(this.#options.deadlineMs), ...loginIn(this.#address), ...place });
+    const node = new Redis({ ...serverOptions(this.#options.deadlineMs), ...loginOf(this.#address), ...place });
     if (this.#closing.signal.aborted) node.disconnect();
     this.#nodes.set(name, node);
-    // Every question that was sent on to it while it connects listens.
+    // Every command that waits for its connection adds a listener.
     node.setMaxListeners(0);
     let lastError: Error | undefined;
     node.on('error', error => {
       lastError = error;
     });
     node.on('close', () => {
-      if (this.#nodes.get(name) === node) this.#lost(`${name}: ${reason(lastError)}`);
+      if (this.#nodes.get(name) === node) this.#reportLost(`${name}: ${reasonOf(lastError)}`);
     });
     return node;
   }
@@ -120,74 +120,75 @@ export class RedisCluster implements RedisConnection {
     const node = this.#nodeAt(place);
     if (node.status !== 'ready')
       await once(node, 'ready', { signal: AbortSignal.timeout(Math.max(1, Math.ceil(leftMs))) });
-    gather(node);
-    // Right before the question, for which it holds alone.
+    batchWrites(node);
+    // ASKING holds only for the next command, so it is sent right before it.
     if (!isMoved) node.asking().catch(() => undefined);
     return question(node);
   }
 
-  #moved(slot: number, place: ServerAddress): void {
+  #recordMove(slot: number, place: ServerAddress): void {
     this.#map.owners[slot] = nameOf(place);
-    this.#doubt();
+    this.#markDoubtful();
   }
 
-  #lost(why: string): void {
+  #reportLost(why: string): void {
     if (this.#closing.signal.aborted) return;
     this.#options.onDown?.(why);
-    this.#doubt();
+    this.#markDoubtful();
   }
 
-  #doubt(): void {
+  #markDoubtful(): void {
     this.#doubts++;
     void this.#restore();
   }
 
-  /** Until every server that is needed answers, by a map that nothing made doubtful meanwhile. */
+  /** Reconnects until every needed server answers and no event made the map doubtful meanwhile. */
   async #restore(): Promise<void> {
     if (this.#isRestoring) return;
     this.#isRestoring = true;
     const { signal } = this.#closing;
     for (let times = 1; !signal.aborted; times++) {
       const doubts = this.#doubts;
-      const why = await this.#connectAnew().catch((error: Error) => error);
+      const why = await this.#reconnect().catch((error: Error) => error);
       if (signal.aborted) return;
       if (why === undefined && doubts === this.#doubts) break;
-      if (why !== undefined) this.#options.onDown?.(reason(why));
+      if (why !== undefined) this.#options.onDown?.(reasonOf(why));
       await delay(retryDelayMs(times + 1), undefined, { signal }).catch(() => undefined);
     }
     this.#isRestoring = false;
     this.#options.onUp?.();
   }
 
-  async #connectAnew(): Promise<undefined> {
-    this.#map = await this.#newMap();
+  async #reconnect(): Promise<undefined> {
+    this.#map = await this.#readMap();
     const owners = new Set(this.#map.owners);
     for (const [name, node] of this.#nodes) {
       if (owners.has(name)) continue;
       this.#nodes.delete(name);
       node.disconnect();
     }
-    await Promise.all(this.servers().map(node => this.#answers(node)));
+    await Promise.all(this.servers().map(node => this.#assertAnswering(node)));
   }
 
-  async #answers(node: Redis): Promise<void> {
+  async #assertAnswering(node: Redis): Promise<void> {
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#options.deadlineMs)]);
     if (node.status !== 'ready') await once(node, 'ready', { signal });
-    await expectServing(node);
+    await assertServing(node);
   }
 
-  /** From the first node that serves: those that we are connected to; if they all fail, whoever was ever named. */
-  async #newMap(): Promise<SlotMap> {
+  /** Reads the slot map from the first node that answers. It asks the connected nodes; if all fail, it asks every node
+   * that it knows. */
+  async #readMap(): Promise<SlotMap> {
     const connected = [...this.#nodes].filter(([, { status }]) => status === 'ready');
-    const asks = connected.map(([name, node]) => mapFrom(node, this.#placeOf(name)));
-    return firstOf(asks).catch(() => {
+    const asks = connected.map(([name, node]) => readMapFrom(node, this.#placeOf(name)));
+    return takeFirst(asks).catch(() => {
       const places = new Map([...this.#address.places, ...this.#map.places.values()].map(each => [nameOf(each), each]));
-      return firstOf([...places.values()].map(place => this.#askStranger(place)));
+      return takeFirst([...places.values()].map(place => this.#readMapFromUnconnected(place)));
     });
   }
 
-  async #askStranger(place: ServerAddress): Promise<SlotMap> {
-    const options = { ...serverOptions(this.#options.deadlineMs), ...loginIn(this.#address), ...place };
+  async #readMapFromUnconnected(place: ServerAddress): Promise<SlotMap> {
+    const options = { ...serverOptions(this.#options.deadlineMs), ...loginOf(this.#address), ...place };
     const node = new Redis({ ...options, lazyConnect: true, retryStrategy: () => null });
     let lastError: Error | undefined;
     node.on('error', error => {
@@ -195,29 +196,30 @@ export class RedisCluster implements RedisConnection {
     });
     try {
       await node.connect();
-      return await mapFrom(node, place);
+      return await readMapFrom(node, place);
     } catch (error) {
-      throw new Error(`${nameOf(place)}: ${reason(lastError ?? (error instanceof Error ? error : undefined))}`);
+      throw new Error(`${nameOf(place)}: ${reasonOf(lastError ?? (error instanceof Error ? error : undefined))}`);
     } finally {
       node.disconnect();
     }
   }
 }
 
-/** A node without the others (it was cut off, it just booted) has an old map, and says that it serves nothing. */
-async function mapFrom(node: Redis, place: ServerAddress): Promise<SlotMap> {
-  const [slots] = await Promise.all([node.cluster('SLOTS'), expectServing(node)]);
+/** Reads the slot map of a node. A node without the others (cut off, or just started) has an old map, and reports that
+ * it serves nothing. */
+async function readMapFrom(node: Redis, place: ServerAddress): Promise<SlotMap> {
+  const [slots] = await Promise.all([node.cluster('SLOTS'), assertServing(node)]);
   return slotMapIn(slots, place);
 }
 
-async function expectServing(node: Redis): Promise<void> {
+async function assertServing(node: Redis): Promise<void> {
   if (String(await node.cluster('INFO')).includes('cluster_state:ok')) return;
   throw new Error(
-    `${node.options.host}:${node.options.port} serves nothing now: it is without the others, or a slot is`,
+    `${node.options.host}:${node.options.port} serves nothing now: it cannot reach the others, or a slot has no node`,
   );
 }
 
-async function firstOf<T>(promises: readonly Promise<T>[]): Promise<T> {
+async function takeFirst<T>(promises: readonly Promise<T>[]): Promise<T> {
   try {
     return await Promise.any(promises);
   } catch (error) {

@@ -2,45 +2,49 @@ import type { Redis, RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../../../shared/redis-address.js';
 import { scripts } from './scripts.js';
 
-/** The servers behind one address, whatever their topology. Made by `connectionTo`. */
+/** The servers behind one address, in any topology. `connectionTo` makes it. */
 export interface RedisConnection {
   /**
-   * Asks the server that serves `key`. Settles within the deadline: with what `question` says, or with the failure.
-   * A question is never sent twice, but for one case: a node of a cluster that answers "not here" (MOVED, ASK) has not
-   * carried it out, and the node that it names is asked once, within the same deadline.
+   * Sends commands to the server of `key`. Settles within the deadline with the result of `question`, or with the
+   * failure. A command is never sent twice, with one exception. A cluster node that answers "not here" (MOVED, ASK) has
+   * not run it. Then the named node gets it once, within the same deadline.
    */
   at<Answer>(key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer>;
-  /** One server for each share of the keys, for what concerns all keys. Throws when a share has none. */
+  /** Returns one server for each share of the keys. Throws if a share has no server. */
   servers(): readonly Redis[];
-  /** Rejects unless every server that is needed serves now. */
+  /** Rejects unless every needed server can serve now. */
   check(): Promise<void>;
-  /** Ends every connection; whatever is asked from then on is rejected at once. */
+  /** Closes every connection. Later commands reject at once. */
   close(): void;
 }
 
 export interface ConnectionOptions {
-  /** Of every question. Questions that a server answers late on purpose (BLOCK, WAIT) need a connection of their own. */
+  /** Deadline of each command. Commands with a late answer by design (BLOCK, WAIT) need a connection of their own. */
   readonly deadlineMs: number;
-  /** The only key that will be asked for: then no other server is needed. */
+  /** The only key that will be used. Then no other server is needed. */
   readonly key?: string | undefined;
-  /** Every server that is needed answers. */
+  /** Called when every needed server answers. */
   readonly onUp?: (() => void) | undefined;
-  /** One that is needed was lost, or is still away: told again with every try to get it back. */
+  /** Called when a needed server is lost, and again after each failed attempt to reconnect. */
   readonly onDown?: ((why: string) => void) | undefined;
 }
 
 const retryDelayMaxMs = 500;
 const commands = Object.fromEntries(Object.entries(scripts).map(([name, lua]) => [name, { lua, numberOfKeys: 1 }]));
 
-/** At once the first time: a connection given up because this process itself was stopped for a while is back at once. */
+/** Returns the delay before a reconnect. The first one is immediate: after a pause of this process itself, the server
+ * is usually available. */
 export const retryDelayMs = (times: number): number => Math.min((times - 1) * 50, retryDelayMaxMs);
 
 /**
- * Every way of waiting ends at the deadline or at once:
- * not connected: refused at once (no offline queue); no reply: `commandTimeout`, and by `socketTimeout` the connection
- * is given up, so that a hung server gathers no backlog and no late reply can meet another question.
- * Nothing is sent again by itself: a compare-and-set whose first answer got lost would then conflict with itself, and
- * the edit would be applied twice. So commands in flight on a lost connection fail at once (`maxRetriesPerRequest: 0`).
+ * Returns the options of a connection to one server. Every wait ends at the deadline or at once.
+ *
+ * Not connected: commands reject at once (no offline queue). No reply: `commandTimeout` rejects the command, and
+ * `socketTimeout` drops the connection. So a hung server builds up no backlog, and a late reply cannot match another
+ * command.
+ *
+ * Commands are never resent. A compare-and-set whose first reply was lost would conflict with itself, and the edit
+ * would be applied twice. So commands in flight on a lost connection fail at once (`maxRetriesPerRequest: 0`).
  */
 export function serverOptions(deadlineMs: number) {
   return {
@@ -53,20 +57,20 @@ export function serverOptions(deadlineMs: number) {
     disconnectTimeout: 100,
     maxLoadingRetryTime: retryDelayMaxMs,
     retryStrategy: retryDelayMs,
-    // After a failover the old primary answers so: only a new connection finds the new one.
+    // After a failover, the old primary replies READONLY. Only a new connection reaches the new primary.
     reconnectOnError: isReadOnly,
     disableClientInfo: true,
     scripts: commands,
   } satisfies RedisOptions;
 }
 
-export function loginIn({ username, password }: RedisAddress) {
+export function loginOf({ username, password }: RedisAddress) {
   return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
 }
 
-/** What is asked of a server within one turn of the event loop leaves in one write: for a busy backend the system call
- * is the dearest part of a question. */
-export function gather({ stream }: Redis): void {
+/** Batches the writes of one turn of the event loop into one system call. On a busy backend, the system call is the
+ * most expensive part of a command. */
+export function batchWrites({ stream }: Redis): void {
   if (stream === undefined || stream.writableCorked > 0) return;
   stream.cork();
   setImmediate(() => stream.uncork());
@@ -76,13 +80,13 @@ export function isReadOnly(error: Error): boolean {
   return hasCode(error, 'READONLY');
 }
 
-/** Anywhere in the text: up to Redis 6 a script's failure begins with a sentence of its own. */
+/** Searches the whole text: up to Redis 6, the error of a script begins with another sentence. */
 export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && error.message.includes(code);
 }
 
-export function reason(error: Error | undefined): string {
+export function reasonOf(error: Error | undefined): string {
   if (error === undefined) return 'the connection was closed';
-  // Node joins the failures of all addresses of a name into an error without a message, but with a code.
+  // Node.js joins the failures of all addresses of a name into one error. It has no message, but a code.
   return error.message === '' && 'code' in error ? String(error.code) : error.message;
 }

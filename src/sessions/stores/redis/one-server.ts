@@ -1,17 +1,17 @@
 import { Redis } from 'ioredis';
 import type { RedisAddress } from '../../../shared/redis-address.js';
 import {
+  batchWrites,
   type ConnectionOptions,
-  gather,
   isReadOnly,
-  loginIn,
+  loginOf,
   type RedisConnection,
-  reason,
+  reasonOf,
   retryDelayMs,
   serverOptions,
 } from './connection.js';
 
-/** One connection to one server, which serves every key: a single one, or whichever the sentinels call the primary. */
+/** One connection to one server that has every key: a single server, or the primary that the sentinels name. */
 export class OneServer implements RedisConnection {
   readonly #server: Redis;
   readonly #options: ConnectionOptions;
@@ -20,18 +20,18 @@ export class OneServer implements RedisConnection {
 
   constructor(address: RedisAddress, options: ConnectionOptions) {
     this.#options = options;
-    this.#server = new Redis({ ...serverOptions(options.deadlineMs), ...placeOptions(address, options.deadlineMs) });
-    this.#server.on('error', error => this.#failed(error));
+    this.#server = new Redis({ ...serverOptions(options.deadlineMs), ...addressOptions(address, options.deadlineMs) });
+    this.#server.on('error', error => this.#recordFailure(error));
     this.#server.on('ready', () => {
       this.#lastError = undefined;
       options.onUp?.();
     });
-    this.#server.on('close', () => options.onDown?.(reason(this.#lastError)));
-    this.#server.on('end', () => this.#startAgain());
+    this.#server.on('close', () => options.onDown?.(reasonOf(this.#lastError)));
+    this.#server.on('end', () => this.#reconnect());
   }
 
   async at<Answer>(_key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
-    gather(this.#server);
+    batchWrites(this.#server);
     try {
       return await question(this.#server);
     } catch (error) {
@@ -53,27 +53,30 @@ export class OneServer implements RedisConnection {
     this.#server.disconnect();
   }
 
-  /** While no sentinel answers there is no connection that could be closed: then this is all that is ever told. */
-  #failed(error: Error): void {
+  /** Reports a failure. While no sentinel answers, there is no connection to close, so this is the only report. */
+  #recordFailure(error: Error): void {
     this.#lastError = error;
-    if (this.#server.status === 'connecting') this.#options.onDown?.(reason(error));
+    if (this.#server.status === 'connecting') this.#options.onDown?.(reasonOf(error));
   }
 
-  /** The client ends itself for good when it is told to disconnect while it asks the sentinels. Only `close` may end it. */
-  #startAgain(): void {
+  /** Reconnects after the client ended itself. It does so when a disconnect meets its query to the sentinels. Only
+   * `close` may end it. */
+  #reconnect(): void {
     if (this.#isClosed) return;
     setTimeout(() => this.#isClosed || this.#server.connect().catch(() => undefined), retryDelayMs(2));
   }
 }
 
 /**
- * The sentinels are asked with every new connection, never in between: a primary that dies, hangs or is demoted (its
- * sentinels then cut its clients off) loses the connection anyway. A primary that is cut off from its sentinels and not
- * from us goes on acknowledging what will be lost; `replicas` is against that.
+ * Returns the address options. The client asks the sentinels at each new connection, never in between. A primary that
+ * dies, hangs or is demoted loses its connections anyway: its sentinels close those of a demoted one.
+ *
+ * A primary may lose its sentinels, but not us. Then it acknowledges writes that will be lost. `replicas` prevents
+ * that.
  */
-function placeOptions(address: RedisAddress, deadlineMs: number) {
+function addressOptions(address: RedisAddress, deadlineMs: number) {
   const { places, database: db, tls } = address;
-  const login = loginIn(address);
+  const login = loginOf(address);
   const [{ host, port }] = places;
   if (address.kind === 'single') return { host, port, db, ...login, ...(tls ? { tls: {} } : {}) };
   return {

@@ -1,14 +1,14 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { withinMs } from '../../in-time.js';
+import { withTimeout } from '../../in-time.js';
 import type { RedisConnection } from './connection.js';
 
-/** So much sooner than its caller gives up the server has to say how many replicas there are. */
+/** The server must report the number of replicas this much earlier than its caller times out. */
 const marginMs = 100;
-/** So much longer than the deadline the connection itself must wait: a server looks at its clock every 100 ms. */
+/** The connection must wait this much longer than the deadline: a server checks its clock every 100 ms. */
 export const slackMs = 200;
 
-/** The write was carried out, and too few replicas are known to have it. */
+/** The write was carried out, but too few replicas acknowledged it. */
 export class TooFewReplicas extends Error {
   constructor(count: number, wanted: number, waitedMs: number) {
     super(`${count} of the ${wanted} replicas that were asked for acknowledged it within ${waitedMs} ms`);
@@ -17,11 +17,14 @@ export class TooFewReplicas extends Error {
 }
 
 /**
- * Writes that succeed only when so many replicas have them: each is followed by WAIT, and what WAIT answers is counted.
- * On a connection of its own, since WAIT lets nothing else pass on it. It speaks of the writes of its connection only:
- * asked over another one (to another primary, after a failover) it would count replicas that know nothing of them.
+ * Writes that succeed only when enough replicas have them. Each write is followed by WAIT, and the reply of WAIT is
+ * checked.
  *
- * A write that fails here may have been carried out all the same, as one whose answer got lost.
+ * WAIT needs a connection of its own, because it blocks all other commands on it. It covers only the writes of its own
+ * connection. On another connection (to another primary, after a failover) it would count replicas that do not have the
+ * writes.
+ *
+ * A write that fails here may have been carried out, as after a lost reply.
  */
 export class ReplicatedWrites implements RedisConnection {
   readonly #inner: RedisConnection;
@@ -29,7 +32,7 @@ export class ReplicatedWrites implements RedisConnection {
   readonly #deadlineMs: number;
   readonly #waits = new WeakMap<object, Promise<number>>();
 
-  /** `inner` must wait for answers by `slackMs` longer than `deadlineMs`. */
+  /** `inner` must wait for replies `slackMs` longer than `deadlineMs`. */
   constructor(inner: RedisConnection, replicas: number, deadlineMs: number) {
     this.#inner = inner;
     this.#replicas = replicas;
@@ -38,9 +41,9 @@ export class ReplicatedWrites implements RedisConnection {
 
   at<Answer>(key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
     const late = () => new Error(`neither the server nor its replicas answered within ${this.#deadlineMs} ms`);
-    return withinMs(
+    return withTimeout(
       this.#deadlineMs,
-      this.#inner.at(key, server => this.#replicated(server, question)),
+      this.#inner.at(key, server => this.#writeReplicated(server, question)),
       late,
     );
   }
@@ -57,8 +60,9 @@ export class ReplicatedWrites implements RedisConnection {
     this.#inner.close();
   }
 
-  /** One after the other: a script that the server did not know is sent again, and must not come after its WAIT. */
-  async #replicated<Answer>(server: Redis, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
+  /** Sends the command and then WAIT. It waits for the reply in between: an unknown script is sent again, and that must
+   * not come after its WAIT. */
+  async #writeReplicated<Answer>(server: Redis, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
     const { stream } = server;
     const answer = await question(server);
     const count = await this.#count(server, stream);
@@ -66,7 +70,8 @@ export class ReplicatedWrites implements RedisConnection {
     return answer;
   }
 
-  /** One WAIT for all writes that were answered within one turn of the event loop, or each would wait for the others'. */
+  /** Sends one WAIT for all writes that were answered in one turn of the event loop. Otherwise each would wait for the
+   * WAITs of the others. */
   #count(server: Redis, stream: Redis['stream']): Promise<number> {
     const count = this.#waits.get(stream) ?? this.#wait(server, stream);
     this.#waits.set(stream, count);
@@ -74,7 +79,7 @@ export class ReplicatedWrites implements RedisConnection {
   }
 
   async #wait(server: Redis, stream: Redis['stream']): Promise<number> {
-    await turn();
+    await nextTurn();
     this.#waits.delete(stream);
     if (server.stream !== stream) throw new Error('the connection was lost before replicas could be counted');
     return server.wait(this.#replicas, this.#waitMs);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseAddress } from '../../../shared/redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
-import { readyWithin } from '../../in-time.js';
+import { pollUntilReady } from '../../in-time.js';
 import { type RevocationFeed, RevokedTokens } from '../../revocation-feed.js';
 import type { StoreSettings } from '../../session-store.js';
 import type { RedisConnection } from './connection.js';
@@ -12,13 +12,15 @@ const readAtOnce = 1_000;
 const writtenAtOnce = 500;
 const retryMs = 200;
 const sweepIntervalMs = 30_000;
-/** How long the server may stay silent when there is nothing to say: so soon a dead connection is noticed. */
+/** How long the server may block an idle read. A dead connection is detected within this time. */
 const blockMs = 500;
 
 /**
- * The key is one stream; an entry is `until`, the moment at which it may be forgotten, and either `handles` or
- * `everyone`, the moment until which tokens were issued. Each new entry takes with it the oldest ones that are over.
- * now, until, what, value
+ * Appends an entry to the stream at the key. An entry has `until`, the time after which it may be forgotten. It also
+ * has either `handles`, or `everyone`: the time until which tokens were issued. Each new entry removes the oldest
+ * expired entries.
+ *
+ * Arguments: now, until, what, value.
  */
 const lua = `
 if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then redis.call('DEL', KEYS[1]) end
@@ -33,21 +35,23 @@ return 1`;
 type Entries = readonly [id: string, fields: string[]][];
 
 /**
- * Revocations in a Redis stream. Every process reads it from the beginning when it connects, and then waits for the
- * next entry: push, not polling. From the beginning and not from the last id, because a server that came back empty,
- * or another one after a failover, may count anew; reading an entry twice changes nothing.
+ * Revocations in a Redis stream. When it connects, a process reads the stream from the beginning. Then it waits for the
+ * next entry: push, not polling.
  *
- * What a server that came back empty no longer knows, whoever still knows it tells it again: a process that boots
- * later must learn it from somewhere.
+ * It does not continue from the last id. A server that came back empty, or another server after a failover, may restart
+ * its ids. Reading an entry twice changes nothing.
+ *
+ * If the server came back empty, every process that knows a missing revocation appends it again. So a process that
+ * starts later learns it too.
  */
 export class RevocationStream implements RevocationFeed {
-  /** Of its own: a blocked reader answers nobody else. */
+  /** A connection of its own: a blocked read delays every other command. */
   readonly #reader: RedisConnection;
   readonly #writer: RedisConnection;
   readonly #now: () => number;
   readonly #tokens = new RevokedTokens();
   readonly #sweeper: NodeJS.Timeout;
-  /** Which connection is being read from: a loop over an earlier one ends. */
+  /** Number of the present connection. A loop over an earlier connection ends. */
   #connection = 0;
   #state: 'unread' | 'read' | 'closed' = 'unread';
 
@@ -86,7 +90,7 @@ export class RevocationStream implements RevocationFeed {
 
   ready(withinMs: number): Promise<boolean> {
     const serves = async () => this.#state === 'read';
-    return readyWithin(withinMs, { serves, isOver: () => this.#state === 'closed' });
+    return pollUntilReady(withinMs, { serves, isOver: () => this.#state === 'closed' });
   }
 
   async close(): Promise<void> {
@@ -97,35 +101,36 @@ export class RevocationStream implements RevocationFeed {
   }
 
   async #append(untilMs: number, what: 'handles' | 'everyone', value: string): Promise<void> {
-    const said = [Math.floor(this.#now()), Math.ceil(untilMs), what, value];
+    const args = [Math.floor(this.#now()), Math.ceil(untilMs), what, value];
     try {
-      await this.#writer.at(streamKey, server => server.eval(lua, 1, streamKey, ...said));
+      await this.#writer.at(streamKey, server => server.eval(lua, 1, streamKey, ...args));
     } catch (cause) {
-      throw new StoreUnavailable('the list of revoked sessions takes nothing now', { cause });
+      throw new StoreUnavailable('the list of revoked sessions cannot be changed now', { cause });
     }
   }
 
-  /** Reads over one connection until that one ends. */
+  /** Reads over one connection until that connection ends. */
   async #follow(connection: number): Promise<void> {
     const seen = new Set<string>();
     let isCaughtUp = false;
     let after = '0';
     while (connection === this.#connection) {
-      const entries = await this.#next(after, isCaughtUp);
+      const entries = await this.#readNext(after, isCaughtUp);
       if (entries === undefined) await delay(retryMs);
       for (const [id, fields] of entries ?? []) {
-        const taken = this.#take(fields);
-        if (!isCaughtUp) for (const name of taken) seen.add(name);
+        const added = this.#addEntry(fields);
+        if (!isCaughtUp) for (const name of added) seen.add(name);
         after = id;
       }
       if (isCaughtUp || entries === undefined || entries.length === readAtOnce) continue;
       isCaughtUp = true;
-      this.#caughtUp(seen);
+      this.#finishCatchUp(seen);
     }
   }
 
-  /** Undefined when the server did not say: the connection is lost, or the key is none of ours. */
-  async #next(after: string, isCaughtUp: boolean): Promise<Entries | undefined> {
+  /** Returns the next entries. Undefined if the read failed: the connection is lost, or another application uses the
+   * key. */
+  async #readNext(after: string, isCaughtUp: boolean): Promise<Entries | undefined> {
     const from = ['STREAMS', streamKey, after] as const;
     try {
       const [stream] =
@@ -140,8 +145,8 @@ export class RevocationStream implements RevocationFeed {
     }
   }
 
-  /** Answers with what the entry revokes, in words of its own. */
-  #take([, until, what, value = '']: readonly string[]): readonly string[] {
+  /** Adds an entry to the local copy. Returns the names of what it revokes. */
+  #addEntry([, until, what, value = '']: readonly string[]): readonly string[] {
     const untilMs = Number(until);
     if (!(untilMs > this.#now())) return [];
     if (what === 'everyone') {
@@ -153,13 +158,13 @@ export class RevocationStream implements RevocationFeed {
     return handles;
   }
 
-  #caughtUp(seen: ReadonlySet<string>): void {
+  #finishCatchUp(seen: ReadonlySet<string>): void {
     if (this.#state === 'unread') this.#state = 'read';
-    // Whoever connects next tries it again.
-    this.#tellAgain(seen).catch(() => undefined);
+    // If this fails, the next process that connects tries again.
+    this.#appendMissing(seen).catch(() => undefined);
   }
 
-  async #tellAgain(seen: ReadonlySet<string>): Promise<void> {
+  async #appendMissing(seen: ReadonlySet<string>): Promise<void> {
     const nowMs = this.#now();
     const { issuedUntilMs, untilMs } = this.#tokens.everyone;
     if (untilMs > nowMs && !seen.has(everyoneUntil(issuedUntilMs))) {

@@ -11,13 +11,14 @@ declare module 'ioredis' {
 }
 
 /**
- * Each script uses one key and is the one step in which Redis decides, so nothing can come between.
- * A session is a hash of two fields: `m`, "version idleUntil absoluteUntil createdAt user", and `d`, the data as JSON.
- * The scripts read and rewrite the first and never decode the second.
+ * Lua scripts. Each uses one key and runs atomically in Redis.
  *
- * A key that holds something else holds no session: `pcall`, because `call` would end the script with WRONGTYPE.
- * `isAlive` is checked against ARGV[1], the caller's clock: a TTL may fire late, or the two clocks may differ. For that
- * a TTL is a span too: by the clock of a server that is ahead, a moment may be over before it is there.
+ * A session is a hash of two fields: `m`, "version idleUntil absoluteUntil createdAt user", and `d`, the data as JSON.
+ * The scripts read and rewrite the first, and never decode the second.
+ *
+ * A key of another type holds no session. `pcall` handles it, because `call` would end the script with WRONGTYPE.
+ * `isAlive` compares with ARGV[1], the clock of the caller: a TTL may fire late, and the two clocks may differ. For the
+ * same reason, a TTL is a duration: on a server whose clock is ahead, a point in time may already have passed.
  */
 const parsed = `
 local head = redis.pcall('HGET', KEYS[1], 'm')
@@ -28,7 +29,7 @@ local isAlive = version and now < tonumber(idle) and now < tonumber(absolute)
 `;
 
 export const scripts = {
-  /** now, m, d, the nearer deadline */
+  /** Arguments: now, m, d, the earlier deadline. */
   sessionCreate: `${parsed}
 if isAlive then return 'exists' end
 redis.call('DEL', KEYS[1])
@@ -36,14 +37,14 @@ redis.call('HSET', KEYS[1], 'm', ARGV[2], 'd', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], math.ceil(ARGV[4] - now))
 return 'created'`,
 
-  /** now, the version that must be there, the next version, d */
+  /** Arguments: now, the version that must be there, the next version, d. */
   sessionReplace: `${parsed}
 if not isAlive then return 'gone' end
 if version ~= ARGV[2] then return 'conflict' end
 redis.call('HSET', KEYS[1], 'm', table.concat({ARGV[3], idle, absolute, rest}, ' '), 'd', ARGV[4])
 return 'saved'`,
 
-  /** now, the new idle deadline */
+  /** Arguments: now, the new idle deadline. */
   sessionTouch: `${parsed}
 if not isAlive then return 0 end
 idle = ARGV[2]
@@ -52,7 +53,8 @@ redis.call('HSET', KEYS[1], 'm', table.concat({version, idle, absolute, rest}, '
 redis.call('PEXPIRE', KEYS[1], math.ceil(idle - now))
 return 1`,
 
-  /** now, the only version to remove or '' for any; answers with the user too, whose list must forget it */
+  /** Arguments: now, the only version to remove or '' for any. The reply has the user too, because the list of the user
+   * must drop the session. */
   sessionRemove: `${parsed}
 if isAlive and ARGV[2] ~= '' and version ~= ARGV[2] then return {'conflict'} end
 redis.call('DEL', KEYS[1])
@@ -60,8 +62,9 @@ if isAlive then return {'removed', string.match(rest, '^%d+ (.*)$')} end
 return {'gone'}`,
 
   /**
-   * now, absolute deadline, digest of the session. The key is one user's list: a sorted set of digests by absolute
-   * deadline, which no touch ever moves. What is past it is pruned here, what ended sooner when the list is read.
+   * Arguments: now, absolute deadline, digest of the session. The key is the list of one user: a sorted set of digests
+   * by absolute deadline, which no touch moves. This script prunes entries past that deadline. Sessions that ended
+   * earlier are removed when the list is read.
    */
   sessionIndex: `
 if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { RedisAddress } from '../../../shared/redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
-import { readyWithin } from '../../in-time.js';
+import { pollUntilReady } from '../../in-time.js';
 import type { StoreSettings } from '../../session-store.js';
 import { StoreTransitions } from '../../store-transitions.js';
 import { RedisCluster } from './cluster.js';
@@ -9,63 +9,62 @@ import { type ConnectionOptions, hasCode, isReadOnly, type RedisConnection } fro
 import { OneServer } from './one-server.js';
 import { ReplicatedWrites, slackMs, TooFewReplicas } from './replicated.js';
 
-/** What a server can refuse by itself: one without memory takes no writes, and still removals; one without replicas
- * takes what need not be replicated. */
+/** The kinds of command that a server can refuse separately. A server that is out of memory refuses writes and accepts
+ * removals. A server without replicas accepts commands that need no replication. */
 type Kind = 'reads' | Write | `replicated ${Write}`;
 type Write = 'writes' | 'removals';
 
 export type RedisQuestion<Answer> = (server: Redis) => Promise<Answer>;
 
-/**
- * What the store asks: of the server of a key, over a connection that comes back by itself. What is behind it (one
- * server, a primary that Sentinel names, a cluster) is none of its concern. Whatever fails is `StoreUnavailable`.
- */
+/** Sends the commands of the store to the server of a key, and reconnects by itself. The store does not see the
+ * topology: one server, a primary behind Sentinel, or a cluster. Every failure becomes `StoreUnavailable`. */
 export class Servers {
   readonly #plain: RedisConnection;
-  /** The same one where the address asks for no replicas. */
+  /** The same connection, if the address asks for no replicas. */
   readonly #replicated: RedisConnection;
-  readonly #edges: StoreTransitions;
+  readonly #transitions: StoreTransitions;
   #isClosed = false;
 
   constructor(address: RedisAddress, { deadlineMs, onTransition }: StoreSettings) {
-    const edges = new StoreTransitions(onTransition);
-    this.#edges = edges;
+    const transitions = new StoreTransitions(onTransition);
+    this.#transitions = transitions;
     this.#plain = connectionTo(address, {
       deadlineMs,
-      onUp: () => edges.wentUp(),
-      onDown: why => this.#isClosed || edges.wentDown(why),
+      onUp: () => transitions.markUp(),
+      onDown: why => this.#isClosed || transitions.markDown(why),
     });
     this.#replicated = address.replicas === 0 ? this.#plain : replicatedConnectionTo(address, { deadlineMs });
   }
 
-  /** A key of another type is `foreign` where that is given. */
+  /** Sends a command. If `foreign` is given, it is the result for a key of another type. */
   ask<Answer>(kind: 'reads' | Write, key: string, question: RedisQuestion<Answer>, foreign?: Answer): Promise<Answer> {
-    return this.#settled(kind, () => this.#plain.at(key, question), foreign);
+    return this.#run(kind, () => this.#plain.at(key, question), foreign);
   }
 
-  /** Waits for as many replicas as the address asks for. */
+  /** Sends a write and waits for the replicas that the address asks for. */
   askReplicated<Answer>(kind: Write, key: string, question: RedisQuestion<Answer>): Promise<Answer> {
     const isReplicated = this.#replicated !== this.#plain;
-    return this.#settled(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
+    return this.#run(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
   }
 
-  /** Nobody waits for this, nor need it succeed. */
-  tell(key: string, question: RedisQuestion<unknown>): void {
+  /** Sends a command in the background. It may fail. */
+  sendInBackground(key: string, question: RedisQuestion<unknown>): void {
     this.#plain.at(key, question).catch(() => undefined);
   }
 
-  /** For what concerns all keys: each server with its share of them, asked one after the other. */
+  /** Runs `work` for each server with its share of the keys, in parallel. */
   async each(
     work: (ask: <Answer>(question: RedisQuestion<Answer>) => Promise<Answer>) => Promise<void>,
   ): Promise<void> {
-    const servers = await this.#settled('reads', async () => this.#plain.servers());
-    await Promise.all(servers.map(server => work(question => this.#settled('reads', () => question(server)))));
+    const servers = await this.#run('reads', async () => this.#plain.servers());
+    await Promise.all(servers.map(server => work(question => this.#run('reads', () => question(server)))));
   }
 
-  /** Asks rather than trusts the client's status, which calls a connection ready that was lost this very moment. */
+  /** Sends a command to each server. The client's status is not enough: it may call a connection ready that was just
+   * lost. */
   ready(waitMs: number): Promise<boolean> {
     const serves = () => Promise.all([this.#plain.check(), this.#replicated.check()]).then(() => true);
-    return readyWithin(waitMs, { serves, isOver: () => this.#isClosed });
+    return pollUntilReady(waitMs, { serves, isOver: () => this.#isClosed });
   }
 
   close(): void {
@@ -74,32 +73,32 @@ export class Servers {
     this.#replicated.close();
   }
 
-  async #settled<Answer>(kind: Kind, question: () => Promise<Answer>, foreign?: Answer): Promise<Answer> {
+  async #run<Answer>(kind: Kind, question: () => Promise<Answer>, foreign?: Answer): Promise<Answer> {
     try {
       const answer = await question();
-      this.#edges.served(kind);
+      this.#transitions.markServed(kind);
       return answer;
     } catch (error) {
       if (foreign !== undefined && hasCode(error, 'WRONGTYPE')) return foreign;
-      if (isRefusal(error)) this.#edges.refused(kind, error.message);
+      if (isRefusal(error)) this.#transitions.markRefused(kind, error.message);
       throw new StoreUnavailable('the session store does not answer', { cause: error });
     }
   }
 }
 
-/** A server that answers and says no (no memory left, cannot save, no right to) loses no connection. These two codes
- * mean that a server was lost, which its connection tells. */
+/** True if the server answered with a refusal (out of memory, cannot save, no permission). The connection stays up
+ * then. READONLY and CLUSTERDOWN mean a lost server, which the connection reports. */
 function isRefusal(error: unknown): error is Error {
   if (!(error instanceof Error) || isReadOnly(error) || hasCode(error, 'CLUSTERDOWN')) return false;
   return error.name === 'ReplyError' || error instanceof TooFewReplicas;
 }
 
-/** Connects, and comes back by itself, until it is closed. */
+/** Connects, and reconnects by itself until it is closed. */
 export function connectionTo(address: RedisAddress, options: ConnectionOptions): RedisConnection {
   return address.kind === 'cluster' ? new RedisCluster(address, options) : new OneServer(address, options);
 }
 
-/** For writes that are acknowledged only when as many replicas have them as the address asks for. */
+/** Connects for writes that are acknowledged only when as many replicas have them as the address asks for. */
 export function replicatedConnectionTo(address: RedisAddress, options: ConnectionOptions): RedisConnection {
   const { deadlineMs } = options;
   if (address.replicas === 0) return connectionTo(address, options);

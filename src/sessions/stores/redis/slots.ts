@@ -8,19 +8,19 @@ const table = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** Where the key belongs, by the CRC-16 of the Redis Cluster specification. Hash tags need no care: no key of ours has
- * a brace. */
+/** Returns the slot of a key: the CRC-16 of the Redis Cluster specification. Hash tags need no care, because our keys
+ * have no braces. */
 export function slotOf(key: string): number {
   let crc = 0;
   for (const byte of Buffer.from(key)) crc = ((crc << 8) & 0xffff) ^ (table[(crc >> 8) ^ byte] ?? 0);
   return crc % slotCount;
 }
 
-/** Who serves what, as one node of the cluster sees it. */
+/** The assignment of slots to servers, as one node of the cluster sees it. */
 export interface SlotMap {
-  /** By slot, the name of the primary that serves it; undefined where none does. */
+  /** The name of the primary by slot. Undefined for a slot without one. */
   readonly owners: (string | undefined)[];
-  /** Every node by its name: primaries, and replicas, which know their way about as well. */
+  /** Every node by its name: primaries and replicas. Replicas know the slot map too. */
   readonly places: ReadonlyMap<string, ServerAddress>;
 }
 
@@ -30,7 +30,7 @@ export function nameOf({ host, port }: ServerAddress): string {
   return `${host}:${port}`;
 }
 
-/** From the answer to CLUSTER SLOTS: `[first, last, [host, port, …] of the primary, … of its replicas]`, repeated. */
+/** Parses the reply to CLUSTER SLOTS: `[first, last, [host, port, …] of the primary, … of its replicas]`, repeated. */
 export function slotMapIn(reply: unknown, asked: ServerAddress): SlotMap {
   const owners = [...emptyMap.owners];
   const places = new Map<string, ServerAddress>();
@@ -43,7 +43,8 @@ export function slotMapIn(reply: unknown, asked: ServerAddress): SlotMap {
   return { owners, places };
 }
 
-/** What a node answers whose slot is (MOVED) or may already be (ASK) served by another one. It has done nothing. */
+/** The reply of a node whose slot is (MOVED), or may already be (ASK), on another node. The node did not run the
+ * command. */
 export interface Redirection {
   readonly isMoved: boolean;
   readonly place: ServerAddress;
@@ -57,7 +58,7 @@ export function redirectionIn(error: unknown, asked: ServerAddress): Redirection
     : { isMoved: word === 'MOVED', place: { host: hostIn(host, asked), port: Number(port) } };
 }
 
-/** A node that knows no name for itself means the host at which it was asked. */
+/** Returns the host. A node that does not know its own name means the host that was asked. */
 function hostIn(host: unknown, asked: ServerAddress): string {
   return typeof host === 'string' && host !== '' ? host : asked.host;
 }

@@ -7,7 +7,7 @@ const handleShape = /^[0-9a-f]{16}$/;
 
 export const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
 
-/** Which sessions a user has: one sorted set per user, the digests of the sessions by their absolute deadlines. */
+/** The sessions of each user: one sorted set per user, with the digests of the sessions by absolute deadline. */
 export class RedisUserLists {
   readonly #servers: Servers;
   readonly #now: () => number;
@@ -24,14 +24,14 @@ export class RedisUserLists {
     await this.#servers.askReplicated('writes', key, server => server.sessionIndex(key, this.#now(), untilMs, digest));
   }
 
-  /** The next to end, at most `listedMax`; `[]` for a key of another type. */
+  /** Returns the entries that end first, at most `listedMax`. Returns `[]` for a key of another type. */
   first(user: string): Promise<readonly string[]> {
     const key = userKey(user);
     const range = [`(${this.#now()}`, '+inf', 'BYSCORE', 'LIMIT', 0, listedMax] as const;
     return this.#servers.ask('reads', key, server => server.zrange(key, ...range), []);
   }
 
-  /** Undefined when there is none. */
+  /** Returns the digest for a handle, or undefined if the user has none. */
   async find(user: string, handle: string): Promise<string | undefined> {
     if (!handleShape.test(handle)) return undefined;
     const digests = await this.#sharedFirst(user);
@@ -44,13 +44,15 @@ export class RedisUserLists {
     await this.#servers.ask('writes', key, server => server.zrem(key, ...digests));
   }
 
-  /** Nobody waits for this, nor need it succeed: a reader of the list checks every session of it anyway. */
+  /** Removes entries in the background. It may fail: a reader of the list checks every session anyway. */
   forget(user: string, digests: readonly string[]): void {
     const key = userKey(user);
-    this.#servers.tell(key, server => server.zrem(key, ...digests));
+    this.#servers.sendInBackground(key, server => server.zrem(key, ...digests));
   }
 
-  /** Once for all who ask within the same turn: whoever ends a thousand sessions of a user asks a thousand times. */
+  /**
+   * Reads the list once for all calls in the same turn. Ending a thousand sessions of a user makes a thousand calls.
+   */
   #sharedFirst(user: string): Promise<readonly string[]> {
     const shared = this.#shared.get(user) ?? this.first(user);
     if (!this.#shared.has(user)) setImmediate(() => this.#shared.delete(user));
@@ -58,7 +60,7 @@ export class RedisUserLists {
     return shared;
   }
 
-  /** Behind the first thousand. */
+  /** Searches beyond the first thousand entries. */
   async #scan(key: string, handle: string): Promise<string | undefined> {
     for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
       const from = cursor;

@@ -2,13 +2,14 @@ import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual,
 import { CompactSign } from 'jose';
 import type { KeyRing } from '../../../shared/key-ring.js';
 import { SessionTooLarge } from '../../errors.js';
-import { largestOf } from '../../session.js';
+import { findLargest } from '../../session.js';
 import { type AccessClaims, claimsText, readClaims } from './claims.js';
 
 export const tokenBytesMax = 2048;
 const rememberedMax = 2000;
 
-/** The last character of a signature carries four bits; with the two others free it would have four spellings. */
+/** Pattern of a token. The last character of a signature carries four bits. If the other two were free, a token would
+ * have four spellings. */
 const shape = /^(([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$/;
 
 interface Verified {
@@ -18,18 +19,18 @@ interface Verified {
 }
 
 /**
- * Access tokens: signed, short-lived, readable by whoever holds one.
+ * Access tokens: signed, short-lived, and readable by any holder.
  *
  * token -> shape -> header (one of ours, letter by letter) -> signature -> claims
  *
- * Nothing in a token chooses how it is verified: its header must be the very text that we write for a key of the ring,
- * so that no other algorithm, no key of its own (`jwk`, `jku`, `x5u`) and no extension is ever looked at.
+ * Nothing in a token chooses how it is verified. Its header must be exactly the text that we write for a key of the
+ * ring. So no other algorithm, no embedded key (`jwk`, `jku`, `x5u`) and no extension is ever used.
  */
 export class AccessTokens {
   readonly #keys: SigningKeys;
   readonly #lifeMs: number;
-  /** What was found genuine lately. It may have ended since: its times and whether it was revoked are the caller's to
-   * ask, each time. */
+  /** Tokens that were verified recently. A token may have expired or been revoked since: the caller checks that each
+   * time. */
   readonly #verified = new Map<string, Verified>();
 
   constructor(keys: () => KeyRing, lifeMs: number) {
@@ -37,7 +38,7 @@ export class AccessTokens {
     this.#lifeMs = lifeMs;
   }
 
-  /** Rejects with `SessionTooLarge` for a token that would be longer than `tokenBytesMax`. */
+  /** Signs an access token. Rejects with `SessionTooLarge` if it would be longer than `tokenBytesMax`. */
   async sign(claims: AccessClaims): Promise<string> {
     const { header, key } = this.#keys.newest();
     const text = new TextEncoder().encode(claimsText(claims));
@@ -47,18 +48,18 @@ export class AccessTokens {
       ['sub', claims.record.user],
       ['data', claims.dataJson],
     ] as const;
-    throw new SessionTooLarge(token.length, tokenBytesMax, largestOf(parts));
+    throw new SessionTooLarge(token.length, tokenBytesMax, findLargest(parts));
   }
 
   verify(token: string): AccessClaims | 'malformed' | 'forged' {
     const known = this.#verified.get(token);
-    // A key that left the ring takes with it what it signed.
+    // Removing a key from the ring invalidates the tokens that it signed.
     if (known !== undefined && this.#keys.under(known.header) === known.key) return known.claims;
     if (token.length > tokenBytesMax) return 'malformed';
     const [, signed = '', header = '', payload = '', signature = ''] = shape.exec(token) ?? [];
     if (signed === '') return 'malformed';
     const key = this.#keys.under(header);
-    if (key === undefined || !isSignature(signature, signed, key)) return 'forged';
+    if (key === undefined || !hasValidSignature(signature, signed, key)) return 'forged';
     const claims = readClaims(Buffer.from(payload, 'base64url').toString('utf8'), this.#lifeMs);
     if (claims === undefined) return 'forged';
     this.#remember(token, { header, key, claims });
@@ -68,32 +69,32 @@ export class AccessTokens {
   #remember(token: string, verified: Verified): void {
     const [oldest] = this.#verified.size < rememberedMax ? [] : this.#verified.keys();
     if (oldest !== undefined) this.#verified.delete(oldest);
-    this.#verified.set(standingAlone(token), verified);
+    this.#verified.set(copyText(token), verified);
   }
 }
 
-/**
- * HS256 (RFC 7518 section 3.2), and nothing else: by now the header is known to be one of ours. Done here because every
- * request pays for it, and the library's way through WebCrypto and its threads costs ten times as much.
- */
-function isSignature(signature: string, signed: string, { secret }: SigningKey): boolean {
+/** Checks an HS256 signature (RFC 7518 section 3.2). The header is known to be one of ours by now. It is done here
+ * because every request pays for it: the library uses WebCrypto and its threads, at ten times the cost. */
+function hasValidSignature(signature: string, signed: string, { secret }: SigningKey): boolean {
   return timingSafeEqual(Buffer.from(signature, 'base64url'), createHmac('sha256', secret).update(signed).digest());
 }
 
-/** A copy: a piece cut out of a head would keep the whole head in memory. */
-function standingAlone(token: string): string {
+/** Returns a copy. A substring of a request header would keep the whole header in memory. */
+function copyText(token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1');
 }
 
 type CryptoKey = webcrypto.CryptoKey;
 
-/** The one algorithm there is, for signing and for verifying: no token is ever asked for it. */
+/** The only algorithm, for signing and for verifying. It is never read from a token. */
 const algorithm = 'HS256';
-/** RFC 9068 gives access tokens a type of their own, so that no other signed text passes for one. */
+/** Type of an access token. RFC 9068 gives it a type of its own, so that no other signed text is accepted as one. */
 const tokenType = 'at+jwt';
 
 const keyBytes = 32;
-/** Another key than the ones that seal: what one of them makes is nothing to the other. */
+/**
+ * Purpose of the signing keys. The keys that seal have another purpose, so that neither accepts the text of the other.
+ */
 const purpose = 'holdfast:jwt:access';
 
 interface Header {
@@ -104,13 +105,14 @@ interface Header {
 
 interface SigningKey {
   readonly header: Header;
-  /** What verifies. */
+  /** Key for verifying. */
   readonly secret: KeyObject;
-  /** The same for what signs. Imported once: jose would import it again for every token, at twice the cost of signing. */
+  /** The same key for signing. It is imported once: jose would import it again for every token, at twice the cost of
+   * signing. */
   readonly key: Promise<CryptoKey>;
 }
 
-/** The keys of the ring, found by the first part of a token. A header of any other spelling belongs to no key. */
+/** The keys of the ring, by the header of a token. A header with any other spelling has no key. */
 class SigningKeys {
   readonly #keys: () => KeyRing;
   #ring: KeyRing = [];
@@ -121,26 +123,26 @@ class SigningKeys {
   }
 
   newest(): SigningKey {
-    const [newest] = this.#current().values();
-    if (newest === undefined) throw new RangeError('a key ring without a key signs nothing');
+    const [newest] = this.#currentKeys().values();
+    if (newest === undefined) throw new RangeError('cannot sign: the key ring is empty');
     return newest;
   }
 
   under(header: string): SigningKey | undefined {
-    return this.#current().get(header);
+    return this.#currentKeys().get(header);
   }
 
-  #current(): ReadonlyMap<string, SigningKey> {
+  #currentKeys(): ReadonlyMap<string, SigningKey> {
     const ring = this.#keys();
     if (ring !== this.#ring) {
-      this.#byHeader = new Map(ring.map(derived).map(key => [encoded(key.header), key]));
+      this.#byHeader = new Map(ring.map(deriveSigningKey).map(key => [encodeHeader(key.header), key]));
       this.#ring = ring;
     }
     return this.#byHeader;
   }
 }
 
-function derived({ id, secret }: KeyRing[number]): SigningKey {
+function deriveSigningKey({ id, secret }: KeyRing[number]): SigningKey {
   const bytes = hkdfSync('sha256', secret, '', purpose, keyBytes);
   const hmac = { name: 'HMAC', hash: 'SHA-256' };
   return {
@@ -150,7 +152,7 @@ function derived({ id, secret }: KeyRing[number]): SigningKey {
   };
 }
 
-/** As jose writes it: the members in this order, without spaces. */
-function encoded(header: Header): string {
+/** Encodes a header as jose does: the members in this order, without spaces. */
+function encodeHeader(header: Header): string {
   return Buffer.from(JSON.stringify(header)).toString('base64url');
 }

@@ -2,28 +2,30 @@ import type { Json, SessionData, SessionRecord } from '../../session.js';
 import { digestOf, handleOf, isSessionId } from '../../session-id.js';
 
 const issuer = 'holdfast';
-/** Whoever reads a session. A token for anybody else is none for us, though the same key signed it. */
+/** The audience: readers of sessions. A token for another audience is refused, even if the same key signed it. */
 const audience = 'holdfast:session';
 
-/** What an access token says. */
+/** The claims of an access token. */
 export interface AccessClaims {
   readonly sid: string;
-  /** How the lists of sessions, and that of the revoked ones, name `sid`. */
+  /** The name of `sid` in lists of sessions and in revocations. */
   readonly handle: string;
   readonly jti: string;
   readonly issuedAtMs: number;
   readonly notBeforeMs: number;
   readonly expiresAtMs: number;
-  /** Of the refresh token that it was issued with: the two halves of a cookie are one, and cannot be recombined. */
+  /**
+   * Hash of the refresh token that was issued with this token. The two parts of a cookie cannot be combined otherwise.
+   */
   readonly refreshHash: string;
   readonly record: Omit<SessionRecord, 'data'>;
-  /** As text, so that nobody can change what a remembered token says. */
+  /** The data as text, so that callers cannot change a remembered token. */
   readonly dataJson: string;
 }
 
-/** The same as JSON. `iat`, `exp` and `nbf` count seconds, with thousandths (RFC 7519 section 2 allows them): a session
- * begun just after everyone's were revoked is none of them. Our own times are milliseconds. */
-interface Said {
+/** The claims as JSON. `iat`, `exp` and `nbf` count seconds, with thousandths (RFC 7519 section 2 allows them). Without
+ * thousandths, `endEveryone` could revoke a session that began just after it. Our own claims count milliseconds. */
+interface ClaimsJson {
   readonly iss: string;
   readonly aud: string;
   readonly sub: string;
@@ -39,8 +41,8 @@ interface Said {
   readonly data: SessionData;
 }
 
-/** Every claim there must be, and what it must be. */
-const expected: Readonly<Record<keyof Said, (value: unknown) => boolean>> = {
+/** Every required claim with its check. */
+const checks: Readonly<Record<keyof ClaimsJson, (value: unknown) => boolean>> = {
   iss: value => value === issuer,
   aud: value => value === audience,
   sub: isText,
@@ -57,7 +59,7 @@ const expected: Readonly<Record<keyof Said, (value: unknown) => boolean>> = {
 };
 
 export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, record, dataJson }: AccessClaims): string {
-  const said: Omit<Said, 'data'> = {
+  const claims: Omit<ClaimsJson, 'data'> = {
     iss: issuer,
     aud: audience,
     sub: record.user,
@@ -71,44 +73,44 @@ export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, rec
     absolute: record.absoluteUntilMs,
     idle: record.idleUntilMs,
   };
-  return `${JSON.stringify(said).slice(0, -1)},"data":${dataJson}}`;
+  return `${JSON.stringify(claims).slice(0, -1)},"data":${dataJson}}`;
 }
 
-/** Undefined when a claim is missing, is not what it must be, or when the token would live longer than `lifeMs`. */
+/** Parses claims. Undefined if a claim is missing or wrong, or if the token would live longer than `lifeMs`. */
 export function readClaims(text: string, lifeMs: number): AccessClaims | undefined {
-  const said = parsed(text);
-  if (!isSaid(said)) return undefined;
-  const { nbf = said.iat } = said;
-  const [issuedAtMs, expiresAtMs, notBeforeMs] = [said.iat, said.exp, nbf].map(toMs);
+  const claims = parseJson(text);
+  if (!isClaimsJson(claims)) return undefined;
+  const { nbf = claims.iat } = claims;
+  const [issuedAtMs, expiresAtMs, notBeforeMs] = [claims.iat, claims.exp, nbf].map(toMs);
   if (issuedAtMs === undefined || expiresAtMs === undefined || notBeforeMs === undefined) return undefined;
   if (!(expiresAtMs > issuedAtMs && expiresAtMs - issuedAtMs <= lifeMs)) return undefined;
   return {
-    sid: said.sid,
-    handle: handleOf(digestOf(said.sid)),
-    jti: said.jti,
+    sid: claims.sid,
+    handle: handleOf(digestOf(claims.sid)),
+    jti: claims.jti,
     issuedAtMs,
     notBeforeMs: Math.max(notBeforeMs, issuedAtMs),
     expiresAtMs,
-    refreshHash: said.refresh,
+    refreshHash: claims.refresh,
     record: {
-      user: said.sub,
-      version: said.version,
-      createdAtMs: said.created,
-      idleUntilMs: said.idle,
-      absoluteUntilMs: said.absolute,
+      user: claims.sub,
+      version: claims.version,
+      createdAtMs: claims.created,
+      idleUntilMs: claims.idle,
+      absoluteUntilMs: claims.absolute,
     },
-    dataJson: JSON.stringify(said.data),
+    dataJson: JSON.stringify(claims.data),
   };
 }
 
-function isSaid(value: unknown): value is Said & { readonly nbf?: number } {
+function isClaimsJson(value: unknown): value is ClaimsJson & { readonly nbf?: number } {
   if (!isObject(value)) return false;
-  const said = new Map(Object.entries(value));
-  const fits = Object.entries(expected).every(([name, isRight]) => isRight(said.get(name)));
-  return fits && (!said.has('nbf') || Number.isFinite(said.get('nbf')));
+  const claims = new Map(Object.entries(value));
+  const fits = Object.entries(checks).every(([name, isRight]) => isRight(claims.get(name)));
+  return fits && (!claims.has('nbf') || Number.isFinite(claims.get('nbf')));
 }
 
-function parsed(text: string): Json | undefined {
+function parseJson(text: string): Json | undefined {
   try {
     return JSON.parse(text);
   } catch {

@@ -5,14 +5,14 @@ import type { SessionData, SessionRecord } from '../../session.js';
 import { newSessionId } from '../../session-id.js';
 import type { SessionStore } from '../../session-store.js';
 
-/** For so long a refresh token that was just exchanged gets its successor again: the answer with it may have been lost,
- * or several requests of one page may have carried the same token. */
+/** Grace period, in which an exchanged refresh token gets the same successor again. The first answer may have been
+ * lost, or several requests of one page may have carried the same token. */
 export const graceMs = 10_000;
 const triesMax = 5;
 const purpose = 'holdfast:jwt:successor';
 
-/** What the store keeps of the refresh tokens of one session. None of it opens anything: hashes, and a successor that
- * only its predecessor can unseal. */
+/** The record of the refresh tokens of one session in the store. It opens nothing: it has hashes, and a successor that
+ * only the previous token can unseal. */
 interface Family {
   readonly current: string;
   readonly previous: string;
@@ -25,13 +25,15 @@ export interface Exchanged {
   readonly idleUntilMs: number;
 }
 
-/** The record of a session in the store, without what only the token carries. */
+/** The record of a session in the store, without the fields that only the token carries. */
 export type Registered = Omit<SessionRecord, 'data' | 'version'>;
 
 /**
- * Refresh tokens. Each can be exchanged once, for the next one: all that descend from one login are a family, one record
- * in the store under the session's id. A token that was retired and comes again was copied by somebody, and nobody can
- * say who of the two is the thief (RFC 9700, section 4.14.2).
+ * Refresh tokens. Each can be exchanged once for the next one. All tokens of one login are a family: one record in the
+ * store under the session's id.
+ *
+ * A retired token that comes again was copied. It is unknown which holder is the thief, so the session ends
+ * (RFC 9700, section 4.14.2).
  */
 export class RefreshFamilies {
   readonly #store: SessionStore;
@@ -44,28 +46,28 @@ export class RefreshFamilies {
     this.#now = now;
   }
 
-  /** `first` is the token that it begins with. */
+  /** Begins a family with the token `first`. */
   begin(sid: string, registered: Registered, first: string): Promise<void> {
     const family: Family = { current: hashOf(first), previous: '', rotatedAtMs: 0, successor: '' };
     return this.#store.create(sid, { ...registered, version: 1, data: { ...family } });
   }
 
-  /** Exactly one of several that exchange the same token at the same time makes the successor; all get that one.
-   * `reused`: it was retired before. The idle deadline moves with each rotation. */
+  /** Exchanges a token. Of concurrent exchanges of one token, exactly one makes the successor, and all receive it.
+   * `reused`: the token was retired before. The idle deadline moves with each rotation. */
   async exchange(sid: string, refresh: string): Promise<Exchanged | 'unknown' | 'reused'> {
     for (let tries = 0; tries < triesMax; tries++) {
       const record = await this.#store.read(sid);
       const family = record && familyIn(record.data);
       if (record === undefined || family === undefined) return 'unknown';
       const hashed = hashOf(refresh);
-      if (hashed !== family.current) return this.#again(record, family, refresh);
+      if (hashed !== family.current) return this.#repeatExchange(record, family, refresh);
       const outcome = await this.#rotate(sid, record, refresh);
       if (outcome !== 'conflict') return outcome;
     }
     throw new SessionConflict();
   }
 
-  #again(record: SessionRecord, family: Family, refresh: string): Exchanged | 'reused' {
+  #repeatExchange(record: SessionRecord, family: Family, refresh: string): Exchanged | 'reused' {
     const isLate = this.#now() >= family.rotatedAtMs + graceMs;
     if (hashOf(refresh) !== family.previous || isLate) return 'reused';
     const successor = unseal(ringOf(refresh), purpose, family.successor);
@@ -73,7 +75,8 @@ export class RefreshFamilies {
     return { refresh: successor.text, idleUntilMs: record.idleUntilMs };
   }
 
-  /** The idle deadline first: were it second and failed, the browser would have to come again before its grace ends. */
+  /** Moves the idle deadline first. If it came second and failed, the browser would have to retry within the grace
+   * period. */
   async #rotate(sid: string, record: SessionRecord, refresh: string): Promise<Exchanged | 'unknown' | 'conflict'> {
     const nowMs = this.#now();
     const idleUntilMs = Math.max(record.idleUntilMs, Math.min(nowMs + this.#idleMs, record.absoluteUntilMs));

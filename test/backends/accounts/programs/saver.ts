@@ -1,6 +1,6 @@
 import { DirectoryAccounts } from '#backends/accounts/directory.js';
 
-/** Saves so many versions of one account, each over whatever is there, and counts the tries it has saved in it. */
+/** Saves several versions of one account, each over the newest version. Counts its saved tries in the account. */
 const [root = '', user = '', count = ''] = process.argv.slice(2);
 const accounts = new DirectoryAccounts(root);
 let saved = 0;

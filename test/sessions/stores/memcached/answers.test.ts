@@ -4,7 +4,7 @@ import { AnswerReader } from '#src/sessions/stores/memcached/answers.js';
 const item = (key: string, text: string, cas = '') =>
   `VALUE ${key} 0 ${Buffer.byteLength(text)}${cas === '' ? '' : ` ${cas}`}\r\n${text}\r\n`;
 
-describe('answers of memcached', () => {
+describe('memcached replies', () => {
   const stream = [
     'STORED\r\n',
     `${item('a', 'tea\r\nEND\r\nü', '17')}${item('b', '')}END\r\n`,
@@ -13,7 +13,7 @@ describe('answers of memcached', () => {
     'SERVER_ERROR out of memory storing object\r\n',
   ].join('');
 
-  it('are the same however the bytes come', () => {
+  it('are the same for any split of the bytes', () => {
     const bytes = Buffer.from(stream);
     for (let size = 1; size <= bytes.length; size++) {
       const reader = new AnswerReader();
@@ -40,7 +40,7 @@ describe('answers of memcached', () => {
     ['an item that would never end', 'VALUE a 0 99999999999\r\n'],
     ['a line that does not end', 'x'.repeat(3_000)],
   ] as const) {
-    it(`are not guessed from ${what}`, () => {
+    it(`throw at ${what}`, () => {
       expect(() => new AnswerReader().read(Buffer.from(bytes))).to.throw();
     });
   }

@@ -13,7 +13,7 @@ import { withRelay } from '../../with-relay.js';
 
 interface Told {
   readonly store: SessionStore;
-  readonly edges: readonly string[];
+  readonly transitions: readonly string[];
 }
 
 function record(changes: Partial<SessionRecord> = {}): SessionRecord {
@@ -24,13 +24,13 @@ function record(changes: Partial<SessionRecord> = {}): SessionRecord {
 
 const big = () => record({ user: newSessionId(), data: { blob: 'x'.repeat(20_000) } });
 
-/** A store that writes down its edges. */
+/** Opens a store that records its transitions. */
 async function withStore(url: string, deadlineMs: number, work: (told: Told) => Promise<void>): Promise<void> {
-  const edges: string[] = [];
-  const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const transitions: string[] = [];
+  const onTransition = ({ up, why }: StoreTransition) => void transitions.push(`${up ? 'up' : 'down'}: ${why}`);
   const store = memcached.open({ url, deadlineMs, now: Date.now, onTransition });
   try {
-    await work({ store, edges });
+    await work({ store, transitions });
   } finally {
     await store.close();
   }
@@ -45,8 +45,8 @@ async function withServer(options: readonly string[], work: (server: MemcachedSe
   }
 }
 
-describe('memcached store and a server without room', () => {
-  it('logs out whom memcached evicts, counts it, and keeps whom it saw last', () =>
+describe('memcached store on a full server', () => {
+  it('loses evicted sessions, counts them, and keeps recently used ones', () =>
     withServer(['-m', '2'], server =>
       withStore(server.url, 2_000, async ({ store }) => {
         expect(await store.ready(5_000)).to.equal(true);
@@ -57,7 +57,7 @@ describe('memcached store and a server without room', () => {
           const id = newSessionId();
           await store.create(id, big());
           ids.push(id);
-          // The generation must outlive all that is evicted around it, or else nobody would be left.
+          // The generation must outlive all items that are evicted around it. Otherwise every user would be logged out.
           if (ids.length % 50 === 0)
             evictions = Number(/evictions (\d+)/.exec(await tell(server, 'stats\r\n', 'END\r\n'))?.[1]);
         }
@@ -73,9 +73,9 @@ describe('memcached store and a server without room', () => {
       }),
     ));
 
-  it('says once that a server that evicts nothing refuses writes, reads on, removes, and says that it is over', () =>
+  it('reports refused writes once, still reads and removes, and reports the recovery', () =>
     withServer(['-m', '2', '-M'], server =>
-      withStore(server.url, 2_000, async ({ store, edges }) => {
+      withStore(server.url, 2_000, async ({ store, transitions }) => {
         expect(await store.ready(5_000)).to.equal(true);
         const ids: string[] = [];
         const fill = async () => {
@@ -87,16 +87,16 @@ describe('memcached store and a server without room', () => {
         };
         await expectRejection(fill(), StoreUnavailable);
         await expectRejection(fill(), StoreUnavailable);
-        expect(edges).to.have.length(1);
-        expect(edges[0]).to.match(/^down: it refuses writes: SERVER_ERROR out of memory/);
+        expect(transitions).to.have.length(1);
+        expect(transitions[0]).to.match(/^down: it refuses writes: SERVER_ERROR out of memory/);
         expect((await store.read(ids[0] ?? ''))?.version).to.equal(1);
         for (const id of ids) expect(await store.remove(id), 'a logout needs no memory').to.equal('removed');
-        while (edges.length === 1) await store.create(newSessionId(), big()).then(() => delay(50));
-        expect(edges.slice(1)).to.deep.equal(['up: it takes writes again']);
+        while (transitions.length === 1) await store.create(newSessionId(), big()).then(() => delay(50));
+        expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
       }),
     ));
 
-  it('is told of no room for a connection, and comes in when there is', () =>
+  it('reports a server with too many connections, and connects when there is room', () =>
     withServer(['-c', '16'], async server => {
       const port = Number(new URL(server.url).port);
       const others: Socket[] = [];
@@ -108,14 +108,14 @@ describe('memcached store and a server without room', () => {
           const answer = await Promise.race([once(socket, 'data'), once(socket, 'close')]);
           open = String(answer[0]).startsWith('VERSION ');
         }
-        await withStore(server.url, 1_000, async ({ store, edges }) => {
+        await withStore(server.url, 1_000, async ({ store, transitions }) => {
           expect(await store.ready(150)).to.equal(false);
           await expectRejection(store.read(newSessionId()), StoreUnavailable);
-          expect(edges).to.have.length(1);
-          expect(edges[0]).to.match(/^down: .*(Too many open connections|closed|ECONNRESET)/);
+          expect(transitions).to.have.length(1);
+          expect(transitions[0]).to.match(/^down: .*(Too many open connections|closed|ECONNRESET)/);
           for (const socket of others) socket.destroy();
           expect(await store.ready(5_000)).to.equal(true);
-          expect(edges.slice(1)).to.deep.equal(['up: connected again']);
+          expect(transitions.slice(1)).to.deep.equal(['up: connected again']);
         });
       } finally {
         for (const socket of others) socket.destroy();
@@ -123,7 +123,7 @@ describe('memcached store and a server without room', () => {
     }));
 });
 
-describe('memcached store and a connection that fails', () => {
+describe('memcached store on a failing connection', () => {
   let server: MemcachedServer;
 
   before(async () => {
@@ -131,7 +131,7 @@ describe('memcached store and a connection that fails', () => {
   });
   after(() => server.stop());
 
-  it('never sends a write again whose answer was lost: it fails at once and was carried out once', () =>
+  it('never resends a write whose reply was lost: it rejects at once and was carried out once', () =>
     withStore(server.url, 2_000, async ({ store: near }) => {
       await near.ready(5_000);
       const [id, made] = [newSessionId(), record()];
@@ -156,8 +156,8 @@ describe('memcached store and a connection that fails', () => {
       );
     }));
 
-  it('asks a server that hangs once: what comes after the first deadline is refused at once', () =>
-    withStore(server.url, 300, async ({ store, edges }) => {
+  it('sends a hung server one command: later calls reject at once', () =>
+    withStore(server.url, 300, async ({ store, transitions }) => {
       expect(await store.ready(5_000)).to.equal(true);
       server.freeze();
       try {
@@ -167,47 +167,47 @@ describe('memcached store and a connection that fails', () => {
           await expectRejection(store.touch(newSessionId(), Date.now()), StoreUnavailable);
           expect(performance.now() - startedAt).to.be.lessThan(150);
         }
-        expect(edges).to.deep.equal(['down: no answer within 300 ms']);
+        expect(transitions).to.deep.equal(['down: no answer within 300 ms']);
       } finally {
         server.thaw();
       }
     }));
 
-  it('takes no answer for late that lay there while this process was busy', () =>
-    withStore(server.url, 300, async ({ store, edges }) => {
+  it('accepts a reply that arrived while this process was busy', () =>
+    withStore(server.url, 300, async ({ store, transitions }) => {
       expect(await store.ready(5_000)).to.equal(true);
       const found = store.read(newSessionId());
-      // Long enough for the question to leave, and for no longer.
+      // Long enough for the command to leave, and no longer.
       await new Promise(resolve => setImmediate(resolve));
       const busyUntilMs = performance.now() + 400;
       while (performance.now() < busyUntilMs);
       expect(await found).to.equal(undefined);
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     }));
 
-  it('comes to its end when each answer is in time and all together are not', async () => {
+  it('rejects when each reply is in time and the sequence is late', async () => {
     await withSlowRelay(Number(new URL(server.url).port), 200, port =>
-      withStore(`memcached://127.0.0.1:${port}`, 300, async ({ store, edges }) => {
+      withStore(`memcached://127.0.0.1:${port}`, 300, async ({ store, transitions }) => {
         expect(await store.ready(5_000)).to.equal(true);
         const startedAt = performance.now();
         await expectRejection(store.create(newSessionId(), record()), StoreUnavailable);
         expect(performance.now() - startedAt).to.be.within(280, 500);
         expect(await store.read(newSessionId())).to.equal(undefined);
-        expect(edges).to.deep.equal([]);
+        expect(transitions).to.deep.equal([]);
       }),
     );
   });
 
   for (const [what, answer] of [
-    ['belongs to another question', 'STORED\r\n'],
-    ['names an item that nobody asked for', 'VALUE holdfast:session:other 0 2\r\n{}\r\nEND\r\n'],
+    ['belongs to another command', 'STORED\r\n'],
+    ['has an item that was not requested', 'VALUE holdfast:session:other 0 2\r\n{}\r\nEND\r\n'],
     ['is an error of the protocol', 'ERROR\r\n'],
     ['is none', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
-    ['is followed by one too many', 'END\r\nSTORED\r\nEND\r\n'],
+    ['is followed by an extra one', 'END\r\nSTORED\r\nEND\r\n'],
   ] as const) {
-    it(`gives up a connection on which an answer ${what}, and everything in flight on it`, () =>
+    it(`closes a connection on which a reply ${what}, and rejects every command in flight`, () =>
       withLiar(answer, port =>
-        withStore(`memcached://127.0.0.1:${port}`, 2_000, async ({ store, edges }) => {
+        withStore(`memcached://127.0.0.1:${port}`, 2_000, async ({ store, transitions }) => {
           expect(await store.ready(5_000)).to.equal(true);
           const outcomes = await Promise.allSettled([store.read(newSessionId()), store.read(newSessionId())]);
           expect(outcomes[1]?.status).to.equal('rejected');
@@ -216,13 +216,13 @@ describe('memcached store and a connection that fails', () => {
             else expect(outcome.value).to.equal(undefined);
           }
           expect(await store.ready(5_000)).to.equal(true);
-          expect(edges).to.have.length(2);
+          expect(transitions).to.have.length(2);
         }),
       ));
   }
 });
 
-/** A server that tells its version, and to all else says once per connection what it should not. */
+/** A server that answers `version`, and gives one wrong reply per connection to anything else. */
 async function withLiar(answer: string, work: (port: number) => Promise<void>): Promise<void> {
   let hasLied = false;
   await withTcpServer(client => {
@@ -234,7 +234,7 @@ async function withLiar(answer: string, work: (port: number) => Promise<void>): 
   }, work);
 }
 
-/** A relay in front of a server that keeps each answer back for a while. */
+/** A relay that delays every reply of a server. */
 async function withSlowRelay(toPort: number, delayMs: number, work: (port: number) => Promise<void>): Promise<void> {
   await withTcpServer(client => {
     const upstream = connect(toPort, '127.0.0.1').on('error', () => undefined);

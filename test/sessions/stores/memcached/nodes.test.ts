@@ -10,8 +10,8 @@ import { type MemcachedServer, startMemcached } from '../../with-memcached.js';
 
 const digests = Array.from({ length: 4_000 }, (_, at) => digestOf(`id-${at}`));
 
-describe('memcached: which node keeps a key', () => {
-  /** Nobody is there; nobody is asked. */
+describe('memcached: node of a key', () => {
+  /** Nodes without servers. No command is sent to them. */
   const placesOf = (count: number) => {
     const address = { host: '127.0.0.1', port: 1 };
     const settings = { url: undefined, deadlineMs: 100, now: Date.now };
@@ -21,7 +21,7 @@ describe('memcached: which node keeps a key', () => {
   };
 
   for (const count of [1, 2, 3, 5])
-    it(`each of ${count} has its share`, () => {
+    it(`each of ${count} nodes has its share`, () => {
       const places = placesOf(count);
       for (let place = 0; place < count; place++) {
         const share = places.filter(each => each === place).length / places.length;
@@ -29,7 +29,7 @@ describe('memcached: which node keeps a key', () => {
       }
     });
 
-  it('a further one takes its share, and nothing else moves', () => {
+  it('an added node takes its share, and no other key moves', () => {
     const [before, after] = [placesOf(3), placesOf(4)];
     const moved = digests.filter((_, at) => before[at] !== after[at]);
     expect(moved.length / digests.length).to.be.within(0.2, 0.3);
@@ -41,7 +41,7 @@ describe('memcached: addresses', () => {
   const open = (url: string) => memcached.open({ url, deadlineMs: 100, now: Date.now });
 
   for (const url of ['memcached://a:1,b:2', 'memcached://[::1]:1,b', 'memcached://a,b,c/'])
-    it(`taken: ${url}`, () => open(url).close());
+    it(`accepts ${url}`, () => open(url).close());
 
   for (const url of [
     'memcached://a,,b',
@@ -50,7 +50,7 @@ describe('memcached: addresses', () => {
     'memcached://u@a,b',
     'memcached://a:99999,b',
   ])
-    it(`refused: ${url}`, () => expect(() => open(url)).to.throw('needs an address'));
+    it(`rejects ${url}`, () => expect(() => open(url)).to.throw('needs an address'));
 });
 
 describe('memcached: two nodes', () => {
@@ -68,14 +68,19 @@ describe('memcached: two nodes', () => {
 
   describe('the contract', () => sessionStoreContract(memcached, start, { outages: false }));
 
-  describe('one is away', () => {
+  describe('one is down', () => {
     let lab: Awaited<ReturnType<typeof start>>;
     let store: SessionStore;
-    const edges: StoreTransition[] = [];
+    const transitions: StoreTransition[] = [];
 
     before(async () => {
       lab = await start();
-      store = memcached.open({ url: lab.url, deadlineMs: 500, now: Date.now, onTransition: edge => edges.push(edge) });
+      store = memcached.open({
+        url: lab.url,
+        deadlineMs: 500,
+        now: Date.now,
+        onTransition: transition => transitions.push(transition),
+      });
       expect(await store.ready(5_000)).to.equal(true);
     });
     after(async () => {
@@ -83,7 +88,7 @@ describe('memcached: two nodes', () => {
       await lab.stop();
     });
 
-    it('its sessions are refused and not taken for over, the others go on; back and empty, it has none', async () => {
+    it('calls for its sessions reject, the others work, and after an empty restart it has none', async () => {
       const ids = Array.from({ length: 40 }, newSessionId);
       for (const id of ids) await store.create(id, record());
       expect((await store.listByUser('anna')).length).to.equal(40);
@@ -94,7 +99,7 @@ describe('memcached: two nodes', () => {
       expect(found.filter(each => each === 'refused').length).to.equal(
         40 - found.filter(each => each === 'there').length,
       );
-      expect(edges.map(({ up, why }) => `${up} ${why}`)[0]).to.match(/^false 127\.0\.0\.1:\d+: /);
+      expect(transitions.map(({ up, why }) => `${up} ${why}`)[0]).to.match(/^false 127\.0\.0\.1:\d+: /);
       await dead?.restart();
       expect(await store.ready(5_000)).to.equal(true);
       expect(await Promise.all(ids.map(id => outcome(store, id)))).to.deep.equal(

@@ -11,7 +11,7 @@ import { withRelay } from '../../with-relay.js';
 
 interface Told {
   readonly store: SessionStore;
-  readonly edges: readonly string[];
+  readonly transitions: readonly string[];
 }
 
 function record(changes: Partial<SessionRecord> = {}): SessionRecord {
@@ -20,7 +20,7 @@ function record(changes: Partial<SessionRecord> = {}): SessionRecord {
   return { user: 'anna', data: { n: 0 }, version: 1, createdAtMs, ...deadlines, ...changes };
 }
 
-describe('postgres store and a server that fails', () => {
+describe('postgres store on a failing server', () => {
   let server: PostgresServer;
 
   before(async () => {
@@ -28,24 +28,24 @@ describe('postgres store and a server that fails', () => {
   });
   after(() => server.stop());
 
-  /** A store that is up and writes down its edges. */
+  /** Opens a store that is up and records its transitions. */
   async function withStore(url: string, deadlineMs: number, work: (told: Told) => Promise<void>): Promise<void> {
-    const edges: string[] = [];
-    const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+    const transitions: string[] = [];
+    const onTransition = ({ up, why }: StoreTransition) => void transitions.push(`${up ? 'up' : 'down'}: ${why}`);
     const store = postgres.open({ url, deadlineMs, now: Date.now, onTransition });
     try {
       expect(await store.ready(10_000)).to.equal(true);
-      await work({ store, edges });
+      await work({ store, transitions });
     } finally {
       await store.close();
     }
   }
 
-  it('loses nothing that was acknowledged when PostgreSQL is killed in the middle of writing', () =>
+  it('loses no acknowledged write when PostgreSQL is killed during writes', () =>
     withStore(server.url, 2_000, async ({ store }) => {
       const ids = Array.from({ length: 8 }, newSessionId);
       await Promise.all(ids.map(id => store.create(id, record())));
-      /** Writes without a pause until one write fails; resolves with the last version that was acknowledged. */
+      /** Writes continuously until one write fails. Resolves with the last version that was acknowledged. */
       const write = async (id: string): Promise<number> => {
         for (let version = 1; ; version++) {
           const next = { ...record(), version: version + 1, data: { n: version } };
@@ -62,19 +62,19 @@ describe('postgres store and a server that fails', () => {
       for (const [at, id] of ids.entries()) {
         const version = versions[at] ?? 0;
         const kept = (await store.read(id))?.version;
-        // The one that failed may have been carried out: nobody could say so any more.
+        // The write that failed may have been carried out; that is unknown.
         expect(kept).to.be.oneOf([version, version + 1]);
       }
       expect(Math.min(...versions)).to.be.greaterThan(5);
     }));
 
-  it('tells once that the server hangs, refuses at once from then on, tells once that it is back, and works', () =>
-    withStore(server.url, 300, async ({ store, edges }) => {
+  it('reports a hung server once, rejects at once, reports the recovery once, and works', () =>
+    withStore(server.url, 300, async ({ store, transitions }) => {
       const id = newSessionId();
       await store.create(id, record());
       server.freeze();
       try {
-        while (edges.length === 0) await expectRejection(store.read(id), StoreUnavailable);
+        while (transitions.length === 0) await expectRejection(store.read(id), StoreUnavailable);
         const startedAt = performance.now();
         for (let calls = 0; calls < 5; calls++) await expectRejection(store.read(id), StoreUnavailable);
         expect(performance.now() - startedAt).to.be.lessThan(300);
@@ -82,35 +82,35 @@ describe('postgres store and a server that fails', () => {
         server.thaw();
       }
       await until(async () => (await store.read(id).catch(() => undefined)) !== undefined);
-      expect(edges.map(edge => edge.split(':')[0])).to.deep.equal(['down', 'up']);
+      expect(transitions.map(each => each.split(':')[0])).to.deep.equal(['down', 'up']);
     }));
 
-  it('notices at once that the server died, though nobody asks anything', () =>
-    withStore(server.url, 2_000, async ({ store, edges }) => {
+  it('detects a dead server at once, even without calls', () =>
+    withStore(server.url, 2_000, async ({ store, transitions }) => {
       await store.read(newSessionId());
       const killedAt = performance.now();
       await server.kill();
       try {
-        await until(() => edges.length > 0);
+        await until(() => transitions.length > 0);
         expect(performance.now() - killedAt).to.be.lessThan(1_500);
       } finally {
         await server.restart();
       }
-      await until(() => edges.length > 1);
-      expect(edges[1]).to.equal('up: connected again');
+      await until(() => transitions.length > 1);
+      expect(transitions[1]).to.equal('up: connected again');
     }));
 
-  it('says nothing of connections that an administrator cut: the next ones serve', () =>
-    withStore(server.url, 2_000, async ({ store, edges }) => {
+  it('reports no outage when an administrator cuts connections', () =>
+    withStore(server.url, 2_000, async ({ store, transitions }) => {
       const id = newSessionId();
       await store.create(id, record());
       await sql(server, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`);
       await until(async () => (await store.read(id).catch(() => undefined)) !== undefined);
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     }));
 
-  it('cuts a connection whose call was late: its answer meets no other question', () =>
-    withStore(server.url, 400, async ({ store, edges }) => {
+  it('closes a connection whose query timed out, so that its answer cannot match another query', () =>
+    withStore(server.url, 400, async ({ store, transitions }) => {
       const [id, other] = [newSessionId(), newSessionId()];
       await store.create(id, record());
       await store.create(other, record({ user: 'bob' }));
@@ -124,10 +124,10 @@ describe('postgres store and a server that fails', () => {
       });
       const found = await Promise.all(Array.from({ length: 20 }, (_, at) => store.read(at % 2 === 0 ? id : other)));
       expect(found.map(each => each?.user)).to.deep.equal(found.map((_, at) => (at % 2 === 0 ? 'anna' : 'bob')));
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     }));
 
-  it('never sends a write again whose answer was lost: it fails, and was carried out once', () =>
+  it('never resends a write whose answer was lost: it rejects, and was carried out once', () =>
     withStore(server.url, 2_000, async ({ store: near }) => {
       const id = newSessionId();
       await near.create(id, record());
@@ -146,20 +146,20 @@ describe('postgres store and a server that fails', () => {
       });
     }));
 
-  it('takes no answer for late that lay there while this process was busy', () =>
-    withStore(server.url, 400, async ({ store, edges }) => {
+  it('accepts a reply that arrived while this process was busy', () =>
+    withStore(server.url, 400, async ({ store, transitions }) => {
       const id = newSessionId();
       await store.create(id, record());
       const found = store.read(id);
-      // Long enough for the question to leave, and for no longer.
+      // Long enough for the query to leave, and no longer.
       await new Promise(resolve => setImmediate(resolve));
       const busyUntilMs = performance.now() + 600;
       while (performance.now() < busyUntilMs);
       expect((await found)?.user).to.equal('anna');
-      expect(edges).to.deep.equal([]);
+      expect(transitions).to.deep.equal([]);
     }));
 
-  it('closes in no time while the server hangs, and leaves no connection', async () => {
+  it('closes quickly while the server hangs, and leaves no connection', async () => {
     const store = postgres.open({ url: server.url, deadlineMs: 5_000, now: Date.now });
     await store.ready(10_000);
     server.freeze();

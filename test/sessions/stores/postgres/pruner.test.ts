@@ -23,7 +23,7 @@ describe('postgres store: pruning', () => {
   });
   beforeEach(() => sql(server, `TRUNCATE ${table}`));
 
-  /** Rows that end at these moments, idle and absolute. */
+  /** Inserts rows with these idle and absolute deadlines. */
   async function insert(count: number, idleUntilMs: number, absoluteUntilMs: number): Promise<void> {
     const text = `INSERT INTO ${table} SELECT sha256(gen_random_uuid()::text::bytea), 'u', '"u"', 1, 0, $2, $3, '{}'
       FROM generate_series(1, $1)`;
@@ -34,7 +34,7 @@ describe('postgres store: pruning', () => {
     return Number((await sql(server, `SELECT count(*) AS n FROM ${table}`))[0]?.n);
   }
 
-  /** Removes what is over at 1,000 by this clock; notes how many rows each statement removed. */
+  /** Prunes as if the clock were at 1,000. Records the number of rows that each statement removed. */
   async function withPruner(work: (removed: readonly number[]) => Promise<void>): Promise<void> {
     const removed: number[] = [];
     const once = async (rowsMax: number) => {
@@ -50,7 +50,7 @@ describe('postgres store: pruning', () => {
     }
   }
 
-  it('removes what is past either deadline, in bounded steps, and nothing else', async () => {
+  it('removes rows past either deadline in bounded steps, and no others', async () => {
     await insert(over - 50, 1_000, 9_000);
     await insert(50, 9_000, 999);
     await insert(7, 1_001, 9_000);
@@ -62,7 +62,7 @@ describe('postgres store: pruning', () => {
     expect(await remaining()).to.equal(7);
   });
 
-  it('of many backends at once disturb each other not at all', async () => {
+  it('many backends can prune in parallel', async () => {
     await insert(over, 1_000, 9_000);
     await withPruner(first =>
       withPruner(async second => {
@@ -73,7 +73,7 @@ describe('postgres store: pruning', () => {
     );
   });
 
-  it('leaves a row that somebody has in hand to a later turn', async () => {
+  it('leaves a locked row to a later round', async () => {
     await insert(3, 1_000, 9_000);
     await withPruner(async removed => {
       await withClient(server, async client => {
@@ -95,7 +95,7 @@ describe('postgres store: pruning', () => {
     expect(plan).to.contain(`${table}_over`);
   });
 
-  it('goes on after a failure, and stops when it is closed', async () => {
+  it('continues after a failure, and stops when it is closed', async () => {
     let calls = 0;
     const failing = new Pruner({
       intervalMs: 4,

@@ -33,8 +33,8 @@ describe('redis in a Cluster', () => {
     });
   });
 
-  describe('whose slots move and whose nodes die', () => {
-    it('finds the whole of it by any node', async () => {
+  describe('with moving slots and dying nodes', () => {
+    it('finds the whole cluster through any node', async () => {
       for (const { port } of cluster.primaries) {
         await withClient(`redis+cluster://127.0.0.1:1,127.0.0.1:${port}`, async ({ store }) => {
           const ids = await Promise.all(cluster.primaries.map(idOn));
@@ -44,8 +44,8 @@ describe('redis in a Cluster', () => {
       }
     });
 
-    it('follows a slot that is moved to another node, while it moves and afterwards', () =>
-      withClient(cluster.url, async ({ store, edges }) => {
+    it('follows a slot to another node, during and after the move', () =>
+      withClient(cluster.url, async ({ store, transitions }) => {
         const [from, to] = cluster.primaries;
         const [there, made] = [await idOn(from), record({ user: 'mia' })];
         const slot = slotOf(sessionKey(there));
@@ -59,7 +59,7 @@ describe('redis in a Cluster', () => {
         expect(await store.read(there), 'the slot too').to.deep.equal({ ...made, version: 2 });
         expect(await store.listByUser('mia')).to.have.length(1);
         expect(await store.remove(there)).to.equal('removed');
-        expect(edges).to.deep.equal([]);
+        expect(transitions).to.deep.equal([]);
       }));
 
     it('follows the list of revoked sessions to another node', () =>
@@ -84,8 +84,8 @@ describe('redis in a Cluster', () => {
       ['dies', (node: RedisProcess) => node.kill(), (node: RedisProcess) => node.restart()],
       ['hangs', async (node: RedisProcess) => node.freeze(), async (node: RedisProcess) => node.thaw()],
     ] as const) {
-      it(`loses the slots of a node that ${what}, and no others, and comes back by itself`, () =>
-        withClient(cluster.url, async ({ store, feed, edges }) => {
+      it(`loses only the slots of a node that ${what}, and recovers by itself`, () =>
+        withClient(cluster.url, async ({ store, feed, transitions }) => {
           const feedNode = await cluster.ownerOf(feedKey);
           const struck = cluster.primaries.find(node => node !== feedNode);
           if (struck === undefined) throw new Error('there are three');
@@ -117,9 +117,9 @@ describe('redis in a Cluster', () => {
           }
           expect(await store.ready(10_000)).to.equal(true);
           await store.create(await idOn(struck), made);
-          expect(edges[0]).to.match(/^down: /);
-          await until(() => edges.length > 1);
-          expect(edges.slice(1)).to.deep.equal(['up: connected again']);
+          expect(transitions[0]).to.match(/^down: /);
+          await until(() => transitions.length > 1);
+          expect(transitions.slice(1)).to.deep.equal(['up: connected again']);
         }));
     }
 
@@ -134,18 +134,18 @@ describe('redis in a Cluster', () => {
       }
     }
 
-    it('refuses a server that is in no cluster, and says so', async () => {
-      const edges: string[] = [];
+    it('rejects a server that is in no cluster', async () => {
+      const transitions: string[] = [];
       const store = redis.open({
         url: 'redis+cluster://127.0.0.1:1',
         deadlineMs: 300,
         now: Date.now,
-        onTransition: ({ why }) => void edges.push(why),
+        onTransition: ({ why }) => void transitions.push(why),
       });
       try {
         await expectRejection(store.read(newSessionId()), StoreUnavailable);
         expect(await store.ready(100)).to.equal(false);
-        expect(edges).to.deep.equal(['127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1']);
+        expect(transitions).to.deep.equal(['127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1']);
       } finally {
         await store.close();
       }
@@ -161,7 +161,7 @@ describe('redis in a Cluster with replicas', () => {
   });
   after(() => cluster.stop());
 
-  it('keeps what was acknowledged with a replica when the primary dies, and goes on by itself', () =>
+  it('keeps replicated writes when the primary dies, and recovers by itself', () =>
     withClient(`${cluster.url}?replicas=1`, async ({ store, feed }) => {
       const made = record({ user: 'nora' });
       const ids = Array.from({ length: 40 }, newSessionId);

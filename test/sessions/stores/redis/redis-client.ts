@@ -6,27 +6,27 @@ import type { SessionStore, StoreTransition } from '#src/sessions/session-store.
 import { redis } from '#src/sessions/stores/redis.js';
 import { until } from '../../until.js';
 
-/** The machine may be busy with other tests; a call that hangs would be seconds late, not this. */
+/** Tolerance for a machine that is busy with other tests. A call that hangs would be seconds late. */
 const graceMs = 300;
 export const deadlineMs = 400;
 
-/** What a backend has of Redis: a store and a feed, and what it is told of them. */
+/** The Redis connections of one backend: a store and a feed, with their transitions. */
 export interface RedisClient {
   readonly store: SessionStore;
   readonly feed: RevocationFeed;
-  readonly edges: readonly string[];
+  readonly transitions: readonly string[];
 }
 
 export async function withClient<T>(url: string, work: (client: RedisClient) => Promise<T>): Promise<T> {
-  const edges: string[] = [];
-  const onTransition = ({ up, why }: StoreTransition) => void edges.push(`${up ? 'up' : 'down'}: ${why}`);
+  const transitions: string[] = [];
+  const onTransition = ({ up, why }: StoreTransition) => void transitions.push(`${up ? 'up' : 'down'}: ${why}`);
   const store = redis.open({ url, deadlineMs, now: Date.now, onTransition });
   const feed = redis.openFeed?.({ url, deadlineMs, now: Date.now });
   if (feed === undefined) throw new Error('redis offers a feed');
   try {
     expect(await store.ready(5_000)).to.equal(true);
     expect(await feed.ready(5_000)).to.equal(true);
-    return await work({ store, feed, edges });
+    return await work({ store, feed, transitions });
   } finally {
     await Promise.all([store.close(), feed.close()]);
   }
@@ -41,7 +41,7 @@ export function record(changes: Partial<SessionRecord> = {}): SessionRecord {
   return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
 }
 
-/** Nobody has to wait longer for the answer, whatever it is. */
+/** Time within which every call must settle, whatever its result. */
 export async function inTime<T>(promise: Promise<T>): Promise<T> {
   const startedAt = performance.now();
   try {

@@ -7,7 +7,7 @@ import { withRedis } from '../../with-redis.js';
 const key = 'holdfast:revoked';
 
 describe('revocations in a Redis stream', () => {
-  it('are dropped from the stream with the entries that follow, and the stream goes with the last of them', () =>
+  it('are dropped when later entries arrive, and the stream expires with the last one', () =>
     withFeed(async (feed, raw, clock) => {
       const startMs = clock.nowMs;
       for (let at = 0; at < 200; at++) {
@@ -21,7 +21,7 @@ describe('revocations in a Redis stream', () => {
       expect(await raw.pttl(key), 'a shorter one shortens nothing').to.be.within(58_000, 60_000);
     }));
 
-  it('take the place of something else under their key, and are read on', () =>
+  it('replace a foreign value under their key, and are read again', () =>
     withFeed(async (feed, raw, clock) => {
       const other = redis.openFeed?.({ url: feed.url, deadlineMs: 1_000, now: () => clock.nowMs });
       if (other === undefined) throw new Error('redis offers a feed');
@@ -37,7 +37,7 @@ describe('revocations in a Redis stream', () => {
       }
     }));
 
-  it('name no user and no token: entries hold handles and deadlines only', () =>
+  it('name no user and no token: entries have only handles and deadlines', () =>
     withFeed(async (feed, raw, clock) => {
       await feed.revoke(['a', 'b'], clock.nowMs + 60_000);
       await feed.revokeEveryone(clock.nowMs + 60_000);

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
+import type { Handler } from '#src/sessions/session-context.js';
 import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import { redis } from '#src/sessions/stores/redis.js';
-import type { Handler } from '#src/sessions/visit.js';
 import { expectRejection } from '../../expect-rejection.js';
 import { sessionStoreContract } from '../../session-store.contract.js';
 import { until } from '../../until.js';
@@ -13,8 +13,8 @@ import { expectPushed, inTime, newHandle, record, succeeds, withClient } from '.
 
 const downAfterMs = 500;
 
-const begin: Handler = async visit => {
-  await visit.begin('anna', {});
+const begin: Handler = async context => {
+  await context.begin('anna', {});
   return { status: 200, body: 'welcome' };
 };
 
@@ -35,22 +35,22 @@ describe('redis behind Sentinel', () => {
     });
   }
 
-  // The last one ends the group as it was: after the contract, so within a block of its own.
+  // The last case breaks up the group. So these run after the contract, in a block of their own.
   describe('and its replica', () => {
-    it('tells every process of revocations', () =>
+    it('pushes revocations to every process', () =>
       withClient(group.url, one => withClient(replicated(), other => expectPushed(other.feed, one.feed))));
 
-    it('while the replica hangs: no session begins or ends unreplicated; reads, changes and touches go on', () =>
-      withClient(replicated(), async ({ store, feed, edges }) => {
+    it('rejects begins and ends while the replica hangs; reads, changes and touches work', () =>
+      withClient(replicated(), async ({ store, feed, transitions }) => {
         const [id, made] = [newSessionId(), record({ user: 'ben' })];
         await store.create(id, made);
         group.replica.freeze();
         try {
-          // Redis looks at its clock every 100 ms: now and then it says so too late, and that is no edge.
+          // Redis checks its clock every 100 ms. Now and then its reply is late for that reason; that is no transition.
           const refused = (ask: () => Promise<unknown>, told: number) =>
             until(async () => {
               await expectRejection(inTime(ask()), StoreUnavailable);
-              return edges.length === told;
+              return transitions.length === told;
             });
           await refused(() => store.create(newSessionId(), made), 1);
           await refused(() => store.remove(newSessionId()), 2);
@@ -61,7 +61,7 @@ describe('redis behind Sentinel', () => {
           expect(await store.read(id)).to.deep.equal({ ...made, version: 2 });
           await withClient(group.url, async unreplicated => {
             await unreplicated.store.create(newSessionId(), record());
-            expect(unreplicated.edges).to.deep.equal([]);
+            expect(unreplicated.transitions).to.deep.equal([]);
           });
         } finally {
           group.replica.thaw();
@@ -71,14 +71,14 @@ describe('redis behind Sentinel', () => {
         await until(async () => {
           await store.create(newSessionId(), record());
           await store.remove(newSessionId());
-          return edges.length > 2;
+          return transitions.length > 2;
         });
-        expect(edges[0]).to.match(/^down: it refuses replicated writes: 0 of the 1 replicas .* within 300 ms$/);
-        expect(edges[1]).to.match(/^down: it refuses replicated removals: /);
-        expect(edges.slice(2).join()).to.match(/^up: it takes replicated (?:writes|removals) again$/);
+        expect(transitions[0]).to.match(/^down: it refuses replicated writes: 0 of the 1 replicas .* within 300 ms$/);
+        expect(transitions[1]).to.match(/^down: it refuses replicated removals: /);
+        expect(transitions.slice(2).join()).to.match(/^up: it takes replicated (?:writes|removals) again$/);
       }));
 
-    it('counts for many at once, with one that is late among them', () =>
+    it('counts replicas for many writes at once, one of them late', () =>
       withClient(replicated(), async ({ store }) => {
         const ids = Array.from({ length: 50 }, newSessionId);
         await Promise.all(ids.map(id => store.create(id, record())));
@@ -88,7 +88,7 @@ describe('redis behind Sentinel', () => {
         await succeeds(() => store.create(newSessionId(), record()));
       }));
 
-    it('answers a login that is not replicated with 503, and sets no cookie; without ?replicas it succeeds', async () => {
+    it('returns 503 without a cookie for an unreplicated login, and 200 without ?replicas', async () => {
       const login = async (url: string) => {
         const sessions = await openSessions({ strategy: 'reference', store: 'redis', storeUrl: url });
         try {
@@ -113,7 +113,7 @@ describe('redis behind Sentinel', () => {
       await until(async () => (await login(replicated())).status === 200);
     });
 
-    it('goes on by itself after a failover: what was acknowledged with a replica is there, what was ended stays so', () =>
+    it('recovers after a failover: replicated sessions are there, and ended ones stay ended', () =>
       withClient(replicated(), async ({ store, feed }) =>
         withClient(group.url, async other => {
           const [kept, ended] = [newSessionId(), newSessionId()];
@@ -137,8 +137,8 @@ describe('redis behind Sentinel', () => {
             await succeeds(() => expectPushed(late.feed, other.feed));
           });
           await expectRejection(store.create(newSessionId(), made), StoreUnavailable);
-          expect(other.edges[0]).to.match(/^down: /);
-          expect(other.edges.slice(1)).to.deep.equal(['up: connected again']);
+          expect(other.transitions[0]).to.match(/^down: /);
+          expect(other.transitions.slice(1)).to.deep.equal(['up: connected again']);
         }),
       ));
   });

@@ -4,7 +4,7 @@ import { nameOf, redirectionIn, slotMapIn, slotOf } from '#src/sessions/stores/r
 const asked = { host: '10.0.0.9', port: 7 };
 
 describe('slots of a Redis Cluster', () => {
-  // As CLUSTER KEYSLOT of Redis 7 says.
+  // Values of CLUSTER KEYSLOT in Redis 7.
   for (const [key, slot] of [
     ['', 0],
     ['foo', 12_182],
@@ -16,7 +16,7 @@ describe('slots of a Redis Cluster', () => {
     });
   }
 
-  it('are read from CLUSTER SLOTS, replicas and all; a node without a name is where it was asked', () => {
+  it('are read from CLUSTER SLOTS with replicas; a node without a name has the asked address', () => {
     const { owners, places } = slotMapIn(
       [
         [0, 99, ['10.0.0.1', 6379, 'id'], ['10.0.0.2', 6380, 'id']],
@@ -36,7 +36,7 @@ describe('slots of a Redis Cluster', () => {
   });
 
   for (const reply of [null, 'OK', [], [[]], [[0, 5]], [['x', 'y', 'z']]]) {
-    it(`are nobody's by ${JSON.stringify(reply)}`, () => {
+    it(`have no node after ${JSON.stringify(reply)}`, () => {
       expect(slotMapIn(reply, asked).owners.filter(owner => owner !== undefined)).to.deep.equal([]);
     });
   }
@@ -48,7 +48,7 @@ describe('slots of a Redis Cluster', () => {
     ['ERR MOVED 3999 127.0.0.1:6381', undefined],
     ['CLUSTERDOWN Hash slot not served', undefined],
   ] as const) {
-    it(`are elsewhere by "${message}": ${expected === undefined ? 'no' : nameOf(expected.place)}`, () => {
+    it(`redirect after "${message}": ${expected === undefined ? 'no' : nameOf(expected.place)}`, () => {
       expect(redirectionIn(new Error(message), asked)).to.deep.equal(expected);
     });
   }
