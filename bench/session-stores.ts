@@ -8,8 +8,7 @@ import type { SessionStore } from '#src/sessions/session-store.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { type ProgramRun, runProgram, temporaryBase } from '#src/simulator/cluster/processes/run-program.js';
-import { plainStores } from '#src/simulator/cluster/store-server.js';
-import { isStoreServer, storeServers } from '#src/simulator/cluster/stores/registry.js';
+import { isStoreServer, plainStores, prepareStore } from '#src/simulator/cluster/stores/registry.js';
 
 /**
  * Measures the cost of one call of each store: with one call in flight (latency), and with 64 (like a busy backend).
@@ -96,19 +95,17 @@ function row(store: string, call: string, ...numbers: string[]): string {
 
 /** Starts the store's server as the lab does, if the store has one. */
 async function withServer(name: string, work: (url?: string) => Promise<void>): Promise<void> {
-  const server = isStoreServer(name) ? storeServers[name] : undefined;
-  if (server === undefined) return work();
+  if (!isStoreServer(name)) return work();
   const directory = await mkdtemp(path.join(temporaryBase(), 'holdfast-bench-'));
   const run = (program: ProgramRun) => runProgram(program, new AbortController().signal);
   const port = await freePort();
   const place = {
-    spec: plainStores,
     portOf: () => port,
     feedPort: () => port,
     directoryOf: async () => directory,
     run,
   };
-  const { steps, url } = await server.prepare(place);
+  const { steps, url } = await prepareStore(name, plainStores, place);
   const [[spec] = []] = steps;
   if (spec === undefined) throw new Error('a server without a process');
   const child = spawn(spec.command, spec.args, { stdio: 'ignore', env: { ...process.env, ...spec.env }, ...spec.user });

@@ -8,8 +8,8 @@ import { eventually, isGone } from '#src/simulator/cluster/probe.js';
 import { quitFamily, type Signal, signalFamily } from '#src/simulator/cluster/processes/process-family.js';
 import type { ProcessSpec } from '#src/simulator/cluster/processes/process-member.js';
 import { runProgram, temporaryBase } from '#src/simulator/cluster/processes/run-program.js';
-import { plainStores } from '#src/simulator/cluster/store-server.js';
 import { postgres } from '#src/simulator/cluster/stores/postgres.js';
+import { plainStores } from '#src/simulator/cluster/stores/registry.js';
 import { freePort, type RedisServer } from './with-redis.js';
 
 const bootTimeoutMs = 10_000;
@@ -35,7 +35,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const run = (program: Parameters<typeof runProgram>[0]) => runProgram(program, new AbortController().signal);
   const port = await freePort();
   const place = {
-    spec: plainStores,
+    spec: plainStores.postgres,
     portOf: () => port,
     feedPort: () => port,
     directoryOf: async () => directory,

@@ -6,8 +6,7 @@ import {
   storeNames,
   withoutPassword,
 } from '../../shared/stores.js';
-import { plainStores } from '../../simulator/cluster/store-server.js';
-import { serverOf } from '../../simulator/cluster/stores/registry.js';
+import { plainStores, serverOf } from '../../simulator/cluster/stores/registry.js';
 import { membersIn, targetIn } from '../../simulator/cluster/targets.js';
 import type { Scenario } from '../../simulator/scenario/scenario.js';
 import { UsageError } from './errors.js';

@@ -1,13 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { StoreServerName, StoreUrls } from '../../shared/stores.js';
-import { unknownName } from '../../shared/unknown-name.js';
 import { LabError } from '../errors.js';
 import type { Lab } from './lab.js';
 import { eventually } from './probe.js';
 import { freePort } from './processes/free-port.js';
-import type { PreparedStore, StorePlace, StoreShape, StoresSpec } from './store-server.js';
-import { storeServerNames, storeServers } from './stores/registry.js';
+import type { PreparedStore, StorePlace, StoreShape } from './store-server.js';
+import { prepareStore, type StoresSpec, shapeOf } from './stores/registry.js';
 
 const wholeWithinMs = 10_000;
 
@@ -29,12 +28,10 @@ export interface StoresWanted {
 
 /** Starts all members of a store server and resolves when they answer and have found each other. */
 export async function bootStore(lab: Lab, name: StoreServerName, wanted: StoresWanted): Promise<BootedStore> {
-  const server = storeServers[name];
-  if (server === undefined) throw new LabError(unknownName('store server', name, storeServerNames));
-  const shape = server.shape(wanted.spec);
+  const shape = shapeOf(name, wanted.spec);
   const ports = await portsOf(name, shape);
   const place = await makePlace(lab, wanted, shape, ports);
-  const prepared = await server.prepare(place);
+  const prepared = await prepareStore(name, wanted.spec, place);
   for (const specs of prepared.steps) await Promise.all(specs.map(spec => lab.start(spec)));
   await waitWhole(name, prepared);
   const { versions } = prepared;
@@ -51,10 +48,10 @@ async function portsOf(name: string, { members }: StoreShape): Promise<ReadonlyM
 
 async function makePlace(
   lab: Lab,
-  { spec, links }: StoresWanted,
+  { links }: StoresWanted,
   { replications }: StoreShape,
   ports: ReadonlyMap<string, number>,
-): Promise<StorePlace> {
+): Promise<Omit<StorePlace<unknown>, 'spec'>> {
   const portOf = (member: string) => ports.get(member) ?? 0;
   for (const [from, to] of replications) {
     const link = `${from}->${to}`;
@@ -62,7 +59,6 @@ async function makePlace(
   }
   const directory = await lab.directory();
   return {
-    spec,
     portOf,
     feedPort: (from, to) => lab.portSeenBy(from, to) ?? portOf(from),
     directoryOf: async member => {

@@ -14,8 +14,7 @@ import { type OwnBackend, ownBackendSpec } from './own-backend.js';
 import { freePort } from './processes/free-port.js';
 import type { Listeners } from './processes/process-member.js';
 import { type ProxySpec, proxyNames } from './proxy.js';
-import { plainStores, type StoresSpec } from './store-server.js';
-import { isStoreServer, storeServerNames, storeServers } from './stores/registry.js';
+import { isStoreServer, plainStores, type StoresSpec, shapeOf, storeServerNames } from './stores/registry.js';
 import { endsOf } from './targets.js';
 
 export interface ClusterSpec {
@@ -76,9 +75,7 @@ export function membersOf(spec: ClusterSpec): Pick<ClusterMember, 'name' | 'role
   if (spec.target !== undefined) return [];
   const { count, spare = 0 } = spec.backends;
   const backends = Array.from({ length: count + spare }, (_, index) => backendName(index));
-  const stores = ownStores(spec).flatMap(
-    name => storeServers[name]?.shape(spec.storesSpec ?? plainStores).members ?? [],
-  );
+  const stores = ownStores(spec).flatMap(name => shapeOf(name, spec.storesSpec ?? plainStores).members);
   const proxies = spec.proxy === undefined ? [] : proxyNames(spec.proxy);
   return [
     ...stores.map(name => ({ name, role: 'store' as const })),

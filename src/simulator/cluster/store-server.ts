@@ -1,11 +1,27 @@
+import type { z } from 'zod';
 import type { ProcessSpec } from './processes/process-member.js';
 import type { RunProgram } from './processes/run-program.js';
 
 /** A store server that the lab can start, with one member or several. Implementations: `stores/registry.ts`. */
-export interface StoreServer {
-  shape(spec: StoresSpec): StoreShape;
+export interface StoreServer<Schema extends z.ZodType, Spec> {
+  /** The schema of its settings in a scenario file: `system.<name>`. All of them have defaults. */
+  readonly schema: Schema;
+  /** Returns the settings that `schema` has read as the lab uses them. */
+  specOf(settings: z.output<Schema>): Spec;
+  /** The setting that decides how many members of a name there are, for error messages. */
+  readonly memberSettings: readonly (readonly [members: RegExp, setting: string])[];
+  /** Why a SIGTERM does not end it, and what to use instead; absent when SIGTERM ends it. */
+  readonly survivesSigterm?: string;
+  shape(spec: Spec): StoreShape;
   /** Prepares the files of its members and returns how to run them. Rejects with `LabError` if a program is missing. */
-  prepare(place: StorePlace): Promise<PreparedStore>;
+  prepare(place: StorePlace<Spec>): Promise<PreparedStore>;
+}
+
+/** Infers the types of a store server from its schema. */
+export function defineStoreServer<Schema extends z.ZodType, Spec>(
+  server: StoreServer<Schema, Spec>,
+): StoreServer<Schema, Spec> {
+  return server;
 }
 
 export interface StoreShape {
@@ -20,8 +36,8 @@ export interface StoreShape {
   readonly moves: boolean;
 }
 
-export interface StorePlace {
-  readonly spec: StoresSpec;
+export interface StorePlace<Spec> {
+  readonly spec: Spec;
   readonly portOf: (member: string) => number;
   /** Returns the port at which the replica `to` reaches the primary `from`: its port, or that of their link. */
   readonly feedPort: (from: string, to: string) => number;
@@ -46,40 +62,3 @@ export interface PreparedStore {
 export function buildSingleShape(name: string): StoreShape {
   return { members: [name], addresses: [name], replications: [], moves: false };
 }
-
-/** Settings of the store servers of a lab: number of members, persistence and memory. */
-export interface StoresSpec {
-  readonly redis: RedisSpec;
-  readonly memcached: MemcachedSpec;
-  readonly postgres: PostgresSpec;
-}
-
-export interface RedisSpec {
-  readonly replicas: number;
-  /** Above 0, the backends ask the sentinels for the primary. With 0, their links are retargeted when it moves. */
-  readonly sentinels: number;
-  /** `aof`: append-only file with an fsync each second. `rdb`: snapshots at the default times of Redis. */
-  readonly persistence: 'none' | 'aof' | 'rdb';
-  /** The memory limit in MB. Undefined: no limit. */
-  readonly memoryMb: number | undefined;
-  readonly eviction: 'noeviction' | 'allkeys-lru';
-}
-
-interface MemcachedSpec {
-  /** Number of nodes. Each key is kept by one of them. */
-  readonly nodes: number;
-  /** The memory limit of each node in MB. Undefined: the default of memcached, 64. */
-  readonly memoryMb: number | undefined;
-}
-
-interface PostgresSpec {
-  /** `asynchronous`: an acknowledged transaction can take a second to reach the disk. */
-  readonly commit: 'synchronous' | 'asynchronous';
-}
-
-/** Default settings: one member each and the defaults of the servers, except that Redis keeps nothing on disk. */
-export const plainStores: StoresSpec = {
-  redis: { replicas: 0, sentinels: 0, persistence: 'none', memoryMb: undefined, eviction: 'noeviction' },
-  memcached: { nodes: 1, memoryMb: undefined },
-  postgres: { commit: 'synchronous' },
-};

@@ -1,8 +1,8 @@
 import { type ModeName, storesOf } from '../../modes.js';
+import { storeNames } from '../../shared/stores.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { proxyNames } from './proxy.js';
-import type { StoresSpec } from './store-server.js';
-import { isStoreServer, serverOf, storeServerNames, storeServers } from './stores/registry.js';
+import { isStoreServer, type StoresSpec, serverOf, shapeOf, storeServers } from './stores/registry.js';
 
 /**
  * Kinds of fault targets:
@@ -44,7 +44,7 @@ export function targetsOf(system: TargetSystem): KnownTargets {
   const { count, spare = 0 } = system.backends;
   const numbers = Array.from({ length: count + spare }, (_, index) => `backend-${index + 1}`);
   const [backends, proxies] = [[...numbers, 'backend-any'], proxyNames(system.proxy ?? {})];
-  const shapes = storeServerNames.filter(isStoreServer).map(name => ({ name, ...storeServers[name].shape(system) }));
+  const shapes = storeNames.map(name => ({ name, ...shapeOf(name, system) }));
   const members = shapes.flatMap(shape => [shape.name, ...shape.members]);
   // A backend that learns the address at run time cannot be sent through a link.
   const addresses = shapes.flatMap(({ name, addresses: some }) => (some.length === 0 ? [] : [name, ...some]));
@@ -90,9 +90,7 @@ export function describeUnknownTarget(
 const ways: readonly (readonly [members: RegExp, key: string])[] = [
   [/^backend-\d+$/, 'backends.count'],
   [/^proxy-\d+$/, 'proxy.count'],
-  [/^redis\.(?:primary|replica-\d+)$/, 'redis.replicas'],
-  [/^redis\.sentinel-\d+$/, 'redis.sentinels'],
-  [/^memcached\.node-\d+$/, 'memcached.nodes'],
+  ...storeNames.flatMap((name): readonly (readonly [RegExp, string])[] => storeServers[name].memberSettings),
 ];
 
 /** Names the setting that decides whether there is a member of that name. Empty when no setting does. */
@@ -110,8 +108,8 @@ export function targetIn(mode: ModeName, target: string, system: StoresSpec): st
   const [from, end = from] = endsOf(target) ?? [target];
   const name = named(end);
   if (name === undefined) return undefined;
-  if (end === from) return firstOf(name, isStoreServer(name) ? storeServers[name].shape(system).members : []);
-  return `${from}->${firstOf(name, isStoreServer(name) ? storeServers[name].shape(system).addresses : [])}`;
+  if (end === from) return firstOf(name, isStoreServer(name) ? shapeOf(name, system).members : []);
+  return `${from}->${firstOf(name, isStoreServer(name) ? shapeOf(name, system).addresses : [])}`;
 }
 
 function firstOf(name: string, names: readonly string[]): string {

@@ -1,11 +1,11 @@
 import path from 'node:path';
 import type { z } from 'zod';
+import { specsFrom } from '../cluster/stores/registry.js';
 import { faults } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import { crossProblems } from './checks/checks.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
-import { storesIn } from './stores.js';
 import { type Problem, parseYaml, readTextFile, scenarioBytesMax, type YamlFile } from './yaml.js';
 
 /** Reads a scenario. Rejects with `ScenarioError` when the file cannot be read or is no scenario. */
@@ -120,7 +120,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
         ...(affinity === undefined ? {} : { affinity }),
         drainMs: drain,
       },
-      ...storesIn(system),
+      ...specsFrom(system),
     },
     users: {
       arrivals: { ratePerSecond: rate, forMs, process, maxActive },

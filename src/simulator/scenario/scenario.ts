@@ -1,6 +1,6 @@
 import type { ModeName } from '../../modes.js';
 import type { OwnBackend } from '../cluster/own-backend.js';
-import type { StoresSpec } from '../cluster/store-server.js';
+import type { StoresSpec } from '../cluster/stores/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import type { ExpectationLine } from '../history/records.js';
 import type { JourneyMapping } from './journey/mapping.js';

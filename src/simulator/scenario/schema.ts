@@ -3,11 +3,11 @@ import { type ModeName, modeGroups, modeNames } from '../../modes.js';
 import { durationPattern, parseDuration } from '../../shared/duration.js';
 import { storeDescriptors } from '../../shared/stores.js';
 import { parseExpectation } from '../checker/verdict/expectations.js';
+import { storeSchemas } from '../cluster/stores/registry.js';
 import { ScenarioError } from '../errors.js';
 import { faults } from '../faults/kinds/registry.js';
 import { faultIdPattern as idPattern, parseWhen, whenPattern } from '../faults/trigger.js';
 import { ownBackendKeys, target } from './own-app.js';
-import { storesInFile } from './stores.js';
 import { users } from './users.js';
 import { duration, map, oneOf, sayExpected, text, wholeNumber } from './values.js';
 import { isMap } from './yaml.js';
@@ -100,7 +100,7 @@ const system = map('system', {
       ),
     drain: duration(0).prefault('1s').describe('How long a draining backend keeps its bound browsers.'),
   }).prefault({}),
-  ...storesInFile,
+  ...storeSchemas,
 });
 
 const phases = map('phases', {
@@ -193,7 +193,7 @@ export const scenarioFile = map('the scenario', {
 /** Schemas of the parts that are checked against each other. */
 export const scenarioParts = {
   /** The parts of `system` that determine its members. */
-  targetSystem: z.object({ backends: system.shape.backends, proxy: system.shape.proxy, ...storesInFile }),
+  targetSystem: z.object({ backends: system.shape.backends, proxy: system.shape.proxy, ...storeSchemas }),
   users,
   phases,
   fault,

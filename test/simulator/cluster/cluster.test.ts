@@ -11,7 +11,7 @@ import { eventually } from '#src/simulator/cluster/probe.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
 import { startCluster } from '#src/simulator/cluster/start-cluster.js';
-import { plainStores } from '#src/simulator/cluster/store-server.js';
+import { plainStores } from '#src/simulator/cluster/stores/registry.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { withRedis } from '../../sessions/with-redis.js';
 import { isRunning, leavingNothing, oneLab, program, quickProxy, withCluster } from '../processes.js';

@@ -3,7 +3,7 @@ import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { eventually } from '#src/simulator/cluster/probe.js';
 import { infoField, isReplicating, roleOf, withRedis } from '#src/simulator/cluster/redis-client.js';
 import { memberNames } from '#src/simulator/cluster/start-cluster.js';
-import { plainStores, type StoresSpec } from '#src/simulator/cluster/store-server.js';
+import { plainStores, type StoresSpec } from '#src/simulator/cluster/stores/registry.js';
 import { describeUnknownTarget, targetIn, targetsOf } from '#src/simulator/cluster/targets.js';
 import type { Fault } from '#src/simulator/faults/fault.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';

@@ -1,5 +1,4 @@
-import type { StoresSpec } from '#src/simulator/cluster/store-server.js';
-import { isStoreServer, storeServers } from '#src/simulator/cluster/stores/registry.js';
+import { isStoreServer, type StoresSpec, shapeOf } from '#src/simulator/cluster/stores/registry.js';
 import type { ModelLinks } from './links.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -108,7 +107,7 @@ export class ModelStore {
     this.#spec = spec;
     this.#time = time;
     this.#links = links;
-    const names = isStoreServer(name) ? storeServers[name].shape(spec).members : [name];
+    const names = isStoreServer(name) ? shapeOf(name, spec).members : [name];
     this.members = names.filter(member => !member.includes('sentinel')).map(member => new StoreServer(member));
     const [first, ...others] = this.members;
     if (name === 'redis') first?.replicas.push(...others);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { modeGroups, modeNames } from '#src/modes.js';
 import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
-import { plainStores } from '#src/simulator/cluster/store-server.js';
+import { plainStores } from '#src/simulator/cluster/stores/registry.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { parseScenario, readScenario } from '#src/simulator/scenario/file.js';

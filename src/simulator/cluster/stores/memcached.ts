@@ -1,11 +1,28 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { LabError } from '../../errors.js';
+import { amongNumbers, map, megabytes } from '../../scenario/values.js';
 import { answersWith } from '../ask.js';
 import type { ShopCounts } from '../cluster.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { findProgram } from '../processes/run-program.js';
-import { buildSingleShape, type StoreServer, type StoreShape } from '../store-server.js';
+import { buildSingleShape, defineStoreServer, type StoreShape } from '../store-server.js';
+
+export interface MemcachedSpec {
+  /** Number of nodes. Each key is kept by one of them. */
+  readonly nodes: number;
+  /** The memory limit of each node in MB. Undefined: the default of memcached, 64. */
+  readonly memoryMb: number | undefined;
+}
+
+const schema = map('system.memcached', {
+  nodes: amongNumbers(1, 2)
+    .default(1)
+    .describe('Number of nodes. With two, each key is kept by either memcached.node-1 or memcached.node-2.'),
+  memory: megabytes
+    .optional()
+    .describe('Memory for the data of each node; default: 64MB. Data that does not fit is evicted.'),
+});
 
 function findMemcached(): string {
   const found = findProgram(['memcached']);
@@ -69,16 +86,23 @@ function buildNodesShape(count: number): StoreShape {
   return { members: [first, ...others], addresses: [first, ...others], replications: [], moves: false };
 }
 
+function shapeOf({ nodes }: MemcachedSpec): StoreShape {
+  return nodes === 1 ? buildSingleShape('memcached') : buildNodesShape(nodes);
+}
+
 /** Memcached keeps everything in memory: a kill loses all data. */
-export const memcached: StoreServer = {
-  shape: ({ memcached: { nodes: count } }) => (count === 1 ? buildSingleShape('memcached') : buildNodesShape(count)),
+export const memcached = defineStoreServer({
+  schema: schema.prefault({}),
+  specOf: ({ nodes, memory }): MemcachedSpec => ({ nodes, memoryMb: memory }),
+  memberSettings: [[/^memcached\.node-\d+$/, 'memcached.nodes']],
+  shape: shapeOf,
   async prepare({ spec, portOf }) {
     const program = findMemcached();
-    const { members } = memcached.shape(spec);
+    const { members } = shapeOf(spec);
     return {
-      steps: [members.map(name => specOf(program, name, portOf(name), spec.memcached.memoryMb))],
+      steps: [members.map(name => specOf(program, name, portOf(name), spec.memoryMb))],
       url: seen => `memcached://${members.map(name => `127.0.0.1:${seen(name)}`).join(',')}`,
       versions: await versionOf(program),
     };
   },
-};
+});

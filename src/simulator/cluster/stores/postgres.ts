@@ -4,10 +4,11 @@ import { appendFile, chown } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { LabError } from '../../errors.js';
+import { map, oneOf } from '../../scenario/values.js';
 import { answersWith } from '../ask.js';
 import type { ProcessSpec, SystemUser } from '../processes/process-member.js';
 import { isOpenToAll, type RunProgram } from '../processes/run-program.js';
-import { buildSingleShape, type StorePlace, type StoreServer } from '../store-server.js';
+import { buildSingleShape, defineStoreServer } from '../store-server.js';
 import { env, makeEmptyDatabase, role } from './postgres/empty-database.js';
 import { findPrograms, type Programs, userForPostgres } from './postgres/programs.js';
 
@@ -103,10 +104,26 @@ function wantsPassword(answer: Buffer): boolean {
   return answer.toString('latin1', 0, 1) === 'R';
 }
 
+export interface PostgresSpec {
+  /** `asynchronous`: an acknowledged transaction can take a second to reach the disk. */
+  readonly commit: 'synchronous' | 'asynchronous';
+}
+
+const schema = map('system.postgres', {
+  commit: oneOf('commit', ['synchronous', 'asynchronous'])
+    .default('synchronous')
+    .describe('asynchronous: an acknowledged transaction takes a second to reach the disk.'),
+});
+
 /** PostgreSQL keeps everything on disk: a kill loses no acknowledged transaction, unless commits are asynchronous. */
-export const postgres: StoreServer = {
+export const postgres = defineStoreServer({
+  schema: schema.prefault({}),
+  specOf: (settings): PostgresSpec => settings,
+  memberSettings: [],
+  survivesSigterm:
+    'found postgres, which waits at SIGTERM until its clients disconnect, and backends never do: use "kill"',
   shape: () => buildSingleShape('postgres'),
-  async prepare({ spec, portOf, directoryOf, run }: StorePlace) {
+  async prepare({ spec, portOf, directoryOf, run }) {
     const user = userForPostgres();
     const [port, directory] = [portOf('postgres'), await directoryOf('postgres')];
     const above = path.dirname(directory);
@@ -120,10 +137,10 @@ export const postgres: StoreServer = {
     const home = { programs, directory, user };
     if (user !== undefined) await chown(directory, user.uid, user.gid);
     await makeEmptyDatabase({ ...home, version, settings, run });
-    if (spec.postgres.commit === 'asynchronous') await addSettings(directory, asynchronous);
+    if (spec.commit === 'asynchronous') await addSettings(directory, asynchronous);
     const password = randomBytes(24).toString('base64url');
     await setPassword(home, password, run);
     const url = (seen: typeof portOf) => `postgresql://${role}:${password}@127.0.0.1:${seen('postgres')}/postgres`;
     return { steps: [[specOf(programs, port, directory, user)]], url, versions: { postgres: version } };
   },
-};
+});

@@ -4,20 +4,52 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { LabError } from '../../errors.js';
+import { amongNumbers, map, megabytes, oneOf } from '../../scenario/values.js';
 import { answersWith } from '../ask.js';
 import type { ShopCounts } from '../cluster.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { findProgram } from '../processes/run-program.js';
 import { buildReplicaOf, configFile, infoField, isReplicating, withRedis } from '../redis-client.js';
-import {
-  buildSingleShape,
-  type RedisSpec,
-  type StorePlace,
-  type StoreServer,
-  type StoreShape,
-} from '../store-server.js';
+import { buildSingleShape, defineStoreServer, type StorePlace, type StoreShape } from '../store-server.js';
 
 const primary = 'redis.primary';
+
+export interface RedisSpec {
+  readonly replicas: number;
+  /** Above 0, the backends ask the sentinels for the primary. With 0, their links are retargeted when it moves. */
+  readonly sentinels: number;
+  /** `aof`: append-only file with an fsync each second. `rdb`: snapshots at the default times of Redis. */
+  readonly persistence: 'none' | 'aof' | 'rdb';
+  /** The memory limit in MB. Undefined: no limit. */
+  readonly memoryMb: number | undefined;
+  readonly eviction: 'noeviction' | 'allkeys-lru';
+}
+
+const schema = map('system.redis', {
+  replicas: amongNumbers(0, 1, 2)
+    .default(0)
+    .describe('Number of replicas. With replicas, the members are redis.primary, redis.replica-1 and redis.replica-2.'),
+  sentinels: amongNumbers(0, 3)
+    .default(0)
+    .describe(
+      'Number of Sentinels. Three Sentinels promote a replica by themselves when the primary was unreachable for half a second.',
+    ),
+  persistence: oneOf('persistence', ['none', 'aof', 'rdb'])
+    .default('none')
+    .describe(
+      'aof: an append-only file with an fsync each second. rdb: snapshots at the default times of Redis and when it is stopped.',
+    ),
+  memory: megabytes.optional().describe('Memory limit. An empty Redis already uses 1MB.'),
+  eviction: oneOf('eviction', ['noeviction', 'allkeys-lru'])
+    .default('noeviction')
+    .describe('What Redis does when the memory is full: refuse new data, or evict the least recently used data.'),
+}).superRefine(({ replicas, sentinels, memory, eviction }, context) => {
+  const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
+  if (sentinels > 0 && replicas === 0)
+    refuse('sentinels', 'found sentinels without a replica to promote, expected replicas: 1 or 2 as well');
+  if (eviction !== 'noeviction' && memory === undefined)
+    refuse('eviction', 'found an eviction without a memory limit, expected memory as well, for example memory: 2MB');
+});
 
 /** Returns the absolute path of a Redis or Valkey server. Throws `LabError` when there is none. */
 function findRedis(): string {
@@ -83,7 +115,7 @@ async function evictionsOf(port: number): Promise<ShopCounts> {
   return { evictions: Number(infoField(info, 'evicted_keys')) };
 }
 
-async function placeOf(name: string, { portOf, directoryOf }: StorePlace): Promise<Process> {
+async function placeOf(name: string, { portOf, directoryOf }: StorePlace<RedisSpec>): Promise<Process> {
   return { name, port: portOf(name), directory: await directoryOf(name) };
 }
 
@@ -91,17 +123,21 @@ async function placeOf(name: string, { portOf, directoryOf }: StorePlace): Promi
 async function specOfDataServer(
   program: string,
   name: string,
-  place: StorePlace,
+  place: StorePlace<RedisSpec>,
   primaryPort?: number,
 ): Promise<ProcessSpec> {
   const its = await placeOf(name, place);
   const role = primaryPort === undefined ? [] : [buildReplicaOf(primaryPort)];
-  return specOf(program, its, await writeConfig(its, [...buildDataConfig(place.spec.redis), ...role]));
+  return specOf(program, its, await writeConfig(its, [...buildDataConfig(place.spec), ...role]));
 }
 
-async function specsOfSentinels(program: string, names: readonly string[], place: StorePlace): Promise<ProcessSpec[]> {
+async function specsOfSentinels(
+  program: string,
+  names: readonly string[],
+  place: StorePlace<RedisSpec>,
+): Promise<ProcessSpec[]> {
   const sentinels = names.map(name => ({ port: place.portOf(name), id: randomBytes(20).toString('hex'), name }));
-  const replicaPorts = buildGroupShape(place.spec.redis).replications.map(([, to]) => place.portOf(to));
+  const replicaPorts = buildGroupShape(place.spec).replications.map(([, to]) => place.portOf(to));
   const watched = { primaryPort: place.portOf(primary), replicaPorts, sentinels };
   return Promise.all(
     sentinels.map(async ({ name, id }) => {
@@ -112,7 +148,7 @@ async function specsOfSentinels(program: string, names: readonly string[], place
 }
 
 /** Returns whether every replica replicates, and every sentinel sees the primary, all replicas and all sentinels. */
-async function isWhole({ spec: { redis: spec }, portOf }: StorePlace): Promise<boolean> {
+async function isWhole({ spec, portOf }: StorePlace<RedisSpec>): Promise<boolean> {
   const { members, replications } = buildGroupShape(spec);
   const sentinels = members.slice(1 + spec.replicas);
   const fed = replications.map(([, to]) => isReplicating(portOf(to)));
@@ -127,13 +163,23 @@ async function seesAll(port: number, { replicas, sentinels }: RedisSpec): Promis
 }
 
 /** Redis keeps data on disk only if the scenario says so: by default a kill loses all data. */
-export const redis: StoreServer = {
-  shape: ({ redis: spec }) => (spec.replicas === 0 ? buildSingleShape('redis') : buildGroupShape(spec)),
+function shapeOf(spec: RedisSpec): StoreShape {
+  return spec.replicas === 0 ? buildSingleShape('redis') : buildGroupShape(spec);
+}
+
+export const redis = defineStoreServer({
+  schema: schema.prefault({}),
+  specOf: ({ memory, ...settings }): RedisSpec => ({ ...settings, memoryMb: memory }),
+  memberSettings: [
+    [/^redis\.(?:primary|replica-\d+)$/, 'redis.replicas'],
+    [/^redis\.sentinel-\d+$/, 'redis.sentinels'],
+  ],
+  shape: shapeOf,
   async prepare(place) {
-    const { redis: spec } = place.spec;
+    const { spec } = place;
     const program = findRedis();
     const versions = await versionOf(program);
-    const { members, replications } = redis.shape(place.spec);
+    const { members, replications } = shapeOf(spec);
     const first = await specOfDataServer(program, members[0], place);
     const url = (seen: typeof place.portOf) => `redis://127.0.0.1:${seen('redis')}`;
     if (spec.replicas === 0) return { steps: [[first]], url, versions };
@@ -150,7 +196,7 @@ export const redis: StoreServer = {
       versions,
     };
   },
-};
+});
 
 /** Name of the primary in the sentinels. Backends ask for it by this name. */
 const primaryName = 'main';

@@ -1,7 +1,7 @@
 import { isCleanEnd } from '../../cluster/cluster.js';
 import { bringBack, describeGone } from '../../cluster/probe.js';
 import { countAtPrimary } from '../../cluster/redis-client.js';
-import { serverOf } from '../../cluster/stores/registry.js';
+import { isStoreServer, serverOf, storeServers } from '../../cluster/stores/registry.js';
 import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import { defineFault } from '../fault.js';
 
@@ -14,10 +14,10 @@ export const stop = defineFault({
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
-  explainMissing: target =>
-    serverOf(target) === 'postgres'
-      ? 'found postgres, which waits at SIGTERM until its clients disconnect, and backends never do: use "kill"'
-      : undefined,
+  explainMissing: target => {
+    const server = serverOf(target);
+    return isStoreServer(server) ? storeServers[server].survivesSigterm : undefined;
+  },
   make: target => {
     let asked = false;
     return {

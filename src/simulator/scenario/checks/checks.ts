@@ -1,4 +1,5 @@
 import type { ModeName } from '../../../modes.js';
+import { specsFrom } from '../../cluster/stores/registry.js';
 import {
   describeUnknownTarget,
   kindOf,
@@ -10,7 +11,6 @@ import {
 import { faults as faultRegistry } from '../../faults/kinds/registry.js';
 import { ownAppProblems } from '../own-app.js';
 import { labVariables, scenarioParts } from '../schema.js';
-import { storesIn } from '../stores.js';
 import { userProblems } from '../users.js';
 import { field, listIn, type Problem, read } from '../yaml.js';
 import { expectationProblems } from './expectation-checks.js';
@@ -55,7 +55,7 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
 
 function systemIn(file: unknown): TargetSystem | undefined {
   const system = read(scenarioParts.targetSystem, field(file, 'system') ?? {});
-  return system && { backends: system.backends, proxy: system.proxy, ...storesIn(system) };
+  return system && { backends: system.backends, proxy: system.proxy, ...specsFrom(system) };
 }
 
 function explainOtherKind(target: string, kind: TargetKind, action: string, kinds: readonly TargetKind[]): string {

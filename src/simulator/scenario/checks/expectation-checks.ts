@@ -3,11 +3,11 @@ import { unknownName } from '../../../shared/unknown-name.js';
 import { type Expectation, parseExpectation } from '../../checker/verdict/expectations.js';
 import { memberOf } from '../../checker/verdict/metrics.js';
 import { strangeWindow, type Window } from '../../checker/verdict/windows.js';
+import { specsFrom } from '../../cluster/stores/registry.js';
 import { targetsOf } from '../../cluster/targets.js';
 import { ScenarioError } from '../../errors.js';
 import { type StepKind, stepKinds } from '../journey/mapping.js';
 import { scenarioParts } from '../schema.js';
-import { storesIn } from '../stores.js';
 import { field, isMap, listIn, type Problem, read } from '../yaml.js';
 
 /** Finds expectations about a mode that is not run, a window that does not exist, or an unknown member. */
@@ -81,7 +81,7 @@ function memberProblem({ metric }: Expectation, file: unknown): string | undefin
   if (member === undefined || system === undefined) return undefined;
   if (field(field(file, 'system'), 'target') !== undefined)
     return `found ${metric}, but a system under system.target has no members that are counted: remove the line`;
-  const { backends, proxies } = targetsOf({ backends: system.backends, proxy: system.proxy, ...storesIn(system) });
+  const { backends, proxies } = targetsOf({ backends: system.backends, proxy: system.proxy, ...specsFrom(system) });
   const known = backends.filter(name => name !== 'backend-any');
   if (proxies.length > 1) known.push(...proxies);
   else if (proxies.includes(member))
