@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { ModeName } from '#src/modes.js';
-import { type HistoryLine, lineOf } from '#src/simulator/history/lines.js';
+import { type HistoryLine, parseHistoryLine } from '#src/simulator/history/lines.js';
 import type { ListedRun } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
@@ -37,7 +37,7 @@ async function record(mode: ModeName, wanted: { system: string; faults: string }
 
 /** As it is read from a file again. */
 function reread<Line extends HistoryLine>(line: Line): HistoryLine {
-  return lineOf(JSON.stringify(line));
+  return parseHistoryLine(JSON.stringify(line));
 }
 
 const quick = 'proxy: { health: { every: 150ms, timeout: 200ms, fall: 2, rise: 2 } }';

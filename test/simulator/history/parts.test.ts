@@ -7,9 +7,9 @@ import fc from 'fast-check';
 import { check } from '#src/simulator/checker/check.js';
 import { byUser } from '#src/simulator/checker/users/operations.js';
 import { readHistory, writeHistory } from '#src/simulator/history/file.js';
-import { LineScanner, sparedBytes } from '#src/simulator/history/line-scanner.js';
-import { lineOf } from '#src/simulator/history/lines.js';
-import { joinedRuns, openHistory, partsOf } from '#src/simulator/history/open-history.js';
+import { LineScanner, paddingBytes } from '#src/simulator/history/line-scanner.js';
+import { parseHistoryLine } from '#src/simulator/history/lines.js';
+import { joinRuns, openHistory, splitFile } from '#src/simulator/history/open-history.js';
 import { OperationTable } from '#src/simulator/history/operation-table.js';
 import { readPart } from '#src/simulator/history/read-part.js';
 import {
@@ -45,7 +45,7 @@ async function outcomeOf(reading: Promise<RunRecord[]>): Promise<Outcome> {
 /** Without the simple way behind it: `undefined` where a part cannot be read. */
 function inParts(parts: number): RunRecord[] | undefined {
   try {
-    return joinedRuns(partsOf(file, statSync(file).size, parts).flatMap(readPart));
+    return joinRuns(splitFile(file, statSync(file).size, parts).flatMap(readPart));
   } catch {
     return undefined;
   }
@@ -80,9 +80,9 @@ describe('a history read in parts', () => {
         const table = new OperationTable();
         const scanner = new LineScanner(table);
         for (const line of lines) {
-          const bytes = Buffer.concat([Buffer.from(`${line}\n`), Buffer.alloc(sparedBytes)]);
+          const bytes = Buffer.concat([Buffer.from(`${line}\n`), Buffer.alloc(paddingBytes)]);
           if (scanner.scan(sourceOf(bytes), 0) < 0) continue;
-          expect(table.operationAt(keptRow(table))).to.deep.equal(lineOf(line));
+          expect(table.operationAt(keptRow(table))).to.deep.equal(parseHistoryLine(line));
           scannedLines += 1;
         }
       }),
@@ -97,8 +97,8 @@ describe('a history read in parts', () => {
         const table = new OperationTable();
         const scanner = new LineScanner(table);
         for (const operation of operations) {
-          const bytes = Buffer.from(`${JSON.stringify(operation)}\n${' '.repeat(sparedBytes)}`);
-          expect(scanner.scan(sourceOf(bytes), 0)).to.equal(bytes.length - sparedBytes - 1);
+          const bytes = Buffer.from(`${JSON.stringify(operation)}\n${' '.repeat(paddingBytes)}`);
+          expect(scanner.scan(sourceOf(bytes), 0)).to.equal(bytes.length - paddingBytes - 1);
           expect(table.operationAt(keptRow(table))).to.deep.equal(operation);
         }
       }),
