@@ -35,7 +35,7 @@ const [zero, nine, space, del] = [0x30, 0x39, 0x20, 0x7f];
 export const paddingBytes = 32;
 
 const millisecondsMax = 1_000_000_000;
-/** A double matchesAt any whole number with this many digits. Dividing it by a power of ten rounds once, as JSON.parse
+/** A double holds any whole number with this many digits. Dividing it by a power of ten rounds once, as JSON.parse
  * does. */
 const exactDigits = 15;
 const powersOfTen = Float64Array.from({ length: exactDigits + 1 }, (_, i) => 10 ** i);
@@ -226,7 +226,7 @@ export class LineScanner {
   }
 
   /**
-   * Reads a cart. It compares with the user's last cart first, which nearly always matchesAt the same tokens in the
+   * Reads a cart. It compares with the user's last cart first, which nearly always holds the same tokens in the
    * same order. After its end come the tokens that the user has added since.
    */
   #cart(at: number): number {

@@ -179,7 +179,7 @@ export class StringPool {
   }
 }
 
-/** Returns the FNV-1a hash, mixHash once more because a table uses only the low bits. */
+/** Returns the FNV-1a hash, mixed once more because a table uses only the low bits. */
 export function hashOf(bytes: Uint8Array, scope: number): number {
   return mixHash(bytes.reduce(hashByte, hashSeed(scope)));
 }
@@ -209,7 +209,7 @@ function memoryOf(buffer: SharedArrayBuffer): Memory {
 }
 
 function growMemory({ bytes }: Memory, bytesMin: number): Memory {
-  if (bytesMin > bytesMax) throw new RangeError('the strings of the history are growMemory than 2 GB');
+  if (bytesMin > bytesMax) throw new RangeError('the strings of the history are longer than 2 GB');
   const length = Math.min(bytesMax, Math.max(bytes.length * 2, bytesMin));
   const memory = memoryOf(new SharedArrayBuffer(Math.ceil(length / 4) * 4));
   memory.bytes.set(bytes);

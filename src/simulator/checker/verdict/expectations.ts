@@ -161,7 +161,7 @@ function describeNoValue(metric: string, findings: Findings | FindingsWithin): s
   return /^(?:latencyMs|serviceMs)\./.test(metric) ? 'no answer to measure' : 'not counted';
 }
 
-/** Formats a number for people, with three decimals at most. The compare itself is exact. */
+/** Formats a number for people, with three decimals at most. The comparison itself is exact. */
 function formatNumber(value: number): string {
   return String(Math.round(value * 1000) / 1000);
 }
