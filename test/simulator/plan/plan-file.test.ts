@@ -236,7 +236,7 @@ describe('a plan that was written', () => {
     const unbroken = JSON.stringify({ ...written, faults: [] });
     const anyhow = yaml.replace(' during kill', '');
     expect(() => parseReplay(anyhow, 'test.yaml', unbroken, 'plan.json')).to.throw(
-      'plan.json:1: faults: found none, expected one at least of those of the scenario: cut, kill, then',
+      'plan.json:1: faults: found none, expected at least one fault of the scenario: cut, kill, then',
     );
   });
 
