@@ -45,33 +45,33 @@ function longestMs(moments: readonly Moment[]): number {
 const quiet: Moment = { idle: 0.9, waited: 0.02 };
 const full: Moment = { idle: 0, waited: 0.4 };
 
-describe('how long there was no processor time to spare', () => {
+describe('the longest time with busy processors', () => {
   for (const [what, moments, ms] of [
-    ['never looked at', [], 0],
+    ['no reading', [], 0],
     ['an idle machine', [quiet, quiet, quiet], 0],
-    ['an ordinary run: one waits for another, and some time is left', [{ idle: 0.2, waited: 0.6 }], 0],
-    ['neighbours that keep all busy, while ours get one at once', [{ idle: 0, waited: 0.2 }], 0],
-    ['nothing idle, and ours wait', [full, full, full], 600],
+    ['an ordinary run: processes wait, and some time is idle', [{ idle: 0.2, waited: 0.6 }], 0],
+    ['other programs use all processors, and ours get one at once', [{ idle: 0, waited: 0.2 }], 0],
+    ['nothing is idle, and ours wait', [full, full, full], 600],
     ['the longer of two stretches, not their sum', [full, full, quiet, full, full, full, quiet, full], 600],
-    ['a quota that is used up, on a machine that idles', [{ idle: 0.9, waited: 0.1, throttled: 0.5 }], 200],
+    ['a quota that is used up, on an idle machine', [{ idle: 0.9, waited: 0.1, throttled: 0.5 }], 200],
     ['a quota that is just reached', [{ idle: 0.9, waited: 0.1, throttled: 0.1 }], 0],
-    ['no pressure counted: nothing idle', [{ idle: 0 }, { idle: 0.04 }, { idle: 0 }], 600],
-    ['no pressure counted: just idle enough', [{ idle: 0.05 }, { idle: 0.05 }], 0],
+    ['no pressure counted, and nothing is idle', [{ idle: 0 }, { idle: 0.04 }, { idle: 0 }], 600],
+    ['no pressure counted, and just enough is idle', [{ idle: 0.05 }, { idle: 0.05 }], 0],
   ] as const)
     it(`${what}: ${ms} ms`, () => expect(longestMs(moments)).to.equal(ms));
 
-  it('is not told from a clock that stands still', () => {
+  it('ignores readings at the same time', () => {
     const [first, second] = looksOf([full]) as [PressureReading, PressureReading];
     expect(wasBusy(first, first, 200)).to.equal(undefined);
     expect(wasBusy(first, second, 0)).to.equal(undefined);
   });
 
-  it('is not told from a counter that begins anew', () => {
+  it('ignores a counter that was reset', () => {
     const [first, second] = looksOf([{ idle: 0.5, waited: 0.9 }]) as [PressureReading, PressureReading];
     expect(wasBusy({ ...first, waitedUs: 9e9, throttledUs: 9e9 }, { ...second, throttledUs: 0 }, 200)).to.equal(false);
   });
 
-  it('is seen on this machine while more wants to run than there are processors', async () => {
+  it('grows on this machine while more threads run than there are processors', async () => {
     const busyMs = watchProcessors();
     const burn = ['-e', 'require("os").setPriority(19); for (;;);'];
     const burners = Array.from({ length: availableParallelism() + 1 }, () => spawn(process.execPath, burn));
@@ -80,7 +80,7 @@ describe('how long there was no processor time to spare', () => {
     expect(busyMs()).to.be.greaterThan(1_500);
   });
 
-  it('is looked up in counters that only grow', async () => {
+  it('comes from counters that only grow', async () => {
     const before = readPressure();
     await delay(50);
     const after = readPressure();
@@ -90,7 +90,7 @@ describe('how long there was no processor time to spare', () => {
   });
 });
 
-describe('what the kernel says about processors', () => {
+describe('kernel files about processors', () => {
   const v1 = '9:name=systemd:/\n4:memory:/process_api/e3f6\n2:cpuacct:/\n1:cpu:/docker/ab12\n0::/\n';
 
   for (const [what, text, folders] of [
@@ -165,5 +165,5 @@ describe('what the kernel says about processors', () => {
     it(`reads ${line}`, () =>
       expect([...(parseAllowedProcessors(`Name: node\n${line}\nother: 1\n`) ?? [])]).to.deep.equal(allowed));
 
-  it('allows all processors where nothing is said', () => expect(parseAllowedProcessors('')).to.equal(undefined));
+  it('allow all processors when they name none', () => expect(parseAllowedProcessors('')).to.equal(undefined));
 });
